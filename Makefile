@@ -1,0 +1,69 @@
+# Everything here runs in .venv, which the first target makes from the lock files.
+# `make help` lists the targets, in French where the locale is French.
+
+PY     := .venv/bin/python
+PYTEST := $(PY) -m pytest
+MODEL  ?=
+MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
+CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo run test test-unit test-replay test-wheel test-engines check protos bench \
+        wheel lock clean
+
+help: ## List the targets. | Énumère les cibles.
+	@awk -F ' ?## | \\| ' -v fr="$(findstring fr,$(firstword $(LC_ALL) $(LC_MESSAGES) $(LANG)))" \
+	  '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "  %-14s %s\n", t[1], (fr ? $$3 : $$2)}' \
+	  $(MAKEFILE_LIST)
+
+env: ## Make or refresh .venv from the lock files. | Crée ou rafraîchit .venv d’après les verrous.
+	@sh scripts/environment.sh
+
+demo: env ## Ask a pool of three co-ops one question, and explain where it ran (MODEL=file.gguf). | Pose une question à trois coopératives et explique où elle a tourné (MODEL=fichier.gguf).
+	@$(PY) -m entraide_scheduler.up.demo $(MODEL_OPTION)
+
+run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). | Garde ce pool ouvert jusqu’à Ctrl-C (MODEL=fichier.gguf).
+	@.venv/bin/entraide up $(MODEL_OPTION)
+
+test: test-unit test-replay test-wheel ## Run the tests, the replays, then the wheel's. | Lance les tests, les reprises, puis ceux de la roue.
+
+test-unit: env ## Run all tests but the engines', warnings as errors. | Lance tous les tests sauf ceux des moteurs, sans aucun avertissement.
+	$(PYTEST) -m "not engines"
+
+test-replay: env ## Replay a recorded journal under two hash seeds and plain CPU features. | Rejoue un journal sous deux graines et sans les extensions du processeur.
+	PYTHONHASHSEED=1 $(PYTEST) -q tests/core/test_replay.py
+	PYTHONHASHSEED=2 NPY_DISABLE_CPU_FEATURES="$$($(PY) -c '$(CPU_FEATURES)')" \
+	  $(PYTEST) -q tests/core/test_replay.py
+
+test-wheel: env ## Build the wheel and test it with no source in sight. | Construit la roue et la teste sans les sources.
+	$(PY) scripts/wheel_check.py
+
+test-engines: env ## Run the tests that start real engines. | Lance les tests qui démarrent de vrais moteurs.
+	$(PYTEST) tests/engines -m engines
+
+check: env ## Check format, lint, types, imports, protobuf, docs and lock. | Vérifie format, style, types, imports, protobuf, docs et verrou.
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --cache-dir .cache/import-linter
+	$(PY) scripts/protos.py --check
+	$(PY) scripts/docs_check.py
+	@if grep -n -e '://' -e '^-' requirements*.lock; then echo 'a lock names an address'; exit 1; fi
+
+protos: env ## Build the Python code of protos/ again. | Reconstruit le code Python de protos/.
+	$(PY) scripts/protos.py
+
+bench: env ## Run the benchmarks one after the other. | Lance les bancs d’essai l’un après l’autre.
+	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(PY) $$file; done
+
+wheel: env ## Build the wheel into dist/. | Construit la roue dans dist/.
+	$(PY) -m build --wheel --no-isolation --outdir dist .
+
+lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Épingle de nouveau les dépendances (UPGRADE=--upgrade pour les plus récentes).
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
+	  --extra scheduler --extra node --extra postgres --extra dev \
+	  --output-file requirements.lock pyproject.toml
+
+clean: ## Remove the environment and all that was built. | Supprime l’environnement et tout ce qui a été construit.
+	rm -rf .venv .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache
