@@ -1,0 +1,203 @@
+"""Events: all that the core ever learns.
+
+Each is *given* by the world or an *answer* to a command. ``id`` is the driver's serial number;
+``at`` is the only clock the core knows, seconds since the epoch, never decreasing. An exact replay
+feeds both kinds; a replay under another policy feeds only the given ones.
+"""
+
+from msgspec import Struct
+
+from entraide.types import EnergyStatus, NodeCard, Outcome, RequestFacts, Usage
+from entraide_scheduler.core.policy import Period, Policy
+
+
+class Happened(Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """What every event carries (a common head, no behaviour)."""
+
+    id: int
+    at: float
+
+
+# Given.
+
+
+class SchedulerStarted(Happened, frozen=True, tag="started"):
+    """The scheduler (re)started. Jobs that lived with its own gateway are over.
+
+    Attributes:
+        incarnation: how many times it has started; epochs begin at ``incarnation * 2**20``.
+        gateway: the gateway inside it, whose live jobs died with it.
+    """
+
+    incarnation: int
+    gateway: str
+
+
+class PolicyChanged(Happened, frozen=True, tag="policy"):
+    """A policy came into force."""
+
+    policy: Policy
+
+
+class PeriodBegan(Happened, frozen=True, tag="period"):
+    """A calendar period began: its quotas start again."""
+
+    period: Period
+    ends_at: float
+
+
+class IntensityChanged(Happened, frozen=True, tag="intensity"):
+    """The grid's intensity in a zone, location-based hourly average, gCO2e/kWh.
+
+    ``basis`` is ``default`` for an annual average. After ``valid_until`` the core asks the shell
+    for nothing: the shell has sent the annual average by then.
+    """
+
+    zone: str
+    direct_g_per_kwh: float
+    lifecycle_g_per_kwh: float
+    basis: str
+    valid_until: float
+
+
+class NodeJoined(Happened, frozen=True, tag="joined"):
+    """An approved node said hello, for the first time, again, or with a new card.
+
+    Attributes:
+        card: what it says of itself, its times corrected to our clock.
+        accepting: whether it takes new work now.
+        reason: stable code why not, or "".
+    """
+
+    card: NodeCard
+    accepting: bool
+    reason: str
+
+
+class NodeChanged(Happened, frozen=True, tag="changed"):
+    """A heartbeat that changed something."""
+
+    node: str
+    accepting: bool
+    reason: str
+    energy: EnergyStatus | None
+
+
+class NodesSeen(Happened, frozen=True, tag="seen"):
+    """The nodes whose heartbeats of the last second changed nothing, sorted."""
+
+    nodes: tuple[str, ...]
+
+
+class NodeLeft(Happened, frozen=True, tag="left"):
+    """A node said goodbye, or was revoked (``reason``: ``goodbye`` or ``revoked``)."""
+
+    node: str
+    reason: str
+
+
+class GatewayLost(Happened, frozen=True, tag="gateway-lost"):
+    """A gateway is gone; its live jobs end, its kept jobs do not."""
+
+    gateway: str
+
+
+class JobRequested(Happened, frozen=True, tag="requested"):
+    """A gateway asks for a job. The same job id twice changes nothing."""
+
+    facts: RequestFacts
+
+
+class JobCancelled(Happened, frozen=True, tag="cancelled"):
+    """Its owner cancelled the job, or the client went away (``reason`` is an error code)."""
+
+    job: str
+    reason: str
+
+
+class Woke(Happened, frozen=True, tag="woke"):
+    """A deadline that the core asked for has come."""
+
+
+# Answers.
+
+
+class RunAccepted(Happened, frozen=True, tag="accepted"):
+    """The node took the run."""
+
+    job: str
+    epoch: int
+    node: str
+
+
+class RunDeclined(Happened, frozen=True, tag="declined"):
+    """The node did not take the run, or gave it back before its first token.
+
+    Attributes:
+        code: ``full``, ``draining``, ``not_loaded``, ``stale``, or a code that ends the job
+            (``context_exceeded``, ``engine_refused``).
+        values: the numbers behind it.
+    """
+
+    job: str
+    epoch: int
+    node: str
+    code: str
+    values: dict[str, str | int | float]
+
+
+class RunProgressed(Happened, frozen=True, tag="progressed"):
+    """A sign of life of a run: output tokens so far (also 0, while it prefills)."""
+
+    job: str
+    epoch: int
+    node: str
+    output_tokens: int
+
+
+class RunReported(Happened, frozen=True, tag="reported"):
+    """The node's usage report: the run is over. It may come again until it is acknowledged.
+
+    Attributes:
+        outcome: how the run ended on the node.
+        code: stable error code when it failed, else "".
+        delivered: for a failed run, whether some output had been sent.
+    """
+
+    job: str
+    epoch: int
+    node: str
+    outcome: Outcome
+    code: str
+    delivered: bool
+    usage: Usage
+
+
+class JobAbandoned(Happened, frozen=True, tag="abandoned"):
+    """The gateway cannot go on with a placement.
+
+    ``code`` is ``stream_broken`` (the client already has part of the answer: the job ends) or
+    ``gateway_lost``. It answers a ``Place``.
+    """
+
+    job: str
+    epoch: int
+    code: str
+
+
+Given = (
+    SchedulerStarted
+    | PolicyChanged
+    | PeriodBegan
+    | IntensityChanged
+    | NodeJoined
+    | NodeChanged
+    | NodesSeen
+    | NodeLeft
+    | GatewayLost
+    | JobRequested
+    | JobCancelled
+    | Woke
+)
+Answer = RunAccepted | RunDeclined | RunProgressed | RunReported | JobAbandoned
+Event = Given | Answer

@@ -1,0 +1,175 @@
+"""Errors: one tree, one table of stable codes.
+
+    EntraideError
+    ├── RequestError        the caller must change something
+    │   ├── AuthenticationError
+    │   ├── NotFoundError
+    │   └── QuotaError      has ``retry_after_s``
+    ├── PoolError           the pool could not do it
+    └── PoolUnreachable     the network between the two
+
+Every code stands once in ``CODES``, with the HTTP status and the gRPC status it maps to and
+whether trying again may help. The sentence a person reads is in the message catalogue under
+``error-CODE``. Expected refusals travel as codes (values); exceptions are raised to callers only.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+
+class CodeFacts(Struct, frozen=True):
+    """What a stable code means to a protocol.
+
+    Attributes:
+        http: HTTP status.
+        grpc: name of the canonical gRPC status.
+        kind: OpenAI's error ``type``.
+        retryable: whether the same request may succeed later, unchanged.
+    """
+
+    http: int
+    grpc: str
+    kind: str
+    retryable: bool
+
+
+def _request(http: int, grpc: str, *, retryable: bool = False) -> CodeFacts:
+    return CodeFacts(http, grpc, "invalid_request_error", retryable)
+
+
+def _pool(http: int, grpc: str, *, retryable: bool = True) -> CodeFacts:
+    return CodeFacts(http, grpc, "server_error", retryable)
+
+
+def _quota() -> CodeFacts:
+    return CodeFacts(429, "RESOURCE_EXHAUSTED", "insufficient_quota", retryable=True)
+
+
+CODES: Mapping[str, CodeFacts] = MappingProxyType(
+    {
+        # The caller's.
+        "invalid_json": _request(400, "INVALID_ARGUMENT"),
+        "invalid_request": _request(400, "INVALID_ARGUMENT"),
+        "engine_refused": _request(400, "INVALID_ARGUMENT"),
+        "context_exceeded": _request(400, "INVALID_ARGUMENT"),
+        "deadline_passed": _request(400, "INVALID_ARGUMENT"),
+        "unauthorised": CodeFacts(401, "UNAUTHENTICATED", "authentication_error", False),
+        "forbidden": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
+        "unknown_model": _request(404, "NOT_FOUND"),
+        "unknown_job": _request(404, "NOT_FOUND"),
+        "unknown_path": _request(404, "NOT_FOUND"),
+        "unknown_node": _request(404, "NOT_FOUND"),
+        "unknown_coop": _request(404, "NOT_FOUND"),
+        "unknown_key": _request(404, "NOT_FOUND"),
+        "method_not_allowed": _request(405, "UNIMPLEMENTED"),
+        "already_exists": _request(409, "ALREADY_EXISTS"),
+        "job_ended": _request(409, "FAILED_PRECONDITION"),
+        "not_ready": _request(409, "FAILED_PRECONDITION", retryable=True),
+        "result_expired": _request(410, "NOT_FOUND"),
+        "body_too_large": _request(413, "INVALID_ARGUMENT"),
+        "join_token_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
+        # Quotas and queues.
+        "quota_tokens": _quota(),
+        "quota_requests": _quota(),
+        "quota_jobs": _quota(),
+        "queue_full": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
+        # The pool's.
+        "no_node_serves": _pool(503, "FAILED_PRECONDITION", retryable=False),
+        "no_node_live": _pool(503, "UNAVAILABLE"),
+        "node_lost": _pool(502, "UNAVAILABLE"),
+        "too_many_attempts": _pool(502, "UNAVAILABLE"),
+        "stream_broken": _pool(502, "UNAVAILABLE"),
+        "engine_failed": _pool(502, "UNAVAILABLE"),
+        "gateway_lost": _pool(502, "UNAVAILABLE"),
+        "deadline_exceeded": _pool(504, "DEADLINE_EXCEEDED"),
+        "pool_unreachable": _pool(503, "UNAVAILABLE"),
+        "shutting_down": _pool(503, "UNAVAILABLE"),
+        "cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
+        "client_gone": CodeFacts(499, "CANCELLED", "cancelled", True),
+        "client_too_slow": CodeFacts(499, "CANCELLED", "cancelled", True),
+        "internal": _pool(500, "INTERNAL", retryable=False),
+    }
+)
+
+
+class EntraideError(Exception):
+    """Root of all errors that Entraide raises to its callers.
+
+    Attributes:
+        code: stable code, a key of ``CODES``.
+        message: a sentence in the caller's language.
+        job: identifier of the job, or "" when there is none yet.
+        retry_after_s: when to try again, if known.
+        values: the numbers and names behind the sentence.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str = "",
+        *,
+        job: str = "",
+        retry_after_s: float | None = None,
+        values: Mapping[str, str | int | float] | None = None,
+    ) -> None:
+        super().__init__(message or code)
+        self.code = code
+        self.message = message or code
+        self.job = job
+        self.retry_after_s = retry_after_s
+        self.values = dict(values or {})
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later, unchanged."""
+        return CODES[self.code].retryable if self.code in CODES else False
+
+
+class RequestError(EntraideError):
+    """The caller must change something."""
+
+
+class AuthenticationError(RequestError):
+    """The key is missing, wrong or revoked, or may not do this."""
+
+
+class NotFoundError(RequestError):
+    """What was asked for does not exist, or is not the caller's."""
+
+
+class QuotaError(RequestError):
+    """A quota or a queue is full; ``retry_after_s`` says when it opens."""
+
+
+class PoolError(EntraideError):
+    """The pool could not do it."""
+
+
+class PoolUnreachable(EntraideError):
+    """The pool could not be reached at all."""
+
+
+def error_for(
+    code: str,
+    message: str = "",
+    *,
+    job: str = "",
+    retry_after_s: float | None = None,
+    values: Mapping[str, str | int | float] | None = None,
+) -> EntraideError:
+    """Returns the exception that fits a stable code; an unknown code is a ``PoolError``."""
+    facts = CODES.get(code)
+    kind: type[EntraideError]
+    if facts is None or facts.http >= 500 or facts.http == 499:
+        kind = PoolUnreachable if code == "pool_unreachable" else PoolError
+    elif facts.http in (401, 403):
+        kind = AuthenticationError
+    elif facts.http in (404, 410):
+        kind = NotFoundError
+    elif facts.http == 429:
+        kind = QuotaError
+    else:
+        kind = RequestError
+    return kind(code, message, job=job, retry_after_s=retry_after_s, values=values)

@@ -1,0 +1,41 @@
+"""Units: the few conversions that every part must make alike.
+
+What is counted is an integer: tokens, energy in microwatt-hours (``_uwh``), carbon in micrograms
+(``_ug``). What is measured is a float in the unit its name ends with. Rounding happens here only:
+half up, so that it is the same on every machine.
+"""
+
+UWH_PER_WH = 1_000_000
+UG_PER_G = 1_000_000
+JOULES_PER_WH = 3_600
+
+
+def round_half_up(value: float) -> int:
+    """Rounds a value that is not negative to the nearest integer, halves up."""
+    return int(value + 0.5)
+
+
+def uwh_from_joules(energy_j: float) -> int:
+    """Converts joules to whole microwatt-hours (1 Wh = 3,600 J)."""
+    return round_half_up(energy_j * UWH_PER_WH / JOULES_PER_WH)
+
+
+def wh_from_uwh(energy_uwh: int) -> float:
+    """Converts microwatt-hours to watt-hours."""
+    return energy_uwh / UWH_PER_WH
+
+
+def g_from_ug(carbon_ug: int) -> float:
+    """Converts micrograms to grams."""
+    return carbon_ug / UG_PER_G
+
+
+def carbon_ug(energy_uwh: int, intensity_g_per_kwh: float) -> int:
+    """Returns the emissions of an amount of energy, in whole micrograms of CO2 equivalent.
+
+    1 uWh at 1 g/kWh is 1e-9 g, that is 1e-3 ug (location-based, GHG Protocol scope 2).
+
+    >>> carbon_ug(1_000_000, 340.0)
+    340000
+    """
+    return round_half_up(energy_uwh * intensity_g_per_kwh / 1_000)
