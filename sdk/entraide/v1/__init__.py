@@ -1,0 +1,1 @@
+"""Generated from `protos/entraide/v1` by `make protos`; no hand touches it."""

@@ -1,0 +1,1 @@
+"""The wire: messages, subjects and codec between gateways, scheduler and node agents (NATS)."""

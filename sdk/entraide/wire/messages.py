@@ -1,0 +1,329 @@
+"""Messages: what travels over NATS, as tagged MessagePack arrays.
+
+Fields are only ever added at the end, with a default; a tag is never used for another meaning.
+A message is at most ``MESSAGE_BYTES_MAX`` long. Times ``sent_at`` are on the sender's clock and
+serve only to correct the other times of the same message.
+"""
+
+from msgspec import Struct
+
+from entraide.types import (
+    EnergyStatus,
+    Explanation,
+    JobState,
+    NodeCard,
+    Outcome,
+    Receipt,
+    RequestFacts,
+    Terms,
+    Usage,
+)
+
+PROTOCOL = 1
+MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+BODY_BYTES_MAX = 4 * 1024 * 1024
+
+
+class Message(Struct, frozen=True, array_like=True, tag=True):
+    """What every message is (settings only, no fields)."""
+
+
+# Node to scheduler: ctl.
+
+
+class Hello(Message, frozen=True, tag="hello"):
+    """First message of an agent, and again whenever its card changes.
+
+    Attributes:
+        card: itself; ``coop`` is ignored, the pool knows it.
+        boot: identifier of this run of the agent; ``seq`` restarts with it.
+        seq: number of this ctl message.
+        sent_at: sender's clock.
+        accepting, reason: whether it takes work, else the stable code why not.
+        running: the runs it still holds, as (job, epoch).
+        protocol: highest protocol it speaks.
+    """
+
+    card: NodeCard
+    boot: str
+    seq: int
+    sent_at: float
+    accepting: bool
+    reason: str
+    running: tuple[tuple[str, int], ...]
+    protocol: int = PROTOCOL
+
+
+class Heartbeat(Message, frozen=True, tag="beat"):
+    """Once a second."""
+
+    boot: str
+    seq: int
+    sent_at: float
+    accepting: bool
+    reason: str
+    running: int
+    energy: EnergyStatus | None
+
+
+class Accept(Message, frozen=True, tag="accept"):
+    """The node runs it."""
+
+    job: str
+    epoch: int
+
+
+class Decline(Message, frozen=True, tag="decline"):
+    """The node does not run it, with the reason as a stable code."""
+
+    job: str
+    epoch: int
+    code: str
+    values: dict[str, str | int | float]
+
+
+class Progress(Message, frozen=True, tag="progress"):
+    """Sign of life of a run, about once a second: output tokens so far."""
+
+    job: str
+    epoch: int
+    output_tokens: int
+
+
+class UsageReport(Message, frozen=True, tag="usage"):
+    """A run is over; sent again until ``UsageAck``."""
+
+    job: str
+    epoch: int
+    outcome: Outcome
+    code: str
+    delivered: bool
+    usage: Usage
+
+
+class Goodbye(Message, frozen=True, tag="goodbye"):
+    """The agent stops, after its runs ended."""
+
+    reason: str
+
+
+NodeUp = Hello | Heartbeat | Accept | Decline | Progress | UsageReport | Goodbye
+
+
+# Scheduler to node: ctl.
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    """Answer to Hello: how often to beat, and which of its runs are still wanted."""
+
+    heartbeat_s: float
+    keep: tuple[tuple[str, int], ...]
+    protocol: int = PROTOCOL
+
+
+class SayHello(Message, frozen=True, tag="say-hello"):
+    """The scheduler does not know this node (any more): say hello again."""
+
+
+class UsageAck(Message, frozen=True, tag="usage-ack"):
+    """The report is in the books: forget it."""
+
+    job: str
+    epoch: int
+
+
+class Stop(Message, frozen=True, tag="stop"):
+    """Stop a run: its lease is over."""
+
+    job: str
+    epoch: int
+
+
+class Renewed(Message, frozen=True, tag="renewed"):
+    """A new identity token, before the old one expires."""
+
+    jwt: str
+
+
+NodeDownCtl = Welcome | SayHello | UsageAck | Stop | Renewed
+
+
+# Gateway to node: in.
+
+
+class Run(Message, frozen=True, tag="run"):
+    """Run this request.
+
+    Attributes:
+        job, epoch: the lease.
+        gateway: where the answer goes.
+        path: ``/v1/chat/completions`` or ``/v1/completions``.
+        model: public model name.
+        stream: whether tokens are wanted as they come.
+        body: the request, one opaque field.
+        sealed: how the body is sealed; "" for not.
+    """
+
+    job: str
+    epoch: int
+    gateway: str
+    path: str
+    model: str
+    stream: bool
+    body: bytes
+    sealed: str = ""
+
+
+class Cancel(Message, frozen=True, tag="cancel"):
+    """The client went away, or cancelled: stop the engine at once."""
+
+    job: str
+    epoch: int
+
+
+NodeIn = Run | Cancel
+
+
+# Node to gateway: out.
+
+
+class Tokens(Message, frozen=True, tag="tokens"):
+    """Part of a streamed answer.
+
+    Attributes:
+        job, epoch: the lease.
+        first: number of output tokens sent before this message.
+        n: output tokens in it.
+        data: server-sent events, ready to be sent on.
+    """
+
+    job: str
+    epoch: int
+    first: int
+    n: int
+    data: bytes
+
+
+class End(Message, frozen=True, tag="end"):
+    """A run is over; goes to the gateway, as ``UsageReport`` goes to the scheduler.
+
+    Attributes:
+        job, epoch: the lease.
+        outcome, code, values: how it ended.
+        first: number of output tokens sent before.
+        final: streamed: JSON of the chunk that bears ``finish_reason``.
+        body: not streamed: JSON of the whole answer.
+        usage: what it used.
+    """
+
+    job: str
+    epoch: int
+    outcome: Outcome
+    code: str
+    values: dict[str, str | int | float]
+    first: int
+    final: bytes
+    body: bytes
+    usage: Usage
+
+
+NodeOut = Tokens | End
+
+
+# Gateway to scheduler, and back.
+
+
+class GatewayBeat(Message, frozen=True, tag="gw-beat"):
+    """A gateway is there; once a second."""
+
+    boot: str
+
+
+class Submit(Message, frozen=True, tag="submit"):
+    """A gateway asks for a job."""
+
+    facts: RequestFacts
+
+
+class CancelJob(Message, frozen=True, tag="cancel-job"):
+    """The client left or cancelled (``reason`` is an error code)."""
+
+    job: str
+    reason: str
+
+
+class Abandon(Message, frozen=True, tag="abandon"):
+    """The gateway cannot use a placement."""
+
+    job: str
+    epoch: int
+    code: str
+
+
+class AskExplanation(Message, frozen=True, tag="ask-explanation"):
+    """Why is this job where it is (request-reply, answered by ``Explained``)."""
+
+    job: str
+    coop: str
+
+
+class AskModels(Message, frozen=True, tag="ask-models"):
+    """Which models are served (request-reply, answered by ``Models``)."""
+
+
+GatewayUp = GatewayBeat | Submit | CancelJob | Abandon | AskExplanation | AskModels
+
+
+class Placed(Message, frozen=True, tag="placed"):
+    """A job has its node: send the body there."""
+
+    job: str
+    epoch: int
+    node: str
+    output_tokens_max: int
+    terms: Terms
+
+
+class Refused(Message, frozen=True, tag="refused"):
+    """A job was not admitted."""
+
+    job: str
+    code: str
+    values: dict[str, str | int | float]
+    retry_after_s: float | None
+
+
+class Ended(Message, frozen=True, tag="ended"):
+    """A job is over."""
+
+    job: str
+    state: JobState
+    code: str
+    epoch: int
+    values: dict[str, str | int | float]
+
+
+GatewayDown = Placed | Refused | Ended
+
+
+class Explained(Message, frozen=True, tag="explained"):
+    """Answer to ``AskExplanation``; None when the job is unknown or another co-op's."""
+
+    explanation: Explanation | None
+    receipt: Receipt | None = None
+
+
+class ModelCard(Struct, frozen=True, array_like=True):
+    """A model that the pool serves now."""
+
+    model: str
+    revisions: tuple[str, ...]
+    context_tokens: int
+    features: tuple[str, ...]
+    replicas: int
+
+
+class Models(Message, frozen=True, tag="models"):
+    """Answer to ``AskModels``."""
+
+    models: tuple[ModelCard, ...]

@@ -1,0 +1,291 @@
+"""How a process of the pool gets onto the bus, and stays there.
+
+It decides when to try again and what to log about it; it knows nothing of subjects or messages.
+Only the shells import this module: it needs nats-py, which the bare SDK does not install. The
+options of the connection stand here once, so that every process behaves alike when the server goes.
+
+What nats-py leaves to its caller is handled here: it closes for ever on most errors that a server
+sends (an expired identity among them), its own back-off is constant, a first connection is tried
+again without end even when the server refuses the identity, and an exception that it does not
+expect ends its attempts in silence.
+"""
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import ipaddress
+import math
+import os
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+import nkeys
+import structlog
+from msgspec import Struct
+from nats import errors
+from nats.aio.client import Client, Server
+
+from entraide.errors import AuthenticationError, PoolError, PoolUnreachable
+
+RECONNECT_DELAY_MIN_S = 0.05
+RECONNECT_DELAY_MAX_S = 2.0
+CONNECT_TIMEOUT_S = 5
+PING_INTERVAL_S = 10
+PINGS_UNANSWERED_MAX = 2
+PENDING_MAX_BYTES = 16 * 1024 * 1024
+
+
+Notice = Callable[[], Awaitable[None]]
+
+
+class Identity(Struct, frozen=True):
+    """What a process shows when it connects: a JWT, and the key that it names.
+
+    Attributes:
+        jwt: the user JWT that the pool issued.
+        seed: the private half of the user key; it never leaves the process.
+        inbox_prefix: where answers to its requests come (``_INBOX.…``).
+    """
+
+    jwt: str
+    seed: str
+    inbox_prefix: str
+
+    def __repr__(self) -> str:
+        """Leaves the seed out, so that no log or traceback holds it."""
+        return f"Identity(inbox_prefix={self.inbox_prefix!r})"
+
+
+IdentitySource = Callable[[], Identity]
+
+
+def new_user_key() -> tuple[str, str]:
+    """Makes a user key; the seed stays with whoever asked.
+
+    Returns:
+        The seed (``SU…``) and the public key (``U…``).
+    """
+    seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
+    return seed.decode("ascii"), nkeys.from_seed(seed).public_key.decode("ascii")
+
+
+def expires_at(jwt: str) -> float:
+    """Returns when a JWT expires, seconds since the epoch; infinity when it never does.
+
+    The signature is not checked: this tells the holder when to ask for the next one.
+
+    Raises:
+        ValueError: it is not a JWT.
+    """
+    try:
+        body = jwt.split(".")[1]
+        raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+        expiry = msgspec.json.decode(raw, type=dict[str, object]).get("exp", math.inf)
+    except (IndexError, binascii.Error, msgspec.MsgspecError) as problem:
+        raise ValueError("not a JWT") from problem
+    if not isinstance(expiry, int | float):
+        raise ValueError("not a JWT")
+    return float(expiry)
+
+
+def requires_tls(host: str) -> bool:
+    """Whether a host may be reached from beyond this machine, so that plain text is refused.
+
+    >>> [requires_tls(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "bus.coop")]
+    [False, False, False, True, True]
+    """
+    if host.lower() == "localhost":
+        return False
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return True
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return not address.is_loopback
+
+
+def client_context(ca_pem: str) -> ssl.SSLContext:
+    """Makes a TLS context that trusts the pool's own CA and nobody else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(cadata=ca_pem)
+    return context
+
+
+def reconnect_delay_s(attempt: int, luck: float) -> float:
+    """Returns how long to wait before an attempt: doubling, bounded, spread by luck in [0, 1).
+
+    The wait lies between half and all of the doubled value, so that a fleet that lost its server
+    at one moment does not come back at one moment.
+
+    >>> [reconnect_delay_s(attempt, 1.0) for attempt in (0, 1, 2, 20)]
+    [0.05, 0.1, 0.2, 2.0]
+    """
+    doubled = RECONNECT_DELAY_MIN_S * 2 ** min(attempt, 16)
+    return min(RECONNECT_DELAY_MAX_S, doubled) * (0.5 + 0.5 * luck)
+
+
+class Connection(Client):
+    """nats-py's client, made to come back after whatever the server or the network does."""
+
+    async def _process_err(self, err_msg: str) -> None:
+        # nats-py would close for good. An error that ends the connection is followed by its end,
+        # which the read loop turns into a reconnection; the others do not end it.
+        await self._error_cb(errors.Error(f"nats: {err_msg.strip()}"))
+
+    async def _attempt_reconnect(self) -> None:
+        # nats-py catches its own and the system's errors only. Another one (uvloop raises
+        # RuntimeError on a transport that closed meanwhile) would end the attempts in silence.
+        while not self.is_closed:
+            try:
+                await super()._attempt_reconnect()
+            except Exception as problem:  # noqa: BLE001  (a node must never vanish for a bug)
+                await self._error_cb(problem)
+                self._status = Client.RECONNECTING
+                await asyncio.sleep(RECONNECT_DELAY_MAX_S)
+            else:
+                return
+
+
+class _Watch:
+    """Counts attempts, holds the identity in use, speaks to the log and to the owner."""
+
+    def __init__(self, identity: Identity | IdentitySource, name: str) -> None:
+        self._source = identity
+        self.identity = self._renewed()
+        self.attempt = 0
+        self.first_refusal: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.last_problem = ""
+        self._log = structlog.get_logger("entraide.bus").bind(connection=name)
+        self.on_connected: Notice | None = None
+        self.on_disconnected: Notice | None = None
+        self.on_refused: Notice | None = None
+
+    def _renewed(self) -> Identity:
+        return self._source if isinstance(self._source, Identity) else self._source()
+
+    def next_server(
+        self, servers: list[Server], _info: dict[str, object]
+    ) -> tuple[Server | None, float]:
+        """Goes round the servers, with the newest identity, after the right wait."""
+        self.identity = self._renewed()
+        server = servers[self.attempt % len(servers)]
+        delay_s = reconnect_delay_s(self.attempt, random.random())  # noqa: S311  (no secret)
+        self.attempt += 1
+        return server, delay_s
+
+    def jwt(self) -> bytes:
+        return self.identity.jwt.encode("ascii")
+
+    def signature(self, nonce: str) -> bytes:
+        pair = nkeys.from_seed(self.identity.seed.encode("ascii"))
+        return base64.b64encode(pair.sign(nonce.encode("ascii")))
+
+    async def error(self, problem: Exception) -> None:
+        text = str(problem) or type(problem).__name__
+        self.last_problem = text
+        lowered = text.lower()
+        if "permissions violation" in lowered:
+            self._log.error("bus.forbidden", problem=text)
+        elif isinstance(problem, errors.SlowConsumerError):
+            self._log.error("bus.slow", subject=problem.subject)
+        elif "authorization violation" in lowered or "user authentication" in lowered:
+            self._say("bus.refused", text)
+            if not self.first_refusal.done():
+                self.first_refusal.set_result(text)
+            if self.on_refused is not None:
+                await self.on_refused()
+        else:
+            self._say("bus.error", text)
+
+    def _say(self, event: str, problem: str) -> None:
+        if self.attempt & (self.attempt - 1) == 0:  # 0, 1, 2, 4, 8…: a long outage fills no disk
+            self._log.warning(event, problem=problem, attempt=self.attempt)
+
+    async def disconnected(self) -> None:
+        self._log.warning("bus.disconnected")
+        if self.on_disconnected is not None:
+            await self.on_disconnected()
+
+    async def reconnected(self) -> None:
+        self._log.info("bus.reconnected", attempts=self.attempt)
+        self.attempt = 0
+        if self.on_connected is not None:
+            await self.on_connected()
+
+    async def closed(self) -> None:
+        self._log.info("bus.closed")
+
+
+async def connect(
+    servers: str | Sequence[str],
+    *,
+    identity: Identity | IdentitySource,
+    name: str,
+    tls: ssl.SSLContext | None = None,
+    deadline_s: float | None = None,
+    on_reconnected: Notice | None = None,
+    on_disconnected: Notice | None = None,
+    on_refused: Notice | None = None,
+) -> Connection:
+    """Connects to the bus, and from then on reconnects for ever by itself.
+
+    Subscriptions survive a reconnection, and what is published meanwhile is sent after it, up to
+    ``PENDING_MAX_BYTES``. Waits start at 50 ms, double up to 2 s, and are jittered. Logged events
+    have stable codes: ``bus.connected``, ``bus.disconnected``, ``bus.reconnected``,
+    ``bus.refused``, ``bus.forbidden``, ``bus.slow``, ``bus.error``, ``bus.closed``.
+
+    Args:
+        servers: one address or several (``nats://host:port``, or ``tls://host:port`` with TLS).
+        identity: who connects; a function is asked again before each reconnection, which is how
+            a renewed identity comes into use. It must not raise.
+        name: what the server's monitoring calls this connection.
+        tls: from ``client_context``; the handshake comes before anything else, so that nobody on
+            the way can talk a process into plain text.
+        deadline_s: how long the first connection may take; None waits for ever.
+        on_reconnected: awaited after each reconnection, with subscriptions in place again.
+        on_disconnected: awaited when the connection is lost.
+        on_refused: awaited each time the server refuses the identity after the first connection.
+
+    Raises:
+        AuthenticationError: ``bus_refused``: the server does not accept this identity.
+        PoolUnreachable: ``bus_unreachable``: no server answered before the deadline.
+        PoolError: ``bus_plain_refused``: no TLS, and a server is not on this machine.
+    """
+    addresses = [servers] if isinstance(servers, str) else list(servers)
+    if tls is None:
+        _refuse_plain(addresses)
+    watch = _Watch(identity, name)
+    connection = Connection()
+    attempt = asyncio.ensure_future(
+        connection.connect(
+            addresses,
+            name=name,
+            error_cb=watch.error,
+            disconnected_cb=watch.disconnected,
+            reconnected_cb=watch.reconnected,
+            closed_cb=watch.closed,
+            user_jwt_cb=watch.jwt,
+            signature_cb=watch.signature,
+            inbox_prefix=watch.identity.inbox_prefix,
+            reconnect_to_server_handler=watch.next_server,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            ping_interval=PING_INTERVAL_S,
+            max_outstanding_pings=PINGS_UNANSWERED_MAX,
+            pending_size=PENDING_MAX_BYTES,
+            tls=tls,
+            tls_handshake_first=tls is not None,
+        )
+    )
+    await _first(attempt, connection, watch, deadline_s)
+    watch.on_connected = on_reconnected
+    watch.on_disconnected = on_disconnected
+    watch.on_refused = on_refused
+    return connection

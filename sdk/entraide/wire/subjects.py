@@ -1,0 +1,75 @@
+"""Subjects: who may speak where. This page and docs/reference/protocol.md say the same.
+
+``up`` is towards the pool, ``down`` towards the node or gateway. Planes: ``ctl`` (control, no
+text), ``in`` (bodies towards a node), ``out`` (answers towards one gateway).
+"""
+
+import re
+
+ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+SCHEDULER_INBOX = "_INBOX.scheduler"
+
+
+def checked(identifier: str) -> str:
+    """Returns an identifier that is safe inside a subject.
+
+    Raises:
+        ValueError: it is not 1 to 63 of a-z, 0-9 and '-'.
+    """
+    if not ID_PATTERN.fullmatch(identifier):
+        raise ValueError(f"identifier {identifier!r}: 1 to 63 of a-z, 0-9 and '-' are allowed")
+    return identifier
+
+
+def node_ctl_up(node: str) -> str:
+    """Node to scheduler: hello, heartbeat, accept, decline, progress, usage, goodbye."""
+    return f"node.{node}.up.ctl"
+
+
+def node_out(node: str, gateway: str) -> str:
+    """Node to the gateway that holds the job: tokens and the end of a run."""
+    return f"node.{node}.up.out.{gateway}"
+
+
+def node_ctl_down(node: str) -> str:
+    """Scheduler to node: welcome, usage acknowledged, stop, renewed identity."""
+    return f"node.{node}.down.ctl"
+
+
+def node_in(node: str) -> str:
+    """Gateway to node: run and cancel."""
+    return f"node.{node}.down.in"
+
+
+def node_inbox(node: str) -> str:
+    """Prefix of a node's own inbox."""
+    return f"_INBOX.{node}"
+
+
+def gateway_up(gateway: str) -> str:
+    """Gateway to scheduler: beat, submit, cancel, abandon, questions (request-reply)."""
+    return f"gw.{gateway}.up.ctl"
+
+
+def gateway_down(gateway: str) -> str:
+    """Scheduler to gateway: place, refuse, ended."""
+    return f"gw.{gateway}.down.ctl"
+
+
+def gateway_inbox(gateway: str) -> str:
+    """Prefix of a gateway's own inbox."""
+    return f"_INBOX.gw-{gateway}"
+
+
+ALL_NODES_CTL = "node.*.up.ctl"
+ALL_GATEWAYS_UP = "gw.*.up.ctl"
+
+
+def out_of_all_nodes(gateway: str) -> str:
+    """What a gateway listens to."""
+    return f"node.*.up.out.{gateway}"
+
+
+def sender(subject: str) -> str:
+    """Returns the identifier in a subject: the server vouches for it by its permissions."""
+    return subject.split(".", 2)[1]
