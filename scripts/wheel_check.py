@@ -1,0 +1,107 @@
+"""Builds the wheel, installs it where no source is in sight, and tests it there.
+
+Decides: the wheel holds every file of the packages that git knows, and nothing else; it installs
+over the locked dependencies alone; the `entraide` command starts; the tests that need no engine
+and no bus pass against it. Runs from a temporary folder, so that no checkout can be imported.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+import environment
+
+ROOT = environment.ROOT
+PACKAGES = {
+    "entraide": "sdk",
+    "entraide_scheduler": "scheduler",
+    "entraide_node": "node_agent",
+    "entraide_dashboard": "dashboard",
+}
+# Fast, and between them they import every part of the wheel.
+TESTS = ("core", "contract", "sdk", "node", "wheel")
+
+
+def build(folder: Path) -> Path:
+    """Builds the wheel of the checkout into a folder."""
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def sources() -> set[str]:
+    """The files that a wheel should hold, as git knows them, by their place in the wheel."""
+    roots = [f"{folder}/{name}" for name, folder in PACKAGES.items()]
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *roots],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    ).stdout.splitlines()
+    return {name.split("/", 1)[1] for name in listed if (ROOT / name).is_file()}
+
+
+def difference(wheel: Path) -> list[str]:
+    """A sentence for each file that the wheel lacks or has too many."""
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    wanted = sources()
+    lacking = [f"the wheel lacks {name}" for name in sorted(wanted - held)]
+    return lacking + [f"the wheel holds {name}, unknown to git" for name in sorted(held - wanted)]
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """Makes an environment of the locked packages and the wheel; returns its Python."""
+    python = folder / "bin" / "python"
+    venv.create(folder)
+    uv = [environment.VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", python]
+    variables = environment.uv_environment()
+    steps = (
+        ["--require-hashes", "--no-build-isolation-package", "nkeys", "-r", environment.LOCK],
+        ["--no-deps", wheel],
+    )
+    for step in steps:
+        subprocess.run([*uv, *step], check=True, env=variables)
+    return python
+
+
+def run_tests(python: Path, folder: Path) -> int:
+    """Copies the fast tests away from the sources and runs them; returns pytest's status."""
+    chosen = [name for name in TESTS if (ROOT / "tests" / name).is_dir()]
+    for name in chosen:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "tests" / name, folder / "tests" / name, ignore=ignored)
+    shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    command = [python, "-m", "pytest", "-q", "-m", "not engines and not checkout", "tests"]
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(command, check=False, cwd=folder, env=clean).returncode
+
+
+def main() -> int:
+    """Builds, compares, installs and tests; returns the exit status."""
+    with tempfile.TemporaryDirectory(prefix="entraide-wheel-") as name:
+        folder = Path(name)
+        wheel = build(folder)
+        wrong = difference(wheel)
+        if wrong:
+            print(*wrong, sep="\n")
+            return 1
+        python = install(wheel, folder / "venv")
+        command = [python.with_name("entraide"), "--help"]
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        (folder / "there").mkdir()
+        return run_tests(python, folder / "there")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The cores only think: this reads their source and holds them to what they may use.
+
+The import contracts look at modules; this looks at names too, and allows by list what they forbid
+by list, so that a module unheard of is refused as well.
+"""
+
+import ast
+import math
+from pathlib import Path
+
+import pytest
+from tests.house.source import CORES, imports, modules, tree, where
+
+# Pure, and the same on every processor and under every hash seed.
+ALLOWED = {
+    "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
+    "heapq", "itertools", "math", "msgspec", "numpy", "operator", "types", "typing",
+    "entraide.errors", "entraide.types", "entraide.units",
+}  # fmt: skip
+
+# Exact, or correctly rounded by IEEE 754: everything else in `math` differs between libraries.
+EXACT_MATH = {
+    "ceil", "copysign", "fabs", "floor", "fsum", "gcd", "inf", "isclose", "isfinite", "isinf",
+    "isnan", "isqrt", "lcm", "ldexp", "nan", "nextafter", "sqrt", "trunc",
+}  # fmt: skip
+
+INEXACT_NUMPY = {
+    "average", "convolve", "correlate", "cos", "cosh", "cov", "cumprod", "dot", "einsum", "exp",
+    "exp2", "expm1", "fft", "float_power", "inner", "linalg", "log", "log10", "log1p", "log2",
+    "logaddexp", "matmul", "outer", "polyfit", "power", "random", "sin", "sinh", "tan", "tanh",
+    "tensordot", "vdot",
+}  # fmt: skip
+
+# They speak to the world, or depend on the hash seed or on addresses.
+FORBIDDEN_CALLS = {
+    "__import__", "breakpoint", "compile", "eval", "exec", "hash", "id", "input", "open", "pow",
+    "print",
+}  # fmt: skip
+
+CORE_MODULES = {
+    name: path
+    for name, path in modules().items()
+    if any(name == core or name.startswith(core + ".") for core in CORES)
+}
+
+
+def core_of(module: str) -> str:
+    """The core that a module belongs to."""
+    return next(core for core in CORES if module.startswith(core))
+
+
+def is_allowed(imported: str, own_core: str) -> bool:
+    """Whether a core may import that name."""
+    return any(
+        imported == name or imported.startswith(name + ".")
+        for name in ALLOWED | {own_core, own_core.partition(".")[0] + ".core"}
+    )
+
+
+def impurities(path: Path) -> list[str]:
+    """A sentence for each expression that a core must not contain."""
+    found = []
+    for node in ast.walk(tree(path)):
+        what = impurity(node)
+        if what:
+            found.append(f"{where(path, getattr(node, 'lineno', 0))} {what}")
+    return found
+
+
+def impurity(node: ast.AST) -> str | None:
+    """Why a core must not contain the node, or None."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)) if name in FORBIDDEN_CALLS:
+            return f"calls {name}()"
+        case ast.Attribute(value=ast.Name(id="math"), attr=name) if name not in EXACT_MATH:
+            return f"uses math.{name}"
+        case ast.ImportFrom(module="math", names=names):
+            inexact = {alias.name for alias in names} - EXACT_MATH
+            return f"imports {sorted(inexact)} from math" if inexact else None
+        case ast.Attribute(value=ast.Name(id="np" | "numpy"), attr=name) if name in INEXACT_NUMPY:
+            return f"uses numpy.{name}"
+        case ast.BinOp(op=ast.MatMult()) | ast.AugAssign(op=ast.MatMult()):
+            return "multiplies matrices"
+        case ast.BinOp(op=ast.Pow(), left=left, right=right) if not (
+            isinstance(left, ast.Constant) and isinstance(right, ast.Constant)
+        ):
+            return "raises to a power that is not written out"
+        case ast.AsyncFunctionDef() | ast.Await() | ast.AsyncFor() | ast.AsyncWith():
+            return "awaits"
+        case ast.Global() | ast.Nonlocal():
+            return "keeps state outside an object"
+    return None
+
+
+@pytest.mark.parametrize("module", sorted(CORE_MODULES))
+def test_core_imports_the_vocabulary_only(module: str) -> None:
+    """A core's module imports the vocabulary, its own core, and a few pure modules."""
+    found = imports(module, CORE_MODULES[module])
+
+    assert [] == sorted(name for name in found if not is_allowed(name, core_of(module)))
+
+
+@pytest.mark.parametrize("module", sorted(CORE_MODULES))
+def test_core_computes_the_same_everywhere(module: str) -> None:
+    """A core's module uses nothing whose answer differs by processor, seed or moment."""
+    assert [] == impurities(CORE_MODULES[module])
+
+
+def test_both_cores_were_read() -> None:
+    """The two tests above saw the cores, and not an empty list."""
+    assert set(CORES) <= set(CORE_MODULES)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["hash('a')", "math.exp(x)", "from math import log", "np.dot(a, b)", "a @ b", "a ** b",
+     "open('f')"],
+)  # fmt: skip
+def test_the_reader_notices(line: str) -> None:
+    """The reader of the cores sees each kind of offence when there is one."""
+    noticed = [impurity(node) for node in ast.walk(ast.parse(line))]
+
+    assert any(noticed)
+
+
+def test_the_exact_functions_exist() -> None:
+    """Each function listed as exact is one that Python has."""
+    assert set() == EXACT_MATH - set(dir(math))
