@@ -53,7 +53,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(module: str, path: Path) -> set[str]:
-    """The absolute names that a module imports, lazily or not; `from a import b` gives a and a.b."""
+    """The absolute names that a module imports, lazily or not; `from a import b` is a and a.b."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found = set()
     for node in ast.walk(tree(path)):
