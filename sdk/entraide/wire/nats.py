@@ -13,13 +13,14 @@ expect ends its attempts in silence.
 import asyncio
 import base64
 import binascii
-import contextlib
 import ipaddress
 import math
 import os
 import random
 import ssl
+from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,7 +30,7 @@ from msgspec import Struct
 from nats import errors
 from nats.aio.client import Client, Server
 
-from entraide.errors import AuthenticationError, PoolError, PoolUnreachable
+from entraide.errors import AuthenticationError, EntraideError, PoolError, PoolUnreachable
 
 RECONNECT_DELAY_MIN_S = 0.05
 RECONNECT_DELAY_MAX_S = 2.0
@@ -126,7 +127,7 @@ def reconnect_delay_s(attempt: int, luck: float) -> float:
     >>> [reconnect_delay_s(attempt, 1.0) for attempt in (0, 1, 2, 20)]
     [0.05, 0.1, 0.2, 2.0]
     """
-    doubled = RECONNECT_DELAY_MIN_S * 2 ** min(attempt, 16)
+    doubled = RECONNECT_DELAY_MIN_S * (1 << min(attempt, 16))
     return min(RECONNECT_DELAY_MAX_S, doubled) * (0.5 + 0.5 * luck)
 
 
@@ -157,27 +158,29 @@ class _Watch:
 
     def __init__(self, identity: Identity | IdentitySource, name: str) -> None:
         self._source = identity
-        self.identity = self._renewed()
-        self.attempt = 0
-        self.first_refusal: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.last_problem = ""
         self._log = structlog.get_logger("entraide.bus").bind(connection=name)
-        self.on_connected: Notice | None = None
+        self.identity = self._newest()
+        self.attempt = 0
+        self.problem = ""
+        self.refusal: asyncio.Future[EntraideError] = asyncio.get_running_loop().create_future()
+        self.on_reconnected: Notice | None = None
         self.on_disconnected: Notice | None = None
         self.on_refused: Notice | None = None
 
-    def _renewed(self) -> Identity:
+    def _newest(self) -> Identity:
         return self._source if isinstance(self._source, Identity) else self._source()
+
+    def next_delay_s(self) -> float:
+        delay_s = reconnect_delay_s(self.attempt, random.random())  # noqa: S311  (no secret)
+        self.attempt += 1
+        return delay_s
 
     def next_server(
         self, servers: list[Server], _info: dict[str, object]
     ) -> tuple[Server | None, float]:
-        """Goes round the servers, with the newest identity, after the right wait."""
-        self.identity = self._renewed()
+        self.identity = self._newest()
         server = servers[self.attempt % len(servers)]
-        delay_s = reconnect_delay_s(self.attempt, random.random())  # noqa: S311  (no secret)
-        self.attempt += 1
-        return server, delay_s
+        return server, self.next_delay_s()
 
     def jwt(self) -> bytes:
         return self.identity.jwt.encode("ascii")
@@ -187,25 +190,31 @@ class _Watch:
         return base64.b64encode(pair.sign(nonce.encode("ascii")))
 
     async def error(self, problem: Exception) -> None:
-        text = str(problem) or type(problem).__name__
-        self.last_problem = text
-        lowered = text.lower()
+        self.problem = str(problem) or type(problem).__name__
+        lowered = self.problem.lower()
         if "permissions violation" in lowered:
-            self._log.error("bus.forbidden", problem=text)
+            self._log.error("bus.forbidden", problem=self.problem)
         elif isinstance(problem, errors.SlowConsumerError):
             self._log.error("bus.slow", subject=problem.subject)
+        elif isinstance(problem, ssl.SSLCertVerificationError):
+            self._say("bus.untrusted")
+            self._give_up(PoolError("bus_untrusted", self.problem))
         elif "authorization violation" in lowered or "user authentication" in lowered:
-            self._say("bus.refused", text)
-            if not self.first_refusal.done():
-                self.first_refusal.set_result(text)
+            self._say("bus.refused")
+            self._give_up(AuthenticationError("bus_refused", self.problem))
             if self.on_refused is not None:
                 await self.on_refused()
         else:
-            self._say("bus.error", text)
+            self._say("bus.error")
 
-    def _say(self, event: str, problem: str) -> None:
+    def _give_up(self, problem: EntraideError) -> None:
+        """Matters to a first connection only: later ones go on for ever."""
+        if not self.refusal.done():
+            self.refusal.set_result(problem)
+
+    def _say(self, event: str) -> None:
         if self.attempt & (self.attempt - 1) == 0:  # 0, 1, 2, 4, 8…: a long outage fills no disk
-            self._log.warning(event, problem=problem, attempt=self.attempt)
+            self._log.warning(event, problem=self.problem, attempt=self.attempt)
 
     async def disconnected(self) -> None:
         self._log.warning("bus.disconnected")
@@ -215,11 +224,15 @@ class _Watch:
     async def reconnected(self) -> None:
         self._log.info("bus.reconnected", attempts=self.attempt)
         self.attempt = 0
-        if self.on_connected is not None:
-            await self.on_connected()
+        if self.on_reconnected is not None:
+            await self.on_reconnected()
 
     async def closed(self) -> None:
         self._log.info("bus.closed")
+
+    def connected(self) -> None:
+        self._log.info("bus.connected")
+        self.attempt = 0
 
 
 async def connect(
@@ -238,7 +251,8 @@ async def connect(
     Subscriptions survive a reconnection, and what is published meanwhile is sent after it, up to
     ``PENDING_MAX_BYTES``. Waits start at 50 ms, double up to 2 s, and are jittered. Logged events
     have stable codes: ``bus.connected``, ``bus.disconnected``, ``bus.reconnected``,
-    ``bus.refused``, ``bus.forbidden``, ``bus.slow``, ``bus.error``, ``bus.closed``.
+    ``bus.refused``, ``bus.untrusted``, ``bus.forbidden``, ``bus.slow``, ``bus.error``,
+    ``bus.closed``.
 
     Args:
         servers: one address or several (``nats://host:port``, or ``tls://host:port`` with TLS).
@@ -250,23 +264,30 @@ async def connect(
         deadline_s: how long the first connection may take; None waits for ever.
         on_reconnected: awaited after each reconnection, with subscriptions in place again.
         on_disconnected: awaited when the connection is lost.
-        on_refused: awaited each time the server refuses the identity after the first connection.
+        on_refused: awaited when the server refuses the identity after the first connection.
 
     Raises:
         AuthenticationError: ``bus_refused``: the server does not accept this identity.
         PoolUnreachable: ``bus_unreachable``: no server answered before the deadline.
-        PoolError: ``bus_plain_refused``: no TLS, and a server is not on this machine.
+        PoolError: ``bus_untrusted``: the server's certificate is not the pool's;
+            ``bus_plain_refused``: no TLS, and a server is not on this machine.
     """
     addresses = [servers] if isinstance(servers, str) else list(servers)
     if tls is None:
         _refuse_plain(addresses)
     watch = _Watch(identity, name)
     connection = Connection()
-    attempt = asyncio.ensure_future(
+
+    async def error(problem: Exception) -> None:
+        await watch.error(problem)
+        if not first.done():  # nats-py's own wait, which is constant, serves the first connection
+            connection.options["reconnect_time_wait"] = watch.next_delay_s()
+
+    first = asyncio.ensure_future(
         connection.connect(
             addresses,
             name=name,
-            error_cb=watch.error,
+            error_cb=error,
             disconnected_cb=watch.disconnected,
             reconnected_cb=watch.reconnected,
             closed_cb=watch.closed,
@@ -275,7 +296,6 @@ async def connect(
             inbox_prefix=watch.identity.inbox_prefix,
             reconnect_to_server_handler=watch.next_server,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=1,
             connect_timeout=CONNECT_TIMEOUT_S,
             ping_interval=PING_INTERVAL_S,
             max_outstanding_pings=PINGS_UNANSWERED_MAX,
@@ -284,8 +304,35 @@ async def connect(
             tls_handshake_first=tls is not None,
         )
     )
-    await _first(attempt, connection, watch, deadline_s)
-    watch.on_connected = on_reconnected
+    try:
+        either: set[asyncio.Future[Any]] = {first, watch.refusal}
+        await asyncio.wait(either, timeout=deadline_s, return_when=FIRST_COMPLETED)
+        if not first.done():
+            unreachable = PoolUnreachable(
+                "bus_unreachable",
+                f"no server of the bus answered: {watch.problem}",
+                values={"servers": ", ".join(addresses), "problem": watch.problem},
+            )
+            raise watch.refusal.result() if watch.refusal.done() else unreachable
+        first.result()
+    except BaseException:
+        first.cancel()
+        await asyncio.wait({first})
+        await connection.close()
+        raise
+    watch.connected()
+    watch.on_reconnected = on_reconnected
     watch.on_disconnected = on_disconnected
     watch.on_refused = on_refused
     return connection
+
+
+def _refuse_plain(addresses: Sequence[str]) -> None:
+    for address in addresses:
+        host = urlsplit(address if "://" in address else f"nats://{address}").hostname or ""
+        if requires_tls(host):
+            raise PoolError(
+                "bus_plain_refused",
+                f"{host} is not on this machine: connect to it with TLS.",
+                values={"host": host},
+            )
