@@ -1,20 +1,39 @@
-"""What every test gets: nothing but a promise that no child process outlives the run."""
+"""What every test gets: nothing but a promise that no process outlives the run."""
 
+import os
+import uuid
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
+MARK = "ENTRAIDE_TEST_RUN"
+
+# Python's own helpers, which end with the interpreter.
+NOT_OURS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+
+def marked(run: str) -> list[psutil.Process]:
+    """The processes that inherited this run's mark, orphans too, this one left out."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            ours = process.environ().get(MARK) == run and process.pid != os.getpid()
+            if ours and not any(name in " ".join(process.cmdline()) for name in NOT_OURS):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_process_left_behind() -> Iterator[None]:
     """Fails the run when a process that a test started is still there at its end."""
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    run = os.environ[MARK] = uuid.uuid4().hex
     yield
-    children = psutil.Process().children(recursive=True)
-    _, alive = psutil.wait_procs([c for c in children if c.pid not in before], timeout=5)
-    left = [f"{child.pid} {' '.join(child.cmdline())}" for child in alive if child.is_running()]
-    for child in alive:
-        child.kill()
+    _, alive = psutil.wait_procs(marked(run), timeout=5)
+    left = [f"{process.pid} {process.name()}" for process in alive]
+    for process in alive:
+        process.kill()
 
     assert [] == left
