@@ -47,7 +47,9 @@ def broken_links(page: Path) -> list[str]:
             continue
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        if not file.exists():
+        if not file.is_relative_to(ROOT):
+            found.append(f"{page.relative_to(ROOT)}: {target} leaves the checkout")
+        elif not file.exists():
             found.append(f"{page.relative_to(ROOT)}: no file at {target}")
         elif (
             anchor

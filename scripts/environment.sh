@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds a Python that is new enough and lets scripts/environment.py make or refresh .venv with it.
 set -eu
-cd "$(dirname "$0")/.."
+cd "${0%/*}/.."
 
 for python in ${PYTHON:-} python3.11 python3 python3.12 python3.13 python3.14; do
     if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
