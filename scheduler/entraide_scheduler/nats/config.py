@@ -1,0 +1,176 @@
+"""What the pool's nats-server is told: its configuration as text, and where its binary is.
+
+It decides limits, TLS and trust, and refuses to listen in plain text beyond this machine. It
+starts nothing. A server takes the account's claims from its configuration at every start, so
+whoever starts one calls ``write_config`` before each start, also after a crash: an older
+configuration would accept again what was revoked since.
+"""
+
+import shutil
+import socket
+import sys
+import sysconfig
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from entraide.errors import PoolError
+from entraide.wire.messages import MESSAGE_BYTES_MAX
+from entraide.wire.nats import requires_tls
+from entraide_scheduler.nats.identity import PoolIdentity, ServerClaims
+from entraide_scheduler.nats.keyfiles import PRIVATE_DIRECTORY_MODE, write_private
+from entraide_scheduler.nats.tls import TlsFiles, ensure_files
+
+CONNECTIONS_MAX = 16_384
+PENDING_MAX_BYTES = 64 * 1024 * 1024
+LOG_FILE_MAX_BYTES = 16 * 1024 * 1024
+LOG_FILES_MAX = 4
+ACCOUNTS_MAX = 16
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class NatsSettings(Struct, frozen=True):
+    """Where a server listens.
+
+    Attributes:
+        state: the pool's state directory; the server's files are in ``state/nats``.
+        host: address to listen at; beyond loopback only with TLS.
+        port: 0 takes a free one.
+        tls_hosts: names and addresses at which others reach the server; TLS is on if there are any.
+    """
+
+    state: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls_hosts: tuple[str, ...] = ()
+
+
+class NatsConfig(Struct, frozen=True):
+    """A configuration as it was written.
+
+    Attributes:
+        path: the file.
+        url: where processes of this machine connect.
+        port: for others.
+        monitor_port: of the monitoring page, on loopback.
+        ca: the file of the CA to trust; None without TLS.
+    """
+
+    path: Path
+    url: str
+    port: int
+    monitor_port: int
+    ca: Path | None
+
+
+def config_text(
+    settings: NatsSettings, trust: ServerClaims, *, monitor_port: int, tls: TlsFiles | None
+) -> str:
+    """Returns the configuration of a server; nats-server reads JSON.
+
+    Raises:
+        PoolError: ``nats_plain_refused``: it would listen beyond this machine without TLS.
+    """
+    if tls is None and requires_tls(settings.host):
+        raise PoolError(
+            "nats_plain_refused",
+            f"{settings.host} can be reached from other machines: turn TLS on to listen there.",
+            values={"host": settings.host},
+        )
+    home = settings.state / "nats"
+    config: dict[str, object] = {
+        "host": settings.host,
+        "port": settings.port,
+        "http": f"127.0.0.1:{monitor_port}",
+        "pid_file": str(home / "nats-server.pid"),
+        "log_file": str(home / "nats-server.log"),
+        "logfile_size_limit": LOG_FILE_MAX_BYTES,
+        "logfile_max_num": LOG_FILES_MAX,
+        "max_payload": MESSAGE_BYTES_MAX,
+        "max_pending": PENDING_MAX_BYTES,
+        "max_connections": CONNECTIONS_MAX,
+        "max_control_line": 4_096,
+        "write_deadline": "10s",
+        "ping_interval": "10s",
+        "ping_max": 2,
+        "authorization": {"timeout": 5},
+        "operator": trust.operator_jwt,
+        "system_account": trust.system,
+        "resolver": {"type": "full", "dir": str(home / "jwt"), "limit": ACCOUNTS_MAX},
+        "resolver_preload": {
+            trust.account: trust.account_jwt,
+            trust.system: trust.system_jwt,
+        },
+    }
+    if tls is not None:
+        config["tls"] = {
+            "cert_file": str(tls.cert),
+            "key_file": str(tls.key),
+            "min_version": "1.3",
+            "timeout": 5,
+            "handshake_first": True,  # not a word in plain text, in either direction
+        }
+    return msgspec.json.format(msgspec.json.encode(config), indent=2).decode()
+
+
+def write_config(
+    settings: NatsSettings, identity: PoolIdentity, *, monitor_port: int = 0
+) -> NatsConfig:
+    """Writes the configuration for a start that comes next, with the claims as of now.
+
+    Makes or renews the server's certificate if TLS is on. A port 0 is replaced by a free one.
+
+    Raises:
+        PoolError: ``nats_plain_refused``, or a secret file is open to others, missing or damaged.
+    """
+    if not settings.port:
+        settings = msgspec.structs.replace(settings, port=free_port(settings.host))
+    monitor_port = monitor_port or free_port("127.0.0.1")
+    tls = None
+    if settings.tls_hosts:
+        tls = ensure_files(settings.state, (*LOOPBACK, settings.host, *settings.tls_hosts))
+    text = config_text(settings, identity.server_claims(), monitor_port=monitor_port, tls=tls)
+    path = settings.state / "nats" / "nats-server.conf"
+    path.parent.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+    write_private(path, text.encode())
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::", ""} else settings.host  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
+    return NatsConfig(
+        path=path,
+        url=f"{'tls' if tls else 'nats'}://{host}:{settings.port}",
+        port=settings.port,
+        monitor_port=monitor_port,
+        ca=tls.ca if tls else None,
+    )
+
+
+def binary() -> Path:
+    """Returns the nats-server that was installed with Entraide.
+
+    Raises:
+        PoolError: ``nats_binary_missing``.
+    """
+    folders = (Path(sys.executable).parent, Path(sysconfig.get_path("scripts")))
+    for folder in folders:
+        found = shutil.which("nats-server", path=str(folder))
+        if found:
+            return Path(found)
+    raise PoolError(
+        "nats_binary_missing",
+        f"nats-server is not in {folders[0]}: install Entraide with its extra “scheduler”.",
+        values={"path": str(folders[0])},
+    )
+
+
+def command(config: NatsConfig) -> list[str]:
+    """Returns the command line that starts a server with this configuration."""
+    return [str(binary()), "-c", str(config.path)]
+
+
+def free_port(host: str) -> int:
+    """Returns a port that nothing listens at now; somebody else may still be faster."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

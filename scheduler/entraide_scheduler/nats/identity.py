@@ -1,0 +1,339 @@
+"""The pool's keys: made once at first start, kept in ``DIR/identity``, never anywhere else.
+
+It decides who gets which JWT and who is refused for ever; what a JWT permits stands in ``claims``.
+The directory comes into being whole. A file that is missing later is not made again: a new
+account key would shut every node out, and an empty list of revocations would let them all in.
+"""
+
+import base64
+import binascii
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from os import urandom
+from pathlib import Path
+
+import msgspec
+import nkeys
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from msgspec import Struct
+from nats import errors as nats_errors
+
+from entraide.errors import EntraideError, PoolError
+from entraide.wire.nats import Identity, connect, new_user_key
+from entraide_scheduler.nats import claims
+from entraide_scheduler.nats.keyfiles import (
+    make_private_directory,
+    read_private,
+    unreadable,
+    write_private,
+)
+
+DAY_S = 86_400
+NODE_LIFE_S = 30 * DAY_S
+GATEWAY_LIFE_S = 30 * DAY_S
+SCHEDULER_LIFE_S = 30 * DAY_S
+SYSTEM_LIFE_S = 300
+LONGEST_LIFE_S = max(NODE_LIFE_S, GATEWAY_LIFE_S, SCHEDULER_LIFE_S)
+
+REVOCATIONS_MAX = 50_000  # the account JWT that names them all still fits one message
+PUSH_ATTEMPTS_MAX = 3
+PUSH_TIMEOUT_S = 5.0
+
+_OPERATOR_FILE = "operator.seed"
+_ACCOUNT_FILE = "account.seed"
+_SYSTEM_FILE = "system.seed"
+_SIGNING_FILE = "receipts.pem"
+_SEALING_FILE = "sealing.key"
+_REVOCATIONS_FILE = "revocations.json"
+
+
+class ServerClaims(Struct, frozen=True):
+    """What a server must be told to check identities: public text, no key.
+
+    Attributes:
+        operator_jwt: whom it trusts.
+        account, account_jwt: the pool's account, with its revocations as of now.
+        system, system_jwt: the account that may update the other.
+    """
+
+    operator_jwt: str
+    account: str
+    account_jwt: str
+    system: str
+    system_jwt: str
+
+
+def signing_key(state: Path) -> Ed25519PrivateKey:
+    """Returns the key that signs receipts; makes the pool's identity if there is none yet.
+
+    Raises:
+        PoolError: as ``PoolIdentity``.
+    """
+    path = _identity_directory(state) / _SIGNING_FILE
+    try:
+        key = load_pem_private_key(read_private(path), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as problem:
+        raise unreadable(path, "not a private key") from problem
+    if not isinstance(key, Ed25519PrivateKey):
+        raise unreadable(path, "not an Ed25519 key")
+    return key
+
+
+def sealing_key(state: Path) -> bytes:
+    """Returns the 32 bytes that seal kept jobs; makes the pool's identity if there is none yet.
+
+    Raises:
+        PoolError: as ``PoolIdentity``.
+    """
+    path = _identity_directory(state) / _SEALING_FILE
+    try:
+        key = base64.b64decode(read_private(path).strip(), validate=True)
+    except binascii.Error as problem:
+        raise unreadable(path, "not base64") from problem
+    if len(key) != 32:
+        raise unreadable(path, "not 32 bytes")
+    return key
+
+
+class PoolIdentity:
+    """Issues, renews and revokes the identities with which processes enter the bus.
+
+    One process, the scheduler, revokes; others may read the same directory (whoever starts the
+    server does, for ``server_claims``).
+
+    Args:
+        state: the pool's state directory; ``state/identity`` is made at first start.
+        now: seconds since the epoch.
+
+    Raises:
+        PoolError: ``identity_file_open`` when others may read a key, ``identity_incomplete`` when
+            a file is missing, ``identity_unreadable`` when one is damaged.
+    """
+
+    def __init__(self, state: Path, *, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._home = _identity_directory(state)
+        self._operator = self._pair(_OPERATOR_FILE, nkeys.PREFIX_BYTE_OPERATOR)
+        self._account = self._pair(_ACCOUNT_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
+        self._system = self._pair(_SYSTEM_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
+        self._revocations()
+
+    def node(self, node: str, public_key: str, *, life_s: float = NODE_LIFE_S) -> str | None:
+        """Issues a node's JWT, its first or a renewed one.
+
+        Args:
+            node: the node's identifier.
+            public_key: of the user key that the node made and keeps (``U…``).
+            life_s: how long the JWT is valid, seconds; at most ``LONGEST_LIFE_S``.
+
+        Returns:
+            The JWT; None when that key was revoked.
+
+        Raises:
+            ValueError: the identifier or the key is malformed.
+        """
+        return self._issue(f"node {node}", public_key, claims.node_grant(node), life_s)
+
+    def gateway(self, gateway: str, public_key: str) -> str | None:
+        """Issues the JWT of a gateway that is a process of its own; as ``node``."""
+        grant = claims.gateway_grant(gateway)
+        return self._issue(f"gateway {gateway}", public_key, grant, GATEWAY_LIFE_S)
+
+    def scheduler_identity(self) -> Identity:
+        """Makes an identity for the scheduler's own connection, with a key of its own.
+
+        Hand the method itself to ``entraide.wire.nats.connect``: each reconnection then comes with
+        a fresh identity, and none expires.
+        """
+        return self._own("scheduler", claims.scheduler_grant(), SCHEDULER_LIFE_S)
+
+    def gateway_identity(self, gateway: str) -> Identity:
+        """Makes an identity for a gateway inside this process, with a key of its own."""
+        return self._own(f"gateway {gateway}", claims.gateway_grant(gateway), GATEWAY_LIFE_S)
+
+    def server_claims(self) -> ServerClaims:
+        """Returns what the server must be told, with the revocations as they stand on disk now."""
+        now = int(self._now())
+        system = claims.Account(public=claims.public_key(self._system), label="system")
+        return ServerClaims(
+            operator_jwt=claims.operator_jwt(self._operator, system=system.public, issued_at=now),
+            account=claims.public_key(self._account),
+            account_jwt=self._account_jwt(),
+            system=system.public,
+            system_jwt=claims.account_jwt(self._operator, system, issued_at=now),
+        )
+
+    def is_revoked(self, public_key: str) -> bool:
+        """Whether a user key was revoked; it stays so, and its machine comes back with another."""
+        return public_key in self._revocations()
+
+    async def revoke(
+        self,
+        public_key: str,
+        *,
+        servers: str | Sequence[str],
+        tls: ssl.SSLContext | None = None,
+    ) -> bool:
+        """Refuses a user key from now on and cuts its connections at once; may be repeated.
+
+        It is on disk before the server hears of it, so that it holds whatever happens next.
+
+        Args:
+            public_key: the key to refuse (``U…``).
+            servers: address or addresses of the bus.
+            tls: from ``entraide.wire.nats.client_context``.
+
+        Returns:
+            Whether a server confirmed. If not, call ``push`` when the bus is back.
+
+        Raises:
+            ValueError: it is not the public key of a NATS user.
+            PoolError: ``revocations_full``.
+        """
+        self._record(public_key)
+        return await self.push(servers, tls=tls)
+
+    async def push(
+        self, servers: str | Sequence[str], *, tls: ssl.SSLContext | None = None
+    ) -> bool:
+        """Hands the account's present claims to the bus; the scheduler does so at each connection.
+
+        Returns:
+            Whether a server confirmed.
+        """
+        try:
+            connection = await connect(
+                servers,
+                identity=self._own("system", claims.system_grant(), SYSTEM_LIFE_S),
+                name="system",
+                tls=tls,
+                deadline_s=PUSH_TIMEOUT_S,
+            )
+        except EntraideError:
+            return False
+        try:
+            for _ in range(PUSH_ATTEMPTS_MAX):
+                try:
+                    answer = await connection.request(
+                        "$SYS.REQ.CLAIMS.UPDATE",
+                        self._account_jwt().encode("ascii"),
+                        timeout=PUSH_TIMEOUT_S,
+                    )
+                except nats_errors.Error:
+                    continue
+                if _confirmed(answer.data):
+                    return True
+            return False
+        finally:
+            await connection.close()
+
+    def _issue(self, label: str, public_key: str, grant: claims.Grant, life_s: float) -> str | None:
+        assert 0 < life_s <= LONGEST_LIFE_S, "revocations are kept for the longest life only"
+        if self.is_revoked(public_key):
+            return None
+        now = self._now()
+        return claims.user_jwt(
+            self._account,
+            public_key,
+            label=label,
+            grant=grant,
+            issued_at=int(now),
+            expires_at=int(now + life_s),
+        )
+
+    def _own(self, label: str, grant: claims.Grant, life_s: int) -> Identity:
+        seed, public_key = new_user_key()
+        now = int(self._now())
+        jwt = claims.user_jwt(
+            self._system if label == "system" else self._account,
+            public_key,
+            label=label,
+            grant=grant,
+            issued_at=now,
+            expires_at=now + life_s,
+        )
+        return Identity(jwt=jwt, seed=seed, inbox_prefix=grant.inbox)
+
+    def _account_jwt(self) -> str:
+        account = claims.Account(
+            public=claims.public_key(self._account),
+            label="pool",
+            revoked=tuple(sorted(self._revocations())),
+        )
+        return claims.account_jwt(self._operator, account, issued_at=int(self._now()))
+
+    def _pair(self, name: str, prefix: int) -> nkeys.KeyPair:
+        path = self._home / name
+        seed = read_private(path).strip()
+        try:
+            kind, raw = nkeys.decode_seed(seed)
+            whole = nkeys.encode_seed(raw, kind) == seed  # decode_seed ignores the checksum
+        except (nkeys.NkeysError, ValueError) as problem:
+            raise unreadable(path, "not a seed") from problem
+        if not whole or kind != prefix:
+            raise unreadable(path, "damaged, or a seed of another kind")
+        return nkeys.from_seed(seed)
+
+    def _revocations(self) -> dict[str, float]:
+        """Reads them from disk each time: another process may have written them."""
+        path = self._home / _REVOCATIONS_FILE
+        try:
+            return msgspec.json.decode(read_private(path), type=dict[str, float])
+        except msgspec.MsgspecError as problem:
+            raise unreadable(path, "not a list of revocations") from problem
+
+    def _record(self, public_key: str) -> None:
+        if not claims.is_user_key(public_key):
+            raise ValueError(f"not a NATS user key: {public_key!r}")
+        revoked = self._revocations()
+        if public_key in revoked:
+            return
+        now = self._now()
+        if len(revoked) >= REVOCATIONS_MAX:  # what expired long ago is refused for that
+            revoked = {key: at for key, at in revoked.items() if at + LONGEST_LIFE_S >= now}
+        if len(revoked) >= REVOCATIONS_MAX:
+            raise PoolError("revocations_full", values={"max": REVOCATIONS_MAX})
+        revoked[public_key] = now
+        data = msgspec.json.encode(revoked, order="sorted")
+        write_private(self._home / _REVOCATIONS_FILE, data)
+
+
+def _identity_directory(state: Path) -> Path:
+    """Returns the directory of the pool's keys, made with all of them at first start."""
+    home = state / "identity"
+    if not home.exists():
+        signing = Ed25519PrivateKey.generate()
+        pem = signing.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        files = {
+            _OPERATOR_FILE: nkeys.encode_seed(urandom(32), nkeys.PREFIX_BYTE_OPERATOR),
+            _ACCOUNT_FILE: nkeys.encode_seed(urandom(32), nkeys.PREFIX_BYTE_ACCOUNT),
+            _SYSTEM_FILE: nkeys.encode_seed(urandom(32), nkeys.PREFIX_BYTE_ACCOUNT),
+            _SIGNING_FILE: pem,
+            _SEALING_FILE: base64.b64encode(urandom(32)) + b"\n",
+            _REVOCATIONS_FILE: b"{}",
+        }
+        make_private_directory(home, files)
+    return home
+
+
+def _confirmed(answer: bytes) -> bool:
+    """Whether the server's answer says that it took the claims."""
+
+    class Data(Struct):
+        code: int = 0
+
+    class Answer(Struct):
+        data: Data = Data()
+
+    try:
+        return msgspec.json.decode(answer, type=Answer).data.code == 200
+    except msgspec.MsgspecError:
+        return False

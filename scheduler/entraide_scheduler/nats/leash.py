@@ -1,0 +1,114 @@
+"""No child outlives its parent: how a server is tied to the process that started it.
+
+On Linux the kernel ends the child when its parent dies, however that came about. Elsewhere a
+parent that was killed leaves its child behind, and the next start ends it: the pid file says
+which process, the owner's file says whose, and neither is believed without a look at the process.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import psutil
+from msgspec import Struct
+
+from entraide.errors import PoolError
+
+END_TIMEOUT_S = 5.0
+_CLOCK_SLACK_S = 2.0  # the start of a process is computed from the boot time, which is rounded
+_PR_SET_PDEATHSIG = 1
+
+
+class Owner(Struct, frozen=True):
+    """The process that started a server: its pid, and when it was started itself."""
+
+    pid: int
+    created_at: float
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """Returns what a child must run before it becomes the server (``preexec_fn``).
+
+    The kernel watches the thread that starts the child: start it from one that lives as long as
+    the process, such as that of the event loop.
+
+    Returns:
+        None where the system has no such thing.
+    """
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)  # loaded here: between fork and exec it might hang
+    parent = os.getpid()
+
+    def tie() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the tie
+            os._exit(1)
+
+    return tie
+
+
+def claim(home: Path, *, program: str) -> None:
+    """Takes a server's directory for this process, and ends a server that an earlier owner left.
+
+    Args:
+        home: the server's directory, with its ``PROGRAM.pid``.
+        program: name of the server's program.
+
+    Raises:
+        PoolError: ``already_running``: the owner of a running server is alive.
+    """
+    owner_file = home / f"{program}.owner"
+    server = _running(home, program)
+    if server is not None:
+        owner = _read_owner(owner_file)
+        if owner is not None and owner.pid != os.getpid() and _alive(owner):
+            raise PoolError(
+                "already_running",
+                f"{program} already runs in {home}, started by process {owner.pid}.",
+                values={"program": program, "path": str(home), "pid": owner.pid},
+            )
+        _end(server)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    me = Owner(os.getpid(), psutil.Process().create_time())
+    owner_file.write_bytes(msgspec.json.encode(me))
+
+
+def _running(home: Path, program: str) -> psutil.Process | None:
+    """Returns the server that the pid file names, if that is what this process is."""
+    try:
+        process = psutil.Process(int((home / f"{program}.pid").read_text().strip()))
+        ours = any(str(home) in argument for argument in process.cmdline())
+        return process if ours and process.name() == program else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def _read_owner(path: Path) -> Owner | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Owner)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _alive(owner: Owner) -> bool:
+    try:
+        created_at = psutil.Process(owner.pid).create_time()
+    except psutil.Error:
+        return False
+    return abs(created_at - owner.created_at) < _CLOCK_SLACK_S
+
+
+def _end(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(END_TIMEOUT_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(END_TIMEOUT_S)

@@ -1,0 +1,199 @@
+"""The nats-server as a child of this process: started, watched, started again, ended.
+
+It comes back on the same port after a crash, so that every connection finds it again by itself.
+What it is told stands in ``config``. Messages are not its business, and it keeps none.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from asyncio.subprocess import Process
+
+import msgspec
+import structlog
+
+from entraide.errors import PoolError
+from entraide_scheduler.nats.config import (
+    NatsConfig,
+    NatsSettings,
+    binary,
+    command,
+    config_text,
+    write_config,
+)
+from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.nats.leash import claim, die_with_parent
+
+__all__ = [
+    "NatsConfig",
+    "NatsServer",
+    "NatsSettings",
+    "binary",
+    "command",
+    "config_text",
+    "healthy",
+    "write_config",
+]
+
+READY_TIMEOUT_S = 10.0
+READY_POLL_S = 0.02
+STOP_TIMEOUT_S = 5.0
+FREE_PORT_ATTEMPTS_MAX = 3
+RESTART_DELAY_MIN_S = 0.1
+RESTART_DELAY_MAX_S = 5.0
+STEADY_AFTER_S = 60.0
+COMPLAINT_MAX_BYTES = 4_096
+
+_log = structlog.get_logger("entraide.nats")
+
+
+class NatsServer:
+    """One supervised nats-server.
+
+    Logged events: ``nats.ready``, ``nats.died``, ``nats.restart_failed``, ``nats.stopped``.
+
+    Args:
+        settings: where it listens.
+        identity: the pool's; its claims are written anew before each start.
+    """
+
+    def __init__(self, settings: NatsSettings, identity: PoolIdentity) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._config: NatsConfig | None = None
+        self._process: Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def config(self) -> NatsConfig:
+        """The configuration in use; there is one once ``start`` has returned."""
+        assert self._config is not None, "the server was not started"
+        return self._config
+
+    @property
+    def url(self) -> str:
+        """Where processes of this machine connect."""
+        return self.config.url
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server that runs now, or ran last."""
+        assert self._process is not None, "the server was not started"
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Starts the server and returns when it takes connections.
+
+        Raises:
+            PoolError: ``nats_not_ready``, ``nats_binary_missing``, ``nats_plain_refused``,
+                ``already_running``, or what is wrong with a file of the pool's identity.
+        """
+        assert self._keeper is None, "start a server once"
+        await asyncio.to_thread(claim, self._settings.state / "nats", program="nats-server")
+        attempts = 1 if self._settings.port else FREE_PORT_ATTEMPTS_MAX
+        for attempt in range(1, attempts + 1):
+            try:
+                await self._spawn()
+                break
+            except PoolError:
+                if attempt == attempts:
+                    raise
+        self._settings = msgspec.structs.replace(self._settings, port=self.config.port)
+        self._keeper = asyncio.create_task(self._keep(), name="nats-server keeper")
+
+    async def stop(self) -> None:
+        """Ends the server and what watches it; may be repeated."""
+        self._stopping.set()
+        await self._end()
+        if self._keeper is not None:
+            await self._keeper
+        _log.info("nats.stopped")
+
+    async def reload(self) -> None:
+        """Has the running server read its certificate and claims anew, for instance once a day.
+
+        Connections stay as they are.
+        """
+        write_config(self._settings, self._identity, monitor_port=self.config.monitor_port)
+        assert self._process is not None, "the server was not started"
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGHUP)
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            assert self._process is not None
+            started_at = time.monotonic()
+            code = await self._process.wait()
+            if self._stopping.is_set():
+                return
+            failures = 0 if time.monotonic() - started_at > STEADY_AFTER_S else failures + 1
+            _log.error("nats.died", exit_code=code, failures=failures)
+            delay_s = min(RESTART_DELAY_MAX_S, RESTART_DELAY_MIN_S * (1 << min(failures, 16)))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay_s)
+                return
+            try:
+                await self._spawn()
+            except (PoolError, OSError) as problem:
+                _log.error("nats.restart_failed", problem=str(problem))
+
+    async def _spawn(self) -> None:
+        config = write_config(self._settings, self._identity)
+        complaints = config.path.with_name("nats-server.stderr")
+        with complaints.open("wb") as stderr:
+            self._process = await asyncio.create_subprocess_exec(
+                *command(config),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=stderr,
+                preexec_fn=die_with_parent(),
+                start_new_session=True,  # Ctrl-C is for the parent, which ends its children itself
+            )
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not await healthy(config):
+            exited = self._process.returncode is not None
+            if exited or self._stopping.is_set() or time.monotonic() > deadline:
+                await self._end()
+                said = complaints.read_bytes()[-COMPLAINT_MAX_BYTES:].decode(errors="replace")
+                raise PoolError(
+                    "nats_not_ready",
+                    f"nats-server did not become ready: {said.strip() or 'no reason given'}",
+                    values={"log": str(config.path.parent), "problem": said.strip()},
+                )
+            await asyncio.sleep(READY_POLL_S)
+        self._config = config
+        _log.info("nats.ready", pid=self._process.pid, url=config.url)
+
+    async def _end(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def healthy(config: NatsConfig) -> bool:
+    """Whether the server with this configuration takes connections (its ``/healthz``)."""
+    try:
+        async with asyncio.timeout(1.0):
+            reader, writer = await asyncio.open_connection("127.0.0.1", config.monitor_port)
+            try:
+                writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+                await writer.drain()
+                status = await reader.readline()
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return False
+    return status.split()[1:2] == [b"200"]

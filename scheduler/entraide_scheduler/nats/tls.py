@@ -1,0 +1,232 @@
+"""The pool's own CA and the certificates that it signs for its servers.
+
+Members trust this CA alone, by a fingerprint inside their join token, so no public authority and
+no domain name are needed. Both NATS and the scheduler's own listeners use these files. It knows
+nothing of identities on the bus: TLS says which pool this is, a JWT says who asks.
+"""
+
+import datetime as dt
+import hashlib
+import ipaddress
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
+
+from entraide.wire.nats import client_context, requires_tls
+from entraide_scheduler.nats.keyfiles import (
+    make_private_directory,
+    read_private,
+    unreadable,
+    write_private,
+)
+
+__all__ = [
+    "TlsFiles",
+    "client_context",
+    "ensure_files",
+    "fingerprint",
+    "requires_tls",
+    "server_context",
+]
+
+CA_LIFE = dt.timedelta(days=3_650)
+LEAF_LIFE = dt.timedelta(days=365)
+RENEW_WHEN_LEFT = dt.timedelta(days=30)
+CLOCK_SLACK = dt.timedelta(hours=1)  # members' clocks may be behind the pool's
+
+
+class TlsFiles(Struct, frozen=True):
+    """Where the files are: the CA's certificate, the server's (with the CA's), its key."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+
+def ensure_files(
+    state: Path, hosts: Sequence[str], *, now: Callable[[], float] = time.time
+) -> TlsFiles:
+    """Returns a certificate for these hosts, made or renewed when that is due.
+
+    The CA is made once and lasts ten years. A server's certificate lasts one year and is made
+    again when less than 30 days are left, when other hosts are asked for, or when another CA
+    signed it. Servers must read the files again after that.
+
+    Args:
+        state: the pool's state directory; the files are in ``state/tls``, all 0600.
+        hosts: DNS names and IP addresses at which the server is reached.
+        now: seconds since the epoch.
+
+    Raises:
+        ValueError: no host was given.
+        PoolError: a file may be read by others, is missing or is damaged.
+    """
+    if not hosts:
+        raise ValueError("a certificate needs at least one host")
+    moment = dt.datetime.fromtimestamp(int(now()), dt.UTC)
+    home = state / "tls"
+    if not home.exists():
+        make_private_directory(home, _new_ca(moment))
+    files = TlsFiles(ca=home / "ca.pem", cert=home / "server.pem", key=home / "server.key")
+    ca = _certificate(files.ca)
+    if not _still_good(files, ca, hosts, moment):
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = _new_leaf(key.public_key(), ca, _key(home / "ca.key"), hosts=hosts, moment=moment)
+        # The certificate is renewed last: a crash in between leaves a pair that does not match,
+        # which the next start sees and makes again.
+        write_private(files.key, _pem(key))
+        write_private(files.cert, leaf.public_bytes(Encoding.PEM) + ca.public_bytes(Encoding.PEM))
+    return files
+
+
+def fingerprint(ca_pem: str | bytes) -> str:
+    """Returns the SHA-256 of a certificate (of its DER form), in hexadecimal: 64 characters."""
+    text = ca_pem.decode("ascii") if isinstance(ca_pem, bytes) else ca_pem
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text.strip())).hexdigest()
+
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """Makes the TLS context of a server of the pool: TLS 1.3 and nothing older."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(files.cert, files.key)
+    return context
+
+
+def _still_good(
+    files: TlsFiles, ca: x509.Certificate, hosts: Sequence[str], moment: dt.datetime
+) -> bool:
+    if not files.cert.exists() or not files.key.exists():
+        return False
+    leaf = _certificate(files.cert)
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return (
+        leaf.not_valid_after_utc - moment >= RENEW_WHEN_LEFT
+        and set(names) == set(_names(hosts))
+        and _signed_by(leaf, ca)
+        and _key(files.key).public_key() == leaf.public_key()
+    )
+
+
+def _signed_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
+    try:
+        leaf.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _names(hosts: Sequence[str]) -> list[x509.GeneralName]:
+    names: list[x509.GeneralName] = []
+    for host in dict.fromkeys(hosts):
+        try:
+            names.append(x509.IPAddress(ipaddress.ip_address(host.strip("[]"))))
+        except ValueError:
+            names.append(x509.DNSName(host))
+    return names
+
+
+def _new_ca(moment: dt.datetime) -> dict[str, bytes]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Entraide"),
+            # The random part keeps the CAs of two pools apart by name, too.
+            x509.NameAttribute(
+                NameOID.COMMON_NAME, f"Pool CA {x509.random_serial_number():x}"[:64]
+            ),
+        ]
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(moment - CLOCK_SLACK)
+        .not_valid_after(moment + CA_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return {"ca.pem": certificate.public_bytes(Encoding.PEM), "ca.key": _pem(key)}
+
+
+def _new_leaf(
+    key: ec.EllipticCurvePublicKey,
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+    *,
+    hosts: Sequence[str],
+    moment: dt.datetime,
+) -> x509.Certificate:
+    authority = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Entraide server")]))
+        .issuer_name(ca.subject)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(moment - CLOCK_SLACK)
+        .not_valid_after(min(moment + LEAF_LIFE, ca.not_valid_after_utc))
+        .add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority),
+            critical=False,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(read_private(path))
+    except ValueError as problem:
+        raise unreadable(path, "not a certificate") from problem
+
+
+def _key(path: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = load_pem_private_key(read_private(path), password=None)
+    except (ValueError, TypeError) as problem:
+        raise unreadable(path, "not a private key") from problem
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise unreadable(path, "not a key on an elliptic curve")
+    return key
