@@ -89,7 +89,7 @@ def pip(*arguments: str | Path) -> None:
 
 def install(*arguments: str | Path) -> None:
     """Installs with uv, or with pip where uv cannot."""
-    uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
+    uv: list[str | Path] = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
     if (VENV / "bin" / "uv").exists():
         done = subprocess.run([*uv, *arguments], check=False, cwd=ROOT, env=uv_environment())
         if done.returncode == 0:

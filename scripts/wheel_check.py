@@ -31,8 +31,8 @@ TESTS = ("core", "contract", "sdk", "node", "wheel")
 
 def build(folder: Path) -> Path:
     """Builds the wheel of the checkout into a folder."""
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    subprocess.run([*command, "--outdir", folder, ROOT], check=True, stdout=subprocess.DEVNULL)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -63,9 +63,16 @@ def install(wheel: Path, folder: Path) -> Path:
     """Makes an environment of the locked packages and the wheel; returns its Python."""
     python = folder / "bin" / "python"
     venv.create(folder)
-    uv = [environment.VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", python]
+    uv: list[str | Path] = [
+        environment.VENV / "bin" / "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+    ]
     variables = environment.uv_environment()
-    steps = (
+    steps: tuple[list[str | Path], ...] = (
         ["--require-hashes", "--no-build-isolation-package", "nkeys", "-r", environment.LOCK],
         ["--no-deps", wheel],
     )
@@ -82,9 +89,9 @@ def run_tests(python: Path, folder: Path) -> int:
         shutil.copytree(ROOT / "tests" / name, folder / "tests" / name, ignore=ignored)
     shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
     shutil.copy(ROOT / "pyproject.toml", folder)
-    command = [python, "-m", "pytest", "-q", "-m", "not engines and not checkout", "tests"]
+    options = ["-m", "pytest", "-q", "-m", "not engines and not checkout", "tests"]
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    return subprocess.run(command, check=False, cwd=folder, env=clean).returncode
+    return subprocess.run([python, *options], check=False, cwd=folder, env=clean).returncode
 
 
 def main() -> int:
@@ -97,8 +104,8 @@ def main() -> int:
             print(*wrong, sep="\n")
             return 1
         python = install(wheel, folder / "venv")
-        command = [python.with_name("entraide"), "--help"]
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        command = python.with_name("entraide")
+        subprocess.run([command, "--help"], check=True, cwd=folder, stdout=subprocess.DEVNULL)
         (folder / "there").mkdir()
         return run_tests(python, folder / "there")
 
