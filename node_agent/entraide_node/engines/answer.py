@@ -1,0 +1,142 @@
+"""The answer as OpenAI shapes it, made from an engine's stream.
+
+It decides what of an event the caller sees: for a streamed job each event, with our job id and
+the public model's name; for the others one whole answer, merged from all events. It knows neither
+sockets nor counts (see ``tally``). Fields that we do not know pass, in events as in answers.
+"""
+
+from typing import Any
+
+import msgspec
+
+from entraide_node.engines.base import CHAT, EngineUsage
+
+# Of an event's own fields, these are the engine's bookkeeping: the usage is told at the end.
+_BOOKKEEPING = ("usage", "timings", "prompt_progress")
+
+# Strings that are sent whole, once or on every event; all others are fragments to be joined.
+_WHOLE = frozenset({"role", "id", "type", "name", "object", "model", "finish_reason"})
+
+_encode = msgspec.json.Encoder().encode
+
+
+def rewrite(chunk: dict[str, Any], *, job: str, model: str) -> bytes:
+    """Returns an event's JSON as the caller sees it."""
+    for field in _BOOKKEEPING:
+        chunk.pop(field, None)
+    chunk["id"] = job
+    chunk["model"] = model
+    return _encode(chunk)
+
+
+def event(payload: bytes) -> bytes:
+    """Returns a payload as a server-sent event."""
+    return b"data: " + payload + b"\n\n"
+
+
+def last_chunk(*, chat: bool, created: int) -> dict[str, Any]:
+    """Returns a last event for an engine that ended well without one."""
+    choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
+    choice["delta" if chat else "text"] = {} if chat else ""
+    return {
+        "object": "chat.completion.chunk" if chat else "text_completion",
+        "created": created,
+        "choices": [choice],
+    }
+
+
+class Answer:
+    """Merges a stream's events into the whole answer."""
+
+    def __init__(self, *, path: str) -> None:
+        self._chat = path == CHAT
+        self._top: dict[str, Any] = {}
+        self._choices: dict[int, dict[str, Any]] = {}
+
+    def add(self, chunk: dict[str, Any]) -> None:
+        """Takes one event."""
+        for key, value in chunk.items():
+            if key not in _BOOKKEEPING and key != "choices":
+                self._top.setdefault(key, value)
+        for choice in chunk.get("choices") or ():
+            if isinstance(choice, dict):
+                self._add_choice(choice)
+
+    def body(self, *, job: str, model: str, created: int, usage: EngineUsage) -> bytes:
+        """Returns the JSON of the whole answer; ``created`` is used if the engine told none."""
+        choices = [self._choices[index] for index in sorted(self._choices)]
+        whole = {
+            "id": job,
+            "object": "chat.completion" if self._chat else "text_completion",
+            "created": self._top.get("created") or created,
+            "model": model,
+            "choices": choices or [self._choice(0)],
+            "usage": usage_object(usage),
+        }
+        return _encode(self._top | whole)
+
+    def _choice(self, index: int) -> dict[str, Any]:
+        if index not in self._choices:
+            self._choices[index] = (
+                {"index": index}
+                | (
+                    {"message": {"role": "assistant", "content": None, "refusal": None}}
+                    if self._chat
+                    else {"text": ""}
+                )
+                | {"logprobs": None, "finish_reason": None}
+            )
+        return self._choices[index]
+
+    def _add_choice(self, choice: dict[str, Any]) -> None:
+        index = choice.get("index")
+        whole = self._choice(index if isinstance(index, int) else 0)
+        for key, value in choice.items():
+            if key == "delta" and isinstance(value, dict):
+                _merge(whole["message"], value)
+            elif key not in ("index", "delta"):
+                _merge(whole, {key: value})
+
+
+def usage_object(usage: EngineUsage) -> dict[str, Any]:
+    """Returns a usage as OpenAI writes it."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
+
+
+def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
+    """Merges a fragment into what came before it."""
+    for key, value in part.items():
+        before = whole.get(key)
+        match before, value:
+            case _, None:
+                whole.setdefault(key, None)
+            case None | list(), list() if key == "tool_calls":
+                whole[key] = _merge_calls(before or [], value)
+            case str(), str() if key == "finish_reason":
+                whole[key] = value
+            case str(), str() if key in _WHOLE:
+                whole[key] = before or value
+            case (str(), str()) | (list(), list()):
+                whole[key] = before + value
+            case dict(), dict():
+                _merge(before, value)
+            case _:
+                whole[key] = value
+
+
+def _merge_calls(calls: list[dict[str, Any]], parts: list[Any]) -> list[dict[str, Any]]:
+    """Merges tool calls by their index; one without an index is a new call."""
+    for part in parts:
+        if not isinstance(part, dict):
+            continue
+        index = part.get("index")
+        at = index if isinstance(index, int) and 0 <= index <= len(calls) else len(calls)
+        if at == len(calls):
+            calls.append({"id": "", "type": "function"})
+        _merge(calls[at], {key: value for key, value in part.items() if key != "index"})
+    return calls

@@ -1,0 +1,325 @@
+"""Runs over HTTP, on any engine that speaks OpenAI's API.
+
+It decides how to talk: always streaming and with usage, so that a run can be counted, watched and
+stopped, whether its client wanted a stream or not. Events that arrive together leave together and
+at once. It knows neither which engine it speaks to nor who asked.
+
+Two clocks watch a run: until the first event ``first_event_timeout_s``, then between two events
+``stall_timeout_s``. Comment lines do not count as events, since an HTTP thread goes on sending
+them while the device behind it is stuck. There is no limit on a whole run: long answers are not
+faults.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from entraide.types import Outcome
+from entraide_node.engines.base import (
+    ENGINE_CRASHED,
+    ENGINE_HUNG,
+    ENGINE_REJECTED,
+    EngineChunk,
+    EngineEnd,
+    EngineFailure,
+    EngineRequest,
+)
+from entraide_node.engines.refusals import failure_of
+from entraide_node.engines.run import Run, parse
+from entraide_node.engines.sse import EventReader, EventTooLong
+
+CONNECT_TIMEOUT_S = 5.0
+REFUSAL_TIMEOUT_S = 5.0
+LAST_BYTES_TIMEOUT_S = 0.25
+REFUSAL_BYTES_MAX = 64 * 1024
+CONNECTIONS_MAX = 256
+IDLE_CONNECTION_S = 4.0  # below the 5 s after which many engines hang up
+
+_T = TypeVar("_T")
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """Where and how to speak to an engine.
+
+    Attributes:
+        base_url: ``http://host:port``, without a path; the host is a mere name over a socket file.
+        model: the engine's own name of the model.
+        socket_path: the socket file, or "".
+        api_key: sent as a bearer key; "" for none.
+        extra: fields added to every request that has none of that name.
+        keep_alive: whether connections are used again.
+        first_event_timeout_s: from the request to its first event.
+        stall_timeout_s: between two events.
+    """
+
+    base_url: str
+    model: str
+    socket_path: str = ""
+    api_key: str = ""
+    extra: dict[str, Any] = {}
+    keep_alive: bool = True
+    first_event_timeout_s: float = 300.0
+    stall_timeout_s: float = 60.0
+
+
+class _Stopped(Exception):
+    """The run was cancelled."""
+
+
+class _Failed(Exception):
+    """The run failed."""
+
+    def __init__(self, failure: EngineFailure) -> None:
+        super().__init__(failure.code)
+        self.failure = failure
+
+
+class _Line:
+    """One run's line to the engine: what to drop when the run is cancelled."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline  # on the loop's clock
+        self.cancelled = False
+        self._timeout: asyncio.Timeout | None = None
+        self.response: aiohttp.ClientResponse | None = None
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self._timeout is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
+        if self.response is not None:
+            self.response.close()
+
+    async def wait(self, start: Callable[[], Awaitable[_T]]) -> _T:
+        """Waits for something of the engine's until the deadline or the run's cancellation.
+
+        Raises:
+            _Stopped, _Failed: cancelled; hung.
+            aiohttp.ClientError, OSError: the connection is lost.
+        """
+        if self.cancelled:
+            raise _Stopped
+        try:
+            async with asyncio.timeout_at(self.deadline) as self._timeout:
+                return await start()
+        except aiohttp.ServerTimeoutError:  # aiohttp's own, while it connects
+            raise
+        except TimeoutError:
+            if self.cancelled:
+                raise _Stopped from None
+            raise _failed(ENGINE_HUNG, "the engine has been silent for too long") from None
+        except (aiohttp.ClientError, OSError):
+            if self.cancelled:
+                raise _Stopped from None
+            raise
+        finally:
+            self._timeout = None
+
+
+class ChatStream:
+    """Runs requests on one engine, many at a time; ``close`` it."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._target = target
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._lines: dict[str, _Line] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def running(self) -> int:
+        """How many runs there are now."""
+        return len(self._lines)
+
+    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+        """Runs one request; see ``Engine.run``."""
+        started = self._clock()
+        body = parse(request)
+        run = Run(request, body if isinstance(body, dict) else {}, started=started)
+        if isinstance(body, EngineFailure):
+            yield run.cut_short(Outcome.FAILED, now=self._clock(), failure=body)
+            return
+        if request.job in self._lines:
+            failure = EngineFailure(ENGINE_REJECTED, "the job runs already", retryable=False)
+            yield run.cut_short(Outcome.FAILED, now=self._clock(), failure=failure)
+            return
+        limit_s = request.first_event_timeout_s or self._target.first_event_timeout_s
+        line = self._lines[request.job] = _Line(asyncio.get_running_loop().time() + limit_s)
+        try:
+            async with contextlib.aclosing(self._chunks(run, line, request, body)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            end = run.completed(now=self._clock(), created=int(self._wall_clock()))
+        except _Stopped:
+            end = run.cut_short(Outcome.CANCELLED, now=self._clock())
+        except _Failed as failed:
+            end = run.cut_short(Outcome.FAILED, now=self._clock(), failure=failed.failure)
+        finally:
+            del self._lines[request.job]
+        yield end
+
+    def cancel(self, job: str) -> bool:
+        """Makes a run end at once; False when it is unknown."""
+        line = self._lines.get(job)
+        if line is not None:
+            line.cancel()
+        return line is not None
+
+    async def get(self, path: str, *, timeout_s: float) -> tuple[int, bytes] | None:
+        """Asks the engine something small; None when it does not answer in time."""
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._open().get(self._target.base_url + path) as response,
+            ):
+                return response.status, await response.read()
+        except (aiohttp.ClientError, OSError):
+            return None
+
+    async def close(self) -> None:
+        """Drops every run and connection; may be called again."""
+        for line in self._lines.values():
+            line.cancel()
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            target = self._target
+            reuse: dict[str, Any] = (
+                {"keepalive_timeout": IDLE_CONNECTION_S}
+                if target.keep_alive
+                else {"force_close": True}
+            )
+            connector: aiohttp.BaseConnector = (
+                aiohttp.UnixConnector(target.socket_path, limit=CONNECTIONS_MAX, **reuse)
+                if target.socket_path
+                else aiohttp.TCPConnector(limit=CONNECTIONS_MAX, **reuse)
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                headers={"Authorization": f"Bearer {target.api_key}"} if target.api_key else {},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+            )
+        return self._session
+
+    async def _chunks(
+        self, run: Run, line: _Line, request: EngineRequest, body: dict[str, Any]
+    ) -> AsyncGenerator[EngineChunk, None]:
+        """Yields what to send on until the stream is complete; raises _Stopped or _Failed."""
+        line.response = response = await self._send(line, request.path, self._asked(body))
+        try:
+            if response.status != 200:
+                raise _Failed(await _refusal(line, response))
+            reader = EventReader()
+            data = b"-"
+            while data and not run.is_over:
+                data = await self._read(run, line, response)
+                seen = run.events
+                chunk = run.take(_payloads(reader, data), now=self._clock())
+                if run.events > seen:
+                    now = asyncio.get_running_loop().time()
+                    line.deadline = now + self._target.stall_timeout_s
+                if chunk is not None:
+                    yield chunk
+            if run.failure is not None:
+                raise _Failed(run.failure)
+            if not run.is_over and not run.is_answered:
+                raise _failed(ENGINE_CRASHED, "the stream ended before the answer did")
+            if self._target.keep_alive:
+                await _drain(response)
+        finally:
+            response.close()
+
+    def _asked(self, body: dict[str, Any]) -> bytes:
+        ours = {
+            "model": self._target.model,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        return msgspec.json.encode(self._target.extra | body | ours)
+
+    async def _send(self, line: _Line, path: str, payload: bytes) -> aiohttp.ClientResponse:
+        """Sends the request; once more if a kept connection turns out to be dead."""
+        url = self._target.base_url + path
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        attempts_left = 2 if self._target.keep_alive else 1
+        while True:
+            attempts_left -= 1
+            try:
+                return await line.wait(
+                    lambda: self._open().post(url, data=payload, headers=headers)
+                )
+            except aiohttp.ClientConnectorError as error:
+                raise _failed(ENGINE_CRASHED, f"cannot connect: {error.os_error}") from None
+            except (aiohttp.ClientError, OSError) as error:
+                # No byte of an answer has come, so that nothing was shown to anybody yet.
+                if not attempts_left:
+                    raise _failed(ENGINE_CRASHED, _named(error)) from None
+
+    async def _read(self, run: Run, line: _Line, response: aiohttp.ClientResponse) -> bytes:
+        """Returns all bytes that have arrived, at least one; b"" at the end.
+
+        An engine that dies or hangs after the answer has done its work all the same.
+        """
+        try:
+            return await line.wait(response.content.readany)
+        except _Failed:
+            if run.is_answered:
+                return b""
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            if run.is_answered:
+                return b""
+            raise _failed(ENGINE_CRASHED, _named(error)) from None
+
+
+def _payloads(reader: EventReader, data: bytes) -> list[bytes]:
+    try:
+        return reader.feed(data) if data else reader.close()
+    except EventTooLong:
+        raise _failed(ENGINE_REJECTED, "an event of the engine is too long") from None
+
+
+async def _refusal(line: _Line, response: aiohttp.ClientResponse) -> EngineFailure:
+    loop_now = asyncio.get_running_loop().time()
+    line.deadline = min(line.deadline, loop_now + REFUSAL_TIMEOUT_S)
+    payload = b""
+    try:
+        while len(payload) < REFUSAL_BYTES_MAX:
+            data = await line.wait(response.content.readany)
+            if not data:
+                break
+            payload += data
+    except (_Failed, aiohttp.ClientError, OSError):
+        pass  # what has come will do
+    return failure_of(response.status, payload)
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Waits a moment for the stream's last bytes, so that its connection can be used again."""
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        async with asyncio.timeout(LAST_BYTES_TIMEOUT_S):
+            while await response.content.readany():
+                pass
+
+
+def _failed(code: str, detail: str) -> _Failed:
+    return _Failed(EngineFailure(code=code, detail=detail, retryable=True))
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

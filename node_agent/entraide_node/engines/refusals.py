@@ -1,0 +1,92 @@
+"""What an engine means when it refuses a request.
+
+It decides which of our failure codes fits an engine's status and error object, for llama.cpp,
+vLLM and what is like them. A refusal that lies in the request itself is not retryable; one that
+lies in the engine (wrong key, unknown model, no room) may succeed elsewhere.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from entraide_node.engines.base import (
+    BAD_REQUEST,
+    CONTEXT_EXCEEDED,
+    ENGINE_REJECTED,
+    EngineFailure,
+)
+
+DETAIL_CHARS_MAX = 500
+
+_REQUEST_AT_FAULT = frozenset({400, 413, 415, 422})
+_CONTEXT_TYPES = frozenset({"exceed_context_size_error", "context_length_exceeded"})
+_CONTEXT_WORDS = re.compile(r"maximum context length|context (?:size|window|length)", re.I)
+_CONTEXT_SIZE = re.compile(r"(?:maximum context length (?:is|of)|context size \()\s*(\d+)", re.I)
+_PROMPT_SIZE = re.compile(
+    r"(?:(\d+) (?:input|prompt) tokens|\((\d+) tokens\)|requested (\d+) tokens"
+    r"|(?:contains|has) (?:at least )?(\d+))",
+    re.I,
+)
+
+
+def failure_of(status: int, payload: bytes) -> EngineFailure:
+    """Returns the failure that an HTTP answer other than 200 stands for."""
+    try:
+        error = error_in(msgspec.json.decode(payload))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        error = {}
+    message = str(error.get("message") or f"HTTP {status}")[:DETAIL_CHARS_MAX]
+    if status in _REQUEST_AT_FAULT:
+        return _context_failure(error, message) or EngineFailure(
+            code=BAD_REQUEST, detail=message, retryable=False
+        )
+    return EngineFailure(code=ENGINE_REJECTED, detail=message, retryable=True)
+
+
+def failure_in_stream(error: Any) -> EngineFailure:
+    """Returns the failure that an error object inside a stream stands for."""
+    fields = error_in({"error": error})
+    message = str(fields.get("message") or "error in the stream")[:DETAIL_CHARS_MAX]
+    exceeded = _context_failure(fields, message)
+    if exceeded is not None:
+        return exceeded
+    code = fields.get("code")
+    if isinstance(code, int) and code in _REQUEST_AT_FAULT:
+        return EngineFailure(code=BAD_REQUEST, detail=message, retryable=False)
+    return EngineFailure(code=ENGINE_REJECTED, detail=message, retryable=True)
+
+
+def error_in(answer: Any) -> dict[str, Any]:
+    """Returns the error object of an answer, wherever the engine puts it; {} if there is none."""
+    if not isinstance(answer, dict):
+        return {}
+    error = answer.get("error", answer)  # vLLM before 0.10 had no envelope
+    if isinstance(error, str):
+        return {"message": error}
+    if not isinstance(error, dict):
+        return {}
+    if "message" not in error and "detail" in error:  # FastAPI's own validation
+        return {"message": str(error["detail"])}
+    return error
+
+
+def _context_failure(error: dict[str, Any], message: str) -> EngineFailure | None:
+    told = {str(error.get("type")), str(error.get("code"))}
+    by_parameter = error.get("param") == "input_tokens" or error.get("parameter") == "input_tokens"
+    if not (told & _CONTEXT_TYPES or by_parameter or _CONTEXT_WORDS.search(message)):
+        return None
+    prompt = error.get("n_prompt_tokens")
+    context = error.get("n_ctx")
+    return EngineFailure(
+        code=CONTEXT_EXCEEDED,
+        detail=message,
+        retryable=False,
+        n_prompt_tokens=prompt if isinstance(prompt, int) else _number(_PROMPT_SIZE, message),
+        n_ctx=context if isinstance(context, int) else _number(_CONTEXT_SIZE, message),
+    )
+
+
+def _number(pattern: re.Pattern[str], message: str) -> int:
+    found = pattern.search(message)
+    return int(next(group for group in found.groups() if group)) if found else 0

@@ -1,0 +1,176 @@
+"""One run, without the socket: events in, what to send on and how it ended out.
+
+It decides what leaves at once, what is held for the end, and when an answer is complete. Time is
+an argument; it opens nothing and knows no engine by name.
+"""
+
+from typing import Any
+
+import msgspec
+
+from entraide.types import Basis, Outcome
+from entraide_node.engines.answer import Answer, event, last_chunk, rewrite
+from entraide_node.engines.base import (
+    BAD_REQUEST,
+    CHAT,
+    ENGINE_REJECTED,
+    EngineChunk,
+    EngineEnd,
+    EngineFailure,
+    EngineRequest,
+    EngineTimings,
+    EngineUsage,
+)
+from entraide_node.engines.refusals import failure_in_stream
+from entraide_node.engines.tally import Tally, bears_output
+
+ANSWER_BYTES_MAX = 6 * 1024 * 1024  # leaves room in a message of the bus for what goes with it
+DONE = b"[DONE]"
+NOTHING_USED = EngineUsage(0, 0, 0, counted=Basis.ESTIMATED)
+
+
+def parse(request: EngineRequest) -> dict[str, Any] | EngineFailure:
+    """Returns a request's fields, or why there are none."""
+    try:
+        body = msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return EngineFailure(BAD_REQUEST, str(error), retryable=False)
+    if not isinstance(body, dict):
+        return EngineFailure(BAD_REQUEST, "the request is not an object", retryable=False)
+    return body
+
+
+class Run:
+    """What has come of one run so far."""
+
+    def __init__(self, request: EngineRequest, body: dict[str, Any], *, started: float) -> None:
+        self._request = request
+        self._body = body
+        self._started = started
+        self._first_output: float | None = None
+        asked = body.get("n")
+        self._tally = Tally(choices_asked=asked if isinstance(asked, int) else 1)
+        self._answer = None if request.stream else Answer(path=request.path)
+        self._held: dict[str, Any] | None = None
+        self._choices: dict[int, str] = {}  # finish reason by index, "" while it goes on
+        self._failure: EngineFailure | None = None
+        self._done = False
+        self.events = 0
+
+    @property
+    def failure(self) -> EngineFailure | None:
+        """The failure that the engine told inside the stream."""
+        return self._failure
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the engine said that nothing more comes."""
+        return self._done or self._failure is not None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every choice seen has its finish reason."""
+        return bool(self._choices) and all(self._choices.values())
+
+    def take(self, payloads: list[bytes], *, now: float) -> EngineChunk | None:
+        """Takes the events that arrived together; returns what to send on, if anything."""
+        out: list[bytes] = []
+        before = (self._tally.n_output_tokens(), self._tally.n_prompt_processed)
+        for payload in payloads:
+            if payload.strip() == DONE:
+                self._done = True
+            if self.is_over:
+                break
+            self._take(payload, out, now=now)
+        after = (self._tally.n_output_tokens(), self._tally.n_prompt_processed)
+        if not out and before == after:
+            return None
+        return EngineChunk(b"".join(out), *after)
+
+    def completed(self, *, now: float, created: int) -> EngineEnd:
+        """Returns the end of a run whose stream is complete.
+
+        Args:
+            now: when it ended, on the clock that ``started`` was read from.
+            created: seconds since the epoch, for an engine that told none.
+        """
+        usage = self._tally.usage(body=self._body)
+        final = body = b""
+        if self._answer is None:
+            chat = self._request.path == CHAT
+            final = self._rewritten(self._held or last_chunk(chat=chat, created=created))
+        else:
+            body = self._answer.body(
+                job=self._request.job, model=self._request.model, created=created, usage=usage
+            )
+        if max(len(body), len(final)) > ANSWER_BYTES_MAX:
+            failure = EngineFailure(ENGINE_REJECTED, "the answer is too long", retryable=False)
+            return self.cut_short(Outcome.FAILED, now=now, failure=failure)
+        return EngineEnd(
+            outcome=Outcome.COMPLETED,
+            usage=usage,
+            timings=self._timings(now),
+            finish_reason=self._choices.get(min(self._choices, default=0)) or "stop",
+            final_chunk=final,
+            body=body,
+        )
+
+    def cut_short(
+        self, outcome: Outcome, *, now: float, failure: EngineFailure | None = None
+    ) -> EngineEnd:
+        """Returns the end of a run that was cancelled or failed.
+
+        Of a run without a single event nothing is known to have been computed: it used nothing.
+        """
+        usage = self._tally.usage(body=self._body) if self.events else NOTHING_USED
+        return EngineEnd(outcome, usage=usage, timings=self._timings(now), failure=failure)
+
+    def _take(self, payload: bytes, out: list[bytes], *, now: float) -> None:
+        try:
+            chunk = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._failure = EngineFailure(ENGINE_REJECTED, "an event is not JSON", retryable=True)
+            return
+        self.events += 1
+        if not isinstance(chunk, dict):
+            return  # llama.cpp sends `null` now and then
+        if chunk.get("error"):
+            self._failure = failure_in_stream(chunk["error"])
+            return
+        choices = [c for c in chunk.get("choices") or () if isinstance(c, dict)]
+        self._tally.note(chunk)
+        if not choices or "prompt_progress" in chunk:
+            return
+        if self._first_output is None and any(bears_output(choice) for choice in choices):
+            self._first_output = now
+        finished = self._note_finish(choices)
+        if self._answer is not None:
+            self._answer.add(chunk)
+            return
+        if finished:
+            self._held, chunk = chunk, self._held
+        if chunk is not None:
+            out.append(event(self._rewritten(chunk)))
+
+    def _note_finish(self, choices: list[dict[str, Any]]) -> bool:
+        finished = False
+        for choice in choices:
+            index = choice.get("index")
+            reason = choice.get("finish_reason")
+            if reason:
+                finished = True
+            key = index if isinstance(index, int) else 0
+            self._choices[key] = str(reason) if reason else self._choices.get(key, "")
+        return finished
+
+    def _rewritten(self, chunk: dict[str, Any]) -> bytes:
+        return rewrite(chunk, job=self._request.job, model=self._request.model)
+
+    def _timings(self, now: float) -> EngineTimings:
+        run_s = now - self._started
+        ttft_s = 0.0 if self._first_output is None else self._first_output - self._started
+        if self._tally.has_timings:
+            prefill_s, decode_s = self._tally.prefill_s, self._tally.decode_s
+            return EngineTimings(ttft_s, run_s, prefill_s, decode_s, timed=Basis.MEASURED)
+        prefill_s = run_s if self._first_output is None else ttft_s
+        return EngineTimings(ttft_s, run_s, prefill_s, run_s - prefill_s, timed=Basis.ESTIMATED)

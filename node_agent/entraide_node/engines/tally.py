@@ -1,0 +1,171 @@
+"""The tally of one run: how many tokens, and whose count that is.
+
+It decides which of an engine's numbers hold. They come in three ways, best first: ``usage``, once
+for the whole request (OpenAI, vLLM) or once for each choice (llama.cpp); ``timings`` on every
+event (llama.cpp when asked), which are exact also for a run that was cut short; and, from an
+engine that tells nothing, one event counted as one token.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from entraide.types import Basis
+from entraide_node.engines.base import EngineUsage
+
+CHOICES_MAX = 128
+
+# Without any count from the engine: what a token of Latin text comes to, and what a chat template
+# wraps around a message. Results are marked estimated.
+BYTES_PER_TOKEN = 4
+TEMPLATE_TOKENS_PER_MESSAGE = 4
+
+
+class _Counts(Struct, frozen=True):
+    prompt: int
+    cached: int
+    output: int
+
+
+class Tally:
+    """Counts a run's tokens from its events, in the order in which they come."""
+
+    def __init__(self, *, choices_asked: int = 1) -> None:
+        self._choices_asked = max(1, choices_asked)
+        self._events: dict[int, int] = {}  # events with output, by choice
+        self._running: dict[int, _Counts] = {}  # from timings, by choice
+        self._usages: dict[int, _Counts] = {}  # from usage, in the order of arrival
+        self._finished = 0
+        self._prompt_total = 0
+        self.n_prompt_processed = 0
+        self.prefill_s = 0.0
+        self.decode_s = 0.0
+        self.has_timings = False
+        self._shown = 0
+
+    def note(self, chunk: dict[str, Any]) -> None:
+        """Takes the counts of one event; anything that is not of the usual form is ignored."""
+        choices = [c for c in chunk.get("choices") or () if isinstance(c, dict)]
+        index = next((c["index"] for c in choices if isinstance(c.get("index"), int)), None)
+        for choice in choices:
+            self._note_choice(choice)
+        if isinstance(progress := chunk.get("prompt_progress"), dict):
+            self._prompt_total = max(self._prompt_total, _whole(progress.get("total")))
+            processed = _whole(progress.get("processed"))
+            self.n_prompt_processed = max(self.n_prompt_processed, processed)
+        if isinstance(timings := chunk.get("timings"), dict):
+            self._note_timings(timings, index)
+        if isinstance(usage := chunk.get("usage"), dict):
+            self._note_usage(usage)
+
+    def n_output_tokens(self) -> int:
+        """Output tokens so far; never falls."""
+        told = sum(counts.output for counts in self._running.values())
+        seen = sum(n for index, n in self._events.items() if index not in self._running)
+        self._shown = max(self._shown, told + seen)
+        return self._shown
+
+    def usage(self, *, body: dict[str, Any]) -> EngineUsage:
+        """What the run used, from the best counts there are; ``body`` is the request."""
+        if self._usages:
+            return self._settle(list(self._usages.values()))
+        if self._running:
+            return self._settle(list(self._running.values()))
+        return EngineUsage(
+            prompt_tokens=estimate_prompt_tokens(body),
+            completion_tokens=sum(self._events.values()),
+            cached_tokens=0,
+            counted=Basis.ESTIMATED,
+        )
+
+    def _note_choice(self, choice: dict[str, Any]) -> None:
+        told = choice.get("index")
+        index = told if isinstance(told, int) else 0
+        if choice.get("finish_reason"):
+            self._finished += 1
+        if bears_output(choice) and (index in self._events or len(self._events) < CHOICES_MAX):
+            self._events[index] = self._events.get(index, 0) + 1
+
+    def _note_timings(self, timings: dict[str, Any], index: int | None) -> None:
+        self.has_timings = True
+        self.prefill_s = max(self.prefill_s, _positive(timings.get("prompt_ms")) / 1_000)
+        self.decode_s = max(self.decode_s, _positive(timings.get("predicted_ms")) / 1_000)
+        if index is not None and (index in self._running or len(self._running) < CHOICES_MAX):
+            cached = _whole(timings.get("cache_n"))
+            prompt = max(cached + _whole(timings.get("prompt_n")), self._prompt_total)
+            output = _whole(timings.get("predicted_n"))
+            self._running[index] = _Counts(prompt, cached, output)
+            self.n_prompt_processed = max(self.n_prompt_processed, prompt if output else 0)
+
+    def _note_usage(self, usage: dict[str, Any]) -> None:
+        details = usage.get("prompt_tokens_details")
+        cached = _whole(details.get("cached_tokens")) if isinstance(details, dict) else 0
+        counts = _Counts(
+            prompt=_whole(usage.get("prompt_tokens")),
+            cached=cached,
+            output=_whole(usage.get("completion_tokens")),
+        )
+        # One for each finished choice, so that a repeated one replaces what it repeats.
+        self._usages[min(self._finished, CHOICES_MAX)] = counts
+
+    def _settle(self, parts: list[_Counts]) -> EngineUsage:
+        """Adds up the choices, if the counts are per choice; else the last counts are the whole.
+
+        The prompt of several choices counts once. What was computed of it is what any choice
+        computed, at most the whole prompt; the rest was cached.
+        """
+        several = len(parts) > 1 and len(parts) == max(len(self._events), self._finished)
+        if not several:
+            last = parts[-1]
+            return EngineUsage(last.prompt, last.output, min(last.cached, last.prompt),
+                               Basis.MEASURED)  # fmt: skip
+        shared = self._choices_asked if len(parts) % self._choices_asked == 0 else 1
+        prompt = sum(part.prompt for part in parts) // shared
+        computed = sum(max(0, part.prompt - part.cached) for part in parts)
+        return EngineUsage(
+            prompt_tokens=prompt,
+            completion_tokens=sum(part.output for part in parts),
+            cached_tokens=max(0, prompt - computed),
+            counted=Basis.MEASURED,
+        )
+
+
+def bears_output(choice: dict[str, Any]) -> bool:
+    """Whether a streamed choice carries output: text, reasoning, a refusal or a tool call."""
+    if choice.get("text"):
+        return True
+    delta = choice.get("delta")
+    return isinstance(delta, dict) and any(value for key, value in delta.items() if key != "role")
+
+
+def estimate_prompt_tokens(body: dict[str, Any]) -> int:
+    """Guesses a prompt's tokens from the bytes of its text, at least 1."""
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        wrapping = TEMPLATE_TOKENS_PER_MESSAGE * len(messages)
+        return max(1, _text_bytes(messages, depth=6) // BYTES_PER_TOKEN + wrapping)
+    return max(1, _text_bytes(body.get("prompt"), depth=3) // BYTES_PER_TOKEN)
+
+
+def _text_bytes(value: Any, *, depth: int) -> int:
+    """Bytes of the text in a nested value; a number in a list is a token already."""
+    if isinstance(value, str):
+        return 0 if value.startswith("data:") else len(value.encode())
+    if depth == 0:
+        return 0
+    if isinstance(value, list):
+        return sum(
+            BYTES_PER_TOKEN if isinstance(item, int) else _text_bytes(item, depth=depth - 1)
+            for item in value
+        )
+    if isinstance(value, dict):
+        return sum(_text_bytes(item, depth=depth - 1) for item in value.values())
+    return 0
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _positive(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and value > 0 else 0.0
