@@ -1,0 +1,314 @@
+"""Words: every sentence a person reads, in French or in English, by stable code.
+
+It decides how a code and its values become a sentence, and how numbers, units and places are
+written in each language. The sentences themselves stand in ``locales/fr.ftl`` and
+``locales/en.ftl``. It refuses to know who asks, and where the sentence goes.
+
+A sentence never fails for want of a value: one that is missing reads as ``none``, which the
+catalogue's selectors know, and an unknown code is shown as it is.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from babel.numbers import format_decimal
+from fluent.runtime import FluentBundle, FluentResource
+from fluent.runtime.types import fluent_number
+from fluent.syntax import FluentParser, ast
+from fluent.syntax.visitor import Visitor
+
+from entraide.types import Candidate, Explanation, Receipt
+from entraide.units import UG_PER_G, UWH_PER_WH
+
+Lang = Literal["fr", "en"]
+Value = str | int | float
+
+LANGUAGES: tuple[Lang, ...] = ("fr", "en")
+DEFAULT_LANG: Lang = "fr"
+ABSENT = "none"
+ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
+
+# Values that are themselves stable codes: the catalogue has their words under these prefixes.
+_WORDS: Mapping[str, str] = {
+    "reason": "node",
+    "period": "period",
+    "job_class": "class",
+    "data_class": "data",
+    "basis": "basis",
+    "zone": "zone",
+    "jurisdiction": "zone",
+    "province": "zone",
+}
+
+
+class _Variables(Visitor):
+    """Collects the names of the values that a message uses."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def visit_VariableReference(self, node: Any) -> None:  # noqa: N802
+        self.names.add(node.id.name)
+
+
+class _Catalogue:
+    """The messages of one language, read once."""
+
+    def __init__(self, lang: Lang) -> None:
+        source = (files("entraide") / "locales" / f"{lang}.ftl").read_text("utf-8")
+        self.bundle = FluentBundle([f"{lang}-CA"], use_isolating=False)
+        self.bundle.add_resource(FluentResource(source))
+        self.variables: dict[str, frozenset[str]] = {}
+        for entry in FluentParser().parse(source).body:
+            if isinstance(entry, ast.Message):
+                reader = _Variables()
+                reader.visit(entry)
+                self.variables[entry.id.name] = frozenset(reader.names)
+
+    def has(self, code: str) -> bool:
+        return code.partition(".")[0] in self.variables
+
+    def format(self, code: str, values: Mapping[str, Value]) -> str:
+        name, _, attribute = code.partition(".")
+        message = self.bundle.get_message(name)
+        pattern = message.attributes[attribute] if attribute else message.value
+        if pattern is None:
+            return code
+        wanted = {key: _plain(values.get(key, ABSENT)) for key in self.variables[name]}
+        formatted, _ = self.bundle.format_pattern(pattern, wanted)
+        return str(formatted)
+
+
+@cache
+def _catalogue(lang: Lang) -> _Catalogue:
+    return _Catalogue(lang)
+
+
+def _plain(value: Value) -> Any:
+    """A value as Fluent writes it: three significant digits are enough for a person."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 100):
+        return fluent_number(value, maximumFractionDigits=0)
+    if isinstance(value, float):
+        return fluent_number(value, maximumFractionDigits=_digits(value))
+    return str(value)
+
+
+def _digits(value: float) -> int:
+    """How many decimals leave three significant digits, six at most."""
+    size, digits = abs(value), 2
+    while 0 < size < 1 and digits < 6:
+        size, digits = size * 10, digits + 1
+    return digits
+
+
+def lang_of(lang: str) -> Lang:
+    """Returns the language that is meant by a tag such as ``fr_CA.UTF-8``, else the default."""
+    start = lang.strip().lower()[:2]
+    return "en" if start == "en" else "fr" if start == "fr" else DEFAULT_LANG
+
+
+def pick(accept_language: str | None, default: Lang = DEFAULT_LANG) -> Lang:
+    """Returns the language to answer in, from an ``Accept-Language`` header.
+
+    >>> pick("en-CA,en;q=0.9,fr;q=0.8"), pick("de, fr;q=0.5, en;q=0.4"), pick(None), pick("de")
+    ('en', 'fr', 'fr', 'fr')
+    """
+    best: tuple[float, Lang] = (0.0, default)
+    for part in (accept_language or "").split(",")[:ACCEPTED_MAX]:
+        tag, _, rest = part.strip().partition(";")
+        start = tag.strip().lower().partition("-")[0]
+        try:
+            weight = float(rest.partition("q=")[2] or 1)
+        except ValueError:
+            continue
+        for lang in LANGUAGES:
+            if start == lang and weight > best[0]:
+                best = (weight, lang)
+    return best[1]
+
+
+def known(code: str) -> bool:
+    """Whether the catalogue has a message for a code."""
+    return _catalogue(DEFAULT_LANG).has(code)
+
+
+def text(code: str, lang: str = DEFAULT_LANG, **values: Value) -> str:
+    """Returns the sentence of a message code.
+
+    Args:
+        code: for instance ``error-unknown_model``; ``code.attribute`` reads an attribute.
+        lang: ``fr`` or ``en``; any other tag is read as one of them, else as French.
+        **values: the numbers and names in it. Those that are stable codes themselves
+            (``reason``, ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``) are
+            put into words first; numbers are written as the language writes them.
+
+    Returns:
+        The sentence, or the code itself when the catalogue does not have it.
+    """
+    chosen = lang_of(lang)
+    catalogue = _catalogue(chosen)
+    if not catalogue.has(code):
+        return code
+    return catalogue.format(code, {key: _in_words(key, v, chosen) for key, v in values.items()})
+
+
+def _in_words(key: str, value: Value, lang: Lang) -> Value:
+    prefix = _WORDS.get(key)
+    if prefix is None or not isinstance(value, str):
+        return value
+    return zone_name(value, lang) if prefix == "zone" else word(prefix, value, lang)
+
+
+def word(prefix: str, value: str, lang: str) -> str:
+    """Returns a stable code in words (``word("class", "batch", "fr")``), or the code itself."""
+    catalogue = _catalogue(lang_of(lang))
+    code = f"{prefix}-{value}"
+    return catalogue.format(code, {}) if value and catalogue.has(code) else value
+
+
+def _zone_code(zone: str, catalogue: _Catalogue) -> str:
+    """The catalogue's code for a zone, or for the province that a smaller zone lies in."""
+    while zone and not catalogue.has(f"zone-{zone}"):
+        zone = zone.rpartition("-")[0]
+    return f"zone-{zone}" if zone else ""
+
+
+def zone_name(zone: str, lang: str) -> str:
+    """Returns the name of a zone's province: ``Québec`` for ``CA-QC``; else the zone itself."""
+    catalogue = _catalogue(lang_of(lang))
+    code = _zone_code(zone, catalogue)
+    return catalogue.format(code, {}) if code else zone
+
+
+def zone_in(zone: str, lang: str) -> str:
+    """Returns where a zone is, with its preposition: ``au Québec``, ``in Ontario``."""
+    catalogue = _catalogue(lang_of(lang))
+    code = _zone_code(zone, catalogue)
+    return catalogue.format(f"{code}.in", {}) if code else f"({zone})"
+
+
+def error(code: str, lang: str, values: Mapping[str, Value] | None = None) -> str:
+    """Returns the sentence of an error code (a key of ``entraide.errors.CODES``)."""
+    return text(f"error-{code}", lang, **(values or {}))
+
+
+def sentence(code: str, lang: str, values: Mapping[str, Value] | None = None) -> str:
+    """Returns the sentence of an explanation's reason, an exclusion's rule, or an error code."""
+    for prefix in ("reason", "rule", "error"):
+        if known(f"{prefix}-{code}"):
+            return text(f"{prefix}-{code}", lang, **(values or {}))
+    return code
+
+
+def rule(code: str, lang: str, values: Mapping[str, Value] | None = None) -> str:
+    """Returns the sentence of the rule that excluded a node."""
+    return text(f"rule-{code}", lang, **(values or {})) if known(f"rule-{code}") else code
+
+
+def node_reason(code: str, lang: str) -> str:
+    """Returns why a node takes no work, in a few words; "" for no reason."""
+    return word("node", code, lang)
+
+
+def decimal(value: float, lang: str, *, digits_min: int = 0) -> str:
+    r"""Returns a number to three significant digits, as the language writes it.
+
+    >>> decimal(0.01234, "fr"), decimal(0.0, "en", digits_min=3), decimal(1234.5, "fr")
+    ('0,0123', '0.000', '1\xa0234')
+    """
+    digits = max(digits_min, 0 if abs(value) >= 100 else _digits(value))
+    pattern = f"#,##0.{'0' * digits_min}{'#' * (digits - digits_min)}"
+    return format_decimal(value, format=pattern, locale=f"{lang_of(lang)}_CA")
+
+
+def seconds(value_s: float, lang: str) -> str:
+    """Returns a duration in seconds: ``0,4 s``; two decimals below 0.1 s."""
+    rounded = round(value_s, 1 if value_s >= 0.1 else 2)
+    return f"{decimal(rounded, lang, digits_min=1)}\u00a0s"
+
+
+def receipt_line(receipt: Receipt, lang: str) -> str:
+    """Returns a receipt in one line: whose machine, where, how much, how that was obtained."""
+    if receipt.surplus_basis is not None:
+        carbon_basis = text(f"receipt-surplus-{receipt.surplus_basis}", lang)
+    else:
+        carbon_basis = text(f"receipt-grid-{receipt.intensity_basis}", lang)
+    risky = receipt.at_risk and receipt.promise != "kept"
+    return text(
+        "receipt-line",
+        lang,
+        node=receipt.node,
+        coop=receipt.node_coop,
+        where=zone_in(receipt.province, lang),
+        energy=f"{decimal(receipt.energy_wh, lang, digits_min=3)}\u00a0Wh",
+        energy_basis=word("basis", receipt.energy_basis, lang),
+        carbon=f"{decimal(receipt.carbon_gco2e, lang, digits_min=3)}\u00a0g\u00a0CO2e",
+        carbon_basis=carbon_basis,
+        ttft=seconds(receipt.ttft_ms / 1000, lang),
+        promise=text("receipt-at-risk" if risky else f"receipt-promise-{receipt.promise}", lang),
+    )
+
+
+def explanation_sentence(explanation: Explanation, lang: str) -> str:
+    """Returns what was decided and why, in one or two sentences."""
+    zones = {c.node: (c.coop, c.zone) for c in explanation.candidates}
+    coop, zone = zones.get(explanation.node, (ABSENT, ""))
+    head = text(
+        f"explain-{explanation.decision}", lang, node=explanation.node, coop=coop, province=zone
+    )
+    return f"{head} {sentence(explanation.reason, lang, explanation.values)}"
+
+
+def render_explanation(explanation: Explanation, lang: str) -> str:
+    """Returns a whole explanation as lines of text: the decision, each node, and the rest."""
+    lines = [explanation_sentence(explanation, lang)]
+    if explanation.decision != "placed":
+        helps = "helps" if explanation.waiting_helps else "useless"
+        lines.append(text(f"explain-waiting-{helps}", lang))
+    foot = text("explain-policy", lang, policy=explanation.policy_version)
+    if explanation.objective_ttft_s is not None:
+        promised = seconds(explanation.objective_ttft_s, lang)
+        foot += f" · {text('explain-objective', lang, objective=promised)}"
+    lines.append(foot)
+    if explanation.candidates:
+        lines.append(text("explain-candidates", lang))
+        lines += [_candidate(c, explanation.node, lang) for c in explanation.candidates]
+    if explanation.excluded:
+        lines.append(text("explain-excluded", lang))
+        lines += [
+            f"    {x.node} ({x.coop}, {zone_name(x.zone, lang)}) {rule(x.rule, lang, x.values)}"
+            for x in explanation.excluded
+        ]
+        lines += _unlisted(explanation, lang)
+    return "\n".join(lines)
+
+
+def _candidate(candidate: Candidate, picked: str, lang: str) -> str:
+    """One node that could have run the job: prediction and intensity."""
+    parts = [
+        f"{candidate.node} ({candidate.coop}, {zone_name(candidate.zone, lang)})",
+        f"{decimal(candidate.carbon_ug / UG_PER_G, lang, digits_min=3)}\u00a0g\u00a0CO2e",
+        f"{decimal(candidate.energy_uwh / UWH_PER_WH, lang, digits_min=3)}\u00a0Wh",
+        text("explain-first-word", lang, ttft=seconds(candidate.ttft_s, lang)),
+        f"{decimal(candidate.intensity_g_per_kwh, lang)}\u00a0g/kWh",
+    ]
+    if candidate.surplus_w > 0:
+        surplus = f"{decimal(candidate.surplus_w, lang)}\u00a0W"
+        parts.append(text("explain-surplus", lang, surplus=surplus))
+    if not candidate.keeps_promise:
+        parts.append(text("explain-late", lang))
+    return f"{'  → ' if candidate.node == picked else '    '}{' · '.join(parts)}"
+
+
+def _unlisted(explanation: Explanation, lang: str) -> list[str]:
+    """For each rule, how many nodes it excluded beyond those that are listed."""
+    lines = []
+    for code, count in sorted(explanation.excluded_counts.items()):
+        left = count - sum(x.rule == code for x in explanation.excluded)
+        if left > 0:
+            lines.append(f"    {text('explain-more', lang, n=left, rule=rule(code, lang))}")
+    return lines

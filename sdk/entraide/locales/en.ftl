@@ -1,0 +1,308 @@
+### Every sentence a person reads. Both languages say the same codes.
+### A missing value reads as "none"; each selector provides for it.
+
+## Errors: what, where, and what to do.
+
+error-invalid_json = The request is not valid JSON{ $detail ->
+    [none] .
+   *[other] {" "}({ $detail }).
+} Correct the body of the request.
+error-invalid_request = The request cannot be accepted{ $detail ->
+    [none] .
+   *[other] : { $detail }.
+} Correct it, then try again.
+error-engine_refused = The engine refused the request{ $detail ->
+    [none] .
+   *[other] : { $detail }.
+} Check its parameters.
+error-context_exceeded = The question is too long{ $input_tokens ->
+    [none] {""}
+   *[other] {" "}({ $input_tokens } tokens)
+}{ $context_tokens ->
+    [none] {" "}for this model.
+   *[other] : this model takes at most { $context_tokens } tokens, answer included.
+} Shorten it, or choose a model with a longer context.
+error-deadline_passed = The deadline asked for has already passed. Ask for a later one.
+error-unauthorised = The access key is missing, unknown or revoked. Check it, or ask the pool's operator for one.
+error-forbidden = This key does not allow this. Ask the pool's operator for access.
+error-unknown_model = No model is called { $model ->
+    [none] that
+   *[other] "{ $model }"
+}{ $models ->
+    [none] .
+   *[other] . Models served: { $models }.
+} "entraide models list" or /v1/models lists them.
+error-unknown_job = No job of your co-op is called { $job ->
+    [none] that
+   *[other] "{ $job }"
+}. Check the identifier; a live job is forgotten soon after its end.
+error-unknown_path = There is nothing at this address{ $path ->
+    [none] .
+   *[other] {" "}({ $path }).
+} The interface begins with /v1.
+error-unknown_node = No node is called { $node ->
+    [none] that
+   *[other] "{ $node }"
+}. "entraide nodes list" lists them.
+error-unknown_coop = No co-op is called { $coop ->
+    [none] that
+   *[other] "{ $coop }"
+}. "entraide coops list" lists them.
+error-unknown_key = No key has { $key ->
+    [none] that name
+   *[other] the identifier "{ $key }"
+}. "entraide keys list" lists them.
+error-method_not_allowed = This address does not accept the method { $method ->
+    [none] used
+   *[other] { $method }
+}.
+error-already_exists = This already exists{ $name ->
+    [none] .
+   *[other] : "{ $name }".
+} Choose another name.
+error-job_ended = This job is over already: there is nothing left to cancel.
+error-not_ready = The result is not ready yet. Ask again in a moment.
+error-result_expired = The result was erased at the end of the time it is kept for. Submit the job again.
+error-body_too_large = The request is too large{ $limit_bytes ->
+    [none] .
+   *[other] : the limit is { $limit_bytes } bytes.
+} Send less at a time.
+error-join_token_refused = The join token is unknown, expired or already used. Ask the operator for a new one ("entraide nodes token").
+error-quota_tokens = Your co-op's quota of tokens{ $coop ->
+    [none] {""}
+   *[other] {" "}({ $coop })
+} is spent{ $limit ->
+    [none] .
+   *[other] : { $used ->
+        [none] the limit is { $limit }
+       *[other] { $used } of { $limit }
+    }{ $period ->
+        [none] .
+       *[other] {" "}{ $period }.
+    }
+}{ $requested ->
+    [none] {""}
+   *[other] {" "}This request asks for up to { $requested }.
+}{ $retry_after_s ->
+    [none] {" "}Wait for the next period, or ask for fewer tokens.
+   *[other] {" "}Try again in { $retry_after_s } s, or ask for fewer tokens.
+}
+error-quota_requests = Your co-op's quota of requests{ $coop ->
+    [none] {""}
+   *[other] {" "}({ $coop })
+} is spent{ $limit ->
+    [none] .
+   *[other] : { $limit }{ $period ->
+        [none] .
+       *[other] {" "}{ $period }.
+    }
+}{ $retry_after_s ->
+    [none] {" "}Wait for the next period.
+   *[other] {" "}Try again in { $retry_after_s } s.
+}
+error-quota_jobs = Your co-op{ $coop ->
+    [none] {""}
+   *[other] {" "}({ $coop })
+} already has as many jobs in flight as its quota allows{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit }).
+} Wait until one of them ends.
+error-queue_full = Your co-op's queue is full{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit } jobs).
+} Try again in a moment.
+error-no_node_serves = No machine in the pool can serve this request{ $model ->
+    [none] .
+   *[other] {" "}with the model "{ $model }".
+} Waiting will not help: ask for less (model, jurisdiction, data class, length).
+error-no_node_live = No machine in the pool can be reached right now. Try again soon.
+error-node_lost = The machine that was answering is gone. Try again: another one will take over.
+error-too_many_attempts = The job failed on { $attempts ->
+    [none] several machines
+    [one] { $attempts } machine
+   *[other] { $attempts } machines
+} in a row. Try again later; if it goes on, tell the operator.
+error-stream_broken = The answer broke off: the machine that was answering is gone. Try again.
+error-engine_failed = The machine's engine failed{ $detail ->
+    [none] .
+   *[other] : { $detail }.
+} Try again.
+error-gateway_lost = The gateway that carried the job has stopped. Try again.
+error-deadline_exceeded = The job could not end before its deadline. Give it more time, or make it shorter.
+error-pool_unreachable = The pool cannot be reached{ $address ->
+    [none] .
+   *[other] {" "}at { $address }.
+} Check the address, and that the pool runs ("entraide status").
+error-shutting_down = This gateway is stopping and takes no more requests. Try again in a few seconds.
+error-cancelled = The job was cancelled.
+error-client_gone = The program that asked has disconnected: the job was cancelled.
+error-client_too_slow = The program that asked was reading too slowly: the job was cancelled.
+error-internal = An internal error occurred. Tell the operator, with the job's identifier{ $job ->
+    [none] .
+   *[other] {" "}({ $job }).
+}
+
+## Rules that exclude a machine from a job.
+
+rule-node_suspect = has given no sign of life for { $silent_s ->
+    [none] a while
+   *[other] { $silent_s } s
+}
+rule-node_lost = is gone
+rule-node_left = has left the pool
+rule-not_accepting = takes no work{ $reason ->
+    [none] {""}
+   *[other] : { $reason }
+}
+rule-model_not_loaded = has not loaded { $model ->
+    [none] this model
+   *[other] the model "{ $model }"
+}
+rule-feature_missing = cannot do what the job needs{ $feature ->
+    [none] {""}
+   *[other] {" "}({ $feature })
+}
+rule-wrong_jurisdiction = stands outside the jurisdiction asked for{ $jurisdiction ->
+    [none] {""}
+   *[other] {" "}({ $jurisdiction })
+}
+rule-data_class_own_coop = does not belong to the co-op that asks, and this data is restricted to its own machines
+rule-data_class_refused = does not process data of this class{ $data_class ->
+    [none] {""}
+   *[other] {" "}({ $data_class })
+}
+rule-context_too_small = has too short a context{ $context_tokens ->
+    [none] {""}
+   *[other] {" "}({ $context_tokens } tokens{ $needed_tokens ->
+        [none] )
+       *[other] , { $needed_tokens } needed)
+    }
+}
+rule-no_free_slot = has no free slot{ $slots ->
+    [none] {""}
+    [one] {" "}({ $slots } slot taken)
+   *[other] {" "}({ $slots } slots taken)
+}
+
+## Reasons for a decision.
+
+reason-greenest = It is the machine that emits least among those that keep the promise.
+reason-only_one = It is the only machine possible right now.
+reason-fastest_at_risk = No machine is expected to keep the promise: this is the fastest, and the promise is at risk.
+reason-no_free_slot = All possible machines are busy: the job takes the first slot that opens.
+reason-fair_share_turn = Other co-ops have received less so far: it is their turn first.
+reason-no_node_live = No possible machine can be reached right now: the job waits.
+
+## Why a node takes no work.
+
+node-paused = paused by its co-op
+node-draining = finishes what it has begun, then stops
+node-starting = starting
+node-benchmarking = measuring its speed
+node-engine_down = its engine is down
+node-engine_starting = its engine is starting
+node-no_model = no model loaded
+node-owner_busy = its co-op is using it
+node-full = all its slots are taken
+node-not_loaded = the model is not loaded
+node-stale = out-of-date message
+node-goodbye = left by itself
+node-revoked = revoked by the operator
+node-not_approved = not approved yet
+
+## Words: classes, bases, states, periods.
+
+class-interactive = interactive
+class-standard = standard
+class-batch = batch
+data-public = public
+data-internal = internal
+data-restricted = restricted
+basis-measured = measured
+basis-estimated = estimated
+basis-declared = declared
+basis-default = default
+state-live = live
+state-suspect = suspect
+state-lost = lost
+state-left = left
+state-queued = queued
+state-offered = offered
+state-active = active
+state-completed = completed
+state-cancelled = cancelled
+state-failed = failed
+state-refused = refused
+approval-approved = approved
+approval-revoked = revoked
+period-minute = per minute
+period-day = per day
+period-month = per month
+quota-tokens = tokens
+quota-requests = requests
+quota-jobs_in_flight = jobs in flight
+word-yes = yes
+word-no = no
+
+## Places.
+
+zone-CA = Canada
+    .in = in Canada
+zone-CA-AB = Alberta
+    .in = in Alberta
+zone-CA-BC = British Columbia
+    .in = in British Columbia
+zone-CA-MB = Manitoba
+    .in = in Manitoba
+zone-CA-NB = New Brunswick
+    .in = in New Brunswick
+zone-CA-NL = Newfoundland and Labrador
+    .in = in Newfoundland and Labrador
+zone-CA-NS = Nova Scotia
+    .in = in Nova Scotia
+zone-CA-NT = Northwest Territories
+    .in = in the Northwest Territories
+zone-CA-NU = Nunavut
+    .in = in Nunavut
+zone-CA-ON = Ontario
+    .in = in Ontario
+zone-CA-PE = Prince Edward Island
+    .in = in Prince Edward Island
+zone-CA-QC = Quebec
+    .in = in Quebec
+zone-CA-SK = Saskatchewan
+    .in = in Saskatchewan
+zone-CA-YT = Yukon
+    .in = in Yukon
+
+## Receipt, in one line.
+
+receipt-line = Served by { $node } { $where } (co-op { $coop }) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }) · first word in { $ttft } · { $promise }
+receipt-surplus-measured = measured renewable surplus
+receipt-surplus-declared = declared renewable surplus
+receipt-surplus-estimated = estimated renewable surplus
+receipt-surplus-default = default renewable surplus
+receipt-grid-measured = grid, measured
+receipt-grid-estimated = grid, estimated
+receipt-grid-declared = grid, declared
+receipt-grid-default = grid, annual average
+receipt-promise-kept = promise kept
+receipt-promise-missed = promise missed
+receipt-promise-none = no latency promise
+receipt-at-risk = promise at risk from the start
+
+## Explanation of a decision.
+
+explain-placed = Placed on { $node } (co-op { $coop }, { $province }).
+explain-waiting = Waiting.
+explain-refused = Refused.
+explain-policy = Policy { $policy }
+explain-objective = promise: first word in { $objective }
+explain-candidates = Possible machines, best first:
+explain-excluded = Machines excluded:
+explain-more = … and { $n } more: { $rule }
+explain-waiting-helps = Waiting may help.
+explain-waiting-useless = Waiting will not change it.
+explain-late = too slow for the promise
+explain-first-word = first word in { $ttft }
+explain-surplus = surplus of { $surplus }

@@ -1,0 +1,308 @@
+### Toutes les phrases qu’une personne lit. Les deux langues disent les mêmes codes.
+### Une valeur absente se lit « none » ; chaque sélecteur en tient compte.
+
+## Erreurs : quoi, où, et que faire.
+
+error-invalid_json = La requête n’est pas du JSON valide{ $detail ->
+    [none] .
+   *[other] {" "}({ $detail }).
+} Corrigez le corps de la requête.
+error-invalid_request = La requête n’est pas recevable{ $detail ->
+    [none] .
+   *[other] {""} : { $detail }.
+} Corrigez-la, puis recommencez.
+error-engine_refused = Le moteur a refusé la requête{ $detail ->
+    [none] .
+   *[other] {""} : { $detail }.
+} Vérifiez ses paramètres.
+error-context_exceeded = La question est trop longue{ $input_tokens ->
+    [none] {""}
+   *[other] {" "}({ $input_tokens } jetons)
+}{ $context_tokens ->
+    [none] {" "}pour ce modèle.
+   *[other] {""} : ce modèle accepte au plus { $context_tokens } jetons, réponse comprise.
+} Raccourcissez-la ou choisissez un modèle au contexte plus long.
+error-deadline_passed = L’échéance demandée est déjà passée. Demandez-en une plus tardive.
+error-unauthorised = La clé d’accès manque, est inconnue ou a été révoquée. Vérifiez-la, ou demandez-en une à l’exploitant du réseau.
+error-forbidden = Cette clé ne permet pas cette action. Demandez l’accès à l’exploitant du réseau.
+error-unknown_model = Aucun modèle ne s’appelle { $model ->
+    [none] ainsi
+   *[other] « { $model } »
+}{ $models ->
+    [none] .
+   *[other] . Modèles offerts : { $models }.
+} « entraide models list » ou /v1/models les énumère.
+error-unknown_job = Aucune requête { $job ->
+    [none] de votre coopérative ne porte ce nom
+   *[other] de votre coopérative ne s’appelle « { $job } »
+}. Vérifiez l’identifiant ; une requête vivante s’oublie peu après sa fin.
+error-unknown_path = Il n’y a rien à cette adresse{ $path ->
+    [none] .
+   *[other] {" "}({ $path }).
+} L’interface commence par /v1.
+error-unknown_node = Aucun nœud ne s’appelle { $node ->
+    [none] ainsi
+   *[other] « { $node } »
+}. « entraide nodes list » les énumère.
+error-unknown_coop = Aucune coopérative ne s’appelle { $coop ->
+    [none] ainsi
+   *[other] « { $coop } »
+}. « entraide coops list » les énumère.
+error-unknown_key = Aucune clé ne porte { $key ->
+    [none] ce nom
+   *[other] l’identifiant « { $key } »
+}. « entraide keys list » les énumère.
+error-method_not_allowed = Cette adresse n’accepte pas la méthode { $method ->
+    [none] employée
+   *[other] { $method }
+}.
+error-already_exists = Cet élément existe déjà{ $name ->
+    [none] .
+   *[other] {""} : « { $name } ».
+} Choisissez un autre nom.
+error-job_ended = Cette requête est déjà terminée : il n’y a plus rien à annuler.
+error-not_ready = Le résultat n’est pas encore prêt. Redemandez-le dans un moment.
+error-result_expired = Le résultat a été effacé à la fin de sa durée de conservation. Soumettez la requête de nouveau.
+error-body_too_large = La requête est trop grosse{ $limit_bytes ->
+    [none] .
+   *[other] {""} : la limite est de { $limit_bytes } octets.
+} Envoyez-en moins à la fois.
+error-join_token_refused = Le jeton d’adhésion est inconnu, périmé ou déjà utilisé. Demandez-en un nouveau à l’exploitant (« entraide nodes token »).
+error-quota_tokens = Le quota de jetons de votre coopérative{ $coop ->
+    [none] {""}
+   *[other] {" "}({ $coop })
+} est épuisé{ $limit ->
+    [none] .
+   *[other] {""} : { $used ->
+        [none] la limite est de { $limit }
+       *[other] { $used } sur { $limit }
+    }{ $period ->
+        [none] .
+       *[other] {" "}{ $period }.
+    }
+}{ $requested ->
+    [none] {""}
+   *[other] {" "}Cette requête en demande jusqu’à { $requested }.
+}{ $retry_after_s ->
+    [none] {" "}Attendez la prochaine période ou demandez moins de jetons.
+   *[other] {" "}Réessayez dans { $retry_after_s } s ou demandez moins de jetons.
+}
+error-quota_requests = Le quota de requêtes de votre coopérative{ $coop ->
+    [none] {""}
+   *[other] {" "}({ $coop })
+} est épuisé{ $limit ->
+    [none] .
+   *[other] {""} : { $limit }{ $period ->
+        [none] .
+       *[other] {" "}{ $period }.
+    }
+}{ $retry_after_s ->
+    [none] {" "}Attendez la prochaine période.
+   *[other] {" "}Réessayez dans { $retry_after_s } s.
+}
+error-quota_jobs = Votre coopérative{ $coop ->
+    [none] {""}
+   *[other] {" "}({ $coop })
+} a déjà autant de requêtes en cours que son quota le permet{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit }).
+} Attendez que l’une d’elles se termine.
+error-queue_full = La file d’attente de votre coopérative est pleine{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit } requêtes).
+} Réessayez dans un moment.
+error-no_node_serves = Aucune machine du réseau ne peut servir cette requête{ $model ->
+    [none] .
+   *[other] {" "}avec le modèle « { $model } ».
+} Attendre n’y changera rien : assouplissez la demande (modèle, territoire, classe de données, longueur).
+error-no_node_live = Aucune machine du réseau n’est joignable pour le moment. Réessayez bientôt.
+error-node_lost = La machine qui répondait a disparu. Réessayez : une autre prendra le relais.
+error-too_many_attempts = La requête a échoué sur { $attempts ->
+    [none] plusieurs machines
+    [one] { $attempts } machine
+   *[other] { $attempts } machines
+} de suite. Réessayez plus tard ; si cela persiste, prévenez l’exploitant.
+error-stream_broken = La réponse s’est interrompue en cours de route : la machine qui répondait a disparu. Réessayez.
+error-engine_failed = Le moteur de la machine a échoué{ $detail ->
+    [none] .
+   *[other] {""} : { $detail }.
+} Réessayez.
+error-gateway_lost = La passerelle qui portait la requête s’est arrêtée. Réessayez.
+error-deadline_exceeded = La requête n’a pas pu se terminer avant son échéance. Donnez-lui plus de temps ou raccourcissez-la.
+error-pool_unreachable = Le réseau d’entraide est injoignable{ $address ->
+    [none] .
+   *[other] {" "}à { $address }.
+} Vérifiez l’adresse, et que le réseau est en marche (« entraide status »).
+error-shutting_down = Cette passerelle s’arrête et n’accepte plus de requêtes. Réessayez dans quelques secondes.
+error-cancelled = La requête a été annulée.
+error-client_gone = Le programme qui demandait s’est déconnecté : la requête a été annulée.
+error-client_too_slow = Le programme qui demandait lisait trop lentement : la requête a été annulée.
+error-internal = Une erreur interne s’est produite. Prévenez l’exploitant en lui donnant l’identifiant de la requête{ $job ->
+    [none] .
+   *[other] {" "}({ $job }).
+}
+
+## Règles qui écartent une machine d’une requête.
+
+rule-node_suspect = ne donne plus signe de vie depuis { $silent_s ->
+    [none] un moment
+   *[other] { $silent_s } s
+}
+rule-node_lost = a disparu
+rule-node_left = a quitté le réseau
+rule-not_accepting = n’accepte pas de travail{ $reason ->
+    [none] {""}
+   *[other] {""} : { $reason }
+}
+rule-model_not_loaded = n’a pas chargé { $model ->
+    [none] ce modèle
+   *[other] le modèle « { $model } »
+}
+rule-feature_missing = ne sait pas faire ce que la requête demande{ $feature ->
+    [none] {""}
+   *[other] {" "}({ $feature })
+}
+rule-wrong_jurisdiction = se trouve hors du territoire demandé{ $jurisdiction ->
+    [none] {""}
+   *[other] {" "}({ $jurisdiction })
+}
+rule-data_class_own_coop = n’appartient pas à la coopérative qui demande, et ces données sont restreintes à ses propres machines
+rule-data_class_refused = ne traite pas les données de cette classe{ $data_class ->
+    [none] {""}
+   *[other] {" "}({ $data_class })
+}
+rule-context_too_small = a un contexte trop court{ $context_tokens ->
+    [none] {""}
+   *[other] {" "}({ $context_tokens } jetons{ $needed_tokens ->
+        [none] )
+       *[other] , il en faut { $needed_tokens })
+    }
+}
+rule-no_free_slot = n’a aucune place libre{ $slots ->
+    [none] {""}
+    [one] {" "}({ $slots } place occupée)
+   *[other] {" "}({ $slots } places occupées)
+}
+
+## Raisons d’une décision.
+
+reason-greenest = C’est la machine qui émet le moins parmi celles qui tiennent la promesse.
+reason-only_one = C’est la seule machine possible en ce moment.
+reason-fastest_at_risk = Aucune machine ne devrait tenir la promesse : c’est la plus rapide, et la promesse est menacée.
+reason-no_free_slot = Toutes les machines possibles sont occupées : la requête prendra la première place libre.
+reason-fair_share_turn = D’autres coopératives ont moins reçu jusqu’ici : c’est d’abord leur tour.
+reason-no_node_live = Aucune machine possible n’est joignable en ce moment : la requête attend.
+
+## Pourquoi un nœud ne prend pas de travail.
+
+node-paused = en pause, à la demande de sa coopérative
+node-draining = termine ce qu’il a commencé, puis s’arrête
+node-starting = démarre
+node-benchmarking = mesure sa vitesse
+node-engine_down = son moteur est arrêté
+node-engine_starting = son moteur démarre
+node-no_model = aucun modèle chargé
+node-owner_busy = sa coopérative s’en sert
+node-full = toutes ses places sont prises
+node-not_loaded = le modèle n’est pas chargé
+node-stale = message périmé
+node-goodbye = parti de lui-même
+node-revoked = révoqué par l’exploitant
+node-not_approved = pas encore approuvé
+
+## Mots : classes, bases, états, périodes.
+
+class-interactive = interactive
+class-standard = ordinaire
+class-batch = différée
+data-public = publiques
+data-internal = internes
+data-restricted = restreintes
+basis-measured = mesuré
+basis-estimated = estimé
+basis-declared = déclaré
+basis-default = par défaut
+state-live = en ligne
+state-suspect = silencieux
+state-lost = perdu
+state-left = parti
+state-queued = en file
+state-offered = proposée
+state-active = en cours
+state-completed = terminée
+state-cancelled = annulée
+state-failed = échouée
+state-refused = refusée
+approval-approved = approuvé
+approval-revoked = révoqué
+period-minute = par minute
+period-day = par jour
+period-month = par mois
+quota-tokens = jetons
+quota-requests = requêtes
+quota-jobs_in_flight = requêtes en cours
+word-yes = oui
+word-no = non
+
+## Territoires.
+
+zone-CA = Canada
+    .in = au Canada
+zone-CA-AB = Alberta
+    .in = en Alberta
+zone-CA-BC = Colombie-Britannique
+    .in = en Colombie-Britannique
+zone-CA-MB = Manitoba
+    .in = au Manitoba
+zone-CA-NB = Nouveau-Brunswick
+    .in = au Nouveau-Brunswick
+zone-CA-NL = Terre-Neuve-et-Labrador
+    .in = à Terre-Neuve-et-Labrador
+zone-CA-NS = Nouvelle-Écosse
+    .in = en Nouvelle-Écosse
+zone-CA-NT = Territoires du Nord-Ouest
+    .in = aux Territoires du Nord-Ouest
+zone-CA-NU = Nunavut
+    .in = au Nunavut
+zone-CA-ON = Ontario
+    .in = en Ontario
+zone-CA-PE = Île-du-Prince-Édouard
+    .in = à l’Île-du-Prince-Édouard
+zone-CA-QC = Québec
+    .in = au Québec
+zone-CA-SK = Saskatchewan
+    .in = en Saskatchewan
+zone-CA-YT = Yukon
+    .in = au Yukon
+
+## Reçu, en une ligne.
+
+receipt-line = Servi par { $node } { $where } (coop { $coop }) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }) · premier mot en { $ttft } · { $promise }
+receipt-surplus-measured = surplus renouvelable mesuré
+receipt-surplus-declared = surplus renouvelable déclaré
+receipt-surplus-estimated = surplus renouvelable estimé
+receipt-surplus-default = surplus renouvelable par défaut
+receipt-grid-measured = réseau électrique, mesuré
+receipt-grid-estimated = réseau électrique, estimé
+receipt-grid-declared = réseau électrique, déclaré
+receipt-grid-default = réseau électrique, moyenne annuelle
+receipt-promise-kept = promesse tenue
+receipt-promise-missed = promesse manquée
+receipt-promise-none = sans promesse de délai
+receipt-at-risk = promesse menacée dès le départ
+
+## Explication d’une décision.
+
+explain-placed = Placée sur { $node } (coop { $coop }, { $province }).
+explain-waiting = En attente.
+explain-refused = Refusée.
+explain-policy = Politique { $policy }
+explain-objective = promesse : premier mot en { $objective }
+explain-candidates = Machines possibles, la meilleure d’abord :
+explain-excluded = Machines écartées :
+explain-more = … et { $n } de plus : { $rule }
+explain-waiting-helps = Attendre peut aider.
+explain-waiting-useless = Attendre n’y changera rien.
+explain-late = trop lente pour la promesse
+explain-first-word = premier mot en { $ttft }
+explain-surplus = surplus de { $surplus }
