@@ -32,7 +32,7 @@ ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
 
 # Values that are themselves stable codes: the catalogue has their words under these prefixes.
 _WORDS: Mapping[str, str] = {
-    "reason": "node",
+    "reason": "node-reason",
     "period": "period",
     "job_class": "class",
     "data_class": "data",
@@ -211,7 +211,7 @@ def rule(code: str, lang: str, values: Mapping[str, Value] | None = None) -> str
 
 def node_reason(code: str, lang: str) -> str:
     """Returns why a node takes no work, in a few words; "" for no reason."""
-    return word("node", code, lang)
+    return word("node-reason", code, lang)
 
 
 def decimal(value: float, lang: str, *, digits_min: int = 0) -> str:

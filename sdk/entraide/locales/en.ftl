@@ -144,10 +144,7 @@ error-internal = An internal error occurred. Tell the operator, with the job's i
 
 ## Rules that exclude a machine from a job.
 
-rule-node_suspect = has given no sign of life for { $silent_s ->
-    [none] a while
-   *[other] { $silent_s } s
-}
+rule-node_suspect = gives no sign of life
 rule-node_lost = is gone
 rule-node_left = has left the pool
 rule-not_accepting = takes no work{ $reason ->
@@ -158,9 +155,9 @@ rule-model_not_loaded = has not loaded { $model ->
     [none] this model
    *[other] the model "{ $model }"
 }
-rule-feature_missing = cannot do what the job needs{ $feature ->
+rule-feature_missing = cannot do what the job needs{ $features ->
     [none] {""}
-   *[other] {" "}({ $feature })
+   *[other] {" "}({ $features })
 }
 rule-wrong_jurisdiction = stands outside the jurisdiction asked for{ $jurisdiction ->
     [none] {""}
@@ -195,20 +192,20 @@ reason-no_node_live = No possible machine can be reached right now: the job wait
 
 ## Why a node takes no work.
 
-node-paused = paused by its co-op
-node-draining = finishes what it has begun, then stops
-node-starting = starting
-node-benchmarking = measuring its speed
-node-engine_down = its engine is down
-node-engine_starting = its engine is starting
-node-no_model = no model loaded
-node-owner_busy = its co-op is using it
-node-full = all its slots are taken
-node-not_loaded = the model is not loaded
-node-stale = out-of-date message
-node-goodbye = left by itself
-node-revoked = revoked by the operator
-node-not_approved = not approved yet
+node-reason-paused = paused by its co-op
+node-reason-draining = finishes what it has begun, then stops
+node-reason-starting = starting
+node-reason-benchmarking = measuring its speed
+node-reason-engine_down = its engine is down
+node-reason-engine_starting = its engine is starting
+node-reason-no_model = no model loaded
+node-reason-owner_busy = its co-op is using it
+node-reason-full = all its slots are taken
+node-reason-not_loaded = the model is not loaded
+node-reason-stale = out-of-date message
+node-reason-goodbye = left by itself
+node-reason-revoked = revoked by the operator
+node-reason-not_approved = not approved yet
 
 ## Words: classes, bases, states, periods.
 

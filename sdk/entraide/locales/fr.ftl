@@ -144,10 +144,7 @@ error-internal = Une erreur interne s’est produite. Prévenez l’exploitant e
 
 ## Règles qui écartent une machine d’une requête.
 
-rule-node_suspect = ne donne plus signe de vie depuis { $silent_s ->
-    [none] un moment
-   *[other] { $silent_s } s
-}
+rule-node_suspect = ne donne plus signe de vie
 rule-node_lost = a disparu
 rule-node_left = a quitté le réseau
 rule-not_accepting = n’accepte pas de travail{ $reason ->
@@ -158,9 +155,9 @@ rule-model_not_loaded = n’a pas chargé { $model ->
     [none] ce modèle
    *[other] le modèle « { $model } »
 }
-rule-feature_missing = ne sait pas faire ce que la requête demande{ $feature ->
+rule-feature_missing = ne sait pas faire ce que la requête demande{ $features ->
     [none] {""}
-   *[other] {" "}({ $feature })
+   *[other] {" "}({ $features })
 }
 rule-wrong_jurisdiction = se trouve hors du territoire demandé{ $jurisdiction ->
     [none] {""}
@@ -195,20 +192,20 @@ reason-no_node_live = Aucune machine possible n’est joignable en ce moment : 
 
 ## Pourquoi un nœud ne prend pas de travail.
 
-node-paused = en pause, à la demande de sa coopérative
-node-draining = termine ce qu’il a commencé, puis s’arrête
-node-starting = démarre
-node-benchmarking = mesure sa vitesse
-node-engine_down = son moteur est arrêté
-node-engine_starting = son moteur démarre
-node-no_model = aucun modèle chargé
-node-owner_busy = sa coopérative s’en sert
-node-full = toutes ses places sont prises
-node-not_loaded = le modèle n’est pas chargé
-node-stale = message périmé
-node-goodbye = parti de lui-même
-node-revoked = révoqué par l’exploitant
-node-not_approved = pas encore approuvé
+node-reason-paused = en pause, à la demande de sa coopérative
+node-reason-draining = termine ce qu’il a commencé, puis s’arrête
+node-reason-starting = démarre
+node-reason-benchmarking = mesure sa vitesse
+node-reason-engine_down = son moteur est arrêté
+node-reason-engine_starting = son moteur démarre
+node-reason-no_model = aucun modèle chargé
+node-reason-owner_busy = sa coopérative s’en sert
+node-reason-full = toutes ses places sont prises
+node-reason-not_loaded = le modèle n’est pas chargé
+node-reason-stale = message périmé
+node-reason-goodbye = parti de lui-même
+node-reason-revoked = révoqué par l’exploitant
+node-reason-not_approved = pas encore approuvé
 
 ## Mots : classes, bases, états, périodes.
 
