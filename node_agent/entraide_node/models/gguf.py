@@ -1,0 +1,126 @@
+"""The head of a GGUF file: what a model calls itself, and how long its context is.
+
+It reads the few keys that the agent needs and stops there; the vocabulary, megabytes of it, comes
+after them. It knows nothing of tensors: loading is the engine's business. (The `gguf` package
+reads everything, takes a second for it, and brings numpy, tqdm and PyYAML to every node.)
+"""
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec import Struct
+
+KEYS_MAX = 4_096
+STRING_BYTES_MAX = 16 * 1024 * 1024
+ARRAY_ITEMS_MAX = 8 * 1024 * 1024
+
+_MAGIC = b"GGUF"
+_STRING, _ARRAY = 8, 9
+_WHOLE = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 7: "<?", 10: "<Q", 11: "<q"}
+_SIZES = {kind: struct.calcsize(form) for kind, form in _WHOLE.items()} | {6: 4, 12: 8}
+
+
+class GgufHead(Struct, frozen=True):
+    """What the head of the file says.
+
+    Attributes:
+        architecture: of the network (``llama``).
+        name: as its makers call it, or "".
+        context_tokens: longest context it was trained for; 0 when not told.
+    """
+
+    architecture: str
+    name: str
+    context_tokens: int
+
+
+class NotGguf(Exception):
+    """The file is not a GGUF file, or its head is cut off or beyond the limits."""
+
+
+def read_head(path: Path) -> GgufHead:
+    """Reads the head of a GGUF file, version 2 or later.
+
+    Raises:
+        NotGguf: it is none.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != _MAGIC:
+            raise NotGguf("no GGUF mark at the beginning")
+        version = _number(file, "<I")
+        if not 2 <= version < 1_000:
+            raise NotGguf(f"GGUF version {version}")
+        _number(file, "<Q")  # how many tensors
+        keys = min(_number(file, "<Q"), KEYS_MAX)
+        return _read_keys(file, keys)
+
+
+def _read_keys(file: BinaryIO, keys: int) -> GgufHead:
+    found: dict[str, str | int] = {}
+    for _ in range(keys):
+        key = _string(file)
+        value = _value(file, _number(file, "<I"))
+        if key in {"general.architecture", "general.name"} or key.endswith(".context_length"):
+            found[key] = value
+        architecture = found.get("general.architecture")
+        context = found.get(f"{architecture}.context_length")
+        if context is not None and ("general.name" in found or not key.startswith("general.")):
+            break
+    architecture = str(found.get("general.architecture", ""))
+    if not architecture:
+        raise NotGguf("no architecture in the head")
+    context = found.get(f"{architecture}.context_length", 0)
+    return GgufHead(
+        architecture=architecture,
+        name=str(found.get("general.name", "")),
+        context_tokens=context if isinstance(context, int) and context > 0 else 0,
+    )
+
+
+def _value(file: BinaryIO, kind: int) -> str | int:
+    """Reads a value; arrays and floats are skipped, being of no interest."""
+    if kind == _STRING:
+        return _string(file)
+    if kind in _WHOLE:
+        return _number(file, _WHOLE[kind])
+    if kind == _ARRAY:
+        _skip_array(file)
+    elif kind in _SIZES:
+        _read(file, _SIZES[kind])
+    else:
+        raise NotGguf(f"unknown type {kind}")
+    return ""
+
+
+def _skip_array(file: BinaryIO) -> None:
+    kind = _number(file, "<I")
+    items = _number(file, "<Q")
+    if items > ARRAY_ITEMS_MAX:
+        raise NotGguf(f"an array of {items} items")
+    if kind == _STRING:
+        for _ in range(items):
+            _string(file)
+    elif kind in _SIZES:
+        file.seek(items * _SIZES[kind], 1)
+    else:
+        raise NotGguf(f"an array of type {kind}")
+
+
+def _string(file: BinaryIO) -> str:
+    length = _number(file, "<Q")
+    if length > STRING_BYTES_MAX:
+        raise NotGguf(f"a string of {length} bytes")
+    return _read(file, length).decode("utf-8", "replace")
+
+
+def _number(file: BinaryIO, form: str) -> int:
+    return int(struct.unpack(form, _read(file, struct.calcsize(form)))[0])
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    data = file.read(size)
+    if len(data) < size:
+        raise NotGguf("the file is cut off")
+    return data
