@@ -1,0 +1,98 @@
+"""Database: engines for a URL, and the way from an older schema to this one.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a commit that was acknowledged survives a power
+cut, and group commit pays for it. PostgreSQL keeps its own defaults, which promise the same.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+
+from entraide.errors import PoolError
+
+BUSY_TIMEOUT_MS = 15_000
+READERS_MAX = 8
+
+
+def database_url(url: str) -> URL:
+    """Returns the SQLAlchemy URL of a store.
+
+    Raises:
+        PoolError: ``store_url_refused``: neither SQLite in a file nor PostgreSQL.
+    """
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:":
+        return parsed
+    raise PoolError(
+        "store_url_refused",
+        "The store is a SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…).",
+        values={"driver": parsed.drivername},
+    )
+
+
+def make_engines(url: URL) -> tuple[Engine, Engine]:
+    """Returns the engine of the one writer, and that of the readers."""
+    if url.drivername != "sqlite":
+        writer = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        return writer, create_engine(url, pool_size=READERS_MAX, pool_pre_ping=True)
+    writer = create_engine(url, connect_args={"check_same_thread": False})
+    reader = create_engine(url, pool_size=READERS_MAX, connect_args={"check_same_thread": False})
+    for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _beginner(begin))
+    return writer, reader
+
+
+def upgrade(engine: Engine) -> None:
+    """Brings the database to this version's schema.
+
+    Raises:
+        PoolError: ``store_too_new``: a later version of Entraide made it.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        with connection.begin():
+            present = MigrationContext.configure(connection).get_current_revision()
+        if present == scripts.get_current_head():
+            return
+        if present is not None and present not in {
+            step.revision for step in scripts.walk_revisions()
+        }:
+            raise PoolError(
+                "store_too_new",
+                f"A later version of Entraide made this store (schema {present}).",
+                values={"schema": present},
+            )
+        config.attributes["connection"] = connection
+        with connection.begin():
+            command.upgrade(config, "head")
+
+
+def _prepare_sqlite(raw: sqlite3.Connection, _record: Any) -> None:
+    raw.isolation_level = None  # we begin transactions ourselves; the module's way is too late
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _beginner(statement: str) -> Any:
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return begin

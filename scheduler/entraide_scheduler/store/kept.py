@@ -1,0 +1,89 @@
+"""Kept jobs: sealed requests and results, as functions on a connection."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from entraide.types import RequestFacts
+from entraide_scheduler.store.rows import KeptRow
+from entraide_scheduler.store.schema import kept
+
+_facts = msgspec.msgpack.Decoder(RequestFacts)
+
+
+def put(connection: Connection, row: KeptRow) -> str:
+    """Keeps a job; returns its identifier, or that of the same co-op's earlier equal request."""
+    if row.idempotency:
+        earlier = by_idempotency(connection, row.coop, row.idempotency)
+        if earlier is not None:
+            return earlier.job
+    values = msgspec.structs.asdict(row)
+    values["facts"] = msgspec.msgpack.encode(row.facts)
+    values["idempotency"] = row.idempotency or None
+    connection.execute(insert(kept).values(**values))
+    return row.job
+
+
+def get(connection: Connection, job: str) -> KeptRow | None:
+    """Returns one kept job."""
+    row = connection.execute(select(kept).where(kept.c.job == job)).first()
+    return _struct(row) if row else None
+
+
+def by_idempotency(connection: Connection, coop: str, key: str) -> KeptRow | None:
+    """Returns a co-op's kept job with this idempotency key."""
+    query = select(kept).where((kept.c.coop == coop) & (kept.c.idempotency == key))
+    row = connection.execute(query).first()
+    return _struct(row) if row else None
+
+
+def of_coop(connection: Connection, coop: str, limit: int) -> tuple[KeptRow, ...]:
+    """Returns a co-op's kept jobs, newest first."""
+    query = select(kept).where(kept.c.coop == coop)
+    ordered = query.order_by(kept.c.submitted_at.desc(), kept.c.job).limit(limit)
+    return tuple(_struct(row) for row in connection.execute(ordered))
+
+
+def pending(connection: Connection) -> tuple[KeptRow, ...]:
+    """Returns the kept jobs that have not ended, oldest first."""
+    query = select(kept).where(kept.c.ended_at == 0.0).order_by(kept.c.submitted_at, kept.c.job)
+    return tuple(_struct(row) for row in connection.execute(query))
+
+
+def end(
+    connection: Connection,
+    job: str,
+    *,
+    state: str,
+    code: str,
+    sealed_result: bytes,
+    receipt_json: bytes,
+    ended_at: float,
+) -> bool:
+    """Ends a kept job, once; returns whether this call did."""
+    changed = connection.execute(
+        update(kept)
+        .where((kept.c.job == job) & (kept.c.ended_at == 0.0))
+        .values(
+            state=state,
+            code=code,
+            sealed_result=sealed_result,
+            receipt_json=receipt_json,
+            ended_at=ended_at,
+        )
+    )
+    return bool(changed.rowcount)
+
+
+def expire(connection: Connection, now: float) -> int:
+    """Forgets ended jobs whose time is over; returns how many."""
+    over = (kept.c.ended_at > 0.0) & (kept.c.ended_at + kept.c.keep_s <= now)
+    return connection.execute(delete(kept).where(over)).rowcount
+
+
+def _struct(row: Row[Any]) -> KeptRow:
+    values = dict(row._mapping)  # noqa: SLF001  (SQLAlchemy's public way, in spite of its name)
+    values["facts"] = _facts.decode(values["facts"])
+    values["idempotency"] = values["idempotency"] or ""
+    return KeptRow(**values)

@@ -1,0 +1,133 @@
+"""The schema, as SQLAlchemy Core sees it; ``migrations`` brings a database there.
+
+Structs that the database never looks into are MessagePack in a binary column.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("coop", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("version", String, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("node", String, primary_key=True),
+    Column("coop", String, nullable=False),
+    Column("site", String, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("public_key", String, nullable=False),
+    Column("approval", String, nullable=False),
+    Column("jwt_issued_at", Double, nullable=False),
+    Column("jwt_expires_at", Double, nullable=False),
+)
+
+join_tokens = Table(
+    "join_tokens",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("coop", String, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("used_at", Double, nullable=True),
+)
+
+kept = Table(
+    "kept",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("coop", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("job_class", String, nullable=False),
+    Column("facts", LargeBinary, nullable=False),
+    Column("sealed_body", LargeBinary, nullable=False),
+    Column("path", String, nullable=False),
+    Column("submitted_at", Double, nullable=False),
+    Column("keep_s", Double, nullable=False),
+    Column("idempotency", String, nullable=True),  # NULL, not "", so that only real ones clash
+    Column("state", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("sealed_result", LargeBinary, nullable=False),
+    Column("receipt_json", LargeBinary, nullable=False),
+    Column("ended_at", Double, nullable=False),
+    UniqueConstraint("coop", "idempotency", name="kept_idempotency"),
+    Index("kept_by_coop", "coop", "submitted_at"),
+    Index("kept_by_end", "ended_at"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", LargeBinary, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
+settled = Table(
+    "settled",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("coop", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("settled_at", Double, nullable=False),
+    Column("terms", LargeBinary, nullable=False),
+    Column("usage", LargeBinary, nullable=False),
+    Column("settlement", LargeBinary, nullable=False),
+    Column("receipt", LargeBinary, nullable=False),
+    Index("settled_by_coop", "coop", "settled_at"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("line", BigInteger, primary_key=True, autoincrement=False),
+    Column("account", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Index("entries_by_account", "account", "unit"),
+)
+
+explanations = Table(
+    "explanations",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("coop", String, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index("explanations_by_age", "at"),
+)

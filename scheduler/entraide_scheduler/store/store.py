@@ -1,0 +1,204 @@
+"""Store: one face on the database for the scheduler and its gateways.
+
+Writes are asked in order and return a future that resolves after the commit: nobody needs to wait
+for it but those whose next step must not outrun the disk. Reads run in threads of their own and
+see what is committed.
+"""
+
+import asyncio
+from asyncio import Future
+from collections.abc import Callable, Sequence
+from typing import Self, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from entraide.types import Receipt
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.store import books, kept, members
+from entraide_scheduler.store.database import database_url, make_engines, upgrade
+from entraide_scheduler.store.rows import KeptRow, KeyRow, NodeRow, SettleRow
+from entraide_scheduler.store.writer import Writer
+
+T = TypeVar("T")
+
+
+class Store:
+    """The pool's memory; make it with ``Store.open`` inside a running event loop."""
+
+    def __init__(self, writing: Engine, reading: Engine) -> None:
+        self._writing = writing
+        self._reading = reading
+        self._writer = Writer(writing)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Opens a store, brought to this version's schema.
+
+        Raises:
+            PoolError: ``store_url_refused`` or ``store_too_new``.
+        """
+        writing, reading = make_engines(database_url(url))
+        await asyncio.to_thread(upgrade, writing)
+        return cls(writing, reading)
+
+    async def close(self) -> None:
+        """Commits what was asked and closes every connection."""
+        await asyncio.to_thread(self._writer.close)
+        self._writing.dispose()
+        self._reading.dispose()
+
+    def committed(self) -> Future[None]:
+        """Returns a future that resolves when all that was asked before it is committed."""
+        return self._writer.ask(lambda _: None)
+
+    async def _read(self, question: Callable[[Connection], T]) -> T:
+        def ask() -> T:
+            with self._reading.connect() as connection:
+                return question(connection)
+
+        return await asyncio.to_thread(ask)
+
+    # Members: keys, policies, nodes, join tokens.
+
+    async def key_by_hash(self, digest: str) -> KeyRow | None:
+        """Returns the key whose secret has this SHA-256 (hexadecimal), also a revoked one."""
+        return await self._read(lambda c: members.key_by_hash(c, digest))
+
+    async def keys(self, coop: str | None = None) -> tuple[KeyRow, ...]:
+        """Returns the keys of a co-op, or all."""
+        return await self._read(lambda c: members.list_keys(c, coop))
+
+    def create_key(self, row: KeyRow, digest: str) -> Future[None]:
+        """Adds a key by the SHA-256 of its secret."""
+        return self._writer.ask(lambda c: members.create_key(c, row, digest))
+
+    def revoke_key(self, key: str) -> Future[KeyRow | None]:
+        """Revokes a key; resolves to None when there is none."""
+        return self._writer.ask(lambda c: members.revoke_key(c, key))
+
+    async def policy(self) -> Policy | None:
+        """Returns the policy in force."""
+        return await self._read(members.newest_policy)
+
+    def put_policy(self, policy: Policy) -> Future[None]:
+        """Adds a policy that is in force from now on."""
+        return self._writer.ask(lambda c: members.put_policy(c, policy))
+
+    async def node(self, node: str) -> NodeRow | None:
+        """Returns one node."""
+        return await self._read(lambda c: members.node(c, node))
+
+    async def nodes(self) -> tuple[NodeRow, ...]:
+        """Returns every node that ever joined."""
+        return await self._read(members.list_nodes)
+
+    def put_node(self, row: NodeRow) -> Future[None]:
+        """Adds a node, or replaces what is known of it."""
+        return self._writer.ask(lambda c: members.put_node(c, row))
+
+    def set_approval(self, node: str, approval: str) -> Future[NodeRow | None]:
+        """Approves or revokes a node; resolves to None when there is none."""
+        return self._writer.ask(lambda c: members.set_approval(c, node, approval))
+
+    def put_token(self, digest: str, coop: str, expires_at: float) -> Future[None]:
+        """Adds a join token by its SHA-256."""
+        return self._writer.ask(lambda c: members.put_token(c, digest, coop, expires_at))
+
+    def use_token(self, digest: str, now: float) -> Future[str | None]:
+        """Uses a token up; resolves to its co-op, or None when it is unknown, used or expired."""
+        return self._writer.ask(lambda c: members.use_token(c, digest, now))
+
+    # Kept jobs.
+
+    def put_kept(self, row: KeptRow) -> Future[str]:
+        """Keeps a job; resolves to its id, or to that of the co-op's earlier equal request."""
+        return self._writer.ask(lambda c: kept.put(c, row))
+
+    async def kept(self, job: str) -> KeptRow | None:
+        """Returns one kept job."""
+        return await self._read(lambda c: kept.get(c, job))
+
+    async def kept_by_idempotency(self, coop: str, key: str) -> KeptRow | None:
+        """Returns a co-op's kept job with this idempotency key."""
+        return await self._read(lambda c: kept.by_idempotency(c, coop, key))
+
+    async def kept_of(self, coop: str, limit: int) -> tuple[KeptRow, ...]:
+        """Returns a co-op's kept jobs, newest first."""
+        return await self._read(lambda c: kept.of_coop(c, coop, limit))
+
+    async def pending_kept(self) -> tuple[KeptRow, ...]:
+        """Returns the kept jobs that have not ended, oldest first."""
+        return await self._read(kept.pending)
+
+    def end_kept(
+        self,
+        job: str,
+        *,
+        state: str,
+        code: str,
+        sealed_result: bytes,
+        receipt_json: bytes,
+        ended_at: float,
+    ) -> Future[bool]:
+        """Ends a kept job, once; resolves to whether this call did."""
+        return self._writer.ask(
+            lambda c: kept.end(
+                c,
+                job,
+                state=state,
+                code=code,
+                sealed_result=sealed_result,
+                receipt_json=receipt_json,
+                ended_at=ended_at,
+            )
+        )
+
+    def expire_kept(self, now: float) -> Future[int]:
+        """Forgets ended jobs whose time is over; resolves to how many."""
+        return self._writer.ask(lambda c: kept.expire(c, now))
+
+    # Journal, books, explanations.
+
+    def journal_append(self, events: Sequence[tuple[int, bytes]]) -> Future[None]:
+        """Adds events (number, bytes) to the journal."""
+        return self._writer.ask(lambda c: books.append(c, events))
+
+    def put_snapshot(self, seq: int, state: bytes) -> Future[None]:
+        """Puts a snapshot in the place of all events up to and including ``seq``."""
+        return self._writer.ask(lambda c: books.put_snapshot(c, seq, state))
+
+    async def journal_load(
+        self,
+    ) -> tuple[tuple[int, bytes] | None, tuple[tuple[int, bytes], ...]]:
+        """Returns the snapshot (number, state) if any, and the events after it in order."""
+        return await self._read(books.load)
+
+    def settle(self, row: SettleRow) -> Future[bool]:
+        """Writes the books of a job, once; resolves to whether this call did."""
+        return self._writer.ask(lambda c: books.settle(c, row))
+
+    async def receipt(self, job: str) -> tuple[str, Receipt] | None:
+        """Returns the co-op and the settled receipt of a job."""
+        return await self._read(lambda c: books.receipt(c, job))
+
+    async def settled_count(self) -> int:
+        """Returns how many jobs are settled."""
+        return await self._read(books.settled_count)
+
+    async def balances(self) -> dict[str, dict[str, int]]:
+        """Returns the balance of each account in each unit, from the entries alone."""
+        return await self._read(books.balances)
+
+    def put_explanation(self, job: str, coop: str, document: bytes, *, at: float) -> Future[None]:
+        """Keeps the newest explanation of a job (MessagePack of ``Explanation``)."""
+        return self._writer.ask(
+            lambda c: books.put_explanation(c, job, coop=coop, at=at, document=document)
+        )
+
+    async def explanation(self, job: str) -> tuple[str, bytes] | None:
+        """Returns the co-op and the newest explanation of a job."""
+        return await self._read(lambda c: books.explanation(c, job))
+
+    def expire_explanations(self, now: float) -> Future[int]:
+        """Forgets explanations beyond their retention; resolves to how many."""
+        return self._writer.ask(lambda c: books.expire_explanations(c, now))
