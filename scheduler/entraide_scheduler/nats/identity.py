@@ -181,6 +181,7 @@ class PoolIdentity:
         *,
         servers: str | Sequence[str],
         tls: ssl.SSLContext | None = None,
+        timeout_s: float = PUSH_TIMEOUT_S,
     ) -> bool:
         """Refuses a user key from now on and cuts its connections at once; may be repeated.
 
@@ -190,6 +191,7 @@ class PoolIdentity:
             public_key: the key to refuse (``U…``).
             servers: address or addresses of the bus.
             tls: from ``entraide.wire.nats.client_context``.
+            timeout_s: how long to wait for a server, and for each of its answers.
 
         Returns:
             Whether a server confirmed. If not, call ``push`` when the bus is back.
@@ -199,10 +201,14 @@ class PoolIdentity:
             PoolError: ``revocations_full``.
         """
         self._record(public_key)
-        return await self.push(servers, tls=tls)
+        return await self.push(servers, tls=tls, timeout_s=timeout_s)
 
     async def push(
-        self, servers: str | Sequence[str], *, tls: ssl.SSLContext | None = None
+        self,
+        servers: str | Sequence[str],
+        *,
+        tls: ssl.SSLContext | None = None,
+        timeout_s: float = PUSH_TIMEOUT_S,
     ) -> bool:
         """Hands the account's present claims to the bus; the scheduler does so at each connection.
 
@@ -215,7 +221,7 @@ class PoolIdentity:
                 identity=self._own("system", claims.system_grant(), SYSTEM_LIFE_S),
                 name="system",
                 tls=tls,
-                deadline_s=PUSH_TIMEOUT_S,
+                deadline_s=timeout_s,
             )
         except EntraideError:
             return False
@@ -225,7 +231,7 @@ class PoolIdentity:
                     answer = await connection.request(
                         "$SYS.REQ.CLAIMS.UPDATE",
                         self._account_jwt().encode("ascii"),
-                        timeout=PUSH_TIMEOUT_S,
+                        timeout=timeout_s,
                     )
                 except nats_errors.Error:
                     continue
@@ -327,10 +333,10 @@ def _identity_directory(state: Path) -> Path:
 def _confirmed(answer: bytes) -> bool:
     """Whether the server's answer says that it took the claims."""
 
-    class Data(Struct):
+    class Data(Struct, frozen=True):
         code: int = 0
 
-    class Answer(Struct):
+    class Answer(Struct, frozen=True):
         data: Data = Data()
 
     try:

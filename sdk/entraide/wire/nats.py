@@ -5,9 +5,9 @@ Only the shells import this module: it needs nats-py, which the bare SDK does no
 options of the connection stand here once, so that every process behaves alike when the server goes.
 
 What nats-py leaves to its caller is handled here: it closes for ever on most errors that a server
-sends (an expired identity among them), its own back-off is constant, a first connection is tried
-again without end even when the server refuses the identity, and an exception that it does not
-expect ends its attempts in silence.
+sends (an expired identity among them), its flush does not wait for what was not written yet, its
+back-off is constant, a first connection is tried again without end even when the server refuses
+the identity, and an exception that it does not expect ends its attempts in silence.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ RECONNECT_DELAY_MAX_S = 2.0
 CONNECT_TIMEOUT_S = 5
 PING_INTERVAL_S = 10
 PINGS_UNANSWERED_MAX = 2
+FLUSH_TIMEOUT_S = 10
 PENDING_MAX_BYTES = 16 * 1024 * 1024
 
 
@@ -134,6 +135,14 @@ def reconnect_delay_s(attempt: int, luck: float) -> float:
 class Connection(Client):
     """nats-py's client, made to come back after whatever the server or the network does."""
 
+    async def flush(self, timeout: int = FLUSH_TIMEOUT_S) -> None:
+        """Returns when the server has seen all that was published and subscribed before.
+
+        nats-py's own lets its ping overtake what still waits to be written.
+        """
+        await self._flush_pending(force_flush=True)
+        await super().flush(timeout)
+
     async def _process_err(self, err_msg: str) -> None:
         # nats-py would close for good. An error that ends the connection is followed by its end,
         # which the read loop turns into a reconnection; the others do not end it.
@@ -159,6 +168,7 @@ class _Watch:
     def __init__(self, identity: Identity | IdentitySource, name: str) -> None:
         self._source = identity
         self._log = structlog.get_logger("entraide.bus").bind(connection=name)
+        self.connection = Connection()
         self.identity = self._newest()
         self.attempt = 0
         self.problem = ""
@@ -217,6 +227,8 @@ class _Watch:
             self._log.warning(event, problem=self.problem, attempt=self.attempt)
 
     async def disconnected(self) -> None:
+        if self.connection.is_closed:  # we closed it ourselves
+            return
         self._log.warning("bus.disconnected")
         if self.on_disconnected is not None:
             await self.on_disconnected()
@@ -276,7 +288,7 @@ async def connect(
     if tls is None:
         _refuse_plain(addresses)
     watch = _Watch(identity, name)
-    connection = Connection()
+    connection = watch.connection
 
     async def error(problem: Exception) -> None:
         await watch.error(problem)
@@ -300,6 +312,7 @@ async def connect(
             ping_interval=PING_INTERVAL_S,
             max_outstanding_pings=PINGS_UNANSWERED_MAX,
             pending_size=PENDING_MAX_BYTES,
+            flush_timeout=FLUSH_TIMEOUT_S,
             tls=tls,
             tls_handshake_first=tls is not None,
         )

@@ -1,0 +1,14 @@
+"""What integration tests share: real parts, on free ports, gone when the test ends."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.integration.nats_support import NatsPool, running_pool
+
+
+@pytest.fixture
+async def nats_pool(tmp_path: Path) -> AsyncIterator[NatsPool]:
+    """A pool's bus with a real nats-server; it is ready in some tens of milliseconds."""
+    async with running_pool(tmp_path) as pool:
+        yield pool

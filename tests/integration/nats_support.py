@@ -1,0 +1,104 @@
+"""A real bus for tests: its server on a free port of loopback, and those who enter it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from nats.aio.msg import Msg
+
+from entraide.wire.nats import Connection, Identity, IdentitySource, connect, new_user_key
+from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.nats.server import NatsServer, NatsSettings
+
+DEADLINE_S = 20.0
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Waits until a condition holds, and fails when it does not before the deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to hold"
+        await asyncio.sleep(0.01)
+
+
+class NatsPool:
+    """A pool's bus: keys, server, and whoever connected through it."""
+
+    def __init__(self, state: Path, *, tls_hosts: tuple[str, ...] = ()) -> None:
+        self.state = state
+        self.identity = PoolIdentity(state)
+        self.server = NatsServer(NatsSettings(state=state, tls_hosts=tls_hosts), self.identity)
+        self._connections: list[Connection] = []
+
+    @property
+    def url(self) -> str:
+        """Where processes of this machine connect."""
+        return self.server.url
+
+    async def enter(self, identity: Identity | IdentitySource, **options: object) -> Connection:
+        """Connects with an identity, until the end of the test."""
+        settings = {"name": "test", "deadline_s": DEADLINE_S, **options}
+        connection = await connect(self.url, identity=identity, **settings)
+        self._connections.append(connection)
+        return connection
+
+    async def scheduler(self, **options: object) -> Connection:
+        """Connects as the scheduler."""
+        return await self.enter(self.identity.scheduler_identity, **options)
+
+    async def gateway(self, gateway: str, **options: object) -> Connection:
+        """Connects as a gateway."""
+        return await self.enter(self.identity.gateway_identity(gateway), **options)
+
+    def new_node(self, node: str) -> tuple[Identity, str]:
+        """Admits a node that makes its own key; returns its identity and its public key."""
+        seed, public = new_user_key()
+        jwt = self.identity.node(node, public)
+        assert jwt is not None
+        return Identity(jwt=jwt, seed=seed, inbox_prefix=f"_INBOX.{node}"), public
+
+    async def node(self, node: str, **options: object) -> Connection:
+        """Connects as a node that has just been admitted."""
+        return await self.enter(self.new_node(node)[0], **options)
+
+    async def close(self) -> None:
+        """Closes the connections, then ends the server."""
+        for connection in self._connections:
+            await connection.close()
+        await self.server.stop()
+
+
+@asynccontextmanager
+async def running_pool(state: Path, *, tls_hosts: tuple[str, ...] = ()) -> AsyncIterator[NatsPool]:
+    """A bus that is up, and down again at the end whatever happens."""
+    pool = NatsPool(state, tls_hosts=tls_hosts)
+    await pool.server.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+class Inbox:
+    """Collects what a subscription brings."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, bytes]] = []
+
+    async def __call__(self, message: Msg) -> None:
+        """Takes one message."""
+        self.messages.append((message.subject, message.data))
+
+
+async def listen(connection: Connection, subject: str) -> Inbox:
+    """Subscribes and returns where the messages come; in force when it returns."""
+    inbox = Inbox()
+
+    async def take(message: Msg) -> None:
+        await inbox(message)
+
+    await connection.subscribe(subject, cb=take)
+    await connection.flush()
+    return inbox
