@@ -171,6 +171,19 @@ async def test_nobody_enters_without_an_identity(nats_pool: NatsPool) -> None:
     await client.close()
 
 
+async def test_subscriptions_are_limited(nats_pool: NatsPool) -> None:
+    """A node holds as many subscriptions as its JWT says, and no more."""
+    node = await nats_pool.node("a")
+    allowed = claims.node_grant("a").subscriptions_max
+    with capture_logs() as logs:
+        for number in range(allowed + 1):
+            await listen(node, f"node.a.down.{number}")
+
+    assert 32 == allowed
+    assert ["nats: 'maximum subscriptions exceeded'"] == [line["problem"] for line in logs]
+    assert 0 == node.stats["reconnects"]
+
+
 async def test_joining_needs_no_reload(nats_pool: NatsPool) -> None:
     """A node that is admitted later enters the same running server, and nobody is disturbed."""
     early = await nats_pool.node("a")

@@ -45,6 +45,8 @@ RESTART_DELAY_MAX_S = 5.0
 STEADY_AFTER_S = 60.0
 COMPLAINT_MAX_BYTES = 4_096
 
+_STDERR_FILE = "nats-server.stderr"
+
 _log = structlog.get_logger("entraide.nats")
 
 
@@ -142,8 +144,7 @@ class NatsServer:
 
     async def _spawn(self) -> None:
         config = write_config(self._settings, self._identity)
-        complaints = config.path.with_name("nats-server.stderr")
-        with complaints.open("wb") as stderr:
+        with config.path.with_name(_STDERR_FILE).open("wb") as stderr:
             self._process = await asyncio.create_subprocess_exec(
                 *command(config),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -157,11 +158,11 @@ class NatsServer:
             exited = self._process.returncode is not None
             if exited or self._stopping.is_set() or time.monotonic() > deadline:
                 await self._end()
-                said = complaints.read_bytes()[-COMPLAINT_MAX_BYTES:].decode(errors="replace")
+                said = _complaint(config)
                 raise PoolError(
                     "nats_not_ready",
-                    f"nats-server did not become ready: {said.strip() or 'no reason given'}",
-                    values={"log": str(config.path.parent), "problem": said.strip()},
+                    f"nats-server did not become ready: {said}",
+                    values={"path": str(config.path.parent), "problem": said},
                 )
             await asyncio.sleep(READY_POLL_S)
         self._config = config
@@ -179,6 +180,16 @@ class NatsServer:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _complaint(config: NatsConfig) -> str:
+    """Returns the server's own last words: from stderr, or the fatal ones of its log."""
+    said = config.path.with_name(_STDERR_FILE).read_bytes()[-COMPLAINT_MAX_BYTES:]
+    if not said.strip():
+        with contextlib.suppress(OSError):
+            log = config.path.with_name("nats-server.log").read_bytes()[-COMPLAINT_MAX_BYTES:]
+            said = b"\n".join(line for line in log.splitlines()[-2:] if b"[FTL]" in line)
+    return said.decode(errors="replace").strip() or "it gave no reason"
 
 
 async def healthy(config: NatsConfig) -> bool:

@@ -82,10 +82,10 @@ def ensure_files(
     if not home.exists():
         make_private_directory(home, _new_ca(moment))
     files = TlsFiles(ca=home / "ca.pem", cert=home / "server.pem", key=home / "server.key")
-    ca = _certificate(files.ca)
+    ca, ca_key = _certificate(files.ca), _key(home / "ca.key")
     if not _still_good(files, ca, hosts, moment):
         key = ec.generate_private_key(ec.SECP256R1())
-        leaf = _new_leaf(key.public_key(), ca, _key(home / "ca.key"), hosts=hosts, moment=moment)
+        leaf = _new_leaf(key.public_key(), ca, ca_key, hosts=hosts, moment=moment)
         # The certificate is renewed last: a crash in between leaves a pair that does not match,
         # which the next start sees and makes again.
         write_private(files.key, _pem(key))
