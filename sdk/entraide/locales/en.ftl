@@ -303,3 +303,8 @@ explain-waiting-useless = Waiting will not change it.
 explain-late = too slow for the promise
 explain-first-word = first word in { $ttft }
 explain-surplus = surplus of { $surplus }
+
+## Clients.
+
+client-no-address = No pool address: give "url" or set ENTRAIDE_URL, or start a pool here with "entraide up".
+client-no-key = No access key: give "key" or set ENTRAIDE_KEY.

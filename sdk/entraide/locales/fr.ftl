@@ -303,3 +303,8 @@ explain-waiting-useless = Attendre n’y changera rien.
 explain-late = trop lente pour la promesse
 explain-first-word = premier mot en { $ttft }
 explain-surplus = surplus de { $surplus }
+
+## Clients.
+
+client-no-address = Aucune adresse de réseau : donnez « url » ou la variable ENTRAIDE_URL, ou démarrez un réseau ici avec « entraide up ».
+client-no-key = Aucune clé d’accès : donnez « key » ou la variable ENTRAIDE_KEY.

@@ -1,0 +1,26 @@
+"""Clients of a pool over gRPC, one that waits and one for asyncio, with the same methods.
+
+It decides how a call is repeated and what its answers look like; it knows nothing of the pool's
+insides. What it raises is in ``entraide.errors``.
+"""
+
+from entraide.client._request import Ask
+from entraide.client.aio import AsyncClient, AsyncStream
+from entraide.client.answers import Answer, Explained, Job, ModelInfo, TokenUsage
+from entraide.client.sync import Client, Stream
+from entraide.client.transport import AsyncTransport, Transport
+
+__all__ = [
+    "Answer",
+    "Ask",
+    "AsyncClient",
+    "AsyncStream",
+    "AsyncTransport",
+    "Client",
+    "Explained",
+    "Job",
+    "ModelInfo",
+    "Stream",
+    "TokenUsage",
+    "Transport",
+]

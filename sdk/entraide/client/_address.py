@@ -1,0 +1,90 @@
+"""Where a pool's gRPC service is, from what a person gives: a web address or a host and port.
+
+A key never travels in clear beyond this machine unless ``grpc://`` asks for it in so many words.
+"""
+
+import ipaddress
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.client._constants import WELL_KNOWN_BYTES_MAX, WELL_KNOWN_TIMEOUT_S
+from entraide.errors import error_for
+
+WELL_KNOWN = "/.well-known/entraide"
+
+
+class Address(Struct, frozen=True):
+    """A gRPC endpoint.
+
+    Attributes:
+        target: ``host:port``.
+        tls: whether to speak TLS.
+        ca_pem: the authority to trust; "" for the system's.
+    """
+
+    target: str
+    tls: bool
+    ca_pem: str = ""
+
+
+class _WellKnown(Struct):
+    """What a pool says of itself at its web address."""
+
+    grpc: str
+    tls: bool = False
+    ca_pem: str = ""
+
+
+def is_loopback(target: str) -> bool:
+    """Whether ``host:port`` is on this machine."""
+    host = urlsplit(f"//{target}").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def resolve(url: str, *, ca_pem: str, lang: str) -> Address:
+    """Finds the gRPC endpoint of a pool; a web address is asked for it.
+
+    Args:
+        url: ``http(s)://…``, ``grpc://host:port`` (in clear), ``grpcs://host:port``, or
+            ``host:port`` (TLS unless it is on this machine or no other way is known).
+        ca_pem: the authority to trust; "" for the pool's own word or the system's.
+        lang: of a sentence, should it fail.
+
+    Raises:
+        PoolUnreachable: the web address does not answer as a pool does.
+    """
+    scheme, _, rest = url.rpartition("://")
+    target = rest.rstrip("/")
+    if scheme in ("http", "https"):
+        return _ask(url.rstrip("/"), ca_pem=ca_pem, lang=lang)
+    if scheme == "grpc":
+        return Address(target, tls=False)
+    return Address(target, tls=scheme == "grpcs" or bool(ca_pem) or not is_loopback(target),
+                   ca_pem=ca_pem)  # fmt: skip
+
+
+def _ask(url: str, *, ca_pem: str, lang: str) -> Address:
+    context = None
+    if ca_pem:
+        import ssl
+
+        context = ssl.create_default_context(cadata=ca_pem)
+    try:
+        with urllib.request.urlopen(  # noqa: S310 - only http and https come here
+            url + WELL_KNOWN, timeout=WELL_KNOWN_TIMEOUT_S, context=context
+        ) as answer:
+            body = answer.read(WELL_KNOWN_BYTES_MAX)
+        said = msgspec.json.decode(body, type=_WellKnown)
+    except (OSError, urllib.error.URLError, msgspec.MsgspecError) as problem:
+        values = {"address": url}
+        sentence = i18n.error("pool_unreachable", lang, values)
+        raise error_for("pool_unreachable", sentence, values=values) from problem
+    return Address(said.grpc, tls=said.tls, ca_pem=ca_pem or said.ca_pem)

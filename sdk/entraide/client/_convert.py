@@ -1,0 +1,156 @@
+"""From the public contract's messages to our vocabulary. Nothing is decided here."""
+
+from typing import Any
+
+import msgspec
+from google.protobuf import json_format, struct_pb2
+
+from entraide.client.answers import Job, ModelInfo, TokenUsage
+from entraide.types import (
+    Basis,
+    Candidate,
+    Exclusion,
+    Explanation,
+    JobClass,
+    Promise,
+    Receipt,
+)
+from entraide.units import UG_PER_G, UWH_PER_WH, round_half_up
+from entraide.v1 import common_pb2, pool_pb2
+
+
+def usage(message: common_pb2.Usage) -> TokenUsage:
+    """Tokens of one job."""
+    return TokenUsage(
+        message.input_tokens,
+        message.cached_tokens,
+        message.output_tokens,
+        Basis(message.basis or Basis.ESTIMATED),
+    )
+
+
+def receipt(message: common_pb2.Receipt) -> Receipt | None:
+    """A receipt; None for an empty one."""
+    if not message.job:
+        return None
+    tokens = usage(message.usage)
+    return Receipt(
+        job=message.job,
+        coop=message.coop,
+        node=message.node,
+        node_coop=message.node_coop,
+        site=message.site,
+        province=message.province,
+        engine=message.engine,
+        model=message.model,
+        model_revision=message.model_revision,
+        job_class=JobClass(message.job_class),
+        promise=Promise(message.promise),
+        at_risk=message.at_risk,
+        queue_ms=message.queue_ms,
+        ttft_ms=message.ttft_ms,
+        input_tokens=tokens.input_tokens,
+        cached_tokens=tokens.cached_tokens,
+        output_tokens=tokens.output_tokens,
+        tokens_basis=tokens.basis,
+        energy_wh=message.energy_wh,
+        energy_basis=Basis(message.energy_basis),
+        carbon_gco2e=message.carbon_gco2e,
+        carbon_lifecycle_gco2e=message.carbon_lifecycle_gco2e,
+        intensity_g_per_kwh=message.intensity_g_per_kwh,
+        intensity_basis=Basis(message.intensity_basis),
+        surplus_basis=Basis(message.surplus_basis) if message.surplus_basis else None,
+        policy_version=message.policy_version,
+        settled=message.settled,
+        issued_at=message.issued_at,
+        key=message.key,
+        signature=message.signature,
+    )
+
+
+def values(message: struct_pb2.Struct) -> dict[str, str | int | float]:
+    """The numbers and names of a sentence; protobuf's numbers are whole again where they were."""
+    found: dict[str, str | int | float] = {}
+    for key, value in json_format.MessageToDict(message).items():
+        whole = isinstance(value, float) and value.is_integer()
+        found[key] = int(value) if whole else value
+    return found
+
+
+def candidate(message: common_pb2.Candidate) -> Candidate:
+    """A node that could have run the job."""
+    return Candidate(
+        node=message.node,
+        coop=message.coop,
+        zone=message.zone,
+        ttft_s=message.ttft_s,
+        tpot_s=message.tpot_s,
+        energy_uwh=round_half_up(message.energy_wh * UWH_PER_WH),
+        carbon_ug=round_half_up(message.carbon_gco2e * UG_PER_G),
+        intensity_g_per_kwh=message.intensity_g_per_kwh,
+        intensity_basis=Basis(message.intensity_basis or Basis.DEFAULT),
+        surplus_w=message.surplus_w,
+        keeps_promise=message.keeps_promise,
+    )
+
+
+def exclusion(message: common_pb2.Exclusion) -> Exclusion:
+    """A node that was ruled out."""
+    return Exclusion(
+        node=message.node,
+        coop=message.coop,
+        zone=message.zone,
+        rule=message.rule,
+        values=values(message.values),
+        waiting_helps=message.waiting_helps,
+    )
+
+
+def explanation(message: common_pb2.Explanation) -> Explanation:
+    """A decision and its reasons. The contract does not carry the epoch: it reads 0."""
+    objective = message.objective_ttft_s if message.HasField("objective_ttft_s") else None
+    return Explanation(
+        job=message.job,
+        at=message.at,
+        policy_version=message.policy_version,
+        decision=message.decision,
+        reason=message.reason,
+        values=values(message.values),
+        epoch=0,
+        node=message.node,
+        candidates=tuple(map(candidate, message.candidates)),
+        excluded=tuple(map(exclusion, message.excluded)),
+        excluded_counts=dict(message.excluded_counts),
+        waiting_helps=message.waiting_helps,
+        objective_ttft_s=objective,
+    )
+
+
+def job(message: pool_pb2.Job) -> Job:
+    """A job, its result decoded."""
+    result: dict[str, Any] | None = None
+    if message.result_json:
+        result = msgspec.json.decode(message.result_json, type=dict[str, Any])
+    return Job(
+        job=message.job,
+        state=message.state,
+        code=message.code,
+        message=message.message,
+        model=message.model,
+        job_class=message.job_class,
+        submitted_at=message.submitted_at,
+        ended_at=message.ended_at,
+        result=result,
+        receipt=receipt(message.receipt),
+    )
+
+
+def model(message: pool_pb2.Model) -> ModelInfo:
+    """A model that the pool serves."""
+    return ModelInfo(
+        model=message.model,
+        revisions=tuple(message.revisions),
+        context_tokens=message.context_tokens,
+        features=tuple(message.features),
+        replicas=message.replicas,
+    )

@@ -1,0 +1,71 @@
+"""From a failed gRPC call to one of our errors: the stable code first, the status as a last resort.
+
+The pool puts its stable code into ``google.rpc.ErrorInfo`` as ``reason``, with the job and the
+sentence's values as metadata, and the wait into ``google.rpc.RetryInfo``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+from entraide import i18n
+from entraide.errors import EntraideError, error_for
+
+DETAILS_KEY = "grpc-status-details-bin"
+
+# For answers that carry no code of ours: a proxy, another server, or no answer at all.
+_BY_STATUS: Mapping[grpc.StatusCode, str] = {
+    grpc.StatusCode.UNAVAILABLE: "pool_unreachable",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "deadline_exceeded",
+    grpc.StatusCode.UNAUTHENTICATED: "unauthorised",
+    grpc.StatusCode.PERMISSION_DENIED: "forbidden",
+    grpc.StatusCode.CANCELLED: "cancelled",
+    grpc.StatusCode.INVALID_ARGUMENT: "invalid_request",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "queue_full",
+}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def failure(error: grpc.RpcError, *, address: str, lang: str) -> EntraideError:
+    """Returns the error that a failed call stands for, with a sentence in the caller's language.
+
+    Args:
+        error: of grpc or grpc.aio.
+        address: of the pool, for the sentence.
+        lang: for sentences that the pool did not write.
+    """
+    trailing: Any = error.trailing_metadata()  # pairs, whatever the stubs of grpc say
+    for key, raw in trailing or ():
+        if key == DETAILS_KEY:
+            status = status_pb2.Status.FromString(raw)
+            return _from_details(status, error.details() or status.message, lang)
+    code = _BY_STATUS.get(error.code(), "internal")
+    values = {"address": address, "detail": error.details() or ""}
+    return error_for(code, i18n.error(code, lang, values), values=values)
+
+
+def _from_details(status: status_pb2.Status, message: str, lang: str) -> EntraideError:
+    code, metadata, retry_after_s = "internal", dict[str, str](), None
+    for detail in status.details:
+        info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            code, metadata = info.reason, dict(info.metadata)
+        elif detail.Unpack(retry):
+            retry_after_s = retry.retry_delay.ToNanoseconds() / 1e9
+    if retry_after_s is None:
+        retry_after_s = _number(metadata.get("retry_after_s"))
+    return error_for(
+        code,
+        message or i18n.error(code, lang, metadata),
+        job=metadata.pop("job", ""),
+        retry_after_s=retry_after_s,
+        values=metadata,
+    )

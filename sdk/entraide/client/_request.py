@@ -1,0 +1,169 @@
+"""What a call asks for, how its events add up, and when it is worth another attempt.
+
+Shared by the two clients, so that they behave alike. Nothing here waits or sends.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from google.protobuf import json_format
+
+from entraide.client import _convert
+from entraide.client._constants import (
+    RETRY_AFTER_MAX_S,
+    RETRY_DELAY_MAX_S,
+    RETRY_DELAY_MIN_S,
+)
+from entraide.client.answers import Answer, TokenUsage
+from entraide.errors import CODES, EntraideError, error_for
+from entraide.types import Receipt
+from entraide.v1 import pool_pb2
+
+Prompt = str | Sequence[Mapping[str, str]]
+
+
+class Ask(TypedDict, total=False):
+    """What may be asked of a job beside its text; all optional, else the pool's defaults.
+
+    Any other field of an OpenAI request is passed on untouched when given as a keyword; type
+    checkers know the usual ones.
+
+    Attributes:
+        job_class: ``interactive``, ``standard`` or ``batch``.
+        data_class: ``public``, ``internal`` or ``restricted``.
+        jurisdiction: prefix of the zones where it may run (``CA``, ``CA-QC``).
+        deadline_s: latest acceptable completion, seconds from now.
+        max_gco2e: cap on its emissions, grams.
+        max_output_tokens: longest answer.
+        session: conversation identifier.
+        idempotency_key: the same key twice gives the same job.
+    """
+
+    job_class: str
+    data_class: str
+    jurisdiction: str
+    deadline_s: float
+    max_gco2e: float
+    max_output_tokens: int
+    session: str
+    idempotency_key: str
+    temperature: float
+    top_p: float
+    seed: int
+    stop: str | list[str]
+    frequency_penalty: float
+    presence_penalty: float
+    tools: list[dict[str, Any]]
+    tool_choice: str | dict[str, Any]
+    response_format: dict[str, Any]
+
+
+_OPTIONS = frozenset(
+    {
+        "job_class",
+        "data_class",
+        "jurisdiction",
+        "deadline_s",
+        "max_gco2e",
+        "session",
+        "idempotency_key",
+    }
+)
+
+
+def inference(prompt: Prompt, *, model: str, ask: Mapping[str, Any]) -> pool_pb2.InferenceRequest:
+    """Builds a request; a plain string becomes a chat of one message.
+
+    Raises:
+        RequestError: a message has no text, or a field is not something JSON can say.
+    """
+    turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    options = {key: value for key, value in ask.items() if key in _OPTIONS}
+    extra = {k: v for k, v in ask.items() if k not in _OPTIONS and k != "max_output_tokens"}
+    try:
+        request = pool_pb2.InferenceRequest(
+            model=model,
+            messages=[pool_pb2.ChatMessage(role=t["role"], content=t["content"]) for t in turns],
+            max_output_tokens=ask.get("max_output_tokens") or 0,
+            options=pool_pb2.JobOptions(**options),
+        )
+        if extra:
+            json_format.ParseDict(extra, request.extra)
+    except (KeyError, TypeError, ValueError, json_format.ParseError) as problem:
+        raise error_for("invalid_request", values={"detail": str(problem)}) from problem
+    return request
+
+
+class Progress:
+    """What has come of a streamed answer so far."""
+
+    def __init__(self) -> None:
+        self.job = ""
+        self.parts: list[str] = []
+        self.done: pool_pb2.Done | None = None
+
+    def take(self, event: pool_pb2.StreamEvent) -> str:
+        """Takes one event; returns the text that it brought, or ""."""
+        match event.WhichOneof("event"):
+            case "started":
+                self.job = event.started.job
+            case "delta":
+                return self._add(event.delta.text)
+            case "done":
+                self.done = event.done
+                # A pool that did not stream sends the whole text at the end.
+                return "" if self.parts else self._add(event.done.text)
+        return ""
+
+    def _add(self, text: str) -> str:
+        if text:
+            self.parts.append(text)
+        return text
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The receipt, once the answer is complete."""
+        return _convert.receipt(self.done.receipt) if self.done else None
+
+    @property
+    def usage(self) -> TokenUsage | None:
+        """The tokens, once the answer is complete."""
+        return _convert.usage(self.done.usage) if self.done else None
+
+    def answer(self) -> Answer:
+        """The whole answer.
+
+        Raises:
+            PoolError: it ended before it was complete (``stream_broken``).
+        """
+        if self.done is None:
+            raise error_for("stream_broken", job=self.job)
+        return Answer(
+            text="".join(self.parts),
+            finish_reason=self.done.finish_reason,
+            usage=_convert.usage(self.done.usage),
+            receipt=self.receipt,
+            job=self.job,
+        )
+
+
+def pause_s(error: EntraideError, *, attempt: int, retries: int, left_s: float) -> float | None:
+    """Returns how long to wait before another attempt; None when there is to be none.
+
+    Args:
+        error: what the last attempt met.
+        attempt: how many attempts there were before it.
+        retries: how many may follow the first.
+        left_s: time left for the whole call.
+    """
+    facts = CODES.get(error.code)
+    stopped = facts is None or facts.http == 499  # somebody wanted it to end
+    if stopped or not error.retryable or attempt >= retries:
+        return None
+    if error.retry_after_s is not None:
+        wait_s = error.retry_after_s if error.retry_after_s <= RETRY_AFTER_MAX_S else left_s
+    else:
+        wait_s = min(RETRY_DELAY_MAX_S, RETRY_DELAY_MIN_S * 2**attempt)
+        wait_s *= random.uniform(0.75, 1.0)  # noqa: S311 - it spreads callers, it guards nothing
+    return wait_s if wait_s < left_s else None

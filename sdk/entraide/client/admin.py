@@ -1,0 +1,74 @@
+"""``AdminClient``: the operator's calls, as the public contract has them.
+
+It hands back the contract's own messages: the operator's command line prints them, and no other
+program is meant to hold the admin key.
+"""
+
+from types import TracebackType
+from typing import Any, Self
+
+from google.protobuf.message import Message
+
+from entraide import i18n
+from entraide.client._constants import RETRIES, TIMEOUT_S
+from entraide.client.sync import repeated
+from entraide.client.transport import GrpcTransport, Transport
+
+# What may be repeated when a reply is lost: each of these done twice is as done once.
+REPEATABLE = frozenset(
+    {
+        "ListNodes",
+        "ApproveNode",
+        "RevokeNode",
+        "ListCoops",
+        "SetCoop",
+        "ListKeys",
+        "RevokeKey",
+        "GetStatus",
+    }
+)
+
+
+class AdminClient:
+    """The operator's side of a pool.
+
+    Args:
+        url: the pool's web address, or ``host:port`` of its gRPC service.
+        key: the pool's admin key.
+        ca_pem: certificate authority of the pool, PEM; "" for the system's.
+        lang: of the sentences in errors.
+        transport: how calls travel; gRPC unless given.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        ca_pem: str = "",
+        lang: str = i18n.DEFAULT_LANG,
+        transport: Transport | None = None,
+    ) -> None:
+        self._transport = transport or GrpcTransport(url, key, ca_pem=ca_pem)
+        self._lang = lang
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._transport.close()
+
+    def call(self, name: str, request: Message) -> Any:
+        """Makes one call of the Admin service, for instance ``ListNodes``."""
+        return repeated(
+            lambda left_s: self._transport.call(
+                f"Admin/{name}", request, timeout_s=left_s, lang=self._lang
+            ),
+            timeout_s=TIMEOUT_S,
+            retries=RETRIES if name in REPEATABLE else 0,
+        )

@@ -1,0 +1,237 @@
+"""``AsyncClient``: a pool for asyncio programs, with the methods of ``Client``."""
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from google.protobuf.message import Message
+
+from entraide import i18n
+from entraide.client import _convert
+from entraide.client._constants import JOBS_LIMIT, POLL_MAX_S, POLL_MIN_S, RETRIES, TIMEOUT_S
+from entraide.client._request import Ask, Progress, Prompt, inference, pause_s
+from entraide.client.answers import Answer, Explained, Job, ModelInfo, TokenUsage
+from entraide.client.sync import access
+from entraide.client.transport import AsyncGrpcTransport, AsyncTransport
+from entraide.errors import EntraideError, error_for
+from entraide.types import Receipt
+from entraide.v1 import pool_pb2
+
+AsyncOpener = Callable[[float], AsyncIterator[pool_pb2.StreamEvent]]
+
+
+class AsyncStream:
+    """A streamed answer: an asynchronous context manager and iterator of pieces of text.
+
+    It is tried again on failures that may pass, but never once text has come.
+    """
+
+    def __init__(
+        self, prepare: Callable[[], Awaitable[AsyncOpener]], *, timeout_s: float, retries: int
+    ) -> None:
+        self._prepare, self._timeout_s, self._retries = prepare, timeout_s, retries
+        self._progress = Progress()
+        self._texts = self._run()
+
+    async def _run(self) -> AsyncGenerator[str, None]:
+        ends_at = time.monotonic() + self._timeout_s
+        opener = await self._prepare()
+        for attempt in itertools.count():
+            self._progress = Progress()
+            events = opener(max(0.001, ends_at - time.monotonic()))
+            try:
+                async for event in events:
+                    if text := self._progress.take(event):
+                        yield text
+                self._progress.answer()  # raises unless it is complete
+                return
+            except EntraideError as problem:
+                problem.job = problem.job or self._progress.job
+                wait_s = pause_s(
+                    problem,
+                    attempt=attempt,
+                    retries=0 if self._progress.parts else self._retries,
+                    left_s=ends_at - time.monotonic(),
+                )
+                if wait_s is None:
+                    raise
+            finally:
+                if isinstance(events, AsyncGenerator):
+                    await events.aclose()
+            await asyncio.sleep(wait_s)
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self._texts
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Cancels what is still to come."""
+        await self._texts.aclose()
+
+    @property
+    def job(self) -> str:
+        """The job's identifier, once the pool has told it."""
+        return self._progress.job
+
+    @property
+    def text(self) -> str:
+        """The text that has come so far."""
+        return "".join(self._progress.parts)
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the answer stopped; "" while it goes on."""
+        return self._progress.done.finish_reason if self._progress.done else ""
+
+    @property
+    def usage(self) -> TokenUsage | None:
+        """The tokens, once the answer is complete."""
+        return self._progress.usage
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The receipt, once the answer is complete."""
+        return self._progress.receipt
+
+    async def answer(self) -> Answer:
+        """Reads what is left, and returns the whole answer."""
+        async for _ in self._texts:
+            pass
+        return self._progress.answer()
+
+
+class AsyncClient:
+    """A pool, for asyncio programs; arguments and methods are those of ``Client``."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        retries: int = RETRIES,
+        ca_pem: str = "",
+        lang: str = i18n.DEFAULT_LANG,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
+        if transport is None:
+            transport = AsyncGrpcTransport(*access(url, key, lang), ca_pem=ca_pem)
+        self._transport = transport
+        self._model = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Lets go of the connection."""
+        await self._transport.close()
+
+    async def chat(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> Answer:
+        """Asks, and waits for the whole answer; see ``Client.chat``."""
+        async with self.stream(prompt, model=model, **ask) as stream:
+            return await stream.answer()
+
+    def stream(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> AsyncStream:
+        """Asks, and gives the answer piece by piece: ``async with client.stream(…) as s``."""
+
+        async def prepare() -> AsyncOpener:
+            name = model or await self._first_model()
+            request = inference(prompt, model=name, ask=ask)
+            return lambda left_s: self._transport.stream(request, timeout_s=left_s, lang=self._lang)
+
+        return AsyncStream(prepare, timeout_s=self._timeout_s, retries=self._retries)
+
+    async def submit(
+        self, prompt: Prompt, *, model: str = "", keep_s: float = 0.0, **ask: Unpack[Ask]
+    ) -> Job:
+        """Leaves a job with the pool; see ``Client.submit``."""
+        ask.setdefault("idempotency_key", uuid.uuid4().hex)
+        request = inference(prompt, model=model or await self._first_model(), ask=ask)
+        message = pool_pb2.SubmitRequest(request=request, keep_s=keep_s)
+        return _convert.job(await self._call("Submit", message))
+
+    async def get(self, job: str) -> Job:
+        """Returns a job, with its result when it has one."""
+        return _convert.job(await self._call("Get", pool_pb2.JobRequest(job=job)))
+
+    async def wait(self, job: str, *, timeout_s: float | None = None) -> Job:
+        """Waits until a job has ended, and returns it; see ``Client.wait``."""
+        ends_at = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
+        pause = POLL_MIN_S
+        while not (found := await self.get(job)).ended:
+            if time.monotonic() + pause > ends_at:
+                sentence = i18n.error("deadline_exceeded", self._lang)
+                raise error_for("deadline_exceeded", sentence, job=job)
+            await asyncio.sleep(pause)
+            pause = min(POLL_MAX_S, pause * 2)
+        return found
+
+    async def cancel(self, job: str) -> Job:
+        """Cancels a job."""
+        return _convert.job(await self._call("Cancel", pool_pb2.JobRequest(job=job)))
+
+    async def explain(self, job: str, lang: str | None = None) -> Explained:
+        """Says why a job is where it is, in words and as facts."""
+        lang = lang or self._lang
+        message = await self._call("Explain", pool_pb2.JobRequest(job=job), lang=lang)
+        facts = _convert.explanation(message)
+        return Explained(i18n.render_explanation(facts, lang), facts)
+
+    async def models(self) -> list[ModelInfo]:
+        """Returns the models served now."""
+        answer = await self._call("ListModels", pool_pb2.ListModelsRequest())
+        return [_convert.model(message) for message in answer.models]
+
+    async def jobs(self, limit: int = JOBS_LIMIT) -> list[Job]:
+        """Returns the caller's jobs, newest first."""
+        answer = await self._call("ListJobs", pool_pb2.ListJobsRequest(limit=limit))
+        return [_convert.job(message) for message in answer.jobs]
+
+    async def _first_model(self) -> str:
+        if not self._model:
+            served = await self.models()
+            if not served:
+                raise error_for("no_node_live", i18n.error("no_node_live", self._lang))
+            self._model = served[0].model
+        return self._model
+
+    async def _call(self, name: str, request: Message, *, lang: str | None = None) -> Any:
+        ends_at = time.monotonic() + self._timeout_s
+        for attempt in itertools.count():
+            left_s = ends_at - time.monotonic()
+            try:
+                return await self._transport.call(
+                    f"Pool/{name}",
+                    request,
+                    timeout_s=max(0.001, left_s),
+                    lang=lang or self._lang,
+                )
+            except EntraideError as problem:
+                wait_s = pause_s(problem, attempt=attempt, retries=self._retries, left_s=left_s)
+                if wait_s is None:
+                    raise
+            await asyncio.sleep(wait_s)
+        raise AssertionError("unreachable: count() has no end")

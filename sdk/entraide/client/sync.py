@@ -1,0 +1,292 @@
+"""``Client``: a pool for programs that wait for their answers."""
+
+import itertools
+import os
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from google.protobuf.message import Message
+
+from entraide import i18n
+from entraide.client import _convert
+from entraide.client._constants import (
+    JOBS_LIMIT,
+    KEY_VARIABLE,
+    POLL_MAX_S,
+    POLL_MIN_S,
+    RETRIES,
+    TIMEOUT_S,
+    URL_VARIABLE,
+)
+from entraide.client._request import Ask, Progress, Prompt, inference, pause_s
+from entraide.client.answers import Answer, Explained, Job, ModelInfo, TokenUsage
+from entraide.client.transport import GrpcTransport, Transport
+from entraide.errors import EntraideError, error_for
+from entraide.types import Receipt
+from entraide.v1 import pool_pb2
+
+Opener = Callable[[float], Iterator[pool_pb2.StreamEvent]]
+
+
+def access(url: str | None, key: str | None, lang: str) -> tuple[str, str]:
+    """Returns address and key, from the arguments or from the environment.
+
+    Raises:
+        PoolUnreachable: there is no address.
+        AuthenticationError: there is no key.
+    """
+    url, key = url or os.environ.get(URL_VARIABLE), key or os.environ.get(KEY_VARIABLE)
+    if not url:
+        raise error_for("pool_unreachable", i18n.text("client-no-address", lang))
+    if not key:
+        raise error_for("unauthorised", i18n.text("client-no-key", lang))
+    return url, key
+
+
+class Stream:
+    """A streamed answer: a context manager, and an iterator of pieces of text.
+
+    It is tried again on failures that may pass, but never once text has come.
+    """
+
+    def __init__(self, opener: Opener, *, timeout_s: float, retries: int) -> None:
+        self._opener, self._timeout_s, self._retries = opener, timeout_s, retries
+        self._progress = Progress()
+        self._texts = self._run()
+
+    def _run(self) -> Generator[str, None, None]:
+        ends_at = time.monotonic() + self._timeout_s
+        for attempt in itertools.count():
+            self._progress = Progress()
+            events = self._opener(max(0.001, ends_at - time.monotonic()))
+            try:
+                for event in events:
+                    if text := self._progress.take(event):
+                        yield text
+                self._progress.answer()  # raises unless it is complete
+                return
+            except EntraideError as problem:
+                problem.job = problem.job or self._progress.job
+                wait_s = pause_s(
+                    problem,
+                    attempt=attempt,
+                    retries=0 if self._progress.parts else self._retries,
+                    left_s=ends_at - time.monotonic(),
+                )
+                if wait_s is None:
+                    raise
+            finally:
+                if isinstance(events, Generator):
+                    events.close()
+            time.sleep(wait_s)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._texts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Cancels what is still to come."""
+        self._texts.close()
+
+    @property
+    def job(self) -> str:
+        """The job's identifier, once the pool has told it."""
+        return self._progress.job
+
+    @property
+    def text(self) -> str:
+        """The text that has come so far."""
+        return "".join(self._progress.parts)
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the answer stopped; "" while it goes on."""
+        return self._progress.done.finish_reason if self._progress.done else ""
+
+    @property
+    def usage(self) -> TokenUsage | None:
+        """The tokens, once the answer is complete."""
+        return self._progress.usage
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The receipt, once the answer is complete."""
+        return self._progress.receipt
+
+    def answer(self) -> Answer:
+        """Reads what is left, and returns the whole answer."""
+        for _ in self._texts:
+            pass
+        return self._progress.answer()
+
+
+class Client:
+    """A pool, for programs that wait.
+
+    Args:
+        url: the pool's web address, or ``host:port`` of its gRPC service; ``ENTRAIDE_URL``.
+        key: an API key of a co-op; ``ENTRAIDE_KEY``.
+        timeout_s: of a call, its retries included.
+        retries: attempts after the first, on failures that may pass.
+        ca_pem: certificate authority of the pool, PEM; "" for the system's.
+        lang: of the sentences in errors and explanations, ``fr`` or ``en``.
+        transport: how calls travel; gRPC unless given.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        retries: int = RETRIES,
+        ca_pem: str = "",
+        lang: str = i18n.DEFAULT_LANG,
+        transport: Transport | None = None,
+    ) -> None:
+        self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
+        if transport is None:
+            transport = GrpcTransport(*access(url, key, lang), ca_pem=ca_pem)
+        self._transport = transport
+        self._model = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._transport.close()
+
+    def chat(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> Answer:
+        """Asks, and waits for the whole answer.
+
+        Args:
+            prompt: a question, or messages as ``{"role": …, "content": …}``.
+            model: public model name; "" for the first that the pool serves.
+            **ask: see ``Ask``.
+
+        Raises:
+            EntraideError: of the kind that fits, with ``code``, ``job`` and ``retryable``.
+        """
+        with self.stream(prompt, model=model, **ask) as stream:
+            return stream.answer()
+
+    def stream(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> Stream:
+        """Asks, and gives the answer piece by piece; see ``chat`` and ``Stream``."""
+        request = inference(prompt, model=model or self._first_model(), ask=ask)
+
+        def opener(left_s: float) -> Iterator[pool_pb2.StreamEvent]:
+            return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
+
+        return Stream(opener, timeout_s=self._timeout_s, retries=self._retries)
+
+    def submit(
+        self, prompt: Prompt, *, model: str = "", keep_s: float = 0.0, **ask: Unpack[Ask]
+    ) -> Job:
+        """Leaves a job with the pool, which keeps it until it is done, whatever happens.
+
+        Args:
+            prompt: as in ``chat``.
+            model: as in ``chat``.
+            **ask: as in ``chat``.
+            keep_s: how long the result is kept after its end; 0 for the pool's 24 hours.
+        """
+        # The same key on each attempt: a reply that was lost must not make a second job.
+        ask.setdefault("idempotency_key", uuid.uuid4().hex)
+        request = inference(prompt, model=model or self._first_model(), ask=ask)
+        message = pool_pb2.SubmitRequest(request=request, keep_s=keep_s)
+        return _convert.job(self._call("Submit", message))
+
+    def get(self, job: str) -> Job:
+        """Returns a job, with its result when it has one."""
+        return _convert.job(self._call("Get", pool_pb2.JobRequest(job=job)))
+
+    def wait(self, job: str, *, timeout_s: float | None = None) -> Job:
+        """Waits until a job has ended, and returns it; a failed job is returned, not raised.
+
+        Raises:
+            PoolError: ``deadline_exceeded``, when it has not ended within ``timeout_s``.
+        """
+        ends_at = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
+        pause = POLL_MIN_S
+        while not (found := self.get(job)).ended:
+            if time.monotonic() + pause > ends_at:
+                sentence = i18n.error("deadline_exceeded", self._lang)
+                raise error_for("deadline_exceeded", sentence, job=job)
+            time.sleep(pause)
+            pause = min(POLL_MAX_S, pause * 2)
+        return found
+
+    def cancel(self, job: str) -> Job:
+        """Cancels a job."""
+        return _convert.job(self._call("Cancel", pool_pb2.JobRequest(job=job)))
+
+    def explain(self, job: str, lang: str | None = None) -> Explained:
+        """Says why a job is where it is, in words and as facts."""
+        lang = lang or self._lang
+        message = self._call("Explain", pool_pb2.JobRequest(job=job), lang=lang)
+        facts = _convert.explanation(message)
+        return Explained(i18n.render_explanation(facts, lang), facts)
+
+    def models(self) -> list[ModelInfo]:
+        """Returns the models served now."""
+        answer = self._call("ListModels", pool_pb2.ListModelsRequest())
+        return [_convert.model(message) for message in answer.models]
+
+    def jobs(self, limit: int = JOBS_LIMIT) -> list[Job]:
+        """Returns the caller's jobs, newest first."""
+        answer = self._call("ListJobs", pool_pb2.ListJobsRequest(limit=limit))
+        return [_convert.job(message) for message in answer.jobs]
+
+    def _first_model(self) -> str:
+        if not self._model:
+            served = self.models()
+            if not served:
+                raise error_for("no_node_live", i18n.error("no_node_live", self._lang))
+            self._model = served[0].model
+        return self._model
+
+    def _call(self, name: str, request: Message, *, lang: str | None = None) -> Any:
+        return repeated(
+            lambda left_s: self._transport.call(
+                f"Pool/{name}", request, timeout_s=left_s, lang=lang or self._lang
+            ),
+            timeout_s=self._timeout_s,
+            retries=self._retries,
+        )
+
+
+def repeated(call: Callable[[float], Any], *, timeout_s: float, retries: int) -> Any:
+    """Makes a call that may be repeated safely, again if it fails in a way that may pass."""
+    ends_at = time.monotonic() + timeout_s
+    for attempt in itertools.count():
+        left_s = ends_at - time.monotonic()
+        try:
+            return call(max(0.001, left_s))
+        except EntraideError as problem:
+            wait_s = pause_s(problem, attempt=attempt, retries=retries, left_s=left_s)
+            if wait_s is None:
+                raise
+        time.sleep(wait_s)
+    raise AssertionError("unreachable: count() has no end")

@@ -1,0 +1,83 @@
+"""Transports without a pool, for the tests of programs that use a client.
+
+    transport = MockTransport({"Pool/ListModels": [pool_pb2.ListModelsResponse()]})
+    client = Client(transport=transport)
+
+Each method has a script: its answers, one a call. An answer that is an exception is raised; for
+``Pool/Stream`` an answer is a list of events, of which any may be an exception.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+
+from entraide.v1 import pool_pb2
+
+Script = Mapping[str, Sequence[Any]]
+
+
+class MockTransport:
+    """A transport for ``Client`` that follows a script.
+
+    Attributes:
+        requests: what was asked, as (method, request), in order.
+        languages: the language of each call, in order.
+        closed: whether the client let go of it.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self._left = {method: list(answers) for method, answers in script.items()}
+        self.requests: list[tuple[str, Message]] = []
+        self.languages: list[str] = []
+        self.closed = False
+
+    def _next(self, method: str, request: Message, lang: str) -> Any:
+        self.requests.append((method, request))
+        self.languages.append(lang)
+        assert self._left.get(method), f"the script has no answer left for {method}"
+        answer = self._left[method].pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
+        """Returns the script's next answer for this method."""
+        assert timeout_s > 0
+        return self._next(method, request, lang)
+
+    def stream(
+        self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
+    ) -> Iterator[pool_pb2.StreamEvent]:
+        """Gives the events of the script's next answer for ``Pool/Stream``."""
+        assert timeout_s > 0
+        for event in self._next("Pool/Stream", request, lang):
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+
+    def close(self) -> None:
+        """Notes that the client let go of it."""
+        self.closed = True
+
+
+class AsyncMockTransport:
+    """The same for ``AsyncClient``; what was asked is in ``mock``."""
+
+    def __init__(self, script: Script) -> None:
+        self.mock = MockTransport(script)
+
+    async def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
+        """Returns the script's next answer for this method."""
+        return self.mock.call(method, request, timeout_s=timeout_s, lang=lang)
+
+    async def stream(
+        self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Gives the events of the script's next answer for ``Pool/Stream``."""
+        for event in self.mock.stream(request, timeout_s=timeout_s, lang=lang):
+            yield event
+
+    async def close(self) -> None:
+        """Notes that the client let go of it."""
+        self.mock.close()

@@ -1,0 +1,180 @@
+"""Transports: how a client's calls travel. gRPC is the one that ships; a test brings its own.
+
+A transport raises errors of ``entraide.errors`` only; it never tries again by itself.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from entraide.client._address import Address, is_loopback, resolve
+from entraide.client._constants import MESSAGE_BYTES_MAX
+from entraide.client._failure import failure
+from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2, pool_pb2_grpc
+
+SERVICES = {
+    "Pool": pool_pb2_grpc.PoolStub,
+    "Admin": admin_pb2_grpc.AdminStub,
+    "Enrolment": enrolment_pb2_grpc.EnrolmentStub,
+}
+
+
+class Transport(Protocol):
+    """What a ``Client`` needs of its transport."""
+
+    def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
+        """Makes one call (``Pool/Get``) and returns its answer."""
+
+    def stream(
+        self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
+    ) -> Iterator[pool_pb2.StreamEvent]:
+        """Runs a live job; a generator, whose ``close`` cancels the job."""
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+
+
+class AsyncTransport(Protocol):
+    """What an ``AsyncClient`` needs of its transport."""
+
+    async def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
+        """Makes one call (``Pool/Get``) and returns its answer."""
+
+    def stream(
+        self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Runs a live job; an asynchronous generator, whose ``aclose`` cancels the job."""
+
+    async def close(self) -> None:
+        """Lets go of the connection."""
+
+
+def _options(address: Address) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ]
+    if is_loopback(address.target):
+        options.append(("grpc.enable_http_proxy", 0))
+    return options
+
+
+def _credentials(address: Address) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(address.ca_pem.encode() or None)
+
+
+def _metadata(key: str, lang: str) -> tuple[tuple[str, str | bytes], ...]:
+    return (("authorization", f"Bearer {key}"), ("accept-language", lang))
+
+
+class GrpcTransport:
+    """Calls over one gRPC channel, opened when it is first needed. Threads may share it."""
+
+    def __init__(self, url: str, key: str, *, ca_pem: str = "") -> None:
+        self._url, self._key, self._ca_pem = url, key, ca_pem
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+
+    def _open(self, lang: str) -> grpc.Channel:
+        with self._lock:
+            if self._channel is None:
+                address = resolve(self._url, ca_pem=self._ca_pem, lang=lang)
+                options = _options(address)
+                if address.tls:
+                    self._channel = grpc.secure_channel(
+                        address.target, _credentials(address), options
+                    )
+                else:
+                    self._channel = grpc.insecure_channel(address.target, options)
+            return self._channel
+
+    def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
+        """Makes one call (``Pool/Get``) and returns its answer."""
+        service, _, name = method.partition("/")
+        stub = SERVICES[service](self._open(lang))
+        try:
+            return getattr(stub, name)(
+                request, timeout=timeout_s, metadata=_metadata(self._key, lang)
+            )
+        except grpc.RpcError as problem:
+            raise failure(problem, address=self._url, lang=lang) from problem
+
+    def stream(
+        self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
+    ) -> Iterator[pool_pb2.StreamEvent]:
+        """Runs a live job; closing the generator cancels the job."""
+        stub = pool_pb2_grpc.PoolStub(self._open(lang))
+        call = stub.Stream(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
+        try:
+            yield from call
+        except grpc.RpcError as problem:
+            raise failure(problem, address=self._url, lang=lang) from problem
+        finally:
+            call.cancel()
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        with self._lock:
+            if self._channel is not None:
+                self._channel.close()
+                self._channel = None
+
+
+class AsyncGrpcTransport:
+    """Calls over one gRPC channel in the running event loop, opened when first needed."""
+
+    def __init__(self, url: str, key: str, *, ca_pem: str = "") -> None:
+        self._url, self._key, self._ca_pem = url, key, ca_pem
+        self._lock = asyncio.Lock()
+        self._channel: grpc.aio.Channel | None = None
+
+    async def _open(self, lang: str) -> grpc.aio.Channel:
+        async with self._lock:
+            if self._channel is None:
+                address = await asyncio.to_thread(
+                    resolve, self._url, ca_pem=self._ca_pem, lang=lang
+                )
+                options = _options(address)
+                if address.tls:
+                    self._channel = grpc.aio.secure_channel(
+                        address.target, _credentials(address), options
+                    )
+                else:
+                    self._channel = grpc.aio.insecure_channel(address.target, options)
+            return self._channel
+
+    async def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
+        """Makes one call (``Pool/Get``) and returns its answer."""
+        service, _, name = method.partition("/")
+        stub: Any = SERVICES[service](await self._open(lang))
+        try:
+            return await getattr(stub, name)(
+                request, timeout=timeout_s, metadata=_metadata(self._key, lang)
+            )
+        except grpc.RpcError as problem:
+            raise failure(problem, address=self._url, lang=lang) from problem
+
+    async def stream(
+        self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Runs a live job; closing the generator cancels the job."""
+        stub: Any = pool_pb2_grpc.PoolStub(await self._open(lang))
+        call = stub.Stream(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
+        try:
+            async for event in call:
+                yield event
+        except grpc.RpcError as problem:
+            raise failure(problem, address=self._url, lang=lang) from problem
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        """Lets go of the connection."""
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = None
