@@ -89,6 +89,9 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
         "client_gone": CodeFacts(499, "CANCELLED", "cancelled", True),
         "client_too_slow": CodeFacts(499, "CANCELLED", "cancelled", True),
+        # Of starting a part, said on a terminal.
+        "already_running": _request(409, "FAILED_PRECONDITION"),
+        "up_failed": _pool(500, "INTERNAL", retryable=False),
         "internal": _pool(500, "INTERNAL", retryable=False),
     }
 )

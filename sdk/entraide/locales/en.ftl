@@ -308,3 +308,36 @@ explain-surplus = surplus of { $surplus }
 
 client-no-address = No pool address: give "url" or set ENTRAIDE_URL, or start a pool here with "entraide up".
 client-no-key = No access key: give "key" or set ENTRAIDE_KEY.
+
+## A pool on one machine: up, down, status, demonstration.
+
+help-up = Start a whole pool here: bus, scheduler and node agents.
+help-down = Stop the pool that was started here.
+help-status = Say whether a pool runs here, and where.
+up-nats = Starting the message bus…
+up-scheduler = Starting the scheduler and its gateway…
+up-nodes = Starting the nodes: each loads its model and measures its speed…
+up-stopping = Stopping: the nodes finish their work, then everything ends.
+up-ready =
+    The pool is ready. Paste into a terminal:
+
+    { $curl }
+
+    In Python, with the official “openai” client:
+
+    { $program }
+
+    State of the pool: { $page }
+    Ctrl-C stops everything.
+down-none = No pool runs in { $path }.
+down-done = The pool has stopped.
+status-up = The pool runs: { $page } ({ $count } processes).
+demo-title = Entraide: three co-operatives, three machines, one question
+demo-toy = The demonstration’s model (SmolLM2, 135 million parameters) is a toy: it writes, but knows nothing. A better one: make demo MODEL=file.gguf
+demo-sun-gone = The sun hides over Ontario: its node declares no surplus any more. Same question…
+error-already_running = A pool already runs in this directory{ $path ->
+    [none] .
+   *[other] {" "}({ $path }).
+} Stop it with “entraide down”, or choose another directory with --state.
+error-up_failed = A part of the pool does not start: { $child }. This is what it said last:
+    { $detail }

@@ -308,3 +308,36 @@ explain-surplus = surplus de { $surplus }
 
 client-no-address = Aucune adresse de réseau : donnez « url » ou la variable ENTRAIDE_URL, ou démarrez un réseau ici avec « entraide up ».
 client-no-key = Aucune clé d’accès : donnez « key » ou la variable ENTRAIDE_KEY.
+
+## Le réseau d’une seule machine : up, down, status, démonstration.
+
+help-up = Démarre ici tout un réseau : bus, ordonnanceur et agents de nœud.
+help-down = Arrête le réseau démarré ici.
+help-status = Dit si un réseau fonctionne ici, et où.
+up-nats = Démarrage du bus de messages…
+up-scheduler = Démarrage de l’ordonnanceur et de la passerelle…
+up-nodes = Démarrage des nœuds : chacun charge son modèle et mesure sa vitesse…
+up-stopping = Arrêt : les nœuds finissent leur travail, puis tout s’éteint.
+up-ready =
+    Le réseau est prêt. À coller dans un terminal :
+
+    { $curl }
+
+    En Python, avec le client officiel « openai » :
+
+    { $program }
+
+    État du réseau : { $page }
+    Ctrl-C arrête tout.
+down-none = Aucun réseau ne fonctionne dans { $path }.
+down-done = Le réseau est arrêté.
+status-up = Le réseau fonctionne : { $page } ({ $count } processus).
+demo-title = Entraide : trois coopératives, trois machines, une question
+demo-toy = Le modèle de la démonstration (SmolLM2, 135 millions de paramètres) est un jouet : il écrit, mais ne sait rien. Un meilleur : make demo MODEL=fichier.gguf
+demo-sun-gone = Le soleil se cache sur l’Ontario : son nœud ne déclare plus de surplus. Même question…
+error-already_running = Un réseau fonctionne déjà dans ce dossier{ $path ->
+    [none] .
+   *[other] {" "}({ $path }).
+} Arrêtez-le avec « entraide down », ou choisissez un autre dossier avec --state.
+error-up_failed = Une partie du réseau ne démarre pas : { $child }. Voici ce qu’elle a dit en dernier :
+    { $detail }

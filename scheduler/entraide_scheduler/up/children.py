@@ -1,0 +1,126 @@
+"""Children: processes that are started, watched, started again, and ended.
+
+Decides when a dead child comes back (back-off) and how the family ends. Knows nothing of what the
+children do. Each child gets a pipe as standard input that nobody writes to: when this process
+dies, however it dies, the pipe closes and our own children end; a foreign program (nats-server)
+gets the kernel's parent-death signal where there is one.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+BACKOFF_FIRST_S = 0.2
+BACKOFF_LAST_S = 5.0
+STEADY_AFTER_S = 20.0
+TERM_WAIT_S = 12.0
+LOG_BYTES_MAX = 5_000_000
+
+log = structlog.get_logger()
+
+
+class ChildSpec(Struct, frozen=True):
+    """How to start a child.
+
+    Attributes:
+        name: as ``pool.json`` lists it.
+        argv: program and arguments.
+        log: file that takes its output; cut when it has grown past 5 MB at a start.
+        env: variables beside our own.
+        before_exec: run in the child just before the program, or None.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    log: Path
+    env: Mapping[str, str] = {}
+    before_exec: Callable[[], None] | None = None
+
+
+class Child:
+    """One supervised process."""
+
+    def __init__(self, spec: ChildSpec, on_start: Callable[[], None]) -> None:
+        self.spec = spec
+        self.starts = 0
+        self._on_start = on_start
+        self._stopping = False
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    async def start(self) -> None:
+        """Starts the process and, from then on, keeps it running."""
+        await self._spawn()
+        self._keeper = asyncio.create_task(self._keep(), name=f"keep-{self.spec.name}")
+
+    async def _spawn(self) -> None:
+        log_file = self.spec.log
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        grown = log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX
+        with log_file.open("wb" if grown else "ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.spec.argv,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "ENTRAIDE_PARENT_PIPE": "1", **self.spec.env},
+                start_new_session=True,
+                preexec_fn=self.spec.before_exec,
+            )
+        self.starts += 1
+        self._on_start()
+
+    async def _keep(self) -> None:
+        wait_s = BACKOFF_FIRST_S
+        while not self._stopping:
+            began = time.monotonic()
+            process = self._process
+            assert process is not None
+            code = await process.wait()
+            if self._stopping:
+                return
+            if time.monotonic() - began > STEADY_AFTER_S:
+                wait_s = BACKOFF_FIRST_S
+            log.warning("child.died", child=self.spec.name, code=code, again_in_s=wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(BACKOFF_LAST_S, wait_s * 2)
+            await self._spawn()
+
+    async def stop(self) -> None:
+        """Ends the process: SIGTERM, then SIGKILL to its whole group."""
+        self._stopping = True
+        process = self._process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), TERM_WAIT_S)
+            except TimeoutError:
+                log.warning("child.killed", child=self.spec.name)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+
+    def tail(self, lines: int = 15) -> str:
+        """Returns the last lines of its log."""
+        if not self.spec.log.exists():
+            return ""
+        text = self.spec.log.read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,172 @@
+"""``entraide up``, ``down`` and ``status``: a whole pool on this machine."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import psutil
+import typer
+from rich.console import Console
+
+from entraide import i18n
+from entraide.errors import EntraideError
+from entraide_scheduler.up import poolfile
+from entraide_scheduler.up.logs import quiet
+from entraide_scheduler.up.pool import READY_TIMEOUT_S, LocalPool, PoolOptions
+from entraide_scheduler.up.poolfile import PoolFile
+
+STOP_TIMEOUT_S = 60.0
+POLL_S = 0.1
+ASKING = "boreale"
+
+State = Annotated[Path | None, typer.Option("--state", metavar="DIR")]
+
+
+def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
+    """Adds the three commands to the ``entraide`` command, in one language."""
+
+    @app.command(help=i18n.text("help-up", lang))
+    def up(
+        state: State = None,
+        http: Annotated[int, typer.Option("--http", metavar="PORT")] = 0,
+        nodes: Annotated[int, typer.Option("--nodes", min=1, max=64)] = 3,
+        model: Annotated[Path | None, typer.Option("--model", metavar="FILE.gguf")] = None,
+        detach: Annotated[bool, typer.Option("--detach")] = False,
+    ) -> None:
+        home = (state or poolfile.default_state()).resolve()
+        options = PoolOptions(
+            state=home,
+            http_port=http,
+            nodes=nodes,
+            model=str(model.resolve()) if model else "",
+            lang=lang,
+        )
+        raise typer.Exit(_detach(options) if detach else _foreground(options))
+
+    @app.command(help=i18n.text("help-down", lang))
+    def down(state: State = None) -> None:
+        home = (state or poolfile.default_state()).resolve()
+        raise typer.Exit(_down(home, lang))
+
+    @app.command(help=i18n.text("help-status", lang))
+    def status(state: State = None, json: Annotated[bool, typer.Option("--json")] = False) -> None:
+        home = (state or poolfile.default_state()).resolve()
+        raise typer.Exit(_status(home, lang, as_json=json))
+
+
+def _foreground(options: PoolOptions) -> int:
+    quiet(options.state / "logs" / "up.log")
+    console = Console()
+    try:
+        asyncio.run(_serve(options, console))
+    except EntraideError as problem:
+        typer.echo(i18n.error(problem.code, options.lang, problem.values), err=True)
+        return 1
+    return 0
+
+
+async def _serve(options: PoolOptions, console: Console) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def tell(code: str) -> None:
+        console.print(f"[dim]{i18n.text(code, options.lang)}[/dim]")
+
+    pool = LocalPool(options, tell)
+    starting = asyncio.create_task(pool.start())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            console.print(how_to_use(await starting, options.lang), markup=False, highlight=False)
+            await stop.wait()
+    finally:
+        starting.cancel()
+        stopping.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
+        tell("up-stopping")
+        await pool.stop()
+
+
+def how_to_use(pool: PoolFile, lang: str) -> str:
+    """Returns what to paste: a curl call, a program for the ``openai`` client, the page."""
+    key = pool.keys[ASKING]
+    curl = (
+        f"curl {pool.http}/v1/chat/completions -H 'Authorization: Bearer {key}' "
+        "-H 'Content-Type: application/json' -d '"
+        '{"model": "smollm2-135m", "max_tokens": 64, '
+        '"messages": [{"role": "user", "content": "Bonjour !"}]}\''
+    )
+    chat = 'client.chat.completions.create(model="smollm2-135m", messages=question)'
+    program = "\n".join(
+        (
+            "from openai import OpenAI",
+            f'client = OpenAI(base_url="{pool.http}/v1", api_key="{key}")',
+            'question = [{"role": "user", "content": "Bonjour !"}]',
+            f"print({chat}.choices[0].message.content)",
+        )
+    )
+    return i18n.text("up-ready", lang, curl=curl, program=program, page=pool.http)
+
+
+def _detach(options: PoolOptions) -> int:
+    argv = [sys.executable, "-m", "entraide.cli", "--lang", options.lang, "up"]
+    argv += ["--state", str(options.state), "--http", str(options.http_port)]
+    argv += ["--nodes", str(options.nodes)]
+    argv += ["--model", options.model] if options.model else []
+    if poolfile.running(options.state):
+        typer.echo(i18n.error("already_running", options.lang), err=True)
+        return 1
+    poolfile.remove(options.state)
+    output = options.state / "logs" / "up.out"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+        )
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if poolfile.running(options.state):
+            return 0
+        if process.poll() is not None:
+            typer.echo(output.read_text(errors="replace"), err=True)
+            return 1
+        time.sleep(POLL_S)
+    os.kill(process.pid, signal.SIGTERM)
+    return 1
+
+
+def _down(state: Path, lang: str) -> int:
+    pool = poolfile.running(state)
+    if pool is None:
+        typer.echo(i18n.text("down-none", lang, path=str(state)))
+        return 0
+    process = psutil.Process(pool.pids[poolfile.SUPERVISOR])
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except psutil.TimeoutExpired:
+        process.kill()
+    typer.echo(i18n.text("down-done", lang))
+    return 0
+
+
+def _status(state: Path, lang: str, *, as_json: bool) -> int:
+    pool = poolfile.running(state)
+    if as_json:
+        shown = {"running": pool is not None, "state": str(state)}
+        if pool is not None:
+            shown |= {"http": pool.http, "grpc": pool.grpc, "nats": pool.nats, "pids": pool.pids}
+        typer.echo(msgspec.json.encode(shown).decode())
+    elif pool is None:
+        typer.echo(i18n.text("down-none", lang, path=str(state)))
+    else:
+        typer.echo(i18n.text("status-up", lang, page=pool.http, count=len(pool.pids)))
+    return 0 if pool is not None else 3

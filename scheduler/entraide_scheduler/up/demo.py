@@ -1,0 +1,99 @@
+"""The demonstration: one question from Alberta, answered by the greenest of three machines.
+
+Starts the demo pool, asks in French through the SDK as a member would, shows the receipt and the
+explanation, takes Ontario's sun away, asks again, and leaves nothing running.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import platformdirs
+from rich.console import Console
+
+from entraide import i18n
+from entraide.client import AsyncClient
+from entraide.errors import EntraideError
+from entraide_scheduler.up.logs import quiet
+from entraide_scheduler.up.pool import LocalPool, PoolOptions
+from entraide_scheduler.up.poolfile import PoolFile
+
+QUESTION = "Bonjour ! En une phrase, qu'est-ce qu'une coopérative ?"
+ASKING = "prairie"
+SUNNY = 2  # number of the Ontario node
+SUN_GONE_TIMEOUT_S = 20.0
+
+
+async def demonstrate(options: PoolOptions, console: Console) -> None:
+    """Runs the demonstration on a pool of its own."""
+    lang = options.lang
+
+    def tell(code: str) -> None:
+        console.print(f"[dim]{i18n.text(code, lang)}[/dim]")
+
+    console.print(f"[bold]{i18n.text('demo-title', lang)}[/bold]")
+    if not options.model:
+        console.print(f"[yellow]{i18n.text('demo-toy', lang)}[/yellow]")
+    pool = LocalPool(options, tell)
+    try:
+        running = await pool.start()
+        await ask(running, console, lang)
+        console.print()
+        tell("demo-sun-gone")
+        await pool.declare_surplus(SUNNY, 0.0)
+        await _until_sun_gone(pool)
+        await ask(running, console, lang)
+    finally:
+        tell("up-stopping")
+        await pool.stop()
+
+
+async def ask(pool: PoolFile, console: Console, lang: str) -> None:
+    """Asks the question and prints answer, receipt and explanation."""
+    async with AsyncClient(pool.grpc, key=pool.keys[ASKING], lang=lang) as client:
+        models = await client.models()
+        console.print(f"\n[bold]{ASKING} ›[/bold] {QUESTION}")
+        async with client.stream(QUESTION, model=models[0].model, max_output_tokens=48) as answer:
+            async for piece in answer:
+                console.print(piece, end="", markup=False, highlight=False)
+            receipt, job = answer.receipt, answer.job
+        console.print()
+        assert receipt is not None
+        console.print(f"[green]{i18n.receipt_line(receipt, lang)}[/green]")
+        console.print(i18n.render_explanation(await client.explain(job), lang), markup=False)
+
+
+async def _until_sun_gone(pool: LocalPool) -> None:
+    deadline = time.monotonic() + SUN_GONE_TIMEOUT_S
+    while any(node.surplus_w > 0 for node in await pool.nodes()):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the scheduler was not told that the sun is gone")
+        await asyncio.sleep(0.1)
+
+
+def main() -> int:
+    """Entry point of ``make demo``; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="make demo")
+    parser.add_argument("--model", default="")
+    parser.add_argument("--state", type=Path, default=None)
+    parser.add_argument("--lang", choices=i18n.LANGUAGES, default=i18n.DEFAULT_LANG)
+    asked = parser.parse_args()
+    state = asked.state or Path(platformdirs.user_cache_dir("entraide")) / "demo"
+    quiet(state / "logs" / "up.log")
+    console = Console()
+    options = PoolOptions(state=state, model=asked.model, lang=asked.lang)
+    try:
+        asyncio.run(demonstrate(options, console))
+    except EntraideError as problem:
+        said = i18n.error(problem.code, asked.lang, problem.values)
+        sys.stderr.write(f"{said}\n{problem.message}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,270 @@
+"""The pool on this machine: which processes, in which order, and when it is ready.
+
+Decides what ``entraide up`` starts and how the parts find each other. It speaks to the scheduler
+only as an operator would, over gRPC.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import grpc
+import structlog
+from msgspec import Struct
+
+from entraide.errors import PoolError
+from entraide.v1 import admin_pb2, admin_pb2_grpc
+from entraide_scheduler.nats.config import NatsSettings, free_port
+from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.nats.leash import die_with_parent
+from entraide_scheduler.nats.server import NatsServer
+from entraide_scheduler.up import poolfile, settings
+from entraide_scheduler.up.children import Child, ChildSpec
+from entraide_scheduler.up.poolfile import PoolFile
+from entraide_scheduler.up.sites import SITES, site_of
+
+READY_TIMEOUT_S = 180.0
+POLL_S = 0.1
+WATCH_S = 0.5
+STARTS_MAX = 5  # a child that died so often before the pool was ready will not do better
+
+log = structlog.get_logger()
+
+
+class PoolOptions(Struct, frozen=True):
+    """What ``entraide up`` was asked for.
+
+    Attributes:
+        state: directory of the pool's state.
+        http_port: port of the HTTP API on loopback; 0 takes a free one.
+        nodes: number of node agents.
+        model: path of a GGUF file, or "" for the demo model.
+        lang: the pool's language.
+    """
+
+    state: Path
+    http_port: int = 0
+    nodes: int = 3
+    model: str = ""
+    lang: str = "fr"
+
+
+class LocalPool:
+    """A pool of processes on this machine.
+
+    Args:
+        options: what was asked for.
+        tell: is told a stable code at each step, for a person who waits.
+    """
+
+    def __init__(self, options: PoolOptions, tell: Callable[[str], None] = lambda _: None) -> None:
+        self._options = options
+        self._tell = tell
+        self._nats: NatsServer | None = None
+        self._children: dict[str, Child] = {}
+        self._secrets = settings.load_or_make_secrets(options.state)
+        self._http_port = options.http_port or free_port("127.0.0.1")
+        self._grpc_port = free_port("127.0.0.1")
+        self._channel: grpc.aio.Channel | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._lock: IO[bytes] | None = None
+
+    @property
+    def file(self) -> PoolFile:
+        """What ``pool.json`` says now."""
+        assert self._nats is not None
+        pids = {"up": os.getpid(), "nats": self._nats.pid}
+        pids |= {name: child.pid for name, child in self._children.items() if child.pid}
+        return PoolFile(
+            http=f"http://127.0.0.1:{self._http_port}",
+            grpc=f"127.0.0.1:{self._grpc_port}",
+            nats=self._nats.url,
+            admin_key=self._secrets.admin_key,
+            keys=dict(self._secrets.keys),
+            pids=pids,
+        )
+
+    async def start(self) -> PoolFile:
+        """Starts everything and returns when every node is live with its model loaded.
+
+        Raises:
+            PoolError: ``already_running``, or ``up_failed`` with what the child said last.
+        """
+        state = self._options.state
+        self._lock = _take(state)
+        identity = PoolIdentity(state)
+        self._tell("up-nats")
+        self._nats = NatsServer(NatsSettings(state=state), identity)
+        await self._nats.start()
+        self._tell("up-scheduler")
+        await self._start_scheduler()
+        self._tell("up-nodes")
+        for number in range(1, self._options.nodes + 1):
+            await self._start_node(number)
+        await self._until_nodes_live()
+        poolfile.write(state, self.file)
+        self._watch = asyncio.create_task(self._keep_file(), name="pool-file")
+        return self.file
+
+    async def stop(self) -> None:
+        """Ends everything: nodes drain first, then the scheduler, then NATS."""
+        poolfile.remove(self._options.state)
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        nodes = [child for name, child in self._children.items() if name != "scheduler"]
+        await asyncio.gather(*(child.stop() for child in nodes))
+        if "scheduler" in self._children:
+            await self._children["scheduler"].stop()
+        if self._channel is not None:
+            await self._channel.close()
+        if self._nats is not None:
+            await self._nats.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+    async def declare_surplus(self, number: int, surplus_w: float) -> None:
+        """Changes what a demo node's site declares, as its owner would: in the node's own file."""
+        home = settings.node_dir(self._options.state, number)
+        settings.write_energy(home, surplus_w, site_of(number).evidence)
+
+    async def nodes(self) -> list[admin_pb2.Node]:
+        """Returns the nodes as the operator sees them."""
+        answer = await self._admin().ListNodes(admin_pb2.ListNodesRequest(), metadata=self._auth)
+        return list(answer.nodes)
+
+    @property
+    def _auth(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self._secrets.admin_key}"),)
+
+    def _admin(self) -> admin_pb2_grpc.AdminAsyncStub:
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self._grpc_port}")
+        return admin_pb2_grpc.AdminStub(self._channel)  # type: ignore[return-value]
+
+    async def _start_scheduler(self) -> None:
+        assert self._nats is not None
+        config = settings.write_scheduler(
+            self._options.state,
+            nats_url=self._nats.url,
+            http_port=self._http_port,
+            grpc_port=self._grpc_port,
+            lang=self._options.lang,
+            admin_key=self._secrets.admin_key,
+        )
+        argv = (sys.executable, "-m", "entraide_scheduler", "run", "--config", str(config))
+        await self._child("scheduler", argv)
+        await self._until(self._scheduler_answers, "scheduler")
+        for site in SITES:
+            if site.coop not in self._secrets.keys:
+                request = admin_pb2.CreateKeyRequest(
+                    coop=site.coop, project="demo", label="entraide up"
+                )
+                key = await self._admin().CreateKey(request, metadata=self._auth)
+                self._secrets = settings.with_key(
+                    self._options.state, self._secrets, site.coop, key.secret
+                )
+
+    async def _start_node(self, number: int) -> None:
+        site = site_of(number)
+        home = settings.node_dir(self._options.state, number)
+        if not settings.joined(home):
+            token = await self._admin().CreateJoinToken(
+                admin_pb2.CreateJoinTokenRequest(coop=site.coop, valid_s=300.0), metadata=self._auth
+            )
+            await self._join(number, token.token, home)
+        settings.write_energy(home, site.surplus_w, site.evidence)
+        assert self._nats is not None
+        settings.configure_node(
+            home, nats_url=self._nats.url, model=self._options.model, lang=self._options.lang
+        )
+        argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(home))
+        await self._child(f"node-{number}", argv)
+
+    async def _join(self, number: int, token: str, home: Path) -> None:
+        site = site_of(number)
+        argv = [sys.executable, "-m", "entraide_node", "join", f"127.0.0.1:{self._grpc_port}"]
+        argv += ["--token", token, "--dir", str(home), "--site", site.name, "--zone", site.zone]
+        argv += ["--name", f"node-{number}"]
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await process.communicate()
+        if process.returncode:
+            raise _failed(f"node-{number}", output.decode(errors="replace"))
+
+    async def _child(self, name: str, argv: tuple[str, ...]) -> None:
+        spec = ChildSpec(
+            name=name,
+            argv=argv,
+            log=self._options.state / "logs" / f"{name}.log",
+            before_exec=die_with_parent(),
+        )
+        child = Child(spec, on_start=lambda: None)
+        self._children[name] = child
+        await child.start()
+
+    async def _scheduler_answers(self) -> bool:
+        try:
+            await self._admin().GetStatus(
+                admin_pb2.GetStatusRequest(), metadata=self._auth, timeout=1.0
+            )
+        except grpc.aio.AioRpcError:
+            return False
+        return True
+
+    async def _until_nodes_live(self) -> None:
+        async def live() -> bool:
+            ready = [node for node in await self.nodes() if node.state == "live" and node.models]
+            return len(ready) >= self._options.nodes
+
+        await self._until(live, *(name for name in self._children if name != "scheduler"))
+
+    async def _until(self, condition: Callable[[], object], *names: str) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while True:
+            done = condition()
+            if await done if asyncio.iscoroutine(done) else done:
+                return
+            for name in names:
+                if self._children[name].starts >= STARTS_MAX:
+                    raise _failed(name, self._children[name].tail())
+            if time.monotonic() > deadline:
+                raise _failed(names[0], self._children[names[0]].tail())
+            await asyncio.sleep(POLL_S)
+
+    async def _keep_file(self) -> None:
+        written = self.file
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now = self.file
+            if now != written:
+                poolfile.write(self._options.state, now)
+                written = now
+
+
+def _take(state: Path) -> IO[bytes]:
+    """Takes the state directory for this process.
+
+    Raises:
+        PoolError: ``already_running``: another ``entraide up`` has it.
+    """
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (state / "up.lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        lock.close()
+        raise PoolError("already_running", values={"path": str(state)}) from problem
+    return lock
+
+
+def _failed(name: str, said: str) -> PoolError:
+    return PoolError("up_failed", f"{name}: {said}", values={"child": name, "detail": said})

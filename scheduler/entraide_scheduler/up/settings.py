@@ -1,0 +1,125 @@
+"""Settings: the files that ``entraide up`` writes for the parts it starts, and its own secrets.
+
+The node agent's file is its own affair: what is changed here are the few lines that move with each
+start (the bus's address, the model), and the declaration of the demo site's surplus.
+"""
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from entraide_scheduler.up.sites import SITES
+
+SECRETS_NAME = "secrets.json"
+NODE_CONFIG_NAME = "node.toml"
+DRAIN_S = 5.0
+
+
+class Secrets(Struct, frozen=True):
+    """Keys that ``up`` made: the operator's, and one for each co-op."""
+
+    admin_key: str
+    keys: dict[str, str] = {}
+
+
+def load_or_make_secrets(state: Path) -> Secrets:
+    """Returns the pool's keys; makes the operator's at first start."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = state / SECRETS_NAME
+    if path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=Secrets)
+    made = Secrets(admin_key=f"ent_{secrets.token_urlsafe(24)}")
+    _write_private(path, msgspec.json.encode(made))
+    return made
+
+
+def with_key(state: Path, known: Secrets, coop: str, secret: str) -> Secrets:
+    """Keeps a co-op's API key and returns the secrets with it."""
+    grown = Secrets(admin_key=known.admin_key, keys={**known.keys, coop: secret})
+    _write_private(state / SECRETS_NAME, msgspec.json.encode(grown))
+    return grown
+
+
+def write_scheduler(
+    state: Path, *, nats_url: str, http_port: int, grpc_port: int, lang: str, admin_key: str
+) -> Path:
+    """Writes the scheduler's config and returns its path."""
+    config: dict[str, object] = {
+        "dir": str(state),
+        "pool": "demo",
+        "lang": lang,
+        "admin_key": admin_key,
+        "coops": [{"coop": site.coop} for site in SITES],
+        "nats": {"urls": [nats_url]},
+        "http": {"port": http_port},
+        "grpc": {"port": grpc_port},
+    }
+    path = state / "scheduler.toml"
+    _write_private(path, toml(config).encode())
+    return path
+
+
+def node_dir(state: Path, number: int) -> Path:
+    """Returns the directory of a node's own files."""
+    return state / "nodes" / f"node-{number}"
+
+
+def joined(home: Path) -> bool:
+    """Whether the node in this directory has joined already."""
+    return (home / NODE_CONFIG_NAME).exists()
+
+
+def configure_node(home: Path, *, nats_url: str, model: str, lang: str) -> None:
+    """Changes what moves with each start in a node's config."""
+    path = home / NODE_CONFIG_NAME
+    config = tomllib.loads(path.read_text("utf-8"))
+    config |= {"nats_urls": [nats_url], "lang": lang, "drain_s": DRAIN_S}
+    engine = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
+    config["engine"] = engine | {"model": model or "demo"}
+    _write_private(path, toml(config).encode())
+
+
+def write_energy(home: Path, surplus_w: float, evidence: str) -> None:
+    """Writes what a demo site declares, as its owner would; the agent reads it each second."""
+    part = home / "energy.toml.part"
+    part.write_text(toml({"surplus_w": surplus_w, "evidence": evidence or "none"}), "utf-8")
+    part.replace(home / "energy.toml")
+
+
+def toml(table: Mapping[str, object]) -> str:
+    """Returns TOML of a table of plain values, tables and arrays of tables, one level deep.
+
+    Strings, numbers, booleans and arrays of them are written as JSON writes them, which TOML reads.
+
+    >>> print(toml({"a": 1, "b": {"c": "x"}, "d": [{"e": True}]}), end="")
+    a = 1
+    <BLANKLINE>
+    [b]
+    c = "x"
+    <BLANKLINE>
+    [[d]]
+    e = true
+    """
+    plain, tables = [], []
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            tables.append(f"\n[{key}]\n{toml(value)}")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            tables += [f"\n[[{key}]]\n{toml(row)}" for row in value]
+        else:
+            plain.append(f"{key} = {json.dumps(value, ensure_ascii=False)}\n")
+    return "".join(plain + tables)
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    part = path.with_name(f"{path.name}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    part.replace(path)

@@ -1,0 +1,89 @@
+"""What members see of the decisions of a real pool: the sun, quotas, turns."""
+
+import concurrent.futures
+import threading
+
+import pytest
+from tests.integration.local_pool import RunningPool
+
+from entraide_scheduler.up import settings
+
+
+@pytest.fixture
+def sun(pool: RunningPool):  # type: ignore[no-untyped-def]
+    """Lets a test change what the Ontario site declares; the sun is back afterwards."""
+    home = settings.node_dir(pool.state, 2)
+
+    def declare(surplus_w: float) -> None:
+        settings.write_energy(home, surplus_w, "test declaration")
+        pool.until(
+            lambda: any(n["zone"] == "CA-ON" and n["surplus_w"] == surplus_w for n in pool.nodes()),
+            f"a declared surplus of {surplus_w} W",
+        )
+
+    yield declare
+    declare(400.0)
+
+
+def test_a_job_follows_the_sun(pool: RunningPool, sun) -> None:  # type: ignore[no-untyped-def]
+    """With sun the job goes to Ontario; without, to Québec, and the explanation says why."""
+    _, _, before = pool.chat("Bonjour")
+    sun(0.0)
+    _, headers, after = pool.chat("Bonjour encore")
+    told = pool.entraide("jobs", "explain", headers["x-request-id"])
+
+    assert before["entraide"]["province"] == "CA-ON"
+    assert after["entraide"]["province"] == "CA-QC"
+    assert "Québec" in told
+    assert "Ontario" in told
+
+
+def test_a_spent_quota_refuses_with_the_time_to_come_back(pool: RunningPool) -> None:
+    """After 1,000 tokens the next request is a 429 with Retry-After and a sentence."""
+    pool.entraide("coops", "set", "essai", "--quota", "tokens=1000/day")
+    key = pool.entraide("keys", "create", "--coop", "essai", "--json")["secret"]
+    body = {"model": "smollm2-135m", "messages": [{"role": "user", "content": "Raconte."}]}
+    spent, status, headers, answer = 0, 200, {}, {}
+    for _ in range(200):
+        status, headers, answer = pool.http(
+            "/v1/chat/completions",
+            {**body, "max_tokens": 300},
+            key=key,
+            headers={"Accept-Language": "fr"},
+        )
+        if status != 200:
+            break
+        spent += answer["usage"]["total_tokens"]
+
+    assert status == 429
+    assert 0 < spent <= 1000
+    assert int(headers["retry-after"]) > 0
+    assert answer["error"]["code"] == "quota_tokens"
+    assert "jetons" in answer["error"]["message"]
+
+
+def test_a_newcomer_waits_for_two_jobs_at_most(pool: RunningPool) -> None:
+    """All slots are taken by a co-op that queued 200 jobs; another's job starts at once."""
+    ended: list[float] = []
+    lock = threading.Lock()
+
+    def ask(number: int, coop: str) -> str:
+        _, headers, body = pool.chat(f"Compte {number}", tokens=24, coop=coop, ignore_eos=True)
+        if coop == "boreale":
+            with lock:
+                ended.append(body["entraide"]["issued_at"])
+        return headers["x-request-id"]
+
+    with concurrent.futures.ThreadPoolExecutor(201) as threads:
+        flood = [threads.submit(ask, number, "boreale") for number in range(200)]
+        pool.until(lambda: len(ended) >= 3, "the flood is under way")
+        single = threads.submit(ask, 0, "prairie").result()
+        for job in flood:
+            job.result()
+    placed_at = pool.entraide("jobs", "explain", single, "--json", "--coop", "prairie")["at"]
+    _, _, receipt = pool.http(f"/v1/jobs/{single}/receipt", coop="prairie")
+    came_at = placed_at - receipt["queue_ms"] / 1_000
+    ended_meanwhile = [at for at in ended if came_at < at < placed_at]
+
+    assert len(ended) == 200
+    assert len(ended_meanwhile) <= 2

@@ -1,0 +1,91 @@
+"""What happens when a part of a real pool is killed with -9."""
+
+import concurrent.futures
+import os
+import signal
+
+from tests.integration.local_pool import MODEL, RunningPool
+
+KEPT = {
+    "path": "/v1/chat/completions",
+    "request": {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "Bonjour"}],
+        "max_tokens": 40,
+    },
+}
+
+
+def balances(pool: RunningPool) -> list[int]:
+    """Each co-op's balance in tokens."""
+    listed = pool.entraide("coops", "list", "--json")
+    coops = listed["coops"] if isinstance(listed, dict) else listed
+    return [int(coop["balance_tokens"]) for coop in coops]
+
+
+def settled(pool: RunningPool) -> int:
+    """How many jobs the books hold."""
+    return int(pool.entraide("status", "--json")["settled"])
+
+
+def test_killed_agent_loses_no_job_and_bills_each_once(pool: RunningPool) -> None:
+    """All non-streamed jobs complete elsewhere when the agent that held them is killed."""
+    before = settled(pool)
+
+    def ask(number: int) -> tuple[int, str]:
+        status, headers, _ = pool.chat(f"Histoire {number}", tokens=60)
+        return status, headers["x-request-id"]
+
+    with concurrent.futures.ThreadPoolExecutor(24) as threads:
+        jobs = [threads.submit(ask, number) for number in range(24)]
+        pool.until(
+            lambda: any(n["node"] == "node-2" and n["running"] > 0 for n in pool.nodes()),
+            "node-2 at work",
+        )
+        os.kill(pool.file.pids["node-2"], signal.SIGKILL)
+        ended = [job.result() for job in jobs]
+
+    pool.until(lambda: len(pool.live()) == 3, "the agent is back by itself")
+
+    assert {status for status, _ in ended} == {200}
+    assert len({job for _, job in ended}) == 24
+    assert settled(pool) - before == 24
+    assert sum(balances(pool)) == 0
+
+
+def test_killed_scheduler_comes_back_with_its_books_and_kept_jobs(pool: RunningPool) -> None:
+    """Nodes are live again without a restart, kept jobs complete, the ledger sums to zero."""
+    pids = pool.file.pids
+    _, _, first = pool.http("/v1/jobs", KEPT)
+    pool.until(
+        lambda: pool.http(f"/v1/jobs/{first['id']}")[2]["state"] == "completed", "a kept job done"
+    )
+    books = settled(pool)
+    waiting = [pool.http("/v1/jobs", KEPT)[2]["id"] for _ in range(6)]
+    os.kill(pids["scheduler"], signal.SIGKILL)
+    pool.until(
+        lambda: pool.file.pids.get("scheduler") not in (None, pids["scheduler"]), "a restart"
+    )
+    pool.until(lambda: pool.http("/readyz")[0] == 200, "readiness")
+    pool.until(lambda: len(pool.live()) == 3, "three live nodes", 10)
+    for job in waiting:
+        pool.until(
+            lambda job=job: pool.http(f"/v1/jobs/{job}")[2]["state"] == "completed",  # type: ignore[misc]
+            f"kept job {job}",
+        )
+    nodes = {name: pid for name, pid in pool.file.pids.items() if name.startswith("node")}
+
+    assert nodes == {name: pid for name, pid in pids.items() if name.startswith("node")}
+    assert settled(pool) == books + 6
+    assert sum(balances(pool)) == 0
+
+
+def test_killed_nats_server_is_only_a_pause(pool: RunningPool) -> None:
+    """Every part finds the bus again by itself and the next job is served."""
+    old = pool.file.pids["nats"]
+    os.kill(old, signal.SIGKILL)
+    pool.until(lambda: pool.file.pids["nats"] != old, "a new nats-server")
+    pool.until(lambda: pool.chat("Bonjour")[0] == 200, "an answer again")
+    pool.until(lambda: len(pool.live()) == 3, "three live nodes")
+
+    assert sum(balances(pool)) == 0
