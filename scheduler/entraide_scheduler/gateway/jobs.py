@@ -1,0 +1,421 @@
+"""Running jobs: from the desk's placements and the nodes' answers to whoever listens.
+
+It decides which messages of a job still count, when an answer is whole, and when it is broken.
+It knows nothing of HTTP, gRPC or the store: those listen. Until the first part of an answer has
+been handed on, a job may be placed again as often as the core likes; after that it may not.
+
+A job here goes through the phases of ``STEPS``; whatever is not in the table is not for us, and
+is dropped and counted.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+
+from entraide.types import JobKind, JobState, Outcome, Receipt, RequestFacts, Terms, Usage
+from entraide.wire.messages import (
+    Cancel,
+    End,
+    Ended,
+    GatewayDown,
+    NodeOut,
+    Placed,
+    Run,
+    Tokens,
+)
+from entraide.wire.messages import Refused as RefusedByCore
+from entraide_scheduler.core.carbon import receipt, settle
+from entraide_scheduler.desk import Desk, NodeLine
+from entraide_scheduler.gateway.openai import Ask, Sizes, forwarded
+from entraide_scheduler.gateway.receipts import Signer
+from entraide_scheduler.gateway.refusals import Refusal
+
+JOBS_MAX = 20_000
+RECENT_MAX = 5_000
+VERDICT_TIMEOUT_S = 15.0  # between the two tellings of a job's end: the node's and the core's
+RESUBMIT_S = 10.0
+ANSWER_MAX_BYTES = 8 * 1024 * 1024
+
+
+class Phase(StrEnum):
+    """Where a job stands at its gateway."""
+
+    WAITING = "waiting"  # asked for, not placed
+    RUNNING = "running"  # placed, nothing handed on
+    ANSWERING = "answering"  # part of the answer was handed on
+    CLOSED = "closed"  # told to the listener
+
+
+STEPS: Mapping[tuple[Phase, str], Phase] = MappingProxyType(
+    {
+        (Phase.WAITING, "placed"): Phase.RUNNING,
+        (Phase.RUNNING, "placed"): Phase.RUNNING,
+        (Phase.ANSWERING, "placed"): Phase.CLOSED,  # stream_broken
+        (Phase.RUNNING, "tokens"): Phase.ANSWERING,
+        (Phase.ANSWERING, "tokens"): Phase.ANSWERING,
+        (Phase.RUNNING, "whole"): Phase.CLOSED,
+        (Phase.ANSWERING, "whole"): Phase.CLOSED,
+        (Phase.WAITING, "failed"): Phase.CLOSED,
+        (Phase.RUNNING, "failed"): Phase.CLOSED,
+        (Phase.ANSWERING, "failed"): Phase.CLOSED,
+    }
+)
+
+
+class Answer(Struct, frozen=True):
+    """A whole answer.
+
+    Attributes:
+        final: streamed: JSON of the chunk that bears ``finish_reason``.
+        body: not streamed: JSON of the answer.
+        usage: what it used.
+        receipt: signed, not settled yet.
+    """
+
+    final: bytes
+    body: bytes
+    usage: Usage
+    receipt: Receipt
+
+
+class Listener(Protocol):
+    """Whoever wants the answer; called in the event loop, must not block."""
+
+    def on_tokens(self, data: bytes) -> bool:
+        """Takes server-sent events of a streamed answer; False when it can hold no more."""
+
+    def on_answer(self, answer: Answer) -> None:
+        """The answer is whole. Nothing comes after it."""
+
+    def on_refusal(self, refusal: Refusal) -> None:
+        """The job has failed, or was refused. Nothing comes after it."""
+
+
+class Counts(Protocol):
+    """What is counted on the way."""
+
+    def dropped(self, what: str) -> None:
+        """A message was not for us any more."""
+
+    def placed(self, attempt: int) -> None:
+        """A job was placed; ``attempt`` begins at 1."""
+
+    def ended(self, ask: Ask, state: str, answer: Answer | None) -> None:
+        """A job ended."""
+
+
+class EndedJob(Struct, frozen=True):
+    """What is remembered of a live job that ended; ``code`` is "" when it completed."""
+
+    facts: RequestFacts
+    code: str
+    ended_at: float
+
+
+class Recent:
+    """The live jobs that ended last, so that their owners may still ask."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, EndedJob] = {}
+
+    def add(self, facts: RequestFacts, state: str, ended_at: float) -> None:
+        """Remembers a live job, and forgets the oldest one when there are too many."""
+        if facts.kind is JobKind.LIVE:
+            if len(self._ended) >= RECENT_MAX:
+                del self._ended[next(iter(self._ended))]
+            code = "" if state == "completed" else state
+            self._ended[facts.job] = EndedJob(facts, code, ended_at)
+
+    def get(self, job: str) -> EndedJob | None:
+        """Returns a job that ended lately."""
+        return self._ended.get(job)
+
+    def of_coop(self, coop: str) -> list[EndedJob]:
+        """Returns a co-op's jobs that ended lately, newest first."""
+        return [job for job in reversed(self._ended.values()) if job.facts.coop == coop]
+
+
+class Keeper(Protocol):
+    """Whoever knows the jobs that are kept in the store."""
+
+    def on_down(self, message: GatewayDown) -> bool:
+        """Takes a message about a job that is not in memory; False when it is not a kept job."""
+
+
+class RunningJob:
+    """One job: who asked, what, where it runs, and how much of it was handed on."""
+
+    __slots__ = (
+        "ask", "asked_at", "attempts", "epoch", "facts", "listener", "node", "phase", "sent",
+        "stream", "terms", "verdict",
+    )  # fmt: skip
+
+    def __init__(self, facts: RequestFacts, ask: Ask, listener: Listener) -> None:
+        self.facts = facts
+        self.ask = ask
+        self.listener = listener
+        self.stream = facts.stream
+        self.phase = Phase.WAITING
+        self.node = ""
+        self.epoch = 0
+        self.terms: Terms | None = None
+        self.sent = 0
+        self.attempts = 0
+        self.asked_at = time.monotonic()
+        self.verdict: asyncio.TimerHandle | None = None
+
+    def step(self, trigger: str) -> bool:
+        """Goes to the next phase, if the table has one."""
+        phase = STEPS.get((self.phase, trigger))
+        if phase is None:
+            return False
+        self.phase = phase
+        return True
+
+
+class RunningJobs:
+    """The jobs of this gateway; the desk's sink."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        line: NodeLine,
+        signer: Signer,
+        sizes: Sizes,
+        counts: Counts,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._desk = desk
+        self._line = line
+        self._signer = signer
+        self._sizes = sizes
+        self._counts = counts
+        self._clock = clock
+        self._jobs: dict[str, RunningJob] = {}
+        self._keeper: Keeper | None = None
+        self.recent = Recent()
+        self._log = structlog.get_logger("entraide.gateway")
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def keep_with(self, keeper: Keeper) -> None:
+        """Names whoever knows the kept jobs."""
+        self._keeper = keeper
+
+    def get(self, job: str) -> RunningJob | None:
+        """Returns a job that has not ended."""
+        return self._jobs.get(job)
+
+    def of_coop(self, coop: str) -> list[RunningJob]:
+        """Returns a co-op's jobs that have not ended, newest first."""
+        return [job for job in reversed(self._jobs.values()) if job.facts.coop == coop]
+
+    def start(self, facts: RequestFacts, ask: Ask, listener: Listener) -> bool:
+        """Asks for a job; its listener hears the rest. False when there are too many."""
+        if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
+            return False
+        self._jobs[facts.job] = RunningJob(facts, ask, listener)
+        self._desk.submit(facts)
+        return True
+
+    def adopt(self, facts: RequestFacts, ask: Ask, listener: Listener, placed: Placed) -> bool:
+        """Takes up a kept job where the core has just placed it. False when there are too many."""
+        if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
+            return False
+        self._jobs[facts.job] = RunningJob(facts, ask, listener)
+        self.on_down(placed)
+        return True
+
+    def cancel(self, job: str, reason: str) -> bool:
+        """Ends a job from this side: its node stops at once, and its listener is told."""
+        running = self._jobs.get(job)
+        if running is None:
+            return False
+        self._stop(running)
+        self._desk.cancel(job, reason)
+        self._fail(running, Refusal(reason, job=job))
+        return True
+
+    def resubmit(self) -> None:
+        """Asks again for jobs that have waited long: the scheduler may have missed them.
+
+        The core takes the same job twice for one.
+        """
+        before = time.monotonic() - RESUBMIT_S
+        for running in list(self._jobs.values()):
+            if running.phase is Phase.WAITING and running.asked_at <= before:
+                running.asked_at = time.monotonic()
+                self._desk.submit(running.facts)
+
+    def close(self, code: str) -> None:
+        """Ends every live job, for this gateway stops; kept jobs go on after its next start."""
+        for running in list(self._jobs.values()):
+            if running.facts.kind is JobKind.LIVE:
+                self.cancel(running.facts.job, code)
+            else:
+                self._forget_verdict(running)
+                del self._jobs[running.facts.job]
+
+    # The desk calls these.
+
+    def on_down(self, message: GatewayDown) -> None:
+        """The scheduler placed, refused or ended a job."""
+        running = self._jobs.get(message.job)
+        if running is None:
+            self._orphan(message)
+            return
+        try:
+            self._down(message, running)
+        except Exception:  # noqa: BLE001  (one job must never take the others' ears with it)
+            self._log.exception("gateway.job_failed", job=message.job)
+            self._fail(running, Refusal("internal", job=message.job))
+
+    def on_out(self, node: str, message: NodeOut) -> None:
+        """A node sent part of an answer, or its end."""
+        running = self._jobs.get(message.job)
+        try:
+            self._out(node, message, running)
+        except Exception:  # noqa: BLE001  (as above)
+            self._log.exception("gateway.job_failed", job=message.job)
+            if running is not None:
+                self._fail_here(running, "internal")
+
+    def _out(self, node: str, message: NodeOut, running: RunningJob | None) -> None:
+        if running is None or (running.node, running.epoch) != (node, message.epoch):
+            self._counts.dropped("old_epoch" if running is not None else "unknown_job")
+        elif running.stream and message.first != running.sent:
+            self._broken(running)
+        elif isinstance(message, Tokens):
+            self._tokens(message, running)
+        else:
+            self._end(message, running)
+
+    def _down(self, message: GatewayDown, running: RunningJob) -> None:
+        match message:
+            case Placed():
+                self._placed(message, running)
+            case RefusedByCore():
+                refusal = Refusal(message.code, message.values, message.retry_after_s, message.job)
+                self._fail(running, refusal)
+            case Ended():
+                self._ended(message, running)
+
+    def _orphan(self, message: GatewayDown) -> None:
+        """A job that is not in memory: a kept one, or one that we ended first."""
+        if self._keeper is not None and self._keeper.on_down(message):
+            return
+        if isinstance(message, Placed):
+            self._desk.cancel(message.job, "client_gone")
+
+    def _placed(self, message: Placed, running: RunningJob) -> None:
+        if message.epoch <= running.epoch:
+            self._counts.dropped("old_epoch")
+            return
+        if running.phase is Phase.ANSWERING:
+            running.epoch = message.epoch
+            self._broken(running)
+            return
+        if running.node:  # one answer is enough, should the old node still be there
+            self._stop(running)
+        running.step("placed")
+        self._forget_verdict(running)
+        running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
+        running.attempts += 1
+        self._counts.placed(running.attempts)
+        body = forwarded(running.ask, message.output_tokens_max, stream=running.stream)
+        run = Run(
+            message.job,
+            message.epoch,
+            self._desk.gateway,
+            running.ask.path,
+            running.ask.model,
+            running.stream,
+            body,
+        )
+        self._line.run(message.node, run)
+
+    def _tokens(self, message: Tokens, running: RunningJob) -> None:
+        if not running.stream or not running.step("tokens"):
+            self._counts.dropped("unwanted_tokens")
+            return
+        running.sent += message.n
+        if not running.listener.on_tokens(message.data):
+            self.cancel(running.facts.job, "client_too_slow")
+
+    def _end(self, message: End, running: RunningJob) -> None:
+        if message.outcome is not Outcome.COMPLETED:
+            # The core decides whether it is placed again or over; either is told soon.
+            self._await_verdict(running, message.code or "engine_failed")
+            return
+        last = message.final if running.stream else message.body
+        whole = last.rstrip().endswith(b"}") or (running.stream and not last)
+        if not whole or len(last) > ANSWER_MAX_BYTES or running.terms is None:
+            self._fail_here(running, "engine_failed")
+            return
+        settlement = settle(running.terms, message.usage)
+        note = receipt(
+            running.terms, message.usage, settlement, settled=False, issued_at=self._clock()
+        )
+        answer = Answer(message.final, message.body, message.usage, self._signer.signed(note))
+        self._sizes.learn(running.ask, message.usage.input_tokens)
+        if running.step("whole"):
+            self._close(running, "completed", answer)
+            running.listener.on_answer(answer)
+
+    def _ended(self, message: Ended, running: RunningJob) -> None:
+        if message.state is JobState.COMPLETED:
+            # Told on another road than the answer, which may still be on its way.
+            self._await_verdict(running, "stream_broken")
+            return
+        fallback = "cancelled" if message.state is JobState.CANCELLED else "internal"
+        self._stop(running)
+        self._fail(running, Refusal(message.code or fallback, message.values, job=message.job))
+
+    # Endings.
+
+    def _broken(self, running: RunningJob) -> None:
+        self._desk.abandon(running.facts.job, running.epoch, "stream_broken")
+        self._fail_here(running, "stream_broken")
+
+    def _fail_here(self, running: RunningJob, code: str) -> None:
+        self._stop(running)
+        self._fail(running, Refusal(code, job=running.facts.job))
+
+    def _stop(self, running: RunningJob) -> None:
+        if running.node:
+            self._line.cancel(running.node, Cancel(running.facts.job, running.epoch))
+
+    def _fail(self, running: RunningJob, refusal: Refusal) -> None:
+        if running.step("failed"):
+            self._close(running, refusal.code, None)
+            running.listener.on_refusal(refusal)
+
+    def _close(self, running: RunningJob, state: str, answer: Answer | None) -> None:
+        running.phase = Phase.CLOSED
+        self._forget_verdict(running)
+        del self._jobs[running.facts.job]
+        self._counts.ended(running.ask, state, answer)
+        self.recent.add(running.facts, state, self._clock())
+
+    def _await_verdict(self, running: RunningJob, code: str) -> None:
+        if running.verdict is None:
+            loop = asyncio.get_running_loop()
+            running.verdict = loop.call_later(VERDICT_TIMEOUT_S, self._no_verdict, running, code)
+
+    def _no_verdict(self, running: RunningJob, code: str) -> None:
+        self._log.warning("gateway.no_verdict", job=running.facts.job, code=code)
+        self._desk.abandon(running.facts.job, running.epoch, "stream_broken")
+        self._fail_here(running, code)
+
+    def _forget_verdict(self, running: RunningJob) -> None:
+        if running.verdict is not None:
+            running.verdict.cancel()
+            running.verdict = None

@@ -1,0 +1,244 @@
+"""Kept jobs: request and result live in the store, sealed, and survive whoever runs them.
+
+It decides how they are sealed (ChaCha20-Poly1305, a fresh nonce each, bound to the job and to what
+it is), when they are asked for again, and how they end. A body is in memory only while its job
+runs: the core places, then the body is read. They run at the gateway inside the scheduler,
+whichever gateway took them.
+
+A result stays until it expires (``keep_s`` after the end, 24 hours unless asked), also after its
+owner has fetched it, so that an answer that got lost on the way can be fetched again.
+"""
+
+import asyncio
+import os
+import time
+
+import msgspec
+import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from entraide.types import JobKind, JobState
+from entraide.wire.messages import Ended, GatewayDown, Placed
+from entraide.wire.messages import Refused as RefusedByCore
+from entraide_scheduler.desk import Desk
+from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.jobs import Answer, RunningJobs
+from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, FactsMaker, Options
+from entraide_scheduler.gateway.refusals import Refusal, refused
+from entraide_scheduler.gateway.streams import with_receipt
+from entraide_scheduler.store.rows import KeptRow
+from entraide_scheduler.store.store import Store
+
+KEEP_DEFAULT_S = 86_400.0
+KEEP_MAX_S = 7 * 86_400.0
+NONCE_BYTES = 12
+EXPIRE_EVERY_S = 60.0
+CANCELLED = frozenset({"cancelled", "client_gone"})
+
+
+class Seal:
+    """Seals what is kept, with the pool's sealing key (32 bytes)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = ChaCha20Poly1305(key)
+
+    def closed(self, job: str, what: str, data: bytes) -> bytes:
+        """Returns data sealed, for one job and one purpose."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, data, f"{job}/{what}".encode())
+
+    def opened(self, job: str, what: str, sealed: bytes) -> bytes:
+        """Returns sealed data in the clear.
+
+        Raises:
+            InvalidTag: it was altered, or sealed for something else or with another key.
+        """
+        nonce, data = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        return self._cipher.decrypt(nonce, data, f"{job}/{what}".encode())
+
+
+class KeptListener:
+    """Writes the end of one kept job into the store."""
+
+    def __init__(self, kept: "KeptJobs", job: str) -> None:
+        self._kept = kept
+        self._job = job
+
+    def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (a kept job is not streamed)
+        """Takes nothing: the answer comes in one piece."""
+        return True
+
+    def on_answer(self, answer: Answer) -> None:
+        """Seals the result and keeps it."""
+        self._kept.completed(self._job, answer)
+
+    def on_refusal(self, refusal: Refusal) -> None:
+        """Keeps the reason of the failure."""
+        self._kept.failed(self._job, refusal.code)
+
+
+class KeptJobs:
+    """The kept jobs, as their owners and the core see them."""
+
+    def __init__(
+        self, *, store: Store, desk: Desk, running: RunningJobs, maker: FactsMaker, seal: Seal
+    ) -> None:
+        self._store = store
+        self._desk = desk
+        self._running = running
+        self._maker = maker
+        self._seal = seal
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger("entraide.gateway")
+
+    async def submit(
+        self, caller: Caller, path: str, body: bytes, options: Options, keep_s: float
+    ) -> KeptRow:
+        """Keeps a job, then asks for it; it is in the store when this returns.
+
+        Raises:
+            Refused: the request is not well formed, or its idempotency key was used for another.
+        """
+        if path not in openai.PATHS:
+            raise refused("invalid_request", param="path", detail=f"path ∈ {openai.PATHS}")
+        if not 0 <= keep_s <= KEEP_MAX_S:
+            raise refused("invalid_request", param="keep_s", detail=f"keep_s ≤ {KEEP_MAX_S:.0f}")
+        ask = openai.parse(path, body)
+        facts = self._maker.facts(ask, caller, options, JobKind.KEPT)
+        row = KeptRow(
+            job=facts.job,
+            coop=caller.coop,
+            key=caller.key,
+            model=ask.model,
+            job_class=facts.job_class,
+            facts=facts,
+            sealed_body=self._seal.closed(facts.job, "request", body),
+            path=path,
+            submitted_at=time.time(),
+            keep_s=keep_s or KEEP_DEFAULT_S,
+            idempotency=facts.idempotency,
+        )
+        job = await self._store.put_kept(row)
+        if job == row.job:
+            self._desk.submit(facts)
+            return row
+        earlier = await self._store.kept(job)
+        if earlier is None or (path, body) != (earlier.path, self.request(earlier)):
+            raise refused("already_exists", job=job, name="Idempotency-Key")
+        return earlier
+
+    def request(self, row: KeptRow) -> bytes:
+        """Returns the request of a kept job in the clear."""
+        return self._seal.opened(row.job, "request", row.sealed_body)
+
+    def result(self, row: KeptRow) -> bytes:
+        """Returns the answer of a kept job in the clear, or nothing."""
+        if not row.sealed_result:
+            return b""
+        return self._seal.opened(row.job, "result", row.sealed_result)
+
+    async def cancel(self, row: KeptRow) -> None:
+        """Ends a kept job, wherever it runs."""
+        if not self._running.cancel(row.job, "cancelled"):
+            self._desk.cancel(row.job, "cancelled")
+        await self._end(row.job, JobState.CANCELLED, "cancelled")
+
+    async def resume(self) -> int:
+        """Asks again for all that had not ended; the core takes a job that it knows for one.
+
+        Returns:
+            How many.
+        """
+        rows = await self._store.pending_kept()
+        for row in rows:
+            if await self._store.receipt(row.job) is not None:
+                # Settled, yet without its result: it must not run, and be billed, twice.
+                self._log.error("gateway.result_lost", job=row.job)
+                await self._end(row.job, JobState.FAILED, "gateway_lost")
+            else:
+                self._desk.submit(row.facts)
+        return len(rows)
+
+    async def expire_for_ever(self) -> None:
+        """Forgets ended jobs whose time is over, once a minute."""
+        while True:
+            await self._store.expire_kept(time.time())
+            await asyncio.sleep(EXPIRE_EVERY_S)
+
+    def on_down(self, message: GatewayDown) -> bool:
+        """Takes a message about a kept job that is not in memory."""
+        if not message.job.startswith(KEPT_PREFIX):
+            return False
+        match message:
+            case Placed():
+                self._spawn(message)
+            case RefusedByCore():
+                self.failed(message.job, message.code, JobState.REFUSED)
+            case Ended() if message.state is not JobState.COMPLETED:
+                self.failed(message.job, message.code or str(message.state))
+        return True
+
+    def completed(self, job: str, answer: Answer) -> None:
+        """Keeps the result. It is asked for at once, so before the books of the same job."""
+        body = with_receipt(answer.body, answer.receipt)
+        self._write_end(
+            job,
+            JobState.COMPLETED,
+            "",
+            self._seal.closed(job, "result", body),
+            msgspec.json.encode(answer.receipt),
+        )
+
+    def failed(self, job: str, code: str, state: JobState = JobState.FAILED) -> None:
+        """Keeps the reason of a failure."""
+        self._write_end(job, JobState.CANCELLED if code in CANCELLED else state, code)
+
+    async def _end(self, job: str, state: JobState, code: str) -> None:
+        await self._write_end(job, state, code)
+
+    def _write_end(
+        self,
+        job: str,
+        state: JobState,
+        code: str,
+        sealed_result: bytes = b"",
+        receipt_json: bytes = b"",
+    ) -> asyncio.Future[bool]:
+        written = self._store.end_kept(
+            job,
+            state=state,
+            code=code,
+            sealed_result=sealed_result,
+            receipt_json=receipt_json,
+            ended_at=time.time(),
+        )
+        written.add_done_callback(self._written)
+        return written
+
+    def _written(self, future: asyncio.Future[bool]) -> None:
+        if not future.cancelled() and (problem := future.exception()) is not None:
+            self._log.error("gateway.end_not_kept", problem=repr(problem))
+
+    def _spawn(self, placed: Placed) -> None:
+        task = asyncio.get_running_loop().create_task(self._take_up(placed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take_up(self, placed: Placed) -> None:
+        """Reads the body of a job that was just placed, and runs it there."""
+        row = await self._store.kept(placed.job)
+        if row is None or row.state != "queued":
+            self._desk.cancel(placed.job, "cancelled")
+            return
+        try:
+            body = self.request(row)
+            ask = openai.parse(row.path, body)
+        except InvalidTag:
+            self._log.error("gateway.seal_broken", job=row.job)
+            self._desk.cancel(row.job, "cancelled")
+            await self._end(row.job, JobState.FAILED, "internal")
+            return
+        listener = KeptListener(self, row.job)
+        if not self._running.adopt(row.facts, ask, listener, placed):
+            self._desk.abandon(row.job, placed.epoch, "gateway_lost")

@@ -1,0 +1,59 @@
+"""Receipts: what is signed, how, and how anybody checks it.
+
+It decides the canonical form (JSON, keys sorted, no spaces, numbers as the shortest that reads
+back the same, without ``signature`` and ``key``), the signature (Ed25519, base64) and the key's
+identifier (the first 16 hexadecimal digits of the public key's SHA-256). The public key is at
+``/.well-known/entraide``. What a receipt says is the core's business.
+"""
+
+import base64
+import binascii
+import hashlib
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from entraide.types import Receipt
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+KEY_ID_DIGITS = 16
+
+
+def canonical(receipt: Receipt) -> bytes:
+    """Returns the bytes that are signed."""
+    facts = msgspec.to_builtins(receipt)
+    del facts["key"], facts["signature"]
+    return _ENCODER.encode(facts)
+
+
+def key_id(public: Ed25519PublicKey) -> str:
+    """Returns the identifier of a public key."""
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:KEY_ID_DIGITS]
+
+
+class Signer:
+    """Signs receipts with the pool's key, or with one that it delegated."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        public = key.public_key()
+        self.key = key_id(public)
+        self.public_base64 = base64.b64encode(public.public_bytes_raw()).decode("ascii")
+
+    def signed(self, receipt: Receipt) -> Receipt:
+        """Returns a receipt with its signature."""
+        signature = base64.b64encode(self._key.sign(canonical(receipt))).decode("ascii")
+        return msgspec.structs.replace(receipt, key=self.key, signature=signature)
+
+
+def is_genuine(receipt: Receipt, public: Ed25519PublicKey) -> bool:
+    """Whether a receipt says what the holder of a key signed."""
+    try:
+        public.verify(base64.b64decode(receipt.signature, validate=True), canonical(receipt))
+    except (InvalidSignature, binascii.Error):
+        return False
+    return receipt.key == key_id(public)

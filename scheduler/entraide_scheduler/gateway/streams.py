@@ -1,0 +1,160 @@
+"""How a live answer leaves by HTTP: whole, or as server-sent events.
+
+It decides what a client sees and when. Nothing leaves before the first token, so that a node that
+is lost until then can be replaced unseen and an error still has its own status; but a streamed
+request that has waited ``HEAD_AFTER_S`` gets its head and a comment line every
+``COMMENT_EVERY_S``, so that no proxy on the way gives up. From then on an error is an event.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from entraide.types import Receipt, Usage
+from entraide_scheduler.gateway import refusals
+from entraide_scheduler.gateway.http import Exchange
+from entraide_scheduler.gateway.jobs import Answer
+from entraide_scheduler.gateway.refusals import Refusal
+
+HEAD_AFTER_S = 10.0
+COMMENT_EVERY_S = 10.0
+COMMENT = b": en attente | waiting\n\n"
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+
+
+def usage_json(usage: Usage) -> dict[str, object]:
+    """Returns a usage as OpenAI shapes it."""
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
+
+
+def with_receipt(document: bytes, receipt: Receipt) -> bytes:
+    """Returns a JSON object with the receipt beside its other fields."""
+    start = document.rstrip()[:-1].rstrip()
+    comma = b"" if start.endswith(b"{") else b","
+    return b'%s%s"entraide":%s}' % (start, comma, msgspec.json.encode(receipt))
+
+
+def last_events(answer: Answer, *, include_usage: bool) -> bytes:
+    """Returns the events that end a stream.
+
+    The receipt rides on the chunk that bears ``finish_reason``, or on the usage chunk if the
+    client asked for one; never on a chunk of its own, because clients read ``choices[0]``.
+    """
+    events = []
+    if answer.final:
+        final = answer.final if include_usage else with_receipt(answer.final, answer.receipt)
+        events.append(b"data: %s\n\n" % final.strip())
+    if include_usage:
+        head = msgspec.json.decode(answer.final) if answer.final else {}
+        chunk = {key: head[key] for key in ("id", "object", "created", "model") if key in head}
+        chunk |= {"choices": [], "usage": usage_json(answer.usage)}
+        usage_chunk = with_receipt(msgspec.json.encode(chunk), answer.receipt)
+        events.append(b"data: %s\n\n" % usage_chunk)
+    events.append(b"data: [DONE]\n\n")
+    return b"".join(events)
+
+
+class WholeAnswer:
+    """A listener that answers with one JSON document."""
+
+    def __init__(self, exchange: Exchange, job: str, lang: str) -> None:
+        self._exchange = exchange
+        self._job = job
+        self._lang = lang
+
+    def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (no node streams what is not wanted)
+        """Takes nothing: the answer comes in one piece."""
+        return True
+
+    def on_answer(self, answer: Answer) -> None:
+        """Sends the answer with its receipt."""
+        if not self._exchange.over:
+            body = with_receipt(answer.body, answer.receipt)
+            self._exchange.respond(200, body, headers=[("x-request-id", self._job)])
+
+    def on_refusal(self, refusal: Refusal) -> None:
+        """Sends the error."""
+        refuse(self._exchange, refusal, self._lang)
+
+
+class StreamedAnswer:
+    """A listener that sends server-sent events as they come."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        job: str,
+        lang: str,
+        *,
+        include_usage: bool,
+        on_first: Callable[[], None],
+    ) -> None:
+        self._exchange = exchange
+        self._job = job
+        self._lang = lang
+        self._include_usage = include_usage
+        self._on_first = on_first
+        self._answering = False
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(HEAD_AFTER_S, self._comment)
+
+    def stop(self) -> None:
+        """The client has left."""
+        self._timer.cancel()
+
+    def on_tokens(self, data: bytes) -> bool:
+        """Sends events on."""
+        if not self._answering:
+            self._answering = True
+            self._timer.cancel()
+            self._on_first()
+            self._begin()
+        return self._exchange.write(data)
+
+    def on_answer(self, answer: Answer) -> None:
+        """Sends the last chunks, the receipt on one of them."""
+        self._timer.cancel()
+        self._begin()
+        self._exchange.write(last_events(answer, include_usage=self._include_usage))
+        self._exchange.end()
+
+    def on_refusal(self, refusal: Refusal) -> None:
+        """Sends the error: as a status of its own, or as an event when the head has left."""
+        self._timer.cancel()
+        if self._exchange.over:
+            return
+        if refusal.code == "client_too_slow":
+            self._exchange.abort()
+        elif not self._exchange.began:
+            refuse(self._exchange, refusal, self._lang)
+        else:
+            self._exchange.write(b"data: %s\n\n" % refusals.body(refusal, self._lang))
+            self._exchange.end()
+
+    def _begin(self) -> None:
+        if not self._exchange.began:
+            headers = [*STREAM_HEADERS, ("x-request-id", self._job)]
+            self._exchange.begin(200, kind=EVENT_STREAM, headers=headers)
+
+    def _comment(self) -> None:
+        if not self._exchange.over:
+            self._begin()
+            self._exchange.write(COMMENT)
+            self._timer = asyncio.get_running_loop().call_later(COMMENT_EVERY_S, self._comment)
+
+
+def refuse(exchange: Exchange, refusal: Refusal, lang: str) -> None:
+    """Answers with an error, unless the client has left or an answer has begun."""
+    if not exchange.over and not exchange.began:
+        exchange.respond(
+            refusals.status(refusal),
+            refusals.body(refusal, lang),
+            headers=refusals.headers(refusal),
+        )
