@@ -61,7 +61,7 @@ def claim(home: Path, *, program: str) -> None:
         program: name of the server's program.
 
     Raises:
-        PoolError: ``already_running``: the owner of a running server is alive.
+        PoolError: ``nats_already_running``: the owner of a running server is alive.
     """
     owner_file = home / f"{program}.owner"
     server = _running(home, program)
@@ -69,9 +69,9 @@ def claim(home: Path, *, program: str) -> None:
         owner = _read_owner(owner_file)
         if owner is not None and owner.pid != os.getpid() and _alive(owner):
             raise PoolError(
-                "already_running",
+                "nats_already_running",
                 f"{program} already runs in {home}, started by process {owner.pid}.",
-                values={"program": program, "path": str(home), "pid": owner.pid},
+                values={"program": program, "path": str(home), "pid": str(owner.pid)},
             )
         _end(server)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)

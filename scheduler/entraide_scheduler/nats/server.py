@@ -90,7 +90,7 @@ class NatsServer:
 
         Raises:
             PoolError: ``nats_not_ready``, ``nats_binary_missing``, ``nats_plain_refused``,
-                ``already_running``, or what is wrong with a file of the pool's identity.
+                ``nats_already_running``, or what is wrong with a file of the pool's identity.
         """
         assert self._keeper is None, "start a server once"
         await asyncio.to_thread(claim, self._settings.state / "nats", program="nats-server")

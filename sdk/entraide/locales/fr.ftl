@@ -341,3 +341,21 @@ error-already_running = Un réseau fonctionne déjà dans ce dossier{ $path ->
 } Arrêtez-le avec « entraide down », ou choisissez un autre dossier avec --state.
 error-up_failed = Une partie du réseau ne démarre pas : { $child }. Voici ce qu’elle a dit en dernier :
     { $detail }
+
+## Clés du réseau, et bus (NATS).
+
+error-identity_file_open = D’autres que vous peuvent lire { $path } (mode { $mode }). Considérez son contenu comme connu d’autrui, puis remettez-lui le mode 0600.
+error-identity_incomplete = Il manque { $path }. Restaurez les clés à partir de votre sauvegarde : Entraide n’en refait jamais d’autres à leur place.
+error-identity_unreadable = { $path } est endommagé ({ $why }). Restaurez ce fichier à partir de votre sauvegarde.
+error-revocations_full = La liste des clés révoquées est pleine ({ $max }). Attendez que les plus anciennes expirent.
+error-nats_plain_refused = D’autres machines peuvent joindre l’adresse { $host }. Activez TLS pour y écouter, ou écoutez sur 127.0.0.1.
+error-nats_binary_missing = Le programme nats-server n’est pas dans { $path }. Installez Entraide avec « pip install entraide[scheduler] ».
+error-nats_not_ready = Le serveur NATS n’a pas démarré : { $problem }. Son journal est dans { $path }.
+error-nats_already_running = { $program } tourne déjà dans { $path }, lancé par le processus { $pid }. Arrêtez d’abord celui-ci.
+error-bus_plain_refused = { $host } n’est pas sur cette machine : la connexion doit passer par TLS.
+error-bus_refused = Le bus refuse cette identité : elle est expirée ou révoquée. Demandez un nouveau jeton à l’exploitant du réseau.
+error-bus_untrusted = Le serveur du bus n’a pas pu prouver qu’il est celui du réseau. Vérifiez l’adresse et le jeton.
+error-bus_unreachable = Aucun serveur du bus ne répond ({ $servers }){ $problem ->
+    [none] .
+   *[other] {""} : { $problem }.
+} Vérifiez la connexion et l’adresse.
