@@ -47,11 +47,10 @@ class ChildSpec(Struct, frozen=True):
 class Child:
     """One supervised process."""
 
-    def __init__(self, spec: ChildSpec, on_start: Callable[[], None]) -> None:
+    def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
         self.starts = 0
-        self._on_start = on_start
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -81,27 +80,28 @@ class Child:
                 preexec_fn=self.spec.before_exec,
             )
         self.starts += 1
-        self._on_start()
 
     async def _keep(self) -> None:
         wait_s = BACKOFF_FIRST_S
-        while not self._stopping:
+        while True:
             began = time.monotonic()
             process = self._process
             assert process is not None
             code = await process.wait()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             if time.monotonic() - began > STEADY_AFTER_S:
                 wait_s = BACKOFF_FIRST_S
             log.warning("child.died", child=self.spec.name, code=code, again_in_s=wait_s)
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait_s)
+                return
             wait_s = min(BACKOFF_LAST_S, wait_s * 2)
             await self._spawn()
 
     async def stop(self) -> None:
         """Ends the process: SIGTERM, then SIGKILL to its whole group."""
-        self._stopping = True
+        self._stopping.set()
         process = self._process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

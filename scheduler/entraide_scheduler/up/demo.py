@@ -62,7 +62,7 @@ async def ask(pool: PoolFile, console: Console, lang: str) -> None:
         console.print()
         assert receipt is not None
         console.print(f"[green]{i18n.receipt_line(receipt, lang)}[/green]")
-        console.print(i18n.render_explanation(await client.explain(job), lang), markup=False)
+        console.print((await client.explain(job)).text, markup=False, highlight=False)
 
 
 async def _until_sun_gone(pool: LocalPool) -> None:

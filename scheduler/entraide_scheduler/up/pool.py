@@ -147,7 +147,7 @@ class LocalPool:
     def _admin(self) -> admin_pb2_grpc.AdminAsyncStub:
         if self._channel is None:
             self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self._grpc_port}")
-        return admin_pb2_grpc.AdminStub(self._channel)  # type: ignore[return-value]
+        return admin_pb2_grpc.AdminStub(self._channel)
 
     async def _start_scheduler(self) -> None:
         assert self._nats is not None
@@ -207,7 +207,7 @@ class LocalPool:
             log=self._options.state / "logs" / f"{name}.log",
             before_exec=die_with_parent(),
         )
-        child = Child(spec, on_start=lambda: None)
+        child = Child(spec)
         self._children[name] = child
         await child.start()
 
