@@ -1,0 +1,30 @@
+"""Calendar: when a quota's period ends, in the pool's own time zone."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from entraide_scheduler.core.policy import Period
+
+PERIODS = (Period.MINUTE, Period.DAY, Period.MONTH)
+
+
+def period_end(period: Period, moment: float, zone: ZoneInfo) -> float:
+    """Returns when the period that holds a moment ends, seconds since the epoch.
+
+    Days and months begin at midnight on the wall, so a day may last 23 or 25 hours.
+
+    Raises:
+        ValueError: the period is ``none``.
+    """
+    here = dt.datetime.fromtimestamp(moment, zone)
+    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
+    match period:
+        case Period.MINUTE:
+            return float((int(moment) // 60 + 1) * 60)
+        case Period.DAY:
+            return (midnight + dt.timedelta(days=1)).timestamp()
+        case Period.MONTH:
+            next_month = midnight.replace(day=1) + dt.timedelta(days=32)
+            return next_month.replace(day=1).timestamp()
+        case _:
+            raise ValueError(f"{period} has no end")

@@ -1,0 +1,206 @@
+"""Config: one TOML file becomes one frozen struct, once; a key that is not known is refused.
+
+The policy's first version may stand here (``[[coops]]``, or a whole ``policy_file``); it is used
+when the store holds none yet, and never again: from then on the members change it.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from entraide.errors import PoolError
+from entraide.wire.nats import requires_tls
+from entraide_scheduler.core.policy import CoopTerms, Policy, faults
+
+CONFIG_BYTES_MAX = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class NatsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the bus is.
+
+    Attributes:
+        urls: where the scheduler finds it.
+        node_urls: what nodes are told when they join; the same when empty.
+        ca_file: PEM of the CA that signed the bus's certificate; "" without TLS.
+    """
+
+    urls: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    node_urls: tuple[str, ...] = ()
+    ca_file: str = ""
+
+
+class ListenConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a server listens, and (``public``) what others are told when that differs."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public: str = ""
+
+
+class TlsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Certificates of the HTTP and gRPC servers.
+
+    Attributes:
+        hosts: names and addresses for which the pool's own CA makes a certificate.
+        ca_file, cert_file, key_file: files of another authority, in the place of that.
+    """
+
+    hosts: tuple[str, ...] = ()
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
+class SeriesConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """An hourly series of a zone's intensity, as CSV with a ``utc`` column.
+
+    Attributes:
+        zone: which zone.
+        file: path, relative to the config file.
+        column, lifecycle_column: columns with gCO2e/kWh.
+        year_shift: years added to the file's hours, to play an earlier year now.
+    """
+
+    zone: str
+    file: str
+    column: str = "ci_direct_g_per_kwh"
+    lifecycle_column: str = "ci_lifecycle_g_per_kwh"
+    year_shift: int = 0
+
+
+class GridConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Intensity by zone; a zone without a series has its shipped annual average."""
+
+    series: tuple[SeriesConfig, ...] = ()
+
+
+class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a scheduler is told.
+
+    Attributes:
+        dir: the pool's state directory.
+        pool: what the pool is called.
+        lang: language of those who do not say theirs, ``fr`` or ``en``.
+        timezone: in which days and months begin.
+        gateway: identifier of the gateway inside the scheduler.
+        admin_key: the operator's key; "" for the one kept in ``dir/admin.key``.
+        store_url: "" for SQLite in ``dir/store.db``.
+        policy_file: JSON or TOML of the policy's first version.
+        coops: the members of that version, when there is no file.
+        drain_s: how long running jobs may go on at a stop.
+        nats, http, grpc, tls, grid: see there.
+    """
+
+    dir: str
+    pool: str = "entraide"
+    lang: str = "fr"
+    timezone: str = "America/Toronto"
+    gateway: str = "main"
+    admin_key: str = ""
+    store_url: str = ""
+    policy_file: str = ""
+    coops: tuple[CoopTerms, ...] = ()
+    drain_s: float = 5.0
+    nats: NatsConfig = NatsConfig()
+    http: ListenConfig = ListenConfig()
+    grpc: ListenConfig = ListenConfig()
+    tls: TlsConfig = TlsConfig()
+    grid: GridConfig = GridConfig()
+
+    @property
+    def url_of_store(self) -> str:
+        """The store's URL, the default one included."""
+        return self.store_url or f"sqlite:///{Path(self.dir).absolute() / 'store.db'}"
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the HTTP and gRPC servers speak TLS."""
+        return bool(self.tls.hosts or self.tls.cert_file)
+
+
+def load_config(path: Path) -> SchedulerConfig:
+    """Reads and checks a scheduler's config file; relative paths in it are beside it.
+
+    Raises:
+        PoolError: ``config_refused``, with the file and the key.
+    """
+    config = read_toml(path, SchedulerConfig)
+    config = _anchored(config, path.absolute().parent)
+    for listen in (config.http, config.grpc):
+        if requires_tls(listen.host) and not config.has_tls:
+            raise _refused(
+                path, f"{listen.host} is reached from beyond this machine: [tls] is needed"
+            )
+    if config.lang not in ("fr", "en"):
+        raise _refused(path, "lang must be fr or en")
+    wrong = faults(first_policy(config))
+    if wrong:
+        raise _refused(path, wrong[0])
+    return config
+
+
+def read_toml(path: Path, kind: type[T]) -> T:
+    """Reads a TOML file as a frozen struct.
+
+    Raises:
+        PoolError: ``config_refused``: it cannot be read, or a key or value is not known.
+    """
+    try:
+        raw = path.read_bytes()
+        if len(raw) > CONFIG_BYTES_MAX:
+            raise _refused(path, "too large")
+        return msgspec.convert(tomllib.loads(raw.decode()), kind)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise _refused(path, str(problem)) from problem
+    except msgspec.ValidationError as problem:
+        raise _refused(path, str(problem)) from problem
+
+
+def first_policy(config: SchedulerConfig) -> Policy:
+    """Returns the policy's first version, as the config has it.
+
+    Raises:
+        PoolError: ``config_refused``: the policy's file cannot be read.
+    """
+    if not config.policy_file:
+        return Policy(version="1", coops=config.coops)
+    path = Path(config.policy_file)
+    if path.suffix == ".toml":
+        return read_toml(path, Policy)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Policy)
+    except (OSError, msgspec.MsgspecError) as problem:
+        raise _refused(path, str(problem)) from problem
+
+
+def _anchored(config: SchedulerConfig, home: Path) -> SchedulerConfig:
+    def beside(name: str) -> str:
+        return str(home / name) if name else ""
+
+    replaced: dict[str, Any] = {
+        "dir": beside(config.dir),
+        "policy_file": beside(config.policy_file),
+        "nats": msgspec.structs.replace(config.nats, ca_file=beside(config.nats.ca_file)),
+        "tls": msgspec.structs.replace(
+            config.tls,
+            ca_file=beside(config.tls.ca_file),
+            cert_file=beside(config.tls.cert_file),
+            key_file=beside(config.tls.key_file),
+        ),
+        "grid": GridConfig(
+            tuple(
+                msgspec.structs.replace(series, file=beside(series.file))
+                for series in config.grid.series
+            )
+        ),
+    }
+    return msgspec.structs.replace(config, **replaced)
+
+
+def _refused(path: Path, why: str) -> PoolError:
+    return PoolError("config_refused", f"{path}: {why}", values={"path": str(path), "detail": why})

@@ -1,0 +1,36 @@
+"""Annual averages: one for each Canadian province and territory, shipped with its source.
+
+The figures stand in ``annual.csv`` beside this module: location-based averages of consumption,
+gCO2e/kWh, from Electricity Maps' open zone files (Open Database Licence 1.0) where they have the
+zone, else from CodeCarbon's provincial mixes (MIT) and Electricity Maps' emission factors.
+"""
+
+import csv
+from importlib.resources import files
+
+from msgspec import Struct
+
+
+class Annual(Struct, frozen=True):
+    """A zone's average over one year, and whose figure it is."""
+
+    zone: str
+    year: int
+    direct_g_per_kwh: float
+    lifecycle_g_per_kwh: float
+    source: str
+
+
+def annual_averages() -> dict[str, Annual]:
+    """Returns the shipped averages by zone."""
+    text = files("entraide_scheduler.grid").joinpath("annual.csv").read_text("utf-8")
+    return {
+        row["zone"]: Annual(
+            row["zone"],
+            int(row["year"]),
+            float(row["direct_g_per_kwh"]),
+            float(row["lifecycle_g_per_kwh"]),
+            row["source"],
+        )
+        for row in csv.DictReader(text.splitlines())
+    }

@@ -1,0 +1,72 @@
+"""Feed: what each zone's intensity is now, and when that ends.
+
+A series gives the hour's value; where it has none the zone falls back to its annual average, and
+the basis says which of the two it is. It reads no clock: it is asked for a moment.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from entraide.types import Basis
+from entraide_scheduler.config import GridConfig
+from entraide_scheduler.grid.annual import Annual, annual_averages
+from entraide_scheduler.grid.series import HOUR_S, Series, read_series
+
+
+class Reading(Struct, frozen=True):
+    """A zone's intensity, and until when it holds, seconds since the epoch."""
+
+    zone: str
+    direct_g_per_kwh: float
+    lifecycle_g_per_kwh: float
+    basis: Basis
+    valid_until: float
+
+
+class Feed:
+    """Readings of all known zones at a moment."""
+
+    def __init__(self, series: Iterable[Series], annual: dict[str, Annual] | None = None) -> None:
+        self._series = {one.zone: one for one in series}
+        self._annual = annual_averages() if annual is None else annual
+
+    @classmethod
+    def of(cls, config: GridConfig) -> "Feed":
+        """Makes the feed that a config describes.
+
+        Raises:
+            PoolError: ``series_refused``.
+        """
+        return cls(
+            read_series(
+                Path(one.file),
+                zone=one.zone,
+                column=one.column,
+                lifecycle_column=one.lifecycle_column,
+                year_shift=one.year_shift,
+            )
+            for one in config.series
+        )
+
+    def at(self, moment: float) -> tuple[Reading, ...]:
+        """Returns one reading for each zone, in order of zone."""
+        until = float((int(moment) // HOUR_S + 1) * HOUR_S)
+        readings = []
+        for zone in sorted(self._annual.keys() | self._series.keys()):
+            hour = self._series[zone].at(moment) if zone in self._series else None
+            if hour is not None:
+                readings.append(Reading(zone, *hour, self._series[zone].basis, until))
+            elif zone in self._annual:
+                year = self._annual[zone]
+                readings.append(
+                    Reading(
+                        zone,
+                        year.direct_g_per_kwh,
+                        year.lifecycle_g_per_kwh,
+                        Basis.DEFAULT,
+                        until,
+                    )
+                )
+        return tuple(readings)
