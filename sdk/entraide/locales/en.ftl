@@ -359,3 +359,41 @@ error-bus_unreachable = No server of the bus answers ({ $servers }){ $problem ->
     [none] .
    *[other] {""}: { $problem }.
 } Check the connection and the address.
+
+## A member's node: its commands, its state in one sentence.
+
+help-node = This machine's side: join a pool, work, pause, leave.
+help-node-join = Join a pool with a one-time token.
+help-node-run = Run the node agent until it is asked to stop.
+help-node-status = Say in one sentence why this node works or not.
+help-node-bench = Measure the engine's speed now.
+help-node-pause = Take no more work; what has begun is finished.
+help-node-resume = Take work again.
+help-node-leave = Stop the agent and forget this node's identity.
+node-joined = This machine is now the node { $node } of the co-op { $coop } ({ $place }).
+node-joined-next = Start it: { $command }
+node-paused-now = The node is paused. It finishes what it has begun; "entraide node resume" lets it work again.
+node-resumed-now = The node works again.
+node-left = The node { $node } has left: its identity is erased from this machine. Tell the pool's operator, who can revoke it.
+node-bench = Reads { $prefill } tokens/s; writes { $one } tokens/s alone, { $four } tokens/s for four at once.
+node-runs-already = An agent already runs in this folder (process { $pid }).
+node-status-stopped = { $node } is not working: its agent does not run. Start it with "entraide node run".
+node-status-starting = { $node } is not working yet: its engine is starting.
+node-status-benchmarking = { $node } is not working yet: it is measuring its speed.
+node-status-engine_down = { $node } is not working: its engine does not answer. The agent tries again by itself.
+node-status-draining = { $node } takes nothing more: it finishes what it has begun, then stops.
+node-status-refused = { $node } is not working: the pool refuses its identity. Ask the operator, then join again.
+node-status-connecting = { $node } is not working: it cannot reach the pool. The agent tries again by itself.
+node-status-waiting = { $node } is not working: it reached the pool, whose scheduler has not answered yet.
+node-status-paused = { $node } is not working: its co-op paused it. "entraide node resume" lets it work again.
+node-status-working = { $node } is working: { $running ->
+    [one] { $running } job runs
+   *[other] { $running } jobs run
+} on { $model }.
+node-status-ready = { $node } is ready and waits for work.
+node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s · declared surplus: { $surplus } W
+error-config_refused = The configuration is refused. { $file }: { $problem }
+error-identity_refused = The node's identity cannot be used. { $file }: { $problem } Only its owner may read this file (mode 0600); if it is lost, join again.
+error-join_untrusted = The pool at { $url } cannot prove who it is. Ask the operator for a token with a fingerprint, or for the authority's file (--ca).
+error-join_plain_refused = { $host } is not on this machine and offers no encryption: joining it this way is refused.
+error-join_bad_address = No pool answers at { $url }. Check the address that the operator gave you.
