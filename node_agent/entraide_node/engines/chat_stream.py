@@ -85,38 +85,39 @@ class _Line:
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline  # on the loop's clock
-        self.cancelled = False
-        self._timeout: asyncio.Timeout | None = None
         self.response: aiohttp.ClientResponse | None = None
+        self._timeout: asyncio.Timeout | None = None
+        self._dropped: _Stopped | _Failed | None = None
 
-    def cancel(self) -> None:
-        self.cancelled = True
+    def drop(self, why: "_Stopped | _Failed") -> None:
+        """Hangs up, and ends the run with this."""
+        self._dropped = self._dropped or why
         if self._timeout is not None:
             self._timeout.reschedule(asyncio.get_running_loop().time())
         if self.response is not None:
             self.response.close()
 
     async def wait(self, start: Callable[[], Awaitable[_T]]) -> _T:
-        """Waits for something of the engine's until the deadline or the run's cancellation.
+        """Waits for something of the engine's, until the deadline or until the line is dropped.
 
         Raises:
-            _Stopped, _Failed: cancelled; hung.
+            _Stopped, _Failed: dropped; hung.
             aiohttp.ClientError, OSError: the connection is lost.
         """
-        if self.cancelled:
-            raise _Stopped
+        if self._dropped is not None:
+            raise self._dropped
         try:
             async with asyncio.timeout_at(self.deadline) as self._timeout:
                 return await start()
         except aiohttp.ServerTimeoutError:  # aiohttp's own, while it connects
             raise
         except TimeoutError:
-            if self.cancelled:
-                raise _Stopped from None
+            if self._dropped is not None:
+                raise self._dropped from None
             raise _failed(ENGINE_HUNG, "the engine has been silent for too long") from None
         except (aiohttp.ClientError, OSError):
-            if self.cancelled:
-                raise _Stopped from None
+            if self._dropped is not None:
+                raise self._dropped from None
             raise
         finally:
             self._timeout = None
@@ -137,6 +138,7 @@ class ChatStream:
         self._wall_clock = wall_clock
         self._lines: dict[str, _Line] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     @property
     def running(self) -> int:
@@ -174,7 +176,7 @@ class ChatStream:
         """Makes a run end at once; False when it is unknown."""
         line = self._lines.get(job)
         if line is not None:
-            line.cancel()
+            line.drop(_Stopped())
         return line is not None
 
     async def get(self, path: str, *, timeout_s: float) -> tuple[int, bytes] | None:
@@ -188,15 +190,22 @@ class ChatStream:
         except (aiohttp.ClientError, OSError):
             return None
 
-    async def close(self) -> None:
-        """Drops every run and connection; may be called again."""
+    async def close(self, *, crashed: bool = False) -> None:
+        """Drops every run and connection; may be called again.
+
+        Args:
+            crashed: the engine is gone, so that its runs have failed; else they are cancelled.
+        """
         for line in self._lines.values():
-            line.cancel()
+            line.drop(_failed(ENGINE_CRASHED, "the engine is gone") if crashed else _Stopped())
+        self._closed = True
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise aiohttp.ClientConnectionError("closed")
         if self._session is None:
             target = self._target
             reuse: dict[str, Any] = (

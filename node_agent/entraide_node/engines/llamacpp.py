@@ -1,0 +1,333 @@
+"""llama.cpp as a supervised child process: the engine that every node has.
+
+It decides how the child is started, when it counts as hung, and that it comes back: the steps are
+in ``core.supervision``, done by ``keeper``; the talk is in ``chat_stream``. While the child
+is not there every run is refused at once, and ``ready`` says why in one code.
+
+The child listens on a socket file in a folder that only its owner may enter, at half the cost of
+a loopback connection; where there are no socket files, on a free port of the loopback. Either way
+it asks for a key that is made anew for each child. Connections are not used again: it closes them
+after a stream although it promises to keep them.
+"""
+
+import asyncio
+import contextlib
+import math
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from entraide.types import Basis, Outcome
+from entraide_node.core.supervision import Supervision
+from entraide_node.engines.base import (
+    ENGINE_HUNG,
+    ENGINE_REJECTED,
+    EngineChunk,
+    EngineEnd,
+    EngineFacts,
+    EngineFailure,
+    EngineMetrics,
+    EngineProblem,
+    EngineRequest,
+    EngineTimings,
+    EngineUsage,
+)
+from entraide_node.engines.chat_stream import ChatStream, Target
+from entraide_node.engines.keeper import Keeper
+from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
+from entraide_node.engines.llamacpp_said import features_of, slot_context_of
+from entraide_node.engines.load import metrics_of
+from entraide_node.engines.process import CappedLog, EngineProcess, spawn
+from entraide_node.engines.start_reasons import may_be_kept, start_problem
+from entraide_node.models.files import ModelFile
+
+NAME = "llama.cpp"
+BATCH_TOKENS = 512  # llama.cpp computes in 512s anyway; after each it tells how far it is
+CACHE_RAM_MIB = 256
+WAITING_PER_SLOT_MAX = 2
+PROBE_TIMEOUT_S = 2.0
+PROPS_TIMEOUT_S = 10.0
+SOCKET_PATH_BYTES_MAX = 100  # systems allow 104 to 108
+READY_BASE_S = 60.0
+READY_BYTES_PER_S = 100e6  # a slow disk
+
+# Asked of every run: counts on every event, so that one cut short is counted exactly, and a sign
+# of life while a long prompt is read.
+EXTRA = {"timings_per_token": True, "return_progress": True}
+ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait must not take the owner's cores
+
+
+class LlamaCppConfig(Struct, frozen=True, kw_only=True):
+    """How to run llama.cpp.
+
+    Attributes:
+        model: the weights.
+        slots: sequences at once.
+        context_tokens: per slot; never more than the model was made for.
+        threads: processor threads; 0 for all cores but one.
+        gpu_layers: layers on the accelerator; None for llama.cpp's own choice.
+        log_path: where what it writes is kept; None for nowhere.
+        first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
+        ready_timeout_s: how long it may take to load; 0 for a time that its size explains.
+    """
+
+    model: ModelFile
+    slots: int = 4
+    context_tokens: int = 2048
+    threads: int = 0
+    gpu_layers: int | None = None
+    log_path: Path | None = None
+    first_event_timeout_s: float = 300.0
+    stall_timeout_s: float = 60.0
+    ready_timeout_s: float = 0.0
+
+
+class LlamaCpp:
+    """The engine; see ``base.Engine``."""
+
+    def __init__(
+        self, config: LlamaCppConfig, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._child = _Child(config, clock=clock)
+        self._keeper = Keeper(self._child, ready_timeout_s=_ready_timeout_s(config), clock=clock)
+        self._event_at = clock()
+
+    @property
+    def facts(self) -> EngineFacts:
+        """What it serves; complete once ``start`` returned None."""
+        return self._child.facts
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child that serves now."""
+        return self._keeper.pid
+
+    @property
+    def supervision(self) -> Supervision:
+        """Where the child stands, and the story of it."""
+        return self._keeper.supervision
+
+    async def start(self) -> EngineProblem | None:
+        """Returns None once it serves, or why it cannot; after a problem it is stopped."""
+        if await self._keeper.start():
+            return None
+        problem = self._child.problem
+        await self._keeper.stop()
+        return problem
+
+    async def ready(self) -> EngineProblem | None:
+        """Asks whether it serves now; None when it does."""
+        stream = self._child.stream
+        if stream is None:
+            return self._child.problem
+        answer = await stream.get("/health", timeout_s=PROBE_TIMEOUT_S)
+        if answer is not None and answer[0] == 200:
+            return None
+        if stream is not self._child.stream:
+            return self._child.problem
+        return EngineProblem("engine_silent", {"seconds": PROBE_TIMEOUT_S})
+
+    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+        """Runs one request; see ``base.Engine.run``."""
+        stream = self._child.stream
+        places = self._config.slots * (1 + WAITING_PER_SLOT_MAX)
+        if stream is None or stream.running >= places:
+            yield _refused("the engine is not there" if stream is None else "the engine is full")
+            return
+        if stream.running == 0:
+            self._event_at = self._clock()
+        async with contextlib.aclosing(stream.run(request)) as items:
+            async for item in items:
+                if isinstance(item, EngineEnd):
+                    self._judge(item, stream)
+                else:
+                    self._event_at = self._clock()
+                yield item
+
+    def cancel(self, job: str) -> bool:
+        """Makes a run end at once, as cancelled; False when it is unknown."""
+        return self._child.stream is not None and self._child.stream.cancel(job)
+
+    async def metrics(self) -> EngineMetrics | None:
+        """Asks for its load; None when it does not answer."""
+        if self._child.stream is None:
+            return None
+        answer = await self._child.stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
+        return metrics_of(answer[1]) if answer is not None and answer[0] == 200 else None
+
+    async def stop(self) -> None:
+        """Ends the child, and every run with it; may be called again."""
+        if self._child.stream is not None:
+            await self._child.stream.close()
+        await self._keeper.stop()
+
+    def _judge(self, end: EngineEnd, stream: ChatStream) -> None:
+        """One silent run may only have waited; an engine silent in all of them is hung."""
+        if end.failure is None or end.failure.code != ENGINE_HUNG:
+            return
+        silent_s = self._clock() - self._event_at
+        if stream is self._child.stream and silent_s >= self._config.stall_timeout_s:
+            self._keeper.hung()
+
+
+class _Child:
+    """The children, one after the other, and the line to the one that serves."""
+
+    def __init__(self, config: LlamaCppConfig, *, clock: Callable[[], float]) -> None:
+        self._config = config
+        self._clock = clock
+        self._log = CappedLog(config.log_path)
+        self._started: ChildConfig | None = None
+        self._folder: Path | None = None
+        self.stream: ChatStream | None = None
+        self.problem: EngineProblem | None = EngineProblem("engine_stopped", {})
+        self.facts = EngineFacts(
+            name=NAME,
+            version=_version(),
+            model_alias=config.model.alias,
+            model_revision=config.model.revision,
+            context_tokens=_context_tokens(config),
+            slots=config.slots,
+            threads=config.threads or default_threads(),
+            features=(),
+            api_base="",
+        )
+
+    async def spawn(self) -> EngineProcess | None:
+        """See ``keeper.Ward``."""
+        self.problem = EngineProblem("engine_starting", {})
+        try:
+            self._folder = _socket_folder()
+            self._started = self._child_config()
+            return await spawn(
+                MODULE,
+                first_line=msgspec.json.encode(self._started),
+                env=ENVIRONMENT,
+                log=self._log,
+                keeps_when_ready=may_be_kept,
+            )
+        except OSError as error:
+            self.problem = EngineProblem("engine_exited", {"status": 0, "detail": str(error)})
+            return None
+
+    async def up(self, line: bytes) -> bool:
+        """See ``keeper.Ward``; opens the line to the child and asks it what it can do."""
+        assert self._started is not None
+        ready = msgspec.json.decode(line, type=ChildReady)
+        socket_path = self._started.socket_path
+        stream = ChatStream(
+            Target(
+                base_url="http://engine" if socket_path else ready.address,
+                socket_path=socket_path,
+                model=self._started.alias,
+                api_key=self._started.api_key,
+                extra=dict(EXTRA),
+                keep_alive=False,
+                first_event_timeout_s=self._config.first_event_timeout_s,
+                stall_timeout_s=self._config.stall_timeout_s,
+            ),
+            clock=self._clock,
+        )
+        props = await stream.get("/props", timeout_s=PROPS_TIMEOUT_S)
+        if props is None or props[0] != 200:
+            await stream.close()
+            return False
+        self.facts = replace(
+            self.facts,
+            version=ready.version,
+            context_tokens=slot_context_of(props[1]) or self.facts.context_tokens,
+            features=features_of(props[1]),
+            api_base=ready.address,
+        )
+        self.stream, self.problem = stream, None
+        return True
+
+    async def down(
+        self, process: EngineProcess | None, exit_code: int | None, *, asked: bool
+    ) -> None:
+        """See ``keeper.Ward``."""
+        stream, self.stream = self.stream, None
+        self.facts = replace(self.facts, api_base="")
+        if stream is not None:
+            values: dict[str, str | int | float] = {"status": exit_code or 0, "detail": ""}
+            self.problem = EngineProblem("engine_exited", values)
+            await stream.close(crashed=not asked)
+        elif process is not None:
+            file = str(self._config.model.path)
+            self.problem = start_problem(process.tail, file=file, exit_code=exit_code)
+        if asked:
+            self.problem = EngineProblem("engine_stopped", {})
+        if self._folder is not None:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def _child_config(self) -> ChildConfig:
+        config = self._config
+        return ChildConfig(
+            model_path=str(config.model.path),
+            alias=config.model.alias,
+            api_key=secrets.token_urlsafe(32),
+            socket_path=str(self._folder / "engine.sock") if self._folder is not None else "",
+            slots=config.slots,
+            context_tokens=_context_tokens(config),
+            threads=self.facts.threads,
+            batch_tokens=BATCH_TOKENS,
+            cache_ram_mib=CACHE_RAM_MIB,
+            gpu_layers=config.gpu_layers,
+            parent_pid=os.getpid(),
+        )
+
+
+def default_threads() -> int:
+    """Returns all cores that this process may use, but one: the owner's machine stays usable."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+def _context_tokens(config: LlamaCppConfig) -> int:
+    return min(config.context_tokens, config.model.context_max or config.context_tokens)
+
+
+def _ready_timeout_s(config: LlamaCppConfig) -> float:
+    return config.ready_timeout_s or READY_BASE_S + math.ceil(
+        config.model.size_bytes / READY_BYTES_PER_S
+    )
+
+
+def _version() -> str:
+    try:
+        return version("xllamacpp")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _socket_folder() -> Path | None:
+    """A folder for the child's socket that only we may enter; None where that cannot be."""
+    if not hasattr(socket, "AF_UNIX") or os.name != "posix":
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="entraide-"))
+    if len(os.fsencode(folder / "engine.sock")) <= SOCKET_PATH_BYTES_MAX:
+        return folder
+    folder.rmdir()
+    return None
+
+
+def _refused(detail: str) -> EngineEnd:
+    return EngineEnd(
+        outcome=Outcome.FAILED,
+        usage=EngineUsage(0, 0, 0, counted=Basis.ESTIMATED),
+        timings=EngineTimings(0.0, 0.0, 0.0, 0.0, timed=Basis.ESTIMATED),
+        failure=EngineFailure(ENGINE_REJECTED, detail, retryable=True),
+    )

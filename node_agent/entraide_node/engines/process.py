@@ -1,0 +1,155 @@
+"""An engine's process and its log, as the operating system has them.
+
+It spawns, listens for the one line that says where the engine is, and ends it; ``supervision``
+decides when. What the process writes goes to a log of bounded size, and its last lines are at
+hand for the one who must say why it failed.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+LINE_BYTES_MAX = 16 * 1024
+LOG_BYTES_MAX = 1024 * 1024  # twice: the log, and the one before it
+TAIL_LINES_MAX = 60
+TERMINATE_TIMEOUT_S = 5.0
+
+
+class CappedLog:
+    """A log file that never grows beyond ``LOG_BYTES_MAX``; the one before it is kept as ``.1``."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, line: str) -> None:
+        """Appends a line; a log that cannot be written is no reason to stop serving."""
+        if self._path is None:
+            return
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+                full = file.tell() > LOG_BYTES_MAX
+            if full:
+                self._path.replace(self._path.with_name(self._path.name + ".1"))
+        except OSError:
+            self._path = None
+
+
+class EngineProcess:
+    """One process; made by ``spawn``."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        log: CappedLog,
+        keeps_when_ready: Callable[[str], bool],
+    ) -> None:
+        self._process = process
+        self._log = log
+        self._keeps_when_ready = keeps_when_ready
+        self._is_ready = False
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES_MAX)
+        self._pump = asyncio.create_task(self._pump_errors())
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit status, negative for a signal; None while it lives."""
+        return self._process.returncode
+
+    @property
+    def tail(self) -> list[str]:
+        """The last lines that it wrote and that may be kept."""
+        return list(self._tail)
+
+    async def ready_line(self, *, timeout_s: float) -> bytes | None:
+        """Waits for the line that says where it is; b"" when it ended first, None when late."""
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(timeout_s):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            return None
+        if line:
+            self._is_ready = True
+        return line
+
+    async def gone(self) -> int:
+        """Waits until it has ended, and until all that it wrote has been read."""
+        await self._process.wait()
+        await self._pump
+        assert self._process.returncode is not None
+        return self._process.returncode
+
+    def terminate(self) -> None:
+        """Asks it to end."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    async def _pump_errors(self) -> None:
+        stream = self._process.stderr
+        assert stream is not None
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:  # longer than the limit: what is left of it comes as another line
+                continue
+            if not line:
+                return
+            text = line.decode("utf-8", "replace").rstrip()
+            if not self._is_ready or self._keeps_when_ready(text):
+                self._tail.append(text)
+                self._log.write(text)
+
+
+async def spawn(
+    module: str,
+    *,
+    first_line: bytes,
+    env: Mapping[str, str],
+    log: CappedLog,
+    keeps_when_ready: Callable[[str], bool],
+) -> EngineProcess:
+    """Starts a module of ours as a process and hands it its first line.
+
+    Args:
+        module: run as ``python -m``.
+        first_line: its configuration, without a line end; standard input stays open after it.
+        env: added to this process's environment.
+        log: takes what it writes to standard error.
+        keeps_when_ready: which of these lines may be kept once it serves.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", module,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX, env={**os.environ, **env},
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    # A process that ended at once tells why by its status and its words.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(first_line + b"\n")
+        await process.stdin.drain()
+    return EngineProcess(process, log, keeps_when_ready)

@@ -1,0 +1,57 @@
+"""Why llama.cpp did not start, out of what it wrote.
+
+It decides which of a few reasons fits, in the order of the table: llama.cpp itself only says
+that it failed. It also decides which lines may be kept at all: once an engine serves, it may
+write parts of requests (a grammar that it cannot parse, for one), so only those of the
+arithmetic below it are.
+"""
+
+import re
+from collections.abc import Sequence
+
+from entraide_node.engines.base import EngineProblem
+
+DETAIL_CHARS_MAX = 300
+
+# What llama.cpp writes, and the code that it means.
+_REASONS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("engine_address_taken", re.compile(r"couldn't bind HTTP server socket")),
+    ("engine_no_memory", re.compile(
+        r"insufficient memory|failed to allocate|out of memory|cannot allocate", re.I)),
+    ("model_missing", re.compile(r"failed to open GGUF file")),
+    ("model_damaged", re.compile(
+        r"invalid magic|corrupted or incomplete|failed to read|not within the file bounds"
+        r"|gguf_init_from")),
+    ("model_unsupported", re.compile(r"unknown (?:model architecture|pre-tokenizer)", re.I)),
+    ("engine_not_installed", re.compile(r"No module named '?xllamacpp")),
+    ("model_damaged", re.compile(r"failed to load model")),
+)  # fmt: skip
+
+_STAMP = re.compile(r"^[\d.]+ [EWIDF] ")
+_ARITHMETIC = re.compile(
+    r"^(?:[\d.]+ [EWF] )?(?:ggml|GGML|llama_|CUDA|cuda|terminate called|\S*:\d+: GGML_ASSERT)"
+)
+
+
+def start_problem(lines: Sequence[str], *, file: str, exit_code: int | None) -> EngineProblem:
+    """Returns why an engine did not start.
+
+    Args:
+        lines: the last lines that it wrote.
+        file: the model's file.
+        exit_code: of its process; negative for a signal; None when it was only too slow.
+    """
+    for code, pattern in _REASONS:
+        for line in lines:
+            if pattern.search(line):
+                detail = _STAMP.sub("", line).strip()[:DETAIL_CHARS_MAX]
+                return EngineProblem(code, {"file": file, "detail": detail})
+    if exit_code is None:
+        return EngineProblem("engine_start_too_slow", {"file": file})
+    last = _STAMP.sub("", lines[-1]).strip()[:DETAIL_CHARS_MAX] if lines else ""
+    return EngineProblem("engine_exited", {"status": exit_code, "detail": last})
+
+
+def may_be_kept(line: str) -> bool:
+    """Whether a line that a serving engine wrote can hold nothing of a request."""
+    return _ARITHMETIC.match(line) is not None
