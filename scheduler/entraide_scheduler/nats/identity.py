@@ -42,6 +42,7 @@ GATEWAY_LIFE_S = 30 * DAY_S
 SCHEDULER_LIFE_S = 30 * DAY_S
 SYSTEM_LIFE_S = 300
 LONGEST_LIFE_S = max(NODE_LIFE_S, GATEWAY_LIFE_S, SCHEDULER_LIFE_S)
+RENEW_EVERY_S = DAY_S  # a node that is away for less than 29 days never meets its expiry
 
 REVOCATIONS_MAX = 50_000  # the account JWT that names them all still fits one message
 PUSH_ATTEMPTS_MAX = 3

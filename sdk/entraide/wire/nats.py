@@ -288,35 +288,7 @@ async def connect(
     if tls is None:
         _refuse_plain(addresses)
     watch = _Watch(identity, name)
-    connection = watch.connection
-
-    async def error(problem: Exception) -> None:
-        await watch.error(problem)
-        if not first.done():  # nats-py's own wait, which is constant, serves the first connection
-            connection.options["reconnect_time_wait"] = watch.next_delay_s()
-
-    first = asyncio.ensure_future(
-        connection.connect(
-            addresses,
-            name=name,
-            error_cb=error,
-            disconnected_cb=watch.disconnected,
-            reconnected_cb=watch.reconnected,
-            closed_cb=watch.closed,
-            user_jwt_cb=watch.jwt,
-            signature_cb=watch.signature,
-            inbox_prefix=watch.identity.inbox_prefix,
-            reconnect_to_server_handler=watch.next_server,
-            max_reconnect_attempts=-1,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            ping_interval=PING_INTERVAL_S,
-            max_outstanding_pings=PINGS_UNANSWERED_MAX,
-            pending_size=PENDING_MAX_BYTES,
-            flush_timeout=FLUSH_TIMEOUT_S,
-            tls=tls,
-            tls_handshake_first=tls is not None,
-        )
-    )
+    first = asyncio.ensure_future(_open(watch, addresses, name=name, tls=tls))
     try:
         either: set[asyncio.Future[Any]] = {first, watch.refusal}
         await asyncio.wait(either, timeout=deadline_s, return_when=FIRST_COMPLETED)
@@ -331,13 +303,47 @@ async def connect(
     except BaseException:
         first.cancel()
         await asyncio.wait({first})
-        await connection.close()
+        await watch.connection.close()
         raise
     watch.connected()
     watch.on_reconnected = on_reconnected
     watch.on_disconnected = on_disconnected
     watch.on_refused = on_refused
-    return connection
+    return watch.connection
+
+
+async def _open(
+    watch: _Watch, addresses: list[str], *, name: str, tls: ssl.SSLContext | None
+) -> None:
+    """Makes the first connection, trying again until it succeeds or is cancelled."""
+    first_time = True
+
+    async def error(problem: Exception) -> None:
+        await watch.error(problem)
+        if first_time:  # nats-py's own wait, which is constant, serves the first connection
+            watch.connection.options["reconnect_time_wait"] = watch.next_delay_s()
+
+    await watch.connection.connect(
+        addresses,
+        name=name,
+        error_cb=error,
+        disconnected_cb=watch.disconnected,
+        reconnected_cb=watch.reconnected,
+        closed_cb=watch.closed,
+        user_jwt_cb=watch.jwt,
+        signature_cb=watch.signature,
+        inbox_prefix=watch.identity.inbox_prefix,
+        reconnect_to_server_handler=watch.next_server,
+        max_reconnect_attempts=-1,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        ping_interval=PING_INTERVAL_S,
+        max_outstanding_pings=PINGS_UNANSWERED_MAX,
+        pending_size=PENDING_MAX_BYTES,
+        flush_timeout=FLUSH_TIMEOUT_S,
+        tls=tls,
+        tls_handshake_first=tls is not None,
+    )
+    first_time = False
 
 
 def _refuse_plain(addresses: Sequence[str]) -> None:
