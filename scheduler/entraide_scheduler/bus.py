@@ -1,0 +1,179 @@
+"""The bus, as a gateway sees it: nodes to run on, answers from them, and the scheduler's desk.
+
+The gateway inside the scheduler uses ``NatsNodeLine`` and ``subscribe_out``; one in a process of
+its own also uses ``NatsDesk``, which is the scheduler's desk across the bus. Nothing here decides.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from nats import errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from entraide.errors import PoolUnreachable
+from entraide.types import RequestFacts
+from entraide.wire import codec, subjects
+from entraide.wire import messages as m
+from entraide_scheduler.desk import GatewaySink
+from entraide_scheduler.outbox import Outbox
+
+BEAT_S = 1.0
+ASK_AGAIN_S = 5.0  # a request that no scheduler has answered is sent again, with the same job id
+ANSWER_TIMEOUT_S = 5.0
+PENDING_MESSAGES_MAX = 1_000_000
+PENDING_BYTES_MAX = 256 * 1024 * 1024
+
+
+async def subscribe(
+    connection: Client, subject: str, handle: Callable[[Msg], Awaitable[None]]
+) -> Subscription:
+    """Subscribes with the limits that all our subscriptions have."""
+    return await connection.subscribe(
+        subject,
+        cb=handle,
+        pending_msgs_limit=PENDING_MESSAGES_MAX,
+        pending_bytes_limit=PENDING_BYTES_MAX,
+    )
+
+
+class NatsNodeLine:
+    """The way from a gateway to the nodes, over the bus."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def run(self, node: str, message: m.Run) -> None:
+        """Sends a run to a node."""
+        self._outbox.put(subjects.node_in(node), codec.encode(message))
+
+    def cancel(self, node: str, message: m.Cancel) -> None:
+        """Stops a run on a node."""
+        self._outbox.put(subjects.node_in(node), codec.encode(message))
+
+
+async def subscribe_out(connection: Client, gateway: str, sink: GatewaySink) -> Subscription:
+    """Brings what nodes send to this gateway to its sink; the subject says which node it is."""
+    log = structlog.get_logger("entraide.bus")
+
+    async def heard(message: Msg) -> None:
+        node = subjects.sender(message.subject)
+        try:
+            sink.on_out(node, codec.node_out.decode(message.data))
+        except msgspec.DecodeError:
+            log.warning("bus.undecodable", node=node, subject=message.subject)
+
+    return await subscribe(connection, subjects.out_of_all_nodes(gateway), heard)
+
+
+class NatsDesk:
+    """The scheduler's desk, for a gateway that is a process of its own.
+
+    A job that no scheduler has answered yet is asked for again every ``ASK_AGAIN_S``, so that one
+    which was asked of a scheduler that died, or while none was there, is not forgotten.
+    """
+
+    def __init__(self, connection: Client, gateway: str, sink: GatewaySink) -> None:
+        self._connection = connection
+        self._gateway = gateway
+        self._sink = sink
+        self._outbox = Outbox(connection)
+        self._unanswered: dict[str, RequestFacts] = {}
+        self._boot = secrets.token_hex(8)
+        self._subscription: Subscription | None = None
+        self._beats: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("entraide.bus")
+
+    @property
+    def gateway(self) -> str:
+        """Identifier of the gateway at this desk."""
+        return self._gateway
+
+    @property
+    def outbox(self) -> Outbox:
+        """The way out that this desk and the gateway's node line share."""
+        return self._outbox
+
+    async def start(self) -> None:
+        """Begins to listen and to beat."""
+        down = subjects.gateway_down(self._gateway)
+        self._subscription = await subscribe(self._connection, down, self._heard)
+        self._beats = asyncio.create_task(self._beat(), name="gateway-beat")
+
+    async def stop(self) -> None:
+        """Stops both."""
+        if self._beats is not None:
+            self._beats.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._beats
+        if self._subscription is not None and not self._connection.is_closed:
+            with contextlib.suppress(errors.Error):
+                await self._subscription.unsubscribe()
+        await self._outbox.close()
+
+    def submit(self, facts: RequestFacts) -> None:
+        """Asks for a job; the answer comes to the sink."""
+        self._unanswered[facts.job] = facts
+        self._tell(m.Submit(facts))
+
+    def cancel(self, job: str, reason: str) -> None:
+        """The client left or cancelled; ``reason`` is an error code."""
+        self._unanswered.pop(job, None)
+        self._tell(m.CancelJob(job, reason))
+
+    def abandon(self, job: str, epoch: int, code: str) -> None:
+        """A placement cannot be used."""
+        self._tell(m.Abandon(job, epoch, code))
+
+    async def explain(self, job: str, coop: str) -> m.Explained:
+        """Returns why a job of this co-op is where it is, and its settled receipt if any.
+
+        Raises:
+            PoolUnreachable: no scheduler answered.
+        """
+        return codec.explained.decode(await self._ask(m.AskExplanation(job, coop)))
+
+    async def models(self) -> tuple[m.ModelCard, ...]:
+        """Returns the models served now.
+
+        Raises:
+            PoolUnreachable: no scheduler answered.
+        """
+        return codec.models.decode(await self._ask(m.AskModels())).models
+
+    def _tell(self, message: m.GatewayUp) -> None:
+        self._outbox.put(subjects.gateway_up(self._gateway), codec.encode(message))
+
+    async def _ask(self, question: m.GatewayUp) -> bytes:
+        subject = subjects.gateway_up(self._gateway)
+        try:
+            answer = await self._connection.request(
+                subject, codec.encode(question), timeout=ANSWER_TIMEOUT_S
+            )
+        except errors.Error as problem:
+            raise PoolUnreachable("pool_unreachable") from problem
+        return answer.data
+
+    async def _heard(self, message: Msg) -> None:
+        try:
+            down = codec.gateway_down.decode(message.data)
+        except msgspec.DecodeError:
+            self._log.warning("bus.undecodable", subject=message.subject)
+            return
+        self._unanswered.pop(down.job, None)
+        self._sink.on_down(down)
+
+    async def _beat(self) -> None:
+        beats = 0
+        while True:
+            self._tell(m.GatewayBeat(self._boot))
+            beats += 1
+            if beats % round(ASK_AGAIN_S / BEAT_S) == 0:
+                for facts in list(self._unanswered.values()):
+                    self._tell(m.Submit(facts))
+            await asyncio.sleep(BEAT_S)

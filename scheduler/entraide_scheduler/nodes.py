@@ -1,0 +1,234 @@
+"""Nodes: the scheduler's ears on the nodes' control subjects.
+
+It decides who is heard: an approved node, in the order of its own numbers. It turns messages into
+events and forgets them. Heartbeats that change nothing become one ``NodesSeen`` a second.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from entraide.types import EnergyStatus, JobState
+from entraide.wire import codec, subjects
+from entraide.wire import messages as m
+from entraide.wire.nats import expires_at
+from entraide_scheduler import door
+from entraide_scheduler.bus import subscribe
+from entraide_scheduler.core import events as e
+from entraide_scheduler.live import Live
+from entraide_scheduler.outbox import Outbox
+from entraide_scheduler.roster import Roster
+from entraide_scheduler.store.rows import NodeRow
+
+HEARTBEAT_S = 1.0
+RENEW_WHEN_LEFT_S = 10 * 86_400.0
+RENEW_AT_HELLO_AFTER_S = 86_400.0
+RUNNING_MAX = 10_000
+
+
+class Issuer(Protocol):
+    """Who issues identities on the bus."""
+
+    def node(self, node: str, public_key: str) -> str | None:
+        """Returns a JWT; None when that key was revoked."""
+
+
+class Peer(Struct):
+    """What is remembered of a node between two of its messages."""
+
+    boot: str
+    seq: int
+    accepting: bool
+    reason: str
+    energy: EnergyStatus | None
+
+
+class NodesEar:
+    """Hears all nodes."""
+
+    def __init__(
+        self,
+        live: Live,
+        *,
+        roster: Roster,
+        outbox: Outbox,
+        issuer: Issuer,
+        report: Callable[[str, m.UsageReport], None] | None = None,
+    ) -> None:
+        self._live = live
+        self._roster = roster
+        self._outbox = outbox
+        self._issuer = issuer
+        self._report = report or self.report
+        self._peers: dict[str, Peer] = {}
+        self._seen: set[str] = set()
+        self._log = structlog.get_logger("entraide.nodes")
+
+    async def start(self, connection: Client) -> None:
+        """Begins to listen."""
+        await subscribe(connection, subjects.ALL_NODES_CTL, self._heard)
+
+    def tick(self) -> None:
+        """Tells the core whom it heard since the last tick; once a second."""
+        if self._seen:
+            nodes = tuple(sorted(self._seen))
+            self._seen.clear()
+            self._live.feed(e.NodesSeen, nodes=nodes)
+
+    def forget(self, node: str) -> None:
+        """Forgets a node that was revoked."""
+        self._peers.pop(node, None)
+        self._seen.discard(node)
+
+    async def renew_due(self) -> None:
+        """Gives a new identity to each node whose own is about to expire; now and then."""
+        for row in self._roster.all():
+            if row.node in self._peers:
+                await self._renew(row, fresh_s=RENEW_WHEN_LEFT_S)
+
+    def report(self, node: str, message: m.UsageReport) -> None:
+        """Tells the core how a run ended."""
+        self._live.feed(
+            e.RunReported,
+            job=message.job,
+            epoch=message.epoch,
+            node=node,
+            outcome=message.outcome,
+            code=message.code,
+            delivered=message.delivered,
+            usage=message.usage,
+        )
+
+    async def _heard(self, raw: Msg) -> None:
+        node = subjects.sender(raw.subject)
+        row = self._roster.approved(node)
+        if row is None:
+            self._ignore("unknown", node)
+            return
+        try:
+            message = codec.node_up.decode(raw.data)
+        except msgspec.DecodeError:
+            self._ignore("undecodable", node)
+            return
+        match message:
+            case m.Heartbeat():
+                self._beat(node, message)
+            case m.Progress():
+                if message.output_tokens >= 0:
+                    self._live.feed(
+                        e.RunProgressed,
+                        job=message.job,
+                        epoch=message.epoch,
+                        node=node,
+                        output_tokens=message.output_tokens,
+                    )
+            case m.Accept():
+                self._live.feed(e.RunAccepted, job=message.job, epoch=message.epoch, node=node)
+            case m.UsageReport():
+                self._usage(node, message)
+            case _:
+                await self._seldom(row, message)
+
+    async def _seldom(self, row: NodeRow, message: m.Hello | m.Decline | m.Goodbye) -> None:
+        match message:
+            case m.Hello():
+                await self._hello(row, message)
+            case m.Decline():
+                self._live.feed(
+                    e.RunDeclined,
+                    job=message.job,
+                    epoch=message.epoch,
+                    node=row.node,
+                    code=message.code,
+                    values=message.values,
+                )
+            case m.Goodbye():
+                self.forget(row.node)
+                self._live.feed(e.NodeLeft, node=row.node, reason="goodbye")
+
+    async def _hello(self, row: NodeRow, hello: m.Hello) -> None:
+        node = row.node
+        known = self._peers.get(node)
+        if known is not None and known.boot == hello.boot and hello.seq <= known.seq:
+            self._ignore("old", node)
+            return
+        fault = door.card_fault(hello.card)
+        if fault or len(hello.running) > RUNNING_MAX:
+            self._log.warning("node.card_refused", node=node, fault=fault or "running")
+            self._live.counts["node.card_refused"] += 1
+            return
+        now = self._live.now()
+        card = door.card_as_known(hello.card, row, behind_s=now - hello.sent_at, now=now)
+        self._peers[node] = Peer(hello.boot, hello.seq, hello.accepting, hello.reason, card.energy)
+        self._seen.discard(node)
+        self._log.info("node.hello", node=node, boot=hello.boot, agent=card.agent)
+        self._live.feed(e.NodeJoined, card=card, accepting=hello.accepting, reason=hello.reason)
+        keep = tuple(run for run in hello.running if self._wanted(node, *run))
+        self._tell(node, m.Welcome(HEARTBEAT_S, keep, min(hello.protocol, m.PROTOCOL)))
+        await self._renew(row, fresh_s=None)
+
+    def _wanted(self, node: str, job: str, epoch: int) -> bool:
+        view = self._live.core.job(job)
+        held = (JobState.OFFERED, JobState.ACTIVE)
+        return view is not None and view.state in held and (view.epoch, view.node) == (epoch, node)
+
+    def _beat(self, node: str, beat: m.Heartbeat) -> None:
+        peer = self._peers.get(node)
+        if peer is None or peer.boot != beat.boot:
+            self._tell(node, m.SayHello())
+            return
+        if beat.seq <= peer.seq:
+            self._ignore("old", node)
+            return
+        if door.energy_fault(beat.energy):
+            self._ignore("insane", node)
+            return
+        peer.seq = beat.seq
+        now = self._live.now()
+        energy = door.energy_on_our_clock(beat.energy, behind_s=now - beat.sent_at, now=now)
+        same = (peer.accepting, peer.reason) == (beat.accepting, beat.reason)
+        if same and not door.energy_changed(peer.energy, energy, now):
+            self._seen.add(node)
+            return
+        peer.accepting, peer.reason, peer.energy = beat.accepting, beat.reason, energy
+        self._seen.discard(node)
+        self._live.feed(
+            e.NodeChanged,
+            node=node,
+            accepting=beat.accepting,
+            reason=beat.reason,
+            energy=energy,
+        )
+
+    def _usage(self, node: str, message: m.UsageReport) -> None:
+        if door.usage_fault(message.usage):
+            self._ignore("insane", node)
+            return
+        self._report(node, message)
+
+    async def _renew(self, row: NodeRow, *, fresh_s: float | None) -> None:
+        """Renews at each hello (once a day at most), or when less than ``fresh_s`` is left."""
+        now = self._live.now()
+        left_s, age_s = row.jwt_expires_at - now, now - row.jwt_issued_at
+        if left_s > fresh_s if fresh_s is not None else age_s < RENEW_AT_HELLO_AFTER_S:
+            return
+        jwt = self._issuer.node(row.node, row.public_key)
+        if jwt is None:
+            return
+        self._tell(row.node, m.Renewed(jwt))
+        await self._roster.put(
+            msgspec.structs.replace(row, jwt_issued_at=now, jwt_expires_at=expires_at(jwt))
+        )
+
+    def _tell(self, node: str, message: m.NodeDownCtl) -> None:
+        self._outbox.put(subjects.node_ctl_down(node), codec.encode(message))
+
+    def _ignore(self, why: str, node: str) -> None:
+        self._live.counts[f"node.{why}"] += 1
+        if self._live.counts[f"node.{why}"] == 1:
+            self._log.warning("node.ignored", node=node, why=why)
