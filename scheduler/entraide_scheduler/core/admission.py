@@ -1,0 +1,205 @@
+"""Admission: whether a job may wait at all, and with what reserved.
+
+Decides in a fixed order: who asks, is there room in the line, can any node ever serve it, does it
+fit the context, is any such node there, does it fit the quotas. It fails closed: what no rule can
+place is refused with its reason, never parked. It refuses to know whose turn it is.
+"""
+
+from bisect import bisect_left
+
+from msgspec import Struct, structs
+
+from entraide.types import DataClass, JobState, NodeState, RequestFacts
+from entraide_scheduler.core import explain
+from entraide_scheduler.core.commands import Refuse
+from entraide_scheduler.core.policy import QuotaKind
+from entraide_scheduler.core.quotas import CODES, Shortage
+from entraide_scheduler.core.records import Job, Node, Shape
+from entraide_scheduler.core.rules import LASTING, Rule, Values, first_broken
+from entraide_scheduler.core.state import State
+
+RETRY_NO_NODE_S = 10.0
+RETRY_LEAST_S, RETRY_MOST_S = 1.0, 30.0
+
+
+class Refusal(Struct, frozen=True):
+    """Why a job is not admitted.
+
+    Attributes:
+        code, values: stable error code and the numbers in its sentence.
+        retry_after_s: when the same request may be admitted; None when never.
+        excluded: the nodes and the rules that exclude them, where that is the reason.
+    """
+
+    code: str
+    values: Values
+    retry_after_s: float | None = None
+    excluded: tuple[tuple[Node, Rule], ...] = ()
+
+
+def request(state: State, facts: RequestFacts) -> None:
+    """Admits a job to the line or refuses it; a job already known changes nothing."""
+    if state.job(facts.job) is not None:
+        state.drop("duplicate", job=facts.job)
+        return
+    if not facts.jurisdiction:
+        facts = structs.replace(facts, jurisdiction=state.policy.jurisdiction)
+    job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, shape_of(state, facts, 0))
+    refusal = _admit(state, job)
+    if refusal is not None:
+        _refuse(state, job, refusal)
+        return
+    state.arrivals += 1
+    state.jobs[facts.job] = job
+    if facts.deadline_at is not None:
+        state.deadlines.set("job", facts.job, facts.deadline_at)
+    state.queue.add(job)
+
+
+def _admit(state: State, job: Job) -> Refusal | None:
+    facts = job.facts
+    if facts.coop not in state.coops:
+        return Refusal("unknown_coop", {"coop": facts.coop})
+    if facts.deadline_at is not None and facts.deadline_at <= state.now:
+        return Refusal("deadline_passed", {"deadline_at": facts.deadline_at})
+    if state.queue.length(facts.coop) >= state.policy.limits.queued_per_coop:
+        limit = state.policy.limits.queued_per_coop
+        return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
+    if facts.model not in state.fleet.contexts:
+        known = ", ".join(sorted(state.fleet.contexts))
+        return Refusal("unknown_model", {"model": facts.model, "models": known})
+    return _fit_nodes(state, job) or _fit_quotas(state, job)
+
+
+def _fit_nodes(state: State, job: Job) -> Refusal | None:
+    """Looks whether any node could ever serve a job, and fixes what it needs of a context."""
+    able: list[Node] = []
+    excluded: list[tuple[Node, Rule]] = []
+    for node in state.fleet.nodes.values():
+        if node.state is not NodeState.LEFT:
+            rule = first_broken(node, job.shape, LASTING)
+            if rule is None:
+                able.append(node)
+            else:
+                excluded.append((node, rule))
+    facts = job.facts
+    if not able:
+        values = explain.commonest(excluded, job.shape)
+        return Refusal("no_node_serves", values, excluded=tuple(excluded))
+    context_tokens = max(node.replicas[facts.model].context_tokens for node in able)
+    if facts.input_tokens_est >= context_tokens:
+        return Refusal(
+            "context_exceeded",
+            {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
+        )
+    if not any(node.state in (NodeState.LIVE, NodeState.SUSPECT) for node in able):
+        return Refusal("no_node_live", {"model": facts.model}, RETRY_NO_NODE_S)
+    job.context_tokens = context_tokens
+    return None
+
+
+def _fit_quotas(state: State, job: Job) -> Refusal | None:
+    """Fixes the limit on the output, and reserves; ``job.context_tokens`` is the largest yet."""
+    facts = job.facts
+    largest = job.context_tokens
+    choices = max(1, facts.choices)
+    output_tokens = facts.output_tokens_max
+    if output_tokens is None:
+        output_tokens = min(
+            state.policy.limits.output_tokens_default, largest - facts.input_tokens_est
+        )
+        left = state.quotas.tokens_left(facts.coop)
+        if left is not None:
+            output_tokens = min(output_tokens, (left - facts.input_tokens_max) // choices)
+    output_tokens = max(1, output_tokens)
+    amounts = {
+        QuotaKind.TOKENS: facts.input_tokens_max + output_tokens * choices,
+        QuotaKind.REQUESTS: 1,
+        QuotaKind.JOBS_IN_FLIGHT: 1,
+    }
+    shortage = state.quotas.shortage(facts.coop, amounts)
+    if shortage is not None:
+        return _short(state, facts, shortage)
+    job.output_tokens_max = output_tokens
+    # An answer may be cut off by the largest context there is, as engines do.
+    job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
+    job.shape = shape_of(state, facts, job.context_tokens)
+    job.holds = state.quotas.reserve(facts.coop, amounts)
+    return None
+
+
+def _short(state: State, facts: RequestFacts, shortage: Shortage) -> Refusal:
+    quota = shortage.quota
+    retry_after_s: float | None = None
+    if not shortage.never:
+        if quota.kind is QuotaKind.JOBS_IN_FLIGHT:
+            retry_after_s = _retry_s(state, facts.model)
+        elif shortage.ends_at is not None:
+            retry_after_s = max(RETRY_LEAST_S, shortage.ends_at - state.now)
+    values: Values = {
+        "limit": quota.limit,
+        "left": shortage.left,
+        "needed": shortage.needed,
+        "period": quota.period.value,
+    }
+    return Refusal(CODES[quota.kind], values, retry_after_s)
+
+
+def _retry_s(state: State, model: str) -> float:
+    """Returns about how long until a job of the co-op ends, within bounds, seconds."""
+    return max(RETRY_LEAST_S, min(RETRY_MOST_S, state.habits.run_s(model)))
+
+
+def _refuse(state: State, job: Job, refusal: Refusal) -> None:
+    facts = job.facts
+    explanation = explain.refused(
+        job,
+        code=refusal.code,
+        values=refusal.values,
+        excluded=refusal.excluded,
+        policy=state.policy,
+        at=state.now,
+        waiting_helps=refusal.retry_after_s is not None,
+    )
+    job.state, job.code = JobState.REFUSED, refusal.code
+    job.ended_at, job.explanation = state.now, explanation
+    state.ended[facts.job] = job
+    state.explained[facts.job] = None
+    state.ask(
+        Refuse(
+            state.cause,
+            facts.job,
+            facts.gateway,
+            refusal.code,
+            refusal.values,
+            refusal.retry_after_s,
+            explanation,
+        )
+    )
+
+
+def shape_of(state: State, facts: RequestFacts, context_tokens: int) -> Shape:
+    """Returns a job's shape among the nodes known now.
+
+    The context is rounded up to the next one that a node offers, so that all jobs which fit the
+    same replicas share a shape; it is rounded again when those change.
+    """
+    known = state.fleet.contexts.get(facts.model, ())
+    place = bisect_left(known, context_tokens)
+    restricted = facts.data_class is DataClass.RESTRICTED
+    capped = facts.max_carbon_ug is not None
+    return Shape(
+        model=facts.model,
+        features=tuple(sorted(facts.features)),
+        jurisdiction=facts.jurisdiction,
+        data_class=facts.data_class,
+        coop=facts.coop if restricted or capped else "",
+        context_tokens=known[place] if place < len(known) else context_tokens,
+        max_carbon_ug=facts.max_carbon_ug,
+        size=facts.input_tokens_est.bit_length() if capped else 0,
+    )
+
+
+def reshape(state: State) -> None:
+    """Gives every waiting job its shape again, after the fleet's contexts changed."""
+    state.queue.reorder(lambda job: shape_of(state, job.facts, job.context_tokens))

@@ -1,0 +1,158 @@
+"""Answers: what a node or a gateway says of a run, and what that does to the job.
+
+A message counts only if its job, epoch and node are those of the lease; any other is dropped and
+counted, and a node that still runs an old epoch is told to stop. Usage of an old epoch is
+acknowledged, so that the node forgets it, and never billed.
+"""
+
+from entraide.errors import CODES
+from entraide.types import JobKind, Outcome
+from entraide_scheduler.core import books, leases
+from entraide_scheduler.core.commands import AckUsage, CancelRun
+from entraide_scheduler.core.events import (
+    JobAbandoned,
+    JobCancelled,
+    RunAccepted,
+    RunDeclined,
+    RunProgressed,
+    RunReported,
+)
+from entraide_scheduler.core.records import Lease
+from entraide_scheduler.core.state import State
+from entraide_scheduler.core.tables import LeaseState
+
+FULL_PAUSE_S = 1.0  # a node that declined as full is asked again after so long
+NOT_LOADED_PAUSE_S = 10.0  # its next hello tells sooner what it serves
+
+
+def accepted(state: State, event: RunAccepted) -> None:
+    """The node took the run."""
+    lease = _living(state, event, "accepted")
+    if lease is not None:
+        leases.renew(state, lease)
+
+
+def progressed(state: State, event: RunProgressed) -> None:
+    """A sign of life: renews the lease and charges what was produced."""
+    lease = _living(state, event, "progressed")
+    if lease is None:
+        return
+    leases.renew(state, lease)
+    produced = min(event.output_tokens, lease.output_tokens_max)
+    if produced > lease.output_tokens:
+        if lease.output_tokens == 0:
+            state.fleet.produced(lease)
+        more = produced - lease.output_tokens
+        lease.output_tokens = produced
+        leases.charge(state, lease, state.policy.charge.output_weight * more)
+
+
+def _living(state: State, event: RunAccepted | RunProgressed, what: str) -> Lease | None:
+    """Returns the lease of a sign of life; a run that should not live any more is stopped."""
+    lease = _matching(state, event.job, event.epoch, event.node)
+    if lease is not None and lease.state is not LeaseState.STOPPING:
+        return lease
+    if lease is None:
+        state.drop(what, job=event.job, node=event.node)
+    state.ask(CancelRun(state.cause, event.job, event.epoch, event.node))
+    return None
+
+
+def _matching(state: State, job: str, epoch: int, node: str) -> Lease | None:
+    lease = state.leases.get(job)
+    if lease is None or lease.terms.epoch != epoch or lease.terms.node != node:
+        return None
+    return lease
+
+
+def declined(state: State, event: RunDeclined) -> None:
+    """The node did not take the run, or gave it back before its first token."""
+    lease = _matching(state, event.job, event.epoch, event.node)
+    if lease is None:
+        state.drop("declined", job=event.job, node=event.node)
+        return
+    node, model = state.fleet.nodes[event.node], lease.terms.model
+    if event.code == "draining":
+        node.accepting, node.reason = False, event.code
+    elif event.code == "full":
+        leases.pause(state, node, model, reason=event.code, for_s=FULL_PAUSE_S)
+    elif event.code == "not_loaded":
+        leases.pause(state, node, model, reason=event.code, for_s=NOT_LOADED_PAUSE_S)
+    if lease.state is LeaseState.STOPPING:
+        leases.close(state, lease, None)
+    elif _may_repeat(event.code):
+        leases.again(state, lease, "decline", avoid=True)
+    else:
+        leases.discard(state, lease, event.code, event.values)
+
+
+def _may_repeat(code: str) -> bool:
+    """Tells whether another run may go better; codes of ours that say no end the job."""
+    return code not in CODES or CODES[code].retryable
+
+
+def reported(state: State, event: RunReported) -> None:
+    """The node's usage report: the run is over."""
+    lease = _matching(state, event.job, event.epoch, event.node)
+    if lease is None:
+        state.drop("reported", job=event.job, node=event.node)
+    elif lease.state is LeaseState.STOPPING:
+        leases.close(state, lease, books.sane(state, lease, event.usage))
+    elif event.outcome is Outcome.COMPLETED:
+        _completed(state, lease, event)
+    else:
+        _failed(state, lease, event)
+    state.ask(AckUsage(state.cause, event.node, event.job, event.epoch))
+
+
+def _completed(state: State, lease: Lease, event: RunReported) -> None:
+    leases.renew(state, lease)  # its acceptance may have been lost
+    usage = books.sane(state, lease, event.usage)
+    choices = max(1, state.jobs[event.job].facts.choices)
+    state.habits.learn(
+        lease.coop,
+        lease.terms.model,
+        output_tokens=min(usage.output_tokens, lease.output_tokens_max) / choices,
+        run_s=usage.run_s,
+    )
+    leases.finish(state, lease, usage)
+
+
+def _failed(state: State, lease: Lease, event: RunReported) -> None:
+    """A run that failed is placed again unless its client has seen some of it."""
+    facts = state.jobs[event.job].facts
+    code = event.code or "engine_failed"
+    if event.delivered and facts.stream and facts.kind is JobKind.LIVE:
+        leases.finish(state, lease, books.sane(state, lease, event.usage), failed_with=code)
+    elif _may_repeat(code):
+        leases.again(state, lease, "lose", avoid=True)
+    else:
+        leases.discard(state, lease, code, {})
+
+
+def abandoned(state: State, event: JobAbandoned) -> None:
+    """The gateway cannot go on with a placement; the node has not been given the job."""
+    lease = state.leases.get(event.job)
+    job = state.jobs.get(event.job)
+    if lease is None or job is None or lease.terms.epoch != event.epoch:
+        state.drop("abandoned", job=event.job)
+        return
+    terms = lease.terms
+    state.ask(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+    if job.facts.kind is JobKind.KEPT and event.code == "gateway_lost":
+        leases.again(state, lease, "lose", avoid=False)
+    else:
+        leases.discard(state, lease, event.code, {})
+
+
+def cancelled(state: State, event: JobCancelled) -> None:
+    """Its owner, or the lack of one, cancels a job."""
+    job = state.jobs.get(event.job)
+    lease = state.leases.get(event.job)
+    if job is None:
+        state.drop("cancelled", job=event.job)
+    elif lease is not None:
+        leases.stop(state, lease, "cancel", event.reason)
+    else:
+        state.queue.remove(job)
+        books.end(state, job, "cancel", code=event.reason)

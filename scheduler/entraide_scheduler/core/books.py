@@ -1,0 +1,124 @@
+"""Books: how a job ends and what it comes to.
+
+Decides what of a quota goes back, what is charged in the end and which lines the ledger gets. A
+run that never reports is settled by what is known, marked estimated. It refuses to know why a job
+ends; ``leases`` and ``presence`` do.
+"""
+
+from entraide.types import Basis, JobState, Usage
+from entraide.units import uwh_from_joules
+from entraide_scheduler.core import carbon, ledger
+from entraide_scheduler.core.commands import EndJob, Settle
+from entraide_scheduler.core.fleet import MOST, extra_w
+from entraide_scheduler.core.policy import QuotaKind
+from entraide_scheduler.core.records import Hold, Job, Lease
+from entraide_scheduler.core.rules import Values
+from entraide_scheduler.core.state import State
+
+EXPLANATIONS_KEPT = 1_000  # of ended jobs; what is older is in the journal
+ENDED_KEPT = 100_000  # ended jobs in all, however young
+
+
+def end(
+    state: State,
+    job: Job,
+    trigger: str,
+    *,
+    code: str = "",
+    epoch: int = 0,
+    values: Values | None = None,
+) -> None:
+    """Ends a job: tells its gateway and gives back what it still holds of the quotas."""
+    facts = job.facts
+    job.step(trigger)
+    job.code, job.ended_at = code, state.now
+    state.quotas.settle(facts.coop, job.holds, {QuotaKind.REQUESTS: 1})
+    job.holds = ()
+    del state.jobs[facts.job]
+    state.ended[facts.job] = job
+    if job.explanation is not None:
+        state.explained[facts.job] = None
+    state.deadlines.clear("job", facts.job)
+    state.ask(EndJob(state.cause, facts.job, facts.gateway, job.state, code, epoch, values or {}))
+
+
+def take_tokens(job: Job) -> tuple[Hold, ...]:
+    """Takes a job's hold on tokens from it, for its run to be settled with."""
+    tokens = tuple(hold for hold in job.holds if hold.kind is QuotaKind.TOKENS)
+    job.holds = tuple(hold for hold in job.holds if hold.kind is not QuotaKind.TOKENS)
+    return tokens
+
+
+def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> None:
+    """Writes the books of one run: ledger, quota, fair share; the lease brings the hold."""
+    terms = lease.terms
+    settlement = carbon.settle(terms, usage)
+    lines = ledger.entries(terms, usage, settlement)
+    state.ledger.post(lines)
+    tokens = usage.input_tokens + usage.output_tokens
+    state.quotas.settle(lease.coop, lease.holds, {QuotaKind.TOKENS: tokens})
+    charge = state.policy.charge
+    uncached = min(usage.input_tokens, lease.input_tokens_max) - usage.cached_tokens
+    output = min(usage.output_tokens, lease.output_tokens_max)
+    served = charge.input_weight * max(0, uncached) + charge.output_weight * output
+    state.queue.charge(lease.coop, lease.project, served - lease.charged)
+    state.ask(Settle(state.cause, terms.job, terms, usage, settlement, job_state, lines))
+
+
+def sane(state: State, lease: Lease, usage: Usage) -> Usage:
+    """Returns a report that can be reckoned with: the node's, or else our estimate.
+
+    Counts below zero, or times that are no numbers, would turn the books around.
+    """
+    counts = (
+        usage.input_tokens,
+        usage.cached_tokens,
+        usage.output_tokens,
+        usage.energy_prefill_uwh,
+        usage.energy_decode_uwh,
+    )
+    sound = all(count >= 0 for count in counts) and usage.cached_tokens <= usage.input_tokens
+    if sound and 0.0 <= usage.ttft_s < MOST and 0.0 <= usage.run_s < MOST:
+        return usage
+    return estimate(state, lease)
+
+
+def estimate(state: State, lease: Lease) -> Usage:
+    """Returns what a run that never reported has used, by its progress and the node's rates."""
+    node = state.fleet.nodes[lease.terms.node]
+    replica = node.replicas.get(lease.terms.model)
+    energy_prefill_uwh = energy_decode_uwh = 0
+    if replica is not None:
+        rates = replica.rates
+        extra = extra_w(node)
+        prefill_s = lease.input_tokens / rates.prefill_tokens_per_s
+        tpot_s = rates.tpot_base_s + rates.tpot_per_sequence_s
+        energy_prefill_uwh = uwh_from_joules(extra * prefill_s)
+        energy_decode_uwh = uwh_from_joules(extra * lease.output_tokens * tpot_s)
+    return Usage(
+        input_tokens=lease.input_tokens,
+        cached_tokens=0,
+        output_tokens=lease.output_tokens,
+        counted=Basis.ESTIMATED,
+        energy_prefill_uwh=energy_prefill_uwh,
+        energy_decode_uwh=energy_decode_uwh,
+        energy_basis=Basis.ESTIMATED,
+        ttft_s=0.0,
+        run_s=state.now - lease.terms.placed_at,
+    )
+
+
+def forget(state: State) -> None:
+    """Forgets ended jobs that were kept long enough, oldest first, and old explanations."""
+    kept_s = state.policy.timing.job_kept_s
+    while state.ended:
+        oldest = next(iter(state.ended.values()))
+        if oldest.ended_at + kept_s > state.now and len(state.ended) <= ENDED_KEPT:
+            break
+        del state.ended[oldest.facts.job]
+        state.explained.pop(oldest.facts.job, None)
+    while len(state.explained) > EXPLANATIONS_KEPT:
+        name = next(iter(state.explained))
+        del state.explained[name]
+        if name in state.ended:
+            state.ended[name].explanation = None

@@ -1,0 +1,165 @@
+"""Carbon: what a kilowatt-hour costs in grams at a site now, and what a run comes to.
+
+Decides the effective intensity of an extra load (own surplus first, then the grid), settles a run
+from its terms and its usage, and writes its receipt. It refuses to know where intensities come
+from and who signs.
+"""
+
+from msgspec import Struct
+
+from entraide.types import (
+    Basis,
+    EnergyStatus,
+    Promise,
+    Receipt,
+    Settlement,
+    Terms,
+    Usage,
+)
+from entraide.units import carbon_ug, g_from_ug, wh_from_uwh
+from entraide_scheduler.core.policy import Carbon
+
+# For a zone that nobody has told us of: the worst grid there is, a coal plant alone
+# (IPCC AR5 WG III annex III, table A.III.2, medians: 760 direct, 820 life cycle), so that not
+# knowing never makes a node look green.
+UNKNOWN_DIRECT_G_PER_KWH = 760.0
+UNKNOWN_LIFECYCLE_G_PER_KWH = 820.0
+
+
+class ZoneIntensity(Struct, frozen=True):
+    """A grid zone's intensity, location-based, gCO2e/kWh, and how it was obtained."""
+
+    direct_g_per_kwh: float
+    lifecycle_g_per_kwh: float
+    basis: Basis
+    valid_until: float
+
+
+UNKNOWN_ZONE = ZoneIntensity(
+    UNKNOWN_DIRECT_G_PER_KWH, UNKNOWN_LIFECYCLE_G_PER_KWH, Basis.DEFAULT, 0.0
+)
+
+
+class Effective(Struct, frozen=True, gc=False):
+    """The intensity of an extra load at a site.
+
+    Attributes:
+        direct_g_per_kwh, lifecycle_g_per_kwh: own surplus counted.
+        basis: how the grid's part was obtained.
+        surplus_w: own surplus that no other job of ours uses, watts.
+        surplus_basis: how the surplus was obtained; None when the load uses none of it.
+    """
+
+    direct_g_per_kwh: float
+    lifecycle_g_per_kwh: float
+    basis: Basis
+    surplus_w: float
+    surplus_basis: Basis | None
+
+
+def surplus_w(energy: EnergyStatus | None, at: float) -> float:
+    """Returns a site's advertised surplus, watts; 0 when there is none or it has expired."""
+    if energy is None or energy.expires_at <= at:
+        return 0.0
+    return max(0.0, energy.surplus_w)
+
+
+def effective(
+    zone: ZoneIntensity,
+    energy: EnergyStatus | None,
+    *,
+    policy: Carbon,
+    power_w: float,
+    used_w: float,
+    at: float,
+) -> Effective:
+    """Returns the effective intensity of an extra load.
+
+    ``[max(0, P - S) * I_grid + min(P, S) * I_own] / P``, with P the extra load and S the surplus
+    that is left, once for direct and once for life-cycle emissions.
+
+    Args:
+        zone: the grid's intensity.
+        energy: the site's renewable status, if any.
+        policy: the intensities of own generation.
+        power_w: the extra load P.
+        used_w: surplus that other jobs of ours at this site use already.
+        at: now; a status that has expired counts as none.
+    """
+    left_w = max(0.0, surplus_w(energy, at) - used_w)
+    if energy is None or left_w <= 0.0:
+        return Effective(zone.direct_g_per_kwh, zone.lifecycle_g_per_kwh, zone.basis, 0.0, None)
+    own_part = 1.0 if power_w <= left_w else left_w / power_w
+    grid_part = 1.0 - own_part
+    return Effective(
+        grid_part * zone.direct_g_per_kwh + own_part * policy.own_direct_g_per_kwh,
+        grid_part * zone.lifecycle_g_per_kwh + own_part * policy.own_lifecycle_g_per_kwh,
+        zone.basis,
+        left_w,
+        energy.basis,
+    )
+
+
+def settle(terms: Terms, usage: Usage) -> Settlement:
+    """Returns what a run comes to; the same for the receipt on the answer and for the books."""
+    energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
+    queue_s = max(0.0, terms.placed_at - terms.requested_at)
+    ttft_s = queue_s + usage.ttft_s
+    return Settlement(
+        energy_uwh=energy_uwh,
+        carbon_direct_ug=carbon_ug(energy_uwh, terms.intensity_direct_g_per_kwh),
+        carbon_lifecycle_ug=carbon_ug(energy_uwh, terms.intensity_lifecycle_g_per_kwh),
+        queue_s=queue_s,
+        ttft_s=ttft_s,
+        promise=_promise(terms.objective_ttft_s, ttft_s, usage.output_tokens),
+    )
+
+
+def _promise(objective_ttft_s: float | None, ttft_s: float, output_tokens: int) -> Promise:
+    if objective_ttft_s is None or output_tokens == 0:
+        return Promise.NONE
+    return Promise.KEPT if ttft_s <= objective_ttft_s else Promise.MISSED
+
+
+def receipt(
+    terms: Terms, usage: Usage, settlement: Settlement, *, settled: bool, issued_at: float
+) -> Receipt:
+    """Returns the unsigned receipt of a run.
+
+    Args:
+        terms: what was fixed when the job was placed.
+        usage: what the run used.
+        settlement: what ``settle`` made of the two.
+        settled: whether the books hold it.
+        issued_at: now, seconds since the epoch.
+    """
+    return Receipt(
+        job=terms.job,
+        coop=terms.borrower,
+        node=terms.node,
+        node_coop=terms.lender,
+        site=terms.site,
+        province=terms.zone,
+        engine=terms.engine,
+        model=terms.model,
+        model_revision=terms.revision,
+        job_class=terms.job_class,
+        promise=settlement.promise,
+        at_risk=terms.at_risk,
+        queue_ms=settlement.queue_s * 1_000,
+        ttft_ms=settlement.ttft_s * 1_000,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        tokens_basis=usage.counted,
+        energy_wh=wh_from_uwh(settlement.energy_uwh),
+        energy_basis=usage.energy_basis,
+        carbon_gco2e=g_from_ug(settlement.carbon_direct_ug),
+        carbon_lifecycle_gco2e=g_from_ug(settlement.carbon_lifecycle_ug),
+        intensity_g_per_kwh=terms.intensity_direct_g_per_kwh,
+        intensity_basis=terms.intensity_basis,
+        surplus_basis=terms.surplus_basis,
+        policy_version=terms.policy_version,
+        settled=settled,
+        issued_at=issued_at,
+    )

@@ -1,0 +1,204 @@
+"""The machine: one event in, the commands it leads to out.
+
+This is the whole core as its drivers see it. It reads no clock (an event's ``at`` is the only time
+there is), opens nothing and makes no luck of its own, so the same events give the same commands,
+byte for byte. What each event does stands in the module its handler comes from.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from entraide.types import Basis, Explanation, JobState
+from entraide_scheduler.core import (
+    admission,
+    answers,
+    books,
+    events,
+    explain,
+    leases,
+    placement,
+    presence,
+    snapshot,
+    views,
+)
+from entraide_scheduler.core.carbon import ZoneIntensity
+from entraide_scheduler.core.commands import Command
+from entraide_scheduler.core.dispatch import dispatch
+from entraide_scheduler.core.policy import faults
+from entraide_scheduler.core.state import State
+
+Handler = Callable[[State, Any], None]
+
+
+BASES: Mapping[str, Basis] = MappingProxyType({basis.value: basis for basis in Basis})
+
+
+def _policy(state: State, event: events.PolicyChanged) -> None:
+    if faults(event.policy):
+        state.drop("unsound_policy")
+    else:
+        state.obey(event.policy)
+
+
+def _period(state: State, event: events.PeriodBegan) -> None:
+    state.quotas.begin(event.period, event.ends_at)
+
+
+def _intensity(state: State, event: events.IntensityChanged) -> None:
+    state.grid[event.zone] = ZoneIntensity(
+        event.direct_g_per_kwh,
+        event.lifecycle_g_per_kwh,
+        BASES.get(event.basis, Basis.DEFAULT),
+        event.valid_until,
+    )
+    state.queue.unstick(lambda shape: shape.max_carbon_ug is not None)
+
+
+def _requested(state: State, event: events.JobRequested) -> None:
+    admission.request(state, event.facts)
+
+
+def _woke(_: State, __: events.Woke) -> None:
+    """What is due is done before any event; there is nothing more to do."""
+
+
+HANDLERS: Mapping[type, Handler] = MappingProxyType(
+    {
+        events.SchedulerStarted: presence.started,
+        events.PolicyChanged: _policy,
+        events.PeriodBegan: _period,
+        events.IntensityChanged: _intensity,
+        events.NodeJoined: presence.joined,
+        events.NodeChanged: presence.changed,
+        events.NodesSeen: presence.seen,
+        events.NodeLeft: presence.left,
+        events.GatewayLost: presence.gateway_lost,
+        events.JobRequested: _requested,
+        events.JobCancelled: answers.cancelled,
+        events.Woke: _woke,
+        events.RunAccepted: answers.accepted,
+        events.RunDeclined: answers.declined,
+        events.RunProgressed: answers.progressed,
+        events.RunReported: answers.reported,
+        events.JobAbandoned: answers.abandoned,
+    }
+)
+
+
+def _job_due(state: State, name: str) -> None:
+    """A job's deadline has passed: its completion is of no use any more."""
+    job, lease = state.jobs[name], state.leases.get(name)
+    if lease is not None:
+        leases.stop(state, lease, "fail", "deadline_exceeded")
+    else:
+        state.queue.remove(job)
+        books.end(state, job, "fail", code="deadline_exceeded")
+
+
+DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
+    {
+        "gone": presence.gone,
+        "job": _job_due,
+        "lease": leases.expire,
+        "node": presence.silent,
+        "pause": leases.unpause,
+    }
+)
+
+
+class Core:
+    """The decision core. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._state = State()
+
+    def handle(self, event: events.Event) -> list[Command]:
+        """Takes in one event and returns the commands that follow from it, in order.
+
+        Everything that has fallen due by the event's time comes first. An event that is dated
+        before the last one counts as happening with it: time never goes back.
+        """
+        state = self._state
+        state.now = max(state.now, event.at)
+        state.cause = event.id
+        state.commands = []
+        while (due := state.deadlines.pop(state.now)) is not None:
+            kind, name = due
+            DUE[kind](state, name)
+        HANDLERS[type(event)](state, event)
+        dispatch(state)
+        books.forget(state)
+        return state.commands
+
+    def next_deadline(self) -> float | None:
+        """Returns when the core wants a ``Woke`` at the latest, seconds since the epoch."""
+        return self._state.deadlines.next()
+
+    def snapshot(self) -> bytes:
+        """Returns all that the core knows; ``restore`` goes on from it byte for byte."""
+        return snapshot.write(self._state)
+
+    @classmethod
+    def restore(cls, data: bytes) -> "Core":
+        """Returns a core that goes on where a snapshot was taken.
+
+        Raises:
+            msgspec.DecodeError: the bytes are not a snapshot of this version.
+        """
+        core = cls()
+        core._state = snapshot.read(data)
+        return core
+
+    # What shells may ask; nothing changes.
+
+    def explain(self, job: str, at: float) -> Explanation | None:
+        """Returns why a job waits (looked at afresh), or why it was placed or refused.
+
+        Args:
+            job: identifier.
+            at: now, seconds since the epoch.
+
+        Returns:
+            None when the job or its explanation is unknown or forgotten.
+        """
+        state = self._state
+        found = state.job(job)
+        if found is None or found.state is not JobState.QUEUED:
+            return None if found is None else found.explanation
+        moment = max(at, state.now)
+        return explain.waiting(state, found, placement.survey(state, found, moment), moment)
+
+    def job(self, job: str) -> views.JobView | None:
+        """Returns a job, over or not; None when it is unknown or forgotten."""
+        found = self._state.job(job)
+        return None if found is None else views.of_job(self._state, found)
+
+    def jobs(self, coop: str = "") -> list[views.JobView]:
+        """Returns a co-op's jobs (all co-ops' without one): those not over, then the ended."""
+        state = self._state
+        found = [*state.jobs.values(), *state.ended.values()]
+        return [views.of_job(state, job) for job in found if coop in ("", job.facts.coop)]
+
+    def nodes(self) -> list[views.NodeView]:
+        """Returns the fleet view, by node."""
+        nodes = self._state.fleet.nodes
+        return [views.of_node(nodes[name]) for name in sorted(nodes)]
+
+    def models(self) -> list[views.ModelView]:
+        """Returns the models that known nodes serve, by name."""
+        return views.models(self._state)
+
+    def queue_lengths(self) -> dict[str, int]:
+        """Returns how many jobs of each co-op wait; co-ops with none are left out."""
+        lines = self._state.queue.coops.lines
+        return {name: lines[name].queued for name in sorted(lines) if lines[name].queued}
+
+    def balances(self) -> dict[str, dict[str, int]]:
+        """Returns each co-op's balance in each unit; they sum to zero."""
+        balances = self._state.ledger.balances
+        return {coop: dict(balances[coop]) for coop in sorted(balances)}
+
+    def quota_left(self, coop: str) -> list[views.QuotaView]:
+        """Returns a co-op's quotas and what is left of them."""
+        return views.quotas(self._state, coop)

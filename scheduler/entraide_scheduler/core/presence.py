@@ -1,0 +1,192 @@
+"""Presence: what becomes of jobs when nodes, gateways or the scheduler itself come and go.
+
+Decides who is heard and who is silent for too long, ends the leases of nodes that are gone and
+the jobs that no node is left for. The steps themselves stand in ``tables.NODE``.
+"""
+
+from entraide.types import JobKind, NodeState
+from entraide_scheduler.core import admission, books, leases
+from entraide_scheduler.core.commands import CancelRun, NodeTurned
+from entraide_scheduler.core.events import (
+    GatewayLost,
+    NodeChanged,
+    NodeJoined,
+    NodeLeft,
+    NodesSeen,
+    SchedulerStarted,
+)
+from entraide_scheduler.core.fleet import sound
+from entraide_scheduler.core.records import Job, Node, Shape
+from entraide_scheduler.core.rules import LASTING, Values, first_broken
+from entraide_scheduler.core.state import State
+
+
+def joined(state: State, event: NodeJoined) -> None:
+    """A node said hello: it is live, and the same node as before if its name is known."""
+    card = event.card
+    if not sound(card):
+        state.drop("unsound_card", node=card.node)
+        return
+    contexts = state.fleet.contexts
+    turned, changed = state.fleet.join(
+        card, accepting=event.accepting, reason=event.reason, at=state.now
+    )
+    node = state.fleet.nodes[card.node]
+    state.deadlines.clear("gone", card.node)
+    _watch(state, node)
+    if turned:
+        _turned(state, node)
+    if state.fleet.contexts != contexts:
+        admission.reshape(state)
+    if changed:
+        end_stranded(state)
+    leases.opened(state, node)
+
+
+def changed(state: State, event: NodeChanged) -> None:
+    """A heartbeat that changed something."""
+    node = _known(state, event.node)
+    if node is not None:
+        _hear(state, node)
+        state.fleet.change(
+            node, accepting=event.accepting, reason=event.reason, energy=event.energy
+        )
+        leases.opened(state, node)
+
+
+def seen(state: State, event: NodesSeen) -> None:
+    """Heartbeats that changed nothing."""
+    for name in event.nodes:
+        node = _known(state, name)
+        if node is not None and _hear(state, node):
+            leases.opened(state, node)
+
+
+def _known(state: State, name: str) -> Node | None:
+    node = state.fleet.nodes.get(name)
+    if node is None or node.state is NodeState.LEFT:
+        state.drop("unknown_node", node=name)
+        return None
+    return node
+
+
+def _hear(state: State, node: Node) -> bool:
+    node.last_seen = state.now
+    turned = node.step("heard")
+    _watch(state, node)
+    if turned:
+        _turned(state, node)
+    return turned
+
+
+def _watch(state: State, node: Node) -> None:
+    """Sets when a node's silence counts next, after what it is now."""
+    timing = state.policy.timing
+    after_s = {NodeState.LIVE: timing.suspect_after_s, NodeState.SUSPECT: timing.lost_after_s}
+    if node.state in after_s:
+        state.deadlines.set("node", node.card.node, node.last_seen + after_s[node.state])
+    else:
+        state.deadlines.clear("node", node.card.node)
+
+
+def _turned(state: State, node: Node) -> None:
+    state.ask(NodeTurned(state.cause, node.card.node, node.state))
+
+
+def silent(state: State, name: str) -> None:
+    """A node was silent for as long as its state allows."""
+    node = state.fleet.nodes[name]
+    node.step("silent")
+    _watch(state, node)
+    _turned(state, node)
+    if node.state is NodeState.LOST:
+        leases.lose(state, node)
+        end_stranded(state)
+
+
+def left(state: State, event: NodeLeft) -> None:
+    """A node said goodbye or was revoked; it is forgotten after a while."""
+    node = _known(state, event.node)
+    if node is None:
+        return
+    contexts = state.fleet.contexts
+    state.fleet.leave(node, state.now)
+    node.accepting, node.reason = False, event.reason
+    _watch(state, node)
+    state.deadlines.set("gone", event.node, state.now + state.policy.timing.job_kept_s)
+    _turned(state, node)
+    leases.lose(state, node)
+    if state.fleet.contexts != contexts:
+        admission.reshape(state)
+    end_stranded(state)
+
+
+def gone(state: State, name: str) -> None:
+    """A node that left is forgotten."""
+    state.deadlines.clear("pause", name)
+    state.fleet.forget(name)
+
+
+def end_stranded(state: State) -> None:
+    """Ends the waiting live jobs for which no node is left that may be heard again soon.
+
+    Admission would refuse them now. Kept jobs wait: they survive anything.
+    """
+    served = {shape: _served(state, shape) for shape in state.queue.shapes}
+    if all(served.values()):
+        return
+    for job in state.queue.jobs():
+        if job.facts.kind is JobKind.LIVE and not served[job.shape]:
+            state.queue.remove(job)
+            values: Values = {"model": job.facts.model}
+            books.end(state, job, "fail", code="no_node_live", epoch=job.epoch, values=values)
+
+
+def _served(state: State, shape: Shape) -> bool:
+    return any(
+        node.state in (NodeState.LIVE, NodeState.SUSPECT)
+        and first_broken(node, shape, LASTING) is None
+        for node in state.fleet.nodes.values()
+    )
+
+
+def started(state: State, event: SchedulerStarted) -> None:
+    """The scheduler started: nodes must be heard again, its own gateway's live jobs are over.
+
+    Leases that go on get their full time again: their nodes were not heard for our sake.
+    """
+    state.incarnation = event.incarnation
+    for node in state.fleet.nodes.values():
+        if node.state in (NodeState.LIVE, NodeState.SUSPECT):
+            node.last_seen = state.now
+            if node.step("restart"):
+                _turned(state, node)
+            _watch(state, node)
+    _lose_gateway(state, event.gateway)
+    for lease in state.leases.values():
+        state.deadlines.set("lease", lease.terms.job, state.now + state.policy.timing.lease_s)
+
+
+def gateway_lost(state: State, event: GatewayLost) -> None:
+    """A gateway is gone; its live jobs end, its kept jobs run again."""
+    _lose_gateway(state, event.gateway)
+
+
+def _lose_gateway(state: State, gateway: str) -> None:
+    for job in state.jobs_of(gateway):
+        lease = state.leases.get(job.facts.job)
+        if job.facts.kind is JobKind.LIVE:
+            _end_orphan(state, job)
+        elif lease is not None:
+            terms = lease.terms
+            state.ask(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+            leases.again(state, lease, "lose", avoid=False, counts=False)
+
+
+def _end_orphan(state: State, job: Job) -> None:
+    lease = state.leases.get(job.facts.job)
+    if lease is not None:
+        leases.stop(state, lease, "fail", "gateway_lost")
+    else:
+        state.queue.remove(job)
+        books.end(state, job, "fail", code="gateway_lost")

@@ -1,0 +1,147 @@
+"""Rules: the hard filter of placement, an ordered list of plain functions.
+
+Each looks at one node and at what a job wants, and tells whether the node is ruled out, with the
+numbers a person would ask for. The first rule that a node breaks is the one it is told by. Rules
+know nothing of speed, energy or grams.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from entraide.types import DataClass, NodeState
+from entraide_scheduler.core.records import Node, Shape
+
+Values = dict[str, str | int | float]
+
+
+class Rule(Struct, frozen=True):
+    """One rule.
+
+    Attributes:
+        code: stable code; the catalogue has its sentence.
+        broken: whether a node breaks it.
+        values: the numbers and names in its sentence.
+        waiting_helps: whether the node may pass it later without being changed by its owner.
+    """
+
+    code: str
+    broken: Callable[[Node, Shape], bool]
+    values: Callable[[Node, Shape], Values]
+    waiting_helps: bool
+
+
+def lies_in(zone: str, jurisdiction: str) -> bool:
+    """Tells whether a zone lies in a jurisdiction: ``CA-QC`` lies in ``CA`` and in ``CA-QC``."""
+    return zone == jurisdiction or zone.startswith(jurisdiction + "-")
+
+
+def _paused(node: Node, want: Shape) -> str:
+    load = node.loads.get(want.model)
+    return "" if load is None else load.paused
+
+
+def _not_accepting(node: Node, want: Shape) -> bool:
+    return not node.accepting or _paused(node, want) != ""
+
+
+def _why_not_accepting(node: Node, want: Shape) -> Values:
+    return {"reason": _paused(node, want) if node.accepting else node.reason}
+
+
+def _feature_missing(node: Node, want: Shape) -> bool:
+    has = node.replicas[want.model].features
+    return any(feature not in has for feature in want.features)
+
+
+def _missing_features(node: Node, want: Shape) -> Values:
+    has = node.replicas[want.model].features
+    return {"features": ", ".join(feature for feature in want.features if feature not in has)}
+
+
+def _others_data(node: Node, want: Shape) -> bool:
+    return want.data_class is DataClass.RESTRICTED and node.card.coop != want.coop
+
+
+def _contexts(node: Node, want: Shape) -> Values:
+    offered = node.replicas[want.model].context_tokens
+    return {"context_tokens": offered, "needed_tokens": want.context_tokens}
+
+
+def _no_free_slot(node: Node, want: Shape) -> bool:
+    load = node.loads.get(want.model)
+    return load is not None and load.leases >= node.replicas[want.model].slots
+
+
+def _slots(node: Node, want: Shape) -> Values:
+    return {"slots": node.replicas[want.model].slots}
+
+
+def _last_seen(node: Node, _: Shape) -> Values:
+    return {"last_seen_at": node.last_seen}
+
+
+# What a node is: only its owner or the members can change it.
+LASTING = (
+    Rule(
+        "model_not_loaded",
+        lambda node, want: want.model not in node.replicas,
+        lambda _, want: {"model": want.model},
+        waiting_helps=False,
+    ),
+    Rule("feature_missing", _feature_missing, _missing_features, waiting_helps=False),
+    Rule(
+        "wrong_jurisdiction",
+        lambda node, want: not lies_in(node.card.zone, want.jurisdiction),
+        lambda node, want: {"zone": node.card.zone, "jurisdiction": want.jurisdiction},
+        waiting_helps=False,
+    ),
+    Rule(
+        "data_class_own_coop",
+        _others_data,
+        lambda _, want: {"coop": want.coop, "data_class": want.data_class.value},
+        waiting_helps=False,
+    ),
+    Rule(
+        "data_class_refused",
+        lambda node, want: want.data_class not in node.card.data_classes,
+        lambda _, want: {"data_class": want.data_class.value},
+        waiting_helps=False,
+    ),
+    Rule(
+        "context_too_small",
+        lambda node, want: node.replicas[want.model].context_tokens < want.context_tokens,
+        _contexts,
+        waiting_helps=False,
+    ),
+)
+
+# How a node is now.
+PASSING = (
+    Rule(
+        "node_suspect",
+        lambda node, _: node.state is NodeState.SUSPECT,
+        _last_seen,
+        waiting_helps=True,
+    ),
+    Rule("node_lost", lambda node, _: node.state is NodeState.LOST, _last_seen, waiting_helps=True),
+    Rule(
+        "node_left",
+        lambda node, _: node.state is NodeState.LEFT,
+        lambda node, _: {"reason": node.reason},
+        waiting_helps=False,
+    ),
+    Rule("not_accepting", _not_accepting, _why_not_accepting, waiting_helps=True),
+)
+
+NO_FREE_SLOT = Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True)
+
+ALL = (*PASSING, *LASTING, NO_FREE_SLOT)
+
+
+def first_broken(node: Node, want: Shape, rules: tuple[Rule, ...] = ALL) -> Rule | None:
+    """Returns the first rule that a node breaks; None when it may run the job."""
+    for rule in rules:
+        if rule.broken(node, want):
+            return rule
+    return None

@@ -1,0 +1,85 @@
+"""State: everything the core knows, in one place, and the commands of the event at hand.
+
+Decides nothing. The other modules of the core are functions over it; the machine calls them.
+"""
+
+from collections.abc import Iterable
+
+from entraide.types import JobClass
+from entraide_scheduler.core.carbon import ZoneIntensity
+from entraide_scheduler.core.commands import Command, Dropped
+from entraide_scheduler.core.deadlines import Deadlines
+from entraide_scheduler.core.fairqueue import FairQueue
+from entraide_scheduler.core.fleet import Fleet
+from entraide_scheduler.core.habits import Habits
+from entraide_scheduler.core.ledger import Ledger
+from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
+from entraide_scheduler.core.quotas import Quotas
+from entraide_scheduler.core.records import Job, Lease
+
+EPOCHS_PER_INCARNATION = 2**20
+
+
+class State:
+    """What the core remembers between events.
+
+    Attributes:
+        now, cause: time and identifier of the event at hand.
+        policy, coops, classes: the policy in force, and its parts by name.
+        incarnation: how many times the scheduler has started.
+        arrivals: jobs admitted so far, for their order.
+        fleet, grid, queue, quotas, ledger, habits, deadlines: see their modules.
+        jobs: those that are not over. ended: those that are, oldest first, for a while.
+        explained: those of the ended whose explanation is still kept, oldest first.
+        leases: by job; a job has one at most, also while it is being stopped.
+        commands: asked for since the event at hand began.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.cause = 0
+        self.incarnation = 0
+        self.arrivals = 0
+        self.policy = Policy(version="none")
+        self.coops: dict[str, CoopTerms] = {}
+        self.classes: dict[JobClass, ClassTerms] = {}
+        self.grid: dict[str, ZoneIntensity] = {}
+        self.fleet = Fleet()
+        self.queue = FairQueue()
+        self.quotas = Quotas()
+        self.ledger = Ledger()
+        self.habits = Habits()
+        self.deadlines = Deadlines()
+        self.jobs: dict[str, Job] = {}
+        self.ended: dict[str, Job] = {}
+        self.explained: dict[str, None] = {}
+        self.leases: dict[str, Lease] = {}
+        self.commands: list[Command] = []
+        self.obey(self.policy)
+
+    def obey(self, policy: Policy) -> None:
+        """Puts a policy in force."""
+        self.policy = policy
+        self.coops = {terms.coop: terms for terms in policy.coops}
+        self.classes = {terms.job_class: terms for terms in policy.classes}
+        self.queue.agree(
+            {terms.job_class: terms.rank for terms in policy.classes},
+            {terms.coop: terms.shares for terms in policy.coops},
+        )
+        self.quotas.agree(policy.coops)
+
+    def ask(self, *commands: Command) -> None:
+        """Adds commands to what the event at hand asks for."""
+        self.commands.extend(commands)
+
+    def drop(self, what: str, *, job: str = "", node: str = "") -> None:
+        """Notes a message that was not used."""
+        self.commands.append(Dropped(self.cause, what, job, node))
+
+    def job(self, name: str) -> Job | None:
+        """Returns a job, over or not; None when it is unknown or forgotten."""
+        return self.jobs.get(name) or self.ended.get(name)
+
+    def jobs_of(self, gateway: str) -> Iterable[Job]:
+        """Returns the jobs of a gateway that are not over, in order of arrival."""
+        return [job for job in self.jobs.values() if job.facts.gateway == gateway]

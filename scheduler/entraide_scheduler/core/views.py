@@ -1,0 +1,203 @@
+"""Views: what shells may read of the core's state, as frozen facts.
+
+Decides which of the core's records a person or a program may see, and in which form. Reading
+changes nothing.
+"""
+
+from msgspec import Struct
+
+from entraide.types import (
+    EnergyStatus,
+    JobClass,
+    JobKind,
+    JobState,
+    NodeCard,
+    NodeState,
+    Replica,
+    Terms,
+)
+from entraide_scheduler.core.policy import Period, QuotaKind
+from entraide_scheduler.core.records import Job, Node
+from entraide_scheduler.core.state import State
+
+
+class JobView(Struct, frozen=True):
+    """A job as it stands.
+
+    Attributes:
+        job, coop, project, key, gateway, kind, job_class, model: as it was asked for.
+        state, code: where it stands, and why it ended.
+        epoch, node: of its last placement; 0 and "" before the first, or while it waits again.
+        attempts: placements so far.
+        output_tokens: produced so far by the run that is going on.
+        requested_at, ended_at: seconds since the epoch; ``ended_at`` is 0 while it lasts.
+        terms: of the run that is going on; None otherwise.
+    """
+
+    job: str
+    coop: str
+    project: str
+    key: str
+    gateway: str
+    kind: JobKind
+    job_class: JobClass
+    model: str
+    state: JobState
+    code: str
+    epoch: int
+    node: str
+    attempts: int
+    output_tokens: int
+    requested_at: float
+    ended_at: float
+    terms: Terms | None
+
+
+class NodeView(Struct, frozen=True):
+    """A node as the fleet view holds it.
+
+    Attributes:
+        card: as it said itself.
+        state: live, suspect, lost or left.
+        last_seen_at: when it was last heard.
+        accepting, reason: whether it takes new work, and the stable code why not.
+        energy: renewable status of its site, the latest.
+        leases: leases of ours, by model.
+    """
+
+    card: NodeCard
+    state: NodeState
+    last_seen_at: float
+    accepting: bool
+    reason: str
+    energy: EnergyStatus | None
+    leases: dict[str, int]
+
+
+class ModelView(Struct, frozen=True):
+    """A model that known nodes serve.
+
+    Attributes:
+        model: public name.
+        revisions: checksums of the weights that are served, sorted.
+        context_tokens: the longest context offered.
+        features: what at least one replica can do beyond text, sorted.
+        replicas, live_replicas: how many nodes serve it, and how many of them are live.
+        slots_free: sequences that live and accepting nodes could start now.
+    """
+
+    model: str
+    revisions: tuple[str, ...]
+    context_tokens: int
+    features: tuple[str, ...]
+    replicas: int
+    live_replicas: int
+    slots_free: int
+
+
+class QuotaView(Struct, frozen=True):
+    """A quota and what is left of it in its present period.
+
+    Attributes:
+        kind, period, limit: the quota.
+        used, reserved: what has been used, and what admitted jobs hold.
+        left: what may still be reserved.
+        ends_at: when the period ends; None when it has none or nobody has said.
+    """
+
+    kind: QuotaKind
+    period: Period
+    limit: int
+    used: int
+    reserved: int
+    left: int
+    ends_at: float | None
+
+
+def of_job(state: State, job: Job) -> JobView:
+    """Returns a job's view."""
+    facts = job.facts
+    lease = state.leases.get(facts.job)
+    return JobView(
+        job=facts.job,
+        coop=facts.coop,
+        project=facts.project,
+        key=facts.key,
+        gateway=facts.gateway,
+        kind=facts.kind,
+        job_class=facts.job_class,
+        model=facts.model,
+        state=job.state,
+        code=job.code,
+        epoch=job.epoch,
+        node=_node_of(job, lease is not None),
+        attempts=job.attempts,
+        output_tokens=0 if lease is None else lease.output_tokens,
+        requested_at=job.requested_at,
+        ended_at=job.ended_at,
+        terms=None if lease is None else lease.terms,
+    )
+
+
+def _node_of(job: Job, leased: bool) -> str:
+    if job.explanation is None or (job.state is JobState.QUEUED and not leased):
+        return ""
+    return job.explanation.node
+
+
+def of_node(node: Node) -> NodeView:
+    """Returns a node's view."""
+    leases = {model: load.leases for model, load in node.loads.items() if load.leases}
+    return NodeView(
+        card=node.card,
+        state=node.state,
+        last_seen_at=node.last_seen,
+        accepting=node.accepting,
+        reason=node.reason,
+        energy=node.energy,
+        leases=leases,
+    )
+
+
+def models(state: State) -> list[ModelView]:
+    """Returns the models that nodes not gone serve, by name."""
+    serving: dict[str, list[tuple[Node, Replica]]] = {}
+    for node in state.fleet.nodes.values():
+        if node.state is not NodeState.LEFT:
+            for model, replica in node.replicas.items():
+                serving.setdefault(model, []).append((node, replica))
+    return [_model(name, serving[name]) for name in sorted(serving)]
+
+
+def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
+    live = [(node, replica) for node, replica in serving if node.state is NodeState.LIVE]
+    free = 0
+    for node, replica in live:
+        load = node.loads.get(name)
+        if node.accepting and (load is None or not load.paused):
+            free += max(0, replica.slots - (0 if load is None else load.leases))
+    return ModelView(
+        model=name,
+        revisions=tuple(sorted({replica.revision for _, replica in serving})),
+        context_tokens=max(replica.context_tokens for _, replica in serving),
+        features=tuple(sorted({name for _, replica in serving for name in replica.features})),
+        replicas=len(serving),
+        live_replicas=len(live),
+        slots_free=free,
+    )
+
+
+def quotas(state: State, coop: str) -> list[QuotaView]:
+    """Returns a co-op's quotas."""
+    return [
+        QuotaView(
+            kind=quota.kind,
+            period=quota.period,
+            limit=quota.limit,
+            used=book.used,
+            reserved=book.reserved,
+            left=max(0, quota.limit - book.used - book.reserved),
+            ends_at=state.quotas.ends.get(quota.period),
+        )
+        for quota, book in state.quotas.of(coop)
+    ]

@@ -1,0 +1,211 @@
+"""Builders: events and facts with sensible values, so that a test names only what matters."""
+
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from entraide.types import (
+    Basis,
+    DataClass,
+    EnergyStatus,
+    JobClass,
+    JobKind,
+    NodeCard,
+    Outcome,
+    Power,
+    Rates,
+    Replica,
+    RequestFacts,
+    Usage,
+)
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
+
+START = 1_700_000_000.0
+MODEL = "petit"
+ZONES = {"CA-QC": (1.3, 31.0), "CA-ON": (38.0, 73.0), "CA-AB": (372.0, 438.0)}
+
+
+def rates(**changes: Any) -> Rates:
+    values = {
+        "prefill_tokens_per_s": 1_000.0,
+        "tpot_base_s": 0.02,
+        "tpot_per_sequence_s": 0.002,
+        "basis": Basis.MEASURED,
+    }
+    return Rates(**{**values, **changes})
+
+
+def replica(model: str = MODEL, **changes: Any) -> Replica:
+    values = {
+        "model": model,
+        "revision": "sha256:abc",
+        "engine": "llama.cpp/1",
+        "context_tokens": 4_096,
+        "slots": 4,
+        "features": (),
+        "rates": rates(),
+    }
+    return Replica(**{**values, **changes})
+
+
+def surplus(surplus_w: float, *, until: float = START + 3_600.0) -> EnergyStatus:
+    return EnergyStatus(surplus_w, Basis.MEASURED, "meter", START, until)
+
+
+def card(node: str, coop: str = "alpha", zone: str = "CA-QC", **changes: Any) -> NodeCard:
+    values = {
+        "node": node,
+        "coop": coop,
+        "site": f"{coop}-home",
+        "zone": zone,
+        "power": Power("bench", 10.0, 110.0, Basis.DECLARED),
+        "replicas": (replica(),),
+        "data_classes": tuple(DataClass),
+        "energy": None,
+        "rtt_s": 0.02,
+        "agent": "0.1.0",
+    }
+    return NodeCard(**{**values, **changes})
+
+
+def facts(job: str, coop: str = "alpha", **changes: Any) -> RequestFacts:
+    values = {
+        "job": job,
+        "coop": coop,
+        "project": "main",
+        "key": f"key-{coop}",
+        "gateway": "gw",
+        "kind": JobKind.LIVE,
+        "job_class": JobClass.INTERACTIVE,
+        "data_class": DataClass.INTERNAL,
+        "jurisdiction": "CA",
+        "model": MODEL,
+        "input_tokens_est": 100,
+        "input_tokens_max": 150,
+        "output_tokens_max": 100,
+    }
+    return RequestFacts(**{**values, **changes})
+
+
+def usage(**changes: Any) -> Usage:
+    values = {
+        "input_tokens": 90,
+        "cached_tokens": 0,
+        "output_tokens": 50,
+        "counted": Basis.MEASURED,
+        "energy_prefill_uwh": 2_000,
+        "energy_decode_uwh": 30_000,
+        "energy_basis": Basis.ESTIMATED,
+        "ttft_s": 0.3,
+        "run_s": 2.0,
+    }
+    return Usage(**{**values, **changes})
+
+
+def policy(
+    *coops: str | CoopTerms, quotas: dict[str, tuple[Quota, ...]] | None = None, **changes: Any
+) -> Policy:
+    limits = quotas or {}
+    terms = tuple(
+        CoopTerms(coop, quotas=limits.get(coop, ())) if isinstance(coop, str) else coop
+        for coop in coops or ("alpha", "beta", "gamma")
+    )
+    return Policy(**{"version": "v1", "coops": terms, **changes})
+
+
+class Pool:
+    """A core with its events numbered and its clock at hand; what it asked for is kept.
+
+    Attributes:
+        core: the machine.
+        now: time of the next event, seconds since the epoch.
+        events, asked: all that went in and came out.
+    """
+
+    def __init__(self, *coops: str | CoopTerms, **terms: Any) -> None:
+        self.core = Core()
+        self.now = START
+        self.events: list[events.Event] = []
+        self.asked: list[commands.Command] = []
+        self._ids = count(1)
+        self.tell(events.PolicyChanged, policy(*coops, **terms))
+        self.tell(events.SchedulerStarted, 1, "gw")
+        for zone, (direct, lifecycle) in ZONES.items():
+            self.tell(events.IntensityChanged, zone, direct, lifecycle, "measured", START + 1e6)
+
+    def tell(self, kind: type, *values: Any) -> list[commands.Command]:
+        """Feeds one event and returns the commands."""
+        event = kind(next(self._ids), self.now, *values)
+        self.events.append(event)
+        asked = self.core.handle(event)
+        self.asked += asked
+        return asked
+
+    def join(self, *cards: NodeCard) -> None:
+        for one in cards:
+            self.tell(events.NodeJoined, one, True, "")
+
+    def ask(self, job: str, coop: str = "alpha", **changes: Any) -> list[commands.Command]:
+        return self.tell(events.JobRequested, facts(job, coop, **changes))
+
+    def accept(self, place: commands.Place) -> list[commands.Command]:
+        return self.tell(events.RunAccepted, place.job, place.epoch, place.node)
+
+    def progress(self, place: commands.Place, tokens: int) -> list[commands.Command]:
+        return self.tell(events.RunProgressed, place.job, place.epoch, place.node, tokens)
+
+    def report(
+        self,
+        place: commands.Place,
+        outcome: Outcome = Outcome.COMPLETED,
+        *,
+        code: str = "",
+        delivered: bool = False,
+        **changes: Any,
+    ) -> list[commands.Command]:
+        return self.tell(
+            events.RunReported,
+            place.job,
+            place.epoch,
+            place.node,
+            outcome,
+            code,
+            delivered,
+            usage(**changes),
+        )
+
+    def decline(self, place: commands.Place, code: str, **values: Any) -> list[commands.Command]:
+        return self.tell(events.RunDeclined, place.job, place.epoch, place.node, code, values)
+
+    def wait(self, seconds: float, *, seen: tuple[str, ...] = ()) -> list[commands.Command]:
+        """Lets time pass second by second, with heartbeats of the nodes named."""
+        asked = []
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(self.now + 1.0, end)
+            if seen:
+                asked += self.tell(events.NodesSeen, seen)
+            else:
+                asked += self.tell(events.Woke)
+        return asked
+
+    def places(self) -> list[commands.Place]:
+        return of(self.asked, commands.Place)
+
+
+def of(asked: list[commands.Command], kind: type[Any]) -> list[Any]:
+    """Returns the commands of one kind."""
+    return [command for command in asked if type(command) is kind]
+
+
+def kinds(asked: list[commands.Command]) -> list[str]:
+    """Returns the names of the commands' kinds, in order."""
+    return [type(command).__name__ for command in asked]
+
+
+def packed(asked: list[commands.Command]) -> bytes:
+    """Returns commands as bytes, as a journal would hold them."""
+    return msgspec.msgpack.encode(asked)
