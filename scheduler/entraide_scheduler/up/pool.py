@@ -10,7 +10,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -46,6 +46,7 @@ class PoolOptions(Struct, frozen=True):
         nodes: number of node agents.
         model: path of a GGUF file, or "" for the demo model.
         lang: the pool's language.
+        engine: the ``[engine]`` table of every node; empty for llama.cpp with that model.
     """
 
     state: Path
@@ -53,6 +54,7 @@ class PoolOptions(Struct, frozen=True):
     nodes: int = 3
     model: str = ""
     lang: str = "fr"
+    engine: Mapping[str, str | int] = {}
 
 
 class LocalPool:
@@ -183,7 +185,11 @@ class LocalPool:
         settings.write_energy(home, site.surplus_w, site.evidence)
         assert self._nats is not None
         settings.configure_node(
-            home, nats_url=self._nats.url, model=self._options.model, lang=self._options.lang
+            home,
+            nats_url=self._nats.url,
+            model=self._options.model,
+            lang=self._options.lang,
+            engine=self._options.engine,
         )
         argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(home))
         await self._child(f"node-{number}", argv)

@@ -75,13 +75,15 @@ def joined(home: Path) -> bool:
     return (home / NODE_CONFIG_NAME).exists()
 
 
-def configure_node(home: Path, *, nats_url: str, model: str, lang: str) -> None:
-    """Changes what moves with each start in a node's config."""
+def configure_node(
+    home: Path, *, nats_url: str, model: str, lang: str, engine: Mapping[str, str | int] = {}
+) -> None:
+    """Changes what moves with each start in a node's config; an ``engine`` replaces its table."""
     path = home / NODE_CONFIG_NAME
     config = tomllib.loads(path.read_text("utf-8"))
     config |= {"nats_urls": [nats_url], "lang": lang, "drain_s": DRAIN_S}
-    engine = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
-    config["engine"] = engine | {"model": model or "demo"}
+    ours = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
+    config["engine"] = dict(engine) or ours | {"model": model or "demo"}
     _write_private(path, toml(config).encode())
 
 
