@@ -309,37 +309,37 @@ explain-surplus = surplus de { $surplus }
 client-no-address = Aucune adresse de réseau : donnez « url » ou la variable ENTRAIDE_URL, ou démarrez un réseau ici avec « entraide up ».
 client-no-key = Aucune clé d’accès : donnez « key » ou la variable ENTRAIDE_KEY.
 
-## Le réseau d’une seule machine : up, down, status, démonstration.
+## Le réseau d’une seule machine : up, down, status, démonstration.
 
-help-up = Démarre ici tout un réseau : bus, ordonnanceur et agents de nœud.
+help-up = Démarre ici tout un réseau : bus, ordonnanceur et agents de nœud.
 help-down = Arrête le réseau démarré ici.
 help-status = Dit si un réseau fonctionne ici, et où.
 up-nats = Démarrage du bus de messages…
 up-scheduler = Démarrage de l’ordonnanceur et de la passerelle…
-up-nodes = Démarrage des nœuds : chacun charge son modèle et mesure sa vitesse…
-up-stopping = Arrêt : les nœuds finissent leur travail, puis tout s’éteint.
+up-nodes = Démarrage des nœuds : chacun charge son modèle et mesure sa vitesse…
+up-stopping = Arrêt : les nœuds finissent leur travail, puis tout s’éteint.
 up-ready =
-    Le réseau est prêt. À coller dans un terminal :
+    Le réseau est prêt. À coller dans un terminal :
 
     { $curl }
 
-    En Python, avec le client officiel « openai » :
+    En Python, avec le client officiel « openai » :
 
     { $program }
 
-    État du réseau : { $page }
+    État du réseau : { $page }
     Ctrl-C arrête tout.
 down-none = Aucun réseau ne fonctionne dans { $path }.
 down-done = Le réseau est arrêté.
-status-up = Le réseau fonctionne : { $page } ({ $count } processus).
-demo-title = Entraide : trois coopératives, trois machines, une question
-demo-toy = Le modèle de la démonstration (SmolLM2, 135 millions de paramètres) est un jouet : il écrit, mais ne sait rien. Un meilleur : make demo MODEL=fichier.gguf
-demo-sun-gone = Le soleil se cache sur l’Ontario : son nœud ne déclare plus de surplus. Même question…
+status-up = Le réseau fonctionne : { $page } ({ $count } processus).
+demo-title = Entraide : trois coopératives, trois machines, une question
+demo-toy = Le modèle de la démonstration (SmolLM2, 135 millions de paramètres) est un jouet : il écrit, mais ne sait rien. Un meilleur : make demo MODEL=fichier.gguf
+demo-sun-gone = Le soleil se cache sur l’Ontario : son nœud ne déclare plus de surplus. Même question…
 error-already_running = Un réseau fonctionne déjà dans ce dossier{ $path ->
     [none] .
    *[other] {" "}({ $path }).
-} Arrêtez-le avec « entraide down », ou choisissez un autre dossier avec --state.
-error-up_failed = Une partie du réseau ne démarre pas : { $child }. Voici ce qu’elle a dit en dernier :
+} Arrêtez-le avec « entraide down », ou choisissez un autre dossier avec --state.
+error-up_failed = Une partie du réseau ne démarre pas : { $child }. Voici ce qu’elle a dit en dernier :
     { $detail }
 
 ## Clés du réseau, et bus (NATS).
@@ -397,3 +397,96 @@ error-identity_refused = L’identité du nœud est inutilisable. { $file } : {
 error-join_untrusted = Le pool à { $url } ne peut pas prouver qui il est. Demandez à l’exploitant un jeton avec empreinte, ou le fichier de l’autorité (--ca).
 error-join_plain_refused = { $host } n’est pas sur cette machine et n’offre aucun chiffrement : l’adhésion par cette voie est refusée.
 error-join_bad_address = Aucun pool ne répond à { $url }. Vérifiez l’adresse que l’exploitant vous a donnée.
+
+## Ligne de commande.
+
+cli-arguments = Arguments
+cli-options = Options
+cli-commands = Commandes
+cli-default = [par défaut : { $default }]
+cli-required = [obligatoire]
+cli-never = —
+cli-never-seen = jamais vu
+cli-no-pool = Aucun réseau en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
+cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en une avec « entraide keys create --coop { $coop } ».
+cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un réseau local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
+cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token JETON
+cli-secret-once = Voici le secret de la clé { $key } : il ne sera plus jamais montré.
+cli-bad-quota = « { $text } » n’est pas un quota : écrivez tokens=1000/day, requests=50/minute, jobs_in_flight=4, ou tokens=none pour l’enlever.
+usage-missing = Il manque { $name }.
+usage-no-option = L’option { $name } n’existe pas.
+usage-bad-value = Valeur irrecevable pour { $name } : { $detail }.
+usage-other = Commande irrecevable : { $detail }
+usage-help = Voyez « { $command } ».
+help-entraide = Entraide : des coopératives mettent leurs ordinateurs en commun pour l’inférence.
+help-chat = Pose une question et affiche la réponse à mesure, puis le reçu en une ligne.
+help-models = Les modèles offerts.
+help-models-list = Énumère les modèles offerts en ce moment.
+help-jobs = Les requêtes : où elles en sont, et pourquoi.
+help-jobs-list = Énumère les requêtes d’une coopérative, la plus récente d’abord.
+help-jobs-show = Montre une requête, son résultat et son reçu.
+help-jobs-explain = Explique pourquoi une requête est là où elle est.
+help-jobs-cancel = Annule une requête.
+help-nodes = Les machines du réseau (pour l’exploitant).
+help-nodes-list = Énumère les machines.
+help-nodes-show = Montre une machine.
+help-nodes-approve = Approuve une machine.
+help-nodes-revoke = Révoque une machine, sur-le-champ.
+help-nodes-token = Crée un jeton à usage unique avec lequel une machine adhère.
+help-coops = Les coopératives membres (pour l’exploitant).
+help-coops-list = Énumère les coopératives : parts, soldes et quotas.
+help-coops-set = Crée une coopérative, ou change ses parts et ses quotas.
+help-keys = Les clés d’accès (pour l’exploitant).
+help-keys-list = Énumère les clés.
+help-keys-create = Crée une clé d’accès et montre son secret, une seule fois.
+help-keys-revoke = Révoque une clé.
+opt-lang = Langue des messages (sinon celle du système).
+opt-version = Affiche la version.
+opt-state = Dossier d’un réseau local.
+opt-json = Pour les programmes : du JSON exact.
+opt-coop = Coopérative au nom de laquelle agir.
+opt-model = Modèle (sinon le premier offert).
+opt-class = Classe : interactive, standard ou batch.
+opt-data = Classe des données : public, internal ou restricted.
+opt-zone = Territoire exigé : CA, CA-QC…
+opt-max-tokens = Longueur maximale de la réponse, en jetons.
+opt-limit = Nombre maximal de requêtes.
+opt-hours = Durée de validité, en heures.
+opt-token-coop = Coopérative dont la machine fera partie.
+opt-key-coop = Coopérative à qui sont les clés.
+opt-project = Projet que la clé sert.
+opt-label = À quoi sert la clé, en quelques mots.
+opt-shares = Parts dans le partage équitable.
+opt-quota = Quota, à répéter : tokens=1000/day, requests=50/minute, jobs_in_flight=4 ; none l’enlève.
+arg-question = La question ; « - » la lit sur l’entrée standard.
+arg-job = Identifiant de la requête.
+arg-node = Nom de la machine.
+arg-coop = Nom de la coopérative.
+arg-key = Identifiant de la clé.
+col-model = MODÈLE
+col-context = CONTEXTE
+col-replicas = COPIES
+col-job = REQUÊTE
+col-state = ÉTAT
+col-class = CLASSE
+col-submitted = SOUMISE
+col-node = MACHINE
+col-coop = COOPÉRATIVE
+col-place = LIEU
+col-running = EN COURS
+col-surplus = SURPLUS
+col-models = MODÈLES
+col-approval = APPROBATION
+col-power = PUISSANCE
+col-prefill = LECTURE
+col-seen = VUE
+col-agent = AGENT
+col-shares = PARTS
+col-balance = SOLDE (JETONS)
+col-energy = ÉNERGIE
+col-carbon = CO2E
+col-quotas = QUOTAS
+col-key = CLÉ
+col-project = PROJET
+col-label = USAGE
+col-off = RÉVOQUÉE

@@ -1,0 +1,21 @@
+"""The ``entraide`` command: its own subcommands, and those that the shells bring.
+
+The language is chosen first, since even ``--help`` is read by a person. Subcommands of the shells
+(``up``, ``scheduler``, ``node``, …) are found by entry points in the group ``entraide.cli``: each
+is a function ``register(app, lang)``. This package imports no shell.
+
+Exit status: 0 done, 1 refused or failed (one sentence on the error output), 2 misused,
+130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line, and ends the process with its exit status."""
+    from entraide.cli.app import run
+    from entraide.cli.language import choose
+
+    lang, rest = choose(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(rest, lang))

@@ -1,0 +1,5 @@
+"""``python -m entraide.cli`` is ``entraide``."""
+
+from entraide.cli import main
+
+main()

@@ -1,0 +1,65 @@
+"""``entraide chat``: one question, its answer as it comes, and the receipt in one line."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entraide import i18n
+from entraide.cli import options, show
+from entraide.cli.place import Place, find
+from entraide.client import Ask
+
+
+def register(app: typer.Typer, lang: str) -> None:
+    """Adds the command."""
+
+    @app.command(help=i18n.text("help-chat", lang))
+    def chat(
+        question: Annotated[
+            str, typer.Argument(metavar="QUESTION", help=i18n.text("arg-question", lang))
+        ],
+        *,
+        model: Annotated[
+            str, typer.Option("--model", metavar="M", help=i18n.text("opt-model", lang))
+        ] = "",
+        job_class: Annotated[
+            str, typer.Option("--class", metavar="C", help=i18n.text("opt-class", lang))
+        ] = "",
+        data_class: Annotated[
+            str, typer.Option("--data-class", metavar="D", help=i18n.text("opt-data", lang))
+        ] = "",
+        jurisdiction: Annotated[
+            str, typer.Option("--jurisdiction", metavar="Z", help=i18n.text("opt-zone", lang))
+        ] = "",
+        max_tokens: Annotated[
+            int, typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
+        ] = 0,
+        coop: Annotated[str, options.coop(lang)] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        ask: Ask = {
+            "job_class": job_class,
+            "data_class": data_class,
+            "jurisdiction": jurisdiction,
+            "max_output_tokens": max_tokens,
+        }
+        text = sys.stdin.read() if question == "-" else question
+        _chat(find(state, lang), text, coop=coop, model=model, ask=ask, json=json)
+
+
+def _chat(place: Place, question: str, *, coop: str, model: str, ask: Ask, json: bool) -> None:
+    with place.client(coop) as client, client.stream(question, model=model, **ask) as stream:
+        for text in stream:
+            if not json:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+        answer = stream.answer()
+    if json:
+        show.as_json(answer)
+        return
+    typer.echo()
+    if answer.receipt is not None:
+        typer.echo(typer.style(i18n.receipt_line(answer.receipt, place.lang), dim=True))

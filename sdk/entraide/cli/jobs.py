@@ -1,0 +1,87 @@
+"""``entraide jobs``: what was asked of the pool, where it is, and why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entraide import i18n
+from entraide.cli import options, show
+from entraide.cli.place import find
+from entraide.client import Job
+
+
+def register(app: typer.Typer, lang: str) -> None:
+    """Adds the commands."""
+    jobs = typer.Typer(no_args_is_help=True)
+    app.add_typer(jobs, name="jobs", help=i18n.text("help-jobs", lang))
+    _register_list(jobs, lang)
+    which = typer.Argument(metavar="ID", help=i18n.text("arg-job", lang))
+
+    @jobs.command("show", help=i18n.text("help-jobs-show", lang))
+    def show_(
+        job: Annotated[str, which],
+        coop: Annotated[str, options.coop(lang)] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        found = find(state, lang).of_a_job(coop, lambda client: client.get(job))
+        show.as_json(found) if json else _print(found, lang)
+
+    @jobs.command(help=i18n.text("help-jobs-explain", lang))
+    def explain(
+        job: Annotated[str, which],
+        coop: Annotated[str, options.coop(lang)] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        found = find(state, lang).of_a_job(coop, lambda client: client.explain(job))
+        show.as_json(found.explanation) if json else typer.echo(found.text)
+
+    @jobs.command(help=i18n.text("help-jobs-cancel", lang))
+    def cancel(
+        job: Annotated[str, which],
+        coop: Annotated[str, options.coop(lang)] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        found = find(state, lang).of_a_job(coop, lambda client: client.cancel(job))
+        show.as_json(found) if json else _print(found, lang)
+
+
+def _register_list(jobs: typer.Typer, lang: str) -> None:
+    @jobs.command("list", help=i18n.text("help-jobs-list", lang))
+    def list_(
+        limit: Annotated[
+            int, typer.Option("--limit", min=1, max=1_000, help=i18n.text("opt-limit", lang))
+        ] = 20,
+        coop: Annotated[str, options.coop(lang)] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        with find(state, lang).client(coop) as client:
+            found = client.jobs(limit)
+        if json:
+            show.as_json(found)
+            return
+        names = ("job", "state", "class", "model", "submitted")
+        rows = [
+            [
+                job.job,
+                i18n.word("state", job.state, lang),
+                i18n.word("class", job.job_class, lang),
+                job.model,
+                show.when(job.submitted_at, lang),
+            ]
+            for job in found
+        ]
+        show.table([i18n.text(f"col-{name}", lang) for name in names], rows)
+
+
+def _print(job: Job, lang: str) -> None:
+    state = i18n.word("state", job.state, lang)
+    typer.echo(f"{job.job} · {state}" + (f" · {job.message}" if job.message else ""))
+    if job.text:
+        typer.echo(job.text)
+    if job.receipt is not None:
+        typer.echo(typer.style(i18n.receipt_line(job.receipt, lang), dim=True))

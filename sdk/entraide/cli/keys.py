@@ -1,0 +1,67 @@
+"""``entraide keys``: API keys of the co-ops; a secret is shown once, when it is made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entraide import i18n
+from entraide.cli import options, show
+from entraide.cli.place import find
+from entraide.v1 import admin_pb2
+
+
+def register(app: typer.Typer, lang: str) -> None:
+    """Adds the commands."""
+    keys = typer.Typer(no_args_is_help=True)
+    app.add_typer(keys, name="keys", help=i18n.text("help-keys", lang))
+    of_coop = typer.Option("--coop", metavar="COOP", help=i18n.text("opt-key-coop", lang))
+
+    @keys.command("list", help=i18n.text("help-keys-list", lang))
+    def list_(
+        coop: Annotated[str, of_coop] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        with find(state, lang).admin() as admin:
+            found = list(admin.call("ListKeys", admin_pb2.ListKeysRequest(coop=coop)).keys)
+        _print(found, lang, json=json)
+
+    @keys.command(help=i18n.text("help-keys-create", lang))
+    def create(
+        coop: Annotated[str, of_coop],
+        project: Annotated[
+            str, typer.Option("--project", help=i18n.text("opt-project", lang))
+        ] = "",
+        label: Annotated[str, typer.Option("--label", help=i18n.text("opt-label", lang))] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        wanted = admin_pb2.CreateKeyRequest(coop=coop, project=project, label=label)
+        with find(state, lang).admin() as admin:
+            made = admin.call("CreateKey", wanted)
+        if json:
+            show.as_json(made)
+            return
+        typer.echo(made.secret)
+        typer.echo(i18n.text("cli-secret-once", lang, key=made.key), err=True)
+
+    @keys.command(help=i18n.text("help-keys-revoke", lang))
+    def revoke(
+        key: Annotated[str, typer.Argument(metavar="KEY", help=i18n.text("arg-key", lang))],
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        with find(state, lang).admin() as admin:
+            found = admin.call("RevokeKey", admin_pb2.RevokeKeyRequest(key=key))
+        _print([found], lang, json=json)
+
+
+def _print(keys: Sequence[admin_pb2.Key], lang: str, *, json: bool) -> None:
+    if json:
+        show.as_json(list(keys))
+        return
+    heads = [i18n.text(f"col-{name}", lang) for name in ("key", "coop", "project", "label", "off")]
+    rows = [[k.key, k.coop, k.project, k.label, show.yes(k.revoked, lang)] for k in keys]
+    show.table(heads, rows)

@@ -1,0 +1,131 @@
+"""``entraide nodes``: the operator's view of the machines, and who may join."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entraide import i18n
+from entraide.cli import options, show
+from entraide.cli.place import find
+from entraide.errors import error_for
+from entraide.v1 import admin_pb2
+
+SECONDS_PER_HOUR = 3_600.0
+
+
+def register(app: typer.Typer, lang: str) -> None:
+    """Adds the commands."""
+    nodes = typer.Typer(no_args_is_help=True)
+    app.add_typer(nodes, name="nodes", help=i18n.text("help-nodes", lang))
+    _register_views(nodes, lang)
+    _register_change(nodes, lang, "approve", "ApproveNode")
+    _register_change(nodes, lang, "revoke", "RevokeNode")
+
+    @nodes.command(help=i18n.text("help-nodes-token", lang))
+    def token(
+        coop: Annotated[
+            str, typer.Option("--coop", metavar="COOP", help=i18n.text("opt-token-coop", lang))
+        ],
+        hours: Annotated[
+            float, typer.Option("--hours", min=0.01, help=i18n.text("opt-hours", lang))
+        ] = 24.0,
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        with find(state, lang).admin() as admin:
+            made = admin.call(
+                "CreateJoinToken",
+                admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=hours * SECONDS_PER_HOUR),
+            )
+        if json:
+            show.as_json(made)
+            return
+        typer.echo(made.token)
+        until = show.when(made.expires_at, lang)
+        typer.echo(i18n.text("cli-token-once", lang, until=until, coop=coop), err=True)
+
+
+def _register_views(nodes: typer.Typer, lang: str) -> None:
+    @nodes.command("list", help=i18n.text("help-nodes-list", lang))
+    def list_(
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        with find(state, lang).admin() as admin:
+            found = list(admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes)
+        if json:
+            show.as_json(found)
+            return
+        names = ("node", "coop", "place", "state", "running", "surplus", "models")
+        show.table(
+            [i18n.text(f"col-{name}", lang) for name in names], [_row(n, lang) for n in found]
+        )
+
+    @nodes.command("show", help=i18n.text("help-nodes-show", lang))
+    def show_(
+        node: Annotated[str, typer.Argument(metavar="NODE", help=i18n.text("arg-node", lang))],
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        with find(state, lang).admin() as admin:
+            found = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
+        for candidate in found:
+            if candidate.node == node:
+                show.as_json(candidate) if json else _print(candidate, lang)
+                return
+        raise error_for("unknown_node", i18n.error("unknown_node", lang, {"node": node}))
+
+
+def _register_change(nodes: typer.Typer, lang: str, name: str, method: str) -> None:
+    @nodes.command(name, help=i18n.text(f"help-nodes-{name}", lang))
+    def change(
+        node: Annotated[str, typer.Argument(metavar="NODE", help=i18n.text("arg-node", lang))],
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        with find(state, lang).admin() as admin:
+            found = admin.call(method, admin_pb2.NodeRequest(node=node))
+        show.as_json(found) if json else _print(found, lang)
+
+
+def _state(node: admin_pb2.Node, lang: str) -> str:
+    """How a node is: its approval if that keeps it out, else its liveness and why it rests."""
+    if node.approval == "revoked":
+        return i18n.word("approval", node.approval, lang)
+    said = i18n.word("state", node.state, lang) or i18n.text("cli-never-seen", lang)
+    return f"{said} ({i18n.node_reason(node.reason, lang)})" if node.reason else said
+
+
+def _row(node: admin_pb2.Node, lang: str) -> list[str]:
+    return [
+        node.node,
+        node.coop,
+        i18n.zone_name(node.zone, lang),
+        _state(node, lang),
+        f"{node.running}/{node.slots}",
+        f"{i18n.decimal(node.surplus_w, lang)} W",
+        ", ".join(node.models),
+    ]
+
+
+def _print(node: admin_pb2.Node, lang: str) -> None:
+    power = f"{node.device}, {i18n.decimal(node.active_w, lang)} W"
+    lines = {
+        "node": node.node,
+        "coop": node.coop,
+        "place": f"{node.site}, {i18n.zone_name(node.zone, lang)}",
+        "approval": i18n.word("approval", node.approval, lang),
+        "state": _state(node, lang),
+        "models": ", ".join(node.models),
+        "running": f"{node.running}/{node.slots}",
+        "surplus": f"{i18n.decimal(node.surplus_w, lang)} W",
+        "power": f"{power} ({i18n.word('basis', node.power_basis, lang)})",
+        "prefill": f"{i18n.decimal(node.prefill_tokens_per_s, lang)}/s",
+        "seen": show.when(node.seen_at, lang),
+        "agent": node.agent,
+    }
+    heads = {name: i18n.text(f"col-{name}", lang) for name in lines}
+    width = max(map(len, heads.values()))
+    for name, value in lines.items():
+        typer.echo(f"{heads[name].ljust(width)}  {value}")

@@ -1,0 +1,130 @@
+"""Which pool a command speaks to, and with which key.
+
+In this order: the pool whose state is in ``--state``; the pool of ``ENTRAIDE_URL``; the pool that
+runs on this machine. The last two words of ``pool.json`` that matter are read here and nowhere
+else: its addresses and its keys.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import platformdirs
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.client import Client
+from entraide.client._constants import KEY_VARIABLE, URL_VARIABLE
+from entraide.client.admin import AdminClient
+from entraide.errors import NotFoundError, error_for
+
+POOL_FILE = "pool.json"
+ADMIN_KEY_VARIABLE = "ENTRAIDE_ADMIN_KEY"
+CA_VARIABLE = "ENTRAIDE_CA"
+
+T = TypeVar("T")
+
+
+class PoolFile(Struct):
+    """What a command needs of a local pool's ``pool.json``."""
+
+    grpc: str
+    admin_key: str = ""
+    keys: dict[str, str] = {}
+
+
+class Place(Struct, frozen=True):
+    """A pool, as a command sees it.
+
+    Attributes:
+        url: where it is.
+        keys: an API key by co-op ("" for a key whose co-op is not known here).
+        admin_key: the operator's key, or "".
+        ca_pem: authority to trust, or "".
+        lang: the command's language.
+    """
+
+    url: str
+    keys: dict[str, str]
+    admin_key: str
+    ca_pem: str
+    lang: str
+
+    def key(self, coop: str = "") -> str:
+        """Returns the key of a co-op, or the first one.
+
+        Raises:
+            AuthenticationError: there is none.
+        """
+        if coop and "" not in self.keys:
+            if coop not in self.keys:
+                raise error_for("unauthorised", i18n.text("cli-no-key-of", self.lang, coop=coop))
+            return self.keys[coop]
+        for key in self.keys.values():
+            return key
+        raise error_for("unauthorised", i18n.text("client-no-key", self.lang))
+
+    @contextmanager
+    def client(self, coop: str = "") -> Iterator[Client]:
+        """Opens a client with the key of a co-op."""
+        with Client(self.url, self.key(coop), lang=self.lang, ca_pem=self.ca_pem) as client:
+            yield client
+
+    @contextmanager
+    def admin(self) -> Iterator[AdminClient]:
+        """Opens the operator's client.
+
+        Raises:
+            AuthenticationError: there is no admin key.
+        """
+        if not self.admin_key:
+            raise error_for("unauthorised", i18n.text("cli-no-admin-key", self.lang))
+        with AdminClient(self.url, self.admin_key, lang=self.lang, ca_pem=self.ca_pem) as admin:
+            yield admin
+
+    def of_a_job(self, coop: str, ask: Callable[[Client], T]) -> T:
+        """Asks about a job with each key in turn, until one of them may know it.
+
+        Args:
+            coop: whose key to use; "" for any.
+            ask: what to ask; it raises ``NotFoundError`` when the job is another co-op's.
+        """
+        problem: NotFoundError | None = None
+        for name in [coop] if coop else list(self.keys) or [""]:
+            with self.client(name) as client:
+                try:
+                    return ask(client)
+                except NotFoundError as found:
+                    problem = found
+        assert problem is not None
+        raise problem
+
+
+def default_state() -> Path:
+    """Returns where the state of this machine's own pool is when nobody says otherwise."""
+    return Path(platformdirs.user_data_dir("entraide")) / "pool"
+
+
+def find(state: Path | None, lang: str) -> Place:
+    """Finds the pool.
+
+    Raises:
+        PoolUnreachable: there is none where it was looked for.
+    """
+    authority = os.environ.get(CA_VARIABLE)
+    ca_pem = Path(authority).read_text("ascii") if authority else ""
+    url = os.environ.get(URL_VARIABLE)
+    if state is None and url:
+        key = os.environ.get(KEY_VARIABLE)
+        admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
+        return Place(url, {"": key} if key else {}, admin_key, ca_pem, lang)
+    file = (state or default_state()) / POOL_FILE
+    try:
+        pool = msgspec.json.decode(file.read_bytes(), type=PoolFile)
+    except (OSError, msgspec.MsgspecError) as problem:
+        sentence = i18n.text("cli-no-pool", lang, path=str(file.parent))
+        raise error_for("pool_unreachable", sentence) from problem
+    return Place(pool.grpc, pool.keys, pool.admin_key, ca_pem, lang)

@@ -1,0 +1,52 @@
+"""How data is shown: as JSON for programs, as aligned columns for people."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import typer
+from google.protobuf.message import Message
+
+from entraide import i18n
+
+
+def plain(value: Any) -> Any:
+    """Returns a value as JSON has it; numbers of the contract stay numbers, whatever their size."""
+    if isinstance(value, Message):
+        fields = value.DESCRIPTOR.fields
+        return {
+            field.name: list(map(plain, held)) if field.is_repeated else plain(held)
+            for field, held in ((field, getattr(value, field.name)) for field in fields)
+        }
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return msgspec.to_builtins(value)
+
+
+def as_json(value: Any) -> None:
+    """Prints a value as JSON."""
+    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints columns, as wide as their widest entry; nothing is ever cut."""
+    lines = [heads, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    for number, line in enumerate(lines):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        typer.echo(typer.style("  ".join(cells).rstrip(), bold=number == 0))
+
+
+def when(at: float, lang: str) -> str:
+    """Returns a moment in local time, ``2026-03-01 14:05``; a dash for never."""
+    if not at:
+        return i18n.text("cli-never", lang)
+    moment = dt.datetime.fromtimestamp(at, tz=dt.UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def yes(value: bool, lang: str) -> str:
+    """Returns yes or no."""
+    return i18n.text("word-yes" if value else "word-no", lang)
