@@ -1,0 +1,20 @@
+"""``python -m entraide_node``: the same commands as ``entraide node``, without the rest."""
+
+import os
+
+import typer
+
+from entraide import i18n
+from entraide_node.cli import commands
+
+
+def main() -> None:
+    """Runs one command in the language of the environment."""
+    lang = i18n.lang_of(os.environ.get("ENTRAIDE_LANG") or os.environ.get("LANG", ""))
+    app = typer.Typer(add_completion=False, no_args_is_help=True)
+    commands(app, lang)
+    app()
+
+
+if __name__ == "__main__":
+    main()

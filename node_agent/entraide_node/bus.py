@@ -1,0 +1,188 @@
+"""The node's side of the bus: one connection, its own subjects, and the way out for its runs.
+
+It decides what is worth sending late: reports are kept until they are acknowledged, an answer
+waits for the connection, a heartbeat or a sign of progress does not. What messages mean, it leaves
+to the agent.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from entraide.wire import codec, subjects
+from entraide.wire.messages import (
+    Heartbeat,
+    NodeDownCtl,
+    NodeIn,
+    NodeOut,
+    NodeUp,
+    Progress,
+    UsageReport,
+)
+from entraide.wire.nats import Connection, client_context, connect
+from entraide_node.keys import Keyring
+from entraide_node.reports import Reports
+
+PENDING_BYTES_MAX = 64 * 1024 * 1024
+RTT_SAMPLES = 3
+RTT_TIMEOUT_S = 5
+CLOSE_TIMEOUT_S = 2.0
+
+
+class Bus:
+    """The connection of one agent."""
+
+    def __init__(
+        self,
+        node: str,
+        *,
+        keyring: Keyring,
+        reports: Reports,
+        on_ctl: Callable[[NodeDownCtl], Awaitable[None]],
+        on_in: Callable[[NodeIn], Awaitable[None]],
+        on_change: Callable[[str], None],
+    ) -> None:
+        """Connects nothing yet.
+
+        Args:
+            node: its identifier.
+            keyring: its identity, asked again before each reconnection.
+            reports: where usage reports are kept.
+            on_ctl: awaited for each of the scheduler's messages, one after another.
+            on_in: awaited for each of the gateways' messages, one after another.
+            on_change: told ``up``, ``down`` or ``refused``.
+        """
+        self._node = node
+        self._keyring = keyring
+        self._reports = reports
+        self._on_ctl = on_ctl
+        self._on_in = on_in
+        self._on_change = on_change
+        self._connection: Connection | None = None
+        self._log = structlog.get_logger("entraide.node")
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is connected now."""
+        return self._connection is not None and bool(self._connection.is_connected)
+
+    async def open(self, servers: tuple[str, ...], *, ca_pem: str) -> None:
+        """Connects, however long it takes, and listens.
+
+        Raises:
+            AuthenticationError: the bus does not accept this identity.
+            PoolError: the server is not the pool's, or TLS is missing where it is needed.
+        """
+
+        async def up() -> None:
+            self._on_change("up")
+
+        async def down() -> None:
+            self._on_change("down")
+
+        async def refused() -> None:
+            self._on_change("refused")
+
+        self._connection = await connect(
+            servers,
+            identity=self._keyring.identity,
+            name=f"node-{self._node}",
+            tls=client_context(ca_pem) if ca_pem else None,
+            on_reconnected=up,
+            on_disconnected=down,
+            on_refused=refused,
+        )
+        for subject, callback in (
+            (subjects.node_ctl_down(self._node), self._ctl),
+            (subjects.node_in(self._node), self._in),
+        ):
+            await self._connection.subscribe(
+                subject, cb=callback, pending_bytes_limit=PENDING_BYTES_MAX
+            )
+        await self._connection.flush(RTT_TIMEOUT_S)
+        self._on_change("up")
+
+    async def rtt_s(self) -> float:
+        """Measures the round trip to the bus; 0 when it does not answer."""
+        if self._connection is None:
+            return 0.0
+        best = 0.0
+        try:
+            for _ in range(RTT_SAMPLES):
+                began = time.perf_counter()
+                await self._connection.flush(RTT_TIMEOUT_S)
+                took = time.perf_counter() - began
+                best = min(best or took, took)
+        except (NatsError, TimeoutError):
+            return best
+        return best
+
+    async def ctl(self, message: NodeUp) -> None:
+        """Sends to the scheduler; signs of life are not sent late."""
+        if isinstance(message, Heartbeat | Progress) and not self.is_up:
+            return
+        await self._publish(subjects.node_ctl_up(self._node), message)
+
+    async def out(self, gateway: str, message: NodeOut) -> None:
+        """Sends part of an answer to the gateway that holds the job."""
+        try:
+            subject = subjects.node_out(self._node, subjects.checked(gateway))
+        except ValueError:
+            self._log.error("bus.bad_gateway", job=message.job)
+            return
+        await self._publish(subject, message)
+
+    async def report(self, message: UsageReport) -> None:
+        """Keeps a usage report and sends it a first time."""
+        self._reports.add(message)
+        await self.ctl(message)
+
+    async def resend(self) -> None:
+        """Sends again every report that is not acknowledged."""
+        if self.is_up:
+            for report in self._reports.waiting():
+                await self.ctl(report)
+
+    async def flush(self, timeout_s: float) -> None:
+        """Waits until the server has what was sent, or cannot be reached."""
+        if self._connection is not None and self.is_up:
+            try:
+                await asyncio.wait_for(self._connection.flush(), timeout_s)
+            except (NatsError, TimeoutError):
+                self._log.warning("bus.unflushed")
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        if self._connection is not None:
+            try:
+                await asyncio.wait_for(self._connection.close(), CLOSE_TIMEOUT_S)
+            except TimeoutError:
+                self._log.warning("bus.unclosed")
+
+    async def _publish(self, subject: str, message: msgspec.Struct) -> None:
+        assert self._connection is not None, "opened before anything is sent"
+        try:
+            await self._connection.publish(subject, codec.encode(message))
+        except NatsError as problem:  # closed, too long, or too much waits: the leases see to it
+            self._log.warning("bus.unsent", subject=subject, problem=type(problem).__name__)
+
+    async def _ctl(self, message: Msg) -> None:
+        try:
+            decoded = codec.node_down_ctl.decode(message.data)
+        except msgspec.DecodeError as problem:
+            self._log.warning("bus.undecodable", subject=message.subject, problem=str(problem))
+            return
+        await self._on_ctl(decoded)
+
+    async def _in(self, message: Msg) -> None:
+        try:
+            decoded = codec.node_in.decode(message.data)
+        except msgspec.DecodeError:  # its text could quote the body
+            self._log.warning("bus.undecodable", subject=message.subject)
+            return
+        await self._on_in(decoded)

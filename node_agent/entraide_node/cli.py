@@ -1,0 +1,226 @@
+"""``entraide node``: the member's side, from joining to leaving.
+
+It decides how a person speaks to a node and reads from it. It speaks to a running agent through
+the node's folder only: nothing listens.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from entraide import i18n
+from entraide.errors import EntraideError
+from entraide_node import owner
+from entraide_node.config import CONFIG_NAME, default_dir, load
+
+Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json")]
+
+
+def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
+    """Adds ``node`` and its commands to the ``entraide`` command, in one language."""
+    node = typer.Typer(help=i18n.text("help-node", lang), no_args_is_help=True)
+    commands(node, lang)
+    app.add_typer(node, name="node")
+
+
+def commands(app: typer.Typer, lang: str) -> None:
+    """Adds the commands themselves."""
+    _life(app, lang)
+    _owner(app, lang)
+    _reading(app, lang)
+
+
+def _life(app: typer.Typer, lang: str) -> None:
+    @app.command(help=i18n.text("help-node-join", lang))
+    def join(
+        url: Annotated[str, typer.Argument(metavar="URL")],
+        *,
+        token: Annotated[str, typer.Option("--token", metavar="T")],
+        dir: Dir = None,  # noqa: A002  (the option's name)
+        site: Annotated[str, typer.Option("--site")] = "",
+        zone: Annotated[str, typer.Option("--zone")] = "CA-QC",
+        name: Annotated[str, typer.Option("--name")] = "",
+        ca: Annotated[Path | None, typer.Option("--ca", metavar="FILE.pem")] = None,
+        json: Json = False,
+    ) -> None:
+        raise typer.Exit(
+            _join(
+                url,
+                token,
+                folder=dir or default_dir(),
+                wish={"site": site, "zone": zone, "name": name, "lang": lang},
+                ca=ca,
+                as_json=json,
+            )
+        )
+
+    @app.command(help=i18n.text("help-node-run", lang))
+    def run(
+        config: Annotated[Path | None, typer.Option("--config", metavar="F")] = None,
+        dir: Dir = None,  # noqa: A002
+    ) -> None:
+        from entraide_node.main import run_node
+
+        raise typer.Exit(run_node(config or _config_path(dir)))
+
+    @app.command(help=i18n.text("help-node-leave", lang))
+    def leave(dir: Dir = None) -> None:  # noqa: A002
+        raise typer.Exit(_leave(dir or default_dir(), lang))
+
+
+def _owner(app: typer.Typer, lang: str) -> None:
+    @app.command(help=i18n.text("help-node-pause", lang))
+    def pause(dir: Dir = None) -> None:  # noqa: A002
+        _node_of(dir, lang)
+        owner.pause(dir or default_dir())
+        typer.echo(i18n.text("node-paused-now", lang))
+
+    @app.command(help=i18n.text("help-node-resume", lang))
+    def resume(dir: Dir = None) -> None:  # noqa: A002
+        _node_of(dir, lang)
+        owner.resume(dir or default_dir())
+        typer.echo(i18n.text("node-resumed-now", lang))
+
+
+def _reading(app: typer.Typer, lang: str) -> None:
+    @app.command(help=i18n.text("help-node-status", lang))
+    def status(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
+        raise typer.Exit(_status(dir or default_dir(), lang, as_json=json))
+
+    @app.command(help=i18n.text("help-node-bench", lang))
+    def bench(
+        config: Annotated[Path | None, typer.Option("--config", metavar="F")] = None,
+        dir: Dir = None,  # noqa: A002
+        json: Json = False,
+    ) -> None:
+        raise typer.Exit(_bench(config or _config_path(dir), lang, as_json=json))
+
+
+def _config_path(folder: Path | None) -> Path:
+    return (folder or default_dir()) / CONFIG_NAME
+
+
+def _node_of(folder: Path | None, lang: str) -> str:
+    """The node of a folder; ends the command when there is none."""
+    try:
+        return load(_config_path(folder)).node
+    except EntraideError as problem:
+        _say(problem, lang)
+        raise typer.Exit(1) from problem
+
+
+def _say(problem: EntraideError, lang: str) -> None:
+    from entraide_node.main import say
+
+    say(problem, lang)
+
+
+def _join(
+    url: str, token: str, *, folder: Path, wish: dict[str, str], ca: Path | None, as_json: bool
+) -> int:
+    from entraide_node.join import Wish, join
+
+    lang = wish["lang"]
+    try:
+        ca_pem = ca.read_text("ascii") if ca is not None else ""
+        config = join(url, token, folder=folder, wish=Wish(**wish), ca_pem=ca_pem)
+    except EntraideError as problem:
+        _say(problem, lang)
+        return 1
+    except (OSError, UnicodeDecodeError) as problem:
+        typer.echo(str(problem), err=True)
+        return 1
+    if as_json:
+        joined = {"node": config.node, "coop": config.coop, "pool": config.pool, "dir": config.dir}
+        typer.echo(msgspec.json.encode(joined).decode("utf-8"))
+        return 0
+    place = i18n.zone_name(config.zone, lang)
+    typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=place))
+    command = f"entraide node run --dir {config.dir}"
+    typer.echo(i18n.text("node-joined-next", lang, command=command))
+    return 0
+
+
+def _status(folder: Path, lang: str, *, as_json: bool) -> int:
+    from entraide_node.main import sentence
+
+    node = _node_of(folder, lang)
+    status = owner.read_status(folder, now=time.time())
+    if status is None:
+        stopped = owner.read_stopped(folder)
+        if as_json:
+            said = {"node": node, "state": "stopped", "code": stopped.code}
+            typer.echo(msgspec.json.encode(said).decode("utf-8"))
+            return 0
+        typer.echo(i18n.text("node-status-stopped", lang, node=node))
+        if stopped.code:
+            typer.echo(sentence(stopped.code, stopped.values, lang) or stopped.code)
+        return 0
+    if as_json:
+        typer.echo(msgspec.json.encode(status).decode("utf-8"))
+        return 0
+    typer.echo(i18n.text(f"node-status-{status.state}", lang, node=node, **status.values))
+    if status.model:
+        typer.echo(
+            i18n.text(
+                "node-status-facts", lang, model=status.model, engine=status.engine,
+                running=status.running, slots=status.slots, surplus=status.surplus_w,
+                prefill=status.prefill_tokens_per_s, decode=_decode_per_s(status),
+            )
+        )  # fmt: skip
+    return 0
+
+
+def _decode_per_s(status: owner.Status) -> float:
+    tpot_s = status.tpot_base_s + status.tpot_per_sequence_s
+    return 1 / tpot_s if tpot_s else 0.0
+
+
+def _bench(path: Path, lang: str, *, as_json: bool) -> int:
+    from entraide_node.engines.base import EngineProblem
+    from entraide_node.machine import bench_machine
+    from entraide_node.main import log_to_stderr, run_loop, sentence
+
+    log_to_stderr()
+    try:
+        config = load(path)
+    except EntraideError as problem:
+        _say(problem, lang)
+        return 1
+    rates = run_loop(bench_machine(config))
+    if isinstance(rates, EngineProblem):
+        typer.echo(sentence(rates.code, rates.values, lang) or rates.code, err=True)
+        return 1
+    if as_json:
+        typer.echo(msgspec.json.encode(rates).decode("utf-8"))
+        return 0
+    typer.echo(
+        i18n.text(
+            "node-bench",
+            lang,
+            prefill=rates.prefill_tokens_per_s,
+            one=rates.decode_tokens_per_s_1,
+            four=rates.decode_tokens_per_s_4,
+        )
+    )
+    return 0
+
+
+def _leave(folder: Path, lang: str) -> int:
+    from entraide_node import keys
+
+    node = _node_of(folder, lang)
+    status = owner.read_status(folder, now=time.time())
+    if status is not None:
+        os.kill(status.pid, signal.SIGTERM)
+    for name in (keys.IDENTITY_NAME, keys.KEY_NAME):
+        (folder / name).unlink(missing_ok=True)
+    sys.stdout.write(f"{i18n.text('node-left', lang, node=node)}\n")
+    return 0

@@ -1,0 +1,107 @@
+"""The node's durable identity: one file that only its owner may read.
+
+It decides where identity lies and refuses a file that others can read. It knows nothing of how a
+pool issues it.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from entraide.errors import RequestError
+from entraide.wire.nats import Identity
+from entraide.wire.subjects import node_inbox
+
+IDENTITY_NAME = "identity.json"
+KEY_NAME = "node.key"
+CA_NAME = "ca.pem"
+
+
+class StoredIdentity(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the file holds: the pool's token, and the seed that never leaves this machine."""
+
+    node: str
+    jwt: str
+    seed: str
+
+    def __repr__(self) -> str:
+        """Leaves the seed out, so that no log or traceback holds it."""
+        return f"StoredIdentity(node={self.node!r})"
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replaces a file at one stroke; nobody but its owner can read it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def read_private(path: Path) -> bytes:
+    """Reads a file that only its owner may read.
+
+    Raises:
+        RequestError: ``identity_refused``: it is missing, or others may read it.
+    """
+    try:
+        mode = path.stat().st_mode
+        if os.name == "posix" and mode & 0o077:
+            raise _refuse(path, f"mode {mode & 0o777:04o}")
+        return path.read_bytes()
+    except OSError as problem:
+        raise _refuse(path, problem.strerror or str(problem)) from problem
+
+
+def _refuse(path: Path, problem: str) -> RequestError:
+    return RequestError(
+        "identity_refused", f"{path}: {problem}", values={"file": str(path), "problem": problem}
+    )
+
+
+def save(folder: Path, identity: StoredIdentity) -> None:
+    """Writes the identity."""
+    write_private(folder / IDENTITY_NAME, msgspec.json.encode(identity))
+
+
+def read(folder: Path) -> StoredIdentity:
+    """Reads the identity.
+
+    Raises:
+        RequestError: ``identity_refused``: missing, readable by others, or not an identity.
+    """
+    path = folder / IDENTITY_NAME
+    try:
+        return msgspec.json.decode(read_private(path), type=StoredIdentity)
+    except msgspec.MsgspecError as problem:
+        raise _refuse(path, "?") from problem
+
+
+class Keyring:
+    """Holds the identity in use, and takes a renewed one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stored = read(folder)
+
+    def identity(self) -> Identity:
+        """Returns what to show to the bus now."""
+        inbox = node_inbox(self._stored.node)
+        return Identity(jwt=self._stored.jwt, seed=self._stored.seed, inbox_prefix=inbox)
+
+    def renew(self, jwt: str) -> None:
+        """Keeps a new token; it serves from the next connection on."""
+        renewed = msgspec.structs.replace(self._stored, jwt=jwt)
+        save(self._folder, renewed)
+        self._stored = renewed
+
+
+def ca_pem(folder: Path) -> str:
+    """Returns the pool's authority, or "" when the bus does not leave this machine."""
+    path = folder / CA_NAME
+    return path.read_text("ascii") if path.exists() else ""

@@ -1,0 +1,204 @@
+"""One run of the agent's process: from its configuration to its exit status.
+
+It decides the order (engine, speed, bus), what a signal means before there is an agent, and that
+the process never outlives a parent that asked for that. Why it ended is left in the folder.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import structlog
+
+from entraide import i18n
+from entraide.errors import EntraideError
+from entraide_node import owner
+from entraide_node.agent import Agent
+from entraide_node.config import Attach, NodeConfig, load
+from entraide_node.core.phases import Sign
+from entraide_node.engines.base import EngineProblem
+from entraide_node.machine import Machine, open_machine
+
+PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
+ORPHAN_GRACE_S = 5.0
+T = TypeVar("T")
+
+RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0
+
+
+def run_node(path: Path) -> int:
+    """Runs the agent of a configuration until it is asked to stop; returns the exit status."""
+    log_to_stderr()
+    try:
+        config = load(path)
+    except EntraideError as problem:
+        say(problem, i18n.DEFAULT_LANG)
+        return 1
+    folder = Path(config.dir)
+    running = owner.read_status(folder, now=time.time())
+    if running is not None:
+        sys.stderr.write(f"{i18n.text('node-runs-already', config.lang, pid=running.pid)}\n")
+        return 1
+    return run_loop(_Process(config).run())
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine on the fastest loop there is."""
+    try:
+        import uvloop  # noqa: PLC0415  (not on every system)
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def log_to_stderr() -> None:
+    """Sends the log to standard error, one JSON object a line."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def say(problem: EntraideError, lang: str) -> None:
+    """Says an error in one sentence on standard error."""
+    sys.stderr.write(f"{sentence(problem.code, problem.values, lang) or problem.message}\n")
+
+
+def sentence(code: str, values: dict[str, str | int | float], lang: str) -> str:
+    """Returns the sentence of an error's or an engine problem's code; "" when there is none."""
+    for name in (f"error-{code}", f"node-{code.replace('_', '-')}"):
+        if i18n.known(name):
+            return i18n.text(name, lang, **values)
+    return ""
+
+
+class _Process:
+    """What a signal reaches: an agent, or the start of one."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self._config = config
+        self._folder = Path(config.dir)
+        self._log = structlog.get_logger("entraide.node").bind(node=config.node)
+        self._agent: Agent | None = None
+        self._stopping = asyncio.Event()
+        self._started_at = psutil.Process().create_time()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, self._sign, Sign.ASKED)
+        if os.environ.get(PARENT_PIPE) == "1":
+            watch_parent(lambda: loop.call_soon_threadsafe(self._sign, Sign.ORPHANED))
+        self._log.info("node.starting", config=self._shown())
+        stopped = await self._serve()
+        if stopped.code:
+            self._log.error("node.stopped", code=stopped.code)
+            said = sentence(stopped.code, stopped.values, self._config.lang) or stopped.code
+            sys.stderr.write(f"{said}\n")
+        owner.write_stopped(self._folder, stopped)
+        return 1 if stopped.code else 0
+
+    def _shown(self) -> str:
+        engine = self._config.engine
+        return repr(self._config).replace(getattr(engine, "key", "") or "\0", "…")
+
+    def _sign(self, sign: Sign) -> None:
+        self._stopping.set()
+        if self._agent is not None:
+            self._agent.sign(sign)
+
+    async def _serve(self) -> owner.Stopped:
+        try:
+            machine = await self._until_machine()
+        except EntraideError as problem:
+            return owner.Stopped(problem.code, problem.values)
+        if machine is None:
+            return owner.Stopped("", {})
+        if isinstance(machine, EngineProblem):
+            return owner.Stopped(machine.code, machine.values)
+        try:
+            self._agent = Agent(
+                self._config, engine=machine.engine, replica=machine.replica, power=machine.power
+            )
+            if not self._stopping.is_set():
+                await self._agent.run()
+        except EntraideError as problem:
+            return owner.Stopped(problem.code, problem.values)
+        finally:
+            await machine.engine.stop()
+        return owner.Stopped("", {})
+
+    async def _until_machine(self) -> Machine | EngineProblem | None:
+        """Starts the engine; one that somebody else runs is waited for. None: asked to stop."""
+        wait_s = RETRY_MIN_S
+        while True:
+            opening = asyncio.create_task(open_machine(self._config, tell=self._tell))
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if self._stopping.is_set():
+                opening.cancel()
+                await asyncio.wait({opening})
+                left = None if opening.cancelled() else opening.result()
+                if isinstance(left, Machine):
+                    await left.engine.stop()
+                return None
+            machine = opening.result()
+            if isinstance(machine, Machine) or not isinstance(self._config.engine, Attach):
+                return machine
+            self._log.warning("node.engine_awaited", code=machine.code, wait_s=wait_s)
+            self._tell("engine_down")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait_s)
+            wait_s = min(RETRY_MAX_S, 2 * wait_s)
+
+    def _tell(self, state: str) -> None:
+        self._log.info("node.state", state=state)
+        config = self._config
+        owner.write_status(
+            self._folder,
+            owner.Status(
+                node=config.node,
+                coop=config.coop,
+                zone=config.zone,
+                pool=config.pool,
+                pid=os.getpid(),
+                started_at=self._started_at,
+                state=state,
+                values={},
+                written_at=time.time(),
+            ),
+        )
+
+
+def watch_parent(gone: Callable[[], object]) -> None:
+    """Calls back once standard input ends, and makes sure that the process ends soon after."""
+
+    def watch() -> None:
+        # Not through sys.stdin: its lock, held at exit, would abort the interpreter.
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        with contextlib.suppress(RuntimeError):  # the loop is over already
+            gone()
+        time.sleep(ORPHAN_GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

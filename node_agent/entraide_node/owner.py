@@ -1,0 +1,182 @@
+"""The owner's files: pause, declared energy, and the status that the agent writes.
+
+It decides how an owner speaks to a running agent: through files in the agent's own folder, read
+once a second, so that nothing listens. A declaration that cannot be read counts as no surplus.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+
+import msgspec
+import psutil
+import structlog
+from msgspec import Struct
+
+from entraide.types import EnergyStatus
+from entraide_node.config import EnergyConfig, energy_problem
+from entraide_node.keys import write_private
+
+PAUSE_NAME = "paused"
+ENERGY_NAME = "energy.toml"
+STATUS_NAME = "status.json"
+STOPPED_NAME = "stopped.json"
+STALE_S = 10.0
+ENERGY_BYTES_MAX = 64 * 1024
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """What a running agent says of itself, once a second.
+
+    Attributes:
+        node, coop, zone, pool: who and where it is.
+        pid, started_at: its process; ``started_at`` by the process's own clock.
+        state: stable code of the one sentence that tells why it works or not.
+        values: the numbers and names in that sentence.
+        written_at: when this was written.
+        connected: whether it is on the bus.
+        welcomed: whether the pool's scheduler knows it.
+        running, slots: jobs it runs, of how many.
+        model, engine: what it serves.
+        surplus_w: the site's surplus that it advertises.
+        reports: usage reports that the pool has not acknowledged.
+        prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: its measured speed.
+    """
+
+    node: str
+    coop: str
+    zone: str
+    pool: str
+    pid: int
+    started_at: float
+    state: str
+    values: dict[str, str | int | float]
+    written_at: float
+    connected: bool = False
+    welcomed: bool = False
+    running: int = 0
+    slots: int = 0
+    model: str = ""
+    engine: str = ""
+    surplus_w: float = 0.0
+    reports: int = 0
+    prefill_tokens_per_s: float = 0.0
+    tpot_base_s: float = 0.0
+    tpot_per_sequence_s: float = 0.0
+
+
+def is_paused(folder: Path) -> bool:
+    """Whether the owner paused the node."""
+    return (folder / PAUSE_NAME).exists()
+
+
+def pause(folder: Path) -> None:
+    """Asks the agent to take no more work; it sees it within a second, and after a restart."""
+    write_private(folder / PAUSE_NAME, b"")
+
+
+def resume(folder: Path) -> None:
+    """Lets the agent work again."""
+    (folder / PAUSE_NAME).unlink(missing_ok=True)
+
+
+def write_status(folder: Path, status: Status) -> None:
+    """Replaces the status at one stroke; what is lost in a power cut is not missed."""
+    path = folder / STATUS_NAME
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_bytes(msgspec.json.encode(status))
+    beside.replace(path)
+
+
+def read_status(folder: Path, *, now: float) -> Status | None:
+    """Returns the status of a running agent; None when none runs there."""
+    try:
+        status = msgspec.json.decode((folder / STATUS_NAME).read_bytes(), type=Status)
+        process = psutil.Process(status.pid)
+        same = abs(process.create_time() - status.started_at) < 1
+    except (OSError, msgspec.MsgspecError, psutil.Error):
+        return None
+    return status if same and now - status.written_at < STALE_S else None
+
+
+class Stopped(Struct, frozen=True):
+    """Why the last agent in this folder ended: a stable code and its values; "" when asked to."""
+
+    code: str
+    values: dict[str, str | int | float]
+
+
+def write_stopped(folder: Path, stopped: Stopped) -> None:
+    """Remembers why the agent ended, and takes its status away."""
+    (folder / STATUS_NAME).unlink(missing_ok=True)
+    write_private(folder / STOPPED_NAME, msgspec.json.encode(stopped))
+
+
+def read_stopped(folder: Path) -> Stopped:
+    """Returns why the last agent ended; as if asked to, when nothing is known."""
+    try:
+        return msgspec.json.decode((folder / STOPPED_NAME).read_bytes(), type=Stopped)
+    except (OSError, msgspec.MsgspecError):
+        return Stopped("", {})
+
+
+class Declaration:
+    """The site's declared surplus, renewed while the agent lives.
+
+    A statement stays the same until half of its time is over, so that a heartbeat changes only
+    when there is something to tell.
+    """
+
+    def __init__(self, folder: Path, standing: EnergyConfig | None) -> None:
+        self._path = folder / ENERGY_NAME
+        self._standing = standing
+        self._said: EnergyConfig | None = None
+        self._status: EnergyStatus | None = None
+        self._problem = ""
+        self._log = structlog.get_logger("entraide.node")
+
+    def at(self, now: float) -> EnergyStatus | None:
+        """Returns what to advertise at a moment; None when nothing is declared."""
+        declared = self._read()
+        if declared is None or (declared.until and now >= declared.until):
+            self._said = self._status = None
+            return None
+        old = self._status
+        if old is None or declared != self._said or now >= old.expires_at - declared.ttl_s / 2:
+            ends_at = now + declared.ttl_s
+            self._status = EnergyStatus(
+                surplus_w=declared.surplus_w,
+                basis=declared.basis,
+                evidence=declared.evidence,
+                measured_at=now,
+                expires_at=min(ends_at, declared.until) if declared.until else ends_at,
+            )
+        self._said = declared
+        return self._status
+
+    def _read(self) -> EnergyConfig | None:
+        try:
+            with self._path.open("rb") as file:
+                raw = file.read(ENERGY_BYTES_MAX)
+        except FileNotFoundError:
+            self._problem = ""
+            return self._standing
+        except OSError as problem:
+            self._unread(str(problem))
+            return None
+        try:
+            declared = msgspec.convert(tomllib.loads(raw.decode("utf-8")), EnergyConfig)
+        except (ValueError, msgspec.ValidationError) as problem:
+            self._unread(str(problem))
+            return None
+        wrong = energy_problem(declared)
+        if wrong:
+            self._unread(wrong)
+            return None
+        self._problem = ""
+        return declared
+
+    def _unread(self, problem: str) -> None:
+        if problem != self._problem:
+            self._log.warning("node.energy_unreadable", file=str(self._path), problem=problem)
+        self._problem = problem

@@ -1,0 +1,313 @@
+"""Runs: what the node does with each request, from the gateway's message to the usage report.
+
+It decides nothing about placement and reads no prompt: bodies go to the engine and answers to the
+gateway as they are. What it refuses, ``core.duty`` decides.
+
+Of a run the scheduler hears accept, progress and usage; the gateway hears tokens and the end. A
+request that the engine refuses before its first token goes back as a decline, with its numbers to
+the scheduler and the engine's words to the gateway only.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Protocol
+
+import structlog
+
+from entraide.types import Basis, Outcome, Usage
+from entraide.wire.messages import (
+    MESSAGE_BYTES_MAX,
+    Accept,
+    Decline,
+    End,
+    NodeOut,
+    NodeUp,
+    Progress,
+    Run,
+    Tokens,
+    UsageReport,
+)
+from entraide_node.core.duty import Asked, Holding, Verdict, judge
+from entraide_node.core.energy import EnergyMeter
+from entraide_node.engines.base import (
+    BAD_REQUEST,
+    CONTEXT_EXCEEDED,
+    Engine,
+    EngineChunk,
+    EngineEnd,
+    EngineFailure,
+    EngineRequest,
+)
+
+EPOCHS_REMEMBERED_MAX = 10_000
+HEAD_BYTES = 4_096  # of a message around its body
+DETAIL_CHARS_MAX = 500
+
+Values = dict[str, str | int | float]
+
+
+class Post(Protocol):
+    """The way out: to the scheduler, and to a gateway. Neither raises; both may drop."""
+
+    async def ctl(self, message: NodeUp) -> None:
+        """Sends to the scheduler."""
+
+    async def out(self, gateway: str, message: NodeOut) -> None:
+        """Sends to a gateway."""
+
+    async def report(self, message: UsageReport) -> None:
+        """Keeps a usage report, and sends it until it is acknowledged."""
+
+
+class _Held:
+    """A run that the node has taken, and how far it is."""
+
+    def __init__(self, run: Run, *, since_s: float) -> None:
+        self.run = run
+        self.since_s = since_s
+        self.first_token_s = 0.0
+        self.produced = 0
+        self.sent = 0
+        self.delivered = False
+        self.stopped = ""  # the code with which it was stopped
+        self.task: asyncio.Task[None] | None = None
+
+
+class Runs:
+    """The runs that this node holds."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        model: str,
+        slots: int,
+        meter: EnergyMeter,
+        post: Post,
+        on_trouble: Callable[[], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Holds nothing yet.
+
+        Args:
+            engine: what does the arithmetic; started.
+            model: public name of its model.
+            slots: sequences that it runs at once.
+            meter: shares the machine's energy out.
+            post: the way out.
+            on_trouble: awaited when the engine failed, before that is told: what comes next must
+                find a node that knows whether its engine serves.
+            clock: seconds, never going back.
+        """
+        self._engine = engine
+        self._model = model
+        self._slots = slots
+        self._meter = meter
+        self._post = post
+        self._on_trouble = on_trouble
+        self._clock = clock
+        self._held: dict[tuple[str, int], _Held] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._epochs: OrderedDict[str, int] = OrderedDict()
+        self._log = structlog.get_logger("entraide.node")
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    def held(self) -> tuple[tuple[str, int], ...]:
+        """Returns the runs it holds, as (job, epoch)."""
+        return tuple(self._held)
+
+    async def take(self, run: Run, *, reason: str) -> None:
+        """Takes or declines a run.
+
+        Args:
+            run: the gateway's message.
+            reason: why the node takes no work, or "".
+        """
+        older = [h for (job, epoch), h in self._held.items() if job == run.job]
+        asked = Asked(run.job, run.epoch, run.path, run.model, bool(run.sealed))
+        holding = Holding(
+            model=self._model,
+            slots=self._slots,
+            running=len(self._held),
+            epoch_seen=self._epochs.get(run.job, 0),
+            superseded=bool(older),
+        )
+        decision = judge(asked, holding=holding, reason=reason)
+        if decision.verdict is Verdict.IGNORE:
+            self._log.info("run.duplicate", job=run.job, epoch=run.epoch)
+            return
+        if decision.verdict is Verdict.DECLINE:
+            self._log.info("run.declined", job=run.job, epoch=run.epoch, code=decision.code)
+            await self._post.ctl(Decline(run.job, run.epoch, decision.code, {}))
+            return
+        self._remember(run)
+        held = _Held(run, since_s=self._clock())
+        self._held[(run.job, run.epoch)] = held
+        for other in older:
+            self._stop(other, "cancelled")
+        before = [other.task for other in older if other.task is not None]
+        held.task = asyncio.create_task(self._go(held, before))
+        self._tasks.add(held.task)
+        held.task.add_done_callback(self._done)
+        self.idle.clear()
+
+    def stop(self, job: str, epoch: int, *, code: str = "cancelled") -> None:
+        """Stops a run at once; it is reported with what it used so far."""
+        held = self._held.get((job, epoch))
+        if held is not None:
+            self._stop(held, code)
+
+    def stop_all(self, *, code: str) -> None:
+        """Stops every run; with another code than ``cancelled`` they count as failed."""
+        for held in tuple(self._held.values()):
+            self._stop(held, code)
+
+    async def progress(self) -> None:
+        """Tells the scheduler how far each run is."""
+        for held in tuple(self._held.values()):
+            await self._post.ctl(Progress(held.run.job, held.run.epoch, held.produced))
+
+    def _remember(self, run: Run) -> None:
+        self._epochs[run.job] = run.epoch
+        self._epochs.move_to_end(run.job)
+        while len(self._epochs) > EPOCHS_REMEMBERED_MAX:
+            self._epochs.popitem(last=False)
+
+    def _stop(self, held: _Held, code: str) -> None:
+        if not held.stopped:
+            held.stopped = code
+            self._engine.cancel(held.run.job)
+
+    async def _go(self, held: _Held, before: list[asyncio.Task[None]]) -> None:
+        run = held.run
+        end: EngineEnd | None = None
+        try:
+            await self._post.ctl(Accept(run.job, run.epoch))
+            if before:  # an engine knows runs by job: the older epoch must have ended
+                await asyncio.wait(before)
+            if not held.stopped:
+                self._meter.begin(_key(run), self._clock())
+                end = await self._through_engine(held)
+        except Exception:  # noqa: BLE001  (an engine's bug ends this run only, and is told)
+            self._log.exception("run.broken", job=run.job, epoch=run.epoch)
+        finally:
+            usage = self._usage(held, end)
+            self._held.pop((run.job, run.epoch), None)
+        await self._tell(held, end, usage)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self.idle.set()
+        if not task.cancelled() and task.exception() is not None:
+            self._log.error("run.untold", exc_info=task.exception())
+
+    async def _through_engine(self, held: _Held) -> EngineEnd | None:
+        run = held.run
+        request = EngineRequest(
+            job=run.job, path=run.path, body=run.body, stream=run.stream, model=run.model
+        )
+        async with aclosing(self._engine.run(request)) as answer:
+            async for item in answer:
+                if isinstance(item, EngineEnd):
+                    return item
+                await self._chunk(held, item)
+        return None
+
+    async def _chunk(self, held: _Held, chunk: EngineChunk) -> None:
+        run = held.run
+        if chunk.n_output_tokens > 0 and not held.first_token_s:
+            held.first_token_s = self._clock()
+            self._meter.first_token(_key(run), held.first_token_s)
+        held.produced = chunk.n_output_tokens
+        if not chunk.data or held.stopped:
+            return
+        n = held.produced - held.sent
+        await self._post.out(
+            run.gateway, Tokens(run.job, run.epoch, first=held.sent, n=n, data=chunk.data)
+        )
+        held.sent = held.produced
+        held.delivered = True
+
+    def _usage(self, held: _Held, end: EngineEnd | None) -> Usage:
+        now_s = self._clock()
+        energy = self._meter.end(_key(held.run), now_s)
+        first_s = held.first_token_s
+        counts = end.usage if end is not None else None
+        return Usage(
+            input_tokens=counts.prompt_tokens if counts else 0,
+            cached_tokens=counts.cached_tokens if counts else 0,
+            output_tokens=counts.completion_tokens if counts else held.produced,
+            counted=counts.counted if counts else Basis.ESTIMATED,
+            energy_prefill_uwh=energy.prefill_uwh,
+            energy_decode_uwh=energy.decode_uwh,
+            energy_basis=energy.basis,
+            ttft_s=first_s - held.since_s if first_s else 0.0,
+            run_s=now_s - held.since_s,
+        )
+
+    async def _tell(self, held: _Held, end: EngineEnd | None, usage: Usage) -> None:
+        run = held.run
+        outcome, code, values = _how(held, end)
+        body, final = (end.body, end.final_chunk) if end is not None else (b"", b"")
+        if len(body) + len(final) > MESSAGE_BYTES_MAX - HEAD_BYTES:
+            outcome, code, values, body, final = Outcome.FAILED, "engine_failed", {}, b"", b""
+        self._log.info(
+            "run.ended", job=run.job, epoch=run.epoch, outcome=outcome, code=code,
+            output_tokens=usage.output_tokens, run_s=round(usage.run_s, 3),
+        )  # fmt: skip
+        if code == "engine_failed":
+            await self._on_trouble()
+        ending = End(run.job, run.epoch, outcome, code, values, held.sent, final, body, usage)
+        await self._post.out(run.gateway, ending)
+        if _refused_unread(held, end):
+            # Its numbers, never its words: a decline reaches the journal.
+            counts = {name: value for name, value in values.items() if name != "detail"}
+            await self._post.ctl(Decline(run.job, run.epoch, code, counts))
+            return
+        await self._post.report(
+            UsageReport(run.job, run.epoch, outcome, code, held.delivered, usage)
+        )
+
+
+def _key(run: Run) -> str:
+    return f"{run.job}/{run.epoch}"
+
+
+def _how(held: _Held, end: EngineEnd | None) -> tuple[Outcome, str, Values]:
+    """How a run ended, with the stable code and its values."""
+    if held.stopped and (end is None or end.outcome is not Outcome.COMPLETED):
+        outcome = Outcome.CANCELLED if held.stopped == "cancelled" else Outcome.FAILED
+        return outcome, held.stopped, {}
+    if end is None:
+        return Outcome.FAILED, "engine_failed", {}
+    if end.outcome is Outcome.COMPLETED:
+        return Outcome.COMPLETED, "", {}
+    if end.outcome is Outcome.CANCELLED:
+        return Outcome.CANCELLED, "cancelled", {}
+    return _failed(end.failure)
+
+
+def _failed(failure: EngineFailure | None) -> tuple[Outcome, str, Values]:
+    if failure is None:
+        return Outcome.FAILED, "engine_failed", {}
+    if failure.code == CONTEXT_EXCEEDED:
+        values: Values = {
+            "input_tokens": failure.n_prompt_tokens,
+            "context_tokens": failure.n_ctx,
+        }
+        return Outcome.FAILED, "context_exceeded", values
+    if failure.code == BAD_REQUEST:
+        return Outcome.FAILED, "engine_refused", {"detail": failure.detail[:DETAIL_CHARS_MAX]}
+    return Outcome.FAILED, "engine_failed", {"engine_code": failure.code}
+
+
+def _refused_unread(held: _Held, end: EngineEnd | None) -> bool:
+    """Whether the engine refused the request itself, before any output."""
+    failure = end.failure if end is not None else None
+    refusals = (CONTEXT_EXCEEDED, BAD_REQUEST)
+    return failure is not None and failure.code in refusals and not held.produced
