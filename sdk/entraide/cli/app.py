@@ -99,11 +99,27 @@ def _call(register: Callable[..., None], app: typer.Typer, lang: str) -> None:
         register(app)
 
 
+def _translate_help(command: Any, words: str) -> None:
+    """Gives ``--help`` its words in every command: the parser makes that option by itself."""
+    make = command.get_help_option
+
+    def translated(context: Any) -> Any:
+        option = make(context)
+        if option is not None:
+            option.help = words
+        return option
+
+    command.get_help_option = translated
+    for part in getattr(command, "commands", {}).values():
+        _translate_help(part, words)
+
+
 def run(arguments: Sequence[str], lang: str) -> int:
     """Runs one command; returns the exit status."""
     for name, code in _TITLES.items():
         setattr(rich_utils, name, i18n.text(code, lang, default="{}"))
     command = typer.main.get_command(build(lang))
+    _translate_help(command, i18n.text("opt-help", lang))
     try:
         status = command.main(list(arguments), prog_name="entraide", standalone_mode=False)
     except EntraideError as problem:
@@ -119,6 +135,7 @@ def run(arguments: Sequence[str], lang: str) -> int:
         sentence = misuse(problem, lang)
         if sentence is None:
             raise
-        typer.echo(sentence, err=True)
+        if sentence:
+            typer.echo(sentence, err=True)
         return MISUSED
     return status if isinstance(status, int) else 0

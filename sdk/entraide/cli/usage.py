@@ -6,6 +6,8 @@ import typer
 
 from entraide import i18n
 
+NO_COMMAND = "No such command"
+
 
 def misuse(problem: Exception, lang: str) -> str | None:
     """Returns what is wrong with a command line; None when the problem is another.
@@ -19,7 +21,7 @@ def misuse(problem: Exception, lang: str) -> str | None:
     context = getattr(facts, "ctx", None)
     kind = type(problem).__name__
     if kind == "NoArgsIsHelpError":
-        return str(context.get_help()) if context else None
+        return ""  # the parser has shown the help page already
     param = getattr(facts, "param", None)
     name = "/".join(param.opts) if param is not None else ""
     if param is not None and getattr(param, "param_type_name", "") == "argument":
@@ -30,7 +32,10 @@ def misuse(problem: Exception, lang: str) -> str | None:
         case "NoSuchOption":
             said = i18n.text("usage-no-option", lang, name=facts.option_name)
         case "BadParameter":
-            said = i18n.text("usage-bad-value", lang, name=name, detail=facts.message)
+            said = i18n.text("usage-bad-value", lang, name=name) if name else facts.message
+        case "UsageError" if facts.message.startswith(NO_COMMAND):
+            name = facts.message.removeprefix(NO_COMMAND).strip(" '.")
+            said = i18n.text("usage-no-command", lang, name=name)
         case _:
             said = i18n.text("usage-other", lang, detail=facts.format_message())
     path = context.command_path if context else "entraide"

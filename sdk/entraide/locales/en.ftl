@@ -415,7 +415,8 @@ cli-secret-once = This is the secret of key { $key }: it will never be shown aga
 cli-bad-quota = "{ $text }" is not a quota: write tokens=1000/day, requests=50/minute, jobs_in_flight=4, or tokens=none to lift it.
 usage-missing = { $name } is missing.
 usage-no-option = There is no option { $name }.
-usage-bad-value = { $name } cannot take this value: { $detail }.
+usage-no-command = There is no command "{ $name }".
+usage-bad-value = { $name } cannot take this value.
 usage-other = This command cannot be used: { $detail }
 usage-help = See "{ $command }".
 help-entraide = Entraide: co-operatives pool their computers for inference.
@@ -440,6 +441,7 @@ help-keys = Access keys (for the operator).
 help-keys-list = List the keys.
 help-keys-create = Make an access key and show its secret, this once.
 help-keys-revoke = Revoke a key.
+opt-help = Show this help.
 opt-lang = Language of messages (else the system's).
 opt-version = Print the version.
 opt-state = Directory of a local pool.

@@ -415,7 +415,8 @@ cli-secret-once = Voici le secret de la clé { $key } : il ne sera plus jamais 
 cli-bad-quota = « { $text } » n’est pas un quota : écrivez tokens=1000/day, requests=50/minute, jobs_in_flight=4, ou tokens=none pour l’enlever.
 usage-missing = Il manque { $name }.
 usage-no-option = L’option { $name } n’existe pas.
-usage-bad-value = Valeur irrecevable pour { $name } : { $detail }.
+usage-no-command = La commande « { $name } » n’existe pas.
+usage-bad-value = Valeur irrecevable pour { $name }.
 usage-other = Commande irrecevable : { $detail }
 usage-help = Voyez « { $command } ».
 help-entraide = Entraide : des coopératives mettent leurs ordinateurs en commun pour l’inférence.
@@ -440,6 +441,7 @@ help-keys = Les clés d’accès (pour l’exploitant).
 help-keys-list = Énumère les clés.
 help-keys-create = Crée une clé d’accès et montre son secret, une seule fois.
 help-keys-revoke = Révoque une clé.
+opt-help = Affiche cette aide.
 opt-lang = Langue des messages (sinon celle du système).
 opt-version = Affiche la version.
 opt-state = Dossier d’un réseau local.
