@@ -1,0 +1,298 @@
+"""The enrolment benchmark: how fast an engine reads and writes, timed for a few seconds.
+
+It decides what is asked of the engine and what the answers come to: prefill tokens/s, and the
+time per output token alone and beside three others, fitted as TPOT(b) = t0 + t1 * b. It knows no
+engine by name, and takes the engine's own timings where there are some. Prompts are made of fresh
+random numbers, so that no cache has seen them; tokens that come from a cache are not counted.
+
+A result is kept on disk under all that it depends on: engine, version, weights, threads, slots and
+machine. A restart finds it there.
+"""
+
+import asyncio
+import contextlib
+import os
+import platform
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from entraide.types import Basis, Outcome, Rates
+from entraide_node.engines.base import (
+    CHAT,
+    Engine,
+    EngineEnd,
+    EngineFacts,
+    EngineProblem,
+    EngineRequest,
+)
+
+SEQUENCES = 4
+DECODE_S = 0.6  # of writing alone, and of writing side by side
+PREFILL_S = 0.9  # of reading
+STEP_S_MAX = 30.0
+OUTPUT_TOKENS_MAX = 128
+INTERVALS_MIN = 3  # of time per token, for each sequence
+PREFILL_TOKENS_MIN = 64
+PREFILL_TOKENS_MAX = 4_096
+SHORT_WORDS = 6
+RESULTS_MAX = 32
+
+
+class EngineRates(Struct, frozen=True):
+    """How fast an engine is.
+
+    Attributes:
+        prefill_tokens_per_s: reading, one sequence.
+        decode_tokens_per_s_1: writing, one sequence.
+        decode_tokens_per_s_4: writing, four sequences at once (fewer if it has fewer slots), all
+            together.
+        tpot_base_s: t0 of TPOT(b) = t0 + t1 * b.
+        tpot_per_sequence_s: t1; never negative.
+        basis: measured; estimated where the engine told no token counts.
+        measured_at: seconds since the epoch.
+        took_s: how long the benchmark took.
+    """
+
+    prefill_tokens_per_s: float
+    decode_tokens_per_s_1: float
+    decode_tokens_per_s_4: float
+    tpot_base_s: float
+    tpot_per_sequence_s: float
+    basis: Basis
+    measured_at: float
+    took_s: float
+
+    def as_rates(self) -> Rates:
+        """Returns them in the vocabulary that the pool speaks."""
+        return Rates(
+            prefill_tokens_per_s=self.prefill_tokens_per_s,
+            tpot_base_s=self.tpot_base_s,
+            tpot_per_sequence_s=self.tpot_per_sequence_s,
+            basis=self.basis,
+        )
+
+
+class _Written(Struct, frozen=True):
+    """One sequence: when it had how many output tokens, and how it ended."""
+
+    marks: list[tuple[float, int]]
+    end: EngineEnd | None
+
+
+async def engine_rates(
+    engine: Engine,
+    *,
+    cache_path: Path | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    wall_clock: Callable[[], float] = time.time,
+) -> EngineRates | EngineProblem:
+    """Returns the rates of a started engine that has nothing else to do, from the cache if there.
+
+    Args:
+        engine: started.
+        cache_path: the file of earlier results; None for none.
+        clock: seconds, never going back.
+        wall_clock: seconds since the epoch.
+    """
+    key = cache_key(engine.facts)
+    known = await asyncio.to_thread(_load, cache_path)
+    if key in known:
+        return known[key]
+    rates = await measure(engine, clock=clock, wall_clock=wall_clock)
+    if isinstance(rates, EngineRates) and cache_path is not None:
+        await asyncio.to_thread(_save, cache_path, known | {key: rates})
+    return rates
+
+
+async def measure(
+    engine: Engine, *, clock: Callable[[], float], wall_clock: Callable[[], float]
+) -> EngineRates | EngineProblem:
+    """Times a started engine; see ``engine_rates``."""
+    started = clock()
+    sequences = max(1, min(SEQUENCES, engine.facts.slots))
+    alone = await _write_side_by_side(engine, 1, clock=clock)
+    tpot_1_s = mean_tpot_s([one.marks for one in alone])
+    first = alone[0].end
+    if tpot_1_s is None or first is None:
+        return _failed(alone)
+    tokens = _prefill_tokens(first, engine.facts)
+    words = max(SHORT_WORDS, tokens * SHORT_WORDS // max(1, first.usage.prompt_tokens))
+    read = await _one(engine, words=words, output_tokens=1, clock=clock)
+    if read.end is None or read.end.outcome is not Outcome.COMPLETED:
+        return _failed([read])
+    together = await _write_side_by_side(engine, sequences, clock=clock)
+    tpot_n_s = mean_tpot_s([one.marks for one in together]) if sequences > 1 else tpot_1_s
+    if tpot_n_s is None:
+        return _failed(together)
+    base_s, per_sequence_s = fit_tpot(tpot_1_s, tpot_n_s, sequences=sequences)
+    usage = read.end.usage
+    return EngineRates(
+        prefill_tokens_per_s=max(1, usage.prompt_tokens - usage.cached_tokens)
+        / max(1e-6, read.end.timings.prefill_s),
+        decode_tokens_per_s_1=1 / tpot_1_s,
+        decode_tokens_per_s_4=sequences / tpot_n_s,
+        tpot_base_s=base_s,
+        tpot_per_sequence_s=per_sequence_s,
+        basis=usage.counted,
+        measured_at=wall_clock(),
+        took_s=clock() - started,
+    )
+
+
+def fit_tpot(tpot_1_s: float, tpot_n_s: float, *, sequences: int) -> tuple[float, float]:
+    """Returns t0 and t1 of TPOT(b) = t0 + t1 * b through b = 1 and b = ``sequences``.
+
+    Neither is negative. A batch that costs nothing more gives t1 = 0 and keeps what was measured
+    alone; one that costs more than its sequences one by one gives t0 = 0 and keeps what was
+    measured together, which is what a busy node is.
+
+    >>> fit_tpot(0.010, 0.016, sequences=4)
+    (0.008, 0.002)
+    """
+    if sequences < 2 or tpot_n_s <= tpot_1_s:
+        return tpot_1_s, 0.0
+    per_sequence_s = (tpot_n_s - tpot_1_s) / (sequences - 1)
+    if per_sequence_s > tpot_1_s:
+        return 0.0, tpot_n_s / sequences
+    return tpot_1_s - per_sequence_s, per_sequence_s
+
+
+def mean_tpot_s(sequences: list[list[tuple[float, int]]]) -> float | None:
+    """Returns the mean time per output token while all sequences were writing; None if never.
+
+    Args:
+        sequences: for each, its marks: a time and the output tokens until then.
+    """
+    begun = [next((at for at, n in marks if n > 0), None) for marks in sequences]
+    if not begun or any(at is None for at in begun):
+        return None
+    all_from = max(at for at in begun if at is not None)
+    all_until = min(marks[-1][0] for marks in sequences)
+    tpots = []
+    for marks in sequences:
+        inside = [mark for mark in marks if all_from <= mark[0] <= all_until]
+        if len(inside) < 2 or inside[-1][1] == inside[0][1]:
+            return None
+        tpots.append((inside[-1][0] - inside[0][0]) / (inside[-1][1] - inside[0][1]))
+    mean_s = sum(tpots) / len(tpots)
+    return mean_s if mean_s > 0 else None
+
+
+def cache_key(facts: EngineFacts) -> str:
+    """Returns all that a result depends on."""
+    machine = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
+    return " | ".join((
+        facts.name, facts.version, facts.model_alias, facts.model_revision,
+        f"{facts.threads} threads", f"{facts.slots} slots", machine,
+    ))  # fmt: skip
+
+
+async def _write_side_by_side(
+    engine: Engine, sequences: int, *, clock: Callable[[], float]
+) -> list[_Written]:
+    """Lets sequences write at once, until all have written together for a while."""
+    marks: list[list[tuple[float, int]]] = [[] for _ in range(sequences)]
+    jobs = [_job() for _ in range(sequences)]
+
+    def enough() -> bool:
+        if not all(marks):
+            return False
+        from_s = max(one[0][0] for one in marks)
+        together = [sum(at > from_s for at, _ in one) for one in marks]
+        return min(together) >= INTERVALS_MIN and clock() - from_s >= DECODE_S
+
+    def note(index: int, mark: tuple[float, int]) -> None:
+        marks[index].append(mark)
+        if enough():
+            for job in jobs:
+                engine.cancel(job)
+
+    async def one(index: int) -> _Written:
+        return await _one(
+            engine, words=SHORT_WORDS, output_tokens=OUTPUT_TOKENS_MAX, clock=clock,
+            job=jobs[index], marks=marks[index], note=lambda mark: note(index, mark),
+        )  # fmt: skip
+
+    return list(await asyncio.gather(*(one(index) for index in range(sequences))))
+
+
+async def _one(
+    engine: Engine,
+    *,
+    words: int,
+    output_tokens: int,
+    clock: Callable[[], float],
+    job: str = "",
+    marks: list[tuple[float, int]] | None = None,
+    note: Callable[[tuple[float, int]], None] | None = None,
+) -> _Written:
+    """One request of so many random words; None as its end when it took too long."""
+    body = {
+        "messages": [{"role": "user", "content": _random_words(words)}],
+        "max_tokens": output_tokens,
+        "ignore_eos": True,  # llama.cpp and vLLM: go on whatever the model thinks of it
+        "temperature": 0,
+    }
+    request = EngineRequest(
+        job=job or _job(),
+        path=CHAT,
+        body=msgspec.json.encode(body),
+        stream=True,
+        model="bench",
+        first_event_timeout_s=STEP_S_MAX,
+    )
+    end: EngineEnd | None = None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STEP_S_MAX), contextlib.aclosing(engine.run(request)) as items:
+            async for item in items:
+                if isinstance(item, EngineEnd):
+                    end = item
+                elif item.n_output_tokens > 0 and note is not None:
+                    note((clock(), item.n_output_tokens))
+    return _Written(marks if marks is not None else [], end)
+
+
+def _prefill_tokens(first: EngineEnd, facts: EngineFacts) -> int:
+    """How long a prompt must be to be read for about ``PREFILL_S``."""
+    usage = first.usage
+    per_s = max(1, usage.prompt_tokens - usage.cached_tokens) / max(1e-3, first.timings.prefill_s)
+    most = min(PREFILL_TOKENS_MAX, (facts.context_tokens or PREFILL_TOKENS_MAX) * 3 // 4)
+    return max(min(PREFILL_TOKENS_MIN, most), min(most, int(per_s * PREFILL_S)))
+
+
+def _random_words(words: int) -> str:
+    luck = random.SystemRandom()
+    return " ".join(str(luck.randrange(1_000, 10_000)) for _ in range(words))
+
+
+def _job() -> str:
+    return f"bench-{random.SystemRandom().randrange(1 << 48):012x}"
+
+
+def _failed(written: list[_Written]) -> EngineProblem:
+    """Why no rates came of it."""
+    for one in written:
+        if one.end is not None and one.end.failure is not None:
+            return EngineProblem("engine_bench_failed", {"reason_code": one.end.failure.code})
+    return EngineProblem("engine_bench_failed", {"reason_code": "too_slow"})
+
+
+def _load(path: Path | None) -> dict[str, EngineRates]:
+    if path is None:
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, EngineRates])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _save(path: Path, results: dict[str, EngineRates]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_bytes(msgspec.json.encode(dict(list(results.items())[-RESULTS_MAX:])))
+    partial.replace(path)

@@ -1,0 +1,1 @@
+"""Energy: what the machine draws, from a catalogue until a meter tells better."""
