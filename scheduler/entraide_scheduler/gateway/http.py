@@ -65,6 +65,7 @@ class Exchange:
     Attributes:
         request: what was asked.
         on_gone: called once if the client leaves before the end of the answer.
+        on_over: called once with the status when the answer is over (499 when the client left).
         status: of the answer; 0 before it began.
         began_at: on the monotonic clock.
     """
@@ -72,6 +73,7 @@ class Exchange:
     def __init__(self, connection: "_Connection", request: Request, *, keep_alive: bool) -> None:
         self.request = request
         self.on_gone: Callable[[], None] | None = None
+        self.on_over: Callable[[int], None] | None = None
         self.status = 0
         self.began_at = time.monotonic()
         self._connection = connection
@@ -157,12 +159,16 @@ class Exchange:
     def _over(self) -> None:
         self.over = True
         self.on_gone = None
+        if self.on_over is not None:
+            self.on_over(self.status)
         self._connection.exchange_over(keep_alive=self._keep_alive)
 
     def lost(self) -> None:
         """Tells whoever answers that the client has left (called by the connection)."""
         if not self.over:
             self.over = True
+            if self.on_over is not None:
+                self.on_over(499)
             if self.on_gone is not None:
                 self.on_gone()
 

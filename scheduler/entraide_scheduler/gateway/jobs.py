@@ -200,11 +200,32 @@ class RunningJobs:
         self._clock = clock
         self._jobs: dict[str, RunningJob] = {}
         self._keeper: Keeper | None = None
+        self._one_closed = asyncio.Event()
         self.recent = Recent()
         self._log = structlog.get_logger("entraide.gateway")
 
     def __len__(self) -> int:
         return len(self._jobs)
+
+    @property
+    def live(self) -> int:
+        """How many live jobs have not ended."""
+        return sum(job.facts.kind is JobKind.LIVE for job in self._jobs.values())
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another job may be asked for."""
+        return len(self._jobs) < JOBS_MAX
+
+    def has(self, coop: str, idempotency: str) -> bool:
+        """Whether a job of this co-op with this idempotency key has not ended."""
+        return any(job.facts.idempotency == idempotency for job in self.of_coop(coop))
+
+    async def drained(self) -> None:
+        """Returns when no live job is left."""
+        while self.live:
+            self._one_closed.clear()
+            await self._one_closed.wait()
 
     def keep_with(self, keeper: Keeper) -> None:
         """Names whoever knows the kept jobs."""
@@ -402,6 +423,7 @@ class RunningJobs:
         running.phase = Phase.CLOSED
         self._forget_verdict(running)
         del self._jobs[running.facts.job]
+        self._one_closed.set()
         self._counts.ended(running.ask, state, answer)
         self.recent.add(running.facts, state, self._clock())
 

@@ -160,6 +160,12 @@ class KeptJobs:
                 self._desk.submit(row.facts)
         return len(rows)
 
+    async def stop(self) -> None:
+        """Waits until what was being read or run is let go."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def expire_for_ever(self) -> None:
         """Forgets ended jobs whose time is over, once a minute."""
         while True:

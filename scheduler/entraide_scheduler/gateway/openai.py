@@ -116,9 +116,9 @@ def parse(path: str, body: bytes) -> Ask:
         request = decoder.decode(body)
         fields = _FIELDS.decode(body)
     except msgspec.ValidationError as problem:
-        raise refused("invalid_request", detail=_detail(str(problem))) from problem
+        raise refused("invalid_request", detail=formula(str(problem))) from problem
     except msgspec.DecodeError as problem:
-        raise refused("invalid_json", detail=_place(str(problem))) from problem
+        raise refused("invalid_json", detail=place(str(problem))) from problem
     except RecursionError as problem:
         raise refused("invalid_json") from problem
     _check(request)
@@ -217,8 +217,8 @@ def _utf8_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def _detail(problem: str) -> str:
-    """Msgspec's English as a formula that needs no language: ``$.max_tokens: str ≠ int``."""
+def formula(problem: str) -> str:
+    """Returns msgspec's English as what needs no language: ``$.max_tokens: str ≠ int``."""
     if found := _MISMATCH.search(problem):
         expected, got, place = (part.replace("`", "") if part else "" for part in found.groups())
         return f"{place or '$'}: {got} ≠ {expected.replace(' | ', '|')}"
@@ -227,7 +227,8 @@ def _detail(problem: str) -> str:
     return "$"
 
 
-def _place(problem: str) -> str:
+def place(problem: str) -> str:
+    """Returns where a JSON document is broken: ``@17`` for byte 17."""
     found = re.search(r"byte (\d+)", problem)
     return f"@{found[1]}" if found else "…"
 

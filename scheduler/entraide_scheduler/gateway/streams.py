@@ -69,6 +69,9 @@ class WholeAnswer:
         self._job = job
         self._lang = lang
 
+    def stop(self) -> None:
+        """The client has left."""
+
     def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (no node streams what is not wanted)
         """Takes nothing: the answer comes in one piece."""
         return True

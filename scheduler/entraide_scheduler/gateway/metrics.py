@@ -1,0 +1,74 @@
+"""Metrics: what a gateway counts, for Prometheus.
+
+It decides names and labels, and that no label ever holds what a client wrote: a path is the
+route's own pattern, a model only one that the pool has answered with.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from entraide.units import wh_from_uwh
+from entraide_scheduler.gateway.jobs import Answer
+from entraide_scheduler.gateway.openai import Ask
+
+TTFT_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
+
+
+class Metrics:
+    """The counters of one gateway, in a registry of its own."""
+
+    CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"entraide_gateway_{name}", text, labels, registry=self.registry)
+
+        self._requests = counter("requests", "Requests by route and status.", "path", "status")
+        self._jobs = counter("jobs", "Jobs ended, by end.", "end")
+        self._placements = counter("placements", "Placements, the first or a later one.", "kind")
+        self._tokens = counter("tokens", "Tokens of whole answers.", "model", "kind")
+        self._energy = counter("energy_wh", "Energy of whole answers, watt-hours.", "model")
+        self._carbon = counter("carbon_g", "Direct emissions of whole answers, grams.", "model")
+        self._dropped = counter("dropped", "Messages not used, by reason.", "what")
+        self._running = Gauge("entraide_gateway_running", "Jobs not ended.", registry=self.registry)
+        self._ttft = Histogram(
+            "entraide_gateway_ttft_seconds",
+            "From the request to the first part of a streamed answer.",
+            buckets=TTFT_BUCKETS_S,
+            registry=self.registry,
+        )
+
+    def answered(self, route: str, status: int) -> None:
+        """Counts a request."""
+        self._requests.labels(route, str(status)).inc()
+
+    def first_token(self, ttft_s: float) -> None:
+        """Notes how long a client waited for the first part of its answer."""
+        self._ttft.observe(ttft_s)
+
+    def dropped(self, what: str) -> None:
+        """Counts a message that was not for us any more."""
+        self._dropped.labels(what).inc()
+
+    def placed(self, attempt: int) -> None:
+        """Counts a placement."""
+        self._placements.labels("first" if attempt == 1 else "again").inc()
+
+    def ended(self, ask: Ask, state: str, answer: Answer | None) -> None:
+        """Counts the end of a job."""
+        self._jobs.labels(state).inc()
+        if answer is None:
+            return
+        usage = answer.usage
+        self._tokens.labels(ask.model, "input").inc(usage.input_tokens)
+        self._tokens.labels(ask.model, "cached").inc(usage.cached_tokens)
+        self._tokens.labels(ask.model, "output").inc(usage.output_tokens)
+        energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
+        self._energy.labels(ask.model).inc(wh_from_uwh(energy_uwh))
+        self._carbon.labels(ask.model).inc(answer.receipt.carbon_gco2e)
+
+    def page(self, running: int) -> bytes:
+        """Returns all of it as Prometheus reads it."""
+        self._running.set(running)
+        return generate_latest(self.registry)

@@ -1,0 +1,106 @@
+"""Pages: what anybody may see of a pool without a key, and the list of its models.
+
+It decides what is public: nodes with their co-op, province and state, models and counts. Never a
+job, a key or a text. What it shows is at most ``FRESH_S`` old and is made at most that often.
+"""
+
+import time
+from collections.abc import Callable
+from importlib.resources import files
+
+import msgspec
+from msgspec import Struct
+
+from entraide.wire.messages import ModelCard
+from entraide_scheduler.desk import Desk
+from entraide_scheduler.gateway.http import Exchange
+from entraide_scheduler.gateway.receipts import Signer
+from entraide_scheduler.gateway.views import PoolStatus, models_json, status_json
+
+FRESH_S = 1.0
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+PAGE_HEADERS = (
+    ("content-security-policy", CONTENT_POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cache-control", "no-cache"),
+)
+
+StatusSource = Callable[[], PoolStatus]
+
+
+class Announced(Struct, frozen=True):
+    """How others reach the pool, told at ``/.well-known/entraide``.
+
+    Attributes:
+        grpc: ``host:port`` of the gRPC services.
+        tls: whether they speak TLS.
+        ca_pem: PEM of the pool's certificate authority, or "".
+    """
+
+    grpc: str = ""
+    tls: bool = False
+    ca_pem: str = ""
+
+
+class Pages:
+    """What is shown, and to whom the pool is announced."""
+
+    def __init__(
+        self, *, desk: Desk, signer: Signer, pool: str, status: StatusSource | None
+    ) -> None:
+        self._desk = desk
+        self._signer = signer
+        self._pool = pool
+        self._source = status
+        self._page = (files("entraide_dashboard") / "index.html").read_bytes()
+        self._models: tuple[float, tuple[ModelCard, ...]] = (0.0, ())
+        self._status: tuple[float, bytes] = (0.0, b"")
+        self.announced = Announced()
+        self.ready = False
+
+    async def cards(self) -> tuple[ModelCard, ...]:
+        """Returns the models served now."""
+        now = time.monotonic()
+        if now >= self._models[0]:
+            self._models = (now + FRESH_S, await self._desk.models())
+        return self._models[1]
+
+    async def models(self) -> bytes:
+        """Returns the list of models, as OpenAI shapes it."""
+        return models_json(await self.cards(), self._pool)
+
+    async def model(self, name: str) -> bytes | None:
+        """Returns one model of that list."""
+        listed = msgspec.json.decode(await self.models())["data"]
+        return next((msgspec.json.encode(card) for card in listed if card["id"] == name), None)
+
+    async def status(self) -> bytes:
+        """Returns the pool's state."""
+        now = time.monotonic()
+        if now >= self._status[0]:
+            shown = self._source() if self._source is not None else None
+            body = status_json(shown, await self.cards(), pool=self._pool, at=time.time())
+            self._status = (now + FRESH_S, body)
+        return self._status[1]
+
+    def well_known(self) -> bytes:
+        """Returns how programs and nodes reach the pool, and which key signs its receipts."""
+        return msgspec.json.encode(
+            {
+                "pool": self._pool,
+                "grpc": self.announced.grpc,
+                "tls": self.announced.tls,
+                "ca_pem": self.announced.ca_pem,
+                "receipt_key": {"id": self._signer.key, "ed25519": self._signer.public_base64},
+            }
+        )
+
+    def send_page(self, exchange: Exchange) -> None:
+        """Sends the status page."""
+        kind = "text/html; charset=utf-8"
+        exchange.respond(200, self._page, kind=kind, headers=PAGE_HEADERS)

@@ -1,0 +1,167 @@
+"""From our facts to the public contract's messages, and from its requests to OpenAI's.
+
+Nothing is decided here. A request over gRPC becomes the very bytes that the same request over
+HTTP would be, so that both are read, counted and limited by the same code.
+"""
+
+from typing import Any
+
+import msgspec
+from google.protobuf import json_format, struct_pb2
+
+from entraide import i18n
+from entraide.types import Explanation, Receipt, Usage
+from entraide.units import g_from_ug, wh_from_uwh
+from entraide.v1 import common_pb2, pool_pb2
+from entraide.wire.messages import ModelCard
+from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.options import Options
+from entraide_scheduler.gateway.views import JobView
+
+OWN_FIELDS = ("model", "messages", "prompt", "stream", "stream_options")
+
+
+def _whole(value: Any) -> Any:
+    """Protobuf knows floats only: whole numbers become integers again."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return value
+
+
+def request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[str, bytes]:
+    """Returns the path and the JSON of a request."""
+    body: dict[str, Any] = {
+        key: _whole(value)
+        for key, value in json_format.MessageToDict(request.extra).items()
+        if key not in OWN_FIELDS
+    }
+    body["model"] = request.model
+    if request.max_output_tokens:
+        body["max_tokens"] = request.max_output_tokens
+    if stream:
+        body["stream"] = True
+    if request.messages:
+        body["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
+        return openai.CHAT, msgspec.json.encode(body)
+    body["prompt"] = request.prompt
+    return openai.COMPLETION, msgspec.json.encode(body)
+
+
+def options(message: pool_pb2.JobOptions, now: float) -> Options:
+    """Returns what was asked of the pool."""
+    return Options(
+        job_class=message.job_class,
+        data_class=message.data_class,
+        jurisdiction=message.jurisdiction,
+        deadline_at=now + message.deadline_s if message.deadline_s else None,
+        max_gco2e=message.max_gco2e or None,
+        session=message.session,
+        idempotency=message.idempotency_key,
+    )
+
+
+def usage(facts: Usage) -> common_pb2.Usage:
+    """Returns a usage."""
+    return common_pb2.Usage(
+        input_tokens=facts.input_tokens,
+        cached_tokens=facts.cached_tokens,
+        output_tokens=facts.output_tokens,
+        basis=facts.counted,
+    )
+
+
+def receipt(facts: Receipt) -> common_pb2.Receipt:
+    """Returns a receipt."""
+    fields = msgspec.structs.asdict(facts)
+    tokens = common_pb2.Usage(
+        input_tokens=fields.pop("input_tokens"),
+        cached_tokens=fields.pop("cached_tokens"),
+        output_tokens=fields.pop("output_tokens"),
+        basis=fields.pop("tokens_basis"),
+    )
+    fields["surplus_basis"] = fields["surplus_basis"] or ""
+    return common_pb2.Receipt(usage=tokens, **fields)
+
+
+def job(view: JobView, result: bytes = b"") -> pool_pb2.Job:
+    """Returns a job."""
+    message = pool_pb2.Job(
+        job=view.id,
+        state=view.state,
+        code=view.code,
+        message=view.message,
+        model=view.model,
+        job_class=view.job_class,
+        submitted_at=view.submitted_at,
+        ended_at=view.ended_at,
+        result_json=result,
+    )
+    if view.receipt is not None:
+        message.receipt.CopyFrom(receipt(msgspec.json.decode(view.receipt, type=Receipt)))
+    return message
+
+
+def _values(values: Any) -> struct_pb2.Struct:
+    message = struct_pb2.Struct()
+    message.update(values)
+    return message
+
+
+def explanation(facts: Explanation, lang: str) -> common_pb2.Explanation:
+    """Returns an explanation with its sentences in one language."""
+    return common_pb2.Explanation(
+        job=facts.job,
+        at=facts.at,
+        policy_version=facts.policy_version,
+        decision=facts.decision,
+        reason=facts.reason,
+        values=_values(facts.values),
+        node=facts.node,
+        candidates=[
+            common_pb2.Candidate(
+                node=one.node,
+                coop=one.coop,
+                zone=one.zone,
+                ttft_s=one.ttft_s,
+                tpot_s=one.tpot_s,
+                energy_wh=wh_from_uwh(one.energy_uwh),
+                carbon_gco2e=g_from_ug(one.carbon_ug),
+                intensity_g_per_kwh=one.intensity_g_per_kwh,
+                intensity_basis=one.intensity_basis,
+                surplus_w=one.surplus_w,
+                keeps_promise=one.keeps_promise,
+            )
+            for one in facts.candidates
+        ],
+        excluded=[
+            common_pb2.Exclusion(
+                node=one.node,
+                coop=one.coop,
+                zone=one.zone,
+                rule=one.rule,
+                values=_values(one.values),
+                waiting_helps=one.waiting_helps,
+                sentence=i18n.rule(one.rule, lang, one.values),
+            )
+            for one in facts.excluded
+        ],
+        excluded_counts=facts.excluded_counts,
+        waiting_helps=facts.waiting_helps,
+        objective_ttft_s=facts.objective_ttft_s,
+        sentence=i18n.explanation_sentence(facts, lang),
+    )
+
+
+def model(card: ModelCard) -> pool_pb2.Model:
+    """Returns a model that the pool serves."""
+    return pool_pb2.Model(
+        model=card.model,
+        revisions=card.revisions,
+        context_tokens=card.context_tokens,
+        features=card.features,
+        replicas=card.replicas,
+    )

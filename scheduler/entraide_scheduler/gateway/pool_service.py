@@ -1,0 +1,309 @@
+"""The gRPC service ``Pool``: another dialect of what HTTP offers.
+
+It decides how a live job becomes a stream of events and how a refusal becomes a status with
+``google.rpc`` details. Who may ask what, and how it counts, is decided by the same functions that
+HTTP uses.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
+
+import grpc
+import msgspec
+import structlog
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.errors import CODES
+from entraide.types import JobKind
+from entraide.v1 import common_pb2, pool_pb2, pool_pb2_grpc
+from entraide_scheduler.gateway import openai, pool_messages, refusals
+from entraide_scheduler.gateway.auth import Keys
+from entraide_scheduler.gateway.coop_jobs import CoopJobs
+from entraide_scheduler.gateway.jobs import Answer, RunningJobs
+from entraide_scheduler.gateway.kept import KeptJobs
+from entraide_scheduler.gateway.metrics import Metrics
+from entraide_scheduler.gateway.options import Caller, FactsMaker
+from entraide_scheduler.gateway.pages import Pages
+from entraide_scheduler.gateway.refusals import Refusal, Refused, refused
+
+UNREAD_MAX_BYTES = 4 * 1024 * 1024
+DETAILS_KEY = "grpc-status-details-bin"
+DOMAIN = "entraide"
+EVENT = b"data: "
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class _Delta(Struct):
+    content: str | None = None
+
+
+class _Choice(Struct):
+    index: int = 0
+    delta: _Delta = _Delta()
+    text: str = ""
+    finish_reason: str | None = None
+
+
+class _Chunk(Struct):
+    choices: list[_Choice] = []
+
+
+_CHUNK = msgspec.json.Decoder(_Chunk)
+
+
+def text_of(chunk: bytes) -> tuple[str, str]:
+    """Returns the text of the first choice in a chunk, and its finish reason."""
+    for choice in _CHUNK.decode(chunk).choices:
+        if choice.index == 0:
+            return (choice.delta.content or "") + choice.text, choice.finish_reason or ""
+    return "", ""
+
+
+def texts_of(events: bytes) -> str:
+    """Returns the text of the first choice in server-sent events."""
+    lines = (line for line in events.split(b"\n") if line.startswith(EVENT))
+    return "".join(text_of(line[len(EVENT) :])[0] for line in lines)
+
+
+async def abort(context: Context, refusal: Refusal, lang: str) -> NoReturn:
+    """Ends a call with a canonical status, and the stable code in ``google.rpc.ErrorInfo``."""
+    facts = CODES[refusal.known_code]
+    status = grpc.StatusCode[facts.grpc]
+    message = refusals.sentence(refusal, lang)
+    metadata = {key: str(value) for key, value in refusal.values.items()}
+    if refusal.job:
+        metadata["job"] = refusal.job
+    info = error_details_pb2.ErrorInfo(reason=refusal.known_code, domain=DOMAIN, metadata=metadata)
+    details = [any_pb2.Any()]
+    details[0].Pack(info)
+    if refusal.retry_after_s is not None:
+        delay = duration_pb2.Duration(seconds=max(1, math.ceil(refusal.retry_after_s)))
+        details.append(any_pb2.Any())
+        details[1].Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    packed = status_pb2.Status(code=status.value[0], message=message, details=details)
+    await context.abort(status, message, ((DETAILS_KEY, packed.SerializeToString()),))
+    raise AssertionError("abort always raises")
+
+
+class _Events:
+    """A listener that keeps what came until the call has sent it, within bounds."""
+
+    def __init__(self) -> None:
+        self._parts: deque[bytes] = deque()
+        self._bytes = 0
+        self._woken = asyncio.Event()
+        self.end: Answer | Refusal | None = None
+        self.first_at = 0.0
+
+    def on_tokens(self, data: bytes) -> bool:
+        self.first_at = self.first_at or time.monotonic()
+        self._parts.append(data)
+        self._bytes += len(data)
+        self._woken.set()
+        return self._bytes < UNREAD_MAX_BYTES
+
+    def on_answer(self, answer: Answer) -> None:
+        self.end = answer
+        self._woken.set()
+
+    def on_refusal(self, refusal: Refusal) -> None:
+        self.end = refusal
+        self._woken.set()
+
+    async def take(self) -> bytes:
+        """Returns all that waits, together; nothing once the end has come."""
+        while not self._parts and self.end is None:
+            self._woken.clear()
+            await self._woken.wait()
+        data = b"".join(self._parts)
+        self._parts.clear()
+        self._bytes = 0
+        return data
+
+
+class PoolService(pool_pb2_grpc.PoolServicer):
+    """The servicer; its methods are named by the contract."""
+
+    def __init__(
+        self,
+        *,
+        keys: Keys,
+        maker: FactsMaker,
+        running: RunningJobs,
+        kept: KeptJobs,
+        coop_jobs: CoopJobs,
+        pages: Pages,
+        metrics: Metrics,
+        lang: i18n.Lang,
+    ) -> None:
+        self._keys = keys
+        self._maker = maker
+        self._running = running
+        self._kept = kept
+        self._coop_jobs = coop_jobs
+        self._pages = pages
+        self._metrics = metrics
+        self._lang = lang
+        self._log = structlog.get_logger("entraide.grpc")
+        self.stopping = False
+
+    def _heard(self, context: Context) -> tuple[str, str]:
+        """The key that is shown, and the language to answer in."""
+        metadata = dict(context.invocation_metadata() or ())
+        accepted = metadata.get("accept-language")
+        lang = i18n.pick(str(accepted) if accepted else None, self._lang)
+        return str(metadata.get("authorization", "")), lang
+
+    async def _refuse(self, context: Context, name: str, problem: Exception, lang: str) -> NoReturn:
+        if isinstance(problem, Refused):
+            refusal = problem.refusal
+        else:
+            self._log.error("grpc.handler_failed", method=name, exc_info=problem)
+            refusal = Refusal("internal")
+        self._metrics.answered(f"Pool/{name}", CODES[refusal.known_code].http)
+        await abort(context, refusal, lang)
+
+    async def Stream(  # noqa: N802  (the contract's name)
+        self, request: pool_pb2.InferenceRequest, context: Context
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Runs a live job; leaving the call cancels it."""
+        authorization, lang = self._heard(context)
+        began_at = time.monotonic()
+        events = _Events()
+        try:
+            caller = await self._keys.caller(authorization)
+            job = self._start(request, caller, events)
+        except Exception as problem:  # noqa: BLE001  (the caller must hear of it)
+            await self._refuse(context, "Stream", problem, lang)
+        try:
+            yield pool_pb2.StreamEvent(started=pool_pb2.Started(job=job))
+            parts: list[str] = []
+            while data := await events.take():
+                if not parts:
+                    self._metrics.first_token(events.first_at - began_at)
+                parts.append(texts_of(data))
+                yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=parts[-1]))
+            end = events.end
+            if isinstance(end, Answer):
+                last, finish_reason = text_of(end.final) if end.final else ("", "")
+                if last:
+                    yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=last))
+                done = pool_pb2.Done(
+                    text="".join([*parts, last]),
+                    finish_reason=finish_reason,
+                    usage=pool_messages.usage(end.usage),
+                    receipt=pool_messages.receipt(end.receipt),
+                )
+                yield pool_pb2.StreamEvent(done=done)
+        finally:
+            self._running.cancel(job, "client_gone")
+        if isinstance(end, Refusal):
+            await self._refuse(context, "Stream", Refused(end), lang)
+        self._metrics.answered("Pool/Stream", 200)
+
+    def _start(self, request: pool_pb2.InferenceRequest, caller: Caller, events: _Events) -> str:
+        if self.stopping:
+            raise refused("shutting_down")
+        path, body = pool_messages.request_body(request, stream=True)
+        ask = openai.parse(path, body)
+        options = pool_messages.options(request.options, time.time())
+        facts = self._maker.facts(ask, caller, options, JobKind.LIVE)
+        if facts.idempotency and self._running.has(facts.coop, facts.idempotency):
+            raise refused("already_exists", name="idempotency_key")
+        if not self._running.has_room:
+            raise Refused(Refusal("queue_full", retry_after_s=1.0))
+        self._running.start(facts, ask, events)
+        return facts.job
+
+    async def Submit(  # noqa: N802
+        self, request: pool_pb2.SubmitRequest, context: Context
+    ) -> pool_pb2.Job:
+        """Keeps a job."""
+        authorization, lang = self._heard(context)
+        try:
+            caller = await self._keys.caller(authorization)
+            if self.stopping:
+                raise refused("shutting_down")
+            path, body = pool_messages.request_body(request.request, stream=False)
+            options = pool_messages.options(request.request.options, time.time())
+            row = await self._kept.submit(caller, path, body, options, request.keep_s)
+            found = await self._coop_jobs.find(caller, row.job, lang)
+            self._metrics.answered("Pool/Submit", 200)
+            return pool_messages.job(found.view, found.result)
+        except Exception as problem:  # noqa: BLE001  (the caller must hear of it)
+            await self._refuse(context, "Submit", problem, lang)
+
+    async def Get(  # noqa: N802
+        self, request: pool_pb2.JobRequest, context: Context
+    ) -> pool_pb2.Job:
+        """Returns a job, with its result when it has one."""
+        authorization, lang = self._heard(context)
+        try:
+            caller = await self._keys.caller(authorization)
+            found = await self._coop_jobs.find(caller, request.job, lang)
+            self._metrics.answered("Pool/Get", 200)
+            return pool_messages.job(found.view, found.result)
+        except Exception as problem:  # noqa: BLE001
+            await self._refuse(context, "Get", problem, lang)
+
+    async def Cancel(  # noqa: N802
+        self, request: pool_pb2.JobRequest, context: Context
+    ) -> pool_pb2.Job:
+        """Cancels a job."""
+        authorization, lang = self._heard(context)
+        try:
+            caller = await self._keys.caller(authorization)
+            view = await self._coop_jobs.cancel(caller, request.job, lang)
+            self._metrics.answered("Pool/Cancel", 200)
+            return pool_messages.job(view)
+        except Exception as problem:  # noqa: BLE001
+            await self._refuse(context, "Cancel", problem, lang)
+
+    async def ListJobs(  # noqa: N802
+        self, request: pool_pb2.ListJobsRequest, context: Context
+    ) -> pool_pb2.ListJobsResponse:
+        """Lists the caller's jobs, newest first."""
+        authorization, lang = self._heard(context)
+        try:
+            caller = await self._keys.caller(authorization)
+            views = await self._coop_jobs.list(caller, request.limit, lang)
+            self._metrics.answered("Pool/ListJobs", 200)
+            return pool_pb2.ListJobsResponse(jobs=[pool_messages.job(view) for view in views])
+        except Exception as problem:  # noqa: BLE001
+            await self._refuse(context, "ListJobs", problem, lang)
+
+    async def Explain(  # noqa: N802
+        self, request: pool_pb2.JobRequest, context: Context
+    ) -> common_pb2.Explanation:
+        """Says why a job is where it is."""
+        authorization, lang = self._heard(context)
+        try:
+            caller = await self._keys.caller(authorization)
+            told = await self._coop_jobs.explanation(caller, request.job)
+            self._metrics.answered("Pool/Explain", 200)
+            return pool_messages.explanation(told, lang)
+        except Exception as problem:  # noqa: BLE001
+            await self._refuse(context, "Explain", problem, lang)
+
+    async def ListModels(  # noqa: N802
+        self,
+        request: pool_pb2.ListModelsRequest,  # noqa: ARG002  (it is empty)
+        context: Context,
+    ) -> pool_pb2.ListModelsResponse:
+        """Lists the models served now."""
+        authorization, lang = self._heard(context)
+        try:
+            await self._keys.caller(authorization)
+            cards = await self._pages.cards()
+            self._metrics.answered("Pool/ListModels", 200)
+            return pool_pb2.ListModelsResponse(models=[pool_messages.model(card) for card in cards])
+        except Exception as problem:  # noqa: BLE001
+            await self._refuse(context, "ListModels", problem, lang)

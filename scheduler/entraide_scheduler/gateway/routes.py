@@ -1,0 +1,299 @@
+"""Routes: which function answers which method and path.
+
+It decides paths, methods, who must show a key, and that every refusal on the way becomes one
+answer in OpenAI's error shape. It does none of the work.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Raw, Struct
+
+from entraide import i18n
+from entraide.types import JobKind
+from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.auth import Keys
+from entraide_scheduler.gateway.coop_jobs import CoopJobs
+from entraide_scheduler.gateway.http import Exchange
+from entraide_scheduler.gateway.jobs import RunningJobs
+from entraide_scheduler.gateway.kept import KeptJobs
+from entraide_scheduler.gateway.metrics import Metrics
+from entraide_scheduler.gateway.options import Caller, FactsMaker, from_headers
+from entraide_scheduler.gateway.pages import Pages
+from entraide_scheduler.gateway.refusals import Refusal, Refused, refused
+from entraide_scheduler.gateway.streams import StreamedAnswer, WholeAnswer, refuse
+from entraide_scheduler.gateway.views import explanation_json, receipt_json
+
+JOBS = "/v1/jobs"
+
+PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "/": {"GET": "page"},
+        "/status.json": {"GET": "status"},
+        "/.well-known/entraide": {"GET": "well_known"},
+        "/healthz": {"GET": "health"},
+        "/readyz": {"GET": "readiness"},
+        "/metrics": {"GET": "metrics"},
+        "/v1/models": {"GET": "models"},
+        openai.CHAT: {"POST": "chat"},
+        openai.COMPLETION: {"POST": "completion"},
+        JOBS: {"GET": "list_jobs", "POST": "submit_job"},
+        f"{JOBS}/{{job}}": {"GET": "get_job", "DELETE": "cancel_job"},
+        f"{JOBS}/{{job}}/cancel": {"POST": "cancel_job"},
+        f"{JOBS}/{{job}}/explanation": {"GET": "explain_job"},
+        f"{JOBS}/{{job}}/receipt": {"GET": "job_receipt"},
+        "/v1/models/{model}": {"GET": "model"},
+    }
+)
+UNKNOWN = "unknown"
+
+
+class Route(Struct, frozen=True):
+    """A known path: its pattern, what stands in its braces, and its methods."""
+
+    pattern: str
+    name: str
+    methods: Mapping[str, str]
+
+
+def route_of(path: str) -> Route | None:
+    """Returns the route of a path, if any.
+
+    >>> route_of("/v1/jobs/job-1/receipt").name
+    'job-1'
+    """
+    methods = PATHS.get(path)
+    if methods is not None and "{" not in path:
+        return Route(path, "", methods)
+    for prefix, hole in ((f"{JOBS}/", "{job}"), ("/v1/models/", "{model}")):
+        if path.startswith(prefix):
+            name, slash, rest = path[len(prefix) :].partition("/")
+            pattern = f"{prefix}{hole}{slash}{rest}"
+            if hole == "{model}":  # a model's name may hold a slash
+                name, pattern = path[len(prefix) :], f"{prefix}{hole}"
+            if name and pattern in PATHS:
+                return Route(pattern, name, PATHS[pattern])
+    return None
+
+
+class _Kept(Struct, forbid_unknown_fields=True):
+    request: Raw
+    path: str = openai.CHAT
+    keep_s: float = 0.0
+
+
+_KEPT = msgspec.json.Decoder(_Kept)
+
+Handle = Callable[["Call"], Awaitable[None]]
+
+
+class Call(Struct, frozen=True):
+    """One request on its way: the exchange, the name in its path, and its language."""
+
+    exchange: Exchange
+    name: str
+    lang: str
+
+    def answer(self, body: bytes, status: int = 200) -> None:
+        """Answers with JSON, unless the client has left."""
+        if not self.exchange.over:
+            self.exchange.respond(status, body)
+
+
+class Routes:
+    """Answers every request of a gateway."""
+
+    def __init__(
+        self,
+        *,
+        keys: Keys,
+        maker: FactsMaker,
+        running: RunningJobs,
+        kept: KeptJobs,
+        coop_jobs: CoopJobs,
+        pages: Pages,
+        metrics: Metrics,
+        lang: i18n.Lang,
+    ) -> None:
+        self._keys = keys
+        self._maker = maker
+        self._running = running
+        self._kept = kept
+        self._coop_jobs = coop_jobs
+        self._pages = pages
+        self._metrics = metrics
+        self._lang = lang
+        self.stopping = False
+        self._handles: dict[str, Handle] = {
+            "page": self._page,
+            "status": self._status,
+            "well_known": self._well_known,
+            "health": self._health,
+            "readiness": self._readiness,
+            "metrics": self._metrics_page,
+            "models": self._models,
+            "model": self._model,
+            "chat": partial(self._complete, openai.CHAT),
+            "completion": partial(self._complete, openai.COMPLETION),
+            "list_jobs": self._list_jobs,
+            "submit_job": self._submit_job,
+            "get_job": self._get_job,
+            "cancel_job": self._cancel_job,
+            "explain_job": self._explain_job,
+            "job_receipt": self._job_receipt,
+        }
+
+    def lang_of(self, exchange: Exchange) -> str:
+        """Returns the language to answer in."""
+        return i18n.pick(exchange.request.headers.get("accept-language"), self._lang)
+
+    def refuse(self, exchange: Exchange, code: str) -> None:
+        """Answers what could not even be read as a request."""
+        exchange.on_over = partial(self._metrics.answered, UNKNOWN)
+        values = {"limit_bytes": 4 * 1024 * 1024} if code == "body_too_large" else {}
+        refuse(exchange, Refusal(code, values), self.lang_of(exchange))
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answers a request."""
+        request = exchange.request
+        lang = self.lang_of(exchange)
+        route = route_of(request.path)
+        pattern = route.pattern if route else UNKNOWN
+        exchange.on_over = partial(self._metrics.answered, pattern)
+        try:
+            if route is None:
+                raise refused("unknown_path", path=request.path)
+            method = "GET" if request.method == "HEAD" else request.method
+            handle = route.methods.get(method)
+            if handle is None:
+                raise refused("method_not_allowed", method=request.method)
+            await self._handles[handle](Call(exchange, route.name, lang))
+        except Refused as problem:
+            refuse(exchange, problem.refusal, lang)
+
+    async def _caller(self, call: Call) -> Caller:
+        return await self._keys.caller(call.exchange.request.headers.get("authorization", ""))
+
+    # Inference.
+
+    async def _complete(self, path: str, call: Call) -> None:
+        exchange = call.exchange
+        request = exchange.request
+        caller = await self._caller(call)
+        if self.stopping:
+            raise refused("shutting_down")
+        ask = openai.parse(path, request.body)
+        options = from_headers(request.headers, time.time())
+        facts = self._maker.facts(ask, caller, options, JobKind.LIVE)
+        if exchange.over:
+            return
+        if facts.idempotency and self._running.has(facts.coop, facts.idempotency):
+            raise refused("already_exists", name="Idempotency-Key")
+        if not self._running.has_room:
+            raise Refused(Refusal("queue_full", retry_after_s=1.0))
+        listener: StreamedAnswer | WholeAnswer
+        if ask.stream:
+            listener = StreamedAnswer(
+                exchange,
+                facts.job,
+                call.lang,
+                include_usage=ask.include_usage,
+                on_first=lambda: self._metrics.first_token(time.monotonic() - exchange.began_at),
+            )
+        else:
+            listener = WholeAnswer(exchange, facts.job, call.lang)
+
+        def gone() -> None:
+            listener.stop()
+            self._running.cancel(facts.job, "client_gone")
+
+        exchange.on_gone = gone
+        self._running.start(facts, ask, listener)
+
+    # Jobs.
+
+    async def _submit_job(self, call: Call) -> None:
+        caller = await self._caller(call)
+        if self.stopping:
+            raise refused("shutting_down")
+        request = call.exchange.request
+        try:
+            asked = _KEPT.decode(request.body)
+        except msgspec.ValidationError as problem:
+            raise refused("invalid_request", detail=openai.formula(str(problem))) from problem
+        except msgspec.DecodeError as problem:
+            raise refused("invalid_json", detail=openai.place(str(problem))) from problem
+        options = from_headers(request.headers, time.time())
+        body = bytes(asked.request)
+        row = await self._kept.submit(caller, asked.path, body, options, asked.keep_s)
+        view = (await self._coop_jobs.find(caller, row.job, call.lang)).view
+        if not call.exchange.over:
+            headers = [("x-request-id", row.job), ("location", f"{JOBS}/{row.job}")]
+            call.exchange.respond(202, msgspec.json.encode(view), headers=headers)
+
+    async def _list_jobs(self, call: Call) -> None:
+        caller = await self._caller(call)
+        limit = dict(
+            part.partition("=")[::2] for part in call.exchange.request.query.split("&")
+        ).get("limit", "0")
+        if not limit.isdigit():
+            raise refused("invalid_request", param="limit", detail="limit ≥ 1")
+        jobs = await self._coop_jobs.list(caller, int(limit), call.lang)
+        call.answer(msgspec.json.encode({"object": "list", "data": jobs}))
+
+    async def _get_job(self, call: Call) -> None:
+        caller = await self._caller(call)
+        found = await self._coop_jobs.find(caller, call.name, call.lang)
+        call.answer(msgspec.json.encode(found.view))
+
+    async def _cancel_job(self, call: Call) -> None:
+        caller = await self._caller(call)
+        view = await self._coop_jobs.cancel(caller, call.name, call.lang)
+        call.answer(msgspec.json.encode(view))
+
+    async def _explain_job(self, call: Call) -> None:
+        caller = await self._caller(call)
+        call.answer(explanation_json(await self._coop_jobs.explanation(caller, call.name)))
+
+    async def _job_receipt(self, call: Call) -> None:
+        caller = await self._caller(call)
+        call.answer(receipt_json(await self._coop_jobs.receipt(caller, call.name, call.lang)))
+
+    async def _models(self, call: Call) -> None:
+        await self._caller(call)
+        call.answer(await self._pages.models())
+
+    async def _model(self, call: Call) -> None:
+        await self._caller(call)
+        found = await self._pages.model(call.name)
+        if found is None:
+            raise refused("unknown_model", model=call.name)
+        call.answer(found)
+
+    # Pages: no key, no secret.
+
+    async def _page(self, call: Call) -> None:
+        if not call.exchange.over:
+            self._pages.send_page(call.exchange)
+
+    async def _status(self, call: Call) -> None:
+        call.answer(await self._pages.status())
+
+    async def _well_known(self, call: Call) -> None:
+        call.answer(self._pages.well_known())
+
+    async def _health(self, call: Call) -> None:
+        call.answer(b'{"status":"ok"}')
+
+    async def _readiness(self, call: Call) -> None:
+        ready = self._pages.ready and not self.stopping
+        body = b'{"ready":true}' if ready else b'{"ready":false}'
+        call.answer(body, 200 if ready else 503)
+
+    async def _metrics_page(self, call: Call) -> None:
+        if not call.exchange.over:
+            page, kind = self._metrics.page(len(self._running)), self._metrics.CONTENT_TYPE
+            call.exchange.respond(200, page, kind=kind)

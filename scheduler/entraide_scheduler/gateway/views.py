@@ -1,0 +1,192 @@
+"""Views: jobs, explanations, models and the pool, as JSON that people and programs read.
+
+It decides field names and that every reason comes as a sentence in both languages beside its code.
+It asks nobody: it is given what it shows.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Raw, Struct
+
+from entraide import i18n
+from entraide.types import Explanation, Receipt
+from entraide.wire.messages import ModelCard
+from entraide_scheduler.gateway import refusals
+from entraide_scheduler.gateway.jobs import EndedJob, Phase, RunningJob
+from entraide_scheduler.gateway.kept import CANCELLED
+from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.store.rows import KeptRow
+
+REFUSED_STATUS = frozenset({400, 403, 404, 413, 429})
+
+
+class JobView(Struct, frozen=True, omit_defaults=True):
+    """A job as its owner sees it; times are seconds since the epoch."""
+
+    id: str
+    object: str
+    kind: str
+    state: str
+    model: str
+    job_class: str
+    submitted_at: float = 0.0
+    ended_at: float = 0.0
+    expires_at: float = 0.0
+    code: str = ""
+    message: str = ""
+    receipt: Raw | None = None
+    result: Raw | None = None
+
+
+def kept_view(row: KeptRow, running: RunningJob | None, lang: str, result: bytes = b"") -> JobView:
+    """Returns a kept job."""
+    state = row.state
+    if state == "queued" and running is not None:
+        state = "active"
+    return JobView(
+        id=row.job,
+        object="job",
+        kind="kept",
+        state=state,
+        model=row.model,
+        job_class=row.job_class,
+        submitted_at=row.submitted_at,
+        ended_at=row.ended_at,
+        expires_at=row.ended_at + row.keep_s if row.ended_at else 0.0,
+        code=row.code,
+        message=refusals.sentence(Refusal(row.code), lang) if row.code else "",
+        receipt=Raw(row.receipt_json) if row.receipt_json else None,
+        result=Raw(result) if result else None,
+    )
+
+
+def running_view(job: RunningJob) -> JobView:
+    """Returns a live job that has not ended."""
+    return JobView(
+        id=job.facts.job,
+        object="job",
+        kind=job.facts.kind,
+        state="queued" if job.phase is Phase.WAITING else "active",
+        model=job.facts.model,
+        job_class=job.facts.job_class,
+    )
+
+
+def ended_view(job: EndedJob, lang: str) -> JobView:
+    """Returns a live job that ended lately."""
+    return JobView(
+        id=job.facts.job,
+        object="job",
+        kind=job.facts.kind,
+        state=ended_state(job.code),
+        model=job.facts.model,
+        job_class=job.facts.job_class,
+        ended_at=job.ended_at,
+        code=job.code,
+        message=refusals.sentence(Refusal(job.code), lang) if job.code else "",
+    )
+
+
+def ended_state(code: str) -> str:
+    """Returns the state of a job that ended with a code ("" for none)."""
+    if not code:
+        return "completed"
+    if code in CANCELLED or code == "client_too_slow":
+        return "cancelled"
+    return "refused" if refusals.status(Refusal(code)) in REFUSED_STATUS else "failed"
+
+
+def explanation_json(explanation: Explanation) -> bytes:
+    """Returns an explanation with its sentences in French and in English."""
+    document = msgspec.to_builtins(explanation)
+    document["sentence"] = {
+        lang: i18n.explanation_sentence(explanation, lang) for lang in i18n.LANGUAGES
+    }
+    document["text"] = {lang: i18n.render_explanation(explanation, lang) for lang in i18n.LANGUAGES}
+    for shown, exclusion in zip(document["excluded"], explanation.excluded, strict=True):
+        shown["sentence"] = {
+            lang: i18n.rule(exclusion.rule, lang, exclusion.values) for lang in i18n.LANGUAGES
+        }
+    return msgspec.json.encode(document)
+
+
+def receipt_json(receipt: Receipt) -> bytes:
+    """Returns a receipt."""
+    return msgspec.json.encode(receipt)
+
+
+def models_json(models: Sequence[ModelCard], pool: str) -> bytes:
+    """Returns the models as OpenAI lists them, with what the pool knows besides."""
+    return msgspec.json.encode(
+        {
+            "object": "list",
+            "data": [
+                {
+                    "id": card.model,
+                    "object": "model",
+                    "created": 0,
+                    "owned_by": pool,
+                    "context_tokens": card.context_tokens,
+                    "features": card.features,
+                    "replicas": card.replicas,
+                    "revisions": card.revisions,
+                }
+                for card in models
+            ],
+        }
+    )
+
+
+class NodeStatus(Struct, frozen=True):
+    """A node as the status page shows it; nothing here is secret."""
+
+    node: str
+    coop: str
+    site: str
+    zone: str
+    state: str
+    accepting: bool
+    reason: str
+    surplus_w: float
+    models: tuple[str, ...]
+    slots: int
+    running: int
+
+
+class PoolStatus(Struct, frozen=True):
+    """The pool as the status page shows it."""
+
+    queued: int
+    running: int
+    policy_version: str
+    nodes: tuple[NodeStatus, ...]
+
+
+def status_json(
+    status: PoolStatus | None, models: Sequence[ModelCard], *, pool: str, at: float
+) -> bytes:
+    """Returns the pool's state, with the reasons and places in both languages."""
+    nodes = []
+    for node in status.nodes if status is not None else ():
+        shown = msgspec.to_builtins(node)
+        shown["zone_name"] = {lang: i18n.zone_name(node.zone, lang) for lang in i18n.LANGUAGES}
+        shown["reason_text"] = {
+            lang: i18n.node_reason(node.reason, lang) if node.reason else ""
+            for lang in i18n.LANGUAGES
+        }
+        nodes.append(shown)
+    return msgspec.json.encode(
+        {
+            "pool": pool,
+            "at": at,
+            "queued": status.queued if status else None,
+            "running": status.running if status else None,
+            "policy_version": status.policy_version if status else None,
+            "models": [
+                {"model": card.model, "replicas": card.replicas, "context": card.context_tokens}
+                for card in models
+            ],
+            "nodes": nodes,
+        }
+    )
