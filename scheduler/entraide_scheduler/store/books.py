@@ -1,9 +1,10 @@
 """Books: journal, settlements, ledger entries and explanations, as functions on a connection."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from entraide.types import Receipt
 from entraide_scheduler.store.rows import SettleRow
@@ -13,12 +14,35 @@ EXPLANATIONS_MAX = 200_000
 EXPLANATIONS_KEEP_S = 30 * 86_400.0
 
 _receipt = msgspec.msgpack.Decoder(Receipt)
-_encode = msgspec.msgpack.encode
+_encode = msgspec.msgpack.Encoder().encode
+
+_APPEND = insert(journal)
+_SETTLE = insert(settled)
+_ENTER = insert(entries)
+_FORGET = delete(explanations).where(explanations.c.job == bindparam("forgotten"))
+_EXPLAIN = insert(explanations)
 
 
-def append(connection: Connection, events: Sequence[tuple[int, bytes]]) -> None:
+class Explained(NamedTuple):
+    """The newest explanation of a job: MessagePack of ``Explanation``."""
+
+    job: str
+    coop: str
+    at: float
+    document: bytes
+
+
+def nothing(_: Connection, rows: list[None]) -> list[None]:
+    """Writes nothing: whoever asks for it waits for what was asked before."""
+    return rows
+
+
+def append(connection: Connection, batches: list[Sequence[tuple[int, bytes]]]) -> list[None]:
     """Adds events to the journal; a number that stands there already is an error."""
-    connection.execute(insert(journal), [{"seq": seq, "event": event} for seq, event in events])
+    rows = [{"seq": seq, "event": event} for batch in batches for seq, event in batch]
+    if rows:
+        connection.execute(_APPEND, rows)
+    return [None] * len(batches)
 
 
 def put_snapshot(connection: Connection, seq: int, state: bytes) -> None:
@@ -39,29 +63,38 @@ def load(connection: Connection) -> tuple[tuple[int, bytes] | None, tuple[tuple[
     return ((found.seq, found.state) if found else None), events
 
 
-def settle(connection: Connection, row: SettleRow) -> bool:
-    """Writes the books of a job, once; returns whether this call did."""
-    if connection.execute(select(settled.c.job).where(settled.c.job == row.job)).first():
-        return False
-    connection.execute(
-        insert(settled).values(
-            job=row.job,
-            coop=row.coop,
-            state=row.state.value,
-            settled_at=row.receipt.issued_at,
-            terms=_encode(row.terms),
-            usage=_encode(row.usage),
-            settlement=_encode(row.settlement),
-            receipt=_encode(row.receipt),
-        )
-    )
+def settle(connection: Connection, rows: list[SettleRow]) -> list[bool]:
+    """Writes the books of each job, once; returns, for each row, whether this call did."""
+    query = select(settled.c.job).where(settled.c.job.in_([row.job for row in rows]))
+    known = {job for (job,) in connection.execute(query)}
+    fresh: list[bool] = []
+    for row in rows:
+        fresh.append(row.job not in known)
+        known.add(row.job)
+    new = [row for row, is_new in zip(rows, fresh, strict=True) if is_new]
     lines = [
         {"job": row.job, "line": line, "account": e.account, "unit": e.unit, "amount": e.amount}
+        for row in new
         for line, e in enumerate(row.entries)
     ]
+    if new:
+        connection.execute(_SETTLE, [_settled_values(row) for row in new])
     if lines:
-        connection.execute(insert(entries), lines)
-    return True
+        connection.execute(_ENTER, lines)
+    return fresh
+
+
+def _settled_values(row: SettleRow) -> dict[str, object]:
+    return {
+        "job": row.job,
+        "coop": row.coop,
+        "state": row.state.value,
+        "settled_at": row.receipt.issued_at,
+        "terms": _encode(row.terms),
+        "usage": _encode(row.usage),
+        "settlement": _encode(row.settlement),
+        "receipt": _encode(row.receipt),
+    }
 
 
 def receipt(connection: Connection, job: str) -> tuple[str, Receipt] | None:
@@ -89,16 +122,12 @@ def balances(connection: Connection) -> dict[str, dict[str, int]]:
     return found
 
 
-def put_explanation(
-    connection: Connection, job: str, *, coop: str, at: float, document: bytes
-) -> None:
-    """Keeps the newest explanation of a job."""
-    values = {"coop": coop, "at": at, "document": document}
-    changed = connection.execute(
-        update(explanations).where(explanations.c.job == job).values(**values)
-    )
-    if not changed.rowcount:
-        connection.execute(insert(explanations).values(job=job, **values))
+def put_explanations(connection: Connection, rows: list[Explained]) -> list[None]:
+    """Keeps the newest explanation of each job."""
+    newest = {row.job: row for row in rows}
+    connection.execute(_FORGET, [{"forgotten": job} for job in newest])
+    connection.execute(_EXPLAIN, [row._asdict() for row in newest.values()])
+    return [None] * len(rows)
 
 
 def explanation(connection: Connection, job: str) -> tuple[str, bytes] | None:

@@ -49,7 +49,7 @@ class Store:
 
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all that was asked before it is committed."""
-        return self._writer.ask(lambda _: None)
+        return self._writer.ask_row(books.nothing, None)
 
     async def _read(self, question: Callable[[Connection], T]) -> T:
         def ask() -> T:
@@ -161,7 +161,7 @@ class Store:
 
     def journal_append(self, events: Sequence[tuple[int, bytes]]) -> Future[None]:
         """Adds events (number, bytes) to the journal."""
-        return self._writer.ask(lambda c: books.append(c, events))
+        return self._writer.ask_row(books.append, events)
 
     def put_snapshot(self, seq: int, state: bytes) -> Future[None]:
         """Puts a snapshot in the place of all events up to and including ``seq``."""
@@ -175,7 +175,7 @@ class Store:
 
     def settle(self, row: SettleRow) -> Future[bool]:
         """Writes the books of a job, once; resolves to whether this call did."""
-        return self._writer.ask(lambda c: books.settle(c, row))
+        return self._writer.ask_row(books.settle, row)
 
     async def receipt(self, job: str) -> tuple[str, Receipt] | None:
         """Returns the co-op and the settled receipt of a job."""
@@ -191,9 +191,8 @@ class Store:
 
     def put_explanation(self, job: str, coop: str, document: bytes, *, at: float) -> Future[None]:
         """Keeps the newest explanation of a job (MessagePack of ``Explanation``)."""
-        return self._writer.ask(
-            lambda c: books.put_explanation(c, job, coop=coop, at=at, document=document)
-        )
+        row = books.Explained(job, coop, at, document)
+        return self._writer.ask_row(books.put_explanations, row)
 
     async def explanation(self, job: str) -> tuple[str, bytes] | None:
         """Returns the co-op and the newest explanation of a job."""

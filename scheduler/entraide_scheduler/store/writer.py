@@ -3,13 +3,15 @@
 What is asked together is committed together: while one commit waits for the disk, the next group
 gathers. Order is kept: what was asked earlier is never committed later. A step that fails takes
 nobody with it: its group is rolled back, and each step is tried again in a transaction of its own.
+
+Rows of one kind that are in a group are written by one call: a statement costs far more than a row.
 """
 
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -19,7 +21,17 @@ GROUP_MAX = 1_000
 QUEUE_MAX = 200_000
 
 Step = Callable[[Connection], Any]
-Job = tuple[Step, asyncio.Future[Any], asyncio.AbstractEventLoop]
+Many = Callable[[Connection, list[Any]], Sequence[Any]]
+
+
+class Asked(NamedTuple):
+    """A step, or a row and the function that writes many of its kind; and who waits for it."""
+
+    step: Step | None
+    write: Many | None
+    row: Any
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
 
 
 class Writer:
@@ -27,7 +39,7 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
         self._closed = False
         self._log = structlog.get_logger("entraide.store")
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -39,11 +51,28 @@ class Writer:
         Raises:
             RuntimeError: the store is closed, or its queue is full.
         """
+        return self._ask(step, None, None)
+
+    def ask_row(self, write: Many, row: Any) -> asyncio.Future[Any]:
+        """Queues a row; the future resolves with the result for it after the commit.
+
+        Args:
+            write: writes rows and returns a result for each; between two steps (``ask``) all
+                rows with the same function are given to it at once, in order. What different
+                functions write in one group must not depend on which of them goes first.
+            row: one of them.
+
+        Raises:
+            RuntimeError: the store is closed, or its queue is full.
+        """
+        return self._ask(None, write, row)
+
+    def _ask(self, step: Step | None, write: Many | None, row: Any) -> asyncio.Future[Any]:
         if self._closed or self._queue.qsize() >= QUEUE_MAX:
             raise RuntimeError("the store takes no more writes")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._queue.put((step, future, loop))
+        self._queue.put(Asked(step, write, row, future, loop))
         return future
 
     def close(self) -> None:
@@ -61,8 +90,8 @@ class Writer:
                 if group:
                     self._commit(connection, group)
 
-    def _gather(self) -> tuple[list[Job], bool]:
-        group: list[Job] = []
+    def _gather(self) -> tuple[list[Asked], bool]:
+        group: list[Asked] = []
         item = self._queue.get()
         while item is not None:
             group.append(item)
@@ -74,10 +103,10 @@ class Writer:
                 return group, True
         return group, False
 
-    def _commit(self, connection: Connection, group: list[Job]) -> None:
+    def _commit(self, connection: Connection, group: list[Asked]) -> None:
         try:
             with connection.begin():
-                results = [step(connection) for step, _, _ in group]
+                results = _run(connection, group)
         except Exception as problem:  # noqa: BLE001  (whatever it is, its asker must hear it)
             if isinstance(problem, SQLAlchemyError) and connection.invalidated:
                 connection.rollback()
@@ -90,13 +119,35 @@ class Writer:
             return
         self._resolve(list(zip(group, results, strict=True)))
 
-    def _resolve(self, done: list[tuple[Job, Any]]) -> None:
+    def _resolve(self, done: list[tuple[Asked, Any]]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
-        for (_, future, loop), result in done:
-            by_loop.setdefault(loop, []).append((future, result))
+        for asked, result in done:
+            by_loop.setdefault(asked.loop, []).append((asked.future, result))
         for loop, results in by_loop.items():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_settle, results)
+
+
+def _run(connection: Connection, group: list[Asked]) -> list[Any]:
+    """Runs a group's steps in order, the rows between two of them together; returns results."""
+    results: list[Any] = [None] * len(group)
+    gathered: dict[Many, list[int]] = {}
+
+    def write_gathered() -> None:
+        for write, places in gathered.items():
+            written = write(connection, [group[place].row for place in places])
+            for place, result in zip(places, written, strict=True):
+                results[place] = result
+        gathered.clear()
+
+    for place, asked in enumerate(group):
+        if asked.write is not None:
+            gathered.setdefault(asked.write, []).append(place)
+        elif asked.step is not None:
+            write_gathered()
+            results[place] = asked.step(connection)
+    write_gathered()
+    return results
 
 
 def _settle(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
