@@ -161,8 +161,7 @@ class Attached:
                 self._has_answered = item.outcome is Outcome.COMPLETED
         if self._has_answered:
             return None
-        values: dict[str, str | int | float] = {"model": self._config.model, "models": ""}
-        return EngineProblem("engine_lacks_model", values)
+        return EngineProblem("engine_lacks_model", {"model": self._config.model})
 
 
 def _object(payload: bytes) -> dict[str, Any]:

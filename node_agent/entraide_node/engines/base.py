@@ -56,7 +56,7 @@ class EngineProblem(Struct, frozen=True):
     """Why an engine does not serve.
 
     Attributes:
-        code: stable code; the catalogue has its sentence under ``engine-CODE``.
+        code: stable code; the catalogue has its sentence under ``node-CODE`` with ``_`` as ``-``.
         values: the names and numbers in that sentence.
     """
 

@@ -261,8 +261,7 @@ class _Child:
         stream, self.stream = self.stream, None
         self.facts = replace(self.facts, api_base="")
         if stream is not None:
-            values: dict[str, str | int | float] = {"status": exit_code or 0, "detail": ""}
-            self.problem = EngineProblem("engine_exited", values)
+            self.problem = EngineProblem("engine_exited", {"status": exit_code or 0})
             await stream.close(crashed=not asked)
         elif process is not None:
             file = str(self._config.model.path)

@@ -48,8 +48,10 @@ def start_problem(lines: Sequence[str], *, file: str, exit_code: int | None) -> 
                 return EngineProblem(code, {"file": file, "detail": detail})
     if exit_code is None:
         return EngineProblem("engine_start_too_slow", {"file": file})
-    last = _STAMP.sub("", lines[-1]).strip()[:DETAIL_CHARS_MAX] if lines else ""
-    return EngineProblem("engine_exited", {"status": exit_code, "detail": last})
+    values: dict[str, str | int | float] = {"status": exit_code}
+    if lines:
+        values["detail"] = _STAMP.sub("", lines[-1]).strip()[:DETAIL_CHARS_MAX]
+    return EngineProblem("engine_exited", values)
 
 
 def may_be_kept(line: str) -> bool:

@@ -93,9 +93,7 @@ def _model_file(path: Path, *, alias: str, cache_dir: Path | None) -> ModelFile 
     except NotGguf as error:
         return EngineProblem("model_damaged", {"file": str(path), "detail": str(error)})
     except OSError as error:
-        return EngineProblem(
-            "model_unreadable", {"file": str(path), "detail": error.strerror or ""}
-        )
+        return EngineProblem("model_unreadable", {"file": str(path), "detail": str(error.strerror)})
     return ModelFile(
         path=path.resolve(),
         alias=alias or alias_of(path),

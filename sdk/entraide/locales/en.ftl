@@ -492,3 +492,31 @@ col-key = KEY
 col-project = PROJECT
 col-label = LABEL
 col-off = REVOKED
+
+## Why an engine does not serve, or a model cannot be loaded.
+
+node-engine-stopped = The engine is stopped.
+node-engine-starting = The engine is starting.
+node-engine-exited = The engine ended by itself (status { $status }){ $detail ->
+   *[other] : { $detail }
+    [none] .
+}
+node-engine-silent = The engine has not answered within { $seconds } s.
+node-engine-start-too-slow = The engine did not finish loading { $file } in time.
+node-engine-address-taken = The engine could not listen where it was told: the address is taken, or the folder cannot be written. { $detail }
+node-engine-no-memory = There is not enough memory for { $file }. Take a smaller model, fewer slots or a shorter context. { $detail }
+node-engine-not-installed = llama.cpp is not installed here. Install it: python -m pip install "entraide[node]"
+node-engine-unreachable = Nothing answers at { $url }. Start the engine, or mend its address in node.toml.
+node-engine-key-refused = The engine at { $url } refuses our key. Set its key in node.toml.
+node-engine-lacks-model = The engine does not serve { $model }.{ $models ->
+   *[other] {" "}It serves: { $models }.
+    [none] {""}
+}
+node-engine-bench-failed = The engine could not be timed ({ $reason_code }).
+node-demo-model-missing = The demonstration’s model is not installed. Install it: { $command }
+node-demo-model-altered = The demonstration’s model is not the one it should be ({ $file }). Install it again: { $command }
+node-model-missing = There is no model file at { $file }.
+node-model-unreadable = The model file { $file } cannot be read: { $detail }.
+node-model-damaged = { $file } is not a sound GGUF file. Fetch it again. { $detail }
+node-model-unsupported = This llama.cpp does not know how to run { $file }. A newer one may: python -m pip install --upgrade xllamacpp. { $detail }
+node-device-unknown = No machine is called { $device } in the catalogue. It knows: { $devices }.

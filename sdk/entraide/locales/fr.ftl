@@ -492,3 +492,31 @@ col-key = CLÉ
 col-project = PROJET
 col-label = USAGE
 col-off = RÉVOQUÉE
+
+## Pourquoi un moteur ne sert pas, ou un modèle ne se charge pas.
+
+node-engine-stopped = Le moteur est arrêté.
+node-engine-starting = Le moteur démarre.
+node-engine-exited = Le moteur s’est arrêté de lui-même (code { $status }){ $detail ->
+   *[other]  : { $detail }
+    [none] .
+}
+node-engine-silent = Le moteur n’a pas répondu en { $seconds } s.
+node-engine-start-too-slow = Le moteur n’a pas fini à temps de charger { $file }.
+node-engine-address-taken = Le moteur n’a pas pu écouter à l’endroit prévu : l’adresse est prise, ou le dossier n’est pas accessible en écriture. { $detail }
+node-engine-no-memory = La mémoire ne suffit pas pour { $file }. Prenez un modèle plus petit, moins de places ou un contexte plus court. { $detail }
+node-engine-not-installed = llama.cpp n’est pas installé ici. Installez-le : python -m pip install "entraide[node]"
+node-engine-unreachable = Rien ne répond à { $url }. Démarrez le moteur, ou corrigez son adresse dans node.toml.
+node-engine-key-refused = Le moteur à { $url } refuse notre clé. Inscrivez la sienne dans node.toml.
+node-engine-lacks-model = Le moteur ne sert pas { $model }.{ $models ->
+   *[other] {" "}Il sert : { $models }.
+    [none] {""}
+}
+node-engine-bench-failed = La vitesse du moteur n’a pas pu être mesurée ({ $reason_code }).
+node-demo-model-missing = Le modèle de la démonstration n’est pas installé. Installez-le : { $command }
+node-demo-model-altered = Le modèle de la démonstration n’est pas celui qu’il devrait être ({ $file }). Réinstallez-le : { $command }
+node-model-missing = Il n’y a pas de fichier de modèle à { $file }.
+node-model-unreadable = Le fichier de modèle { $file } ne se lit pas : { $detail }.
+node-model-damaged = { $file } n’est pas un fichier GGUF en bon état. Récupérez-le de nouveau. { $detail }
+node-model-unsupported = Cette version de llama.cpp ne sait pas faire tourner { $file }. Une plus récente le pourrait : python -m pip install --upgrade xllamacpp. { $detail }
+node-device-unknown = Aucune machine ne s’appelle { $device } dans le catalogue. Il connaît : { $devices }.
