@@ -30,6 +30,9 @@ DEFAULT_LANG: Lang = "fr"
 ABSENT = "none"
 ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
 
+# Values that are codes of rules, told with the other values.
+RULES = frozenset({"rule", "greener_rule"})
+
 # Values that are themselves stable codes: the catalogue has their words under these prefixes.
 _WORDS: Mapping[str, str] = {
     "reason": "node-reason",
@@ -143,8 +146,9 @@ def text(code: str, lang: str = DEFAULT_LANG, **values: Value) -> str:
         code: for instance ``error-unknown_model``; ``code.attribute`` reads an attribute.
         lang: ``fr`` or ``en``; any other tag is read as one of them, else as French.
         **values: the numbers and names in it. Those that are stable codes themselves
-            (``reason``, ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``) are
-            put into words first; numbers are written as the language writes them.
+            (``reason``, ``rule``, ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``)
+            are put into words first; numbers are written as the language writes them, and
+            micrograms (``…_ug``) as grams.
 
     Returns:
         The sentence, or the code itself when the catalogue does not have it.
@@ -153,10 +157,16 @@ def text(code: str, lang: str = DEFAULT_LANG, **values: Value) -> str:
     catalogue = _catalogue(chosen)
     if not catalogue.has(code):
         return code
-    return catalogue.format(code, {key: _in_words(key, v, chosen) for key, v in values.items()})
+    return catalogue.format(code, {key: _in_words(key, values, chosen) for key in values})
 
 
-def _in_words(key: str, value: Value, lang: Lang) -> Value:
+def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
+    value = values[key]
+    if key in RULES and isinstance(value, str):
+        rest = {name: held for name, held in values.items() if name not in RULES}
+        return rule(value, lang, rest)
+    if key.endswith("_ug") and isinstance(value, int):
+        return f"{decimal(value / UG_PER_G, lang)}\u00a0g"
     prefix = _WORDS.get(key)
     if prefix is None or not isinstance(value, str):
         return value

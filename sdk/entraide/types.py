@@ -11,7 +11,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-
 class JobClass(StrEnum):
     """What a job is promised: a first token, a completion, or a deadline."""
 

@@ -112,8 +112,10 @@ class Progress:
                 return self._add(event.delta.text)
             case "done":
                 self.done = event.done
-                # A pool that did not stream sends the whole text at the end.
-                return "" if self.parts else self._add(event.done.text)
+                # The end carries the whole text: take what has not come yet.
+                came = "".join(self.parts)
+                whole = event.done.text
+                return self._add(whole[len(came) :]) if whole.startswith(came) else ""
         return ""
 
     def _add(self, text: str) -> str:

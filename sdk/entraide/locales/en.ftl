@@ -68,42 +68,21 @@ error-body_too_large = The request is too large{ $limit_bytes ->
    *[other] : the limit is { $limit_bytes } bytes.
 } Send less at a time.
 error-join_token_refused = The join token is unknown, expired or already used. Ask the operator for a new one ("entraide nodes token").
-error-quota_tokens = Your co-op's quota of tokens{ $coop ->
-    [none] {""}
-   *[other] {" "}({ $coop })
-} is spent{ $limit ->
+error-quota_tokens = Your co-op's quota of tokens is spent{ $limit ->
     [none] .
-   *[other] : { $used ->
-        [none] the limit is { $limit }
-       *[other] { $used } of { $limit }
-    }{ $period ->
-        [none] .
-       *[other] {" "}{ $period }.
-    }
-}{ $requested ->
-    [none] {""}
-   *[other] {" "}This request asks for up to { $requested }.
-}{ $retry_after_s ->
-    [none] {" "}Wait for the next period, or ask for fewer tokens.
-   *[other] {" "}Try again in { $retry_after_s } s, or ask for fewer tokens.
-}
-error-quota_requests = Your co-op's quota of requests{ $coop ->
-    [none] {""}
-   *[other] {" "}({ $coop })
-} is spent{ $limit ->
+   *[other] : { $left } of { $limit }{ $period ->
+        [none] {""}
+       *[other] {" "}{ $period }
+    } are left, and this request may take { $needed }.
+} Wait for the next period, or ask for a shorter answer.
+error-quota_requests = Your co-op's quota of requests is spent{ $limit ->
     [none] .
    *[other] : { $limit }{ $period ->
-        [none] .
-       *[other] {" "}{ $period }.
-    }
-}{ $retry_after_s ->
-    [none] {" "}Wait for the next period.
-   *[other] {" "}Try again in { $retry_after_s } s.
-}
-error-quota_jobs = Your co-op{ $coop ->
-    [none] {""}
-   *[other] {" "}({ $coop })
-} already has as many jobs in flight as its quota allows{ $limit ->
+        [none] {""}
+       *[other] {" "}{ $period }
+    }.
+} Wait for the next period.
+error-quota_jobs = Your co-op already has as many jobs in flight as its quota allows{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
 } Wait until one of them ends.
@@ -111,9 +90,12 @@ error-queue_full = Your co-op's queue is full{ $limit ->
     [none] .
    *[other] {" "}({ $limit } jobs).
 } Try again in a moment.
-error-no_node_serves = No machine in the pool can serve this request{ $model ->
+error-no_node_serves = No machine in the pool can serve this request{ $rule ->
     [none] .
-   *[other] {" "}with the model "{ $model }".
+   *[other] {" "}({ $nodes ->
+        [one] { $nodes } machine
+       *[other] { $nodes } machines
+    }: { $rule }).
 } Waiting will not help: ask for less (model, jurisdiction, data class, length).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
 error-node_lost = The machine that was answering is gone. Try again: another one will take over.
@@ -180,14 +162,46 @@ rule-no_free_slot = has no free slot{ $slots ->
     [one] {" "}({ $slots } slot taken)
    *[other] {" "}({ $slots } slots taken)
 }
+rule-over_carbon_cap = would emit more than the cap asked for{ $max_carbon_ug ->
+    [none] {""}
+   *[other] {" "}({ $max_carbon_ug })
+}
+rule-tried_before = has failed at this job already
+rule-promise_at_risk = would not keep the promise
 
 ## Reasons for a decision.
 
-reason-greenest = It is the machine that emits least among those that keep the promise.
-reason-only_one = It is the only machine possible right now.
+reason-greenest = It is the machine that emits least{ $carbon_g ->
+    [none] {""}
+   *[other] {" "}({ $carbon_g } g)
+} among those that keep the promise{ $next_node ->
+    [none] .
+   *[other] ; the next, { $next_node }, would emit { $next_carbon_g } g.
+}{ $greener_node ->
+    [none] {""}
+   *[other] {" "}{ $greener_node } would emit less ({ $greener_carbon_g } g), but it { $greener_rule }.
+}
+reason-only_one = It is the only machine possible right now.{ $greener_node ->
+    [none] {""}
+   *[other] {" "}{ $greener_node } would emit less ({ $greener_carbon_g } g), but it { $greener_rule }.
+}
 reason-fastest_at_risk = No machine is expected to keep the promise: this is the fastest, and the promise is at risk.
-reason-no_free_slot = All possible machines are busy: the job takes the first slot that opens.
-reason-fair_share_turn = Other co-ops have received less so far: it is their turn first.
+reason-no_free_slot = All possible machines are busy{ $ahead ->
+    [none] {""}
+    [0] {""}
+    [one] {" "}and { $ahead } job of your co-op goes before
+   *[other] {" "}and { $ahead } jobs of your co-op go before
+}: the job takes the first slot that opens.
+reason-fair_share_turn = { $coops_ahead ->
+    [none] Other co-ops have
+    [one] One other co-op has
+   *[other] { $coops_ahead } other co-ops have
+} received less so far: it is their turn first{ $ahead ->
+    [none] .
+    [0] .
+    [one] , then that of { $ahead } job of your co-op.
+   *[other] , then that of { $ahead } jobs of your co-op.
+}
 reason-no_node_live = No possible machine can be reached right now: the job waits.
 
 ## Why a node takes no work.

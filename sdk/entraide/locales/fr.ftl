@@ -68,42 +68,21 @@ error-body_too_large = La requête est trop grosse{ $limit_bytes ->
    *[other] {""} : la limite est de { $limit_bytes } octets.
 } Envoyez-en moins à la fois.
 error-join_token_refused = Le jeton d’adhésion est inconnu, périmé ou déjà utilisé. Demandez-en un nouveau à l’exploitant (« entraide nodes token »).
-error-quota_tokens = Le quota de jetons de votre coopérative{ $coop ->
-    [none] {""}
-   *[other] {" "}({ $coop })
-} est épuisé{ $limit ->
+error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $limit ->
     [none] .
-   *[other] {""} : { $used ->
-        [none] la limite est de { $limit }
-       *[other] { $used } sur { $limit }
-    }{ $period ->
-        [none] .
-       *[other] {" "}{ $period }.
-    }
-}{ $requested ->
-    [none] {""}
-   *[other] {" "}Cette requête en demande jusqu’à { $requested }.
-}{ $retry_after_s ->
-    [none] {" "}Attendez la prochaine période ou demandez moins de jetons.
-   *[other] {" "}Réessayez dans { $retry_after_s } s ou demandez moins de jetons.
-}
-error-quota_requests = Le quota de requêtes de votre coopérative{ $coop ->
-    [none] {""}
-   *[other] {" "}({ $coop })
-} est épuisé{ $limit ->
+   *[other] {" "}: il en reste { $left } sur { $limit }{ $period ->
+        [none] {""}
+       *[other] {" "}{ $period }
+    }, et cette requête peut en prendre { $needed }.
+} Attendez la prochaine période ou demandez une réponse plus courte.
+error-quota_requests = Le quota de requêtes de votre coopérative est épuisé{ $limit ->
     [none] .
-   *[other] {""} : { $limit }{ $period ->
-        [none] .
-       *[other] {" "}{ $period }.
-    }
-}{ $retry_after_s ->
-    [none] {" "}Attendez la prochaine période.
-   *[other] {" "}Réessayez dans { $retry_after_s } s.
-}
-error-quota_jobs = Votre coopérative{ $coop ->
-    [none] {""}
-   *[other] {" "}({ $coop })
-} a déjà autant de requêtes en cours que son quota le permet{ $limit ->
+   *[other] {" "}: { $limit }{ $period ->
+        [none] {""}
+       *[other] {" "}{ $period }
+    }.
+} Attendez la prochaine période.
+error-quota_jobs = Votre coopérative a déjà autant de requêtes en cours que son quota le permet{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
 } Attendez que l’une d’elles se termine.
@@ -111,9 +90,12 @@ error-queue_full = La file d’attente de votre coopérative est pleine{ $limit 
     [none] .
    *[other] {" "}({ $limit } requêtes).
 } Réessayez dans un moment.
-error-no_node_serves = Aucune machine du réseau ne peut servir cette requête{ $model ->
+error-no_node_serves = Aucune machine du réseau ne peut servir cette requête{ $rule ->
     [none] .
-   *[other] {" "}avec le modèle « { $model } ».
+   *[other] {" "}({ $nodes ->
+        [one] { $nodes } machine
+       *[other] { $nodes } machines
+    } : { $rule }).
 } Attendre n’y changera rien : assouplissez la demande (modèle, territoire, classe de données, longueur).
 error-no_node_live = Aucune machine du réseau n’est joignable pour le moment. Réessayez bientôt.
 error-node_lost = La machine qui répondait a disparu. Réessayez : une autre prendra le relais.
@@ -180,14 +162,46 @@ rule-no_free_slot = n’a aucune place libre{ $slots ->
     [one] {" "}({ $slots } place occupée)
    *[other] {" "}({ $slots } places occupées)
 }
+rule-over_carbon_cap = émettrait plus que le plafond demandé{ $max_carbon_ug ->
+    [none] {""}
+   *[other] {" "}({ $max_carbon_ug })
+}
+rule-tried_before = a déjà échoué à cette requête
+rule-promise_at_risk = ne tiendrait pas la promesse
 
 ## Raisons d’une décision.
 
-reason-greenest = C’est la machine qui émet le moins parmi celles qui tiennent la promesse.
-reason-only_one = C’est la seule machine possible en ce moment.
+reason-greenest = C’est la machine qui émet le moins{ $carbon_g ->
+    [none] {""}
+   *[other] {" "}({ $carbon_g } g)
+} parmi celles qui tiennent la promesse{ $next_node ->
+    [none] .
+   *[other] ; la suivante, { $next_node }, émettrait { $next_carbon_g } g.
+}{ $greener_node ->
+    [none] {""}
+   *[other] {" "}{ $greener_node } émettrait moins ({ $greener_carbon_g } g), mais { $greener_rule }.
+}
+reason-only_one = C’est la seule machine possible en ce moment.{ $greener_node ->
+    [none] {""}
+   *[other] {" "}{ $greener_node } émettrait moins ({ $greener_carbon_g } g), mais { $greener_rule }.
+}
 reason-fastest_at_risk = Aucune machine ne devrait tenir la promesse : c’est la plus rapide, et la promesse est menacée.
-reason-no_free_slot = Toutes les machines possibles sont occupées : la requête prendra la première place libre.
-reason-fair_share_turn = D’autres coopératives ont moins reçu jusqu’ici : c’est d’abord leur tour.
+reason-no_free_slot = Toutes les machines possibles sont occupées{ $ahead ->
+    [none] {""}
+    [0] {""}
+    [one] {" "}et { $ahead } requête de votre coopérative passe avant
+   *[other] {" "}et { $ahead } requêtes de votre coopérative passent avant
+} : la requête prendra la première place libre.
+reason-fair_share_turn = { $coops_ahead ->
+    [none] D’autres coopératives ont
+    [one] Une autre coopérative a
+   *[other] { $coops_ahead } autres coopératives ont
+} moins reçu jusqu’ici : c’est d’abord leur tour{ $ahead ->
+    [none] .
+    [0] .
+    [one] , puis celui de { $ahead } requête de votre coopérative.
+   *[other] , puis celui de { $ahead } requêtes de votre coopérative.
+}
 reason-no_node_live = Aucune machine possible n’est joignable en ce moment : la requête attend.
 
 ## Pourquoi un nœud ne prend pas de travail.
