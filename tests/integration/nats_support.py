@@ -31,6 +31,7 @@ class NatsPool:
         self.identity = PoolIdentity(state)
         self.server = NatsServer(NatsSettings(state=state, tls_hosts=tls_hosts), self.identity)
         self._connections: list[Connection] = []
+        self._returns: dict[Connection, int] = {}
 
     @property
     def url(self) -> str:
@@ -39,10 +40,18 @@ class NatsPool:
 
     async def enter(self, identity: Identity | IdentitySource, **options: object) -> Connection:
         """Connects with an identity, until the end of the test."""
-        settings = {"name": "test", "deadline_s": DEADLINE_S, **options}
+
+        async def back() -> None:
+            self._returns[connection] = self.returns(connection) + 1
+
+        settings = {"name": "test", "deadline_s": DEADLINE_S, "on_reconnected": back, **options}
         connection = await connect(self.url, identity=identity, **settings)
         self._connections.append(connection)
         return connection
+
+    def returns(self, connection: Connection) -> int:
+        """How often a connection came back, its subscriptions in force again."""
+        return self._returns.get(connection, 0)
 
     async def scheduler(self, **options: object) -> Connection:
         """Connects as the scheduler."""

@@ -42,8 +42,7 @@ async def test_connection_outlives_a_killed_server(nats_pool: NatsPool) -> None:
     heard = await listen(node, "node.a.down.>")
     url, before = nats_pool.url, nats_pool.server.pid
     psutil.Process(before).kill()
-    await eventually(lambda: [1, 1] == [c.stats["reconnects"] for c in (node, scheduler)])
-    await eventually(lambda: node.is_connected and scheduler.is_connected)
+    await eventually(lambda: [1, 1] == [nats_pool.returns(c) for c in (node, scheduler)])
     await scheduler.publish("node.a.down.ctl", b"again")
     await eventually(lambda: heard.messages)
 
@@ -107,7 +106,7 @@ async def test_surprise_does_not_end_the_attempts(
 
     monkeypatch.setattr(node, "_process_connect_init", surprised)
     psutil.Process(nats_pool.server.pid).kill()
-    await eventually(lambda: node.stats["reconnects"] == 1 and node.is_connected)
+    await eventually(lambda: nats_pool.returns(node) == 1)
 
     assert 1 == len(surprises)
 
@@ -393,7 +392,7 @@ async def test_connection_works_on_uvloop(tmp_path: Path) -> None:
             async with running_pool(Path(sys.argv[1])) as pool:
                 node = await pool.node("a")
                 psutil.Process(pool.server.pid).kill()
-                await eventually(lambda: node.stats["reconnects"] == 1 and node.is_connected)
+                await eventually(lambda: pool.returns(node) == 1)
                 print("CAME BACK")
 
         uvloop.run(main())

@@ -1,17 +1,20 @@
 """TLS on the bus: the pool's own CA, nothing in plain text, and certificates that renew."""
 
 import asyncio
+import datetime as dt
 import hashlib
 import ssl
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 from tests.integration.nats_support import NatsPool, eventually, listen, running_pool
 
 from entraide.errors import AuthenticationError, PoolError, PoolUnreachable
 from entraide.wire.nats import client_context, connect
+from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.tls import (
     TlsFiles,
     ensure_files,
@@ -47,8 +50,7 @@ async def test_whole_way_over_tls(tmp_path: Path) -> None:
         import psutil
 
         psutil.Process(pool.server.pid).kill()
-        await eventually(lambda: [1, 1] == [c.stats["reconnects"] for c in (node, scheduler)])
-        await eventually(lambda: node.is_connected and scheduler.is_connected)
+        await eventually(lambda: [1, 1] == [pool.returns(c) for c in (node, scheduler)])
         await scheduler.publish("node.a.down.ctl", b"two")
         await eventually(lambda: len(heard.messages) == 2)
 
@@ -127,7 +129,9 @@ async def test_old_tls_is_refused(tmp_path: Path) -> None:
             )
 
 
-async def test_reload_takes_a_new_certificate(tmp_path: Path) -> None:
+async def test_reload_takes_a_new_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A renewed certificate is shown to those who come, and those inside are not disturbed."""
 
     async def shown(pool: NatsPool) -> bytes | None:
@@ -144,17 +148,34 @@ async def test_reload_takes_a_new_certificate(tmp_path: Path) -> None:
         await pool.identity.revoke(public, servers=pool.url, tls=trusted(pool))
         node = await pool.node("a", tls=trusted(pool))
         before = await shown(pool)
-        (tmp_path / "tls/server.pem").unlink()
-        await pool.server.reload()
-        deadline = time.monotonic() + 20
-        while before == (after := await shown(pool)):
-            assert time.monotonic() < deadline
+        later = time.time() + 340 * DAY_S  # at the same second a server cannot tell a difference
+        pool.identity._now = lambda: later
+        monkeypatch.setattr("entraide_scheduler.nats.tls.RENEW_WHEN_LEFT", dt.timedelta(days=366))
 
+        assert await pool.server.reload()
+        after = await shown(pool)
         assert before != after
         assert node.is_connected
         assert 0 == node.stats["reconnects"]
         with pytest.raises(AuthenticationError):
             await pool.enter(identity, tls=trusted(pool))
+
+
+async def test_reload_that_failed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the server does not take a new configuration, reload says so and the bus goes on."""
+    monkeypatch.setattr("entraide_scheduler.nats.server.RELOAD_TIMEOUT_S", 0.2)
+    async with running_pool(tmp_path, tls_hosts=NAMES) as pool:
+        node = await pool.node("a", tls=trusted(pool))
+        original = PoolIdentity.server_claims
+        foreign = PoolIdentity(tmp_path / "another").server_claims().operator_jwt
+        monkeypatch.setattr(
+            PoolIdentity,
+            "server_claims",
+            lambda self: msgspec.structs.replace(original(self), operator_jwt=foreign),
+        )
+
+        assert not await pool.server.reload()
+        assert node.is_connected
 
 
 def test_certificate_is_what_was_promised(tmp_path: Path) -> None:

@@ -119,10 +119,13 @@ def system_grant() -> Grant:
     )
 
 
-def operator_jwt(operator: nkeys.KeyPair, *, system: str, issued_at: int) -> str:
-    """Makes the JWT that a server trusts: the pool's operator, and its system account."""
+def operator_jwt(operator: nkeys.KeyPair, *, system: str) -> str:
+    """Makes the JWT that a server trusts: the pool's operator, and its system account.
+
+    It has no date, since a running server refuses any configuration in which it differs.
+    """
     nats = {"type": "operator", "system_account": system}
-    return _sign(operator, public_key(operator), "entraide", nats, issued_at=issued_at)
+    return _sign(operator, public_key(operator), "entraide", nats, issued_at=1)
 
 
 def account_jwt(operator: nkeys.KeyPair, account: Account, *, issued_at: int) -> str:

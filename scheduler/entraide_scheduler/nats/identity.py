@@ -165,7 +165,7 @@ class PoolIdentity:
         now = int(self._now())
         system = claims.Account(public=claims.public_key(self._system), label="system")
         return ServerClaims(
-            operator_jwt=claims.operator_jwt(self._operator, system=system.public, issued_at=now),
+            operator_jwt=claims.operator_jwt(self._operator, system=system.public),
             account=claims.public_key(self._account),
             account_jwt=self._account_jwt(),
             system=system.public,

@@ -9,6 +9,7 @@ import contextlib
 import signal
 import time
 from asyncio.subprocess import Process
+from typing import Any
 
 import msgspec
 import structlog
@@ -38,6 +39,8 @@ __all__ = [
 
 READY_TIMEOUT_S = 10.0
 READY_POLL_S = 0.02
+RELOAD_TIMEOUT_S = 5.0
+MONITOR_TIMEOUT_S = 1.0
 STOP_TIMEOUT_S = 5.0
 FREE_PORT_ATTEMPTS_MAX = 3
 RESTART_DELAY_MIN_S = 0.1
@@ -53,7 +56,8 @@ _log = structlog.get_logger("entraide.nats")
 class NatsServer:
     """One supervised nats-server.
 
-    Logged events: ``nats.ready``, ``nats.died``, ``nats.restart_failed``, ``nats.stopped``.
+    Logged events: ``nats.ready``, ``nats.died``, ``nats.restart_failed``,
+    ``nats.reload_failed``, ``nats.stopped``.
 
     Args:
         settings: where it listens.
@@ -113,15 +117,26 @@ class NatsServer:
             await self._keeper
         _log.info("nats.stopped")
 
-    async def reload(self) -> None:
+    async def reload(self) -> bool:
         """Has the running server read its certificate and claims anew, for instance once a day.
 
         Connections stay as they are.
+
+        Returns:
+            Whether the server took them; if not, its log says why.
         """
-        write_config(self._settings, self._identity, monitor_port=self.config.monitor_port)
         assert self._process is not None, "the server was not started"
+        loaded = await _loaded_at(self.config)
+        write_config(self._settings, self._identity, monitor_port=self.config.monitor_port)
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + RELOAD_TIMEOUT_S
+        while await _loaded_at(self.config) in {loaded, ""}:
+            if time.monotonic() > deadline:
+                _log.error("nats.reload_failed", log=str(self.config.path.parent))
+                return False
+            await asyncio.sleep(READY_POLL_S)
+        return True
 
     async def _keep(self) -> None:
         failures = 0
@@ -194,17 +209,33 @@ def _complaint(config: NatsConfig) -> str:
 
 async def healthy(config: NatsConfig) -> bool:
     """Whether the server with this configuration takes connections (its ``/healthz``)."""
+    status, _ = await _monitor(config, "/healthz")
+    return status == 200
+
+
+async def _loaded_at(config: NatsConfig) -> str:
+    """Returns when the server last took a configuration, in its own words; "" if it is silent."""
+    status, body = await _monitor(config, "/varz")
+    if status != 200:
+        return ""
+    return str(msgspec.json.decode(body, type=dict[str, Any]).get("config_load_time", ""))
+
+
+async def _monitor(config: NatsConfig, path: str) -> tuple[int, bytes]:
+    """Asks the server's monitoring page; status 0 when it does not answer."""
     try:
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(MONITOR_TIMEOUT_S):
             reader, writer = await asyncio.open_connection("127.0.0.1", config.monitor_port)
             try:
-                writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+                writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
                 await writer.drain()
-                status = await reader.readline()
+                answer = await reader.read()
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except (OSError, TimeoutError):
-        return False
-    return status.split()[1:2] == [b"200"]
+        return 0, b""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    word = head.split()[1:2]
+    return (int(word[0]) if word and word[0].isdigit() else 0), body
