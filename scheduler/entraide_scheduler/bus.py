@@ -24,7 +24,6 @@ from entraide_scheduler.desk import GatewaySink
 from entraide_scheduler.outbox import Outbox
 
 BEAT_S = 1.0
-ASK_AGAIN_S = 5.0  # a request that no scheduler has answered is sent again, with the same job id
 ANSWER_TIMEOUT_S = 5.0
 PENDING_MESSAGES_MAX = 1_000_000
 PENDING_BYTES_MAX = 256 * 1024 * 1024
@@ -74,8 +73,7 @@ async def subscribe_out(connection: Client, gateway: str, sink: GatewaySink) -> 
 class NatsDesk:
     """The scheduler's desk, for a gateway that is a process of its own.
 
-    A job that no scheduler has answered yet is asked for again every ``ASK_AGAIN_S``, so that one
-    which was asked of a scheduler that died, or while none was there, is not forgotten.
+    What is asked while no scheduler is there is lost: the gateway asks again, with the same job.
     """
 
     def __init__(self, connection: Client, gateway: str, sink: GatewaySink) -> None:
@@ -83,7 +81,6 @@ class NatsDesk:
         self._gateway = gateway
         self._sink = sink
         self._outbox = Outbox(connection)
-        self._unanswered: dict[str, RequestFacts] = {}
         self._boot = secrets.token_hex(8)
         self._subscription: Subscription | None = None
         self._beats: asyncio.Task[None] | None = None
@@ -118,12 +115,10 @@ class NatsDesk:
 
     def submit(self, facts: RequestFacts) -> None:
         """Asks for a job; the answer comes to the sink."""
-        self._unanswered[facts.job] = facts
         self._tell(m.Submit(facts))
 
     def cancel(self, job: str, reason: str) -> None:
         """The client left or cancelled; ``reason`` is an error code."""
-        self._unanswered.pop(job, None)
         self._tell(m.CancelJob(job, reason))
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
@@ -165,15 +160,9 @@ class NatsDesk:
         except msgspec.DecodeError:
             self._log.warning("bus.undecodable", subject=message.subject)
             return
-        self._unanswered.pop(down.job, None)
         self._sink.on_down(down)
 
     async def _beat(self) -> None:
-        beats = 0
         while True:
             self._tell(m.GatewayBeat(self._boot))
-            beats += 1
-            if beats % round(ASK_AGAIN_S / BEAT_S) == 0:
-                for facts in list(self._unanswered.values()):
-                    self._tell(m.Submit(facts))
             await asyncio.sleep(BEAT_S)

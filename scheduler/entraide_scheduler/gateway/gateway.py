@@ -20,7 +20,7 @@ from entraide_scheduler.desk import Desk, GatewaySink, NodeLine
 from entraide_scheduler.gateway.auth import Keys
 from entraide_scheduler.gateway.coop_jobs import CoopJobs
 from entraide_scheduler.gateway.http import HttpServer
-from entraide_scheduler.gateway.jobs import RESUBMIT_S, RunningJobs
+from entraide_scheduler.gateway.jobs import RunningJobs
 from entraide_scheduler.gateway.kept import KeptJobs, Seal
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.openai import Sizes
@@ -170,6 +170,11 @@ class Gateway:
         """Says how the gRPC services are reached (``/.well-known/entraide``)."""
         self._pages.announced = Announced(grpc, tls, ca_pem)
 
+    def awaits(self, job: str, epoch: int) -> bool:
+        """Whether this run's answer is still on its way."""
+        running = self._running.get(job)
+        return running is not None and running.epoch == epoch
+
     def key_revoked(self) -> None:
         """Forgets which keys were believed."""
         self._keys.invalidate()
@@ -182,9 +187,7 @@ class Gateway:
         """
         self._http = HttpServer(self._routes, self._routes.refuse)
         await self._http.start(self._settings.host, self._settings.port, self._tls)
-        if self._apart:
-            self._spawn(self._resubmit())
-        else:
+        if not self._apart:
             resumed = await self._kept.resume()
             self._log.info("gateway.resumed", kept=resumed)
             self._spawn(self._kept.expire_for_ever())
@@ -208,8 +211,3 @@ class Gateway:
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self._background.append(asyncio.get_running_loop().create_task(work))
-
-    async def _resubmit(self) -> None:
-        while True:
-            await asyncio.sleep(RESUBMIT_S / 2)
-            self._running.resubmit()

@@ -39,7 +39,6 @@ from entraide_scheduler.gateway.refusals import Refusal
 JOBS_MAX = 20_000
 RECENT_MAX = 5_000
 VERDICT_TIMEOUT_S = 15.0  # between the two tellings of a job's end: the node's and the core's
-RESUBMIT_S = 10.0
 ANSWER_MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -152,7 +151,7 @@ class RunningJob:
     """One job: who asked, what, where it runs, and how much of it was handed on."""
 
     __slots__ = (
-        "ask", "asked_at", "attempts", "epoch", "facts", "listener", "node", "phase", "sent",
+        "ask", "attempts", "epoch", "facts", "listener", "node", "phase", "sent",
         "stream", "terms", "verdict",
     )  # fmt: skip
 
@@ -167,7 +166,6 @@ class RunningJob:
         self.terms: Terms | None = None
         self.sent = 0
         self.attempts = 0
-        self.asked_at = time.monotonic()
         self.verdict: asyncio.TimerHandle | None = None
 
     def step(self, trigger: str) -> bool:
@@ -264,17 +262,6 @@ class RunningJobs:
         self._desk.cancel(job, reason)
         self._fail(running, Refusal(reason, job=job))
         return True
-
-    def resubmit(self) -> None:
-        """Asks again for jobs that have waited long: the scheduler may have missed them.
-
-        The core takes the same job twice for one.
-        """
-        before = time.monotonic() - RESUBMIT_S
-        for running in list(self._jobs.values()):
-            if running.phase is Phase.WAITING and running.asked_at <= before:
-                running.asked_at = time.monotonic()
-                self._desk.submit(running.facts)
 
     def close(self, code: str) -> None:
         """Ends every live job, for this gateway stops; kept jobs go on after its next start."""

@@ -6,24 +6,21 @@ HTTP uses.
 """
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import grpc
 import msgspec
 import structlog
-from google.protobuf import any_pb2, duration_pb2
-from google.rpc import error_details_pb2, status_pb2
 from msgspec import Struct
 
 from entraide import i18n
-from entraide.errors import CODES
+from entraide.errors import CODES, EntraideError
 from entraide.types import JobKind
 from entraide.v1 import common_pb2, pool_pb2, pool_pb2_grpc
-from entraide_scheduler.gateway import openai, pool_messages, refusals
+from entraide_scheduler.control.errors import Context, abort, language, metadata
+from entraide_scheduler.gateway import openai, pool_messages
 from entraide_scheduler.gateway.auth import Keys
 from entraide_scheduler.gateway.coop_jobs import CoopJobs
 from entraide_scheduler.gateway.jobs import Answer, RunningJobs
@@ -34,11 +31,8 @@ from entraide_scheduler.gateway.pages import Pages
 from entraide_scheduler.gateway.refusals import Refusal, Refused, refused
 
 UNREAD_MAX_BYTES = 4 * 1024 * 1024
-DETAILS_KEY = "grpc-status-details-bin"
-DOMAIN = "entraide"
 EVENT = b"data: "
-
-Context = grpc.aio.ServicerContext[Any, Any]
+RESERVED = frozenset({"context", "code", "job", "retry_after_s", "default_lang"})
 
 
 class _Delta(Struct):
@@ -71,26 +65,6 @@ def texts_of(events: bytes) -> str:
     """Returns the text of the first choice in server-sent events."""
     lines = (line for line in events.split(b"\n") if line.startswith(EVENT))
     return "".join(text_of(line[len(EVENT) :])[0] for line in lines)
-
-
-async def abort(context: Context, refusal: Refusal, lang: str) -> NoReturn:
-    """Ends a call with a canonical status, and the stable code in ``google.rpc.ErrorInfo``."""
-    facts = CODES[refusal.known_code]
-    status = grpc.StatusCode[facts.grpc]
-    message = refusals.sentence(refusal, lang)
-    metadata = {key: str(value) for key, value in refusal.values.items()}
-    if refusal.job:
-        metadata["job"] = refusal.job
-    info = error_details_pb2.ErrorInfo(reason=refusal.known_code, domain=DOMAIN, metadata=metadata)
-    details = [any_pb2.Any()]
-    details[0].Pack(info)
-    if refusal.retry_after_s is not None:
-        delay = duration_pb2.Duration(seconds=max(1, math.ceil(refusal.retry_after_s)))
-        details.append(any_pb2.Any())
-        details[1].Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    packed = status_pb2.Status(code=status.value[0], message=message, details=details)
-    await context.abort(status, message, ((DETAILS_KEY, packed.SerializeToString()),))
-    raise AssertionError("abort always raises")
 
 
 class _Events:
@@ -157,19 +131,26 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
     def _heard(self, context: Context) -> tuple[str, str]:
         """The key that is shown, and the language to answer in."""
-        metadata = dict(context.invocation_metadata() or ())
-        accepted = metadata.get("accept-language")
-        lang = i18n.pick(str(accepted) if accepted else None, self._lang)
-        return str(metadata.get("authorization", "")), lang
+        return metadata(context).get("authorization", ""), language(context, self._lang)
 
     async def _refuse(self, context: Context, name: str, problem: Exception, lang: str) -> NoReturn:
         if isinstance(problem, Refused):
             refusal = problem.refusal
+        elif isinstance(problem, EntraideError):
+            refusal = Refusal(problem.code, problem.values, problem.retry_after_s, problem.job)
         else:
             self._log.error("grpc.handler_failed", method=name, exc_info=problem)
             refusal = Refusal("internal")
         self._metrics.answered(f"Pool/{name}", CODES[refusal.known_code].http)
-        await abort(context, refusal, lang)
+        values = {key: value for key, value in refusal.values.items() if key not in RESERVED}
+        await abort(
+            context,
+            refusal.known_code,
+            job=refusal.job,
+            retry_after_s=refusal.retry_after_s,
+            default_lang=lang,
+            **values,
+        )
 
     async def Stream(  # noqa: N802  (the contract's name)
         self, request: pool_pb2.InferenceRequest, context: Context

@@ -58,7 +58,8 @@ def status(refusal: Refusal) -> int:
 
 def sentence(refusal: Refusal, lang: str) -> str:
     """Returns what a person reads."""
-    return i18n.error(refusal.known_code, lang, refusal.values)
+    named = {"job": refusal.job} if refusal.job else {}
+    return i18n.error(refusal.known_code, lang, {**refusal.values, **named})
 
 
 def body(refusal: Refusal, lang: str) -> bytes:

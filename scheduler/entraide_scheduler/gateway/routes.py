@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Raw, Struct
 
 from entraide import i18n
+from entraide.errors import EntraideError
 from entraide.types import JobKind
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.auth import Keys
 from entraide_scheduler.gateway.coop_jobs import CoopJobs
-from entraide_scheduler.gateway.http import Exchange
+from entraide_scheduler.gateway.http import BODY_MAX_BYTES, Exchange
 from entraide_scheduler.gateway.jobs import RunningJobs
 from entraide_scheduler.gateway.kept import KeptJobs
 from entraide_scheduler.gateway.metrics import Metrics
@@ -62,8 +63,8 @@ class Route(Struct, frozen=True):
 def route_of(path: str) -> Route | None:
     """Returns the route of a path, if any.
 
-    >>> route_of("/v1/jobs/job-1/receipt").name
-    'job-1'
+    >>> route_of("/v1/jobs/job-1/receipt").pattern
+    '/v1/jobs/{job}/receipt'
     """
     methods = PATHS.get(path)
     if methods is not None and "{" not in path:
@@ -153,7 +154,7 @@ class Routes:
     def refuse(self, exchange: Exchange, code: str) -> None:
         """Answers what could not even be read as a request."""
         exchange.on_over = partial(self._metrics.answered, UNKNOWN)
-        values = {"limit_bytes": 4 * 1024 * 1024} if code == "body_too_large" else {}
+        values = {"limit_bytes": BODY_MAX_BYTES} if code == "body_too_large" else {}
         refuse(exchange, Refusal(code, values), self.lang_of(exchange))
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -173,6 +174,9 @@ class Routes:
             await self._handles[handle](Call(exchange, route.name, lang))
         except Refused as problem:
             refuse(exchange, problem.refusal, lang)
+        except EntraideError as problem:
+            refusal = Refusal(problem.code, problem.values, problem.retry_after_s, problem.job)
+            refuse(exchange, refusal, lang)
 
     async def _caller(self, call: Call) -> Caller:
         return await self._keys.caller(call.exchange.request.headers.get("authorization", ""))

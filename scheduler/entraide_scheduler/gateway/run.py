@@ -1,0 +1,220 @@
+"""``gateway run``: a gateway as a process of its own, over the bus.
+
+It decides in which order such a process starts and stops. It needs the pool's state directory (the
+keys for identity, receipts and kept jobs are there) and the pool's store; as many as one likes may
+run. When the scheduler is away its clients' jobs wait, and are asked for again.
+"""
+
+import asyncio
+import os
+import signal
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.errors import PoolError
+from entraide.v1 import pool_pb2, pool_pb2_grpc
+from entraide.wire.messages import GatewayDown, NodeOut
+from entraide.wire.nats import Connection, client_context, connect, requires_tls
+from entraide.wire.subjects import checked
+from entraide_scheduler.bus import NatsDesk, NatsNodeLine, subscribe_out
+from entraide_scheduler.config import ListenConfig, NatsConfig, TlsConfig, read_toml
+from entraide_scheduler.control.server import Certificate, GrpcServer
+from entraide_scheduler.desk import GatewaySink
+from entraide_scheduler.gateway.gateway import Gateway, Settings
+from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
+from entraide_scheduler.nats.tls import TlsFiles, ensure_files, server_context
+from entraide_scheduler.store.store import Store
+
+PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
+GRPC_GRACE_S = 2.0
+
+
+class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a gateway of its own is told.
+
+    Attributes:
+        gateway: its identifier; two gateways never share one.
+        dir: the pool's state directory.
+        store_url: "" for SQLite in ``dir/store.db``.
+        kept_gateway: identifier of the gateway inside the scheduler.
+        pool, lang, drain_s: as the scheduler's.
+        nats, http, grpc, tls: as the scheduler's.
+    """
+
+    gateway: str
+    dir: str
+    store_url: str = ""
+    kept_gateway: str = "main"
+    pool: str = "entraide"
+    lang: str = "fr"
+    drain_s: float = 5.0
+    nats: NatsConfig = NatsConfig()
+    http: ListenConfig = ListenConfig()
+    grpc: ListenConfig = ListenConfig()
+    tls: TlsConfig = TlsConfig()
+
+
+class _Ears:
+    """Stands for the gateway until it is there: desk and gateway each want the other first."""
+
+    def __init__(self) -> None:
+        self.sink: GatewaySink | None = None
+
+    def on_down(self, message: GatewayDown) -> None:
+        if self.sink is not None:
+            self.sink.on_down(message)
+
+    def on_out(self, node: str, message: NodeOut) -> None:
+        if self.sink is not None:
+            self.sink.on_out(node, message)
+
+
+def load_gateway_config(path: Path) -> GatewayConfig:
+    """Reads a gateway's config file; relative paths in it are beside it.
+
+    Raises:
+        PoolError: ``config_refused``, with the file and the key.
+    """
+    config = read_toml(path, GatewayConfig)
+    try:
+        checked(config.gateway)
+    except ValueError as problem:
+        raise _refused(path, str(problem)) from problem
+    if config.gateway == config.kept_gateway:
+        raise _refused(path, "gateway must differ from kept_gateway")
+    if config.lang not in i18n.LANGUAGES:
+        raise _refused(path, "lang must be fr or en")
+    has_tls = bool(config.tls.hosts or config.tls.cert_file)
+    for listen in (config.http, config.grpc):
+        if requires_tls(listen.host) and not has_tls:
+            why = f"{listen.host} is reached from beyond this machine: [tls] is needed"
+            raise _refused(path, why)
+    home = path.absolute().parent
+    beside: dict[str, Any] = {"dir": str(home / config.dir)}
+    if config.nats.ca_file:
+        ca_file = str(home / config.nats.ca_file)
+        beside["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
+    return msgspec.structs.replace(config, **beside)
+
+
+def _refused(path: Path, why: str) -> PoolError:
+    return PoolError("config_refused", f"{path}: {why}", values={"path": str(path), "detail": why})
+
+
+async def run_gateway(config: GatewayConfig) -> None:
+    """Runs a gateway until SIGTERM, SIGINT or the end of its parent's pipe.
+
+    Raises:
+        EntraideError: the bus or the store cannot be reached, or a key cannot be read.
+    """
+    log = structlog.get_logger("entraide.gateway")
+    log.info("gateway.starting", config=msgspec.to_builtins(config))
+    stopped = _stop_signals()
+    state = Path(config.dir)
+    url = config.store_url or f"sqlite:///{state / 'store.db'}"
+    store = await Store.open(url)
+    identity = PoolIdentity(state)
+    connection = await connect(
+        config.nats.urls,
+        identity=lambda: identity.gateway_identity(config.gateway),
+        name=f"gateway {config.gateway}",
+        tls=_bus_context(config.nats.ca_file),
+    )
+    ears = _Ears()
+    desk = NatsDesk(connection, config.gateway, ears)
+    files = _certificate(config)
+    gateway = Gateway(
+        desk=desk,
+        line=NatsNodeLine(desk.outbox),
+        store=store,
+        sealing_key=sealing_key(state),
+        signer=signing_key(state),
+        settings=Settings(
+            host=config.http.host,
+            port=config.http.port,
+            pool=config.pool,
+            lang=i18n.lang_of(config.lang),
+            kept_gateway=config.kept_gateway,
+            drain_s=config.drain_s,
+        ),
+        tls=_context(files),
+    )
+    ears.sink = gateway.sink
+    grpc = GrpcServer()
+    pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
+    servicer = gateway.pool_service()
+    grpc.add(pool, lambda server: pool_pb2_grpc.add_PoolServicer_to_server(servicer, server))
+    try:
+        await subscribe_out(connection, config.gateway, ears)
+        await desk.start()
+        await gateway.start()
+        certificate = Certificate(cert=files.cert, key=files.key) if files else None
+        await grpc.start(config.grpc.host, config.grpc.port, certificate)
+        _announce(gateway, config, grpc.port, files)
+        gateway.ready = True
+        log.info("gateway.ready", http=gateway.url, grpc=grpc.port)
+        await stopped.wait()
+    finally:
+        gateway.ready = False
+        await _stop(gateway, grpc, desk, connection)
+        await store.close()
+
+
+async def _stop(gateway: Gateway, grpc: GrpcServer, desk: NatsDesk, connection: Connection) -> None:
+    await gateway.stop()
+    await grpc.stop(GRPC_GRACE_S)
+    await desk.stop()
+    await connection.close()
+
+
+def _announce(
+    gateway: Gateway, config: GatewayConfig, grpc_port: int, files: TlsFiles | None
+) -> None:
+    gateway.announce(
+        grpc=config.grpc.public or f"{config.grpc.host}:{grpc_port}",
+        tls=files is not None,
+        ca_pem=files.ca.read_text("ascii") if files is not None else "",
+    )
+
+
+def _certificate(config: GatewayConfig) -> TlsFiles | None:
+    if config.tls.cert_file:
+        named = (config.tls.ca_file, config.tls.cert_file, config.tls.key_file)
+        ca, cert, key = map(Path, named)
+        return TlsFiles(ca=ca, cert=cert, key=key)
+    if config.tls.hosts:
+        return ensure_files(Path(config.dir), config.tls.hosts)
+    return None
+
+
+def _bus_context(ca_file: str) -> ssl.SSLContext | None:
+    return client_context(Path(ca_file).read_text("ascii")) if ca_file else None
+
+
+def _context(files: TlsFiles | None) -> ssl.SSLContext | None:
+    return server_context(files) if files is not None else None
+
+
+def _stop_signals() -> asyncio.Event:
+    """Returns what is set at SIGTERM, at SIGINT, and when the parent is gone."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    if os.environ.get(PARENT_PIPE) == "1":
+        descriptor = sys.stdin.fileno()
+
+        def read() -> None:
+            if not os.read(descriptor, 4_096):
+                loop.remove_reader(descriptor)
+                stopped.set()
+
+        loop.add_reader(descriptor, read)
+    return stopped
