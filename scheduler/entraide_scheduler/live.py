@@ -24,7 +24,14 @@ from entraide.wire import messages as m
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core.carbon import receipt
-from entraide_scheduler.core.events import Event, JobRequested, PeriodBegan, SchedulerStarted, Woke
+from entraide_scheduler.core.events import (
+    Event,
+    JobRequested,
+    PeriodBegan,
+    PolicyChanged,
+    SchedulerStarted,
+    Woke,
+)
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.journal import Frame, Journal, Recovered
@@ -62,6 +69,7 @@ class Live:
         self._at = recovered.at
         self._incarnation = recovered.incarnation
         self._periods = recovered.periods
+        self._policy_version = ""
         self._store = store
         self._clock = clock
         self._sign = sign
@@ -86,6 +94,11 @@ class Live:
     def incarnation(self) -> int:
         """How many times the scheduler has started."""
         return self._incarnation
+
+    @property
+    def policy_version(self) -> str:
+        """The policy that was fed last."""
+        return self._policy_version
 
     def now(self) -> float:
         """Returns the time of an event that would be fed now."""
@@ -164,6 +177,8 @@ class Live:
             self._periods[event.period] = event.ends_at
         elif isinstance(event, SchedulerStarted):
             self._incarnation = event.incarnation
+        elif isinstance(event, PolicyChanged):
+            self._policy_version = event.policy.version
         for command in commands:
             self._carry_out(command, event)
 

@@ -58,13 +58,12 @@ class NodesEar:
         roster: Roster,
         outbox: Outbox,
         issuer: Issuer,
-        report: Callable[[str, m.UsageReport], None] | None = None,
     ) -> None:
         self._live = live
         self._roster = roster
         self._outbox = outbox
         self._issuer = issuer
-        self._report = report or self.report
+        self._report: Callable[[str, m.UsageReport], None] = self.report
         self._peers: dict[str, Peer] = {}
         self._seen: set[str] = set()
         self._log = structlog.get_logger("entraide.nodes")
@@ -72,6 +71,10 @@ class NodesEar:
     async def start(self, connection: Client) -> None:
         """Begins to listen."""
         await subscribe(connection, subjects.ALL_NODES_CTL, self._heard)
+
+    def report_through(self, way: Callable[[str, m.UsageReport], None]) -> None:
+        """Gives usage reports to somebody who hands them to ``report`` when it is time."""
+        self._report = way
 
     def tick(self) -> None:
         """Tells the core whom it heard since the last tick; once a second."""

@@ -64,6 +64,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "unknown_coop": _request(404, "NOT_FOUND"),
         "unknown_key": _request(404, "NOT_FOUND"),
         "method_not_allowed": _request(405, "UNIMPLEMENTED"),
+        "node_key_revoked": _request(409, "FAILED_PRECONDITION"),
         "already_exists": _request(409, "ALREADY_EXISTS"),
         "job_ended": _request(409, "FAILED_PRECONDITION"),
         "not_ready": _request(409, "FAILED_PRECONDITION", retryable=True),

@@ -534,3 +534,18 @@ node-model-unreadable = The model file { $file } cannot be read: { $detail }.
 node-model-damaged = { $file } is not a sound GGUF file. Fetch it again. { $detail }
 node-model-unsupported = This llama.cpp does not know how to run { $file }. A newer one may: python -m pip install --upgrade xllamacpp. { $detail }
 node-device-unknown = No machine is called { $device } in the catalogue. It knows: { $devices }.
+
+## The scheduler: its commands, and why it does not start.
+
+help-scheduler = The scheduler
+help-scheduler-run = Runs a scheduler, with its gateway, as its config says
+help-gateway = Gateways in processes of their own
+help-gateway-run = Runs a gateway as a process of its own
+error-node_key_revoked = The key of node { $node } was revoked for good. Make a join token ("entraide nodes token"): the machine joins again under the same name, with a new key.
+error-config_refused = The config cannot be used: { $path }: { $detail }
+error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the store from its backup, or start the version that wrote it.
+error-store_url_refused = A store is an SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…), not { $driver }.
+error-store_too_new = A later version of Entraide made this store (schema { $schema }). Start that version.
+error-series_refused = The intensity series cannot be used: { $path }: { $detail }
+error-grpc_plain_refused = { $host } can be reached from other machines: turn TLS on ([tls]) to listen there.
+error-grpc_not_listening = The gRPC services cannot listen at { $address }. Is another program there?

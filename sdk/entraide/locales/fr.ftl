@@ -534,3 +534,18 @@ node-model-unreadable = Le fichier de modèle { $file } ne se lit pas : { $deta
 node-model-damaged = { $file } n’est pas un fichier GGUF en bon état. Récupérez-le de nouveau. { $detail }
 node-model-unsupported = Cette version de llama.cpp ne sait pas faire tourner { $file }. Une plus récente le pourrait : python -m pip install --upgrade xllamacpp. { $detail }
 node-device-unknown = Aucune machine ne s’appelle { $device } dans le catalogue. Il connaît : { $devices }.
+
+## L’ordonnanceur : ses commandes, et pourquoi il ne démarre pas.
+
+help-scheduler = L’ordonnanceur
+help-scheduler-run = Lance un ordonnanceur, avec sa passerelle, selon sa configuration
+help-gateway = Les passerelles qui ont leur propre processus
+help-gateway-run = Lance une passerelle dans son propre processus
+error-node_key_revoked = La clé du nœud { $node } est révoquée pour de bon. Créez un jeton d’adhésion (« entraide nodes token ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
+error-config_refused = La configuration est inutilisable : { $path } : { $detail }
+error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, ou lancez la version qui l’a écrit.
+error-store_url_refused = La base est un fichier SQLite (sqlite:///FICHIER) ou PostgreSQL (postgresql://…), et non { $driver }.
+error-store_too_new = Une version plus récente d’Entraide a créé cette base (schéma { $schema }). Lancez cette version.
+error-series_refused = La série d’intensité est inutilisable : { $path } : { $detail }
+error-grpc_plain_refused = D’autres machines peuvent joindre { $host } : activez TLS ([tls]) pour y écouter.
+error-grpc_not_listening = Les services gRPC ne peuvent pas écouter à { $address }. Un autre programme y est-il ?

@@ -1,0 +1,238 @@
+"""Admin: what the operator may ask and change, behind one bearer key.
+
+It changes the pool's record and then tells the core; it decides nothing about jobs.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import msgspec
+import structlog
+
+import entraide
+from entraide.types import JobState
+from entraide.v1 import admin_pb2, admin_pb2_grpc
+from entraide.wire import subjects
+from entraide_scheduler.control import convert
+from entraide_scheduler.control.enrolment import token_hash
+from entraide_scheduler.control.errors import Context, abort, metadata
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.policy import CoopTerms, Policy, faults
+from entraide_scheduler.live import Live
+from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.roster import APPROVED, REVOKED, Roster
+from entraide_scheduler.store.rows import KeyRow, NodeRow
+from entraide_scheduler.store.store import Store
+
+TOKEN_VALID_DEFAULT_S = 3_600.0
+TOKEN_VALID_MAX_S = 30 * 86_400.0
+LABEL_MAX = 200
+
+
+class AdminService(admin_pb2_grpc.AdminServicer):
+    """The Admin service.
+
+    Args:
+        policy: the policy in force.
+        cut_off: refuses a node's key on the bus and cuts its connections at once.
+        ears_forget: drops what is remembered of a node's messages.
+        keys_changed: told after a key was made or revoked.
+        ca_fingerprint: of the pool's CA, put into join tokens; "" without TLS.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        live: Live,
+        roster: Roster,
+        identity: PoolIdentity,
+        policy: Policy,
+        admin_key: str,
+        cut_off: Callable[[str], Awaitable[bool]],
+        ears_forget: Callable[[str], None],
+        keys_changed: Callable[[], None],
+        ca_fingerprint: str = "",
+        lang: str = "fr",
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._roster = roster
+        self._identity = identity
+        self._policy = policy
+        self._key_hash = hashlib.sha256(admin_key.encode()).digest()
+        self._cut_off = cut_off
+        self._ears_forget = ears_forget
+        self._keys_changed = keys_changed
+        self._fingerprint = ca_fingerprint
+        self._lang = lang
+        self._log = structlog.get_logger("entraide.admin")
+
+    async def ListNodes(  # noqa: N802
+        self, _: admin_pb2.ListNodesRequest, context: Context
+    ) -> admin_pb2.ListNodesResponse:
+        """Lists every node that ever joined, with what it does now."""
+        await self._check(context)
+        return admin_pb2.ListNodesResponse(nodes=self._nodes())
+
+    async def ApproveNode(  # noqa: N802
+        self, request: admin_pb2.NodeRequest, context: Context
+    ) -> admin_pb2.Node:
+        """Approves a node; one whose key was revoked must join again with a new one."""
+        await self._check(context)
+        row = await self._node(request.node, context)
+        if self._identity.is_revoked(row.public_key):
+            await self._abort(context, "node_key_revoked", node=row.node)
+        changed = await self._roster.set_approval(row.node, APPROVED)
+        assert changed is not None
+        return self._one(changed)
+
+    async def RevokeNode(  # noqa: N802
+        self, request: admin_pb2.NodeRequest, context: Context
+    ) -> admin_pb2.Node:
+        """Cuts a node off at once; its jobs are placed again elsewhere."""
+        await self._check(context)
+        row = await self._node(request.node, context)
+        changed = await self._roster.set_approval(row.node, REVOKED)
+        assert changed is not None
+        self._ears_forget(row.node)
+        self._live.feed(e.NodeLeft, node=row.node, reason="revoked")
+        confirmed = await self._cut_off(row.public_key)
+        self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
+        return self._one(changed)
+
+    async def CreateJoinToken(  # noqa: N802
+        self, request: admin_pb2.CreateJoinTokenRequest, context: Context
+    ) -> admin_pb2.JoinToken:
+        """Makes a one-time token with which one machine of a co-op joins."""
+        await self._check(context)
+        await self._coop(request.coop, context)
+        valid_s = request.valid_s or TOKEN_VALID_DEFAULT_S
+        if not 0 < valid_s <= TOKEN_VALID_MAX_S:
+            await self._abort(context, "invalid_request", detail="valid_s")
+        secret = f"join_{secrets.token_urlsafe(24)}"
+        expires_at = self._live.now() + valid_s
+        await self._store.put_token(token_hash(secret), request.coop, expires_at)
+        token = f"{secret}.{self._fingerprint}" if self._fingerprint else secret
+        return admin_pb2.JoinToken(token=token, expires_at=expires_at)
+
+    async def ListCoops(  # noqa: N802
+        self, _: admin_pb2.ListCoopsRequest, context: Context
+    ) -> admin_pb2.ListCoopsResponse:
+        """Lists the members with their quotas and balances."""
+        await self._check(context)
+        coops = [self._one_coop(terms) for terms in self._policy.coops]
+        return admin_pb2.ListCoopsResponse(coops=coops)
+
+    async def SetCoop(  # noqa: N802
+        self, request: admin_pb2.Coop, context: Context
+    ) -> admin_pb2.Coop:
+        """Creates a co-op, or changes its terms: a new version of the policy."""
+        await self._check(context)
+        try:
+            terms = convert.coop_terms(request)
+            subjects.checked(terms.coop)
+        except ValueError as problem:
+            await self._abort(context, "invalid_request", detail=str(problem))
+        policy = _with_coop(self._policy, terms)
+        wrong = faults(policy)
+        if wrong:
+            await self._abort(context, "invalid_request", detail=wrong[0])
+        self._policy = policy
+        await self._store.put_policy(policy)
+        self._live.feed(e.PolicyChanged, policy=policy)
+        self._log.info("policy.changed", version=policy.version, coop=terms.coop)
+        return self._one_coop(terms)
+
+    async def ListKeys(  # noqa: N802
+        self, request: admin_pb2.ListKeysRequest, context: Context
+    ) -> admin_pb2.ListKeysResponse:
+        """Lists the API keys of a co-op, or all."""
+        await self._check(context)
+        rows = await self._store.keys(request.coop or None)
+        return admin_pb2.ListKeysResponse(keys=[convert.key(row) for row in rows])
+
+    async def CreateKey(  # noqa: N802
+        self, request: admin_pb2.CreateKeyRequest, context: Context
+    ) -> admin_pb2.Key:
+        """Makes an API key; its secret is shown this once, and only its hash is stored."""
+        await self._check(context)
+        await self._coop(request.coop, context)
+        project = request.project or "default"
+        if len(project) > LABEL_MAX or len(request.label) > LABEL_MAX:
+            await self._abort(context, "invalid_request", detail="project, label")
+        secret = f"ent_{secrets.token_urlsafe(24)}"
+        row = KeyRow(f"key-{secrets.token_hex(6)}", request.coop, project, request.label)
+        await self._store.create_key(row, hashlib.sha256(secret.encode()).hexdigest())
+        self._keys_changed()
+        return convert.key(row, secret)
+
+    async def RevokeKey(  # noqa: N802
+        self, request: admin_pb2.RevokeKeyRequest, context: Context
+    ) -> admin_pb2.Key:
+        """Revokes an API key for ever."""
+        await self._check(context)
+        row = await self._store.revoke_key(request.key)
+        if row is None:
+            await self._abort(context, "unknown_key", key=request.key)
+        self._keys_changed()
+        return convert.key(row)
+
+    async def GetStatus(  # noqa: N802
+        self, _: admin_pb2.GetStatusRequest, context: Context
+    ) -> admin_pb2.Status:
+        """Says how the pool is."""
+        await self._check(context)
+        core = self._live.core
+        running = [v for v in core.jobs() if v.state in (JobState.OFFERED, JobState.ACTIVE)]
+        return admin_pb2.Status(
+            version=entraide.__version__,
+            policy_version=self._policy.version,
+            queued=sum(core.queue_lengths().values()),
+            running=len(running),
+            nodes=self._nodes(),
+            settled=await self._store.settled_count(),
+        )
+
+    async def _check(self, context: Context) -> None:
+        scheme, _, secret = metadata(context).get("authorization", "").partition(" ")
+        digest = hashlib.sha256(secret.strip().encode("utf-8", "surrogateescape")).digest()
+        if scheme.lower() != "bearer" or not hmac.compare_digest(digest, self._key_hash):
+            await self._abort(context, "unauthorised")
+
+    async def _abort(self, context: Context, code: str, **values: Any) -> NoReturn:
+        await abort(context, code, default_lang=self._lang, **values)
+
+    async def _node(self, name: str, context: Context) -> NodeRow:
+        row = self._roster.get(name)
+        if row is None:
+            await self._abort(context, "unknown_node", node=name)
+        return row
+
+    async def _coop(self, name: str, context: Context) -> None:
+        if name not in {terms.coop for terms in self._policy.coops}:
+            await self._abort(context, "unknown_coop", coop=name)
+
+    def _nodes(self) -> list[admin_pb2.Node]:
+        views = {view.card.node: view for view in self._live.core.nodes()}
+        return [convert.node(row, views.get(row.node)) for row in self._roster.all()]
+
+    def _one(self, row: NodeRow) -> admin_pb2.Node:
+        views = {view.card.node: view for view in self._live.core.nodes()}
+        return convert.node(row, views.get(row.node))
+
+    def _one_coop(self, terms: CoopTerms) -> admin_pb2.Coop:
+        core = self._live.core
+        balances = core.balances().get(terms.coop, {})
+        return convert.coop(terms, core.quota_left(terms.coop), balances)
+
+
+def _with_coop(policy: Policy, terms: CoopTerms) -> Policy:
+    """Returns the next version of a policy, with these terms in the place of the co-op's own."""
+    others = tuple(other for other in policy.coops if other.coop != terms.coop)
+    number = int(policy.version) + 1 if policy.version.isdecimal() else f"{policy.version}+1"
+    coops = tuple(sorted((*others, terms), key=lambda one: one.coop))
+    return msgspec.structs.replace(policy, version=str(number), coops=coops)

@@ -1,0 +1,87 @@
+"""Convert: the pool's facts as messages of the public contract."""
+
+from entraide.units import g_from_ug, wh_from_uwh
+from entraide.v1 import admin_pb2
+from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
+from entraide_scheduler.core.views import NodeView, QuotaView
+from entraide_scheduler.store.rows import KeyRow, NodeRow
+
+
+def node(row: NodeRow, view: NodeView | None) -> admin_pb2.Node:
+    """Returns a node as its operator sees it; without a view it never said hello."""
+    message = admin_pb2.Node(
+        node=row.node, coop=row.coop, site=row.site, zone=row.zone, approval=row.approval
+    )
+    if view is None:
+        return message
+    card = view.card
+    message.state = view.state.value
+    message.accepting = view.accepting
+    message.reason = view.reason
+    message.models.extend(replica.model for replica in card.replicas)
+    message.slots = sum(replica.slots for replica in card.replicas)
+    message.running = sum(view.leases.values())
+    message.surplus_w = view.energy.surplus_w if view.energy else 0.0
+    message.device = card.power.device
+    message.active_w = card.power.active_w
+    message.power_basis = card.power.basis.value
+    message.seen_at = view.last_seen_at
+    message.agent = card.agent
+    if card.replicas:
+        rates = card.replicas[0].rates
+        message.prefill_tokens_per_s = rates.prefill_tokens_per_s
+        message.tpot_base_s = rates.tpot_base_s
+        message.tpot_per_sequence_s = rates.tpot_per_sequence_s
+    return message
+
+
+def coop(terms: CoopTerms, quotas: list[QuotaView], balances: dict[str, int]) -> admin_pb2.Coop:
+    """Returns a co-op with its quotas and its balance."""
+    return admin_pb2.Coop(
+        coop=terms.coop,
+        shares=terms.shares,
+        quotas=[
+            admin_pb2.Quota(
+                kind=view.kind.value,
+                limit=view.limit,
+                period=view.period.value,
+                used=view.used + view.reserved,
+            )
+            for view in quotas
+        ],
+        balance_tokens=balances.get("tokens", 0),
+        balance_wh=wh_from_uwh(balances.get("energy_uwh", 0)),
+        balance_gco2e=g_from_ug(balances.get("carbon_ug", 0)),
+    )
+
+
+def coop_terms(message: admin_pb2.Coop) -> CoopTerms:
+    """Returns the terms in a message; shares that were not set are 1.
+
+    Raises:
+        ValueError: a quota's kind or period is not known.
+    """
+    return CoopTerms(
+        coop=message.coop,
+        shares=message.shares or 1.0,
+        quotas=tuple(
+            Quota(
+                kind=QuotaKind(quota.kind),
+                limit=quota.limit,
+                period=Period(quota.period or Period.NONE.value),
+            )
+            for quota in message.quotas
+        ),
+    )
+
+
+def key(row: KeyRow, secret: str = "") -> admin_pb2.Key:
+    """Returns an API key; with its secret only as it is made."""
+    return admin_pb2.Key(
+        key=row.key,
+        coop=row.coop,
+        project=row.project,
+        label=row.label,
+        secret=secret,
+        revoked=row.revoked,
+    )

@@ -1,0 +1,109 @@
+"""Enrolment: a machine trades a one-time token for its name and its identity on the bus.
+
+The token was made by the operator for one co-op, so the node is approved as it joins. Only its
+SHA-256 is stored. What the node says of its place is taken once, here, from whoever holds the
+token; afterwards the pool's record counts and not the node's word.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
+from entraide.wire.nats import expires_at
+from entraide_scheduler.control.errors import Context, abort
+from entraide_scheduler.nats.claims import is_user_key
+from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.roster import APPROVED, Roster
+from entraide_scheduler.store.rows import NodeRow
+from entraide_scheduler.store.store import Store
+
+ZONE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,6}){0,3}")
+SITE_MAX = 80
+NAME_MAX = 200
+
+
+def token_hash(token: str) -> str:
+    """Returns what the store knows a token by: the SHA-256 of its secret part, hexadecimal.
+
+    A token may end with ``.`` and the fingerprint of the pool's CA, which is for the node.
+    """
+    return hashlib.sha256(token.partition(".")[0].encode()).hexdigest()
+
+
+class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
+    """The Enrolment service."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        roster: Roster,
+        identity: PoolIdentity,
+        now: Callable[[], float],
+        nats_urls: Sequence[str],
+        ca_pem: str,
+        pool: str,
+        lang: str,
+    ) -> None:
+        self._store = store
+        self._roster = roster
+        self._identity = identity
+        self._now = now
+        self._nats_urls = tuple(nats_urls)
+        self._ca_pem = ca_pem
+        self._pool = pool
+        self._lang = lang
+        self._log = structlog.get_logger("entraide.enrolment")
+
+    async def Join(  # noqa: N802  (gRPC's names)
+        self, request: enrolment_pb2.JoinRequest, context: Context
+    ) -> enrolment_pb2.JoinResponse:
+        """Takes a machine in; the token is used up only when nothing else is wrong."""
+        wrong = self._wrong(request)
+        if wrong:
+            await abort(context, "invalid_request", default_lang=self._lang, detail=wrong)
+        coop = await self._store.use_token(token_hash(request.token), self._now())
+        if coop is None:
+            self._log.warning("join.refused", peer=context.peer())
+            await abort(context, "join_token_refused", default_lang=self._lang)
+        node = self._roster.free_name(request.node_name, coop)
+        jwt = self._identity.node(node, request.node_public_key)
+        assert jwt is not None, "a revoked key was refused above"
+        await self._roster.put(
+            NodeRow(
+                node=node,
+                coop=coop,
+                site=request.site or coop,
+                zone=request.zone,
+                public_key=request.node_public_key,
+                approval=APPROVED,
+                jwt_issued_at=self._now(),
+                jwt_expires_at=expires_at(jwt),
+            )
+        )
+        self._log.info("node.enrolled", node=node, coop=coop, zone=request.zone)
+        return enrolment_pb2.JoinResponse(
+            node=node,
+            coop=coop,
+            jwt=jwt,
+            nats_urls=self._nats_urls,
+            ca_pem=self._ca_pem,
+            pool=self._pool,
+        )
+
+    def _wrong(self, request: enrolment_pb2.JoinRequest) -> str:
+        if not is_user_key(request.node_public_key):
+            return "node_public_key"
+        if self._identity.is_revoked(request.node_public_key):
+            return "node_public_key (revoked)"
+        if any(row.public_key == request.node_public_key for row in self._roster.all()):
+            return "node_public_key (in use)"
+        if not ZONE.fullmatch(request.zone):
+            return "zone"
+        if len(request.node_name) > NAME_MAX:
+            return "node_name"
+        plain = len(request.site) <= SITE_MAX and request.site.isprintable()
+        return "" if plain else "site"

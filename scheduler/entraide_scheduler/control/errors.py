@@ -1,0 +1,71 @@
+"""Errors over gRPC: a stable code becomes a status, a sentence and ``google.rpc`` details.
+
+``ErrorInfo.reason`` is the code and its metadata the sentence's values; a wait is a ``RetryInfo``.
+"""
+
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from entraide import i18n
+from entraide.errors import CODES
+
+DOMAIN = "entraide"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+def language(context: Context, default: str = i18n.DEFAULT_LANG) -> i18n.Lang:
+    """Returns the language that a caller asked for by its ``accept-language`` metadata."""
+    return i18n.pick(metadata(context).get("accept-language"), i18n.lang_of(default))
+
+
+def metadata(context: Context) -> dict[str, str]:
+    """Returns a call's textual metadata, the last value of each key."""
+    pairs = context.invocation_metadata() or ()
+    return {key: value for key, value in pairs if isinstance(value, str)}
+
+
+async def abort(
+    context: Context,
+    code: str,
+    *,
+    job: str = "",
+    retry_after_s: float | None = None,
+    default_lang: str = i18n.DEFAULT_LANG,
+    **values: str | float,
+) -> NoReturn:
+    """Ends a call with an error of ours.
+
+    Args:
+        context: of the call.
+        code: stable code; one that ``CODES`` does not have reads as ``internal``.
+        job: the job it is about, or "".
+        retry_after_s: when the same call may succeed.
+        default_lang: for those who do not say theirs.
+        values: the numbers and names of the sentence.
+    """
+    known = code if code in CODES else "internal"
+    lang = language(context, default_lang)
+    info = error_details_pb2.ErrorInfo(
+        reason=known,
+        domain=DOMAIN,
+        metadata={name: str(value) for name, value in values.items()} | {"job": job},
+    )
+    details = [any_pb2.Any()]
+    details[0].Pack(info)
+    if retry_after_s is not None:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(round(retry_after_s * 1e9))
+        details.append(any_pb2.Any())
+        details[1].Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    status = status_pb2.Status(
+        code=grpc.StatusCode[CODES[known].grpc].value[0],
+        message=i18n.error(known, lang, values | ({"job": job} if job else {})),
+        details=details,
+    )
+    await context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("abort_with_status does not return")

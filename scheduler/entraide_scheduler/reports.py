@@ -1,0 +1,44 @@
+"""Reports: the usage report of a kept job waits until its answer is in the store.
+
+A node tells a run's end on two roads: the answer to the gateway, the usage to the core. For a kept
+job the books must not be closed first: a crash in between would leave a job that is billed and has
+no result. The wait is short and bounded; the node repeats a report that is not acknowledged.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from entraide.types import JobKind, Outcome
+from entraide.wire.messages import UsageReport
+from entraide_scheduler.live import Live
+
+POLL_S = 0.02
+POLLS_MAX = 250
+
+Take = Callable[[str, UsageReport], None]
+
+
+class PatientReports:
+    """Hands reports on, those of kept jobs after their answer."""
+
+    def __init__(self, live: Live, *, awaited: Callable[[str, int], bool], take: Take) -> None:
+        self._live = live
+        self._awaited = awaited
+        self._take = take
+
+    def __call__(self, node: str, report: UsageReport) -> None:
+        """Takes a report as it comes."""
+        self._try(node, report, POLLS_MAX)
+
+    def _try(self, node: str, report: UsageReport, polls: int) -> None:
+        if polls > 0 and self._must_wait(report):
+            loop = asyncio.get_running_loop()
+            loop.call_later(POLL_S, self._try, node, report, polls - 1)
+        else:
+            self._take(node, report)
+
+    def _must_wait(self, report: UsageReport) -> bool:
+        if report.outcome is not Outcome.COMPLETED or not self._awaited(report.job, report.epoch):
+            return False
+        view = self._live.core.job(report.job)
+        return view is not None and view.kind is JobKind.KEPT

@@ -1,0 +1,97 @@
+"""Run: a scheduler as a process, from its config to its exit.
+
+It ends by SIGTERM or SIGINT, when its parent's pipe closes (``ENTRAIDE_PARENT_PIPE=1``), and when
+an invariant of the core is broken: then with ``EXIT_BROKEN``, for its supervisor to start it anew
+from the journal.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from entraide_scheduler.config import SchedulerConfig
+from entraide_scheduler.service import Service
+
+EXIT_BROKEN = 70
+PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
+
+
+def run_scheduler(config: SchedulerConfig) -> int:
+    """Runs a scheduler until it is told to stop; returns the exit status.
+
+    Raises:
+        EntraideError: it could not start.
+    """
+    log_to_stderr()
+    return run_loop(_live(config))
+
+
+def run_loop(main: Coroutine[Any, Any, int]) -> int:
+    """Runs a coroutine on the quickest event loop that there is."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):  # it is not there on every platform
+        import uvloop  # noqa: PLC0415
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+def log_to_stderr() -> None:
+    """Logs as one JSON object a line, or in colour for a person at a terminal."""
+    for_people = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer() if for_people else structlog.processors.dict_tracebacks,
+            *([] if for_people else [structlog.processors.JSONRenderer(ensure_ascii=False)]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def told_to_stop() -> asyncio.Event:
+    """Returns an event that is set by SIGTERM, SIGINT, and the end of the parent's pipe."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if os.environ.get(PARENT_PIPE) == "1":
+        loop.add_reader(sys.stdin.fileno(), _read_pipe, stop)
+    return stop
+
+
+def _read_pipe(stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
+
+
+async def _live(config: SchedulerConfig) -> int:
+    stop = told_to_stop()
+    service = Service(config)
+    waiting = asyncio.ensure_future(stop.wait())
+    starting = asyncio.ensure_future(service.start())
+    begins: set[asyncio.Future[Any]] = {waiting, starting}
+    await asyncio.wait(begins, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait({starting})
+        return 0
+    await starting
+    assert service.live is not None
+    ends: set[asyncio.Future[Any]] = {waiting, service.live.failed}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    broken = service.live.failed.done()
+    await service.stop()
+    return EXIT_BROKEN if broken else 0

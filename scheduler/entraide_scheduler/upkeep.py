@@ -1,0 +1,94 @@
+"""Upkeep: what the scheduler does by the clock, once a second and once an hour."""
+
+import asyncio
+import contextlib
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from entraide_scheduler.calendar import PERIODS, period_end
+from entraide_scheduler.core import events as e
+from entraide_scheduler.desks import GatewaysEar
+from entraide_scheduler.grid.feed import Feed
+from entraide_scheduler.live import Live
+from entraide_scheduler.nodes import NodesEar
+from entraide_scheduler.store.store import Store
+
+TICK_S = 1.0
+
+
+class Upkeep:
+    """Ticks once a second until it is stopped."""
+
+    def __init__(
+        self,
+        live: Live,
+        *,
+        store: Store,
+        nodes: NodesEar,
+        gateways: GatewaysEar,
+        feed: Feed,
+        timezone: str,
+    ) -> None:
+        self._live = live
+        self._store = store
+        self._nodes = nodes
+        self._gateways = gateways
+        self._feed = feed
+        self._zone = ZoneInfo(timezone)
+        self._hour_ends_at = 0.0
+        self._log = structlog.get_logger("entraide.upkeep")
+        self._ticking: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Tells the core the periods and the grid's intensity as they are now."""
+        self._periods()
+        self._intensity()
+
+    def start(self) -> None:
+        """Begins to tick."""
+        self._ticking = asyncio.create_task(self._tick_for_ever(), name="upkeep")
+
+    async def stop(self) -> None:
+        """Stops ticking."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self._tick()
+            except Exception:  # noqa: BLE001  (the next tick must come, whatever this one met)
+                self._log.exception("upkeep.failed")
+
+    async def _tick(self) -> None:
+        self._nodes.tick()
+        self._gateways.tick()
+        self._periods()
+        self._live.snapshot_if_due()
+        if self._live.now() >= self._hour_ends_at:
+            self._intensity()
+            await self._nodes.renew_due()
+            await self._store.expire_explanations(self._live.now())
+
+    def _periods(self) -> None:
+        now = self._live.now()
+        for period in PERIODS:
+            if now >= self._live.period_ends_at(period):
+                ends_at = period_end(period, now, self._zone)
+                self._live.feed(e.PeriodBegan, period=period, ends_at=ends_at)
+
+    def _intensity(self) -> None:
+        for reading in self._feed.at(self._live.now()):
+            self._hour_ends_at = reading.valid_until
+            self._live.feed(
+                e.IntensityChanged,
+                zone=reading.zone,
+                direct_g_per_kwh=reading.direct_g_per_kwh,
+                lifecycle_g_per_kwh=reading.lifecycle_g_per_kwh,
+                basis=reading.basis.value,
+                valid_until=reading.valid_until,
+            )
