@@ -48,9 +48,13 @@ def run_scheduler(path: Path) -> int:
 
 def run_gateway(path: Path) -> int:
     """Runs a gateway as a process of its own; returns the exit status."""
+    from entraide_scheduler.gateway.run import load_gateway_config
     from entraide_scheduler.gateway.run import run_gateway as run
+    from entraide_scheduler.run import log_to_stderr, run_loop
 
-    return run(path)
+    log_to_stderr()
+    run_loop(run(load_gateway_config(path)))
+    return 0
 
 
 def told(work: Callable[[], int], lang: str) -> int:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,6 +20,8 @@ from entraide_scheduler.service import Service
 
 EXIT_BROKEN = 70
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
+
+T = TypeVar("T")
 
 
 def run_scheduler(config: SchedulerConfig) -> int:
@@ -32,7 +34,7 @@ def run_scheduler(config: SchedulerConfig) -> int:
     return run_loop(_live(config))
 
 
-def run_loop(main: Coroutine[Any, Any, int]) -> int:
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine on the quickest event loop that there is."""
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     with contextlib.suppress(ImportError):  # it is not there on every platform

@@ -35,11 +35,11 @@ EVENT = b"data: "
 RESERVED = frozenset({"context", "code", "job", "retry_after_s", "default_lang"})
 
 
-class _Delta(Struct):
+class _Delta(Struct, frozen=True):
     content: str | None = None
 
 
-class _Choice(Struct):
+class _Choice(Struct, frozen=True):
     index: int = 0
     delta: _Delta = _Delta()
     text: str = ""
