@@ -1,0 +1,211 @@
+"""One message of each kind, with every field away from its default where it has one."""
+
+import typing
+
+import msgspec
+
+from entraide.types import (
+    Basis,
+    Candidate,
+    DataClass,
+    EnergyStatus,
+    Exclusion,
+    Explanation,
+    JobClass,
+    JobKind,
+    JobState,
+    NodeCard,
+    Outcome,
+    Power,
+    Promise,
+    Rates,
+    Receipt,
+    Replica,
+    RequestFacts,
+    Terms,
+    Usage,
+)
+from entraide.wire import codec
+from entraide.wire import messages as m
+
+ENERGY = EnergyStatus(400.0, Basis.DECLARED, "statement of the co-op", 1_000.0, 1_600.0)
+CARD = NodeCard(
+    node="on-1",
+    coop="soleil",
+    site="Sudbury",
+    zone="CA-ON",
+    power=Power("mac-mini-m4", 4.0, 40.0, Basis.DEFAULT),
+    replicas=(
+        Replica(
+            model="smollm2-135m",
+            revision="sha256:00ff",
+            engine="llama.cpp/1",
+            context_tokens=8_192,
+            slots=4,
+            features=("tools", "schema"),
+            rates=Rates(900.0, 0.01, 0.002, Basis.MEASURED),
+        ),
+    ),
+    data_classes=(DataClass.PUBLIC, DataClass.INTERNAL),
+    energy=ENERGY,
+    rtt_s=0.012,
+    agent="0.1.0",
+)
+FACTS = RequestFacts(
+    job="job-1",
+    coop="boreale",
+    project="accueil",
+    key="key-1",
+    gateway="gw-1",
+    kind=JobKind.KEPT,
+    job_class=JobClass.BATCH,
+    data_class=DataClass.RESTRICTED,
+    jurisdiction="CA-QC",
+    model="smollm2-135m",
+    input_tokens_est=120,
+    input_tokens_max=480,
+    output_tokens_max=64,
+    choices=2,
+    features=("images",),
+    stream=True,
+    session="s-1",
+    prefix_keys=(1, 2**63),
+    deadline_at=2_000.5,
+    max_carbon_ug=900,
+    idempotency="once",
+)
+TERMS = Terms(
+    job="job-1",
+    epoch=1_048_577,
+    borrower="boreale",
+    node="on-1",
+    lender="soleil",
+    site="Sudbury",
+    zone="CA-ON",
+    engine="llama.cpp/1",
+    model="smollm2-135m",
+    revision="sha256:00ff",
+    job_class=JobClass.INTERACTIVE,
+    objective_ttft_s=2.0,
+    intensity_direct_g_per_kwh=30.5,
+    intensity_lifecycle_g_per_kwh=60.25,
+    intensity_basis=Basis.DEFAULT,
+    surplus_basis=Basis.DECLARED,
+    requested_at=1_000.25,
+    placed_at=1_000.5,
+    policy_version="demo-1",
+    at_risk=True,
+)
+USAGE = Usage(120, 20, 64, Basis.MEASURED, 4_000, 8_000, Basis.DEFAULT, 0.4, 1.9)
+RECEIPT = Receipt(
+    job="job-1",
+    coop="boreale",
+    node="on-1",
+    node_coop="soleil",
+    site="Sudbury",
+    province="CA-ON",
+    engine="llama.cpp/1",
+    model="smollm2-135m",
+    model_revision="sha256:00ff",
+    job_class=JobClass.INTERACTIVE,
+    promise=Promise.KEPT,
+    at_risk=False,
+    queue_ms=250.0,
+    ttft_ms=650.0,
+    input_tokens=120,
+    cached_tokens=20,
+    output_tokens=64,
+    tokens_basis=Basis.MEASURED,
+    energy_wh=0.012,
+    energy_basis=Basis.DEFAULT,
+    carbon_gco2e=0.0,
+    carbon_lifecycle_gco2e=0.000_54,
+    intensity_g_per_kwh=0.0,
+    intensity_basis=Basis.DEFAULT,
+    surplus_basis=Basis.DECLARED,
+    policy_version="demo-1",
+    settled=True,
+    issued_at=1_002.5,
+    key="pool-1",
+    signature="c2ln",
+)
+EXPLANATION = Explanation(
+    job="job-1",
+    at=1_000.5,
+    policy_version="demo-1",
+    decision="placed",
+    reason="greenest",
+    values={"carbon_g": 0.000_02, "next_node": "qc-1", "next_carbon_g": 0.000_41},
+    epoch=1_048_577,
+    node="on-1",
+    candidates=(
+        Candidate(
+            "on-1", "soleil", "CA-ON", 0.4, 0.02, 12_000, 20, 1.5, Basis.DEFAULT, 400.0, True
+        ),
+        Candidate(
+            "qc-1", "boreale", "CA-QC", 2.4, 0.02, 9_000, 410, 1.7, Basis.DEFAULT, 0.0, False
+        ),
+    ),
+    excluded=(Exclusion("ab-1", "prairie", "CA-AB", "no_free_slot", {"slots": 4}, True),),
+    excluded_counts={"no_free_slot": 1},
+    waiting_helps=True,
+    objective_ttft_s=2.0,
+)
+RUNS = (("job-1", 1_048_577), ("job-2", 1_048_580))
+
+SAMPLES: tuple[m.Message, ...] = (
+    m.Hello(CARD, "boot-1", 1, 1_000.125, False, "draining", RUNS, 2),
+    m.Heartbeat("boot-1", 2, 1_001.125, True, "", 3, ENERGY),
+    m.Accept("job-1", 1_048_577),
+    m.Decline("job-1", 1_048_577, "full", {"slots": 4, "load": 1.5, "why": "busy"}),
+    m.Progress("job-1", 1_048_577, 12),
+    m.UsageReport("job-1", 1_048_577, Outcome.FAILED, "engine_failed", True, USAGE),
+    m.Goodbye("goodbye"),
+    m.Welcome(1.0, RUNS, 2),
+    m.SayHello(),
+    m.UsageAck("job-1", 1_048_577),
+    m.Stop("job-1", 1_048_577),
+    m.Renewed("ey.ey.sig"),
+    m.Run("job-1", 1_048_577, "gw-1", "/v1/completions", "m", True, b'{"a":"\xc3\xa9"}', "x25519"),
+    m.Cancel("job-1", 1_048_577),
+    m.Tokens("job-1", 1_048_577, 12, 3, b"data: {}\n\n"),
+    m.End("job-1", 1_048_577, Outcome.COMPLETED, "", {"n": 1}, 64, b"{}", b"[]", USAGE),
+    m.GatewayBeat("boot-9"),
+    m.Submit(FACTS),
+    m.CancelJob("job-1", "client_gone"),
+    m.Abandon("job-1", 1_048_577, "stream_broken"),
+    m.AskExplanation("job-1", "boreale"),
+    m.AskModels(),
+    m.Placed("job-1", 1_048_577, "on-1", 64, TERMS),
+    m.Refused("job-1", "quota_tokens", {"limit": 1_000, "left": 12}, 3_600.0),
+    m.Ended("job-1", JobState.FAILED, "node_lost", 1_048_577, {}),
+    m.Explained(EXPLANATION, RECEIPT),
+    m.Models((m.ModelCard("smollm2-135m", ("sha256:00ff",), 8_192, ("tools",), 3),)),
+)
+
+# Each decoder with the messages that may come to it.
+DOORS: dict[str, tuple[msgspec.msgpack.Decoder[typing.Any], typing.Any]] = {
+    "node_up": (codec.node_up, m.NodeUp),
+    "node_down_ctl": (codec.node_down_ctl, m.NodeDownCtl),
+    "node_in": (codec.node_in, m.NodeIn),
+    "node_out": (codec.node_out, m.NodeOut),
+    "gateway_up": (codec.gateway_up, m.GatewayUp),
+    "gateway_down": (codec.gateway_down, m.GatewayDown),
+    "explained": (codec.explained, m.Explained),
+    "models": (codec.models, m.Models),
+}
+
+
+def tag(message: m.Message | type[m.Message]) -> str:
+    """The tag of a message on the wire."""
+    return str(message.__struct_config__.tag)
+
+
+def kinds(union: typing.Any) -> tuple[type[m.Message], ...]:
+    """The messages of a union, or the one message that it is."""
+    return typing.get_args(union) or (union,)
+
+
+def decoder(message: m.Message) -> msgspec.msgpack.Decoder[typing.Any]:
+    """The decoder at the door where a message comes in."""
+    return next(door for door, union in DOORS.values() if type(message) in kinds(union))

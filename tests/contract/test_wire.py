@@ -1,0 +1,95 @@
+"""What is sent arrives, and what was sent by an older version is still understood."""
+
+import re
+
+import msgspec
+import pytest
+from tests.contract.samples import DOORS, SAMPLES, decoder, kinds, tag
+from tests.house.source import ROOT
+
+from entraide.wire import codec
+from entraide.wire import messages as m
+
+# Bytes as the first version sent them, in hexadecimal. A line is only ever added.
+GOLDEN: dict[str, str] = msgspec.json.decode(
+    (ROOT / "tests/contract/golden.json").read_bytes(), type=dict[str, str]
+)
+PROTOCOL_PAGE = (ROOT / "docs/reference/protocol.md").read_text("utf-8")
+
+every_sample = pytest.mark.parametrize("message", SAMPLES, ids=tag)
+
+
+@every_sample
+def test_there_and_back(message: m.Message) -> None:
+    """A message is the same after the way over the wire."""
+    assert message == decoder(message).decode(codec.encode(message))
+
+
+@every_sample
+def test_old_bytes_are_understood(message: m.Message) -> None:
+    """Bytes kept from the first version decode to what was meant then."""
+    assert message == decoder(message).decode(bytes.fromhex(GOLDEN[tag(message)]))
+
+
+@every_sample
+def test_a_message_is_an_array_that_begins_with_its_tag(message: m.Message) -> None:
+    """Anyone can tell what a message is without knowing its fields."""
+    assert tag(message) == msgspec.msgpack.decode(codec.encode(message))[0]
+
+
+@every_sample
+def test_fields_of_a_newer_version_are_ignored(message: m.Message) -> None:
+    """A field that a newer version added at the end does no harm."""
+    newer = msgspec.msgpack.encode([*msgspec.msgpack.decode(codec.encode(message)), "new"])
+
+    assert message == decoder(message).decode(newer)
+
+
+def test_every_message_has_a_sample_and_old_bytes() -> None:
+    """No message is left out of these tests."""
+    tags = {tag(kind) for _, union in DOORS.values() for kind in kinds(union)}
+
+    assert tags == {tag(message) for message in SAMPLES}
+    assert tags == set(GOLDEN)
+
+
+def test_tags_are_unique() -> None:
+    """A tag means one thing in the whole protocol."""
+    tags = [tag(message) for message in SAMPLES]
+
+    assert sorted(set(tags)) == sorted(tags)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_door_refuses_the_messages_of_others(door: str) -> None:
+    """A message on a subject where it does not belong is not decoded."""
+    opened, union = DOORS[door]
+    others = [message for message in SAMPLES if type(message) not in kinds(union)]
+
+    for message in others:
+        with pytest.raises(msgspec.DecodeError):
+            opened.decode(codec.encode(message))
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xc1", b"\x91\xa5hello", b"\x90", b"\xff" * 64])
+def test_nonsense_is_refused(raw: bytes) -> None:
+    """Bytes that are no message raise the one error that receivers expect."""
+    for opened, _ in DOORS.values():
+        with pytest.raises(msgspec.DecodeError):
+            opened.decode(raw)
+
+
+def test_the_page_lists_every_message() -> None:
+    """The protocol's page has a line for each message, by its tag, and no line for another."""
+    listed = re.findall(r"^\| `([a-z-]+)` \|", PROTOCOL_PAGE, re.M)
+
+    assert sorted(tag(message) for message in SAMPLES) == sorted(listed)
+
+
+def test_the_page_lists_every_field() -> None:
+    """Each message's line names its fields in the order of the wire."""
+    for message in SAMPLES:
+        fields = ", ".join(field.name for field in msgspec.structs.fields(message))
+        line = next(x for x in PROTOCOL_PAGE.splitlines() if x.startswith(f"| `{tag(message)}` |"))
+
+        assert fields == line.split("|")[2].strip().strip("`").replace("—", "")
