@@ -146,7 +146,7 @@ class LocalPool:
     def _auth(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self._secrets.admin_key}"),)
 
-    def _admin(self) -> admin_pb2_grpc.AdminAsyncStub:
+    def _admin(self) -> "admin_pb2_grpc.AdminAsyncStub":
         if self._channel is None:
             self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self._grpc_port}")
         return admin_pb2_grpc.AdminStub(self._channel)
