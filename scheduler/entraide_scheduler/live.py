@@ -164,7 +164,7 @@ class Live:
     def _stamp(self, kind: type[Event]) -> float:
         now = self.now()
         due = self._core.next_deadline()
-        if due is None or due > now or kind is Woke:
+        if due is None or due > now or kind in (Woke, SchedulerStarted):
             return now
         return max(self._at, math.nextafter(due, 0.0))
 

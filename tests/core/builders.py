@@ -142,7 +142,15 @@ class Pool:
         self.events.append(event)
         asked = self.core.handle(event)
         self.asked += asked
+        self._check_slots(asked)
         return asked
+
+    def _check_slots(self, asked: list[commands.Command]) -> None:
+        """No offer may go beyond a replica's slots (a later hello may take slots away)."""
+        nodes = self.core._state.fleet.nodes
+        for place in of(asked, commands.Place):
+            node = nodes[place.node]
+            assert node.loads[place.terms.model].leases <= node.replicas[place.terms.model].slots
 
     def join(self, *cards: NodeCard) -> None:
         for one in cards:

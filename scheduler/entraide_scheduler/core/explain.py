@@ -50,11 +50,11 @@ def waiting(state: State, job: Job, survey: Survey, at: float) -> Explanation:
     if not survey.fits and "no_free_slot" not in counts:
         reason = "no_node_live"
         values = commonest(survey.excluded, job.shape, only_waiting=True)
-    elif survey.fits or own or coops:
+    elif coops:
         reason = "fair_share_turn"
     else:
         reason = "no_free_slot"
-        values = {"nodes": counts["no_free_slot"]}
+        values["nodes"] = counts.get("no_free_slot", 0)
     return _explanation(
         job,
         survey,

@@ -65,7 +65,6 @@ def _woke(_: State, __: events.Woke) -> None:
 
 HANDLERS: Mapping[type, Handler] = MappingProxyType(
     {
-        events.SchedulerStarted: presence.started,
         events.PolicyChanged: _policy,
         events.PeriodBegan: _period,
         events.IntensityChanged: _intensity,
@@ -116,20 +115,29 @@ class Core:
     def handle(self, event: events.Event) -> list[Command]:
         """Takes in one event and returns the commands that follow from it, in order.
 
-        Everything that has fallen due by the event's time comes first. An event that is dated
-        before the last one counts as happening with it: time never goes back.
+        Everything that has fallen due by the event's time comes first, save at a start of the
+        scheduler: that nodes were silent while nobody listened means nothing. An event that is
+        dated before the last one counts as happening with it: time never goes back.
         """
         state = self._state
         state.now = max(state.now, event.at)
         state.cause = event.id
         state.commands = []
-        while (due := state.deadlines.pop(state.now)) is not None:
-            kind, name = due
-            DUE[kind](state, name)
-        HANDLERS[type(event)](state, event)
+        if isinstance(event, events.SchedulerStarted):
+            presence.started(state, event)
+            self._do_due()
+        else:
+            self._do_due()
+            HANDLERS[type(event)](state, event)
         dispatch(state)
         books.forget(state)
         return state.commands
+
+    def _do_due(self) -> None:
+        state = self._state
+        while (due := state.deadlines.pop(state.now)) is not None:
+            kind, name = due
+            DUE[kind](state, name)
 
     def next_deadline(self) -> float | None:
         """Returns when the core wants a ``Woke`` at the latest, seconds since the epoch."""

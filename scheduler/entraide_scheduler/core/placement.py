@@ -213,11 +213,11 @@ def _least_energy_first(predicted: Prediction) -> tuple[int, float, str]:
     return predicted.energy_uwh, predicted.ttft_s, predicted.node.card.node
 
 
-def fastest_first(predicted: Prediction, objective: ClassTerms) -> tuple[float, str]:
-    """Sort key by what the class promises: its first token, or else its end."""
+def fastest_first(predicted: Prediction, objective: ClassTerms) -> tuple[float, int, str]:
+    """Sort key by what the class promises: its first token, or else its end; then by grams."""
     promised_end = objective.ttft_s is None and objective.completion_s is not None
     took_s = predicted.completion_s if promised_end else predicted.ttft_s
-    return took_s, predicted.node.card.node
+    return took_s, predicted.carbon_ug, predicted.node.card.node
 
 
 def greenest_first(predicted: Prediction) -> tuple[bool, int, int, float, str]:

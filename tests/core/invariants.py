@@ -1,0 +1,181 @@
+"""Invariants: what must hold of a core after every event, whatever happened.
+
+They are checked from outside, against the events that went in and the commands that came out, and
+from inside, against the core's own records.
+"""
+
+from collections import Counter
+
+from tests.core.builders import Pool, of
+
+from entraide.types import JobState, NodeState
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.ledger import UNITS
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import QuotaKind
+from entraide_scheduler.core.rules import first_broken
+from entraide_scheduler.core.state import State
+from entraide_scheduler.core.tables import JOB_ENDS, LeaseState
+
+
+def check(pool: Pool) -> None:
+    """Checks everything."""
+    state = pool.core._state
+    no_job_is_lost(pool)
+    epochs_rise(pool)
+    books_are_written_once(pool)
+    jobs_stand_where_their_state_says(state)
+    leases_stand_on_nodes_that_are_there(state)
+    loads_are_what_the_leases_come_to(state)
+    queue_counts_itself(state)
+    nothing_idles_that_fits(state)
+    ledger_sums_to_zero(pool)
+    quotas_hold(state)
+    deadlines_are_ahead(state)
+    snapshot_is_the_state(pool.core)
+
+
+def no_job_is_lost(pool: Pool) -> None:
+    """Every job asked for was refused, has ended once, or is still there."""
+    state = pool.core._state
+    asked_for = {event.facts.job for event in of(pool.events, events.JobRequested)}
+    refused = {command.job for command in of(pool.asked, commands.Refuse)}
+    ended = Counter(command.job for command in of(pool.asked, commands.EndJob))
+
+    assert asked_for == refused | set(ended) | set(state.jobs)
+    assert not set(ended) & set(state.jobs)
+    assert not refused & (set(ended) | set(state.jobs))
+    assert all(times == 1 for times in ended.values())
+
+
+def epochs_rise(pool: Pool) -> None:
+    """No two placements of a job carry the same epoch, and a later one a higher."""
+    last: dict[str, int] = {}
+    for place in pool.places():
+        assert place.epoch > last.get(place.job, 0)
+        last[place.job] = place.epoch
+
+
+def books_are_written_once(pool: Pool) -> None:
+    """A job settles once at most, and only for the epoch of its lease then."""
+    settled = Counter(command.job for command in of(pool.asked, commands.Settle))
+    placed = {(place.job, place.epoch) for place in pool.places()}
+
+    assert all(times == 1 for times in settled.values())
+    assert {(s.job, s.terms.epoch) for s in of(pool.asked, commands.Settle)} <= placed
+
+
+def jobs_stand_where_their_state_says(state: State) -> None:
+    """A waiting job is in line and has no lease; a placed one has a lease of its epoch."""
+    waiting = {job.facts.job for job in state.queue.jobs()}
+    for name, job in state.jobs.items():
+        lease = state.leases.get(name)
+        if job.state is JobState.QUEUED:
+            assert name in waiting
+            assert lease is None
+        else:
+            assert lease is not None
+            assert lease.terms.epoch == job.epoch
+            assert lease.state.value == job.state.value
+    assert waiting <= set(state.jobs)
+    assert all(job.state in JOB_ENDS for job in state.ended.values())
+
+
+def leases_stand_on_nodes_that_are_there(state: State) -> None:
+    """No lease stands on a node that is lost or has left; each ends some day."""
+    deadlines = {(kind, name) for kind, name, _ in state.deadlines.listed()}
+    for name, lease in state.leases.items():
+        node = state.fleet.nodes[lease.terms.node]
+        assert node.state in (NodeState.LIVE, NodeState.SUSPECT)
+        assert ("lease", name) in deadlines
+        assert (name in state.jobs) == (lease.state is not LeaseState.STOPPING)
+
+
+def loads_are_what_the_leases_come_to(state: State) -> None:
+    """Each replica's load is the sum of its leases."""
+    leases: Counter[tuple[str, str]] = Counter()
+    prefill: Counter[tuple[str, str]] = Counter()
+    for lease in state.leases.values():
+        where = (lease.terms.node, lease.terms.model)
+        leases[where] += 1
+        prefill[where] += 0 if lease.output_tokens else lease.input_tokens
+    for name, node in state.fleet.nodes.items():
+        for model, load in node.loads.items():
+            assert (load.leases, load.prefill_tokens) == (
+                leases[name, model],
+                prefill[name, model],
+            )
+
+
+def queue_counts_itself(state: State) -> None:
+    """The lines' counts are those of the jobs that wait and run."""
+    waiting = [job.facts for job in state.queue.jobs()]
+    for coop, line in state.queue.coops.lines.items():
+        assert line.queued == sum(facts.coop == coop for facts in waiting)
+        assert line.running == sum(lease.coop == coop for lease in state.leases.values())
+    for coop, level in state.queue.projects.items():
+        for name, line in level.lines.items():
+            mine = [facts for facts in waiting if (facts.coop, facts.project) == (coop, name)]
+            assert line.queued == len(mine)
+    shapes = Counter(job.shape for job in state.queue.jobs())
+    assert dict(shapes) == state.queue.shapes
+    assert set(state.queue.stuck) <= set(shapes)
+
+
+def nothing_idles_that_fits(state: State) -> None:
+    """No job waits while a node could run it (a carbon cap apart)."""
+    for shape in state.queue.shapes:
+        if shape.max_carbon_ug is None:
+            assert all(first_broken(node, shape) for node in state.fleet.nodes.values())
+
+
+def ledger_sums_to_zero(pool: Pool) -> None:
+    """The balances sum to zero in each unit, and are the sum of the lines written."""
+    balances = pool.core.balances()
+    written: Counter[tuple[str, str]] = Counter()
+    for settle in of(pool.asked, commands.Settle):
+        for line in settle.entries:
+            written[line.account, line.unit] += line.amount
+    for unit in UNITS:
+        assert sum(account[unit] for account in balances.values()) == 0
+        for coop, account in balances.items():
+            assert account[unit] == written[coop, unit]
+
+
+def quotas_hold(state: State) -> None:
+    """No quota is exceeded, and what is reserved is what jobs hold."""
+    held: Counter[int] = Counter()
+    for job in state.jobs.values():
+        for hold in job.holds:
+            held[hold.serial] += hold.amount
+    for lease in state.leases.values():
+        for hold in lease.holds:
+            held[hold.serial] += hold.amount
+    for coop in state.coops:
+        for quota, book in state.quotas.of(coop):
+            assert book.used + book.reserved <= quota.limit
+            assert book.reserved == held[book.serial]
+            if quota.kind is QuotaKind.JOBS_IN_FLIGHT:
+                assert book.used == 0
+
+
+def deadlines_are_ahead(state: State) -> None:
+    """What is due was done; nodes that are there are watched."""
+    due = state.deadlines.next()
+    watched = {name for kind, name, _ in state.deadlines.listed() if kind == "node"}
+
+    assert due is None or due > state.now
+    assert watched == {
+        name
+        for name, node in state.fleet.nodes.items()
+        if node.state in (NodeState.LIVE, NodeState.SUSPECT)
+    }
+
+
+def snapshot_is_the_state(core: Core) -> None:
+    """A restored core gives the same snapshot and the same next deadline."""
+    data = core.snapshot()
+    restored = Core.restore(data)
+
+    assert restored.snapshot() == data
+    assert restored.next_deadline() == core.next_deadline()

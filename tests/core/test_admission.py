@@ -1,0 +1,314 @@
+"""Admission: who is refused, with which code, and when it is worth coming back."""
+
+import pytest
+from tests.core.builders import MODEL, START, Pool, card, kinds, of, replica
+
+from entraide.types import DataClass, JobState
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.policy import Limits, Period, Quota, QuotaKind
+
+REFUSALS = {
+    "a co-op that is no member": ("stranger", {}, "unknown_coop", None),
+    "a model that nobody serves": ("alpha", {"model": "none"}, "unknown_model", None),
+    "a deadline that has passed": ("alpha", {"deadline_at": START}, "deadline_passed", None),
+    "a place outside": ("alpha", {"jurisdiction": "US"}, "no_node_serves", None),
+    "a prefix that is no place": ("alpha", {"jurisdiction": "CA-Q"}, "no_node_serves", None),
+    "a feature that no engine has": ("alpha", {"features": ("images",)}, "no_node_serves", None),
+    "restricted data and no machine of one's own": (
+        "delta",
+        {"data_class": DataClass.RESTRICTED},
+        "no_node_serves",
+        None,
+    ),
+    "a prompt as long as the context": (
+        "alpha",
+        {"input_tokens_est": 4_096},
+        "context_exceeded",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_nobody_can_do_is_refused(case: str) -> None:
+    """What no rule can place is refused at once with its code, and never parked."""
+    coop, changes, code, retry_after_s = REFUSALS[case]
+    pool = Pool("alpha", "beta", "delta")
+    pool.join(card("n1", "alpha"), card("n2", "beta", "CA-ON"))
+    (refuse,) = pool.ask("j1", coop, **changes)
+
+    assert (refuse.code, refuse.retry_after_s) == (code, retry_after_s)
+    assert refuse.explanation.decision == "refused"
+    assert pool.core.explain("j1", pool.now) == refuse.explanation
+    assert pool.core.job("j1").state is JobState.REFUSED
+
+
+def test_an_unknown_model_is_told_the_known_ones(pool: Pool) -> None:
+    """The refusal names the models that there are."""
+    pool.join(card("n1", replicas=(replica("b"), replica("a"))))
+    (refuse,) = pool.ask("j1", model="c")
+
+    assert refuse.values == {"model": "c", "models": "a, b"}
+
+
+def test_a_rule_that_excludes_all_is_named(three: Pool) -> None:
+    """The refusal says which rule excluded how many nodes, and which each."""
+    (refuse,) = three.ask("j1", jurisdiction="CA-BC")
+
+    assert refuse.values["rule"] == "wrong_jurisdiction"
+    assert refuse.values["nodes"] == 3
+    assert [exclusion.node for exclusion in refuse.explanation.excluded] == ["qc-1", "on-1", "ab-1"]
+
+
+def test_when_all_that_could_are_lost_it_is_worth_coming_back(pool: Pool) -> None:
+    """If the only able node is lost the refusal says so, and to try again in 10 s."""
+    pool.join(card("n1"))
+    pool.wait(11.0)
+    (refuse,) = pool.ask("j1")
+
+    assert (refuse.code, refuse.retry_after_s) == ("no_node_live", 10.0)
+
+
+def test_a_node_that_left_serves_nothing(pool: Pool) -> None:
+    """Models of nodes that left are unknown."""
+    pool.join(card("n1"))
+    pool.tell(events.NodeLeft, "n1", "goodbye")
+    (refuse,) = pool.ask("j1")
+
+    assert refuse.code == "unknown_model"
+
+
+def test_the_same_job_twice_changes_nothing(three: Pool) -> None:
+    """A job that is known is dropped when it comes again, running or over."""
+    (place,) = of(three.ask("j1"), commands.Place)
+    again = three.ask("j1")
+    three.report(place)
+    after = three.ask("j1")
+
+    assert [drop.what for drop in again + after] == ["duplicate", "duplicate"]
+
+
+def test_a_full_line_is_refused() -> None:
+    """A co-op that queues more than the policy allows is refused; another is not."""
+    pool = Pool("alpha", "beta", limits=Limits(queued_per_coop=2))
+    pool.join(card("n1", replicas=(replica(slots=1),)))
+    for job in ("running", "first", "second"):
+        pool.ask(job)
+    (refuse,) = pool.ask("third")
+
+    assert refuse.code == "queue_full"
+    assert refuse.values == {"limit": 2}
+    assert 1.0 <= refuse.retry_after_s <= 30.0
+    assert pool.ask("other", "beta") == []
+
+
+class TestOutputLimit:
+    """The limit on the answer that is written into the forwarded request."""
+
+    @pytest.mark.parametrize(
+        ("case", "changes", "quota", "limit"),
+        [
+            ("the client's own", {"output_tokens_max": 77}, None, 77),
+            ("the policy's default", {"output_tokens_max": None}, None, 512),
+            (
+                "what the context leaves",
+                {"output_tokens_max": None, "input_tokens_est": 4_000, "input_tokens_max": 4_050},
+                None,
+                96,
+            ),
+            ("what the quota leaves", {"output_tokens_max": None}, 250, 100),
+            (
+                "what the quota leaves for each answer",
+                {"output_tokens_max": None, "choices": 3},
+                250,
+                33,
+            ),
+        ],
+    )
+    def test_it_is_the_least_of_what_binds(self, case, changes, quota, limit) -> None:
+        """Without a limit of the client's, the least of default, context and quota holds."""
+        quotas = {} if quota is None else {"alpha": (tokens(quota),)}
+        pool = Pool("alpha", quotas=quotas)
+        pool.join(card("n1"))
+        (place,) = pool.ask("j1", **changes)
+
+        assert place.output_tokens_max == limit
+
+    def test_the_longest_context_of_an_able_node_counts(self, pool: Pool) -> None:
+        """A node that may not serve the job does not stretch its context."""
+        pool.join(
+            card("small", replicas=(replica(context_tokens=200),)),
+            card("large", zone="US-NY", replicas=(replica(context_tokens=9_000),)),
+        )
+        (place,) = pool.ask("j1", output_tokens_max=None)
+
+        assert (place.node, place.output_tokens_max) == ("small", 100)
+
+    def test_a_job_goes_where_its_whole_answer_fits(self, pool: Pool) -> None:
+        """The prompt and the longest answer must fit, where any node offers that."""
+        pool.join(
+            card("green", zone="CA-QC", replicas=(replica(context_tokens=512),)),
+            card("large", zone="CA-AB", replicas=(replica(context_tokens=2_048),)),
+        )
+        (place,) = pool.ask("j1", output_tokens_max=800)
+
+        assert place.node == "large"
+
+    def test_a_limit_beyond_every_context_does_not_refuse(self, pool: Pool) -> None:
+        """A client that asks for more than any context holds gets what there is."""
+        pool.join(card("n1", replicas=(replica(context_tokens=512),)))
+        (place,) = pool.ask("j1", output_tokens_max=100_000)
+
+        assert (place.node, place.output_tokens_max) == ("n1", 100_000)
+
+
+def tokens(limit: int, period: Period = Period.DAY) -> Quota:
+    return Quota(QuotaKind.TOKENS, limit, period)
+
+
+def limited(*quotas: Quota) -> Pool:
+    pool = Pool("alpha", "beta", quotas={"alpha": quotas})
+    pool.join(card("n1"))
+    pool.tell(events.PeriodBegan, Period.DAY, START + 3_600.0)
+    return pool
+
+
+class TestQuotas:
+    """Quotas are hard, reserved at admission and settled at the end."""
+
+    def test_tokens_are_reserved_before_they_are_used(self) -> None:
+        """Requests at the same time cannot overspend: the bound is reserved at once."""
+        pool = limited(tokens(400))
+        first, second = pool.ask("j1"), pool.ask("j2")
+
+        assert kinds(first) == ["Place"]
+        assert (second[0].code, second[0].retry_after_s) == ("quota_tokens", 3_600.0)
+        assert second[0].values == {"limit": 400, "left": 150, "needed": 250, "period": "day"}
+
+    def test_what_was_not_used_comes_back(self) -> None:
+        """After the report the quota has lost what was used, and no more."""
+        pool = limited(tokens(400))
+        (place,) = pool.ask("j1")
+        pool.report(place, input_tokens=90, output_tokens=50)
+        (left,) = pool.core.quota_left("alpha")
+
+        assert (left.used, left.reserved, left.left) == (140, 0, 260)
+        assert kinds(pool.ask("j2")) == ["Place"]
+
+    def test_a_report_beyond_the_bound_does_not_exceed_the_quota(self) -> None:
+        """What counts against a quota is never more than what was reserved."""
+        pool = limited(tokens(400))
+        (place,) = pool.ask("j1")
+        pool.report(place, input_tokens=5_000, output_tokens=5_000)
+        (left,) = pool.core.quota_left("alpha")
+
+        assert (left.used, left.left) == (250, 150)
+
+    def test_a_request_beyond_the_whole_quota_need_not_come_back(self) -> None:
+        """No retry time is given when the request would never fit."""
+        (refuse,) = limited(tokens(200)).ask("j1")
+
+        assert (refuse.code, refuse.retry_after_s) == ("quota_tokens", None)
+
+    def test_a_spent_quota_refuses_a_request_without_a_limit(self) -> None:
+        """When less is left than the prompt and one token, the request is refused."""
+        (refuse,) = limited(tokens(150)).ask("j1", output_tokens_max=None)
+
+        assert refuse.code == "quota_tokens"
+
+    def test_a_new_period_is_whole_again(self) -> None:
+        """What an old period's job reserved or uses does not count in the new one."""
+        pool = limited(tokens(400))
+        (place,) = pool.ask("j1")
+        pool.tell(events.PeriodBegan, Period.DAY, START + 7_200.0)
+        (fresh,) = pool.core.quota_left("alpha")
+        pool.report(place)
+        (after,) = pool.core.quota_left("alpha")
+
+        assert (fresh.used, fresh.reserved) == (0, 0)
+        assert (after.used, after.reserved, after.ends_at) == (0, 0, START + 7_200.0)
+
+    def test_another_period_changes_nothing(self) -> None:
+        """A month that begins leaves the day's quota as it is."""
+        pool = limited(tokens(400))
+        pool.ask("j1")
+        pool.tell(events.PeriodBegan, Period.MONTH, START + 9e6)
+        (left,) = pool.core.quota_left("alpha")
+
+        assert left.reserved == 250
+
+    def test_requests_count_once_admitted(self) -> None:
+        """A quota of two requests admits two, whatever becomes of them."""
+        pool = limited(Quota(QuotaKind.REQUESTS, 2, Period.DAY))
+        pool.ask("j1")
+        pool.tell(events.JobCancelled, "j1", "cancelled")
+        pool.ask("j2")
+        (refuse,) = of(pool.ask("j3"), commands.Refuse)
+
+        assert (refuse.code, refuse.retry_after_s) == ("quota_requests", 3_600.0)
+
+    def test_jobs_in_flight_free_their_place_when_they_end(self) -> None:
+        """A quota of one job in flight admits the next once the first has ended."""
+        pool = limited(Quota(QuotaKind.JOBS_IN_FLIGHT, 1))
+        (place,) = pool.ask("j1")
+        (refuse,) = pool.ask("j2")
+        pool.report(place)
+
+        assert refuse.code == "quota_jobs"
+        assert 1.0 <= refuse.retry_after_s <= 30.0
+        assert kinds(pool.ask("j3")) == ["Place"]
+
+    def test_a_cancelled_job_frees_its_place_before_its_report(self) -> None:
+        """The place in flight is free at once; the tokens wait for the node's report."""
+        pool = limited(Quota(QuotaKind.JOBS_IN_FLIGHT, 1), tokens(1_000))
+        (place,) = pool.ask("j1")
+        pool.accept(place)
+        pool.tell(events.JobCancelled, "j1", "cancelled")
+        before = {view.kind: view.reserved for view in pool.core.quota_left("alpha")}
+        pool.report(place, input_tokens=90, output_tokens=10)
+        after = {view.kind: (view.used, view.reserved) for view in pool.core.quota_left("alpha")}
+
+        assert before == {QuotaKind.JOBS_IN_FLIGHT: 0, QuotaKind.TOKENS: 250}
+        assert after == {QuotaKind.JOBS_IN_FLIGHT: (0, 0), QuotaKind.TOKENS: (100, 0)}
+
+    def test_another_coop_has_its_own(self) -> None:
+        """A spent quota is its co-op's alone."""
+        pool = limited(tokens(100))
+
+        assert kinds(pool.ask("j1", "beta")) == ["Place"]
+
+    def test_of_two_quotas_of_one_kind_both_hold(self) -> None:
+        """A minute's and a day's quota of tokens are both kept."""
+        pool = limited(tokens(10_000), tokens(300, Period.MINUTE))
+        pool.ask("j1")
+        (refuse,) = pool.ask("j2")
+
+        assert (refuse.code, refuse.values["period"]) == ("quota_tokens", "minute")
+
+    def test_a_changed_policy_keeps_what_was_used(self) -> None:
+        """A new version of the policy does not make a quota whole again."""
+        pool = limited(tokens(400))
+        (place,) = pool.ask("j1")
+        pool.report(place)
+        pool.tell(events.PolicyChanged, pool.core._state.policy)
+
+        assert pool.core.quota_left("alpha")[0].used == 140
+
+
+def test_an_unsound_policy_is_not_obeyed(three: Pool) -> None:
+    """A policy with faults is dropped, and the one in force stays."""
+    before = three.core._state.policy
+    asked = three.tell(events.PolicyChanged, type(before)(version=""))
+
+    assert [drop.what for drop in asked] == ["unsound_policy"]
+    assert three.core._state.policy == before
+
+
+def test_models_are_listed_with_their_replicas(three: Pool) -> None:
+    """The list of models tells contexts, features and how many live replicas there are."""
+    three.join(card("qc-2", replicas=(replica(context_tokens=8_192, features=("tools",)),)))
+    three.wait(5.0, seen=("qc-1", "qc-2"))
+    (model,) = three.core.models()
+
+    assert (model.model, model.context_tokens, model.features) == (MODEL, 8_192, ("tools",))
+    assert (model.replicas, model.live_replicas, model.slots_free) == (4, 2, 8)

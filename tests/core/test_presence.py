@@ -1,0 +1,256 @@
+"""Presence: nodes that are silent, lost, back, gone; gateways and schedulers that come and go."""
+
+import pytest
+from tests.core.builders import START, Pool, card, kinds, of, rates, replica
+
+from entraide.types import JobKind, JobState, NodeState
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION
+
+
+def turns(asked: list[commands.Command]) -> list[tuple[str, str]]:
+    return [(turn.node, turn.state.value) for turn in of(asked, commands.NodeTurned)]
+
+
+def test_a_first_hello_makes_a_node_live(pool: Pool) -> None:
+    """A node that says hello is live, and everyone is told."""
+    asked = pool.tell(events.NodeJoined, card("n1"), True, "")
+
+    assert turns(asked) == [("n1", "live")]
+
+
+def test_silence_makes_a_node_suspect_then_lost(pool: Pool) -> None:
+    """After 4 s of silence a node is suspect, after 10 s it is lost."""
+    pool.join(card("n1"))
+    told = []
+    for _ in range(12):
+        told += [(pool.now - START, *turn) for turn in turns(pool.wait(1.0))]
+
+    assert told == [(4.0, "n1", "suspect"), (10.0, "n1", "lost")]
+
+
+def test_a_heartbeat_is_a_sign_of_life(pool: Pool) -> None:
+    """A node that is heard each second stays live."""
+    pool.join(card("n1"))
+
+    assert turns(pool.wait(30.0, seen=("n1",))) == []
+
+
+def test_the_core_asks_to_be_woken_for_silence(pool: Pool) -> None:
+    """Its next deadline is the moment at which the silence counts."""
+    pool.join(card("n1"))
+
+    assert pool.core.next_deadline() == START + 4.0
+
+
+def test_a_suspect_node_gets_no_work_until_it_is_heard(pool: Pool) -> None:
+    """A job waits for a suspect node, and starts when the node is heard."""
+    pool.join(card("n1"))
+    pool.wait(5.0)
+
+    assert kinds(pool.ask("j1")) == []
+    assert kinds(pool.tell(events.NodesSeen, ("n1",))) == ["NodeTurned", "Place"]
+
+
+def test_a_lost_node_that_is_heard_is_live_again(pool: Pool) -> None:
+    """A node that was lost comes back by itself, without a hello."""
+    pool.join(card("n1"))
+    pool.wait(12.0)
+    asked = pool.tell(events.NodesSeen, ("n1",))
+
+    assert turns(asked) == [("n1", "live")]
+
+
+def test_jobs_of_a_lost_node_run_elsewhere(three: Pool) -> None:
+    """What ran on a lost node is placed again, with a higher epoch, on another one."""
+    (first,) = of(three.ask("j1"), commands.Place)
+    three.accept(first)
+    asked = three.wait(11.0, seen=("on-1", "ab-1"))
+    (second,) = of(asked, commands.Place)
+
+    assert (first.node, second.node) == ("qc-1", "on-1")
+    assert second.epoch == first.epoch + 1
+    assert of(asked, commands.EndJob) == []
+
+
+def test_a_restart_of_a_node_is_the_same_node(three: Pool) -> None:
+    """A hello of a node that is known makes no second node, and voids no lease."""
+    (place,) = of(three.ask("j1"), commands.Place)
+    three.accept(place)
+    three.join(card(place.node, "alpha", "CA-QC"))
+    ended = three.report(place)
+
+    assert [view.card.node for view in three.core.nodes()] == ["ab-1", "on-1", "qc-1"]
+    assert kinds(ended) == ["Settle", "EndJob", "AckUsage"]
+
+
+def test_a_node_that_left_is_gone_until_it_says_hello(three: Pool) -> None:
+    """After goodbye a heartbeat changes nothing; a hello brings the node back."""
+    three.tell(events.NodeLeft, "qc-1", "goodbye")
+    ignored = three.tell(events.NodesSeen, ("qc-1",))
+    back = three.tell(events.NodeJoined, card("qc-1"), True, "")
+
+    assert kinds(ignored) == ["Dropped"]
+    assert turns(back) == [("qc-1", "live")]
+
+
+def test_a_revoked_node_loses_its_jobs_at_once(three: Pool) -> None:
+    """A revoked node's jobs are placed elsewhere in the same breath."""
+    (first,) = of(three.ask("j1"), commands.Place)
+    asked = three.tell(events.NodeLeft, first.node, "revoked")
+
+    assert [place.node for place in of(asked, commands.Place)] == ["on-1"]
+
+
+def test_a_node_that_left_is_forgotten(three: Pool) -> None:
+    """No ghost stays: a node that left is forgotten after a while."""
+    three.tell(events.NodeLeft, "qc-1", "goodbye")
+    three.wait(601.0, seen=("on-1", "ab-1"))
+
+    assert [view.card.node for view in three.core.nodes()] == ["ab-1", "on-1"]
+
+
+def test_an_unknown_node_is_asked_nothing(pool: Pool) -> None:
+    """A heartbeat or a change of a node that never said hello is dropped and counted."""
+    seen = pool.tell(events.NodesSeen, ("ghost",))
+    changed = pool.tell(events.NodeChanged, "ghost", True, "", None)
+
+    assert [drop.what for drop in seen + changed] == ["unknown_node", "unknown_node"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        card("n1", rtt_s=float("nan")),
+        card("n1", rtt_s=-1.0),
+        card("n1", replicas=(replica(rates=rates(prefill_tokens_per_s=0.0)),)),
+        card("n1", replicas=(replica(rates=rates(tpot_base_s=float("inf"))),)),
+        card("n1", replicas=(replica(slots=0),)),
+    ],
+)
+def test_a_card_that_cannot_be_reckoned_with_is_refused(pool: Pool, wrong) -> None:
+    """A node whose numbers are no numbers does not join."""
+    asked = pool.tell(events.NodeJoined, wrong, True, "")
+
+    assert [drop.what for drop in asked] == ["unsound_card"]
+    assert pool.core.nodes() == []
+
+
+def test_a_paused_node_keeps_what_it_runs_and_gets_nothing_new(three: Pool) -> None:
+    """When its owner comes back a node takes no new job; the running one ends there."""
+    (first,) = of(three.ask("j1"), commands.Place)
+    three.tell(events.NodeChanged, "qc-1", False, "owner_busy", None)
+    (second,) = of(three.ask("j2"), commands.Place)
+
+    assert (first.node, second.node) == ("qc-1", "on-1")
+    assert kinds(three.report(first)) == ["Settle", "EndJob", "AckUsage"]
+
+
+def test_waiting_live_jobs_end_when_no_node_is_left(pool: Pool) -> None:
+    """When the last node that could serve them is lost, live jobs end and kept ones wait."""
+    pool.join(card("n1", replicas=(replica(slots=1),)))
+    pool.ask("running", kind=JobKind.KEPT)
+    pool.ask("live")
+    pool.ask("kept", kind=JobKind.KEPT)
+    ended = of(pool.wait(11.0), commands.EndJob)
+
+    assert [(end.job, end.code) for end in ended] == [("live", "no_node_live")]
+    assert [view.job for view in pool.core.jobs() if view.state is JobState.QUEUED] == [
+        "running",
+        "kept",
+    ]
+
+
+def test_a_lost_gateway_takes_its_live_jobs_along(three: Pool) -> None:
+    """Live jobs of a lost gateway end; their runs are stopped; others' go on."""
+    three.ask("mine", gateway="gw-2")
+    three.ask("other")
+    asked = three.tell(events.GatewayLost, "gw-2")
+
+    assert kinds(asked) == ["CancelRun", "EndJob"]
+    assert (asked[1].job, asked[1].code) == ("mine", "gateway_lost")
+    assert three.core.job("other").state is JobState.OFFERED
+
+
+def test_a_lost_gateways_kept_job_runs_again(three: Pool) -> None:
+    """A kept job of a lost gateway survives: its run is stopped and it is placed again."""
+    (first,) = of(three.ask("j1", gateway="gw-2", kind=JobKind.KEPT), commands.Place)
+    asked = three.tell(events.GatewayLost, "gw-2")
+
+    assert kinds(asked) == ["CancelRun", "Place"]
+    assert asked[1].epoch == first.epoch + 1
+
+
+class TestRestart:
+    """The scheduler dies and starts again."""
+
+    def test_nodes_must_be_heard_before_they_get_work(self, three: Pool) -> None:
+        """After a start every node is suspect until it is heard."""
+        asked = three.tell(events.SchedulerStarted, 2, "gw")
+        waiting = three.ask("j1")
+        heard = three.tell(events.NodesSeen, ("qc-1",))
+
+        assert turns(asked) == [("qc-1", "suspect"), ("on-1", "suspect"), ("ab-1", "suspect")]
+        assert waiting == []
+        assert kinds(heard) == ["NodeTurned", "Place"]
+
+    def test_live_jobs_of_its_own_gateway_are_over(self, three: Pool) -> None:
+        """Their clients saw the connection close; their runs are stopped."""
+        three.ask("j1")
+        asked = three.tell(events.SchedulerStarted, 2, "gw")
+
+        assert [end.code for end in of(asked, commands.EndJob)] == ["gateway_lost"]
+        assert len(of(asked, commands.CancelRun)) == 1
+
+    def test_live_jobs_of_another_gateway_go_on(self, three: Pool) -> None:
+        """A gateway of its own process is still there, and so is its run."""
+        (place,) = of(three.ask("j1", gateway="gw-2"), commands.Place)
+        three.accept(place)
+        three.now += 11.0
+        three.tell(events.SchedulerStarted, 2, "gw")
+        three.wait(3.0, seen=("qc-1", "on-1", "ab-1"))
+
+        assert kinds(three.report(place)) == ["Settle", "EndJob", "AckUsage"]
+
+    def test_kept_jobs_run_again_before_others(self, pool: Pool) -> None:
+        """A kept job that ran is first in line, under an epoch of the new start."""
+        pool.join(card("n1", replicas=(replica(slots=1),)))
+        (first,) = of(pool.ask("ran", kind=JobKind.KEPT), commands.Place)
+        pool.ask("waited", kind=JobKind.KEPT)
+        pool.tell(events.SchedulerStarted, 7, "gw")
+        (second,) = of(pool.tell(events.NodesSeen, ("n1",)), commands.Place)
+        late = pool.report(first)
+
+        assert (second.job, second.epoch) == ("ran", 7 * EPOCHS_PER_INCARNATION + 1)
+        assert kinds(late) == ["Dropped", "AckUsage"]
+
+    def test_restarts_use_up_no_attempts(self, pool: Pool) -> None:
+        """However often the scheduler starts, a kept job is not given up for it."""
+        pool.join(card("n1"))
+        pool.ask("j1", kind=JobKind.KEPT)
+        for incarnation in range(2, 12):
+            pool.tell(events.SchedulerStarted, incarnation, "gw")
+            pool.tell(events.NodesSeen, ("n1",))
+
+        assert pool.core.job("j1").state is JobState.OFFERED
+
+    def test_a_node_lost_before_stays_lost(self, three: Pool) -> None:
+        """A start does not make a lost node look as if it might be there."""
+        three.wait(11.0, seen=("on-1", "ab-1"))
+        three.tell(events.SchedulerStarted, 2, "gw")
+        states = {view.card.node: view.state for view in three.core.nodes()}
+
+        assert states == {
+            "qc-1": NodeState.LOST,
+            "on-1": NodeState.SUSPECT,
+            "ab-1": NodeState.SUSPECT,
+        }
+
+
+def test_time_never_goes_back(three: Pool) -> None:
+    """An event dated before the last one counts as happening with it."""
+    three.wait(2.0, seen=("qc-1", "on-1", "ab-1"))
+    three.now -= 60.0
+    (place,) = of(three.ask("j1"), commands.Place)
+
+    assert place.terms.placed_at == START + 2.0

@@ -1,0 +1,258 @@
+"""Random events, in any order, with duplicates and old ones: every invariant holds after each.
+
+Nodes come, go, change what they serve and come back; messages arrive late, twice and for runs that
+are long over; the scheduler restarts, from its state or from a snapshot; periods begin.
+"""
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.core import invariants
+from tests.core.builders import MODEL, Pool, card, facts, policy, replica, surplus
+
+from entraide.types import DataClass, JobClass, JobKind, Outcome
+from entraide_scheduler.core import events
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Limits, Period, Quota, QuotaKind
+
+COOPS = ("alpha", "beta", "gamma")
+NODES = ("n1", "n2", "n3", "n4")
+ZONES = ("CA-QC", "CA-ON", "CA-AB", "US-NY")
+QUOTAS = {
+    "alpha": (
+        Quota(QuotaKind.TOKENS, 12_000, Period.MINUTE),
+        Quota(QuotaKind.REQUESTS, 30, Period.DAY),
+        Quota(QuotaKind.JOBS_IN_FLIGHT, 9),
+    ),
+    "beta": (Quota(QuotaKind.TOKENS, 6_000, Period.MONTH),),
+}
+
+
+def mostly(value: object, *others: object) -> st.SearchStrategy:
+    """One value four times in five, so that most events lead somewhere."""
+    return st.integers(0, 4).flatmap(
+        lambda chance: st.sampled_from(others) if chance == 0 else st.just(value)
+    )
+
+
+replicas = st.builds(
+    replica,
+    mostly(MODEL, "grand"),
+    context_tokens=mostly(4_096, 128, 512),
+    slots=st.integers(1, 3),
+    features=mostly(("schema", "tools"), (), ("tools",)),
+)
+cards = st.builds(
+    card,
+    st.sampled_from(NODES),
+    st.sampled_from(COOPS),
+    st.sampled_from(ZONES),
+    replicas=st.lists(replicas, min_size=1, max_size=2).map(tuple),
+    data_classes=mostly(tuple(DataClass), (DataClass.PUBLIC,), ()),
+    energy=st.one_of(st.none(), st.floats(0, 500).map(surplus)),
+)
+requests = st.fixed_dictionaries(
+    {
+        "coop": mostly("alpha", "beta", "gamma", "nobody"),
+        "project": st.sampled_from(("main", "side")),
+        "gateway": st.sampled_from(("gw", "gw-2")),
+        "kind": st.sampled_from(JobKind),
+        "job_class": st.sampled_from(JobClass),
+        "data_class": mostly(DataClass.INTERNAL, *DataClass),
+        "jurisdiction": mostly("CA", "CA-QC", "CA-Q", ""),
+        "model": mostly(MODEL, "grand", "absent"),
+        "input_tokens_est": st.integers(0, 200),
+        "input_tokens_max": st.integers(200, 250),
+        "output_tokens_max": st.one_of(st.none(), st.integers(1, 500)),
+        "choices": st.integers(1, 2),
+        "features": mostly((), ("tools",), ("tools", "schema")),
+        "stream": st.booleans(),
+        "max_carbon_ug": mostly(None, 0, 50, 5_000),
+    }
+)
+CODES = ("full", "draining", "not_loaded", "stale", "context_exceeded", "engine_refused", "odd")
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Feeds whatever may come."""
+
+    @initialize()
+    def begin(self) -> None:
+        limits = Limits(queued_per_coop=12, attempts=3)
+        self.pool = Pool(*COOPS, quotas=QUOTAS, limits=limits)
+        self.jobs: list[str] = []
+        self.incarnation = 1
+        self.pool.join(card("n1"), card("n2", "beta", "CA-ON", replicas=(replica(slots=1),)))
+
+    @rule(wanted=requests, within_s=mostly(None, -1.0, 6.0, 40.0))
+    def request(self, wanted: dict, within_s: float | None) -> None:
+        job = f"j{len(self.jobs)}"
+        self.jobs.append(job)
+        deadline_at = None if within_s is None else self.pool.now + within_s
+        self.pool.tell(events.JobRequested, facts(job, deadline_at=deadline_at, **wanted))
+
+    @rule(wanted=requests, times=st.integers(2, 9))
+    def request_many(self, wanted: dict, times: int) -> None:
+        for _ in range(times):
+            self.request(wanted, None)
+
+    @rule(data=st.data())
+    def request_again(self, data: st.DataObject) -> None:
+        open_jobs = list(self.pool.core._state.jobs)
+        if open_jobs:
+            job = data.draw(st.sampled_from(open_jobs))
+            self.pool.tell(events.JobRequested, facts(job))
+
+    @rule(one=cards, accepting=st.booleans())
+    def join(self, one, accepting: bool) -> None:
+        self.pool.tell(events.NodeJoined, one, accepting, "" if accepting else "paused")
+
+    @rule(node=st.sampled_from(NODES), accepting=st.booleans(), surplus_w=st.floats(0, 500))
+    def change(self, node: str, accepting: bool, surplus_w: float) -> None:
+        self.pool.tell(events.NodeChanged, node, accepting, "", surplus(surplus_w))
+
+    @rule(nodes=mostly(NODES, (), ("ghost", "n1"), NODES[1:]))
+    def seen(self, nodes: tuple[str, ...]) -> None:
+        self.pool.tell(events.NodesSeen, nodes)
+
+    @rule(seconds=st.floats(0, 15), step=st.sampled_from((0.5, 3.0)), seen=mostly(True, False))
+    def wait(self, seconds: float, step: float, seen: bool) -> None:
+        end = self.pool.now + seconds
+        while self.pool.now < end:
+            self.pool.now = min(end, self.pool.now + step)
+            if seen:
+                self.pool.tell(events.NodesSeen, NODES)
+            else:
+                self.pool.tell(events.Woke)
+
+    @rule(seconds=st.floats(0.1, 100))
+    def go_back(self, seconds: float) -> None:
+        now = self.pool.now
+        self.pool.now -= seconds
+        self.pool.tell(events.NodesSeen, NODES[:1])
+        self.pool.now = now
+
+    @rule(data=st.data(), tokens=st.integers(0, 600), code=st.sampled_from(CODES))
+    def answer(self, data: st.DataObject, tokens: int, code: str) -> None:
+        places = self.pool.places()[-20:]
+        if not places:
+            return
+        place = data.draw(st.sampled_from(places))
+        what = data.draw(mostly("accept", "accept", "progress", "decline", "abandon"))
+        if what == "accept":
+            self.pool.accept(place)
+        elif what == "decline":
+            self.pool.decline(place, code, limit=1)
+        elif what == "progress":
+            self.pool.progress(place, tokens)
+        else:
+            broken = data.draw(st.sampled_from(("stream_broken", "gateway_lost")))
+            self.pool.tell(events.JobAbandoned, place.job, place.epoch, broken)
+
+    @rule(data=st.data(), tokens=st.integers(1, 400))
+    def work(self, data: st.DataObject, tokens: int) -> None:
+        """What an honest node does with a run it holds."""
+        leases = list(self.pool.core._state.leases)
+        held = [place for place in self.pool.places() if place.job in leases]
+        if held:
+            place = data.draw(st.sampled_from(held))
+            self.pool.accept(place)
+            self.pool.progress(place, tokens // 2)
+            if data.draw(st.booleans()):
+                self.pool.report(place, output_tokens=tokens)
+
+    @rule(
+        data=st.data(),
+        outcome=st.sampled_from(Outcome),
+        code=st.sampled_from(("", "engine_failed", "context_exceeded")),
+        delivered=st.booleans(),
+        used=st.fixed_dictionaries(
+            {
+                "output_tokens": mostly(40, -1, 2_000),
+                "ttft_s": mostly(0.4, 0.0, float("nan")),
+            }
+        ),
+    )
+    def report(  # type: ignore[no-untyped-def]
+        self, data, outcome, code, *, delivered, used
+    ) -> None:
+        places = self.pool.places()[-20:]
+        if places:
+            place = data.draw(st.sampled_from(places))
+            self.pool.report(place, outcome, code=code, delivered=delivered, **used)
+
+    @rule(data=st.data(), node=st.sampled_from(NODES))
+    def wrong_node(self, data: st.DataObject, node: str) -> None:
+        places = self.pool.places()[-20:]
+        if places:
+            place = data.draw(st.sampled_from(places))
+            self.pool.tell(events.RunProgressed, place.job, place.epoch, node, 5)
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        if self.jobs:
+            job = data.draw(st.sampled_from(self.jobs))
+            self.pool.tell(events.JobCancelled, job, "client_gone")
+
+    @rule(
+        what=st.sampled_from(("leave", "gateway", "restart", "restore", "period", "long")),
+        node=st.sampled_from(NODES),
+        reason=st.sampled_from(("goodbye", "revoked")),
+        gateway=st.sampled_from(("gw", "gw-2")),
+        period=st.sampled_from((Period.MINUTE, Period.DAY, Period.MONTH)),
+    )
+    def trouble(self, what: str, node: str, reason: str, gateway: str, period: Period) -> None:
+        pool = self.pool
+        if what == "leave":
+            pool.tell(events.NodeLeft, node, reason)
+        elif what == "gateway":
+            pool.tell(events.GatewayLost, gateway)
+        elif what == "period":
+            pool.tell(events.PeriodBegan, period, pool.now + 60.0)
+        elif what == "long":
+            pool.now += 700.0
+            pool.tell(events.Woke)
+        else:
+            if what == "restore":
+                pool.core = Core.restore(pool.core.snapshot())
+            self.incarnation += 1
+            pool.tell(events.SchedulerStarted, self.incarnation, "gw")
+            pool.tell(events.NodesSeen, NODES[:2])
+
+    @rule(shares=st.floats(0.5, 5), coops=st.sampled_from((COOPS, COOPS, COOPS[:2])))
+    def change_policy(self, shares: float, coops: tuple[str, ...]) -> None:
+        terms = [CoopTerms(coop, shares, QUOTAS.get(coop, ())) for coop in coops]
+        limits = Limits(queued_per_coop=12, attempts=3)
+        self.pool.tell(events.PolicyChanged, policy(*terms, version="v2", limits=limits))
+
+    @rule(zone=st.sampled_from(ZONES), grams=st.floats(0, 900))
+    def change_intensity(self, zone: str, grams: float) -> None:
+        self.pool.tell(events.IntensityChanged, zone, grams, grams, "measured", self.pool.now)
+
+    @rule()
+    def look(self) -> None:
+        core, now = self.pool.core, self.pool.now
+        before = core.snapshot()
+        for job in self.jobs[-5:]:
+            core.explain(job, now)
+        core.jobs(), core.nodes(), core.models(), core.queue_lengths(), core.quota_left("alpha")
+
+        assert core.snapshot() == before
+
+    @invariant()
+    def everything_holds(self) -> None:
+        if hasattr(self, "pool"):
+            invariants.check(self.pool)
+
+
+AnyOrder.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class TestAnyOrder(AnyOrder.TestCase):
+    """Whatever comes, in whatever order, every invariant holds."""

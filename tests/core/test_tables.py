@@ -1,0 +1,59 @@
+"""The tables of states: what they hold, and that an illegal step changes nothing."""
+
+import pytest
+from tests.core.builders import Pool
+
+from entraide.types import JobState, NodeState
+from entraide_scheduler.core import tables
+from entraide_scheduler.core.tables import InvalidTransition, LeaseState, step
+
+MACHINES = {
+    "jobs": (tables.JOB, JobState, tables.JOB_STARTS, tables.JOB_ENDS),
+    "leases": (tables.LEASE, LeaseState, tables.LEASE_STARTS, (LeaseState.OVER,)),
+    "nodes": (tables.NODE, NodeState, tables.NODE_STARTS, ()),
+}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_state_can_be_reached(name: str) -> None:
+    """From the first states, the steps of a table lead to every state."""
+    table, states, starts, _ = MACHINES[name]
+    reached = set(starts)
+    for _ in states:
+        reached |= {to for (start, _), to in table.items() if start in reached}
+
+    assert reached == set(states)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_only_ends_are_final(name: str) -> None:
+    """From an end no step leads away, and from every other state at least one does."""
+    table, states, _, ends = MACHINES[name]
+    left = {start for start, _ in table}
+
+    assert left == set(states) - set(ends)
+
+
+def test_a_table_cannot_be_changed() -> None:
+    """Nobody adds a step while the scheduler runs."""
+    with pytest.raises(TypeError):
+        tables.JOB[(JobState.COMPLETED, "place")] = JobState.OFFERED  # type: ignore[index]
+
+
+def test_an_illegal_step_tells_its_story() -> None:
+    """A step that the table does not hold says what, from where, and how it got there."""
+    with pytest.raises(InvalidTransition) as caught:
+        step(tables.JOB, JobState.COMPLETED, "place", name="j1", story=("place", "complete"))
+
+    assert (caught.value.name, caught.value.state) == ("j1", "completed")
+    assert str(caught.value) == "j1: no step 'place' from 'completed' (so far: place > complete)"
+
+
+def test_an_illegal_step_changes_nothing(three: Pool) -> None:
+    """A job that is asked to take a step it cannot take stands where it stood."""
+    three.ask("j1")
+    job = three.core._state.jobs["j1"]
+    with pytest.raises(InvalidTransition):
+        job.step("complete")
+
+    assert (job.state, job.story) == (JobState.OFFERED, ("place",))
