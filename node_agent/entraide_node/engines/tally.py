@@ -36,7 +36,7 @@ class Tally:
         self._running: dict[int, _Counts] = {}  # from timings, by choice
         self._usages: dict[int, _Counts] = {}  # from usage, in the order of arrival
         self._finished = 0
-        self._prompt_total = 0
+        self._prompts: dict[int, int] = {}  # whole length of a prompt being read, by choice
         self.n_prompt_processed = 0
         self.prefill_s = 0.0
         self.decode_s = 0.0
@@ -50,7 +50,8 @@ class Tally:
         for choice in choices:
             self._note_choice(choice)
         if isinstance(progress := chunk.get("prompt_progress"), dict):
-            self._prompt_total = max(self._prompt_total, _whole(progress.get("total")))
+            if index is not None and len(self._prompts) < CHOICES_MAX:
+                self._prompts[index] = _whole(progress.get("total"))
             processed = _whole(progress.get("processed"))
             self.n_prompt_processed = max(self.n_prompt_processed, processed)
         if isinstance(timings := chunk.get("timings"), dict):
@@ -67,8 +68,10 @@ class Tally:
 
     def usage(self, *, body: dict[str, Any]) -> EngineUsage:
         """What the run used, from the best counts there are; ``body`` is the request."""
-        if self._usages:
-            return self._settle(list(self._usages.values()))
+        if self._usages and len(self._usages) >= len(self._running):
+            parts = list(self._usages.values())
+            several = len(parts) > 1 and len(parts) == max(len(self._events), self._finished)
+            return self._settle(parts if several else parts[-1:])
         if self._running:
             return self._settle(list(self._running.values()))
         return EngineUsage(
@@ -92,7 +95,7 @@ class Tally:
         self.decode_s = max(self.decode_s, _positive(timings.get("predicted_ms")) / 1_000)
         if index is not None and (index in self._running or len(self._running) < CHOICES_MAX):
             cached = _whole(timings.get("cache_n"))
-            prompt = max(cached + _whole(timings.get("prompt_n")), self._prompt_total)
+            prompt = max(cached + _whole(timings.get("prompt_n")), self._prompts.get(index, 0))
             output = _whole(timings.get("predicted_n"))
             self._running[index] = _Counts(prompt, cached, output)
             self.n_prompt_processed = max(self.n_prompt_processed, prompt if output else 0)
@@ -109,17 +112,13 @@ class Tally:
         self._usages[min(self._finished, CHOICES_MAX)] = counts
 
     def _settle(self, parts: list[_Counts]) -> EngineUsage:
-        """Adds up the choices, if the counts are per choice; else the last counts are the whole.
+        """Adds up the choices.
 
         The prompt of several choices counts once. What was computed of it is what any choice
         computed, at most the whole prompt; the rest was cached.
         """
-        several = len(parts) > 1 and len(parts) == max(len(self._events), self._finished)
-        if not several:
-            last = parts[-1]
-            return EngineUsage(last.prompt, last.output, min(last.cached, last.prompt),
-                               Basis.MEASURED)  # fmt: skip
-        shared = self._choices_asked if len(parts) % self._choices_asked == 0 else 1
+        asked = self._choices_asked
+        shared = asked if len(parts) % asked == 0 else 1
         prompt = sum(part.prompt for part in parts) // shared
         computed = sum(max(0, part.prompt - part.cached) for part in parts)
         return EngineUsage(

@@ -1,0 +1,105 @@
+"""An engine's process is supervised by a table that leaves nothing open."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entraide_node.core.supervision import (
+    BACK_OFF_MAX_S,
+    STEADY_S,
+    STORY_STEPS_MAX,
+    TRANSITIONS,
+    IllegalStep,
+    ProcessAction,
+    ProcessEvent,
+    ProcessState,
+    Supervision,
+    rest_s,
+    step,
+)
+
+S, E, A = ProcessState, ProcessEvent, ProcessAction
+
+STORIES = {
+    "it starts and serves": ([E.START, E.UP], S.READY, A.SERVE),
+    "it dies while it serves, and rests": ([E.START, E.UP, E.GONE], S.RESTING, A.REST),
+    "it comes back after its rest": (
+        [E.START, E.UP, E.GONE, E.RESTED, E.UP], S.READY, A.SERVE
+    ),
+    "it cannot start, and tries again": ([E.START, E.GONE, E.RESTED], S.STARTING, A.SPAWN),
+    "it is late, and killed": ([E.START, E.LATE], S.ENDING, A.KILL),
+    "it hangs, and is killed": ([E.START, E.UP, E.HUNG], S.ENDING, A.KILL),
+    "it hangs, is killed, and comes back": (
+        [E.START, E.UP, E.HUNG, E.GONE, E.RESTED, E.UP], S.READY, A.SERVE
+    ),
+    "it is stopped while it serves": ([E.START, E.UP, E.STOP], S.STOPPING, A.TERMINATE),
+    "it will not stop, and is killed": ([E.START, E.UP, E.STOP, E.LATE], S.STOPPING, A.KILL),
+    "it is stopped for good": ([E.START, E.UP, E.STOP, E.GONE], S.STOPPED, A.NOTHING),
+    "it is stopped while it starts": ([E.START, E.STOP, E.GONE], S.STOPPED, A.NOTHING),
+    "it is stopped while it rests": ([E.START, E.GONE, E.STOP], S.STOPPED, A.NOTHING),
+    "it is stopped while it is being killed": (
+        [E.START, E.UP, E.HUNG, E.STOP, E.GONE], S.STOPPED, A.NOTHING
+    ),
+}  # fmt: skip
+
+
+def live(events: list[E], *, at: list[float] | None = None) -> tuple[Supervision, A]:
+    """The last state and action of a life; a second passes between two events unless told."""
+    supervision, action = Supervision(), A.NOTHING
+    for n, event in enumerate(events):
+        supervision, action = step(supervision, event, at=at[n] if at else float(n))
+    return supervision, action
+
+
+@pytest.mark.parametrize(("events", "state", "action"), STORIES.values(), ids=STORIES)
+def test_stories(events: list[E], state: S, action: A) -> None:
+    """Each life ends in the state and with the action that the table says."""
+    supervision, last = live(events)
+
+    assert (state, action) == (supervision.state, last)
+
+
+@pytest.mark.parametrize("state", [s for s in S if s is not S.STOPPED])
+def test_whatever_it_does_it_can_be_stopped(state: S) -> None:
+    """In every state a stop is foreseen, and so is, where there is a process, its end."""
+    has_process = state is not S.RESTING
+
+    assert (state, E.STOP) in TRANSITIONS
+    assert has_process == ((state, E.GONE) in TRANSITIONS)
+
+
+def test_every_state_is_reached() -> None:
+    """The table leads to every state."""
+    assert set(S) == {state for state, _ in TRANSITIONS.values()}
+
+
+@given(st.lists(st.sampled_from(list(E)), max_size=40))
+def test_an_illegal_step_raises(events: list[E]) -> None:
+    """An event that is not foreseen raises and tells what it met; others never do."""
+    supervision = Supervision()
+    for event in events:
+        if (supervision.state, event) in TRANSITIONS:
+            supervision, _ = step(supervision, event, at=0.0)
+        else:
+            with pytest.raises(IllegalStep, match=f"no step for {event} while {supervision.state}"):
+                step(supervision, event, at=0.0)
+
+    assert len(supervision.story) <= STORY_STEPS_MAX
+
+
+def test_failures_are_counted() -> None:
+    """Failures in a row count up, and the rest between them grows to a minute."""
+    supervision, _ = live([E.START, *[E.GONE, E.RESTED] * 20])
+
+    assert 20 == supervision.failures
+    rests = [rest_s(n) for n in range(1, 21)]
+    assert sorted(rests) == rests
+    assert (0.5, BACK_OFF_MAX_S) == (rests[0], rests[-1])
+
+
+def test_a_long_service_pays_off_failures() -> None:
+    """A process that served for a while begins again with the shortest rest."""
+    short = live([E.START, E.GONE, E.RESTED, E.UP, E.GONE], at=[0, 1, 2, 3, 3 + STEADY_S - 1])
+    long = live([E.START, E.GONE, E.RESTED, E.UP, E.GONE], at=[0, 1, 2, 3, 3 + STEADY_S])
+
+    assert (2, 1) == (short[0].failures, long[0].failures)
