@@ -237,7 +237,9 @@ class Agent:
                     await self._bus.resend()
             self._write_status()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._poked.wait(), min(PROGRESS_S, self._heartbeat_s))
+                # Not wait_for, which loses a cancellation that comes together with a poke.
+                async with asyncio.timeout(min(PROGRESS_S, self._heartbeat_s)):
+                    await self._poked.wait()
 
     async def _leave(self) -> None:
         self._phase = Phase.LEAVING

@@ -152,7 +152,8 @@ class Bus:
         """Waits until the server has what was sent, or cannot be reached."""
         if self._connection is not None and self.is_up:
             try:
-                await asyncio.wait_for(self._connection.flush(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await self._connection.flush()
             except (NatsError, TimeoutError):
                 self._log.warning("bus.unflushed")
 
@@ -160,7 +161,8 @@ class Bus:
         """Closes the connection."""
         if self._connection is not None:
             try:
-                await asyncio.wait_for(self._connection.close(), CLOSE_TIMEOUT_S)
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self._connection.close()
             except TimeoutError:
                 self._log.warning("bus.unclosed")
 

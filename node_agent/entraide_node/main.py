@@ -166,7 +166,8 @@ class _Process:
             self._log.warning("node.engine_awaited", code=machine.code, wait_s=wait_s)
             self._tell("engine_down")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._stopping.wait()
             wait_s = min(RETRY_MAX_S, 2 * wait_s)
 
     def _tell(self, state: str) -> None:

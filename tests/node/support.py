@@ -1,0 +1,228 @@
+"""A node under test: its agent on a real bus, with whoever sends it work on the other side."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from nats.aio.msg import Msg
+from tests.integration.nats_support import NatsPool
+
+from entraide.types import Basis, Outcome, Power, Rates, Replica
+from entraide.wire import codec, subjects
+from entraide.wire.messages import (
+    Cancel,
+    Hello,
+    NodeDownCtl,
+    NodeOut,
+    NodeUp,
+    Run,
+    UsageAck,
+    UsageReport,
+    Welcome,
+)
+from entraide_node import keys
+from entraide_node.agent import Agent
+from entraide_node.config import NodeConfig
+from entraide_node.core.phases import Sign
+from entraide_node.engines.base import (
+    CHAT,
+    Engine,
+    EngineChunk,
+    EngineEnd,
+    EngineFacts,
+    EngineFailure,
+    EngineMetrics,
+    EngineProblem,
+    EngineRequest,
+    EngineTimings,
+    EngineUsage,
+)
+
+DEADLINE_S = 20.0
+NODE, GATEWAY, MODEL = "node-1", "desk-1", "small"
+POWER = Power(device="test", idle_w=10.0, active_w=46.0, basis=Basis.DEFAULT)
+RATES = Rates(
+    prefill_tokens_per_s=500.0, tpot_base_s=0.02, tpot_per_sequence_s=0.001, basis=Basis.MEASURED
+)
+M = TypeVar("M")
+
+
+class ScriptedEngine:
+    """An engine that waits for the test: each run yields what the test puts in its line."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, asyncio.Queue[EngineChunk | EngineEnd]] = {}
+        self.cancelled: list[str] = []
+        self.closed: list[str] = []
+        self.problem: EngineProblem | None = None
+        self.facts = EngineFacts(
+            name="scripted", version="1", model_alias=MODEL, model_revision="sha256:00",
+            context_tokens=2048, slots=2, threads=1, features=(), api_base="",
+        )  # fmt: skip
+
+    async def start(self) -> EngineProblem | None:
+        """Serves at once."""
+        return None
+
+    async def ready(self) -> EngineProblem | None:
+        """Serves unless the test says otherwise."""
+        return self.problem
+
+    async def run(self, request: EngineRequest) -> AsyncIterator[EngineChunk | EngineEnd]:
+        """Yields what the test says, until the end."""
+        line = self.lines.setdefault(request.job, asyncio.Queue())
+        try:
+            while True:
+                item = await line.get()
+                yield item
+                if isinstance(item, EngineEnd):
+                    return
+        finally:
+            self.closed.append(request.job)
+
+    def cancel(self, job: str) -> bool:
+        """Ends a run as cancelled, with what it had."""
+        self.cancelled.append(job)
+        line = self.lines.setdefault(job, asyncio.Queue())
+        line.put_nowait(end(Outcome.CANCELLED, completion=3))
+        return True
+
+    async def metrics(self) -> EngineMetrics | None:
+        """Tells nothing."""
+        return None
+
+    async def stop(self) -> None:
+        """Has nothing to stop."""
+
+    def say(self, job: str, item: EngineChunk | EngineEnd) -> None:
+        """Lets a run yield something."""
+        self.lines.setdefault(job, asyncio.Queue()).put_nowait(item)
+
+
+def end(
+    outcome: Outcome = Outcome.COMPLETED,
+    *,
+    completion: int = 5,
+    failure: EngineFailure | None = None,
+    body: bytes = b"",
+    final: bytes = b"",
+) -> EngineEnd:
+    """How a scripted run ends."""
+    return EngineEnd(
+        outcome,
+        usage=EngineUsage(7, completion, 2, counted=Basis.MEASURED),
+        timings=EngineTimings(0.1, 0.2, 0.1, 0.1, timed=Basis.MEASURED),
+        failure=failure,
+        body=body,
+        final_chunk=final,
+    )
+
+
+class Peer:
+    """The pool's side of the bus: answers hello, keeps what the node says, sends it work."""
+
+    def __init__(self, pool: NatsPool) -> None:
+        self._pool = pool
+        self.ctl: list[NodeUp] = []
+        self.out: list[NodeOut] = []
+        self.keep: tuple[tuple[str, int], ...] | None = None  # None: all that the hello names
+        self.welcomes = True
+        self.acknowledges = True
+
+    async def start(self) -> None:
+        """Connects as scheduler and as gateway."""
+        self._scheduler = await self._pool.scheduler()
+        self._gateway = await self._pool.gateway(GATEWAY)
+        await self._scheduler.subscribe(subjects.ALL_NODES_CTL, cb=self._on_ctl)
+        await self._gateway.subscribe(subjects.out_of_all_nodes(GATEWAY), cb=self._on_out)
+        await self._scheduler.flush()
+        await self._gateway.flush()
+
+    async def _on_ctl(self, message: Msg) -> None:
+        said = codec.node_up.decode(message.data)
+        self.ctl.append(said)
+        if isinstance(said, Hello) and self.welcomes:
+            keep = said.running if self.keep is None else self.keep
+            await self.tell(Welcome(heartbeat_s=0.2, keep=keep))
+        if isinstance(said, UsageReport) and self.acknowledges:
+            await self.tell(UsageAck(said.job, said.epoch))
+
+    async def _on_out(self, message: Msg) -> None:
+        self.out.append(codec.node_out.decode(message.data))
+
+    async def tell(self, message: NodeDownCtl) -> None:
+        """Speaks as the scheduler."""
+        await self._scheduler.publish(subjects.node_ctl_down(NODE), codec.encode(message))
+
+    async def send(self, message: Run | Cancel) -> None:
+        """Speaks as the gateway."""
+        await self._gateway.publish(subjects.node_in(NODE), codec.encode(message))
+
+    def said(self, kind: type[M], **fields: object) -> list[M]:
+        """Returns what the node said of one kind, with these fields."""
+        return [
+            message
+            for message in (*self.ctl, *self.out)
+            if isinstance(message, kind)
+            and all(getattr(message, name) == value for name, value in fields.items())
+        ]
+
+    async def hear(self, kind: type[M], **fields: object) -> M:
+        """Waits until the node has said something, and returns the last of it."""
+        await eventually(lambda: self.said(kind, **fields))
+        return self.said(kind, **fields)[-1]
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Waits until a condition holds, and fails when it does not before the deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to hold"
+        await asyncio.sleep(0.01)
+
+
+def configure(pool: NatsPool, folder: Path, **fields: object) -> NodeConfig:
+    """Admits a node and gives it a folder."""
+    identity, _ = pool.new_node(NODE)
+    keys.save(folder, keys.StoredIdentity(node=NODE, jwt=identity.jwt, seed=identity.seed))
+    config = NodeConfig(
+        node=NODE, coop="boreale", zone="CA-QC", nats_urls=(pool.url,), dir=str(folder),
+        drain_s=5.0, lang="en",
+    )  # fmt: skip
+    return msgspec.structs.replace(config, **fields)
+
+
+def replica(facts: EngineFacts) -> Replica:
+    """What the node says of an engine that was not measured."""
+    return Replica(
+        model=facts.model_alias, revision=facts.model_revision, context_tokens=facts.context_tokens,
+        engine=f"{facts.name}/{facts.version}", slots=facts.slots, features=facts.features,
+        rates=RATES,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def serving(config: NodeConfig, engine: Engine) -> AsyncIterator[Agent]:
+    """An agent at work; it has left when this ends."""
+    agent = Agent(config, engine=engine, replica=replica(engine.facts), power=POWER)
+    task = asyncio.create_task(agent.run())
+    try:
+        yield agent
+    finally:
+        agent.sign(Sign.ORPHANED)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def run(job: str, *, epoch: int = 1, stream: bool = False, **fields: object) -> Run:
+    """A run of a chat."""
+    body = b'{"model":"small","messages":[{"role":"user","content":"Bonjour"}],"max_tokens":8}'
+    message = Run(
+        job=job, epoch=epoch, gateway=GATEWAY, path=CHAT, model=MODEL, stream=stream, body=body
+    )
+    return msgspec.structs.replace(message, **fields)
