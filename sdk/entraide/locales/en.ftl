@@ -541,7 +541,10 @@ help-scheduler = The scheduler
 help-scheduler-run = Runs a scheduler, with its gateway, as its config says
 help-gateway = Gateways in processes of their own
 help-gateway-run = Runs a gateway as a process of its own
-error-node_key_revoked = The key of node { $node } was revoked for good. Make a join token ("entraide nodes token"): the machine joins again under the same name, with a new key.
+error-node_key_revoked = The key of { $node ->
+    [none] this node
+   *[other] node { $node }
+} was revoked for good. Make a join token ("entraide nodes token"): the machine joins again under the same name, with a new key.
 error-config_refused = The config cannot be used: { $path }: { $detail }
 error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the store from its backup, or start the version that wrote it.
 error-store_url_refused = A store is an SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…), not { $driver }.

@@ -541,7 +541,10 @@ help-scheduler = L’ordonnanceur
 help-scheduler-run = Lance un ordonnanceur, avec sa passerelle, selon sa configuration
 help-gateway = Les passerelles qui ont leur propre processus
 help-gateway-run = Lance une passerelle dans son propre processus
-error-node_key_revoked = La clé du nœud { $node } est révoquée pour de bon. Créez un jeton d’adhésion (« entraide nodes token ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
+error-node_key_revoked = La clé { $node ->
+    [none] de ce nœud
+   *[other] du nœud { $node }
+} est révoquée pour de bon. Créez un jeton d’adhésion (« entraide nodes token ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
 error-config_refused = La configuration est inutilisable : { $path } : { $detail }
 error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, ou lancez la version qui l’a écrit.
 error-store_url_refused = La base est un fichier SQLite (sqlite:///FICHIER) ou PostgreSQL (postgresql://…), et non { $driver }.
