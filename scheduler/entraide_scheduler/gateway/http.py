@@ -195,6 +195,7 @@ class _Connection(asyncio.Protocol):
     def _reset(self) -> None:
         self._url = b""
         self._headers: dict[str, str] = {}
+        self._header_count = 0
         self._in_head = False
         self._head_bytes = 0  # beyond the first read, so at most that much more is held
         self._body: list[bytes] = []
@@ -256,7 +257,8 @@ class _Connection(asyncio.Protocol):
             self._refused = "invalid_request"
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self._headers) < HEADERS_MAX:
+        self._header_count += 1
+        if self._header_count <= HEADERS_MAX:
             self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
         else:
             self._refused = "invalid_request"
@@ -340,6 +342,8 @@ class _Connection(asyncio.Protocol):
         if self.lost:
             return
         if self._closing:  # bytes are still coming: closing now would reset, and lose the answer
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
             self._server.loop.call_later(LINGER_S, self.close)
         elif not keep_alive:
             self.close()

@@ -1,0 +1,258 @@
+"""A gateway before the real core, journal and store; only the nodes follow the test's word."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from entraide.types import (
+    Basis,
+    DataClass,
+    NodeCard,
+    Outcome,
+    Power,
+    Rates,
+    Replica,
+    Usage,
+)
+from entraide.wire import messages as m
+from entraide_scheduler.clock import Clock
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
+from entraide_scheduler.desk import GatewaySink
+from entraide_scheduler.desks import LocalDesk
+from entraide_scheduler.gateway import Gateway, Settings, Signer, pool_status
+from entraide_scheduler.gateway.auth import key_hash
+from entraide_scheduler.journal import recover
+from entraide_scheduler.live import Live
+from entraide_scheduler.store.rows import KeyRow
+from entraide_scheduler.store.store import Store
+
+MODEL = "petit"
+CHAT = "/v1/chat/completions"
+KEY_A, KEY_B = "ent_alpha", "ent_beta"
+WAIT_S = 10.0
+
+
+def card(node: str, zone: str = "CA-QC") -> NodeCard:
+    rates = Rates(1_000.0, 0.02, 0.002, Basis.MEASURED)
+    replica = Replica(MODEL, "sha256:abc", "llama.cpp/1", 4_096, 4, ("tools", "schema"), rates)
+    power = Power("bench", 10.0, 110.0, Basis.DECLARED)
+    return NodeCard(
+        node, "gamma", f"{node}-site", zone, power, (replica,), tuple(DataClass), None, 0.01, "0.1"
+    )
+
+
+USAGE = Usage(11, 2, 3, Basis.MEASURED, 2_000, 30_000, Basis.ESTIMATED, 0.02, 0.1)
+
+
+def chunk(text: str, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    return json.dumps(
+        {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": MODEL,
+         "choices": [choice]}
+    ).encode()  # fmt: skip
+
+
+def sse(*texts: str) -> bytes:
+    return b"".join(b"data: %s\n\n" % chunk(text) for text in texts)
+
+
+def whole(text: str) -> bytes:
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": text},
+        "finish_reason": "stop",
+    }
+    usage = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
+    document = {"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage}
+    return json.dumps(document).encode()
+
+
+def ask(text: str = "Bonjour", **fields: Any) -> dict[str, Any]:
+    return {"model": MODEL, "messages": [{"role": "user", "content": text}], **fields}
+
+
+class Nodes:
+    """The line to the nodes: what was sent to them, in order, for the test to answer."""
+
+    def __init__(self) -> None:
+        self.runs: asyncio.Queue[tuple[str, m.Run]] = asyncio.Queue()
+        self.cancels: asyncio.Queue[tuple[str, m.Cancel]] = asyncio.Queue()
+
+    def run(self, node: str, message: m.Run) -> None:
+        self.runs.put_nowait((node, message))
+
+    def cancel(self, node: str, message: m.Cancel) -> None:
+        self.cancels.put_nowait((node, message))
+
+
+class Outside:
+    """Where the core's commands go."""
+
+    def __init__(self) -> None:
+        self.sink: GatewaySink | None = None
+        self.to_nodes: list[tuple[str, m.NodeDownCtl]] = []
+
+    def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+        assert self.sink is not None
+        self.sink.on_down(message)
+
+    def to_node(self, node: str, message: m.NodeDownCtl) -> None:
+        self.to_nodes.append((node, message))
+
+
+class Running:
+    """One run that the gateway sent to a node, and the node's voice."""
+
+    def __init__(self, pool: "Pool", node: str, run: m.Run) -> None:
+        self.pool, self.node, self.run = pool, node, run
+        self.body = json.loads(run.body)
+        self.sent = 0
+
+    def _out(self, message: m.NodeOut) -> None:
+        self.pool.gateway.sink.on_out(self.node, message)
+
+    def accept(self) -> None:
+        self.pool.live.feed(e.RunAccepted, job=self.run.job, epoch=self.run.epoch, node=self.node)
+
+    def tokens(self, *texts: str, first: int | None = None) -> None:
+        start = self.sent if first is None else first
+        self._out(m.Tokens(self.run.job, self.run.epoch, start, len(texts), sse(*texts)))
+        self.sent = start + len(texts)
+
+    def raw(self, data: bytes) -> None:
+        self._out(m.Tokens(self.run.job, self.run.epoch, self.sent, 1, data))
+        self.sent += 1
+
+    def end(self, final: bytes = b"", body: bytes = b"") -> None:
+        self._out(
+            m.End(
+                self.run.job, self.run.epoch, Outcome.COMPLETED, "", {}, self.sent, final, body,
+                USAGE,
+            )
+        )  # fmt: skip
+
+    def report(
+        self, outcome: Outcome = Outcome.COMPLETED, code: str = "", *, delivered: bool = False
+    ) -> None:
+        self.pool.live.feed(
+            e.RunReported,
+            job=self.run.job,
+            epoch=self.run.epoch,
+            node=self.node,
+            outcome=outcome,
+            code=code,
+            delivered=delivered,
+            usage=USAGE,
+        )
+
+    def finish(self, text: str = "Salut") -> None:
+        """Accepts, answers and reports, as a node does."""
+        self.accept()
+        if self.run.stream:
+            self.tokens(*text)
+            self.end(final=chunk("", "stop"))
+        else:
+            self.end(body=whole(text))
+        self.report()
+
+    def decline(self, code: str, **values: str | float) -> None:
+        self.pool.live.feed(
+            e.RunDeclined,
+            job=self.run.job,
+            epoch=self.run.epoch,
+            node=self.node,
+            code=code,
+            values=values,
+        )
+
+
+class Pool:
+    """The whole: store, core, gateway, and an HTTP client at its door."""
+
+    def __init__(
+        self, store: Store, live: Live, gateway: Gateway, nodes: Nodes, session: aiohttp.ClientSession
+    ) -> None:  # fmt: skip
+        self.store, self.live, self.gateway, self.nodes = store, live, gateway, nodes
+        self.session = session
+
+    async def placed(self) -> Running:
+        node, run = await asyncio.wait_for(self.nodes.runs.get(), WAIT_S)
+        return Running(self, node, run)
+
+    async def cancelled(self) -> m.Cancel:
+        return (await asyncio.wait_for(self.nodes.cancels.get(), WAIT_S))[1]
+
+    def send(self, body: Any, *, key: str = KEY_A, path: str = CHAT, **headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.session.post(
+            path, data=io.BytesIO(data), headers={"authorization": f"Bearer {key}", **named}
+        )
+
+    async def call(
+        self, method: str, path: str, *, key: str = KEY_A, **headers: str
+    ) -> tuple[int, Any]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named["authorization"] = f"Bearer {key}"
+        async with self.session.request(method, path, headers=named) as answer:
+            return answer.status, await answer.json()
+
+
+SIGNER = Signer(Ed25519PrivateKey.generate())
+
+
+@asynccontextmanager
+async def open_pool(
+    folder: Path,
+    *,
+    joined: tuple[NodeCard, ...] = (card("n1"), card("n2", "CA-ON")),
+    quotas: tuple[Quota, ...] = (),
+    drain_s: float = 0.0,
+) -> AsyncIterator[Pool]:
+    """Opens a pool; the same folder twice is the same pool, started again."""
+    store = await Store.open(f"sqlite:///{folder / 'store.db'}")
+    recovered = await recover(store)
+    outside = Outside()
+    live = Live(recovered, store=store, clock=Clock(), sign=SIGNER.signed, outside=outside)
+    await live.start("main")
+    coops = (CoopTerms("alpha", quotas=quotas), CoopTerms("beta"), CoopTerms("gamma"))
+    live.feed(e.PolicyChanged, policy=Policy("v1", coops))
+    for zone, grams in (("CA-QC", 1.3), ("CA-ON", 38.0)):
+        live.feed(
+            e.IntensityChanged, zone=zone, direct_g_per_kwh=grams, lifecycle_g_per_kwh=grams + 30,
+            basis="measured", valid_until=4e9,
+        )  # fmt: skip
+    for one in joined:
+        live.feed(e.NodeJoined, card=one, accepting=True, reason="")
+    if not recovered.event_id:
+        for coop, secret in (("alpha", KEY_A), ("beta", KEY_B)):
+            await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), key_hash(secret))
+    nodes = Nodes()
+    gateway = Gateway(
+        desk=LocalDesk(live, store, "main"),
+        line=nodes,
+        store=store,
+        sealing_key=bytes(32),
+        signer=SIGNER,
+        settings=Settings(drain_s=drain_s),
+        status=lambda: pool_status(live.core, "v1"),
+    )
+    outside.sink = gateway.sink
+    await gateway.start()
+    gateway.ready = True
+    session = aiohttp.ClientSession(gateway.url)
+    try:
+        yield Pool(store, live, gateway, nodes, session)
+    finally:
+        await session.close()
+        await gateway.stop()
+        await live.stop()
+        await store.close()
