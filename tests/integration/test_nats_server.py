@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.integration.nats_support import NatsPool, eventually, listen, running_pool
 
-from entraide.errors import PoolError
+from entraide.errors import PoolError, PoolUnreachable
 from entraide.wire.nats import (
     RECONNECT_DELAY_MAX_S,
     RECONNECT_DELAY_MIN_S,
@@ -109,6 +109,51 @@ async def test_surprise_does_not_end_the_attempts(
     await eventually(lambda: nats_pool.returns(node) == 1)
 
     assert 1 == len(surprises)
+
+
+class Deaf:
+    """A way to a server that leads nowhere, and that loses the first cancellation."""
+
+    def __init__(self) -> None:
+        self.reached = 0
+        self.lost = 0
+
+    async def __call__(self, *_arguments: object) -> None:
+        """Waits until it is cancelled."""
+        self.reached += 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.lost += 1
+            if self.lost == 1:
+                raise ConnectionRefusedError from None
+            raise
+
+
+async def test_lost_cancellation_does_not_hang_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first connection ends at its deadline, also when the attempt loses its cancellation."""
+    deaf = Deaf()
+    monkeypatch.setattr(Connection, "_connect_to_server", deaf)
+    with pytest.raises(PoolUnreachable):
+        await connect("nats://127.0.0.1:9", identity=_no_identity(), name="t", deadline_s=0.05)
+
+    assert 1 == deaf.lost
+
+
+async def test_lost_cancellation_does_not_undo_a_close(
+    nats_pool: NatsPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is closed while it reconnects stays closed."""
+    node, deaf = await nats_pool.node("a"), Deaf()
+    monkeypatch.setattr(Connection, "_connect_to_server", deaf)
+    psutil.Process(nats_pool.server.pid).kill()
+    await eventually(lambda: deaf.reached)
+    await node.close()
+
+    assert 1 == deaf.lost
+    assert node.is_closed
+    assert node._reconnection_task is not None
+    assert node._reconnection_task.done()
 
 
 async def test_error_that_ends_nothing_ends_nothing(nats_pool: NatsPool) -> None:

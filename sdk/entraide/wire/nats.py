@@ -38,6 +38,8 @@ CONNECT_TIMEOUT_S = 5
 PING_INTERVAL_S = 10
 PINGS_UNANSWERED_MAX = 2
 FLUSH_TIMEOUT_S = 10
+CANCELS_MAX = 100
+CANCEL_TIMEOUT_S = 0.05
 PENDING_MAX_BYTES = 16 * 1024 * 1024
 
 
@@ -160,6 +162,26 @@ class Connection(Client):
                 await asyncio.sleep(RECONNECT_DELAY_MAX_S)
             else:
                 return
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        await super()._close(status, do_cbs)
+        if self._reconnection_task is not asyncio.current_task():
+            await _ended(self._reconnection_task)
+        if not self.is_closed:  # an attempt did not hear that it was over, and succeeded
+            await super()._close(status, False)
+
+
+async def _ended(task: asyncio.Future[Any] | None) -> None:
+    """Cancels a task until it has ended.
+
+    Once is not enough: wait_for, in Python 3.11, loses a cancellation that comes in the same turn
+    as the end of what it waits for, and nats-py's attempts then go on for ever.
+    """
+    for _ in range(CANCELS_MAX):
+        if task is None or task.done():
+            return
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
 
 
 class _Watch:
@@ -301,8 +323,7 @@ async def connect(
             raise watch.refusal.result() if watch.refusal.done() else unreachable
         first.result()
     except BaseException:
-        first.cancel()
-        await asyncio.wait({first})
+        await _ended(first)
         await watch.connection.close()
         raise
     watch.connected()
