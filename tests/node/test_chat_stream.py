@@ -69,10 +69,14 @@ class FakeEngine:
 
 @asynccontextmanager
 async def talking(
-    script: Script, **options: object
+    script: Script, *, hangs_up: str = "", **options: object
 ) -> AsyncIterator[tuple[FakeEngine, ChatStream]]:
-    """A fake engine on a free port, and a stream to it."""
-    engine = FakeEngine(script)
+    """A fake engine on a free port, and a stream to it.
+
+    ``hangs_up`` says on which requests the engine hangs up before any byte of an answer:
+    ``always``, or ``reused`` for those on a connection that it has answered on before.
+    """
+    engine = FakeEngine(script, hangs_up)
     app = web.Application(handler_args={"handler_cancellation": True})
     app.router.add_post(CHAT, engine.answer)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
