@@ -135,7 +135,7 @@ def default_dir() -> Path:
 
 def _refuse(path: Path, problem: str) -> RequestError:
     return RequestError(
-        "config_refused", f"{path}: {problem}", values={"file": str(path), "problem": problem}
+        "config_refused", f"{path}: {problem}", values={"path": str(path), "detail": problem}
     )
 
 

@@ -102,8 +102,7 @@ class _Process:
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._sign, Sign.ASKED)
+            loop.add_signal_handler(number, self._sign, Sign.ASKED)
         if os.environ.get(PARENT_PIPE) == "1":
             watch_parent(lambda: loop.call_soon_threadsafe(self._sign, Sign.ORPHANED))
         self._log.info("node.starting", config=self._shown())
