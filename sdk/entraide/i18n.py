@@ -276,7 +276,7 @@ def explanation_sentence(explanation: Explanation, lang: str) -> str:
 def render_explanation(explanation: Explanation, lang: str) -> str:
     """Returns a whole explanation as lines of text: the decision, each node, and the rest."""
     lines = [explanation_sentence(explanation, lang)]
-    if explanation.decision != "placed":
+    if explanation.decision == "waiting":  # a refusal's own sentence says whether
         helps = "helps" if explanation.waiting_helps else "useless"
         lines.append(text(f"explain-waiting-{helps}", lang))
     foot = text("explain-policy", lang, policy=explanation.policy_version)

@@ -345,7 +345,7 @@ up-ready =
     Ctrl-C stops everything.
 down-none = No pool runs in { $path }.
 down-done = The pool has stopped.
-status-up = The pool runs: { $page } ({ $count } processes).
+status-up = The pool runs: { $page } · nodes live: { $live } · jobs running: { $running }, waiting: { $queued }.
 demo-title = Entraide: three co-operatives, three machines, one question
 demo-toy = The demonstration’s model (SmolLM2, 135 million parameters) is a toy: it writes, but knows nothing. A better one: make demo MODEL=file.gguf
 demo-sun-gone = The sun hides over Ontario: its node declares no surplus any more. Same question…
@@ -353,8 +353,14 @@ error-already_running = A pool already runs in this directory{ $path ->
     [none] .
    *[other] {" "}({ $path }).
 } Stop it with “entraide down”, or choose another directory with --state.
-error-up_failed = A part of the pool does not start: { $child }. This is what it said last:
-    { $detail }
+error-up_failed = A part of the pool does not start{ $child ->
+    [none] .
+   *[other] : { $child }.
+}{ $detail ->
+    [none] {""}
+   *[other] {" "}This is what it said last:
+        { $detail }
+}
 
 ## The pool's keys, and the bus (NATS).
 
@@ -406,7 +412,6 @@ node-status-working = { $node } is working: { $running ->
 } on { $model }.
 node-status-ready = { $node } is ready and waits for work.
 node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s · declared surplus: { $surplus } W
-error-config_refused = The configuration is refused. { $file }: { $problem }
 error-identity_refused = The node's identity cannot be used. { $file }: { $problem } Only its owner may read this file (mode 0600); if it is lost, join again.
 error-join_untrusted = The pool at { $url } cannot prove who it is. Ask the operator for a token with a fingerprint, or for the authority's file (--ca).
 error-join_plain_refused = { $host } is not on this machine and offers no encryption: joining it this way is refused.
@@ -545,7 +550,7 @@ error-node_key_revoked = The key of { $node ->
     [none] this node
    *[other] node { $node }
 } was revoked for good. Make a join token ("entraide nodes token"): the machine joins again under the same name, with a new key.
-error-config_refused = The config cannot be used: { $path }: { $detail }
+error-config_refused = The configuration cannot be used: { $path }: { $detail }
 error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the store from its backup, or start the version that wrote it.
 error-store_url_refused = A store is an SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…), not { $driver }.
 error-store_too_new = A later version of Entraide made this store (schema { $schema }). Start that version.

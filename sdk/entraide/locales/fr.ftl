@@ -345,7 +345,7 @@ up-ready =
     Ctrl-C arrête tout.
 down-none = Aucun réseau ne fonctionne dans { $path }.
 down-done = Le réseau est arrêté.
-status-up = Le réseau fonctionne : { $page } ({ $count } processus).
+status-up = Le réseau fonctionne : { $page } · nœuds en ligne : { $live } · requêtes en cours : { $running }, en attente : { $queued }.
 demo-title = Entraide : trois coopératives, trois machines, une question
 demo-toy = Le modèle de la démonstration (SmolLM2, 135 millions de paramètres) est un jouet : il écrit, mais ne sait rien. Un meilleur : make demo MODEL=fichier.gguf
 demo-sun-gone = Le soleil se cache sur l’Ontario : son nœud ne déclare plus de surplus. Même question…
@@ -353,8 +353,14 @@ error-already_running = Un réseau fonctionne déjà dans ce dossier{ $path ->
     [none] .
    *[other] {" "}({ $path }).
 } Arrêtez-le avec « entraide down », ou choisissez un autre dossier avec --state.
-error-up_failed = Une partie du réseau ne démarre pas : { $child }. Voici ce qu’elle a dit en dernier :
-    { $detail }
+error-up_failed = Une partie du réseau ne démarre pas{ $child ->
+    [none] .
+   *[other] {""} : { $child }.
+}{ $detail ->
+    [none] {""}
+   *[other] {" "}Voici ce qu’elle a dit en dernier :
+        { $detail }
+}
 
 ## Clés du réseau, et bus (NATS).
 
@@ -406,7 +412,6 @@ node-status-working = { $node } travaille : { $running ->
 } sur { $model }.
 node-status-ready = { $node } est prêt et attend du travail.
 node-status-facts = { $model } ({ $engine }) · { $running } place(s) prise(s) sur { $slots } · lit { $prefill } jetons/s, écrit { $decode } jetons/s · surplus déclaré : { $surplus } W
-error-config_refused = La configuration est refusée. { $file } : { $problem }
 error-identity_refused = L’identité du nœud est inutilisable. { $file } : { $problem } Seul son propriétaire doit pouvoir lire ce fichier (mode 0600) ; s’il est perdu, joignez-vous de nouveau.
 error-join_untrusted = Le pool à { $url } ne peut pas prouver qui il est. Demandez à l’exploitant un jeton avec empreinte, ou le fichier de l’autorité (--ca).
 error-join_plain_refused = { $host } n’est pas sur cette machine et n’offre aucun chiffrement : l’adhésion par cette voie est refusée.

@@ -1,0 +1,13 @@
+"""The reference pages that are made from the code are as the code says."""
+
+import pytest
+from scripts import reference
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("name", ["errors.md", "cli.md"])
+def test_the_page_is_current(name: str) -> None:
+    """The page in the repository is what ``python scripts/reference.py`` writes now."""
+    path = reference.PAGES / name
+
+    assert reference.pages()[path] == path.read_text("utf-8")

@@ -1,0 +1,232 @@
+"""Every sentence a person reads: none is missing, none breaks, and long ones stay as they are."""
+
+import re
+import string
+
+import msgspec
+import pytest
+from fluent.syntax import FluentParser, ast
+from tests.contract.samples import EXPLANATION, RECEIPT
+from tests.house.source import ROOT
+
+from entraide import i18n
+from entraide.errors import CODES
+from entraide.types import Basis, Exclusion, Explanation, Promise
+
+LANGS = ("fr", "en")
+GOLDEN = ROOT / "tests/sdk/golden"
+
+WAITING = Explanation(
+    job="job-2",
+    at=1_000.5,
+    policy_version="demo-1",
+    decision="waiting",
+    reason="fair_share_turn",
+    values={"ahead": 1, "coops_ahead": 2},
+    epoch=0,
+    node="",
+    candidates=(),
+    excluded=(
+        Exclusion("on-1", "soleil", "CA-ON", "no_free_slot", {"slots": 4}, True),
+        Exclusion("qc-1", "boreale", "CA-QC", "not_accepting", {"reason": "paused"}, True),
+    ),
+    excluded_counts={"no_free_slot": 1, "not_accepting": 60},
+    waiting_helps=True,
+    objective_ttft_s=2.0,
+)
+REFUSED = Explanation(
+    job="job-3",
+    at=1_000.5,
+    policy_version="demo-1",
+    decision="refused",
+    reason="no_node_serves",
+    values={"rule": "wrong_jurisdiction", "nodes": 2, "zone": "CA-ON", "jurisdiction": "CA-QC"},
+    epoch=0,
+    node="",
+    candidates=(),
+    excluded=(
+        Exclusion(
+            "on-1",
+            "soleil",
+            "CA-ON",
+            "wrong_jurisdiction",
+            {"zone": "CA-ON", "jurisdiction": "CA-QC"},
+            False,
+        ),
+        Exclusion("qc-1", "boreale", "CA-QC", "model_not_loaded", {"model": "grand"}, False),
+    ),
+    excluded_counts={"wrong_jurisdiction": 1, "model_not_loaded": 1},
+    waiting_helps=False,
+    objective_ttft_s=None,
+)
+EXPLANATIONS = {"placed": EXPLANATION, "waiting": WAITING, "refused": REFUSED}
+
+# A value for each name that a sentence may use.
+VALUES: dict[str, str | int | float] = {
+    "reason": "paused",
+    "rule": "no_free_slot",
+    "greener_rule": "node_suspect",
+    "period": "day",
+    "zone": "CA-QC",
+    "jurisdiction": "CA",
+    "data_class": "restricted",
+    "coops_ahead": 2,
+    "attempts": 4,
+    "nodes": 3,
+    "slots": 1,
+    "ahead": 0,
+    "n": 1,
+}
+
+
+def codes() -> list[str]:
+    """Every message of the catalogue."""
+    entries = FluentParser().parse((ROOT / "sdk/entraide/locales/fr.ftl").read_text("utf-8")).body
+    return [entry.id.name for entry in entries if isinstance(entry, ast.Message)]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("decision", EXPLANATIONS)
+def test_explanations_stay_as_they_are(decision: str, lang: str) -> None:
+    """An explanation reads as its golden text, which a person has read and found good."""
+    golden = (GOLDEN / f"{decision}.{lang}.txt").read_text("utf-8")
+
+    assert golden == i18n.render_explanation(EXPLANATIONS[decision], lang) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("lang", "line"),
+    [
+        (
+            "fr",
+            (
+                "Servi par on-1 en Ontario (coop soleil) · 0,012\u00a0Wh (par défaut) · "
+                "0,000\u00a0g\u00a0CO2e (surplus renouvelable déclaré) · "
+                "premier mot en 0,7\u00a0s · promesse tenue"
+            ),
+        ),
+        (
+            "en",
+            (
+                "Served by on-1 in Ontario (co-op soleil) · 0.012\u00a0Wh (default) · "
+                "0.000\u00a0g\u00a0CO2e (declared renewable surplus) · first word in 0.7\u00a0s · "
+                "promise kept"
+            ),
+        ),
+    ],
+)
+def test_a_receipt_is_one_line(lang: str, line: str) -> None:
+    """A receipt says whose machine, where, how much, and how each number was obtained."""
+    assert line == i18n.receipt_line(RECEIPT, lang)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("basis", Basis)
+def test_every_basis_and_promise_has_its_words(basis: Basis, lang: str) -> None:
+    """Whatever a receipt holds, its line has no code in it."""
+    for promise in Promise:
+        for surplus in (None, basis):
+            receipt = msgspec.structs.replace(
+                RECEIPT,
+                promise=promise,
+                surplus_basis=surplus,
+                intensity_basis=basis,
+                energy_basis=basis,
+            )
+
+            assert "receipt-" not in i18n.receipt_line(receipt, lang)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("code", CODES)
+def test_every_error_has_its_sentence(code: str, lang: str) -> None:
+    """Each stable code has a sentence, with its values and without any."""
+    for values in ({}, VALUES):
+        sentence = i18n.error(code, lang, values)
+
+        assert sentence != f"error-{code}"
+        assert sentence[0] in string.ascii_uppercase + "«ÀÉ"
+        assert sentence.endswith((".", "»."))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("code", codes())
+def test_no_sentence_shows_its_machinery(code: str, lang: str) -> None:
+    """With all values and with none, a message has no brace, no doubled space and no code."""
+    for values in (dict.fromkeys(i18n._catalogue(lang).variables[code], 7) | VALUES, VALUES):
+        text = i18n.text(code, lang, **values)
+
+        assert "{" not in re.sub(r'\{"|\{\}', "", text)
+        assert "  " not in text.replace("\n    ", "\n")
+        assert " ." not in text.replace(" .  ", "")
+        assert not re.search(r"\b(rule|reason|node-reason|period|zone|data)-[a-zA-Z]", text)
+
+
+@pytest.mark.parametrize(
+    ("header", "lang"),
+    [
+        (None, "fr"),
+        ("", "fr"),
+        ("en", "en"),
+        ("en-CA,en;q=0.9,fr;q=0.8", "en"),
+        ("fr-CA,fr;q=0.9,en;q=0.8", "fr"),
+        ("de,en;q=0.3", "en"),
+        ("en;q=0.2,fr;q=0.7", "fr"),
+        ("de", "fr"),
+        ("en;q=x", "fr"),
+        ("*" * 10_000, "fr"),
+    ],
+)
+def test_the_language_that_is_asked_for(header: str | None, lang: str) -> None:
+    """``Accept-Language`` decides, by its weights; else it is the pool's language, French."""
+    assert lang == i18n.pick(header)
+
+
+def test_the_pools_own_language() -> None:
+    """A pool may speak English to those who do not say."""
+    assert "en" == i18n.pick("de", "en")
+
+
+@pytest.mark.parametrize(
+    ("value", "french", "english"),
+    [
+        (0.0, "0", "0"),
+        (0.000_012, "0,000012", "0.000012"),
+        (0.012_34, "0,0123", "0.0123"),
+        (1.5, "1,5", "1.5"),
+        (1_234.5, "1\u00a0234", "1,234"),
+        (1_000_000, "1\u00a0000\u00a0000", "1,000,000"),
+    ],
+)
+def test_numbers_as_each_language_writes_them(value: float, french: str, english: str) -> None:
+    """Three significant digits, a decimal comma in French, and spaces that do not break."""
+    assert (french, english) == (i18n.decimal(value, "fr"), i18n.decimal(value, "en"))
+
+
+@pytest.mark.parametrize(
+    ("zone", "french", "english"),
+    [
+        ("CA-QC", "au Québec", "in Quebec"),
+        ("CA-ON", "en Ontario", "in Ontario"),
+        ("CA-PE", "à l’Île-du-Prince-Édouard", "in Prince Edward Island"),
+        ("CA-NL-LB", "à Terre-Neuve-et-Labrador", "in Newfoundland and Labrador"),
+        ("FR", "(FR)", "(FR)"),
+    ],
+)
+def test_places_have_their_prepositions(zone: str, french: str, english: str) -> None:
+    """A zone reads as its province, with the preposition that French asks for."""
+    assert (french, english) == (i18n.zone_in(zone, "fr"), i18n.zone_in(zone, "en"))
+
+
+def test_an_unknown_code_is_shown_as_it_is() -> None:
+    """A newer pool's code reaches the reader rather than an exception."""
+    assert "error-of-tomorrow" == i18n.text("error-of-tomorrow", "fr")
+    assert "of_tomorrow" == i18n.sentence("of_tomorrow", "fr")
+    assert "resting" == i18n.node_reason("resting", "fr")
+
+
+def test_values_are_never_read_as_patterns() -> None:
+    """A value that looks like Fluent's own syntax is shown, not run."""
+    sentence = i18n.error("unknown_model", "en", {"model": "{ $secret }"})
+
+    assert "{ $secret }" in sentence
