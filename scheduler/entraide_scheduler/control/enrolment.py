@@ -61,15 +61,20 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
     async def Join(  # noqa: N802  (gRPC's names)
         self, request: enrolment_pb2.JoinRequest, context: Context
     ) -> enrolment_pb2.JoinResponse:
-        """Takes a machine in; the token is used up only when nothing else is wrong."""
+        """Takes a machine in; the token is used up only when nothing else is wrong.
+
+        A key that the pool knows is the same node again (its answer was lost, or its identity
+        expired): it gets its name back, with a new token of the same co-op only.
+        """
         wrong = self._wrong(request)
         if wrong:
             await abort(context, "invalid_request", default_lang=self._lang, detail=wrong)
         coop = await self._store.use_token(token_hash(request.token), self._now())
-        if coop is None:
+        known = self._known(request.node_public_key)
+        if coop is None or (known is not None and known.coop != coop):
             self._log.warning("join.refused", peer=context.peer())
             await abort(context, "join_token_refused", default_lang=self._lang)
-        node = self._roster.free_name(request.node_name, coop)
+        node = known.node if known is not None else self._roster.free_name(request.node_name, coop)
         jwt = self._identity.node(node, request.node_public_key)
         assert jwt is not None, "a revoked key was refused above"
         await self._roster.put(
@@ -94,13 +99,15 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
             pool=self._pool,
         )
 
+    def _known(self, public_key: str) -> NodeRow | None:
+        rows = (row for row in self._roster.all() if row.public_key == public_key)
+        return next(rows, None)
+
     def _wrong(self, request: enrolment_pb2.JoinRequest) -> str:
         if not is_user_key(request.node_public_key):
             return "node_public_key"
         if self._identity.is_revoked(request.node_public_key):
             return "node_public_key (revoked)"
-        if any(row.public_key == request.node_public_key for row in self._roster.all()):
-            return "node_public_key (in use)"
         if not ZONE.fullmatch(request.zone):
             return "zone"
         if len(request.node_name) > NAME_MAX:
