@@ -13,7 +13,7 @@ from typing import Any
 from entraide_scheduler.up import poolfile
 from entraide_scheduler.up.poolfile import PoolFile
 
-MODEL = "smollm2-135m"
+MODEL = "smollm2-135m-instruct"
 DEADLINE_S = 60.0
 POLL_S = 0.05
 

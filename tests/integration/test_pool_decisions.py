@@ -4,7 +4,7 @@ import concurrent.futures
 import threading
 
 import pytest
-from tests.integration.local_pool import RunningPool
+from tests.integration.local_pool import MODEL, RunningPool
 
 from entraide_scheduler.up import settings
 
@@ -42,7 +42,7 @@ def test_a_spent_quota_refuses_with_the_time_to_come_back(pool: RunningPool) -> 
     """After 1,000 tokens the next request is a 429 with Retry-After and a sentence."""
     pool.entraide("coops", "set", "essai", "--quota", "tokens=1000/day")
     key = pool.entraide("keys", "create", "--coop", "essai", "--json")["secret"]
-    body = {"model": "smollm2-135m", "messages": [{"role": "user", "content": "Raconte."}]}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Raconte."}]}
     spent, status, headers, answer = 0, 200, {}, {}
     for _ in range(200):
         status, headers, answer = pool.http(

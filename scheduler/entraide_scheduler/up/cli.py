@@ -15,7 +15,9 @@ import typer
 from rich.console import Console
 
 from entraide import i18n
+from entraide.client.admin import AdminClient
 from entraide.errors import EntraideError
+from entraide.v1 import admin_pb2
 from entraide_scheduler.up import poolfile
 from entraide_scheduler.up.logs import quiet
 from entraide_scheduler.up.pool import READY_TIMEOUT_S, LocalPool, PoolOptions
@@ -85,7 +87,9 @@ async def _serve(options: PoolOptions, console: Console) -> None:
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
-            console.print(how_to_use(await starting, options.lang), markup=False, highlight=False)
+            running, model = await starting, (await pool.nodes())[0].models[0]
+            shown = how_to_use(running, model, options.lang)
+            console.print(shown, markup=False, highlight=False, soft_wrap=True)
             await stop.wait()
     finally:
         starting.cancel()
@@ -95,16 +99,16 @@ async def _serve(options: PoolOptions, console: Console) -> None:
         await pool.stop()
 
 
-def how_to_use(pool: PoolFile, lang: str) -> str:
+def how_to_use(pool: PoolFile, model: str, lang: str) -> str:
     """Returns what to paste: a curl call, a program for the ``openai`` client, the page."""
     key = pool.keys[ASKING]
     curl = (
         f"curl {pool.http}/v1/chat/completions -H 'Authorization: Bearer {key}' "
         "-H 'Content-Type: application/json' -d '"
-        '{"model": "smollm2-135m", "max_tokens": 64, '
+        f'{{"model": "{model}", "max_tokens": 64, '
         '"messages": [{"role": "user", "content": "Bonjour !"}]}\''
     )
-    chat = 'client.chat.completions.create(model="smollm2-135m", messages=question)'
+    chat = f'client.chat.completions.create(model="{model}", messages=question)'
     program = "\n".join(
         (
             "from openai import OpenAI",
@@ -160,13 +164,33 @@ def _down(state: Path, lang: str) -> int:
 
 def _status(state: Path, lang: str, *, as_json: bool) -> int:
     pool = poolfile.running(state)
+    if pool is None:
+        known = msgspec.json.encode({"running": False, "state": str(state)}).decode()
+        typer.echo(known if as_json else i18n.text("down-none", lang, path=str(state)))
+        return 3
+    with AdminClient(pool.grpc, pool.admin_key, lang=lang) as admin:
+        told = admin.call("GetStatus", admin_pb2.GetStatusRequest())
+    live = sum(node.state == "live" for node in told.nodes)
     if as_json:
-        shown = {"running": pool is not None, "state": str(state)}
-        if pool is not None:
-            shown |= {"http": pool.http, "grpc": pool.grpc, "nats": pool.nats, "pids": pool.pids}
+        shown = {
+            "running": True,
+            "state": str(state),
+            "http": pool.http,
+            "grpc": pool.grpc,
+            "nats": pool.nats,
+            "pids": pool.pids,
+            "policy_version": told.policy_version,
+            "nodes_live": live,
+            "jobs_queued": told.queued,
+            "jobs_running": told.running,
+            "settled": told.settled,
+        }
         typer.echo(msgspec.json.encode(shown).decode())
-    elif pool is None:
-        typer.echo(i18n.text("down-none", lang, path=str(state)))
     else:
-        typer.echo(i18n.text("status-up", lang, page=pool.http, count=len(pool.pids)))
-    return 0 if pool is not None else 3
+        page = pool.http
+        typer.echo(
+            i18n.text(
+                "status-up", lang, page=page, live=live, running=told.running, queued=told.queued
+            )
+        )
+    return 0

@@ -66,6 +66,8 @@ class LocalPool:
     """
 
     def __init__(self, options: PoolOptions, tell: Callable[[str], None] = lambda _: None) -> None:
+        # gRPC warns at each child that is started; none of them uses our channel.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
         self._options = options
         self._tell = tell
         self._nats: NatsServer | None = None
@@ -104,11 +106,15 @@ class LocalPool:
         self._tell("up-nats")
         self._nats = NatsServer(NatsSettings(state=state), identity)
         await self._nats.start()
+        numbers = range(1, self._options.nodes + 1)
+        known = [n for n in numbers if settings.joined(settings.node_dir(state, n))]
         self._tell("up-scheduler")
-        await self._start_scheduler()
+        await self._launch_scheduler()
+        await asyncio.gather(*(self._start_node(number) for number in known))
+        await self._until(self._scheduler_answers, "scheduler")
+        await self._make_keys()
         self._tell("up-nodes")
-        for number in range(1, self._options.nodes + 1):
-            await self._start_node(number)
+        await asyncio.gather(*(self._join_and_start(n) for n in numbers if n not in known))
         await self._until_nodes_live()
         poolfile.write(state, self.file)
         self._watch = asyncio.create_task(self._keep_file(), name="pool-file")
@@ -151,7 +157,7 @@ class LocalPool:
             self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self._grpc_port}")
         return admin_pb2_grpc.AdminStub(self._channel)
 
-    async def _start_scheduler(self) -> None:
+    async def _launch_scheduler(self) -> None:
         assert self._nats is not None
         config = settings.write_scheduler(
             self._options.state,
@@ -163,7 +169,8 @@ class LocalPool:
         )
         argv = (sys.executable, "-m", "entraide_scheduler", "run", "--config", str(config))
         await self._child("scheduler", argv)
-        await self._until(self._scheduler_answers, "scheduler")
+
+    async def _make_keys(self) -> None:
         for site in SITES:
             if site.coop not in self._secrets.keys:
                 request = admin_pb2.CreateKeyRequest(
@@ -174,14 +181,17 @@ class LocalPool:
                     self._options.state, self._secrets, site.coop, key.secret
                 )
 
+    async def _join_and_start(self, number: int) -> None:
+        token = await self._admin().CreateJoinToken(
+            admin_pb2.CreateJoinTokenRequest(coop=site_of(number).coop, valid_s=300.0),
+            metadata=self._auth,
+        )
+        await self._join(number, token.token, settings.node_dir(self._options.state, number))
+        await self._start_node(number)
+
     async def _start_node(self, number: int) -> None:
         site = site_of(number)
         home = settings.node_dir(self._options.state, number)
-        if not settings.joined(home):
-            token = await self._admin().CreateJoinToken(
-                admin_pb2.CreateJoinTokenRequest(coop=site.coop, valid_s=300.0), metadata=self._auth
-            )
-            await self._join(number, token.token, home)
         settings.write_energy(home, site.surplus_w, site.evidence)
         assert self._nats is not None
         settings.configure_node(
