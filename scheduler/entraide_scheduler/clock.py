@@ -2,6 +2,10 @@
 
 When the system's clock is set back, ours goes on at half speed until the two meet: deadlines then
 take at most twice as long, and no event is older than the one before it.
+
+Time during which the process was held up counts only bit by bit: the clock stands back by as much
+and comes home at one and a half times its speed. What happened meanwhile can then be read before
+conclusions are drawn from silence.
 """
 
 import time
@@ -22,10 +26,22 @@ class Clock:
         self._steady = steady
         self._last = last
         self._mark = steady()
+        self._back_s = 0.0
+
+    def stand_back(self, by_s: float) -> None:
+        """Lets time that passed unseen count later: the one way in which the clock goes back.
+
+        Whoever keeps events in order must look to that itself.
+        """
+        self._mark = self._steady()
+        self._back_s += by_s
+        self._last = min(self._last, self._wall() - self._back_s)
 
     def __call__(self) -> float:
         """Returns now."""
         mark = self._steady()
-        self._last = max(self._wall(), self._last + (mark - self._mark) / 2)
+        half = (mark - self._mark) / 2
+        self._back_s = max(0.0, self._back_s - half)
+        self._last = max(self._wall() - self._back_s, self._last + half)
         self._mark = mark
         return self._last

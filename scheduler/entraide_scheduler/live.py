@@ -2,8 +2,9 @@
 
 It numbers and times events, feeds them one by one, writes the journal, carries commands out and
 wakes the core at its deadlines. It decides nothing. Its one liberty is the order of what has come
-at once: messages that had already come are fed before a deadline that passed meanwhile, so that a
-process that was held up does not call its nodes lost before it has read their heartbeats.
+at once: messages that had already come are fed before a deadline that passed meanwhile, and after
+a hold-up of the whole process its clock stands back, so that it does not call its nodes lost
+before it has read their heartbeats.
 
 An event that the core cannot take is a broken invariant: the driver stops, and the next start
 goes on from the journal, which does not hold that event.
@@ -40,7 +41,7 @@ from entraide_scheduler.store.store import Store
 
 GRACE_TURNS = 3  # of the loop, between a deadline's coming and its being fed
 LATE_S = 1.0  # a timer this late means that the whole process was held up
-LATE_GRACE_S = 0.25
+LATE_GRACE_S = 1.5  # time to read what came meanwhile: more than a heartbeat and a tick
 WAKE_MIN_S = 0.001
 
 Signer = Callable[[Receipt], Receipt]
@@ -208,13 +209,15 @@ class Live:
             self._timer = None
 
     def _deadline_came(self, when: float) -> None:
-        loop = asyncio.get_running_loop()
         self._timer = None
-        self._granting = True
-        if loop.time() - when > LATE_S:
-            self._log.warning("live.held_up", late_s=round(loop.time() - when, 3))
-            loop.call_later(LATE_GRACE_S, self._grant, 0)
+        late_s = asyncio.get_running_loop().time() - when
+        if late_s > LATE_S:
+            self._log.warning("live.held_up", late_s=round(late_s, 3))
+            self.counts["held_up"] += 1
+            self._clock.stand_back(late_s + LATE_GRACE_S)
+            self._arm()
         else:
+            self._granting = True
             self._grant(GRACE_TURNS)
 
     def _grant(self, turns: int) -> None:

@@ -1,0 +1,69 @@
+"""Rows for the store, with sensible values."""
+
+from typing import Any
+
+from tests.core.builders import facts, usage
+
+from entraide.types import Basis, JobClass, JobState, Terms
+from entraide_scheduler.core.carbon import receipt, settle
+from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.store.rows import KeptRow, SettleRow
+
+
+def kept_row(job: str, coop: str = "alpha", **changes: Any) -> KeptRow:
+    """Returns a kept job that waits."""
+    values: dict[str, Any] = {
+        "job": job,
+        "coop": coop,
+        "key": f"key-{coop}",
+        "model": "petit",
+        "job_class": "batch",
+        "facts": facts(job, coop),
+        "sealed_body": b"sealed",
+        "path": "/v1/chat/completions",
+        "submitted_at": 100.0,
+        "keep_s": 86_400.0,
+    }
+    return KeptRow(**{**values, **changes})
+
+
+def terms(job: str) -> Terms:
+    """Returns terms of a job of alpha's on a node of beta's."""
+    return Terms(
+        job=job,
+        epoch=1,
+        borrower="alpha",
+        node="n1",
+        lender="beta",
+        site="home",
+        zone="CA-QC",
+        engine="llama.cpp/1",
+        model="petit",
+        revision="sha256:abc",
+        job_class=JobClass.INTERACTIVE,
+        objective_ttft_s=2.0,
+        intensity_direct_g_per_kwh=1.0,
+        intensity_lifecycle_g_per_kwh=30.0,
+        intensity_basis=Basis.DEFAULT,
+        surplus_basis=None,
+        requested_at=100.0,
+        placed_at=100.1,
+        policy_version="1",
+        at_risk=False,
+    )
+
+
+def settle_row(job: str) -> SettleRow:
+    """Returns the books of a job of alpha's that beta ran."""
+    fixed, used = terms(job), usage()
+    come_to = settle(fixed, used)
+    return SettleRow(
+        job=job,
+        coop="alpha",
+        state=JobState.COMPLETED,
+        terms=fixed,
+        usage=used,
+        settlement=come_to,
+        receipt=receipt(fixed, used, come_to, settled=True, issued_at=110.0),
+        entries=(Entry("beta", "tokens", 7), Entry("alpha", "tokens", -7)),
+    )

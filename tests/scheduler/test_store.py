@@ -1,0 +1,232 @@
+"""The store: what it acknowledged is there, whatever happens next."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from tests.core.builders import facts
+from tests.scheduler.driver_support import POLICY, store_url
+from tests.scheduler.rows import kept_row, settle_row
+
+from entraide.errors import PoolError
+from entraide_scheduler.store import books
+from entraide_scheduler.store.database import database_url, make_engines, upgrade
+from entraide_scheduler.store.rows import KeyRow, NodeRow
+from entraide_scheduler.store.schema import metadata
+from entraide_scheduler.store.store import Store
+
+WRITER = """
+import asyncio, sys
+from entraide_scheduler.store.store import Store
+
+async def main():
+    store = await Store.open(sys.argv[1])
+    seq = 0
+    while True:
+        batch = [store.journal_append([(seq + i, b"x" * 200)]) for i in range(20)]
+        await asyncio.gather(*batch)
+        seq += len(batch)
+        print(seq, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(store_url(tmp_path))
+    yield opened
+    await opened.close()
+
+
+async def test_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked(store: Store) -> None:
+    """A key is found by its secret's hash, and says when it has been revoked."""
+    row = KeyRow("key-1", "alpha", "main", "laptop")
+    await store.create_key(row, "ab" * 32)
+    found = await store.key_by_hash("ab" * 32)
+    revoked = await store.revoke_key("key-1")
+
+    assert row == found
+    assert msgspec.structs.replace(row, revoked=True) == revoked
+    assert revoked == await store.key_by_hash("ab" * 32)
+    assert await store.key_by_hash("cd" * 32) is None
+    assert await store.revoke_key("key-2") is None
+
+
+async def test_join_token_is_used_once_and_not_after_it_expired(store: Store) -> None:
+    """A join token serves one machine, before it expires."""
+    await store.put_token("a", "alpha", 100.0)
+    await store.put_token("b", "beta", 100.0)
+    both = await asyncio.gather(store.use_token("a", 1.0), store.use_token("a", 1.0))
+
+    assert ["alpha", None] == both
+    assert await store.use_token("b", 100.0) is None
+    assert await store.use_token("c", 1.0) is None
+
+
+async def test_newest_policy_is_in_force(store: Store) -> None:
+    """The policy that was put last counts, whatever its version is called."""
+    newer = msgspec.structs.replace(POLICY, version="0")
+    await store.put_policy(POLICY)
+    await store.put_policy(newer)
+
+    assert newer == await store.policy()
+
+
+async def test_node_is_replaced_by_what_is_known_later(store: Store) -> None:
+    """A node's record is replaced, and keeps its approval apart."""
+    row = NodeRow("n1", "alpha", "home", "CA-QC", "U1", "approved")
+    await store.put_node(row)
+    moved = msgspec.structs.replace(row, zone="CA-ON")
+    await store.put_node(moved)
+    revoked = await store.set_approval("n1", "revoked")
+
+    assert msgspec.structs.replace(moved, approval="revoked") == revoked
+    assert (revoked,) == await store.nodes()
+    assert await store.set_approval("n2", "revoked") is None
+
+
+async def test_equal_idempotency_key_of_one_coop_keeps_one_job(store: Store) -> None:
+    """Asking twice with one idempotency key keeps one job; another co-op's key is its own."""
+    first = await store.put_kept(kept_row("kept-1", idempotency="same"))
+    again = await store.put_kept(kept_row("kept-2", idempotency="same"))
+    other = await store.put_kept(kept_row("kept-3", coop="beta", idempotency="same"))
+    plain = await store.put_kept(kept_row("kept-4"))
+
+    assert ["kept-1", "kept-1", "kept-3", "kept-4"] == [first, again, other, plain]
+    assert ["kept-1", "kept-4"] == sorted(row.job for row in await store.kept_of("alpha", 10))
+
+
+async def test_kept_job_ends_once_and_goes_when_its_time_is_over(store: Store) -> None:
+    """A kept job ends once, keeps its first result, and is forgotten when it expires."""
+    await store.put_kept(kept_row("kept-1", keep_s=60.0))
+    ending = {"code": "", "receipt_json": b"{}", "ended_at": 1_000.0}
+    first = await store.end_kept("kept-1", state="completed", sealed_result=b"one", **ending)
+    second = await store.end_kept("kept-1", state="failed", sealed_result=b"two", **ending)
+    row = await store.kept("kept-1")
+
+    assert [True, False] == [first, second]
+    assert row is not None
+    assert ("completed", b"one", facts("kept-1")) == (row.state, row.sealed_result, row.facts)
+    assert () == await store.pending_kept()
+    assert 0 == await store.expire_kept(1_059.0)
+    assert 1 == await store.expire_kept(1_060.0)
+    assert await store.kept("kept-1") is None
+
+
+async def test_books_of_a_job_are_written_once_and_sum_to_zero(store: Store) -> None:
+    """Settling a job again changes nothing, and what one gave another received."""
+    row = settle_row("job-1")
+    first, again = await asyncio.gather(store.settle(row), store.settle(row))
+
+    assert [True, False] == [first, again]
+    assert (row.coop, row.receipt) == await store.receipt("job-1")
+    assert 1 == await store.settled_count()
+    assert {"alpha": {"tokens": -7}, "beta": {"tokens": 7}} == await store.balances()
+
+
+async def test_snapshot_takes_the_place_of_the_events_before_it(store: Store) -> None:
+    """A snapshot replaces the events up to its number; later ones stay in order."""
+    await store.journal_append([(1, b"a"), (2, b"b"), (3, b"c")])
+    await store.put_snapshot(2, b"state")
+    await store.journal_append([(4, b"d")])
+
+    assert ((2, b"state"), ((3, b"c"), (4, b"d"))) == await store.journal_load()
+
+
+async def test_write_that_fails_takes_nobody_with_it(store: Store) -> None:
+    """Of writes committed together, one that cannot be fails alone; the others are kept."""
+    await store.journal_append([(2, b"there")])
+    outcomes = await asyncio.gather(
+        store.journal_append([(1, b"a")]),
+        store.journal_append([(2, b"clash")]),
+        store.journal_append([(3, b"c")]),
+        return_exceptions=True,
+    )
+
+    assert [type(None), IntegrityError, type(None)] == [type(one) for one in outcomes]
+    assert (None, ((1, b"a"), (2, b"there"), (3, b"c"))) == await store.journal_load()
+
+
+async def test_explanations_are_forgotten_when_they_are_old(store: Store) -> None:
+    """The newest explanation of a job is kept, for its time."""
+    await store.put_explanation("job-1", "alpha", b"old", at=1.0)
+    await store.put_explanation("job-1", "alpha", b"new", at=2.0)
+    await store.put_explanation("job-2", "alpha", b"late", at=10_000_000.0)
+
+    assert ("alpha", b"new") == await store.explanation("job-1")
+    assert 1 == await store.expire_explanations(10_000_000.0)
+    assert await store.explanation("job-1") is None
+    assert ("alpha", b"late") == await store.explanation("job-2")
+
+
+def test_writer_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
+    """After kill -9 of a process that writes, all that it was told is committed is there."""
+    url = store_url(tmp_path)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    acknowledged = 0
+    while acknowledged < 500:
+        acknowledged = int(writer.stdout.readline())
+    os.kill(writer.pid, signal.SIGKILL)
+    rest = writer.stdout.read().split("\n")
+    writer.stdout.close()
+    writer.wait()
+    acknowledged = max([acknowledged, *(int(line) for line in rest[:-1])])
+    writing, reading = make_engines(database_url(url))
+    with reading.connect() as connection:
+        _, events = books.load(connection)
+    writing.dispose()
+    reading.dispose()
+
+    assert list(range(len(events))) == [seq for seq, _ in events]
+    assert acknowledged <= len(events)
+
+
+async def test_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    """A store whose schema this version does not know is not touched."""
+    url = store_url(tmp_path)
+    await (await Store.open(url)).close()
+    writing, reading = make_engines(database_url(url))
+    with writing.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(PoolError) as refused:
+        upgrade(writing)
+    writing.dispose()
+    reading.dispose()
+
+    assert ("store_too_new", {"schema": "9999"}) == (refused.value.code, refused.value.values)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "mysql://host/db", "sqlite:///:memory:"])
+def test_url_of_anything_else_is_refused(url: str) -> None:
+    """A store is a SQLite file or PostgreSQL."""
+    with pytest.raises(PoolError) as refused:
+        database_url(url)
+
+    assert "store_url_refused" == refused.value.code
+
+
+def test_migrations_make_the_schema_that_the_code_reads(tmp_path: Path) -> None:
+    """The migrations and the schema in the code describe the same tables and columns."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    writing, reading = make_engines(database_url(store_url(tmp_path)))
+    upgrade(writing)
+    with reading.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    writing.dispose()
+    reading.dispose()
+
+    assert [] == differences
