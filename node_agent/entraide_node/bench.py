@@ -116,7 +116,7 @@ async def measure(
     started = clock()
     sequences = max(1, min(SEQUENCES, engine.facts.slots))
     alone = await _write_side_by_side(engine, 1, clock=clock)
-    tpot_1_s = mean_tpot_s([one.marks for one in alone])
+    tpot_1_s, seen_1 = _tpot_s(alone)
     first = alone[0].end
     if tpot_1_s is None or first is None:
         return _failed(alone)
@@ -126,7 +126,7 @@ async def measure(
     if read.end is None or read.end.outcome is not Outcome.COMPLETED:
         return _failed([read])
     together = await _write_side_by_side(engine, sequences, clock=clock)
-    tpot_n_s = mean_tpot_s([one.marks for one in together]) if sequences > 1 else tpot_1_s
+    tpot_n_s, seen_n = _tpot_s(together) if sequences > 1 else (tpot_1_s, seen_1)
     if tpot_n_s is None:
         return _failed(together)
     base_s, per_sequence_s = fit_tpot(tpot_1_s, tpot_n_s, sequences=sequences)
@@ -138,7 +138,7 @@ async def measure(
         decode_tokens_per_s_4=sequences / tpot_n_s,
         tpot_base_s=base_s,
         tpot_per_sequence_s=per_sequence_s,
-        basis=usage.counted,
+        basis=usage.counted if seen_1 and seen_n else Basis.ESTIMATED,
         measured_at=wall_clock(),
         took_s=clock() - started,
     )
@@ -181,6 +181,22 @@ def mean_tpot_s(sequences: list[list[tuple[float, int]]]) -> float | None:
         tpots.append((inside[-1][0] - inside[0][0]) / (inside[-1][1] - inside[0][1]))
     mean_s = sum(tpots) / len(tpots)
     return mean_s if mean_s > 0 else None
+
+
+def _tpot_s(written: list[_Written]) -> tuple[float | None, bool]:
+    """Returns the time per output token, and whether it was seen between tokens.
+
+    An engine, or a proxy before it, may hand over all tokens at once: then it is a whole run's
+    time for each of its tokens, which is an upper bound.
+    """
+    seen_s = mean_tpot_s([one.marks for one in written])
+    if seen_s is not None:
+        return seen_s, True
+    whole = [one.end for one in written if one.end and one.end.outcome is Outcome.COMPLETED]
+    tokens = sum(end.usage.completion_tokens for end in whole)
+    run_s = sum(end.timings.run_s for end in whole)
+    told = len(whole) == len(written) and tokens > 0 and run_s > 0
+    return (run_s / tokens if told else None), False
 
 
 def cache_key(facts: EngineFacts) -> str:
