@@ -1,0 +1,254 @@
+"""The enrolment benchmark: what the timings come to, and that they are kept."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entraide.types import Basis, Outcome
+from entraide_node.bench import EngineRates, cache_key, engine_rates, fit_tpot, mean_tpot_s
+from entraide_node.engines.base import (
+    ENGINE_CRASHED,
+    EngineChunk,
+    EngineEnd,
+    EngineFacts,
+    EngineFailure,
+    EngineProblem,
+    EngineRequest,
+    EngineTimings,
+    EngineUsage,
+)
+
+PREFILL_TOKENS_PER_S = 1_000.0
+TEMPLATE_TOKENS = 20
+
+
+class Clock:
+    """Time that passes only when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TimedEngine:
+    """An engine of known speed, TPOT(b) = 5 ms + 2 ms * b, that computes in rounds."""
+
+    def __init__(self, clock: Clock, *, slots: int = 4, counts: Basis = Basis.MEASURED) -> None:
+        self.facts = EngineFacts("timed", "1", "m", "sha256:0", 2048, slots, 2, (), "")
+        self.bodies: list[dict[str, object]] = []
+        self.failure: EngineFailure | None = None
+        self._clock = clock
+        self._counts = counts
+        self._cancelled: set[str] = set()
+        self._writing = 0
+        self.is_at_once = False
+
+    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+        """Reads, then writes a token in each round until it is told to stop."""
+        body = msgspec.json.decode(request.body)
+        self.bodies.append(body)
+        if self.failure is not None:
+            yield self._end(Outcome.FAILED, 0, 0, 0.0, 0.0)
+            return
+        prompt = TEMPLATE_TOKENS + 5 * len(body["messages"][0]["content"].split())
+        started = self._clock.now
+        self._clock.now += prompt / PREFILL_TOKENS_PER_S
+        prefill_s = self._clock.now - started
+        if not self.is_at_once:
+            yield EngineChunk(b"x", 1)
+        self._writing += 1
+        tokens = 1
+        while tokens < body["max_tokens"] and request.job not in self._cancelled:
+            await asyncio.sleep(0)  # the others have their turn: a round is one turn of each
+            self._clock.now += (0.005 + 0.002 * self._writing) / self._writing
+            tokens += 1
+            if not self.is_at_once:
+                yield EngineChunk(b"x", tokens)
+        if self.is_at_once:
+            yield EngineChunk(b"x" * tokens, tokens)
+        self._writing -= 1
+        outcome = Outcome.CANCELLED if request.job in self._cancelled else Outcome.COMPLETED
+        decode_s = self._clock.now - started - prefill_s
+        yield self._end(outcome, prompt, tokens, prefill_s, decode_s)
+
+    def cancel(self, job: str) -> bool:
+        """Makes a run end in its next round."""
+        self._cancelled.add(job)
+        return True
+
+    def _end(
+        self, outcome: Outcome, prompt: int, tokens: int, prefill_s: float, decode_s: float
+    ) -> EngineEnd:
+        timings = EngineTimings(prefill_s, prefill_s + decode_s, prefill_s, decode_s, self._counts)
+        usage = EngineUsage(prompt, tokens, 0, self._counts)
+        return EngineEnd(outcome, usage=usage, timings=timings, failure=self.failure)
+
+
+async def rates_of(engine: TimedEngine, clock: Clock, **options: Path) -> EngineRates:
+    """The rates of an engine that can be timed."""
+    rates = await engine_rates(engine, clock=clock, wall_clock=lambda: 1e9, **options)
+    assert isinstance(rates, EngineRates)
+    return rates
+
+
+async def test_a_known_engine() -> None:
+    """An engine of known speed is measured as what it is, within a round."""
+    clock = Clock()
+    rates = await rates_of(TimedEngine(clock), clock)
+
+    assert PREFILL_TOKENS_PER_S == pytest.approx(rates.prefill_tokens_per_s, rel=0.02)
+    assert 1 / 0.007 == pytest.approx(rates.decode_tokens_per_s_1, rel=0.02)
+    assert 4 / 0.013 == pytest.approx(rates.decode_tokens_per_s_4, rel=0.1)
+    assert 0.005 == pytest.approx(rates.tpot_base_s, rel=0.2)
+    assert 0.002 == pytest.approx(rates.tpot_per_sequence_s, rel=0.2)
+    assert (Basis.MEASURED, 1e9) == (rates.basis, rates.measured_at)
+    assert 1.0 < rates.took_s < 4.0
+
+
+async def test_prompts_are_unique() -> None:
+    """No two prompts begin alike, so that no cache knows them."""
+    clock = Clock()
+    engine = TimedEngine(clock)
+    await rates_of(engine, clock)
+    await rates_of(engine, clock)
+
+    prompts = [body["messages"][0]["content"] for body in engine.bodies]
+    assert 12 == len(prompts)
+    assert len(prompts) == len({prompt[:14] for prompt in prompts})
+
+
+async def test_the_long_prompt_fits() -> None:
+    """The prompt that is read for long is longer than the others and fits the context."""
+    clock = Clock()
+    engine = TimedEngine(clock)
+    await rates_of(engine, clock)
+
+    words = sorted(len(body["messages"][0]["content"].split()) for body in engine.bodies)
+    assert 5 * words[0] < words[-1]
+    assert TEMPLATE_TOKENS + 5 * words[-1] <= engine.facts.context_tokens
+
+
+async def test_one_slot() -> None:
+    """An engine with one slot is timed alone, and its time per token has no slope."""
+    clock = Clock()
+    rates = await rates_of(TimedEngine(clock, slots=1), clock)
+
+    assert 0.0 == rates.tpot_per_sequence_s
+    assert 0.007 == pytest.approx(rates.tpot_base_s, rel=0.02)
+
+
+async def test_estimated_counts_are_marked() -> None:
+    """Rates from counts that were estimated say so."""
+    clock = Clock()
+    rates = await rates_of(TimedEngine(clock, counts=Basis.ESTIMATED), clock)
+
+    assert Basis.ESTIMATED is rates.basis is rates.as_rates().basis
+
+
+async def test_an_engine_that_answers_at_once() -> None:
+    """An engine that shows no time between tokens is estimated by its whole runs."""
+    clock = Clock()
+    engine = TimedEngine(clock, slots=1)
+    engine.is_at_once = True
+    rates = await rates_of(engine, clock)
+
+    assert Basis.ESTIMATED is rates.basis
+    assert 0.007 == pytest.approx(rates.tpot_base_s, rel=0.1)
+
+
+async def test_an_engine_that_fails() -> None:
+    """An engine that fails has no rates, and the reason is told."""
+    clock = Clock()
+    engine = TimedEngine(clock)
+    engine.failure = EngineFailure(ENGINE_CRASHED, "boum", retryable=True)
+
+    problem = await engine_rates(engine, clock=clock)
+
+    assert EngineProblem("engine_bench_failed", {"reason_code": ENGINE_CRASHED}) == problem
+
+
+async def test_a_restart_finds_the_result(tmp_path: Path) -> None:
+    """A result is kept under all that it depends on, and found again without asking the engine."""
+    clock, path = Clock(), tmp_path / "node" / "bench.json"
+    first = await rates_of(TimedEngine(clock), clock, cache_path=path)
+    again, other = TimedEngine(clock), TimedEngine(clock, slots=2)
+    second = await rates_of(again, clock, cache_path=path)
+    third = await rates_of(other, clock, cache_path=path)
+    fourth = await rates_of(again, clock, cache_path=path)
+
+    assert first == second == fourth
+    assert [] == again.bodies
+    assert third != first
+    assert [] != other.bodies
+
+
+async def test_a_damaged_cache(tmp_path: Path) -> None:
+    """A cache that cannot be read is made anew."""
+    clock, path = Clock(), tmp_path / "bench.json"
+    path.write_bytes(b"{")
+
+    rates = await rates_of(TimedEngine(clock), clock, cache_path=path)
+
+    assert rates == await rates_of(TimedEngine(clock), clock, cache_path=path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": "2"}, {"model_revision": "sha256:1"}, {"threads": 3}, {"slots": 5}, {"name": "x"}],
+    ids=str,
+)
+def test_what_a_result_depends_on(change: dict[str, object]) -> None:
+    """Another engine, version, model, number of threads or of slots is another result."""
+    facts = TimedEngine(Clock()).facts
+
+    assert cache_key(facts) != cache_key(msgspec.structs.replace(facts, **change))
+
+
+FITS = {
+    "a batch costs a little": (0.010, 0.016, (0.008, 0.002)),
+    "a batch costs nothing": (0.010, 0.010, (0.010, 0.0)),
+    "a batch is even faster": (0.010, 0.009, (0.010, 0.0)),
+    "a batch costs its sequences one by one": (0.010, 0.040, (0.0, 0.010)),
+    "a batch costs more than that": (0.010, 0.060, (0.0, 0.015)),
+}
+
+
+@pytest.mark.parametrize(("alone", "together", "expected"), FITS.values(), ids=FITS)
+def test_fits(alone: float, together: float, expected: tuple[float, float]) -> None:
+    """The line through one and four sequences has no negative part."""
+    assert expected == pytest.approx(fit_tpot(alone, together, sequences=4))
+
+
+@given(st.floats(1e-4, 1.0), st.floats(1e-4, 1.0), st.integers(1, 16))
+def test_a_fit_is_sound(alone: float, together: float, sequences: int) -> None:
+    """No part is negative, and a full batch is never promised faster than it was measured."""
+    base_s, per_sequence_s = fit_tpot(alone, together, sequences=sequences)
+
+    assert base_s >= 0
+    assert per_sequence_s >= 0
+    if sequences > 1:
+        assert base_s + per_sequence_s * sequences >= together - 1e-9
+
+
+MARKS = {
+    "one sequence": ([[(0.0, 1), (1.0, 2), (2.0, 3)]], 1.0),
+    "several tokens at once": ([[(0.0, 1), (2.0, 5)]], 0.5),
+    "only while all write": ([[(0.0, 1), (5.0, 2), (7.0, 4)], [(5.0, 1), (7.0, 2), (9.0, 9)]], 1.5),
+    "one that never wrote": ([[(0.0, 1), (1.0, 2)], []], None),
+    "one ended before the other began": ([[(0.0, 1), (1.0, 2)], [(2.0, 1), (3.0, 2)]], None),
+    "one token is no interval": ([[(0.0, 1)]], None),
+    "nobody": ([], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("marks", "expected"), MARKS.values(), ids=MARKS)
+def test_time_per_token(marks: list[list[tuple[float, int]]], expected: float | None) -> None:
+    """Time per token is taken while all sequences write."""
+    assert expected == mean_tpot_s(marks)
