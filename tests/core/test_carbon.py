@@ -1,0 +1,118 @@
+"""Carbon: effective intensity, settlement and receipt, by numbers worked out by hand."""
+
+import pytest
+from tests.core.builders import START, Pool, card, of, surplus, usage
+
+from entraide.types import Basis, JobClass, Promise, Terms
+from entraide_scheduler.core import commands
+from entraide_scheduler.core.carbon import ZoneIntensity, effective, receipt, settle
+from entraide_scheduler.core.policy import Carbon
+
+ONTARIO = ZoneIntensity(40.0, 80.0, Basis.MEASURED, START + 3_600.0)
+CASES = {
+    "no surplus": (None, 100.0, 0.0, (40.0, 80.0, 0.0, None)),
+    "surplus covers it": (surplus(300.0), 100.0, 0.0, (0.0, 45.0, 300.0, Basis.MEASURED)),
+    "surplus covers a quarter": (surplus(25.0), 100.0, 0.0, (30.0, 71.25, 25.0, Basis.MEASURED)),
+    "other jobs use some": (surplus(75.0), 100.0, 50.0, (30.0, 71.25, 25.0, Basis.MEASURED)),
+    "other jobs use it all": (surplus(50.0), 100.0, 60.0, (40.0, 80.0, 0.0, None)),
+    "it has expired": (surplus(300.0, until=START), 100.0, 0.0, (40.0, 80.0, 0.0, None)),
+    "it is below zero": (surplus(-5.0), 100.0, 0.0, (40.0, 80.0, 0.0, None)),
+    "it is no number": (surplus(float("nan")), 100.0, 0.0, (40.0, 80.0, 0.0, None)),
+    "no extra load": (surplus(10.0), 0.0, 0.0, (0.0, 45.0, 10.0, Basis.MEASURED)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_own_surplus_counts_before_the_grid(case: str) -> None:
+    """[max(0, P - S) I_grid + min(P, S) I_own] / P, once direct and once over the life cycle."""
+    energy, power_w, used_w, expected = CASES[case]
+    found = effective(ONTARIO, energy, policy=Carbon(), power_w=power_w, used_w=used_w, at=START)
+
+    assert expected == (
+        found.direct_g_per_kwh,
+        found.lifecycle_g_per_kwh,
+        found.surplus_w,
+        found.surplus_basis,
+    )
+
+
+def terms(**changes) -> Terms:
+    values = {
+        "job": "j1",
+        "epoch": 1,
+        "borrower": "beta",
+        "node": "n1",
+        "lender": "alpha",
+        "site": "home",
+        "zone": "CA-ON",
+        "engine": "llama.cpp/1",
+        "model": "petit",
+        "revision": "sha256:abc",
+        "job_class": JobClass.INTERACTIVE,
+        "objective_ttft_s": 2.0,
+        "intensity_direct_g_per_kwh": 40.0,
+        "intensity_lifecycle_g_per_kwh": 80.0,
+        "intensity_basis": Basis.MEASURED,
+        "surplus_basis": None,
+        "requested_at": START,
+        "placed_at": START + 1.5,
+        "policy_version": "v1",
+        "at_risk": False,
+    }
+    return Terms(**{**values, **changes})
+
+
+def test_a_run_is_settled_from_its_terms_and_its_usage() -> None:
+    """32,000 uWh at 40 g/kWh are 1,280 ug; the first token counts from the request."""
+    found = settle(terms(), usage(ttft_s=0.25))
+
+    assert (found.energy_uwh, found.carbon_direct_ug, found.carbon_lifecycle_ug) == (
+        32_000,
+        1_280,
+        2_560,
+    )
+    assert (found.queue_s, found.ttft_s, found.promise) == (1.5, 1.75, Promise.KEPT)
+
+
+PROMISES = {
+    "kept to the second": (terms(), usage(ttft_s=0.5), Promise.KEPT),
+    "missed": (terms(), usage(ttft_s=0.51), Promise.MISSED),
+    "missed in the line": (terms(placed_at=START + 2.1), usage(ttft_s=0.0), Promise.MISSED),
+    "nothing promised": (terms(objective_ttft_s=None), usage(), Promise.NONE),
+    "nothing produced": (terms(), usage(output_tokens=0), Promise.NONE),
+}
+
+
+@pytest.mark.parametrize("case", PROMISES)
+def test_a_promise_is_kept_or_missed(case: str) -> None:
+    """The objective is compared with the time from request to first token."""
+    fixed, used, expected = PROMISES[case]
+
+    assert settle(fixed, used).promise is expected
+
+
+def test_the_receipt_says_it_all() -> None:
+    """Watt-hours and grams, where, whose, how obtained, and whether the promise was kept."""
+    used = usage()
+    made = receipt(terms(), used, settle(terms(), used), settled=True, issued_at=START + 5.0)
+
+    assert (made.coop, made.node_coop, made.province) == ("beta", "alpha", "CA-ON")
+    assert (made.energy_wh, made.carbon_gco2e, made.carbon_lifecycle_gco2e) == (
+        0.032,
+        0.00128,
+        0.00256,
+    )
+    assert (made.queue_ms, made.ttft_ms) == (1_500.0, 1_800.0)
+    assert (made.settled, made.issued_at, made.key, made.signature) == (True, START + 5.0, "", "")
+
+
+def test_an_unknown_zone_never_looks_green() -> None:
+    """A node in a zone nobody told us of is reckoned as a coal plant, and says default."""
+    pool = Pool("alpha")
+    pool.join(card("far", zone="CA-NU"), card("near", zone="CA-AB"))
+    (place,) = of(pool.ask("j1"), commands.Place)
+    candidates = {found.node: found for found in place.explanation.candidates}
+
+    assert place.node == "near"
+    assert candidates["far"].intensity_g_per_kwh == 760.0
+    assert candidates["far"].intensity_basis is Basis.DEFAULT

@@ -1,0 +1,359 @@
+"""Placement: the greenest node that keeps the promise, with numbers that can be worked out."""
+
+import pytest
+from tests.core.builders import MODEL, START, Pool, card, kinds, of, rates, replica, surplus
+
+from entraide.types import Basis, DataClass, JobClass, Power
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.rules import lies_in
+
+
+def place_of(pool: Pool, job: str = "j1", coop: str = "alpha", **changes) -> commands.Place:
+    (place,) = of(pool.ask(job, coop, **changes), commands.Place)
+    return place
+
+
+def excluded(place: commands.Place) -> dict[str, str]:
+    return {found.node: found.rule for found in place.explanation.excluded}
+
+
+RULES = {
+    "it left": (card("other"), {}, (events.NodeLeft, "other", "goodbye"), "node_left"),
+    "its owner is there": (
+        card("other"),
+        {},
+        (events.NodeChanged, "other", False, "owner_busy", None),
+        "not_accepting",
+    ),
+    "another model": (card("other", replicas=(replica("b"),)), {}, None, "model_not_loaded"),
+    "a feature": (card("other"), {"features": ("tools",)}, None, "feature_missing"),
+    "abroad": (card("other", zone="US-NY"), {}, None, "wrong_jurisdiction"),
+    "another province": (
+        card("other", zone="CA-ON"),
+        {"jurisdiction": "CA-QC"},
+        None,
+        "wrong_jurisdiction",
+    ),
+    "another's machine": (
+        card("other", "beta"),
+        {"data_class": DataClass.RESTRICTED},
+        None,
+        "data_class_own_coop",
+    ),
+    "an owner who takes public data only": (
+        card("other", data_classes=(DataClass.PUBLIC,)),
+        {},
+        None,
+        "data_class_refused",
+    ),
+    "a short context": (
+        card("other", replicas=(replica(context_tokens=150),)),
+        {},
+        None,
+        "context_too_small",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_each_hard_rule_excludes(pool: Pool, case: str) -> None:
+    """A node that breaks a hard rule is not picked, and is told by that rule."""
+    other, changes, event, rule = RULES[case]
+    able = replica(features=("tools", "schema"))
+    pool.join(card("able", zone="CA-QC", replicas=(able,)), other)
+    if event is not None:
+        pool.tell(*event)
+    place = place_of(pool, **changes)
+
+    assert place.node == "able"
+    assert excluded(place) == {"other": rule}
+
+
+def test_silent_nodes_are_excluded_by_their_silence(pool: Pool) -> None:
+    """A suspect node and a lost one are told as such, and that waiting may help."""
+    pool.join(card("lost"))
+    pool.wait(7.0)
+    pool.join(card("suspect"))
+    pool.wait(4.0)
+    pool.join(card("able"))
+    place = place_of(pool)
+
+    assert excluded(place) == {"lost": "node_lost", "suspect": "node_suspect"}
+    assert all(found.waiting_helps for found in place.explanation.excluded)
+
+
+def test_a_node_without_a_free_slot_is_excluded(pool: Pool) -> None:
+    """Leases of ours, offered ones too, fill the slots of a replica."""
+    pool.join(card("one", replicas=(replica(slots=1),)), card("two", zone="CA-AB"))
+    first, second = place_of(pool, "j1"), place_of(pool, "j2")
+
+    assert (first.node, second.node) == ("one", "two")
+    assert excluded(second) == {"one": "no_free_slot"}
+
+
+@pytest.mark.parametrize(
+    ("zone", "jurisdiction", "inside"),
+    [
+        ("CA-QC", "CA", True),
+        ("CA-QC", "CA-QC", True),
+        ("CA-QC", "CA-Q", False),
+        ("CAN", "CA", False),
+        ("US-CA", "CA", False),
+    ],
+)
+def test_a_jurisdiction_is_a_prefix_up_to_a_hyphen(zone, jurisdiction, inside) -> None:
+    """CA holds CA-QC; CA-Q holds nothing."""
+    assert lies_in(zone, jurisdiction) is inside
+
+
+def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:
+    """RTT + queued and own prefill, TPOT of the batch, energy share, grams."""
+    pool.join(card("n1", zone="CA-AB"))
+    place_of(pool, "before", input_tokens_est=400)
+    place = place_of(pool, "j1", input_tokens_est=100, output_tokens_max=1_000)
+    (found,) = place.explanation.candidates
+    prefill_s, tpot_s = 0.1, 0.02 + 0.002 * 2
+    energy_j = 100.0 * (prefill_s + 128 * tpot_s / 2)
+
+    assert found.ttft_s == pytest.approx(0.02 + 0.4 + prefill_s)
+    assert found.tpot_s == pytest.approx(tpot_s)
+    assert found.energy_uwh == round(energy_j / 3_600 * 1e6)
+    assert found.carbon_ug == round(found.energy_uwh * 372.0 / 1_000)
+
+
+def test_a_first_token_frees_the_prefill_queue(pool: Pool) -> None:
+    """A job that has produced something is no queued prompt any more."""
+    pool.join(card("n1"))
+    before = place_of(pool, "before", input_tokens_est=400)
+    pool.progress(before, 1)
+    (found,) = place_of(pool, "j1").explanation.candidates
+
+    assert found.ttft_s == pytest.approx(0.02 + 0.1)
+
+
+def test_answers_so_far_teach_how_long_the_next_is(pool: Pool) -> None:
+    """After long answers of a co-op the predicted energy rises."""
+    pool.join(card("n1"))
+    first = place_of(pool, "j1", output_tokens_max=1_000)
+    pool.report(first, output_tokens=900)
+    second = place_of(pool, "j2", output_tokens_max=1_000)
+
+    assert (
+        second.explanation.candidates[0].energy_uwh > 5 * first.explanation.candidates[0].energy_uwh
+    )
+
+
+def test_the_greenest_is_picked(three: Pool) -> None:
+    """With equal machines in three provinces the job goes to Québec."""
+    place = place_of(three)
+
+    assert place.node == "qc-1"
+    assert place.explanation.reason == "greenest"
+    assert [found.node for found in place.explanation.candidates] == ["qc-1", "on-1", "ab-1"]
+
+
+def test_green_never_means_broken(pool: Pool) -> None:
+    """A greener node that would miss the promise is passed over, and named."""
+    slow = replica(rates=rates(prefill_tokens_per_s=40.0))
+    pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", "beta", zone="CA-AB"))
+    place = place_of(pool)
+
+    assert (place.node, place.explanation.reason) == ("fast", "greenest")
+    assert place.explanation.values["greener_node"] == "slow"
+    assert place.explanation.values["greener_rule"] == "promise_at_risk"
+    assert not place.terms.at_risk
+
+
+def test_a_slow_stream_breaks_the_promise_too(pool: Pool) -> None:
+    """The time per token is promised as well as the first token."""
+    slow = replica(rates=rates(tpot_base_s=0.5))
+    pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
+
+    assert place_of(pool).node == "fast"
+
+
+def test_when_none_keeps_the_promise_the_fastest_is_picked(pool: Pool) -> None:
+    """Then the receipt says that the promise is at risk."""
+    for name, zone, rate in (("green", "CA-QC", 20.0), ("fast", "CA-AB", 40.0)):
+        pool.join(
+            card(name, zone=zone, replicas=(replica(rates=rates(prefill_tokens_per_s=rate)),))
+        )
+    place = place_of(pool)
+
+    assert (place.node, place.explanation.reason) == ("fast", "fastest_at_risk")
+    assert place.terms.at_risk
+
+
+def test_time_in_the_line_counts(pool: Pool) -> None:
+    """A job that waited longer than its promise goes to the fastest node."""
+    pool.join(card("n1", replicas=(replica(slots=1),)))
+    first = place_of(pool, "j1")
+    pool.ask("j2")
+    pool.wait(3.0, seen=("n1",))
+    (second,) = of(pool.report(first), commands.Place)
+
+    assert second.terms.at_risk
+    assert second.explanation.reason == "fastest_at_risk"
+
+
+def test_a_class_without_a_first_token_promise_takes_the_slow_green_node(pool: Pool) -> None:
+    """Standard work promises a completion: it may start later, where it is greener."""
+    slow = replica(rates=rates(prefill_tokens_per_s=40.0))
+    pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
+
+    assert place_of(pool, job_class=JobClass.STANDARD).node == "slow"
+
+
+def test_a_deadline_is_a_promise(pool: Pool) -> None:
+    """A job with a deadline goes where it is predicted to end in time."""
+    slow = replica(rates=rates(prefill_tokens_per_s=40.0))
+    pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
+    place = place_of(pool, job_class=JobClass.BATCH, deadline_at=START + 4.0)
+
+    assert place.node == "fast"
+
+
+def test_equal_grams_go_to_the_thriftier_machine(pool: Pool) -> None:
+    """Within the tolerance grams are equal, and the least energy wins."""
+    pool.tell(events.IntensityChanged, "CA-NS", 100.0, 100.0, "measured", START)
+    pool.tell(events.IntensityChanged, "CA-NB", 101.0, 101.0, "measured", START)
+    thrifty = Power("bench", 10.0, 109.0, Basis.DECLARED)
+    pool.join(card("a", zone="CA-NS"), card("b", zone="CA-NB", power=thrifty))
+
+    assert place_of(pool).node == "b"
+
+
+def test_all_equal_the_name_decides(pool: Pool) -> None:
+    """Two machines alike: the first by name, whichever joined first."""
+    pool.join(card("b"), card("a"))
+
+    assert place_of(pool).node == "a"
+
+
+def test_own_sun_beats_hydro_until_it_is_used_up(three: Pool) -> None:
+    """Surplus that our own jobs already use is not counted twice."""
+    three.join(card("on-1", "beta", "CA-ON", energy=surplus(120.0)))
+    first = place_of(three, "j1")
+    batch = place_of(three, "j2")
+    three.tell(events.NodeChanged, "on-1", True, "", surplus(60.0))
+    third = place_of(three, "j3")
+
+    assert (first.node, first.terms.surplus_basis) == ("on-1", Basis.MEASURED)
+    assert first.terms.intensity_direct_g_per_kwh == 0.0
+    assert batch.node == "on-1"
+    assert third.node == "qc-1"
+
+
+def test_ontario_loses_its_sun(three: Pool) -> None:
+    """With sun the job goes to Ontario; without it the next goes to Québec, and says why."""
+    three.join(card("on-1", "beta", "CA-ON", energy=surplus(400.0)))
+    sunny = place_of(three, "j1")
+    three.tell(events.NodeChanged, "on-1", True, "", surplus(0.0))
+    cloudy = place_of(three, "j2")
+    values = cloudy.explanation.values
+
+    assert (sunny.node, cloudy.node) == ("on-1", "qc-1")
+    assert (values["zone"], values["next_zone"]) == ("CA-QC", "CA-ON")
+    assert values["carbon_g"] < values["next_carbon_g"]
+    assert {c.node: c.surplus_w for c in cloudy.explanation.candidates}["on-1"] == 0.0
+
+
+def test_sun_that_expired_shines_no_more(three: Pool) -> None:
+    """A statement of surplus counts until it expires, even if the node says nothing new."""
+    three.join(card("on-1", "beta", "CA-ON", energy=surplus(400.0, until=START + 5.0)))
+    three.wait(6.0, seen=("qc-1", "on-1", "ab-1"))
+
+    assert place_of(three).node == "qc-1"
+
+
+def test_a_carbon_cap_is_kept(three: Pool) -> None:
+    """A job with a cap waits for a node that emits less, and starts when there is one."""
+    three.tell(events.NodeChanged, "qc-1", False, "paused", None)
+    waiting = three.ask("j1", max_carbon_ug=100)
+    told = three.core.explain("j1", three.now)
+    (place,) = of(three.tell(events.NodeChanged, "qc-1", True, "", None), commands.Place)
+
+    assert waiting == []
+    assert told.excluded_counts == {"over_carbon_cap": 2, "not_accepting": 1}
+    assert place.node == "qc-1"
+
+
+def test_a_greener_grid_lets_a_capped_job_start(three: Pool) -> None:
+    """When a grid becomes cleaner, jobs with a cap are looked at again."""
+    three.tell(events.NodeLeft, "qc-1", "goodbye")
+    three.ask("j1", max_carbon_ug=100)
+    asked = three.tell(events.IntensityChanged, "CA-ON", 1.0, 20.0, "measured", START)
+
+    assert [place.node for place in of(asked, commands.Place)] == ["on-1"]
+
+
+class TestExplanations:
+    """No decision without a reason."""
+
+    def test_a_greener_node_that_could_not_is_named(self, pool: Pool) -> None:
+        """The explanation says which greener node was ruled out, and by what."""
+        pool.join(card("green", "alpha", "CA-QC"), card("other", "beta", "CA-AB"))
+        pool.tell(events.NodeChanged, "green", False, "owner_busy", None)
+        values = place_of(pool).explanation.values
+
+        assert values["greener_coop"] == "alpha"
+        assert values["greener_rule"] == "not_accepting"
+
+    def test_one_node_alone_is_the_only_one(self, pool: Pool) -> None:
+        """With a single candidate nothing was compared."""
+        pool.join(card("n1"))
+
+        assert place_of(pool).explanation.reason == "only_one"
+
+    def test_a_waiting_job_is_explained_afresh(self, pool: Pool) -> None:
+        """It waits for a slot; another co-op's later job waits for its turn."""
+        pool.join(card("n1", replicas=(replica(slots=1),)))
+        place_of(pool, "running")
+        pool.ask("first")
+        pool.ask("other", "beta")
+        first = pool.core.explain("first", pool.now)
+        other = pool.core.explain("other", pool.now)
+
+        assert (first.decision, first.reason) == ("waiting", "fair_share_turn")
+        assert (other.reason, other.values["nodes"]) == ("no_free_slot", 1)
+        assert other.waiting_helps
+
+    def test_a_job_that_waits_for_a_silent_node_says_so(self, pool: Pool) -> None:
+        """Without a live node the reason is that, with the rule that tells more."""
+        pool.join(card("n1"))
+        pool.wait(5.0)
+        pool.ask("j1")
+        told = pool.core.explain("j1", pool.now)
+
+        assert told.reason == "no_node_live"
+        assert told.values["rule"] == "node_suspect"
+
+    def test_an_unknown_job_has_none(self, pool: Pool) -> None:
+        """Nothing is explained of what was never asked."""
+        assert pool.core.explain("nothing", pool.now) is None
+
+    def test_a_large_fleet_is_told_by_its_best_and_by_counts(self, pool: Pool) -> None:
+        """Above 64 nodes: the best by grams and by latency, and one example of each rule."""
+        quick = replica(rates=rates(prefill_tokens_per_s=9_000.0))
+        pool.join(*(card(f"green-{n:03}", zone="CA-QC") for n in range(50)))
+        pool.join(*(card(f"fast-{n:03}", zone="CA-AB", replicas=(quick,)) for n in range(50)))
+        pool.join(*(card(f"abroad-{n:03}", zone="US-NY") for n in range(50)))
+        told = place_of(pool).explanation
+
+        assert told.excluded_counts == {"wrong_jurisdiction": 50}
+        assert [found.node for found in told.excluded] == ["abroad-000"]
+        assert [found.zone for found in told.candidates] == ["CA-QC"] * 16 + ["CA-AB"] * 16
+        assert told.node == told.candidates[0].node == "green-000"
+
+
+def test_the_nodes_can_be_looked_at(three: Pool) -> None:
+    """The view tells each node's state and what our leases put on it."""
+    place_of(three)
+    views = {view.card.node: view for view in three.core.nodes()}
+
+    assert {name: view.leases for name, view in views.items()} == {
+        "ab-1": {},
+        "on-1": {},
+        "qc-1": {MODEL: 1},
+    }
+    assert kinds(three.tell(events.NodesSeen, ("ab-1", "on-1", "qc-1"))) == []
