@@ -345,7 +345,7 @@ up-ready =
     Ctrl-C arrête tout.
 down-none = Aucun réseau ne fonctionne dans { $path }.
 down-done = Le réseau est arrêté.
-status-up = Le réseau fonctionne : { $page } · nœuds en ligne : { $live } · requêtes en cours : { $running }, en attente : { $queued }.
+status-up = Le réseau fonctionne : { $page } · nœuds en ligne : { $live } · requêtes en cours : { $running }, en attente : { $queued }.
 demo-title = Entraide : trois coopératives, trois machines, une question
 demo-toy = Le modèle de la démonstration (SmolLM2, 135 millions de paramètres) est un jouet : il écrit, mais ne sait rien. Un meilleur : make demo MODEL=fichier.gguf
 demo-sun-gone = Le soleil se cache sur l’Ontario : son nœud ne déclare plus de surplus. Même question…

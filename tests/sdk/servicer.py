@@ -1,0 +1,265 @@
+"""A real gRPC server with scripted services, against which SDK and command line are tested."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+from tests.sdk import script
+
+from entraide import i18n
+from entraide.errors import CODES
+from entraide.v1 import admin_pb2, admin_pb2_grpc, common_pb2, pool_pb2, pool_pb2_grpc
+
+KEYS = {"key-boreale": "boreale", "key-soleil": "soleil"}
+ADMIN_KEY = "key-admin"
+OWNERS = {"job-1": "soleil"}
+
+Context = grpc.ServicerContext
+
+
+def heard(context: Context) -> dict[str, str]:
+    """The metadata of a call."""
+    return {key: str(value) for key, value in context.invocation_metadata()}
+
+
+def refuse(
+    context: Context, code: str, *, job: str = "", retry_after_s: float = 0.0, **values: Any
+) -> NoReturn:
+    """Ends a call as the pool does: a status, the code and its values, and the wait."""
+    info = error_details_pb2.ErrorInfo(
+        reason=code,
+        domain="entraide",
+        metadata={"job": job, **{name: str(value) for name, value in values.items()}},
+    )
+    details = [any_pb2.Any()]
+    details[0].Pack(info)
+    if retry_after_s:
+        wait = duration_pb2.Duration()
+        wait.FromNanoseconds(round(retry_after_s * 1e9))
+        details.append(any_pb2.Any())
+        details[1].Pack(error_details_pb2.RetryInfo(retry_delay=wait))
+    lang = i18n.pick(heard(context).get("accept-language"))
+    context.abort_with_status(
+        rpc_status.to_status(
+            status_pb2.Status(
+                code=grpc.StatusCode[CODES[code].grpc].value[0],
+                message=i18n.error(code, lang, values),
+                details=details,
+            )
+        )
+    )
+    raise AssertionError("abort raises")
+
+
+class Pool(pool_pb2_grpc.PoolServicer):
+    """A pool with one job, ``job-1``, that belongs to the co-op ``soleil``.
+
+    Attributes:
+        asked: the requests of ``Stream``, in order.
+        gone: whether a caller left a stream before its end.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[pool_pb2.InferenceRequest] = []
+        self.gone: list[str] = []
+
+    def _coop(self, context: Context) -> str:
+        key = heard(context).get("authorization", "").removeprefix("Bearer ")
+        if key not in KEYS:
+            refuse(context, "unauthorised")
+        return KEYS[key]
+
+    def _owned(self, request: pool_pb2.JobRequest, context: Context) -> None:
+        if OWNERS.get(request.job) != self._coop(context):
+            refuse(context, "unknown_job", job=request.job)
+
+    def Stream(  # noqa: N802
+        self, request: pool_pb2.InferenceRequest, context: Context
+    ) -> Iterator[pool_pb2.StreamEvent]:
+        """Answers, refuses a model that is not there, or never ends."""
+        self._coop(context)
+        self.asked.append(request)
+        if request.model == "absent":
+            refuse(context, "unknown_model", model="absent", models="smollm2-135m")
+        if request.model == "spent":
+            refuse(context, "quota_tokens", retry_after_s=3_600.0, limit=1_000, left=0, needed=9)
+        if request.model == "endless":
+            context.add_callback(lambda: self.gone.append(request.model))
+            while context.is_active():
+                yield script.delta("encore ")
+            return
+        yield from script.answer("Bonjour", " à toi")
+
+    def Get(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:  # noqa: N802
+        """Returns the one job."""
+        self._owned(request, context)
+        return script.job("completed", model="smollm2-135m", receipt=script.RECEIPT)
+
+    def Cancel(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:  # noqa: N802
+        """Cannot cancel it any more."""
+        self._owned(request, context)
+        refuse(context, "job_ended", job=request.job)
+
+    def ListJobs(  # noqa: N802
+        self, request: pool_pb2.ListJobsRequest, context: Context
+    ) -> pool_pb2.ListJobsResponse:
+        """Lists it for its owner."""
+        if self._coop(context) != "soleil":
+            return pool_pb2.ListJobsResponse()
+        job = script.job("completed", model="smollm2-135m", submitted_at=1_000.0)
+        return pool_pb2.ListJobsResponse(jobs=[job][: request.limit])
+
+    def Explain(  # noqa: N802
+        self, request: pool_pb2.JobRequest, context: Context
+    ) -> common_pb2.Explanation:
+        """Explains it."""
+        self._owned(request, context)
+        full = common_pb2.Exclusion(
+            node="ab-1",
+            coop="prairie",
+            zone="CA-AB",
+            rule="no_free_slot",
+            values=script.values(slots=4),
+            waiting_helps=True,
+        )
+        return script.explanation([full])
+
+    def ListModels(  # noqa: N802
+        self, request: pool_pb2.ListModelsRequest, context: Context
+    ) -> pool_pb2.ListModelsResponse:
+        """Lists the one model."""
+        self._coop(context)
+        return script.MODELS
+
+
+class Admin(admin_pb2_grpc.AdminServicer):
+    """The operator's side, with one node, one co-op and one key.
+
+    Attributes:
+        coop: the co-op as it is now.
+        tokens: what was asked of ``CreateJoinToken``.
+    """
+
+    def __init__(self) -> None:
+        self.coop = admin_pb2.Coop(
+            coop="boreale",
+            shares=1.0,
+            quotas=[admin_pb2.Quota(kind="requests", limit=50, period="minute", used=7)],
+            balance_tokens=-1_234,
+        )
+        self.approval = "approved"
+        self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
+
+    def _check(self, context: Context) -> None:
+        if heard(context).get("authorization") != f"Bearer {ADMIN_KEY}":
+            refuse(context, "forbidden")
+
+    def _node(self) -> admin_pb2.Node:
+        return admin_pb2.Node(
+            node="on-1",
+            coop="soleil",
+            site="Sudbury",
+            zone="CA-ON",
+            approval=self.approval,
+            state="live",
+            accepting=False,
+            reason="paused",
+            models=["smollm2-135m"],
+            slots=4,
+            running=1,
+            surplus_w=400.0,
+            device="mac-mini-m4",
+            active_w=40.0,
+            power_basis="default",
+            seen_at=1_000.0,
+            agent="0.1.0",
+            prefill_tokens_per_s=900.0,
+        )
+
+    def ListNodes(  # noqa: N802
+        self, request: admin_pb2.ListNodesRequest, context: Context
+    ) -> admin_pb2.ListNodesResponse:
+        """Lists the one node."""
+        self._check(context)
+        return admin_pb2.ListNodesResponse(nodes=[self._node()])
+
+    def RevokeNode(  # noqa: N802
+        self, request: admin_pb2.NodeRequest, context: Context
+    ) -> admin_pb2.Node:
+        """Revokes it."""
+        self._check(context)
+        if request.node != "on-1":
+            refuse(context, "unknown_node", node=request.node)
+        self.approval = "revoked"
+        return self._node()
+
+    def ApproveNode(  # noqa: N802
+        self, request: admin_pb2.NodeRequest, context: Context
+    ) -> admin_pb2.Node:
+        """Approves it."""
+        self._check(context)
+        self.approval = "approved"
+        return self._node()
+
+    def CreateJoinToken(  # noqa: N802
+        self, request: admin_pb2.CreateJoinTokenRequest, context: Context
+    ) -> admin_pb2.JoinToken:
+        """Makes a token."""
+        self._check(context)
+        self.tokens.append(request)
+        return admin_pb2.JoinToken(token="jeton-1", expires_at=90_000.0)
+
+    def ListCoops(  # noqa: N802
+        self, request: admin_pb2.ListCoopsRequest, context: Context
+    ) -> admin_pb2.ListCoopsResponse:
+        """Lists the one co-op."""
+        self._check(context)
+        return admin_pb2.ListCoopsResponse(coops=[self.coop])
+
+    def SetCoop(self, request: admin_pb2.Coop, context: Context) -> admin_pb2.Coop:  # noqa: N802
+        """Changes it."""
+        self._check(context)
+        self.coop = request
+        return request
+
+    def ListKeys(  # noqa: N802
+        self, request: admin_pb2.ListKeysRequest, context: Context
+    ) -> admin_pb2.ListKeysResponse:
+        """Lists the one key."""
+        self._check(context)
+        key = admin_pb2.Key(key="k-1", coop="boreale", project="accueil", label="bureau")
+        return admin_pb2.ListKeysResponse(keys=[key])
+
+    def CreateKey(  # noqa: N802
+        self, request: admin_pb2.CreateKeyRequest, context: Context
+    ) -> admin_pb2.Key:
+        """Makes a key."""
+        self._check(context)
+        return admin_pb2.Key(key="k-2", coop=request.coop, label=request.label, secret="secret-2")
+
+    def RevokeKey(  # noqa: N802
+        self, request: admin_pb2.RevokeKeyRequest, context: Context
+    ) -> admin_pb2.Key:
+        """Revokes a key."""
+        self._check(context)
+        return admin_pb2.Key(key=request.key, coop="boreale", revoked=True)
+
+
+@contextmanager
+def serving(pool: Pool, admin: Admin) -> Iterator[str]:
+    """Serves both on a free port of this machine; gives ``host:port``."""
+    with ThreadPoolExecutor(4) as threads:
+        server = grpc.server(threads)
+        pool_pb2_grpc.add_PoolServicer_to_server(pool, server)
+        admin_pb2_grpc.add_AdminServicer_to_server(admin, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.stop(None).wait()

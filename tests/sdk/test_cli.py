@@ -1,0 +1,259 @@
+"""The command line against a real gRPC server: what it prints, for people and for programs."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from tests.sdk.conftest import Cli, ServedPool
+
+from entraide.cli.language import choose
+from entraide.i18n import Lang
+
+
+def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> None:
+    """The answer comes first, the receipt is the last line, and nothing is on the error output."""
+    ran = cli(["chat", "Bonjour", "--state", str(served.state), "--class", "batch"])
+    answer, receipt = ran.out.splitlines()
+
+    assert (0, "Bonjour à toi", "") == (ran.status, answer, ran.err)
+    assert receipt.startswith("Servi par on-1 en Ontario (coop soleil) · 0,012")
+    assert "batch" == served.pool.asked[0].options.job_class
+
+
+def test_chat_for_programs(served: ServedPool, cli: Cli) -> None:
+    """With --json there is one object, exact, and nothing else."""
+    ran = cli(["chat", "Bonjour", "--json", "--state", str(served.state), "--lang", "en"])
+    found = json.loads(ran.out)
+
+    assert ["finish_reason", "job", "receipt", "text", "usage"] == sorted(found)
+    assert ("Bonjour à toi", 0.012) == (found["text"], found["receipt"]["energy_wh"])
+
+
+def test_chat_reads_standard_input(
+    served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hyphen stands for what comes on standard input."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("Une longue question"))
+    cli(["chat", "-", "--state", str(served.state)])
+
+    assert "Une longue question" == served.pool.asked[0].messages[0].content
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [
+        ("fr", "Aucun modèle ne s’appelle «\u00a0absent\u00a0». Modèles offerts\u00a0:"),
+        ("en", 'No model is called "absent". Models served: smollm2-135m.'),
+    ],
+)
+def test_a_refusal_is_one_sentence(served: ServedPool, cli: Cli, lang: str, sentence: str) -> None:
+    """A refusal is told on the error output, in the language asked for, with exit status 1."""
+    ran = cli(["chat", "?", "--model", "absent", "--lang", lang, "--state", str(served.state)])
+
+    assert (1, "") == (ran.status, ran.out)
+    assert ran.err.startswith(sentence)
+    assert 1 == len(ran.err.splitlines())
+
+
+def test_a_job_is_found_whoever_owns_it(served: ServedPool, cli: Cli) -> None:
+    """On the pool's own machine a job is shown and explained without saying whose it is."""
+    state = str(served.state)
+    shown = cli(["jobs", "show", "job-1", "--state", state])
+    explained = cli(["jobs", "explain", "job-1", "--state", state])
+    facts = json.loads(cli(["jobs", "explain", "job-1", "--json", "--state", state]).out)
+
+    assert shown.out.startswith("job-1 · terminée")
+    assert explained.out.startswith("Placée sur on-1 (coop soleil, Ontario).")
+    assert "ab-1 (prairie, Alberta) n’a aucune place libre (4 places occupées)" in explained.out
+    assert ("placed", 4) == (facts["decision"], facts["excluded"][0]["values"]["slots"])
+
+
+def test_a_job_of_another_coop_is_unknown_to_a_key(served: ServedPool, cli: Cli) -> None:
+    """With --coop only that co-op's key is used."""
+    ran = cli(["jobs", "show", "job-1", "--coop", "boreale", "--state", str(served.state)])
+
+    assert 1 == ran.status
+    assert ran.err.startswith("Aucune requête de votre coopérative")
+
+
+def test_jobs_are_listed(served: ServedPool, cli: Cli) -> None:
+    """A co-op's jobs are listed in columns, and as JSON."""
+    state = ["--coop", "soleil", "--state", str(served.state)]
+    heads, line = cli(["jobs", "list", *state]).out.splitlines()
+    found = json.loads(cli(["jobs", "list", "--json", *state]).out)
+
+    assert ["REQUÊTE", "ÉTAT", "CLASSE", "MODÈLE", "SOUMISE"] == heads.split()
+    assert ["job-1", "terminée", "interactive", "smollm2-135m"] == line.split()[:4]
+    assert ["job-1"] == [
+        job["job"] for job in json.loads(cli(["jobs", "list", "--json", *state]).out)
+    ]
+
+
+def test_cancelling_an_ended_job(served: ServedPool, cli: Cli) -> None:
+    """What cannot be cancelled any more is said so."""
+    ran = cli(["jobs", "cancel", "job-1", "--lang", "en", "--state", str(served.state)])
+
+    assert (1, "This job is over already: there is nothing left to cancel.\n") == (
+        ran.status,
+        ran.err,
+    )
+
+
+def test_models_are_listed(served: ServedPool, cli: Cli) -> None:
+    """The models served are listed in columns, and as JSON."""
+    state = ["--state", str(served.state)]
+
+    assert "smollm2-135m" in cli(["models", "list", *state]).out
+    assert 8_192 == json.loads(cli(["models", "list", "--json", *state]).out)[0]["context_tokens"]
+
+
+def test_nodes_are_shown(served: ServedPool, cli: Cli) -> None:
+    """The operator sees each machine, why it rests, and every number as a number."""
+    state = ["--state", str(served.state)]
+    listed = cli(["nodes", "list", *state]).out
+    (found,) = json.loads(cli(["nodes", "list", "--json", *state]).out)
+
+    assert "on-1" in listed
+    assert "en ligne (en pause, à la demande de sa coopérative)" in listed
+    assert (4, 400.0, ["smollm2-135m"]) == (found["slots"], found["surplus_w"], found["models"])
+    assert "mac-mini-m4, 40 W (par défaut)" in cli(["nodes", "show", "on-1", *state]).out
+    assert 1 == cli(["nodes", "show", "absent", *state]).status
+
+
+def test_nodes_are_revoked_and_approved(served: ServedPool, cli: Cli) -> None:
+    """A machine is cut off, and let in again; one that does not exist is said so."""
+    state = ["--state", str(served.state)]
+
+    assert "révoqué" in cli(["nodes", "revoke", "on-1", *state]).out
+    assert "revoked" == served.admin.approval
+    assert "approuvé" in cli(["nodes", "approve", "on-1", *state]).out
+    assert "«\u00a0absent\u00a0»" in cli(["nodes", "revoke", "absent", *state]).err
+
+
+def test_a_join_token_stands_alone(served: ServedPool, cli: Cli) -> None:
+    """The token alone is on the output, so that a script can take it; advice is beside it."""
+    ran = cli(["nodes", "token", "--coop", "soleil", "--hours", "2", "--state", str(served.state)])
+
+    assert "jeton-1\n" == ran.out
+    assert "entraide node join" in ran.err
+    assert ("soleil", 7_200.0) == (served.admin.tokens[0].coop, served.admin.tokens[0].valid_s)
+
+
+def test_coops_change_only_what_is_asked(served: ServedPool, cli: Cli) -> None:
+    """Setting a quota keeps the shares and the other quotas; ``none`` lifts one."""
+    state = ["--state", str(served.state)]
+    cli(["coops", "set", "boreale", "--shares", "2", *state])
+    cli(["coops", "set", "boreale", "--quota", "tokens=1000/day", *state])
+    after = cli(["coops", "set", "boreale", "--quota", "jobs_in_flight=4", *state]).out
+    quotas = {quota.kind: (quota.limit, quota.period) for quota in served.admin.coop.quotas}
+    cli(["coops", "set", "boreale", "--quota", "requests=none", *state])
+
+    assert 2.0 == served.admin.coop.shares
+    assert {
+        "requests": (50, "minute"),
+        "tokens": (1_000, "day"),
+        "jobs_in_flight": (4, "none"),
+    } == quotas
+    assert "jetons 0/1\u00a0000 par jour" in after
+    assert ["tokens", "jobs_in_flight"] == [quota.kind for quota in served.admin.coop.quotas]
+
+
+@pytest.mark.parametrize(
+    "quota", ["tokens=1000", "tokens=-1/day", "jobs_in_flight=4/day", "euros=3", "tokens=1e3/day"]
+)
+def test_a_quota_that_is_none(served: ServedPool, cli: Cli, quota: str) -> None:
+    """A quota that is written otherwise is misuse, and nothing is changed."""
+    ran = cli(["coops", "set", "boreale", "--quota", quota, "--state", str(served.state)])
+
+    assert 2 == ran.status
+    assert f"«\u00a0{quota}\u00a0» n’est pas un quota" in ran.err
+    assert 1.0 == served.admin.coop.shares
+
+
+def test_a_secret_is_shown_once(served: ServedPool, cli: Cli) -> None:
+    """A new key's secret alone is on the output; the list of keys never has one."""
+    state = ["--state", str(served.state)]
+
+    assert "secret-2\n" == cli(["keys", "create", "--coop", "boreale", *state]).out
+    assert "accueil" in cli(["keys", "list", *state]).out
+    assert "oui" in cli(["keys", "revoke", "k-1", *state]).out
+
+
+def test_without_the_operators_key(
+    served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's commands ask for the operator's key, and say where it is looked for."""
+    monkeypatch.setenv("ENTRAIDE_URL", served.address)
+    monkeypatch.setenv("ENTRAIDE_KEY", "key-soleil")
+    without = cli(["nodes", "list"])
+    monkeypatch.setenv("ENTRAIDE_ADMIN_KEY", "key-admin")
+
+    assert 1 == without.status
+    assert "ENTRAIDE_ADMIN_KEY" in without.err
+    assert "on-1" in cli(["nodes", "list"]).out
+    assert "Bonjour" in cli(["chat", "?"]).out
+
+
+def test_no_pool_here(cli: Cli, tmp_path: Path) -> None:
+    """Without a pool the sentence says where it was looked for and how to start one."""
+    ran = cli(["chat", "Bonjour", "--state", str(tmp_path)])
+
+    assert (1, "") == (ran.status, ran.out)
+    assert str(tmp_path) in ran.err
+    assert "entraide up" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "french", "english"),
+    [
+        (["chat"], "Il manque QUESTION.", "QUESTION is missing."),
+        (["chat", "?", "--bogus"], "L’option --bogus n’existe pas.", "There is no option --bogus."),
+        (["bogus"], "La commande «\u00a0bogus\u00a0» n’existe", 'There is no command "bogus".'),
+        (
+            ["jobs", "list", "--limit", "x"],
+            "Valeur irrecevable pour --limit.",
+            "--limit cannot take this value.",
+        ),
+    ],
+)
+def test_misuse_is_told_in_both_languages(
+    cli: Cli, arguments: list[str], french: str, english: str
+) -> None:
+    """A misused command ends with status 2 and one sentence in the caller's language."""
+    for lang, sentence in (("fr", french), ("en", english)):
+        ran = cli([*arguments, "--lang", lang])
+
+        assert (2, "") == (ran.status, ran.out)
+        assert ran.err.startswith(sentence)
+        assert "--help" in ran.err
+
+
+@pytest.mark.parametrize(("lang", "words"), [("fr", "Commandes"), ("en", "Commands")])
+def test_help_speaks_the_language(cli: Cli, lang: str, words: str) -> None:
+    """Help is in one language throughout, and lists the shells' commands with our own."""
+    ran = cli(["--help", "--lang", lang])
+
+    assert 0 == ran.status
+    assert words in ran.out
+    assert {"chat", "jobs", "nodes", "coops", "keys", "up", "down", "status", "node", "scheduler",
+            "gateway"} <= set(re.findall(r"│ ([a-z]+) ", ran.out))  # fmt: skip
+    assert "Show this message" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "lang"),
+    [
+        ([], {}, "fr"),
+        ([], {"LANG": "en_CA.UTF-8"}, "en"),
+        ([], {"LANG": "C.UTF-8"}, "fr"),
+        ([], {"LC_ALL": "fr_CA.UTF-8", "LANG": "en_CA.UTF-8"}, "fr"),
+        (["--lang", "fr"], {"LANG": "en_CA.UTF-8"}, "fr"),
+        (["--lang=en"], {}, "en"),
+        (["--lang"], {"LANG": "en_CA.UTF-8"}, "fr"),
+    ],
+)
+def test_the_language_is_chosen(arguments: list[str], environ: dict[str, str], lang: Lang) -> None:
+    """``--lang`` decides, then the locale, then it is French."""
+    assert (lang, ["chat", "?"]) == choose(["chat", "?", *arguments], environ)
