@@ -1,0 +1,22 @@
+"""Snapshot: what is no snapshot of this version is refused."""
+
+import msgspec
+import pytest
+from tests.core.builders import Pool
+
+from entraide_scheduler.core.machine import Core
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\xc0", msgspec.msgpack.encode([0, 1])])
+def test_what_is_no_snapshot_is_refused(data: bytes) -> None:
+    """Bytes of another kind or version raise, and no core is made of them."""
+    with pytest.raises(msgspec.DecodeError):
+        Core.restore(data)
+
+
+def test_a_snapshot_changes_nothing(three: Pool) -> None:
+    """Taking one twice gives the same bytes, and the core goes on."""
+    three.ask("j1")
+
+    assert three.core.snapshot() == three.core.snapshot()
+    assert three.core.job("j1") is not None
