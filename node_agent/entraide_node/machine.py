@@ -5,7 +5,13 @@ problem is a value with a stable code, so that whoever runs the agent can say it
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import fcntl
+import getpass
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -22,6 +28,8 @@ from entraide_node.models.files import DEMO, ModelFile, find_model
 
 ENGINE_LOG = "engine.log"
 RATES_NAME = "rates.json"
+ALONE_WAIT_S = 20.0
+ALONE_POLL_S = 0.05
 
 
 class Machine(Struct, frozen=True):
@@ -56,7 +64,8 @@ async def open_machine(
         return engine
     try:
         tell("benchmarking")
-        rates = await engine_rates(engine, cache_path=Path(config.dir) / RATES_NAME)
+        async with alone_on_this_machine():
+            rates = await engine_rates(engine, cache_path=Path(config.dir) / RATES_NAME)
     except BaseException:
         await engine.stop()
         raise
@@ -75,7 +84,8 @@ async def bench_machine(config: NodeConfig) -> EngineRates | EngineProblem:
     try:
         path = Path(config.dir) / RATES_NAME
         await asyncio.to_thread(path.unlink, missing_ok=True)
-        return await engine_rates(engine, cache_path=path)
+        async with alone_on_this_machine():
+            return await engine_rates(engine, cache_path=path)
     finally:
         await engine.stop()
 
@@ -91,6 +101,32 @@ async def start_engine(config: NodeConfig) -> Engine | EngineProblem:
         await engine.stop()
         raise
     return problem if problem is not None else engine
+
+
+@asynccontextmanager
+async def alone_on_this_machine() -> AsyncIterator[None]:
+    """Waits for other agents of this machine to finish measuring: side by side all would lie.
+
+    After ``ALONE_WAIT_S`` it goes on all the same: a poor figure is better than no node.
+    """
+    path = Path(tempfile.gettempdir()) / f"entraide-bench-{getpass.getuser()}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ALONE_WAIT_S):
+                while not _locked(descriptor):  # noqa: ASYNC110  (another process holds it)
+                    await asyncio.sleep(ALONE_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def power_for(power: PowerConfig, *, gpu: bool) -> Power | EngineProblem:
