@@ -86,9 +86,7 @@ def test_jobs_are_listed(served: ServedPool, cli: Cli) -> None:
 
     assert ["REQUÊTE", "ÉTAT", "CLASSE", "MODÈLE", "SOUMISE"] == heads.split()
     assert ["job-1", "terminée", "interactive", "smollm2-135m"] == line.split()[:4]
-    assert ["job-1"] == [
-        job["job"] for job in json.loads(cli(["jobs", "list", "--json", *state]).out)
-    ]
+    assert ["job-1"] == [job["job"] for job in found]
 
 
 def test_cancelling_an_ended_job(served: ServedPool, cli: Cli) -> None:
