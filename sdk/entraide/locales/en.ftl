@@ -217,6 +217,7 @@ node-reason-owner_busy = its co-op is using it
 node-reason-full = all its slots are taken
 node-reason-not_loaded = the model is not loaded
 node-reason-stale = out-of-date message
+node-reason-no_answer = did not answer in time
 node-reason-goodbye = left by itself
 node-reason-revoked = revoked by the operator
 node-reason-not_approved = not approved yet

@@ -217,6 +217,7 @@ node-reason-owner_busy = sa coopérative s’en sert
 node-reason-full = toutes ses places sont prises
 node-reason-not_loaded = le modèle n’est pas chargé
 node-reason-stale = message périmé
+node-reason-no_answer = n’a pas répondu à temps
 node-reason-goodbye = parti de lui-même
 node-reason-revoked = révoqué par l’exploitant
 node-reason-not_approved = pas encore approuvé
