@@ -27,10 +27,11 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
 from entraide_scheduler.desk import GatewaySink
 from entraide_scheduler.desks import LocalDesk
-from entraide_scheduler.gateway import Gateway, Settings, Signer, pool_status
+from entraide_scheduler.gateway import Gateway, Settings, Signer
 from entraide_scheduler.gateway.auth import key_hash
 from entraide_scheduler.journal import recover
 from entraide_scheduler.live import Live
+from entraide_scheduler.service import pool_status
 from entraide_scheduler.store.rows import KeyRow
 from entraide_scheduler.store.store import Store
 
@@ -73,6 +74,12 @@ def whole(text: str) -> bytes:
     usage = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
     document = {"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage}
     return json.dumps(document).encode()
+
+
+def events(text: str) -> list[Any]:
+    """Returns the events of a stream, decoded, without the last word."""
+    lines = [line[6:] for line in text.split("\n") if line.startswith("data: ")]
+    return [json.loads(line) for line in lines if line != "[DONE]"]
 
 
 def ask(text: str = "Bonjour", **fields: Any) -> dict[str, Any]:
@@ -177,11 +184,9 @@ class Running:
 class Pool:
     """The whole: store, core, gateway, and an HTTP client at its door."""
 
-    def __init__(
-        self, store: Store, live: Live, gateway: Gateway, nodes: Nodes, session: aiohttp.ClientSession
-    ) -> None:  # fmt: skip
+    def __init__(self, store: Store, live: Live, gateway: Gateway, nodes: Nodes) -> None:
         self.store, self.live, self.gateway, self.nodes = store, live, gateway, nodes
-        self.session = session
+        self.session = aiohttp.ClientSession(gateway.url)
 
     async def placed(self) -> Running:
         node, run = await asyncio.wait_for(self.nodes.runs.get(), WAIT_S)
@@ -222,16 +227,7 @@ async def open_pool(
     recovered = await recover(store)
     outside = Outside()
     live = Live(recovered, store=store, clock=Clock(), sign=SIGNER.signed, outside=outside)
-    await live.start("main")
     coops = (CoopTerms("alpha", quotas=quotas), CoopTerms("beta"), CoopTerms("gamma"))
-    live.feed(e.PolicyChanged, policy=Policy("v1", coops))
-    for zone, grams in (("CA-QC", 1.3), ("CA-ON", 38.0)):
-        live.feed(
-            e.IntensityChanged, zone=zone, direct_g_per_kwh=grams, lifecycle_g_per_kwh=grams + 30,
-            basis="measured", valid_until=4e9,
-        )  # fmt: skip
-    for one in joined:
-        live.feed(e.NodeJoined, card=one, accepting=True, reason="")
     if not recovered.event_id:
         for coop, secret in (("alpha", KEY_A), ("beta", KEY_B)):
             await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), key_hash(secret))
@@ -243,16 +239,25 @@ async def open_pool(
         sealing_key=bytes(32),
         signer=SIGNER,
         settings=Settings(drain_s=drain_s),
-        status=lambda: pool_status(live.core, "v1"),
+        status=lambda: pool_status(live),
     )
     outside.sink = gateway.sink
+    await live.start("main")
+    live.feed(e.PolicyChanged, policy=Policy("v1", coops))
+    for zone, grams in (("CA-QC", 1.3), ("CA-ON", 38.0)):
+        live.feed(
+            e.IntensityChanged, zone=zone, direct_g_per_kwh=grams, lifecycle_g_per_kwh=grams + 30,
+            basis="measured", valid_until=4e9,
+        )  # fmt: skip
+    for one in joined:
+        live.feed(e.NodeJoined, card=one, accepting=True, reason="")
     await gateway.start()
     gateway.ready = True
-    session = aiohttp.ClientSession(gateway.url)
+    pool = Pool(store, live, gateway, nodes)
     try:
-        yield Pool(store, live, gateway, nodes, session)
+        yield pool
     finally:
-        await session.close()
+        await pool.session.close()
         await gateway.stop()
         await live.stop()
         await store.close()

@@ -5,6 +5,6 @@
 
 from entraide_scheduler.gateway.gateway import Gateway, Settings
 from entraide_scheduler.gateway.receipts import Signer
-from entraide_scheduler.gateway.views import NodeStatus, PoolStatus, pool_status
+from entraide_scheduler.gateway.views import NodeStatus, PoolStatus
 
-__all__ = ["Gateway", "NodeStatus", "PoolStatus", "Settings", "Signer", "pool_status"]
+__all__ = ["Gateway", "NodeStatus", "PoolStatus", "Settings", "Signer"]

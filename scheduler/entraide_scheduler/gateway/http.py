@@ -214,7 +214,7 @@ class _Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         if not self._server.admit(self):
-            transport.abort()
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         self.active_at = time.monotonic()

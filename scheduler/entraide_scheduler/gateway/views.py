@@ -12,7 +12,6 @@ from msgspec import Raw, Struct
 from entraide import i18n
 from entraide.types import Explanation, Receipt
 from entraide.wire.messages import ModelCard
-from entraide_scheduler.core.machine import Core
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.jobs import EndedJob, Phase, RunningJob
 from entraide_scheduler.gateway.kept import CANCELLED
@@ -190,32 +189,4 @@ def status_json(
             ],
             "nodes": nodes,
         }
-    )
-
-
-def pool_status(core: Core, policy_version: str) -> PoolStatus:
-    """Returns the pool's state as the core sees it; the driver knows the policy's version."""
-    nodes = []
-    for view in core.nodes():
-        card = view.card
-        nodes.append(
-            NodeStatus(
-                node=card.node,
-                coop=card.coop,
-                site=card.site,
-                zone=card.zone,
-                state=view.state,
-                accepting=view.accepting,
-                reason=view.reason,
-                surplus_w=view.energy.surplus_w if view.energy is not None else 0.0,
-                models=tuple(replica.model for replica in card.replicas),
-                slots=sum(replica.slots for replica in card.replicas),
-                running=sum(view.leases.values()),
-            )
-        )
-    return PoolStatus(
-        queued=sum(core.queue_lengths().values()),
-        running=sum(node.running for node in nodes),
-        policy_version=policy_version,
-        nodes=tuple(sorted(nodes, key=lambda node: node.node)),
     )

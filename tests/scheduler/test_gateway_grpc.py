@@ -1,0 +1,168 @@
+"""The gRPC pool: the same jobs, the same refusals, in another dialect."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from tests.scheduler.gateway_support import (
+    KEY_A,
+    MODEL,
+    SIGNER,
+    WAIT_S,
+    Pool,
+    open_pool,
+)
+
+from entraide.client._convert import receipt as read_receipt
+from entraide.v1 import pool_pb2, pool_pb2_grpc
+from entraide_scheduler.gateway.receipts import is_genuine
+
+Stub = Any
+KEY = (("authorization", f"Bearer {KEY_A}"), ("accept-language", "en"))
+
+
+@pytest.fixture
+async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
+    async with open_pool(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def stub(pool: Pool) -> AsyncIterator[Stub]:
+    server = grpc.aio.server()
+    pool_pb2_grpc.add_PoolServicer_to_server(pool.gateway.pool_service(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield pool_pb2_grpc.PoolStub(channel)
+    await server.stop(0)
+
+
+def chat(text: str = "Bonjour", **fields: object) -> pool_pb2.InferenceRequest:
+    message = pool_pb2.ChatMessage(role="user", content=text)
+    request = pool_pb2.InferenceRequest(model=MODEL, messages=[message], max_output_tokens=9)
+    request.extra.update(fields)
+    return request
+
+
+def reason(error: grpc.RpcError) -> str:
+    """Returns the stable code in the details of a failed call."""
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return info.reason
+
+
+async def collect(call: AsyncIterator[pool_pb2.StreamEvent]) -> list[pool_pb2.StreamEvent]:
+    return [event async for event in call]
+
+
+async def test_stream_tells_start_text_and_end(pool: Pool, stub: Stub) -> None:
+    """A live job over gRPC starts with its name and ends with usage and a genuine receipt."""
+    asked = asyncio.ensure_future(collect(stub.Stream(chat(seed=7, stop=["."]), metadata=KEY)))
+    run = await pool.placed()
+    run.finish("Salut")
+    got = await asyncio.wait_for(asked, WAIT_S)
+    done = got[-1].done
+
+    assert run.run.job == got[0].started.job
+    assert "Salut" == "".join(event.delta.text for event in got) == done.text
+    assert ("stop", 3) == (done.finish_reason, done.usage.output_tokens)
+    assert is_genuine(read_receipt(done.receipt), SIGNER._key.public_key())
+    assert {"seed": 7, "stop": ["."], "max_tokens": 9, "stream": True} == {
+        key: run.body[key] for key in ("seed", "stop", "max_tokens", "stream")
+    }
+
+
+async def test_leaving_call_stops_the_node(pool: Pool, stub: Stub) -> None:
+    """A caller that cancels its stream stops the run."""
+    call = stub.Stream(chat(), metadata=KEY)
+    first = asyncio.ensure_future(call.read())
+    run = await pool.placed()
+    await asyncio.wait_for(first, WAIT_S)
+    call.cancel()
+    cancel = await pool.cancelled()
+
+    assert run.run.job == cancel.job
+
+
+@pytest.mark.parametrize(
+    ("asked", "metadata", "expected"),
+    [
+        (chat(), (), (grpc.StatusCode.UNAUTHENTICATED, "unauthorised")),
+        (
+            pool_pb2.InferenceRequest(model="grand", prompt="x"),
+            KEY,
+            (grpc.StatusCode.NOT_FOUND, "unknown_model"),
+        ),
+        (
+            pool_pb2.InferenceRequest(),
+            KEY,
+            (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request"),
+        ),
+    ],
+)
+async def test_refusals_have_status_and_details(
+    stub: Stub,
+    asked: pool_pb2.InferenceRequest,
+    metadata: tuple[tuple[str, str], ...],
+    expected: tuple[grpc.StatusCode, str],
+) -> None:
+    """A refusal is a canonical status with the stable code in its details and a sentence."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await collect(stub.Stream(asked, metadata=metadata))
+
+    assert expected == (caught.value.code(), reason(caught.value))
+    assert caught.value.details()
+
+
+async def test_kept_job_over_grpc(pool: Pool, stub: Stub) -> None:
+    """Submit, list, get, explain and cancel speak of the same jobs as HTTP does."""
+    request = pool_pb2.SubmitRequest(request=chat())
+    job = await stub.Submit(request, metadata=KEY)
+    (await pool.placed()).finish("Salut")
+    await pool.store.committed()
+    got = await stub.Get(pool_pb2.JobRequest(job=job.job), metadata=KEY)
+    listed = await stub.ListJobs(pool_pb2.ListJobsRequest(), metadata=KEY)
+    told = await stub.Explain(pool_pb2.JobRequest(job=job.job), metadata=KEY)
+    status, view = await pool.call("GET", f"/v1/jobs/{job.job}")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Cancel(pool_pb2.JobRequest(job=job.job), metadata=KEY)
+
+    assert ("queued", "completed") == (job.state, got.state)
+    assert b"Salut" in got.result_json
+    assert [job.job] == [one.job for one in listed.jobs]
+    assert "placed" == told.decision
+    assert "n1" in told.sentence
+    assert (200, got.receipt.signature) == (status, view["receipt"]["signature"])
+    assert "job_ended" == reason(caught.value)
+
+
+async def test_models_over_grpc(stub: Stub) -> None:
+    """The models are those of the HTTP list."""
+    models = (await stub.ListModels(pool_pb2.ListModelsRequest(), metadata=KEY)).models
+
+    assert [(MODEL, 4_096, 2)] == [(one.model, one.context_tokens, one.replicas) for one in models]
+
+
+async def test_both_dialects_count_alike(pool: Pool, stub: Stub) -> None:
+    """The same request is estimated, limited and charged alike by HTTP and by gRPC."""
+    asked = asyncio.ensure_future(collect(stub.Stream(chat("é" * 50), metadata=KEY)))
+    by_grpc = await pool.placed()
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "é" * 50}], "max_tokens": 9}
+    other = asyncio.ensure_future(pool.send(body | {"stream": True}))
+    by_http = await pool.placed()
+    facts = [pool.gateway._running.get(run.run.job).facts for run in (by_grpc, by_http)]
+    by_grpc.finish()
+    by_http.finish()
+    await asked
+    (await other).release()
+    counted = [(one.input_tokens_est, one.input_tokens_max, one.output_tokens_max) for one in facts]
+
+    assert counted[0] == counted[1]
+    assert by_grpc.body == by_http.body

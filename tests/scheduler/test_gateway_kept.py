@@ -1,0 +1,212 @@
+"""Kept jobs: sealed in the store before the reply, and alive after whatever happens."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.exceptions import InvalidTag
+from tests.scheduler.gateway_support import (
+    KEY_B,
+    MODEL,
+    SIGNER,
+    WAIT_S,
+    Pool,
+    ask,
+    open_pool,
+)
+
+from entraide.types import Receipt
+from entraide_scheduler.core import events as e
+from entraide_scheduler.gateway.kept import Seal
+from entraide_scheduler.gateway.receipts import is_genuine
+
+JOBS = "/v1/jobs"
+
+
+async def submit(pool: Pool, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
+    async with pool.send({"request": body or ask()}, path=JOBS, **headers) as answer:
+        return answer.status, await answer.json()
+
+
+def everything(folder: Path) -> bytes:
+    """Returns all the bytes of a store's files."""
+    return b"".join(path.read_bytes() for path in folder.glob("store.db*"))
+
+
+async def ended(pool: Pool, job: str) -> dict[str, Any]:
+    """Waits until a kept job has ended in the store."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            await pool.store.committed()
+            _, view = await pool.call("GET", f"{JOBS}/{job}")
+            if "ended_at" in view:
+                return view
+            await asyncio.sleep(0)
+
+
+async def test_kept_job_is_answered_later(tmp_path: Path) -> None:
+    """A kept job is accepted at once; its result and receipt are there when it has ended."""
+    async with open_pool(tmp_path) as pool:
+        status, job = await submit(pool, ask(stream=True, max_tokens=5))
+        run = await pool.placed()
+        run.finish("Salut")
+        view = await ended(pool, job["id"])
+        again = (await pool.call("GET", f"{JOBS}/{job['id']}"))[1]
+        other = await pool.call("GET", f"{JOBS}/{job['id']}", key=KEY_B)
+    receipt = msgspec.convert(view["receipt"], Receipt)
+
+    assert (202, "queued", "kept") == (status, job["state"], job["kind"])
+    assert {"model", "messages", "max_tokens", "stream"} == set(run.body)
+    assert run.body["stream"] is False
+    assert "completed" == view["state"]
+    assert "Salut" == view["result"]["choices"][0]["message"]["content"]
+    assert view["result"]["entraide"]["job"] == job["id"] == receipt.job
+    assert is_genuine(receipt, SIGNER._key.public_key())
+    assert view == again
+    assert (404, "unknown_job") == (other[0], other[1]["error"]["code"])
+
+
+async def test_kept_job_survives_a_restart(tmp_path: Path) -> None:
+    """A job that was running when everything stopped runs again, and is billed once."""
+    async with open_pool(tmp_path) as pool:
+        _, job = await submit(pool)
+        first = await pool.placed()
+        first.accept()
+    async with open_pool(tmp_path) as pool:
+        second = await pool.placed()
+        second.finish("Enfin")
+        view = await ended(pool, job["id"])
+        settled = await pool.store.settled_count()
+
+    assert first.run.job == second.run.job == job["id"]
+    assert first.run.epoch < second.run.epoch
+    assert "Enfin" == view["result"]["choices"][0]["message"]["content"]
+    assert 1 == settled
+
+
+async def test_store_holds_no_text(tmp_path: Path) -> None:
+    """Neither question nor answer can be read in the store's files."""
+    async with open_pool(tmp_path) as pool:
+        _, job = await submit(pool, ask("Quelle est la capitale du Yukon"))
+        (await pool.placed()).finish("Whitehorse")
+        await ended(pool, job["id"])
+    stored = everything(tmp_path)
+
+    assert job["id"].encode() in stored
+    assert b"Yukon" not in stored
+    assert b"Whitehorse" not in stored
+
+
+async def test_idempotency_key_gives_the_same_job(tmp_path: Path) -> None:
+    """The same request with the same key is the same job; another request with it is refused."""
+    async with open_pool(tmp_path) as pool:
+        first = await submit(pool, Idempotency_Key="k")
+        second = await submit(pool, Idempotency_Key="k")
+        third = await submit(pool, ask("Autre"), Idempotency_Key="k")
+        (await pool.placed()).finish()
+        view = await ended(pool, first[1]["id"])
+
+    assert (202, 202, 409) == (first[0], second[0], third[0])
+    assert first[1]["id"] == second[1]["id"] == view["id"]
+    assert pool.nodes.runs.empty()
+
+
+@pytest.mark.parametrize("method", ["DELETE", "POST"])
+async def test_cancelled_kept_job_stops_its_node(tmp_path: Path, method: str) -> None:
+    """Cancelling stops the run, and what the node still says changes nothing."""
+    async with open_pool(tmp_path) as pool:
+        _, job = await submit(pool)
+        run = await pool.placed()
+        run.accept()
+        path = f"{JOBS}/{job['id']}" + ("/cancel" if method == "POST" else "")
+        status, view = await pool.call(method, path)
+        await pool.cancelled()
+        run.end(body=b'{"late": true}')
+        after = await ended(pool, job["id"])
+        again = await pool.call(method, path)
+
+    assert (200, "cancelled") == (status, view["state"])
+    assert view == after
+    assert (409, "job_ended") == (again[0], again[1]["error"]["code"])
+
+
+async def test_kept_job_that_is_refused_says_why(tmp_path: Path) -> None:
+    """A kept job that the core does not admit ends as refused, with the code and a sentence."""
+    async with open_pool(tmp_path) as pool:
+        _, job = await submit(pool, ask() | {"model": "grand"}, Accept_Language="en")
+        view = await ended(pool, job["id"])
+
+    assert ("refused", "unknown_model") == (view["state"], view["code"])
+    assert view["message"]
+
+
+async def test_lost_node_does_not_lose_a_kept_job(tmp_path: Path) -> None:
+    """A kept job whose node goes is run by another."""
+    async with open_pool(tmp_path) as pool:
+        _, job = await submit(pool)
+        first = await pool.placed()
+        first.accept()
+        pool.live.feed(e.NodeLeft, node=first.node, reason="goodbye")
+        second = await pool.placed()
+        second.finish("Oui")
+        view = await ended(pool, job["id"])
+
+    assert first.node != second.node
+    assert second.node == view["receipt"]["node"]
+
+
+async def test_jobs_are_listed_newest_first(tmp_path: Path) -> None:
+    """A co-op sees its own jobs, live and kept, the newest first."""
+    async with open_pool(tmp_path) as pool:
+        _, old = await submit(pool)
+        (await pool.placed()).accept()
+        asked = asyncio.ensure_future(pool.send(ask()))
+        live = await pool.placed()
+        mine = (await pool.call("GET", JOBS))[1]["data"]
+        theirs = (await pool.call("GET", JOBS, key=KEY_B))[1]["data"]
+        one = (await pool.call("GET", f"{JOBS}?limit=1"))[1]["data"]
+        live.finish()
+        (await asked).release()
+
+    assert [live.run.job, old["id"]] == [job["id"] for job in mine]
+    assert ["live", "kept"] == [job["kind"] for job in mine]
+    assert [] == theirs
+    assert [live.run.job] == [job["id"] for job in one]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b'{"path": "/v1/chat/completions"}',
+        json.dumps({"request": ask(), "path": "/v1/embeddings"}).encode(),
+        json.dumps({"request": ask(), "keep_s": 1e9}).encode(),
+        json.dumps({"request": {"model": MODEL}}).encode(),
+        json.dumps({"request": ask(), "surprise": 1}).encode(),
+    ],
+)
+async def test_malformed_kept_jobs_are_refused(tmp_path: Path, body: bytes) -> None:
+    """What is no kept job leaves nothing in the store."""
+    async with open_pool(tmp_path) as pool:
+        async with pool.send(body, path=JOBS) as answer:
+            error = (await answer.json())["error"]
+        listed = await pool.store.kept_of("alpha", 10)
+
+    assert (400, "invalid_request") == (answer.status, error["code"])
+    assert () == listed
+
+
+def test_seal_is_bound_to_its_job() -> None:
+    """What was sealed for one job cannot be opened as another's, nor once altered."""
+    seal = Seal(bytes(32))
+    sealed = seal.closed("kept-1", "request", b"texte")
+    wrong = [("kept-2", "request", sealed), ("kept-1", "result", sealed)]
+    wrong += [("kept-1", "request", sealed[:-1] + bytes([sealed[-1] ^ 1]))]
+
+    assert b"texte" == seal.opened("kept-1", "request", sealed)
+    for attempt in wrong:
+        with pytest.raises(InvalidTag):
+            seal.opened(*attempt)
