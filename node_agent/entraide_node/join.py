@@ -122,12 +122,15 @@ def read_page(url: str, *, ca_pem: str = "") -> PoolPage:
     try:
         with urllib.request.urlopen(page_url, timeout=JOIN_TIMEOUT_S) as reply:  # noqa: S310
             raw = reply.read(PAGE_BYTES_MAX)
-        return msgspec.json.decode(raw, type=PoolPage)
+        page = msgspec.json.decode(raw, type=PoolPage)
     except (msgspec.MsgspecError, urllib.error.HTTPError) as problem:
         raise RequestError("join_bad_address", url, values={"url": url}) from problem
     except OSError as problem:
         values: dict[str, str | int | float] = {"url": url, "problem": str(problem)}
         raise PoolUnreachable("pool_unreachable", str(problem), values=values) from problem
+    if not page.grpc:  # a gateway that was not told where its pool takes machines in
+        raise RequestError("join_bad_address", url, values={"url": url})
+    return page
 
 
 def fingerprint_of(ca_pem: str) -> str:
