@@ -9,13 +9,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from entraide.wire import subjects
+from entraide_scheduler.nats.claims import node_grant
 from entraide_scheduler.store.rows import NodeRow
 from entraide_scheduler.store.store import Store
 
 APPROVED = "approved"
 REVOKED = "revoked"
-NAME_MAX = 56  # leaves room for a number after it
+NAME_MAX = 50  # leaves room for what comes before and after it
 
 
 class Roster:
@@ -63,7 +63,9 @@ class Roster:
         """
         plain = unicodedata.normalize("NFKD", wished).encode("ascii", "ignore").decode().lower()
         name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:NAME_MAX].strip("-")
-        name = subjects.checked(name or f"{coop[: NAME_MAX - 5]}-node")
+        name = name or f"{coop[: NAME_MAX - 5]}-node"
+        if not _allowed(name):
+            name = f"node-{name}"
         number, candidate = 1, name
         while not self._is_free(candidate, coop):
             number += 1
@@ -73,3 +75,12 @@ class Roster:
     def _is_free(self, name: str, coop: str) -> bool:
         row = self._rows.get(name)
         return row is None or (row.coop == coop and row.approval == REVOKED)
+
+
+def _allowed(name: str) -> bool:
+    """Whether the bus lets a node bear this name: some are its own."""
+    try:
+        node_grant(name)
+    except ValueError:
+        return False
+    return True

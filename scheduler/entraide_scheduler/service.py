@@ -55,6 +55,8 @@ class Service:
         self._undo = contextlib.AsyncExitStack()
         self.live: Live | None = None
         self.gateway: Gateway | None = None
+        self.roster: Roster | None = None
+        self.store: Store | None = None
         self.grpc = GrpcServer()
 
     async def start(self) -> None:
@@ -76,7 +78,7 @@ class Service:
     async def _start(self) -> None:
         self._undo.enter_context(contextlib.closing(_only_one(self._home)))
         identity = PoolIdentity(self._home)
-        store = await Store.open(self._config.url_of_store)
+        store = self.store = await Store.open(self._config.url_of_store)
         self._undo.push_async_callback(store.close)
         policy = await self._policy(store)
         recovered = await recover(store)
@@ -94,7 +96,7 @@ class Service:
             outside=switch,
         )
         self._undo.push_async_callback(live.stop)
-        roster = Roster(store, await store.nodes())
+        roster = self.roster = Roster(store, await store.nodes())
         gateway = self._make_gateway(live, store=store, outbox=outbox, signer=signer, policy=policy)
         switch.attach(self._config.gateway, gateway.sink)
         ears = NodesEar(live, roster=roster, outbox=outbox, issuer=identity)

@@ -1,0 +1,204 @@
+"""A real scheduler on a real bus, its operator, and a node that does as the test says."""
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import grpc
+from tests.core.builders import MODEL, card, usage
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.driver_support import eventually
+
+from entraide.types import EnergyStatus, Outcome, Usage
+from entraide.v1 import admin_pb2, admin_pb2_grpc, enrolment_pb2, enrolment_pb2_grpc
+from entraide.wire import codec, subjects
+from entraide.wire import messages as m
+from entraide.wire.nats import Connection, Identity, connect, new_user_key
+from entraide_scheduler.config import SchedulerConfig, load_config
+from entraide_scheduler.service import Service
+
+ADMIN_KEY = "ent_operator"
+
+
+def write_config(folder: Path, nats_url: str, more: str = "") -> SchedulerConfig:
+    """Writes and reads a scheduler's config with two co-ops."""
+    path = folder / "scheduler.toml"
+    path.write_text(
+        f'dir = "{folder}"\nadmin_key = "{ADMIN_KEY}"\ndrain_s = 0.0\n{more}\n'
+        f'[nats]\nurls = ["{nats_url}"]\n'
+        '[[coops]]\ncoop = "alpha"\n[[coops]]\ncoop = "beta"\n'
+    )
+    return load_config(path)
+
+
+class Operator:
+    """The operator of a scheduler, over gRPC; also whoever joins."""
+
+    def __init__(self, port: int) -> None:
+        self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        self._admin = admin_pb2_grpc.AdminStub(self.channel)
+        self._enrolment = enrolment_pb2_grpc.EnrolmentStub(self.channel)
+
+    async def ask(self, name: str, request: Any, *, lang: str = "fr", key: str = ADMIN_KEY) -> Any:
+        """Makes one call of the Admin service."""
+        metadata = (("authorization", f"Bearer {key}"), ("accept-language", lang))
+        return await getattr(self._admin, name)(request, metadata=metadata)
+
+    async def token(self, coop: str = "beta", valid_s: float = 60.0) -> str:
+        """Makes a join token."""
+        request = admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=valid_s)
+        return (await self.ask("CreateJoinToken", request)).token
+
+    async def key(self, coop: str = "alpha") -> str:
+        """Makes an API key and returns its secret."""
+        return (await self.ask("CreateKey", admin_pb2.CreateKeyRequest(coop=coop))).secret
+
+    async def join(self, token: str, public_key: str, **changes: Any) -> Any:
+        """Joins a machine."""
+        wish = {"node_name": "n1", "site": "home", "zone": "CA-QC", **changes}
+        request = enrolment_pb2.JoinRequest(token=token, node_public_key=public_key, **wish)
+        return await self._enrolment.Join(request)
+
+    async def node(self, name: str) -> Any:
+        """Returns one node as the operator sees it."""
+        listed = await self.ask("ListNodes", admin_pb2.ListNodesRequest())
+        return next(node for node in listed.nodes if node.node == name)
+
+
+class ScriptedNode:
+    """A node on the bus, without an engine: it sends what the test says."""
+
+    def __init__(self, name: str, identity: Identity, connection: Connection) -> None:
+        self.name = name
+        self.identity = identity
+        self.connection = connection
+        self.boot = secrets.token_hex(4)
+        self.seq = 0
+        self.clock_off_s = 0.0
+        self.heard: list[Any] = []
+        self.runs: list[m.Run] = []
+
+    async def listen(self) -> None:
+        """Begins to keep what it is told."""
+
+        async def told(message: Any) -> None:
+            self.heard.append(codec.node_down_ctl.decode(message.data))
+
+        async def given(message: Any) -> None:
+            order = codec.node_in.decode(message.data)
+            if isinstance(order, m.Run):
+                self.runs.append(order)
+
+        await self.connection.subscribe(subjects.node_ctl_down(self.name), cb=told)
+        await self.connection.subscribe(subjects.node_in(self.name), cb=given)
+        await self.connection.flush()
+
+    async def tell(self, message: Any) -> None:
+        """Sends a control message."""
+        await self.connection.publish(subjects.node_ctl_up(self.name), codec.encode(message))
+        await self.connection.flush()
+
+    async def hello(self, *, running: tuple[tuple[str, int], ...] = (), **changes: Any) -> None:
+        """Says hello with a card of its own making."""
+        self.seq += 1
+        own = card(self.name, **changes)
+        now = time.time() + self.clock_off_s
+        await self.tell(m.Hello(own, self.boot, self.seq, now, True, "", running))
+
+    async def beat(
+        self, *, seq: int | None = None, reason: str = "", energy: EnergyStatus | None = None
+    ) -> None:
+        """Sends a heartbeat; with a reason it does not accept."""
+        self.seq += 1
+        now = time.time() + self.clock_off_s
+        at = self.seq if seq is None else seq
+        await self.tell(m.Heartbeat(self.boot, at, now, not reason, reason, 0, energy))
+
+    def got(self, kind: type) -> list[Any]:
+        """Returns the control messages of a kind that it was told."""
+        return [message for message in self.heard if isinstance(message, kind)]
+
+    async def finish(self, run: m.Run, body: bytes = b'{"choices":[]}', **used: Any) -> None:
+        """Answers a run: the answer to its gateway, then the report to the scheduler."""
+        await self.tell(m.Accept(run.job, run.epoch))
+        await self.answer(run, body, usage(**used))
+        await self.report(run, usage(**used))
+
+    async def answer(self, run: m.Run, body: bytes, used: Usage) -> None:
+        """Sends the whole answer of a run to its gateway."""
+        end = m.End(run.job, run.epoch, Outcome.COMPLETED, "", {}, 0, b"", body, used)
+        await self.connection.publish(subjects.node_out(self.name, run.gateway), codec.encode(end))
+        await self.connection.flush()
+
+    async def report(self, run: m.Run, used: Usage) -> None:
+        """Reports the usage of a run."""
+        await self.tell(m.UsageReport(run.job, run.epoch, Outcome.COMPLETED, "", True, used))
+
+
+class RunningScheduler:
+    """A scheduler that runs, with its operator and the nodes that joined it."""
+
+    def __init__(self, service: Service) -> None:
+        assert service.live is not None
+        assert service.gateway is not None
+        assert service.roster is not None
+        self.service = service
+        self.live = service.live
+        self.gateway = service.gateway
+        self.roster = service.roster
+        self.operator = Operator(service.grpc.port)
+        self._closing: list[Connection] = []
+
+    async def join(self, name: str = "n1", coop: str = "beta", zone: str = "CA-QC") -> ScriptedNode:
+        """Joins a node by token and connects it; it has not said hello yet."""
+        seed, public = new_user_key()
+        token = await self.operator.token(coop)
+        joined = await self.operator.join(token, public, node_name=name, zone=zone)
+        identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
+        return await self.enter(joined.node, identity, list(joined.nats_urls))
+
+    async def enter(self, name: str, identity: Identity, urls: list[str]) -> ScriptedNode:
+        """Connects a node with an identity it has."""
+        connection = await connect(urls, identity=identity, name=name, deadline_s=10.0)
+        self._closing.append(connection)
+        node = ScriptedNode(name, identity, connection)
+        await node.listen()
+        return node
+
+    def session(self, key: str) -> aiohttp.ClientSession:
+        """Returns an HTTP session of a key's holder."""
+        headers = {"authorization": f"Bearer {key}"}
+        return aiohttp.ClientSession(self.gateway.url, headers=headers)
+
+    def state(self, node: str) -> str:
+        """Returns a node's state in the fleet view; "" when the core does not know it."""
+        views = {view.card.node: view.state.value for view in self.live.core.nodes()}
+        return views.get(node, "")
+
+    async def close(self) -> None:
+        """Closes the nodes' connections and the operator's."""
+        for connection in self._closing:
+            await connection.close()
+        await self.operator.channel.close()
+
+
+@asynccontextmanager
+async def running_scheduler(
+    folder: Path, bus: NatsPool, more: str = ""
+) -> AsyncIterator[RunningScheduler]:
+    """Runs a scheduler on a bus; the same folder twice is the same pool, started again."""
+    service = Service(write_config(folder, bus.url, more))
+    await service.start()
+    running = RunningScheduler(service)
+    try:
+        yield running
+    finally:
+        await running.close()
+        await service.stop()
+
+
+__all__ = ["ADMIN_KEY", "MODEL", "Operator", "ScriptedNode", "eventually", "running_scheduler"]

@@ -1,0 +1,233 @@
+"""Enrolment and administration over real gRPC."""
+
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from tests.scheduler.pool_support import RunningScheduler, eventually
+
+from entraide.v1 import admin_pb2 as a
+from entraide.wire import messages as m
+from entraide.wire.nats import new_user_key
+
+Refused = grpc.aio.AioRpcError
+
+
+def reason(error: Refused) -> str:
+    """Returns the stable code in an error's details."""
+    raw = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
+    info = error_details_pb2.ErrorInfo()
+    assert status_pb2.Status.FromString(raw).details[0].Unpack(info)
+    return info.reason
+
+
+async def refusal(call: Any) -> Refused:
+    """Returns the error that a call ends with."""
+    with pytest.raises(Refused) as refused:
+        await call
+    return refused.value
+
+
+async def test_wrong_operator_key_may_do_nothing(pool: RunningScheduler) -> None:
+    """Without the operator's key every call of the Admin service is refused."""
+    calls = {
+        "ListNodes": a.ListNodesRequest(),
+        "ApproveNode": a.NodeRequest(node="n1"),
+        "RevokeNode": a.NodeRequest(node="n1"),
+        "CreateJoinToken": a.CreateJoinTokenRequest(coop="beta"),
+        "ListCoops": a.ListCoopsRequest(),
+        "SetCoop": a.Coop(coop="beta"),
+        "ListKeys": a.ListKeysRequest(),
+        "CreateKey": a.CreateKeyRequest(coop="beta"),
+        "RevokeKey": a.RevokeKeyRequest(key="k"),
+        "GetStatus": a.GetStatusRequest(),
+    }
+    for name, request in calls.items():
+        for key in ("", "wrong"):
+            error = await refusal(pool.operator.ask(name, request, key=key))
+
+            assert ("unauthorised", grpc.StatusCode.UNAUTHENTICATED) == (
+                reason(error),
+                error.code(),
+            )
+
+
+async def test_errors_are_said_in_the_callers_language(pool: RunningScheduler) -> None:
+    """The same error has one code and a sentence in French or in English."""
+    request = a.NodeRequest(node="nobody")
+    french = await refusal(pool.operator.ask("RevokeNode", request, lang="fr-CA,fr;q=0.9"))
+    english = await refusal(pool.operator.ask("RevokeNode", request, lang="en"))
+
+    assert ("unknown_node", "unknown_node") == (reason(french), reason(english))
+    assert "nœud" in french.details()
+    assert "node" in english.details()
+
+
+async def test_machine_joins_once_by_token_and_gets_a_name_of_its_own(
+    pool: RunningScheduler,
+) -> None:
+    """A token takes in one machine, under a name that no other node has."""
+    tokens = [await pool.operator.token("beta"), await pool.operator.token("alpha")]
+    first = await pool.operator.join(tokens[0], new_user_key()[1], node_name="Mac d'Élise")
+    second = await pool.operator.join(tokens[1], new_user_key()[1], node_name="mac-d-elise")
+    again = await refusal(pool.operator.join(tokens[0], new_user_key()[1]))
+
+    assert ("mac-d-elise", "beta") == (first.node, first.coop)
+    assert ("mac-d-elise-2", "alpha") == (second.node, second.coop)
+    assert ("join_token_refused", grpc.StatusCode.PERMISSION_DENIED) == (
+        reason(again),
+        again.code(),
+    )
+
+
+async def test_token_is_not_used_up_by_a_request_that_is_wrong(pool: RunningScheduler) -> None:
+    """A join with a malformed key or zone is refused, and the token still serves."""
+    token, public = await pool.operator.token(), new_user_key()[1]
+    wrong = [
+        await refusal(pool.operator.join(token, "not a key")),
+        await refusal(pool.operator.join(token, public, zone="Québec")),
+        await refusal(pool.operator.join(token, public, site="x" * 100)),
+    ]
+    joined = await pool.operator.join(token, public)
+
+    assert ["invalid_request"] * 3 == [reason(error) for error in wrong]
+    assert "n1" == joined.node
+
+
+async def test_token_expires(pool: RunningScheduler) -> None:
+    """A token is of no use after its time."""
+    token = await pool.operator.token(valid_s=0.01)
+    made_at = pool.live.now()
+    await eventually(lambda: pool.live.now() > made_at + 0.01)
+    error = await refusal(pool.operator.join(token, new_user_key()[1]))
+
+    assert "join_token_refused" == reason(error)
+
+
+async def test_revoked_node_is_cut_off_and_joins_again_with_a_new_key(
+    pool: RunningScheduler,
+) -> None:
+    """Revoking cuts a node's connection at once; its key stays refused, its name does not."""
+    node = await pool.join("n1")
+    await node.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+    revoked = await pool.operator.ask("RevokeNode", a.NodeRequest(node="n1"))
+    await eventually(lambda: not node.connection.is_connected)
+    approve = await refusal(pool.operator.ask("ApproveNode", a.NodeRequest(node="n1")))
+    back = await pool.join("n1")
+    await back.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+
+    assert ("revoked", "left") == (revoked.approval, revoked.state)
+    assert "node_key_revoked" == reason(approve)
+    assert ("n1", "approved") == (back.name, (await pool.operator.node("n1")).approval)
+
+
+async def test_node_is_listed_with_what_it_does(pool: RunningScheduler) -> None:
+    """The operator sees a node's place, speed and state."""
+    node = await pool.join("n1", coop="beta", zone="CA-ON")
+    before = await pool.operator.node("n1")
+    await node.hello()
+    await eventually(lambda: node.got(m.Welcome))
+    after = await pool.operator.node("n1")
+
+    assert ("", "CA-ON", "approved") == (before.state, before.zone, before.approval)
+    assert ("live", True, ["petit"], 4) == (
+        after.state,
+        after.accepting,
+        list(after.models),
+        after.slots,
+    )
+    assert (1_000.0, "bench") == (after.prefill_tokens_per_s, after.device)
+
+
+async def test_coop_is_created_and_its_quota_is_in_force_at_once(pool: RunningScheduler) -> None:
+    """Setting a co-op's terms makes a new version of the policy, which outlives a restart."""
+    quota = a.Quota(kind="tokens", limit=1_000, period="day")
+    made = await pool.operator.ask("SetCoop", a.Coop(coop="gamma", shares=2.0, quotas=[quota]))
+    status = await pool.operator.ask("GetStatus", a.GetStatusRequest())
+    listed = await pool.operator.ask("ListCoops", a.ListCoopsRequest())
+
+    assert ("gamma", 2.0, 1_000) == (made.coop, made.shares, made.quotas[0].limit)
+    assert "2" == status.policy_version
+    assert ["alpha", "beta", "gamma"] == [coop.coop for coop in listed.coops]
+
+
+@pytest.mark.parametrize(
+    "coop",
+    [
+        a.Coop(coop="Not a name"),
+        a.Coop(coop="gamma", shares=-1.0),
+        a.Coop(coop="gamma", quotas=[a.Quota(kind="apples", limit=1, period="day")]),
+        a.Coop(coop="gamma", quotas=[a.Quota(kind="tokens", limit=1, period="none")]),
+    ],
+    ids=["name", "shares", "kind", "period"],
+)
+async def test_terms_that_make_no_sense_are_refused(pool: RunningScheduler, coop: a.Coop) -> None:
+    """Terms that the policy's own rules refuse change nothing."""
+    error = await refusal(pool.operator.ask("SetCoop", coop))
+    status = await pool.operator.ask("GetStatus", a.GetStatusRequest())
+
+    assert "invalid_request" == reason(error)
+    assert "1" == status.policy_version
+
+
+async def test_key_opens_the_pool_until_it_is_revoked(pool: RunningScheduler) -> None:
+    """A key's secret is shown once and works at once; revoked, it is refused at once."""
+    made = await pool.operator.ask("CreateKey", a.CreateKeyRequest(coop="alpha", label="x"))
+    listed = await pool.operator.ask("ListKeys", a.ListKeysRequest(coop="alpha"))
+    async with pool.session(made.secret) as session:
+        async with session.get("/v1/models") as answer:
+            before = answer.status
+        await pool.operator.ask("RevokeKey", a.RevokeKeyRequest(key=made.key))
+        async with session.get("/v1/models") as answer:
+            after = answer.status
+
+    assert made.secret.startswith("ent_")
+    assert [("x", "", False)] == [(k.label, k.secret, k.revoked) for k in listed.keys]
+    assert (200, 401) == (before, after)
+
+
+async def test_unknown_coop_gets_no_key_and_no_token(pool: RunningScheduler) -> None:
+    """Keys and tokens are made for members only."""
+    key = await refusal(pool.operator.ask("CreateKey", a.CreateKeyRequest(coop="x")))
+    token = await refusal(pool.operator.ask("CreateJoinToken", a.CreateJoinTokenRequest(coop="x")))
+
+    assert ["unknown_coop"] * 2 == [reason(key), reason(token)]
+
+
+async def test_standard_health_and_reflection_answer(pool: RunningScheduler) -> None:
+    """The standard services say that the pool serves, and which services it has."""
+    check = health_pb2_grpc.HealthStub(pool.operator.channel).Check
+    healthy = await check(health_pb2.HealthCheckRequest(service="entraide.v1.Pool"))
+    reflect = reflection_pb2_grpc.ServerReflectionStub(pool.operator.channel)
+    asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+    answers = [answer async for answer in reflect.ServerReflectionInfo(asked)]
+    names = {service.name for service in answers[0].list_services_response.service}
+
+    assert health_pb2.HealthCheckResponse.SERVING == healthy.status
+    assert {"entraide.v1.Pool", "entraide.v1.Admin", "entraide.v1.Enrolment"} <= names
+
+
+@pytest.mark.parametrize(
+    ("wished", "given"),
+    [
+        ("Mac mini d'Élise", "mac-mini-d-elise"),
+        ("", "beta-node"),
+        ("gw-main", "node-gw-main"),
+        ("scheduler", "node-scheduler"),
+        ("x" * 90, "x" * 50),
+    ],
+    ids=["accents", "none", "a gateway's", "the scheduler's", "long"],
+)
+async def test_wished_name_becomes_one_that_the_bus_allows(
+    pool: RunningScheduler, wished: str, given: str
+) -> None:
+    """Any wish leads to a name that is safe on the bus."""
+    token = await pool.operator.token()
+    joined = await pool.operator.join(token, new_user_key()[1], node_name=wished)
+
+    assert given == joined.node

@@ -1,0 +1,149 @@
+"""Desks: gateways in processes of their own, across the bus."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.core.builders import facts
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.driver_support import eventually
+from tests.scheduler.pool_support import RunningScheduler
+
+from entraide.errors import PoolUnreachable
+from entraide.types import JobKind, JobState
+from entraide.wire import codec, subjects
+from entraide.wire import messages as m
+from entraide_scheduler.bus import NatsDesk, NatsNodeLine, subscribe_out
+
+
+class Ears:
+    """A gateway that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.down: list[m.GatewayDown] = []
+        self.out: list[tuple[str, m.NodeOut]] = []
+
+    def on_down(self, message: m.GatewayDown) -> None:
+        self.down.append(message)
+
+    def on_out(self, node: str, message: m.NodeOut) -> None:
+        self.out.append((node, message))
+
+
+@pytest.fixture
+async def apart(pool: RunningScheduler, bus: NatsPool) -> AsyncIterator[tuple[NatsDesk, Ears]]:
+    """A gateway of its own at the scheduler's desk."""
+    ears = Ears()
+    connection = await bus.gateway("second")
+    desk = NatsDesk(connection, "second", ears)
+    await desk.start()
+    await subscribe_out(connection, "second", ears)
+    await connection.flush()
+    yield desk, ears
+    await desk.stop()
+
+
+async def test_gateway_apart_asks_places_runs_and_hears_the_end(
+    pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
+) -> None:
+    """A job of a gateway apart goes its whole way over the bus, with its explanation and receipt."""
+    desk, ears = apart
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+    desk.submit(facts("job-1", gateway="second"))
+    await eventually(lambda: ears.down)
+    placed = ears.down[0]
+    assert isinstance(placed, m.Placed)
+    run = m.Run("job-1", placed.epoch, "second", "/v1/completions", "petit", False, b"{}")
+    NatsNodeLine(desk.outbox).run(placed.node, run)
+    await eventually(lambda: node.runs)
+    await node.finish(node.runs[0])
+    await eventually(lambda: len(ears.down) == 2)
+    await eventually(lambda: ears.out)
+    await eventually(lambda: node.got(m.UsageAck))
+    explained = await desk.explain("job-1", "alpha")
+
+    assert [run] == node.runs
+    assert [("n1", m.End)] == [(name, type(message)) for name, message in ears.out]
+    assert JobState.COMPLETED == ears.down[1].state
+    assert explained.explanation is not None
+    assert explained.receipt is not None
+    assert ("placed", True) == (explained.explanation.decision, explained.receipt.settled)
+    assert m.Explained(None) == await desk.explain("job-1", "beta")
+    assert m.Explained(None) == await desk.explain("job-2", "alpha")
+    assert ["petit"] == [card.model for card in await desk.models()]
+
+
+async def test_jobs_of_a_silent_gateway_end(
+    pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
+) -> None:
+    """When a gateway falls silent its live jobs end, and its kept jobs do not."""
+    desk, ears = apart
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+    desk.submit(facts("job-live", gateway="second"))
+    desk.submit(facts("job-kept", gateway="main", kind=JobKind.KEPT))
+    await eventually(lambda: ears.down)
+    await desk.stop()
+    await eventually(lambda: pool.live.core.job("job-live").state == "failed")
+    kept = pool.live.core.job("job-kept")
+
+    assert "gateway_lost" == pool.live.core.job("job-live").code
+    assert kept is not None
+    assert kept.code != "gateway_lost"
+
+
+async def test_same_request_twice_is_one_job(
+    pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
+) -> None:
+    """A gateway that asks again for a job that is known changes nothing."""
+    desk, ears = apart
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+    desk.submit(facts("job-1", gateway="second"))
+    await eventually(lambda: ears.down)
+    known = pool.live._event_id
+    desk.submit(facts("job-1", gateway="second"))
+    await desk.models()
+    asked = [event for event in range(known + 1, pool.live._event_id + 1)]
+
+    assert 1 == len([one for one in ears.down if isinstance(one, m.Placed)])
+    assert len(asked) <= 1
+    assert 0 == pool.live.counts["dropped.duplicate_job"]
+
+
+async def test_gateway_cannot_ask_in_the_name_of_another(
+    pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
+) -> None:
+    """A request whose facts name a foreign gateway is dropped and counted."""
+    desk, _ = apart
+    desk.submit(facts("job-1", gateway="third"))
+    await eventually(lambda: pool.live.counts["gateway.foreign"])
+
+    assert pool.live.core.job("job-1") is None
+
+
+async def test_desk_without_a_scheduler_says_so(bus: NatsPool) -> None:
+    """Questions that no scheduler answers end as unreachable."""
+    desk = NatsDesk(await bus.gateway("second"), "second", Ears())
+    with pytest.raises(PoolUnreachable) as refused:
+        await desk.models()
+    await desk.outbox.close()
+
+    assert "pool_unreachable" == refused.value.code
+
+
+async def test_message_that_cannot_be_read_is_dropped(
+    pool: RunningScheduler, bus: NatsPool, apart: tuple[NatsDesk, Ears]
+) -> None:
+    """Noise on a gateway's subject is counted, and the next message is heard."""
+    desk, _ = apart
+    connection = await bus.gateway("second")
+    await connection.publish(subjects.gateway_up("second"), b"\xc1")
+    await connection.publish(subjects.gateway_up("second"), codec.encode(m.UsageAck("a", 1)))
+    await connection.flush()
+    await eventually(lambda: pool.live.counts["gateway.undecodable"] == 2)
+
+    assert () == await desk.models()

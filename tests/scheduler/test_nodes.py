@@ -1,0 +1,163 @@
+"""Nodes on the bus: who is heard, as whom, and on which clock."""
+
+import time
+
+import msgspec
+import pytest
+from tests.core.builders import rates, replica
+from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, eventually
+
+from entraide.types import Basis, EnergyStatus
+from entraide.wire import messages as m
+from entraide_scheduler.core.views import NodeView
+
+
+def seen(pool: RunningScheduler, node: ScriptedNode) -> NodeView:
+    return next(view for view in pool.live.core.nodes() if view.card.node == node.name)
+
+
+def sun(surplus_w: float, *, off_s: float = 0.0, lasts_s: float = 60.0) -> EnergyStatus:
+    now = time.time() + off_s
+    return EnergyStatus(surplus_w, Basis.DECLARED, "sign", now, now + lasts_s)
+
+
+async def test_node_says_hello_and_is_welcomed(pool: RunningScheduler) -> None:
+    """A node that joined says hello and is live, with how often to beat."""
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: node.got(m.Welcome))
+
+    assert m.Welcome(1.0, ()) == node.got(m.Welcome)[0]
+    assert "live" == pool.state("n1")
+
+
+async def test_node_that_lies_about_its_coop_and_place_is_not_believed(
+    pool: RunningScheduler,
+) -> None:
+    """Whose machine it is and where it stands come from the pool's record, not from the node."""
+    node = await pool.join("n1", coop="beta", zone="CA-AB")
+    await node.hello(coop="alpha", zone="CA-QC", site="palace")
+    await eventually(lambda: node.got(m.Welcome))
+    card = seen(pool, node).card
+
+    assert ("n1", "beta", "CA-AB", "home") == (card.node, card.coop, card.zone, card.site)
+
+
+async def test_old_numbers_are_dropped(pool: RunningScheduler) -> None:
+    """A heartbeat or hello that was overtaken by a later one changes nothing."""
+    node = await pool.join()
+    await node.hello()
+    await node.beat(reason="paused")
+    await node.beat(seq=1)
+    await eventually(lambda: pool.live.counts["node.old"])
+    node.seq = 0
+    await node.hello()
+    await eventually(lambda: pool.live.counts["node.old"] == 2)
+
+    assert (False, "paused") == (seen(pool, node).accepting, seen(pool, node).reason)
+
+
+async def test_node_unknown_since_the_start_is_asked_to_say_hello(pool: RunningScheduler) -> None:
+    """A heartbeat of a node, or of a run of its agent, that never said hello is answered so."""
+    node = await pool.join()
+    await node.beat()
+    await eventually(lambda: len(node.got(m.SayHello)) == 1)
+    await node.hello()
+    node.boot = "another"
+    await node.beat()
+    await eventually(lambda: len(node.got(m.SayHello)) == 2)
+
+    assert 1 == len(node.got(m.Welcome))
+
+
+async def test_times_of_a_node_two_hours_off_become_ours(pool: RunningScheduler) -> None:
+    """A node whose clock is two hours ahead or behind tells the same surplus as any other."""
+    for name, off_s in (("ahead", 7_200.0), ("behind", -7_200.0)):
+        node = await pool.join(name)
+        node.clock_off_s = off_s
+        await node.hello(energy=sun(50.0, off_s=off_s))
+        await eventually(lambda node=node: node.got(m.Welcome))
+        await node.beat(energy=sun(400.0, off_s=off_s))
+        await eventually(
+            lambda node=node: (energy := seen(pool, node).energy) and energy.surplus_w == 400.0
+        )
+        energy = seen(pool, node).energy
+
+        assert energy is not None
+        assert abs(time.time() - energy.measured_at) < 30.0
+        assert 30.0 < energy.expires_at - time.time() <= 61.0
+
+
+async def test_heartbeats_that_change_nothing_are_told_together(pool: RunningScheduler) -> None:
+    """Equal heartbeats keep a node live without an event each."""
+    node = await pool.join()
+    await node.hello(energy=sun(10.0))
+    await eventually(lambda: node.got(m.Welcome))
+    before, seen_at = pool.live._event_id, seen(pool, node).last_seen_at
+    for _ in range(200):
+        await node.beat(energy=sun(10.0))
+    await eventually(lambda: seen(pool, node).last_seen_at > seen_at)
+
+    assert pool.live._event_id - before < 20
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rtt_s": float("nan")},
+        {"replicas": (replica(slots=0),)},
+        {"replicas": (replica(), replica())},
+        {"replicas": (replica(rates=rates(prefill_tokens_per_s=0.0)),)},
+        {"energy": EnergyStatus(float("inf"), Basis.DECLARED, "", 0.0, 1.0)},
+        {"energy": EnergyStatus(1.0, Basis.DEFAULT, "", 0.0, 1.0)},
+        {"agent": "x" * 300},
+    ],
+    ids=["rtt", "slots", "twice", "rates", "surplus", "basis", "agent"],
+)
+async def test_card_with_insane_numbers_is_refused(
+    pool: RunningScheduler, changes: dict[str, object]
+) -> None:
+    """A card that nobody could reckon with never reaches the core."""
+    node = await pool.join()
+    await node.hello(**changes)
+    await eventually(lambda: pool.live.counts["node.card_refused"])
+
+    assert "" == pool.state("n1")
+
+
+async def test_goodbye_makes_a_node_leave_at_once(pool: RunningScheduler) -> None:
+    """A node that says goodbye has left, without waiting for its silence."""
+    node = await pool.join()
+    await node.hello()
+    await node.tell(m.Goodbye("stopped"))
+    await eventually(lambda: pool.state("n1") == "left")
+
+    assert 0 == pool.live.counts["node.suspect"]
+
+
+async def test_run_that_is_not_wanted_any_more_is_not_kept(pool: RunningScheduler) -> None:
+    """The welcome names only the runs whose leases are in force."""
+    node = await pool.join()
+    await node.hello(running=(("job-x", 3),))
+    await eventually(lambda: node.got(m.Welcome))
+
+    assert () == node.got(m.Welcome)[0].keep
+
+
+async def test_identity_is_renewed_at_a_hello_once_a_day(pool: RunningScheduler) -> None:
+    """A node whose token was issued long ago is given a new one as it says hello."""
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: node.got(m.Welcome))
+    fresh = node.got(m.Renewed)
+    roster = pool.roster
+    row = roster.get("n1")
+    assert row is not None
+    await roster.put(msgspec.structs.replace(row, jwt_issued_at=time.time() - 100_000.0))
+    await node.hello()
+    await eventually(lambda: node.got(m.Renewed))
+    renewed = roster.get("n1")
+
+    assert [] == fresh
+    assert renewed is not None
+    assert renewed.jwt_issued_at > time.time() - 60.0

@@ -1,0 +1,168 @@
+"""The scheduler as a whole: start, stop, start again, and what it refuses."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.builders import usage
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.pool_support import (
+    RunningScheduler,
+    ScriptedNode,
+    eventually,
+    running_scheduler,
+    write_config,
+)
+
+from entraide.errors import PoolError
+from entraide.wire import messages as m
+from entraide_scheduler.service import Service
+
+CHAT = {"model": "petit", "messages": [{"role": "user", "content": "Bonjour"}], "max_tokens": 9}
+ANSWER = b'{"choices":[{"message":{"content":"Salut"}}],"usage":{"prompt_tokens":90}}'
+
+
+async def submit(pool: RunningScheduler, key: str) -> str:
+    """Submits a kept job over HTTP."""
+    body = {"path": "/v1/chat/completions", "request": CHAT}
+    async with pool.session(key) as session, session.post("/v1/jobs", json=body) as answer:
+        assert answer.status == 202, await answer.text()
+        return (await answer.json())["id"]
+
+
+async def job(pool: RunningScheduler, key: str, name: str) -> Any:
+    """Returns a job as its owner sees it over HTTP."""
+    async with pool.session(key) as session, session.get(f"/v1/jobs/{name}") as answer:
+        return await answer.json()
+
+
+async def live_node(pool: RunningScheduler) -> ScriptedNode:
+    """Joins a node and waits until it is live."""
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: pool.state(node.name) == "live")
+    return node
+
+
+async def test_chat_goes_through_to_a_node_and_back_with_a_receipt(pool: RunningScheduler) -> None:
+    """A chat over HTTP reaches a node over the bus and comes back with a signed receipt."""
+    node, key = await live_node(pool), await pool.operator.key("alpha")
+    async with pool.session(key) as session:
+        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=CHAT))
+        await eventually(lambda: node.runs)
+        await node.finish(node.runs[0], ANSWER)
+        answer = await asked
+        body = await answer.json()
+
+    assert 200 == answer.status
+    assert "Salut" == body["choices"][0]["message"]["content"]
+    assert ("beta", "CA-QC") == (body["entraide"]["node_coop"], body["entraide"]["province"])
+    assert body["entraide"]["signature"]
+
+
+async def test_kept_job_survives_the_scheduler_and_is_billed_once(
+    tmp_path: Path, bus: NatsPool
+) -> None:
+    """A kept job that runs as the scheduler stops runs again after its start, billed once."""
+    async with running_scheduler(tmp_path, bus) as pool:
+        node, key = await live_node(pool), await pool.operator.key("alpha")
+        name = await submit(pool, key)
+        await eventually(lambda: node.runs)
+        lost = node.runs[0]
+    async with running_scheduler(tmp_path, bus) as pool:
+        node = await pool.enter("n1", node.identity, [bus.url])
+        await node.beat()
+        await eventually(lambda: node.got(m.SayHello))
+        await node.hello(running=((lost.job, lost.epoch),))
+        await eventually(lambda: node.runs)
+        await node.finish(lost, ANSWER)
+        await node.finish(node.runs[0], ANSWER)
+        await eventually(lambda: len(node.got(m.UsageAck)) == 2)
+        done = await job(pool, key, name)
+        books = await pool.service.store.balances()
+
+        assert () == node.got(m.Welcome)[0].keep
+        assert ("completed", "Salut") == (
+            done["state"],
+            done["result"]["choices"][0]["message"]["content"],
+        )
+        assert 1 == await pool.service.store.settled_count()
+        assert {0} == {sum(b[unit] for b in books.values()) for unit in books["alpha"]}
+
+
+async def test_report_of_a_kept_job_waits_for_its_answer(pool: RunningScheduler) -> None:
+    """The books of a kept job are not closed before its answer is there."""
+    node, key = await live_node(pool), await pool.operator.key("alpha")
+    name = await submit(pool, key)
+    await eventually(lambda: node.runs)
+    run = node.runs[0]
+    await node.tell(m.Accept(run.job, run.epoch))
+    await node.report(run, usage())
+    await node.tell(m.Progress(run.job, run.epoch, 7))
+    await eventually(lambda: pool.live.core.job(name).output_tokens == 7)
+    between = pool.live.core.job(name)
+    await node.answer(run, ANSWER, usage())
+    await eventually(lambda: node.got(m.UsageAck))
+
+    assert between is not None
+    assert "active" == between.state
+    assert "completed" == (await job(pool, key, name))["state"]
+
+
+async def test_start_after_a_stop_keeps_policy_nodes_and_incarnation(
+    tmp_path: Path, bus: NatsPool
+) -> None:
+    """What the operator and the nodes did is there after a restart."""
+    async with running_scheduler(tmp_path, bus) as pool:
+        await live_node(pool)
+        first = pool.live.incarnation
+        snapshot = pool.live.core.snapshot
+    async with running_scheduler(tmp_path, bus) as pool:
+        assert (first + 1, "1") == (pool.live.incarnation, pool.live.policy_version)
+        assert "suspect" == pool.state("n1")
+        assert snapshot()
+
+
+async def test_second_scheduler_in_one_directory_is_refused(
+    pool: RunningScheduler, tmp_path: Path, bus: NatsPool
+) -> None:
+    """Two schedulers never share a state directory."""
+    second = Service(write_config(tmp_path, bus.url))
+    with pytest.raises(PoolError) as refused:
+        await second.start()
+
+    assert "already_running" == refused.value.code
+
+
+async def test_scheduler_speaks_tls_with_the_pools_own_authority(
+    tmp_path: Path, bus: NatsPool
+) -> None:
+    """With [tls], HTTP and gRPC are served under the pool's CA, and join tokens name it."""
+    import ssl
+
+    import aiohttp
+    import grpc
+
+    from entraide.v1 import admin_pb2, admin_pb2_grpc
+
+    config = write_config(tmp_path, bus.url, more='tls.hosts = ["localhost", "127.0.0.1"]')
+    service = Service(config)
+    await service.start()
+    try:
+        ca_pem = (tmp_path / "tls" / "ca.pem").read_text()
+        context = ssl.create_default_context(cadata=ca_pem)
+        async with aiohttp.ClientSession() as session:
+            page = await session.get(f"{service.gateway.url}/.well-known/entraide", ssl=context)
+            announced = await page.json()
+        credentials = grpc.ssl_channel_credentials(ca_pem.encode())
+        async with grpc.aio.secure_channel(announced["grpc"], credentials) as channel:
+            token = await admin_pb2_grpc.AdminStub(channel).CreateJoinToken(
+                admin_pb2.CreateJoinTokenRequest(coop="beta"),
+                metadata=(("authorization", "Bearer ent_operator"),),
+            )
+    finally:
+        await service.stop()
+
+    assert (True, ca_pem) == (announced["tls"], announced["ca_pem"])
+    assert 64 == len(token.token.partition(".")[2])
