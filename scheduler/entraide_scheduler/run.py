@@ -20,6 +20,7 @@ from entraide_scheduler.service import Service
 
 EXIT_BROKEN = 70
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
+SWITCH_S = 0.0005  # threads give way to the event loop ten times sooner than by default
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ def run_scheduler(config: SchedulerConfig) -> int:
         EntraideError: it could not start.
     """
     log_to_stderr()
+    sys.setswitchinterval(SWITCH_S)
     return run_loop(_live(config))
 
 

@@ -5,11 +5,14 @@ gathers. Order is kept: what was asked earlier is never committed later. A step 
 nobody with it: its group is rolled back, and each step is tried again in a transaction of its own.
 
 Rows of one kind that are in a group are written by one call: a statement costs far more than a row.
+Rows wait ``GATHER_S`` for others, asleep: a thread that wrote each at once would take turns with
+the event loop at every one of them (measured: 2 ms more to a first token).
 """
 
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 GROUP_MAX = 1_000
+GATHER_S = 0.01
 QUEUE_MAX = 200_000
 
 Step = Callable[[Connection], Any]
@@ -93,6 +97,8 @@ class Writer:
     def _gather(self) -> tuple[list[Asked], bool]:
         group: list[Asked] = []
         item = self._queue.get()
+        if item is not None and item.step is None:
+            time.sleep(GATHER_S)
         while item is not None:
             group.append(item)
             if len(group) >= GROUP_MAX:
