@@ -25,6 +25,8 @@ class Metrics:
             return Counter(f"entraide_gateway_{name}", text, labels, registry=self.registry)
 
         self._requests = counter("requests", "Requests by route and status.", "path", "status")
+        self._by_model: dict[str, tuple[Counter, ...]] = {}
+        self._by_answer: dict[tuple[str, int], Counter] = {}  # ``labels`` is dear
         self._jobs = counter("jobs", "Jobs ended, by end.", "end")
         self._placements = counter("placements", "Placements, the first or a later one.", "kind")
         self._tokens = counter("tokens", "Tokens of whole answers.", "model", "kind")
@@ -41,7 +43,10 @@ class Metrics:
 
     def answered(self, route: str, status: int) -> None:
         """Counts a request."""
-        self._requests.labels(route, str(status)).inc()
+        known = self._by_answer.get((route, status))
+        if known is None:
+            known = self._by_answer[route, status] = self._requests.labels(route, str(status))
+        known.inc()
 
     def first_token(self, ttft_s: float) -> None:
         """Notes how long a client waited for the first part of its answer."""
@@ -61,12 +66,25 @@ class Metrics:
         if answer is None:
             return
         usage = answer.usage
-        self._tokens.labels(ask.model, "input").inc(usage.input_tokens)
-        self._tokens.labels(ask.model, "cached").inc(usage.cached_tokens)
-        self._tokens.labels(ask.model, "output").inc(usage.output_tokens)
         energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
-        self._energy.labels(ask.model).inc(wh_from_uwh(energy_uwh))
-        self._carbon.labels(ask.model).inc(answer.receipt.carbon_gco2e)
+        amounts = (
+            usage.input_tokens,
+            usage.cached_tokens,
+            usage.output_tokens,
+            wh_from_uwh(energy_uwh),
+            answer.receipt.carbon_gco2e,
+        )
+        for known, amount in zip(self._of_model(ask.model), amounts, strict=True):
+            known.inc(amount)
+
+    def _of_model(self, model: str) -> tuple[Counter, ...]:
+        known = self._by_model.get(model)
+        if known is None:
+            kinds = ("input", "cached", "output")
+            tokens = (self._tokens.labels(model, kind) for kind in kinds)
+            known = (*tokens, self._energy.labels(model), self._carbon.labels(model))
+            self._by_model[model] = known
+        return known
 
     def page(self, running: int) -> bytes:
         """Returns all of it as Prometheus reads it."""

@@ -7,6 +7,7 @@ become keyed hashes, a key per co-op, so that none can probe another's.
 
 import hashlib
 import hmac
+import itertools
 import math
 import re
 import secrets
@@ -103,10 +104,21 @@ def _deadline(text: str, now: float) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def new_job(kind: JobKind) -> str:
-    """Returns a job identifier, ``job-…`` or ``kept-…``; later ones sort after earlier ones."""
-    prefix = KEPT_PREFIX if kind is JobKind.KEPT else "job-"
-    return f"{prefix}{int(time.time() * 1_000):012x}{secrets.token_hex(6)}"
+class JobNames:
+    """Makes job identifiers, ``job-…`` or ``kept-…``; later ones sort after earlier ones.
+
+    Each is the time in milliseconds, what is drawn once for this run of the gateway, and a count.
+    They are unique, not secret: who may see a job is decided by its co-op.
+    """
+
+    def __init__(self) -> None:
+        self._boot = secrets.token_hex(5)
+        self._count = itertools.count()
+
+    def new(self, kind: JobKind, now: float) -> str:
+        """Returns the next one."""
+        prefix = KEPT_PREFIX if kind is JobKind.KEPT else "job-"
+        return f"{prefix}{int(now * 1_000):012x}{self._boot}{next(self._count):x}"
 
 
 class FactsMaker:
@@ -119,6 +131,7 @@ class FactsMaker:
         self._jurisdiction = jurisdiction
         self._secret = secret
         self._sizes = sizes
+        self._names = JobNames()
 
     def veiled(self, coop: str, text: str) -> str:
         """Returns a keyed hash of a client's text, or "" for none."""
@@ -147,7 +160,7 @@ class FactsMaker:
             raise refused("invalid_request", param="X-Entraide-Jurisdiction", detail=detail)
         grams = options.max_gco2e
         return RequestFacts(
-            job=new_job(kind),
+            job=self._names.new(kind, now),
             coop=caller.coop,
             project=caller.project,
             key=caller.key,
