@@ -102,7 +102,7 @@ def _plain(value: Value) -> Any:
 
 def _digits(value: float) -> int:
     """How many decimals leave three significant digits, six at most."""
-    size, digits = abs(value), 2
+    size, digits = abs(value), 2 if abs(value) < 10 else 1
     while 0 < size < 1 and digits < 6:
         size, digits = size * 10, digits + 1
     return digits

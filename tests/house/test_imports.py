@@ -31,8 +31,8 @@ NOT_IMPORTED = {
 BORROWED = {("entraide", "nats-py"), ("entraide", "nkeys"), ("entraide", "cryptography"),
             ("entraide", "structlog")}  # fmt: skip
 
-# Loaded by name: by Alembic, or by Python itself.
-FOUND_BY_NAME = re.compile(r"(\.__main__|\.migrations\..*)$")
+# Loaded by name: by Alembic, by Python itself, or by the tests of other people's programs.
+FOUND_BY_NAME = re.compile(r"(\.__main__|\.migrations\..*|\.client\.testing)$")
 
 HEAVY = {"aiohttp", "asyncio", "grpc", "nats", "socket", "ssl", "sqlalchemy", "structlog"}
 

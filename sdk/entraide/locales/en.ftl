@@ -90,12 +90,12 @@ error-queue_full = Your co-op's queue is full{ $limit ->
     [none] .
    *[other] {" "}({ $limit } jobs).
 } Try again in a moment.
-error-no_node_serves = No machine in the pool can serve this request{ $rule ->
-    [none] .
-   *[other] {" "}({ $nodes ->
+error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
+    [none] {""}
+   *[other] {" "}Commonest reason ({ $nodes ->
         [one] { $nodes } machine
        *[other] { $nodes } machines
-    }: { $rule }).
+    }): the machine { $rule }.
 } Waiting will not help: ask for less (model, jurisdiction, data class, length).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
 error-node_lost = The machine that was answering is gone. Try again: another one will take over.

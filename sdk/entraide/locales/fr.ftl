@@ -90,12 +90,12 @@ error-queue_full = La file d’attente de votre coopérative est pleine{ $limit 
     [none] .
    *[other] {" "}({ $limit } requêtes).
 } Réessayez dans un moment.
-error-no_node_serves = Aucune machine du réseau ne peut servir cette requête{ $rule ->
-    [none] .
-   *[other] {" "}({ $nodes ->
+error-no_node_serves = Aucune machine du réseau ne peut servir cette requête.{ $rule ->
+    [none] {""}
+   *[other] {" "}Motif le plus fréquent ({ $nodes ->
         [one] { $nodes } machine
        *[other] { $nodes } machines
-    } : { $rule }).
+    }) : la machine { $rule }.
 } Attendre n’y changera rien : assouplissez la demande (modèle, territoire, classe de données, longueur).
 error-no_node_live = Aucune machine du réseau n’est joignable pour le moment. Réessayez bientôt.
 error-node_lost = La machine qui répondait a disparu. Réessayez : une autre prendra le relais.
@@ -383,8 +383,8 @@ error-bus_unreachable = Aucun serveur du bus ne répond ({ $servers }){ $problem
 
 ## Le nœud d’un membre : ses commandes, son état en une phrase.
 
-help-node = Le côté de cette machine : rejoindre un pool, travailler, faire une pause, partir.
-help-node-join = Rejoindre un pool avec un jeton à usage unique.
+help-node = Le côté de cette machine : rejoindre un réseau, travailler, faire une pause, partir.
+help-node-join = Rejoindre un réseau avec un jeton à usage unique.
 help-node-run = Faire tourner l’agent du nœud jusqu’à ce qu’on lui demande de s’arrêter.
 help-node-status = Dire en une phrase pourquoi ce nœud travaille ou non.
 help-node-bench = Mesurer maintenant la vitesse du moteur.
@@ -395,7 +395,7 @@ node-joined = Cette machine est maintenant le nœud { $node } de la coop { $coop
 node-joined-next = Pour le démarrer : { $command }
 node-paused-now = Le nœud est en pause. Il termine ce qu’il a commencé ; « entraide node resume » le remet au travail.
 node-resumed-now = Le nœud travaille de nouveau.
-node-left = Le nœud { $node } est parti : son identité est effacée de cette machine. Prévenez l’exploitant du pool, qui peut la révoquer.
+node-left = Le nœud { $node } est parti : son identité est effacée de cette machine. Prévenez l’exploitant du réseau, qui peut la révoquer.
 node-bench = Lit { $prefill } jetons/s ; écrit { $one } jetons/s seul, { $four } jetons/s à quatre.
 node-runs-already = Un agent tourne déjà dans ce dossier (processus { $pid }).
 node-status-stopped = { $node } ne travaille pas : son agent ne tourne pas. Démarrez-le avec « entraide node run ».
@@ -403,9 +403,9 @@ node-status-starting = { $node } ne travaille pas encore : son moteur démarre.
 node-status-benchmarking = { $node } ne travaille pas encore : il mesure sa vitesse.
 node-status-engine_down = { $node } ne travaille pas : son moteur ne répond pas. L’agent réessaie de lui-même.
 node-status-draining = { $node } n’accepte plus rien : il termine ce qu’il a commencé, puis s’arrête.
-node-status-refused = { $node } ne travaille pas : le pool refuse son identité. Parlez-en à l’exploitant, puis joignez-vous de nouveau.
-node-status-connecting = { $node } ne travaille pas : il n’arrive pas à joindre le pool. L’agent réessaie de lui-même.
-node-status-waiting = { $node } ne travaille pas : il a joint le pool, dont l’ordonnanceur n’a pas encore répondu.
+node-status-refused = { $node } ne travaille pas : le réseau d’entraide refuse son identité. Parlez-en à l’exploitant, puis joignez-vous de nouveau.
+node-status-connecting = { $node } ne travaille pas : il n’arrive pas à joindre le réseau d’entraide. L’agent réessaie de lui-même.
+node-status-waiting = { $node } ne travaille pas : il a joint le réseau d’entraide, dont l’ordonnanceur n’a pas encore répondu.
 node-status-paused = { $node } ne travaille pas : sa coop l’a mis en pause. « entraide node resume » le remet au travail.
 node-status-working = { $node } travaille : { $running ->
     [one] { $running } tâche en cours
@@ -414,9 +414,9 @@ node-status-working = { $node } travaille : { $running ->
 node-status-ready = { $node } est prêt et attend du travail.
 node-status-facts = { $model } ({ $engine }) · { $running } place(s) prise(s) sur { $slots } · lit { $prefill } jetons/s, écrit { $decode } jetons/s · surplus déclaré : { $surplus } W
 error-identity_refused = L’identité du nœud est inutilisable. { $file } : { $problem } Seul son propriétaire doit pouvoir lire ce fichier (mode 0600) ; s’il est perdu, joignez-vous de nouveau.
-error-join_untrusted = Le pool à { $url } ne peut pas prouver qui il est. Demandez à l’exploitant un jeton avec empreinte, ou le fichier de l’autorité (--ca).
+error-join_untrusted = Le réseau à { $url } ne peut pas prouver qui il est. Demandez à l’exploitant un jeton avec empreinte, ou le fichier de l’autorité (--ca).
 error-join_plain_refused = { $host } n’est pas sur cette machine et n’offre aucun chiffrement : l’adhésion par cette voie est refusée.
-error-join_bad_address = Aucun pool ne répond à { $url }. Vérifiez l’adresse que l’exploitant vous a donnée.
+error-join_bad_address = Aucun réseau d’entraide ne répond à { $url }. Vérifiez l’adresse que l’exploitant vous a donnée.
 
 ## Ligne de commande.
 
