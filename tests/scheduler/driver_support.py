@@ -78,3 +78,8 @@ async def eventually(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came to hold"
         await asyncio.sleep(0.01)
+
+
+def hold_up(by_s: float) -> None:
+    """Holds the whole process up, as a busy or suspended machine does; the loop stands still."""
+    time.sleep(by_s)

@@ -45,7 +45,7 @@ async def apart(pool: RunningScheduler, bus: NatsPool) -> AsyncIterator[tuple[Na
 async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
 ) -> None:
-    """A job of a gateway apart goes its whole way over the bus, with its explanation and receipt."""
+    """A job of a gateway apart goes its whole way over the bus, receipt included."""
     desk, ears = apart
     node = await pool.join()
     await node.hello()
@@ -104,14 +104,11 @@ async def test_same_request_twice_is_one_job(
     await eventually(lambda: pool.state("n1") == "live")
     desk.submit(facts("job-1", gateway="second"))
     await eventually(lambda: ears.down)
-    known = pool.live._event_id
     desk.submit(facts("job-1", gateway="second"))
     await desk.models()
-    asked = [event for event in range(known + 1, pool.live._event_id + 1)]
 
     assert 1 == len([one for one in ears.down if isinstance(one, m.Placed)])
-    assert len(asked) <= 1
-    assert 0 == pool.live.counts["dropped.duplicate_job"]
+    assert 0 == pool.live.counts["dropped.duplicate"]
 
 
 async def test_gateway_cannot_ask_in_the_name_of_another(

@@ -1,7 +1,6 @@
 """The driver: what it promises to the disk, to the clock, and after a restart."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import msgspec
@@ -11,6 +10,7 @@ from tests.scheduler.driver_support import (
     POLICY,
     Told,
     eventually,
+    hold_up,
     recovered_live,
     running_live,
     store_url,
@@ -187,7 +187,7 @@ async def test_message_that_had_come_counts_before_a_deadline_that_passed(tmp_pa
     async with running_live(tmp_path) as (live, _, _told):
         live.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
         join(live)
-        time.sleep(0.3)  # noqa: ASYNC251  (the hold-up itself: the loop must stand still)
+        hold_up(0.3)
         live.feed(e.NodesSeen, nodes=("n1",))
 
         assert ["live"] == [view.state for view in live.core.nodes()]
@@ -202,7 +202,7 @@ async def test_process_that_was_held_up_hears_its_nodes_before_it_calls_them_los
     async with running_live(tmp_path) as (live, _, _told):
         live.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
         join(live)
-        time.sleep(2.5)  # noqa: ASYNC251  (as above)
+        hold_up(2.5)
         await eventually(lambda: live.counts["held_up"])
         live.feed(e.NodesSeen, nodes=("n1",))
         counts = dict(live.counts)
