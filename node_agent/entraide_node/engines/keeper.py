@@ -76,7 +76,8 @@ class Keeper:
         assert self._loop is None, "an engine is started once"
         self._apply(ProcessEvent.START)
         self._loop = asyncio.create_task(self._keep())
-        while self._is(ProcessState.STARTING) and not self._loop.done():
+        undecided = (ProcessState.STARTING, ProcessState.ENDING)
+        while self._is(*undecided) and not self._loop.done():
             await self._next_change()
         return self._is(ProcessState.READY)
 

@@ -1,0 +1,157 @@
+"""An engine that somebody else runs: here a second llama.cpp, started by the test."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from aiohttp import web
+from tests.engines.support import demo_model, metrics_when, ran, request
+
+from entraide.types import Basis, Outcome
+from entraide_node.engines.attach import AttachConfig, Attached
+from entraide_node.engines.base import CONTEXT_EXCEEDED, EngineProblem
+from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
+from entraide_node.engines.process import CappedLog, spawn
+
+pytestmark = pytest.mark.engines
+
+KEY = secrets.token_urlsafe(16)
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """The address of a llama.cpp that listens on a free port of the loopback."""
+    model = demo_model()
+    child = ChildConfig(
+        model_path=str(model.path), alias="theirs", api_key=KEY, socket_path="", slots=2,
+        context_tokens=1024, threads=1, batch_tokens=512, cache_ram_mib=64, gpu_layers=None,
+        parent_pid=os.getpid(),
+    )  # fmt: skip
+    process = await spawn(
+        MODULE, first_line=msgspec.json.encode(child), env={}, log=CappedLog(None),
+        keeps_when_ready=lambda line: False,
+    )  # fmt: skip
+    line = await process.ready_line(timeout_s=60.0)
+    assert line, process.tail
+    yield msgspec.json.decode(line, type=ChildReady).address
+    process.terminate()
+    await process.gone()
+
+
+@asynccontextmanager
+async def attached(url: str, **options: object) -> AsyncIterator[Attached]:
+    """An attached engine, whether it is ready or not."""
+    plain = {"url": url, "model": "theirs", "key": KEY, "alias": "ours"}
+    engine = Attached(AttachConfig(**{**plain, **options}))
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+async def test_it_serves(url: str) -> None:
+    """It is ready when the engine lists its model, and serves as our own engine does."""
+    async with attached(url) as engine:
+        assert await engine.start() is None
+        _, one = await ran(engine, request("job-1", max_tokens=4))
+        _, two = await ran(engine, request("job-2", max_tokens=4, stream=False))
+        metrics = await metrics_when(engine, lambda m: m.processing == 0)
+
+        assert ("ours", 1024) == (engine.facts.model_alias, engine.facts.context_tokens)
+    assert Basis.MEASURED is one.usage.counted
+    assert 8 == one.usage.completion_tokens + two.usage.completion_tokens
+    assert 8 == metrics.output_tokens_total
+    assert "public" == msgspec.json.decode(two.body)["model"]
+
+
+async def test_many_runs_after_each_other(url: str) -> None:
+    """An engine that hangs up after its streams, although it promised not to, costs no run."""
+    async with attached(url) as engine:
+        ends = [(await ran(engine, request(f"job-{n}", max_tokens=1)))[1] for n in range(8)]
+
+    assert [Outcome.COMPLETED] * 8 == [end.outcome for end in ends]
+
+
+async def test_leaving_and_cancelling(url: str) -> None:
+    """Without counts on each event a cancelled run is estimated; the engine stops all the same."""
+    async with attached(url) as engine:
+        items = engine.run(request(max_tokens=900, ignore_eos=True))
+        async for item in items:
+            if getattr(item, "n_output_tokens", 0) == 4:
+                engine.cancel("job-1")
+        metrics = await metrics_when(engine, lambda m: m.processing == 0)
+
+    assert Outcome.CANCELLED is item.outcome
+    assert Basis.ESTIMATED is item.usage.counted
+    assert 4 <= item.usage.completion_tokens < 100
+    assert metrics.output_tokens_total < 100
+
+
+async def test_prompt_too_long(url: str) -> None:
+    """Its refusals are read like our own engine's."""
+    messages = [{"role": "user", "content": "le chat " * 900}]
+    async with attached(url) as engine:
+        _, end = await ran(engine, request(messages=messages))
+
+    assert end.failure is not None
+    assert (CONTEXT_EXCEEDED, 1024) == (end.failure.code, end.failure.n_ctx)
+
+
+async def test_another_model(url: str) -> None:
+    """A model that the engine does not list is told, with those that it does."""
+    async with attached(url, model="other") as engine:
+        problem = await engine.start()
+
+    assert EngineProblem("engine_lacks_model", {"model": "other", "models": "theirs"}) == problem
+
+
+async def test_nobody_there() -> None:
+    """An address at which nobody answers is told."""
+    async with attached("http://127.0.0.1:9") as engine:
+        problem = await engine.start()
+
+    assert EngineProblem("engine_unreachable", {"url": "http://127.0.0.1:9"}) == problem
+
+
+@asynccontextmanager
+async def server(models: web.Response, *, answers: bool) -> AsyncIterator[str]:
+    """An engine that answers ``/v1/models`` with this, and serves or not."""
+
+    async def list_models(_: web.Request) -> web.Response:
+        return models
+
+    async def chat(_: web.Request) -> web.Response:
+        said = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}\n\n'
+        return web.Response(body=said) if answers else web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/v1/models", list_models)
+    app.router.add_post("/v1/chat/completions", chat)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}/v1/"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(("answers", "code"), [(True, None), (False, "engine_lacks_model")])
+async def test_an_engine_that_lists_nothing(answers: bool, code: str | None) -> None:
+    """An engine that lists no model is asked for one token, and judged by that."""
+    async with server(web.Response(), answers=answers) as url, attached(url) as engine:
+        problem = await engine.start()
+
+    assert code == (problem.code if problem is not None else None)
+
+
+async def test_a_key_that_is_refused() -> None:
+    """An engine that refuses our key is told so."""
+    async with server(web.Response(status=401), answers=True) as url, attached(url) as engine:
+        problem = await engine.start()
+
+    assert EngineProblem("engine_key_refused", {"url": url}) == problem
