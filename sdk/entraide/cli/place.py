@@ -1,8 +1,7 @@
 """Which pool a command speaks to, and with which key.
 
 In this order: the pool whose state is in ``--state``; the pool of ``ENTRAIDE_URL``; the pool that
-runs on this machine. The last two words of ``pool.json`` that matter are read here and nowhere
-else: its addresses and its keys.
+runs on this machine. What commands need of a ``pool.json``, its address and keys, is read here.
 """
 
 import os
