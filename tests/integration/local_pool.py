@@ -66,10 +66,11 @@ class RunningPool:
         raw: bytes | None = None,
         method: str | None = None,
         timeout_s: float = 120.0,
+        at: str = "",
     ) -> tuple[int, dict[str, str], Any]:
         """Makes one HTTP call; returns status, headers (lower case) and decoded body."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.file.http + path, data=data, method=method)
+        request = urllib.request.Request((at or self.file.http) + path, data=data, method=method)
         request.add_header("Authorization", f"Bearer {key or self.file.keys[coop]}")
         request.add_header("Content-Type", "application/json")
         for name, value in (headers or {}).items():

@@ -68,7 +68,7 @@ def test_a_newcomer_waits_for_two_jobs_at_most(pool: RunningPool) -> None:
     lock = threading.Lock()
 
     def ask(number: int, coop: str) -> str:
-        _, headers, body = pool.chat(f"Compte {number}", tokens=24, coop=coop, ignore_eos=True)
+        _, headers, body = pool.chat(f"Compte {number}", tokens=8, coop=coop)
         if coop == "boreale":
             with lock:
                 ended.append(body["entraide"]["issued_at"])
