@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from tests.core.builders import facts
 from tests.scheduler.driver_support import POLICY, store_url
+from tests.scheduler.postgres_support import programs, running_postgres
 from tests.scheduler.rows import kept_row, settle_row
 
 from entraide.errors import PoolError
@@ -40,9 +41,28 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(store_url(tmp_path))
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    home = programs()
+    if home is None:
+        pytest.skip("this machine has no PostgreSQL")
+    with running_postgres(home) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store of each kind: what holds for one holds for the other."""
+    url = store_url(tmp_path)
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres")
+        writing, reading = make_engines(database_url(url))
+        with writing.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        writing.dispose()
+        reading.dispose()
+    opened = await Store.open(url)
     yield opened
     await opened.close()
 
