@@ -78,6 +78,7 @@ class Live:
         self._journal = Journal(store, at=clock())
         self._inbox: collections.deque[tuple[type[Any], dict[str, Any]]] = collections.deque()
         self._busy = False
+        self._acks: list[c.AckUsage] = []
         self._timer: asyncio.TimerHandle | None = None
         self._granting = False
         self._log = structlog.get_logger("entraide.live")
@@ -304,11 +305,22 @@ class Live:
             self.counts["settled"] += 1
 
     def _acknowledge(self, command: c.AckUsage) -> None:
-        def send(future: Future[None]) -> None:
-            if not future.cancelled() and future.exception() is None:
-                self._outside.to_node(command.node, m.UsageAck(command.job, command.epoch))
+        if not self._acks:
+            asyncio.get_running_loop().call_soon(self._acknowledge_all)
+        self._acks.append(command)
 
-        self._journal.committed().add_done_callback(send)
+    def _acknowledge_all(self) -> None:
+        """One wait for the disk serves all reports of a turn of the loop."""
+        acks, self._acks = self._acks, []
+
+        def send(future: Future[None]) -> None:
+            if future.cancelled() or future.exception() is not None:
+                return
+            for ack in acks:
+                self._outside.to_node(ack.node, m.UsageAck(ack.job, ack.epoch))
+
+        if not self.failed.done():
+            self._journal.committed().add_done_callback(send)
 
     def _say_turned(self, command: c.NodeTurned) -> None:
         self.counts[f"node.{command.state}"] += 1
