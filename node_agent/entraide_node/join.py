@@ -75,7 +75,7 @@ def join(
         PoolUnreachable: nobody answers there.
     """
     secret, fingerprint = split_token(token)
-    page = read_page(url, ca_pem=ca_pem)
+    page = read_page(url, ca_pem=ca_pem, fingerprint=fingerprint)
     authority = _trusted(page, url=url, fingerprint=fingerprint, given=ca_pem)
     seed, public_key = _durable_key(folder)
     request = enrolment_pb2.JoinRequest(
@@ -105,8 +105,12 @@ def default_name() -> str:
     return name[:NAME_CHARS_MAX] or "node"
 
 
-def read_page(url: str, *, ca_pem: str = "") -> PoolPage:
+def read_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> PoolPage:
     """Returns what the pool says of itself at an address.
+
+    A pool's own authority is in no system's list. With its fingerprint at hand the page is read
+    before that authority is known: what it says is believed only once the authority on it matches,
+    and whoever then answers for the pool must show a certificate of that authority.
 
     Raises:
         RequestError: ``join_bad_address``: it is no pool's address.
@@ -119,8 +123,13 @@ def read_page(url: str, *, ca_pem: str = "") -> PoolPage:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RequestError("join_bad_address", url, values={"url": url})
     page_url = f"{parts.scheme}://{parts.netloc}{PAGE_PATH}"
+    trust = ssl.create_default_context(cadata=ca_pem or None)
+    if fingerprint and not ca_pem:
+        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     try:
-        with urllib.request.urlopen(page_url, timeout=JOIN_TIMEOUT_S) as reply:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310
+            page_url, timeout=JOIN_TIMEOUT_S, context=trust
+        ) as reply:
             raw = reply.read(PAGE_BYTES_MAX)
         page = msgspec.json.decode(raw, type=PoolPage)
     except (msgspec.MsgspecError, urllib.error.HTTPError) as problem:

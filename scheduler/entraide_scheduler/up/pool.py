@@ -32,6 +32,7 @@ from entraide_scheduler.up.sites import SITES, site_of
 READY_TIMEOUT_S = 180.0
 POLL_S = 0.1
 WATCH_S = 0.5
+TLS_HOSTS = ("localhost", "127.0.0.1")
 STARTS_MAX = 5  # a child that died so often before the pool was ready will not do better
 
 log = structlog.get_logger()
@@ -47,6 +48,7 @@ class PoolOptions(Struct, frozen=True):
         model: path of a GGUF file, or "" for the demo model.
         lang: the pool's language.
         engine: the ``[engine]`` table of every node; empty for llama.cpp with that model.
+        tls: speak TLS on every port, as a pool that leaves this machine must.
     """
 
     state: Path
@@ -55,6 +57,7 @@ class PoolOptions(Struct, frozen=True):
     model: str = ""
     lang: str = "fr"
     engine: Mapping[str, str | int] = {}
+    tls: bool = False
 
 
 class LocalPool:
@@ -86,13 +89,22 @@ class LocalPool:
         pids = {"up": os.getpid(), "nats": self._nats.pid}
         pids |= {name: child.pid for name, child in self._children.items() if child.pid}
         return PoolFile(
-            http=f"http://127.0.0.1:{self._http_port}",
+            http=self._http,
             grpc=f"127.0.0.1:{self._grpc_port}",
             nats=self._nats.url,
             admin_key=self._secrets.admin_key,
             keys=dict(self._secrets.keys),
             pids=pids,
         )
+
+    @property
+    def _http(self) -> str:
+        return f"http{'s' if self._options.tls else ''}://127.0.0.1:{self._http_port}"
+
+    @property
+    def ca(self) -> Path | None:
+        """The file of the pool's own authority; None without TLS."""
+        return self._nats.config.ca if self._nats is not None else None
 
     async def start(self) -> PoolFile:
         """Starts everything and returns when every node is live with its model loaded.
@@ -104,7 +116,8 @@ class LocalPool:
         self._lock = _take(state)
         identity = PoolIdentity(state)
         self._tell("up-nats")
-        self._nats = NatsServer(NatsSettings(state=state), identity)
+        hosts = TLS_HOSTS if self._options.tls else ()
+        self._nats = NatsServer(NatsSettings(state=state, tls_hosts=hosts), identity)
         await self._nats.start()
         numbers = range(1, self._options.nodes + 1)
         known = [n for n in numbers if settings.joined(settings.node_dir(state, n))]
@@ -154,7 +167,12 @@ class LocalPool:
 
     def _admin(self) -> "admin_pb2_grpc.AdminAsyncStub":
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self._grpc_port}")
+            address = f"127.0.0.1:{self._grpc_port}"
+            if self.ca is None:
+                self._channel = grpc.aio.insecure_channel(address)
+            else:
+                trust = grpc.ssl_channel_credentials(self.ca.read_bytes())
+                self._channel = grpc.aio.secure_channel(address, trust)
         return admin_pb2_grpc.AdminStub(self._channel)
 
     async def _launch_scheduler(self) -> None:
@@ -166,6 +184,7 @@ class LocalPool:
             grpc_port=self._grpc_port,
             lang=self._options.lang,
             admin_key=self._secrets.admin_key,
+            tls=(TLS_HOSTS, self.ca) if self.ca else None,
         )
         argv = (sys.executable, "-m", "entraide_scheduler", "run", "--config", str(config))
         await self._child("scheduler", argv)
@@ -206,7 +225,7 @@ class LocalPool:
 
     async def _join(self, number: int, token: str, home: Path) -> None:
         site = site_of(number)
-        argv = [sys.executable, "-m", "entraide_node", "join", f"127.0.0.1:{self._grpc_port}"]
+        argv = [sys.executable, "-m", "entraide_node", "join", self._http]
         argv += ["--token", token, "--dir", str(home), "--site", site.name, "--zone", site.zone]
         argv += ["--name", f"node-{number}"]
         process = await asyncio.create_subprocess_exec(

@@ -47,9 +47,20 @@ def with_key(state: Path, known: Secrets, coop: str, secret: str) -> Secrets:
 
 
 def write_scheduler(
-    state: Path, *, nats_url: str, http_port: int, grpc_port: int, lang: str, admin_key: str
+    state: Path,
+    *,
+    nats_url: str,
+    http_port: int,
+    grpc_port: int,
+    lang: str,
+    admin_key: str,
+    tls: tuple[tuple[str, ...], Path] | None = None,
 ) -> Path:
-    """Writes the scheduler's config and returns its path."""
+    """Writes the scheduler's config and returns its path.
+
+    ``tls`` has the names for which the pool's authority makes certificates, and that authority's
+    file.
+    """
     config: dict[str, object] = {
         "dir": str(state),
         "pool": "demo",
@@ -60,6 +71,10 @@ def write_scheduler(
         "http": {"port": http_port},
         "grpc": {"port": grpc_port},
     }
+    if tls is not None:
+        hosts, authority = tls
+        config["nats"] = {"urls": [nats_url], "ca_file": str(authority)}
+        config["tls"] = {"hosts": list(hosts)}
     path = state / "scheduler.toml"
     _write_private(path, toml(config).encode())
     return path
