@@ -266,6 +266,28 @@ async def test_a_request_may_have_more_time() -> None:
     assert ENGINE_HUNG == end.failure.code
 
 
+PROGRESS = (
+    b'data: {"choices":[{"index":0,"delta":{}}],"prompt_progress":{"total":9,"processed":%d}}\n\n'
+)
+
+
+async def slow_reader(_: web.Request, response: web.StreamResponse) -> None:
+    """Reads the prompt with long silences, and then answers well."""
+    for n in range(1, 4):
+        await response.write(PROGRESS % (3 * n))
+        await asyncio.sleep(0.15)
+    await good(_, response)
+
+
+async def test_a_long_prompt_may_be_read_in_silence() -> None:
+    """Until there is output the longer limit holds, also between two signs of progress."""
+    async with talking(slow_reader, stall_timeout_s=0.05) as (_, stream):
+        chunks, end = await ran(stream, request())
+
+    assert Outcome.COMPLETED is end.outcome
+    assert [3, 6, 9] == [chunk.n_prompt_tokens for chunk in chunks if not chunk.data]
+
+
 async def endless(_: web.Request, response: web.StreamResponse) -> None:
     """Writes tokens for ever."""
     while True:

@@ -73,8 +73,8 @@ class EngineRequest(Struct, frozen=True):
         body: the client's JSON, already checked by the gateway.
         stream: whether the client wants events as they come.
         model: public model name; it becomes the ``model`` of the answer.
-        first_event_timeout_s: how long the engine may take before its first event; None for the
-            engine's own default.
+        first_event_timeout_s: the longest silence of the engine before there is output; None for
+            the engine's own default.
     """
 
     job: str

@@ -4,10 +4,10 @@ It decides how to talk: always streaming and with usage, so that a run can be co
 stopped, whether its client wanted a stream or not. Events that arrive together leave together and
 at once. It knows neither which engine it speaks to nor who asked.
 
-Two clocks watch a run: until the first event ``first_event_timeout_s``, then between two events
-``stall_timeout_s``. Comment lines do not count as events, since an HTTP thread goes on sending
-them while the device behind it is stuck. There is no limit on a whole run: long answers are not
-faults.
+Two limits watch a run: ``first_event_timeout_s`` from one event to the next until there is output,
+since a long prompt is read in silence, and ``stall_timeout_s`` after that. Comment lines do not
+count as events: an HTTP thread goes on sending them while the device behind it is stuck. There is
+no limit on a whole run: long answers are not faults.
 """
 
 import asyncio
@@ -54,8 +54,8 @@ class Target(Struct, frozen=True, kw_only=True):
         api_key: sent as a bearer key; "" for none.
         extra: fields added to every request that has none of that name.
         keep_alive: whether connections are used again.
-        first_event_timeout_s: from the request to its first event.
-        stall_timeout_s: between two events.
+        first_event_timeout_s: the longest silence before there is output.
+        stall_timeout_s: the longest silence after that.
     """
 
     base_url: str
@@ -83,8 +83,9 @@ class _Failed(Exception):
 class _Line:
     """One run's line to the engine: what to drop when the run is cancelled."""
 
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline  # on the loop's clock
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        self.deadline = asyncio.get_running_loop().time() + limit_s  # on the loop's clock
         self.response: aiohttp.ClientResponse | None = None
         self._timeout: asyncio.Timeout | None = None
         self._dropped: _Stopped | _Failed | None = None
@@ -158,7 +159,7 @@ class ChatStream:
             yield run.cut_short(Outcome.FAILED, now=self._clock(), failure=failure)
             return
         limit_s = request.first_event_timeout_s or self._target.first_event_timeout_s
-        line = self._lines[request.job] = _Line(asyncio.get_running_loop().time() + limit_s)
+        line = self._lines[request.job] = _Line(limit_s)
         try:
             async with contextlib.aclosing(self._chunks(run, line, request, body)) as chunks:
                 async for chunk in chunks:
@@ -240,8 +241,8 @@ class ChatStream:
                 seen = run.events
                 chunk = run.take(_payloads(reader, data), now=self._clock())
                 if run.events > seen:
-                    now = asyncio.get_running_loop().time()
-                    line.deadline = now + self._target.stall_timeout_s
+                    limit_s = self._target.stall_timeout_s if run.has_output else line.limit_s
+                    line.deadline = asyncio.get_running_loop().time() + limit_s
                 if chunk is not None:
                     yield chunk
             if run.failure is not None:

@@ -63,6 +63,11 @@ class Run:
         return self._failure
 
     @property
+    def has_output(self) -> bool:
+        """Whether there was output yet."""
+        return self._first_output is not None
+
+    @property
     def is_over(self) -> bool:
         """Whether the engine said that nothing more comes."""
         return self._done or self._failure is not None
