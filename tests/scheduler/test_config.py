@@ -1,6 +1,7 @@
 """Config, calendar and grid: what is read, and what is refused with the place named."""
 
 import datetime as dt
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -151,3 +152,16 @@ def test_series_that_cannot_be_trusted_is_refused(tmp_path: Path, text: str) -> 
         read_series(path, zone="CA-QC", column="direct", lifecycle_column="life")
 
     assert ("series_refused", str(path)) == (refused.value.code, refused.value.values["path"])
+
+
+@pytest.mark.checkout
+def test_config_page_is_a_config_that_names_every_key(tmp_path: Path) -> None:
+    """The example in the reference is read as it stands, and no key is left out of it."""
+    page = Path("docs/reference/config.md").read_text("utf-8")
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    config = load_config(written(tmp_path, example))
+    structs = (config, config.nats, config.http, config.tls, config.grid, config.grid.series[0])
+    keys = {key for struct in structs for key in struct.__struct_fields__}
+
+    assert "Coop Boréale" == config.pool
+    assert [] == sorted(key for key in keys if not re.search(rf"\b{key}\b", example))
