@@ -97,13 +97,7 @@ class Gateway:
             desk=desk, line=line, signer=signing, sizes=sizes, counts=self.metrics
         )
         self._apart = settings.kept_gateway not in ("", desk.gateway)
-        maker = FactsMaker(
-            gateway=desk.gateway,
-            kept_gateway=settings.kept_gateway or desk.gateway,
-            jurisdiction=settings.jurisdiction,
-            secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
-            sizes=sizes,
-        )
+        maker = _facts_maker(desk.gateway, settings, sealing_key, sizes)
         self._kept = KeptJobs(
             store=store, desk=desk, running=self._running, maker=maker, seal=Seal(sealing_key)
         )
@@ -211,3 +205,13 @@ class Gateway:
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self._background.append(asyncio.get_running_loop().create_task(work))
+
+
+def _facts_maker(gateway: str, settings: Settings, sealing_key: bytes, sizes: Sizes) -> FactsMaker:
+    return FactsMaker(
+        gateway=gateway,
+        kept_gateway=settings.kept_gateway or gateway,
+        jurisdiction=settings.jurisdiction,
+        secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
+        sizes=sizes,
+    )

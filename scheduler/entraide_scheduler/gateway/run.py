@@ -5,11 +5,7 @@ keys for identity, receipts and kept jobs are there) and the pool's store; as ma
 run. When the scheduler is away its clients' jobs wait, and are asked for again.
 """
 
-import asyncio
-import os
-import signal
 import ssl
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +26,9 @@ from entraide_scheduler.desk import GatewaySink
 from entraide_scheduler.gateway.gateway import Gateway, Settings
 from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
 from entraide_scheduler.nats.tls import TlsFiles, ensure_files, server_context
+from entraide_scheduler.run import told_to_stop
 from entraide_scheduler.store.store import Store
 
-PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 GRPC_GRACE_S = 2.0
 
 
@@ -116,7 +112,7 @@ async def run_gateway(config: GatewayConfig) -> None:
     """
     log = structlog.get_logger("entraide.gateway")
     log.info("gateway.starting", config=msgspec.to_builtins(config))
-    stopped = _stop_signals()
+    stopped = told_to_stop()
     state = Path(config.dir)
     url = config.store_url or f"sqlite:///{state / 'store.db'}"
     store = await Store.open(url)
@@ -200,21 +196,3 @@ def _bus_context(ca_file: str) -> ssl.SSLContext | None:
 
 def _context(files: TlsFiles | None) -> ssl.SSLContext | None:
     return server_context(files) if files is not None else None
-
-
-def _stop_signals() -> asyncio.Event:
-    """Returns what is set at SIGTERM, at SIGINT, and when the parent is gone."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    if os.environ.get(PARENT_PIPE) == "1":
-        descriptor = sys.stdin.fileno()
-
-        def read() -> None:
-            if not os.read(descriptor, 4_096):
-                loop.remove_reader(descriptor)
-                stopped.set()
-
-        loop.add_reader(descriptor, read)
-    return stopped

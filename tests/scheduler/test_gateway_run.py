@@ -1,0 +1,195 @@
+"""``gateway run``: a gateway in a process of its own, over a real bus with a real scheduler."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode, eventually
+
+from entraide.errors import PoolError
+from entraide_scheduler.gateway.run import load_gateway_config
+
+WAIT_S = 15.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def is_ready(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+@asynccontextmanager
+async def gateway_process(
+    folder: Path, bus: NatsPool, name: str = "porte"
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """Runs a gateway beside the scheduler of a folder, until it is ready."""
+    port = free_port()
+    config = folder / f"{name}.toml"
+    config.write_text(
+        f'gateway = "{name}"\ndir = "{folder}"\ndrain_s = 0.0\n[http]\nport = {port}\n'
+        f'[nats]\nurls = ["{bus.url}"]\n'
+    )
+    command = (sys.executable, "-m", "entraide_scheduler", "gateway", "--config", str(config))
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not await is_ready(f"http://127.0.0.1:{port}"):
+                assert process.returncode is None
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), WAIT_S)
+
+
+async def there(pool: RunningScheduler, node: ScriptedNode) -> None:
+    """Brings a node to the pool's notice only now: it would be suspect after a slow start."""
+    await node.hello()
+    await eventually(lambda: pool.state(node.name) == "live")
+
+
+async def next_run(node: ScriptedNode) -> Any:
+    await eventually(lambda: node.runs)
+    return node.runs.pop(0)
+
+
+def ask(**fields: Any) -> dict[str, Any]:
+    return {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}], **fields}
+
+
+async def test_gateway_of_its_own_serves_like_the_inner_one(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """Models, a whole answer, its explanation and its settled receipt, over the bus."""
+    node = await pool.join()
+    key = await pool.operator.key()
+    headers = {"authorization": f"Bearer {key}"}
+    async with (
+        gateway_process(tmp_path, bus) as (url, _),
+        aiohttp.ClientSession(url, headers=headers) as session,
+    ):
+        await there(pool, node)
+        async with session.get("/v1/models") as answer:
+            models = await answer.json()
+        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
+        run = await next_run(node)
+        await node.finish(run)
+        async with await asked as answer:
+            body = await answer.json()
+        await eventually(lambda: pool.live.counts["settled"])
+        async with session.get(f"/v1/jobs/{run.job}/receipt") as answer:
+            settled = await answer.json()
+        async with session.get(f"/v1/jobs/{run.job}/explanation") as answer:
+            told = await answer.json()
+
+    assert [MODEL] == [card["id"] for card in models["data"]]
+    assert "porte" == run.gateway
+    assert (run.job, False) == (body["entraide"]["job"], body["entraide"]["settled"])
+    assert (run.job, True) == (settled["job"], settled["settled"])
+    assert body["entraide"]["key"] == settled["key"]
+    assert "n1" == told["node"]
+
+
+async def test_kept_job_outlives_the_gateway_that_took_it(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """A kept job that a gateway of its own took is run by the scheduler's, and found there."""
+    key = await pool.operator.key()
+    headers = {"authorization": f"Bearer {key}"}
+    node = await pool.join()
+    async with (
+        gateway_process(tmp_path, bus) as (url, _),
+        aiohttp.ClientSession(url, headers=headers) as session,
+    ):
+        await there(pool, node)
+        async with session.post("/v1/jobs", json={"request": ask()}) as answer:
+            job = (await answer.json())["id"]
+    run = await next_run(node)
+    await node.finish(run, json.dumps({"choices": [], "text": "Enfin"}).encode())
+    await eventually(lambda: pool.live.counts["settled"])
+    async with pool.session(key) as session, session.get(f"/v1/jobs/{job}") as got:
+        view = await got.json()
+
+    assert (202, job) == (answer.status, run.job)
+    assert "main" == run.gateway
+    assert ("completed", "Enfin") == (view["state"], view["result"]["text"])
+
+
+async def test_client_that_leaves_stops_the_node_over_the_bus(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """A disconnect at a gateway of its own ends the job in the core."""
+    node = await pool.join()
+    headers = {"authorization": f"Bearer {await pool.operator.key()}"}
+    async with (
+        gateway_process(tmp_path, bus) as (url, _),
+        aiohttp.ClientSession(url, headers=headers) as session,
+    ):
+        await there(pool, node)
+        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
+        run = await next_run(node)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        await eventually(lambda: pool.live.core.job(run.job).state == "cancelled")
+
+    assert "client_gone" == pool.live.core.job(run.job).code
+
+
+async def test_killed_gateway_ends_its_live_jobs(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """When a gateway dies its client sees the connection close, and the core ends the job."""
+    node = await pool.join()
+    headers = {"authorization": f"Bearer {await pool.operator.key()}"}
+    async with (
+        gateway_process(tmp_path, bus) as (url, process),
+        aiohttp.ClientSession(url, headers=headers) as session,
+    ):
+        await there(pool, node)
+        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
+        run = await next_run(node)
+        process.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await asked
+        async with asyncio.timeout(WAIT_S):
+            while pool.live.core.job(run.job).ended_at == 0.0:
+                await node.beat()
+
+    assert "gateway_lost" == pool.live.core.job(run.job).code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'gateway = "Porte!"\ndir = "."\n',
+        'gateway = "main"\ndir = "."\n',
+        'gateway = "porte"\ndir = "."\nsurprise = 1\n',
+        'gateway = "porte"\ndir = "."\n[http]\nhost = "0.0.0.0"\n',
+    ],
+)
+def test_wrong_config_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    """A config that cannot be meant is refused, with the file's name."""
+    path = tmp_path / "gateway.toml"
+    path.write_text(text)
+    with pytest.raises(PoolError) as caught:
+        load_gateway_config(path)
+
+    assert "config_refused" == caught.value.code
+    assert str(path) in caught.value.message
