@@ -3,8 +3,10 @@
 import concurrent.futures
 import os
 import signal
+from pathlib import Path
 
-from tests.integration.local_pool import MODEL, RunningPool
+import psutil
+from tests.integration.local_pool import MODEL, RunningPool, up
 
 KEPT = {
     "path": "/v1/chat/completions",
@@ -89,3 +91,15 @@ def test_killed_nats_server_is_only_a_pause(pool: RunningPool) -> None:
     pool.until(lambda: len(pool.live()) == 3, "three live nodes")
 
     assert sum(balances(pool)) == 0
+
+
+def test_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
+    """Bus, scheduler, agent and engine all end when ``entraide up`` is killed."""
+    small = up(tmp_path / "pool", "--nodes", "1")
+    supervisor = psutil.Process(small.file.pids["up"])
+    family = supervisor.children(recursive=True)
+    supervisor.kill()
+    _, alive = psutil.wait_procs(family, timeout=30)
+
+    assert len(family) >= 4
+    assert [] == alive

@@ -2,8 +2,7 @@
 
 Decides when a dead child comes back (back-off) and how the family ends. Knows nothing of what the
 children do. Each child gets a pipe as standard input that nobody writes to: when this process
-dies, however it dies, the pipe closes and our own children end; a foreign program (nats-server)
-gets the kernel's parent-death signal where there is one.
+dies, however it dies, the pipe closes and the child ends.
 """
 
 import asyncio
@@ -11,7 +10,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -34,14 +33,12 @@ class ChildSpec(Struct, frozen=True):
         argv: program and arguments.
         log: file that takes its output; cut when it has grown past 5 MB at a start.
         env: variables beside our own.
-        before_exec: run in the child just before the program, or None.
     """
 
     name: str
     argv: tuple[str, ...]
     log: Path
     env: Mapping[str, str] = {}
-    before_exec: Callable[[], None] | None = None
 
 
 class Child:
@@ -77,7 +74,6 @@ class Child:
                 stderr=output,
                 env={**os.environ, "ENTRAIDE_PARENT_PIPE": "1", **self.spec.env},
                 start_new_session=True,
-                preexec_fn=self.spec.before_exec,
             )
         self.starts += 1
 

@@ -57,12 +57,14 @@ async def ask(pool: PoolFile, console: Console, lang: str) -> None:
         console.print(f"\n[bold]{ASKING} ›[/bold] {QUESTION}")
         async with client.stream(QUESTION, model=models[0].model, max_output_tokens=48) as answer:
             async for piece in answer:
-                console.print(piece, end="", markup=False, highlight=False)
+                console.print(piece, end="", markup=False, highlight=False, soft_wrap=True)
             receipt, job = answer.receipt, answer.job
         console.print()
         assert receipt is not None
-        console.print(f"[green]{i18n.receipt_line(receipt, lang)}[/green]")
-        console.print((await client.explain(job)).text, markup=False, highlight=False)
+        console.print(f"[green]{i18n.receipt_line(receipt, lang)}[/green]", soft_wrap=True)
+        console.print(
+            (await client.explain(job)).text, markup=False, highlight=False, soft_wrap=True
+        )
 
 
 async def _until_sun_gone(pool: LocalPool) -> None:

@@ -22,7 +22,6 @@ from entraide.errors import PoolError
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide_scheduler.nats.config import NatsSettings, free_port
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nats.leash import die_with_parent
 from entraide_scheduler.nats.server import NatsServer
 from entraide_scheduler.up import poolfile, settings
 from entraide_scheduler.up.children import Child, ChildSpec
@@ -69,8 +68,6 @@ class LocalPool:
     """
 
     def __init__(self, options: PoolOptions, tell: Callable[[str], None] = lambda _: None) -> None:
-        # gRPC warns at each child that is started; none of them uses our channel.
-        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
         self._options = options
         self._tell = tell
         self._nats: NatsServer | None = None
@@ -240,7 +237,6 @@ class LocalPool:
             name=name,
             argv=argv,
             log=self._options.state / "logs" / f"{name}.log",
-            before_exec=die_with_parent(),
         )
         child = Child(spec)
         self._children[name] = child
