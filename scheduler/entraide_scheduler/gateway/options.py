@@ -118,7 +118,7 @@ class JobNames:
     def new(self, kind: JobKind, now: float) -> str:
         """Returns the next one."""
         prefix = KEPT_PREFIX if kind is JobKind.KEPT else "job-"
-        return f"{prefix}{int(now * 1_000):012x}{self._boot}{next(self._count):x}"
+        return f"{prefix}{int(now * 1_000):012x}{self._boot}{next(self._count):08x}"
 
 
 class FactsMaker:
