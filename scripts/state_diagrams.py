@@ -14,19 +14,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from entraide_scheduler.core import tables
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/concepts/states.md"
+State = TypeVar("State", bound=StrEnum)
+
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def diagram(
-    table: Mapping[tuple[StrEnum, str], StrEnum],
-    starts: Sequence[StrEnum],
-    ends: Sequence[StrEnum] = (),
+    table: Mapping[tuple[State, str], State],
+    starts: Sequence[State],
+    ends: Sequence[State] = (),
 ) -> str:
-    """Returns a table as a Mermaid state diagram; steps between the same two states share a line."""
+    """Returns a table as a Mermaid state diagram; steps between two states share a line."""
     steps: dict[tuple[str, str], list[str]] = {}
     for (start, trigger), to in table.items():
         steps.setdefault((start.value, to.value), []).append(trigger)
