@@ -260,7 +260,7 @@ class ChatStream:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        return msgspec.json.encode(self._target.extra | body | ours)
+        return msgspec.json.encode(body | self._target.extra | ours)
 
     async def _send(self, line: _Line, path: str, payload: bytes) -> aiohttp.ClientResponse:
         """Sends the request; once more if a kept connection turns out to be dead."""

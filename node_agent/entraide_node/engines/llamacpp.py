@@ -62,8 +62,9 @@ READY_BASE_S = 60.0
 READY_BYTES_PER_S = 100e6  # a slow disk
 
 # Asked of every run: counts on every event, so that one cut short is counted exactly, and a sign
-# of life while a long prompt is read.
-EXTRA = {"timings_per_token": True, "return_progress": True}
+# of life while a long prompt is read. No prompt is kept for the next run: the cache knows no co-ops
+# and would tell one what another asked (ADR 0011).
+EXTRA = {"timings_per_token": True, "return_progress": True, "cache_prompt": False}
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait must not take the owner's cores
 
 

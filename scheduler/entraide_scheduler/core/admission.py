@@ -15,7 +15,7 @@ from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quotas import CODES, Shortage
 from entraide_scheduler.core.records import Job, Node, Shape
-from entraide_scheduler.core.rules import LASTING, Rule, Values, first_broken
+from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.state import State
 
 RETRY_NO_NODE_S = 10.0
@@ -67,32 +67,26 @@ def _admit(state: State, job: Job) -> Refusal | None:
         return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
     if facts.model not in state.fleet.contexts:
         known = ", ".join(sorted(state.fleet.contexts))
-        return Refusal("unknown_model", {"model": facts.model, "models": known})
+        values: Values = {"model": facts.model}
+        if known:
+            values["models"] = known
+        return Refusal("unknown_model", values)
     return _fit_nodes(state, job) or _fit_quotas(state, job)
 
 
 def _fit_nodes(state: State, job: Job) -> Refusal | None:
     """Looks whether any node could ever serve a job, and fixes what it needs of a context."""
-    able: list[Node] = []
-    excluded: list[tuple[Node, Rule]] = []
-    for node in state.fleet.nodes.values():
-        if node.state is not NodeState.LEFT:
-            rule = first_broken(node, job.shape, LASTING)
-            if rule is None:
-                able.append(node)
-            else:
-                excluded.append((node, rule))
-    facts = job.facts
-    if not able:
-        values = explain.commonest(excluded, job.shape)
-        return Refusal("no_node_serves", values, excluded=tuple(excluded))
-    context_tokens = max(node.replicas[facts.model].context_tokens for node in able)
+    able = state.fleet.able(job.shape)
+    facts, context_tokens = job.facts, able.context_tokens
+    if not able.nodes:
+        values = explain.commonest(able.excluded, job.shape)
+        return Refusal("no_node_serves", values, excluded=tuple(able.excluded))
     if facts.input_tokens_est >= context_tokens:
         return Refusal(
             "context_exceeded",
             {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
         )
-    if not any(node.state in (NodeState.LIVE, NodeState.SUSPECT) for node in able):
+    if not any(node.state in (NodeState.LIVE, NodeState.SUSPECT) for node in able.nodes):
         return Refusal("no_node_live", {"model": facts.model}, RETRY_NO_NODE_S)
     job.context_tokens = context_tokens
     return None
