@@ -23,6 +23,7 @@ from entraide_scheduler.store.store import Store
 
 EVENTS_PER_SNAPSHOT = 20_000
 SNAPSHOT_EVERY_S = 300.0
+GATHER_S = 0.005
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
@@ -116,12 +117,12 @@ def _unreadable(seq: int, problem: Exception) -> PoolError:
 
 
 class Journal:
-    """The writing side: gathers the events of one turn of the loop into one write."""
+    """The writing side: gathers events into one write, for ``GATHER_S`` unless somebody waits."""
 
     def __init__(self, store: Store, *, at: float) -> None:
         self._store = store
         self._pending: list[tuple[int, bytes]] = []
-        self._turn: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._since_snapshot = 0
         self._snapshot_at = at
         self._log = structlog.get_logger("entraide.journal")
@@ -131,14 +132,14 @@ class Journal:
         """Writes an event, soon."""
         self._pending.append((event.id, _encoder.encode(event)))
         self._since_snapshot += 1
-        if self._turn is None:
-            self._turn = asyncio.get_running_loop().call_soon(self.flush)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self.flush)
 
     def flush(self) -> None:
         """Hands what was gathered to the store, ahead of whatever is written next."""
-        if self._turn is not None:
-            self._turn.cancel()
-            self._turn = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._pending:
             written = self._store.journal_append(self._pending)
             written.add_done_callback(self._written)
