@@ -75,6 +75,8 @@ def test_the_python_client_speaks_grpc(pool: RunningPool) -> None:
             streamed = "".join(stream)
         kept = client.wait(client.submit("Bonjour", model=MODEL, max_output_tokens=8).job)
         told = client.explain(answer.job)
+        pool.until(lambda: client.get(answer.job).receipt is not None, "a settled receipt")
+        ended = client.get(answer.job)
         names = [model.model for model in client.models()]
 
     assert answer.text
@@ -83,6 +85,9 @@ def test_the_python_client_speaks_grpc(pool: RunningPool) -> None:
     assert streamed
     assert stream.receipt is not None
     assert kept.state == "completed"
+    assert ended.submitted_at > 0
+    assert ended.receipt is not None
+    assert ended.receipt.settled
     assert told.explanation.decision == "placed"
     assert names == [MODEL]
 

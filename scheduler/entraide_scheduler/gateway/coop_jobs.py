@@ -61,7 +61,7 @@ class CoopJobs:
         else:
             ended = self._running.recent.get(job)
             if ended is not None and ended.facts.coop == caller.coop:
-                return Found(ended_view(ended, lang))
+                return Found(ended_view(ended, lang, await self._settled(caller, job)))
         raise refused("unknown_job", job=job)
 
     async def list(self, caller: Caller, limit: int, lang: str) -> list[JobView]:
@@ -110,9 +110,14 @@ class CoopJobs:
         Raises:
             Refused: ``unknown_job``, or ``not_ready`` when its books are not written yet.
         """
-        found = await self._store.receipt(job)
-        if found is not None and found[0] == caller.coop:
-            receipt = found[1]
-            return receipt if receipt.signature else self._signer.signed(receipt)
+        receipt = await self._settled(caller, job)
+        if receipt is not None:
+            return receipt
         await self.find(caller, job, lang)  # raises when there is no such job
         raise refused("not_ready", job=job)
+
+    async def _settled(self, caller: Caller, job: str) -> Receipt | None:
+        found = await self._store.receipt(job)
+        if found is None or found[0] != caller.coop:
+            return None
+        return found[1] if found[1].signature else self._signer.signed(found[1])

@@ -121,6 +121,18 @@ class JobNames:
         return f"{prefix}{int(now * 1_000):012x}{self._boot}{next(self._count):08x}"
 
 
+def named_at(job: str) -> float:
+    """Returns when a name was made, seconds since the epoch; 0 for a name that is not ours.
+
+    >>> named_at(JobNames().new(JobKind.LIVE, 1_795_612_841.25)), named_at("job-x")
+    (1795612841.25, 0.0)
+    """
+    try:
+        return int(job.partition("-")[2][:12], 16) / 1_000
+    except ValueError:
+        return 0.0
+
+
 class FactsMaker:
     """Makes the facts of a request, with this gateway's name and the pool's defaults."""
 

@@ -15,6 +15,7 @@ from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.jobs import EndedJob, Phase, RunningJob
 from entraide_scheduler.gateway.kept import CANCELLED
+from entraide_scheduler.gateway.options import named_at
 from entraide_scheduler.gateway.refusals import Refusal
 from entraide_scheduler.store.rows import KeptRow
 
@@ -70,11 +71,12 @@ def running_view(job: RunningJob) -> JobView:
         state="queued" if job.phase is Phase.WAITING else "active",
         model=job.facts.model,
         job_class=job.facts.job_class,
+        submitted_at=named_at(job.facts.job),
     )
 
 
-def ended_view(job: EndedJob, lang: str) -> JobView:
-    """Returns a live job that ended lately."""
+def ended_view(job: EndedJob, lang: str, receipt: Receipt | None = None) -> JobView:
+    """Returns a live job that ended lately, with its settled receipt if it is known."""
     return JobView(
         id=job.facts.job,
         object="job",
@@ -82,9 +84,11 @@ def ended_view(job: EndedJob, lang: str) -> JobView:
         state=ended_state(job.code),
         model=job.facts.model,
         job_class=job.facts.job_class,
+        submitted_at=named_at(job.facts.job),
         ended_at=job.ended_at,
         code=job.code,
         message=refusals.sentence(Refusal(job.code), lang) if job.code else "",
+        receipt=Raw(receipt_json(receipt)) if receipt is not None else None,
     )
 
 
