@@ -1,1 +1,0 @@
-"""Migrations: the steps that bring a store of any earlier version to the present schema."""
