@@ -57,6 +57,11 @@ class Effective(Struct, frozen=True, gc=False):
     surplus_basis: Basis | None
 
 
+def on_grid(zone: ZoneIntensity) -> Effective:
+    """Returns the intensity of a load that has no surplus to use."""
+    return Effective(zone.direct_g_per_kwh, zone.lifecycle_g_per_kwh, zone.basis, 0.0, None)
+
+
 def surplus_w(energy: EnergyStatus | None, at: float) -> float:
     """Returns a site's advertised surplus, watts; 0 when there is none or it has expired."""
     if energy is None or energy.expires_at <= at:
@@ -88,7 +93,7 @@ def effective(
     """
     left_w = max(0.0, surplus_w(energy, at) - used_w)
     if energy is None or left_w <= 0.0:
-        return Effective(zone.direct_g_per_kwh, zone.lifecycle_g_per_kwh, zone.basis, 0.0, None)
+        return on_grid(zone)
     own_part = 1.0 if power_w <= left_w else left_w / power_w
     grid_part = 1.0 - own_part
     return Effective(

@@ -4,9 +4,13 @@ Decides who is heard, silent or gone, by the steps of ``tables.NODE``. It refuse
 becomes of the jobs on a node that turned; ``presence`` and ``leases`` do.
 """
 
-from entraide.types import EnergyStatus, NodeCard, NodeState, Replica
-from entraide_scheduler.core.records import Lease, Load, Node
+from msgspec import Struct
 
+from entraide.types import EnergyStatus, NodeCard, NodeState, Replica
+from entraide_scheduler.core.records import Lease, Load, Node, Shape
+from entraide_scheduler.core.rules import LASTING, Rule, first_broken
+
+ABLE_KEPT = 64  # shapes whose able nodes are remembered
 MOST = 1e9  # no rate, power or time of a node is beyond this; a card that says so is refused
 
 
@@ -38,6 +42,20 @@ def extra_w(node: Node) -> float:
     return max(0.0, node.card.power.active_w - node.card.power.idle_w)
 
 
+class Able(Struct, frozen=True):
+    """The nodes that may ever serve a shape, and what excludes each of the others.
+
+    Attributes:
+        nodes: whatever they do now.
+        excluded: with the first lasting rule that each breaks.
+        context_tokens: the longest context that one of ``nodes`` offers; 0 without any.
+    """
+
+    nodes: list[Node]
+    excluded: list[tuple[Node, Rule]]
+    context_tokens: int
+
+
 class Fleet:
     """Nodes by identifier, in the order in which they first joined.
 
@@ -49,6 +67,8 @@ class Fleet:
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.contexts: dict[str, tuple[int, ...]] = {}
+        self._offers: dict[str, dict[int, int]] = {}
+        self._able: dict[Shape, Able] = {}
         self._sites: dict[tuple[str, str], dict[str, Node]] = {}
 
     def join(self, card: NodeCard, *, accepting: bool, reason: str, at: float) -> tuple[bool, bool]:
@@ -67,18 +87,19 @@ class Fleet:
             )
             self.nodes[card.node] = node
             self._stand(node)
-            self._gather_contexts()
+            self._offer(node, 1)
             return True, True
         self._unstand(node)
+        if node.state is not NodeState.LEFT:
+            self._offer(node, -1)
         turned = node.step("hello")
-        changed = turned or _offer(node.card) != _offer(card)
+        changed = turned or _offered(node.card) != _offered(card)
         node.card, node.replicas, node.energy = card, replicas, card.energy
         node.accepting, node.reason, node.last_seen, node.left_at = accepting, reason, at, 0.0
         for load in node.loads.values():
             load.paused = ""
         self._stand(node)
-        if changed:
-            self._gather_contexts()
+        self._offer(node, 1)
         return turned, changed
 
     def change(
@@ -88,16 +109,17 @@ class Fleet:
         node.accepting, node.reason, node.energy = accepting, reason, energy
 
     def leave(self, node: Node, at: float) -> bool:
-        """Takes a node out of service; returns whether its state changed."""
+        """Takes a node that has not left out of service; returns whether its state changed."""
+        self._offer(node, -1)
         turned = node.step("leave")
         node.left_at = at
-        self._gather_contexts()
         return turned
 
     def forget(self, name: str) -> None:
         """Forgets a node that left."""
         node = self.nodes.pop(name)
         self._unstand(node)
+        self._able = {}
 
     def hold(self, lease: Lease) -> None:
         """Counts a lease on its node."""
@@ -116,6 +138,25 @@ class Fleet:
         load.leases -= 1
         if lease.output_tokens == 0:
             load.prefill_tokens -= lease.input_tokens
+
+    def able(self, shape: Shape) -> Able:
+        """Returns the nodes that may ever serve a shape; remembered while no node changes."""
+        known = self._able.get(shape)
+        if known is not None:
+            return known
+        nodes: list[Node] = []
+        excluded: list[tuple[Node, Rule]] = []
+        for node in self.nodes.values():
+            rule = first_broken(node, shape, LASTING)
+            if rule is None:
+                nodes.append(node)
+            else:
+                excluded.append((node, rule))
+        contexts = [node.replicas[shape.model].context_tokens for node in nodes]
+        if len(self._able) >= ABLE_KEPT:
+            self._able = {}
+        found = self._able[shape] = Able(nodes, excluded, max(contexts, default=0))
+        return found
 
     def drawn_w(self, site: tuple[str, str]) -> float:
         """Returns the power that our jobs draw at a site, beyond the machines' idle power, watts.
@@ -140,23 +181,28 @@ class Fleet:
         if not self._sites[site]:
             del self._sites[site]
 
-    def _gather_contexts(self) -> None:
-        found: dict[str, dict[int, None]] = {}
-        for node in self.nodes.values():
-            if node.state is not NodeState.LEFT:
-                for replica in node.replicas.values():
-                    found.setdefault(replica.model, {})[replica.context_tokens] = None
-        self.contexts = {model: tuple(sorted(lengths)) for model, lengths in found.items()}
+    def _offer(self, node: Node, times: int) -> None:
+        """Counts what a node serves in (1) or out (-1)."""
+        self._able = {}
+        for model, replica in node.replicas.items():
+            counts = self._offers.setdefault(model, {})
+            counts[replica.context_tokens] = counts.get(replica.context_tokens, 0) + times
+            if not counts[replica.context_tokens]:
+                del counts[replica.context_tokens]
+            self.contexts[model] = tuple(sorted(counts))
+            if not counts:
+                del self._offers[model], self.contexts[model]
 
     def restore(self, nodes: dict[str, Node]) -> None:
         """Takes the nodes of a snapshot."""
         self.nodes = nodes
         for node in nodes.values():
             self._stand(node)
-        self._gather_contexts()
+            if node.state is not NodeState.LEFT:
+                self._offer(node, 1)
 
 
-def _offer(card: NodeCard) -> object:
+def _offered(card: NodeCard) -> object:
     return card.coop, card.zone, card.replicas, card.data_classes
 
 

@@ -8,11 +8,11 @@ whose turn it is.
 from msgspec import Struct
 
 from entraide.units import carbon_ug, uwh_from_joules
-from entraide_scheduler.core.carbon import UNKNOWN_ZONE, Effective, effective
+from entraide_scheduler.core.carbon import UNKNOWN_ZONE, Effective, effective, on_grid
 from entraide_scheduler.core.fleet import extra_w, site_of
 from entraide_scheduler.core.policy import ClassTerms
 from entraide_scheduler.core.records import Job, Load, Node
-from entraide_scheduler.core.rules import ALL, Rule, first_broken
+from entraide_scheduler.core.rules import PASSING, Rule, first_broken
 from entraide_scheduler.core.state import State
 
 NO_LOAD = Load()
@@ -75,12 +75,13 @@ def uncached_tokens(job: Job, _: Node) -> int:
 
 def survey(state: State, job: Job, at: float) -> Survey:
     """Looks at every node for one job: filter, then predict for those that passed."""
+    able = state.fleet.able(job.shape)
     fits: list[Prediction] = []
-    excluded: list[tuple[Node, Rule]] = []
+    excluded = list(able.excluded)
     predict = Predictor(state, job, at)
     cap = job.facts.max_carbon_ug
-    for node in state.fleet.nodes.values():
-        rule = first_broken(node, job.shape, ALL)
+    for node in able.nodes:
+        rule = first_broken(node, job.shape, PASSING)
         if rule is None:
             predicted = predict(node)
             if cap is None or predicted.carbon_ug <= cap:
@@ -119,6 +120,7 @@ class Predictor:
             facts.coop, facts.model, at_most=job.output_tokens_max
         )
         self._drawn_w: dict[tuple[str, str], float] = {}
+        self._grid_only: dict[str, Effective] = {}
 
     def __call__(self, node: Node) -> Prediction:
         """Returns what is expected on a node.
@@ -151,17 +153,21 @@ class Predictor:
         )
 
     def _effective(self, node: Node, extra: float, batch: int) -> Effective:
-        state = self._state
-        used_w = 0.0
-        if node.energy is not None:
-            site = site_of(node)
-            drawn = self._drawn_w.get(site)
-            if drawn is None:
-                drawn = self._drawn_w[site] = state.fleet.drawn_w(site)
-            # The job takes a batch-th of its machine's draw; the rest is the other jobs'.
-            used_w = drawn - extra / batch if node.leases() else drawn
+        state, zone = self._state, node.card.zone
+        if node.energy is None:
+            found = self._grid_only.get(zone)
+            if found is None:
+                grid = state.grid.get(zone, UNKNOWN_ZONE)
+                found = self._grid_only[zone] = on_grid(grid)
+            return found
+        site = site_of(node)
+        drawn = self._drawn_w.get(site)
+        if drawn is None:
+            drawn = self._drawn_w[site] = state.fleet.drawn_w(site)
+        # The job takes a batch-th of its machine's draw; the rest is the other jobs'.
+        used_w = drawn - extra / batch if node.leases() else drawn
         return effective(
-            state.grid.get(node.card.zone, UNKNOWN_ZONE),
+            state.grid.get(zone, UNKNOWN_ZONE),
             node.energy,
             policy=state.policy.carbon,
             power_w=extra / batch,

@@ -17,7 +17,7 @@ from entraide_scheduler.core.events import (
 )
 from entraide_scheduler.core.fleet import sound
 from entraide_scheduler.core.records import Job, Node, Shape
-from entraide_scheduler.core.rules import LASTING, Values, first_broken
+from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
 
@@ -27,7 +27,7 @@ def joined(state: State, event: NodeJoined) -> None:
     if not sound(card):
         state.drop("unsound_card", node=card.node)
         return
-    contexts = state.fleet.contexts
+    contexts = dict(state.fleet.contexts)
     turned, changed = state.fleet.join(
         card, accepting=event.accepting, reason=event.reason, at=state.now
     )
@@ -109,7 +109,7 @@ def left(state: State, event: NodeLeft) -> None:
     node = _known(state, event.node)
     if node is None:
         return
-    contexts = state.fleet.contexts
+    contexts = dict(state.fleet.contexts)
     state.fleet.leave(node, state.now)
     node.accepting, node.reason = False, event.reason
     _watch(state, node)
@@ -143,11 +143,8 @@ def end_stranded(state: State) -> None:
 
 
 def _served(state: State, shape: Shape) -> bool:
-    return any(
-        node.state in (NodeState.LIVE, NodeState.SUSPECT)
-        and first_broken(node, shape, LASTING) is None
-        for node in state.fleet.nodes.values()
-    )
+    there = (NodeState.LIVE, NodeState.SUSPECT)
+    return any(node.state in there for node in state.fleet.able(shape).nodes)
 
 
 def started(state: State, event: SchedulerStarted) -> None:

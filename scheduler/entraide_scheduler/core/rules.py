@@ -81,8 +81,15 @@ def _last_seen(node: Node, _: Shape) -> Values:
     return {"last_seen_at": node.last_seen}
 
 
-# What a node is: only its owner or the members can change it.
+# What a node is: only its owner or the members can change it. These come first, since waiting
+# does not help where they exclude.
 LASTING = (
+    Rule(
+        "node_left",
+        lambda node, _: node.state is NodeState.LEFT,
+        lambda node, _: {"reason": node.reason},
+        waiting_helps=False,
+    ),
     Rule(
         "model_not_loaded",
         lambda node, want: want.model not in node.replicas,
@@ -125,18 +132,11 @@ PASSING = (
         waiting_helps=True,
     ),
     Rule("node_lost", lambda node, _: node.state is NodeState.LOST, _last_seen, waiting_helps=True),
-    Rule(
-        "node_left",
-        lambda node, _: node.state is NodeState.LEFT,
-        lambda node, _: {"reason": node.reason},
-        waiting_helps=False,
-    ),
     Rule("not_accepting", _not_accepting, _why_not_accepting, waiting_helps=True),
+    Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True),
 )
 
-NO_FREE_SLOT = Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True)
-
-ALL = (*PASSING, *LASTING, NO_FREE_SLOT)
+ALL = (*LASTING, *PASSING)
 
 
 def first_broken(node: Node, want: Shape, rules: tuple[Rule, ...] = ALL) -> Rule | None:
