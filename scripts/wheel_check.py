@@ -27,6 +27,8 @@ PACKAGES = {
 }
 # Fast, and between them they import every part of the wheel.
 TESTS = ("core", "contract", "sdk", "node", "wheel")
+# What those tests borrow from the others.
+BORROWED = ("conftest.py", "house/source.py", "integration/nats_support.py")
 
 
 def build(folder: Path) -> Path:
@@ -87,7 +89,9 @@ def run_tests(python: Path, folder: Path) -> int:
     for name in chosen:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "tests" / name, folder / "tests" / name, ignore=ignored)
-    shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+    for name in BORROWED:
+        (folder / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     options = ["-m", "pytest", "-q", "-m", "not engines and not checkout", "tests"]
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.checkout
 def test_the_page_is_drawn_from_the_tables() -> None:
     """Each diagram on the page is what its table gives now, and each table has one."""
     page = (ROOT / "docs/concepts/states.md").read_text("utf-8")

@@ -119,7 +119,7 @@ async def good(_: web.Request, response: web.StreamResponse) -> None:
 
 async def test_what_the_engine_is_asked() -> None:
     """The engine is asked for a stream with usage, under its own name for the model and our key;
-    all other fields reach it untouched, and our extra ones give way to the client's."""
+    all other fields reach it untouched, and our extra ones hold against the client's."""
     extra = {"temperature": 1, "timings_per_token": True}
     async with talking(good, extra=extra) as (engine, stream):
         await ran(stream, request(stream=False))
@@ -127,7 +127,7 @@ async def test_what_the_engine_is_asked() -> None:
     assert [
         {
             "messages": [],
-            "temperature": 0,
+            "temperature": 1,
             "mystery": [1],
             "model": "its-name",
             "stream": True,

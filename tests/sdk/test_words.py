@@ -2,6 +2,7 @@
 
 import re
 import string
+from importlib.resources import files
 
 import msgspec
 import pytest
@@ -81,7 +82,8 @@ VALUES: dict[str, str | int | float] = {
 
 def codes() -> list[str]:
     """Every message of the catalogue."""
-    entries = FluentParser().parse((ROOT / "sdk/entraide/locales/fr.ftl").read_text("utf-8")).body
+    source = (files("entraide") / "locales/fr.ftl").read_text("utf-8")
+    entries = FluentParser().parse(source).body
     return [entry.id.name for entry in entries if isinstance(entry, ast.Message)]
 
 
