@@ -341,7 +341,7 @@ def shown(rows: list[dict[str, Any]]) -> str:
 def main() -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--json", action="store_true", help="one JSON object a row")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--secs", type=float, default=2.0, help="of each load")
     options = parser.parse_args()
@@ -355,7 +355,7 @@ def main() -> int:
         rows = asyncio.run(run(home, options))
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print("\n".join(json.dumps(row) for row in rows) if options.json else shown(rows))
+    print(json.dumps(rows) if options.json else shown(rows))
     return 0
 
 
