@@ -271,6 +271,16 @@ class TestQuotas:
         assert before == {QuotaKind.JOBS_IN_FLIGHT: 0, QuotaKind.TOKENS: 250}
         assert after == {QuotaKind.JOBS_IN_FLIGHT: (0, 0), QuotaKind.TOKENS: (100, 0)}
 
+    def test_a_run_that_is_not_billed_gives_its_tokens_back(self) -> None:
+        """A job cancelled before its node began, and never reported, has used no quota."""
+        pool = limited(tokens(400))
+        pool.ask("j1")
+        pool.tell(events.JobCancelled, "j1", "cancelled")
+        pool.wait(12.0, seen=("n1",))
+        (left,) = pool.core.quota_left("alpha")
+
+        assert (left.used, left.reserved) == (0, 0)
+
     def test_another_coop_has_its_own(self) -> None:
         """A spent quota is its co-op's alone."""
         pool = limited(tokens(100))

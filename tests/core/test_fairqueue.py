@@ -200,6 +200,17 @@ def test_a_lost_run_is_not_charged_twice(three: Pool) -> None:
     assert (before, after) == (200.0, 0.0)
 
 
+def test_a_run_that_goes_elsewhere_is_charged_once(three: Pool) -> None:
+    """A job placed again is charged for its new run only: 100 tokens of prompt."""
+    (place,) = three.ask("j1")
+    three.accept(place)
+    three.progress(place, 50)
+    three.tell(events.NodeLeft, place.node, "goodbye")
+
+    assert three.core._state.queue.coops.lines["alpha"].charge == 100.0
+    assert three.core._state.queue.projects["alpha"].lines["main"].charge == 100.0
+
+
 def test_the_charge_is_trued_up_at_the_report(three: Pool) -> None:
     """In the end a co-op is charged what the engine counted: 90 - 40 cached + 2 x 50."""
     (place,) = three.ask("j1")

@@ -5,7 +5,7 @@ import pytest
 from tests.core.builders import START, Pool, card, kinds, of, replica
 
 from entraide.types import Basis, JobClass, JobKind, JobState, Outcome
-from entraide_scheduler.core import commands, events
+from entraide_scheduler.core import books, commands, events
 from entraide_scheduler.core.policy import Limits
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION
 
@@ -397,3 +397,16 @@ def test_a_job_can_be_looked_at(three: Pool) -> None:
     assert (over.state, over.node, over.terms) == (JobState.COMPLETED, "qc-1", None)
     assert [view.job for view in three.core.jobs("alpha")] == ["j1"]
     assert three.core.jobs("beta") == []
+
+
+def test_only_so_many_ended_jobs_are_kept(three: Pool, monkeypatch) -> None:
+    """However fast jobs end, the core remembers a bounded number, and fewer explanations."""
+    monkeypatch.setattr(books, "ENDED_KEPT", 5)
+    monkeypatch.setattr(books, "EXPLANATIONS_KEPT", 2)
+    for number in range(9):
+        three.report(placed(three, f"j{number}"))
+    kept = [view.job for view in three.core.jobs()]
+    explained = [job for job in kept if three.core.explain(job, three.now) is not None]
+
+    assert kept == ["j4", "j5", "j6", "j7", "j8"]
+    assert explained == ["j7", "j8"]

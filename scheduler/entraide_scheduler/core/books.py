@@ -15,8 +15,9 @@ from entraide_scheduler.core.records import Hold, Job, Lease
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
-EXPLANATIONS_KEPT = 1_000  # of ended jobs; what is older is in the journal
-ENDED_KEPT = 100_000  # ended jobs in all, however young
+# A snapshot holds them, so they are few: the shell's store keeps what people ask for later.
+ENDED_KEPT = 10_000  # ended jobs, however young
+EXPLANATIONS_KEPT = 256  # of ended jobs
 
 
 def end(

@@ -137,7 +137,7 @@ class Predictor:
         ttft_s = node.card.rtt_s + load.prefill_tokens / rate + prefill_s
         tpot_s = rates.tpot_base_s + rates.tpot_per_sequence_s * batch
         completion_s = ttft_s + self._output_tokens * tpot_s
-        output_tokens = self._output_tokens * self._job.facts.choices
+        output_tokens = self._output_tokens * max(1, self._job.facts.choices)
         extra = extra_w(node)
         energy_uwh = uwh_from_joules(extra * (prefill_s + output_tokens * tpot_s / batch))
         intensity = self._effective(node, extra, batch)
