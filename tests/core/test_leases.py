@@ -218,12 +218,24 @@ class TestFailures:
         assert kinds(asked) == ["EndJob", "AckUsage"]
         assert asked[0].code == "engine_refused"
 
-    def test_a_report_that_cannot_be_true_is_replaced_by_an_estimate(self, three: Pool) -> None:
-        """Counts below zero do not turn the books around."""
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"output_tokens": -5_000},
+            {"energy_decode_uwh": -1},
+            {"cached_tokens": 91},
+            {"run_s": float("nan")},
+            {"ttft_s": -0.1},
+        ],
+    )
+    def test_a_report_that_cannot_be_true_is_replaced_by_an_estimate(
+        self, three: Pool, wrong: dict
+    ) -> None:
+        """Counts below zero, or more cached than read, do not turn the books around."""
         place = placed(three)
         three.accept(place)
         three.progress(place, 20)
-        settle = three.report(place, output_tokens=-5_000)[0]
+        settle = three.report(place, **wrong)[0]
 
         assert (settle.usage.output_tokens, settle.usage.counted) == (20, Basis.ESTIMATED)
 
