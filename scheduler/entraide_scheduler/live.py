@@ -14,13 +14,12 @@ import asyncio
 import collections
 import math
 from asyncio import Future
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 
-from entraide.types import Explanation, NodeState, Receipt
+from entraide.types import Explanation, NodeState
 from entraide.wire import messages as m
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import commands as c
@@ -44,7 +43,6 @@ LATE_S = 1.0  # a timer this late means that the whole process was held up
 LATE_GRACE_S = 1.5  # time to read what came meanwhile: more than a heartbeat and a tick
 WAKE_MIN_S = 0.001
 
-Signer = Callable[[Receipt], Receipt]
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -63,7 +61,7 @@ class Live:
     """Drives one core; all its methods are called in the event loop."""
 
     def __init__(
-        self, recovered: Recovered, *, store: Store, clock: Clock, sign: Signer, outside: Outside
+        self, recovered: Recovered, *, store: Store, clock: Clock, outside: Outside
     ) -> None:
         self._core = recovered.core
         self._event_id = recovered.event_id
@@ -73,7 +71,6 @@ class Live:
         self._policy_version = ""
         self._store = store
         self._clock = clock
-        self._sign = sign
         self._outside = outside
         self._journal = Journal(store, at=clock())
         self._inbox: collections.deque[tuple[type[Any], dict[str, Any]]] = collections.deque()
@@ -279,6 +276,7 @@ class Live:
 
     def _settle(self, command: c.Settle, at: float) -> None:
         self._journal.flush()
+        # It is signed when somebody asks for it: a signature costs more than the decision.
         unsigned = receipt(
             command.terms, command.usage, command.settlement, settled=True, issued_at=at
         )
@@ -290,7 +288,7 @@ class Live:
                 terms=command.terms,
                 usage=command.usage,
                 settlement=command.settlement,
-                receipt=self._sign(unsigned),
+                receipt=unsigned,
                 entries=command.entries,
             )
         ).add_done_callback(self._settled)

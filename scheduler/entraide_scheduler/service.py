@@ -92,7 +92,6 @@ class Service:
             recovered,
             store=store,
             clock=Clock(last=recovered.at),
-            sign=signer.signed,
             outside=switch,
         )
         self._undo.push_async_callback(live.stop)

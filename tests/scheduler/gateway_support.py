@@ -226,7 +226,7 @@ async def open_pool(
     store = await Store.open(f"sqlite:///{folder / 'store.db'}")
     recovered = await recover(store)
     outside = Outside()
-    live = Live(recovered, store=store, clock=Clock(), sign=SIGNER.signed, outside=outside)
+    live = Live(recovered, store=store, clock=Clock(), outside=outside)
     coops = (CoopTerms("alpha", quotas=quotas), CoopTerms("beta"), CoopTerms("gamma"))
     if not recovered.event_id:
         for coop, secret in (("alpha", KEY_A), ("beta", KEY_B)):
