@@ -179,3 +179,6 @@ def snapshot_is_the_state(core: Core) -> None:
 
     assert restored.snapshot() == data
     assert restored.next_deadline() == core.next_deadline()
+    assert restored._state.queue.stuck == core._state.queue.stuck
+    assert restored._state.queue.shapes == core._state.queue.shapes
+    assert restored._state.fleet.contexts == core._state.fleet.contexts

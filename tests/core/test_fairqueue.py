@@ -255,6 +255,18 @@ def test_a_long_line_of_equal_jobs_is_looked_at_once(pool: Pool, monkeypatch) ->
     assert len(looks) == 4
 
 
+def test_jobs_of_many_sizes_that_fit_alike_are_one_shape(pool: Pool) -> None:
+    """What decides is the replica's context, not each job's own size."""
+    small, large = replica(context_tokens=1_000), replica(context_tokens=8_000)
+    pool.join(card("small", replicas=(small,)), card("large", replicas=(large,)))
+    for node in ("small", "large"):
+        pool.tell(events.NodeChanged, node, False, "paused", None)
+    for size in range(100, 2_100, 100):
+        pool.ask(f"j{size}", input_tokens_est=size, input_tokens_max=size)
+
+    assert sorted(shape.context_tokens for shape in pool.core._state.queue.shapes) == [1_000, 8_000]
+
+
 def test_queue_lengths_are_told(pool: Pool) -> None:
     """Waiting jobs by co-op; those with none are left out."""
     pool.join(card("n1", replicas=(replica(slots=1),)))

@@ -3,7 +3,7 @@
 import pytest
 from tests.core.builders import MODEL, START, Pool, card, kinds, of, rates, replica, surplus
 
-from entraide.types import Basis, DataClass, JobClass, Power
+from entraide.types import Basis, DataClass, JobClass, JobKind, Power
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.rules import lies_in
 
@@ -204,6 +204,31 @@ def test_a_class_without_a_first_token_promise_takes_the_slow_green_node(pool: P
     assert place_of(pool, job_class=JobClass.STANDARD).node == "slow"
 
 
+def test_a_completion_is_promised_from_the_request_on(pool: Pool) -> None:
+    """A standard job that waited long goes where it ends within what is left of its time."""
+    slow = replica(rates=rates(prefill_tokens_per_s=2.0))
+    pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
+    pool.wait(5.0)
+    standard = {"job_class": JobClass.STANDARD, "kind": JobKind.KEPT}
+    pool.ask("waited", **standard)
+    pool.wait(100.0)
+    (waited,) = of(pool.tell(events.NodesSeen, ("fast", "slow")), commands.Place)
+    new = place_of(pool, "new", **standard)
+
+    assert (waited.node, new.node) == ("fast", "slow")
+    assert not waited.terms.at_risk
+
+
+def test_at_risk_a_completion_goes_where_it_ends_first(pool: Pool) -> None:
+    """Fastest means the earliest end for a class that promises an end."""
+    starts_late = replica(rates=rates(prefill_tokens_per_s=2.0, tpot_base_s=0.7))
+    ends_late = replica(rates=rates(tpot_base_s=2.0))
+    pool.join(card("ends-late", replicas=(ends_late,)), card("late", replicas=(starts_late,)))
+    place = place_of(pool, job_class=JobClass.STANDARD)
+
+    assert (place.node, place.explanation.reason) == ("late", "fastest_at_risk")
+
+
 def test_a_deadline_is_a_promise(pool: Pool) -> None:
     """A job with a deadline goes where it is predicted to end in time."""
     slow = replica(rates=rates(prefill_tokens_per_s=40.0))
@@ -216,11 +241,14 @@ def test_a_deadline_is_a_promise(pool: Pool) -> None:
 def test_equal_grams_go_to_the_thriftier_machine(pool: Pool) -> None:
     """Within the tolerance grams are equal, and the least energy wins."""
     pool.tell(events.IntensityChanged, "CA-NS", 100.0, 100.0, "measured", START)
-    pool.tell(events.IntensityChanged, "CA-NB", 101.0, 101.0, "measured", START)
+    pool.tell(events.IntensityChanged, "CA-NB", 102.0, 102.0, "measured", START)
     thrifty = Power("bench", 10.0, 109.0, Basis.DECLARED)
     pool.join(card("a", zone="CA-NS"), card("b", zone="CA-NB", power=thrifty))
+    first, second = place_of(pool).explanation.candidates
 
-    assert place_of(pool).node == "b"
+    assert (first.node, second.node) == ("b", "a")
+    assert second.carbon_ug < first.carbon_ug < 1.02 * second.carbon_ug
+    assert first.energy_uwh < second.energy_uwh
 
 
 def test_all_equal_the_name_decides(pool: Pool) -> None:
@@ -322,6 +350,7 @@ class TestExplanations:
         """Without a live node the reason is that, with the rule that tells more."""
         pool.join(card("n1"))
         pool.wait(5.0)
+        pool.join(card("n2", zone="US-NY"), card("n3", zone="US-NY"))
         pool.ask("j1")
         told = pool.core.explain("j1", pool.now)
 

@@ -110,6 +110,15 @@ def test_a_node_that_left_is_forgotten(three: Pool) -> None:
     assert [view.card.node for view in three.core.nodes()] == ["ab-1", "on-1"]
 
 
+def test_a_node_that_came_back_is_not_forgotten(three: Pool) -> None:
+    """A goodbye that was followed by a hello has no late effect."""
+    three.tell(events.NodeLeft, "qc-1", "goodbye")
+    three.join(card("qc-1"))
+    three.wait(601.0, seen=("qc-1", "on-1", "ab-1"))
+
+    assert [view.card.node for view in three.core.nodes()] == ["ab-1", "on-1", "qc-1"]
+
+
 def test_an_unknown_node_is_asked_nothing(pool: Pool) -> None:
     """A heartbeat or a change of a node that never said hello is dropped and counted."""
     seen = pool.tell(events.NodesSeen, ("ghost",))
