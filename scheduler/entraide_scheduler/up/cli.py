@@ -117,7 +117,8 @@ def how_to_use(pool: PoolFile, model: str, lang: str) -> str:
             f"print({chat}.choices[0].message.content)",
         )
     )
-    return i18n.text("up-ready", lang, curl=curl, program=program, page=pool.http)
+    export = f"export ENTRAIDE_URL={pool.http} ENTRAIDE_KEY={key}"
+    return i18n.text("up-ready", lang, export=export, curl=curl, program=program, page=pool.http)
 
 
 def _detach(options: PoolOptions) -> int:

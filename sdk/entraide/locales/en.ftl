@@ -342,6 +342,10 @@ up-ready =
 
     { $program }
 
+    For the examples in README (Entraide’s own client among them):
+
+    { $export }
+
     State of the pool: { $page }
     Ctrl-C stops everything.
 down-none = No pool runs in { $path }.

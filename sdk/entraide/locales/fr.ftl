@@ -342,6 +342,10 @@ up-ready =
 
     { $program }
 
+    Pour les exemples du README (client d’Entraide compris) :
+
+    { $export }
+
     État du réseau : { $page }
     Ctrl-C arrête tout.
 down-none = Aucun réseau ne fonctionne dans { $path }.
