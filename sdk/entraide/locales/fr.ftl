@@ -342,7 +342,7 @@ up-ready =
 
     { $program }
 
-    Pour les exemples du README (client d’Entraide compris) :
+    Pour les exemples du README (client d’Entraide compris) :
 
     { $export }
 
