@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
-from entraide_scheduler.core.policy import CoopTerms, Policy, faults
+from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.soundness import faults
 
 CONFIG_BYTES_MAX = 1024 * 1024
 

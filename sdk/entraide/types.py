@@ -88,12 +88,16 @@ class Power(Struct, frozen=True):
         idle_w: power while no job runs.
         active_w: power while at least one job runs.
         basis: how the two were obtained.
+        wake_j, wake_s: energy and time to wake the machine for its first job, joules and seconds;
+            0 where it is on anyway.
     """
 
     device: str
     idle_w: float
     active_w: float
     basis: Basis
+    wake_j: float = 0.0
+    wake_s: float = 0.0
 
 
 class Rates(Struct, frozen=True):
@@ -121,7 +125,8 @@ class Replica(Struct, frozen=True):
         engine: engine and version, for instance ``llama.cpp/2026.10.11549``.
         context_tokens: longest prompt plus answer of one job.
         slots: sequences it runs at once.
-        features: what it can do beyond text (``tools``, ``schema``, ``images``, ``logprobs``).
+        features: what it can do beyond text (``tools``, ``schema``, ``images``, ``logprobs``),
+            and ``prefix_cache`` where it reuses a co-op's own prompts and nobody else's.
         rates: its measured speed.
     """
 
@@ -292,7 +297,10 @@ class Terms(Struct, frozen=True):
 
 
 class Candidate(Struct, frozen=True):
-    """A node that could have run the job, with what was predicted for it."""
+    """A node that could have run the job, with what was predicted for it.
+
+    ``ttft_s`` is the mean; ``ttft_upper_s`` holds with the confidence that the class asks for.
+    """
 
     node: str
     coop: str
@@ -305,6 +313,7 @@ class Candidate(Struct, frozen=True):
     intensity_basis: Basis
     surplus_w: float
     keeps_promise: bool
+    ttft_upper_s: float = 0.0
 
 
 class Exclusion(Struct, frozen=True):
@@ -332,7 +341,7 @@ class Explanation(Struct, frozen=True):
         job: the job.
         at: when it was decided.
         policy_version: under which policy.
-        decision: ``placed``, ``waiting`` or ``refused``.
+        decision: ``placed``, ``waiting``, ``deferred`` or ``refused``.
         reason: stable code (``greenest``, ``fastest``, ``fair_share``, ``no_free_slot``, or an
             error code); the catalogue has its sentence.
         values: the numbers and names in that sentence.

@@ -20,7 +20,8 @@ from entraide_scheduler.control import convert
 from entraide_scheduler.control.enrolment import token_hash
 from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.policy import CoopTerms, Policy, faults
+from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.live import Live
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.roster import APPROVED, REVOKED, Roster

@@ -108,6 +108,19 @@ class Settle(Asked, frozen=True, tag="settle"):
     entries: tuple[Entry, ...]
 
 
+class PostCorrection(Asked, frozen=True, tag="post-correction"):
+    """Write a correction into the books, once.
+
+    Attributes:
+        correction, reason: what the members call it, and why.
+        entries: their sum is zero in each unit.
+    """
+
+    correction: str
+    reason: str
+    entries: tuple[Entry, ...]
+
+
 class AckUsage(Asked, frozen=True, tag="ack-usage"):
     """Tell a node that its usage report is in the books (or was not wanted)."""
 
@@ -131,4 +144,6 @@ class Dropped(Asked, frozen=True, tag="dropped"):
     node: str
 
 
-Command = Place | Refuse | CancelRun | EndJob | Settle | AckUsage | NodeTurned | Dropped
+Command = (
+    Place | Refuse | CancelRun | EndJob | Settle | PostCorrection | AckUsage | NodeTurned | Dropped
+)

@@ -60,6 +60,42 @@ class IntensityChanged(Happened, frozen=True, tag="intensity"):
     valid_until: float
 
 
+class ForecastIssued(Happened, frozen=True, tag="forecast"):
+    """A forecast of a zone's intensity: a signal with an issue time, gCO2e/kWh.
+
+    A later issue for the same zone replaces it.
+
+    Attributes:
+        zone: grid zone.
+        issued_at: when it was made, seconds since the epoch.
+        start_at: begin of its first hour, seconds since the epoch.
+        direct_g_per_kwh, lifecycle_g_per_kwh: one value for each hour from there on; the latter
+            may be empty.
+    """
+
+    zone: str
+    issued_at: float
+    start_at: float
+    direct_g_per_kwh: tuple[float, ...]
+    lifecycle_g_per_kwh: tuple[float, ...] = ()
+
+
+class LedgerCorrected(Happened, frozen=True, tag="corrected"):
+    """The members correct the books: a new entry, never a change of an old one.
+
+    The same correction twice changes nothing. Amounts are what the lender gave the borrower;
+    negative ones take back.
+    """
+
+    correction: str
+    lender: str
+    borrower: str
+    tokens: int
+    energy_uwh: int
+    carbon_ug: int
+    reason: str
+
+
 class NodeJoined(Happened, frozen=True, tag="joined"):
     """An approved node said hello, for the first time, again, or with a new card.
 
@@ -190,6 +226,8 @@ Given = (
     | PolicyChanged
     | PeriodBegan
     | IntensityChanged
+    | ForecastIssued
+    | LedgerCorrected
     | NodeJoined
     | NodeChanged
     | NodesSeen

@@ -25,7 +25,7 @@ from entraide_scheduler.core import (
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.dispatch import dispatch
-from entraide_scheduler.core.policy import faults
+from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.state import State
 
 Handler = Callable[[State, Any], None]

@@ -1,7 +1,7 @@
 """Policy: everything the members decide, in one versioned document.
 
-The core obeys it and every decision names its version. Validation lives here; voting, trying and
-publishing do not.
+The core obeys it and every decision names its version. What is wrong with a document stands in
+``soundness``; voting, trying and publishing do not belong here.
 """
 
 from enum import StrEnum
@@ -17,6 +17,8 @@ class QuotaKind(StrEnum):
     TOKENS = "tokens"  # input and output, in one period
     REQUESTS = "requests"  # admitted jobs, in one period
     JOBS_IN_FLIGHT = "jobs_in_flight"  # admitted and not yet ended; has no period
+    ENERGY_WH = "energy_wh"  # watt-hours, in one period
+    CARBON_G = "carbon_g"  # direct gCO2e, in one period
 
 
 class Period(StrEnum):
@@ -29,11 +31,32 @@ class Period(StrEnum):
 
 
 class Quota(Struct, frozen=True, forbid_unknown_fields=True):
-    """A hard limit on one co-op."""
+    """A hard limit on one co-op, or on one of its projects or keys.
+
+    Attributes:
+        kind: what is counted.
+        limit: in the unit of the kind: tokens, jobs, Wh or gCO2e.
+        period: how long it lasts; none for jobs in flight.
+        project, key: whose it is within the co-op; both "" for the whole co-op.
+    """
 
     kind: QuotaKind
     limit: int
     period: Period = Period.NONE
+    project: str = ""
+    key: str = ""
+
+
+class Lend(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of its own nodes a co-op lends to the others.
+
+    Attributes:
+        part: of each replica's slots, how much others may hold at once, in [0, 1].
+        energy_wh_per_day: energy that others may use on its nodes in one day; None for no limit.
+    """
+
+    part: float = 1.0
+    energy_wh_per_day: int | None = None
 
 
 class CoopTerms(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,11 +66,13 @@ class CoopTerms(Struct, frozen=True, forbid_unknown_fields=True):
         coop: identifier.
         shares: weight in the fair share (one member, one vote: 1 by default).
         quotas: hard limits.
+        lend: how much of its own nodes it lends.
     """
 
     coop: str
     shares: float = 1.0
     quotas: tuple[Quota, ...] = ()
+    lend: Lend = Lend()
 
 
 class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,10 +80,13 @@ class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         job_class: which class.
-        rank: order between classes of one project; lower goes first.
+        rank: order between classes of one project whose turn it is alike; lower goes first.
         ttft_s: promised time to first token, seconds.
         tpot_s: promised time per output token, seconds.
         completion_s: promised time to the end, seconds.
+        share: weight of the class among the waiting classes of one project.
+        confidence: probability with which a node must be expected to keep the promise.
+        green_hours: whether its jobs may wait for greener hours.
     """
 
     job_class: JobClass
@@ -66,6 +94,9 @@ class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
     ttft_s: float | None = None
     tpot_s: float | None = None
     completion_s: float | None = None
+    share: float = 1.0
+    confidence: float = 0.9
+    green_hours: bool = False
 
 
 class Timing(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +126,45 @@ class Charge(Struct, frozen=True, forbid_unknown_fields=True):
     output_weight: float = 2.0
 
 
+class Credit(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a co-op's gifts to the pool add to its weight: shares x (1 + credit).
+
+    Attributes:
+        most: the largest credit there is; 0 turns credit off.
+        half_life_s: after so long half of a gift counts.
+        full_wh: energy given (net of age) that earns the largest credit, watt-hours.
+    """
+
+    most: float = 0.25
+    half_life_s: float = 604_800.0
+    full_wh: float = 1_000.0
+
+
+class FairShare(Struct, frozen=True, forbid_unknown_fields=True):
+    """How turns are taken.
+
+    Attributes:
+        cap_tokens: tokens (prompt and longest answer) that one co-op holds in flight at most
+            while another waits for the same nodes.
+        expected_lengths: whether a turn counts the answer that is expected, corrected as it
+            comes; else only what was produced (plain VTC).
+        own_nodes: whether a co-op that holds fewer slots than its own nodes have goes first.
+        credit: see there.
+    """
+
+    cap_tokens: int = 16_384
+    expected_lengths: bool = True
+    own_nodes: bool = True
+    credit: Credit = Credit()
+
+
+class IntensityBasis(StrEnum):
+    """Which emissions decisions compare."""
+
+    DIRECT = "direct"
+    LIFECYCLE = "lifecycle"
+
+
 class Carbon(Struct, frozen=True, forbid_unknown_fields=True):
     """How grams are reckoned and compared.
 
@@ -103,17 +173,68 @@ class Carbon(Struct, frozen=True, forbid_unknown_fields=True):
         own_lifecycle_g_per_kwh: life-cycle intensity of own sun (IPCC AR5 WG III annex III,
             table A.III.2, rooftop and utility PV: 41 to 48; 45 as Electricity Maps uses).
         tolerance: two placements whose grams differ by less than this part are equal.
+        basis: which intensity decisions compare; receipts show both.
     """
 
     own_direct_g_per_kwh: float = 0.0
     own_lifecycle_g_per_kwh: float = 45.0
     tolerance: float = 0.02
+    basis: IntensityBasis = IntensityBasis.DIRECT
+
+
+class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a site's renewable status is trusted.
+
+    Attributes:
+        declared_part: part of a declared surplus that counts, in [0, 1].
+        estimated_part: part of an estimated surplus that counts, in [0, 1].
+        declared_valid_s: a declaration counts for so long after its moment at most.
+    """
+
+    declared_part: float = 1.0
+    estimated_part: float = 1.0
+    declared_valid_s: float = 2_678_400.0
+
+
+class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
+    """How batch work waits for greener hours.
+
+    Attributes:
+        slots_part: part of each replica's slots that batch jobs hold at most, in (0, 1].
+        worth: a greener hour is worth the wait when its grams are lower by this part.
+        margin: part of the time that is left which is kept for surprises, in [0, 1).
+        forecast_valid_s: a forecast is used for so long after its issue; then the profile is.
+    """
+
+    slots_part: float = 0.5
+    worth: float = 0.02
+    margin: float = 0.1
+    forecast_valid_s: float = 172_800.0
+
+
+class Picker(StrEnum):
+    """How one of the nodes that fit is picked."""
+
+    GREENEST = "greenest"  # the greenest that keeps the promise: the pool's own
+    WEIGHTED = "weighted"  # least weighted sum of grams, seconds and watt-hours
+    FASTEST = "fastest"  # first token soonest
+    LEAST_LOADED = "least_loaded"  # least part of its slots taken
+    ROUND_ROBIN = "round_robin"  # the one that was taken longest ago
+    GREEDY_GREEN = "greedy_green"  # least grid intensity, whatever the promise
+
+
+class Weights(Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights of the plain weighted mode: one unit each of what is named."""
+
+    per_g: float = 1.0
+    per_s: float = 0.01
+    per_wh: float = 0.0
 
 
 DEFAULT_CLASSES = (
-    ClassTerms(JobClass.INTERACTIVE, 0, ttft_s=2.0, tpot_s=0.2),
-    ClassTerms(JobClass.STANDARD, 1, completion_s=120.0),
-    ClassTerms(JobClass.BATCH, 2, completion_s=86_400.0),
+    ClassTerms(JobClass.INTERACTIVE, 0, ttft_s=2.0, tpot_s=0.2, share=16.0),
+    ClassTerms(JobClass.STANDARD, 1, completion_s=120.0, share=4.0),
+    ClassTerms(JobClass.BATCH, 2, completion_s=86_400.0, share=1.0, green_hours=True),
 )
 
 
@@ -125,7 +246,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         coops: the members. A co-op that is not here is not admitted.
         classes: objectives by class.
         jurisdiction: default prefix of the zones where a job may run.
-        charge, carbon, timing, limits: see there.
+        charge, carbon, timing, limits, fair_share, evidence, deferral, weights: see there.
+        picker: how a node is picked; the others than ``greenest`` are there to compare with.
     """
 
     version: str
@@ -136,29 +258,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     carbon: Carbon = Carbon()
     timing: Timing = Timing()
     limits: Limits = Limits()
-
-
-def faults(policy: Policy) -> tuple[str, ...]:
-    """Returns what is wrong with a policy, each as ``path: what``; empty when it is sound."""
-    found = []
-    names = [terms.coop for terms in policy.coops]
-    if not policy.version:
-        found.append("version: must not be empty")
-    if len(set(names)) != len(names):
-        found.append("coops: the same co-op stands twice")
-    for terms in policy.coops:
-        if not terms.shares > 0:
-            found.append(f"coops.{terms.coop}.shares: must be above 0")
-        for quota in terms.quotas:
-            periodic = quota.kind is not QuotaKind.JOBS_IN_FLIGHT
-            if quota.limit < 0:
-                found.append(f"coops.{terms.coop}.quotas.{quota.kind}: must not be negative")
-            if periodic == (quota.period is Period.NONE):
-                found.append(f"coops.{terms.coop}.quotas.{quota.kind}: wrong period")
-    if {terms.job_class for terms in policy.classes} != set(JobClass):
-        found.append("classes: each class must stand exactly once")
-    if not 0 < policy.timing.suspect_after_s < policy.timing.lost_after_s:
-        found.append("timing: needs 0 < suspect_after_s < lost_after_s")
-    if policy.limits.attempts < 1 or policy.limits.output_tokens_default < 1:
-        found.append("limits: attempts and output_tokens_default must be at least 1")
-    return tuple(found)
+    fair_share: FairShare = FairShare()
+    evidence: Evidence = Evidence()
+    deferral: Deferral = Deferral()
+    picker: Picker = Picker.GREENEST
+    weights: Weights = Weights()
