@@ -75,6 +75,8 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "quota_tokens": _quota(),
         "quota_requests": _quota(),
         "quota_jobs": _quota(),
+        "quota_energy": _quota(),
+        "quota_carbon": _quota(),
         "queue_full": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         # The pool's.
         "no_node_serves": _pool(503, "FAILED_PRECONDITION", retryable=False),

@@ -13,6 +13,7 @@ from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.ledger import UNITS
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import QuotaKind
+from entraide_scheduler.core.quotas import AT_PLACEMENT
 from entraide_scheduler.core.rules import first_broken
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.tables import JOB_ENDS, LeaseState
@@ -153,8 +154,10 @@ def quotas_hold(state: State) -> None:
             held[hold.serial] += hold.amount
     for coop in state.coops:
         for quota, book in state.quotas.of(coop):
-            assert book.used + book.reserved <= quota.limit
             assert book.reserved == held[book.serial]
+            assert book.used >= 0
+            if quota.kind not in AT_PLACEMENT:
+                assert book.used + book.reserved <= quota.limit
             if quota.kind is QuotaKind.JOBS_IN_FLIGHT:
                 assert book.used == 0
 

@@ -45,7 +45,7 @@ def coop(terms: CoopTerms, quotas: list[QuotaView], balances: dict[str, int]) ->
                 kind=view.kind.value,
                 limit=view.limit,
                 period=view.period.value,
-                used=view.used + view.reserved,
+                used=round(view.used + view.reserved),
             )
             for view in quotas
         ],

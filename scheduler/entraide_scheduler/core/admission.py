@@ -9,7 +9,7 @@ from bisect import bisect_left
 
 from msgspec import Struct, structs
 
-from entraide.types import DataClass, JobState, NodeState, RequestFacts
+from entraide.types import DataClass, JobKind, JobState, NodeState, RequestFacts
 from entraide_scheduler.core import explain
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.policy import QuotaKind
@@ -102,7 +102,7 @@ def _fit_quotas(state: State, job: Job) -> Refusal | None:
         output_tokens = min(
             state.policy.limits.output_tokens_default, largest - facts.input_tokens_est
         )
-        left = state.quotas.tokens_left(facts.coop)
+        left = state.quotas.tokens_left(facts)
         if left is not None:
             output_tokens = min(output_tokens, (left - facts.input_tokens_max) // choices)
     output_tokens = max(1, output_tokens)
@@ -111,14 +111,16 @@ def _fit_quotas(state: State, job: Job) -> Refusal | None:
         QuotaKind.REQUESTS: 1,
         QuotaKind.JOBS_IN_FLIGHT: 1,
     }
-    shortage = state.quotas.shortage(facts.coop, amounts)
+    shortage = state.quotas.shortage(facts, amounts)
+    if shortage is None and facts.kind is JobKind.LIVE:
+        shortage = state.quotas.spent(facts)  # a kept job waits for the next period
     if shortage is not None:
         return _short(state, facts, shortage)
     job.output_tokens_max = output_tokens
     # An answer may be cut off by the largest context there is, as engines do.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
     job.shape = shape_of(state, facts, job.context_tokens)
-    job.holds = state.quotas.reserve(facts.coop, amounts)
+    job.holds = state.quotas.reserve(facts, amounts)
     return None
 
 
@@ -136,6 +138,10 @@ def _short(state: State, facts: RequestFacts, shortage: Shortage) -> Refusal:
         "needed": shortage.needed,
         "period": quota.period.value,
     }
+    if quota.project:
+        values["project"] = quota.project
+    if quota.key:
+        values["key"] = quota.key
     return Refusal(CODES[quota.kind], values, retry_after_s)
 
 

@@ -1,30 +1,73 @@
-"""Quotas: hard limits per co-op, reserved at admission and settled at the end.
+"""Quotas: hard limits per co-op, project and key, and what co-ops lend of their energy.
 
-Decides whether a reservation fits and when it may be tried again. What is reserved and used
-together never exceeds a limit. It refuses to know the calendar: the shell says when a period
-begins and ends.
+Decides whether a reservation fits and when it may be tried again. Tokens, requests and jobs in
+flight are reserved at admission: what is reserved and used of them never exceeds a limit. Energy
+and carbon are reserved at placement by what is predicted and counted by what was used, beyond the
+promise too: physics is not bounded by one. A job counts in the period in which it was reserved.
+It refuses to know the calendar: the shell says when a period begins and ends.
 """
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from msgspec import Struct
 
+from entraide.types import RequestFacts
+from entraide.units import UG_PER_G, UWH_PER_WH
 from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 from entraide_scheduler.core.records import Hold
 
-Name = tuple[str, QuotaKind, Period]
+Amounts = Mapping[QuotaKind, int]
 
-CODES = {
-    QuotaKind.TOKENS: "quota_tokens",
-    QuotaKind.REQUESTS: "quota_requests",
-    QuotaKind.JOBS_IN_FLIGHT: "quota_jobs",
-}
+CODES: Mapping[QuotaKind, str] = MappingProxyType(
+    {
+        QuotaKind.TOKENS: "quota_tokens",
+        QuotaKind.REQUESTS: "quota_requests",
+        QuotaKind.JOBS_IN_FLIGHT: "quota_jobs",
+        QuotaKind.ENERGY_WH: "quota_energy",
+        QuotaKind.CARBON_G: "quota_carbon",
+    }
+)
+
+# How many of what is counted (uWh, ug) make one of what a quota is written in.
+PER_UNIT: Mapping[QuotaKind, int] = MappingProxyType(
+    {
+        QuotaKind.TOKENS: 1,
+        QuotaKind.REQUESTS: 1,
+        QuotaKind.JOBS_IN_FLIGHT: 1,
+        QuotaKind.ENERGY_WH: UWH_PER_WH,
+        QuotaKind.CARBON_G: UG_PER_G,
+    }
+)
+AT_PLACEMENT = (QuotaKind.ENERGY_WH, QuotaKind.CARBON_G)
+
+
+class Name(NamedTuple):
+    """Which quota of a co-op."""
+
+    coop: str
+    project: str
+    key: str
+    kind: QuotaKind
+    period: Period
 
 
 class Book(Struct):
-    """One quota in one period: ``used + reserved`` never exceeds its limit."""
+    """One quota in one period, in tokens, jobs, uWh or ug."""
 
     serial: int
     used: int = 0
     reserved: int = 0
+
+
+class QuotasState(Struct, frozen=True, array_like=True):
+    """The books as a snapshot holds them."""
+
+    books: list[tuple[Name, Book]]
+    ends: dict[Period, float]
+    serial: int
+    lent: dict[str, int]
 
 
 class Shortage(Struct, frozen=True):
@@ -32,103 +75,229 @@ class Shortage(Struct, frozen=True):
 
     Attributes:
         quota: which limit.
-        left: what was left of it.
-        needed: what was asked for.
+        left, needed: what was left of it and what was asked for, in the unit of the quota.
+        never: whether the request does not fit into the whole quota.
         ends_at: when its period ends; None when it has none or nobody has said.
     """
 
     quota: Quota
-    left: int
-    needed: int
+    left: float
+    needed: float
+    never: bool
     ends_at: float | None
 
-    @property
-    def never(self) -> bool:
-        """Whether the request does not fit into the whole quota."""
-        return self.needed > self.quota.limit
+
+class Limit(NamedTuple):
+    """A quota in force, its name and its limit as it is counted."""
+
+    quota: Quota
+    name: Name
+    most: int
 
 
 class Quotas:
-    """The books of all quotas in their present period."""
+    """The books of all quotas in their present period; each is made when it is first used.
+
+    Attributes:
+        books: those in use; there are never more than the policy has quotas.
+        ends: when the present period of each kind ends.
+        lent: what co-ops lend.
+    """
 
     def __init__(self) -> None:
         self.books: dict[Name, Book] = {}
         self.ends: dict[Period, float] = {}
-        self.serial = 0
-        self._limits: dict[str, tuple[Quota, ...]] = {}
+        self.lent = Lent()
+        self._serial = 0
+        self._limits: dict[tuple[str, str, str], tuple[Limit, ...]] = {}
 
     def agree(self, coops: tuple[CoopTerms, ...]) -> None:
         """Takes the members' terms; books of quotas that stay go on."""
-        self._limits = {terms.coop: _strictest(terms.quotas) for terms in coops}
-        wanted: dict[Name, Book] = {}
-        for coop, quotas in self._limits.items():
-            for quota in quotas:
-                name = (coop, quota.kind, quota.period)
-                wanted[name] = self.books.get(name) or self._new_book()
-        self.books = wanted
+        limits: dict[tuple[str, str, str], list[Limit]] = {}
+        for limit in _strictest(coops):
+            limits.setdefault(limit.name[:3], []).append(limit)
+        self._limits = {owner: tuple(found) for owner, found in limits.items()}
+        agreed = {limit.name for found in limits.values() for limit in found}
+        self.books = {name: book for name, book in self.books.items() if name in agreed}
+        self.lent.agree(coops)
 
     def begin(self, period: Period, ends_at: float) -> None:
         """Begins a period: its quotas are whole again; holds of the old one count no more."""
         self.ends[period] = ends_at
-        for name in self.books:
-            if name[2] is period:
-                self.books[name] = self._new_book()
+        self.books = {name: book for name, book in self.books.items() if name.period is not period}
+        if period is Period.DAY:
+            self.lent.clear()
 
     def of(self, coop: str) -> list[tuple[Quota, Book]]:
-        """Returns a co-op's quotas with their books."""
-        quotas = self._limits.get(coop, ())
-        return [(quota, self.books[(coop, quota.kind, quota.period)]) for quota in quotas]
-
-    def tokens_left(self, coop: str) -> int | None:
-        """Returns how many tokens a co-op may still reserve; None when nothing limits it."""
-        left = [
-            quota.limit - book.used - book.reserved
-            for quota, book in self.of(coop)
-            if quota.kind is QuotaKind.TOKENS
+        """Returns a co-op's quotas, its projects' and keys' too, with their books."""
+        found = [
+            limit for owner in self._limits if owner[0] == coop for limit in self._limits[owner]
         ]
-        return min(left) if left else None
+        return [(limit.quota, self.books.get(limit.name) or Book(0)) for limit in found]
 
-    def shortage(self, coop: str, amounts: dict[QuotaKind, int]) -> Shortage | None:
-        """Returns the first quota that a job does not fit into; None when it fits all."""
-        for quota, book in self.of(coop):
-            left = quota.limit - book.used - book.reserved
-            needed = amounts[quota.kind]
-            if needed > left:
-                return Shortage(quota, max(0, left), needed, self.ends.get(quota.period))
-        return None
+    def tokens_left(self, facts: RequestFacts) -> int | None:
+        """Returns how many tokens a request's owner may still reserve; None without a limit."""
+        return self._left(facts, QuotaKind.TOKENS)
 
-    def reserve(self, coop: str, amounts: dict[QuotaKind, int]) -> tuple[Hold, ...]:
+    def room(self, facts: RequestFacts) -> tuple[int | None, int | None]:
+        """Returns what is left of a job's owner's energy, uWh, and carbon, ug.
+
+        The strictest of its co-op's, its project's and its key's quotas; None without a limit,
+        negative when more was used than there was.
+        """
+        return self._left(facts, QuotaKind.ENERGY_WH), self._left(facts, QuotaKind.CARBON_G)
+
+    def spent(self, facts: RequestFacts) -> Shortage | None:
+        """Returns the first quota of energy or carbon of which nothing is left; None without."""
+        return self._short(facts, dict.fromkeys(AT_PLACEMENT, 1))
+
+    def shortage(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
+        """Returns the first quota that an admission does not fit into; None when it fits all."""
+        return self._short(facts, amounts)
+
+    def reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
         """Reserves for a job that fits (see ``shortage``); returns what it holds."""
-        holds = []
-        for quota, book in self.of(coop):
-            amount = amounts[quota.kind]
-            assert book.used + book.reserved + amount <= quota.limit, "reserved beyond a quota"
-            book.reserved += amount
-            holds.append(Hold(quota.kind, quota.period, book.serial, amount))
-        return tuple(holds)
+        assert self._short(facts, amounts) is None, "reserved beyond a quota"
+        return self._hold(facts, amounts)
 
-    def settle(self, coop: str, holds: tuple[Hold, ...], used: dict[QuotaKind, int]) -> None:
-        """Turns holds into what was used, and gives the rest back.
+    def reserve_at_placement(
+        self, facts: RequestFacts, energy_uwh: int, carbon_ug: int
+    ) -> tuple[Hold, ...]:
+        """Reserves what a placement is predicted to take; the caller has asked for the room."""
+        return self._hold(facts, {QuotaKind.ENERGY_WH: energy_uwh, QuotaKind.CARBON_G: carbon_ug})
 
-        What was used counts up to what was reserved: a node that reports more than the bound
-        allowed must not push a co-op over its limit.
+    def settle(self, coop: str, holds: tuple[Hold, ...], used: Amounts) -> None:
+        """Turns a co-op's holds into what was used, and gives the rest back.
+
+        Tokens count up to what was reserved: a node that reports more than the bound allowed must
+        not push a co-op over its limit. Energy and carbon count in full.
         """
         for hold in holds:
-            book = self.books.get((coop, hold.kind, hold.period))
-            if book is not None and book.serial == hold.serial:
-                book.reserved -= hold.amount
-                book.used += min(hold.amount, max(0, used.get(hold.kind, 0)))
+            name = Name(coop, hold.project, hold.key, hold.kind, hold.period)
+            book = self.books.get(name)
+            if book is None or book.serial != hold.serial:
+                continue
+            amount = max(0, used.get(hold.kind, 0))
+            book.reserved -= hold.amount
+            if hold.kind is QuotaKind.JOBS_IN_FLIGHT:
+                if not book.reserved:
+                    del self.books[name]
+            elif hold.kind in AT_PLACEMENT:
+                book.used += amount
+            else:
+                book.used += min(hold.amount, amount)
 
-    def _new_book(self) -> Book:
-        self.serial += 1
-        return Book(self.serial)
+    def dump(self) -> QuotasState:
+        """Returns the books for a snapshot."""
+        return QuotasState(list(self.books.items()), self.ends, self._serial, self.lent.lent_uwh)
+
+    def load(self, state: QuotasState) -> None:
+        """Takes the books of a snapshot; the terms come with the policy."""
+        self.books = {Name(*name): book for name, book in state.books}
+        self.ends = state.ends
+        self.lent.lent_uwh = state.lent
+        self._serial = state.serial
+
+    def _of(self, facts: RequestFacts) -> Iterator[Limit]:
+        """The limits on a request: its co-op's, its project's, its key's."""
+        limits, coop = self._limits, facts.coop
+        if limits:
+            yield from limits.get((coop, "", ""), ())
+            if facts.project:
+                yield from limits.get((coop, facts.project, ""), ())
+            if facts.key:
+                yield from limits.get((coop, "", facts.key), ())
+
+    def _left_of(self, limit: Limit) -> int:
+        book = self.books.get(limit.name)
+        return limit.most if book is None else limit.most - book.used - book.reserved
+
+    def _left(self, facts: RequestFacts, kind: QuotaKind) -> int | None:
+        left = [self._left_of(limit) for limit in self._of(facts) if limit.quota.kind is kind]
+        return min(left) if left else None
+
+    def _short(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
+        for limit in self._of(facts):
+            kind = limit.quota.kind
+            needed, left = amounts.get(kind, 0), self._left_of(limit)
+            if needed > left:
+                return Shortage(
+                    limit.quota,
+                    in_unit(kind, max(0, left)),
+                    in_unit(kind, needed),
+                    needed > limit.most,
+                    self.ends.get(limit.quota.period),
+                )
+        return None
+
+    def _hold(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
+        holds = []
+        for limit in self._of(facts):
+            amount = amounts.get(limit.quota.kind)
+            if amount is None:
+                continue
+            name = limit.name
+            book = self.books.get(name)
+            if book is None:
+                self._serial += 1
+                book = self.books[name] = Book(self._serial)
+            book.reserved += amount
+            holds.append(Hold(name.kind, name.period, book.serial, amount, name.project, name.key))
+        return tuple(holds)
 
 
-def _strictest(quotas: tuple[Quota, ...]) -> tuple[Quota, ...]:
-    """Of quotas of one kind and one period, the lowest counts."""
-    kept: dict[tuple[QuotaKind, Period], Quota] = {}
-    for quota in quotas:
-        name = (quota.kind, quota.period)
-        if name not in kept or quota.limit < kept[name].limit:
-            kept[name] = quota
-    return tuple(kept.values())
+class Lent:
+    """What each co-op's nodes have used for others since the day began, against what it lends.
+
+    Attributes:
+        lent_uwh: by co-op, uWh.
+    """
+
+    def __init__(self) -> None:
+        self.lent_uwh: dict[str, int] = {}
+        self._most_uwh: dict[str, int] = {}
+
+    def agree(self, coops: tuple[CoopTerms, ...]) -> None:
+        """Takes the members' terms; what was lent today still counts."""
+        self._most_uwh = {
+            terms.coop: terms.lend.energy_wh_per_day * UWH_PER_WH
+            for terms in coops
+            if terms.lend.energy_wh_per_day is not None
+        }
+        self.lent_uwh = {
+            coop: lent for coop, lent in self.lent_uwh.items() if coop in self._most_uwh
+        }
+
+    def left(self, coop: str) -> int | None:
+        """Returns what a co-op still lends today, uWh, never negative; None without a limit."""
+        most = self._most_uwh.get(coop)
+        return None if most is None else max(0, most - self.lent_uwh.get(coop, 0))
+
+    def add(self, coop: str, energy_uwh: int) -> None:
+        """Counts what others used on a co-op's nodes; a negative amount takes a promise back.
+
+        A promise of the day before may be taken back today: the count never falls below zero.
+        """
+        if coop in self._most_uwh:
+            self.lent_uwh[coop] = max(0, self.lent_uwh.get(coop, 0) + energy_uwh)
+
+    def clear(self) -> None:
+        """A day begins."""
+        self.lent_uwh = {}
+
+
+def in_unit(kind: QuotaKind, amount: int) -> float:
+    """Returns an amount as it is counted in the unit that its quota is written in."""
+    unit = PER_UNIT[kind]
+    return amount if unit == 1 else amount / unit
+
+
+def _strictest(coops: tuple[CoopTerms, ...]) -> list[Limit]:
+    """Of quotas of one owner, one kind and one period, the lowest counts."""
+    kept: dict[Name, Limit] = {}
+    for terms in coops:
+        for quota in terms.quotas:
+            name = Name(terms.coop, quota.project, quota.key, quota.kind, quota.period)
+            if name not in kept or quota.limit < kept[name].quota.limit:
+                kept[name] = Limit(quota, name, quota.limit * PER_UNIT[quota.kind])
+    return list(kept.values())

@@ -48,13 +48,16 @@ class Hold(Struct, frozen=True):
     Attributes:
         kind, period: which quota of the job's co-op.
         serial: which period of it; a hold on a period that is over counts nowhere any more.
-        amount: how much.
+        amount: how much, in what it is counted in (tokens, jobs, uWh, ug).
+        project, key: whose quota within the co-op; both "" for the whole co-op's.
     """
 
     kind: QuotaKind
     period: Period
     serial: int
     amount: int
+    project: str = ""
+    key: str = ""
 
 
 class Job(Struct):

@@ -11,12 +11,12 @@ from entraide.types import JobState
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.fairqueue import Level, Line
 from entraide_scheduler.core.habits import Mean
-from entraide_scheduler.core.policy import Period, Policy, QuotaKind
-from entraide_scheduler.core.quotas import Book
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.quotas import QuotasState
 from entraide_scheduler.core.records import Job, Lease, Node, Shape
 from entraide_scheduler.core.state import State
 
-VERSION = 1
+VERSION = 2
 
 
 class LevelState(Struct, frozen=True, array_like=True):
@@ -40,9 +40,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     coops: LevelState
     projects: dict[str, LevelState]
     stuck: list[Shape]
-    books: list[tuple[str, QuotaKind, Period, Book]]
-    period_ends: dict[Period, float]
-    book_serial: int
+    quotas: QuotasState
     balances: dict[str, dict[str, int]]
     outputs: list[tuple[str, str, Mean]]
     runs: dict[str, Mean]
@@ -55,7 +53,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
 
 def write(state: State) -> bytes:
     """Returns the state as bytes."""
-    queue, quotas, habits = state.queue, state.quotas, state.habits
+    queue, habits = state.queue, state.habits
     return msgspec.msgpack.encode(
         Snapshot(
             version=VERSION,
@@ -68,9 +66,7 @@ def write(state: State) -> bytes:
             coops=_level(queue.coops),
             projects={coop: _level(level) for coop, level in queue.projects.items()},
             stuck=list(queue.stuck),
-            books=[(*name, book) for name, book in quotas.books.items()],
-            period_ends=quotas.ends,
-            book_serial=quotas.serial,
+            quotas=state.quotas.dump(),
             balances=state.ledger.balances,
             outputs=[(*name, mean) for name, mean in habits.outputs.items()],
             runs=habits.runs,
@@ -98,9 +94,7 @@ def read(data: bytes) -> State:
     state.now = kept.now
     state.incarnation = kept.incarnation
     state.arrivals = kept.arrivals
-    state.quotas.books = {(coop, kind, period): book for coop, kind, period, book in kept.books}
-    state.quotas.ends = kept.period_ends
-    state.quotas.serial = kept.book_serial
+    state.quotas.load(kept.quotas)
     state.obey(kept.policy)
     state.grid = kept.grid
     state.fleet.restore(kept.nodes)

@@ -16,7 +16,8 @@ from entraide.types import (
     Replica,
     Terms,
 )
-from entraide_scheduler.core.policy import Period, QuotaKind
+from entraide_scheduler.core.policy import Period, Quota, QuotaKind
+from entraide_scheduler.core.quotas import PER_UNIT, Book, in_unit
 from entraide_scheduler.core.records import Job, Node
 from entraide_scheduler.core.state import State
 
@@ -100,18 +101,21 @@ class QuotaView(Struct, frozen=True):
 
     Attributes:
         kind, period, limit: the quota.
-        used, reserved: what has been used, and what admitted jobs hold.
+        used, reserved: what has been used, and what jobs hold, in the quota's unit.
         left: what may still be reserved.
         ends_at: when the period ends; None when it has none or nobody has said.
+        project, key: whose it is within the co-op; both "" for the whole co-op's.
     """
 
     kind: QuotaKind
     period: Period
     limit: int
-    used: int
-    reserved: int
-    left: int
+    used: float
+    reserved: float
+    left: float
     ends_at: float | None
+    project: str = ""
+    key: str = ""
 
 
 def of_job(state: State, job: Job) -> JobView:
@@ -189,15 +193,19 @@ def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
 
 def quotas(state: State, coop: str) -> list[QuotaView]:
     """Returns a co-op's quotas."""
-    return [
-        QuotaView(
-            kind=quota.kind,
-            period=quota.period,
-            limit=quota.limit,
-            used=book.used,
-            reserved=book.reserved,
-            left=max(0, quota.limit - book.used - book.reserved),
-            ends_at=state.quotas.ends.get(quota.period),
-        )
-        for quota, book in state.quotas.of(coop)
-    ]
+    return [_quota(state, quota, book) for quota, book in state.quotas.of(coop)]
+
+
+def _quota(state: State, quota: Quota, book: Book) -> QuotaView:
+    left = quota.limit * PER_UNIT[quota.kind] - book.used - book.reserved
+    return QuotaView(
+        kind=quota.kind,
+        period=quota.period,
+        limit=quota.limit,
+        used=in_unit(quota.kind, book.used),
+        reserved=in_unit(quota.kind, book.reserved),
+        left=in_unit(quota.kind, max(0, left)),
+        ends_at=state.quotas.ends.get(quota.period),
+        project=quota.project,
+        key=quota.key,
+    )

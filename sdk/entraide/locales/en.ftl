@@ -74,18 +74,62 @@ error-quota_tokens = Your co-op's quota of tokens is spent{ $limit ->
         [none] {""}
        *[other] {" "}{ $period }
     } are left, and this request may take { $needed }.
-} Wait for the next period, or ask for a shorter answer.
+} Wait for the next period, or ask for a shorter answer.{ $project ->
+    [none] {""}
+   *[other] {" "}(The quota is that of project { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(The quota is that of key { $key }.)
+}
 error-quota_requests = Your co-op's quota of requests is spent{ $limit ->
     [none] .
    *[other] : { $limit }{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
     }.
-} Wait for the next period.
+} Wait for the next period.{ $project ->
+    [none] {""}
+   *[other] {" "}(The quota is that of project { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(The quota is that of key { $key }.)
+}
 error-quota_jobs = Your co-op already has as many jobs in flight as its quota allows{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
-} Wait until one of them ends.
+} Wait until one of them ends.{ $project ->
+    [none] {""}
+   *[other] {" "}(The quota is that of project { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(The quota is that of key { $key }.)
+}
+error-quota_energy = Your co-op's quota of energy is spent{ $limit ->
+    [none] .
+   *[other] : { $limit } Wh{ $period ->
+        [none] {""}
+       *[other] {" "}{ $period }
+    }.
+} Wait for the next period, or hand the job in with Submit: it will wait.{ $project ->
+    [none] {""}
+   *[other] {" "}(The quota is that of project { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(The quota is that of key { $key }.)
+}
+error-quota_carbon = Your co-op's quota of emissions is spent{ $limit ->
+    [none] .
+   *[other] : { $limit } gCO2e{ $period ->
+        [none] {""}
+       *[other] {" "}{ $period }
+    }.
+} Wait for the next period, or hand the job in with Submit: it will wait.{ $project ->
+    [none] {""}
+   *[other] {" "}(The quota is that of project { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(The quota is that of key { $key }.)
+}
 error-queue_full = Your co-op's queue is full{ $limit ->
     [none] .
    *[other] {" "}({ $limit } jobs).
@@ -253,6 +297,8 @@ period-month = per month
 quota-tokens = tokens
 quota-requests = requests
 quota-jobs_in_flight = jobs in flight
+quota-energy_wh = Wh
+quota-carbon_g = gCO2e
 word-yes = yes
 word-no = no
 

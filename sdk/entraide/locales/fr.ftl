@@ -74,18 +74,62 @@ error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $lim
         [none] {""}
        *[other] {" "}{ $period }
     }, et cette requête peut en prendre { $needed }.
-} Attendez la prochaine période ou demandez une réponse plus courte.
+} Attendez la prochaine période ou demandez une réponse plus courte.{ $project ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui du projet { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui de la clé { $key }.)
+}
 error-quota_requests = Le quota de requêtes de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {" "}: { $limit }{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
     }.
-} Attendez la prochaine période.
+} Attendez la prochaine période.{ $project ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui du projet { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui de la clé { $key }.)
+}
 error-quota_jobs = Votre coopérative a déjà autant de requêtes en cours que son quota le permet{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
-} Attendez que l’une d’elles se termine.
+} Attendez que l’une d’elles se termine.{ $project ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui du projet { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui de la clé { $key }.)
+}
+error-quota_energy = Le quota d’énergie de votre coopérative est épuisé{ $limit ->
+    [none] .
+   *[other] {" "}: { $limit } Wh{ $period ->
+        [none] {""}
+       *[other] {" "}{ $period }
+    }.
+} Attendez la prochaine période, ou soumettez votre requête par Submit : elle attendra.{ $project ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui du projet { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui de la clé { $key }.)
+}
+error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{ $limit ->
+    [none] .
+   *[other] {" "}: { $limit } g CO2e{ $period ->
+        [none] {""}
+       *[other] {" "}{ $period }
+    }.
+} Attendez la prochaine période, ou soumettez votre requête par Submit : elle attendra.{ $project ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui du projet { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui de la clé { $key }.)
+}
 error-queue_full = La file d’attente de votre coopérative est pleine{ $limit ->
     [none] .
    *[other] {" "}({ $limit } requêtes).
@@ -253,6 +297,8 @@ period-month = par mois
 quota-tokens = jetons
 quota-requests = requêtes
 quota-jobs_in_flight = requêtes en cours
+quota-energy_wh = Wh
+quota-carbon_g = g CO2e
 word-yes = oui
 word-no = non
 
