@@ -1,4 +1,4 @@
-"""Calendar: when a quota's period ends, in the pool's own time zone."""
+"""Calendar: when a quota's period ends and a month lasts, in the pool's own time zone."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -28,3 +28,13 @@ def period_end(period: Period, moment: float, zone: ZoneInfo) -> float:
             return next_month.replace(day=1).timestamp()
         case _:
             raise ValueError(f"{period} has no end")
+
+
+def month_span(month: str, zone: ZoneInfo) -> tuple[float, float]:
+    """Returns when a month (``2026-11``) begins and ends, seconds since the epoch.
+
+    Raises:
+        ValueError: it is written otherwise.
+    """
+    begin = dt.datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
+    return begin.timestamp(), period_end(Period.MONTH, begin.timestamp(), zone)

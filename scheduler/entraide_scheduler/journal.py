@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from entraide.errors import PoolError
-from entraide_scheduler.core.commands import Settle
+from entraide_scheduler.core.commands import PostCorrection, Settle
 from entraide_scheduler.core.events import Event, PeriodBegan, SchedulerStarted
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
@@ -52,7 +52,7 @@ class Recovered(Struct):
     Attributes:
         core: after the last written event.
         event_id, at, incarnation, periods: as in ``Frame``.
-        settlements: the books that the replayed events asked for, with the time of each.
+        postings: the books that the replayed events asked for, with the time of each.
     """
 
     core: Core
@@ -60,7 +60,7 @@ class Recovered(Struct):
     at: float
     incarnation: int
     periods: dict[Period, float]
-    settlements: list[tuple[float, Settle]]
+    postings: list[tuple[float, Settle | PostCorrection]]
 
 
 async def recover(store: Store) -> Recovered:
@@ -83,7 +83,7 @@ async def recover(store: Store) -> Recovered:
             at=frame.at,
             incarnation=frame.incarnation,
             periods=dict(frame.periods),
-            settlements=[],
+            postings=[],
         )
     except Exception as problem:
         raise _unreadable(snapshot[0] if snapshot else 0, problem) from problem
@@ -97,8 +97,8 @@ async def recover(store: Store) -> Recovered:
 
 def _replay(found: Recovered, event: Event) -> None:
     for command in found.core.handle(event):
-        if isinstance(command, Settle):
-            found.settlements.append((event.at, command))
+        if isinstance(command, Settle | PostCorrection):
+            found.postings.append((event.at, command))
     found.event_id = event.id
     found.at = event.at
     if isinstance(event, PeriodBegan):

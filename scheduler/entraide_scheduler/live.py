@@ -14,6 +14,7 @@ import asyncio
 import collections
 import math
 from asyncio import Future
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -35,7 +36,7 @@ from entraide_scheduler.core.events import (
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.journal import Frame, Journal, Recovered
-from entraide_scheduler.store.rows import SettleRow
+from entraide_scheduler.store.rows import CorrectionRow, SettleRow
 from entraide_scheduler.store.store import Store
 
 GRACE_TURNS = 3  # of the loop, between a deadline's coming and its being fed
@@ -81,8 +82,8 @@ class Live:
         self._log = structlog.get_logger("entraide.live")
         self.failed: Future[None] = self._journal.failed
         self.counts: collections.Counter[str] = collections.Counter()
-        for at, command in recovered.settlements:
-            self._settle(command, at)
+        for at, command in recovered.postings:
+            self._post(command, at)
 
     @property
     def core(self) -> Core:
@@ -261,8 +262,8 @@ class Live:
                 )
             case c.CancelRun():
                 self._outside.to_node(command.node, m.Stop(command.job, command.epoch))
-            case c.Settle():
-                self._settle(command, event.at)
+            case c.Settle() | c.PostCorrection():
+                self._post(command, event.at)
             case c.AckUsage():
                 self._acknowledge(command)
             case c.NodeTurned():
@@ -274,8 +275,16 @@ class Live:
         document = _encode(explanation)
         self._store.put_explanation(explanation.job, coop, document, at=explanation.at)
 
-    def _settle(self, command: c.Settle, at: float) -> None:
+    def _post(self, command: c.Settle | c.PostCorrection, at: float) -> None:
+        """Writes into the books, once however often it is asked."""
         self._journal.flush()
+        if isinstance(command, c.Settle):
+            self._settle(command, at)
+            return
+        row = CorrectionRow(command.correction, command.reason, at, command.entries)
+        self._store.correct(row).add_done_callback(partial(self._posted, "corrected"))
+
+    def _settle(self, command: c.Settle, at: float) -> None:
         # It is signed when somebody asks for it: a signature costs more than the decision.
         unsigned = receipt(
             command.terms, command.usage, command.settlement, settled=True, issued_at=at
@@ -291,16 +300,16 @@ class Live:
                 receipt=unsigned,
                 entries=command.entries,
             )
-        ).add_done_callback(self._settled)
+        ).add_done_callback(partial(self._posted, "settled"))
 
-    def _settled(self, future: Future[bool]) -> None:
+    def _posted(self, what: str, future: Future[bool]) -> None:
         if future.cancelled():
             return
         problem = future.exception()
         if problem is not None:
             self._stop_for(RuntimeError(f"the books could not be written: {problem!r}"))
         elif future.result():
-            self.counts["settled"] += 1
+            self.counts[what] += 1
 
     def _acknowledge(self, command: c.AckUsage) -> None:
         if not self._acks:

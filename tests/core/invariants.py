@@ -134,8 +134,9 @@ def ledger_sums_to_zero(pool: Pool) -> None:
     """The balances sum to zero in each unit, and are the sum of the lines written."""
     balances = pool.core.balances()
     written: Counter[tuple[str, str]] = Counter()
-    for settle in of(pool.asked, commands.Settle):
-        for line in settle.entries:
+    posted = of(pool.asked, commands.Settle) + of(pool.asked, commands.PostCorrection)
+    for command in posted:
+        for line in command.entries:
             written[line.account, line.unit] += line.amount
     for unit in UNITS:
         assert sum(account[unit] for account in balances.values()) == 0

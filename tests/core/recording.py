@@ -28,7 +28,12 @@ QUOTAS = {
     "gamma": (
         Quota(QuotaKind.TOKENS, 9_000, Period.MINUTE),
         Quota(QuotaKind.JOBS_IN_FLIGHT, 12),
-    )
+    ),
+    "delta": (
+        Quota(QuotaKind.REQUESTS, 40, Period.MINUTE, project="side"),
+        Quota(QuotaKind.ENERGY_WH, 1, Period.MINUTE, key="key-delta"),
+        Quota(QuotaKind.CARBON_G, 1, Period.MINUTE),
+    ),
 }
 NODES = 12
 
@@ -140,6 +145,13 @@ class World:
         if luck.random() < 0.08:
             self.later(luck.uniform(0, 5), self.tell, events.JobCancelled, wanted.job, "cancelled")
 
+    def correct(self) -> None:
+        luck = self.luck
+        lender, borrower = luck.sample(COOPS, 2)
+        amounts = luck.randint(-500, 500), luck.randint(-10_000, 10_000), luck.randint(-99, 99)
+        values = (f"c{luck.randint(1, 20)}", lender, borrower, *amounts, "a wrong meter")
+        self.tell(events.LedgerCorrected, *values)
+
     def second(self) -> None:
         """What happens once a second: heartbeats, owners, weather, faults."""
         luck, names = self.luck, [one.node for one in self.cards]
@@ -167,6 +179,8 @@ class World:
             self.tell(events.SchedulerStarted, self.incarnation, "gw")
         elif chance < 0.36:
             self.tell(events.PeriodBegan, Period.MINUTE, self.pool.now + 60.0)
+        elif chance < 0.38:
+            self.correct()
         self.later(1.0, self.second)
 
 

@@ -1,13 +1,16 @@
 """Ledger: what one member gave, another received; the sum is zero at every step.
 
-Decides the lines of one settled job and keeps the balances. A correction is a new entry, never a
-change of an old one. It refuses to know when a job settles.
+Decides the lines of one settled job or of one correction, and keeps the balances. A correction is a
+new entry, never a change of an old one, and counts once. It refuses to know when a job settles, and
+who may correct.
 """
 
 from entraide.types import Settlement, Terms, Usage
 from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.core.events import LedgerCorrected
 
 UNITS = ("tokens", "energy_uwh", "carbon_ug")
+CORRECTIONS_KEPT = 10_000  # names remembered here; the shell's store knows all of them
 
 
 def entries(terms: Terms, usage: Usage, settlement: Settlement) -> tuple[Entry, ...]:
@@ -20,18 +23,34 @@ def entries(terms: Terms, usage: Usage, settlement: Settlement) -> tuple[Entry, 
         settlement.energy_uwh,
         settlement.carbon_direct_ug,
     )
+    return _lines(terms.lender, terms.borrower, amounts)
+
+
+def correction(event: LedgerCorrected) -> tuple[Entry, ...]:
+    """Returns the lines of one correction: more given by the lender, or (negative) taken back."""
+    amounts = (event.tokens, event.energy_uwh, event.carbon_ug)
+    return _lines(event.lender, event.borrower, amounts)
+
+
+def _lines(lender: str, borrower: str, amounts: tuple[int, ...]) -> tuple[Entry, ...]:
     lines = []
     for unit, amount in zip(UNITS, amounts, strict=True):
-        lines.append(Entry(terms.lender, unit, amount))
-        lines.append(Entry(terms.borrower, unit, -amount))
+        lines.append(Entry(lender, unit, amount))
+        lines.append(Entry(borrower, unit, -amount))
     return tuple(lines)
 
 
 class Ledger:
-    """Balances by account and unit: positive for what the account gave on balance."""
+    """Balances by account and unit: positive for what the account gave on balance.
+
+    Attributes:
+        balances: the amounts.
+        corrections: names of the corrections that count already, oldest first.
+    """
 
     def __init__(self) -> None:
         self.balances: dict[str, dict[str, int]] = {}
+        self.corrections: dict[str, None] = {}
 
     def post(self, lines: tuple[Entry, ...]) -> None:
         """Adds lines to the balances; they must sum to zero in each unit."""
@@ -41,3 +60,14 @@ class Ledger:
         for line in lines:
             account = self.balances.setdefault(line.account, dict.fromkeys(UNITS, 0))
             account[line.unit] += line.amount
+
+    def correct(self, event: LedgerCorrected) -> tuple[Entry, ...] | None:
+        """Posts a correction and returns its lines; None when it counts already."""
+        if event.correction in self.corrections:
+            return None
+        lines = correction(event)
+        self.post(lines)
+        self.corrections[event.correction] = None
+        if len(self.corrections) > CORRECTIONS_KEPT:
+            del self.corrections[next(iter(self.corrections))]
+        return lines

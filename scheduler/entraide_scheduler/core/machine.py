@@ -23,7 +23,7 @@ from entraide_scheduler.core import (
     views,
 )
 from entraide_scheduler.core.carbon import ZoneIntensity
-from entraide_scheduler.core.commands import Command
+from entraide_scheduler.core.commands import Command, PostCorrection
 from entraide_scheduler.core.dispatch import dispatch
 from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.state import State
@@ -55,6 +55,14 @@ def _intensity(state: State, event: events.IntensityChanged) -> None:
     state.queue.unstick(lambda shape: shape.max_carbon_ug is not None)
 
 
+def _corrected(state: State, event: events.LedgerCorrected) -> None:
+    lines = state.ledger.correct(event)
+    if lines is None:
+        state.drop("corrected_before")
+    else:
+        state.ask(PostCorrection(state.cause, event.correction, event.reason, lines))
+
+
 def _requested(state: State, event: events.JobRequested) -> None:
     admission.request(state, event.facts)
 
@@ -68,6 +76,7 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.PolicyChanged: _policy,
         events.PeriodBegan: _period,
         events.IntensityChanged: _intensity,
+        events.LedgerCorrected: _corrected,
         events.NodeJoined: presence.joined,
         events.NodeChanged: presence.changed,
         events.NodesSeen: presence.seen,

@@ -42,6 +42,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     stuck: list[Shape]
     quotas: QuotasState
     balances: dict[str, dict[str, int]]
+    corrections: list[str]
     outputs: list[tuple[str, str, Mean]]
     runs: dict[str, Mean]
     deadlines: list[tuple[str, str, float]]
@@ -68,6 +69,7 @@ def write(state: State) -> bytes:
             stuck=list(queue.stuck),
             quotas=state.quotas.dump(),
             balances=state.ledger.balances,
+            corrections=list(state.ledger.corrections),
             outputs=[(*name, mean) for name, mean in habits.outputs.items()],
             runs=habits.runs,
             deadlines=state.deadlines.listed(),
@@ -99,6 +101,7 @@ def read(data: bytes) -> State:
     state.grid = kept.grid
     state.fleet.restore(kept.nodes)
     state.ledger.balances = kept.balances
+    state.ledger.corrections = dict.fromkeys(kept.corrections)
     state.habits.outputs = {(coop, model): mean for coop, model, mean in kept.outputs}
     state.habits.runs = kept.runs
     for kind, name, at in kept.deadlines:

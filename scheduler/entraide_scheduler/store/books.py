@@ -94,6 +94,11 @@ def _settled_values(row: SettleRow) -> dict[str, object]:
         "usage": _encode(row.usage),
         "settlement": _encode(row.settlement),
         "receipt": _encode(row.receipt),
+        "lender": row.terms.lender,
+        "tokens": row.usage.input_tokens + row.usage.output_tokens,
+        "energy_uwh": row.settlement.energy_uwh,
+        "carbon_direct_ug": row.settlement.carbon_direct_ug,
+        "carbon_lifecycle_ug": row.settlement.carbon_lifecycle_ug,
     }
 
 

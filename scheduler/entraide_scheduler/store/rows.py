@@ -80,6 +80,22 @@ class KeptRow(Struct, frozen=True):
     ended_at: float = 0.0
 
 
+class CorrectionRow(Struct, frozen=True):
+    """A correction of the books; its entries sum to zero in each unit.
+
+    Attributes:
+        correction: what the members call it.
+        reason: why, in their words.
+        at: when it was posted.
+        entries: its lines.
+    """
+
+    correction: str
+    reason: str
+    at: float
+    entries: tuple[Entry, ...]
+
+
 class SettleRow(Struct, frozen=True):
     """The books of one job; its entries sum to zero in each unit."""
 

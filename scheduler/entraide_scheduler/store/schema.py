@@ -108,13 +108,29 @@ settled = Table(
     Column("usage", LargeBinary, nullable=False),
     Column("settlement", LargeBinary, nullable=False),
     Column("receipt", LargeBinary, nullable=False),
+    # What statements add up, beside the structs that hold it too.
+    Column("lender", String, nullable=False, server_default=""),
+    Column("tokens", BigInteger, nullable=False, server_default="0"),
+    Column("energy_uwh", BigInteger, nullable=False, server_default="0"),
+    Column("carbon_direct_ug", BigInteger, nullable=False, server_default="0"),
+    Column("carbon_lifecycle_ug", BigInteger, nullable=False, server_default="0"),
     Index("settled_by_coop", "coop", "settled_at"),
+    Index("settled_by_time", "settled_at"),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("correction", String, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("corrections_by_time", "at"),
 )
 
 entries = Table(
     "entries",
     metadata,
-    Column("job", String, primary_key=True),
+    Column("job", String, primary_key=True),  # or `correction/NAME`, which no job is called
     Column("line", BigInteger, primary_key=True, autoincrement=False),
     Column("account", String, nullable=False),
     Column("unit", String, nullable=False),

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, Engine
 
 from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.store import books, kept, members
+from entraide_scheduler.store import books, kept, members, statements
 from entraide_scheduler.store.database import database_url, make_engines, upgrade
-from entraide_scheduler.store.rows import KeptRow, KeyRow, NodeRow, SettleRow
+from entraide_scheduler.store.rows import CorrectionRow, KeptRow, KeyRow, NodeRow, SettleRow
+from entraide_scheduler.store.statements import Statement
 from entraide_scheduler.store.writer import Writer
 
 T = TypeVar("T")
@@ -188,6 +189,20 @@ class Store:
     async def balances(self) -> dict[str, dict[str, int]]:
         """Returns the balance of each account in each unit, from the entries alone."""
         return await self._read(books.balances)
+
+    def correct(self, row: CorrectionRow) -> Future[bool]:
+        """Writes a correction of the books, once; resolves to whether this call did."""
+        return self._writer.ask_row(statements.correct, row)
+
+    async def is_corrected(self, correction: str) -> bool:
+        """Returns whether a correction of this name was posted."""
+        return await self._read(lambda c: statements.is_corrected(c, correction))
+
+    async def statement(self, coop: str, *, start_at: float, end_at: float) -> Statement:
+        """Returns what a co-op gave and received in a span of time."""
+        return await self._read(
+            lambda c: statements.statement(c, coop, start_at=start_at, end_at=end_at)
+        )
 
     def put_explanation(self, job: str, coop: str, document: bytes, *, at: float) -> Future[None]:
         """Keeps the newest explanation of a job (MessagePack of ``Explanation``)."""

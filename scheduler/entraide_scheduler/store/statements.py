@@ -1,0 +1,186 @@
+"""Statements: corrections of the books, and what each co-op gave and received in a span of time.
+
+Functions on a connection. What a co-op gave, the others received: over all co-ops the two sums are
+equal in each unit, and the corrections sum to zero.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from sqlalchemy import Connection, and_, func, insert, or_, select
+
+from entraide_scheduler.store.rows import CorrectionRow
+from entraide_scheduler.store.schema import corrections, entries, settled
+
+OF_CORRECTION = "correction/"  # before a correction's name, among the jobs of the entries
+
+
+class Amounts(Struct, frozen=True):
+    """What jobs come to: how many, their tokens, energy, and emissions on both bases."""
+
+    jobs: int = 0
+    tokens: int = 0
+    energy_uwh: int = 0
+    carbon_direct_ug: int = 0
+    carbon_lifecycle_ug: int = 0
+
+
+class Exchange(Struct, frozen=True):
+    """What one co-op gave another, and received from it."""
+
+    coop: str
+    given: Amounts
+    received: Amounts
+
+
+class Corrected(Struct, frozen=True):
+    """What one correction changed for a co-op: positive is more given.
+
+    Emissions are direct ones; the ledger holds no others.
+    """
+
+    correction: str
+    reason: str
+    at: float
+    tokens: int
+    energy_uwh: int
+    carbon_ug: int
+
+
+class Statement(Struct, frozen=True):
+    """A co-op's statement over a span of time.
+
+    Attributes:
+        coop: whose.
+        start_at, end_at: the span, its end not in it, seconds since the epoch.
+        given, received: for other co-ops on its nodes, and for it on theirs.
+        own: for it on its own nodes.
+        others: given and received by the other co-op, by name.
+        corrections: posted in the span, oldest first.
+    """
+
+    coop: str
+    start_at: float
+    end_at: float
+    given: Amounts
+    received: Amounts
+    own: Amounts
+    others: tuple[Exchange, ...]
+    corrections: tuple[Corrected, ...]
+
+
+def correct(connection: Connection, rows: list[CorrectionRow]) -> list[bool]:
+    """Writes corrections, each once; returns, for each row, whether this call did."""
+    query = select(corrections.c.correction).where(
+        corrections.c.correction.in_([row.correction for row in rows])
+    )
+    known = {name for (name,) in connection.execute(query)}
+    fresh = []
+    for row in rows:
+        fresh.append(row.correction not in known)
+        if row.correction in known:
+            continue
+        known.add(row.correction)
+        head = {"correction": row.correction, "reason": row.reason, "at": row.at}
+        connection.execute(insert(corrections), head)
+        name = f"{OF_CORRECTION}{row.correction}"
+        lines = [
+            {"job": name, "line": line, "account": e.account, "unit": e.unit, "amount": e.amount}
+            for line, e in enumerate(row.entries)
+        ]
+        connection.execute(insert(entries), lines)
+    return fresh
+
+
+def is_corrected(connection: Connection, correction: str) -> bool:
+    """Returns whether a correction of this name was posted."""
+    query = select(corrections.c.correction).where(corrections.c.correction == correction)
+    return connection.execute(query).first() is not None
+
+
+def statement(connection: Connection, coop: str, *, start_at: float, end_at: float) -> Statement:
+    """Returns a co-op's statement; one that did nothing has a statement of zeros."""
+    totals = (
+        func.count(),
+        func.sum(settled.c.tokens),
+        func.sum(settled.c.energy_uwh),
+        func.sum(settled.c.carbon_direct_ug),
+        func.sum(settled.c.carbon_lifecycle_ug),
+    )
+    query = (
+        select(settled.c.lender, settled.c.coop, *totals)
+        .where(
+            settled.c.settled_at >= start_at,
+            settled.c.settled_at < end_at,
+            or_(settled.c.coop == coop, settled.c.lender == coop),
+        )
+        .group_by(settled.c.lender, settled.c.coop)
+    )
+    own, given, received = Amounts(), {}, {}
+    for lender, borrower, *sums in connection.execute(query):
+        amounts = Amounts(*map(int, sums))
+        if lender == borrower:
+            own = amounts
+        elif lender == coop:
+            given[borrower] = amounts
+        else:
+            received[lender] = amounts
+    return Statement(
+        coop=coop,
+        start_at=start_at,
+        end_at=end_at,
+        given=_sum(given.values()),
+        received=_sum(received.values()),
+        own=own,
+        others=tuple(
+            Exchange(other, given.get(other, Amounts()), received.get(other, Amounts()))
+            for other in sorted(given.keys() | received.keys())
+        ),
+        corrections=_corrections(connection, coop, start_at, end_at),
+    )
+
+
+def _corrections(
+    connection: Connection, coop: str, start_at: float, end_at: float
+) -> tuple[Corrected, ...]:
+    query = (
+        select(
+            corrections.c.correction,
+            corrections.c.reason,
+            corrections.c.at,
+            entries.c.unit,
+            func.sum(entries.c.amount),
+        )
+        .join(entries, entries.c.job == OF_CORRECTION + corrections.c.correction)
+        .where(
+            and_(corrections.c.at >= start_at, corrections.c.at < end_at),
+            entries.c.account == coop,
+        )
+        .group_by(corrections.c.correction, corrections.c.reason, corrections.c.at, entries.c.unit)
+        .order_by(corrections.c.at, corrections.c.correction)
+    )
+    found: dict[str, tuple[str, float, dict[str, int]]] = {}
+    for name, reason, at, unit, amount in connection.execute(query):
+        found.setdefault(name, (reason, at, {}))[2][unit] = int(amount)
+    return tuple(
+        Corrected(
+            name,
+            reason,
+            at,
+            units.get("tokens", 0),
+            units.get("energy_uwh", 0),
+            units.get("carbon_ug", 0),
+        )
+        for name, (reason, at, units) in found.items()
+    )
+
+
+def _sum(parts: Iterable[Amounts]) -> Amounts:
+    rows = list(parts)
+    return Amounts(
+        jobs=sum(part.jobs for part in rows),
+        tokens=sum(part.tokens for part in rows),
+        energy_uwh=sum(part.energy_uwh for part in rows),
+        carbon_direct_ug=sum(part.carbon_direct_ug for part in rows),
+        carbon_lifecycle_ug=sum(part.carbon_lifecycle_ug for part in rows),
+    )
