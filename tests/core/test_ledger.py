@@ -3,9 +3,10 @@
 import pytest
 from tests.core.builders import Pool, of
 
-from entraide_scheduler.core import commands
+from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.commands import Entry
-from entraide_scheduler.core.ledger import Ledger
+from entraide_scheduler.core.ledger import CORRECTIONS_KEPT, Ledger
+from entraide_scheduler.core.machine import Core
 
 
 def run(pool: Pool, job: str, coop: str, **used: int) -> commands.Settle:
@@ -46,3 +47,49 @@ def test_lines_that_do_not_balance_are_not_posted() -> None:
         ledger.post((Entry("alpha", "tokens", 1),))
 
     assert ledger.balances == {}
+
+
+CORRECTION = ("c1", "alpha", "beta", -40, 1_000, 5, "the meter was read twice")
+
+
+def test_a_correction_is_a_new_entry(three: Pool) -> None:
+    """Forty tokens are taken back from alpha's gifts to beta; the old lines stand."""
+    run(three, "j1", "beta", input_tokens=90, output_tokens=50)
+    (post,) = three.tell(events.LedgerCorrected, *CORRECTION)
+
+    assert (post.correction, post.reason) == ("c1", "the meter was read twice")
+    assert post.entries == (
+        Entry("alpha", "tokens", -40),
+        Entry("beta", "tokens", 40),
+        Entry("alpha", "energy_uwh", 1_000),
+        Entry("beta", "energy_uwh", -1_000),
+        Entry("alpha", "carbon_ug", 5),
+        Entry("beta", "carbon_ug", -5),
+    )
+    assert three.core.balances()["alpha"] == {
+        "tokens": 100,
+        "energy_uwh": 33_000,
+        "carbon_ug": 47,
+    }
+
+
+def test_the_same_correction_twice_changes_nothing(three: Pool) -> None:
+    """A correction that was sent again is dropped, also after a restart of the core."""
+    three.tell(events.LedgerCorrected, *CORRECTION)
+    balances = three.core.balances()
+    again = three.tell(events.LedgerCorrected, *CORRECTION)
+    three.core = Core.restore(three.core.snapshot())
+    restarted = three.tell(events.LedgerCorrected, *CORRECTION)
+
+    assert [command.what for command in again + restarted] == ["corrected_before"] * 2
+    assert three.core.balances() == balances
+
+
+def test_the_names_of_corrections_are_bounded() -> None:
+    """The oldest name is forgotten; the store, which forgets none, is asked before."""
+    ledger = Ledger()
+    for number in range(CORRECTIONS_KEPT + 1):
+        ledger.correct(events.LedgerCorrected(1, 0.0, f"c{number}", "a", "b", 1, 0, 0, "why"))
+
+    assert len(ledger.corrections) == CORRECTIONS_KEPT
+    assert "c0" not in ledger.corrections

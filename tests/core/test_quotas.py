@@ -1,0 +1,254 @@
+"""Quotas of projects and keys, of energy and carbon, and what co-ops lend.
+
+What holds of tokens, requests and jobs in flight at admission stands in ``test_admission``.
+"""
+
+import msgspec
+import pytest
+from tests.core.builders import START, Pool, card, facts, kinds, of
+
+from entraide.types import JobKind
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.quotas import Quotas, QuotasState
+
+WH, G = 1_000_000, 1_000_000
+ALPHA = facts("j1", "alpha", project="chat", key="k1")
+
+
+def energy(limit: int, **whose: str) -> Quota:
+    return Quota(QuotaKind.ENERGY_WH, limit, Period.DAY, **whose)
+
+
+def carbon(limit: int, **whose: str) -> Quota:
+    return Quota(QuotaKind.CARBON_G, limit, Period.DAY, **whose)
+
+
+def agreed(*quotas: Quota, lend: Lend | None = None) -> Quotas:
+    made = Quotas()
+    made.agree((CoopTerms("alpha", quotas=quotas, lend=lend or Lend()), CoopTerms("beta")))
+    made.begin(Period.DAY, START + 3_600.0)
+    return made
+
+
+class TestWhose:
+    """A request counts against its co-op, its project and its key."""
+
+    @pytest.mark.parametrize(
+        ("project", "key", "left"),
+        [("chat", "k1", 30), ("chat", "k2", 50), ("other", "k1", 30), ("other", "k2", 100)],
+    )
+    def test_the_strictest_that_applies_counts(self, project: str, key: str, left: int) -> None:
+        """Of the co-op's, the project's and the key's quota the least is left."""
+        tokens = [
+            Quota(QuotaKind.TOKENS, limit, Period.DAY, **whose)
+            for limit, whose in ((100, {}), (50, {"project": "chat"}), (30, {"key": "k1"}))
+        ]
+        quotas = agreed(*tokens)
+
+        assert quotas.tokens_left(facts("j1", "alpha", project=project, key=key)) == left
+
+    def test_a_project_has_its_own_book(self) -> None:
+        """What one project used is not taken from another; the co-op's book counts both."""
+        total, own = Quota(QuotaKind.REQUESTS, 3, Period.DAY), {"project": "chat"}
+        pool = Pool(
+            "alpha", quotas={"alpha": (total, Quota(QuotaKind.REQUESTS, 1, Period.DAY, **own))}
+        )
+        pool.join(card("n1"))
+        pool.ask("j1", project="chat")
+        (refuse,) = of(pool.ask("j2", project="chat"), commands.Refuse)
+        pool.ask("j3", project="other")
+        left = {view.project: view.left for view in pool.core.quota_left("alpha")}
+
+        assert (refuse.code, refuse.values["project"]) == ("quota_requests", "chat")
+        assert left == {"": 1, "chat": 0}
+
+    def test_a_key_has_its_own_book(self) -> None:
+        """A key that spent its quota is refused, and its co-op's other keys are not."""
+        quota = Quota(QuotaKind.JOBS_IN_FLIGHT, 1, key="k1")
+        pool = Pool("alpha", quotas={"alpha": (quota,)})
+        pool.join(card("n1"))
+        pool.ask("j1", key="k1")
+        (refuse,) = of(pool.ask("j2", key="k1"), commands.Refuse)
+
+        assert (refuse.code, refuse.values["key"]) == ("quota_jobs", "k1")
+        assert kinds(pool.ask("j3", key="k2")) == ["Place"]
+
+
+class TestMemory:
+    """Books are made when they are used, and go when their period is over."""
+
+    def test_books_of_a_period_that_is_over_go(self) -> None:
+        """A thousand keys that were used yesterday take no memory today."""
+        keys = [f"k{number}" for number in range(1_000)]
+        quotas = agreed(*(Quota(QuotaKind.REQUESTS, 5, Period.DAY, key=key) for key in keys))
+        unused = len(quotas.books)
+        for key in keys:
+            quotas.reserve(facts("j", "alpha", key=key), {QuotaKind.REQUESTS: 1})
+        used = len(quotas.books)
+        quotas.begin(Period.DAY, START + 7_200.0)
+
+        assert (unused, used, len(quotas.books)) == (0, 1_000, 0)
+
+    def test_books_of_jobs_in_flight_go_with_the_last_job(self) -> None:
+        """They have no period, so they go when nothing is held any more."""
+        quotas = agreed(Quota(QuotaKind.JOBS_IN_FLIGHT, 2))
+        holds = [quotas.reserve(ALPHA, {QuotaKind.JOBS_IN_FLIGHT: 1}) for _ in range(2)]
+        quotas.settle("alpha", holds[0], {})
+        between = [book.reserved for book in quotas.books.values()]
+        quotas.settle("alpha", holds[1], {})
+
+        assert (between, quotas.books) == ([1], {})
+
+    def test_a_snapshot_goes_on(self) -> None:
+        """Books, periods and what was lent come back; a hold of before still settles."""
+        quotas = agreed(energy(5, project="chat"), lend=Lend(energy_wh_per_day=2))
+        holds = quotas.reserve_at_placement(ALPHA, 3 * WH, 0)
+        quotas.lent.add("alpha", WH)
+        data = msgspec.msgpack.encode(quotas.dump())
+        restored = Quotas()
+        restored.load(msgspec.msgpack.decode(data, type=QuotasState))
+        restored.agree((CoopTerms("alpha", quotas=(energy(5, project="chat"),),
+                                  lend=Lend(energy_wh_per_day=2)),))  # fmt: skip
+        restored.settle("alpha", holds, {QuotaKind.ENERGY_WH: WH})
+
+        assert msgspec.msgpack.encode(restored.dump()) != data
+        assert restored.room(ALPHA) == (4 * WH, None)
+        assert restored.lent.left("alpha") == WH
+
+
+class TestEnergyAndCarbon:
+    """Reserved at placement by what is predicted, settled by what was used."""
+
+    def test_the_room_is_the_strictest_of_all(self) -> None:
+        """Energy and carbon have each their own strictest; without a quota there is none."""
+        quotas = agreed(energy(5), energy(2, project="chat"), carbon(3, key="k1"))
+
+        assert quotas.room(ALPHA) == (2 * WH, 3 * G)
+        assert quotas.room(facts("j", "alpha", project="other", key="k2")) == (5 * WH, None)
+        assert quotas.room(facts("j", "beta")) == (None, None)
+
+    def test_what_a_placement_holds_is_not_there_for_others(self) -> None:
+        """A hold counts until it is settled, then what was used does."""
+        quotas = agreed(energy(5), carbon(3))
+        holds = quotas.reserve_at_placement(ALPHA, 2 * WH, G)
+        held = quotas.room(ALPHA)
+        quotas.settle("alpha", holds, {QuotaKind.ENERGY_WH: WH // 2, QuotaKind.CARBON_G: G // 4})
+
+        assert held == (3 * WH, 2 * G)
+        assert quotas.room(ALPHA) == (4_500_000, 2_750_000)
+
+    def test_a_placement_that_was_lost_gives_all_back(self) -> None:
+        """A run that is not billed has used nothing of a quota."""
+        quotas = agreed(energy(5))
+        quotas.settle("alpha", quotas.reserve_at_placement(ALPHA, 2 * WH, G), {})
+
+        assert quotas.room(ALPHA) == (5 * WH, None)
+
+    def test_more_than_promised_counts_in_full(self) -> None:
+        """Energy is what it was: a run may leave less than nothing, and nothing more fits."""
+        quotas = agreed(energy(5))
+        quotas.settle(
+            "alpha", quotas.reserve_at_placement(ALPHA, WH, 0), {QuotaKind.ENERGY_WH: 7 * WH}
+        )
+        shortage = quotas.spent(ALPHA)
+
+        assert quotas.room(ALPHA) == (-2 * WH, None)
+        assert shortage is not None
+        assert (shortage.left, shortage.never, shortage.ends_at) == (0, False, START + 3_600.0)
+
+    def test_a_run_counts_in_the_period_of_its_placement(self) -> None:
+        """A run that ends after midnight takes nothing from the new day, once or twice."""
+        quotas = agreed(energy(5))
+        holds = quotas.reserve_at_placement(ALPHA, WH, 0)
+        quotas.begin(Period.DAY, START + 90_000.0)
+        for _ in range(2):
+            quotas.settle("alpha", holds, {QuotaKind.ENERGY_WH: 3 * WH})
+
+        assert quotas.room(ALPHA) == (5 * WH, None)
+
+
+class TestSpent:
+    """A co-op that has nothing left of energy or carbon is told when it may come back."""
+
+    def pool(self, quota: Quota) -> Pool:
+        pool = Pool("alpha", quotas={"alpha": (quota,)})
+        pool.join(card("n1"))
+        pool.tell(events.PeriodBegan, Period.DAY, START + 3_600.0)
+        spent = pool.core._state.quotas
+        holds = spent.reserve_at_placement(ALPHA, 0, 0)
+        spent.settle("alpha", holds, {quota.kind: 10_000_000})
+        return pool
+
+    @pytest.mark.parametrize(
+        ("quota", "code"), [(energy(10), "quota_energy"), (carbon(10), "quota_carbon")]
+    )
+    def test_a_live_job_is_refused_until_the_period_ends(self, quota: Quota, code: str) -> None:
+        """429's code, the limit in the unit it was written in, and the end of the period."""
+        (refuse,) = self.pool(quota).ask("j1")
+
+        assert (refuse.code, refuse.retry_after_s) == (code, 3_600.0)
+        assert (refuse.values["limit"], refuse.values["left"]) == (10, 0)
+
+    def test_a_kept_job_waits_for_the_next_period(self) -> None:
+        """It is admitted, for it may wait; nothing tells its owner to come back."""
+        pool = self.pool(energy(10))
+
+        assert of(pool.ask("j1", kind=JobKind.KEPT), commands.Refuse) == []
+
+    def test_the_next_period_admits_again(self) -> None:
+        """What was used yesterday does not count today."""
+        pool = self.pool(energy(10))
+        pool.tell(events.PeriodBegan, Period.DAY, START + 90_000.0)
+
+        assert of(pool.ask("j1"), commands.Refuse) == []
+
+    def test_a_quota_of_nothing_need_not_be_asked_again(self) -> None:
+        """A limit of zero is no matter of waiting."""
+        pool = Pool("alpha", quotas={"alpha": (energy(0),)})
+        pool.join(card("n1"))
+        (refuse,) = pool.ask("j1")
+
+        assert (refuse.code, refuse.retry_after_s) == ("quota_energy", None)
+
+
+class TestLent:
+    """What a co-op's nodes do for others in a day is bounded by what it lends."""
+
+    def test_what_was_lent_is_not_left(self) -> None:
+        """The limit less what others used; never below zero; none where none was set."""
+        lent = agreed(lend=Lend(energy_wh_per_day=3)).lent
+        before = lent.left("alpha"), lent.left("beta")
+        lent.add("alpha", 2 * WH)
+        between = lent.left("alpha")
+        lent.add("alpha", 2 * WH)
+
+        assert before == (3 * WH, None)
+        assert (between, lent.left("alpha")) == (WH, 0)
+
+    def test_a_day_begins_afresh(self) -> None:
+        """A minute or a month that begins changes nothing; a day does."""
+        quotas = agreed(lend=Lend(energy_wh_per_day=3))
+        quotas.lent.add("alpha", 2 * WH)
+        quotas.begin(Period.MONTH, START + 9e6)
+        month = quotas.lent.left("alpha")
+        quotas.begin(Period.DAY, START + 90_000.0)
+
+        assert (month, quotas.lent.left("alpha")) == (WH, 3 * WH)
+
+    def test_a_promise_of_yesterday_taken_back_gives_nothing_today(self) -> None:
+        """A hold is taken back after midnight: the new day's count stays at zero."""
+        quotas = agreed(lend=Lend(energy_wh_per_day=3))
+        quotas.lent.add("alpha", 2 * WH)
+        quotas.begin(Period.DAY, START + 90_000.0)
+        quotas.lent.add("alpha", -2 * WH)
+
+        assert quotas.lent.left("alpha") == 3 * WH
+
+    def test_a_changed_policy_keeps_what_was_lent(self) -> None:
+        """A new limit counts what was lent under the old one."""
+        quotas = agreed(lend=Lend(energy_wh_per_day=3))
+        quotas.lent.add("alpha", 2 * WH)
+        quotas.agree((CoopTerms("alpha", lend=Lend(energy_wh_per_day=5)),))
+
+        assert quotas.lent.left("alpha") == 3 * WH
