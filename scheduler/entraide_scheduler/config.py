@@ -74,10 +74,29 @@ class SeriesConfig(Struct, frozen=True, forbid_unknown_fields=True):
     year_shift: int = 0
 
 
+class ForecastConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Issues of a zone's hourly forecast, as CSV with ``issued_utc`` and ``utc`` columns.
+
+    Attributes:
+        zone: which zone.
+        file: path, relative to the config file.
+        column: column with direct gCO2e/kWh.
+        lifecycle_column: column with life-cycle gCO2e/kWh; "" when there is none.
+        year_shift: years added to the file's times, to play an earlier year now.
+    """
+
+    zone: str
+    file: str
+    column: str = "forecast_ci_direct_g_per_kwh"
+    lifecycle_column: str = ""
+    year_shift: int = 0
+
+
 class GridConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Intensity by zone; a zone without a series has its shipped annual average."""
 
     series: tuple[SeriesConfig, ...] = ()
+    forecasts: tuple[ForecastConfig, ...] = ()
 
 
 class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -197,7 +216,11 @@ def _anchored(config: SchedulerConfig, home: Path) -> SchedulerConfig:
             tuple(
                 msgspec.structs.replace(series, file=beside(series.file))
                 for series in config.grid.series
-            )
+            ),
+            tuple(
+                msgspec.structs.replace(forecast, file=beside(forecast.file))
+                for forecast in config.grid.forecasts
+            ),
         ),
     }
     return msgspec.structs.replace(config, **replaced)

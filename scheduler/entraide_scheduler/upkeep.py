@@ -37,13 +37,15 @@ class Upkeep:
         self._feed = feed
         self._zone = ZoneInfo(timezone)
         self._hour_ends_at = 0.0
+        self._issued: dict[str, float] = {}
         self._log = structlog.get_logger("entraide.upkeep")
         self._ticking: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Tells the core the periods and the grid's intensity as they are now."""
+        """Tells the core the periods, the grid's intensity and its forecasts as they are now."""
         self._periods()
         self._intensity()
+        self._forecasts()
 
     def start(self) -> None:
         """Begins to tick."""
@@ -68,6 +70,7 @@ class Upkeep:
         self._nodes.tick()
         self._gateways.tick()
         self._periods()
+        self._forecasts()
         self._live.snapshot_if_due()
         if self._live.now() >= self._hour_ends_at:
             self._intensity()
@@ -91,4 +94,19 @@ class Upkeep:
                 lifecycle_g_per_kwh=reading.lifecycle_g_per_kwh,
                 basis=reading.basis.value,
                 valid_until=reading.valid_until,
+            )
+
+    def _forecasts(self) -> None:
+        """Tells of each issue once; at a start the newest is told again, which changes nothing."""
+        for issue in self._feed.forecasts(self._live.now()):
+            if self._issued.get(issue.zone) == issue.issued_at:
+                continue
+            self._issued[issue.zone] = issue.issued_at
+            self._live.feed(
+                e.ForecastIssued,
+                zone=issue.zone,
+                issued_at=issue.issued_at,
+                start_at=issue.start_at,
+                direct_g_per_kwh=issue.direct_g_per_kwh,
+                lifecycle_g_per_kwh=issue.lifecycle_g_per_kwh,
             )

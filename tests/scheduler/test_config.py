@@ -160,7 +160,8 @@ def test_config_page_is_a_config_that_names_every_key(tmp_path: Path) -> None:
     page = Path("docs/reference/config.md").read_text("utf-8")
     example = page.partition("```toml\n")[2].partition("```")[0]
     config = load_config(written(tmp_path, example))
-    structs = (config, config.nats, config.http, config.tls, config.grid, config.grid.series[0])
+    grid = (config.grid, config.grid.series[0], config.grid.forecasts[0])
+    structs = (config, config.nats, config.http, config.tls, *grid)
     keys = {key for struct in structs for key in struct.__struct_fields__}
 
     assert "Coop Boréale" == config.pool

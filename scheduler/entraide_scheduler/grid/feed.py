@@ -1,4 +1,4 @@
-"""Feed: what each zone's intensity is now, and when that ends.
+"""Feed: what each zone's intensity is now, when that ends, and what is forecast.
 
 A series gives the hour's value; where it has none the zone falls back to its annual average, and
 the basis says which of the two it is. It reads no clock: it is asked for a moment.
@@ -12,6 +12,7 @@ from msgspec import Struct
 from entraide.types import Basis
 from entraide_scheduler.config import GridConfig
 from entraide_scheduler.grid.annual import Annual, annual_averages
+from entraide_scheduler.grid.forecasts import Forecasts, Issue, read_forecasts
 from entraide_scheduler.grid.series import HOUR_S, Series, read_series
 
 
@@ -26,10 +27,16 @@ class Reading(Struct, frozen=True):
 
 
 class Feed:
-    """Readings of all known zones at a moment."""
+    """Readings of all known zones at a moment, and the forecasts known then."""
 
-    def __init__(self, series: Iterable[Series], annual: dict[str, Annual] | None = None) -> None:
+    def __init__(
+        self,
+        series: Iterable[Series],
+        annual: dict[str, Annual] | None = None,
+        forecasts: Iterable[Forecasts] = (),
+    ) -> None:
         self._series = {one.zone: one for one in series}
+        self._forecasts = {one.zone: one for one in forecasts}
         self._annual = annual_averages() if annual is None else annual
 
     @classmethod
@@ -39,7 +46,7 @@ class Feed:
         Raises:
             PoolError: ``series_refused``.
         """
-        return cls(
+        series = (
             read_series(
                 Path(one.file),
                 zone=one.zone,
@@ -49,6 +56,22 @@ class Feed:
             )
             for one in config.series
         )
+        forecasts = (
+            read_forecasts(
+                Path(one.file),
+                zone=one.zone,
+                column=one.column,
+                lifecycle_column=one.lifecycle_column,
+                year_shift=one.year_shift,
+            )
+            for one in config.forecasts
+        )
+        return cls(series, forecasts=forecasts)
+
+    def forecasts(self, moment: float) -> tuple[Issue, ...]:
+        """Returns the newest forecast of each zone that has one at a moment, in order of zone."""
+        found = (self._forecasts[zone].at(moment) for zone in sorted(self._forecasts))
+        return tuple(issue for issue in found if issue is not None)
 
     def at(self, moment: float) -> tuple[Reading, ...]:
         """Returns one reading for each zone, in order of zone."""

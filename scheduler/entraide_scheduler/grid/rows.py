@@ -1,0 +1,53 @@
+"""Rows: CSV files of intensities, read with the place named of whatever is wrong."""
+
+import csv
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+from entraide.errors import PoolError
+
+ROWS_MAX = 1_000_000
+
+
+def numbered_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the rows of a file with their line numbers.
+
+    Raises:
+        PoolError: ``series_refused``: the file or a column is not there, or it is too long.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            missing = set(columns) - set(rows.fieldnames or ())
+            if missing:
+                raise refused(path, f"no column {sorted(missing)[0]}")
+            for number, row in enumerate(rows):
+                if number >= ROWS_MAX:
+                    raise refused(path, "too many rows")
+                yield number + 2, row
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise refused(path, str(problem)) from problem
+
+
+def moment_of(text: str, year_shift: int) -> float:
+    """Returns a time of a file, played some years later, seconds since the epoch.
+
+    Raises:
+        ValueError: it is no ISO 8601 time.
+    """
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    if year_shift:
+        # 29 February has no match in a common year: its hours fall on 1 March, which is then
+        # overwritten by the day itself.
+        if (moment.month, moment.day) == (2, 29):
+            moment += dt.timedelta(days=1)
+        moment = moment.replace(year=moment.year + year_shift)
+    return moment.timestamp()
+
+
+def refused(path: Path, why: str) -> PoolError:
+    """Returns what to raise for a file that cannot be used."""
+    return PoolError("series_refused", f"{path}: {why}", values={"path": str(path), "detail": why})
