@@ -10,7 +10,7 @@ from msgspec import Struct
 from entraide.types import JobState
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.fairqueue import Level, Line
-from entraide_scheduler.core.habits import Mean
+from entraide_scheduler.core.habits import HabitsState
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.quotas import QuotasState
 from entraide_scheduler.core.records import Job, Lease, Node, Shape
@@ -43,8 +43,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     quotas: QuotasState
     balances: dict[str, dict[str, int]]
     corrections: list[str]
-    outputs: list[tuple[str, str, Mean]]
-    runs: dict[str, Mean]
+    habits: HabitsState
     deadlines: list[tuple[str, str, float]]
     jobs: list[Job]
     ended: list[Job]
@@ -54,7 +53,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
 
 def write(state: State) -> bytes:
     """Returns the state as bytes."""
-    queue, habits = state.queue, state.habits
+    queue = state.queue
     return msgspec.msgpack.encode(
         Snapshot(
             version=VERSION,
@@ -70,8 +69,7 @@ def write(state: State) -> bytes:
             quotas=state.quotas.dump(),
             balances=state.ledger.balances,
             corrections=list(state.ledger.corrections),
-            outputs=[(*name, mean) for name, mean in habits.outputs.items()],
-            runs=habits.runs,
+            habits=state.habits.dump(),
             deadlines=state.deadlines.listed(),
             jobs=list(state.jobs.values()),
             ended=list(state.ended.values()),
@@ -102,8 +100,7 @@ def read(data: bytes) -> State:
     state.fleet.restore(kept.nodes)
     state.ledger.balances = kept.balances
     state.ledger.corrections = dict.fromkeys(kept.corrections)
-    state.habits.outputs = {(coop, model): mean for coop, model, mean in kept.outputs}
-    state.habits.runs = kept.runs
+    state.habits.load(kept.habits)
     for kind, name, at in kept.deadlines:
         state.deadlines.set(kind, name, at)
     state.jobs = {job.facts.job: job for job in kept.jobs}
