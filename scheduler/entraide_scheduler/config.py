@@ -14,9 +14,10 @@ from msgspec import Struct
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.core.policy import CoopTerms, Policy
-from entraide_scheduler.core.soundness import faults
+from entraide_scheduler.core.soundness import Fault, faults
 
 CONFIG_BYTES_MAX = 1024 * 1024
+POLICY_BYTES_MAX = 16 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -147,7 +148,7 @@ def load_config(path: Path) -> SchedulerConfig:
     """Reads and checks a scheduler's config file; relative paths in it are beside it.
 
     Raises:
-        PoolError: ``config_refused``, with the file and the key.
+        PoolError: ``config_refused`` or ``policy_refused``, with the file and the key.
     """
     config = read_toml(path, SchedulerConfig)
     config = _anchored(config, path.absolute().parent)
@@ -158,9 +159,8 @@ def load_config(path: Path) -> SchedulerConfig:
             )
     if config.lang not in ("fr", "en"):
         raise _refused(path, "lang must be fr or en")
-    wrong = faults(first_policy(config))
-    if wrong:
-        raise _refused(path, wrong[0])
+    for fault in faults(first_policy(config)):
+        raise _unsound(Path(config.policy_file or path), fault)
     return config
 
 
@@ -185,17 +185,31 @@ def first_policy(config: SchedulerConfig) -> Policy:
     """Returns the policy's first version, as the config has it.
 
     Raises:
-        PoolError: ``config_refused``: the policy's file cannot be read.
+        PoolError: ``policy_refused``: the policy's file cannot be read.
     """
     if not config.policy_file:
         return Policy(version="1", coops=config.coops)
-    path = Path(config.policy_file)
-    if path.suffix == ".toml":
-        return read_toml(path, Policy)
+    return read_policy(Path(config.policy_file))
+
+
+def read_policy(path: Path) -> Policy:
+    """Reads a policy as its members wrote it, TOML or JSON; whether it is sound is not asked.
+
+    Raises:
+        PoolError: ``policy_refused``, with the file, the key and what is wrong there.
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Policy)
-    except (OSError, msgspec.MsgspecError) as problem:
-        raise _refused(path, str(problem)) from problem
+        raw = path.read_bytes()
+        if len(raw) > POLICY_BYTES_MAX:
+            raise ValueError(f"{len(raw)} bytes, {POLICY_BYTES_MAX} at most")
+        written = (
+            tomllib.loads(raw.decode()) if path.suffix == ".toml" else msgspec.json.decode(raw)
+        )
+        return msgspec.convert(written, Policy)
+    except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
+        detail, _, key = str(problem).partition(" - at `$")
+        fault = Fault(key.strip("`.") or "policy", "unreadable", {"detail": detail})
+        raise _unsound(path, fault) from problem
 
 
 def _anchored(config: SchedulerConfig, home: Path) -> SchedulerConfig:
@@ -224,6 +238,14 @@ def _anchored(config: SchedulerConfig, home: Path) -> SchedulerConfig:
         ),
     }
     return msgspec.structs.replace(config, **replaced)
+
+
+def _unsound(path: Path, fault: Fault) -> PoolError:
+    return PoolError(
+        "policy_refused",
+        f"{path}: {fault.key}: {fault.fault}",
+        values={**fault.values, "path": str(path), "key": fault.key, "fault": fault.fault},
+    )
 
 
 def _refused(path: Path, why: str) -> PoolError:

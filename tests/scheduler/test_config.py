@@ -54,9 +54,8 @@ def test_config_reads_paths_beside_itself_and_the_first_policy(tmp_path: Path) -
         ('dir = "x"\n[http]\nhost = "0.0.0.0"', "0.0.0.0"),
         ('dir = "x"\n[grpc]\nhost = "pool.coop"', "pool.coop"),
         ('dir = "x"\nlang = "de"', "lang"),
-        ('dir = "x"\n[[coops]]\ncoop = "a"\nshares = 0', "coops.a.shares"),
     ],
-    ids=["key", "nested", "type", "missing", "syntax", "http", "grpc", "lang", "policy"],
+    ids=["key", "nested", "type", "missing", "syntax", "http", "grpc", "lang"],
 )
 def test_config_that_is_wrong_is_refused_with_the_place_named(
     tmp_path: Path, text: str, named: str

@@ -139,9 +139,9 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         except ValueError as problem:
             await self._abort(context, "invalid_request", detail=str(problem))
         policy = _with_coop(self._policy, terms)
-        wrong = faults(policy)
-        if wrong:
-            await self._abort(context, "invalid_request", detail=wrong[0])
+        for wrong in faults(policy):
+            values = {**wrong.values, "key": wrong.key, "fault": wrong.fault}
+            await self._abort(context, "policy_refused", **values)
         self._policy = policy
         await self._store.put_policy(policy)
         self._live.feed(e.PolicyChanged, policy=policy)

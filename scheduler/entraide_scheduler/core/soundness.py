@@ -1,81 +1,199 @@
-"""Soundness: what is wrong with a policy, told before it can come into force."""
+"""Soundness: what is wrong with a policy, told before it can come into force.
 
-from collections.abc import Iterator
+Decides which values each key may have. A fault names the key by its path, the value that is wrong
+and what would be right; the sentence stands in the message catalogue (``error-policy_refused``).
+"""
+
+from collections.abc import Iterator, Mapping
+from math import isfinite
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct
 
 from entraide.types import JobClass
-from entraide_scheduler.core.policy import CoopTerms, Period, Policy, Quota, QuotaKind
+from entraide_scheduler.core import policy as p
+
+MOST = 1_000_000_000_000  # no number of a policy is beyond it: in uWh it still is a 64-bit integer
+COOPS_MAX = 10_000
+QUOTAS_MAX = 10_000  # of one co-op, its projects' and keys' among them
 
 
-def faults(policy: Policy) -> tuple[str, ...]:
-    """Returns what is wrong with a policy, each as ``path: what``; empty when it is sound."""
-    return (*_of_coops(policy), *_of_classes(policy), *_of_numbers(policy))
+class Fault(Struct, frozen=True):
+    """One thing that is wrong with a policy.
+
+    Attributes:
+        key: path of what is wrong (``coops.boreale.quotas.1.limit``).
+        fault: stable code of what is wrong with it.
+        values: the value and the bounds in the sentence.
+    """
+
+    key: str
+    fault: str
+    values: dict[str, str | int | float] = {}
 
 
-def _of_coops(policy: Policy) -> Iterator[str]:
-    names = [terms.coop for terms in policy.coops]
+class Range(Struct, frozen=True):
+    """Which numbers are allowed: from ``low`` to ``high``, ends that are open not among them."""
+
+    low: float
+    high: float = MOST
+    open_low: bool = False
+    open_high: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Tells whether a number lies in the range; none that is not finite does."""
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return above and below
+
+    def fault(self, value: float) -> str:
+        """Returns the code of what is wrong with a number outside."""
+        if value > self.high >= MOST:
+            return "most"
+        if self.high >= MOST:
+            return "above" if self.open_low else "least"
+        return (
+            "between_not_low"
+            if self.open_low
+            else ("between_not_high" if self.open_high else "between")
+        )
+
+
+ABOVE_0 = Range(0, open_low=True)
+FROM_0 = Range(0)
+FROM_1 = Range(1)
+PART = Range(0, 1)
+
+RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
+    {
+        p.Quota: {"limit": FROM_0},
+        p.Lend: {"part": PART, "energy_wh_per_day": FROM_0},
+        p.CoopTerms: {"shares": ABOVE_0},
+        p.ClassTerms: {
+            "rank": FROM_0,
+            "ttft_s": ABOVE_0,
+            "tpot_s": ABOVE_0,
+            "completion_s": ABOVE_0,
+            "share": ABOVE_0,
+            "confidence": Range(0.5, 1, open_high=True),
+        },
+        p.Timing: {
+            "suspect_after_s": ABOVE_0,
+            "lost_after_s": ABOVE_0,
+            "offer_timeout_s": ABOVE_0,
+            "lease_s": ABOVE_0,
+            "job_kept_s": FROM_0,
+        },
+        p.Limits: {
+            "queued_per_coop": FROM_0,
+            "attempts": FROM_1,
+            "explained_nodes": FROM_0,
+            "explained_best": FROM_0,
+            "output_tokens_default": FROM_1,
+        },
+        p.Charge: {"input_weight": FROM_0, "output_weight": ABOVE_0},
+        p.Credit: {"most": FROM_0, "half_life_s": ABOVE_0, "full_wh": ABOVE_0},
+        p.FairShare: {"cap_tokens": FROM_1},
+        p.Carbon: {
+            "own_direct_g_per_kwh": FROM_0,
+            "own_lifecycle_g_per_kwh": FROM_0,
+            "tolerance": FROM_0,
+        },
+        p.Evidence: {"declared_part": PART, "estimated_part": PART, "declared_valid_s": FROM_0},
+        p.Deferral: {
+            "slots_part": Range(0, 1, open_low=True),
+            "worth": FROM_0,
+            "margin": Range(0, 1, open_high=True),
+            "forecast_valid_s": FROM_0,
+        },
+        p.Weights: {"per_g": FROM_0, "per_s": FROM_0, "per_wh": FROM_0},
+    }
+)
+
+
+def faults(policy: p.Policy) -> tuple[Fault, ...]:
+    """Returns what is wrong with a policy; empty when it is sound."""
+    return (
+        *_of_numbers(policy, ""),
+        *_of_names(policy),
+        *_of_coops(policy),
+        *_of_classes(policy),
+        *_of_timing(policy.timing),
+    )
+
+
+def _of_numbers(struct: Any, path: str) -> Iterator[Fault]:
+    """Looks at every number of a struct and of the structs in it."""
+    ranges = RANGES.get(type(struct), {})
+    for name in struct.__struct_fields__:
+        value, key = getattr(struct, name), f"{path}{name}"
+        allowed = ranges.get(name)
+        if isinstance(value, Struct):
+            yield from _of_numbers(value, f"{key}.")
+        elif isinstance(value, tuple):
+            for number, item in enumerate(value, 1):
+                yield from _of_numbers(item, f"{key}.{_name(item, number)}.")
+        elif allowed is not None and value is not None and not allowed.holds(value):
+            shown = value if isfinite(value) else str(value)
+            bounds = {"value": shown, "low": allowed.low, "high": allowed.high}
+            yield Fault(key, allowed.fault(value), bounds)
+
+
+def _name(item: Any, number: int) -> str:
+    """What an item of a list is called in a path: by its own name, else by its place."""
+    if isinstance(item, p.CoopTerms):
+        return item.coop or str(number)
+    return item.job_class.value if isinstance(item, p.ClassTerms) else str(number)
+
+
+def _of_names(policy: p.Policy) -> Iterator[Fault]:
     if not policy.version:
-        yield "version: must not be empty"
-    if len(set(names)) != len(names):
-        yield "coops: the same co-op stands twice"
+        yield Fault("version", "empty")
+    seen: dict[str, None] = {}
+    for number, terms in enumerate(policy.coops, 1):
+        if not terms.coop:
+            yield Fault(f"coops.{number}.coop", "empty")
+        elif terms.coop in seen:
+            yield Fault("coops", "twice", {"value": terms.coop})
+        seen[terms.coop] = None
+
+
+def _of_coops(policy: p.Policy) -> Iterator[Fault]:
+    if len(policy.coops) > COOPS_MAX:
+        yield Fault("coops", "too_many", {"value": len(policy.coops), "high": COOPS_MAX})
     for terms in policy.coops:
-        path = f"coops.{terms.coop}"
-        if not terms.shares > 0:
-            yield f"{path}.shares: must be above 0"
-        if not 0.0 <= terms.lend.part <= 1.0:
-            yield f"{path}.lend.part: must lie in 0 to 1"
-        if (terms.lend.energy_wh_per_day or 0) < 0:
-            yield f"{path}.lend.energy_wh_per_day: must not be negative"
-        yield from _of_quotas(terms, path)
+        path = f"coops.{terms.coop}.quotas"
+        if len(terms.quotas) > QUOTAS_MAX:
+            yield Fault(path, "too_many", {"value": len(terms.quotas), "high": QUOTAS_MAX})
+        for number, quota in enumerate(terms.quotas, 1):
+            yield from _of_quota(quota, f"{path}.{number}")
 
 
-def _of_quotas(terms: CoopTerms, path: str) -> Iterator[str]:
-    for quota in terms.quotas:
-        where = f"{path}.quotas.{quota.kind}"
-        if quota.limit < 0:
-            yield f"{where}: must not be negative"
-        if _periodic(quota) == (quota.period is Period.NONE):
-            yield f"{where}: wrong period"
-        if quota.project and quota.key:
-            yield f"{where}: is a project's or a key's, not both"
+def _of_quota(quota: p.Quota, path: str) -> Iterator[Fault]:
+    timeless = quota.kind is p.QuotaKind.JOBS_IN_FLIGHT
+    if timeless and quota.period is not p.Period.NONE:
+        yield Fault(f"{path}.period", "no_period", {"value": quota.period.value})
+    if not timeless and quota.period is p.Period.NONE:
+        yield Fault(f"{path}.period", "period_needed", {"value": quota.kind.value})
+    if quota.project and quota.key:
+        yield Fault(path, "two_owners", {"value": f"{quota.project}, {quota.key}"})
 
 
-def _periodic(quota: Quota) -> bool:
-    return quota.kind is not QuotaKind.JOBS_IN_FLIGHT
+def _of_classes(policy: p.Policy) -> Iterator[Fault]:
+    present = [terms.job_class for terms in policy.classes]
+    for job_class in JobClass:
+        times = present.count(job_class)
+        if times != 1:
+            fault = "twice" if times else "class_missing"
+            yield Fault("classes", fault, {"value": job_class.value})
 
 
-def _of_classes(policy: Policy) -> Iterator[str]:
-    if sorted(terms.job_class for terms in policy.classes) != sorted(JobClass):
-        yield "classes: each class must stand exactly once"
-    for terms in policy.classes:
-        path = f"classes.{terms.job_class}"
-        if not terms.share > 0:
-            yield f"{path}.share: must be above 0"
-        if not 0.5 <= terms.confidence < 1.0:
-            yield f"{path}.confidence: must lie in 0.5 to 1"
-        for name in ("ttft_s", "tpot_s", "completion_s"):
-            value = getattr(terms, name)
-            if value is not None and not value > 0:
-                yield f"{path}.{name}: must be above 0"
-
-
-def _of_numbers(policy: Policy) -> Iterator[str]:
-    timing, limits, share = policy.timing, policy.limits, policy.fair_share
-    if not 0 < timing.suspect_after_s < timing.lost_after_s:
-        yield "timing: needs 0 < suspect_after_s < lost_after_s"
-    if limits.attempts < 1 or limits.output_tokens_default < 1:
-        yield "limits: attempts and output_tokens_default must be at least 1"
-    if share.cap_tokens < 1:
-        yield "fair_share.cap_tokens: must be at least 1"
-    credit = share.credit
-    if not (credit.most >= 0.0 and credit.half_life_s > 0 and credit.full_wh > 0):
-        yield "fair_share.credit: needs most >= 0, half_life_s > 0 and full_wh > 0"
-    if not (policy.charge.input_weight >= 0 and policy.charge.output_weight > 0):
-        yield "charge: needs input_weight >= 0 and output_weight > 0"
-    for name in ("declared_part", "estimated_part"):
-        if not 0.0 <= getattr(policy.evidence, name) <= 1.0:
-            yield f"evidence.{name}: must lie in 0 to 1"
-    deferral = policy.deferral
-    if not (0.0 < deferral.slots_part <= 1.0 and 0.0 <= deferral.margin < 1.0):
-        yield "deferral: needs slots_part in 0 to 1 (not 0) and margin in 0 to 1 (not 1)"
-    if not (deferral.worth >= 0.0 and policy.carbon.tolerance >= 0.0):
-        yield "deferral.worth, carbon.tolerance: must not be negative"
+def _of_timing(timing: p.Timing) -> Iterator[Fault]:
+    if timing.lost_after_s <= timing.suspect_after_s:
+        values: dict[str, str | int | float] = {
+            "value": timing.lost_after_s,
+            "other": "timing.suspect_after_s",
+            "low": timing.suspect_after_s,
+        }
+        yield Fault("timing.lost_after_s", "after", values)

@@ -22,7 +22,15 @@ error-context_exceeded = The question is too long{ $input_tokens ->
     [none] {" "}for this model.
    *[other] : this model takes at most { $context_tokens } tokens, answer included.
 } Shorten it, or choose a model with a longer context.
+    .otherwise = It would have been admitted with a shorter question{ $context_tokens ->
+        [none] .
+       *[other] , of fewer than { $context_tokens } tokens.
+    }
 error-deadline_passed = The deadline asked for has already passed. Ask for a later one.
+    .otherwise = It would have been admitted with a deadline still to come{ $deadline_at ->
+        [none] .
+       *[other] ; this one passed { $deadline_at }.
+    }
 error-unauthorised = The access key is missing, unknown or revoked. Check it, or ask the pool's operator for one.
 error-forbidden = This key does not allow this. Ask the pool's operator for access.
 error-unknown_model = No model is called { $model ->
@@ -32,6 +40,10 @@ error-unknown_model = No model is called { $model ->
     [none] .
    *[other] . Models served: { $models }.
 } "entraide models list" or /v1/models lists them.
+    .otherwise = It would have been admitted for { $models ->
+        [none] a model that the pool offers.
+       *[other] one of these models: { $models }.
+    }
 error-unknown_job = No job of your co-op is called { $job ->
     [none] that
    *[other] "{ $job }"
@@ -48,6 +60,7 @@ error-unknown_coop = No co-op is called { $coop ->
     [none] that
    *[other] "{ $coop }"
 }. "entraide coops list" lists them.
+    .otherwise = It would have been admitted from a member co-op of the pool.
 error-unknown_key = No key has { $key ->
     [none] that name
    *[other] the identifier "{ $key }"
@@ -81,6 +94,10 @@ error-quota_tokens = Your co-op's quota of tokens is spent{ $limit ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
+    .otherwise = It would have been admitted if it could take { $left ->
+        [none] fewer tokens
+       *[other] { $left } tokens at most
+    }, or with a larger quota.
 error-quota_requests = Your co-op's quota of requests is spent{ $limit ->
     [none] .
    *[other] : { $limit }{ $period ->
@@ -94,6 +111,7 @@ error-quota_requests = Your co-op's quota of requests is spent{ $limit ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
+    .otherwise = It would have been admitted in the next period, or with a larger quota.
 error-quota_jobs = Your co-op already has as many jobs in flight as its quota allows{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
@@ -104,6 +122,7 @@ error-quota_jobs = Your co-op already has as many jobs in flight as its quota al
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
+    .otherwise = It would have been admitted with one job fewer in flight, or with a larger quota.
 error-quota_energy = Your co-op's quota of energy is spent{ $limit ->
     [none] .
    *[other] : { $limit } Wh{ $period ->
@@ -117,6 +136,10 @@ error-quota_energy = Your co-op's quota of energy is spent{ $limit ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
+    .otherwise = It would have been admitted if it had taken { $left ->
+        [none] less energy
+       *[other] { $left } Wh at most instead of { $needed } Wh
+    } (a shorter answer takes less), or with a larger quota.
 error-quota_carbon = Your co-op's quota of emissions is spent{ $limit ->
     [none] .
    *[other] : { $limit } gCO2e{ $period ->
@@ -130,10 +153,18 @@ error-quota_carbon = Your co-op's quota of emissions is spent{ $limit ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
+    .otherwise = It would have been admitted if it had emitted { $left ->
+        [none] less
+       *[other] { $left } g CO2e at most instead of { $needed } g CO2e
+    } (a shorter answer or a greener machine emits less), or with a larger quota.
 error-queue_full = Your co-op's queue is full{ $limit ->
     [none] .
    *[other] {" "}({ $limit } jobs).
 } Try again in a moment.
+    .otherwise = It would have been admitted with fewer than { $limit ->
+        [none] so many jobs of your co-op waiting.
+       *[other] { $limit } jobs of your co-op waiting.
+    }
 error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
     [none] {""}
    *[other] {" "}Commonest reason ({ $nodes ->
@@ -142,6 +173,7 @@ error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
     }): the machine { $rule }.
 } Waiting will not help: ask for less (model, jurisdiction, data class, length).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
+    .otherwise = It would have been admitted if a machine that serves this model had been within reach.
 error-node_lost = The machine that was answering is gone. Try again: another one will take over.
 error-too_many_attempts = The job failed on { $attempts ->
     [none] several machines
@@ -168,32 +200,59 @@ error-internal = An internal error occurred. Tell the operator, with the job's i
    *[other] {" "}({ $job }).
 }
 
-## Rules that exclude a machine from a job.
+## Rules that exclude a machine from a job; "otherwise" says what would have kept it.
 
-rule-node_suspect = gives no sign of life
-rule-node_lost = is gone
+rule-node_suspect = gives no sign of life{ $last_seen_at ->
+    [none] {""}
+   *[other] {" "}(seen { $last_seen_at })
+}
+    .otherwise = if that machine had given a sign of life
+rule-node_lost = is gone{ $last_seen_at ->
+    [none] {""}
+   *[other] {" "}(seen { $last_seen_at })
+}
+    .otherwise = if that machine had given a sign of life
 rule-node_left = has left the pool
+    .otherwise = if that machine had not left the pool
 rule-not_accepting = takes no work{ $reason ->
     [none] {""}
    *[other] : { $reason }
 }
+    .otherwise = if that machine had been taking work{ $reason ->
+        [none] {""}
+       *[other] {" "}({ $reason })
+    }
 rule-model_not_loaded = has not loaded { $model ->
     [none] this model
    *[other] the model "{ $model }"
 }
+    .otherwise = if that machine had loaded { $model ->
+        [none] this model
+       *[other] the model "{ $model }"
+    }
 rule-feature_missing = cannot do what the job needs{ $features ->
     [none] {""}
    *[other] {" "}({ $features })
 }
+    .otherwise = if the job had done without what that machine cannot do{ $features ->
+        [none] {""}
+       *[other] {" "}({ $features })
+    }
 rule-wrong_jurisdiction = stands outside the jurisdiction asked for{ $jurisdiction ->
     [none] {""}
    *[other] {" "}({ $jurisdiction })
 }
+    .otherwise = if the jurisdiction asked for had included it{ $zone ->
+        [none] {""}
+       *[other] {" "}({ $zone })
+    }
 rule-data_class_own_coop = does not belong to the co-op that asks, and this data is restricted to its own machines
+    .otherwise = if the data had been internal or public rather than restricted
 rule-data_class_refused = does not process data of this class{ $data_class ->
     [none] {""}
    *[other] {" "}({ $data_class })
 }
+    .otherwise = if the data had been of a class that this machine processes
 rule-context_too_small = has too short a context{ $context_tokens ->
     [none] {""}
    *[other] {" "}({ $context_tokens } tokens{ $needed_tokens ->
@@ -201,41 +260,163 @@ rule-context_too_small = has too short a context{ $context_tokens ->
        *[other] , { $needed_tokens } needed)
     }
 }
+    .otherwise = if question and answer had fitted in { $context_tokens ->
+        [none] its context
+       *[other] { $context_tokens } tokens
+    }
 rule-no_free_slot = has no free slot{ $slots ->
     [none] {""}
     [one] {" "}({ $slots } slot taken)
    *[other] {" "}({ $slots } slots taken)
 }
+    .otherwise = if that machine had had a free slot
 rule-over_carbon_cap = would emit more than the cap asked for{ $max_carbon_ug ->
     [none] {""}
-   *[other] {" "}({ $max_carbon_ug })
+   *[other] {" "}({ $carbon_g ->
+        [none] {""}
+       *[other] { $carbon_g }, for a cap of{" "}
+    }{ $max_carbon_ug })
 }
+    .otherwise = if the cap asked for had been higher{ $max_carbon_ug ->
+        [none] {""}
+       *[other] {" "}(it is { $max_carbon_ug })
+    }
 rule-tried_before = has failed at this job already
+    .otherwise = if that machine had not failed at this job already
 rule-promise_at_risk = would not keep the promise
-
-## Reasons for a decision.
-
-reason-greenest = It is the machine that emits least{ $carbon_g ->
+    .otherwise = if the promise had left { $objective_s ->
+        [none] more time
+       *[other] { $greener_ttft_upper_s ->
+            [none] more time
+           *[other] at least { $greener_ttft_upper_s } before the first word
+        }
+    }
+rule-greener_later = waits for a greener hour{ $then_g_per_kwh ->
     [none] {""}
-   *[other] {" "}({ $carbon_g } g)
-} among those that keep the promise{ $next_node ->
+   *[other] : { $then_g_per_kwh } { $then_at ->
+        [none] later
+       *[other] { $then_at }
+    } rather than { $now_g_per_kwh } now
+}
+    .otherwise = if the deadline had been closer
+rule-batch_share_full = already holds as many batch jobs as the policy allows{ $slots ->
+    [none] {""}
+    [one] {" "}({ $slots } slot)
+   *[other] {" "}({ $slots } slots)
+}
+    .otherwise = if a slot left to batch jobs had been free, or if the job had not been a batch job
+rule-lend_limit = already lends all the slots that its co-op{ $coop ->
+    [none] {""}
+   *[other] , { $coop },
+} agreed to lend{ $limit ->
+    [none] {""}
+   *[other] {" "}({ $lent } of { $limit })
+}
+    .otherwise = if { $coop ->
+        [none] its co-op
+       *[other] { $coop }
+    } had lent more slots
+rule-lend_energy_spent = has already given all the energy that its co-op{ $coop ->
+    [none] {""}
+   *[other] , { $coop },
+} lends in a day{ $limit_wh ->
+    [none] {""}
+   *[other] {" "}({ $limit_wh })
+}
+    .otherwise = if { $coop ->
+        [none] its co-op
+       *[other] { $coop }
+    } had lent more energy{ $limit_wh ->
+        [none] {""}
+       *[other] {" "}than { $limit_wh } a day
+    }
+rule-over_energy_quota = would go beyond the energy quota of the co-op that asks{ $needed_wh ->
+    [none] {""}
+   *[other] : { $left_wh } left, { $needed_wh } needed
+}
+    .otherwise = if { $needed_wh ->
+        [none] enough energy had been left in the quota
+       *[other] { $needed_wh } had been left in the energy quota
+    }
+rule-over_carbon_quota = would go beyond the emissions quota of the co-op that asks{ $needed_g ->
+    [none] {""}
+   *[other] : { $left_g } left, { $needed_g } needed
+}
+    .otherwise = if { $needed_g ->
+        [none] enough grams had been left in the quota
+       *[other] { $needed_g } had been left in the emissions quota
+    }
+rule-owner_first = is kept for its own co-op{ $coop ->
+    [none] {""}
+   *[other] , { $coop }
+}, which has a job waiting
+    .otherwise = if { $coop ->
+        [none] its co-op
+       *[other] { $coop }
+    } had had no job waiting
+
+## Reasons for a decision; "otherwise" says what would have changed it.
+
+reason-greenest = It is the machine that emits least among those expected to keep the promise{ $carbon_g ->
     [none] .
-   *[other] ; the next, { $next_node }, would emit { $next_carbon_g } g.
-}{ $greener_node ->
+   *[other] : { $carbon_g }.
+}{ $next_node ->
     [none] {""}
-   *[other] {" "}{ $greener_node } would emit less ({ $greener_carbon_g } g), but it { $greener_rule }.
+   *[other] {" "}{ $next_how ->
+        [none] The next, { $next_node }, would emit { $next_carbon_g }.
+        [late] The next, { $next_node }, would emit { $next_carbon_g }, but is not expected to keep it.
+       *[other] The next, { $next_node }, would emit as much, or nearly ({ $next_carbon_g }): at equal grams the least energy wins, then the earliest first word.
+    }
 }
-reason-only_one = It is the only machine possible right now.{ $greener_node ->
-    [none] {""}
-   *[other] {" "}{ $greener_node } would emit less ({ $greener_carbon_g } g), but it { $greener_rule }.
+reason-only_one = It is the only machine possible right now{ $others ->
+    [none] .
+    [0] .
+    [one] : { $others } other is excluded.
+   *[other] : { $others } others are excluded.
 }
-reason-fastest_at_risk = No machine is expected to keep the promise: this is the fastest, and the promise is at risk.
-reason-no_free_slot = All possible machines are busy{ $ahead ->
+reason-fastest_at_risk = No machine is expected to keep the promise{ $objective_s ->
     [none] {""}
-    [0] {""}
-    [one] {" "}and { $ahead } job of your co-op goes before
-   *[other] {" "}and { $ahead } jobs of your co-op go before
-}: the job takes the first slot that opens.
+   *[other] {" "}(first word in { $objective_s })
+}: this is the fastest{ $ttft_s ->
+    [none] {""}
+   *[other] , first word in { $ttft_s }
+}, and the promise is at risk.
+    .otherwise = The promise would have held with a faster machine, or with { $objective_s ->
+        [none] more time.
+       *[other] { $ttft_upper_s ->
+            [none] more time.
+           *[other] at least { $ttft_upper_s } before the first word.
+        }
+    }
+reason-weighted = It is the machine with the lowest weighted sum of grams, seconds and watt-hours, by the policy’s weights.
+    .otherwise = Other weights, or the usual rule (the greenest that keeps the promise), could have picked another.
+reason-fastest = It is the machine whose first word would come soonest{ $ttft_s ->
+    [none] .
+   *[other] : { $ttft_s }.
+} The policy looks at speed alone.
+    .otherwise = The usual rule (the greenest that keeps the promise) could have picked another.
+reason-least_loaded = It is the least busy machine. The policy looks at load alone.
+    .otherwise = The usual rule (the greenest that keeps the promise) could have picked another.
+reason-round_robin = It was its turn. The policy serves one machine after the other.
+    .otherwise = The usual rule (the greenest that keeps the promise) could have picked another.
+reason-greedy_green = It is the machine whose grid emits least. The policy looks at that alone, whatever the promise.
+    .otherwise = The usual rule (the greenest that keeps the promise) could have picked another.
+
+reason-no_free_slot = { $nodes ->
+    [none] All possible machines are busy
+    [0] All possible machines are busy
+    [one] The only possible machine is busy
+   *[other] The { $nodes } possible machines are busy
+}{ $ahead ->
+    [none] .
+    [0] .
+    [one] , and one job of your co-op goes first.
+   *[other] , and { $ahead } jobs of your co-op go first.
+}
+    .otherwise = It will start on the first slot that opens{ $example_node ->
+        [none] .
+       *[other] , for instance on { $example_node } (co-op { $example_coop }, { $example_zone }).
+    }
 reason-fair_share_turn = { $coops_ahead ->
     [none] Other co-ops have
     [one] One other co-op has
@@ -243,10 +424,79 @@ reason-fair_share_turn = { $coops_ahead ->
 } received less so far: it is their turn first{ $ahead ->
     [none] .
     [0] .
-    [one] , then that of { $ahead } job of your co-op.
+    [one] , then that of one job of your co-op.
    *[other] , then that of { $ahead } jobs of your co-op.
 }
-reason-no_node_live = No possible machine can be reached right now: the job waits.
+    .otherwise = It will start when its turn comes, or as soon as a machine opens that suits no job ahead of it.
+reason-no_node_live = No possible machine can take it right now.{ $rule ->
+    [none] {""}
+   *[other] {" "}Commonest reason ({ $nodes ->
+        [one] { $nodes } machine
+       *[other] { $nodes } machines
+    }): the machine { $rule }.
+}
+    .otherwise = It will start as soon as one of them is available{ $example_node ->
+        [none] .
+       *[other] , for instance { $example_node } (co-op { $example_coop }, { $example_zone }).
+    }
+reason-at_cap = Your co-op already has { $in_flight_tokens } tokens in flight, for a cap of { $cap_tokens } while others wait for the same machines.
+    .otherwise = It will start when one of your running jobs ends, or when no other co-op waits for these machines.
+reason-lend_limit = The possible machines already lend all that their co-ops agreed to lend{ $limit ->
+    [none] .
+   *[other] : { $coop ->
+        [none] {""}
+       *[other] { $coop },{" "}
+    }{ $lent } of { $limit ->
+        [one] { $limit } slot.
+       *[other] { $limit } slots.
+    }
+}
+    .otherwise = It will start when a lent slot opens, or if { $coop ->
+        [none] one of them
+       *[other] { $coop }
+    } lends more.
+reason-quota_energy = Your co-op’s energy quota does not suffice for now: { $left } Wh are left, and this job would take { $needed } Wh.{ $project ->
+    [none] {""}
+   *[other] {" "}(The quota is that of project { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(The quota is that of key { $key }.)
+}
+    .otherwise = It will start { $ends_at ->
+        [none] in the quota’s next period
+       *[other] in the quota’s next period ({ $ends_at })
+    }, or sooner if running jobs take less than expected. A shorter answer would take less.
+reason-quota_carbon = Your co-op’s emissions quota does not suffice for now: { $left } g CO2e are left, and this job would emit { $needed } g CO2e.{ $project ->
+    [none] {""}
+   *[other] {" "}(The quota is that of project { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(The quota is that of key { $key }.)
+}
+    .otherwise = It will start { $ends_at ->
+        [none] in the quota’s next period
+       *[other] in the quota’s next period ({ $ends_at })
+    }, or sooner if running jobs emit less than expected or a greener machine opens. A shorter answer would emit less.
+reason-batch_share_full = Batch jobs already hold the whole share of slots that the policy leaves them{ $slots ->
+    [none] .
+    [one] : { $slots } slot on each machine.
+   *[other] : { $slots } slots on each machine.
+}
+    .otherwise = It will start when one of them ends{ $example_node ->
+        [none] .
+       *[other] , for instance on { $example_node } (co-op { $example_coop }, { $example_zone }).
+    } In another class it would not have waited for that share.
+reason-greener_later = Electricity will be greener { $then_at }: { $then_g_per_kwh } ({ $then_zone }), rather than { $now_g_per_kwh } now ({ $zone }). { $signal ->
+    [forecast] So says the forecast{ $issued_at ->
+        [none] .
+       *[other] {" "}issued { $issued_at }.
+    }
+   *[other] Without a forecast, the profile of the last days says so.
+}{ $latest_start_at ->
+    [none] {""}
+   *[other] {" "}It will start { $latest_start_at } at the latest, to meet its deadline.
+}
+    .otherwise = A closer deadline, or another class (standard, interactive), would have let it start at once; a forecast that changes will bring its start forward or put it back.
 
 ## Why a node takes no work.
 
@@ -351,19 +601,62 @@ receipt-at-risk = promise at risk from the start
 
 ## Explanation of a decision.
 
-explain-placed = Placed on { $node } (co-op { $coop }, { $province }).
+explain-placed = Placed on { $node } (co-op { $coop }, { $zone }).
 explain-waiting = Waiting.
+explain-deferred = Put off to a greener hour.
 explain-refused = Refused.
+explain-numbers = Expected: first word in { $ttft_s }{ $ttft_upper_s ->
+    [none] {""}
+   *[other] , { $ttft_upper_s } at most{ $confidence ->
+        [none] {""}
+       *[other] {" "}({ $confidence } confidence)
+    }
+} · { $energy_wh } at { $intensity_g_per_kwh }, that is { $carbon_g }{ $surplus_w ->
+    [none] {""}
+   *[other] {" "}· renewable surplus of { $surplus_w }
+}{ $cached_tokens ->
+    [none] {""}
+    [0] {""}
+    [one] {" "}· { $cached_tokens } token already read
+   *[other] {" "}· { $cached_tokens } tokens already read
+}
+explain-greener = It would have gone to { $greener_node } (co-op { $greener_coop }, { $greener_zone }: { $greener_carbon_g }, first word in { $greener_ttft_s }) { $condition }.
+explain-next = Without { $node } it would have gone to { $next_node } (co-op { $next_coop }, { $next_zone }: { $next_carbon_g }, first word in { $next_ttft_s }).
+explain-could = It could have gone to { $example_node } (co-op { $example_coop }, { $example_zone }) { $condition }.
+explain-alone = The pool has no other machine.
+explain-if-not-rule = but for the rule "{ $name }"
+explain-refused-again = The same job may be admitted later, unchanged.
+explain-refused-change = Waiting will not change it: the job itself must change.
 explain-policy = Policy { $policy }
 explain-objective = promise: first word in { $objective }
+explain-decided = decided on { $day }, { $clock }
 explain-candidates = Possible machines, best first:
 explain-excluded = Machines excluded:
-explain-more = … and { $n } more: { $rule }
-explain-waiting-helps = Waiting may help.
-explain-waiting-useless = Waiting will not change it.
+explain-more = … and { $n ->
+    [one] { $n } other
+   *[other] { $n } others
+} by the same rule
+explain-unlisted = … and { $n ->
+    [one] { $n } unnamed machine, which
+   *[other] { $n } unnamed machines, each of which
+} { $rule }
+explain-waiting-helps = waiting may help
+explain-waiting-useless = waiting will not change it
 explain-late = too slow for the promise
-explain-first-word = first word in { $ttft }
+explain-first-word = first word in { $ttft }{ $upper ->
+    [none] {""}
+   *[other] , { $upper } at most
+}
 explain-surplus = surplus of { $surplus }
+time-now = just then
+time-in = in about { $span }
+time-ago = { $span } ago
+time-days = { $days ->
+    [one] { $days } day
+   *[other] { $days } days
+}
+time-clock = { $when } (around { $clock })
+time-clock-day = { $when } (on { $day } around { $clock })
 
 ## Clients.
 
@@ -608,3 +901,30 @@ error-store_too_new = A later version of Entraide made this store (schema { $sch
 error-series_refused = The intensity series cannot be used: { $path }: { $detail }
 error-grpc_plain_refused = { $host } can be reached from other machines: turn TLS on ([tls]) to listen there.
 error-grpc_not_listening = The gRPC services cannot listen at { $address }. Is another program there?
+
+## What is wrong with a policy.
+
+error-policy_refused = The policy cannot be used{ $path ->
+    [none] {""}
+   *[other] {" "}({ $path })
+}: { $key ->
+    [none] something in it is wrong
+   *[other] { $key }
+} { $fault ->
+    [none] .
+    [empty] must not be empty: give it a name.
+    [twice] names "{ $value }" twice: keep one of the two.
+    [too_many] has { $value } entries: there may be { $high } at most.
+    [above] is { $value }: write a number above { $low }.
+    [least] is { $value }: write { $low } or more.
+    [most] is { $value }: write { $high } or less.
+    [between] is { $value }: write a number from { $low } to { $high }.
+    [between_not_low] is { $value }: write a number above { $low }, and up to { $high }.
+    [between_not_high] is { $value }: write a number from { $low } on, and below { $high }.
+    [after] is { $value }: write more than { $other }, which is { $low }.
+    [class_missing] lack the class "{ $value }": add it.
+    [no_period] is "{ $value }": jobs in flight have no period, leave it out.
+    [period_needed] is missing: a quota of { $value } needs minute, day or month.
+    [two_owners] belongs to a project and to a key ({ $value }): leave one of them out.
+   *[other] cannot be read: { $detail }
+}

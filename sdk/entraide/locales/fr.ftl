@@ -22,7 +22,15 @@ error-context_exceeded = La question est trop longue{ $input_tokens ->
     [none] {" "}pour ce modèle.
    *[other] {""} : ce modèle accepte au plus { $context_tokens } jetons, réponse comprise.
 } Raccourcissez-la ou choisissez un modèle au contexte plus long.
+    .otherwise = Elle aurait été admise avec une question plus courte{ $context_tokens ->
+        [none] .
+       *[other] , de moins de { $context_tokens } jetons.
+    }
 error-deadline_passed = L’échéance demandée est déjà passée. Demandez-en une plus tardive.
+    .otherwise = Elle aurait été admise avec une échéance à venir{ $deadline_at ->
+        [none] .
+       *[other] {""} ; celle-ci est passée { $deadline_at }.
+    }
 error-unauthorised = La clé d’accès manque, est inconnue ou a été révoquée. Vérifiez-la, ou demandez-en une à l’exploitant du réseau.
 error-forbidden = Cette clé ne permet pas cette action. Demandez l’accès à l’exploitant du réseau.
 error-unknown_model = Aucun modèle ne s’appelle { $model ->
@@ -32,6 +40,10 @@ error-unknown_model = Aucun modèle ne s’appelle { $model ->
     [none] .
    *[other] . Modèles offerts : { $models }.
 } « entraide models list » ou /v1/models les énumère.
+    .otherwise = Elle aurait été admise pour { $models ->
+        [none] un modèle que le réseau offre.
+       *[other] l’un de ces modèles : { $models }.
+    }
 error-unknown_job = Aucune requête { $job ->
     [none] de votre coopérative ne porte ce nom
    *[other] de votre coopérative ne s’appelle « { $job } »
@@ -48,6 +60,7 @@ error-unknown_coop = Aucune coopérative ne s’appelle { $coop ->
     [none] ainsi
    *[other] « { $coop } »
 }. « entraide coops list » les énumère.
+    .otherwise = Elle aurait été admise d’une coopérative membre du réseau.
 error-unknown_key = Aucune clé ne porte { $key ->
     [none] ce nom
    *[other] l’identifiant « { $key } »
@@ -81,6 +94,10 @@ error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $lim
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
+    .otherwise = Elle aurait été admise si elle avait pu prendre { $left ->
+        [none] moins de jetons
+       *[other] au plus { $left } jetons
+    }, ou avec un quota plus grand.
 error-quota_requests = Le quota de requêtes de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {" "}: { $limit }{ $period ->
@@ -94,6 +111,7 @@ error-quota_requests = Le quota de requêtes de votre coopérative est épuisé{
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
+    .otherwise = Elle aurait été admise à la prochaine période, ou avec un quota plus grand.
 error-quota_jobs = Votre coopérative a déjà autant de requêtes en cours que son quota le permet{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
@@ -104,6 +122,7 @@ error-quota_jobs = Votre coopérative a déjà autant de requêtes en cours que 
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
+    .otherwise = Elle aurait été admise avec une requête de moins en cours, ou avec un quota plus grand.
 error-quota_energy = Le quota d’énergie de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {" "}: { $limit } Wh{ $period ->
@@ -117,6 +136,10 @@ error-quota_energy = Le quota d’énergie de votre coopérative est épuisé{ $
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
+    .otherwise = Elle aurait été admise si elle avait pris { $left ->
+        [none] moins d’énergie
+       *[other] au plus { $left } Wh au lieu de { $needed } Wh
+    } (une réponse plus courte en prend moins), ou avec un quota plus grand.
 error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {" "}: { $limit } g CO2e{ $period ->
@@ -130,10 +153,18 @@ error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
+    .otherwise = Elle aurait été admise si elle avait émis { $left ->
+        [none] moins
+       *[other] au plus { $left } g CO2e au lieu de { $needed } g CO2e
+    } (une réponse plus courte ou une machine plus verte en émet moins), ou avec un quota plus grand.
 error-queue_full = La file d’attente de votre coopérative est pleine{ $limit ->
     [none] .
    *[other] {" "}({ $limit } requêtes).
 } Réessayez dans un moment.
+    .otherwise = Elle aurait été admise avec moins de { $limit ->
+        [none] requêtes de votre coopérative en attente.
+       *[other] { $limit } requêtes de votre coopérative en attente.
+    }
 error-no_node_serves = Aucune machine du réseau ne peut servir cette requête.{ $rule ->
     [none] {""}
    *[other] {" "}Motif le plus fréquent ({ $nodes ->
@@ -142,6 +173,7 @@ error-no_node_serves = Aucune machine du réseau ne peut servir cette requête.{
     }) : la machine { $rule }.
 } Attendre n’y changera rien : assouplissez la demande (modèle, territoire, classe de données, longueur).
 error-no_node_live = Aucune machine du réseau n’est joignable pour le moment. Réessayez bientôt.
+    .otherwise = Elle aurait été admise si une machine qui sert ce modèle avait été joignable.
 error-node_lost = La machine qui répondait a disparu. Réessayez : une autre prendra le relais.
 error-too_many_attempts = La requête a échoué sur { $attempts ->
     [none] plusieurs machines
@@ -168,32 +200,59 @@ error-internal = Une erreur interne s’est produite. Prévenez l’exploitant e
    *[other] {" "}({ $job }).
 }
 
-## Règles qui écartent une machine d’une requête.
+## Règles qui écartent une machine d’une requête ; « otherwise » dit ce qui l’aurait gardée.
 
-rule-node_suspect = ne donne plus signe de vie
-rule-node_lost = a disparu
+rule-node_suspect = ne donne plus signe de vie{ $last_seen_at ->
+    [none] {""}
+   *[other] {" "}(vue { $last_seen_at })
+}
+    .otherwise = si cette machine avait donné signe de vie
+rule-node_lost = a disparu{ $last_seen_at ->
+    [none] {""}
+   *[other] {" "}(vue { $last_seen_at })
+}
+    .otherwise = si cette machine avait donné signe de vie
 rule-node_left = a quitté le réseau
+    .otherwise = si cette machine n’avait pas quitté le réseau
 rule-not_accepting = n’accepte pas de travail{ $reason ->
     [none] {""}
    *[other] {""} : { $reason }
 }
+    .otherwise = si cette machine avait accepté du travail{ $reason ->
+        [none] {""}
+       *[other] {" "}({ $reason })
+    }
 rule-model_not_loaded = n’a pas chargé { $model ->
     [none] ce modèle
    *[other] le modèle « { $model } »
 }
+    .otherwise = si cette machine avait chargé { $model ->
+        [none] ce modèle
+       *[other] le modèle « { $model } »
+    }
 rule-feature_missing = ne sait pas faire ce que la requête demande{ $features ->
     [none] {""}
    *[other] {" "}({ $features })
 }
+    .otherwise = si la requête s’était passée de { $features ->
+        [none] ce que cette machine ne sait pas faire
+       *[other] ce que cette machine ne sait pas faire ({ $features })
+    }
 rule-wrong_jurisdiction = se trouve hors du territoire demandé{ $jurisdiction ->
     [none] {""}
    *[other] {" "}({ $jurisdiction })
 }
+    .otherwise = si le territoire demandé l’avait comprise{ $zone ->
+        [none] {""}
+       *[other] {" "}({ $zone })
+    }
 rule-data_class_own_coop = n’appartient pas à la coopérative qui demande, et ces données sont restreintes à ses propres machines
+    .otherwise = si les données avaient été internes ou publiques plutôt que restreintes
 rule-data_class_refused = ne traite pas les données de cette classe{ $data_class ->
     [none] {""}
    *[other] {" "}({ $data_class })
 }
+    .otherwise = si les données avaient été d’une classe que cette machine traite
 rule-context_too_small = a un contexte trop court{ $context_tokens ->
     [none] {""}
    *[other] {" "}({ $context_tokens } jetons{ $needed_tokens ->
@@ -201,41 +260,163 @@ rule-context_too_small = a un contexte trop court{ $context_tokens ->
        *[other] , il en faut { $needed_tokens })
     }
 }
+    .otherwise = si la question et la réponse avaient tenu dans { $context_tokens ->
+        [none] son contexte
+       *[other] { $context_tokens } jetons
+    }
 rule-no_free_slot = n’a aucune place libre{ $slots ->
     [none] {""}
     [one] {" "}({ $slots } place occupée)
    *[other] {" "}({ $slots } places occupées)
 }
+    .otherwise = si cette machine avait eu une place libre
 rule-over_carbon_cap = émettrait plus que le plafond demandé{ $max_carbon_ug ->
     [none] {""}
-   *[other] {" "}({ $max_carbon_ug })
+   *[other] {" "}({ $carbon_g ->
+        [none] {""}
+       *[other] { $carbon_g }, pour un plafond de{" "}
+    }{ $max_carbon_ug })
 }
+    .otherwise = si le plafond demandé avait été plus haut{ $max_carbon_ug ->
+        [none] {""}
+       *[other] {" "}(il est de { $max_carbon_ug })
+    }
 rule-tried_before = a déjà échoué à cette requête
+    .otherwise = si cette machine n’avait pas déjà échoué à cette requête
 rule-promise_at_risk = ne tiendrait pas la promesse
-
-## Raisons d’une décision.
-
-reason-greenest = C’est la machine qui émet le moins{ $carbon_g ->
+    .otherwise = si la promesse avait laissé { $objective_s ->
+        [none] plus de temps
+       *[other] { $greener_ttft_upper_s ->
+            [none] plus de temps
+           *[other] au moins { $greener_ttft_upper_s } avant le premier mot
+        }
+    }
+rule-greener_later = attend une heure plus verte{ $then_g_per_kwh ->
     [none] {""}
-   *[other] {" "}({ $carbon_g } g)
-} parmi celles qui tiennent la promesse{ $next_node ->
+   *[other] {""} : { $then_g_per_kwh } { $then_at ->
+        [none] plus tard
+       *[other] { $then_at }
+    } plutôt que { $now_g_per_kwh } maintenant
+}
+    .otherwise = si l’échéance avait été plus proche
+rule-batch_share_full = porte déjà autant de requêtes différées que la politique le permet{ $slots ->
+    [none] {""}
+    [one] {" "}({ $slots } place)
+   *[other] {" "}({ $slots } places)
+}
+    .otherwise = si une place réservée aux requêtes différées avait été libre, ou si la requête n’avait pas été différée
+rule-lend_limit = prête déjà toutes les places que sa coopérative{ $coop ->
+    [none] {""}
+   *[other] , { $coop },
+} a accepté de prêter{ $limit ->
+    [none] {""}
+   *[other] {" "}({ $lent } sur { $limit })
+}
+    .otherwise = si { $coop ->
+        [none] sa coopérative
+       *[other] { $coop }
+    } avait prêté plus de places
+rule-lend_energy_spent = a déjà donné toute l’énergie que sa coopérative{ $coop ->
+    [none] {""}
+   *[other] , { $coop },
+} prête en un jour{ $limit_wh ->
+    [none] {""}
+   *[other] {" "}({ $limit_wh })
+}
+    .otherwise = si { $coop ->
+        [none] sa coopérative
+       *[other] { $coop }
+    } avait prêté plus d’énergie{ $limit_wh ->
+        [none] {""}
+       *[other] {" "}que { $limit_wh } par jour
+    }
+rule-over_energy_quota = dépasserait le quota d’énergie de la coopérative qui demande{ $needed_wh ->
+    [none] {""}
+   *[other] {""} : il reste { $left_wh }, il faudrait { $needed_wh }
+}
+    .otherwise = s’il était resté { $needed_wh ->
+        [none] assez d’énergie dans le quota
+       *[other] { $needed_wh } dans le quota d’énergie
+    }
+rule-over_carbon_quota = dépasserait le quota d’émissions de la coopérative qui demande{ $needed_g ->
+    [none] {""}
+   *[other] {""} : il reste { $left_g }, il faudrait { $needed_g }
+}
+    .otherwise = s’il était resté { $needed_g ->
+        [none] assez de grammes dans le quota
+       *[other] { $needed_g } dans le quota d’émissions
+    }
+rule-owner_first = est gardée pour sa coopérative{ $coop ->
+    [none] {""}
+   *[other] , { $coop }
+}, dont une requête attend
+    .otherwise = si { $coop ->
+        [none] sa coopérative
+       *[other] { $coop }
+    } n’avait eu aucune requête en attente
+
+## Raisons d’une décision ; « otherwise » dit ce qui l’aurait changée.
+
+reason-greenest = C’est la machine qui émet le moins parmi celles qui devraient tenir la promesse{ $carbon_g ->
     [none] .
-   *[other] ; la suivante, { $next_node }, émettrait { $next_carbon_g } g.
-}{ $greener_node ->
+   *[other] {""} : { $carbon_g }.
+}{ $next_node ->
     [none] {""}
-   *[other] {" "}{ $greener_node } émettrait moins ({ $greener_carbon_g } g), mais { $greener_rule }.
+   *[other] {" "}{ $next_how ->
+        [none] La suivante, { $next_node }, émettrait { $next_carbon_g }.
+        [late] La suivante, { $next_node }, émettrait { $next_carbon_g }, mais ne devrait pas la tenir.
+       *[other] La suivante, { $next_node }, émettrait autant, ou presque ({ $next_carbon_g }) : à grammes égaux, le moins d’énergie l’emporte, puis le premier mot le plus tôt.
+    }
 }
-reason-only_one = C’est la seule machine possible en ce moment.{ $greener_node ->
-    [none] {""}
-   *[other] {" "}{ $greener_node } émettrait moins ({ $greener_carbon_g } g), mais { $greener_rule }.
+reason-only_one = C’est la seule machine possible en ce moment{ $others ->
+    [none] .
+    [0] .
+    [one] {""} : { $others } autre est écartée.
+   *[other] {""} : { $others } autres sont écartées.
 }
-reason-fastest_at_risk = Aucune machine ne devrait tenir la promesse : c’est la plus rapide, et la promesse est menacée.
-reason-no_free_slot = Toutes les machines possibles sont occupées{ $ahead ->
+reason-fastest_at_risk = Aucune machine ne devrait tenir la promesse{ $objective_s ->
     [none] {""}
-    [0] {""}
-    [one] {" "}et { $ahead } requête de votre coopérative passe avant
-   *[other] {" "}et { $ahead } requêtes de votre coopérative passent avant
-} : la requête prendra la première place libre.
+   *[other] {" "}(premier mot en { $objective_s })
+} : c’est la plus rapide{ $ttft_s ->
+    [none] {""}
+   *[other] , premier mot en { $ttft_s }
+}, et la promesse est menacée.
+    .otherwise = La promesse aurait tenu avec une machine plus rapide, ou avec un délai { $objective_s ->
+        [none] plus long.
+       *[other] { $ttft_upper_s ->
+            [none] plus long.
+           *[other] d’au moins { $ttft_upper_s } avant le premier mot.
+        }
+    }
+reason-weighted = C’est la machine dont la somme pondérée des grammes, des secondes et des wattheures est la plus basse, selon les poids de la politique.
+    .otherwise = D’autres poids, ou la règle ordinaire (la plus verte qui tient la promesse), auraient pu en désigner une autre.
+reason-fastest = C’est la machine dont le premier mot viendrait le plus tôt{ $ttft_s ->
+    [none] .
+   *[other] {""} : { $ttft_s }.
+} La politique ne regarde que la vitesse.
+    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) aurait pu en désigner une autre.
+reason-least_loaded = C’est la machine la moins occupée. La politique ne regarde que la charge.
+    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) aurait pu en désigner une autre.
+reason-round_robin = C’était son tour. La politique sert chaque machine l’une après l’autre.
+    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) aurait pu en désigner une autre.
+reason-greedy_green = C’est la machine dont le réseau électrique émet le moins. La politique ne regarde que cela, quelle que soit la promesse.
+    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) aurait pu en désigner une autre.
+
+reason-no_free_slot = { $nodes ->
+    [none] Toutes les machines possibles sont occupées
+    [0] Toutes les machines possibles sont occupées
+    [one] La seule machine possible est occupée
+   *[other] Les { $nodes } machines possibles sont occupées
+}{ $ahead ->
+    [none] .
+    [0] .
+    [one] , et une requête de votre coopérative passe avant.
+   *[other] , et { $ahead } requêtes de votre coopérative passent avant.
+}
+    .otherwise = Elle partira à la première place qui se libère{ $example_node ->
+        [none] .
+       *[other] , par exemple sur { $example_node } (coop { $example_coop }, { $example_zone }).
+    }
 reason-fair_share_turn = { $coops_ahead ->
     [none] D’autres coopératives ont
     [one] Une autre coopérative a
@@ -243,10 +424,79 @@ reason-fair_share_turn = { $coops_ahead ->
 } moins reçu jusqu’ici : c’est d’abord leur tour{ $ahead ->
     [none] .
     [0] .
-    [one] , puis celui de { $ahead } requête de votre coopérative.
+    [one] , puis celui d’une requête de votre coopérative.
    *[other] , puis celui de { $ahead } requêtes de votre coopérative.
 }
-reason-no_node_live = Aucune machine possible n’est joignable en ce moment : la requête attend.
+    .otherwise = Elle partira à son tour, ou dès qu’une machine se libère qui ne convient à aucune requête placée devant elle.
+reason-no_node_live = Aucune machine possible ne peut la prendre en ce moment.{ $rule ->
+    [none] {""}
+   *[other] {" "}Motif le plus fréquent ({ $nodes ->
+        [one] { $nodes } machine
+       *[other] { $nodes } machines
+    }) : la machine { $rule }.
+}
+    .otherwise = Elle partira dès que l’une d’elles sera disponible{ $example_node ->
+        [none] .
+       *[other] , par exemple { $example_node } (coop { $example_coop }, { $example_zone }).
+    }
+reason-at_cap = Votre coopérative a déjà { $in_flight_tokens } jetons en cours, pour un plafond de { $cap_tokens } quand d’autres attendent les mêmes machines.
+    .otherwise = Elle partira quand l’une de vos requêtes en cours se terminera, ou quand plus aucune autre coopérative n’attendra ces machines.
+reason-lend_limit = Les machines possibles prêtent déjà tout ce que leurs coopératives ont accepté de prêter{ $limit ->
+    [none] .
+   *[other] {""} : { $coop ->
+        [none] {""}
+       *[other] { $coop },{" "}
+    }{ $lent } { $limit ->
+        [one] place sur { $limit }.
+       *[other] places sur { $limit }.
+    }
+}
+    .otherwise = Elle partira quand une place prêtée se libérera, ou si { $coop ->
+        [none] l’une d’elles
+       *[other] { $coop }
+    } en prête davantage.
+reason-quota_energy = Le quota d’énergie de votre coopérative ne suffit pas pour l’instant : il reste { $left } Wh, et cette requête en prendrait { $needed } Wh.{ $project ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui du projet { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui de la clé { $key }.)
+}
+    .otherwise = Elle partira { $ends_at ->
+        [none] à la prochaine période du quota
+       *[other] à la prochaine période du quota ({ $ends_at })
+    }, ou plus tôt si des requêtes en cours prennent moins que prévu. Une réponse plus courte en prendrait moins.
+reason-quota_carbon = Le quota d’émissions de votre coopérative ne suffit pas pour l’instant : il reste { $left } g CO2e, et cette requête en émettrait { $needed } g CO2e.{ $project ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui du projet { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui de la clé { $key }.)
+}
+    .otherwise = Elle partira { $ends_at ->
+        [none] à la prochaine période du quota
+       *[other] à la prochaine période du quota ({ $ends_at })
+    }, ou plus tôt si des requêtes en cours émettent moins que prévu ou si une machine plus verte se libère. Une réponse plus courte en émettrait moins.
+reason-batch_share_full = Les requêtes différées occupent déjà toute la part de places que la politique leur laisse{ $slots ->
+    [none] .
+    [one] {""} : { $slots } place par machine.
+   *[other] {""} : { $slots } places par machine.
+}
+    .otherwise = Elle partira quand l’une d’elles se terminera{ $example_node ->
+        [none] .
+       *[other] , par exemple sur { $example_node } (coop { $example_coop }, { $example_zone }).
+    } D’une autre classe, elle n’aurait pas attendu cette part.
+reason-greener_later = L’électricité sera plus verte { $then_at } : { $then_g_per_kwh } ({ $then_zone }), plutôt que { $now_g_per_kwh } maintenant ({ $zone }). { $signal ->
+    [forecast] C’est ce que dit la prévision{ $issued_at ->
+        [none] .
+       *[other] {" "}publiée { $issued_at }.
+    }
+   *[other] Sans prévision, c’est le profil des derniers jours qui le dit.
+}{ $latest_start_at ->
+    [none] {""}
+   *[other] {" "}Elle partira au plus tard { $latest_start_at }, pour tenir son échéance.
+}
+    .otherwise = Une échéance plus proche, ou une autre classe (ordinaire, interactive), l’aurait fait partir tout de suite ; une prévision qui change avancera ou reculera son départ.
 
 ## Pourquoi un nœud ne prend pas de travail.
 
@@ -351,19 +601,62 @@ receipt-at-risk = promesse menacée dès le départ
 
 ## Explication d’une décision.
 
-explain-placed = Placée sur { $node } (coop { $coop }, { $province }).
+explain-placed = Placée sur { $node } (coop { $coop }, { $zone }).
 explain-waiting = En attente.
+explain-deferred = Remise à une heure plus verte.
 explain-refused = Refusée.
+explain-numbers = Prévu : premier mot en { $ttft_s }{ $ttft_upper_s ->
+    [none] {""}
+   *[other] , au plus { $ttft_upper_s }{ $confidence ->
+        [none] {""}
+       *[other] {" "}(confiance de { $confidence })
+    }
+} · { $energy_wh } à { $intensity_g_per_kwh }, soit { $carbon_g }{ $surplus_w ->
+    [none] {""}
+   *[other] {" "}· surplus renouvelable de { $surplus_w }
+}{ $cached_tokens ->
+    [none] {""}
+    [0] {""}
+    [one] {" "}· { $cached_tokens } jeton déjà lu
+   *[other] {" "}· { $cached_tokens } jetons déjà lus
+}
+explain-greener = Elle serait allée sur { $greener_node } (coop { $greener_coop }, { $greener_zone } : { $greener_carbon_g }, premier mot en { $greener_ttft_s }) { $condition }.
+explain-next = Sans { $node }, elle serait allée sur { $next_node } (coop { $next_coop }, { $next_zone } : { $next_carbon_g }, premier mot en { $next_ttft_s }).
+explain-could = Elle aurait pu aller sur { $example_node } (coop { $example_coop }, { $example_zone }) { $condition }.
+explain-alone = Le réseau n’a aucune autre machine.
+explain-if-not-rule = sans la règle « { $name } »
+explain-refused-again = La même requête pourra être admise plus tard, sans y rien changer.
+explain-refused-change = Attendre n’y changera rien : c’est la requête qu’il faut changer.
 explain-policy = Politique { $policy }
 explain-objective = promesse : premier mot en { $objective }
+explain-decided = décision du { $day }, { $clock }
 explain-candidates = Machines possibles, la meilleure d’abord :
 explain-excluded = Machines écartées :
-explain-more = … et { $n } de plus : { $rule }
-explain-waiting-helps = Attendre peut aider.
-explain-waiting-useless = Attendre n’y changera rien.
+explain-more = … et { $n ->
+    [one] { $n } autre
+   *[other] { $n } autres
+} par la même règle
+explain-unlisted = … et { $n ->
+    [one] { $n } machine non nommée, qui
+   *[other] { $n } machines non nommées, dont chacune
+} { $rule }
+explain-waiting-helps = attendre peut aider
+explain-waiting-useless = attendre n’y changera rien
 explain-late = trop lente pour la promesse
-explain-first-word = premier mot en { $ttft }
+explain-first-word = premier mot en { $ttft }{ $upper ->
+    [none] {""}
+   *[other] , au plus { $upper }
+}
 explain-surplus = surplus de { $surplus }
+time-now = à l’instant
+time-in = dans environ { $span }
+time-ago = il y a { $span }
+time-days = { $days ->
+    [one] { $days } jour
+   *[other] { $days } jours
+}
+time-clock = { $when } (vers { $clock })
+time-clock-day = { $when } (le { $day } vers { $clock })
 
 ## Clients.
 
@@ -608,3 +901,30 @@ error-store_too_new = Une version plus récente d’Entraide a créé cette base
 error-series_refused = La série d’intensité est inutilisable : { $path } : { $detail }
 error-grpc_plain_refused = D’autres machines peuvent joindre { $host } : activez TLS ([tls]) pour y écouter.
 error-grpc_not_listening = Les services gRPC ne peuvent pas écouter à { $address }. Un autre programme y est-il ?
+
+## Ce qui ne va pas dans une politique.
+
+error-policy_refused = La politique est inutilisable{ $path ->
+    [none] {""}
+   *[other] {" "}({ $path })
+} : { $key ->
+    [none] quelque chose y est faux
+   *[other] { $key }
+} { $fault ->
+    [none] .
+    [empty] ne doit pas être vide : donnez-lui un nom.
+    [twice] nomme deux fois « { $value } » : n’en gardez qu’un.
+    [too_many] a { $value } entrées : il peut y en avoir { $high } au plus.
+    [above] vaut { $value } : écrivez un nombre supérieur à { $low }.
+    [least] vaut { $value } : écrivez { $low } ou plus.
+    [most] vaut { $value } : écrivez { $high } ou moins.
+    [between] vaut { $value } : écrivez un nombre de { $low } à { $high }.
+    [between_not_low] vaut { $value } : écrivez un nombre supérieur à { $low }, et { $high } au plus.
+    [between_not_high] vaut { $value } : écrivez un nombre à partir de { $low }, et inférieur à { $high }.
+    [after] vaut { $value } : écrivez plus que { $other }, qui vaut { $low }.
+    [class_missing] n’a pas la classe « { $value } » : ajoutez-la.
+    [no_period] vaut « { $value } » : les requêtes en cours n’ont pas de période, enlevez-la.
+    [period_needed] manque : un quota de { $value } demande minute, day ou month.
+    [two_owners] est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
+   *[other] est illisible : { $detail }
+}

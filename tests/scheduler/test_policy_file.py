@@ -1,0 +1,187 @@
+"""The policy document: read whole, refused with file, key, value and what to do, in words."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.scheduler.test_config import written
+
+from entraide import i18n
+from entraide.errors import PoolError
+from entraide_scheduler.config import first_policy, load_config, read_policy
+from entraide_scheduler.core import policy as p
+from entraide_scheduler.core.soundness import RANGES, faults
+
+WHOLE = """
+version = "2027-01"
+jurisdiction = "CA-QC"
+picker = "weighted"
+
+[[coops]]
+coop = "boreale"
+shares = 2.0
+lend = { part = 0.5, energy_wh_per_day = 800 }
+quotas = [
+  { kind = "carbon_g", limit = 40, period = "month" },
+  { kind = "energy_wh", limit = 900, period = "day", project = "chat" },
+]
+
+[[classes]]
+job_class = "interactive"
+rank = 0
+ttft_s = 1.0
+
+[[classes]]
+job_class = "standard"
+rank = 1
+
+[[classes]]
+job_class = "batch"
+rank = 2
+green_hours = true
+
+[charge]
+output_weight = 3.0
+
+[timing]
+lost_after_s = 20.0
+
+[limits]
+attempts = 2
+
+[fair_share]
+cap_tokens = 4096
+credit = { most = 0.1 }
+
+[carbon]
+basis = "lifecycle"
+
+[evidence]
+declared_part = 0.5
+
+[deferral]
+margin = 0.2
+
+[weights]
+per_wh = 0.1
+"""
+
+
+def refusal(path: Path) -> PoolError:
+    with pytest.raises(PoolError) as refused:
+        load_config(path)
+    return refused.value
+
+
+def config(folder: Path, policy: str, name: str = "policy.toml") -> Path:
+    (folder / name).write_text(policy)
+    return written(folder, f'dir = "x"\npolicy_file = "{name}"\n')
+
+
+def test_every_section_is_read(tmp_path: Path) -> None:
+    """A document with all sections becomes the first policy; what is left out is the default."""
+    policy = first_policy(load_config(config(tmp_path, WHOLE)))
+    (boreale,) = policy.coops
+    sections = (policy.charge, policy.timing, policy.limits, policy.fair_share, policy.carbon,
+                policy.evidence, policy.deferral, policy.weights)  # fmt: skip
+
+    assert ("2027-01", "CA-QC", p.Picker.WEIGHTED) == (
+        policy.version,
+        policy.jurisdiction,
+        policy.picker,
+    )
+    assert p.Lend(0.5, 800) == boreale.lend
+    assert p.Quota(p.QuotaKind.ENERGY_WH, 900, p.Period.DAY, project="chat") == boreale.quotas[1]
+    assert p.ClassTerms(p.JobClass.BATCH, 2, green_hours=True) == policy.classes[2]
+    assert all(section != type(section)() for section in sections)
+
+
+def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
+    """A policy is the same in either form."""
+    toml = tmp_path / "policy.toml"
+    toml.write_text(WHOLE)
+    json = tmp_path / "policy.json"
+    json.write_bytes(msgspec.json.encode(read_policy(toml)))
+
+    assert read_policy(toml) == read_policy(json)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ('version = ""', "version", None),
+        ('version = "1"\n[deferral]\nslots_part = 0.0', "deferral.slots_part", 0.0),
+        ('version = "1"\n[deferral]\nmargin = 1.0', "deferral.margin", 1.0),
+        ('version = "1"\n[evidence]\ndeclared_part = 1.5', "evidence.declared_part", 1.5),
+        ('version = "1"\n[limits]\nattempts = 0', "limits.attempts", 0),
+        ('version = "1"\n[timing]\nlost_after_s = 1.0', "timing.lost_after_s", 1.0),
+        ('version = "1"\n[timing]\nlease_s = inf', "timing.lease_s", "inf"),
+        ('version = "1"\n[carbon]\ntolerance = nan', "carbon.tolerance", "nan"),
+        ('version = "1"\n[[coops]]\ncoop = "a"\nshares = 0', "coops.a.shares", 0.0),
+        ('version = "1"\n[[coops]]\ncoop = "a"\n[[coops]]\ncoop = "a"', "coops", "a"),
+        ('version = "1"\n[[coops]]\ncoop = "a"\nlend = {part = 2}', "coops.a.lend.part", 2.0),
+        (
+            (
+                'version = "1"\n[[coops]]\ncoop = "a"\n'
+                'quotas = [{kind = "jobs_in_flight", limit = 1, period = "day"}]'
+            ),
+            "coops.a.quotas.1.period",
+            "day",
+        ),
+        (
+            'version = "1"\n[[coops]]\ncoop = "a"\nquotas = [{kind = "energy_wh", limit = 1}]',
+            "coops.a.quotas.1.period",
+            "energy_wh",
+        ),
+        (
+            (
+                'version = "1"\n[[coops]]\ncoop = "a"\nquotas = '
+                '[{kind = "requests", limit = 1, period = "day", project = "p", key = "k"}]'
+            ),
+            "coops.a.quotas.1",
+            "p, k",
+        ),
+        ('version = "1"\n[[classes]]\njob_class = "batch"\nrank = 0', "classes", "interactive"),
+        ('version = "1"\nwieghts = 1', "policy", None),
+        ('version = "1"\n[fair_share.credit]\nmost = "a lot"', "fair_share.credit.most", None),
+        ("version = ", "policy", None),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_do(
+    tmp_path: Path, text: str, key: str, value: object
+) -> None:
+    """The refusal has file, key and value, and a whole sentence in each language."""
+    problem = refusal(config(tmp_path, text))
+    sentences = [i18n.error(problem.code, lang, problem.values) for lang in i18n.LANGUAGES]
+
+    assert ("policy_refused", key) == (problem.code, problem.values["key"])
+    assert value == problem.values.get("value")
+    for sentence in sentences:
+        assert str(tmp_path / "policy.toml") in sentence
+        assert key in sentence
+        assert "none" not in sentence
+        assert re.search(r": .+: .+", sentence.replace("\u00a0:", ":"))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """A policy that cannot be read stops the start; no default takes its place."""
+    problem = refusal(written(tmp_path, 'dir = "x"\npolicy_file = "nowhere.json"\n'))
+
+    assert "policy_refused" == problem.code
+    assert str(tmp_path / "nowhere.json") == problem.values["path"]
+
+
+def numbers(struct: type[msgspec.Struct]) -> set[str]:
+    """The keys of a struct that hold a number."""
+    fields = msgspec.structs.fields(struct)
+    return {f.name for f in fields if f.type in (int, float, int | None, float | None)}
+
+
+def test_every_number_has_its_range() -> None:
+    """No number of a policy goes unchecked: a new key needs a range."""
+    structs = {struct for struct in vars(p).values() if isinstance(struct, type)}
+    policies = {s for s in structs if issubclass(s, msgspec.Struct) and s is not msgspec.Struct}
+
+    assert {s: set(RANGES.get(s, ())) for s in policies} == {s: numbers(s) for s in policies}
+    assert () == faults(p.Policy(version="1"))
