@@ -62,7 +62,7 @@ wheel: env ## Build the wheel into dist/. | Construit la roue dans dist/.
 lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Épingle de nouveau les dépendances (UPGRADE=--upgrade pour les plus récentes).
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
-	  --extra scheduler --extra node --extra postgres --extra dev \
+	  --extra scheduler --extra node --extra sim --extra postgres --extra dev \
 	  --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the environment and all that was built. | Supprime l’environnement et tout ce qui a été construit.

@@ -23,10 +23,11 @@ PACKAGES = {
     "entraide": "sdk",
     "entraide_scheduler": "scheduler",
     "entraide_node": "node_agent",
+    "entraide_sim": "sim",
     "entraide_dashboard": "dashboard",
 }
 # Fast, and between them they import every part of the wheel.
-TESTS = ("core", "contract", "sdk", "node", "wheel")
+TESTS = ("core", "contract", "sdk", "node", "sim", "wheel")
 # What those tests borrow from the others.
 BORROWED = ("conftest.py", "house/source.py", "integration/nats_support.py")
 

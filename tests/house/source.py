@@ -10,6 +10,7 @@ PACKAGES = {
     "entraide": ROOT / "sdk",
     "entraide_scheduler": ROOT / "scheduler",
     "entraide_node": ROOT / "node_agent",
+    "entraide_sim": ROOT / "sim",
     "entraide_dashboard": ROOT / "dashboard",
 }
 CORES = ("entraide_scheduler.core", "entraide_node.core")

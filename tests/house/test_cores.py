@@ -106,6 +106,19 @@ def test_core_computes_the_same_everywhere(module: str) -> None:
     assert [] == impurities(CORE_MODULES[module])
 
 
+@pytest.mark.parametrize(
+    "module", sorted(name for name in modules() if name.split(".")[0] == "entraide_sim")
+)
+def test_the_simulator_knows_no_shell(module: str) -> None:
+    """The simulator imports of ours the vocabulary, the two cores and itself, and nothing else."""
+    ours = (*CORES, "entraide_sim", "entraide.errors", "entraide.types", "entraide.units")
+    found = [name for name in imports(module, modules()[module]) if name.startswith("entraide")]
+
+    assert [] == sorted(
+        name for name in found if not any(f"{name}.".startswith(f"{one}.") for one in ours)
+    )
+
+
 def test_both_cores_were_read() -> None:
     """The two tests above saw the cores, and not an empty list."""
     assert set(CORES) <= set(CORE_MODULES)

@@ -18,6 +18,7 @@ EXTRAS = {
     "entraide": (),
     "entraide_scheduler": ("scheduler", "postgres"),
     "entraide_node": ("node",),
+    "entraide_sim": ("sim",),
     "entraide_dashboard": (),
 }
 

@@ -1,0 +1,293 @@
+"""Arrivals: when requests come and how long they are, from traces or from seeded generators.
+
+An arrival knows a client and lengths, and nothing of co-ops, classes or the pool: ``workload``
+makes requests of it. Every iterator yields in order of time. Generators draw from numpy's PCG64,
+seeded by the caller: the same seed gives the same arrivals.
+
+A generator is a renewal process in *operational time*: intervals of mean 1 are laid along the
+integral of the rate, so that the expected number follows the rate exactly, however bursty the
+intervals and however the rate changes.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import count
+from math import gamma as gamma_function
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+BLOCK = 256  # intervals drawn at once
+BURN_IN = 16.0  # operational time before the beginning: the process is under way when we look
+
+Luck = np.random.Generator
+
+
+class Arrival(Struct, frozen=True, gc=False):
+    """One request as the world sees it.
+
+    Attributes:
+        at_s: seconds from the beginning.
+        client: who sends it; "" where a trace does not say.
+        input_tokens, output_tokens: true lengths.
+        prefix: identifiers of its leading blocks; equal leading ones mean a shared prefix.
+    """
+
+    at_s: float
+    client: str
+    input_tokens: int
+    output_tokens: int
+    prefix: tuple[int, ...] = ()
+
+
+def luck(seed: int, *numbers: int) -> Luck:
+    """Returns a generator for one purpose: the same numbers, the same luck."""
+    return np.random.Generator(np.random.PCG64([seed, *numbers]))
+
+
+# Traces.
+
+
+def read_azure(path: Path) -> Iterator[Arrival]:
+    """Reads ``arrival_s,input_tokens,output_tokens[,client]``, as Azure's LLM trace has them.
+
+    Raises:
+        ValueError: a column is missing, or a line is no arrival; it names file and line.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"arrival_s", "input_tokens", "output_tokens"} - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path}:1: no column {sorted(missing)[0]}")
+        for row in reader:
+            try:
+                lengths = int(row["input_tokens"]), int(row["output_tokens"])
+                at_s = float(row["arrival_s"])
+            except (TypeError, ValueError):
+                raise ValueError(f"{path}:{reader.line_num}: {row} is no arrival") from None
+            yield _sound(Arrival(at_s, row.get("client") or "", *lengths), path, reader.line_num)
+
+
+class _Mooncake(Struct):
+    timestamp: float
+    input_length: int
+    output_length: int
+    hash_ids: tuple[int, ...] = ()
+
+
+def read_mooncake(path: Path) -> Iterator[Arrival]:
+    """Reads Mooncake's JSONL: milliseconds, lengths, and prefix blocks of 512 tokens.
+
+    Raises:
+        ValueError: a line is no arrival; it names file and line.
+    """
+    decoder = msgspec.json.Decoder(_Mooncake)
+    with path.open("rb") as file:
+        for line, text in enumerate(file, 1):
+            try:
+                row = decoder.decode(text)
+            except msgspec.MsgspecError as problem:
+                raise ValueError(f"{path}:{line}: {problem}") from None
+            lengths = row.input_length, row.output_length
+            yield _sound(Arrival(row.timestamp / 1_000, "", *lengths, row.hash_ids), path, line)
+
+
+def _sound(arrival: Arrival, path: Path, line: int) -> Arrival:
+    if arrival.at_s >= 0.0 and arrival.input_tokens >= 1 and arrival.output_tokens >= 1:
+        return arrival
+    raise ValueError(f"{path}:{line}: {arrival} is no arrival")
+
+
+def tiled(arrivals: Iterable[Arrival], *, period_s: float, until_s: float) -> Iterator[Arrival]:
+    """Repeats a trace, one copy every ``period_s`` seconds; prefixes are not shared by copies."""
+    pattern = [arrival for arrival in arrivals if arrival.at_s < period_s]
+    apart = 1 + max((key for arrival in pattern for key in arrival.prefix), default=0)
+    for copy in count() if pattern else ():
+        for arrival in pattern:
+            at_s = arrival.at_s + copy * period_s
+            if at_s >= until_s:
+                return
+            prefix = tuple(key + copy * apart for key in arrival.prefix)
+            yield msgspec.structs.replace(arrival, at_s=at_s, prefix=prefix)
+
+
+def thinned(arrivals: Iterable[Arrival], *, keep: float, seed: int) -> Iterator[Arrival]:
+    """Keeps a part of the arrivals; those that share their first prefix block stay together."""
+    kept: dict[int, bool] = {}
+    for number, arrival in enumerate(arrivals):
+        family = arrival.prefix[0] if arrival.prefix else -1 - number
+        if family not in kept:
+            kept[family] = bool(luck(seed, abs(family), family < 0).random() < keep)
+        if kept[family]:
+            yield arrival
+        if family < 0:
+            del kept[family]
+
+
+# Lengths.
+
+
+class Lengths(Struct, frozen=True):
+    """Quantiles of a length, straight lines between them; a fixed length is one with both alike.
+
+    Attributes:
+        parts: ascending, from 0 to 1.
+        tokens: the length that so large a part does not exceed.
+    """
+
+    parts: tuple[float, ...]
+    tokens: tuple[float, ...]
+
+    def draw(self, source: Luck, number: int) -> list[int]:
+        """Returns so many lengths, each at least 1."""
+        found = np.interp(source.random(number), self.parts, self.tokens)
+        return [max(1, int(value + 0.5)) for value in found.tolist()]
+
+
+def fixed(tokens: int) -> Lengths:
+    """Returns a length that is always the same."""
+    return Lengths((0.0, 1.0), (tokens, tokens))
+
+
+def between(least: int, most: int) -> Lengths:
+    """Returns a length that is uniform from ``least`` to ``most``, both included."""
+    return Lengths((0.0, 1.0), (least - 0.499, most + 0.499))
+
+
+# Renewal processes.
+
+
+class Window(Struct, frozen=True):
+    """A time with one rate and one shape of intervals.
+
+    Attributes:
+        begin_s, end_s: seconds from the beginning.
+        rate_per_s: requests per second.
+        family: ``even``, ``poisson``, ``gamma`` or ``weibull``.
+        shape: of gamma and Weibull intervals (1 is Poisson; below it is burstier).
+    """
+
+    begin_s: float
+    end_s: float
+    rate_per_s: float
+    family: str = "poisson"
+    shape: float = 1.0
+
+
+def intervals(source: Luck, window: Window, number: int) -> list[float]:
+    """Returns intervals of mean 1."""
+    match window.family:
+        case "even":
+            return [1.0] * number
+        case "poisson":
+            drawn = source.standard_exponential(number)
+        case "gamma":
+            drawn = source.standard_gamma(window.shape, number) / window.shape
+        case "weibull":
+            mean = gamma_function(1.0 + 1.0 / window.shape)
+            drawn = source.weibull(window.shape, number) / mean
+        case _:
+            raise ValueError(f"no family of intervals is called {window.family!r}")
+    return [float(value) for value in drawn]
+
+
+def times(windows: Sequence[Window], source: Luck) -> Iterator[float]:
+    """Yields the moments of one client's requests, seconds from the beginning.
+
+    Windows come one after the other; between them nothing is sent. Even intervals begin at a
+    random phase.
+    """
+    if not windows:
+        return
+    gap = _before(windows[0], source)
+    for window in windows:
+        rate = window.rate_per_s
+        room = (window.end_s - window.begin_s) * rate
+        ready: list[float] = []
+        while gap < room:
+            yield window.begin_s + gap / rate
+            if not ready:
+                ready = intervals(source, window, BLOCK)
+            gap += ready.pop()
+        gap -= room
+
+
+def _before(window: Window, source: Luck) -> float:
+    """Returns the first interval from the beginning on, of a process that is long under way."""
+    if window.family == "even":
+        return float(source.random())
+    at = -BURN_IN
+    ready: list[float] = []
+    while at < 0.0:
+        if not ready:
+            ready = intervals(source, window, BLOCK)
+        at += ready.pop()
+    return at
+
+
+class Client(Struct, frozen=True):
+    """One sender.
+
+    Attributes:
+        name: of the client.
+        windows: when it sends, and how much.
+        input_tokens, output_tokens: how long.
+    """
+
+    name: str
+    windows: tuple[Window, ...]
+    input_tokens: Lengths
+    output_tokens: Lengths
+
+
+def steady(
+    rate_per_s: float, until_s: float, *, family: str = "even", shape: float = 1.0
+) -> tuple[Window, ...]:
+    """Returns windows of one rate throughout."""
+    return (Window(0.0, until_s, rate_per_s, family, shape),)
+
+
+def on_off(
+    rate_per_s: float, until_s: float, *, on_s: float, off_s: float, family: str = "even"
+) -> tuple[Window, ...]:
+    """Returns windows that are on and off in turn, on first."""
+    begins = np.arange(0.0, until_s, on_s + off_s).tolist()
+    return tuple(Window(begin, min(begin + on_s, until_s), rate_per_s, family) for begin in begins)
+
+
+def rising(
+    first_per_s: float, last_per_s: float, until_s: float, *, family: str = "even", pieces: int = 60
+) -> tuple[Window, ...]:
+    """Returns windows whose rate rises in a straight line, in so many pieces."""
+    long_s = until_s / pieces
+    return tuple(
+        Window(
+            number * long_s,
+            (number + 1) * long_s,
+            first_per_s + (last_per_s - first_per_s) * (number + 0.5) / pieces,
+            family,
+        )
+        for number in range(pieces)
+    )
+
+
+def generated(clients: Sequence[Client], *, seed: int) -> Iterator[Arrival]:
+    """Yields the requests of many clients, each with luck of its own, in order of time."""
+    return merge(
+        *(_of_client(client, luck(seed, number)) for number, client in enumerate(clients)),
+        key=lambda arrival: arrival.at_s,
+    )
+
+
+def _of_client(client: Client, source: Luck) -> Iterator[Arrival]:
+    inputs: list[int] = []
+    outputs: list[int] = []
+    lengths = source.spawn(1)[0]
+    for at_s in times(client.windows, source):
+        if not inputs:
+            inputs = client.input_tokens.draw(lengths, BLOCK)
+            outputs = client.output_tokens.draw(lengths, BLOCK)
+        yield Arrival(at_s, client.name, inputs.pop(), outputs.pop())

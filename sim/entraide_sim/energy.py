@@ -1,0 +1,65 @@
+"""Energy: what a machine draws for a batch of so many sequences.
+
+Decides the energy of one decode step for each size of the batch, and of one prompt token. Counted
+is what running adds to the machine at rest: idle power belongs to nobody, the machine is on anyway
+for its owner. While it prefills, a machine draws its full active power; the decode part of a step
+draws ``(active - idle) * curve(b / slots)``, and its sequences share it alike.
+"""
+
+from msgspec import Struct
+
+from entraide.types import Rates
+
+J_PER_KWH = 3_600_000.0
+
+
+class Curve(Struct, frozen=True):
+    """Power that decoding adds, by how full the batch is.
+
+    Attributes:
+        points: (part of the slots taken, part of active minus idle power), ascending, from 0 to 1;
+            straight lines between them.
+        linear: each token costs what it costs in a full batch, whatever the batch: for checks
+            against a linear optimum. ``points`` are not looked at then.
+    """
+
+    points: tuple[tuple[float, float], ...] = ()
+    linear: bool = False
+
+    def at(self, part: float) -> float:
+        """Returns the part of the added power that so full a batch draws."""
+        before = self.points[0]
+        for point in self.points:
+            if part <= point[0]:
+                if point[0] == before[0]:
+                    return point[1]
+                along = (part - before[0]) / (point[0] - before[0])
+                return before[1] + along * (point[1] - before[1])
+            before = point
+        return before[1]
+
+
+# A desktop or a laptop: busy or not, as the node agent reckons without a meter.
+FLAT = Curve(((0.0, 1.0), (1.0, 1.0)))
+# Llama-3.1-8B bf16 on one H100, 486 W at 8 sequences, 560 W at 32, 691 W at 256 (ML.ENERGY
+# leaderboard, vLLM), over 120 W at rest: parts of what a full batch adds.
+SERVER = Curve(((0.0, 0.59), (0.031, 0.64), (0.125, 0.77), (1.0, 1.0)))
+LINEAR = Curve(linear=True)
+
+
+def prefill_joules(rates: Rates, extra_w: float) -> float:
+    """Returns the energy of one prompt token, joules."""
+    return extra_w / rates.prefill_tokens_per_s
+
+
+def decode_joules(rates: Rates, extra_w: float, *, slots: int, curve: Curve) -> tuple[float, ...]:
+    """Returns the energy of one token by the size of the batch, from 0 to ``slots``, joules.
+
+    ``E(b) = extra_w * curve(b / slots) * (t0 + t1 * b) / b``; index 0 is never used.
+    """
+    base_s, more_s = rates.tpot_base_s, rates.tpot_per_sequence_s
+    sizes = range(1, slots + 1)
+    if curve.linear:
+        full_j = extra_w * (base_s + more_s * slots) / slots
+        return (0.0, *(full_j for _ in sizes))
+    return (0.0, *(extra_w * curve.at(b / slots) * (base_s + more_s * b) / b for b in sizes))

@@ -1,0 +1,364 @@
+"""Engine: continuous batching on one machine, in closed form.
+
+One step of the engine decodes one token of each of the ``b`` sequences in the batch and prefills
+at most one chunk of the prompt at the head of the line; it takes ``t0 + t1 * b`` (nothing when
+b = 0) plus the chunk over the prefill rate. The step that ends a prompt yields its first token.
+Between two changes of the batch all steps are alike, so time jumps over them: a *phase* is a run of
+steps that nothing disturbs. Who arrives in the middle of a step joins at its end.
+
+A prompt enters the batch in order of arrival, when a slot is free and the KV memory will hold all
+that is in it at every later step, were each answer as long as it may be. Nothing is ever thrown
+out. It knows neither the pool nor virtual time: moments are told, seconds.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from math import inf
+from typing import Any
+
+from msgspec import Struct
+
+from entraide.types import Rates
+
+
+class Run(Struct, gc=False, eq=False):
+    """One job on one machine.
+
+    Attributes:
+        job, epoch: the lease.
+        input_tokens, cached_tokens: of the prompt; cached ones need no prefill.
+        output_tokens: how long its answer will be.
+        output_tokens_max: how long it may be: what memory is kept for.
+        received_at, first_at: seconds; ``first_at`` is 0 before the first token.
+        produced: output tokens, when it is over (``Engine.produced`` tells before).
+        prefill_j, decode_j, wake_j, carbon_g: what it has used.
+        stopped: whether it was cancelled.
+        owner: whatever the caller wants to find again.
+    """
+
+    job: str
+    epoch: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    output_tokens_max: int
+    received_at: float
+    owner: Any = None
+    first_at: float = 0.0
+    produced: int = 0
+    prefill_j: float = 0.0
+    decode_j: float = 0.0
+    wake_j: float = 0.0
+    carbon_g: float = 0.0
+    stopped: bool = False
+    left: int = 0  # prompt tokens to prefill
+    began: int = 0  # step at whose end its first token came
+    mark_j: float = 0.0  # the batch's sums when it joined
+    mark_g: float = 0.0
+
+
+class Hardware(Struct, frozen=True):
+    """What an engine is made of.
+
+    Attributes:
+        rates: true speed.
+        slots: sequences at once.
+        chunk_tokens: most prompt tokens in one step.
+        pool_tokens: KV memory, tokens.
+        prefill_j: energy of one prompt token, joules.
+        decode_j: energy of one token by the size of the batch, joules.
+        wake_s, wake_j: time and energy to wake the machine.
+        sleep_after_s: how long it rests before it sleeps, if it sleeps at all.
+    """
+
+    rates: Rates
+    slots: int
+    chunk_tokens: int
+    pool_tokens: int
+    prefill_j: float
+    decode_j: tuple[float, ...]
+    wake_s: float = 0.0
+    wake_j: float = 0.0
+    sleep_after_s: float = 0.0
+
+
+def _steady() -> float:
+    return 1.0
+
+
+class Engine:
+    """The engine of one machine.
+
+    Attributes:
+        next_at: when the present phase ends; infinite at rest.
+        slow: factor on all times (2 is half as fast), read when a phase begins.
+        total_j, total_g: all that running added, over all runs, joules and grams.
+        batch_s: sequence-seconds in the batch, for the mean batch.
+    """
+
+    def __init__(
+        self, hardware: Hardware, *, at: float, noise: Callable[[], float] = _steady
+    ) -> None:
+        self.hardware = hardware
+        self.next_at = inf
+        self.slow = 1.0
+        self.total_j = 0.0
+        self.total_g = 0.0
+        self.batch_s = 0.0
+        self._noise = noise
+        self._line: deque[Run] = deque()
+        self._head: Run | None = None
+        self._batch: list[tuple[int, int, Run]] = []  # (last step, serial, run), a heap
+        self._serial = 0
+        self._used_tokens = 0  # memory promised to the batch and the head, at their longest
+        self._stops = False
+        self._sleeps = hardware.wake_s > 0.0 or hardware.wake_j > 0.0
+        self._rests_since = -inf
+        self._step = 0  # steps done when the phase began
+        self._began_at = at
+        self._step_s = 0.0
+        self._steps = 0
+        self._tokens = 0  # of the head's prompt, in this phase
+        self._seen_at = at
+        self._sequence_w = 0.0
+        self._head_w = 0.0
+        self._sum_j = 0.0  # of one sequence, had it been in the batch from the beginning
+        self._sum_g = 0.0
+
+    @property
+    def draw_w(self) -> float:
+        """What running adds to the machine's power now, watts."""
+        return self._sequence_w * len(self._batch) + self._head_w
+
+    @property
+    def holds(self) -> int:
+        """How many runs it has, in line or in the batch."""
+        return len(self._line) + len(self._batch) + (self._head is not None)
+
+    def runs(self) -> list[Run]:
+        """Returns the runs it has, in no order that means anything but always the same."""
+        head = [] if self._head is None else [self._head]
+        return [*(run for _, _, run in self._batch), *head, *self._line]
+
+    def produced(self, run: Run, at: float) -> int:
+        """Returns how many output tokens a run has by now."""
+        if run.first_at == 0.0:
+            return 0
+        done = int((at - self._began_at) / self._step_s) if self._step_s > 0.0 else 0
+        done = self._step + min(done, self._steps)
+        return min(done - run.began + 1, run.output_tokens)
+
+    # What happens to it. Each needs the energy's grams per joule since the last time.
+
+    def account(self, at: float, g_per_j: float) -> None:
+        """Counts energy and emissions up to now, at one intensity."""
+        passed_s = at - self._seen_at
+        if passed_s <= 0.0:
+            return
+        self._seen_at = at
+        count, head = len(self._batch), self._head
+        if count:
+            energy_j = self._sequence_w * passed_s
+            self._sum_j += energy_j
+            self._sum_g += energy_j * g_per_j
+            self.total_j += energy_j * count
+            self.total_g += energy_j * count * g_per_j
+            self.batch_s += count * passed_s
+        if head is not None:
+            energy_j = self._head_w * passed_s
+            head.prefill_j += energy_j
+            head.carbon_g += energy_j * g_per_j
+            self.total_j += energy_j
+            self.total_g += energy_j * g_per_j
+
+    def add(self, run: Run, at: float, g_per_j: float) -> None:
+        """Puts a run in line; ``next_at`` may come nearer."""
+        run.left = run.input_tokens - run.cached_tokens
+        self._line.append(run)
+        if self.next_at < inf:
+            # A head keeps the steps as they are; a batch alone stops for the newcomer.
+            if self._head is None and self._batch:
+                self._cut(at)
+            return
+        hardware = self.hardware
+        asleep = self._sleeps and at - self._rests_since >= hardware.sleep_after_s
+        self._seen_at = at
+        if asleep:
+            run.wake_j = hardware.wake_j
+            run.carbon_g += hardware.wake_j * g_per_j
+            self.total_j += hardware.wake_j
+            self.total_g += hardware.wake_j * g_per_j
+        self._rest(at)
+        self.next_at = at + hardware.wake_s if asleep else at
+
+    def stop(self, run: Run, at: float) -> bool:
+        """Cancels a run; returns whether it is over at once (it had not begun).
+
+        One that has begun is over at the end of the present step.
+        """
+        run.stopped = True
+        if run is not self._head and run.first_at == 0.0:
+            self._line.remove(run)
+            return True
+        self._stops = True
+        self._cut(at)
+        return False
+
+    def advance(self, at: float) -> tuple[Run | None, list[Run]]:
+        """Ends the phase and begins the next; ``account`` comes first.
+
+        Returns:
+            The run whose first token came now, and the runs that are over now.
+        """
+        self._step += self._steps
+        first, over = self._end_prompt(at), self._end_answers()
+        if self._stops:
+            over += self._end_stopped()
+        for run in over:
+            if run.first_at > 0.0:
+                run.decode_j += self._sum_j - run.mark_j
+                run.carbon_g += self._sum_g - run.mark_g
+            self._used_tokens -= run.input_tokens + run.output_tokens_max
+        self._plan(at)
+        return first, over
+
+    def lose(self) -> list[Run]:
+        """Loses all runs, as they are, and rests; ``account`` comes first."""
+        lost = self.runs()
+        for run in lost:
+            if run.first_at > 0.0:
+                run.decode_j += self._sum_j - run.mark_j
+                run.carbon_g += self._sum_g - run.mark_g
+        self._line.clear()
+        self._batch.clear()
+        self._head = None
+        self._used_tokens = 0
+        self._rest(self._seen_at)
+        self.next_at = inf
+        return lost
+
+    # Ends.
+
+    def _end_prompt(self, at: float) -> Run | None:
+        head = self._head
+        if head is None:
+            return None
+        head.left -= self._tokens
+        if head.left > 0:
+            return None
+        self._head = None
+        head.first_at = at
+        head.began = self._step
+        head.mark_j, head.mark_g = self._sum_j, self._sum_g
+        self._serial += 1
+        heappush(self._batch, (self._step + head.output_tokens - 1, self._serial, head))
+        return head
+
+    def _end_answers(self) -> list[Run]:
+        batch, step, over = self._batch, self._step, []
+        while batch and batch[0][0] <= step:
+            run = heappop(batch)[2]
+            run.produced = run.output_tokens
+            over.append(run)
+        return over
+
+    def _end_stopped(self) -> list[Run]:
+        self._stops = False
+        over = [run for _, _, run in self._batch if run.stopped]
+        for run in over:
+            run.produced = self._step - run.began + 1
+        self._batch = [entry for entry in self._batch if not entry[2].stopped]
+        heapify(self._batch)
+        if self._head is not None and self._head.stopped:
+            over.append(self._head)
+            self._head = None
+        return over
+
+    # Plans.
+
+    def _plan(self, at: float) -> None:
+        """Begins a phase at a step's boundary."""
+        head, batch = self._head, self._batch
+        if head is None and self._line and self._has_room(self._line[0]):
+            head = self._head = self._line.popleft()
+            self._used_tokens += head.input_tokens + head.output_tokens_max
+        count = len(batch)
+        if head is None and not count:
+            self._rest(at)
+            self.next_at = inf
+            return
+        hardware = self.hardware
+        rates = hardware.rates
+        base_s = rates.tpot_base_s + rates.tpot_per_sequence_s * count if count else 0.0
+        until = batch[0][0] - self._step if count else 0
+        if head is None:
+            steps, tokens, long_s = until, 0, until * base_s
+            self._step_s = base_s
+        else:
+            chunk, tokens = hardware.chunk_tokens, head.left
+            steps = -(-tokens // chunk)
+            if count and until < steps:
+                steps, tokens = until, until * chunk
+            self._step_s = base_s + min(chunk, tokens) / rates.prefill_tokens_per_s
+            long_s = steps * base_s + tokens / rates.prefill_tokens_per_s
+        factor = self.slow * self._noise()
+        self._step_s *= factor
+        long_s *= factor
+        self._steps, self._tokens, self._began_at = steps, tokens, at
+        self._sequence_w = steps * hardware.decode_j[count] / long_s if count else 0.0
+        self._head_w = tokens * hardware.prefill_j / long_s if head is not None else 0.0
+        self.next_at = at + long_s
+
+    def _rest(self, at: float) -> None:
+        """Nothing runs from now on, or nothing yet."""
+        self._rests_since = self._began_at = at
+        self._steps = self._tokens = 0
+        self._step_s = self._sequence_w = self._head_w = 0.0
+        self._sum_j = self._sum_g = 0.0  # nobody holds a mark: keep the sums small and exact
+
+    def _cut(self, at: float) -> None:
+        """Ends the phase at the end of the step that is under way."""
+        if self._step_s <= 0.0:
+            return
+        passed = (at - self._began_at) / self._step_s
+        steps = int(passed)
+        if steps < passed:
+            steps += 1
+        if steps < self._steps:
+            self._steps = steps
+            self._tokens = min(self._tokens, steps * self.hardware.chunk_tokens)
+            self.next_at = max(at, self._began_at + steps * self._step_s)
+
+    def _has_room(self, run: Run) -> bool:
+        """Tells whether a run may enter the batch now and never bring it beyond the memory."""
+        hardware = self.hardware
+        if len(self._batch) >= hardware.slots:
+            return False
+        want = run.input_tokens + run.output_tokens_max
+        if self._used_tokens + want <= hardware.pool_tokens:
+            return True
+        return self._peak_tokens(run) <= hardware.pool_tokens
+
+    def _peak_tokens(self, run: Run) -> int:
+        """Returns the most memory that the batch and a run can come to hold.
+
+        Each sequence grows by a token a step until it has its longest answer; the newcomer begins
+        once it is prefilled, and is counted as growing from now. So the sum is largest when one of
+        them ends: those with as many steps left or more have grown as many tokens.
+        """
+        prefill_steps = -(-run.left // self.hardware.chunk_tokens)
+        holders = [
+            (
+                other.output_tokens_max - (self._step - other.began + 1),
+                other.input_tokens + self._step - other.began + 1,
+            )
+            for _, _, other in self._batch
+        ]
+        holders.append((run.output_tokens_max + prefill_steps, run.input_tokens))
+        holders.sort(reverse=True)
+        peak = held = 0
+        for count, (left, has) in enumerate(holders, 1):
+            held += has
+            peak = max(peak, held + left * count)
+        return peak

@@ -1,0 +1,292 @@
+"""Grid: what a kilowatt-hour costs in grams, by zone and hour, and what was forecast.
+
+Forecast and actual are apart: decisions see ``IntensityChanged`` for the present hour and
+``ForecastIssued`` for what is to come; what is emitted is reckoned with the actual. Hours are UTC.
+It refuses to know who consumes.
+"""
+
+import csv
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from math import cos, isfinite, pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
+from entraide_sim.driver import Driver
+
+HOUR_S = 3_600.0
+DAY_H = 24
+YEAR_H = 8_766
+NOISE_KEPT = 0.9  # of an hour's deviation, in the next hour
+
+
+class Series(Struct, frozen=True):
+    """Intensity of one zone, hour by hour, gCO2e/kWh, location-based.
+
+    Attributes:
+        zone: grid zone.
+        start_at: begin of the first hour, seconds since the epoch.
+        direct, lifecycle: one value an hour; ``lifecycle`` may be empty (then as ``direct``).
+        basis: ``measured``, ``estimated`` or ``default``.
+    """
+
+    zone: str
+    start_at: float
+    direct: tuple[float, ...]
+    lifecycle: tuple[float, ...] = ()
+    basis: str = "measured"
+
+    def hour(self, moment: float) -> int:
+        """Returns which of its hours a moment lies in.
+
+        Raises:
+            ValueError: the series does not reach there.
+        """
+        index = int((moment - self.start_at) // HOUR_S)
+        if not 0 <= index < len(self.direct):
+            when = dt.datetime.fromtimestamp(moment, dt.UTC).isoformat()
+            raise ValueError(f"the intensity series of {self.zone} has no hour for {when}")
+        return index
+
+
+class Forecast(Struct, frozen=True):
+    """A forecast of one zone: hourly values from ``start_at`` on, known from ``issued_at`` on."""
+
+    zone: str
+    issued_at: float
+    start_at: float
+    direct: tuple[float, ...]
+    lifecycle: tuple[float, ...] = ()
+
+
+class Grid:
+    """All zones of a world.
+
+    Attributes:
+        now: the present hour's direct and life-cycle intensity by zone.
+    """
+
+    def __init__(self, series: Iterable[Series], forecasts: Iterable[Forecast] = ()) -> None:
+        self._series = {one.zone: one for one in series}
+        self._forecasts = sorted(forecasts, key=lambda one: (one.issued_at, one.zone))
+        self.now: dict[str, tuple[float, float]] = {}
+
+    def zones(self) -> list[str]:
+        """Returns the zones that have a series, sorted."""
+        return sorted(self._series)
+
+    def at(self, zone: str, moment: float) -> tuple[float, float]:
+        """Returns the actual direct and life-cycle intensity.
+
+        Raises:
+            ValueError: the zone has no series, or it does not reach there.
+        """
+        if zone not in self._series:
+            raise ValueError(f"zone {zone} has no intensity series")
+        series = self._series[zone]
+        index = series.hour(moment)
+        direct = series.direct[index]
+        return direct, series.lifecycle[index] if series.lifecycle else direct
+
+    def changes(self, moment: float) -> list[str]:
+        """Moves on to the hour of a moment; returns the zones whose intensity is another now."""
+        changed = []
+        for zone in self.zones():
+            found = self.at(zone, moment)
+            if self.now.get(zone) != found:
+                self.now[zone] = found
+                changed.append(zone)
+        return changed
+
+    def tell(self, driver: Driver, zone: str) -> None:
+        """Tells the core a zone's present intensity."""
+        direct, lifecycle = self.now[zone]
+        series = self._series[zone]
+        end_at = series.start_at + (series.hour(driver.now) + 1) * HOUR_S
+        driver.tell(IntensityChanged, zone, direct, lifecycle, series.basis, end_at)
+
+    def schedule_forecasts(self, driver: Driver) -> None:
+        """Has each forecast told when it is issued; of those issued before, each zone's newest."""
+        known = {one.zone: one for one in self._forecasts if one.issued_at <= driver.now}
+        for zone in sorted(known):
+            self._issue(driver, known[zone])
+        to_come = iter([one for one in self._forecasts if one.issued_at > driver.now])
+        self._await(driver, to_come)
+
+    def _await(self, driver: Driver, to_come: Iterator[Forecast]) -> None:
+        forecast = next(to_come, None)
+        if forecast is not None:
+            driver.at(forecast.issued_at, self._come, (driver, forecast, to_come))
+
+    def _come(self, what: tuple[Driver, Forecast, Iterator[Forecast]]) -> None:
+        driver, forecast, to_come = what
+        self._issue(driver, forecast)
+        self._await(driver, to_come)
+
+    def _issue(self, driver: Driver, one: Forecast) -> None:
+        driver.tell(
+            ForecastIssued, one.zone, one.issued_at, one.start_at, one.direct, one.lifecycle
+        )
+
+
+# Where series come from.
+
+
+def constant(zone: str, direct: float, *, start_at: float, hours: int) -> Series:
+    """Returns a series that never changes, gCO2e/kWh."""
+    return Series(zone, start_at, (direct,) * hours, basis="default")
+
+
+def profile(
+    zone: str,
+    annual: float,
+    *,
+    start_at: float,
+    hours: int,
+    daily: float = 0.2,
+    seasonal: float = 0.2,
+    noise: float = 0.05,
+    seed: int = 0,
+) -> Series:
+    """Returns a made-up series about an annual average, gCO2e/kWh, never below 0.
+
+    ``annual * (1 + seasonal * cos(year) + daily * cos(day) + deviation)``: highest on 15 January
+    and at 23 h UTC (18 h in Québec), with an hourly deviation that fades (an AR(1) process of
+    standard deviation ``noise``). It is no measurement: its basis is ``estimated``.
+    """
+    luck = np.random.Generator(np.random.PCG64(seed))
+    shocks = luck.normal(0.0, noise * (1.0 - NOISE_KEPT**2) ** 0.5, hours).tolist()
+    values, deviation = [], 0.0
+    for index in range(hours):
+        hour = int(start_at // HOUR_S) + index
+        deviation = NOISE_KEPT * deviation + shocks[index]
+        year = cos(2.0 * pi * (hour % YEAR_H - 14 * DAY_H) / YEAR_H)
+        day = cos(2.0 * pi * (hour % DAY_H - 23) / DAY_H)
+        values.append(max(0.0, annual * (1.0 + seasonal * year + daily * day + deviation)))
+    return Series(zone, start_at, tuple(values), basis="estimated")
+
+
+def read_series(
+    path: Path,
+    *,
+    zone: str,
+    column: str = "ci_direct_g_per_kwh",
+    lifecycle_column: str = "",
+    start_at: float = 0.0,
+    hours: int = 0,
+) -> Series:
+    """Reads an hourly CSV file with a ``utc`` column (ISO 8601, start of the hour).
+
+    Args:
+        path: the file.
+        zone: grid zone.
+        column: of the direct intensity, gCO2e/kWh.
+        lifecycle_column: of the life-cycle intensity, or "".
+        start_at: take the hours from this moment on, seconds since the epoch; 0 for all.
+        hours: take so many; 0 for all there are.
+
+    Raises:
+        ValueError: no such column, an hour is missing, or a cell is no intensity; it names the
+            file and the line.
+    """
+    rows: list[tuple[float, float, float]] = []
+    for line, row in _rows(path, {"utc", column} | ({lifecycle_column} - {""})):
+        moment = _moment(row["utc"], path, line)
+        if moment < start_at or (hours and moment >= start_at + hours * HOUR_S):
+            continue
+        if rows and moment != rows[-1][0] + HOUR_S:
+            raise ValueError(f"{path}:{line}: the hour before is missing")
+        direct = _number(row[column], path, line)
+        more = _number(row[lifecycle_column], path, line) if lifecycle_column else direct
+        rows.append((moment, direct, more))
+    if not rows or (start_at and rows[0][0] > start_at):
+        raise ValueError(f"{path}: no hours from there on")
+    _, direct_values, lifecycle_values = zip(*rows, strict=True)
+    return Series(zone, rows[0][0], direct_values, lifecycle_values if lifecycle_column else ())
+
+
+def read_forecasts(path: Path, *, zone: str) -> list[Forecast]:
+    """Reads forecasts: ``issued_utc``, ``utc`` and ``forecast_ci_direct_g_per_kwh``, by issue.
+
+    Raises:
+        ValueError: as ``read_series``.
+    """
+    column = "forecast_ci_direct_g_per_kwh"
+    issues: dict[float, list[tuple[float, float]]] = {}
+    for line, row in _rows(path, {"issued_utc", "utc", column}):
+        moment = _moment(row["utc"], path, line)
+        values = issues.setdefault(_moment(row["issued_utc"], path, line), [])
+        if values and moment != values[-1][0] + HOUR_S:
+            raise ValueError(f"{path}:{line}: the hour before is missing")
+        values.append((moment, _number(row[column], path, line)))
+    return [
+        Forecast(zone, issued_at, values[0][0], tuple(value for _, value in values))
+        for issued_at, values in issues.items()
+    ]
+
+
+def forecasts_of(
+    series: Series, *, hours: int = 96, error_per_day: float = 0.1, seed: int = 0
+) -> list[Forecast]:
+    """Returns made-up forecasts of a series, issued at 0 h UTC each day.
+
+    The relative error is normal and grows with the square root of the lead: ``error_per_day``
+    after a day.
+    """
+    luck = np.random.Generator(np.random.PCG64(seed))
+    first = int(-(-series.start_at // HOUR_S)) % DAY_H
+    issues = []
+    for begin in range((DAY_H - first) % DAY_H, len(series.direct), DAY_H):
+        ahead = series.direct[begin : begin + hours]
+        spread = luck.normal(0.0, error_per_day, len(ahead)).tolist()
+        values = tuple(
+            max(0.0, value * (1.0 + spread[lead] * (lead / DAY_H) ** 0.5))
+            for lead, value in enumerate(ahead)
+        )
+        at = series.start_at + begin * HOUR_S
+        issues.append(Forecast(series.zone, at, at, values))
+    return issues
+
+
+def _rows(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = sorted(columns - set(reader.fieldnames or ()))
+        if missing:
+            raise ValueError(f"{path}:1: no column {missing[0]}")
+        for row in reader:
+            yield reader.line_num, row
+
+
+def _moment(text: str, path: Path, line: int) -> float:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise ValueError(f"{path}:{line}: {text!r} is no moment") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return moment.timestamp()
+
+
+def _number(text: str | None, path: Path, line: int) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        raise ValueError(f"{path}:{line}: {text!r} is no intensity") from None
+    if not (isfinite(value) and value >= 0.0):
+        raise ValueError(f"{path}:{line}: {text!r} is no intensity")
+    return value
+
+
+def step_at(steps: Sequence[tuple[float, float]], moment: float) -> float:
+    """Returns the value of a step function, given as (from, value) ascending; 0 before it."""
+    found = 0.0
+    for begin, value in steps:
+        if begin > moment:
+            break
+        found = value
+    return found

@@ -1,0 +1,176 @@
+"""Nodes: the machines of a world, what is true of them, and the sites they stand in.
+
+Decides what of a machine is truth and what is only on its card, how its luck falls, and what its
+energy costs in grams at its site now. It refuses to know jobs; ``world`` does.
+"""
+
+from collections.abc import Callable
+from itertools import cycle
+from math import inf
+
+from msgspec import Struct
+
+from entraide.types import Basis, NodeCard, Rates
+from entraide_sim.arrivals import luck
+from entraide_sim.energy import FLAT, J_PER_KWH, Curve, decode_joules, prefill_joules
+from entraide_sim.engine import Engine, Hardware, Run
+from entraide_sim.grid import step_at
+from entraide_sim.prefix import PrefixCache
+
+NOISE_KEPT = 1_024  # factors drawn for a node, used in turn
+
+
+class NodeSpec(Struct, frozen=True, kw_only=True):
+    """A machine: its card, and what is true of it.
+
+    Attributes:
+        card: what it tells the pool; it serves exactly one replica.
+        rates: its true speed; None where the card's is true.
+        extra_w: what running truly adds to its power at full load, watts; None as on the card.
+        curve: power by how full the batch is.
+        chunk_tokens: most prompt tokens that its engine prefills in one step.
+        pool_tokens: KV memory, tokens; 0 for a full context in each slot.
+        noise: standard deviation of the relative time that each phase takes.
+        prefix_tokens: what its prefix cache holds, tokens; 0 for no cache.
+        prefix_block_tokens: tokens of one prefix block of the workload.
+        sleep_after_s: how long it rests before it sleeps, where its card has a wake time or energy.
+        energy_basis: how it says that its energy was obtained.
+    """
+
+    card: NodeCard
+    rates: Rates | None = None
+    extra_w: float | None = None
+    curve: Curve = FLAT
+    chunk_tokens: int = 512
+    pool_tokens: int = 0
+    noise: float = 0.0
+    prefix_tokens: int = 0
+    prefix_block_tokens: int = 512
+    sleep_after_s: float = 0.0
+    energy_basis: Basis = Basis.MEASURED
+
+
+class SiteSpec(Struct, frozen=True):
+    """Own generation of a site beyond its own use.
+
+    Attributes:
+        coop, site: which, as on the cards of the nodes that stand there.
+        surplus_w: (from, watts), ascending, seconds since the epoch; 0 before the first.
+        own_g_per_kwh: what its own generation emits (direct).
+    """
+
+    coop: str
+    site: str
+    surplus_w: tuple[tuple[float, float], ...]
+    own_g_per_kwh: float = 0.0
+
+
+class Site:
+    """A place: its nodes share its surplus.
+
+    Attributes:
+        nodes: those that stand there.
+        surplus_w: what its generation leaves for them now, watts.
+        g_per_j: what their energy costs now.
+    """
+
+    def __init__(self, spec: SiteSpec | None) -> None:
+        self.spec = spec
+        self.nodes: list[Node] = []
+        self.surplus_w = 0.0
+        self.grid_g_per_kwh = 0.0
+        self.g_per_j = 0.0
+
+    def account(self, at: float) -> None:
+        """Counts all that its nodes used up to now; call it before anything changes."""
+        for node in self.nodes:
+            node.engine.account(at, self.g_per_j)
+
+    def settle(self) -> None:
+        """Sets the price in grams anew: ``[max(0, P-S) * I_grid + min(P, S) * I_own] / P``."""
+        self.g_per_j = self.grid_g_per_kwh / J_PER_KWH
+        if self.spec is None or self.surplus_w <= 0.0:
+            return
+        draw_w = 0.0
+        for node in self.nodes:
+            draw_w += node.engine.draw_w
+        own_part = 1.0 if draw_w <= self.surplus_w else self.surplus_w / draw_w
+        own_g_per_kwh = self.spec.own_g_per_kwh
+        mixed = (1.0 - own_part) * self.grid_g_per_kwh + own_part * own_g_per_kwh
+        self.g_per_j = mixed / J_PER_KWH
+
+    def shine(self, at: float) -> float:
+        """Takes the surplus of a moment; returns when it changes next."""
+        steps = () if self.spec is None else self.spec.surplus_w
+        self.surplus_w = step_at(steps, at)
+        return next((begin for begin, _ in steps if begin > at), inf)
+
+
+class Node:
+    """A machine in the world.
+
+    Attributes:
+        spec, name, site: which.
+        half_s: half of the round trip between pool and node, seconds.
+        engine: what works there.
+        runs: what it has, by job.
+        up: whether it runs at all; one that vanished says nothing.
+        accepting, reason: whether it takes new work, and why not.
+        shared: whether its site's surplus ties its emissions to other nodes'.
+        due_at: when the end of its engine's phase is scheduled.
+        ticking: whether its next signs of life are scheduled.
+        slot_s: slot-seconds that runs held.
+    """
+
+    def __init__(self, spec: NodeSpec, site: Site, *, seed: int, number: int, at: float) -> None:
+        if len(spec.card.replicas) != 1:
+            raise ValueError(f"node {spec.card.node} must serve exactly one replica")
+        self.spec = spec
+        self.card = spec.card
+        self.name = spec.card.node
+        self.site = site
+        self.half_s = spec.card.rtt_s / 2.0
+        self.replica = spec.card.replicas[0]
+        self.engine = Engine(_hardware(spec), at=at, noise=_noise(spec.noise, seed, number))
+        self.runs: dict[str, Run] = {}
+        self.up = True
+        self.accepting = True
+        self.reason = ""
+        self.shared = site.spec is not None
+        self.due_at = inf
+        self.ticking = False
+        self.slot_s = 0.0
+        self.cache: PrefixCache | None = None
+        if spec.prefix_tokens:
+            self.cache = PrefixCache(
+                capacity_tokens=spec.prefix_tokens, block_tokens=spec.prefix_block_tokens
+            )
+
+
+def _hardware(spec: NodeSpec) -> Hardware:
+    card = spec.card
+    replica = card.replicas[0]
+    rates = spec.rates or replica.rates
+    extra_w = max(0.0, card.power.active_w - card.power.idle_w)
+    if spec.extra_w is not None:
+        extra_w = spec.extra_w
+    return Hardware(
+        rates=rates,
+        slots=replica.slots,
+        chunk_tokens=spec.chunk_tokens,
+        pool_tokens=spec.pool_tokens or replica.slots * replica.context_tokens,
+        prefill_j=prefill_joules(rates, extra_w),
+        decode_j=decode_joules(rates, extra_w, slots=replica.slots, curve=spec.curve),
+        wake_s=card.power.wake_s,
+        wake_j=card.power.wake_j,
+        sleep_after_s=spec.sleep_after_s,
+    )
+
+
+def _noise(spread: float, seed: int, number: int) -> Callable[[], float]:
+    """Returns a source of factors with mean 1, normal and never below a fifth."""
+    if spread <= 0.0:
+        return lambda: 1.0
+    drawn = luck(seed, 2, number).normal(1.0, spread, NOISE_KEPT)
+    factors = cycle([max(0.2, float(factor)) for factor in drawn])
+    return lambda: next(factors)

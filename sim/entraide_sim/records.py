@@ -1,0 +1,169 @@
+"""Records: one row a job in growing columns, and what they come to.
+
+Decides what is kept of a job that is over, and how a run of a world is summed up: quantiles of
+latency, promises kept, energy and grams. It refuses to know how they came about.
+"""
+
+from array import array
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from entraide.types import JobState
+from entraide.units import JOULES_PER_WH
+from entraide_scheduler.core.policy import ClassTerms, Policy
+from entraide_sim.jobs import Job
+from entraide_sim.world import World
+
+QUANTILES = (("p50", 0.50), ("p95", 0.95), ("p99", 0.99))
+FLOATS = (
+    "asked_at", "placed_at", "first_at", "end_at", "prefill_wh", "decode_wh", "wake_wh", "carbon_g",
+)  # fmt: skip
+INTEGERS = ("input_tokens", "cached_tokens", "output_tokens", "placements", "promise")
+WORDS = ("state", "code", "node", "zone", "coop", "project", "job_class")
+
+KEPT, MISSED, NOT_PROMISED = 1, 0, -1
+
+Column = npt.NDArray[Any]
+
+
+class Records:
+    """Columns with a row for each job that is over, in the order in which they ended.
+
+    Give it as a world's ``recorder``. ``column(name)`` returns a column as a numpy array: those of
+    ``FLOATS`` (moments in seconds since the epoch, 0 for never; energy in Wh; grams of what was
+    really emitted, direct), of ``INTEGERS`` (``promise``: 1 kept, 0 missed, -1 nothing promised or
+    cancelled) and of ``WORDS`` (as strings). A moment of the first token or of the end is that at
+    the gateway.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._classes = {terms.job_class: terms for terms in policy.classes}
+        self._floats = tuple(array("d") for _ in FLOATS)
+        self._integers = tuple(array("q") for _ in INTEGERS)
+        self._words = tuple(array("i") for _ in WORDS)
+        self._numbers: tuple[dict[str, int], ...] = tuple({} for _ in WORDS)
+
+    def __call__(self, job: Job) -> None:
+        """Takes in a job that is over."""
+        request = job.request
+        facts = request.facts
+        node = job.node
+        floats = (
+            request.at, job.placed_at, job.first_at, job.end_at, job.prefill_j / JOULES_PER_WH,
+            job.decode_j / JOULES_PER_WH, job.wake_j / JOULES_PER_WH, job.carbon_g,
+        )  # fmt: skip
+        integers = (
+            request.input_tokens, job.cached_tokens, job.output_tokens, job.placements,
+            _promise(job, self._classes[facts.job_class]),
+        )  # fmt: skip
+        words = (
+            job.state.value, job.code, "" if node is None else node.name,
+            "" if node is None else node.card.zone, facts.coop, facts.project,
+            facts.job_class.value,
+        )  # fmt: skip
+        for values, value in zip(self._floats, floats, strict=True):
+            values.append(value)
+        for whole, number in zip(self._integers, integers, strict=True):
+            whole.append(number)
+        for column, numbers, word in zip(self._words, self._numbers, words, strict=True):
+            column.append(numbers.setdefault(word, len(numbers)))
+
+    def __len__(self) -> int:
+        return len(self._floats[0])
+
+    def column(self, name: str) -> Column:
+        """Returns a column.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        if name in FLOATS:
+            return np.array(self._floats[FLOATS.index(name)], dtype=np.float64)
+        if name in INTEGERS:
+            return np.array(self._integers[INTEGERS.index(name)], dtype=np.int64)
+        if name in WORDS:
+            index = WORDS.index(name)
+            words = np.array(list(self._numbers[index]) or [""], dtype=np.str_)
+            return words[np.array(self._words[index], dtype=np.int64)]
+        raise ValueError(f"no column is called {name!r}")
+
+    def columns(self) -> dict[str, Column]:
+        """Returns all columns by name."""
+        return {name: self.column(name) for name in (*FLOATS, *INTEGERS, *WORDS)}
+
+
+def _promise(job: Job, terms: ClassTerms) -> int:
+    facts = job.request.facts
+    objectives = (terms.ttft_s, terms.tpot_s, terms.completion_s, facts.deadline_at)
+    if job.state is JobState.CANCELLED or all(one is None for one in objectives):
+        return NOT_PROMISED
+    if job.state is not JobState.COMPLETED:
+        return MISSED
+    asked_at, steps = job.request.at, max(1, job.output_tokens - 1)
+    kept = (
+        (terms.ttft_s is None or job.first_at - asked_at <= terms.ttft_s)
+        and (terms.tpot_s is None or (job.end_at - job.first_at) / steps <= terms.tpot_s)
+        and (terms.completion_s is None or job.end_at - asked_at <= terms.completion_s)
+        and (facts.deadline_at is None or job.end_at <= facts.deadline_at)
+    )
+    return KEPT if kept else MISSED
+
+
+def summary(records: Records, world: World, *, wall_s: float = 0.0) -> dict[str, Any]:
+    """Returns what a run of a world came to.
+
+    Energy and grams are what running added (wake included, idle power not), of lost runs too.
+    ``slo_attainment`` is the part of the jobs that were promised something and were not cancelled
+    whose promise was kept; a refused or failed job counts as missed. ``utilisation`` is the part
+    of all slots' time that runs held. Latencies are those of completed jobs, seen by the client;
+    a ``tpot_s`` needs two tokens.
+
+    Args:
+        records: the world's recorder.
+        world: after its run.
+        wall_s: how long the run took, by the caller's clock.
+    """
+    table = records.columns()
+    done = table["state"] == JobState.COMPLETED.value
+    asked, first, end = (table[name][done] for name in ("asked_at", "first_at", "end_at"))
+    tokens = table["output_tokens"][done]
+    several = tokens > 1
+    promised = table["promise"] != NOT_PROMISED
+    energy_wh = float(sum(table[name].sum() for name in ("prefill_wh", "decode_wh", "wake_wh")))
+    carbon_g = float(table["carbon_g"].sum())
+    long_s = world.driver.now - world.started_at
+    slots_s = sum(node.replica.slots for node in world.nodes.values()) * long_s
+    output_tokens = int(tokens.sum())
+    return {
+        "jobs": len(records),
+        "completed": int(done.sum()),
+        "rejected": int((table["state"] == JobState.REFUSED.value).sum()),
+        "failed": int((table["state"] == JobState.FAILED.value).sum()),
+        "cancelled": int((table["state"] == JobState.CANCELLED.value).sum()),
+        "input_tokens": int(table["input_tokens"][done].sum()),
+        "output_tokens": output_tokens,
+        "ttft_s": quantiles(first - asked),
+        "tpot_s": quantiles((end - first)[several] / (tokens[several] - 1)),
+        "e2e_s": quantiles(end - asked),
+        "slo_attainment": _part(int((table["promise"] == KEPT).sum()), int(promised.sum())),
+        "energy_wh": energy_wh,
+        "carbon_g": carbon_g,
+        "carbon_g_per_1k_output_tokens": _part(carbon_g * 1_000, output_tokens),
+        "utilisation": _part(sum(node.slot_s for node in world.nodes.values()), slots_s),
+        "virtual_s": long_s,
+        "events": world.driver.events,
+        "wall_s": wall_s,
+    }
+
+
+def quantiles(values: Column) -> dict[str, float | None]:
+    """Returns the quantiles that a summary tells; None where there is no value."""
+    if not len(values):
+        return {name: None for name, _ in QUANTILES}
+    return {name: float(np.quantile(values, part)) for name, part in QUANTILES}
+
+
+def _part(of: float, whole: float) -> float | None:
+    return of / whole if whole else None

@@ -1,0 +1,127 @@
+"""ServeGen: many clients' rates, burstiness and lengths by window, as published for a large cloud.
+
+Makes arrivals of two tables: rates by client in windows of ten minutes, quantiles of lengths by
+client in windows of six hours (Xiang et al., 2025). A client without lengths gets the mean of the
+others' quantiles. Rates are scaled by one factor for all, so that a small pool can carry them.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from heapq import merge
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from entraide_sim.arrivals import BLOCK, Arrival, Lengths, Luck, Window, luck, times
+
+RATE_WINDOW_S = 600.0
+LENGTH_WINDOW_S = 21_600.0
+QUANTILES = ("p10", "p25", "p50", "p75", "p90", "p99")
+PARTS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+LONGEST = 1.5  # times p99: where the last straight line ends
+
+
+class Sender(Struct, frozen=True):
+    """One client's windows, and its lengths by six-hour window (-1 for the rest)."""
+
+    name: str
+    windows: tuple[Window, ...]
+    inputs: dict[int, Lengths]
+    outputs: dict[int, Lengths]
+
+
+def read_servegen(
+    rates: Path, lengths: Path, *, scale: float = 1.0, begin_s: float = 0.0, until_s: float = 0.0
+) -> list[Sender]:
+    """Reads the two tables.
+
+    Args:
+        rates: ``client,window_start_s,rate_req_per_s,interarrival_family,param1,...``.
+        lengths: ``client,window_start_s,in_p10,...,out_p99``.
+        scale: factor on all rates.
+        begin_s: where in the tables time begins.
+        until_s: how long to go on from there; 0 for all there is.
+    """
+    by_client: dict[str, list[Window]] = defaultdict(list)
+    end_s = begin_s + until_s if until_s else float("inf")
+    for row in _rows(rates):
+        start = float(row["window_start_s"])
+        if begin_s <= start < end_s:
+            window = Window(
+                start - begin_s,
+                min(start + RATE_WINDOW_S, end_s) - begin_s,
+                float(row["rate_req_per_s"]) * scale,
+                row["interarrival_family"].lower(),
+                float(row["param1"]),
+            )
+            by_client[row["client"]].append(window)
+    inputs, outputs = _lengths(lengths, begin_s)
+    return [
+        Sender(
+            name,
+            tuple(sorted(windows, key=lambda window: window.begin_s)),
+            inputs.get(name, inputs[""]),
+            outputs.get(name, outputs[""]),
+        )
+        for name, windows in sorted(by_client.items())
+    ]
+
+
+def generated(senders: list[Sender], *, seed: int) -> Iterator[Arrival]:
+    """Yields the requests of all senders in order of time."""
+    return merge(
+        *(_of_sender(sender, luck(seed, number)) for number, sender in enumerate(senders)),
+        key=lambda arrival: arrival.at_s,
+    )
+
+
+def mean_rate_per_s(senders: list[Sender], *, until_s: float) -> float:
+    """Returns the expected requests per second of all senders together over that time."""
+    expected = sum(
+        (window.end_s - window.begin_s) * window.rate_per_s
+        for sender in senders
+        for window in sender.windows
+    )
+    return expected / until_s
+
+
+def _of_sender(sender: Sender, source: Luck) -> Iterator[Arrival]:
+    lengths = source.spawn(1)[0]
+    ready: dict[int, list[tuple[int, int]]] = {}
+    for at_s in times(sender.windows, source):
+        part = int(at_s // LENGTH_WINDOW_S)
+        if not ready.get(part):
+            inputs = sender.inputs.get(part, sender.inputs[-1])
+            outputs = sender.outputs.get(part, sender.outputs[-1])
+            pairs = zip(inputs.draw(lengths, BLOCK), outputs.draw(lengths, BLOCK), strict=True)
+            ready = {part: list(pairs)}
+        yield Arrival(at_s, sender.name, *ready[part].pop())
+
+
+Tables = dict[str, dict[int, Lengths]]
+
+
+def _lengths(path: Path, begin_s: float) -> tuple[Tables, Tables]:
+    tables: tuple[Tables, Tables] = ({}, {})
+    for table, prefix in zip(tables, ("in", "out"), strict=True):
+        seen: dict[str, dict[int, list[float]]] = defaultdict(dict)
+        for row in _rows(path):
+            part = int((float(row["window_start_s"]) - begin_s) // LENGTH_WINDOW_S)
+            seen[row["client"]][part] = [float(row[f"{prefix}_{name}"]) for name in QUANTILES]
+        everyone = [values for parts in seen.values() for values in parts.values()]
+        table[""] = {-1: _curve(np.mean(everyone, axis=0).tolist())}
+        for client, parts in seen.items():
+            table[client] = {part: _curve(values) for part, values in parts.items()}
+            table[client][-1] = _curve(np.mean(list(parts.values()), axis=0).tolist())
+    return tables
+
+
+def _curve(quantiles: list[float]) -> Lengths:
+    return Lengths(PARTS, (1.0, *quantiles, quantiles[-1] * LONGEST))
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)

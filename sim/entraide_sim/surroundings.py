@@ -1,0 +1,178 @@
+"""Surroundings: what happens to a pool whatever it decides.
+
+Gives heartbeats, intensities, forecasts, surplus, calendar periods (UTC) and faults at their
+times. It refuses to know jobs.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from math import inf
+
+import msgspec
+from msgspec import Struct
+
+from entraide.types import Basis, EnergyStatus, NodeCard
+from entraide_scheduler.core.events import (
+    NodeChanged,
+    NodeJoined,
+    NodesSeen,
+    PeriodBegan,
+)
+from entraide_scheduler.core.policy import Period, Policy
+from entraide_sim.driver import Driver
+from entraide_sim.grid import HOUR_S, Grid
+from entraide_sim.machines import Machines
+from entraide_sim.nodes import Node, Site
+
+FOREVER_S = 1e9
+
+
+class Fault(Struct, frozen=True):
+    """Something that happens to a node.
+
+    Attributes:
+        at: seconds since the epoch.
+        node: which.
+        kind: ``vanish`` (silently, with all it has), ``return``, ``slow`` (``value`` times as
+            long from then on), ``refuse`` (takes nothing new) or ``take``.
+        value: see there.
+    """
+
+    at: float
+    node: str
+    kind: str
+    value: float = 1.0
+
+
+class Surroundings:
+    """Grid, sky, calendar and luck around the nodes."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        machines: Machines,
+        grid: Grid,
+        nodes: dict[str, Node],
+        sites: Iterable[Site],
+        heartbeat_s: float,
+    ) -> None:
+        self._driver = driver
+        self._machines = machines
+        self._grid = grid
+        self._nodes = nodes
+        self._sites = [site for site in sites if site.nodes]
+        self._heartbeat_s = heartbeat_s
+        self._seen: tuple[str, ...] = ()
+
+    def begin(self, policy: Policy, faults: Sequence[Fault]) -> None:
+        """Tells the core how things stand, and schedules all that will come."""
+        driver = self._driver
+        for period in _periods(policy):
+            self._period(period)
+        self._hour(None)
+        self._grid.schedule_forecasts(driver)
+        for site in self._sites:
+            self._await_sun(site)
+        for node in self._nodes.values():
+            driver.tell(NodeJoined, self._card(node), node.accepting, node.reason)
+        self._who_is_up()
+        driver.at(driver.now + self._heartbeat_s, self._beat)
+        for fault in faults:
+            driver.at(fault.at, self._fault, fault)
+
+    def _period(self, period: Period) -> None:
+        end_at = _period_end(period, self._driver.now)
+        self._driver.tell(PeriodBegan, period, end_at)
+        self._driver.at(end_at, self._period, period)
+
+    def _hour(self, _: None) -> None:
+        driver, grid = self._driver, self._grid
+        changed = grid.changes(driver.now)
+        for site in self._sites:
+            zone = site.nodes[0].card.zone
+            grams = grid.at(zone, driver.now)[0]
+            if grams != site.grid_g_per_kwh:
+                site.account(driver.now)
+                site.grid_g_per_kwh = grams
+                site.settle()
+        for zone in changed:
+            grid.tell(driver, zone)
+        driver.at((driver.now // HOUR_S + 1.0) * HOUR_S, self._hour)
+
+    # Surplus.
+
+    def _await_sun(self, site: Site) -> None:
+        next_at = site.shine(self._driver.now)
+        site.settle()
+        if next_at < inf:
+            self._driver.at(next_at, self._sun, site)
+
+    def _sun(self, site: Site) -> None:
+        """A site's surplus changes, and its nodes say so."""
+        site.account(self._driver.now)
+        self._await_sun(site)
+        for node in site.nodes:
+            if node.up:
+                self._change(node)
+
+    def _energy(self, node: Node) -> EnergyStatus | None:
+        now = self._driver.now
+        if node.site.spec is None:
+            return node.card.energy
+        return EnergyStatus(node.site.surplus_w, Basis.MEASURED, "sim", now, now + FOREVER_S)
+
+    def _card(self, node: Node) -> NodeCard:
+        return msgspec.structs.replace(node.card, energy=self._energy(node))
+
+    def _change(self, node: Node) -> None:
+        self._driver.tell(NodeChanged, node.name, node.accepting, node.reason, self._energy(node))
+
+    # Presence.
+
+    def _beat(self, _: None) -> None:
+        self._driver.tell(NodesSeen, self._seen)
+        self._driver.at(self._driver.now + self._heartbeat_s, self._beat)
+
+    def _who_is_up(self) -> None:
+        self._seen = tuple(sorted(name for name, node in self._nodes.items() if node.up))
+
+    def _fault(self, fault: Fault) -> None:
+        node = self._nodes[fault.node]
+        match fault.kind:
+            case "vanish":
+                self._machines.vanish(node)
+                self._who_is_up()
+            case "return":
+                node.up = True
+                self._who_is_up()
+                card = self._card(node)
+                self._driver.tell(NodeJoined, card, node.accepting, node.reason)
+            case "slow":
+                node.engine.slow = fault.value
+            case "refuse" | "take":
+                node.accepting = fault.kind == "take"
+                node.reason = "" if node.accepting else "paused"
+                self._change(node)
+            case _:
+                raise ValueError(f"no fault is called {fault.kind!r}")
+
+
+def _periods(policy: Policy) -> list[Period]:
+    """Returns the periods that a policy speaks of."""
+    spoken = {quota.period for terms in policy.coops for quota in terms.quotas}
+    if any(terms.lend.energy_wh_per_day is not None for terms in policy.coops):
+        spoken.add(Period.DAY)
+    return sorted(spoken - {Period.NONE})
+
+
+def _period_end(period: Period, moment: float) -> float:
+    match period:
+        case Period.MINUTE:
+            return (moment // 60.0 + 1.0) * 60.0
+        case Period.DAY:
+            return (moment // 86_400.0 + 1.0) * 86_400.0
+        case _:
+            here = dt.datetime.fromtimestamp(moment, dt.UTC)
+            first = here.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+            return (first + dt.timedelta(days=32)).replace(day=1).timestamp()

@@ -1,0 +1,129 @@
+"""Workload: requests as the pool gets them, made of arrivals.
+
+Decides which co-op a client belongs to, and what is asked for beside the lengths: class, data
+class, deadline, limits. It refuses to know when they come (``arrivals``) and what becomes of them
+(``world``).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+
+from msgspec import Struct
+
+from entraide.types import DataClass, JobClass, JobKind, RequestFacts
+from entraide_sim.arrivals import Arrival, luck
+
+GATEWAY = "sim"
+
+
+class Request(Struct, frozen=True, gc=False):
+    """A request and what only the world knows of it.
+
+    Attributes:
+        at: when it comes, seconds since the epoch.
+        facts: what the pool learns.
+        input_tokens, output_tokens: true lengths.
+        patience_s: after so long its client goes away; None when it never does.
+    """
+
+    at: float
+    facts: RequestFacts
+    input_tokens: int
+    output_tokens: int
+    patience_s: float | None = None
+
+
+class Wish(Struct, frozen=True):
+    """What requests of one workload ask for.
+
+    Attributes:
+        model: public model name.
+        job_class, data_class, jurisdiction, features, kind: as in ``RequestFacts``.
+        output_tokens_max: the client's limit; None takes the true length (a client that knows),
+            0 sets none (the policy's default then cuts longer answers).
+        deadline_s: from arrival to the end of the last acceptable completion.
+        max_carbon_ug: cap for each job.
+        patience_s: as in ``Request``.
+        project: within the co-op.
+        estimate: factor from true to estimated prompt tokens.
+    """
+
+    model: str
+    job_class: JobClass = JobClass.INTERACTIVE
+    data_class: DataClass = DataClass.INTERNAL
+    jurisdiction: str = "CA"
+    features: tuple[str, ...] = ()
+    kind: JobKind = JobKind.LIVE
+    output_tokens_max: int | None = None
+    deadline_s: float | None = None
+    max_carbon_ug: int | None = None
+    patience_s: float | None = None
+    project: str = "main"
+    estimate: float = 1.0
+
+
+def coops_of(clients: Iterable[str], coops: Sequence[str], *, seed: int) -> dict[str, str]:
+    """Returns the co-op of each client: all co-ops get as many, give or take one, by luck."""
+    names = sorted(set(clients))
+    order = luck(seed).permutation(len(names)).tolist()
+    return {names[index]: coops[rank % len(coops)] for rank, index in enumerate(order)}
+
+
+def requests(
+    arrivals: Iterable[Arrival],
+    wish: Wish,
+    *,
+    start_at: float,
+    coop_of: dict[str, str] | None = None,
+    coops: Sequence[str] = (),
+    seed: int = 0,
+    name: str = "job",
+) -> Iterator[Request]:
+    """Makes requests of arrivals.
+
+    Args:
+        arrivals: in order of time.
+        wish: what they ask for.
+        start_at: their beginning, seconds since the epoch.
+        coop_of: co-op of each client.
+        coops: co-ops that share at random the arrivals of clients not in ``coop_of``.
+        seed: of that.
+        name: their jobs are called so, with a serial number; one name for each workload.
+    """
+    mapping = coop_of or {}
+    source = luck(seed, 1)
+    for number, arrival in enumerate(arrivals):
+        coop = mapping.get(arrival.client) or coops[int(source.integers(len(coops)))]
+        yield _request(arrival, wish, coop, start_at=start_at, job=f"{name}-{number:07}")
+
+
+def _request(arrival: Arrival, wish: Wish, coop: str, *, start_at: float, job: str) -> Request:
+    at = start_at + arrival.at_s
+    limit = arrival.output_tokens if wish.output_tokens_max is None else wish.output_tokens_max
+    estimated = max(1, int(arrival.input_tokens * wish.estimate + 0.5))
+    facts = RequestFacts(
+        job,
+        coop,
+        wish.project,
+        coop,
+        GATEWAY,
+        wish.kind,
+        wish.job_class,
+        wish.data_class,
+        wish.jurisdiction,
+        wish.model,
+        estimated,
+        max(estimated, arrival.input_tokens),
+        limit or None,
+        features=wish.features,
+        stream=True,
+        prefix_keys=arrival.prefix,
+        deadline_at=None if wish.deadline_s is None else at + wish.deadline_s,
+        max_carbon_ug=wish.max_carbon_ug,
+    )
+    return Request(at, facts, arrival.input_tokens, arrival.output_tokens, wish.patience_s)
+
+
+def merged(*workloads: Iterable[Request]) -> Iterator[Request]:
+    """Yields the requests of several workloads in order of time."""
+    return merge(*workloads, key=lambda request: request.at)

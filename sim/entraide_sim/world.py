@@ -1,0 +1,201 @@
+"""World: machines, sites, grid and requests around a decision core.
+
+It tells the core each request, carries out its commands, and follows each job until it and all its
+runs are over. It holds what is under way and nothing of what is over: whoever wants records gives a
+``recorder``. What machines do stands in ``machines``, what happens whatever the pool decides in
+``surroundings``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
+
+from entraide.types import JobState
+from entraide_scheduler.core import commands
+from entraide_scheduler.core.events import (
+    JobCancelled,
+    JobRequested,
+    PolicyChanged,
+    SchedulerStarted,
+)
+from entraide_scheduler.core.policy import Policy, Timing
+from entraide_sim.driver import Driver
+from entraide_sim.grid import Grid
+from entraide_sim.jobs import Job
+from entraide_sim.machines import Machines, Offer
+from entraide_sim.nodes import Node, NodeSpec, Site, SiteSpec
+from entraide_sim.surroundings import Fault, Surroundings
+from entraide_sim.workload import GATEWAY, Request
+
+DRAIN_S = 604_800.0  # after the last request a world goes on for so long at most
+
+
+def quiet(heartbeat_s: float) -> Timing:
+    """Returns a policy's timing for heartbeats that come this rarely, in the live proportions."""
+    live = Timing()
+    return Timing(
+        suspect_after_s=live.suspect_after_s * heartbeat_s,
+        lost_after_s=live.lost_after_s * heartbeat_s,
+        lease_s=live.lease_s * heartbeat_s,
+    )
+
+
+class World:
+    """A world around one driver.
+
+    Attributes:
+        driver: virtual time and the core.
+        nodes: by name.
+        jobs: those under way, by identifier.
+        asked: how many requests came.
+        dropped: how many messages the core did not use, by what they were.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        policy: Policy,
+        nodes: Sequence[NodeSpec],
+        grid: Grid,
+        sites: Sequence[SiteSpec] = (),
+        faults: Sequence[Fault] = (),
+        seed: int = 0,
+        heartbeat_s: float = 1.0,
+        progress_s: float = 1.0,
+        recorder: Callable[[Job], None] | None = None,
+    ) -> None:
+        """Builds a world; nothing happens before ``run``.
+
+        Args:
+            driver: with its core, and the time to begin at.
+            policy: told to the core first.
+            nodes: the machines.
+            grid: intensities of all their zones.
+            sites: those with generation of their own.
+            faults: what goes wrong, and when.
+            seed: of all luck in here.
+            heartbeat_s: how often the nodes are heard; for long times see ``quiet``.
+            progress_s: how often a running job is heard of; under the policy's ``lease_s``.
+            recorder: is given each job once it is over, and its runs too.
+
+        Raises:
+            ValueError: a heartbeat or a sign of life would come too late for the policy.
+        """
+        timing = policy.timing
+        if heartbeat_s >= timing.suspect_after_s or progress_s >= timing.lease_s:
+            raise ValueError("heartbeat_s or progress_s is too long for the policy's timing")
+        self.driver = driver
+        self.policy = policy
+        self.started_at = driver.now
+        self.jobs: dict[str, Job] = {}
+        self.asked = 0
+        self.dropped: dict[str, int] = {}
+        self._recorder = recorder
+        self._faults = faults
+        self._requests: Iterator[Request] = iter(())
+        self._exhausted = False
+        places = {(site.coop, site.site): Site(site) for site in sites}
+        self.nodes: dict[str, Node] = {}
+        for number, spec in enumerate(nodes):
+            site = places.setdefault((spec.card.coop, spec.card.site), Site(None))
+            node = Node(spec, site, seed=seed, number=number, at=driver.now)
+            site.nodes.append(node)
+            self.nodes[node.name] = node
+        self._machines = Machines(driver, progress_s=progress_s, closed=self._forget)
+        self._surroundings = Surroundings(
+            driver,
+            machines=self._machines,
+            grid=grid,
+            nodes=self.nodes,
+            sites=places.values(),
+            heartbeat_s=heartbeat_s,
+        )
+        driver.carry_out = self._carry_out
+
+    def run(self, requests: Iterable[Request], *, until: float = inf) -> None:
+        """Begins the world and lets it go on until all requests are over.
+
+        Args:
+            requests: in order of time.
+            until: end there in any case, seconds since the epoch.
+        """
+        driver = self.driver
+        driver.tell(PolicyChanged, self.policy)
+        driver.tell(SchedulerStarted, 1, GATEWAY)
+        self._surroundings.begin(self.policy, self._faults)
+        self._requests = iter(requests)
+        self._await_request()
+        driver.run(until)
+
+    # Requests.
+
+    def _await_request(self) -> None:
+        request = next(self._requests, None)
+        if request is not None:
+            self.driver.at(request.at, self._ask, request)
+            return
+        self._exhausted = True
+        self.driver.at(self.driver.now + DRAIN_S, lambda _: self.driver.stop())
+        self._stop_if_done()
+
+    def _ask(self, request: Request) -> None:
+        name = request.facts.job
+        assert name not in self.jobs, f"two requests are called {name}"
+        self.asked += 1
+        self.jobs[name] = Job(request)
+        self.driver.tell(JobRequested, request.facts)
+        if request.patience_s is not None and name in self.jobs:
+            self.driver.at(self.driver.now + request.patience_s, self._lose_patience, name)
+        self._await_request()
+
+    def _lose_patience(self, name: str) -> None:
+        job = self.jobs.get(name)
+        if job is not None and job.state is JobState.QUEUED:
+            self.driver.tell(JobCancelled, name, "cancelled")
+
+    # Commands.
+
+    def _carry_out(self, command: commands.Command) -> None:
+        match command:
+            case commands.Place():
+                self._place(command)
+            case commands.EndJob():
+                self._over(command.job, command.state, command.code)
+            case commands.Refuse():
+                self._over(command.job, JobState.REFUSED, command.code)
+            case commands.CancelRun():
+                self._machines.cancel(self.nodes[command.node], command.job, command.epoch)
+            case commands.Dropped():
+                self.dropped[command.what] = self.dropped.get(command.what, 0) + 1
+            case _:
+                pass
+
+    def _place(self, command: commands.Place) -> None:
+        job, node = self.jobs[command.job], self.nodes[command.node]
+        job.node = node
+        job.epoch = command.epoch
+        job.placements += 1
+        job.placed_at = self.driver.now
+        job.first_at = 0.0
+        self._machines.send(Offer(node, job, command.epoch, command.output_tokens_max))
+
+    def _over(self, name: str, state: JobState, code: str) -> None:
+        """The pool is done with a job; the world keeps it while a machine has a run of it."""
+        job = self.jobs[name]
+        job.state, job.code, job.end_at = state, code, self.driver.now
+        if job.runs == 0:
+            self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        if job.state is JobState.QUEUED:
+            return
+        name = job.request.facts.job
+        if self.jobs.pop(name, None) is None:
+            return
+        if self._recorder is not None:
+            self._recorder(job)
+        self._stop_if_done()
+
+    def _stop_if_done(self) -> None:
+        if self._exhausted and not self.jobs:
+            self.driver.stop()
