@@ -185,3 +185,39 @@ def test_every_number_has_its_range() -> None:
 
     assert {s: set(RANGES.get(s, ())) for s in policies} == {s: numbers(s) for s in policies}
     assert () == faults(p.Policy(version="1"))
+
+
+def shown(default: object) -> str:
+    """A default as the page writes it."""
+    if default is msgspec.NODEFAULT:
+        return "required"
+    if default == "":
+        return '`""`'
+    words = {None: "none", True: "true", False: "false"}
+    known = default is None or isinstance(default, bool)
+    return f"`{words[default]}`" if known else f"`{default}`"
+
+
+def keys(struct: type[msgspec.Struct], path: str = "") -> dict[str, str]:
+    """Every key below a struct, by its path, with its default as the page writes it."""
+    found: dict[str, str] = {}
+    for field in msgspec.structs.fields(struct):
+        inner = getattr(field.type, "__args__", (field.type,))[0]
+        name = f"{path}{field.name}" + ("[]" if inner is not field.type else "")
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            found |= keys(inner, f"{name}.")
+        else:
+            found[f"{path}{field.name}"] = shown(field.default)
+    return found
+
+
+@pytest.mark.checkout
+def test_the_page_names_every_key_and_no_other(tmp_path: Path) -> None:
+    """Each key stands on the page with the default that it has, and the example is sound."""
+    page = Path("docs/reference/policy.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \|[^|]*\| ([^|]+) \|[^|]*\| [^|]+ \|$", page, re.M)
+    (tmp_path / "example.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+
+    assert keys(p.Policy) == dict(rows)
+    assert len(rows) == len(dict(rows))
+    assert () == faults(read_policy(tmp_path / "example.toml"))
