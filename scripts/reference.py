@@ -4,6 +4,7 @@
     python scripts/reference.py --check    exits 1 and names the pages that differ
 
 `docs/reference/errors.md` comes from the table of stable codes and the message catalogue,
+`docs/reference/explanations.md` from the catalogue and from values made up for it,
 `docs/reference/cli.md` from the command line itself.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 
 import typer
 
-from entraide import i18n
+from entraide import i18n, moments
 from entraide.cli.app import build
 from entraide.errors import CODES
 
@@ -51,6 +52,92 @@ shortest form; where numbers and names are known, they are in it.
 |---|---|---|---|---|---|
 """
 
+REASONS_HEAD = """\
+# Explanations
+
+Made from the code by `python scripts/reference.py`; do not edit.
+
+`entraide jobs explain ID`, `GET /v1/jobs/{id}/explanation` and gRPC `Pool.Explain` say of a job:
+what was decided (`placed`, `waiting`, `deferred` or `refused`) and whose machine it is, why, the
+numbers with their units, and what would have changed it. The facts are codes and values; the
+sentences are made from them in French or in English, so that an old explanation can be told again.
+
+A value's name ends with its unit: `_g` (of CO2 equivalent), `_g_per_kwh`, `_wh`, `_w`, `_s`,
+`_tokens`. Those in `_at` are moments, in seconds since the epoch; a text tells them by their
+distance from the decision ("in about 3 h"), which is true in every time zone, and
+`entraide jobs explain` adds the time of day on the reader's own clock. A value that a sentence
+needs and that is missing shows as ⟨?⟩.
+
+The sentences below have made-up values in them; *in italics* what would have changed the decision.
+
+## Reasons
+
+A refused job's reason is an [error code](errors.md); all other reasons are these. `next_…` is the
+node that would have been taken next, `greener_…` one that would have emitted less, and
+`greener_rule` the rule that kept it from being taken.
+
+| code | values | in English | en français |
+|---|---|---|---|
+"""
+
+RULES_HEAD = """
+## Rules
+
+Why one machine was ruled out; the machine is the subject of the sentence.
+
+| code | values | in English | en français |
+|---|---|---|---|
+"""
+
+# Values that a text makes for itself from the others.
+MADE = frozenset(
+    {"example_node", "example_coop", "example_zone", "next_how", "objective_s", "others"}
+)
+
+# Made-up values: for any sentence, and where one code means something else by the same name.
+EXAMPLE: dict[str, i18n.Value] = {
+    "ahead": 1,
+    "cap_tokens": 16_384,
+    "carbon_g": 0.12,
+    "coop": "soleil",
+    "coops_ahead": 2,
+    "data_class": "restricted",
+    "in_flight_tokens": 15_872,
+    "jurisdiction": "CA-QC",
+    "left": 0.5,
+    "left_g": 0.01,
+    "left_wh": 0.5,
+    "lent": 2,
+    "limit": 2,
+    "limit_wh": 500,
+    "model": "petit",
+    "needed": 0.82,
+    "needed_g": 0.25,
+    "needed_wh": 0.82,
+    "next_carbon_g": 0.2,
+    "next_node": "qc-1",
+    "nodes": 3,
+    "now_g_per_kwh": 92.0,
+    "objective_s": 2.0,
+    "others": 3,
+    "slots": 2,
+    "then_g_per_kwh": 38.0,
+    "then_zone": "CA-ON",
+    "ttft_s": 0.4,
+    "zone": "CA-ON",
+}
+EXAMPLES: dict[str, dict[str, i18n.Value]] = {
+    "context_too_small": {"context_tokens": 4_096, "needed_tokens": 6_000},
+    "feature_missing": {"features": "tools"},
+    "fastest_at_risk": {"ttft_s": 2.4, "ttft_upper_s": 3.1},
+    "greener_later": {"signal": "forecast"},
+    "not_accepting": {"reason": "paused"},
+    "over_carbon_cap": {"max_carbon_ug": 100_000},
+    "promise_at_risk": {"greener_ttft_upper_s": 3.1},
+}
+EXAMPLE_TIMES_S = {"then_at": 32_400.0, "latest_start_at": 72_000.0, "issued_at": -7_200.0,
+                   "ends_at": 9_000.0, "last_seen_at": -5.0}  # fmt: skip
+
 CLI_HEAD = """\
 # Command line
 
@@ -74,6 +161,30 @@ def errors_page() -> str:
         lines.append(
             f"| `{code}` | {facts.http} | {facts.grpc} | {again} | {english} | {french} |\n"
         )
+    return "".join(lines)
+
+
+def told(prefix: str, code: str, lang: str) -> str:
+    """What a code says, and what would have undone it."""
+    times = {name: moments.told(away, lang, at=0.0) for name, away in EXAMPLE_TIMES_S.items()}
+    values = {**EXAMPLE, **times, **EXAMPLES.get(code, {})}
+    said = i18n.text(f"{prefix}-{code}", lang, **values)
+    undone = f"{prefix}-{code}.otherwise"
+    if i18n.known(undone):
+        said += f" *{i18n.text(undone, lang, **values)}*"
+    return said.replace("|", "\\|")
+
+
+def explanations_page() -> str:
+    """The page of reasons and rules."""
+    lines = []
+    for prefix, head in (("reason", REASONS_HEAD), ("rule", RULES_HEAD)):
+        lines.append(head)
+        for code in i18n.codes(f"{prefix}-"):
+            names = i18n.names(f"{prefix}-{code}") | i18n.names(f"{prefix}-{code}.otherwise")
+            values = ", ".join(f"`{name}`" for name in sorted(names - MADE))
+            english, french = (told(prefix, code, lang) for lang in ("en", "fr"))
+            lines.append(f"| `{code}` | {values} | {english} | {french} |\n")
     return "".join(lines)
 
 
@@ -108,7 +219,11 @@ def cli_page() -> str:
 
 def pages() -> dict[Path, str]:
     """Each page and what it should say."""
-    return {PAGES / "errors.md": errors_page(), PAGES / "cli.md": cli_page()}
+    return {
+        PAGES / "errors.md": errors_page(),
+        PAGES / "explanations.md": explanations_page(),
+        PAGES / "cli.md": cli_page(),
+    }
 
 
 def main() -> int:

@@ -4,8 +4,9 @@ It decides how a code and its values become a sentence, and how numbers, units a
 written in each language. The sentences themselves stand in ``locales/fr.ftl`` and
 ``locales/en.ftl``. It refuses to know who asks, and where the sentence goes.
 
-A sentence never fails for want of a value: one that is missing reads as ``none``, which the
-catalogue's selectors know, and an unknown code is shown as it is.
+A sentence never fails for want of a value: one that is missing is ``none`` to the catalogue's
+selectors, and where no selector asks, the sentence shows ``HOLE``. An unknown code is shown as it
+is.
 """
 
 from collections.abc import Mapping
@@ -13,14 +14,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from fluent.runtime import FluentBundle, FluentResource
-from fluent.runtime.types import fluent_number
+from fluent.runtime.types import FluentType, fluent_number
 from fluent.syntax import FluentParser, ast
 from fluent.syntax.visitor import Visitor
 
-from entraide.types import Candidate, Explanation, Receipt
-from entraide.units import UG_PER_G, UWH_PER_WH
+from entraide.types import Receipt
+from entraide.units import UG_PER_G
 
 Lang = Literal["fr", "en"]
 Value = str | int | float
@@ -28,10 +29,14 @@ Value = str | int | float
 LANGUAGES: tuple[Lang, ...] = ("fr", "en")
 DEFAULT_LANG: Lang = "fr"
 ABSENT = "none"
+HOLE = "⟨?⟩"  # what a sentence shows in the place of a value that it needs and was not given
 ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
 
 # Values that are codes of rules, told with the other values.
 RULES = frozenset({"rule", "greener_rule"})
+
+# Numbers whose name ends so are told with that unit, three significant digits.
+_UNITS = (("_g_per_kwh", "g\u00a0CO2e/kWh"), ("_wh", "Wh"), ("_g", "g\u00a0CO2e"), ("_w", "W"))
 
 # Values that are themselves stable codes: the catalogue has their words under these prefixes.
 _WORDS: Mapping[str, str] = {
@@ -44,6 +49,19 @@ _WORDS: Mapping[str, str] = {
     "jurisdiction": "zone",
     "province": "zone",
 }
+
+
+class _Absent(FluentType):
+    """A value that was not given: ``none`` to a selector, a hole in a sentence."""
+
+    def __eq__(self, other: object) -> bool:
+        return other == ABSENT
+
+    def __hash__(self) -> int:
+        return hash(ABSENT)
+
+    def format(self, _: Any) -> str:
+        return HOLE
 
 
 class _Variables(Visitor):
@@ -66,12 +84,18 @@ class _Catalogue:
         self.variables: dict[str, frozenset[str]] = {}
         for entry in FluentParser().parse(source).body:
             if isinstance(entry, ast.Message):
-                reader = _Variables()
-                reader.visit(entry)
-                self.variables[entry.id.name] = frozenset(reader.names)
+                self._read(entry.id.name, entry.value)
+                for attribute in entry.attributes:
+                    self._read(f"{entry.id.name}.{attribute.id.name}", attribute.value)
+
+    def _read(self, code: str, pattern: Any) -> None:
+        reader = _Variables()
+        if pattern is not None:
+            reader.visit(pattern)
+        self.variables[code] = frozenset(reader.names)
 
     def has(self, code: str) -> bool:
-        return code.partition(".")[0] in self.variables
+        return code in self.variables
 
     def format(self, code: str, values: Mapping[str, Value]) -> str:
         name, _, attribute = code.partition(".")
@@ -79,7 +103,7 @@ class _Catalogue:
         pattern = message.attributes[attribute] if attribute else message.value
         if pattern is None:
             return code
-        wanted = {key: _plain(values.get(key, ABSENT)) for key in self.variables[name]}
+        wanted = {key: _plain(values.get(key, ABSENT)) for key in self.variables[code]}
         formatted, _ = self.bundle.format_pattern(pattern, wanted)
         return str(formatted)
 
@@ -91,6 +115,8 @@ def _catalogue(lang: Lang) -> _Catalogue:
 
 def _plain(value: Value) -> Any:
     """A value as Fluent writes it: three significant digits are enough for a person."""
+    if value == ABSENT:
+        return _Absent()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 100):
@@ -139,7 +165,20 @@ def known(code: str) -> bool:
     return _catalogue(DEFAULT_LANG).has(code)
 
 
-def text(code: str, lang: str = DEFAULT_LANG, **values: Value) -> str:
+def codes(prefix: str) -> list[str]:
+    """Returns the codes that the catalogue has under a prefix (``rule-``), in its own order."""
+    found = _catalogue(DEFAULT_LANG).variables
+    return [
+        code.removeprefix(prefix) for code in found if code.startswith(prefix) and "." not in code
+    ]
+
+
+def names(code: str) -> frozenset[str]:
+    """Returns the names of the values that a message may use."""
+    return _catalogue(DEFAULT_LANG).variables.get(code, frozenset())
+
+
+def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
     """Returns the sentence of a message code.
 
     Args:
@@ -147,8 +186,9 @@ def text(code: str, lang: str = DEFAULT_LANG, **values: Value) -> str:
         lang: ``fr`` or ``en``; any other tag is read as one of them, else as French.
         **values: the numbers and names in it. Those that are stable codes themselves
             (``reason``, ``rule``, ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``)
-            are put into words first; numbers are written as the language writes them, and
-            micrograms (``…_ug``) as grams.
+            are put into words first; numbers are written as the language writes them, with the
+            unit that their name ends with. Moments (``…_at``) count as absent unless they are
+            words already: only who knows a reader's clock can tell them.
 
     Returns:
         The sentence, or the code itself when the catalogue does not have it.
@@ -162,15 +202,33 @@ def text(code: str, lang: str = DEFAULT_LANG, **values: Value) -> str:
 
 def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
     value = values[key]
-    if key in RULES and isinstance(value, str):
+    if not isinstance(value, str):
+        return _with_unit(key, value, lang)
+    if key in RULES:
         rest = {name: held for name, held in values.items() if name not in RULES}
         return rule(value, lang, rest)
-    if key.endswith("_ug") and isinstance(value, int):
-        return f"{decimal(value / UG_PER_G, lang)}\u00a0g"
-    prefix = _WORDS.get(key)
-    if prefix is None or not isinstance(value, str):
+    prefix = "zone" if key.endswith("_zone") else _WORDS.get(key)
+    if prefix is None:
         return value
     return zone_name(value, lang) if prefix == "zone" else word(prefix, value, lang)
+
+
+def _with_unit(key: str, value: float, lang: Lang) -> Value:
+    """A number with the unit that its name ends with, or as it is when there is none."""
+    if key == "confidence":
+        return format_percent(
+            value, format="#,##0.#\u00a0%" if lang == "fr" else "#,##0.#%", locale=f"{lang}_CA"
+        )
+    if key.endswith("_at"):
+        return ABSENT
+    if key.endswith("_ug"):
+        return f"{decimal(value / UG_PER_G, lang)}\u00a0g\u00a0CO2e"
+    if key.endswith("_s"):
+        return seconds(value, lang)
+    for ending, unit in _UNITS:
+        if key.endswith(ending):
+            return f"{decimal(value, lang)}\u00a0{unit}"
+    return value
 
 
 def word(prefix: str, value: str, lang: str) -> str:
@@ -206,14 +264,6 @@ def error(code: str, lang: str, values: Mapping[str, Value] | None = None) -> st
     return text(f"error-{code}", lang, **(values or {}))
 
 
-def sentence(code: str, lang: str, values: Mapping[str, Value] | None = None) -> str:
-    """Returns the sentence of an explanation's reason, an exclusion's rule, or an error code."""
-    for prefix in ("reason", "rule", "error"):
-        if known(f"{prefix}-{code}"):
-            return text(f"{prefix}-{code}", lang, **(values or {}))
-    return code
-
-
 def rule(code: str, lang: str, values: Mapping[str, Value] | None = None) -> str:
     """Returns the sentence of the rule that excluded a node."""
     return text(f"rule-{code}", lang, **(values or {})) if known(f"rule-{code}") else code
@@ -236,9 +286,9 @@ def decimal(value: float, lang: str, *, digits_min: int = 0) -> str:
 
 
 def seconds(value_s: float, lang: str) -> str:
-    """Returns a duration in seconds: ``0,4 s``; two decimals below 0.1 s."""
+    """Returns a duration in seconds: ``0,4 s``; two decimals below 0.1 s, none from 100 s on."""
     rounded = round(value_s, 1 if value_s >= 0.1 else 2)
-    return f"{decimal(rounded, lang, digits_min=1)}\u00a0s"
+    return f"{decimal(rounded, lang, digits_min=1 if value_s < 100 else 0)}\u00a0s"
 
 
 def receipt_line(receipt: Receipt, lang: str) -> str:
@@ -261,64 +311,3 @@ def receipt_line(receipt: Receipt, lang: str) -> str:
         ttft=seconds(receipt.ttft_ms / 1000, lang),
         promise=text("receipt-at-risk" if risky else f"receipt-promise-{receipt.promise}", lang),
     )
-
-
-def explanation_sentence(explanation: Explanation, lang: str) -> str:
-    """Returns what was decided and why, in one or two sentences."""
-    zones = {c.node: (c.coop, c.zone) for c in explanation.candidates}
-    coop, zone = zones.get(explanation.node, (ABSENT, ""))
-    head = text(
-        f"explain-{explanation.decision}", lang, node=explanation.node, coop=coop, province=zone
-    )
-    return f"{head} {sentence(explanation.reason, lang, explanation.values)}"
-
-
-def render_explanation(explanation: Explanation, lang: str) -> str:
-    """Returns a whole explanation as lines of text: the decision, each node, and the rest."""
-    lines = [explanation_sentence(explanation, lang)]
-    if explanation.decision == "waiting":  # a refusal's own sentence says whether
-        helps = "helps" if explanation.waiting_helps else "useless"
-        lines.append(text(f"explain-waiting-{helps}", lang))
-    foot = text("explain-policy", lang, policy=explanation.policy_version)
-    if explanation.objective_ttft_s is not None:
-        promised = seconds(explanation.objective_ttft_s, lang)
-        foot += f" · {text('explain-objective', lang, objective=promised)}"
-    lines.append(foot)
-    if explanation.candidates:
-        lines.append(text("explain-candidates", lang))
-        lines += [_candidate(c, explanation.node, lang) for c in explanation.candidates]
-    if explanation.excluded:
-        lines.append(text("explain-excluded", lang))
-        lines += [
-            f"    {x.node} ({x.coop}, {zone_name(x.zone, lang)}) {rule(x.rule, lang, x.values)}"
-            for x in explanation.excluded
-        ]
-        lines += _unlisted(explanation, lang)
-    return "\n".join(lines)
-
-
-def _candidate(candidate: Candidate, picked: str, lang: str) -> str:
-    """One node that could have run the job: prediction and intensity."""
-    parts = [
-        f"{candidate.node} ({candidate.coop}, {zone_name(candidate.zone, lang)})",
-        f"{decimal(candidate.carbon_ug / UG_PER_G, lang, digits_min=3)}\u00a0g\u00a0CO2e",
-        f"{decimal(candidate.energy_uwh / UWH_PER_WH, lang, digits_min=3)}\u00a0Wh",
-        text("explain-first-word", lang, ttft=seconds(candidate.ttft_s, lang)),
-        f"{decimal(candidate.intensity_g_per_kwh, lang)}\u00a0g/kWh",
-    ]
-    if candidate.surplus_w > 0:
-        surplus = f"{decimal(candidate.surplus_w, lang)}\u00a0W"
-        parts.append(text("explain-surplus", lang, surplus=surplus))
-    if not candidate.keeps_promise:
-        parts.append(text("explain-late", lang))
-    return f"{'  → ' if candidate.node == picked else '    '}{' · '.join(parts)}"
-
-
-def _unlisted(explanation: Explanation, lang: str) -> list[str]:
-    """For each rule, how many nodes it excluded beyond those that are listed."""
-    lines = []
-    for code, count in sorted(explanation.excluded_counts.items()):
-        left = count - sum(x.rule == code for x in explanation.excluded)
-        if left > 0:
-            lines.append(f"    {text('explain-more', lang, n=left, rule=rule(code, lang))}")
-    return lines

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from google.protobuf import json_format, struct_pb2
 
-from entraide import i18n
+from entraide import explanations
 from entraide.types import Explanation, Receipt, Usage
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
@@ -145,14 +145,14 @@ def explanation(facts: Explanation, lang: str) -> common_pb2.Explanation:
                 rule=one.rule,
                 values=_values(one.values),
                 waiting_helps=one.waiting_helps,
-                sentence=i18n.rule(one.rule, lang, one.values),
+                sentence=explanations.rule_sentence(one, lang, facts.at),
             )
             for one in facts.excluded
         ],
         excluded_counts=facts.excluded_counts,
         waiting_helps=facts.waiting_helps,
         objective_ttft_s=facts.objective_ttft_s,
-        sentence=i18n.explanation_sentence(facts, lang),
+        sentence=explanations.sentence(facts, lang),
     )
 
 

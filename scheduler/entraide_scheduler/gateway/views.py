@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw, Struct
 
-from entraide import i18n
+from entraide import explanations, i18n
 from entraide.types import Explanation, Receipt
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import refusals
@@ -105,12 +105,13 @@ def explanation_json(explanation: Explanation) -> bytes:
     """Returns an explanation with its sentences in French and in English."""
     document = msgspec.to_builtins(explanation)
     document["sentence"] = {
-        lang: i18n.explanation_sentence(explanation, lang) for lang in i18n.LANGUAGES
+        lang: explanations.sentence(explanation, lang) for lang in i18n.LANGUAGES
     }
-    document["text"] = {lang: i18n.render_explanation(explanation, lang) for lang in i18n.LANGUAGES}
+    document["text"] = {lang: explanations.render(explanation, lang) for lang in i18n.LANGUAGES}
     for shown, exclusion in zip(document["excluded"], explanation.excluded, strict=True):
         shown["sentence"] = {
-            lang: i18n.rule(exclusion.rule, lang, exclusion.values) for lang in i18n.LANGUAGES
+            lang: explanations.rule_sentence(exclusion, lang, explanation.at)
+            for lang in i18n.LANGUAGES
         }
     return msgspec.json.encode(document)
 

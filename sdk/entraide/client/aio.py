@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 
 from google.protobuf.message import Message
 
-from entraide import i18n
+from entraide import explanations, i18n
 from entraide.client import _convert
 from entraide.client._constants import JOBS_LIMIT, POLL_MAX_S, POLL_MIN_S, RETRIES, TIMEOUT_S
 from entraide.client._request import Ask, Progress, Prompt, inference, pause_s
@@ -198,7 +198,7 @@ class AsyncClient:
         lang = lang or self._lang
         message = await self._call("Explain", pool_pb2.JobRequest(job=job), lang=lang)
         facts = _convert.explanation(message)
-        return Explained(i18n.render_explanation(facts, lang), facts)
+        return Explained(explanations.render(facts, lang), facts)
 
     async def models(self) -> list[ModelInfo]:
         """Returns the models served now."""

@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 
 from google.protobuf.message import Message
 
-from entraide import i18n
+from entraide import explanations, i18n
 from entraide.client import _convert
 from entraide.client._constants import (
     JOBS_LIMIT,
@@ -247,7 +247,7 @@ class Client:
         lang = lang or self._lang
         message = self._call("Explain", pool_pb2.JobRequest(job=job), lang=lang)
         facts = _convert.explanation(message)
-        return Explained(i18n.render_explanation(facts, lang), facts)
+        return Explained(explanations.render(facts, lang), facts)
 
     def models(self) -> list[ModelInfo]:
         """Returns the models served now."""

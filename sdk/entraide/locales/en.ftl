@@ -218,10 +218,7 @@ rule-not_accepting = takes no work{ $reason ->
     [none] {""}
    *[other] : { $reason }
 }
-    .otherwise = if that machine had been taking work{ $reason ->
-        [none] {""}
-       *[other] {" "}({ $reason })
-    }
+    .otherwise = if that machine had been taking work
 rule-model_not_loaded = has not loaded { $model ->
     [none] this model
    *[other] the model "{ $model }"
@@ -326,9 +323,9 @@ rule-lend_energy_spent = has already given all the energy that its co-op{ $coop 
     .otherwise = if { $coop ->
         [none] its co-op
        *[other] { $coop }
-    } had lent more energy{ $limit_wh ->
-        [none] {""}
-       *[other] {" "}than { $limit_wh } a day
+    } had lent more { $limit_wh ->
+        [none] energy
+       *[other] than { $limit_wh } a day
     }
 rule-over_energy_quota = would go beyond the energy quota of the co-op that asks{ $needed_wh ->
     [none] {""}
@@ -652,8 +649,8 @@ time-now = just then
 time-in = in about { $span }
 time-ago = { $span } ago
 time-days = { $days ->
-    [one] { $days } day
-   *[other] { $days } days
+    [one] { $days } day
+   *[other] { $days } days
 }
 time-clock = { $when } (around { $clock })
 time-clock-day = { $when } (on { $day } around { $clock })
@@ -910,21 +907,21 @@ error-policy_refused = The policy cannot be used{ $path ->
 }: { $key ->
     [none] something in it is wrong
    *[other] { $key }
-} { $fault ->
+}{ $fault ->
     [none] .
-    [empty] must not be empty: give it a name.
-    [twice] names "{ $value }" twice: keep one of the two.
-    [too_many] has { $value } entries: there may be { $high } at most.
-    [above] is { $value }: write a number above { $low }.
-    [least] is { $value }: write { $low } or more.
-    [most] is { $value }: write { $high } or less.
-    [between] is { $value }: write a number from { $low } to { $high }.
-    [between_not_low] is { $value }: write a number above { $low }, and up to { $high }.
-    [between_not_high] is { $value }: write a number from { $low } on, and below { $high }.
-    [after] is { $value }: write more than { $other }, which is { $low }.
-    [class_missing] lack the class "{ $value }": add it.
-    [no_period] is "{ $value }": jobs in flight have no period, leave it out.
-    [period_needed] is missing: a quota of { $value } needs minute, day or month.
-    [two_owners] belongs to a project and to a key ({ $value }): leave one of them out.
-   *[other] cannot be read: { $detail }
+    [empty] {" "}must not be empty: give it a name.
+    [twice] {" "}names "{ $value }" twice: keep one of the two.
+    [too_many] {" "}has { $value } entries: there may be { $high } at most.
+    [above] {" "}is { $value }: write a number above { $low }.
+    [least] {" "}is { $value }: write { $low } or more.
+    [most] {" "}is { $value }: write { $high } or less.
+    [between] {" "}is { $value }: write a number from { $low } to { $high }.
+    [between_not_low] {" "}is { $value }: write a number above { $low }, and up to { $high }.
+    [between_not_high] {" "}is { $value }: write a number from { $low } on, and below { $high }.
+    [after] {" "}is { $value }: write more than { $other }, which is { $low }.
+    [class_missing] {" "}lack the class "{ $value }": add it.
+    [no_period] {" "}is "{ $value }": jobs in flight have no period, leave it out.
+    [period_needed] {" "}is missing: a quota of { $value } needs minute, day or month.
+    [two_owners] {" "}belongs to a project and to a key ({ $value }): leave one of them out.
+   *[other] {" "}cannot be read: { $detail }
 }

@@ -218,10 +218,7 @@ rule-not_accepting = n’accepte pas de travail{ $reason ->
     [none] {""}
    *[other] {""} : { $reason }
 }
-    .otherwise = si cette machine avait accepté du travail{ $reason ->
-        [none] {""}
-       *[other] {" "}({ $reason })
-    }
+    .otherwise = si cette machine avait accepté du travail
 rule-model_not_loaded = n’a pas chargé { $model ->
     [none] ce modèle
    *[other] le modèle « { $model } »
@@ -326,9 +323,9 @@ rule-lend_energy_spent = a déjà donné toute l’énergie que sa coopérative{
     .otherwise = si { $coop ->
         [none] sa coopérative
        *[other] { $coop }
-    } avait prêté plus d’énergie{ $limit_wh ->
-        [none] {""}
-       *[other] {" "}que { $limit_wh } par jour
+    } avait prêté plus { $limit_wh ->
+        [none] d’énergie
+       *[other] de { $limit_wh } par jour
     }
 rule-over_energy_quota = dépasserait le quota d’énergie de la coopérative qui demande{ $needed_wh ->
     [none] {""}
@@ -652,8 +649,8 @@ time-now = à l’instant
 time-in = dans environ { $span }
 time-ago = il y a { $span }
 time-days = { $days ->
-    [one] { $days } jour
-   *[other] { $days } jours
+    [one] { $days } jour
+   *[other] { $days } jours
 }
 time-clock = { $when } (vers { $clock })
 time-clock-day = { $when } (le { $day } vers { $clock })
@@ -910,21 +907,21 @@ error-policy_refused = La politique est inutilisable{ $path ->
 } : { $key ->
     [none] quelque chose y est faux
    *[other] { $key }
-} { $fault ->
+}{ $fault ->
     [none] .
-    [empty] ne doit pas être vide : donnez-lui un nom.
-    [twice] nomme deux fois « { $value } » : n’en gardez qu’un.
-    [too_many] a { $value } entrées : il peut y en avoir { $high } au plus.
-    [above] vaut { $value } : écrivez un nombre supérieur à { $low }.
-    [least] vaut { $value } : écrivez { $low } ou plus.
-    [most] vaut { $value } : écrivez { $high } ou moins.
-    [between] vaut { $value } : écrivez un nombre de { $low } à { $high }.
-    [between_not_low] vaut { $value } : écrivez un nombre supérieur à { $low }, et { $high } au plus.
-    [between_not_high] vaut { $value } : écrivez un nombre à partir de { $low }, et inférieur à { $high }.
-    [after] vaut { $value } : écrivez plus que { $other }, qui vaut { $low }.
-    [class_missing] n’a pas la classe « { $value } » : ajoutez-la.
-    [no_period] vaut « { $value } » : les requêtes en cours n’ont pas de période, enlevez-la.
-    [period_needed] manque : un quota de { $value } demande minute, day ou month.
-    [two_owners] est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
-   *[other] est illisible : { $detail }
+    [empty] {" "}ne doit pas être vide : donnez-lui un nom.
+    [twice] {" "}nomme deux fois « { $value } » : n’en gardez qu’un.
+    [too_many] {" "}a { $value } entrées : il peut y en avoir { $high } au plus.
+    [above] {" "}vaut { $value } : écrivez un nombre supérieur à { $low }.
+    [least] {" "}vaut { $value } : écrivez { $low } ou plus.
+    [most] {" "}vaut { $value } : écrivez { $high } ou moins.
+    [between] {" "}vaut { $value } : écrivez un nombre de { $low } à { $high }.
+    [between_not_low] {" "}vaut { $value } : écrivez un nombre supérieur à { $low }, et { $high } au plus.
+    [between_not_high] {" "}vaut { $value } : écrivez un nombre à partir de { $low }, et inférieur à { $high }.
+    [after] {" "}vaut { $value } : écrivez plus que { $other }, qui vaut { $low }.
+    [class_missing] {" "}n’a pas la classe « { $value } » : ajoutez-la.
+    [no_period] {" "}vaut « { $value } » : les requêtes en cours n’ont pas de période, enlevez-la.
+    [period_needed] {" "}manque : un quota de { $value } demande minute, day ou month.
+    [two_owners] {" "}est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
+   *[other] {" "}est illisible : { $detail }
 }

@@ -1,0 +1,59 @@
+"""How an explanation is shown on a terminal: what matters first stands out, lines fit its width.
+
+It decides looks alone; the words are ``entraide.explanations``'s. Where the output is not a
+terminal nothing is styled and no line is folded, so that programs find whole sentences.
+"""
+
+import datetime as dt
+import shutil
+import sys
+import textwrap
+from typing import Any
+
+import typer
+
+from entraide import explanations
+from entraide.explanations import Kind, Part
+from entraide.types import Explanation
+
+WIDTH_MIN, WIDTH_MAX = 40, 110
+HANGING = {Kind.PICKED: 8, Kind.NODE: 8}
+STYLES: dict[Kind, dict[str, Any]] = {
+    Kind.WHO: {"bold": True},
+    Kind.OTHERWISE: {"italic": True},
+    Kind.FOOT: {"dim": True},
+    Kind.TITLE: {"bold": True},
+    Kind.PICKED: {"fg": "green"},
+}
+
+
+def show(explanation: Explanation, lang: str) -> None:
+    """Prints an explanation, with times of day on this machine's clock."""
+    width = None
+    if sys.stdout.isatty():
+        width = max(WIDTH_MIN, min(WIDTH_MAX, shutil.get_terminal_size().columns))
+    for part in explanations.parts(explanation, lang, _clock):
+        if part.kind is Kind.TITLE and width is not None:
+            typer.echo()
+        text = part.text if width is None else folded(part, width)
+        typer.echo(typer.style(text, **STYLES.get(part.kind, {})))
+
+
+def folded(part: Part, width: int) -> str:
+    """Returns a part in lines of at most so many characters; machines hang under their names.
+
+    Spaces that French keeps unbroken stay so: only ordinary ones are folded at.
+    """
+    start = len(part.text) - len(part.text.lstrip(" "))
+    return textwrap.fill(
+        part.text.lstrip(" "),
+        width,
+        initial_indent=" " * start,
+        subsequent_indent=" " * HANGING.get(part.kind, 0),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _clock(at: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at, tz=dt.UTC).astimezone()

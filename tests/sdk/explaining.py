@@ -1,0 +1,263 @@
+"""Explanations made by hand, one of each kind, and how a golden text of one is checked.
+
+To add one: write it into ``CASES``, run ``python -m tests.sdk.explaining``, and read the two texts
+that it writes as the member who asked would.
+"""
+
+from pathlib import Path
+
+from entraide import explanations, i18n
+from entraide.explanations import Kind, Part
+from entraide.types import Basis, Candidate, Exclusion, Explanation
+
+GOLDEN = Path(__file__).parent / "golden/explanations"
+AT = 1_772_373_900.0  # 2026-03-01 14:05 UTC
+HOUR = 3_600.0
+
+ON = Candidate(
+    "on-1", "soleil", "CA-ON", 0.4, 0.02, 12_000, 20, 1.5, Basis.DEFAULT, 400.0, True, 0.9
+)
+QC = Candidate(
+    "qc-1", "boreale", "CA-QC", 0.6, 0.02, 9_000, 410, 1.7, Basis.MEASURED, 0.0, True, 1.1
+)
+LATE = Candidate(
+    "qc-2", "boreale", "CA-QC", 2.4, 0.02, 9_000, 10, 1.7, Basis.MEASURED, 0.0, False, 3.1
+)
+TWIN = Candidate(
+    "on-2", "soleil", "CA-ON", 0.5, 0.02, 14_000, 20, 1.5, Basis.DEFAULT, 200.0, True, 1.0
+)
+BUSY = Exclusion("ab-1", "prairie", "CA-AB", "no_free_slot", {"slots": 4}, True)
+PAUSED = Exclusion("qc-3", "boreale", "CA-QC", "not_accepting", {"reason": "paused"}, True)
+SILENT = Exclusion("qc-4", "boreale", "CA-QC", "node_suspect", {"last_seen_at": AT - 5}, True)
+ABROAD = Exclusion(
+    "ny-1", "hudson", "US-NY", "wrong_jurisdiction", {"zone": "US-NY", "jurisdiction": "CA"}, False
+)
+UNLOADED = Exclusion("qc-5", "boreale", "CA-QC", "model_not_loaded", {"model": "grand"}, False)
+BATCH_FULL = Exclusion("on-1", "soleil", "CA-ON", "batch_share_full", {"slots": 2}, True)
+LENT = Exclusion(
+    "on-1", "soleil", "CA-ON", "lend_limit", {"coop": "soleil", "lent": 2, "limit": 2}, True
+)
+GREENER = {
+    "zone": "CA-ON",
+    "now_g_per_kwh": 92.0,
+    "then_zone": "CA-QC",
+    "then_g_per_kwh": 1.3,
+    "then_at": AT + 9 * HOUR,
+    "latest_start_at": AT + 20 * HOUR,
+}
+WAITS = Exclusion(
+    "on-1",
+    "soleil",
+    "CA-ON",
+    "greener_later",
+    {"zone": "CA-ON", "now_g_per_kwh": 92.0, "then_g_per_kwh": 38.0, "then_at": AT + 9 * HOUR},
+    True,
+)
+
+
+def explanation(
+    decision: str,
+    reason: str,
+    *excluded: Exclusion,
+    candidates: tuple[Candidate, ...] = (),
+    more: dict[str, int] | None = None,
+    objective_ttft_s: float | None = 2.0,
+    waiting_helps: bool = True,
+    **values: str | float,
+) -> Explanation:
+    """An explanation; the node picked is the first candidate, as the core lists it."""
+    counts: dict[str, int] = dict(more or {})
+    for one in excluded:
+        counts[one.rule] = counts.get(one.rule, 0) + 1
+    return Explanation(
+        job="job-1",
+        at=AT,
+        policy_version="demo-1",
+        decision=decision,
+        reason=reason,
+        values=values,
+        epoch=1 if candidates and decision == "placed" else 0,
+        node=candidates[0].node if candidates and decision == "placed" else "",
+        candidates=candidates,
+        excluded=excluded,
+        excluded_counts=counts,
+        waiting_helps=waiting_helps,
+        objective_ttft_s=objective_ttft_s,
+    )
+
+
+def of(one: Candidate, prefix: str = "") -> dict[str, str | float]:
+    """What an explanation's values say of a node."""
+    said: dict[str, str | float] = {
+        f"{prefix}node": one.node,
+        f"{prefix}coop": one.coop,
+        f"{prefix}zone": one.zone,
+        f"{prefix}carbon_g": one.carbon_ug / 1e6,
+        f"{prefix}ttft_s": one.ttft_s,
+    }
+    if not prefix:
+        said |= {
+            "energy_wh": one.energy_uwh / 1e6,
+            "ttft_upper_s": one.ttft_upper_s,
+            "confidence": 0.9,
+            "intensity_g_per_kwh": one.intensity_g_per_kwh,
+        }
+    return said
+
+
+def placed(
+    reason: str, *excluded: Exclusion, candidates: tuple[Candidate, ...], **values: str | float
+) -> Explanation:
+    """A placement on the first candidate; the second is the next best."""
+    said = of(candidates[0])
+    if len(candidates) > 1:
+        said |= of(candidates[1], "next_")
+    return explanation("placed", reason, *excluded, candidates=candidates, **(said | values))
+
+
+NEAR_AB = of(Candidate("ab-1", "prairie", "CA-AB", 0.9, 0, 0, 10, 0, Basis.DEFAULT, 0, True))
+OF_AB = {
+    f"greener_{name}": NEAR_AB[name] for name in ("node", "coop", "zone", "carbon_g", "ttft_s")
+}
+
+CASES: dict[str, Explanation] = {
+    "placed-greenest": placed("greenest", BUSY, candidates=(ON, QC), surplus_w=400.0),
+    "placed-greenest-cached": placed("greenest", candidates=(ON, QC), cached_tokens=128),
+    "placed-greenest-but-for-a-slot": placed(
+        "greenest", BUSY, candidates=(ON, QC), greener_rule="no_free_slot", **OF_AB
+    ),
+    "placed-greenest-but-for-the-promise": placed(
+        "greenest",
+        candidates=(ON, LATE),
+        greener_rule="promise_at_risk",
+        **of(LATE, "greener_"),
+    ),
+    "placed-greenest-of-equals": placed("greenest", candidates=(ON, TWIN)),
+    "placed-only-one": placed("only_one", BUSY, ABROAD, SILENT, candidates=(ON,)),
+    "placed-alone": placed("only_one", candidates=(ON,)),
+    "placed-at-risk": placed("fastest_at_risk", BUSY, candidates=(LATE,)),
+    "placed-weighted": placed("weighted", candidates=(ON, QC)),
+    "placed-fastest": placed("fastest", candidates=(ON, QC)),
+    "placed-least-loaded": placed("least_loaded", candidates=(ON, QC)),
+    "placed-round-robin": placed("round_robin", candidates=(ON, QC)),
+    "placed-greedy-green": placed("greedy_green", candidates=(ON, QC)),
+    "placed-large-fleet": placed(
+        "greenest",
+        BUSY,
+        PAUSED,
+        ABROAD,
+        candidates=(ON, QC),
+        more={"no_free_slot": 410, "not_accepting": 59, "node_lost": 1},
+    ),
+    "waiting-slot": explanation("waiting", "no_free_slot", BUSY, PAUSED, ahead=2, nodes=1),
+    "waiting-turn": explanation(
+        "waiting", "fair_share_turn", candidates=(QC,), ahead=1, coops_ahead=2
+    ),
+    "waiting-nobody": explanation(
+        "waiting", "no_node_live", SILENT, PAUSED, rule="node_suspect", nodes=1,
+        last_seen_at=AT - 5,
+    ),
+    "waiting-cap": explanation(
+        "waiting", "at_cap", candidates=(QC,), in_flight_tokens=15_872, cap_tokens=16_384
+    ),
+    "waiting-lend": explanation("waiting", "lend_limit", LENT, coop="soleil", lent=2, limit=2),
+    "waiting-energy": explanation(
+        "waiting", "quota_energy", left=0.5, needed=0.82, ends_at=AT + 2.5 * HOUR
+    ),
+    "waiting-carbon": explanation(
+        "waiting", "quota_carbon", left=0.01, needed=0.25, ends_at=AT + 3 * 24 * HOUR,
+        project="recherche",
+    ),
+    "waiting-batch-share": explanation(
+        "waiting", "batch_share_full", BATCH_FULL, objective_ttft_s=None, slots=2
+    ),
+    "deferred-forecast": explanation(
+        "deferred", "greener_later", WAITS, objective_ttft_s=None, signal="forecast",
+        issued_at=AT - 2 * HOUR, **GREENER,
+    ),
+    "deferred-profile": explanation(
+        "deferred", "greener_later", WAITS, objective_ttft_s=None, signal="profile", **GREENER
+    ),
+    "refused-nowhere": explanation(
+        "refused", "no_node_serves", ABROAD, UNLOADED, objective_ttft_s=None, waiting_helps=False,
+        rule="wrong_jurisdiction", nodes=1, zone="US-NY", jurisdiction="CA",
+    ),
+    "refused-model": explanation(
+        "refused", "unknown_model", objective_ttft_s=None, waiting_helps=False,
+        model="grand", models="petit, moyen",
+    ),
+    "refused-context": explanation(
+        "refused", "context_exceeded", objective_ttft_s=None, waiting_helps=False,
+        input_tokens=9_000, context_tokens=8_192,
+    ),
+    "refused-deadline": explanation(
+        "refused", "deadline_passed", objective_ttft_s=None, waiting_helps=False,
+        deadline_at=AT - 120,
+    ),
+    "refused-queue": explanation("refused", "queue_full", objective_ttft_s=None, limit=10_000),
+    "refused-unreachable": explanation(
+        "refused", "no_node_live", objective_ttft_s=None, model="petit"
+    ),
+    "refused-coop": explanation(
+        "refused", "unknown_coop", objective_ttft_s=None, waiting_helps=False, coop="nouvelle"
+    ),
+    **{
+        f"refused-{name}": explanation(
+            "refused", f"quota_{name}", objective_ttft_s=None,
+            limit=limit, left=left, needed=needed, period=period,
+        )
+        for name, limit, left, needed, period in (
+            ("tokens", 1_000, 12, 512, "day"),
+            ("requests", 50, 0, 1, "minute"),
+            ("jobs", 4, 0, 1, "none"),
+            ("energy", 500, 0.5, 0.82, "day"),
+            ("carbon", 40, 0.01, 0.25, "month"),
+        )
+    },
+}  # fmt: skip
+
+# What each decision must tell; a refusal's own sentence holds its numbers.
+TOLD = {
+    "placed": {Kind.WHO, Kind.WHY, Kind.NUMBERS, Kind.OTHERWISE, Kind.FOOT},
+    "waiting": {Kind.WHO, Kind.WHY, Kind.OTHERWISE, Kind.FOOT},
+    "deferred": {Kind.WHO, Kind.WHY, Kind.OTHERWISE, Kind.FOOT},
+    "refused": {Kind.WHO, Kind.WHY, Kind.OTHERWISE, Kind.FOOT},
+}
+
+
+def faults(facts: Explanation, lang: str) -> list[str]:
+    """What an explanation fails to tell, in words for whoever reads a failing test."""
+    parts = explanations.parts(facts, lang)
+    text = explanations.render(facts, lang) + explanations.sentence(facts, lang)
+    found = [f"{kind} is missing" for kind in TOLD[facts.decision] - {part.kind for part in parts}]
+    found += [f"a value is missing: {part.text}" for part in parts if i18n.HOLE in part.text]
+    found += [f"{mark!r} in the text" for mark in ("{", "}", "none", "_", "  .") if mark in text]
+    if facts.decision == "placed":
+        node = explanations._nodes(facts)
+        who = _one(parts, Kind.WHO)
+        found += [f"{key} is not named" for key in ("node", "coop") if str(node[key]) not in who]
+        numbers = _one(parts, Kind.NUMBERS)
+        found += [f"no {unit}" for unit in ("g\u00a0CO2e", "Wh", "\u00a0s") if unit not in numbers]
+    return found
+
+
+def _one(parts: list[Part], kind: Kind) -> str:
+    return next(part.text for part in parts if part.kind is kind)
+
+
+def golden(name: str, lang: str) -> str:
+    """The text that a person has read and found good."""
+    return (GOLDEN / f"{name}.{lang}.txt").read_text("utf-8")
+
+
+def write(cases: dict[str, Explanation], folder: Path = GOLDEN) -> None:
+    """Writes the golden texts anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, facts in cases.items():
+        for lang in i18n.LANGUAGES:
+            text = explanations.render(facts, lang) + "\n"
+            (folder / f"{name}.{lang}.txt").write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    write(CASES)

@@ -1,0 +1,236 @@
+"""Explanations in words: each kind reads as a person approved it, and tells all that it must."""
+
+import datetime as dt
+import re
+
+import pytest
+from msgspec import structs
+from tests.sdk.explaining import (
+    AT,
+    BUSY,
+    CASES,
+    GOLDEN,
+    HOUR,
+    ON,
+    QC,
+    explanation,
+    faults,
+    golden,
+    placed,
+)
+
+from entraide import explanations, i18n, moments
+from entraide.cli.explained import folded
+from entraide.errors import CODES
+from entraide.explanations import Kind, Part
+from entraide.types import Exclusion
+
+LANGS = i18n.LANGUAGES
+
+# One value whose lack leaves a hole, and the case that needs it.
+NEEDED = {
+    ("deferred-forecast", "now_g_per_kwh"),
+    ("deferred-forecast", "then_g_per_kwh"),
+    ("deferred-forecast", "then_at"),
+    ("deferred-forecast", "zone"),
+    ("deferred-forecast", "then_zone"),
+    ("placed-greenest-but-for-a-slot", "greener_carbon_g"),
+    ("placed-greenest-but-for-a-slot", "greener_ttft_s"),
+    ("placed-greenest-but-for-a-slot", "greener_coop"),
+    ("placed-greenest-but-for-a-slot", "greener_zone"),
+    ("waiting-cap", "in_flight_tokens"),
+    ("waiting-cap", "cap_tokens"),
+    ("waiting-energy", "left"),
+    ("waiting-energy", "needed"),
+    ("waiting-carbon", "left"),
+    ("waiting-carbon", "needed"),
+    ("waiting-lend", "lent"),
+    ("waiting-nobody", "nodes"),
+}
+
+
+def clock(at: float) -> dt.datetime:
+    """A clock four hours behind UTC."""
+    return dt.datetime.fromtimestamp(at, tz=dt.timezone(dt.timedelta(hours=-4)))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("name", CASES)
+def test_an_explanation_reads_as_approved(name: str, lang: str) -> None:
+    """A golden text is one that a person has read and found good, word for word."""
+    assert golden(name, lang) == explanations.render(CASES[name], lang) + "\n"
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("name", CASES)
+def test_an_explanation_tells_all_that_it_must(name: str, lang: str) -> None:
+    """Who, why, the numbers with their units, and what would have changed it: none is missing."""
+    assert [] == faults(CASES[name], lang)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize(("name", "value"), sorted(NEEDED))
+def test_a_missing_value_is_noticed(name: str, value: str, lang: str) -> None:
+    """A fact that a sentence needs and was not given shows as a hole, never as machinery."""
+    facts = CASES[name]
+    broken = structs.replace(
+        facts, values={key: held for key, held in facts.values.items() if key != value}
+    )
+    text = explanations.render(broken, lang)
+
+    assert value in facts.values
+    assert [] != faults(broken, lang)
+    assert i18n.HOLE in text
+    assert "$" not in text
+
+
+def test_every_golden_text_has_its_case() -> None:
+    """No golden text is left over from a case that is gone."""
+    assert {f"{name}.{lang}.txt" for name in CASES for lang in LANGS} == {
+        path.name for path in GOLDEN.iterdir()
+    }
+
+
+def test_every_reason_has_its_golden_text() -> None:
+    """Each reason of the catalogue is told by at least one case, and no case invents one."""
+    told = {facts.reason for facts in CASES.values() if facts.decision != "refused"}
+
+    assert set(i18n.codes("reason-")) == told
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("code", CODES)
+def test_every_error_code_can_be_a_refusals_reason(code: str, lang: str) -> None:
+    """Whatever refuses a job, its explanation says why, and what would have let it in."""
+    facts = explanation("refused", code, objective_ttft_s=None, waiting_helps=False)
+
+    assert [] == faults(facts, lang)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("code", i18n.codes("rule-"))
+def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None:
+    """A node ruled out by any rule can be told as the one that a job could have gone to."""
+    excluded = Exclusion("ab-1", "prairie", "CA-AB", code, {}, True)
+    facts = placed("only_one", excluded, candidates=(ON,))
+    (could,) = [one.text for one in explanations.parts(facts, lang) if one.kind is Kind.OTHERWISE]
+
+    assert i18n.known(f"rule-{code}.otherwise")
+    assert [] == faults(facts, lang)
+    assert "ab-1" in could
+    assert not re.search(r"\b(rule|règle)\b", could)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_rule_is_undone_with_its_own_numbers(lang: str) -> None:
+    """The node that would have been greener is told with the values of its own exclusion."""
+    small = Exclusion(
+        "ab-1", "prairie", "CA-AB", "context_too_small", {"context_tokens": 512}, False
+    )
+    facts = structs.replace(
+        CASES["placed-greenest-but-for-a-slot"],
+        excluded=(small,),
+        values=CASES["placed-greenest-but-for-a-slot"].values
+        | {"greener_rule": "context_too_small"},
+    )
+    (otherwise,) = [p.text for p in explanations.parts(facts, lang) if p.kind is Kind.OTHERWISE]
+
+    assert "512" in otherwise
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_newer_pools_codes_are_shown_as_they_are(lang: str) -> None:
+    """Unknown reasons, rules and decisions reach the reader; nothing fails."""
+    tomorrow = Exclusion("ab-1", "prairie", "CA-AB", "of_tomorrow", {"x": 1}, True)
+    facts = structs.replace(placed("of_today", tomorrow, candidates=(ON,)), decision="of_yesterday")
+    text = explanations.render(facts, lang)
+
+    assert all(code in text for code in ("of_today", "of_tomorrow", "of_yesterday"))
+
+
+def test_an_older_pools_facts_are_filled_from_its_candidates() -> None:
+    """What the values do not say of picked and next node is read off the list of candidates."""
+    facts = placed("greenest", BUSY, candidates=(ON, QC))
+    older = structs.replace(facts, values={"carbon_g": 0.000_02})
+
+    assert [] == faults(older, "fr")
+    assert "qc-1 (coop boreale, Québec" in explanations.sentence(older, "fr")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str) -> None:
+    """The short form says what the first parts of the long one say."""
+    facts = CASES["placed-greenest"]
+    wanted = (Kind.WHO, Kind.WHY, Kind.OTHERWISE)
+    said = [part.text for part in explanations.parts(facts, lang) if part.kind in wanted]
+
+    assert " ".join(said) == explanations.sentence(facts, lang)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "french", "english"),
+    [
+        (0.2, "à l’instant", "just then"),
+        (40.0, "dans environ 40\u00a0s", "in about 40\u00a0s"),
+        (-5.0, "il y a 5\u00a0s", "5\u00a0s ago"),
+        (1_500.0, "dans environ 25\u00a0min", "in about 25\u00a0min"),
+        (9_000.0, "dans environ 2,5\u00a0h", "in about 2.5\u00a0h"),
+        (9 * HOUR, "dans environ 9\u00a0h", "in about 9\u00a0h"),
+        (-72 * HOUR, "il y a 3\u00a0jours", "3\u00a0days ago"),
+    ],
+)
+def test_a_moment_is_told_by_its_distance(after_s: float, french: str, english: str) -> None:
+    """Whoever writes a sentence seldom knows the reader's clock: the distance is true anywhere."""
+    told = [moments.told(AT + after_s, lang, at=AT) for lang in LANGS]
+
+    assert [french, english] == told
+
+
+@pytest.mark.parametrize(
+    ("after_s", "french", "english"),
+    [
+        (9 * HOUR, "dans environ 9 h (vers 19 h 05)", "in about 9 h (around 7:05 p.m.)"),
+        (
+            20 * HOUR,
+            "dans environ 20 h (le 2 mars vers 06 h 05)",
+            "in about 20 h (on March 2 around 6:05 a.m.)",
+        ),
+    ],
+)
+def test_a_known_clock_adds_the_time_of_day(after_s: float, french: str, english: str) -> None:
+    """On the reader's own machine the time of day stands beside it, and the day if another."""
+    told = [moments.told(AT + after_s, lang, at=AT, clock=clock) for lang in LANGS]
+
+    assert [french, english] == [re.sub(r"[\u00a0\u202f]", " ", text) for text in told]
+
+
+def test_lines_are_folded_at_ordinary_spaces() -> None:
+    """On a terminal no line is wider than asked, and a number stays with its unit."""
+    for name, facts in CASES.items():
+        for part in explanations.parts(facts, "fr"):
+            lines = folded(part, 60).splitlines()
+
+            assert all(len(line) <= 60 for line in lines), (name, lines)
+            assert part.text.split(" ") == [
+                word for line in lines for word in line.split(" ") if word
+            ] or part.kind in (Kind.NODE, Kind.PICKED)
+
+
+def test_a_machines_lines_hang_under_its_name() -> None:
+    """A machine's second line stands further in than its first."""
+    first, *more = folded(Part(Kind.NODE, "    on-1 " + "mot " * 30), 60).splitlines()
+
+    assert first.startswith("    on-1")
+    assert more
+    assert all(line.startswith(" " * 8) for line in more)
+
+
+@pytest.mark.checkout
+def test_the_page_names_every_code_and_no_other() -> None:
+    """The reference page has a line for each reason and each rule of the catalogue."""
+    from tests.house.source import ROOT
+
+    page = (ROOT / "docs/reference/explanations.md").read_text("utf-8")
+    named = re.findall(r"^\| `([a-z_]+)` \|", page, re.M)
+
+    assert sorted(i18n.codes("reason-") + i18n.codes("rule-")) == sorted(named)
