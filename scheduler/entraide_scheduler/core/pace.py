@@ -4,7 +4,7 @@ Decides what to believe of a (node, model): it begins with the node's card (the 
 or the device's figures) and learns from every run, the mean and the spread. It refuses to know
 what a prediction is used for, and who is to be believed at all.
 
-    TTFT on the node = queue + start + uncached tokens * (prefill + growth * b)
+    TTFT on the node = start + (queued + own uncached tokens) * (prefill + growth * b)
     TPOT(b)          = base + per sequence * b
     energy           = uncached tokens * prefill energy + output tokens * (step / b + token)
 
@@ -55,7 +55,7 @@ class Seen(Struct, frozen=True):
 
     Attributes:
         predicted_ttft_s: mean that was predicted when the run was placed, queue included.
-        queue_s: the part of it that was work before this run.
+        queue_s: the part of it that was work before this run; not looked at with ``queue_tokens``.
         uncached_tokens: prompt tokens that were not in the cache.
         batch_at_start: sequences that were decoding when it began, itself not among them.
         ttft_s: from the node's receipt to the first token.
@@ -67,6 +67,8 @@ class Seen(Struct, frozen=True):
         counted: how the tokens were; estimated ones teach less.
         choices: answers asked for.
         predicted_tpot_s: mean that was predicted when the run was placed.
+        queue_tokens: uncached prompt tokens that were before this run. They teach more than
+            seconds, which were predicted with what was believed then.
     """
 
     predicted_ttft_s: float
@@ -83,6 +85,7 @@ class Seen(Struct, frozen=True):
     counted: Basis = Basis.MEASURED
     choices: int = 1
     predicted_tpot_s: float = 0.0
+    queue_tokens: float = 0.0
 
 
 class Calibration(Struct, frozen=True):
@@ -208,11 +211,13 @@ class Pace(Struct, array_like=True):
         )  # fmt: skip
 
     def _learn_ttft(self, seen: Seen, weight: float) -> None:
-        tokens = _bounded(seen.uncached_tokens, TOKENS_MOST)
+        ahead = _bounded(seen.queue_tokens, TOKENS_MOST)
+        queue_s = 0.0 if ahead > 0.0 else _bounded(seen.queue_s, TIME_MOST_S)
+        tokens = _bounded(seen.uncached_tokens, TOKENS_MOST) + ahead
         batch = _bounded(seen.batch_at_start, self.slots)
         growing = self.prefill_s_per_token_per_sequence * batch
         own_s = self.start_s + tokens * (self.prefill_s_per_token + growing) + TIME_LEAST_S
-        expected_s = _bounded(seen.queue_s, TIME_MOST_S) + own_s
+        expected_s = queue_s + own_s
         predicted_s = seen.predicted_ttft_s
         ttft = self.ttft
         ttft.judge(seen.ttft_s / _known(predicted_s, expected_s))
@@ -220,8 +225,9 @@ class Pace(Struct, array_like=True):
         start_s = max(self.rates.tpot_base_s, START_LEAST_S)
         prefill_s = 1.0 / self.rates.prefill_tokens_per_s
         read = tokens * prefill_s / own_s
-        # A queue was predicted with the same coefficients, so it is off by as much as they are:
-        # the surprise is shared in proportion, and tells the less the longer the queue was.
+        # A queue known in seconds only was predicted with coefficients that may be old by now: the
+        # surprise is shared in proportion, and counts the less the longer the queue was. Else the
+        # correction would answer to its own past, and swing.
         ttft.learn(
             (start_s / own_s, read, read * GROWTH * batch),
             ratio=seen.ttft_s / expected_s,

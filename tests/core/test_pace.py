@@ -1,0 +1,493 @@
+"""Pace: what is believed of a replica comes to what is true, and stays within bounds."""
+
+import math
+import random
+import statistics
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from entraide.types import Basis, Rates
+from entraide_scheduler.core.estimators import excess_scale
+from entraide_scheduler.core.pace import FASTEST, UWH_PER_J, Pace, Seen
+
+SLOTS = 16
+EXTRA_W = 30.0
+
+Noise = Callable[[random.Random], float]
+
+
+class Machine(Struct):
+    """A machine as it really is."""
+
+    start_s: float = 0.03
+    prefill_s: float = 1 / 800
+    growth_s: float = 1 / 16_000
+    base_s: float = 0.03
+    line_s: float = 0.004
+    prefill_w: float = 30.0
+    step_w: float = 20.0
+    token_w: float = 15.0
+
+    def slower(self, factor: float) -> "Machine":
+        """The same machine at another clock, its power as before."""
+        times = ("start_s", "prefill_s", "growth_s", "base_s", "line_s")
+        return msgspec.structs.replace(
+            self, **{name: getattr(self, name) * factor for name in times}
+        )
+
+
+class Run(Struct):
+    """One run: ratios of seen to predicted, and whether the p90 was exceeded."""
+
+    ttft: float
+    ttft_beyond: bool
+    tpot: float
+    tpot_beyond: bool
+
+
+def normal(sigma: float) -> Noise:
+    return lambda luck: max(0.2, 1.0 + sigma * luck.gauss(0, 1))
+
+
+def lognormal(sigma: float) -> Noise:
+    return lambda luck: math.exp(sigma * luck.gauss(0, 1) - sigma * sigma / 2)
+
+
+def lopsided(luck: random.Random) -> float:
+    return 0.7 + 0.3 * luck.expovariate(1)
+
+
+def two_moods(luck: random.Random) -> float:
+    return 1.0 + (0.05 * luck.gauss(0, 1) if luck.random() < 0.85 else luck.uniform(0.5, 1.5))
+
+
+def believed(machine: Machine, *, off: float = 1.0, basis: Basis = Basis.MEASURED) -> Pace:
+    """What its card lets believe: times that are ``off`` times the true ones."""
+    rates = Rates(
+        1.0 / (machine.prefill_s * off), machine.base_s * off, machine.line_s * off, basis
+    )
+    return Pace.prior(rates, extra_w=EXTRA_W, slots=SLOTS)
+
+
+def drive(
+    pace: Pace,
+    machine: Machine,
+    luck: random.Random,
+    *,
+    runs: int,
+    noise: Noise,
+    batches: tuple[int, int] = (1, SLOTS),
+    tokens: tuple[int, int] = (20, 2_000),
+    basis: Basis = Basis.MEASURED,
+    queued: float = 1 / 3,
+    late: int = 0,
+) -> list[Run]:
+    """Lets a machine run jobs, some behind a queue, and its pace learn from each.
+
+    ``queued`` is the part of them that wait, ``late`` how many others begin before a run is known.
+    """
+    done = []
+    ended: list[Seen] = []
+    for _ in range(runs):
+        read = int(math.exp(luck.uniform(math.log(tokens[0]), math.log(tokens[1]))))
+        batch, written = luck.randint(*batches), luck.randint(5, 400)
+        ahead = luck.randint(100, 4_000) if luck.random() < queued else 0
+        per_token_s = pace.prefill_s_per_token + pace.prefill_s_per_token_per_sequence * (batch - 1)
+        queue_s = ahead * per_token_s
+        ttft_s = queue_s + pace.start_s + read * per_token_s
+        tpot_s = pace.tpot_base_s + pace.tpot_per_sequence_s * batch
+        true_s = machine.prefill_s + machine.growth_s * (batch - 1)
+        seen_ttft_s = (machine.start_s + (ahead + read) * true_s) * noise(luck)
+        seen_tpot_s = (machine.base_s + machine.line_s * batch) * noise(luck)
+        done.append(
+            Run(
+                seen_ttft_s / ttft_s,
+                seen_ttft_s > ttft_s * pace.ttft_p90,
+                seen_tpot_s / tpot_s,
+                seen_tpot_s > tpot_s * pace.tpot_p90,
+            )
+        )
+        step_j = machine.step_w * machine.base_s / batch + machine.token_w * machine.line_s
+        ended.append(
+            Seen(
+                predicted_ttft_s=ttft_s,
+                queue_s=queue_s,
+                uncached_tokens=read,
+                batch_at_start=batch - 1,
+                ttft_s=seen_ttft_s,
+                output_tokens=written,
+                decode_s=seen_tpot_s * (written - 1),
+                mean_batch=batch,
+                energy_prefill_uwh=int(read * machine.prefill_s * machine.prefill_w * UWH_PER_J),
+                energy_decode_uwh=int(written * step_j * UWH_PER_J),
+                energy_basis=basis,
+                predicted_tpot_s=tpot_s,
+                queue_tokens=ahead,
+            )
+        )
+        if len(ended) > late:
+            pace.learn(ended.pop(0))
+    return done
+
+
+def mape(ratios: list[float]) -> float:
+    """Mean of |seen - predicted| / seen."""
+    return sum(abs(1.0 - 1.0 / ratio) for ratio in ratios) / len(ratios)
+
+
+def mapes(done: list[Run]) -> tuple[float, float]:
+    """That of the first token and of the time per token."""
+    return mape([run.ttft for run in done]), mape([run.tpot for run in done])
+
+
+def numbers(pace: Pace) -> list[float]:
+    """The coefficients that a prediction reads."""
+    return [
+        pace.start_s,
+        pace.prefill_s_per_token,
+        pace.prefill_s_per_token_per_sequence,
+        pace.tpot_base_s,
+        pace.tpot_per_sequence_s,
+        pace.prefill_uwh_per_token,
+        pace.step_uwh,
+        pace.token_uwh,
+        pace.ttft_p90,
+        pace.tpot_p90,
+    ]
+
+
+def quick(seen: Seen, **changes: float | Basis) -> Seen:
+    """A run that differs in this."""
+    return msgspec.structs.replace(seen, **changes)
+
+
+RUN = Seen(
+    predicted_ttft_s=0.28,
+    queue_s=0.0,
+    uncached_tokens=200,
+    batch_at_start=0,
+    ttft_s=0.28,
+    output_tokens=101,
+    decode_s=3.4,
+    mean_batch=1.0,
+    energy_prefill_uwh=0,
+    energy_decode_uwh=0,
+    energy_basis=Basis.ESTIMATED,
+)
+
+
+def test_the_prior_is_the_card() -> None:
+    """Before any run a replica is believed to be as its card says."""
+    pace = Pace.prior(Rates(800.0, 0.03, 0.004, Basis.MEASURED), extra_w=36.0, slots=4)
+
+    assert (1 / 800, 0.03, 0.004) == (
+        pace.prefill_s_per_token,
+        pace.tpot_base_s,
+        pace.tpot_per_sequence_s,
+    )
+    assert [12.5, 300.0, 40.0] == pytest.approx(
+        [pace.prefill_uwh_per_token, pace.step_uwh, pace.token_uwh]
+    )
+    assert (1.3, 1.3) == pytest.approx((pace.ttft_p90, pace.tpot_p90))
+    assert 0.0 == pace.calibration().predictions_ttft
+
+
+@pytest.mark.parametrize("basis", [Basis.MEASURED, Basis.DEFAULT])
+@pytest.mark.parametrize("off", [0.125, 0.5, 1.0, 2.0, 8.0])
+def test_a_wrong_card_is_outgrown(off: float, basis: Basis) -> None:
+    """Fifty runs after a card that was off by any such factor, errors are those of the noise."""
+    machine, luck = Machine(), random.Random(f"{off} {basis}")
+    pace = believed(machine, off=off, basis=basis)
+    drive(pace, machine, luck, runs=50, noise=normal(0.1))
+    ttft, tpot = mapes(drive(pace, machine, luck, runs=200, noise=normal(0.1)))
+
+    assert ttft < 0.13
+    assert tpot < 0.13
+
+
+def test_all_coefficients_come_to_the_truth() -> None:
+    """With mixed sizes and batches each part of time and energy is told from the others."""
+    machine, luck = Machine(), random.Random(2)
+    pace = believed(machine, off=2.0)
+    drive(pace, machine, luck, runs=400, noise=normal(0.03))
+    true = [
+        machine.start_s,
+        machine.prefill_s,
+        machine.growth_s,
+        machine.base_s,
+        machine.line_s,
+        machine.prefill_s * machine.prefill_w * UWH_PER_J,
+        machine.base_s * machine.step_w * UWH_PER_J,
+        machine.line_s * machine.token_w * UWH_PER_J,
+    ]
+
+    assert numbers(pace)[:8] == pytest.approx(true, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [normal(0.1), normal(0.3), lognormal(0.2), lognormal(0.5), lognormal(0.8), lopsided, two_moods],
+    ids=["normal", "wide", "skewed", "skewed_more", "skewed_most", "lopsided", "two_moods"],
+)
+def test_one_in_ten_lies_beyond_the_p90(noise: Noise) -> None:
+    """Whatever the noise looks like, a tenth exceeds the p90, within three points."""
+    machine, luck = Machine(), random.Random(3)
+    pace = believed(machine, off=1.5)
+    drive(pace, machine, luck, runs=50, noise=noise)
+    done = drive(pace, machine, luck, runs=600, noise=noise)
+    told = pace.calibration()
+
+    assert sum(run.ttft_beyond for run in done) / 600 == pytest.approx(0.1, abs=0.03)
+    assert sum(run.tpot_beyond for run in done) / 600 == pytest.approx(0.1, abs=0.03)
+    assert told.exceeded_ttft == pytest.approx(0.1, abs=0.05)
+    assert told.exceeded_tpot == pytest.approx(0.1, abs=0.05)
+
+
+def test_calibration_reports_what_happened() -> None:
+    """The reported errors and shares are those of the last few hundred runs."""
+    machine, luck = Machine(), random.Random(4)
+    pace = believed(machine, off=2.0)
+    drive(pace, machine, luck, runs=1_000, noise=normal(0.2))
+    done = drive(pace, machine, luck, runs=500, noise=normal(0.2))
+    told = pace.calibration()
+
+    assert (told.mape_ttft, told.mape_tpot) == pytest.approx(mapes(done), abs=0.03)
+    assert 256.0 == pytest.approx(told.predictions_ttft, rel=0.01)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0, 4.0])
+def test_a_drift_is_followed(factor: float) -> None:
+    """A machine that turns slower or faster is believed to within a few runs."""
+    machine, luck = Machine(), random.Random(5)
+    pace = believed(machine)
+    drive(pace, machine, luck, runs=150, noise=normal(0.1))
+    turned = machine.slower(factor)
+    drive(pace, turned, luck, runs=12, noise=normal(0.1))
+    ttft, tpot = mapes(drive(pace, turned, luck, runs=30, noise=normal(0.1)))
+
+    assert ttft < 0.16
+    assert tpot < 0.16
+
+
+def test_long_queues_and_late_reports_do_not_swing_a_belief() -> None:
+    """With every run behind a queue, and known sixty runs later, errors are those of the noise."""
+    machine, luck = Machine(), random.Random(13)
+    pace = believed(machine, off=2.0)
+    drive(pace, machine, luck, runs=200, noise=normal(0.1), queued=1.0, late=60)
+    done = drive(pace, machine, luck, runs=400, noise=normal(0.1), queued=1.0, late=60)
+
+    assert max(mapes(done)) < 0.13
+    assert sum(run.ttft_beyond for run in done) / 400 == pytest.approx(0.1, abs=0.05)
+
+
+def test_a_surprise_behind_a_queue_tells_less() -> None:
+    """Twice the time behind a queue known in seconds moves a belief, but less than without one."""
+    card, alone, behind = (believed(Machine()) for _ in range(3))
+    alone.learn(quick(RUN, ttft_s=0.56))
+    behind.learn(quick(RUN, predicted_ttft_s=1.28, queue_s=1.0, ttft_s=2.56))
+
+    assert card.prefill_s_per_token < behind.prefill_s_per_token < alone.prefill_s_per_token
+
+
+def test_a_hung_run_ruins_nothing() -> None:
+    """Now and then a run takes fifty times as long; the others are predicted as before."""
+    machine, luck = Machine(), random.Random(6)
+    pace = believed(machine)
+
+    def hangs(luck: random.Random) -> float:
+        return normal(0.1)(luck) * (50.0 if luck.random() < 0.03 else 1.0)
+
+    drive(pace, machine, luck, runs=100, noise=hangs)
+    done = drive(pace, machine, luck, runs=400, noise=hangs)
+    sane = [run for run in done if run.ttft < 10.0 and run.tpot < 10.0]
+
+    assert len(sane) < len(done)
+    assert max(mapes(sane)) < 0.2
+
+
+def test_one_hung_run_moves_a_belief_by_little() -> None:
+    """After one run that took a thousand times as long, a belief is off by a third at most."""
+    machine, luck = Machine(), random.Random(7)
+    pace = believed(machine)
+    drive(pace, machine, luck, runs=100, noise=normal(0.1))
+    before = numbers(pace)[:5]
+    pace.learn(quick(RUN, ttft_s=300.0, decode_s=5_000.0))
+
+    assert all(now <= was * 4 / 3 for now, was in zip(numbers(pace)[:5], before, strict=True))
+
+
+def test_a_node_cannot_talk_itself_infinitely_fast() -> None:
+    """However short the times that a node reports, it is believed within a bound of its card."""
+    pace = believed(Machine())
+    for _ in range(2_000):
+        pace.learn(quick(RUN, ttft_s=1e-6, decode_s=1e-4, energy_basis=Basis.MEASURED,
+                         energy_prefill_uwh=1, energy_decode_uwh=1))  # fmt: skip
+    card = believed(Machine())
+    per_token_uwh, least_uwh = pace.step_uwh + pace.token_uwh, card.step_uwh + card.token_uwh
+
+    assert pace.prefill_s_per_token == card.prefill_s_per_token * FASTEST
+    assert pace.tpot_base_s + pace.tpot_per_sequence_s >= 0.99 * FASTEST * 0.034
+    assert per_token_uwh >= 0.99 * least_uwh * FASTEST / 4
+
+
+@pytest.mark.parametrize("batch", [1, 4, SLOTS])
+def test_runs_all_alike_leave_the_rest_to_the_card(batch: int) -> None:
+    """Where all runs have one size and one batch, others are still believed within reason."""
+    machine, luck = Machine(), random.Random(8)
+    pace = believed(machine, off=2.0)
+    drive(pace, machine, luck, runs=500, noise=normal(0.1), batches=(batch, batch),
+          tokens=(500, 501))  # fmt: skip
+    ttft, tpot = mapes(drive(pace, machine, luck, runs=10, noise=normal(0.0)))
+
+    assert ttft < 0.3
+    assert tpot < 0.3
+
+
+def test_estimated_energy_follows_time() -> None:
+    """Energy that no meter has measured teaches nothing: it is the card's power over time."""
+    machine, luck = Machine(), random.Random(9)
+    pace = believed(machine, off=2.0)
+    drive(pace, machine, luck, runs=200, noise=normal(0.05), basis=Basis.ESTIMATED)
+    watts = EXTRA_W * UWH_PER_J
+
+    assert pace.prefill_uwh_per_token == watts * pace.prefill_s_per_token
+    assert pace.step_uwh == watts * pace.tpot_base_s
+    assert pace.token_uwh == watts * pace.tpot_per_sequence_s
+
+
+def test_another_power_on_the_card_is_taken_in() -> None:
+    """When the card states half the power, each token is believed to take half the energy."""
+    pace = believed(Machine())
+    before = numbers(pace)[5:8]
+    pace.powered(EXTRA_W / 2)
+
+    assert numbers(pace)[5:8] == pytest.approx([energy / 2 for energy in before])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ttft_s": 0.0, "decode_s": 0.0},
+        {"ttft_s": math.nan, "decode_s": math.nan},
+        {"ttft_s": math.inf, "decode_s": math.inf},
+        {"ttft_s": -1.0, "decode_s": -1.0},
+        {"ttft_s": 0.0, "output_tokens": 1},
+        {"ttft_s": 0.0, "choices": 101},
+    ],
+)
+def test_what_is_unknown_teaches_nothing(changes: dict[str, float]) -> None:
+    """A run without a first token and a second one leaves a belief as it was."""
+    pace = believed(Machine())
+    pace.learn(quick(RUN, **changes))
+
+    assert believed(Machine()) == pace
+
+
+def test_choices_are_written_side_by_side() -> None:
+    """Two answers of fifty tokens in the same time are fifty steps and not a hundred."""
+    one, two = believed(Machine()), believed(Machine())
+    one.learn(quick(RUN, output_tokens=50, mean_batch=2.0))
+    two.learn(quick(RUN, output_tokens=100, mean_batch=2.0, choices=2))
+
+    assert numbers(one) == numbers(two)
+
+
+def test_estimated_counts_teach_less() -> None:
+    """A surprise moves a belief less where the engine did not count its tokens."""
+    counted, guessed = believed(Machine()), believed(Machine())
+    counted.learn(quick(RUN, ttft_s=0.5))
+    guessed.learn(quick(RUN, ttft_s=0.5, counted=Basis.ESTIMATED))
+    card = believed(Machine()).prefill_s_per_token
+
+    assert card < guessed.prefill_s_per_token < counted.prefill_s_per_token
+
+
+def test_other_confidences_lie_in_order() -> None:
+    """The upper factor grows with the confidence, is 1 at a half and the p90 at nine tenths."""
+    machine, luck = Machine(), random.Random(10)
+    pace = believed(machine)
+    drive(pace, machine, luck, runs=100, noise=lognormal(0.4))
+    asked = [0.5, 0.55, 0.6, 0.8, 0.9, 0.94, 0.95, 0.99, 0.999, 0.9999]
+    factors = [pace.ttft_upper(confidence) for confidence in asked]
+
+    assert sorted(factors) == factors
+    assert 1.0 == factors[0] == pace.tpot_upper(0.1)
+    assert pace.ttft_p90 == factors[4]
+
+
+def test_the_table_of_quantiles_is_right() -> None:
+    """Between its rows too, the table is near the normal distribution's quantiles."""
+    quantile = statistics.NormalDist().inv_cdf
+    asked = [part / 1_000 for part in range(500, 1_000)]
+
+    assert [excess_scale(part) for part in asked] == pytest.approx(
+        [quantile(part) / quantile(0.9) for part in asked], abs=0.03
+    )
+
+
+def test_written_down_and_read_it_goes_on_alike() -> None:
+    """A pace restored from bytes gives the same bytes after the same runs."""
+    machine, luck = Machine(), random.Random(11)
+    first = believed(machine, off=2.0)
+    drive(first, machine, luck, runs=60, noise=lognormal(0.3))
+    second = msgspec.msgpack.decode(msgspec.msgpack.encode(first), type=Pace)
+    for pace in (first, second):
+        drive(pace, machine, random.Random(12), runs=60, noise=lognormal(0.3))
+
+    assert msgspec.msgpack.encode(first) == msgspec.msgpack.encode(second)
+
+
+TIMES = st.floats(allow_nan=True, allow_infinity=True) | st.floats(0.0, 100.0)
+COUNTS = st.integers(-10, 1 << 40) | st.integers(0, 4_000)
+SEEN = st.builds(
+    Seen,
+    predicted_ttft_s=TIMES,
+    queue_s=TIMES,
+    uncached_tokens=COUNTS,
+    batch_at_start=TIMES,
+    ttft_s=TIMES,
+    output_tokens=COUNTS,
+    decode_s=TIMES,
+    mean_batch=TIMES,
+    energy_prefill_uwh=COUNTS,
+    energy_decode_uwh=COUNTS,
+    energy_basis=st.sampled_from(Basis),
+    counted=st.sampled_from(Basis),
+    choices=st.integers(-1, 8),
+    predicted_tpot_s=TIMES,
+)
+RATES = st.builds(
+    Rates,
+    prefill_tokens_per_s=st.floats(1e-3, 1e9),
+    tpot_base_s=st.floats(0.0, 1e3),
+    tpot_per_sequence_s=st.floats(0.0, 1e3),
+    basis=st.sampled_from(Basis),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rates=RATES,
+    extra_w=st.floats(0.0, 1e4),
+    slots=st.integers(1, 512),
+    runs=st.lists(SEEN, max_size=40),
+)
+def test_nothing_makes_a_belief_absurd(
+    rates: Rates, extra_w: float, slots: int, runs: list[Seen]
+) -> None:
+    """Whatever a node reports, coefficients are finite and not negative, and factors at least 1."""
+    pace = Pace.prior(rates, extra_w=extra_w, slots=slots)
+    for seen in runs:
+        pace.learn(seen)
+    told = pace.calibration()
+
+    assert all(math.isfinite(number) and number >= 0.0 for number in numbers(pace))
+    assert min(pace.ttft_p90, pace.tpot_p90) >= 1.0
+    assert pace.prefill_s_per_token > 0.0
+    assert 0.0 <= told.exceeded_ttft <= 1.0
+    assert math.isfinite(told.mape_ttft + told.mape_tpot)
