@@ -19,6 +19,8 @@ from entraide.units import g_from_ug, wh_from_uwh
 
 Values = dict[str, Value]
 
+COLUMNS = 5  # of a machine's line: which, grams, watt-hours, first word, intensity
+
 
 class Kind(StrEnum):
     """What a part of an explanation tells."""
@@ -290,13 +292,12 @@ def _cells(one: Candidate, lang: str) -> list[str]:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows with the columns that all of them have as wide as the widest entry."""
-    shared = min(len(row) for row in rows)
-    widths = [max(len(row[column]) for row in rows) for column in range(shared)]
+    """The rows with their first columns as wide as the widest entry; remarks follow as they are."""
+    widths = [max(len(row[column]) for row in rows) for column in range(COLUMNS)]
     return [
         " · ".join(
-            [cell.ljust(width) for cell, width in zip(row[:shared], widths, strict=True)]
-            + list(row[shared:])
+            [cell.ljust(width) for cell, width in zip(row[:COLUMNS], widths, strict=True)]
+            + list(row[COLUMNS:])
         ).rstrip()
         for row in rows
     ]

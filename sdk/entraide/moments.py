@@ -63,10 +63,15 @@ def told(moment: float, lang: str, *, at: float, clock: Clock | None = None) -> 
 
 
 def clock_time(moment: float, lang: str, clock: Clock) -> str:
-    """Returns the time of day on the reader's clock, ``14 h 05``."""
-    return format_time(clock(moment), "short", locale=f"{i18n.lang_of(lang)}_CA")
+    """Returns the time of day on the reader's clock, ``14 h 05``, with spaces that do not break."""
+    told_time = format_time(clock(moment), "short", locale=f"{i18n.lang_of(lang)}_CA")
+    return str(told_time).replace(" ", "\u00a0")
 
 
 def clock_day(moment: float, lang: str, clock: Clock) -> str:
-    """Returns the day on the reader's clock, ``2 mars``."""
-    return format_skeleton("MMMMd", clock(moment), locale=f"{i18n.lang_of(lang)}_CA")
+    """Returns the day on the reader's clock, ``2 mars``; French says ``1er`` for the first."""
+    day = clock(moment)
+    written = str(format_skeleton("MMMMd", day, locale=f"{i18n.lang_of(lang)}_CA"))
+    if i18n.lang_of(lang) == "fr" and day.day == 1:
+        written = written.replace("1 ", "1er ", 1)
+    return written.replace(" ", "\u00a0")

@@ -4,6 +4,7 @@ To add one: write it into ``CASES``, run ``python -m tests.sdk.explaining``, and
 that it writes as the member who asked would.
 """
 
+import re
 from pathlib import Path
 
 from entraide import explanations, i18n
@@ -231,7 +232,7 @@ def faults(facts: Explanation, lang: str) -> list[str]:
     text = explanations.render(facts, lang) + explanations.sentence(facts, lang)
     found = [f"{kind} is missing" for kind in TOLD[facts.decision] - {part.kind for part in parts}]
     found += [f"a value is missing: {part.text}" for part in parts if i18n.HOLE in part.text]
-    found += [f"{mark!r} in the text" for mark in ("{", "}", "none", "_", "  .") if mark in text]
+    found += [f"{mark!r} in the text" for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)]
     if facts.decision == "placed":
         node = explanations._nodes(facts)
         who = _one(parts, Kind.WHO)

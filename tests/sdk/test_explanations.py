@@ -204,6 +204,18 @@ def test_a_known_clock_adds_the_time_of_day(after_s: float, french: str, english
     assert [french, english] == [re.sub(r"[\u00a0\u202f]", " ", text) for text in told]
 
 
+@pytest.mark.parametrize(("lang", "day"), [("fr", "1er\u00a0mars"), ("en", "March\u00a01")])
+def test_the_foot_says_when_on_a_known_clock(lang: str, day: str) -> None:
+    """With a clock the decision's own day and time are told; without one they are not."""
+    facts = CASES["placed-greenest"]
+    feet = [
+        next(p.text for p in explanations.parts(facts, lang, given) if p.kind is Kind.FOOT)
+        for given in (clock, None)
+    ]
+
+    assert [True, False] == [day in foot for foot in feet]
+
+
 def test_lines_are_folded_at_ordinary_spaces() -> None:
     """On a terminal no line is wider than asked, and a number stays with its unit."""
     for name, facts in CASES.items():

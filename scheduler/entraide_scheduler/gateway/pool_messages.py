@@ -134,6 +134,7 @@ def explanation(facts: Explanation, lang: str) -> common_pb2.Explanation:
                 intensity_basis=one.intensity_basis,
                 surplus_w=one.surplus_w,
                 keeps_promise=one.keeps_promise,
+                ttft_upper_s=one.ttft_upper_s,
             )
             for one in facts.candidates
         ],

@@ -91,6 +91,7 @@ def candidate(message: common_pb2.Candidate) -> Candidate:
         intensity_basis=Basis(message.intensity_basis or Basis.DEFAULT),
         surplus_w=message.surplus_w,
         keeps_promise=message.keeps_promise,
+        ttft_upper_s=message.ttft_upper_s,
     )
 
 

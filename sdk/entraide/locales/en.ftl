@@ -617,7 +617,7 @@ explain-numbers = Expected: first word in { $ttft_s }{ $ttft_upper_s ->
     [one] {" "}· { $cached_tokens } token already read
    *[other] {" "}· { $cached_tokens } tokens already read
 }
-explain-greener = It would have gone to { $greener_node } (co-op { $greener_coop }, { $greener_zone }: { $greener_carbon_g }, first word in { $greener_ttft_s }) { $condition }.
+explain-greener = It could have gone to { $greener_node } (co-op { $greener_coop }, { $greener_zone }: { $greener_carbon_g }, first word in { $greener_ttft_s }) { $condition }.
 explain-next = Without { $node } it would have gone to { $next_node } (co-op { $next_coop }, { $next_zone }: { $next_carbon_g }, first word in { $next_ttft_s }).
 explain-could = It could have gone to { $example_node } (co-op { $example_coop }, { $example_zone }) { $condition }.
 explain-alone = The pool has no other machine.

@@ -617,7 +617,7 @@ explain-numbers = Prévu : premier mot en { $ttft_s }{ $ttft_upper_s ->
     [one] {" "}· { $cached_tokens } jeton déjà lu
    *[other] {" "}· { $cached_tokens } jetons déjà lus
 }
-explain-greener = Elle serait allée sur { $greener_node } (coop { $greener_coop }, { $greener_zone } : { $greener_carbon_g }, premier mot en { $greener_ttft_s }) { $condition }.
+explain-greener = Elle aurait pu aller sur { $greener_node } (coop { $greener_coop }, { $greener_zone } : { $greener_carbon_g }, premier mot en { $greener_ttft_s }) { $condition }.
 explain-next = Sans { $node }, elle serait allée sur { $next_node } (coop { $next_coop }, { $next_zone } : { $next_carbon_g }, premier mot en { $next_ttft_s }).
 explain-could = Elle aurait pu aller sur { $example_node } (coop { $example_coop }, { $example_zone }) { $condition }.
 explain-alone = Le réseau n’a aucune autre machine.

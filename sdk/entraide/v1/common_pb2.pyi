@@ -166,6 +166,7 @@ class Candidate(_message.Message):
     INTENSITY_BASIS_FIELD_NUMBER: _builtins.int
     SURPLUS_W_FIELD_NUMBER: _builtins.int
     KEEPS_PROMISE_FIELD_NUMBER: _builtins.int
+    TTFT_UPPER_S_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     zone: _builtins.str
@@ -177,6 +178,8 @@ class Candidate(_message.Message):
     intensity_basis: _builtins.str
     surplus_w: _builtins.float
     keeps_promise: _builtins.bool
+    ttft_upper_s: _builtins.float
+    """holds with the confidence that the class asks for; 0: not told"""
     def __init__(
         self,
         *,
@@ -191,10 +194,11 @@ class Candidate(_message.Message):
         intensity_basis: _builtins.str = ...,
         surplus_w: _builtins.float = ...,
         keeps_promise: _builtins.bool = ...,
+        ttft_upper_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_gco2e", b"carbon_gco2e", "coop", b"coop", "energy_wh", b"energy_wh", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "keeps_promise", b"keeps_promise", "node", b"node", "surplus_w", b"surplus_w", "tpot_s", b"tpot_s", "ttft_s", b"ttft_s", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_gco2e", b"carbon_gco2e", "coop", b"coop", "energy_wh", b"energy_wh", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "keeps_promise", b"keeps_promise", "node", b"node", "surplus_w", b"surplus_w", "tpot_s", b"tpot_s", "ttft_s", b"ttft_s", "ttft_upper_s", b"ttft_upper_s", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

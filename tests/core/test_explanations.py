@@ -1,0 +1,77 @@
+"""What the core explains can be told: every code has its words, every sentence its numbers."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+from tests.core import recording
+from tests.house.source import modules, tree
+from tests.sdk.explaining import faults
+
+from entraide import i18n
+from entraide.types import Explanation, JobState
+from entraide_scheduler.core import commands
+from entraide_scheduler.core.machine import Core
+
+EVENTS = 3_000
+ASK_EVERY = 100  # events between two looks at who waits
+
+
+def explained(world: recording.World) -> Iterator[Explanation]:
+    """Every explanation of a recorded life: with its commands, and of those that wait."""
+    for command in world.pool.asked:
+        if isinstance(command, commands.Place | commands.Refuse):
+            yield command.explanation
+    core = Core()
+    for number, event in enumerate(world.pool.events):
+        core.handle(event)
+        if number % ASK_EVERY == 0:
+            waiting = [job for job in core._state.jobs.values() if job.state is JobState.QUEUED]
+            for job in waiting:
+                found = core.explain(job.facts.job, event.at)
+                assert found is not None
+                yield found
+
+
+def kind(facts: Explanation) -> tuple[str, ...]:
+    """What makes one explanation worth reading beside another: its codes and its facts' names."""
+    rules = sorted({f"{one.rule}:{sorted(one.values)}" for one in facts.excluded})
+    return (facts.decision, facts.reason, *sorted(facts.values), *rules)
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[tuple[str, ...], Explanation]:
+    """One explanation of each kind that a recorded life holds."""
+    return {kind(facts): facts for facts in explained(recording.record(5, EVENTS))}
+
+
+def test_a_life_is_told_without_a_hole(told: dict[tuple[str, ...], Explanation]) -> None:
+    """Whatever the core decides, both languages can say who, why, how much and what else."""
+    wrong = [
+        (facts.decision, facts.reason, lang, fault)
+        for facts in told.values()
+        for lang in i18n.LANGUAGES
+        for fault in faults(facts, lang)
+    ]
+
+    assert {"placed", "waiting", "refused"} <= {facts.decision for facts in told.values()}
+    assert [] == wrong
+
+
+@pytest.mark.checkout
+def test_every_rule_of_the_core_has_its_sentence() -> None:
+    """Each rule that the core can exclude a node by stands in the catalogue, with its undoing."""
+    codes = {
+        node.args[0].value
+        for name, path in modules().items()
+        if name.startswith("entraide_scheduler.core.")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Rule"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+    assert {"no_free_slot", "over_carbon_cap"} <= codes
+    assert [] == sorted(code for code in codes if not i18n.known(f"rule-{code}.otherwise"))

@@ -1,0 +1,32 @@
+"""Explanations cross the gRPC contract without losing a word."""
+
+import msgspec
+import pytest
+from tests.sdk.explaining import CASES
+
+from entraide import explanations, i18n
+from entraide.client import _convert
+from entraide_scheduler.gateway import pool_messages, views
+
+
+@pytest.mark.parametrize("lang", i18n.LANGUAGES)
+@pytest.mark.parametrize("name", CASES)
+def test_a_client_tells_what_the_gateway_knows(name: str, lang: str) -> None:
+    """What a client renders from the message is what the gateway would render from the facts."""
+    facts = CASES[name]
+    message = pool_messages.explanation(facts, lang)
+    told = explanations.render(_convert.explanation(message), lang)
+
+    assert explanations.render(facts, lang) == told
+    assert explanations.sentence(facts, lang) == message.sentence
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_http_tells_it_in_both_languages(name: str) -> None:
+    """The document has the facts, the sentence and the whole text, in French and in English."""
+    facts = CASES[name]
+    document = msgspec.json.decode(views.explanation_json(facts))
+
+    assert document["text"] == {lang: explanations.render(facts, lang) for lang in i18n.LANGUAGES}
+    assert msgspec.convert(document, type(facts)) == facts
+    assert all(set(one["sentence"]) == set(i18n.LANGUAGES) for one in document["excluded"])
