@@ -11,13 +11,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from entraide import i18n, moments
+from entraide import i18n, moments, telling
 from entraide.errors import CODES
 from entraide.i18n import Value
+from entraide.telling import Values
 from entraide.types import Candidate, Exclusion, Explanation
 from entraide.units import g_from_ug, wh_from_uwh
-
-Values = dict[str, Value]
 
 COLUMNS = 5  # of a machine's line: which, grams, watt-hours, first word, intensity
 
@@ -49,7 +48,7 @@ def render(explanation: Explanation, lang: str, clock: moments.Clock | None = No
 
 def sentence(explanation: Explanation, lang: str) -> str:
     """Returns what was decided, why, and what would have changed it, in a few sentences."""
-    values = _values(explanation, lang, None)
+    values = telling.gather(explanation, lang, None)
     return " ".join(
         said
         for said in (
@@ -63,7 +62,7 @@ def sentence(explanation: Explanation, lang: str) -> str:
 
 def rule_sentence(excluded: Exclusion, lang: str, at: float) -> str:
     """Returns why a machine was ruled out, as it stood at a moment (seconds since the epoch)."""
-    return i18n.rule(excluded.rule, lang, _told(excluded.values, lang, at, None))
+    return i18n.rule(excluded.rule, lang, telling.in_words(excluded.values, lang, at, None))
 
 
 def parts(explanation: Explanation, lang: str, clock: moments.Clock | None = None) -> list[Part]:
@@ -75,7 +74,7 @@ def parts(explanation: Explanation, lang: str, clock: moments.Clock | None = Non
         clock: the reader's clock, where it is known; without it moments are told by their
             distance from the decision alone.
     """
-    values = _values(explanation, lang, clock)
+    values = telling.gather(explanation, lang, clock)
     found = [
         Part(Kind.WHO, _who(explanation, lang, values)),
         Part(Kind.WHY, _why(explanation, lang, values)),
@@ -93,88 +92,6 @@ def parts(explanation: Explanation, lang: str, clock: moments.Clock | None = Non
         found.append(Part(Kind.TITLE, i18n.text("explain-excluded", lang)))
         found += _excluded(explanation, lang, clock)
     return found
-
-
-def _values(explanation: Explanation, lang: str, clock: moments.Clock | None) -> Values:
-    """All that a sentence may name: the picked node's prediction, then the decision's own facts."""
-    found = _nodes(explanation)
-    if explanation.objective_ttft_s is not None:
-        found["objective_s"] = explanation.objective_ttft_s
-    found["others"] = sum(explanation.excluded_counts.values())
-    found |= explanation.values
-    example = _example(explanation)
-    if example is not None:
-        found |= {
-            "example_node": example.node,
-            "example_coop": example.coop,
-            "example_zone": example.zone,
-        }
-    if explanation.decision == "placed":
-        found["next_how"] = _how_next(explanation, found, lang)
-    return _told(found, lang, explanation.at, clock)
-
-
-def _nodes(explanation: Explanation) -> Values:
-    """The node that was picked, the next best and a greener one, as they were predicted."""
-    if not explanation.node:
-        return {}
-    by_name = {one.node: one for one in explanation.candidates}
-    others = [one.node for one in explanation.candidates if one.node != explanation.node]
-    following = explanation.values.get("next_node", others[0] if others else "")
-    found: Values = {}
-    if explanation.node in by_name:
-        found |= _predicted(by_name[explanation.node])
-    for prefix, name in (("next", following), ("greener", explanation.values.get("greener_node"))):
-        one = by_name.get(str(name))
-        if one is not None:
-            found |= {f"{prefix}_{key}": value for key, value in _predicted(one).items()}
-    return found
-
-
-def _predicted(one: Candidate) -> Values:
-    found: Values = {
-        "node": one.node,
-        "coop": one.coop,
-        "zone": one.zone,
-        "ttft_s": one.ttft_s,
-        "energy_wh": wh_from_uwh(one.energy_uwh),
-        "carbon_g": g_from_ug(one.carbon_ug),
-        "intensity_g_per_kwh": one.intensity_g_per_kwh,
-    }
-    if one.ttft_upper_s > 0:
-        found["ttft_upper_s"] = one.ttft_upper_s
-    if one.surplus_w > 0:
-        found["surplus_w"] = one.surplus_w
-    return found
-
-
-def _how_next(explanation: Explanation, values: Values, lang: str) -> Value:
-    """How the next best compares: ``late``, ``equal`` as far as a reader sees, or plainly worse."""
-    keeps = {one.node: one.keeps_promise for one in explanation.candidates}
-    if not keeps.get(str(values.get("next_node", "")), True):
-        return "late"
-    least, following = values.get("carbon_g"), values.get("next_carbon_g")
-    if isinstance(least, str) or isinstance(following, str) or least is None or following is None:
-        return i18n.ABSENT
-    seen_alike = i18n.decimal(following, lang) == i18n.decimal(least, lang)
-    return "equal" if following <= least or seen_alike else i18n.ABSENT
-
-
-def _told(values: Values, lang: str, at: float, clock: moments.Clock | None) -> Values:
-    """The values with every moment in words."""
-    return {
-        name: moments.told(value, lang, at=at, clock=clock)
-        if name.endswith("_at") and not isinstance(value, str)
-        else value
-        for name, value in values.items()
-    }
-
-
-def _example(explanation: Explanation) -> Exclusion | None:
-    """The ruled-out node that comes nearest: by the decision's own rule, else one that may pass."""
-    own = [one for one in explanation.excluded if one.rule == explanation.reason]
-    passing = [one for one in explanation.excluded if one.waiting_helps]
-    return next(iter((*own, *passing, *explanation.excluded)), None)
 
 
 def _code(explanation: Explanation) -> str:
@@ -205,7 +122,7 @@ def _otherwise(explanation: Explanation, lang: str, values: Values) -> str:
         said.append(_elsewhere(explanation, lang, values))
     elif explanation.decision == "refused" and not said:
         said.append(_admitted(explanation, lang, values))
-    return " ".join(said)
+    return " ".join(filter(None, said))
 
 
 def _elsewhere(explanation: Explanation, lang: str, values: Values) -> str:
@@ -215,7 +132,9 @@ def _elsewhere(explanation: Explanation, lang: str, values: Values) -> str:
         return i18n.text("explain-greener", lang, **values, condition=condition)
     if "next_node" in values:
         return i18n.text("explain-next", lang, **values)
-    return _could(explanation, lang, values) or i18n.text("explain-alone", lang)
+    if len(explanation.candidates) > 1 or explanation.excluded_counts:
+        return _could(explanation, lang, values)
+    return i18n.text("explain-alone", lang)
 
 
 def _admitted(explanation: Explanation, lang: str, values: Values) -> str:
@@ -230,10 +149,10 @@ def _admitted(explanation: Explanation, lang: str, values: Values) -> str:
 
 def _could(explanation: Explanation, lang: str, values: Values) -> str:
     """On what condition the nearest ruled-out node could have run the job; "" without one."""
-    example = _example(explanation)
+    example = telling.nearest(explanation)
     if example is None:
         return ""
-    own = _told(example.values, lang, explanation.at, None)
+    own = telling.in_words(example.values, lang, explanation.at, None)
     condition = _condition(explanation, example.rule, lang, values | own)
     return i18n.text("explain-could", lang, **values, condition=condition)
 
@@ -244,7 +163,7 @@ def _condition(explanation: Explanation, code: str, lang: str, values: Values) -
         return i18n.text("explain-if-not-rule", lang, name=code)
     for one in explanation.excluded:
         if one.node == values.get("greener_node") and one.rule == code:
-            values = values | _told(one.values, lang, explanation.at, None)
+            values = values | telling.in_words(one.values, lang, explanation.at, None)
     return i18n.text(f"rule-{code}.otherwise", lang, **values)
 
 
@@ -310,7 +229,7 @@ def _excluded(explanation: Explanation, lang: str, clock: moments.Clock | None) 
         by_rule.setdefault(one.rule, []).append(one)
     for code, listed in by_rule.items():
         for one in listed:
-            why = i18n.rule(code, lang, _told(one.values, lang, explanation.at, clock))
+            why = i18n.rule(code, lang, telling.in_words(one.values, lang, explanation.at, clock))
             place = f"{one.node} ({one.coop}, {i18n.zone_name(one.zone, lang)})"
             yield Part(Kind.NODE, f"    {place} {why}")
         left = explanation.excluded_counts.get(code, 0) - len(listed)

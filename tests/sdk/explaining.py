@@ -7,7 +7,7 @@ that it writes as the member who asked would.
 import re
 from pathlib import Path
 
-from entraide import explanations, i18n
+from entraide import explanations, i18n, telling
 from entraide.explanations import Kind, Part
 from entraide.types import Basis, Candidate, Exclusion, Explanation
 
@@ -234,7 +234,7 @@ def faults(facts: Explanation, lang: str) -> list[str]:
     found += [f"a value is missing: {part.text}" for part in parts if i18n.HOLE in part.text]
     found += [f"{mark!r} in the text" for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)]
     if facts.decision == "placed":
-        node = explanations._nodes(facts)
+        node = telling.of_nodes(facts)
         who = _one(parts, Kind.WHO)
         found += [f"{key} is not named" for key in ("node", "coop") if str(node[key]) not in who]
         numbers = _one(parts, Kind.NUMBERS)

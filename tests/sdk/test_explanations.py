@@ -157,6 +157,20 @@ def test_an_older_pools_facts_are_filled_from_its_candidates() -> None:
     assert "qc-1 (coop boreale, Québec" in explanations.sentence(older, "fr")
 
 
+def test_only_the_greenest_have_a_next_by_their_order() -> None:
+    """Where another rule picked, the list's order does not say who would have been next."""
+    told = {
+        reason: explanations.sentence(
+            structs.replace(placed(reason, candidates=(ON, QC)), values={}), "fr"
+        )
+        for reason in ("greenest", "fastest")
+    }
+
+    assert "Sans on-1, elle serait allée sur qc-1" in told["greenest"]
+    assert "qc-1" not in told["fastest"]
+    assert "aucune autre machine" not in told["fastest"]
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str) -> None:
     """The short form says what the first parts of the long one say."""
