@@ -7,8 +7,9 @@ Between two changes of the batch all steps are alike, so time jumps over them: a
 steps that nothing disturbs. Who arrives in the middle of a step joins at its end.
 
 A prompt enters the batch in order of arrival, when a slot is free and the KV memory will hold all
-that is in it at every later step, were each answer as long as it may be. Nothing is ever thrown
-out. It knows neither the pool nor virtual time: moments are told, seconds.
+that is in it at every later step, were each answer as long as it may be; a prompt that finds no
+room is looked at again when the batch changes, and every ``RETRY_STEPS`` steps. Nothing is ever
+thrown out. It knows neither the pool nor virtual time: moments are told, seconds.
 """
 
 from collections import deque
@@ -20,6 +21,8 @@ from typing import Any
 from msgspec import Struct
 
 from entraide.types import Rates
+
+RETRY_STEPS = 10
 
 
 class Run(Struct, gc=False, eq=False):
@@ -118,6 +121,7 @@ class Engine:
         self._step = 0  # steps done when the phase began
         self._began_at = at
         self._step_s = 0.0
+        self._factor = 1.0
         self._steps = 0
         self._tokens = 0  # of the head's prompt, in this phase
         self._seen_at = at
@@ -140,6 +144,13 @@ class Engine:
         """Returns the runs it has, in no order that means anything but always the same."""
         head = [] if self._head is None else [self._head]
         return [*(run for _, _, run in self._batch), *head, *self._line]
+
+    def used(self, run: Run) -> tuple[float, float]:
+        """Returns what a run has used so far, joules, and what was emitted for it, grams."""
+        energy_j = run.prefill_j + run.decode_j + run.wake_j
+        if run.first_at == 0.0:
+            return energy_j, run.carbon_g
+        return energy_j + self._sum_j - run.mark_j, run.carbon_g + self._sum_g - run.mark_g
 
     def produced(self, run: Run, at: float) -> int:
         """Returns how many output tokens a run has by now."""
@@ -293,7 +304,9 @@ class Engine:
         base_s = rates.tpot_base_s + rates.tpot_per_sequence_s * count if count else 0.0
         until = batch[0][0] - self._step if count else 0
         if head is None:
-            steps, tokens, long_s = until, 0, until * base_s
+            blocked = self._line and count < hardware.slots
+            steps, tokens = min(until, RETRY_STEPS) if blocked else until, 0
+            long_s = steps * base_s
             self._step_s = base_s
         else:
             chunk, tokens = hardware.chunk_tokens, head.left
@@ -302,13 +315,13 @@ class Engine:
                 steps, tokens = until, until * chunk
             self._step_s = base_s + min(chunk, tokens) / rates.prefill_tokens_per_s
             long_s = steps * base_s + tokens / rates.prefill_tokens_per_s
-        factor = self.slow * self._noise()
-        self._step_s *= factor
-        long_s *= factor
-        self._steps, self._tokens, self._began_at = steps, tokens, at
         self._sequence_w = steps * hardware.decode_j[count] / long_s if count else 0.0
         self._head_w = tokens * hardware.prefill_j / long_s if head is not None else 0.0
-        self.next_at = at + long_s
+        self._steps, self._tokens, self._began_at = steps, tokens, at
+        # A machine that is slow draws the same power for longer.
+        self._factor = factor = self.slow * self._noise()
+        self._step_s *= factor
+        self.next_at = at + long_s * factor
 
     def _rest(self, at: float) -> None:
         """Nothing runs from now on, or nothing yet."""
@@ -325,10 +338,22 @@ class Engine:
         steps = int(passed)
         if steps < passed:
             steps += 1
-        if steps < self._steps:
-            self._steps = steps
-            self._tokens = min(self._tokens, steps * self.hardware.chunk_tokens)
-            self.next_at = max(at, self._began_at + steps * self._step_s)
+        if steps >= self._steps:
+            return
+        hardware = self.hardware
+        self._steps = steps
+        self.next_at = max(at, self._began_at + steps * self._step_s)
+        if self._head is None:
+            return
+        self._tokens = steps * hardware.chunk_tokens
+        rest_s = self.next_at - at
+        if rest_s > 0.0:
+            # The last chunk, shorter than the others, falls away: so does its part of the mean.
+            passed_s, factor = at - self._began_at, self._factor
+            step_j = hardware.decode_j[len(self._batch)] * factor
+            prefill_j = self._tokens * hardware.prefill_j * factor
+            self._sequence_w = (steps * step_j - self._sequence_w * passed_s) / rest_s
+            self._head_w = (prefill_j - self._head_w * passed_s) / rest_s
 
     def _has_room(self, run: Run) -> bool:
         """Tells whether a run may enter the batch now and never bring it beyond the memory."""

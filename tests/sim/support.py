@@ -1,0 +1,165 @@
+"""Small worlds with sensible values, so that a test names only what matters."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import entraide_sim as sim
+from entraide.types import Basis, DataClass, JobState, NodeCard, Power, Rates, Replica
+from entraide_scheduler.core.commands import EndJob, Place
+from entraide_scheduler.core.events import JobRequested, RunReported
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Policy
+
+START = 1_673_827_200.0  # 16 January 2023, 0 h UTC
+MODEL = "petit"
+ZONES = ("CA-QC", "CA-ON", "CA-AB")
+ANNUAL = {"CA-QC": 1.3, "CA-ON": 38.0, "CA-AB": 372.0}
+COOPS = ("alpha", "beta", "gamma")
+RATES = Rates(2_000.0, 0.02, 0.002, Basis.MEASURED)
+
+
+def card(node: str, coop: str = "alpha", zone: str = "CA-QC", **changes: Any) -> NodeCard:
+    """A node's card; ``slots``, ``rates`` and ``context_tokens`` go to its replica."""
+    replica = Replica(
+        model=MODEL,
+        revision="sha256:abc",
+        engine="llama.cpp/1",
+        context_tokens=changes.pop("context_tokens", 4_096),
+        slots=changes.pop("slots", 4),
+        features=(),
+        rates=changes.pop("rates", RATES),
+    )
+    values = {
+        "node": node,
+        "coop": coop,
+        "site": f"{node}-home",
+        "zone": zone,
+        "power": Power("bench", 10.0, 110.0, Basis.DECLARED),
+        "replicas": (replica,),
+        "data_classes": tuple(DataClass),
+        "energy": None,
+        "rtt_s": 0.02,
+        "agent": "0.1.0",
+    }
+    return NodeCard(**{**values, **changes})
+
+
+def node(
+    name: str = "n1", coop: str = "alpha", zone: str = "CA-QC", **changes: Any
+) -> sim.NodeSpec:
+    """A machine; what a ``NodeSpec`` has no field for goes to its card."""
+    own = {key: changes.pop(key) for key in tuple(changes) if key in sim.NodeSpec.__struct_fields__}
+    return sim.NodeSpec(card=card(name, coop, zone, **changes), **own)
+
+
+def provinces(**changes: Any) -> list[sim.NodeSpec]:
+    """One machine in each of three provinces."""
+    pairs = zip(ZONES, COOPS, strict=True)
+    return [node(f"n-{zone}", coop, zone, **changes) for zone, coop in pairs]
+
+
+def policy(heartbeat_s: float = 60.0, **changes: Any) -> Policy:
+    """A policy for three co-ops and rare heartbeats."""
+    coops = tuple(CoopTerms(coop) for coop in COOPS)
+    return Policy(**{"version": "v1", "coops": coops, "timing": sim.quiet(heartbeat_s), **changes})
+
+
+def grid(*zones: str, hours: int = 48) -> sim.Grid:
+    """A made-up grid."""
+    return sim.Grid(
+        sim.profile(zone, ANNUAL[zone], start_at=START, hours=hours, seed=number)
+        for number, zone in enumerate(zones or ZONES)
+    )
+
+
+def even(
+    rate_per_s: float, until_s: float, *, input_tokens: int = 200, output_tokens: int = 50
+) -> list[sim.Arrival]:
+    """Evenly spaced arrivals of one client, all alike."""
+    lengths = sim.fixed(input_tokens), sim.fixed(output_tokens)
+    client = sim.Client("c", sim.steady(rate_per_s, until_s), *lengths)
+    return list(sim.generated([client], seed=1))
+
+
+def mixed(rate_per_s: float, until_s: float, *, seed: int) -> list[sim.Arrival]:
+    """Poisson arrivals of three clients with mixed lengths."""
+    clients = [
+        sim.Client(
+            f"c{number}",
+            sim.steady(rate_per_s / 3, until_s, family="poisson"),
+            sim.between(10, 1_500),
+            sim.between(1, 200),
+        )
+        for number in range(3)
+    ]
+    return list(sim.generated(clients, seed=seed))
+
+
+class Turns:
+    """A scheduler to compare with: first come, first served, to each node in turn."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        self.served = 0
+
+    def handle(self, event: Any) -> list[Any]:
+        match event:
+            case JobRequested():
+                self.served += 1
+                facts = event.facts
+                chosen = self.names[self.served % len(self.names)]
+                limit = facts.output_tokens_max
+                return [Place(event.id, facts.job, 1, chosen, "sim", limit, None, None)]
+            case RunReported():
+                return [EndJob(event.id, event.job, "sim", JobState.COMPLETED, "", 1, {})]
+        return []
+
+    def next_deadline(self) -> None:
+        return None
+
+
+class Lived:
+    """A world that has lived, with all that was told and asked."""
+
+    def __init__(
+        self,
+        nodes: list[sim.NodeSpec],
+        arrivals: Iterable[sim.Arrival],
+        *,
+        wish: sim.Wish | None = None,
+        watch: Any = None,
+        terms: Policy | None = None,
+        until: float = float("inf"),
+        core: Any = None,
+        **changes: Any,
+    ) -> None:
+        self.policy = terms or policy()
+        self.records = sim.Records(self.policy)
+        self.told: list[Any] = []
+        self.asked: list[Any] = []
+        self.watch = watch
+        self.core = core or Core()
+        self.world = sim.World(
+            sim.Driver(self.core, start_at=START, watch=self.see),
+            policy=self.policy,
+            nodes=nodes,
+            **{
+                "grid": grid(),
+                "heartbeat_s": 60.0,
+                "progress_s": 1.0,
+                "recorder": self.records,
+                **changes,
+            },
+        )
+        asks = sim.requests(arrivals, wish or sim.Wish(MODEL), start_at=START, coops=COOPS)
+        self.world.run(asks, until=until)
+
+    def see(self, event: Any, asked: list[Any]) -> None:
+        self.told.append(event)
+        self.asked += asked
+        if self.watch is not None and hasattr(self, "world"):
+            self.watch(self)
+
+    def of(self, kind: type) -> list[Any]:
+        """The events and commands of one kind."""
+        return [one for one in (*self.told, *self.asked) if type(one) is kind]

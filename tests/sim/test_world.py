@@ -1,0 +1,326 @@
+"""The world: conservation at every step, same seed same bytes, and what it says to the core."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.sim.support import (
+    COOPS,
+    MODEL,
+    RATES,
+    START,
+    ZONES,
+    Lived,
+    Turns,
+    even,
+    mixed,
+    node,
+    policy,
+    provinces,
+)
+
+import entraide_sim as sim
+from entraide.types import Basis, JobState, Power
+from entraide.units import JOULES_PER_WH, uwh_from_joules
+from entraide_scheduler.core.commands import EndJob, Refuse
+from entraide_scheduler.core.events import (
+    ForecastIssued,
+    IntensityChanged,
+    JobRequested,
+    NodeChanged,
+    NodeJoined,
+    PeriodBegan,
+    RunAccepted,
+    RunDeclined,
+    RunProgressed,
+    RunReported,
+)
+from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
+
+WH = JOULES_PER_WH
+
+
+def check(lived: Lived) -> None:
+    """Nothing is lost or made: jobs, tokens, energy, grams, ledger."""
+    world, records = lived.world, lived.records
+    assert world.asked == len(world.jobs) + len(records)
+    engines = [one.engine for one in world.nodes.values()]
+    closed = sum(records.column(name).sum() for name in ("prefill_wh", "decode_wh", "wake_wh")) * WH
+    grams = records.column("carbon_g").sum()
+    for job in world.jobs.values():
+        closed += job.prefill_j + job.decode_j + job.wake_j
+        grams += job.carbon_g
+    for engine in engines:
+        for run in engine.runs():
+            energy_j, carbon_g = engine.used(run)
+            closed += energy_j
+            grams += carbon_g
+            assert 0 <= engine.produced(run, world.driver.now) <= run.output_tokens
+    assert closed == pytest.approx(sum(engine.total_j for engine in engines))
+    assert grams == pytest.approx(sum(engine.total_g for engine in engines))
+    totals: dict[str, int] = {}
+    for balance in lived.core.balances().values():
+        for unit, amount in balance.items():
+            totals[unit] = totals.get(unit, 0) + amount
+    assert set(totals.values()) <= {0}
+
+
+def test_nothing_is_lost_at_any_step() -> None:
+    """Jobs, tokens, energy, grams and books add up after every event, faults and all."""
+    steps = 0
+
+    def watch(lived: Lived) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 7 == 0:
+            check(lived)
+
+    faults = [
+        sim.Fault(START + 20.0, "n-CA-QC", "vanish"),
+        sim.Fault(START + 25.0, "n-CA-ON", "slow", 3.0),
+        sim.Fault(START + 30.0, "n-CA-AB", "refuse"),
+        sim.Fault(START + 40.0, "n-CA-AB", "take"),
+        sim.Fault(START + 60.0, "n-CA-QC", "return"),
+    ]
+    lived = Lived(
+        provinces(noise=0.1),
+        mixed(1.0, 90.0, seed=3),
+        wish=sim.Wish(MODEL, patience_s=40.0),
+        watch=watch,
+        terms=policy(1.0),
+        heartbeat_s=1.0,
+        faults=faults,
+    )
+    check(lived)
+    done = lived.records.column("state") == "completed"
+    tokens = {event.facts.job: event.facts.output_tokens_max for event in lived.of(JobRequested)}
+    reported = {
+        event.job: event.usage.output_tokens for event in lived.of(RunReported) if not event.code
+    }
+    completed = [end.job for end in lived.of(EndJob) if end.state is JobState.COMPLETED]
+
+    assert steps > 500
+    assert done.sum() == len(completed)
+    assert [tokens[job] for job in completed] == [reported[job] for job in completed]
+    assert {"completed", "cancelled"} <= set(lived.records.column("state"))
+    assert max(lived.records.column("placements")) > 1
+
+
+def digest(seed: int) -> str:
+    """A fingerprint of all that one seed leads to."""
+    sha = hashlib.sha256()
+    lived = Lived(provinces(noise=0.2), mixed(2.0, 120.0, seed=seed), seed=seed)
+    sha.update(msgspec.msgpack.encode(lived.told))
+    sha.update(msgspec.msgpack.encode(lived.asked))
+    for column in lived.records.columns().values():
+        sha.update(column.tobytes())
+    return sha.hexdigest()
+
+
+def test_same_seed_same_bytes() -> None:
+    """One seed gives the same events, commands and records, under any hash seed."""
+    script = "from tests.sim.test_world import digest; print(digest(5))"
+    folder = Path(__file__).parents[2]
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        ).stdout.strip()
+        for hash_seed in ("1", "2")
+    }
+
+    assert found == {digest(5)}
+    assert digest(6) not in found
+
+
+def test_a_single_job_takes_what_the_formula_says() -> None:
+    """What a client waits is the round trip, the prefill, and t0 + t1 for each further token."""
+    lived = Lived([node()], even(1.0, 1.0, input_tokens=400, output_tokens=21))
+    (ttft_s,) = lived.records.column("first_at") - lived.records.column("asked_at")
+    (decode_s,) = lived.records.column("end_at") - lived.records.column("first_at")
+    (report,) = lived.of(RunReported)
+
+    assert ttft_s == pytest.approx(0.02 + 400 / RATES.prefill_tokens_per_s, abs=1e-6)
+    assert decode_s == pytest.approx(20 * 0.022, abs=1e-6)
+    assert report.usage.ttft_s == pytest.approx(0.2, abs=1e-6)
+    assert report.usage.run_s == pytest.approx(0.2 + 20 * 0.022, abs=1e-6)
+    assert report.usage.energy_prefill_uwh == uwh_from_joules(100.0 * 0.2)
+    assert report.usage.energy_decode_uwh == pytest.approx(uwh_from_joules(100.0 * 0.44), abs=1)
+
+
+def test_answers_come_as_an_agent_gives_them() -> None:
+    """A run is accepted, shows its first token, then a sign of life each second, then its usage."""
+    lived = Lived([node()], even(1.0, 1.0, output_tokens=200))
+    kinds = [
+        type(event).__name__
+        for event in lived.told
+        if isinstance(event, RunAccepted | RunProgressed | RunReported)
+    ]
+    signs = [event.output_tokens for event in lived.of(RunProgressed)]
+
+    assert kinds == ["RunAccepted", *["RunProgressed"] * 5, "RunReported"]
+    assert signs == sorted(signs)
+    assert 1 == signs[0]
+
+
+def test_a_day_in_three_provinces() -> None:
+    """A day of jobs in three provinces ends with all done, most of them where it is cleanest."""
+    lived = Lived(
+        provinces(slots=8),
+        sim.tiled(mixed(0.5, 60.0, seed=1), period_s=1_800.0, until_s=86_400.0),
+        progress_s=5.0,
+    )
+    told = sim.summary(lived.records, lived.world)
+    zones = list(lived.records.column("zone"))
+
+    assert told["jobs"] == told["completed"] == lived.world.asked > 1_000
+    assert told["slo_attainment"] > 0.9
+    assert max(ZONES, key=zones.count) == "CA-QC"
+    assert told["energy_wh"] > 0.0
+    assert 24 == len({event.at for event in lived.of(IntensityChanged)})
+
+
+def test_decided_on_the_forecast_and_paid_on_the_actual() -> None:
+    """The core hears forecasts with their issue; what is emitted follows the actual series."""
+    actual = sim.Series("CA-QC", START, (50.0,) * 2 + (400.0,) * 22)
+    wrong = sim.Forecast("CA-QC", START - 60.0, START, (400.0,) * 2 + (50.0,) * 22)
+    later = sim.Forecast("CA-QC", START + 30.0, START, (50.0,) * 24)
+    lived = Lived(
+        [node("n1", slots=64)],
+        even(1.0, 60.0),
+        grid=sim.Grid([actual], [wrong, later]),
+        core=Turns(["n1"]),
+    )
+    issued = lived.of(ForecastIssued)
+    energy_wh = sim.summary(lived.records, lived.world)["energy_wh"]
+
+    assert [(START, START - 60.0), (START + 30.0, START + 30.0)] == [
+        (event.at, event.issued_at) for event in issued
+    ]
+    assert lived.records.column("carbon_g").sum() == pytest.approx(energy_wh * 50.0 / 1_000)
+
+
+def test_a_run_pays_each_hour_its_own_intensity() -> None:
+    """A run over the hour is emitted half at one intensity and half at the next."""
+    actual = sim.Series("CA-QC", START, (100.0, 300.0, 300.0))
+    tokens = 1 + round(20.0 / 0.022)
+    arrival = sim.Arrival(3_590.0 - 0.01 - 0.0005, "c", 1, tokens)
+    lived = Lived([node()], [arrival], grid=sim.Grid([actual]))
+    energy_wh = sim.summary(lived.records, lived.world)["energy_wh"]
+
+    assert lived.records.column("carbon_g").sum() == pytest.approx(
+        energy_wh * 200.0 / 1_000, rel=1e-3
+    )
+
+
+def test_own_surplus_is_used_first_and_shared() -> None:
+    """Two machines at a site share its surplus: what is beyond it comes from the grid."""
+    actual = sim.Series("CA-QC", START, (100.0,) * 24)
+    site = sim.SiteSpec("alpha", "home", ((START, 150.0), (START + 3_000.0, 0.0)))
+    nodes = [node(name, site="home", slots=1) for name in ("n1", "n2")]
+    pair = [sim.Arrival(at_s, "c", 1, 101) for at_s in (0.0, 0.0, 3_600.0, 3_600.0)]
+    lived = Lived(nodes, pair, grid=sim.Grid([actual]), sites=[site])
+    grams = lived.records.column("carbon_g")
+    energy_wh = lived.records.column("decode_wh")
+    joined = [event.card.energy.surplus_w for event in lived.of(NodeJoined)]
+    changed = [event.energy.surplus_w for event in lived.of(NodeChanged)]
+
+    assert [150.0, 150.0] == joined
+    assert [0.0, 0.0] == changed
+    assert grams[:2].sum() == pytest.approx(energy_wh[:2].sum() * 25.0 / 1_000, rel=0.01)
+    assert grams[2:].sum() == pytest.approx(energy_wh[2:].sum() * 100.0 / 1_000, rel=0.01)
+
+
+def test_a_full_node_declines() -> None:
+    """A node with less memory than its card says declines what can never fit."""
+    lived = Lived([node(pool_tokens=300)], even(1.0, 1.0, input_tokens=290, output_tokens=50))
+    (declined,) = lived.of(RunDeclined)
+
+    assert "context_exceeded" == declined.code
+    assert ["failed"] == list(lived.records.column("state"))
+
+
+def test_a_node_that_sleeps_is_woken() -> None:
+    """A machine with a wake time is late for its first job, and waking counts as energy."""
+    power = Power("box", 10.0, 110.0, Basis.DECLARED, wake_j=3_600.0, wake_s=4.0)
+    lived = Lived([node(power=power, sleep_after_s=60.0)], even(0.5, 4.0))
+    first = lived.records.column("first_at") - lived.records.column("asked_at")
+
+    assert [1.0, 0.0] == list(lived.records.column("wake_wh"))
+    assert first[0] > 4.0
+
+
+def test_shared_prefixes_need_no_prefill() -> None:
+    """A prompt whose leading blocks were seen for the same co-op is prefilled from there on."""
+    arrivals = [
+        sim.Arrival(number * 20.0, "c", 1_200, 2, (1, 2, 10 + number)) for number in range(3)
+    ]
+    lived = Lived([node(prefix_tokens=5_120, prefix_block_tokens=400)], arrivals)
+    cached: dict[str, list[int]] = {}
+    for told, report in zip(lived.of(JobRequested), lived.of(RunReported), strict=True):
+        cached.setdefault(told.facts.coop, []).append(report.usage.cached_tokens)
+
+    assert all(counts == [0, *[800] * (len(counts) - 1)] for counts in cached.values())
+    assert any(len(counts) > 1 for counts in cached.values())
+
+
+def test_refused_and_given_up_are_counted() -> None:
+    """Refusals and clients that go away end in the records as what they are."""
+    terms = policy(
+        coops=tuple(
+            CoopTerms(coop, quotas=(Quota(QuotaKind.REQUESTS, 3, Period.DAY),)) for coop in COOPS
+        )
+    )
+    lived = Lived(
+        [node(slots=1)],
+        even(2.0, 10.0, output_tokens=400),
+        terms=terms,
+        wish=sim.Wish(MODEL, patience_s=15.0),
+    )
+    told = sim.summary(lived.records, lived.world)
+
+    assert (9, 11) == (told["completed"] + told["cancelled"], told["rejected"])
+    assert told["cancelled"] > 0
+    assert len(lived.of(Refuse)) == told["rejected"]
+    assert [START + 86_400.0] == [event.ends_at for event in lived.of(PeriodBegan)]
+
+
+def test_it_goes_on_until_it_is_told() -> None:
+    """A world that is given an end stops there, with its open jobs still under way."""
+    lived = Lived([node(slots=1)], even(2.0, 60.0, output_tokens=400), until=START + 30.0)
+
+    assert START + 30.0 == lived.world.driver.now
+    assert lived.world.asked == len(lived.records) + len(lived.world.jobs) < 120
+
+
+def test_a_rare_heartbeat_needs_a_patient_policy() -> None:
+    """A heartbeat that would come too late for the policy is refused before anything happens."""
+    with pytest.raises(ValueError, match="heartbeat_s"):
+        Lived([node()], [], terms=policy(1.0), heartbeat_s=60.0)
+
+
+def test_any_scheduler_can_be_driven() -> None:
+    """A baseline with the core's two methods runs in the same world."""
+    names = ["n1", "n2"]
+    nodes = [node(name, slots=64) for name in names]
+    lived = Lived(nodes, even(2.0, 20.0), core=Turns(names))
+
+    assert [20, 20] == [list(lived.records.column("node")).count(name) for name in names]
+
+
+def test_memory_does_not_grow_with_finished_jobs() -> None:
+    """Without a recorder the world holds nothing of a job that is over."""
+    lived = Lived([node(slots=32)], even(5.0, 60.0), recorder=None)
+
+    assert {} == lived.world.jobs
+    assert {} == lived.world.nodes["n1"].runs
+    assert 0 == len(lived.records)
+    assert 300 == lived.world.asked
