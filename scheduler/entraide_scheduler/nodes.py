@@ -70,7 +70,7 @@ class NodesEar:
 
     async def start(self, connection: Client) -> None:
         """Begins to listen."""
-        await subscribe(connection, subjects.ALL_NODES_CTL, self._heard)
+        await subscribe(connection, subjects.ALL_NODES_CTL, self.hear)
 
     def report_through(self, way: Callable[[str, m.UsageReport], None]) -> None:
         """Gives usage reports to somebody who hands them to ``report`` when it is time."""
@@ -107,7 +107,8 @@ class NodesEar:
             usage=message.usage,
         )
 
-    async def _heard(self, raw: Msg) -> None:
+    async def hear(self, raw: Msg) -> None:
+        """Takes in one message of a node."""
         node = subjects.sender(raw.subject)
         row = self._roster.approved(node)
         if row is None:

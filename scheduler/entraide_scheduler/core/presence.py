@@ -55,8 +55,15 @@ def changed(state: State, event: NodeChanged) -> None:
 
 
 def seen(state: State, event: NodesSeen) -> None:
-    """Heartbeats that changed nothing."""
+    """Heartbeats that changed nothing: of a live node, they only put its silence off."""
+    nodes, now = state.fleet.nodes, state.now
+    silent_at = now + state.policy.timing.suspect_after_s
     for name in event.nodes:
+        found = nodes.get(name)
+        if found is not None and found.state is NodeState.LIVE:
+            found.last_seen = now
+            state.deadlines.set("node", name, silent_at)
+            continue
         node = _known(state, name)
         if node is not None and _hear(state, node):
             leases.opened(state, node)

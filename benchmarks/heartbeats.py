@@ -1,0 +1,252 @@
+"""How many heartbeats a second become part of the fleet view, on one core.
+
+Decides the fleet and what its nodes say: each beats once a second, half of them with a solar
+surplus that stays as it is, and a part of them says something new (the surplus moved). What is
+timed is all that the scheduler does with the bytes: who sent them, decode, order, sanity, the
+node's clock put on ours, then one ``NodeChanged`` for each that said something new and one
+``NodesSeen`` a second for all others, taken in by the core. The journal's bytes are
+made, its disk and the bus itself are not in it.
+
+The reference takes the same bytes by the same decoder and tells the core of every heartbeat by an
+event of its own, with nothing looked at in between.
+
+    python -m benchmarks.heartbeats [--json] [--secs S]
+
+Rows: ``nodes, changed_part, heartbeats, events, heartbeats_per_s, tick_p99_s, journal_bytes,
+reference_heartbeats_per_s, reference_journal_bytes, reference_ratio``; both bytes are per second
+of the fleet's life. ``tick_p99_s`` is the time of a
+second's last step, the ``NodesSeen``. Times are CPU time of one process.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import structlog
+from benchmarks.placements import card
+from msgspec import Struct, to_builtins
+from msgspec.msgpack import Encoder
+from nats.aio.msg import Msg
+
+from entraide.types import Basis, EnergyStatus
+from entraide.wire import codec, subjects
+from entraide.wire import messages as m
+from entraide_scheduler.core import events
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.nodes import NodesEar
+from entraide_scheduler.roster import APPROVED, Roster
+from entraide_scheduler.store.rows import NodeRow
+
+NODES = 10_000
+CHANGED_PARTS = (0.0, 0.01, 0.1)
+SECS = 6.0  # for each part and way
+ROUNDS_MIN = 3
+START = 1_800_000_000.0
+SUN_LASTS_S = 60.0
+
+_encode = Encoder().encode
+
+
+class Row(Struct, frozen=True):
+    """What was measured with one part of nodes that say something new each second."""
+
+    nodes: int
+    changed_part: float
+    heartbeats: int
+    events: int
+    heartbeats_per_s: float
+    tick_p99_s: float
+    journal_bytes: int
+    reference_heartbeats_per_s: float
+    reference_journal_bytes: int
+    reference_ratio: float
+
+
+class Driver:
+    """Numbers and times events for a core and encodes them, as the live driver does."""
+
+    def __init__(self) -> None:
+        self.core = Core()
+        self.at = START
+        self.events = self.journal_bytes = 0
+        self.counts: Counter[str] = Counter()
+
+    def now(self) -> float:
+        """Returns the time of an event that would be fed now."""
+        return self.at
+
+    def feed(self, kind: Any, **fields: Any) -> None:
+        """Feeds an event."""
+        self.events += 1
+        event = kind(id=self.events, at=self.at, **fields)
+        self.core.handle(event)
+        self.journal_bytes += len(_encode(event))
+
+
+class Nobody:
+    """The way out to the nodes and the issuer of their identities: nobody listens."""
+
+    def put(self, subject: str, data: bytes) -> None:
+        """Drops a message."""
+
+    def node(self, node: str, public_key: str) -> None:
+        """Issues nothing."""
+
+
+class Fleet:
+    """Nodes that beat; their luck comes from one seed, so every run hears the same bytes."""
+
+    def __init__(self, nodes: int, changed_part: float) -> None:
+        self.luck = Random(20_260)
+        self.cards = [card(number) for number in range(nodes)]
+        self.names = [one.node for one in self.cards]
+        self.surplus_w = [100.0 if number % 2 else None for number in range(nodes)]
+        self.changed = round(nodes * changed_part)
+        self.seq = 1
+
+    def hellos(self) -> list[Msg]:
+        """Returns what each node says first."""
+        said = (m.Hello(one, "boot", 1, START, True, "", ()) for one in self.cards)
+        return [self._raw(name, hello) for name, hello in zip(self.names, said, strict=True)]
+
+    def beats(self, at: float) -> list[Msg]:
+        """Returns the heartbeats of one second, in the order of luck."""
+        self.seq += 1
+        order = list(range(len(self.names)))
+        self.luck.shuffle(order)
+        for number in order[: self.changed]:
+            self.surplus_w[number] = self.luck.uniform(0.0, 300.0)
+        return [self._raw(self.names[number], self._beat(number, at)) for number in order]
+
+    def _beat(self, number: int, at: float) -> m.Heartbeat:
+        surplus_w, sent_at = self.surplus_w[number], at - 0.02
+        energy = None
+        if surplus_w is not None:
+            until = sent_at + SUN_LASTS_S
+            energy = EnergyStatus(surplus_w, Basis.MEASURED, "meter", sent_at, until)
+        return m.Heartbeat("boot", self.seq, sent_at, True, "", 0, energy)
+
+    def _raw(self, name: str, message: Any) -> Msg:
+        subject = subjects.node_ctl_up(name)
+        return Msg(_client=None, subject=subject, data=codec.encode(message))  # type: ignore[arg-type]
+
+
+class Heard(Struct):
+    """What a fleet's life of some seconds came to."""
+
+    seconds: int = 0
+    heartbeats: int = 0
+    events: int = 0
+    journal_bytes: int = 0
+    spent_s: float = 0.0
+    ticks_s: list[float] = []
+
+    def per_s(self) -> float:
+        """Returns heartbeats per second of CPU time."""
+        return self.heartbeats / self.spent_s
+
+
+async def ours(fleet: Fleet, secs: float) -> Heard:
+    """Lets the scheduler's own ear hear a fleet for so many CPU seconds."""
+    driver, nobody, heard = Driver(), Nobody(), Heard()
+    rows = [NodeRow(c.node, c.coop, c.site, c.zone, "U", APPROVED) for c in fleet.cards]
+    anything: Any = {"live": driver, "outbox": nobody, "issuer": nobody}
+    ear = NodesEar(roster=Roster(None, rows), **anything)  # type: ignore[arg-type]
+    for hello in fleet.hellos():
+        await ear.hear(hello)
+    assert len(driver.core.nodes()) == len(fleet.cards)
+    driver.events = driver.journal_bytes = 0
+    while heard.spent_s < secs or heard.seconds < ROUNDS_MIN:
+        driver.at += 1.0
+        beats = fleet.beats(driver.at)
+        began = time.process_time()
+        for beat in beats:
+            await ear.hear(beat)
+        tick = time.process_time()
+        ear.tick()
+        ended = time.process_time()
+        heard.spent_s += ended - began
+        heard.ticks_s.append(ended - tick)
+        heard.heartbeats += len(beats)
+        heard.seconds += 1
+    heard.events, heard.journal_bytes = driver.events, driver.journal_bytes
+    return heard
+
+
+def reference(fleet: Fleet, secs: float) -> Heard:
+    """Makes an event of each heartbeat of a fleet for so many CPU seconds."""
+    driver, heard = Driver(), Heard()
+    for one in fleet.cards:
+        driver.feed(events.NodeJoined, card=one, accepting=True, reason="")
+    driver.events = driver.journal_bytes = 0
+    while heard.spent_s < secs or heard.seconds < ROUNDS_MIN:
+        driver.at += 1.0
+        beats = fleet.beats(driver.at)
+        began = time.process_time()
+        for raw in beats:
+            beat: Any = codec.node_up.decode(raw.data)
+            driver.feed(
+                events.NodeChanged,
+                node=subjects.sender(raw.subject),
+                accepting=beat.accepting,
+                reason=beat.reason,
+                energy=beat.energy,
+            )
+        heard.spent_s += time.process_time() - began
+        heard.heartbeats += len(beats)
+        heard.seconds += 1
+    heard.events, heard.journal_bytes = driver.events, driver.journal_bytes
+    return heard
+
+
+def measure(nodes: int, changed_part: float, secs: float) -> Row:
+    """Lets a fleet beat for so many CPU seconds, both ways."""
+    heard = asyncio.run(ours(Fleet(nodes, changed_part), secs))
+    plain = reference(Fleet(nodes, changed_part), secs / 3)
+    ticks_s = sorted(heard.ticks_s)
+    return Row(
+        nodes=nodes,
+        changed_part=changed_part,
+        heartbeats=heard.heartbeats,
+        events=heard.events,
+        heartbeats_per_s=round(heard.per_s(), 1),
+        tick_p99_s=round(ticks_s[int(len(ticks_s) * 0.99)], 6),
+        journal_bytes=heard.journal_bytes // heard.seconds,
+        reference_heartbeats_per_s=round(plain.per_s(), 1),
+        reference_journal_bytes=plain.journal_bytes // plain.seconds,
+        reference_ratio=round(heard.per_s() / plain.per_s(), 3),
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measures each part and prints the rows."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--secs", type=float, default=SECS, help="CPU seconds for each part")
+    parser.add_argument("--nodes", type=int, default=NODES, help="how many nodes beat")
+    options = parser.parse_args(arguments)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    rows = [measure(options.nodes, part, options.secs) for part in CHANGED_PARTS]
+    if options.json:
+        print(json.dumps(to_builtins(rows)))
+        return
+    print(
+        f"{'nodes':>7} {'changed':>8} {'beats/s':>10} {'tick ms':>12} {'plain/s':>10} {'ratio':>7}"
+    )
+    for row in rows:
+        print(
+            f"{row.nodes:>7} {row.changed_part:>8} {row.heartbeats_per_s:>10} "
+            f"{row.tick_p99_s * 1e3:>12.2f} {row.reference_heartbeats_per_s:>10} "
+            f"{row.reference_ratio:>7}"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
