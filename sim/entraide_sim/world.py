@@ -125,7 +125,8 @@ class World:
         self._surroundings.begin(self.policy, self._faults)
         self._requests = iter(requests)
         self._await_request()
-        driver.run(until)
+        if self.jobs or not self._exhausted:
+            driver.run(until)
 
     # Requests.
 

@@ -1,0 +1,86 @@
+"""The driver: order, deadlines and ends of virtual time."""
+
+from math import inf
+from typing import Any
+
+import pytest
+
+from entraide_scheduler.core.events import NodesSeen, Woke
+from entraide_sim.driver import Driver
+
+
+class Sleeper:
+    """Asks to be woken at given moments, and notes what it was told."""
+
+    def __init__(self, *deadlines: float) -> None:
+        self.deadlines = list(deadlines)
+        self.told: list[Any] = []
+
+    def handle(self, event: Any) -> list[Any]:
+        self.told.append(event)
+        self.deadlines = [at for at in self.deadlines if at > event.at]
+        return []
+
+    def next_deadline(self) -> float | None:
+        return min(self.deadlines, default=None)
+
+
+def test_same_moment_keeps_the_order() -> None:
+    """What is scheduled for one moment happens in the order in which it was scheduled."""
+    driver, seen = Driver(Sleeper(), start_at=0.0), []
+    for moment, name in ((5.0, "a"), (3.0, "b"), (5.0, "c"), (3.0, "d"), (1.0, "e")):
+        driver.at(moment, seen.append, name)
+    driver.run()
+
+    assert ["e", "b", "d", "a", "c"] == seen
+    assert 5.0 == driver.now
+
+
+def test_a_deadline_comes_before_what_is_later() -> None:
+    """The core is woken at its deadline; what is due at the same moment comes first."""
+    core = Sleeper(2.0, 4.0, 6.0)
+    driver = Driver(core, start_at=0.0)
+    driver.at(4.0, lambda _: driver.tell(NodesSeen, ()))
+    driver.run()
+
+    assert [(2.0, Woke), (4.0, NodesSeen), (6.0, Woke)] == [(e.at, type(e)) for e in core.told]
+    assert [1, 2, 3] == [event.id for event in core.told]
+
+
+def test_the_past_counts_as_now() -> None:
+    """Time never goes back for something scheduled too late."""
+    driver, seen = Driver(Sleeper(), start_at=10.0), []
+    driver.at(12.0, lambda _: driver.at(3.0, lambda _: seen.append(driver.now)))
+    driver.run()
+
+    assert [12.0] == seen
+
+
+def test_an_end_leaves_the_rest_undone() -> None:
+    """``until`` still does what is due at it; ``stop`` ends after the present entry."""
+    driver, seen = Driver(Sleeper(9.0), start_at=0.0), []
+    for moment in (1.0, 2.0, 3.0):
+        driver.at(moment, seen.append, moment)
+    driver.run(until=2.0)
+    assert [1.0, 2.0] == seen
+    driver.run(until=2.5)
+    assert 2.5 == driver.now
+    driver.at(2.7, lambda _: driver.stop())
+    driver.run()
+
+    assert [1.0, 2.0] == seen
+    assert 2.7 == driver.now
+
+
+def test_a_core_that_never_rests_is_stopped() -> None:
+    """A core that wants to be woken at one moment without end is told off."""
+
+    class Broken(Sleeper):
+        def next_deadline(self) -> float:
+            return 1.0
+
+    driver = Driver(Broken(), start_at=0.0)
+    driver.at(inf, lambda _: None)
+
+    with pytest.raises(AssertionError, match="without end"):
+        driver.run()

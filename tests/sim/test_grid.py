@@ -1,0 +1,110 @@
+"""The grid: series and forecasts as files have them, or made up; gaps are refused."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.sim.support import START
+
+import entraide_sim as sim
+
+HEAD = "utc,ci_direct_g_per_kwh,ci_lifecycle_g_per_kwh"
+
+
+def series(folder: Path, *lines: str) -> Path:
+    """A small file."""
+    path = folder / "zone.csv"
+    path.write_text("\n".join((HEAD, *lines, "")), "utf-8")
+    return path
+
+
+def test_a_series_is_read_by_hour(tmp_path) -> None:
+    """Hours of a file give what was true then, from the hour asked for on."""
+    path = series(
+        tmp_path,
+        "2023-01-15T23:00:00Z,9,19",
+        "2023-01-16T00:00:00Z,10,20",
+        "2023-01-16T01:00:00Z,11,21",
+        "2023-01-16T02:00:00Z,12,22",
+    )
+    lifecycle = "ci_lifecycle_g_per_kwh"
+    found = sim.read_series(path, zone="CA-QC", lifecycle_column=lifecycle, start_at=START, hours=2)
+    grid = sim.Grid([found])
+
+    assert sim.Series("CA-QC", START, (10.0, 11.0), (20.0, 21.0)) == found
+    assert (11.0, 21.0) == grid.at("CA-QC", START + 3_600.0)
+    with pytest.raises(ValueError, match="no hour for 2023-01-16T02"):
+        grid.at("CA-QC", START + 7_200.0)
+    with pytest.raises(ValueError, match="zone CA-ON has no intensity series"):
+        grid.at("CA-ON", START)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("2023-01-16T02:00:00Z,1,1", "the hour before is missing"),
+        ("2023-01-16T01:00:00Z,,1", "is no intensity"),
+        ("2023-01-16T01:00:00Z,-1,1", "is no intensity"),
+        ("2023-01-16T01:00:00Z,nan,1", "is no intensity"),
+        ("soon,1,1", "is no moment"),
+    ],
+)
+def test_a_gap_is_named(tmp_path, line, why) -> None:
+    """A missing hour, a blank and a nonsense are refused with file and line."""
+    path = series(tmp_path, "2023-01-16T00:00:00Z,10,20", line)
+
+    with pytest.raises(ValueError, match=rf"zone\.csv:3: .*{why}"):
+        sim.read_series(path, zone="CA-QC")
+
+
+def test_an_unknown_column_is_named(tmp_path) -> None:
+    """A column that is not there is refused by its name."""
+    with pytest.raises(ValueError, match="no column marginal"):
+        sim.read_series(series(tmp_path), zone="CA-QC", column="marginal")
+
+
+def test_forecasts_are_read_by_issue(tmp_path) -> None:
+    """Each issue of a file is a forecast of its own."""
+    path = tmp_path / "forecast.csv"
+    path.write_text(
+        "issued_utc,utc,lead_h,forecast_ci_direct_g_per_kwh\n"
+        "2023-01-16T00:00:00Z,2023-01-16T00:00:00Z,0,5\n"
+        "2023-01-16T00:00:00Z,2023-01-16T01:00:00Z,1,6\n"
+        "2023-01-17T00:00:00Z,2023-01-17T00:00:00Z,0,7\n",
+        "utf-8",
+    )
+
+    assert [
+        sim.Forecast("CA-ON", START, START, (5.0, 6.0)),
+        sim.Forecast("CA-ON", START + 86_400.0, START + 86_400.0, (7.0,)),
+    ] == sim.read_forecasts(path, zone="CA-ON")
+
+
+def test_a_profile_has_its_average_and_its_rhythm() -> None:
+    """A made-up year has the average asked for, is dearer in the evening and in January."""
+    year = sim.profile("CA-ON", 40.0, start_at=START - 15 * 86_400.0, hours=8_760, seed=1)
+    values = np.array(year.direct).reshape(365, 24)
+
+    assert values.mean() == pytest.approx(40.0, rel=0.03)
+    assert values[:, 23].mean() > 1.3 * values[:, 11].mean()
+    assert values[:31].mean() > 1.2 * values[181:212].mean()
+    assert "estimated" == year.basis
+    assert year == sim.profile("CA-ON", 40.0, start_at=year.start_at, hours=8_760, seed=1)
+
+
+def test_a_made_up_forecast_gets_worse_with_its_lead() -> None:
+    """Forecasts are issued daily at 0 h, know the present hour, and miss more the later."""
+    year = sim.profile("CA-ON", 40.0, start_at=START + 5 * 3_600.0, hours=8_000)
+    issues = sim.forecasts_of(year, error_per_day=0.2, seed=3)
+    full = [one for one in issues if len(one.direct) == 96]
+    errors = []
+    for one in full:
+        begin = year.hour(one.start_at)
+        errors.append(np.array(one.direct) / year.direct[begin : begin + 96] - 1.0)
+    spread = np.std(errors, axis=0)
+
+    assert {0.0} == {one.issued_at % 86_400.0 for one in issues}
+    assert {86_400.0} == {after.issued_at - before.issued_at for before, after in pairwise(issues)}
+    assert 0.0 == spread[0]
+    assert [0.2, 0.4] == pytest.approx([spread[24], spread[95]], rel=0.2)
