@@ -34,6 +34,7 @@ class Arrival(Struct, frozen=True, gc=False):
         client: who sends it; "" where a trace does not say.
         input_tokens, output_tokens: true lengths.
         prefix: identifiers of its leading blocks; equal leading ones mean a shared prefix.
+        session: conversation that it belongs to, or "".
     """
 
     at_s: float
@@ -41,6 +42,7 @@ class Arrival(Struct, frozen=True, gc=False):
     input_tokens: int
     output_tokens: int
     prefix: tuple[int, ...] = ()
+    session: str = ""
 
 
 def luck(seed: int, *numbers: int) -> Luck:

@@ -181,7 +181,7 @@ class Machines:
         self._say(node, RunProgressed, (run.job, run.epoch, node.name, 1))
 
     def _end(self, node: Node, run: Run) -> None:
-        now = self._driver.now
+        now, spec = self._driver.now, node.spec
         outcome = Outcome.CANCELLED if run.stopped else Outcome.COMPLETED
         first = run.first_at > 0.0
         usage = Usage(
@@ -189,9 +189,9 @@ class Machines:
             run.cached_tokens if first else 0,
             run.produced,
             Basis.MEASURED,
-            uwh_from_joules(run.prefill_j),
-            uwh_from_joules(run.decode_j),
-            node.spec.energy_basis,
+            uwh_from_joules(run.prefill_j * spec.energy_told),
+            uwh_from_joules(run.decode_j * spec.energy_told),
+            spec.energy_basis,
             run.first_at - run.received_at if first else 0.0,
             now - run.received_at,
         )

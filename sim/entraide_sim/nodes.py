@@ -35,6 +35,7 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
         prefix_block_tokens: tokens of one prefix block of the workload.
         sleep_after_s: how long it rests before it sleeps, where its card has a wake time or energy.
         energy_basis: how it says that its energy was obtained.
+        energy_told: factor from the energy that a run used to the energy that it reports.
     """
 
     card: NodeCard
@@ -48,10 +49,13 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     prefix_block_tokens: int = 512
     sleep_after_s: float = 0.0
     energy_basis: Basis = Basis.MEASURED
+    energy_told: float = 1.0
 
 
 class SiteSpec(Struct, frozen=True):
     """Own generation of a site beyond its own use.
+
+    What a card says of a surplus is a claim: without this there is none.
 
     Attributes:
         coop, site: which, as on the cards of the nodes that stand there.

@@ -40,38 +40,32 @@ class Records:
 
     def __init__(self, policy: Policy) -> None:
         self._classes = {terms.job_class: terms for terms in policy.classes}
-        self._floats = tuple(array("d") for _ in FLOATS)
-        self._integers = tuple(array("q") for _ in INTEGERS)
-        self._words = tuple(array("i") for _ in WORDS)
-        self._numbers: tuple[dict[str, int], ...] = tuple({} for _ in WORDS)
+        self._floats = array("d")  # row after row
+        self._integers = array("q")
+        self._numbers: dict[tuple[str, ...], int] = {}  # of each combination of words seen
 
     def __call__(self, job: Job) -> None:
         """Takes in a job that is over."""
         request = job.request
         facts = request.facts
         node = job.node
-        floats = (
-            request.at, job.placed_at, job.first_at, job.end_at, job.prefill_j / JOULES_PER_WH,
-            job.decode_j / JOULES_PER_WH, job.wake_j / JOULES_PER_WH, job.carbon_g,
-        )  # fmt: skip
-        integers = (
-            request.input_tokens, job.cached_tokens, job.output_tokens, job.placements,
-            _promise(job, self._classes[facts.job_class]),
-        )  # fmt: skip
         words = (
             job.state.value, job.code, "" if node is None else node.name,
             "" if node is None else node.card.zone, facts.coop, facts.project,
             facts.job_class.value,
         )  # fmt: skip
-        for values, value in zip(self._floats, floats, strict=True):
-            values.append(value)
-        for whole, number in zip(self._integers, integers, strict=True):
-            whole.append(number)
-        for column, numbers, word in zip(self._words, self._numbers, words, strict=True):
-            column.append(numbers.setdefault(word, len(numbers)))
+        self._floats.extend((
+            request.at, job.placed_at, job.first_at, job.end_at, job.prefill_j / JOULES_PER_WH,
+            job.decode_j / JOULES_PER_WH, job.wake_j / JOULES_PER_WH, job.carbon_g,
+        ))  # fmt: skip
+        self._integers.extend((
+            request.input_tokens, job.cached_tokens, job.output_tokens, job.placements,
+            _promise(job, self._classes[facts.job_class]),
+            self._numbers.setdefault(words, len(self._numbers)),
+        ))  # fmt: skip
 
     def __len__(self) -> int:
-        return len(self._floats[0])
+        return len(self._floats) // len(FLOATS)
 
     def column(self, name: str) -> Column:
         """Returns a column.
@@ -80,13 +74,15 @@ class Records:
             ValueError: there is none of that name.
         """
         if name in FLOATS:
-            return np.array(self._floats[FLOATS.index(name)], dtype=np.float64)
+            floats: Column = np.array(self._floats)
+            return floats[FLOATS.index(name) :: len(FLOATS)]
+        integers: Column = np.array(self._integers)
         if name in INTEGERS:
-            return np.array(self._integers[INTEGERS.index(name)], dtype=np.int64)
+            return integers[INTEGERS.index(name) :: len(INTEGERS) + 1]
         if name in WORDS:
             index = WORDS.index(name)
-            words = np.array(list(self._numbers[index]) or [""], dtype=np.str_)
-            return words[np.array(self._words[index], dtype=np.int64)]
+            words: Column = np.array([found[index] for found in self._numbers] or [""])
+            return words[integers[len(INTEGERS) :: len(INTEGERS) + 1]]
         raise ValueError(f"no column is called {name!r}")
 
     def columns(self) -> dict[str, Column]:

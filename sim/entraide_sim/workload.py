@@ -117,6 +117,7 @@ def _request(arrival: Arrival, wish: Wish, coop: str, *, start_at: float, job: s
         limit or None,
         features=wish.features,
         stream=True,
+        session=arrival.session,
         prefix_keys=arrival.prefix,
         deadline_at=None if wish.deadline_s is None else at + wish.deadline_s,
         max_carbon_ug=wish.max_carbon_ug,

@@ -79,7 +79,8 @@ class World:
             recorder: is given each job once it is over, and its runs too.
 
         Raises:
-            ValueError: a heartbeat or a sign of life would come too late for the policy.
+            ValueError: a heartbeat or a sign of life would come too late for the policy, a site
+                has no node or lies in two zones, or a fault is of a node that is not there.
         """
         timing = policy.timing
         if heartbeat_s >= timing.suspect_after_s or progress_s >= timing.lease_s:
@@ -101,6 +102,7 @@ class World:
             node = Node(spec, site, seed=seed, number=number, at=driver.now)
             site.nodes.append(node)
             self.nodes[node.name] = node
+        _check(places.values(), faults, self.nodes)
         self._machines = Machines(driver, progress_s=progress_s, closed=self._forget)
         self._surroundings = Surroundings(
             driver,
@@ -200,3 +202,15 @@ class World:
     def _stop_if_done(self) -> None:
         if self._exhausted and not self.jobs:
             self.driver.stop()
+
+
+def _check(sites: Iterable[Site], faults: Iterable[Fault], nodes: dict[str, Node]) -> None:
+    for site in sites:
+        zones = sorted({node.card.zone for node in site.nodes})
+        if len(zones) > 1:
+            raise ValueError(f"site {site.nodes[0].card.site} lies in {' and '.join(zones)}")
+        if site.spec is not None and not zones:
+            raise ValueError(f"no node stands at site {site.spec.site} of {site.spec.coop}")
+    for fault in faults:
+        if fault.node not in nodes:
+            raise ValueError(f"a fault is of node {fault.node}, which is not there")

@@ -17,6 +17,7 @@ from tests.sim.support import (
     Lived,
     Turns,
     even,
+    grid,
     mixed,
     node,
     policy,
@@ -324,3 +325,35 @@ def test_memory_does_not_grow_with_finished_jobs() -> None:
     assert {} == lived.world.nodes["n1"].runs
     assert 0 == len(lived.records)
     assert 300 == lived.world.asked
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"sites": [sim.SiteSpec("alpha", "nowhere", ())]}, "no node stands at site nowhere"),
+        ({"faults": [sim.Fault(START, "ghost", "vanish")]}, "node ghost, which is not there"),
+        ({"grid": grid("CA-ON")}, "zone CA-QC has no intensity series"),
+    ],
+)
+def test_a_world_that_cannot_be_is_refused(changes, why) -> None:
+    """A site without nodes, a fault of nobody and a zone without series are named."""
+    with pytest.raises(ValueError, match=why):
+        Lived([node()], even(1.0, 1.0), **changes)
+
+
+def test_a_site_lies_in_one_zone() -> None:
+    """Two nodes of one site in two zones are refused."""
+    nodes = [node("n1", site="home"), node("n2", zone="CA-ON", site="home")]
+
+    with pytest.raises(ValueError, match="site home lies in CA-ON and CA-QC"):
+        Lived(nodes, [])
+
+
+def test_a_node_may_lie_about_its_energy() -> None:
+    """A node that tells half of its energy reports half, and the records know the truth."""
+    lived = Lived([node(energy_told=0.5)], even(1.0, 1.0, output_tokens=100))
+    (report,) = lived.of(RunReported)
+
+    assert report.usage.energy_decode_uwh / 1e6 == pytest.approx(
+        lived.records.column("decode_wh")[0] / 2, rel=1e-6
+    )
