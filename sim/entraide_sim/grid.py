@@ -8,7 +8,7 @@ It refuses to know who consumes.
 import csv
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from math import cos, isfinite, pi
+from math import cos, inf, isfinite, pi
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +212,8 @@ def read_series(
 def read_forecasts(path: Path, *, zone: str) -> list[Forecast]:
     """Reads forecasts: ``issued_utc``, ``utc`` and ``forecast_ci_direct_g_per_kwh``, by issue.
 
+    A model may fall below zero where little is emitted; that counts as 0.
+
     Raises:
         ValueError: as ``read_series``.
     """
@@ -222,7 +224,7 @@ def read_forecasts(path: Path, *, zone: str) -> list[Forecast]:
         values = issues.setdefault(_moment(row["issued_utc"], path, line), [])
         if values and moment != values[-1][0] + HOUR_S:
             raise ValueError(f"{path}:{line}: the hour before is missing")
-        values.append((moment, _number(row[column], path, line)))
+        values.append((moment, max(0.0, _number(row[column], path, line, least=-inf))))
     return [
         Forecast(zone, issued_at, values[0][0], tuple(value for _, value in values))
         for issued_at, values in issues.items()
@@ -272,12 +274,12 @@ def _moment(text: str, path: Path, line: int) -> float:
     return moment.timestamp()
 
 
-def _number(text: str | None, path: Path, line: int) -> float:
+def _number(text: str | None, path: Path, line: int, *, least: float = 0.0) -> float:
     try:
         value = float(text or "")
     except ValueError:
         raise ValueError(f"{path}:{line}: {text!r} is no intensity") from None
-    if not (isfinite(value) and value >= 0.0):
+    if not (isfinite(value) and value >= least):
         raise ValueError(f"{path}:{line}: {text!r} is no intensity")
     return value
 

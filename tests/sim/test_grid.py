@@ -65,18 +65,18 @@ def test_an_unknown_column_is_named(tmp_path) -> None:
 
 
 def test_forecasts_are_read_by_issue(tmp_path) -> None:
-    """Each issue of a file is a forecast of its own."""
+    """Each issue of a file is a forecast of its own; a value below zero counts as zero."""
     path = tmp_path / "forecast.csv"
     path.write_text(
         "issued_utc,utc,lead_h,forecast_ci_direct_g_per_kwh\n"
         "2023-01-16T00:00:00Z,2023-01-16T00:00:00Z,0,5\n"
-        "2023-01-16T00:00:00Z,2023-01-16T01:00:00Z,1,6\n"
+        "2023-01-16T00:00:00Z,2023-01-16T01:00:00Z,1,-6\n"
         "2023-01-17T00:00:00Z,2023-01-17T00:00:00Z,0,7\n",
         "utf-8",
     )
 
     assert [
-        sim.Forecast("CA-ON", START, START, (5.0, 6.0)),
+        sim.Forecast("CA-ON", START, START, (5.0, 0.0)),
         sim.Forecast("CA-ON", START + 86_400.0, START + 86_400.0, (7.0,)),
     ] == sim.read_forecasts(path, zone="CA-ON")
 
