@@ -12,9 +12,9 @@ other Apple machines as the M2 Ultra, the rest as the GB10.
 import csv
 from functools import cache
 
+from benchmarks.support.shared import data
 from msgspec import Struct
 
-from benchmarks.support.shared import data
 from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica
 
 GROWTH = {"nvidia": 0.011, "apple": 0.30}

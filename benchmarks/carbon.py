@@ -1,0 +1,219 @@
+"""What choosing places and hours by carbon saves, beside what could be saved at best.
+
+Two kinds of rows.
+
+*Placement.* A week of the ServeGen-derived load and a day of Azure's, in a fleet over Québec,
+Ontario and Alberta with their hourly direct intensity of 2023, placed by each of the core's ways
+to pick a node. ``optimum`` is the least that any placement can emit: a linear program over hours
+and zones, machines always at full batch, waking free. ``saving_part_of_optimum`` is what a way to
+pick saves of what the optimum saves, both against least loaded. Energy is once ``linear`` (a token
+costs what it costs in a full batch, so that the optimum could be reached) and once that of the
+``batch_curve`` (a fuller batch is cheaper by token).
+
+To end in minutes: machines are nine, and of each hour one minute (Azure: two) is lived through, at
+the load's own pace; see ``support/loads``. The week is the one whose mean intensity in Ontario is
+nearest to the year's. The load is scaled so that its heaviest hour is expected to need 60 % of the
+fleet; in Québec stand as many machines as carry at most 40 % of the mean.
+
+*Deferral.* A year of batch jobs with a day of slack in Ontario, a quarter of what the slots can
+do; see ``support/hours``. ``saved_part`` is against running each job when it comes.
+
+    python -m benchmarks.carbon [--json] [--quick] [--seed N]
+"""
+
+import argparse
+import datetime as dt
+import sys
+from collections.abc import Iterator, Sequence
+
+from benchmarks.support import hours, places
+from benchmarks.support.devices import catalogue
+from benchmarks.support.loads import Load, azure_day, servegen_week, work_s
+from benchmarks.support.shared import data, show
+from msgspec import Struct
+
+from entraide_scheduler.core.policy import Deferral, Picker
+from entraide_sim import Forecast, Series, read_forecasts, read_series
+
+PEAK_PART = 0.6
+DAY_H = 24
+WEEK_H = 168
+SPARE_H = 2  # of intensity after a load's end
+REFERENCE = Picker.LEAST_LOADED
+PICKERS = (
+    Picker.ROUND_ROBIN,
+    Picker.LEAST_LOADED,
+    Picker.FASTEST,
+    Picker.GREEDY_GREEN,
+    Picker.GREENEST,
+)
+NAMES = {Picker.FASTEST: "latency_only", Picker.GREENEST: "ours"}
+
+
+class PlacementRow(Struct, frozen=True):
+    """One load, one energy model, one way to pick. Of the optimum only grams are known."""
+
+    load: str
+    energy: str
+    policy: str
+    gco2e_per_1k_output_tokens: float
+    slo_attainment: float | None
+    ttft_p95_s: float | None
+    saving_part_of_optimum: float
+    reference_least_loaded_gco2e_per_1k_output_tokens: float
+    reference_least_loaded_slo_attainment: float
+    reference_optimum_gco2e_per_1k_output_tokens: float
+    quebec_part: float
+    ontario_part: float
+    alberta_part: float
+    jobs: int
+    completed: int
+
+
+class DeferralRow(Struct, frozen=True):
+    """One signal, one policy of deferral."""
+
+    deferral_signal: str
+    slots_part: float
+    saved_part: float
+    reference_commit_at_arrival_saved_part: float
+    reference_oracle_saved_part: float
+    part_of_commit_at_arrival: float
+    part_of_oracle: float
+    jobs: int
+    late: int
+
+
+class Size(Struct, frozen=True):
+    """How much is lived through."""
+
+    days: int
+    servegen_sample_s: float
+    azure_hours: int
+    azure_sample_s: float
+    deferral_days: int
+
+
+WHOLE = Size(7, 60.0, 24, 120.0, 362)
+QUICK = Size(1, 10.0, 3, 10.0, 10)
+
+
+def typical_week(ontario: Sequence[float]) -> int:
+    """Returns the hour in which that week begins whose mean is nearest to the series'.
+
+    Weeks begin with the series, one after the other.
+    """
+    mean = sum(ontario) / len(ontario)
+    begins = range(0, len(ontario) - WEEK_H - SPARE_H, WEEK_H)
+    return min(begins, key=lambda hour: abs(sum(ontario[hour : hour + WEEK_H]) / WEEK_H - mean))
+
+
+def intensities() -> list[Series]:
+    """Returns the week's intensity of each zone."""
+    paths = {zone: data(f"carbon/{zone}_2023_hourly.csv") for zone in places.ZONES}
+    ontario = read_series(paths["CA-ON"], zone="CA-ON")
+    start_at = ontario.start_at + typical_week(ontario.direct) * 3_600.0
+    return [
+        read_series(path, zone=zone, start_at=start_at, hours=WEEK_H + SPARE_H)
+        for zone, path in paths.items()
+    ]
+
+
+def loads(size: Size, seed: int) -> Iterator[Load]:
+    """Makes both loads."""
+    work = work_s(catalogue()[places.DEVICE], places.SLOTS)
+    machines = PEAK_PART * places.NODES
+    yield servegen_week(
+        work,
+        days=size.days,
+        sample_s=size.servegen_sample_s,
+        heaviest_s=machines * size.servegen_sample_s,
+        seed=seed,
+    )
+    yield azure_day(
+        work,
+        hours=size.azure_hours,
+        sample_s=size.azure_sample_s,
+        heaviest_s=machines * size.azure_sample_s,
+        seed=seed,
+    )
+
+
+def placement(load: Load, energy: str, series: Sequence[Series]) -> list[PlacementRow]:
+    """Lives through a load once for each way to pick; the optimum comes last."""
+    found = {picker: places.run(load, energy, picker, series) for picker in PICKERS}
+    best, shares = places.optimum(load, series)
+    reference = found[REFERENCE]
+    outcomes = [(NAMES.get(picker, picker.value), outcome) for picker, outcome in found.items()]
+    outcomes.append(("optimum", places.Outcome(best, None, None, len(load.arrivals), 0, shares)))
+    return [
+        PlacementRow(
+            load.name,
+            energy,
+            name,
+            told.gco2e_per_1k_output_tokens,
+            told.slo_attainment,
+            told.ttft_p95_s,
+            (reference.gco2e_per_1k_output_tokens - told.gco2e_per_1k_output_tokens)
+            / (reference.gco2e_per_1k_output_tokens - best),
+            reference.gco2e_per_1k_output_tokens,
+            reference.slo_attainment or 0.0,
+            best,
+            *(told.by_zone[zone] for zone in places.ZONES),
+            told.jobs,
+            told.completed,
+        )
+        for name, told in outcomes
+    ]
+
+
+def deferral(size: Size, seed: int) -> Iterator[DeferralRow]:
+    """Lets jobs wait by each signal."""
+    zone = hours.ZONE
+    series = read_series(data(f"carbon/{zone}_2023_hourly.csv"), zone=zone)
+    forecasts = read_forecasts(data(f"carbon/{zone}_2023_forecast_96h.csv"), zone=zone)
+    jobs = hours.arrivals(size.deferral_days * DAY_H, seed=seed)
+    actual = series.direct
+    oracle = hours.committed(actual, jobs, hours.by_oracle(actual))
+    none: list[Forecast] = []
+    signals = {
+        "published_forecast": (hours.by_forecast(actual, series.start_at, forecasts), forecasts),
+        "yesterdays_profile": (hours.by_yesterday(actual), none),
+    }
+    for name, (guess, issued) in signals.items():
+        alone = hours.committed(actual, jobs, guess)
+        for part in (1.0, Deferral().slots_part):
+            ours = hours.planned(series, jobs, issued, Deferral(slots_part=part))
+            yield DeferralRow(
+                name,
+                part,
+                ours.part,
+                alone.part,
+                oracle.part,
+                ours.part / alone.part,
+                ours.part / oracle.part,
+                ours.jobs,
+                ours.late,
+            )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measures and prints the rows."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
+    parser.add_argument("--seed", type=int, default=1, help="of all luck")
+    options = parser.parse_args(arguments)
+    size = QUICK if options.quick else WHOLE
+    print(f"seed {options.seed}, {dt.datetime.now(dt.UTC):%Y-%m-%d}, {size}", file=sys.stderr)
+    series = intensities()
+    rows: list[Struct] = []
+    for load in loads(size, options.seed):
+        for energy in places.ENERGY:
+            rows += placement(load, energy, series)
+    rows += deferral(size, options.seed)
+    show(rows, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,140 @@
+"""Loads: a week and a day of published traces, cut to what a benchmark can run.
+
+Decides which requests come when, and scales them so that the heaviest hour is expected to need a
+given part of a fleet. A week of a real pool is millions of requests; so of every hour only a *sample* is lived
+through, some minutes from the half hour on, at the trace's own pace. Queues, bursts and batches are
+then those of a pool under way, every hour of the week has its intensity, and only the number of
+requests is smaller. It refuses to know policies and the grid.
+
+Work is measured in seconds of a machine whose batch is full.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import msgspec
+from benchmarks.support.devices import Device
+from benchmarks.support.shared import data
+from msgspec import Struct
+
+from entraide_sim import Arrival, Lengths, Window, read_azure, read_servegen, thinned, tiled
+from entraide_sim.servegen import LENGTH_WINDOW_S, Sender, generated
+
+HOUR_S = 3_600.0
+SAMPLE_BEGIN_S = 1_800.0  # in every hour
+AZURE_PERIOD_S = 2_400.0  # length of the published part
+
+
+class Load(Struct, frozen=True):
+    """Requests, and how much of each hour they stand for.
+
+    Attributes:
+        name: of the load.
+        hours: how many there are.
+        sample_s: how long in each hour requests come.
+        arrivals: in order of time, seconds from the beginning.
+        work_s: machine-seconds that come in each hour's sample.
+    """
+
+    name: str
+    hours: int
+    sample_s: float
+    arrivals: tuple[Arrival, ...]
+    work_s: tuple[float, ...]
+
+
+Work = Callable[[float, float], float]  # of prompt tokens and answer tokens: machine-seconds
+
+
+def work_s(device: Device, slots: int) -> Work:
+    """Returns how long a request keeps a machine whose batch is full, by its two lengths."""
+    rates = device.rates
+    token_s = (rates.tpot_base_s + rates.tpot_per_sequence_s * slots) / slots
+    prompt_s = 1.0 / rates.prefill_tokens_per_s
+    return lambda input_tokens, output_tokens: input_tokens * prompt_s + output_tokens * token_s
+
+
+def by_hour(arrivals: Iterable[Arrival], work: Work, *, hours: int) -> tuple[float, ...]:
+    """Returns the work that comes in each hour."""
+    sums = [0.0] * hours
+    for arrival in arrivals:
+        sums[int(arrival.at_s // HOUR_S)] += work(arrival.input_tokens, arrival.output_tokens)
+    return tuple(sums)
+
+
+def mean_tokens(lengths: Lengths) -> float:
+    """Returns the mean of a length given by quantiles."""
+    points = zip(lengths.parts, lengths.tokens, strict=True)
+    return sum((y + z) / 2.0 * (q - p) for (p, y), (q, z) in pairwise(points))
+
+
+def expected_work_s(senders: Iterable[Sender], work: Work, *, hours: int) -> tuple[float, ...]:
+    """Returns the work that senders are expected to bring in each whole hour."""
+    sums = [0.0] * hours
+    for sender in senders:
+        costs: dict[int, float] = {}
+        for window in sender.windows:
+            part = int(window.begin_s // LENGTH_WINDOW_S)
+            if part not in costs:
+                inputs = sender.inputs.get(part, sender.inputs[-1])
+                outputs = sender.outputs.get(part, sender.outputs[-1])
+                costs[part] = work(mean_tokens(inputs), mean_tokens(outputs))
+            count = (window.end_s - window.begin_s) * window.rate_per_s
+            sums[int(window.begin_s // HOUR_S)] += count * costs[part]
+    return tuple(sums)
+
+
+def sampled(windows: Iterable[Window], *, sample_s: float, hours: int) -> tuple[Window, ...]:
+    """Returns what of the windows lies in the samples of so many hours."""
+    return tuple(_pieces(windows, sample_s, hours))
+
+
+def _pieces(windows: Iterable[Window], sample_s: float, hours: int) -> Iterator[Window]:
+    for window in windows:
+        hour = window.begin_s // HOUR_S
+        begin_s = max(window.begin_s, hour * HOUR_S + SAMPLE_BEGIN_S)
+        end_s = min(window.end_s, hour * HOUR_S + SAMPLE_BEGIN_S + sample_s)
+        if begin_s < end_s and hour < hours:
+            yield msgspec.structs.replace(window, begin_s=begin_s, end_s=end_s)
+
+
+def servegen_week(work: Work, *, days: int, sample_s: float, heaviest_s: float, seed: int) -> Load:
+    """Returns days of the ServeGen-derived load: 43 clients, their bursts and their lengths."""
+    hours = days * 24
+    rates = data("traces/servegen_m-small_days0-6_rates.csv")
+    lengths = data("traces/servegen_m-small_days0-6_lengths.csv")
+
+    whole = read_servegen(rates, lengths, until_s=hours * HOUR_S)
+    scale = heaviest_s / (max(expected_work_s(whole, work, hours=hours)) * sample_s / HOUR_S)
+    senders = read_servegen(rates, lengths, scale=scale, until_s=hours * HOUR_S)
+    arrivals = list(generated([_cut(one, sample_s, hours) for one in senders], seed=seed))
+    return _load("servegen_week", arrivals, work, hours=hours, sample_s=sample_s)
+
+
+def _cut(sender: Sender, sample_s: float, hours: int) -> Sender:
+    windows = sampled(sender.windows, sample_s=sample_s, hours=hours)
+    return msgspec.structs.replace(sender, windows=windows)
+
+
+def azure_day(work: Work, *, hours: int, sample_s: float, heaviest_s: float, seed: int) -> Load:
+    """Returns Azure's conversations, their first 40 minutes tiled over a day, thinned by luck."""
+    path = data("traces/azure_llm_2023_conv_first40min.csv")
+    until_s = hours * HOUR_S
+    day = tiled(read_azure(path), period_s=AZURE_PERIOD_S, until_s=until_s)
+    begin_s, end_s = SAMPLE_BEGIN_S, SAMPLE_BEGIN_S + sample_s
+    whole = [one for one in day if begin_s <= one.at_s % HOUR_S < end_s]
+
+    keep = heaviest_s / max(by_hour(whole, work, hours=hours))
+    arrivals = list(thinned(whole, keep=keep, seed=seed))
+    return _load("azure_day", arrivals, work, hours=hours, sample_s=sample_s)
+
+
+def _load(
+    name: str,
+    arrivals: Sequence[Arrival],
+    work: Work,
+    *,
+    hours: int,
+    sample_s: float,
+) -> Load:
+    return Load(name, hours, sample_s, tuple(arrivals), by_hour(arrivals, work, hours=hours))

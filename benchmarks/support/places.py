@@ -1,0 +1,151 @@
+"""Places: one load, one way of picking nodes, one energy model; what it emits and what it keeps.
+
+Decides the fleet in three provinces and what is told of a run. All machines are alike and only
+their places differ, so that a linear program over hours and zones bounds what any placement can
+save. The node's behaviour is the simulator's, the decisions are the core's.
+"""
+
+from collections.abc import Sequence
+
+from benchmarks.support.devices import MODEL, card, catalogue
+from benchmarks.support.loads import Load
+from benchmarks.support.optimum import least_g
+from msgspec import Struct
+
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Picker, Policy
+from entraide_sim import (
+    LINEAR,
+    SERVER,
+    Curve,
+    Driver,
+    Grid,
+    NodeSpec,
+    Records,
+    Series,
+    Wish,
+    World,
+    quiet,
+    requests,
+    summary,
+)
+from entraide_sim.energy import J_PER_KWH
+
+DEVICE = "dgx-spark-128"
+SLOTS = 8
+NODES = 9
+GREEN_PART_MOST = 0.4  # of the mean load that Québec can carry
+ZONES = ("CA-QC", "CA-ON", "CA-AB")
+RTT_S = {"CA-QC": 0.010, "CA-ON": 0.020, "CA-AB": 0.060}  # from a pool in Montréal
+COOPS = ("alpha", "beta", "gamma")
+ENERGY: dict[str, Curve] = {"linear": LINEAR, "batch_curve": SERVER}
+TAIL_S = 2.0  # what comes at the end of a sample may still begin so much later
+HEARTBEAT_S = 300.0
+PROGRESS_S = 30.0
+
+
+class Outcome(Struct, frozen=True):
+    """What a run came to; ``by_zone`` is the part of the output tokens."""
+
+    gco2e_per_1k_output_tokens: float
+    slo_attainment: float | None
+    ttft_p95_s: float | None
+    jobs: int
+    completed: int
+    by_zone: dict[str, float]
+
+
+def fleet(load: Load, energy: str) -> list[NodeSpec]:
+    """Returns the nodes: in Québec as many as may be, the others in Ontario and Alberta by turns.
+
+    Args:
+        load: whose mean decides how many stand in Québec.
+        energy: which energy curve they have.
+    """
+    mean = sum(load.work_s) / (load.hours * load.sample_s)  # machines kept busy
+    green = int(GREEN_PART_MOST * mean)
+    device = catalogue()[DEVICE]
+    return [
+        NodeSpec(
+            card=card(
+                device,
+                node=f"node-{number}",
+                coop=COOPS[number % len(COOPS)],
+                zone=zone,
+                slots=SLOTS,
+                rtt_s=RTT_S[zone],
+            ),
+            curve=ENERGY[energy],
+        )
+        for number, zone in enumerate(_mixed(green))
+    ]
+
+
+def _mixed(green: int) -> list[str]:
+    """Returns the zones by node, Québec's in the middle: a tie goes to the first name."""
+    others = [ZONES[1 + number % 2] for number in range(NODES - green)]
+    middle = len(others) // 2
+    return [*others[:middle], *(["CA-QC"] * green), *others[middle:]]
+
+
+def policy(picker: Picker) -> Policy:
+    """Returns the pool's own policy, but for the pick and for heartbeats that come rarely."""
+    return Policy(
+        picker.value,
+        tuple(CoopTerms(coop) for coop in COOPS),
+        timing=quiet(HEARTBEAT_S),
+        picker=picker,
+    )
+
+
+def run(load: Load, energy: str, picker: Picker, series: Sequence[Series]) -> Outcome:
+    """Lives through a load."""
+    terms = policy(picker)
+    records = Records(terms)
+    start_at = series[0].start_at
+    world = World(
+        Driver(Core(), start_at=start_at),
+        policy=terms,
+        nodes=fleet(load, energy),
+        grid=Grid(series),
+        heartbeat_s=HEARTBEAT_S,
+        progress_s=PROGRESS_S,
+        recorder=records,
+    )
+    wish = Wish(MODEL, output_tokens_max=0)
+    world.run(requests(load.arrivals, wish, start_at=start_at, coops=COOPS))
+    told = summary(records, world)
+    zones, tokens = records.column("zone"), records.column("output_tokens")
+    return Outcome(
+        told["carbon_g_per_1k_output_tokens"],
+        told["slo_attainment"],
+        told["ttft_s"]["p95"],
+        told["jobs"],
+        told["completed"],
+        {zone: float(tokens[zones == zone].sum() / tokens.sum()) for zone in ZONES},
+    )
+
+
+def optimum(load: Load, series: Sequence[Series]) -> tuple[float, dict[str, float]]:
+    """Returns the least grams per 1,000 output tokens that any placement of a load can emit.
+
+    With linear energy a token costs what it costs in a full batch; under the batch curve no batch
+    is cheaper than a full one, so the bound holds there too.
+
+    Returns:
+        The grams, and the part of the work that each zone does.
+    """
+    device = catalogue()[DEVICE]
+    nodes = [spec.card.zone for spec in fleet(load, "linear")]
+    capacity_s = [nodes.count(zone) * (load.sample_s + TAIL_S) for zone in ZONES]
+    extra_w = device.active_w - device.idle_w
+    by_zone = {one.zone: one.direct for one in series}
+    grams = [
+        [extra_w / J_PER_KWH * by_zone[zone][hour] for zone in ZONES] for hour in range(load.hours)
+    ]
+    least, done_s = least_g(load.work_s, capacity_s, grams)
+    whole_s = sum(load.work_s)
+    parts = {
+        zone: sum(hour[place] for hour in done_s) / whole_s for place, zone in enumerate(ZONES)
+    }
+    return least * 1_000 / sum(one.output_tokens for one in load.arrivals), parts
