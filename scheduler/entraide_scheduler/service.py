@@ -217,6 +217,7 @@ class Service:
             keys_changed=gateway.key_revoked,
             ca_fingerprint=fingerprint(ca_pem) if ca_pem else "",
             lang=config.lang,
+            timezone=config.timezone,
         )
         pool = gateway.pool_service()
         for name, register in (
@@ -231,8 +232,12 @@ class Service:
         certificate = Certificate(files.cert, files.key) if files else None
         await self.grpc.start(config.grpc.host, config.grpc.port, certificate)
         self._undo.push_async_callback(self.grpc.stop, GRPC_GRACE_S)
-        public = config.grpc.public or f"{config.grpc.host}:{self.grpc.port}"
-        gateway.announce(grpc=public, tls=files is not None, ca_pem=ca_pem)
+        await self._open(gateway, tls=files is not None, ca_pem=ca_pem)
+
+    async def _open(self, gateway: Gateway, *, tls: bool, ca_pem: str) -> None:
+        grpc = self._config.grpc
+        public = grpc.public or f"{grpc.host}:{self.grpc.port}"
+        gateway.announce(grpc=public, tls=tls, ca_pem=ca_pem)
         await gateway.start()
         self._undo.push_async_callback(self._stop_gateway, gateway)
         gateway.ready = True

@@ -239,3 +239,74 @@ async def test_wished_name_becomes_one_that_the_bus_allows(
     joined = await pool.operator.join(token, new_user_key()[1], node_name=wished)
 
     assert given == joined.node
+
+
+async def test_a_correction_counts_once_and_is_in_the_statement(pool: RunningScheduler) -> None:
+    """A correction moves both balances, is refused a second time, and stands in both statements."""
+    wanted = a.Correction(
+        correction="c1", reason="meter", lender="alpha", borrower="beta", tokens=40, energy_wh=0.5
+    )
+    posted = await pool.operator.ask("PostCorrection", wanted)
+    again = await refusal(pool.operator.ask("PostCorrection", wanted))
+    coops = (await pool.operator.ask("ListCoops", a.ListCoopsRequest())).coops
+    asked = [a.GetStatementRequest(coop=coop) for coop in ("alpha", "beta")]
+    statements = [await pool.operator.ask("GetStatement", one) for one in asked]
+
+    assert posted.posted_at > 0
+    assert "already_exists" == reason(again)
+    assert {"alpha": (40, 0.5), "beta": (-40, -0.5)} == {
+        coop.coop: (coop.balance_tokens, coop.balance_wh)
+        for coop in coops
+        if coop.coop in ("alpha", "beta")
+    }
+    assert [("c1", "meter", "beta", 40, 0.5), ("c1", "meter", "alpha", -40, -0.5)] == [
+        (one.correction, one.reason, one.borrower, one.tokens, one.energy_wh)
+        for statement in statements
+        for one in statement.corrections
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"correction": ""},
+        {"reason": ""},
+        {"lender": "beta"},
+        {"borrower": "nobody"},
+        {"tokens": 0},
+        {"energy_wh": float("nan")},
+    ],
+    ids=["name", "reason", "itself", "stranger", "nothing", "no number"],
+)
+async def test_a_correction_that_makes_no_sense_is_refused(
+    pool: RunningScheduler, wrong: dict[str, object]
+) -> None:
+    """The books stay as they are, and the refusal names the field."""
+    sound = {
+        "correction": "c1", "reason": "meter", "lender": "alpha", "borrower": "beta", "tokens": 40
+    }  # fmt: skip
+    error = await refusal(pool.operator.ask("PostCorrection", a.Correction(**{**sound, **wrong})))
+    balances = pool.live.core.balances()
+
+    assert "invalid_request" == reason(error)
+    assert {} == balances
+
+
+async def test_a_month_that_is_none_is_refused(pool: RunningScheduler) -> None:
+    """A statement is asked for by month, written 2027-01."""
+    asked = a.GetStatementRequest(coop="alpha", month="January")
+
+    assert "invalid_request" == reason(await refusal(pool.operator.ask("GetStatement", asked)))
+
+
+async def test_what_a_coop_lends_stays_unless_it_is_told(pool: RunningScheduler) -> None:
+    """Terms that say nothing of lending leave it as it was."""
+    lend = a.Lend(part=0.5, limited=True, energy_wh_per_day=800)
+    await pool.operator.ask("SetCoop", a.Coop(coop="alpha", shares=1.0, lend=lend))
+    after = await pool.operator.ask("SetCoop", a.Coop(coop="alpha", shares=2.0))
+
+    assert (0.5, True, 800) == (
+        after.lend.part,
+        after.lend.limited,
+        after.lend.energy_wh_per_day,
+    )

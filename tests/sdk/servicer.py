@@ -151,9 +151,35 @@ class Admin(admin_pb2_grpc.AdminServicer):
             shares=1.0,
             quotas=[admin_pb2.Quota(kind="requests", limit=50, period="minute", used=7)],
             balance_tokens=-1_234,
+            lend=admin_pb2.Lend(part=0.5, limited=True, energy_wh_per_day=800),
         )
+        self.corrections: list[admin_pb2.Correction] = []
         self.approval = "approved"
         self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
+
+    def GetStatement(  # noqa: N802
+        self, request: admin_pb2.GetStatementRequest, context: Context
+    ) -> admin_pb2.Statement:
+        """A statement with one other co-op, and the corrections posted."""
+        self._check(context)
+        given = admin_pb2.Amounts(
+            jobs=3, tokens=1_500, energy_wh=0.25, direct_gco2e=0.0012, lifecycle_gco2e=0.008
+        )
+        return admin_pb2.Statement(
+            coop=request.coop,
+            month=request.month or "2027-01",
+            given=given,
+            others=[admin_pb2.Exchange(coop="soleil", given=given)],
+            corrections=self.corrections,
+        )
+
+    def PostCorrection(  # noqa: N802
+        self, request: admin_pb2.Correction, context: Context
+    ) -> admin_pb2.Correction:
+        """Keeps a correction."""
+        self._check(context)
+        self.corrections.append(request)
+        return request
 
     def _check(self, context: Context) -> None:
         if heard(context).get("authorization") != f"Bearer {ADMIN_KEY}":

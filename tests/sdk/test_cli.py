@@ -159,7 +159,15 @@ def test_coops_change_only_what_is_asked(served: ServedPool, cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "quota", ["tokens=1000", "tokens=-1/day", "jobs_in_flight=4/day", "euros=3", "tokens=1e3/day"]
+    "quota",
+    [
+        "tokens=1000",
+        "tokens=-1/day",
+        "jobs_in_flight=4/day",
+        "euros=3",
+        "tokens=1e3/day",
+        "tokens=5/day,project=a,key=b",
+    ],
 )
 def test_a_quota_that_is_none(served: ServedPool, cli: Cli, quota: str) -> None:
     """A quota that is written otherwise is misuse, and nothing is changed."""
@@ -168,6 +176,51 @@ def test_a_quota_that_is_none(served: ServedPool, cli: Cli, quota: str) -> None:
     assert 2 == ran.status
     assert f"«\u00a0{quota}\u00a0» n’est pas un quota" in ran.err
     assert 1.0 == served.admin.coop.shares
+
+
+def test_a_quota_of_a_project_or_a_key_stands_beside_the_others(
+    served: ServedPool, cli: Cli
+) -> None:
+    """Quotas of one kind for the co-op, a project and a key are three; each is lifted alone."""
+    state = ["--state", str(served.state)]
+    texts = ("carbon_g=40/month", "carbon_g=9/month,project=chat", "carbon_g=5/month,key=k1")
+    options = [part for text in texts for part in ("--quota", text)]
+    shown = cli(["coops", "set", "boreale", *options, *state]).out
+    cli(["coops", "set", "boreale", "--quota", "carbon_g=none,project=chat", *state])
+    left = [(q.limit, q.project, q.key) for q in served.admin.coop.quotas if q.kind == "carbon_g"]
+
+    assert "0/9 par mois (chat)" in shown
+    assert [(40, "", ""), (5, "", "k1")] == left
+
+
+def test_what_a_coop_lends_changes_alone(served: ServedPool, cli: Cli) -> None:
+    """The part, the watt-hours or neither: what is not named stays; ``none`` lifts the limit."""
+    state = ["--state", str(served.state)]
+    cli(["coops", "set", "boreale", "--lend-part", "0.25", *state])
+    part = served.admin.coop.lend
+    cli(["coops", "set", "boreale", "--lend-wh", "none", *state])
+    lifted = served.admin.coop.lend
+    wrong = cli(["coops", "set", "boreale", "--lend-wh", "much", *state])
+
+    assert (0.25, True, 800) == (part.part, part.limited, part.energy_wh_per_day)
+    assert (0.25, False) == (lifted.part, lifted.limited)
+    assert (2, True) == (wrong.status, "«\u00a0much\u00a0»" in wrong.err)
+
+
+def test_a_statement_says_what_was_given_to_whom(served: ServedPool, cli: Cli) -> None:
+    """What was given, to whom, in the language of the caller; corrections below."""
+    state = ["--state", str(served.state)]
+    correction = ["--lender", "boreale", "--borrower", "soleil", "--wh", "-0.5"]
+    posted = cli(["coops", "correct", "c1", *correction, "--reason", "compteur", *state])
+    said = cli(["report", "--coop", "boreale", "--month", "2027-01", *state]).out
+    asked = json.loads(cli(["report", "--coop", "boreale", "--json", *state]).out)
+
+    assert "c1" in posted.out
+    assert "Relevé de boreale, 2027-01" in said
+    assert re.search(r"donné à +soleil +3 +1\u00a0500 +0,25 Wh +0,0012 g +0,008 g", said)
+    assert re.search(r"c1 +soleil .* -0,5 Wh +0 g +compteur", said)
+    assert "reçu de" not in said
+    assert 1_500 == asked["others"][0]["given"]["tokens"]
 
 
 def test_a_secret_is_shown_once(served: ServedPool, cli: Cli) -> None:

@@ -3,11 +3,13 @@
 It changes the pool's record and then tells the core; it decides nothing about jobs.
 """
 
+import datetime as dt
 import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -16,7 +18,9 @@ import entraide
 from entraide.types import JobState
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide.wire import subjects
+from entraide_scheduler.calendar import month_span
 from entraide_scheduler.control import convert
+from entraide_scheduler.control.corrections import corrected, correction_fault
 from entraide_scheduler.control.enrolment import token_hash
 from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.core import events as e
@@ -42,6 +46,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         ears_forget: drops what is remembered of a node's messages.
         keys_changed: told after a key was made or revoked.
         ca_fingerprint: of the pool's CA, put into join tokens; "" without TLS.
+        timezone: in which months begin.
     """
 
     def __init__(
@@ -58,8 +63,10 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         keys_changed: Callable[[], None],
         ca_fingerprint: str = "",
         lang: str = "fr",
+        timezone: str = "UTC",
     ) -> None:
         self._store = store
+        self._zone = ZoneInfo(timezone)
         self._live = live
         self._roster = roster
         self._identity = identity
@@ -134,7 +141,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         """Creates a co-op, or changes its terms: a new version of the policy."""
         await self._check(context)
         try:
-            terms = convert.coop_terms(request)
+            terms = convert.coop_terms(request, self._policy.coops)
             subjects.checked(terms.coop)
         except ValueError as problem:
             await self._abort(context, "invalid_request", detail=str(problem))
@@ -197,6 +204,38 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             nodes=self._nodes(),
             settled=await self._store.settled_count(),
         )
+
+    async def GetStatement(  # noqa: N802
+        self, request: admin_pb2.GetStatementRequest, context: Context
+    ) -> admin_pb2.Statement:
+        """Says what a co-op, a former member too, gave and received in a month."""
+        await self._check(context)
+        now = self._live.now()
+        month = request.month or dt.datetime.fromtimestamp(now, self._zone).strftime("%Y-%m")
+        try:
+            start_at, end_at = month_span(month, self._zone)
+        except (ValueError, OverflowError):
+            await self._abort(context, "invalid_request", detail=f"month {month[:LABEL_MAX]}")
+        found = await self._store.statement(request.coop, start_at=start_at, end_at=end_at)
+        return convert.statement(found, month)
+
+    async def PostCorrection(  # noqa: N802
+        self, request: admin_pb2.Correction, context: Context
+    ) -> admin_pb2.Correction:
+        """Posts a correction of the books; it is on disk on return."""
+        await self._check(context)
+        fault = correction_fault(request, {terms.coop for terms in self._policy.coops})
+        if fault:
+            await self._abort(context, "invalid_request", detail=fault)
+        if await self._store.is_corrected(request.correction):
+            await self._abort(context, "already_exists", name=request.correction)
+        self._live.feed(e.LedgerCorrected, **corrected(request))
+        await self._live.committed()
+        self._log.warning("ledger.corrected", correction=request.correction)
+        posted = admin_pb2.Correction()
+        posted.CopyFrom(request)
+        posted.posted_at = self._live.now()
+        return posted
 
     async def _check(self, context: Context) -> None:
         scheme, _, secret = metadata(context).get("authorization", "").partition(" ")

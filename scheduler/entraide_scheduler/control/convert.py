@@ -1,10 +1,13 @@
 """Convert: the pool's facts as messages of the public contract."""
 
+from collections.abc import Sequence
+
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import admin_pb2
-from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 from entraide_scheduler.core.views import NodeView, QuotaView
 from entraide_scheduler.store.rows import KeyRow, NodeRow
+from entraide_scheduler.store.statements import Amounts, Statement
 
 
 def node(row: NodeRow, view: NodeView | None) -> admin_pb2.Node:
@@ -46,21 +49,36 @@ def coop(terms: CoopTerms, quotas: list[QuotaView], balances: dict[str, int]) ->
                 limit=view.limit,
                 period=view.period.value,
                 used=round(view.used + view.reserved),
+                project=view.project,
+                key=view.key,
             )
             for view in quotas
         ],
         balance_tokens=balances.get("tokens", 0),
         balance_wh=wh_from_uwh(balances.get("energy_uwh", 0)),
         balance_gco2e=g_from_ug(balances.get("carbon_ug", 0)),
+        lend=admin_pb2.Lend(
+            part=terms.lend.part,
+            limited=terms.lend.energy_wh_per_day is not None,
+            energy_wh_per_day=terms.lend.energy_wh_per_day or 0,
+        ),
     )
 
 
-def coop_terms(message: admin_pb2.Coop) -> CoopTerms:
+def coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> CoopTerms:
     """Returns the terms in a message; shares that were not set are 1.
+
+    Args:
+        message: the terms as they are to be.
+        before: the terms in force, for what the message leaves out.
 
     Raises:
         ValueError: a quota's kind or period is not known.
     """
+    lend = next((terms.lend for terms in before if terms.coop == message.coop), Lend())
+    if message.HasField("lend"):
+        limit = message.lend.energy_wh_per_day if message.lend.limited else None
+        lend = Lend(message.lend.part, limit)
     return CoopTerms(
         coop=message.coop,
         shares=message.shares or 1.0,
@@ -69,9 +87,54 @@ def coop_terms(message: admin_pb2.Coop) -> CoopTerms:
                 kind=QuotaKind(quota.kind),
                 limit=quota.limit,
                 period=Period(quota.period or Period.NONE.value),
+                project=quota.project,
+                key=quota.key,
             )
             for quota in message.quotas
         ),
+        lend=lend,
+    )
+
+
+def statement(found: Statement, month: str) -> admin_pb2.Statement:
+    """Returns a co-op's statement of a month."""
+    return admin_pb2.Statement(
+        coop=found.coop,
+        month=month,
+        start_at=found.start_at,
+        end_at=found.end_at,
+        given=_amounts(found.given),
+        received=_amounts(found.received),
+        own=_amounts(found.own),
+        others=[
+            admin_pb2.Exchange(
+                coop=other.coop, given=_amounts(other.given), received=_amounts(other.received)
+            )
+            for other in found.others
+        ],
+        corrections=[
+            admin_pb2.Correction(
+                correction=one.correction,
+                reason=one.reason,
+                lender=found.coop,
+                borrower=one.other,
+                tokens=one.tokens,
+                energy_wh=wh_from_uwh(one.energy_uwh),
+                direct_gco2e=g_from_ug(one.carbon_ug),
+                posted_at=one.at,
+            )
+            for one in found.corrections
+        ],
+    )
+
+
+def _amounts(amounts: Amounts) -> admin_pb2.Amounts:
+    return admin_pb2.Amounts(
+        jobs=amounts.jobs,
+        tokens=amounts.tokens,
+        energy_wh=wh_from_uwh(amounts.energy_uwh),
+        direct_gco2e=g_from_ug(amounts.carbon_direct_ug),
+        lifecycle_gco2e=g_from_ug(amounts.carbon_lifecycle_ug),
     )
 
 

@@ -7,7 +7,7 @@ equal in each unit, and the corrections sum to zero.
 from collections.abc import Iterable
 
 from msgspec import Struct
-from sqlalchemy import Connection, and_, func, insert, or_, select
+from sqlalchemy import Connection, func, insert, or_, select
 
 from entraide_scheduler.store.rows import CorrectionRow
 from entraide_scheduler.store.schema import corrections, entries, settled
@@ -34,7 +34,7 @@ class Exchange(Struct, frozen=True):
 
 
 class Corrected(Struct, frozen=True):
-    """What one correction changed for a co-op: positive is more given.
+    """What one correction changed for a co-op: positive is more given, to the other co-op.
 
     Emissions are direct ones; the ledger holds no others.
     """
@@ -42,6 +42,7 @@ class Corrected(Struct, frozen=True):
     correction: str
     reason: str
     at: float
+    other: str
     tokens: int
     energy_uwh: int
     carbon_ug: int
@@ -143,35 +144,28 @@ def statement(connection: Connection, coop: str, *, start_at: float, end_at: flo
 def _corrections(
     connection: Connection, coop: str, start_at: float, end_at: float
 ) -> tuple[Corrected, ...]:
+    head, line = corrections.c, entries.c
     query = (
-        select(
-            corrections.c.correction,
-            corrections.c.reason,
-            corrections.c.at,
-            entries.c.unit,
-            func.sum(entries.c.amount),
-        )
-        .join(entries, entries.c.job == OF_CORRECTION + corrections.c.correction)
-        .where(
-            and_(corrections.c.at >= start_at, corrections.c.at < end_at),
-            entries.c.account == coop,
-        )
-        .group_by(corrections.c.correction, corrections.c.reason, corrections.c.at, entries.c.unit)
-        .order_by(corrections.c.at, corrections.c.correction)
+        select(head.correction, head.reason, head.at, line.account, line.unit, line.amount)
+        .join(entries, line.job == OF_CORRECTION + head.correction)
+        .where(head.at >= start_at, head.at < end_at)
+        .order_by(head.at, head.correction, line.line)
     )
-    found: dict[str, tuple[str, float, dict[str, int]]] = {}
-    for name, reason, at, unit, amount in connection.execute(query):
-        found.setdefault(name, (reason, at, {}))[2][unit] = int(amount)
+    found: dict[tuple[str, str, float], dict[str, dict[str, int]]] = {}
+    for correction, reason, at, account, unit, amount in connection.execute(query):
+        accounts = found.setdefault((correction, reason, at), {})
+        units = accounts.setdefault(account, {})
+        units[unit] = units.get(unit, 0) + int(amount)
     return tuple(
         Corrected(
-            name,
-            reason,
-            at,
-            units.get("tokens", 0),
-            units.get("energy_uwh", 0),
-            units.get("carbon_ug", 0),
+            *name,
+            other=next((account for account in accounts if account != coop), coop),
+            tokens=accounts[coop].get("tokens", 0),
+            energy_uwh=accounts[coop].get("energy_uwh", 0),
+            carbon_ug=accounts[coop].get("carbon_ug", 0),
         )
-        for name, (reason, at, units) in found.items()
+        for name, accounts in found.items()
+        if coop in accounts
     )
 
 

@@ -12,7 +12,7 @@ from typer import rich_utils
 from typer.core import TyperGroup
 
 from entraide import __version__, i18n
-from entraide.cli import chat, coops, jobs, keys, models, nodes
+from entraide.cli import chat, coops, jobs, keys, models, nodes, report
 from entraide.cli.language import OPTION
 from entraide.cli.usage import misuse
 from entraide.errors import EntraideError
@@ -72,7 +72,7 @@ def build(lang: str) -> typer.Typer:
     ) -> None:
         pass
 
-    for part in (chat, coops, jobs, keys, models, nodes):
+    for part in (chat, coops, jobs, keys, models, nodes, report):
         part.register(app, lang)
     for register in shells():
         _call(register, app, lang)

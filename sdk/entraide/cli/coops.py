@@ -13,7 +13,11 @@ from entraide.cli.place import find
 from entraide.cli.usage import bad_value
 from entraide.v1 import admin_pb2
 
-QUOTA = re.compile(r"(tokens|requests)=(none|(\d+)/(minute|day|month))|(jobs_in_flight)=(none|\d+)")
+QUOTA = re.compile(
+    r"(?:(?P<kind>tokens|requests|energy_wh|carbon_g)=(?:none|(?P<limit>\d+)/"
+    r"(?P<period>minute|day|month))|(?P<held>jobs_in_flight)=(?:none|(?P<most>\d+)))"
+    r"(?:,(?:project=(?P<project>[^,]+)|key=(?P<key>[^,]+)))?"
+)
 NONE = "none"
 
 
@@ -31,9 +35,50 @@ def register(app: typer.Typer, lang: str) -> None:
             found = list(admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops)
         _print(found, lang, json=json)
 
+    _add_correct(coops, lang)
+    _add_set(coops, lang)
+
+
+def _add_correct(coops: typer.Typer, lang: str) -> None:
+    @coops.command(help=i18n.text("help-coops-correct", lang))
+    def correct(
+        name: Annotated[
+            str, typer.Argument(metavar="NAME", help=i18n.text("arg-correction", lang))
+        ],
+        *,
+        lender: Annotated[str, typer.Option("--lender", help=i18n.text("opt-lender", lang))],
+        borrower: Annotated[str, typer.Option("--borrower", help=i18n.text("opt-borrower", lang))],
+        reason: Annotated[str, typer.Option("--reason", help=i18n.text("opt-reason", lang))],
+        tokens: Annotated[int, typer.Option("--tokens", help=i18n.text("opt-tokens", lang))] = 0,
+        energy_wh: Annotated[float, typer.Option("--wh", help=i18n.text("opt-wh", lang))] = 0.0,
+        direct_gco2e: Annotated[
+            float, typer.Option("--gco2e", help=i18n.text("opt-gco2e", lang))
+        ] = 0.0,
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        wanted = admin_pb2.Correction(
+            correction=name,
+            reason=reason,
+            lender=lender,
+            borrower=borrower,
+            tokens=tokens,
+            energy_wh=energy_wh,
+            direct_gco2e=direct_gco2e,
+        )
+        with find(state, lang).admin() as admin:
+            posted = admin.call("PostCorrection", wanted)
+        if json:
+            show.as_json(posted)
+        else:
+            typer.echo(i18n.text("cli-corrected", lang, name=posted.correction))
+
+
+def _add_set(coops: typer.Typer, lang: str) -> None:
     @coops.command("set", help=i18n.text("help-coops-set", lang))
     def set_(
         coop: Annotated[str, typer.Argument(metavar="COOP", help=i18n.text("arg-coop", lang))],
+        *,
         shares: Annotated[
             float | None, typer.Option("--shares", min=0.001, help=i18n.text("opt-shares", lang))
         ] = None,
@@ -41,24 +86,36 @@ def register(app: typer.Typer, lang: str) -> None:
             list[str] | None,
             typer.Option("--quota", metavar="Q", help=i18n.text("opt-quota", lang)),
         ] = None,
+        lend_part: Annotated[
+            float | None,
+            typer.Option("--lend-part", min=0, max=1, help=i18n.text("opt-lend-part", lang)),
+        ] = None,
+        lend_wh: Annotated[
+            str | None,
+            typer.Option("--lend-wh", metavar="WH|none", help=i18n.text("opt-lend-wh", lang)),
+        ] = None,
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         asked = parse_quotas(quota or [], lang)
+        if lend_wh not in (None, NONE) and not lend_wh.isdecimal():
+            raise bad_value(i18n.text("cli-bad-lend", lang, text=lend_wh))
         with find(state, lang).admin() as admin:
             known = admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops
-            before = next((c for c in known if c.coop == coop), admin_pb2.Coop(shares=1.0))
+            new = admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
+            before = next((c for c in known if c.coop == coop), new)
             wanted = admin_pb2.Coop(
                 coop=coop,
                 shares=before.shares if shares is None else shares,
                 quotas=changed(before.quotas, asked),
+                lend=lent(before.lend, part=lend_part, energy_wh=lend_wh),
             )
             after = admin.call("SetCoop", wanted)
         _print([after], lang, json=json)
 
 
 def parse_quotas(texts: Sequence[str], lang: str) -> list[admin_pb2.Quota]:
-    """Reads ``tokens=1000/day``, ``jobs_in_flight=4`` or ``requests=none`` (which has no period).
+    """Reads ``tokens=1000/day``, ``jobs_in_flight=4,key=K`` or ``requests=none`` (no period).
 
     Raises:
         typer.BadParameter: a quota is written otherwise.
@@ -68,22 +125,36 @@ def parse_quotas(texts: Sequence[str], lang: str) -> list[admin_pb2.Quota]:
         parts = QUOTA.fullmatch(text)
         if parts is None:
             raise bad_value(i18n.text("cli-bad-quota", lang, text=text))
-        kind = parts[1] or parts[5]
-        limit = parts[3] if parts[1] else parts[6]
-        if limit in (None, NONE):
-            found.append(admin_pb2.Quota(kind=kind))
-        else:
-            found.append(admin_pb2.Quota(kind=kind, limit=int(limit), period=parts[4] or NONE))
+        limit = parts["limit"] or parts["most"]
+        found.append(
+            admin_pb2.Quota(
+                kind=parts["kind"] or parts["held"],
+                limit=int(limit or 0),
+                period=(parts["period"] or NONE) if limit else "",
+                project=parts["project"] or "",
+                key=parts["key"] or "",
+            )
+        )
     return found
 
 
 def changed(
     before: Sequence[admin_pb2.Quota], asked: Sequence[admin_pb2.Quota]
 ) -> list[admin_pb2.Quota]:
-    """Returns a co-op's quotas after a change: those of other kinds stay."""
-    kinds = {quota.kind for quota in asked}
-    kept = [quota for quota in before if quota.kind not in kinds]
+    """Returns a co-op's quotas after a change: those of other kinds and owners stay."""
+    names = {(quota.kind, quota.project, quota.key) for quota in asked}
+    kept = [quota for quota in before if (quota.kind, quota.project, quota.key) not in names]
     return [*kept, *(quota for quota in asked if quota.period)]
+
+
+def lent(before: admin_pb2.Lend, *, part: float | None, energy_wh: str | None) -> admin_pb2.Lend:
+    """Returns what a co-op lends after a change: what is None stays."""
+    limited, limit = before.limited, before.energy_wh_per_day
+    if energy_wh is not None:
+        limited, limit = energy_wh != NONE, int(energy_wh) if energy_wh != NONE else 0
+    return admin_pb2.Lend(
+        part=before.part if part is None else part, limited=limited, energy_wh_per_day=limit
+    )
 
 
 def _quota(quota: admin_pb2.Quota, lang: str) -> str:
@@ -91,7 +162,8 @@ def _quota(quota: admin_pb2.Quota, lang: str) -> str:
     limit = i18n.decimal(quota.limit, lang)
     used = i18n.decimal(quota.used, lang)
     period = f" {i18n.word('period', quota.period, lang)}" if quota.period != NONE else ""
-    return f"{kind} {used}/{limit}{period}"
+    owner = f" ({quota.project or quota.key})" if quota.project or quota.key else ""
+    return f"{kind} {used}/{limit}{period}{owner}"
 
 
 def _print(coops: Sequence[admin_pb2.Coop], lang: str, *, json: bool) -> None:

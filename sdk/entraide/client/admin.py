@@ -25,6 +25,7 @@ REPEATABLE = frozenset(
         "ListKeys",
         "RevokeKey",
         "GetStatus",
+        "GetStatement",
     }
 )
 

@@ -772,7 +772,7 @@ cli-no-key-of = There is no key of the co-op "{ $coop }" here. Make one with "en
 cli-no-admin-key = This command needs the operator's key: that of a local pool (--state), or ENTRAIDE_ADMIN_KEY.
 cli-token-once = One-time token for { $coop }, valid until { $until }. On the machine that joins: entraide node join ADDRESS --token TOKEN
 cli-secret-once = This is the secret of key { $key }: it will never be shown again.
-cli-bad-quota = "{ $text }" is not a quota: write tokens=1000/day, requests=50/minute, jobs_in_flight=4, or tokens=none to lift it.
+cli-bad-quota = "{ $text }" is not a quota: write tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NAME (or key=), or tokens=none to lift it.
 usage-missing = { $name } is missing.
 usage-no-option = There is no option { $name }.
 usage-no-command = There is no command "{ $name }".
@@ -819,7 +819,7 @@ opt-key-coop = Co-op that the keys belong to.
 opt-project = Project that the key serves.
 opt-label = What the key is for, in a few words.
 opt-shares = Shares in the fair share.
-opt-quota = Quota, may be repeated: tokens=1000/day, requests=50/minute, jobs_in_flight=4; none lifts it.
+opt-quota = Quota, may be repeated: tokens=1000/day, requests=50/minute, energy_wh=500/month, carbon_g=40/month, jobs_in_flight=4; with ,project=NAME or ,key=ID of one of them alone; none lifts it.
 arg-question = The question; "-" reads it from standard input.
 arg-job = The job's identifier.
 arg-node = The machine's name.
@@ -925,3 +925,35 @@ error-policy_refused = The policy cannot be used{ $path ->
     [two_owners] {" "}belongs to a project and to a key ({ $value }): leave one of them out.
    *[other] {" "}cannot be read: { $detail }
 }
+
+## Statements and corrections of the books.
+
+help-report = A co-op's statement of a month: what it gave and received (for the operator).
+help-coops-correct = Correct the books: a new entry, with a name and a reason, never a change of an old one.
+opt-report-coop = Whose statement.
+opt-month = Which month; else the present one.
+arg-correction = The correction's name; each counts once.
+opt-lender = The co-op that gave more (or, with negative amounts, less) than the books say.
+opt-borrower = The co-op that received it.
+opt-reason = Why, for the members to read.
+opt-tokens = Tokens.
+opt-wh = Energy, Wh.
+opt-gco2e = Direct emissions, gCO2e.
+opt-lend-part = Of its own machines' slots, the part that others may hold at once, 0 to 1.
+opt-lend-wh = Watt-hours that others may use on its machines in a day; none for no limit.
+cli-bad-lend = "{ $text }" is no number of watt-hours: write 2000, or none for no limit.
+cli-corrected = Posted: { $name }.
+report-title = Statement of { $coop }, { $month }
+report-given = given
+report-given-to = given to
+report-received = received
+report-received-from = received from
+report-own = on its own machines
+col-what = WHAT
+col-jobs = JOBS
+col-tokens = TOKENS
+col-direct = DIRECT CO2E
+col-lifecycle = LIFE-CYCLE CO2E
+col-correction = CORRECTION
+col-when = WHEN
+col-reason = REASON

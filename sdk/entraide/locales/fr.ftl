@@ -772,7 +772,7 @@ cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en 
 cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un réseau local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
 cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token JETON
 cli-secret-once = Voici le secret de la clé { $key } : il ne sera plus jamais montré.
-cli-bad-quota = « { $text } » n’est pas un quota : écrivez tokens=1000/day, requests=50/minute, jobs_in_flight=4, ou tokens=none pour l’enlever.
+cli-bad-quota = « { $text } » n’est pas un quota : écrivez tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NOM (ou key=), ou tokens=none pour l’enlever.
 usage-missing = Il manque { $name }.
 usage-no-option = L’option { $name } n’existe pas.
 usage-no-command = La commande « { $name } » n’existe pas.
@@ -819,7 +819,7 @@ opt-key-coop = Coopérative à qui sont les clés.
 opt-project = Projet que la clé sert.
 opt-label = À quoi sert la clé, en quelques mots.
 opt-shares = Parts dans le partage équitable.
-opt-quota = Quota, à répéter : tokens=1000/day, requests=50/minute, jobs_in_flight=4 ; none l’enlève.
+opt-quota = Quota, à répéter : tokens=1000/day, requests=50/minute, energy_wh=500/month, carbon_g=40/month, jobs_in_flight=4 ; avec ,project=NOM ou ,key=ID, pour un seul projet ou une seule clé ; none l’enlève.
 arg-question = La question ; « - » la lit sur l’entrée standard.
 arg-job = Identifiant de la requête.
 arg-node = Nom de la machine.
@@ -925,3 +925,35 @@ error-policy_refused = La politique est inutilisable{ $path ->
     [two_owners] {" "}est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
    *[other] {" "}est illisible : { $detail }
 }
+
+## Les relevés et les corrections des livres.
+
+help-report = Le relevé d’une coopérative pour un mois : ce qu’elle a donné et reçu (pour l’exploitant).
+help-coops-correct = Corrige les livres : une nouvelle écriture, avec un nom et un motif, jamais la retouche d’une ancienne.
+opt-report-coop = La coopérative du relevé.
+opt-month = Le mois ; sinon, le mois courant.
+arg-correction = Le nom de la correction ; chacune ne compte qu’une fois.
+opt-lender = La coopérative qui a donné plus (ou, si les quantités sont négatives, moins) que ne le disent les livres.
+opt-borrower = La coopérative qui l’a reçu.
+opt-reason = Le motif, que les membres liront.
+opt-tokens = Jetons.
+opt-wh = Énergie, en Wh.
+opt-gco2e = Émissions directes, en g de CO2e.
+opt-lend-part = Sur ses propres machines, la part des places que les autres peuvent tenir à la fois, de 0 à 1.
+opt-lend-wh = Wattheures que les autres peuvent prendre sur ses machines par jour ; none pour ne rien limiter.
+cli-bad-lend = « { $text } » n’est pas un nombre de wattheures : écrivez 2000, ou none pour ne rien limiter.
+cli-corrected = C’est inscrit : { $name }.
+report-title = Relevé de { $coop }, { $month }
+report-given = donné
+report-given-to = donné à
+report-received = reçu
+report-received-from = reçu de
+report-own = sur ses propres machines
+col-what = QUOI
+col-jobs = REQUÊTES
+col-tokens = JETONS
+col-direct = CO2E DIRECT
+col-lifecycle = CO2E CYCLE DE VIE
+col-correction = CORRECTION
+col-when = QUAND
+col-reason = MOTIF

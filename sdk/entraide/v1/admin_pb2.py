@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65ntraide/v1/admin.proto\x12\x0b\x65ntraide.v1\"\x12\n\x10ListNodesRequest\"5\n\x11ListNodesResponse\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.entraide.v1.Node\"\x1b\n\x0bNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\"\xec\x02\n\x04Node\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0c\n\x04site\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\x10\n\x08\x61pproval\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x11\n\taccepting\x18\x07 \x01(\x08\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0e\n\x06models\x18\t \x03(\t\x12\r\n\x05slots\x18\n \x01(\r\x12\x0f\n\x07running\x18\x0b \x01(\r\x12\x11\n\tsurplus_w\x18\x0c \x01(\x01\x12\x0e\n\x06\x64\x65vice\x18\r \x01(\t\x12\x10\n\x08\x61\x63tive_w\x18\x0e \x01(\x01\x12\x13\n\x0bpower_basis\x18\x0f \x01(\t\x12\x0f\n\x07seen_at\x18\x10 \x01(\x01\x12\r\n\x05\x61gent\x18\x11 \x01(\t\x12\x1c\n\x14prefill_tokens_per_s\x18\x12 \x01(\x01\x12\x13\n\x0btpot_base_s\x18\x13 \x01(\x01\x12\x1b\n\x13tpot_per_sequence_s\x18\x14 \x01(\x01\"7\n\x16\x43reateJoinTokenRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0f\n\x07valid_s\x18\x02 \x01(\x01\".\n\tJoinToken\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\x01\"B\n\x05Quota\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x04\x12\x0e\n\x06period\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\x04\"\x8b\x01\n\x04\x43oop\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0e\n\x06shares\x18\x02 \x01(\x01\x12\"\n\x06quotas\x18\x03 \x03(\x0b\x32\x12.entraide.v1.Quota\x12\x16\n\x0e\x62\x61lance_tokens\x18\x04 \x01(\x03\x12\x12\n\nbalance_wh\x18\x05 \x01(\x01\x12\x15\n\rbalance_gco2e\x18\x06 \x01(\x01\"\x12\n\x10ListCoopsRequest\"5\n\x11ListCoopsResponse\x12 \n\x05\x63oops\x18\x01 \x03(\x0b\x32\x11.entraide.v1.Coop\"\x1f\n\x0fListKeysRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.entraide.v1.Key\"@\n\x10\x43reateKeyRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\"\x1f\n\x10RevokeKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"a\n\x03Key\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0f\n\x07project\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0e\n\x06secret\x18\x05 \x01(\t\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\"\x12\n\x10GetStatusRequest\"\x85\x01\n\x06Status\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epolicy_version\x18\x02 \x01(\t\x12\x0e\n\x06queued\x18\x03 \x01(\r\x12\x0f\n\x07running\x18\x04 \x01(\r\x12 \n\x05nodes\x18\x05 \x03(\x0b\x32\x11.entraide.v1.Node\x12\x0f\n\x07settled\x18\x06 \x01(\x04\x32\x9d\x05\n\x05\x41\x64min\x12J\n\tListNodes\x12\x1d.entraide.v1.ListNodesRequest\x1a\x1e.entraide.v1.ListNodesResponse\x12:\n\x0b\x41pproveNode\x12\x18.entraide.v1.NodeRequest\x1a\x11.entraide.v1.Node\x12\x39\n\nRevokeNode\x12\x18.entraide.v1.NodeRequest\x1a\x11.entraide.v1.Node\x12N\n\x0f\x43reateJoinToken\x12#.entraide.v1.CreateJoinTokenRequest\x1a\x16.entraide.v1.JoinToken\x12J\n\tListCoops\x12\x1d.entraide.v1.ListCoopsRequest\x1a\x1e.entraide.v1.ListCoopsResponse\x12/\n\x07SetCoop\x12\x11.entraide.v1.Coop\x1a\x11.entraide.v1.Coop\x12G\n\x08ListKeys\x12\x1c.entraide.v1.ListKeysRequest\x1a\x1d.entraide.v1.ListKeysResponse\x12<\n\tCreateKey\x12\x1d.entraide.v1.CreateKeyRequest\x1a\x10.entraide.v1.Key\x12<\n\tRevokeKey\x12\x1d.entraide.v1.RevokeKeyRequest\x1a\x10.entraide.v1.Key\x12?\n\tGetStatus\x12\x1d.entraide.v1.GetStatusRequest\x1a\x13.entraide.v1.Statusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65ntraide/v1/admin.proto\x12\x0b\x65ntraide.v1\"\x12\n\x10ListNodesRequest\"5\n\x11ListNodesResponse\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.entraide.v1.Node\"\x1b\n\x0bNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\"\xec\x02\n\x04Node\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0c\n\x04site\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\x10\n\x08\x61pproval\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x11\n\taccepting\x18\x07 \x01(\x08\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0e\n\x06models\x18\t \x03(\t\x12\r\n\x05slots\x18\n \x01(\r\x12\x0f\n\x07running\x18\x0b \x01(\r\x12\x11\n\tsurplus_w\x18\x0c \x01(\x01\x12\x0e\n\x06\x64\x65vice\x18\r \x01(\t\x12\x10\n\x08\x61\x63tive_w\x18\x0e \x01(\x01\x12\x13\n\x0bpower_basis\x18\x0f \x01(\t\x12\x0f\n\x07seen_at\x18\x10 \x01(\x01\x12\r\n\x05\x61gent\x18\x11 \x01(\t\x12\x1c\n\x14prefill_tokens_per_s\x18\x12 \x01(\x01\x12\x13\n\x0btpot_base_s\x18\x13 \x01(\x01\x12\x1b\n\x13tpot_per_sequence_s\x18\x14 \x01(\x01\"7\n\x16\x43reateJoinTokenRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0f\n\x07valid_s\x18\x02 \x01(\x01\".\n\tJoinToken\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\x01\"`\n\x05Quota\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x04\x12\x0e\n\x06period\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\x04\x12\x0f\n\x07project\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\"@\n\x04Lend\x12\x0c\n\x04part\x18\x01 \x01(\x01\x12\x0f\n\x07limited\x18\x02 \x01(\x08\x12\x19\n\x11\x65nergy_wh_per_day\x18\x03 \x01(\x04\"\xac\x01\n\x04\x43oop\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0e\n\x06shares\x18\x02 \x01(\x01\x12\"\n\x06quotas\x18\x03 \x03(\x0b\x32\x12.entraide.v1.Quota\x12\x16\n\x0e\x62\x61lance_tokens\x18\x04 \x01(\x03\x12\x12\n\nbalance_wh\x18\x05 \x01(\x01\x12\x15\n\rbalance_gco2e\x18\x06 \x01(\x01\x12\x1f\n\x04lend\x18\x07 \x01(\x0b\x32\x11.entraide.v1.Lend\"\x12\n\x10ListCoopsRequest\"5\n\x11ListCoopsResponse\x12 \n\x05\x63oops\x18\x01 \x03(\x0b\x32\x11.entraide.v1.Coop\"\x1f\n\x0fListKeysRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.entraide.v1.Key\"@\n\x10\x43reateKeyRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\"\x1f\n\x10RevokeKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"a\n\x03Key\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0f\n\x07project\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0e\n\x06secret\x18\x05 \x01(\t\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\"\x12\n\x10GetStatusRequest\"\x85\x01\n\x06Status\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epolicy_version\x18\x02 \x01(\t\x12\x0e\n\x06queued\x18\x03 \x01(\r\x12\x0f\n\x07running\x18\x04 \x01(\r\x12 \n\x05nodes\x18\x05 \x03(\x0b\x32\x11.entraide.v1.Node\x12\x0f\n\x07settled\x18\x06 \x01(\x04\"2\n\x13GetStatementRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\r\n\x05month\x18\x02 \x01(\t\"i\n\x07\x41mounts\x12\x0c\n\x04jobs\x18\x01 \x01(\x04\x12\x0e\n\x06tokens\x18\x02 \x01(\x04\x12\x11\n\tenergy_wh\x18\x03 \x01(\x01\x12\x14\n\x0c\x64irect_gco2e\x18\x04 \x01(\x01\x12\x17\n\x0flifecycle_gco2e\x18\x05 \x01(\x01\"e\n\x08\x45xchange\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12#\n\x05given\x18\x02 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12&\n\x08received\x18\x03 \x01(\x0b\x32\x14.entraide.v1.Amounts\"\x9e\x01\n\nCorrection\x12\x12\n\ncorrection\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06lender\x18\x03 \x01(\t\x12\x10\n\x08\x62orrower\x18\x04 \x01(\t\x12\x0e\n\x06tokens\x18\x05 \x01(\x03\x12\x11\n\tenergy_wh\x18\x06 \x01(\x01\x12\x14\n\x0c\x64irect_gco2e\x18\x07 \x01(\x01\x12\x11\n\tposted_at\x18\x08 \x01(\x01\"\x8f\x02\n\tStatement\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\r\n\x05month\x18\x02 \x01(\t\x12\x10\n\x08start_at\x18\x03 \x01(\x01\x12\x0e\n\x06\x65nd_at\x18\x04 \x01(\x01\x12#\n\x05given\x18\x05 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12&\n\x08received\x18\x06 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12!\n\x03own\x18\x07 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12%\n\x06others\x18\x08 \x03(\x0b\x32\x15.entraide.v1.Exchange\x12,\n\x0b\x63orrections\x18\t \x03(\x0b\x32\x17.entraide.v1.Correction2\xab\x06\n\x05\x41\x64min\x12J\n\tListNodes\x12\x1d.entraide.v1.ListNodesRequest\x1a\x1e.entraide.v1.ListNodesResponse\x12:\n\x0b\x41pproveNode\x12\x18.entraide.v1.NodeRequest\x1a\x11.entraide.v1.Node\x12\x39\n\nRevokeNode\x12\x18.entraide.v1.NodeRequest\x1a\x11.entraide.v1.Node\x12N\n\x0f\x43reateJoinToken\x12#.entraide.v1.CreateJoinTokenRequest\x1a\x16.entraide.v1.JoinToken\x12J\n\tListCoops\x12\x1d.entraide.v1.ListCoopsRequest\x1a\x1e.entraide.v1.ListCoopsResponse\x12/\n\x07SetCoop\x12\x11.entraide.v1.Coop\x1a\x11.entraide.v1.Coop\x12G\n\x08ListKeys\x12\x1c.entraide.v1.ListKeysRequest\x1a\x1d.entraide.v1.ListKeysResponse\x12<\n\tCreateKey\x12\x1d.entraide.v1.CreateKeyRequest\x1a\x10.entraide.v1.Key\x12<\n\tRevokeKey\x12\x1d.entraide.v1.RevokeKeyRequest\x1a\x10.entraide.v1.Key\x12?\n\tGetStatus\x12\x1d.entraide.v1.GetStatusRequest\x1a\x13.entraide.v1.Status\x12H\n\x0cGetStatement\x12 .entraide.v1.GetStatementRequest\x1a\x16.entraide.v1.Statement\x12\x42\n\x0ePostCorrection\x12\x17.entraide.v1.Correction\x1a\x17.entraide.v1.Correctionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,27 +44,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOINTOKEN']._serialized_start=568
   _globals['_JOINTOKEN']._serialized_end=614
   _globals['_QUOTA']._serialized_start=616
-  _globals['_QUOTA']._serialized_end=682
-  _globals['_COOP']._serialized_start=685
-  _globals['_COOP']._serialized_end=824
-  _globals['_LISTCOOPSREQUEST']._serialized_start=826
-  _globals['_LISTCOOPSREQUEST']._serialized_end=844
-  _globals['_LISTCOOPSRESPONSE']._serialized_start=846
-  _globals['_LISTCOOPSRESPONSE']._serialized_end=899
-  _globals['_LISTKEYSREQUEST']._serialized_start=901
-  _globals['_LISTKEYSREQUEST']._serialized_end=932
-  _globals['_LISTKEYSRESPONSE']._serialized_start=934
-  _globals['_LISTKEYSRESPONSE']._serialized_end=984
-  _globals['_CREATEKEYREQUEST']._serialized_start=986
-  _globals['_CREATEKEYREQUEST']._serialized_end=1050
-  _globals['_REVOKEKEYREQUEST']._serialized_start=1052
-  _globals['_REVOKEKEYREQUEST']._serialized_end=1083
-  _globals['_KEY']._serialized_start=1085
-  _globals['_KEY']._serialized_end=1182
-  _globals['_GETSTATUSREQUEST']._serialized_start=1184
-  _globals['_GETSTATUSREQUEST']._serialized_end=1202
-  _globals['_STATUS']._serialized_start=1205
-  _globals['_STATUS']._serialized_end=1338
-  _globals['_ADMIN']._serialized_start=1341
-  _globals['_ADMIN']._serialized_end=2010
+  _globals['_QUOTA']._serialized_end=712
+  _globals['_LEND']._serialized_start=714
+  _globals['_LEND']._serialized_end=778
+  _globals['_COOP']._serialized_start=781
+  _globals['_COOP']._serialized_end=953
+  _globals['_LISTCOOPSREQUEST']._serialized_start=955
+  _globals['_LISTCOOPSREQUEST']._serialized_end=973
+  _globals['_LISTCOOPSRESPONSE']._serialized_start=975
+  _globals['_LISTCOOPSRESPONSE']._serialized_end=1028
+  _globals['_LISTKEYSREQUEST']._serialized_start=1030
+  _globals['_LISTKEYSREQUEST']._serialized_end=1061
+  _globals['_LISTKEYSRESPONSE']._serialized_start=1063
+  _globals['_LISTKEYSRESPONSE']._serialized_end=1113
+  _globals['_CREATEKEYREQUEST']._serialized_start=1115
+  _globals['_CREATEKEYREQUEST']._serialized_end=1179
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1181
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1212
+  _globals['_KEY']._serialized_start=1214
+  _globals['_KEY']._serialized_end=1311
+  _globals['_GETSTATUSREQUEST']._serialized_start=1313
+  _globals['_GETSTATUSREQUEST']._serialized_end=1331
+  _globals['_STATUS']._serialized_start=1334
+  _globals['_STATUS']._serialized_end=1467
+  _globals['_GETSTATEMENTREQUEST']._serialized_start=1469
+  _globals['_GETSTATEMENTREQUEST']._serialized_end=1519
+  _globals['_AMOUNTS']._serialized_start=1521
+  _globals['_AMOUNTS']._serialized_end=1626
+  _globals['_EXCHANGE']._serialized_start=1628
+  _globals['_EXCHANGE']._serialized_end=1729
+  _globals['_CORRECTION']._serialized_start=1732
+  _globals['_CORRECTION']._serialized_end=1890
+  _globals['_STATEMENT']._serialized_start=1893
+  _globals['_STATEMENT']._serialized_end=2164
+  _globals['_ADMIN']._serialized_start=2167
+  _globals['_ADMIN']._serialized_end=2978
 # @@protoc_insertion_point(module_scope)

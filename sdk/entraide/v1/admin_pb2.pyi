@@ -197,7 +197,9 @@ Global___JoinToken: _TypeAlias = JoinToken  # noqa: Y015
 
 @_typing.final
 class Quota(_message.Message):
-    """A quota: kind is tokens, requests or jobs_in_flight; period minute, day, month or none."""
+    """A quota: kind is tokens, requests, jobs_in_flight, energy_wh or carbon_g; period minute, day,
+    month or none. It limits one project or one key, or, without either, the whole co-op.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -205,10 +207,14 @@ class Quota(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
     USED_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     limit: _builtins.int
     period: _builtins.str
     used: _builtins.int
+    project: _builtins.str
+    key: _builtins.str
     def __init__(
         self,
         *,
@@ -216,14 +222,45 @@ class Quota(_message.Message):
         limit: _builtins.int = ...,
         period: _builtins.str = ...,
         used: _builtins.int = ...,
+        project: _builtins.str = ...,
+        key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "limit", b"limit", "period", b"period", "used", b"used"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "kind", b"kind", "limit", b"limit", "period", b"period", "project", b"project", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Quota: _TypeAlias = Quota  # noqa: Y015
+
+@_typing.final
+class Lend(_message.Message):
+    """What a co-op lends of its own nodes: the part of each replica's slots that others may hold at
+    once, and, where limited, the energy that they may use on its nodes in a day.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    LIMITED_FIELD_NUMBER: _builtins.int
+    ENERGY_WH_PER_DAY_FIELD_NUMBER: _builtins.int
+    part: _builtins.float
+    limited: _builtins.bool
+    energy_wh_per_day: _builtins.int
+    def __init__(
+        self,
+        *,
+        part: _builtins.float = ...,
+        limited: _builtins.bool = ...,
+        energy_wh_per_day: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["energy_wh_per_day", b"energy_wh_per_day", "limited", b"limited", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lend: _TypeAlias = Lend  # noqa: Y015
 
 @_typing.final
 class Coop(_message.Message):
@@ -235,6 +272,7 @@ class Coop(_message.Message):
     BALANCE_TOKENS_FIELD_NUMBER: _builtins.int
     BALANCE_WH_FIELD_NUMBER: _builtins.int
     BALANCE_GCO2E_FIELD_NUMBER: _builtins.int
+    LEND_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     shares: _builtins.float
     balance_tokens: _builtins.int
@@ -243,6 +281,10 @@ class Coop(_message.Message):
     balance_gco2e: _builtins.float
     @_builtins.property
     def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quota]: ...
+    @_builtins.property
+    def lend(self) -> Global___Lend:
+        """In SetCoop: left out, what it lends stays as it is."""
+
     def __init__(
         self,
         *,
@@ -252,10 +294,11 @@ class Coop(_message.Message):
         balance_tokens: _builtins.int = ...,
         balance_wh: _builtins.float = ...,
         balance_gco2e: _builtins.float = ...,
+        lend: Global___Lend | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lend", b"lend"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_gco2e", b"balance_gco2e", "balance_tokens", b"balance_tokens", "balance_wh", b"balance_wh", "coop", b"coop", "quotas", b"quotas", "shares", b"shares"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_gco2e", b"balance_gco2e", "balance_tokens", b"balance_tokens", "balance_wh", b"balance_wh", "coop", b"coop", "lend", b"lend", "quotas", b"quotas", "shares", b"shares"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -463,3 +506,179 @@ class Status(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Status: _TypeAlias = Status  # noqa: Y015
+
+@_typing.final
+class GetStatementRequest(_message.Message):
+    """A month is written 2027-01; "" for the present one, in the pool's time zone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COOP_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    coop: _builtins.str
+    month: _builtins.str
+    def __init__(
+        self,
+        *,
+        coop: _builtins.str = ...,
+        month: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "month", b"month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatementRequest: _TypeAlias = GetStatementRequest  # noqa: Y015
+
+@_typing.final
+class Amounts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    ENERGY_WH_FIELD_NUMBER: _builtins.int
+    DIRECT_GCO2E_FIELD_NUMBER: _builtins.int
+    LIFECYCLE_GCO2E_FIELD_NUMBER: _builtins.int
+    jobs: _builtins.int
+    tokens: _builtins.int
+    energy_wh: _builtins.float
+    direct_gco2e: _builtins.float
+    lifecycle_gco2e: _builtins.float
+    def __init__(
+        self,
+        *,
+        jobs: _builtins.int = ...,
+        tokens: _builtins.int = ...,
+        energy_wh: _builtins.float = ...,
+        direct_gco2e: _builtins.float = ...,
+        lifecycle_gco2e: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["direct_gco2e", b"direct_gco2e", "energy_wh", b"energy_wh", "jobs", b"jobs", "lifecycle_gco2e", b"lifecycle_gco2e", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Amounts: _TypeAlias = Amounts  # noqa: Y015
+
+@_typing.final
+class Exchange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COOP_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    coop: _builtins.str
+    @_builtins.property
+    def given(self) -> Global___Amounts: ...
+    @_builtins.property
+    def received(self) -> Global___Amounts: ...
+    def __init__(
+        self,
+        *,
+        coop: _builtins.str = ...,
+        given: Global___Amounts | None = ...,
+        received: Global___Amounts | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "received", b"received"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "given", b"given", "received", b"received"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Exchange: _TypeAlias = Exchange  # noqa: Y015
+
+@_typing.final
+class Correction(_message.Message):
+    """What a correction changes: positive is more given by the lender, negative is taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRECTION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LENDER_FIELD_NUMBER: _builtins.int
+    BORROWER_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    ENERGY_WH_FIELD_NUMBER: _builtins.int
+    DIRECT_GCO2E_FIELD_NUMBER: _builtins.int
+    POSTED_AT_FIELD_NUMBER: _builtins.int
+    correction: _builtins.str
+    reason: _builtins.str
+    lender: _builtins.str
+    borrower: _builtins.str
+    tokens: _builtins.int
+    energy_wh: _builtins.float
+    direct_gco2e: _builtins.float
+    posted_at: _builtins.float
+    def __init__(
+        self,
+        *,
+        correction: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        lender: _builtins.str = ...,
+        borrower: _builtins.str = ...,
+        tokens: _builtins.int = ...,
+        energy_wh: _builtins.float = ...,
+        direct_gco2e: _builtins.float = ...,
+        posted_at: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["borrower", b"borrower", "correction", b"correction", "direct_gco2e", b"direct_gco2e", "energy_wh", b"energy_wh", "lender", b"lender", "posted_at", b"posted_at", "reason", b"reason", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Correction: _TypeAlias = Correction  # noqa: Y015
+
+@_typing.final
+class Statement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COOP_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    START_AT_FIELD_NUMBER: _builtins.int
+    END_AT_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    OWN_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
+    CORRECTIONS_FIELD_NUMBER: _builtins.int
+    coop: _builtins.str
+    month: _builtins.str
+    start_at: _builtins.float
+    end_at: _builtins.float
+    @_builtins.property
+    def given(self) -> Global___Amounts:
+        """For others on its nodes, for it on others' nodes, and for it on its own."""
+
+    @_builtins.property
+    def received(self) -> Global___Amounts: ...
+    @_builtins.property
+    def own(self) -> Global___Amounts: ...
+    @_builtins.property
+    def others(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exchange]: ...
+    @_builtins.property
+    def corrections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Correction]:
+        """Those that touch the co-op, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        coop: _builtins.str = ...,
+        month: _builtins.str = ...,
+        start_at: _builtins.float = ...,
+        end_at: _builtins.float = ...,
+        given: Global___Amounts | None = ...,
+        received: Global___Amounts | None = ...,
+        own: Global___Amounts | None = ...,
+        others: _abc.Iterable[Global___Exchange] | None = ...,
+        corrections: _abc.Iterable[Global___Correction] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "own", b"own", "received", b"received"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "month", b"month", "others", b"others", "own", b"own", "received", b"received", "start_at", b"start_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Statement: _TypeAlias = Statement  # noqa: Y015

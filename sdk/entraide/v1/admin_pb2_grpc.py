@@ -84,6 +84,16 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Status.FromString,
                 _registered_method=True)
+        self.GetStatement = channel.unary_unary(
+                '/entraide.v1.Admin/GetStatement',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.GetStatementRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Statement.FromString,
+                _registered_method=True)
+        self.PostCorrection = channel.unary_unary(
+                '/entraide.v1.Admin/PostCorrection',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.Correction.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Correction.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -154,6 +164,21 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStatement(self, request, context):
+        """What a co-op gave and received in a month, from the books.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PostCorrection(self, request, context):
+        """Posts a correction: a new entry in the books, never a change of an old one. A name that was
+        posted before is refused with `already_exists`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -206,6 +231,16 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.GetStatusRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Status.SerializeToString,
+            ),
+            'GetStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatement,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.GetStatementRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Statement.SerializeToString,
+            ),
+            'PostCorrection': grpc.unary_unary_rpc_method_handler(
+                    servicer.PostCorrection,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.Correction.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Correction.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -478,6 +513,60 @@ class Admin:
             '/entraide.v1.Admin/GetStatus',
             entraide_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.Status.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/GetStatement',
+            entraide_dot_v1_dot_admin__pb2.GetStatementRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Statement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PostCorrection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/PostCorrection',
+            entraide_dot_v1_dot_admin__pb2.Correction.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Correction.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,12 @@ class AdminStub:
     """Makes an API key; its secret is shown this once."""
     RevokeKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RevokeKeyRequest, _admin_pb2.Key]
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.Status]
+    GetStatement: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatementRequest, _admin_pb2.Statement]
+    """What a co-op gave and received in a month, from the books."""
+    PostCorrection: _grpc.UnaryUnaryMultiCallable[_admin_pb2.Correction, _admin_pb2.Correction]
+    """Posts a correction: a new entry in the books, never a change of an old one. A name that was
+    posted before is refused with `already_exists`.
+    """
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -65,6 +71,12 @@ class AdminAsyncStub(AdminStub):
     """Makes an API key; its secret is shown this once."""
     RevokeKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RevokeKeyRequest, _admin_pb2.Key]  # type: ignore[assignment]
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.Status]  # type: ignore[assignment]
+    GetStatement: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatementRequest, _admin_pb2.Statement]  # type: ignore[assignment]
+    """What a co-op gave and received in a month, from the books."""
+    PostCorrection: _aio.UnaryUnaryMultiCallable[_admin_pb2.Correction, _admin_pb2.Correction]  # type: ignore[assignment]
+    """Posts a correction: a new entry in the books, never a change of an old one. A name that was
+    posted before is refused with `already_exists`.
+    """
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -141,5 +153,23 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Status, _abc.Awaitable[_admin_pb2.Status]]: ...
+
+    @_abc_1.abstractmethod
+    def GetStatement(
+        self,
+        request: _admin_pb2.GetStatementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Statement, _abc.Awaitable[_admin_pb2.Statement]]:
+        """What a co-op gave and received in a month, from the books."""
+
+    @_abc_1.abstractmethod
+    def PostCorrection(
+        self,
+        request: _admin_pb2.Correction,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Correction, _abc.Awaitable[_admin_pb2.Correction]]:
+        """Posts a correction: a new entry in the books, never a change of an old one. A name that was
+        posted before is refused with `already_exists`.
+        """
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
