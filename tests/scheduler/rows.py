@@ -27,14 +27,14 @@ def kept_row(job: str, coop: str = "alpha", **changes: Any) -> KeptRow:
     return KeptRow(**{**values, **changes})
 
 
-def terms(job: str) -> Terms:
-    """Returns terms of a job of alpha's on a node of beta's."""
+def terms(job: str, *, borrower: str = "alpha", lender: str = "beta") -> Terms:
+    """Returns terms of a job of one co-op on a node of another."""
     return Terms(
         job=job,
         epoch=1,
-        borrower="alpha",
+        borrower=borrower,
         node="n1",
-        lender="beta",
+        lender=lender,
         site="home",
         zone="CA-QC",
         engine="llama.cpp/1",
@@ -53,17 +53,19 @@ def terms(job: str) -> Terms:
     )
 
 
-def settle_row(job: str) -> SettleRow:
-    """Returns the books of a job of alpha's that beta ran."""
-    fixed, used = terms(job), usage()
+def settle_row(
+    job: str, *, borrower: str = "alpha", lender: str = "beta", at: float = 110.0, **used_: Any
+) -> SettleRow:
+    """Returns the books of a job of one co-op that another ran."""
+    fixed, used = terms(job, borrower=borrower, lender=lender), usage(**used_)
     come_to = settle(fixed, used)
     return SettleRow(
         job=job,
-        coop="alpha",
+        coop=borrower,
         state=JobState.COMPLETED,
         terms=fixed,
         usage=used,
         settlement=come_to,
-        receipt=receipt(fixed, used, come_to, settled=True, issued_at=110.0),
-        entries=(Entry("beta", "tokens", 7), Entry("alpha", "tokens", -7)),
+        receipt=receipt(fixed, used, come_to, settled=True, issued_at=at),
+        entries=(Entry(lender, "tokens", 7), Entry(borrower, "tokens", -7)),
     )

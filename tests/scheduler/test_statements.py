@@ -1,0 +1,165 @@
+"""Statements and corrections in the store: what was given equals what was received."""
+
+import datetime as dt
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from alembic import command
+from alembic.config import Config
+from tests.scheduler.driver_support import store_url
+from tests.scheduler.rows import settle_row
+
+import entraide_scheduler.store as package
+from entraide_scheduler.calendar import month_span
+from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.store.database import database_url, make_engines
+from entraide_scheduler.store.rows import CorrectionRow
+from entraide_scheduler.store.statements import Amounts, Corrected, Exchange
+from entraide_scheduler.store.store import Store
+
+COOPS = ("alpha", "beta", "gamma")
+TORONTO = ZoneInfo("America/Toronto")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store."""
+    made = await Store.open(store_url(tmp_path))
+    yield made
+    await made.close()
+
+
+def correction(name: str, *, at: float = 110.0, tokens: int = 9) -> CorrectionRow:
+    """A correction: beta gave alpha more tokens than the books say."""
+    entries = (Entry("beta", "tokens", tokens), Entry("alpha", "tokens", -tokens))
+    return CorrectionRow(name, "a wrong meter", at, entries)
+
+
+async def test_a_statement_sorts_given_received_and_own(store: Store) -> None:
+    """Each job stands where its lender and its borrower put it, emissions on both bases."""
+    store.settle(settle_row("j1", borrower="alpha", lender="beta"))
+    store.settle(settle_row("j2", borrower="alpha", lender="beta"))
+    store.settle(settle_row("j3", borrower="beta", lender="alpha", output_tokens=10))
+    store.settle(settle_row("j4", borrower="alpha", lender="alpha"))
+    await store.settle(settle_row("j5", borrower="beta", lender="gamma"))
+    found = await store.statement("alpha", start_at=0.0, end_at=1e9)
+    one = Amounts(1, 140, 32_000, 32, 960)
+    given = Amounts(1, 100, 32_000, 32, 960)
+
+    assert (given, Amounts(2, 280, 64_000, 64, 1_920), one) == (
+        found.given,
+        found.received,
+        found.own,
+    )
+    assert (Exchange("beta", given, found.received),) == found.others
+
+
+async def test_over_all_coops_what_was_given_was_received(store: Store) -> None:
+    """Jobs at random between three co-ops: the sums are equal in each unit, corrections zero."""
+    luck = Random(7)
+    for number in range(200):
+        borrower, lender = luck.choice(COOPS), luck.choice(COOPS)
+        used = {"output_tokens": luck.randint(0, 999), "energy_decode_uwh": luck.randint(0, 10**6)}
+        store.settle(settle_row(f"j{number}", borrower=borrower, lender=lender, **used))
+    await store.correct(correction("c1"))
+    found = [await store.statement(coop, start_at=0.0, end_at=1e9) for coop in COOPS]
+
+    for unit in Amounts.__struct_fields__:
+        given = sum(getattr(one.given, unit) for one in found)
+        assert given == sum(getattr(one.received, unit) for one in found) > 0
+    assert 200 == sum(one.given.jobs + one.own.jobs for one in found)
+    assert 0 == sum(line.tokens for one in found for line in one.corrections)
+
+
+async def test_a_month_has_its_own_jobs_and_corrections(store: Store) -> None:
+    """What came before the month, or at the first instant of the next, is another month's."""
+    start_at, end_at = month_span("2026-11", TORONTO)
+    for number, at in enumerate((start_at - 1.0, start_at, end_at - 1.0, end_at)):
+        store.settle(settle_row(f"j{number}", at=at))
+        await store.correct(correction(f"c{number}", at=at))
+    found = await store.statement("beta", start_at=start_at, end_at=end_at)
+
+    assert (2, 0) == (found.given.jobs, found.received.jobs)
+    assert ["c1", "c2"] == [one.correction for one in found.corrections]
+
+
+async def test_a_coop_that_did_nothing_has_a_statement(store: Store) -> None:
+    """Zeros, and nobody else in it."""
+    found = await store.statement("gamma", start_at=0.0, end_at=1e9)
+
+    assert (Amounts(), Amounts(), Amounts(), (), ()) == (
+        found.given,
+        found.received,
+        found.own,
+        found.others,
+        found.corrections,
+    )
+
+
+async def test_a_correction_is_written_once(store: Store) -> None:
+    """The second time changes nothing, not even with other amounts; balances count it once."""
+    first = await store.correct(correction("c1"))
+    again = await store.correct(correction("c1", tokens=5_000))
+    balances = await store.balances()
+    found = await store.statement("alpha", start_at=0.0, end_at=1e9)
+
+    assert (True, False, True, False) == (
+        first,
+        again,
+        await store.is_corrected("c1"),
+        await store.is_corrected("c2"),
+    )
+    assert {"alpha": {"tokens": -9}, "beta": {"tokens": 9}} == balances
+    assert (Corrected("c1", "a wrong meter", 110.0, "beta", -9, 0, 0),) == found.corrections
+
+
+async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
+    """Jobs that were settled before there were statements are in them after the upgrade."""
+    row = settle_row("j1")
+    config = Config()
+    scripts = Path(package.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(scripts))
+    config.set_main_option("path_separator", "os")
+    writing, reading = make_engines(database_url(store_url(tmp_path)))
+    with writing.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    writing.dispose()
+    reading.dispose()
+    packed = [msgspec.msgpack.encode(one) for one in (row.terms, row.usage, row.settlement)]
+    with sqlite3.connect(store_url(tmp_path).removeprefix("sqlite:///")) as raw:
+        values = ("j1", "alpha", "completed", 110.0, *packed, b"")
+        raw.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    raw.close()
+    store = await Store.open(store_url(tmp_path))
+    found = await store.statement("beta", start_at=0.0, end_at=1e9)
+    await store.close()
+
+    assert Amounts(1, 140, 32_000, 32, 960) == found.given
+
+
+@pytest.mark.parametrize(
+    ("month", "begin", "end"),
+    [
+        ("2026-11", "2026-11-01T00:00:00", "2026-12-01T00:00:00"),
+        ("2026-12", "2026-12-01T00:00:00", "2027-01-01T00:00:00"),
+    ],
+)
+def test_a_month_lasts_from_midnight_to_midnight(month: str, begin: str, end: str) -> None:
+    """On the wall of the pool's zone, also when the clocks change within it."""
+    found = tuple(dt.datetime.fromtimestamp(at, TORONTO).isoformat()[:19]
+                  for at in month_span(month, TORONTO))  # fmt: skip
+
+    assert (begin, end) == found
+
+
+@pytest.mark.parametrize("month", ["", "November", "2026-13", "2026"])
+def test_a_month_is_written_in_one_way(month: str) -> None:
+    """Anything else is no month."""
+    with pytest.raises(ValueError, match=r"does not match|unconverted|month"):
+        month_span(month, TORONTO)
