@@ -24,7 +24,11 @@ QUOTAS = {
         Quota(QuotaKind.REQUESTS, 30, Period.DAY),
         Quota(QuotaKind.JOBS_IN_FLIGHT, 9),
     ),
-    "beta": (Quota(QuotaKind.TOKENS, 6_000, Period.MONTH),),
+    "beta": (
+        Quota(QuotaKind.TOKENS, 6_000, Period.MONTH),
+        Quota(QuotaKind.REQUESTS, 9, Period.DAY, project="side"),
+        Quota(QuotaKind.JOBS_IN_FLIGHT, 4, key="key-beta"),
+    ),
 }
 
 
@@ -224,6 +228,14 @@ class AnyOrder(RuleBasedStateMachine):
         terms = [CoopTerms(coop, shares, QUOTAS.get(coop, ())) for coop in coops]
         limits = Limits(queued_per_coop=12, attempts=3)
         self.pool.tell(events.PolicyChanged, policy(*terms, version="v2", limits=limits))
+
+    @rule(
+        name=st.sampled_from(("c1", "c2", "c3")),
+        between=st.permutations(COOPS),
+        amounts=st.tuples(*[st.integers(-(10**9), 10**9)] * 3),
+    )
+    def correct(self, name: str, between: list[str], amounts: tuple[int, int, int]) -> None:
+        self.pool.tell(events.LedgerCorrected, name, *between[:2], *amounts, "a wrong meter")
 
     @rule(zone=st.sampled_from(ZONES), grams=st.floats(0, 900))
     def change_intensity(self, zone: str, grams: float) -> None:

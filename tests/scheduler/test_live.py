@@ -158,6 +158,29 @@ async def test_books_that_a_crash_cut_off_are_written_at_the_next_start(tmp_path
         assert receipt == await store.receipt("job-1")
 
 
+async def test_a_correction_that_a_crash_cut_off_is_written_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    """The journal holds the correction, so the books get it once, whenever they were cut off."""
+    async with running_live(tmp_path) as (live, store, _):
+        fields = {"tokens": 9, "energy_uwh": 0, "carbon_ug": 0, "reason": "meter"}
+        for _ in range(2):
+            live.feed(e.LedgerCorrected, correction="c1", lender="alpha", borrower="beta", **fields)
+        await live.committed()
+        await eventually(lambda: live.counts["corrected"])
+        balances = await store.balances()
+        with store._writing.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM corrections")
+            connection.exec_driver_sql("DELETE FROM entries")
+        again = await recovered_live(store, Told())
+        await store.committed()
+
+        assert again.core.snapshot() == live.core.snapshot()
+        assert live.core.balances()["alpha"]["tokens"] == 9 == balances["alpha"]["tokens"]
+        assert balances == await store.balances()
+        assert await store.is_corrected("c1")
+
+
 async def test_journal_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     """A start from a damaged journal is refused, and says at which event."""
     store = await Store.open(store_url(tmp_path))
