@@ -145,6 +145,17 @@ class TestEnergyAndCarbon:
 
         assert quotas.room(ALPHA) == (5 * WH, None)
 
+    def test_a_placement_that_does_not_fit_is_told_in_its_unit(self) -> None:
+        """What is left and what would be needed, in Wh or g, and when the period ends."""
+        quotas = agreed(carbon(3, project="chat"), energy(5))
+        quotas.reserve_at_placement(ALPHA, WH, 2_500_000)
+        amounts = {QuotaKind.ENERGY_WH: WH, QuotaKind.CARBON_G: 750_000}
+        shortage = quotas.shortage(ALPHA, amounts)
+
+        assert shortage is not None
+        assert (shortage.quota.project, shortage.left, shortage.needed) == ("chat", 0.5, 0.75)
+        assert (shortage.never, shortage.ends_at) == (False, START + 3_600.0)
+
     def test_more_than_promised_counts_in_full(self) -> None:
         """Energy is what it was: a run may leave less than nothing, and nothing more fits."""
         quotas = agreed(energy(5))
@@ -177,7 +188,7 @@ class TestSpent:
         pool.tell(events.PeriodBegan, Period.DAY, START + 3_600.0)
         spent = pool.core._state.quotas
         holds = spent.reserve_at_placement(ALPHA, 0, 0)
-        spent.settle("alpha", holds, {quota.kind: 10_000_000})
+        spent.settle("alpha", holds, {quota.kind: 12_000_000})
         return pool
 
     @pytest.mark.parametrize(

@@ -152,7 +152,10 @@ class Quotas:
         return self._short(facts, dict.fromkeys(AT_PLACEMENT, 1))
 
     def shortage(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
-        """Returns the first quota that an admission does not fit into; None when it fits all."""
+        """Returns the first quota that amounts do not fit into; None when they fit all.
+
+        Kinds that are not among the amounts are not looked at.
+        """
         return self._short(facts, amounts)
 
     def reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
@@ -219,8 +222,8 @@ class Quotas:
     def _short(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
         for limit in self._of(facts):
             kind = limit.quota.kind
-            needed, left = amounts.get(kind, 0), self._left_of(limit)
-            if needed > left:
+            needed, left = amounts.get(kind), self._left_of(limit)
+            if needed is not None and needed > left:
                 return Shortage(
                     limit.quota,
                     in_unit(kind, max(0, left)),
