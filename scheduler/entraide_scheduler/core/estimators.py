@@ -18,8 +18,7 @@ CORRECT = 1 / 6  # part of a new ratio that goes into the correction
 CORRECTION_MOST = 16.0  # and its inverse: the least
 
 SURPRISE_LEAST = 2.0  # ratios within this, and its inverse, are never clipped
-RATIO_MOST = 8.0  # seen to predicted: what is beyond counts as this
-ERROR_MOST = 8.0  # likewise of an error that is scored
+ERROR_MOST = 8.0  # of what was seen: an error beyond is scored as this
 DEVIATIONS = 5.0  # so many mean deviations away, a ratio counts no further
 FIRST_WORTH = 5.0  # ratios that the first spread is worth
 WORTH_MOST = 32.0
@@ -229,8 +228,7 @@ class Estimate(Struct, array_like=True):
 
     def judge(self, ratio: float) -> None:
         """Takes in a ratio of what was seen to what had been predicted."""
-        exceeded = self.spread.add(ratio if ratio < RATIO_MOST else RATIO_MOST)
-        self.score.add(ratio, exceeded=exceeded)
+        self.score.add(ratio, exceeded=self.spread.add(ratio))
 
     def learn(self, parts: tuple[float, float, float], *, ratio: float, weight: float) -> None:
         """Takes in what was seen.
@@ -238,17 +236,13 @@ class Estimate(Struct, array_like=True):
         Args:
             parts: of the line, each made by its coefficient's prior, as parts of what is expected
                 now, correction included.
-            ratio: of what was seen to what is expected now. One far beyond the usual spread counts
-                as a lesser one, and moves the fit the less the further it is.
+            ratio: of what was seen to what is expected now. The further it is from 1, the less it
+                weighs in the fit; far beyond the usual spread it moves the correction no further.
             weight: of the observation, from 0 to 1.
         """
         most = 1.0 + DEVIATIONS * self.spread.deviation
         most = most if most > SURPRISE_LEAST else SURPRISE_LEAST
         off = ratio - 1.0 if ratio > 1.0 else 1.0 / ratio - 1.0
-        if ratio > most:
-            ratio = most
-        elif ratio * most < 1.0:
-            ratio = 1.0 / most
         x1, x2, x3 = parts
         fit, correction = self.fit, self.correction
         # Each run is fitted beside the correction of its time: what slowed the whole machine does
