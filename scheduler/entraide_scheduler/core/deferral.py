@@ -131,10 +131,10 @@ def plan(
         for hour, work_s in work
     ]
     verdicts, needed = {}, 0.0
-    for hour, due, dearest, later in reversed(needs):
+    for hour, why, dearest, later in reversed(needs):
         # Work that may start later takes the place that this work leaves, if this work goes now.
         needed = max(needed, dearest)
-        verdicts[hour] = sweep.verdict(needed, due=due, later=later)
+        verdicts[hour] = sweep.verdict(needed, why, later=later)
     return verdicts
 
 
@@ -161,28 +161,28 @@ class Sweep:
         self._later: list[tuple[float, int, int]] = []
         self._later_rooms: dict[tuple[int, int], float] = {}
         self._opened = self._hour + 1
-        self._known = any(found is not None for curve in self._curves for found in curve[1:])
         self._left_over_s = 0.0
 
-    def pour(self, work_s: float, latest: int) -> tuple[bool, float, Cell | None]:
+    def pour(self, work_s: float, latest: int) -> tuple[Reason | None, float, Cell | None]:
         """Pours work that must start before an hour begins.
 
         Returns:
-            Whether it is due now, the cost of the dearest hour that it needs (infinite when the
-            hours cannot hold it), and the cheapest hour after this one that it found open.
+            Why it does not wait whatever the costs (or None), the cost of the dearest hour that
+            it needs (infinite when the hours cannot hold it), and the cheapest hour after this one
+            that it found open.
         """
         self._open(latest)
         later = self._cheapest_later()
-        return latest <= self._hour, self._fill(work_s + self._left_over_s), later
+        why = None
+        if latest <= self._hour:
+            why = Reason.DUE
+        elif not self._later_rooms:
+            why = Reason.UNKNOWN
+        return why, self._fill(work_s + self._left_over_s), later
 
-    def verdict(self, needed: float, *, due: bool, later: Cell | None) -> Verdict:
+    def verdict(self, needed: float, why: Reason | None, *, later: Cell | None) -> Verdict:
         """Returns the verdict for work that needs hours up to a cost."""
-        if due:
-            reason = Reason.DUE
-        elif not self._known:
-            reason = Reason.UNKNOWN
-        else:
-            reason = Reason.SHORT if needed == inf else Reason.GREEN
+        reason = why or (Reason.SHORT if needed == inf else Reason.GREEN)
         threshold = needed if reason is Reason.GREEN else inf
         names = tuple(cell.name for cell in self._present if cell.cost / self._worth <= threshold)
         if reason is Reason.GREEN and not names:

@@ -1,0 +1,130 @@
+"""A year of batch work, hour by hour: one-hour jobs, one an hour, each with a day to wait in.
+
+No world and no nodes: a zone's published series, so many slots an hour, and the rule under test.
+Beside it what one would do who fixes each job's hour when it arrives, and never looks again.
+"""
+
+import csv
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.house.source import ROOT
+
+from entraide_scheduler.core import events
+from entraide_scheduler.core.backlog import Wait
+from entraide_scheduler.core.deferral import GreenHours, Scene, Supply
+from entraide_scheduler.core.outlook import HOUR_S, Outlook
+from entraide_scheduler.core.policy import Deferral
+
+SERIES = ROOT.parent / "shared/data/carbon"
+FIRST_HOUR = 1_672_531_200 // HOUR_S  # 2023-01-01T00:00Z
+WARM_UP_H = 24  # hours before the first job, for a profile to be there
+SPARE = 1_000  # slots: more than ever wait
+Guess = Callable[[int, int], float]
+
+
+class Saved(NamedTuple):
+    """Grams saved against running at once, percent, and jobs that started too late."""
+
+    percent: float
+    late: int
+
+
+@cache
+def actual(zone: str) -> tuple[float, ...]:
+    """The direct intensity of a zone in each hour of 2023, g/kWh."""
+    with Path(SERIES / f"{zone}_2023_hourly.csv").open() as file:
+        return tuple(float(row["ci_direct_g_per_kwh"]) for row in csv.DictReader(file))
+
+
+@cache
+def forecasts(zone: str) -> dict[int, tuple[float, ...]]:
+    """The published forecasts of a zone: 96 hours each, by the hour of the year of their issue."""
+    issues: dict[str, list[float]] = {}
+    with Path(SERIES / f"{zone}_2023_forecast_96h.csv").open() as file:
+        for row in csv.DictReader(file):
+            value = float(row["forecast_ci_direct_g_per_kwh"])
+            issues.setdefault(row["issued_utc"], []).append(value)
+    return {day * 24: tuple(issues[issued]) for day, issued in enumerate(sorted(issues))}
+
+
+def by_oracle(zone: str) -> Guess:
+    """Knows the year."""
+    return lambda _, hour: actual(zone)[hour]
+
+
+def by_forecast(zone: str) -> Guess:
+    """Believes the newest published forecast."""
+    return lambda now, hour: forecasts(zone)[now // 24 * 24][hour - now // 24 * 24]
+
+
+def by_yesterday(zone: str) -> Guess:
+    """Believes that each hour will be as it was a day ago, the present one as it is."""
+    return lambda now, hour: actual(zone)[hour if hour == now else hour - (24, 48)[hour > now + 23]]
+
+
+def arrivals(zone: str, slack_h: int) -> range:
+    """The hours of the year in which a job arrives."""
+    return range(WARM_UP_H, len(actual(zone)) - slack_h - 1)
+
+
+def committed(zone: str, guess: Guess, *, slots: int, slack_h: int = 24) -> float:
+    """Percent saved by jobs that each take, when they arrive, the best hour with a free slot."""
+    grams, at_once, taken = 0.0, 0.0, {}
+    for now in arrivals(zone, slack_h):
+        hours = [h for h in range(now, now + slack_h + 1) if taken.get(h, 0) < slots]
+        best = min(hours, key=lambda hour: (guess(now, hour), hour))
+        taken[best] = taken.get(best, 0) + 1
+        grams += actual(zone)[best]
+        at_once += actual(zone)[now]
+    return 100.0 * (1.0 - grams / at_once)
+
+
+def told(outlook: Outlook, zone: str, now: int, *, forecast: bool) -> None:
+    """Tells the outlook what a pool would have been told in an hour of the year."""
+    at = float((FIRST_HOUR + now) * HOUR_S)
+    value = actual(zone)[now]
+    outlook.observe(
+        events.IntensityChanged(
+            id=now,
+            at=at,
+            zone=zone,
+            direct_g_per_kwh=value,
+            lifecycle_g_per_kwh=value,
+            basis="measured",
+            valid_until=at + HOUR_S,
+        )
+    )
+    if forecast and now in forecasts(zone):
+        outlook.issue(events.ForecastIssued(now, at, zone, at, at, forecasts(zone)[now]))
+
+
+def planned(
+    zone: str, *, slots: int, forecast: bool, terms: Deferral | None = None, slack_h: int = 24
+) -> Saved:
+    """What the rule saves that plans again each hour and after each start."""
+    green, waits, grams, at_once, late = GreenHours(Outlook()), [], 0.0, 0.0, 0
+    terms = Deferral() if terms is None else terms
+    scene = Scene((Supply(zone, zone, slots),))
+    jobs = arrivals(zone, slack_h)
+    for now in range(len(actual(zone))):
+        told(green.outlook, zone, now, forecast=forecast)
+        at = float((FIRST_HOUR + now) * HOUR_S)
+        if now in jobs:
+            waits.append(Wait(FIRST_HOUR + now + slack_h, HOUR_S * 1_000))
+            green.add("jobs", waits[-1])
+            at_once += actual(zone)[now]
+        for _ in range(min(slots, len(waits))):
+            verdict = green.verdict(
+                "jobs", waits[0], at=at, terms=terms, version=0, scene=lambda: scene
+            )
+            if not verdict.names:
+                break
+            first = waits.pop(0)
+            green.remove("jobs", first)
+            grams += actual(zone)[now]
+            late += FIRST_HOUR + now > first.hour
+    assert not waits
+    return Saved(100.0 * (1.0 - grams / at_once), late)
