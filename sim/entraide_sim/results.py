@@ -1,9 +1,10 @@
 """Results: what a run of a scenario came to, as plain facts that can be kept and read again.
 
 A ``Result`` holds everything that a report, a comparison or a plan needs, and nothing that must be
-recomputed from jobs: the summary, hours by zone, shares by co-op, quantiles by class, the fleet, and
-each assumption with how it was obtained. It is frozen, of plain numbers, and goes through JSON there
-and back without loss. It refuses to know how the numbers came about and how they are shown.
+recomputed from jobs: the summary, hours by zone, shares by co-op, quantiles by class, the fleet,
+and each assumption with how it was obtained. It is frozen, of plain numbers, and goes through JSON
+there and back without loss. It refuses to know how the numbers came about and how they are
+shown.
 """
 
 from pathlib import Path
