@@ -1,0 +1,147 @@
+"""Figures of fairness as the VTC paper's artifact reports them, from one answer's times each.
+
+Decides how service is spread over time and compared: a request's service is its prompt plus twice
+its answer, spread evenly from its first token to its end; windows of 60 s are looked at around 19
+moments of the time in which requests came. It refuses to know who decided.
+
+A weighted workload is reckoned in service divided by weight; with equal weights of one the figures
+are the artifact's.
+"""
+
+import statistics
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+WINDOW_S = 60.0
+MOMENTS = 19
+REFUSED = -1.0
+
+Floats = npt.NDArray[np.float64]
+
+
+class Response(Struct, frozen=True, gc=False):
+    """What became of one request.
+
+    Attributes:
+        client: who sent it.
+        prompt_len, output_len: tokens.
+        req_time: when it was sent, seconds from the beginning.
+        first_token_latency, request_latency: seconds from then; -1 when it was refused.
+    """
+
+    client: str
+    prompt_len: int
+    output_len: int
+    req_time: float
+    first_token_latency: float
+    request_latency: float
+
+
+class Line:
+    """One client's requests as columns.
+
+    Args of the constructor:
+        responses: its own.
+        weight: service is divided by it.
+    """
+
+    def __init__(self, responses: Sequence[Response], weight: float) -> None:
+        costs = [(one.prompt_len + 2 * one.output_len) / weight for one in responses]
+        self._asked_at = np.array([one.req_time for one in responses])
+        self._asked = np.array(costs)
+        served = [
+            (cost, one.req_time + one.first_token_latency, one.req_time + one.request_latency)
+            for cost, one in zip(costs, responses, strict=True)
+            if one.first_token_latency != REFUSED
+        ]
+        served = [row for row in served if row[2] >= 1.0 and row[2] > row[1]]
+        columns = np.array(served).reshape(len(served), 3)
+        self._cost, self._first_at, self._end_at = columns[:, 0], columns[:, 1], columns[:, 2]
+
+    def served(self, begin: float, end: float) -> float:
+        """Returns the service of an interval."""
+        overlap = np.minimum(end, self._end_at) - np.maximum(begin, self._first_at)
+        parts = self._cost * np.maximum(0.0, overlap) / (self._end_at - self._first_at)
+        return float(parts.sum())
+
+    def asked(self, begin: float, end: float) -> float:
+        """Returns the service that was asked for in an interval, its ends included."""
+        inside = (begin <= self._asked_at) & (self._asked_at <= end)
+        return float(self._asked[inside].sum())
+
+
+def quantile(values: Sequence[float], part: float) -> float:
+    """Returns the value below which so large a part lies, as the artifact picks it."""
+    ordered = sorted(values)
+    if not ordered:
+        return float("nan")
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def figures(
+    responses: Sequence[Response],
+    *,
+    total_s: float | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Returns the figures of one run.
+
+    Args:
+        responses: of all its requests.
+        total_s: how long it took; None takes the last end.
+        weights: of the clients; None for equal ones.
+
+    Returns:
+        ``clients``, ``n``, ``refused``; ``max_diff``, ``avg_diff``, ``diff_var`` of the windowed
+        gap (service/s); ``acc_gap_max``, ``acc_gap_end`` of the accumulated one (service);
+        ``tok_s``; ``ttft``: p50 and p99 seconds to the first token, by client.
+    """
+    done = [one for one in responses if one.first_token_latency != REFUSED]
+    names = sorted({one.client for one in responses})
+    mine = {name: [one for one in responses if one.client == name] for name in names}
+    lines = {name: Line(mine[name], (weights or {}).get(name, 1.0)) for name in names}
+    until = int(max(one.req_time for one in responses)) / 10 * 10
+    moments = [until / (MOMENTS + 1) * number for number in range(1, MOMENTS + 1)]
+    gaps = [_windowed_gap(lines.values(), moment) for moment in moments]
+    totals = [[line.served(0.0, moment) for line in lines.values()] for moment in moments]
+    accumulated = [max(values) - min(values) for values in totals]
+    if total_s is None:
+        total_s = max(one.req_time + one.request_latency for one in done)
+    waits = {
+        name: [one.first_token_latency for one in mine[name] if one.first_token_latency != REFUSED]
+        for name in names
+    }
+    return {
+        "clients": len(names),
+        "n": len(responses),
+        "refused": len(responses) - len(done),
+        "max_diff": max(gaps),
+        "avg_diff": statistics.mean(gaps),
+        "diff_var": statistics.pvariance(gaps),
+        "acc_gap_max": max(accumulated),
+        "acc_gap_end": accumulated[-1],
+        "tok_s": sum(one.prompt_len + one.output_len for one in done) / total_s,
+        "ttft": {name: (quantile(waits[name], 0.5), quantile(waits[name], 0.99)) for name in names},
+    }
+
+
+def _windowed_gap(lines: Collection[Line], moment: float) -> float:
+    """Returns how far the worst served client lies behind, but no further than it asked for."""
+    begin, end = moment - WINDOW_S / 2, moment + WINDOW_S / 2
+    served = [line.served(begin, end) / WINDOW_S for line in lines]
+    asked = [line.asked(begin, end) / WINDOW_S for line in lines]
+    best = max(served)
+    return max(min(best - own, wanted - own) for own, wanted in zip(served, asked, strict=True))
+
+
+def light_clients(responses: Sequence[Response]) -> tuple[str, ...]:
+    """Returns the half of the clients that asked for the least service, at least one."""
+    asked: dict[str, int] = {}
+    for one in responses:
+        asked[one.client] = asked.get(one.client, 0) + one.prompt_len + 2 * one.output_len
+    ordered = sorted(asked, key=lambda name: (asked[name], name))
+    return tuple(sorted(ordered[: max(1, len(ordered) // 2)]))

@@ -1,0 +1,191 @@
+"""Plain VTC, and first come first served, as schedulers that drive a node as the core does.
+
+The virtual token counter is that of Sheng et al., *Fairness in serving large language models* (OSDI
+2024), algorithm 2 with weights: a client that returns is lifted to the least counter of those that
+wait, or to that of the client that left last; while a node has room, the oldest request of the
+client with the least counter runs; its prompt is charged at once, its answer as it is produced.
+With oracle lengths the whole answer is charged at once. It learns of a run what the core learns,
+by the same events, and refuses to know classes, quotas and carbon.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from entraide.types import Basis, Explanation, JobClass, JobState, RequestFacts, Terms
+from entraide_scheduler.core import events
+from entraide_scheduler.core.commands import Command, EndJob, Place
+from entraide_scheduler.core.policy import Charge
+
+OUTPUT_TOKENS_DEFAULT = 512
+
+
+class Running(Struct):
+    """A run: whose, where, and how much of its answer was charged."""
+
+    coop: str
+    node: str
+    gateway: str
+    charged_tokens: int = 0
+
+
+class FirstCome:
+    """Serves in order of arrival; what is special to VTC stands in ``Vtc``.
+
+    It takes ``lengths`` (true answer by job) and ignores it, so that all are made alike.
+    """
+
+    def __init__(self, lengths: Mapping[str, int] | None = None) -> None:
+        self.lengths = lengths
+        self._free: dict[str, int] = {}
+        self._waiting: deque[RequestFacts] = deque()
+        self._running: dict[str, Running] = {}
+
+    def next_deadline(self) -> float | None:
+        """Never wants to be woken."""
+        return None
+
+    def handle(self, event: events.Event) -> list[Command]:
+        """Takes in one event and returns the commands that follow."""
+        asked: list[Command] = []
+        match event:
+            case events.PolicyChanged():
+                self.agree(event)
+            case events.NodeJoined():
+                slots = sum(replica.slots for replica in event.card.replicas)
+                self._free[event.card.node] = slots
+            case events.JobRequested():
+                self.enter(event.facts)
+            case events.RunProgressed():
+                self._produced(event.job, event.output_tokens)
+            case events.RunReported():
+                self._produced(event.job, event.usage.output_tokens)
+                asked.append(self._end(event))
+            case _:
+                return asked
+        while self._waiting_at_all() and (node := self._room()) is not None:
+            asked.append(self._place(event.id, self.leave(), node))
+        return asked
+
+    def agree(self, event: events.PolicyChanged) -> None:
+        """Takes the members' terms; none matter here."""
+
+    def enter(self, facts: RequestFacts) -> None:
+        """Puts a request in line."""
+        self._waiting.append(facts)
+
+    def leave(self) -> RequestFacts:
+        """Takes the request whose turn it is out of the line."""
+        return self._waiting.popleft()
+
+    def charge(self, coop: str, virtual_tokens: float) -> None:
+        """Charges what was served; nobody counts here."""
+
+    def dispatched(self, facts: RequestFacts, run: Running) -> None:
+        """Charges what is charged when a run begins."""
+
+    def served(self, run: Running, tokens: int) -> None:
+        """Charges output tokens."""
+
+    def _waiting_at_all(self) -> bool:
+        return bool(self._waiting)
+
+    def _room(self) -> str | None:
+        """Returns the node with most free slots, or None when all are full."""
+        node = max(self._free, key=lambda name: (self._free[name], name), default=None)
+        return node if node is not None and self._free[node] > 0 else None
+
+    def _produced(self, job: str, output_tokens: int) -> None:
+        run = self._running[job]
+        more = output_tokens - run.charged_tokens
+        if more > 0:
+            run.charged_tokens = output_tokens
+            self.served(run, more)
+
+    def _place(self, cause: int, facts: RequestFacts, node: str) -> Place:
+        self._free[node] -= 1
+        run = self._running[facts.job] = Running(facts.coop, node, facts.gateway)
+        self.dispatched(facts, run)
+        limit = facts.output_tokens_max or OUTPUT_TOKENS_DEFAULT
+        return Place(cause, facts.job, 1, node, facts.gateway, limit, TERMS, UNEXPLAINED)
+
+    def _end(self, event: events.RunReported) -> EndJob:
+        run = self._running.pop(event.job)
+        self._free[run.node] += 1
+        return EndJob(event.id, event.job, run.gateway, JobState.COMPLETED, "", event.epoch, {})
+
+
+class Vtc(FirstCome):
+    """The virtual token counter.
+
+    Attributes:
+        counters: virtual tokens by client, divided by its weight.
+        queued: the waiting requests by client; no client without any.
+    """
+
+    def __init__(self, lengths: Mapping[str, int] | None = None) -> None:
+        super().__init__(lengths)
+        self.counters: dict[str, float] = {}
+        self.queued: dict[str, deque[RequestFacts]] = {}
+        self._charge = Charge()
+        self._weights: dict[str, float] = {}
+        self._left_last = ""
+
+    def agree(self, event: events.PolicyChanged) -> None:
+        """Takes weights and charge."""
+        self._weights = {terms.coop: terms.shares for terms in event.policy.coops}
+        self._charge = event.policy.charge
+
+    def enter(self, facts: RequestFacts) -> None:
+        """Puts a request in its client's line, and lifts a client that had none waiting."""
+        coop, counters = facts.coop, self.counters
+        own = counters.setdefault(coop, 0.0)
+        if coop not in self.queued:
+            if self.queued:
+                counters[coop] = max(own, min(counters[other] for other in self.queued))
+            elif self._left_last:
+                counters[coop] = max(own, counters[self._left_last])
+            self.queued[coop] = deque()
+        self.queued[coop].append(facts)
+
+    def leave(self) -> RequestFacts:
+        """Takes out the oldest request of the client with the least counter, then by name."""
+        coop = min(self.queued, key=lambda name: (self.counters[name], name))
+        facts = self.queued[coop].popleft()
+        if not self.queued[coop]:
+            del self.queued[coop]
+            self._left_last = coop
+        return facts
+
+    def charge(self, coop: str, virtual_tokens: float) -> None:
+        """Charges what was served."""
+        self.counters[coop] += virtual_tokens / self._weights.get(coop, 1.0)
+
+    def dispatched(self, facts: RequestFacts, run: Running) -> None:
+        """Charges the prompt, and the answer too where its length is known."""
+        self.charge(facts.coop, self._charge.input_weight * facts.input_tokens_est)
+        if self.lengths is not None:
+            run.charged_tokens = self.lengths[facts.job]
+            self.served(run, run.charged_tokens)
+
+    def served(self, run: Running, tokens: int) -> None:
+        """Charges output tokens."""
+        self.charge(run.coop, self._charge.output_weight * tokens)
+
+    def _waiting_at_all(self) -> bool:
+        return bool(self.queued)
+
+
+# A world reads neither of the two; the core's commands have them.
+TERMS = Terms(
+    job="", epoch=0, borrower="", node="", lender="", site="", zone="", engine="", model="",
+    revision="", job_class=JobClass.INTERACTIVE, objective_ttft_s=None,
+    intensity_direct_g_per_kwh=0.0, intensity_lifecycle_g_per_kwh=0.0,
+    intensity_basis=Basis.DEFAULT, surplus_basis=None, requested_at=0.0, placed_at=0.0,
+    policy_version="", at_risk=False,
+)  # fmt: skip
+UNEXPLAINED = Explanation(
+    job="", at=0.0, policy_version="", decision="placed", reason="", values={}, epoch=0, node="",
+    candidates=(), excluded=(), excluded_counts={}, waiting_helps=False, objective_ttft_s=None,
+)  # fmt: skip

@@ -1,0 +1,157 @@
+"""The workloads of the VTC paper's artifact (Ying1123/VTC-artifact at 192c2e2, OSDI '24).
+
+Decides who sends how much when, with the artifact's parameters; ``even`` arrivals have one random
+phase per client, drawn from the seed. It refuses to know who serves them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from entraide_sim import (
+    Arrival,
+    Client,
+    Lengths,
+    between,
+    fixed,
+    generated,
+    on_off,
+    read_azure,
+    rising,
+    steady,
+)
+from entraide_sim.arrivals import Window
+
+TRACE = Path(__file__).resolve().parents[3] / "shared/data/traces/lmsys_arena_27clients_10min.csv"
+POOL_TOKENS = 10_000
+LARGE_POOL_TOKENS = 35_000  # the artifact's A100
+
+
+class Workload(Struct, frozen=True):
+    """One workload.
+
+    Attributes:
+        name: as in the artifact.
+        clients: senders; empty where a trace says it.
+        trace: file with arrivals of named clients.
+        weights: by client; empty for equal ones.
+        pool_tokens: KV memory of the node that serves it.
+        seeded: whether the seed changes anything.
+    """
+
+    name: str
+    clients: tuple[Client, ...] = ()
+    trace: Path | None = None
+    weights: tuple[tuple[str, float], ...] = ()
+    pool_tokens: int = POOL_TOKENS
+
+    @property
+    def seeded(self) -> bool:
+        """Whether another seed makes another run."""
+        return self.trace is None
+
+    def arrivals(self, seed: int) -> list[Arrival]:
+        """Returns its requests, in order of time."""
+        if self.trace is not None:
+            return list(read_azure(self.trace))
+        return list(generated(self.clients, seed=seed))
+
+
+def _client(
+    number: int, windows: tuple[Window, ...], prompt: int | Lengths, answer: int | Lengths
+) -> Client:
+    name = f"client-{number:02}"
+    lengths = [fixed(one) if isinstance(one, int) else one for one in (prompt, answer)]
+    return Client(name, windows, *lengths)
+
+
+def _even(rates: Sequence[float], until_s: float, tokens: int = 256) -> tuple[Client, ...]:
+    return tuple(
+        _client(number, steady(rate, until_s), tokens, tokens)
+        for number, rate in enumerate(rates, 1)
+    )
+
+
+def _poisson(rows: Sequence[tuple[float, int, int]], until_s: float) -> tuple[Client, ...]:
+    return tuple(
+        _client(number, steady(rate, until_s, family="poisson"), prompt, answer)
+        for number, (rate, prompt, answer) in enumerate(rows, 1)
+    )
+
+
+def _on_off(first: float, second: float) -> tuple[Client, ...]:
+    return (
+        _client(1, on_off(first, 600.0, on_s=60.0, off_s=60.0), 256, 256),
+        _client(2, steady(second, 600.0), 256, 256),
+    )
+
+
+def _poisson_on_off() -> tuple[Client, ...]:
+    # One Poisson stream whose client is drawn by rate is two Poisson streams.
+    any_length = between(16, 512)
+    windows = on_off(0.5, 600.0, on_s=60.0, off_s=60.0, family="poisson")
+    return (
+        _client(1, windows, any_length, any_length),
+        _client(2, steady(2.0, 600.0, family="poisson"), any_length, any_length),
+    )
+
+
+def _dist_shift() -> tuple[Client, ...]:
+    part = on_off(0.5, 300.0, on_s=60.0, off_s=60.0)
+    first = (*part, Window(300.0, 600.0, 1.0, "even"), Window(600.0, 900.0, 0.5, "even"))
+    second = (
+        Window(0.0, 300.0, 2.0, "even"),
+        Window(300.0, 600.0, 1.0, "even"),
+        Window(600.0, 900.0, 1.5, "even"),
+    )
+    return (_client(1, first, 256, 256), _client(2, second, 256, 256))
+
+
+def _increase() -> tuple[Client, ...]:
+    return (
+        _client(1, steady(0.5, 600.0), 256, 256),
+        _client(2, rising(0.2, 2.0, 600.0), 256, 256),
+    )
+
+
+def _weighted() -> Workload:
+    clients = _even((0.8, 0.8, 1.2, 1.6), 360.0)
+    weights = tuple((client.name, float(weight)) for weight, client in enumerate(clients, 1))
+    return Workload("overload-weighted", clients, weights=weights)
+
+
+def _large(name: str, rates: Sequence[float], tokens: int) -> Workload:
+    clients = _even(rates, 600.0, tokens)
+    return Workload(f"overload-s4-{name}", clients, pool_tokens=LARGE_POOL_TOKENS)
+
+
+def synthetic() -> tuple[Workload, ...]:
+    """Returns the synthetic workloads for the small node."""
+    return (
+        Workload("overload", _even((1.5, 3.0), 360.0)),
+        Workload("overload-multi", _even((0.4,) * 3 + (0.6,) * 5, 360.0)),
+        _weighted(),
+        Workload("proportional", _even((0.25, 0.5, 1.5), 600.0)),
+        Workload("on_off_less", _on_off(0.5, 2.0)),
+        Workload("on_off_overload", _on_off(2.0, 3.0)),
+        Workload("poisson_on_off_overload", _poisson_on_off()),
+        Workload("poisson_short_long", _poisson(((8.0, 64, 64), (1.5, 256, 256)), 600.0)),
+        Workload("poisson_short_long_2", _poisson(((8.0, 512, 32), (1.5, 32, 512)), 600.0)),
+        Workload("increase", _increase()),
+        Workload("dist_shift", _dist_shift()),
+    )
+
+
+def large() -> tuple[Workload, ...]:
+    """Returns those for the artifact's large node."""
+    return (
+        _large("256", (3.0, 6.0), 256),
+        _large("512", (1.5, 3.0), 512),
+        _large("768", (1.0, 2.0), 768),
+    )
+
+
+def real() -> Workload | None:
+    """Returns the trace of 27 clients, or None where it is not at hand."""
+    return Workload("real", trace=TRACE) if TRACE.is_file() else None
