@@ -1,4 +1,4 @@
-"""Quotas: hard limits per co-op, project and key, and what co-ops lend of their energy.
+"""Quotas: hard limits per co-op, project and key.
 
 Decides whether a reservation fits and when it may be tried again. Tokens, requests and jobs in
 flight are reserved at admission: what is reserved and used of them never exceeds a limit. Energy
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from entraide.types import RequestFacts
 from entraide.units import UG_PER_G, UWH_PER_WH
+from entraide_scheduler.core.lending import Lent
 from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 from entraide_scheduler.core.records import Hold
 
@@ -247,46 +248,6 @@ class Quotas:
             book.reserved += amount
             holds.append(Hold(name.kind, name.period, book.serial, amount, name.project, name.key))
         return tuple(holds)
-
-
-class Lent:
-    """What each co-op's nodes have used for others since the day began, against what it lends.
-
-    Attributes:
-        lent_uwh: by co-op, uWh.
-    """
-
-    def __init__(self) -> None:
-        self.lent_uwh: dict[str, int] = {}
-        self._most_uwh: dict[str, int] = {}
-
-    def agree(self, coops: tuple[CoopTerms, ...]) -> None:
-        """Takes the members' terms; what was lent today still counts."""
-        self._most_uwh = {
-            terms.coop: terms.lend.energy_wh_per_day * UWH_PER_WH
-            for terms in coops
-            if terms.lend.energy_wh_per_day is not None
-        }
-        self.lent_uwh = {
-            coop: lent for coop, lent in self.lent_uwh.items() if coop in self._most_uwh
-        }
-
-    def left(self, coop: str) -> int | None:
-        """Returns what a co-op still lends today, uWh, never negative; None without a limit."""
-        most = self._most_uwh.get(coop)
-        return None if most is None else max(0, most - self.lent_uwh.get(coop, 0))
-
-    def add(self, coop: str, energy_uwh: int) -> None:
-        """Counts what others used on a co-op's nodes; a negative amount takes a promise back.
-
-        A promise of the day before may be taken back today: the count never falls below zero.
-        """
-        if coop in self._most_uwh:
-            self.lent_uwh[coop] = max(0, self.lent_uwh.get(coop, 0) + energy_uwh)
-
-    def clear(self) -> None:
-        """A day begins."""
-        self.lent_uwh = {}
 
 
 def in_unit(kind: QuotaKind, amount: int) -> float:
