@@ -6,8 +6,6 @@ prices counts for later runs, and what is given back is what was taken. It refus
 
 from msgspec import Struct
 
-from entraide.types import JobClass
-
 
 class Bill(Struct):
     """What the fair queue knows of one run; a lease keeps it.
@@ -26,7 +24,7 @@ class Bill(Struct):
 
     coop: str
     project: str
-    job_class: JobClass
+    job_class: str
     input_weight: float
     output_weight: float
     coop_weight: float

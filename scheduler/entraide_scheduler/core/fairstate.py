@@ -11,42 +11,31 @@ from msgspec import Struct
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.fairline import FairQueue
 from entraide_scheduler.core.records import Job, Shape
-from entraide_scheduler.core.turns import Crowd, Level, Line
-
-
-class LevelState(Struct, frozen=True, array_like=True):
-    """One level of the fair queue.
-
-    Attributes:
-        height: the highest counter at which a turn was taken.
-        lines: in the order in which they came.
-    """
-
-    height: float
-    lines: "list[LineState]"
+from entraide_scheduler.core.turns import Crowd, Line
 
 
 class LineState(Struct, frozen=True, array_like=True):
-    """One line, and the level below it; see ``turns.Line``."""
+    """One line and those below it; see ``turns.Line``."""
 
     name: str
     committed: float
     lifts: dict[str, float]
     credit: float
     own_slots: int
-    inner: LevelState | None
+    height: float
+    inner: "list[LineState]"
 
 
 class QueueState(Struct, frozen=True, array_like=True):
     """The fair queue, without the jobs and the bills.
 
     Attributes:
-        coops: the upper level, and those below it.
+        pool: the line that holds the co-ops' lines, in the order in which they came.
         floors: the highest counter at which a turn was taken, by model for which somebody waits.
         stuck: the shapes that are passed over.
     """
 
-    coops: LevelState
+    pool: LineState
     floors: dict[str, float]
     stuck: list[Shape]
 
@@ -54,14 +43,7 @@ class QueueState(Struct, frozen=True, array_like=True):
 def dump(queue: FairQueue) -> QueueState:
     """Returns the queue as data."""
     floors = {model: queue.crowds[model].floor for model in sorted(queue.crowds)}
-    return QueueState(_dump_level(queue.coops), floors, list(queue.stuck))
-
-
-def _dump_level(level: Level) -> LevelState:
-    return LevelState(
-        height=level.height,
-        lines=[_dump_line(line) for line in level.lines.values()],
-    )
+    return QueueState(_dump_line(queue.shares.pool), floors, list(queue.stuck))
 
 
 def _dump_line(line: Line) -> LineState:
@@ -71,7 +53,8 @@ def _dump_line(line: Line) -> LineState:
         lifts={model: line.lifts[model] for model in sorted(line.lifts)},
         credit=line.credit,
         own_slots=line.own_slots,
-        inner=_dump_level(line.inner) if line.inner.lines else None,
+        height=line.height,
+        inner=[_dump_line(one) for one in line.inner.values()],
     )
 
 
@@ -84,14 +67,14 @@ def load(queue: FairQueue, state: QueueState, jobs: Iterable[Job], bills: Iterab
         jobs: those that wait.
         bills: of the runs that are not over.
     """
-    assert not queue.coops.lines
-    _load_level(queue.coops, state.coops)
+    assert not queue.shares.pool.inner
+    queue.shares.pool = _load_line(state.pool)
     queue.crowds = {model: Crowd(floor, model) for model, floor in state.floors.items()}
-    queue.weigh_all()
+    queue.shares.weigh_all()
     for bill in bills:
-        coop = queue.coops.lines[bill.coop]
+        coop, project, _ = queue.shares.lines_of(bill)
         coop.running += 1
-        coop.inner.lines[bill.project].running += 1
+        project.running += 1
         coop.in_flight_tokens += bill.in_flight_tokens()
     for job in jobs:
         queue.place(job)
@@ -99,11 +82,10 @@ def load(queue: FairQueue, state: QueueState, jobs: Iterable[Job], bills: Iterab
         queue.stick(shape)
 
 
-def _load_level(level: Level, state: LevelState) -> None:
-    level.height = state.height
-    for one in state.lines:
-        line = level.lines[one.name] = Line(one.name)
-        line.committed, line.lifts = one.committed, dict(one.lifts)
-        line.credit, line.own_slots = one.credit, one.own_slots
-        if one.inner is not None:
-            _load_level(line.inner, one.inner)
+def _load_line(state: LineState) -> Line:
+    line = Line(state.name)
+    line.committed, line.lifts = state.committed, dict(state.lifts)
+    line.credit, line.own_slots = state.credit, state.own_slots
+    line.height = state.height
+    line.inner = {one.name: _load_line(one) for one in state.inner}
+    return line

@@ -6,13 +6,12 @@ comes to the top, and only a fall has to be told. It refuses to know jobs, shape
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 NEVER = 2**62  # more tokens than there are
 SLACK = 16  # dead entries that a heap may hold beyond as many as it has lines
 
 Kind: TypeAlias = tuple[str, str, str]  # model, job class, data class
-Key: TypeAlias = "tuple[int, float, int, str, Line]"  # tier, counter, running jobs, name
 
 
 class Line:
@@ -25,8 +24,9 @@ class Line:
         committed: virtual tokens charged, and those still expected of its runs, over the weight.
         running: jobs of it that hold a lease.
         rows: in how many rows its jobs wait.
-        places: the turns in which it stands.
-        inner: the level below it.
+        places: where it stands, by the turns.
+        inner: the lines of the level below, by name; each stays when it is empty.
+        height: the highest counter at which a turn was taken on the level below.
         told: whether a fall of its counter waits to be reckoned with.
         kinds: of co-ops: in how many rows jobs of each kind wait.
         lifts: of co-ops: by model, what is added to the counter there for the time it was away.
@@ -39,9 +39,9 @@ class Line:
     """
 
     __slots__ = (
-        "barred", "committed", "credit", "in_flight_tokens", "inner", "kinds", "lifts", "name",
-        "needs_tokens", "own_slots", "places", "queued", "rank", "rows", "running", "told",
-        "weight",
+        "barred", "committed", "credit", "height", "in_flight_tokens", "inner", "kinds", "lifts",
+        "name", "needs_tokens", "own_slots", "places", "queued", "rank", "rows", "running",
+        "told", "weight",
     )  # fmt: skip
 
     def __init__(self, name: str, *, rank: int = 0, weight: float = 1.0) -> None:
@@ -51,8 +51,9 @@ class Line:
         self.committed = 0.0
         self.running = 0
         self.rows = 0
-        self.places: dict[Turns, None] = {}
-        self.inner = Level()
+        self.places: dict[Turns[Any], Any] = {}
+        self.inner: dict[str, Line] = {}
+        self.height = 0.0
         self.told = False
         self.kinds: dict[Kind, int] = {}
         self.lifts: dict[str, float] = {}
@@ -65,7 +66,8 @@ class Line:
 
     def counter(self, model: str) -> float:
         """Returns where a co-op stands among those that wait for a model."""
-        return self.committed + self.lifts[model]
+        lifts = self.lifts
+        return self.committed + lifts[model] if model in lifts else self.committed
 
     def lift(self, model: str, mark: float) -> None:
         """Lifts a co-op to a mark at least.
@@ -73,13 +75,13 @@ class Line:
         It counts for this model only: a co-op that waits long for a scarce model loses nothing
         there by asking for another one too.
         """
-        self.lifts[model] = max(self.lifts[model], mark - self.committed)
+        if self.counter(model) < mark:
+            self.lifts[model] = mark - self.committed
 
     def enter(self, kind: Kind) -> bool:
         """Notes one more row in which a co-op waits; returns whether it had none of that kind."""
         rows = self.kinds.get(kind, 0)
         self.kinds[kind] = rows + 1
-        self.lifts.setdefault(kind[0], 0.0)
         return not rows
 
     def exit(self, kind: Kind) -> bool:
@@ -93,90 +95,100 @@ class Line:
         """Takes out all that wait, of it and below; counters and lifts stay."""
         self.rows, self.places = 0, {}
         self.kinds, self.queued = {}, 0
-        for line in self.inner.lines.values():
+        for line in self.inner.values():
             line.empty()
 
 
-class Turns:
-    """Lines that wait, least key first; a heap that is corrected lazily.
+class Place(Protocol):
+    """Where a line stands in some turns.
 
-    Each line has one living entry, which is never above its true key: a key that rises needs
+    Attributes:
+        line: whose place it is.
+        entry: its living entry in the heap; None when it has left.
+    """
+
+    line: Line
+    entry: "Key[Any] | None"
+
+
+P = TypeVar("P", bound=Place)
+Key: TypeAlias = tuple[int, float, int, str, P]  # tier, counter, running jobs, name, place
+
+
+class Turns(Generic[P]):
+    """Places of lines that wait, least key first; a heap that is corrected lazily.
+
+    Each place has one living entry, which is never above its true key: a key that rises needs
     nothing, a key that falls must be told by ``fell``. So the order depends on the keys alone,
     and never on what happened to the heap before.
 
     Attributes:
-        key: tells a line's key.
+        key: tells a place's key; no two places have the same name.
     """
 
-    __slots__ = ("_heap", "_least", "key")
+    __slots__ = ("_heap", "_size", "key")
 
-    def __init__(self, key: Callable[[Line], Key]) -> None:
+    def __init__(self, key: Callable[[P], Key[P]]) -> None:
         self.key = key
-        self._heap: list[Key] = []
-        self._least: dict[str, Key] = {}
+        self._heap: list[Key[P]] = []
+        self._size = 0
 
     def __len__(self) -> int:
-        return len(self._least)
+        return self._size
 
-    def __contains__(self, line: Line) -> bool:
-        return line.name in self._least
+    def places(self) -> list[P]:
+        """Returns the places of those that wait, in no order."""
+        return [entry[4] for entry in self._heap if entry[4].entry is entry]
 
-    def lines(self) -> list[Line]:
-        """Returns the lines that wait, in no order."""
-        return [key[4] for key in self._least.values()]
-
-    def enter(self, line: Line) -> None:
+    def enter(self, place: P) -> None:
         """Puts a line among those that wait."""
-        self._push(line, self.key(line))
-        line.places[self] = None
+        self._push(place, self.key(place))
+        place.line.places[self] = place
+        self._size += 1
 
     def leave(self, line: Line) -> None:
         """Takes a line out; its entry dies where it is."""
-        del self._least[line.name]
-        del line.places[self]
-        if len(self._heap) > 2 * len(self._least) + SLACK:
-            self._heap = list(self._least.values())
+        line.places.pop(self).entry = None
+        self._size -= 1
+        if len(self._heap) > 2 * self._size + SLACK:
+            self._heap = [entry for entry in self._heap if entry[4].entry is entry]
             heapify(self._heap)
 
-    def fell(self, line: Line) -> None:
-        """Notes that a line's key may have fallen."""
-        key = self.key(line)
-        if key < self._least[line.name]:
-            self._push(line, key)
+    def fell(self, place: P) -> None:
+        """Notes that a key may have fallen."""
+        key = self.key(place)
+        assert place.entry is not None
+        if key < place.entry:
+            self._push(place, key)
 
-    def first(self) -> Key:
+    def first(self) -> Key[P]:
         """Returns the least key; at least one line must wait."""
-        heap, least = self._heap, self._least
+        heap = self._heap
         while True:
             entry = heap[0]
-            name = entry[3]
-            if least.get(name) is not entry:
+            place = entry[4]
+            if place.entry is not entry:
                 heappop(heap)
                 continue
-            key = self.key(entry[4])
+            key = self.key(place)
             if key == entry:
                 return entry
-            least[name] = key
+            place.entry = key
             heapreplace(heap, key)
 
-    def _push(self, line: Line, key: Key) -> None:
-        self._least[line.name] = key
+    def _push(self, place: P, key: Key[P]) -> None:
+        place.entry = key
         heappush(self._heap, key)
 
 
-class Level:
-    """Lines of one level that compete with each other.
+class Seat:
+    """A co-op's place in a crowd."""
 
-    Attributes:
-        lines: by name; a line stays when it is empty, for its counter.
-        height: the highest counter at which a turn was taken.
-    """
+    __slots__ = ("entry", "line")
 
-    __slots__ = ("height", "lines")
-
-    def __init__(self) -> None:
-        self.lines: dict[str, Line] = {}
-        self.height = 0.0
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.entry: Key[Seat] | None = None
 
 
 class Crowd:
@@ -194,8 +206,9 @@ class Crowd:
         self.floor = floor
         self.turns = Turns(self._key)
 
-    def _key(self, line: Line) -> Key:
-        return 0, line.counter(self._model), line.running, line.name, line
+    def _key(self, seat: Seat) -> Key[Seat]:
+        line = seat.line
+        return 0, line.counter(self._model), line.running, line.name, seat
 
     def mark(self) -> float:
         """Returns where one that comes back must stand at least.
@@ -204,3 +217,8 @@ class Crowd:
         jobs fit no node for days must not hold down all that come meanwhile.
         """
         return max(self.floor, self.turns.first()[1]) if len(self.turns) else self.floor
+
+    def enter(self, coop: Line) -> None:
+        """Puts a co-op among those that wait, unless it does already."""
+        if self.turns not in coop.places:
+            self.turns.enter(Seat(coop))

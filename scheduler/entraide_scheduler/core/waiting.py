@@ -7,7 +7,6 @@ know who is served what; ``turns`` orders the lines.
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import partial
 from math import inf
 from typing import TypeAlias
 
@@ -42,16 +41,16 @@ class Row:
     """The waiting jobs of one shape, project and class, in their order.
 
     Attributes:
+        stand: where it stands.
         coop, project, job_class: the lines it counts for.
         kind: of its jobs.
-        stand: where it stands.
     """
 
     __slots__ = ("_keys", "coop", "job_class", "kind", "project", "stand")
 
     def __init__(self, stand: "Stand", project: Line, job_class: Line, kind: Kind) -> None:
         self.stand = stand
-        self.coop = stand.coop
+        self.coop = stand.line
         self.project = project
         self.job_class = job_class
         self.kind = kind
@@ -63,9 +62,9 @@ class Row:
     def __iter__(self) -> Iterator[Job]:
         return (key[3] for key in self._keys)
 
-    def first(self) -> JobKey:
-        """Returns the key of its first job; there must be one."""
-        return self._keys[0]
+    def first(self) -> Job:
+        """Returns its first job; there must be one."""
+        return self._keys[0][3]
 
     def add(self, job: Job) -> None:
         """Puts a job in its place: behind all others, as most come, or between them."""
@@ -88,8 +87,29 @@ class Row:
         return bisect_left(self._keys, job_key(job))
 
 
-def _project_key(line: Line) -> Key:
-    return 0, line.committed, line.running, line.name, line
+class Group:
+    """The waiting jobs of one shape and project: the project's place in a stand.
+
+    Attributes:
+        line, entry: see ``turns.Place``.
+        rows: by class.
+    """
+
+    __slots__ = ("entry", "line", "rows")
+
+    def __init__(self, project: Line) -> None:
+        self.line = project
+        self.entry: Key[Group] | None = None
+        self.rows: dict[str, Row] = {}
+
+    def first(self) -> Row:
+        """Returns the row of the class whose turn it is."""
+        return min(self.rows.values(), key=_class_key)
+
+    def key(self) -> "Key[Group]":
+        """Returns what decides the project's turn."""
+        line = self.line
+        return 0, line.committed, line.running, line.name, self
 
 
 def _class_key(row: Row) -> tuple[float, int]:
@@ -97,33 +117,29 @@ def _class_key(row: Row) -> tuple[float, int]:
 
 
 class Stand:
-    """The waiting jobs of one shape and co-op.
+    """The waiting jobs of one shape and co-op: the co-op's place among those of the shape.
 
     Attributes:
+        line, entry: see ``turns.Place``.
         sort: the jobs of that shape.
-        coop: the co-op's line.
-        turns: its projects that have such jobs.
-        rows: by project and class.
+        turns: the projects that have such jobs.
+        groups: by project.
+        only: the row, when there is but one.
     """
 
-    __slots__ = ("coop", "rows", "sort", "turns")
+    __slots__ = ("entry", "groups", "line", "only", "sort", "turns")
 
     def __init__(self, sort: "Sort", coop: Line) -> None:
         self.sort = sort
-        self.coop = coop
-        self.turns = Turns(_project_key)
-        self.rows: dict[str, dict[str, Row]] = {}
+        self.line = coop
+        self.entry: Key[Stand] | None = None
+        self.turns = Turns(Group.key)
+        self.groups: dict[str, Group] = {}
+        self.only: Row | None = None
 
     def first(self) -> Row:
         """Returns the row whose turn it is: of the first project, the first class."""
-        if len(self.rows) == 1:
-            (rows,) = self.rows.values()
-        else:
-            rows = self.rows[self.turns.first()[3]]
-        if len(rows) == 1:
-            (row,) = rows.values()
-            return row
-        return min(rows.values(), key=_class_key)
+        return self.only or self.turns.first()[4].first()
 
     def head(self) -> Head:
         """Returns the key of its first job: project, class, job."""
@@ -134,12 +150,32 @@ class Stand:
             project.running,
             project.name,
             *_class_key(row),
-            *row.first(),
+            *job_key(row.first()),
         )
 
-    def least_project(self) -> float:
-        """Returns the least counter of the projects that wait here."""
-        return self.turns.first()[1]
+    def add(self, row: Row) -> None:
+        """Puts a row in its place."""
+        name = row.project.name
+        group = self.groups.get(name)
+        if group is None:
+            group = self.groups[name] = Group(row.project)
+            self.turns.enter(group)
+        group.rows[row.job_class.name] = row
+        self._count()
+
+    def drop(self, row: Row) -> None:
+        """Takes a row out."""
+        name = row.project.name
+        rows = self.groups[name].rows
+        del rows[row.job_class.name]
+        if not rows:
+            del self.groups[name]
+            self.turns.leave(row.project)
+        self._count()
+
+    def _count(self) -> None:
+        rows = [row for group in self.groups.values() for row in group.rows.values()]
+        self.only = rows[0] if len(rows) == 1 else None
 
 
 class Sort:
@@ -151,16 +187,18 @@ class Sort:
         jobs: how many there are.
         turns: the co-ops that have such jobs.
         stands: by co-op.
+        rows: by co-op, project and class.
     """
 
-    __slots__ = ("jobs", "shape", "stands", "stuck", "turns")
+    __slots__ = ("jobs", "rows", "shape", "stands", "stuck", "turns")
 
-    def __init__(self, shape: Shape, key: "Callable[[Sort, Line], Key]") -> None:
+    def __init__(self, shape: Shape, key: Callable[[Stand], Key[Stand]]) -> None:
         self.shape = shape
         self.stuck = False
         self.jobs = 0
-        self.turns = Turns(partial(key, self))
+        self.turns = Turns(key)
         self.stands: dict[str, Stand] = {}
+        self.rows: dict[tuple[str, str, str], Row] = {}
 
 
 class Waiting:
@@ -172,7 +210,7 @@ class Waiting:
         models: the jobs of all shapes, by model and shape.
     """
 
-    def __init__(self, key: Callable[[Sort, Line], Key]) -> None:
+    def __init__(self, key: Callable[[Stand], Key[Stand]]) -> None:
         self.open: dict[Shape, Sort] = {}
         self.stuck: dict[Shape, None] = {}
         self.models: dict[str, dict[Shape, Sort]] = {}
@@ -183,50 +221,39 @@ class Waiting:
         """Returns how many jobs of each shape wait."""
         return {shape: sort.jobs for shape, sort in self._sorts.items()}
 
-    def rows(self) -> list[Row]:
-        """Returns all rows, in no order that matters."""
-        return [
-            row
-            for sort in self._sorts.values()
-            for stand in sort.stands.values()
-            for rows in stand.rows.values()
-            for row in rows.values()
-        ]
-
     def jobs(self) -> list[Job]:
         """Returns the waiting jobs, in order of arrival."""
-        return sorted([job for row in self.rows() for job in row], key=lambda job: job.serial)
+        rows = [row for sort in self._sorts.values() for row in sort.rows.values()]
+        return sorted([job for row in rows for job in row], key=lambda job: job.serial)
 
     def find(self, job: Job) -> Row | None:
         """Returns the row for a job, if any of its equals waits."""
         sort, facts = self._sorts.get(job.shape), job.facts
-        stand = None if sort is None else sort.stands.get(facts.coop)
-        rows = None if stand is None else stand.rows.get(facts.project)
-        return None if rows is None else rows.get(facts.job_class)
-
-    def put(self, row: Row, job: Job) -> None:
-        """Puts a job in a row that is there."""
-        row.add(job)
-        row.stand.sort.jobs += 1
+        if sort is None:
+            return None
+        return sort.rows.get((facts.coop, facts.project, facts.job_class))
 
     def stand(self, shape: Shape, coop: str) -> Stand | None:
         """Returns where jobs of a shape and a co-op stand, if any waits."""
         sort = self._sorts.get(shape)
         return None if sort is None else sort.stands.get(coop)
 
+    def put(self, row: Row, job: Job) -> None:
+        """Puts a job in a row that is there."""
+        row.add(job)
+        row.stand.sort.jobs += 1
+
     def put_first(self, job: Job, *, coop: Line, project: Line, job_class: Line) -> Row:
         """Puts a job in a row of its own, the first of its kind there."""
         sort = self._sorts.get(job.shape) or self._new_sort(job.shape)
-        stand = sort.stands.get(coop.name)
-        if stand is None:
-            stand = sort.stands[coop.name] = Stand(sort, coop)
-        rows = stand.rows.setdefault(project.name, {})
-        if not rows:
-            stand.turns.enter(project)
-        row = rows[job_class.name] = Row(stand, project, job_class, kind_of(job))
+        stand = sort.stands.get(coop.name) or Stand(sort, coop)
+        row = Row(stand, project, job_class, kind_of(job))
         self.put(row, job)
-        if coop not in sort.turns:
-            sort.turns.enter(coop)
+        stand.add(row)
+        sort.rows[coop.name, project.name, job_class.name] = row
+        if coop.name not in sort.stands:
+            sort.stands[coop.name] = stand
+            sort.turns.enter(stand)
         return row
 
     def _new_sort(self, shape: Shape) -> Sort:
@@ -243,16 +270,13 @@ class Waiting:
             self._drop(row)
 
     def _drop(self, row: Row) -> None:
-        stand, sort = row.stand, row.stand.sort
-        rows = stand.rows[row.project.name]
-        del rows[row.job_class.name]
-        if not rows:
-            del stand.rows[row.project.name]
-            stand.turns.leave(row.project)
-        if not stand.rows:
-            del sort.stands[row.coop.name]
-            sort.turns.leave(row.coop)
-        if not sort.stands:
+        stand, sort, coop = row.stand, row.stand.sort, row.coop
+        stand.drop(row)
+        del sort.rows[coop.name, row.project.name, row.job_class.name]
+        if not stand.groups:
+            del sort.stands[coop.name]
+            sort.turns.leave(coop)
+        if not sort.jobs:
             self._drop_sort(sort)
 
     def _drop_sort(self, sort: Sort) -> None:

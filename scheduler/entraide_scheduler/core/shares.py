@@ -1,0 +1,170 @@
+"""Shares: what each co-op, project and class was served, as counters that decide turns.
+
+A run's bill commits what is expected at dispatch, follows what is produced, and ends with what the
+engine counted. It refuses to know which jobs wait; it tells the turns in which a line stands when
+its counter falls.
+"""
+
+from entraide.types import JobClass, RequestFacts
+from entraide_scheduler.core.bills import Bill
+from entraide_scheduler.core.policy import Charge, ClassTerms, FairShare, Policy
+from entraide_scheduler.core.turns import NEVER, Line
+
+
+class Shares:
+    """The lines of all levels.
+
+    Attributes:
+        terms: how turns are taken.
+        pool: holds the co-ops' lines; each holds its projects', and each project its classes'.
+    """
+
+    def __init__(self) -> None:
+        self.terms = FairShare()
+        self.pool = Line("")
+        self._charge = Charge()
+        self._shares: dict[str, float] = {}
+        self._classes: dict[JobClass, ClassTerms] = {}
+        self._fallen: list[Line] = []
+        self._fallen_coops: list[Line] = []
+
+    def agree(self, policy: Policy) -> None:
+        """Takes the members' terms."""
+        self.terms, self._charge = policy.fair_share, policy.charge
+        self._shares = {terms.coop: terms.shares for terms in policy.coops}
+        self._classes = {terms.job_class: terms for terms in policy.classes}
+        self.weigh_all()
+
+    def weigh_all(self) -> None:
+        """Gives every line the weight and the rank that the terms say."""
+        for coop in self.pool.inner.values():
+            self.weigh(coop)
+            for project in coop.inner.values():
+                for line in project.inner.values():
+                    terms = self._classes[JobClass(line.name)]
+                    line.rank, line.weight = terms.rank, terms.share
+
+    def weigh(self, coop: Line) -> None:
+        """Gives a co-op its weight: shares x (1 + credit)."""
+        coop.weight = self._shares.get(coop.name, 1.0) * (1.0 + coop.credit)
+        self.coop_fell(coop)
+
+    def coop(self, name: str) -> Line:
+        """Returns a co-op's line, made when it is new."""
+        line = self.pool.inner.get(name)
+        if line is None:
+            line = self.pool.inner[name] = Line(name)
+            self.weigh(line)
+        return line
+
+    def lines_for(self, facts: RequestFacts) -> tuple[Line, Line, Line]:
+        """Returns the lines of a job's co-op, project and class, made when they are new."""
+        coop = self.coop(facts.coop)
+        project = coop.inner.get(facts.project)
+        if project is None:
+            project = coop.inner[facts.project] = Line(facts.project)
+        line = project.inner.get(facts.job_class)
+        if line is None:
+            terms = self._classes[facts.job_class]
+            line = Line(facts.job_class.value, rank=terms.rank, weight=terms.share)
+            project.inner[facts.job_class.value] = line
+        return coop, project, line
+
+    def lines_of(self, bill: Bill) -> tuple[Line, Line, Line]:
+        """Returns the lines that a bill charges."""
+        coop = self.pool.inner[bill.coop]
+        project = coop.inner[bill.project]
+        return coop, project, project.inner[bill.job_class]
+
+    # Bills.
+
+    def begin(
+        self,
+        lines: tuple[Line, Line, Line],
+        *,
+        input_tokens: int,
+        expected_tokens: int,
+        reserved_tokens: int,
+    ) -> Bill:
+        """Begins a run's bill: charges its prompt and commits the answer that is expected."""
+        coop, project, line = lines
+        bill = Bill(
+            coop.name,
+            project.name,
+            line.name,
+            self._charge.input_weight,
+            self._charge.output_weight,
+            coop.weight,
+            line.weight,
+            input_tokens,
+            expected_tokens if self.terms.expected_lengths else 0,
+            reserved_tokens,
+        )
+        coop.running += 1
+        project.running += 1
+        coop.in_flight_tokens += reserved_tokens
+        self._commit(bill, bill.committed(), lines)
+        return bill
+
+    def produced(self, bill: Bill, tokens_more: int) -> None:
+        """Notes tokens that a run has produced; what was expected is committed already."""
+        coop = self.pool.inner[bill.coop]
+        held_tokens, committed = bill.in_flight_tokens(), bill.committed()
+        bill.output_tokens += tokens_more
+        coop.in_flight_tokens -= held_tokens - bill.in_flight_tokens()
+        more = bill.committed() - committed
+        if more:
+            self._commit(bill, more, self.lines_of(bill))
+        if coop.in_flight_tokens + coop.needs_tokens <= self.terms.cap_tokens:
+            self.coop_fell(coop)
+
+    def leave(self, bill: Bill) -> None:
+        """Notes that a run is over: nothing of it is expected or in flight any more."""
+        lines = coop, project, _ = self.lines_of(bill)
+        coop.running -= 1
+        project.running -= 1
+        coop.in_flight_tokens -= bill.in_flight_tokens()
+        committed = bill.committed()
+        bill.expected_tokens = bill.reserved_tokens = 0
+        self._commit(bill, bill.committed() - committed, lines)
+
+    def correct(self, bill: Bill, *, input_tokens: int, output_tokens: int) -> None:
+        """Sets what a run that is over is charged to what the engine counted."""
+        committed = bill.committed()
+        bill.input_tokens, bill.output_tokens = input_tokens, output_tokens
+        self._commit(bill, bill.committed() - committed, self.lines_of(bill))
+
+    def _commit(self, bill: Bill, virtual_tokens: float, lines: tuple[Line, Line, Line]) -> None:
+        coop, project, line = lines
+        coop.committed += virtual_tokens / bill.coop_weight
+        project.committed += virtual_tokens
+        line.committed += virtual_tokens / bill.class_weight
+        if virtual_tokens <= 0.0:
+            self.coop_fell(coop)
+            if not project.told and project.places:
+                project.told = True
+                self._fallen.append(project)
+        elif coop.needs_tokens != NEVER:
+            self.coop_fell(coop)
+
+    # Counters that fell.
+
+    def coop_fell(self, coop: Line) -> None:
+        """Notes that a co-op's turn may come sooner than its places say."""
+        if not coop.told and coop.places:
+            coop.told = True
+            self._fallen_coops.append(coop)
+
+    def settle(self) -> None:
+        """Reckons with what fell: co-ops last, whose tiers depend on the order below them."""
+        for line in self._fallen:
+            line.told = False
+            for turns, place in line.places.items():
+                turns.fell(place)
+        self._fallen.clear()
+        for line in self._fallen_coops:
+            line.told = False
+            line.needs_tokens = NEVER
+            for turns, place in line.places.items():
+                turns.fell(place)
+        self._fallen_coops.clear()

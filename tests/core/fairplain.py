@@ -1,0 +1,261 @@
+"""The fair queue as it is defined, in plain words: everything is looked at every time.
+
+It shares no code with the queue of the core and keeps no heap; what it answers is what the core's
+must answer.
+"""
+
+from math import inf
+
+from entraide.types import DataClass, JobClass, JobState
+from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
+from entraide_scheduler.core.records import Job, Shape
+from tests.core.builders import facts
+
+COOPS = ("alpha", "beta", "gamma")
+
+
+def shape(model: str = "petit", jurisdiction: str = "CA") -> Shape:
+    return Shape(model, (), jurisdiction, DataClass.INTERNAL, "", 4_096, None, 0)
+
+
+def job(
+    serial: int,
+    coop: str = "alpha",
+    project: str = "main",
+    *,
+    where: Shape | None = None,
+    prompt: int = 100,
+    answer: int = 100,
+    **changes,
+) -> Job:
+    where = where or shape()
+    asked = facts(
+        f"j{serial}", coop, project=project, model=where.model, input_tokens_est=prompt,
+        input_tokens_max=prompt, **changes,
+    )  # fmt: skip
+    return Job(asked, JobState.QUEUED, serial, 0.0, answer, prompt + answer, where)
+
+
+def policy(*coops: CoopTerms, **share) -> Policy:
+    terms = coops or tuple(CoopTerms(coop) for coop in COOPS)
+    return Policy("v1", terms, fair_share=FairShare(**{"own_nodes": False, **share}))
+
+
+def reserved(one: Job) -> int:
+    return one.facts.input_tokens_max + one.output_tokens_max * max(1, one.facts.choices)
+
+
+class PlainLine:
+    """What a co-op, a project or a class was served."""
+
+    def __init__(self) -> None:
+        self.committed = 0.0
+        self.running = 0
+        self.in_flight = 0
+        self.height = 0.0
+        self.lifts: dict[str, float] = {}
+
+    def counter(self, model: str) -> float:
+        return self.committed + self.lifts.get(model, 0.0)
+
+
+class PlainBill:
+    """What a run was charged."""
+
+    def __init__(self, one: Job, weights: tuple[float, float], *tokens: int) -> None:
+        self.path = (one.facts.coop, one.facts.project, one.facts.job_class)
+        self.weights = weights
+        self.input, self.expected, self.reserved = tokens
+        self.output = 0
+
+
+class PlainQueue:
+    """Whose turn it is, by definition."""
+
+    def __init__(self, terms: Policy) -> None:
+        self.terms = terms
+        self.waiting: list[Job] = []
+        self.stuck: list[Shape] = []
+        self.lines: dict[tuple[str, ...], PlainLine] = {}
+        self.floors: dict[str, float] = {}
+        self.height = 0.0
+        self.own_slots: dict[str, int] = {}
+        self.credit: dict[str, float] = {}
+        self.turn: tuple[Job, int] | None = None
+
+    def line(self, *path: str) -> PlainLine:
+        return self.lines.setdefault(path, PlainLine())
+
+    # Waiting.
+
+    def add(self, one: Job) -> None:
+        """Those that had nothing of the kind waiting are lifted first."""
+        wants, model = one.facts, one.facts.model
+        mine = [other for other in self.waiting if other.facts.coop == wants.coop]
+        same = [other for other in mine if other.facts.project == wants.project]
+        for_model = [other for other in self.waiting if other.facts.model == model]
+        coop = self.line(wants.coop)
+        floor = self.floors.setdefault(model, self.height) if for_model else self.height
+        self.floors[model] = floor
+        if not any(kind(other) == kind(one) for other in mine):
+            mark = max([floor] + least(self.line(o.facts.coop).counter(model) for o in for_model))
+            if coop.counter(model) < mark:
+                coop.lifts[model] = mark - coop.committed
+        project = self.line(wants.coop, wants.project)
+        if not same:
+            beside = [self.line(*path(o)[:2]).committed for o in mine if o.shape == one.shape]
+            project.committed = max(project.committed, min(beside, default=coop.height))
+        if not any(other.facts.job_class == wants.job_class for other in same):
+            of_class = self.line(*path(one))
+            beside = [self.line(*path(o)).committed for o in same if o.shape == one.shape]
+            of_class.committed = max(of_class.committed, min(beside, default=project.height))
+        self.turn = None
+        self.waiting.append(one)
+
+    def remove(self, one: Job) -> None:
+        self.turn = None
+        self.take(one)
+
+    def take(self, one: Job) -> None:
+        self.waiting.remove(one)
+        if all(other.facts.model != one.facts.model for other in self.waiting):
+            del self.floors[one.facts.model]
+        if all(other.shape != one.shape for other in self.waiting) and one.shape in self.stuck:
+            self.stuck.remove(one.shape)
+
+    # Turns.
+
+    def next(self) -> Job | None:
+        """The least of all co-ops: tier, counter, running jobs, name; then its first job."""
+        able: dict[tuple[str, float], list[Job]] = {}
+        for one in self.waiting:
+            if one.shape not in self.stuck:
+                counter = self.line(one.facts.coop).counter(one.facts.model)
+                able.setdefault((one.facts.coop, counter), []).append(one)
+        turns = []
+        for (coop, counter), jobs in able.items():
+            first = min(jobs, key=self.inside)
+            key = (self.tier(first), counter, self.line(coop).running, coop)
+            turns.append((key, first))
+        if not turns:
+            return None
+        key, first = min(turns, key=lambda turn: turn[0])
+        self.turn = first, key[0]
+        return first
+
+    def tier(self, one: Job) -> int:
+        coop, share = self.line(one.facts.coop), self.terms.fair_share
+        if share.own_nodes and coop.running < self.own_slots.get(one.facts.coop, 0):
+            return 0
+        return 2 if coop.in_flight and coop.in_flight + reserved(one) > share.cap_tokens else 1
+
+    def inside(self, one: Job) -> tuple:
+        """Project, then class, then lost runs, deadline and arrival."""
+        project, of_class = self.line(*path(one)[:2]), self.line(*path(one))
+        rank = next(t.rank for t in self.terms.classes if t.job_class == one.facts.job_class)
+        deadline = inf if one.facts.deadline_at is None else one.facts.deadline_at
+        return (
+            project.committed, project.running, one.facts.project, of_class.committed, rank,
+            not one.front, deadline, one.serial,
+        )  # fmt: skip
+
+    # What is served.
+
+    def serve(
+        self, one: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
+    ) -> PlainBill:
+        turn, tier = self.turn or (None, 0)
+        wants, model = one.facts, one.facts.model
+        coop, project, of_class = self.line(wants.coop), self.line(*path(one)[:2]), path(one)
+        mark = coop.counter(model)
+        if turn is not one or tier == 0:
+            mark = min(
+                self.line(other.facts.coop).counter(model)
+                for other in self.waiting
+                if other.facts.model == model
+            )
+        self.floors[model] = max(self.floors[model], mark)
+        self.height = max(self.height, mark)
+        if turn is one:
+            coop.height = max(coop.height, project.committed)
+            project.height = max(project.height, self.line(*of_class).committed)
+        self.turn = None
+        self.take(one)
+        expected = expected_tokens if self.terms.fair_share.expected_lengths else 0
+        weights = (self.weight(wants.coop), self.share(wants.job_class))
+        bill = PlainBill(one, weights, input_tokens, expected, reserved_tokens)
+        coop.running += 1
+        project.running += 1
+        coop.in_flight += reserved_tokens
+        self.commit(bill, self.worth(bill))
+        return bill
+
+    def weight(self, coop: str) -> float:
+        shares = {terms.coop: terms.shares for terms in self.terms.coops}
+        return shares.get(coop, 1.0) * (1.0 + self.credit.get(coop, 0.0))
+
+    def share(self, job_class: JobClass) -> float:
+        return next(t.share for t in self.terms.classes if t.job_class == job_class)
+
+    def worth(self, bill: PlainBill) -> float:
+        charge = self.terms.charge
+        tokens = max(bill.output, bill.expected)
+        return charge.input_weight * bill.input + charge.output_weight * tokens
+
+    def commit(self, bill: PlainBill, virtual_tokens: float) -> None:
+        coop, project, _ = bill.path
+        self.line(coop).committed += virtual_tokens / bill.weights[0]
+        self.line(coop, project).committed += virtual_tokens
+        self.line(*bill.path).committed += virtual_tokens / bill.weights[1]
+
+    def produced(self, bill: PlainBill, tokens_more: int) -> None:
+        before, held = self.worth(bill), max(0, bill.reserved - bill.output)
+        bill.output += tokens_more
+        self.line(bill.path[0]).in_flight -= held - max(0, bill.reserved - bill.output)
+        self.commit(bill, self.worth(bill) - before)
+
+    def leave(self, bill: PlainBill) -> None:
+        coop, project, _ = bill.path
+        self.line(coop).running -= 1
+        self.line(coop, project).running -= 1
+        self.line(coop).in_flight -= max(0, bill.reserved - bill.output)
+        before = self.worth(bill)
+        bill.expected = bill.reserved = 0
+        self.commit(bill, self.worth(bill) - before)
+
+    def correct(self, bill: PlainBill, *, input_tokens: int, output_tokens: int) -> None:
+        before = self.worth(bill)
+        bill.input, bill.output = input_tokens, output_tokens
+        self.commit(bill, self.worth(bill) - before)
+
+    def refund(self, bill: PlainBill) -> None:
+        self.correct(bill, input_tokens=0, output_tokens=0)
+
+    # What the members and the nodes say.
+
+    def own(self, coop: str, slots: int) -> None:
+        self.own_slots[coop] = slots
+
+    def weigh(self, coop: str, factor: float) -> None:
+        self.credit[coop] = factor
+
+    def stick(self, which: Shape) -> None:
+        if which not in self.stuck and any(one.shape == which for one in self.waiting):
+            self.stuck.append(which)
+
+    def unstick(self, model: str, may_fit) -> None:
+        self.stuck = [one for one in self.stuck if one.model != model or not may_fit(one)]
+
+
+def path(one: Job) -> tuple[str, str, str]:
+    return one.facts.coop, one.facts.project, one.facts.job_class
+
+
+def kind(one: Job) -> tuple[str, str, str]:
+    return one.facts.model, one.facts.job_class, one.facts.data_class
+
+
+def least(counters) -> list[float]:
+    """The least of some numbers, if there are any."""
+    found = list(counters)
+    return [min(found)] if found else []
