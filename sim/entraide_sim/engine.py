@@ -36,7 +36,8 @@ class Run(Struct, gc=False, eq=False):
         received_at, first_at: seconds; ``first_at`` is 0 before the first token.
         produced: output tokens, when it is over (``Engine.produced`` tells before).
         prefill_j, decode_j, wake_j, carbon_g: what it has used.
-        stopped: whether it was cancelled.
+        stopped: whether it was cancelled, or given back.
+        given_back: whether its node's owner wants the machine.
         owner: whatever the caller wants to find again.
     """
 
@@ -55,6 +56,7 @@ class Run(Struct, gc=False, eq=False):
     wake_j: float = 0.0
     carbon_g: float = 0.0
     stopped: bool = False
+    given_back: bool = False
     left: int = 0  # prompt tokens to prefill
     began: int = 0  # step at whose end its first token came
     mark_j: float = 0.0  # the batch's sums when it joined

@@ -26,6 +26,7 @@ from entraide_sim.jobs import Job
 from entraide_sim.nodes import Node
 
 PATH = "/v1/chat/completions"
+GIVEN_BACK = "shutting_down"  # what a run that had begun its answer ends with
 TOO_LONG = Decision(Verdict.DECLINE, "context_exceeded")
 
 Values = tuple[Any, ...]
@@ -75,6 +76,15 @@ class Machines:
         node.due_at = inf
         if node.shared:
             node.site.settle()
+
+    def give_back(self, node: Node) -> None:
+        """Ends all that a node runs: its owner wants the machine."""
+        self._account(node)
+        for run in list(node.runs.values()):
+            if not run.stopped:
+                run.given_back = True
+                self._halt(node, run)
+        self._schedule(node)
 
     def _receive(self, offer: Offer) -> None:
         node, job = offer.node, offer.job
@@ -183,7 +193,10 @@ class Machines:
     def _end(self, node: Node, run: Run) -> None:
         now, spec = self._driver.now, node.spec
         outcome = Outcome.CANCELLED if run.stopped else Outcome.COMPLETED
+        code = ""
         first = run.first_at > 0.0
+        if run.given_back:
+            outcome, code = Outcome.FAILED, GIVEN_BACK
         usage = Usage(
             run.input_tokens if first else 0,
             run.cached_tokens if first else 0,
@@ -197,8 +210,11 @@ class Machines:
         )
         if node.runs.get(run.job) is run:
             del node.runs[run.job]
-        values = (run.job, run.epoch, node.name, outcome, "", run.produced > 0, usage)
-        self._say(node, RunReported, values)
+        if run.given_back and not first:
+            self._say(node, RunDeclined, (run.job, run.epoch, node.name, "draining", {}))
+        else:
+            values = (run.job, run.epoch, node.name, outcome, code, run.produced > 0, usage)
+            self._say(node, RunReported, values)
         self._close(node, run)
 
     def _close(self, node: Node, run: Run) -> None:

@@ -119,6 +119,7 @@ class Node:
         engine: what works there.
         runs: what it has, by job.
         up: whether it runs at all; one that vanished says nothing.
+        heard: whether its heartbeats arrive.
         accepting, reason: whether it takes new work, and why not.
         shared: whether its site's surplus ties its emissions to other nodes'.
         due_at: when the end of its engine's phase is scheduled.
@@ -138,6 +139,7 @@ class Node:
         self.engine = Engine(_hardware(spec), at=at, noise=_noise(spec.noise, seed, number))
         self.runs: dict[str, Run] = {}
         self.up = True
+        self.heard = True
         self.accepting = True
         self.reason = ""
         self.shared = site.spec is not None

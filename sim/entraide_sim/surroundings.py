@@ -34,14 +34,17 @@ class Fault(Struct, frozen=True):
         at: seconds since the epoch.
         node: which.
         kind: ``vanish`` (silently, with all it has), ``return``, ``slow`` (``value`` times as
-            long from then on), ``refuse`` (takes nothing new) or ``take``.
+            long from then on), ``refuse`` (takes nothing new), ``take``, ``give_back`` (what it
+            runs ends now, and goes elsewhere), ``silent`` (its heartbeats are lost) or ``heard``.
         value: see there.
+        reason: of ``refuse``: stable code of why the node takes no work.
     """
 
     at: float
     node: str
     kind: str
     value: float = 1.0
+    reason: str = "paused"
 
 
 class Surroundings:
@@ -113,8 +116,7 @@ class Surroundings:
         site.account(self._driver.now)
         self._await_sun(site)
         for node in site.nodes:
-            if node.up:
-                self._change(node)
+            self._change(node)
 
     def _energy(self, node: Node) -> EnergyStatus | None:
         now = self._driver.now
@@ -126,6 +128,8 @@ class Surroundings:
         return msgspec.structs.replace(node.card, energy=self._energy(node))
 
     def _change(self, node: Node) -> None:
+        if not (node.up and node.heard):
+            return
         self._driver.tell(NodeChanged, node.name, node.accepting, node.reason, self._energy(node))
 
     # Presence.
@@ -135,7 +139,9 @@ class Surroundings:
         self._driver.at(self._driver.now + self._heartbeat_s, self._beat)
 
     def _who_is_up(self) -> None:
-        self._seen = tuple(sorted(name for name, node in self._nodes.items() if node.up))
+        self._seen = tuple(
+            sorted(name for name, node in self._nodes.items() if node.up and node.heard)
+        )
 
     def _fault(self, fault: Fault) -> None:
         node = self._nodes[fault.node]
@@ -143,17 +149,24 @@ class Surroundings:
             case "vanish":
                 self._machines.vanish(node)
                 self._who_is_up()
-            case "return":
-                node.up = True
+            case "return" | "heard":
+                node.up = node.up or fault.kind == "return"
+                node.heard = node.heard or fault.kind == "heard"
                 self._who_is_up()
-                card = self._card(node)
-                self._driver.tell(NodeJoined, card, node.accepting, node.reason)
+                if node.up and node.heard:
+                    card = self._card(node)
+                    self._driver.tell(NodeJoined, card, node.accepting, node.reason)
+            case "silent":
+                node.heard = False
+                self._who_is_up()
             case "slow":
                 node.engine.slow = fault.value
             case "refuse" | "take":
                 node.accepting = fault.kind == "take"
-                node.reason = "" if node.accepting else "paused"
+                node.reason = "" if node.accepting else fault.reason
                 self._change(node)
+            case "give_back":
+                self._machines.give_back(node)
             case _:
                 raise ValueError(f"no fault is called {fault.kind!r}")
 

@@ -957,3 +957,7 @@ col-lifecycle = LIFE-CYCLE CO2E
 col-correction = CORRECTION
 col-when = WHEN
 col-reason = REASON
+
+## The owner's terms.
+
+node-reason-outside_hours = outside the hours in which its co-op lends it

@@ -957,3 +957,7 @@ col-lifecycle = CO2E CYCLE DE VIE
 col-correction = CORRECTION
 col-when = QUAND
 col-reason = MOTIF
+
+## Les conditions de la propriétaire.
+
+node-reason-outside_hours = en dehors des heures où sa coopérative la prête

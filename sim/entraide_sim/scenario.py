@@ -1,0 +1,338 @@
+"""Scenario: sites, machines, co-ops, models, demand, policy and mishaps, as a TOML file has them.
+
+Decides which keys there are, their units and their defaults. What is wrong with the values stands
+in ``soundness``; how a world is made of them in ``build``. Every moment in a scenario is hours from
+its ``start`` (``_h``); hours of the day are local, by ``timezone``.
+"""
+
+import datetime as dt
+from typing import Any
+
+from msgspec import Struct, field
+
+from entraide.types import DataClass, JobClass
+from entraide_scheduler.core.policy import Lend, Quota
+
+START = dt.datetime(2025, 1, 13, 5, tzinfo=dt.UTC)  # a Monday, midnight in Québec
+
+
+class Solar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Panels of a site.
+
+    Attributes:
+        peak_kw: rated power.
+        latitude: degrees north.
+        longitude: degrees east (negative in Canada).
+        tilt_deg: from the horizontal; they face south.
+        clearness: mean part of a clear sky's light that comes through the clouds.
+    """
+
+    peak_kw: float
+    latitude: float
+    longitude: float
+    tilt_deg: float = 35.0
+    clearness: float = 0.6
+
+
+class Battery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Battery of a site: it takes surplus that the machines cannot use, and gives it back later.
+
+    Attributes:
+        capacity_kwh: usable.
+        power_kw: at most, in and out.
+        efficiency: of the round trip.
+    """
+
+    capacity_kwh: float
+    power_kw: float
+    efficiency: float = 0.9
+
+
+class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place where machines stand.
+
+    Attributes:
+        name: identifier.
+        zone: grid zone (``CA-QC``).
+        intensity: CSV file with an hourly series of the zone; "" for a made-up profile about the
+            zone's annual average. One file for all sites of a zone.
+        column, lifecycle_column: its columns, gCO2e/kWh.
+        forecast: CSV file with forecasts; "" for made-up ones.
+        tariff_cad_per_kwh: what a kilowatt-hour costs there.
+        solar, battery: own generation.
+        surplus: CSV file (``utc``, ``surplus_w``) in the place of ``solar``.
+        own_use_w: mean power that the place uses for itself before there is a surplus.
+        rtt_s: round trip between pool and machines.
+    """
+
+    name: str
+    zone: str
+    intensity: str = ""
+    column: str = "ci_direct_g_per_kwh"
+    lifecycle_column: str = ""
+    forecast: str = ""
+    tariff_cad_per_kwh: float | None = None
+    solar: Solar | None = None
+    battery: Battery | None = None
+    surplus: str = ""
+    own_use_w: float = 400.0
+    rtt_s: float = 0.03
+
+
+class Coop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A member: name, shares, quotas, and what it lends, as in the policy."""
+
+    name: str
+    shares: float = 1.0
+    quotas: tuple[Quota, ...] = ()
+    lend: Lend = Lend()
+
+
+class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model that machines serve.
+
+    Attributes:
+        name: public name.
+        params_b: parameters, billions.
+        active_params_b: those that a token passes through (mixtures); None for all.
+        weights_gb: in memory; None for 4 bits a parameter, as the reference model (0.613 GB per
+            billion).
+        context_tokens: longest prompt plus answer.
+        features: beyond text; ``prefix_cache`` where prompts are reused.
+    """
+
+    name: str
+    params_b: float = 8.03
+    active_params_b: float | None = None
+    weights_gb: float | None = None
+    context_tokens: int = 8_192
+    features: tuple[str, ...] = ()
+
+
+class Owner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When somebody sits at a machine, and what that means.
+
+    Attributes:
+        present: ``never``, ``office`` (working days, about 8:30 to 17 h), ``evenings`` (about 18 to
+            22:30 h) or ``home`` (evenings, and the middle of the weekend's days).
+        works_present: whether the machine works on while its owner is there.
+        give_back_s: what runs then is given back after so long.
+    """
+
+    present: str = "never"
+    works_present: bool = False
+    give_back_s: float = 30.0
+
+
+class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Equal machines at one site.
+
+    Attributes:
+        name: identifier; machines are called ``NAME-1`` and so on.
+        device: of the catalogue.
+        count: how many.
+        coop, site, model: whose, where, and what they serve.
+        hours: local hours in which they may work (``mo-fr 18:00-08:00``); empty for always.
+        owner: presence of the owner.
+        dedicated: bought for the pool, so that their rest counts too (energy, dollars, grams).
+        price_cad: of one; None for 0 where the machine is not dedicated, else the catalogue's.
+        life_years: over which the price is spread.
+        slots: sequences at once; None for the catalogue's.
+        idle_w, active_w: measured power; None for the catalogue's.
+        data_classes: what the owner lets them process.
+        wake_s, wake_j, sleep_after_s: time and energy to wake, and rest before sleep; 0 for a
+            machine that stays on.
+        noise: standard deviation of the relative time of each phase.
+        energy_told: factor from the energy used to the energy reported (1 is honest).
+    """
+
+    name: str
+    device: str
+    count: int = 1
+    coop: str
+    site: str
+    model: str = ""
+    hours: tuple[str, ...] = ()
+    owner: Owner = Owner()
+    dedicated: bool = False
+    price_cad: float | None = None
+    life_years: float = 5.0
+    slots: int | None = None
+    idle_w: float | None = None
+    active_w: float | None = None
+    data_classes: tuple[DataClass, ...] = tuple(DataClass)
+    wake_s: float = 0.0
+    wake_j: float = 0.0
+    sleep_after_s: float = 0.0
+    noise: float = 0.05
+    energy_told: float = 1.0
+
+
+class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a class of jobs is promised; a key that is left out keeps the policy's."""
+
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    completion_s: float | None = None
+
+
+class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Requests of one kind: of a trace, or of generated clients.
+
+    Attributes:
+        name: identifier.
+        model: which model they ask for; "" for the only one.
+        job_class: ``class`` in the file.
+        objective: of that class.
+        data_class, project, jurisdiction: as in a request.
+        deadline_h: hours from arrival to the end of the last acceptable completion.
+        coops: whose clients these are, each client of one of them; empty for all.
+        trace: CSV in Azure's columns, or Mooncake's JSONL; "" for generated clients.
+        keep: part of the trace that is kept.
+        repeat_h: the trace begins again after so many hours; 0 for once.
+        clients: how many are generated.
+        requests_per_client_day: mean over the week.
+        rhythm: ``steady``, ``office``, ``evenings``, ``home`` or ``nights``.
+        arrivals: ``poisson``, ``gamma`` or ``weibull`` intervals.
+        shape: of gamma and Weibull intervals; below 1 they come in bursts.
+        input_tokens, output_tokens: quantiles 0, 10, 25, 50, 75, 90, 99 and 100 % (one number for
+            a fixed length, two for the bounds of a uniform one).
+        turns: mean requests of a conversation, whose prompts share their beginning; 1 for none.
+        patience_s: after so long in line a client goes away; None when it never does.
+        from_h, until_h: when they come; None for the whole scenario.
+    """
+
+    name: str
+    model: str = ""
+    job_class: JobClass = field(name="class", default=JobClass.INTERACTIVE)
+    objective: Objective = Objective()
+    data_class: DataClass = DataClass.INTERNAL
+    project: str = "main"
+    jurisdiction: str = "CA"
+    deadline_h: float | None = None
+    coops: tuple[str, ...] = ()
+    trace: str = ""
+    keep: float = 1.0
+    repeat_h: float = 0.0
+    clients: int = 0
+    requests_per_client_day: float = 20.0
+    rhythm: str = "office"
+    arrivals: str = "poisson"
+    shape: float = 1.0
+    input_tokens: tuple[float, ...] = (10.0, 40.0, 90.0, 200.0, 500.0, 1_200.0, 3_000.0, 4_000.0)
+    output_tokens: tuple[float, ...] = (5.0, 30.0, 70.0, 150.0, 300.0, 500.0, 900.0, 1_000.0)
+    turns: float = 1.0
+    patience_s: float | None = None
+    from_h: float = 0.0
+    until_h: float | None = None
+
+
+class Mishap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that happens to machines.
+
+    Attributes:
+        at_h: when.
+        until_h: when it is over; None for never.
+        zone, site, nodes: where (all that are given must fit); "" for everywhere.
+        part: of those machines, by luck.
+        spread_h: the machines come back one by one over so long.
+        factor: of ``slow``.
+    """
+
+    at_h: float
+    until_h: float | None = None
+    zone: str = ""
+    site: str = ""
+    nodes: str = ""
+    part: float = 1.0
+    spread_h: float = 0.0
+    factor: float = 1.0
+
+
+class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What goes wrong.
+
+    Attributes:
+        vanish: machines stop at once, and nobody is told.
+        slow: they take ``factor`` times as long.
+        silent: their heartbeats are lost; they work on.
+        pause: their owners take them back.
+    """
+
+    vanish: tuple[Mishap, ...] = ()
+    slow: tuple[Mishap, ...] = ()
+    silent: tuple[Mishap, ...] = ()
+    pause: tuple[Mishap, ...] = ()
+
+
+class Alternative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another fleet for the same demand: machines that are added to those of the scenario."""
+
+    name: str
+    title: dict[str, str] = {}
+    nodes: tuple[Nodes, ...] = ()
+
+
+class Range(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many machines of a group a plan may have."""
+
+    nodes: str
+    least: int = 0
+    most: int
+
+
+class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a plan may change.
+
+    Attributes:
+        ranges: of the scenario's own machines; a group that is not named may have 0 up to its
+            count.
+        purchases: machines that could be bought, up to ``count`` of each.
+    """
+
+    ranges: tuple[Range, ...] = ()
+    purchases: tuple[Nodes, ...] = ()
+
+
+class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of it.
+
+    Attributes:
+        name: identifier.
+        title, about: in each language (``fr``, ``en``).
+        start: a moment with its offset from UTC.
+        hours: how long requests come.
+        timezone: whose hours of the day are meant.
+        seed: of all luck, unless the command says otherwise.
+        heartbeat_s: how often the machines are heard; the policy's timing goes with it.
+        sites, coops, models, nodes, workloads, faults, alternatives, plan: see there.
+        policy: keys of the policy, without ``version`` and ``coops``.
+    """
+
+    name: str
+    title: dict[str, str] = {}
+    about: dict[str, str] = {}
+    start: dt.datetime = START
+    hours: float = 24.0
+    timezone: str = "America/Toronto"
+    seed: int = 1
+    heartbeat_s: float = 30.0
+    sites: tuple[Site, ...] = ()
+    coops: tuple[Coop, ...] = ()
+    models: tuple[Model, ...] = ()
+    nodes: tuple[Nodes, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    policy: dict[str, Any] = {}
+    faults: Faults = Faults()
+    alternatives: tuple[Alternative, ...] = ()
+    plan: PlanTerms = PlanTerms()
+
+    @property
+    def start_at(self) -> float:
+        """When it begins, seconds since the epoch."""
+        return self.start.timestamp()
+
+    @property
+    def fleet(self) -> tuple[Nodes, ...]:
+        """Its machines, those of its first alternative included."""
+        return self.nodes + (self.alternatives[0].nodes if self.alternatives else ())
