@@ -1,9 +1,10 @@
 """Hours: batch jobs with a day of slack in Ontario, and what waiting for green hours saves them.
 
 Decides the jobs, the machine and the signals. Emissions are linear in time here, so that nothing
-but the hour counts. Beside the core, which plans again whenever it learns something and shares few
-slots, stands a job alone that fixes its hour when it arrives, with all the room there is: by the
-same forecast, by yesterday's hours, or knowing the year (the oracle).
+but the hour counts. Beside the core, which plans again whenever it learns something, stand jobs
+that fix their hour when they arrive: by the same forecast, by yesterday's hours, or knowing the
+year. They share the same slots; or each has all the room there is, which a pool never has: with
+four slots for one job's work, knowing the year saves less than a forecast with room for all.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from math import inf
 
 import msgspec
 from benchmarks.support.devices import MODEL
+from benchmarks.support.optimum import least_when
 from msgspec import Struct
 
 from entraide.types import Basis, DataClass, JobClass, JobKind, NodeCard, Power, Rates, Replica
@@ -44,11 +46,10 @@ from entraide_sim import (
 ZONE = "CA-ON"
 HOUR_S = 3_600.0
 SLACK_S = 86_400.0  # a job may start so long after it came
-RUN_S = 900.0
-SLOTS = 4
-PER_HOUR = SLOTS / 4 * HOUR_S / RUN_S  # a quarter of what the slots could do
+RUN_S = 1_800.0
+BUSY_SLOTS = 1.0  # slots that the jobs keep busy on average
 INPUT_TOKENS = 64
-TPOT_S = 0.05
+TPOT_S = 0.1
 PREFILL_TOKENS_PER_S = 10_000.0
 WARM_UP_H = 24  # before the first job, so that there is a yesterday
 HEARTBEAT_S = 900.0
@@ -57,23 +58,21 @@ Guess = Callable[[int, int], float]  # of an hour, as believed in the present on
 
 
 class Saved(Struct, frozen=True):
-    """What waiting came to.
+    """What the pool's waiting came to.
 
     Attributes:
         part: emissions saved against running each job when it comes.
-        jobs: how many there were.
         late: how many ended after their deadline, or not at all.
     """
 
     part: float
-    jobs: int
     late: int
 
 
 def arrivals(hours: int, *, seed: int) -> list[Arrival]:
     """Returns jobs that come at random over so many hours, after the warm-up."""
     output_tokens = int((RUN_S - INPUT_TOKENS / PREFILL_TOKENS_PER_S) / TPOT_S)
-    windows = steady(PER_HOUR / HOUR_S, hours * HOUR_S, family="poisson")
+    windows = steady(BUSY_SLOTS / RUN_S, hours * HOUR_S, family="poisson")
     sender = Client("batch", windows, fixed(INPUT_TOKENS), fixed(output_tokens))
     begin_s = WARM_UP_H * HOUR_S
     return [
@@ -82,7 +81,7 @@ def arrivals(hours: int, *, seed: int) -> list[Arrival]:
     ]
 
 
-# A job alone, that fixes its hour when it arrives.
+# Jobs that fix their hour when they arrive.
 
 
 def mean_g_per_kwh(actual: Sequence[float], at_s: float, run_s: float) -> float:
@@ -96,22 +95,43 @@ def mean_g_per_kwh(actual: Sequence[float], at_s: float, run_s: float) -> float:
     return total / run_s
 
 
-def start_s(at_s: float, guess: Guess) -> float:
-    """Returns when a job starts that fixes it on arrival: now, or when the best hour begins."""
-    hour = int(at_s // HOUR_S)
-    best, found = guess(hour, hour), at_s
-    for later in range(hour + 1, int((at_s + SLACK_S) // HOUR_S) + 1):
-        value = guess(hour, later)
-        if value < best:
-            best, found = value, later * HOUR_S
-    return found
+def committed(
+    actual: Sequence[float], jobs: Sequence[Arrival], guess: Guess, *, slots: int = 0
+) -> float:
+    """Returns the part of emissions saved by jobs that each fix their hour on arrival.
+
+    A job starts at once, or in the hour that it believes best of those which have room, and runs
+    within that hour.
+
+    Args:
+        actual: hourly intensity.
+        jobs: in order of time.
+        guess: what is believed.
+        slots: how many jobs run at once; 0 for as many as like to.
+    """
+    room = int(slots * HOUR_S / RUN_S) or len(jobs)
+    taken: dict[int, int] = {}
+    at_once, grams = 0.0, 0.0
+    for job in jobs:
+        hour = int(job.at_s // HOUR_S)
+        last = int((job.at_s + SLACK_S) // HOUR_S)
+        free = [one for one in range(hour, last + 1) if taken.get(one, 0) < room] or [last]
+        best = min(free, key=lambda one, now=hour: (guess(now, one), one))  # type: ignore[misc]
+        taken[best] = taken.get(best, 0) + 1
+        now = mean_g_per_kwh(actual, job.at_s, RUN_S)
+        at_once += now
+        grams += now if best == hour else actual[best]
+    return 1.0 - grams / at_once
 
 
-def committed(actual: Sequence[float], jobs: Sequence[Arrival], guess: Guess) -> Saved:
-    """Returns what jobs save that each fix their hour on arrival, with room for all of them."""
+def most_saved(actual: Sequence[float], jobs: Sequence[Arrival], *, slots: int) -> float:
+    """Returns the most that any schedule of jobs in whole hours can save, with so many slots."""
+    counts = [0] * len(actual)
+    for job in jobs:
+        counts[int(job.at_s // HOUR_S)] += 1
     at_once = sum(mean_g_per_kwh(actual, job.at_s, RUN_S) for job in jobs)
-    grams = sum(mean_g_per_kwh(actual, start_s(job.at_s, guess), RUN_S) for job in jobs)
-    return Saved(1.0 - grams / at_once, len(jobs), 0)
+    least = least_when(counts, actual, wait=int(SLACK_S // HOUR_S), room=slots * HOUR_S / RUN_S)
+    return 1.0 - least / at_once
 
 
 def by_oracle(actual: Sequence[float]) -> Guess:
@@ -153,10 +173,15 @@ def by_forecast(actual: Sequence[float], begin_at: float, forecasts: Sequence[Fo
 # The pool.
 
 
-def machine() -> NodeSpec:
-    """Returns the one node: a job takes as long and as much whatever runs beside it."""
+def machine(slots: int) -> NodeSpec:
+    """Returns the one node: a job takes as long and as much whatever runs beside it.
+
+    Args:
+        slots: that the default policy leaves to batch work; it has twice as many.
+    """
+    all_slots = int(slots / Deferral().slots_part)
     rates = Rates(PREFILL_TOKENS_PER_S, TPOT_S, 0.0, Basis.MEASURED)
-    replica = Replica(MODEL, "sha256:published", "published/1", 32_768, SLOTS, (), rates)
+    replica = Replica(MODEL, "sha256:published", "published/1", 32_768, all_slots, (), rates)
     card = NodeCard(
         node="node-0",
         coop="alpha",
@@ -172,8 +197,12 @@ def machine() -> NodeSpec:
     return NodeSpec(card=card, curve=LINEAR)
 
 
-def policy(terms: Deferral) -> Policy:
-    """Returns the pool's own policy, with batch jobs that take as long as their deadline lets."""
+def policy() -> Policy:
+    """Returns the pool's own policy, but for heartbeats that come rarely, with no more hurry.
+
+    The class of batch jobs promises nothing beyond their own deadline, and the one co-op there is
+    may hold what it likes.
+    """
     classes = tuple(
         msgspec.structs.replace(one, completion_s=None) if one.job_class is JobClass.BATCH else one
         for one in DEFAULT_CLASSES
@@ -183,21 +212,20 @@ def policy(terms: Deferral) -> Policy:
         (CoopTerms("alpha"),),
         classes=classes,
         timing=quiet(HEARTBEAT_S),
-        fair_share=FairShare(cap_tokens=1 << 20),
-        deferral=terms,
+        fair_share=FairShare(cap_tokens=1 << 24),
     )
 
 
 def planned(
-    series: Series, jobs: Sequence[Arrival], forecasts: Sequence[Forecast], terms: Deferral
+    series: Series, jobs: Sequence[Arrival], forecasts: Sequence[Forecast], *, slots: int
 ) -> Saved:
-    """Returns what the core saves, in the world, with four slots for all."""
-    rules = policy(terms)
+    """Returns what the core saves, in the world, with so many slots for batch work."""
+    rules = policy()
     records = Records(rules)
     world = World(
         Driver(Core(), start_at=series.start_at),
         policy=rules,
-        nodes=[machine()],
+        nodes=[machine(slots)],
         grid=Grid([series], forecasts),
         heartbeat_s=HEARTBEAT_S,
         progress_s=HEARTBEAT_S,
@@ -214,4 +242,4 @@ def planned(
     )
     at_once = sum(mean_g_per_kwh(series.direct, job.at_s, RUN_S) for job in jobs) / len(jobs)
     late = int((records.column("promise") != 1).sum())
-    return Saved(1.0 - grams / energy_kwh / at_once, len(jobs), late)
+    return Saved(1.0 - grams / energy_kwh / at_once, late)

@@ -1,10 +1,10 @@
 """Loads: a week and a day of published traces, cut to what a benchmark can run.
 
 Decides which requests come when, and scales them so that the heaviest hour is expected to need a
-given part of a fleet. A week of a real pool is millions of requests; so of every hour only a *sample* is lived
-through, some minutes from the half hour on, at the trace's own pace. Queues, bursts and batches are
-then those of a pool under way, every hour of the week has its intensity, and only the number of
-requests is smaller. It refuses to know policies and the grid.
+given part of a fleet. A week of a real pool is millions of requests; so of every hour only a
+*sample* is lived through, some minutes from the half hour on, at the trace's own pace. Queues,
+bursts and batches are then those of a pool under way, every hour of the week has its intensity, and
+only the number of requests is smaller. It refuses to know policies and the grid.
 
 Work is measured in seconds of a machine whose batch is full.
 """

@@ -1,9 +1,8 @@
-"""Optimum: the least that a week's work can emit, as a linear program over hours and zones.
+"""Optimum: the least that work can emit when all hours are known, as linear programs.
 
-Decides how much of each hour's work each zone does, knowing all hours. Work is seconds of a
-machine whose batch is full, all machines are alike, energy is linear in work, waking costs nothing
-and work can be split at will: so no schedule that keeps work in its hour emits less. HiGHS solves
-it. It refuses to know jobs, and how the work came about.
+Decides how much of each hour's work each zone does, or how much of it waits for which hour. Work
+can be split at will, energy is linear in it and waking costs nothing: so no schedule emits less.
+HiGHS solves them. It refuses to know nodes, and how the work came about.
 """
 
 import os
@@ -11,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import highspy
+import numpy as np
 
 Table = Sequence[Sequence[float]]
 
@@ -45,11 +45,51 @@ def least_g(
     ]
     for variables, work in zip(done, work_s, strict=True):
         solver.addConstr(sum(variables) == work)
+    least = _solved(solver)
+    return least, [[float(solver.val(variable)) for variable in hour] for hour in done]
+
+
+def least_when(counts: Sequence[int], cost: Sequence[float], *, wait: int, room: float) -> float:
+    """Returns the least cost of jobs that may each wait some hours.
+
+    Args:
+        counts: jobs that come in each hour.
+        cost: of a job in each hour.
+        wait: the hours that a job may wait.
+        room: jobs that an hour can hold.
+
+    Raises:
+        Infeasible: an hour's jobs find no room in time.
+    """
+    hours = len(counts)
+    rows, columns, costs = [], [], []
+    for come in range(hours):
+        for run in range(come, min(come + wait + 1, hours)) if counts[come] else ():
+            rows += [come, hours + run]
+            costs.append(cost[run])
+            columns.append(len(rows))
+    problem = highspy.HighsLp()
+    problem.num_col_, problem.num_row_ = len(costs), 2 * hours
+    problem.col_cost_ = np.array(costs)
+    problem.col_lower_ = np.zeros(len(costs))
+    problem.col_upper_ = np.full(len(costs), np.inf)
+    problem.row_lower_ = np.array([*counts, *([0.0] * hours)], np.float64)
+    problem.row_upper_ = np.array([*counts, *([room] * hours)], np.float64)
+    problem.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    problem.a_matrix_.start_ = np.array([0, *columns])
+    problem.a_matrix_.index_ = np.array(rows)
+    problem.a_matrix_.value_ = np.ones(len(rows))
+    solver = _solver()
+    solver.passModel(problem)
+    return _solved(solver)
+
+
+def _solved(solver: highspy.Highs) -> float:
     solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        raise Infeasible(f"HiGHS says {solver.modelStatusToString(solver.getModelStatus())}")
-    shares = [[float(solver.val(variable)) for variable in hour] for hour in done]
-    return float(solver.getInfo().objective_function_value), shares
+    status = solver.getModelStatus()
+    if status != highspy.HighsModelStatus.kOptimal:
+        raise Infeasible(f"HiGHS says {solver.modelStatusToString(status)}")
+    return float(solver.getInfo().objective_function_value)
 
 
 def _solver() -> highspy.Highs:
@@ -58,7 +98,7 @@ def _solver() -> highspy.Highs:
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        solver = highspy.Highs()
+        solver = highspy.Highs()  # type: ignore[no-untyped-call]
     finally:
         os.dup2(kept, 1)
         os.close(kept)

@@ -39,7 +39,7 @@ ZONES = ("CA-QC", "CA-ON", "CA-AB")
 RTT_S = {"CA-QC": 0.010, "CA-ON": 0.020, "CA-AB": 0.060}  # from a pool in Montréal
 COOPS = ("alpha", "beta", "gamma")
 ENERGY: dict[str, Curve] = {"linear": LINEAR, "batch_curve": SERVER}
-TAIL_S = 2.0  # what comes at the end of a sample may still begin so much later
+PROMISE_S = 2.0  # to the first token: what comes last in a sample may begin so much later
 HEARTBEAT_S = 300.0
 PROGRESS_S = 30.0
 
@@ -137,7 +137,9 @@ def optimum(load: Load, series: Sequence[Series]) -> tuple[float, dict[str, floa
     """
     device = catalogue()[DEVICE]
     nodes = [spec.card.zone for spec in fleet(load, "linear")]
-    capacity_s = [nodes.count(zone) * (load.sample_s + TAIL_S) for zone in ZONES]
+    # At a sample's end a machine may have as much in its batch as average jobs bring.
+    tail_s = PROMISE_S + SLOTS * sum(load.work_s) / len(load.arrivals)
+    capacity_s = [nodes.count(zone) * (load.sample_s + tail_s) for zone in ZONES]
     extra_w = device.active_w - device.idle_w
     by_zone = {one.zone: one.direct for one in series}
     grams = [

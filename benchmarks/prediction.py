@@ -1,0 +1,221 @@
+"""How well the core foresees the first token and the pace of tokens, by device, under load.
+
+A mixed fleet in one place: six classes of devices from the hardware catalogue, three machines
+each. What their cards say is the catalogue's; what is true of them is up to 40 % off, by luck, for
+prefill, for decoding and for its growth with the batch, and each step takes a little more or less
+than the last. The load is Azure's conversations, sped up to a part of what the fleet can do.
+
+What was predicted is taken from the explanation of each placement: the mean, and what nine of ten
+should stay below. What came true is what the gateway saw. The first 50 requests of each device
+class are left out; a job that was placed twice is too. References in the same run, for the same
+placements: the card's figures without learning, from the same queue and batch, and the round trip
+alone.
+
+Nodes are picked once by ``least_loaded``, which sees all devices alike, and once by the pool's own
+way, which prefers where a prediction errs on the good side.
+
+    python -m benchmarks.prediction [--json] [--quick] [--seed N]
+
+``ttft_mape`` and ``tpot_mape`` are mean absolute errors as a part of what was seen;
+``ttft_p90_exceeded_part`` should be a tenth. Devices in the rows ``all`` count by request.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from benchmarks.support.devices import MODEL, Device, card, catalogue
+from benchmarks.support.foresight import Foresight, Told
+from benchmarks.support.loads import work_s
+from benchmarks.support.shared import data, show
+from msgspec import Struct
+
+from entraide.types import Rates
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Picker, Policy
+from entraide_sim import (
+    SERVER,
+    Arrival,
+    Driver,
+    Grid,
+    NodeSpec,
+    Wish,
+    World,
+    constant,
+    quiet,
+    read_azure,
+    requests,
+)
+from entraide_sim.arrivals import luck
+
+DEVICES = (
+    "mac-mini-m4-pro",
+    "mac-studio-m2-ultra",
+    "dgx-spark-128",
+    "rtx-3060-12",
+    "rtx-4090-24",
+    "l4-24",
+)
+MACHINES = 3  # of each
+SLOTS = 8
+OFF_MOST = 0.4
+NOISE = 0.1  # standard deviation of the time of a step, as a part of it
+LOAD_PART = 0.6  # of what the fleet's full batches can do
+BURN_IN = 50  # requests of each device class
+ZONE = "CA-QC"
+COOPS = ("alpha", "beta", "gamma")
+START_AT = 1_700_000_000.0
+HOURS = 48  # of intensity: more than the load lasts
+REQUESTS, QUICK_REQUESTS = 14_176, 1_500
+HEARTBEAT_S = 10.0
+PROGRESS_S = 5.0
+PICKERS = (Picker.LEAST_LOADED, Picker.GREENEST)
+
+
+class Row(Struct, frozen=True):
+    """One device class under one way to pick; ``all`` is the whole fleet."""
+
+    policy: str
+    device: str
+    requests: int
+    ttft_mape: float
+    ttft_p90_exceeded_part: float
+    tpot_mape: float
+    ttft_seen_p50_s: float
+    ttft_seen_p95_s: float
+    reference_card_ttft_mape: float
+    reference_card_tpot_mape: float
+    reference_round_trip_ttft_mape: float
+
+
+def truth(rates: Rates, seed: int, number: int) -> Rates:
+    """Returns how fast a machine really is."""
+    off = luck(seed, 7, number).uniform(1.0 - OFF_MOST, 1.0 + OFF_MOST, 3).tolist()
+    return Rates(
+        rates.prefill_tokens_per_s * off[0],
+        rates.tpot_base_s * off[1],
+        rates.tpot_per_sequence_s * off[2],
+        rates.basis,
+    )
+
+
+def fleet(seed: int) -> list[NodeSpec]:
+    """Returns the machines; their names mix the devices."""
+    specs = []
+    for number in range(MACHINES * len(DEVICES)):
+        device = catalogue()[DEVICES[number % len(DEVICES)]]
+        made = card(
+            device,
+            node=f"node-{number:02}",
+            coop=COOPS[number % len(COOPS)],
+            zone=ZONE,
+            slots=SLOTS,
+            rtt_s=0.005 * (1 + number % 4),
+        )
+        specs.append(
+            NodeSpec(card=made, rates=truth(device.rates, seed, number), curve=SERVER, noise=NOISE)
+        )
+    return specs
+
+
+def per_s(specs: Sequence[NodeSpec], trace: Sequence[Arrival]) -> float:
+    """Returns how many requests of a trace the fleet's full batches can do in a second."""
+    inputs = float(np.mean([one.input_tokens for one in trace]))
+    outputs = float(np.mean([one.output_tokens for one in trace]))
+    total = 0.0
+    for spec in specs:
+        rates = spec.rates or spec.card.replicas[0].rates
+        device = Device("", rates, 0.0, 0.0)
+        total += 1.0 / work_s(device, SLOTS)(inputs, outputs)
+    return total
+
+
+def arrivals(specs: Sequence[NodeSpec], *, requests_most: int) -> list[Arrival]:
+    """Returns the load: the trace, faster or slower by one factor, so that the fleet carries it."""
+    trace = list(read_azure(data("traces/azure_llm_2023_conv_first40min.csv")))
+    factor = len(trace) / trace[-1].at_s / (LOAD_PART * per_s(specs, trace))
+    return [msgspec.structs.replace(one, at_s=one.at_s * factor) for one in trace[:requests_most]]
+
+
+def told(picker: Picker, *, requests_most: int, seed: int) -> list[Told]:
+    """Lives through the load and returns what was foreseen and seen of each request."""
+    specs = fleet(seed)
+    policy = Policy(
+        picker.value,
+        tuple(CoopTerms(coop) for coop in COOPS),
+        timing=quiet(HEARTBEAT_S),
+        picker=picker,
+    )
+    foresight = Foresight({spec.card.node: spec.card for spec in specs})
+    world = World(
+        Driver(Core(), start_at=START_AT, watch=foresight.watch),
+        policy=policy,
+        nodes=specs,
+        grid=Grid([constant(ZONE, 30.0, start_at=START_AT, hours=HOURS)]),
+        seed=seed,
+        heartbeat_s=HEARTBEAT_S,
+        progress_s=PROGRESS_S,
+        recorder=foresight.record,
+    )
+    wish = Wish(MODEL, output_tokens_max=0)
+    load = arrivals(specs, requests_most=requests_most)
+    world.run(requests(load, wish, start_at=START_AT, coops=COOPS, seed=seed))
+    return foresight.told
+
+
+def row(policy: str, device: str, found: Sequence[Told]) -> Row:
+    """Sums up what was foreseen."""
+    seen = np.array([one.ttft_s for one in found])
+    several = [one for one in found if one.tpot_s > 0.0]
+    return Row(
+        policy,
+        device,
+        len(found),
+        mape([one.predicted_ttft_s for one in found], seen),
+        float(np.mean([one.ttft_s > one.predicted_ttft_upper_s for one in found])),
+        mape([one.predicted_tpot_s for one in several], [one.tpot_s for one in several]),
+        float(np.quantile(seen, 0.5)),
+        float(np.quantile(seen, 0.95)),
+        mape([one.card_ttft_s for one in found], seen),
+        mape([one.card_tpot_s for one in several], [one.tpot_s for one in several]),
+        mape([one.rtt_s for one in found], seen),
+    )
+
+
+def mape(predicted: npt.ArrayLike, seen: npt.ArrayLike) -> float:
+    """Returns the mean absolute error as a part of what was seen."""
+    expected, actual = np.asarray(predicted), np.asarray(seen)
+    return float(np.mean(np.abs(expected - actual) / actual))
+
+
+def rows(picker: Picker, *, requests_most: int, seed: int) -> list[Row]:
+    """Returns a row for each device class that had enough requests, and one for all."""
+    by_device: dict[str, list[Told]] = {device: [] for device in DEVICES}
+    for one in told(picker, requests_most=requests_most, seed=seed):
+        by_device[one.device].append(one)
+    after = {device: found[BURN_IN:] for device, found in by_device.items()}
+    whole = [one for found in after.values() for one in found]
+    after["all"] = whole
+    return [row(picker.value, device, found) for device, found in after.items() if found]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measures and prints the rows."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
+    parser.add_argument("--seed", type=int, default=1, help="of all luck")
+    options = parser.parse_args(arguments)
+    most = QUICK_REQUESTS if options.quick else REQUESTS
+    print(f"seed {options.seed}, {most} requests", file=sys.stderr)
+    found = [
+        line for picker in PICKERS for line in rows(picker, requests_most=most, seed=options.seed)
+    ]
+    show(found, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
