@@ -961,3 +961,230 @@ col-reason = REASON
 ## The owner's terms.
 
 node-reason-outside_hours = outside the hours in which its co-op lends it
+
+## The report of a simulation, for a board.
+
+sim-report-language = English
+sim-report-about = { $tried ->
+    [one] One simulation
+   *[other] { $tried } simulations compared
+}, from { $date } on: { $machines ->
+    [one] one machine
+   *[other] { $machines } machines
+}{ $coops ->
+    [0] {""}
+    [one] {" "}of one co-op
+   *[other] {" "}of { $coops } co-ops
+}. Nothing was bought or plugged in: these are the very decisions of the service, in a simulated world.
+sim-report-answer = The answer in three sentences
+sim-report-run-service = { $machines ->
+    [one] This machine answered
+   *[other] These { $machines } machines answered
+} { $completed } of { $jobs } requests in { $span }; { $goals ->
+    [none] the first word came within { $ttft } in 95% of cases
+   *[other] the goal was { $goals }, and the first word came within { $ttft } in 95% of cases
+}{ $kept ->
+    [none] .
+   *[other] , and { $kept } of the promised delays were kept.
+}
+sim-report-run-nothing = None of the { $jobs } requests was completed in { $span }: as it stands, this pool of { $machines ->
+    [one] one machine
+   *[other] { $machines } machines
+} does not give the service that was asked of it.
+sim-report-run-carbon = This took { $energy } and emitted { $carbon }{ $per_1k ->
+    [none] {""}
+   *[other] , which is { $per_1k } per 1,000 tokens produced
+}{ $where ->
+    [none] .
+   *[other] ; { $where_part } of the tokens were produced { $where }.
+}
+sim-report-run-cost = { $per_1m ->
+    [none] The cost was not counted
+   *[other] A million tokens produced comes to { $per_1m }, electricity and hardware included
+}; { $fair ->
+    [even] each co-op received what was due to it.
+    [short] “{ $coop }” received only { $coop_part } of what was due to it.
+   *[alone] the machines were busy { $used } of the time.
+}
+sim-report-plan-chosen = Of { $tried } possibilities, “{ $name }” is the one to take: it keeps what was asked, { $goals }.
+sim-report-plan-none = None of the { $tried } possibilities keeps what was asked, { $goals }.
+sim-report-compare-all = Of { $tried } possibilities, “{ $name }” is the best in every way: delay, emissions and cost.
+sim-report-compare-each = Of { $tried } possibilities, { $parts }.
+sim-report-compare-nothing = None of the { $tried } possibilities gave an answer.
+sim-report-least-ttft_s-p95 = “{ $name }” answers fastest (first word within { $amount } in 95% of cases)
+sim-report-least-carbon_g_per_1k_output_tokens = “{ $name }” emits least ({ $amount } per 1,000 tokens)
+sim-report-least-cost_cad-per_1m_output_tokens = “{ $name }” costs least ({ $amount } per million tokens)
+sim-report-compare-change = Compared with “{ $base }”, “{ $name }” { $parts }.
+sim-report-change-carbon_g_per_1k_output_tokens = { $how ->
+    [less] emits { $by } less per token
+    [more] emits { $by } more per token
+   *[same] emits as much per token
+}
+sim-report-change-ttft_s-p95 = { $how ->
+    [less] gives the first word { $by } sooner
+    [more] gives the first word { $by } later
+   *[same] gives the first word as soon
+}
+sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
+    [less] costs { $by } less per token
+    [more] costs { $by } more per token
+   *[same] costs as much per token
+}
+sim-report-lead-numbers = “{ $name }”, with which the others are compared, emits { $per_1k } per 1,000 tokens, gives the first word within { $ttft } in 95% of cases and comes to { $per_1m } per million tokens.
+sim-report-lead-kept = With “{ $name }”, { $kept ->
+    [none] no delay was promised
+   *[other] { $kept } of the promised delays are kept
+}, and { $fair ->
+    [even] each co-op receives what is due to it.
+    [short] “{ $coop }” receives only { $coop_part } of what is due to it.
+   *[alone] the machines are busy { $used } of the time.
+}
+sim-report-figures = The figures of “{ $name }”
+sim-report-figure-ttft = First word
+    .note = or less, in 95% of cases
+sim-report-figure-kept = Promised delays kept
+    .note = { $rejected } refused, { $failed } failed
+sim-report-figure-per_1k = Emissions
+    .note = per 1,000 tokens produced, about 750 words
+sim-report-figure-each = Energy of one answer
+    .note = like { $microwave } of a microwave oven ({ $watts } W)
+sim-report-figure-per_1m = Cost
+    .note = per million tokens; in all { $energy_cost } of electricity, { $hardware_cost } of hardware
+sim-report-figure-used = Machines busy
+    .note = part of the time of all slots
+sim-report-of = { $title }: “{ $name }”
+sim-report-data = The numbers of the picture
+sim-report-yes = yes
+sim-report-no = no
+sim-report-latency = How long one waits
+    .caption = Each curve rises to the part of requests that had their answer by then: the further left, the faster. The marks are at 50, 95 and 99%; a vertical line is the promised delay.{ $scope ->
+    [several] {" "}Requests of class { $class_name }.
+   *[one] {""}
+}
+sim-report-day = Load and the power grid over the day
+    .caption = Above, requests served per hour, by the province where they ran; below, the carbon intensity of the grid. Mean over { $days }, { $timezone }.
+sim-report-timezone = { $zone_id ->
+    [America_Toronto] Eastern time
+    [America_Montreal] Eastern time
+    [America_Halifax] Atlantic time
+    [America_Winnipeg] Central time
+    [America_Edmonton] Mountain time
+    [America_Vancouver] Pacific time
+   *[other] { $place } time
+}
+sim-report-map = Where requests ran, hour by hour
+    .caption = Part of each hour’s requests that each province served: the darker on paper (the lighter on a dark screen), the larger the part.
+sim-report-shares = What each co-op received, and what was due to it
+    .caption = The bar is the part received of all that was served; the line, the part due to it by its voted shares and what it asked; the diamond, what its machines gave the others.{ $scope ->
+    [some] {" "}Shown are the { $shown } furthest from their due, of { $coops }.
+   *[all] {""}
+}
+sim-report-pareto = Delay, emissions and cost: what one chooses
+    .caption = Each point is a possibility, with its number; lower and further left is better. Full points are those that nothing beats in all three at once ({ $best } of { $tried }); the diamond is the one retained.
+sim-report-received = received
+sim-report-due = due
+sim-report-given = given to others
+sim-report-objective = promised within { $limit }
+sim-report-other-zones = { $count ->
+    [one] one other province
+   *[other] { $count } other provinces
+}
+sim-report-tip-hour = { $name }: { $jobs } requests, { $intensity }
+sim-report-tip-share = { $coop }: received { $received }, due { $due }, given to others { $given }
+sim-report-axis-ttft = First word
+sim-report-axis-e2e = Whole answer
+sim-report-axis-seconds = seconds of waiting
+sim-report-axis-answered = part of requests served
+sim-report-axis-jobs_per_h = requests per hour
+sim-report-axis-hour = hour of the day
+sim-report-axis-part_of_hour = Part of the hour’s requests (%)
+sim-report-axis-part_of_tokens = part of all tokens served
+sim-report-axis-ttft_s-p95 = first word, 95th percentile (s)
+sim-report-axis-carbon_g_per_1k_output_tokens = g CO2e per 1,000 tokens
+sim-report-axis-cost_cad-per_1m_output_tokens = $ per million tokens
+sim-report-col-what = What
+sim-report-col-measure = Measure
+sim-report-col-p50 = 50% within
+sim-report-col-p95 = 95% within
+sim-report-col-p99 = 99% within
+sim-report-col-objective = Promised
+sim-report-col-hour = Hour
+sim-report-col-zone = Province
+sim-report-col-jobs = Requests
+sim-report-col-intensity = Intensity
+sim-report-col-coop = Co-op
+sim-report-col-weight = Voted shares
+sim-report-col-rejected = Refused
+sim-report-col-received = Received
+sim-report-col-due = Due
+sim-report-col-given = Given
+sim-report-col-number = No.
+sim-report-col-ttft_p95 = First word, 95%
+sim-report-col-g_per_1k = Per 1,000 tokens
+sim-report-col-cad_per_1m = Per million tokens
+sim-report-col-unbeaten = Unbeaten
+sim-report-col-machine = Machine
+sim-report-col-count = How many
+sim-report-col-price = Price of each
+sim-report-col-energy = Energy
+sim-report-col-basis = Where it comes from
+sim-report-col-assumption = Assumption
+sim-report-fleet = The machines
+sim-report-assumptions = What this rests on
+sim-report-bases = Of these assumptions, { $measured ->
+    [one] one is measured
+   *[other] { $measured } are measured
+}, { $declared ->
+    [one] one declared
+   *[other] { $declared } declared
+}, { $estimated ->
+    [one] one estimated
+   *[other] { $estimated } estimated
+}, and { $default ->
+    [one] one taken
+   *[other] { $default } taken
+} by default: the last are those to check first.
+sim-report-glossary = The words of this report
+sim-report-term-token = Token
+    .meaning = The unit that a model counts: about three quarters of a word, a little less in French.
+sim-report-term-first_word = First word
+    .meaning = The time between the question and the first word of the answer, as seen by who asks.
+sim-report-term-p95 = 95th percentile
+    .meaning = The value that 95 requests of 100 do not exceed.
+sim-report-term-promise = Promised delay
+    .meaning = What the voted policy promises to each class of requests. A refused or failed request counts as a broken promise.
+sim-report-term-intensity = Intensity
+    .meaning = The grams emitted for a kilowatt-hour taken from the province’s grid at that hour, direct emissions.
+sim-report-term-due = What is due to a co-op
+    .meaning = Its part by the voted shares, no more than it asked; what one leaves goes to the others.
+sim-report-term-coop_gave = Given to others
+    .meaning = What the machines of a co-op served to the requests of the others.
+sim-report-term-unbeaten = Unbeaten
+    .meaning = No other possibility is as good in everything (delay, emissions, cost) and better in something.
+sim-report-colophon = Scenario “{ $scenario }”, policy { $policies }, { $count ->
+    [one] seed { $seeds }
+   *[other] seeds { $seeds }
+}, Entraide { $versions }.
+sim-report-same_bytes = With the same seed and the same version, the simulation gives the same numbers, and this report the same bytes.
+sim-picker-greenest = the greenest that keeps the promise
+sim-picker-weighted = weighted sum
+sim-picker-fastest = the fastest
+sim-picker-least_loaded = the least loaded
+sim-picker-round_robin = in turn
+sim-picker-greedy_green = the greenest, whatever the delay
+sim-measure-ttft_s-p50 = first word in seconds, median
+sim-measure-ttft_s-p95 = first word in seconds, 95th percentile
+sim-measure-ttft_s-p99 = first word in seconds, 99th percentile
+sim-measure-tpot_s-p95 = seconds per further token, 95th percentile
+sim-measure-e2e_s-p50 = whole answer in seconds, median
+sim-measure-e2e_s-p95 = whole answer in seconds, 95th percentile
+sim-measure-e2e_s-p99 = whole answer in seconds, 99th percentile
+sim-measure-slo_attainment = part of the promised delays kept
+sim-measure-energy_wh = energy in Wh
+sim-measure-carbon_g = emissions in g CO2e
+sim-measure-carbon_g_per_1k_output_tokens = g CO2e per 1,000 tokens
+sim-measure-cost_cad-per_1m_output_tokens = dollars per million tokens
+sim-measure-rejected = requests refused
+sim-measure-failed = requests failed
+sim-measure-deadline_misses = deadlines missed
+sim-measure-utilisation = part of the slots held

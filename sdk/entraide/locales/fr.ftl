@@ -961,3 +961,230 @@ col-reason = MOTIF
 ## Les conditions de la propriétaire.
 
 node-reason-outside_hours = en dehors des heures où sa coopérative la prête
+
+## Le rapport d’une simulation, pour un conseil d’administration.
+
+sim-report-language = Français
+sim-report-about = { $tried ->
+    [one] Une simulation
+   *[other] { $tried } simulations comparées
+}, à partir du { $date } : { $machines ->
+    [one] une machine
+   *[other] { $machines } machines
+}{ $coops ->
+    [0] {""}
+    [one] {" "}d’une coopérative
+   *[other] {" "}de { $coops } coopératives
+}. Rien n’a été acheté ni branché : ce sont les décisions mêmes du service, dans un monde simulé.
+sim-report-answer = La réponse en trois phrases
+sim-report-run-service = { $machines ->
+    [one] Cette machine a répondu
+   *[other] Ces { $machines } machines ont répondu
+} à { $completed } requêtes sur { $jobs } en { $span } ; { $goals ->
+    [none] le premier mot est venu en { $ttft } ou moins dans 95 % des cas
+   *[other] l’objectif était { $goals }, et le premier mot est venu en { $ttft } ou moins dans 95 % des cas
+}{ $kept ->
+    [none] .
+   *[other] , et { $kept } des délais promis ont été tenus.
+}
+sim-report-run-nothing = Aucune des { $jobs } requêtes n’a abouti en { $span } : telle quelle, cette mise en commun de { $machines ->
+    [one] une machine
+   *[other] { $machines } machines
+} ne rend pas le service demandé.
+sim-report-run-carbon = Cela a demandé { $energy } et émis { $carbon }{ $per_1k ->
+    [none] {""}
+   *[other] , soit { $per_1k } pour 1 000 jetons produits
+}{ $where ->
+    [none] .
+   *[other]  ; { $where_part } des jetons ont été produits { $where }.
+}
+sim-report-run-cost = { $per_1m ->
+    [none] Le coût n’a pas été compté
+   *[other] Un million de jetons produits revient à { $per_1m }, électricité et matériel compris
+} ; { $fair ->
+    [even] chaque coopérative a reçu ce qui lui revenait.
+    [short] « { $coop } » n’a reçu que { $coop_part } de ce qui lui revenait.
+   *[alone] les machines ont été occupées à { $used }.
+}
+sim-report-plan-chosen = Parmi { $tried } possibilités, « { $name } » est celle à retenir : elle tient ce qui était demandé, { $goals }.
+sim-report-plan-none = Aucune des { $tried } possibilités ne tient ce qui était demandé, { $goals }.
+sim-report-compare-all = De { $tried } possibilités, « { $name } » est la meilleure à tous égards : délai, émissions et coût.
+sim-report-compare-each = De { $tried } possibilités, { $parts }.
+sim-report-compare-nothing = Aucune des { $tried } possibilités n’a rendu de réponse.
+sim-report-least-ttft_s-p95 = « { $name } » répond le plus vite (premier mot en { $amount } dans 95 % des cas)
+sim-report-least-carbon_g_per_1k_output_tokens = « { $name } » émet le moins ({ $amount } pour 1 000 jetons)
+sim-report-least-cost_cad-per_1m_output_tokens = « { $name } » coûte le moins ({ $amount } le million de jetons)
+sim-report-compare-change = Par rapport à « { $base } », « { $name } » { $parts }.
+sim-report-change-carbon_g_per_1k_output_tokens = { $how ->
+    [less] émet { $by } de moins par jeton
+    [more] émet { $by } de plus par jeton
+   *[same] émet autant par jeton
+}
+sim-report-change-ttft_s-p95 = { $how ->
+    [less] donne le premier mot { $by } plus tôt
+    [more] donne le premier mot { $by } plus tard
+   *[same] donne le premier mot aussi vite
+}
+sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
+    [less] coûte { $by } de moins par jeton
+    [more] coûte { $by } de plus par jeton
+   *[same] coûte autant par jeton
+}
+sim-report-lead-numbers = « { $name } », à quoi les autres sont comparées, émet { $per_1k } pour 1 000 jetons, donne le premier mot en { $ttft } ou moins dans 95 % des cas et revient à { $per_1m } le million de jetons.
+sim-report-lead-kept = Avec « { $name } », { $kept ->
+    [none] aucun délai n’était promis
+   *[other] { $kept } des délais promis sont tenus
+}, et { $fair ->
+    [even] chaque coopérative reçoit ce qui lui revient.
+    [short] « { $coop } » ne reçoit que { $coop_part } de ce qui lui revient.
+   *[alone] les machines sont occupées à { $used }.
+}
+sim-report-figures = Les chiffres de « { $name } »
+sim-report-figure-ttft = Premier mot
+    .note = ou moins, dans 95 % des cas
+sim-report-figure-kept = Délais promis tenus
+    .note = { $rejected } refusées, { $failed } échouées
+sim-report-figure-per_1k = Émissions
+    .note = pour 1 000 jetons produits, environ 750 mots
+sim-report-figure-each = Énergie d’une réponse
+    .note = comme { $microwave } de micro-ondes ({ $watts } W)
+sim-report-figure-per_1m = Coût
+    .note = par million de jetons : en tout { $energy_cost } d’électricité, { $hardware_cost } de matériel
+sim-report-figure-used = Machines occupées
+    .note = part du temps de toutes les places
+sim-report-of = { $title } : « { $name } »
+sim-report-data = Les chiffres de l’image
+sim-report-yes = oui
+sim-report-no = non
+sim-report-latency = Combien de temps on attend
+    .caption = Chaque courbe monte jusqu’à la part des requêtes qui avaient leur réponse à ce moment : plus elle est à gauche, plus c’est rapide. Les marques sont à 50, 95 et 99 % ; un trait vertical est le délai promis.{ $scope ->
+    [several] {" "}Requêtes de la classe { $class_name }.
+   *[one] {""}
+}
+sim-report-day = La charge et le réseau électrique au fil de la journée
+    .caption = En haut, les requêtes servies par heure, selon la province où elles ont tourné ; en bas, l’intensité carbone du réseau. Moyenne sur { $days }, { $timezone }.
+sim-report-timezone = { $zone_id ->
+    [America_Toronto] heure de l’Est
+    [America_Montreal] heure de l’Est
+    [America_Halifax] heure de l’Atlantique
+    [America_Winnipeg] heure du Centre
+    [America_Edmonton] heure des Rocheuses
+    [America_Vancouver] heure du Pacifique
+   *[other] heure de { $place }
+}
+sim-report-map = Où les requêtes ont tourné, heure par heure
+    .caption = Part des requêtes de chaque heure servie dans chaque province : plus c’est foncé sur le papier (clair sur un écran sombre), plus la part est grande.
+sim-report-shares = Ce que chaque coopérative a reçu, et ce qui lui revenait
+    .caption = La barre est la part reçue de tout ce qui a été servi ; le trait, la part qui lui revenait selon ses parts votées et ce qu’elle a demandé ; le losange, ce que ses machines ont donné aux autres.{ $scope ->
+    [some] {" "}Sont montrées les { $shown } les plus loin de leur dû, sur { $coops }.
+   *[all] {""}
+}
+sim-report-pareto = Délai, émissions et coût : ce que l’on choisit
+    .caption = Chaque point est une possibilité, avec son numéro ; plus bas et plus à gauche, c’est mieux. Les points pleins sont ceux que rien ne bat sur les trois plans à la fois ({ $best } sur { $tried }) ; le losange est la possibilité retenue.
+sim-report-received = reçu
+sim-report-due = dû
+sim-report-given = donné aux autres
+sim-report-objective = promis en { $limit }
+sim-report-other-zones = { $count ->
+    [one] une autre province
+   *[other] { $count } autres provinces
+}
+sim-report-tip-hour = { $name } : { $jobs } requêtes, { $intensity }
+sim-report-tip-share = { $coop } : reçu { $received }, dû { $due }, donné aux autres { $given }
+sim-report-axis-ttft = Premier mot
+sim-report-axis-e2e = Réponse entière
+sim-report-axis-seconds = secondes d’attente
+sim-report-axis-answered = part des requêtes servies
+sim-report-axis-jobs_per_h = requêtes par heure
+sim-report-axis-hour = heure de la journée
+sim-report-axis-part_of_hour = Part des requêtes de l’heure (%)
+sim-report-axis-part_of_tokens = part de tous les jetons servis
+sim-report-axis-ttft_s-p95 = premier mot, 95e centile (s)
+sim-report-axis-carbon_g_per_1k_output_tokens = g CO2e pour 1 000 jetons
+sim-report-axis-cost_cad-per_1m_output_tokens = $ par million de jetons
+sim-report-col-what = Quoi
+sim-report-col-measure = Mesure
+sim-report-col-p50 = 50 % en
+sim-report-col-p95 = 95 % en
+sim-report-col-p99 = 99 % en
+sim-report-col-objective = Promis
+sim-report-col-hour = Heure
+sim-report-col-zone = Province
+sim-report-col-jobs = Requêtes
+sim-report-col-intensity = Intensité
+sim-report-col-coop = Coopérative
+sim-report-col-weight = Parts votées
+sim-report-col-rejected = Refusées
+sim-report-col-received = Reçu
+sim-report-col-due = Dû
+sim-report-col-given = Donné
+sim-report-col-number = N°
+sim-report-col-ttft_p95 = Premier mot, 95 %
+sim-report-col-g_per_1k = Pour 1 000 jetons
+sim-report-col-cad_per_1m = Le million de jetons
+sim-report-col-unbeaten = Rien ne la bat
+sim-report-col-machine = Machine
+sim-report-col-count = Combien
+sim-report-col-price = Prix de chacune
+sim-report-col-energy = Énergie
+sim-report-col-basis = D’où cela vient
+sim-report-col-assumption = Hypothèse
+sim-report-fleet = Les machines
+sim-report-assumptions = Sur quoi cela repose
+sim-report-bases = De ces hypothèses, { $measured ->
+    [one] une est mesurée
+   *[other] { $measured } sont mesurées
+}, { $declared ->
+    [one] une déclarée
+   *[other] { $declared } déclarées
+}, { $estimated ->
+    [one] une estimée
+   *[other] { $estimated } estimées
+}, et { $default ->
+    [one] une prise
+   *[other] { $default } prises
+} par défaut : les dernières sont celles à vérifier d’abord.
+sim-report-glossary = Les mots de ce rapport
+sim-report-term-token = Jeton
+    .meaning = L’unité que compte un modèle : environ trois quarts d’un mot, un peu moins en français.
+sim-report-term-first_word = Premier mot
+    .meaning = Le temps entre la question et le premier mot de la réponse, vu par qui la pose.
+sim-report-term-p95 = 95e centile
+    .meaning = La valeur que 95 requêtes sur 100 ne dépassent pas.
+sim-report-term-promise = Délai promis
+    .meaning = Ce que la politique votée promet à chaque classe de requêtes. Une requête refusée ou échouée compte comme une promesse rompue.
+sim-report-term-intensity = Intensité
+    .meaning = Les grammes émis pour un kilowattheure pris au réseau de la province à cette heure, émissions directes.
+sim-report-term-due = Ce qui revient à une coopérative
+    .meaning = Sa part selon les parts votées, sans plus que ce qu’elle a demandé ; ce que l’une laisse revient aux autres.
+sim-report-term-coop_gave = Donné aux autres
+    .meaning = Ce que les machines d’une coopérative ont servi aux requêtes des autres.
+sim-report-term-unbeaten = Rien ne la bat
+    .meaning = Aucune autre possibilité n’est aussi bonne partout (délai, émissions, coût) et meilleure quelque part.
+sim-report-colophon = Scénario « { $scenario } », politique { $policies }, { $count ->
+    [one] graine { $seeds }
+   *[other] graines { $seeds }
+}, Entraide { $versions }.
+sim-report-same_bytes = Avec la même graine et la même version, la simulation donne les mêmes chiffres, et ce rapport les mêmes octets.
+sim-picker-greenest = la plus verte qui tient le délai
+sim-picker-weighted = somme pondérée
+sim-picker-fastest = la plus rapide
+sim-picker-least_loaded = la moins chargée
+sim-picker-round_robin = à tour de rôle
+sim-picker-greedy_green = la plus verte, quel que soit le délai
+sim-measure-ttft_s-p50 = premier mot en secondes, médiane
+sim-measure-ttft_s-p95 = premier mot en secondes, 95e centile
+sim-measure-ttft_s-p99 = premier mot en secondes, 99e centile
+sim-measure-tpot_s-p95 = secondes par jeton suivant, 95e centile
+sim-measure-e2e_s-p50 = réponse entière en secondes, médiane
+sim-measure-e2e_s-p95 = réponse entière en secondes, 95e centile
+sim-measure-e2e_s-p99 = réponse entière en secondes, 99e centile
+sim-measure-slo_attainment = part des délais promis tenus
+sim-measure-energy_wh = énergie en Wh
+sim-measure-carbon_g = émissions en g CO2e
+sim-measure-carbon_g_per_1k_output_tokens = g CO2e pour 1 000 jetons
+sim-measure-cost_cad-per_1m_output_tokens = dollars par million de jetons
+sim-measure-rejected = requêtes refusées
+sim-measure-failed = requêtes échouées
+sim-measure-deadline_misses = échéances manquées
+sim-measure-utilisation = part des places occupées

@@ -1,0 +1,45 @@
+"""Figures: what every picture of a report has, and how its axes are marked.
+
+Decides the form of a picture with its words and its table, and when an axis is logarithmic. It
+refuses to know what is shown.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from msgspec import Struct
+
+WIDE = 30.0  # from this ratio of largest to smallest on, an axis is logarithmic
+
+
+class Picture(Struct, frozen=True):
+    """A picture with its words.
+
+    Attributes:
+        name: of the picture; its title is ``sim-report-NAME`` in the catalogue.
+        caption: what it shows, in a sentence or two.
+        svg: the picture.
+        header, rows: the same numbers as a table.
+    """
+
+    name: str
+    caption: str
+    svg: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def wide(values: list[float]) -> bool:
+    """Returns whether values differ so much that only a logarithmic axis shows them all."""
+    return min(values) > 0 and max(values) / min(values) > WIDE
+
+
+def ticks(axis: Any, show: Callable[[float], str], *, log: bool = False, most: int = 6) -> None:
+    """Marks an axis at round values, as ``show`` writes them."""
+    if log:
+        axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=8))
+        axis.set_minor_formatter(NullFormatter())
+    else:
+        axis.set_major_locator(MaxNLocator(nbins=most))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))

@@ -1,0 +1,190 @@
+"""Page: the parts of a report in one HTML file, in both languages.
+
+Decides which pictures a report of these results has, and puts what is told into the template. There
+is no script: languages switch by style, so that the file works from a mail, offline, and on paper.
+It refuses to know how a sentence or a picture is made.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import DictLoader, Environment
+from markupsafe import Markup
+
+from entraide import i18n
+from entraide.i18n import text
+from entraide_sim.report import answers, facts, words
+from entraide_sim.report.coops import shares
+from entraide_sim.report.day import hours_and_zones, over_the_day
+from entraide_sim.report.figures import Picture
+from entraide_sim.report.latency import latency
+from entraide_sim.report.pareto import pareto
+from entraide_sim.results import Result
+
+RESULTS_MAX = 1_000
+BASES = ("measured", "declared", "estimated", "default")
+TERMS = ("token", "first_word", "p95", "promise", "intensity", "due", "coop_gave", "unbeaten")
+
+
+def write_report(
+    path: Path,
+    results: Sequence[Result],
+    *,
+    lang: str = i18n.DEFAULT_LANG,
+    chosen: int | None = None,
+    goals: Sequence[str] = (),
+) -> None:
+    """Writes the report of one run, or of several that are compared.
+
+    The same results give the same bytes. A reader sees the old file or the whole new one.
+
+    Args:
+        path: of the file; its folder is made.
+        results: the first is the one that the others are compared with.
+        lang: which language shows first; the other is a click away.
+        chosen: index of the result that a plan recommends; None leaves it to the report.
+        goals: of a plan, as typed (``ttft_s.p95<=2``).
+
+    Raises:
+        ValueError: there are no results, more than ``RESULTS_MAX``, or ``chosen`` is none of them.
+    """
+    if not 1 <= len(results) <= RESULTS_MAX:
+        raise ValueError(f"a report is of 1 to {RESULTS_MAX} results, not of {len(results)}")
+    if chosen is not None and not 0 <= chosen < len(results):
+        raise ValueError(f"there is no result {chosen} among {len(results)}")
+    first = i18n.lang_of(lang)
+    languages = (first, *(one for one in i18n.LANGUAGES if one != first))
+    pages = [_page(results, one, chosen, goals) for one in languages]
+    here = files("entraide_sim.report")
+    template = Environment(
+        loader=DictLoader({"page.html": (here / "page.html").read_text("utf-8")}),
+        autoescape=True,
+        trim_blocks=True,
+    ).get_template("page.html")
+    style = Markup((here / "page.css").read_text("utf-8"))  # noqa: S704  # it is ours
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(template.render(pages=pages, style=style), "utf-8", newline="\n")
+    beside.replace(path)
+
+
+def _page(
+    results: Sequence[Result], lang: str, chosen: int | None, goals: Sequence[str]
+) -> dict[str, Any]:
+    lead = facts.leading(results, chosen)
+    several = len(results) > 1
+    return {
+        "lang": lang,
+        "language": text("sim-report-language", lang),
+        "say": partial(_say, lang),
+        "title": words.title(results[0], lang),
+        "about": _about(results, lang),
+        "sentences": answers.sentences(results, lang, chosen=chosen, goals=goals),
+        "lead": lead,
+        "lead_name": words.name(results[lead], lang) if several else "",
+        "figures": answers.figures(results[lead], lang),
+        "pictures": _pictures(results, lang, lead),
+        "fleet_header": [
+            text(f"sim-report-col-{key}", lang)
+            for key in ("machine", "count", "zone", "coop", "price", "jobs", "energy")
+        ],
+        "fleet_rows": _fleet(results[lead], lang),
+        "bases": _bases(results, lang),
+        "assumptions": _assumptions(results, lang),
+        "glossary": [
+            (text(f"sim-report-term-{key}", lang), text(f"sim-report-term-{key}.meaning", lang))
+            for key in TERMS
+        ],
+        "colophon": _colophon(results, lang),
+        "commands": list(dict.fromkeys(one.command for one in results if one.command)),
+    }
+
+
+def _say(lang: str, code: str, **values: i18n.Value) -> str:
+    return text(f"sim-report-{code}", lang, **values)
+
+
+def _about(results: Sequence[Result], lang: str) -> str:
+    first = results[0]
+    return text(
+        "sim-report-about",
+        lang,
+        tried=len(results),
+        date=words.date(first.start_at, first.timezone, lang),
+        coops=len(first.coops),
+        machines=facts.machines(first),
+    )
+
+
+def _pictures(results: Sequence[Result], lang: str, lead: int) -> list[tuple[str, Picture]]:
+    """The pictures with their titles; hours and shares are those of who leads, then of the first.
+
+    A comparison comes first, for it is the choice.
+    """
+    found: list[tuple[str, Picture | None]] = []
+
+    def add(picture: Picture | None, of: int | None = None) -> None:
+        if picture is not None:
+            title = text(f"sim-report-{picture.name}", lang)
+            if of is not None and len(results) > 1:
+                title = text("sim-report-of", lang, title=title, name=words.name(results[of], lang))
+            found.append((title, picture))
+
+    add(pareto(results, lang, lead))
+    add(latency(results, lang))
+    for of in dict.fromkeys((lead, 0)):
+        add(over_the_day(results[of], lang, mark=str(of)), of)
+        add(hours_and_zones(results[of], lang, mark=str(of)), of)
+        add(shares(results[of], lang, mark=str(of)), of)
+    return [(title, picture) for title, picture in found if picture is not None]
+
+
+def _fleet(result: Result, lang: str) -> list[tuple[str, ...]]:
+    return [
+        (
+            line.name or line.device,
+            words.count(line.count, lang),
+            words.zone(line.zone, lang),
+            line.coop,
+            words.money(line.price_cad, lang),
+            words.count(line.jobs, lang),
+            words.energy(line.energy_wh, lang),
+        )
+        for line in result.fleet
+    ]
+
+
+def _assumptions(results: Sequence[Result], lang: str) -> list[dict[str, Any]]:
+    told = []
+    for one, where in facts.assumptions(results):
+        names = [words.name(results[at], lang) for at in where]
+        told.append({
+            "basis": one.basis,
+            "basis_told": i18n.word("basis", one.basis, lang),
+            "sentence": text(f"sim-assumption-{one.code}", lang, **one.values),
+            "source": one.source,
+            "link": one.source.startswith("https://"),
+            "only": "" if len(where) == len(results) else words.listed(names, lang),
+        })  # fmt: skip
+    return told
+
+
+def _bases(results: Sequence[Result], lang: str) -> str:
+    bases = [one.basis for one, _ in facts.assumptions(results)]
+    counts = {basis: bases.count(basis) for basis in BASES}
+    return text("sim-report-bases", lang, **counts)
+
+
+def _colophon(results: Sequence[Result], lang: str) -> list[str]:
+    seeds = sorted({one.seed for one in results})
+    versions = sorted({one.version for one in results})
+    policies = sorted({one.policy for one in results})
+    return [
+        text("sim-report-colophon", lang, scenario=results[0].scenario,
+             policies=words.listed(policies, lang), count=len(seeds),
+             seeds=words.listed(map(str, seeds), lang), versions=words.listed(versions, lang)),
+        text("sim-report-same_bytes", lang),
+    ]  # fmt: skip

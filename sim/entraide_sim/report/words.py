@@ -1,0 +1,157 @@
+"""Words: how a report writes its numbers, names and moments, in French or in English.
+
+Decides units and digits: three significant ones, the unit that keeps the number between 1 and
+1,000, and never "100 %" of what is not whole. Babel knows the signs and spaces of each language. It
+refuses to know what the numbers mean.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from math import floor
+
+from babel.dates import format_date, get_timezone
+from babel.lists import format_list
+from babel.numbers import format_currency, format_percent
+from babel.units import format_unit
+
+from entraide import i18n
+from entraide.i18n import text
+from entraide_sim.results import Result
+
+NBSP = "\u00a0"
+MICROWAVE_W = 1_000.0  # a microwave oven, as a measure that everybody has felt
+DAY_H = 24
+DASH = "–"
+
+
+def locale(lang: str) -> str:
+    """Returns Babel's name of the language as it is written in Canada."""
+    return f"{i18n.lang_of(lang)}_CA"
+
+
+def number(value: float | None, lang: str) -> str:
+    """Returns a number to three significant digits; a dash for none."""
+    return DASH if value is None else i18n.decimal(value, lang)
+
+
+def count(value: int, lang: str) -> str:
+    """Returns a whole number, all its digits."""
+    return i18n.decimal(float(value), lang)
+
+
+def _scaled(value: float | None, steps: tuple[tuple[float, str], ...], lang: str) -> str:
+    if value is None:
+        return DASH
+    size, unit = next((s for s in steps if abs(value) >= s[0]), steps[-1])
+    return f"{i18n.decimal(value / size if size else value, lang)}{NBSP}{unit}"
+
+
+def energy(value_wh: float | None, lang: str) -> str:
+    """Returns an energy in Wh, kWh or MWh."""
+    if value_wh is None:
+        return DASH
+    return _scaled(value_wh, ((1e6, "MWh"), (1e3, "kWh"), (0, "Wh")), lang)
+
+
+def carbon(value_g: float | None, lang: str) -> str:
+    """Returns emissions in g, kg or t of CO2e."""
+    steps = ((1e6, f"t{NBSP}CO2e"), (1e3, f"kg{NBSP}CO2e"), (0, f"g{NBSP}CO2e"))
+    return _scaled(value_g, steps, lang)
+
+
+def seconds(value_s: float | None, lang: str) -> str:
+    """Returns a duration in seconds, minutes or hours."""
+    if value_s is None:
+        return DASH
+    if value_s < 120:
+        return f"{i18n.decimal(value_s, lang)}{NBSP}s"
+    return _scaled(value_s, ((7_200.0, "h"), (60.0, "min")), lang)
+
+
+def money(value_cad: float | None, lang: str) -> str:
+    """Returns Canadian dollars: whole ones from 1,000 on, below 10 cents parts of a cent too."""
+    if value_cad is None:
+        return DASH
+    size = abs(value_cad)
+    digits = "0" if size >= 1_000 else "0.00" if size >= 0.1 or size == 0 else "0.00##"
+    form = f"#,##{digits}{NBSP}¤" if i18n.lang_of(lang) == "fr" else f"¤#,##{digits}"
+    return format_currency(value_cad, "CAD", form, locale(lang), currency_digits=False)
+
+
+def part(value: float | None, lang: str) -> str:
+    r"""Returns a part in percent; what is not whole is never told as 100 %, nor what is, as 0 %.
+
+    >>> part(0.9996, "fr"), part(1.0, "fr"), part(0.52, "en"), part(0.0002, "en"), part(None, "en")
+    ('99,9\xa0%', '100\xa0%', '52%', '0.1%', '–')
+    """
+    if value is None:
+        return DASH
+    if 0.99 < value < 1:
+        value = min(floor(value * 1_000) / 1_000, 0.999)
+    elif 0 < value < 0.001:
+        value = 0.001
+    digits = "0.#" if value < 0.1 or value > 0.99 else "0"
+    sign = f"{NBSP}%" if i18n.lang_of(lang) == "fr" else "%"
+    return format_percent(value, format=f"{digits}{sign}", locale=locale(lang))
+
+
+def span(hours: float, lang: str) -> str:
+    """Returns a length of time in hours, or in days from two on."""
+    days = hours / DAY_H
+    unit, size = ("duration-day", days) if days >= 2 else ("duration-hour", hours)
+    return format_unit(round(size, 1), unit, "long", locale=locale(lang)).replace(" ", NBSP)
+
+
+def local(at: float, timezone: str) -> dt.datetime:
+    """Returns a moment as the clocks of a time zone show it."""
+    return dt.datetime.fromtimestamp(at, dt.UTC).astimezone(get_timezone(timezone))
+
+
+def date(at: float, timezone: str, lang: str) -> str:
+    """Returns the date of a moment: ``14 janvier 2026``."""
+    return format_date(local(at, timezone), "long", locale=locale(lang))
+
+
+def hour(of_day: int, lang: str) -> str:
+    """Returns an hour of the day: ``7 h``, ``7:00``."""
+    return f"{of_day}{NBSP}h" if i18n.lang_of(lang) == "fr" else f"{of_day}:00"
+
+
+def listed(items: Iterable[str], lang: str) -> str:
+    """Returns items as a list in a sentence: ``a, b et c``."""
+    return format_list(list(items), locale=locale(lang))
+
+
+def title(result: Result, lang: str) -> str:
+    """Returns what a scenario calls itself, else its name."""
+    return result.title.get(i18n.lang_of(lang)) or result.scenario
+
+
+def name(result: Result, lang: str) -> str:
+    """Returns what tells a result from the others: its label, in words where we have them."""
+    label = result.label or result.policy
+    return text(f"sim-picker-{label}", lang) if i18n.known(f"sim-picker-{label}") else label
+
+
+def zone(code: str, lang: str) -> str:
+    """Returns a zone's name."""
+    return i18n.zone_name(code, lang)
+
+
+def goal(typed: str, lang: str) -> str:
+    """Returns a goal as typed (``ttft_s.p95<=2``) in words where we know what it measures."""
+    for sign, shown in (("<=", "≤"), (">=", "≥"), ("<", "<"), (">", ">"), ("=", "=")):
+        key, found, bound = typed.partition(sign)
+        code = f"sim-measure-{key.strip().replace('.', '-')}"
+        if found and i18n.known(code):
+            try:
+                limit = i18n.decimal(float(bound), lang)
+            except ValueError:
+                limit = bound.strip()
+            return f"{text(code, lang)} {shown}{NBSP}{limit}"
+    return typed
+
+
+def microwave(value_wh: float, lang: str) -> str:
+    """Returns how long a microwave oven would run on that energy."""
+    return seconds(value_wh * 3_600.0 / MICROWAVE_W, lang)
