@@ -1,0 +1,192 @@
+"""What the carbon benchmark reckons without a world: optima, hours fixed on arrival, loads."""
+
+from itertools import product
+from math import inf
+from pathlib import Path
+from random import Random
+
+import pytest
+from benchmarks.carbon import QUICK, intensities, loads, typical_week
+from benchmarks.support import hours, places, shared
+from benchmarks.support.loads import (
+    by_hour,
+    expected_work_s,
+    mean_tokens,
+    sampled,
+)
+from benchmarks.support.optimum import Infeasible, least_g, least_when
+
+from entraide_scheduler.core.policy import Picker
+from entraide_sim import Arrival, Forecast, Lengths, Window, between, fixed
+from entraide_sim.servegen import Sender, generated
+
+BEGIN_AT = 1_672_531_200.0
+
+
+def job(at_h: float) -> Arrival:
+    """A batch job that comes so many hours after the beginning."""
+    return Arrival(at_h * 3_600.0, "batch", 1, 1)
+
+
+def test_work_goes_where_it_emits_least() -> None:
+    """Each hour's work fills the cleanest zone first, and the next takes the rest."""
+    grams, done_s = least_g([10.0, 5.0], [4.0, 20.0], [[1.0, 2.0], [3.0, 1.0]])
+
+    assert 4.0 * 1.0 + 6.0 * 2.0 + 5.0 * 1.0 == pytest.approx(grams)
+    assert [[4.0, 6.0], [0.0, 5.0]] == done_s
+
+
+def test_work_that_fits_nowhere_is_told() -> None:
+    """More work than all zones can do in an hour has no optimum."""
+    with pytest.raises(Infeasible):
+        least_g([30.0], [4.0, 20.0], [[1.0, 2.0]])
+
+
+def test_the_solver_does_not_speak_among_the_rows(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing but rows goes to standard output."""
+    least_g([1.0], [1.0], [[1.0]])
+
+    assert "" == capfd.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_waiting_at_its_best_is_what_trying_all_finds(seed: int) -> None:
+    """The linear program of waiting finds what trying every schedule of five jobs finds."""
+    luck = Random(seed)
+    cost = [luck.uniform(1.0, 9.0) for _ in range(6)]
+    comes = sorted(luck.randrange(5) for _ in range(5))
+    counts = [comes.count(hour) for hour in range(6)]
+    starts = product(*(range(hour, min(hour + 3, 6)) for hour in comes))
+    least = min(
+        (
+            sum(cost[hour] for hour in chosen)
+            for chosen in starts
+            if max(chosen.count(hour) for hour in range(6)) <= 2
+        ),
+        default=inf,
+    )
+
+    assert least == pytest.approx(least_when(counts, cost, wait=2, room=2.0))
+
+
+def test_a_run_emits_by_the_hours_it_lasts() -> None:
+    """A run that begins in one hour and ends in the next counts each for its part."""
+    mean = hours.mean_g_per_kwh([10.0, 40.0], 3_600.0 - 600.0, 1_800.0)
+
+    assert (10.0 * 600.0 + 40.0 * 1_200.0) / 1_800.0 == pytest.approx(mean)
+
+
+def test_a_job_alone_takes_the_hour_it_believes_best() -> None:
+    """With room for all, every job takes the best hour within its day, not one beyond it."""
+    actual = [50.0] * 60
+    actual[20], actual[30] = 10.0, 5.0
+    saved = hours.committed(actual, [job(0.0), job(1.0)], hours.by_oracle(actual))
+
+    assert 1.0 - (10.0 + 10.0) / 100.0 == pytest.approx(saved)
+
+
+def test_jobs_that_share_slots_take_what_is_left() -> None:
+    """An hour has room for so many jobs; who comes later takes the best of the others."""
+    actual = [50.0] * 60
+    actual[20], actual[21] = 10.0, 20.0
+    jobs = [job(0.0), job(0.25), job(0.5)]
+    saved = hours.committed(actual, jobs, hours.by_oracle(actual), slots=1)
+
+    assert 1.0 - (10.0 + 10.0 + 20.0) / 150.0 == pytest.approx(saved)
+
+
+def test_no_rule_saves_more_than_the_optimum() -> None:
+    """The most that a schedule saves is more than jobs that fix their hour on arrival save."""
+    luck = Random(5)
+    actual = [luck.uniform(10.0, 90.0) for _ in range(200)]
+    jobs = [job(luck.uniform(0.0, 150.0)) for _ in range(150)]
+    jobs.sort(key=lambda one: one.at_s)
+    most = hours.most_saved(actual, jobs, slots=2)
+    saved = hours.committed(actual, jobs, hours.by_oracle(actual), slots=2)
+
+    assert 0.0 < saved <= most < 1.0
+
+
+def test_yesterday_is_what_is_known_of_tomorrow() -> None:
+    """An hour ahead is believed to be as a day before, the present one is known."""
+    actual = [float(hour) for hour in range(72)]
+    guess = hours.by_yesterday(actual)
+
+    assert [30.0, 7.0, 29.0, 30.0] == [guess(30, hour) for hour in (30, 31, 53, 54)]
+
+
+def test_only_forecasts_that_are_issued_are_believed() -> None:
+    """The newest issue speaks, from its own hour on; before the first one nothing is known."""
+    actual = [9.0] * 48
+    issues = [
+        Forecast("CA-ON", BEGIN_AT + 3_600.0, BEGIN_AT + 3_600.0, (1.0,) * 30),
+        Forecast("CA-ON", BEGIN_AT + 36_000.0, BEGIN_AT + 36_000.0, (2.0,) * 30),
+    ]
+    guess = hours.by_forecast(actual, BEGIN_AT, issues)
+
+    assert [inf, 9.0] == [guess(0, 1), guess(0, 0)]
+    assert [1.0, 1.0, inf] == [guess(1, 2), guess(9, 30), guess(9, 31)]
+    assert [2.0, 9.0] == [guess(10, 30), guess(10, 10)]
+
+
+def test_a_mean_length_is_the_area_under_its_quantiles() -> None:
+    """Straight lines between quantiles make the mean."""
+    halves = Lengths((0.0, 0.5, 1.0), (0.0, 10.0, 30.0))
+
+    assert 2.5 + 10.0 == pytest.approx(mean_tokens(halves))
+
+
+def test_samples_are_the_same_minutes_of_each_hour() -> None:
+    """Of windows of ten minutes only what lies in the sample is left, in hours that are asked."""
+    windows = [Window(begin, begin + 600.0, 2.0) for begin in range(0, 10_800, 600)]
+    pieces = sampled(windows, sample_s=60.0, hours=2)
+
+    assert [(1_800.0, 1_860.0), (5_400.0, 5_460.0)] == [(one.begin_s, one.end_s) for one in pieces]
+    assert {2.0} == {one.rate_per_s for one in pieces}
+
+
+def test_expected_work_is_what_comes_on_average() -> None:
+    """The work expected of a sender is, over many requests, the work that it brings."""
+    windows = tuple(Window(begin, begin + 600.0, 3.0) for begin in range(0, 7_200, 600))
+    sender = Sender("one", windows, {-1: between(10, 30)}, {-1: fixed(5)})
+
+    def work(input_tokens: float, output_tokens: float) -> float:
+        return 0.5 * input_tokens + output_tokens
+
+    expected = expected_work_s([sender], work, hours=2)
+    found = by_hour(generated([sender], seed=3), work, hours=2)
+
+    assert pytest.approx(10_800.0 * 15.0, rel=1e-6) == expected[0]
+    assert pytest.approx(expected, rel=0.05) == found
+
+
+def test_the_typical_week_is_like_the_whole() -> None:
+    """That week is taken whose mean is nearest to the whole series'."""
+    series = [10.0] * 168 + [31.0] * 168 + [60.0] * 168 + [20.0] * 10
+
+    assert 168 == typical_week(series)
+
+
+def test_without_published_data_a_benchmark_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the data is absent a benchmark ends with 2 and one sentence."""
+    monkeypatch.setattr(shared, "DATA", tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        shared.data("carbon/CA-QC_2023_hourly.csv")
+
+    assert 2 == ended.value.code
+    assert 1 == len(capsys.readouterr().err.splitlines())
+
+
+@pytest.mark.shared_data
+def test_no_placement_emits_less_than_the_optimum() -> None:
+    """Under linear energy the core in the world stays above what the linear program finds."""
+    load = next(iter(loads(QUICK, seed=1)))
+    series = intensities()
+    least, parts = places.optimum(load, series)
+    ours = places.run(load, "linear", Picker.GREENEST, series)
+
+    assert 0.0 < least <= ours.gco2e_per_1k_output_tokens
+    assert ours.jobs == ours.completed == len(load.arrivals)
+    assert 1.0 == pytest.approx(sum(parts.values()))
