@@ -1080,7 +1080,10 @@ sim-report-shares = What each co-op received, and what was due to it
    *[all] {""}
 }
 sim-report-pareto = Delay, emissions and cost: what one chooses
-    .caption = Each point is a possibility, with its number; lower and further left is better. Full points are those that nothing beats in all three at once ({ $best } of { $tried }); the diamond is the one retained.
+    .caption = Each point is a possibility, with its number; lower and further left is better. Full points are those that nothing beats in all three at once ({ $best } of { $tried }); the diamond { $how ->
+    [chosen] is the one that the plan retains.
+   *[leads] is the one that this report puts forward, because it emits least of those that keep about as many promises as the best.
+}
 sim-report-received = received
 sim-report-due = due
 sim-report-given = given to others
@@ -1089,6 +1092,7 @@ sim-report-other-zones = { $count ->
     [one] one other province
    *[other] { $count } other provinces
 }
+sim-report-tip = { $name }: { $what }
 sim-report-tip-hour = { $name }: { $jobs } requests, { $intensity }
 sim-report-tip-share = { $coop }: received { $received }, due { $due }, given to others { $given }
 sim-report-axis-ttft = First word
@@ -1131,19 +1135,27 @@ sim-report-col-basis = Where it comes from
 sim-report-col-assumption = Assumption
 sim-report-fleet = The machines
 sim-report-assumptions = What this rests on
-sim-report-bases = Of these assumptions, { $measured ->
-    [one] one is measured
-   *[other] { $measured } are measured
-}, { $declared ->
-    [one] one declared
-   *[other] { $declared } declared
-}, { $estimated ->
-    [one] one estimated
-   *[other] { $estimated } estimated
-}, and { $default ->
-    [one] one taken
-   *[other] { $default } taken
-} by default: the last are those to check first.
+sim-report-bases = Of these assumptions, { $parts }.{ $default ->
+    [0] {""}
+    [1] {" "}That last one is the first to check.
+   *[other] {" "}Those last ones are the first to check.
+}
+sim-report-basis-measured = { $count ->
+    [1] one is measured
+   *[other] { $count } are measured
+}
+sim-report-basis-declared = { $count ->
+    [1] one is declared
+   *[other] { $count } are declared
+}
+sim-report-basis-estimated = { $count ->
+    [1] one is estimated
+   *[other] { $count } are estimated
+}
+sim-report-basis-default = { $count ->
+    [1] one is taken by default
+   *[other] { $count } are taken by default
+}
 sim-report-glossary = The words of this report
 sim-report-term-token = Token
     .meaning = The unit that a model counts: about three quarters of a word, a little less in French.

@@ -1080,7 +1080,10 @@ sim-report-shares = Ce que chaque coopérative a reçu, et ce qui lui revenait
    *[all] {""}
 }
 sim-report-pareto = Délai, émissions et coût : ce que l’on choisit
-    .caption = Chaque point est une possibilité, avec son numéro ; plus bas et plus à gauche, c’est mieux. Les points pleins sont ceux que rien ne bat sur les trois plans à la fois ({ $best } sur { $tried }) ; le losange est la possibilité retenue.
+    .caption = Chaque point est une possibilité, avec son numéro ; plus bas et plus à gauche, c’est mieux. Les points pleins sont ceux que rien ne bat sur les trois plans à la fois ({ $best } sur { $tried }) ; le losange { $how ->
+    [chosen] est celle que le plan retient.
+   *[leads] est celle que ce rapport met en avant, parce qu’elle émet le moins parmi celles qui tiennent à peu près autant de promesses que la meilleure.
+}
 sim-report-received = reçu
 sim-report-due = dû
 sim-report-given = donné aux autres
@@ -1089,6 +1092,7 @@ sim-report-other-zones = { $count ->
     [one] une autre province
    *[other] { $count } autres provinces
 }
+sim-report-tip = { $name } : { $what }
 sim-report-tip-hour = { $name } : { $jobs } requêtes, { $intensity }
 sim-report-tip-share = { $coop } : reçu { $received }, dû { $due }, donné aux autres { $given }
 sim-report-axis-ttft = Premier mot
@@ -1131,19 +1135,27 @@ sim-report-col-basis = D’où cela vient
 sim-report-col-assumption = Hypothèse
 sim-report-fleet = Les machines
 sim-report-assumptions = Sur quoi cela repose
-sim-report-bases = De ces hypothèses, { $measured ->
-    [one] une est mesurée
-   *[other] { $measured } sont mesurées
-}, { $declared ->
-    [one] une déclarée
-   *[other] { $declared } déclarées
-}, { $estimated ->
-    [one] une estimée
-   *[other] { $estimated } estimées
-}, et { $default ->
-    [one] une prise
-   *[other] { $default } prises
-} par défaut : les dernières sont celles à vérifier d’abord.
+sim-report-bases = De ces hypothèses, { $parts }.{ $default ->
+    [0] {""}
+    [1] {" "}Cette dernière est à vérifier d’abord.
+   *[other] {" "}Ces dernières sont à vérifier d’abord.
+}
+sim-report-basis-measured = { $count ->
+    [1] une est mesurée
+   *[other] { $count } sont mesurées
+}
+sim-report-basis-declared = { $count ->
+    [1] une est déclarée
+   *[other] { $count } sont déclarées
+}
+sim-report-basis-estimated = { $count ->
+    [1] une est estimée
+   *[other] { $count } sont estimées
+}
+sim-report-basis-default = { $count ->
+    [1] une est prise par défaut
+   *[other] { $count } sont prises par défaut
+}
 sim-report-glossary = Les mots de ce rapport
 sim-report-term-token = Jeton
     .meaning = L’unité que compte un modèle : environ trois quarts d’un mot, un peu moins en français.

@@ -158,7 +158,7 @@ def _dress(element: ET.Element, name: str, used: set[str], tips: Tips) -> None:
 
 def plain(axes: Axes, *, grid: str = "y") -> None:
     """Makes axes quiet: no ticks beside their labels, a faint grid along ``grid``."""
-    axes.tick_params(length=0, labelsize=8.5)
+    axes.tick_params(which="both", length=0, labelsize=8.5)
     axes.grid(visible=True, axis="x" if grid == "x" else "y")
 
 

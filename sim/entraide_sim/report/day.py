@@ -138,7 +138,8 @@ def _draw_map(
         for h, hour in enumerate(day.hours):
             part = parts[z][h]
             step = min(int(part / STEP), canvas.STEPS - 1)
-            said = f"{words.hour(hour, lang)}, {words.zone(zone, lang)} : {words.part(part, lang)}"
+            where = f"{words.hour(hour, lang)}, {words.zone(zone, lang)}"
+            said = text("sim-report-tip", lang, name=where, what=words.part(part, lang))
             axes.barh([z], [0.94], left=hour - 0.47, height=0.9, color=colour(f"h{step}"),
                       gid=None)[0].set_gid(tips.say(said))  # fmt: skip
             if part > 0:

@@ -80,8 +80,9 @@ def _draw_latency(
     for axes, (title, curves) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
         ends = [value for _, values, _, _ in curves for value in (values[2], values[99])]
         log = wide(ends)
-        for name, values, objective, at in curves:
-            _draw_curve(axes, tips, (name, values, objective, at), title, lang)
+        for curve in curves:
+            _draw_curve(axes, tips, curve, title, lang)
+        _draw_objectives(axes, tips, curves, lang)
         if log:
             axes.set_xscale("log")
         else:
@@ -98,16 +99,25 @@ def _draw_latency(
 
 
 def _draw_curve(axes: Axes, tips: Tips, curve: Curve, title: str, lang: str) -> None:
-    name, values, objective, at = curve
+    name, values, _, at = curve
     heights = [step / 100 for step in range(100)]
     axes.plot(values[:100], heights, color=series_colour(at), linestyle=canvas.DASHES[at],
               label=name)  # fmt: skip
     for percent in MARKED:
-        told = f"{words.part(percent / 100, lang)} ≤ {words.seconds(values[percent], lang)}"
+        told = (
+            f"{title}, {words.part(percent / 100, lang)} ≤ {words.seconds(values[percent], lang)}"
+        )
         axes.plot([values[percent]], [percent / 100], color=series_colour(at),
                   marker=canvas.POINTS[at], markersize=6, markeredgecolor=colour("paper"),
-                  gid=tips.say(f"{name}, {title} : {told}"))  # fmt: skip
-    if objective is not None:
+                  gid=tips.say(text("sim-report-tip", lang, name=name, what=told)))  # fmt: skip
+
+
+def _draw_objectives(axes: Axes, tips: Tips, curves: Sequence[Curve], lang: str) -> None:
+    """Draws each promised delay once: in the colour of its curve, or in ink where several share."""
+    for objective in sorted({one for _, _, one, _ in curves if one is not None}):
+        sharing = [(name, at) for name, _, one, at in curves if one == objective]
         told = text("sim-report-objective", lang, limit=words.seconds(objective, lang))
-        axes.axvline(objective, color=series_colour(at), linewidth=1.2, alpha=0.9,
-                     linestyle=(0, (2, 2)), gid=tips.say(f"{name} : {told}"))  # fmt: skip
+        names = words.listed((name for name, _ in sharing), lang)
+        shade = series_colour(sharing[0][1]) if len(sharing) == 1 else colour("ink")
+        axes.axvline(objective, color=shade, linewidth=1.2, linestyle=(0, (2, 2)),
+                     gid=tips.say(text("sim-report-tip", lang, name=names, what=told)))  # fmt: skip

@@ -86,7 +86,7 @@ def _page(
         "lead": lead,
         "lead_name": words.name(results[lead], lang) if several else "",
         "figures": answers.figures(results[lead], lang),
-        "pictures": _pictures(results, lang, lead),
+        "pictures": _pictures(results, lang, lead, chosen=chosen is not None),
         "fleet_header": [
             text(f"sim-report-col-{key}", lang)
             for key in ("machine", "count", "zone", "coop", "price", "jobs", "energy")
@@ -119,7 +119,9 @@ def _about(results: Sequence[Result], lang: str) -> str:
     )
 
 
-def _pictures(results: Sequence[Result], lang: str, lead: int) -> list[tuple[str, Picture]]:
+def _pictures(
+    results: Sequence[Result], lang: str, lead: int, *, chosen: bool
+) -> list[tuple[str, Picture]]:
     """The pictures with their titles; hours and shares are those of who leads, then of the first.
 
     A comparison comes first, for it is the choice.
@@ -133,7 +135,7 @@ def _pictures(results: Sequence[Result], lang: str, lead: int) -> list[tuple[str
                 title = text("sim-report-of", lang, title=title, name=words.name(results[of], lang))
             found.append((title, picture))
 
-    add(pareto(results, lang, lead))
+    add(pareto(results, lang, lead, chosen=chosen))
     add(latency(results, lang))
     for of in dict.fromkeys((lead, 0)):
         add(over_the_day(results[of], lang, mark=str(of)), of)
@@ -174,8 +176,15 @@ def _assumptions(results: Sequence[Result], lang: str) -> list[dict[str, Any]]:
 
 def _bases(results: Sequence[Result], lang: str) -> str:
     bases = [one.basis for one, _ in facts.assumptions(results)]
-    counts = {basis: bases.count(basis) for basis in BASES}
-    return text("sim-report-bases", lang, **counts)
+    parts = [
+        text(f"sim-report-basis-{basis}", lang, count=bases.count(basis))
+        for basis in BASES
+        if basis in bases
+    ]
+    if not parts:
+        return ""
+    told = words.listed(parts, lang)
+    return text("sim-report-bases", lang, parts=told, default=bases.count("default"))
 
 
 def _colophon(results: Sequence[Result], lang: str) -> list[str]:

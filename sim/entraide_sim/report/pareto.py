@@ -22,8 +22,13 @@ NAMED_MAX = 12  # results that a picture numbers, all of them
 _PAIRS = ((facts.CARBON, facts.TTFT), (facts.COST, facts.CARBON), (facts.COST, facts.TTFT))
 
 
-def pareto(results: Sequence[Result], lang: str, lead: int) -> Picture | None:
-    """Returns latency, carbon and cost two by two; what nothing beats is drawn full."""
+def pareto(
+    results: Sequence[Result], lang: str, lead: int, *, chosen: bool = False
+) -> Picture | None:
+    """Returns latency, carbon and cost two by two; what nothing beats is drawn full.
+
+    The caption says why the one that leads does: a plan has ``chosen`` it, or the report has.
+    """
     pairs = tuple(
         pair
         for pair in _PAIRS
@@ -35,7 +40,8 @@ def pareto(results: Sequence[Result], lang: str, lead: int) -> Picture | None:
     choice = _Choice(tuple(results), lead, pairs, lang)
     return Picture(
         "pareto",
-        text("sim-report-pareto.caption", lang, best=sum(best), tried=len(results)),
+        text("sim-report-pareto.caption", lang, best=sum(best), tried=len(results),
+             how="chosen" if chosen else "leads"),
         picture(
             lambda figure, tips: _draw_pareto(figure, tips, choice),
             name=f"pareto-{lang}", label=text("sim-report-pareto", lang), height_in=3.0,
@@ -80,8 +86,9 @@ def _draw_pareto(figure: Figure, tips: Tips, choice: _Choice) -> None:
                 gid=tips.say(", ".join((words.name(result, choice.lang), *numbers))),
             )  # fmt: skip
             if at in numbered:
+                beside = (6, 5) if at % 2 else (-11, -12)  # neighbours on two sides
                 axes.annotate(
-                    str(at + 1), (x, y), xytext=(6, 5), textcoords="offset points", fontsize=8.5
+                    str(at + 1), (x, y), xytext=beside, textcoords="offset points", fontsize=8.5
                 )
         for axis, path in ((axes.xaxis, x_path), (axes.yaxis, y_path)):
             _scale(axes, axis, [facts.get(one, *path) for one in choice.results], choice.lang)
