@@ -190,6 +190,10 @@ class Seat:
         self.line = line
         self.entry: Key[Seat] | None = None
 
+    def __lt__(self, other: "Seat") -> bool:
+        """Tells nothing: equal keys are one co-op's, whose older place is dead."""
+        return False
+
 
 class Crowd:
     """The co-ops that wait for one model; it lasts as long as one does.

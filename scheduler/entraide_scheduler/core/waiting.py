@@ -137,6 +137,10 @@ class Stand:
         self.groups: dict[str, Group] = {}
         self.only: Row | None = None
 
+    def __lt__(self, other: "Stand") -> bool:
+        """Tells nothing: equal keys are one co-op's, whose older place is dead."""
+        return False
+
     def first(self) -> Row:
         """Returns the row whose turn it is: of the first project, the first class."""
         return self.only or self.turns.first()[4].first()
