@@ -195,7 +195,7 @@ def read_series(
     """
     rows: list[tuple[float, float, float]] = []
     for line, row in _rows(path, {"utc", column} | ({lifecycle_column} - {""})):
-        moment = _moment(row["utc"], path, line)
+        moment = moment_of(row["utc"], path, line)
         if moment < start_at or (hours and moment >= start_at + hours * HOUR_S):
             continue
         if rows and moment != rows[-1][0] + HOUR_S:
@@ -220,8 +220,8 @@ def read_forecasts(path: Path, *, zone: str) -> list[Forecast]:
     column = "forecast_ci_direct_g_per_kwh"
     issues: dict[float, list[tuple[float, float]]] = {}
     for line, row in _rows(path, {"issued_utc", "utc", column}):
-        moment = _moment(row["utc"], path, line)
-        values = issues.setdefault(_moment(row["issued_utc"], path, line), [])
+        moment = moment_of(row["utc"], path, line)
+        values = issues.setdefault(moment_of(row["issued_utc"], path, line), [])
         if values and moment != values[-1][0] + HOUR_S:
             raise ValueError(f"{path}:{line}: the hour before is missing")
         values.append((moment, max(0.0, _number(row[column], path, line, least=-inf))))
@@ -264,7 +264,12 @@ def _rows(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, Any]]]
             yield reader.line_num, row
 
 
-def _moment(text: str, path: Path, line: int) -> float:
+def moment_of(text: str, path: Path, line: int) -> float:
+    """Reads a moment as seconds since the epoch; without an offset it is UTC.
+
+    Raises:
+        ValueError: the text is none.
+    """
     try:
         moment = dt.datetime.fromisoformat(text)
     except (TypeError, ValueError):

@@ -31,7 +31,7 @@ class Solar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     latitude: float
     longitude: float
     tilt_deg: float = 35.0
-    clearness: float = 0.6
+    clearness: float = 0.7
 
 
 class Battery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,6 +197,8 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         shape: of gamma and Weibull intervals; below 1 they come in bursts.
         input_tokens, output_tokens: quantiles 0, 10, 25, 50, 75, 90, 99 and 100 % (one number for
             a fixed length, two for the bounds of a uniform one).
+        output_tokens_max: limit that clients set; None for the longest generated answer, or in a
+            trace the true length.
         turns: mean requests of a conversation, whose prompts share their beginning; 1 for none.
         patience_s: after so long in line a client goes away; None when it never does.
         from_h, until_h: when they come; None for the whole scenario.
@@ -221,6 +223,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shape: float = 1.0
     input_tokens: tuple[float, ...] = (10.0, 40.0, 90.0, 200.0, 500.0, 1_200.0, 3_000.0, 4_000.0)
     output_tokens: tuple[float, ...] = (5.0, 30.0, 70.0, 150.0, 300.0, 500.0, 900.0, 1_000.0)
+    output_tokens_max: int | None = None
     turns: float = 1.0
     patience_s: float | None = None
     from_h: float = 0.0

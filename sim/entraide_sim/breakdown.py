@@ -1,0 +1,209 @@
+"""Breakdown: what a run came to by zone and hour, by co-op, by class and by group of machines.
+
+Decides in which hour a job counts (that of its last placement) and what a co-op was due (weighted
+max-min of all that was served). It refuses to know sums of the whole run; ``outcome`` does.
+"""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from entraide.types import JobState
+from entraide_scheduler.core.policy import Policy
+from entraide_sim import fairness, fleet
+from entraide_sim.build import Built
+from entraide_sim.grid import HOUR_S
+from entraide_sim.results import PERCENTILES, CoopShare, FleetLine, Latency, ZoneHours
+from entraide_sim.world import World
+
+Column = npt.NDArray[Any]
+Table = Mapping[str, Column]
+
+
+def hours_of(built: Built, world: World) -> int:
+    """Returns how many hours of the clock a run touched."""
+    return ceil((world.driver.now - built.scenario.start_at // HOUR_S * HOUR_S) / HOUR_S)
+
+
+def intensities(built: Built, world: World, zone: str) -> list[float]:
+    """Returns a zone's direct intensity in each of those hours, gCO2e/kWh."""
+    start_at = built.scenario.start_at // HOUR_S * HOUR_S
+    return [
+        built.grid.at(zone, start_at + hour * HOUR_S)[0] for hour in range(hours_of(built, world))
+    ]
+
+
+def rest_of(built: Built) -> dict[str, float]:
+    """Returns the power at rest by node, watts, of the machines whose rest counts."""
+    return {
+        machine.spec.card.node: machine.spec.card.power.idle_w
+        for machine in built.machines
+        if machine.group.dedicated
+    }
+
+
+# By zone and hour.
+
+
+def zones(built: Built, world: World, table: Table) -> tuple[ZoneHours, ...]:
+    """Returns hourly columns of each zone that has machines."""
+    hours, rest = hours_of(built, world), rest_of(built)
+    start_at = built.scenario.start_at // HOUR_S * HOUR_S
+    hour = np.clip(((table["placed_at"] - start_at) // HOUR_S).astype(int), 0, hours - 1)
+    energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
+    found = []
+    for zone in sorted({machine.site.zone for machine in built.machines}):
+        here = (table["zone"] == zone) & (table["placed_at"] > 0.0)
+        grams = intensities(built, world, zone)
+        rest_w = sum(
+            rest.get(machine.spec.card.node, 0.0)
+            for machine in built.machines
+            if machine.site.zone == zone
+        )
+        slots = sum(
+            machine.spec.card.replicas[0].slots
+            for machine in built.machines
+            if machine.site.zone == zone
+        )
+
+        def by_hour(values: Column, here: Column = here) -> Column:
+            counted: Column = np.bincount(hour[here], weights=values[here], minlength=hours)
+            return counted
+
+        resting_w = rest_w * np.clip(built.scenario.hours - np.arange(hours), 0.0, 1.0)
+        carbon = by_hour(table["carbon_g"]) + resting_w * np.array(grams) / 1_000.0
+        found.append(
+            ZoneHours(
+                zone,
+                tuple(grams),
+                tuple(by_hour(np.ones(len(here))).astype(int).tolist()),
+                tuple(by_hour(table["output_tokens"]).astype(int).tolist()),
+                tuple((by_hour(energy) + resting_w).tolist()),
+                tuple(carbon.tolist()),
+                tuple(_held(table, here, start_at, hours, slots)),
+            )
+        )
+    return tuple(found)
+
+
+def _held(table: Table, here: Column, start_at: float, hours: int, slots: int) -> list[float]:
+    """Returns the part of so many slots that runs held, hour by hour."""
+    edges = np.arange(hours + 1) * HOUR_S
+    total = np.zeros(hours + 1)
+    for name, sign in (("placed_at", 1.0), ("end_at", -1.0)):
+        moments = np.sort(table[name][here] - start_at)
+        sums = np.concatenate(([0.0], np.cumsum(moments)))
+        count = np.searchsorted(moments, edges, side="right")
+        total += sign * (count * edges - sums[count])
+    parts = np.diff(total) / (slots * HOUR_S)
+    return [float(part) for part in np.clip(parts, 0.0, 1.0).tolist()]
+
+
+# By co-op, class and group.
+
+
+def coops(built: Built, table: Table, asked_tokens: Mapping[str, float]) -> tuple[CoopShare, ...]:
+    """Returns what each co-op received, was due and gave.
+
+    Args:
+        built: what the world was made of.
+        table: the jobs.
+        asked_tokens: virtual tokens that each asked for.
+    """
+    policy = built.policy
+    charge = policy.charge
+    lender = {machine.spec.card.node: machine.group.coop for machine in built.machines}
+    tokens = charge.input_weight * (table["input_tokens"] - table["cached_tokens"])
+    tokens = tokens + charge.output_weight * table["output_tokens"]
+    tokens = np.where(table["first_at"] > 0.0, tokens, 0.0)
+    owners = np.array([lender.get(node, "") for node in table["node"].tolist()] or [""])
+    owners = owners[: len(tokens)]
+    names = [terms.coop for terms in policy.coops]
+    weights = [terms.shares for terms in policy.coops]
+    received = [float(tokens[table["coop"] == name].sum()) for name in names]
+    asked = [
+        max(asked_tokens.get(name, 0.0), got) for name, got in zip(names, received, strict=True)
+    ]
+    dues = fairness.due(asked, weights, sum(received))
+    return tuple(
+        CoopShare(
+            name,
+            int((table["coop"] == name).sum()),
+            int(((table["coop"] == name) & (table["state"] == JobState.REFUSED.value)).sum()),
+            received[index],
+            dues[index],
+            weights[index],
+            float(tokens[(owners == name) & (table["coop"] != name)].sum()),
+        )
+        for index, name in enumerate(names)
+    )
+
+
+def latencies(policy: Policy, table: Table) -> tuple[Latency, ...]:
+    """Returns the latencies of each class that has completed jobs."""
+    found = []
+    for terms in policy.classes:
+        rows = (table["job_class"] == terms.job_class.value) & (
+            table["state"] == JobState.COMPLETED.value
+        )
+        if not rows.any():
+            continue
+        asked, first, end = (table[name][rows] for name in ("asked_at", "first_at", "end_at"))
+        tokens = table["output_tokens"][rows]
+        several = tokens > 1
+        found.append(
+            Latency(
+                terms.job_class.value,
+                terms.ttft_s,
+                terms.tpot_s,
+                terms.completion_s,
+                int(rows.sum()),
+                _percentiles(first - asked),
+                _percentiles((end - first)[several] / (tokens[several] - 1)),
+                _percentiles(end - asked),
+            )
+        )
+    return tuple(found)
+
+
+def _percentiles(values: Column) -> tuple[float, ...]:
+    if not len(values):
+        return ()
+    parts = np.linspace(0.0, 1.0, PERCENTILES)
+    return tuple(float(value) for value in np.quantile(values, parts).tolist())
+
+
+def lines(built: Built, table: Table) -> tuple[FleetLine, ...]:
+    """Returns what each group of machines ran."""
+    rest = rest_of(built)
+    groups = {machine.spec.card.node: machine.group.name for machine in built.machines}
+    energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
+    where = np.array([groups.get(node, "") for node in table["node"].tolist()] or [""])
+    where = where[: len(energy)]
+    found = []
+    for group in built.scenario.fleet:
+        first = next((one for one in built.machines if one.group.name == group.name), None)
+        if first is None:
+            continue
+        rows = where == group.name
+        rest_wh = sum(rest.get(node, 0.0) for node, name in groups.items() if name == group.name)
+        found.append(
+            FleetLine(
+                group.device,
+                first.device.name,
+                first.site.zone,
+                group.coop,
+                group.count,
+                fleet.price_cad(group),
+                group.life_years if fleet.price_cad(group) else None,
+                first.device.max_w,
+                int(rows.sum()),
+                int(table["output_tokens"][rows].sum()),
+                float(energy[rows].sum()) + rest_wh * built.scenario.hours,
+                group.name,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,301 @@
+"""Build: a scenario becomes a world's parts: nodes, sites, grid, policy, requests and mishaps.
+
+Decides nothing of its own: the parts do (``fleet``, ``places``, ``clients``, ``presence``). The
+same scenario and seed give the same parts.
+"""
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from entraide.types import JobClass
+from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Policy
+from entraide_sim import clients, fleet, places, presence
+from entraide_sim.arrivals import Arrival, luck, read_azure, read_mooncake, thinned, tiled
+from entraide_sim.fleet import Machine
+from entraide_sim.grid import HOUR_S, Grid
+from entraide_sim.nodes import SiteSpec
+from entraide_sim.results import Assumption
+from entraide_sim.scenario import Mishap, Scenario, Site, Workload
+from entraide_sim.surroundings import Fault
+from entraide_sim.workload import Request, Wish, coops_of, merged, requests
+from entraide_sim.world import quiet
+
+
+class Built(Struct, frozen=True):
+    """What a world is made of; ``requests`` can be gone through once."""
+
+    scenario: Scenario
+    seed: int
+    machines: list[Machine]
+    sites: list[SiteSpec]
+    grid: Grid
+    policy: Policy
+    faults: list[Fault]
+    requests: Iterator[Request]
+    assumptions: list[Assumption]
+
+
+def build(scenario: Scenario, *, home: Path, seed: int) -> Built:
+    """Makes the parts of a world.
+
+    Args:
+        scenario: sound.
+        home: folder that its files' names are relative to.
+        seed: of all luck.
+
+    Raises:
+        ValueError: a file is not what it should be; file and line are named.
+    """
+    found = fleet.machines(scenario)
+    grid, told = places.grid_of(scenario, home, seed)
+    sites: list[SiteSpec] = []
+    for site in scenario.sites:
+        more, why = _surplus(scenario, site, found, home=home, seed=seed)
+        sites += more
+        told += why
+    told += fleet.assumptions(scenario)
+    told += _of_demand(scenario)
+    return Built(
+        scenario,
+        seed,
+        found,
+        sites,
+        grid,
+        policy_of(scenario),
+        _mishaps(scenario, found, seed),
+        _requests(scenario, home, seed),
+        told,
+    )
+
+
+def policy_of(scenario: Scenario) -> Policy:
+    """Returns the policy: the scenario's keys, its members, and the objectives of its workloads.
+
+    Raises:
+        msgspec.ValidationError: a key or a value is not known.
+    """
+    raw: dict[str, Any] = {"version": scenario.name, **scenario.policy}
+    policy = msgspec.convert(raw, Policy)
+    changes: dict[str, Any] = {}
+    if not policy.coops:
+        changes["coops"] = tuple(
+            CoopTerms(coop.name, coop.shares, coop.quotas, coop.lend) for coop in scenario.coops
+        )
+    if "timing" not in scenario.policy:
+        changes["timing"] = quiet(scenario.heartbeat_s)
+    if "classes" not in scenario.policy:
+        changes["classes"] = tuple(
+            _with_objective(terms, scenario.workloads) for terms in DEFAULT_CLASSES
+        )
+    return msgspec.structs.replace(policy, **changes)
+
+
+def _with_objective(terms: Any, workloads: tuple[Workload, ...]) -> Any:
+    for workload in workloads:
+        if workload.job_class is terms.job_class:
+            given = msgspec.structs.asdict(workload.objective)
+            changes = {key: value for key, value in given.items() if value is not None}
+            terms = msgspec.structs.replace(terms, **changes)
+    return terms
+
+
+def _surplus(
+    scenario: Scenario, site: Site, machines: list[Machine], *, home: Path, seed: int
+) -> tuple[list[SiteSpec], list[Assumption]]:
+    """Shares a site's surplus among the co-ops whose machines stand there, by machine."""
+    here = [machine for machine in machines if machine.site.name == site.name]
+    if not here:
+        return [], []
+    usable_w = 0.0
+    for machine in here:
+        power = machine.spec.card.power
+        usable_w += power.active_w - power.idle_w
+    steps, told = places.surplus_of(scenario, site, home, usable_w=usable_w, seed=seed)
+    if not steps:
+        return [], []
+    owners = [machine.group.coop for machine in here]
+    return [
+        SiteSpec(
+            coop,
+            site.name,
+            tuple((at, value * owners.count(coop) / len(owners)) for at, value in steps),
+        )
+        for coop in sorted(set(owners))
+    ], told
+
+
+# Demand.
+
+
+def _requests(scenario: Scenario, home: Path, seed: int) -> Iterator[Request]:
+    return merged(
+        *(
+            _of_workload(scenario, workload, home=home, seed=seed, number=number)
+            for number, workload in enumerate(scenario.workloads)
+        )
+    )
+
+
+def _of_workload(
+    scenario: Scenario, workload: Workload, *, home: Path, seed: int, number: int
+) -> Iterator[Request]:
+    coops = workload.coops or tuple(coop.name for coop in scenario.coops)
+    arrivals = _arrivals(scenario, workload, home=home, seed=seed, number=number)
+    names = [f"{workload.name}-{index + 1}" for index in range(workload.clients)]
+    return requests(
+        arrivals,
+        _wish(scenario, workload),
+        start_at=scenario.start_at,
+        coop_of=coops_of(names, coops, seed=seed + number) if names else None,
+        coops=coops,
+        seed=seed * 1_000 + number,
+        name=workload.name,
+    )
+
+
+def _arrivals(
+    scenario: Scenario, workload: Workload, *, home: Path, seed: int, number: int
+) -> Iterator[Arrival]:
+    if not workload.trace:
+        return clients.arrivals(
+            workload,
+            start_at=scenario.start_at,
+            hours=scenario.hours,
+            zone=ZoneInfo(scenario.timezone),
+            seed=seed,
+            number=number,
+        )
+    path = home / workload.trace
+    read = read_mooncake if path.suffix == ".jsonl" else read_azure
+    found: Iterator[Arrival] = _in_order(read(path), path)
+    if workload.keep < 1.0:
+        found = thinned(found, keep=workload.keep, seed=seed + number)
+    if workload.repeat_h:
+        until_s = scenario.hours * HOUR_S
+        found = tiled(found, period_s=workload.repeat_h * HOUR_S, until_s=until_s)
+    return _within(found, workload, scenario.hours)
+
+
+def _in_order(arrivals: Iterator[Arrival], path: Path) -> Iterator[Arrival]:
+    before = 0.0
+    for number, arrival in enumerate(arrivals, 1):
+        if arrival.at_s < before:
+            line = number + (path.suffix != ".jsonl")
+            raise ValueError(f"{path}:{line}: it comes before the one above it")
+        before = arrival.at_s
+        yield arrival
+
+
+def _within(arrivals: Iterator[Arrival], workload: Workload, hours: float) -> Iterator[Arrival]:
+    end_h = hours if workload.until_h is None else min(hours, workload.until_h)
+    for arrival in arrivals:
+        if workload.from_h * HOUR_S <= arrival.at_s < end_h * HOUR_S:
+            yield arrival
+
+
+def _wish(scenario: Scenario, workload: Workload) -> Wish:
+    limit = workload.output_tokens_max
+    if limit is None and not workload.trace:
+        limit = ceil(workload.output_tokens[-1])
+    return Wish(
+        model=workload.model or scenario.models[0].name,
+        job_class=workload.job_class,
+        data_class=workload.data_class,
+        jurisdiction=workload.jurisdiction,
+        output_tokens_max=limit,
+        deadline_s=None if workload.deadline_h is None else workload.deadline_h * HOUR_S,
+        patience_s=workload.patience_s,
+        project=workload.project,
+    )
+
+
+def _of_demand(scenario: Scenario) -> list[Assumption]:
+    told = []
+    for workload in scenario.workloads:
+        if workload.trace:
+            values: dict[str, str | int | float] = {
+                "workload": workload.name,
+                "part": workload.keep,
+            }
+            told.append(Assumption("trace", "measured", values, Path(workload.trace).name))
+            continue
+        values = {
+            "workload": workload.name,
+            "clients": workload.clients,
+            "requests_per_day": workload.requests_per_client_day,
+            "rhythm": workload.rhythm,
+        }
+        told.append(Assumption("clients", "declared", values))
+    for site in scenario.sites:
+        basis = "default" if site.tariff_cad_per_kwh is None else "declared"
+        told.append(
+            Assumption("tariff", basis, {"site": site.name, "tariff_cad": places.tariff(site)})
+        )
+    told.append(Assumption("heartbeats", "default", {"heartbeat_s": scenario.heartbeat_s}))
+    if any(workload.job_class is JobClass.BATCH for workload in scenario.workloads):
+        told.append(Assumption("fairness_without_batch", "default"))
+    return told
+
+
+# Mishaps.
+
+
+def _mishaps(scenario: Scenario, machines: list[Machine], seed: int) -> list[Fault]:
+    found: list[Fault] = []
+    end_at = scenario.start_at + (scenario.hours + places.AFTER_H) * HOUR_S
+    for number, machine in enumerate(machines):
+        found += presence.faults(
+            machine.spec.card.node,
+            machine.terms,
+            pattern=machine.group.owner.present,
+            start_at=scenario.start_at,
+            until=end_at,
+            zone=ZoneInfo(scenario.timezone),
+            seed=seed,
+            number=number,
+        )
+    kinds = (("vanish", "return"), ("slow", "slow"), ("silent", "heard"), ("pause", "take"))
+    for begins, ends in kinds:
+        for number, mishap in enumerate(getattr(scenario.faults, begins)):
+            source = luck(seed, 8, number, kinds.index((begins, ends)))
+            hit = _hit(mishap, machines, source)
+            for place, machine in enumerate(hit):
+                found += _of_mishap(
+                    scenario, mishap, machine, kinds=(begins, ends), late=place / len(hit)
+                )
+    return sorted(found, key=lambda fault: fault.at)
+
+
+def _hit(mishap: Mishap, machines: list[Machine], source: Any) -> list[Machine]:
+    """Returns the machines that a mishap befalls, in an order by luck."""
+    there = [
+        machine
+        for machine in machines
+        if machine.site.zone.startswith(mishap.zone)
+        and mishap.site in ("", machine.site.name)
+        and mishap.nodes in ("", machine.group.name)
+    ]
+    order = source.permutation(len(there)).tolist()
+    return [there[index] for index in order[: round(mishap.part * len(there))]]
+
+
+def _of_mishap(
+    scenario: Scenario, mishap: Mishap, machine: Machine, *, kinds: tuple[str, str], late: float
+) -> list[Fault]:
+    node = machine.spec.card.node
+    begins, ends = kinds
+    at = scenario.start_at + mishap.at_h * HOUR_S
+    kind = "refuse" if begins == "pause" else begins
+    found = [Fault(at, node, kind, mishap.factor)]
+    if begins == "pause":
+        found.append(Fault(at + machine.terms.give_back_s, node, "give_back"))
+    if mishap.until_h is not None:
+        back_h = mishap.until_h + mishap.spread_h * late
+        found.append(Fault(scenario.start_at + back_h * HOUR_S, node, ends))
+    return found

@@ -1,0 +1,168 @@
+"""Fairness: how evenly co-ops were served, measured from outside by what became of their jobs.
+
+Decides what counts as service (virtual tokens: prompts when placed, answers as they come, weighted
+as the policy charges them), when a co-op waits, and what is compared:
+
+- ``max_gap``: over any two co-ops and any time through which both had jobs waiting, the largest
+  difference of what they were served by weight, in virtual tokens per share.
+- ``gap_bound``: ``2 * max(w_in * L_in, w_out * K) / least weight``: longest prompt seen, and the
+  policy's cap on tokens in flight. It is proved for equal eligible nodes and constant weights.
+- ``violations``: pairs and such times in which the gap passed the bound.
+- ``jain``: Jain's index over what each co-op received by what weighted max-min would have given it.
+
+Batch jobs are left out of the gaps: they wait for green hours, not for their turn. It is looked at
+every ``STEP_S`` seconds, or at ``STEPS_MAX`` moments of a longer run.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from entraide.types import JobClass
+from entraide_scheduler.core.policy import Policy
+
+STEP_S = 30.0
+STEPS_MAX = 20_000
+
+Column = npt.NDArray[Any]
+
+
+def due(demands: Sequence[float], weights: Sequence[float], served: float) -> list[float]:
+    """Returns weighted max-min shares of what was served: nobody gets more than it asked.
+
+    >>> due([10.0, 100.0, 100.0], [1.0, 1.0, 2.0], 100.0)
+    [10.0, 30.0, 60.0]
+    """
+    found = [0.0] * len(demands)
+    left = served
+    open_ones = [index for index, demand in enumerate(demands) if demand > 0.0]
+    while open_ones and left > 0.0:
+        level = left / sum(weights[index] for index in open_ones)
+        full = [index for index in open_ones if demands[index] <= level * weights[index]]
+        for index in full or open_ones:
+            found[index] = demands[index] if full else level * weights[index]
+            left -= found[index]
+        if not full:
+            break
+        open_ones = [index for index in open_ones if index not in full]
+    return found
+
+
+def jain(values: Sequence[float]) -> float | None:
+    """Returns Jain's index, from 1 / n to 1 (all alike); None of nothing."""
+    squares = sum(value * value for value in values)
+    return sum(values) ** 2 / (len(values) * squares) if squares > 0.0 else None
+
+
+def measure(
+    table: Mapping[str, Column],
+    policy: Policy,
+    *,
+    received: Mapping[str, float],
+    due_tokens: Mapping[str, float],
+) -> dict[str, float | int | None]:
+    """Returns the fairness of a run.
+
+    Args:
+        table: columns of the jobs that are over (``Records``).
+        policy: with the weights of the co-ops.
+        received: virtual tokens served to each co-op.
+        due_tokens: what each was due.
+    """
+    weights = {terms.coop: terms.shares for terms in policy.coops}
+    longest = int(table["input_tokens"].max()) if len(table["input_tokens"]) else 0
+    charge = policy.charge
+    bound = (
+        2.0
+        * max(charge.input_weight * longest, charge.output_weight * policy.fair_share.cap_tokens)
+        / min(weights.values())
+    )
+    gap, violations = _gaps(table, policy, weights, bound)
+    parts = [
+        received[coop] / due_tokens[coop] for coop in sorted(received) if due_tokens[coop] > 0.0
+    ]
+    return {"jain": jain(parts), "max_gap": gap, "gap_bound": bound, "violations": violations}
+
+
+def _gaps(
+    table: Mapping[str, Column], policy: Policy, weights: Mapping[str, float], bound: float
+) -> tuple[float, int]:
+    turns = table["job_class"] != JobClass.BATCH.value
+    placed = table["placed_at"] > 0.0
+    waited = turns & ((table["placed_at"] > table["asked_at"]) | ~placed)
+    if not waited.any():
+        return 0.0, 0
+    begin, end = float(table["asked_at"].min()), float(table["end_at"].max())
+    step = max(STEP_S, (end - begin) / STEPS_MAX)
+    moments = np.arange(begin, end + step, step)
+    names = sorted(set(table["coop"][waited].tolist()) & set(weights))
+    waiting = np.stack([_waiting(table, waited & (table["coop"] == name), moments)
+                        for name in names])  # fmt: skip
+    often = waiting.sum(axis=1) > 1
+    names = [name for name, kept in zip(names, often.tolist(), strict=True) if kept]
+    waiting = waiting[often]
+    served = [_served(table, table["coop"] == name, moments, policy) / weights[name]
+              for name in names]  # fmt: skip
+    gap, violations = 0.0, 0
+    for one in range(len(names)):
+        for other in range(one + 1, len(names)):
+            both = waiting[one] & waiting[other]
+            if both.any():
+                spans = _spans(served[one] - served[other], both)
+                gap = max(gap, float(spans.max()))
+                violations += int((spans > bound).sum())
+    return gap, violations
+
+
+def _waiting(table: Mapping[str, Column], rows: Column, moments: Column) -> Column:
+    """Tells at which moments some of these jobs wait to be placed."""
+    asked, placed = np.sort(table["asked_at"][rows]), table["placed_at"][rows]
+    over = np.sort(np.where(placed > 0.0, placed, table["end_at"][rows]))
+    came: Column = np.searchsorted(asked, moments, side="right")
+    went: Column = np.searchsorted(over, moments, side="right")
+    waiting: Column = came > went
+    return waiting
+
+
+def _served(table: Mapping[str, Column], rows: Column, moments: Column, policy: Policy) -> Column:
+    """Returns the virtual tokens served up to each moment; an answer counts evenly as it comes."""
+    placed = rows & (table["placed_at"] > 0.0)
+    charge = policy.charge
+    at = table["placed_at"][placed]
+    prompts = (table["input_tokens"] - table["cached_tokens"])[placed] * charge.input_weight
+    order = np.argsort(at, kind="stable")
+    total = np.concatenate(([0.0], np.cumsum(prompts[order])))
+    found: Column = total[np.searchsorted(at[order], moments, side="right")]
+    answered = placed & (table["first_at"] > 0.0)
+    first, end = table["first_at"][answered], table["end_at"][answered]
+    tokens = table["output_tokens"][answered] * charge.output_weight
+    rate = tokens / np.maximum(end - first, 1e-3)
+    return found + _ramp(first, rate, moments) - _ramp(np.maximum(end, first + 1e-3), rate, moments)
+
+
+def _ramp(begins: Column, rates: Column, moments: Column) -> Column:
+    """Returns the sum of ``rate * max(0, t - begin)`` at each moment."""
+    order = np.argsort(begins, kind="stable")
+    # Relative to the first moment: seconds since the epoch would cost digits.
+    origin = float(moments[0])
+    starts, slopes = begins[order] - origin, rates[order]
+    slope = np.concatenate(([0.0], np.cumsum(slopes)))
+    offset = np.concatenate(([0.0], np.cumsum(slopes * starts)))
+    count = np.searchsorted(starts, moments - origin, side="right")
+    found: Column = slope[count] * (moments - origin) - offset[count]
+    return found
+
+
+def _spans(difference: Column, both: Column) -> Column:
+    """Returns, for each time through which both wait, how far their difference moved."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], both, [False])).astype(np.int8)))
+    begins, ends = edges[::2], edges[1::2]
+    pairs = np.stack((begins, np.minimum(ends, len(difference) - 1)), axis=1).ravel()
+    if len(begins) and pairs[-1] == len(difference) - 1 and pairs[-2] == pairs[-1]:
+        pairs = pairs[:-1]
+    highs = np.maximum.reduceat(difference, pairs)[::2]
+    lows = np.minimum.reduceat(difference, pairs)[::2]
+    spans: Column = highs - lows
+    return spans

@@ -1,0 +1,299 @@
+"""Faults: what is wrong with the values of a scenario, told before anything is made of it.
+
+Decides which values each key may have and which names must fit. A fault names its key by a path,
+what is wrong by a stable code, and the values in its sentence (``error-scenario_refused``). It
+refuses to know files; ``reading`` does.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from math import isfinite
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Struct
+
+from entraide_node.core.terms import parse_span
+from entraide_scheduler.core import soundness
+from entraide_scheduler.core.soundness import Range
+from entraide_sim import catalogue, fleet, presence
+from entraide_sim import scenario as s
+from entraide_sim.build import policy_of
+from entraide_sim.clients import RHYTHMS
+
+NODES_MAX = 20_000
+CLIENTS_MAX = 200_000
+HOURS_MAX = 24.0 * 366.0
+FAMILIES = ("poisson", "gamma", "weibull")
+QUANTILES_ALLOWED = (1, 2, 8)
+
+Path = tuple[str | int, ...]
+Values = dict[str, str | int | float]
+
+
+class Fault(Struct, frozen=True):
+    """One thing that is wrong.
+
+    Attributes:
+        path: of the key: names, and places in arrays from 0.
+        fault: stable code.
+        values: the numbers and names in the sentence.
+    """
+
+    path: Path
+    fault: str
+    values: Values = {}
+
+
+ABOVE_0 = Range(0, open_low=True)
+FROM_0 = Range(0)
+FROM_1 = Range(1)
+PART = Range(0, 1)
+
+RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
+    {
+        s.Scenario: {
+            "hours": Range(0, HOURS_MAX, open_low=True),
+            "seed": FROM_0,
+            "heartbeat_s": Range(0.5, 600),
+        },
+        s.Site: {"tariff_cad_per_kwh": FROM_0, "own_use_w": FROM_0, "rtt_s": FROM_0},
+        s.Solar: {
+            "peak_kw": ABOVE_0,
+            "latitude": Range(-66, 66),
+            "longitude": Range(-180, 180),
+            "tilt_deg": Range(0, 90),
+            "clearness": Range(0, 1, open_low=True),
+        },
+        s.Battery: {
+            "capacity_kwh": ABOVE_0,
+            "power_kw": ABOVE_0,
+            "efficiency": Range(0, 1, open_low=True),
+        },
+        s.Coop: {"shares": ABOVE_0},
+        s.Model: {
+            "params_b": ABOVE_0,
+            "active_params_b": ABOVE_0,
+            "weights_gb": ABOVE_0,
+            "context_tokens": FROM_1,
+        },
+        s.Owner: {"give_back_s": FROM_0},
+        s.Nodes: {
+            "count": Range(0, NODES_MAX),
+            "price_cad": FROM_0,
+            "life_years": ABOVE_0,
+            "slots": Range(1, 1_024),
+            "idle_w": FROM_0,
+            "active_w": FROM_0,
+            "wake_s": FROM_0,
+            "wake_j": FROM_0,
+            "sleep_after_s": FROM_0,
+            "noise": Range(0, 1),
+            "energy_told": FROM_0,
+        },
+        s.Objective: {"ttft_s": ABOVE_0, "tpot_s": ABOVE_0, "completion_s": ABOVE_0},
+        s.Workload: {
+            "deadline_h": ABOVE_0,
+            "keep": Range(0, 1, open_low=True),
+            "repeat_h": FROM_0,
+            "clients": Range(0, CLIENTS_MAX),
+            "requests_per_client_day": ABOVE_0,
+            "shape": ABOVE_0,
+            "output_tokens_max": FROM_1,
+            "turns": FROM_1,
+            "patience_s": ABOVE_0,
+            "from_h": FROM_0,
+            "until_h": ABOVE_0,
+        },
+        s.Mishap: {
+            "at_h": FROM_0,
+            "until_h": FROM_0,
+            "part": PART,
+            "spread_h": FROM_0,
+            "factor": ABOVE_0,
+        },
+        s.Range: {"least": FROM_0, "most": Range(0, NODES_MAX)},
+    }
+)
+
+
+def faults(scenario: s.Scenario) -> Iterator[Fault]:
+    """Yields what is wrong with a scenario, the first thing first."""
+    yield from _of_numbers(scenario, ())
+    yield from _of_needs(scenario)
+    yield from _of_names(scenario)
+    yield from _of_sites(scenario)
+    for path, group in _groups(scenario):
+        yield from _of_group(scenario, group, path)
+    for number, workload in enumerate(scenario.workloads):
+        yield from _of_workload(scenario, workload, ("workloads", number))
+    yield from _of_mishaps(scenario)
+    for number, one in enumerate(scenario.plan.ranges):
+        yield from _known(
+            one.nodes, [n.name for n in scenario.fleet], ("plan", "ranges", number, "nodes")
+        )
+    yield from _of_policy(scenario)
+
+
+def _of_numbers(struct: Any, path: Path) -> Iterator[Fault]:
+    ranges = RANGES.get(type(struct), {})
+    for name in struct.__struct_fields__:
+        value, here = getattr(struct, name), (*path, name)
+        allowed = ranges.get(name)
+        if isinstance(value, Struct):
+            yield from _of_numbers(value, here)
+        elif isinstance(value, tuple):
+            for number, item in enumerate(value):
+                if isinstance(item, Struct):
+                    yield from _of_numbers(item, (*here, number))
+        elif allowed is not None and value is not None and not allowed.holds(value):
+            shown = value if isfinite(value) else str(value)
+            bounds: Values = {"value": shown, "low": allowed.low, "high": allowed.high}
+            yield Fault(here, allowed.fault(value), bounds)
+
+
+def _of_needs(scenario: s.Scenario) -> Iterator[Fault]:
+    for name in ("sites", "coops", "models", "nodes", "workloads"):
+        held = scenario.fleet if name == "nodes" else getattr(scenario, name)
+        if not held:
+            yield Fault((name,), "none_at_all", {"what": name})
+    if scenario.start.tzinfo is None:
+        yield Fault(("start",), "no_offset", {"value": scenario.start.isoformat()})
+    try:
+        ZoneInfo(scenario.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Fault(("timezone",), "no_timezone", {"value": scenario.timezone})
+    total = sum(group.count for group in scenario.fleet)
+    if total > NODES_MAX:
+        yield Fault(("nodes",), "too_many", {"value": total, "high": NODES_MAX})
+
+
+def _of_names(scenario: s.Scenario) -> Iterator[Fault]:
+    for kind in ("sites", "coops", "models", "workloads", "alternatives"):
+        yield from _twice(kind, [one.name for one in getattr(scenario, kind)])
+    for alternative in scenario.alternatives or (s.Alternative(name=""),):
+        yield from _twice("nodes", [one.name for one in scenario.nodes + alternative.nodes])
+
+
+def _twice(kind: str, names: list[str]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if not name:
+            yield Fault((kind, number, "name"), "empty")
+        elif name in seen:
+            yield Fault((kind, number, "name"), "twice", {"value": name})
+        seen.add(name)
+
+
+def _of_sites(scenario: s.Scenario) -> Iterator[Fault]:
+    series: dict[str, s.Site] = {}
+    for number, site in enumerate(scenario.sites):
+        path = ("sites", number)
+        if not site.intensity and site.zone not in catalogue.annual():
+            zones = ", ".join(catalogue.annual())
+            yield Fault((*path, "zone"), "no_series", {"value": site.zone, "known": zones})
+        other = series.setdefault(site.zone, site)
+        if (site.intensity, site.column) != (other.intensity, other.column):
+            values: Values = {"value": site.zone, "other": other.name}
+            yield Fault((*path, "intensity"), "two_series", values)
+        if site.solar is not None and site.surplus:
+            yield Fault((*path, "surplus"), "two_surpluses", {"value": site.name})
+        if site.battery is not None and site.solar is None and not site.surplus:
+            yield Fault((*path, "battery"), "nothing_to_store", {"value": site.name})
+
+
+def _groups(scenario: s.Scenario) -> Iterator[tuple[Path, s.Nodes]]:
+    for number, group in enumerate(scenario.nodes):
+        yield ("nodes", number), group
+    for one, alternative in enumerate(scenario.alternatives):
+        for number, group in enumerate(alternative.nodes):
+            yield ("alternatives", one, "nodes", number), group
+    for number, group in enumerate(scenario.plan.purchases):
+        yield ("plan", "purchases", number), group
+
+
+def _known(name: str, names: Iterable[str], path: Path) -> Iterator[Fault]:
+    known = list(names)
+    if name not in known:
+        yield Fault(path, "unknown_name", {"value": name, "known": ", ".join(known)})
+
+
+def _of_group(scenario: s.Scenario, group: s.Nodes, path: Path) -> Iterator[Fault]:
+    yield from _known(group.coop, [one.name for one in scenario.coops], (*path, "coop"))
+    yield from _known(group.site, [one.name for one in scenario.sites], (*path, "site"))
+    models = [one.name for one in scenario.models]
+    if group.model:
+        yield from _known(group.model, models, (*path, "model"))
+    for number, text in enumerate(group.hours):
+        if parse_span(text) is None:
+            yield Fault((*path, "hours", number), "no_hours", {"value": text})
+    yield from _known(group.owner.present, presence.PATTERNS, (*path, "owner", "present"))
+    yield from _known(group.device, catalogue.devices(), (*path, "device"))
+    if group.device not in catalogue.devices() or not scenario.models:
+        return
+    if group.model in ("", *models):
+        yield from _of_memory(scenario, group, path)
+    if fleet.price_cad(group) is None:
+        yield Fault((*path, "price_cad"), "no_price", {"value": group.device})
+
+
+def _of_memory(scenario: s.Scenario, group: s.Nodes, path: Path) -> Iterator[Fault]:
+    device, model = catalogue.devices()[group.device], fleet.model_of(scenario, group)
+    size = fleet.size_of(model)
+    if catalogue.pool_tokens(device, size) < 512:
+        values: Values = {
+            "value": model.name,
+            "device": device.name,
+            "needs_gb": size.weights_gb,
+            "has_gb": device.usable_gb,
+        }
+        yield Fault((*path, "device"), "does_not_fit", values)
+
+
+def _of_workload(scenario: s.Scenario, workload: s.Workload, path: Path) -> Iterator[Fault]:
+    if workload.model:
+        yield from _known(workload.model, [one.name for one in scenario.models], (*path, "model"))
+    for number, coop in enumerate(workload.coops):
+        yield from _known(coop, [one.name for one in scenario.coops], (*path, "coops", number))
+    yield from _known(workload.rhythm, RHYTHMS, (*path, "rhythm"))
+    yield from _known(workload.arrivals, FAMILIES, (*path, "arrivals"))
+    if bool(workload.trace) == bool(workload.clients):
+        yield Fault((*path, "clients"), "trace_or_clients", {"value": workload.name})
+    for key in ("input_tokens", "output_tokens"):
+        lengths = getattr(workload, key)
+        rising = all(one <= other for one, other in pairwise(lengths))
+        sound = rising and all(isfinite(one) and one >= 1 for one in lengths)
+        if len(lengths) not in QUANTILES_ALLOWED or not sound:
+            yield Fault((*path, key), "no_lengths", {"value": str(list(lengths))})
+
+
+def _of_mishaps(scenario: s.Scenario) -> Iterator[Fault]:
+    zones = sorted({site.zone for site in scenario.sites})
+    for kind in scenario.faults.__struct_fields__:
+        for number, mishap in enumerate(getattr(scenario.faults, kind)):
+            path = ("faults", kind, number)
+            if mishap.zone and not any(zone.startswith(mishap.zone) for zone in zones):
+                yield from _known(mishap.zone, zones, (*path, "zone"))
+            if mishap.site:
+                sites = [site.name for site in scenario.sites]
+                yield from _known(mishap.site, sites, (*path, "site"))
+            if mishap.nodes:
+                groups = [group.name for group in scenario.fleet]
+                yield from _known(mishap.nodes, groups, (*path, "nodes"))
+            if mishap.until_h is not None and mishap.until_h <= mishap.at_h:
+                values: Values = {"value": mishap.until_h, "low": mishap.at_h, "other": "at_h"}
+                yield Fault((*path, "until_h"), "after", values)
+
+
+def _of_policy(scenario: s.Scenario) -> Iterator[Fault]:
+    try:
+        policy = policy_of(scenario)
+    except msgspec.ValidationError as problem:
+        detail, _, key = str(problem).partition(" - at `$")
+        path = tuple(part for part in key.strip("`.").split(".") if part)
+        yield Fault(("policy", *path), "unreadable", {"detail": detail})
+        return
+    for fault in soundness.faults(policy):
+        yield Fault(("policy", *fault.key.split(".")), fault.fault, fault.values)

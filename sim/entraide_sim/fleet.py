@@ -1,0 +1,195 @@
+"""Fleet: the machines of a scenario as a world's nodes, with what they cost and rest on.
+
+Decides what a machine's card says, from the catalogue, the model's size and the scenario's own
+figures. It refuses to know what the machines will do.
+"""
+
+from math import inf
+
+from msgspec import Struct
+
+from entraide.types import Basis, NodeCard, Power, Replica
+from entraide_node.core.terms import OwnerTerms, Span, parse_span
+from entraide_sim import catalogue
+from entraide_sim.catalogue import Device, Size
+from entraide_sim.clients import BLOCK_TOKENS
+from entraide_sim.energy import FLAT, SERVER
+from entraide_sim.nodes import NodeSpec
+from entraide_sim.results import Assumption
+from entraide_sim.scenario import Model, Nodes, Scenario, Site
+
+PREFIX_PART = 0.25  # of the KV memory that holds prompts for reuse, where the engine can
+
+
+class Machine(Struct, frozen=True):
+    """One machine of a scenario: its node, and the entry that it comes from."""
+
+    spec: NodeSpec
+    group: Nodes
+    site: Site
+    device: Device
+    terms: OwnerTerms
+
+
+def size_of(model: Model) -> Size:
+    """Returns how large a model is."""
+    per_b = catalogue.REFERENCE_WEIGHTS_GB / catalogue.REFERENCE_PARAMS_B
+    weights_gb = model.params_b * per_b if model.weights_gb is None else model.weights_gb
+    active_b = model.params_b if model.active_params_b is None else model.active_params_b
+    return Size(
+        params_b=active_b,
+        weights_gb=weights_gb,
+        read_gb=weights_gb * active_b / model.params_b,
+        kv_mb_per_token=catalogue.KV_MB_PER_TOKEN * model.params_b / catalogue.REFERENCE_PARAMS_B,
+    )
+
+
+def model_of(scenario: Scenario, group: Nodes) -> Model:
+    """Returns what a group serves: the model that it names, else the first."""
+    names = {model.name: model for model in scenario.models}
+    return names[group.model] if group.model else scenario.models[0]
+
+
+def price_cad(group: Nodes) -> float | None:
+    """Returns what one machine counts for; 0 for one that is there anyway, None if unknown."""
+    if group.price_cad is not None:
+        return group.price_cad
+    return catalogue.devices()[group.device].price_cad if group.dedicated else 0.0
+
+
+def machines(scenario: Scenario) -> list[Machine]:
+    """Returns all machines, by group and number."""
+    sites = {site.name: site for site in scenario.sites}
+    found = []
+    for group in scenario.fleet:
+        terms = owner_terms(group)
+        for number in range(1, group.count + 1):
+            spec = _spec(scenario, group, sites[group.site], f"{group.name}-{number}")
+            device = catalogue.devices()[group.device]
+            found.append(Machine(spec, group, sites[group.site], device, terms))
+    return found
+
+
+def owner_terms(group: Nodes) -> OwnerTerms:
+    """Returns an owner's terms as the node's core has them."""
+    spans: list[Span] = []
+    for text in group.hours:
+        span = parse_span(text)
+        assert span is not None, text
+        spans.append(span)
+    owner = group.owner
+    return OwnerTerms(tuple(spans), owner.works_present, owner.give_back_s)
+
+
+def _spec(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
+    device, model = catalogue.devices()[group.device], model_of(scenario, group)
+    size = size_of(model)
+    slots = device.slots if group.slots is None else group.slots
+    pool = min(catalogue.pool_tokens(device, size), slots * model.context_tokens)
+    idle_w = device.idle_w if group.idle_w is None else group.idle_w
+    active_w = device.active_w if group.active_w is None else group.active_w
+    measured = group.idle_w is not None and group.active_w is not None
+    replica = Replica(
+        model=model.name,
+        revision="unknown",
+        engine="sim/1",
+        context_tokens=min(model.context_tokens, pool),
+        slots=slots,
+        features=model.features,
+        rates=catalogue.rates(device, size),
+    )
+    return NodeSpec(
+        card=NodeCard(
+            node=name,
+            coop=group.coop,
+            site=site.name,
+            zone=site.zone,
+            power=Power(
+                device.device_id,
+                idle_w,
+                max(idle_w, active_w),
+                Basis.DECLARED if measured else Basis.ESTIMATED,
+                group.wake_j,
+                group.wake_s,
+            ),
+            replicas=(replica,),
+            data_classes=group.data_classes,
+            energy=None,
+            rtt_s=site.rtt_s,
+            agent="sim",
+        ),
+        curve=SERVER if device.curve == "server" else FLAT,
+        pool_tokens=pool,
+        noise=group.noise,
+        prefix_tokens=int(pool * PREFIX_PART) if "prefix_cache" in model.features else 0,
+        prefix_block_tokens=BLOCK_TOKENS,
+        sleep_after_s=group.sleep_after_s or inf,
+        energy_told=group.energy_told,
+    )
+
+
+def assumptions(scenario: Scenario) -> list[Assumption]:
+    """Returns what the machines' figures rest on."""
+    told = []
+    seen: set[tuple[str, str]] = set()
+    for group in scenario.fleet:
+        device, model = catalogue.devices()[group.device], model_of(scenario, group)
+        if (group.device, model.name) not in seen:
+            seen.add((group.device, model.name))
+            told.append(_speed(device, model))
+            told.append(_power(device, group))
+        if group.count and price_cad(group):
+            told.append(_price(device, group))
+    told.append(Assumption("rest", "default"))
+    if any(group.dedicated for group in scenario.fleet):
+        told.append(Assumption("rest_dedicated", "default"))
+    if any(group.hours or group.owner.present != "never" for group in scenario.fleet):
+        told.append(Assumption("presence", "default"))
+    return told
+
+
+def _speed(device: Device, model: Model) -> Assumption:
+    rates = catalogue.rates(device, size_of(model))
+    values: dict[str, str | int | float] = {
+        "device": device.name,
+        "model": model.name,
+        "prefill_tokens_per_s": rates.prefill_tokens_per_s,
+        "decode_tokens_per_s": 1.0 / (rates.tpot_base_s + rates.tpot_per_sequence_s),
+    }
+    return Assumption("speed", rates.basis.value, values, _cited(device, "decode"))
+
+
+def _power(device: Device, group: Nodes) -> Assumption:
+    if group.idle_w is not None and group.active_w is not None:
+        own: dict[str, str | int | float] = {
+            "device": device.name,
+            "idle_w": group.idle_w,
+            "active_w": group.active_w,
+        }
+        return Assumption("power", "declared", own)
+    values: dict[str, str | int | float] = {
+        "device": device.name,
+        "idle_w": device.idle_w,
+        "active_w": device.active_w,
+    }
+    read = all(device.sources[figure] not in {"ASM", "DER"} for figure in ("idle", "active"))
+    basis = "measured" if read else "estimated"
+    return Assumption("power", basis, values, _cited(device, "active"))
+
+
+def _price(device: Device, group: Nodes) -> Assumption:
+    price = price_cad(group)
+    assert price is not None
+    values: dict[str, str | int | float] = {
+        "device": device.name,
+        "price_cad": price,
+        "life_years": group.life_years,
+    }
+    if group.price_cad is not None:
+        return Assumption("price", "declared", values)
+    return Assumption("price", "estimated", values, _cited(device, "price"))
+
+
+def _cited(device: Device, figure: str) -> str:
+    codes = device.sources[figure].split(":")
+    return "; ".join(catalogue.sources()[code] for code in codes)

@@ -1,0 +1,180 @@
+"""Outcome: what a world that has lived comes to, as a ``Result``.
+
+Decides what counts in energy, grams and dollars: what running added, and the rest of machines that
+were bought for the pool; energy at the site's tariff, machines by price over life. Own generation
+used is counted at the tariff too: under net metering it could have been credited. Waits and
+latencies are those of jobs that somebody waits for; of batch jobs only where there are no others.
+Machines cost, and rest, for as long as requests come: the drain after the last one is not theirs.
+It refuses to know how the world was made.
+"""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import numpy.typing as npt
+
+import entraide
+from entraide.types import JobClass, JobState
+from entraide.units import JOULES_PER_WH
+from entraide_scheduler.core.policy import Policy
+from entraide_sim import breakdown, fairness, fleet, places
+from entraide_sim.build import Built
+from entraide_sim.grid import HOUR_S
+from entraide_sim.jobs import Job
+from entraide_sim.records import KEPT, NOT_PROMISED, Records, quantiles
+from entraide_sim.results import (
+    CoopShare,
+    Result,
+)
+from entraide_sim.world import World
+
+YEAR_H = 8_766.0
+
+Column = npt.NDArray[Any]
+
+
+class Recorder:
+    """A world's recorder: rows of jobs, and what each co-op asked for in virtual tokens."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.records = Records(policy)
+        self.asked: dict[str, float] = {}
+        self._charge = policy.charge
+
+    def __call__(self, job: Job) -> None:
+        """Takes in a job that is over."""
+        self.records(job)
+        request = job.request
+        limit = request.facts.output_tokens_max
+        answer = request.output_tokens if limit is None else min(limit, request.output_tokens)
+        wanted = self._charge.input_weight * request.input_tokens
+        wanted += self._charge.output_weight * answer
+        if job.state is JobState.COMPLETED:
+            wanted = self._charge.input_weight * (request.input_tokens - job.cached_tokens)
+            wanted += self._charge.output_weight * job.output_tokens
+        coop = request.facts.coop
+        self.asked[coop] = self.asked.get(coop, 0.0) + wanted
+
+
+def result(
+    built: Built, world: World, recorder: Recorder, *, label: str = "", wall_s: float = 0.0
+) -> Result:
+    """Returns what a run came to.
+
+    Args:
+        built: what the world was made of.
+        world: after its run.
+        recorder: that it was given.
+        label: what tells this run from others.
+        wall_s: how long the run took, by the caller's clock.
+    """
+    scenario, policy = built.scenario, built.policy
+    table = recorder.records.columns()
+    coops = breakdown.coops(built, table, recorder.asked)
+    return Result(
+        scenario=scenario.name,
+        title=scenario.title,
+        label=label,
+        policy=policy.version,
+        picker=policy.picker.value,
+        seed=built.seed,
+        version=entraide.__version__,
+        start_at=scenario.start_at // HOUR_S * HOUR_S,
+        hours=breakdown.hours_of(built, world),
+        timezone=scenario.timezone,
+        summary=_summary(built, world, table, coops=coops, wall_s=wall_s),
+        zones=breakdown.zones(built, world, table),
+        coops=coops,
+        latencies=breakdown.latencies(policy, table),
+        fleet=breakdown.lines(built, table),
+        assumptions=tuple(built.assumptions),
+    )
+
+
+# The summary.
+
+
+def _summary(
+    built: Built,
+    world: World,
+    table: Mapping[str, Column],
+    *,
+    coops: tuple[CoopShare, ...],
+    wall_s: float,
+) -> dict[str, Any]:
+    done = table["state"] == JobState.COMPLETED.value
+    batch = table["job_class"] == JobClass.BATCH.value
+    asked, first, end = (table[name][done] for name in ("asked_at", "first_at", "end_at"))
+    tokens = table["output_tokens"][done]
+    several = tokens > 1
+    prompt = ~batch[done] if (~batch[done]).any() else ~several | several
+    promised = table["promise"] != NOT_PROMISED
+    output_tokens = int(tokens.sum())
+    energy_wh, carbon_g, energy_cad = _spent(built, world, table)
+    hardware_cad = _hardware_cad(built)
+    slot_s = sum(node.slot_s for node in world.nodes.values())
+    slots = sum(node.replica.slots for node in world.nodes.values())
+    cad = energy_cad + hardware_cad
+    return {
+        "seed": built.seed,
+        "scenario": built.scenario.name,
+        "policy": built.policy.version,
+        "jobs": len(done),
+        "completed": int(done.sum()),
+        "rejected": int((table["state"] == JobState.REFUSED.value).sum()),
+        "failed": int((table["state"] == JobState.FAILED.value).sum()),
+        "ttft_s": quantiles((first - asked)[prompt]),
+        "tpot_s": quantiles((end - first)[several] / (tokens[several] - 1)),
+        "e2e_s": quantiles((end - asked)[prompt]),
+        "slo_attainment": _part(int((table["promise"] == KEPT).sum()), int(promised.sum())),
+        "deadline_misses": int((batch & promised & (table["promise"] != KEPT)).sum()),
+        "energy_wh": energy_wh,
+        "carbon_g": carbon_g,
+        "carbon_g_per_1k_output_tokens": _part(carbon_g * 1_000.0, output_tokens),
+        "cost_cad": {
+            "energy": energy_cad,
+            "hardware": hardware_cad,
+            "per_1m_output_tokens": _part(cad * 1e6, output_tokens),
+        },
+        "fairness": fairness.measure(
+            table,
+            built.policy,
+            received={one.coop: one.received_tokens for one in coops},
+            due_tokens={one.coop: one.due_tokens for one in coops},
+        ),
+        "utilisation": _part(slot_s, slots * (world.driver.now - world.started_at)),
+        "wall_s": wall_s,
+        "events": world.driver.events,
+    }
+
+
+def _part(of: float, whole: float) -> float | None:
+    return of / whole if whole else None
+
+
+def _spent(built: Built, world: World, table: Mapping[str, Column]) -> tuple[float, float, float]:
+    """Returns energy (Wh), grams and dollars of energy."""
+    energy_wh = cad = 0.0
+    rest = breakdown.rest_of(built)
+    carbon_g = float(table["carbon_g"].sum())
+    hours = built.scenario.hours
+    for machine in built.machines:
+        name = machine.spec.card.node
+        node = world.nodes[name]
+        own_wh = node.engine.total_j / JOULES_PER_WH
+        if name in rest:
+            own_wh += rest[name] * hours
+            grams = breakdown.intensities(built, world, machine.site.zone)[: ceil(hours)]
+            carbon_g += rest[name] * sum(grams) / len(grams) * hours / 1_000.0
+        energy_wh += own_wh
+        cad += own_wh / 1_000.0 * places.tariff(machine.site)
+    return energy_wh, carbon_g, cad
+
+
+def _hardware_cad(built: Built) -> float:
+    years = built.scenario.hours / YEAR_H
+    cad = 0.0
+    for machine in built.machines:
+        cad += (fleet.price_cad(machine.group) or 0.0) / machine.group.life_years * years
+    return cad

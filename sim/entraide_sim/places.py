@@ -1,0 +1,252 @@
+"""Places: the grid of a scenario's zones and the surplus of its sites, from files or made up.
+
+Decides what stands in where no file is given: a profile about the zone's annual average, forecasts
+that are off as forecasts are, a sky by luck; and says so as assumptions. It refuses to know the
+machines beyond what they draw at most.
+"""
+
+import csv
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+import msgspec
+
+from entraide_sim import catalogue, sun
+from entraide_sim.grid import (
+    HOUR_S,
+    Forecast,
+    Grid,
+    Series,
+    forecasts_of,
+    moment_of,
+    profile,
+    read_forecasts,
+    read_series,
+)
+from entraide_sim.results import Assumption
+from entraide_sim.scenario import Scenario, Site
+
+AFTER_H = 24 * 9  # a world may go on for so long after its last request
+FORECAST_ERROR = 0.1  # relative, after a day: between Alberta's 5 % and Ontario's 60 % in 2023
+DAILY, SEASONAL = 0.2, 0.2
+TARIFF_CAD_PER_KWH = 0.12
+
+
+def tariff(site: Site) -> float:
+    """Returns what a kilowatt-hour costs at a site."""
+    given = site.tariff_cad_per_kwh
+    return TARIFF_CAD_PER_KWH if given is None else given
+
+
+def grid_of(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[Assumption]]:
+    """Returns the grid of all zones.
+
+    Args:
+        scenario: sound.
+        home: where its files lie.
+        seed: of the made-up profiles and forecasts.
+
+    Raises:
+        ValueError: a file is not what it should be; file and line are named.
+    """
+    series: list[Series] = []
+    forecasts: list[Forecast] = []
+    told: list[Assumption] = []
+    zones = {site.zone: site for site in reversed(scenario.sites)}
+    hours = ceil(scenario.hours) + AFTER_H
+    for number, zone in enumerate(sorted(zones)):
+        site = zones[zone]
+        one = _series(scenario, site, home, hours=hours, seed=seed * 100 + number, told=told)
+        series.append(one)
+        if site.forecast:
+            found = read_forecasts(home / site.forecast, zone=zone)
+            forecasts += [one for one in found if one.issued_at < scenario.start_at + hours * 3_600]
+            told.append(Assumption("forecast_file", "measured", {"zone": zone}, site.forecast))
+        else:
+            made = forecasts_of(one, error_per_day=FORECAST_ERROR, seed=seed * 100 + number)
+            forecasts += made
+    if any(not site.forecast for site in zones.values()):
+        told.append(Assumption("forecast_made", "default", {"error": FORECAST_ERROR}))
+    return Grid(series, forecasts), told
+
+
+def _series(
+    scenario: Scenario,
+    site: Site,
+    home: Path,
+    *,
+    hours: int,
+    seed: int,
+    told: list[Assumption],
+) -> Series:
+    start_at = scenario.start_at // HOUR_S * HOUR_S
+    if site.intensity:
+        found = read_series(
+            home / site.intensity,
+            zone=site.zone,
+            column=site.column,
+            lifecycle_column=site.lifecycle_column,
+            start_at=start_at,
+            hours=hours,
+        )
+        if len(found.direct) < scenario.hours:
+            raise ValueError(f"{home / site.intensity}: the series ends before the scenario does")
+        told.append(
+            Assumption("intensity_file", "measured", {"zone": site.zone}, Path(site.intensity).name)
+        )
+        return _extended(found, hours)
+    average = catalogue.annual()[site.zone]
+    told.append(
+        Assumption(
+            "intensity_profile",
+            "estimated",
+            {
+                "zone": site.zone,
+                "year": average.year,
+                "annual_g_per_kwh": average.direct_g_per_kwh,
+            },
+            average.source,
+        )
+    )
+    made = profile(
+        site.zone,
+        average.direct_g_per_kwh,
+        start_at=start_at,
+        hours=hours,
+        daily=DAILY,
+        seasonal=SEASONAL,
+        seed=seed,
+    )
+    offset = average.lifecycle_g_per_kwh - average.direct_g_per_kwh
+    return msgspec.structs.replace(made, lifecycle=tuple(one + offset for one in made.direct))
+
+
+def _extended(series: Series, hours: int) -> Series:
+    """Repeats the last day of a series that ends before its world may."""
+
+    def longer(values: tuple[float, ...]) -> tuple[float, ...]:
+        missing = hours - len(values)
+        if missing <= 0 or not values:
+            return values
+        last = values[-24:]
+        return values + (last * (missing // len(last) + 1))[:missing]
+
+    return msgspec.structs.replace(
+        series, direct=longer(series.direct), lifecycle=longer(series.lifecycle)
+    )
+
+
+def surplus_of(
+    scenario: Scenario, site: Site, home: Path, *, usable_w: float, seed: int
+) -> tuple[list[tuple[float, float]], list[Assumption]]:
+    """Returns a site's surplus as hourly steps, and what it rests on; no steps where it has none.
+
+    Args:
+        scenario: sound.
+        site: one of its sites.
+        home: where its files lie.
+        usable_w: what all its machines together can take.
+        seed: of the sky.
+
+    Raises:
+        ValueError: the file of a surplus is not what it should be.
+    """
+    hours = ceil(scenario.hours) + AFTER_H
+    start_at = scenario.start_at // HOUR_S * HOUR_S
+    told: list[Assumption] = []
+    if site.surplus:
+        values = _read_surplus(home / site.surplus, start_at, hours)
+        told.append(
+            Assumption("surplus_file", "measured", {"site": site.name}, Path(site.surplus).name)
+        )
+    elif site.solar is not None:
+        values = _sunshine(scenario, site, hours=hours, start_at=start_at, seed=seed)
+        told.append(
+            Assumption(
+                "solar",
+                "estimated",
+                {
+                    "site": site.name,
+                    "peak_kw": site.solar.peak_kw,
+                    "clearness": site.solar.clearness,
+                    "own_use_w": site.own_use_w,
+                },
+            )
+        )
+    else:
+        return [], []
+    if site.battery is not None:
+        battery = site.battery
+        values = sun.shifted(
+            values,
+            usable_w=usable_w,
+            capacity_wh=battery.capacity_kwh * 1_000.0,
+            power_w=battery.power_kw * 1_000.0,
+            efficiency=battery.efficiency,
+        )
+        told.append(
+            Assumption(
+                "battery",
+                "estimated",
+                {"site": site.name, "capacity_kwh": battery.capacity_kwh},
+            )
+        )
+    return _steps(values, start_at), told
+
+
+def _sunshine(
+    scenario: Scenario, site: Site, *, hours: int, start_at: float, seed: int
+) -> list[float]:
+    solar = site.solar
+    assert solar is not None
+    number = [one.name for one in scenario.sites].index(site.name)
+    sky = sun.clouds(hours, clearness=solar.clearness, seed=seed, number=number)
+    return [
+        max(
+            0.0,
+            sun.panel_w(
+                start_at + (index + 0.5) * HOUR_S,
+                peak_kw=solar.peak_kw,
+                latitude=solar.latitude,
+                longitude=solar.longitude,
+                tilt_deg=solar.tilt_deg,
+                clearness=sky[index],
+            )
+            - site.own_use_w,
+        )
+        for index in range(hours)
+    ]
+
+
+def _read_surplus(path: Path, start_at: float, hours: int) -> list[float]:
+    found: list[float] = []
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = sorted({"utc", "surplus_w"} - set(reader.fieldnames or ()))
+        if missing:
+            raise ValueError(f"{path}:1: no column {missing[0]}")
+        for row in reader:
+            at = moment_of(row["utc"], path, reader.line_num)
+            if not start_at <= at < start_at + hours * HOUR_S:
+                continue
+            if at != start_at + len(found) * HOUR_S:
+                raise ValueError(f"{path}:{reader.line_num}: the hour before is missing")
+            try:
+                found.append(max(0.0, float(row["surplus_w"])))
+            except ValueError:
+                raise ValueError(
+                    f"{path}:{reader.line_num}: {row['surplus_w']!r} is no number"
+                ) from None
+    if len(found) < hours - AFTER_H:
+        raise ValueError(f"{path}: the series ends before the scenario does")
+    return found
+
+
+def _steps(values: Sequence[float], start_at: float) -> list[tuple[float, float]]:
+    """Leaves out hours in which nothing changes."""
+    found: list[tuple[float, float]] = []
+    for index, value in enumerate(values):
+        if not found or found[-1][1] != value:
+            found.append((start_at + index * HOUR_S, value))
+    return found

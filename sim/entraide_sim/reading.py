@@ -1,0 +1,242 @@
+"""Reading: a scenario from a file, or a shipped one by name, with each fault at its line.
+
+Decides how what is wrong becomes one error: ``scenario_refused`` with the file, the line, the key,
+a stable code and its values. Nothing is written, and nothing is simulated, before a scenario is
+sound.
+"""
+
+import re
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from entraide.errors import RequestError
+from entraide_sim.build import build
+from entraide_sim.faults import faults
+from entraide_sim.scenario import Scenario
+from entraide_sim.tomllines import line_of
+
+SCENARIO_BYTES_MAX = 4 * 1024 * 1024
+SUFFIX = ".toml"
+
+Values = dict[str, str | int | float]
+Place = tuple[str | int, ...]
+
+# What the readers of series and traces say, and our code for it.
+_SAID = (
+    (re.compile(r"no column (?P<value>.+)"), "no_column"),
+    (re.compile(r"the hour before is missing"), "gap"),
+    (re.compile(r"no hours from there on"), "too_early"),
+    (re.compile(r"the series ends before the scenario does"), "too_short"),
+    (re.compile(r"it comes before the one above it"), "not_in_order"),
+    (re.compile(r"(?P<value>.+) is no (?:arrival|moment|intensity|number)"), "bad_cell"),
+)
+_WHERE = re.compile(r"^(?P<path>.+?\.(?:csv|jsonl))(?::(?P<line>\d+))?: (?P<said>.+)$", re.DOTALL)
+
+
+class Loaded(Struct, frozen=True):
+    """A sound scenario, and where it came from.
+
+    Attributes:
+        scenario: itself.
+        home: folder that its files are relative to.
+        text: as it was written.
+        path: what it was read from, for people.
+    """
+
+    scenario: Scenario
+    home: Path
+    text: str
+    path: str
+
+
+def shipped() -> list[str]:
+    """Returns the names of the scenarios that come with the package."""
+    folder = files("entraide_sim") / "scenarios"
+    names = [one.name for one in folder.iterdir() if one.name.endswith(SUFFIX)]
+    return sorted(name.removesuffix(SUFFIX) for name in names)
+
+
+def load(source: str) -> Loaded:
+    """Reads a scenario by its file or its name.
+
+    Raises:
+        RequestError: ``scenario_refused``.
+    """
+    path = Path(source)
+    if path.suffix != SUFFIX and source in shipped():
+        text = (files("entraide_sim") / "scenarios" / f"{source}{SUFFIX}").read_text("utf-8")
+        return read(text, path=source, home=Path())
+    try:
+        raw = path.read_bytes()
+        if len(raw) > SCENARIO_BYTES_MAX:
+            raise refused(source, 0, "", "too_large", {"high": SCENARIO_BYTES_MAX})
+        text = raw.decode("utf-8")
+    except OSError:
+        known = ", ".join(shipped())
+        raise refused(source, 0, "", "no_scenario", {"value": source, "known": known}) from None
+    except UnicodeDecodeError as problem:
+        raise refused(source, 0, "", "unreadable", {"detail": str(problem)}) from None
+    return read(text, path=source, home=path.absolute().parent)
+
+
+def read(text: str, *, path: str, home: Path) -> Loaded:
+    """Reads a scenario from its text, and checks it.
+
+    Args:
+        text: TOML.
+        path: what it is called in an error.
+        home: folder that its files are relative to.
+
+    Raises:
+        RequestError: ``scenario_refused``.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        line = re.search(r"line (\d+)", str(problem))
+        number = int(line.group(1)) if line else 0
+        raise refused(path, number, "", "unreadable", {"detail": str(problem)}) from None
+    scenario = _convert(raw, text, path)
+    for fault in faults(scenario):
+        line_number = line_of(text, list(fault.path))
+        raise refused(path, line_number, _shown(fault.path), fault.fault, fault.values)
+    return Loaded(scenario, home, text, path)
+
+
+def check_files(loaded: Loaded) -> None:
+    """Reads every file that a scenario names, to its end.
+
+    Raises:
+        RequestError: ``scenario_refused``, with the file and the line.
+    """
+    scenario = loaded.scenario
+    for number, site in enumerate(scenario.sites):
+        for key in ("intensity", "forecast", "surplus"):
+            _exists(loaded, ("sites", number, key), getattr(site, key))
+    for number, workload in enumerate(scenario.workloads):
+        _exists(loaded, ("workloads", number, "trace"), workload.trace)
+    try:
+        built = build(scenario, home=loaded.home, seed=scenario.seed)
+        if any(workload.trace for workload in scenario.workloads):
+            for _ in built.requests:
+                pass
+    except ValueError as problem:
+        raise _of_file(str(problem)) from problem
+
+
+def refused(path: str, line: int, key: str, fault: str, values: Values) -> RequestError:
+    """Returns the error of a scenario that cannot be used."""
+    where = f"{path}:{line}" if line else path
+    return RequestError(
+        "scenario_refused",
+        f"{where}: {key}: {fault} {values}",
+        values={**values, "path": where, "key": key, "fault": fault},
+    )
+
+
+def _exists(loaded: Loaded, place: Place, name: str) -> None:
+    if name and not (loaded.home / name).is_file():
+        line = line_of(loaded.text, list(place))
+        raise refused(loaded.path, line, _shown(place), "no_file", {"value": name})
+
+
+def _of_file(said: str) -> RequestError:
+    where = _WHERE.match(said)
+    path, line, rest = (
+        (where["path"], int(where["line"] or 0), where["said"]) if where else ("", 0, said)
+    )
+    for pattern, code in _SAID:
+        found = pattern.fullmatch(rest)
+        if found:
+            return refused(path, line, "", code, {**found.groupdict()})
+    return refused(path, line, "", "unreadable", {"detail": rest})
+
+
+def _shown(place: Place) -> str:
+    """A path as a person reads it: places in arrays from 1."""
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
+
+
+# From raw values to a scenario.
+
+
+def _convert(raw: dict[str, Any], text: str, path: str) -> Scenario:
+    try:
+        return msgspec.convert(raw, Scenario)
+    except msgspec.ValidationError as problem:
+        place, detail = _located(raw, Scenario, problem)
+        unknown = re.search(r"unknown field `([^`]+)`", detail)
+        missing = re.search(r"missing required field `([^`]+)`", detail)
+        if unknown:
+            key = (*place, unknown.group(1))
+            known = ", ".join(_keys(place))
+            values: Values = {"value": unknown.group(1), "known": known}
+            line = line_of(text, list(key))
+            raise refused(path, line, _shown(key), "unknown_key", values) from None
+        if missing:
+            key = (*place, missing.group(1))
+            line = line_of(text, list(key))
+            raise refused(path, line, _shown(key), "missing_key", {}) from None
+        line = line_of(text, list(place))
+        raise refused(path, line, _shown(place), "wrong_type", {"detail": detail}) from None
+
+
+def _located(raw: Any, kind: Any, problem: msgspec.ValidationError) -> tuple[Place, str]:
+    """Finds where in the raw values a problem is: msgspec does not say which item of an array."""
+    detail, _, at = str(problem).partition(" - at `$")
+    parts = re.findall(r"\.([A-Za-z0-9_-]+)|(\[\.\.\.\])", at)
+    place: Place = ()
+    here = raw
+    for step, (name, array) in enumerate(parts):
+        if not array:
+            place = (*place, name)
+            here = here.get(name, {}) if isinstance(here, dict) else {}
+            continue
+        rest = parts[step + 1 :]
+        index = _wrong_item(here, _item_kind(kind, place), detail, rest)
+        place = (*place, index)
+        here = here[index]
+    return place, detail
+
+
+def _wrong_item(items: list[Any], kind: Any, detail: str, rest: list[tuple[str, str]]) -> int:
+    for index, item in enumerate(items):
+        try:
+            msgspec.convert(item, kind)
+        except msgspec.ValidationError as problem:
+            said, _, at = str(problem).partition(" - at `$")
+            if said == detail and len(re.findall(r"\.[A-Za-z0-9_-]+|\[", at)) == len(rest):
+                return index
+    return 0
+
+
+def _item_kind(kind: Any, place: Place) -> Any:
+    """Returns the type of an array's items, by following a path from the whole scenario."""
+    for part in place:
+        if isinstance(part, int):
+            kind = kind.__args__[0]
+            continue
+        field = {one.encode_name: one for one in msgspec.structs.fields(kind)}[part]
+        kind = field.type
+        if type(None) in getattr(kind, "__args__", ()):
+            kind = next(one for one in kind.__args__ if one is not type(None))
+    return kind.__args__[0]
+
+
+def _keys(place: Place) -> list[str]:
+    """Returns the keys that a table of a scenario may have."""
+    kind: Any = Scenario
+    for part in place:
+        if isinstance(part, int):
+            kind = kind.__args__[0]
+            continue
+        field = {one.encode_name: one for one in msgspec.structs.fields(kind)}[part]
+        kind = field.type
+        if type(None) in getattr(kind, "__args__", ()):
+            kind = next(one for one in kind.__args__ if one is not type(None))
+    return [one.encode_name for one in msgspec.structs.fields(kind)]

@@ -1,0 +1,128 @@
+"""Simulate: one scenario, one seed, one world, one result.
+
+Decides how a scenario is changed for a run (another policy, another alternative, other counts, a
+shorter time) and lets it live. The same ``Case`` gives the same result, but for ``wall_s``.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy.typing as npt
+from msgspec import Struct
+
+from entraide_scheduler.core.machine import Core
+from entraide_sim.build import build
+from entraide_sim.driver import Driver
+from entraide_sim.grid import HOUR_S
+from entraide_sim.outcome import Recorder, result
+from entraide_sim.results import Result
+from entraide_sim.scenario import Nodes, Scenario
+from entraide_sim.world import World
+
+PROGRESS_S_MAX = 15.0
+TELLS = 200  # how often a run says how far it is
+
+Column = npt.NDArray[Any]
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """A run to be made: everything that its result depends on, but the files.
+
+    Attributes:
+        scenario: with all changes made, sound.
+        home: folder that its files are relative to.
+        seed: of all luck.
+        label: what tells it from others.
+    """
+
+    scenario: Scenario
+    home: str
+    seed: int
+    label: str = ""
+
+
+def simulate(
+    case: Case,
+    *,
+    clock: Callable[[], float],
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Result, Mapping[str, Column]]:
+    """Lets a case live.
+
+    Args:
+        case: what to run.
+        clock: seconds, for ``wall_s`` alone.
+        progress: is told how far it is, from 0 to 1.
+
+    Returns:
+        The result, and the table of its jobs.
+
+    Raises:
+        ValueError: a file of the scenario is not what it should be.
+    """
+    began = clock()
+    scenario = case.scenario
+    built = build(scenario, home=Path(case.home), seed=case.seed)
+    recorder = Recorder(built.policy)
+    driver = Driver(Core(), start_at=scenario.start_at)
+    world = World(
+        driver,
+        policy=built.policy,
+        nodes=[machine.spec for machine in built.machines],
+        grid=built.grid,
+        sites=built.sites,
+        faults=built.faults,
+        seed=case.seed,
+        heartbeat_s=scenario.heartbeat_s,
+        progress_s=min(PROGRESS_S_MAX, max(1.0, scenario.heartbeat_s / 2.0)),
+        recorder=recorder,
+    )
+    if progress is not None:
+        _tell(driver, scenario, progress)
+    world.run(built.requests)
+    found = result(built, world, recorder, label=case.label, wall_s=clock() - began)
+    return found, recorder.records.columns()
+
+
+def _tell(driver: Driver, scenario: Scenario, progress: Callable[[float], None]) -> None:
+    long_s = scenario.hours * HOUR_S
+
+    def tell(number: int) -> None:
+        progress(number / TELLS)
+        if number < TELLS:
+            driver.at(scenario.start_at + (number + 1) * long_s / TELLS, tell, number + 1)
+
+    driver.at(scenario.start_at, tell, 0)
+
+
+# Changes.
+
+
+def with_policy(scenario: Scenario, keys: Mapping[str, Any]) -> Scenario:
+    """Returns the scenario with some keys of its policy set."""
+    return msgspec.structs.replace(scenario, policy={**scenario.policy, **keys})
+
+
+def with_alternative(scenario: Scenario, name: str) -> Scenario:
+    """Returns the scenario with one alternative's machines as its own, and no alternatives.
+
+    Raises:
+        KeyError: it has no alternative of that name.
+    """
+    named = {one.name: one for one in scenario.alternatives}
+    return msgspec.structs.replace(
+        scenario, nodes=scenario.nodes + named[name].nodes, alternatives=()
+    )
+
+
+def with_nodes(scenario: Scenario, nodes: tuple[Nodes, ...]) -> Scenario:
+    """Returns the scenario with these machines, groups without any left out."""
+    kept = tuple(group for group in nodes if group.count)
+    return msgspec.structs.replace(scenario, nodes=kept, alternatives=())
+
+
+def shortened(scenario: Scenario, hours: float) -> Scenario:
+    """Returns the scenario with a shorter time."""
+    return msgspec.structs.replace(scenario, hours=min(hours, scenario.hours))
