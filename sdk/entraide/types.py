@@ -6,9 +6,11 @@ corrected at the scheduler's door and never reaches these types. Energy is in mi
 carbon in micrograms of CO2 equivalent, intensity in gCO2e/kWh, power in watts.
 """
 
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 
 class JobClass(StrEnum):
@@ -316,6 +318,41 @@ class Candidate(Struct, frozen=True):
     ttft_upper_s: float = 0.0
 
 
+class Candidates(Struct, frozen=True, array_like=True):
+    """Candidates as columns: a decision over many nodes is kept and sent as a few lists.
+
+    A sequence of ``Candidate`` for whoever reads it. The columns are ``Candidate``'s fields.
+    """
+
+    node: list[str] = []
+    coop: list[str] = []
+    zone: list[str] = []
+    ttft_s: list[float] = []
+    tpot_s: list[float] = []
+    energy_uwh: list[int] = []
+    carbon_ug: list[int] = []
+    intensity_g_per_kwh: list[float] = []
+    intensity_basis: list[Basis] = []
+    surplus_w: list[float] = []
+    keeps_promise: list[bool] = []
+    ttft_upper_s: list[float] = []
+
+    @classmethod
+    def of(cls, candidates: Iterable[Candidate]) -> "Candidates":
+        """Returns candidates as columns, in the same order."""
+        rows = [astuple(one) for one in candidates]
+        return cls(*map(list, zip(*rows, strict=True))) if rows else cls()
+
+    def __len__(self) -> int:
+        return len(self.node)
+
+    def __getitem__(self, place: int) -> Candidate:
+        return Candidate(*[column[place] for column in astuple(self)])
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return (Candidate(*row) for row in zip(*astuple(self), strict=True))
+
+
 class Exclusion(Struct, frozen=True):
     """A node that was ruled out, and by which rule.
 
@@ -362,7 +399,7 @@ class Explanation(Struct, frozen=True):
     values: dict[str, str | int | float]
     epoch: int
     node: str
-    candidates: tuple[Candidate, ...]
+    candidates: Candidates
     excluded: tuple[Exclusion, ...]
     excluded_counts: dict[str, int]
     waiting_helps: bool

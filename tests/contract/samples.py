@@ -7,6 +7,7 @@ import msgspec
 from entraide.types import (
     Basis,
     Candidate,
+    Candidates,
     DataClass,
     EnergyStatus,
     Exclusion,
@@ -138,13 +139,15 @@ EXPLANATION = Explanation(
     values={"carbon_g": 0.000_02, "next_node": "qc-1", "next_carbon_g": 0.000_41},
     epoch=1_048_577,
     node="on-1",
-    candidates=(
-        Candidate(
-            "on-1", "soleil", "CA-ON", 0.4, 0.02, 12_000, 20, 1.5, Basis.DEFAULT, 400.0, True
-        ),
-        Candidate(
-            "qc-1", "boreale", "CA-QC", 2.4, 0.02, 9_000, 410, 1.7, Basis.DEFAULT, 0.0, False
-        ),
+    candidates=Candidates.of(
+        (
+            Candidate(
+                "on-1", "soleil", "CA-ON", 0.4, 0.02, 12_000, 20, 1.5, Basis.DEFAULT, 400.0, True
+            ),
+            Candidate(
+                "qc-1", "boreale", "CA-QC", 2.4, 0.02, 9_000, 410, 1.7, Basis.DEFAULT, 0.0, False
+            ),
+        )
     ),
     excluded=(Exclusion("ab-1", "prairie", "CA-AB", "no_free_slot", {"slots": 4}, True),),
     excluded_counts={"no_free_slot": 1},

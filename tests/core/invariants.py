@@ -95,38 +95,43 @@ def leases_stand_on_nodes_that_are_there(state: State) -> None:
 def loads_are_what_the_leases_come_to(state: State) -> None:
     """Each replica's load is the sum of its leases."""
     leases: Counter[tuple[str, str]] = Counter()
-    prefill: Counter[tuple[str, str]] = Counter()
+    reading: Counter[tuple[str, str]] = Counter()
+    batch: Counter[tuple[str, str]] = Counter()
+    foreign: Counter[tuple[str, str]] = Counter()
     for lease in state.leases.values():
         where = (lease.terms.node, lease.terms.model)
         leases[where] += 1
-        prefill[where] += 0 if lease.output_tokens else lease.input_tokens
+        reading[where] += not lease.output_tokens
+        batch[where] += lease.batch
+        foreign[where] += lease.foreign
     for name, node in state.fleet.nodes.items():
         for model, load in node.loads.items():
-            assert (load.leases, load.prefill_tokens) == (
-                leases[name, model],
-                prefill[name, model],
-            )
+            where = (name, model)
+            counted = (load.leases, load.reading, load.batch, load.foreign)
+            assert counted == (leases[where], reading[where], batch[where], foreign[where])
 
 
 def queue_counts_itself(state: State) -> None:
     """The lines' counts are those of the jobs that wait and run."""
     waiting = [job.facts for job in state.queue.jobs()]
-    for coop, line in state.queue.coops.lines.items():
+    for coop, line in state.queue.shares.pool.inner.items():
         assert line.queued == sum(facts.coop == coop for facts in waiting)
-        assert line.running == sum(lease.coop == coop for lease in state.leases.values())
-    for coop, level in state.queue.projects.items():
-        for name, line in level.lines.items():
-            mine = [facts for facts in waiting if (facts.coop, facts.project) == (coop, name)]
-            assert line.queued == len(mine)
+        assert line.running == sum(lease.bill.coop == coop for lease in state.leases.values())
+        tokens = sum(
+            lease.bill.in_flight_tokens()
+            for lease in state.leases.values()
+            if lease.bill.coop == coop
+        )
+        assert line.in_flight_tokens == tokens
     shapes = Counter(job.shape for job in state.queue.jobs())
     assert dict(shapes) == state.queue.shapes
     assert set(state.queue.stuck) <= set(shapes)
 
 
 def nothing_idles_that_fits(state: State) -> None:
-    """No job waits while a node could run it (a carbon cap apart)."""
+    """No job waits while a node could run it (caps and quotas of grams, and green hours, apart)."""
     for shape in state.queue.shapes:
-        if shape.max_carbon_ug is None:
+        if shape.max_carbon_ug is None and not shape.metered and not shape.green_h:
             assert all(first_broken(node, shape) for node in state.fleet.nodes.values())
 
 

@@ -57,7 +57,7 @@ def test_a_rule_that_excludes_all_is_named(three: Pool) -> None:
 
     assert refuse.values["rule"] == "wrong_jurisdiction"
     assert refuse.values["nodes"] == 3
-    assert [exclusion.node for exclusion in refuse.explanation.excluded] == ["qc-1", "on-1", "ab-1"]
+    assert [exclusion.node for exclusion in refuse.explanation.excluded] == ["ab-1", "on-1", "qc-1"]
 
 
 def test_when_all_that_could_are_lost_it_is_worth_coming_back(pool: Pool) -> None:

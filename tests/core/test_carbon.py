@@ -6,7 +6,7 @@ from tests.core.builders import START, Pool, card, of, surplus, usage
 from entraide.types import Basis, JobClass, Promise, Terms
 from entraide_scheduler.core import commands
 from entraide_scheduler.core.carbon import ZoneIntensity, effective, receipt, settle
-from entraide_scheduler.core.policy import Carbon
+from entraide_scheduler.core.policy import Carbon, Evidence
 
 ONTARIO = ZoneIntensity(40.0, 80.0, Basis.MEASURED, START + 3_600.0)
 CASES = {
@@ -26,7 +26,15 @@ CASES = {
 def test_own_surplus_counts_before_the_grid(case: str) -> None:
     """[max(0, P - S) I_grid + min(P, S) I_own] / P, once direct and once over the life cycle."""
     energy, power_w, used_w, expected = CASES[case]
-    found = effective(ONTARIO, energy, policy=Carbon(), power_w=power_w, used_w=used_w, at=START)
+    found = effective(
+        ONTARIO,
+        energy,
+        policy=Carbon(),
+        evidence=Evidence(),
+        power_w=power_w,
+        used_w=used_w,
+        at=START,
+    )
 
     assert expected == (
         found.direct_g_per_kwh,

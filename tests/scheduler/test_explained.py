@@ -6,6 +6,7 @@ from tests.sdk.explaining import CASES
 
 from entraide import explanations, i18n
 from entraide.client import _convert
+from entraide.types import Candidate, Candidates
 from entraide_scheduler.gateway import pool_messages, views
 
 
@@ -28,5 +29,7 @@ def test_http_tells_it_in_both_languages(name: str) -> None:
     document = msgspec.json.decode(views.explanation_json(facts))
 
     assert document["text"] == {lang: explanations.render(facts, lang) for lang in i18n.LANGUAGES}
+    told = [msgspec.convert(one, Candidate) for one in document["candidates"]]
+    document["candidates"] = msgspec.to_builtins(Candidates.of(told))
     assert msgspec.convert(document, type(facts)) == facts
     assert all(set(one["sentence"]) == set(i18n.LANGUAGES) for one in document["excluded"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from entraide import explanations, i18n, telling
 from entraide.explanations import Kind, Part
-from entraide.types import Basis, Candidate, Exclusion, Explanation
+from entraide.types import Basis, Candidate, Candidates, Exclusion, Explanation
 
 GOLDEN = Path(__file__).parent / "golden/explanations"
 AT = 1_772_373_900.0  # 2026-03-01 14:05 UTC
@@ -79,7 +79,7 @@ def explanation(
         values=values,
         epoch=1 if candidates and decision == "placed" else 0,
         node=candidates[0].node if candidates and decision == "placed" else "",
-        candidates=candidates,
+        candidates=Candidates.of(candidates),
         excluded=excluded,
         excluded_counts=counts,
         waiting_helps=waiting_helps,

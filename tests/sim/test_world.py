@@ -90,7 +90,7 @@ def test_nothing_is_lost_at_any_step() -> None:
     lived = Lived(
         provinces(noise=0.1),
         mixed(1.0, 90.0, seed=3),
-        wish=sim.Wish(MODEL, patience_s=40.0),
+        wish=sim.Wish(MODEL, patience_s=8.0),
         watch=watch,
         terms=policy(1.0),
         heartbeat_s=1.0,

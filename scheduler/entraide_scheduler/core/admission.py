@@ -9,8 +9,8 @@ from bisect import bisect_left
 
 from msgspec import Struct, structs
 
-from entraide.types import DataClass, JobKind, JobState, NodeState, RequestFacts
-from entraide_scheduler.core import explain
+from entraide.types import DataClass, JobClass, JobKind, JobState, NodeState, RequestFacts
+from entraide_scheduler.core import explain, green
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quotas import CODES, Shortage
@@ -18,6 +18,8 @@ from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.state import State
 
+THERE = (NodeState.LIVE, NodeState.SUSPECT)
+NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0, None, 0)
 RETRY_NO_NODE_S = 10.0
 RETRY_LEAST_S, RETRY_MOST_S = 1.0, 30.0
 
@@ -44,7 +46,8 @@ def request(state: State, facts: RequestFacts) -> None:
         return
     if not facts.jurisdiction:
         facts = structs.replace(facts, jurisdiction=state.policy.jurisdiction)
-    job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, shape_of(state, facts, 0))
+    job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
+    job.shape = shape_of(state, job)
     refusal = _admit(state, job)
     if refusal is not None:
         _refuse(state, job, refusal)
@@ -53,6 +56,7 @@ def request(state: State, facts: RequestFacts) -> None:
     state.jobs[facts.job] = job
     if facts.deadline_at is not None:
         state.deadlines.set("job", facts.job, facts.deadline_at)
+    green.enter(state, job)
     state.queue.add(job)
 
 
@@ -78,15 +82,15 @@ def _fit_nodes(state: State, job: Job) -> Refusal | None:
     """Looks whether any node could ever serve a job, and fixes what it needs of a context."""
     able = state.fleet.able(job.shape)
     facts, context_tokens = job.facts, able.context_tokens
-    if not able.nodes:
-        values = explain.commonest(able.excluded, job.shape)
+    if not able.lanes:
+        values = explain.commonest(able.excluded, able.counts, job.shape)
         return Refusal("no_node_serves", values, excluded=tuple(able.excluded))
     if facts.input_tokens_est >= context_tokens:
         return Refusal(
             "context_exceeded",
             {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
         )
-    if not any(node.state in (NodeState.LIVE, NodeState.SUSPECT) for node in able.nodes):
+    if not any(lane.node.state in THERE for lane in able.lanes):
         return Refusal("no_node_live", {"model": facts.model}, RETRY_NO_NODE_S)
     job.context_tokens = context_tokens
     return None
@@ -119,7 +123,8 @@ def _fit_quotas(state: State, job: Job) -> Refusal | None:
     job.output_tokens_max = output_tokens
     # An answer may be cut off by the largest context there is, as engines do.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
-    job.shape = shape_of(state, facts, job.context_tokens)
+    job.wait = green.wait_for(state, job)
+    job.shape = shape_of(state, job)
     job.holds = state.quotas.reserve(facts, amounts)
     return None
 
@@ -178,28 +183,42 @@ def _refuse(state: State, job: Job, refusal: Refusal) -> None:
     )
 
 
-def shape_of(state: State, facts: RequestFacts, context_tokens: int) -> Shape:
+def shape_of(state: State, job: Job) -> Shape:
     """Returns a job's shape among the nodes known now.
 
     The context is rounded up to the next one that a node offers, so that all jobs which fit the
     same replicas share a shape; it is rounded again when those change.
     """
+    facts, context_tokens = job.facts, job.context_tokens
     known = state.fleet.contexts.get(facts.model, ())
     place = bisect_left(known, context_tokens)
-    restricted = facts.data_class is DataClass.RESTRICTED
     capped = facts.max_carbon_ug is not None
+    metered = state.quotas.metered(facts)
+    own = (
+        facts.data_class is DataClass.RESTRICTED
+        or capped
+        or bool(metered)
+        or state.fleet.lanes.keeps_a_part(facts.coop)
+    )
     return Shape(
         model=facts.model,
-        features=tuple(sorted(facts.features)),
+        features=tuple(sorted(facts.features)) if facts.features else (),
         jurisdiction=facts.jurisdiction,
         data_class=facts.data_class,
-        coop=facts.coop if restricted or capped else "",
+        coop=facts.coop if own else "",
         context_tokens=known[place] if place < len(known) else context_tokens,
         max_carbon_ug=facts.max_carbon_ug,
-        size=facts.input_tokens_est.bit_length() if capped else 0,
+        size=facts.input_tokens_est.bit_length() if capped or metered else 0,
+        batch=facts.job_class is JobClass.BATCH,
+        green_h=0 if job.wait is None else job.wait.hour,
+        metered=metered,
     )
 
 
 def reshape(state: State) -> None:
-    """Gives every waiting job its shape again, after the fleet's contexts changed."""
-    state.queue.reorder(lambda job: shape_of(state, job.facts, job.context_tokens))
+    """Gives every waiting job its shape again, after the fleet's contexts or the policy changed."""
+    for job in state.queue.jobs():
+        green.leave(state, job)
+    state.queue.reorder(lambda job: shape_of(state, job))
+    for job in state.queue.jobs():
+        green.enter(state, job)

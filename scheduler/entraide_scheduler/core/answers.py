@@ -7,7 +7,7 @@ acknowledged, so that the node forgets it, and never billed.
 
 from entraide.errors import CODES
 from entraide.types import JobKind, Outcome
-from entraide_scheduler.core import books, leases
+from entraide_scheduler.core import books, green, leases
 from entraide_scheduler.core.commands import AckUsage, CancelRun
 from entraide_scheduler.core.events import (
     JobAbandoned,
@@ -41,10 +41,9 @@ def progressed(state: State, event: RunProgressed) -> None:
     produced = min(event.output_tokens, lease.output_tokens_max)
     if produced > lease.output_tokens:
         if lease.output_tokens == 0:
-            state.fleet.produced(lease)
-        more = produced - lease.output_tokens
+            state.fleet.lanes.produced(lease, state.now)
+        state.queue.produced(lease.bill, produced - lease.output_tokens)
         lease.output_tokens = produced
-        leases.charge(state, lease, state.policy.charge.output_weight * more)
 
 
 def _living(state: State, event: RunAccepted | RunProgressed, what: str) -> Lease | None:
@@ -74,6 +73,7 @@ def declined(state: State, event: RunDeclined) -> None:
     node, model = state.fleet.nodes[event.node], lease.terms.model
     if event.code == "draining":
         node.accepting, node.reason = False, event.code
+        state.fleet.lanes.changed(node, state.now)
     elif event.code == "full":
         leases.pause(state, node, model, reason=event.code, for_s=FULL_PAUSE_S)
     elif event.code == "not_loaded":
@@ -108,13 +108,6 @@ def reported(state: State, event: RunReported) -> None:
 def _completed(state: State, lease: Lease, event: RunReported) -> None:
     leases.renew(state, lease)  # its acceptance may have been lost
     usage = books.sane(state, lease, event.usage)
-    choices = max(1, state.jobs[event.job].facts.choices)
-    state.habits.learn(
-        lease.coop,
-        lease.terms.model,
-        output_tokens=min(usage.output_tokens, lease.output_tokens_max) / choices,
-        run_s=usage.run_s,
-    )
     leases.finish(state, lease, usage)
 
 
@@ -154,5 +147,6 @@ def cancelled(state: State, event: JobCancelled) -> None:
     elif lease is not None:
         leases.stop(state, lease, "cancel", event.reason)
     else:
+        green.leave(state, job)
         state.queue.remove(job)
         books.end(state, job, "cancel", code=event.reason)

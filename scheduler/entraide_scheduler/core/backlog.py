@@ -65,6 +65,14 @@ class Backlog:
         """Returns a number that changes when the group's rounded work does; 0 for no work."""
         return self._versions.get(group, 0)
 
+    def groups(self) -> int:
+        """Returns how many groups have work that waits."""
+        return len(self._groups)
+
+    def names(self) -> list[str]:
+        """Returns the groups that have work that waits, sorted."""
+        return sorted(self._groups)
+
     def work(self, parts: Iterable[tuple[str, float]]) -> list[tuple[int, float]]:
         """Returns the rounded work of some groups together, seconds by hour, earliest first.
 

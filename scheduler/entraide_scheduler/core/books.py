@@ -6,10 +6,10 @@ ends; ``leases`` and ``presence`` do.
 """
 
 from entraide.types import Basis, JobState, Usage
-from entraide.units import uwh_from_joules
+from entraide.units import round_half_up
 from entraide_scheduler.core import carbon, ledger
 from entraide_scheduler.core.commands import EndJob, Settle
-from entraide_scheduler.core.fleet import MOST, extra_w
+from entraide_scheduler.core.fleet import MOST
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import Hold, Job, Lease
 from entraide_scheduler.core.rules import Values
@@ -56,14 +56,37 @@ def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> 
     settlement = carbon.settle(terms, usage)
     lines = ledger.entries(terms, usage, settlement)
     state.ledger.post(lines)
-    tokens = usage.input_tokens + usage.output_tokens
-    state.quotas.settle(lease.coop, lease.holds, {QuotaKind.TOKENS: tokens})
-    charge = state.policy.charge
+    state.quotas.settle(
+        terms.borrower,
+        lease.holds,
+        {
+            QuotaKind.TOKENS: usage.input_tokens + usage.output_tokens,
+            QuotaKind.ENERGY_WH: settlement.energy_uwh,
+            QuotaKind.CARBON_G: settlement.carbon_direct_ug,
+        },
+    )
     uncached = min(usage.input_tokens, lease.input_tokens_max) - usage.cached_tokens
     output = min(usage.output_tokens, lease.output_tokens_max)
-    served = charge.input_weight * max(0, uncached) + charge.output_weight * output
-    state.queue.charge(lease.coop, lease.project, served - lease.charged)
+    state.queue.correct(lease.bill, input_tokens=max(0, uncached), output_tokens=output)
+    if terms.lender != terms.borrower:
+        gave(state, terms.lender, settlement.energy_uwh, lease.expected.energy_uwh)
     state.ask(Settle(state.cause, terms.job, terms, usage, settlement, job_state, lines))
+
+
+def gave(state: State, lender: str, energy_uwh: int, promised_uwh: int) -> None:
+    """Counts what a co-op gave: against what it lends in a day, and towards its credit."""
+    credit = state.policy.fair_share.credit
+    state.credits.give(lender, energy_uwh, state.now, credit)
+    state.queue.weigh(lender, state.credits.factor(lender, state.now, credit))
+    state.quotas.lent.add(lender, energy_uwh - promised_uwh)
+    lent_out(state, lender)
+
+
+def lent_out(state: State, lender: str) -> None:
+    """Closes or opens a co-op's nodes to the others, by what it still lends today."""
+    left = state.quotas.lent.left(lender)
+    if left is not None:
+        state.fleet.lanes.lent_out(lender, spent=left == 0, at=state.now)
 
 
 def sane(state: State, lease: Lease, usage: Usage) -> Usage:
@@ -90,14 +113,11 @@ def estimate(state: State, lease: Lease) -> Usage:
     replica = node.replicas.get(lease.terms.model)
     energy_prefill_uwh = energy_decode_uwh = 0
     if replica is not None:
-        rates = replica.rates
-        extra = extra_w(node)
-        prefill_s = lease.input_tokens / rates.prefill_tokens_per_s
-        tpot_s = rates.tpot_base_s + rates.tpot_per_sequence_s
-        energy_prefill_uwh = uwh_from_joules(extra * prefill_s)
-        energy_decode_uwh = uwh_from_joules(extra * lease.output_tokens * tpot_s)
+        pace = node.loads[lease.terms.model].pace
+        energy_prefill_uwh = round_half_up(lease.expected.input_tokens * pace.prefill_uwh_per_token)
+        energy_decode_uwh = round_half_up(lease.output_tokens * (pace.step_uwh + pace.token_uwh))
     return Usage(
-        input_tokens=lease.input_tokens,
+        input_tokens=lease.expected.input_tokens,
         cached_tokens=0,
         output_tokens=lease.output_tokens,
         counted=Basis.ESTIMATED,

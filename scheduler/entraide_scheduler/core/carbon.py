@@ -17,7 +17,7 @@ from entraide.types import (
     Usage,
 )
 from entraide.units import carbon_ug, g_from_ug, wh_from_uwh
-from entraide_scheduler.core.policy import Carbon
+from entraide_scheduler.core.policy import Carbon, Evidence
 
 # For a zone that nobody has told us of: the worst grid there is, a coal plant alone
 # (IPCC AR5 WG III annex III, table A.III.2, medians: 760 direct, 820 life cycle), so that not
@@ -62,11 +62,23 @@ def on_grid(zone: ZoneIntensity) -> Effective:
     return Effective(zone.direct_g_per_kwh, zone.lifecycle_g_per_kwh, zone.basis, 0.0, None)
 
 
-def surplus_w(energy: EnergyStatus | None, at: float) -> float:
-    """Returns a site's advertised surplus, watts; 0 when there is none or it has expired."""
-    if energy is None or energy.expires_at <= at:
+def holds_until(energy: EnergyStatus, evidence: Evidence) -> float:
+    """Returns until when a site's status counts: a declaration no longer than the policy says."""
+    if energy.basis is Basis.DECLARED:
+        return min(energy.expires_at, energy.measured_at + evidence.declared_valid_s)
+    return energy.expires_at
+
+
+def surplus_w(energy: EnergyStatus | None, at: float, evidence: Evidence) -> float:
+    """Returns the part of a site's surplus that counts, watts; 0 when it has expired."""
+    if energy is None or holds_until(energy, evidence) <= at:
         return 0.0
-    return max(0.0, energy.surplus_w)
+    trusted = 1.0
+    if energy.basis is Basis.DECLARED:
+        trusted = evidence.declared_part
+    elif energy.basis is Basis.ESTIMATED:
+        trusted = evidence.estimated_part
+    return max(0.0, energy.surplus_w) * trusted
 
 
 def effective(
@@ -74,6 +86,7 @@ def effective(
     energy: EnergyStatus | None,
     *,
     policy: Carbon,
+    evidence: Evidence,
     power_w: float,
     used_w: float,
     at: float,
@@ -87,11 +100,12 @@ def effective(
         zone: the grid's intensity.
         energy: the site's renewable status, if any.
         policy: the intensities of own generation.
+        evidence: how the status is trusted.
         power_w: the extra load P.
         used_w: surplus that other jobs of ours at this site use already.
         at: now; a status that has expired counts as none.
     """
-    left_w = max(0.0, surplus_w(energy, at) - used_w)
+    left_w = max(0.0, surplus_w(energy, at, evidence) - used_w)
     if energy is None or left_w <= 0.0:
         return on_grid(zone)
     own_part = 1.0 if power_w <= left_w else left_w / power_w

@@ -5,67 +5,125 @@ by latency, and for each rule a count and an example. Codes and numbers only; th
 in the message catalogue.
 """
 
-from collections.abc import Sequence
-from heapq import nsmallest
+from collections.abc import Callable, Sequence
 
-from entraide.types import Candidate, Exclusion, Explanation, NodeState
-from entraide.units import g_from_ug
+from entraide.types import Candidates, Exclusion, Explanation
+from entraide.units import g_from_ug, round_half_up, wh_from_uwh
+from entraide_scheduler.core import green
 from entraide_scheduler.core.placement import (
+    GREENER_LATER,
     Pick,
     Prediction,
-    Predictor,
     Survey,
-    fastest_first,
     greenest_first,
+    predict,
 )
-from entraide_scheduler.core.policy import ClassTerms, Policy
+from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.state import State
+from entraide_scheduler.core.want import Want
 
 Excluded = Sequence[tuple[Node, Rule]]
+Told = Callable[[Node, Rule], Values]
 
 
-def placed(state: State, job: Job, survey: Survey, pick: Pick) -> Explanation:
+def placed(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> Explanation:
     """Returns why a job is placed where it is."""
-    objective = state.classes[job.facts.job_class]
     return _explanation(
         job,
         survey,
+        want,
         policy=state.policy,
-        objective=objective,
-        at=state.now,
+        told=_teller(state, want),
         decision="placed",
         reason=pick.reason,
-        values=_pick_values(state, job, survey, pick),
+        values=_pick_values(state, survey, pick, want),
         pick=pick.best,
     )
 
 
-def waiting(state: State, job: Job, survey: Survey, at: float) -> Explanation:
-    """Returns why a job waits, as things stand now."""
+def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
+    """Returns why a job waits, as things stand now; deferred is what waits for greener hours."""
+    counts = survey.counts
     own, coops = state.queue.ahead(job)
-    counts = counted(survey.excluded)
     values: Values = {"ahead": own, "coops_ahead": coops}
-    if not survey.fits and "no_free_slot" not in counts:
+    decision, reason = "waiting", ""
+    held = state.queue.held(job)
+    blocked = next((code for code in WAITS_FOR if code in counts), "")
+    if GREENER_LATER.code in counts and not want.places:
+        decision, reason = "deferred", GREENER_LATER.code
+        values = green.values(state, job.shape, want.at)
+    elif survey.fitting and held is not None:
+        reason = "at_cap"
+        values |= {"in_flight_tokens": held.in_flight_tokens, "cap_tokens": held.cap_tokens}
+    elif blocked:
+        reason = WAITS_FOR[blocked]
+        values["nodes"] = counts[blocked]
+        values |= _blocked_values(state, job, survey, blocked)
+    elif not survey.fitting:
         reason = "no_node_live"
-        values = commonest(survey.excluded, job.shape, only_waiting=True)
-    elif coops:
+        values = commonest(survey.excluded, counts, job.shape, only_waiting=True)
+    if reason in ("", "no_free_slot") and coops:
         reason = "fair_share_turn"
-    else:
-        reason = "no_free_slot"
-        values["nodes"] = counts.get("no_free_slot", 0)
     return _explanation(
         job,
         survey,
+        want,
         policy=state.policy,
-        objective=state.classes[job.facts.job_class],
-        at=at,
-        decision="waiting",
-        reason=reason,
+        told=_teller(state, want),
+        decision=decision,
+        reason=reason or "fair_share_turn",
         values=values,
         pick=None,
     )
+
+
+# What a waiting job waits for, by the rule that keeps it from a node; the first counts.
+WAITS_FOR = {
+    "no_free_slot": "no_free_slot",
+    "batch_share_full": "batch_share_full",
+    "lend_limit": "lend_limit",
+    "lend_energy_spent": "lend_limit",
+    "over_energy_quota": "quota_energy",
+    "over_carbon_quota": "quota_carbon",
+}
+
+
+def _blocked_values(state: State, job: Job, survey: Survey, blocked: str) -> Values:
+    if blocked not in ("over_energy_quota", "over_carbon_quota"):
+        node, rule = next(found for found in survey.excluded if found[1].code == blocked)
+        return rule.values(node, job.shape)
+    short = state.quotas.spent(job.facts)
+    if short is None:
+        return {}
+    values: Values = {"left": short.left, "needed": short.needed}
+    if short.ends_at is not None:
+        values["ends_at"] = short.ends_at
+    return values
+
+
+def _teller(state: State, want: Want) -> Told:
+    """Returns what tells the numbers behind a rule, those that need the prediction too."""
+
+    def told(node: Node, rule: Rule) -> Values:
+        values = rule.values(node, want.shape)
+        if rule is GREENER_LATER:
+            return values | green.values(state, want.shape, want.at)
+        if rule.code in ("over_energy_quota", "over_carbon_quota"):
+            lane = state.fleet.lanes.lane(want.shape.model, node.card.node)
+            if lane is not None:
+                found = predict(lane, want)
+                if rule.code == "over_energy_quota":
+                    left = wh_from_uwh(round_half_up(max(0.0, want.energy_left_uwh)))
+                    needed = wh_from_uwh(round_half_up(found.energy_uwh))
+                    return values | {"left_wh": left, "needed_wh": needed}
+                left = g_from_ug(round_half_up(max(0.0, want.carbon_left_ug)))
+                needed = g_from_ug(round_half_up(found.carbon_ug))
+                return values | {"left_g": left, "needed_g": needed}
+        return values
+
+    return told
 
 
 def refused(
@@ -88,8 +146,12 @@ def refused(
         values=values,
         epoch=0,
         node="",
-        candidates=(),
-        excluded=_exclusions(excluded, job.shape, policy.limits.explained_nodes),
+        candidates=Candidates(),
+        excluded=_exclusions(
+            excluded,
+            policy.limits.explained_nodes,
+            lambda node, rule: rule.values(node, job.shape),
+        ),
         excluded_counts=counted(excluded),
         waiting_helps=waiting_helps,
         objective_ttft_s=None,
@@ -104,13 +166,14 @@ def counted(excluded: Excluded) -> dict[str, int]:
     return counts
 
 
-def commonest(excluded: Excluded, shape: Shape, *, only_waiting: bool = False) -> Values:
+def commonest(
+    excluded: Excluded, counts: dict[str, int], shape: Shape, *, only_waiting: bool = False
+) -> Values:
     """Returns the rule that excluded most nodes (the first of equals), with one node's values."""
     looked_at = [(node, rule) for node, rule in excluded if rule.waiting_helps or not only_waiting]
     if not looked_at:
-        return {} if not only_waiting else commonest(excluded, shape)
-    counts = counted(looked_at)
-    code = max(counts, key=lambda name: counts[name])
+        return {} if not only_waiting else commonest(excluded, counts, shape)
+    code = max((rule.code for _, rule in looked_at), key=lambda name: counts[name])
     node, rule = next(found for found in looked_at if found[1].code == code)
     return {"rule": code, "nodes": counts[code], **rule.values(node, shape)}
 
@@ -118,69 +181,35 @@ def commonest(excluded: Excluded, shape: Shape, *, only_waiting: bool = False) -
 def _explanation(
     job: Job,
     survey: Survey,
+    want: Want,
     *,
     policy: Policy,
-    objective: ClassTerms,
-    at: float,
+    told: Told,
     decision: str,
     reason: str,
     values: Values,
     pick: Prediction | None,
 ) -> Explanation:
-    limits = policy.limits
-    fits = survey.fits
-    few = len(fits) + len(survey.excluded) <= limits.explained_nodes
-    listed = _listed(fits, objective, len(fits) if few else limits.explained_best, pick)
-    most = limits.explained_nodes if few else 0
+    few = survey.fitting + sum(survey.counts.values()) <= policy.limits.explained_nodes
     return Explanation(
         job=job.facts.job,
-        at=at,
+        at=want.at,
         policy_version=policy.version,
         decision=decision,
         reason=reason,
         values=values,
         epoch=job.epoch if pick is not None else 0,
-        node="" if pick is None else pick.node.card.node,
-        candidates=tuple(_candidate(predicted) for predicted in listed),
-        excluded=_exclusions(survey.excluded, job.shape, most),
-        excluded_counts=counted(survey.excluded),
-        waiting_helps=bool(fits) or any(rule.waiting_helps for _, rule in survey.excluded),
-        objective_ttft_s=objective.ttft_s,
+        node="" if pick is None else pick.lane.name,
+        candidates=survey.listed,
+        excluded=_exclusions(survey.excluded, policy.limits.explained_nodes if few else 0, told),
+        excluded_counts=survey.counts,
+        waiting_helps=bool(survey.fitting)
+        or any(rule.waiting_helps for _, rule in survey.excluded),
+        objective_ttft_s=want.objective.ttft_s,
     )
 
 
-def _listed(
-    fits: list[Prediction], objective: ClassTerms, most: int, pick: Prediction | None
-) -> list[Prediction]:
-    """Returns the best by grams, then the fastest not among them; the pick first of all."""
-    found = nsmallest(most, fits, key=greenest_first)
-    if len(found) < len(fits):
-        names = {predicted.node.card.node for predicted in found}
-        fastest = nsmallest(most, fits, key=lambda predicted: fastest_first(predicted, objective))
-        found += [predicted for predicted in fastest if predicted.node.card.node not in names]
-    if pick is not None:
-        found = [pick, *(predicted for predicted in found if predicted is not pick)]
-    return found
-
-
-def _candidate(predicted: Prediction) -> Candidate:
-    card = predicted.node.card
-    return Candidate(
-        node=card.node,
-        coop=card.coop,
-        zone=card.zone,
-        ttft_s=predicted.ttft_s,
-        tpot_s=predicted.tpot_s,
-        energy_uwh=predicted.energy_uwh,
-        carbon_ug=predicted.carbon_ug,
-        intensity_g_per_kwh=predicted.effective.direct_g_per_kwh,
-        intensity_basis=predicted.effective.basis,
-        surplus_w=predicted.effective.surplus_w,
-        keeps_promise=predicted.keeps,
-    )
-
-
-def _exclusions(excluded: Excluded, shape: Shape, most: int) -> tuple[Exclusion, ...]:
+def _exclusions(excluded: Excluded, most: int, told: Told) -> tuple[Exclusion, ...]:
     """Returns all exclusions up to ``most``; beyond it one example of each rule."""
     if len(excluded) > most:
         firsts: dict[str, tuple[Node, Rule]] = {}
@@ -188,62 +217,81 @@ def _exclusions(excluded: Excluded, shape: Shape, most: int) -> tuple[Exclusion,
             firsts.setdefault(rule.code, (node, rule))
         excluded = list(firsts.values())
     return tuple(
-        Exclusion(
-            node=node.card.node,
-            coop=node.card.coop,
-            zone=node.card.zone,
-            rule=rule.code,
-            values=rule.values(node, shape),
-            waiting_helps=rule.waiting_helps,
-        )
-        for node, rule in excluded
+        [
+            Exclusion(
+                node.card.node,
+                node.card.coop,
+                node.card.zone,
+                rule.code,
+                told(node, rule),
+                rule.waiting_helps,
+            )
+            for node, rule in excluded
+        ]
     )
 
 
-def _pick_values(state: State, job: Job, survey: Survey, pick: Pick) -> Values:
+def _pick_values(state: State, survey: Survey, pick: Pick, want: Want) -> Values:
     best = pick.best
+    card, seen = best.lane.node.card, best.lane.effective
     values: Values = {
-        "node": best.node.card.node,
-        "coop": best.node.card.coop,
-        "zone": best.node.card.zone,
-        "carbon_g": g_from_ug(best.carbon_ug),
+        "node": card.node,
+        "coop": card.coop,
+        "zone": card.zone,
+        "carbon_g": g_from_ug(round_half_up(best.carbon_ug)),
+        "energy_wh": wh_from_uwh(round_half_up(best.energy_uwh)),
+        "intensity_g_per_kwh": seen.direct_g_per_kwh,
         "ttft_s": best.ttft_s,
+        "ttft_upper_s": best.ttft_upper_s,
+        "confidence": want.objective.confidence,
     }
-    if pick.next_best is not None:
-        values |= _of_node("next", pick.next_best)
-    greener = _greener(state, job, survey, best)
+    if seen.surplus_basis is not None:
+        values["surplus_w"] = seen.surplus_w
+    if want.cached.get(card.node):
+        values["cached_tokens"] = want.cached[card.node]
+    listed = survey.listed
+    if len(listed) > 1:
+        values["next_node"], values["next_coop"] = listed.node[1], listed.coop[1]
+        values["next_zone"], values["next_ttft_s"] = listed.zone[1], listed.ttft_s[1]
+        values["next_carbon_g"] = g_from_ug(listed.carbon_ug[1])
+    greener = _greener(state, survey, best, want)
     if greener is not None:
-        predicted, code = greener
-        values |= _of_node("greener", predicted)
+        found, code = greener
+        lane = found.lane
+        values["greener_node"], values["greener_coop"] = lane.name, lane.coop
+        values["greener_zone"], values["greener_ttft_s"] = lane.zone, found.ttft_s
+        values["greener_carbon_g"] = g_from_ug(round_half_up(found.carbon_ug))
         values["greener_rule"] = code
     return values
 
 
-def _of_node(prefix: str, predicted: Prediction) -> Values:
-    card = predicted.node.card
-    return {
-        f"{prefix}_node": card.node,
-        f"{prefix}_coop": card.coop,
-        f"{prefix}_zone": card.zone,
-        f"{prefix}_carbon_g": g_from_ug(predicted.carbon_ug),
-        f"{prefix}_ttft_s": predicted.ttft_s,
-    }
-
-
 def _greener(
-    state: State, job: Job, survey: Survey, best: Prediction
+    state: State, survey: Survey, best: Prediction, want: Want
 ) -> tuple[Prediction, str] | None:
     """Returns the greenest node that was not taken although it is greener, and why not.
 
     Looked for in fleets that are explained node by node only. A node whose own promise would not
     be kept counts too: its rule is ``promise_at_risk``.
     """
-    if len(survey.fits) + len(survey.excluded) > state.policy.limits.explained_nodes:
+    lanes = state.fleet.lanes.of.get(want.shape.model, {})
+    if len(lanes) > state.policy.limits.explained_nodes:
         return None
-    predict = Predictor(state, job, state.now)
-    found = [(predicted, "promise_at_risk") for predicted in survey.fits if not predicted.keeps]
+    greener: tuple[Prediction, str] | None = None
+    for found in survey.fits:
+        if not found.keeps and _is_greener(found, best, greener):
+            greener = (found, "promise_at_risk")
     for node, rule in survey.excluded:
-        if job.facts.model in node.replicas and node.state is not NodeState.LEFT:
-            found.append((predict(node), rule.code))
-    found = [(predicted, code) for predicted, code in found if predicted.carbon_ug < best.carbon_ug]
-    return min(found, key=lambda pair: greenest_first(pair[0])) if found else None
+        lane = lanes.get(node.card.node)
+        if lane is not None:
+            found = predict(lane, want)
+            if _is_greener(found, best, greener):
+                greener = (found, rule.code)
+    return greener
+
+
+def _is_greener(
+    found: Prediction, best: Prediction, greener: tuple[Prediction, str] | None
+) -> bool:
+    if found.carbon_ug >= best.carbon_ug:
+        return False
+    return greener is None or greenest_first(found) < greenest_first(greener[0])

@@ -4,11 +4,16 @@ Decides who is heard, silent or gone, by the steps of ``tables.NODE``. It refuse
 becomes of the jobs on a node that turned; ``presence`` and ``leases`` do.
 """
 
+import numpy as np
 from msgspec import Struct
 
 from entraide.types import EnergyStatus, NodeCard, NodeState, Replica
-from entraide_scheduler.core.records import Lease, Load, Node, Shape
+from entraide_scheduler.core.lanes import Lane, Lanes, power_w
+from entraide_scheduler.core.pace import Pace
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.records import Load, Node, Shape
 from entraide_scheduler.core.rules import LASTING, Rule, first_broken
+from entraide_scheduler.core.table import Bools, Table
 
 ABLE_KEPT = 64  # shapes whose able nodes are remembered
 MOST = 1e9  # no rate, power or time of a node is beyond this; a card that says so is refused
@@ -37,23 +42,41 @@ def _sound_replica(replica: Replica) -> bool:
     )
 
 
-def extra_w(node: Node) -> float:
-    """Returns the power that work adds to a machine, watts."""
-    return max(0.0, node.card.power.active_w - node.card.power.idle_w)
+class Columns(Struct, eq=False):
+    """A model's lanes as columns, as one shape sees them.
+
+    Attributes:
+        table: the columns.
+        lanes: by row.
+        row_of: a node's row.
+        mask: which rows may ever serve the shape; None when all may.
+        own: rows of the shape's own co-op, where that matters.
+    """
+
+    table: Table
+    lanes: list[Lane]
+    row_of: dict[str, int]
+    mask: Bools | None
+    own: list[int]
 
 
-class Able(Struct, frozen=True):
+class Able(Struct, eq=False):
     """The nodes that may ever serve a shape, and what excludes each of the others.
 
     Attributes:
-        nodes: whatever they do now.
-        excluded: with the first lasting rule that each breaks.
-        context_tokens: the longest context that one of ``nodes`` offers; 0 without any.
+        lanes: of those nodes, whatever they do now, by name.
+        excluded: the others, with the first lasting rule that each breaks.
+        counts, examples: how many break each lasting rule, and one node for each.
+        context_tokens: the longest context that one of them offers; 0 without any.
+        columns: the same where very many nodes serve the model; else None.
     """
 
-    nodes: list[Node]
+    lanes: list[Lane]
     excluded: list[tuple[Node, Rule]]
+    counts: dict[str, int]
+    examples: list[tuple[Node, Rule]]
     context_tokens: int
+    columns: Columns | None = None
 
 
 class Fleet:
@@ -62,14 +85,22 @@ class Fleet:
     Attributes:
         nodes: all that are known, those that left for a while too.
         contexts: by model, the distinct context lengths that nodes not gone offer, ascending.
+        lanes: the replicas of nodes not gone, as placement sees them.
     """
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.contexts: dict[str, tuple[int, ...]] = {}
+        self.lanes = Lanes(self.nodes)
         self._offers: dict[str, dict[int, int]] = {}
         self._able: dict[Shape, Able] = {}
-        self._sites: dict[tuple[str, str], dict[str, Node]] = {}
+        self._few = 0
+
+    def obey(self, policy: Policy, at: float) -> None:
+        """Puts a policy in force."""
+        self._few = policy.limits.explained_nodes
+        self._able = {}
+        self.lanes.obey(policy, at)
 
     def join(self, card: NodeCard, *, accepting: bool, reason: str, at: float) -> tuple[bool, bool]:
         """Takes in a hello, sound already: the same identifier is the same node.
@@ -86,30 +117,33 @@ class Fleet:
                 card, replicas, NodeState.LIVE, at, accepting, reason, card.energy, loads={}
             )
             self.nodes[card.node] = node
-            self._stand(node)
             self._offer(node, 1)
+            self.lanes.stand(node, at)
             return True, True
-        self._unstand(node)
         if node.state is not NodeState.LEFT:
+            self.lanes.fall(node, at)
             self._offer(node, -1)
         turned = node.step("hello")
         changed = turned or _offered(node.card) != _offered(card)
+        node.loads = _kept_loads(node, card, replicas)
         node.card, node.replicas, node.energy = card, replicas, card.energy
         node.accepting, node.reason, node.last_seen, node.left_at = accepting, reason, at, 0.0
         for load in node.loads.values():
             load.paused = ""
-        self._stand(node)
         self._offer(node, 1)
+        self.lanes.stand(node, at)
         return turned, changed
 
     def change(
-        self, node: Node, *, accepting: bool, reason: str, energy: EnergyStatus | None
+        self, node: Node, *, accepting: bool, reason: str, energy: EnergyStatus | None, at: float
     ) -> None:
         """Takes in a heartbeat that changed something."""
         node.accepting, node.reason, node.energy = accepting, reason, energy
+        self.lanes.changed(node, at)
 
     def leave(self, node: Node, at: float) -> bool:
         """Takes a node that has not left out of service; returns whether its state changed."""
+        self.lanes.fall(node, at)
         self._offer(node, -1)
         turned = node.step("leave")
         node.left_at = at
@@ -117,69 +151,49 @@ class Fleet:
 
     def forget(self, name: str) -> None:
         """Forgets a node that left."""
-        node = self.nodes.pop(name)
-        self._unstand(node)
+        del self.nodes[name]
         self._able = {}
-
-    def hold(self, lease: Lease) -> None:
-        """Counts a lease on its node."""
-        load = self._load(lease)
-        load.leases += 1
-        if lease.output_tokens == 0:
-            load.prefill_tokens += lease.input_tokens
-
-    def produced(self, lease: Lease) -> None:
-        """Notes that a lease has its first token: its prompt is no longer queued work."""
-        self._load(lease).prefill_tokens -= lease.input_tokens
-
-    def release(self, lease: Lease) -> None:
-        """Takes a lease off its node."""
-        load = self._load(lease)
-        load.leases -= 1
-        if lease.output_tokens == 0:
-            load.prefill_tokens -= lease.input_tokens
 
     def able(self, shape: Shape) -> Able:
         """Returns the nodes that may ever serve a shape; remembered while no node changes."""
         known = self._able.get(shape)
         if known is not None:
             return known
-        nodes: list[Node] = []
-        excluded: list[tuple[Node, Rule]] = []
-        for node in self.nodes.values():
-            rule = first_broken(node, shape, LASTING)
-            if rule is None:
-                nodes.append(node)
-            else:
-                excluded.append((node, rule))
-        contexts = [node.replicas[shape.model].context_tokens for node in nodes]
         if len(self._able) >= ABLE_KEPT:
             self._able = {}
-        found = self._able[shape] = Able(nodes, excluded, max(contexts, default=0))
+        found = self._able[shape] = self._look(shape)
         return found
 
-    def drawn_w(self, site: tuple[str, str]) -> float:
-        """Returns the power that our jobs draw at a site, beyond the machines' idle power, watts.
+    def _look(self, shape: Shape) -> Able:
+        lanes: list[Lane] = []
+        excluded: list[tuple[Node, Rule]] = []
+        counts: dict[str, int] = {}
+        examples: dict[str, tuple[Node, Rule]] = {}
+        serving = self.lanes.of.get(shape.model, {})
+        for name in sorted(self.nodes):
+            node = self.nodes[name]
+            rule = first_broken(node, shape, LASTING)
+            if rule is None:
+                lanes.append(serving[name])
+            else:
+                excluded.append((node, rule))
+                counts[rule.code] = counts.get(rule.code, 0) + 1
+                examples.setdefault(rule.code, (node, rule))
+        contexts = [lane.replica.context_tokens for lane in lanes]
+        able = Able(lanes, excluded, counts, list(examples.values()), max(contexts, default=0))
+        if len(self.nodes) > self._few and lanes:
+            able.columns = self._columns(lanes, shape)
+        return able
 
-        A machine draws its active power from its first job on.
-        """
-        drawn = 0.0
-        for node in self._sites[site].values():
-            if node.leases():
-                drawn += extra_w(node)
-        return drawn
-
-    def _load(self, lease: Lease) -> Load:
-        return self.nodes[lease.terms.node].loads.setdefault(lease.terms.model, Load())
-
-    def _stand(self, node: Node) -> None:
-        self._sites.setdefault(site_of(node), {})[node.card.node] = node
-
-    def _unstand(self, node: Node) -> None:
-        site = site_of(node)
-        del self._sites[site][node.card.node]
-        if not self._sites[site]:
-            del self._sites[site]
+    def _columns(self, able: list[Lane], shape: Shape) -> Columns:
+        table, lanes = self.lanes.table(shape.model)
+        mask = None
+        if len(able) < len(lanes):
+            mask = np.zeros(len(lanes), np.bool_)
+            mask[[lane.row for lane in able]] = True
+        row_of = {lane.name: row for row, lane in enumerate(lanes)}
+        own = [lane.row for lane in lanes if lane.coop == shape.coop]
+        return Columns(table, lanes, row_of, mask, own)
 
     def _offer(self, node: Node, times: int) -> None:
         """Counts what a node serves in (1) or out (-1)."""
@@ -193,19 +207,34 @@ class Fleet:
             if not counts:
                 del self._offers[model], self.contexts[model]
 
-    def restore(self, nodes: dict[str, Node]) -> None:
+    def restore(self, nodes: dict[str, Node], at: float) -> None:
         """Takes the nodes of a snapshot."""
-        self.nodes = nodes
+        self.nodes.update(nodes)
         for node in nodes.values():
-            self._stand(node)
             if node.state is not NodeState.LEFT:
                 self._offer(node, 1)
+                self.lanes.stand(node, at)
 
 
 def _offered(card: NodeCard) -> object:
     return card.coop, card.zone, card.replicas, card.data_classes
 
 
-def site_of(node: Node) -> tuple[str, str]:
-    """Returns a site's key: two co-ops may give their places the same name."""
-    return node.card.coop, node.card.site
+def _kept_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dict[str, Load]:
+    """Returns the loads that go on: what runs, and what was learned of replicas as they were.
+
+    A replica that states other rates is another one; other power is the same one on other watts.
+    """
+    kept: dict[str, Load] = {}
+    for model, load in node.loads.items():
+        before, now = node.replicas.get(model), replicas.get(model)
+        same = before is not None and now is not None and before.rates == now.rates
+        if same and before is not None and now is not None and before.slots == now.slots:
+            if card.power != node.card.power:
+                load.pace.powered(power_w(card))
+        elif now is not None:
+            load.pace = Pace.prior(now.rates, extra_w=power_w(card), slots=now.slots)
+        elif not load.leases:
+            continue
+        kept[model] = load
+    return kept

@@ -6,44 +6,59 @@ given back. A lease whose job is over keeps its slot until the node has reported
 It refuses to know what nodes say; ``answers`` does.
 """
 
-from entraide.types import JobState, NodeState, Terms, Usage
-from entraide_scheduler.core import books, explain
+from entraide.types import JobClass, JobState, NodeState, Terms, Usage
+from entraide.units import round_half_up
+from entraide_scheduler.core import books, explain, green, teaching
 from entraide_scheduler.core.commands import CancelRun, Place
-from entraide_scheduler.core.placement import Pick, Survey, uncached_tokens
-from entraide_scheduler.core.records import Job, Lease, Load, Node
-from entraide_scheduler.core.rules import Values, first_broken
+from entraide_scheduler.core.lanes import Lane, may_open
+from entraide_scheduler.core.placement import Pick, Survey
+from entraide_scheduler.core.records import Expected, Job, Lease, Node
+from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
 from entraide_scheduler.core.tables import LeaseState
+from entraide_scheduler.core.want import Want
 
 
-def offer(state: State, job: Job, survey: Survey, pick: Pick) -> None:
+def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> None:
     """Offers a job to the node picked for it."""
-    facts, node = job.facts, pick.best.node
+    facts, lane = job.facts, pick.best.lane
     job.step("place")
     job.epoch = max(job.epoch, state.incarnation * EPOCHS_PER_INCARNATION) + 1
     job.attempts += 1
-    job.explanation = explain.placed(state, job, survey, pick)
-    state.queue.serve(job)
+    job.explanation = explain.placed(state, job, survey, pick, want)
+    expected = _expected(pick, want)
+    reserved = facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
+    bill = state.queue.serve(
+        job,
+        input_tokens=expected.input_tokens,
+        expected_tokens=min(round_half_up(want.produced_tokens), reserved - facts.input_tokens_max),
+        reserved_tokens=reserved,
+    )
     job.front = False
+    green.leave(state, job)
     lease = Lease(
         terms=_terms(state, job, pick),
         state=LeaseState.OFFERED,
-        coop=facts.coop,
-        project=facts.project,
-        input_tokens=uncached_tokens(job, node),
+        bill=bill,
+        expected=expected,
+        batch=facts.job_class is JobClass.BATCH,
+        foreign=lane.node.card.coop != facts.coop,
+        prefill_s=expected.input_tokens * lane.quote.input_s,
         input_tokens_max=facts.input_tokens_max,
         output_tokens_max=job.output_tokens_max * max(1, facts.choices),
+        holds=state.quotas.reserve_at_placement(facts, expected.energy_uwh, expected.carbon_ug),
     )
-    charge(state, lease, state.policy.charge.input_weight * lease.input_tokens)
+    state.placements += 1
+    lane.load.turn = state.placements
     state.leases[facts.job] = lease
-    state.fleet.hold(lease)
+    state.fleet.lanes.hold(lease, state.now)
     state.deadlines.set("lease", facts.job, state.now + state.policy.timing.offer_timeout_s)
     state.ask(
         Place(
             state.cause,
             facts.job,
             job.epoch,
-            node.card.node,
+            lane.node.card.node,
             facts.gateway,
             job.output_tokens_max,
             lease.terms,
@@ -52,9 +67,24 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick) -> None:
     )
 
 
+def _expected(pick: Pick, want: Want) -> Expected:
+    best = pick.best
+    quote, node = best.lane.quote, best.lane.name
+    return Expected(
+        ttft_s=best.ttft_s,
+        queue_s=max(0.0, quote.free_at - want.at),
+        queue_tokens=best.lane.load.reading_tokens,
+        tpot_s=quote.token_s,
+        input_tokens=want.input_tokens - want.cached.get(node, 0),
+        batch=best.lane.load.leases,
+        energy_uwh=round_half_up(best.energy_uwh),
+        carbon_ug=round_half_up(best.carbon_ug),
+    )
+
+
 def _terms(state: State, job: Job, pick: Pick) -> Terms:
-    facts, best = job.facts, pick.best
-    card, replica = best.node.card, best.node.replicas[job.facts.model]
+    facts, lane = job.facts, pick.best.lane
+    card, replica, seen = lane.node.card, lane.replica, lane.effective
     return Terms(
         job=facts.job,
         epoch=job.epoch,
@@ -68,21 +98,15 @@ def _terms(state: State, job: Job, pick: Pick) -> Terms:
         revision=replica.revision,
         job_class=facts.job_class,
         objective_ttft_s=state.classes[facts.job_class].ttft_s,
-        intensity_direct_g_per_kwh=best.effective.direct_g_per_kwh,
-        intensity_lifecycle_g_per_kwh=best.effective.lifecycle_g_per_kwh,
-        intensity_basis=best.effective.basis,
-        surplus_basis=best.effective.surplus_basis,
+        intensity_direct_g_per_kwh=seen.direct_g_per_kwh,
+        intensity_lifecycle_g_per_kwh=seen.lifecycle_g_per_kwh,
+        intensity_basis=seen.basis,
+        surplus_basis=seen.surplus_basis,
         requested_at=job.requested_at,
         placed_at=state.now,
         policy_version=state.policy.version,
-        at_risk=not best.keeps,
+        at_risk=not pick.best.keeps,
     )
-
-
-def charge(state: State, lease: Lease, virtual_tokens: float) -> None:
-    """Charges a lease's co-op and project for what it is served."""
-    lease.charged += virtual_tokens
-    state.queue.charge(lease.coop, lease.project, virtual_tokens)
 
 
 def renew(state: State, lease: Lease) -> None:
@@ -96,24 +120,39 @@ def renew(state: State, lease: Lease) -> None:
 def over(state: State, lease: Lease) -> None:
     """Takes a lease off its node, which may then have room for others."""
     lease.step("over")
-    del state.leases[lease.terms.job]
-    state.deadlines.clear("lease", lease.terms.job)
-    state.fleet.release(lease)
-    state.queue.leave(lease.coop, lease.project)
-    opened(state, state.fleet.nodes[lease.terms.node])
+    terms = lease.terms
+    del state.leases[terms.job]
+    state.deadlines.clear("lease", terms.job)
+    state.fleet.lanes.release(lease, state.now)
+    state.queue.leave(lease.bill)
+    lane = state.fleet.lanes.lane(terms.model, terms.node)
+    if lane is not None:
+        lane_opened(state, lane)
 
 
 def opened(state: State, node: Node) -> None:
     """Looks again at the shapes that were stuck, now that a node may have room."""
+    for model in node.replicas:
+        lane = state.fleet.lanes.lane(model, node.card.node)
+        if lane is not None:
+            lane_opened(state, lane)
+
+
+def lane_opened(state: State, lane: Lane) -> None:
+    """Looks again at the shapes that wait for a replica's model."""
     state.queue.unstick(
-        lambda shape: shape.max_carbon_ug is not None or first_broken(node, shape) is None
+        lane.replica.model,
+        lambda shape: may_open(lane, shape) and green.may_start(state, shape, lane),
     )
 
 
 def pause(state: State, node: Node, model: str, *, reason: str, for_s: float) -> None:
     """Gives a replica nothing for a while; a hello ends the pause."""
-    node.loads.setdefault(model, Load()).paused = reason
-    state.deadlines.set("pause", node.card.node, state.now + for_s)
+    load = node.loads.get(model)
+    if load is not None:
+        load.paused = reason
+        state.fleet.lanes.changed(node, state.now)
+        state.deadlines.set("pause", node.card.node, state.now + for_s)
 
 
 def unpause(state: State, name: str) -> None:
@@ -122,7 +161,15 @@ def unpause(state: State, name: str) -> None:
     if node is not None:
         for load in node.loads.values():
             load.paused = ""
+        state.fleet.lanes.changed(node, state.now)
         opened(state, node)
+
+
+def void(state: State, lease: Lease) -> None:
+    """Ends a lease that comes to nothing: what was charged and reserved for it goes back."""
+    over(state, lease)
+    state.queue.refund(lease.bill)
+    state.quotas.settle(lease.terms.borrower, lease.holds, {})
 
 
 # Ends of a lease.
@@ -140,8 +187,7 @@ def again(state: State, lease: Lease, trigger: str, *, avoid: bool, counts: bool
             is to blame).
     """
     job = state.jobs[lease.terms.job]
-    charge(state, lease, -lease.charged)
-    over(state, lease)
+    void(state, lease)
     job.step(trigger)
     if avoid:
         job.avoid = (*job.avoid, lease.terms.node)
@@ -154,6 +200,7 @@ def again(state: State, lease: Lease, trigger: str, *, avoid: bool, counts: bool
         )
         return
     job.front = True
+    green.enter(state, job)
     state.queue.add(job)
 
 
@@ -162,7 +209,7 @@ def stop(state: State, lease: Lease, trigger: str, code: str) -> None:
     terms = lease.terms
     job = state.jobs[terms.job]
     lease.step("stop")
-    lease.holds = books.take_tokens(job)
+    lease.holds = (*lease.holds, *books.take_tokens(job))
     state.ask(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
     books.end(state, job, trigger, code=code, epoch=terms.epoch)
     lease.job_state = job.state
@@ -176,12 +223,11 @@ def close(state: State, lease: Lease, usage: Usage | None) -> None:
     """
     if usage is None and lease.output_tokens:
         usage = books.estimate(state, lease)
-    over(state, lease)
     if usage is not None and _used(usage):
+        over(state, lease)
         books.settle(state, lease, usage, job_state=lease.job_state)
-        return
-    charge(state, lease, -lease.charged)
-    state.quotas.settle(lease.coop, lease.holds, {})
+    else:
+        void(state, lease)
 
 
 def _used(usage: Usage) -> bool:
@@ -199,8 +245,10 @@ def finish(state: State, lease: Lease, usage: Usage, *, failed_with: str = "") -
         failed_with: error code of a run that failed after its client saw some of it.
     """
     job = state.jobs[lease.terms.job]
+    if not failed_with:
+        teaching.learn(state, job, lease, usage)
     over(state, lease)
-    lease.holds = books.take_tokens(job)
+    lease.holds = (*lease.holds, *books.take_tokens(job))
     job_state = JobState.FAILED if failed_with else JobState.COMPLETED
     books.settle(state, lease, usage, job_state=job_state)
     trigger = "fail" if failed_with else "complete"
@@ -210,8 +258,7 @@ def finish(state: State, lease: Lease, usage: Usage, *, failed_with: str = "") -
 def discard(state: State, lease: Lease, code: str, values: Values) -> None:
     """Ends a job as failed with a run that is not billed."""
     job = state.jobs[lease.terms.job]
-    charge(state, lease, -lease.charged)
-    over(state, lease)
+    void(state, lease)
     books.end(state, job, "fail", code=code, epoch=lease.terms.epoch, values=values)
 
 

@@ -16,15 +16,17 @@ from entraide_scheduler.core import (
     books,
     events,
     explain,
+    green,
     leases,
-    placement,
     presence,
     snapshot,
+    survey,
     views,
 )
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.commands import Command, PostCorrection
 from entraide_scheduler.core.dispatch import dispatch
+from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.state import State
 
@@ -37,22 +39,39 @@ BASES: Mapping[str, Basis] = MappingProxyType({basis.value: basis for basis in B
 def _policy(state: State, event: events.PolicyChanged) -> None:
     if faults(event.policy):
         state.drop("unsound_policy")
-    else:
-        state.obey(event.policy)
+        return
+    state.obey(event.policy)
+    for coop in state.coops:
+        presence.own(state, coop)
+        books.lent_out(state, coop)
+    admission.reshape(state)
 
 
 def _period(state: State, event: events.PeriodBegan) -> None:
     state.quotas.begin(event.period, event.ends_at)
+    if event.period is Period.DAY:
+        for coop in state.coops:
+            books.lent_out(state, coop)
+    state.queue.unstick_all(lambda shape: bool(shape.metered) or event.period is Period.DAY)
 
 
 def _intensity(state: State, event: events.IntensityChanged) -> None:
-    state.grid[event.zone] = ZoneIntensity(
+    found = ZoneIntensity(
         event.direct_g_per_kwh,
         event.lifecycle_g_per_kwh,
         BASES.get(event.basis, Basis.DEFAULT),
         event.valid_until,
     )
-    state.queue.unstick(lambda shape: shape.max_carbon_ug is not None)
+    state.fleet.lanes.blow(event.zone, found, state.now)
+    green.observed(state, event)
+    state.queue.unstick_all(
+        lambda shape: shape.max_carbon_ug is not None or bool(shape.metered or shape.green_h)
+    )
+
+
+def _forecast(state: State, event: events.ForecastIssued) -> None:
+    green.forecast(state, event)
+    state.queue.unstick_all(lambda shape: bool(shape.green_h))
 
 
 def _corrected(state: State, event: events.LedgerCorrected) -> None:
@@ -76,6 +95,7 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.PolicyChanged: _policy,
         events.PeriodBegan: _period,
         events.IntensityChanged: _intensity,
+        events.ForecastIssued: _forecast,
         events.LedgerCorrected: _corrected,
         events.NodeJoined: presence.joined,
         events.NodeChanged: presence.changed,
@@ -100,6 +120,7 @@ def _job_due(state: State, name: str) -> None:
     if lease is not None:
         leases.stop(state, lease, "fail", "deadline_exceeded")
     else:
+        green.leave(state, job)
         state.queue.remove(job)
         books.end(state, job, "fail", code="deadline_exceeded")
 
@@ -107,10 +128,12 @@ def _job_due(state: State, name: str) -> None:
 DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
     {
         "gone": presence.gone,
+        "green": green.due,
         "job": _job_due,
         "lease": leases.expire,
         "node": presence.silent,
         "pause": leases.unpause,
+        "surplus": presence.surplus_over,
     }
 )
 
@@ -184,7 +207,8 @@ class Core:
         if found is None or found.state is not JobState.QUEUED:
             return None if found is None else found.explanation
         moment = max(at, state.now)
-        return explain.waiting(state, found, placement.survey(state, found, moment), moment)
+        wanted = survey.want(state, found, moment)
+        return explain.waiting(state, found, survey.survey(state, found, wanted), wanted)
 
     def job(self, job: str) -> views.JobView | None:
         """Returns a job, over or not; None when it is unknown or forgotten."""
@@ -208,7 +232,7 @@ class Core:
 
     def queue_lengths(self) -> dict[str, int]:
         """Returns how many jobs of each co-op wait; co-ops with none are left out."""
-        lines = self._state.queue.coops.lines
+        lines = self._state.queue.shares.pool.inner
         return {name: lines[name].queued for name in sorted(lines) if lines[name].queued}
 
     def balances(self) -> dict[str, dict[str, int]]:

@@ -216,6 +216,11 @@ class Outlook:
         ahead = hour - int(at) // HOUR_S
         return self.curve(zone, at=at)[ahead] if 0 <= ahead < HORIZON_HOURS else None
 
+    def issued_at(self, zone: str) -> float | None:
+        """Returns when a zone's newest forecast was made, seconds since the epoch."""
+        signals = self._zones[self._basis].get(zone)
+        return None if signals is None or signals.forecast is None else signals.forecast.issued_at
+
     def curve(self, zone: str, *, at: float) -> Sequence[Expected | None]:
         """Returns what is expected of a zone, hour by hour from the present one on."""
         hour = int(at) // HOUR_S

@@ -1,21 +1,23 @@
 """Placement: the greenest node that keeps the promise. Filter, predict, pick.
 
 Decides where one job would run best now. What is compared is in physical units: seconds, then
-micrograms, then microwatt-hours, then the node's name. It changes nothing and refuses to know
-whose turn it is.
+micrograms, then microwatt-hours, then the node's name. ``scan`` is the definition, a plain look at
+every lane; ``search`` gives the same for models that very many nodes serve. It changes nothing and
+refuses to know whose turn it is.
 """
+
+from collections.abc import Callable, Collection, Mapping
+from heapq import nsmallest
+from types import MappingProxyType
 
 from msgspec import Struct
 
-from entraide.units import carbon_ug, uwh_from_joules
-from entraide_scheduler.core.carbon import UNKNOWN_ZONE, Effective, effective, on_grid
-from entraide_scheduler.core.fleet import extra_w, site_of
-from entraide_scheduler.core.policy import ClassTerms
-from entraide_scheduler.core.records import Job, Load, Node
-from entraide_scheduler.core.rules import PASSING, Rule, first_broken
-from entraide_scheduler.core.state import State
-
-NO_LOAD = Load()
+from entraide.types import Candidates
+from entraide_scheduler.core.lanes import Lane, broken
+from entraide_scheduler.core.policy import ClassTerms, Picker, Policy
+from entraide_scheduler.core.records import Node
+from entraide_scheduler.core.rules import Rule
+from entraide_scheduler.core.want import Want
 
 # Rules that need the prediction, or what happened to this very job.
 OVER_CARBON_CAP = Rule(
@@ -24,208 +26,269 @@ OVER_CARBON_CAP = Rule(
     lambda _, want: {"max_carbon_ug": want.max_carbon_ug or 0},
     waiting_helps=True,
 )
+OVER_CARBON_QUOTA = Rule("over_carbon_quota", lambda *_: False, lambda *_: {}, waiting_helps=True)
+OVER_ENERGY_QUOTA = Rule("over_energy_quota", lambda *_: False, lambda *_: {}, waiting_helps=True)
+GREENER_LATER = Rule(
+    "greener_later", lambda *_: False, lambda node, _: {"zone": node.card.zone}, waiting_helps=True
+)
 TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_helps=False)
 
 
 class Prediction(Struct, gc=False):
-    """What is expected of one job on one node.
+    """What is expected of one job on one lane.
 
     Attributes:
-        node: which.
-        ttft_s: from now to the first token.
-        tpot_s: per output token, with the job in the batch.
-        completion_s: from now to the end.
-        energy_uwh, carbon_ug: the job's share of the machine's extra energy, and its emissions.
-        effective: the intensity behind the grams.
-        keeps: whether the class's objective, counted from the request, is met.
+        lane: which.
+        ttft_s, ttft_upper_s: from now to the first token, on average and with the asked confidence.
+        completion_s: from now to the end, on average.
+        energy_uwh, carbon_ug: what the job makes the machine use and emit more.
+        keeps: whether the promise, counted from the request, is expected to be kept.
     """
 
-    node: Node
+    lane: Lane
     ttft_s: float
-    tpot_s: float
+    ttft_upper_s: float
     completion_s: float
-    energy_uwh: int
-    carbon_ug: int
-    effective: Effective
+    energy_uwh: float
+    carbon_ug: float
     keeps: bool
 
 
 class Survey(Struct):
-    """All nodes as seen for one job: those that fit, and the rule that excludes each other."""
+    """The nodes as seen for one job.
 
+    Attributes:
+        best: the one to take; None when none fits.
+        fitting: how many nodes may run it.
+        fits: those nodes, greenest first; of very many none.
+        listed: those told one by one: all of them, or of very many the best by grams and the
+            fastest; the one to take stands first.
+        excluded: the others, each with the rule that excludes it; of very many one per rule.
+        counts: how many nodes each rule excludes, by its code.
+    """
+
+    best: Prediction | None
+    fitting: int
     fits: list[Prediction]
+    listed: Candidates
     excluded: list[tuple[Node, Rule]]
+    counts: dict[str, int]
 
 
 class Pick(Struct, frozen=True):
-    """The node picked, why, and the best of the others (None when it is alone)."""
+    """The node picked, and why."""
 
     best: Prediction
     reason: str
-    next_best: Prediction | None
 
 
-def uncached_tokens(job: Job, _: Node) -> int:
-    """Returns the prompt tokens that a node has yet to process: all of them.
+def predict(lane: Lane, want: Want) -> Prediction:
+    """Returns what is expected of a job on a lane; ``quote.Quote`` tells the formulas."""
+    quote = lane.quote
+    tokens = want.input_tokens
+    if want.cached:
+        tokens -= want.cached.get(lane.name, 0)
+    queued_s = quote.free_at - want.at
+    ttft_s = (queued_s if queued_s > 0.0 else 0.0) + quote.start_s + tokens * quote.input_s
+    upper_s = ttft_s * (1.0 + quote.ttft_excess * want.scale)
+    tpot_upper_s = quote.token_s * (1.0 + quote.tpot_excess * want.scale)
+    return Prediction(
+        lane,
+        ttft_s,
+        upper_s,
+        ttft_s + want.output_tokens * quote.token_s,
+        quote.wake_uwh + tokens * quote.input_uwh + want.produced_tokens * quote.output_uwh,
+        quote.wake_ug + tokens * quote.input_ug + want.produced_tokens * quote.output_ug,
+        upper_s <= want.ttft_left_s
+        and tpot_upper_s <= want.tpot_s
+        and upper_s + want.output_upper * tpot_upper_s <= want.completion_left_s,
+    )
 
-    Here prefixes that a node holds in its cache will be taken off.
+
+def beyond(predicted: Prediction, want: Want) -> Rule | None:
+    """Returns the rule that a prediction breaks: the job's cap, a quota; None when none."""
+    if predicted.carbon_ug > want.carbon_cap_ug:
+        return OVER_CARBON_CAP
+    if predicted.carbon_ug > want.carbon_left_ug:
+        return OVER_CARBON_QUOTA
+    if predicted.energy_uwh > want.energy_left_uwh:
+        return OVER_ENERGY_QUOTA
+    return None
+
+
+def scan(
+    lanes: Collection[Lane], lasting: list[tuple[Node, Rule]], want: Want, policy: Policy
+) -> Survey:
+    """Looks at every lane that may ever serve a job: the definition of what is picked.
+
+    Args:
+        lanes: of the nodes that pass the lasting rules, in order of name.
+        lasting: the other nodes, and the rule that each breaks.
+        want: the job.
+        policy: how one of them is picked.
     """
-    return job.facts.input_tokens_est
-
-
-def survey(state: State, job: Job, at: float) -> Survey:
-    """Looks at every node for one job: filter, then predict for those that passed."""
-    able = state.fleet.able(job.shape)
     fits: list[Prediction] = []
-    excluded = list(able.excluded)
-    predict = Predictor(state, job, at)
-    cap = job.facts.max_carbon_ug
-    for node in able.nodes:
-        rule = first_broken(node, job.shape, PASSING)
+    excluded = list(lasting)
+    places = want.places
+    for lane in lanes:
+        rule = broken(lane, want.shape)
+        if rule is None and places is not None and lane.place not in places:
+            rule = GREENER_LATER
         if rule is None:
-            predicted = predict(node)
-            if cap is None or predicted.carbon_ug <= cap:
+            predicted = predict(lane, want)
+            rule = beyond(predicted, want) if want.limited else None
+            if rule is None:
                 fits.append(predicted)
                 continue
-            rule = OVER_CARBON_CAP
-        excluded.append((node, rule))
-    if job.avoid:
-        fits = _others_first(fits, job.avoid, excluded)
-    return Survey(fits, excluded)
+        excluded.append((lane.node, rule))
+    if want.avoid:
+        fits = _others_first(fits, want.avoid, excluded)
+    counts: dict[str, int] = {}
+    for _, rule in excluded:
+        counts[rule.code] = counts.get(rule.code, 0) + 1
+    if len(fits) > 1:
+        fits.sort(key=greenest_first)
+    best = best_of(fits, want, policy)
+    listed = (
+        fits
+        if len(lanes) + len(lasting) <= policy.limits.explained_nodes
+        else shortlist(fits, want, policy.limits.explained_best)
+    )
+    return Survey(best, len(fits), fits, told(listed, best), excluded, counts)
+
+
+def shortlist(fits: list[Prediction], want: Want, most: int) -> list[Prediction]:
+    """Returns the best by grams, then the fastest not among them.
+
+    Args:
+        fits: greenest first.
+        want: the job.
+        most: so many of each at most.
+    """
+    found = fits[:most]
+    known = {one.lane.name for one in found}
+    fastest = nsmallest(most, fits, key=lambda one: (took_s(one, want.objective), one.lane.name))
+    return found + [one for one in fastest if one.lane.name not in known]
+
+
+def told(listed: list[Prediction], best: Prediction | None) -> Candidates:
+    """Returns predictions as they are kept, the one to take first."""
+    if best is not None and listed and listed[0] is not best:
+        listed = [best, *[one for one in listed if one is not best]]
+    lanes = [one.lane for one in listed]
+    return Candidates(
+        [lane.name for lane in lanes],
+        [lane.coop for lane in lanes],
+        [lane.zone for lane in lanes],
+        [one.ttft_s for one in listed],
+        [lane.quote.token_s for lane in lanes],
+        [int(one.energy_uwh + 0.5) for one in listed],
+        [int(one.carbon_ug + 0.5) for one in listed],
+        [lane.effective.direct_g_per_kwh for lane in lanes],
+        [lane.effective.basis for lane in lanes],
+        [lane.effective.surplus_w for lane in lanes],
+        [one.keeps for one in listed],
+        [one.ttft_upper_s for one in listed],
+    )
 
 
 def _others_first(
     fits: list[Prediction], avoid: tuple[str, ...], excluded: list[tuple[Node, Rule]]
 ) -> list[Prediction]:
-    others = [predicted for predicted in fits if predicted.node.card.node not in avoid]
+    others = [found for found in fits if found.lane.name not in avoid]
     if not others or len(others) == len(fits):
         return fits
-    excluded.extend(
-        (predicted.node, TRIED_BEFORE) for predicted in fits if predicted.node.card.node in avoid
-    )
+    excluded.extend((found.lane.node, TRIED_BEFORE) for found in fits if found.lane.name in avoid)
     return others
 
 
-class Predictor:
-    """Predicts one job on any node that serves its model, at one moment."""
+# The pick.
 
-    def __init__(self, state: State, job: Job, at: float) -> None:
-        facts = job.facts
-        self._state = state
-        self._job = job
-        self._at = at
-        self._waited_s = at - job.requested_at
-        self._objective = state.classes[facts.job_class]
-        self._output_tokens = state.habits.output_tokens(
-            facts.coop, facts.model, at_most=job.output_tokens_max
-        )
-        self._drawn_w: dict[tuple[str, str], float] = {}
-        self._grid_only: dict[str, Effective] = {}
-
-    def __call__(self, node: Node) -> Prediction:
-        """Returns what is expected on a node.
-
-        TTFT = RTT + queued prefill / rate + own uncached prefill / rate; TPOT(b) = t0 + t1 b with
-        the job in the batch; energy = extra power x (prefill + output tokens x TPOT(b) / b).
-        """
-        model = self._job.facts.model
-        rates = node.replicas[model].rates
-        load = node.loads.get(model, NO_LOAD)
-        batch = load.leases + 1
-        rate = rates.prefill_tokens_per_s
-        prefill_s = uncached_tokens(self._job, node) / rate
-        ttft_s = node.card.rtt_s + load.prefill_tokens / rate + prefill_s
-        tpot_s = rates.tpot_base_s + rates.tpot_per_sequence_s * batch
-        completion_s = ttft_s + self._output_tokens * tpot_s
-        output_tokens = self._output_tokens * max(1, self._job.facts.choices)
-        extra = extra_w(node)
-        energy_uwh = uwh_from_joules(extra * (prefill_s + output_tokens * tpot_s / batch))
-        intensity = self._effective(node, extra, batch)
-        return Prediction(
-            node,
-            ttft_s,
-            tpot_s,
-            completion_s,
-            energy_uwh,
-            carbon_ug(energy_uwh, intensity.direct_g_per_kwh),
-            intensity,
-            self._keeps(ttft_s, tpot_s, completion_s),
-        )
-
-    def _effective(self, node: Node, extra: float, batch: int) -> Effective:
-        state, zone = self._state, node.card.zone
-        if node.energy is None:
-            found = self._grid_only.get(zone)
-            if found is None:
-                grid = state.grid.get(zone, UNKNOWN_ZONE)
-                found = self._grid_only[zone] = on_grid(grid)
-            return found
-        site = site_of(node)
-        drawn = self._drawn_w.get(site)
-        if drawn is None:
-            drawn = self._drawn_w[site] = state.fleet.drawn_w(site)
-        # The job takes a batch-th of its machine's draw; the rest is the other jobs'.
-        used_w = drawn - extra / batch if node.leases() else drawn
-        return effective(
-            state.grid.get(zone, UNKNOWN_ZONE),
-            node.energy,
-            policy=state.policy.carbon,
-            power_w=extra / batch,
-            used_w=max(0.0, used_w),
-            at=self._at,
-        )
-
-    def _keeps(self, ttft_s: float, tpot_s: float, completion_s: float) -> bool:
-        objective, waited_s = self._objective, self._waited_s
-        deadline_at = self._job.facts.deadline_at
-        return (
-            (objective.ttft_s is None or waited_s + ttft_s <= objective.ttft_s)
-            and (objective.tpot_s is None or tpot_s <= objective.tpot_s)
-            and (
-                objective.completion_s is None or waited_s + completion_s <= objective.completion_s
-            )
-            and (deadline_at is None or self._at + completion_s <= deadline_at)
-        )
+Key = Callable[[Prediction], tuple[float | int | str, ...]]
 
 
-def pick(fits: list[Prediction], *, objective: ClassTerms, tolerance: float) -> Pick | None:
-    """Returns the node to take; None when there is none.
+def best_of(fits: list[Prediction], want: Want, policy: Policy) -> Prediction | None:
+    """Returns the one to take; None when there is none.
 
-    Among those that keep the promise the least grams; within ``tolerance`` of the least, which
-    count as equal, the least energy, then the first token soonest, then the node's name. When
-    none keeps it, the fastest.
+    Among those that keep the promise the least grams; within the policy's tolerance of the least,
+    which count as equal, the least energy, then the first token soonest, then the node's name.
+    When none keeps it, the fastest. The other pickers are there to be compared with.
     """
     if not fits:
         return None
-    best = _best(fits, objective=objective, tolerance=tolerance)
-    others = [predicted for predicted in fits if predicted is not best]
-    if not others:
-        return Pick(best, "only_one" if best.keeps else "fastest_at_risk", None)
-    next_best = _best(others, objective=objective, tolerance=tolerance)
-    return Pick(best, "greenest" if best.keeps else "fastest_at_risk", next_best)
-
-
-def _best(fits: list[Prediction], *, objective: ClassTerms, tolerance: float) -> Prediction:
-    keeping = [predicted for predicted in fits if predicted.keeps]
+    if policy.picker is not Picker.GREENEST:
+        return min(fits, key=PICKERS[policy.picker](policy))
+    keeping = [found for found in fits if found.keeps]
     if not keeping:
-        return min(fits, key=lambda predicted: fastest_first(predicted, objective))
-    least_ug = min(predicted.carbon_ug for predicted in keeping)
-    most_ug = least_ug * (1.0 + tolerance)
-    equal = [predicted for predicted in keeping if predicted.carbon_ug <= most_ug]
-    return min(equal, key=_least_energy_first)
+        return min(fits, key=fastest_first(want.objective))
+    least_ug = min([found.carbon_ug for found in keeping])
+    most_ug = least_ug * (1.0 + policy.carbon.tolerance)
+    equal = [found for found in keeping if found.carbon_ug <= most_ug]
+    return equal[0] if len(equal) == 1 else min(equal, key=least_energy_first)
 
 
-def _least_energy_first(predicted: Prediction) -> tuple[int, float, str]:
-    return predicted.energy_uwh, predicted.ttft_s, predicted.node.card.node
+def least_energy_first(found: Prediction) -> tuple[float, float, str]:
+    """Sort key among equal grams: energy, first token, name."""
+    return found.energy_uwh, found.ttft_s, found.lane.name
 
 
-def fastest_first(predicted: Prediction, objective: ClassTerms) -> tuple[float, int, str]:
-    """Sort key by what the class promises: its first token, or else its end; then by grams."""
+def took_s(found: Prediction, objective: ClassTerms) -> float:
+    """Returns the time that a class promises: to the first token, or else to the end."""
     promised_end = objective.ttft_s is None and objective.completion_s is not None
-    took_s = predicted.completion_s if promised_end else predicted.ttft_s
-    return took_s, predicted.carbon_ug, predicted.node.card.node
+    return found.completion_s if promised_end else found.ttft_s
 
 
-def greenest_first(predicted: Prediction) -> tuple[bool, int, int, float, str]:
-    """Sort key of candidates: promise kept, grams, energy, first token, name."""
-    return (not predicted.keeps, predicted.carbon_ug, *_least_energy_first(predicted))
+def fastest_first(objective: ClassTerms) -> Key:
+    """Returns the sort key by what the class promises, then grams, then name."""
+    return lambda found: (took_s(found, objective), found.carbon_ug, found.lane.name)
+
+
+def greenest_first(found: Prediction) -> tuple[bool, float, str]:
+    """Sort key of candidates: promise kept, grams, name."""
+    return not found.keeps, found.carbon_ug, found.lane.name
+
+
+def _weighted(policy: Policy) -> Key:
+    weights = policy.weights
+
+    def key(found: Prediction) -> tuple[float, str]:
+        grams, hours = found.carbon_ug / 1e6, found.energy_uwh / 1e6
+        total = weights.per_g * grams + weights.per_s * found.completion_s + weights.per_wh * hours
+        return total, found.lane.name
+
+    return key
+
+
+PICKERS: Mapping[Picker, Callable[[Policy], Key]] = MappingProxyType(
+    {
+        Picker.WEIGHTED: _weighted,
+        Picker.FASTEST: lambda _: lambda found: (found.ttft_s, found.lane.name),
+        Picker.LEAST_LOADED: lambda _: (
+            lambda found: (
+                found.lane.load.leases / found.lane.replica.slots,
+                found.lane.load.turn,
+                found.lane.name,
+            )
+        ),
+        Picker.ROUND_ROBIN: lambda _: lambda found: (found.lane.load.turn, found.lane.name),
+        Picker.GREEDY_GREEN: lambda _: (
+            lambda found: (
+                found.lane.effective.direct_g_per_kwh,
+                found.lane.load.leases / found.lane.replica.slots,
+                found.lane.name,
+            )
+        ),
+    }
+)
+
+
+def pick(survey: Survey, policy: Policy) -> Pick | None:
+    """Returns the node to take, and why; None when none fits."""
+    best = survey.best
+    if best is None:
+        return None
+    if policy.picker is not Picker.GREENEST:
+        return Pick(best, policy.picker.value)
+    if not best.keeps:
+        return Pick(best, "fastest_at_risk")
+    return Pick(best, "greenest" if survey.fitting > 1 else "only_one")

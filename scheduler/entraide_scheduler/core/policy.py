@@ -207,7 +207,7 @@ class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     slots_part: float = 0.5
-    worth: float = 0.02
+    worth: float = 0.005
     margin: float = 0.1
     forecast_valid_s: float = 172_800.0
 

@@ -5,7 +5,7 @@ the jobs that no node is left for. The steps themselves stand in ``tables.NODE``
 """
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import admission, books, leases
+from entraide_scheduler.core import admission, books, green, leases
 from entraide_scheduler.core.commands import CancelRun, NodeTurned
 from entraide_scheduler.core.events import (
     GatewayLost,
@@ -36,6 +36,8 @@ def joined(state: State, event: NodeJoined) -> None:
     _watch(state, node)
     if turned:
         _turned(state, node)
+    _shine(state, node)
+    own(state, card.coop)
     if state.fleet.contexts != contexts:
         admission.reshape(state)
     if changed:
@@ -43,14 +45,44 @@ def joined(state: State, event: NodeJoined) -> None:
     leases.opened(state, node)
 
 
+def _shine(state: State, node: Node) -> None:
+    """Sets when a node's surplus stops counting, for its quote to be made anew."""
+    until = state.fleet.lanes.valid_until(node)
+    if until is None or until <= state.now:
+        state.deadlines.clear("surplus", node.card.node)
+    else:
+        state.deadlines.set("surplus", node.card.node, until)
+
+
+def surplus_over(state: State, name: str) -> None:
+    """A node's renewable status has expired."""
+    node = state.fleet.nodes.get(name)
+    if node is not None and node.state is not NodeState.LEFT:
+        state.fleet.lanes.changed(node, state.now)
+        leases.opened(state, node)
+
+
+def own(state: State, coop: str) -> None:
+    """Counts again how many slots a co-op's own nodes have."""
+    state.queue.own(coop, state.fleet.lanes.slots_of(coop))
+
+
 def changed(state: State, event: NodeChanged) -> None:
     """A heartbeat that changed something."""
     node = _known(state, event.node)
     if node is not None:
         _hear(state, node)
+        was_accepting = node.accepting
         state.fleet.change(
-            node, accepting=event.accepting, reason=event.reason, energy=event.energy
+            node,
+            accepting=event.accepting,
+            reason=event.reason,
+            energy=event.energy,
+            at=state.now,
         )
+        _shine(state, node)
+        if was_accepting != node.accepting:
+            own(state, node.card.coop)
         leases.opened(state, node)
 
 
@@ -97,6 +129,10 @@ def _watch(state: State, node: Node) -> None:
 
 
 def _turned(state: State, node: Node) -> None:
+    """Tells that a node's state changed; what it asks for one more job changes with it."""
+    if node.state is not NodeState.LEFT:
+        state.fleet.lanes.changed(node, state.now)
+    own(state, node.card.coop)
     state.ask(NodeTurned(state.cause, node.card.node, node.state))
 
 
@@ -120,7 +156,9 @@ def left(state: State, event: NodeLeft) -> None:
     state.fleet.leave(node, state.now)
     node.accepting, node.reason = False, event.reason
     _watch(state, node)
+    state.deadlines.clear("surplus", event.node)
     state.deadlines.set("gone", event.node, state.now + state.policy.timing.job_kept_s)
+    state.prefixes.left(event.node)
     _turned(state, node)
     leases.lose(state, node)
     if state.fleet.contexts != contexts:
@@ -144,6 +182,7 @@ def end_stranded(state: State) -> None:
         return
     for job in state.queue.jobs():
         if job.facts.kind is JobKind.LIVE and not served[job.shape]:
+            green.leave(state, job)
             state.queue.remove(job)
             values: Values = {"model": job.facts.model}
             books.end(state, job, "fail", code="no_node_live", epoch=job.epoch, values=values)
@@ -151,7 +190,7 @@ def end_stranded(state: State) -> None:
 
 def _served(state: State, shape: Shape) -> bool:
     there = (NodeState.LIVE, NodeState.SUSPECT)
-    return any(node.state in there for node in state.fleet.able(shape).nodes)
+    return any(lane.node.state in there for lane in state.fleet.able(shape).lanes)
 
 
 def started(state: State, event: SchedulerStarted) -> None:
@@ -192,5 +231,6 @@ def _end_orphan(state: State, job: Job) -> None:
     if lease is not None:
         leases.stop(state, lease, "fail", "gateway_lost")
     else:
+        green.leave(state, job)
         state.queue.remove(job)
         books.end(state, job, "fail", code="gateway_lost")

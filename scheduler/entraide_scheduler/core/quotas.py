@@ -148,6 +148,12 @@ class Quotas:
         """
         return self._left(facts, QuotaKind.ENERGY_WH), self._left(facts, QuotaKind.CARBON_G)
 
+    def metered(self, facts: RequestFacts) -> str:
+        """Returns whose energy or carbon is limited for a request; "" when nobody's is."""
+        if any(limit.quota.kind in AT_PLACEMENT for limit in self._of(facts)):
+            return f"{facts.coop}/{facts.project}/{facts.key}"
+        return ""
+
     def spent(self, facts: RequestFacts) -> Shortage | None:
         """Returns the first quota of energy or carbon of which nothing is left; None without."""
         return self._short(facts, dict.fromkeys(AT_PLACEMENT, 1))

@@ -17,6 +17,9 @@ from entraide.types import (
     RequestFacts,
     Terms,
 )
+from entraide_scheduler.core.backlog import Wait
+from entraide_scheduler.core.bills import Bill
+from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import Period, QuotaKind
 from entraide_scheduler.core.tables import JOB, LEASE, NODE, LeaseState, step
 
@@ -29,7 +32,12 @@ class Shape(Struct, frozen=True):
         coop: the job's co-op where the rules or the predictions depend on it, else "".
         context_tokens: the smallest known context that holds the job.
         max_carbon_ug: the client's cap; None without one.
-        size: with a cap, the input's size as a power of two, for grams grow with it; else 0.
+        size: where grams or energy are limited, the input's size as a power of two, for they
+            grow with it; else 0.
+        batch: whether it is of the class that may hold only a part of a node's slots.
+        green_h: of a job that may wait for greener hours, the hour (since the epoch) by which it
+            must have started; 0 otherwise.
+        metered: whose quota of energy or grams limits it (co-op, project, key); "" for nobody's.
     """
 
     model: str
@@ -40,6 +48,9 @@ class Shape(Struct, frozen=True):
     context_tokens: int
     max_carbon_ug: int | None
     size: int
+    batch: bool = False
+    green_h: int = 0
+    metered: str = ""
 
 
 class Hold(Struct, frozen=True):
@@ -71,6 +82,7 @@ class Job(Struct):
         output_tokens_max: limit on each answer, as reserved.
         context_tokens: what one answer needs of a replica's context.
         shape: what decides which nodes may run it.
+        wait: what it adds to the work that waits for greener hours; None when it does not wait.
         holds: quota reservations not yet settled.
         epoch: of its last placement; 0 before the first.
         attempts: placements so far.
@@ -89,6 +101,7 @@ class Job(Struct):
     output_tokens_max: int
     context_tokens: int
     shape: Shape
+    wait: Wait | None = None
     holds: tuple[Hold, ...] = ()
     epoch: int = 0
     attempts: int = 0
@@ -105,29 +118,58 @@ class Job(Struct):
         self.story = (*self.story, trigger)
 
 
+class Expected(Struct, frozen=True):
+    """What was predicted of a run when it was placed, to be held against what came.
+
+    Attributes:
+        ttft_s: from the placement to the first token.
+        queue_s, queue_tokens: the part of it that prompts already there were expected to take.
+        tpot_s: for each token of the answer.
+        input_tokens: prompt tokens expected not to be in the node's cache.
+        batch: sequences that ran there.
+        energy_uwh, carbon_ug: of the whole run.
+    """
+
+    ttft_s: float
+    queue_s: float
+    queue_tokens: int
+    tpot_s: float
+    input_tokens: int
+    batch: int
+    energy_uwh: int
+    carbon_ug: int
+
+
 class Lease(Struct):
     """A node's hold on a job, from the offer until its report, its loss or its expiry.
 
     Attributes:
         terms: what was fixed; the job, the epoch and the node stand there.
         state: see ``tables.LEASE``.
-        coop, project: who is charged for it.
-        input_tokens: expected prompt tokens not in the node's cache.
+        bill: what its co-op, project and class are charged for it.
+        expected: what was predicted.
+        batch: whether it counts against the slots that batch work may hold.
+        foreign: whether it counts against what the node's co-op lends.
+        prefill_s: time that reading its prompt is expected to take.
         input_tokens_max, output_tokens_max: bounds on what the run may use, all answers.
         output_tokens: produced so far, as the node says.
-        charged: virtual tokens charged for it so far.
+        first_at: when its first token was heard of; 0 before.
+        sequences_s: its replica's sequence-seconds then, for the mean batch it ran in.
         job_state, holds: of a job that is over, while its report is awaited.
     """
 
     terms: Terms
     state: LeaseState
-    coop: str
-    project: str
-    input_tokens: int
+    bill: Bill
+    expected: Expected
+    batch: bool
+    foreign: bool
+    prefill_s: float
     input_tokens_max: int
     output_tokens_max: int
     output_tokens: int = 0
-    charged: float = 0.0
+    first_at: float = 0.0
+    sequences_s: float = 0.0
     job_state: JobState = JobState.ACTIVE
     holds: tuple[Hold, ...] = ()
 
@@ -138,17 +180,37 @@ class Lease(Struct):
 
 
 class Load(Struct):
-    """What our own leases put on one replica.
+    """What our own leases put on one replica, and what we have learned of it.
 
     Attributes:
+        pace: its speed and energy, as learned.
         leases: how many.
-        prefill_tokens: prompt tokens of those that have produced nothing yet.
+        batch: those of batch work.
+        foreign: those of other co-ops than the node's own.
+        reading, reading_tokens: those that have produced nothing yet, and their prompts.
+        reading_s: how long their prompts are expected to take, together.
+        free_at: when the prompts sent there are expected to be read.
+        sequences_s: sequence-seconds up to ``since``.
+        since: when the number of leases last changed.
         paused: why the replica takes nothing for a moment (a decline's code), or "".
+        turn: serial of the last placement there, 0 before the first.
+        lend_slots, batch_slots: how many leases of others, and of batch work, it takes.
     """
 
+    pace: Pace
     leases: int = 0
-    prefill_tokens: int = 0
+    batch: int = 0
+    foreign: int = 0
+    reading: int = 0
+    reading_tokens: int = 0
+    reading_s: float = 0.0
+    free_at: float = 0.0
+    sequences_s: float = 0.0
+    since: float = 0.0
     paused: str = ""
+    turn: int = 0
+    lend_slots: int = 0
+    batch_slots: int = 0
 
 
 class Node(Struct):
@@ -161,7 +223,9 @@ class Node(Struct):
         last_seen: when it was last heard, seconds since the epoch.
         accepting, reason: whether it takes new work, and the stable code why not.
         energy: renewable status of its site, the latest.
-        loads: what our leases put on it, by model.
+        loads: what our leases put on it and what we have learned, by model; one for each replica.
+        leases: how many of ours it holds, over all its replicas.
+        lend_spent: whether its co-op has lent all the energy it lends in one day.
         left_at: when it left; 0 otherwise.
     """
 
@@ -173,6 +237,8 @@ class Node(Struct):
     reason: str
     energy: EnergyStatus | None
     loads: dict[str, Load]
+    leases: int = 0
+    lend_spent: bool = False
     left_at: float = 0.0
 
     def step(self, trigger: str) -> bool:
@@ -180,7 +246,3 @@ class Node(Struct):
         before = self.state
         self.state = step(NODE, before, trigger, name=self.card.node)
         return self.state is not before
-
-    def leases(self) -> int:
-        """Returns how many leases of ours the node holds, over all its replicas."""
-        return sum(load.leases for load in self.loads.values())

@@ -77,6 +77,21 @@ def _slots(node: Node, want: Shape) -> Values:
     return {"slots": node.replicas[want.model].slots}
 
 
+def _beyond_lent(node: Node, want: Shape) -> bool:
+    load = node.loads.get(want.model)
+    return load is not None and node.card.coop != want.coop and load.foreign >= load.lend_slots
+
+
+def _lent(node: Node, want: Shape) -> Values:
+    load = node.loads[want.model]
+    return {"coop": node.card.coop, "lent": load.foreign, "limit": load.lend_slots}
+
+
+def _beyond_batch(node: Node, want: Shape) -> bool:
+    load = node.loads.get(want.model)
+    return want.batch and load is not None and load.batch >= load.batch_slots
+
+
 def _last_seen(node: Node, _: Shape) -> Values:
     return {"last_seen_at": node.last_seen}
 
@@ -124,16 +139,38 @@ LASTING = (
 )
 
 # How a node is now.
+SUSPECT = Rule(
+    "node_suspect",
+    lambda node, _: node.state is NodeState.SUSPECT,
+    _last_seen,
+    waiting_helps=True,
+)
+LOST = Rule(
+    "node_lost", lambda node, _: node.state is NodeState.LOST, _last_seen, waiting_helps=True
+)
+NOT_ACCEPTING = Rule("not_accepting", _not_accepting, _why_not_accepting, waiting_helps=True)
+NO_FREE_SLOT = Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True)
+LEND_LIMIT = Rule("lend_limit", _beyond_lent, _lent, waiting_helps=True)
+LEND_ENERGY_SPENT = Rule(
+    "lend_energy_spent",
+    lambda node, want: node.lend_spent and node.card.coop != want.coop,
+    lambda node, _: {"coop": node.card.coop},
+    waiting_helps=True,
+)
+BATCH_SHARE_FULL = Rule(
+    "batch_share_full",
+    _beyond_batch,
+    lambda node, want: {"slots": node.loads[want.model].batch_slots},
+    waiting_helps=True,
+)
 PASSING = (
-    Rule(
-        "node_suspect",
-        lambda node, _: node.state is NodeState.SUSPECT,
-        _last_seen,
-        waiting_helps=True,
-    ),
-    Rule("node_lost", lambda node, _: node.state is NodeState.LOST, _last_seen, waiting_helps=True),
-    Rule("not_accepting", _not_accepting, _why_not_accepting, waiting_helps=True),
-    Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True),
+    SUSPECT,
+    LOST,
+    NOT_ACCEPTING,
+    NO_FREE_SLOT,
+    LEND_LIMIT,
+    LEND_ENERGY_SPENT,
+    BATCH_SHARE_FULL,
 )
 
 ALL = (*LASTING, *PASSING)

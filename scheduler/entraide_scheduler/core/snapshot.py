@@ -4,27 +4,25 @@ Only what cannot be made again from the rest is written: indices, counts and hea
 bytes are MessagePack of one frozen struct; the version stands first, and another one is refused.
 """
 
+from collections import OrderedDict
+
 import msgspec
 from msgspec import Struct
 
 from entraide.types import JobState
+from entraide_scheduler.core import fairstate, green
 from entraide_scheduler.core.carbon import ZoneIntensity
-from entraide_scheduler.core.fairqueue import Level, Line
+from entraide_scheduler.core.credit import Gift
+from entraide_scheduler.core.fairstate import QueueState
 from entraide_scheduler.core.habits import HabitsState
-from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.outlook import Signals
+from entraide_scheduler.core.policy import IntensityBasis, Policy
+from entraide_scheduler.core.prefixes import PrefixesState
 from entraide_scheduler.core.quotas import QuotasState
-from entraide_scheduler.core.records import Job, Lease, Node, Shape
+from entraide_scheduler.core.records import Job, Lease, Node
 from entraide_scheduler.core.state import State
 
-VERSION = 2
-
-
-class LevelState(Struct, frozen=True, array_like=True):
-    """One level of the fair queue."""
-
-    lines: list[Line]
-    last: str
-    floor: float
+VERSION = 3
 
 
 class Snapshot(Struct, frozen=True, array_like=True):
@@ -34,16 +32,18 @@ class Snapshot(Struct, frozen=True, array_like=True):
     now: float
     incarnation: int
     arrivals: int
+    placements: int
     policy: Policy
     grid: dict[str, ZoneIntensity]
     nodes: dict[str, Node]
-    coops: LevelState
-    projects: dict[str, LevelState]
-    stuck: list[Shape]
+    queue: QueueState
     quotas: QuotasState
     balances: dict[str, dict[str, int]]
     corrections: list[str]
+    credits: dict[str, Gift]
     habits: HabitsState
+    prefixes: PrefixesState
+    outlook: dict[IntensityBasis, dict[str, Signals]]
     deadlines: list[tuple[str, str, float]]
     jobs: list[Job]
     ended: list[Job]
@@ -53,23 +53,24 @@ class Snapshot(Struct, frozen=True, array_like=True):
 
 def write(state: State) -> bytes:
     """Returns the state as bytes."""
-    queue = state.queue
     return msgspec.msgpack.encode(
         Snapshot(
             version=VERSION,
             now=state.now,
             incarnation=state.incarnation,
             arrivals=state.arrivals,
+            placements=state.placements,
             policy=state.policy,
-            grid=state.grid,
+            grid=state.fleet.lanes.grid,
             nodes=state.fleet.nodes,
-            coops=_level(queue.coops),
-            projects={coop: _level(level) for coop, level in queue.projects.items()},
-            stuck=list(queue.stuck),
+            queue=fairstate.dump(state.queue),
             quotas=state.quotas.dump(),
             balances=state.ledger.balances,
             corrections=list(state.ledger.corrections),
+            credits=state.credits.gifts,
             habits=state.habits.dump(),
+            prefixes=state.prefixes.dump(),
+            outlook=state.green.outlook.dump(),
             deadlines=state.deadlines.listed(),
             jobs=list(state.jobs.values()),
             ended=list(state.ended.values()),
@@ -93,40 +94,25 @@ def read(data: bytes) -> State:
     state = State()
     state.now = kept.now
     state.incarnation = kept.incarnation
-    state.arrivals = kept.arrivals
+    state.arrivals, state.placements = kept.arrivals, kept.placements
     state.quotas.load(kept.quotas)
     state.obey(kept.policy)
-    state.grid = kept.grid
-    state.fleet.restore(kept.nodes)
+    state.fleet.lanes.grid.update(kept.grid)
+    state.fleet.restore(kept.nodes, kept.now)
     state.ledger.balances = kept.balances
     state.ledger.corrections = dict.fromkeys(kept.corrections)
+    state.credits.gifts = kept.credits
     state.habits.load(kept.habits)
+    state.prefixes.load(kept.prefixes)
+    state.green.outlook.load(kept.outlook)
     for kind, name, at in kept.deadlines:
         state.deadlines.set(kind, name, at)
     state.jobs = {job.facts.job: job for job in kept.jobs}
-    state.ended = {job.facts.job: job for job in kept.ended}
-    state.explained = dict.fromkeys(kept.explained)
+    state.ended = OrderedDict((job.facts.job, job) for job in kept.ended)
+    state.explained = OrderedDict.fromkeys(kept.explained)
     state.leases = {lease.terms.job: lease for lease in kept.leases}
-    _restore_queue(state, kept)
+    waiting = [job for job in kept.jobs if job.state is JobState.QUEUED]
+    for job in waiting:
+        green.enter(state, job)
+    fairstate.load(state.queue, kept.queue, waiting, [lease.bill for lease in kept.leases])
     return state
-
-
-def _restore_queue(state: State, kept: Snapshot) -> None:
-    queue = state.queue
-    queue.coops = _restored(kept.coops)
-    queue.projects = {coop: _restored(level) for coop, level in kept.projects.items()}
-    for job in kept.jobs:
-        if job.state is JobState.QUEUED:
-            queue.place(job)
-    queue.stuck = dict.fromkeys(kept.stuck)
-
-
-def _level(level: Level) -> LevelState:
-    return LevelState(list(level.lines.values()), level.last, level.floor)
-
-
-def _restored(kept: LevelState) -> Level:
-    level = Level()
-    level.lines = {line.name: line for line in kept.lines}
-    level.last, level.floor = kept.last, kept.floor
-    return level

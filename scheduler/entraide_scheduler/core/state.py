@@ -3,17 +3,22 @@
 Decides nothing. The other modules of the core are functions over it; the machine calls them.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from entraide.types import JobClass
-from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.commands import Command, Dropped
+from entraide_scheduler.core.credit import Credits
 from entraide_scheduler.core.deadlines import Deadlines
-from entraide_scheduler.core.fairqueue import FairQueue
+from entraide_scheduler.core.deferral import GreenHours
+from entraide_scheduler.core.estimators import excess_scale
+from entraide_scheduler.core.fairline import FairQueue
 from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.habits import Habits
 from entraide_scheduler.core.ledger import Ledger
+from entraide_scheduler.core.outlook import Outlook
 from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
+from entraide_scheduler.core.prefixes import Prefixes
 from entraide_scheduler.core.quotas import Quotas
 from entraide_scheduler.core.records import Job, Lease
 
@@ -27,8 +32,10 @@ class State:
         now, cause: time and identifier of the event at hand.
         policy, coops, classes: the policy in force, and its parts by name.
         incarnation: how many times the scheduler has started.
-        arrivals: jobs admitted so far, for their order.
-        fleet, grid, queue, quotas, ledger, habits, deadlines: see their modules.
+        arrivals, placements: jobs admitted and placed so far, for their order.
+        scales: by class, factor on the excess of nine in ten for its confidence.
+        fleet, queue, quotas, ledger, credits, habits, prefixes, green, deadlines: see their
+            modules.
         jobs: those that are not over. ended: those that are, oldest first, for a while.
         explained: those of the ended whose explanation is still kept, oldest first.
         leases: by job; a job has one at most, also while it is being stopped.
@@ -40,19 +47,23 @@ class State:
         self.cause = 0
         self.incarnation = 0
         self.arrivals = 0
+        self.placements = 0
         self.policy = Policy(version="none")
         self.coops: dict[str, CoopTerms] = {}
         self.classes: dict[JobClass, ClassTerms] = {}
-        self.grid: dict[str, ZoneIntensity] = {}
+        self.scales: dict[JobClass, float] = {}
         self.fleet = Fleet()
         self.queue = FairQueue()
         self.quotas = Quotas()
         self.ledger = Ledger()
+        self.credits = Credits()
         self.habits = Habits()
+        self.prefixes = Prefixes()
+        self.green = GreenHours(Outlook())
         self.deadlines = Deadlines()
         self.jobs: dict[str, Job] = {}
-        self.ended: dict[str, Job] = {}
-        self.explained: dict[str, None] = {}
+        self.ended: OrderedDict[str, Job] = OrderedDict()
+        self.explained: OrderedDict[str, None] = OrderedDict()
         self.leases: dict[str, Lease] = {}
         self.commands: list[Command] = []
         self.obey(self.policy)
@@ -62,10 +73,10 @@ class State:
         self.policy = policy
         self.coops = {terms.coop: terms for terms in policy.coops}
         self.classes = {terms.job_class: terms for terms in policy.classes}
-        self.queue.agree(
-            {terms.job_class: terms.rank for terms in policy.classes},
-            {terms.coop: terms.shares for terms in policy.coops},
-        )
+        self.scales = {terms.job_class: excess_scale(terms.confidence) for terms in policy.classes}
+        self.queue.agree(policy)
+        self.green.outlook.obey(policy.carbon.basis, policy.deferral)
+        self.fleet.obey(policy, self.now)
         self.quotas.agree(policy.coops)
 
     def ask(self, *commands: Command) -> None:

@@ -9,6 +9,7 @@ from entraide.client.answers import Job, ModelInfo, TokenUsage
 from entraide.types import (
     Basis,
     Candidate,
+    Candidates,
     Exclusion,
     Explanation,
     JobClass,
@@ -119,7 +120,7 @@ def explanation(message: common_pb2.Explanation) -> Explanation:
         values=values(message.values),
         epoch=0,
         node=message.node,
-        candidates=tuple(map(candidate, message.candidates)),
+        candidates=Candidates.of(map(candidate, message.candidates)),
         excluded=tuple(map(exclusion, message.excluded)),
         excluded_counts=dict(message.excluded_counts),
         waiting_helps=message.waiting_helps,

@@ -1,0 +1,84 @@
+"""Credit: what a co-op's gifts to the pool add to its weight, for a while.
+
+Decides how a gift ages: half of it counts after one half-life, a quarter after two. Time passes in
+steps of a 256th of a half-life, by a table of 2^(-k/256) made of square roots and products alone,
+which are the same on every processor. It refuses to know what a weight is used for.
+"""
+
+from math import sqrt
+
+from msgspec import Struct
+
+from entraide.units import UWH_PER_WH
+from entraide_scheduler.core.policy import Credit
+
+STEPS = 256
+HALVINGS_MOST = 64  # after so many nothing is left
+
+
+def _table() -> tuple[float, ...]:
+    """Returns 2^(-k/256) for k in 0..255: a product of the roots for the bits of k."""
+    roots, root = [], 0.5
+    for _ in range(8):
+        root = sqrt(root)
+        roots.append(root)
+    found = []
+    for step in range(STEPS):
+        value = 1.0
+        for place, factor in enumerate(roots):
+            if step & (128 >> place):
+                value *= factor
+        found.append(value)
+    return tuple(found)
+
+
+TABLE = _table()
+
+
+def faded(amount: float, steps: int) -> float:
+    """Returns what is left of an amount after so many steps of a half-life's 256."""
+    halvings = steps // STEPS
+    if halvings > HALVINGS_MOST:
+        return 0.0
+    left = amount * TABLE[steps % STEPS]
+    for _ in range(halvings):
+        left *= 0.5
+    return left
+
+
+class Gift(Struct, array_like=True):
+    """What a co-op gave, as it counted at a moment: microwatt-hours, seconds since the epoch."""
+
+    at: float
+    energy_uwh: float
+
+
+class Credits:
+    """What each co-op gave the others, older gifts counting less."""
+
+    def __init__(self) -> None:
+        self.gifts: dict[str, Gift] = {}
+
+    def give(self, coop: str, energy_uwh: int, at: float, terms: Credit) -> None:
+        """Counts energy that a co-op's nodes used for others."""
+        gift = self.gifts.get(coop)
+        if gift is None:
+            gift = self.gifts[coop] = Gift(at, 0.0)
+        self._age(gift, at, terms)
+        gift.energy_uwh += energy_uwh
+
+    def factor(self, coop: str, at: float, terms: Credit) -> float:
+        """Returns what a co-op's gifts add to its weight, in 0 to ``terms.most``."""
+        gift = self.gifts.get(coop)
+        if gift is None or not terms.most:
+            return 0.0
+        self._age(gift, at, terms)
+        return terms.most * min(1.0, gift.energy_uwh / (terms.full_wh * UWH_PER_WH))
+
+    @staticmethod
+    def _age(gift: Gift, at: float, terms: Credit) -> None:
+        step_s = terms.half_life_s / STEPS
+        steps = int((at - gift.at) / step_s)
+        if steps > 0:
+            gift.energy_uwh = faded(gift.energy_uwh, steps)
+            gift.at += steps * step_s

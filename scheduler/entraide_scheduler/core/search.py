@@ -1,0 +1,196 @@
+"""Search: what ``placement.scan`` says of a job, for models that very many nodes serve.
+
+The same filter, prediction and pick over columns instead of one lane after the other. Of the nodes
+that fit only the best by grams and the fastest are told one by one, and one example for each rule;
+the counts are those of all. A property test holds the two against each other.
+"""
+
+from math import inf
+
+import numpy as np
+
+from entraide.types import Candidates
+from entraide_scheduler.core.fleet import Able, Columns
+from entraide_scheduler.core.lanes import Lane
+from entraide_scheduler.core.placement import (
+    GREENER_LATER,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    OVER_ENERGY_QUOTA,
+    TRIED_BEFORE,
+    Survey,
+    predict,
+    told,
+)
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.records import Node
+from entraide_scheduler.core.rules import PASSING, Rule
+from entraide_scheduler.core.table import TOKEN_S, TTFT_EXCESS, Bools, Floats, least
+from entraide_scheduler.core.want import Want
+
+
+def search(able: Able, columns: Columns, want: Want, policy: Policy) -> Survey:
+    """Looks at all rows of a table; the result is that of ``placement.scan``, shortened.
+
+    Args:
+        able: the nodes that may ever serve the job, and what excludes the others.
+        columns: the same as columns.
+        want: the job.
+        policy: how one of them is picked.
+    """
+    seen = Seen(able, columns, want)
+    seen.look()
+    best = seen.best(policy.carbon.tolerance)
+    if best is None:
+        return Survey(None, 0, [], Candidates(), seen.examples, seen.counts)
+    listed = seen.listed(policy.limits.explained_best)
+    candidates = seen.told([best, *[row for row in listed if row != best]])
+    fitting = int(np.count_nonzero(seen.fits))
+    found = predict(columns.lanes[best], want)
+    return Survey(found, fitting, [], candidates, seen.examples, seen.counts)
+
+
+class Seen:
+    """The rows of a table as one job sees them.
+
+    Attributes:
+        fits: which rows no rule has excluded so far.
+        keeps: which of them are expected to keep the promise.
+        ttft_s, carbon_ug: predictions for every row.
+        counts: how many nodes each rule excluded, by its code.
+        examples: one node for each rule.
+    """
+
+    def __init__(self, able: Able, columns: Columns, want: Want) -> None:
+        self._columns = columns
+        self._table = columns.table
+        self._lanes: list[Lane] = columns.lanes
+        self._want = want
+        self.counts: dict[str, int] = dict(able.counts)
+        self.examples: list[tuple[Node, Rule]] = list(able.examples)
+
+    def look(self) -> None:
+        """Filters and predicts, in the order of the plain scan."""
+        want, known = self._want, self._columns.row_of
+        self._open()
+        if want.places is not None:
+            self._exclude(~self._table.within(want.places), GREENER_LATER)
+        self.keeps, self.ttft_s, self.carbon_ug = self._table.look(want)
+        self._cached = [known[name] for name in want.cached if name in known]
+        for row in self._cached:
+            found = predict(self._lanes[row], want)
+            self.ttft_s[row], self.carbon_ug[row] = found.ttft_s, found.carbon_ug
+            self.keeps[row] = found.keeps
+        if want.limited:
+            self._exclude(self.carbon_ug > want.carbon_cap_ug, OVER_CARBON_CAP)
+            self._exclude(self.carbon_ug > want.carbon_left_ug, OVER_CARBON_QUOTA)
+            if want.energy_left_uwh < inf:
+                self._exclude(self._energy_uwh() > want.energy_left_uwh, OVER_ENERGY_QUOTA)
+        if want.avoid:
+            tried = np.zeros(len(self._lanes), np.bool_)
+            tried[[known[name] for name in want.avoid if name in known]] = True
+            if (self.fits & ~tried).any():
+                self._exclude(tried, TRIED_BEFORE)
+        self.keeps &= self.fits
+
+    def _open(self) -> None:
+        """Finds the rows that break no passing rule, and tells of the others."""
+        columns, table = self._columns, self._table
+        view = 3 if self._want.shape.batch else 1
+        codes, mask = table.shut[view], columns.mask
+        if columns.own:
+            codes = codes.copy()
+            codes[columns.own] = table.shut[view - 1][columns.own]
+        self.fits: Bools = codes == 0
+        if mask is not None:
+            self.fits &= mask
+        if mask is None and not columns.own:
+            broken = table.counts[view]
+        else:
+            there = codes if mask is None else codes[mask]
+            broken = np.bincount(there, minlength=len(PASSING) + 1).tolist()
+        for code, rule in enumerate(PASSING, 1):
+            if broken[code]:
+                self.counts[rule.code] = broken[code]
+                out = codes == code if mask is None else (codes == code) & mask
+                self.examples.append((self._lanes[int(out.argmax())].node, rule))
+
+    def _exclude(self, which: Bools, rule: Rule) -> None:
+        """Takes those of some rows out that fit so far."""
+        out = self.fits & which
+        number = int(np.count_nonzero(out))
+        if number:
+            self.counts[rule.code] = number
+            self.examples.append((self._lanes[int(out.argmax())].node, rule))
+            self.fits &= ~which
+
+    def _energy_uwh(self) -> Floats:
+        """Returns the energy of the job on each row, caches counted."""
+        energy_uwh = self._table.energy_uwh(self._want, slice(None))
+        for row in self._cached:
+            energy_uwh[row] = predict(self._lanes[row], self._want).energy_uwh
+        return energy_uwh
+
+    def best(self, tolerance: float) -> int | None:
+        """Returns the row that ``placement.best_of`` takes."""
+        grams = np.where(self.keeps, self.carbon_ug, inf)
+        least_ug = grams.min()
+        if least_ug == inf:
+            return self._fastest()
+        equal = np.flatnonzero(grams <= least_ug * (1.0 + tolerance))
+        if len(equal) > 1:
+            energy_uwh = (
+                self._energy_uwh()[equal]
+                if self._cached
+                else self._table.energy_uwh(self._want, equal)
+            )
+            equal = equal[energy_uwh == energy_uwh.min()]
+        return int(equal[self.ttft_s[equal].argmin()])
+
+    def _fastest(self) -> int | None:
+        took_s = self._took_s()
+        shortest_s = took_s.min()
+        if shortest_s == inf:
+            return None
+        equal = np.flatnonzero(took_s == shortest_s)
+        return int(equal[self.carbon_ug[equal].argmin()])
+
+    def _took_s(self) -> Floats:
+        """Returns the promised time for the rows that fit, infinite for the others."""
+        objective, took_s = self._want.objective, self.ttft_s
+        if objective.ttft_s is None and objective.completion_s is not None:
+            took_s = took_s + self._want.output_tokens * self._table.cells[TOKEN_S]
+        return np.where(self.fits, took_s, inf)
+
+    def listed(self, most: int) -> list[int]:
+        """Returns the rows told one by one: the greenest, those that keep first; the fastest."""
+        greenest: list[int] = least(np.where(self.keeps, self.carbon_ug, inf), most).tolist()
+        if len(greenest) < most:
+            late = self.fits & ~self.keeps
+            grams = np.where(late, self.carbon_ug, inf)
+            greenest += least(grams, most - len(greenest)).tolist()
+        fastest: list[int] = least(self._took_s(), most).tolist()
+        known = set(greenest)
+        return greenest + [row for row in fastest if row not in known]
+
+    def told(self, listed: list[int]) -> Candidates:
+        """Returns some rows as ``placement.told`` does."""
+        lanes, want = [self._lanes[row] for row in listed], self._want
+        if self._cached:
+            return told([predict(lane, want) for lane in lanes], None)
+        effective, rows = [lane.effective for lane in lanes], np.array(listed)
+        cells, ttft_s = self._table.cells, self.ttft_s[rows]
+        return Candidates(
+            [lane.name for lane in lanes],
+            [lane.coop for lane in lanes],
+            [lane.zone for lane in lanes],
+            ttft_s.tolist(),
+            cells[TOKEN_S, rows].tolist(),
+            (self._table.energy_uwh(want, rows) + 0.5).astype(np.int64).tolist(),
+            (self.carbon_ug[rows] + 0.5).astype(np.int64).tolist(),
+            [one.direct_g_per_kwh for one in effective],
+            [one.basis for one in effective],
+            [one.surplus_w for one in effective],
+            self.keeps[rows].tolist(),
+            (ttft_s * (1.0 + cells[TTFT_EXCESS, rows] * want.scale)).tolist(),
+        )

@@ -1,0 +1,65 @@
+"""Survey: what one job wants now, and how the nodes look to it.
+
+Decides which numbers a job is compared by and which way of looking is taken: lane by lane in small
+fleets, over columns in large ones. It changes nothing.
+"""
+
+from math import inf
+
+from entraide_scheduler.core import green
+from entraide_scheduler.core.placement import Survey, scan
+from entraide_scheduler.core.policy import Picker
+from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.search import search
+from entraide_scheduler.core.state import State
+from entraide_scheduler.core.want import Want
+
+
+def want(state: State, job: Job, at: float) -> Want:
+    """Returns what a job wants at a moment."""
+    facts, shape = job.facts, job.shape
+    objective = state.classes[facts.job_class]
+    waited_s = at - job.requested_at
+    most = job.output_tokens_max
+    output_tokens = state.habits.output_tokens(facts.coop, facts.model, at_most=most)
+    output_upper = state.habits.output_tokens_upper(
+        facts.coop, facts.model, objective.confidence, at_most=most
+    )
+    ttft_left_s = inf if objective.ttft_s is None else objective.ttft_s - waited_s
+    completion_left_s = inf if objective.completion_s is None else objective.completion_s - waited_s
+    if facts.deadline_at is not None and facts.deadline_at - at < completion_left_s:
+        completion_left_s = facts.deadline_at - at
+    energy_left_uwh, carbon_left_ug = inf, inf
+    if shape.metered:
+        energy, carbon = state.quotas.room(facts)
+        energy_left_uwh = inf if energy is None else float(energy)
+        carbon_left_ug = inf if carbon is None else float(carbon)
+    capped = shape.max_carbon_ug is not None
+    return Want(
+        at,
+        shape,
+        objective,
+        facts.input_tokens_est,
+        output_tokens,
+        output_upper,
+        output_tokens * max(1, facts.choices),
+        state.scales[facts.job_class],
+        ttft_left_s,
+        inf if objective.tpot_s is None else objective.tpot_s,
+        completion_left_s,
+        limited=capped or bool(shape.metered),
+        carbon_cap_ug=inf if facts.max_carbon_ug is None else float(facts.max_carbon_ug),
+        carbon_left_ug=carbon_left_ug,
+        energy_left_uwh=energy_left_uwh,
+        places=green.places(state, shape, at) if shape.green_h else None,
+        cached=state.prefixes.cached(facts),
+        avoid=job.avoid,
+    )
+
+
+def survey(state: State, job: Job, wanted: Want) -> Survey:
+    """Looks at every node for one job."""
+    able = state.fleet.able(job.shape)
+    if able.columns is not None and state.policy.picker is Picker.GREENEST:
+        return search(able, able.columns, wanted, state.policy)
+    return scan(able.lanes, able.excluded, wanted, state.policy)

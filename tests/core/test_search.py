@@ -1,0 +1,178 @@
+"""Search: the look over columns says what the plain scan of every node says."""
+
+import random
+
+import pytest
+from msgspec.structs import astuple, replace
+from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
+
+from entraide.types import Basis, JobClass, JobState, Power
+from entraide_scheduler.core import events, survey
+from entraide_scheduler.core.fleet import Able
+from entraide_scheduler.core.lanes import broken
+from entraide_scheduler.core.placement import Survey, scan
+from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
+from entraide_scheduler.core.quote import quote
+from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.rules import PASSING, first_broken
+
+COOPS = ("alpha", "beta", "gamma")
+ZONES = ("CA-QC", "CA-ON", "CA-AB", "US-NY")
+QUOTAS = {
+    "gamma": (
+        Quota(QuotaKind.ENERGY_WH, 1, Period.DAY),
+        Quota(QuotaKind.CARBON_G, 1, Period.DAY),
+    )
+}
+
+
+def any_card(draw: random.Random, number: int):
+    """A node like few others: some of them are alike, so that names decide."""
+    speed = draw.choice((1.0, 1.0, 2.0, 5.0))
+    return card(
+        f"n{number:03}",
+        draw.choice(COOPS),
+        draw.choice(ZONES),
+        site=f"site-{number // 3}",
+        power=Power(
+            "bench",
+            10.0,
+            draw.choice((60.0, 110.0)),
+            Basis.DECLARED,
+            *draw.choice(((0.0, 0.0), (0.0, 0.0), (900.0, 3.0))),
+        ),
+        replicas=(
+            replica(
+                slots=draw.randint(1, 4),
+                context_tokens=draw.choice((4_096, 4_096, 300)),
+                features=draw.choice(((), ("tools",), ("prefix_cache", "tools"))),
+                rates=rates(prefill_tokens_per_s=500.0 * speed, tpot_base_s=0.05 / speed),
+            ),
+        ),
+        energy=draw.choice((None, None, surplus(float(draw.randint(0, 300))))),
+        rtt_s=draw.choice((0.01, 0.02)),
+    )
+
+
+def any_pool(draw: random.Random, nodes: int) -> Pool:
+    """A pool of many nodes with a life behind it."""
+    terms = [
+        CoopTerms(coop, quotas=QUOTAS.get(coop, ()), lend=Lend(part=draw.choice((1.0, 0.5))))
+        for coop in COOPS
+    ]
+    pool = Pool(*terms, limits=Limits(explained_nodes=8, explained_best=3))
+    pool.join(*(any_card(draw, number) for number in range(nodes)))
+    for number in range(nodes):
+        live(pool, draw, number)
+    return pool
+
+
+def wishes(draw: random.Random) -> dict:
+    """What a job may ask for."""
+    return {
+        "coop": draw.choice(COOPS),
+        "job_class": draw.choice(tuple(JobClass)),
+        "jurisdiction": draw.choice(("CA", "CA", "CA-QC")),
+        "features": draw.choice(((), ("tools",))),
+        "input_tokens_est": draw.randint(1, 200),
+        "output_tokens_max": draw.choice((20, 400)),
+        "max_carbon_ug": draw.choice((None, None, 50, 3_000)),
+        "prefix_keys": draw.choice(((), (1,), (1, 2, 3))),
+        "session": draw.choice(("", "s1")),
+    }
+
+
+def live(pool: Pool, draw: random.Random, number: int) -> None:
+    """One job comes; it, or an older one, goes on; the world changes a little."""
+    pool.now += draw.random()
+    pool.tell(events.NodesSeen, tuple(pool.core._state.fleet.nodes))
+    for place in pool.tell(events.JobRequested, facts(f"j{number}", **wishes(draw))):
+        if hasattr(place, "explanation") and hasattr(place, "epoch"):
+            pool.accept(place)
+    held = [place for place in pool.places()[-30:] if place.job in pool.core._state.leases]
+    if held:
+        place = draw.choice(held)
+        pool.progress(place, draw.randint(1, 20))
+        if draw.random() < 0.5:
+            pool.report(place, output_tokens=draw.randint(2, 60), energy_basis=Basis.MEASURED)
+    node = draw.choice(list(pool.core._state.fleet.nodes))
+    if draw.random() < 0.2:
+        pool.tell(events.NodeChanged, node, draw.random() < 0.7, "", surplus(draw.random() * 200))
+    if draw.random() < 0.1:
+        grams = draw.choice((1.0, 40.0, 40.0))
+        zone, until = draw.choice(ZONES), START + 1e6
+        pool.tell(events.IntensityChanged, zone, grams, grams, "measured", until)
+
+
+def a_job(pool: Pool, draw: random.Random, number: int) -> Job:
+    """Returns a job that waits (refused or placed ones stand for it too)."""
+    pool.tell(events.JobRequested, facts(f"q{number}", **wishes(draw)))
+    job = pool.core._state.job(f"q{number}")
+    assert job is not None
+    return job
+
+
+def both(pool: Pool, job: Job) -> tuple[Survey, Survey, Able]:
+    """Looks at the nodes for a job in both ways."""
+    state = pool.core._state
+    wanted = survey.want(state, job, state.now)
+    able = state.fleet.able(job.shape)
+    plain = scan(able.lanes, able.excluded, wanted, state.policy)
+    return plain, survey.survey(state, job, wanted), able
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_both_looks_say_the_same(seed: int) -> None:
+    """The node taken, all that is told of it and of the others, and every count are the same."""
+    draw = random.Random(seed)
+    pool = any_pool(draw, 24)
+    searched = 0
+    for number in range(25):
+        live(pool, draw, 1_000 + number)
+        job = a_job(pool, draw, number)
+        if job.wait is not None and job.state is not JobState.QUEUED:
+            continue  # it is no longer a part of the work that waits
+        plain, quick, able = both(pool, job)
+        if able.columns is None:
+            continue
+        searched += 1
+
+        assert (plain.best is None) == (quick.best is None)
+        if plain.best is not None and quick.best is not None:
+            assert plain.best.lane is quick.best.lane
+            assert plain.best == quick.best
+        assert plain.fitting == quick.fitting
+        assert plain.counts == quick.counts
+        assert plain.listed == quick.listed
+        told = {(node.card.node, rule.code) for node, rule in plain.excluded}
+        assert {(node.card.node, rule.code) for node, rule in quick.excluded} <= told
+        assert {rule.code for _, rule in quick.excluded} == set(plain.counts)
+    assert searched > 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lanes_are_what_they_would_be_afresh(seed: int) -> None:
+    """Quotes, rules and columns kept up to date are those reckoned anew."""
+    draw = random.Random(seed)
+    pool = any_pool(draw, 20)
+    state = pool.core._state
+    job = a_job(pool, draw, 0)
+    for number in range(40):
+        live(pool, draw, 2_000 + number)
+        lanes = state.fleet.lanes
+        for lane in lanes.of[MODEL].values():
+            seen = lanes._effective(lane.node, lane.load, state.now)
+            afresh = quote(lane.node, lane.load, seen, state.policy.carbon.basis)
+
+            assert afresh == lane.quote
+            for batch in (False, True):
+                for coop in COOPS:
+                    shape = replace(job.shape, coop=coop, batch=batch)
+
+                    assert broken(lane, shape) is first_broken(lane.node, shape, PASSING)
+        known = lanes.tables.get(MODEL)
+        if known is not None:
+            table, rows = known
+            for row, lane in enumerate(rows):
+                assert tuple(table.cells[:, row].tolist()) == astuple(lane.quote)
+                assert tuple(table.shut[:, row].tolist()) == lane.shut
