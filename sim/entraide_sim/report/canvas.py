@@ -8,6 +8,7 @@ drawn.
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -52,6 +53,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
     "text.color": _MARKS["ink"],
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "xtick.color": _MARKS["line"],
     "ytick.color": _MARKS["line"],
     "xtick.labelcolor": _MARKS["ink"],
@@ -106,7 +108,9 @@ def picture(draw: Draw, *, name: str, label: str, height_in: float) -> str:
         height_in: height in inches; the width is that of a page.
     """
     tips = Tips()
-    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):
+    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
+        # What the font has no sign for is measured a little wrong; the reader's own font has it.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure, tips)
@@ -160,6 +164,11 @@ def plain(axes: Axes, *, grid: str = "y") -> None:
     """Makes axes quiet: no ticks beside their labels, a faint grid along ``grid``."""
     axes.tick_params(which="both", length=0, labelsize=8.5)
     axes.grid(visible=True, axis="x" if grid == "x" else "y")
+
+
+def plain_label(name: str) -> str:
+    """Returns a name as a legend shows it: Matplotlib hides those that begin with ``_``."""
+    return f"\u200b{name}" if name.startswith("_") else name
 
 
 def series_colour(index: int) -> str:

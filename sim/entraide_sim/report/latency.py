@@ -102,7 +102,7 @@ def _draw_curve(axes: Axes, tips: Tips, curve: Curve, title: str, lang: str) -> 
     name, values, _, at = curve
     heights = [step / 100 for step in range(100)]
     axes.plot(values[:100], heights, color=series_colour(at), linestyle=canvas.DASHES[at],
-              label=name)  # fmt: skip
+              label=canvas.plain_label(name))  # fmt: skip
     for percent in MARKED:
         told = (
             f"{title}, {words.part(percent / 100, lang)} ≤ {words.seconds(values[percent], lang)}"

@@ -1,0 +1,321 @@
+"""The report: the same bytes, nothing from elsewhere, two whole languages, and right numbers."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.house.source import ROOT
+from tests.sim import browser
+from tests.sim.results import result
+
+from entraide import i18n
+from entraide_sim.report import facts, words, write_report
+from entraide_sim.results import CoopShare, Result
+
+CHOICES = (
+    result("round_robin", green=3.0),
+    result("greenest", green=0.7, quick=1.2),
+    result("fastest", green=1.5, quick=0.6),
+    result("Dix mini", green=3.1, quick=1.3, cheap=0.5),
+    result("least_loaded", green=3.2, quick=1.4),
+)
+
+
+class Reader(HTMLParser):
+    """What a file has: tags with their attributes, and the text of each language."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.texts: dict[str, list[str]] = {"fr": [], "en": []}
+        self._lang = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, held))
+        if tag == "article":
+            self._lang = held["lang"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "article":
+            self._lang = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._lang and data.strip():
+            self.texts[self._lang].append(data.strip())
+
+    def said(self, lang: str) -> str:
+        """All that one language says."""
+        return "\n".join(self.texts[lang])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder with a report of one run, of a comparison, of a plan, and of many zones."""
+    home = tmp_path_factory.mktemp("reports")
+    write_report(home / "run.html", [result()])
+    write_report(home / "compare.html", CHOICES[:2])
+    write_report(home / "plan.html", CHOICES, chosen=3, goals=["ttft_s.p95<=4", "mystery>1"])
+    write_report(home / "wide.html", [result(coops=40, zones=8, hours=30)], lang="en")
+    return home
+
+
+REPORTS = ("run", "compare", "plan", "wide")
+
+
+def read(folder: Path, name: str) -> tuple[str, Reader]:
+    """A report as written, and as read."""
+    html = (folder / f"{name}.html").read_text("utf-8")
+    return html, Reader(html)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_nothing_comes_from_elsewhere(folder, name) -> None:
+    """A report has no script and loads nothing; only the sources of figures are links."""
+    html, reader = read(folder, name)
+    loads = [
+        (tag, held)
+        for tag, held in reader.tags
+        if tag in {"script", "link", "img", "iframe", "object"} or "src" in held
+    ]
+    links = {held["href"] for tag, held in reader.tags if tag == "a"}
+
+    assert [] == loads
+    assert {"https://example.org/provincial averages"} == links
+    assert [] == re.findall(r"@import|url\((?!#)", html)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_both_languages_are_whole(folder, name) -> None:
+    """No message is missing and no value is: neither a bare code nor a hole is left."""
+    _, reader = read(folder, name)
+    said = {lang: reader.said(lang) for lang in ("fr", "en")}
+    labels = " ".join(held.get("aria-label", "") for _, held in reader.tags)
+
+    for text in (*said.values(), labels):
+        assert [] == re.findall(r"sim-(?:report|picker|measure)\S*|\bnone\b|\bnan\b|\binf\b", text)
+        assert i18n.HOLE not in text
+    assert "La réponse en trois phrases" in said["fr"]
+    assert "The answer in three sentences" in said["en"]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_names_inside_are_unique_and_found(folder, name) -> None:
+    """Each identifier stands once, and each reference finds one."""
+    html, reader = read(folder, name)
+    names = [held["id"] for _, held in reader.tags if "id" in held]
+    wanted = set(re.findall(r'(?:xlink:href="#|url\(#)([^")]+)', html))
+
+    assert len(set(names)) == len(names)
+    assert wanted
+    assert set() == wanted - set(names)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_no_colour_is_left_to_the_drawing(folder, name) -> None:
+    """Each colour of a picture is one of the page's, so that dark and paper have their own."""
+    html, _ = read(folder, name)
+    drawn = "".join(re.findall(r"<svg.*?</svg>", html, re.S))
+    defined = set(re.findall(r"--([a-z0-9]+):", html))
+
+    assert [] == re.findall(r"(?:fill|stroke): ?#[0-9a-f]{3,6}", drawn)
+    assert set() == set(re.findall(r"var\(--([a-z0-9]+)\)", html)) - defined
+
+
+def test_the_answer_is_three_sentences(folder) -> None:
+    """A run is told as service, carbon, and cost with shares; each is one sentence."""
+    _, reader = read(folder, "run")
+    texts = reader.texts["fr"]
+    start = texts.index("La réponse en trois phrases") + 1
+
+    service = (
+        "Ces 14 machines ont répondu à 8\u00a0636 requêtes sur 8\u00a0648 en 3\u00a0jours\u00a0; "
+        "le premier mot est venu en 1,52\u00a0s ou moins dans 95\u00a0% des cas, "
+        "et 97\u00a0% des délais promis ont été tenus."
+    )
+    carbon = (
+        "Cela a demandé 2,59\u00a0kWh et émis 245\u00a0g\u00a0CO2e, soit 0,135\u00a0g\u00a0CO2e "
+        "pour 1\u00a0000\u00a0jetons produits\u00a0; 55\u00a0% des jetons ont été produits "
+        "au Québec."
+    )
+    cost = (
+        "Un million de jetons produits revient à 4,70\u00a0$, électricité et matériel compris"
+        "\u00a0; «\u00a0coop-2\u00a0» n’a reçu que 82\u00a0% de ce qui lui revenait."
+    )
+
+    assert [service, carbon, cost] == texts[start : start + 3]
+
+
+def test_a_plan_names_what_it_takes(folder) -> None:
+    """A plan's first sentence names the fleet and the goals; one we cannot word stays as typed."""
+    _, reader = read(folder, "plan")
+
+    assert (
+        "Of 5 possibilities, “Dix mini” is the one to take: it keeps what was asked, "
+        "first word in seconds, 95th percentile ≤\u00a04 and mystery>1."
+    ) in reader.texts["en"]
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path) -> None:
+    """Two processes with different hash seeds write the same file."""
+    script = (
+        "import sys; from pathlib import Path; from tests.sim.results import result; "
+        "from entraide_sim.report import write_report; "
+        "write_report(Path(sys.argv[1]), [result(hours=6), result('b', zones=2, hours=5)])"
+    )
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / seed)],
+            check=True, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed},
+        )  # fmt: skip
+
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
+def test_how_long_it_took_is_not_in_it(tmp_path) -> None:
+    """Wall time, the one number that differs between equal runs, changes no byte."""
+    one = result(zones=1, hours=3)
+    write_report(tmp_path / "one.html", [one])
+    other = msgspec.structs.replace(one, summary={**one.summary, "wall_s": 99.0})
+    write_report(tmp_path / "other.html", [other])
+
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "other.html").read_bytes()
+
+
+def test_names_are_somebody_elses_text(tmp_path) -> None:
+    """What stands in a scenario's names is shown, never obeyed, in text and in pictures."""
+    name = "<script>alert('$x^2$')</script>"
+    coops = (CoopShare(name, 1, 0, 5.0, 9.0, 1.0, 0.0), CoopShare("b", 1, 0, 5.0, 5.0, 1.0, 0.0))
+    write_report(tmp_path / "r.html", [
+        msgspec.structs.replace(result(), title={"fr": name}, coops=coops, label=name),
+        msgspec.structs.replace(result(), coops=coops, label="$\\frac{$"),
+    ])  # fmt: skip
+    html, reader = read(tmp_path, "r")
+
+    assert "script" not in {tag for tag, _ in reader.tags}
+    assert name in reader.said("fr")
+    assert [name] == sorted({text for text in reader.texts["en"] if text == name})
+    assert "$\\frac{$" in html
+
+
+def test_a_run_without_an_answer_says_so(tmp_path) -> None:
+    """A run in which nothing was completed has a report: no number is made up."""
+    nothing: dict[str, None] = dict.fromkeys(("p50", "p95", "p99"))
+    summary = {
+        "jobs": 40, "completed": 0, "rejected": 40, "failed": 0, "ttft_s": nothing,
+        "tpot_s": nothing, "e2e_s": nothing, "slo_attainment": 0.0, "energy_wh": 0.0,
+        "carbon_g": 0.0, "carbon_g_per_1k_output_tokens": None,
+        "cost_cad": {"energy": 0.0, "hardware": 0.0, "per_1m_output_tokens": None},
+        "utilisation": None,
+    }  # fmt: skip
+    bare = Result(scenario="vide", policy="p", picker="greenest", seed=1, version="0",
+                  start_at=1.7e9, hours=0, summary=summary)  # fmt: skip
+    write_report(tmp_path / "one.html", [bare])
+    write_report(tmp_path / "two.html", [bare, bare])
+    _, one = read(tmp_path, "one")
+    _, two = read(tmp_path, "two")
+
+    assert "None of the 40 requests was completed" in one.said("en")
+    assert "None of the 2 possibilities gave an answer." in two.texts["en"]
+
+
+@pytest.mark.parametrize(("results", "chosen"), [([], None), ([result()], 1), ([result()], -1)])
+def test_no_report_of_nothing(tmp_path, results, chosen) -> None:
+    """Without results, or with a choice that is none of them, nothing is written."""
+    with pytest.raises(ValueError, match="result"):
+        write_report(tmp_path / "r.html", results, chosen=chosen)
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_nothing_beats() -> None:
+    """A result is beaten by one as good in delay, grams and dollars and better in one of them."""
+    assert [False, True, True, True, False] == facts.unbeaten(CHOICES)
+
+
+def test_who_leads() -> None:
+    """The greenest leads among those that keep about as many promises as the best."""
+    green = result("green", green=0.1)
+    careless = msgspec.structs.replace(green, summary={**green.summary, "slo_attainment": 0.9})
+
+    assert 1 == facts.leading(CHOICES)
+    assert 1 == facts.leading([*CHOICES, careless])
+    assert 5 == facts.leading([*CHOICES, green])
+    assert 3 == facts.leading(CHOICES, 3)
+
+
+def test_hours_are_those_of_the_readers() -> None:
+    """A run folds into the local hours of the day: the same hour of each day is averaged."""
+    one = result(hours=48, zones=1)
+    day = facts.day(one)
+    jobs = one.zones[0].jobs
+
+    assert tuple(range(24)) == day.hours
+    assert (jobs[0] + jobs[24]) / 2 == day.jobs[0][19]  # 0 h UTC is 19 h in Québec's winter
+
+
+def test_many_coops_show_those_off_their_due() -> None:
+    """Of many co-ops those furthest from their due are drawn, whoever was short among them."""
+    shown = facts.coops_shown(result(coops=40))
+
+    assert facts.COOPS_MAX == len(shown)
+    assert "coop-2" in [one.coop for one in shown]
+
+
+NUMBERS = {
+    "kilowatt-hours": (words.energy(12_345.0, "fr"), "12,3\u00a0kWh"),
+    "grams below one": (words.carbon(0.0345, "en"), "0.0345\u00a0g\u00a0CO2e"),
+    "tonnes": (words.carbon(2.5e6, "fr"), "2,5\u00a0t\u00a0CO2e"),
+    "minutes": (words.seconds(600.0, "fr"), "10\u00a0min"),
+    "dollars": (words.money(1_234.5, "fr"), "1\u00a0234\u00a0$"),
+    "cents": (words.money(0.0123, "en"), "$0.0123"),
+    "almost all": (words.part(0.9999, "fr"), "99,9\u00a0%"),
+    "all": (words.part(1.0, "en"), "100%"),
+    "almost none": (words.part(0.00001, "en"), "0.1%"),
+    "nothing known": (words.money(None, "fr"), "–"),
+    "a goal in words": (words.goal("carbon_g_per_1k_output_tokens<=5", "fr"),
+                        "g\u00a0CO2e pour 1\u00a0000\u00a0jetons ≤\u00a05"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers_have_units(case) -> None:
+    """Numbers are told with their unit, as each language writes them."""
+    told, expected = NUMBERS[case]
+
+    assert expected == told
+
+
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine")
+async def test_a_browser_shows_it(folder, tmp_path) -> None:
+    """A browser shows French, then English on a click, at a phone's width, loading nothing else."""
+    shown = """[...document.querySelectorAll("article")].filter(
+        one => getComputedStyle(one).display !== "none").map(one => one.lang).join()"""
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    pictures = """[...document.querySelectorAll("article[lang=en] svg.picture")].map(
+        one => one.getBoundingClientRect()).filter(one => one.width > 300 && one.height > 100)
+        .length"""
+    async with browser.opened(folder / "compare.html", tmp_path) as page:
+        await page.call("Emulation.setDeviceMetricsOverride", width=390, height=800,
+                        deviceScaleFactor=1, mobile=True)  # fmt: skip
+        first = await page.evaluate(shown)
+        await page.evaluate("document.querySelector('label[for=to-en]').click()")
+        second = await page.evaluate(shown)
+        overhang = await page.evaluate(wide)
+        drawn = await page.evaluate(pictures)
+        asked = [params["request"]["url"] for name, params in page.heard
+                 if name == "Network.requestWillBeSent"]  # fmt: skip
+        complaints = [params["entry"]["text"] for name, params in page.heard
+                      if name == "Log.entryAdded"]  # fmt: skip
+
+    assert ("fr", "en") == (first, second)
+    assert 0 == overhang
+    assert 8 == drawn
+    assert [(folder / "compare.html").as_uri()] == asked
+    assert [] == complaints
