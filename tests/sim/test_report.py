@@ -14,7 +14,7 @@ from tests.sim import browser
 from tests.sim.results import result
 
 from entraide import i18n
-from entraide_sim.report import facts, words, write_report
+from entraide_sim.report import answers, facts, words, write_report
 from entraide_sim.results import CoopShare, Result
 
 CHOICES = (
@@ -152,6 +152,25 @@ def test_the_answer_is_three_sentences(folder) -> None:
     assert [service, carbon, cost] == texts[start : start + 3]
 
 
+def test_a_comparison_says_who_does_best_in_what(folder) -> None:
+    """Who is best in two things is named once; what already is there costs electricity alone."""
+    _, reader = read(folder, "compare")
+    owned = msgspec.structs.replace(
+        result(), summary={**result().summary, "cost_cad": {"energy": 1.0, "hardware": 0.0,
+                                                           "per_1m_output_tokens": 0.5}},
+    )  # fmt: skip
+
+    assert (
+        "Of 2 possibilities, “in turn” answers fastest (first word within 1.52\u00a0s in 95% of "
+        "cases) and costs least ($4.70 per million tokens); “the greenest that keeps the promise” "
+        "emits least (94.5\u00a0mg\u00a0CO2e per 1,000\u00a0tokens)."
+    ) in reader.texts["en"]
+    assert (
+        "A million tokens produced comes to $0.50 of electricity (the hardware is there already); "
+        "“coop-2” received only 82% of what was due to it."
+    ) == answers.sentences([owned], "en")[2]
+
+
 def test_a_plan_names_what_it_takes(folder) -> None:
     """A plan's first sentence names the fleet and the goals; one we cannot word stays as typed."""
     _, reader = read(folder, "plan")
@@ -256,7 +275,10 @@ def test_hours_are_those_of_the_readers() -> None:
     day = facts.day(one)
     jobs = one.zones[0].jobs
 
+    longer = facts.day(msgspec.structs.replace(one, hours=55))
+
     assert tuple(range(24)) == day.hours
+    assert day == longer  # the third day had only begun
     assert (jobs[0] + jobs[24]) / 2 == day.jobs[0][19]  # 0 h UTC is 19 h in Québec's winter
 
 
@@ -270,7 +292,8 @@ def test_many_coops_show_those_off_their_due() -> None:
 
 NUMBERS = {
     "kilowatt-hours": (words.energy(12_345.0, "fr"), "12,3\u00a0kWh"),
-    "grams below one": (words.carbon(0.0345, "en"), "0.0345\u00a0g\u00a0CO2e"),
+    "milligrams": (words.carbon(0.0345, "en"), "34.5\u00a0mg\u00a0CO2e"),
+    "a column in grams": (words.grams(0.0345, "en"), "0.0345\u00a0g\u00a0CO2e"),
     "tonnes": (words.carbon(2.5e6, "fr"), "2,5\u00a0t\u00a0CO2e"),
     "minutes": (words.seconds(600.0, "fr"), "10\u00a0min"),
     "dollars": (words.money(1_234.5, "fr"), "1\u00a0234\u00a0$"),

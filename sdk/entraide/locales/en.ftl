@@ -1000,7 +1000,10 @@ sim-report-run-carbon = This took { $energy } and emitted { $carbon }{ $per_1k -
 }
 sim-report-run-cost = { $per_1m ->
     [none] The cost was not counted
-   *[other] A million tokens produced comes to { $per_1m }, electricity and hardware included
+   *[other] A million tokens produced comes to { $per_1m }{ $of ->
+        [all] , electricity and hardware included
+       *[energy] {" "}of electricity (the hardware is there already)
+    }
 }; { $fair ->
     [even] each co-op received what was due to it.
     [short] “{ $coop }” received only { $coop_part } of what was due to it.
@@ -1011,10 +1014,11 @@ sim-report-plan-none = None of the { $tried } possibilities keeps what was asked
 sim-report-compare-all = Of { $tried } possibilities, “{ $name }” is the best in every way: delay, emissions and cost.
 sim-report-compare-each = Of { $tried } possibilities, { $parts }.
 sim-report-compare-nothing = None of the { $tried } possibilities gave an answer.
-sim-report-least-ttft_s-p95 = “{ $name }” answers fastest (first word within { $amount } in 95% of cases)
-sim-report-least-carbon_g_per_1k_output_tokens = “{ $name }” emits least ({ $amount } per 1,000 tokens)
-sim-report-least-cost_cad-per_1m_output_tokens = “{ $name }” costs least ({ $amount } per million tokens)
-sim-report-compare-change = Compared with “{ $base }”, “{ $name }” { $parts }.
+sim-report-least = “{ $name }” { $parts }
+sim-report-least-ttft_s-p95 = answers fastest (first word within { $amount } in 95% of cases)
+sim-report-least-carbon_g_per_1k_output_tokens = emits least ({ $amount } per 1,000 tokens)
+sim-report-least-cost_cad-per_1m_output_tokens = costs least ({ $amount } per million tokens)
+sim-report-compare-change = Compared with “{ $base }”, “{ $name }”, put forward here, { $parts }.
 sim-report-change-carbon_g_per_1k_output_tokens = { $how ->
     [less] emits { $by } less per token
     [more] emits { $by } more per token
@@ -1030,7 +1034,7 @@ sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
     [more] costs { $by } more per token
    *[same] costs as much per token
 }
-sim-report-lead-numbers = “{ $name }”, with which the others are compared, emits { $per_1k } per 1,000 tokens, gives the first word within { $ttft } in 95% of cases and comes to { $per_1m } per million tokens.
+sim-report-lead-numbers = Put forward, “{ $name }” emits { $per_1k } per 1,000 tokens, gives the first word within { $ttft } in 95% of cases and comes to { $per_1m } per million tokens.
 sim-report-lead-kept = With “{ $name }”, { $kept ->
     [none] no delay was promised
    *[other] { $kept } of the promised delays are kept
@@ -1133,6 +1137,7 @@ sim-report-col-price = Price of each
 sim-report-col-energy = Energy
 sim-report-col-basis = Where it comes from
 sim-report-col-assumption = Assumption
+sim-report-owned = there already
 sim-report-fleet = The machines
 sim-report-assumptions = What this rests on
 sim-report-bases = Of these assumptions, { $parts }.{ $default ->
@@ -1200,3 +1205,130 @@ sim-measure-rejected = requests refused
 sim-measure-failed = requests failed
 sim-measure-deadline_misses = deadlines missed
 sim-measure-utilisation = part of the slots held
+
+## The simulator's commands.
+
+help-sim = Simulate a pool: what a fleet and a policy would do, before anything is bought.
+help-sim-run = Run a scenario: its figures, its jobs and a report.
+help-sim-compare = Run a scenario under several policies, or with its several fleets, side by side.
+help-sim-plan = Plan a fleet: the smallest, cheapest or greenest that meets goals; without a goal, what one purchase or change helps most.
+arg-scenario = A scenario's file, or the name of one that comes with Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
+opt-sim-out = The folder for the results.
+opt-sim-seed = The seed of all luck; else the scenario's.
+opt-sim-ray = The address of a Ray cluster to run on; "local" starts one here.
+opt-sim-resume = Go on with what an interrupted command left in the folder.
+opt-sim-workers = How many simulations at once; 0 for all processors.
+opt-sim-policies = What to compare: pickers (greenest, fastest, …) or TOML files with keys of the policy.
+opt-sim-goal = A goal, such as 'ttft_s.p95<=2' or 'carbon_g_per_1k_output_tokens<=5'; may be repeated.
+opt-sim-minimise = What the planned fleet should have least of.
+opt-sim-range = How many machines of a group the plan may have; may be repeated.
+sim-simulating = Simulating
+sim-interrupted = Interrupted: { $count } { $count ->
+    [one] run is
+   *[other] runs are
+} kept in { $path }; the same command with --resume goes on.
+sim-report-at = Report: { $path }
+sim-told-jobs = { $jobs } jobs: { $completed } completed, { $rejected } refused, { $failed } failed.
+sim-told-latency = First token within { $p50 } for half of them, within { $p95 } for 95 %; promises kept: { $kept }.
+sim-told-spent = { $energy }, { $carbon } ({ $per_1k } per 1,000 tokens), { $cost } for the time simulated.
+sim-col-run = RUN
+sim-col-ttft = FIRST TOKEN, 95 %
+sim-col-kept = PROMISES KEPT
+sim-col-energy = ENERGY
+sim-col-carbon = CO2E
+sim-col-cost = COST
+sim-plan-found = { $count } { $count ->
+    [one] machine is
+   *[other] machines are
+} enough (the scenario has { $before }): { $fleet }
+sim-plan-none = No fleet within the ranges meets the goals. The nearest: { $fleet }
+sim-plan-fewer = One machine fewer is not enough: { $fleet } gives
+sim-plan-runs = { $whole } whole simulations, and { $busy } of the busiest hours.
+sim-advice-dollars = What changes dollars most, per year
+sim-advice-seconds = What changes the wait for the first token most (95 %)
+sim-advice-grams = What changes emissions most, per year
+sim-change-buy = Buy one { $device } for { $site } (${ $price_cad })
+sim-change-retire = Retire one machine of { $name }
+sim-change-lend_always = Lend { $name } at all hours
+sim-change-later = Let the work "{ $name }" wait up to { $hours } hours for green ones
+error-scenario_refused = The scenario cannot be used{ $path ->
+    [none] {""}
+   *[other] {" "}({ $path })
+}: { $key ->
+    [none] {""}
+   *[other] { $key }{" "}
+}{ $fault ->
+    [unknown_key] is not a key here: write one of { $known }.
+    [missing_key] is missing: add it.
+    [wrong_type] has a value of the wrong kind ({ $detail }).
+    [unknown_name] is "{ $value }", which is not there: write one of { $known }.
+    [twice] names "{ $value }" twice: give each a name of its own.
+    [empty] is empty: give it a name.
+    [none_at_all] is missing: there must be at least one entry in [[{ $what }]].
+    [too_many] counts { $value }: there may be { $high } at most.
+    [above] is { $value }: write a number above { $low }.
+    [least] is { $value }: write { $low } or more.
+    [most] is { $value }: write { $high } or less.
+    [between] is { $value }: write a number from { $low } to { $high }.
+    [between_not_low] is { $value }: write a number above { $low }, and up to { $high }.
+    [between_not_high] is { $value }: write a number from { $low } on, and below { $high }.
+    [after] is { $value }: write more than { $other }, which is { $low }.
+    [no_offset] is { $value }, without an offset from UTC: add one (Z, or -05:00).
+    [no_timezone] is "{ $value }", which is no time zone: write one such as America/Toronto.
+    [no_series] is "{ $value }", for which no average is shipped: give the site a file with its intensity, or write one of { $known }.
+    [two_series] says something else of { $value } than the site "{ $other }": give all sites of a zone the same file and column.
+    [two_surpluses] gives "{ $value }" both panels and a file: keep one of the two.
+    [nothing_to_store] stands at "{ $value }", which generates nothing: add panels or a file, or leave the battery out.
+    [no_hours] is "{ $value }", which says no hours: write them like "mo-fr 18:00-08:00".
+    [no_price] is missing, and the catalogue has no price of { $value }: write what it costs, in dollars.
+    [does_not_fit] has { $has_gb } GB for a model, and { $value } needs { $needs_gb } GB and room for its context: choose a larger machine ({ $device }) or a smaller model.
+    [trace_or_clients] is wrong in "{ $value }": give a workload either a trace or clients, not both and not neither.
+    [no_lengths] is { $value }: write one number, two bounds, or eight rising quantiles of at least 1.
+    [no_file] names the file "{ $value }", which is not there: correct the path, relative to the scenario.
+    [no_column] The file has no column "{ $value }": add it, or name another in the scenario.
+    [gap] An hour is missing before this line: fill it in.
+    [too_early] The series does not reach back to the scenario's start: choose a later start, or a longer series.
+    [too_short] The series ends before the scenario does: choose fewer hours, or a longer series.
+    [not_in_order] This line comes before the one above it: sort the trace by time.
+    [bad_cell] This line cannot be read: { $value }. Correct it.
+    [no_scenario] There is no scenario "{ $value }": give a file, or one of { $known }.
+    [no_policy] There is no policy "{ $value }": give a TOML file, or one of { $known }.
+    [too_large] The file is larger than { $high } bytes.
+    [class_missing] lack the class "{ $value }": add it.
+    [no_period] is "{ $value }": jobs in flight have no period, leave it out.
+    [period_needed] is missing: a quota of { $value } needs minute, day or month.
+    [two_owners] belongs to a project and to a key ({ $value }): leave one of them out.
+   *[other] cannot be read: { $detail }
+}
+error-plan_refused = The plan cannot be made: { $fault ->
+    [no_goal] "{ $value }" is not a goal: write it like ttft_s.p95<=2.
+    [unknown_key] a summary has no "{ $value }": write one of { $known }.
+    [unknown_objective] "{ $value }" cannot be minimised: write one of { $known }.
+    [unknown_group] the scenario has no machines called "{ $value }": write one of { $known }.
+    [no_range] "{ $value }" is not a range: write it like mini=0..6.
+   *[other] the range of "{ $value }" is empty: write the smaller number first.
+}
+sim-assumption-speed = { $device } runs { $model } at { $prefill } prompt tokens and { $decode } answer tokens per second, alone.
+sim-assumption-power = { $device } draws { $idle_w } at rest and { $active_w } at work.
+sim-assumption-price = { $device } costs ${ $price_cad }, spread over { $life_years } years.
+sim-assumption-rest = The rest of machines that are on anyway is not counted, nor is their price.
+sim-assumption-rest_dedicated = Machines bought for the pool count at rest too, at all hours.
+sim-assumption-presence = When owners sit at their machines is drawn by luck from usual hours.
+sim-assumption-intensity_profile = { $zone }: an hourly profile made up about the annual average of { $annual_g_per_kwh } ({ $year }): 20 % more in winter than in spring, 20 % more in the early evening than at noon's mean.
+sim-assumption-intensity_file = { $zone }: hourly intensity from a file.
+sim-assumption-forecast_made = Forecasts are the actual series with an error of { $percent } % after a day.
+sim-assumption-forecast_file = { $zone }: forecasts from a file.
+sim-assumption-solar = { $site }: { $peak_kw } kW of panels under clouds by luck that let { $percent } % of a clear sky through on average; the place itself uses { $own_use_w }.
+sim-assumption-surplus_file = { $site }: surplus from a file.
+sim-assumption-battery = { $site }: a battery of { $capacity_kwh } kWh takes what the machines could not use, and gives it back.
+sim-assumption-trace = "{ $workload }": { $percent } % of a recorded trace; which co-op sends a request is drawn by luck.
+sim-assumption-clients = "{ $workload }": { $clients } clients send { $requests_per_day } requests a day each on average, { $rhythm ->
+    [steady] at all hours alike
+    [office] in office hours
+    [evenings] mostly in the evening
+    [nights] mostly at night
+   *[other] by day and in the evening
+}.
+sim-assumption-tariff = { $site }: a kilowatt-hour costs ${ $tariff_cad }, own generation too (it could have been sold).
+sim-assumption-heartbeats = Machines are heard every { $heartbeat_s }; a lost one is noticed after ten times as long.
+sim-assumption-fairness_without_batch = Batch work waits for green hours, so its waits do not count in the fairness gaps.

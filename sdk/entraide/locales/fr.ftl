@@ -1000,7 +1000,10 @@ sim-report-run-carbon = Cela a demandé { $energy } et émis { $carbon }{ $per_1
 }
 sim-report-run-cost = { $per_1m ->
     [none] Le coût n’a pas été compté
-   *[other] Un million de jetons produits revient à { $per_1m }, électricité et matériel compris
+   *[other] Un million de jetons produits revient à { $per_1m }{ $of ->
+        [all] , électricité et matériel compris
+       *[energy] {" "}d’électricité (le matériel est déjà là)
+    }
 } ; { $fair ->
     [even] chaque coopérative a reçu ce qui lui revenait.
     [short] « { $coop } » n’a reçu que { $coop_part } de ce qui lui revenait.
@@ -1011,10 +1014,11 @@ sim-report-plan-none = Aucune des { $tried } possibilités ne tient ce qui étai
 sim-report-compare-all = De { $tried } possibilités, « { $name } » est la meilleure à tous égards : délai, émissions et coût.
 sim-report-compare-each = De { $tried } possibilités, { $parts }.
 sim-report-compare-nothing = Aucune des { $tried } possibilités n’a rendu de réponse.
-sim-report-least-ttft_s-p95 = « { $name } » répond le plus vite (premier mot en { $amount } dans 95 % des cas)
-sim-report-least-carbon_g_per_1k_output_tokens = « { $name } » émet le moins ({ $amount } pour 1 000 jetons)
-sim-report-least-cost_cad-per_1m_output_tokens = « { $name } » coûte le moins ({ $amount } le million de jetons)
-sim-report-compare-change = Par rapport à « { $base } », « { $name } » { $parts }.
+sim-report-least = « { $name } » { $parts }
+sim-report-least-ttft_s-p95 = répond le plus vite (premier mot en { $amount } dans 95 % des cas)
+sim-report-least-carbon_g_per_1k_output_tokens = émet le moins ({ $amount } pour 1 000 jetons)
+sim-report-least-cost_cad-per_1m_output_tokens = coûte le moins ({ $amount } le million de jetons)
+sim-report-compare-change = Par rapport à « { $base } », « { $name } », mise en avant ici, { $parts }.
 sim-report-change-carbon_g_per_1k_output_tokens = { $how ->
     [less] émet { $by } de moins par jeton
     [more] émet { $by } de plus par jeton
@@ -1030,7 +1034,7 @@ sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
     [more] coûte { $by } de plus par jeton
    *[same] coûte autant par jeton
 }
-sim-report-lead-numbers = « { $name } », à quoi les autres sont comparées, émet { $per_1k } pour 1 000 jetons, donne le premier mot en { $ttft } ou moins dans 95 % des cas et revient à { $per_1m } le million de jetons.
+sim-report-lead-numbers = À retenir, « { $name } » émet { $per_1k } pour 1 000 jetons, donne le premier mot en { $ttft } ou moins dans 95 % des cas et revient à { $per_1m } le million de jetons.
 sim-report-lead-kept = Avec « { $name } », { $kept ->
     [none] aucun délai n’était promis
    *[other] { $kept } des délais promis sont tenus
@@ -1133,6 +1137,7 @@ sim-report-col-price = Prix de chacune
 sim-report-col-energy = Énergie
 sim-report-col-basis = D’où cela vient
 sim-report-col-assumption = Hypothèse
+sim-report-owned = déjà là
 sim-report-fleet = Les machines
 sim-report-assumptions = Sur quoi cela repose
 sim-report-bases = De ces hypothèses, { $parts }.{ $default ->
@@ -1200,3 +1205,130 @@ sim-measure-rejected = requêtes refusées
 sim-measure-failed = requêtes échouées
 sim-measure-deadline_misses = échéances manquées
 sim-measure-utilisation = part des places occupées
+
+## Les commandes du simulateur.
+
+help-sim = Simule un réseau : ce que feraient un parc et une politique, avant d’acheter quoi que ce soit.
+help-sim-run = Simule un scénario : ses chiffres, ses requêtes et un rapport.
+help-sim-compare = Simule un scénario sous plusieurs politiques, ou avec ses différents parcs, côte à côte.
+help-sim-plan = Planifie un parc : le plus petit, le moins cher ou le plus vert qui atteint des objectifs ; sans objectif, l’achat ou le changement qui aide le plus.
+arg-scenario = Le fichier d’un scénario, ou le nom d’un scénario livré avec Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
+opt-sim-out = Le dossier des résultats.
+opt-sim-seed = La graine de tout ce qui est tiré au sort ; sinon, celle du scénario.
+opt-sim-ray = L’adresse d’une grappe Ray où calculer ; « local » en démarre une ici.
+opt-sim-resume = Continue ce qu’une commande interrompue a laissé dans le dossier.
+opt-sim-workers = Le nombre de simulations menées de front ; 0 pour tous les processeurs.
+opt-sim-policies = Ce qu’il faut comparer : des façons de choisir (greenest, fastest, …) ou des fichiers TOML avec des clés de la politique.
+opt-sim-goal = Un objectif, par exemple 'ttft_s.p95<=2' ou 'carbon_g_per_1k_output_tokens<=5' ; peut être répété.
+opt-sim-minimise = Ce dont le parc planifié doit avoir le moins.
+opt-sim-range = Combien de machines d’un groupe le plan peut avoir ; peut être répété.
+sim-simulating = Simulation
+sim-interrupted = Interrompu : { $count } { $count ->
+    [one] simulation est gardée
+   *[other] simulations sont gardées
+} dans { $path } ; la même commande avec --resume continue.
+sim-report-at = Rapport : { $path }
+sim-told-jobs = { $jobs } requêtes : { $completed } servies, { $rejected } refusées, { $failed } échouées.
+sim-told-latency = Premier mot en { $p50 } ou moins pour la moitié, en { $p95 } ou moins pour 95 % ; délais promis tenus : { $kept }.
+sim-told-spent = { $energy }, { $carbon } ({ $per_1k } pour 1 000 jetons), { $cost } pour le temps simulé.
+sim-col-run = SIMULATION
+sim-col-ttft = PREMIER MOT, 95 %
+sim-col-kept = DÉLAIS TENUS
+sim-col-energy = ÉNERGIE
+sim-col-carbon = CO2E
+sim-col-cost = COÛT
+sim-plan-found = { $count } { $count ->
+    [one] machine suffit
+   *[other] machines suffisent
+} (le scénario en a { $before }) : { $fleet }
+sim-plan-none = Aucun parc dans ces limites n’atteint les objectifs. Le plus proche : { $fleet }
+sim-plan-fewer = Une machine de moins ne suffit pas : { $fleet } donne
+sim-plan-runs = { $whole } simulations entières, et { $busy } des heures les plus chargées.
+sim-advice-dollars = Ce qui change le plus les dollars, par année
+sim-advice-seconds = Ce qui change le plus l’attente du premier mot (95 %)
+sim-advice-grams = Ce qui change le plus les émissions, par année
+sim-change-buy = Acheter un appareil de plus, { $device }, pour { $site } ({ $price_cad } $)
+sim-change-retire = Retirer une machine de { $name }
+sim-change-lend_always = Prêter { $name } à toute heure
+sim-change-later = Laisser le travail « { $name } » attendre jusqu’à { $hours } heures les heures vertes
+error-scenario_refused = Le scénario est inutilisable{ $path ->
+    [none] {""}
+   *[other] {" "}({ $path })
+} : { $key ->
+    [none] {""}
+   *[other] { $key }{" "}
+}{ $fault ->
+    [unknown_key] n’est pas une clé à cet endroit : écrivez l’une de { $known }.
+    [missing_key] manque : ajoutez-la.
+    [wrong_type] a une valeur du mauvais genre ({ $detail }).
+    [unknown_name] vaut « { $value } », qui n’existe pas : écrivez l’un de { $known }.
+    [twice] nomme « { $value } » deux fois : donnez à chacun son propre nom.
+    [empty] est vide : donnez-lui un nom.
+    [none_at_all] manque : il faut au moins une entrée dans [[{ $what }]].
+    [too_many] compte { $value } entrées : il peut y en avoir { $high } au plus.
+    [above] vaut { $value } : écrivez un nombre supérieur à { $low }.
+    [least] vaut { $value } : écrivez { $low } ou plus.
+    [most] vaut { $value } : écrivez { $high } ou moins.
+    [between] vaut { $value } : écrivez un nombre de { $low } à { $high }.
+    [between_not_low] vaut { $value } : écrivez un nombre supérieur à { $low }, jusqu’à { $high }.
+    [between_not_high] vaut { $value } : écrivez un nombre à partir de { $low }, et inférieur à { $high }.
+    [after] vaut { $value } : écrivez plus que { $other }, qui vaut { $low }.
+    [no_offset] vaut { $value }, sans décalage par rapport à UTC : ajoutez-le (Z, ou -05:00).
+    [no_timezone] vaut « { $value } », qui n’est pas un fuseau horaire : écrivez par exemple America/Toronto.
+    [no_series] vaut « { $value } », dont aucune moyenne n’est livrée : donnez au lieu un fichier de son intensité, ou écrivez l’une de { $known }.
+    [two_series] ne dit pas de { $value } la même chose que le lieu « { $other } » : donnez le même fichier et la même colonne à tous les lieux d’une zone.
+    [two_surpluses] donne à « { $value } » des panneaux et un fichier : gardez l’un des deux.
+    [nothing_to_store] est à « { $value } », qui ne produit rien : ajoutez des panneaux ou un fichier, ou enlevez la batterie.
+    [no_hours] vaut « { $value } », qui ne dit pas d’heures : écrivez-les comme « mo-fr 18:00-08:00 ».
+    [no_price] manque, et le catalogue n’a pas le prix de { $value } : écrivez ce qu’il coûte, en dollars.
+    [does_not_fit] a { $has_gb } Go pour un modèle, et { $value } demande { $needs_gb } Go et la place de son contexte : choisissez une machine plus grande ({ $device }) ou un modèle plus petit.
+    [trace_or_clients] est à corriger dans « { $value } » : donnez à chaque charge soit une trace, soit des clients, ni les deux, ni aucun.
+    [no_lengths] vaut { $value } : écrivez un nombre, deux bornes, ou huit quantiles croissants d’au moins 1.
+    [no_file] nomme le fichier « { $value } », qui n’existe pas : corrigez le chemin, relatif au scénario.
+    [no_column] Le fichier n’a pas de colonne « { $value } » : ajoutez-la, ou nommez-en une autre dans le scénario.
+    [gap] Une heure manque avant cette ligne : comblez le trou.
+    [too_early] La série ne remonte pas au début du scénario : choisissez un début plus tardif, ou une série plus longue.
+    [too_short] La série finit avant le scénario : choisissez moins d’heures, ou une série plus longue.
+    [not_in_order] Cette ligne vient avant celle du dessus : triez la trace par heure d’arrivée.
+    [bad_cell] Cette ligne est illisible : { $value }. Corrigez-la.
+    [no_scenario] Il n’y a pas de scénario « { $value } » : donnez un fichier, ou l’un de { $known }.
+    [no_policy] Il n’y a pas de politique « { $value } » : donnez un fichier TOML, ou l’une de { $known }.
+    [too_large] Le fichier dépasse { $high } octets.
+    [class_missing] n’a pas la classe « { $value } » : ajoutez-la.
+    [no_period] vaut « { $value } » : les requêtes en cours n’ont pas de période, enlevez-la.
+    [period_needed] manque : un quota de { $value } demande minute, day ou month.
+    [two_owners] est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
+   *[other] est illisible : { $detail }
+}
+error-plan_refused = Le plan est impossible : { $fault ->
+    [no_goal] « { $value } » n’est pas un objectif : écrivez-le comme ttft_s.p95<=2.
+    [unknown_key] un résumé n’a pas de « { $value } » : écrivez l’un de { $known }.
+    [unknown_objective] « { $value } » ne peut pas être réduit au minimum : écrivez l’un de { $known }.
+    [unknown_group] le scénario n’a pas de machines nommées « { $value } » : écrivez l’un de { $known }.
+    [no_range] « { $value } » n’est pas un intervalle : écrivez-le comme mini=0..6.
+   *[other] l’intervalle de « { $value } » est vide : écrivez le plus petit nombre d’abord.
+}
+sim-assumption-speed = { $device } fait tourner { $model } à { $prefill } jetons de question et { $decode } jetons de réponse par seconde, seule.
+sim-assumption-power = { $device } tire { $idle_w } au repos et { $active_w } au travail.
+sim-assumption-price = { $device } coûte { $price_cad } $, répartis sur { $life_years } ans.
+sim-assumption-rest = La veille des machines allumées de toute façon ne compte pas, ni leur prix.
+sim-assumption-rest_dedicated = Les machines achetées pour le réseau comptent aussi au repos, à toute heure.
+sim-assumption-presence = La présence devant les machines est tirée au sort autour des heures habituelles.
+sim-assumption-intensity_profile = { $zone } : un profil horaire inventé autour de la moyenne annuelle de { $annual_g_per_kwh } ({ $year }) : 20 % de plus en hiver qu’au printemps, 20 % de plus en début de soirée que la moyenne du jour.
+sim-assumption-intensity_file = { $zone } : l’intensité heure par heure vient d’un fichier.
+sim-assumption-forecast_made = Les prévisions sont la série réelle avec une erreur de { $percent } % après un jour.
+sim-assumption-forecast_file = { $zone } : les prévisions viennent d’un fichier.
+sim-assumption-solar = { $site } : { $peak_kw } kW de panneaux sous des nuages tirés au sort, qui laissent passer en moyenne { $percent } % d’un ciel clair ; le lieu lui-même consomme { $own_use_w }.
+sim-assumption-surplus_file = { $site } : le surplus vient d’un fichier.
+sim-assumption-battery = { $site } : une batterie de { $capacity_kwh } kWh prend ce que les machines ne pourraient pas utiliser, et le rend plus tard.
+sim-assumption-trace = « { $workload } » : { $percent } % d’une trace enregistrée ; la coopérative qui envoie chaque requête est tirée au sort.
+sim-assumption-clients = « { $workload } » : { $clients } clients envoient chacun en moyenne { $requests_per_day } requêtes par jour, { $rhythm ->
+    [steady] à toute heure
+    [office] aux heures de bureau
+    [evenings] surtout le soir
+    [nights] surtout la nuit
+   *[other] le jour et le soir
+}.
+sim-assumption-tariff = { $site } : un kilowattheure coûte { $tariff_cad } $, celui que le lieu produit aussi (il aurait pu être vendu).
+sim-assumption-heartbeats = Les machines donnent signe de vie toutes les { $heartbeat_s } ; une machine perdue se remarque après dix fois ce temps.
+sim-assumption-fairness_without_batch = Le travail différé attend les heures vertes : son attente ne compte pas dans les écarts d’équité.

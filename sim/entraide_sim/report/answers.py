@@ -70,6 +70,7 @@ def _cost(result: Result, lang: str) -> str:
     per_1m = facts.get(result, *facts.COST)
     if per_1m is not None:
         values["per_1m"] = words.money(per_1m, lang)
+        values["of"] = "all" if facts.get(result, "cost_cad", "hardware") else "energy"
     return text("sim-report-run-cost", lang, **values)
 
 
@@ -102,13 +103,17 @@ def _of_choice(results: Sequence[Result], lang: str, lead: int) -> str:
     if set(firsts) == {lead}:
         return text("sim-report-compare-all", lang, tried=len(results),
                     name=words.name(results[lead], lang))  # fmt: skip
-    parts = [
-        text(f"sim-report-least-{'-'.join(path)}", lang, name=words.name(results[at], lang),
-             amount=amount(results[at], path, lang))
-        for path, at in zip(paths, firsts, strict=True)
-    ]  # fmt: skip
-    return text("sim-report-compare-each", lang, tried=len(results),
-                parts=words.listed(parts, lang))  # fmt: skip
+    parts = []
+    for at in dict.fromkeys(firsts):
+        best = [
+            text(f"sim-report-least-{'-'.join(path)}", lang, amount=amount(results[at], path, lang))
+            for path, first in zip(paths, firsts, strict=True)
+            if first == at
+        ]
+        parts.append(text("sim-report-least", lang, name=words.name(results[at], lang),
+                          parts=words.listed(best, lang)))  # fmt: skip
+    code = "sim-report-compare-each"
+    return text(code, lang, tried=len(results), parts=words.joined(parts, lang))
 
 
 def amount(result: Result, path: tuple[str, ...], lang: str) -> str:

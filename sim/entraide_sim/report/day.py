@@ -32,7 +32,8 @@ def over_the_day(result: Result, lang: str, *, mark: str = "") -> Picture | None
     )  # fmt: skip
     return Picture(
         "day",
-        text("sim-report-day.caption", lang, days=words.span(result.hours, lang),
+        text("sim-report-day.caption", lang,
+             days=words.span(facts.whole_days(result) or result.hours, lang),
              timezone=_clock(result.timezone, lang)),
         picture(
             lambda figure, tips: _draw_day(figure, tips, day, lang),

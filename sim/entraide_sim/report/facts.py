@@ -136,10 +136,15 @@ class Day(Struct, frozen=True):
     intensity_g_per_kwh: tuple[tuple[float, ...], ...]
 
 
+def whole_days(result: Result) -> int:
+    """Returns the hours of the whole days of a run, without the last, begun one."""
+    return result.hours // DAY_H * DAY_H
+
+
 def day(result: Result) -> Day:
-    """Folds a run into the hours of the day of its readers' time zone."""
+    """Folds a run into the hours of the day of its readers' time zone, whole days if there are."""
     columns: dict[int, list[int]] = {}
-    for index in range(result.hours):
+    for index in range(whole_days(result) or result.hours):
         moment = words.local(result.start_at + index * HOUR_S, result.timezone)
         columns.setdefault(moment.hour, []).append(index)
     hours = tuple(sorted(columns))

@@ -5,12 +5,14 @@ refuses to know what is shown.
 """
 
 from collections.abc import Callable
+from math import log10
 from typing import Any
 
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from msgspec import Struct
 
 WIDE = 30.0  # from this ratio of largest to smallest on, an axis is logarithmic
+ROUND = (1.0, 2.0, 5.0)  # what a decade marks, where there is room
 
 
 class Picture(Struct, frozen=True):
@@ -38,7 +40,10 @@ def wide(values: list[float]) -> bool:
 def ticks(axis: Any, show: Callable[[float], str], *, log: bool = False, most: int = 6) -> None:
     """Marks an axis at round values, as ``show`` writes them."""
     if log:
-        axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=8))
+        low, high = axis.get_view_interval()
+        room = most + 4
+        crowded = log10(high / low) * len(ROUND) > room
+        axis.set_major_locator(LogLocator(10, subs=(1.0,) if crowded else ROUND, numticks=room))
         axis.set_minor_formatter(NullFormatter())
     else:
         axis.set_major_locator(MaxNLocator(nbins=most))

@@ -150,12 +150,16 @@ def _fleet(result: Result, lang: str) -> list[tuple[str, ...]]:
             words.count(line.count, lang),
             words.zone(line.zone, lang),
             line.coop,
-            words.money(line.price_cad, lang),
+            _price(line.price_cad, lang),
             words.count(line.jobs, lang),
             words.energy(line.energy_wh, lang),
         )
         for line in result.fleet
     ]
+
+
+def _price(price_cad: float | None, lang: str) -> str:
+    return text("sim-report-owned", lang) if price_cad == 0 else words.money(price_cad, lang)
 
 
 def _assumptions(results: Sequence[Result], lang: str) -> list[dict[str, Any]]:

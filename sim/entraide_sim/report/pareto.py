@@ -49,12 +49,19 @@ def pareto(
         tuple(text(f"sim-report-col-{key}", lang)
               for key in ("number", "what", "ttft_p95", "g_per_1k", "cad_per_1m", "unbeaten")),
         tuple(
-            (str(at + 1), words.name(one, lang), answers.amount(one, facts.TTFT, lang),
-             answers.amount(one, facts.CARBON, lang), answers.amount(one, facts.COST, lang),
+            (str(at + 1), words.name(one, lang), _amount(one, facts.TTFT, lang),
+             _amount(one, facts.CARBON, lang), _amount(one, facts.COST, lang),
              text("sim-report-yes" if best[at] else "sim-report-no", lang))
             for at, one in enumerate(results)
         ),
     )  # fmt: skip
+
+
+def _amount(result: Result, path: tuple[str, ...], lang: str) -> str:
+    """As the answer tells it, but always grams: one column has one unit."""
+    if path == facts.CARBON:
+        return words.grams(facts.get(result, *path), lang)
+    return answers.amount(result, path, lang)
 
 
 class _Choice(Struct, frozen=True):
@@ -77,7 +84,7 @@ def _draw_pareto(figure: Figure, tips: Tips, choice: _Choice) -> None:
             x, y = facts.get(result, *x_path), facts.get(result, *y_path)
             if x is None or y is None:
                 continue
-            numbers = [answers.amount(result, path, choice.lang) for path in (x_path, y_path)]
+            numbers = [_amount(result, path, choice.lang) for path in (x_path, y_path)]
             shade = series_colour(1 if at == choice.lead else 0)
             axes.plot(
                 [x], [y], marker="D" if at == choice.lead else "o", markersize=8, linestyle="none",
@@ -105,4 +112,4 @@ def _scale(axes: Axes, axis: Any, values: list[float | None], lang: str) -> None
         axes.set(**{"xscale" if across else "yscale": "log"})
     else:
         axes.set(**{"xlim" if across else "ylim": (0, 1.18 * max(have) or 1.0)})
-    ticks(axis, lambda value: i18n.decimal(value, lang), log=log, most=4)
+    ticks(axis, lambda value: i18n.decimal(value, lang), log=log, most=2 if log else 4)

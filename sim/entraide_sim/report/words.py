@@ -54,9 +54,16 @@ def energy(value_wh: float | None, lang: str) -> str:
 
 
 def carbon(value_g: float | None, lang: str) -> str:
-    """Returns emissions in g, kg or t of CO2e."""
+    """Returns emissions in mg, g, kg or t of CO2e."""
+    if value_g is not None and 0 < abs(value_g) < 0.1:
+        return f"{i18n.decimal(value_g * 1_000, lang)}{NBSP}mg{NBSP}CO2e"
     steps = ((1e6, f"t{NBSP}CO2e"), (1e3, f"kg{NBSP}CO2e"), (0, f"g{NBSP}CO2e"))
     return _scaled(value_g, steps, lang)
+
+
+def grams(value_g: float | None, lang: str) -> str:
+    """Returns emissions in g of CO2e, however few or many."""
+    return _scaled(value_g, ((0, f"g{NBSP}CO2e"),), lang)
 
 
 def seconds(value_s: float | None, lang: str) -> str:
@@ -120,6 +127,11 @@ def hour(of_day: int, lang: str) -> str:
 def listed(items: Iterable[str], lang: str) -> str:
     """Returns items as a list in a sentence: ``a, b et c``."""
     return format_list(list(items), locale=locale(lang))
+
+
+def joined(items: Iterable[str], lang: str) -> str:
+    """Returns parts of a sentence that hold commas or an "and" of their own: ``a ; b``."""
+    return f"{NBSP if i18n.lang_of(lang) == 'fr' else ''}; ".join(items)
 
 
 def title(result: Result, lang: str) -> str:
