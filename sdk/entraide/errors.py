@@ -70,6 +70,8 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "not_ready": _request(409, "FAILED_PRECONDITION", retryable=True),
         "result_expired": _request(410, "NOT_FOUND"),
         "policy_refused": _request(400, "INVALID_ARGUMENT"),
+        "scenario_refused": _request(400, "INVALID_ARGUMENT"),
+        "plan_refused": _request(400, "INVALID_ARGUMENT"),
         "body_too_large": _request(413, "INVALID_ARGUMENT"),
         "join_token_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         # Quotas and queues.

@@ -115,7 +115,7 @@ def coops(built: Built, table: Table, asked_tokens: Mapping[str, float]) -> tupl
     """
     policy = built.policy
     charge = policy.charge
-    lender = {machine.spec.card.node: machine.group.coop for machine in built.machines}
+    lender = {machine.spec.card.node: machine.spec.card.coop for machine in built.machines}
     tokens = charge.input_weight * (table["input_tokens"] - table["cached_tokens"])
     tokens = tokens + charge.output_weight * table["output_tokens"]
     tokens = np.where(table["first_at"] > 0.0, tokens, 0.0)

@@ -119,7 +119,7 @@ def _surplus(
     steps, told = places.surplus_of(scenario, site, home, usable_w=usable_w, seed=seed)
     if not steps:
         return [], []
-    owners = [machine.group.coop for machine in here]
+    owners = [machine.spec.card.coop for machine in here]
     return [
         SiteSpec(
             coop,
@@ -145,7 +145,7 @@ def _requests(scenario: Scenario, home: Path, seed: int) -> Iterator[Request]:
 def _of_workload(
     scenario: Scenario, workload: Workload, *, home: Path, seed: int, number: int
 ) -> Iterator[Request]:
-    coops = workload.coops or tuple(coop.name for coop in scenario.coops)
+    coops = scenario.members(workload.coops or ("*",))
     arrivals = _arrivals(scenario, workload, home=home, seed=seed, number=number)
     names = [f"{workload.name}-{index + 1}" for index in range(workload.clients)]
     return requests(
@@ -221,7 +221,7 @@ def _of_demand(scenario: Scenario) -> list[Assumption]:
         if workload.trace:
             values: dict[str, str | int | float] = {
                 "workload": workload.name,
-                "part": workload.keep,
+                "percent": round(workload.keep * 100),
             }
             told.append(Assumption("trace", "measured", values, Path(workload.trace).name))
             continue

@@ -72,7 +72,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "power_kw": ABOVE_0,
             "efficiency": Range(0, 1, open_low=True),
         },
-        s.Coop: {"shares": ABOVE_0},
+        s.Coop: {"shares": ABOVE_0, "count": Range(1, soundness.COOPS_MAX)},
         s.Model: {
             "params_b": ABOVE_0,
             "active_params_b": ABOVE_0,
@@ -220,8 +220,13 @@ def _known(name: str, names: Iterable[str], path: Path) -> Iterator[Fault]:
         yield Fault(path, "unknown_name", {"value": name, "known": ", ".join(known)})
 
 
+def _member(scenario: s.Scenario, name: str, path: Path) -> Iterator[Fault]:
+    if not scenario.members((name,)):
+        yield from _known(name, [one.name for one in scenario.coops], path)
+
+
 def _of_group(scenario: s.Scenario, group: s.Nodes, path: Path) -> Iterator[Fault]:
-    yield from _known(group.coop, [one.name for one in scenario.coops], (*path, "coop"))
+    yield from _member(scenario, group.coop, (*path, "coop"))
     yield from _known(group.site, [one.name for one in scenario.sites], (*path, "site"))
     models = [one.name for one in scenario.models]
     if group.model:
@@ -256,7 +261,7 @@ def _of_workload(scenario: s.Scenario, workload: s.Workload, path: Path) -> Iter
     if workload.model:
         yield from _known(workload.model, [one.name for one in scenario.models], (*path, "model"))
     for number, coop in enumerate(workload.coops):
-        yield from _known(coop, [one.name for one in scenario.coops], (*path, "coops", number))
+        yield from _member(scenario, coop, (*path, "coops", number))
     yield from _known(workload.rhythm, RHYTHMS, (*path, "rhythm"))
     yield from _known(workload.arrivals, FAMILIES, (*path, "arrivals"))
     if bool(workload.trace) == bool(workload.clients):

@@ -6,6 +6,7 @@ figures. It refuses to know what the machines will do.
 
 from math import inf
 
+import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Power, Replica
@@ -60,11 +61,15 @@ def price_cad(group: Nodes) -> float | None:
 def machines(scenario: Scenario) -> list[Machine]:
     """Returns all machines, by group and number."""
     sites = {site.name: site for site in scenario.sites}
-    found = []
+    found: list[Machine] = []
+    dealt: dict[str, int] = {}  # by pattern: the next group goes on where the last one stopped
     for group in scenario.fleet:
         terms = owner_terms(group)
+        owners = scenario.members((group.coop,))
         for number in range(1, group.count + 1):
-            spec = _spec(scenario, group, sites[group.site], f"{group.name}-{number}")
+            turn = dealt[group.coop] = dealt.get(group.coop, -1) + 1
+            owned = msgspec.structs.replace(group, coop=owners[turn % len(owners)])
+            spec = _spec(scenario, owned, sites[group.site], f"{group.name}-{number}")
             device = catalogue.devices()[group.device]
             found.append(Machine(spec, group, sites[group.site], device, terms))
     return found
@@ -153,8 +158,8 @@ def _speed(device: Device, model: Model) -> Assumption:
     values: dict[str, str | int | float] = {
         "device": device.name,
         "model": model.name,
-        "prefill_tokens_per_s": rates.prefill_tokens_per_s,
-        "decode_tokens_per_s": 1.0 / (rates.tpot_base_s + rates.tpot_per_sequence_s),
+        "prefill": rates.prefill_tokens_per_s,
+        "decode": 1.0 / (rates.tpot_base_s + rates.tpot_per_sequence_s),
     }
     return Assumption("speed", rates.basis.value, values, _cited(device, "decode"))
 

@@ -67,7 +67,9 @@ def grid_of(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[Assum
             made = forecasts_of(one, error_per_day=FORECAST_ERROR, seed=seed * 100 + number)
             forecasts += made
     if any(not site.forecast for site in zones.values()):
-        told.append(Assumption("forecast_made", "default", {"error": FORECAST_ERROR}))
+        told.append(
+            Assumption("forecast_made", "default", {"percent": round(FORECAST_ERROR * 100)})
+        )
     return Grid(series, forecasts), told
 
 
@@ -103,7 +105,7 @@ def _series(
             "estimated",
             {
                 "zone": site.zone,
-                "year": average.year,
+                "year": str(average.year),
                 "annual_g_per_kwh": average.direct_g_per_kwh,
             },
             average.source,
@@ -169,7 +171,7 @@ def surplus_of(
                 {
                     "site": site.name,
                     "peak_kw": site.solar.peak_kw,
-                    "clearness": site.solar.clearness,
+                    "percent": round(site.solar.clearness * 100),
                     "own_use_w": site.own_use_w,
                 },
             )

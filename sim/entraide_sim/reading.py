@@ -17,7 +17,7 @@ from msgspec import Struct
 from entraide.errors import RequestError
 from entraide_sim.build import build
 from entraide_sim.faults import faults
-from entraide_sim.scenario import Scenario
+from entraide_sim.scenario import Scenario, expanded
 from entraide_sim.tomllines import line_of
 
 SCENARIO_BYTES_MAX = 4 * 1024 * 1024
@@ -101,7 +101,7 @@ def read(text: str, *, path: str, home: Path) -> Loaded:
         line = re.search(r"line (\d+)", str(problem))
         number = int(line.group(1)) if line else 0
         raise refused(path, number, "", "unreadable", {"detail": str(problem)}) from None
-    scenario = _convert(raw, text, path)
+    scenario = expanded(_convert(raw, text, path))
     for fault in faults(scenario):
         line_number = line_of(text, list(fault.path))
         raise refused(path, line_number, _shown(fault.path), fault.fault, fault.values)
@@ -132,10 +132,11 @@ def check_files(loaded: Loaded) -> None:
 def refused(path: str, line: int, key: str, fault: str, values: Values) -> RequestError:
     """Returns the error of a scenario that cannot be used."""
     where = f"{path}:{line}" if line else path
+    named: Values = {"key": key} if key else {}
     return RequestError(
         "scenario_refused",
         f"{where}: {key}: {fault} {values}",
-        values={**values, "path": where, "key": key, "fault": fault},
+        values={**values, **named, "path": where, "fault": fault},
     )
 
 

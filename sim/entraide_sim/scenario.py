@@ -6,8 +6,10 @@ its ``start`` (``_h``); hours of the day are local, by ``timezone``.
 """
 
 import datetime as dt
+from fnmatch import fnmatchcase
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
 from entraide.types import DataClass, JobClass
@@ -80,9 +82,14 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Coop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A member: name, shares, quotas, and what it lends, as in the policy."""
+    """A member: name, shares, quotas, and what it lends, as in the policy.
+
+    Attributes:
+        count: several members alike, called ``NAME-001`` and so on; None for the one of that name.
+    """
 
     name: str
+    count: int | None = None
     shares: float = 1.0
     quotas: tuple[Quota, ...] = ()
     lend: Lend = Lend()
@@ -131,7 +138,8 @@ class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         name: identifier; machines are called ``NAME-1`` and so on.
         device: of the catalogue.
         count: how many.
-        coop, site, model: whose, where, and what they serve.
+        coop: whose; with ``*`` in it, the co-ops whose names fit get them in turn.
+        site, model: where, and what they serve.
         hours: local hours in which they may work (``mo-fr 18:00-08:00``); empty for always.
         owner: presence of the owner.
         dedicated: bought for the pool, so that their rest counts too (energy, dollars, grams).
@@ -186,7 +194,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         objective: of that class.
         data_class, project, jurisdiction: as in a request.
         deadline_h: hours from arrival to the end of the last acceptable completion.
-        coops: whose clients these are, each client of one of them; empty for all.
+        coops: whose clients these are, each client of one of them (``*`` as above); empty for all.
         trace: CSV in Azure's columns, or Mooncake's JSONL; "" for generated clients.
         keep: part of the trace that is kept.
         repeat_h: the trace begins again after so many hours; 0 for once.
@@ -330,6 +338,12 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alternatives: tuple[Alternative, ...] = ()
     plan: PlanTerms = PlanTerms()
 
+    def members(self, names: tuple[str, ...] = ("*",)) -> tuple[str, ...]:
+        """Returns the co-ops whose names fit one of these, in the order of the scenario."""
+        return tuple(
+            coop.name for coop in self.coops if any(fnmatchcase(coop.name, one) for one in names)
+        )
+
     @property
     def start_at(self) -> float:
         """When it begins, seconds since the epoch."""
@@ -339,3 +353,17 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def fleet(self) -> tuple[Nodes, ...]:
         """Its machines, those of its first alternative included."""
         return self.nodes + (self.alternatives[0].nodes if self.alternatives else ())
+
+
+def expanded(scenario: Scenario) -> Scenario:
+    """Returns the scenario with each of several members alike as one of its own."""
+    coops: list[Coop] = []
+    for coop in scenario.coops:
+        if coop.count is None:
+            coops.append(coop)
+            continue
+        coops += [
+            msgspec.structs.replace(coop, name=f"{coop.name}-{number:03}", count=None)
+            for number in range(1, coop.count + 1)
+        ]
+    return msgspec.structs.replace(scenario, coops=tuple(coops))

@@ -1,0 +1,97 @@
+"""Goals: conditions on a summary, as people type them: ``ttft_s.p95<=2``.
+
+Decides how a goal is read and how far a summary is from it. A number that a summary does not have
+(``null``: nothing completed) misses every goal.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from entraide.errors import RequestError
+
+_TYPED = re.compile(r"^\s*([a-z0-9_.]+)\s*(<=|>=|<|>)\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*$")
+
+KEYS: tuple[str, ...] = (
+    "jobs", "completed", "rejected", "failed",
+    *(f"{name}.{part}" for name in ("ttft_s", "tpot_s", "e2e_s") for part in ("p50", "p95", "p99")),
+    "slo_attainment", "deadline_misses", "energy_wh", "carbon_g", "carbon_g_per_1k_output_tokens",
+    "cost_cad.energy", "cost_cad.hardware", "cost_cad.per_1m_output_tokens",
+    "fairness.jain", "fairness.max_gap", "fairness.violations", "utilisation",
+)  # fmt: skip
+
+# What a few busy hours can already tell.
+BUSY_KEYS = ("ttft_s", "tpot_s", "e2e_s", "slo_attainment", "rejected", "failed")
+
+
+class Goal(Struct, frozen=True):
+    """One condition.
+
+    Attributes:
+        key: path in a summary (``ttft_s.p95``).
+        sign: ``<=``, ``<``, ``>=`` or ``>``.
+        bound: in the key's own unit.
+    """
+
+    key: str
+    sign: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.key}{self.sign}{self.bound:g}"
+
+    def met(self, summary: Mapping[str, Any]) -> bool:
+        """Tells whether a summary meets it."""
+        value = value_of(summary, self.key)
+        if value is None:
+            return False
+        match self.sign:
+            case "<=":
+                return value <= self.bound
+            case "<":
+                return value < self.bound
+            case ">=":
+                return value >= self.bound
+            case _:
+                return value > self.bound
+
+    def missed_by(self, summary: Mapping[str, Any]) -> float:
+        """Returns by how much a summary misses it, as a part of the bound; 0 when it is met."""
+        if self.met(summary):
+            return 0.0
+        value = value_of(summary, self.key)
+        if value is None:
+            return float("inf")
+        return abs(value - self.bound) / max(abs(self.bound), 1e-9) + 1e-9
+
+
+def value_of(summary: Mapping[str, Any], key: str) -> float | None:
+    """Returns the number at a path of a summary; None where it holds none."""
+    found: Any = summary
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return float(found) if isinstance(found, int | float) else None
+
+
+def parse(text: str) -> Goal:
+    """Reads a goal as it was typed.
+
+    Raises:
+        RequestError: ``plan_refused``.
+    """
+    typed = _TYPED.match(text)
+    if typed is None:
+        raise RequestError("plan_refused", values={"fault": "no_goal", "value": text})
+    key, sign, bound = typed.groups()
+    try:
+        number = float(bound)
+    except ValueError:
+        raise RequestError("plan_refused", values={"fault": "no_goal", "value": text}) from None
+    if key not in KEYS:
+        known = ", ".join(KEYS)
+        raise RequestError(
+            "plan_refused", values={"fault": "unknown_key", "value": key, "known": known}
+        )
+    return Goal(key, sign, number)

@@ -1,0 +1,288 @@
+"""Sweep: many cases at once, on this machine's processors or on a Ray cluster.
+
+Decides where cases run and that what is done stays done: each result is kept in a file under its
+case's key as soon as it arrives, so that an interrupted sweep goes on where it stopped. The order
+in which cases end changes nothing. It refuses to know what the cases are for.
+"""
+
+import hashlib
+import logging
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from io import BytesIO
+from itertools import islice
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from msgspec import Struct
+
+import entraide
+from entraide_sim.results import Result
+from entraide_sim.scenario import Scenario
+from entraide_sim.simulate import Case, simulate
+
+WORKERS_MAX = 64
+RAY_RETRIES = 10  # of a case whose machine was lost
+RAY_PENDING_MAX = 1_000
+
+
+class Parcel(Struct, frozen=True):
+    """A case on its way, with the files that it names where it goes to another machine."""
+
+    case: Case
+    table: bool = False
+    files: dict[str, bytes] = {}
+
+
+class Outcome(Struct, frozen=True):
+    """What came back: a result, and its jobs as Parquet where that was asked."""
+
+    result: Result
+    table: bytes = b""
+
+
+def carry_out(parcel: Parcel, progress: Callable[[float], None] | None = None) -> Outcome:
+    """Runs one case here.
+
+    Raises:
+        ValueError: a file of the scenario is not what it should be.
+    """
+    if not parcel.files:
+        return _carry_out(parcel, progress)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (name, content) in enumerate(sorted(parcel.files.items())):
+            (Path(folder) / _unpacked(number, name)).write_bytes(content)
+        scenario = renamed(
+            parcel.case.scenario,
+            {name: _unpacked(number, name) for number, name in enumerate(sorted(parcel.files))},
+        )
+        case = msgspec.structs.replace(parcel.case, scenario=scenario, home=folder)
+        return _carry_out(msgspec.structs.replace(parcel, case=case), progress)
+
+
+def _carry_out(parcel: Parcel, progress: Callable[[float], None] | None) -> Outcome:
+    result, table = simulate(parcel.case, clock=time.perf_counter, progress=progress)
+    if not parcel.table:
+        return Outcome(result)
+    import polars as pl  # noqa: PLC0415 - a process that is asked for no jobs starts sooner
+
+    file = BytesIO()
+    pl.DataFrame({name: table[name] for name in sorted(table)}).write_parquet(file)
+    return Outcome(result, file.getvalue())
+
+
+def workers_here(wanted: int = 0) -> int:
+    """Returns how many cases run at once: as many as asked, else as there are processors."""
+    return min(WORKERS_MAX, wanted or len(os.sched_getaffinity(0)))
+
+
+# Where cases run.
+
+
+class Sweeper:
+    """Runs cases, as often as it is asked; leave it to end its processes.
+
+    Args of the constructor:
+        keep: folder for what is done.
+        resume: take from there what is done already.
+        workers: how many at once here; 0 for all processors.
+        ray: address of a Ray cluster; "" to run here, ``local`` to start one here.
+        progress: is told how far a case is that runs alone, from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        keep: Path,
+        resume: bool = False,
+        workers: int = 0,
+        ray: str = "",
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        self.at_once = workers_here(workers)
+        self._keep = keep
+        self._resume = resume
+        self._ray = ray
+        self._progress = progress
+        self._pool: ProcessPoolExecutor | None = None
+        self._others = set(active_children())
+
+    def __enter__(self) -> Self:
+        if self._ray:
+            _join_ray(self._ray)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._ray:
+            _leave_ray()
+        if self._pool is None:
+            return
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        if kind is not None:
+            for child in set(active_children()) - self._others:
+                child.terminate()
+
+    def __call__(
+        self, cases: Sequence[Case], *, tables: bool = False
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Runs cases, and yields each with its place as it is done.
+
+        Args:
+            cases: what to run.
+            tables: jobs are wanted too.
+
+        Raises:
+            ValueError: a file of a scenario is not what it should be.
+        """
+        left: dict[int, Parcel] = {}
+        for number, case in enumerate(cases):
+            found = kept(self._keep, key_of(case), tables=tables) if self._resume else None
+            if found is None:
+                left[number] = Parcel(case, tables)
+            else:
+                yield number, found
+        run = _on_ray(left) if self._ray else self._here(left)
+        for number, outcome in run:
+            keep(self._keep, key_of(cases[number]), outcome)
+            yield number, outcome
+
+    def _here(self, parcels: dict[int, Parcel]) -> Iterator[tuple[int, Outcome]]:
+        if self.at_once == 1 or (len(parcels) <= 1 and self._pool is None):
+            for number, parcel in parcels.items():
+                yield number, carry_out(parcel, self._progress)
+            return
+        if self._pool is None:
+            # Not forked: a fork of a process that shows a progress bar may hang.
+            self._pool = ProcessPoolExecutor(
+                self.at_once, mp_context=get_context("spawn"), initializer=_deaf
+            )
+        pending: dict[Future[Outcome], int] = {
+            self._pool.submit(carry_out, parcel): number for number, parcel in parcels.items()
+        }
+        while pending:
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield pending.pop(future), future.result()
+
+
+def _deaf() -> None:
+    """A Ctrl-C is the parent's to hear: it ends its children itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+# Ray is loaded where it is used: only who sweeps on a cluster needs it, and it is slow to load.
+
+
+def _join_ray(address: str) -> None:
+    import ray  # noqa: PLC0415
+
+    ray.init(
+        address=None if address == "local" else address,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+        include_dashboard=False,
+    )
+
+
+def _leave_ray() -> None:
+    import ray  # noqa: PLC0415
+
+    ray.shutdown()
+
+
+def _on_ray(parcels: dict[int, Parcel]) -> Iterator[tuple[int, Outcome]]:
+    """Runs parcels on the cluster; one whose machine is lost is run again elsewhere."""
+    import ray  # noqa: PLC0415
+
+    remote = ray.remote(max_retries=RAY_RETRIES, retry_exceptions=False)(_parcel_there)
+    waiting = iter(parcels.items())
+    pending: dict[Any, int] = {}
+    while True:
+        for number, parcel in islice(waiting, RAY_PENDING_MAX - len(pending)):
+            packed = msgspec.structs.replace(parcel, files=_files(parcel.case))
+            pending[remote.remote(msgspec.msgpack.encode(packed))] = number
+        if not pending:
+            return
+        done, _ = ray.wait(list(pending), num_returns=1)
+        for reference in done:
+            outcome = msgspec.msgpack.decode(ray.get(reference), type=Outcome)
+            yield pending.pop(reference), outcome
+
+
+def _parcel_there(packed: bytes) -> bytes:
+    """Runs a parcel on a machine of the cluster, which has this package too."""
+    return msgspec.msgpack.encode(carry_out(msgspec.msgpack.decode(packed, type=Parcel)))
+
+
+# Files that a scenario names.
+
+
+def names(scenario: Scenario) -> list[str]:
+    """Returns the files that a scenario names, relative to its home, each once."""
+    found = {workload.trace for workload in scenario.workloads}
+    for site in scenario.sites:
+        found |= {site.intensity, site.forecast, site.surplus}
+    return sorted(found - {""})
+
+
+def _files(case: Case) -> dict[str, bytes]:
+    return {name: (Path(case.home) / name).read_bytes() for name in names(case.scenario)}
+
+
+def _unpacked(number: int, name: str) -> str:
+    return f"{number}{Path(name).suffix}"
+
+
+def renamed(scenario: Scenario, new: dict[str, str]) -> Scenario:
+    """Returns a scenario whose files have other names."""
+    replace = msgspec.structs.replace
+    return replace(
+        scenario,
+        sites=tuple(
+            replace(
+                site,
+                intensity=new.get(site.intensity, ""),
+                forecast=new.get(site.forecast, ""),
+                surplus=new.get(site.surplus, ""),
+            )
+            for site in scenario.sites
+        ),
+        workloads=tuple(
+            replace(workload, trace=new.get(workload.trace, "")) for workload in scenario.workloads
+        ),
+    )
+
+
+# What is done.
+
+
+def key_of(case: Case) -> str:
+    """Returns the key of a case: whatever its result depends on, in one short word."""
+    found = hashlib.sha256(entraide.__version__.encode())
+    found.update(msgspec.json.encode((case.scenario, case.seed, case.label)))
+    for name in names(case.scenario):
+        found.update((Path(case.home) / name).read_bytes())
+    return found.hexdigest()[:24]
+
+
+def kept(folder: Path, key: str, *, tables: bool) -> Outcome | None:
+    """Returns what was kept of a case; None when nothing was, or no jobs and they are wanted."""
+    try:
+        found = msgspec.msgpack.decode((folder / f"{key}.run").read_bytes(), type=Outcome)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return found if found.table or not tables else None
+
+
+def keep(folder: Path, key: str, outcome: Outcome) -> None:
+    """Keeps an outcome at one stroke: a file is whole or not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f".{key}.part"
+    beside.write_bytes(msgspec.msgpack.encode(outcome))
+    beside.replace(folder / f"{key}.run")
