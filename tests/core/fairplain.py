@@ -6,16 +6,19 @@ must answer.
 
 from math import inf
 
+from tests.core.builders import facts
+
 from entraide.types import DataClass, JobClass, JobState
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_scheduler.core.records import Job, Shape
-from tests.core.builders import facts
 
 COOPS = ("alpha", "beta", "gamma")
 
 
-def shape(model: str = "petit", jurisdiction: str = "CA") -> Shape:
-    return Shape(model, (), jurisdiction, DataClass.INTERNAL, "", 4_096, None, 0)
+def shape(
+    model: str = "petit", jurisdiction: str = "CA", data_class: DataClass = DataClass.INTERNAL
+) -> Shape:
+    return Shape(model, (), jurisdiction, data_class, "", 4_096, None, 0)
 
 
 def job(
@@ -31,7 +34,7 @@ def job(
     where = where or shape()
     asked = facts(
         f"j{serial}", coop, project=project, model=where.model, input_tokens_est=prompt,
-        input_tokens_max=prompt, **changes,
+        input_tokens_max=prompt, data_class=where.data_class, **changes,
     )  # fmt: skip
     return Job(asked, JobState.QUEUED, serial, 0.0, answer, prompt + answer, where)
 
@@ -98,7 +101,7 @@ class PlainQueue:
         floor = self.floors.setdefault(model, self.height) if for_model else self.height
         self.floors[model] = floor
         if not any(kind(other) == kind(one) for other in mine):
-            mark = max([floor] + least(self.line(o.facts.coop).counter(model) for o in for_model))
+            mark = max([floor, *least(self.line(o.facts.coop).counter(model) for o in for_model)])
             if coop.counter(model) < mark:
                 coop.lifts[model] = mark - coop.committed
         project = self.line(wants.coop, wants.project)
@@ -252,7 +255,7 @@ def path(one: Job) -> tuple[str, str, str]:
 
 
 def kind(one: Job) -> tuple[str, str, str]:
-    return one.facts.model, one.facts.job_class, one.facts.data_class
+    return one.facts.model, one.facts.job_class, one.shape.data_class
 
 
 def least(counters) -> list[float]:

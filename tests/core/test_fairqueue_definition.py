@@ -1,97 +1,95 @@
 """Fair queue: it answers what its plain definition answers, whatever comes, and after a restart."""
 
+from random import Random
+
 import msgspec
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+import pytest
 from tests.core.fairplain import COOPS, PlainQueue, job, policy, reserved, shape
 
 from entraide.types import DataClass, JobClass
 from entraide_scheduler.core.fairline import FairQueue
 from entraide_scheduler.core.fairstate import QueueState, dump, load
-from entraide_scheduler.core.policy import CoopTerms
+from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.records import Job
 
-SHAPES = (shape(), shape(jurisdiction="CA-QC"), shape("grand"))
+STEPS = 400
+SHAPES = (
+    shape(),
+    shape(jurisdiction="CA-QC"),
+    shape("grand"),
+    shape(data_class=DataClass.RESTRICTED),
+)
 TERMS = tuple(CoopTerms(coop, shares) for coop, shares in zip(COOPS, (1.0, 2.0, 0.75), strict=True))
+CAPS = (300, 700, 1_500, 100_000)
 
 
-class Both(RuleBasedStateMachine):
-    """Tells two queues the same: the core's and the plain one."""
+class Both:
+    """Two queues that are told the same: the core's and the plain one.
 
-    @initialize(cap=st.sampled_from((300, 900, 10_000)), expected=st.booleans(), own=st.booleans())
-    def begin(self, cap: int, *, expected: bool, own: bool) -> None:
-        self.terms = policy(*TERMS, cap_tokens=cap, expected_lengths=expected, own_nodes=own)
-        self.queue, self.plain = FairQueue(), PlainQueue(self.terms)
-        self.queue.agree(self.terms)
-        self.jobs: list = []
-        self.runs: list = []
+    Attributes:
+        waiting: jobs in line. runs: a bill of each queue for each run.
+    """
+
+    def __init__(self, terms: Policy) -> None:
+        self.terms = terms
+        self.queue, self.plain = FairQueue(), PlainQueue(terms)
+        self.queue.agree(terms)
+        self.waiting: list[Job] = []
+        self.runs: list[tuple] = []
         self.serial = 0
 
-    @rule(
-        coop=st.sampled_from(COOPS),
-        project=st.sampled_from(("main", "side")),
-        where=st.sampled_from((*SHAPES[:1] * 3, *SHAPES)),
-        prompt=st.integers(1, 200),
-        answer=st.integers(1, 400),
-        job_class=st.sampled_from(JobClass),
-        data_class=st.sampled_from((DataClass.INTERNAL, DataClass.RESTRICTED)),
-        deadline_at=st.sampled_from((None, None, 5.0, 9.0)),
-        front=st.booleans(),
-    )
-    def add(self, *, coop, project, where, prompt, answer, front, **wanted) -> None:
+    def add(self, luck: Random) -> None:
         one = job(
-            self.serial, coop, project, where=where, prompt=prompt, answer=answer, **wanted
+            self.serial,
+            luck.choice(COOPS),
+            luck.choice(("main", "main", "side")),
+            where=luck.choice((*SHAPES, SHAPES[0])),
+            prompt=luck.randrange(1, 100),
+            answer=luck.choice((20, 100, 400)),
+            job_class=luck.choice(tuple(JobClass)),
+            deadline_at=luck.choice((None, None, 5.0, 9.0)),
         )
-        one.front = front
+        one.front = luck.random() < 0.1
         self.serial += 1
-        self.jobs.append(one)
+        self.waiting.append(one)
         self.queue.add(one)
         self.plain.add(one)
 
-    @rule(times=st.integers(2, 8), coop=st.sampled_from(COOPS), data=st.data())
-    def add_many(self, times: int, coop: str, data: st.DataObject) -> None:
-        answer = data.draw(st.integers(1, 300))
-        for _ in range(times):
-            self.add(
-                coop=coop, project="main", where=SHAPES[0], prompt=50, answer=answer, front=False,
-                job_class=JobClass.INTERACTIVE, data_class=DataClass.INTERNAL,
-            )  # fmt: skip
+    def serve(self, luck: Random) -> None:
+        """Serves whose turn it is."""
+        one = self.queue.next()
 
-    @rule(times=st.integers(1, 4), expected=st.integers(0, 400))
-    def serve(self, times: int, expected: int) -> None:
-        for _ in range(times):
-            one = self.queue.next()
-            if one is None or self.plain.next() is not one:
-                return  # the invariant tells when they differ
-            self.begin_run(one, expected)
+        assert one is self.plain.next()
+        if one is not None:
+            if luck.random() < 0.1:
+                self.add(luck)  # then it may not be its turn any more
+            self._begin(one, luck)
 
-    @rule(data=st.data(), expected=st.integers(0, 400))
-    def serve_out_of_turn(self, data: st.DataObject, expected: int) -> None:
-        if self.jobs:
-            self.begin_run(data.draw(st.sampled_from(self.jobs)), expected)
+    def serve_out_of_turn(self, luck: Random) -> None:
+        if self.waiting:
+            self._begin(luck.choice(self.waiting), luck)
 
-    def begin_run(self, one, expected: int) -> None:
+    def _begin(self, one: Job, luck: Random) -> None:
         wants = {
-            "input_tokens": one.facts.input_tokens_est,
-            "expected_tokens": min(expected, one.output_tokens_max),
+            "input_tokens": luck.randrange(one.facts.input_tokens_est + 1),
+            "expected_tokens": luck.randrange(one.output_tokens_max + 1),
             "reserved_tokens": reserved(one),
         }
-        self.jobs.remove(one)
+        self.waiting.remove(one)
         self.runs.append((self.queue.serve(one, **wants), self.plain.serve(one, **wants)))
 
-    @rule(data=st.data(), tokens=st.integers(1, 300))
-    def produce(self, data: st.DataObject, tokens: int) -> None:
+    def produce(self, luck: Random) -> None:
         if self.runs:
-            bill, plain = data.draw(st.sampled_from(self.runs))
+            bill, plain = luck.choice(self.runs)
+            tokens = luck.randrange(1, 150)
             self.queue.produced(bill, tokens)
             self.plain.produced(plain, tokens)
 
-    @rule(data=st.data(), output=st.integers(0, 300), lost=st.booleans())
-    def end(self, data: st.DataObject, output: int, *, lost: bool) -> None:
+    def end(self, luck: Random) -> None:
         if not self.runs:
             return
-        run = data.draw(st.sampled_from(self.runs))
-        self.runs.remove(run)
+        run = self.runs.pop(luck.randrange(len(self.runs)))
+        lost, output = luck.random() < 0.2, luck.randrange(400)
         for queue, bill in zip((self.queue, self.plain), run, strict=True):
             queue.leave(bill)
             if lost:
@@ -99,71 +97,82 @@ class Both(RuleBasedStateMachine):
             else:
                 queue.correct(bill, input_tokens=30, output_tokens=output)
 
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        if self.jobs:
-            one = data.draw(st.sampled_from(self.jobs))
-            self.jobs.remove(one)
+    def cancel(self, luck: Random) -> None:
+        if self.waiting:
+            one = luck.choice((luck.choice(self.waiting), self.waiting[0]))
+            self.waiting.remove(one)
             self.queue.remove(one)
             self.plain.remove(one)
 
-    @rule(where=st.sampled_from(SHAPES), stuck=st.booleans(), some=st.booleans())
-    def stick(self, where, *, stuck: bool, some: bool) -> None:
-        for queue in (self.queue, self.plain):
-            if stuck:
-                queue.stick(where)
-            else:
-                queue.unstick(where.model, lambda one: not some or one == where)
+    def stick(self, luck: Random) -> None:
+        where = luck.choice(SHAPES)
+        self.queue.stick(where)
+        self.plain.stick(where)
 
-    @rule(coop=st.sampled_from(COOPS), slots=st.integers(0, 3))
-    def own(self, coop: str, slots: int) -> None:
+    def unstick(self, luck: Random) -> None:
+        where, some = luck.choice(SHAPES), luck.random() < 0.5
+        for queue in (self.queue, self.plain):
+            queue.unstick(where.model, lambda one: not some or one == where)
+
+    def own(self, luck: Random) -> None:
+        coop, slots = luck.choice(COOPS), luck.randrange(3)
         self.queue.own(coop, slots)
         self.plain.own(coop, slots)
 
-    @rule(coop=st.sampled_from(COOPS), factor=st.sampled_from((0.0, 0.125, 0.25)))
-    def weigh(self, coop: str, factor: float) -> None:
+    def weigh(self, luck: Random) -> None:
+        coop, factor = luck.choice(COOPS), luck.choice((0.0, 0.125, 0.25))
         self.queue.weigh(coop, factor)
         self.plain.weigh(coop, factor)
 
-    @rule()
-    def restart(self) -> None:
+    def restart(self, _: Random) -> None:
         """Writes the queue down, and goes on with what was read."""
         kept = msgspec.msgpack.encode(dump(self.queue))
-        before = self.queue.next()
         self.queue = FairQueue()
         self.queue.agree(self.terms)
         state = msgspec.msgpack.decode(kept, type=QueueState)
-        load(self.queue, state, self.jobs, [bill for bill, _ in self.runs])
+        load(self.queue, state, self.waiting, [bill for bill, _ in self.runs])
         self.plain.turn = None
 
         assert kept == msgspec.msgpack.encode(dump(self.queue))
-        assert before is self.queue.next()
 
-    @rule(where=st.sampled_from(SHAPES))
-    def reorder(self, where) -> None:
-        """Merges and parts shapes of a model, as a change of what nodes serve does."""
-        self.queue.reorder(lambda one: where if where.model == one.shape.model else one.shape)
+    def reorder(self, _: Random) -> None:
+        """Merges two shapes, as a change of what nodes serve may do."""
+        first, second = SHAPES[0], SHAPES[1]
+        self.queue.reorder(lambda one: first if one.shape == second else one.shape)
         self.plain.stuck, self.plain.turn = [], None
 
-    @invariant()
-    def both_say_the_same(self) -> None:
-        if hasattr(self, "queue"):
-            expected, actual = self.plain.next(), self.queue.next()
+    def check(self) -> None:
+        assert self.plain.next() is self.queue.next()
+        assert self.waiting == self.queue.jobs()
+        assert self.plain.stuck == list(self.queue.stuck)
+        for coop in COOPS:
+            line = self.queue.shares.coop(coop)
+            mine = [one for one in self.waiting if one.facts.coop == coop]
 
-            assert expected is actual
-            assert [*self.jobs] == sorted(self.jobs, key=lambda one: one.serial)
-            assert self.jobs == self.queue.jobs()
-            assert list(self.queue.stuck) == self.plain.stuck
-
-
-Both.TestCase.settings = settings(
-    max_examples=120,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+            assert len(mine) == self.queue.length(coop)
+            assert self.plain.line(coop).running == line.running
+            assert self.plain.line(coop).in_flight == line.in_flight_tokens
 
 
-class TestDefinition(Both.TestCase):
-    """Whatever comes, the next job is the one that the plain definition names."""
+ODDS = {
+    Both.add: 30, Both.serve: 25, Both.produce: 15, Both.end: 14, Both.cancel: 6, Both.stick: 3,
+    Both.unstick: 5, Both.serve_out_of_turn: 1, Both.own: 3, Both.weigh: 1, Both.restart: 1,
+    Both.reorder: 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_next_job_is_the_one_by_definition(seed: int) -> None:
+    """Whatever comes, the queue names the job that the plain definition names."""
+    luck = Random(seed)
+    terms = policy(
+        *TERMS,
+        cap_tokens=CAPS[seed % len(CAPS)],
+        expected_lengths=seed % 3 > 0,
+        own_nodes=seed % 5 > 1,
+    )
+    both = Both(terms)
+    for _ in range(STEPS):
+        (step,) = luck.choices(list(ODDS), list(ODDS.values()))
+        step(both, luck)
+        both.check()

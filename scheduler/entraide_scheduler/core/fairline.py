@@ -8,7 +8,6 @@ follows. It refuses to know nodes, and asks its caller which shapes are stuck.
 """
 
 from collections.abc import Callable
-from operator import itemgetter
 
 from msgspec import Struct
 
@@ -20,8 +19,6 @@ from entraide_scheduler.core.turns import NEVER, Crowd, Key, Line
 from entraide_scheduler.core.waiting import Row, Stand, Waiting, kind_of, reserved_tokens
 
 OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops: each goes before the next, whatever it had
-
-_turn = itemgetter(0, 1, 2, 3)  # of a key: all but the place, which has no order
 
 
 class AtCap(Struct, frozen=True):
@@ -214,7 +211,7 @@ class FairQueue:
         self.shares.settle()
         barred: list[Line] = []
         while True:
-            key = min([sort.turns.first() for sort in self._waiting.open.values()], key=_turn)
+            key = min([sort.turns.first() for sort in self._waiting.open.values()])
             row = self._first(key)
             job, coop = row.first(), row.coop
             if key[0] != NORMAL or self._fits_cap(coop, job):
@@ -286,8 +283,8 @@ class FairQueue:
             for sort in self._waiting.models[job.shape.model].values()
             for stand in sort.stands.values()
         ]
-        mine = min(_turn(self._key(stand)) for stand in stands if stand.line is row.coop)
-        others = {stand.line.name for stand in stands if _turn(self._key(stand)) < mine}
+        mine = min(self._key(stand) for stand in stands if stand.line is row.coop)
+        others = {stand.line.name for stand in stands if self._key(stand) < mine}
         path = row.coop.name, row.project.name, row.job_class.name
         own = sum(
             sort.rows[path].before(job)

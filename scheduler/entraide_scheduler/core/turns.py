@@ -107,8 +107,14 @@ class Place(Protocol):
         entry: its living entry in the heap; None when it has left.
     """
 
+    __slots__ = ()
+
     line: Line
     entry: "Key[Any] | None"
+
+    def __lt__(self, _: object) -> bool:
+        """Says that it has no order: keys that are equal up to here are of the same line."""
+        return False
 
 
 P = TypeVar("P", bound=Place)
@@ -181,7 +187,7 @@ class Turns(Generic[P]):
         heappush(self._heap, key)
 
 
-class Seat:
+class Seat(Place):
     """A co-op's place in a crowd."""
 
     __slots__ = ("entry", "line")
@@ -189,10 +195,6 @@ class Seat:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.entry: Key[Seat] | None = None
-
-    def __lt__(self, other: "Seat") -> bool:
-        """Tells nothing: equal keys are one co-op's, whose older place is dead."""
-        return False
 
 
 class Crowd:

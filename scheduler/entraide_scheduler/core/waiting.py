@@ -11,7 +11,7 @@ from math import inf
 from typing import TypeAlias
 
 from entraide_scheduler.core.records import Job, Shape
-from entraide_scheduler.core.turns import Key, Kind, Line, Turns
+from entraide_scheduler.core.turns import Key, Kind, Line, Place, Turns
 
 JobKey: TypeAlias = tuple[bool, float, int, Job]
 
@@ -33,8 +33,7 @@ def job_key(job: Job) -> JobKey:
 
 def kind_of(job: Job) -> Kind:
     """Returns what a co-op must have waiting not to count as away: model, class, data class."""
-    facts = job.facts
-    return facts.model, facts.job_class, facts.data_class
+    return job.shape.model, job.facts.job_class, job.shape.data_class
 
 
 class Row:
@@ -87,7 +86,7 @@ class Row:
         return bisect_left(self._keys, job_key(job))
 
 
-class Group:
+class Group(Place):
     """The waiting jobs of one shape and project: the project's place in a stand.
 
     Attributes:
@@ -116,7 +115,7 @@ def _class_key(row: Row) -> tuple[float, int]:
     return row.job_class.committed, row.job_class.rank
 
 
-class Stand:
+class Stand(Place):
     """The waiting jobs of one shape and co-op: the co-op's place among those of the shape.
 
     Attributes:
@@ -136,10 +135,6 @@ class Stand:
         self.turns = Turns(Group.key)
         self.groups: dict[str, Group] = {}
         self.only: Row | None = None
-
-    def __lt__(self, other: "Stand") -> bool:
-        """Tells nothing: equal keys are one co-op's, whose older place is dead."""
-        return False
 
     def first(self) -> Row:
         """Returns the row whose turn it is: of the first project, the first class."""

@@ -1,0 +1,208 @@
+"""A small pool around a fair queue: slots, runs of random lengths, and who got what.
+
+It reckons what each co-op was served by itself, from what it tells the queue, and checks after
+every step what the page on fairness proves.
+"""
+
+from random import Random
+
+from tests.core.fairplain import job, reserved
+
+from entraide_scheduler.core.bills import Bill
+from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.records import Job
+
+MODEL = "petit"
+
+
+class Run:
+    """A job on a node, and how long its answer is going to be."""
+
+    def __init__(self, one: Job, bill: Bill, answer: int) -> None:
+        self.job, self.bill, self.answer = one, bill, answer
+        self.output = 0
+
+    def in_flight(self) -> int:
+        return reserved(self.job) - self.output
+
+
+class Account:
+    """What one co-op was served, and what the bound's conditions ask of it.
+
+    Attributes:
+        charged: virtual tokens over its weight.
+        served: whether it ever was.
+        in_order: whether its last turn kept it within its cap.
+        came_within: whether it last came with no more in flight than its cap.
+        able: whether it came so, kept within its cap, and could have had each turn since.
+    """
+
+    def __init__(self) -> None:
+        self.charged = 0.0
+        self.served = False
+        self.in_order = True
+        self.came_within = True
+        self.able = True
+
+
+class FairPool:
+    """Nodes with slots, all able to run every job, and a queue in front of them.
+
+    Attributes:
+        most_tokens: K of the bound: the cap, or one job where that is larger.
+        checked: pairs to which the bound applied. widest: the largest part of it that was reached.
+        breaches: what went against it, in words.
+    """
+
+    def __init__(self, queue: FairQueue, terms: Policy, *, slots: int, seed: int) -> None:
+        self.queue, self.terms = queue, terms
+        queue.agree(terms)
+        self.most_tokens = max(terms.fair_share.cap_tokens, LONGEST)
+        self.free = slots
+        self.luck = Random(seed)
+        self.weights = {one.coop: one.shares for one in terms.coops}
+        self.accounts = {coop: Account() for coop in self.weights}
+        self.waiting: dict[str, list[Job]] = {coop: [] for coop in self.weights}
+        self.runs: list[Run] = []
+        self.serial = self.checked = 0
+        self.breaches: list[str] = []
+        self.widest = 0.0
+
+    # What happens.
+
+    def ask(self, coop: str, *, prompt: int, answer: int) -> None:
+        """A job comes; nobody knows yet how long its answer will be."""
+        self.serial += 1
+        if not self.waiting[coop]:
+            account = self.accounts[coop]
+            account.able = account.came_within = self.in_flight(coop) <= self.most_tokens
+        one = job(self.serial, coop, prompt=prompt, answer=answer)
+        self.waiting[coop].append(one)
+        self.queue.add(one)
+
+    def dispatch(self) -> None:
+        """Places jobs while a slot is free."""
+        while (one := self.queue.next()) is not None:
+            if not self.free:
+                self.queue.stick(one.shape)
+            else:
+                self.free -= 1
+                self._begin(one)
+
+    def _begin(self, one: Job) -> None:
+        """Starts a run whose answer nobody foresaw rightly."""
+        longest, luck = one.output_tokens_max, self.luck
+        expected = luck.choice((longest, longest // 2, luck.randrange(longest + 1)))
+        answer = luck.choice((longest, luck.randrange(longest + 1)))
+        self.start(one, answer=answer, expected=expected)
+
+    def start(self, one: Job, *, answer: int, expected: int) -> Run:
+        """Starts a run, and notes what its turn means for the bound's conditions."""
+        coop = one.facts.coop
+        account, within = self.accounts[coop], self.below_cap(coop, one)
+        others = [other for other, jobs in self.waiting.items() if jobs and other != coop]
+        passed_over = [other for other in others if self.below_cap(other)]
+        if passed_over and not within:
+            self.breaches.append(f"{coop} goes over its cap before {passed_over}")
+        for other in others:
+            self.accounts[other].able &= other in passed_over
+        account.served, account.in_order = True, within
+        account.able &= within
+        self.waiting[coop].remove(one)
+        bill = self.queue.serve(
+            one,
+            input_tokens=one.facts.input_tokens_est,
+            expected_tokens=expected,
+            reserved_tokens=reserved(one),
+        )
+        self.charge(coop, self.terms.charge.input_weight * one.facts.input_tokens_est)
+        run = Run(one, bill, answer)
+        self.runs.append(run)
+        return run
+
+    def below_cap(self, coop: str, one: Job | None = None) -> bool:
+        """Whether a co-op's next job would stay within the tokens it may have in flight."""
+        held = self.in_flight(coop)
+        first = self.waiting[coop][0] if one is None else one
+        return not held or held + reserved(first) <= self.terms.fair_share.cap_tokens
+
+    def in_flight(self, coop: str) -> int:
+        return sum(run.in_flight() for run in self.runs if run.job.facts.coop == coop)
+
+    def charge(self, coop: str, virtual_tokens: float) -> None:
+        self.accounts[coop].charged += virtual_tokens / self.weights[coop]
+
+    def work(self, tokens: int) -> None:
+        """Every run that is not unlucky produces some tokens; those that are done end."""
+        for run in list(self.runs):
+            self.produce(run, min(self.luck.choice((0, tokens)), run.answer - run.output))
+            if run.output == run.answer:
+                self.end(run)
+
+    def produce(self, run: Run, tokens: int) -> None:
+        run.output += tokens
+        self.queue.produced(run.bill, tokens)
+        self.charge(run.job.facts.coop, self.terms.charge.output_weight * tokens)
+
+    def end(self, run: Run) -> None:
+        self.runs.remove(run)
+        self.free += 1
+        self.queue.leave(run.bill)
+        self.queue.correct(
+            run.bill, input_tokens=run.job.facts.input_tokens_est, output_tokens=run.output
+        )
+        self.queue.unstick(MODEL, lambda _: True)
+
+    # What must hold.
+
+    def check(self) -> None:
+        """Notes each pair of which one is further ahead than the bound allows.
+
+        The bound speaks of a co-op whose last turn kept to its cap, beside one that waits and
+        could have had each turn that was taken since it came.
+        """
+        for ahead, mine in self.accounts.items():
+            if not (mine.served and mine.in_order and mine.came_within):
+                continue
+            for behind, other in self.accounts.items():
+                if ahead == behind or not (self.waiting[behind] and other.able):
+                    continue
+                gap = self.counter(ahead) - self.counter(behind)
+                allowed = self.room(ahead) + self.room(behind)
+                self.checked += 1
+                self.widest = max(self.widest, gap / allowed)
+                if gap > allowed * (1 + 1e-9):
+                    self.breaches.append(f"{ahead} is {gap} ahead of {behind}, allowed {allowed}")
+
+    def counter(self, coop: str) -> float:
+        """What a co-op was served over its weight, and what it was lifted by."""
+        line = self.queue.shares.pool.inner.get(coop)
+        lifts = {} if line is None else line.lifts
+        return self.accounts[coop].charged + lifts.get(MODEL, 0.0)
+
+    def room(self, coop: str) -> float:
+        """w_out x K over the weight."""
+        return self.terms.charge.output_weight * self.most_tokens / self.weights[coop]
+
+
+LONGEST = 700  # prompt and answer of any job here, tokens
+
+
+def live(pool: FairPool, steps: int) -> None:
+    """Lets co-ops come and go, some with floods, some with a job now and then."""
+    floods = (0, 1, 3 + pool.free // 8)
+    moods = {coop: pool.luck.choice(floods) for coop in pool.weights}
+    for _ in range(steps):
+        for coop, mood in moods.items():
+            if pool.luck.random() < 0.03:
+                moods[coop] = pool.luck.choice(floods)
+            for _ in range(pool.luck.randrange(mood + 1)):
+                prompt, answer = pool.luck.choice(((20, 30), (200, 100), (100, 600)))
+                pool.ask(coop, prompt=prompt, answer=answer)
+                pool.dispatch()
+                pool.check()
+        pool.work(pool.luck.choice((10, 100)))
+        pool.check()
+        pool.dispatch()
+        pool.check()

@@ -1,0 +1,98 @@
+"""Fair queue: the bound that docs/concepts/fairness.md proves, on one node and on fifty."""
+
+import pytest
+from tests.core.fairplain import policy
+from tests.core.fairpool import FairPool, live
+
+from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.policy import CoopTerms, Policy
+
+STEPS = 120
+SEEDS = 16
+COOPS = ("alpha", "beta", "gamma")
+WEIGHTS = ((1.0, 1.0, 1.0), (1.0, 2.0, 0.5), (4.0, 1.0, 1.0))
+CAPS = {1: (700, 1_500, 3_000, 5_000), 50: (1_500, 4_000, 8_000, 16_000)}
+
+
+def terms(seed: int, nodes: int, **share) -> Policy:
+    weights = WEIGHTS[seed % len(WEIGHTS)]
+    coops = [CoopTerms(coop, weight) for coop, weight in zip(COOPS, weights, strict=True)]
+    return policy(*coops, **{"cap_tokens": CAPS[nodes][seed % len(CAPS[nodes])], **share})
+
+
+def lived(queue: FairQueue, seed: int, nodes: int, **share) -> FairPool:
+    pool = FairPool(queue, terms(seed, nodes, **share), slots=3 if nodes == 1 else nodes, seed=seed)
+    live(pool, STEPS)
+    return pool
+
+
+@pytest.mark.parametrize("expected", [True, False], ids=["expected", "plain"])
+@pytest.mark.parametrize("nodes", [1, 50])
+def test_no_coop_gets_further_ahead_than_the_bound(nodes: int, *, expected: bool) -> None:
+    """Whoever comes when, and whatever was expected: nobody is ahead by more than the bound."""
+    pools = [lived(FairQueue(), seed, nodes, expected_lengths=expected) for seed in range(SEEDS)]
+
+    assert [] == [breach for pool in pools for breach in pool.breaches]
+    assert sum(pool.checked for pool in pools) > 3_000
+
+
+def test_the_bound_is_nearly_reached() -> None:
+    """Guesses as wrong as can be bring one co-op to nine tenths of the bound, and no further."""
+    pool = FairPool(FairQueue(), policy(cap_tokens=1_000), slots=50, seed=0)
+    pool.ask("alpha", prompt=1, answer=899)
+    pool.start(pool.queue.next(), answer=0, expected=899)
+    pool.ask("alpha", prompt=1, answer=1)
+    pool.ask("beta", prompt=1, answer=999)
+    long = pool.start(pool.queue.next(), answer=999, expected=0)
+    pool.produce(long, 999)
+    pool.check()
+
+    assert [] == pool.breaches
+    assert pool.widest > 0.9
+
+
+class Unlifted(FairQueue):
+    """Hoards idle time: who comes back keeps the old counter."""
+
+    def add(self, job) -> None:
+        self.place(job)
+
+
+class Unweighted(FairQueue):
+    """Forgets the shares that were voted."""
+
+    def agree(self, policy: Policy) -> None:
+        super().agree(Policy(policy.version, fair_share=policy.fair_share))
+
+
+class Uncharged(FairQueue):
+    """Charges prompts alone."""
+
+    def produced(self, bill, tokens_more: int) -> None:
+        pass
+
+    def correct(self, bill, *, input_tokens: int, output_tokens: int) -> None:
+        super().correct(bill, input_tokens=input_tokens, output_tokens=0)
+
+
+class Uncapped(FairQueue):
+    """Lets one co-op fill the pool while another waits."""
+
+    def agree(self, policy: Policy) -> None:
+        super().agree(Policy(policy.version, policy.coops))
+
+
+class FirstCome(FairQueue):
+    """Serves in order of arrival."""
+
+    def next(self):
+        able = [job for job in self.jobs() if job.shape not in self.stuck]
+        return able[0] if able else None
+
+
+@pytest.mark.parametrize("broken", [Unlifted, Unweighted, Uncharged, Uncapped, FirstCome])
+def test_a_broken_queue_breaks_the_bound(broken: type[FairQueue]) -> None:
+    """Each part of the queue is needed: without it the same lives break the bound."""
+    pools = [lived(broken(), seed, 1, cap_tokens=700) for seed in range(SEEDS)]
+
+    assert any(pool.breaches for pool in pools)

@@ -1,0 +1,493 @@
+"""Fair queue: what its rules come to for those who wait."""
+
+import pytest
+from tests.core.fairplain import COOPS, job, policy, reserved, shape
+
+from entraide.types import DataClass, JobClass
+from entraide_scheduler.core.bills import Bill
+from entraide_scheduler.core.fairline import AtCap, FairQueue
+from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.records import Job, Shape
+
+SCARCE = shape("grand")
+
+
+class Slots:
+    """A queue and a few slots that run one job after the other.
+
+    Attributes:
+        running: job and bill, oldest first. served: jobs in the order of their turns.
+    """
+
+    def __init__(self, terms: Policy, slots: int = 1) -> None:
+        self.queue = FairQueue()
+        self.queue.agree(terms)
+        self.slots = slots
+        self.running: list[tuple[Job, Bill]] = []
+        self.served: list[Job] = []
+        self.asked = 0
+
+    def ask(self, coop: str, times: int = 1, **wanted) -> list[Job]:
+        """Jobs come; nothing is placed yet."""
+        jobs = [job(self.asked + number, coop, **wanted) for number in range(times)]
+        self.asked += times
+        for one in jobs:
+            self.queue.add(one)
+        return jobs
+
+    def fill(self) -> None:
+        """Gives each free slot to whose turn it is."""
+        while len(self.running) < self.slots and (one := self.queue.next()) is not None:
+            self.start(one)
+
+    def start(self, one: Job, *, expected: int | None = None) -> Bill:
+        bill = self.queue.serve(
+            one,
+            input_tokens=one.facts.input_tokens_est,
+            expected_tokens=one.output_tokens_max if expected is None else expected,
+            reserved_tokens=reserved(one),
+        )
+        self.running.append((one, bill))
+        self.served.append(one)
+        return bill
+
+    def end(self, which: int = 0, *, output: int | None = None) -> None:
+        """The oldest run ends, with its longest answer unless said otherwise."""
+        one, bill = self.running.pop(which)
+        self.queue.leave(bill)
+        self.queue.correct(
+            bill,
+            input_tokens=one.facts.input_tokens_est,
+            output_tokens=one.output_tokens_max if output is None else output,
+        )
+
+    def turns(self, count: int) -> list[Job]:
+        """Runs jobs one after the other; returns whose turns they were."""
+        before = len(self.served)
+        self.fill()
+        while len(self.served) < before + count and self.running:
+            self.end()
+            self.fill()
+        return self.served[before : before + count]
+
+
+def coops(jobs: list[Job]) -> list[str]:
+    return [one.facts.coop for one in jobs]
+
+
+# Between co-ops.
+
+
+@pytest.mark.parametrize("slots", [1, 8])
+def test_a_light_coop_beside_a_flood_waits_for_one_turn(slots: int) -> None:
+    """Five hundred jobs of another co-op do not delay a single one by more than one turn."""
+    pool = Slots(policy(), slots)
+    pool.ask("alpha", 500)
+    pool.turns(50)
+    (single,) = pool.ask("beta")
+
+    assert single in pool.turns(2)
+
+
+@pytest.mark.parametrize("answers", [(100, 100, 100), (400, 50, 100)])
+def test_tokens_follow_the_shares_over_a_long_time(answers: tuple[int, ...]) -> None:
+    """Virtual tokens are shared 1 : 2 : 4, however long each co-op's answers are."""
+    shares = (1.0, 2.0, 4.0)
+    terms = [CoopTerms(coop, share) for coop, share in zip(COOPS, shares, strict=True)]
+    pool = Slots(policy(*terms), slots=3)
+    for coop, answer in zip(COOPS, answers, strict=True):
+        pool.ask(coop, 2_000, answer=answer)
+    tokens = dict.fromkeys(COOPS, 0)
+    for one in pool.turns(1_500):
+        tokens[one.facts.coop] += 100 + 2 * one.output_tokens_max
+
+    assert [1.0, 2.0, 4.0] == pytest.approx([tokens[c] / tokens["alpha"] for c in COOPS], rel=0.05)
+
+
+def test_credit_adds_to_the_weight() -> None:
+    """A co-op that gave gets a quarter more than one that did not."""
+    pool = Slots(policy())
+    pool.queue.weigh("beta", 0.25)
+    pool.ask("alpha", 400)
+    pool.ask("beta", 400)
+    turns = coops(pool.turns(270))
+
+    assert 1.25 == pytest.approx(turns.count("beta") / turns.count("alpha"), rel=0.03)
+
+
+def test_a_burst_cannot_get_ahead_of_what_it_will_cost() -> None:
+    """Answers that are expected count at once: co-ops take turns before anything is produced."""
+    pool = Slots(policy(), slots=6)
+    for coop in ("alpha", "beta"):
+        pool.ask(coop, 10, answer=400)
+    pool.fill()
+
+    assert ["alpha", "beta"] * 3 == coops(pool.served)
+
+
+def test_without_expected_lengths_only_what_was_produced_counts() -> None:
+    """The plain virtual token counter: a long answer does not count before it comes."""
+    pool = Slots(policy(expected_lengths=False))
+    bill = pool.start(pool.ask("alpha", prompt=10, answer=4_000)[0])
+    pool.start(pool.ask("beta", prompt=20)[0])
+    for coop in ("alpha", "beta"):
+        pool.ask(coop)
+    before = pool.queue.next()
+    pool.queue.produced(bill, 500)
+
+    assert ["alpha", "beta"] == coops([before, pool.queue.next()])
+    assert 10.0 + 2 * 500 == pool.queue.shares.coop("alpha").committed
+
+
+def test_an_answer_shorter_than_expected_gives_back_the_rest() -> None:
+    """In the end a co-op is charged what the engine counted."""
+    pool = Slots(policy())
+    bill = pool.start(pool.ask("alpha", prompt=100, answer=400)[0])
+    committed = pool.queue.shares.coop("alpha").committed
+    pool.queue.produced(bill, 30)
+    during = pool.queue.shares.coop("alpha").committed
+    pool.queue.leave(bill)
+    pool.queue.correct(bill, input_tokens=60, output_tokens=31)
+
+    assert (900.0, 900.0) == (committed, during)
+    assert 60.0 + 2 * 31 == pool.queue.shares.coop("alpha").committed
+
+
+def test_a_lost_run_costs_nothing_on_any_level() -> None:
+    """What was charged for a run that came to nothing is given back: co-op, project and class."""
+    pool = Slots(policy())
+    bill = pool.start(pool.ask("alpha")[0])
+    pool.queue.produced(bill, 70)
+    pool.queue.leave(bill)
+    pool.queue.refund(bill)
+
+    assert (0.0, 0.0, 0.0) == tuple(line.committed for line in pool.queue.shares.lines_of(bill))
+
+
+def test_a_bill_ends_in_the_terms_under_which_it_began() -> None:
+    """Shares that change while a run goes on change nothing of what it costs or gives back."""
+    pool = Slots(policy())
+    bill = pool.start(pool.ask("alpha")[0])
+    pool.queue.agree(policy(CoopTerms("alpha", shares=8.0)))
+    pool.queue.leave(bill)
+    pool.queue.refund(bill)
+
+    assert 0.0 == pool.queue.shares.coop("alpha").committed
+
+
+# Coming back.
+
+
+def test_idle_time_is_not_hoarded() -> None:
+    """A co-op that was away for a thousand turns shares alike when it comes back."""
+    pool = Slots(policy())
+    pool.ask("beta")
+    pool.ask("alpha", 1_100)
+    pool.turns(1_000)
+    pool.ask("beta", 50)
+    turns = coops(pool.turns(40))
+
+    assert 18 <= turns.count("beta") <= 22
+
+
+def test_a_job_that_waits_for_days_hoards_nothing_for_others() -> None:
+    """A co-op whose batch job waits all the time is lifted all the same for interactive ones."""
+    pool = Slots(policy())
+    night = shape(jurisdiction="CA-AB")
+    pool.ask("beta", where=night, job_class=JobClass.BATCH)
+    pool.queue.stick(night)
+    pool.ask("alpha", 1_100)
+    pool.turns(1_000)
+    pool.ask("beta", 50)
+    turns = coops(pool.turns(40))
+
+    assert 18 <= turns.count("beta") <= 22
+
+
+def test_who_waits_for_days_does_not_hold_down_who_comes() -> None:
+    """A newcomer is lifted to where turns are taken, past a co-op whose jobs fit no node."""
+    pool = Slots(policy())
+    nowhere = shape(jurisdiction="CA-AB")
+    pool.ask("gamma", where=nowhere)
+    pool.queue.stick(nowhere)
+    pool.ask("alpha", 1_100)
+    pool.turns(1_000)
+    pool.ask("beta", 50)
+    turns = coops(pool.turns(40))
+
+    assert 18 <= turns.count("beta") <= 22
+
+
+def test_who_comes_to_a_scarce_model_does_not_wait_for_the_busy_one() -> None:
+    """Where turns are taken is known by model: a newcomer shares a slow one from the start."""
+    pool = Slots(policy())
+    pool.ask("alpha", 1_100)
+    pool.turns(1_000)
+    pool.queue.stick(shape())
+    pool.ask("beta", 60, where=SCARCE)
+    pool.turns(3)
+    pool.ask("gamma", 60, where=SCARCE)
+    turns = coops(pool.turns(40))
+
+    assert 18 <= turns.count("gamma") <= 22
+
+
+def test_asking_for_a_second_model_loses_no_place_at_the_first() -> None:
+    """One small job for a busy model does not cost a co-op its turns at the scarce one."""
+    pool = Slots(policy())
+    for coop in ("beta", "gamma"):
+        pool.ask(coop, 100, where=SCARCE)
+    pool.queue.stick(SCARCE)
+    pool.ask("alpha", 1_100)
+    pool.turns(1_000)
+    pool.ask("beta")
+    pool.turns(3)
+    pool.queue.stick(shape())
+    pool.queue.unstick("grand", lambda _: True)
+    turns = coops(pool.turns(40))
+
+    assert 18 <= turns.count("beta") <= 22
+
+
+# Own nodes first.
+
+
+def test_a_coop_gets_what_its_own_nodes_could_have_given_and_no_more() -> None:
+    """With two slots of its own it holds two, whatever it had before; the third is shared out."""
+    pool = Slots(policy(own_nodes=True), slots=4)
+    pool.ask("alpha", 100)
+    pool.turns(40)
+    pool.ask("beta", 100, answer=10)
+    pool.ask("gamma", 100, answer=10)
+    pool.queue.own("alpha", 2)
+    held = []
+    for _ in range(60):
+        pool.end()
+        pool.fill()
+        held.append(coops([one for one, _ in pool.running]).count("alpha"))
+
+    assert 2 == min(held[8:])
+    assert held[8:].count(2) > 40
+
+
+def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
+    """Without that rule only the counters decide."""
+    pool = Slots(policy(own_nodes=False))
+    pool.queue.own("alpha", 5)
+    pool.ask("alpha", 20)
+    pool.ask("beta", 20)
+
+    assert 5 == coops(pool.turns(10)).count("alpha")
+
+
+def test_turns_that_are_owed_do_not_lift_others() -> None:
+    """Long use of one's own nodes does not push those who come behind who waits already."""
+    pool = Slots(policy(own_nodes=True))
+    pool.queue.own("alpha", 1)
+    pool.ask("alpha", 500)
+    pool.ask("beta", 50)
+    pool.turns(400)
+    pool.queue.own("alpha", 0)
+    pool.ask("gamma", 50)
+    turns = coops(pool.turns(40))
+
+    assert 18 <= turns.count("gamma") <= 22
+
+
+# The cap.
+
+
+def test_a_coop_at_its_cap_lets_others_go_first() -> None:
+    """With 400 tokens of 500 in flight a job of 200 waits, though its co-op was served less."""
+    pool = Slots(policy(cap_tokens=500), slots=9)
+    for one in pool.ask("beta", 1, prompt=4_000):
+        pool.start(one)
+    pool.end()
+    for one in pool.ask("alpha", 2):
+        pool.start(one)
+    (waits,) = pool.ask("alpha")
+    pool.ask("beta")
+
+    assert AtCap(in_flight_tokens=400, cap_tokens=500) == pool.queue.held(waits)
+    assert pool.queue.shares.coop("alpha").committed < pool.queue.shares.coop("beta").committed
+    assert "beta" == pool.queue.next().facts.coop
+
+
+def test_a_coop_alone_fills_the_pool() -> None:
+    """While no other waits the cap holds nobody back."""
+    pool = Slots(policy(cap_tokens=500), slots=9)
+    pool.ask("alpha", 9)
+    pool.fill()
+
+    assert 9 == len(pool.running)
+
+
+def test_what_is_produced_makes_room_under_the_cap() -> None:
+    """A job that was held back may go when enough of the runs' answers has come."""
+    pool = Slots(policy(cap_tokens=500), slots=9)
+    bills = [pool.start(one) for one in pool.ask("alpha", 2)]
+    (waits,) = pool.ask("alpha")
+    held = pool.queue.held(waits)
+    pool.queue.produced(bills[0], 50)
+    pool.queue.produced(bills[1], 50)
+
+    assert AtCap(400, 500) == held
+    assert pool.queue.held(waits) is None
+
+
+def test_a_job_larger_than_the_cap_goes_when_nothing_is_in_flight() -> None:
+    """No job is too large for ever."""
+    pool = Slots(policy(cap_tokens=100))
+    (large,) = pool.ask("alpha", prompt=5_000)
+    pool.ask("beta", 10)
+
+    assert large in pool.turns(2)
+
+
+def test_a_small_job_does_not_pass_its_coops_large_one_at_the_cap() -> None:
+    """A co-op's large job is not starved by its own small ones of another shape."""
+    pool = Slots(policy(cap_tokens=1_000), slots=2)
+    (large,) = pool.ask("alpha", where=shape(jurisdiction="CA-QC"), prompt=900)
+    pool.ask("alpha", 400, project="other")
+    pool.ask("beta", 400)
+
+    assert large in pool.turns(8)
+
+
+# Shapes.
+
+
+def test_a_stuck_shape_blocks_nobody_and_comes_back_to_its_place() -> None:
+    """While its node is taken others pass; when it opens, the one that waited goes first."""
+    pool = Slots(policy())
+    (waits,) = pool.ask("beta", where=SCARCE)
+    pool.queue.stick(SCARCE)
+    pool.ask("alpha", 20)
+    passed = pool.turns(10)
+    pool.queue.unstick("petit", lambda _: True)
+    still = pool.queue.stuck
+    pool.queue.unstick("grand", lambda _: True)
+
+    assert ["alpha"] * 10 == coops(passed)
+    assert (SCARCE,) == still
+    assert waits is pool.queue.next()
+
+
+def test_only_shapes_that_may_fit_are_looked_at_again() -> None:
+    """What opens is for some shapes of a model; the others stay aside."""
+    pool = Slots(policy())
+    small, large = shape(), shape(jurisdiction="CA-QC")
+    pool.ask("alpha", where=small)
+    pool.ask("alpha", where=large)
+    for one in (small, large):
+        pool.queue.stick(one)
+    pool.queue.unstick("petit", lambda one: one == large)
+
+    assert (small,) == pool.queue.stuck
+    assert large == pool.queue.next().shape
+
+
+def test_nothing_is_next_when_all_is_stuck_or_empty() -> None:
+    """An empty queue has no next job, nor one whose shapes are all stuck."""
+    queue = FairQueue()
+    queue.agree(policy())
+    empty = queue.next()
+    queue.add(job(1))
+    queue.stick(shape())
+
+    assert empty is None
+    assert queue.next() is None
+    assert {shape(): 1} == queue.shapes
+
+
+def test_shapes_merge_when_what_is_served_changes() -> None:
+    """Jobs are sorted anew by the shapes they are given; counters and order stay."""
+    pool = Slots(policy())
+    pool.ask("alpha", 3)
+    pool.ask("beta", 3, where=shape(jurisdiction="CA-QC"))
+    pool.turns(2)
+    pool.queue.stick(shape())
+    merged = Shape("petit", (), "CA", DataClass.INTERNAL, "", 8_192, None, 0)
+    pool.queue.reorder(lambda _: merged)
+
+    assert {merged: 4} == pool.queue.shapes
+    assert () == pool.queue.stuck
+    assert ["alpha", "beta"] * 2 == coops(pool.turns(4))
+
+
+# Inside a co-op.
+
+
+def test_projects_share_alike() -> None:
+    """A project's flood does not starve another project; many projects gain a co-op nothing."""
+    pool = Slots(policy())
+    pool.ask("alpha", 100, project="flood")
+    pool.ask("beta", 100)
+    for number in range(20):
+        pool.ask("alpha", project=f"p{number}")
+    turns = pool.turns(60)
+
+    assert 30 == coops(turns).count("alpha")
+    assert 20 == sum(one.facts.project.startswith("p") for one in turns)
+
+
+def test_no_class_is_shut_out() -> None:
+    """Interactive, standard and batch jobs of one project share 16 : 4 : 1."""
+    pool = Slots(policy())
+    for job_class in JobClass:
+        pool.ask("alpha", 1_000, job_class=job_class)
+    classes = [one.facts.job_class for one in pool.turns(420)]
+
+    assert [320, 80, 20] == pytest.approx([classes.count(c) for c in JobClass], abs=2)
+
+
+def test_the_first_turn_goes_by_rank() -> None:
+    """Of classes that were served nothing yet, the one with the lower rank goes first."""
+    pool = Slots(policy())
+    pool.ask("alpha", job_class=JobClass.BATCH)
+    pool.ask("alpha", job_class=JobClass.STANDARD)
+    pool.ask("alpha", job_class=JobClass.INTERACTIVE)
+
+    assert list(JobClass) == [one.facts.job_class for one in pool.turns(3)]
+
+
+def test_inside_a_class_lost_runs_then_deadlines_then_arrival() -> None:
+    """A lost run goes first, then the earlier deadline, then who came first."""
+    pool = Slots(policy())
+    old, new = pool.ask("alpha", 2)
+    (later,) = pool.ask("alpha", deadline_at=500.0)
+    (sooner,) = pool.ask("alpha", deadline_at=400.0)
+    lost = job(99)
+    lost.front = True
+    pool.queue.add(lost)
+
+    assert [lost, sooner, later, old, new] == pool.turns(5)
+
+
+def test_what_goes_before_a_job_is_counted() -> None:
+    """Own jobs before it, and the co-ops whose turn comes first."""
+    pool = Slots(policy())
+    mine = pool.ask("beta", 5)
+    pool.ask("alpha", 7)
+    pool.ask("gamma", 2, where=SCARCE)
+    before = pool.queue.ahead(mine[3])
+    pool.start(pool.queue.next())
+
+    assert (3, 1) == before
+    assert (3, 0) == pool.queue.ahead(mine[3])
+
+
+def test_a_long_line_leaves_no_dead_entries_behind() -> None:
+    """Ten thousand jobs that come and go one by one leave nothing in the heaps."""
+    pool = Slots(policy())
+    pool.ask("beta", where=SCARCE)
+    pool.queue.stick(SCARCE)
+    for _ in range(2_000):
+        for coop in ("alpha", "gamma"):
+            pool.ask(coop)
+        pool.turns(2)
+    line = pool.queue.shares.coop("alpha")
+
+    assert 1 == len(pool.queue.jobs())
+    assert {} == line.places
+    assert ["grand"] == list(pool.queue.crowds)
