@@ -1,10 +1,11 @@
 """Credit: what a co-op gave adds to its weight, and fades."""
 
 import pytest
-from tests.core.builders import START, Pool, card
+from tests.core.builders import START, Pool, card, policy
 
+from entraide_scheduler.core import events
 from entraide_scheduler.core.credit import TABLE, Credits, faded
-from entraide_scheduler.core.policy import Credit
+from entraide_scheduler.core.policy import Credit, FairShare, Period
 
 TERMS = Credit(most=0.5, half_life_s=1_000.0, full_wh=2.0)
 
@@ -34,18 +35,57 @@ def test_credit_is_bounded() -> None:
     assert 0.0 == known.factor("beta", START, TERMS)
 
 
-def test_looking_often_changes_nothing() -> None:
-    """A gift that is looked at every second fades as one that is looked at once."""
+def test_looking_changes_nothing() -> None:
+    """A question about a gift leaves it as it was."""
+    known = Credits()
+    known.give("alpha", 1_000_000, START, TERMS)
+    before = dict(known.gifts)
+    known.factor("alpha", START + 2_500, TERMS)
+
+    assert before == known.gifts
+    assert faded(8.0, 3 * 256) == 1.0
+
+
+def test_giving_often_does_not_make_a_gift_last() -> None:
+    """A gift ages as fast when something follows every second as when nothing does."""
     often, once = Credits(), Credits()
     for known in (often, once):
         known.give("alpha", 1_000_000, START, TERMS)
     for second in range(2_500):
-        often.factor("alpha", START + second, TERMS)
+        often.give("alpha", 0, START + second, TERMS)
+    later = START + 2_600
 
-    assert often.factor("alpha", START + 2_500, TERMS) == pytest.approx(
-        once.factor("alpha", START + 2_500, TERMS), rel=1e-12
+    assert once.factor("alpha", later, TERMS) == pytest.approx(
+        often.factor("alpha", later, TERMS), rel=1e-12
     )
-    assert faded(8.0, 3 * 256) == 1.0
+
+
+def test_credit_only_ever_fades_by_itself() -> None:
+    """From one moment to the next it never grows, and after many half-lives nothing is left."""
+    known = Credits()
+    known.give("alpha", 1_500_000, START, TERMS)
+    course = [known.factor("alpha", START + 7.0 * step, TERMS) for step in range(12_000)]
+
+    assert course == sorted(course, reverse=True)
+    assert 0.0 == course[-1]
+
+
+def test_small_gifts_come_to_their_sum() -> None:
+    """A thousand small gifts of one moment count as one large one."""
+    known = Credits()
+    for _ in range(1_000):
+        known.give("alpha", 1_000, START, TERMS)
+    known.give("beta", 1_000_000, START, TERMS)
+
+    assert known.factor("beta", START + 500, TERMS) == known.factor("alpha", START + 500, TERMS)
+
+
+def test_the_members_may_turn_credit_off() -> None:
+    """With a largest credit of nothing no gift counts."""
+    known = Credits()
+    known.give("alpha", 1_000_000, START, TERMS)
+
+    assert 0.0 == known.factor("alpha", START, Credit(most=0.0))
 
 
 def test_a_lender_gets_its_turn_more_often() -> None:
@@ -60,3 +100,29 @@ def test_a_lender_gets_its_turn_more_often() -> None:
 
     assert lines["beta"].weight == pytest.approx(1.0 + 0.25 * 5.002 / 1_000.0)
     assert lines["alpha"].weight == 1.0
+
+
+def test_a_lenders_weight_fades_though_nothing_follows() -> None:
+    """The weight follows the credit: each period that begins, it counts as it stands then."""
+    pool = Pool()
+    pool.join(card("n1", "beta"))
+    (place,) = pool.ask("j1", "alpha")
+    pool.report(place, energy_decode_uwh=800_000_000)
+    line = pool.core._state.queue.shares.pool.inner["beta"]
+    given = line.weight
+    pool.now += 604_800.0
+    pool.tell(events.PeriodBegan, Period.DAY, pool.now + 86_400.0)
+
+    assert given == pytest.approx(1.0 + 0.25 * 0.8, rel=1e-4)
+    assert line.weight == pytest.approx(1.0 + 0.25 * 0.4, rel=1e-2)
+
+
+def test_a_policy_that_ends_credit_ends_it_at_once() -> None:
+    """What was given counts no more from the moment on at which the members say so."""
+    pool = Pool()
+    pool.join(card("n1", "beta"))
+    (place,) = pool.ask("j1", "alpha")
+    pool.report(place, energy_decode_uwh=800_000_000)
+    pool.tell(events.PolicyChanged, policy(fair_share=FairShare(credit=Credit(most=0.0))))
+
+    assert 1.0 == pool.core._state.queue.shares.pool.inner["beta"].weight

@@ -82,6 +82,13 @@ def gave(state: State, lender: str, energy_uwh: int, promised_uwh: int) -> None:
     lent_out(state, lender)
 
 
+def fade(state: State) -> None:
+    """Lets each co-op's credit count as it stands now: it fades while nothing is given."""
+    credit = state.policy.fair_share.credit
+    for lender in state.credits.gifts:
+        state.queue.weigh(lender, state.credits.factor(lender, state.now, credit))
+
+
 def lent_out(state: State, lender: str) -> None:
     """Closes or opens a co-op's nodes to the others, by what it still lends today."""
     left = state.quotas.lent.left(lender)

@@ -46,7 +46,7 @@ def faded(amount: float, steps: int) -> float:
     return left
 
 
-class Gift(Struct, array_like=True):
+class Gift(Struct, frozen=True, array_like=True):
     """What a co-op gave, as it counted at a moment: microwatt-hours, seconds since the epoch."""
 
     at: float
@@ -54,31 +54,30 @@ class Gift(Struct, array_like=True):
 
 
 class Credits:
-    """What each co-op gave the others, older gifts counting less."""
+    """What each co-op gave the others, older gifts counting less.
+
+    Attributes:
+        gifts: by co-op.
+    """
 
     def __init__(self) -> None:
         self.gifts: dict[str, Gift] = {}
 
     def give(self, coop: str, energy_uwh: int, at: float, terms: Credit) -> None:
         """Counts energy that a co-op's nodes used for others."""
-        gift = self.gifts.get(coop)
-        if gift is None:
-            gift = self.gifts[coop] = Gift(at, 0.0)
-        self._age(gift, at, terms)
-        gift.energy_uwh += energy_uwh
+        gift = _aged(self.gifts.get(coop, Gift(at, 0.0)), at, terms)
+        self.gifts[coop] = Gift(gift.at, gift.energy_uwh + energy_uwh)
 
     def factor(self, coop: str, at: float, terms: Credit) -> float:
         """Returns what a co-op's gifts add to its weight, in 0 to ``terms.most``."""
         gift = self.gifts.get(coop)
-        if gift is None or not terms.most:
+        if gift is None:
             return 0.0
-        self._age(gift, at, terms)
-        return terms.most * min(1.0, gift.energy_uwh / (terms.full_wh * UWH_PER_WH))
+        left_uwh = _aged(gift, at, terms).energy_uwh
+        return terms.most * min(1.0, left_uwh / (terms.full_wh * UWH_PER_WH))
 
-    @staticmethod
-    def _age(gift: Gift, at: float, terms: Credit) -> None:
-        step_s = terms.half_life_s / STEPS
-        steps = int((at - gift.at) / step_s)
-        if steps > 0:
-            gift.energy_uwh = faded(gift.energy_uwh, steps)
-            gift.at += steps * step_s
+
+def _aged(gift: Gift, at: float, terms: Credit) -> Gift:
+    step_s = terms.half_life_s / STEPS
+    steps = max(0, int((at - gift.at) / step_s))
+    return Gift(gift.at + steps * step_s, faded(gift.energy_uwh, steps))

@@ -41,6 +41,7 @@ def _policy(state: State, event: events.PolicyChanged) -> None:
         state.drop("unsound_policy")
         return
     state.obey(event.policy)
+    books.fade(state)
     for coop in state.coops:
         presence.own(state, coop)
         books.lent_out(state, coop)
@@ -49,6 +50,7 @@ def _policy(state: State, event: events.PolicyChanged) -> None:
 
 def _period(state: State, event: events.PeriodBegan) -> None:
     state.quotas.begin(event.period, event.ends_at)
+    books.fade(state)
     if event.period is Period.DAY:
         for coop in state.coops:
             books.lent_out(state, coop)
