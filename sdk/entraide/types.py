@@ -3,7 +3,8 @@
 Every struct is frozen and holds facts only: never a prompt, never an answer. Times are seconds
 since the epoch on the scheduler's clock (``_at``) or durations (``_s``); a node's own clock is
 corrected at the scheduler's door and never reaches these types. Energy is in microwatt-hours,
-carbon in micrograms of CO2 equivalent, intensity in gCO2e/kWh, power in watts.
+carbon in micrograms of CO2 equivalent, intensity in gCO2e/kWh, power in watts. None can hold
+itself, so the cyclic garbage collector need not look at them (``gc=False``).
 """
 
 from collections.abc import Iterable, Iterator
@@ -82,7 +83,7 @@ class Promise(StrEnum):
     NONE = "none"  # the class has no latency objective, or nothing was produced
 
 
-class Power(Struct, frozen=True):
+class Power(Struct, frozen=True, gc=False):
     """Power of a whole machine, from its meter or its catalogue entry.
 
     Attributes:
@@ -102,7 +103,7 @@ class Power(Struct, frozen=True):
     wake_s: float = 0.0
 
 
-class Rates(Struct, frozen=True):
+class Rates(Struct, frozen=True, gc=False):
     """How fast one replica works: TPOT(b) = tpot_base_s + tpot_per_sequence_s * b.
 
     Attributes:
@@ -118,7 +119,7 @@ class Rates(Struct, frozen=True):
     basis: Basis
 
 
-class Replica(Struct, frozen=True):
+class Replica(Struct, frozen=True, gc=False):
     """A model that a node has loaded and serves.
 
     Attributes:
@@ -141,7 +142,7 @@ class Replica(Struct, frozen=True):
     rates: Rates
 
 
-class EnergyStatus(Struct, frozen=True):
+class EnergyStatus(Struct, frozen=True, gc=False):
     """Renewable status of a node's site, as the node advertises it.
 
     Attributes:
@@ -159,7 +160,7 @@ class EnergyStatus(Struct, frozen=True):
     expires_at: float
 
 
-class NodeCard(Struct, frozen=True):
+class NodeCard(Struct, frozen=True, gc=False):
     """What a node says of itself when it joins, and again when it changes.
 
     Attributes:
@@ -187,7 +188,7 @@ class NodeCard(Struct, frozen=True):
     agent: str
 
 
-class RequestFacts(Struct, frozen=True):
+class RequestFacts(Struct, frozen=True, gc=False):
     """All that the core learns of a request: never its text.
 
     Attributes:
@@ -234,7 +235,7 @@ class RequestFacts(Struct, frozen=True):
     idempotency: str = ""
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     """What one run used.
 
     Attributes:
@@ -258,7 +259,7 @@ class Usage(Struct, frozen=True):
     run_s: float
 
 
-class Terms(Struct, frozen=True):
+class Terms(Struct, frozen=True, gc=False):
     """What was fixed when a job was placed; with the usage it settles the job.
 
     Attributes:
@@ -298,7 +299,7 @@ class Terms(Struct, frozen=True):
     at_risk: bool
 
 
-class Candidate(Struct, frozen=True):
+class Candidate(Struct, frozen=True, gc=False):
     """A node that could have run the job, with what was predicted for it.
 
     ``ttft_s`` is the mean; ``ttft_upper_s`` holds with the confidence that the class asks for.
@@ -318,7 +319,7 @@ class Candidate(Struct, frozen=True):
     ttft_upper_s: float = 0.0
 
 
-class Candidates(Struct, frozen=True, array_like=True):
+class Candidates(Struct, frozen=True, array_like=True, gc=False):
     """Candidates as columns: a decision over many nodes is kept and sent as a few lists.
 
     A sequence of ``Candidate`` for whoever reads it. The columns are ``Candidate``'s fields.
@@ -353,7 +354,7 @@ class Candidates(Struct, frozen=True, array_like=True):
         return (Candidate(*row) for row in zip(*astuple(self), strict=True))
 
 
-class Exclusion(Struct, frozen=True):
+class Exclusion(Struct, frozen=True, gc=False):
     """A node that was ruled out, and by which rule.
 
     Attributes:
@@ -371,7 +372,7 @@ class Exclusion(Struct, frozen=True):
     waiting_helps: bool
 
 
-class Explanation(Struct, frozen=True):
+class Explanation(Struct, frozen=True, gc=False):
     """Why a job was placed where it was, is waiting, or was refused.
 
     Attributes:
@@ -406,7 +407,7 @@ class Explanation(Struct, frozen=True):
     objective_ttft_s: float | None
 
 
-class Settlement(Struct, frozen=True):
+class Settlement(Struct, frozen=True, gc=False):
     """What a run comes to, computed from its terms and its usage alone."""
 
     energy_uwh: int
@@ -417,7 +418,7 @@ class Settlement(Struct, frozen=True):
     promise: Promise
 
 
-class Receipt(Struct, frozen=True):
+class Receipt(Struct, frozen=True, gc=False):
     """What a member gets with each answer.
 
     ``settled`` is false on the receipt that rides on the answer and true on the one that the

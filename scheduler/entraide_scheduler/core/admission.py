@@ -39,11 +39,14 @@ class Refusal(Struct, frozen=True):
     excluded: tuple[tuple[Node, Rule], ...] = ()
 
 
-def request(state: State, facts: RequestFacts) -> None:
-    """Admits a job to the line or refuses it; a job already known changes nothing."""
+def request(state: State, facts: RequestFacts) -> Job | None:
+    """Returns a job that is admitted, not in line yet; None when it is refused.
+
+    A job that is known already changes nothing.
+    """
     if state.job(facts.job) is not None:
         state.drop("duplicate", job=facts.job)
-        return
+        return None
     if not facts.jurisdiction:
         facts = structs.replace(facts, jurisdiction=state.policy.jurisdiction)
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
@@ -51,13 +54,12 @@ def request(state: State, facts: RequestFacts) -> None:
     refusal = _admit(state, job)
     if refusal is not None:
         _refuse(state, job, refusal)
-        return
+        return None
     state.arrivals += 1
     state.jobs[facts.job] = job
     if facts.deadline_at is not None:
         state.deadlines.set("job", facts.job, facts.deadline_at)
-    green.enter(state, job)
-    state.queue.add(job)
+    return job
 
 
 def _admit(state: State, job: Job) -> Refusal | None:
@@ -124,7 +126,8 @@ def _fit_quotas(state: State, job: Job) -> Refusal | None:
     # An answer may be cut off by the largest context there is, as engines do.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
     job.wait = green.wait_for(state, job)
-    job.shape = shape_of(state, job)
+    if job.wait is not None or _rounded(state, job) != job.shape.context_tokens:
+        job.shape = shape_of(state, job)
     job.holds = state.quotas.reserve(facts, amounts)
     return None
 
@@ -189,9 +192,7 @@ def shape_of(state: State, job: Job) -> Shape:
     The context is rounded up to the next one that a node offers, so that all jobs which fit the
     same replicas share a shape; it is rounded again when those change.
     """
-    facts, context_tokens = job.facts, job.context_tokens
-    known = state.fleet.contexts.get(facts.model, ())
-    place = bisect_left(known, context_tokens)
+    facts = job.facts
     capped = facts.max_carbon_ug is not None
     metered = state.quotas.metered(facts)
     own = (
@@ -206,13 +207,19 @@ def shape_of(state: State, job: Job) -> Shape:
         jurisdiction=facts.jurisdiction,
         data_class=facts.data_class,
         coop=facts.coop if own else "",
-        context_tokens=known[place] if place < len(known) else context_tokens,
+        context_tokens=_rounded(state, job),
         max_carbon_ug=facts.max_carbon_ug,
         size=facts.input_tokens_est.bit_length() if capped or metered else 0,
         batch=facts.job_class is JobClass.BATCH,
         green_h=0 if job.wait is None else job.wait.hour,
         metered=metered,
     )
+
+
+def _rounded(state: State, job: Job) -> int:
+    known = state.fleet.contexts.get(job.facts.model, ())
+    place = bisect_left(known, job.context_tokens)
+    return known[place] if place < len(known) else job.context_tokens
 
 
 def reshape(state: State) -> None:

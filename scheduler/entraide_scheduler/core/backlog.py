@@ -15,7 +15,7 @@ from entraide_scheduler.core.outlook import HOUR_S
 WORK_BITS = 6  # waiting work is rounded down to so many binary digits: by 1/32 at most
 
 
-class Wait(Struct, frozen=True, array_like=True):
+class Wait(Struct, frozen=True, array_like=True, gc=False):
     """What one job adds to the waiting work; the caller keeps it with the job.
 
     Attributes:

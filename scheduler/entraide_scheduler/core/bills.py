@@ -7,7 +7,7 @@ prices counts for later runs, and what is given back is what was taken. It refus
 from msgspec import Struct
 
 
-class Bill(Struct):
+class Bill(Struct, gc=False):
     """What the fair queue knows of one run; a lease keeps it.
 
     Attributes:

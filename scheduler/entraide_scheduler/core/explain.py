@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core import green
+from entraide_scheduler.core.lanes import Lane
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
     Pick,
     Prediction,
     Survey,
-    greenest_first,
+    grams,
     predict,
 )
 from entraide_scheduler.core.policy import Policy
@@ -238,8 +239,8 @@ def _pick_values(state: State, survey: Survey, pick: Pick, want: Want) -> Values
         "node": card.node,
         "coop": card.coop,
         "zone": card.zone,
-        "carbon_g": g_from_ug(round_half_up(best.carbon_ug)),
-        "energy_wh": wh_from_uwh(round_half_up(best.energy_uwh)),
+        "carbon_g": g_from_ug(int(best.carbon_ug + 0.5)),
+        "energy_wh": wh_from_uwh(int(best.energy_uwh + 0.5)),
         "intensity_g_per_kwh": seen.direct_g_per_kwh,
         "ttft_s": best.ttft_s,
         "ttft_upper_s": best.ttft_upper_s,
@@ -276,22 +277,13 @@ def _greener(
     lanes = state.fleet.lanes.of.get(want.shape.model, {})
     if len(lanes) > state.policy.limits.explained_nodes:
         return None
-    greener: tuple[Prediction, str] | None = None
+    least_ug = best.carbon_ug
+    greenest: tuple[Lane, str] | None = None
     for found in survey.fits:
-        if not found.keeps and _is_greener(found, best, greener):
-            greener = (found, "promise_at_risk")
+        if not found.keeps and found.carbon_ug < least_ug:
+            greenest, least_ug = (found.lane, "promise_at_risk"), found.carbon_ug
     for node, rule in survey.excluded:
         lane = lanes.get(node.card.node)
-        if lane is not None:
-            found = predict(lane, want)
-            if _is_greener(found, best, greener):
-                greener = (found, rule.code)
-    return greener
-
-
-def _is_greener(
-    found: Prediction, best: Prediction, greener: tuple[Prediction, str] | None
-) -> bool:
-    if found.carbon_ug >= best.carbon_ug:
-        return False
-    return greener is None or greenest_first(found) < greenest_first(greener[0])
+        if lane is not None and (carbon_ug := grams(lane, want)) < least_ug:
+            greenest, least_ug = (lane, rule.code), carbon_ug
+    return None if greenest is None else (predict(greenest[0], want), greenest[1])

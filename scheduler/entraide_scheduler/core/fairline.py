@@ -347,6 +347,36 @@ class FairQueue:
             coop.height = max(coop.height, project.committed)
             project.height = max(project.height, row.job_class.committed)
 
+    def nobody_waits(self, model: str) -> bool:
+        """Tells whether a job of a model that comes now would be the only one to look at."""
+        return model not in self.crowds and not self._waiting.open
+
+    def serve_at_once(
+        self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
+    ) -> Bill:
+        """Begins the bill of a job that never waited, where nobody waits for its model.
+
+        The same as ``add``, ``next`` and ``serve`` come to then: its lines are lifted to where
+        turns are taken, and turns are taken there.
+        """
+        lines = self.shares.lines_for(job.facts)
+        coop, project, line = lines
+        pool, model = self.shares.pool, job.facts.model
+        self.shares.settle()
+        if not coop.waits_for(kind_of(job)):
+            coop.lift(model, pool.height)
+        self._lift_below(None, lines)
+        pool.height = max(pool.height, coop.counter(model))
+        coop.height = max(coop.height, project.committed)
+        project.height = max(project.height, line.committed)
+        self._largest_tokens = max(self._largest_tokens, reserved_tokens)
+        return self.shares.begin(
+            lines,
+            input_tokens=input_tokens,
+            expected_tokens=expected_tokens,
+            reserved_tokens=reserved_tokens,
+        )
+
     def produced(self, bill: Bill, tokens_more: int) -> None:
         """Notes tokens that a run has produced; what was expected is committed already."""
         self.shares.produced(bill, tokens_more)

@@ -6,20 +6,32 @@ given back. A lease whose job is over keeps its slot until the node has reported
 It refuses to know what nodes say; ``answers`` does.
 """
 
+from typing import Protocol
+
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
 from entraide.units import round_half_up
 from entraide_scheduler.core import books, explain, green, teaching
+from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.commands import CancelRun, Place
 from entraide_scheduler.core.lanes import Lane, may_open
 from entraide_scheduler.core.placement import Pick, Survey
-from entraide_scheduler.core.records import Expected, Job, Lease, Node
+from entraide_scheduler.core.records import Expected, Hold, Job, Lease, Node
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
 from entraide_scheduler.core.tables import LeaseState
 from entraide_scheduler.core.want import Want
 
 
-def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> None:
+class Serve(Protocol):
+    """How the fair queue begins a job's bill: out of the line, or at once."""
+
+    def __call__(
+        self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
+    ) -> Bill:
+        """Begins the bill."""
+
+
+def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, serve: Serve) -> None:
     """Offers a job to the node picked for it."""
     facts, lane = job.facts, pick.best.lane
     job.step("place")
@@ -28,25 +40,28 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> Non
     job.explanation = explain.placed(state, job, survey, pick, want)
     expected = _expected(pick, want)
     reserved = facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
-    bill = state.queue.serve(
+    bill = serve(
         job,
         input_tokens=expected.input_tokens,
         expected_tokens=min(round_half_up(want.produced_tokens), reserved - facts.input_tokens_max),
         reserved_tokens=reserved,
     )
     job.front = False
-    green.leave(state, job)
+    holds: tuple[Hold, ...] = ()
+    if job.shape.metered:
+        energy_uwh, carbon_ug = expected.energy_uwh, expected.carbon_ug
+        holds = state.quotas.reserve_at_placement(facts, energy_uwh, carbon_ug)
     lease = Lease(
-        terms=_terms(state, job, pick),
-        state=LeaseState.OFFERED,
-        bill=bill,
-        expected=expected,
-        batch=facts.job_class is JobClass.BATCH,
-        foreign=lane.node.card.coop != facts.coop,
-        prefill_s=expected.input_tokens * lane.quote.input_s,
-        input_tokens_max=facts.input_tokens_max,
-        output_tokens_max=job.output_tokens_max * max(1, facts.choices),
-        holds=state.quotas.reserve_at_placement(facts, expected.energy_uwh, expected.carbon_ug),
+        _terms(state, job, pick),
+        LeaseState.OFFERED,
+        bill,
+        expected,
+        facts.job_class is JobClass.BATCH,
+        lane.coop != facts.coop,
+        expected.input_tokens * lane.quote.input_s,
+        facts.input_tokens_max,
+        job.output_tokens_max * max(1, facts.choices),
+        holds=holds,
     )
     state.placements += 1
     lane.load.turn = state.placements
@@ -70,15 +85,16 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> Non
 def _expected(pick: Pick, want: Want) -> Expected:
     best = pick.best
     quote, node = best.lane.quote, best.lane.name
+    queue_s = quote.free_at - want.at
     return Expected(
-        ttft_s=best.ttft_s,
-        queue_s=max(0.0, quote.free_at - want.at),
-        queue_tokens=best.lane.load.reading_tokens,
-        tpot_s=quote.token_s,
-        input_tokens=want.input_tokens - want.cached.get(node, 0),
-        batch=best.lane.load.leases,
-        energy_uwh=round_half_up(best.energy_uwh),
-        carbon_ug=round_half_up(best.carbon_ug),
+        best.ttft_s,
+        queue_s if queue_s > 0.0 else 0.0,
+        best.lane.load.reading_tokens,
+        quote.token_s,
+        want.input_tokens - want.cached.get(node, 0),
+        best.lane.load.leases,
+        int(best.energy_uwh + 0.5),
+        int(best.carbon_ug + 0.5),
     )
 
 
@@ -86,26 +102,26 @@ def _terms(state: State, job: Job, pick: Pick) -> Terms:
     facts, lane = job.facts, pick.best.lane
     card, replica, seen = lane.node.card, lane.replica, lane.effective
     return Terms(
-        job=facts.job,
-        epoch=job.epoch,
-        borrower=facts.coop,
-        node=card.node,
-        lender=card.coop,
-        site=card.site,
-        zone=card.zone,
-        engine=replica.engine,
-        model=facts.model,
-        revision=replica.revision,
-        job_class=facts.job_class,
-        objective_ttft_s=state.classes[facts.job_class].ttft_s,
-        intensity_direct_g_per_kwh=seen.direct_g_per_kwh,
-        intensity_lifecycle_g_per_kwh=seen.lifecycle_g_per_kwh,
-        intensity_basis=seen.basis,
-        surplus_basis=seen.surplus_basis,
-        requested_at=job.requested_at,
-        placed_at=state.now,
-        policy_version=state.policy.version,
-        at_risk=not pick.best.keeps,
+        facts.job,
+        job.epoch,
+        facts.coop,
+        lane.name,
+        lane.coop,
+        card.site,
+        lane.zone,
+        replica.engine,
+        facts.model,
+        replica.revision,
+        facts.job_class,
+        state.classes[facts.job_class].ttft_s,
+        seen.direct_g_per_kwh,
+        seen.lifecycle_g_per_kwh,
+        seen.basis,
+        seen.surplus_basis,
+        job.requested_at,
+        state.now,
+        state.policy.version,
+        not pick.best.keeps,
     )
 
 

@@ -25,7 +25,7 @@ from entraide_scheduler.core import (
 )
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.commands import Command, PostCorrection
-from entraide_scheduler.core.dispatch import dispatch
+from entraide_scheduler.core.dispatch import dispatch, line_up
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.state import State
@@ -85,7 +85,9 @@ def _corrected(state: State, event: events.LedgerCorrected) -> None:
 
 
 def _requested(state: State, event: events.JobRequested) -> None:
-    admission.request(state, event.facts)
+    job = admission.request(state, event.facts)
+    if job is not None:
+        line_up(state, job)
 
 
 def _woke(_: State, __: events.Woke) -> None:

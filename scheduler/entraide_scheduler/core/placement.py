@@ -13,10 +13,10 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from entraide.types import Candidates
-from entraide_scheduler.core.lanes import Lane, broken
+from entraide_scheduler.core.lanes import Lane
 from entraide_scheduler.core.policy import ClassTerms, Picker, Policy
 from entraide_scheduler.core.records import Node
-from entraide_scheduler.core.rules import Rule
+from entraide_scheduler.core.rules import PASSING, Rule
 from entraide_scheduler.core.want import Want
 
 # Rules that need the prediction, or what happened to this very job.
@@ -54,7 +54,7 @@ class Prediction(Struct, gc=False):
     keeps: bool
 
 
-class Survey(Struct):
+class Survey(Struct, gc=False):
     """The nodes as seen for one job.
 
     Attributes:
@@ -75,7 +75,7 @@ class Survey(Struct):
     counts: dict[str, int]
 
 
-class Pick(Struct, frozen=True):
+class Pick(Struct, frozen=True, gc=False):
     """The node picked, and why."""
 
     best: Prediction
@@ -105,6 +105,15 @@ def predict(lane: Lane, want: Want) -> Prediction:
     )
 
 
+def grams(lane: Lane, want: Want) -> float:
+    """Returns the grams that ``predict`` expects, and nothing else, micrograms."""
+    quote = lane.quote
+    tokens = want.input_tokens
+    if want.cached:
+        tokens -= want.cached.get(lane.name, 0)
+    return quote.wake_ug + tokens * quote.input_ug + want.produced_tokens * quote.output_ug
+
+
 def beyond(predicted: Prediction, want: Want) -> Rule | None:
     """Returns the rule that a prediction breaks: the job's cap, a quota; None when none."""
     if predicted.carbon_ug > want.carbon_cap_ug:
@@ -129,9 +138,10 @@ def scan(
     """
     fits: list[Prediction] = []
     excluded = list(lasting)
-    places = want.places
+    places, coop, batch = want.places, want.shape.coop, 2 * want.shape.batch
     for lane in lanes:
-        rule = broken(lane, want.shape)
+        code = lane.shut[batch if lane.coop == coop else batch + 1]
+        rule = PASSING[code - 1] if code else None
         if rule is None and places is not None and lane.place not in places:
             rule = GREENER_LATER
         if rule is None:

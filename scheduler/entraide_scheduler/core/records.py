@@ -24,7 +24,7 @@ from entraide_scheduler.core.policy import Period, QuotaKind
 from entraide_scheduler.core.tables import JOB, LEASE, NODE, LeaseState, step
 
 
-class Shape(Struct, frozen=True):
+class Shape(Struct, frozen=True, gc=False):
     """All that decides which nodes may run a job: equal shapes fit the same nodes.
 
     Attributes:
@@ -53,7 +53,7 @@ class Shape(Struct, frozen=True):
     metered: str = ""
 
 
-class Hold(Struct, frozen=True):
+class Hold(Struct, frozen=True, gc=False):
     """A part of a quota that a job has reserved.
 
     Attributes:
@@ -71,7 +71,7 @@ class Hold(Struct, frozen=True):
     key: str = ""
 
 
-class Job(Struct):
+class Job(Struct, gc=False):
     """A job that was admitted (or refused, while it is kept for questions).
 
     Attributes:
@@ -118,7 +118,7 @@ class Job(Struct):
         self.story = (*self.story, trigger)
 
 
-class Expected(Struct, frozen=True):
+class Expected(Struct, frozen=True, gc=False):
     """What was predicted of a run when it was placed, to be held against what came.
 
     Attributes:
@@ -140,7 +140,7 @@ class Expected(Struct, frozen=True):
     carbon_ug: int
 
 
-class Lease(Struct):
+class Lease(Struct, gc=False):
     """A node's hold on a job, from the offer until its report, its loss or its expiry.
 
     Attributes:

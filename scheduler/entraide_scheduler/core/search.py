@@ -5,6 +5,7 @@ that fit only the best by grams and the fastest are told one by one, and one exa
 the counts are those of all. A property test holds the two against each other.
 """
 
+from collections.abc import Callable
 from math import inf
 
 import numpy as np
@@ -40,10 +41,11 @@ def search(able: Able, columns: Columns, want: Want, policy: Policy) -> Survey:
     """
     seen = Seen(able, columns, want)
     seen.look()
-    best = seen.best(policy.carbon.tolerance)
+    most = policy.limits.explained_best
+    best = seen.best(policy.carbon.tolerance, most)
     if best is None:
         return Survey(None, 0, [], Candidates(), seen.examples, seen.counts)
-    listed = seen.listed(policy.limits.explained_best)
+    listed = seen.listed(most)
     candidates = seen.told([best, *[row for row in listed if row != best]])
     fitting = int(np.count_nonzero(seen.fits))
     found = predict(columns.lanes[best], want)
@@ -57,6 +59,7 @@ class Seen:
         fits: which rows no rule has excluded so far.
         keeps: which of them are expected to keep the promise.
         ttft_s, carbon_ug: predictions for every row.
+        kept_ug: the grams of those that keep it, infinite for the others.
         counts: how many nodes each rule excluded, by its code.
         examples: one node for each rule.
     """
@@ -92,6 +95,7 @@ class Seen:
             if (self.fits & ~tried).any():
                 self._exclude(tried, TRIED_BEFORE)
         self.keeps &= self.fits
+        self.kept_ug = np.where(self.keeps, self.carbon_ug, inf)
 
     def _open(self) -> None:
         """Finds the rows that break no passing rule, and tells of the others."""
@@ -105,15 +109,17 @@ class Seen:
         if mask is not None:
             self.fits &= mask
         if mask is None and not columns.own:
-            broken = table.counts[view]
-        else:
-            there = codes if mask is None else codes[mask]
-            broken = np.bincount(there, minlength=len(PASSING) + 1).tolist()
+            self._count(table.counts[view], lambda code: table.example(view, code))
+            return
+        there = codes if mask is None else np.where(mask, codes, 0)
+        broken = np.bincount(there, minlength=len(PASSING) + 1).tolist()
+        self._count(broken, lambda code: int((there == code).argmax()))
+
+    def _count(self, broken: list[int], example: Callable[[int], int]) -> None:
         for code, rule in enumerate(PASSING, 1):
             if broken[code]:
                 self.counts[rule.code] = broken[code]
-                out = codes == code if mask is None else (codes == code) & mask
-                self.examples.append((self._lanes[int(out.argmax())].node, rule))
+                self.examples.append((self._lanes[example(code)].node, rule))
 
     def _exclude(self, which: Bools, rule: Rule) -> None:
         """Takes those of some rows out that fit so far."""
@@ -131,20 +137,23 @@ class Seen:
             energy_uwh[row] = predict(self._lanes[row], self._want).energy_uwh
         return energy_uwh
 
-    def best(self, tolerance: float) -> int | None:
-        """Returns the row that ``placement.best_of`` takes."""
-        grams = np.where(self.keeps, self.carbon_ug, inf)
-        least_ug = grams.min()
+    def best(self, tolerance: float, most: int) -> int | None:
+        """Returns the row that ``placement.best_of`` takes; finds the greenest on the way."""
+        least_ug = float(self.kept_ug.min())
         if least_ug == inf:
+            self.greenest = np.zeros(0, np.intp)
             return self._fastest()
-        equal = np.flatnonzero(grams <= least_ug * (1.0 + tolerance))
+        limit_ug = least_ug * (1.0 + tolerance)
+        found = least(self.kept_ug, most, upto=limit_ug)
+        self.greenest = found[:most]
+        equal = found[: int(self.kept_ug[found].searchsorted(limit_ug, "right"))]
         if len(equal) > 1:
             energy_uwh = (
                 self._energy_uwh()[equal]
                 if self._cached
                 else self._table.energy_uwh(self._want, equal)
             )
-            equal = equal[energy_uwh == energy_uwh.min()]
+            equal = np.sort(equal[energy_uwh == energy_uwh.min()])
         return int(equal[self.ttft_s[equal].argmin()])
 
     def _fastest(self) -> int | None:
@@ -152,7 +161,7 @@ class Seen:
         shortest_s = took_s.min()
         if shortest_s == inf:
             return None
-        equal = np.flatnonzero(took_s == shortest_s)
+        equal = (took_s == shortest_s).nonzero()[0]
         return int(equal[self.carbon_ug[equal].argmin()])
 
     def _took_s(self) -> Floats:
@@ -164,11 +173,10 @@ class Seen:
 
     def listed(self, most: int) -> list[int]:
         """Returns the rows told one by one: the greenest, those that keep first; the fastest."""
-        greenest: list[int] = least(np.where(self.keeps, self.carbon_ug, inf), most).tolist()
+        greenest: list[int] = self.greenest.tolist()
         if len(greenest) < most:
             late = self.fits & ~self.keeps
-            grams = np.where(late, self.carbon_ug, inf)
-            greenest += least(grams, most - len(greenest)).tolist()
+            greenest += least(np.where(late, self.carbon_ug, inf), most - len(greenest)).tolist()
         fastest: list[int] = least(self._took_s(), most).tolist()
         known = set(greenest)
         return greenest + [row for row in fastest if row not in known]

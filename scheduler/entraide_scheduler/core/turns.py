@@ -84,6 +84,10 @@ class Line:
         self.kinds[kind] = rows + 1
         return not rows
 
+    def waits_for(self, kind: Kind) -> bool:
+        """Tells whether a co-op has a job of a kind that waits."""
+        return kind in self.kinds
+
     def exit(self, kind: Kind) -> bool:
         """Notes one row less; returns whether the co-op waits for that model no more."""
         self.kinds[kind] -= 1
