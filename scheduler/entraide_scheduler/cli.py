@@ -1,6 +1,7 @@
-"""``entraide scheduler run`` and ``entraide gateway run``, and the commands of ``entraide up``."""
+"""``entraide scheduler …`` and ``entraide gateway run``, and the commands of ``entraide up``."""
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +19,11 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     from entraide_scheduler.up.cli import register as register_up
 
     scheduler = typer.Typer(help=i18n.text("help-scheduler", lang), no_args_is_help=True)
+    journal = typer.Typer(help=i18n.text("help-scheduler-journal", lang), no_args_is_help=True)
     gateway = typer.Typer(help=i18n.text("help-gateway", lang), no_args_is_help=True)
 
     @scheduler.callback()
+    @journal.callback()
     @gateway.callback()
     def group() -> None:
         """Keeps ``run`` a command of its group."""
@@ -33,6 +36,24 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     def gateway_run(config: Config) -> None:
         raise typer.Exit(told(lambda: run_gateway(config), lang))
 
+    @journal.command("export", help=i18n.text("help-scheduler-journal-export", lang))
+    def journal_export(
+        out: Annotated[Path, typer.Option("--out", metavar="FILE")],
+        state: Annotated[Path | None, typer.Option("--state", metavar="DIR")] = None,
+        config: Annotated[Path | None, typer.Option("--config", metavar="FILE.toml")] = None,
+        hours: Annotated[float, typer.Option("--hours", min=0.0)] = 0.0,
+        json: Annotated[bool, typer.Option("--json")] = False,
+    ) -> None:
+        raise typer.Exit(
+            told(
+                lambda: export_journal(
+                    config_of(state, config), out, hours=hours, lang=lang, as_json=json
+                ),
+                lang,
+            )
+        )
+
+    scheduler.add_typer(journal, name="journal")
     app.add_typer(scheduler, name="scheduler")
     app.add_typer(gateway, name="gateway")
     register_up(app, lang)
@@ -54,6 +75,35 @@ def run_gateway(path: Path) -> int:
 
     log_to_stderr()
     run_loop(run(load_gateway_config(path)))
+    return 0
+
+
+def config_of(state: Path | None, config: Path | None) -> Path:
+    """Returns the scheduler's config: the one that is named, or that of a pool of ``up``."""
+    from entraide_scheduler.up import poolfile
+    from entraide_scheduler.up.settings import SCHEDULER_CONFIG_NAME
+
+    return config or (state or poolfile.default_state()).resolve() / SCHEDULER_CONFIG_NAME
+
+
+def export_journal(config: Path, out: Path, *, hours: float, lang: str, as_json: bool) -> int:
+    """Writes the journal of the pool with that config into a file; returns the exit status."""
+    import msgspec
+
+    from entraide import moments
+    from entraide_scheduler.config import load_config
+    from entraide_scheduler.export import export
+
+    now = time.time()
+    since = now - hours * 3_600.0 if hours else 0.0
+    done = export(load_config(config).url_of_store, out, since=since)
+    if as_json:
+        typer.echo(msgspec.json.encode(done).decode())
+        return 0
+    begun = moments.told(done.start_at, lang, at=now)
+    size_kb = done.bytes / 1e3
+    named = {"file": done.file, "begun": begun}
+    typer.echo(i18n.text("journal-exported", lang, events=done.events, size_kb=size_kb, **named))
     return 0
 
 

@@ -15,6 +15,7 @@ from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.soundness import Fault, faults
+from entraide_scheduler.store.journal import Keep
 
 CONFIG_BYTES_MAX = 1024 * 1024
 POLICY_BYTES_MAX = 16 * 1024 * 1024
@@ -100,6 +101,23 @@ class GridConfig(Struct, frozen=True, forbid_unknown_fields=True):
     forecasts: tuple[ForecastConfig, ...] = ()
 
 
+class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of the past is kept for replays.
+
+    Attributes:
+        keep_days: events of so many days; 0 keeps only what a restart needs, and no digests.
+        events_max: and never more events than so many.
+    """
+
+    keep_days: float = 3.0
+    events_max: int = 5_000_000
+
+    @property
+    def keep(self) -> Keep:
+        """The same as the store has it."""
+        return Keep(self.keep_days * 86_400.0, self.events_max)
+
+
 class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """All that a scheduler is told.
 
@@ -114,7 +132,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         policy_file: JSON or TOML of the policy's first version.
         coops: the members of that version, when there is no file.
         drain_s: how long running jobs may go on at a stop.
-        nats, http, grpc, tls, grid: see there.
+        nats, http, grpc, tls, grid, journal: see there.
     """
 
     dir: str
@@ -132,6 +150,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     grpc: ListenConfig = ListenConfig()
     tls: TlsConfig = TlsConfig()
     grid: GridConfig = GridConfig()
+    journal: JournalConfig = JournalConfig()
 
     @property
     def url_of_store(self) -> str:
@@ -157,6 +176,8 @@ def load_config(path: Path) -> SchedulerConfig:
             raise _refused(
                 path, f"{listen.host} is reached from beyond this machine: [tls] is needed"
             )
+    if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
+        raise _refused(path, "[journal] keep_days and events_max are never negative")
     if config.lang not in ("fr", "en"):
         raise _refused(path, "lang must be fr or en")
     for fault in faults(first_policy(config)):

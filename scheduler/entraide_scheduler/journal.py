@@ -1,13 +1,15 @@
-"""Journal: the events since the last snapshot, so that the core can be what it was.
+"""Journal: snapshots and the events between them, so that the core can be what it was.
 
 An event is written after the core has taken it and before any durable consequence of it leaves.
 Recovery feeds the written events to the core again; what the core then asks for was carried out
 already, or has lost its point, save for the books: those are written once more, which changes
-nothing when they stand.
+nothing when they stand. What is older than the last snapshot is kept for a while, with a chain of
+digests of what was decided, so that it can be exported and replayed exactly.
 """
 
 import asyncio
 from asyncio import Future
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,10 +17,12 @@ import structlog
 from msgspec import Struct
 
 from entraide.errors import PoolError
-from entraide_scheduler.core.commands import PostCorrection, Settle
+from entraide_scheduler.core.commands import Command, PostCorrection, Settle
 from entraide_scheduler.core.events import Event, PeriodBegan, SchedulerStarted
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
+from entraide_scheduler.core.recording import chained
+from entraide_scheduler.store.journal import NOTHING, Keep, Written
 from entraide_scheduler.store.store import Store
 
 EVENTS_PER_SNAPSHOT = 20_000
@@ -37,6 +41,8 @@ class Frame(Struct, frozen=True, array_like=True):
         event_id, at: of the last event in it.
         incarnation: how many times the scheduler has started.
         periods: when the present period of each kind ends.
+        digest: the chain of digests up to there; empty when none was kept.
+        version: of Entraide, which took it.
     """
 
     core: bytes
@@ -44,6 +50,8 @@ class Frame(Struct, frozen=True, array_like=True):
     at: float = 0.0
     incarnation: int = 0
     periods: dict[Period, float] = {}
+    digest: bytes = b""
+    version: str = ""
 
 
 class Recovered(Struct):
@@ -51,7 +59,7 @@ class Recovered(Struct):
 
     Attributes:
         core: after the last written event.
-        event_id, at, incarnation, periods: as in ``Frame``.
+        event_id, at, incarnation, periods, digest: as in ``Frame``.
         postings: the books that the replayed events asked for, with the time of each.
     """
 
@@ -61,6 +69,7 @@ class Recovered(Struct):
     incarnation: int
     periods: dict[Period, float]
     postings: list[tuple[float, Settle | PostCorrection]]
+    digest: bytes = b""
 
 
 async def recover(store: Store) -> Recovered:
@@ -84,19 +93,28 @@ async def recover(store: Store) -> Recovered:
             incarnation=frame.incarnation,
             periods=dict(frame.periods),
             postings=[],
+            digest=frame.digest,
         )
     except Exception as problem:
         raise _unreadable(snapshot[0] if snapshot else 0, problem) from problem
-    for seq, raw in events:
+    alike = True
+    for row in events:
         try:
-            _replay(found, _decoder.decode(raw))
+            _replay(found, row)
         except Exception as problem:
-            raise _unreadable(seq, problem) from problem
+            raise _unreadable(row.seq, problem) from problem
+        if alike and row.digest and row.digest != found.digest:
+            alike = False
+            structlog.get_logger("entraide.journal").warning("journal.diverged", event=row.seq)
     return found
 
 
-def _replay(found: Recovered, event: Event) -> None:
-    for command in found.core.handle(event):
+def _replay(found: Recovered, row: Written) -> None:
+    event = _decoder.decode(row.event)
+    commands = found.core.handle(event)
+    if row.digest:
+        found.digest = chained(found.digest, row.event, commands)
+    for command in commands:
         if isinstance(command, Settle | PostCorrection):
             found.postings.append((event.at, command))
     found.event_id = event.id
@@ -119,18 +137,35 @@ def _unreadable(seq: int, problem: Exception) -> PoolError:
 class Journal:
     """The writing side: gathers events into one write, for ``GATHER_S`` unless somebody waits."""
 
-    def __init__(self, store: Store, *, at: float) -> None:
+    def __init__(
+        self, store: Store, *, at: float, digest: bytes = b"", keep: Keep = NOTHING
+    ) -> None:
+        """Writes on where a digest stands.
+
+        Args:
+            store: to write to.
+            at: now.
+            digest: the chain so far.
+            keep: what is kept of the past; nothing keeps no digests either.
+        """
         self._store = store
-        self._pending: list[tuple[int, bytes]] = []
+        self._digest = digest
+        self._keep = keep
+        self._pending: list[Written] = []
         self._timer: asyncio.TimerHandle | None = None
         self._since_snapshot = 0
         self._snapshot_at = at
         self._log = structlog.get_logger("entraide.journal")
         self.failed: Future[None] = asyncio.get_running_loop().create_future()
 
-    def append(self, event: Event) -> None:
-        """Writes an event, soon."""
-        self._pending.append((event.id, _encoder.encode(event)))
+    def append(self, event: Event, commands: Sequence[Command]) -> None:
+        """Writes an event, soon, and the digest of what was decided on it."""
+        packed = _encoder.encode(event)
+        if self._keep.keep_s > 0.0:
+            self._digest = chained(self._digest, packed, commands)
+            self._pending.append(Written(event.id, packed, self._digest))
+        else:
+            self._pending.append(Written(event.id, packed))
         self._since_snapshot += 1
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self.flush)
@@ -155,12 +190,13 @@ class Journal:
         old = at - self._snapshot_at >= SNAPSHOT_EVERY_S
         return self._since_snapshot >= EVENTS_PER_SNAPSHOT or (old and self._since_snapshot > 0)
 
-    def snapshot(self, frame: Frame) -> Future[None]:
-        """Puts a snapshot in the place of the events so far."""
+    def snapshot(self, frame: Frame, *, at: float) -> Future[None]:
+        """Writes a snapshot with the digest so far; forgets what is too old to be kept."""
         self.flush()
         self._since_snapshot = 0
-        self._snapshot_at = frame.at
-        return self._store.put_snapshot(frame.event_id, _encoder.encode(frame))
+        self._snapshot_at = at
+        state = _encoder.encode(msgspec.structs.replace(frame, digest=self._digest))
+        return self._store.put_snapshot(frame.event_id, state, at=frame.at, keep=self._keep)
 
     def _written(self, future: Future[Any]) -> None:
         problem = None if future.cancelled() else future.exception()

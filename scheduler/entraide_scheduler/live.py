@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
+import entraide
 from entraide.types import Explanation, NodeState
 from entraide.wire import messages as m
 from entraide_scheduler.clock import Clock
@@ -36,6 +37,7 @@ from entraide_scheduler.core.events import (
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.journal import Frame, Journal, Recovered
+from entraide_scheduler.store.journal import NOTHING, Keep
 from entraide_scheduler.store.rows import CorrectionRow, SettleRow
 from entraide_scheduler.store.store import Store
 
@@ -62,7 +64,13 @@ class Live:
     """Drives one core; all its methods are called in the event loop."""
 
     def __init__(
-        self, recovered: Recovered, *, store: Store, clock: Clock, outside: Outside
+        self,
+        recovered: Recovered,
+        *,
+        store: Store,
+        clock: Clock,
+        outside: Outside,
+        keep: Keep = NOTHING,
     ) -> None:
         self._core = recovered.core
         self._event_id = recovered.event_id
@@ -73,7 +81,7 @@ class Live:
         self._store = store
         self._clock = clock
         self._outside = outside
-        self._journal = Journal(store, at=clock())
+        self._journal = Journal(store, at=clock(), digest=recovered.digest, keep=keep)
         self._inbox: collections.deque[tuple[type[Any], dict[str, Any]]] = collections.deque()
         self._busy = False
         self._acks: list[c.AckUsage] = []
@@ -109,7 +117,11 @@ class Live:
         return self._periods.get(period, 0.0)
 
     async def start(self, gateway: str) -> None:
-        """Begins a new incarnation, on disk before any lease can carry its epochs."""
+        """Begins a new incarnation, on disk before any lease can carry its epochs.
+
+        A snapshot goes before it: what this version decides can then be replayed by itself.
+        """
+        self.snapshot()
         self.feed(SchedulerStarted, incarnation=self._incarnation + 1, gateway=gateway)
         await self._journal.committed()
 
@@ -151,7 +163,9 @@ class Live:
                 at=self._at,
                 incarnation=self._incarnation,
                 periods=self._periods,
-            )
+                version=entraide.__version__,
+            ),
+            at=self.now(),
         )
 
     def snapshot_if_due(self) -> None:
@@ -172,7 +186,7 @@ class Live:
         commands = self._core.handle(event)
         self._event_id = event.id
         self._at = event.at
-        self._journal.append(event)
+        self._journal.append(event, commands)
         if isinstance(event, PeriodBegan):
             self._periods[event.period] = event.ends_at
         elif isinstance(event, SchedulerStarted):

@@ -93,6 +93,7 @@ class Service:
             store=store,
             clock=Clock(last=recovered.at),
             outside=switch,
+            keep=self._config.journal.keep,
         )
         self._undo.push_async_callback(live.stop)
         roster = self.roster = Roster(store, await store.nodes())

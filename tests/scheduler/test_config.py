@@ -160,7 +160,7 @@ def test_config_page_is_a_config_that_names_every_key(tmp_path: Path) -> None:
     example = page.partition("```toml\n")[2].partition("```")[0]
     config = load_config(written(tmp_path, example))
     grid = (config.grid, config.grid.series[0], config.grid.forecasts[0])
-    structs = (config, config.nats, config.http, config.tls, *grid)
+    structs = (config, config.nats, config.http, config.tls, config.journal, *grid)
     keys = {key for struct in structs for key in struct.__struct_fields__}
 
     assert "Coop Boréale" == config.pool

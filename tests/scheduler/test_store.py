@@ -18,21 +18,23 @@ from tests.scheduler.postgres_support import programs, running_postgres
 from tests.scheduler.rows import kept_row, settle_row
 
 from entraide.errors import PoolError
-from entraide_scheduler.store import books
+from entraide_scheduler.store import journal
 from entraide_scheduler.store.database import database_url, make_engines, upgrade
+from entraide_scheduler.store.journal import Written
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.schema import metadata
 from entraide_scheduler.store.store import Store
 
 WRITER = """
 import asyncio, sys
+from entraide_scheduler.store.journal import Written
 from entraide_scheduler.store.store import Store
 
 async def main():
     store = await Store.open(sys.argv[1])
     seq = 0
     while True:
-        batch = [store.journal_append([(seq + i, b"x" * 200)]) for i in range(20)]
+        batch = [store.journal_append([Written(seq + i, b"x" * 200)]) for i in range(20)]
         await asyncio.gather(*batch)
         seq += len(batch)
         print(seq, flush=True)
@@ -155,25 +157,28 @@ async def test_books_of_a_job_are_written_once_and_sum_to_zero(store: Store) -> 
 
 async def test_snapshot_takes_the_place_of_the_events_before_it(store: Store) -> None:
     """A snapshot replaces the events up to its number; later ones stay in order."""
-    await store.journal_append([(1, b"a"), (2, b"b"), (3, b"c")])
+    await store.journal_append([Written(1, b"a"), Written(2, b"b"), Written(3, b"c")])
     await store.put_snapshot(2, b"state")
-    await store.journal_append([(4, b"d")])
+    await store.journal_append([Written(4, b"d")])
 
-    assert ((2, b"state"), ((3, b"c"), (4, b"d"))) == await store.journal_load()
+    assert ((2, b"state"), (Written(3, b"c"), Written(4, b"d"))) == await store.journal_load()
 
 
 async def test_write_that_fails_takes_nobody_with_it(store: Store) -> None:
     """Of writes committed together, one that cannot be fails alone; the others are kept."""
-    await store.journal_append([(2, b"there")])
+    await store.journal_append([Written(2, b"there")])
     outcomes = await asyncio.gather(
-        store.journal_append([(1, b"a")]),
-        store.journal_append([(2, b"clash")]),
-        store.journal_append([(3, b"c")]),
+        store.journal_append([Written(1, b"a")]),
+        store.journal_append([Written(2, b"clash")]),
+        store.journal_append([Written(3, b"c")]),
         return_exceptions=True,
     )
 
     assert [type(None), IntegrityError, type(None)] == [type(one) for one in outcomes]
-    assert (None, ((1, b"a"), (2, b"there"), (3, b"c"))) == await store.journal_load()
+    assert (
+        None,
+        (Written(1, b"a"), Written(2, b"there"), Written(3, b"c")),
+    ) == await store.journal_load()
 
 
 async def test_explanations_are_forgotten_when_they_are_old(store: Store) -> None:
@@ -205,11 +210,11 @@ def test_writer_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path: Pat
     acknowledged = max([acknowledged, *(int(line) for line in rest[:-1])])
     writing, reading = make_engines(database_url(url))
     with reading.connect() as connection:
-        _, events = books.load(connection)
+        _, events = journal.load(connection)
     writing.dispose()
     reading.dispose()
 
-    assert list(range(len(events))) == [seq for seq, _ in events]
+    assert list(range(len(events))) == [row.seq for row in events]
     assert acknowledged <= len(events)
 
 

@@ -1,6 +1,5 @@
-"""Books: journal, settlements, ledger entries and explanations, as functions on a connection."""
+"""Books: settlements, ledger entries and explanations, as functions on a connection."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -8,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from entraide.types import Receipt
 from entraide_scheduler.store.rows import SettleRow
-from entraide_scheduler.store.schema import entries, explanations, journal, settled, snapshots
+from entraide_scheduler.store.schema import entries, explanations, settled
 
 EXPLANATIONS_MAX = 200_000
 EXPLANATIONS_KEEP_S = 30 * 86_400.0
@@ -16,7 +15,6 @@ EXPLANATIONS_KEEP_S = 30 * 86_400.0
 _receipt = msgspec.msgpack.Decoder(Receipt)
 _encode = msgspec.msgpack.Encoder().encode
 
-_APPEND = insert(journal)
 _SETTLE = insert(settled)
 _ENTER = insert(entries)
 _FORGET = delete(explanations).where(explanations.c.job == bindparam("forgotten"))
@@ -35,32 +33,6 @@ class Explained(NamedTuple):
 def nothing(_: Connection, rows: list[None]) -> list[None]:
     """Writes nothing: whoever asks for it waits for what was asked before."""
     return rows
-
-
-def append(connection: Connection, batches: list[Sequence[tuple[int, bytes]]]) -> list[None]:
-    """Adds events to the journal; a number that stands there already is an error."""
-    rows = [{"seq": seq, "event": event} for batch in batches for seq, event in batch]
-    if rows:
-        connection.execute(_APPEND, rows)
-    return [None] * len(batches)
-
-
-def put_snapshot(connection: Connection, seq: int, state: bytes) -> None:
-    """Puts a snapshot in the place of all events up to and including ``seq``."""
-    connection.execute(delete(snapshots))
-    connection.execute(insert(snapshots).values(seq=seq, state=state))
-    connection.execute(delete(journal).where(journal.c.seq <= seq))
-
-
-def load(connection: Connection) -> tuple[tuple[int, bytes] | None, tuple[tuple[int, bytes], ...]]:
-    """Returns the snapshot (number, state) if any, and the events after it in order."""
-    found = connection.execute(select(snapshots.c.seq, snapshots.c.state)).first()
-    seq = found.seq if found else -1
-    query = (
-        select(journal.c.seq, journal.c.event).where(journal.c.seq > seq).order_by(journal.c.seq)
-    )
-    events = tuple((row.seq, row.event) for row in connection.execute(query))
-    return ((found.seq, found.state) if found else None), events
 
 
 def settle(connection: Connection, rows: list[SettleRow]) -> list[bool]:

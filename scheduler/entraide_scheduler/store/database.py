@@ -58,9 +58,7 @@ def upgrade(engine: Engine) -> None:
     Raises:
         PoolError: ``store_too_new``: a later version of Entraide made it.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
+    config = _config()
     scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
         with connection.begin():
@@ -78,6 +76,28 @@ def upgrade(engine: Engine) -> None:
         config.attributes["connection"] = connection
         with connection.begin():
             command.upgrade(config, "head")
+
+
+def check_current(connection: Connection) -> None:
+    """Checks that a database has this version's schema, for those who only read.
+
+    Raises:
+        PoolError: ``store_too_new`` or ``store_too_old``.
+    """
+    scripts = ScriptDirectory.from_config(_config())
+    present = MigrationContext.configure(connection).get_current_revision()
+    if present == scripts.get_current_head():
+        return
+    known = {step.revision for step in scripts.walk_revisions()}
+    code = "store_too_old" if present is None or present in known else "store_too_new"
+    raise PoolError(code, f"The store has schema {present}.", values={"schema": present or "0"})
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def _prepare_sqlite(raw: sqlite3.Connection, _record: Any) -> None:

@@ -88,6 +88,7 @@ journal = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("event", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=True),  # the chain up to here, where one is kept
 )
 
 snapshots = Table(
@@ -95,6 +96,7 @@ snapshots = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("state", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False, server_default="0"),
 )
 
 settled = Table(

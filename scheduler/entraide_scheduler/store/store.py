@@ -14,8 +14,9 @@ from sqlalchemy import Connection, Engine
 
 from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.store import books, kept, members, statements
+from entraide_scheduler.store import books, journal, kept, members, statements
 from entraide_scheduler.store.database import database_url, make_engines, upgrade
+from entraide_scheduler.store.journal import NOTHING, Keep, Written
 from entraide_scheduler.store.rows import CorrectionRow, KeptRow, KeyRow, NodeRow, SettleRow
 from entraide_scheduler.store.statements import Statement
 from entraide_scheduler.store.writer import Writer
@@ -160,19 +161,19 @@ class Store:
 
     # Journal, books, explanations.
 
-    def journal_append(self, events: Sequence[tuple[int, bytes]]) -> Future[None]:
-        """Adds events (number, bytes) to the journal."""
-        return self._writer.ask_row(books.append, events)
+    def journal_append(self, events: Sequence[Written]) -> Future[None]:
+        """Adds events to the journal."""
+        return self._writer.ask_row(journal.append, events)
 
-    def put_snapshot(self, seq: int, state: bytes) -> Future[None]:
-        """Puts a snapshot in the place of all events up to and including ``seq``."""
-        return self._writer.ask(lambda c: books.put_snapshot(c, seq, state))
+    def put_snapshot(
+        self, seq: int, state: bytes, *, at: float = 0.0, keep: Keep = NOTHING
+    ) -> Future[None]:
+        """Adds a snapshot of all events up to and including ``seq``; forgets what is too old."""
+        return self._writer.ask(lambda c: journal.put_snapshot(c, seq, state, at=at, keep=keep))
 
-    async def journal_load(
-        self,
-    ) -> tuple[tuple[int, bytes] | None, tuple[tuple[int, bytes], ...]]:
-        """Returns the snapshot (number, state) if any, and the events after it in order."""
-        return await self._read(books.load)
+    async def journal_load(self) -> tuple[tuple[int, bytes] | None, tuple[Written, ...]]:
+        """Returns the newest snapshot (number, state) if any, and the events after it in order."""
+        return await self._read(journal.load)
 
     def settle(self, row: SettleRow) -> Future[bool]:
         """Writes the books of a job, once; resolves to whether this call did."""

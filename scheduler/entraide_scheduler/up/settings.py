@@ -18,6 +18,7 @@ from entraide_scheduler.up.sites import SITES
 
 SECRETS_NAME = "secrets.json"
 NODE_CONFIG_NAME = "node.toml"
+SCHEDULER_CONFIG_NAME = "scheduler.toml"
 DRAIN_S = 5.0
 
 
@@ -75,7 +76,7 @@ def write_scheduler(
         hosts, authority = tls
         config["nats"] = {"urls": [nats_url], "ca_file": str(authority)}
         config["tls"] = {"hosts": list(hosts)}
-    path = state / "scheduler.toml"
+    path = state / SCHEDULER_CONFIG_NAME
     _write_private(path, toml(config).encode())
     return path
 

@@ -885,7 +885,13 @@ node-device-unknown = No machine is called { $device } in the catalogue. It know
 
 help-scheduler = The scheduler
 help-scheduler-run = Runs a scheduler, with its gateway, as its config says
+help-scheduler-journal = The journal of what was decided
+help-scheduler-journal-export = Writes the journal into one file, for entraide sim replay
 help-gateway = Gateways in processes of their own
+journal-exported = { $events ->
+    [one] One event
+   *[other] { $events } events
+} since the snapshot of { $begun }, in { $file } ({ $size_kb } KB).
 help-gateway-run = Runs a gateway as a process of its own
 error-node_key_revoked = The key of { $node ->
     [none] this node
@@ -894,6 +900,11 @@ error-node_key_revoked = The key of { $node ->
 error-config_refused = The configuration cannot be used: { $path }: { $detail }
 error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the store from its backup, or start the version that wrote it.
 error-store_url_refused = A store is an SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…), not { $driver }.
+error-journal_absent = There is no journal to export{ $path ->
+    [none] {""}
+   *[other] {" "}at { $path }
+}. It begins when the scheduler of this version starts ([journal] keep_days above 0).
+error-store_too_old = An earlier version of Entraide made this store (schema { $schema }). Start the scheduler of this version once.
 error-store_too_new = A later version of Entraide made this store (schema { $schema }). Start that version.
 error-series_refused = The intensity series cannot be used: { $path }: { $detail }
 error-grpc_plain_refused = { $host } can be reached from other machines: turn TLS on ([tls]) to listen there.

@@ -885,7 +885,13 @@ node-device-unknown = Aucune machine ne s’appelle { $device } dans le catalogu
 
 help-scheduler = L’ordonnanceur
 help-scheduler-run = Lance un ordonnanceur, avec sa passerelle, selon sa configuration
+help-scheduler-journal = Le journal de ce qui a été décidé
+help-scheduler-journal-export = Écrit le journal dans un fichier, pour entraide sim replay
 help-gateway = Les passerelles qui ont leur propre processus
+journal-exported = { $events ->
+    [one] Un événement
+   *[other] { $events } événements
+} depuis l’instantané pris { $begun }, dans { $file } ({ $size_kb } ko).
 help-gateway-run = Lance une passerelle dans son propre processus
 error-node_key_revoked = La clé { $node ->
     [none] de ce nœud
@@ -894,6 +900,11 @@ error-node_key_revoked = La clé { $node ->
 error-config_refused = La configuration est inutilisable : { $path } : { $detail }
 error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, ou lancez la version qui l’a écrit.
 error-store_url_refused = La base est un fichier SQLite (sqlite:///FICHIER) ou PostgreSQL (postgresql://…), et non { $driver }.
+error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
+    [none] {""}
+   *[other] {" "}à { $path }
+}. Il commence quand l’ordonnanceur de cette version démarre ([journal] keep_days au-dessus de 0).
+error-store_too_old = Une version antérieure d’Entraide a créé cette base (schéma { $schema }). Démarrez une fois l’ordonnanceur de cette version.
 error-store_too_new = Une version plus récente d’Entraide a créé cette base (schéma { $schema }). Lancez cette version.
 error-series_refused = La série d’intensité est inutilisable : { $path } : { $detail }
 error-grpc_plain_refused = D’autres machines peuvent joindre { $host } : activez TLS ([tls]) pour y écouter.

@@ -1,0 +1,169 @@
+"""The journal as a recording: what is kept, what is exported, and that it replays exactly."""
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.builders import card, facts, usage
+from tests.scheduler.driver_support import POLICY, Told, store_url
+
+from entraide.errors import PoolError
+from entraide.types import Outcome
+from entraide.wire import messages as m
+from entraide_scheduler.clock import Clock
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.recording import Head, Line, Tail, chained, event_of, parts
+from entraide_scheduler.export import export
+from entraide_scheduler.journal import recover
+from entraide_scheduler.live import Live
+from entraide_scheduler.store.journal import Keep, Kept, spared
+from entraide_scheduler.store.store import Store
+
+KEEP = Keep(keep_s=86_400.0, events_max=1_000_000)
+
+
+def read(file: Path) -> list[Head | Line | Tail]:
+    """Returns the parts of a recording."""
+    return list(parts([gzip.decompress(file.read_bytes())]))
+
+
+def replayed(recording: Sequence[Any]) -> list[bool]:
+    """Replays a recording; returns, for each line, whether its digest is as recorded."""
+    head = recording[0]
+    core, digest = Core.restore(head.core), head.digest
+    alike = []
+    for line in recording[1:-1]:
+        digest = chained(digest, line.event, core.handle(event_of(line)))
+        alike.append(digest == line.digest)
+    return alike
+
+
+async def living(folder: Path, keep: Keep = KEEP) -> tuple[Live, Store, Told]:
+    """Returns a driver that records, started on what its store holds."""
+    store, told = await Store.open(store_url(folder)), Told()
+    recovered = await recover(store)
+    live = Live(recovered, store=store, clock=Clock(last=recovered.at), outside=told, keep=keep)
+    await live.start("gw")
+    live.feed(e.PolicyChanged, policy=POLICY)
+    live.feed(e.NodeJoined, card=card("n1", "beta"), accepting=True, reason="")
+    return live, store, told
+
+
+def one_job(live: Live, told: Told, name: str) -> None:
+    """Lets a job go from its request to its report."""
+    live.feed(e.JobRequested, facts=facts(name))
+    run = told.last(m.Placed)
+    assert isinstance(run, m.Placed)
+    live.feed(e.RunAccepted, job=name, epoch=run.epoch, node=run.node)
+    values = {"outcome": Outcome.COMPLETED, "code": "", "delivered": True, "usage": usage()}
+    live.feed(e.RunReported, job=name, epoch=run.epoch, node=run.node, **values)
+
+
+async def test_exported_journal_replays_exactly_over_snapshots_and_restarts(tmp_path: Path) -> None:
+    """What two starts, a crash among them, have decided comes out byte for byte."""
+    live, store, told = await living(tmp_path)
+    one_job(live, told, "job-1")
+    await live.snapshot()
+    one_job(live, told, "job-2")
+    await live.committed()
+    live._disarm()  # a crash: no last snapshot
+    await store.close()
+    live, store, told = await living(tmp_path)
+    one_job(live, told, "job-3")
+    await live.stop()
+    done = export(store_url(tmp_path), tmp_path / "pool.journal")
+    await store.close()
+    recording = read(tmp_path / "pool.journal")
+    asked = [
+        event.facts.job
+        for line in recording
+        if isinstance(line, Line) and isinstance(event := event_of(line), e.JobRequested)
+    ]
+
+    assert ["job-1", "job-2", "job-3"] == asked
+    assert [True] * done.events == replayed(recording)
+
+
+async def test_altered_event_breaks_the_chain_from_there_on(tmp_path: Path) -> None:
+    """Whoever changes one event, and makes the seal anew, is still found at that event."""
+    live, store, told = await living(tmp_path)
+    one_job(live, told, "job-1")
+    await live.stop()
+    export(store_url(tmp_path), tmp_path / "pool.journal")
+    await store.close()
+    recording = read(tmp_path / "pool.journal")
+    where = 1 + next(
+        number
+        for number, line in enumerate(recording[1:-1])
+        if isinstance(event_of(line), e.RunReported)  # type: ignore[arg-type]
+    )
+    line = recording[where]
+    assert isinstance(line, Line)
+    recording[where] = Line(line.event.replace(b"n1", b"n2"), line.digest)
+    alike = replayed(recording)
+
+    assert where - 1 == alike.index(False)
+
+
+async def test_export_of_a_running_pool_takes_what_is_committed(tmp_path: Path) -> None:
+    """An export beside a running driver changes nothing and is whole."""
+    live, store, told = await living(tmp_path)
+    one_job(live, told, "job-1")
+    await live.committed()
+    before = await store.journal_load()
+    done = export(store_url(tmp_path), tmp_path / "pool.journal")
+    after = await store.journal_load()
+    await live.stop()
+    await store.close()
+
+    assert before == after
+    assert [True] * done.events == replayed(read(tmp_path / "pool.journal"))
+
+
+@pytest.mark.parametrize("keep", [Keep(), KEEP])
+async def test_nothing_to_export_is_one_error(tmp_path: Path, keep: Keep) -> None:
+    """A store that is not there, or that keeps nothing of the past, has no journal to export."""
+    if keep is not KEEP:
+        live, store, told = await living(tmp_path, keep)
+        one_job(live, told, "job-1")
+        await live.committed()
+        live._disarm()
+        await store.close()
+    with pytest.raises(PoolError) as refused:
+        export(store_url(tmp_path), tmp_path / "pool.journal")
+
+    assert "journal_absent" == refused.value.code
+    assert not (tmp_path / "pool.journal").exists()
+
+
+HOURS = [Kept(number * 10, number * 1_800.0) for number in range(9)]  # one each half-hour
+
+
+@pytest.mark.parametrize(
+    ("keep", "stay"),
+    [
+        (Keep(), [80]),
+        (Keep(2 * 3_600.0, 1_000), [40, 60, 80]),
+        (Keep(2 * 3_600.0 - 1, 1_000), [40, 60, 80]),
+        (Keep(100 * 3_600.0, 1_000), [0, 20, 40, 60, 80]),
+        (Keep(100 * 3_600.0, 35), [50, 70, 80]),
+    ],
+    ids=["only the newest", "two hours", "from the one before the edge", "all", "few events"],
+)
+def test_snapshots_that_stay(keep: Keep, stay: list[int]) -> None:
+    """The newest stays, and older ones an hour apart, back to the edge of what is kept."""
+    assert stay == [row.seq for row in spared(HOURS, keep)]
+
+
+async def test_events_before_the_oldest_snapshot_are_forgotten(tmp_path: Path) -> None:
+    """Events older than what is kept leave the journal with the snapshot that they follow."""
+    live, store, told = await living(tmp_path, Keep(86_400.0, 0))
+    one_job(live, told, "job-1")
+    await live.stop()
+    done = export(store_url(tmp_path), tmp_path / "pool.journal")
+    await store.close()
+
+    assert 0 == done.events
