@@ -3,7 +3,8 @@
 Decides what counts in energy, grams and dollars: what running added, and the rest of machines that
 were bought for the pool; energy at the site's tariff, machines by price over life. Own generation
 used is counted at the tariff too: under net metering it could have been credited. Waits and
-latencies are those of jobs that somebody waits for; of batch jobs only where there are no others.
+latencies are those of jobs that somebody waits for, and ``ttft_s`` that of classes that promise it;
+of others only where there are none.
 Machines cost, and rest, for as long as requests come: the drain after the last one is not theirs.
 It refuses to know how the world was made.
 """
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 import entraide
@@ -108,7 +110,9 @@ def _summary(
     asked, first, end = (table[name][done] for name in ("asked_at", "first_at", "end_at"))
     tokens = table["output_tokens"][done]
     several = tokens > 1
-    prompt = ~batch[done] if (~batch[done]).any() else ~several | several
+    waited = _or_all(~batch[done])
+    hasty = [terms.job_class.value for terms in built.policy.classes if terms.ttft_s is not None]
+    promised_soon = _or_all(waited & np.isin(table["job_class"][done], hasty))
     promised = table["promise"] != NOT_PROMISED
     output_tokens = int(tokens.sum())
     energy_wh, carbon_g, energy_cad = _spent(built, world, table)
@@ -124,9 +128,9 @@ def _summary(
         "completed": int(done.sum()),
         "rejected": int((table["state"] == JobState.REFUSED.value).sum()),
         "failed": int((table["state"] == JobState.FAILED.value).sum()),
-        "ttft_s": quantiles((first - asked)[prompt]),
+        "ttft_s": quantiles((first - asked)[promised_soon]),
         "tpot_s": quantiles((end - first)[several] / (tokens[several] - 1)),
-        "e2e_s": quantiles((end - asked)[prompt]),
+        "e2e_s": quantiles((end - asked)[waited]),
         "slo_attainment": _part(int((table["promise"] == KEPT).sum()), int(promised.sum())),
         "deadline_misses": int((batch & promised & (table["promise"] != KEPT)).sum()),
         "energy_wh": energy_wh,
@@ -147,6 +151,11 @@ def _summary(
         "wall_s": wall_s,
         "events": world.driver.events,
     }
+
+
+def _or_all(rows: Column) -> Column:
+    """Returns these rows, or all where there are none."""
+    return rows if rows.any() else np.ones(len(rows), dtype=bool)
 
 
 def _part(of: float, whole: float) -> float | None:

@@ -150,9 +150,14 @@ class Planner:
             min(group.most, group.nodes.count) if number < own else 0
             for number, group in enumerate(self._groups)
         )
-        start = self._shrink(most) if self._meets_busy(most) else most
-        tried, found = self._settle(start)
-        fewer = tuple(self._whole_runs[one] for one in self._one_fewer(tried.counts))
+        if self._meets_busy(most):
+            tried, found = self._settle(self._shrink(most))
+        else:
+            (tried,) = self._whole([most])
+            found = tried.meets
+            if found:  # the busy hours were too strict: only the whole can tell
+                tried, found = self._settle(most)
+        fewer = tuple(self._whole_runs[one] for one in self._one_fewer(tried.counts) if found)
         (first,) = self._whole([base])
         return Plan(
             self._groups,
@@ -161,7 +166,7 @@ class Planner:
             first,
             tried if found else None,
             tried,
-            fewer if found else (),
+            fewer,
             len(self._busy_runs),
             len(self._whole_runs),
         )
