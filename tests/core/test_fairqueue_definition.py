@@ -39,6 +39,25 @@ class Both:
         self.serial = 0
 
     def add(self, luck: Random) -> None:
+        one = self._job(luck)
+        self.waiting.append(one)
+        self.queue.add(one)
+        self.plain.add(one)
+
+    def come(self, luck: Random) -> None:
+        """A job comes that is served at once where nobody else is to be looked at."""
+        one = self._job(luck)
+        self.plain.add(one)
+        if not self.queue.nobody_waits(one.facts.model):
+            self.waiting.append(one)
+            self.queue.add(one)
+            return
+
+        assert one is self.plain.next()
+        wants = self._wants(one, luck)
+        self.runs.append((self.queue.serve_at_once(one, **wants), self.plain.serve(one, **wants)))
+
+    def _job(self, luck: Random) -> Job:
         one = job(
             self.serial,
             luck.choice(COOPS),
@@ -51,9 +70,7 @@ class Both:
         )
         one.front = luck.random() < 0.1
         self.serial += 1
-        self.waiting.append(one)
-        self.queue.add(one)
-        self.plain.add(one)
+        return one
 
     def serve(self, luck: Random) -> None:
         """Serves whose turn it is."""
@@ -70,13 +87,16 @@ class Both:
             self._begin(luck.choice(self.waiting), luck)
 
     def _begin(self, one: Job, luck: Random) -> None:
-        wants = {
+        wants = self._wants(one, luck)
+        self.waiting.remove(one)
+        self.runs.append((self.queue.serve(one, **wants), self.plain.serve(one, **wants)))
+
+    def _wants(self, one: Job, luck: Random) -> dict[str, int]:
+        return {
             "input_tokens": luck.randrange(one.facts.input_tokens_est + 1),
             "expected_tokens": luck.randrange(one.output_tokens_max + 1),
             "reserved_tokens": reserved(one),
         }
-        self.waiting.remove(one)
-        self.runs.append((self.queue.serve(one, **wants), self.plain.serve(one, **wants)))
 
     def produce(self, luck: Random) -> None:
         if self.runs:
@@ -155,7 +175,8 @@ class Both:
 
 
 ODDS = {
-    Both.add: 30, Both.serve: 25, Both.produce: 15, Both.end: 14, Both.cancel: 6, Both.stick: 3,
+    Both.add: 25, Both.come: 8, Both.serve: 30, Both.produce: 15, Both.end: 14, Both.cancel: 6,
+    Both.stick: 3,
     Both.unstick: 5, Both.serve_out_of_turn: 1, Both.own: 3, Both.weigh: 1, Both.restart: 1,
     Both.reorder: 1,
 }  # fmt: skip

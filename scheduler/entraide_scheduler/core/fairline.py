@@ -16,9 +16,11 @@ from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Shape
 from entraide_scheduler.core.shares import Shares
 from entraide_scheduler.core.turns import NEVER, Crowd, Key, Line
-from entraide_scheduler.core.waiting import Row, Stand, Waiting, kind_of, reserved_tokens
+from entraide_scheduler.core.waiting import Row, Sort, Stand, Waiting, kind_of, reserved_tokens
 
 OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops: each goes before the next, whatever it had
+
+ALONE = 2  # places of a co-op that waits for one shape: there, and in its model's crowd
 
 
 class AtCap(Struct, frozen=True):
@@ -151,7 +153,7 @@ class FairQueue:
         if row.coop.exit(row.kind):
             model = row.kind[0]
             crowd = self.crowds[model]
-            crowd.turns.leave(row.coop)
+            row.coop.quit(crowd.turns)
             if not len(crowd.turns):
                 del self.crowds[model]
 
@@ -206,12 +208,12 @@ class FairQueue:
 
     def next(self) -> Job | None:
         """Returns the job whose turn it is among those whose shape is not stuck."""
-        if not self._waiting.open:
+        if not len(self._waiting.front):
             return None
         self.shares.settle()
         barred: list[Line] = []
         while True:
-            key = min([sort.turns.first() for sort in self._waiting.open.values()])
+            key = self._waiting.front.first()
             row = self._first(key)
             job, coop = row.first(), row.coop
             if key[0] != NORMAL or self._fits_cap(coop, job):
@@ -225,16 +227,18 @@ class FairQueue:
         self._turn = job, row, key[0]
         return job
 
-    def _first(self, key: Key[Stand]) -> Row:
-        """Returns a co-op's first row over all shapes for which its counter is the same."""
-        opened, coop = self._waiting.open.values(), key[4].line
-        if len(opened) == 1:
-            return key[4].first()
+    def _first(self, key: Key[Sort]) -> Row:
+        """Returns a co-op's first row over all open shapes for which its counter is the same."""
+        stand = key[4].stands[key[3]]
+        coop = stand.line
+        if len(coop.places) == ALONE:
+            return stand.first()
         alike = [
-            stand
-            for sort in opened
-            if (stand := sort.stands.get(coop.name)) is not None
-            and coop.counter(sort.shape.model) == key[1]
+            place
+            for place in coop.places.values()
+            if isinstance(place, Stand)
+            and place.sort.entry is not None
+            and coop.counter(place.sort.shape.model) == key[1]
         ]
         return min(alike, key=Stand.head).first()
 
@@ -349,7 +353,7 @@ class FairQueue:
 
     def nobody_waits(self, model: str) -> bool:
         """Tells whether a job of a model that comes now would be the only one to look at."""
-        return model not in self.crowds and not self._waiting.open
+        return model not in self.crowds and not len(self._waiting.front)
 
     def serve_at_once(
         self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int

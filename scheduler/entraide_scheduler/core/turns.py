@@ -95,6 +95,15 @@ class Line:
             del self.kinds[kind]
         return all(other[0] != kind[0] for other in self.kinds)
 
+    def join(self, turns: "Turns[Any]", place: Any) -> None:
+        """Puts it among those that wait."""
+        turns.enter(place)
+        self.places[turns] = place
+
+    def quit(self, turns: "Turns[Any]") -> None:
+        """Takes it out of those that wait."""
+        turns.leave(self.places.pop(turns))
+
     def empty(self) -> None:
         """Takes out all that wait, of it and below; counters and lifts stay."""
         self.rows, self.places = 0, {}
@@ -104,16 +113,14 @@ class Line:
 
 
 class Place(Protocol):
-    """Where a line stands in some turns.
+    """A place in some turns.
 
     Attributes:
-        line: whose place it is.
         entry: its living entry in the heap; None when it has left.
     """
 
     __slots__ = ()
 
-    line: Line
     entry: "Key[Any] | None"
 
     def __lt__(self, _: object) -> bool:
@@ -134,12 +141,16 @@ class Turns(Generic[P]):
 
     Attributes:
         key: tells a place's key; no two places have the same name.
+        pushed: called when the least key may have fallen, for those who order turns by it.
     """
 
-    __slots__ = ("_heap", "_size", "key")
+    __slots__ = ("_heap", "_size", "key", "pushed")
 
-    def __init__(self, key: Callable[[P], Key[P]]) -> None:
+    def __init__(
+        self, key: Callable[[P], Key[P]], pushed: Callable[[], None] | None = None
+    ) -> None:
         self.key = key
+        self.pushed = pushed
         self._heap: list[Key[P]] = []
         self._size = 0
 
@@ -151,14 +162,13 @@ class Turns(Generic[P]):
         return [entry[4] for entry in self._heap if entry[4].entry is entry]
 
     def enter(self, place: P) -> None:
-        """Puts a line among those that wait."""
-        self._push(place, self.key(place))
-        place.line.places[self] = place
+        """Puts a place among those that wait."""
         self._size += 1
+        self._push(place, self.key(place))
 
-    def leave(self, line: Line) -> None:
-        """Takes a line out; its entry dies where it is."""
-        line.places.pop(self).entry = None
+    def leave(self, place: P) -> None:
+        """Takes a place out; its entry dies where it is."""
+        place.entry = None
         self._size -= 1
         if len(self._heap) > 2 * self._size + SLACK:
             self._heap = [entry for entry in self._heap if entry[4].entry is entry]
@@ -172,7 +182,7 @@ class Turns(Generic[P]):
             self._push(place, key)
 
     def first(self) -> Key[P]:
-        """Returns the least key; at least one line must wait."""
+        """Returns the least key; at least one place must be taken."""
         heap = self._heap
         while True:
             entry = heap[0]
@@ -189,6 +199,8 @@ class Turns(Generic[P]):
     def _push(self, place: P, key: Key[P]) -> None:
         place.entry = key
         heappush(self._heap, key)
+        if self.pushed is not None:
+            self.pushed()
 
 
 class Seat(Place):
@@ -231,4 +243,4 @@ class Crowd:
     def enter(self, coop: Line) -> None:
         """Puts a co-op among those that wait, unless it does already."""
         if self.turns not in coop.places:
-            self.turns.enter(Seat(coop))
+            coop.join(self.turns, Seat(coop))

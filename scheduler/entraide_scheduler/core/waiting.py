@@ -90,7 +90,8 @@ class Group(Place):
     """The waiting jobs of one shape and project: the project's place in a stand.
 
     Attributes:
-        line, entry: see ``turns.Place``.
+        line: the project's.
+        entry: see ``turns.Place``.
         rows: by class.
     """
 
@@ -119,7 +120,8 @@ class Stand(Place):
     """The waiting jobs of one shape and co-op: the co-op's place among those of the shape.
 
     Attributes:
-        line, entry: see ``turns.Place``.
+        line: the co-op's.
+        entry: see ``turns.Place``.
         sort: the jobs of that shape.
         turns: the projects that have such jobs.
         groups: by project.
@@ -158,7 +160,7 @@ class Stand(Place):
         group = self.groups.get(name)
         if group is None:
             group = self.groups[name] = Group(row.project)
-            self.turns.enter(group)
+            group.line.join(self.turns, group)
         group.rows[row.job_class.name] = row
         self._count()
 
@@ -169,7 +171,7 @@ class Stand(Place):
         del rows[row.job_class.name]
         if not rows:
             del self.groups[name]
-            self.turns.leave(row.project)
+            row.project.quit(self.turns)
         self._count()
 
     def _count(self) -> None:
@@ -177,40 +179,52 @@ class Stand(Place):
         self.only = rows[0] if len(rows) == 1 else None
 
 
-class Sort:
-    """The waiting jobs of one shape.
+class Sort(Place):
+    """The waiting jobs of one shape: the shape's place among those that are not stuck.
 
     Attributes:
+        entry: see ``turns.Place``; None while it is stuck.
         shape: what decides which nodes may run them.
-        stuck: whether they fit no node for now.
         jobs: how many there are.
         turns: the co-ops that have such jobs.
         stands: by co-op.
         rows: by co-op, project and class.
     """
 
-    __slots__ = ("jobs", "rows", "shape", "stands", "stuck", "turns")
+    __slots__ = ("_front", "entry", "jobs", "rows", "shape", "stands", "turns")
 
-    def __init__(self, shape: Shape, key: Callable[[Stand], Key[Stand]]) -> None:
+    def __init__(
+        self, shape: Shape, key: Callable[[Stand], Key[Stand]], front: "Turns[Sort]"
+    ) -> None:
         self.shape = shape
-        self.stuck = False
+        self.entry: Key[Sort] | None = None
         self.jobs = 0
-        self.turns = Turns(key)
+        self.turns = Turns(key, self._pushed)
         self.stands: dict[str, Stand] = {}
         self.rows: dict[tuple[str, str, str], Row] = {}
+        self._front = front
+
+    def key(self) -> "Key[Sort]":
+        """Returns the key of the co-op whose turn it is."""
+        tier, counter, running, name, _ = self.turns.first()
+        return tier, counter, running, name, self
+
+    def _pushed(self) -> None:
+        if self.entry is not None:
+            self._front.fell(self)
 
 
 class Waiting:
     """All rows, and the shapes that are passed over.
 
     Attributes:
-        open: the jobs of the shapes that are not stuck, by shape.
+        front: the jobs of the shapes that are not stuck, by whose turn it is there.
         stuck: the others' shapes, in the order in which they were set aside.
         models: the jobs of all shapes, by model and shape.
     """
 
     def __init__(self, key: Callable[[Stand], Key[Stand]]) -> None:
-        self.open: dict[Shape, Sort] = {}
+        self.front = Turns(Sort.key)
         self.stuck: dict[Shape, None] = {}
         self.models: dict[str, dict[Shape, Sort]] = {}
         self._sorts: dict[Shape, Sort] = {}
@@ -252,12 +266,14 @@ class Waiting:
         sort.rows[coop.name, project.name, job_class.name] = row
         if coop.name not in sort.stands:
             sort.stands[coop.name] = stand
-            sort.turns.enter(stand)
+            coop.join(sort.turns, stand)
+        if sort.entry is None and sort.shape not in self.stuck:
+            self.front.enter(sort)
         return row
 
     def _new_sort(self, shape: Shape) -> Sort:
-        sort = Sort(shape, self._key)
-        self._sorts[shape] = self.open[shape] = sort
+        sort = Sort(shape, self._key, self.front)
+        self._sorts[shape] = sort
         self.models.setdefault(shape.model, {})[shape] = sort
         return sort
 
@@ -274,15 +290,16 @@ class Waiting:
         del sort.rows[coop.name, row.project.name, row.job_class.name]
         if not stand.groups:
             del sort.stands[coop.name]
-            sort.turns.leave(coop)
+            coop.quit(sort.turns)
         if not sort.jobs:
             self._drop_sort(sort)
 
     def _drop_sort(self, sort: Sort) -> None:
         shape = sort.shape
         del self._sorts[shape]
-        self.open.pop(shape, None)
         self.stuck.pop(shape, None)
+        if sort.entry is not None:
+            self.front.leave(sort)
         alike = self.models[shape.model]
         del alike[shape]
         if not alike:
@@ -290,15 +307,14 @@ class Waiting:
 
     def stick(self, shape: Shape) -> None:
         """Passes over a shape that fits no node for now."""
-        sort = self.open.pop(shape, None)
-        if sort is not None:
-            sort.stuck = True
+        sort = self._sorts.get(shape)
+        if sort is not None and sort.entry is not None:
+            self.front.leave(sort)
             self.stuck[shape] = None
 
     def unstick(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
         """Looks at a model's stuck shapes again, after something opened for it."""
         for shape, sort in self.models.get(model, {}).items():
-            if sort.stuck and may_fit(shape):
-                sort.stuck = False
+            if sort.entry is None and may_fit(shape):
                 del self.stuck[shape]
-                self.open[shape] = sort
+                self.front.enter(sort)
