@@ -9,15 +9,16 @@ only the number of requests is smaller. It refuses to know policies and the grid
 Work is measured in seconds of a machine whose batch is full.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 from benchmarks.support.devices import Device
 from benchmarks.support.shared import data
 from msgspec import Struct
 
-from entraide_sim import Arrival, Lengths, Window, read_azure, read_servegen, thinned, tiled
+from entraide_sim import Arrival, Lengths, Window, read_azure, read_servegen, tiled
 from entraide_sim.servegen import LENGTH_WINDOW_S, Sender, generated
 
 HOUR_S = 3_600.0
@@ -34,6 +35,7 @@ class Load(Struct, frozen=True):
         sample_s: how long in each hour requests come.
         arrivals: in order of time, seconds from the beginning.
         work_s: machine-seconds that come in each hour's sample.
+        mean_s: machine-seconds that are expected in an hour's sample, on average.
     """
 
     name: str
@@ -41,17 +43,23 @@ class Load(Struct, frozen=True):
     sample_s: float
     arrivals: tuple[Arrival, ...]
     work_s: tuple[float, ...]
+    mean_s: float
 
 
-Work = Callable[[float, float], float]  # of prompt tokens and answer tokens: machine-seconds
+Work = Callable[[Any, Any], Any]  # of prompt and answer tokens, numbers or columns: machine-seconds
 
 
 def work_s(device: Device, slots: int) -> Work:
-    """Returns how long a request keeps a machine whose batch is full, by its two lengths."""
+    """Returns how long a request keeps a machine whose batch is full, by its two lengths.
+
+    The first token comes with the prompt.
+    """
     rates = device.rates
     token_s = (rates.tpot_base_s + rates.tpot_per_sequence_s * slots) / slots
     prompt_s = 1.0 / rates.prefill_tokens_per_s
-    return lambda input_tokens, output_tokens: input_tokens * prompt_s + output_tokens * token_s
+    return lambda input_tokens, output_tokens: (
+        input_tokens * prompt_s + (output_tokens - 1.0) * token_s
+    )
 
 
 def by_hour(arrivals: Iterable[Arrival], work: Work, *, hours: int) -> tuple[float, ...]:
@@ -105,10 +113,13 @@ def servegen_week(work: Work, *, days: int, sample_s: float, heaviest_s: float, 
     lengths = data("traces/servegen_m-small_days0-6_lengths.csv")
 
     whole = read_servegen(rates, lengths, until_s=hours * HOUR_S)
-    scale = heaviest_s / (max(expected_work_s(whole, work, hours=hours)) * sample_s / HOUR_S)
+    expected = expected_work_s(whole, work, hours=hours)
+    scale = heaviest_s / (max(expected) * sample_s / HOUR_S)
     senders = read_servegen(rates, lengths, scale=scale, until_s=hours * HOUR_S)
     arrivals = list(generated([_cut(one, sample_s, hours) for one in senders], seed=seed))
-    return _load("servegen_week", arrivals, work, hours=hours, sample_s=sample_s)
+    mean_s = heaviest_s * sum(expected) / max(expected) / hours
+    found = by_hour(arrivals, work, hours=hours)
+    return Load("servegen_week", hours, sample_s, tuple(arrivals), found, mean_s)
 
 
 def _cut(sender: Sender, sample_s: float, hours: int) -> Sender:
@@ -116,25 +127,22 @@ def _cut(sender: Sender, sample_s: float, hours: int) -> Sender:
     return msgspec.structs.replace(sender, windows=windows)
 
 
-def azure_day(work: Work, *, hours: int, sample_s: float, heaviest_s: float, seed: int) -> Load:
-    """Returns Azure's conversations, their first 40 minutes tiled over a day, thinned by luck."""
-    path = data("traces/azure_llm_2023_conv_first40min.csv")
+def azure_day(work: Work, *, hours: int, sample_s: float, heaviest_s: float) -> Load:
+    """Returns Azure's conversations, their first 40 minutes tiled over a day.
+
+    All come faster or slower by one factor; every hour is alike, but for what falls into its
+    sample.
+    """
+    trace = list(read_azure(data("traces/azure_llm_2023_conv_first40min.csv")))
+    mean_s = sum(work(one.input_tokens, one.output_tokens) for one in trace)
+    factor = mean_s / AZURE_PERIOD_S / (heaviest_s / sample_s)  # above 1 is slower
+    paced = [msgspec.structs.replace(one, at_s=one.at_s * factor) for one in trace]
     until_s = hours * HOUR_S
-    day = tiled(read_azure(path), period_s=AZURE_PERIOD_S, until_s=until_s)
     begin_s, end_s = SAMPLE_BEGIN_S, SAMPLE_BEGIN_S + sample_s
-    whole = [one for one in day if begin_s <= one.at_s % HOUR_S < end_s]
-
-    keep = heaviest_s / max(by_hour(whole, work, hours=hours))
-    arrivals = list(thinned(whole, keep=keep, seed=seed))
-    return _load("azure_day", arrivals, work, hours=hours, sample_s=sample_s)
-
-
-def _load(
-    name: str,
-    arrivals: Sequence[Arrival],
-    work: Work,
-    *,
-    hours: int,
-    sample_s: float,
-) -> Load:
-    return Load(name, hours, sample_s, tuple(arrivals), by_hour(arrivals, work, hours=hours))
+    arrivals = tuple(
+        one
+        for one in tiled(paced, period_s=AZURE_PERIOD_S * factor, until_s=until_s)
+        if begin_s <= one.at_s % HOUR_S < end_s
+    )
+    found = by_hour(arrivals, work, hours=hours)
+    return Load("azure_day", hours, sample_s, arrivals, found, heaviest_s)

@@ -185,8 +185,18 @@ def test_no_placement_emits_less_than_the_optimum() -> None:
     load = next(iter(loads(QUICK, seed=1)))
     series = intensities()
     least, parts = places.optimum(load, series)
-    ours = places.run(load, "linear", Picker.GREENEST, series)
+    ours, _ = places.run(load, "linear", Picker.GREENEST, series)
 
     assert 0.0 < least <= ours.gco2e_per_1k_output_tokens
     assert ours.jobs == ours.completed == len(load.arrivals)
     assert 1.0 == pytest.approx(sum(parts.values()))
+
+
+@pytest.mark.shared_data
+def test_linear_energy_is_reckoned_as_it_is_lived() -> None:
+    """What runs would emit with linear energy, reckoned from records, is what they emit with it."""
+    load = next(iter(loads(QUICK, seed=1)))
+    series = intensities()
+    _, records = places.run(load, "linear", Picker.LEAST_LOADED, series)
+
+    assert records.column("carbon_g").sum() == pytest.approx(places.linear_g(records, series))
