@@ -54,7 +54,8 @@ protos: env ## Build the Python code of protos/ again. | Reconstruit le code Pyt
 	$(PY) scripts/protos.py
 
 bench: env ## Run the benchmarks one after the other. | Lance les bancs d’essai l’un après l’autre.
-	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(PY) $$file; done
+	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; \
+	  $(PY) -m benchmarks.$$(basename $$file .py); done
 
 wheel: env ## Build the wheel into dist/. | Construit la roue dans dist/.
 	$(PY) -m build --wheel --no-isolation --outdir dist .
@@ -62,7 +63,7 @@ wheel: env ## Build the wheel into dist/. | Construit la roue dans dist/.
 lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Épingle de nouveau les dépendances (UPGRADE=--upgrade pour les plus récentes).
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
-	  --extra scheduler --extra node --extra sim --extra postgres --extra dev \
+	  --extra scheduler --extra node --extra sim --extra ray --extra postgres --extra dev \
 	  --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the environment and all that was built. | Supprime l’environnement et tout ce qui a été construit.

@@ -37,7 +37,7 @@ class Options(msgspec.Struct, frozen=True):
     seed: int | None
     ray: str
     resume: bool
-    workers: int
+    at_once: int
     as_json: bool
     lang: str
     command: str
@@ -60,11 +60,11 @@ def _add_run(sim: typer.Typer, lang: str) -> None:
         seed: Annotated[int | None, _option("--seed", "opt-sim-seed", lang)] = None,
         ray: Annotated[str, _option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
         resume: Annotated[bool, _option("--resume", "opt-sim-resume", lang)] = False,
-        workers: Annotated[int, _option("--workers", "opt-sim-workers", lang)] = 0,
+        at_once: Annotated[int, _option("--at-once", "opt-sim-at_once", lang)] = 0,
         as_json: Annotated[bool, _option("--json", "opt-json", lang)] = False,
     ) -> None:
         command = f"entraide sim run {scenario}"
-        options = Options(out, seed, ray, resume, workers, as_json, lang, command)
+        options = Options(out, seed, ray, resume, at_once, as_json, lang, command)
         raise typer.Exit(told(lambda: run_compare(scenario, [], options), options))
 
 
@@ -78,13 +78,13 @@ def _add_compare(sim: typer.Typer, lang: str) -> None:
         seed: Annotated[int | None, _option("--seed", "opt-sim-seed", lang)] = None,
         ray: Annotated[str, _option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
         resume: Annotated[bool, _option("--resume", "opt-sim-resume", lang)] = False,
-        workers: Annotated[int, _option("--workers", "opt-sim-workers", lang)] = 0,
+        at_once: Annotated[int, _option("--at-once", "opt-sim-at_once", lang)] = 0,
         as_json: Annotated[bool, _option("--json", "opt-json", lang)] = False,
     ) -> None:
         names = [name.strip() for name in policies.split(",") if name.strip()]
         listed = f" --policies {policies}" if policies else ""
         command = f"entraide sim compare {scenario}{listed}"
-        options = Options(out, seed, ray, resume, workers, as_json, lang, command)
+        options = Options(out, seed, ray, resume, at_once, as_json, lang, command)
         raise typer.Exit(told(lambda: run_compare(scenario, names or None, options), options))
 
 
@@ -104,14 +104,14 @@ def _add_plan(sim: typer.Typer, lang: str) -> None:
         seed: Annotated[int | None, _option("--seed", "opt-sim-seed", lang)] = None,
         ray: Annotated[str, _option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
         resume: Annotated[bool, _option("--resume", "opt-sim-resume", lang)] = False,
-        workers: Annotated[int, _option("--workers", "opt-sim-workers", lang)] = 0,
+        at_once: Annotated[int, _option("--at-once", "opt-sim-at_once", lang)] = 0,
         as_json: Annotated[bool, _option("--json", "opt-json", lang)] = False,
     ) -> None:
         typed = "".join(f" --goal '{one}'" for one in goal or [])
         typed += "".join(f" --range {one}" for one in ranges or [])
         typed += f" --minimise {minimise}" if goal else ""
         command = f"entraide sim plan {scenario}{typed}"
-        options = Options(out, seed, ray, resume, workers, as_json, lang, command)
+        options = Options(out, seed, ray, resume, at_once, as_json, lang, command)
         if goal:
             work: Callable[[], int] = lambda: run_plan(  # noqa: E731
                 scenario, goal, minimise, ranges or [], options
@@ -315,7 +315,7 @@ def _sweeping(options: Options, *, total: int = 0) -> Iterator[tuple[Any, int]]:
         sweeper = Sweeper(
             keep=options.out / DONE,
             resume=options.resume,
-            workers=options.workers,
+            at_once=options.at_once,
             ray=options.ray,
             progress=(lambda part: bar.update(line, completed=part)) if alone else None,
         )

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import entraide
 from entraide.types import JobClass, JobState
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
@@ -28,6 +27,7 @@ from entraide_sim.records import KEPT, NOT_PROMISED, Records, quantiles
 from entraide_sim.results import (
     CoopShare,
     Result,
+    version,
 )
 from entraide_sim.world import World
 
@@ -81,7 +81,7 @@ def result(
         policy=policy.version,
         picker=policy.picker.value,
         seed=built.seed,
-        version=entraide.__version__,
+        version=version(),
         start_at=scenario.start_at // HOUR_S * HOUR_S,
         hours=breakdown.hours_of(built, world),
         timezone=scenario.timezone,

@@ -7,6 +7,7 @@ there and back without loss. It refuses to know how the numbers came about and h
 shown.
 """
 
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,11 @@ class Result(Struct, frozen=True, kw_only=True):
     fleet: tuple[FleetLine, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     command: str = ""
+
+
+def version() -> str:
+    """Returns the version of Entraide that makes results."""
+    return metadata.version("entraide")
 
 
 def write_result(path: Path, result: Result) -> None:

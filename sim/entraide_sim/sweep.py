@@ -22,12 +22,11 @@ from typing import Any, Self
 import msgspec
 from msgspec import Struct
 
-import entraide
-from entraide_sim.results import Result
+from entraide_sim.results import Result, version
 from entraide_sim.scenario import Scenario
 from entraide_sim.simulate import Case, simulate
 
-WORKERS_MAX = 64
+AT_ONCE_MAX = 64
 RAY_RETRIES = 10  # of a case whose machine was lost
 RAY_PENDING_MAX = 1_000
 
@@ -77,9 +76,9 @@ def _carry_out(parcel: Parcel, progress: Callable[[float], None] | None) -> Outc
     return Outcome(result, file.getvalue())
 
 
-def workers_here(wanted: int = 0) -> int:
+def at_once_here(wanted: int = 0) -> int:
     """Returns how many cases run at once: as many as asked, else as there are processors."""
-    return min(WORKERS_MAX, wanted or len(os.sched_getaffinity(0)))
+    return min(AT_ONCE_MAX, wanted or len(os.sched_getaffinity(0)))
 
 
 # Where cases run.
@@ -91,7 +90,7 @@ class Sweeper:
     Args of the constructor:
         keep: folder for what is done.
         resume: take from there what is done already.
-        workers: how many at once here; 0 for all processors.
+        at_once: how many at once here; 0 for all processors.
         ray: address of a Ray cluster; "" to run here, ``local`` to start one here.
         progress: is told how far a case is that runs alone, from 0 to 1.
     """
@@ -101,11 +100,11 @@ class Sweeper:
         *,
         keep: Path,
         resume: bool = False,
-        workers: int = 0,
+        at_once: int = 0,
         ray: str = "",
         progress: Callable[[float], None] | None = None,
     ) -> None:
-        self.at_once = workers_here(workers)
+        self.at_once = at_once_here(at_once)
         self._keep = keep
         self._resume = resume
         self._ray = ray
@@ -264,7 +263,7 @@ def renamed(scenario: Scenario, new: dict[str, str]) -> Scenario:
 
 def key_of(case: Case) -> str:
     """Returns the key of a case: whatever its result depends on, in one short word."""
-    found = hashlib.sha256(entraide.__version__.encode())
+    found = hashlib.sha256(version().encode())
     found.update(msgspec.json.encode((case.scenario, case.seed, case.label)))
     for name in names(case.scenario):
         found.update((Path(case.home) / name).read_bytes())

@@ -18,7 +18,7 @@ EXTRAS = {
     "entraide": (),
     "entraide_scheduler": ("scheduler", "postgres"),
     "entraide_node": ("node",),
-    "entraide_sim": ("sim",),
+    "entraide_sim": ("sim", "ray"),
     "entraide_dashboard": (),
 }
 

@@ -1228,7 +1228,7 @@ opt-sim-out = The folder for the results.
 opt-sim-seed = The seed of all luck; else the scenario's.
 opt-sim-ray = The address of a Ray cluster to run on; "local" starts one here.
 opt-sim-resume = Go on with what an interrupted command left in the folder.
-opt-sim-workers = How many simulations at once; 0 for all processors.
+opt-sim-at_once = How many simulations at once; 0 for all processors.
 opt-sim-policies = What to compare: pickers (greenest, fastest, …) or TOML files with keys of the policy.
 opt-sim-goal = A goal, such as 'ttft_s.p95<=2' or 'carbon_g_per_1k_output_tokens<=5'; may be repeated.
 opt-sim-minimise = What the planned fleet should have least of.
@@ -1269,6 +1269,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [none] {""}
    *[other] { $key }{" "}
 }{ $fault ->
+    [none] something in it is wrong.
     [unknown_key] is not a key here: write one of { $known }.
     [missing_key] is missing: add it.
     [wrong_type] has a value of the wrong kind ({ $detail }).
@@ -1312,6 +1313,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
    *[other] cannot be read: { $detail }
 }
 error-plan_refused = The plan cannot be made: { $fault ->
+    [none] something asked for is wrong.
     [no_goal] "{ $value }" is not a goal: write it like ttft_s.p95<=2.
     [unknown_key] a summary has no "{ $value }": write one of { $known }.
     [unknown_objective] "{ $value }" cannot be minimised: write one of { $known }.

@@ -1228,7 +1228,7 @@ opt-sim-out = Le dossier des résultats.
 opt-sim-seed = La graine de tout ce qui est tiré au sort ; sinon, celle du scénario.
 opt-sim-ray = L’adresse d’une grappe Ray où calculer ; « local » en démarre une ici.
 opt-sim-resume = Continue ce qu’une commande interrompue a laissé dans le dossier.
-opt-sim-workers = Le nombre de simulations menées de front ; 0 pour tous les processeurs.
+opt-sim-at_once = Le nombre de simulations menées de front ; 0 pour tous les processeurs.
 opt-sim-policies = Ce qu’il faut comparer : des façons de choisir (greenest, fastest, …) ou des fichiers TOML avec des clés de la politique.
 opt-sim-goal = Un objectif, par exemple 'ttft_s.p95<=2' ou 'carbon_g_per_1k_output_tokens<=5' ; peut être répété.
 opt-sim-minimise = Ce dont le parc planifié doit avoir le moins.
@@ -1269,6 +1269,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [none] {""}
    *[other] { $key }{" "}
 }{ $fault ->
+    [none] quelque chose y est faux.
     [unknown_key] n’est pas une clé à cet endroit : écrivez l’une de { $known }.
     [missing_key] manque : ajoutez-la.
     [wrong_type] a une valeur du mauvais genre ({ $detail }).
@@ -1312,6 +1313,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
    *[other] est illisible : { $detail }
 }
 error-plan_refused = Le plan est impossible : { $fault ->
+    [none] quelque chose dans la demande est faux.
     [no_goal] « { $value } » n’est pas un objectif : écrivez-le comme ttft_s.p95<=2.
     [unknown_key] un résumé n’a pas de « { $value } » : écrivez l’un de { $known }.
     [unknown_objective] « { $value } » ne peut pas être réduit au minimum : écrivez l’un de { $known }.
