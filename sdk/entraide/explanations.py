@@ -8,8 +8,9 @@ lacks some, or bears codes of a newer pool, is told as far as it goes.
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from entraide import i18n, moments, telling
 from entraide.errors import CODES
@@ -39,6 +40,13 @@ class Part(Struct, frozen=True):
 
     kind: Kind
     text: str
+
+
+def document(explanation: Explanation) -> dict[str, Any]:
+    """Returns an explanation as JSON has it: each candidate an object of its own."""
+    told: dict[str, Any] = to_builtins(explanation)
+    told["candidates"] = to_builtins(list(explanation.candidates))
+    return told
 
 
 def render(explanation: Explanation, lang: str, clock: moments.Clock | None = None) -> str:

@@ -103,8 +103,7 @@ def ended_state(code: str) -> str:
 
 def explanation_json(explanation: Explanation) -> bytes:
     """Returns an explanation with its sentences in French and in English."""
-    document = msgspec.to_builtins(explanation)
-    document["candidates"] = msgspec.to_builtins(list(explanation.candidates))
+    document = explanations.document(explanation)
     document["sentence"] = {
         lang: explanations.sentence(explanation, lang) for lang in i18n.LANGUAGES
     }

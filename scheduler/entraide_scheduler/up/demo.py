@@ -16,6 +16,7 @@ from rich.console import Console
 from entraide import i18n
 from entraide.client import AsyncClient
 from entraide.errors import EntraideError
+from entraide_scheduler.core.snapshot import VERSION
 from entraide_scheduler.up.logs import quiet
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_scheduler.up.poolfile import PoolFile
@@ -82,7 +83,9 @@ def main() -> int:
     parser.add_argument("--state", type=Path, default=None)
     parser.add_argument("--lang", choices=i18n.LANGUAGES, default=i18n.DEFAULT_LANG)
     asked = parser.parse_args()
-    state = asked.state or Path(platformdirs.user_cache_dir("entraide")) / "demo"
+    # Nobody keeps a demonstration: one that an older version left is not read.
+    mine = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"
+    state = asked.state or mine
     quiet(state / "logs" / "up.log")
     console = Console()
     options = PoolOptions(state=state, model=asked.model, lang=asked.lang)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from entraide import i18n
+from entraide import explanations, i18n
 from entraide.cli import explained, options, show
 from entraide.cli.place import find
 from entraide.client import Job
@@ -36,7 +36,10 @@ def register(app: typer.Typer, lang: str) -> None:
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         found = find(state, lang).of_a_job(coop, lambda client: client.explain(job))
-        show.as_json(found.explanation) if json else explained.show(found.explanation, lang)
+        if json:
+            show.as_json(explanations.document(found.explanation))
+        else:
+            explained.show(found.explanation, lang)
 
     @jobs.command(help=i18n.text("help-jobs-cancel", lang))
     def cancel(
