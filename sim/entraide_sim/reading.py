@@ -170,7 +170,7 @@ def _convert(raw: dict[str, Any], text: str, path: str) -> Scenario:
     try:
         return msgspec.convert(raw, Scenario)
     except msgspec.ValidationError as problem:
-        place, detail = _located(raw, Scenario, problem)
+        place, detail = _located(problem)
         unknown = re.search(r"unknown field `([^`]+)`", detail)
         missing = re.search(r"missing required field `([^`]+)`", detail)
         if unknown:
@@ -187,46 +187,11 @@ def _convert(raw: dict[str, Any], text: str, path: str) -> Scenario:
         raise refused(path, line, _shown(place), "wrong_type", {"detail": detail}) from None
 
 
-def _located(raw: Any, kind: Any, problem: msgspec.ValidationError) -> tuple[Place, str]:
-    """Finds where in the raw values a problem is: msgspec does not say which item of an array."""
+def _located(problem: msgspec.ValidationError) -> tuple[Place, str]:
+    """Returns where a problem is, and what it is."""
     detail, _, at = str(problem).partition(" - at `$")
-    parts = re.findall(r"\.([A-Za-z0-9_-]+)|(\[\.\.\.\])", at)
-    place: Place = ()
-    here = raw
-    for step, (name, array) in enumerate(parts):
-        if not array:
-            place = (*place, name)
-            here = here.get(name, {}) if isinstance(here, dict) else {}
-            continue
-        rest = parts[step + 1 :]
-        index = _wrong_item(here, _item_kind(kind, place), detail, rest)
-        place = (*place, index)
-        here = here[index]
-    return place, detail
-
-
-def _wrong_item(items: list[Any], kind: Any, detail: str, rest: list[tuple[str, str]]) -> int:
-    for index, item in enumerate(items):
-        try:
-            msgspec.convert(item, kind)
-        except msgspec.ValidationError as problem:
-            said, _, at = str(problem).partition(" - at `$")
-            if said == detail and len(re.findall(r"\.[A-Za-z0-9_-]+|\[", at)) == len(rest):
-                return index
-    return 0
-
-
-def _item_kind(kind: Any, place: Place) -> Any:
-    """Returns the type of an array's items, by following a path from the whole scenario."""
-    for part in place:
-        if isinstance(part, int):
-            kind = kind.__args__[0]
-            continue
-        field = {one.encode_name: one for one in msgspec.structs.fields(kind)}[part]
-        kind = field.type
-        if type(None) in getattr(kind, "__args__", ()):
-            kind = next(one for one in kind.__args__ if one is not type(None))
-    return kind.__args__[0]
+    parts = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", at)
+    return tuple(name or int(index) for name, index in parts), detail
 
 
 def _keys(place: Place) -> list[str]:

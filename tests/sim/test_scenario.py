@@ -1,0 +1,261 @@
+"""Scenarios: what may stand in one, and how what is wrong is told."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.sim.scenarios import SMALL, small, text
+
+from entraide import i18n
+from entraide.errors import RequestError
+from entraide_sim.build import build
+from entraide_sim.fleet import machines
+from entraide_sim.reading import check_files, load, read, shipped
+from entraide_sim.tomllines import line_of
+from entraide_sim.tomlwrite import scenario_toml
+
+SHIPPED = ["gpu-ou-minis", "province", "quartier", "trois-provinces", "verglas"]
+
+# What is changed in the small scenario; then the fault's code, key, and the text of its line.
+WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {
+    "unknown key": (
+        lambda: text(('device = "rtx-3060-12"', 'device = "rtx-3060-12"\ncolour = "red"')),
+        "unknown_key", "nodes.2.colour", "colour",
+    ),
+    "unknown key in a table of a table": (
+        lambda: text(more="[[faults.vanish]]\nat_h = 1.0\nwhen = 2"),
+        "unknown_key", "faults.vanish.1.when", "when",
+    ),
+    "missing key": (
+        lambda: text(('device = "rtx-3060-12"\n', "")),
+        "missing_key", "nodes.2.device", "[[nodes]]",
+    ),
+    "a word for a number": (
+        lambda: text(("count = 2\ncoop = \"beta\"", "count = \"deux\"\ncoop = \"beta\"")),
+        "wrong_type", "nodes.2.count", "count",
+    ),
+    "negative rate": (
+        lambda: text(("requests_per_client_day = 60.0", "requests_per_client_day = -1.0")),
+        "above", "workloads.1.requests_per_client_day", "requests_per_client_day",
+    ),
+    "zone without series": (
+        lambda: text(('zone = "CA-AB"', 'zone = "US-ME"')),
+        "no_series", "sites.2.zone", "zone",
+    ),
+    "unknown device": (
+        lambda: text(("rtx-3060-12", "rtx-9999")), "unknown_name", "nodes.2.device", "device",
+    ),
+    "unknown site": (
+        lambda: text(('site = "la-bas"', 'site = "ailleurs"')),
+        "unknown_name", "nodes.2.site", "site",
+    ),
+    "two nodes of one name": (
+        lambda: text(('name = "carte"', 'name = "mini"')), "twice", "nodes.2.name", "name",
+    ),
+    "a model that does not fit": (
+        lambda: text(("params_b = 3.2", "params_b = 70.0")),
+        "does_not_fit", "nodes.1.device", "device",
+    ),
+    "no price": (
+        lambda: text(('device = "mac-mini-m4"', 'device = "mac-mini-m1"\ndedicated = true')),
+        "no_price", "nodes.1.price_cad", "[[nodes]]",
+    ),
+    "hours that are none": (
+        lambda: text(('site = "la-bas"', 'site = "la-bas"\nhours = ["toujours"]')),
+        "no_hours", "nodes.2.hours.1", "hours",
+    ),
+    "lengths that fall": (
+        lambda: text(("input_tokens = [20, 400]", "input_tokens = [400, 20]")),
+        "no_lengths", "workloads.1.input_tokens", "input_tokens",
+    ),
+    "neither trace nor clients": (
+        lambda: text(("clients = 10", "clients = 0")),
+        "trace_or_clients", "workloads.1.clients", "clients",
+    ),
+    "no coops": (
+        lambda: re.sub(r"\[\[coops\]\]\nname = \"\w+\"\n", "", SMALL), "none_at_all", "coops", "",
+    ),
+    "a start without an offset": (
+        lambda: text(("13:00:00Z", "13:00:00")), "no_offset", "start", "start",
+    ),
+    "no such time zone": (
+        lambda: text(("hours = 2.0", 'hours = 2.0\ntimezone = "Mars/Olympus"')),
+        "no_timezone", "timezone", "timezone",
+    ),
+    "a mishap that ends before it begins": (
+        lambda: text(more="[[faults.vanish]]\nat_h = 1.0\nuntil_h = 0.5"),
+        "after", "faults.vanish.1.until_h", "until_h",
+    ),
+    "a battery without panels": (
+        lambda: text(("tariff_cad_per_kwh = 0.2",
+                      "battery = { capacity_kwh = 5.0, power_kw = 2.0 }")),
+        "nothing_to_store", "sites.2.battery", "battery",
+    ),
+    "a policy with an unknown key": (
+        lambda: text(more="[policy]\nmood = 1"), "unreadable", "policy", "[policy]",
+    ),
+    "a policy with a bad value": (
+        lambda: text(more="[policy.carbon]\ntolerance = -1.0"),
+        "least", "policy.carbon.tolerance", "tolerance",
+    ),
+    "a range of nodes that are not there": (
+        lambda: text(more='[[plan.ranges]]\nnodes = "grande"\nmost = 3'),
+        "unknown_name", "plan.ranges.1.nodes", "nodes",
+    ),
+}  # fmt: skip
+
+
+def refusal(source: Callable[[], object]) -> RequestError:
+    """The error that a source is refused with."""
+    with pytest.raises(RequestError) as caught:
+        source()
+    return caught.value
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_told_with_its_line(case: str) -> None:
+    """Code, key and line of the first thing that is wrong, in a sentence without holes."""
+    made, fault, key, at = WRONG[case]
+    written = made()
+    problem = refusal(lambda: read(written, path="f.toml", home=Path()))
+    line = int(str(problem.values["path"]).rpartition(":")[2])
+    sentences = [i18n.error(problem.code, lang, problem.values) for lang in ("fr", "en")]
+
+    assert (fault, key) == (problem.values["fault"], problem.values["key"])
+    assert written.splitlines()[line - 1].startswith(at)
+    assert [] == [one for one in sentences if i18n.HOLE in one]
+    assert all("f.toml:" in one for one in sentences)
+
+
+def test_what_is_no_toml_is_told_with_its_line() -> None:
+    """A file that cannot be read names its line."""
+    problem = refusal(lambda: read(text(("[[models]]", "[[models")), path="f.toml", home=Path()))
+
+    assert ("f.toml:12", "unreadable") == (problem.values["path"], problem.values["fault"])
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_scenarios_are_sound(name: str) -> None:
+    """Each has both titles, and its files are in the package."""
+    loaded = load(name)
+    check_files(loaded)
+
+    assert {"fr", "en"} == set(loaded.scenario.title) == set(loaded.scenario.about)
+    assert name == loaded.scenario.name
+
+
+def test_the_shipped_scenarios_are_these() -> None:
+    """Names that people type do not change by accident."""
+    assert SHIPPED == shipped()
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("quartier", 5), ("trois-provinces", 14), ("province", 1_000), ("gpu-ou-minis", 1)],
+)
+def test_shipped_fleets_are_as_large_as_their_names_say(name: str, count: int) -> None:
+    """A scenario has the machines that it promises."""
+    assert count == len(machines(load(name).scenario))
+
+
+def test_machines_are_dealt_to_co_ops_in_turn() -> None:
+    """A pattern gives each of its co-ops its share, group after group."""
+    owners = [machine.spec.card.coop for machine in machines(load("province").scenario)]
+
+    assert {5} == {owners.count(owner) for owner in set(owners)}
+    assert 200 == len(set(owners))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_scenario_that_was_written_reads_the_same(name: str) -> None:
+    """TOML there and back changes nothing."""
+    scenario = load(name).scenario
+
+    assert scenario == read(scenario_toml(scenario), path="copy", home=Path()).scenario
+
+
+def test_a_series_with_a_gap_names_its_line(tmp_path: Path) -> None:
+    """An hour that is missing is told with the file and the line after it."""
+    hours = [f"2025-01-14T{hour:02}:00:00Z,1.5" for hour in (12, 13, 14, 16, 17)]
+    (tmp_path / "qc.csv").write_text("\n".join(["utc,grams", *hours]))
+    loaded = small(
+        ('zone = "CA-QC"', 'zone = "CA-QC"\nintensity = "qc.csv"\ncolumn = "grams"'), home=tmp_path
+    )
+    problem = refusal(lambda: check_files(loaded))
+
+    assert ("gap", f"{tmp_path / 'qc.csv'}:5") == (
+        problem.values["fault"], problem.values["path"],
+    )  # fmt: skip
+
+
+BAD_FILES = {
+    "no column": ("utc,other\n2025-01-14T13:00:00Z,1", "no_column"),
+    "not a number": ("utc,grams\n2025-01-14T13:00:00Z,much", "bad_cell"),
+    "too late": ("utc,grams\n2025-01-14T15:00:00Z,1", "too_early"),
+    "too short": ("utc,grams\n2025-01-14T13:00:00Z,1", "too_short"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_bad_series_is_refused(case: str, tmp_path: Path) -> None:
+    """What is wrong with a series has its code, and a sentence in both languages."""
+    content, fault = BAD_FILES[case]
+    (tmp_path / "qc.csv").write_text(content)
+    loaded = small(
+        ('zone = "CA-QC"', 'zone = "CA-QC"\nintensity = "qc.csv"\ncolumn = "grams"'), home=tmp_path
+    )
+    problem = refusal(lambda: check_files(loaded))
+    sentences = [i18n.error(problem.code, lang, problem.values) for lang in ("fr", "en")]
+
+    assert fault == problem.values["fault"]
+    assert [] == [one for one in sentences if i18n.HOLE in one]
+
+
+def test_a_trace_out_of_order_names_its_line(tmp_path: Path) -> None:
+    """A trace must be sorted."""
+    rows = ["arrival_s,input_tokens,output_tokens", "1,10,10", "5,10,10", "4,10,10"]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    loaded = small(("clients = 10", 'trace = "t.csv"'), home=tmp_path)
+    problem = refusal(lambda: check_files(loaded))
+
+    assert ("not_in_order", f"{tmp_path / 't.csv'}:4") == (
+        problem.values["fault"], problem.values["path"],
+    )  # fmt: skip
+
+
+def test_a_file_that_is_not_there_is_told_at_its_key(tmp_path: Path) -> None:
+    """The line is that of the scenario, for the file has none."""
+    loaded = small(("clients = 10", 'trace = "t.csv"'), home=tmp_path)
+    problem = refusal(lambda: check_files(loaded))
+
+    assert ("no_file", "workloads.1.trace") == (problem.values["fault"], problem.values["key"])
+
+
+def test_the_same_seed_makes_the_same_demand() -> None:
+    """Requests depend on the scenario and the seed alone."""
+    loaded = small()
+
+    def asked(seed: int) -> list[object]:
+        return list(build(loaded.scenario, home=loaded.home, seed=seed).requests)
+
+    assert asked(1) == asked(1)
+    assert asked(1) != asked(2)
+
+
+def test_demand_follows_its_rate() -> None:
+    """Over a whole week the number of requests is what the clients send on average."""
+    loaded = small(
+        ("2025-01-14T13:00:00Z", "2025-01-13T05:00:00Z"), ("hours = 2.0", "hours = 168.0"),
+        ("clients = 10", "clients = 40"),
+    )  # fmt: skip
+    count = sum(1 for _ in build(loaded.scenario, home=loaded.home, seed=1).requests)
+
+    assert 0.97 < count / (40 * 60 * 7) < 1.03
+
+
+def test_lines_are_found_in_inline_tables_by_their_table() -> None:
+    """A key in an inline table is shown at the line of that table."""
+    written = "[[nodes]]\nname = 1\nowner = { present = 2 }\n"
+
+    assert 3 == line_of(written, ["nodes", 0, "owner", "present"])
