@@ -1,13 +1,13 @@
 """Sun: what panels give, hour by hour, by latitude, season and clouds, and what a battery shifts.
 
-Decides the surplus of a site: what its panels give beyond its own use. Three public formulae and no
-weather data: the sun's place (declination by Cooper 1969, *Solar Energy* 12; equation of time by
-Spencer 1971), a clear sky's light on a level plane (Haurwitz 1945, *Journal of Meteorology* 2), and
-its beam and sky parts by clearness (Erbs et al. 1982, *Solar Energy* 28), tilted as an even sky
-would be (Liu and Jordan 1963). Clouds are luck: a part of the clear sky's light that keeps most of
+Decides the surplus of a site: what its panels give beyond its own use. Public formulae and no
+weather data: the sun's place (declination and equation of time by Spencer 1971, *Search* 2), a
+clear sky's light on a level plane (Haurwitz 1945, *Journal of Meteorology* 2), and its beam and sky
+parts by clearness (Erbs et al. 1982, *Solar Energy* 28), tilted as an even sky would be (Liu and
+Jordan 1963, *Solar Energy* 7). Clouds are luck: a part of the clear sky's light that keeps most of
 its deviation from one hour to the next. Losses of panels and inverter are 14 % (PVWatts' default).
-Against pvlib 0.16 (Haurwitz, Erbs, even sky) over a year in Montréal: level light 0.9 % less,
-tilted panels 0.4 % less, the sun's height within 1.2 degrees.
+Against pvlib 0.16 (Haurwitz, Erbs, even sky) over a year in Montréal: level light 0.3 % more,
+tilted panels 0.7 % more, the sun's height within 0.33 degrees.
 """
 
 from math import acos, asin, cos, exp, pi, radians, sin
@@ -35,7 +35,10 @@ def clear_sky(
     """
     day = (moment / DAY_S) % YEAR_DAYS
     angle = 2.0 * pi * day / YEAR_DAYS
-    declination = radians(23.45) * sin(2.0 * pi * (284.0 + day + 1.0) / 365.0)
+    declination = (
+        0.006918 - 0.399912 * cos(angle) + 0.070257 * sin(angle) - 0.006758 * cos(2 * angle)
+        + 0.000907 * sin(2 * angle) - 0.002697 * cos(3 * angle) + 0.00148 * sin(3 * angle)
+    )  # fmt: skip
     equation_min = 229.18 * (
         0.000075 + 0.001868 * cos(angle) - 0.032077 * sin(angle)
         - 0.014615 * cos(2 * angle) - 0.040849 * sin(2 * angle)
