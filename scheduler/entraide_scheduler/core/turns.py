@@ -195,6 +195,8 @@ class Turns(Generic[P]):
                 return entry
             place.entry = key
             heapreplace(heap, key)
+            if heap[0] is key:
+                return key
 
     def _push(self, place: P, key: Key[P]) -> None:
         place.entry = key

@@ -1,0 +1,259 @@
+"""How many jobs a second the fair queue puts in line and takes out, by the number of co-ops.
+
+Decides who waits for what; knows the fair queue alone, without nodes. A hundred thousand jobs wait
+throughout, of all co-ops alike: each pair of operations puts one more in line and serves the one
+whose turn it is (``add``, ``next``, ``serve``). A whole life adds what follows: two reports of
+progress, the end and its correction.
+
+The reference is the way of VTC's artifact (Ying1123/VTC-artifact, OSDI 2024): a deque and a counter
+for each client, and ``min()`` over the counters of those that wait, in the same run. It has one
+level, no weights and no cap.
+
+    python -m benchmarks.fairqueue [--json] [--rounds N]
+
+Rows: ``coops, waiting, pairs_per_s, operations_per_s, slowdown_ratio, lives_per_s,
+bytes_per_queued_job, reference_pairs_per_s, reference_operations_per_s, reference_slowdown_ratio,
+reference_ratio``. A slowdown is the time of a pair over that with the fewest co-ops; bytes are the
+queue's own, without the jobs. Times are CPU time of one process on one core, the best of the
+rounds; the garbage collector is on, as in a pool, with the waiting jobs set aside.
+"""
+
+import argparse
+import gc
+import json
+import sys
+import time
+import tracemalloc
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct, to_builtins
+
+from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
+from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
+from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.waiting import reserved_tokens
+
+SIZES = (2, 10, 100, 1_000, 10_000)
+WAITING = 100_000
+PAIRS = 20_000  # of each round
+REFERENCE_SECS = 1.0  # of each round at most: it is slow where co-ops are many
+ROUNDS = 5
+STRIDE = 7_919  # jobs come from co-ops in an order that is not that of their names
+MODEL = "bench"
+EXPECTED_TOKENS = 128
+CAP_TOKENS = 10**9  # out of reach: no run ends while pairs are counted
+
+
+class Row(Struct, frozen=True):
+    """What was measured with one number of co-ops."""
+
+    coops: int
+    waiting: int
+    pairs_per_s: float
+    operations_per_s: float
+    slowdown_ratio: float
+    lives_per_s: float
+    bytes_per_queued_job: float
+    reference_pairs_per_s: float
+    reference_operations_per_s: float
+    reference_slowdown_ratio: float
+    reference_ratio: float
+
+
+def make(number: int, coop: str) -> Job:
+    """Returns a job like any other; its shape equals the others', and is its own object."""
+    facts = RequestFacts(
+        job=f"job-{number}",
+        coop=coop,
+        project="main",
+        key="key",
+        gateway="gateway",
+        kind=JobKind.LIVE,
+        job_class=JobClass.INTERACTIVE,
+        data_class=DataClass.INTERNAL,
+        jurisdiction="CA",
+        model=MODEL,
+        input_tokens_est=100 + number % 300,
+        input_tokens_max=600,
+        output_tokens_max=256,
+    )
+    shape = Shape(MODEL, (), "CA", DataClass.INTERNAL, "", 1_024, None, 0)
+    return Job(facts, JobState.QUEUED, number, 0.0, 256, 856, shape)
+
+
+class Bench:
+    """A fair queue with its waiting jobs, and the names of its co-ops.
+
+    Attributes:
+        bytes_per_queued_job: what the queue itself keeps for each.
+    """
+
+    def __init__(self, coops_count: int) -> None:
+        self.names = tuple(f"coop-{number:05}" for number in range(coops_count))
+        self.queue = FairQueue()
+        coops = tuple(CoopTerms(name) for name in self.names)
+        self.queue.agree(Policy("bench", coops, fair_share=FairShare(cap_tokens=CAP_TOKENS)))
+        self.made = 0
+        jobs = self.more(WAITING)
+        tracemalloc.start()
+        for job in jobs:
+            self.queue.add(job)
+        self.bytes_per_queued_job = tracemalloc.get_traced_memory()[0] / WAITING
+        tracemalloc.stop()
+
+    def more(self, count: int) -> list[Job]:
+        """Returns jobs that come next, of all co-ops alike."""
+        numbers = range(self.made, self.made + count)
+        self.made += count
+        return [make(number, self.names[number * STRIDE % len(self.names)]) for number in numbers]
+
+    def pairs_per_s(self) -> float:
+        """Puts jobs in line and serves whose turn it is; returns pairs a second."""
+        queue, jobs, bills = self.queue, self.more(PAIRS), []
+        gc.collect()
+        gc.freeze()
+        began = time.process_time()
+        for job in jobs:
+            queue.add(job)
+            served = queue.next()
+            assert served is not None
+            bills.append(
+                queue.serve(
+                    served,
+                    input_tokens=served.facts.input_tokens_est,
+                    expected_tokens=EXPECTED_TOKENS,
+                    reserved_tokens=reserved_tokens(served),
+                )
+            )
+        took_s = time.process_time() - began
+        for bill in bills:
+            queue.leave(bill)
+        return PAIRS / took_s
+
+    def lives_per_s(self) -> float:
+        """Does the same and ends each run as it was expected or not; returns jobs a second."""
+        queue, jobs = self.queue, self.more(PAIRS)
+        gc.collect()
+        gc.freeze()
+        began = time.process_time()
+        for job in jobs:
+            queue.add(job)
+            served = queue.next()
+            assert served is not None
+            bill = queue.serve(
+                served,
+                input_tokens=served.facts.input_tokens_est,
+                expected_tokens=EXPECTED_TOKENS,
+                reserved_tokens=reserved_tokens(served),
+            )
+            queue.produced(bill, 60)
+            queue.produced(bill, 60)
+            queue.leave(bill)
+            queue.correct(bill, input_tokens=90, output_tokens=90 + job.serial % 80)
+        return PAIRS / (time.process_time() - began)
+
+
+class Reference:
+    """A deque and a counter for each co-op, and ``min()`` over the counters of those that wait."""
+
+    def __init__(self, coops: int) -> None:
+        self.names = tuple(f"coop-{number:05}" for number in range(coops))
+        self.lines: dict[str, deque[tuple[str, int]]] = {name: deque() for name in self.names}
+        self.active = dict.fromkeys(self.names, 0.0)
+        self.made = 0
+        for _ in range(WAITING):
+            name, tokens = self.more()
+            self.lines[name].append((name, tokens))
+
+    def more(self) -> tuple[str, int]:
+        """Returns the job that comes next: whose, and its tokens."""
+        self.made += 1
+        return self.names[self.made * STRIDE % len(self.names)], 100 + self.made % 300
+
+    def pairs_per_s(self) -> float:
+        """Puts jobs in line and serves whose turn it is; returns pairs a second."""
+        done, began = 0, time.process_time()
+        lines, active = self.lines, self.active
+        while time.process_time() - began < REFERENCE_SECS and done < PAIRS:
+            job = self.more()
+            line = lines[job[0]]
+            if not line:
+                active[job[0]] = min(active.values(), default=0.0)
+            line.append(job)
+            name = min(active, key=active.__getitem__)
+            served = lines[name].popleft()
+            active[name] += served[1] + 2 * EXPECTED_TOKENS
+            if not lines[name]:
+                del active[name]
+            done += 1
+        return done / (time.process_time() - began)
+
+
+class Measured(Struct, frozen=True):
+    """The best of the rounds with one number of co-ops."""
+
+    pairs_per_s: float
+    lives_per_s: float
+    reference_pairs_per_s: float
+    bytes_per_queued_job: float
+
+
+def measure(coops: int, rounds: int) -> Measured:
+    """Measures one number of co-ops; the queue and its reference take turns."""
+    bench, reference = Bench(coops), Reference(coops)
+    pairs, lives, references = [], [], []
+    for _ in range(rounds):
+        pairs.append(bench.pairs_per_s())
+        lives.append(bench.lives_per_s())
+        references.append(reference.pairs_per_s())
+    gc.unfreeze()
+    return Measured(max(pairs), max(lives), max(references), bench.bytes_per_queued_job)
+
+
+def rows(rounds: int) -> list[Row]:
+    """Returns the rows of all sizes."""
+    measured = {coops: measure(coops, rounds) for coops in SIZES}
+    fewest = measured[SIZES[0]]
+    return [
+        Row(
+            coops=coops,
+            waiting=WAITING,
+            pairs_per_s=round(one.pairs_per_s),
+            operations_per_s=round(2 * one.pairs_per_s),
+            slowdown_ratio=round(fewest.pairs_per_s / one.pairs_per_s, 2),
+            lives_per_s=round(one.lives_per_s),
+            bytes_per_queued_job=round(one.bytes_per_queued_job, 1),
+            reference_pairs_per_s=round(one.reference_pairs_per_s),
+            reference_operations_per_s=round(2 * one.reference_pairs_per_s),
+            reference_slowdown_ratio=round(
+                fewest.reference_pairs_per_s / one.reference_pairs_per_s, 2
+            ),
+            reference_ratio=round(one.pairs_per_s / one.reference_pairs_per_s, 2),
+        )
+        for coops, one in measured.items()
+    ]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measures each size and prints the rows."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each size; the best counts")
+    options = parser.parse_args(arguments)
+    found = rows(options.rounds)
+    if options.json:
+        print(json.dumps(to_builtins(found)))
+        return
+    print(f"{'coops':>7} {'ops/s':>9} {'slower':>7} {'lives/s':>9} {'VTC ops/s':>10} {'slower':>8}")
+    for row in found:
+        print(
+            f"{row.coops:>7} {row.operations_per_s:>9} {row.slowdown_ratio:>7} "
+            f"{row.lives_per_s:>9} {row.reference_operations_per_s:>10} "
+            f"{row.reference_slowdown_ratio:>8}"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
