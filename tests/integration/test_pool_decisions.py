@@ -25,10 +25,14 @@ def sun(pool: RunningPool):  # type: ignore[no-untyped-def]
 
 
 def test_a_job_follows_the_sun(pool: RunningPool, sun) -> None:  # type: ignore[no-untyped-def]
-    """With sun the job goes to Ontario; without, to Québec, and the explanation says why."""
-    _, _, before = pool.chat("Bonjour")
+    """With sun the job goes to Ontario; without, to Québec, and the explanation says why.
+
+    Its class promises no first word: a busy machine that may be late is not the subject here.
+    """
+    unhurried = {"X-Entraide-Class": "standard"}
+    _, _, before = pool.chat("Bonjour", headers=unhurried)
     sun(0.0)
-    _, headers, after = pool.chat("Bonjour encore")
+    _, headers, after = pool.chat("Bonjour encore", headers=unhurried)
     told = pool.entraide("jobs", "explain", headers["x-request-id"])
 
     assert before["entraide"]["province"] == "CA-ON"
