@@ -37,7 +37,6 @@ class Workload(Struct, frozen=True):
         trace: file with arrivals of named clients.
         weights: by client; empty for equal ones.
         pool_tokens: KV memory of the node that serves it.
-        seeded: whether the seed changes anything.
     """
 
     name: str
@@ -45,11 +44,6 @@ class Workload(Struct, frozen=True):
     trace: Path | None = None
     weights: tuple[tuple[str, float], ...] = ()
     pool_tokens: int = POOL_TOKENS
-
-    @property
-    def seeded(self) -> bool:
-        """Whether another seed makes another run."""
-        return self.trace is None
 
     def arrivals(self, seed: int) -> list[Arrival]:
         """Returns its requests, in order of time."""

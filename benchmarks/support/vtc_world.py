@@ -29,6 +29,10 @@ OUTPUT_TOKENS_MAX = 1_024  # what every client asks for at most: nobody knows an
 CONTEXT_TOKENS = 2_048
 CHUNK_TOKENS = 512
 HOURS = 24
+NOISE = 0.02  # of each phase's time: another seed is another luck, for a trace too
+CAP_TOKENS = (
+    131_072  # more than the largest node's slots can hold: what the cap is for is many nodes
+)
 HEARTBEAT_S = 1.0
 PROGRESS_S = 1.0  # how often a node agent says how far a run is
 
@@ -61,7 +65,9 @@ class Machine(Struct, frozen=True):
         power = Power("bench", 50.0, 300.0, Basis.MEASURED)
         classes = tuple(DataClass)
         card = NodeCard("node", HOST, "home", ZONE, power, (replica,), classes, None, 0.0, "bench")
-        return NodeSpec(card=card, pool_tokens=self.pool_tokens, chunk_tokens=CHUNK_TOKENS)
+        return NodeSpec(
+            card=card, pool_tokens=self.pool_tokens, chunk_tokens=CHUNK_TOKENS, noise=NOISE
+        )
 
 
 def machine_for(arrivals: Sequence[Arrival], pool_tokens: int) -> Machine:
@@ -113,7 +119,9 @@ class Foretold:
 def policy_of(coops: Mapping[str, float], fair_share: FairShare | None = None) -> Policy:
     """Returns a policy that gives each co-op its weight, and nothing else out of the ordinary."""
     terms = tuple(CoopTerms(coop, shares=weight) for coop, weight in sorted(coops.items()))
-    return Policy("bench", (*terms, CoopTerms(HOST)), fair_share=fair_share or FairShare())
+    return Policy(
+        "bench", (*terms, CoopTerms(HOST)), fair_share=fair_share or FairShare(CAP_TOKENS)
+    )
 
 
 def requests_of(arrivals: Sequence[Arrival]) -> list[Request]:
@@ -124,7 +132,7 @@ def requests_of(arrivals: Sequence[Arrival]) -> list[Request]:
 
 
 def run(
-    asked: Sequence[Request], make: Maker, *, policy: Policy, machine: Machine
+    asked: Sequence[Request], make: Maker, *, policy: Policy, machine: Machine, seed: int
 ) -> list[Response]:
     """Serves requests on one node until all are over; returns what became of them, as they end.
 
@@ -133,6 +141,7 @@ def run(
         make: returns the scheduler, given the true answers' lengths by job (for an oracle).
         policy: told to the scheduler.
         machine: what serves them.
+        seed: of the machine's luck.
     """
     responses: list[Response] = []
     lengths = {request.facts.job: request.output_tokens for request in asked}
@@ -141,9 +150,10 @@ def run(
         policy=policy,
         nodes=[machine.spec()],
         grid=Grid([constant(ZONE, 1.3, start_at=START_AT, hours=HOURS)]),
+        seed=seed,
         heartbeat_s=HEARTBEAT_S,
         progress_s=PROGRESS_S,
-        recorder=lambda job: responses.append(_response(job)),
+        recorder=lambda job: responses.append(response_of(job)),
     )
     world.run(asked)
     assert len(responses) == len(asked), "a request was lost"
@@ -151,7 +161,8 @@ def run(
     return responses
 
 
-def _response(job: Job) -> Response:
+def response_of(job: Job) -> Response:
+    """Returns what became of a request."""
     request = job.request
     at = request.at
     done = job.state is JobState.COMPLETED

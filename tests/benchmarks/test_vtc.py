@@ -210,7 +210,7 @@ def test_plain_vtc_keeps_the_papers_invariant() -> None:
     arrivals, slots, core = small_arrivals(), 6, Watched()
     policy = policy_of({one.client: 1.0 for one in arrivals})
     machine = Machine(RATES, 20_000, slots)
-    run(requests_of(arrivals), lambda _: core, policy=policy, machine=machine)
+    run(requests_of(arrivals), lambda _: core, policy=policy, machine=machine, seed=1)
     longest = max(one.input_tokens for one in arrivals)
     full_batch = slots * max(one.output_tokens for one in arrivals)
     bound = max(1.0 * longest, 2.0 * full_batch)
@@ -224,7 +224,7 @@ def test_plain_vtc_charges_what_was_served() -> None:
     core = Vtc()
     arrivals = [one for one in small_arrivals(20) if one.client == "c1"]
     policy, machine = policy_of({"c1": 1.0}), Machine(RATES, 20_000, 4)
-    run(requests_of(arrivals), lambda _: core, policy=policy, machine=machine)
+    run(requests_of(arrivals), lambda _: core, policy=policy, machine=machine, seed=1)
 
     assert {
         "c1": float(sum(one.input_tokens + 2 * one.output_tokens for one in arrivals))
@@ -298,7 +298,9 @@ def test_the_artifacts_node_serves_as_it_did() -> None:
     arrivals = workload.arrivals(1)
     machine = machine_for(arrivals, workload.pool_tokens)
     policy = policy_of({one.client: 1.0 for one in arrivals})
-    responses = run(requests_of(arrivals), lambda _: FirstCome(), policy=policy, machine=machine)
+    responses = run(
+        requests_of(arrivals), lambda _: FirstCome(), policy=policy, machine=machine, seed=1
+    )
 
     assert 18 <= machine.slots <= 24
     assert figures(responses)["tok_s"] == pytest.approx(890.0, rel=0.02)

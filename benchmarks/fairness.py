@@ -1,0 +1,209 @@
+"""How fairly co-ops that overload a node are served, beside plain VTC on the same node.
+
+Three kinds of rows.
+
+*Workloads* of the VTC paper's artifact, and a trace of 27 clients, each client a co-op: ``ours`` is
+the core, ``vtc`` the paper's virtual token counter, ``vtc_oracle`` the same with answers' lengths
+known ahead, ``fcfs`` first come first served. All drive the same simulated node by the same events
+in the same run; none but the oracle knows how long an answer will be, each client asks for up to
+1,024 tokens. Figures are the artifact's, means over the seeds (the trace has one): the windowed gap
+is how far the worst served client lies behind the best, no further than it asked for, in service
+(prompt plus twice the answer) a second; ``light`` clients are the half that asks for least.
+
+*The bound* of ``docs/concepts/fairness.md``: in random pools of 1 and of 50 nodes, with random
+weights, arrivals, lengths and speeds, how often it was broken, and how near it came.
+
+*Eligibility*: where co-ops can use different nodes, how far what they got lies from the weighted
+max-min division reckoned offline.
+
+    python -m benchmarks.fairness [--json] [--quick] [--only PART ...]
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.support import vtc_workloads
+from benchmarks.support.bound import BoundRow, bound_rows
+from benchmarks.support.eligibility import EligibilityRow, eligibility_row
+from benchmarks.support.shared import show
+from benchmarks.support.vtc_metrics import REFUSED, Response, figures, light_clients, quantile
+from benchmarks.support.vtc_queue import FirstCome, Vtc
+from benchmarks.support.vtc_workloads import Workload
+from benchmarks.support.vtc_world import Maker, machine_for, policy_of, requests_of, run
+from msgspec import Struct
+
+from entraide_scheduler.core.machine import Core
+
+SEEDS = 20
+ORIENTATION_SEEDS = 4  # of what is no goal: first come first served, and the large node
+QUICK_SEEDS = 2
+BOUND_SEEDS = 1_000
+QUICK_BOUND_SEEDS = 20
+ELIGIBILITY_SEEDS = 20
+PARTS = ("workloads", "trace", "large", "bound", "eligibility")
+
+VTC, OURS = "vtc", "ours"
+POLICIES: Mapping[str, Maker] = {
+    VTC: lambda _: Vtc(),
+    OURS: lambda _: Core(),
+    "vtc_oracle": Vtc,
+    "fcfs": lambda _: FirstCome(),
+}
+
+
+class Row(Struct, frozen=True):
+    """One workload under one policy; a gap is in service (prompt + 2 x answer).
+
+    ``…_vtc_ratio`` is over plain VTC's figure in the same run; None where that is 0.
+    """
+
+    benchmark: str
+    workload: str
+    policy: str
+    seeds: int
+    clients: int
+    requests: int
+    slots: float
+    windowed_gap_max_per_s: float
+    windowed_gap_mean_per_s: float
+    windowed_gap_variance: float
+    accumulated_gap_max: float
+    tokens_per_s: float
+    refused: int
+    light_ttft_p99_s: float
+    windowed_gap_max_vtc_ratio: float | None
+    windowed_gap_mean_vtc_ratio: float | None
+    accumulated_gap_vtc_ratio: float | None
+    tokens_vtc_ratio: float | None
+    light_ttft_p99_vtc_ratio: float | None
+
+
+Figures = dict[str, float]
+
+
+def figures_of(workload: Workload, seed: int, make: Maker) -> Figures:
+    """Runs a workload once and returns its figures."""
+    arrivals = workload.arrivals(seed)
+    machine = machine_for(arrivals, workload.pool_tokens)
+    weights = dict(workload.weights)
+    policy = policy_of({one.client: weights.get(one.client, 1.0) for one in arrivals})
+    responses = run(requests_of(arrivals), make, policy=policy, machine=machine, seed=seed)
+    found = figures(responses, weights=weights)
+    kept = ("clients", "n", "max_diff", "avg_diff", "diff_var", "acc_gap_max", "tok_s", "refused")
+    return {name: float(found[name]) for name in kept} | {
+        "slots": float(machine.slots),
+        "light_p99_s": light_p99_s(responses),
+    }
+
+
+def light_p99_s(responses: Sequence[Response]) -> float:
+    """Returns the p99 time to the first token of those that ask for least."""
+    light = light_clients(responses)
+    waits = [one.first_token_latency for one in responses if one.client in light]
+    return quantile([wait for wait in waits if wait != REFUSED], 0.99)
+
+
+def rows_of(workload: Workload, seeds_of: Mapping[str, int]) -> list[Row]:
+    """Returns a row for each policy, compared over the seeds that it shares with plain VTC."""
+    found: dict[str, list[Figures]] = {}
+    for policy, make in POLICIES.items():
+        seeds = range(1, seeds_of[policy] + 1)
+        found[policy] = [figures_of(workload, seed, make) for seed in seeds]
+    return [_row(workload, policy, found[policy], found[VTC]) for policy in found]
+
+
+def _row(workload: Workload, policy: str, mine: Sequence[Figures], vtc: Sequence[Figures]) -> Row:
+    def mean(name: str, of: Iterable[Figures] = mine) -> float:
+        return statistics.fmean(one[name] for one in of)
+
+    def ratio(name: str) -> float | None:
+        base = mean(name, vtc[: len(mine)])
+        return round(mean(name) / base, 4) if base > 0.0 else None
+
+    return Row(
+        benchmark="fairness",
+        workload=workload.name,
+        policy=policy,
+        seeds=len(mine),
+        clients=round(mean("clients")),
+        requests=round(mean("n")),
+        slots=round(mean("slots"), 1),
+        windowed_gap_max_per_s=round(mean("max_diff"), 2),
+        windowed_gap_mean_per_s=round(mean("avg_diff"), 2),
+        windowed_gap_variance=round(mean("diff_var"), 1),
+        accumulated_gap_max=round(mean("acc_gap_max"), 1),
+        tokens_per_s=round(mean("tok_s"), 2),
+        refused=round(sum(one["refused"] for one in mine)),
+        light_ttft_p99_s=round(mean("light_p99_s"), 3),
+        windowed_gap_max_vtc_ratio=ratio("max_diff"),
+        windowed_gap_mean_vtc_ratio=ratio("avg_diff"),
+        accumulated_gap_vtc_ratio=ratio("acc_gap_max"),
+        tokens_vtc_ratio=ratio("tok_s"),
+        light_ttft_p99_vtc_ratio=ratio("light_p99_s"),
+    )
+
+
+def _seeds(goals: int, orientation: int) -> dict[str, int]:
+    return {policy: orientation if policy == "fcfs" else goals for policy in POLICIES}
+
+
+def workloads(*, quick: bool) -> list[Any]:
+    """Returns the rows of the synthetic workloads on the small node."""
+    seeds = _seeds(QUICK_SEEDS, 1) if quick else _seeds(SEEDS, ORIENTATION_SEEDS)
+    return _told(rows_of(workload, seeds) for workload in vtc_workloads.synthetic())
+
+
+def trace(*, quick: bool) -> list[Any]:
+    """Returns the rows of the trace; none where it is not at hand."""
+    workload = vtc_workloads.real()
+    if workload is None:
+        print(f"no row of the 27 clients: {vtc_workloads.TRACE} is not there", file=sys.stderr)
+        return []
+    return _told([rows_of(workload, _seeds(QUICK_SEEDS, 1) if quick else _seeds(SEEDS, 1))])
+
+
+def large(*, quick: bool) -> list[Any]:
+    """Returns the rows of the large node's workloads."""
+    seeds = _seeds(1, 1) if quick else _seeds(ORIENTATION_SEEDS, 1)
+    return _told(rows_of(workload, seeds) for workload in vtc_workloads.large())
+
+
+def bound(*, quick: bool) -> list[Any]:
+    """Returns the rows of the proved bound."""
+    return list[BoundRow](bound_rows(QUICK_BOUND_SEEDS if quick else BOUND_SEEDS))
+
+
+def eligibility(*, quick: bool) -> list[Any]:
+    """Returns the row of the distance to the max-min division."""
+    return list[EligibilityRow]([eligibility_row(QUICK_SEEDS if quick else ELIGIBILITY_SEEDS)])
+
+
+def _told(parts: Iterable[list[Row]]) -> list[Any]:
+    rows: list[Any] = []
+    for part in parts:
+        rows += part
+        print(f"{part[0].workload}: done", file=sys.stderr)
+    return rows
+
+
+MEASURES: Mapping[str, Callable[..., list[Any]]] = dict(
+    zip(PARTS, (workloads, trace, large, bound, eligibility), strict=True)
+)
+
+
+def main() -> None:
+    """Measures and prints the rows."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--quick", action="store_true", help="few seeds: to see that it works")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    options = parser.parse_args()
+    rows = [row for part in options.only for row in MEASURES[part](quick=options.quick)]
+    show(rows, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

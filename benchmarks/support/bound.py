@@ -1,0 +1,343 @@
+"""Random pools in which the bound of ``docs/concepts/fairness.md`` is looked for and checked.
+
+Between two co-ops that can use the same nodes, what the one was served over its weight is ahead of
+the other's by no more than ``w_out K (1 / weight + 1 / weight)``, K being the cap or one job where
+that is larger, on any number of nodes; a co-op's lift counts as served. It speaks of a co-op that
+came, and took its last turn, within its cap, beside one that waits and could have had each turn
+taken since it came.
+
+Decides the pools: weights, arrivals, lengths, speeds, cap, all by luck. The witness reckons what
+was served from what the core hears and asks; of the core it reads nothing but the lifts.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from benchmarks.support.vtc_world import HOST, MODEL, START_AT, ZONE
+from msgspec import Struct
+
+from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica, RequestFacts
+from entraide_scheduler.core import events
+from entraide_scheduler.core.commands import Command, Place
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import Charge, CoopTerms, FairShare, Policy
+from entraide_sim import (
+    Client,
+    Driver,
+    Grid,
+    NodeSpec,
+    Wish,
+    World,
+    between,
+    constant,
+    generated,
+    quiet,
+    requests,
+)
+from entraide_sim.arrivals import Luck, Window, luck
+from entraide_sim.workload import Request
+
+NODES = (1, 50)
+JOBS = {1: 80, 50: 240}
+PROMPT_TOKENS = 160  # the longest
+OVERLOAD = 3.0
+WINDOWS = 6  # in each a co-op sends at another rate, or not at all
+HEARTBEAT_S = 20.0
+PROGRESS_S = 1.0
+HUGE_TOKENS = 10**8
+SLACK = 1.0 + 1e-9  # sums of floats
+REFERENCE_PART = 10  # plain VTC lives through one of so many pools
+
+
+class BoundRow(Struct, frozen=True):
+    """How often the bound was broken, and how near to it co-ops came.
+
+    ``widest_part`` is the largest gap seen, as a part of what is allowed. The reference is plain
+    VTC without a cap in every tenth of the same pools, held to the same bound whenever one waits:
+    it is not promised anything there.
+    """
+
+    benchmark: str
+    workload: str
+    nodes: int
+    seeds: int
+    jobs: int
+    pairs_checked: int
+    violations: int
+    widest_part: float
+    reference_uncapped_vtc_pairs_checked: int
+    reference_uncapped_vtc_violations: int
+    reference_uncapped_vtc_widest_part: float
+
+
+class Account:
+    """What the witness knows of one co-op.
+
+    Attributes:
+        coop, weight: which, and its shares.
+        charged: virtual tokens over its weight.
+        flight_tokens: prompts and longest answers of its runs, less what was produced.
+        waiting: tokens that each waiting job may need, in order.
+        served: whether it ever was.
+        in_order: whether its last turn kept it within its cap.
+        came_within: whether it last came with no more in flight than K.
+        able: whether it came so, kept within its cap, and could have had each turn since.
+    """
+
+    __slots__ = (
+        "able", "came_within", "charged", "coop", "flight_tokens", "in_order", "served", "waiting",
+        "weight",
+    )  # fmt: skip
+
+    def __init__(self, coop: str, weight: float) -> None:
+        self.coop = coop
+        self.weight = weight
+        self.charged = 0.0
+        self.flight_tokens = 0
+        self.waiting: deque[int] = deque()
+        self.served = False
+        self.in_order = True
+        self.came_within = True
+        self.able = True
+
+
+class Flight:
+    """A run: whose it is, what it may need, and what it has produced."""
+
+    __slots__ = ("account", "output_tokens", "reserved_tokens")
+
+    def __init__(self, account: Account, reserved_tokens: int) -> None:
+        self.account = account
+        self.reserved_tokens = reserved_tokens
+        self.output_tokens = 0
+
+
+class Witness:
+    """Watches a driver, and checks each pair that the bound speaks of whenever one is served.
+
+    Attributes:
+        checked, broken: pairs to which the bound applied, and those that it did not hold for.
+        widest: the largest gap, as a part of what is allowed.
+    """
+
+    def __init__(self, core: Core, policy: Policy, *, longest_tokens: int, cap_tokens: int) -> None:
+        self._queue = core._state.queue  # noqa: SLF001 - lifts are seen nowhere else
+        self._charge = Charge()
+        self._cap_tokens = cap_tokens
+        self._most_tokens = max(cap_tokens, longest_tokens)
+        self._within = policy.fair_share.cap_tokens == cap_tokens
+        self._accounts = {terms.coop: Account(terms.coop, terms.shares) for terms in policy.coops}
+        self._facts: dict[str, RequestFacts] = {}
+        self._flights: dict[str, Flight] = {}
+        self.checked = self.broken = 0
+        self.widest = 0.0
+
+    def __call__(self, event: events.Event, asked: list[Command]) -> None:
+        """Takes in an event with the commands that followed."""
+        match event:
+            case events.RunProgressed():
+                self._produced(event.job, event.output_tokens)
+            case events.JobRequested():
+                self._came(event.facts)
+            case events.RunReported():
+                self._produced(event.job, event.usage.output_tokens)
+                flight = self._flights.pop(event.job)
+                flight.account.flight_tokens -= flight.reserved_tokens - flight.output_tokens
+            case _:
+                pass
+        for command in asked:
+            if isinstance(command, Place):
+                self._placed(self._facts.pop(command.job))
+
+    def _came(self, facts: RequestFacts) -> None:
+        account = self._accounts[facts.coop]
+        if not account.waiting:
+            within = account.flight_tokens <= self._most_tokens
+            account.able = account.came_within = within
+        account.waiting.append(_reserved(facts))
+        self._facts[facts.job] = facts
+
+    def _placed(self, facts: RequestFacts) -> None:
+        account = self._accounts[facts.coop]
+        within = self._below_cap(account)
+        for other in self._accounts.values():
+            if other is not account and other.waiting:
+                other.able &= self._below_cap(other)
+        account.served, account.in_order = True, within
+        account.able &= within
+        reserved_tokens = account.waiting.popleft()
+        assert reserved_tokens == _reserved(facts), "jobs of a co-op change places"
+        account.flight_tokens += reserved_tokens
+        self._flights[facts.job] = Flight(account, reserved_tokens)
+        account.charged += self._charge.input_weight * facts.input_tokens_est / account.weight
+        self._check(account)
+
+    def _below_cap(self, account: Account) -> bool:
+        held_tokens = account.flight_tokens
+        return not held_tokens or held_tokens + account.waiting[0] <= self._cap_tokens
+
+    def _produced(self, job: str, output_tokens: int) -> None:
+        flight = self._flights[job]
+        more = output_tokens - flight.output_tokens
+        if more <= 0:
+            return
+        account = flight.account
+        flight.output_tokens = output_tokens
+        account.flight_tokens -= more
+        account.charged += self._charge.output_weight * more / account.weight
+        self._check(account)
+
+    def _check(self, ahead: Account) -> None:
+        """Looks at how far a co-op that was just served is ahead of each that waits."""
+        if self._within and not (ahead.served and ahead.in_order and ahead.came_within):
+            return
+        mine = ahead.charged + self._lift(ahead)
+        for behind in self._accounts.values():
+            if behind is ahead or not behind.waiting or (self._within and not behind.able):
+                continue
+            allowed = (
+                self._charge.output_weight
+                * self._most_tokens
+                * (1.0 / ahead.weight + 1.0 / behind.weight)
+            )
+            part = (mine - behind.charged - self._lift(behind)) / allowed
+            self.checked += 1
+            self.widest = max(self.widest, part)
+            self.broken += part > SLACK
+
+    def _lift(self, account: Account) -> float:
+        line = self._queue.shares.pool.inner.get(account.coop)
+        return 0.0 if line is None else line.lifts.get(MODEL, 0.0)
+
+
+def _reserved(facts: RequestFacts) -> int:
+    return facts.input_tokens_max + (facts.output_tokens_max or 0)
+
+
+class Pool(Struct, frozen=True):
+    """A random pool.
+
+    Attributes:
+        weights: by co-op.
+        nodes: machines.
+        limit_tokens: longest answer that anybody asks for.
+        cap_tokens: of the policy.
+        asked: requests in order of time.
+    """
+
+    weights: dict[str, float]
+    nodes: list[NodeSpec]
+    limit_tokens: int
+    cap_tokens: int
+    asked: list[Request]
+
+    @property
+    def longest_tokens(self) -> int:
+        """What the longest job may need."""
+        return PROMPT_TOKENS + self.limit_tokens
+
+
+def _node(number: int, slots: int, source: Luck) -> NodeSpec:
+    base_s = float(source.uniform(0.004, 0.02))
+    rates = Rates(float(source.uniform(500.0, 4_000.0)), base_s, base_s / 20.0, Basis.MEASURED)
+    replica = Replica(MODEL, "sha256:bench", "bench/1", 2_048, slots, (), rates)
+    power = Power("bench", 50.0, 300.0, Basis.MEASURED)
+    card = NodeCard(
+        f"node-{number:02}", HOST, "home", ZONE, power, (replica,), tuple(DataClass), None, 0.0,
+        "bench",
+    )  # fmt: skip
+    return NodeSpec(card=card)
+
+
+def _clients(
+    coops: Sequence[str], *, jobs: int, until_s: float, limit: int, source: Luck
+) -> Iterator[Client]:
+    """Yields senders whose rates and lengths change by luck, some of them silent for a time."""
+    long_s = until_s / WINDOWS
+    mean_per_s = jobs / until_s / len(coops)
+    for coop in coops:
+        rates = source.choice((0.0, 0.5, 1.0, 3.0), WINDOWS) * mean_per_s
+        windows = tuple(
+            Window(number * long_s, (number + 1) * long_s, max(float(rate), 1e-6))
+            for number, rate in enumerate(rates)
+        )
+        least = int(source.integers(1, limit + 1))
+        yield Client(coop, windows, between(4, PROMPT_TOKENS), between(least, limit))
+
+
+def random_pool(nodes: int, seed: int) -> Pool:
+    """Returns the pool of a seed."""
+    source = luck(seed, nodes)
+    most = 8 if nodes == 1 else 4
+    slots = [int(source.integers(2 if nodes == 1 else 1, most + 1)) for _ in range(nodes)]
+    machines = [_node(number, count, source) for number, count in enumerate(slots)]
+    coops = [f"coop-{number}" for number in range(int(source.integers(2, 6)))]
+    weights = {coop: float(source.uniform(0.5, 4.0)) for coop in coops}
+    limit = int(source.choice((60, 120, 240)))
+    longest = PROMPT_TOKENS + limit
+    fair = sum(slots) * longest / len(coops)
+    cap_tokens = int(max(longest, fair * source.uniform(0.2, 2.0)))
+    # A run takes some 12 ms a token; so more is asked than the pool can serve in the meantime.
+    until_s = JOBS[nodes] / sum(slots) * limit / 2 * 0.012 / OVERLOAD
+    clients = _clients(coops, jobs=JOBS[nodes], until_s=until_s, limit=limit, source=source)
+    asked = requests(
+        generated(list(clients), seed=seed),
+        Wish(MODEL, output_tokens_max=limit),
+        start_at=START_AT,
+        coop_of={coop: coop for coop in coops},
+    )
+    return Pool(weights, machines, limit, cap_tokens, list(asked))
+
+
+def lived(pool: Pool, fair_share: FairShare) -> Witness:
+    """Lives through a pool until all requests are over; returns what was witnessed."""
+    coops = tuple(CoopTerms(coop, weight) for coop, weight in pool.weights.items())
+    policy = Policy(
+        "bench", (*coops, CoopTerms(HOST)), timing=quiet(HEARTBEAT_S), fair_share=fair_share
+    )
+    core = Core()
+    witness = Witness(core, policy, longest_tokens=pool.longest_tokens, cap_tokens=pool.cap_tokens)
+    world = World(
+        Driver(core, start_at=START_AT, watch=witness),
+        policy=policy,
+        nodes=pool.nodes,
+        grid=Grid([constant(ZONE, 1.3, start_at=START_AT, hours=1)]),
+        heartbeat_s=HEARTBEAT_S,
+        progress_s=PROGRESS_S,
+    )
+    world.run(pool.asked)
+    return witness
+
+
+def bound_rows(seeds: int) -> list[BoundRow]:
+    """Returns a row for each number of nodes."""
+    return [_row(nodes, seeds) for nodes in NODES]
+
+
+def _row(nodes: int, seeds: int) -> BoundRow:
+    jobs = checked = broken = plain_checked = plain_broken = 0
+    widest = plain_widest = 0.0
+    for seed in range(1, seeds + 1):
+        pool = random_pool(nodes, seed)
+        jobs += len(pool.asked)
+        mine = lived(pool, FairShare(pool.cap_tokens))
+        checked, broken = checked + mine.checked, broken + mine.broken
+        widest = max(widest, mine.widest)
+        if seed % REFERENCE_PART == 0:
+            plain = lived(pool, FairShare(HUGE_TOKENS, expected_lengths=False))
+            plain_checked += plain.checked
+            plain_broken += plain.broken
+            plain_widest = max(plain_widest, plain.widest)
+    return BoundRow(
+        benchmark="fairness",
+        workload="bound",
+        nodes=nodes,
+        seeds=seeds,
+        jobs=jobs,
+        pairs_checked=checked,
+        violations=broken,
+        widest_part=round(widest, 4),
+        reference_uncapped_vtc_pairs_checked=plain_checked,
+        reference_uncapped_vtc_violations=plain_broken,
+        reference_uncapped_vtc_widest_part=round(plain_widest, 4),
+    )

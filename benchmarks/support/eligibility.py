@@ -1,0 +1,171 @@
+"""Co-ops that can use different nodes, and how far from max-min fair they are served.
+
+Decides the pool: nodes in three provinces and one with a model of its own, co-ops that ask for that
+model, for one province or for any, all with more work waiting than they can be given. What each
+node gives is measured alone, by the same jobs first come first served; the weighted max-min
+division of that is reckoned offline. It refuses to know how turns are taken.
+"""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks.support.max_min import max_min
+from benchmarks.support.vtc_metrics import Line, Response
+from benchmarks.support.vtc_queue import FirstCome
+from benchmarks.support.vtc_world import HOST, START_AT, policy_of, response_of
+from msgspec import Struct
+
+from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica
+from entraide_scheduler.core.machine import Core
+from entraide_sim import (
+    Arrival,
+    Driver,
+    Grid,
+    NodeSpec,
+    Wish,
+    World,
+    between,
+    constant,
+    merged,
+    requests,
+)
+from entraide_sim.arrivals import Luck, luck
+from entraide_sim.driver import Decider
+from entraide_sim.workload import Request
+
+ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0))
+PLAIN, LARGE = "plain", "large"
+NODES = (("qc", "CA-QC", PLAIN), ("on", "CA-ON", PLAIN), ("ab", "CA-AB", PLAIN),
+         ("big", "CA-AB", LARGE))  # fmt: skip
+# Co-op, where its jobs may run, and which model they need.
+COOPS = (("any", "CA", PLAIN), ("qc-1", "CA-QC", PLAIN), ("qc-2", "CA-QC", PLAIN),
+         ("on", "CA-ON", PLAIN), ("big", "CA", LARGE))  # fmt: skip
+ELIGIBLE = {
+    coop: {name for name, zone, serves in NODES if serves == model and zone.startswith(prefix)}
+    for coop, prefix, model in COOPS
+}
+LONGEST = 160  # tokens of an answer, and of a prompt
+WARM_S, UNTIL_S, TAIL_S = 60.0, 240.0, 60.0
+BACKLOG_PER_SLOT = 80  # jobs: more than a slot can serve in all that time
+
+
+class EligibilityRow(Struct, frozen=True):
+    """How far service lies from the weighted max-min division, as a part of each co-op's due.
+
+    ``distance_mean`` is over co-ops and seeds, ``distance_worst_mean`` over the seeds' worst
+    co-ops, ``distance_worst`` the worst of all. The reference gives each co-op an equal part of
+    every node that it can use.
+    """
+
+    benchmark: str
+    workload: str
+    seeds: int
+    coops: int
+    nodes: int
+    distance_mean: float
+    distance_worst_mean: float
+    distance_worst: float
+    reference_equal_split_distance_mean: float
+
+
+def node(name: str, zone: str, model: str, source: Luck) -> NodeSpec:
+    """Returns a node with luck of its own."""
+    slots = int(source.integers(3, 9))
+    rates = Rates(
+        float(source.uniform(800.0, 3_000.0)), float(source.uniform(0.03, 0.08)),
+        float(source.uniform(0.001, 0.004)), Basis.MEASURED,
+    )  # fmt: skip
+    replica = Replica(model, "sha256:bench", "bench/1", 1_024, slots, (), rates)
+    power = Power("bench", 50.0, 300.0, Basis.MEASURED)
+    card = NodeCard(name, HOST, name, zone, power, (replica,), tuple(DataClass), None, 0.0, "bench")
+    return NodeSpec(card=card)
+
+
+def backlog(coop: str, prefix: str, model: str, *, jobs: int, seed: int) -> list[Request]:
+    """Returns what a co-op has waiting from the start: jobs of random lengths."""
+    source = luck(seed, 3, len(coop), ord(coop[0]), ord(coop[-1]))
+    lengths = between(16, LONGEST)
+    pairs = zip(lengths.draw(source, jobs), lengths.draw(source, jobs), strict=True)
+    arrivals = [Arrival(number * 1e-4, coop, *pair) for number, pair in enumerate(pairs)]
+    wish = Wish(model, jurisdiction=prefix, output_tokens_max=LONGEST)
+    return list(
+        requests(arrivals, wish, start_at=START_AT, coop_of={coop: coop}, name=f"{coop}-job")
+    )
+
+
+def served_per_s(
+    make: Callable[[], Decider],
+    nodes: Sequence[NodeSpec],
+    asked: Sequence[Request],
+    weights: Mapping[str, float],
+) -> dict[str, float]:
+    """Returns the service (prompt + 2 x answer) a second that each co-op got, once under way."""
+    responses: list[Response] = []
+    world = World(
+        Driver(make(), start_at=START_AT),
+        policy=policy_of(weights),
+        nodes=nodes,
+        grid=Grid([constant(zone, grams, start_at=START_AT, hours=2) for zone, grams in ZONES]),
+        heartbeat_s=1.0,
+        progress_s=1.0,
+        recorder=lambda job: responses.append(response_of(job)),
+    )
+    world.run(asked, until=START_AT + UNTIL_S + TAIL_S)
+    found = {}
+    for coop in weights:
+        line = Line([one for one in responses if one.client == coop], 1.0)
+        found[coop] = line.served(WARM_S, UNTIL_S) / (UNTIL_S - WARM_S)
+    return found
+
+
+def distances(seed: int) -> tuple[list[float], list[float]]:
+    """Returns how far each co-op's service lies from its due, and an equal split's distances."""
+    source = luck(seed, 4)
+    nodes = [node(*spec, source) for spec in NODES]
+    weights = {coop: float(source.integers(1, 5)) for coop, _, _ in COOPS}
+    slots = {one.card.node: one.card.replicas[0].slots for one in nodes}
+    asked = [
+        backlog(
+            *spec, jobs=BACKLOG_PER_SLOT * sum(slots[name] for name in ELIGIBLE[spec[0]]), seed=seed
+        )
+        for spec in COOPS
+    ]
+    capacity = {}
+    for one in nodes:
+        replica, zone = one.card.replicas[0], one.card.zone
+        alone = backlog(
+            "alone", zone, replica.model, jobs=BACKLOG_PER_SLOT * replica.slots, seed=seed
+        )
+        capacity |= {one.card.node: served_per_s(FirstCome, [one], alone, {"alone": 1.0})["alone"]}
+    due = max_min(weights, ELIGIBLE, capacity)
+    got = served_per_s(Core, nodes, list(merged(*asked)), weights)
+    equal = {
+        coop: sum(
+            capacity[name] / sum(name in others for others in ELIGIBLE.values())
+            for name in sorted(ELIGIBLE[coop])
+        )
+        for coop in weights
+    }
+    return (
+        [abs(got[coop] - due[coop]) / due[coop] for coop in weights],
+        [abs(equal[coop] - due[coop]) / due[coop] for coop in weights],
+    )
+
+
+def eligibility_row(seeds: int) -> EligibilityRow:
+    """Returns the row."""
+    found = [distances(seed) for seed in range(1, seeds + 1)]
+    mine = [one for one, _ in found]
+    return EligibilityRow(
+        benchmark="fairness",
+        workload="eligibility",
+        seeds=seeds,
+        coops=len(COOPS),
+        nodes=len(NODES),
+        distance_mean=round(statistics.fmean(part for one in mine for part in one), 4),
+        distance_worst_mean=round(statistics.fmean(max(one) for one in mine), 4),
+        distance_worst=round(max(max(one) for one in mine), 4),
+        reference_equal_split_distance_mean=round(
+            statistics.fmean(part for _, one in found for part in one), 4
+        ),
+    )
