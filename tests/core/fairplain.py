@@ -96,14 +96,11 @@ class PlainQueue:
         wants, model = one.facts, one.facts.model
         mine = [other for other in self.waiting if other.facts.coop == wants.coop]
         same = [other for other in mine if other.facts.project == wants.project]
-        for_model = [other for other in self.waiting if other.facts.model == model]
         coop = self.line(wants.coop)
-        floor = self.floors.setdefault(model, self.height) if for_model else self.height
-        self.floors[model] = floor
-        if not any(kind(other) == kind(one) for other in mine):
-            mark = max([floor, *least(self.line(o.facts.coop).counter(model) for o in for_model)])
-            if coop.counter(model) < mark:
-                coop.lifts[model] = mark - coop.committed
+        for_model = any(other.facts.model == model for other in self.waiting)
+        floor = self.floors[model] = self.floors[model] if for_model else self.height
+        if not any(kind(other) == kind(one) for other in mine) and coop.counter(model) < floor:
+            coop.lifts[model] = floor - coop.committed
         project = self.line(wants.coop, wants.project)
         if not same:
             beside = [self.line(*path(o)[:2]).committed for o in mine if o.shape == one.shape]
@@ -256,9 +253,3 @@ def path(one: Job) -> tuple[str, str, str]:
 
 def kind(one: Job) -> tuple[str, str, str]:
     return one.facts.model, one.facts.job_class, one.shape.data_class
-
-
-def least(counters) -> list[float]:
-    """The least of some numbers, if there are any."""
-    found = list(counters)
-    return [min(found)] if found else []

@@ -33,7 +33,7 @@ def test_no_coop_gets_further_ahead_than_the_bound(nodes: int, *, expected: bool
     pools = [lived(FairQueue(), seed, nodes, expected_lengths=expected) for seed in range(SEEDS)]
 
     assert [] == [breach for pool in pools for breach in pool.breaches]
-    assert sum(pool.checked for pool in pools) > 3_000
+    assert sum(pool.checked for pool in pools) > 1_000
 
 
 def test_the_bound_is_nearly_reached() -> None:
@@ -42,9 +42,12 @@ def test_the_bound_is_nearly_reached() -> None:
     pool.ask("alpha", prompt=1, answer=899)
     pool.start(pool.queue.next(), answer=0, expected=899)
     pool.ask("alpha", prompt=1, answer=1)
-    pool.ask("beta", prompt=1, answer=999)
-    long = pool.start(pool.queue.next(), answer=999, expected=0)
-    pool.produce(long, 999)
+    for answer in [49] * 18 + [999]:
+        pool.ask("beta", prompt=1, answer=answer)
+        run = pool.start(pool.queue.next(), answer=answer, expected=0)
+        pool.produce(run, answer)
+        if answer == 49:
+            pool.end(run)
     pool.check()
 
     assert [] == pool.breaches

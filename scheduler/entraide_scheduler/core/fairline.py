@@ -106,7 +106,7 @@ class FairQueue:
         if lift:
             self.shares.settle()
             if away:
-                coop.lift(model, crowd.mark())
+                coop.lift(model, crowd.floor)
             self._lift_below(self._waiting.stand(job.shape, coop.name), lines)
         project.rows += 1
         line.rows += 1

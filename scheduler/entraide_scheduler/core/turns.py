@@ -219,7 +219,9 @@ class Crowd:
     """The co-ops that wait for one model; it lasts as long as one does.
 
     Attributes:
-        floor: the highest counter at which a turn was taken in it.
+        floor: the highest counter at which a turn was taken in it; one that comes back is lifted
+            to it. Not to the least that waits: a co-op whose jobs fit no node for days must not
+            hold down all that come meanwhile.
         turns: the co-ops by their counters alone.
     """
 
@@ -233,14 +235,6 @@ class Crowd:
     def _key(self, seat: Seat) -> Key[Seat]:
         line = seat.line
         return 0, line.counter(self._model), line.running, line.name, seat
-
-    def mark(self) -> float:
-        """Returns where one that comes back must stand at least.
-
-        That is the least counter of those that wait, or the floor if it is higher: a co-op whose
-        jobs fit no node for days must not hold down all that come meanwhile.
-        """
-        return max(self.floor, self.turns.first()[1]) if len(self.turns) else self.floor
 
     def enter(self, coop: Line) -> None:
         """Puts a co-op among those that wait, unless it does already."""
