@@ -17,12 +17,15 @@ from entraide_scheduler.core.events import (
     NodeJoined,
     NodesSeen,
     PeriodBegan,
+    PolicyChanged,
+    SchedulerStarted,
 )
 from entraide_scheduler.core.policy import Period, Policy
 from entraide_sim.driver import Driver
 from entraide_sim.grid import HOUR_S, Grid
 from entraide_sim.machines import Machines
 from entraide_sim.nodes import Node, Site
+from entraide_sim.workload import GATEWAY
 
 FOREVER_S = 1e9
 
@@ -71,6 +74,8 @@ class Surroundings:
     def begin(self, policy: Policy, faults: Sequence[Fault]) -> None:
         """Tells the core how things stand, and schedules all that will come."""
         driver = self._driver
+        driver.tell(PolicyChanged, policy)
+        driver.tell(SchedulerStarted, 1, GATEWAY)
         for period in _periods(policy):
             self._period(period)
         self._hour(None)

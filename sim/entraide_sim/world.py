@@ -8,15 +8,11 @@ runs are over. It holds what is under way and nothing of what is over: whoever w
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
+from typing import Protocol
 
 from entraide.types import JobState
 from entraide_scheduler.core import commands
-from entraide_scheduler.core.events import (
-    JobCancelled,
-    JobRequested,
-    PolicyChanged,
-    SchedulerStarted,
-)
+from entraide_scheduler.core.events import JobCancelled, JobRequested
 from entraide_scheduler.core.policy import Policy, Timing
 from entraide_sim.driver import Driver
 from entraide_sim.grid import Grid
@@ -24,7 +20,7 @@ from entraide_sim.jobs import Job
 from entraide_sim.machines import Machines, Offer
 from entraide_sim.nodes import Node, NodeSpec, Site, SiteSpec
 from entraide_sim.surroundings import Fault, Surroundings
-from entraide_sim.workload import GATEWAY, Request
+from entraide_sim.workload import Request
 
 DRAIN_S = 604_800.0  # after the last request a world goes on for so long at most
 
@@ -39,12 +35,21 @@ def quiet(heartbeat_s: float) -> Timing:
     )
 
 
+class Around(Protocol):
+    """What happens to a pool whatever it decides."""
+
+    def begin(self, policy: Policy, faults: Sequence[Fault]) -> None:
+        """Tells the core how things stand, and schedules all that will come."""
+
+
 class World:
     """A world around one driver.
 
     Attributes:
         driver: virtual time and the core.
         nodes: by name.
+        sites: where they stand.
+        machines: what the nodes do.
         jobs: those under way, by identifier.
         asked: how many requests came.
         dropped: how many messages the core did not use, by what they were.
@@ -63,6 +68,7 @@ class World:
         heartbeat_s: float = 1.0,
         progress_s: float = 1.0,
         recorder: Callable[[Job], None] | None = None,
+        around: Callable[["World"], Around] | None = None,
     ) -> None:
         """Builds a world; nothing happens before ``run``.
 
@@ -77,6 +83,8 @@ class World:
             heartbeat_s: how often the nodes are heard; for long times see ``quiet``.
             progress_s: how often a running job is heard of; under the policy's ``lease_s``.
             recorder: is given each job once it is over, and its runs too.
+            around: makes what surrounds this world; None for what the grid, the sites and the
+                faults come to.
 
         Raises:
             ValueError: a heartbeat or a sign of life would come too late for the policy, a site
@@ -103,15 +111,20 @@ class World:
             site.nodes.append(node)
             self.nodes[node.name] = node
         _check(places.values(), faults, self.nodes)
-        self._machines = Machines(driver, progress_s=progress_s, closed=self._forget)
-        self._surroundings = Surroundings(
-            driver,
-            machines=self._machines,
-            grid=grid,
-            nodes=self.nodes,
-            sites=places.values(),
-            heartbeat_s=heartbeat_s,
-        )
+        self.sites = list(places.values())
+        self.machines = Machines(driver, progress_s=progress_s, closed=self._forget)
+        self._surroundings: Around
+        if around is None:
+            self._surroundings = Surroundings(
+                driver,
+                machines=self.machines,
+                grid=grid,
+                nodes=self.nodes,
+                sites=self.sites,
+                heartbeat_s=heartbeat_s,
+            )
+        else:
+            self._surroundings = around(self)
         driver.carry_out = self._carry_out
 
     def run(self, requests: Iterable[Request], *, until: float = inf) -> None:
@@ -122,13 +135,26 @@ class World:
             until: end there in any case, seconds since the epoch.
         """
         driver = self.driver
-        driver.tell(PolicyChanged, self.policy)
-        driver.tell(SchedulerStarted, 1, GATEWAY)
         self._surroundings.begin(self.policy, self._faults)
         self._requests = iter(requests)
         self._await_request()
         if self.jobs or not self._exhausted:
             driver.run(until)
+
+    def adopt(
+        self, request: Request, *, node: str = "", epoch: int = 0, output_tokens_max: int = 0
+    ) -> None:
+        """Takes over a job that the core knows already; call it before ``run``.
+
+        Args:
+            request: it.
+            node: that has a run of it, which begins anew there; "" for a job that waits.
+            epoch, output_tokens_max: of that run.
+        """
+        self.asked += 1
+        job = self.jobs[request.facts.job] = Job(request)
+        if node:
+            self._send(job, self.nodes[node], epoch=epoch, output_tokens_max=output_tokens_max)
 
     # Requests.
 
@@ -167,7 +193,7 @@ class World:
             case commands.Refuse():
                 self._over(command.job, JobState.REFUSED, command.code)
             case commands.CancelRun():
-                self._machines.cancel(self.nodes[command.node], command.job, command.epoch)
+                self.machines.cancel(self.nodes[command.node], command.job, command.epoch)
             case commands.Dropped():
                 self.dropped[command.what] = self.dropped.get(command.what, 0) + 1
             case _:
@@ -175,12 +201,15 @@ class World:
 
     def _place(self, command: commands.Place) -> None:
         job, node = self.jobs[command.job], self.nodes[command.node]
+        self._send(job, node, epoch=command.epoch, output_tokens_max=command.output_tokens_max)
+
+    def _send(self, job: Job, node: Node, *, epoch: int, output_tokens_max: int) -> None:
         job.node = node
-        job.epoch = command.epoch
+        job.epoch = epoch
         job.placements += 1
         job.placed_at = self.driver.now
         job.first_at = 0.0
-        self._machines.send(Offer(node, job, command.epoch, command.output_tokens_max))
+        self.machines.send(Offer(node, job, epoch, output_tokens_max))
 
     def _over(self, name: str, state: JobState, code: str) -> None:
         """The pool is done with a job; the world keeps it while a machine has a run of it."""

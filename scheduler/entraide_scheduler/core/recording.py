@@ -69,7 +69,7 @@ class Unreadable(Exception):
     """What was read is no whole recording.
 
     Attributes:
-        code: ``no_journal``, ``cut`` or ``altered``.
+        code: ``no_file``, ``no_journal``, ``cut`` or ``altered``.
     """
 
     def __init__(self, code: str) -> None:

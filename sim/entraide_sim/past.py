@@ -1,0 +1,250 @@
+"""Past: what a recorded life tells of the world around its core, gathered while it is replayed.
+
+Decides how long each answer truly is (as its usage says; where no run was completed, what that
+co-op's answers from that model usually are), which machines there were, when one was away, and
+what became of each co-op's jobs. It refuses to know any other life than the one that was lived.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from entraide.types import JobState, NodeCard, Outcome, Promise, RequestFacts, Usage
+from entraide.units import UG_PER_G, UWH_PER_WH
+from entraide_scheduler.core import commands as c
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.state import State
+
+OUTPUT_TOKENS_DEFAULT = 128  # of an answer where none of its model was ever completed
+
+
+class Truth(Struct, frozen=True, gc=False):
+    """True lengths of a job; ``known`` when a run of it was completed."""
+
+    input_tokens: int
+    output_tokens: int
+    known: bool
+
+
+class Away(Struct, frozen=True):
+    """A time in which nothing was heard of a node, longer than the policy waits."""
+
+    node: str
+    from_at: float
+    until_at: float
+
+
+class Told(Struct):
+    """What became of one co-op's jobs, as it was recorded.
+
+    Attributes:
+        jobs: asked for, or under way when the recording began.
+        completed, refused, failed, cancelled: how they ended; the rest had not.
+        waited_s, ttft_s, e2e_s: of the completed ones.
+        input_tokens, output_tokens: of the completed ones.
+        energy_uwh, carbon_ug: of all runs, direct.
+        kept, promised: promises on first tokens that were kept, and that were looked at.
+    """
+
+    jobs: int = 0
+    completed: int = 0
+    refused: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    waited_s: list[float] = []
+    ttft_s: list[float] = []
+    e2e_s: list[float] = []
+    input_tokens: int = 0
+    output_tokens: int = 0
+    energy_uwh: int = 0
+    carbon_ug: int = 0
+    kept: int = 0
+    promised: int = 0
+
+
+class Past:
+    """Gathers; give ``watch`` each event with its commands.
+
+    Attributes:
+        policy: the one in force at last.
+        cards: by node, the last one with a model; those at the beginning among them.
+        told: by co-op.
+        intensities: by zone: from when on, direct and life-cycle, gCO2e/kWh, ascending.
+        energy_basis: by node, how its last report's energy was obtained.
+    """
+
+    def __init__(self, begin: State) -> None:
+        """Begins with what the core knew when the recording began."""
+        self.policy: Policy = begin.policy
+        self.cards: dict[str, NodeCard] = {}
+        self.told: dict[str, Told] = {}
+        self.intensities: dict[str, list[tuple[float, float, float]]] = {}
+        self.energy_basis: dict[str, str] = {}
+        self._used: dict[str, tuple[int, int, bool]] = {}
+        self._coops: dict[str, tuple[str, str, float]] = {}  # of a job: co-op, model, asked at
+        self._lengths: dict[tuple[str, str], list[int]] = {}
+        self._medians: dict[tuple[str, str], int] = {}  # asked for once all is known
+        self._heard: dict[str, float] = {}
+        self._away: list[Away] = []
+        for node in begin.fleet.nodes.values():
+            self._card(node.card)
+            self._heard[node.card.node] = begin.now
+        for zone, now in begin.fleet.lanes.grid.items():
+            first = (begin.now, now.direct_g_per_kwh, now.lifecycle_g_per_kwh)
+            self.intensities[zone] = [first]
+        for job in begin.jobs.values():
+            self._asked(job.facts, job.requested_at)
+
+    # What is asked afterwards.
+
+    def truth(self, facts: RequestFacts) -> Truth:
+        """Returns a job's true lengths, or what they are taken for."""
+        used = self._used.get(facts.job)
+        if used is not None and used[2]:
+            # A run of several answers tells their sum; the world's runs have one.
+            return Truth(max(1, used[0]), max(1, -(-used[1] // max(1, facts.choices))), True)
+        produced = 0 if used is None else used[1]
+        usual = self._usual(facts.coop, facts.model)
+        if facts.output_tokens_max is not None:
+            usual = min(usual, facts.output_tokens_max)
+        return Truth(max(1, facts.input_tokens_est), max(1, produced, usual), False)
+
+    def away(self) -> Sequence[Away]:
+        """Returns when nodes were away, in order of time."""
+        return sorted(self._away, key=lambda one: (one.from_at, one.node))
+
+    def coops(self) -> Iterator[str]:
+        """Yields the co-ops that asked for something, sorted."""
+        return iter(sorted(self.told))
+
+    # What happens.
+
+    def watch(self, event: e.Event, commands: Sequence[c.Command]) -> None:
+        """Takes in an event and what was asked for."""
+        match event:
+            case e.JobRequested():
+                if event.facts.job not in self._coops:
+                    self._asked(event.facts, event.at)
+            case e.RunReported():
+                self._reported(event)
+            case e.NodesSeen():
+                for node in event.nodes:
+                    self._hear(node, event.at)
+            case e.NodeJoined():
+                self._card(event.card)
+                self._hear(event.card.node, event.at)
+            case e.NodeChanged():
+                self._hear(event.node, event.at)
+            case e.NodeLeft():
+                self._heard.pop(event.node, None)
+            case e.SchedulerStarted():
+                # That nodes were silent while nobody listened means nothing.
+                self._heard = dict.fromkeys(self._heard, event.at)
+            case e.PolicyChanged():
+                self.policy = event.policy
+            case e.IntensityChanged():
+                step = (event.at, event.direct_g_per_kwh, event.lifecycle_g_per_kwh)
+                self.intensities.setdefault(event.zone, []).append(step)
+            case _:
+                pass
+        for command in commands:
+            self._command(command, event.at)
+
+    def _asked(self, facts: RequestFacts, at: float) -> None:
+        self._coops[facts.job] = (facts.coop, facts.model, at)
+        self._of(facts.coop).jobs += 1
+
+    def _of(self, coop: str) -> Told:
+        if coop not in self.told:
+            self.told[coop] = Told()
+        return self.told[coop]
+
+    def _card(self, card: NodeCard) -> None:
+        if card.replicas or card.node not in self.cards:
+            self.cards[card.node] = card
+
+    def _hear(self, node: str, at: float) -> None:
+        before = self._heard.get(node)
+        if before is not None and at - before > self.policy.timing.lost_after_s:
+            self._away.append(Away(node, before, at))
+        self._heard[node] = at
+
+    def _reported(self, event: e.RunReported) -> None:
+        usage = event.usage
+        self.energy_basis[event.node] = usage.energy_basis.value
+        before = self._used.get(event.job, (0, 0, False))
+        if event.outcome is Outcome.COMPLETED:
+            self._used[event.job] = (usage.input_tokens, usage.output_tokens, True)
+            if not before[2] and event.job in self._coops:
+                self._lengths.setdefault(self._coops[event.job][:2], []).append(usage.output_tokens)
+        elif not before[2]:
+            self._used[event.job] = (0, max(before[1], usage.output_tokens), False)
+
+    def _usual(self, coop: str, model: str) -> int:
+        """Returns the median length of a co-op's answers from a model, or of all answers of it."""
+        found = self._medians.get((coop, model))
+        if found is None:
+            found = self._medians[coop, model] = self._median(coop, model)
+        return found
+
+    def _median(self, coop: str, model: str) -> int:
+        lengths = self._lengths.get((coop, model)) or [
+            length
+            for (_, other), some in sorted(self._lengths.items())
+            if other == model
+            for length in some
+        ]
+        return sorted(lengths)[len(lengths) // 2] if lengths else OUTPUT_TOKENS_DEFAULT
+
+    # What it led to.
+
+    def _command(self, command: c.Command, at: float) -> None:
+        match command:
+            case c.Refuse():
+                self._of(self._coops[command.job][0]).refused += 1
+            case c.EndJob():
+                self._ended(command, at)
+            case c.Settle():
+                self._settled(command)
+            case _:
+                pass
+
+    def _ended(self, command: c.EndJob, at: float) -> None:
+        coop, _, asked_at = self._coops[command.job]
+        told = self._of(coop)
+        match command.state:
+            case JobState.COMPLETED:
+                told.completed += 1
+                told.e2e_s.append(at - asked_at)
+            case JobState.FAILED:
+                told.failed += 1
+            case _:
+                told.cancelled += 1
+
+    def _settled(self, command: c.Settle) -> None:
+        told, settled, usage = self._of(command.terms.borrower), command.settlement, command.usage
+        told.energy_uwh += settled.energy_uwh
+        told.carbon_ug += settled.carbon_direct_ug
+        if command.state is JobState.COMPLETED:
+            self._served(told, usage)
+            told.waited_s.append(settled.queue_s)
+            told.ttft_s.append(settled.ttft_s)
+        if settled.promise is not Promise.NONE:
+            told.promised += 1
+            told.kept += settled.promise is Promise.KEPT
+
+    @staticmethod
+    def _served(told: Told, usage: Usage) -> None:
+        told.input_tokens += usage.input_tokens
+        told.output_tokens += usage.output_tokens
+
+
+def energy_wh(told: Told) -> float:
+    """Returns the energy of a co-op's jobs, watt-hours."""
+    return told.energy_uwh / UWH_PER_WH
+
+
+def carbon_g(told: Told) -> float:
+    """Returns the direct emissions of a co-op's jobs, grams."""
+    return told.carbon_ug / UG_PER_G

@@ -1,0 +1,177 @@
+"""Recording: a pool's journal from its file, and its exact replay.
+
+The very core that decided is fed the very events, given and answers, and must ask for the same
+commands, byte for byte. Decides where a replay differs: at the first event whose digest is
+another. It refuses to know what would have happened otherwise; ``retold`` does.
+"""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+import entraide
+from entraide.errors import RequestError
+from entraide_scheduler.core.commands import Command
+from entraide_scheduler.core.events import Event
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.recording import Head, Line, Unreadable, chained, event_of, parts
+
+BLOCK_BYTES = 1 << 20
+
+Watch = Callable[[Event, Sequence[Command]], None]
+
+
+class Divergence(Struct, frozen=True):
+    """The first event at which a replay differs.
+
+    Attributes:
+        number: its place in the recording, from 1.
+        event: its identifier; 0 when it cannot be read.
+        at: when it happened, seconds since the epoch; 0 when it cannot be read.
+        kind: what it is (``JobRequested``); "" when it cannot be read.
+        commands: what is asked for now, by kind.
+        detail: what the core said, where it could not go on.
+    """
+
+    number: int
+    event: int
+    at: float
+    kind: str
+    commands: tuple[str, ...]
+    detail: str = ""
+
+
+class Exact(Struct, frozen=True):
+    """What an exact replay came to.
+
+    Attributes:
+        recorded_version, version: of Entraide, then and now.
+        start_at, end_at: of the recording, seconds since the epoch.
+        events, commands: replayed alike.
+        diverged: None when all of it was.
+    """
+
+    recorded_version: str
+    version: str
+    start_at: float
+    end_at: float
+    events: int
+    commands: int
+    diverged: Divergence | None = None
+
+
+def head_of(path: Path) -> Head:
+    """Reads a recording to its end, so that it is known to be whole; returns its head.
+
+    Raises:
+        RequestError: ``journal_refused``: it is none, or it was cut or altered.
+    """
+    head: Head | None = None
+    try:
+        for part in parts(_blocks(path)):
+            if head is None:
+                if not isinstance(part, Head):
+                    raise Unreadable("altered")
+                head = part
+    except Unreadable as problem:
+        raise refused(path, problem.code) from problem
+    assert head is not None
+    return head
+
+
+def lines_of(path: Path) -> Iterator[Line]:
+    """Yields the lines of a recording that is known to be whole."""
+    return (part for part in parts(_blocks(path)) if isinstance(part, Line))
+
+
+def events_of(path: Path) -> Iterator[Event]:
+    """Yields the events of a recording that was replayed exactly."""
+    return map(event_of, lines_of(path))
+
+
+def restored(path: Path, head: Head) -> Core:
+    """Returns the core as it was where a recording begins.
+
+    Raises:
+        RequestError: ``journal_refused``: another version wrote it.
+    """
+    try:
+        return Core.restore(head.core)
+    except msgspec.DecodeError as problem:
+        versions = {"recorded": head.version, "version": entraide.__version__}
+        raise refused(path, "other_version", **versions) from problem
+
+
+def replay(path: Path, head: Head, *, watch: Watch | None = None) -> tuple[Exact, Core]:
+    """Feeds all events again, up to the first at which the commands differ.
+
+    Args:
+        path: of the recording.
+        head: as ``head_of`` returned it.
+        watch: is shown each event with the commands that followed.
+
+    Returns:
+        What it came to, and the core where it ended.
+
+    Raises:
+        RequestError: as ``restored``.
+    """
+    core, digest, at = restored(path, head), head.digest, head.at
+    events = commands = 0
+    diverged: Divergence | None = None
+    for line in lines_of(path):
+        event: Event | None = None
+        asked: list[Command] = []
+        try:
+            event = event_of(line)
+            asked = core.handle(event)
+        except Exception as problem:  # noqa: BLE001  (whatever it is, the replay ends there)
+            diverged = _diverged(events + 1, event, asked, repr(problem))
+            break
+        digest = chained(digest, line.event, asked)
+        if digest != line.digest:
+            diverged = _diverged(events + 1, event, asked, "")
+            break
+        events += 1
+        commands += len(asked)
+        at = event.at
+        if watch is not None:
+            watch(event, asked)
+    found = Exact(head.version, entraide.__version__, head.at, at, events, commands, diverged)
+    return found, core
+
+
+def refused(path: Path, fault: str, **values: str | float) -> RequestError:
+    """Returns the error of a recording that cannot be used."""
+    return RequestError(
+        "journal_refused",
+        f"{path}: {fault} {values}",
+        values={**values, "path": str(path), "fault": fault},
+    )
+
+
+def _diverged(
+    number: int, event: Event | None, commands: Sequence[Command], detail: str
+) -> Divergence:
+    kinds = tuple(type(command).__name__ for command in commands)
+    if event is None:
+        return Divergence(number, 0, 0.0, "", kinds, detail)
+    return Divergence(number, event.id, event.at, type(event).__name__, kinds, detail)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    begun = False
+    try:
+        with gzip.open(path) as file:
+            while block := file.read(BLOCK_BYTES):
+                begun = True
+                yield block
+    except EOFError:
+        raise Unreadable("cut") from None
+    except (OSError, zlib.error) as problem:
+        wrong = "no_journal" if path.is_file() else "no_file"
+        raise Unreadable("altered" if begun else wrong) from problem

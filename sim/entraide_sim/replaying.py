@@ -1,0 +1,81 @@
+"""``entraide sim replay``: a recorded journal again, exactly, or under a proposed policy.
+
+Nothing is written before the recording is known to be whole and the policy to be sound.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from entraide import i18n
+
+
+def add(sim: typer.Typer, lang: str) -> None:
+    """Adds the command to the group of the simulator's commands, in one language."""
+
+    def words(code: str) -> str:
+        return i18n.text(code, lang)
+
+    @sim.command("replay", help=words("help-sim-replay"))
+    def replay(
+        journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help=words("arg-journal"))],
+        *,
+        out: Annotated[Path, typer.Option("--out", metavar="DIR", help=words("opt-sim-out"))],
+        policy: Annotated[
+            str, typer.Option("--policy", metavar="F", help=words("opt-sim-policy"))
+        ] = "",
+        as_json: Annotated[bool, typer.Option("--json", help=words("opt-json"))] = False,
+    ) -> None:
+        raise typer.Exit(run_replay(journal, policy, out, lang=lang, as_json=as_json))
+
+
+def run_replay(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
+    """Replays a recording; 1 when it is not exact.
+
+    Raises:
+        EntraideError: in the reader's language: the recording or the policy cannot be used.
+    """
+    from entraide.errors import EntraideError, error_for
+
+    try:
+        return _run(journal, policy, out, lang=lang, as_json=as_json)
+    except EntraideError as problem:
+        sentence = i18n.error(problem.code, lang, problem.values)
+        raise error_for(problem.code, sentence, values=problem.values) from problem
+
+
+def _run(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
+    from entraide_scheduler.core import snapshot
+    from entraide_sim import output, recording, replayed, telling_replay, whatif
+    from entraide_sim.past import Past
+    from entraide_sim.report import write_report
+
+    head = recording.head_of(journal)
+    recording.restored(journal, head)
+    past = Past(snapshot.read(head.core))
+    exact, core = recording.replay(journal, head, watch=past.watch)
+    plain: dict[str, Any] = {"exact": exact.diverged is None, **msgspec.to_builtins(exact)}
+    if exact.diverged is None and policy:
+        proposed = whatif.read_policy(policy, past.policy)
+        grid = replayed.grid_of(past, exact)
+        compared = whatif.compare(journal, head, past=past, core=core, proposed=proposed, grid=grid)
+        plain["compared"] = telling_replay.plain(compared)
+        command = f"entraide sim replay {journal} --policy {policy}"
+        found = replayed.results(
+            compared, past=past, exact=exact, grid=grid, proposed=proposed, command=command
+        )
+        output.write_json(out / "replay.json", plain)
+        write_report(out / "report.html", found, lang=lang)
+        if not as_json:
+            telling_replay.exactly(exact, lang)
+            telling_replay.comparison(compared, lang)
+            telling_replay.where(out / "report.html", lang)
+    else:
+        output.write_json(out / "replay.json", plain)
+        if not as_json:
+            telling_replay.exactly(exact, lang)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode())
+    return 0 if exact.diverged is None else 1

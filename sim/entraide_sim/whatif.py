@@ -1,0 +1,310 @@
+"""What if: a recorded life under the policy it had and under a proposed one, in the same world.
+
+Decides what is compared for each co-op: what was recorded, what the world of the same machines
+makes of the same demand under the same policy, and what it makes of it under the proposed one. The
+difference that counts is that of the last two; the first tells how far the world can be believed.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from entraide.errors import PoolError
+from entraide.types import JobState
+from entraide_scheduler.core import snapshot
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import Picker, Policy
+from entraide_scheduler.core.recording import Head
+from entraide_scheduler.core.soundness import faults
+from entraide_scheduler.core.state import State
+from entraide_sim import retold
+from entraide_sim.driver import Driver
+from entraide_sim.grid import Grid
+from entraide_sim.nodes import NodeSpec
+from entraide_sim.outcome import Recorder
+from entraide_sim.past import Past, Told, carbon_g, energy_wh
+from entraide_sim.recording import events_of, refused
+from entraide_sim.records import KEPT, NOT_PROMISED
+from entraide_sim.world import World
+
+ALL = ""  # the row of all co-ops
+POLICY_BYTES_MAX = 16 * 1024 * 1024
+PARTS = (("p50", 0.50), ("p95", 0.95))
+
+Column = npt.NDArray[Any]
+Table = Mapping[str, Column]
+
+
+class Row(Struct, frozen=True):
+    """What became of the jobs of one co-op, or of all.
+
+    Attributes:
+        jobs: asked for, or under way when the recording began.
+        completed, refused, failed, cancelled: how they ended; in a recording the rest had not.
+        waited_s, ttft_s, e2e_s: of the completed ones, median and 95th percentile: until placed,
+            until the first token, until the end.
+        input_tokens, output_tokens: of the completed ones.
+        energy_wh, carbon_g: of all runs; direct emissions.
+        promises_kept: part of the promised ones; None when nothing was promised.
+    """
+
+    jobs: int
+    completed: int
+    refused: int
+    failed: int
+    cancelled: int
+    waited_s: dict[str, float | None]
+    ttft_s: dict[str, float | None]
+    e2e_s: dict[str, float | None]
+    input_tokens: int
+    output_tokens: int
+    energy_wh: float
+    carbon_g: float
+    promises_kept: float | None
+
+
+class Coop(Struct, frozen=True):
+    """One co-op (or all, named ``""``), three times."""
+
+    coop: str
+    recorded: Row
+    old: Row
+    proposed: Row
+
+
+class Lived(Struct, frozen=True):
+    """One life in the world: the world after it, and its jobs."""
+
+    world: World
+    recorder: Recorder
+    table: Table
+
+
+class Compared(Struct, frozen=True):
+    """Both lives, and what they come to.
+
+    Attributes:
+        old_policy, proposed_policy: versions.
+        coops: all first, then by name.
+        lengths_known, lengths_taken: jobs whose true lengths are known, and whose are taken for
+            what is usual.
+        carried: jobs that were under way when the recording began.
+        speeds_learned: nodes whose speed is what the core had learned; the others' is their card's.
+        specs, old, proposed: the machines and the two lives, for a report.
+    """
+
+    old_policy: str
+    proposed_policy: str
+    coops: tuple[Coop, ...]
+    lengths_known: int
+    lengths_taken: int
+    carried: int
+    speeds_learned: int
+    specs: tuple[NodeSpec, ...]
+    old: Lived
+    proposed: Lived
+
+
+def read_policy(name: str, base: Policy) -> Policy:
+    """Returns the proposed policy: the recorded one with the keys that a file sets.
+
+    Args:
+        name: a TOML or JSON file of policy keys, or a picker's name.
+        base: the policy in force at the end of the recording.
+
+    Raises:
+        PoolError: ``policy_refused``, with the file, the key and what is wrong there.
+    """
+    if name in {picker.value for picker in Picker}:
+        keys: dict[str, Any] = {"picker": name, "version": name}
+    else:
+        keys = _keys(Path(name))
+    raw = {**msgspec.to_builtins(base), "version": Path(name).stem, **keys}
+    try:
+        policy = msgspec.convert(raw, Policy)
+    except msgspec.ValidationError as problem:
+        detail, _, key = str(problem).partition(" - at `$")
+        raise _unsound(name, key.strip("`.") or "policy", "unreadable", detail=detail) from None
+    for fault in faults(policy):
+        raise _unsound(name, fault.key, fault.fault, **fault.values)
+    return policy
+
+
+def _keys(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes()
+        if len(raw) > POLICY_BYTES_MAX:
+            raise ValueError(f"{len(raw)} bytes, {POLICY_BYTES_MAX} at most")
+        found = msgspec.json.decode(raw) if path.suffix == ".json" else tomllib.loads(raw.decode())
+        if not isinstance(found, dict):
+            raise ValueError("no table of keys")
+    except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
+        raise _unsound(str(path), "policy", "unreadable", detail=str(problem)) from None
+    return found
+
+
+def _unsound(path: str, key: str, fault: str, **values: str | float) -> PoolError:
+    told = {**values, "path": path, "key": key, "fault": fault}
+    return PoolError("policy_refused", f"{path}: {key}: {fault}", values=told)
+
+
+def compare(
+    path: Path, head: Head, *, past: Past, core: Core, proposed: Policy, grid: Grid
+) -> Compared:
+    """Lets a recorded demand live twice.
+
+    Args:
+        path: of the recording, which was replayed exactly.
+        head: its head.
+        past: what it tells.
+        core: where it ended.
+        proposed: sound.
+        grid: actual intensities, for the report.
+
+    Raises:
+        RequestError: ``journal_refused``: its machines are none that a world has.
+    """
+    begin = snapshot.read(head.core)
+    learned = snapshot.read(core.snapshot())
+    try:
+        specs = retold.specs(past, learned)
+    except ValueError as problem:
+        raise refused(path, "several_models", node=str(problem)) from None
+    lengths = retold.Lengths()
+    old = _live(path, head, past, specs=specs, policy=None, grid=grid, lengths=lengths)
+    new = _live(path, head, past, specs=specs, policy=proposed, grid=grid, lengths=None)
+    coops = sorted({*past.told, *old.table["coop"].tolist()})
+    everybody = _together(list(past.told.values()))
+    rows = [Coop(ALL, _recorded(everybody), row(old.table, ALL), row(new.table, ALL))]
+    rows += [
+        Coop(name, _recorded(past.told[name]), row(old.table, name), row(new.table, name))
+        for name in coops
+    ]
+    return Compared(
+        old_policy=past.policy.version,
+        proposed_policy=proposed.version,
+        coops=tuple(rows),
+        lengths_known=lengths.known,
+        lengths_taken=lengths.taken,
+        carried=len(retold.under_way(begin)),
+        speeds_learned=sum(spec.rates is not None for spec in specs),
+        specs=tuple(specs),
+        old=old,
+        proposed=new,
+    )
+
+
+def _live(
+    path: Path,
+    head: Head,
+    past: Past,
+    *,
+    specs: Sequence[NodeSpec],
+    policy: Policy | None,
+    grid: Grid,
+    lengths: retold.Lengths | None,
+) -> Lived:
+    begin: State = snapshot.read(head.core)
+    in_force = policy or past.policy
+    recorder = Recorder(in_force)
+    counted = lengths or retold.Lengths()
+
+    def around(world: World) -> retold.Recorded:
+        return retold.Recorded(
+            world, given=events_of(path), begin=begin, away=past.away(), proposed=policy
+        )
+
+    try:
+        world = World(
+            Driver(Core.restore(head.core), start_at=head.at),
+            policy=in_force,
+            nodes=specs,
+            grid=grid,
+            sites=retold.sites(specs, in_force),
+            heartbeat_s=retold.BEAT_S,
+            progress_s=retold.BEAT_S,
+            recorder=recorder,
+            around=around,
+        )
+    except ValueError as problem:
+        raise refused(path, "no_world", detail=str(problem)) from None
+    for job, lease in retold.under_way(begin):
+        request = retold.request_of(job.facts, job.requested_at, past, counted)
+        if lease is None:
+            world.adopt(request)
+        else:
+            limit, terms = job.output_tokens_max, lease.terms
+            world.adopt(request, node=terms.node, epoch=terms.epoch, output_tokens_max=limit)
+    known = [job.facts.job for job, _ in retold.under_way(begin)]
+    world.run(retold.requests(events_of(path), past, known=known, lengths=counted))
+    return Lived(world, recorder, recorder.records.columns())
+
+
+# Rows.
+
+
+def row(table: Table, coop: str) -> Row:
+    """Returns what became of the jobs of a co-op (or of ``ALL``) in a world."""
+    mine = table["coop"] == coop if coop != ALL else np.ones(len(table["coop"]), dtype=bool)
+    state = table["state"]
+    done = mine & (state == JobState.COMPLETED.value)
+    promised = mine & (table["promise"] != NOT_PROMISED)
+    asked = table["asked_at"][done]
+    energy = sum(table[name][mine].sum() for name in ("prefill_wh", "decode_wh", "wake_wh"))
+    return Row(
+        jobs=int(mine.sum()),
+        completed=int(done.sum()),
+        refused=int((mine & (state == JobState.REFUSED.value)).sum()),
+        failed=int((mine & (state == JobState.FAILED.value)).sum()),
+        cancelled=int((mine & (state == JobState.CANCELLED.value)).sum()),
+        waited_s=_parts(table["placed_at"][done] - asked),
+        ttft_s=_parts(table["first_at"][done] - asked),
+        e2e_s=_parts(table["end_at"][done] - asked),
+        input_tokens=int(table["input_tokens"][done].sum()),
+        output_tokens=int(table["output_tokens"][done].sum()),
+        energy_wh=float(energy),
+        carbon_g=float(table["carbon_g"][mine].sum()),
+        promises_kept=_part(int((table["promise"][promised] == KEPT).sum()), int(promised.sum())),
+    )
+
+
+def _recorded(told: Told) -> Row:
+    return Row(
+        jobs=told.jobs,
+        completed=told.completed,
+        refused=told.refused,
+        failed=told.failed,
+        cancelled=told.cancelled,
+        waited_s=_parts(np.array(told.waited_s)),
+        ttft_s=_parts(np.array(told.ttft_s)),
+        e2e_s=_parts(np.array(told.e2e_s)),
+        input_tokens=told.input_tokens,
+        output_tokens=told.output_tokens,
+        energy_wh=energy_wh(told),
+        carbon_g=carbon_g(told),
+        promises_kept=_part(told.kept, told.promised),
+    )
+
+
+def _together(all_told: Sequence[Told]) -> Told:
+    total = Told()
+    for told in all_told:
+        for field in msgspec.structs.fields(Told):
+            setattr(total, field.name, getattr(total, field.name) + getattr(told, field.name))
+    return total
+
+
+def _parts(values: Column) -> dict[str, float | None]:
+    if not len(values):
+        return {name: None for name, _ in PARTS}
+    return {name: float(np.quantile(values, part)) for name, part in PARTS}
+
+
+def _part(of: int, whole: int) -> float | None:
+    return of / whole if whole else None
