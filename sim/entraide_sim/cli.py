@@ -1,4 +1,4 @@
-"""``entraide sim run | compare | plan``: a scenario becomes files that people and programs read.
+"""``entraide sim …``: a scenario, or a journal, becomes files that people and programs read.
 
 Nothing is written before the scenario, its files and the options are sound. What is done of an
 interrupted command stays in ``DIR/done``; ``--resume`` goes on from there.
@@ -17,6 +17,7 @@ import typer
 
 from entraide import i18n
 from entraide.errors import EntraideError, RequestError
+from entraide_sim.replay import cli as replay
 
 DONE = "done"
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     _add_run(sim, lang)
     _add_compare(sim, lang)
     _add_plan(sim, lang)
+    replay.add(sim, lang)
     app.add_typer(sim, name="sim")
 
 

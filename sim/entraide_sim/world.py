@@ -149,7 +149,8 @@ class World:
         Args:
             request: it.
             node: that has a run of it, which begins anew there; "" for a job that waits.
-            epoch, output_tokens_max: of that run.
+            epoch: of that run.
+            output_tokens_max: of that run.
         """
         self.asked += 1
         job = self.jobs[request.facts.job] = Job(request)

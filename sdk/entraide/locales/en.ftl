@@ -1345,3 +1345,63 @@ sim-assumption-clients = "{ $workload }": { $clients } clients send { $requests_
 sim-assumption-tariff = { $site }: a kilowatt-hour costs ${ $tariff_cad }, own generation too (it could have been sold).
 sim-assumption-heartbeats = Machines are heard every { $heartbeat_s }; a lost one is noticed after ten times as long.
 sim-assumption-fairness_without_batch = Batch work waits for green hours, so its waits do not count in the fairness gaps.
+
+## Replays of a recorded journal.
+
+help-sim-replay = Replay a recorded journal: exactly, or what a proposed policy would have changed for each co-op.
+arg-journal = A journal’s file, as entraide scheduler journal export writes it.
+opt-sim-policy = The proposed policy: a TOML or JSON file with keys of the policy (those left out stay), or a picker (greenest, fastest, …).
+error-journal_refused = The journal cannot be used{ $path ->
+    [none] {""}
+   *[other] {" "}({ $path })
+}: { $fault ->
+    [none] something is wrong with it.
+    [no_file] there is no such file.
+    [no_journal] this is no journal. Make one with entraide scheduler journal export.
+    [cut] its end is missing. Export it again.
+    [altered] it is not what was exported: it was altered or damaged. Nothing was replayed.
+    [other_version] version { $recorded } wrote it, and version { $version } cannot read its snapshot.
+    [several_models] node { $node } serves several models at once, which the simulator has no machine for.
+   *[no_world] the simulator cannot make its machines again: { $detail }
+}
+sim-replay-exact = { $events } events over { $span } replayed: the { $commands } commands are the recorded ones, byte for byte.
+sim-replay-diverged = The replay differs from the journal at event { $event }{ $kind ->
+    [none] {""}
+   *[other] {" "}({ $kind })
+}{ $when ->
+    [none] {""}
+   *[other] {" "}of { $when }
+}, number { $number } of the journal; { $events ->
+    [0] none came before.
+    [1] the one before it is alike.
+   *[other] the { $events } before it are alike.
+} Version { $recorded } decided, version { $version } replayed.
+sim-replay-asked = What is decided now: { $commands }.
+sim-replay-compared = What policy “{ $proposed }” would have changed against policy “{ $old }”, with the same demand and the same machines:
+sim-replay-col-coop = Co-op
+sim-replay-col-jobs = Served
+sim-replay-col-waited = Waiting, 95%
+sim-replay-col-ttft = First word, 95%
+sim-replay-col-tokens = Tokens
+sim-replay-col-energy = Energy
+sim-replay-col-carbon = Emissions
+sim-replay-col-kept = Promises kept
+sim-replay-all = All
+sim-replay-trust = How far to believe it: under the old policy, the simulator has 95% of first words within { $old } where the journal has { $recorded }, and { $old_energy } where it has { $recorded_energy }.
+sim-assumption-replay_demand = The requests are those of the journal, at their moments; the lengths of { $jobs ->
+    [1] one
+   *[other] { $jobs }
+} are those that the engines counted.
+sim-assumption-replay_lengths = { $jobs ->
+    [1] One request never had its whole answer: its length is taken for what is usual for its co-op.
+   *[other] { $jobs } requests never had their whole answers: their lengths are taken for what is usual for their co-ops.
+}
+sim-assumption-replay_speed = { $nodes ->
+    [1] One machine works
+   *[other] { $nodes } machines work
+} as fast as the pool has learned from its runs.
+sim-assumption-replay_card = { $nodes ->
+    [1] One machine works
+   *[other] { $nodes } machines work
+} as fast as its node agent measured when it joined, for lack of runs.
+sim-assumption-replay_intensity = The intensity of the grid and the surplus of the sites are those that the journal was told.

@@ -1345,3 +1345,63 @@ sim-assumption-clients = « { $workload } » : { $clients } clients envoient 
 sim-assumption-tariff = { $site } : un kilowattheure coûte { $tariff_cad } $, celui que le lieu produit aussi (il aurait pu être vendu).
 sim-assumption-heartbeats = Les machines donnent signe de vie toutes les { $heartbeat_s } ; une machine perdue se remarque après dix fois ce temps.
 sim-assumption-fairness_without_batch = Le travail différé attend les heures vertes : son attente ne compte pas dans les écarts d’équité.
+
+## Les journaux rejoués.
+
+help-sim-replay = Rejoue un journal : exactement, ou ce qu’une politique proposée aurait changé pour chaque coopérative.
+arg-journal = Le fichier d’un journal, tel qu’entraide scheduler journal export l’écrit.
+opt-sim-policy = La politique proposée : un fichier TOML ou JSON de clés de la politique (les autres restent), ou une façon de choisir (greenest, fastest…).
+error-journal_refused = Le journal est inutilisable{ $path ->
+    [none] {""}
+   *[other] {" "}({ $path })
+} : { $fault ->
+    [none] quelque chose y est faux.
+    [no_file] ce fichier n’existe pas.
+    [no_journal] ce n’est pas un journal. Faites-en un avec entraide scheduler journal export.
+    [cut] la fin manque. Exportez-le de nouveau.
+    [altered] ce n’est pas ce qui a été exporté : il a été modifié ou abîmé. Rien n’a été rejoué.
+    [other_version] la version { $recorded } l’a écrit, et la version { $version } ne sait pas lire son instantané.
+    [several_models] le nœud { $node } sert plusieurs modèles à la fois, et le simulateur n’a pas de telle machine.
+   *[no_world] le simulateur ne peut pas refaire ses machines : { $detail }
+}
+sim-replay-exact = { $events } événements sur { $span } rejoués : les { $commands } commandes sont celles du journal, à l’octet près.
+sim-replay-diverged = La reprise s’écarte du journal à l’événement { $event }{ $kind ->
+    [none] {""}
+   *[other] {" "}({ $kind })
+}{ $when ->
+    [none] {""}
+   *[other] {" "}du { $when }
+}, le nᵒ { $number } du journal ; { $events ->
+    [0] aucun ne le précède.
+    [1] celui qui le précède est pareil.
+   *[other] les { $events } qui le précèdent sont pareils.
+} La version { $recorded } a décidé, la version { $version } a rejoué.
+sim-replay-asked = Ce qui est décidé maintenant : { $commands }.
+sim-replay-compared = Ce que la politique « { $proposed } » aurait changé par rapport à la politique « { $old } », avec la même demande et les mêmes machines :
+sim-replay-col-coop = Coopérative
+sim-replay-col-jobs = Servies
+sim-replay-col-waited = Attente, 95 %
+sim-replay-col-ttft = Premier mot, 95 %
+sim-replay-col-tokens = Jetons
+sim-replay-col-energy = Énergie
+sim-replay-col-carbon = Émissions
+sim-replay-col-kept = Promesses tenues
+sim-replay-all = Toutes
+sim-replay-trust = À quel point s’y fier : sous l’ancienne politique, le simulateur donne 95 % des premiers mots en { $old } ou moins, le journal en { $recorded } ; et { $old_energy } d’énergie, le journal { $recorded_energy }.
+sim-assumption-replay_demand = Les requêtes sont celles du journal, à leurs moments ; les longueurs de { $jobs ->
+    [1] l’une d’elles sont celles que le moteur a comptées.
+   *[other] { $jobs } d’entre elles sont celles que les moteurs ont comptées.
+}
+sim-assumption-replay_lengths = { $jobs ->
+    [1] Une requête n’a jamais eu sa réponse entière : sa longueur est celle qui est habituelle pour sa coopérative.
+   *[other] { $jobs } requêtes n’ont jamais eu leurs réponses entières : leurs longueurs sont celles qui sont habituelles pour leurs coopératives.
+}
+sim-assumption-replay_speed = { $nodes ->
+    [1] Une machine travaille
+   *[other] { $nodes } machines travaillent
+} à la vitesse que le réseau a apprise de ses passages.
+sim-assumption-replay_card = { $nodes ->
+    [1] Une machine travaille à la vitesse que son agent a mesurée à son adhésion, faute de passages.
+   *[other] { $nodes } machines travaillent à la vitesse que leurs agents ont mesurée à leur adhésion, faute de passages.
+}
+sim-assumption-replay_intensity = L’intensité des réseaux électriques et le surplus des lieux sont ceux que le journal a reçus.

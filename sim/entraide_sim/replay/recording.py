@@ -21,6 +21,7 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import Head, Line, Unreadable, chained, event_of, parts
 
 BLOCK_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
 
 Watch = Callable[[Event, Sequence[Command]], None]
 
@@ -164,14 +165,18 @@ def _diverged(
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    begun = False
     try:
         with gzip.open(path) as file:
             while block := file.read(BLOCK_BYTES):
-                begun = True
                 yield block
+    except FileNotFoundError:
+        raise Unreadable("no_file") from None
     except EOFError:
         raise Unreadable("cut") from None
     except (OSError, zlib.error) as problem:
-        wrong = "no_journal" if path.is_file() else "no_file"
-        raise Unreadable("altered" if begun else wrong) from problem
+        raise Unreadable("altered" if _is_packed(path) else "no_journal") from problem
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC

@@ -1,4 +1,4 @@
-"""Replayed: a recorded life as a report knows runs: sites, machines, grid, assumptions.
+"""Reported: a recorded life as a report knows runs: sites, machines, grid, assumptions.
 
 Decides how the recording's facts are named in a report: each machine is a group of its own, there
 anyway, at what it draws beyond its rest; a zone's hour has the intensity that was told in it last.
@@ -6,8 +6,9 @@ It refuses to know what was compared.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from entraide_node.core.terms import OwnerTerms
@@ -19,12 +20,12 @@ from entraide_sim.fleet import Machine
 from entraide_sim.grid import HOUR_S, Grid, Series
 from entraide_sim.nodes import NodeSpec
 from entraide_sim.outcome import result
-from entraide_sim.past import Past
 from entraide_sim.places import AFTER_H
-from entraide_sim.recording import Exact
+from entraide_sim.replay.past import Past
+from entraide_sim.replay.recording import Exact
+from entraide_sim.replay.whatif import Compared, Lived
 from entraide_sim.results import Assumption, Result
 from entraide_sim.scenario import Coop, Model, Nodes, Scenario, Site
-from entraide_sim.whatif import Compared, Lived
 
 TITLE = {"fr": "Journal rejoué", "en": "Replayed journal"}
 NAME = "journal"
@@ -78,11 +79,7 @@ def _result(
 ) -> Result:
     built = Built(made.scenario, 0, made.machines, [], grid, policy, [], iter(()), made.assumptions)
     found = result(built, life.world, life.recorder, label=label)
-    return Result(**{**_fields(found), "command": command})
-
-
-def _fields(found: Result) -> Mapping[str, object]:
-    return {name: getattr(found, name) for name in found.__struct_fields__}
+    return msgspec.structs.replace(found, command=command)
 
 
 def _made(compared: Compared, past: Past, exact: Exact) -> Made:

@@ -48,8 +48,9 @@ def run_replay(journal: Path, policy: str, out: Path, *, lang: str, as_json: boo
 
 def _run(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
     from entraide_scheduler.core import snapshot
-    from entraide_sim import output, recording, replayed, telling_replay, whatif
-    from entraide_sim.past import Past
+    from entraide_sim import output
+    from entraide_sim.replay import recording, reported, telling, whatif
+    from entraide_sim.replay.past import Past
     from entraide_sim.report import write_report
 
     head = recording.head_of(journal)
@@ -59,23 +60,25 @@ def _run(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> 
     plain: dict[str, Any] = {"exact": exact.diverged is None, **msgspec.to_builtins(exact)}
     if exact.diverged is None and policy:
         proposed = whatif.read_policy(policy, past.policy)
-        grid = replayed.grid_of(past, exact)
-        compared = whatif.compare(journal, head, past=past, core=core, proposed=proposed, grid=grid)
-        plain["compared"] = telling_replay.plain(compared)
+        grid = reported.grid_of(past, exact)
+        compared = whatif.compare(
+            journal, head, past=past, exact=exact, core=core, proposed=proposed, grid=grid
+        )
+        plain["compared"] = telling.plain(compared)
         command = f"entraide sim replay {journal} --policy {policy}"
-        found = replayed.results(
+        found = reported.results(
             compared, past=past, exact=exact, grid=grid, proposed=proposed, command=command
         )
         output.write_json(out / "replay.json", plain)
         write_report(out / "report.html", found, lang=lang)
         if not as_json:
-            telling_replay.exactly(exact, lang)
-            telling_replay.comparison(compared, lang)
-            telling_replay.where(out / "report.html", lang)
+            telling.exactly(exact, lang)
+            telling.comparison(compared, lang)
+            telling.where(out / "report.html", lang)
     else:
         output.write_json(out / "replay.json", plain)
         if not as_json:
-            telling_replay.exactly(exact, lang)
+            telling.exactly(exact, lang)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode())
     return 0 if exact.diverged is None else 1

@@ -14,9 +14,9 @@ import typer
 from babel.dates import format_datetime
 
 from entraide import i18n
-from entraide_sim.recording import Exact
+from entraide_sim.replay.recording import Exact
+from entraide_sim.replay.whatif import ALL, Compared, Coop, Row
 from entraide_sim.report import words
-from entraide_sim.whatif import ALL, Compared, Coop, Row
 
 ARROW = " → "
 SAME = 0.005  # a part that makes no difference to a reader

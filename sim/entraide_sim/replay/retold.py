@@ -20,7 +20,7 @@ from entraide_scheduler.core.records import Job, Lease
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.tables import LeaseState
 from entraide_sim.nodes import NodeSpec, Site, SiteSpec
-from entraide_sim.past import Away, Past
+from entraide_sim.replay.past import Away, Past
 from entraide_sim.surroundings import Fault
 from entraide_sim.workload import Request
 from entraide_sim.world import World

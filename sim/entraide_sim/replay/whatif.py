@@ -23,18 +23,19 @@ from entraide_scheduler.core.policy import Picker, Policy
 from entraide_scheduler.core.recording import Head
 from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.state import State
-from entraide_sim import retold
 from entraide_sim.driver import Driver
 from entraide_sim.grid import Grid
 from entraide_sim.nodes import NodeSpec
 from entraide_sim.outcome import Recorder
-from entraide_sim.past import Past, Told, carbon_g, energy_wh
-from entraide_sim.recording import events_of, refused
 from entraide_sim.records import KEPT, NOT_PROMISED
+from entraide_sim.replay import retold
+from entraide_sim.replay.past import Past, Told, carbon_g, energy_wh
+from entraide_sim.replay.recording import Exact, events_of, refused
 from entraide_sim.world import World
 
 ALL = ""  # the row of all co-ops
 POLICY_BYTES_MAX = 16 * 1024 * 1024
+DRAIN_S = 86_400.0  # what waits for longer once all is asked will not be served
 PARTS = (("p50", 0.50), ("p95", 0.95))
 
 Column = npt.NDArray[Any]
@@ -46,7 +47,8 @@ class Row(Struct, frozen=True):
 
     Attributes:
         jobs: asked for, or under way when the recording began.
-        completed, refused, failed, cancelled: how they ended; in a recording the rest had not.
+        completed, refused, failed, cancelled: how they ended.
+        waiting: not over at the end of the recording, or a day after it in the world.
         waited_s, ttft_s, e2e_s: of the completed ones, median and 95th percentile: until placed,
             until the first token, until the end.
         input_tokens, output_tokens: of the completed ones.
@@ -59,6 +61,7 @@ class Row(Struct, frozen=True):
     refused: int
     failed: int
     cancelled: int
+    waiting: int
     waited_s: dict[str, float | None]
     ttft_s: dict[str, float | None]
     e2e_s: dict[str, float | None]
@@ -155,7 +158,7 @@ def _unsound(path: str, key: str, fault: str, **values: str | float) -> PoolErro
 
 
 def compare(
-    path: Path, head: Head, *, past: Past, core: Core, proposed: Policy, grid: Grid
+    path: Path, head: Head, *, past: Past, exact: Exact, core: Core, proposed: Policy, grid: Grid
 ) -> Compared:
     """Lets a recorded demand live twice.
 
@@ -163,6 +166,7 @@ def compare(
         path: of the recording, which was replayed exactly.
         head: its head.
         past: what it tells.
+        exact: that replay.
         core: where it ended.
         proposed: sound.
         grid: actual intensities, for the report.
@@ -177,14 +181,14 @@ def compare(
     except ValueError as problem:
         raise refused(path, "several_models", node=str(problem)) from None
     lengths = retold.Lengths()
-    old = _live(path, head, past, specs=specs, policy=None, grid=grid, lengths=lengths)
-    new = _live(path, head, past, specs=specs, policy=proposed, grid=grid, lengths=None)
+    both: dict[str, Any] = {"specs": specs, "grid": grid, "end_at": exact.end_at}
+    old = _live(path, head, past, policy=None, lengths=lengths, **both)
+    new = _live(path, head, past, policy=proposed, lengths=retold.Lengths(), **both)
     coops = sorted({*past.told, *old.table["coop"].tolist()})
     everybody = _together(list(past.told.values()))
-    rows = [Coop(ALL, _recorded(everybody), row(old.table, ALL), row(new.table, ALL))]
+    rows = [Coop(ALL, _recorded(everybody), row(old, ALL), row(new, ALL))]
     rows += [
-        Coop(name, _recorded(past.told[name]), row(old.table, name), row(new.table, name))
-        for name in coops
+        Coop(name, _recorded(past.told[name]), row(old, name), row(new, name)) for name in coops
     ]
     return Compared(
         old_policy=past.policy.version,
@@ -208,12 +212,12 @@ def _live(
     specs: Sequence[NodeSpec],
     policy: Policy | None,
     grid: Grid,
-    lengths: retold.Lengths | None,
+    end_at: float,
+    lengths: retold.Lengths,
 ) -> Lived:
     begin: State = snapshot.read(head.core)
     in_force = policy or past.policy
     recorder = Recorder(in_force)
-    counted = lengths or retold.Lengths()
 
     def around(world: World) -> retold.Recorded:
         return retold.Recorded(
@@ -235,22 +239,27 @@ def _live(
     except ValueError as problem:
         raise refused(path, "no_world", detail=str(problem)) from None
     for job, lease in retold.under_way(begin):
-        request = retold.request_of(job.facts, job.requested_at, past, counted)
+        request = retold.request_of(job.facts, job.requested_at, past, lengths)
         if lease is None:
             world.adopt(request)
         else:
             limit, terms = job.output_tokens_max, lease.terms
             world.adopt(request, node=terms.node, epoch=terms.epoch, output_tokens_max=limit)
     known = [job.facts.job for job, _ in retold.under_way(begin)]
-    world.run(retold.requests(events_of(path), past, known=known, lengths=counted))
+    world.run(
+        retold.requests(events_of(path), past, known=known, lengths=lengths),
+        until=max(end_at, past.deadline_at) + DRAIN_S,
+    )
     return Lived(world, recorder, recorder.records.columns())
 
 
 # Rows.
 
 
-def row(table: Table, coop: str) -> Row:
+def row(life: Lived, coop: str) -> Row:
     """Returns what became of the jobs of a co-op (or of ``ALL``) in a world."""
+    table = life.table
+    waiting = sum(1 for job in life.world.jobs.values() if coop in (ALL, job.request.facts.coop))
     mine = table["coop"] == coop if coop != ALL else np.ones(len(table["coop"]), dtype=bool)
     state = table["state"]
     done = mine & (state == JobState.COMPLETED.value)
@@ -258,11 +267,12 @@ def row(table: Table, coop: str) -> Row:
     asked = table["asked_at"][done]
     energy = sum(table[name][mine].sum() for name in ("prefill_wh", "decode_wh", "wake_wh"))
     return Row(
-        jobs=int(mine.sum()),
+        jobs=int(mine.sum()) + waiting,
         completed=int(done.sum()),
         refused=int((mine & (state == JobState.REFUSED.value)).sum()),
         failed=int((mine & (state == JobState.FAILED.value)).sum()),
         cancelled=int((mine & (state == JobState.CANCELLED.value)).sum()),
+        waiting=waiting,
         waited_s=_parts(table["placed_at"][done] - asked),
         ttft_s=_parts(table["first_at"][done] - asked),
         e2e_s=_parts(table["end_at"][done] - asked),
@@ -281,6 +291,7 @@ def _recorded(told: Told) -> Row:
         refused=told.refused,
         failed=told.failed,
         cancelled=told.cancelled,
+        waiting=told.jobs - told.completed - told.refused - told.failed - told.cancelled,
         waited_s=_parts(np.array(told.waited_s)),
         ttft_s=_parts(np.array(told.ttft_s)),
         e2e_s=_parts(np.array(told.e2e_s)),

@@ -72,6 +72,7 @@ class Past:
         told: by co-op.
         intensities: by zone: from when on, direct and life-cycle, gCO2e/kWh, ascending.
         energy_basis: by node, how its last report's energy was obtained.
+        deadline_at: the last deadline of all jobs, seconds since the epoch.
     """
 
     def __init__(self, begin: State) -> None:
@@ -81,6 +82,7 @@ class Past:
         self.told: dict[str, Told] = {}
         self.intensities: dict[str, list[tuple[float, float, float]]] = {}
         self.energy_basis: dict[str, str] = {}
+        self.deadline_at = 0.0
         self._used: dict[str, tuple[int, int, bool]] = {}
         self._coops: dict[str, tuple[str, str, float]] = {}  # of a job: co-op, model, asked at
         self._lengths: dict[tuple[str, str], list[int]] = {}
@@ -128,6 +130,18 @@ class Past:
                     self._asked(event.facts, event.at)
             case e.RunReported():
                 self._reported(event)
+            case e.PolicyChanged():
+                self.policy = event.policy
+            case e.IntensityChanged():
+                step = (event.at, event.direct_g_per_kwh, event.lifecycle_g_per_kwh)
+                self.intensities.setdefault(event.zone, []).append(step)
+            case _:
+                self._presence(event)
+        for command in commands:
+            self._command(command, event.at)
+
+    def _presence(self, event: e.Event) -> None:
+        match event:
             case e.NodesSeen():
                 for node in event.nodes:
                     self._hear(node, event.at)
@@ -141,19 +155,13 @@ class Past:
             case e.SchedulerStarted():
                 # That nodes were silent while nobody listened means nothing.
                 self._heard = dict.fromkeys(self._heard, event.at)
-            case e.PolicyChanged():
-                self.policy = event.policy
-            case e.IntensityChanged():
-                step = (event.at, event.direct_g_per_kwh, event.lifecycle_g_per_kwh)
-                self.intensities.setdefault(event.zone, []).append(step)
             case _:
                 pass
-        for command in commands:
-            self._command(command, event.at)
 
     def _asked(self, facts: RequestFacts, at: float) -> None:
         self._coops[facts.job] = (facts.coop, facts.model, at)
         self._of(facts.coop).jobs += 1
+        self.deadline_at = max(self.deadline_at, facts.deadline_at or 0.0)
 
     def _of(self, coop: str) -> Told:
         if coop not in self.told:

@@ -1,0 +1,295 @@
+"""Replaying a journal: exactly, altered, under another policy, and what a person is told."""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.core import recording as lives
+from tests.core.recording import Recorded
+
+import entraide
+from entraide.errors import EntraideError, RequestError
+from entraide_scheduler.core import snapshot
+from entraide_scheduler.core.events import Event, JobRequested, NodeJoined, PolicyChanged
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.recording import Head, Line, chained, written
+from entraide_sim.replay import recording, reported, whatif
+from entraide_sim.replay.past import Past
+
+SEEDS = (1, 5)
+BEGUN, EVENTS = 400, 2_500
+
+
+def record(events: Recorded, *, start: int = BEGUN) -> tuple[Head, list[Line]]:
+    """Returns a recording of events from one of them on."""
+    core = Core()
+    for event in events[:start]:
+        core.handle(event)
+    last = events[start - 1]
+    head = Head(entraide.__version__, core.snapshot(), last.id, last.at, b"begin")
+    digest, lines = head.digest, []
+    for event in events[start:]:
+        packed = msgspec.msgpack.encode(event)
+        digest = chained(digest, packed, core.handle(event))
+        lines.append(Line(packed, digest))
+    return head, lines
+
+
+def write(path: Path, head: Head, lines: Sequence[Line]) -> Path:
+    """Writes a recording as an export does."""
+    path.write_bytes(gzip.compress(b"".join(written(head, lines)), 1, mtime=0))
+    return path
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def life(request: pytest.FixtureRequest) -> Recorded:
+    """Some thousand events of a pool with faults, owners, restarts and quotas."""
+    return list(lives.record(request.param, EVENTS).pool.events)
+
+
+@pytest.fixture
+def journal(tmp_path: Path, life: Recorded) -> Path:
+    """That life as a file."""
+    return write(tmp_path / "pool.journal", *record(life))
+
+
+def replayed(path: Path) -> tuple[recording.Exact, Core, Past]:
+    """Replays a file exactly."""
+    head = recording.head_of(path)
+    past = Past(snapshot.read(head.core))
+    exact, core = recording.replay(path, head, watch=past.watch)
+    return exact, core, past
+
+
+def test_recorded_life_is_replayed_to_the_byte(journal: Path, life: Recorded) -> None:
+    """All commands of a life with every kind of trouble come out as they were recorded."""
+    exact, _, _ = replayed(journal)
+
+    assert None is exact.diverged
+    assert (len(life) - BEGUN, life[-1].at) == (exact.events, exact.end_at)
+    assert exact.commands > 0
+
+
+def test_divergence_is_told_at_its_first_event(tmp_path: Path, life: Recorded) -> None:
+    """When one event is another, the seal made anew, the replay stops at that very event."""
+    head, lines = record(life)
+    where = next(
+        number
+        for number, event in enumerate(life[BEGUN:])
+        if isinstance(event, JobRequested) and number > 100
+    )
+    event = life[BEGUN + where]
+    other = msgspec.structs.replace(event, at=event.at + 0.001)
+    lines[where] = Line(msgspec.msgpack.encode(other), lines[where].digest)
+    exact, _, _ = replayed(write(tmp_path / "pool.journal", head, lines))
+
+    assert exact.diverged is not None
+    assert (where, where + 1) == (exact.events, exact.diverged.number)
+    assert (event.id, "JobRequested") == (exact.diverged.event, exact.diverged.kind)
+
+
+def test_event_of_another_version_ends_the_replay_with_its_place(
+    tmp_path: Path, life: Recorded
+) -> None:
+    """An event that this version cannot read is a divergence, and no crash."""
+    head, lines = record(life)
+    lines[7] = Line(msgspec.msgpack.encode(["no-such-event", 1, 2.0]), lines[7].digest)
+    exact, _, _ = replayed(write(tmp_path / "pool.journal", head, lines))
+
+    assert exact.diverged is not None
+    assert (7, 8, "") == (exact.events, exact.diverged.number, exact.diverged.kind)
+    assert "no-such-event" in exact.diverged.detail
+
+
+def flipped(content: bytes) -> bytes:
+    """Returns a recording with one byte changed in the middle of what is packed."""
+    raw = bytearray(gzip.decompress(content))
+    raw[len(raw) // 2] ^= 1
+    return gzip.compress(bytes(raw))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (flipped, "altered"),
+        (lambda content: content[:-200], "cut"),
+        (lambda content: gzip.compress(gzip.decompress(content)[:-30]), "cut"),
+        (lambda content: gzip.compress(gzip.decompress(content) + b"x"), "altered"),
+        (lambda content: content[:-8] + b"1234" + content[-4:], "altered"),
+        (lambda _: gzip.compress(b"something else"), "no_journal"),
+        (lambda _: b"not packed at all", "no_journal"),
+    ],
+    ids=["a bit", "file cut", "end cut", "longer", "damaged", "another file", "no gzip"],
+)
+def test_tampering_is_noticed_before_anything_is_replayed(
+    tmp_path: Path, change: Callable[[bytes], bytes], fault: str
+) -> None:
+    """A file that is not what was exported is refused, whatever was done to it."""
+    path = write(tmp_path / "pool.journal", *record(lives.record(2, 600).pool.events))
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(RequestError) as refused:
+        recording.head_of(path)
+
+    assert ("journal_refused", fault) == (refused.value.code, refused.value.values["fault"])
+
+
+def test_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
+    """A recording whose snapshot this version cannot read says which version wrote it."""
+    head, lines = record(lives.record(2, 600).pool.events)
+    head = Head("0.0.1", msgspec.msgpack.encode([1, 2]), head.event_id, head.at, head.digest)
+    path = write(tmp_path / "pool.journal", head, lines)
+    with pytest.raises(RequestError) as refused:
+        recording.restored(path, recording.head_of(path))
+
+    assert ("other_version", "0.0.1") == tuple(
+        refused.value.values[name] for name in ("fault", "recorded")
+    )
+
+
+# Under another policy.
+
+
+def compared(path: Path, proposed: str) -> whatif.Compared:
+    """Holds a picker against the recorded policy."""
+    exact, core, past = replayed(path)
+    return whatif.compare(
+        path,
+        recording.head_of(path),
+        past=past,
+        exact=exact,
+        core=core,
+        proposed=whatif.read_policy(proposed, past.policy),
+        grid=reported.grid_of(past, exact),
+    )
+
+
+def simple(events: Sequence[Event]) -> Recorded:
+    """Returns a life whose nodes serve one model each, as node agents do."""
+    replace = msgspec.structs.replace
+    return [
+        replace(event, card=replace(event.card, replicas=event.card.replicas[:1]))
+        if isinstance(event, NodeJoined)
+        else event
+        for event in events
+    ]
+
+
+@pytest.mark.parametrize("proposed", ["fastest"])
+def test_each_recorded_job_is_over_in_both_lives(
+    tmp_path: Path, life: Recorded, proposed: str
+) -> None:
+    """No job is lost or made under either policy: as many are over as were asked for."""
+    path = write(tmp_path / "pool.journal", *record(simple(life)))
+    found = compared(path, proposed)
+    head, lines = recording.head_of(path), list(recording.events_of(path))
+    begun = set(snapshot.read(head.core).jobs)
+    asked = {event.facts.job for event in lines if isinstance(event, JobRequested)}
+    everybody = found.coops[0]
+
+    assert found.carried == len(begun)
+    for row in (everybody.old, everybody.proposed):
+        ends = row.completed + row.refused + row.failed + row.cancelled + row.waiting
+        assert len(asked | begun) == row.jobs == ends
+    for name in ("jobs", "completed", "refused", "output_tokens", "energy_wh"):
+        parts = [getattr(coop.proposed, name) for coop in found.coops[1:]]
+        assert getattr(everybody.proposed, name) == pytest.approx(sum(parts))
+
+
+def test_lives_differ_by_the_policy_alone(tmp_path: Path) -> None:
+    """Held against itself a policy changes nothing; the same recording gives the same numbers."""
+    events = simple(lives.record(5, EVENTS).pool.events)
+    path = write(tmp_path / "pool.journal", *record(events))
+    policy = tmp_path / "same.toml"
+    policy.write_text('jurisdiction = "CA"\n')
+    once, again = compared(path, str(policy)), compared(path, str(policy))
+
+    assert all(coop.old == coop.proposed for coop in once.coops)
+    assert once.coops == again.coops
+
+
+def test_policy_keys_lie_over_the_recorded_policy(tmp_path: Path) -> None:
+    """A file sets the keys that it names; the others stay; an unsound one is refused by its key."""
+    base = next(e for e in lives.record(1, 50).pool.events if isinstance(e, PolicyChanged)).policy
+    (tmp_path / "greener.toml").write_text("[carbon]\ntolerance = 0.1\n")
+    (tmp_path / "wrong.json").write_text('{"carbon": {"tolerance": -1}}')
+    read = whatif.read_policy(str(tmp_path / "greener.toml"), base)
+    with pytest.raises(EntraideError) as refused:
+        whatif.read_policy(str(tmp_path / "wrong.json"), base)
+
+    assert ("greener", 0.1, base.coops) == (read.version, read.carbon.tolerance, read.coops)
+    assert "carbon.tolerance" == refused.value.values["key"]
+
+
+# What a person is told.
+
+
+def told(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command, in French unless it is told otherwise."""
+    language = [] if "--lang" in arguments else ["--lang", "fr"]
+    return subprocess.run(
+        [sys.executable, "-m", "entraide.cli", "sim", "replay", *arguments, *language],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A short recording of single-model nodes."""
+    events = simple(lives.record(5, 900).pool.events)
+    return write(tmp_path / "pool.journal", *record(events, start=300))
+
+
+def test_command_replays_exactly(tmp_path: Path, small: Path) -> None:
+    """The command says that all commands came out alike, in both languages, and keeps the facts."""
+    french = told(str(small), "--out", str(tmp_path / "out"))
+    english = told(str(small), "--out", str(tmp_path / "out"), "--lang", "en")
+    kept = json.loads((tmp_path / "out" / "replay.json").read_text("utf-8"))
+
+    assert (0, 0) == (french.returncode, english.returncode)
+    assert "à l’octet près" in french.stdout
+    assert "byte for byte" in english.stdout
+    assert (True, 600, None) == (kept["exact"], kept["events"], kept["diverged"])
+
+
+def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Path) -> None:
+    """With a policy it tells each co-op what would have changed, and writes files for it."""
+    out = tmp_path / "out"
+    done = told(str(small), "--policy", "fastest", "--out", str(out))
+    kept = json.loads((out / "replay.json").read_text("utf-8"))
+    rows = kept["compared"]["coops"]
+
+    assert 0 == done.returncode
+    assert sorted(rows) == [name for name in sorted(rows) if name in done.stdout]
+    assert {"recorded", "old", "proposed"} == set(kept["compared"]["all"])
+    assert "fastest" in (out / "report.html").read_text("utf-8")
+
+
+def test_command_says_where_a_replay_differs(tmp_path: Path, small: Path) -> None:
+    """A replay that differs ends with status 1 and names the event; nothing is compared."""
+    head, lines = recording.head_of(small), list(recording.lines_of(small))
+    lines[50] = Line(lines[50].event, b"another")
+    write(small, head, lines)
+    done = told(str(small), "--policy", "fastest", "--out", str(tmp_path / "out"), "--lang", "en")
+    kept = json.loads((tmp_path / "out" / "replay.json").read_text("utf-8"))
+
+    assert (1, False, 51) == (done.returncode, kept["exact"], kept["diverged"]["number"])
+    assert re.search(r"differs from the journal at event \d+", done.stdout)
+    assert "compared" not in kept
+
+
+def test_what_cannot_be_used_is_one_sentence_and_writes_nothing(tmp_path: Path) -> None:
+    """A file that is no journal, or a policy that is not sound, leaves no folder behind."""
+    (tmp_path / "no.journal").write_text("text")
+    done = told(str(tmp_path / "no.journal"), "--out", str(tmp_path / "out"), "--lang", "en")
+
+    assert 1 == done.returncode
+    assert "this is no journal" in done.stderr
+    assert not (tmp_path / "out").exists()
