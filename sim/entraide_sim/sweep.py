@@ -8,20 +8,18 @@ in which cases end changes nothing. It refuses to know what the cases are for.
 import hashlib
 import logging
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from io import BytesIO
 from itertools import islice
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 from msgspec import Struct
 
+from entraide_sim.crew import Crew
 from entraide_sim.results import Result, version
 from entraide_sim.scenario import Scenario
 from entraide_sim.simulate import Case, simulate
@@ -109,23 +107,18 @@ class Sweeper:
         self._resume = resume
         self._ray = ray
         self._progress = progress
-        self._pool: ProcessPoolExecutor | None = None
-        self._others = set(active_children())
+        self._crew: Crew | None = None
 
     def __enter__(self) -> Self:
         if self._ray:
             _join_ray(self._ray)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._ray:
             _leave_ray()
-        if self._pool is None:
-            return
-        self._pool.shutdown(wait=kind is None, cancel_futures=True)
-        if kind is not None:
-            for child in set(active_children()) - self._others:
-                child.terminate()
+        if self._crew is not None:
+            self._crew.leave()
 
     def __call__(
         self, cases: Sequence[Case], *, tables: bool = False
@@ -152,27 +145,13 @@ class Sweeper:
             yield number, outcome
 
     def _here(self, parcels: dict[int, Parcel]) -> Iterator[tuple[int, Outcome]]:
-        if self.at_once == 1 or (len(parcels) <= 1 and self._pool is None):
+        if self.at_once == 1 or (len(parcels) <= 1 and self._crew is None):
             for number, parcel in parcels.items():
                 yield number, carry_out(parcel, self._progress)
             return
-        if self._pool is None:
-            # Not forked: a fork of a process that shows a progress bar may hang.
-            self._pool = ProcessPoolExecutor(
-                self.at_once, mp_context=get_context("spawn"), initializer=_deaf
-            )
-        pending: dict[Future[Outcome], int] = {
-            self._pool.submit(carry_out, parcel): number for number, parcel in parcels.items()
-        }
-        while pending:
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield pending.pop(future), future.result()
-
-
-def _deaf() -> None:
-    """A Ctrl-C is the parent's to hear: it ends its children itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if self._crew is None:
+            self._crew = Crew(carry_out, self.at_once)
+        yield from self._crew.run(parcels)
 
 
 # Ray is loaded where it is used: only who sweeps on a cluster needs it, and it is slow to load.

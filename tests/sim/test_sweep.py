@@ -1,0 +1,284 @@
+"""Sweeps, comparisons and plans, and the commands that make them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.sim.scenarios import small, text
+
+from entraide.cli.app import run as entraide
+from entraide.errors import RequestError
+from entraide_sim import advice, compare, goals, plan
+from entraide_sim.reading import load
+from entraide_sim.simulate import Case
+from entraide_sim.sweep import Parcel, Sweeper, carry_out, kept, key_of
+
+DEADLINE_S = 100.0
+
+
+def cases(count: int, **changes: Any) -> list[Case]:
+    """So many cases of the small scenario, by seed."""
+    loaded = small(("hours = 2.0", "hours = 0.5"), **changes)
+    return [
+        Case(scenario=loaded.scenario, home=str(loaded.home), seed=seed) for seed in range(count)
+    ]
+
+
+def same(found: Sequence[Any]) -> list[Any]:
+    """What of outcomes must be the same: all but the time it took."""
+    return [{**one.result.summary, "wall_s": 0.0} for one in found]
+
+
+def test_processes_and_one_process_say_the_same(tmp_path: Path) -> None:
+    """Where cases run changes nothing of what they come to."""
+    many = cases(4)
+    alone = [carry_out(Parcel(case)) for case in many]
+    with Sweeper(keep=tmp_path, at_once=2) as sweep:
+        found = dict(sweep(many))
+
+    assert same(alone) == same([found[number] for number in range(4)])
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    """A sweep that goes on takes what is kept, and runs the rest."""
+    many = cases(3)
+    with Sweeper(keep=tmp_path, at_once=1) as sweep:
+        first = dict(sweep(many[:2]))
+    with Sweeper(keep=tmp_path, at_once=1, resume=True) as sweep:
+        second = dict(sweep(many))
+
+    assert [one.result for one in first.values()] == [second[0].result, second[1].result]
+    assert kept(tmp_path, key_of(many[2]), tables=False) is not None
+    assert None is kept(tmp_path, key_of(many[2]), tables=True)
+
+
+def test_a_case_travels_with_its_files(tmp_path: Path) -> None:
+    """On another machine the files are unpacked, and the result is the same."""
+    rows = ["arrival_s,input_tokens,output_tokens", *(f"{at},50,20" for at in range(0, 900, 9))]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    (case,) = cases(1)
+    loaded = small(("clients = 10", 'trace = "t.csv"'), home=tmp_path)
+    case = Case(scenario=loaded.scenario, home=str(tmp_path), seed=1)
+    there = Parcel(case, files={"t.csv": (tmp_path / "t.csv").read_bytes()})
+
+    assert same([carry_out(Parcel(case))]) == same([carry_out(there)])
+
+
+def test_keys_tell_cases_apart(tmp_path: Path) -> None:
+    """Another seed, another scenario or another file is another case."""
+    one, other = cases(2)
+    (more,) = cases(1, more='[policy]\npicker = "fastest"')
+
+    assert 3 == len({key_of(one), key_of(other), key_of(more)})
+    assert key_of(one) == key_of(cases(1)[0])
+
+
+# Goals.
+
+
+@pytest.mark.parametrize(
+    ("typed", "summary", "met"),
+    [
+        ("ttft_s.p95<=2", {"ttft_s": {"p95": 2.0}}, True),
+        ("ttft_s.p95 < 2", {"ttft_s": {"p95": 2.0}}, False),
+        ("slo_attainment>=0.99", {"slo_attainment": 0.995}, True),
+        ("cost_cad.per_1m_output_tokens>1e-3", {"cost_cad": {"per_1m_output_tokens": 0.0}}, False),
+        ("ttft_s.p95<=2", {"ttft_s": {"p95": None}}, False),
+    ],
+)
+def test_goals_are_read_as_typed(typed: str, summary: dict[str, Any], met: bool) -> None:
+    """Each sign means what it says, and what is not there is missed."""
+    goal = goals.parse(typed)
+
+    assert met is goal.met(summary)
+    assert (goal.missed_by(summary) == 0.0) is met
+
+
+@pytest.mark.parametrize(
+    ("typed", "fault"),
+    [("ttft_s.p95", "no_goal"), ("speed<=2", "unknown_key"), ("jobs<=1.2.3", "no_goal")],
+)
+def test_goals_that_are_none_are_refused(typed: str, fault: str) -> None:
+    """What cannot be read, or is no number of a summary, is told."""
+    with pytest.raises(RequestError) as caught:
+        goals.parse(typed)
+
+    assert ("plan_refused", fault) == (caught.value.code, caught.value.values["fault"])
+
+
+# Plans.
+
+
+BUSY = (
+    ("requests_per_client_day = 60.0", "requests_per_client_day = 3000.0"),
+    ("count = 2\ncoop = \"alpha\"", "count = 6\ncoop = \"alpha\""),
+    ("input_tokens = [20, 400]", "input_tokens = [20, 200]"),
+)  # fmt: skip
+
+
+def planned(tmp_path: Path, goal: str, minimise: str) -> plan.Plan:
+    """A plan for the small scenario when it is busy."""
+    loaded = small(("hours = 2.0", "hours = 0.3"), *BUSY)
+    with Sweeper(keep=tmp_path, at_once=1) as sweep:
+        return plan.Planner(
+            loaded, groups=plan.groups_of(loaded.scenario, {"carte": (0, 1)}),
+            goals=(goals.parse(goal),), minimise=minimise, seed=1, run_all=sweep, at_once=1,
+        ).plan()  # fmt: skip
+
+
+@pytest.mark.parametrize("minimise", plan.OBJECTIVES)
+def test_no_machine_of_a_plan_can_be_taken_away(minimise: str, tmp_path: Path) -> None:
+    """The planned fleet meets the goal, and each with one machine fewer does not."""
+    found = planned(tmp_path, "ttft_s.p95<=0.6", minimise)
+
+    assert found.found is not None
+    assert found.found.meets
+    assert [False] * len(found.fewer) == [tried.meets for tried in found.fewer]
+    assert sum(found.best.counts) < sum(found.base.counts)
+
+
+def test_a_goal_out_of_reach_is_said_so(tmp_path: Path) -> None:
+    """When the largest fleet misses, there is no plan but the nearest fleet."""
+    found = planned(tmp_path, "ttft_s.p50<=0.0001", "machines")
+
+    assert None is found.found
+    assert tuple(group.most for group in found.groups) == found.best.counts
+
+
+def test_the_busiest_hours_are_found() -> None:
+    """Of a day of office work, they lie in the working day."""
+    hours = plan.busy_hours(load("trois-provinces"), 1)
+
+    assert hours is not None
+    assert plan.BUSY_H == hours.hours
+    assert 13 <= hours.start.hour <= 20  # UTC: 8 to 15 h in Montréal
+
+
+def test_advice_tries_each_change_alone() -> None:
+    """Buying, lending, waiting and retiring are each one case beside the scenario itself."""
+    loaded = load("trois-provinces")
+    changes = advice.changes(loaded.scenario)
+    codes = [change.code for change in changes]
+
+    assert {"buy", "lend_always", "later", "retire"} == set(codes)
+    assert 1 + len(codes) == len(advice.cases(loaded, changes, seed=1))
+
+
+def test_a_comparison_runs_each_policy_with_each_fleet() -> None:
+    """Two pickers and two alternatives are four cases with the same seed."""
+    found = compare.cases(load("gpu-ou-minis"), compare.choices(["greenest", "fastest"]), seed=5)
+
+    assert ["gpu · greenest", "minis · greenest", "gpu · fastest", "minis · fastest"] == [
+        case.label for case in found
+    ]
+    assert {5} == {case.seed for case in found}
+
+
+# Commands.
+
+
+def write(folder: Path, *changes: tuple[str, str], more: str = "") -> str:
+    """The small scenario as a file."""
+    path = folder / "small.toml"
+    path.write_text(text(("hours = 2.0", "hours = 0.5"), *changes, more=more))
+    return str(path)
+
+
+def test_run_writes_its_files_and_the_same_again(tmp_path: Path) -> None:
+    """Summary, jobs and report; another run with the same seed has the same bytes."""
+    source = write(tmp_path)
+    one, other = tmp_path / "one", tmp_path / "other"
+    status = [entraide(["sim", "run", source, "--out", str(out)], "en") for out in (one, other)]
+    summaries = [json.loads((out / "summary.json").read_text()) for out in (one, other)]
+    jobs = pl.read_parquet(one / "jobs.parquet")
+
+    assert [0, 0] == status
+    assert (one / "jobs.parquet").read_bytes() == (other / "jobs.parquet").read_bytes()
+    assert summaries[0] | {"wall_s": 0} == summaries[1] | {"wall_s": 0}
+    assert summaries[0]["jobs"] == len(jobs)
+    assert (one / "report.html").stat().st_size > 10_000
+    assert not (one / "done").exists()
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_bad_scenario_writes_nothing(
+    lang: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence with file and line on the error output, status 1, and no folder."""
+    source = write(tmp_path, ("clients = 10", "clients = -3"))
+    status = entraide(["sim", "run", source, "--out", str(tmp_path / "out")], lang)
+    said = capsys.readouterr().err
+
+    assert 1 == status
+    assert f"{source}:43" in said
+    assert 1 == len(said.strip().splitlines())
+    assert not (tmp_path / "out").exists()
+
+
+def test_plan_writes_a_scenario_that_confirms_it(tmp_path: Path) -> None:
+    """The planned fleet, run by itself, meets the goal, and one machine fewer does not."""
+    source = write(tmp_path, *BUSY)
+    out, again, fewer = tmp_path / "plan", tmp_path / "again", tmp_path / "fewer"
+    goal = ["--goal", "ttft_s.p95<=0.6", "--range", "carte=0..0", "--at-once", "1"]
+    assert 0 == entraide(["sim", "plan", source, *goal, "--out", str(out)], "fr")
+    count = json.loads((out / "plan.json").read_text())["fleet"]["nodes"]["mini"]
+    confirmed = (out / "plan.toml").read_text()
+    smaller = tmp_path / "smaller.toml"
+    smaller.write_text(confirmed.replace(f"count = {count}", f"count = {count - 1}"))
+    for path, folder in ((out / "plan.toml", again), (smaller, fewer)):
+        assert 0 == entraide(["sim", "run", str(path), "--out", str(folder)], "fr")
+    waits = [
+        json.loads((folder / "summary.json").read_text())["ttft_s"]["p95"]
+        for folder in (again, fewer)
+    ]
+
+    assert waits[0] <= 0.6 < waits[1]
+
+
+def test_compare_puts_policies_side_by_side(tmp_path: Path) -> None:
+    """Each has its folder, and the first one's files stand at the top."""
+    source, out = write(tmp_path), tmp_path / "out"
+    policy = tmp_path / "patient.toml"
+    policy.write_text("[carbon]\ntolerance = 0.5\n")
+    names = f"fastest,{policy}"
+    status = entraide(
+        ["sim", "compare", source, "--policies", names, "--at-once", "1", "--out", str(out)], "en"
+    )
+    summaries = json.loads((out / "comparison.json").read_text())
+
+    assert 0 == status
+    assert ["fastest", "patient"] == list(summaries)
+    assert summaries["fastest"] == json.loads((out / "summary.json").read_text())
+    assert (out / "runs" / "patient" / "jobs.parquet").is_file()
+
+
+def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(tmp_path: Path) -> None:
+    """An interrupted comparison exits with 130, and the next one starts from what it left."""
+    source, out = write(tmp_path), tmp_path / "out"
+    command = [
+        sys.executable, "-c", "import sys; from entraide.cli import main; main(sys.argv[1:])",
+        "sim", "compare", source, "--out", str(out), "--at-once", "2", "--lang", "en",
+    ]  # fmt: skip
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + DEADLINE_S
+    while not list(out.glob("done/*.run")):
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        os.sched_yield()
+    os.killpg(child.pid, signal.SIGINT)
+    _, said = child.communicate(timeout=DEADLINE_S)
+    left = len(list((out / "done").glob("*.run")))
+    again = subprocess.run([*command, "--resume"], check=False, capture_output=True, text=True)
+
+    assert 130 == child.returncode
+    assert f"{left} run" in said
+    assert 0 == again.returncode, again.stderr
+    assert sorted(compare.PICKERS) == sorted(json.loads((out / "comparison.json").read_text()))
