@@ -39,8 +39,10 @@ from entraide_node import owner
 from entraide_node.bus import Bus
 from entraide_node.config import NodeConfig
 from entraide_node.core.duty import DRAINING, Standing, reason_not_accepting
-from entraide_node.core.energy import EnergyMeter
 from entraide_node.core.phases import Phase, Sign, after
+from entraide_node.energy.meters import Meter
+from entraide_node.energy.sampler import Sampler
+from entraide_node.energy.site import Site
 from entraide_node.engines.base import Engine
 from entraide_node.keys import Keyring, ca_pem
 from entraide_node.reports import Reports
@@ -61,21 +63,24 @@ class Agent:
     """One node agent, from its engine's first answer to its goodbye."""
 
     def __init__(
-        self, config: NodeConfig, *, engine: Engine, replica: Replica, power: Power
-    ) -> None:
+        self, config: NodeConfig, *, engine: Engine, replica: Replica, power: Power,
+        meters: tuple[Meter, ...] = (),
+    ) -> None:  # fmt: skip
         """Connects nothing yet.
 
         Args:
             config: all that it is told; ``dir`` holds its identity.
             engine: started.
             replica: what the engine serves, and how fast.
-            power: of the machine.
+            power: of the machine, where no meter says otherwise.
+            meters: of the machine's power, best first; it closes them.
         """
         self._config = config
         self._folder = Path(config.dir)
         self._engine = engine
         self._replica = replica
-        self._power = power
+        self._power = Sampler(power, meters)
+        self._site = Site(config.energy, self._folder, added_w=lambda: self._power.added_w)
         self._keyring = Keyring(self._folder)
         self._reports = Reports(self._folder)
         self._declaration = owner.Declaration(self._folder, config.energy)
@@ -85,7 +90,7 @@ class Agent:
         )  # fmt: skip
         self._runs = Runs(
             engine, model=replica.model, slots=replica.slots, post=self._bus,
-            meter=EnergyMeter(power, time.monotonic()), on_trouble=self._look_at_engine,
+            meter=self._power, on_trouble=self._look_at_engine,
         )  # fmt: skip
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
         self._boot = secrets.token_hex(8)
@@ -161,7 +166,10 @@ class Agent:
             AuthenticationError: the bus does not accept this identity.
             PoolError: the bus is not the pool's, or TLS is missing where it is needed.
         """
-        stages = (self._wind_down(), self._connect(), self._pulse(), self._ask_engine())
+        stages = (
+            self._wind_down(), self._connect(), self._pulse(), self._ask_engine(),
+            self._power.run(), self._site.run(),
+        )  # fmt: skip
         tasks = [asyncio.create_task(stage) for stage in stages]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -271,7 +279,7 @@ class Agent:
 
     async def _speak(self, *, due: bool) -> bool:
         """Says hello or beats, if there is something to say; returns whether it did."""
-        card, energy, reason = self._card(), self._declaration.at(time.time()), self._reason()
+        card, energy, reason = self._card(), self._energy(), self._reason()
         known = self._hello is not None and self._hello.card == card and not self._asked
         if not known or (due and not self._welcomed):
             hello = Hello(
@@ -321,11 +329,16 @@ class Agent:
         gone = down_s is not None and time.monotonic() - down_s > ENGINE_GONE_S
         return NodeCard(
             node=self._config.node, coop=self._config.coop, site=self._config.site,
-            zone=self._config.zone, power=self._power,
+            zone=self._config.zone, power=self._power.power(),
             replicas=() if gone else (self._replica,),
             data_classes=self._config.data_classes, energy=None, rtt_s=self._rtt_s,
             agent=VERSION,
         )  # fmt: skip
+
+    def _energy(self) -> EnergyStatus | None:
+        """The site's renewable status: by its meters, else as declared."""
+        now = time.time()
+        return self._site.at(now) or self._declaration.at(now)
 
     def _state(self) -> str:
         if self._phase is not Phase.SERVING:
@@ -339,7 +352,7 @@ class Agent:
         return self._reason() or ("working" if self._runs.held() else "ready")
 
     def _write_status(self) -> None:
-        energy, rates = self._declaration.at(time.time()), self._replica.rates
+        energy, rates = self._energy(), self._replica.rates
         state = self._state()
         status = owner.Status(
             node=self._config.node, coop=self._config.coop, zone=self._config.zone,
@@ -349,6 +362,7 @@ class Agent:
             running=len(self._runs.held()), slots=self._replica.slots,
             model=self._replica.model, engine=self._replica.engine,
             surplus_w=energy.surplus_w if energy is not None else 0.0,
+            site=self._site.told(), power=self._power.told(),
             reports=len(self._reports), prefill_tokens_per_s=rates.prefill_tokens_per_s,
             tpot_base_s=rates.tpot_base_s, tpot_per_sequence_s=rates.tpot_per_sequence_s,
             written_at=time.time(),

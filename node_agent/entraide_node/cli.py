@@ -18,6 +18,7 @@ from entraide import i18n
 from entraide.errors import EntraideError
 from entraide_node import owner
 from entraide_node.config import CONFIG_NAME, default_dir, load
+from entraide_node.energy.telling import energy_sentences
 
 Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json")]
@@ -171,10 +172,12 @@ def _status(folder: Path, lang: str, *, as_json: bool) -> int:
         typer.echo(
             i18n.text(
                 "node-status-facts", lang, model=status.model, engine=status.engine,
-                running=status.running, slots=status.slots, surplus=status.surplus_w,
+                running=status.running, slots=status.slots,
                 prefill=status.prefill_tokens_per_s, decode=_decode_per_s(status),
             )
         )  # fmt: skip
+    for sentence_said in energy_sentences(status, lang):
+        typer.echo(sentence_said)
     return 0
 
 

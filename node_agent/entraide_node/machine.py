@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import fcntl
 import getpass
+import ipaddress
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -21,6 +23,7 @@ from entraide_node.bench import EngineRates, engine_rates
 from entraide_node.config import Attach, NodeConfig, PowerConfig
 from entraide_node.energy.catalogue import power_of
 from entraide_node.energy.detect import detect_device
+from entraide_node.energy.meters import Meter, meters_here
 from entraide_node.engines.attach import AttachConfig, Attached
 from entraide_node.engines.base import Engine, EngineFacts, EngineProblem
 from entraide_node.engines.llamacpp import LlamaCpp, LlamaCppConfig
@@ -38,12 +41,14 @@ class Machine(Struct, frozen=True):
     Attributes:
         engine: started; whoever holds the machine stops it.
         replica: what it serves, and how fast.
-        power: of the machine.
+        power: of the machine, where no meter says otherwise.
+        meters: of its power, best first; whoever holds the machine closes them.
     """
 
     engine: Engine
     replica: Replica
     power: Power
+    meters: tuple[Meter, ...] = ()
 
 
 async def open_machine(
@@ -73,7 +78,7 @@ async def open_machine(
         await engine.stop()
         return rates
     replica = replica_of(engine.facts, rates.as_rates())
-    return Machine(engine=engine, replica=replica, power=power)
+    return Machine(engine=engine, replica=replica, power=power, meters=await meters_for(config))
 
 
 async def bench_machine(config: NodeConfig) -> EngineRates | EngineProblem:
@@ -139,6 +144,30 @@ def power_for(power: PowerConfig, *, gpu: bool) -> Power | EngineProblem:
     found = (power.device, Basis.ESTIMATED) if power.device else detect_device(gpu=gpu)
     device, basis = found
     return power_of(device, basis=basis, idle_w=power.idle_w, active_w=power.active_w)
+
+
+async def meters_for(config: NodeConfig) -> tuple[Meter, ...]:
+    """Returns the meters of the machine that computes.
+
+    Its own counters are left out where the engine may compute on another machine.
+    """
+    engine = config.engine
+    attached = isinstance(engine, Attach)
+    here = not isinstance(engine, Attach) or _is_loopback(engine.url)
+    return await meters_here(
+        config.power.meter,
+        counters=config.power.counters and here,
+        gpu=attached,
+        folder=Path(config.dir),
+    )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def replica_of(facts: EngineFacts, rates: Rates) -> Replica:

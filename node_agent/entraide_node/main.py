@@ -134,8 +134,9 @@ class _Process:
             return owner.Stopped(machine.code, machine.values)
         try:
             self._agent = Agent(
-                self._config, engine=machine.engine, replica=machine.replica, power=machine.power
-            )
+                self._config, engine=machine.engine, replica=machine.replica,
+                power=machine.power, meters=machine.meters,
+            )  # fmt: skip
             if not self._stopping.is_set():
                 await self._agent.run()
         except EntraideError as problem:

@@ -14,7 +14,9 @@ import structlog
 from msgspec import Struct
 
 from entraide.types import EnergyStatus
-from entraide_node.config import EnergyConfig, energy_problem
+from entraide_node.config import Declared, EnergyConfig, energy_problem
+from entraide_node.energy.sampler import PowerTold
+from entraide_node.energy.site import SiteTold
 from entraide_node.keys import write_private
 
 PAUSE_NAME = "paused"
@@ -39,6 +41,8 @@ class Status(Struct, frozen=True, kw_only=True):
         running, slots: jobs it runs, of how many.
         model, engine: what it serves.
         surplus_w: the site's surplus that it advertises.
+        site: what the site's meters tell.
+        power: what the machine's meters tell.
         reports: usage reports that the pool has not acknowledged.
         prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: its measured speed.
     """
@@ -59,6 +63,8 @@ class Status(Struct, frozen=True, kw_only=True):
     model: str = ""
     engine: str = ""
     surplus_w: float = 0.0
+    site: SiteTold = SiteTold()
+    power: PowerTold = PowerTold()
     reports: int = 0
     prefill_tokens_per_s: float = 0.0
     tpot_base_s: float = 0.0
@@ -129,8 +135,10 @@ class Declaration:
 
     def __init__(self, folder: Path, standing: EnergyConfig | None) -> None:
         self._path = folder / ENERGY_NAME
-        self._standing = standing
-        self._said: EnergyConfig | None = None
+        # Where meters are named and nothing is declared, there is nothing to fall back on.
+        only_meters = standing is not None and standing.sources and not standing.surplus_w
+        self._standing: Declared | None = None if only_meters else standing
+        self._said: Declared | None = None
         self._status: EnergyStatus | None = None
         self._problem = ""
         self._log = structlog.get_logger("entraide.node")
@@ -154,7 +162,7 @@ class Declaration:
         self._said = declared
         return self._status
 
-    def _read(self) -> EnergyConfig | None:
+    def _read(self) -> Declared | None:
         try:
             with self._path.open("rb") as file:
                 raw = file.read(ENERGY_BYTES_MAX)
@@ -165,7 +173,7 @@ class Declaration:
             self._unread(str(problem))
             return None
         try:
-            declared = msgspec.convert(tomllib.loads(raw.decode("utf-8")), EnergyConfig)
+            declared = msgspec.convert(tomllib.loads(raw.decode("utf-8")), Declared)
         except (ValueError, msgspec.ValidationError) as problem:
             self._unread(str(problem))
             return None

@@ -31,7 +31,7 @@ from entraide.wire.messages import (
     UsageReport,
 )
 from entraide_node.core.duty import Asked, Holding, Verdict, judge
-from entraide_node.core.energy import EnergyMeter
+from entraide_node.core.energy import JobEnergy
 from entraide_node.engines.base import (
     BAD_REQUEST,
     CONTEXT_EXCEEDED,
@@ -62,6 +62,19 @@ class Post(Protocol):
         """Keeps a usage report, and sends it until it is acknowledged."""
 
 
+class Sharing(Protocol):
+    """What shares the machine's energy out among the runs."""
+
+    def begin(self, job: str, at: float) -> None:
+        """A run begins to be computed."""
+
+    def first_token(self, job: str, at: float) -> None:
+        """Its prefill is over."""
+
+    def end(self, job: str, at: float) -> JobEnergy:
+        """It is over; returns what it is charged."""
+
+
 class _Held:
     """A run that the node has taken, and how far it is."""
 
@@ -85,7 +98,7 @@ class Runs:
         *,
         model: str,
         slots: int,
-        meter: EnergyMeter,
+        meter: Sharing,
         post: Post,
         on_trouble: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,

@@ -752,7 +752,7 @@ node-status-working = { $node } is working: { $running ->
    *[other] { $running } jobs run
 } on { $model }.
 node-status-ready = { $node } is ready and waits for work.
-node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s · declared surplus: { $surplus } W
+node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s
 error-identity_refused = The node's identity cannot be used. { $file }: { $problem } Only its owner may read this file (mode 0600); if it is lost, join again.
 error-join_untrusted = The pool at { $url } cannot prove who it is. Ask the operator for a token with a fingerprint, or for the authority's file (--ca).
 error-join_plain_refused = { $host } is not on this machine and offers no encryption: joining it this way is refused.
@@ -897,7 +897,27 @@ error-node_key_revoked = The key of { $node ->
     [none] this node
    *[other] node { $node }
 } was revoked for good. Make a join token ("entraide nodes token"): the machine joins again under the same name, with a new key.
-error-config_refused = The configuration cannot be used: { $path }: { $detail }
+error-config_refused = The configuration cannot be used: { $path }: { $fault ->
+    [none] { $detail }
+    [no_host] { $key } is "{ $value }": write a host's name or address alone.
+    [port_range] { $key } is { $value }: write a port from 1 to 65535.
+    [unit_range] { $key } is { $value }: a Modbus unit is a number from 0 to 247.
+    [no_url] { $key } is "{ $value }": write an address that begins with http:// or https://.
+    [no_entity] { $key } is "{ $value }": write an entity as Home Assistant names it, such as sensor.solar_power.
+    [one_token] { $key }: name the token's file (token_file) or its variable (token_env), one of the two.
+    [no_topic] { $key } is "{ $value }": write one topic, without wildcards.
+    [no_shape] { $key } is "{ $value }": write shelly, tasmota, zigbee2mqtt or number, or give a path instead.
+    [shape_and_path] { $key } and the shape "{ $value }" say the same thing twice: keep one of the two.
+    [no_path] { $key } is "{ $value }", which is no JMESPath expression.
+    [no_column] { $key }: name the file and its column.
+    [surplus_alone] { $key } is the surplus itself: leave the other meters out, or leave it out.
+    [use_twice] { $key }: the site's own use is both measured and declared. Keep one of the two.
+    [needs_use] { $key }: a surplus is what is left of the generation. Add [energy.use], [energy.grid] or own_use_w.
+    [needs_generation] { $key }: without [energy.generation] or [energy.grid] nothing follows from it.
+    [needs_battery] { $key }: how full a battery is matters only beside [energy.battery].
+    [between] { $key }: write a number within { $value }.
+   *[other] { $key }: { $fault }
+}
 error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the store from its backup, or start the version that wrote it.
 error-store_url_refused = A store is an SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…), not { $driver }.
 error-journal_absent = There is no journal to export{ $path ->
@@ -1405,3 +1425,53 @@ sim-assumption-replay_card = { $nodes ->
    *[other] { $nodes } machines work
 } as fast as its node agent measured when it joined, for lack of runs.
 sim-assumption-replay_intensity = The intensity of the grid and the surplus of the sites are those that the journal was told.
+
+## Meters of a machine and of its site.
+
+node-energy-power = Its machine draws { $power_w }, { $basis } by { $meter }.
+node-energy-power-unread = Its machine's power: { $basis }, from { $meter }.
+node-energy-aside = Not believed for now: { $meter } ({ $fault }).
+node-energy-surplus = Its site has { $surplus_w } of its own to spare, { $basis } by { $meter }, { $age ->
+    [0] just now
+   *[other] { $age } s ago
+}.
+node-energy-declared = Its site has { $surplus_w } of its own to spare, as its co-op declares.
+node-energy-silent = The site's meter of { $role } tells nothing: { $fault }. { $left ->
+    [none] Until it does, its work counts as drawn from the grid.
+    [declared] What its co-op declares holds meanwhile.
+   *[measured] The others suffice.
+}
+meter-catalogue = the hardware catalogue
+meter-rapl = the processor's counters (RAPL)
+meter-nvml = the graphics cards' counters (NVML)
+meter-nvml_rapl = the counters of cards and processor (NVML, RAPL)
+meter-mac = the Mac's battery controller
+meter-plug = the { $source } plug
+meter-sunspec = SunSpec
+meter-home_assistant = Home Assistant
+meter-mqtt = MQTT
+meter-http = HTTP
+meter-csv = a CSV file
+meter-shelly = Shelly
+meter-tasmota = Tasmota
+meter-zigbee2mqtt = Zigbee2MQTT
+meter-number = MQTT
+meter-role-generation = generation
+meter-role-use = own use
+meter-role-grid = grid power
+meter-role-surplus = surplus
+meter-role-battery = battery power
+meter-role-charge = battery charge
+meter-fault-silent = it says nothing
+meter-fault-not_a_number = what it says is no number
+meter-fault-negative = what it says is negative
+meter-fault-too_high = what it says is more than the machine can draw
+meter-fault-nothing = it does not notice that the machine works
+meter-fault-unmoved = it says the same at rest and at work
+meter-fault-not_allowed = only root may read it
+meter-fault-gone = it is there no longer
+meter-fault-unreachable = it cannot be reached
+meter-fault-refused = it refuses us: look at the token or the password
+meter-fault-unreadable = its answer cannot be read
+meter-fault-unavailable = it has had nothing recent to tell
+meter-fault-no_secret = its token or password is not where the file says

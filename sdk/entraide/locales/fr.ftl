@@ -752,7 +752,7 @@ node-status-working = { $node } travaille : { $running ->
    *[other] { $running } tâches en cours
 } sur { $model }.
 node-status-ready = { $node } est prêt et attend du travail.
-node-status-facts = { $model } ({ $engine }) · { $running } place(s) prise(s) sur { $slots } · lit { $prefill } jetons/s, écrit { $decode } jetons/s · surplus déclaré : { $surplus } W
+node-status-facts = { $model } ({ $engine }) · { $running } place(s) prise(s) sur { $slots } · lit { $prefill } jetons/s, écrit { $decode } jetons/s
 error-identity_refused = L’identité du nœud est inutilisable. { $file } : { $problem } Seul son propriétaire doit pouvoir lire ce fichier (mode 0600) ; s’il est perdu, joignez-vous de nouveau.
 error-join_untrusted = Le réseau à { $url } ne peut pas prouver qui il est. Demandez à l’exploitant un jeton avec empreinte, ou le fichier de l’autorité (--ca).
 error-join_plain_refused = { $host } n’est pas sur cette machine et n’offre aucun chiffrement : l’adhésion par cette voie est refusée.
@@ -897,7 +897,27 @@ error-node_key_revoked = La clé { $node ->
     [none] de ce nœud
    *[other] du nœud { $node }
 } est révoquée pour de bon. Créez un jeton d’adhésion (« entraide nodes token ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
-error-config_refused = La configuration est inutilisable : { $path } : { $detail }
+error-config_refused = La configuration est inutilisable : { $path } : { $fault ->
+    [none] { $detail }
+    [no_host] { $key } vaut « { $value } » : écrivez seulement le nom ou l’adresse d’un hôte.
+    [port_range] { $key } vaut { $value } : écrivez un port de 1 à 65535.
+    [unit_range] { $key } vaut { $value } : une unité Modbus est un nombre de 0 à 247.
+    [no_url] { $key } vaut « { $value } » : écrivez une adresse qui commence par http:// ou https://.
+    [no_entity] { $key } vaut « { $value } » : écrivez une entité comme Home Assistant la nomme, par exemple sensor.solar_power.
+    [one_token] { $key } : nommez le fichier du jeton (token_file) ou sa variable (token_env), l’un des deux.
+    [no_topic] { $key } vaut « { $value } » : écrivez un seul sujet, sans caractère générique.
+    [no_shape] { $key } vaut « { $value } » : écrivez shelly, tasmota, zigbee2mqtt ou number, ou donnez plutôt un chemin.
+    [shape_and_path] { $key } et la forme « { $value } » disent deux fois la même chose : gardez l’un des deux.
+    [no_path] { $key } vaut « { $value } », qui n’est pas une expression JMESPath.
+    [no_column] { $key } : nommez le fichier et sa colonne.
+    [surplus_alone] { $key } est le surplus lui-même : retirez les autres compteurs, ou retirez-le.
+    [use_twice] { $key } : la consommation du lieu est à la fois mesurée et déclarée. Gardez l’une des deux.
+    [needs_use] { $key } : un surplus est ce qui reste de la production. Ajoutez [energy.use], [energy.grid] ou own_use_w.
+    [needs_generation] { $key } : sans [energy.generation] ni [energy.grid], on ne peut rien en tirer.
+    [needs_battery] { $key } : le niveau d’une batterie ne compte qu’avec [energy.battery].
+    [between] { $key } : écrivez un nombre dans l’intervalle { $value }.
+   *[other] { $key } : { $fault }
+}
 error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, ou lancez la version qui l’a écrit.
 error-store_url_refused = La base est un fichier SQLite (sqlite:///FICHIER) ou PostgreSQL (postgresql://…), et non { $driver }.
 error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
@@ -1405,3 +1425,53 @@ sim-assumption-replay_card = { $nodes ->
    *[other] { $nodes } machines travaillent à la vitesse que leurs agents ont mesurée à leur adhésion, faute de passages.
 }
 sim-assumption-replay_intensity = L’intensité des réseaux électriques et le surplus des lieux sont ceux que le journal a reçus.
+
+## Compteurs d’une machine et de son lieu.
+
+node-energy-power = Sa machine tire { $power_w } ({ $basis } par { $meter }).
+node-energy-power-unread = Ce que tire sa machine : { $basis }, d’après { $meter }.
+node-energy-aside = Sans crédit pour l’instant : { $meter } ({ $fault }).
+node-energy-surplus = Son lieu a { $surplus_w } de surplus à lui ({ $basis } par { $meter }), { $age ->
+    [0] à l’instant
+   *[other] il y a { $age } s
+}.
+node-energy-declared = Son lieu a { $surplus_w } de surplus à lui, d’après la déclaration de sa coop.
+node-energy-silent = Le compteur du lieu pour { $role } ne dit rien ({ $fault }). { $left ->
+    [none] D’ici là, son travail compte comme tiré du réseau électrique.
+    [declared] Ce que sa coop a déclaré tient lieu de mesure.
+   *[measured] Les autres suffisent.
+}
+meter-catalogue = le catalogue de matériel
+meter-rapl = les compteurs du processeur (RAPL)
+meter-nvml = les compteurs des cartes graphiques (NVML)
+meter-nvml_rapl = les compteurs des cartes et du processeur (NVML, RAPL)
+meter-mac = le contrôleur de batterie du Mac
+meter-plug = la prise { $source }
+meter-sunspec = SunSpec
+meter-home_assistant = Home Assistant
+meter-mqtt = MQTT
+meter-http = HTTP
+meter-csv = un fichier CSV
+meter-shelly = Shelly
+meter-tasmota = Tasmota
+meter-zigbee2mqtt = Zigbee2MQTT
+meter-number = MQTT
+meter-role-generation = la production
+meter-role-use = la consommation
+meter-role-grid = la puissance tirée du réseau électrique
+meter-role-surplus = le surplus
+meter-role-battery = la puissance de la batterie
+meter-role-charge = le niveau de la batterie
+meter-fault-silent = il n’en vient rien
+meter-fault-not_a_number = ce qui est dit n’est pas un nombre
+meter-fault-negative = ce qui est dit est négatif
+meter-fault-too_high = ce qui est dit dépasse ce que la machine peut tirer
+meter-fault-nothing = le travail de la machine n’y paraît pas
+meter-fault-unmoved = la valeur est la même au repos et au travail
+meter-fault-not_allowed = seul root y a accès
+meter-fault-gone = l’appareil n’est plus là
+meter-fault-unreachable = l’appareil est injoignable
+meter-fault-refused = l’accès est refusé, voyez le jeton ou le mot de passe
+meter-fault-unreadable = la réponse est illisible
+meter-fault-unavailable = rien de récent n’a été dit
+meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichier le dit

@@ -1,0 +1,53 @@
+"""CSV sources: the last row of a file that something else appends to."""
+
+import asyncio
+import csv
+import datetime as dt
+import os
+from pathlib import Path
+
+from entraide_node.energy.sources import CsvFile
+from entraide_node.energy.values import UNAVAILABLE, UNREADABLE, Missing, Value, number_of
+
+HEAD_BYTES, TAIL_BYTES = 64 * 1024, 64 * 1024
+
+
+class CsvSource:
+    """A column of a file; the value held when its row says."""
+
+    kind = "csv"
+
+    def __init__(self, config: CsvFile, folder: Path) -> None:
+        self._config = config
+        self._path = folder / Path(config.file).expanduser()
+
+    async def read(self) -> Value | Missing:
+        """Reads the file's head and its end, however long it is."""
+        return await asyncio.to_thread(self._read)
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+    def _read(self) -> Value | Missing:
+        try:
+            with self._path.open("rb") as file:
+                head = file.read(HEAD_BYTES).partition(b"\n")[0]
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(len(head) + 1, size - TAIL_BYTES))
+                tail = file.read(TAIL_BYTES)
+            names = next(csv.reader([head.decode("utf-8-sig")]), [])
+            whole, _, _ = tail.decode("utf-8").rpartition("\n")  # a row without its end is not done
+        except (OSError, UnicodeDecodeError, csv.Error) as problem:
+            return Missing(UNAVAILABLE, type(problem).__name__)
+        cells = next(csv.reader([whole.rpartition("\n")[2]]), [])
+        row = dict(zip(names, cells, strict=False))
+        number = number_of(row.get(self._config.column, ""))
+        try:
+            moment = dt.datetime.fromisoformat(row.get(self._config.time_column, ""))
+        except ValueError:
+            return Missing(UNREADABLE, "no moment in the last row")
+        if number is None:
+            return Missing(UNREADABLE, "no number in the last row")
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=dt.UTC)
+        return Value(number * self._config.scale, moment.timestamp())

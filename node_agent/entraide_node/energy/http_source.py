@@ -1,0 +1,157 @@
+"""HTTP sources: a page with JSON, and a sensor of Home Assistant.
+
+It decides how they are asked and how old an answer is; a redirect is refused, for the owner named
+one device. Each source keeps its own connection.
+"""
+
+import asyncio
+import datetime as dt
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from entraide_node.energy.sources import HomeAssistant, Http, expression
+from entraide_node.energy.values import (
+    BODY_BYTES_MAX,
+    NO_SECRET,
+    REFUSED,
+    UNAVAILABLE,
+    UNREACHABLE,
+    UNREADABLE,
+    Missing,
+    Value,
+    number_in,
+    number_of,
+    secret,
+)
+
+TIMEOUT_S = 3.0
+
+# What Home Assistant's units of power come to, watts.
+UNITS = {"W": 1.0, "kW": 1_000.0, "MW": 1_000_000.0, "mW": 0.001, "%": 1.0, "": 1.0}
+
+
+class Pages:
+    """Asks one server for JSON."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def json(self, url: str, *, token: str = "") -> Any | Missing:
+        """Returns what a page says, decoded."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            async with (
+                asyncio.timeout(TIMEOUT_S),
+                self._opened().get(url, headers=headers, allow_redirects=False) as answer,
+            ):
+                if answer.status != 200:
+                    refused = answer.status in (401, 403)
+                    return Missing(REFUSED if refused else UNAVAILABLE, f"HTTP {answer.status}")
+                body = await answer.content.read(BODY_BYTES_MAX + 1)
+                while len(body) <= BODY_BYTES_MAX and (more := await answer.content.readany()):
+                    body += more
+        except (TimeoutError, aiohttp.ClientError, ValueError) as problem:
+            return Missing(UNREACHABLE, type(problem).__name__)
+        if len(body) > BODY_BYTES_MAX:
+            return Missing(UNREADABLE, "too long")
+        try:
+            return msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return Missing(UNREADABLE, "no JSON")
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
+        return self._session
+
+
+class HttpSource:
+    """A number on a page; it held when the page was asked."""
+
+    kind = "http"
+
+    def __init__(self, config: Http, folder: Path) -> None:
+        self._config = config
+        self._folder = folder
+        self._expression = expression(config)
+        self._pages = Pages()
+        if config.shape:
+            self.kind = config.shape
+
+    async def read(self) -> Value | Missing:
+        """Asks the page."""
+        config, token = self._config, ""
+        if config.token_file or config.token_env:
+            found = secret(self._folder, file=config.token_file, env=config.token_env)
+            if found is None:
+                return Missing(NO_SECRET)
+            token = found
+        said = await self._pages.json(config.url, token=token)
+        if isinstance(said, Missing):
+            return said
+        number = number_in(said, self._expression)
+        if number is None:
+            return Missing(UNREADABLE, "no number there")
+        return Value(number * config.scale, time.time())
+
+    async def close(self) -> None:
+        """Closes its connection."""
+        await self._pages.close()
+
+
+class HomeAssistantSource:
+    """A sensor's state; it held when Home Assistant last heard from the sensor."""
+
+    kind = "home_assistant"
+
+    def __init__(self, config: HomeAssistant, folder: Path) -> None:
+        self._config = config
+        self._folder = folder
+        self._url = f"{config.url.rstrip('/')}/api/states/{quote(config.entity)}"
+        self._pages = Pages()
+
+    async def read(self) -> Value | Missing:
+        """Asks for the state."""
+        config = self._config
+        token = secret(self._folder, file=config.token_file, env=config.token_env)
+        if token is None:
+            return Missing(NO_SECRET)
+        said = await self._pages.json(self._url, token=token)
+        if isinstance(said, Missing):
+            return said
+        return _state(said, scale=config.scale)
+
+    async def close(self) -> None:
+        """Closes its connection."""
+        await self._pages.close()
+
+
+def _state(said: Any, *, scale: float) -> Value | Missing:
+    """A state as the REST API tells it: ``state``, ``attributes`` and when it was reported."""
+    if not isinstance(said, dict):
+        return Missing(UNREADABLE, "no state")
+    state, attributes = said.get("state"), said.get("attributes")
+    if state in ("unavailable", "unknown", None):
+        return Missing(UNAVAILABLE, str(state))
+    number = number_of(state)
+    unit = attributes.get("unit_of_measurement", "") if isinstance(attributes, dict) else ""
+    if number is None or unit not in UNITS:
+        return Missing(UNREADABLE, f"no power: unit {str(unit)[:20]!r}")
+    # `last_reported` is newer than `last_updated` where a sensor says the same again.
+    moment = said.get("last_reported") or said.get("last_updated")
+    try:
+        at = dt.datetime.fromisoformat(str(moment)).timestamp() if moment else time.time()
+    except ValueError:
+        return Missing(UNREADABLE, "no moment")
+    return Value(number * UNITS[unit] * scale, at)

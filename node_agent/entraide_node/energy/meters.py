@@ -1,0 +1,158 @@
+"""Meters: the sources of a machine's power, best first.
+
+It decides the order: a plug that the owner names (the whole machine, at the wall), then the
+machine's own counters, then the telemetry of a portable Mac. What is behind all of them, the
+hardware catalogue, is no meter. Whether a reading is believed, ``core.trust`` decides.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from entraide_node.energy.apple import mac_power_w
+from entraide_node.energy.counters import Count, Counter, Nvml, Rapl, added_j
+from entraide_node.energy.make import make_source
+from entraide_node.energy.sources import SourceConfig
+from entraide_node.energy.values import UNAVAILABLE, Missing, Source
+
+STALE_S = 15.0  # of a plug's word
+BETWEEN_MIN_S = 0.05  # two looks at a counter closer than this tell nothing
+
+
+class Reading(Struct, frozen=True):
+    """What a meter says.
+
+    Attributes:
+        power_w: mean power since the last look, or now for a meter that does not count; None
+            where a first look can tell nothing yet, or where ``fault`` says why.
+        fault: stable code of why there is none, or "".
+    """
+
+    power_w: float | None
+    fault: str = ""
+
+
+class Meter(Protocol):
+    """A source of a machine's power."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind; the catalogue has its name under ``meter-KIND``."""
+
+    async def read(self) -> Reading:
+        """Looks once."""
+
+    async def close(self) -> None:
+        """Lets go of what it holds."""
+
+
+class CounterMeter:
+    """Counters of the machine's parts, added up."""
+
+    def __init__(
+        self, counters: tuple[Counter, ...], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.kind = "_".join(counter.kind for counter in counters)
+        self._counters = counters
+        self._clock = clock
+        self._before: tuple[float, tuple[Count, ...]] | None = None
+
+    async def read(self) -> Reading:
+        """Returns the mean power since the last look."""
+        return await asyncio.to_thread(self._read)
+
+    async def close(self) -> None:
+        """Closes each counter."""
+        for counter in self._counters:
+            counter.close()
+
+    def _read(self) -> Reading:
+        before, counts = self._before, []
+        for counter in self._counters:
+            count = counter.count()
+            if isinstance(count, str):
+                self._before = None
+                return Reading(None, count)
+            counts.append(count)
+        now_s = self._clock()
+        if before is not None and now_s - before[0] < BETWEEN_MIN_S:
+            return Reading(None)
+        self._before = now_s, tuple(counts)
+        if before is None:
+            return Reading(None)
+        pairs = zip(before[1], counts, strict=True)
+        return Reading(sum(added_j(old, new) for old, new in pairs) / (now_s - before[0]))
+
+
+class PlugMeter:
+    """A device of the owner's that tells power: a smart plug, or a sensor of Home Assistant."""
+
+    def __init__(self, source: Source, now: Callable[[], float] = time.time) -> None:
+        self.kind = f"plug_{source.kind}"
+        self._source = source
+        self._now = now
+
+    async def read(self) -> Reading:
+        """Returns its newest word, unless that is old."""
+        value = await self._source.read()
+        if isinstance(value, Missing):
+            return Reading(None, value.fault)
+        if self._now() - value.at > STALE_S:
+            return Reading(None, UNAVAILABLE)
+        return Reading(value.number)
+
+    async def close(self) -> None:
+        """Closes its connection."""
+        await self._source.close()
+
+
+class MacMeter:
+    """The battery controller of a portable Mac."""
+
+    kind = "mac"
+
+    async def read(self) -> Reading:
+        """Asks the registry."""
+        power_w = await asyncio.to_thread(mac_power_w)
+        return Reading(power_w, "" if power_w is not None else UNAVAILABLE)
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+async def meters_here(
+    plug: SourceConfig | None, *, counters: bool, gpu: bool, folder: Path
+) -> tuple[Meter, ...]:
+    """Returns the meters of this machine, best first.
+
+    Args:
+        plug: what the owner says of a plug.
+        counters: whether the machine's own counters may be asked.
+        gpu: whether the engine may compute on a graphics card. Counters count only where they
+            cover the part that does the work.
+        folder: the agent's own.
+    """
+    found: list[Meter] = []
+    if plug is not None:
+        found.append(PlugMeter(make_source(plug, role="meter", folder=folder)))
+    if counters:
+        found += await asyncio.to_thread(_own, gpu=gpu)
+    return tuple(found)
+
+
+def _own(*, gpu: bool) -> list[Meter]:
+    rapl = Rapl()
+    readable = bool(rapl) and not isinstance(rapl.count(), str)
+    if gpu:
+        nvml = Nvml()
+        if nvml:
+            parts: tuple[Counter, ...] = (nvml, rapl) if readable else (nvml,)
+            return [CounterMeter(parts)]
+        nvml.close()
+    if rapl:  # closed to us, it stays in line all the same, so that the status can say so
+        return [CounterMeter((rapl,))]
+    return [MacMeter()] if mac_power_w() is not None else []

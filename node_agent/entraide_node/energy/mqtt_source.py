@@ -1,0 +1,121 @@
+"""MQTT sources: the last payload of a topic.
+
+It decides that a retained message tells nothing: nobody knows how old it is. A broker that is away
+is called again, at first soon and then ever more seldom.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import time
+from pathlib import Path
+
+import msgspec
+
+from entraide_node.energy.sources import Mqtt, expression
+from entraide_node.energy.values import (
+    BODY_BYTES_MAX,
+    NO_SECRET,
+    REFUSED,
+    UNAVAILABLE,
+    UNREACHABLE,
+    UNREADABLE,
+    Missing,
+    Value,
+    number_in,
+    secret,
+)
+
+RETRY_MIN_S, RETRY_MAX_S = 1.0, 60.0
+TIMEOUT_S = 5.0
+QUEUED_MAX = 64  # messages that wait to be read; of more the broker's last ones win
+REFUSALS = frozenset({4, 5, 134, 135})  # CONNACK codes of MQTT 3.1.1 and 5: not authorised
+
+
+class MqttSource:
+    """A topic, listened to from the first reading on."""
+
+    kind = "mqtt"
+
+    def __init__(self, config: Mqtt, folder: Path) -> None:
+        self._config = config
+        self._folder = folder
+        self._expression = expression(config)
+        self._last: Value | Missing = Missing(UNAVAILABLE, "nothing was said yet")
+        self._listening: asyncio.Task[None] | None = None
+        if config.shape:
+            self.kind = config.shape
+
+    async def read(self) -> Value | Missing:
+        """Returns what was last heard."""
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen_for_ever(), name="mqtt")
+        return self._last
+
+    async def close(self) -> None:
+        """Hangs up."""
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+            self._listening = None
+
+    async def _listen_for_ever(self) -> None:
+        import aiomqtt  # noqa: PLC0415  (a node without a broker does not pay for it)
+
+        wait_s = RETRY_MIN_S
+        while True:
+            began_s = time.monotonic()
+            try:
+                await self._listen()
+            except aiomqtt.MqttCodeError as problem:
+                refused = getattr(problem.rc, "value", problem.rc) in REFUSALS
+                self._missed(Missing(REFUSED if refused else UNREACHABLE, str(problem)[:100]))
+            except (aiomqtt.MqttError, OSError, ValueError) as problem:
+                self._missed(Missing(UNREACHABLE, type(problem).__name__))
+            if time.monotonic() - began_s > RETRY_MAX_S:
+                wait_s = RETRY_MIN_S
+            await asyncio.sleep(wait_s)
+            wait_s = min(RETRY_MAX_S, 2 * wait_s)
+
+    def _missed(self, missing: Missing) -> None:
+        """What was heard before stays, and grows old."""
+        if isinstance(self._last, Missing):
+            self._last = missing
+
+    async def _listen(self) -> None:
+        import aiomqtt  # noqa: PLC0415
+
+        config = self._config
+        password = None
+        if config.password_file or config.password_env:
+            password = secret(self._folder, file=config.password_file, env=config.password_env)
+            if password is None:
+                self._missed(Missing(NO_SECRET))
+                return
+        async with aiomqtt.Client(
+            config.host,
+            config.port,
+            username=config.username or None,
+            password=password,
+            tls_context=ssl.create_default_context() if config.tls else None,
+            timeout=TIMEOUT_S,
+            max_queued_incoming_messages=QUEUED_MAX,
+            logger=logging.getLogger("entraide.quiet"),
+        ) as client:
+            await client.subscribe(config.topic)
+            async for message in client.messages:
+                if not message.retain:
+                    self._heard(message.payload)
+
+    def _heard(self, payload: object) -> None:
+        raw = payload if isinstance(payload, bytes | bytearray | str) else str(payload)
+        number = None
+        if len(raw) <= BODY_BYTES_MAX:
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                number = number_in(msgspec.json.decode(raw), self._expression)
+        if number is not None:
+            self._last = Value(number * self._config.scale, time.time())
+        else:
+            self._missed(Missing(UNREADABLE, "no number there"))

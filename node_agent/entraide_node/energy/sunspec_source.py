@@ -1,0 +1,169 @@
+"""SunSpec sources: power or charge of an inverter, a meter or a battery, over Modbus/TCP.
+
+It decides which of the device's models answers the owner's question, and where in a model the
+number stands (SunSpec Device Information Model Specification; offsets from the model's first
+register). It walks the device's list of models once and reads one block from then on.
+"""
+
+import math
+import struct
+import time
+
+from msgspec import Struct
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.exceptions import ModbusException
+
+from entraide_node.energy.sources import Sunspec
+from entraide_node.energy.values import UNAVAILABLE, UNREACHABLE, UNREADABLE, Missing, Value
+
+BASES = (40_000, 0, 50_000)  # where the list of models may begin
+MARK = (0x5375, 0x6E53)  # "SunS"
+END_OF_LIST = 0xFFFF
+MODELS_MAX = 64
+REGISTERS_MAX = 125  # of one request
+TIMEOUT_S = 3.0
+
+ABSENT_INT, ABSENT_UINT = 0x8000, 0xFFFF
+
+
+class Place(Struct, frozen=True):
+    """Where a number stands in a model.
+
+    Attributes:
+        at: offset of the number.
+        scale_at: offset of its power of ten; 0 where the number is a float of two registers.
+        signed: whether it may be negative.
+    """
+
+    at: int
+    scale_at: int = 0
+    signed: bool = True
+
+
+INVERTERS = {
+    **dict.fromkeys((101, 102, 103), Place(14, 15)),
+    **dict.fromkeys((111, 112, 113), Place(22)),
+    701: Place(10, 116),
+}
+METERS = {
+    **dict.fromkeys((201, 202, 203, 204), Place(18, 22)),
+    **dict.fromkeys((211, 212, 213, 214), Place(28)),
+}
+BATTERIES = {802: Place(47, 63)}
+CHARGES = {124: Place(8, 22, signed=False), 713: Place(4, 8, signed=False),
+           802: Place(11, 56, signed=False)}  # fmt: skip
+
+# Which models answer which question, in the words of the owner's file.
+MODELS = {
+    "generation": INVERTERS, "surplus": METERS, "use": METERS, "grid": METERS, "meter": METERS,
+    "battery": BATTERIES, "charge": CHARGES,
+}  # fmt: skip
+
+
+class _Unanswered(Exception):
+    """The device refused a request, or answered too little."""
+
+
+class SunspecSource:
+    """One number of a device."""
+
+    kind = "sunspec"
+
+    def __init__(self, config: Sunspec, role: str) -> None:
+        self._config = config
+        self._places = MODELS[role]
+        self._client: AsyncModbusTcpClient | None = None
+        self._found: tuple[int, int] | None = None  # register and number of the model
+
+    async def read(self) -> Value | Missing:
+        """Asks the device."""
+        try:
+            client = await self._connected()
+            if client is None:
+                return Missing(UNREACHABLE)
+            if self._found is None:
+                self._found = await self._walk(client)
+            if self._found is None:
+                return Missing(UNAVAILABLE, "no such model")
+            return await self._number(client, *self._found)
+        except (ModbusException, OSError, TimeoutError, _Unanswered) as problem:
+            await self.close()
+            return Missing(UNREACHABLE, type(problem).__name__)
+
+    async def close(self) -> None:
+        """Hangs up; the next reading looks for the model again."""
+        self._found = None
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    async def _connected(self) -> AsyncModbusTcpClient | None:
+        if self._client is None or not self._client.connected:
+            await self.close()
+            self._client = AsyncModbusTcpClient(
+                self._config.host,
+                port=self._config.port,
+                timeout=TIMEOUT_S,
+                retries=0,
+                reconnect_delay=0,
+            )
+            if not await self._client.connect():
+                await self.close()
+                return None
+        return self._client
+
+    async def _walk(self, client: AsyncModbusTcpClient) -> tuple[int, int] | None:
+        """Finds the first model of the device's list that answers our question."""
+        for base in BASES:
+            try:
+                mark = await self._registers(client, base, 2)
+            except _Unanswered:
+                continue  # it has no registers there
+            if tuple(mark) != MARK:
+                continue
+            at = base + 2
+            for _ in range(MODELS_MAX):
+                model = (await self._registers(client, at, 1))[0]
+                if model == END_OF_LIST:
+                    return None
+                if model in self._places:
+                    return at, model
+                at += 2 + (await self._registers(client, at + 1, 1))[0]
+        return None
+
+    async def _number(self, client: AsyncModbusTcpClient, at: int, model: int) -> Value | Missing:
+        place = self._places[model]
+        count = max(place.at + (1 if place.scale_at else 2), place.scale_at + 1)
+        block = await self._registers(client, at, count)
+        if block[0] != model:
+            self._found = None
+            return Missing(UNREADABLE, "the device changed its models")
+        number = _decoded(block, place)
+        if number is None:
+            return Missing(UNAVAILABLE, "not implemented")
+        return Value(number * self._config.scale, time.time())
+
+    async def _registers(self, client: AsyncModbusTcpClient, at: int, count: int) -> list[int]:
+        assert count <= REGISTERS_MAX
+        answer = await client.read_holding_registers(at, count=count, device_id=self._config.unit)
+        if answer.isError() or len(answer.registers) != count:
+            raise _Unanswered
+        return list(answer.registers)
+
+
+def _decoded(block: list[int], place: Place) -> float | None:
+    """Returns the number of a model's registers; None where the device leaves it out."""
+    raw = block[place.at]
+    if not place.scale_at:
+        (number,) = struct.unpack(">f", struct.pack(">HH", raw, block[place.at + 1]))
+        return float(number) if math.isfinite(number) else None
+    power = block[place.scale_at]
+    power = 0 if power == ABSENT_INT else _signed(power)
+    if raw == (ABSENT_INT if place.signed else ABSENT_UINT) or not -10 <= power <= 10:
+        return None
+    number = _signed(raw) if place.signed else raw
+    return float(number * 10**power) if power >= 0 else number / 10**-power
+
+
+def _signed(register: int) -> int:
+    return register - 0x1_0000 if register >= 0x8000 else register
