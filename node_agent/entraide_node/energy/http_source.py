@@ -86,7 +86,7 @@ class HttpSource:
         self._folder = folder
         self._expression = expression(config)
         self._pages = Pages()
-        if config.shape:
+        if config.shape not in ("", "number"):
             self.kind = config.shape
 
     async def read(self) -> Value | Missing:

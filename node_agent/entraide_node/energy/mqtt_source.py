@@ -44,7 +44,7 @@ class MqttSource:
         self._expression = expression(config)
         self._last: Value | Missing = Missing(UNAVAILABLE, "nothing was said yet")
         self._listening: asyncio.Task[None] | None = None
-        if config.shape:
+        if config.shape not in ("", "number"):
             self.kind = config.shape
 
     async def read(self) -> Value | Missing:

@@ -1455,7 +1455,6 @@ meter-csv = a CSV file
 meter-shelly = Shelly
 meter-tasmota = Tasmota
 meter-zigbee2mqtt = Zigbee2MQTT
-meter-number = MQTT
 meter-role-generation = generation
 meter-role-use = own use
 meter-role-grid = grid power

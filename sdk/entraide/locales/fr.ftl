@@ -1455,7 +1455,6 @@ meter-csv = un fichier CSV
 meter-shelly = Shelly
 meter-tasmota = Tasmota
 meter-zigbee2mqtt = Zigbee2MQTT
-meter-number = MQTT
 meter-role-generation = la production
 meter-role-use = la consommation
 meter-role-grid = la puissance tirée du réseau électrique
