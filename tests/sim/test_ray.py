@@ -1,0 +1,50 @@
+"""A sweep over a real Ray cluster of this machine, one of whose nodes is killed in the middle."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sim.scenarios import small
+
+from entraide_sim.simulate import Case
+from entraide_sim.sweep import Parcel, Sweeper, carry_out
+
+RUNS = 200
+KILLED_AFTER = 40
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A head and a second node, each with one processor."""
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    from ray.cluster_utils import Cluster
+
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield found
+    found.shutdown()
+
+
+@pytest.mark.timeout(500)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning",
+                            "ignore::FutureWarning", "ignore::UserWarning",
+                            "ignore::pytest.PytestUnraisableExceptionWarning")  # fmt: skip
+def test_all_results_arrive_though_a_node_is_lost(cluster: Any, tmp_path: Path) -> None:
+    """Two hundred runs on two nodes: one is killed, and what it had is run again elsewhere."""
+    second = cluster.add_node(num_cpus=1)
+    loaded = small(("hours = 2.0", "hours = 0.1"))
+    cases = [
+        Case(scenario=loaded.scenario, home=str(loaded.home), seed=seed) for seed in range(RUNS)
+    ]
+    found = {}
+    with Sweeper(keep=tmp_path, ray=cluster.address) as sweep:
+        for number, outcome in sweep(cases):
+            found[number] = outcome.result
+            if len(found) == KILLED_AFTER:
+                cluster.remove_node(second, allow_graceful=False)
+    here = carry_out(Parcel(cases[-1])).result
+
+    assert list(range(RUNS)) == sorted(found)
+    assert list(range(RUNS)) == [found[number].seed for number in range(RUNS)]
+    assert here.summary | {"wall_s": 0.0} == found[RUNS - 1].summary | {"wall_s": 0.0}
