@@ -130,7 +130,7 @@ def distances(seed: int) -> tuple[list[float], list[float]]:
         )
         for spec in COOPS
     ]
-    capacity = {}
+    capacity: dict[str, float] = {}
     for one in nodes:
         replica, zone = one.card.replicas[0], one.card.zone
         alone = backlog(

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 WINDOW_S = 60.0
 MOMENTS = 19
+SETTLED_S = 120.0  # from here on whoever learns has learned
 REFUSED = -1.0
 
 Floats = npt.NDArray[np.float64]
@@ -98,7 +99,8 @@ def figures(
     Returns:
         ``clients``, ``n``, ``refused``; ``max_diff``, ``avg_diff``, ``diff_var`` of the windowed
         gap (service/s); ``acc_gap_max``, ``acc_gap_end`` of the accumulated one (service);
-        ``tok_s``; ``ttft``: p50 and p99 seconds to the first token, by client.
+        ``tok_s``; ``ttft``: p50 and p99 seconds to the first token, by client. Ours alone:
+        ``settled_diff``, the mean of the windowed gaps from ``SETTLED_S`` on.
     """
     done = [one for one in responses if one.first_token_latency != REFUSED]
     names = sorted({one.client for one in responses})
@@ -107,6 +109,7 @@ def figures(
     until = int(max(one.req_time for one in responses)) / 10 * 10
     moments = [until / (MOMENTS + 1) * number for number in range(1, MOMENTS + 1)]
     gaps = [_windowed_gap(lines.values(), moment) for moment in moments]
+    settled = [gap for gap, moment in zip(gaps, moments, strict=True) if moment >= SETTLED_S]
     totals = [[line.served(0.0, moment) for line in lines.values()] for moment in moments]
     accumulated = [max(values) - min(values) for values in totals]
     if total_s is None:
@@ -122,6 +125,7 @@ def figures(
         "max_diff": max(gaps),
         "avg_diff": statistics.mean(gaps),
         "diff_var": statistics.pvariance(gaps),
+        "settled_diff": statistics.mean(settled or gaps),
         "acc_gap_max": max(accumulated),
         "acc_gap_end": accumulated[-1],
         "tok_s": sum(one.prompt_len + one.output_len for one in done) / total_s,

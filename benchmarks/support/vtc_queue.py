@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from entraide.types import Basis, Explanation, JobClass, JobState, RequestFacts, Terms
+from entraide.types import Basis, Candidates, Explanation, JobClass, JobState, RequestFacts, Terms
 from entraide_scheduler.core import events
 from entraide_scheduler.core.commands import Command, EndJob, Place
 from entraide_scheduler.core.policy import Charge
@@ -187,5 +187,5 @@ TERMS = Terms(
 )  # fmt: skip
 UNEXPLAINED = Explanation(
     job="", at=0.0, policy_version="", decision="placed", reason="", values={}, epoch=0, node="",
-    candidates=(), excluded=(), excluded_counts={}, waiting_helps=False, objective_ttft_s=None,
+    candidates=Candidates(), excluded=(), excluded_counts={}, waiting_helps=False, objective_ttft_s=None,
 )  # fmt: skip

@@ -241,7 +241,7 @@ def place_order(core: FirstCome, *told: events.Event) -> list[str]:
     ]
 
 
-def asked(number: int, client: str, tokens: int) -> events.JobRequested:
+def told_of(number: int, client: str, tokens: int) -> events.JobRequested:
     """A request, as a scheduler hears of it."""
     (request,) = requests_of([Arrival(0.0, client, tokens, 10)])
     return events.JobRequested(
@@ -258,7 +258,7 @@ def test_vtc_takes_the_least_counter_and_charges_by_weight() -> None:
     """With one weight twice the other, the heavier gets two turns of equal jobs for one."""
     core = Vtc()
     core.handle(events.PolicyChanged(0, START_AT, policy_of({"a": 2.0, "b": 1.0})))
-    told = [asked(number, "ab"[number % 2], 100) for number in range(2, 20)]
+    told = [told_of(number, "ab"[number % 2], 100) for number in range(2, 20)]
     placed = place_order(core, *told, joined(9))
 
     assert "abaabaaba" == "".join(job[0] for job in placed)
@@ -268,8 +268,8 @@ def test_vtc_lifts_a_client_that_returns() -> None:
     """A client that was away is lifted to those that wait: idle time buys nothing."""
     core = Vtc()
     core.handle(events.PolicyChanged(0, START_AT, policy_of({"a": 1.0, "b": 1.0})))
-    place_order(core, *[asked(number, "a", 100) for number in range(2, 10)], joined(4))
-    core.handle(asked(20, "b", 100))
+    place_order(core, *[told_of(number, "a", 100) for number in range(2, 10)], joined(4))
+    core.handle(told_of(20, "b", 100))
 
     assert core.counters["a"] == 400.0
     assert core.counters["b"] == 400.0
@@ -279,14 +279,14 @@ def test_the_oracle_charges_answers_ahead() -> None:
     """With lengths known, a client with long answers waits from its first turn on."""
     core = Vtc({"a-2": 500, "a-4": 500, "b-3": 10, "b-5": 10, "b-7": 10})
     core.handle(events.PolicyChanged(0, START_AT, policy_of({"a": 1.0, "b": 1.0})))
-    told = [asked(number, "ba"[number % 2 == 0], 100) for number in (2, 3, 4, 5, 7)]
+    told = [told_of(number, "ba"[number % 2 == 0], 100) for number in (2, 3, 4, 5, 7)]
 
     assert ["a-2", "b-3", "b-5", "b-7"] == place_order(core, *told, joined(4))
 
 
 def test_first_come_is_first_served() -> None:
     """The baseline without fairness serves in order of arrival."""
-    told = [asked(number, "ab"[number % 2], 100) for number in range(2, 8)]
+    told = [told_of(number, "ab"[number % 2], 100) for number in range(2, 8)]
     placed = place_order(FirstCome(), *told, joined(3))
 
     assert ["a-2", "b-3", "a-4"] == placed

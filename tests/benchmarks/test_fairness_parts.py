@@ -1,0 +1,58 @@
+"""The fairness benchmark's random pools: the bound's witness, and who may use which node."""
+
+from benchmarks.support import bound, eligibility
+from msgspec import structs
+
+from entraide_scheduler.core.policy import FairShare
+
+SEEDS = range(1, 6)
+
+
+def test_the_bound_holds_in_random_pools() -> None:
+    """On one node and on fifty, each pair that the bound speaks of keeps to it."""
+    found = [
+        bound.lived(pool, FairShare(pool.cap_tokens))
+        for nodes, seeds in ((1, SEEDS), (50, (1,)))
+        for pool in [bound.random_pool(nodes, seed) for seed in seeds]
+    ]
+
+    assert [0] * len(found) == [one.broken for one in found]
+    assert sum(one.checked for one in found) > 500
+    assert 0.0 < max(one.widest for one in found) <= 1.0
+
+
+def test_the_witness_sees_what_breaks_the_bound() -> None:
+    """Where one co-op may fill the pool while another waits, the same check fails."""
+    pools = [bound.random_pool(50, seed) for seed in (1, 2, 3)]
+    tight = [structs.replace(pool, cap_tokens=pool.longest_tokens) for pool in pools]
+    plain = FairShare(bound.HUGE_TOKENS, expected_lengths=False)
+
+    assert any(bound.lived(pool, plain).broken for pool in tight)
+
+
+def test_a_seed_is_a_pool() -> None:
+    """The same seed makes the same pool, another one another."""
+    first, again, other = (bound.random_pool(1, seed) for seed in (3, 3, 4))
+
+    assert first == again
+    assert first.asked != other.asked
+
+
+def test_who_may_use_which_node() -> None:
+    """Jurisdiction and model decide where each co-op's jobs may run."""
+
+    assert {
+        "any": {"qc", "on", "ab"},
+        "qc-1": {"qc"},
+        "qc-2": {"qc"},
+        "on": {"on"},
+        "big": {"big"},
+    } == eligibility.ELIGIBLE
+
+
+def test_service_is_near_max_min() -> None:
+    """Where co-ops can use different nodes, each gets nearly its weighted max-min part."""
+    mine, equal = eligibility.distances(1)
+
+    assert max(mine) < 0.15
+    assert max(equal) > max(mine)
