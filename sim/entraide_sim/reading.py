@@ -17,7 +17,8 @@ from msgspec import Struct
 from entraide.errors import RequestError
 from entraide_sim.build import build
 from entraide_sim.faults import faults
-from entraide_sim.scenario import Scenario, expanded
+from entraide_sim.scenario import Nodes, Scenario, expanded
+from entraide_sim.spreadsheet import BadSheet, read_machines
 from entraide_sim.tomllines import line_of
 
 SCENARIO_BYTES_MAX = 4 * 1024 * 1024
@@ -101,6 +102,7 @@ def read(text: str, *, path: str, home: Path) -> Loaded:
         line = re.search(r"line (\d+)", str(problem))
         number = int(line.group(1)) if line else 0
         raise refused(path, number, "", "unreadable", {"detail": str(problem)}) from None
+    _take_machines(raw, text, path=path, home=home)
     scenario = expanded(_convert(raw, text, path))
     for fault in faults(scenario):
         line_number = line_of(text, list(fault.path))
@@ -164,6 +166,33 @@ def _shown(place: Place) -> str:
 
 
 # From raw values to a scenario.
+
+
+def _take_machines(raw: dict[str, Any], text: str, *, path: str, home: Path) -> None:
+    """Adds the machines of a spreadsheet (``machines = "FILE.csv"``) to ``[[nodes]]``."""
+    name = raw.pop("machines", None)
+    if name is None:
+        return
+    line = line_of(text, ["machines"])
+    if not isinstance(name, str):
+        raise refused(path, line, "machines", "wrong_type", {"detail": type(name).__name__})
+    try:
+        rows = read_machines(home / name)
+    except (OSError, UnicodeDecodeError):
+        raise refused(path, line, "machines", "no_file", {"value": name}) from None
+    except BadSheet as problem:
+        raise refused(str(home / name), problem.line, "", problem.fault, problem.values) from None
+    for number, row in enumerate(rows):
+        try:
+            msgspec.convert(row, Nodes)
+        except msgspec.ValidationError as problem:
+            place, detail = _located(problem)
+            missing = re.search(r"missing required field `([^`]+)`", detail)
+            key = missing.group(1) if missing else _shown(place)
+            fault = "missing_key" if missing else "wrong_type"
+            values: Values = {"detail": detail}
+            raise refused(str(home / name), number + 2, key, fault, values) from None
+    raw["nodes"] = [*raw.get("nodes", []), *rows]
 
 
 def _convert(raw: dict[str, Any], text: str, path: str) -> Scenario:

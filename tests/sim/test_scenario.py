@@ -259,3 +259,45 @@ def test_lines_are_found_in_inline_tables_by_their_table() -> None:
     written = "[[nodes]]\nname = 1\nowner = { present = 2 }\n"
 
     assert 3 == line_of(written, ["nodes", 0, "owner", "present"])
+
+
+SHEET = """\
+name;device;count;coop;site;present;price_cad;dedicated;hours
+mini;mac-mini-m4;3;alpha;ici;office;;;
+carte;rtx-3060-12;1;beta;la-bas;;1 250,50;oui;mo-fr 18:00-08:00|sa,su 00:00-24:00
+"""
+
+
+def test_a_spreadsheet_of_machines_is_a_fleet(tmp_path: Path) -> None:
+    """Rows become groups, as French spreadsheets write numbers too."""
+    (tmp_path / "m.csv").write_text(SHEET.replace("1 250", "1250"), "utf-8")
+    written = 'machines = "m.csv"\n' + re.sub(r"\[\[nodes\]\]\n(?:[^\n]+\n)+", "", SMALL)
+    mini, card = read(written, path="f.toml", home=tmp_path).scenario.nodes
+
+    assert (3, "office", None, False) == (
+        mini.count, mini.owner.present, mini.price_cad, mini.dedicated,
+    )  # fmt: skip
+    assert (1_250.5, True, ("mo-fr 18:00-08:00", "sa,su 00:00-24:00")) == (
+        card.price_cad, card.dedicated, card.hours,
+    )  # fmt: skip
+
+
+BAD_SHEETS = {
+    "unknown column": ("name,colour\nmini,red\n", "unknown_key", "m.csv:1"),
+    "a word for a number": (
+        "name,device,coop,site,count\nmini,mac-mini-m4,alpha,ici,trois\n", "bad_cell", "m.csv:2",
+    ),
+    "a cell left out": ("name,device,coop,site\nm,mac-mini-m4,alpha,\n", "missing_key", "m.csv:2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_SHEETS)
+def test_a_bad_spreadsheet_is_told_with_its_line(case: str, tmp_path: Path) -> None:
+    """The file and line are the spreadsheet's."""
+    content, fault, where = BAD_SHEETS[case]
+    (tmp_path / "m.csv").write_text(content, "utf-8")
+    problem = refusal(lambda: read(f'machines = "m.csv"\n{SMALL}', path="f.toml", home=tmp_path))
+    sentences = [i18n.error(problem.code, lang, problem.values) for lang in ("fr", "en")]
+
+    assert (fault, str(tmp_path / where)) == (problem.values["fault"], problem.values["path"])
+    assert [] == [one for one in sentences if i18n.HOLE in one]

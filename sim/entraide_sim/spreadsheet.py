@@ -1,0 +1,95 @@
+"""Spreadsheet: a list of machines as CSV becomes ``[[nodes]]`` of a scenario.
+
+The columns are keys of ``[[nodes]]``; empty cells are left out. Several hours stand in one cell,
+with ``|`` between them; ``present`` and ``give_back_s`` are the owner's. It decides how a cell
+becomes a value; whether the value is right is asked with all others.
+"""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from entraide_sim.scenario import Nodes, Owner
+
+ROWS_MAX = 10_000
+OWNERS = tuple(field.encode_name for field in msgspec.structs.fields(Owner))
+COLUMNS = tuple(
+    field.encode_name for field in msgspec.structs.fields(Nodes) if field.name != "owner"
+)
+TRUE = ("true", "yes", "oui", "1", "x")
+
+
+class BadSheet(ValueError):
+    """A spreadsheet that cannot be used.
+
+    Attributes:
+        line: of the file.
+        fault: stable code of what is wrong.
+        values: the names in its sentence.
+    """
+
+    def __init__(self, line: int, fault: str, values: dict[str, str | int | float]) -> None:
+        super().__init__(f"line {line}: {fault} {values}")
+        self.line = line
+        self.fault = fault
+        self.values = values
+
+
+def read_machines(path: Path) -> list[dict[str, Any]]:
+    """Returns the rows of a spreadsheet as tables of a scenario.
+
+    Raises:
+        OSError: there is no such file.
+        BadSheet: a column is not known, or a cell cannot be read.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        text = file.read()
+    # Spreadsheets in French separate by semicolons, for their commas are decimal.
+    head = text.partition("\n")[0]
+    mark = ";" if head.count(";") > head.count(",") else ","
+    reader = csv.DictReader(text.splitlines(), delimiter=mark)
+    for name in reader.fieldnames or ():
+        if name not in COLUMNS + OWNERS:
+            known = ", ".join(COLUMNS + OWNERS)
+            raise BadSheet(1, "unknown_key", {"value": name, "known": known, "key": name})
+    rows: list[dict[str, Any]] = []
+    for row in reader:
+        if len(rows) >= ROWS_MAX:
+            raise BadSheet(reader.line_num, "too_many", {"value": ROWS_MAX + 1, "high": ROWS_MAX})
+        rows.append(_table(row, reader.line_num))
+    return rows
+
+
+def _table(row: dict[str, str | None], line: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    owner: dict[str, Any] = {}
+    for name, cell in row.items():
+        written = (cell or "").strip()
+        if written:
+            place = owner if name in OWNERS else found
+            place[name] = _value(name, written, line)
+    if owner:
+        found["owner"] = owner
+    return found
+
+
+def _value(name: str, written: str, line: int) -> Any:
+    kinds = {
+        field.encode_name: str(field.type)
+        for struct in (Nodes, Owner)
+        for field in msgspec.structs.fields(struct)
+    }
+    kind = kinds[name]
+    if "tuple" in kind:
+        return [part.strip() for part in written.split("|")]
+    if "bool" in kind:
+        return written.lower() in TRUE
+    if "int" in kind or "float" in kind:
+        try:
+            number = float(written.replace(",", ".").replace("\u00a0", ""))
+        except ValueError:
+            raise BadSheet(line, "bad_cell", {"value": written}) from None
+        return int(number) if "int" in kind else number
+    return written
