@@ -85,11 +85,14 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, ser
 def _expected(pick: Pick, want: Want) -> Expected:
     best = pick.best
     quote, node = best.lane.quote, best.lane.name
-    queue_s = quote.free_at - want.at
+    queue_s = max(0.0, quote.free_at - want.at)
+    load = best.lane.load
+    # Of the prompt that is being read a part is behind us, as of the seconds.
+    left = queue_s / load.reading_s if load.reading_s > queue_s else 1.0
     return Expected(
         best.ttft_s,
-        queue_s if queue_s > 0.0 else 0.0,
-        best.lane.load.reading_tokens,
+        queue_s,
+        int(load.reading_tokens * left + 0.5),
         quote.token_s,
         want.input_tokens - want.cached.get(node, 0),
         best.lane.load.leases,
