@@ -126,7 +126,8 @@ class Sampler:
         try:
             while True:
                 await self.look()
-                wait_s = BUSY_S if self._energy.running else REST_S
+                known = self._energy.rest_w is not None or not self._used
+                wait_s = REST_S if known and not self._energy.running else BUSY_S
                 self._turned.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):

@@ -1,0 +1,401 @@
+"""The machine's meters: what they count, which one is asked, and what comes when one fails."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pynvml
+import pytest
+from tests.node.energy_peers import Powercap, home
+from tests.node.support import eventually
+
+from entraide.types import Basis, Power
+from entraide_node.energy.apple import battery_power_w
+from entraide_node.energy.counters import GONE, NOT_ALLOWED, Count, Nvml, Rapl, added_j
+from entraide_node.energy.make import make_source
+from entraide_node.energy.meters import CounterMeter, Meter, PlugMeter, Reading, meters_here
+from entraide_node.energy.sampler import PowerTold, Sampler
+from entraide_node.energy.sources import Http
+from entraide_node.energy.values import UNAVAILABLE, UNREACHABLE
+
+POWER = Power("test", idle_w=10.0, active_w=46.0, basis=Basis.ESTIMATED)
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Scripted:
+    """A meter that says what the test wrote, one reading after the other; then it fails."""
+
+    def __init__(self, kind: str, *said: float | str | None) -> None:
+        self.kind = kind
+        self.said = list(said)
+        self.closed = False
+
+    async def read(self) -> Reading:
+        """Returns the next reading."""
+        word = self.said.pop(0) if self.said else UNREACHABLE
+        return Reading(None, word) if isinstance(word, str) else Reading(word)
+
+    async def close(self) -> None:
+        """Remembers it."""
+        self.closed = True
+
+
+# Counters.
+
+
+def test_rapl_counts_packages_and_their_memory(tmp_path: Path) -> None:
+    """Each package and its memory count once; cores are inside their package."""
+    files = Powercap(tmp_path)
+    files.domain("intel-rapl:0", "package-0", energy_j=100.0)
+    files.domain("intel-rapl:0:0", "core", energy_j=60.0)
+    files.domain("intel-rapl:0:1", "dram", energy_j=7.0)
+    files.domain("intel-rapl:1", "package-1", energy_j=50.0, wrap_j=65_532.0)
+    rapl = Rapl(tmp_path)
+
+    assert Count((100.0, 7.0, 50.0), (262_143.0, 262_143.0, 65_532.0)) == rapl.count()
+
+
+def test_rapl_takes_the_platform_where_it_is_told(tmp_path: Path) -> None:
+    """The whole platform's counter holds the packages', so it counts alone."""
+    files = Powercap(tmp_path)
+    files.domain("intel-rapl:0", "package-0", energy_j=100.0)
+    files.domain("intel-rapl:1", "psys", energy_j=180.0)
+    rapl = Rapl(tmp_path)
+
+    assert Count((180.0,), (262_143.0,)) == rapl.count()
+
+
+def test_rapl_that_is_not_there(tmp_path: Path) -> None:
+    """A machine without the counters has none, and one whose counter vanished says so."""
+    absent = Rapl(tmp_path / "none")
+    files = Powercap(tmp_path)
+    files.domain("intel-rapl:0", "package-0", energy_j=1.0)
+    rapl = Rapl(tmp_path)
+    (tmp_path / "intel-rapl:0" / "energy_uj").unlink()
+
+    assert not absent
+    assert GONE == rapl.count()
+
+
+def test_rapl_for_root_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counters that only root may read are named, not guessed."""
+    files = Powercap(tmp_path)
+    files.domain("intel-rapl:0", "package-0", energy_j=1.0)
+    rapl = Rapl(tmp_path)
+
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refused)
+
+    assert NOT_ALLOWED == rapl.count()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "wrap", "expected"),
+    [(10.0, 25.0, 100.0, 15.0), (95.0, 5.0, 100.0, 10.0), (95.0, 5.0, 0.0, -90.0)],
+)
+def test_counters_wrap(before: float, now: float, wrap: float, expected: float) -> None:
+    """A counter goes on from 0 after its wrap; one without a wrap that fell began anew."""
+    assert expected == added_j(Count((before,), (wrap,)), Count((now,), (wrap,)))
+
+
+async def test_a_counter_tells_the_mean_between_two_looks(tmp_path: Path) -> None:
+    """The first look tells nothing yet, each later one the mean power since the one before."""
+    clock, files = Clock(), Powercap(tmp_path)
+    files.domain("intel-rapl:0", "package-0", energy_j=100.0)
+    meter = CounterMeter((Rapl(tmp_path),), clock)
+    first = await meter.read()
+    files.domain("intel-rapl:0", "package-0", energy_j=190.0)
+    clock.now_s = 3.0
+    second = await meter.read()
+    again = await meter.read()
+
+    assert [Reading(None), Reading(30.0), Reading(None)] == [first, second, again]
+
+
+def test_no_card_without_its_driver() -> None:
+    """A machine without NVIDIA's driver has no cards, and asking for them does no harm."""
+    nvml = Nvml()
+    nvml.close()
+
+    assert bool(nvml) is _has_driver()
+
+
+def _has_driver() -> bool:
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return False
+    return bool(pynvml.nvmlDeviceGetCount())
+
+
+def test_cards_with_and_without_a_counter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new card is asked for its counter (mJ), an old one for its power (mW), summed by time."""
+    clock = Clock()
+
+    def energy(card: str) -> int:
+        if card == "old":
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return 5_000
+
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda n: ("new", "old")[n])
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", energy)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetPowerUsage", lambda card: 80_000)
+    nvml = Nvml(clock)
+    first = nvml.count()
+    clock.now_s = 2.0
+    second = nvml.count()
+
+    assert [Count((5.0, 0.0), (0.0, 0.0)), Count((5.0, 160.0), (0.0, 0.0))] == [first, second]
+
+
+def tag(name: str, number: int) -> str:
+    return f"<key>{name}</key><integer>{number}</integer>"
+
+
+AT_WALL, ON_BATTERY = "<key>ExternalConnected</key><true/>", "<key>ExternalConnected</key><false/>"
+MACS = {
+    "at the wall": (
+        f"<key>PowerTelemetryData</key><dict>{tag('SystemLoad', 18_250)}</dict>", 18.25,
+    ),
+    "on battery, without telemetry": (
+        ON_BATTERY + tag("Voltage", 12_000) + tag("InstantAmperage", 2**64 - 1_500), 18.0,
+    ),
+    "at the wall, without telemetry": (
+        AT_WALL + tag("Voltage", 12_000) + tag("InstantAmperage", 0), None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MACS)
+def test_a_macs_battery_controller(name: str) -> None:
+    """The registry's properties tell the whole machine's load, where they tell it at all."""
+    entry, expected = MACS[name]
+    plist = f'<plist version="1.0"><array><dict>{entry}</dict></array></plist>'
+
+    assert expected == battery_power_w(plist.encode())
+
+
+@pytest.mark.parametrize("said", [b"", b"<plist><array/></plist>", b"nonsense", b"<plist"])
+def test_a_mac_without_a_battery(said: bytes) -> None:
+    """What has no controller's properties tells nothing."""
+    assert battery_power_w(said) is None
+
+
+async def test_a_plug_grows_old(tmp_path: Path) -> None:
+    """A plug's word counts for some seconds, then it has nothing to tell."""
+    now = [0.0]
+    async with home() as page:
+        page.pages["/p"] = {"apower": 61.0}
+        source = make_source(Http(url=f"{page.url}/p", shape="shelly"), role="meter",
+                             folder=tmp_path)  # fmt: skip
+        value = await source.read()
+        now[0] = getattr(value, "at", 0.0) + 16.0
+
+        class Kept:
+            kind = "shelly"
+
+            async def read(self):
+                return value
+
+            async def close(self) -> None:
+                await source.close()
+
+        fresh = PlugMeter(source)
+        stale = PlugMeter(Kept(), lambda: now[0])
+        said = [await fresh.read(), await stale.read()]
+        await stale.close()
+
+    assert [Reading(61.0), Reading(None, UNAVAILABLE)] == said
+
+
+async def test_the_owners_plug_goes_first(tmp_path: Path) -> None:
+    """A plug that the owner names comes before the machine's own counters, which may be off."""
+    plug = Http(url="http://127.0.0.1:1/", shape="tasmota")
+    found = await meters_here(plug, counters=False, gpu=False, folder=tmp_path)
+
+    assert ["plug_tasmota"] == [meter.kind for meter in found]
+
+
+# The sampler.
+
+
+async def looked(sampler: Sampler, clock: Clock, times: int) -> None:
+    """Looks so many times, a second apart."""
+    for _ in range(times):
+        clock.now_s += 1.0
+        await sampler.look()
+
+
+async def test_a_job_is_measured() -> None:
+    """A job is charged what its meter said while it ran, above what it said at rest."""
+    clock = Clock()
+    sampler = Sampler(POWER, (Scripted("plug_shelly", 20.0, 20.0, 56.0, 56.0),), clock=clock)
+    await looked(sampler, clock, 2)
+    sampler.begin("a", clock())
+    await looked(sampler, clock, 1)
+    sampler.first_token("a", clock())
+    await looked(sampler, clock, 1)
+    energy = sampler.end("a", clock())
+
+    assert (10_000, 10_000, Basis.MEASURED) == (
+        energy.prefill_uwh, energy.decode_uwh, energy.basis,
+    )  # fmt: skip
+    assert PowerTold("plug_shelly", 56.0, Basis.MEASURED) == sampler.told()
+    assert Power("test", 20.0, 56.0, Basis.MEASURED) == sampler.power()
+
+
+FALLS: dict[str, tuple[float | str, str]] = {
+    "it stalls": (UNREACHABLE, UNREACHABLE),
+    "it says less than nothing": (-5.0, "negative"),
+    "it says what is no number": (float("nan"), "not_a_number"),
+    "it jumps": (90_000.0, "too_high"),
+}
+
+
+@pytest.mark.parametrize("name", FALLS)
+async def test_the_next_meter_stands_in(name: str) -> None:
+    """A meter that stalls or lies three times gives way to the next one, and the status says so."""
+    word, fault = FALLS[name]
+    clock = Clock()
+    first = Scripted("plug_shelly", 20.0, *[word] * 3)
+    sampler = Sampler(POWER, (first, Scripted("rapl", 8.0, 8.0, 30.0)), clock=clock)
+    await looked(sampler, clock, 4)
+
+    assert PowerTold("rapl", 8.0, Basis.MEASURED, "plug_shelly", fault) == sampler.told()
+
+
+async def test_the_catalogue_stands_in_at_last() -> None:
+    """Without any meter that is believed, energy is what the catalogue says, and is called so."""
+    clock = Clock()
+    sampler = Sampler(POWER, (Scripted("plug_shelly", 20.0, 20.0),), clock=clock)
+    await looked(sampler, clock, 2)
+    sampler.begin("a", clock())
+    await looked(sampler, clock, 10)
+    energy = sampler.end("a", clock())
+
+    assert (100_000, Basis.ESTIMATED) == (energy.prefill_uwh, energy.basis)
+    assert PowerTold("catalogue", None, Basis.ESTIMATED, "plug_shelly", UNREACHABLE) == (
+        sampler.told()
+    )
+    assert POWER == sampler.power()
+
+
+async def test_one_bad_reading_changes_nothing() -> None:
+    """A reading that is dropped makes the window longer, and the meter stays in use."""
+    clock = Clock()
+    sampler = Sampler(POWER, (Scripted("plug_shelly", 20.0, 20.0, -1.0, 56.0),), clock=clock)
+    await looked(sampler, clock, 2)
+    sampler.begin("a", clock())
+    await looked(sampler, clock, 2)
+    energy = sampler.end("a", clock())
+
+    assert (20_000, Basis.MEASURED) == (energy.prefill_uwh, energy.basis)
+    assert PowerTold("plug_shelly", 56.0, Basis.MEASURED) == sampler.told()
+
+
+async def test_a_meter_that_breaks_does_not_take_the_node_away() -> None:
+    """An error that nobody foresaw in a driver counts as no reading."""
+
+    class Broken(Scripted):
+        async def read(self) -> Reading:
+            raise RuntimeError("a driver's bug")
+
+    clock = Clock()
+    sampler = Sampler(POWER, (Broken("rapl"),), clock=clock)
+    await looked(sampler, clock, 4)
+
+    assert PowerTold("catalogue", None, Basis.ESTIMATED, "rapl", "unreadable") == sampler.told()
+
+
+async def test_small_changes_are_not_told() -> None:
+    """The card says anew what the machine draws when that has changed by more than a seventh."""
+    clock = Clock()
+    said = (20.0, 20.0, 56.0, 58.0, 80.0)
+    sampler = Sampler(POWER, (Scripted("plug_shelly", *said),), clock=clock)
+    await looked(sampler, clock, 2)
+    sampler.begin("a", clock())
+    cards = []
+    for _ in range(3):
+        await looked(sampler, clock, 1)
+        cards.append(sampler.power().active_w)
+
+    assert [56.0, 56.0, 80.0] == cards
+
+
+async def test_it_looks_as_a_run_begins_and_closes_its_meters() -> None:
+    """The agent's sampler looks at once when the machine's work begins, and lets go at the end."""
+    meter = Scripted("plug_shelly", *[20.0 + n / 100 for n in range(50)])
+    sampler = Sampler(POWER, (meter,))
+    task = asyncio.create_task(sampler.run())
+    await eventually(lambda: len(meter.said) == 48)
+    sampler.begin("a", time.monotonic())
+    await eventually(lambda: len(meter.said) == 47)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert meter.closed
+
+
+async def test_two_methods_agree(tmp_path: Path) -> None:
+    """The processor's counters and a plug behind one machine charge a job alike, within 15 %."""
+    clock, files, drawn_j = Clock(), Powercap(tmp_path), [0.0]
+    curve = [40.0, 55.0, 63.0, 61.0, 58.0, 62.0, 57.0, 60.0]
+
+    async with home() as page:
+        plug = PlugMeter(
+            make_source(Http(url=f"{page.url}/p", shape="shelly"), role="meter", folder=tmp_path)
+        )
+
+        def draw(power_w: float) -> None:
+            """The machine draws this for a second; the plug tells it now, with its own losses."""
+            clock.now_s += 1.0
+            drawn_j[0] += power_w
+            files.domain("intel-rapl:0", "package-0", energy_j=drawn_j[0])
+            page.pages["/p"] = {"apower": 1.08 * power_w + 9.0}
+
+        draw(20.0)
+        rapl = CounterMeter((Rapl(tmp_path),), clock)
+        charged = await _charged(plug, rapl, draw=draw, curve=curve, clock=clock)
+
+    assert charged[0] == pytest.approx(charged[1], rel=0.15)
+    assert sum(power_w - 20.0 for power_w in curve) / 3.6e3 * 1e6 == pytest.approx(
+        charged[1], rel=0.001
+    )
+
+
+async def _charged(
+    *meters: Meter, draw: Callable[[float], None], curve: list[float], clock: Clock
+) -> list[int]:
+    """What each meter alone charges the same job."""
+    samplers = [Sampler(POWER, (meter,), clock=clock) for meter in meters]
+    for _ in range(3):
+        for sampler in samplers:
+            await sampler.look()
+        draw(20.0)
+    for sampler in samplers:
+        await sampler.look()
+        sampler.begin("a", clock())
+    for power_w in curve:
+        draw(power_w)
+        for sampler in samplers:
+            await sampler.look()
+    energies = [sampler.end("a", clock()) for sampler in samplers]
+    for meter in meters:
+        await meter.close()
+    assert all(energy.basis is Basis.MEASURED for energy in energies)
+    return [energy.prefill_uwh + energy.decode_uwh for energy in energies]
