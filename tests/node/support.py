@@ -29,6 +29,7 @@ from entraide_node import keys
 from entraide_node.agent import Agent
 from entraide_node.config import NodeConfig
 from entraide_node.core.phases import Sign
+from entraide_node.energy.meters import Meter
 from entraide_node.engines.base import (
     CHAT,
     Engine,
@@ -207,9 +208,11 @@ def replica(facts: EngineFacts) -> Replica:
 
 
 @asynccontextmanager
-async def serving(config: NodeConfig, engine: Engine) -> AsyncIterator[Agent]:
+async def serving(
+    config: NodeConfig, engine: Engine, *, meters: tuple[Meter, ...] = ()
+) -> AsyncIterator[Agent]:
     """An agent at work; it has left when this ends."""
-    agent = Agent(config, engine=engine, replica=replica(engine.facts), power=POWER)
+    agent = Agent(config, engine=engine, replica=replica(engine.facts), power=POWER, meters=meters)
     task = asyncio.create_task(agent.run())
     try:
         yield agent

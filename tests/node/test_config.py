@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from entraide import i18n
 from entraide.errors import RequestError
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire.messages import UsageReport
 from entraide_node import owner, reports
-from entraide_node.config import Attach, EnergyConfig, NodeConfig, dump, load
+from entraide_node.config import Attach, EnergyConfig, NodeConfig, PowerConfig, dump, load
+from entraide_node.energy.sources import HomeAssistant, Mqtt, Sunspec
 from entraide_node.reports import Reports
 
 CONFIG = NodeConfig(node="mini", coop="boreale", zone="CA-QC", nats_urls=("nats://127.0.0.1:4222",))
@@ -24,6 +26,14 @@ USAGE = Usage(1, 0, 2, Basis.MEASURED, 3, 4, Basis.DEFAULT, 0.1, 0.2)
             CONFIG, engine=Attach(url="http://127.0.0.1:1", model='a "b"', features=("tools",))
         ),
         replace(CONFIG, energy=EnergyConfig(surplus_w=1.5, evidence="panneaux « du toit »")),
+        replace(
+            CONFIG,
+            energy=EnergyConfig(
+                generation=Sunspec(host="10.0.0.9", unit=3),
+                use=HomeAssistant(url="http://h:8123", entity="sensor.use", token_file="ha.token"),
+            ),
+            power=PowerConfig(meter=Mqtt(host="10.0.0.2", topic="plug", shape="tasmota")),
+        ),
     ],
 )
 def test_there_and_back(config: NodeConfig, tmp_path: Path) -> None:
@@ -34,6 +44,12 @@ def test_there_and_back(config: NodeConfig, tmp_path: Path) -> None:
     assert replace(config, dir=str(tmp_path.resolve())) == load(path)
 
 
+PV, USE, GRID, SURPLUS, CHARGE = (
+    f"[energy.{role}]\nkind = 'sunspec'\nhost = 'h'\n"
+    for role in ("generation", "use", "grid", "surplus", "charge")
+)
+MQTT = "[power.meter]\nkind = 'mqtt'\nhost = 'h'\n"
+HTTP = "[power.meter]\nkind = 'http'\nurl = 'http://a'\n"
 WRONG = {
     "an unknown key": ("surprise = 1", "surprise"),
     "an unknown key in a table": ("[engine]\nkind = 'llama.cpp'\nlayers = 3", "layers"),
@@ -41,8 +57,40 @@ WRONG = {
     "no slots": ("[engine]\nkind = 'llama.cpp'\nslots = 0", "engine.slots"),
     "half a power": ("[power]\nidle_w = 3.0", "idle_w and active_w"),
     "a negative surplus": ("[energy]\nsurplus_w = -1.0", "energy.surplus_w"),
+    "a meter of a kind that we do not have": ("[energy.use]\nkind = 'candle'", "candle"),
+    "an unknown key of a meter": (
+        "[power.meter]\nkind = 'http'\nurl = 'http://a'\nwatts = 'b'",
+        "watts",
+    ),
+    "an address without a scheme": (
+        "[power.meter]\nkind = 'http'\nurl = '10.0.0.9/p'", "power.meter.url: no_url",
+    ),
+    "a shape of nobody's": (
+        f"{MQTT}topic = 't'\nshape = 'plug'", "power.meter.shape: no_shape",
+    ),
+    "a wildcard": (f"{MQTT}topic = 'plugs/#'", "power.meter.topic: no_topic"),
+    "a path that is none": (f"{HTTP}path = 'a..b'", "power.meter.path: no_path"),
+    "two ways to find the number": (
+        f"{HTTP}path = 'a'\nshape = 'shelly'", "power.meter.path: shape_and_path",
+    ),
+    "no token": (
+        "[energy.grid]\nkind = 'home_assistant'\nurl = 'http://h'\nentity = 'sensor.x'",
+        "energy.grid.token_file: one_token",
+    ),
+    "a name that is no entity": (
+        "[energy.grid]\nkind = 'home_assistant'\nurl = 'http://h'\nentity = 'Solar power'",
+        "energy.grid.entity: no_entity",
+    ),
+    "a port that is none": (f"{GRID}port = 70000", "energy.grid.port: port_range"),
+    "a unit that is none": (f"{GRID}unit = 300", "energy.grid.unit: unit_range"),
+    "generation without use": (PV, "energy.generation: needs_use"),
+    "use without generation": (USE, "energy.use: needs_generation"),
+    "use twice": (f"[energy]\nown_use_w = 9.0\n{PV}{USE}", "energy.own_use_w: use_twice"),
+    "a surplus and its parts": (SURPLUS + GRID, "energy.surplus: surplus_alone"),
+    "a charge without a battery": (GRID + CHARGE, "energy.charge: needs_battery"),
+    "a value that is never too old": ("[energy]\nstale_s = 1e9", "energy.stale_s: between"),
     "not TOML": ("[", ""),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -58,6 +106,23 @@ def test_what_is_refused(name: str, tmp_path: Path) -> None:
     assert "config_refused" == refused.value.code
     assert str(path) in refused.value.message
     assert key in refused.value.message
+
+
+FAULTS = sorted(
+    {key.partition(": ")[2] for _, key in WRONG.values() if ": " in key and "power: " not in key}
+)
+
+
+@pytest.mark.parametrize("lang", i18n.LANGUAGES)
+@pytest.mark.parametrize("fault", [*FAULTS, "no_host", "no_column"])
+def test_what_is_wrong_is_said_in_both_languages(fault: str, lang: str) -> None:
+    """Each fault of a meter has its sentence, with the key in it."""
+    said = i18n.text(
+        "error-config_refused", lang, path="node.toml", key="energy.use", fault=fault, value="x"
+    )
+
+    assert "energy.use" in said
+    assert fault not in said
 
 
 def report(n: int) -> UsageReport:

@@ -85,8 +85,12 @@ class Site:
                 await self.ask()
                 await asyncio.sleep(self._config.every_s)
         finally:
-            for source in self._sources.values():
-                await source.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Lets go of each meter."""
+        for source in self._sources.values():
+            await source.close()
 
     async def ask(self) -> None:
         """Asks each meter once, all at the same time."""
