@@ -203,8 +203,8 @@ async def test_an_agent_with_meters(bus: NatsPool, peer: Peer, tmp_path: Path) -
     assert 56.0 == pytest.approx(card.power.active_w, rel=0.1)
     assert status is not None
     assert [
-        "Its machine draws 56 W, measured by the Shelly plug.",
-        "Its site has 600 W of its own to spare, measured by SunSpec, HTTP, just now.",
+        "Its machine draws 56\u00a0W, measured by the Shelly plug.",
+        "Its site has 600\u00a0W of its own to spare, measured by SunSpec, HTTP, just now.",
     ] == list(energy_sentences(replace(status, site=replace(status.site, age_s=0.0)), "en"))
 
 
