@@ -6,11 +6,11 @@ Three kinds of rows.
 the core, ``vtc`` the paper's virtual token counter, ``vtc_oracle`` the same with answers' lengths
 known ahead, ``fcfs`` first come first served. All drive the same simulated node by the same events
 in the same run; none but the oracle knows how long an answer will be, each client asks for up to
-1,024 tokens. Figures are the artifact's, means over the seeds: the windowed gap is how far the worst
-served client lies behind the best, no further than it asked for, in service (prompt plus twice the
-answer) a second, ``settled`` from the third minute on; ``light`` clients are the half that asks for
-least. The policy is the default one but for the cap on tokens in flight, which one node does not
-need (``support/vtc_world``).
+1,024 tokens. Figures are the artifact's, means over the seeds: the windowed gap is how far the
+worst served client lies behind the best, no further than it asked for, in service (prompt plus
+twice the answer) a second, ``settled`` from the third minute on; ``light`` clients are the half
+that asks for least. The policy is the default one but for the cap on tokens in flight, which one
+node does not need (``support/vtc_world``).
 
 *The bound* of ``docs/concepts/fairness.md``: in random pools of 1 and of 50 nodes, with random
 weights, arrivals, lengths and speeds, how often it was broken, and how near it came.

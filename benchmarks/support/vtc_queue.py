@@ -187,5 +187,6 @@ TERMS = Terms(
 )  # fmt: skip
 UNEXPLAINED = Explanation(
     job="", at=0.0, policy_version="", decision="placed", reason="", values={}, epoch=0, node="",
-    candidates=Candidates(), excluded=(), excluded_counts={}, waiting_helps=False, objective_ttft_s=None,
+    candidates=Candidates(), excluded=(), excluded_counts={}, waiting_helps=False,
+    objective_ttft_s=None,
 )  # fmt: skip
