@@ -34,8 +34,15 @@ def zone_hours(zone: str, hours: int, share: float, *, seed: int) -> ZoneHours:
 
 ASSUMPTIONS = (
     Assumption("grid-profile", "estimated", {}, "https://example.org/provincial averages"),
-    Assumption("price", "default", {"device": "Mac mini M4"}, ""),
-    Assumption("speed", "measured", {}, "catalogue of machines"),
+    Assumption(
+        "price", "default", {"device": "Mac mini M4", "price_cad": 1_380.0, "life_years": 5.0}, ""
+    ),
+    Assumption(
+        "speed",
+        "measured",
+        {"device": "Mac mini M4", "model": "petit-3b", "prefill": 185.0, "decode": 18.7},
+        "catalogue of machines",
+    ),
 )
 
 

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from tests.sim.scenarios import small
 
+from entraide import i18n
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_sim import fairness
+from entraide_sim.build import build
 from entraide_sim.grid import HOUR_S
 from entraide_sim.places import tariff
+from entraide_sim.reading import load
 from entraide_sim.results import Result, read_result, write_result
 from entraide_sim.simulate import Case, simulate
 
@@ -166,3 +169,17 @@ def test_gaps_are_measured_while_both_wait() -> None:
     ]  # fmt: skip
 
     assert [200.0, 2_000.0] == pytest.approx(gaps)
+
+
+@pytest.mark.parametrize("name", ["quartier", "trois-provinces", "gpu-ou-minis"])
+def test_every_assumption_has_its_sentence(name: str) -> None:
+    """What a result rests on can be told in both languages, without holes."""
+    loaded = load(name)
+    told = build(loaded.scenario, home=loaded.home, seed=1).assumptions
+    sentences = [
+        i18n.text(f"sim-assumption-{one.code}", lang, **one.values)
+        for one in told
+        for lang in ("fr", "en")
+    ]
+
+    assert [] == [one for one in sentences if i18n.HOLE in one or one.startswith("sim-")]
