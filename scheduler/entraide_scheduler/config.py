@@ -4,9 +4,11 @@ The policy's first version may stand here (``[[coops]]``, or a whole ``policy_fi
 when the store holds none yet, and never again: from then on the members change it.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +21,10 @@ from entraide_scheduler.store.journal import Keep
 
 CONFIG_BYTES_MAX = 1024 * 1024
 POLICY_BYTES_MAX = 16 * 1024 * 1024
+ZONE = r"[A-Z0-9][A-Z0-9-]{1,31}"
+ZONES_MAX = 64
+EVERY_MIN_S = 60.0
+HORIZON_MAX_H = 72
 
 T = TypeVar("T")
 
@@ -94,11 +100,33 @@ class ForecastConfig(Struct, frozen=True, forbid_unknown_fields=True):
     year_shift: int = 0
 
 
+class ElectricityMapsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Zones whose intensity comes from Electricity Maps' API, hour by hour.
+
+    Attributes:
+        zones: which ones; what the API does not tell comes from the series, else the average.
+        url: base address, its version included.
+        token_env, token_file: where the token is: a variable, or a file beside this one.
+        every_s: how often each zone is asked.
+        forecasts: whether forecasts are asked too, once an hour; not every contract has them.
+        horizon_h: how far a forecast looks.
+    """
+
+    zones: tuple[str, ...]
+    url: str = "https://api.electricitymaps.com/v4"
+    token_env: str = "ELECTRICITY_MAPS_TOKEN"  # noqa: S105  (a variable's name)
+    token_file: str = ""
+    every_s: float = 600.0
+    forecasts: bool = True
+    horizon_h: int = 24
+
+
 class GridConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Intensity by zone; a zone without a series has its shipped annual average."""
+    """Intensity by zone: by the API, else by a series, else by the shipped annual average."""
 
     series: tuple[SeriesConfig, ...] = ()
     forecasts: tuple[ForecastConfig, ...] = ()
+    electricity_maps: ElectricityMapsConfig | None = None
 
 
 class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,6 +206,10 @@ def load_config(path: Path) -> SchedulerConfig:
             )
     if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
         raise _refused(path, "[journal] keep_days and events_max are never negative")
+    if config.grid.electricity_maps is not None:
+        wrong = _wrong_in_maps(config.grid.electricity_maps)
+        if wrong:
+            raise _refused(path, f"[grid.electricity_maps] {wrong}")
     if config.lang not in ("fr", "en"):
         raise _refused(path, "lang must be fr or en")
     for fault in faults(first_policy(config)):
@@ -233,6 +265,17 @@ def read_policy(path: Path) -> Policy:
         raise _unsound(path, fault) from problem
 
 
+def _wrong_in_maps(maps: ElectricityMapsConfig) -> str:
+    if not 0 < len(maps.zones) <= ZONES_MAX or not all(re.fullmatch(ZONE, z) for z in maps.zones):
+        return f"zones are 1 to {ZONES_MAX} names such as CA-QC"
+    parts = urlsplit(maps.url)
+    if parts.scheme != "https" and requires_tls(parts.hostname or ""):
+        return "url begins with https://: the token travels with each question"
+    if not maps.every_s >= EVERY_MIN_S or not 1 <= maps.horizon_h <= HORIZON_MAX_H:
+        return f"every_s is {EVERY_MIN_S:g} or more, horizon_h from 1 to {HORIZON_MAX_H}"
+    return ""
+
+
 def _anchored(config: SchedulerConfig, home: Path) -> SchedulerConfig:
     def beside(name: str) -> str:
         return str(home / name) if name else ""
@@ -256,9 +299,16 @@ def _anchored(config: SchedulerConfig, home: Path) -> SchedulerConfig:
                 msgspec.structs.replace(forecast, file=beside(forecast.file))
                 for forecast in config.grid.forecasts
             ),
+            _anchored_maps(config.grid.electricity_maps, home),
         ),
     }
     return msgspec.structs.replace(config, **replaced)
+
+
+def _anchored_maps(maps: ElectricityMapsConfig | None, home: Path) -> ElectricityMapsConfig | None:
+    if maps is None or not maps.token_file:
+        return maps
+    return msgspec.structs.replace(maps, token_file=str(home / maps.token_file))
 
 
 def _unsound(path: Path, fault: Fault) -> PoolError:

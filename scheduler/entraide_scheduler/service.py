@@ -30,6 +30,7 @@ from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.desks import GatewaysEar, LocalDesk, Switch
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, Settings, Signer
 from entraide_scheduler.grid.feed import Feed
+from entraide_scheduler.grid.watch import Watch
 from entraide_scheduler.journal import recover
 from entraide_scheduler.live import Live
 from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
@@ -102,12 +103,13 @@ class Service:
         ears = NodesEar(live, roster=roster, outbox=outbox, issuer=identity)
         ears.report_through(PatientReports(live, awaited=gateway.awaits, take=ears.report))
         gateways = GatewaysEar(live, store, local=self._config.gateway)
+        feed = Feed.of(self._config.grid)
         upkeep = Upkeep(
             live,
             store=store,
             nodes=ears,
             gateways=gateways,
-            feed=Feed.of(self._config.grid),
+            feed=feed,
             timezone=self._config.timezone,
         )
         await live.start(self._config.gateway)
@@ -118,6 +120,10 @@ class Service:
         await ears.start(bus)
         upkeep.start()
         self._undo.push_async_callback(upkeep.stop)
+        if self._config.grid.electricity_maps is not None:
+            watch = Watch(self._config.grid.electricity_maps, feed, now=live.now)
+            watch.start()
+            self._undo.push_async_callback(watch.stop)
         await self._serve(
             live, store=store, roster=roster, identity=identity, policy=policy, ears=ears
         )

@@ -9,7 +9,7 @@ import structlog
 from entraide_scheduler.calendar import PERIODS, period_end
 from entraide_scheduler.core import events as e
 from entraide_scheduler.desks import GatewaysEar
-from entraide_scheduler.grid.feed import Feed
+from entraide_scheduler.grid.feed import Feed, Reading
 from entraide_scheduler.live import Live
 from entraide_scheduler.nodes import NodesEar
 from entraide_scheduler.store.store import Store
@@ -38,6 +38,8 @@ class Upkeep:
         self._zone = ZoneInfo(timezone)
         self._hour_ends_at = 0.0
         self._issued: dict[str, float] = {}
+        self._read: dict[str, Reading] = {}
+        self._revision = -1
         self._log = structlog.get_logger("entraide.upkeep")
         self._ticking: asyncio.Task[None] | None = None
 
@@ -72,8 +74,10 @@ class Upkeep:
         self._periods()
         self._forecasts()
         self._live.snapshot_if_due()
-        if self._live.now() >= self._hour_ends_at:
+        hour_over = self._live.now() >= self._hour_ends_at
+        if hour_over or self._revision != self._feed.revision:
             self._intensity()
+        if hour_over:
             await self._nodes.renew_due()
             await self._store.expire_explanations(self._live.now())
 
@@ -85,8 +89,15 @@ class Upkeep:
                 self._live.feed(e.PeriodBegan, period=period, ends_at=ends_at)
 
     def _intensity(self) -> None:
+        self._revision = self._feed.revision
         for reading in self._feed.at(self._live.now()):
             self._hour_ends_at = reading.valid_until
+            before = self._read.get(reading.zone)
+            if reading == before:
+                continue
+            self._read[reading.zone] = reading
+            if before is not None and before.basis is not reading.basis:
+                self._log.info("grid.basis", zone=reading.zone, basis=reading.basis.value)
             self._live.feed(
                 e.IntensityChanged,
                 zone=reading.zone,

@@ -159,7 +159,9 @@ def test_config_page_is_a_config_that_names_every_key(tmp_path: Path) -> None:
     page = Path("docs/reference/config.md").read_text("utf-8")
     example = page.partition("```toml\n")[2].partition("```")[0]
     config = load_config(written(tmp_path, example))
-    grid = (config.grid, config.grid.series[0], config.grid.forecasts[0])
+    maps = config.grid.electricity_maps
+    assert maps is not None
+    grid = (config.grid, config.grid.series[0], config.grid.forecasts[0], maps)
     structs = (config, config.nats, config.http, config.tls, config.journal, *grid)
     keys = {key for struct in structs for key in struct.__struct_fields__}
 

@@ -1,7 +1,8 @@
 """Feed: what each zone's intensity is now, when that ends, and what is forecast.
 
-A series gives the hour's value; where it has none the zone falls back to its annual average, and
-the basis says which of the two it is. It reads no clock: it is asked for a moment.
+What somebody told it while it ran goes first, for as long as that holds; then a series' value of
+the hour; and where there is neither the zone falls back to its annual average. The basis says which
+of them it is. It reads no clock: it is asked for a moment.
 """
 
 from collections.abc import Iterable
@@ -26,6 +27,33 @@ class Reading(Struct, frozen=True):
     valid_until: float
 
 
+class Hour(Struct, frozen=True):
+    """A zone's intensity in one hour, as somebody told it.
+
+    Attributes:
+        zone: which zone.
+        start_at: begin of the hour, seconds since the epoch.
+        direct_g_per_kwh, lifecycle_g_per_kwh: the intensities.
+        basis: measured, or estimated by whoever told it.
+    """
+
+    zone: str
+    start_at: float
+    direct_g_per_kwh: float
+    lifecycle_g_per_kwh: float
+    basis: Basis
+
+    def holds(self, moment: float) -> bool:
+        """Whether it can still be used: in its own hour, and in the next while that is awaited."""
+        return self.start_at <= moment < self.start_at + 2 * HOUR_S
+
+    def reading(self, moment: float, until: float) -> Reading:
+        """Returns it as of a moment; an hour that stands for the next one is an estimate."""
+        own = moment < self.start_at + HOUR_S
+        basis = self.basis if own else Basis.ESTIMATED
+        return Reading(self.zone, self.direct_g_per_kwh, self.lifecycle_g_per_kwh, basis, until)
+
+
 class Feed:
     """Readings of all known zones at a moment, and the forecasts known then."""
 
@@ -38,6 +66,9 @@ class Feed:
         self._series = {one.zone: one for one in series}
         self._forecasts = {one.zone: one for one in forecasts}
         self._annual = annual_averages() if annual is None else annual
+        self._told: dict[str, Hour] = {}
+        self._issued: dict[str, Issue] = {}
+        self.revision = 0  # grows with whatever is told
 
     @classmethod
     def of(cls, config: GridConfig) -> "Feed":
@@ -68,16 +99,38 @@ class Feed:
         )
         return cls(series, forecasts=forecasts)
 
+    def tell(self, hour: Hour) -> None:
+        """Takes a zone's newest hour."""
+        if self._told.get(hour.zone) != hour:
+            self._told[hour.zone] = hour
+            self.revision += 1
+
+    def issue(self, issue: Issue) -> None:
+        """Takes a zone's newest forecast."""
+        self._issued[issue.zone] = issue
+
     def forecasts(self, moment: float) -> tuple[Issue, ...]:
         """Returns the newest forecast of each zone that has one at a moment, in order of zone."""
-        found = (self._forecasts[zone].at(moment) for zone in sorted(self._forecasts))
-        return tuple(issue for issue in found if issue is not None)
+        newest = []
+        for zone in sorted(self._forecasts.keys() | self._issued.keys()):
+            filed = self._forecasts[zone].at(moment) if zone in self._forecasts else None
+            told = self._issued.get(zone)
+            if told is not None and told.issued_at > moment:
+                told = None
+            known = [issue for issue in (filed, told) if issue is not None]
+            if known:
+                newest.append(max(known, key=lambda issue: issue.issued_at))
+        return tuple(newest)
 
     def at(self, moment: float) -> tuple[Reading, ...]:
         """Returns one reading for each zone, in order of zone."""
         until = float((int(moment) // HOUR_S + 1) * HOUR_S)
         readings = []
-        for zone in sorted(self._annual.keys() | self._series.keys()):
+        for zone in sorted(self._annual.keys() | self._series.keys() | self._told.keys()):
+            told = self._told.get(zone)
+            if told is not None and told.holds(moment):
+                readings.append(told.reading(moment, until))
+                continue
             hour = self._series[zone].at(moment) if zone in self._series else None
             if hour is not None:
                 readings.append(Reading(zone, *hour, self._series[zone].basis, until))

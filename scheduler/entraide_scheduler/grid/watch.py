@@ -1,0 +1,125 @@
+"""Watch: keeps the feed fresh from Electricity Maps, zone by zone.
+
+It decides when to ask again: as often as the config says, later and later while there is trouble,
+not before the API says so, and for forecasts that the contract lacks once a day. What it gets goes
+to the feed; what it does not get, the feed falls back for by itself.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from entraide_scheduler.config import ElectricityMapsConfig
+from entraide_scheduler.grid.electricitymaps import REFUSED, ElectricityMaps, Trouble
+from entraide_scheduler.grid.feed import Feed, Hour
+from entraide_scheduler.grid.forecasts import Issue
+
+FORECAST_EVERY_S = 3_600.0
+RETRY_MAX_S = 3_600.0
+REFUSED_EVERY_S = 86_400.0
+DOUBLINGS_MAX = 6
+TOKEN_BYTES_MAX = 4_096
+PAUSE_S = 1.0  # between two questions: all zones at once would look like a burst
+
+
+class Watch:
+    """Asks for ever, until it is stopped."""
+
+    def __init__(
+        self, config: ElectricityMapsConfig, feed: Feed, *, now: Callable[[], float]
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+            config: which zones, and how often.
+            feed: what it keeps fresh.
+            now: seconds since the epoch.
+        """
+        self._config = config
+        self._feed = feed
+        self._now = now
+        self._failures: dict[tuple[str, str], int] = {}
+        self._due: dict[tuple[str, str], float] = {}
+        self._log = structlog.get_logger("entraide.grid")
+        self._watching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to ask; without a token it says so, and the feed falls back."""
+        token = _token(self._config)
+        if not token:
+            self._log.warning("grid.no_token", zones=self._config.zones)
+            return
+        api = ElectricityMaps(self._config, token)
+        self._watching = asyncio.create_task(self._watch(api), name="grid")
+
+    async def stop(self) -> None:
+        """Stops asking."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+            self._watching = None
+
+    async def _watch(self, api: ElectricityMaps) -> None:
+        try:
+            while True:
+                try:
+                    await self.round(api)
+                except Exception:  # noqa: BLE001  (the next round must come, whatever this one met)
+                    self._log.exception("grid.broken")
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            await api.close()
+
+    async def round(self, api: ElectricityMaps) -> None:
+        """Asks whatever is due."""
+        for zone in self._config.zones:
+            if self._is_due(zone, "latest"):
+                self._take(zone, "latest", await api.latest(zone), self._config.every_s)
+            if self._config.forecasts and self._is_due(zone, "forecast"):
+                said = await api.forecast(zone, self._now())
+                self._take(zone, "forecast", said, FORECAST_EVERY_S)
+
+    def _is_due(self, zone: str, what: str) -> bool:
+        return self._now() >= self._due.get((zone, what), 0.0)
+
+    def _take(self, zone: str, what: str, said: Hour | Issue | Trouble, every_s: float) -> None:
+        key, failures = (zone, what), self._failures.get((zone, what), 0)
+        if isinstance(said, Trouble):
+            if failures == 0:
+                self._log.warning(
+                    "grid.lost", zone=zone, what=what, code=said.code, status=said.status
+                )
+            self._failures[key] = failures + 1
+            self._due[key] = self._now() + _wait_s(said, what, every_s, failures)
+            return
+        if failures:
+            self._log.info("grid.found", zone=zone, what=what)
+        self._failures[key] = 0
+        self._due[key] = self._now() + every_s
+        if isinstance(said, Hour):
+            self._feed.tell(said)
+        else:
+            self._feed.issue(said)
+
+
+def _wait_s(trouble: Trouble, what: str, every_s: float, failures: int) -> float:
+    """Returns how long to wait after trouble."""
+    if trouble.code == REFUSED and what == "forecast":
+        return REFUSED_EVERY_S
+    growing_s = every_s * float(1 << min(failures, DOUBLINGS_MAX))
+    return max(min(max(RETRY_MAX_S, every_s), growing_s), trouble.retry_s)
+
+
+def _token(config: ElectricityMapsConfig) -> str:
+    if not config.token_file:
+        return os.environ.get(config.token_env, "").strip()
+    try:
+        with Path(config.token_file).open("rb") as file:
+            return file.read(TOKEN_BYTES_MAX).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
