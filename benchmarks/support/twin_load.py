@@ -1,0 +1,141 @@
+"""A load on a live pool as its clients see it: each request streamed, and timed piece by piece.
+
+Decides what is asked (chat completions whose lengths are set, that share no beginning) and what
+counts as a first and a last piece. It refuses to know what is made of the times.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+from benchmarks.support.twin_fit import Seen
+from msgspec import Struct
+
+from entraide_sim import Arrival
+
+ANSWER_TIMEOUT_S = 600.0
+DATA, DONE = b"data: ", b"[DONE]"
+
+
+class Target(Struct, frozen=True):
+    """Where a load goes: the pool's address, a key, and the model to ask for."""
+
+    url: str
+    key: str
+    model: str
+
+
+def prompt(words: int, number: int) -> str:
+    """Returns a prompt of about so many tokens; no two numbers share a beginning.
+
+    Its number stands first, always with as many digits, so that all prompts of so many words have
+    as many tokens.
+    """
+    return f"{number:08} " + "one " * max(1, words)
+
+
+async def ask(
+    session: aiohttp.ClientSession, target: Target, *, words: int, output_tokens: int, number: int
+) -> Seen:
+    """Asks one question and reads the answer to its end.
+
+    Raises:
+        RuntimeError: the pool refused, or the stream broke.
+    """
+    body = {
+        "model": target.model,
+        "messages": [{"role": "user", "content": prompt(words, number)}],
+        "max_tokens": output_tokens,
+        "ignore_eos": True,
+        "temperature": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    sent = time.perf_counter()
+    first = last = 0.0
+    usage: dict[str, Any] = {}
+    async with session.post(
+        f"{target.url}/v1/chat/completions",
+        json=body,
+        headers={"Authorization": f"Bearer {target.key}"},
+    ) as answer:
+        if answer.status != 200:
+            raise RuntimeError(f"status {answer.status}: {await answer.text()}")
+        async for line in answer.content:
+            if not line.startswith(DATA) or line.startswith(DATA + DONE):
+                continue
+            chunk = json.loads(line[len(DATA) :])
+            usage = chunk.get("usage") or usage
+            if any(choice["delta"].get("content") for choice in chunk["choices"]):
+                last = time.perf_counter()
+                first = first or last
+    end = time.perf_counter()
+    if not usage or not first:
+        raise RuntimeError("the stream ended without an answer or its usage")
+    return Seen(
+        usage["prompt_tokens"],
+        usage["completion_tokens"],
+        0.0,
+        first - sent,
+        last - sent,
+        end - sent,
+    )
+
+
+def session() -> aiohttp.ClientSession:
+    """Returns a session that never makes a request wait for a connection."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S),
+    )
+
+
+async def play(target: Target, arrivals: Sequence[Arrival], *, first_number: int) -> list[Seen]:
+    """Sends each request at its moment, whatever became of those before; returns all, in order.
+
+    The arrivals' ``input_tokens`` are words of the prompt here.
+    """
+    began = time.perf_counter()
+
+    async def one(place: int, arrival: Arrival) -> Seen:
+        await asyncio.sleep(max(0.0, began + arrival.at_s - time.perf_counter()))
+        sent_at = time.perf_counter() - began
+        seen = await ask(
+            opened,
+            target,
+            words=arrival.input_tokens,
+            output_tokens=arrival.output_tokens,
+            number=first_number + place,
+        )
+        return Seen(
+            seen.input_tokens, seen.output_tokens, sent_at, seen.ttft_s, seen.last_s, seen.e2e_s
+        )
+
+    async with session() as opened:
+        return list(
+            await asyncio.gather(*(one(place, each) for place, each in enumerate(arrivals)))
+        )
+
+
+async def together(
+    target: Target, size: int, *, words: int, output_tokens: int, first_number: int
+) -> list[Seen]:
+    """Asks so many equal questions at once; returns what was seen of each."""
+    async with session() as opened:
+        return list(
+            await asyncio.gather(
+                *(
+                    ask(
+                        opened,
+                        target,
+                        words=words,
+                        output_tokens=output_tokens,
+                        number=first_number + place,
+                    )
+                    for place in range(size)
+                )
+            )
+        )

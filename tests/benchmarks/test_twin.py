@@ -1,0 +1,116 @@
+"""The twin's pure parts: a machine found again from what it did, and what counts as near."""
+
+from dataclasses import dataclass
+
+import pytest
+from benchmarks.support import twin_fit
+from benchmarks.support.twin_fit import Engine, Fitted, Seen
+from benchmarks.twin import ANSWERS, WORDS, arrivals_of, rows_of
+
+from entraide.types import Basis, Rates
+from entraide_sim import Arrival
+
+ENGINE = Engine(slots=4, context_tokens=2_048, chunk_tokens=512)
+TRUE = Fitted(Rates(200.0, 0.006, 0.002, Basis.MEASURED), 0.02, 0.005, 0, 0)
+
+
+def lived(arrivals: list[Arrival], machine: Fitted = TRUE) -> list[Seen]:
+    """Returns what clients would see of a machine, told by the simulator itself."""
+    found = twin_fit.simulate(arrivals, machine, ENGINE)
+    return [
+        Seen(one.input_tokens, one.output_tokens, one.at_s, ttft, e2e - machine.tail_s, e2e)
+        for one, ttft, e2e in zip(arrivals, found.ttft_s, found.e2e_s, strict=True)
+    ]
+
+
+def calibrated(machine: Fitted = TRUE) -> Fitted:
+    """Calibrates on requests that were alone, and on equal ones that came together."""
+    alone = [Arrival(60.0 * place, "", words, 12) for place, words in enumerate((40, 90, 140))]
+    batches = []
+    for size in (2, 3, 4):
+        equal = [Arrival(0.0, "", 10, 300) for _ in range(size)]
+        batches.append((size, twin_fit.last_to_begin(lived(equal, machine))))
+    return twin_fit.fit(lived(alone, machine), batches)
+
+
+def test_calibration_finds_a_machine_from_what_it_did() -> None:
+    """The two lines are those of the machine, and so are its start and its tail."""
+    found = calibrated()
+    rates = found.rates
+
+    assert TRUE.rates.prefill_tokens_per_s == pytest.approx(rates.prefill_tokens_per_s, rel=1e-3)
+    assert TRUE.rates.tpot_base_s == pytest.approx(rates.tpot_base_s, rel=0.02)
+    assert TRUE.rates.tpot_per_sequence_s == pytest.approx(rates.tpot_per_sequence_s, rel=0.05)
+    assert (TRUE.start_s, TRUE.tail_s) == pytest.approx((found.start_s, found.tail_s), abs=1e-3)
+
+
+def test_one_hiccup_bends_no_line() -> None:
+    """A request that took far too long among three of its length changes nothing."""
+    alone = [
+        Seen(tokens, 2, 0.0, 0.01 * tokens, 0.01 * tokens + 0.02, 0.01 * tokens + 0.02)
+        for tokens in (10, 20, 30)
+        for _ in range(3)
+    ]
+    pair = Seen(10, 2, 0.0, 0.1, 0.13, 0.13)
+    odd = Seen(30, 2, 0.0, 9.0, 9.02, 9.02)
+
+    assert twin_fit.fit(alone, [(2, pair)]) == twin_fit.fit([*alone[:-1], odd], [(2, pair)])
+
+
+def test_calibration_without_a_line_is_refused() -> None:
+    """Prompts of one length say nothing of how prompts grow."""
+    with pytest.raises(ValueError, match="two lengths"):
+        twin_fit.fit([Seen(10, 2, 0.0, 0.1, 0.2, 0.2)] * 3, [])
+
+
+def test_twin_of_a_simulated_pool_errs_little_up_to_saturation() -> None:
+    """Where the live pool is a simulated one, calibration and simulation agree at every load."""
+    fitted = calibrated()
+    for part in (0.25, 0.5, 0.85):
+        per_s = twin_fit.capacity_per_s(TRUE, ENGINE, input_tokens=54.0, output_tokens=28.0)
+        arrivals = arrivals_of(200, part * per_s, seed=3)
+        rows = rows_of("load", arrivals, [lived(arrivals)] * 2, twin_fit.simulate(
+            arrivals, fitted, ENGINE
+        ))  # fmt: skip
+
+        assert [True] * 6 == [row.held for row in rows], rows
+
+
+@dataclass
+class Case:
+    """Repeats, what was simulated, and what is allowed."""
+
+    live: list[float]
+    simulated: float
+    allowed_part: float
+    error_part: float
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case([1.0, 1.0], 1.1, 0.10, 0.1),
+        Case([0.8, 1.0, 1.2], 0.7, 0.30, 0.3),
+        Case([0.99, 1.01], 1.0, 0.10, 0.0),
+    ],
+    ids=["ten per cent at least", "one and a half spreads", "no error"],
+)
+def test_error_is_held_against_the_spread(case: Case) -> None:
+    """What is allowed is the larger of 10 % and 1.5 times half the range of the repeats."""
+    found = twin_fit.compare(case.live, case.simulated)
+
+    assert case.allowed_part == pytest.approx(found.allowed_part)
+    assert case.error_part == pytest.approx(found.error_part)
+
+
+def test_arrivals_are_seeded_and_of_the_rate_that_was_asked() -> None:
+    """The same seed gives the same load; rate and lengths are as asked."""
+    once, again, other = (arrivals_of(2_000, 4.0, seed) for seed in (1, 1, 2))
+
+    assert once == again != other
+    assert 4.0 == pytest.approx(2_000 / once[-1].at_s, rel=0.1)
+    assert set(range(WORDS[0], WORDS[1] + 1)) == {one.input_tokens for one in once}
+    assert (min(ANSWERS), max(ANSWERS)) == (
+        min(one.output_tokens for one in once),
+        max(one.output_tokens for one in once),
+    )
