@@ -1,5 +1,6 @@
 """A site's meters over time: what is advertised, when it is told anew, and what comes after."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from entraide import i18n
 from entraide.types import Basis, EnergyStatus
 from entraide.wire.messages import Heartbeat, Hello, UsageReport
 from entraide_node import owner
-from entraide_node.config import EnergyConfig
+from entraide_node.config import EnergyConfig, NodeConfig, dump, load
 from entraide_node.energy.make import make_source
 from entraide_node.energy.meters import PlugMeter
 from entraide_node.energy.site import Site, SiteTold
@@ -261,3 +262,20 @@ def test_a_silent_meter_in_a_sentence(lang: str) -> None:
     )  # fmt: skip
 
     assert SILENT[lang] == list(energy_sentences(status, lang))[-1]
+
+
+@pytest.mark.checkout
+def test_the_page_of_meters_names_every_key(tmp_path: Path) -> None:
+    """The examples in the reference are read as they stand, and no key is left out of the page."""
+    page = Path("docs/reference/meters.md").read_text("utf-8")
+    examples = [part.partition("```")[0] for part in page.split("```toml\n")[1:]]
+    path = tmp_path / "node.toml"
+    path.write_text(dump(NodeConfig(node="n", coop="c", zone="CA-QC", nats_urls=("nats://h",))))
+    head = path.read_text().partition("\n\n[")[0]
+    path.write_text("\n".join([head, *examples]))
+    config = load(path)
+    assert config.energy is not None
+    structs = (config.power, config.energy, *config.energy.sources.values(), config.power.meter)
+    keys = {key for struct in structs for key in struct.__struct_fields__}
+
+    assert [] == sorted(key for key in keys if not re.search(rf"\b{key}\b", page))

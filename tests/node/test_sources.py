@@ -37,6 +37,15 @@ async def heard(source: Source) -> float:
     return said.number
 
 
+async def told(source: Source, client: aiomqtt.Client, topic: str, payload: str) -> Value:
+    """Publishes until the source has heard it."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not isinstance(said := await source.read(), Value):
+            await client.publish(topic, payload)
+            await asyncio.sleep(0.02)
+    return said
+
+
 async def missed(source: Source, fault: str) -> Missing:
     """Asks until it fails in one way."""
     async with asyncio.timeout(DEADLINE_S):
@@ -186,10 +195,8 @@ async def test_mqtt(name: str, tmp_path: Path) -> None:
     async with broker(tmp_path, port=free_port()) as port:
         config = Mqtt(host=LOCAL, port=port, topic="plug/status", shape=shape)
         source = make_source(config, role="meter", folder=tmp_path)
-        async with aiomqtt.Client(LOCAL, port) as client, asyncio.timeout(DEADLINE_S):
-            while not isinstance(said := await source.read(), Value):
-                await client.publish("plug/status", json.dumps(payload))
-                await asyncio.sleep(0.02)
+        async with aiomqtt.Client(LOCAL, port) as client:
+            said = await told(source, client, "plug/status", json.dumps(payload))
         await source.close()
 
     assert expected == said.number
@@ -203,10 +210,8 @@ async def test_mqtt_path_and_sign(tmp_path: Path) -> None:
         )
         source = make_source(config, role="grid", folder=tmp_path)
         payload = json.dumps({"tariff": [{"name": "in", "kw": 0}, {"name": "back", "kw": "1.25"}]})
-        async with aiomqtt.Client(LOCAL, port) as client, asyncio.timeout(DEADLINE_S):
-            while not isinstance(said := await source.read(), Value):
-                await client.publish("home/p1", payload)
-                await asyncio.sleep(0.02)
+        async with aiomqtt.Client(LOCAL, port) as client:
+            said = await told(source, client, "home/p1", payload)
         await source.close()
 
     assert -1_250.0 == said.number
@@ -219,10 +224,8 @@ async def test_mqtt_retained_tells_nothing(tmp_path: Path) -> None:
             await client.publish("plug/power", "900", qos=1, retain=True)
         config = Mqtt(host=LOCAL, port=port, topic="plug/power", shape="number")
         source = make_source(config, role="meter", folder=tmp_path)
-        async with aiomqtt.Client(LOCAL, port) as client, asyncio.timeout(DEADLINE_S):
-            while not isinstance(said := await source.read(), Value):
-                await client.publish("plug/power", "12")
-                await asyncio.sleep(0.02)
+        async with aiomqtt.Client(LOCAL, port) as client:
+            said = await told(source, client, "plug/power", "12")
         await source.close()
 
     assert 12.0 == said.number
@@ -237,11 +240,8 @@ async def test_mqtt_comes_back(tmp_path: Path) -> None:
     async with (
         broker(tmp_path, port=port),
         aiomqtt.Client(LOCAL, port) as client,
-        asyncio.timeout(DEADLINE_S),
     ):
-        while not isinstance(said := await source.read(), Value):
-            await client.publish("plug/power", "33")
-            await asyncio.sleep(0.05)
+        said = await told(source, client, "plug/power", "33")
     await source.close()
 
     assert 33.0 == said.number
@@ -260,13 +260,8 @@ async def test_mqtt_password(tmp_path: Path) -> None:
         right, wrong, none = (with_password(name) for name in ("right", "wrong", "missing"))
         await missed(wrong, REFUSED)
         await missed(none, NO_SECRET)
-        async with (
-            aiomqtt.Client(LOCAL, port, username="node", password="beau temps") as client,
-            asyncio.timeout(DEADLINE_S),
-        ):
-            while not isinstance(said := await right.read(), Value):
-                await client.publish("t", "8")
-                await asyncio.sleep(0.02)
+        async with aiomqtt.Client(LOCAL, port, username="node", password="beau temps") as client:
+            said = await told(right, client, "t", "8")
         for source in (right, wrong, none):
             await source.close()
 

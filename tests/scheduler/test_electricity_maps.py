@@ -296,7 +296,7 @@ async def test_it_asks_as_often_as_it_should() -> None:
 
 
 async def test_trouble_makes_it_patient() -> None:
-    """After trouble it waits twice as long each time, up to an hour, or for as long as it is told."""
+    """After trouble it waits twice as long each time, up to an hour, or as long as it is told."""
     clock, waits = Clock(), []
     async with api() as served, asking(served) as client:
         watch = Watch(config(served, forecasts=False), Feed([], YEAR), now=clock)

@@ -75,7 +75,7 @@ class Believed(Struct):
         self._good = 0
         self._faults += 1
         if self._faults >= FAULTS_MAX:
-            self.aside_until = at + min(ASIDE_MAX_S, ASIDE_MIN_S * 2**self._asides)
+            self.aside_until = at + min(ASIDE_MAX_S, ASIDE_MIN_S * (1 << self._asides))
             self._asides = min(self._asides + 1, 10)
             self._faults = self._turns = self._nothing = 0
 
