@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-import entraide
 from entraide.errors import RequestError
 from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import Head, Line, Unreadable, chained, event_of, parts
+from entraide_sim.results import version
 
 BLOCK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
@@ -103,7 +103,7 @@ def restored(path: Path, head: Head) -> Core:
     try:
         return Core.restore(head.core)
     except msgspec.DecodeError as problem:
-        versions = {"recorded": head.version, "version": entraide.__version__}
+        versions = {"recorded": head.version, "version": version()}
         raise refused(path, "other_version", **versions) from problem
 
 
@@ -142,7 +142,7 @@ def replay(path: Path, head: Head, *, watch: Watch | None = None) -> tuple[Exact
         at = event.at
         if watch is not None:
             watch(event, asked)
-    found = Exact(head.version, entraide.__version__, head.at, at, events, commands, diverged)
+    found = Exact(head.version, version(), head.at, at, events, commands, diverged)
     return found, core
 
 
