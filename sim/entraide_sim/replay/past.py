@@ -41,7 +41,8 @@ class Told(Struct):
     Attributes:
         jobs: asked for, or under way when the recording began.
         completed, refused, failed, cancelled: how they ended; the rest had not.
-        waited_s, ttft_s, e2e_s: of the completed ones.
+        served: of each completed one: class, time until placed and until the first token.
+        ended: of each completed one: class, time until the end.
         input_tokens, output_tokens: of the completed ones.
         energy_uwh, carbon_ug: of all runs, direct.
         kept, promised: promises on first tokens that were kept, and that were looked at.
@@ -52,9 +53,8 @@ class Told(Struct):
     refused: int = 0
     failed: int = 0
     cancelled: int = 0
-    waited_s: list[float] = []
-    ttft_s: list[float] = []
-    e2e_s: list[float] = []
+    served: list[tuple[str, float, float]] = []
+    ended: list[tuple[str, float]] = []
     input_tokens: int = 0
     output_tokens: int = 0
     energy_uwh: int = 0
@@ -84,7 +84,8 @@ class Past:
         self.energy_basis: dict[str, str] = {}
         self.deadline_at = 0.0
         self._used: dict[str, tuple[int, int, bool]] = {}
-        self._coops: dict[str, tuple[str, str, float]] = {}  # of a job: co-op, model, asked at
+        # Of a job: co-op, model, class, asked at.
+        self._coops: dict[str, tuple[str, str, str, float]] = {}
         self._lengths: dict[tuple[str, str], list[int]] = {}
         self._medians: dict[tuple[str, str], int] = {}  # asked for once all is known
         self._heard: dict[str, float] = {}
@@ -159,7 +160,7 @@ class Past:
                 pass
 
     def _asked(self, facts: RequestFacts, at: float) -> None:
-        self._coops[facts.job] = (facts.coop, facts.model, at)
+        self._coops[facts.job] = (facts.coop, facts.model, facts.job_class.value, at)
         self._of(facts.coop).jobs += 1
         self.deadline_at = max(self.deadline_at, facts.deadline_at or 0.0)
 
@@ -219,12 +220,12 @@ class Past:
                 pass
 
     def _ended(self, command: c.EndJob, at: float) -> None:
-        coop, _, asked_at = self._coops[command.job]
+        coop, _, job_class, asked_at = self._coops[command.job]
         told = self._of(coop)
         match command.state:
             case JobState.COMPLETED:
                 told.completed += 1
-                told.e2e_s.append(at - asked_at)
+                told.ended.append((job_class, at - asked_at))
             case JobState.FAILED:
                 told.failed += 1
             case _:
@@ -236,8 +237,8 @@ class Past:
         told.carbon_ug += settled.carbon_direct_ug
         if command.state is JobState.COMPLETED:
             self._served(told, usage)
-            told.waited_s.append(settled.queue_s)
-            told.ttft_s.append(settled.ttft_s)
+            times = (command.terms.job_class.value, settled.queue_s, settled.ttft_s)
+            told.served.append(times)
         if settled.promise is not Promise.NONE:
             told.promised += 1
             told.kept += settled.promise is Promise.KEPT

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from entraide.errors import PoolError
-from entraide.types import JobState
+from entraide.types import JobClass, JobState
 from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Picker, Policy
@@ -50,7 +50,8 @@ class Row(Struct, frozen=True):
         completed, refused, failed, cancelled: how they ended.
         waiting: not over at the end of the recording, or a day after it in the world.
         waited_s, ttft_s, e2e_s: of the completed ones, median and 95th percentile: until placed,
-            until the first token, until the end.
+            until the first token, until the end. Of jobs that somebody waits for, and
+            ``ttft_s`` of the classes that promise it; of others only where there are none.
         input_tokens, output_tokens: of the completed ones.
         energy_wh, carbon_g: of all runs; direct emissions.
         promises_kept: part of the promised ones; None when nothing was promised.
@@ -186,9 +187,11 @@ def compare(
     new = _live(path, head, past, policy=proposed, lengths=retold.Lengths(), **both)
     coops = sorted({*past.told, *old.table["coop"].tolist()})
     everybody = _together(list(past.told.values()))
-    rows = [Coop(ALL, _recorded(everybody), row(old, ALL), row(new, ALL))]
-    rows += [
-        Coop(name, _recorded(past.told[name]), row(old, name), row(new, name)) for name in coops
+    hasty = _hasty(past.policy)
+    told = {ALL: everybody, **past.told}
+    rows = [
+        Coop(name, _recorded(told[name], hasty), row(old, name, hasty), row(new, name, hasty))
+        for name in (ALL, *coops)
     ]
     return Compared(
         old_policy=past.policy.version,
@@ -256,7 +259,12 @@ def _live(
 # Rows.
 
 
-def row(life: Lived, coop: str) -> Row:
+def _hasty(policy: Policy) -> frozenset[str]:
+    """Returns the classes that promise a first token."""
+    return frozenset(terms.job_class.value for terms in policy.classes if terms.ttft_s is not None)
+
+
+def row(life: Lived, coop: str, hasty: frozenset[str]) -> Row:
     """Returns what became of the jobs of a co-op (or of ``ALL``) in a world."""
     table = life.table
     waiting = sum(1 for job in life.world.jobs.values() if coop in (ALL, job.request.facts.coop))
@@ -265,6 +273,7 @@ def row(life: Lived, coop: str) -> Row:
     done = mine & (state == JobState.COMPLETED.value)
     promised = mine & (table["promise"] != NOT_PROMISED)
     asked = table["asked_at"][done]
+    awaited, promised_soon = _looked_at(table["job_class"][done], hasty)
     energy = sum(table[name][mine].sum() for name in ("prefill_wh", "decode_wh", "wake_wh"))
     return Row(
         jobs=int(mine.sum()) + waiting,
@@ -273,9 +282,9 @@ def row(life: Lived, coop: str) -> Row:
         failed=int((mine & (state == JobState.FAILED.value)).sum()),
         cancelled=int((mine & (state == JobState.CANCELLED.value)).sum()),
         waiting=waiting,
-        waited_s=_parts(table["placed_at"][done] - asked),
-        ttft_s=_parts(table["first_at"][done] - asked),
-        e2e_s=_parts(table["end_at"][done] - asked),
+        waited_s=_parts((table["placed_at"][done] - asked)[awaited]),
+        ttft_s=_parts((table["first_at"][done] - asked)[promised_soon]),
+        e2e_s=_parts((table["end_at"][done] - asked)[awaited]),
         input_tokens=int(table["input_tokens"][done].sum()),
         output_tokens=int(table["output_tokens"][done].sum()),
         energy_wh=float(energy),
@@ -284,7 +293,19 @@ def row(life: Lived, coop: str) -> Row:
     )
 
 
-def _recorded(told: Told) -> Row:
+def _looked_at(classes: Column, hasty: frozenset[str]) -> tuple[Column, Column]:
+    """Returns whose waits, and whose first tokens, are looked at."""
+    awaited = _or_all(classes != JobClass.BATCH.value)
+    return awaited, _or_all(awaited & np.isin(classes, sorted(hasty)))
+
+
+def _or_all(mask: Column) -> Column:
+    return mask if mask.any() else np.ones(len(mask), dtype=bool)
+
+
+def _recorded(told: Told, hasty: frozenset[str]) -> Row:
+    awaited, promised_soon = _looked_at(_column(told.served, 0), hasty)
+    finished, _ = _looked_at(_column(told.ended, 0), hasty)
     return Row(
         jobs=told.jobs,
         completed=told.completed,
@@ -292,15 +313,19 @@ def _recorded(told: Told) -> Row:
         failed=told.failed,
         cancelled=told.cancelled,
         waiting=told.jobs - told.completed - told.refused - told.failed - told.cancelled,
-        waited_s=_parts(np.array(told.waited_s)),
-        ttft_s=_parts(np.array(told.ttft_s)),
-        e2e_s=_parts(np.array(told.e2e_s)),
+        waited_s=_parts(_column(told.served, 1)[awaited]),
+        ttft_s=_parts(_column(told.served, 2)[promised_soon]),
+        e2e_s=_parts(_column(told.ended, 1)[finished]),
         input_tokens=told.input_tokens,
         output_tokens=told.output_tokens,
         energy_wh=energy_wh(told),
         carbon_g=carbon_g(told),
         promises_kept=_part(told.kept, told.promised),
     )
+
+
+def _column(rows: Sequence[tuple[Any, ...]], place: int) -> Column:
+    return np.array([one[place] for one in rows])
 
 
 def _together(all_told: Sequence[Told]) -> Told:
