@@ -17,7 +17,7 @@ from entraide_node.energy.make import make_source
 from entraide_node.energy.meters import CounterMeter, Meter, PlugMeter, Reading, meters_here
 from entraide_node.energy.sampler import PowerTold, Sampler
 from entraide_node.energy.sources import Http
-from entraide_node.energy.values import UNAVAILABLE, UNREACHABLE
+from entraide_node.energy.values import NOT_YET, UNAVAILABLE, UNREACHABLE, Missing, Value
 
 POWER = Power("test", idle_w=10.0, active_w=46.0, basis=Basis.ESTIMATED)
 
@@ -196,31 +196,60 @@ def test_a_mac_without_a_battery(said: bytes) -> None:
     assert battery_power_w(said) is None
 
 
-async def test_a_plug_grows_old(tmp_path: Path) -> None:
-    """A plug's word counts for some seconds, then it has nothing to tell."""
-    now = [0.0]
-    async with home() as page:
-        page.pages["/p"] = {"apower": 61.0}
-        source = make_source(Http(url=f"{page.url}/p", shape="shelly"), role="meter",
-                             folder=tmp_path)  # fmt: skip
-        value = await source.read()
-        now[0] = getattr(value, "at", 0.0) + 16.0
+class Word:
+    """A source that says what the test wrote."""
 
-        class Kept:
-            kind = "shelly"
+    kind = "tasmota"
 
-            async def read(self):
-                return value
+    def __init__(self, said: Value | Missing) -> None:
+        self.said = said
 
-            async def close(self) -> None:
-                await source.close()
+    async def read(self) -> Value | Missing:
+        """Says it."""
+        return self.said
 
-        fresh = PlugMeter(source)
-        stale = PlugMeter(Kept(), lambda: now[0])
-        said = [await fresh.read(), await stale.read()]
-        await stale.close()
+    async def close(self) -> None:
+        """Holds nothing."""
 
-    assert [Reading(61.0), Reading(None, UNAVAILABLE)] == said
+
+async def test_a_plugs_word_counts_once_and_grows_old() -> None:
+    """The same word again is nothing new, and after a minute there is none."""
+    clock, word = Clock(), Word(Value(61.0, 10.0))
+    clock.now_s = 12.0
+    meter = PlugMeter(word, clock)
+    said = [await meter.read(), await meter.read()]
+    word.said, clock.now_s = Value(58.0, 22.0), 23.0
+    said.append(await meter.read())
+    clock.now_s = 83.0
+    said.append(await meter.read())
+
+    assert [Reading(61.0), Reading(None), Reading(58.0), Reading(None, UNAVAILABLE)] == said
+
+
+async def test_a_plug_that_speaks_by_itself_is_waited_for() -> None:
+    """A plug that has not spoken yet is no liar for a minute."""
+    clock = Clock()
+    meter = PlugMeter(Word(Missing(NOT_YET)), clock)
+    said = []
+    for now_s in (0.0, 59.0, 60.0):
+        clock.now_s = now_s
+        said.append(await meter.read())
+
+    assert [Reading(None), Reading(None), Reading(None, NOT_YET)] == said
+
+
+async def test_a_slow_plug_measures_a_long_job() -> None:
+    """A plug that speaks each four seconds is believed, and its windows are as long as that."""
+    clock = Clock()
+    words = [20.0, None, None, None, 20.0, None, None, None, 56.0, None, None, None, 56.0]
+    sampler = Sampler(POWER, (Scripted("plug_tasmota", *words),), clock=clock)
+    await looked(sampler, clock, 6)
+    sampler.begin("a", clock())
+    await looked(sampler, clock, 7)
+    energy = sampler.end("a", clock())
+
+    # Seven seconds at 36 W; the first three, in a window with rest, at the next one's power.
+    assert (70_000, Basis.MEASURED) == (energy.prefill_uwh, energy.basis)
 
 
 async def test_the_owners_plug_goes_first(tmp_path: Path) -> None:

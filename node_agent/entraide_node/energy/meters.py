@@ -17,9 +17,10 @@ from entraide_node.energy.apple import mac_power_w
 from entraide_node.energy.counters import Count, Counter, Nvml, Rapl, added_j
 from entraide_node.energy.make import make_source
 from entraide_node.energy.sources import SourceConfig
-from entraide_node.energy.values import UNAVAILABLE, Missing, Source
+from entraide_node.energy.values import NOT_YET, UNAVAILABLE, Missing, Source
 
-STALE_S = 15.0  # of a plug's word
+STALE_S = 60.0  # of a plug's word
+FIRST_WORD_S = 60.0  # until a plug that speaks by itself must have spoken
 BETWEEN_MIN_S = 0.05  # two looks at a counter closer than this tell nothing
 
 
@@ -28,7 +29,7 @@ class Reading(Struct, frozen=True):
 
     Attributes:
         power_w: mean power since the last look, or now for a meter that does not count; None
-            where a first look can tell nothing yet, or where ``fault`` says why.
+            where there is nothing new, or where ``fault`` says why.
         fault: stable code of why there is none, or "".
     """
 
@@ -95,14 +96,22 @@ class PlugMeter:
         self.kind = f"plug_{source.kind}"
         self._source = source
         self._now = now
+        self._spoke_at = 0.0
+        self._asked_at: float | None = None
 
     async def read(self) -> Reading:
-        """Returns its newest word, unless that is old."""
-        value = await self._source.read()
+        """Returns its newest word, once; the same word again is nothing new."""
+        value, now = await self._source.read(), self._now()
+        if self._asked_at is None:
+            self._asked_at = now
         if isinstance(value, Missing):
-            return Reading(None, value.fault)
-        if self._now() - value.at > STALE_S:
+            waiting = value.fault == NOT_YET and now - self._asked_at < FIRST_WORD_S
+            return Reading(None, "" if waiting else value.fault)
+        if now - value.at > STALE_S:
             return Reading(None, UNAVAILABLE)
+        if value.at <= self._spoke_at:
+            return Reading(None)
+        self._spoke_at = value.at
         return Reading(value.number)
 
     async def close(self) -> None:

@@ -17,8 +17,8 @@ from entraide_node.energy.sources import Mqtt, expression
 from entraide_node.energy.values import (
     BODY_BYTES_MAX,
     NO_SECRET,
+    NOT_YET,
     REFUSED,
-    UNAVAILABLE,
     UNREACHABLE,
     UNREADABLE,
     Missing,
@@ -42,7 +42,7 @@ class MqttSource:
         self._config = config
         self._folder = folder
         self._expression = expression(config)
-        self._last: Value | Missing = Missing(UNAVAILABLE, "nothing was said yet")
+        self._last: Value | Missing = Missing(NOT_YET)
         self._listening: asyncio.Task[None] | None = None
         if config.shape not in ("", "number"):
             self.kind = config.shape

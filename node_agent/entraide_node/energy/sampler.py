@@ -112,7 +112,7 @@ class Sampler:
         return PowerTold(
             kind=self._used or "catalogue",
             power_w=self._last_w,
-            basis=Basis.MEASURED if self._used else self._energy.power.basis,
+            basis=self._energy.power.basis if self._last_w is None else Basis.MEASURED,
             aside=aside,
             fault=self._belief[aside].fault if aside else "",
         )
@@ -146,8 +146,7 @@ class Sampler:
             reading = await self._read(meter)
             at = self._clock()
             if reading.power_w is None and not reading.fault:
-                self._use(meter.kind, at)
-                self._energy.open_window(at)
+                self._use(meter.kind, at)  # a window that is open grows
                 return
             before = belief.fault
             if reading.power_w is None:

@@ -21,6 +21,7 @@ UNREACHABLE = "unreachable"
 REFUSED = "refused"
 UNREADABLE = "unreadable"
 UNAVAILABLE = "unavailable"
+NOT_YET = "not_yet"
 NO_SECRET = "no_secret"  # noqa: S105  (a code)
 
 

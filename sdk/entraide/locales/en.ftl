@@ -1473,4 +1473,5 @@ meter-fault-unreachable = it cannot be reached
 meter-fault-refused = it refuses us: look at the token or the password
 meter-fault-unreadable = its answer cannot be read
 meter-fault-unavailable = it has had nothing recent to tell
+meter-fault-not_yet = it has not spoken yet
 meter-fault-no_secret = its token or password is not where the file says

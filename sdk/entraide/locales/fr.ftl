@@ -1473,4 +1473,5 @@ meter-fault-unreachable = l’appareil est injoignable
 meter-fault-refused = l’accès est refusé, voyez le jeton ou le mot de passe
 meter-fault-unreadable = la réponse est illisible
 meter-fault-unavailable = rien de récent n’a été dit
+meter-fault-not_yet = l’appareil n’a encore rien dit
 meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichier le dit
