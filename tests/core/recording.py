@@ -44,9 +44,9 @@ _events = msgspec.msgpack.Decoder(list[events.Event])
 class World:
     """Nodes, co-ops and grids around one core."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, **terms: Any) -> None:
         self.luck = Random(seed)
-        self.pool = Pool(*COOPS, quotas=QUOTAS)
+        self.pool = Pool(*COOPS, quotas=QUOTAS, **terms)
         self.heap: list[tuple[float, int, Any]] = []
         self.pushed = 0
         self.jobs = 0
@@ -184,9 +184,9 @@ class World:
         self.later(1.0, self.second)
 
 
-def record(seed: int, number: int) -> World:
-    """Lets a world live until it has made so many events."""
-    world = World(seed)
+def record(seed: int, number: int, **terms: Any) -> World:
+    """Lets a world live, under some terms of the policy, until it has made so many events."""
+    world = World(seed, **terms)
     for one in world.cards:
         world.tell(events.NodeJoined, one, True, "")
     world.second()

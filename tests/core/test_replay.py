@@ -13,16 +13,18 @@ from tests.core import invariants, recording
 
 from entraide_scheduler.core import commands
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import Limits
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 4_000
 MIDDLE = 1_900
 
 
-@pytest.fixture(scope="module")
-def world() -> recording.World:
-    """A recorded life of a pool."""
-    return recording.record(seed=20_260, number=EVENTS)
+@pytest.fixture(scope="module", params=[64, 3], ids=["one by one", "as columns"])
+def world(request: pytest.FixtureRequest) -> recording.World:
+    """A recorded life of a pool, whose nodes are looked at one by one or as columns."""
+    limits = Limits(explained_nodes=request.param, explained_best=2)
+    return recording.record(seed=20_260, number=EVENTS, limits=limits)
 
 
 @pytest.fixture(scope="module")

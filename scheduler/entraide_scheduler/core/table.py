@@ -61,7 +61,6 @@ class Table:
         shut: by view, the passing rule that a row breaks, or 0.
         places: by row, where its zone or site stands in ``place_names``.
         counts: by view, how many rows break each rule; 0 counts the open ones.
-        examples: by view, a row that broke each rule when it was last asked for.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
@@ -72,7 +71,6 @@ class Table:
         self.places = np.array([order[place] for _, _, place in rows], np.intp)
         self._work = np.empty((3, len(rows)), np.float64)
         self._codes = [codes for _, codes, _ in rows]
-        self.examples = [[0] * (len(PASSING) + 1) for _ in range(self.shut.shape[0])]
         self.counts = [[0] * (len(PASSING) + 1) for _ in range(self.shut.shape[0])]
         for codes in self._codes:
             self._count(codes, 1)
@@ -92,11 +90,8 @@ class Table:
             counts[code] += times
 
     def example(self, view: int, code: int) -> int:
-        """Returns a row that breaks a rule; there must be one."""
-        row = self.examples[view][code]
-        if self._codes[row][view] != code:
-            row = self.examples[view][code] = int((self.shut[view] == code).argmax())
-        return row
+        """Returns the first row that breaks a rule; there must be one."""
+        return int((self.shut[view] == code).argmax())
 
     def within(self, places: frozenset[str]) -> Bools:
         """Returns which rows stand in one of some zones or sites."""
