@@ -99,8 +99,9 @@ class PlainQueue:
         coop = self.line(wants.coop)
         for_model = any(other.facts.model == model for other in self.waiting)
         floor = self.floors[model] = self.floors[model] if for_model else self.height
-        if not any(kind(other) == kind(one) for other in mine) and coop.counter(model) < floor:
-            coop.lifts[model] = floor - coop.committed
+        mark = floor - self.head_start(wants.coop)
+        if not any(kind(other) == kind(one) for other in mine) and coop.counter(model) < mark:
+            coop.lifts[model] = mark - coop.committed
         project = self.line(wants.coop, wants.project)
         if not same:
             beside = [self.line(*path(o)[:2]).committed for o in mine if o.shape == one.shape]
@@ -189,6 +190,12 @@ class PlainQueue:
         coop.in_flight += reserved_tokens
         self.commit(bill, self.worth(bill))
         return bill
+
+    def head_start(self, coop: str) -> float:
+        share = self.terms.fair_share
+        left = max(0, share.cap_tokens - self.line(coop).in_flight)
+        most = self.terms.charge.output_weight * left
+        return min(share.head_start_tokens, most) / self.weight(coop)
 
     def weight(self, coop: str) -> float:
         shares = {terms.coop: terms.shares for terms in self.terms.coops}

@@ -180,7 +180,7 @@ def test_a_bill_ends_in_the_terms_under_which_it_began() -> None:
 
 def test_idle_time_is_not_hoarded() -> None:
     """A co-op that was away for a thousand turns shares alike when it comes back."""
-    pool = Slots(policy())
+    pool = Slots(policy(head_start_tokens=0))
     pool.ask("beta")
     pool.ask("alpha", 1_100)
     pool.turns(1_000)
@@ -192,7 +192,7 @@ def test_idle_time_is_not_hoarded() -> None:
 
 def test_a_job_that_waits_for_days_hoards_nothing_for_others() -> None:
     """A co-op whose batch job waits all the time is lifted all the same for interactive ones."""
-    pool = Slots(policy())
+    pool = Slots(policy(head_start_tokens=0))
     night = shape(jurisdiction="CA-AB")
     pool.ask("beta", where=night, job_class=JobClass.BATCH)
     pool.queue.stick(night)
@@ -206,7 +206,7 @@ def test_a_job_that_waits_for_days_hoards_nothing_for_others() -> None:
 
 def test_who_waits_for_days_does_not_hold_down_who_comes() -> None:
     """A newcomer is lifted to where turns are taken, past a co-op whose jobs fit no node."""
-    pool = Slots(policy())
+    pool = Slots(policy(head_start_tokens=0))
     nowhere = shape(jurisdiction="CA-AB")
     pool.ask("gamma", where=nowhere)
     pool.queue.stick(nowhere)

@@ -106,7 +106,7 @@ class FairQueue:
         if lift:
             self.shares.settle()
             if away:
-                coop.lift(model, crowd.floor)
+                coop.lift(model, crowd.floor - self.shares.head_start(coop))
             self._lift_below(self._waiting.stand(job.shape, coop.name), lines)
         project.rows += 1
         line.rows += 1
@@ -368,7 +368,7 @@ class FairQueue:
         pool, model = self.shares.pool, job.facts.model
         self.shares.settle()
         if not coop.waits_for(kind_of(job)):
-            coop.lift(model, pool.height)
+            coop.lift(model, pool.height - self.shares.head_start(coop))
         self._lift_below(None, lines)
         pool.height = max(pool.height, coop.counter(model))
         coop.height = max(coop.height, project.committed)

@@ -76,6 +76,15 @@ class Shares:
         project = coop.inner[bill.project]
         return coop, project, project.inner[bill.job_class]
 
+    def head_start(self, coop: Line) -> float:
+        """Returns how far below the place of turns a co-op that comes back may stand.
+
+        No further than its cap leaves, priced and weighed: so the bound stays what it is.
+        """
+        left_tokens = max(0, self.terms.cap_tokens - coop.in_flight_tokens)
+        most = self._charge.output_weight * left_tokens
+        return min(float(self.terms.head_start_tokens), most) / coop.weight
+
     # Bills.
 
     def begin(
