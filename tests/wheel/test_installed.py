@@ -2,11 +2,21 @@
 
 import importlib.metadata
 import importlib.resources
+import json
 import pkgutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-PACKAGES = ["entraide", "entraide_scheduler", "entraide_node", "entraide_dashboard"]
+PACKAGES = [
+    "entraide",
+    "entraide_scheduler",
+    "entraide_node",
+    "entraide_sim",
+    "entraide_dashboard",
+]
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -34,7 +44,7 @@ def test_command_and_its_parts_are_found() -> None:
     parts = importlib.metadata.entry_points(group="entraide.cli")
 
     assert ["entraide.cli:main"] == [command.value for command in commands]
-    assert {"node", "scheduler"} == {part.name for part in parts}
+    assert {"node", "scheduler", "sim"} == {part.name for part in parts}
     assert all(callable(part.load()) for part in parts)
 
 
@@ -44,3 +54,13 @@ def test_messages_are_shipped(lang: str) -> None:
     file = importlib.resources.files("entraide") / "locales" / f"{lang}.ftl"
 
     assert file.is_file()
+
+
+def test_a_shipped_scenario_runs(tmp_path: Path) -> None:
+    """A scenario is found by its name, and everything that it needs is installed with it."""
+    command = [sys.executable, "-m", "entraide.cli", "sim", "run", "quartier", "--out", tmp_path]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path, timeout=110)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+
+    assert summary["jobs"] == summary["completed"] > 1_000
+    assert (tmp_path / "report.html").stat().st_size > 10_000
