@@ -102,7 +102,7 @@ def drive(
         done.append(
             Run(
                 seen_ttft_s / ttft_s,
-                seen_ttft_s > ttft_s * pace.ttft_p90,
+                seen_ttft_s > ttft_s * (pace.queued_p90 if ahead else pace.ttft_p90),
                 seen_tpot_s / tpot_s,
                 seen_tpot_s > tpot_s * pace.tpot_p90,
             )
@@ -152,6 +152,7 @@ def numbers(pace: Pace) -> list[float]:
         pace.step_uwh,
         pace.token_uwh,
         pace.ttft_p90,
+        pace.queued_p90,
         pace.tpot_p90,
     ]
 

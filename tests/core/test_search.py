@@ -174,5 +174,5 @@ def test_lanes_are_what_they_would_be_afresh(seed: int) -> None:
         if known is not None:
             table, rows = known
             for row, lane in enumerate(rows):
-                assert table.cells[:12, row].tolist() == list(astuple(lane.quote))
+                assert table.cells[:13, row].tolist() == list(astuple(lane.quote))
                 assert tuple(table.shut[:, row].tolist()) == lane.shut

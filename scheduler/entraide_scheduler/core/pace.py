@@ -17,7 +17,7 @@ made from the card can teach nothing about the card.
 from msgspec import Struct
 
 from entraide.types import Basis, Rates
-from entraide_scheduler.core.estimators import Estimate, Fit
+from entraide_scheduler.core.estimators import Estimate, Fit, Spread
 
 UWH_PER_J = 1e6 / 3_600.0
 
@@ -118,7 +118,9 @@ class Pace(Struct, array_like=True):
         step_uwh: energy of one decode step, which the batch shares.
         token_uwh: energy of each output token on top of that.
         ttft_p90, tpot_p90: upper factors on the mean, at least 1, that hold nine times in ten.
-        ttft, tpot, decode_power: what stands behind them.
+        queued_p90: the same for a first token that waits for other prompts: these stray otherwise,
+            and together, so that they are learned apart.
+        ttft, tpot, queued, decode_power: what stands behind them.
         prefill_power: metered power of prefill as a part of the card's.
         metered: whether a meter has taught anything.
     """
@@ -136,9 +138,11 @@ class Pace(Struct, array_like=True):
     token_uwh: float
     ttft_p90: float
     tpot_p90: float
+    queued_p90: float
     ttft: Estimate
     tpot: Estimate
     decode_power: Fit
+    queued: Spread
     prefill_power: float = 1.0
     metered: bool = False
 
@@ -170,9 +174,11 @@ class Pace(Struct, array_like=True):
             token_uwh=extra_uwh_per_s * rates.tpot_per_sequence_s,
             ttft_p90=ttft.spread.p90,
             tpot_p90=tpot.spread.p90,
+            queued_p90=ttft.spread.p90,
             ttft=ttft,
             tpot=tpot,
             decode_power=Fit(worth, 1.0, LINE_HOLD, 1.0),
+            queued=Spread(),
         )
 
     def learn(self, seen: Seen) -> None:
@@ -220,8 +226,13 @@ class Pace(Struct, array_like=True):
         expected_s = queue_s + own_s
         predicted_s = seen.predicted_ttft_s
         ttft = self.ttft
-        ttft.judge(seen.ttft_s / _known(predicted_s, expected_s))
-        self.ttft_p90 = ttft.spread.p90
+        ratio = seen.ttft_s / _known(predicted_s, expected_s)
+        if ahead > 0.0 or queue_s > 0.0:
+            ttft.score.add(ratio, exceeded=self.queued.add(ratio))
+            self.queued_p90 = self.queued.p90
+        else:
+            ttft.judge(ratio)
+            self.ttft_p90 = ttft.spread.p90
         start_s = max(self.rates.tpot_base_s, START_LEAST_S)
         prefill_s = 1.0 / self.rates.prefill_tokens_per_s
         read = tokens * prefill_s / own_s

@@ -89,8 +89,13 @@ def predict(lane: Lane, want: Want) -> Prediction:
     if want.cached:
         tokens -= want.cached.get(lane.name, 0)
     queued_s = quote.free_at - want.at
-    ttft_s = (queued_s if queued_s > 0.0 else 0.0) + quote.start_s + tokens * quote.input_s
-    upper_s = ttft_s * (1.0 + quote.ttft_excess * want.scale)
+    excess = quote.ttft_excess
+    if queued_s > 0.0:
+        excess = quote.queued_excess
+    else:
+        queued_s = 0.0
+    ttft_s = queued_s + quote.start_s + tokens * quote.input_s
+    upper_s = ttft_s * (1.0 + excess * want.scale)
     tpot_upper_s = quote.token_s * (1.0 + quote.tpot_excess * want.scale)
     return Prediction(
         lane,

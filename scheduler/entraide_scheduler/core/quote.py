@@ -24,8 +24,8 @@ class Quote(Struct, frozen=True, gc=False):
     - energy = ``wake_uwh`` + n ``input_uwh`` + m ``output_uwh``, microwatt-hours
     - grams = ``wake_ug`` + n ``input_ug`` + m ``output_ug``, micrograms of CO2 equivalent
 
-    ``ttft_excess`` and ``tpot_excess`` are what nine runs of ten stay below, as a part of the mean
-    above it.
+    ``ttft_excess`` (``queued_excess`` behind other prompts) and ``tpot_excess`` are what nine runs
+    of ten stay below, as a part of the mean above it.
     """
 
     free_at: float
@@ -33,6 +33,7 @@ class Quote(Struct, frozen=True, gc=False):
     input_s: float
     token_s: float
     ttft_excess: float
+    queued_excess: float
     tpot_excess: float
     wake_uwh: float
     input_uwh: float
@@ -70,6 +71,7 @@ def quote(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -
         pace.prefill_s_per_token + pace.prefill_s_per_token_per_sequence * load.leases,
         pace.tpot_base_s + pace.tpot_per_sequence_s * batch,
         pace.ttft_p90 - 1.0,
+        pace.queued_p90 - 1.0,
         pace.tpot_p90 - 1.0,
         wake_uwh,
         input_uwh,

@@ -26,7 +26,7 @@ from entraide_scheduler.core.placement import (
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import PASSING, Rule
-from entraide_scheduler.core.table import TOKEN_S, TTFT_EXCESS, Bools, Floats, least
+from entraide_scheduler.core.table import TOKEN_S, Bools, Floats, least
 from entraide_scheduler.core.want import Want
 
 
@@ -58,7 +58,7 @@ class Seen:
     Attributes:
         fits: which rows no rule has excluded so far.
         keeps: which of them are expected to keep the promise.
-        ttft_s, carbon_ug: predictions for every row.
+        ttft_s, upper_s, carbon_ug: predictions for every row.
         kept_ug: the grams of those that keep it, infinite for the others.
         counts: how many nodes each rule excluded, by its code.
         examples: one node for each rule.
@@ -78,7 +78,7 @@ class Seen:
         self._open()
         if want.places is not None:
             self._exclude(~self._table.within(want.places), GREENER_LATER)
-        self.keeps, self.ttft_s, self.carbon_ug = self._table.look(want)
+        self.keeps, self.ttft_s, self.upper_s, self.carbon_ug = self._table.look(want)
         self._cached = [known[name] for name in want.cached if name in known]
         for row in self._cached:
             found = predict(self._lanes[row], want)
@@ -200,5 +200,5 @@ class Seen:
             [one.basis for one in effective],
             [one.surplus_w for one in effective],
             self.keeps[rows].tolist(),
-            (ttft_s * (1.0 + cells[TTFT_EXCESS, rows] * want.scale)).tolist(),
+            self.upper_s[rows].tolist(),
         )

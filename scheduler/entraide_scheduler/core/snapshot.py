@@ -22,7 +22,7 @@ from entraide_scheduler.core.quotas import QuotasState
 from entraide_scheduler.core.records import Job, Lease, Node
 from entraide_scheduler.core.state import State
 
-VERSION = 3
+VERSION = 4
 
 
 class Snapshot(Struct, frozen=True, array_like=True):

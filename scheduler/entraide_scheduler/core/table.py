@@ -29,6 +29,7 @@ Rows = NDArray[np.intp]
     INPUT_S,
     TOKEN_S,
     TTFT_EXCESS,
+    QUEUED_EXCESS,
     TPOT_EXCESS,
     WAKE_UWH,
     INPUT_UWH,
@@ -37,8 +38,9 @@ Rows = NDArray[np.intp]
     INPUT_UG,
     OUTPUT_UG,
     TTFT_FACTOR,
+    QUEUED_FACTOR,
     TPOT_UPPER,
-) = range(14)
+) = range(16)
 
 
 def _cells(quote: Quote) -> tuple[float, ...]:
@@ -46,6 +48,7 @@ def _cells(quote: Quote) -> tuple[float, ...]:
     return (
         *astuple(quote),
         1.0 + quote.ttft_excess,
+        1.0 + quote.queued_excess,
         quote.token_s * (1.0 + quote.tpot_excess),
     )
 
@@ -97,24 +100,27 @@ class Table:
         """Returns which rows stand in one of some zones or sites."""
         return np.array([place in places for place in self.place_names], np.bool_)[self.places]
 
-    def look(self, want: Want) -> tuple[Bools, Floats, Floats]:
+    def look(self, want: Want) -> tuple[Bools, Floats, Floats, Floats]:
         """Predicts one job on all rows; see ``placement.predict`` for what each line means.
 
         Returns:
-            Whether each row is expected to keep the promise; seconds to the first token; grams.
-            They stand until the next look.
+            Whether each row is expected to keep the promise; seconds to the first token, on average
+            and with the asked confidence; grams. They stand until the next look.
         """
         cells, (ttft_s, carbon_ug, spare) = self.cells, self._work
         np.subtract(cells[FREE_AT], want.at, out=ttft_s)
+        queued = ttft_s > 0.0
         np.maximum(ttft_s, 0.0, out=ttft_s)
         np.add(ttft_s, cells[START_S], out=ttft_s)
         np.multiply(cells[INPUT_S], want.input_tokens, out=spare)
         np.add(ttft_s, spare, out=ttft_s)
         if want.scale == 1.0:
-            upper_s, tpot_upper_s = ttft_s * cells[TTFT_FACTOR], cells[TPOT_UPPER]
+            factor = np.where(queued, cells[QUEUED_FACTOR], cells[TTFT_FACTOR])
+            tpot_upper_s = cells[TPOT_UPPER]
         else:
-            upper_s = ttft_s * (1.0 + cells[TTFT_EXCESS] * want.scale)
+            factor = 1.0 + np.where(queued, cells[QUEUED_EXCESS], cells[TTFT_EXCESS]) * want.scale
             tpot_upper_s = cells[TOKEN_S] * (1.0 + cells[TPOT_EXCESS] * want.scale)
+        upper_s: Floats = ttft_s * factor
         keeps = upper_s <= want.ttft_left_s
         keeps &= tpot_upper_s <= want.tpot_s
         if want.completion_left_s != inf:
@@ -123,7 +129,7 @@ class Table:
         np.add(carbon_ug, cells[WAKE_UG], out=carbon_ug)
         np.multiply(cells[OUTPUT_UG], want.produced_tokens, out=spare)
         np.add(carbon_ug, spare, out=carbon_ug)
-        return keeps, ttft_s, carbon_ug
+        return keeps, ttft_s, upper_s, carbon_ug
 
     def energy_uwh(self, want: Want, rows: Rows | slice) -> Floats:
         """Returns the energy of one job on some rows."""
