@@ -54,11 +54,14 @@ class Ledger:
 
     def post(self, lines: tuple[Entry, ...]) -> None:
         """Adds lines to the balances; they must sum to zero in each unit."""
-        for unit in UNITS:
-            total = sum(line.amount for line in lines if line.unit == unit)
-            assert total == 0, f"{unit} does not balance: {total}"
+        totals = dict.fromkeys(UNITS, 0)
         for line in lines:
-            account = self.balances.setdefault(line.account, dict.fromkeys(UNITS, 0))
+            totals[line.unit] += line.amount
+        assert not any(totals.values()), f"the lines do not balance: {totals}"
+        for line in lines:
+            account = self.balances.get(line.account)
+            if account is None:
+                account = self.balances[line.account] = dict.fromkeys(UNITS, 0)
             account[line.unit] += line.amount
 
     def correct(self, event: LedgerCorrected) -> tuple[Entry, ...] | None:
