@@ -26,6 +26,15 @@ from entraide_sim.surroundings import Fault
 from entraide_sim.workload import Request, Wish, coops_of, merged, requests
 from entraide_sim.world import quiet
 
+# How mishaps begin and end.
+KINDS = (
+    ("vanish", "return"),
+    ("slow", "slow"),
+    ("silent", "heard"),
+    ("pause", "take"),
+    ("late", "late"),
+)
+
 
 class Built(Struct, frozen=True):
     """What a world is made of; ``requests`` can be gone through once."""
@@ -260,14 +269,16 @@ def _mishaps(scenario: Scenario, machines: list[Machine], seed: int) -> list[Fau
             seed=seed,
             number=number,
         )
-    kinds = (("vanish", "return"), ("slow", "slow"), ("silent", "heard"), ("pause", "take"))
-    for begins, ends in kinds:
+    for restart in scenario.faults.restart:
+        at = scenario.start_at + restart.at_h * HOUR_S
+        found.append(Fault(at, "", "restart", restart.down_s))
+    for begins, ends in KINDS:
         for number, mishap in enumerate(getattr(scenario.faults, begins)):
-            source = luck(seed, 8, number, kinds.index((begins, ends)))
+            source = luck(seed, 8, number, KINDS.index((begins, ends)))
             hit = _hit(mishap, machines, source)
             for place, machine in enumerate(hit):
                 found += _of_mishap(
-                    scenario, mishap, machine, kinds=(begins, ends), late=place / len(hit)
+                    scenario, mishap, machine, kinds=(begins, ends), rank=place / len(hit)
                 )
     return sorted(found, key=lambda fault: fault.at)
 
@@ -286,16 +297,17 @@ def _hit(mishap: Mishap, machines: list[Machine], source: Any) -> list[Machine]:
 
 
 def _of_mishap(
-    scenario: Scenario, mishap: Mishap, machine: Machine, *, kinds: tuple[str, str], late: float
+    scenario: Scenario, mishap: Mishap, machine: Machine, *, kinds: tuple[str, str], rank: float
 ) -> list[Fault]:
     node = machine.spec.card.node
     begins, ends = kinds
     at = scenario.start_at + mishap.at_h * HOUR_S
     kind = "refuse" if begins == "pause" else begins
-    found = [Fault(at, node, kind, mishap.factor)]
+    late = begins == "late"
+    found = [Fault(at, node, kind, mishap.late_s or 0.0 if late else mishap.factor)]
     if begins == "pause":
         found.append(Fault(at + machine.terms.give_back_s, node, "give_back"))
     if mishap.until_h is not None:
-        back_h = mishap.until_h + mishap.spread_h * late
-        found.append(Fault(scenario.start_at + back_h * HOUR_S, node, ends))
+        back_h = mishap.until_h + mishap.spread_h * rank
+        found.append(Fault(scenario.start_at + back_h * HOUR_S, node, ends, 0.0 if late else 1.0))
     return found

@@ -2,18 +2,20 @@
 
 It drives the very core that the live scheduler drives: events in, commands out, a ``Woke`` when the
 core asked to be woken. What happens at the same moment happens in the order in which it was
-scheduled, so that the same world gives the same events. It refuses to know what events mean.
+scheduled, so that the same world gives the same events. While the core is down, what it would be
+told waits. It refuses to know what events mean.
 """
 
 from collections.abc import Callable
 from heapq import heappop, heappush
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event, Woke
 
 WAKES_MAX = 100_000  # a core that asks for so many wakes at one moment is broken
+WAITING_MAX = 10_000_000  # events that wait for a core that is down
 
 Act = Callable[[Any], None]
 
@@ -28,11 +30,23 @@ class Decider(Protocol):
         """Returns when it wants to be woken, seconds since the epoch."""
 
 
+@runtime_checkable
+class Kept(Decider, Protocol):
+    """A core that can be stopped, and goes on from its snapshot."""
+
+    def snapshot(self) -> bytes:
+        """Returns all that it knows."""
+
+    @classmethod
+    def restore(cls, data: bytes) -> Self:
+        """Returns one that goes on from there."""
+
+
 class Driver:
     """A clock that jumps from one event to the next.
 
     Attributes:
-        core: what decides.
+        core: what decides; another one after each ``resume``.
         now: virtual time, seconds since the epoch.
         events: how many events the core was told; the next one's identifier.
         acts: how many entries of the heap were carried out.
@@ -62,6 +76,8 @@ class Driver:
         self._serial = 0
         self._stopped = False
         self._wakes = 0
+        self._kept = b""  # what a core that is down goes on from
+        self._waiting: list[tuple[Callable[..., Event], tuple[Any, ...]]] | None = None
 
     def at(self, moment: float, act: Act, what: Any = None) -> None:
         """Schedules ``act(what)``; a moment that has passed counts as now."""
@@ -72,7 +88,12 @@ class Driver:
         """Tells the core an event that happens now, and has its commands carried out.
 
         Carrying a command out may schedule, but never tell: one event is over before the next.
+        While the core is down the event waits, and happens when the core is back.
         """
+        if self._waiting is not None:
+            assert len(self._waiting) < WAITING_MAX, "too much waits for a core that is down"
+            self._waiting.append((kind, values))
+            return
         self.events = number = self.events + 1
         event = kind(number, self.now, *values)
         asked = self.core.handle(event)
@@ -81,6 +102,29 @@ class Driver:
         carry_out = self.carry_out
         for command in asked:
             carry_out(command)
+
+    def halt(self) -> bool:
+        """Stops the core, which leaves a snapshot; returns False when it is down already."""
+        if self._waiting is not None:
+            return False
+        assert isinstance(self.core, Kept), "this core leaves no snapshot"
+        self._kept, self._waiting = self.core.snapshot(), []
+        return True
+
+    def resume(self, kind: Callable[..., Event], *values: Any) -> None:
+        """Starts a halted core again from its snapshot, and tells it what has waited.
+
+        Args:
+            kind: of the event that it is told first.
+            *values: of that event, as in ``tell``.
+        """
+        waiting = self._waiting
+        assert waiting is not None, "the core is not down"
+        assert isinstance(self.core, Kept)
+        self.core, self._kept, self._waiting = self.core.restore(self._kept), b"", None
+        self.tell(kind, *values)
+        for late, said in waiting:
+            self.tell(late, *said)
 
     def stop(self) -> None:
         """Ends ``run`` once the present entry is carried out."""
@@ -92,11 +136,11 @@ class Driver:
         Args:
             until: seconds since the epoch; what is due at it still happens.
         """
-        heap, core = self._heap, self.core
+        heap = self._heap
         self._stopped = False
         while not self._stopped:
             at = heap[0][0] if heap else inf
-            due = core.next_deadline()
+            due = self.core.next_deadline() if self._waiting is None else None
             if due is not None and due < at:
                 if due > until:
                     break

@@ -22,12 +22,15 @@ from entraide_sim import catalogue, fleet, presence
 from entraide_sim import scenario as s
 from entraide_sim.build import policy_of
 from entraide_sim.clients import RHYTHMS
+from entraide_sim.grid import HOUR_S
+from entraide_sim.surroundings import DELAY_S_MAX
 
 NODES_MAX = 20_000
 CLIENTS_MAX = 200_000
 HOURS_MAX = 24.0 * 366.0
 FAMILIES = ("poisson", "gamma", "weibull")
 QUANTILES_ALLOWED = (1, 2, 8)
+MISHAPS = ("vanish", "slow", "silent", "pause", "late")
 
 Path = tuple[str | int, ...]
 Values = dict[str, str | int | float]
@@ -113,7 +116,9 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "part": PART,
             "spread_h": FROM_0,
             "factor": ABOVE_0,
+            "late_s": Range(0, DELAY_S_MAX, open_low=True),
         },
+        s.Restart: {"at_h": FROM_0, "down_s": Range(0, DELAY_S_MAX)},
         s.Range: {"least": FROM_0, "most": Range(0, NODES_MAX)},
     }
 )
@@ -275,8 +280,9 @@ def _of_workload(scenario: s.Scenario, workload: s.Workload, path: Path) -> Iter
 
 
 def _of_mishaps(scenario: s.Scenario) -> Iterator[Fault]:
+    yield from _of_restarts(scenario.faults.restart)
     zones = sorted({site.zone for site in scenario.sites})
-    for kind in scenario.faults.__struct_fields__:
+    for kind in MISHAPS:
         for number, mishap in enumerate(getattr(scenario.faults, kind)):
             path = ("faults", kind, number)
             if mishap.zone and not any(zone.startswith(mishap.zone) for zone in zones):
@@ -290,6 +296,17 @@ def _of_mishaps(scenario: s.Scenario) -> Iterator[Fault]:
             if mishap.until_h is not None and mishap.until_h <= mishap.at_h:
                 values: Values = {"value": mishap.until_h, "low": mishap.at_h, "other": "at_h"}
                 yield Fault((*path, "until_h"), "after", values)
+            if kind == "late" and mishap.late_s is None:
+                yield Fault((*path, "late_s"), "missing_key")
+
+
+def _of_restarts(restarts: tuple[s.Restart, ...]) -> Iterator[Fault]:
+    back_h = -1.0
+    for number, restart in sorted(enumerate(restarts), key=lambda one: one[1].at_h):
+        if restart.at_h <= back_h:
+            values: Values = {"value": restart.at_h, "low": back_h}
+            yield Fault(("faults", "restart", number, "at_h"), "still_down", values)
+        back_h = restart.at_h + restart.down_s / HOUR_S
 
 
 def _of_policy(scenario: s.Scenario) -> Iterator[Fault]:

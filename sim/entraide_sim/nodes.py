@@ -120,6 +120,7 @@ class Node:
         runs: what it has, by job.
         up: whether it runs at all; one that vanished says nothing.
         heard: whether its heartbeats arrive.
+        late_s: how long they take.
         accepting, reason: whether it takes new work, and why not.
         shared: whether its site's surplus ties its emissions to other nodes'.
         due_at: when the end of its engine's phase is scheduled.
@@ -140,6 +141,7 @@ class Node:
         self.runs: dict[str, Run] = {}
         self.up = True
         self.heard = True
+        self.late_s = 0.0
         self.accepting = True
         self.reason = ""
         self.shared = site.spec is not None

@@ -248,6 +248,7 @@ class Mishap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         part: of those machines, by luck.
         spread_h: the machines come back one by one over so long.
         factor: of ``slow``.
+        late_s: of ``late``: how long heartbeats take.
     """
 
     at_h: float
@@ -258,6 +259,19 @@ class Mishap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     part: float = 1.0
     spread_h: float = 0.0
     factor: float = 1.0
+    late_s: float | None = None
+
+
+class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A restart of the scheduler: its own gateway's live jobs are over, all else goes on.
+
+    Attributes:
+        at_h: when it stops.
+        down_s: after so long it is back; what it would have been told waits.
+    """
+
+    at_h: float
+    down_s: float = 10.0
 
 
 class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -268,12 +282,16 @@ class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         slow: they take ``factor`` times as long.
         silent: their heartbeats are lost; they work on.
         pause: their owners take them back.
+        late: their heartbeats take ``late_s``; they work on.
+        restart: of the scheduler.
     """
 
     vanish: tuple[Mishap, ...] = ()
     slow: tuple[Mishap, ...] = ()
     silent: tuple[Mishap, ...] = ()
     pause: tuple[Mishap, ...] = ()
+    late: tuple[Mishap, ...] = ()
+    restart: tuple[Restart, ...] = ()
 
 
 class Alternative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -28,18 +28,22 @@ from entraide_sim.nodes import Node, Site
 from entraide_sim.workload import GATEWAY
 
 FOREVER_S = 1e9
+DELAY_S_MAX = 3_600.0  # of a restart, and of late heartbeats
 
 
 class Fault(Struct, frozen=True):
-    """Something that happens to a node.
+    """Something that happens to a node, or to the scheduler.
 
     Attributes:
         at: seconds since the epoch.
-        node: which.
+        node: which; "" for the scheduler.
         kind: ``vanish`` (silently, with all it has), ``return``, ``slow`` (``value`` times as
             long from then on), ``refuse`` (takes nothing new), ``take``, ``give_back`` (what it
-            runs ends now, and goes elsewhere), ``silent`` (its heartbeats are lost) or ``heard``.
-        value: see there.
+            runs ends now, and goes elsewhere), ``silent`` (its heartbeats are lost), ``heard``,
+            ``late`` (its heartbeats take ``value`` seconds from then on; 0 ends it), or, of the
+            scheduler, ``restart`` (it is down for ``value`` seconds and comes back from its
+            snapshot; what it would be told waits, and its gateway's live jobs are over).
+        value: see there; seconds are ``DELAY_S_MAX`` at most.
         reason: of ``refuse``: stable code of why the node takes no work.
     """
 
@@ -70,12 +74,14 @@ class Surroundings:
         self._sites = [site for site in sites if site.nodes]
         self._heartbeat_s = heartbeat_s
         self._seen: tuple[str, ...] = ()
+        self._late: list[tuple[float, tuple[str, ...]]] = []  # delay, and whose heartbeats
+        self._incarnation = 1
 
     def begin(self, policy: Policy, faults: Sequence[Fault]) -> None:
         """Tells the core how things stand, and schedules all that will come."""
         driver = self._driver
         driver.tell(PolicyChanged, policy)
-        driver.tell(SchedulerStarted, 1, GATEWAY)
+        driver.tell(SchedulerStarted, self._incarnation, GATEWAY)
         for period in _periods(policy):
             self._period(period)
         self._hour(None)
@@ -140,15 +146,32 @@ class Surroundings:
     # Presence.
 
     def _beat(self, _: None) -> None:
-        self._driver.tell(NodesSeen, self._seen)
-        self._driver.at(self._driver.now + self._heartbeat_s, self._beat)
+        driver = self._driver
+        self._arrive(self._seen)
+        for delay_s, names in self._late:
+            driver.at(driver.now + delay_s, self._arrive, names)
+        driver.at(driver.now + self._heartbeat_s, self._beat)
+
+    def _arrive(self, names: tuple[str, ...]) -> None:
+        self._driver.tell(NodesSeen, names)
 
     def _who_is_up(self) -> None:
-        self._seen = tuple(
-            sorted(name for name, node in self._nodes.items() if node.up and node.heard)
-        )
+        by_delay: dict[float, list[str]] = {0.0: []}
+        for name, node in sorted(self._nodes.items()):
+            if node.up and node.heard:
+                by_delay.setdefault(node.late_s, []).append(name)
+        self._seen = tuple(by_delay.pop(0.0))
+        self._late = [(delay_s, tuple(names)) for delay_s, names in sorted(by_delay.items())]
+
+    def _restart(self, _: None) -> None:
+        self._incarnation += 1
+        self._driver.resume(SchedulerStarted, self._incarnation, GATEWAY)
 
     def _fault(self, fault: Fault) -> None:
+        if fault.kind == "restart":
+            if self._driver.halt():
+                self._driver.at(self._driver.now + fault.value, self._restart)
+            return
         node = self._nodes[fault.node]
         match fault.kind:
             case "vanish":
@@ -163,6 +186,9 @@ class Surroundings:
                     self._driver.tell(NodeJoined, card, node.accepting, node.reason)
             case "silent":
                 node.heard = False
+                self._who_is_up()
+            case "late":
+                node.late_s = fault.value
                 self._who_is_up()
             case "slow":
                 node.engine.slow = fault.value

@@ -14,12 +14,12 @@ from entraide.types import JobState
 from entraide_scheduler.core import commands
 from entraide_scheduler.core.events import JobCancelled, JobRequested
 from entraide_scheduler.core.policy import Policy, Timing
-from entraide_sim.driver import Driver
+from entraide_sim.driver import Driver, Kept
 from entraide_sim.grid import Grid
 from entraide_sim.jobs import Job
 from entraide_sim.machines import Machines, Offer
 from entraide_sim.nodes import Node, NodeSpec, Site, SiteSpec
-from entraide_sim.surroundings import Fault, Surroundings
+from entraide_sim.surroundings import DELAY_S_MAX, Fault, Surroundings
 from entraide_sim.workload import Request
 
 DRAIN_S = 604_800.0  # after the last request a world goes on for so long at most
@@ -88,7 +88,8 @@ class World:
 
         Raises:
             ValueError: a heartbeat or a sign of life would come too late for the policy, a site
-                has no node or lies in two zones, or a fault is of a node that is not there.
+                has no node or lies in two zones, or a fault cannot happen here: of a node that is
+                not there, of so many seconds, or a restart of what leaves no snapshot.
         """
         timing = policy.timing
         if heartbeat_s >= timing.suspect_after_s or progress_s >= timing.lease_s:
@@ -110,7 +111,8 @@ class World:
             node = Node(spec, site, seed=seed, number=number, at=driver.now)
             site.nodes.append(node)
             self.nodes[node.name] = node
-        _check(places.values(), faults, self.nodes)
+        _check(places.values())
+        _check_faults(faults, self.nodes, restarts=isinstance(driver.core, Kept))
         self.sites = list(places.values())
         self.machines = Machines(driver, progress_s=progress_s, closed=self._forget)
         self._surroundings: Around
@@ -234,13 +236,23 @@ class World:
             self.driver.stop()
 
 
-def _check(sites: Iterable[Site], faults: Iterable[Fault], nodes: dict[str, Node]) -> None:
+def _check(sites: Iterable[Site]) -> None:
     for site in sites:
         zones = sorted({node.card.zone for node in site.nodes})
         if len(zones) > 1:
             raise ValueError(f"site {site.nodes[0].card.site} lies in {' and '.join(zones)}")
         if site.spec is not None and not zones:
             raise ValueError(f"no node stands at site {site.spec.site} of {site.spec.coop}")
+
+
+def _check_faults(faults: Iterable[Fault], nodes: dict[str, Node], *, restarts: bool) -> None:
     for fault in faults:
-        if fault.node not in nodes:
+        if fault.kind in ("restart", "late") and not 0.0 <= fault.value <= DELAY_S_MAX:
+            raise ValueError(
+                f"a fault ({fault.kind}) lasts {fault.value} s: 0 to {DELAY_S_MAX} can be"
+            )
+        if fault.kind == "restart":
+            if not restarts:
+                raise ValueError("what decides leaves no snapshot to restart from")
+        elif fault.node not in nodes:
             raise ValueError(f"a fault is of node {fault.node}, which is not there")

@@ -138,9 +138,8 @@ class Lived:
         self.told: list[Any] = []
         self.asked: list[Any] = []
         self.watch = watch
-        self.core = core or Core()
         self.world = sim.World(
-            sim.Driver(self.core, start_at=START, watch=self.see),
+            sim.Driver(core or Core(), start_at=START, watch=self.see),
             policy=self.policy,
             nodes=nodes,
             **{
@@ -153,6 +152,11 @@ class Lived:
         )
         asks = sim.requests(arrivals, wish or sim.Wish(MODEL), start_at=START, coops=COOPS)
         self.world.run(asks, until=until)
+
+    @property
+    def core(self) -> Any:
+        """What decides now: another one after each restart."""
+        return self.world.driver.core
 
     def see(self, event: Any, asked: list[Any]) -> None:
         self.told.append(event)

@@ -87,6 +87,23 @@ WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {
         lambda: text(more="[[faults.vanish]]\nat_h = 1.0\nuntil_h = 0.5"),
         "after", "faults.vanish.1.until_h", "until_h",
     ),
+    "a mishap of heartbeats that does not say how late": (
+        lambda: text(more="[[faults.late]]\nat_h = 1.0"),
+        "missing_key", "faults.late.1.late_s", "[[faults.late]]",
+    ),
+    "heartbeats that are too late": (
+        lambda: text(more="[[faults.late]]\nat_h = 1.0\nlate_s = 4000"),
+        "between_not_low", "faults.late.1.late_s", "late_s",
+    ),
+    "a restart without end": (
+        lambda: text(more="[[faults.restart]]\nat_h = 1.0\ndown_s = 4000"),
+        "between", "faults.restart.1.down_s", "down_s",
+    ),
+    "a restart in a restart": (
+        lambda: text(more="[[faults.restart]]\nat_h = 1.0\ndown_s = 60\n"
+                          "[[faults.restart]]\nat_h = 1.01"),
+        "still_down", "faults.restart.2.at_h", "at_h",
+    ),
     "a battery without panels": (
         lambda: text(("tariff_cad_per_kwh = 0.2",
                       "battery = { capacity_kwh = 5.0, power_kw = 2.0 }")),
@@ -230,6 +247,20 @@ def test_a_file_that_is_not_there_is_told_at_its_key(tmp_path: Path) -> None:
     problem = refusal(lambda: check_files(loaded))
 
     assert ("no_file", "workloads.1.trace") == (problem.values["fault"], problem.values["key"])
+
+
+def test_restarts_and_late_heartbeats_become_faults() -> None:
+    """A scenario's seconds and hours are those of the faults in its world."""
+    loaded = small(more="[[faults.restart]]\nat_h = 0.5\ndown_s = 20\n[[faults.late]]\n"
+                        "at_h = 1.0\nuntil_h = 1.5\nlate_s = 90\nnodes = \"carte\"")  # fmt: skip
+    faults = build(loaded.scenario, home=loaded.home, seed=1).faults
+    start_at = loaded.scenario.start_at
+
+    assert [("restart", "", 1_800.0, 20.0), ("late", "carte-1", 3_600.0, 90.0),
+            ("late", "carte-1", 5_400.0, 0.0)] == [
+        (one.kind, one.node, one.at - start_at, one.value)
+        for one in faults if one.kind in ("restart", "late") and one.node in ("", "carte-1")
+    ]  # fmt: skip
 
 
 def test_the_same_seed_makes_the_same_demand() -> None:

@@ -25,20 +25,22 @@ from tests.sim.support import (
 )
 
 import entraide_sim as sim
-from entraide.types import Basis, JobState, Power
+from entraide.types import Basis, JobState, NodeState, Power
 from entraide.units import JOULES_PER_WH, uwh_from_joules
-from entraide_scheduler.core.commands import EndJob, Refuse
+from entraide_scheduler.core.commands import EndJob, NodeTurned, Refuse
 from entraide_scheduler.core.events import (
     ForecastIssued,
     IntensityChanged,
     JobRequested,
     NodeChanged,
     NodeJoined,
+    NodesSeen,
     PeriodBegan,
     RunAccepted,
     RunDeclined,
     RunProgressed,
     RunReported,
+    SchedulerStarted,
 )
 from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 
@@ -85,7 +87,10 @@ def test_nothing_is_lost_at_any_step() -> None:
         sim.Fault(START + 25.0, "n-CA-ON", "slow", 3.0),
         sim.Fault(START + 30.0, "n-CA-AB", "refuse"),
         sim.Fault(START + 40.0, "n-CA-AB", "take"),
+        sim.Fault(START + 45.0, "n-CA-ON", "late", 6.0),
+        sim.Fault(START + 50.0, "", "restart", 4.0),
         sim.Fault(START + 60.0, "n-CA-QC", "return"),
+        sim.Fault(START + 65.0, "n-CA-ON", "late", 0.0),
     ]
     lived = Lived(
         provinces(noise=0.1),
@@ -109,6 +114,78 @@ def test_nothing_is_lost_at_any_step() -> None:
     assert [tokens[job] for job in completed] == [reported[job] for job in completed]
     assert {"completed", "cancelled"} <= set(lived.records.column("state"))
     assert max(lived.records.column("placements")) > 1
+
+
+def test_a_restart_goes_on_from_what_was_known() -> None:
+    """The core comes back from its snapshot as the next incarnation; what came meanwhile waited."""
+    fault = sim.Fault(START + 10.0, "", "restart", 7.5)
+    lived = Lived([node(slots=16)], even(1.0, 60.0), faults=[fault], heartbeat_s=5.0)
+    back = START + 17.5
+    asked = lived.of(JobRequested)
+    ended = lived.of(EndJob)
+    over = [end for end in ended if end.code == "gateway_lost"]
+    silent = [event for event in lived.told if START + 10.0 < event.at < back]
+
+    check(lived)
+    assert [(START, 1), (back, 2)] == [
+        (event.at, event.incarnation) for event in lived.of(SchedulerStarted)
+    ]
+    assert [] == silent
+    assert 7 <= sum(event.at == back for event in asked) <= 8
+    assert 60 == len(asked) == len(ended)
+    assert 0 < len(over) < 5
+    assert 60 - len(over) == sum(end.state is JobState.COMPLETED for end in ended)
+    assert [event.id for event in lived.told] == list(range(1, len(lived.told) + 1))
+
+
+def test_a_restart_in_a_restart_is_none() -> None:
+    """A scheduler that is down already cannot be stopped again."""
+    faults = [sim.Fault(START + at_s, "", "restart", 5.0) for at_s in (10.0, 12.0)]
+    lived = Lived([node(slots=16)], even(1.0, 30.0), faults=faults)
+
+    assert [1, 2] == [event.incarnation for event in lived.of(SchedulerStarted)]
+
+
+def test_late_heartbeats_make_a_node_suspect_for_a_while() -> None:
+    """A node whose heartbeats begin to be late is doubted, and believed once they arrive."""
+    faults = [
+        sim.Fault(START + 20.5, "n1", "late", 5.0),
+        sim.Fault(START + 60.5, "n1", "late", 0.0),
+    ]
+    lived = Lived(
+        [node("n1", slots=16), node("n2", slots=16)],
+        even(1.0, 90.0),
+        faults=faults,
+        terms=policy(1.0),
+        heartbeat_s=1.0,
+    )
+    turned = [one for one in lived.of(NodeTurned) if one.node == "n1"]
+    seen = [event.at for event in lived.of(NodesSeen) if "n1" in event.nodes]
+
+    check(lived)
+    assert [NodeState.LIVE, NodeState.SUSPECT, NodeState.LIVE] == [one.state for one in turned]
+    assert [START + 20.0, START + 26.0] == [at for at in seen if 19.5 < at - START < 26.5]
+    assert {"completed"} == set(lived.records.column("state"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        sim.Fault(START, "", "restart", -1.0),
+        sim.Fault(START, "n1", "late", float("nan")),
+        sim.Fault(START, "n9", "late", 1.0),
+    ],
+)
+def test_a_fault_that_cannot_happen_is_refused(fault: sim.Fault) -> None:
+    """Times out of bounds and nodes that are not there are told before anything happens."""
+    with pytest.raises(ValueError, match="a fault"):
+        Lived([node("n1")], [], faults=[fault])
+
+
+def test_what_leaves_no_snapshot_cannot_restart() -> None:
+    """A baseline scheduler has nothing to come back from, which is told at once."""
+    with pytest.raises(ValueError, match="snapshot"):
+        Lived([node("n1")], [], faults=[sim.Fault(START, "", "restart")], core=Turns(["n1"]))
 
 
 def digest(seed: int) -> str:

@@ -1305,6 +1305,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [between_not_low] is { $value }: write a number above { $low }, and up to { $high }.
     [between_not_high] is { $value }: write a number from { $low } on, and below { $high }.
     [after] is { $value }: write more than { $other }, which is { $low }.
+    [still_down] is { $value }, and the scheduler is down from the restart before until then: write more than { $low }.
     [no_offset] is { $value }, without an offset from UTC: add one (Z, or -05:00).
     [no_timezone] is "{ $value }", which is no time zone: write one such as America/Toronto.
     [no_series] is "{ $value }", for which no average is shipped: give the site a file with its intensity, or write one of { $known }.

@@ -1305,6 +1305,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [between_not_low] vaut { $value } : écrivez un nombre supérieur à { $low }, jusqu’à { $high }.
     [between_not_high] vaut { $value } : écrivez un nombre à partir de { $low }, et inférieur à { $high }.
     [after] vaut { $value } : écrivez plus que { $other }, qui vaut { $low }.
+    [still_down] vaut { $value }, or l’ordonnanceur est encore arrêté par le redémarrage d’avant : écrivez plus de { $low }.
     [no_offset] vaut { $value }, sans décalage par rapport à UTC : ajoutez-le (Z, ou -05:00).
     [no_timezone] vaut « { $value } », qui n’est pas un fuseau horaire : écrivez par exemple America/Toronto.
     [no_series] vaut « { $value } », dont aucune moyenne n’est livrée : donnez au lieu un fichier de son intensité, ou écrivez l’une de { $known }.
