@@ -20,6 +20,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from entraide.types import RequestFacts
+
 BLOCK = 256  # intervals drawn at once
 BURN_IN = 16.0  # operational time before the beginning: the process is under way when we look
 
@@ -35,6 +37,8 @@ class Arrival(Struct, frozen=True, gc=False):
         input_tokens, output_tokens: true lengths.
         prefix: identifiers of its leading blocks; equal leading ones mean a shared prefix.
         session: conversation that it belongs to, or "".
+        asked: what a recording says of it, its deadline counted from the arrival; None where
+            it was not recorded.
     """
 
     at_s: float
@@ -43,6 +47,7 @@ class Arrival(Struct, frozen=True, gc=False):
     output_tokens: int
     prefix: tuple[int, ...] = ()
     session: str = ""
+    asked: RequestFacts | None = None
 
 
 def luck(seed: int, *numbers: int) -> Luck:

@@ -20,6 +20,7 @@ from entraide_sim.arrivals import Arrival, luck, read_azure, read_mooncake, thin
 from entraide_sim.fleet import Machine
 from entraide_sim.grid import HOUR_S, Grid
 from entraide_sim.nodes import SiteSpec
+from entraide_sim.replay import demand
 from entraide_sim.results import Assumption
 from entraide_sim.scenario import Mishap, Scenario, Site, Workload
 from entraide_sim.surroundings import Fault
@@ -181,14 +182,27 @@ def _arrivals(
             number=number,
         )
     path = home / workload.trace
-    read = read_mooncake if path.suffix == ".jsonl" else read_azure
-    found: Iterator[Arrival] = _in_order(read(path), path)
+    found: Iterator[Arrival]
+    if _is_recorded(workload):
+        found = demand.read_journal(
+            path,
+            coops=scenario.members(workload.coops or ("*",)),
+            chosen=bool(workload.coops),
+            models=() if workload.model else [model.name for model in scenario.models],
+        )
+    else:
+        read = read_mooncake if path.suffix == ".jsonl" else read_azure
+        found = _in_order(read(path), path)
     if workload.keep < 1.0:
         found = thinned(found, keep=workload.keep, seed=seed + number)
     if workload.repeat_h:
         until_s = scenario.hours * HOUR_S
         found = tiled(found, period_s=workload.repeat_h * HOUR_S, until_s=until_s)
     return _within(found, workload, scenario.hours)
+
+
+def _is_recorded(workload: Workload) -> bool:
+    return Path(workload.trace).suffix == demand.SUFFIX
 
 
 def _in_order(arrivals: Iterator[Arrival], path: Path) -> Iterator[Arrival]:
@@ -212,8 +226,9 @@ def _wish(scenario: Scenario, workload: Workload) -> Wish:
     limit = workload.output_tokens_max
     if limit is None and not workload.trace:
         limit = ceil(workload.output_tokens[-1])
+    first = "" if _is_recorded(workload) else scenario.models[0].name
     return Wish(
-        model=workload.model or scenario.models[0].name,
+        model=workload.model or first,
         job_class=workload.job_class,
         data_class=workload.data_class,
         jurisdiction=workload.jurisdiction,
@@ -232,7 +247,8 @@ def _of_demand(scenario: Scenario) -> list[Assumption]:
                 "workload": workload.name,
                 "percent": round(workload.keep * 100),
             }
-            told.append(Assumption("trace", "measured", values, Path(workload.trace).name))
+            code = "journal" if _is_recorded(workload) else "trace"
+            told.append(Assumption(code, "measured", values, Path(workload.trace).name))
             continue
         values = {
             "workload": workload.name,

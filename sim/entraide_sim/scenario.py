@@ -195,7 +195,8 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         data_class, project, jurisdiction: as in a request.
         deadline_h: hours from arrival to the end of the last acceptable completion.
         coops: whose clients these are, each client of one of them (``*`` as above); empty for all.
-        trace: CSV in Azure's columns, or Mooncake's JSONL; "" for generated clients.
+        trace: CSV in Azure's columns, Mooncake's JSONL, or a recorded journal (``.journal``),
+            whose requests come as they were recorded; "" for generated clients.
         keep: part of the trace that is kept.
         repeat_h: the trace begins again after so many hours; 0 for once.
         clients: how many are generated.

@@ -1,13 +1,14 @@
 """Workload: requests as the pool gets them, made of arrivals.
 
 Decides which co-op a client belongs to, and what is asked for beside the lengths: class, data
-class, deadline, limits. It refuses to know when they come (``arrivals``) and what becomes of them
-(``world``).
+class, deadline, limits; of a recorded request, what the recording says. It refuses to know when
+they come (``arrivals``) and what becomes of them (``world``).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 
+import msgspec
 from msgspec import Struct
 
 from entraide.types import DataClass, JobClass, JobKind, RequestFacts
@@ -37,7 +38,7 @@ class Wish(Struct, frozen=True):
     """What requests of one workload ask for.
 
     Attributes:
-        model: public model name.
+        model: public model name; "" for what was recorded.
         job_class, data_class, jurisdiction, features, kind: as in ``RequestFacts``.
         output_tokens_max: the client's limit; None takes the true length (a client that knows),
             0 sets none (the policy's default then cuts longer answers).
@@ -93,6 +94,11 @@ def requests(
     mapping = coop_of or {}
     source = luck(seed, 1)
     for number, arrival in enumerate(arrivals):
+        if arrival.asked is not None:
+            yield _recorded(
+                arrival, arrival.asked, wish, start_at=start_at, job=f"{name}-{number:07}"
+            )
+            continue
         coop = mapping.get(arrival.client) or coops[int(source.integers(len(coops)))]
         yield _request(arrival, wish, coop, start_at=start_at, job=f"{name}-{number:07}")
 
@@ -121,6 +127,24 @@ def _request(arrival: Arrival, wish: Wish, coop: str, *, start_at: float, job: s
         prefix_keys=arrival.prefix,
         deadline_at=None if wish.deadline_s is None else at + wish.deadline_s,
         max_carbon_ug=wish.max_carbon_ug,
+    )
+    return Request(at, facts, arrival.input_tokens, arrival.output_tokens, wish.patience_s)
+
+
+def _recorded(
+    arrival: Arrival, asked: RequestFacts, wish: Wish, *, start_at: float, job: str
+) -> Request:
+    at = start_at + arrival.at_s
+    limit = asked.output_tokens_max
+    facts = msgspec.structs.replace(
+        asked,
+        job=job,
+        gateway=GATEWAY,
+        model=wish.model or asked.model,
+        input_tokens_max=max(asked.input_tokens_max, arrival.input_tokens),
+        output_tokens_max=limit if wish.output_tokens_max is None else wish.output_tokens_max,
+        prefix_keys=arrival.prefix,
+        deadline_at=None if asked.deadline_at is None else at + asked.deadline_at,
     )
     return Request(at, facts, arrival.input_tokens, arrival.output_tokens, wish.patience_s)
 

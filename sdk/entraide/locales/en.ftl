@@ -1356,6 +1356,7 @@ sim-assumption-solar = { $site }: { $peak_kw } kW of panels under clouds by luck
 sim-assumption-surplus_file = { $site }: surplus from a file.
 sim-assumption-battery = { $site }: a battery of { $capacity_kwh } kWh takes what the machines could not use, and gives it back.
 sim-assumption-trace = "{ $workload }": { $percent } % of a recorded trace; which co-op sends a request is drawn by luck.
+sim-assumption-journal = "{ $workload }": { $percent } % of a recorded journal; the length of an answer without a usage report is taken for that co-op's median.
 sim-assumption-clients = "{ $workload }": { $clients } clients send { $requests_per_day } requests a day each on average, { $rhythm ->
     [steady] at all hours alike
     [office] in office hours
@@ -1382,6 +1383,8 @@ error-journal_refused = The journal cannot be used{ $path ->
     [cut] its end is missing. Export it again.
     [altered] it is not what was exported: it was altered or damaged. Nothing was replayed.
     [other_version] version { $recorded } wrote it, and version { $version } cannot read its snapshot.
+    [no_coop] it tells of the co-op "{ $value }", which the scenario lacks: add it, or write under coops whose requests to take.
+    [no_model] it asks for the model "{ $value }", which the scenario lacks: add it, or write a model under [[workloads]].
     [several_models] node { $node } serves several models at once, which the simulator has no machine for.
    *[no_world] the simulator cannot make its machines again: { $detail }
 }

@@ -1356,6 +1356,7 @@ sim-assumption-solar = { $site } : { $peak_kw } kW de panneaux sous des nuages 
 sim-assumption-surplus_file = { $site } : le surplus vient d’un fichier.
 sim-assumption-battery = { $site } : une batterie de { $capacity_kwh } kWh prend ce que les machines ne pourraient pas utiliser, et le rend plus tard.
 sim-assumption-trace = « { $workload } » : { $percent } % d’une trace enregistrée ; la coopérative qui envoie chaque requête est tirée au sort.
+sim-assumption-journal = « { $workload } » : { $percent } % d’un journal enregistré ; la longueur d’une réponse sans relevé d’usage est prise pour la médiane de cette coopérative.
 sim-assumption-clients = « { $workload } » : { $clients } clients envoient chacun en moyenne { $requests_per_day } requêtes par jour, { $rhythm ->
     [steady] à toute heure
     [office] aux heures de bureau
@@ -1382,6 +1383,8 @@ error-journal_refused = Le journal est inutilisable{ $path ->
     [cut] la fin manque. Exportez-le de nouveau.
     [altered] ce n’est pas ce qui a été exporté : il a été modifié ou abîmé. Rien n’a été rejoué.
     [other_version] la version { $recorded } l’a écrit, et la version { $version } ne sait pas lire son instantané.
+    [no_coop] il parle de la coopérative « { $value } », que le scénario n’a pas : ajoutez-la, ou écrivez sous coops de qui prendre les requêtes.
+    [no_model] il demande le modèle « { $value } », que le scénario n’a pas : ajoutez-le, ou écrivez un modèle sous [[workloads]].
     [several_models] le nœud { $node } sert plusieurs modèles à la fois, et le simulateur n’a pas de telle machine.
    *[no_world] le simulateur ne peut pas refaire ses machines : { $detail }
 }
