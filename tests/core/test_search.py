@@ -9,7 +9,7 @@ from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica,
 from entraide.types import Basis, JobClass, JobState, Power
 from entraide_scheduler.core import events, survey
 from entraide_scheduler.core.fleet import Able
-from entraide_scheduler.core.lanes import broken
+from entraide_scheduler.core.lanes import view
 from entraide_scheduler.core.placement import Survey, scan
 from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
 from entraide_scheduler.core.quote import quote
@@ -169,7 +169,10 @@ def test_lanes_are_what_they_would_be_afresh(seed: int) -> None:
                 for coop in COOPS:
                     shape = replace(job.shape, coop=coop, batch=batch)
 
-                    assert broken(lane, shape) is first_broken(lane.node, shape, PASSING)
+                    code = lane.shut[view(lane.node, shape)]
+                    rule = PASSING[code - 1] if code else None
+
+                    assert rule is first_broken(lane.node, shape, PASSING)
         known = lanes.tables.get(MODEL)
         if known is not None:
             table, rows = known

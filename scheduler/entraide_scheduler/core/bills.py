@@ -34,10 +34,6 @@ class Bill(Struct, gc=False):
     reserved_tokens: int
     output_tokens: int = 0
 
-    def outstanding_tokens(self) -> int:
-        """Returns what is expected of the run and was not produced yet."""
-        return max(0, self.expected_tokens - self.output_tokens)
-
     def in_flight_tokens(self) -> int:
         """Returns what the run may still hold of its co-op's cap."""
         return max(0, self.reserved_tokens - self.output_tokens)

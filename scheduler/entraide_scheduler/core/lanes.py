@@ -23,7 +23,7 @@ from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import Lend, Policy
 from entraide_scheduler.core.quote import Quote, quote
 from entraide_scheduler.core.records import Lease, Load, Node, Shape
-from entraide_scheduler.core.rules import LASTING, PASSING, Rule, first_broken
+from entraide_scheduler.core.rules import LASTING, PASSING, first_broken
 from entraide_scheduler.core.table import Table
 
 # Which of ``PASSING`` a lane breaks, counted from 1, or 0 for none; for its owner's work, for the
@@ -67,12 +67,6 @@ def view(node: Node, shape: Shape) -> int:
     """Returns which entry of ``Lane.shut`` holds for a shape."""
     foreign = 0 if node.card.coop == shape.coop else 1
     return foreign + 2 if shape.batch else foreign
-
-
-def broken(lane: Lane, shape: Shape) -> Rule | None:
-    """Returns the first passing rule that a lane breaks for a shape; None when it is open."""
-    code = lane.shut[view(lane.node, shape)]
-    return PASSING[code - 1] if code else None
 
 
 def power_w(card: NodeCard) -> float:

@@ -120,10 +120,6 @@ class Store:
         """Returns one kept job."""
         return await self._read(lambda c: kept.get(c, job))
 
-    async def kept_by_idempotency(self, coop: str, key: str) -> KeptRow | None:
-        """Returns a co-op's kept job with this idempotency key."""
-        return await self._read(lambda c: kept.by_idempotency(c, coop, key))
-
     async def kept_of(self, coop: str, limit: int) -> tuple[KeptRow, ...]:
         """Returns a co-op's kept jobs, newest first."""
         return await self._read(lambda c: kept.of_coop(c, coop, limit))
