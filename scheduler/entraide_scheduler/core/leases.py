@@ -92,12 +92,12 @@ def _expected(pick: Pick, want: Want) -> Expected:
     return Expected(
         best.ttft_s,
         queue_s,
-        int(load.reading_tokens * left + 0.5),
+        round_half_up(load.reading_tokens * left),
         quote.token_s,
         want.input_tokens - want.cached.get(node, 0),
         best.lane.load.leases,
-        int(best.energy_uwh + 0.5),
-        int(best.carbon_ug + 0.5),
+        round_half_up(best.energy_uwh),
+        round_half_up(best.carbon_ug),
     )
 
 
