@@ -160,7 +160,7 @@ class Live:
             Frame(
                 core=self._core.snapshot(),
                 event_id=self._event_id,
-                at=self._at,
+                at=self._at or self.now(),  # before the first event the core knows no time
                 incarnation=self._incarnation,
                 periods=self._periods,
                 version=entraide.__version__,

@@ -109,7 +109,8 @@ async def test_altered_event_breaks_the_chain_from_there_on(tmp_path: Path) -> N
 
 
 async def test_export_of_a_running_pool_takes_what_is_committed(tmp_path: Path) -> None:
-    """An export beside a running driver changes nothing and is whole."""
+    """An export beside a running driver changes nothing, is whole, and begins with the pool."""
+    begun_at = Clock(last=0.0)()
     live, store, told = await living(tmp_path)
     one_job(live, told, "job-1")
     await live.committed()
@@ -120,6 +121,7 @@ async def test_export_of_a_running_pool_takes_what_is_committed(tmp_path: Path) 
     await store.close()
 
     assert before == after
+    assert begun_at <= done.start_at <= live.now()
     assert [True] * done.events == replayed(read(tmp_path / "pool.journal"))
 
 
