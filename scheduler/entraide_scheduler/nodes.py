@@ -138,7 +138,9 @@ class NodesEar:
             case _:
                 await self._seldom(row, message)
 
-    async def _seldom(self, row: NodeRow, message: m.Hello | m.Decline | m.Goodbye) -> None:
+    async def _seldom(
+        self, row: NodeRow, message: m.Hello | m.Decline | m.Goodbye | m.LoadFailed | m.AskCatalogue
+    ) -> None:
         match message:
             case m.Hello():
                 await self._hello(row, message)

@@ -160,6 +160,30 @@ class EnergyStatus(Struct, frozen=True, gc=False):
     expires_at: float
 
 
+class Loadable(Struct, frozen=True, gc=False):
+    """A model of the catalogue that a node could load, and what that takes.
+
+    Attributes:
+        model: public name.
+        revision: of the weights, ``sha256:…`` or ``unknown``.
+        engine: name of the engine that would serve it.
+        context_tokens, slots, features: what the replica would offer.
+        memory_bytes: that it takes while loaded, weights and context.
+        fetch_bytes: still to be fetched; 0 when the weights lie on the node's disk.
+        load_s: expected time until it serves, the fetch included.
+    """
+
+    model: str
+    revision: str
+    engine: str
+    context_tokens: int
+    slots: int
+    features: tuple[str, ...]
+    memory_bytes: int
+    fetch_bytes: int
+    load_s: float
+
+
 class NodeCard(Struct, frozen=True, gc=False):
     """What a node says of itself when it joins, and again when it changes.
 
@@ -174,6 +198,10 @@ class NodeCard(Struct, frozen=True, gc=False):
         energy: renewable status of its site, if any.
         rtt_s: round trip between pool and node, seconds, as the node measured it.
         agent: version of the node agent.
+        loadable: models that it could load at the pool's word.
+        loading: models that it is loading.
+        models_bytes: memory that its owner gives to models altogether; 0 where the owner alone
+            says what is loaded.
     """
 
     node: str
@@ -186,6 +214,9 @@ class NodeCard(Struct, frozen=True, gc=False):
     energy: EnergyStatus | None
     rtt_s: float
     agent: str
+    loadable: tuple[Loadable, ...] = ()
+    loading: tuple[str, ...] = ()
+    models_bytes: int = 0
 
 
 class RequestFacts(Struct, frozen=True, gc=False):

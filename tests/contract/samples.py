@@ -3,6 +3,7 @@
 import typing
 
 import msgspec
+from msgspec import structs
 
 from entraide.types import (
     Basis,
@@ -15,6 +16,7 @@ from entraide.types import (
     JobClass,
     JobKind,
     JobState,
+    Loadable,
     NodeCard,
     Outcome,
     Power,
@@ -51,6 +53,12 @@ CARD = NodeCard(
     energy=ENERGY,
     rtt_s=0.012,
     agent="0.1.0",
+)
+OFFERING = structs.replace(
+    CARD,
+    loadable=(Loadable("qwen3-1.7b", "sha256:01", "mlx-lm", 4_096, 2, ("tools",), 10, 5, 1.5),),
+    loading=("qwen3-1.7b",),
+    models_bytes=8_000_000_000,
 )
 FACTS = RequestFacts(
     job="job-1",
@@ -164,8 +172,13 @@ SAMPLES: tuple[m.Message, ...] = (
     m.Progress("job-1", 1_048_577, 12),
     m.UsageReport("job-1", 1_048_577, Outcome.FAILED, "engine_failed", True, USAGE),
     m.Goodbye("goodbye"),
+    m.LoadFailed("qwen3-1.7b", "disk_full", {"needed_gb": 1.5}),
+    m.AskCatalogue("00ff"),
     m.Welcome(1.0, RUNS, 2),
     m.SayHello(),
+    m.Load("qwen3-1.7b"),
+    m.Unload("qwen3-1.7b"),
+    m.CatalogueIs(b"{}", b"signed"),
     m.UsageAck("job-1", 1_048_577),
     m.Stop("job-1", 1_048_577),
     m.Renewed("ey.ey.sig"),

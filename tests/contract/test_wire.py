@@ -4,7 +4,7 @@ import re
 
 import msgspec
 import pytest
-from tests.contract.samples import DOORS, SAMPLES, decoder, kinds, tag
+from tests.contract.samples import DOORS, OFFERING, RUNS, SAMPLES, decoder, kinds, tag
 from tests.house.source import ROOT
 
 from entraide.wire import codec
@@ -23,6 +23,13 @@ every_sample = pytest.mark.parametrize("message", SAMPLES, ids=tag)
 def test_there_and_back(message: m.Message) -> None:
     """A message is the same after the way over the wire."""
     assert message == decoder(message).decode(codec.encode(message))
+
+
+def test_what_a_node_could_load_travels_with_its_card() -> None:
+    """Fields that a card gained later arrive too."""
+    hello = m.Hello(OFFERING, "boot-1", 1, 1_000.125, True, "", RUNS)
+
+    assert hello == codec.node_up.decode(codec.encode(hello))
 
 
 @every_sample

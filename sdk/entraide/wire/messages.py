@@ -107,7 +107,35 @@ class Goodbye(Message, frozen=True, tag="goodbye"):
     reason: str
 
 
-NodeUp = Hello | Heartbeat | Accept | Decline | Progress | UsageReport | Goodbye
+class LoadFailed(Message, frozen=True, tag="load-failed"):
+    """A model that the pool asked for could not be loaded; the reason is a stable code."""
+
+    model: str
+    code: str
+    values: dict[str, str | int | float]
+
+
+class AskCatalogue(Message, frozen=True, tag="ask-catalogue"):
+    """The node wants the pool's catalogue of models.
+
+    Attributes:
+        digest: of the one that it has, sha256 in hexadecimal; "" for none.
+    """
+
+    digest: str
+
+
+NodeUp = (
+    Hello
+    | Heartbeat
+    | Accept
+    | Decline
+    | Progress
+    | UsageReport
+    | Goodbye
+    | LoadFailed
+    | AskCatalogue
+)
 
 
 # Scheduler to node: ctl.
@@ -145,7 +173,31 @@ class Renewed(Message, frozen=True, tag="renewed"):
     jwt: str
 
 
-NodeDownCtl = Welcome | SayHello | UsageAck | Stop | Renewed
+class Load(Message, frozen=True, tag="load"):
+    """Load a model of the node's ``loadable``; it appears among the card's replicas."""
+
+    model: str
+
+
+class Unload(Message, frozen=True, tag="unload"):
+    """Unload a model once its runs have ended; it takes no new ones from now on."""
+
+    model: str
+
+
+class CatalogueIs(Message, frozen=True, tag="catalogue"):
+    """The pool's catalogue of models, signed.
+
+    Attributes:
+        document: JSON of ``entraide.models.Catalogue``.
+        signature: Ed25519 over it by the pool's signing key.
+    """
+
+    document: bytes
+    signature: bytes
+
+
+NodeDownCtl = Welcome | SayHello | UsageAck | Stop | Renewed | Load | Unload | CatalogueIs
 
 
 # Gateway to node: in.
