@@ -1,0 +1,66 @@
+"""Vocabulary of hardware: what a machine is, as facts.
+
+It decides only which accelerator counts and whose memory is its own. It refuses to
+know how a fact is found, which is ``entraide_node.detect``.
+"""
+
+from msgspec import Struct
+
+GPU_KINDS = ("nvidia", "amd", "apple")
+
+
+class Gpu(Struct, frozen=True):
+    """A graphics processor.
+
+    Attributes:
+        kind: one of ``GPU_KINDS``.
+        name: as its driver calls it; "" when it does not say.
+        memory_bytes: its own memory, or all of the machine's where memory is unified; 0 when
+            unknown.
+        cores: compute cores as its maker counts them; 0 when unknown.
+    """
+
+    kind: str
+    name: str
+    memory_bytes: int
+    cores: int = 0
+
+
+class Hardware(Struct, frozen=True, kw_only=True):
+    """A machine.
+
+    Attributes:
+        os: ``linux``, ``darwin`` or ``windows``.
+        arch: ``x86_64`` or ``arm64``, else what the system says.
+        cpu: the processor's name; "" when the system does not say.
+        cores: processors that this process may use.
+        cpu_features: vector instructions that matter to an engine (``avx2``, ``neon``), sorted.
+        memory_bytes: of the machine, or what its container leaves.
+        unified_memory: whether processor and graphics share that memory.
+        gpus: its graphics processors, in the order that their drivers list them.
+        battery: whether it has one.
+        thermals: whether its temperature can be read.
+        device: identifier in the hardware catalogue; ``default-KIND`` when not recognised.
+    """
+
+    os: str
+    arch: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    unified_memory: bool = False
+    gpus: tuple[Gpu, ...] = ()
+    battery: bool = False
+    cpu_features: tuple[str, ...] = ()
+    thermals: bool = False
+    device: str = ""
+
+    @property
+    def accelerator(self) -> str:
+        """Kind of the first graphics processor, or ``cpu`` when there is none."""
+        return self.gpus[0].kind if self.gpus else "cpu"
+
+    @property
+    def vram_bytes(self) -> tuple[int, ...]:
+        """Memory of each graphics processor that has its own; empty where memory is unified."""
+        return () if self.unified_memory else tuple(gpu.memory_bytes for gpu in self.gpus)
