@@ -13,8 +13,10 @@ import math
 import os
 import secrets
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import psutil
@@ -57,6 +59,36 @@ RTT_EVERY_S = 60.0
 RTT_CHANGE_S = 0.005
 LEAVE_S = 2.0  # for the last reports and the goodbye
 VERSION = version("entraide")
+OWNER_RETURNED = "owner_returned"  # what a run ends with that is given back in mid-answer
+
+
+class Steward(Protocol):
+    """Whoever speaks for the machine's owner: when it may work, and when it is given back."""
+
+    def reason(self) -> str:
+        """Returns the stable code why the machine takes no work now, or "" when it may."""
+        ...
+
+    async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
+        """Looks for as long as the agent lives.
+
+        Args:
+            poke: to be called when ``reason`` has changed: the pool hears of it at once.
+            give_back: to be called, with ``OWNER_RETURNED``, when what runs must end now.
+        """
+        ...
+
+
+class Unattended:
+    """The steward of a machine whose owner has set no terms."""
+
+    def reason(self) -> str:
+        """See ``Steward``."""
+        return ""
+
+    async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
+        """See ``Steward``."""
+        await asyncio.Event().wait()
 
 
 class Agent:
@@ -64,7 +96,7 @@ class Agent:
 
     def __init__(
         self, config: NodeConfig, *, engine: Engine, replica: Replica, power: Power,
-        meters: tuple[Meter, ...] = (),
+        meters: tuple[Meter, ...] = (), steward: Steward | None = None,
     ) -> None:  # fmt: skip
         """Connects nothing yet.
 
@@ -74,11 +106,13 @@ class Agent:
             replica: what the engine serves, and how fast.
             power: of the machine, where no meter says otherwise.
             meters: of the machine's power, best first; it closes them.
+            steward: speaks for the machine's owner; None for one without terms.
         """
         self._config = config
         self._folder = Path(config.dir)
         self._engine = engine
         self._replica = replica
+        self._steward = steward or Unattended()
         self._power = Sampler(power, meters)
         self._site = Site(config.energy, self._folder, added_w=lambda: self._power.added_w)
         self._keyring = Keyring(self._folder)
@@ -122,6 +156,12 @@ class Agent:
     def _on_change(self, what: str) -> None:
         self._refused = what == "refused"
         self._welcomed, self._asked = False, True
+        self._poked.set()
+
+    def _give_back(self, code: str) -> None:
+        """The owner's machine is the owner's again: what still runs ends now."""
+        self._log.info("node.given_back", code=code, running=len(self._runs.held()))
+        self._runs.stop_all(code=code)
         self._poked.set()
 
     async def _on_in(self, message: NodeIn) -> None:
@@ -169,6 +209,7 @@ class Agent:
         stages = (
             self._wind_down(), self._connect(), self._pulse(), self._ask_engine(),
             self._power.run(), self._site.run(),
+            self._steward.run(poke=self._poked.set, give_back=self._give_back),
         )  # fmt: skip
         tasks = [asyncio.create_task(stage) for stage in stages]
         try:
@@ -319,6 +360,7 @@ class Agent:
             Standing(
                 phase=self._phase,
                 paused=self._paused,
+                owner=self._steward.reason(),
                 engine_up=self._engine_down_since_s is None,
             )
         )

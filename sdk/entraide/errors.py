@@ -88,6 +88,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "too_many_attempts": _pool(502, "UNAVAILABLE"),
         "stream_broken": _pool(502, "UNAVAILABLE"),
         "engine_failed": _pool(502, "UNAVAILABLE"),
+        "owner_returned": _pool(503, "UNAVAILABLE"),
         "gateway_lost": _pool(502, "UNAVAILABLE"),
         "deadline_exceeded": _pool(504, "DEADLINE_EXCEEDED"),
         "pool_unreachable": _pool(503, "UNAVAILABLE"),

@@ -47,19 +47,21 @@ def test_runs(name: str) -> None:
 
 
 STANDINGS = {
-    "all is well": (Phase.SERVING, False, True, ""),
-    "leaving goes before all": (Phase.DRAINING, True, False, "draining"),
-    "the owner's word goes before the engine's": (Phase.SERVING, True, False, "paused"),
-    "no engine, no work": (Phase.SERVING, False, False, "engine_down"),
+    "all is well": (Phase.SERVING, False, True, "", ""),
+    "leaving goes before all": (Phase.DRAINING, True, False, "owner_busy", "draining"),
+    "the owner's word goes before the engine's": (Phase.SERVING, True, False, "", "paused"),
+    "a pause goes before the terms": (Phase.SERVING, True, True, "owner_busy", "paused"),
+    "the terms go before the engine": (Phase.SERVING, False, False, "owner_busy", "owner_busy"),
+    "no engine, no work": (Phase.SERVING, False, False, "", "engine_down"),
 }
 
 
 @pytest.mark.parametrize("name", STANDINGS)
 def test_reasons(name: str) -> None:
     """A node that takes no work says one reason."""
-    phase, paused, engine_up, expected = STANDINGS[name]
+    phase, paused, engine_up, owner, expected = STANDINGS[name]
 
-    assert expected == reason_not_accepting(Standing(phase, paused, engine_up))
+    assert expected == reason_not_accepting(Standing(phase, paused, engine_up, owner))
 
 
 SIGNS = {

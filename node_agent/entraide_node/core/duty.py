@@ -27,11 +27,13 @@ class Standing(Struct, frozen=True):
         phase: of its life.
         paused: its owner paused it.
         engine_up: its engine serves.
+        owner: why its owner's terms allow no work now, or "".
     """
 
     phase: Phase
     paused: bool
     engine_up: bool
+    owner: str = ""
 
 
 def reason_not_accepting(standing: Standing) -> str:
@@ -44,6 +46,8 @@ def reason_not_accepting(standing: Standing) -> str:
         return DRAINING
     if standing.paused:
         return PAUSED
+    if standing.owner:
+        return standing.owner
     return "" if standing.engine_up else ENGINE_DOWN
 
 

@@ -185,6 +185,7 @@ error-engine_failed = The machine's engine failed{ $detail ->
     [none] .
    *[other] : { $detail }.
 } Try again.
+error-owner_returned = The co-op that lent the machine needs it again: the answer stopped part way. Try again: another machine will answer.
 error-gateway_lost = The gateway that carried the job has stopped. Try again.
 error-deadline_exceeded = The job could not end before its deadline. Give it more time, or make it shorter.
 error-pool_unreachable = The pool cannot be reached{ $address ->

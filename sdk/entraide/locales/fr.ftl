@@ -185,6 +185,7 @@ error-engine_failed = Le moteur de la machine a échoué{ $detail ->
     [none] .
    *[other] {""} : { $detail }.
 } Réessayez.
+error-owner_returned = La coopérative qui prêtait la machine en a de nouveau besoin : la réponse s’est arrêtée en cours de route. Réessayez : une autre machine répondra.
 error-gateway_lost = La passerelle qui portait la requête s’est arrêtée. Réessayez.
 error-deadline_exceeded = La requête n’a pas pu se terminer avant son échéance. Donnez-lui plus de temps ou raccourcissez-la.
 error-pool_unreachable = Le réseau d’entraide est injoignable{ $address ->
