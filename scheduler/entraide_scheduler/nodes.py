@@ -13,6 +13,7 @@ from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from entraide import __version__
 from entraide.types import EnergyStatus, JobState
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
@@ -175,7 +176,8 @@ class NodesEar:
         self._log.info("node.hello", node=node, boot=hello.boot, agent=card.agent)
         self._live.feed(e.NodeJoined, card=card, accepting=hello.accepting, reason=hello.reason)
         keep = tuple(run for run in hello.running if self._wanted(node, *run))
-        self._tell(node, m.Welcome(HEARTBEAT_S, keep, min(hello.protocol, m.PROTOCOL)))
+        protocol = min(hello.protocol, m.PROTOCOL)
+        self._tell(node, m.Welcome(HEARTBEAT_S, keep, protocol, __version__, now))
         await self._renew(row, fresh_s=None)
 
     def _wanted(self, node: str, job: str, epoch: int) -> bool:

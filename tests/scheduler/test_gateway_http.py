@@ -23,6 +23,7 @@ from tests.scheduler.gateway_support import (
     open_pool,
 )
 
+from entraide import __version__
 from entraide.types import Receipt
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
@@ -272,7 +273,10 @@ async def test_public_pages_hold_no_secret(pool: Pool) -> None:
 
     assert ["n1", "n2"] == [node["node"] for node in status["nodes"]]
     assert "Ontario" == status["nodes"][1]["zone_name"]["fr"]
-    assert SIGNER.key == json.loads(texts["/.well-known/entraide"])["receipt_key"]["id"]
+    announced = json.loads(texts["/.well-known/entraide"])
+
+    assert SIGNER.key == announced["receipt_key"]["id"]
+    assert __version__ == announced["version"]
     assert not any(KEY_A in text or "Bonjour" in text for text in texts.values())
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.core.builders import rates, replica
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, eventually
 
+from entraide import __version__
 from entraide.types import Basis, EnergyStatus
 from entraide.wire import messages as m
 from entraide_scheduler.core.views import NodeView
@@ -22,12 +23,15 @@ def sun(surplus_w: float, *, off_s: float = 0.0, lasts_s: float = 60.0) -> Energ
 
 
 async def test_node_says_hello_and_is_welcomed(pool: RunningScheduler) -> None:
-    """A node that joined says hello and is live, with how often to beat."""
+    """A node that joined says hello and is live, with how often to beat and the pool's version."""
     node = await pool.join()
+    before = time.time()
     await node.hello()
     await eventually(lambda: node.got(m.Welcome))
+    welcome = node.got(m.Welcome)[0]
 
-    assert m.Welcome(1.0, ()) == node.got(m.Welcome)[0]
+    assert m.Welcome(1.0, (), 1, __version__, welcome.sent_at) == welcome
+    assert before - 1.0 < welcome.sent_at < time.time() + 1.0
     assert "live" == pool.state("n1")
 
 

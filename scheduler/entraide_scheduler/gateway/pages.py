@@ -11,6 +11,7 @@ from importlib.resources import files
 import msgspec
 from msgspec import Struct
 
+from entraide import __version__
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway.http import Exchange
@@ -89,10 +90,15 @@ class Pages:
         return self._status[1]
 
     def well_known(self) -> bytes:
-        """Returns how programs and nodes reach the pool, and which key signs its receipts."""
+        """Returns how programs and nodes reach the pool, and which key signs its receipts.
+
+        ``version`` and ``now`` let a node tell that it is out of date, or that its clock is off.
+        """
         return msgspec.json.encode(
             {
                 "pool": self._pool,
+                "version": __version__,
+                "now": time.time(),
                 "grpc": self.announced.grpc,
                 "tls": self.announced.tls,
                 "ca_pem": self.announced.ca_pem,

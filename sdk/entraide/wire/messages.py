@@ -142,11 +142,21 @@ NodeUp = (
 
 
 class Welcome(Message, frozen=True, tag="welcome"):
-    """Answer to Hello: how often to beat, and which of its runs are still wanted."""
+    """Answer to Hello: how often to beat, and which of its runs are still wanted.
+
+    Attributes:
+        heartbeat_s: seconds between two heartbeats.
+        keep: the runs that are still wanted, as (job, epoch).
+        protocol: the one to speak.
+        pool_version: of the pool's Entraide; "" when it does not say.
+        sent_at: sender's clock; 0 when it does not say.
+    """
 
     heartbeat_s: float
     keep: tuple[tuple[str, int], ...]
     protocol: int = PROTOCOL
+    pool_version: str = ""
+    sent_at: float = 0.0
 
 
 class SayHello(Message, frozen=True, tag="say-hello"):
