@@ -142,6 +142,8 @@ class Agent:
         self._started_at = psutil.Process().create_time()
         self._hello: Hello | None = None
         self._said: tuple[str, EnergyStatus | None] = ("", None)
+        self._pool_version = ""
+        self._clock_offset_s: float | None = None
 
     # What happens to it.
 
@@ -189,6 +191,9 @@ class Agent:
 
     def _on_welcome(self, message: Welcome) -> None:
         self._welcomed = True
+        self._pool_version = message.pool_version
+        if message.sent_at:
+            self._clock_offset_s = round(time.time() - message.sent_at, 3)
         self._heartbeat_s = min(HEARTBEAT_MAX_S, max(HEARTBEAT_MIN_S, message.heartbeat_s))
         # Only what the hello spoke of: a run that came since is not in the answer to it.
         for job, epoch in self._hello.running if self._hello is not None else ():
@@ -407,6 +412,7 @@ class Agent:
             site=self._site.told(), power=self._power.told(),
             reports=len(self._reports), prefill_tokens_per_s=rates.prefill_tokens_per_s,
             tpot_base_s=rates.tpot_base_s, tpot_per_sequence_s=rates.tpot_per_sequence_s,
+            pool_version=self._pool_version, clock_offset_s=self._clock_offset_s,
             written_at=time.time(),
         )  # fmt: skip
         try:

@@ -45,6 +45,8 @@ class Status(Struct, frozen=True, kw_only=True):
         power: what the machine's meters tell.
         reports: usage reports that the pool has not acknowledged.
         prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: its measured speed.
+        pool_version: of the pool's Entraide; "" while it has not told.
+        clock_offset_s: this machine's clock minus the pool's, seconds; None while not known.
     """
 
     node: str
@@ -69,6 +71,8 @@ class Status(Struct, frozen=True, kw_only=True):
     prefill_tokens_per_s: float = 0.0
     tpot_base_s: float = 0.0
     tpot_per_sequence_s: float = 0.0
+    pool_version: str = ""
+    clock_offset_s: float | None = None
 
 
 def is_paused(folder: Path) -> bool:
