@@ -1,12 +1,13 @@
-"""Vocabulary of hardware: what a machine is, as facts.
+"""Hardware: what a machine is, as facts, and which engines suit it.
 
-It decides only which accelerator counts and whose memory is its own. It refuses to
-know how a fact is found, which is ``entraide_node.detect``.
+It decides which accelerator counts, whose memory is its own, and which engines are worth having
+there, the best first. It refuses to know how a fact is found.
 """
 
 from msgspec import Struct
 
 GPU_KINDS = ("nvidia", "amd", "apple")
+CARD_BYTES_MIN = 6 * 1024**3  # below, no model that is worth its while fits beside what vLLM takes
 
 
 class Gpu(Struct, frozen=True):
@@ -64,3 +65,18 @@ class Hardware(Struct, frozen=True, kw_only=True):
     def vram_bytes(self) -> tuple[int, ...]:
         """Memory of each graphics processor that has its own; empty where memory is unified."""
         return () if self.unified_memory else tuple(gpu.memory_bytes for gpu in self.gpus)
+
+
+def engines_for(hardware: Hardware) -> tuple[str, ...]:
+    """Returns the engines that suit a machine, the best first; llama.cpp suits any.
+
+    MLX is made for Apple's chips; vLLM for NVIDIA's and AMD's cards under Linux.
+    """
+    first = hardware.gpus[0] if hardware.gpus else None
+    if first is None:
+        return ("llama.cpp",)
+    if first.kind == "apple":
+        return ("mlx-lm", "llama.cpp")
+    if hardware.os == "linux" and first.memory_bytes >= CARD_BYTES_MIN:
+        return ("vllm", "llama.cpp")
+    return ("llama.cpp",)

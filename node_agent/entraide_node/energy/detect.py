@@ -31,8 +31,8 @@ def detect_device(*, gpu: bool) -> tuple[str, Basis]:
             wheel does so on Macs only; elsewhere a card in the machine does not count.
     """
     if sys.platform == "darwin":
-        return apple_device(_ask(_MAC))
-    if gpu and (listed := _ask(_NVIDIA)):
+        return apple_device(ask(_MAC))
+    if gpu and (listed := ask(_NVIDIA)):
         return nvidia_device(listed)
     return cpu_device(_cpu_name())
 
@@ -66,7 +66,8 @@ def cpu_device(name: str) -> tuple[str, Basis]:
     return (found, Basis.ESTIMATED) if found is not None else ("default-cpu", Basis.DEFAULT)
 
 
-def _ask(command: list[str]) -> str:
+def ask(command: list[str]) -> str:
+    """Returns what a command of the system prints; "" when it is not there, fails or is slow."""
     try:
         answer = subprocess.run(
             command, check=True, capture_output=True, text=True, timeout=ASK_TIMEOUT_S
