@@ -5,11 +5,13 @@ models only. It decides nothing: which model an alias means and where a model is
 scheduler's decisions, and whether one fits a machine is the node's.
 """
 
+import hashlib
 from enum import StrEnum
 
 from msgspec import Struct
 
 FORMATS = ("gguf", "safetensors", "mlx")
+PLACE_DIGITS = 12  # of a checksum, in the name of the folder that holds those weights
 ENGINE_FORMATS = {"llama.cpp": "gguf", "vllm": "safetensors", "mlx-lm": "mlx"}
 
 
@@ -37,6 +39,7 @@ ALIASES: dict[str, tuple[ModelSize, ...]] = {
 class Openness(StrEnum):
     """What the licence leaves open."""
 
+    FULLY_OPEN = "fully-open"  # weights, code and training data, so that anybody can make it anew
     OPEN_SOURCE = "open-source"  # weights under a licence that the OSI approves
     OPEN_WEIGHT = "open-weight"  # weights under terms of their own
 
@@ -45,7 +48,7 @@ class ArtefactFile(Struct, frozen=True, gc=False):
     """A file of an artefact.
 
     Attributes:
-        name: path inside the repository.
+        name: path inside the repository; until it is pinned also a pattern (``*Q4_K_M*.gguf``).
         size_bytes: its length; 0 while not pinned.
         sha256: of its bytes, 64 hexadecimal digits; "" while not pinned.
     """
@@ -79,6 +82,26 @@ class Artefact(Struct, frozen=True, gc=False):
         """Whether each of its files is known by its checksum."""
         return bool(self.files) and all(file.sha256 for file in self.files)
 
+    @property
+    def size_bytes(self) -> int:
+        """Length of all its files; 0 while not pinned."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def checksum(self) -> str:
+        """``sha256:…`` of its one file, or of the checksums of several; ``unknown`` unpinned."""
+        if not self.is_pinned:
+            return "unknown"
+        if len(self.files) == 1:
+            return f"sha256:{self.files[0].sha256}"
+        lines = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
+        return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+
+    def place(self, model: str) -> str:
+        """Returns the folder of its files below a store or a mirror; only once it is pinned."""
+        digest = self.files[0].sha256[:PLACE_DIGITS]
+        return f"{model}/{self.format}-{self.quantisation}-{digest}"
+
 
 class ModelEntry(Struct, frozen=True, gc=False):
     """A model.
@@ -90,7 +113,7 @@ class ModelEntry(Struct, frozen=True, gc=False):
         parameters, active_parameters: weights, and those used for each token.
         licence: SPDX identifier, or the name of its own terms.
         openness: what the licence leaves open.
-        languages: ISO 639-1 codes that its makers name.
+        languages: ISO 639-1 codes that its makers name; ``mul`` for many that they do not.
         features: what it can do beyond text (``tools``, ``schema``, ``images``).
         reasoning: whether it thinks aloud before it answers, at twice the energy and time.
         context_tokens_max: longest prompt plus answer it was made for.
@@ -100,6 +123,8 @@ class ModelEntry(Struct, frozen=True, gc=False):
         energy_class: a letter from A (least) to G by that figure; "" when unknown.
         artefacts: its weights, the preferred one of each format first.
         source: where these facts stand.
+        kv_bytes_per_sequence: memory of one sequence whatever its length, bytes: the windows of
+            layers that look back only so far.
     """
 
     name: str
@@ -118,6 +143,7 @@ class ModelEntry(Struct, frozen=True, gc=False):
     energy_wh_per_1k_tokens: float = 0.0
     energy_class: str = ""
     source: str = ""
+    kv_bytes_per_sequence: int = 0
 
 
 class Catalogue(Struct, frozen=True, gc=False):

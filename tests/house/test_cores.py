@@ -15,7 +15,7 @@ from tests.house.source import CORES, imports, modules, tree, where
 ALLOWED = {
     "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
     "heapq", "itertools", "math", "msgspec", "numpy", "operator", "types", "typing",
-    "entraide.errors", "entraide.types", "entraide.units",
+    "entraide.errors", "entraide.models", "entraide.types", "entraide.units",
 }  # fmt: skip
 
 # Exact, or correctly rounded by IEEE 754: everything else in `math` differs between libraries.
