@@ -46,6 +46,7 @@ def drawn(page: str) -> str:
         "jobs": diagram(tables.JOB, tables.JOB_STARTS, tables.JOB_ENDS),
         "leases": diagram(tables.LEASE, tables.LEASE_STARTS, (tables.LeaseState.OVER,)),
         "nodes": diagram(tables.NODE, tables.NODE_STARTS),
+        "orders": diagram(tables.ORDER, tables.ORDER_STARTS, (tables.OrderState.OVER,)),
     }
     return BLOCK.sub(lambda block: block[1] + diagrams[block[2]] + block[3], page)
 

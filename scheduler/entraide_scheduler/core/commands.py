@@ -136,6 +136,20 @@ class NodeTurned(Asked, frozen=True, tag="node-turned"):
     state: NodeState
 
 
+class LoadModel(Asked, frozen=True, tag="load-model"):
+    """Have a node load a model that it offered; its next card, or ``LoadFailed``, answers."""
+
+    node: str
+    model: str
+
+
+class UnloadModel(Asked, frozen=True, tag="unload-model"):
+    """Have a node unload a model once its runs there have ended; its next card answers."""
+
+    node: str
+    model: str
+
+
 class Dropped(Asked, frozen=True, tag="dropped"):
     """A message was not used: an old epoch, an unknown job. Counted, never fatal."""
 
@@ -145,5 +159,15 @@ class Dropped(Asked, frozen=True, tag="dropped"):
 
 
 Command = (
-    Place | Refuse | CancelRun | EndJob | Settle | PostCorrection | AckUsage | NodeTurned | Dropped
+    Place
+    | Refuse
+    | CancelRun
+    | EndJob
+    | Settle
+    | PostCorrection
+    | AckUsage
+    | NodeTurned
+    | LoadModel
+    | UnloadModel
+    | Dropped
 )

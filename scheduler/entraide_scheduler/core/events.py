@@ -7,6 +7,7 @@ feeds both kinds; a replay under another policy feeds only the given ones.
 
 from msgspec import Struct
 
+from entraide.models import Catalogue
 from entraide.types import EnergyStatus, NodeCard, Outcome, RequestFacts, Usage
 from entraide_scheduler.core.policy import Period, Policy
 
@@ -94,6 +95,26 @@ class LedgerCorrected(Happened, frozen=True, tag="corrected"):
     energy_uwh: int
     carbon_ug: int
     reason: str
+
+
+class CatalogueChanged(Happened, frozen=True, tag="catalogue"):
+    """The pool's catalogue of models, for the first time or another one."""
+
+    catalogue: Catalogue
+
+
+class LoadAsked(Happened, frozen=True, tag="load-asked"):
+    """The operator wants a node to load a model; what the node does not offer is not done."""
+
+    node: str
+    model: str
+
+
+class UnloadAsked(Happened, frozen=True, tag="unload-asked"):
+    """The operator wants a model that was loaded at the pool's word to be unloaded."""
+
+    node: str
+    model: str
 
 
 class NodeJoined(Happened, frozen=True, tag="joined"):
@@ -221,6 +242,14 @@ class JobAbandoned(Happened, frozen=True, tag="abandoned"):
     code: str
 
 
+class LoadFailed(Happened, frozen=True, tag="load-failed"):
+    """A node could not load a model (``code`` is stable). It answers a ``LoadModel``."""
+
+    node: str
+    model: str
+    code: str
+
+
 Given = (
     SchedulerStarted
     | PolicyChanged
@@ -228,6 +257,9 @@ Given = (
     | IntensityChanged
     | ForecastIssued
     | LedgerCorrected
+    | CatalogueChanged
+    | LoadAsked
+    | UnloadAsked
     | NodeJoined
     | NodeChanged
     | NodesSeen
@@ -237,5 +269,5 @@ Given = (
     | JobCancelled
     | Woke
 )
-Answer = RunAccepted | RunDeclined | RunProgressed | RunReported | JobAbandoned
+Answer = RunAccepted | RunDeclined | RunProgressed | RunReported | JobAbandoned | LoadFailed
 Event = Given | Answer

@@ -216,6 +216,30 @@ class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
     forecast_valid_s: float = 172_800.0
 
 
+class Models(Struct, frozen=True, forbid_unknown_fields=True):
+    """How models are loaded and unloaded at the pool's word.
+
+    Attributes:
+        unload_idle_s: a model that nobody asked for during so long makes room for another.
+        residence_s: what was loaded stays for so long at least.
+        scale_after_s: the promise is expected to be missed for so long before one more node loads
+            the same model.
+        loads_per_hour: how often one node loads a model in an hour at most.
+        retry_s: a node that failed to load a model rests for so long, twice as long after each
+            further failure.
+        retry_most_s: it never rests longer.
+        half_life_s: half of the recent demand for a model is forgotten after so long.
+    """
+
+    unload_idle_s: float = 900.0
+    residence_s: float = 300.0
+    scale_after_s: float = 60.0
+    loads_per_hour: int = 12
+    retry_s: float = 10.0
+    retry_most_s: float = 3_600.0
+    half_life_s: float = 300.0
+
+
 class Picker(StrEnum):
     """How one of the nodes that fit is picked."""
 
@@ -250,7 +274,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         coops: the members. A co-op that is not here is not admitted.
         classes: objectives by class.
         jurisdiction: default prefix of the zones where a job may run.
-        charge, carbon, timing, limits, fair_share, evidence, deferral, weights: see there.
+        charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights: see there.
         picker: how a node is picked; the others than ``greenest`` are there to compare with.
     """
 
@@ -265,5 +289,6 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     fair_share: FairShare = FairShare()
     evidence: Evidence = Evidence()
     deferral: Deferral = Deferral()
+    models: Models = Models()
     picker: Picker = Picker.GREENEST
     weights: Weights = Weights()

@@ -11,6 +11,7 @@ from entraide.types import (
     EnergyStatus,
     Explanation,
     JobState,
+    Loadable,
     NodeCard,
     NodeState,
     Replica,
@@ -21,7 +22,15 @@ from entraide_scheduler.core.backlog import Wait
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import Period, QuotaKind
-from entraide_scheduler.core.tables import JOB, LEASE, NODE, LeaseState, step
+from entraide_scheduler.core.tables import (
+    JOB,
+    LEASE,
+    NODE,
+    ORDER,
+    LeaseState,
+    OrderState,
+    step,
+)
 
 
 class Shape(Struct, frozen=True, gc=False):
@@ -89,6 +98,8 @@ class Job(Struct, gc=False):
         front: whether it goes before the others of its co-op (its run was lost).
         avoid: nodes that declined or lost it; others go first.
         explanation: of its last placement or refusal.
+        alias: what was asked for, where that is no model's name: ``facts.model`` is then the model
+            it means for this job; else "".
         code: why it ended; "" while it lasts and when it completed.
         ended_at: when it ended; 0 while it lasts.
         story: the steps so far, oldest first.
@@ -111,6 +122,7 @@ class Job(Struct, gc=False):
     code: str = ""
     ended_at: float = 0.0
     story: tuple[str, ...] = ()
+    alias: str = ""
 
     def step(self, trigger: str) -> None:
         """Takes one step of ``tables.JOB``; raises ``InvalidTransition`` and changes nothing."""
@@ -213,6 +225,47 @@ class Load(Struct):
     batch_slots: int = 0
 
 
+class Order(Struct):
+    """A model that a node loads, or has loaded, at the pool's word.
+
+    Attributes:
+        model: public name.
+        state: see ``tables.ORDER``.
+        since: when that state began, seconds since the epoch.
+        ready_at: when it was expected to serve, as reckoned when it was asked for.
+        memory_bytes: what it takes there.
+        reason: stable code of why it was asked for.
+        told_at: when the node was last told to load or unload it.
+    """
+
+    model: str
+    state: OrderState
+    since: float
+    ready_at: float
+    memory_bytes: int
+    reason: str
+    told_at: float
+
+    def step(self, trigger: str, at: float) -> None:
+        """Takes one step of ``tables.ORDER``; raises ``InvalidTransition``, changes nothing."""
+        self.state = step(ORDER, self.state, trigger, name=self.model)
+        self.since = at
+
+
+class Rest(Struct, frozen=True):
+    """A node that failed to load a model is not asked again for a while.
+
+    Attributes:
+        failures: in a row.
+        until: seconds since the epoch.
+        code: why, the last time.
+    """
+
+    failures: int
+    until: float
+    code: str
+
+
 class Node(Struct):
     """A node as the fleet view holds it.
 
@@ -227,6 +280,10 @@ class Node(Struct):
         leases: how many of ours it holds, over all its replicas.
         lend_spent: whether its co-op has lent all the energy it lends in one day.
         left_at: when it left; 0 otherwise.
+        loadable: what it could load and does not serve, by model.
+        orders: what it loads, or has loaded, at the pool's word, by model.
+        rests: models that it failed to load, until when it is not asked again.
+        asked_loads: when it was told to load something, in the last hour.
     """
 
     card: NodeCard
@@ -240,6 +297,10 @@ class Node(Struct):
     leases: int = 0
     lend_spent: bool = False
     left_at: float = 0.0
+    loadable: dict[str, Loadable] = {}
+    orders: dict[str, Order] = {}
+    rests: dict[str, Rest] = {}
+    asked_loads: tuple[float, ...] = ()
 
     def step(self, trigger: str) -> bool:
         """Takes one step of ``tables.NODE``; returns whether the state changed."""

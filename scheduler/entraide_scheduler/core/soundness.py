@@ -107,6 +107,15 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "margin": Range(0, 1, open_high=True),
             "forecast_valid_s": FROM_0,
         },
+        p.Models: {
+            "unload_idle_s": FROM_0,
+            "residence_s": FROM_0,
+            "scale_after_s": FROM_0,
+            "loads_per_hour": FROM_1,
+            "retry_s": ABOVE_0,
+            "retry_most_s": ABOVE_0,
+            "half_life_s": ABOVE_0,
+        },
         p.Weights: {"per_g": FROM_0, "per_s": FROM_0, "per_wh": FROM_0},
     }
 )

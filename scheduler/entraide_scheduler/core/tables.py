@@ -1,4 +1,4 @@
-"""States as tables: which step leads where, for jobs, leases and nodes.
+"""States as tables: which step leads where, for jobs, leases, nodes and orders to load a model.
 
 All that can change the state of one of them stands here, as data; the diagrams in the
 documentation are drawn from these same tables. Nothing here knows why a step is taken.
@@ -21,7 +21,17 @@ class LeaseState(StrEnum):
     OVER = "over"
 
 
-State = TypeVar("State", JobState, NodeState, LeaseState)
+class OrderState(StrEnum):
+    """Where a model stands that a node loads at the pool's word."""
+
+    MAKING_ROOM = "making_room"  # others are unloaded there first
+    LOADING = "loading"  # the node was told to, and does not serve it yet
+    LOADED = "loaded"
+    UNLOADING = "unloading"  # it gets no new work, and goes when its runs have ended
+    OVER = "over"
+
+
+State = TypeVar("State", JobState, NodeState, LeaseState, OrderState)
 Table = Mapping[tuple[State, str], State]
 
 JOB: Table[JobState] = MappingProxyType(
@@ -81,6 +91,21 @@ NODE: Table[NodeState] = MappingProxyType(
     }
 )
 NODE_STARTS = (NodeState.LIVE,)
+
+ORDER: Table[OrderState] = MappingProxyType(
+    {
+        (OrderState.MAKING_ROOM, "ask"): OrderState.LOADING,
+        (OrderState.LOADING, "serve"): OrderState.LOADED,
+        (OrderState.LOADED, "unload"): OrderState.UNLOADING,
+        (OrderState.MAKING_ROOM, "fail"): OrderState.OVER,
+        (OrderState.LOADING, "fail"): OrderState.OVER,
+        (OrderState.MAKING_ROOM, "gone"): OrderState.OVER,  # its node has left
+        (OrderState.LOADING, "gone"): OrderState.OVER,
+        (OrderState.LOADED, "gone"): OrderState.OVER,  # the node does not serve it any more
+        (OrderState.UNLOADING, "gone"): OrderState.OVER,
+    }
+)
+ORDER_STARTS = (OrderState.MAKING_ROOM, OrderState.LOADING)
 
 
 class InvalidTransition(Exception):
