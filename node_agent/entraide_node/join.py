@@ -230,8 +230,8 @@ def _write(
     if path.exists():  # the owner's own choices outlive a second joining
         old = configuration.load(path)
         fresh = msgspec.structs.replace(
-            fresh, engine=old.engine, power=old.power, energy=old.energy,
-            data_classes=old.data_classes, drain_s=old.drain_s,
+            fresh, engine=old.engine, engines=old.engines, models=old.models, power=old.power,
+            energy=old.energy, data_classes=old.data_classes, drain_s=old.drain_s,
         )  # fmt: skip
     keys.save(folder, keys.StoredIdentity(node=node, jwt=answer.jwt, seed=seed))
     authority = folder / keys.CA_NAME

@@ -10,7 +10,19 @@ from entraide.errors import RequestError
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire.messages import UsageReport
 from entraide_node import owner, reports
-from entraide_node.config import Attach, EnergyConfig, NodeConfig, PowerConfig, dump, load
+from entraide_node.config import (
+    Attach,
+    EnergyConfig,
+    LlamaCpp,
+    MlxLm,
+    ModelsConfig,
+    NodeConfig,
+    NoEngine,
+    PowerConfig,
+    Vllm,
+    dump,
+    load,
+)
 from entraide_node.energy.sources import HomeAssistant, Mqtt, Sunspec
 from entraide_node.reports import Reports
 
@@ -24,6 +36,17 @@ USAGE = Usage(1, 0, 2, Basis.MEASURED, 3, 4, Basis.DEFAULT, 0.1, 0.2)
         CONFIG,
         replace(
             CONFIG, engine=Attach(url="http://127.0.0.1:1", model='a "b"', features=("tools",))
+        ),
+        replace(
+            CONFIG,
+            engine=NoEngine(),
+            models=ModelsConfig(memory_gb=8.0, allow=("a", "b"), mirror="/srv/poids"),
+        ),
+        replace(
+            CONFIG,
+            engine=MlxLm(model="qwen", args=("--log-level", "INFO")),
+            engines=(Vllm(model="/m", gpus=2, ray=True), LlamaCpp(alias="petit")),
+            power=PowerConfig(idle_w=1.0, active_w=2.0),
         ),
         replace(CONFIG, energy=EnergyConfig(surplus_w=1.5, evidence="panneaux « du toit »")),
         replace(
@@ -55,6 +78,14 @@ WRONG = {
     "an unknown key in a table": ("[engine]\nkind = 'llama.cpp'\nlayers = 3", "layers"),
     "an engine that we do not have": ("[engine]\nkind = 'abacus'", "abacus"),
     "no slots": ("[engine]\nkind = 'llama.cpp'\nslots = 0", "engine.slots"),
+    "no slots of a further engine": (
+        "[[engines]]\nkind = 'attach'\nurl = 'http://a'\nmodel = 'm'\nslots = 0", "engines.slots",
+    ),
+    "an engine without a card": (
+        "[engine]\nkind = 'vllm'\nmodel = 'm'\ngpus = 0", "engine.gpus",
+    ),
+    "less than no memory": ("[models]\nmemory_gb = -1.0", "models.memory_gb"),
+    "less than no time": ("[models]\nunload_idle_s = -1.0", "models.unload_idle_s"),
     "half a power": ("[power]\nidle_w = 3.0", "idle_w and active_w"),
     "a negative surplus": ("[energy]\nsurplus_w = -1.0", "energy.surplus_w"),
     "a meter of a kind that we do not have": ("[energy.use]\nkind = 'candle'", "candle"),
@@ -123,6 +154,14 @@ def test_what_is_wrong_is_said_in_both_languages(fault: str, lang: str) -> None:
 
     assert "energy.use" in said
     assert fault not in said
+
+
+def test_what_the_owner_put_there() -> None:
+    """The engine and those beside it are the owner's, in their order; no engine is none."""
+    beside = replace(CONFIG, engines=(Vllm(model="m"),))
+
+    assert (LlamaCpp(), Vllm(model="m")) == beside.fixed
+    assert () == replace(CONFIG, engine=NoEngine()).fixed
 
 
 def report(n: int) -> UsageReport:
