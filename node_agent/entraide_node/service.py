@@ -1,0 +1,213 @@
+"""The agent as a service: how systemd's user manager or launchd is asked to keep it.
+
+It decides the order of the questions and what their answers mean. Where there is neither system,
+the owner starts the agent. It refuses to ask for root.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from entraide_node.service_units import (
+    Service,
+    State,
+    label_of,
+    launchd_plist,
+    launchd_state,
+    systemd_unit,
+)
+
+ASK_TIMEOUT_S = 120.0  # stopping waits for what runs
+_SYSTEMCTL = ("systemctl", "--user")
+
+
+class Said(Struct, frozen=True):
+    """How a command of the system ended, and what it wrote."""
+
+    status: int
+    text: str
+
+
+Ask = Callable[[tuple[str, ...]], Said]
+
+
+class Manager(Protocol):
+    """A system that keeps services."""
+
+    @property
+    def kind(self) -> str:
+        """``systemd`` or ``launchd``."""
+
+    def install(self, service: Service) -> str:
+        """Writes the unit and starts it, anew if it runs; returns "" or the system's words."""
+
+    def remove(self, service: Service) -> str:
+        """Stops it and takes the unit away; returns "" or the system's words."""
+
+    def restart(self, service: Service) -> str:
+        """Stops it and starts it again; returns "" or the system's words."""
+
+    def state(self, service: Service) -> State:
+        """Returns what the system says of it."""
+
+    def needs_linger(self) -> bool:
+        """Whether it ends when its owner logs out unless told otherwise."""
+
+
+class Systemd:
+    """systemd's user manager."""
+
+    kind = "systemd"
+
+    def __init__(self, ask: Ask, *, units: Path) -> None:
+        """Asks nothing yet.
+
+        Args:
+            ask: runs a command of the system.
+            units: folder of the owner's own units.
+        """
+        self._ask = ask
+        self._units = units
+
+    def install(self, service: Service) -> str:
+        """See ``Manager``."""
+        self._units.mkdir(parents=True, exist_ok=True)
+        self._path(service).write_text(systemd_unit(service), "utf-8")
+        unit = f"{service.name}.service"
+        return self._all("daemon-reload") or self._all("enable", unit) or self._all("restart", unit)
+
+    def remove(self, service: Service) -> str:
+        """See ``Manager``."""
+        if self.state(service) is State.ABSENT:
+            return ""
+        problem = self._all("disable", "--now", f"{service.name}.service")
+        self._path(service).unlink(missing_ok=True)
+        self._all("reset-failed", f"{service.name}.service")  # nothing to reset is no problem
+        return problem or self._all("daemon-reload")
+
+    def restart(self, service: Service) -> str:
+        """See ``Manager``."""
+        return self._all("restart", f"{service.name}.service")
+
+    def state(self, service: Service) -> State:
+        """See ``Manager``."""
+        if not self._path(service).exists():
+            return State.ABSENT
+        said = self._ask(
+            (*_SYSTEMCTL, "show", "-p", "ActiveState", "--value", f"{service.name}.service")
+        )
+        active = said.text.strip()
+        if active == "failed":
+            return State.FAILED
+        running = ("active", "activating", "reloading")
+        return State.RUNNING if active in running else State.STOPPED
+
+    def needs_linger(self) -> bool:
+        """See ``Manager``."""
+        said = self._ask(("loginctl", "show-user", str(os.getuid()), "-p", "Linger", "--value"))
+        return said.status == 0 and said.text.strip() == "no"
+
+    def _path(self, service: Service) -> Path:
+        return self._units / f"{service.name}.service"
+
+    def _all(self, *words: str) -> str:
+        said = self._ask((*_SYSTEMCTL, *words))
+        return "" if said.status == 0 else said.text.strip() or f"systemctl: {said.status}"
+
+
+class Launchd:
+    """launchd, for an agent of the owner's session."""
+
+    kind = "launchd"
+
+    def __init__(self, ask: Ask, *, agents: Path, uid: int) -> None:
+        """Asks nothing yet.
+
+        Args:
+            ask: runs a command of the system.
+            agents: folder of the owner's property lists.
+            uid: the owner's number.
+        """
+        self._ask = ask
+        self._agents = agents
+        self._domains = (f"gui/{uid}", f"user/{uid}")  # the second without a screen
+
+    def install(self, service: Service) -> str:
+        """See ``Manager``."""
+        self._agents.mkdir(parents=True, exist_ok=True)
+        path = self._path(service)
+        path.write_bytes(launchd_plist(service))
+        self._out(service)
+        said = Said(1, "")
+        for domain in self._domains:
+            self._ask(("launchctl", "enable", f"{domain}/{label_of(service)}"))
+            said = self._ask(("launchctl", "bootstrap", domain, str(path)))
+            if said.status == 0:
+                return ""
+        return said.text.strip() or f"launchctl: {said.status}"
+
+    def remove(self, service: Service) -> str:
+        """See ``Manager``."""
+        self._out(service)
+        self._path(service).unlink(missing_ok=True)
+        return ""
+
+    def restart(self, service: Service) -> str:
+        """See ``Manager``."""
+        said = Said(1, "")
+        for domain in self._domains:
+            said = self._ask(("launchctl", "kickstart", "-k", f"{domain}/{label_of(service)}"))
+            if said.status == 0:
+                return ""
+        return said.text.strip() or f"launchctl: {said.status}"
+
+    def state(self, service: Service) -> State:
+        """See ``Manager``."""
+        if not self._path(service).exists():
+            return State.ABSENT
+        for domain in self._domains:
+            said = self._ask(("launchctl", "print", f"{domain}/{label_of(service)}"))
+            if said.status == 0:
+                return launchd_state(said.text)
+        return State.STOPPED
+
+    def needs_linger(self) -> bool:
+        """See ``Manager``: an agent of a session ends with it, and nothing changes that."""
+        return False
+
+    def _out(self, service: Service) -> None:
+        for domain in self._domains:  # one that is not loaded is what was wanted
+            self._ask(("launchctl", "bootout", f"{domain}/{label_of(service)}"))
+
+    def _path(self, service: Service) -> Path:
+        return self._agents / f"{label_of(service)}.plist"
+
+
+def manager_here() -> Manager | None:
+    """Returns what keeps services on this machine; None where nothing does. Blocks."""
+    if sys.platform == "darwin":
+        return Launchd(ask_system, agents=Path.home() / "Library/LaunchAgents", uid=os.getuid())
+    if sys.platform != "linux" or ask_system((*_SYSTEMCTL, "show-environment")).status != 0:
+        return None
+    config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Systemd(ask_system, units=Path(config) / "systemd/user")
+
+
+def ask_system(command: tuple[str, ...]) -> Said:
+    """Runs a command of the system; one that is not there ends with 127. Blocks."""
+    env = dict(os.environ)
+    runtime = f"/run/user/{os.getuid()}"
+    if "XDG_RUNTIME_DIR" not in env and Path(runtime).is_dir():
+        env["XDG_RUNTIME_DIR"] = runtime  # after su or over some remote shells it is not said
+    try:
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=ASK_TIMEOUT_S, env=env
+        )
+    except (OSError, subprocess.SubprocessError) as problem:
+        return Said(127, str(problem))
+    return Said(done.returncode, done.stdout if done.returncode == 0 else done.stderr)
