@@ -40,7 +40,7 @@ from entraide.wire.messages import (
 from entraide_node import owner
 from entraide_node.bus import Bus
 from entraide_node.config import NodeConfig
-from entraide_node.core.duty import DRAINING, Standing, reason_not_accepting
+from entraide_node.core.duty import DRAINING, Lent, Standing, reason_not_accepting
 from entraide_node.core.phases import Phase, Sign, after
 from entraide_node.energy.meters import Meter
 from entraide_node.energy.sampler import Sampler
@@ -69,11 +69,15 @@ class Steward(Protocol):
         """Returns the stable code why the machine takes no work now, or "" when it may."""
         ...
 
+    def lent(self) -> Lent:
+        """Returns how much of the machine may be used now."""
+        ...
+
     async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
         """Looks for as long as the agent lives.
 
         Args:
-            poke: to be called when ``reason`` has changed: the pool hears of it at once.
+            poke: to be called when ``reason`` or ``lent`` has changed: the pool hears of it at once.
             give_back: to be called, with ``OWNER_RETURNED``, when what runs must end now.
         """
         ...
@@ -85,6 +89,10 @@ class Unattended:
     def reason(self) -> str:
         """See ``Steward``."""
         return ""
+
+    def lent(self) -> Lent:
+        """See ``Steward``."""
+        return Lent()
 
     async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
         """See ``Steward``."""

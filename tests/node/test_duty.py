@@ -10,6 +10,7 @@ from entraide_node.core.duty import (
     Standing,
     Verdict,
     judge,
+    owners_reason,
     reason_not_accepting,
 )
 from entraide_node.core.phases import TABLE, Phase, Sign, after
@@ -62,6 +63,15 @@ def test_reasons(name: str) -> None:
     phase, paused, engine_up, owner, expected = STANDINGS[name]
 
     assert expected == reason_not_accepting(Standing(phase, paused, engine_up, owner))
+
+
+def test_measuring_goes_last() -> None:
+    """A node that measures itself takes no work, unless it takes none for another reason."""
+    measuring = Standing(Phase.SERVING, paused=False, engine_up=True, measuring=True)
+
+    assert "benchmarking" == reason_not_accepting(measuring)
+    assert "engine_down" == reason_not_accepting(replace(measuring, engine_up=False))
+    assert "" == owners_reason(measuring)
 
 
 SIGNS = {

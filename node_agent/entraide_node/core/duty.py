@@ -16,8 +16,21 @@ from entraide_node.core.phases import Phase
 PAUSED = "paused"
 DRAINING = "draining"
 ENGINE_DOWN = "engine_down"
+BENCHMARKING = "benchmarking"
 
 PATHS = ("/v1/chat/completions", "/v1/completions")
+
+
+class Lent(Struct, frozen=True):
+    """How much of the machine its owner lends now; None where the owner sets no bound.
+
+    Attributes:
+        slots: sequences at once, over all its engines.
+        models_bytes: memory for models that the pool asks for.
+    """
+
+    slots: int | None = None
+    models_bytes: int | None = None
 
 
 class Standing(Struct, frozen=True):
@@ -26,14 +39,16 @@ class Standing(Struct, frozen=True):
     Attributes:
         phase: of its life.
         paused: its owner paused it.
-        engine_up: its engine serves.
+        engine_up: one of its engines serves, or it has none and waits for the pool's word.
         owner: why its owner's terms allow no work now, or "".
+        measuring: an engine is measured anew, which wants the machine for itself.
     """
 
     phase: Phase
     paused: bool
     engine_up: bool
     owner: str = ""
+    measuring: bool = False
 
 
 def reason_not_accepting(standing: Standing) -> str:
@@ -42,13 +57,19 @@ def reason_not_accepting(standing: Standing) -> str:
     >>> reason_not_accepting(Standing(phase=Phase.SERVING, paused=True, engine_up=False))
     'paused'
     """
+    reason = owners_reason(standing)
+    if reason:
+        return reason
+    if not standing.engine_up:
+        return ENGINE_DOWN
+    return BENCHMARKING if standing.measuring else ""
+
+
+def owners_reason(standing: Standing) -> str:
+    """Returns why the node may do nothing at all for the pool, loading included, or ""."""
     if standing.phase is not Phase.SERVING:
         return DRAINING
-    if standing.paused:
-        return PAUSED
-    if standing.owner:
-        return standing.owner
-    return "" if standing.engine_up else ENGINE_DOWN
+    return PAUSED if standing.paused else standing.owner
 
 
 class Asked(Struct, frozen=True):
@@ -62,10 +83,10 @@ class Asked(Struct, frozen=True):
 
 
 class Holding(Struct, frozen=True):
-    """What the node has and does.
+    """What the node has and does for the model that a run asks for.
 
     Attributes:
-        model: public name of the model it serves.
+        model: public name of the model; "" where it does not serve it.
         slots, running: sequences it can run, and runs that it holds.
         epoch_seen: newest epoch of this very job that came before; 0 when none did.
         superseded: whether an older epoch of this job still holds a slot.
