@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Power, Replica
-from entraide_node.core.terms import OwnerTerms, Span, parse_span
+from entraide_node.core.terms import OwnerTerms, Present, Span, parse_span
 from entraide_sim import catalogue
 from entraide_sim.catalogue import Device, Size
 from entraide_sim.clients import BLOCK_TOKENS
@@ -83,7 +83,13 @@ def owner_terms(group: Nodes) -> OwnerTerms:
         assert span is not None, text
         spans.append(span)
     owner = group.owner
-    return OwnerTerms(tuple(spans), owner.works_present, owner.give_back_s)
+    return OwnerTerms(
+        hours=tuple(spans),
+        present=Present.ALL if owner.works_present else Present.NOTHING,
+        idle_min=0.0,  # a pattern says when somebody is there, not when a key was touched
+        give_back_s=owner.give_back_s,
+        settle_s=0.0,
+    )
 
 
 def _spec(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:

@@ -26,7 +26,7 @@ from entraide_sim.jobs import Job
 from entraide_sim.nodes import Node
 
 PATH = "/v1/chat/completions"
-GIVEN_BACK = "shutting_down"  # what a run that had begun its answer ends with
+GIVEN_BACK = "owner_returned"  # what a run that had begun its answer ends with
 TOO_LONG = Decision(Verdict.DECLINE, "context_exceeded")
 
 Values = tuple[Any, ...]

@@ -1,19 +1,23 @@
 """Presence: when owners sit at their machines, and what their nodes then do.
 
-Decides, by pattern and luck, when somebody is there; the node's own core (``terms``) says what that
-means. It yields the moments at which a node stops taking work, gives back what runs, and works
+Decides, by pattern and luck, when somebody is there; the node's own core (``stewardship``) says
+what that means. It yields the moments at which a node stops taking work, gives back what runs, and works
 again. Days and hours are local.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import inf
 from zoneinfo import ZoneInfo
 
-from entraide_node.core.terms import DAY_MIN, Moment, OwnerTerms, objection
+from entraide_node.core.objections import Situation
+from entraide_node.core.stewardship import State, Stewardship
+from entraide_node.core.terms import DAY_MIN, OwnerTerms, Present
 from entraide_sim.arrivals import luck
 from entraide_sim.surroundings import Fault
 
 MINUTE_S = 60.0
+TOUCHED_S = 1e-3  # a moment after somebody has gone
 
 # For each pattern: days, usual begin and end (minutes of the day), and how often somebody comes.
 PATTERNS: dict[str, tuple[tuple[tuple[int, ...], int, int, float], ...]] = {
@@ -48,30 +52,75 @@ def faults(
         seed: of all luck.
         number: of this owner.
     """
-    if not terms.hours and (terms.works_present or not PATTERNS[pattern]):
+    if not terms.hours and (terms.present is Present.ALL or not PATTERNS[pattern]):
         return
     days = list(_days(start_at, until, zone))
     there = _visits(days, pattern, seed, number)
-    edges = {start_at, *(edge for visit in there for edge in visit)}
-    for midnight, _ in days:
-        for span in terms.hours:
-            edges |= {midnight + span.begin_min * MINUTE_S, midnight + span.end_min * MINUTE_S}
-    working = True
-    refused_at = start_at
-    for at in sorted(edge for edge in edges if start_at <= edge < until):
-        local = dt.datetime.fromtimestamp(at, zone)
-        present = any(begin <= at < end for begin, end in there)
-        reason = objection(terms, Moment(local.weekday(), local.hour * 60 + local.minute, present))
-        if reason and working:
-            refused_at = at
-            yield Fault(at, node, "refuse", reason=reason)
-        elif not reason and not working:
-            if at > refused_at + terms.give_back_s:
-                yield Fault(refused_at + terms.give_back_s, node, "give_back")
+    yield from doings(node, terms, visits=there, start_at=start_at, until=until, zone=zone)
+
+
+def doings(
+    node: str,
+    terms: OwnerTerms,
+    *,
+    visits: Sequence[tuple[float, float]],
+    start_at: float,
+    until: float,
+    zone: ZoneInfo,
+) -> Iterator[Fault]:
+    """Yields what visits of an owner do to one node, in order of time.
+
+    Args:
+        node: which.
+        terms: of its owner.
+        visits: from when to when somebody is there, in order, seconds since the epoch.
+        start_at: from which moment on, seconds since the epoch.
+        until: before which moment.
+        zone: the owner's clock.
+    """
+    steward = Stewardship()
+    edges = sorted(at for at in _edges(terms, visits, start_at, until, zone) if start_at < at)
+    at, place, working, holds = start_at, 0, True, True
+    while at < until:
+        now = _situation(visits, at, zone)
+        lent, back = steward.look(terms, now, at=at, running=holds, foreign=False)
+        if lent.reason is not None and working:
+            yield Fault(at, node, "refuse", reason=lent.reason.code)
+        if back:
+            yield Fault(at, node, "give_back")
+        if lent.reason is None and not working:
             yield Fault(at, node, "take")
-        working = not reason
-    if not working and refused_at + terms.give_back_s < until:
-        yield Fault(refused_at + terms.give_back_s, node, "give_back")
+        working = lent.reason is None
+        holds = lent.state not in (State.GIVING_BACK, State.AWAY)
+        if lent.state is State.GIVING_BACK:
+            continue  # what ran has ended: the same moment again, without it
+        while place < len(edges) and edges[place] <= at:
+            place += 1
+        due = steward.next_deadline(terms)
+        at = min(inf if due is None else due, edges[place] if place < len(edges) else inf)
+
+
+def _edges(
+    terms: OwnerTerms,
+    visits: Sequence[tuple[float, float]],
+    start_at: float,
+    until: float,
+    zone: ZoneInfo,
+) -> set[float]:
+    """Returns the moments at which something may change for an owner."""
+    found = {edge for visit in visits for edge in visit}
+    found |= {end + terms.idle_min * MINUTE_S for _, end in visits}
+    for midnight, _ in _days(start_at, until, zone):
+        for span in terms.hours:
+            found |= {midnight + span.begin_min * MINUTE_S, midnight + span.end_min * MINUTE_S}
+    return found
+
+
+def _situation(visits: Sequence[tuple[float, float]], at: float, zone: ZoneInfo) -> Situation:
+    local = dt.datetime.fromtimestamp(at, zone)
+    since = [at - end for begin, end in visits if begin <= at]
+    idle_s = inf if not since else 0.0 if min(since) < 0.0 else max(min(since), TOUCHED_S)
+    return Situation(day=local.weekday(), minute=local.hour * 60 + local.minute, idle_s=idle_s)
 
 
 def _days(start_at: float, until: float, zone: ZoneInfo) -> Iterator[tuple[float, int]]:

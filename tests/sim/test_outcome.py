@@ -114,7 +114,7 @@ def test_a_given_back_answer_fails_and_the_rest_is_placed_again() -> None:
     codes = set(table["code"][table["state"] == "failed"].tolist())
 
     assert summary["jobs"] == summary["completed"] + summary["failed"] + summary["rejected"]
-    assert codes <= {"shutting_down"}
+    assert codes <= {"owner_returned"}
 
 
 def test_a_result_survives_its_file(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.sim.scenarios import small
 
-from entraide_node.core.terms import OwnerTerms, parse_span
+from entraide_node.core.terms import OwnerTerms, Present, parse_span
 from entraide_sim import catalogue, presence, sun
 from entraide_sim.build import build
 from entraide_sim.catalogue import Size
@@ -111,7 +111,7 @@ def visits(**changes: object) -> list[presence.Fault]:
     """A week of one owner's doings."""
     values = {
         "pattern": "office", "start_at": MONDAY, "until": MONDAY + 7 * 24 * HOUR_S,
-        "zone": CLOCK, "seed": 1, "number": 0, "terms": OwnerTerms(give_back_s=30.0), **changes,
+        "zone": CLOCK, "seed": 1, "number": 0, "terms": OwnerTerms(idle_min=0.0, settle_s=0.0), **changes,
     }  # fmt: skip
     terms = values.pop("terms")
     return list(presence.faults("n1", terms, **values))  # type: ignore[arg-type]
@@ -131,7 +131,8 @@ def test_an_office_machine_rests_by_day() -> None:
 
 def test_hours_bind_on_the_local_clock() -> None:
     """A machine lent at night works from six in the evening to eight, in local time."""
-    terms = OwnerTerms(hours=(parse_span("18:00-08:00"),), works_present=True)
+    hours = (parse_span("18:00-08:00"),)
+    terms = OwnerTerms(hours=hours, present=Present.ALL, settle_s=0.0)
     told = visits(pattern="never", terms=terms)
     local = [dt.datetime.fromtimestamp(fault.at, CLOCK).strftime("%H:%M") for fault in told]
 

@@ -1,17 +1,15 @@
-"""Terms: when an owner lets the machine work, and when it must step aside.
+"""Terms: what an owner allows the machine to do, and the hours as people write them.
 
-Decides, from the owner's hours and whether somebody is there, if the node takes new work and if
-what runs may go on. The rules are asked in order, the first that objects gives the reason: outside
-the hours, then somebody there. What runs when a rule objects has ``give_back_s`` to end; then it is
-given back. It refuses to know how presence is noticed, and calendars: the local day and minute are
-arguments.
+It decides the vocabulary and the defaults, which are careful: nothing runs while somebody is there
+or on a battery. What the terms mean at a moment, ``objections`` decides. It refuses to know
+calendars and files: the local day and minute are arguments, and hours come as text.
 """
+
+from enum import StrEnum
 
 from msgspec import Struct
 
-# Why a node takes no work; the catalogue has the sentence under `node-reason-CODE`.
-OUTSIDE_HOURS = "outside_hours"
-OWNER_BUSY = "owner_busy"
+from entraide.types import DataClass
 
 DAY_MIN = 1_440
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
@@ -38,52 +36,83 @@ class Span(Struct, frozen=True):
         return evening or ((day - 1) % 7 in self.days and minute < self.end_min)
 
 
-class OwnerTerms(Struct, frozen=True):
+class Present(StrEnum):
+    """What the machine works for while somebody is there."""
+
+    NOTHING = "nothing"
+    OWN = "own"  # its own co-op only
+    ALL = "all"
+
+
+class Unseen(StrEnum):
+    """What it means that nobody can tell whether somebody is there."""
+
+    PRESENT = "present"  # as if somebody were
+    ABSENT = "absent"  # as if nobody were
+
+
+class Caps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the work may take of the machine; 0 for no cap.
+
+    Attributes:
+        memory_gb: memory of the models that the pool loads, gigabytes.
+        power_w: power of the whole machine, watts; it bounds how many jobs run at once.
+    """
+
+    memory_gb: float = 0.0
+    power_w: float = 0.0
+
+
+class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an owner allows.
 
     Attributes:
         hours: when the machine may work; empty for always.
-        works_present: whether it works on while somebody is there.
-        give_back_s: how long a run may go on once the machine should step aside.
+        present: what it works for while somebody is there.
+        idle_min: for so long without a key or a pointer moved, nobody is there, minutes.
+        unseen: what it means that activity cannot be detected.
+        on_battery: whether it works on its battery.
+        charge_min_percent: below, it does not work, even while it charges; 0 for no limit.
+        temperature_max_c: from there on it rests; 0 for no limit.
+        load_max_percent: of all processors, that other programs may use beside; 0 for no limit.
+        memory_free_min_gb: what must stay free for other programs, gigabytes; 0 for no limit.
+        programs: names of programs during which it rests.
+        surplus_only: whether it works on the site's own surplus only.
+        own_first: whether its own co-op always finds a slot free.
+        data_classes: what it may process.
+        give_back_s: how long a run may go on once the machine should step aside, seconds.
+        settle_s: how long nothing must object before it works again, seconds.
+        caps_idle, caps_present: what the work may take while nobody is there, and otherwise.
     """
 
     hours: tuple[Span, ...] = ()
-    works_present: bool = False
+    present: Present = Present.NOTHING
+    idle_min: float = 5.0
+    unseen: Unseen = Unseen.PRESENT
+    on_battery: bool = False
+    charge_min_percent: float = 0.0
+    temperature_max_c: float = 90.0
+    load_max_percent: float = 50.0
+    memory_free_min_gb: float = 0.5
+    programs: tuple[str, ...] = ()
+    surplus_only: bool = False
+    own_first: bool = False
+    data_classes: tuple[DataClass, ...] = tuple(DataClass)
     give_back_s: float = 30.0
+    settle_s: float = 30.0
+    caps_idle: Caps = Caps()
+    caps_present: Caps = Caps()
 
 
-class Moment(Struct, frozen=True):
-    """A moment as the owner lives it.
-
-    Attributes:
-        day, minute: local, 0 (Monday) to 6, and minute of the day.
-        present: whether somebody is at the machine.
-    """
-
-    day: int
-    minute: int
-    present: bool
-
-
-def objection(terms: OwnerTerms, moment: Moment) -> str:
-    """Returns the stable code of why the machine should not work now, or "" when it may.
-
-    >>> nights = OwnerTerms(hours=(parse_span("mo-fr 18:00-08:00"),))
-    >>> objection(nights, Moment(day=5, minute=60, present=False))
-    ''
-    >>> objection(nights, Moment(day=5, minute=720, present=True))
-    'outside_hours'
-    """
-    if terms.hours and not any(span.holds(moment.day, moment.minute) for span in terms.hours):
-        return OUTSIDE_HOURS
-    if moment.present and not terms.works_present:
-        return OWNER_BUSY
-    return ""
-
-
-def must_give_back(terms: OwnerTerms, *, objected_s: float) -> bool:
-    """Tells whether what runs must end, so long after the first objection."""
-    return objected_s >= terms.give_back_s
+# The machine of an owner who has set no terms.
+ANY_TIME = OwnerTerms(
+    present=Present.ALL,
+    on_battery=True,
+    temperature_max_c=0.0,
+    load_max_percent=0.0,
+    memory_free_min_gb=0.0,
+    settle_s=0.0,
+)
 
 
 def parse_span(text: str) -> Span | None:
@@ -103,6 +132,22 @@ def parse_span(text: str) -> Span | None:
     return Span(days, begin_min, end_min)
 
 
+def span_text(span: Span) -> str:
+    """Returns hours as ``parse_span`` reads them.
+
+    >>> span_text(Span((0, 1, 2, 5), 1_080, 480))
+    'mo,tu,we,sa 18:00-08:00'
+    """
+    hours = f"{_clock(span.begin_min)}-{_clock(span.end_min)}"
+    if len(span.days) == len(DAYS):
+        return hours
+    return f"{','.join(DAYS[day] for day in span.days)} {hours}"
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
 def _days(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for part in text.split(","):
@@ -112,7 +157,7 @@ def _days(text: str) -> tuple[int, ...]:
         begin = DAYS.index(first)
         long = (DAYS.index(last or first) - begin) % len(DAYS)
         found += [(begin + step) % len(DAYS) for step in range(long + 1)]
-    return tuple(sorted(found))
+    return tuple(sorted(set(found)))
 
 
 def _minute(text: str) -> int | None:
