@@ -4,7 +4,7 @@ It decides who is heard: an approved node, in the order of its own numbers. It t
 events and forgets them. Heartbeats that change nothing become one ``NodesSeen`` a second.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from entraide import __version__
+from entraide.errors import EntraideError
 from entraide.types import EnergyStatus, JobState
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
@@ -23,7 +24,7 @@ from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
 from entraide_scheduler.live import Live
 from entraide_scheduler.outbox import Outbox
-from entraide_scheduler.roster import Roster
+from entraide_scheduler.roster import REVOKED, Roster
 from entraide_scheduler.store.rows import NodeRow
 
 HEARTBEAT_S = 1.0
@@ -65,6 +66,7 @@ class NodesEar:
         self._outbox = outbox
         self._issuer = issuer
         self._report: Callable[[str, m.UsageReport], None] = self.report
+        self._cut_off: Callable[[str], Awaitable[bool]] | None = None
         self._peers: dict[str, Peer] = {}
         self._seen: set[str] = set()
         self._log = structlog.get_logger("entraide.nodes")
@@ -76,6 +78,10 @@ class NodesEar:
     def report_through(self, way: Callable[[str, m.UsageReport], None]) -> None:
         """Gives usage reports to somebody who hands them to ``report`` when it is time."""
         self._report = way
+
+    def revoke_through(self, cut_off: Callable[[str], Awaitable[bool]]) -> None:
+        """Lets a node that leaves for good be cut off by somebody who can."""
+        self._cut_off = cut_off
 
     def tick(self) -> None:
         """Tells the core whom it heard since the last tick; once a second."""
@@ -157,6 +163,8 @@ class NodesEar:
             case m.Goodbye():
                 self.forget(row.node)
                 self._live.feed(e.NodeLeft, node=row.node, reason="goodbye")
+                if message.reason == m.LEFT:
+                    await self._revoke(row)
 
     async def _hello(self, row: NodeRow, hello: m.Hello) -> None:
         node = row.node
@@ -212,6 +220,16 @@ class NodesEar:
             reason=beat.reason,
             energy=energy,
         )
+
+    async def _revoke(self, row: NodeRow) -> None:
+        """Refuses from now on the identity of a node that left for good."""
+        await self._roster.set_approval(row.node, REVOKED)
+        try:
+            confirmed = self._cut_off is not None and await self._cut_off(row.public_key)
+        except EntraideError as problem:  # too many revocations: the operator's to mend
+            self._log.error("node.not_cut_off", node=row.node, code=problem.code)
+            return
+        self._log.info("node.left_for_good", node=row.node, confirmed=confirmed)
 
     def _usage(self, node: str, message: m.UsageReport) -> None:
         if door.usage_fault(message.usage):

@@ -202,6 +202,7 @@ class Service:
         async def cut_off(public_key: str) -> bool:
             return await identity.revoke(public_key, servers=config.nats.urls, tls=bus_tls)
 
+        ears.revoke_through(cut_off)
         enrolment = EnrolmentService(
             store=store,
             roster=roster,

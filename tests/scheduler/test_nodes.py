@@ -139,6 +139,17 @@ async def test_goodbye_makes_a_node_leave_at_once(pool: RunningScheduler) -> Non
     assert 0 == pool.live.counts["node.suspect"]
 
 
+async def test_node_that_leaves_for_good_is_revoked(pool: RunningScheduler) -> None:
+    """A goodbye for good makes the bus refuse the node's identity, and the operator sees it."""
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: node.got(m.Welcome))
+    await node.tell(m.Goodbye(m.LEFT))
+    await eventually(lambda: not node.connection.is_connected)
+
+    assert "revoked" == (await pool.operator.node("n1")).approval
+
+
 async def test_run_that_is_not_wanted_any_more_is_not_kept(pool: RunningScheduler) -> None:
     """The welcome names only the runs whose leases are in force."""
     node = await pool.join()

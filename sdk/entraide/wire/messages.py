@@ -22,6 +22,7 @@ from entraide.types import (
 PROTOCOL = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
+LEFT = "left"  # a goodbye for good
 
 
 class Message(Struct, frozen=True, array_like=True, tag=True):
@@ -102,7 +103,7 @@ class UsageReport(Message, frozen=True, tag="usage"):
 
 
 class Goodbye(Message, frozen=True, tag="goodbye"):
-    """The agent stops, after its runs ended."""
+    """The agent stops, after its runs ended; with the reason ``LEFT`` its identity is revoked."""
 
     reason: str
 
