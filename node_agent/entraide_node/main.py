@@ -6,7 +6,6 @@ the process never outlives a parent that asked for that. Why it ended is left in
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -26,6 +25,7 @@ from entraide_node.agent import Agent
 from entraide_node.config import Attach, NodeConfig, load
 from entraide_node.core.phases import Sign
 from entraide_node.engines.base import EngineProblem
+from entraide_node.logs import log_to_folder, log_to_stderr
 from entraide_node.machine import Machine, open_machine
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
@@ -35,8 +35,13 @@ T = TypeVar("T")
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0
 
 
-def run_node(path: Path) -> int:
-    """Runs the agent of a configuration until it is asked to stop; returns the exit status."""
+def run_node(path: Path, *, log: bool = False) -> int:
+    """Runs the agent of a configuration until it is asked to stop; returns the exit status.
+
+    Args:
+        path: of the configuration.
+        log: whether the log goes to the node's folder, instead of standard error.
+    """
     log_to_stderr()
     try:
         config = load(path)
@@ -44,6 +49,8 @@ def run_node(path: Path) -> int:
         say(problem, i18n.DEFAULT_LANG)
         return 1
     folder = Path(config.dir)
+    if log:
+        log_to_folder(folder)
     running = owner.read_status(folder, now=time.time())
     if running is not None:
         sys.stderr.write(f"{i18n.text('node-runs-already', config.lang, pid=running.pid)}\n")
@@ -58,21 +65,6 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
     except ImportError:
         return asyncio.run(main)
     return uvloop.run(main)
-
-
-def log_to_stderr() -> None:
-    """Sends the log to standard error, one JSON object a line."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def say(problem: EntraideError, lang: str) -> None:
