@@ -61,7 +61,8 @@ def seen(
     Args:
         drift: what was seen before.
         rates: as measured.
-        read, write: tokens, and the seconds that they took.
+        read: prompt tokens that were computed, and the seconds that they took.
+        write: output tokens, and the seconds that they took.
         beside: mean number of sequences while it ran, itself included.
         at: now.
     """
