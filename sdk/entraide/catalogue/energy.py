@@ -24,7 +24,8 @@ def energy_wh_per_1k_tokens(
 
     Args:
         weights_bytes: of the artefact that runs.
-        parameters, active_parameters: of the model.
+        parameters: of the model.
+        active_parameters: those used for each token.
     """
     bytes_per_token = weights_bytes * active_parameters / parameters
     seconds = 1_000 * bytes_per_token / (REFERENCE_BYTES_PER_S * REFERENCE_PART)

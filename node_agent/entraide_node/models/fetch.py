@@ -1,0 +1,247 @@
+"""Fetch: brings a model's weights to this machine, once, from the nearest place that has them.
+
+It decides the order (what lies on this machine, another machine of the site, the pool's mirror,
+the hub), what is refused before a byte is fetched, and which failure ends it all. Every byte is
+proven by the catalogue's checksum, whoever sent it. Failures are values; what came before one is
+kept for the next attempt, unless it was wrong.
+"""
+
+import asyncio
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+from msgspec import Struct
+
+from entraide.catalogue import is_safe
+from entraide.models import Artefact, ArtefactFile, ModelEntry
+from entraide_node.engines.base import EngineProblem
+from entraide_node.models import hub
+from entraide_node.models.download import download
+from entraide_node.models.files import DEMO_FILE, demo_path
+from entraide_node.models.store import HUB_FOLDER, ModelStore, as_problem
+
+Progress = Callable[[int, int], None]
+
+# Of several failures, which one is told: what somebody can mend goes first.
+TOLD = ("disk_full", "models_unwritable", "checksum_wrong", "model_gated", "fetch_failed",
+        "model_not_on_hub", "model_no_source")  # fmt: skip
+FATAL = frozenset({"disk_full", "models_unwritable"})
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """Where weights may come from, beside this machine's disk.
+
+    Attributes:
+        folders: on this machine, with files by their own name, or laid out as a store is.
+        neighbours: base addresses of other machines of the site that share theirs.
+        mirror: the pool's own, a folder or an ``http(s)`` address, laid out as a store is; "".
+        hub: whether the hub may be asked.
+    """
+
+    folders: tuple[Path, ...] = ()
+    neighbours: tuple[str, ...] = ()
+    mirror: str = ""
+    hub: bool = True
+
+
+async def fetch(
+    store: ModelStore,
+    entry: ModelEntry,
+    artefact: Artefact,
+    *,
+    sources: Sources,
+    tell: Progress = lambda _done, _whole: None,
+) -> Path | EngineProblem:
+    """Returns what an engine loads, once every byte of it is here and proven.
+
+    Two that fetch the same, in this process or another, fetch it once: the second waits.
+
+    Args:
+        store: where it is kept.
+        entry: the model.
+        artefact: which of its weights.
+        sources: where it may come from.
+        tell: called with the bytes that are here, and of how many.
+
+    Returns:
+        The path, or why there is none: ``model_unpinned``, ``model_name_refused``,
+        ``disk_full``, ``models_unwritable``, ``checksum_wrong``, ``model_gated``,
+        ``model_not_on_hub``, ``fetch_failed`` or ``model_no_source``.
+    """
+    if not artefact.is_pinned:
+        return EngineProblem("model_unpinned", {"model": entry.name})
+    if not all(is_safe(file) and "*" not in file.name for file in artefact.files):
+        return EngineProblem("model_name_refused", {"model": entry.name})
+    try:
+        async with store.alone(artefact.place(entry.name)):
+            return await _Filling(store, entry, artefact, sources=sources, tell=tell).run()
+    except OSError as error:
+        return as_problem(error, store.folder, needed_bytes=artefact.size_bytes)
+
+
+class _Filling:
+    """One filling of one place, while nobody else fills it."""
+
+    def __init__(
+        self,
+        store: ModelStore,
+        entry: ModelEntry,
+        artefact: Artefact,
+        *,
+        sources: Sources,
+        tell: Progress,
+    ) -> None:
+        self._store = store
+        self._entry = entry
+        self._artefact = artefact
+        self._sources = sources
+        self._tell = tell
+        self._settled_bytes = 0
+
+    async def run(self) -> Path | EngineProblem:
+        missing = [file for file in self._artefact.files if not await self._here(file)]
+        if missing:
+            needed = await asyncio.to_thread(
+                self._store.missing_bytes, self._entry.name, self._artefact
+            )
+            free = await asyncio.to_thread(self._store.free_bytes)
+            if needed > free:
+                values = {"needed_gb": round(needed / 1e9, 1), "free_gb": round(free / 1e9, 1)}
+                return EngineProblem("disk_full", dict(values))
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            for file in missing:
+                problem = await self._bring(session, file)
+                if problem is not None:
+                    return problem
+        path = await asyncio.to_thread(self._store.path, self._entry, self._artefact)
+        assert path is not None, "every file was proven just now"
+        return path
+
+    async def _here(self, file: ArtefactFile) -> bool:
+        """Whether the disk has it, under whichever name; costs a reading at most once."""
+        return await asyncio.to_thread(self._find_here, file)
+
+    def _find_here(self, file: ArtefactFile) -> bool:
+        store, model, artefact = self._store, self._entry.name, self._artefact
+        found = store.settle(model, artefact, file)
+        if not found:
+            twin = store.twin_of(file)
+            origins = [twin] if twin else []
+            origins += [path for path in self._nearby(file) if path.is_file()]
+            found = any(store.take(model, artefact, file, origin=path) for path in origins)
+        if found:
+            self._settled(file)
+        return found
+
+    def _nearby(self, file: ArtefactFile) -> list[Path]:
+        """Where on this machine a file of that name may lie."""
+        mirror = self._sources.mirror
+        folders = list(self._sources.folders)
+        if mirror and "://" not in mirror:
+            folders.append(Path(mirror))
+        place, name = self._artefact.place(self._entry.name), Path(file.name).name
+        found = [path for f in folders for path in (f / place / file.name, f / file.name, f / name)]
+        demo = demo_path() if file.name == DEMO_FILE else None
+        return [*found, *([demo] if demo else [])]
+
+    async def _bring(
+        self, session: aiohttp.ClientSession, file: ArtefactFile
+    ) -> EngineProblem | None:
+        """Brings one file from the first source that has it right."""
+        problems = []
+        for base in self._bases():
+            problem = await self._over_http(session, file, base=base)
+            if problem is None:
+                return None
+            problems.append(problem)
+            if problem.code in FATAL:
+                break
+        else:
+            if self._may_ask_hub:
+                problem = await self._from_hub(file)
+                if problem is None:
+                    return None
+                problems.append(problem)
+        if not problems:
+            return EngineProblem("model_no_source", {"model": self._entry.name, "file": file.name})
+        return min(problems, key=lambda one: TOLD.index(one.code))
+
+    def _bases(self) -> list[str]:
+        mirror = self._sources.mirror
+        bases = [*self._sources.neighbours, *([mirror] if "://" in mirror else [])]
+        return [base.rstrip("/") for base in bases]
+
+    @property
+    def _may_ask_hub(self) -> bool:
+        return self._sources.hub and bool(self._artefact.repository) and not hub.is_offline()
+
+    async def _over_http(
+        self, session: aiohttp.ClientSession, file: ArtefactFile, *, base: str
+    ) -> EngineProblem | None:
+        part = self._store.part_path(self._entry.name, self._artefact, file)
+        url = f"{base}/{self._artefact.place(self._entry.name)}/{file.name}"
+        before, began = _length(part), time.monotonic()
+        try:
+            problem = await download(
+                session, url, part, size_bytes=file.size_bytes, tell=self._told
+            )
+            if problem is not None:
+                return problem
+            self._store.note_speed(file.size_bytes - before, time.monotonic() - began)
+            return await self._prove(file, part, source=base)
+        except OSError as error:
+            part.unlink(missing_ok=True)  # a half of it would only keep the disk full
+            return as_problem(error, self._store.folder, needed_bytes=file.size_bytes)
+
+    async def _from_hub(self, file: ArtefactFile) -> EngineProblem | None:
+        folder = self._store.folder / self._artefact.place(self._entry.name) / HUB_FOLDER
+        stop, began = threading.Event(), time.monotonic()
+        work = asyncio.create_task(
+            asyncio.to_thread(
+                hub.from_hub, self._artefact, file, folder=folder, tell=self._told, stop=stop
+            )
+        )
+        try:
+            found = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait([work])  # it must be gone before another may fill this place
+            work.exception()
+            raise
+        except OSError as error:
+            await asyncio.to_thread(_clear, folder)
+            return as_problem(error, self._store.folder, needed_bytes=file.size_bytes)
+        if isinstance(found, EngineProblem):
+            return found
+        self._store.note_speed(file.size_bytes, time.monotonic() - began)
+        problem = await self._prove(file, found, source=self._artefact.repository)
+        await asyncio.to_thread(_clear, folder)
+        return problem
+
+    async def _prove(self, file: ArtefactFile, path: Path, *, source: str) -> EngineProblem | None:
+        sound = await asyncio.to_thread(
+            self._store.settle, self._entry.name, self._artefact, file, source=path
+        )
+        if not sound:
+            return EngineProblem("checksum_wrong", {"file": file.name, "source": source})
+        self._settled(file)
+        return None
+
+    def _settled(self, file: ArtefactFile) -> None:
+        self._settled_bytes += file.size_bytes
+        self._told(0)
+
+    def _told(self, of_this_file: int) -> None:
+        self._tell(self._settled_bytes + of_this_file, self._artefact.size_bytes)
+
+
+def _clear(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
