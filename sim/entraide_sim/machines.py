@@ -26,7 +26,7 @@ from entraide_sim.jobs import Job
 from entraide_sim.nodes import Node
 
 PATH = "/v1/chat/completions"
-GIVEN_BACK = "owner_returned"  # what a run that had begun its answer ends with
+GIVEN_BACK = "owner_returned"  # what a run ends with whose owner wants the machine
 TOO_LONG = Decision(Verdict.DECLINE, "context_exceeded")
 
 Values = tuple[Any, ...]
@@ -210,11 +210,8 @@ class Machines:
         )
         if node.runs.get(run.job) is run:
             del node.runs[run.job]
-        if run.given_back and not first:
-            self._say(node, RunDeclined, (run.job, run.epoch, node.name, "draining", {}))
-        else:
-            values = (run.job, run.epoch, node.name, outcome, code, run.produced > 0, usage)
-            self._say(node, RunReported, values)
+        values = (run.job, run.epoch, node.name, outcome, code, run.produced > 0, usage)
+        self._say(node, RunReported, values)
         self._close(node, run)
 
     def _close(self, node: Node, run: Run) -> None:

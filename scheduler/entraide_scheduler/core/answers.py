@@ -24,6 +24,10 @@ from entraide_scheduler.core.tables import LeaseState
 FULL_PAUSE_S = 1.0  # a node that declined as full is asked again after so long
 NOT_LOADED_PAUSE_S = 10.0  # its next hello tells sooner what it serves
 
+# An owner who comes back is nobody's failure: so many such ends do not count as attempts.
+OWNERS_CODES = ("owner_returned", "draining")
+OWNERS_ENDS_MAX = 32
+
 
 def accepted(state: State, event: RunAccepted) -> None:
     """The node took the run."""
@@ -81,7 +85,8 @@ def declined(state: State, event: RunDeclined) -> None:
     if lease.state is LeaseState.STOPPING:
         leases.close(state, lease, None)
     elif _may_repeat(event.code):
-        leases.again(state, lease, "decline", avoid=True)
+        counts = _counts(state, lease, event.code)
+        leases.again(state, lease, "decline", avoid=True, counts=counts)
     else:
         leases.discard(state, lease, event.code, event.values)
 
@@ -89,6 +94,12 @@ def declined(state: State, event: RunDeclined) -> None:
 def _may_repeat(code: str) -> bool:
     """Tells whether another run may go better; codes of ours that say no end the job."""
     return code not in CODES or CODES[code].retryable
+
+
+def _counts(state: State, lease: Lease, code: str) -> bool:
+    """Tells whether a lost run counts among the attempts that a job has."""
+    ends = len(state.jobs[lease.terms.job].avoid)
+    return code not in OWNERS_CODES or ends >= OWNERS_ENDS_MAX
 
 
 def reported(state: State, event: RunReported) -> None:
@@ -118,7 +129,8 @@ def _failed(state: State, lease: Lease, event: RunReported) -> None:
     if event.delivered and facts.stream and facts.kind is JobKind.LIVE:
         leases.finish(state, lease, books.sane(state, lease, event.usage), failed_with=code)
     elif _may_repeat(code):
-        leases.again(state, lease, "lose", avoid=True)
+        counts = _counts(state, lease, code)
+        leases.again(state, lease, "lose", avoid=True, counts=counts)
     else:
         leases.discard(state, lease, code, {})
 

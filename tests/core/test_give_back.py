@@ -1,0 +1,68 @@
+"""Owners who come back: what they end is nobody's failure."""
+
+import pytest
+from tests.core.builders import Pool, card, kinds, of
+
+from entraide.types import Outcome
+from entraide_scheduler.core.answers import OWNERS_ENDS_MAX
+from entraide_scheduler.core.commands import EndJob, Place
+from entraide_scheduler.core.policy import Limits
+
+
+@pytest.fixture
+def pair() -> Pool:
+    """Two nodes, and a policy that allows two attempts."""
+    pool = Pool(limits=Limits(attempts=2))
+    pool.join(card("a"), card("b"))
+    return pool
+
+
+def test_a_job_given_back_again_and_again_is_placed_each_time(pair: Pool) -> None:
+    """Runs that owners end do not count as attempts, and the other node goes first."""
+    (place,) = of(pair.ask("j1"), Place)
+    went = [place.node]
+    for _ in range(6):
+        again = pair.report(place, Outcome.FAILED, code="owner_returned", output_tokens=3)
+        (place,) = of(again, Place)
+        went.append(place.node)
+    last = pair.report(place)
+
+    assert {"a", "b"} == set(went)
+    assert went[0] != went[1]
+    assert kinds(last) == ["Settle", "EndJob", "AckUsage"]
+
+
+def test_a_node_that_never_stops_giving_back_is_not_asked_for_ever(pair: Pool) -> None:
+    """Beyond a great many such ends each one counts."""
+    (place,) = of(pair.ask("j1"), Place)
+    ends: list[EndJob] = []
+    for _ in range(OWNERS_ENDS_MAX + 4):
+        asked = pair.report(place, Outcome.FAILED, code="owner_returned")
+        ends = of(asked, EndJob)
+        if ends:
+            break
+        (place,) = of(asked, Place)
+
+    assert ["too_many_attempts"] == [end.code for end in ends]
+
+
+def test_a_stream_that_had_begun_ends_with_the_owners_code(pair: Pool) -> None:
+    """What a client has seen a part of cannot begin anew: it is told why, and may try again."""
+    (place,) = of(pair.ask("j1", stream=True), Place)
+    pair.accept(place)
+    pair.progress(place, 5)
+    asked = pair.report(place, Outcome.FAILED, code="owner_returned", delivered=True)
+    (end,) = of(asked, EndJob)
+
+    assert "owner_returned" == end.code
+
+
+def test_an_answer_that_is_not_streamed_begins_anew(pair: Pool) -> None:
+    """A client that waits for the whole answer sees nothing of it."""
+    (place,) = of(pair.ask("j1", stream=False), Place)
+    pair.accept(place)
+    pair.progress(place, 5)
+    asked = pair.report(place, Outcome.FAILED, code="owner_returned", delivered=True)
+
+    assert [] == of(asked, EndJob)
+    assert 1 == len(of(asked, Place))
