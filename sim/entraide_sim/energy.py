@@ -3,7 +3,8 @@
 Decides the energy of one decode step for each size of the batch, and of one prompt token. Counted
 is what running adds to the machine at rest: idle power belongs to nobody, the machine is on anyway
 for its owner. While it prefills, a machine draws its full active power; the decode part of a step
-draws ``(active - idle) * curve(b / slots)``, and its sequences share it alike.
+draws ``(active - idle) * curve(b / slots)``, and its sequences share it alike. Under a limit on its
+power (``heat``) it draws no more than that, for longer.
 """
 
 from msgspec import Struct
@@ -47,19 +48,24 @@ SERVER = Curve(((0.0, 0.59), (0.031, 0.64), (0.125, 0.77), (1.0, 1.0)))
 LINEAR = Curve(linear=True)
 
 
-def prefill_joules(rates: Rates, extra_w: float) -> float:
-    """Returns the energy of one prompt token, joules."""
-    return extra_w / rates.prefill_tokens_per_s
+def prefill_joules(rates: Rates, extra_w: float, *, part: float = 1.0) -> float:
+    """Returns the energy of one prompt token, joules; ``part`` of the added power is allowed."""
+    return extra_w * part / rates.prefill_tokens_per_s
 
 
-def decode_joules(rates: Rates, extra_w: float, *, slots: int, curve: Curve) -> tuple[float, ...]:
+def decode_joules(
+    rates: Rates, extra_w: float, *, slots: int, curve: Curve, part: float = 1.0
+) -> tuple[float, ...]:
     """Returns the energy of one token by the size of the batch, from 0 to ``slots``, joules.
 
-    ``E(b) = extra_w * curve(b / slots) * (t0 + t1 * b) / b``; index 0 is never used.
+    ``E(b) = extra_w * min(part, curve(b / slots)) * (t0 + t1 * b) / b``; index 0 is never used.
     """
     base_s, more_s = rates.tpot_base_s, rates.tpot_per_sequence_s
     sizes = range(1, slots + 1)
     if curve.linear:
-        full_j = extra_w * (base_s + more_s * slots) / slots
+        full_j = extra_w * part * (base_s + more_s * slots) / slots
         return (0.0, *(full_j for _ in sizes))
-    return (0.0, *(extra_w * curve.at(b / slots) * (base_s + more_s * b) / b for b in sizes))
+    return (
+        0.0,
+        *(extra_w * min(part, curve.at(b / slots)) * (base_s + more_s * b) / b for b in sizes),
+    )

@@ -21,6 +21,7 @@ from typing import Any
 from msgspec import Struct
 
 from entraide.types import Rates
+from entraide_sim.heat import COOLED, Cooling
 
 RETRY_STEPS = 10
 
@@ -75,6 +76,8 @@ class Hardware(Struct, frozen=True):
         decode_j: energy of one token by the size of the batch, joules.
         wake_s, wake_j: time and energy to wake the machine.
         sleep_after_s: how long it rests before it sleeps, if it sleeps at all.
+        cooling: of a machine that slows down when it is warm.
+        warm: what it is then; None where it never slows down.
     """
 
     rates: Rates
@@ -86,6 +89,8 @@ class Hardware(Struct, frozen=True):
     wake_s: float = 0.0
     wake_j: float = 0.0
     sleep_after_s: float = 0.0
+    cooling: Cooling | None = None
+    warm: "Hardware | None" = None
 
 
 def _steady() -> float:
@@ -96,7 +101,9 @@ class Engine:
     """The engine of one machine.
 
     Attributes:
+        hardware: as fast as it is now, limits and heat counted.
         next_at: when the present phase ends; infinite at rest.
+        heat_w: how warm it is (``heat``); 0 where it is never too warm.
         slow: factor on all times (2 is half as fast), read when a phase begins.
         total_j, total_g: all that running added, over all runs, joules and grams.
         batch_s: sequence-seconds in the batch, for the mean batch.
@@ -106,6 +113,9 @@ class Engine:
         self, hardware: Hardware, *, at: float, noise: Callable[[], float] = _steady
     ) -> None:
         self.hardware = hardware
+        self._allowed = hardware  # as its owner lets it run, when it is not too warm
+        self.heat_w = 0.0
+        self._warm = False
         self.next_at = inf
         self.slow = 1.0
         self.total_j = 0.0
@@ -170,6 +180,9 @@ class Engine:
         if passed_s <= 0.0:
             return
         self._seen_at = at
+        cooling = self._allowed.cooling
+        if cooling is not None:
+            self.heat_w = cooling.warmed(self.heat_w, self.draw_w, passed_s)
         count, head = len(self._batch), self._head
         if count:
             energy_j = self._sequence_w * passed_s
@@ -217,6 +230,11 @@ class Engine:
         self._stops = True
         self._cut(at)
         return False
+
+    def allow(self, hardware: Hardware, at: float) -> None:
+        """Lets it run as this hardware from the end of the present step on."""
+        self._allowed = hardware
+        self._cut(at)
 
     def advance(self, at: float) -> tuple[Run | None, list[Run]]:
         """Ends the phase and begins the next; ``account`` comes first.
@@ -292,6 +310,8 @@ class Engine:
 
     def _plan(self, at: float) -> None:
         """Begins a phase at a step's boundary."""
+        if self._allowed is not self.hardware or self._allowed.cooling is not None:
+            self._pace()
         head, batch = self._head, self._batch
         if head is None and self._line and self._has_room(self._line[0]):
             head = self._head = self._line.popleft()
@@ -324,6 +344,26 @@ class Engine:
         self._factor = factor = self.slow * self._noise()
         self._step_s *= factor
         self.next_at = at + long_s * factor
+        if hardware.cooling is not None:
+            self._stop_when_warm(hardware.cooling)
+
+    def _pace(self) -> None:
+        """Sets how fast it is from now on: as its owner allows, or slower where it is warm."""
+        allowed = self._allowed
+        self.hardware = allowed
+        if allowed.cooling is None or allowed.warm is None:
+            return
+        most_w = allowed.cooling.sustained_w * (COOLED if self._warm else 1.0)
+        self._warm = self.heat_w >= most_w
+        if self._warm:
+            self.hardware = allowed.warm
+
+    def _stop_when_warm(self, cooling: Cooling) -> None:
+        """Ends the phase with the step in which the machine becomes too warm."""
+        left_s = cooling.time_left_s(self.heat_w, self.draw_w)
+        steps = inf if left_s == inf else left_s // self._step_s + 1.0
+        if steps < self._steps:
+            self._shorten(int(steps), self._began_at)
 
     def _rest(self, at: float) -> None:
         """Nothing runs from now on, or nothing yet."""
@@ -340,8 +380,11 @@ class Engine:
         steps = int(passed)
         if steps < passed:
             steps += 1
-        if steps >= self._steps:
-            return
+        if steps < self._steps:
+            self._shorten(steps, at)
+
+    def _shorten(self, steps: int, at: float) -> None:
+        """Ends the phase after so many steps; what is drawn from then on is reckoned anew."""
         hardware = self.hardware
         self._steps = steps
         self.next_at = max(at, self._began_at + steps * self._step_s)

@@ -82,7 +82,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "weights_gb": ABOVE_0,
             "context_tokens": FROM_1,
         },
-        s.Owner: {"give_back_s": FROM_0},
+        s.Owner: {"give_back_s": FROM_0, "power_cap_w": ABOVE_0},
         s.Nodes: {
             "count": Range(0, NODES_MAX),
             "price_cad": FROM_0,
@@ -90,6 +90,9 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "slots": Range(1, 1_024),
             "idle_w": FROM_0,
             "active_w": FROM_0,
+            "power_cap_w": ABOVE_0,
+            "throttle_after_s": ABOVE_0,
+            "throttle_factor": Range(0, 1, open_low=True),
             "wake_s": FROM_0,
             "wake_j": FROM_0,
             "sleep_after_s": FROM_0,
@@ -245,8 +248,28 @@ def _of_group(scenario: s.Scenario, group: s.Nodes, path: Path) -> Iterator[Faul
         return
     if group.model in ("", *models):
         yield from _of_memory(scenario, group, path)
+    yield from _of_limits(group, path)
     if fleet.price_cad(group) is None:
         yield Fault((*path, "price_cad"), "no_price", {"value": group.device})
+
+
+def _of_limits(group: s.Nodes, path: Path) -> Iterator[Fault]:
+    device, owner = catalogue.devices()[group.device], group.owner
+    idle_w = device.idle_w if group.idle_w is None else group.idle_w
+    caps: tuple[tuple[Path, float | None], ...] = (
+        ((*path, "power_cap_w"), group.power_cap_w),
+        ((*path, "owner", "power_cap_w"), owner.power_cap_w),
+    )
+    for here, cap_w in caps:
+        if cap_w is not None and cap_w <= idle_w:
+            yield Fault(here, "after", {"value": cap_w, "low": idle_w, "other": "idle_w"})
+    if owner.power_cap_w is not None and not (owner.works_present and owner.present != "never"):
+        yield Fault((*path, "owner", "power_cap_w"), "never_holds")
+    after_s, factor = fleet.throttle_of(device, group)
+    if factor < 1.0 and after_s <= 0.0:
+        yield Fault((*path, "throttle_after_s"), "missing_key")
+    if group.throttle_after_s is not None and factor >= 1.0 and group.throttle_factor is None:
+        yield Fault((*path, "throttle_factor"), "missing_key")
 
 
 def _of_memory(scenario: s.Scenario, group: s.Nodes, path: Path) -> Iterator[Fault]:

@@ -9,12 +9,13 @@ from math import inf
 import msgspec
 from msgspec import Struct
 
-from entraide.types import Basis, NodeCard, Power, Replica
+from entraide.types import Basis, NodeCard, Power, Rates, Replica
 from entraide_node.core.terms import OwnerTerms, Present, Span, parse_span
-from entraide_sim import catalogue
+from entraide_sim import catalogue, heat
 from entraide_sim.catalogue import Device, Size
 from entraide_sim.clients import BLOCK_TOKENS
 from entraide_sim.energy import FLAT, SERVER
+from entraide_sim.heat import Cooling, cooling, part_of, speeds
 from entraide_sim.nodes import NodeSpec
 from entraide_sim.results import Assumption
 from entraide_sim.scenario import Model, Nodes, Scenario, Site
@@ -100,6 +101,8 @@ def _spec(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
     idle_w = device.idle_w if group.idle_w is None else group.idle_w
     active_w = device.active_w if group.active_w is None else group.active_w
     measured = group.idle_w is not None and group.active_w is not None
+    cap_w = inf if group.power_cap_w is None else group.power_cap_w
+    rates = catalogue.rates(device, size)
     replica = Replica(
         model=model.name,
         revision="unknown",
@@ -107,7 +110,7 @@ def _spec(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
         context_tokens=min(model.context_tokens, pool),
         slots=slots,
         features=model.features,
-        rates=catalogue.rates(device, size),
+        rates=_capped(rates, part_of(cap_w, idle_w=idle_w, extra_w=active_w - idle_w)),
     )
     return NodeSpec(
         card=NodeCard(
@@ -118,7 +121,7 @@ def _spec(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
             power=Power(
                 device.device_id,
                 idle_w,
-                max(idle_w, active_w),
+                max(idle_w, min(active_w, cap_w)),
                 Basis.DECLARED if measured else Basis.ESTIMATED,
                 group.wake_j,
                 group.wake_s,
@@ -129,6 +132,10 @@ def _spec(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
             rtt_s=site.rtt_s,
             agent="sim",
         ),
+        rates=rates,
+        extra_w=max(0.0, active_w - idle_w),
+        power_cap_w=cap_w,
+        cooling=_cooling(device, group, extra_w=active_w - idle_w),
         curve=SERVER if device.curve == "server" else FLAT,
         pool_tokens=pool,
         noise=group.noise,
@@ -137,6 +144,35 @@ def _spec(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
         sleep_after_s=group.sleep_after_s or inf,
         energy_told=group.energy_told,
     )
+
+
+def _capped(rates: Rates, part: float) -> Rates:
+    """Returns how fast a machine runs that may add this part of its full power."""
+    prompts, answers = speeds(part)
+    if part == 1.0:
+        return rates
+    return Rates(
+        rates.prefill_tokens_per_s * prompts,
+        rates.tpot_base_s / answers,
+        rates.tpot_per_sequence_s / answers,
+        Basis.ESTIMATED,
+    )
+
+
+def throttle_of(device: Device, group: Nodes) -> tuple[float, float]:
+    """Returns after how long at full load a machine is too warm, and what it keeps of its speed."""
+    after_s, factor = group.throttle_after_s, group.throttle_factor
+    return (
+        device.throttle_after_s if after_s is None else after_s,
+        device.throttle_factor if factor is None else factor,
+    )
+
+
+def _cooling(device: Device, group: Nodes, *, extra_w: float) -> Cooling | None:
+    after_s, factor = throttle_of(device, group)
+    if factor >= 1.0 or extra_w <= 0.0:
+        return None
+    return cooling(extra_w, after_s=after_s, factor=factor)
 
 
 def assumptions(scenario: Scenario) -> list[Assumption]:
@@ -149,6 +185,7 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
             seen.add((group.device, model.name))
             told.append(_speed(device, model))
             told.append(_power(device, group))
+        told += _limits(device, group)
         if group.count and price_cad(group):
             told.append(_price(device, group))
     told.append(Assumption("rest", "default"))
@@ -186,6 +223,27 @@ def _power(device: Device, group: Nodes) -> Assumption:
     read = all(device.sources[figure] not in {"ASM", "DER"} for figure in ("idle", "active"))
     basis = "measured" if read else "estimated"
     return Assumption("power", basis, values, _cited(device, "active"))
+
+
+def _limits(device: Device, group: Nodes) -> list[Assumption]:
+    """What heat and the owner's limits do to a group."""
+    told = []
+    after_s, factor = throttle_of(device, group)
+    if factor < 1.0:
+        values: dict[str, str | int | float] = {
+            "machines": group.name,
+            "minutes": round(after_s / 60.0, 1),
+            "percent": round(factor * 100),
+        }
+        own = group.throttle_factor is not None
+        cited = "" if own else _cited(device, "throttle")
+        told.append(Assumption("throttle", "declared" if own else "estimated", values, cited))
+    caps = (("power_cap", group.power_cap_w), ("power_cap_present", group.owner.power_cap_w))
+    for code, cap_w in caps:
+        if cap_w is not None:
+            values = {"machines": group.name, "cap_w": cap_w}
+            told.append(Assumption(code, "declared", values, heat.SOURCE))
+    return told
 
 
 def _price(device: Device, group: Nodes) -> Assumption:

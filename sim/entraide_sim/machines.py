@@ -23,7 +23,7 @@ from entraide_scheduler.core.events import (
 from entraide_sim.driver import Driver
 from entraide_sim.engine import Run
 from entraide_sim.jobs import Job
-from entraide_sim.nodes import Node
+from entraide_sim.nodes import Node, hardware_of
 
 PATH = "/v1/chat/completions"
 GIVEN_BACK = "owner_returned"  # what a run ends with whose owner wants the machine
@@ -76,6 +76,12 @@ class Machines:
         node.due_at = inf
         if node.shared:
             node.site.settle()
+
+    def limit(self, node: Node, power_cap_w: float) -> None:
+        """A node's owner limits its power, watts; infinite for no limit."""
+        self._account(node)
+        node.engine.allow(hardware_of(node.spec, power_cap_w=power_cap_w), self._driver.now)
+        self._schedule(node)
 
     def give_back(self, node: Node) -> None:
         """Ends all that a node runs: its owner wants the machine."""

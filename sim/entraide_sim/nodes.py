@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import cycle
 from math import inf
 
+import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Rates
@@ -15,6 +16,7 @@ from entraide_sim.arrivals import luck
 from entraide_sim.energy import FLAT, J_PER_KWH, Curve, decode_joules, prefill_joules
 from entraide_sim.engine import Engine, Hardware, Run
 from entraide_sim.grid import step_at
+from entraide_sim.heat import Cooling, part_of, speeds
 from entraide_sim.prefix import PrefixCache
 
 NOISE_KEPT = 1_024  # factors drawn for a node, used in turn
@@ -27,6 +29,9 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
         card: what it tells the pool; it serves exactly one replica.
         rates: its true speed; None where the card's is true.
         extra_w: what running truly adds to its power at full load, watts; None as on the card.
+        power_cap_w: limit on the power of the whole machine, watts; speeds and ``extra_w`` are
+            those without it.
+        cooling: of a machine that slows down when it is warm.
         curve: power by how full the batch is.
         chunk_tokens: most prompt tokens that its engine prefills in one step.
         pool_tokens: KV memory, tokens; 0 for a full context in each slot.
@@ -41,6 +46,8 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     card: NodeCard
     rates: Rates | None = None
     extra_w: float | None = None
+    power_cap_w: float = inf
+    cooling: Cooling | None = None
     curve: Curve = FLAT
     chunk_tokens: int = 512
     pool_tokens: int = 0
@@ -137,7 +144,8 @@ class Node:
         self.site = site
         self.half_s = spec.card.rtt_s / 2.0
         self.replica = spec.card.replicas[0]
-        self.engine = Engine(_hardware(spec), at=at, noise=_noise(spec.noise, seed, number))
+        hardware = hardware_of(spec, power_cap_w=spec.power_cap_w)
+        self.engine = Engine(hardware, at=at, noise=_noise(spec.noise, seed, number))
         self.runs: dict[str, Run] = {}
         self.up = True
         self.heard = True
@@ -155,20 +163,39 @@ class Node:
             )
 
 
-def _hardware(spec: NodeSpec) -> Hardware:
+def hardware_of(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
+    """Returns what a machine's engine is made of while this limit on its power holds, watts."""
+    power = spec.card.power
+    extra_w = max(0.0, power.active_w - power.idle_w) if spec.extra_w is None else spec.extra_w
+    part = part_of(power_cap_w, idle_w=power.idle_w, extra_w=extra_w)
+    found, cooling = _hardware(spec, extra_w, part), spec.cooling
+    if cooling is None:
+        return found
+    warm = None
+    if part * extra_w > cooling.sustained_w:
+        warm = _hardware(spec, extra_w, cooling.sustained_w / extra_w)
+    return msgspec.structs.replace(found, cooling=cooling, warm=warm)
+
+
+def _hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
+    """Makes an engine's hardware of a machine that may add this part of its full power."""
     card = spec.card
     replica = card.replicas[0]
-    rates = spec.rates or replica.rates
-    extra_w = max(0.0, card.power.active_w - card.power.idle_w)
-    if spec.extra_w is not None:
-        extra_w = spec.extra_w
+    free = spec.rates or replica.rates
+    prompts, answers = speeds(part)
+    rates = Rates(
+        free.prefill_tokens_per_s * prompts,
+        free.tpot_base_s / answers,
+        free.tpot_per_sequence_s / answers,
+        free.basis,
+    )
     return Hardware(
         rates=rates,
         slots=replica.slots,
         chunk_tokens=spec.chunk_tokens,
         pool_tokens=spec.pool_tokens or replica.slots * replica.context_tokens,
-        prefill_j=prefill_joules(rates, extra_w),
-        decode_j=decode_joules(rates, extra_w, slots=replica.slots, curve=spec.curve),
+        prefill_j=prefill_joules(rates, extra_w, part=part),
+        decode_j=decode_joules(rates, extra_w, slots=replica.slots, curve=spec.curve, part=part),
         wake_s=card.power.wake_s,
         wake_j=card.power.wake_j,
         sleep_after_s=spec.sleep_after_s,

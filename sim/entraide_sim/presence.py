@@ -1,8 +1,8 @@
 """Presence: when owners sit at their machines, and what their nodes then do.
 
 Decides, by pattern and luck, when somebody is there; the node's own core (``stewardship``) says
-what that means. It yields the moments at which a node stops taking work, gives back what runs, and works
-again. Days and hours are local.
+what that means. It yields the moments at which a node stops taking work, gives back what runs,
+works again, and works with less power. Days and hours are local.
 """
 
 import datetime as dt
@@ -39,8 +39,10 @@ def faults(
     zone: ZoneInfo,
     seed: int,
     number: int,
+    power_cap_w: float | None = None,
+    present_cap_w: float | None = None,
 ) -> Iterator[Fault]:
-    """Yields what an owner's presence and hours do to one node, in order of time.
+    """Yields what an owner's presence and hours do to one node, limits on its power first.
 
     Args:
         node: which.
@@ -51,11 +53,20 @@ def faults(
         zone: the owner's clock.
         seed: of all luck.
         number: of this owner.
+        power_cap_w: limit on the machine's power, watts, if any.
+        present_cap_w: another one while somebody is there.
     """
-    if not terms.hours and (terms.present is Present.ALL or not PATTERNS[pattern]):
+    capped = present_cap_w is not None
+    if not terms.hours and (not PATTERNS[pattern] or (terms.present is Present.ALL and not capped)):
         return
     days = list(_days(start_at, until, zone))
     there = _visits(days, pattern, seed, number)
+    if present_cap_w is not None:
+        usual_w = inf if power_cap_w is None else power_cap_w
+        for begin, end in there:
+            if end > start_at and begin < until:
+                yield Fault(max(begin, start_at), node, "cap", min(usual_w, present_cap_w))
+                yield Fault(end, node, "cap", usual_w)
     yield from doings(node, terms, visits=there, start_at=start_at, until=until, zone=zone)
 
 

@@ -124,11 +124,13 @@ class Owner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             22:30 h) or ``home`` (evenings, and the middle of the weekend's days).
         works_present: whether the machine works on while its owner is there.
         give_back_s: what runs then is given back after so long.
+        power_cap_w: limit on the machine's power while somebody is there and it works on.
     """
 
     present: str = "never"
     works_present: bool = False
     give_back_s: float = 30.0
+    power_cap_w: float | None = None
 
 
 class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,6 +149,10 @@ class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         life_years: over which the price is spread.
         slots: sequences at once; None for the catalogue's.
         idle_w, active_w: measured power; None for the catalogue's.
+        power_cap_w: limit that the owner sets on the machine's power; None for none.
+        throttle_after_s, throttle_factor: after how long at full load, beginning cold, the machine
+            is too warm, and the part of its speed that it keeps then (1: it never slows down);
+            None for the catalogue's.
         data_classes: what the owner lets them process.
         wake_s, wake_j, sleep_after_s: time and energy to wake, and rest before sleep; 0 for a
             machine that stays on.
@@ -168,6 +174,9 @@ class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slots: int | None = None
     idle_w: float | None = None
     active_w: float | None = None
+    power_cap_w: float | None = None
+    throttle_after_s: float | None = None
+    throttle_factor: float | None = None
     data_classes: tuple[DataClass, ...] = tuple(DataClass)
     wake_s: float = 0.0
     wake_j: float = 0.0

@@ -39,7 +39,8 @@ class Fault(Struct, frozen=True):
         node: which; "" for the scheduler.
         kind: ``vanish`` (silently, with all it has), ``return``, ``slow`` (``value`` times as
             long from then on), ``refuse`` (takes nothing new), ``take``, ``give_back`` (what it
-            runs ends now, and goes elsewhere), ``silent`` (its heartbeats are lost), ``heard``,
+            runs ends now, and goes elsewhere), ``cap`` (its power is limited to ``value`` watts
+            from then on; infinite ends it), ``silent`` (its heartbeats are lost), ``heard``,
             ``late`` (its heartbeats take ``value`` seconds from then on; 0 ends it), or, of the
             scheduler, ``restart`` (it is down for ``value`` seconds and comes back from its
             snapshot; what it would be told waits, and its gateway's live jobs are over).
@@ -198,6 +199,8 @@ class Surroundings:
                 self._change(node)
             case "give_back":
                 self._machines.give_back(node)
+            case "cap":
+                self._machines.limit(node, fault.value)
             case _:
                 raise ValueError(f"no fault is called {fault.kind!r}")
 

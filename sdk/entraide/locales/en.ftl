@@ -1313,6 +1313,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [two_series] says something else of { $value } than the site "{ $other }": give all sites of a zone the same file and column.
     [two_surpluses] gives "{ $value }" both panels and a file: keep one of the two.
     [nothing_to_store] stands at "{ $value }", which generates nothing: add panels or a file, or leave the battery out.
+    [never_holds] has no effect: it needs works_present = true, and an owner who is present at times.
     [no_hours] is "{ $value }", which says no hours: write them like "mo-fr 18:00-08:00".
     [no_price] is missing, and the catalogue has no price of { $value }: write what it costs, in dollars.
     [does_not_fit] has { $has_gb } GB for a model, and { $value } needs { $needs_gb } GB and room for its context: choose a larger machine ({ $device }) or a smaller model.
@@ -1348,6 +1349,9 @@ sim-assumption-power = { $device } draws { $idle_w } at rest and { $active_w } a
 sim-assumption-price = { $device } costs ${ $price_cad }, spread over { $life_years } years.
 sim-assumption-rest = The rest of machines that are on anyway is not counted, nor is their price.
 sim-assumption-rest_dedicated = Machines bought for the pool count at rest too, at all hours.
+sim-assumption-throttle = { $machines }: too warm after { $minutes } minutes of full load, and then { $percent } % as fast with prompts.
+sim-assumption-power_cap = { $machines }: limited to { $cap_w }; what that costs in speed was measured on other cards.
+sim-assumption-power_cap_present = { $machines }: limited to { $cap_w } while somebody is there; what that costs in speed was measured on other cards.
 sim-assumption-presence = When owners sit at their machines is drawn by luck from usual hours.
 sim-assumption-intensity_profile = { $zone }: an hourly profile made up about the annual average of { $annual_g_per_kwh } ({ $year }): 20 % more in winter than in spring, 20 % more in the early evening than at noon's mean.
 sim-assumption-intensity_file = { $zone }: hourly intensity from a file.
@@ -1480,3 +1484,25 @@ meter-fault-unreadable = its answer cannot be read
 meter-fault-unavailable = it has had nothing recent to tell
 meter-fault-not_yet = it has not spoken yet
 meter-fault-no_secret = its token or password is not where the file says
+
+## Models that the pool loads where they are asked for.
+
+rule-model_loading = is loading { $model ->
+    [none] this model
+   *[other] the model "{ $model }"
+} right now{ $ready_at ->
+    [none] {""}
+   *[other] {" "}(ready { $ready_at })
+}
+    .otherwise = if that machine had finished loading { $model ->
+        [none] this model
+       *[other] the model "{ $model }"
+    }
+rule-model_loadable = could load { $model ->
+    [none] this model
+   *[other] the model "{ $model }"
+}, but has not done so yet
+    .otherwise = if that machine had loaded { $model ->
+        [none] this model
+       *[other] the model "{ $model }"
+    }

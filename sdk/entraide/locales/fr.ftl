@@ -1313,6 +1313,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [two_series] ne dit pas de { $value } la même chose que le lieu « { $other } » : donnez le même fichier et la même colonne à tous les lieux d’une zone.
     [two_surpluses] donne à « { $value } » des panneaux et un fichier : gardez l’un des deux.
     [nothing_to_store] est à « { $value } », qui ne produit rien : ajoutez des panneaux ou un fichier, ou enlevez la batterie.
+    [never_holds] n’a pas d’effet : il faut works_present = true, et quelqu’un qui vienne parfois.
     [no_hours] vaut « { $value } », qui ne dit pas d’heures : écrivez-les comme « mo-fr 18:00-08:00 ».
     [no_price] manque, et le catalogue n’a pas le prix de { $value } : écrivez ce qu’il coûte, en dollars.
     [does_not_fit] a { $has_gb } Go pour un modèle, et { $value } demande { $needs_gb } Go et la place de son contexte : choisissez une machine plus grande ({ $device }) ou un modèle plus petit.
@@ -1348,6 +1349,9 @@ sim-assumption-power = { $device } tire { $idle_w } au repos et { $active_w } au
 sim-assumption-price = { $device } coûte { $price_cad } $, répartis sur { $life_years } ans.
 sim-assumption-rest = La veille des machines allumées de toute façon ne compte pas, ni leur prix.
 sim-assumption-rest_dedicated = Les machines achetées pour le réseau comptent aussi au repos, à toute heure.
+sim-assumption-throttle = { $machines } : trop chaudes après { $minutes } minutes à plein régime, et ensuite à { $percent } % de leur vitesse pour les questions.
+sim-assumption-power_cap = { $machines } : limitées à { $cap_w } ; ce que cela coûte en vitesse a été mesuré sur d’autres cartes.
+sim-assumption-power_cap_present = { $machines } : limitées à { $cap_w } quand quelqu’un est là ; ce que cela coûte en vitesse a été mesuré sur d’autres cartes.
 sim-assumption-presence = La présence devant les machines est tirée au sort autour des heures habituelles.
 sim-assumption-intensity_profile = { $zone } : un profil horaire inventé autour de la moyenne annuelle de { $annual_g_per_kwh } ({ $year }) : 20 % de plus en hiver qu’au printemps, 20 % de plus en début de soirée que la moyenne du jour.
 sim-assumption-intensity_file = { $zone } : l’intensité heure par heure vient d’un fichier.
@@ -1480,3 +1484,25 @@ meter-fault-unreadable = la réponse est illisible
 meter-fault-unavailable = rien de récent n’a été dit
 meter-fault-not_yet = l’appareil n’a encore rien dit
 meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichier le dit
+
+## Models that the pool loads where they are asked for.
+
+rule-model_loading = charge { $model ->
+    [none] ce modèle
+   *[other] le modèle « { $model } »
+} en ce moment{ $ready_at ->
+    [none] {""}
+   *[other] {" "}(prête { $ready_at })
+}
+    .otherwise = si cette machine avait fini de charger { $model ->
+        [none] ce modèle
+       *[other] le modèle « { $model } »
+    }
+rule-model_loadable = pourrait charger { $model ->
+    [none] ce modèle
+   *[other] le modèle « { $model } »
+}, mais ne l’a pas encore fait
+    .otherwise = si cette machine avait chargé { $model ->
+        [none] ce modèle
+       *[other] le modèle « { $model } »
+    }

@@ -40,6 +40,8 @@ class Device(Struct, frozen=True):
         slots: sequences at once that are usual on it.
         curve: ``flat`` or ``server``: power by how full the batch is (``energy``).
         price_cad: when it was last sold new; None where it is not known.
+        throttle_after_s: how long it works at full load, beginning cold, before it is too warm.
+        throttle_factor: part of its speed with prompts that it keeps then; 1 where it never is.
         sources: for each figure, a key of ``sources()``.
     """
 
@@ -58,6 +60,8 @@ class Device(Struct, frozen=True):
     slots: int
     curve: str
     price_cad: float | None
+    throttle_after_s: float
+    throttle_factor: float
     sources: Mapping[str, str]
 
     @property
@@ -156,7 +160,7 @@ def annual() -> Mapping[str, Annual]:
 def _device(row: dict[str, str], power: dict[str, str]) -> Device:
     figures = ("memory", "idle", "active", "max")
     from_agent = {figure: power[f"{figure}_src"] for figure in figures}
-    own = ("prefill", "decode", "step", "price")
+    own = ("prefill", "decode", "step", "price", "throttle")
     price = row["price_usd"]
     return Device(
         device_id=row["device_id"],
@@ -174,6 +178,8 @@ def _device(row: dict[str, str], power: dict[str, str]) -> Device:
         slots=int(row["slots"]),
         curve=row["curve"],
         price_cad=round(float(price) * CAD_PER_USD, -1) if price else None,
+        throttle_after_s=float(row["throttle_after_s"] or 0.0),
+        throttle_factor=float(row["throttle_factor"] or 1.0),
         sources=MappingProxyType(
             from_agent
             | {figure: row[f"{figure}_src"] for figure in own}

@@ -145,6 +145,8 @@ def _device(spec: NodeSpec) -> Device:
         slots=spec.card.replicas[0].slots,
         curve="flat",
         price_cad=None,
+        throttle_after_s=0.0,
+        throttle_factor=1.0,
         sources={},
     )
 
