@@ -736,7 +736,7 @@ node-joined = This machine is now the node { $node } of the co-op { $coop } ({ $
 node-joined-next = Start it: { $command }
 node-paused-now = The node is paused. It finishes what it has begun; "entraide node resume" lets it work again.
 node-resumed-now = The node works again.
-node-left = The node { $node } has left: its identity is erased from this machine. Tell the pool's operator, who can revoke it.
+node-left = The node { $node } has left: its identity is revoked, and erased from this machine.
 node-bench = Reads { $prefill } tokens/s; writes { $one } tokens/s alone, { $four } tokens/s for four at once.
 node-runs-already = An agent already runs in this folder (process { $pid }).
 node-status-stopped = { $node } is not working: its agent does not run. Start it with "entraide node run".
@@ -1506,3 +1506,61 @@ rule-model_loadable = could load { $model ->
         [none] this model
        *[other] the model "{ $model }"
     }
+
+## Living on a member's machine: service, leaving, hardware.
+
+help-node-service = The agent as a service that starts by itself.
+help-node-service-install = Install the service, and start it.
+help-node-service-remove = Stop the service, and remove it.
+help-node-service-restart = Stop the agent and start it again, after an update for instance.
+help-node-service-status = Say how the service stands, and where its log is.
+help-node-hardware = Say what this machine is, what the catalogue knows of it, and which engines suit it.
+opt-node-no-service = Do not install the agent as a service.
+opt-node-weights = Erase the fetched models too, or keep them; without it, a person at a terminal is asked.
+opt-node-log = Keep the log in the node's folder instead of writing it to the error output.
+node-service-installed = The agent now runs as a service ({ $kind }): it starts by itself and comes back by itself. Its log: { $log }
+node-service-linger = It stops when you log out, until you run this once: loginctl enable-linger
+node-service-none = Nothing on this machine keeps services for you, neither systemd's user manager nor launchd: to work, keep this command running: { $command }
+node-service-taken = An agent already runs here (process { $pid }), but not as a service. Stop it first, then run "entraide node service install".
+node-service-failed = The service could not be installed: { $problem } Until it can, keep this command running: { $command }
+node-service-trouble = The system refused: { $problem }
+node-service-removed = The service is stopped and removed.
+node-service-restarted = The agent was started anew.
+node-service-absent = No service is installed for this node.
+node-service-is-absent = No service is installed for this node. "entraide node service install" makes one; without it, keep this command running: { $command }
+node-service-is-running = The service runs ({ $kind }). Its log: { $log }
+node-service-is-stopped = The service is installed ({ $kind }) and does not run. Its log: { $log }
+node-service-is-failed = The service is installed ({ $kind }) and failed. Its log: { $log }
+node-leave-stuck = The agent has not stopped in time. Nothing was erased; try again once it has.
+node-left-untold = The node { $node } has left: its identity is erased from this machine. The pool could not be told; its operator can revoke it.
+node-leave-weights-ask = Erase the fetched models too ({ $size } GB in { $folder })? [y/N]
+node-left-weights-kept = The fetched models are still there: { $size } GB in { $folder }
+node-left-weights-gone = The fetched models are erased: { $size } GB in { $folder }
+node-hardware-machine = { $system } on { $arch }, { $cpu ->
+    [none] a processor without a name
+   *[other] { $cpu }
+}, { $cores ->
+    [one] one core
+   *[other] { $cores } cores
+}{ $features ->
+    [none] {""}
+   *[other] {" "}({ $features })
+}, { $memory } GB of memory.
+node-hardware-no-gpu = No graphics processor that an engine could use.
+node-hardware-gpu = { $kind } graphics: { $name }, { $memory ->
+    [none] memory unknown
+   *[other] { $memory } GB
+}{ $shared ->
+    [true] , shared with the processor
+   *[other] {""}
+}.
+node-hardware-sensors = { $battery ->
+    [true] It has a battery
+   *[other] It has no battery
+}; its temperature { $thermals ->
+    [true] can be read
+   *[other] cannot be read
+}.
+node-hardware-known = In the catalogue it is { $name }: { $idle_w } at rest, { $active_w } at work ({ $scope }).
+node-hardware-unknown = The catalogue does not know it: until a meter tells, it counts as { $name }: { $idle_w } at rest, { $active_w } at work.
+node-hardware-engines = Engines that suit it, the best first: { $engines }.

@@ -736,7 +736,7 @@ node-joined = Cette machine est maintenant le nœud { $node } de la coop { $coop
 node-joined-next = Pour le démarrer : { $command }
 node-paused-now = Le nœud est en pause. Il termine ce qu’il a commencé ; « entraide node resume » le remet au travail.
 node-resumed-now = Le nœud travaille de nouveau.
-node-left = Le nœud { $node } est parti : son identité est effacée de cette machine. Prévenez l’exploitant du réseau, qui peut la révoquer.
+node-left = Le nœud { $node } est parti : son identité est révoquée et effacée de cette machine.
 node-bench = Lit { $prefill } jetons/s ; écrit { $one } jetons/s seul, { $four } jetons/s à quatre.
 node-runs-already = Un agent tourne déjà dans ce dossier (processus { $pid }).
 node-status-stopped = { $node } ne travaille pas : son agent ne tourne pas. Démarrez-le avec « entraide node run ».
@@ -1506,3 +1506,61 @@ rule-model_loadable = pourrait charger { $model ->
         [none] ce modèle
        *[other] le modèle « { $model } »
     }
+
+## Vivre sur la machine d’un membre : service, départ, matériel.
+
+help-node-service = L’agent comme service, qui démarre de lui-même.
+help-node-service-install = Installer le service et le démarrer.
+help-node-service-remove = Arrêter le service et l’enlever.
+help-node-service-restart = Arrêter l’agent et le redémarrer, par exemple après une mise à jour.
+help-node-service-status = Dire où en est le service et où se trouve son journal.
+help-node-hardware = Dire ce qu’est cette machine, ce que le catalogue en sait et quels moteurs lui conviennent.
+opt-node-no-service = Ne pas installer l’agent comme service.
+opt-node-weights = Effacer aussi les modèles téléchargés, ou les garder ; sans cette option, on le demande à qui est au terminal.
+opt-node-log = Tenir le journal dans le dossier du nœud au lieu de l’écrire sur la sortie d’erreur.
+node-service-installed = L’agent tourne maintenant comme service ({ $kind }) : il démarre et revient de lui-même. Son journal : { $log }
+node-service-linger = Il s’arrête quand vous fermez votre session, tant que vous n’avez pas lancé une fois : loginctl enable-linger
+node-service-none = Rien sur cette machine ne garde de services pour vous, ni le gestionnaire personnel de systemd ni launchd : pour travailler, laissez tourner cette commande : { $command }
+node-service-taken = Un agent tourne déjà ici (processus { $pid }), mais pas comme service. Arrêtez-le d’abord, puis lancez « entraide node service install ».
+node-service-failed = Le service n’a pas pu être installé : { $problem } D’ici là, laissez tourner cette commande : { $command }
+node-service-trouble = Le système a refusé : { $problem }
+node-service-removed = Le service est arrêté et enlevé.
+node-service-restarted = L’agent a été redémarré.
+node-service-absent = Aucun service n’est installé pour ce nœud.
+node-service-is-absent = Aucun service n’est installé pour ce nœud. « entraide node service install » en fait un ; sinon, laissez tourner cette commande : { $command }
+node-service-is-running = Le service tourne ({ $kind }). Son journal : { $log }
+node-service-is-stopped = Le service est installé ({ $kind }) et ne tourne pas. Son journal : { $log }
+node-service-is-failed = Le service est installé ({ $kind }) et a échoué. Son journal : { $log }
+node-leave-stuck = L’agent ne s’est pas arrêté à temps. Rien n’a été effacé ; recommencez quand il se sera arrêté.
+node-left-untold = Le nœud { $node } est parti : son identité est effacée de cette machine. Le réseau n’a pas pu être prévenu ; son exploitant peut la révoquer.
+node-leave-weights-ask = Effacer aussi les modèles téléchargés ({ $size } Go dans { $folder }) ? [o/N]
+node-left-weights-kept = Les modèles téléchargés sont encore là : { $size } Go dans { $folder }
+node-left-weights-gone = Les modèles téléchargés sont effacés : { $size } Go dans { $folder }
+node-hardware-machine = { $system } sur { $arch }, { $cpu ->
+    [none] un processeur sans nom
+   *[other] { $cpu }
+}, { $cores ->
+    [one] { $cores } cœur
+   *[other] { $cores } cœurs
+}{ $features ->
+    [none] {""}
+   *[other] {" "}({ $features })
+}, { $memory } Go de mémoire.
+node-hardware-no-gpu = Aucun processeur graphique dont un moteur pourrait se servir.
+node-hardware-gpu = Carte { $kind } : { $name }, { $memory ->
+    [none] mémoire inconnue
+   *[other] { $memory } Go
+}{ $shared ->
+    [true] , partagés avec le processeur
+   *[other] {""}
+}.
+node-hardware-sensors = { $battery ->
+    [true] Elle a une batterie
+   *[other] Elle n’a pas de batterie
+} ; sa température { $thermals ->
+    [true] peut être lue
+   *[other] ne peut pas être lue
+}.
+node-hardware-known = Dans le catalogue, c’est { $name } : { $idle_w } au repos, { $active_w } au travail ({ $scope }).
+node-hardware-unknown = Le catalogue ne la connaît pas : tant qu’aucun compteur ne parle, elle compte comme { $name } : { $idle_w } au repos, { $active_w } au travail.
+node-hardware-engines = Moteurs qui lui conviennent, le meilleur d’abord : { $engines }.
