@@ -4,9 +4,6 @@ It decides how a person speaks to a node and reads from it. It speaks to a runni
 the node's folder only: nothing listens.
 """
 
-import os
-import signal
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +14,7 @@ import typer
 from entraide import i18n
 from entraide.errors import EntraideError
 from entraide_node import owner
-from entraide_node.config import CONFIG_NAME, default_dir, load
+from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load
 from entraide_node.energy.telling import energy_sentences
 
 Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
@@ -34,6 +31,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
 def commands(app: typer.Typer, lang: str) -> None:
     """Adds the commands themselves."""
     _life(app, lang)
+    _service(app, lang)
     _owner(app, lang)
     _reading(app, lang)
 
@@ -49,6 +47,9 @@ def _life(app: typer.Typer, lang: str) -> None:
         zone: Annotated[str, typer.Option("--zone")] = "CA-QC",
         name: Annotated[str, typer.Option("--name")] = "",
         ca: Annotated[Path | None, typer.Option("--ca", metavar="FILE.pem")] = None,
+        no_service: Annotated[
+            bool, typer.Option("--no-service", help=i18n.text("opt-node-no-service", lang))
+        ] = False,
         json: Json = False,
     ) -> None:
         raise typer.Exit(
@@ -58,6 +59,7 @@ def _life(app: typer.Typer, lang: str) -> None:
                 folder=dir or default_dir(),
                 wish={"site": site, "zone": zone, "name": name, "lang": lang},
                 ca=ca,
+                serves=not no_service,
                 as_json=json,
             )
         )
@@ -66,14 +68,53 @@ def _life(app: typer.Typer, lang: str) -> None:
     def run(
         config: Annotated[Path | None, typer.Option("--config", metavar="F")] = None,
         dir: Dir = None,  # noqa: A002
+        log: Annotated[bool, typer.Option("--log", help=i18n.text("opt-node-log", lang))] = False,
     ) -> None:
         from entraide_node.main import run_node
 
-        raise typer.Exit(run_node(config or _config_path(dir)))
+        raise typer.Exit(run_node(config or _config_path(dir), log=log))
 
     @app.command(help=i18n.text("help-node-leave", lang))
-    def leave(dir: Dir = None) -> None:  # noqa: A002
-        raise typer.Exit(_leave(dir or default_dir(), lang))
+    def leave(
+        dir: Dir = None,  # noqa: A002
+        weights: Annotated[
+            bool | None,
+            typer.Option("--weights/--keep-weights", help=i18n.text("opt-node-weights", lang)),
+        ] = None,
+    ) -> None:
+        from entraide_node import living
+
+        _node_of(dir, lang)
+        raise typer.Exit(living.leave(dir or default_dir(), lang, weights=weights))
+
+
+def _service(app: typer.Typer, lang: str) -> None:
+    service = typer.Typer(help=i18n.text("help-node-service", lang), no_args_is_help=True)
+    app.add_typer(service, name="service")
+
+    @service.command(help=i18n.text("help-node-service-install", lang))
+    def install(dir: Dir = None) -> None:  # noqa: A002
+        from entraide_node import living
+
+        raise typer.Exit(living.install(_config_of(dir, lang), lang))
+
+    @service.command(help=i18n.text("help-node-service-remove", lang))
+    def remove(dir: Dir = None) -> None:  # noqa: A002
+        from entraide_node import living
+
+        raise typer.Exit(living.remove(_config_of(dir, lang), lang))
+
+    @service.command(help=i18n.text("help-node-service-restart", lang))
+    def restart(dir: Dir = None) -> None:  # noqa: A002
+        from entraide_node import living
+
+        raise typer.Exit(living.restart(_config_of(dir, lang), lang))
+
+    @service.command(help=i18n.text("help-node-service-status", lang))
+    def status(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
+        from entraide_node import living
+
+        raise typer.Exit(living.status(_config_of(dir, lang), lang, as_json=json))
 
 
 def _owner(app: typer.Typer, lang: str) -> None:
@@ -103,6 +144,12 @@ def _reading(app: typer.Typer, lang: str) -> None:
     ) -> None:
         raise typer.Exit(_bench(config or _config_path(dir), lang, as_json=json))
 
+    @app.command(help=i18n.text("help-node-hardware", lang))
+    def hardware(json: Json = False) -> None:
+        from entraide_node.hardware_words import say_hardware
+
+        raise typer.Exit(say_hardware(lang, as_json=json))
+
 
 def _config_path(folder: Path | None) -> Path:
     return (folder or default_dir()) / CONFIG_NAME
@@ -110,8 +157,13 @@ def _config_path(folder: Path | None) -> Path:
 
 def _node_of(folder: Path | None, lang: str) -> str:
     """The node of a folder; ends the command when there is none."""
+    return _config_of(folder, lang).node
+
+
+def _config_of(folder: Path | None, lang: str) -> NodeConfig:
+    """The configuration in a folder; ends the command when there is none."""
     try:
-        return load(_config_path(folder)).node
+        return load(_config_path(folder))
     except EntraideError as problem:
         _say(problem, lang)
         raise typer.Exit(1) from problem
@@ -124,14 +176,23 @@ def _say(problem: EntraideError, lang: str) -> None:
 
 
 def _join(
-    url: str, token: str, *, folder: Path, wish: dict[str, str], ca: Path | None, as_json: bool
+    url: str,
+    token: str,
+    *,
+    folder: Path,
+    wish: dict[str, str],
+    ca: Path | None,
+    serves: bool,
+    as_json: bool,
 ) -> int:
+    from entraide_node import living
     from entraide_node.join import Wish, join
 
     lang = wish["lang"]
     try:
         ca_pem = ca.read_text("ascii") if ca is not None else ""
         config = join(url, token, folder=folder, wish=Wish(**wish), ca_pem=ca_pem)
+        living.note_pool(folder, url)
     except EntraideError as problem:
         _say(problem, lang)
         return 1
@@ -141,11 +202,14 @@ def _join(
     if as_json:
         joined = {"node": config.node, "coop": config.coop, "pool": config.pool, "dir": config.dir}
         typer.echo(msgspec.json.encode(joined).decode("utf-8"))
-        return 0
-    place = i18n.zone_name(config.zone, lang)
-    typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=place))
-    command = f"entraide node run --dir {config.dir}"
-    typer.echo(i18n.text("node-joined-next", lang, command=command))
+    else:
+        place = i18n.zone_name(config.zone, lang)
+        typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=place))
+    if serves:
+        living.install(config, lang, as_json=as_json)
+    elif not as_json:
+        command = living.run_command(config)
+        typer.echo(i18n.text("node-joined-next", lang, command=command))
     return 0
 
 
@@ -213,17 +277,4 @@ def _bench(path: Path, lang: str, *, as_json: bool) -> int:
             four=rates.decode_tokens_per_s_4,
         )
     )
-    return 0
-
-
-def _leave(folder: Path, lang: str) -> int:
-    from entraide_node import keys
-
-    node = _node_of(folder, lang)
-    status = owner.read_status(folder, now=time.time())
-    if status is not None:
-        os.kill(status.pid, signal.SIGTERM)
-    for name in (keys.IDENTITY_NAME, keys.KEY_NAME):
-        (folder / name).unlink(missing_ok=True)
-    sys.stdout.write(f"{i18n.text('node-left', lang, node=node)}\n")
     return 0

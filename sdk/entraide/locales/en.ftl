@@ -1561,6 +1561,6 @@ node-hardware-sensors = { $battery ->
     [true] can be read
    *[other] cannot be read
 }.
-node-hardware-known = In the catalogue it is { $name }: { $idle_w } at rest, { $active_w } at work ({ $scope }).
-node-hardware-unknown = The catalogue does not know it: until a meter tells, it counts as { $name }: { $idle_w } at rest, { $active_w } at work.
+node-hardware-known = In the catalogue it is { $name }: { $idle_w } at rest, { $active_w } at work.
+node-hardware-unknown = The catalogue does not know it: until a meter tells, it counts as an ordinary machine of its kind, { $idle_w } at rest, { $active_w } at work.
 node-hardware-engines = Engines that suit it, the best first: { $engines }.

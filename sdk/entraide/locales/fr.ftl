@@ -736,7 +736,7 @@ node-joined = Cette machine est maintenant le nœud { $node } de la coop { $coop
 node-joined-next = Pour le démarrer : { $command }
 node-paused-now = Le nœud est en pause. Il termine ce qu’il a commencé ; « entraide node resume » le remet au travail.
 node-resumed-now = Le nœud travaille de nouveau.
-node-left = Le nœud { $node } est parti : son identité est révoquée et effacée de cette machine.
+node-left = Le nœud { $node } est parti : son identité est révoquée et effacée de cette machine.
 node-bench = Lit { $prefill } jetons/s ; écrit { $one } jetons/s seul, { $four } jetons/s à quatre.
 node-runs-already = Un agent tourne déjà dans ce dossier (processus { $pid }).
 node-status-stopped = { $node } ne travaille pas : son agent ne tourne pas. Démarrez-le avec « entraide node run ».
@@ -1561,6 +1561,6 @@ node-hardware-sensors = { $battery ->
     [true] peut être lue
    *[other] ne peut pas être lue
 }.
-node-hardware-known = Dans le catalogue, c’est { $name } : { $idle_w } au repos, { $active_w } au travail ({ $scope }).
-node-hardware-unknown = Le catalogue ne la connaît pas : tant qu’aucun compteur ne parle, elle compte comme { $name } : { $idle_w } au repos, { $active_w } au travail.
+node-hardware-known = Dans le catalogue, c’est { $name } : { $idle_w } au repos, { $active_w } au travail.
+node-hardware-unknown = Le catalogue ne la connaît pas : tant qu’aucun compteur ne parle, elle compte comme une machine ordinaire de son genre, { $idle_w } au repos, { $active_w } au travail.
 node-hardware-engines = Moteurs qui lui conviennent, le meilleur d’abord : { $engines }.

@@ -1,0 +1,276 @@
+"""Living on a machine: what ``entraide node join``, ``leave`` and ``service`` do.
+
+It decides their order and what a person is told of it: joining ends with a service that runs,
+leaving with a pool that knows and a folder without an identity. How a system keeps a service,
+``service`` knows, and how a machine joins, ``join``.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import psutil
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.errors import EntraideError
+from entraide_node import keys, owner
+from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load
+from entraide_node.logs import LOG_NAME
+from entraide_node.service import Manager, manager_here
+from entraide_node.service_units import STOP_MARGIN_S, Service, State, service_of
+
+FAREWELL_S = 5.0  # to reach the bus, and until it refuses us
+POOL_NAME = "pool.json"
+
+
+class PoolNote(Struct, frozen=True):
+    """What a node remembers of its pool beside its configuration.
+
+    Attributes:
+        url: the address by which it joined.
+    """
+
+    url: str
+
+
+class ServiceTold(Struct, frozen=True, kw_only=True):
+    """A node's service, for programs.
+
+    Attributes:
+        manager: ``systemd``, ``launchd``, or "" where nothing keeps services.
+        state: ``absent``, ``stopped``, ``running`` or ``failed``.
+        name: of its unit.
+        command: what it runs.
+        log: how its log is read.
+    """
+
+    manager: str
+    state: State
+    name: str
+    command: str
+    log: str
+
+
+def note_pool(folder: Path, url: str) -> None:
+    """Remembers by which address a node joined, without what it may hold of a password."""
+    host = urlsplit(url if "://" in url else f"//{url}").netloc.rpartition("@")[2]
+    scheme = url.partition("://")[0] if "://" in url else ""
+    plain = f"{scheme}://{host}" if scheme else host
+    keys.write_private(folder / POOL_NAME, msgspec.json.encode(PoolNote(plain)))
+
+
+def read_pool(folder: Path) -> str:
+    """Returns the address by which a node joined; "" when it is not known."""
+    try:
+        return msgspec.json.decode((folder / POOL_NAME).read_bytes(), type=PoolNote).url
+    except (OSError, msgspec.MsgspecError):
+        return ""
+
+
+def service_for(config: NodeConfig, manager: Manager | None) -> Service:
+    """Returns the service of a configured node."""
+    return service_of(
+        Path(config.dir), node=config.node, drain_s=config.drain_s, default=default_dir(),
+        logs=manager is not None and manager.kind == "launchd",
+    )  # fmt: skip
+
+
+def told(config: NodeConfig, manager: Manager | None) -> ServiceTold:
+    """Returns what there is to say of a node's service. Blocks."""
+    service = service_for(config, manager)
+    journal = f"journalctl --user -u {service.name}"
+    return ServiceTold(
+        manager=manager.kind if manager is not None else "",
+        state=manager.state(service) if manager is not None else State.ABSENT,
+        name=service.name,
+        command=run_command(config),
+        log=str(service.folder / LOG_NAME) if "--log" in service.command else journal,
+    )
+
+
+def run_command(config: NodeConfig) -> str:
+    """Returns how the agent is started by hand."""
+    default = Path(config.dir) == default_dir().resolve()
+    return "entraide node run" if default else f"entraide node run --dir {config.dir}"
+
+
+def install(config: NodeConfig, lang: str, *, as_json: bool = False) -> int:
+    """Installs and starts a node's service, and says so; returns the exit status. Blocks."""
+    manager = manager_here()
+    if manager is None:
+        _say("node-service-none", lang, as_json=as_json, command=run_command(config))
+        return 0 if as_json else 1
+    service = service_for(config, manager)
+    running = owner.read_status(Path(config.dir), now=time.time())
+    if running is not None and manager.state(service) is not State.RUNNING:
+        sys.stderr.write(f"{i18n.text('node-service-taken', lang, pid=str(running.pid))}\n")
+        return 1
+    problem = manager.install(service)
+    if problem:
+        values = {"problem": problem, "command": run_command(config)}
+        sys.stderr.write(f"{i18n.text('node-service-failed', lang, **values)}\n")
+        return 1
+    log = told(config, manager).log
+    _say("node-service-installed", lang, as_json=as_json, kind=manager.kind, log=log)
+    if manager.needs_linger():
+        _say("node-service-linger", lang, as_json=as_json)
+    return 0
+
+
+def remove(config: NodeConfig, lang: str) -> int:
+    """Stops and removes a node's service, and says so; returns the exit status. Blocks."""
+    manager = manager_here()
+    if manager is None or manager.state(service_for(config, manager)) is State.ABSENT:
+        sys.stdout.write(f"{i18n.text('node-service-absent', lang)}\n")
+        return 0
+    return _done(manager.remove(service_for(config, manager)), "node-service-removed", lang)
+
+
+def restart(config: NodeConfig, lang: str) -> int:
+    """Starts a node's service anew, and says so; returns the exit status. Blocks."""
+    manager = manager_here()
+    if manager is None or manager.state(service_for(config, manager)) is State.ABSENT:
+        sys.stderr.write(f"{i18n.text('node-service-absent', lang)}\n")
+        return 1
+    return _done(manager.restart(service_for(config, manager)), "node-service-restarted", lang)
+
+
+def status(config: NodeConfig, lang: str, *, as_json: bool) -> int:
+    """Says how a node's service stands; returns the exit status. Blocks."""
+    found = told(config, manager_here())
+    if as_json:
+        sys.stdout.write(f"{msgspec.json.encode(found).decode('utf-8')}\n")
+        return 0
+    code = f"node-service-is-{found.state}" if found.manager else "node-service-none"
+    values = {"kind": found.manager, "log": found.log, "command": found.command}
+    sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
+    return 0
+
+
+def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
+    """Leaves the pool: stops the agent, tells the pool, forgets the identity. Blocks.
+
+    Args:
+        folder: of the node.
+        lang: of what is said.
+        weights: whether the fetched models go too; None to ask whoever is at the terminal.
+
+    Returns:
+        The exit status.
+    """
+    from entraide_node.main import run_loop  # noqa: PLC0415  (brings the whole agent along)
+
+    config = load(folder / CONFIG_NAME)
+    manager = manager_here()
+    if manager is not None:
+        manager.remove(service_for(config, manager))
+    if not _stopped(folder, within_s=config.drain_s + STOP_MARGIN_S):
+        sys.stderr.write(f"{i18n.text('node-leave-stuck', lang)}\n")
+        return 1
+    knows = run_loop(_farewell(config))
+    for name in (
+        keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, POOL_NAME,
+        owner.STOPPED_NAME, owner.PAUSE_NAME,
+    ):  # fmt: skip
+        (folder / name).unlink(missing_ok=True)
+    code = "node-left" if knows else "node-left-untold"
+    sys.stdout.write(f"{i18n.text(code, lang, node=config.node)}\n")
+    _forget_weights(config, lang, wanted=weights)
+    return 0
+
+
+def _stopped(folder: Path, *, within_s: float) -> bool:
+    """Asks a running agent to stop, and waits until it has."""
+    running = owner.read_status(folder, now=time.time())
+    if running is None:
+        return True
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(running.pid)
+        os.kill(running.pid, signal.SIGTERM)
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(within_s)
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+async def _farewell(config: NodeConfig) -> bool:
+    """Says goodbye for good; returns whether the bus then refused this identity."""
+    from entraide.wire import codec, subjects  # noqa: PLC0415  (only whoever leaves needs the bus)
+    from entraide.wire.messages import LEFT, Goodbye  # noqa: PLC0415
+    from entraide.wire.nats import client_context, connect  # noqa: PLC0415
+
+    refused = asyncio.Event()
+
+    async def on_refused() -> None:
+        refused.set()
+
+    folder = Path(config.dir)
+    try:
+        authority = keys.ca_pem(folder)
+        connection = await connect(
+            config.nats_urls,
+            identity=keys.Keyring(folder).identity(),
+            name=f"farewell-{config.node}",
+            tls=client_context(authority) if authority else None,
+            deadline_s=FAREWELL_S,
+            on_refused=on_refused,
+        )
+    except EntraideError as problem:
+        return problem.code == "bus_refused"
+    try:
+        async with asyncio.timeout(FAREWELL_S):
+            await connection.publish(subjects.node_ctl_up(config.node), codec.encode(Goodbye(LEFT)))
+            await refused.wait()
+    except TimeoutError:
+        return False
+    finally:
+        await connection.close()
+    return True
+
+
+def _forget_weights(config: NodeConfig, lang: str, *, wanted: bool | None) -> None:
+    from entraide_node.models.store import ModelStore  # noqa: PLC0415  (only whoever leaves)
+
+    store = ModelStore(weights_folder(config))
+    stored = store.stored()
+    if not stored:
+        return
+    values = {
+        "folder": str(weights_folder(config)),
+        "size": i18n.decimal(sum(one.size_bytes for one in stored) / 1e9, lang),
+    }
+    if wanted is None and sys.stdin.isatty():
+        answer = input(f"{i18n.text('node-leave-weights-ask', lang, **values)} ")
+        wanted = answer.strip().lower()[:1] in ("o", "y")
+    if wanted:
+        for one in stored:
+            store.delete(one.place)
+    code = "node-left-weights-gone" if wanted else "node-left-weights-kept"
+    sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
+
+
+def weights_folder(config: NodeConfig) -> Path:
+    """Returns where a node's weights lie."""
+    named = Path(config.models.dir).expanduser() if config.models.dir else Path("models")
+    return Path(config.dir) / named
+
+
+def _say(code: str, lang: str, *, as_json: bool, **values: str) -> None:
+    """Says something to a person: beside the data, where there is some."""
+    stream = sys.stderr if as_json else sys.stdout
+    stream.write(f"{i18n.text(code, lang, **values)}\n")
+
+
+def _done(problem: str, code: str, lang: str) -> int:
+    if problem:
+        sys.stderr.write(f"{i18n.text('node-service-trouble', lang, problem=problem)}\n")
+        return 1
+    sys.stdout.write(f"{i18n.text(code, lang)}\n")
+    return 0
