@@ -18,7 +18,8 @@ from entraide_node.engines.base import (
     EngineProblem,
     EngineRequest,
 )
-from entraide_node.engines.llamacpp import LlamaCpp, LlamaCppConfig
+from entraide_node.engines.llamacpp import LlamaCppConfig, llama_cpp
+from entraide_node.engines.supervised import Supervised
 from entraide_node.models.files import ModelFile, find_model
 
 DEADLINE_S = 60.0
@@ -39,9 +40,9 @@ def config(**options: Any) -> LlamaCppConfig:
 
 
 @asynccontextmanager
-async def llamacpp(**options: Any) -> AsyncIterator[LlamaCpp]:
+async def llamacpp(**options: Any) -> AsyncIterator[Supervised]:
     """A started llama.cpp; stopped afterwards."""
-    engine = LlamaCpp(config(**options))
+    engine = llama_cpp(config(**options))
     problem = await engine.start()
     assert problem is None, problem
     try:

@@ -31,7 +31,7 @@ from entraide_node.engines.base import (
     EngineEnd,
     EngineProblem,
 )
-from entraide_node.engines.llamacpp import LlamaCpp
+from entraide_node.engines.llamacpp import llama_cpp
 from entraide_node.engines.llamacpp_child import MODULE
 from entraide_node.models.files import ModelFile
 
@@ -114,7 +114,7 @@ async def test_stop_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 async def test_stop_while_it_starts() -> None:
     """An engine that is stopped while its model loads ends at once and serves nobody."""
-    engine = LlamaCpp(config())
+    engine = llama_cpp(config())
     start = asyncio.create_task(engine.start())
     await eventually(lambda: len(engine_children()) == 1)
     await engine.stop()
@@ -164,7 +164,7 @@ async def test_bad_weights(tmp_path: Path, cut: Callable[[bytes], bytes], code: 
     """Weights that cannot be loaded are told in one code with llama.cpp's own words."""
     path, log = tmp_path / "bad.gguf", tmp_path / "engine.log"
     path.write_bytes(cut(demo_model().path.read_bytes()))
-    engine = LlamaCpp(config(model=model_at(path), log_path=log))
+    engine = llama_cpp(config(model=model_at(path), log_path=log))
 
     problem = await engine.start()
 
@@ -177,7 +177,7 @@ async def test_bad_weights(tmp_path: Path, cut: Callable[[bytes], bytes], code: 
 
 async def test_weights_that_are_not_there(tmp_path: Path) -> None:
     """A file that vanished before the start is told as missing."""
-    engine = LlamaCpp(config(model=model_at(tmp_path / "no.gguf")))
+    engine = llama_cpp(config(model=model_at(tmp_path / "no.gguf")))
 
     problem = await engine.start()
 
@@ -187,7 +187,7 @@ async def test_weights_that_are_not_there(tmp_path: Path) -> None:
 
 async def test_a_start_that_takes_too_long() -> None:
     """A child that does not serve in time is killed, and that is told."""
-    engine = LlamaCpp(config(ready_timeout_s=0.01))
+    engine = llama_cpp(config(ready_timeout_s=0.01))
 
     problem = await engine.start()
 

@@ -52,7 +52,7 @@ class Target(Struct, frozen=True, kw_only=True):
         model: the engine's own name of the model.
         socket_path: the socket file, or "".
         api_key: sent as a bearer key; "" for none.
-        extra: fields added to every request that has none of that name.
+        extra: fields of every request, whatever it says itself.
         keep_alive: whether connections are used again.
         first_event_timeout_s: the longest silence before there is output.
         stall_timeout_s: the longest silence after that.
@@ -255,12 +255,9 @@ class ChatStream:
             response.close()
 
     def _asked(self, body: dict[str, Any]) -> bytes:
-        ours = {
-            "model": self._target.model,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        return msgspec.json.encode(body | self._target.extra | ours)
+        ours = {"model": self._target.model, "stream": True}
+        counted = {"stream_options": {"include_usage": True}}
+        return msgspec.json.encode(body | counted | self._target.extra | ours)
 
     async def _send(self, line: _Line, path: str, payload: bytes) -> aiohttp.ClientResponse:
         """Sends the request; once more if a kept connection turns out to be dead."""

@@ -1,8 +1,7 @@
 """llama.cpp as a supervised child process: the engine that every node has.
 
-It decides how the child is started, when it counts as hung, and that it comes back: the steps are
-in ``core.supervision``, done by ``keeper``; the talk is in ``chat_stream``. While the child
-is not there every run is refused at once, and ``ready`` says why in one code.
+It decides how the child is started and what is asked of it; what all engines that are children
+have in common is in ``supervised``.
 
 The child listens on a socket file in a folder that only its owner may enter, at half the cost of
 a loopback connection; where there are no socket files, on a free port of the loopback. Either way
@@ -11,15 +10,12 @@ after a stream although it promises to keep them.
 """
 
 import asyncio
-import contextlib
 import math
 import os
 import secrets
 import shutil
-import socket
-import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -27,37 +23,20 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from entraide.types import Basis, Outcome
-from entraide_node.core.supervision import Supervision
-from entraide_node.engines.base import (
-    ENGINE_HUNG,
-    ENGINE_REJECTED,
-    EngineChunk,
-    EngineEnd,
-    EngineFacts,
-    EngineFailure,
-    EngineMetrics,
-    EngineProblem,
-    EngineRequest,
-    EngineTimings,
-    EngineUsage,
-)
+from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, Target
-from entraide_node.engines.keeper import Keeper
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.llamacpp_said import features_of, slot_context_of
-from entraide_node.engines.load import metrics_of
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn
-from entraide_node.engines.start_reasons import may_be_kept, start_problem
+from entraide_node.engines.sockets import socket_folder
+from entraide_node.engines.start_reasons import LLAMACPP_REASONS, may_be_kept, start_problem
+from entraide_node.engines.supervised import Supervised
 from entraide_node.models.files import ModelFile
 
 NAME = "llama.cpp"
 BATCH_TOKENS = 512  # llama.cpp computes in 512s anyway; after each it tells how far it is
 CACHE_RAM_MIB = 256
-WAITING_PER_SLOT_MAX = 2
-PROBE_TIMEOUT_S = 2.0
 PROPS_TIMEOUT_S = 10.0
-SOCKET_PATH_BYTES_MAX = 100  # systems allow 104 to 108
 READY_BASE_S = 60.0
 READY_BYTES_PER_S = 100e6  # a slow disk
 
@@ -93,94 +72,14 @@ class LlamaCppConfig(Struct, frozen=True, kw_only=True):
     ready_timeout_s: float = 0.0
 
 
-class LlamaCpp:
-    """The engine; see ``base.Engine``."""
-
-    def __init__(
-        self, config: LlamaCppConfig, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._config = config
-        self._clock = clock
-        self._child = _Child(config, clock=clock)
-        self._keeper = Keeper(self._child, ready_timeout_s=_ready_timeout_s(config), clock=clock)
-        self._event_at = clock()
-
-    @property
-    def facts(self) -> EngineFacts:
-        """What it serves; complete once ``start`` returned None."""
-        return self._child.facts
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the child that serves now."""
-        return self._keeper.pid
-
-    @property
-    def supervision(self) -> Supervision:
-        """Where the child stands, and the story of it."""
-        return self._keeper.supervision
-
-    async def start(self) -> EngineProblem | None:
-        """Returns None once it serves, or why it cannot; after a problem it is stopped."""
-        if await self._keeper.start():
-            return None
-        problem = self._child.problem
-        await self._keeper.stop()
-        return problem
-
-    async def ready(self) -> EngineProblem | None:
-        """Asks whether it serves now; None when it does."""
-        stream = self._child.stream
-        if stream is None:
-            return self._child.problem
-        answer = await stream.get("/health", timeout_s=PROBE_TIMEOUT_S)
-        if answer is not None and answer[0] == 200:
-            return None
-        if stream is not self._child.stream:
-            return self._child.problem
-        return EngineProblem("engine_silent", {"seconds": PROBE_TIMEOUT_S})
-
-    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
-        """Runs one request; see ``base.Engine.run``."""
-        stream = self._child.stream
-        places = self._config.slots * (1 + WAITING_PER_SLOT_MAX)
-        if stream is None or stream.running >= places:
-            yield _refused("the engine is not there" if stream is None else "the engine is full")
-            return
-        if stream.running == 0:
-            self._event_at = self._clock()
-        async with contextlib.aclosing(stream.run(request)) as items:
-            async for item in items:
-                if isinstance(item, EngineEnd):
-                    self._judge(item, stream)
-                else:
-                    self._event_at = self._clock()
-                yield item
-
-    def cancel(self, job: str) -> bool:
-        """Makes a run end at once, as cancelled; False when it is unknown."""
-        return self._child.stream is not None and self._child.stream.cancel(job)
-
-    async def metrics(self) -> EngineMetrics | None:
-        """Asks for its load; None when it does not answer."""
-        if self._child.stream is None:
-            return None
-        answer = await self._child.stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
-        return metrics_of(answer[1]) if answer is not None and answer[0] == 200 else None
-
-    async def stop(self) -> None:
-        """Ends the child, and every run with it; may be called again."""
-        if self._child.stream is not None:
-            await self._child.stream.close()
-        await self._keeper.stop()
-
-    def _judge(self, end: EngineEnd, stream: ChatStream) -> None:
-        """One silent run may only have waited; an engine silent in all of them is hung."""
-        if end.failure is None or end.failure.code != ENGINE_HUNG:
-            return
-        silent_s = self._clock() - self._event_at
-        if stream is self._child.stream and silent_s >= self._config.stall_timeout_s:
-            self._keeper.hung()
+def llama_cpp(config: LlamaCppConfig, *, clock: Callable[[], float] = time.monotonic) -> Supervised:
+    """Returns the engine, not started."""
+    return Supervised(
+        _Child(config, clock=clock),
+        stall_timeout_s=config.stall_timeout_s,
+        ready_timeout_s=_ready_timeout_s(config),
+        clock=clock,
+    )
 
 
 class _Child:
@@ -210,7 +109,7 @@ class _Child:
         """See ``keeper.Ward``."""
         self.problem = EngineProblem("engine_starting", {})
         try:
-            self._folder = _socket_folder()
+            self._folder = socket_folder()
             self._started = self._child_config()
             return await spawn(
                 MODULE,
@@ -266,7 +165,9 @@ class _Child:
             await stream.close(crashed=not asked)
         elif process is not None:
             file = str(self._config.model.path)
-            self.problem = start_problem(process.tail, file=file, exit_code=exit_code)
+            self.problem = start_problem(
+                process.tail, file=file, exit_code=exit_code, reasons=LLAMACPP_REASONS
+            )
         if asked:
             self.problem = EngineProblem("engine_stopped", {})
         if self._folder is not None:
@@ -311,23 +212,3 @@ def _version() -> str:
         return version("xllamacpp")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _socket_folder() -> Path | None:
-    """A folder for the child's socket that only we may enter; None where that cannot be."""
-    if not hasattr(socket, "AF_UNIX") or os.name != "posix":
-        return None
-    folder = Path(tempfile.mkdtemp(prefix="entraide-"))
-    if len(os.fsencode(folder / "engine.sock")) <= SOCKET_PATH_BYTES_MAX:
-        return folder
-    folder.rmdir()
-    return None
-
-
-def _refused(detail: str) -> EngineEnd:
-    return EngineEnd(
-        outcome=Outcome.FAILED,
-        usage=EngineUsage(0, 0, 0, counted=Basis.ESTIMATED),
-        timings=EngineTimings(0.0, 0.0, 0.0, 0.0, timed=Basis.ESTIMATED),
-        failure=EngineFailure(ENGINE_REJECTED, detail, retryable=True),
-    )

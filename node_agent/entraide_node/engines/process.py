@@ -16,7 +16,7 @@ from pathlib import Path
 
 LINE_BYTES_MAX = 16 * 1024
 LOG_BYTES_MAX = 1024 * 1024  # twice: the log, and the one before it
-TAIL_LINES_MAX = 60
+TAIL_LINES_MAX = 200  # a stack of calls, and what led to it
 TERMINATE_TIMEOUT_S = 5.0
 
 
@@ -88,6 +88,7 @@ class EngineProcess:
     async def gone(self) -> int:
         """Waits until it has ended, and until all that it wrote has been read."""
         await self._process.wait()
+        self._kill_group()
         await self._pump
         assert self._process.returncode is not None
         return self._process.returncode
@@ -97,8 +98,17 @@ class EngineProcess:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends it."""
-        self._signal(signal.SIGKILL)
+        """Ends it, and with it all that it has started."""
+        if self._process.returncode is None:
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        """Ends the group of processes that it leads: engines compute in children of their own."""
+        if not hasattr(os, "killpg"):
+            self._signal(signal.SIGKILL)
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.returncode is None:

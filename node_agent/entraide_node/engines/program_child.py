@@ -1,0 +1,179 @@
+"""The wrapper around a server that is not ours: it dies with the agent, and all that it started.
+
+It decides when the server counts as ready and when it must end. It runs in the agent's own Python
+and loads nothing of the server's. Its configuration is the first line on standard input; one line
+on standard output says where the server listens, once that answers a probe. When standard input
+closes, or SIGTERM comes, the server is asked to end and then made to, with every process that it
+has started: servers like these compute in children of their own, which outlive a killed parent.
+"""
+
+import ctypes
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from urllib.parse import urlsplit
+
+import msgspec
+import psutil
+from msgspec import Struct
+
+MODULE = "entraide_node.engines.program_child"
+PROBE_EVERY_S = 0.25
+PROBE_TIMEOUT_S = 30.0
+GRACE_S = 3.0  # less than what the agent grants the wrapper
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_SIGNALLED = 128  # added to the number of a signal that ended the server, as shells do
+
+
+class ProgramConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to run, and how to see that it serves.
+
+    Attributes:
+        command: the server's.
+        environment: added to this process's.
+        folder: where it may leave files of its own; "" for this process's folder.
+        address: where it will listen, ``unix://path`` or ``http://127.0.0.1:port``.
+        key: what callers must show, or "".
+        probe_path, probe_body: what answers 200 once it serves.
+        parent_pid: the agent.
+    """
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    folder: str
+    address: str
+    key: str
+    probe_path: str
+    probe_body: str
+    parent_pid: int
+
+
+def main() -> int:
+    """Runs the server until it ends or must end; returns its exit status."""
+    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=ProgramConfig)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the agent's affair
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    _bind_to(config.parent_pid)
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    server = subprocess.Popen(
+        config.command,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | config.environment,
+        cwd=config.folder or None,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+    )
+    for watch in (
+        lambda: _wait_for_end_of_input(over),
+        lambda: _wait_for_end_of(server, over),
+        lambda: _say_when_ready(config, answer, over),
+    ):
+        threading.Thread(target=watch, daemon=True).start()
+    over.wait()
+    _end(server)
+    status = server.returncode
+    return status if status >= 0 else _SIGNALLED - status
+
+
+def _bind_to(parent_pid: int) -> None:
+    """Asks the kernel for a signal when the agent dies, and for our orphans (Linux)."""
+    if sys.platform == "linux":
+        kernel = ctypes.CDLL(None)
+        kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent_pid:  # it died before we asked
+            sys.exit(1)
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _wait_for_end_of_input(over: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    over.set()
+
+
+def _wait_for_end_of(server: "subprocess.Popen[bytes]", over: threading.Event) -> None:
+    server.wait()
+    over.set()
+
+
+def _say_when_ready(config: ProgramConfig, answer: int, over: threading.Event) -> None:
+    while not over.is_set():
+        if _serves(config):
+            os.write(answer, config.address.encode() + b"\n")
+            os.close(answer)
+            return
+        over.wait(PROBE_EVERY_S)
+
+
+def _serves(config: ProgramConfig) -> bool:
+    """Whether the server answers the probe."""
+    connection = _connection(config.address)
+    headers = {"Content-Type": "application/json"}
+    if config.key:
+        headers["Authorization"] = f"Bearer {config.key}"
+    body = config.probe_body
+    try:
+        connection.request("POST" if body else "GET", config.probe_path, body or None, headers)
+        with connection.getresponse() as response:
+            response.read()
+            return response.status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _connection(address: str) -> http.client.HTTPConnection:
+    if not address.startswith("unix://"):
+        return http.client.HTTPConnection(urlsplit(address).netloc, timeout=PROBE_TIMEOUT_S)
+    connection = http.client.HTTPConnection("engine", timeout=PROBE_TIMEOUT_S)
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(PROBE_TIMEOUT_S)
+    try:
+        line.connect(address.removeprefix("unix://"))
+    except OSError:
+        line.close()
+        return connection  # asking it fails the same way, in the one place that expects it
+    connection.sock = line
+    return connection
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    """Ends the server, politely first, and then whatever it has left behind."""
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+    while left := _descendants():
+        for process in left:
+            process.kill()
+        psutil.wait_procs(left, timeout=GRACE_S)
+
+
+def _descendants() -> list[psutil.Process]:
+    """What lives of what we started; orphans among them where the kernel hands them to us."""
+    found = {child.pid: child for child in psutil.Process().children(recursive=True)}
+    group = os.getpgrp()
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and os.getpgid(process.pid) == group:
+                found[process.pid] = process
+        except (OSError, psutil.Error):
+            continue
+    return [child for child in found.values() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+if __name__ == "__main__":
+    os._exit(main())  # threads may still read: nobody waits for them

@@ -1,0 +1,170 @@
+"""vLLM: the engine of graphics cards, as a server in an environment of its own.
+
+It decides how the server is started: on one card, on several of one machine, on those of a site's
+Ray cluster, or on processors. It listens on a socket file, since its key guards only some of its
+addresses. No prompt is kept for later requests (ADR 0011): its cache could be salted by co-op, but
+a node does not know whose job it runs. It counts on every event, so that a run cut short is
+counted exactly, and tells its own prefill and decode times at the end.
+"""
+
+import math
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from entraide_node.engines.base import EngineFacts
+from entraide_node.engines.llamacpp import default_threads
+from entraide_node.engines.model_folder import (
+    context_max_of,
+    kv_bytes_per_token_of,
+    size_of,
+    tool_parser_of,
+)
+from entraide_node.engines.program import Program, ProgramChild
+from entraide_node.engines.supervised import Supervised
+
+NAME = "vllm"
+READY_BASE_S = 600.0  # imports, kernels compiled at the first start, graphs captured
+READY_BYTES_PER_S = 100e6  # a slow disk
+GIB = 1024**3
+CACHE_GIB_MAX = 64
+FEATURES = ("logprobs", "schema")
+NO_PARSER = "none"
+
+# What it writes once it serves and that can hold nothing of a request.
+_KEEPS = re.compile(
+    r"(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA (?:error|out of memory)|EngineDeadError"
+    r"|HIP error|NCCL error|died unexpectedly|No space left on device)[^{\[]*$"
+)
+
+
+class VllmConfig(Struct, frozen=True, kw_only=True):
+    """How to run vLLM.
+
+    Attributes:
+        weights: the model's folder.
+        alias, revision: its public name and its checksum.
+        python, version: of the environment.
+        slots: sequences at once.
+        context_tokens: longest prompt plus answer; never more than the model was made for.
+        cpu: whether it is the build for processors.
+        threads: processor threads of that build; 0 for all cores but one.
+        memory_fraction: of each card's memory that it may take.
+        tensor_parallel: cards that share each layer.
+        pipeline_parallel: groups of cards that share the layers; machines, usually.
+        ray: whether the cards are those of a Ray cluster, which the owner has started.
+        tool_parser: vLLM's name of what reads the model's tool calls; "" for the one that is
+            known to fit, "none" for none.
+        log_path: where what it writes is kept; None for nowhere.
+        arguments: added to the command.
+        first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
+        ready_timeout_s: how long it may take to load; 0 for a time that its size explains.
+    """
+
+    weights: Path
+    alias: str
+    revision: str
+    python: Path
+    version: str
+    slots: int = 8
+    context_tokens: int = 4096
+    cpu: bool = False
+    threads: int = 0
+    memory_fraction: float = 0.9
+    tensor_parallel: int = 1
+    pipeline_parallel: int = 1
+    ray: bool = False
+    tool_parser: str = ""
+    log_path: Path | None = None
+    arguments: tuple[str, ...] = ()
+    first_event_timeout_s: float = 300.0
+    stall_timeout_s: float = 60.0
+    ready_timeout_s: float = 0.0
+
+
+def vllm(config: VllmConfig, *, clock: Callable[[], float] = time.monotonic) -> Supervised:
+    """Returns the engine, not started; reads the model's folder."""
+    context_max = context_max_of(config.weights)
+    context_tokens = min(config.context_tokens, context_max or config.context_tokens)
+    parser = config.tool_parser or tool_parser_of(config.weights) or NO_PARSER
+    threads = config.threads or default_threads()
+    program = Program(
+        facts=EngineFacts(
+            name=NAME,
+            version=config.version,
+            model_alias=config.alias,
+            model_revision=config.revision,
+            context_tokens=context_tokens,
+            slots=config.slots,
+            threads=threads if config.cpu else 0,
+            features=FEATURES if parser == NO_PARSER else (*FEATURES, "tools"),
+            api_base="",
+        ),
+        python=config.python,
+        arguments=(*_command(config, context_tokens, parser), *config.arguments),
+        environment=_environment(config, context_tokens, threads),
+        socket_option="--uds",
+        key_variable="VLLM_API_KEY",
+        folder_variable="VLLM_RPC_BASE_PATH",
+        model=config.alias,
+        extra={"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
+        keeps=_KEEPS,
+        log_path=config.log_path,
+        first_event_timeout_s=config.first_event_timeout_s,
+        stall_timeout_s=config.stall_timeout_s,
+        weights=config.weights,
+    )  # fmt: skip
+    return Supervised(
+        ProgramChild(program, clock=clock),
+        stall_timeout_s=config.stall_timeout_s,
+        ready_timeout_s=config.ready_timeout_s
+        or READY_BASE_S + size_of(config.weights) / READY_BYTES_PER_S,
+        clock=clock,
+    )
+
+
+def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str, ...]:
+    # `vllm serve` asks for a distribution named vllm, which the build for processors is not.
+    command = [
+        "-m", "vllm.entrypoints.openai.api_server",
+        "--model", str(config.weights),
+        "--served-model-name", config.alias,
+        "--max-model-len", str(context_tokens),
+        "--max-num-seqs", str(config.slots),
+        "--no-enable-prefix-caching",
+        "--enable-prompt-tokens-details",
+        "--enable-per-request-metrics",
+        "--disable-uvicorn-access-log",
+        "--disable-fastapi-docs",
+        "--allowed-media-domains", "none.invalid",
+    ]  # fmt: skip
+    if parser != NO_PARSER:
+        command += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
+    if config.cpu:
+        # One process computes, on as many threads as it is granted; graphs want a compiler.
+        return (*command, "--enforce-eager", "--distributed-executor-backend", "uni")
+    command += ["--gpu-memory-utilization", str(config.memory_fraction)]
+    if config.tensor_parallel > 1:
+        command += ["--tensor-parallel-size", str(config.tensor_parallel)]
+    if config.pipeline_parallel > 1:
+        command += ["--pipeline-parallel-size", str(config.pipeline_parallel)]
+    if config.ray:
+        command += ["--distributed-executor-backend", "ray"]
+    return tuple(command)
+
+
+def _environment(config: VllmConfig, context_tokens: int, threads: int) -> dict[str, str]:
+    environment = {"VLLM_NO_USAGE_STATS": "1", "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0"}
+    if not config.cpu:
+        return environment
+    wanted = kv_bytes_per_token_of(config.weights) * context_tokens * config.slots
+    cache_gib = min(CACHE_GIB_MAX, max(1, math.ceil(wanted / GIB)))
+    return environment | {
+        "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait must not take the owner's cores
+    }
