@@ -21,6 +21,7 @@ from entraide.wire import messages as m
 from entraide.wire.nats import expires_at
 from entraide_scheduler import door
 from entraide_scheduler.bus import subscribe
+from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.core import events as e
 from entraide_scheduler.live import Live
 from entraide_scheduler.outbox import Outbox
@@ -60,7 +61,9 @@ class NodesEar:
         roster: Roster,
         outbox: Outbox,
         issuer: Issuer,
+        catalogue: PoolCatalogue,
     ) -> None:
+        self._catalogue = catalogue
         self._live = live
         self._roster = roster
         self._outbox = outbox
@@ -94,6 +97,11 @@ class NodesEar:
         """Forgets a node that was revoked."""
         self._peers.pop(node, None)
         self._seen.discard(node)
+
+    def tell_catalogue(self) -> None:
+        """Hands the catalogue to every node that is there, after a change of it."""
+        for node in sorted(self._peers):
+            self._tell(node, self._catalogue.message)
 
     async def renew_due(self) -> None:
         """Gives a new identity to each node whose own is about to expire; now and then."""
@@ -160,6 +168,10 @@ class NodesEar:
                     code=message.code,
                     values=message.values,
                 )
+            case m.AskCatalogue():
+                answer = self._catalogue.answer(message.digest)
+                if answer is not None:
+                    self._tell(row.node, answer)
             case m.Goodbye():
                 self.forget(row.node)
                 self._live.feed(e.NodeLeft, node=row.node, reason="goodbye")

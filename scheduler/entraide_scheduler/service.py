@@ -20,6 +20,7 @@ from entraide.types import JobState
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide.wire.nats import client_context, connect
 from entraide_scheduler.bus import NatsNodeLine, subscribe_out
+from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.config import SchedulerConfig, first_policy
 from entraide_scheduler.control.admin import AdminService
@@ -88,7 +89,8 @@ class Service:
         outbox = Outbox(bus)
         self._undo.push_async_callback(outbox.close)
         switch = Switch(outbox)
-        signer = Signer(signing_key(self._home))
+        key = signing_key(self._home)
+        signer = Signer(key)
         live = self.live = Live(
             recovered,
             store=store,
@@ -98,9 +100,11 @@ class Service:
         )
         self._undo.push_async_callback(live.stop)
         roster = self.roster = Roster(store, await store.nodes())
+        catalogue = PoolCatalogue(self._home, key, now=live.now)
         gateway = self._make_gateway(live, store=store, outbox=outbox, signer=signer, policy=policy)
         switch.attach(self._config.gateway, gateway.sink)
-        ears = NodesEar(live, roster=roster, outbox=outbox, issuer=identity)
+        ears = NodesEar(live, roster=roster, outbox=outbox, issuer=identity, catalogue=catalogue)
+        catalogue.on_change(ears.tell_catalogue)
         ears.report_through(PatientReports(live, awaited=gateway.awaits, take=ears.report))
         gateways = GatewaysEar(live, store, local=self._config.gateway)
         feed = Feed.of(self._config.grid)
@@ -125,7 +129,13 @@ class Service:
             watch.start()
             self._undo.push_async_callback(watch.stop)
         await self._serve(
-            live, store=store, roster=roster, identity=identity, policy=policy, ears=ears
+            live,
+            store=store,
+            roster=roster,
+            identity=identity,
+            policy=policy,
+            ears=ears,
+            catalogue=catalogue,
         )
         self._log.info(
             "scheduler.ready",
@@ -192,6 +202,7 @@ class Service:
         identity: PoolIdentity,
         policy: Policy,
         ears: NodesEar,
+        catalogue: PoolCatalogue,
     ) -> None:
         config, gateway, files = self._config, self.gateway, self._tls_files()
         assert gateway is not None
@@ -219,6 +230,7 @@ class Service:
             roster=roster,
             identity=identity,
             policy=policy,
+            catalogue=catalogue,
             admin_key=config.admin_key or _admin_key(self._home),
             cut_off=cut_off,
             ears_forget=ears.forget,

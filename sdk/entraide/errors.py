@@ -72,6 +72,9 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "policy_refused": _request(400, "INVALID_ARGUMENT"),
         "scenario_refused": _request(400, "INVALID_ARGUMENT"),
         "plan_refused": _request(400, "INVALID_ARGUMENT"),
+        "catalogue_refused": _request(400, "INVALID_ARGUMENT"),
+        "catalogue_changed": _request(409, "ABORTED", retryable=True),
+        "pin_failed": _request(400, "FAILED_PRECONDITION"),
         "body_too_large": _request(413, "INVALID_ARGUMENT"),
         "join_token_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         # Quotas and queues.

@@ -28,9 +28,10 @@ NOT_IMPORTED = {
     "psycopg": "SQLAlchemy loads it when a store's URL says PostgreSQL",
 }
 
-# The SDK speaks to the bus for the shells, which bring the bus's library.
+# The SDK speaks to the bus and signs for the shells, which bring these libraries; the operator
+# who pins a model brings the hub's.
 BORROWED = {("entraide", "nats-py"), ("entraide", "nkeys"), ("entraide", "cryptography"),
-            ("entraide", "structlog")}  # fmt: skip
+            ("entraide", "structlog"), ("entraide", "huggingface-hub")}  # fmt: skip
 
 # Loaded by name: by Alembic, by Python itself, or by the tests of other people's programs.
 FOUND_BY_NAME = re.compile(r"(\.__main__|\.migrations\..*|\.client\.testing)$")

@@ -15,10 +15,12 @@ import msgspec
 import structlog
 
 import entraide
+from entraide.catalogue import NotCatalogue
 from entraide.types import JobState
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide.wire import subjects
 from entraide_scheduler.calendar import month_span
+from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert
 from entraide_scheduler.control.corrections import corrected, correction_fault
 from entraide_scheduler.control.enrolment import token_hash
@@ -42,6 +44,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
     Args:
         policy: the policy in force.
+        catalogue: the models that the pool may run.
         cut_off: refuses a node's key on the bus and cuts its connections at once.
         ears_forget: drops what is remembered of a node's messages.
         keys_changed: told after a key was made or revoked.
@@ -57,6 +60,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         roster: Roster,
         identity: PoolIdentity,
         policy: Policy,
+        catalogue: PoolCatalogue,
         admin_key: str,
         cut_off: Callable[[str], Awaitable[bool]],
         ears_forget: Callable[[str], None],
@@ -71,6 +75,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self._roster = roster
         self._identity = identity
         self._policy = policy
+        self._catalogue = catalogue
         self._key_hash = hashlib.sha256(admin_key.encode()).digest()
         self._cut_off = cut_off
         self._ears_forget = ears_forget
@@ -236,6 +241,27 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         posted.CopyFrom(request)
         posted.posted_at = self._live.now()
         return posted
+
+    async def GetCatalogue(  # noqa: N802
+        self, _: admin_pb2.GetCatalogueRequest, context: Context
+    ) -> admin_pb2.ModelCatalogue:
+        """Hands out the catalogue of models, as nodes get it."""
+        await self._check(context)
+        return convert.catalogue(self._catalogue.message)
+
+    async def SetCatalogue(  # noqa: N802
+        self, request: admin_pb2.SetCatalogueRequest, context: Context
+    ) -> admin_pb2.ModelCatalogue:
+        """Replaces the catalogue, unless another change came in between."""
+        await self._check(context)
+        try:
+            put = self._catalogue.put(request.document, base_version=request.base_version)
+        except NotCatalogue as problem:
+            await self._abort(context, "catalogue_refused", detail=str(problem)[:LABEL_MAX])
+        if put is None:
+            await self._abort(context, "catalogue_changed")
+        self._log.info("catalogue.changed", version=self._catalogue.catalogue.version)
+        return convert.catalogue(put)
 
     async def _check(self, context: Context) -> None:
         scheme, _, secret = metadata(context).get("authorization", "").partition(" ")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import admin_pb2
+from entraide.wire import messages as m
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 from entraide_scheduler.core.views import NodeView, QuotaView
 from entraide_scheduler.store.rows import KeyRow, NodeRow
@@ -148,3 +149,8 @@ def key(row: KeyRow, secret: str = "") -> admin_pb2.Key:
         secret=secret,
         revoked=row.revoked,
     )
+
+
+def catalogue(message: m.CatalogueIs) -> admin_pb2.ModelCatalogue:
+    """Returns the catalogue of models, as it was signed."""
+    return admin_pb2.ModelCatalogue(document=message.document, signature=message.signature)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from entraide.models import ALIASES, FORMATS, Artefact, ArtefactFile, Catalogue, ModelEntry
 
-DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
+DOCUMENT_BYTES_MAX = 3 * 1024 * 1024  # fits a message of gRPC's usual size
 MODELS_MAX = 1_000
 ARTEFACTS_MAX = 32
 FILES_MAX = 500

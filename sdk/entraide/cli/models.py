@@ -1,19 +1,30 @@
-"""``entraide models``: what the pool serves now."""
+"""``entraide models``: what the pool serves now, and the catalogue of what it may serve."""
 
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from entraide import catalogue as documents
 from entraide import i18n
-from entraide.cli import options, show
-from entraide.cli.place import find
+from entraide.catalogue import NotCatalogue
+from entraide.cli import options, pinning, show
+from entraide.cli.place import Place, find
+from entraide.errors import error_for
+from entraide.models import Artefact, Catalogue, ModelEntry
+from entraide.v1 import admin_pb2
+
+PINNED, UNPINNED = "✓", "–"
 
 
 def register(app: typer.Typer, lang: str) -> None:
     """Adds the commands."""
     models = typer.Typer(no_args_is_help=True)
     app.add_typer(models, name="models", help=i18n.text("help-models", lang))
+    _register_views(models, lang)
+    _register_changes(models, lang)
+    pinning.register(models, lang)
 
     @models.command("list", help=i18n.text("help-models-list", lang))
     def list_(
@@ -29,3 +40,169 @@ def register(app: typer.Typer, lang: str) -> None:
         heads = [i18n.text(f"col-{name}", lang) for name in ("model", "context", "replicas")]
         rows = [[m.model, str(m.context_tokens), str(m.replicas)] for m in served]
         show.table(heads, rows)
+
+
+def _register_views(models: typer.Typer, lang: str) -> None:
+    @models.command("catalogue", help=i18n.text("help-models-catalogue", lang))
+    def catalogue(
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        found = read(find(state, lang))
+        if json:
+            show.as_json(found)
+            return
+        names = ("model", "size", "parameters", "licence", "context", "energy-class", "weights")
+        show.table(
+            [i18n.text(f"col-{name}", lang) for name in names],
+            [_row(entry, lang) for entry in found.models],
+        )
+
+    @models.command("show", help=i18n.text("help-models-show", lang))
+    def show_(
+        model: Annotated[str, _model(lang)],
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        entry = entry_of(read(find(state, lang)), model, lang)
+        show.as_json(entry) if json else _print(entry, lang)
+
+
+def _register_changes(models: typer.Typer, lang: str) -> None:
+    @models.command("add", help=i18n.text("help-models-add", lang))
+    def add(
+        file: Annotated[
+            Path | None, typer.Argument(metavar="FILE.json", help=i18n.text("arg-entries", lang))
+        ] = None,
+        *,
+        shipped: Annotated[
+            bool, typer.Option("--shipped", help=i18n.text("opt-shipped", lang))
+        ] = False,
+        state: Annotated[Path | None, options.state(lang)] = None,
+    ) -> None:
+        place = find(state, lang)
+        before = read(place)
+        entries = _entries(file, lang) if file else []
+        if shipped:
+            known = {entry.name for entry in before.models}
+            entries += [e for e in documents.shipped().models if e.name not in known]
+        write(place, documents.with_entries(before, *entries))
+        typer.echo(i18n.text("cli-models-added", lang, count=len(entries)))
+
+    @models.command("remove", help=i18n.text("help-models-remove", lang))
+    def remove(
+        model: Annotated[str, _model(lang)],
+        state: Annotated[Path | None, options.state(lang)] = None,
+    ) -> None:
+        place = find(state, lang)
+        before = read(place)
+        entry_of(before, model, lang)
+        write(place, documents.without(before, model))
+        typer.echo(i18n.text("cli-model-removed", lang, model=model))
+
+
+def read(place: Place) -> Catalogue:
+    """Returns the pool's catalogue."""
+    with place.admin() as admin:
+        answer = admin.call("GetCatalogue", admin_pb2.GetCatalogueRequest())
+    return documents.read(answer.document)
+
+
+def write(place: Place, changed: Catalogue) -> Catalogue:
+    """Replaces the pool's catalogue by one that was made of it, and returns it as it is then.
+
+    Raises:
+        RequestError: ``catalogue_changed``, ``catalogue_refused``.
+    """
+    request = admin_pb2.SetCatalogueRequest(
+        document=documents.write(changed), base_version=changed.version
+    )
+    with place.admin() as admin:
+        answer = admin.call("SetCatalogue", request)
+    return documents.read(answer.document)
+
+
+def entry_of(catalogue: Catalogue, model: str, lang: str) -> ModelEntry:
+    """Returns a model of the catalogue.
+
+    Raises:
+        NotFoundError: ``unknown_model``.
+    """
+    entry = documents.find(catalogue, model)
+    if entry is None:
+        names = ", ".join(one.name for one in catalogue.models)
+        sentence = i18n.text("cli-model-unknown", lang, model=model, models=names)
+        raise error_for("unknown_model", sentence)
+    return entry
+
+
+def weights(artefact: Artefact, lang: str) -> str:
+    """Returns an artefact in a few words: its format, and whether it is pinned."""
+    mark = PINNED if artefact.is_pinned else UNPINNED
+    size = i18n.decimal(artefact.weights_bytes / 1e9, lang)
+    return f"{mark} {artefact.format} {artefact.quantisation} ({size} {i18n.text('unit-gb', lang)})"
+
+
+def _model(lang: str) -> object:
+    return typer.Argument(metavar="MODEL", help=i18n.text("arg-model", lang))
+
+
+def _entries(file: Path, lang: str) -> list[ModelEntry]:
+    """One model, or several, as a person wrote them."""
+    try:
+        raw = file.read_bytes()
+        if raw.lstrip()[:1] == b"[":
+            return list(msgspec.json.decode(raw, type=tuple[ModelEntry, ...]))
+        if b'"models"' in raw:
+            return list(documents.read(raw).models)
+        return [msgspec.json.decode(raw, type=ModelEntry)]
+    except (OSError, msgspec.MsgspecError, NotCatalogue) as problem:
+        sentence = i18n.error("catalogue_refused", lang, {"detail": f"{file}: {problem}"})
+        raise error_for("catalogue_refused", sentence) from problem
+
+
+def _row(entry: ModelEntry, lang: str) -> list[str]:
+    return [
+        entry.name,
+        i18n.word("size", entry.size, lang),
+        _billions(entry.parameters, lang),
+        entry.licence,
+        str(entry.context_tokens_max),
+        entry.energy_class or UNPINNED,
+        " · ".join(
+            f"{artefact.format} {PINNED if artefact.is_pinned else UNPINNED}"
+            for artefact in entry.artefacts
+        ),
+    ]
+
+
+def _print(entry: ModelEntry, lang: str) -> None:
+    parameters = _billions(entry.parameters, lang)
+    if entry.active_parameters < entry.parameters:
+        active = _billions(entry.active_parameters, lang)
+        parameters = i18n.text("cli-model-active", lang, parameters=parameters, active=active)
+    energy = f"{i18n.decimal(entry.energy_wh_per_1k_tokens, lang)} Wh"
+    lines = {
+        "model": f"{entry.title} ({entry.name})",
+        "size": i18n.word("size", entry.size, lang),
+        "parameters": parameters,
+        "licence": f"{entry.licence}, {i18n.word('openness', entry.openness, lang)}",
+        "languages": " ".join(entry.languages),
+        "features": ", ".join(entry.features) or UNPINNED,
+        "reasoning": show.yes(entry.reasoning, lang),
+        "context": str(entry.context_tokens_max),
+        "energy-class": f"{entry.energy_class or UNPINNED} ({energy})",
+        "source": entry.source,
+    }
+    heads = {name: i18n.text(f"col-{name}", lang) for name in lines}
+    width = max(map(len, heads.values()))
+    for name, value in lines.items():
+        typer.echo(f"{heads[name].ljust(width)}  {value}")
+    for artefact in entry.artefacts:
+        where = artefact.repository or i18n.text("cli-model-own", lang)
+        revision = artefact.revision[:12] or UNPINNED
+        typer.echo(f"{weights(artefact, lang)}  {where}  {revision}")
+
+
+def _billions(parameters: int, lang: str) -> str:
+    return f"{i18n.decimal(parameters / 1e9, lang)} {i18n.text('unit-billions', lang)}"

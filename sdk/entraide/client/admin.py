@@ -26,6 +26,7 @@ REPEATABLE = frozenset(
         "RevokeKey",
         "GetStatus",
         "GetStatement",
+        "GetCatalogue",
     }
 )
 

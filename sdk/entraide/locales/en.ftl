@@ -1564,3 +1564,79 @@ node-hardware-sensors = { $battery ->
 node-hardware-known = In the catalogue it is { $name }: { $idle_w } at rest, { $active_w } at work.
 node-hardware-unknown = The catalogue does not know it: until a meter tells, it counts as an ordinary machine of its kind, { $idle_w } at rest, { $active_w } at work.
 node-hardware-engines = Engines that suit it, the best first: { $engines }.
+
+## Models: catalogue, weights and memory.
+
+error-catalogue_refused = The catalogue of models is refused{ $detail ->
+    [none] .
+   *[other] {""}: { $detail }.
+} Correct it; the pool keeps the one it had.
+error-catalogue_changed = Somebody else changed the catalogue meanwhile. Try again.
+error-pin_failed = Nothing could be pinned{ $detail ->
+    [none] .
+   *[other] {""}: { $detail }.
+}
+help-models-catalogue = List the models that the pool may offer, with licence, size and energy class.
+help-models-show = Show a model of the catalogue.
+help-models-add = Add the models of a file to the catalogue, or replace those of the same name.
+help-models-remove = Remove a model from the catalogue; what runs goes on.
+help-models-pin = Fix a model's files: length, checksum and revision. No machine loads a model that is not.
+arg-model = Name of the model in the catalogue.
+arg-entries = JSON file of one or several models.
+opt-shipped = Add the models that come with this version and that the pool lacks.
+opt-format = Only the weights of this format: gguf, safetensors or mlx.
+opt-revision = Branch, tag or commit; without it, the main branch.
+opt-pin-folder = Folder to read the files in, instead of asking the hub for them.
+col-size = SIZE
+col-parameters = PARAMETERS
+col-licence = LICENCE
+col-languages = LANGUAGES
+col-features = FEATURES
+col-reasoning = REASONS
+col-energy-class = ENERGY
+col-weights = WEIGHTS
+col-source = SOURCE
+size-petit = small
+size-moyen = medium
+size-grand = large
+openness-fully-open = fully open: weights, code and data
+openness-open-source = open source
+openness-open-weight = open weights, on terms of their own
+unit-gb = GB
+unit-billions = B
+cli-model-active = { $parameters }, of which { $active } for each token
+cli-model-own = the pool's own
+cli-model-unknown = The catalogue has no model named “{ $model }”. It has: { $models }.
+cli-model-removed = “{ $model }” is no longer in the catalogue.
+cli-models-added = { $count ->
+    [0] Nothing to add: the catalogue has them already.
+    [1] One model is added to the catalogue.
+   *[other] { $count } models are added to the catalogue.
+}
+cli-pinned = “{ $model }” is pinned: { $weights }, { $files ->
+    [1] one file
+   *[other] { $files } files
+}{ $revision ->
+    [none] .
+   *[other] , revision { $revision }.
+}
+pin-fault-none = “{ $model }” has no weights of that format, or they do not come from the hub.
+pin-fault-nothing = { $model }, { $format }: no file fits { $detail }.
+pin-fault-several = { $model }, { $format }: several files fit ({ $detail }). Name one in the catalogue.
+pin-fault-hub = { $model }, { $format }: the hub did not give the files ({ $detail }).
+pin-fault-no_library = { $model }, { $format }: this needs the hub's library ({ $detail }).
+pin-fault-no_folder = { $model }, { $format }: the folder cannot be read ({ $detail }).
+
+node-model-unpinned = The model { $model } is not pinned in the catalogue. The operator does it by “entraide models pin { $model }”.
+node-model-name-refused = The catalogue names for { $model } a file that would leave its folder; it is refused.
+node-model-not-allowed = The machine's owner does not allow { $model } (models.allow).
+node-model-no-engine = No engine of this machine reads the weights of { $model }.
+node-model-too-large = { $model } takes at least { $needed_gb } GB of memory; the machine gives { $room_gb } to models.
+node-model-no-source = The weights of { $model } are nowhere that this machine may look ({ $file }). Give it a mirror, or allow the hub.
+node-model-gated = The hub gives { $repository } only to those who accept its terms. Accept them there, then give the token in HF_TOKEN.
+node-model-not-on-hub = The hub has no { $file } in { $repository } at the pinned revision. Pin the model again.
+node-disk-full = The disk is full: { $needed_gb } GB are needed and { $free_gb } are left for weights. Nothing is broken; make room, then try again.
+node-checksum-wrong = { $file } from { $source } does not have the catalogue's checksum. It is deleted and will never be loaded.
+node-fetch-failed = { $file } did not come from { $source }: { $detail }. What is here already is kept for the next time.
+node-models-unwritable = The folder of models cannot be written ({ $folder }): { $detail }.
+node-share-failed = Sharing weights on the site's network did not begin: { $detail }.

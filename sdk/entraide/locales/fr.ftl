@@ -1564,3 +1564,79 @@ node-hardware-sensors = { $battery ->
 node-hardware-known = Dans le catalogue, c’est { $name } : { $idle_w } au repos, { $active_w } au travail.
 node-hardware-unknown = Le catalogue ne la connaît pas : tant qu’aucun compteur ne parle, elle compte comme une machine ordinaire de son genre, { $idle_w } au repos, { $active_w } au travail.
 node-hardware-engines = Moteurs qui lui conviennent, le meilleur d’abord : { $engines }.
+
+## Modèles : catalogue, poids et mémoire.
+
+error-catalogue_refused = Le catalogue des modèles est refusé{ $detail ->
+    [none] .
+   *[other] {""} : { $detail }.
+} Corrigez-le ; le réseau garde celui qu’il avait.
+error-catalogue_changed = Quelqu’un d’autre a changé le catalogue entre-temps. Recommencez.
+error-pin_failed = Rien n’a pu être épinglé{ $detail ->
+    [none] .
+   *[other] {""} : { $detail }.
+}
+help-models-catalogue = Énumère les modèles que le réseau peut offrir, avec leur licence, leur taille et leur classe d’énergie.
+help-models-show = Montre un modèle du catalogue.
+help-models-add = Ajoute au catalogue les modèles d’un fichier, ou remplace ceux du même nom.
+help-models-remove = Retire un modèle du catalogue ; ce qui tourne continue.
+help-models-pin = Fixe les fichiers d’un modèle : longueur, somme de contrôle et révision. Aucune machine ne charge un modèle qui ne l’est pas.
+arg-model = Nom du modèle au catalogue.
+arg-entries = Fichier JSON d’un ou de plusieurs modèles.
+opt-shipped = Ajoute les modèles livrés avec cette version et que le réseau n’a pas.
+opt-format = Seulement les poids de ce format : gguf, safetensors ou mlx.
+opt-revision = Branche, étiquette ou commit ; la branche principale sans cela.
+opt-pin-folder = Dossier où lire les fichiers, au lieu de les demander au dépôt public.
+col-size = TAILLE
+col-parameters = PARAMÈTRES
+col-licence = LICENCE
+col-languages = LANGUES
+col-features = CAPACITÉS
+col-reasoning = RAISONNE
+col-energy-class = ÉNERGIE
+col-weights = POIDS
+col-source = SOURCE
+size-petit = petit
+size-moyen = moyen
+size-grand = grand
+openness-fully-open = tout est ouvert : poids, code et données
+openness-open-source = libre
+openness-open-weight = poids ouverts, à ses propres conditions
+unit-gb = Go
+unit-billions = G
+cli-model-active = { $parameters }, dont { $active } à l’œuvre par jeton
+cli-model-own = du réseau lui-même
+cli-model-unknown = Le catalogue n’a aucun modèle nommé « { $model } ». Il a : { $models }.
+cli-model-removed = « { $model } » n’est plus au catalogue.
+cli-models-added = { $count ->
+    [0] Rien à ajouter : le catalogue les a déjà.
+    [1] Un modèle est ajouté au catalogue.
+   *[other] { $count } modèles sont ajoutés au catalogue.
+}
+cli-pinned = « { $model } » est épinglé : { $weights }, { $files ->
+    [1] un fichier
+   *[other] { $files } fichiers
+}{ $revision ->
+    [none] .
+   *[other] , révision { $revision }.
+}
+pin-fault-none = « { $model } » n’a pas de poids de ce format, ou ils ne viennent pas du dépôt public.
+pin-fault-nothing = { $model }, { $format } : aucun fichier ne répond à { $detail }.
+pin-fault-several = { $model }, { $format } : plusieurs fichiers conviennent ({ $detail }). Précisez-en un au catalogue.
+pin-fault-hub = { $model }, { $format } : le dépôt public n’a pas donné les fichiers ({ $detail }).
+pin-fault-no_library = { $model }, { $format } : il faut la bibliothèque du dépôt public ({ $detail }).
+pin-fault-no_folder = { $model }, { $format } : le dossier ne se lit pas ({ $detail }).
+
+node-model-unpinned = Le modèle { $model } n’est pas épinglé au catalogue. L’exploitant le fait par « entraide models pin { $model } ».
+node-model-name-refused = Le catalogue nomme pour { $model } un fichier qui sortirait de son dossier ; il est refusé.
+node-model-not-allowed = Le propriétaire de la machine ne permet pas { $model } (models.allow).
+node-model-no-engine = Aucun moteur de cette machine ne lit les poids de { $model }.
+node-model-too-large = { $model } demande au moins { $needed_gb } Go de mémoire ; la machine en donne { $room_gb } aux modèles.
+node-model-no-source = Les poids de { $model } ne sont nulle part où la machine peut chercher ({ $file }). Donnez-lui un miroir, ou permettez le dépôt public.
+node-model-gated = Le dépôt public ne donne { $repository } qu’à qui en accepte les conditions. Acceptez-les là-bas, puis donnez le jeton par HF_TOKEN.
+node-model-not-on-hub = Le dépôt public n’a pas { $file } dans { $repository } à la révision épinglée. Épinglez le modèle de nouveau.
+node-disk-full = Le disque est plein : il faut { $needed_gb } Go, il en reste { $free_gb } pour des poids. Rien n’est gâté ; faites de la place, puis recommencez.
+node-checksum-wrong = { $file } venu de { $source } n’a pas la somme de contrôle du catalogue. Il est effacé et ne sera jamais chargé.
+node-fetch-failed = { $file } n’est pas venu de { $source } : { $detail }. Ce qui est déjà là est gardé pour la prochaine fois.
+node-models-unwritable = Le dossier des modèles ne s’écrit pas ({ $folder }) : { $detail }.
+node-share-failed = Le partage des poids sur le réseau local n’a pas commencé : { $detail }.

@@ -94,6 +94,16 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.Correction.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Correction.FromString,
                 _registered_method=True)
+        self.GetCatalogue = channel.unary_unary(
+                '/entraide.v1.Admin/GetCatalogue',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.GetCatalogueRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ModelCatalogue.FromString,
+                _registered_method=True)
+        self.SetCatalogue = channel.unary_unary(
+                '/entraide.v1.Admin/SetCatalogue',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.SetCatalogueRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ModelCatalogue.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -179,6 +189,21 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCatalogue(self, request, context):
+        """The pool's catalogue of models.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetCatalogue(self, request, context):
+        """Replaces the catalogue, unless somebody changed it meanwhile; the pool signs it and tells its
+        nodes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -241,6 +266,16 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.PostCorrection,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.Correction.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Correction.SerializeToString,
+            ),
+            'GetCatalogue': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCatalogue,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.GetCatalogueRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ModelCatalogue.SerializeToString,
+            ),
+            'SetCatalogue': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCatalogue,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.SetCatalogueRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ModelCatalogue.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -567,6 +602,60 @@ class Admin:
             '/entraide.v1.Admin/PostCorrection',
             entraide_dot_v1_dot_admin__pb2.Correction.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.Correction.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCatalogue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/GetCatalogue',
+            entraide_dot_v1_dot_admin__pb2.GetCatalogueRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ModelCatalogue.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCatalogue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/SetCatalogue',
+            entraide_dot_v1_dot_admin__pb2.SetCatalogueRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ModelCatalogue.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,12 @@ class AdminStub:
     """Posts a correction: a new entry in the books, never a change of an old one. A name that was
     posted before is refused with `already_exists`.
     """
+    GetCatalogue: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetCatalogueRequest, _admin_pb2.ModelCatalogue]
+    """The pool's catalogue of models."""
+    SetCatalogue: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetCatalogueRequest, _admin_pb2.ModelCatalogue]
+    """Replaces the catalogue, unless somebody changed it meanwhile; the pool signs it and tells its
+    nodes.
+    """
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -76,6 +82,12 @@ class AdminAsyncStub(AdminStub):
     PostCorrection: _aio.UnaryUnaryMultiCallable[_admin_pb2.Correction, _admin_pb2.Correction]  # type: ignore[assignment]
     """Posts a correction: a new entry in the books, never a change of an old one. A name that was
     posted before is refused with `already_exists`.
+    """
+    GetCatalogue: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetCatalogueRequest, _admin_pb2.ModelCatalogue]  # type: ignore[assignment]
+    """The pool's catalogue of models."""
+    SetCatalogue: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetCatalogueRequest, _admin_pb2.ModelCatalogue]  # type: ignore[assignment]
+    """Replaces the catalogue, unless somebody changed it meanwhile; the pool signs it and tells its
+    nodes.
     """
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
@@ -170,6 +182,24 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_pb2.Correction, _abc.Awaitable[_admin_pb2.Correction]]:
         """Posts a correction: a new entry in the books, never a change of an old one. A name that was
         posted before is refused with `already_exists`.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCatalogue(
+        self,
+        request: _admin_pb2.GetCatalogueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ModelCatalogue, _abc.Awaitable[_admin_pb2.ModelCatalogue]]:
+        """The pool's catalogue of models."""
+
+    @_abc_1.abstractmethod
+    def SetCatalogue(
+        self,
+        request: _admin_pb2.SetCatalogueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ModelCatalogue, _abc.Awaitable[_admin_pb2.ModelCatalogue]]:
+        """Replaces the catalogue, unless somebody changed it meanwhile; the pool signs it and tells its
+        nodes.
         """
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
