@@ -132,7 +132,7 @@ class Room(Struct, frozen=True, kw_only=True):
         memory_bytes: for all models together (``models_bytes``).
         missing_bytes: by ``Artefact.place``, what its disk lacks of weights; a place that is not
             there lacks all.
-        disk_free_bytes: what the disk still takes; None when nothing is fetched anyway.
+        disk_free_bytes: what the disk still takes of weights; None where nobody knows.
         allow: names that its owner allows, or ``*``.
         speeds: how fast weights come.
     """
@@ -274,7 +274,7 @@ def _missing(entry: ModelEntry, artefact: Artefact, room: Room) -> int:
 
 def _disk_takes(missing_bytes: int, room: Room) -> bool:
     free = room.disk_free_bytes
-    return missing_bytes == 0 or free is None or missing_bytes + DISK_ROOM_BYTES <= free
+    return missing_bytes == 0 or free is None or missing_bytes <= free
 
 
 def _judged(entry: ModelEntry, room: Room) -> Loadable | Unfit:

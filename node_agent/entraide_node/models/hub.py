@@ -88,13 +88,13 @@ def _failed(file: ArtefactFile, detail: str) -> EngineProblem:
 
 def _progress(tell: Callable[[int], None], stop: threading.Event) -> Any:
     """A progress bar as the library wants one, which draws nothing."""
-    from huggingface_hub.utils import tqdm  # noqa: PLC0415  (only whoever asks the hub)
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # noqa: PLC0415
 
-    class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+    class Progress(tqdm):
         def __init__(self, *args: Any, **options: Any) -> None:
             options.pop("name", None)
             self._so_far = int(options.get("initial") or 0)
-            super().__init__(*args, **{**options, "disable": True})
+            super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]
 
         def update(self, n: float | None = 1) -> bool | None:
             if stop.is_set():

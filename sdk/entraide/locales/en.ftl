@@ -1171,6 +1171,14 @@ sim-report-col-basis = Where it comes from
 sim-report-col-assumption = Assumption
 sim-report-owned = there already
 sim-report-fleet = The machines
+sim-report-sites = Own generation
+sim-report-sites-note = What the site's own generation left beyond its own use, over the whole run, and where the machines' energy came from. What nobody could use was given away.
+sim-report-col-site = Site
+sim-report-col-surplus = Left over
+sim-report-col-own = Used at once
+sim-report-col-battery = Through the battery
+sim-report-col-grid = From the grid
+sim-report-col-away = Given away
 sim-report-assumptions = What this rests on
 sim-report-bases = Of these assumptions, { $parts }.{ $default ->
     [0] {""}
@@ -1359,7 +1367,7 @@ sim-assumption-forecast_made = Forecasts are the actual series with an error of 
 sim-assumption-forecast_file = { $zone }: forecasts from a file.
 sim-assumption-solar = { $site }: { $peak_kw } kW of panels under clouds by luck that let { $percent } % of a clear sky through on average; the place itself uses { $own_use_w }.
 sim-assumption-surplus_file = { $site }: surplus from a file.
-sim-assumption-battery = { $site }: a battery of { $capacity_kwh } kWh takes what the machines could not use, and gives it back.
+sim-assumption-battery = { $site }: a battery of { $capacity_kwh } kWh and { $power_kw } kW takes what the machines leave of the surplus and gives to them before the grid does, down to { $floor_percent } %; { $percent } % of what goes in comes out, and the place itself takes nothing from it.
 sim-assumption-trace = "{ $workload }": { $percent } % of a recorded trace; which co-op sends a request is drawn by luck.
 sim-assumption-journal = "{ $workload }": { $percent } % of a recorded journal; the length of an answer without a usage report is taken for that co-op's median.
 sim-assumption-clients = "{ $workload }": { $clients } clients send { $requests_per_day } requests a day each on average, { $rhythm ->
@@ -1606,28 +1614,28 @@ unit-gb = GB
 unit-billions = B
 cli-model-active = { $parameters }, of which { $active } for each token
 cli-model-own = the pool's own
-cli-model-unknown = The catalogue has no model named “{ $model }”. It has: { $models }.
-cli-model-removed = “{ $model }” is no longer in the catalogue.
+cli-model-unknown = The catalogue has no model named "{ $model }". It has: { $models }.
+cli-model-removed = "{ $model }" is no longer in the catalogue.
 cli-models-added = { $count ->
     [0] Nothing to add: the catalogue has them already.
     [1] One model is added to the catalogue.
    *[other] { $count } models are added to the catalogue.
 }
-cli-pinned = “{ $model }” is pinned: { $weights }, { $files ->
+cli-pinned = "{ $model }" is pinned: { $weights }, { $files ->
     [1] one file
    *[other] { $files } files
 }{ $revision ->
     [none] .
    *[other] , revision { $revision }.
 }
-pin-fault-none = “{ $model }” has no weights of that format, or they do not come from the hub.
+pin-fault-none = "{ $model }" has no weights of that format, or they do not come from the hub.
 pin-fault-nothing = { $model }, { $format }: no file fits { $detail }.
 pin-fault-several = { $model }, { $format }: several files fit ({ $detail }). Name one in the catalogue.
 pin-fault-hub = { $model }, { $format }: the hub did not give the files ({ $detail }).
 pin-fault-no_library = { $model }, { $format }: this needs the hub's library ({ $detail }).
 pin-fault-no_folder = { $model }, { $format }: the folder cannot be read ({ $detail }).
 
-node-model-unpinned = The model { $model } is not pinned in the catalogue. The operator does it by “entraide models pin { $model }”.
+node-model-unpinned = The model { $model } is not pinned in the catalogue. The operator does it by "entraide models pin { $model }".
 node-model-name-refused = The catalogue names for { $model } a file that would leave its folder; it is refused.
 node-model-not-allowed = The machine's owner does not allow { $model } (models.allow).
 node-model-no-engine = No engine of this machine reads the weights of { $model }.
@@ -1640,3 +1648,116 @@ node-checksum-wrong = { $file } from { $source } does not have the catalogue's c
 node-fetch-failed = { $file } did not come from { $source }: { $detail }. What is here already is kept for the next time.
 node-models-unwritable = The folder of models cannot be written ({ $folder }): { $detail }.
 node-share-failed = Sharing weights on the site's network did not begin: { $detail }.
+
+## Models that the pool has loaded.
+
+node-status-empty = { $node } is ready; no model is loaded there, the pool will ask for one when it needs it.
+node-status-loading = { $node } is loading a model that the pool asked for.
+node-load-not-now = No model is loaded just now: the node { $reason ->
+    [draining] is stopping.
+    [paused] is paused.
+   *[other] is its co-op's.
+}
+node-load-unknown = This node cannot load { $model }.
+node-load-resting = Loading { $model } failed a short while ago; it can be tried again in { $wait_s } s.
+node-load-no-room = { $model } needs { $needed_gb } GB of memory; { $room_gb } are left for models.
+node-load-too-many = { $model } is not loaded: { $most } models are waiting their turn already.
+node-load-broken = Loading { $model } failed for an unexpected reason; the node's log has it.
+node-no-engine = This node has no engine of its own: it loads what the pool asks for.
+node-model-twice = Two engines serve the same model, { $model }: give one of them another name ("alias").
+
+## The doctor: what is wrong with a node, and how to mend it.
+
+help-node-doctor = Look for what is wrong with this node, and say how to mend it. Tells no secret.
+doctor-colon = {": "}
+doctor-summary = { $failed ->
+    [0] { $warned ->
+        [0] All is well.
+       *[other] Nothing keeps this node from working; look at what is marked "!".
+    }
+   *[other] What is marked "✗" keeps this node from working.
+}
+doctor-config = configuration
+doctor-config-ok = node.toml can be read.
+doctor-agent = agent
+doctor-agent-ok = It runs (process { $pid }).
+doctor-agent-absent = It does not run.
+    .mend = Start it: "entraide node service install", or by hand { $command }
+doctor-service = service
+doctor-service-ok = It runs ({ $kind }).
+doctor-service-none = Nothing on this machine keeps services for you; the agent runs as long as you let it.
+doctor-service-absent = None is installed: after a restart of the machine the node stays away.
+    .mend = entraide node service install
+doctor-service-stopped = It is installed ({ $kind }) and does not run.
+    .mend = entraide node service restart
+doctor-service-failed = It failed ({ $kind }).
+    .mend = Look at its log ("entraide node service status" says where), then: entraide node service restart
+doctor-service-linger = It runs, and will stop when you log out.
+    .mend = loginctl enable-linger
+doctor-identity = identity
+doctor-identity-ok = It is valid{ $days ->
+    [none] {""}
+    [one] {" "}for one more day
+   *[other] {" "}for { $days } more days
+}; the pool renews it by itself.
+doctor-identity-expiring = It expires in { $days ->
+    [0] less than a day
+    [one] one day
+   *[other] { $days } days
+}, and the pool has not renewed it.
+    .mend = Let the agent run and reach the pool: it is renewed at once. If that does not help, join again with a new token.
+doctor-identity-expired = It has expired.
+    .mend = Ask the operator for a token and join again: entraide node join
+doctor-identity-unreadable = It is no identity.
+    .mend = Ask the operator for a token and join again: entraide node join
+doctor-bus = connection
+doctor-bus-tls = The pool answers, over TLS ({ $servers }).
+doctor-bus-plain = The pool answers on this machine ({ $servers }).
+doctor-bus-authority = The pool's authority (ca.pem) cannot be read.
+    .mend = Ask the operator for a token and join again: entraide node join
+doctor-twin = one of its kind
+doctor-twin-ok = No other agent uses this identity.
+doctor-twin-two = Another agent uses this identity too, on this machine or on another: the two drive each other out.
+    .mend = Stop one of them. A copied folder is not a second node: erase identity.json and node.key in the copy, and join there with a token of its own.
+doctor-clock = clock
+doctor-clock-ok = It agrees with the pool's.
+doctor-clock-unknown = It could not be compared with the pool's.
+doctor-clock-off = It is { $off_s } { $side ->
+    [ahead] ahead of
+   *[behind] behind
+} the pool's. The work goes on: the pool reckons by its own clock.
+    .mend = Let the system set the time: "timedatectl set-ntp true" on Linux, General > Date & Time on a Mac.
+doctor-version = version
+doctor-version-ok = Entraide { $version } here, { $pool } in the pool.
+doctor-version-unknown = Entraide { $version } here; what the pool has is not known.
+doctor-version-older = Entraide { $version } here is older than { $pool } in the pool.
+    .mend = { $command }
+doctor-disk = disk
+doctor-disk-ok = { $free_gb } GB free.
+doctor-disk-low = { $free_gb } GB free: few models will fit.
+    .mend = Make room, or name a folder on another disk: [models] dir in node.toml.
+doctor-disk-full = { $free_gb } GB free: the agent can hardly keep its own reports.
+    .mend = Make room on this disk.
+doctor-disk-absent = The folder { $folder } is not there.
+    .mend = Join first: entraide node join
+doctor-memory = memory
+doctor-memory-ok = { $free_gb } of { $total_gb } GB free.
+doctor-memory-small = Its models take { $needed_gb } GB, and the machine has { $total_gb } GB.
+    .mend = Take a smaller model, or one with fewer bits for each weight.
+doctor-memory-taken = Its models take { $needed_gb } GB, and { $free_gb } of { $total_gb } GB are free now.
+    .mend = Close what takes memory, or take a smaller model.
+doctor-engine = engine
+doctor-engine-ok = { $engine } can be started.
+doctor-engine-answers = The server that you run answers and serves { $model }.
+doctor-engine-environment = The environment of { $engine } is not made.
+    .mend = entraide node engine install { $engine }
+doctor-model = model
+doctor-model-ok = { $model } is there and sound.
+doctor-model-absent = There is no model in { $folder }.
+    .mend = Name the folder of a model in node.toml, or let the pool choose: kind = "none"
+doctor-meter = meter
+doctor-meter-ok = Energy is measured by { $meter }.
+doctor-meter-catalogue = No meter tells what the machine draws: the catalogue is believed, and receipts say so.
+doctor-meter-aside = { $aside } is not used ({ $fault }); energy comes from { $meter } instead.
+    .mend = Look at that meter, or take it out of node.toml.
+node-status-older = Entraide { $version } here is older than { $pool } in the pool. To update: { $command }

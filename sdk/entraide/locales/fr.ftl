@@ -1171,6 +1171,14 @@ sim-report-col-basis = D’où cela vient
 sim-report-col-assumption = Hypothèse
 sim-report-owned = déjà là
 sim-report-fleet = Les machines
+sim-report-sites = L’énergie produite sur place
+sim-report-sites-note = Ce que la production du lieu a laissé au-delà de sa propre consommation, sur toute la durée, et d’où est venue l’énergie des machines. Ce dont personne n’a eu l’usage a été cédé.
+sim-report-col-site = Lieu
+sim-report-col-surplus = Surplus
+sim-report-col-own = Utilisé aussitôt
+sim-report-col-battery = Par la batterie
+sim-report-col-grid = Tiré du réseau
+sim-report-col-away = Cédé
 sim-report-assumptions = Sur quoi cela repose
 sim-report-bases = De ces hypothèses, { $parts }.{ $default ->
     [0] {""}
@@ -1359,7 +1367,7 @@ sim-assumption-forecast_made = Les prévisions sont la série réelle avec une e
 sim-assumption-forecast_file = { $zone } : les prévisions viennent d’un fichier.
 sim-assumption-solar = { $site } : { $peak_kw } kW de panneaux sous des nuages tirés au sort, qui laissent passer en moyenne { $percent } % d’un ciel clair ; le lieu lui-même consomme { $own_use_w }.
 sim-assumption-surplus_file = { $site } : le surplus vient d’un fichier.
-sim-assumption-battery = { $site } : une batterie de { $capacity_kwh } kWh prend ce que les machines ne pourraient pas utiliser, et le rend plus tard.
+sim-assumption-battery = { $site } : une batterie de { $capacity_kwh } kWh et { $power_kw } kW prend ce que les machines laissent du surplus et leur donne avant le réseau, jusqu’à { $floor_percent } % ; il en ressort { $percent } % de ce qui y entre, et le lieu lui-même n’en prend rien.
 sim-assumption-trace = « { $workload } » : { $percent } % d’une trace enregistrée ; la coopérative qui envoie chaque requête est tirée au sort.
 sim-assumption-journal = « { $workload } » : { $percent } % d’un journal enregistré ; la longueur d’une réponse sans relevé d’usage est prise pour la médiane de cette coopérative.
 sim-assumption-clients = « { $workload } » : { $clients } clients envoient chacun en moyenne { $requests_per_day } requêtes par jour, { $rhythm ->
@@ -1640,3 +1648,116 @@ node-checksum-wrong = { $file } venu de { $source } n’a pas la somme de contr�
 node-fetch-failed = { $file } n’est pas venu de { $source } : { $detail }. Ce qui est déjà là est gardé pour la prochaine fois.
 node-models-unwritable = Le dossier des modèles ne s’écrit pas ({ $folder }) : { $detail }.
 node-share-failed = Le partage des poids sur le réseau local n’a pas commencé : { $detail }.
+
+## Modèles que le réseau fait charger.
+
+node-status-empty = { $node } est prêt ; aucun modèle n’y est chargé, le réseau lui en demandera un au besoin.
+node-status-loading = { $node } charge un modèle que le réseau lui a demandé.
+node-load-not-now = Aucun modèle n’est chargé en ce moment : le nœud { $reason ->
+    [draining] s’arrête.
+    [paused] est en pause.
+   *[other] est à sa coopérative.
+}
+node-load-unknown = Ce nœud ne peut pas charger { $model }.
+node-load-resting = Le chargement de { $model } a échoué il y a peu ; nouvel essai possible dans { $wait_s } s.
+node-load-no-room = { $model } demande { $needed_gb } Go de mémoire ; il en reste { $room_gb } pour les modèles.
+node-load-too-many = { $model } n’est pas chargé : { $most } modèles attendent déjà leur tour.
+node-load-broken = Le chargement de { $model } a échoué pour une raison inattendue ; le journal du nœud la donne.
+node-no-engine = Ce nœud n’a pas de moteur à lui : il charge ce que le réseau lui demande.
+node-model-twice = Deux moteurs servent le même modèle, { $model } : donnez à l’un des deux un autre nom (« alias »).
+
+## Le docteur : ce qui cloche dans un nœud, et comment y remédier.
+
+help-node-doctor = Chercher ce qui cloche dans ce nœud et dire comment y remédier. Ne dit aucun secret.
+doctor-colon = {" : "}
+doctor-summary = { $failed ->
+    [0] { $warned ->
+        [0] Tout va bien.
+       *[other] Rien n’empêche ce nœud de travailler ; regardez ce qui porte un « ! ».
+    }
+   *[other] Ce qui porte un « ✗ » empêche ce nœud de travailler.
+}
+doctor-config = configuration
+doctor-config-ok = node.toml se lit bien.
+doctor-agent = agent
+doctor-agent-ok = Il tourne (processus { $pid }).
+doctor-agent-absent = Il ne tourne pas.
+    .mend = Démarrez-le : « entraide node service install », ou à la main { $command }
+doctor-service = service
+doctor-service-ok = Il tourne ({ $kind }).
+doctor-service-none = Rien sur cette machine ne garde de services pour vous ; l’agent tourne tant que vous le laissez tourner.
+doctor-service-absent = Aucun n’est installé : après un redémarrage de la machine, le nœud reste absent.
+    .mend = entraide node service install
+doctor-service-stopped = Il est installé ({ $kind }) et ne tourne pas.
+    .mend = entraide node service restart
+doctor-service-failed = Il a échoué ({ $kind }).
+    .mend = Regardez son journal (« entraide node service status » dit où), puis : entraide node service restart
+doctor-service-linger = Il tourne, et s’arrêtera quand vous fermerez votre session.
+    .mend = loginctl enable-linger
+doctor-identity = identité
+doctor-identity-ok = Elle est valide{ $days ->
+    [none] {""}
+    [one] {" "}encore { $days } jour
+   *[other] {" "}encore { $days } jours
+} ; le réseau la renouvelle de lui-même.
+doctor-identity-expiring = Elle expire dans { $days ->
+    [0] moins d’un jour
+    [one] { $days } jour
+   *[other] { $days } jours
+}, et le réseau ne l’a pas renouvelée.
+    .mend = Laissez l’agent tourner et joindre le réseau : elle est renouvelée aussitôt. Sinon, joignez-vous de nouveau avec un nouveau jeton.
+doctor-identity-expired = Elle a expiré.
+    .mend = Demandez un jeton à l’exploitant et joignez-vous de nouveau : entraide node join
+doctor-identity-unreadable = Ce n’est pas une identité.
+    .mend = Demandez un jeton à l’exploitant et joignez-vous de nouveau : entraide node join
+doctor-bus = connexion
+doctor-bus-tls = Le réseau répond, par TLS ({ $servers }).
+doctor-bus-plain = Le réseau répond sur cette machine ({ $servers }).
+doctor-bus-authority = L’autorité du réseau (ca.pem) est illisible.
+    .mend = Demandez un jeton à l’exploitant et joignez-vous de nouveau : entraide node join
+doctor-twin = seul de son nom
+doctor-twin-ok = Aucun autre agent n’utilise cette identité.
+doctor-twin-two = Un autre agent utilise aussi cette identité, sur cette machine ou sur une autre : les deux se chassent l’un l’autre.
+    .mend = Arrêtez l’un des deux. Un dossier copié n’est pas un second nœud : effacez identity.json et node.key dans la copie, et joignez-y le réseau avec un jeton à elle.
+doctor-clock = horloge
+doctor-clock-ok = Elle s’accorde avec celle du réseau.
+doctor-clock-unknown = Elle n’a pas pu être comparée à celle du réseau.
+doctor-clock-off = Elle { $side ->
+    [ahead] avance
+   *[behind] retarde
+} de { $off_s } sur celle du réseau. Le travail continue : le réseau compte avec sa propre horloge.
+    .mend = Laissez le système régler l’heure : « timedatectl set-ntp true » sous Linux, Général > Date et heure sur un Mac.
+doctor-version = version
+doctor-version-ok = Entraide { $version } ici, { $pool } dans le réseau.
+doctor-version-unknown = Entraide { $version } ici ; celle du réseau n’est pas connue.
+doctor-version-older = Entraide { $version } ici, plus ancienne que { $pool } dans le réseau.
+    .mend = { $command }
+doctor-disk = disque
+doctor-disk-ok = { $free_gb } Go libres.
+doctor-disk-low = { $free_gb } Go libres : peu de modèles y tiendront.
+    .mend = Faites de la place, ou nommez un dossier sur un autre disque : [models] dir dans node.toml.
+doctor-disk-full = { $free_gb } Go libres : l’agent peut à peine garder ses propres rapports.
+    .mend = Faites de la place sur ce disque.
+doctor-disk-absent = Le dossier { $folder } n’existe pas.
+    .mend = Joignez d’abord le réseau : entraide node join
+doctor-memory = mémoire
+doctor-memory-ok = { $free_gb } Go libres sur { $total_gb }.
+doctor-memory-small = Ses modèles prennent { $needed_gb } Go, et la machine en a { $total_gb }.
+    .mend = Prenez un modèle plus petit, ou codé sur moins de bits.
+doctor-memory-taken = Ses modèles prennent { $needed_gb } Go, et { $free_gb } Go sur { $total_gb } sont libres en ce moment.
+    .mend = Fermez ce qui prend de la mémoire, ou prenez un modèle plus petit.
+doctor-engine = moteur
+doctor-engine-ok = { $engine } peut démarrer.
+doctor-engine-answers = Le serveur que vous faites tourner répond et sert { $model }.
+doctor-engine-environment = L’environnement de { $engine } n’est pas fait.
+    .mend = entraide node engine install { $engine }
+doctor-model = modèle
+doctor-model-ok = { $model } est là et intact.
+doctor-model-absent = Il n’y a pas de modèle dans { $folder }.
+    .mend = Nommez le dossier d’un modèle dans node.toml, ou laissez le réseau choisir : kind = "none"
+doctor-meter = compteur
+doctor-meter-ok = L’énergie est mesurée par { $meter }.
+doctor-meter-catalogue = Aucun compteur ne dit ce que tire la machine : on croit le catalogue, et les reçus le disent.
+doctor-meter-aside = { $aside } n’est pas utilisé ({ $fault }) ; l’énergie vient plutôt de { $meter }.
+    .mend = Regardez ce compteur, ou ôtez-le de node.toml.
+node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le réseau. Pour la mettre à jour : { $command }

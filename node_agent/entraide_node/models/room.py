@@ -1,0 +1,61 @@
+"""The room that this machine has for models, as the core's fit asks for it.
+
+It decides nothing: it reads disk and system, so that ``core.fit`` need not. It blocks: call it
+off the event loop.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from entraide.models import Catalogue
+from entraide_node.core.fit import ANY, EngineKind, Room, engines_for, models_bytes
+from entraide_node.core.hardware import Hardware
+from entraide_node.models.store import ModelStore
+
+ASK_TIMEOUT_S = 5.0
+
+_WIRED = ["/usr/sbin/sysctl", "-n", "iogpu.wired_limit_mb"]
+
+
+def room_here(
+    catalogue: Catalogue,
+    store: ModelStore,
+    hardware: Hardware,
+    engines: Sequence[EngineKind],
+    *,
+    cap_bytes: int = 0,
+    allow: Sequence[str] = (ANY,),
+) -> Room:
+    """Returns what this machine gives to models.
+
+    Args:
+        catalogue: whose weights are looked for on the disk.
+        store: where they lie.
+        hardware: what the machine is.
+        engines: those it could start, the preferred one first.
+        cap_bytes: the owner's own limit of memory; 0 for none.
+        allow: the models that its owner allows, or ``*``.
+    """
+    limit = wired_limit_bytes()
+    return Room(
+        engines=engines_for(hardware, engines),
+        memory_bytes=models_bytes(hardware, engines, wired_limit_bytes=limit, cap_bytes=cap_bytes),
+        missing_bytes=store.missing(catalogue),
+        disk_free_bytes=store.free_bytes(),
+        allow=tuple(allow),
+        speeds=store.speeds(),
+    )
+
+
+def wired_limit_bytes() -> int:
+    """Returns what a Mac's owner lets its GPU wire; 0 elsewhere, and where nobody said."""
+    if sys.platform != "darwin":
+        return 0
+    try:
+        said = subprocess.run(
+            _WIRED, check=True, capture_output=True, text=True, timeout=ASK_TIMEOUT_S
+        ).stdout
+        return max(0, int(said)) * 1024**2
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0
