@@ -1,157 +1,112 @@
-"""The agent: keeps one engine, one connection and one promise, to say truly what it can do.
+"""The agent: keeps its engines, one connection and one promise, to say truly what it can do.
 
-It decides when to say hello, when to beat and when to stop; what to accept, ``core.duty`` decides,
-and what follows on a signal, ``core.phases``. It never advertises an engine that does not answer.
+It decides when to beat and when to stop; what to accept, ``core.duty`` decides, which models are
+loaded, ``core.garage``, and what follows on a signal, ``core.phases``. What it says, the ``voice``
+says.
 
-Two loops: one asks the engine whether it serves, the other reads the owner's files, speaks to the
-pool and writes the status. Anything that matters pokes the second one, so nothing waits for a tick.
+Two loops: one asks the engines whether they serve, the other reads the owner's files, speaks to
+the pool and writes the status. Anything that matters pokes the second one, so nothing waits for a
+tick.
 """
 
 import asyncio
 import contextlib
 import math
-import os
-import secrets
 import time
-from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
 
-import msgspec
-import psutil
 import structlog
 
-from entraide.types import EnergyStatus, NodeCard, Power, Replica
 from entraide.wire.messages import (
+    AskCatalogue,
     Cancel,
+    CatalogueIs,
     Goodbye,
-    Heartbeat,
-    Hello,
+    Load,
+    LoadFailed,
     NodeDownCtl,
     NodeIn,
     Renewed,
     Run,
     SayHello,
     Stop,
+    Unload,
     UsageAck,
     Welcome,
 )
 from entraide_node import owner
 from entraide_node.bus import Bus
 from entraide_node.config import NodeConfig
-from entraide_node.core.duty import DRAINING, Lent, Standing, reason_not_accepting
+from entraide_node.core.duty import DRAINING, Standing, owners_reason, reason_not_accepting
+from entraide_node.core.garage import Limits, Refusal
 from entraide_node.core.phases import Phase, Sign, after
-from entraide_node.energy.meters import Meter
 from entraide_node.energy.sampler import Sampler
 from entraide_node.energy.site import Site
-from entraide_node.engines.base import Engine
+from entraide_node.garage import Garage
 from entraide_node.keys import Keyring, ca_pem
+from entraide_node.machine import Machine
 from entraide_node.reports import Reports
 from entraide_node.runs import Runs
+from entraide_node.stewardship import OWNER_RETURNED, Steward, Unattended
+from entraide_node.supplier import NoSupplier, Supplier
+from entraide_node.voice import Voice
 
-HEARTBEAT_MIN_S, HEARTBEAT_MAX_S = 0.1, 60.0
-ENGINE_ASK_S = 1.0
-ENGINE_GONE_S = 15.0  # down for longer: the model leaves the card
+__all__ = ["OWNER_RETURNED", "Agent", "Steward", "Unattended"]
+
 RESEND_S = 5.0
 PROGRESS_S = 1.0
+CATALOGUE_S = 3_600.0
 RTT_EVERY_S = 60.0
 RTT_CHANGE_S = 0.005
 LEAVE_S = 2.0  # for the last reports and the goodbye
-VERSION = version("entraide")
-OWNER_RETURNED = "owner_returned"  # what a run ends with that is given back in mid-answer
-
-
-class Steward(Protocol):
-    """Whoever speaks for the machine's owner: when it may work, and when it is given back."""
-
-    def reason(self) -> str:
-        """Returns the stable code why the machine takes no work now, or "" when it may."""
-        ...
-
-    def lent(self) -> Lent:
-        """Returns how much of the machine may be used now."""
-        ...
-
-    async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
-        """Looks for as long as the agent lives.
-
-        Args:
-            poke: to be called when ``reason`` or ``lent`` has changed: the pool hears of it at once.
-            give_back: to be called, with ``OWNER_RETURNED``, when what runs must end now.
-        """
-        ...
-
-
-class Unattended:
-    """The steward of a machine whose owner has set no terms."""
-
-    def reason(self) -> str:
-        """See ``Steward``."""
-        return ""
-
-    def lent(self) -> Lent:
-        """See ``Steward``."""
-        return Lent()
-
-    async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
-        """See ``Steward``."""
-        await asyncio.Event().wait()
 
 
 class Agent:
-    """One node agent, from its engine's first answer to its goodbye."""
+    """One node agent, from its first hello to its goodbye."""
 
     def __init__(
-        self, config: NodeConfig, *, engine: Engine, replica: Replica, power: Power,
-        meters: tuple[Meter, ...] = (), steward: Steward | None = None,
+        self, config: NodeConfig, *, machine: Machine, steward: Steward | None = None,
+        supplier: Supplier | None = None,
     ) -> None:  # fmt: skip
         """Connects nothing yet.
 
         Args:
             config: all that it is told; ``dir`` holds its identity.
-            engine: started.
-            replica: what the engine serves, and how fast.
-            power: of the machine, where no meter says otherwise.
-            meters: of the machine's power, best first; it closes them.
+            machine: what the owner put on it, at work; the agent stops it.
             steward: speaks for the machine's owner; None for one without terms.
+            supplier: of models that the pool asks for; None for none.
         """
         self._config = config
         self._folder = Path(config.dir)
-        self._engine = engine
-        self._replica = replica
         self._steward = steward or Unattended()
-        self._power = Sampler(power, meters)
+        self._supplier = supplier or NoSupplier()
+        self._power = Sampler(machine.power, machine.meters)
         self._site = Site(config.energy, self._folder, added_w=lambda: self._power.added_w)
         self._keyring = Keyring(self._folder)
         self._reports = Reports(self._folder)
-        self._declaration = owner.Declaration(self._folder, config.energy)
         self._bus = Bus(
             config.node, keyring=self._keyring, reports=self._reports,
             on_ctl=self._on_ctl, on_in=self._on_in, on_change=self._on_change,
         )  # fmt: skip
-        self._runs = Runs(
-            engine, model=replica.model, slots=replica.slots, post=self._bus,
-            meter=self._power, on_trouble=self._look_at_engine,
-        )  # fmt: skip
-        self._log = structlog.get_logger("entraide.node").bind(node=config.node)
-        self._boot = secrets.token_hex(8)
-        self._seq = 0
         self._phase = Phase.SERVING
         self._poked = asyncio.Event()
         self._turned = asyncio.Event()
         self._paused = owner.is_paused(self._folder)
-        self._engine_down_since_s: float | None = None
-        self._rtt_s = 0.0
-        self._refused = False
-        self._heartbeat_s = 1.0
-        self._welcomed = False  # the pool answered
-        self._asked = True  # to say hello (again)
-        self._started_at = psutil.Process().create_time()
-        self._hello: Hello | None = None
-        self._said: tuple[str, EnergyStatus | None] = ("", None)
-        self._pool_version = ""
-        self._clock_offset_s: float | None = None
+        self._garage = Garage(
+            machine.bays, folder=self._folder, limits=self._limits, supplier=self._supplier,
+            awaited=machine.awaited, failed=self._load_failed, changed=self._poked.set,
+        )  # fmt: skip
+        self._allowed = self._limits()
+        self._runs = Runs(
+            self._garage, post=self._bus, meter=self._power,
+            slots_max=lambda: self._steward.lent().slots,
+        )  # fmt: skip
+        self._voice = Voice(
+            config, bus=self._bus, garage=self._garage, runs=self._runs, power=self._power,
+            site=self._site, reports=self._reports,
+        )  # fmt: skip
+        self._catalogue_s = -math.inf  # when it was last asked for
+        self._log = structlog.get_logger("entraide.node").bind(node=config.node)
 
     # What happens to it.
 
@@ -164,8 +119,7 @@ class Agent:
             self._poked.set()
 
     def _on_change(self, what: str) -> None:
-        self._refused = what == "refused"
-        self._welcomed, self._asked = False, True
+        self._voice.again(refused=what == "refused")
         self._poked.set()
 
     def _give_back(self, code: str) -> None:
@@ -185,7 +139,7 @@ class Agent:
             case Welcome():
                 self._on_welcome(message)
             case SayHello():
-                self._welcomed, self._asked = False, True
+                self._voice.again()
                 self._poked.set()
             case UsageAck():
                 self._reports.acknowledged(message.job, message.epoch)
@@ -196,19 +150,23 @@ class Agent:
             case Renewed():
                 self._keyring.renew(message.jwt)
                 self._log.info("node.renewed")
+            case Load():
+                await self._garage.load(message.model)
+            case Unload():
+                await self._garage.unload(message.model)
+            case CatalogueIs():
+                if await self._supplier.take(message.document, message.signature):
+                    self._garage.look_again()
 
     def _on_welcome(self, message: Welcome) -> None:
-        self._welcomed = True
-        self._pool_version = message.pool_version
-        if message.sent_at:
-            self._clock_offset_s = round(time.time() - message.sent_at, 3)
-        self._heartbeat_s = min(HEARTBEAT_MAX_S, max(HEARTBEAT_MIN_S, message.heartbeat_s))
-        # Only what the hello spoke of: a run that came since is not in the answer to it.
-        for job, epoch in self._hello.running if self._hello is not None else ():
-            if (job, epoch) not in message.keep:
-                self._runs.stop(job, epoch)
-        self._log.info("node.welcomed", heartbeat_s=self._heartbeat_s)
+        for job, epoch in self._voice.welcomed(message):
+            self._runs.stop(job, epoch)
+        self._catalogue_s = -math.inf
+        self._log.info("node.welcomed", heartbeat_s=self._voice.heartbeat_s)
         self._poked.set()
+
+    async def _load_failed(self, refusal: Refusal) -> None:
+        await self._bus.ctl(LoadFailed(refusal.model, refusal.code, refusal.values))
 
     # Its life.
 
@@ -220,7 +178,8 @@ class Agent:
             PoolError: the bus is not the pool's, or TLS is missing where it is needed.
         """
         stages = (
-            self._wind_down(), self._connect(), self._pulse(), self._ask_engine(),
+            self._wind_down(), self._connect(), self._pulse(), self._garage.run(),
+            self._supplier.run(changed=self._garage.look_again),
             self._power.run(), self._site.run(),
             self._steward.run(poke=self._poked.set, give_back=self._give_back),
         )  # fmt: skip
@@ -259,49 +218,48 @@ class Agent:
     async def _connect(self) -> None:
         await self._bus.open(self._config.nats_urls, ca_pem=ca_pem(self._folder))
         while True:
-            rtt_s = round(await self._bus.rtt_s(), 6)
-            if rtt_s and (not self._rtt_s or abs(rtt_s - self._rtt_s) > RTT_CHANGE_S):
-                self._rtt_s = rtt_s
+            rtt_s, known_s = round(await self._bus.rtt_s(), 6), self._voice.rtt_s
+            if rtt_s and (not known_s or abs(rtt_s - known_s) > RTT_CHANGE_S):
+                self._voice.rtt_s = rtt_s
                 self._poked.set()
             await asyncio.sleep(RTT_EVERY_S)
-
-    async def _ask_engine(self) -> None:
-        while True:
-            await self._look_at_engine()
-            await asyncio.sleep(ENGINE_ASK_S)
-
-    async def _look_at_engine(self) -> None:
-        problem = await self._engine.ready()
-        down = self._engine_down_since_s is not None
-        if problem is None and down:
-            self._engine_down_since_s = None
-            self._log.info("node.engine_up")
-            self._poked.set()
-        elif problem is not None and not down:
-            self._engine_down_since_s = time.monotonic()
-            self._log.warning("node.engine_down", code=problem.code)
-            self._poked.set()
 
     async def _pulse(self) -> None:
         beaten_s = progressed_s = resent_s = -math.inf
         while True:
             self._poked.clear()
             now_s = time.monotonic()
-            self._paused = owner.is_paused(self._folder)
+            self._look_around()
             if self._bus.is_up:
-                if await self._speak(due=now_s - beaten_s >= self._heartbeat_s):
+                if await self._speak(due=now_s - beaten_s >= self._voice.heartbeat_s):
                     beaten_s = now_s
                 if now_s - progressed_s >= PROGRESS_S:
                     progressed_s = now_s
                     await self._runs.progress()
-                if self._welcomed and now_s - resent_s >= RESEND_S:
+                if self._voice.is_welcomed and now_s - resent_s >= RESEND_S:
                     resent_s = now_s
                     await self._bus.resend()
-            self._write_status()
+                await self._ask_catalogue(now_s)
+            self._voice.write_status(self._state())
             with contextlib.suppress(TimeoutError):
                 # Not wait_for, which loses a cancellation that comes together with a poke.
-                async with asyncio.timeout(min(PROGRESS_S, self._heartbeat_s)):
+                async with asyncio.timeout(min(PROGRESS_S, self._voice.heartbeat_s)):
                     await self._poked.wait()
+
+    def _look_around(self) -> None:
+        """Sees what the owner says now; what that means for the models is the garage's affair."""
+        self._paused = owner.is_paused(self._folder)
+        limits = self._limits()
+        if limits != self._allowed:
+            self._allowed = limits
+            self._garage.look_again()
+
+    async def _ask_catalogue(self, now_s: float) -> None:
+        digest = self._supplier.digest
+        due = now_s - self._catalogue_s >= CATALOGUE_S
+        if digest is not None and due and self._voice.is_welcomed:
+            self._catalogue_s = now_s
+            await self._bus.ctl(AskCatalogue(digest))
 
     async def _leave(self) -> None:
         self._phase = Phase.LEAVING
@@ -314,6 +272,7 @@ class Agent:
         for task in last:
             task.cancel()
         await asyncio.wait(last)
+        await self._garage.stop()
         await self._bus.close()
         self.sign(Sign.DONE)
 
@@ -332,98 +291,47 @@ class Agent:
     # What it says.
 
     async def _speak(self, *, due: bool) -> bool:
-        """Says hello or beats, if there is something to say; returns whether it did."""
-        card, energy, reason = self._card(), self._energy(), self._reason()
-        known = self._hello is not None and self._hello.card == card and not self._asked
-        if not known or (due and not self._welcomed):
-            hello = Hello(
-                card=card,
-                boot=self._boot,
-                seq=self._next(),
-                sent_at=time.time(),
-                accepting=not reason,
-                reason=reason,
-                running=self._runs.held(),
-            )
-            self._hello, self._asked = hello, False
-            with_energy = msgspec.structs.replace(card, energy=energy)
-            await self._bus.ctl(msgspec.structs.replace(hello, card=with_energy))
-        elif self._welcomed and (due or self._said != (reason, energy)):
-            beat = Heartbeat(
-                boot=self._boot,
-                seq=self._next(),
-                sent_at=time.time(),
-                accepting=not reason,
-                reason=reason,
-                running=len(self._runs.held()),
-                energy=energy,
-            )
-            await self._bus.ctl(beat)
-        else:
-            return False
-        self._said = (reason, energy)
-        return True
-
-    def _next(self) -> int:
-        self._seq += 1
-        return self._seq
-
-    def _reason(self) -> str:
-        return reason_not_accepting(
-            Standing(
-                phase=self._phase,
-                paused=self._paused,
-                owner=self._steward.reason(),
-                engine_up=self._engine_down_since_s is None,
-            )
+        return await self._voice.speak(
+            self._reason(), self._steward.lent(), models_bytes=self._allowed.models_bytes, due=due
         )
 
-    def _card(self) -> NodeCard:
-        """What it is; its energy, which changes by itself, is added when it is said."""
-        down_s = self._engine_down_since_s
-        gone = down_s is not None and time.monotonic() - down_s > ENGINE_GONE_S
-        return NodeCard(
-            node=self._config.node, coop=self._config.coop, site=self._config.site,
-            zone=self._config.zone, power=self._power.power(),
-            replicas=() if gone else (self._replica,),
-            data_classes=self._config.data_classes, energy=None, rtt_s=self._rtt_s,
-            agent=VERSION,
-        )  # fmt: skip
+    def _standing(self) -> Standing:
+        return Standing(
+            phase=self._phase,
+            paused=self._paused,
+            owner=self._steward.reason(),
+            engine_up=self._garage.is_up,
+            measuring=self._garage.is_measuring,
+        )
 
-    def _energy(self) -> EnergyStatus | None:
-        """The site's renewable status: by its meters, else as declared."""
-        now = time.time()
-        return self._site.at(now) or self._declaration.at(now)
+    def _reason(self) -> str:
+        return reason_not_accepting(self._standing())
+
+    def _limits(self) -> Limits:
+        """What the owner allows of loading now."""
+        most, lent = self._supplier.models_bytes, self._steward.lent().models_bytes
+        return Limits(
+            models_bytes=most if lent is None else min(most, lent),
+            unload_idle_s=self._config.models.unload_idle_s,
+            reason=owners_reason(
+                Standing(
+                    phase=self._phase,
+                    paused=self._paused,
+                    engine_up=True,
+                    owner=self._steward.reason(),
+                )
+            ),
+        )
 
     def _state(self) -> str:
         if self._phase is not Phase.SERVING:
             return DRAINING
-        if self._refused:
+        if self._voice.is_refused:
             return "refused"
         if not self._bus.is_up:
             return "connecting"
-        if not self._welcomed:
+        if not self._voice.is_welcomed:
             return "waiting"
-        return self._reason() or ("working" if self._runs.held() else "ready")
-
-    def _write_status(self) -> None:
-        energy, rates = self._energy(), self._replica.rates
-        state = self._state()
-        status = owner.Status(
-            node=self._config.node, coop=self._config.coop, zone=self._config.zone,
-            pool=self._config.pool, pid=os.getpid(), started_at=self._started_at, state=state,
-            values={"running": len(self._runs.held()), "model": self._replica.model},
-            connected=self._bus.is_up, welcomed=self._welcomed,
-            running=len(self._runs.held()), slots=self._replica.slots,
-            model=self._replica.model, engine=self._replica.engine,
-            surplus_w=energy.surplus_w if energy is not None else 0.0,
-            site=self._site.told(), power=self._power.told(),
-            reports=len(self._reports), prefill_tokens_per_s=rates.prefill_tokens_per_s,
-            tpot_base_s=rates.tpot_base_s, tpot_per_sequence_s=rates.tpot_per_sequence_s,
-            pool_version=self._pool_version, clock_offset_s=self._clock_offset_s,
-            written_at=time.time(),
-        )  # fmt: skip
-        try:
-            owner.write_status(self._folder, status)
-        except OSError as problem:  # a full disk must not take the node away
-            self._log.warning("node.status_unwritten", problem=str(problem))
+        if self._reason() or self._garage.replicas():
+            return self._reason() or ("working" if self._runs.held() else "ready")
+        return "loading" if self._garage.loading() else "empty"

@@ -88,6 +88,8 @@ async def engine_rates(
     engine: Engine,
     *,
     cache_path: Path | None = None,
+    anew: bool = False,
+    is_busy: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
 ) -> EngineRates | EngineProblem:
@@ -96,15 +98,23 @@ async def engine_rates(
     Args:
         engine: started.
         cache_path: the file of earlier results; None for none.
+        anew: whether to measure whatever was measured before.
+        is_busy: whether the machine has other work now. What is measured beside it is an
+            estimate, is not kept, and counts as never measured.
         clock: seconds, never going back.
         wall_clock: seconds since the epoch.
     """
     key = cache_key(engine.facts)
     known = await asyncio.to_thread(_load, cache_path)
-    if key in known:
+    if key in known and not anew:
         return known[key]
+    was_busy = is_busy()
     rates = await measure(engine, clock=clock, wall_clock=wall_clock)
-    if isinstance(rates, EngineRates) and cache_path is not None:
+    if isinstance(rates, EngineProblem):
+        return rates
+    if was_busy or is_busy():
+        return msgspec.structs.replace(rates, basis=Basis.ESTIMATED, measured_at=0.0)
+    if cache_path is not None:
         await asyncio.to_thread(_save, cache_path, known | {key: rates})
     return rates
 

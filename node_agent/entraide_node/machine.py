@@ -1,6 +1,6 @@
-"""The machine: builds the engine that a configuration names, and measures it before it is offered.
+"""The machine: builds the engines that its owner names, and measures each before it is offered.
 
-It decides which engine, which public name, which power and which speed the node advertises. A
+It decides which engines, which public names, which power and which speeds the node advertises. A
 problem is a value with a stable code, so that whoever runs the agent can say it in a sentence.
 """
 
@@ -21,12 +21,14 @@ from msgspec import Struct
 from entraide.types import Basis, Power, Rates, Replica
 from entraide_node.bench import EngineRates, engine_rates
 from entraide_node.config import Attach, NodeConfig, PowerConfig
+from entraide_node.config import LlamaCpp as LlamaCppKind
 from entraide_node.energy.catalogue import power_of
 from entraide_node.energy.detect import detect_device
 from entraide_node.energy.meters import Meter, meters_here
+from entraide_node.engine_config import Fixed
 from entraide_node.engines.attach import AttachConfig, Attached
 from entraide_node.engines.base import Engine, EngineFacts, EngineProblem
-from entraide_node.engines.llamacpp import LlamaCpp, LlamaCppConfig
+from entraide_node.engines.llamacpp import LlamaCppConfig, llama_cpp
 from entraide_node.models.files import DEMO, ModelFile, find_model
 
 ENGINE_LOG = "engine.log"
@@ -35,59 +37,149 @@ ALONE_WAIT_S = 20.0
 ALONE_POLL_S = 0.05
 
 
-class Machine(Struct, frozen=True):
+class Bay(Struct, frozen=True):
     """An engine that serves, and what the node says of it.
 
     Attributes:
-        engine: started; whoever holds the machine stops it.
+        engine: started; whoever holds the bay stops it.
         replica: what it serves, and how fast.
-        power: of the machine, where no meter says otherwise.
-        meters: of its power, best first; whoever holds the machine closes them.
+        measured_at: when its speed was measured, seconds since the epoch; 0 for never.
     """
 
     engine: Engine
     replica: Replica
+    measured_at: float = 0.0
+
+
+class Machine(Struct, frozen=True):
+    """What the owner put on a machine, at work.
+
+    Attributes:
+        bays: its engines.
+        power: of the machine, where no meter says otherwise.
+        meters: of its power, best first; whoever holds the machine closes them.
+        awaited: servers of the owner's that do not answer yet.
+    """
+
+    bays: tuple[Bay, ...]
     power: Power
     meters: tuple[Meter, ...] = ()
+    awaited: tuple[Attach, ...] = ()
+
+    async def stop(self) -> None:
+        """Stops the engines."""
+        for bay in self.bays:
+            await bay.engine.stop()
 
 
 async def open_machine(
     config: NodeConfig, *, tell: Callable[[str], None]
 ) -> Machine | EngineProblem:
-    """Starts the engine, measures it if that was not done before, and returns both.
+    """Starts the owner's engines, measures those that were not before, and returns them.
+
+    A server of the owner's that does not answer is waited for, as long as another engine serves.
 
     Args:
         config: all that the node is told.
         tell: called with the stable code of what goes on (``starting``, ``benchmarking``).
     """
     tell("starting")
-    power = await asyncio.to_thread(power_for, config.power, gpu=isinstance(config.engine, Attach))
+    power = await asyncio.to_thread(power_for, config.power, gpu=_may_use_gpu(config))
     if isinstance(power, EngineProblem):
         return power
-    engine = await start_engine(config)
+    folder = Path(config.dir)
+    bays: list[Bay] = []
+    awaited: list[Attach] = []
+    problem: EngineProblem | None = None
+    try:
+        for number, asked in enumerate(config.fixed):
+            bay = await open_bay(asked, folder=folder, number=number, tell=tell)
+            if isinstance(bay, EngineProblem):
+                problem = bay
+                if not isinstance(asked, Attach):
+                    break
+                awaited.append(asked)
+                continue
+            bays.append(bay)
+            models = [one.replica.model for one in bays]
+            if models.count(bay.replica.model) > 1:
+                problem = EngineProblem("model_twice", {"model": bay.replica.model})
+                break
+        else:
+            if bays or problem is None:
+                meters = await meters_for(config)
+                return Machine(tuple(bays), power, meters, tuple(awaited))
+    except BaseException:
+        await Machine(tuple(bays), power).stop()
+        raise
+    await Machine(tuple(bays), power).stop()
+    assert problem is not None, "every engine serves"
+    return problem
+
+
+async def open_bay(
+    asked: Fixed, *, folder: Path, number: int = 0, tell: Callable[[str], None]
+) -> Bay | EngineProblem:
+    """Starts one engine of the owner's and measures it if that was not done before.
+
+    Args:
+        asked: the engine.
+        folder: the agent's own.
+        number: of the engine among the owner's; each has a log of its own.
+        tell: see ``open_machine``.
+    """
+    engine = await start_engine(asked, folder=folder, number=number)
     if isinstance(engine, EngineProblem):
         return engine
+    tell("benchmarking")
+    return await measured(engine, folder=folder)
+
+
+async def measured(
+    engine: Engine, *, folder: Path, is_busy: Callable[[], bool] = lambda: False
+) -> Bay | EngineProblem:
+    """Returns a started engine with its speed, measured now if it was not before.
+
+    It is stopped where it cannot be measured.
+
+    Args:
+        engine: started.
+        folder: the agent's own.
+        is_busy: whether the machine has other work now, see ``bench.engine_rates``.
+    """
     try:
-        tell("benchmarking")
         async with alone_on_this_machine():
-            rates = await engine_rates(engine, cache_path=Path(config.dir) / RATES_NAME)
+            rates = await engine_rates(engine, cache_path=folder / RATES_NAME, is_busy=is_busy)
     except BaseException:
         await engine.stop()
         raise
     if isinstance(rates, EngineProblem):
         await engine.stop()
         return rates
-    replica = replica_of(engine.facts, rates.as_rates())
-    return Machine(engine=engine, replica=replica, power=power, meters=await meters_for(config))
+    return Bay(engine, replica_of(engine.facts, rates.as_rates()), rates.measured_at)
+
+
+async def remeasured(bay: Bay, *, folder: Path, is_busy: Callable[[], bool]) -> Bay:
+    """Returns a bay with its speed measured now; as it was, where that cannot be."""
+    async with alone_on_this_machine():
+        rates = await engine_rates(
+            bay.engine, cache_path=folder / RATES_NAME, anew=True, is_busy=is_busy
+        )
+    if isinstance(rates, EngineProblem) or not rates.measured_at:
+        return bay
+    return Bay(bay.engine, replica_of(bay.engine.facts, rates.as_rates()), rates.measured_at)
 
 
 async def bench_machine(config: NodeConfig) -> EngineRates | EngineProblem:
-    """Measures the configured engine now, whatever was measured before, and keeps the result."""
-    engine = await start_engine(config)
+    """Measures the owner's first engine now, whatever was measured before, and keeps the result."""
+    if not config.fixed:
+        return EngineProblem("no_engine", {})
+    folder = Path(config.dir)
+    engine = await start_engine(config.fixed[0], folder=folder)
     if isinstance(engine, EngineProblem):
         return engine
     try:
-        path = Path(config.dir) / RATES_NAME
+        path = folder / RATES_NAME
         await asyncio.to_thread(path.unlink, missing_ok=True)
         async with alone_on_this_machine():
             return await engine_rates(engine, cache_path=path)
@@ -95,9 +187,9 @@ async def bench_machine(config: NodeConfig) -> EngineRates | EngineProblem:
         await engine.stop()
 
 
-async def start_engine(config: NodeConfig) -> Engine | EngineProblem:
+async def start_engine(asked: Fixed, *, folder: Path, number: int = 0) -> Engine | EngineProblem:
     """Returns the engine that the configuration names, started, or why there is none."""
-    engine = await _made(config)
+    engine = await _made(asked, folder, number)
     if isinstance(engine, EngineProblem):
         return engine
     try:
@@ -139,7 +231,7 @@ def power_for(power: PowerConfig, *, gpu: bool) -> Power | EngineProblem:
 
     Args:
         power: what the owner said.
-        gpu: whether a graphics card may be at work: with an engine that its owner runs.
+        gpu: whether a graphics card may be at work.
     """
     found = (power.device, Basis.ESTIMATED) if power.device else detect_device(gpu=gpu)
     device, basis = found
@@ -151,15 +243,18 @@ async def meters_for(config: NodeConfig) -> tuple[Meter, ...]:
 
     Its own counters are left out where the engine may compute on another machine.
     """
-    engine = config.engine
-    attached = isinstance(engine, Attach)
-    here = not isinstance(engine, Attach) or _is_loopback(engine.url)
+    here = all(not isinstance(e, Attach) or _is_loopback(e.url) for e in config.fixed)
     return await meters_here(
         config.power.meter,
         counters=config.power.counters and here,
-        gpu=attached,
+        gpu=_may_use_gpu(config),
         folder=Path(config.dir),
     )
+
+
+def _may_use_gpu(config: NodeConfig) -> bool:
+    """Whether a graphics card may be at work: with an engine whose owner, or maker, sees to it."""
+    return any(not isinstance(engine, LlamaCppKind) for engine in config.fixed)
 
 
 def _is_loopback(url: str) -> bool:
@@ -183,8 +278,7 @@ def replica_of(facts: EngineFacts, rates: Rates) -> Replica:
     )
 
 
-async def _made(config: NodeConfig) -> Engine | EngineProblem:
-    asked = config.engine
+async def _made(asked: Fixed, folder: Path, number: int) -> Engine | EngineProblem:
     if isinstance(asked, Attach):
         return Attached(
             AttachConfig(
@@ -197,16 +291,18 @@ async def _made(config: NodeConfig) -> Engine | EngineProblem:
                 features=asked.features,
             )
         )
-    model = await asyncio.to_thread(_model, asked.model, asked.alias, Path(config.dir))
+    if not isinstance(asked, LlamaCppKind):
+        return EngineProblem("engine_not_installed", {"engine": "vllm"})
+    model = await asyncio.to_thread(_model, asked.model, asked.alias, folder)
     if isinstance(model, EngineProblem):
         return model
-    return LlamaCpp(
+    return llama_cpp(
         LlamaCppConfig(
             model=model,
             slots=asked.slots,
             context_tokens=asked.context_tokens,
             threads=asked.threads,
-            log_path=Path(config.dir) / ENGINE_LOG,
+            log_path=folder / (f"engine-{number}.log" if number else ENGINE_LOG),
         )
     )
 

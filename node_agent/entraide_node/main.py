@@ -107,8 +107,10 @@ class _Process:
         return 1 if stopped.code else 0
 
     def _shown(self) -> str:
-        engine = self._config.engine
-        return repr(self._config).replace(getattr(engine, "key", "") or "\0", "…")
+        shown = repr(self._config)
+        for engine in self._config.fixed:
+            shown = shown.replace(getattr(engine, "key", "") or "\0", "…")
+        return shown
 
     def _sign(self, sign: Sign) -> None:
         self._stopping.set()
@@ -125,16 +127,13 @@ class _Process:
         if isinstance(machine, EngineProblem):
             return owner.Stopped(machine.code, machine.values)
         try:
-            self._agent = Agent(
-                self._config, engine=machine.engine, replica=machine.replica,
-                power=machine.power, meters=machine.meters,
-            )  # fmt: skip
+            self._agent = Agent(self._config, machine=machine)
             if not self._stopping.is_set():
                 await self._agent.run()
         except EntraideError as problem:
             return owner.Stopped(problem.code, problem.values)
         finally:
-            await machine.engine.stop()
+            await machine.stop()
         return owner.Stopped("", {})
 
     async def _until_machine(self) -> Machine | EngineProblem | None:
@@ -150,10 +149,12 @@ class _Process:
                 await asyncio.wait({opening})
                 left = None if opening.cancelled() else opening.result()
                 if isinstance(left, Machine):
-                    await left.engine.stop()
+                    await left.stop()
                 return None
             machine = opening.result()
-            if isinstance(machine, Machine) or not isinstance(self._config.engine, Attach):
+            fixed = self._config.fixed
+            others = [engine for engine in fixed if not isinstance(engine, Attach)]
+            if isinstance(machine, Machine) or others or not fixed:
                 return machine
             self._log.warning("node.engine_awaited", code=machine.code, wait_s=wait_s)
             self._tell("engine_down")

@@ -27,6 +27,20 @@ STALE_S = 10.0
 ENERGY_BYTES_MAX = 64 * 1024
 
 
+class ModelTold(Struct, frozen=True):
+    """What the status says of a model.
+
+    Attributes:
+        model: public name.
+        state: as ``core.garage`` names it; ``down`` or ``waiting`` beside that.
+        runs: that it has now.
+    """
+
+    model: str
+    state: str
+    runs: int = 0
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """What a running agent says of itself, once a second.
 
@@ -39,12 +53,13 @@ class Status(Struct, frozen=True, kw_only=True):
         connected: whether it is on the bus.
         welcomed: whether the pool's scheduler knows it.
         running, slots: jobs it runs, of how many.
-        model, engine: what it serves.
+        model, engine: what it serves; the first where there are several.
+        models: every model that is here or on its way.
         surplus_w: the site's surplus that it advertises.
         site: what the site's meters tell.
         power: what the machine's meters tell.
         reports: usage reports that the pool has not acknowledged.
-        prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: its measured speed.
+        prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: the first one's measured speed.
         pool_version: of the pool's Entraide; "" while it has not told.
         clock_offset_s: this machine's clock minus the pool's, seconds; None while not known.
     """
@@ -64,6 +79,7 @@ class Status(Struct, frozen=True, kw_only=True):
     slots: int = 0
     model: str = ""
     engine: str = ""
+    models: tuple[ModelTold, ...] = ()
     surplus_w: float = 0.0
     site: SiteTold = SiteTold()
     power: PowerTold = PowerTold()

@@ -11,7 +11,7 @@ the scheduler and the engine's words to the gateway only.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Protocol
 
@@ -41,6 +41,7 @@ from entraide_node.engines.base import (
     EngineFailure,
     EngineRequest,
 )
+from entraide_node.seats import Crowd, Ran, Seat, Seats
 
 EPOCHS_REMEMBERED_MAX = 10_000
 HEAD_BYTES = 4_096  # of a message around its body
@@ -78,8 +79,12 @@ class Sharing(Protocol):
 class _Held:
     """A run that the node has taken, and how far it is."""
 
-    def __init__(self, run: Run, *, since_s: float) -> None:
+    def __init__(
+        self, run: Run, engine: Engine, *, since_s: float, crowd_s: tuple[float, float]
+    ) -> None:
         self.run = run
+        self.engine = engine
+        self.crowd_s = crowd_s  # of its model, and of the others, when it began
         self.since_s = since_s
         self.first_token_s = 0.0
         self.produced = 0
@@ -94,34 +99,28 @@ class Runs:
 
     def __init__(
         self,
-        engine: Engine,
+        seats: Seats,
         *,
-        model: str,
-        slots: int,
         meter: Sharing,
         post: Post,
-        on_trouble: Callable[[], Awaitable[None]],
+        slots_max: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Holds nothing yet.
 
         Args:
-            engine: what does the arithmetic; started.
-            model: public name of its model.
-            slots: sequences that it runs at once.
+            seats: what serves the models.
             meter: shares the machine's energy out.
             post: the way out.
-            on_trouble: awaited when the engine failed, before that is told: what comes next must
-                find a node that knows whether its engine serves.
+            slots_max: sequences that its owner allows over all models now; None for any number.
             clock: seconds, never going back.
         """
-        self._engine = engine
-        self._model = model
-        self._slots = slots
+        self._seats = seats
         self._meter = meter
         self._post = post
-        self._on_trouble = on_trouble
+        self._slots_max = slots_max
         self._clock = clock
+        self._crowd = Crowd()
         self._held: dict[tuple[str, int], _Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._epochs: OrderedDict[str, int] = OrderedDict()
@@ -141,25 +140,25 @@ class Runs:
             reason: why the node takes no work, or "".
         """
         older = [h for (job, epoch), h in self._held.items() if job == run.job]
-        asked = Asked(run.job, run.epoch, run.path, run.model, bool(run.sealed))
-        holding = Holding(
-            model=self._model,
-            slots=self._slots,
-            running=len(self._held),
-            epoch_seen=self._epochs.get(run.job, 0),
-            superseded=bool(older),
+        seat = self._seats.seat(run.model)
+        decision = judge(
+            Asked(run.job, run.epoch, run.path, run.model, bool(run.sealed)),
+            holding=self._holding(run, seat, older),
+            reason=reason,
         )
-        decision = judge(asked, holding=holding, reason=reason)
         if decision.verdict is Verdict.IGNORE:
             self._log.info("run.duplicate", job=run.job, epoch=run.epoch)
             return
-        if decision.verdict is Verdict.DECLINE:
+        if decision.verdict is Verdict.DECLINE or seat is None:
             self._log.info("run.declined", job=run.job, epoch=run.epoch, code=decision.code)
             await self._post.ctl(Decline(run.job, run.epoch, decision.code, {}))
             return
         self._remember(run)
-        held = _Held(run, since_s=self._clock())
+        now_s = self._clock()
+        crowd_s = self._crowd.sum_s(run.model, now_s), self._crowd.others_s(run.model, now_s)
+        held = _Held(run, seat.engine, since_s=now_s, crowd_s=crowd_s)
         self._held[(run.job, run.epoch)] = held
+        self._count(run.model, 1)
         for other in older:
             self._stop(other, "cancelled")
         before = [other.task for other in older if other.task is not None]
@@ -167,6 +166,24 @@ class Runs:
         self._tasks.add(held.task)
         held.task.add_done_callback(self._done)
         self.idle.clear()
+
+    def _holding(self, run: Run, seat: Seat | None, older: list[_Held]) -> Holding:
+        """What there is for a run: the slots of its model, and of the node where that is less."""
+        running = self._crowd.count.get(run.model, 0)
+        slots = seat.slots if seat is not None else 0
+        most = self._slots_max()
+        if most is not None:
+            slots = min(slots, most - len(self._held) + running)
+        return Holding(
+            model=run.model if seat is not None else "",
+            slots=slots,
+            running=running,
+            epoch_seen=self._epochs.get(run.job, 0),
+            superseded=any(held.run.model == run.model for held in older),
+        )
+
+    def _count(self, model: str, by: int) -> None:
+        self._seats.took(model, self._crowd.add(model, by, self._clock()))
 
     def stop(self, job: str, epoch: int, *, code: str = "cancelled") -> None:
         """Stops a run at once; it is reported with what it used so far."""
@@ -193,7 +210,7 @@ class Runs:
     def _stop(self, held: _Held, code: str) -> None:
         if not held.stopped:
             held.stopped = code
-            self._engine.cancel(held.run.job)
+            held.engine.cancel(held.run.job)
 
     async def _go(self, held: _Held, before: list[asyncio.Task[None]]) -> None:
         run = held.run
@@ -209,7 +226,9 @@ class Runs:
             self._log.exception("run.broken", job=run.job, epoch=run.epoch)
         finally:
             usage = self._usage(held, end)
+            self._pace(held, end)
             self._held.pop((run.job, run.epoch), None)
+            self._count(run.model, -1)
         await self._tell(held, end, usage)
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -224,7 +243,7 @@ class Runs:
         request = EngineRequest(
             job=run.job, path=run.path, body=run.body, stream=run.stream, model=run.model
         )
-        async with aclosing(self._engine.run(request)) as answer:
+        async with aclosing(held.engine.run(request)) as answer:
             async for item in answer:
                 if isinstance(item, EngineEnd):
                     return item
@@ -263,6 +282,24 @@ class Runs:
             run_s=now_s - held.since_s,
         )
 
+    def _pace(self, held: _Held, end: EngineEnd | None) -> None:
+        """Tells how fast a run went that completed."""
+        if end is None or end.outcome is not Outcome.COMPLETED:
+            return
+        now_s, model = self._clock(), held.run.model
+        beside_s = self._crowd.sum_s(model, now_s) - held.crowd_s[0]
+        usage, timings = end.usage, end.timings
+        ran = Ran(
+            model=model,
+            read_tokens=usage.prompt_tokens - usage.cached_tokens,
+            written_tokens=usage.completion_tokens,
+            read_s=timings.prefill_s,
+            write_s=timings.decode_s,
+            beside=max(1.0, beside_s / max(1e-6, now_s - held.since_s)),
+            alone=self._crowd.others_s(model, now_s) <= held.crowd_s[1],
+        )
+        self._seats.ran(ran)
+
     async def _tell(self, held: _Held, end: EngineEnd | None, usage: Usage) -> None:
         run = held.run
         outcome, code, values = _how(held, end)
@@ -274,7 +311,7 @@ class Runs:
             output_tokens=usage.output_tokens, run_s=round(usage.run_s, 3),
         )  # fmt: skip
         if code == "engine_failed":
-            await self._on_trouble()
+            await self._seats.trouble(run.model)
         ending = End(run.job, run.epoch, outcome, code, values, held.sent, final, body, usage)
         await self._post.out(run.gateway, ending)
         if _refused_unread(held, end):

@@ -43,6 +43,7 @@ from entraide_node.engines.base import (
     EngineTimings,
     EngineUsage,
 )
+from entraide_node.machine import Bay, Machine
 
 DEADLINE_S = 20.0
 NODE, GATEWAY, MODEL = "node-1", "desk-1", "small"
@@ -212,7 +213,8 @@ async def serving(
     config: NodeConfig, engine: Engine, *, meters: tuple[Meter, ...] = ()
 ) -> AsyncIterator[Agent]:
     """An agent at work; it has left when this ends."""
-    agent = Agent(config, engine=engine, replica=replica(engine.facts), power=POWER, meters=meters)
+    bay = Bay(engine, replica(engine.facts), measured_at=time.time())
+    agent = Agent(config, machine=Machine((bay,), POWER, meters))
     task = asyncio.create_task(agent.run())
     try:
         yield agent

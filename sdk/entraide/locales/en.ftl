@@ -38,7 +38,10 @@ error-unknown_model = No model is called { $model ->
    *[other] "{ $model }"
 }{ $models ->
     [none] .
-   *[other] . Models served: { $models }.
+   *[other] . Models offered: { $models }.
+}{ $aliases ->
+    [none] {""}
+   *[other] {" "}A size may be asked for too: { $aliases }.
 } "entraide models list" or /v1/models lists them.
     .otherwise = It would have been admitted for { $models ->
         [none] a model that the pool offers.
@@ -1495,6 +1498,43 @@ meter-fault-no_secret = its token or password is not where the file says
 
 ## Models that the pool loads where they are asked for.
 
+error-no_model_fits = No model of the size asked for ("{ $model }") does this job here{ $models ->
+    [none] .
+   *[other] . Models offered: { $models }.
+} Ask for less (size, jurisdiction, data class, length), or name a model.
+    .otherwise = It would have been admitted for another size, or for { $models ->
+        [none] a model that the pool offers.
+       *[other] one of these models: { $models }.
+    }
+error-model_failed = { $model ->
+    [none] This model
+   *[other] The model "{ $model }"
+} could not be loaded on any machine{ $code ->
+    [none] .
+    [load_no_room] : they lack memory.
+    [not_begun] : none began to.
+   *[other] {" "}({ $code }).
+} Try again later; if it goes on, tell the operator.
+    .otherwise = It would have been admitted if a machine had managed to load this model.
+reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the model "{ $model }"{ $left_s ->
+    [none] .
+   *[other] : about { $left_s } to go.
+}
+    .otherwise = It will go as soon as the model is loaded.
+reason-model_making_room = { $node } (co-op { $coop }, { $zone }) is unloading another model to make room for "{ $model }".
+    .otherwise = It will go as soon as the model is loaded.
+reason-model_resting = No possible machine could load the model "{ $model }"{ $code ->
+    [load_no_room] : they lack memory.
+    [not_begun] : none began to.
+   *[other] {" "}({ $code }).
+} Next try { $again_at }.
+    .otherwise = It will go if that try succeeds.
+reason-model_waits = The model "{ $model }" is loaded nowhere, and { $nodes ->
+    [one] the only machine that could load it is not free to
+   *[other] none of the { $nodes } machines that could load it is free to
+}: its owner is using it, or other models take its memory.
+    .otherwise = It will go when one of them can load it.
+explain-alias = "{ $alias }" means "{ $model }" here, the smallest model that does this job.
 rule-model_loading = is loading { $model ->
     [none] this model
    *[other] the model "{ $model }"

@@ -39,6 +39,9 @@ error-unknown_model = Aucun modèle ne s’appelle { $model ->
 }{ $models ->
     [none] .
    *[other] . Modèles offerts : { $models }.
+}{ $aliases ->
+    [none] {""}
+   *[other] {" "}On peut aussi demander une taille : { $aliases }.
 } « entraide models list » ou /v1/models les énumère.
     .otherwise = Elle aurait été admise pour { $models ->
         [none] un modèle que le réseau offre.
@@ -1495,6 +1498,43 @@ meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichi
 
 ## Models that the pool loads where they are asked for.
 
+error-no_model_fits = Aucun modèle de la taille demandée (« { $model } ») ne fait ce travail ici{ $models ->
+    [none] .
+   *[other] . Modèles offerts : { $models }.
+} Assouplissez la demande (taille, territoire, classe de données, longueur), ou nommez un modèle.
+    .otherwise = Elle aurait été admise pour une autre taille, ou pour { $models ->
+        [none] un modèle que le réseau offre.
+       *[other] l’un de ces modèles : { $models }.
+    }
+error-model_failed = { $model ->
+    [none] Ce modèle n’a
+   *[other] Le modèle « { $model } » n’a
+} pu être chargé sur aucune machine{ $code ->
+    [none] .
+    [load_no_room] {""} : la mémoire manque.
+    [not_begun] {""} : aucune n’a commencé.
+   *[other] {" "}({ $code }).
+} Réessayez plus tard ; si cela persiste, prévenez l’exploitant.
+    .otherwise = Elle aurait été admise si une machine avait réussi à charger ce modèle.
+reason-model_loading = { $node } (coop { $coop }, { $zone }) charge le modèle « { $model } »{ $left_s ->
+    [none] .
+   *[other] {""} : encore environ { $left_s }.
+}
+    .otherwise = Elle partira dès que ce modèle sera chargé.
+reason-model_making_room = { $node } (coop { $coop }, { $zone }) décharge un autre modèle pour faire place à « { $model } ».
+    .otherwise = Elle partira dès que ce modèle sera chargé.
+reason-model_resting = Le modèle « { $model } » n’a pu être chargé sur aucune machine possible{ $code ->
+    [load_no_room] {""} : la mémoire manque.
+    [not_begun] {""} : aucune n’a commencé.
+   *[other] {" "}({ $code }).
+} Nouvel essai { $again_at }.
+    .otherwise = Elle partira si l’essai réussit.
+reason-model_waits = Le modèle « { $model } » n’est chargé nulle part, et { $nodes ->
+    [one] la seule machine qui pourrait le charger n’est pas libre de le faire
+   *[other] aucune des { $nodes } machines qui pourraient le charger n’est libre de le faire
+} : son propriétaire l’occupe, ou d’autres modèles prennent sa mémoire.
+    .otherwise = Elle partira quand l’une d’elles pourra le charger.
+explain-alias = « { $alias } » veut dire ici « { $model } », le plus petit modèle qui fait ce travail.
 rule-model_loading = charge { $model ->
     [none] ce modèle
    *[other] le modèle « { $model } »
