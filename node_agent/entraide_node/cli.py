@@ -11,11 +11,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from entraide import i18n
+from entraide import __version__, i18n
 from entraide.errors import EntraideError
 from entraide_node import owner
 from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load
 from entraide_node.energy.telling import energy_sentences
+from entraide_node.update import is_older, update_command
 
 Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json")]
@@ -144,6 +145,12 @@ def _reading(app: typer.Typer, lang: str) -> None:
     ) -> None:
         raise typer.Exit(_bench(config or _config_path(dir), lang, as_json=json))
 
+    @app.command(help=i18n.text("help-node-doctor", lang))
+    def doctor(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
+        from entraide_node.doctor_words import say_doctor
+
+        raise typer.Exit(say_doctor(dir or default_dir(), lang, as_json=json))
+
     @app.command(help=i18n.text("help-node-hardware", lang))
     def hardware(json: Json = False) -> None:
         from entraide_node.hardware_words import say_hardware
@@ -242,6 +249,13 @@ def _status(folder: Path, lang: str, *, as_json: bool) -> int:
         )  # fmt: skip
     for sentence_said in energy_sentences(status, lang):
         typer.echo(sentence_said)
+    if is_older(__version__, status.pool_version):
+        typer.echo(
+            i18n.text(
+                "node-status-older", lang,
+                version=__version__, pool=status.pool_version, command=update_command(),
+            )
+        )  # fmt: skip
     return 0
 
 

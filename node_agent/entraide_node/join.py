@@ -32,12 +32,23 @@ NAME_CHARS_MAX = 40
 
 
 class PoolPage(Struct, frozen=True):
-    """What a pool's ``/.well-known/entraide`` says; fields we do not know are skipped."""
+    """What a pool's ``/.well-known/entraide`` says; fields we do not know are skipped.
+
+    Attributes:
+        grpc: where it takes machines in, ``host:port``.
+        tls: whether that speaks TLS.
+        ca_pem: its authority, or "".
+        pool: its name.
+        version: of its Entraide; "" when it does not say.
+        now: its clock, seconds since the epoch; 0 when it does not say.
+    """
 
     grpc: str
     tls: bool = False
     ca_pem: str = ""
     pool: str = ""
+    version: str = ""
+    now: float = 0.0
 
 
 class Wish(Struct, frozen=True, kw_only=True):

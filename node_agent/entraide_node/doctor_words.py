@@ -1,0 +1,88 @@
+"""The doctor in words: what ``entraide node doctor`` says, to a person and to a program."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from entraide import i18n
+from entraide_node.doctor import Check, Level, Value, has_failed
+from entraide_node.doctor_visit import visit
+from entraide_node.energy.telling import meter_name
+from entraide_node.logs import log_nothing
+from entraide_node.main import run_loop, sentence
+
+MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
+
+
+class CheckTold(Struct, frozen=True):
+    """A finding in words.
+
+    Attributes:
+        name, level, code: of the finding.
+        sentence: what was found.
+        mend: how to mend it; "" where there is nothing to mend.
+    """
+
+    name: str
+    level: Level
+    code: str
+    sentence: str
+    mend: str
+
+
+def told(check: Check, lang: str) -> CheckTold:
+    """Returns a finding in words."""
+    if check.problem is not None:
+        said = sentence(check.problem.code, check.problem.values, lang) or check.problem.code
+        return CheckTold(check.name, check.level, check.problem.code, said, "")
+    code = f"doctor-{check.name}-{check.code}"
+    values = _in_words(check.values, lang)
+    mend = i18n.text(f"{code}.mend", lang, **values) if i18n.known(f"{code}.mend") else ""
+    return CheckTold(check.name, check.level, check.code, i18n.text(code, lang, **values), mend)
+
+
+def say_doctor(folder: Path, lang: str, *, as_json: bool) -> int:
+    """Looks at a node and says what is wrong; returns 1 when something keeps it from working."""
+    log_nothing()
+    checks = run_loop(visit(folder))
+    say = _as_json if as_json else _as_lines
+    sys.stdout.write(say([told(check, lang) for check in checks], lang))
+    return 1 if has_failed(checks) else 0
+
+
+def _as_json(checks: Sequence[CheckTold], _: str) -> str:
+    ok = not any(check.level is Level.FAIL for check in checks)
+    return msgspec.json.encode({"ok": ok, "checks": checks}).decode("utf-8") + "\n"
+
+
+def _as_lines(checks: Sequence[CheckTold], lang: str) -> str:
+    lines = []
+    for check in checks:
+        name = i18n.text(f"doctor-{check.name}", lang)
+        lines.append(
+            f"{MARKS[check.level]} {name}{i18n.text('doctor-colon', lang)}{check.sentence}"
+        )
+        if check.mend:
+            lines.append(f"  → {check.mend}")
+    levels = [check.level for check in checks]
+    summary = i18n.text(
+        "doctor-summary", lang, failed=levels.count(Level.FAIL), warned=levels.count(Level.WARN)
+    )
+    return "\n".join([*lines, summary, ""])
+
+
+def _in_words(values: dict[str, Value], lang: str) -> dict[str, Value]:
+    """Values that are codes, as people call what they stand for."""
+    found = dict(values)
+    for key in ("meter", "aside"):
+        if key in found:
+            found[key] = meter_name(str(found[key]), lang)
+    if "fault" in found:
+        found["fault"] = i18n.text(f"meter-fault-{found['fault']}", lang)
+    for key, value in found.items():
+        if key.endswith("_gb") and isinstance(value, float):
+            found[key] = i18n.decimal(value, lang)
+    return found
