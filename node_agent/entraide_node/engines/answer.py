@@ -11,8 +11,9 @@ import msgspec
 
 from entraide_node.engines.base import CHAT, EngineUsage
 
-# Of an event's own fields, these are the engine's bookkeeping: the usage is told at the end.
-_BOOKKEEPING = ("usage", "timings", "prompt_progress")
+# Of an event's own fields, these are the engine's bookkeeping: the usage is told at the end, and
+# the fingerprint of some names the machine's kernel.
+_BOOKKEEPING = ("usage", "timings", "prompt_progress", "metrics", "system_fingerprint")
 
 # Strings that are sent whole, once or on every event; all others are fragments to be joined.
 _WHOLE = frozenset({"role", "id", "type", "name", "object", "model", "finish_reason"})

@@ -1,13 +1,13 @@
 """An engine that its owner runs: any server that speaks OpenAI's API, by its address.
 
-It decides only whether that server serves the model now. It starts and stops nothing. Readiness
-is what ``/v1/models`` lists; a server that lists nothing (mlx-lm without a cache answers with an
-empty body) is asked for one token, once, and after that for the list again.
+It decides only whether that server serves the model now, and which model that is when its owner
+names none. It starts and stops nothing. Readiness is what ``/v1/models`` lists; a server that
+lists nothing (mlx-lm without a cache answers with an empty body) is asked for one token, once, and
+after that for the list again.
 """
 
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -24,9 +24,11 @@ from entraide_node.engines.base import (
     EngineRequest,
 )
 from entraide_node.engines.chat_stream import ChatStream, Target
+from entraide_node.engines.listing import OPENAI, Listing, dialect_of, listing_of, object_in
 from entraide_node.engines.load import metrics_of
 
 NAME = "openai"
+UNNAMED = "default_model"  # how mlx-lm, which may list nothing, calls what it was started with
 PROBE_TIMEOUT_S = 5.0
 FIRST_TOKEN_TIMEOUT_S = 120.0
 
@@ -36,7 +38,7 @@ class AttachConfig(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: base address without ``/v1``.
-        model: name by which it knows the model.
+        model: name by which it knows the model; "" for the only one that it serves.
         key: bearer key, or "".
         alias: public name; "" for the engine's own.
         slots: sequences that it is given at once.
@@ -63,17 +65,11 @@ class Attached:
         self, config: AttachConfig, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._config = config
+        self._clock = clock
         self._has_answered = False
-        self._stream = ChatStream(
-            Target(
-                base_url=config.url.rstrip("/").removesuffix("/v1"),
-                model=config.model,
-                api_key=config.key,
-                first_event_timeout_s=config.first_event_timeout_s,
-                stall_timeout_s=config.stall_timeout_s,
-            ),
-            clock=clock,
-        )
+        self._model = config.model
+        self._program = ""
+        self._stream = self._line(OPENAI)
         self._facts = EngineFacts(
             name=NAME,
             version="unknown",
@@ -98,7 +94,7 @@ class Attached:
             await self.stop()
             return problem
         answer = await self._stream.get("/version", timeout_s=PROBE_TIMEOUT_S)
-        version = _object(answer[1]).get("version") if answer and answer[0] == 200 else None
+        version = object_in(answer[1]).get("version") if answer and answer[0] == 200 else None
         if isinstance(version, str):
             self._facts = replace(self._facts, version=version)
         return None
@@ -112,17 +108,10 @@ class Attached:
         status, payload = answer
         if status in (401, 403):
             return EngineProblem("engine_key_refused", {"url": url})
-        models = _object(payload).get("data") if status == 200 else None
-        if not isinstance(models, list) or not models:
+        listing = listing_of(payload if status == 200 else b"")
+        if not listing.models:
             return await self._ask_for_a_token()
-        listed = [model for model in models if isinstance(model, dict)]
-        mine = next((model for model in listed if model.get("id") == self._config.model), None)
-        if mine is None:
-            names = ", ".join(str(model.get("id")) for model in listed[:8])
-            values: dict[str, str | int | float] = {"model": self._config.model, "models": names}
-            return EngineProblem("engine_lacks_model", values)
-        self._learn(mine)
-        return None
+        return await self._judge(listing)
 
     def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
         """Runs one request; see ``base.Engine.run``."""
@@ -141,16 +130,44 @@ class Attached:
         """Hangs up, and ends every run; the engine itself goes on. May be called again."""
         await self._stream.close()
 
-    def _learn(self, model: dict[str, Any]) -> None:
-        """Takes the context from where vLLM and llama.cpp tell it."""
-        meta = model.get("meta")
-        told = model.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, dict) else None)
-        if isinstance(told, int) and told > 0:
-            self._facts = replace(self._facts, context_tokens=told)
+    async def _judge(self, listing: Listing) -> EngineProblem | None:
+        """Whether the model is among those that it lists; learns what it tells of it."""
+        if not self._model and len(listing.models) > 1:
+            values: dict[str, str | int | float] = {"models": listing.names}
+            return EngineProblem("engine_choose_model", values)
+        wanted = self._model or listing.models[0].name
+        mine = next((model for model in listing.models if model.name == wanted), None)
+        if mine is None:
+            return EngineProblem("engine_lacks_model", {"model": wanted, "models": listing.names})
+        if (wanted, listing.program) != (self._model, self._program):
+            self._model, self._program = wanted, listing.program
+            await self._stream.close()
+            self._stream = self._line(listing.program)
+        context_tokens = mine.context_tokens or self._config.context_tokens
+        alias = self._config.alias or wanted
+        if (alias, context_tokens) != (self._facts.model_alias, self._facts.context_tokens):
+            self._facts = replace(self._facts, model_alias=alias, context_tokens=context_tokens)
+        return None
+
+    def _line(self, program: str) -> ChatStream:
+        config, dialect = self._config, dialect_of(program)
+        target = Target(
+            base_url=config.url.rstrip("/").removesuffix("/v1"),
+            model=self._model or UNNAMED,
+            api_key=config.key,
+            extra=dialect.extra,
+            counted_each_event=dialect.counted_each_event,
+            salted=dialect.salted,
+            first_event_timeout_s=config.first_event_timeout_s,
+            stall_timeout_s=config.stall_timeout_s,
+        )
+        return ChatStream(target, clock=self._clock)
 
     async def _ask_for_a_token(self) -> EngineProblem | None:
         if self._has_answered:
             return None
+        if not self._facts.model_alias:
+            return EngineProblem("engine_name_model", {"url": self._config.url})
         body = {"messages": [{"role": "user", "content": "?"}], "max_tokens": 1}
         request = EngineRequest(
             job="readiness", path=CHAT, body=msgspec.json.encode(body), stream=True,
@@ -161,12 +178,4 @@ class Attached:
                 self._has_answered = item.outcome is Outcome.COMPLETED
         if self._has_answered:
             return None
-        return EngineProblem("engine_lacks_model", {"model": self._config.model})
-
-
-def _object(payload: bytes) -> dict[str, Any]:
-    try:
-        said = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-    return said if isinstance(said, dict) else {}
+        return EngineProblem("engine_lacks_model", {"model": self._model or UNNAMED})

@@ -12,6 +12,7 @@ no limit on a whole run: long answers are not faults.
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
@@ -38,6 +39,7 @@ CONNECT_TIMEOUT_S = 5.0
 REFUSAL_TIMEOUT_S = 5.0
 LAST_BYTES_TIMEOUT_S = 0.25
 REFUSAL_BYTES_MAX = 64 * 1024
+SALT_BYTES = 16
 CONNECTIONS_MAX = 256
 IDLE_CONNECTION_S = 4.0  # below the 5 s after which many engines hang up
 
@@ -53,6 +55,9 @@ class Target(Struct, frozen=True, kw_only=True):
         socket_path: the socket file, or "".
         api_key: sent as a bearer key; "" for none.
         extra: fields of every request, whatever it says itself.
+        counted_each_event: whether to ask for the usage on every event (vLLM).
+        salted: whether to give every run a salt of its own, so that nothing that the engine keeps
+            of its prompt serves another (vLLM).
         keep_alive: whether connections are used again.
         first_event_timeout_s: the longest silence before there is output.
         stall_timeout_s: the longest silence after that.
@@ -63,6 +68,8 @@ class Target(Struct, frozen=True, kw_only=True):
     socket_path: str = ""
     api_key: str = ""
     extra: dict[str, Any] = {}
+    counted_each_event: bool = False
+    salted: bool = False
     keep_alive: bool = True
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
@@ -150,7 +157,10 @@ class ChatStream:
         """Runs one request; see ``Engine.run``."""
         started = self._clock()
         body = parse(request)
-        run = Run(request, body if isinstance(body, dict) else {}, started=started)
+        run = Run(
+            request, body if isinstance(body, dict) else {}, started=started,
+            counted_each_event=self._target.counted_each_event,
+        )  # fmt: skip
         if isinstance(body, EngineFailure):
             yield run.cut_short(Outcome.FAILED, now=self._clock(), failure=body)
             return
@@ -255,9 +265,14 @@ class ChatStream:
             response.close()
 
     def _asked(self, body: dict[str, Any]) -> bytes:
-        ours = {"model": self._target.model, "stream": True}
-        counted = {"stream_options": {"include_usage": True}}
-        return msgspec.json.encode(body | counted | self._target.extra | ours)
+        target = self._target
+        options: dict[str, Any] = {"include_usage": True}
+        if target.counted_each_event:
+            options["continuous_usage_stats"] = True
+        ours: dict[str, Any] = {"model": target.model, "stream": True, "stream_options": options}
+        if target.salted:
+            ours["cache_salt"] = secrets.token_urlsafe(SALT_BYTES)
+        return msgspec.json.encode(body | target.extra | ours)
 
     async def _send(self, line: _Line, path: str, payload: bytes) -> aiohttp.ClientResponse:
         """Sends the request; once more if a kept connection turns out to be dead."""

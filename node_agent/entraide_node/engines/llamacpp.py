@@ -29,7 +29,7 @@ from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.llamacpp_said import features_of, slot_context_of
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn
 from entraide_node.engines.sockets import socket_folder
-from entraide_node.engines.start_reasons import LLAMACPP_REASONS, may_be_kept, start_problem
+from entraide_node.engines.start_reasons import may_be_kept, start_problem
 from entraide_node.engines.supervised import Supervised
 from entraide_node.models.files import ModelFile
 
@@ -165,9 +165,7 @@ class _Child:
             await stream.close(crashed=not asked)
         elif process is not None:
             file = str(self._config.model.path)
-            self.problem = start_problem(
-                process.tail, file=file, exit_code=exit_code, reasons=LLAMACPP_REASONS
-            )
+            self.problem = start_problem(process.tail, file=file, exit_code=exit_code)
         if asked:
             self.problem = EngineProblem("engine_stopped", {})
         if self._folder is not None:

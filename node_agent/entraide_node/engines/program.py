@@ -56,6 +56,7 @@ class Program(Struct, frozen=True, kw_only=True):
         probe_body: what to post there; "" to get it.
         model: the name by which requests must name the model.
         extra: fields that every request carries.
+        counted_each_event: see ``chat_stream.Target``.
         keeps: which of its lines may be kept once it serves.
         log_path: where they are kept; None for nowhere.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
@@ -72,7 +73,8 @@ class Program(Struct, frozen=True, kw_only=True):
     probe_path: str = "/health"
     probe_body: str = ""
     model: str
-    extra: dict[str, Any]
+    extra: dict[str, Any] = {}
+    counted_each_event: bool = False
     keeps: re.Pattern[str]
     log_path: Path | None = None
     first_event_timeout_s: float = 300.0
@@ -120,6 +122,7 @@ class ProgramChild:
                 socket_path=address.removeprefix("unix://") if address[:5] == "unix:" else "",
                 api_key=self._key,
                 extra=program.extra,
+                counted_each_event=program.counted_each_event,
                 keep_alive=False,
                 first_event_timeout_s=program.first_event_timeout_s,
                 stall_timeout_s=program.stall_timeout_s,

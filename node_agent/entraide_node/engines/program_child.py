@@ -7,6 +7,7 @@ closes, or SIGTERM comes, the server is asked to end and then made to, with ever
 has started: servers like these compute in children of their own, which outlive a killed parent.
 """
 
+import contextlib
 import ctypes
 import http.client
 import os
@@ -160,6 +161,10 @@ def _end(server: "subprocess.Popen[bytes]") -> None:
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=GRACE_S)
+    # Those handed to us that ended by themselves: nobody else takes their leave.
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _descendants() -> list[psutil.Process]:

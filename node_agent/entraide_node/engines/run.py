@@ -4,6 +4,7 @@ It decides what leaves at once, what is held for the end, and when an answer is 
 an argument; it opens nothing and knows no engine by name.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -30,26 +31,56 @@ NOTHING_USED = EngineUsage(0, 0, 0, counted=Basis.ESTIMATED)
 
 
 def parse(request: EngineRequest) -> dict[str, Any] | EngineFailure:
-    """Returns a request's fields, or why there are none."""
+    """Returns a request's fields, or why it cannot run.
+
+    What is to be fetched from elsewhere is refused: an engine would ask its owner's own network.
+    """
     try:
         body = msgspec.json.decode(request.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return EngineFailure(BAD_REQUEST, str(error), retryable=False)
     if not isinstance(body, dict):
         return EngineFailure(BAD_REQUEST, "the request is not an object", retryable=False)
+    if any(not url.startswith("data:") for url in _urls(body.get("messages"))):
+        return EngineFailure(BAD_REQUEST, "images must come as data: URLs", retryable=False)
     return body
+
+
+def _urls(messages: Any) -> Iterator[str]:
+    """What the messages' parts point to: images, sound, films."""
+    for message in messages if isinstance(messages, list) else ():
+        parts = message.get("content") if isinstance(message, dict) else None
+        for part in parts if isinstance(parts, list) else ():
+            for name, value in part.items() if isinstance(part, dict) else ():
+                if str(name).endswith("_url"):
+                    url = value.get("url") if isinstance(value, dict) else value
+                    yield str(url)
 
 
 class Run:
     """What has come of one run so far."""
 
-    def __init__(self, request: EngineRequest, body: dict[str, Any], *, started: float) -> None:
+    def __init__(
+        self, request: EngineRequest, body: dict[str, Any], *, started: float,
+        counted_each_event: bool = False,
+    ) -> None:  # fmt: skip
+        """Knows nothing of an answer yet.
+
+        Args:
+            request: what runs.
+            body: its fields.
+            started: when, in seconds on any clock.
+            counted_each_event: see ``tally``.
+        """
         self._request = request
         self._body = body
         self._started = started
         self._first_output: float | None = None
         asked = body.get("n")
-        self._tally = Tally(choices_asked=asked if isinstance(asked, int) else 1)
+        self._tally = Tally(
+            choices_asked=asked if isinstance(asked, int) else 1,
+            counted_each_event=counted_each_event,
+        )
         self._answer = None if request.stream else Answer(path=request.path)
         self._held: dict[str, Any] | None = None
         self._choices: dict[int, str] = {}  # finish reason by index, "" while it goes on

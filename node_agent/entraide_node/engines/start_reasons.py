@@ -58,7 +58,11 @@ _ARITHMETIC = re.compile(
 
 
 def start_problem(
-    lines: Sequence[str], *, file: str, exit_code: int | None, reasons: Reasons
+    lines: Sequence[str],
+    *,
+    file: str,
+    exit_code: int | None,
+    reasons: Reasons = LLAMACPP_REASONS,
 ) -> EngineProblem:
     """Returns why an engine did not start.
 

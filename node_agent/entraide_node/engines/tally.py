@@ -1,9 +1,9 @@
 """The tally of one run: how many tokens, and whose count that is.
 
 It decides which of an engine's numbers hold. They come in three ways, best first: ``usage``, once
-for the whole request (OpenAI, vLLM) or once for each choice (llama.cpp); ``timings`` on every
-event (llama.cpp when asked), which are exact also for a run that was cut short; and, from an
-engine that tells nothing, one event counted as one token.
+for the whole request (OpenAI, mlx-lm) or once for each choice (llama.cpp); counts on every event
+when asked (``timings`` of llama.cpp, ``usage`` of vLLM), which are exact also for a run that was
+cut short; and, from an engine that tells nothing, one event counted as one token.
 """
 
 from typing import Any
@@ -30,8 +30,16 @@ class _Counts(Struct, frozen=True):
 class Tally:
     """Counts a run's tokens from its events, in the order in which they come."""
 
-    def __init__(self, *, choices_asked: int = 1) -> None:
+    def __init__(self, *, choices_asked: int = 1, counted_each_event: bool = False) -> None:
+        """Counts nothing yet.
+
+        Args:
+            choices_asked: answers that the request asks for.
+            counted_each_event: whether the engine was asked for its usage on every event: then
+                one beside a choice is that choice's so far, and one alone is the whole run's.
+        """
         self._choices_asked = max(1, choices_asked)
+        self._counted_each_event = counted_each_event
         self._events: dict[int, int] = {}  # events with output, by choice
         self._running: dict[int, _Counts] = {}  # from timings, by choice
         self._usages: dict[int, _Counts] = {}  # from usage, in the order of arrival
@@ -57,7 +65,9 @@ class Tally:
         if isinstance(timings := chunk.get("timings"), dict):
             self._note_timings(timings, index)
         if isinstance(usage := chunk.get("usage"), dict):
-            self._note_usage(usage)
+            self._note_usage(usage, index)
+        if isinstance(metrics := chunk.get("metrics"), dict):
+            self._note_metrics(metrics)
 
     def n_output_tokens(self) -> int:
         """Output tokens so far; never falls."""
@@ -68,7 +78,8 @@ class Tally:
 
     def usage(self, *, body: dict[str, Any]) -> EngineUsage:
         """What the run used, from the best counts there are; ``body`` is the request."""
-        if self._usages and len(self._usages) >= len(self._running):
+        is_whole = self._counted_each_event or len(self._usages) >= len(self._running)
+        if self._usages and is_whole:
             parts = list(self._usages.values())
             several = len(parts) > 1 and len(parts) == max(len(self._events), self._finished)
             return self._settle(parts if several else parts[-1:])
@@ -100,7 +111,17 @@ class Tally:
             self._running[index] = _Counts(prompt, cached, output)
             self.n_prompt_processed = max(self.n_prompt_processed, prompt if output else 0)
 
-    def _note_usage(self, usage: dict[str, Any]) -> None:
+    def _note_metrics(self, metrics: dict[str, Any]) -> None:
+        """Takes vLLM's own times, of a run that is complete; waiting is in neither."""
+        prefill_ms, decode_ms = (
+            metrics.get("time_to_first_token_ms"), metrics.get("generation_time_ms")
+        )  # fmt: skip
+        if isinstance(prefill_ms, int | float) and isinstance(decode_ms, int | float):
+            self.has_timings = True
+            self.prefill_s = _positive(prefill_ms) / 1_000
+            self.decode_s = _positive(decode_ms) / 1_000
+
+    def _note_usage(self, usage: dict[str, Any], index: int | None) -> None:
         details = usage.get("prompt_tokens_details")
         cached = _whole(details.get("cached_tokens")) if isinstance(details, dict) else 0
         counts = _Counts(
@@ -108,8 +129,16 @@ class Tally:
             cached=cached,
             output=_whole(usage.get("completion_tokens")),
         )
-        # One for each finished choice, so that a repeated one replaces what it repeats.
-        self._usages[min(self._finished, CHOICES_MAX)] = counts
+        if self._counted_each_event and index is None:
+            self._usages = {0: counts}
+        elif self._counted_each_event and index is not None:
+            if index in self._running or len(self._running) < CHOICES_MAX:
+                self._running[index] = counts
+                processed = counts.prompt if counts.output else 0
+                self.n_prompt_processed = max(self.n_prompt_processed, processed)
+        else:
+            # One for each finished choice, so that a repeated one replaces what it repeats.
+            self._usages[min(self._finished, CHOICES_MAX)] = counts
 
     def _settle(self, parts: list[_Counts]) -> EngineUsage:
         """Adds up the choices.

@@ -1,0 +1,108 @@
+"""What a server lists at ``/v1/models``, and which program it shows itself to be by that.
+
+It decides which dialect of OpenAI's API a server speaks: how its runs can be counted exactly, and
+how they are kept from sharing prompts (ADR 0011). One that shows nothing speaks the common tongue.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from entraide_node.engines.llamacpp import EXTRA as LLAMACPP_EXTRA
+
+MODELS_MAX = 256
+
+# Who a server says owns its models, and so which program it is.
+_OWNERS = {
+    "llamacpp": "llama.cpp",
+    "vllm": "vllm",
+    "library": "ollama",
+    "organization_owner": "lm-studio",
+}
+OPENAI = "openai"
+
+
+class Listed(Struct, frozen=True):
+    """A model that a server lists.
+
+    Attributes:
+        name: by which requests ask for it.
+        context_tokens: longest prompt plus answer, where the server tells; else 0.
+    """
+
+    name: str
+    context_tokens: int
+
+
+class Listing(Struct, frozen=True):
+    """What a server lists.
+
+    Attributes:
+        program: which one it is, ``openai`` when it does not show.
+        models: in its own order.
+    """
+
+    program: str
+    models: tuple[Listed, ...]
+
+    @property
+    def names(self) -> str:
+        """The first models' names, for a person."""
+        return ", ".join(model.name for model in self.models[:8])
+
+
+class Dialect(Struct, frozen=True):
+    """How to speak to a program beyond what all understand; see ``chat_stream.Target``.
+
+    Attributes:
+        extra: fields that every request carries.
+        counted_each_event: whether it tells its usage on every event.
+        salted: whether it can keep the prompts of runs apart.
+    """
+
+    extra: dict[str, Any] = {}
+    counted_each_event: bool = False
+    salted: bool = False
+
+
+def dialect_of(program: str) -> Dialect:
+    """Returns how to speak to a program."""
+    if program == "llama.cpp":
+        return Dialect(extra=LLAMACPP_EXTRA)
+    if program == "vllm":
+        return Dialect(counted_each_event=True, salted=True)
+    return Dialect()
+
+
+def listing_of(payload: bytes) -> Listing:
+    """Returns what an answer of ``/v1/models`` lists; nothing when it lists nothing."""
+    said = object_in(payload)
+    entries = said.get("data")
+    listed = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    named = [e for e in listed if isinstance(e.get("id"), str)][:MODELS_MAX]
+    programs = (_OWNERS.get(str(entry.get("owned_by"))) for entry in named)
+    return Listing(
+        program=next((program for program in programs if program), OPENAI),
+        models=tuple(Listed(entry["id"], _context(entry)) for entry in named),
+    )
+
+
+def object_in(payload: bytes) -> dict[str, Any]:
+    """Returns the object that an answer is; {} when it is none."""
+    try:
+        said = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _context(entry: dict[str, Any]) -> int:
+    """The context, from where vLLM, llama.cpp and LM Studio tell it."""
+    meta = entry.get("meta")
+    told = (
+        entry.get("max_model_len")
+        or (meta.get("n_ctx") if isinstance(meta, dict) else None)
+        or entry.get("loaded_context_length")
+    )
+    return told if isinstance(told, int) and told > 0 else 0
