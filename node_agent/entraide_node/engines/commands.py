@@ -48,7 +48,7 @@ def list_command(*, lang: str, root: Path | None = None, as_json: bool = False) 
         sys.stdout.write(f"{msgspec.json.encode(known).decode('utf-8')}\n")
         return 0
     for name, found in known.items():
-        code = "node-engine-listed" if found is not None else "node-engine-not-made"
+        code = "node-engine-listed" if found is not None else "node-engine-unmade"
         version = found.version if found is not None else ""
         sys.stdout.write(f"{i18n.text(code, lang, engine=name, version=version)}\n")
     return 0

@@ -1804,3 +1804,23 @@ doctor-meter-catalogue = No meter tells what the machine draws: the catalogue is
 doctor-meter-aside = { $aside } is not used ({ $fault }); energy comes from { $meter } instead.
     .mend = Look at that meter, or take it out of node.toml.
 node-status-older = Entraide { $version } here is older than { $pool } in the pool. To update: { $command }
+
+## Engines in environments of their own, and servers that run already.
+
+node-engine-unhealthy = The engine answers that it is not well (status { $status }).
+node-engine-disk-full = The engine could not start: the disk is full. Make room, then start again. { $detail }
+node-engine-choose-model = The engine serves several models: { $models }. Name one of them as model in node.toml.
+node-engine-name-model = The engine at { $url } does not say which model it serves. Give it a name in node.toml: alias.
+node-engine-unknown = There is no engine named { $engine }. There are: { $engines }.
+node-engine-not-made = { $engine } is not installed on this machine. Install it: entraide node engine install { $name }
+node-engine-install-runs = Another process is installing { $engine } now. Let it finish.
+node-engine-install-no-room = { $engine } takes { $need_gb } GB and { $free_gb } GB are free in { $folder }. Make room, then try again.
+node-engine-install-failed = { $engine } could not be installed: { $detail }
+node-engine-install-no-wheels = { $engine } could not be installed: the package { $package } is not to be had for this machine from where pip and uv are told to look. Tell them where its builds are (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS), then try again.
+node-engine-install-there = { $engine } is installed already.
+node-engine-install-making = Making an environment for { $engine }…
+node-engine-install-installing = Installing { $engine } in it; the first time this may take several minutes…
+node-engine-install-checking = Checking that { $engine } can be loaded…
+node-engine-install-made = { $engine } is installed.
+node-engine-listed = { $engine } { $version } is installed.
+node-engine-unmade = { $engine } is not installed.

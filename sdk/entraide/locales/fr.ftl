@@ -1804,3 +1804,23 @@ doctor-meter-catalogue = Aucun compteur ne dit ce que tire la machine : on croi
 doctor-meter-aside = { $aside } n’est pas utilisé ({ $fault }) ; l’énergie vient plutôt de { $meter }.
     .mend = Regardez ce compteur, ou ôtez-le de node.toml.
 node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le réseau. Pour la mettre à jour : { $command }
+
+## Des moteurs dans leur propre environnement, et des serveurs déjà en marche.
+
+node-engine-unhealthy = Le moteur répond qu’il ne va pas bien (code { $status }).
+node-engine-disk-full = Le moteur n’a pas pu démarrer : le disque est plein. Libérez de l’espace, puis recommencez. { $detail }
+node-engine-choose-model = Le moteur sert plusieurs modèles : { $models }. Choisissez-en un sous model dans node.toml.
+node-engine-name-model = Le moteur à { $url } ne dit pas quel modèle il sert. Donnez-lui un nom dans node.toml : alias.
+node-engine-unknown = Il n’y a pas de moteur nommé { $engine }. Il y a : { $engines }.
+node-engine-not-made = { $engine } n’est pas installé sur cette machine. Installez-le : entraide node engine install { $name }
+node-engine-install-runs = Un autre processus installe { $engine } en ce moment. Laissez-le finir.
+node-engine-install-no-room = { $engine } prend { $need_gb } Go, et il en reste { $free_gb } dans { $folder }. Libérez de l’espace, puis recommencez.
+node-engine-install-failed = { $engine } n’a pas pu être installé : { $detail }
+node-engine-install-no-wheels = { $engine } n’a pas pu être installé : le paquet { $package } est introuvable pour cette machine là où pip et uv vont chercher. Dites-leur où il se trouve (PIP_EXTRA_INDEX_URL ou PIP_FIND_LINKS), puis recommencez.
+node-engine-install-there = { $engine } est déjà installé.
+node-engine-install-making = Préparation d’un environnement pour { $engine }…
+node-engine-install-installing = Installation de { $engine } dans cet environnement ; la première fois, cela peut prendre plusieurs minutes…
+node-engine-install-checking = Vérification que { $engine } se charge…
+node-engine-install-made = { $engine } est installé.
+node-engine-listed = { $engine } { $version } est installé.
+node-engine-unmade = { $engine } n’est pas installé.
