@@ -250,5 +250,8 @@ def _write(
         keys.write_private(authority, answer.ca_pem.encode("ascii"))
     else:
         authority.unlink(missing_ok=True)
+    if answer.signing_key:
+        pool_key = f"{answer.signing_key}\n".encode("ascii")
+        keys.write_private(folder / keys.POOL_KEY_NAME, pool_key)
     keys.write_private(path, configuration.dump(fresh).encode("utf-8"))
     return configuration.load(path)

@@ -17,6 +17,7 @@ from entraide.wire.subjects import node_inbox
 IDENTITY_NAME = "identity.json"
 KEY_NAME = "node.key"
 CA_NAME = "ca.pem"
+POOL_KEY_NAME = "pool.pub"
 
 
 class StoredIdentity(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,3 +106,9 @@ def ca_pem(folder: Path) -> str:
     """Returns the pool's authority, or "" when the bus does not leave this machine."""
     path = folder / CA_NAME
     return path.read_text("ascii") if path.exists() else ""
+
+
+def pool_key(folder: Path) -> str:
+    """Returns the pool's public signing key, base64; "" when it is not known."""
+    path = folder / POOL_KEY_NAME
+    return path.read_text("ascii").strip() if path.exists() else ""

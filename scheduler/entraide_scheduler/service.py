@@ -223,6 +223,7 @@ class Service:
             ca_pem=nats_ca or ca_pem,
             pool=config.pool,
             lang=config.lang,
+            signing_key=Signer(signing_key(self._home)).public_base64,
         )
         admin = AdminService(
             store=store,

@@ -38,8 +38,9 @@ class Desk(enrolment_pb2_grpc.EnrolmentServicer):
         self.keys.append(request.node_public_key)
         jwt = self._pool.identity.node(request.node_name, request.node_public_key)
         return enrolment_pb2.JoinResponse(
-            node=request.node_name, coop="boreale", jwt=jwt, nats_urls=[self._pool.url], pool="p"
-        )
+            node=request.node_name, coop="boreale", jwt=jwt, nats_urls=[self._pool.url], pool="p",
+            signing_key="cG9vbA==",
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -82,6 +83,15 @@ async def test_joining(address: str, desk: Desk, bus: NatsPool, tmp_path: Path) 
     assert connection.is_connected
     assert identity.seed not in repr(keys.read(folder))
     assert 0o600 == stat.S_IMODE((folder / keys.IDENTITY_NAME).stat().st_mode)
+
+
+async def test_the_pools_key_is_kept(address: str, tmp_path: Path) -> None:
+    """A joined node knows by which key the pool signs; before, it knows none."""
+    folder = tmp_path / "node"
+    before = keys.pool_key(folder)
+    await joined(address, TOKEN, folder)
+
+    assert ("", "cG9vbA==") == (before, keys.pool_key(folder))
 
 
 async def test_joining_again(address: str, desk: Desk, tmp_path: Path) -> None:

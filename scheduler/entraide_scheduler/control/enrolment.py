@@ -47,6 +47,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         ca_pem: str,
         pool: str,
         lang: str,
+        signing_key: str = "",
     ) -> None:
         self._store = store
         self._roster = roster
@@ -56,6 +57,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         self._ca_pem = ca_pem
         self._pool = pool
         self._lang = lang
+        self._signing_key = signing_key
         self._log = structlog.get_logger("entraide.enrolment")
 
     async def Join(  # noqa: N802  (gRPC's names)
@@ -97,6 +99,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
             nats_urls=self._nats_urls,
             ca_pem=self._ca_pem,
             pool=self._pool,
+            signing_key=self._signing_key,
         )
 
     def _known(self, public_key: str) -> NodeRow | None:

@@ -61,12 +61,15 @@ class JoinResponse(_message.Message):
     NATS_URLS_FIELD_NUMBER: _builtins.int
     CA_PEM_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
+    SIGNING_KEY_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     jwt: _builtins.str
     ca_pem: _builtins.str
     """PEM of the pool's certificate authority; empty on loopback without TLS."""
     pool: _builtins.str
+    signing_key: _builtins.str
+    """The pool's public Ed25519 key, base64: it signs receipts and the catalogue of models."""
     @_builtins.property
     def nats_urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -78,10 +81,11 @@ class JoinResponse(_message.Message):
         nats_urls: _abc.Iterable[_builtins.str] | None = ...,
         ca_pem: _builtins.str = ...,
         pool: _builtins.str = ...,
+        signing_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ca_pem", b"ca_pem", "coop", b"coop", "jwt", b"jwt", "nats_urls", b"nats_urls", "node", b"node", "pool", b"pool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ca_pem", b"ca_pem", "coop", b"coop", "jwt", b"jwt", "nats_urls", b"nats_urls", "node", b"node", "pool", b"pool", "signing_key", b"signing_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
