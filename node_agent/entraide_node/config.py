@@ -75,6 +75,8 @@ class EnergyConfig(Declared, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             itself, what the battery takes (negative when it gives), how full it is in percent.
         own_use_w: the site's own use where nobody measures it, watts.
         charge_enough_percent: from how full on a charging battery no longer comes first.
+        battery_gives_w: what the battery may give to the pool's work, watts; 0 for nothing.
+        charge_floor_percent: how full it must stay when it does.
         every_s: how often the meters are asked.
         stale_s: from when a value is too old to be used.
     """
@@ -87,6 +89,8 @@ class EnergyConfig(Declared, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     charge: SourceConfig | None = None
     own_use_w: float | None = None
     charge_enough_percent: float = 90.0
+    battery_gives_w: float = 0.0
+    charge_floor_percent: float = 20.0
     every_s: float = 5.0
     stale_s: float = 120.0
 
@@ -242,11 +246,15 @@ def _ill_matched(energy: EnergyConfig) -> Wrong | None:
         return Wrong("energy.use" if energy.use else "energy.own_use_w", "needs_generation")
     if energy.battery is not None and energy.generation is None and energy.grid is None:
         return Wrong("energy.battery", "needs_generation")
+    if energy.battery_gives_w and energy.charge is None:
+        return Wrong("energy.battery_gives_w", "needs_charge")
     if energy.charge is not None and energy.battery is None:
         return Wrong("energy.charge", "needs_battery")
     for key, value, low, high in (
         ("own_use_w", energy.own_use_w or 0.0, 0.0, 1e9),
         ("charge_enough_percent", energy.charge_enough_percent, 0.0, 100.0),
+        ("battery_gives_w", energy.battery_gives_w, 0.0, 1e9),
+        ("charge_floor_percent", energy.charge_floor_percent, 0.0, 100.0),
         ("every_s", energy.every_s, 1.0, 3_600.0),
         ("stale_s", energy.stale_s, 2.0, 86_400.0),
     ):

@@ -12,11 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from entraide.types import JobState
+from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import fairness, fleet
 from entraide_sim.build import Built
 from entraide_sim.grid import HOUR_S
-from entraide_sim.results import PERCENTILES, CoopShare, FleetLine, Latency, ZoneHours
+from entraide_sim.results import (
+    PERCENTILES,
+    CoopShare,
+    FleetLine,
+    Latency,
+    SiteEnergy,
+    ZoneHours,
+)
 from entraide_sim.world import World
 
 Column = npt.NDArray[Any]
@@ -207,3 +215,19 @@ def lines(built: Built, table: Table) -> tuple[FleetLine, ...]:
             )
         )
     return tuple(found)
+
+
+def sites(world: World) -> tuple[SiteEnergy, ...]:
+    """Returns where the energy of sites with own generation came from and went."""
+    found: dict[str, list[float]] = {}
+    for site in world.sites:
+        if site.spec is None:
+            continue
+        site.account(world.driver.now)
+        supply, sums = site.supply, site.supply.balance
+        at_first_j = supply.battery.floor_j if supply.battery is not None else 0.0
+        flows = (sums.surplus_j, sums.own_j, sums.battery_j, sums.grid_j, sums.lost_j, sums.away_j)
+        row = found.setdefault(site.spec.site, [0.0] * (len(flows) + 1))
+        for place, value_j in enumerate((*flows, supply.held_j - at_first_j)):
+            row[place] += value_j / JOULES_PER_WH
+    return tuple(SiteEnergy(name, *row) for name, row in sorted(found.items()))

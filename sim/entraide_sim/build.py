@@ -17,6 +17,7 @@ from entraide.types import JobClass
 from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Policy
 from entraide_sim import clients, fleet, places, presence
 from entraide_sim.arrivals import Arrival, luck, read_azure, read_mooncake, thinned, tiled
+from entraide_sim.battery import part
 from entraide_sim.fleet import Machine
 from entraide_sim.grid import HOUR_S, Grid
 from entraide_sim.nodes import SiteSpec
@@ -122,22 +123,20 @@ def _surplus(
     here = [machine for machine in machines if machine.site.name == site.name]
     if not here:
         return [], []
-    usable_w = 0.0
-    for machine in here:
-        power = machine.spec.card.power
-        usable_w += power.active_w - power.idle_w
-    steps, told = places.surplus_of(scenario, site, home, usable_w=usable_w, seed=seed)
+    steps, told = places.surplus_of(scenario, site, home, seed=seed)
     if not steps:
         return [], []
+    battery, why = places.battery_of(site) or (None, None)
+    if why is not None:
+        told.append(why)
     owners = [machine.spec.card.coop for machine in here]
-    return [
-        SiteSpec(
-            coop,
-            site.name,
-            tuple((at, value * owners.count(coop) / len(owners)) for at, value in steps),
-        )
-        for coop in sorted(set(owners))
-    ], told
+    found = []
+    for coop in sorted(set(owners)):
+        share = owners.count(coop) / len(owners)
+        own = tuple((at, value * share) for at, value in steps)
+        stored = None if battery is None else part(battery, share)
+        found.append(SiteSpec(coop, site.name, own, battery=stored))
+    return found, told
 
 
 # Demand.

@@ -74,6 +74,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "capacity_kwh": ABOVE_0,
             "power_kw": ABOVE_0,
             "efficiency": Range(0, 1, open_low=True),
+            "floor_part": Range(0, 1, open_high=True),
         },
         s.Coop: {"shares": ABOVE_0, "count": Range(1, soundness.COOPS_MAX)},
         s.Model: {

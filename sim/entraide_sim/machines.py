@@ -134,6 +134,7 @@ class Machines:
         )
         node.runs[facts.job] = run
         node.engine.add(run, now, node.site.g_per_j)
+        node.site.supply.balance.grid_j += run.wake_j
         if node.engine.next_at <= now:
             self._step(node)
         else:
@@ -165,6 +166,8 @@ class Machines:
             node.engine.account(self._driver.now, site.g_per_j)
 
     def _schedule(self, node: Node) -> None:
+        if node.shared:
+            node.site.settle()
         at = node.engine.next_at
         if at != node.due_at:
             node.due_at = at
@@ -179,8 +182,6 @@ class Machines:
 
     def _step(self, node: Node) -> None:
         first, over = node.engine.advance(self._driver.now)
-        if node.shared:
-            node.site.settle()
         if first is not None:
             self._begin_answer(node, first)
         for run in over:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Rates
 from entraide_sim.arrivals import luck
+from entraide_sim.battery import Battery, Supply
 from entraide_sim.energy import FLAT, J_PER_KWH, Curve, decode_joules, prefill_joules
 from entraide_sim.engine import Engine, Hardware, Run
 from entraide_sim.grid import step_at
@@ -68,47 +69,77 @@ class SiteSpec(Struct, frozen=True):
         coop, site: which, as on the cards of the nodes that stand there.
         surplus_w: (from, watts), ascending, seconds since the epoch; 0 before the first.
         own_g_per_kwh: what its own generation emits (direct).
+        battery: that the surplus may charge.
     """
 
     coop: str
     site: str
     surplus_w: tuple[tuple[float, float], ...]
     own_g_per_kwh: float = 0.0
+    battery: Battery | None = None
 
 
 class Site:
-    """A place: its nodes share its surplus.
+    """A place: its nodes share its surplus and its battery.
 
     Attributes:
         nodes: those that stand there.
         surplus_w: what its generation leaves for them now, watts.
+        supply: where the watts come from and go to.
         g_per_j: what their energy costs now.
+        turns_at: when the battery is full or at its floor, as last scheduled.
+        schedule: is told of each such moment; nothing happens then unless it sees to it.
     """
 
-    def __init__(self, spec: SiteSpec | None) -> None:
+    def __init__(self, spec: SiteSpec | None, *, at: float) -> None:
         self.spec = spec
         self.nodes: list[Node] = []
         self.surplus_w = 0.0
+        self.supply = Supply(None if spec is None else spec.battery)
         self.grid_g_per_kwh = 0.0
         self.g_per_j = 0.0
+        self.turns_at = inf
+        self.schedule: Callable[[float], None] = _ignore
+        self._seen_at = at
+
+    @property
+    def draw_w(self) -> float:
+        """What running adds to the power of its nodes now, watts."""
+        draw_w = 0.0
+        for node in self.nodes:
+            draw_w += node.engine.draw_w
+        return draw_w
 
     def account(self, at: float) -> None:
         """Counts all that its nodes used up to now; call it before anything changes."""
         for node in self.nodes:
             node.engine.account(at, self.g_per_j)
+        if self.spec is not None and at > self._seen_at:
+            self.supply.pass_time(at - self._seen_at)
+            self._seen_at = at
 
     def settle(self) -> None:
-        """Sets the price in grams anew: ``[max(0, P-S) * I_grid + min(P, S) * I_own] / P``."""
+        """Sets the price in grams anew; ``account`` comes first.
+
+        It is ``[max(0, P-S) * I_grid + min(P, S) * I_own] / P``, where what a battery gives counts
+        to ``S``, at as much of its own generation as went in for it.
+        """
         self.g_per_j = self.grid_g_per_kwh / J_PER_KWH
-        if self.spec is None or self.surplus_w <= 0.0:
+        if self.spec is None:
             return
-        draw_w = 0.0
-        for node in self.nodes:
-            draw_w += node.engine.draw_w
-        own_part = 1.0 if draw_w <= self.surplus_w else self.surplus_w / draw_w
-        own_g_per_kwh = self.spec.own_g_per_kwh
-        mixed = (1.0 - own_part) * self.grid_g_per_kwh + own_part * own_g_per_kwh
-        self.g_per_j = mixed / J_PER_KWH
+        draw_w, supply = self.draw_w, self.supply
+        flows = supply.divide(self.surplus_w, draw_w)
+        own = self.spec.own_g_per_kwh
+        if flows.grid_w < draw_w:
+            stored = 0.0 if supply.battery is None else own / supply.battery.efficiency
+            grams = flows.own_w * own + flows.battery_w * stored
+            self.g_per_j = (grams + flows.grid_w * self.grid_g_per_kwh) / draw_w / J_PER_KWH
+        elif not draw_w and (self.surplus_w > 0.0 or supply.gives_w > 0.0):
+            self.g_per_j = own / J_PER_KWH
+        turns_at = self._seen_at + supply.turn_s()
+        if turns_at < self.turns_at:
+            self.turns_at = turns_at
+            self.schedule(turns_at)
 
     def shine(self, at: float) -> float:
         """Takes the surplus of a moment; returns when it changes next."""
@@ -161,6 +192,10 @@ class Node:
             self.cache = PrefixCache(
                 capacity_tokens=spec.prefix_tokens, block_tokens=spec.prefix_block_tokens
             )
+
+
+def _ignore(_: float) -> None:
+    """Schedules nothing: nobody has asked."""
 
 
 def hardware_of(spec: NodeSpec, *, power_cap_w: float) -> Hardware:

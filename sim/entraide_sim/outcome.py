@@ -91,6 +91,7 @@ def result(
         latencies=breakdown.latencies(policy, table),
         fleet=breakdown.lines(built, table),
         assumptions=tuple(built.assumptions),
+        sites=breakdown.sites(world),
     )
 
 

@@ -2,7 +2,7 @@
 
 Decides what stands in where no file is given: a profile about the zone's annual average, forecasts
 that are off as forecasts are, a sky by luck; and says so as assumptions. It refuses to know the
-machines beyond what they draw at most.
+machines.
 """
 
 import csv
@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 from entraide_sim import catalogue, sun
+from entraide_sim.battery import Battery
+from entraide_sim.energy import J_PER_KWH
 from entraide_sim.grid import (
     HOUR_S,
     Forecast,
@@ -140,7 +142,7 @@ def _extended(series: Series, hours: int) -> Series:
 
 
 def surplus_of(
-    scenario: Scenario, site: Site, home: Path, *, usable_w: float, seed: int
+    scenario: Scenario, site: Site, home: Path, *, seed: int
 ) -> tuple[list[tuple[float, float]], list[Assumption]]:
     """Returns a site's surplus as hourly steps, and what it rests on; no steps where it has none.
 
@@ -148,7 +150,6 @@ def surplus_of(
         scenario: sound.
         site: one of its sites.
         home: where its files lie.
-        usable_w: what all its machines together can take.
         seed: of the sky.
 
     Raises:
@@ -178,23 +179,25 @@ def surplus_of(
         )
     else:
         return [], []
-    if site.battery is not None:
-        battery = site.battery
-        values = sun.shifted(
-            values,
-            usable_w=usable_w,
-            capacity_wh=battery.capacity_kwh * 1_000.0,
-            power_w=battery.power_kw * 1_000.0,
-            efficiency=battery.efficiency,
-        )
-        told.append(
-            Assumption(
-                "battery",
-                "estimated",
-                {"site": site.name, "capacity_kwh": battery.capacity_kwh},
-            )
-        )
     return _steps(values, start_at), told
+
+
+def battery_of(site: Site) -> tuple[Battery, Assumption] | None:
+    """Returns a site's battery as it works, and what is assumed of it; None where it has none."""
+    given = site.battery
+    if given is None:
+        return None
+    capacity_j = given.capacity_kwh * J_PER_KWH
+    floor_j = capacity_j * given.floor_part
+    values: dict[str, str | int | float] = {
+        "site": site.name,
+        "capacity_kwh": given.capacity_kwh,
+        "power_kw": given.power_kw,
+        "percent": round(given.efficiency * 100),
+        "floor_percent": round(given.floor_part * 100),
+    }
+    battery = Battery(capacity_j, given.power_kw * 1_000.0, given.efficiency, floor_j)
+    return battery, Assumption("battery", "declared", values)
 
 
 def _sunshine(

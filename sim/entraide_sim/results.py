@@ -129,6 +129,32 @@ class FleetLine(Struct, frozen=True):
     group: str = ""
 
 
+class SiteEnergy(Struct, frozen=True):
+    """Where the energy of a site with own generation came from and went, Wh, over the whole run.
+
+    ``surplus + grid = used + lost + away + held now - held at first``, where what the machines used
+    is ``own + battery + grid``.
+
+    Attributes:
+        site: name.
+        surplus_wh: own generation beyond the site's own use.
+        own_wh: of it, used by the machines at once.
+        battery_wh, grid_wh: used by them out of the battery, and from the grid.
+        lost_wh: in the battery.
+        away_wh: nobody had a use for it.
+        held_wh: more (or, below zero, less) in the battery at the end than at first.
+    """
+
+    site: str
+    surplus_wh: float
+    own_wh: float
+    battery_wh: float
+    grid_wh: float
+    lost_wh: float
+    away_wh: float
+    held_wh: float
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """One run of one scenario.
 
@@ -144,6 +170,7 @@ class Result(Struct, frozen=True, kw_only=True):
         timezone: whose hours of the day a reader thinks in.
         summary: as ``summary.json`` has it.
         zones, coops, latencies, fleet, assumptions: see there.
+        sites: those with own generation.
         command: the command line that makes it again.
     """
 
@@ -163,6 +190,7 @@ class Result(Struct, frozen=True, kw_only=True):
     latencies: tuple[Latency, ...] = ()
     fleet: tuple[FleetLine, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
+    sites: tuple[SiteEnergy, ...] = ()
     command: str = ""
 
 

@@ -37,17 +37,19 @@ class Solar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Battery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Battery of a site: it takes surplus that the machines cannot use, and gives it back later.
+    """Battery of a site: it takes what the machines leave of the surplus, and gives to them later.
 
     Attributes:
-        capacity_kwh: usable.
+        capacity_kwh: what it holds when it is full.
         power_kw: at most, in and out.
         efficiency: of the round trip.
+        floor_part: of its capacity, which it keeps; it begins with so much.
     """
 
     capacity_kwh: float
     power_kw: float
     efficiency: float = 0.9
+    floor_part: float = 0.2
 
 
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

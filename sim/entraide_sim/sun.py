@@ -1,4 +1,4 @@
-"""Sun: what panels give, hour by hour, by latitude, season and clouds, and what a battery shifts.
+"""Sun: what panels give, hour by hour, by latitude, season and clouds.
 
 Decides the surplus of a site: what its panels give beyond its own use. Public formulae and no
 weather data: the sun's place (declination and equation of time by Spencer 1971, *Search* 2), a
@@ -113,32 +113,6 @@ def clouds(hours: int, *, clearness: float, seed: int, number: int) -> list[floa
     for shock in shocks:
         deviation = CLOUDS_KEPT * deviation + (1.0 - CLOUDS_KEPT**2) ** 0.5 * shock
         found.append(max(0.05, min(1.0, clearness + CLOUDS_SPREAD * deviation)))
-    return found
-
-
-def shifted(
-    surplus_w: list[float],
-    *,
-    usable_w: float,
-    capacity_wh: float,
-    power_w: float,
-    efficiency: float,
-) -> list[float]:
-    """Returns an hourly surplus after a battery.
-
-    It takes what the machines could not use even at full load (above ``usable_w``), and gives it
-    back in hours in which they could use more. Losses are taken when it charges.
-    """
-    held_wh, found = 0.0, []
-    for value in surplus_w:
-        if value > usable_w:
-            taken = min(value - usable_w, power_w, (capacity_wh - held_wh) / efficiency)
-            held_wh += taken * efficiency
-            found.append(value - taken)
-        else:
-            given = min(usable_w - value, power_w, held_wh)
-            held_wh -= given
-            found.append(value + given)
     return found
 
 

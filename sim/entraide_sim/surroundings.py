@@ -1,17 +1,20 @@
 """Surroundings: what happens to a pool whatever it decides.
 
 Gives heartbeats, intensities, forecasts, surplus, calendar periods (UTC) and faults at their
-times. It refuses to know jobs.
+times. What a node says of its site's surplus is what the node's own core makes of it. It refuses to
+know jobs.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from functools import partial
 from math import inf
 
 import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, EnergyStatus, NodeCard
+from entraide_node.core.site import Told, surplus
 from entraide_scheduler.core.events import (
     NodeChanged,
     NodeJoined,
@@ -28,6 +31,7 @@ from entraide_sim.nodes import Node, Site
 from entraide_sim.workload import GATEWAY
 
 FOREVER_S = 1e9
+LOOK_S = 900.0  # how often nodes look whether their site's battery has something to give
 DELAY_S_MAX = 3_600.0  # of a restart, and of late heartbeats
 
 
@@ -89,6 +93,9 @@ class Surroundings:
         self._grid.schedule_forecasts(driver)
         for site in self._sites:
             self._await_sun(site)
+            if site.supply.battery is not None:
+                site.schedule = partial(self._await_turn, site)
+                driver.at(driver.now + LOOK_S, self._look, (site, False))
         for node in self._nodes.values():
             driver.tell(NodeJoined, self._card(node), node.accepting, node.reason)
         self._who_is_up()
@@ -130,11 +137,52 @@ class Surroundings:
         for node in site.nodes:
             self._change(node)
 
+    def _await_turn(self, site: Site, at: float) -> None:
+        self._driver.at(at, self._turn, (site, at))
+
+    def _turn(self, what: tuple[Site, float]) -> None:
+        """A battery is full or at its floor, if nothing has changed since that was foreseen."""
+        site, at = what
+        if at != site.turns_at:
+            return
+        gave = site.supply.gives_w
+        site.turns_at = inf
+        site.account(self._driver.now)
+        site.settle()
+        if site.supply.gives_w != gave:
+            for node in site.nodes:
+                self._change(node)
+
+    def _look(self, what: tuple[Site, bool]) -> None:
+        """Nodes tell once a battery that had nothing to give has, which no moment foretells."""
+        site, gave = what
+        site.account(self._driver.now)
+        gives = site.supply.gives_w > 0.0
+        if gives and not gave:
+            for node in site.nodes:
+                self._change(node)
+        self._driver.at(self._driver.now + LOOK_S, self._look, (site, gives))
+
     def _energy(self, node: Node) -> EnergyStatus | None:
-        now = self._driver.now
-        if node.site.spec is None:
+        now, site = self._driver.now, node.site
+        if site.spec is None:
             return node.card.energy
-        return EnergyStatus(node.site.surplus_w, Basis.MEASURED, "sim", now, now + FOREVER_S)
+        draw_w, battery = site.draw_w, site.supply.battery
+        told = Told(generation_w=site.surplus_w, use_w=draw_w)
+        if battery is not None:
+            full = 100.0 / battery.capacity_j
+            told = Told(
+                generation_w=site.surplus_w,
+                use_w=draw_w,
+                battery_w=site.supply.flows.charge_w - site.supply.flows.battery_w,
+                battery_percent=site.supply.held_j * full,
+                enough_percent=battery.floor_j * full,
+                battery_gives_w=battery.power_w,
+                floor_percent=battery.floor_j * full,
+            )
+        found = surplus(told, added_w=draw_w)
+        assert found is not None
+        return EnergyStatus(found.surplus_w, Basis.MEASURED, "sim", now, now + FOREVER_S)
 
     def _card(self, node: Node) -> NodeCard:
         return msgspec.structs.replace(node.card, energy=self._energy(node))

@@ -104,10 +104,11 @@ class World:
         self._faults = faults
         self._requests: Iterator[Request] = iter(())
         self._exhausted = False
-        places = {(site.coop, site.site): Site(site) for site in sites}
+        places = {(site.coop, site.site): Site(site, at=driver.now) for site in sites}
         self.nodes: dict[str, Node] = {}
         for number, spec in enumerate(nodes):
-            site = places.setdefault((spec.card.coop, spec.card.site), Site(None))
+            key = (spec.card.coop, spec.card.site)
+            site = places.setdefault(key, Site(None, at=driver.now))
             node = Node(spec, site, seed=seed, number=number, at=driver.now)
             site.nodes.append(node)
             self.nodes[node.name] = node

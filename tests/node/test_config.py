@@ -118,6 +118,9 @@ WRONG = {
     "use without generation": (USE, "energy.use: needs_generation"),
     "use twice": (f"[energy]\nown_use_w = 9.0\n{PV}{USE}", "energy.own_use_w: use_twice"),
     "a surplus and its parts": (SURPLUS + GRID, "energy.surplus: surplus_alone"),
+    "a battery that gives, however empty": (
+        f"[energy]\nbattery_gives_w = 500.0\n{GRID}", "energy.battery_gives_w: needs_charge",
+    ),
     "a charge without a battery": (GRID + CHARGE, "energy.charge: needs_battery"),
     "a value that is never too old": ("[energy]\nstale_s = 1e9", "energy.stale_s: between"),
     "not TOML": ("[", ""),

@@ -46,6 +46,17 @@ CASES = {
     "a battery that gives is no surplus": (
         Told(grid_w=0.0, battery_w=-400.0, battery_percent=80.0), 0.0, Surplus(0.0, MEASURED),
     ),
+    "a battery that may give counts while it is above its floor": (
+        Told(grid_w=0.0, battery_w=-400.0, battery_percent=80.0, battery_gives_w=900.0), 40.0,
+        Surplus(540.0, MEASURED),
+    ),
+    "at its floor it gives nothing": (
+        Told(generation_w=100.0, use_w=40.0, battery_percent=20.0, battery_gives_w=900.0), 0.0,
+        Surplus(60.0, MEASURED),
+    ),
+    "nor does one whose charge is not known": (
+        Told(generation_w=100.0, use_w=40.0, battery_gives_w=900.0), 0.0, Surplus(60.0, MEASURED),
+    ),
     "generation and use go before the grid": (
         Told(generation_w=900.0, use_w=300.0, grid_w=50.0), 0.0, Surplus(600.0, MEASURED),
     ),

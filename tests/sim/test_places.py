@@ -57,17 +57,6 @@ def test_clouds_let_through_what_they_should_on_average() -> None:
     assert sky != sun.clouds(20_000, clearness=0.6, seed=2, number=0)
 
 
-def test_a_battery_makes_no_energy() -> None:
-    """What comes out is what went in less the losses, and never beyond its power."""
-    before = [0.0, 900.0, 1_200.0, 100.0, 0.0, 0.0]
-    after = sun.shifted(before, usable_w=200.0, capacity_wh=800.0, power_w=500.0, efficiency=0.8)
-    taken = sum(max(0.0, one - other) for one, other in zip(before, after, strict=True))
-    given = sum(max(0.0, other - one) for one, other in zip(before, after, strict=True))
-
-    assert [0.0, 400.0, 700.0, 200.0, 200.0, 200.0] == after
-    assert given <= taken * 0.8
-
-
 def test_a_site_shares_its_sun_among_its_owners() -> None:
     """Two co-ops at one site get a surplus each, by the number of their machines."""
     loaded = small(
@@ -111,7 +100,8 @@ def visits(**changes: object) -> list[presence.Fault]:
     """A week of one owner's doings."""
     values = {
         "pattern": "office", "start_at": MONDAY, "until": MONDAY + 7 * 24 * HOUR_S,
-        "zone": CLOCK, "seed": 1, "number": 0, "terms": OwnerTerms(idle_min=0.0, settle_s=0.0), **changes,
+        "zone": CLOCK, "seed": 1, "number": 0,
+        "terms": OwnerTerms(idle_min=0.0, settle_s=0.0), **changes,
     }  # fmt: skip
     terms = values.pop("terms")
     return list(presence.faults("n1", terms, **values))  # type: ignore[arg-type]

@@ -7,10 +7,11 @@ and negative when it is fed in; a battery's is positive while it charges.
 
     gross = generation - use        where both are known, else
     gross = battery - grid
-    surplus = gross + added - what the battery keeps
+    surplus = gross + added - what the battery keeps + what it may give
 
-A battery that charges comes first, until it holds ``enough_percent``. It knows neither meters nor
-clocks: each value comes with its age, and what is too old is not told to it.
+A battery that charges comes first, until it holds ``enough_percent``. What it may give counts while
+it holds more than ``floor_percent``, for it is not drawn from the grid either. It knows neither
+meters nor clocks: each value comes with its age, and what is too old is not told to it.
 """
 
 from msgspec import Struct
@@ -30,6 +31,8 @@ class Told(Struct, frozen=True):
         battery_w: taken by the battery; negative when it gives.
         battery_percent: how full it is.
         enough_percent: from where it stops coming first.
+        battery_gives_w: what the owner lets the battery give to the pool's work.
+        floor_percent: how full it must stay.
     """
 
     surplus_w: float | None = None
@@ -40,6 +43,8 @@ class Told(Struct, frozen=True):
     battery_w: float | None = None
     battery_percent: float | None = None
     enough_percent: float = 90.0
+    battery_gives_w: float = 0.0
+    floor_percent: float = 20.0
 
 
 class Surplus(Struct, frozen=True):
@@ -70,7 +75,7 @@ def surplus(told: Told, *, added_w: float) -> Surplus | None:
         basis = Basis.MEASURED
     else:
         return None
-    return Surplus(max(0.0, gross_w - _kept_w(told)), basis)
+    return Surplus(max(0.0, gross_w - _kept_w(told) + _given_w(told)), basis)
 
 
 def _kept_w(told: Told) -> float:
@@ -78,3 +83,9 @@ def _kept_w(told: Told) -> float:
     charging_w = max(0.0, told.battery_w or 0.0)
     full = told.battery_percent is not None and told.battery_percent >= told.enough_percent
     return 0.0 if full else charging_w
+
+
+def _given_w(told: Told) -> float:
+    """What the battery may give."""
+    percent = told.battery_percent
+    return told.battery_gives_w if percent is not None and percent > told.floor_percent else 0.0

@@ -169,6 +169,8 @@ class Site:
             battery_w=value.get("battery"),
             battery_percent=value.get("charge"),
             enough_percent=self._config.charge_enough_percent,
+            battery_gives_w=self._config.battery_gives_w,
+            floor_percent=self._config.charge_floor_percent,
         )
         return surplus(told, added_w=self._added_w())
 

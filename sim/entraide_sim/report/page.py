@@ -91,6 +91,11 @@ def _page(
             for key in ("machine", "count", "zone", "coop", "price", "jobs", "energy")
         ],
         "fleet_rows": _fleet(results[lead], lang),
+        "sites_header": [
+            text(f"sim-report-col-{key}", lang)
+            for key in ("site", "surplus", "own", "battery", "grid", "away")
+        ],
+        "sites_rows": _sites(results[lead], lang),
         "bases": _bases(results, lang),
         "assumptions": _assumptions(results, lang),
         "glossary": [
@@ -155,6 +160,20 @@ def _fleet(result: Result, lang: str) -> list[tuple[str, ...]]:
             words.energy(line.energy_wh, lang),
         )
         for line in result.fleet
+    ]
+
+
+def _sites(result: Result, lang: str) -> list[tuple[str, ...]]:
+    return [
+        (
+            line.site,
+            words.energy(line.surplus_wh, lang),
+            words.energy(line.own_wh, lang),
+            words.energy(line.battery_wh, lang),
+            words.energy(line.grid_wh, lang),
+            words.energy(line.away_wh, lang),
+        )
+        for line in result.sites
     ]
 
 
