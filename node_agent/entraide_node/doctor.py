@@ -6,6 +6,7 @@ words stand in the catalogue, ``doctor-NAME-CODE`` with its ``.mend``. Findings 
 be shown to anybody who helps.
 """
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -78,13 +79,15 @@ def has_failed(checks: Sequence[Check]) -> bool:
 
 
 def identity_check(left_s: float) -> Check:
-    """Judges how long the identity still holds, seconds."""
-    days = int(left_s // 86_400)
+    """Judges how long the identity still holds, seconds; infinite when it never expires."""
     if left_s <= 0:
         return fail("identity", "expired")
+    if left_s == math.inf:
+        return fine("identity")
+    days = int(left_s // 86_400)
     if left_s < IDENTITY_LEFT_S:
         return warn("identity", "expiring", days=days)
-    return fine("identity", days=days if left_s < 1e9 else "none")
+    return fine("identity", days=days)
 
 
 def twin_check(hellos_asked: int) -> Check:

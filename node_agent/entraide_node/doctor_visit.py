@@ -39,8 +39,13 @@ IMPORT_S = 60.0
 METER_S = 0.3  # between two looks at a counter
 
 
-async def visit(folder: Path) -> tuple[Check, ...]:
-    """Looks at the node of a folder; returns what was found, in order."""
+async def visit(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Check, ...]:
+    """Looks at the node of a folder; returns what was found, in order.
+
+    Args:
+        folder: of the node.
+        listen_s: how long to listen for a second agent with its identity.
+    """
     if not (folder / CONFIG_NAME).exists():
         return (doctor.fail("config", "absent", folder=str(folder)),)
     try:
@@ -49,7 +54,7 @@ async def visit(folder: Path) -> tuple[Check, ...]:
         return (_error("config", problem), _disk(folder))
     status = owner.read_status(folder, now=time.time())
     weights_bytes, models = await asyncio.to_thread(_models, config)
-    pool_side = await _pool(config, status)
+    pool_side = await _pool(config, status, listen_s)
     return (
         fine("config"),
         _agent(config, status),
@@ -95,9 +100,11 @@ def _identity(folder: Path) -> Check:
         return doctor.fail("identity", "unreadable")
 
 
-async def _pool(config: NodeConfig, status: owner.Status | None) -> tuple[Check, ...]:
+async def _pool(
+    config: NodeConfig, status: owner.Status | None, listen_s: float
+) -> tuple[Check, ...]:
     """The bus, who else is on it, and how clock and version compare."""
-    bus, hellos = await _listen(config)
+    bus, hellos = await _listen(config, listen_s)
     says = await asyncio.to_thread(_page, Path(config.dir))
     offset_s = status.clock_offset_s if status is not None else None
     pools = status.pool_version if status is not None else ""
@@ -113,7 +120,7 @@ async def _pool(config: NodeConfig, status: owner.Status | None) -> tuple[Check,
     )
 
 
-async def _listen(config: NodeConfig) -> tuple[Check, int]:
+async def _listen(config: NodeConfig, listen_s: float) -> tuple[Check, int]:
     """Enters the bus with the node's identity, and counts how often its hello is asked for."""
     folder, asked = Path(config.dir), 0
 
@@ -139,7 +146,7 @@ async def _listen(config: NodeConfig) -> tuple[Check, int]:
         return doctor.fail("bus", "authority"), 0
     try:
         await connection.subscribe(subjects.node_ctl_down(config.node), cb=heard)
-        await asyncio.sleep(LISTEN_S)
+        await asyncio.sleep(listen_s)
     finally:
         await connection.close()
     return fine("bus", "tls" if authority else "plain", servers=", ".join(config.nats_urls)), asked

@@ -1,0 +1,235 @@
+"""The doctor: what it finds, how bad it is, and that it tells no secret."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.integration.nats_support import NatsPool
+from tests.node.support import NODE, Peer, ScriptedEngine, configure, eventually, serving
+
+from entraide.wire.messages import Goodbye, Hello, SayHello
+from entraide_node import doctor, keys, owner
+from entraide_node.config import Attach, NodeConfig, dump
+from entraide_node.doctor import Check, Level
+from entraide_node.doctor_visit import visit
+from entraide_node.doctor_words import told
+from entraide_node.engine_config import NoEngine, Vllm
+from entraide_node.service_units import State
+from entraide_node.update import is_older, update_command
+
+GIB = 2**30
+DAY_S = 86_400.0
+
+JUDGED = {
+    "a fresh identity": (doctor.identity_check(29.5 * DAY_S), "ok", Level.OK),
+    "an identity for ever": (doctor.identity_check(float("inf")), "ok", Level.OK),
+    "an identity that was not renewed": (doctor.identity_check(DAY_S), "expiring", Level.WARN),
+    "an identity that is over": (doctor.identity_check(-1.0), "expired", Level.FAIL),
+    "one agent": (doctor.twin_check(1), "ok", Level.OK),
+    "two agents": (doctor.twin_check(5), "two", Level.FAIL),
+    "a clock that agrees": (doctor.clock_check(-0.4), "ok", Level.OK),
+    "a clock two hours ahead": (doctor.clock_check(7_200.0), "off", Level.WARN),
+    "a clock that is behind": (doctor.clock_check(-3.0), "off", Level.WARN),
+    "a clock not compared": (doctor.clock_check(None), "unknown", Level.OK),
+    "an older version": (doctor.version_check("0.1.0", "0.2.0", "up"), "older", Level.WARN),
+    "the pool's version": (doctor.version_check("0.2.1", "0.2.0", "up"), "ok", Level.OK),
+    "a silent pool": (doctor.version_check("0.2.1", "", "up"), "unknown", Level.OK),
+    "room on the disk": (doctor.disk_check(80 * 10**9), "ok", Level.OK),
+    "little room": (doctor.disk_check(3 * 10**9), "low", Level.WARN),
+    "no room": (doctor.disk_check(10**8), "full", Level.FAIL),
+    "a service that runs": (
+        doctor.service_check("systemd", State.RUNNING, linger=False, running=True), "ok", Level.OK),
+    "a service that ends with the session": (
+        doctor.service_check("systemd", State.RUNNING, linger=True, running=True),
+        "linger", Level.WARN),
+    "a service that failed": (
+        doctor.service_check("launchd", State.FAILED, linger=False, running=False),
+        "failed", Level.FAIL),
+    "a service that was stopped": (
+        doctor.service_check("launchd", State.STOPPED, linger=False, running=False),
+        "stopped", Level.FAIL),
+    "no service": (
+        doctor.service_check("systemd", State.ABSENT, linger=True, running=True),
+        "absent", Level.WARN),
+    "nothing keeps services, and the agent runs": (
+        doctor.service_check("", State.ABSENT, linger=False, running=True), "none", Level.OK),
+    "nothing keeps services, and no agent": (
+        doctor.service_check("", State.ABSENT, linger=False, running=False), "none", Level.WARN),
+    "a meter": (doctor.meter_check("rapl", aside="", fault=""), "ok", Level.OK),
+    "no meter": (doctor.meter_check("catalogue", aside="", fault=""), "catalogue", Level.OK),
+    "a meter put aside": (
+        doctor.meter_check("rapl", aside="plug_mqtt", fault="silent"), "aside", Level.WARN),
+}  # fmt: skip
+MEMORY = {
+    "fits": (16, 8, 4, False, "ok", Level.OK),
+    "fits but is taken now": (16, 3, 4, False, "taken", Level.WARN),
+    "is loaded already": (16, 3, 4, True, "ok", Level.OK),
+    "can never fit": (16, 16, 15, False, "small", Level.FAIL),
+}
+
+
+@pytest.mark.parametrize("name", JUDGED)
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_judgements(name: str, lang: str) -> None:
+    """Each finding is as bad as it is, and has a whole sentence in both languages."""
+    check, code, level = JUDGED[name]
+    words = told(check, lang)
+
+    assert (code, level) == (check.code, check.level)
+    assert words.sentence != f"doctor-{check.name}-{check.code}"
+    assert "⟨" not in words.sentence + words.mend
+    assert bool(words.mend) or level is Level.OK or check.code == "none"
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_memory(name: str) -> None:
+    """Models that cannot fit keep the node from working, those that do not now are worth a word."""
+    total, free, weights, running, code, level = MEMORY[name]
+    check = doctor.memory_check(
+        total_bytes=total * GIB, free_bytes=free * GIB, weights_bytes=weights * GIB, running=running
+    )
+
+    assert (code, level) == (check.code, check.level)
+
+
+VERSIONS = {
+    ("0.1.0", "0.2.0"): True,
+    ("0.9.0", "1.0.0"): True,
+    ("0.10.0", "0.9.0"): False,
+    ("0.2.0", "0.2.9"): False,
+    ("0.2.0", ""): False,
+    ("?", "0.2.0"): False,
+}
+
+
+@pytest.mark.parametrize(("mine", "pools"), VERSIONS)
+def test_versions(mine: str, pools: str) -> None:
+    """A node is older than its pool from a minor version on; versions are numbers, not text."""
+    assert VERSIONS[mine, pools] == is_older(mine, pools)
+
+
+INSTALLED = {
+    "/home/a/.local/share/pipx/venvs/entraide": "pipx upgrade entraide",
+    "/home/a/.local/share/uv/tools/entraide": "uv tool upgrade entraide",
+    "/srv/venv": 'python -m pip install --upgrade "entraide[node]"',
+}
+
+
+@pytest.mark.parametrize("prefix", INSTALLED)
+def test_update_command(prefix: str) -> None:
+    """The command to update is the one of whoever installed the program."""
+    expected = f"{INSTALLED[prefix]} && entraide node service restart"
+
+    assert expected == update_command(Path(prefix))
+
+
+def joined(bus: NatsPool, folder: Path, **fields: object) -> NodeConfig:
+    """A node whose folder is as joining leaves it."""
+    config = configure(bus, folder, **{"engine": NoEngine(), **fields})
+    (folder / "node.toml").write_text(dump(config), "utf-8")
+    return config
+
+
+def found(checks: tuple[Check, ...]) -> dict[str, str]:
+    """What was found, by what was looked at."""
+    return {check.name: check.code for check in checks}
+
+
+async def test_a_node_that_does_not_run(bus: NatsPool, tmp_path: Path) -> None:
+    """A sound node is found sound, but for its agent that nobody started."""
+    joined(bus, tmp_path / "node")
+    checks = await visit(tmp_path / "node", listen_s=0.1)
+
+    assert not doctor.has_failed(checks)
+    assert "absent" == found(checks)["agent"]
+    assert ("plain", "ok") == (found(checks)["bus"], found(checks)["twin"])
+
+
+async def test_the_visit_disturbs_nobody(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """A running agent stays connected and does not begin anew while it is looked at."""
+    folder = tmp_path / "node"
+    config = joined(bus, folder)
+    async with serving(config, ScriptedEngine()):
+        await eventually(lambda: (s := owner.read_status(folder, now=time.time())) and s.welcomed)
+        checks = await visit(folder, listen_s=0.3)
+        still = owner.read_status(folder, now=time.time())
+
+        assert still is not None
+        assert (True, True) == (still.connected, still.welcomed)
+        assert [] == peer.said(Goodbye)
+        assert 1 == len({hello.boot for hello in peer.said(Hello)})
+        assert "ok" == found(checks)["agent"]
+
+
+async def test_two_agents_with_one_identity(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """A pool that keeps asking for a hello shows that two agents share an identity."""
+    joined(bus, tmp_path / "node")
+    visiting = asyncio.create_task(visit(tmp_path / "node", listen_s=1.0))
+    while not visiting.done():
+        await peer.tell(SayHello())
+        await asyncio.wait({visiting}, timeout=0.1)
+    checks = await visiting
+
+    assert "two" == found(checks)["twin"]
+    assert doctor.has_failed(checks)
+
+
+async def test_an_identity_that_the_bus_refuses(bus: NatsPool, tmp_path: Path) -> None:
+    """A revoked node learns that it is refused, and nothing is said of a second agent."""
+    folder = tmp_path / "node"
+    joined(bus, folder)
+    seed = keys.read(folder).seed
+    stranger, _ = NatsPool(tmp_path / "other").new_node(NODE)
+    keys.save(folder, keys.StoredIdentity(node=NODE, jwt=stranger.jwt, seed=seed))
+    checks = await visit(folder, listen_s=0.1)
+    bus_check = next(check for check in checks if check.name == "bus")
+
+    assert "bus_refused" == told(bus_check, "en").code
+    assert "twin" not in found(checks)
+
+
+async def test_nobody_there(tmp_path: Path) -> None:
+    """A folder where nothing was ever joined says so, and what to do."""
+    checks = await visit(tmp_path)
+
+    assert {"config": "absent"} == found(checks)
+    assert "entraide node join" in told(checks[0], "en").mend
+
+
+async def test_a_configuration_that_cannot_be_read(bus: NatsPool, tmp_path: Path) -> None:
+    """An unknown key is named, and the rest is left alone."""
+    folder = tmp_path / "node"
+    joined(bus, folder)
+    with (folder / "node.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[engin]\n")
+    checks = await visit(folder)
+
+    assert "engin" in told(checks[0], "en").sentence
+    assert doctor.has_failed(checks)
+
+
+async def test_engines_that_are_not_there(bus: NatsPool, tmp_path: Path) -> None:
+    """A server that does not answer, and an environment that was not made, are named."""
+    folder = tmp_path / "node"
+    attached = Attach(url="http://127.0.0.1:9", model="big", key="sk-secret")
+    joined(bus, folder, engine=attached, engines=(Vllm(model="missing"),))
+    checks = await visit(folder, listen_s=0.1)
+    engines = [told(check, "en") for check in checks if check.name == "engine"]
+
+    assert ["engine_unreachable", "environment"] == [engine.code for engine in engines]
+    assert "entraide node engine install vllm" == engines[1].mend
+    assert "absent" == found(checks)["model"]
+
+
+async def test_no_secret_is_told(bus: NatsPool, tmp_path: Path) -> None:
+    """Neither key, token, seed nor password stands in what the doctor says."""
+    folder = tmp_path / "node"
+    joined(bus, folder, engine=Attach(url="http://127.0.0.1:9", model="big", key="sk-secret"))
+    identity = keys.read(folder)
+    checks = await visit(folder, listen_s=0.1)
+    said = msgspec.json.encode([told(check, lang) for check in checks for lang in ("fr", "en")])
+
+    for secret in ("sk-secret", identity.seed, identity.jwt):
+        assert secret.encode() not in said
