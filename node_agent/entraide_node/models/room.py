@@ -4,8 +4,8 @@ It decides nothing: it reads disk and system, so that ``core.fit`` need not. It 
 off the event loop.
 """
 
+import platform
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from entraide.models import Catalogue
@@ -50,7 +50,7 @@ def room_here(
 
 def wired_limit_bytes() -> int:
     """Returns what a Mac's owner lets its GPU wire; 0 elsewhere, and where nobody said."""
-    if sys.platform != "darwin":
+    if platform.system() != "Darwin":
         return 0
     try:
         said = subprocess.run(
