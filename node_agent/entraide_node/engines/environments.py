@@ -13,9 +13,11 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
@@ -31,9 +33,16 @@ FOLDER = "engines"
 RECORD_NAME = "entraide.json"
 INSTALL_TIMEOUT_S = 3_600.0
 IMPORT_TIMEOUT_S = 300.0
+ASK_TIMEOUT_S = 120.0
 DETAIL_CHARS_MAX = 600
 GB = 1_000_000_000
 SYNONYMS = {"mlx-lm": "mlx"}  # the engine's own name for its environment's
+
+# How uv and pip say that a package is not to be had for this machine.
+_NOT_TO_BE_HAD = re.compile(
+    r"there is no version of (\S+==[^\s,]+)|(\S+==[^\s,]+) has no (?:usable )?wheels"
+    r"|satisfies the requirement (\S+==[^\s,]+)"
+)
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
@@ -134,6 +143,23 @@ def install(
         return EngineProblem("engine_install_failed", values)
 
 
+def lacking(name: str, root: Path) -> EngineProblem | None:
+    """Returns why an environment could not be made here; None when it could, or is made.
+
+    Asks the package client what it would fetch, and fetches nothing.
+    """
+    uv = _uv()
+    if uv is None or python_of(name, root) is not None:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        pins = Path(scratch) / "pins.txt"
+        pins.write_text(recipes()[name].pins, "utf-8")
+        command = [uv, "pip", "install", "--dry-run", "--no-deps", "--no-build", "--quiet",
+                   "--python", sys.executable, "--requirement", str(pins), *_told()]  # fmt: skip
+        said = _ran(command, timeout_s=ASK_TIMEOUT_S)
+    return None if said is None else _problem(name, said)
+
+
 def remove(name: str, root: Path) -> bool:
     """Removes an environment; returns whether there was one."""
     folder = _folder(name, root)
@@ -184,26 +210,37 @@ def _install(
     pins = folder.with_suffix(".txt")
     pins.write_text(recipe.pins, "utf-8")
     tell("making")
-    for step, command in _steps(folder, pins, shutil.which("uv") or _uv_beside_us()):
+    for step, command in _steps(folder, pins, _uv()):
         if step == "installing":
             tell("installing")
         said = _ran(command, timeout_s=INSTALL_TIMEOUT_S)
         if said is not None:
-            return EngineProblem("engine_install_failed", {"engine": name, "detail": said})
+            return _problem(name, said)
     tell("checking")
     return _check(name, folder, recipe, digest, tell)
 
 
-def _uv_beside_us() -> str | None:
+def _uv() -> str | None:
     beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.exists() else None
+    return str(beside) if beside.exists() else shutil.which("uv")
+
+
+def _told() -> list[str]:
+    """What a member has told pip, for uv, which does not read pip's settings."""
+    told = []
+    for variable, option in (
+        ("PIP_FIND_LINKS", "--find-links"),
+        ("PIP_EXTRA_INDEX_URL", "--extra-index-url"),
+    ):
+        for place in os.environ.get(variable, "").split():
+            told += [option, place]
+    return [*told, "--no-index"] if os.environ.get("PIP_NO_INDEX") else told
 
 
 def _steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, list[str]]]:
     """The commands that make an environment: with uv where it is, else with pip.
 
-    No dependency is resolved: the pins are complete. uv does not read pip's settings, so that
-    what a member has told pip is told to uv.
+    No dependency is resolved: the pins are complete.
     """
     python = str(_python_in(folder))
     if uv is None:
@@ -214,20 +251,11 @@ def _steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, list[str
                 "--no-input", "--quiet", "--requirement", str(pins),
             ]),
         ]  # fmt: skip
-    told = []
-    for variable, option in (
-        ("PIP_FIND_LINKS", "--find-links"),
-        ("PIP_EXTRA_INDEX_URL", "--extra-index-url"),
-    ):
-        for place in os.environ.get(variable, "").split():
-            told += [option, place]
-    if os.environ.get("PIP_NO_INDEX"):
-        told.append("--no-index")
     return [
         ("making", [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]),
         ("installing", [
             uv, "pip", "install", "--quiet", "--no-deps", "--no-build", "--python", python,
-            "--requirement", str(pins), *told,
+            "--requirement", str(pins), *_told(),
         ]),
     ]  # fmt: skip
 
@@ -271,6 +299,15 @@ def _ran(command: list[str], *, timeout_s: float) -> str | None:
     except subprocess.TimeoutExpired:
         return f"{Path(command[0]).name}: {timeout_s:.0f} s"
     return None if done.returncode == 0 else _end_of(done.stderr or done.stdout)
+
+
+def _problem(name: str, said: str) -> EngineProblem:
+    """What the installer's last words mean."""
+    found = _NOT_TO_BE_HAD.search(said)
+    if found is not None:
+        package = next(group for group in found.groups() if group)
+        return EngineProblem("engine_install_no_wheels", {"engine": name, "package": package})
+    return EngineProblem("engine_install_failed", {"engine": name, "detail": said})
 
 
 def _end_of(text: str) -> str:
