@@ -110,16 +110,21 @@ class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             let the pool load none.
         unload_idle_s: a model that nobody used for so long is unloaded; 0 for never.
         allow: the models that may be loaded, by name; ``*`` for any.
-        share_on_lan: whether other machines of the site may fetch weights from this one.
+        threads: processor threads for each that is loaded; 0 for all but one.
+        share_on_lan: whether other machines of the site may fetch weights from this one, and this
+            one from them.
         mirror: folder or address that is asked before the hub.
+        hub: whether the hub is asked at all.
     """
 
     dir: str = ""
     memory_gb: float | None = None
     unload_idle_s: float = 900.0
     allow: tuple[str, ...] = (ANY,)
+    threads: int = 0
     share_on_lan: bool = False
     mirror: str = ""
+    hub: bool = True
 
 
 class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -209,12 +214,14 @@ def _problem(config: NodeConfig) -> str:
             return f"{table}.slots: 1 to {SLOTS_MAX}"
         if engine.context_tokens < 1:
             return f"{table}.context_tokens: at least 1"
-        if isinstance(engine, Vllm) and engine.gpus < 1:
-            return f"{table}.gpus: at least 1"
+        if isinstance(engine, Vllm) and min(engine.tensor_parallel, engine.pipeline_parallel) < 1:
+            return f"{table}.tensor_parallel, {table}.pipeline_parallel: at least 1"
     if config.models.memory_gb is not None and config.models.memory_gb < 0:
         return "models.memory_gb: not negative"
     if config.models.unload_idle_s < 0:
         return "models.unload_idle_s: not negative"
+    if config.models.threads < 0:
+        return "models.threads: not negative"
     if (config.power.idle_w is None) != (config.power.active_w is None):
         return "power: set idle_w and active_w, or neither"
     if config.drain_s < 0:

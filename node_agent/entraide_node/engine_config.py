@@ -53,7 +53,7 @@ class Attach(
 class MlxLm(
     Struct, frozen=True, tag_field="kind", tag="mlx-lm", forbid_unknown_fields=True, kw_only=True
 ):
-    """Apple's MLX, in an environment of its own (``entraide node engine install mlx-lm``).
+    """Apple's MLX, in an environment of its own (``entraide node engine install mlx``).
 
     Attributes:
         model: folder of the weights, as MLX has them.
@@ -80,19 +80,26 @@ class Vllm(
         alias: public name of the model; "" for the folder's name.
         slots: sequences at once.
         context_tokens: longest prompt plus answer of one job.
-        gpus: graphics cards that share the model.
-        ray: whether they stand in several machines of the site, joined by Ray.
+        tensor_parallel: graphics cards that share each layer.
+        pipeline_parallel: groups of cards that share the layers; machines, usually.
+        ray: whether the cards are those of a Ray cluster of the site, which the owner has started.
         cpu: whether it computes on the processor.
+        threads: processor threads of that; 0 for all but one.
+        tool_parser: vLLM's name of what reads the model's tool calls; "" for the one that is
+            known to fit, ``none`` for none.
         args: further words of its command line.
     """
 
     model: str
     alias: str = ""
-    slots: int = 16
-    context_tokens: int = 8192
-    gpus: int = 1
+    slots: int = 8
+    context_tokens: int = 4096
+    tensor_parallel: int = 1
+    pipeline_parallel: int = 1
     ray: bool = False
     cpu: bool = False
+    threads: int = 0
+    tool_parser: str = ""
     args: tuple[str, ...] = ()
 
 

@@ -1,7 +1,8 @@
-"""The machine: builds the engines that its owner names, and measures each before it is offered.
+"""The machine: starts the engines that its owner names, and measures each before it is offered.
 
-It decides which engines, which public names, which power and which speeds the node advertises. A
-problem is a value with a stable code, so that whoever runs the agent can say it in a sentence.
+It decides which power, which speeds and which meters the node advertises, and which engines it
+can begin with. A problem is a value with a stable code, so that whoever runs the agent can say it
+in a sentence.
 """
 
 import asyncio
@@ -26,12 +27,9 @@ from entraide_node.energy.catalogue import power_of
 from entraide_node.energy.detect import detect_device
 from entraide_node.energy.meters import Meter, meters_here
 from entraide_node.engine_config import Fixed
-from entraide_node.engines.attach import AttachConfig, Attached
 from entraide_node.engines.base import Engine, EngineFacts, EngineProblem
-from entraide_node.engines.llamacpp import LlamaCppConfig, llama_cpp
-from entraide_node.models.files import DEMO, ModelFile, find_model
+from entraide_node.making import start_engine
 
-ENGINE_LOG = "engine.log"
 RATES_NAME = "rates.json"
 ALONE_WAIT_S = 20.0
 ALONE_POLL_S = 0.05
@@ -187,19 +185,6 @@ async def bench_machine(config: NodeConfig) -> EngineRates | EngineProblem:
         await engine.stop()
 
 
-async def start_engine(asked: Fixed, *, folder: Path, number: int = 0) -> Engine | EngineProblem:
-    """Returns the engine that the configuration names, started, or why there is none."""
-    engine = await _made(asked, folder, number)
-    if isinstance(engine, EngineProblem):
-        return engine
-    try:
-        problem = await engine.start()
-    except BaseException:
-        await engine.stop()
-        raise
-    return problem if problem is not None else engine
-
-
 @asynccontextmanager
 async def alone_on_this_machine() -> AsyncIterator[None]:
     """Waits for other agents of this machine to finish measuring: side by side all would lie.
@@ -276,37 +261,3 @@ def replica_of(facts: EngineFacts, rates: Rates) -> Replica:
         features=facts.features,
         rates=rates,
     )
-
-
-async def _made(asked: Fixed, folder: Path, number: int) -> Engine | EngineProblem:
-    if isinstance(asked, Attach):
-        return Attached(
-            AttachConfig(
-                url=asked.url,
-                model=asked.model,
-                key=asked.key,
-                alias=asked.alias,
-                slots=asked.slots,
-                context_tokens=asked.context_tokens,
-                features=asked.features,
-            )
-        )
-    if not isinstance(asked, LlamaCppKind):
-        return EngineProblem("engine_not_installed", {"engine": "vllm"})
-    model = await asyncio.to_thread(_model, asked.model, asked.alias, folder)
-    if isinstance(model, EngineProblem):
-        return model
-    return llama_cpp(
-        LlamaCppConfig(
-            model=model,
-            slots=asked.slots,
-            context_tokens=asked.context_tokens,
-            threads=asked.threads,
-            log_path=folder / (f"engine-{number}.log" if number else ENGINE_LOG),
-        )
-    )
-
-
-def _model(name: str, alias: str, folder: Path) -> ModelFile | EngineProblem:
-    path = name if name == DEMO else str(folder / Path(name).expanduser())
-    return find_model(path, alias=alias, cache_dir=folder)

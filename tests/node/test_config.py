@@ -45,7 +45,7 @@ USAGE = Usage(1, 0, 2, Basis.MEASURED, 3, 4, Basis.DEFAULT, 0.1, 0.2)
         replace(
             CONFIG,
             engine=MlxLm(model="qwen", args=("--log-level", "INFO")),
-            engines=(Vllm(model="/m", gpus=2, ray=True), LlamaCpp(alias="petit")),
+            engines=(Vllm(model="/m", tensor_parallel=2, ray=True), LlamaCpp(alias="petit")),
             power=PowerConfig(idle_w=1.0, active_w=2.0),
         ),
         replace(CONFIG, energy=EnergyConfig(surplus_w=1.5, evidence="panneaux « du toit »")),
@@ -82,7 +82,7 @@ WRONG = {
         "[[engines]]\nkind = 'attach'\nurl = 'http://a'\nmodel = 'm'\nslots = 0", "engines.slots",
     ),
     "an engine without a card": (
-        "[engine]\nkind = 'vllm'\nmodel = 'm'\ngpus = 0", "engine.gpus",
+        "[engine]\nkind = 'vllm'\nmodel = 'm'\ntensor_parallel = 0", "engine.tensor_parallel",
     ),
     "less than no memory": ("[models]\nmemory_gb = -1.0", "models.memory_gb"),
     "less than no time": ("[models]\nunload_idle_s = -1.0", "models.unload_idle_s"),

@@ -86,7 +86,7 @@ def _model_file(path: Path, *, alias: str, cache_dir: Path | None) -> ModelFile 
     try:
         head = read_head(path)
         parts = _parts(path)
-        revision = _revision(parts, cache_dir)
+        revision = revision_of(parts, cache_dir)
         size_bytes = sum(part.stat().st_size for part in parts)
     except FileNotFoundError as error:
         return EngineProblem("model_missing", {"file": str(error.filename or path)})
@@ -125,7 +125,16 @@ def _parts(path: Path) -> list[Path]:
     ]
 
 
-def _revision(parts: list[Path], cache_dir: Path | None) -> str:
+def revision_of(parts: list[Path], cache_dir: Path | None) -> str:
+    """Returns ``sha256:…`` over the bytes of some files in their order.
+
+    Args:
+        parts: the files.
+        cache_dir: where checksums of unchanged files are remembered; None to compute anew.
+
+    Raises:
+        OSError: one cannot be read.
+    """
     known = _known(cache_dir)
     key = "|".join(_fingerprint(part) for part in parts)
     if key in known:
