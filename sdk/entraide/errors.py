@@ -87,6 +87,8 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         # The pool's.
         "no_node_serves": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "no_node_live": _pool(503, "UNAVAILABLE"),
+        "no_model_fits": _pool(503, "FAILED_PRECONDITION", retryable=False),
+        "model_failed": _pool(503, "UNAVAILABLE"),
         "node_lost": _pool(502, "UNAVAILABLE"),
         "too_many_attempts": _pool(502, "UNAVAILABLE"),
         "stream_broken": _pool(502, "UNAVAILABLE"),

@@ -117,7 +117,10 @@ def _who(explanation: Explanation, lang: str, values: Values) -> str:
 
 def _why(explanation: Explanation, lang: str, values: Values) -> str:
     code = _code(explanation)
-    return i18n.text(code, lang, **values) if code else explanation.reason
+    why = i18n.text(code, lang, **values) if code else explanation.reason
+    if "alias" in values and "model" in values:
+        return f"{i18n.text('explain-alias', lang, **values)} {why}"
+    return why
 
 
 def _otherwise(explanation: Explanation, lang: str, values: Values) -> str:

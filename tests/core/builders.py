@@ -5,12 +5,14 @@ from typing import Any
 
 import msgspec
 
+from entraide.models import Catalogue, ModelEntry, ModelSize, Openness
 from entraide.types import (
     Basis,
     DataClass,
     EnergyStatus,
     JobClass,
     JobKind,
+    Loadable,
     NodeCard,
     Outcome,
     Power,
@@ -25,6 +27,7 @@ from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
 
 START = 1_700_000_000.0
 MODEL = "petit"
+GB = 1_000_000_000
 ZONES = {"CA-QC": (1.3, 31.0), "CA-ON": (38.0, 73.0), "CA-AB": (372.0, 438.0)}
 
 
@@ -49,6 +52,44 @@ def replica(model: str = MODEL, **changes: Any) -> Replica:
         "rates": rates(),
     }
     return Replica(**{**values, **changes})
+
+
+def loadable(model: str = MODEL, **changes: Any) -> Loadable:
+    values = {
+        "model": model,
+        "revision": "sha256:def",
+        "engine": "llama.cpp/1",
+        "context_tokens": 4_096,
+        "slots": 4,
+        "features": (),
+        "memory_bytes": 4 * GB,
+        "fetch_bytes": 0,
+        "load_s": 20.0,
+    }
+    return Loadable(**{**values, **changes})
+
+
+def entry(name: str, size: ModelSize = ModelSize.SMALL, **changes: Any) -> ModelEntry:
+    values = {
+        "name": name,
+        "title": name.title(),
+        "size": size,
+        "parameters": 1_000_000_000,
+        "active_parameters": 1_000_000_000,
+        "licence": "Apache-2.0",
+        "openness": Openness.OPEN_SOURCE,
+        "languages": ("fr", "en"),
+        "features": (),
+        "reasoning": False,
+        "context_tokens_max": 4_096,
+        "kv_bytes_per_token": 1_000,
+        "artefacts": (),
+    }
+    return ModelEntry(**{**values, **changes})
+
+
+def catalogue(*entries: ModelEntry, version: int = 1) -> Catalogue:
+    return Catalogue(version, START, entries)
 
 
 def surplus(surplus_w: float, *, until: float = START + 3_600.0) -> EnergyStatus:

@@ -15,12 +15,26 @@ from random import Random
 from typing import Any
 
 import msgspec
-from tests.core.builders import MODEL, Pool, card, facts, rates, replica, surplus, usage
+from tests.core.builders import (
+    GB,
+    MODEL,
+    Pool,
+    card,
+    catalogue,
+    entry,
+    facts,
+    loadable,
+    rates,
+    replica,
+    surplus,
+    usage,
+)
 
+from entraide.models import ModelSize
 from entraide.types import DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import Models, Period, Quota, QuotaKind
 
 COOPS = ("alpha", "beta", "gamma", "delta")
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "CA-SK")
@@ -36,6 +50,9 @@ QUOTAS = {
     ),
 }
 NODES = 12
+RARE = ("rare", "rarer", "grand")  # models that some nodes could load
+HASTE = Models(5.0, 5.0, 5.0, loads_per_hour=60, retry_s=2.0, half_life_s=20.0)
+MODELS = (MODEL, "moyen", "grand", MODEL, "moyen", "grand", "rare", "rarer", "small", "auto")
 
 Recorded = list[events.Event]
 _events = msgspec.msgpack.Decoder(list[events.Event])
@@ -46,7 +63,7 @@ class World:
 
     def __init__(self, seed: int, **terms: Any) -> None:
         self.luck = Random(seed)
-        self.pool = Pool(*COOPS, quotas=QUOTAS, **terms)
+        self.pool = Pool(*COOPS, quotas=QUOTAS, **{"models": HASTE, **terms})
         self.heap: list[tuple[float, int, Any]] = []
         self.pushed = 0
         self.jobs = 0
@@ -74,6 +91,18 @@ class World:
                 for model in models
             ),
             energy=luck.choice((None, surplus(luck.uniform(0, 300)))),
+            loadable=tuple(self.offer(model) for model in RARE) if number % 3 == 0 else (),
+            models_bytes=5 * GB,
+        )
+
+    def offer(self, model: str) -> Any:
+        luck = self.luck
+        return loadable(
+            model,
+            features=luck.choice(((), ("tools",))),
+            fetch_bytes=luck.choice((0, GB)),
+            load_s=luck.uniform(1, 8),
+            memory_bytes=luck.choice((2, 3, 4)) * GB,
         )
 
     def later(self, after_s: float, act: Any, *values: Any) -> None:
@@ -86,6 +115,35 @@ class World:
                 self.later(self.luck.uniform(0.01, 0.2), self.take, command)
             elif isinstance(command, commands.CancelRun):
                 self.stopped.add((command.job, command.epoch))
+            elif isinstance(command, commands.LoadModel):
+                self.later(self.luck.uniform(0.5, 6.0), self.load, command)
+            elif isinstance(command, commands.UnloadModel):
+                self.later(self.luck.uniform(0.1, 2.0), self.unload, command)
+
+    def place_of(self, node: str) -> int:
+        return next(place for place, one in enumerate(self.cards) if one.node == node)
+
+    def load(self, command: commands.LoadModel) -> None:
+        """A node loads a model, or fails, or says nothing at all."""
+        chance, place = self.luck.random(), self.place_of(command.node)
+        one = self.cards[place]
+        if chance < 0.2:
+            self.tell(events.LoadFailed, one.node, command.model, "load_no_room")
+        elif chance < 0.9 and command.node not in self.silent:
+            known = {served.model for served in one.replicas}
+            if command.model not in known:
+                added = (*one.replicas, replica(command.model))
+                self.cards[place] = one = msgspec.structs.replace(one, replicas=added)
+            self.tell(events.NodeJoined, one, True, "")
+
+    def unload(self, command: commands.UnloadModel) -> None:
+        """A node lets a model go, or did not hear."""
+        place = self.place_of(command.node)
+        one = self.cards[place]
+        if self.luck.random() < 0.9:
+            kept = tuple(served for served in one.replicas if served.model != command.model)
+            self.cards[place] = one = msgspec.structs.replace(one, replicas=kept)
+            self.tell(events.NodeJoined, one, True, "")
 
     def take(self, place: commands.Place) -> None:
         chance = self.luck.random()
@@ -131,7 +189,7 @@ class World:
             job_class=luck.choice(tuple(JobClass)),
             data_class=luck.choice((DataClass.INTERNAL, DataClass.INTERNAL, DataClass.RESTRICTED)),
             jurisdiction=luck.choice(("CA", "CA", "CA-QC")),
-            model=luck.choice((MODEL, "moyen", "grand")),
+            model=luck.choice(MODELS),
             input_tokens_est=input_tokens,
             input_tokens_max=2 * input_tokens,
             output_tokens_max=luck.choice((None, 50, 200)),
@@ -181,12 +239,18 @@ class World:
             self.tell(events.PeriodBegan, Period.MINUTE, self.pool.now + 60.0)
         elif chance < 0.38:
             self.correct()
+        elif chance < 0.42:
+            kind = luck.choice((events.LoadAsked, events.UnloadAsked))
+            self.tell(kind, one.node, luck.choice(RARE))
         self.later(1.0, self.second)
 
 
 def record(seed: int, number: int, **terms: Any) -> World:
     """Lets a world live, under some terms of the policy, until it has made so many events."""
     world = World(seed, **terms)
+    sizes = {"rare": ModelSize.SMALL, "rarer": ModelSize.SMALL, "grand": ModelSize.LARGE}
+    listed = [entry(name, size) for name, size in sizes.items()]
+    world.tell(events.CatalogueChanged, catalogue(*listed))
     for one in world.cards:
         world.tell(events.NodeJoined, one, True, "")
     world.second()

@@ -34,6 +34,12 @@ ABROAD = Exclusion(
     "ny-1", "hudson", "US-NY", "wrong_jurisdiction", {"zone": "US-NY", "jurisdiction": "CA"}, False
 )
 UNLOADED = Exclusion("qc-5", "boreale", "CA-QC", "model_not_loaded", {"model": "grand"}, False)
+LOADING = Exclusion(
+    "on-1", "soleil", "CA-ON", "model_loading", {"model": "qwen3-14b", "ready_at": AT + 20}, True
+)
+LOADABLE = Exclusion(
+    "qc-1", "boreale", "CA-QC", "model_loadable", {"model": "qwen3-14b", "load_s": 30.0}, True
+)
 BATCH_FULL = Exclusion("on-1", "soleil", "CA-ON", "batch_share_full", {"slots": 2}, True)
 LENT = Exclusion(
     "on-1", "soleil", "CA-ON", "lend_limit", {"coop": "soleil", "lent": 2, "limit": 2}, True
@@ -150,6 +156,26 @@ CASES: dict[str, Explanation] = {
         candidates=(ON, QC),
         more={"no_free_slot": 410, "not_accepting": 59, "node_lost": 1},
     ),
+    "placed-alias": placed("greenest", candidates=(ON, QC), alias="petit", model="qwen3-1.7b"),
+    "waiting-loading": explanation(
+        "waiting", "model_loading", LOADING, LOADABLE,
+        model="qwen3-14b", node="on-1", coop="soleil", zone="CA-ON", ready_at=AT + 20,
+    ),
+    "waiting-loading-alias": explanation(
+        "waiting", "model_loading", LOADING,
+        model="qwen3-14b", node="on-1", coop="soleil", zone="CA-ON", alias="moyen",
+    ),
+    "waiting-room": explanation(
+        "waiting", "model_making_room", LOADABLE,
+        model="qwen3-14b", node="on-1", coop="soleil", zone="CA-ON",
+    ),
+    "waiting-rest": explanation(
+        "waiting", "model_resting", LOADABLE,
+        model="qwen3-14b", code="load_no_room", again_at=AT + 40,
+    ),
+    "waiting-memory": explanation(
+        "waiting", "model_waits", LOADABLE, model="qwen3-14b", nodes=3
+    ),
     "waiting-slot": explanation("waiting", "no_free_slot", BUSY, PAUSED, ahead=2, nodes=1),
     "waiting-turn": explanation(
         "waiting", "fair_share_turn", candidates=(QC,), ahead=1, coops_ahead=2
@@ -186,6 +212,18 @@ CASES: dict[str, Explanation] = {
     "refused-model": explanation(
         "refused", "unknown_model", objective_ttft_s=None, waiting_helps=False,
         model="grand", models="petit, moyen",
+    ),
+    "refused-name": explanation(
+        "refused", "unknown_model", objective_ttft_s=None, waiting_helps=False,
+        model="gpt-9", models="qwen3-1.7b, qwen3-14b", aliases="petit, moyen, grand, auto",
+    ),
+    "refused-size": explanation(
+        "refused", "no_model_fits", objective_ttft_s=None, waiting_helps=False,
+        model="grand", models="qwen3-1.7b, qwen3-14b",
+    ),
+    "refused-load": explanation(
+        "refused", "model_failed", LOADABLE, objective_ttft_s=None,
+        model="qwen3-14b", code="load_no_room",
     ),
     "refused-context": explanation(
         "refused", "context_exceeded", objective_ttft_s=None, waiting_helps=False,

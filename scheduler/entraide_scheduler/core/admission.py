@@ -5,20 +5,19 @@ fit the context, is any such node there, does it fit the quotas. It fails closed
 place is refused with its reason, never parked. It refuses to know whose turn it is.
 """
 
-from bisect import bisect_left
-
 from msgspec import Struct, structs
 
-from entraide.types import DataClass, JobClass, JobKind, JobState, NodeState, RequestFacts
-from entraide_scheduler.core import explain, green
+from entraide.models import ALIASES
+from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
+from entraide_scheduler.core import explain, green, loading
 from entraide_scheduler.core.commands import Refuse
+from entraide_scheduler.core.menu import THERE, is_exhausted
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quotas import CODES, Shortage
 from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.state import State
 
-THERE = (NodeState.LIVE, NodeState.SUSPECT)
 NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0, None, 0)
 RETRY_NO_NODE_S = 10.0
 RETRY_LEAST_S, RETRY_MOST_S = 1.0, 30.0
@@ -49,7 +48,10 @@ def request(state: State, facts: RequestFacts) -> Job | None:
         return None
     if not facts.jurisdiction:
         facts = structs.replace(facts, jurisdiction=state.policy.jurisdiction)
-    job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
+    meant, alias = state.menu.means(state.fleet, facts, state.now), ""
+    if meant not in ("", facts.model):
+        alias, facts = facts.model, structs.replace(facts, model=meant)
+    job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE, alias=alias)
     job.shape = shape_of(state, job)
     refusal = _admit(state, job)
     if refusal is not None:
@@ -71,29 +73,71 @@ def _admit(state: State, job: Job) -> Refusal | None:
     if state.queue.length(facts.coop) >= state.policy.limits.queued_per_coop:
         limit = state.policy.limits.queued_per_coop
         return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
-    if facts.model not in state.fleet.contexts:
-        known = ", ".join(sorted(state.fleet.contexts))
-        values: Values = {"model": facts.model}
-        if known:
-            values["models"] = known
-        return Refusal("unknown_model", values)
+    if facts.model not in state.fleet.contexts and facts.model not in state.fleet.shelf.of:
+        return _unknown(state, facts)
     return _fit_nodes(state, job) or _fit_quotas(state, job)
+
+
+def _unknown(state: State, facts: RequestFacts) -> Refusal:
+    """Refuses a name that is no model's here, or a size that no model of ours fits."""
+    fleet = state.fleet
+    values: Values = {"model": facts.model}
+    known = ", ".join(sorted({**fleet.contexts, **fleet.shelf.of}))
+    if known:
+        values["models"] = known
+    if facts.model in ALIASES and state.menu.entries:
+        return Refusal("no_model_fits", values)
+    if state.menu.entries:
+        values["aliases"] = ", ".join(ALIASES)
+    return Refusal("unknown_model", values)
+
+
+def fit_context(state: State, job: Job) -> int:
+    """Fixes what a job needs of a context, by the nodes that may serve it; returns the largest.
+
+    What is served counts; where the prompt does not fit there, what could be loaded does.
+    """
+    facts, able = job.facts, state.fleet.able(job.shape)
+    largest = able.context_tokens
+    if facts.input_tokens_est >= largest:
+        could = [node.loadable[facts.model].context_tokens for node in able.comers]
+        largest = max(largest, max(could, default=0))
+    output_tokens = job.output_tokens_max or largest
+    # An answer may be cut off by the largest context there is, as engines do.
+    job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
+    return largest
+
+
+def out_of_reach(state: State, shape: Shape) -> tuple[str, Values, float]:
+    """Returns why no node serves a shape or soon could: code, values, and when to try again."""
+    rests = [
+        node.rests[shape.model]
+        for node in state.fleet.able(shape).comers
+        if node.state in THERE and is_exhausted(node, shape.model, state.now)
+    ]
+    if not rests:
+        return "no_node_live", {"model": shape.model}, RETRY_NO_NODE_S
+    first = min(rests, key=lambda rest: rest.until)
+    values: Values = {"model": shape.model, "code": first.code}
+    return "model_failed", values, max(RETRY_LEAST_S, first.until - state.now)
 
 
 def _fit_nodes(state: State, job: Job) -> Refusal | None:
     """Looks whether any node could ever serve a job, and fixes what it needs of a context."""
     able = state.fleet.able(job.shape)
-    facts, context_tokens = job.facts, able.context_tokens
-    if not able.lanes:
+    facts = job.facts
+    if not able.lanes and not able.comers:
         values = explain.commonest(able.excluded, able.counts, job.shape)
         return Refusal("no_node_serves", values, excluded=tuple(able.excluded))
+    context_tokens = fit_context(state, job)
     if facts.input_tokens_est >= context_tokens:
         return Refusal(
             "context_exceeded",
             {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
         )
-    if not any(lane.node.state in THERE for lane in able.lanes):
-        return Refusal("no_node_live", {"model": facts.model}, RETRY_NO_NODE_S)
+    served = any(lane.node.state in THERE for lane in able.lanes)
+    if not served and not loading.may_come(state, job.shape):
+        return Refusal(*out_of_reach(state, job.shape))
     job.context_tokens = context_tokens
     return None
 
@@ -217,9 +261,7 @@ def shape_of(state: State, job: Job) -> Shape:
 
 
 def _rounded(state: State, job: Job) -> int:
-    known = state.fleet.contexts.get(job.facts.model, ())
-    place = bisect_left(known, job.context_tokens)
-    return known[place] if place < len(known) else job.context_tokens
+    return state.fleet.rounded(job.facts.model, job.context_tokens)
 
 
 def reshape(state: State) -> None:

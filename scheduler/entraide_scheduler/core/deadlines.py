@@ -32,6 +32,10 @@ class Deadlines:
         """Forgets a deadline, if it is set."""
         self._due.pop((kind, name), None)
 
+    def is_set(self, kind: str, name: str) -> bool:
+        """Tells whether a deadline is set."""
+        return (kind, name) in self._due
+
     def next(self) -> float | None:
         """Returns the earliest deadline; None when none is set."""
         self._settle_top()

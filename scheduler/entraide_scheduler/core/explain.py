@@ -11,6 +11,8 @@ from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core import green
 from entraide_scheduler.core.lanes import Lane
+from entraide_scheduler.core.loading import serves
+from entraide_scheduler.core.menu import THERE
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
     Pick,
@@ -22,7 +24,9 @@ from entraide_scheduler.core.placement import (
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import Rule, Values
+from entraide_scheduler.core.shelf import on_its_way
 from entraide_scheduler.core.state import State
+from entraide_scheduler.core.tables import OrderState
 from entraide_scheduler.core.want import Want
 
 Excluded = Sequence[tuple[Node, Rule]]
@@ -39,7 +43,7 @@ def placed(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> Ex
         told=_teller(state, want),
         decision="placed",
         reason=pick.reason,
-        values=_pick_values(state, survey, pick, want),
+        values=_pick_values(state, job, survey, pick, want),
         pick=pick.best,
     )
 
@@ -50,9 +54,12 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
     own, coops = state.queue.ahead(job)
     values: Values = {"ahead": own, "coops_ahead": coops}
     decision, reason = "waiting", ""
+    coming = _coming(state, job.shape, want.at)
     held = state.queue.held(job)
     blocked = next((code for code in WAITS_FOR if code in counts), "")
-    if GREENER_LATER.code in counts and not want.places:
+    if coming is not None:
+        reason, values = coming
+    elif GREENER_LATER.code in counts and not want.places:
         decision, reason = "deferred", GREENER_LATER.code
         values = green.values(state, job.shape, want.at)
     elif survey.fitting and held is not None:
@@ -67,6 +74,8 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
         values = commonest(survey.excluded, counts, job.shape, only_waiting=True)
     if reason in ("", "no_free_slot") and coops:
         reason = "fair_share_turn"
+    if job.alias:
+        values["alias"], values["model"] = job.alias, job.facts.model
     return _explanation(
         job,
         survey,
@@ -78,6 +87,30 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
         values=values,
         pick=None,
     )
+
+
+def _coming(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
+    """Returns what a job waits for whose model no node serves, but could; None for any other."""
+    able = state.fleet.able(shape)
+    if not able.comers or serves(able, shape.model):
+        return None
+    model = shape.model
+    for node in able.comers:
+        if node.state in THERE and on_its_way(node, model):
+            card, order = node.card, node.orders.get(model)
+            values: Values = {
+                "model": model, "node": card.node, "coop": card.coop, "zone": card.zone
+            }  # fmt: skip
+            if order is not None and order.state is OrderState.MAKING_ROOM:
+                return "model_making_room", values
+            if order is not None and order.ready_at > at:
+                values["ready_at"] = order.ready_at
+            return "model_loading", values
+    rests = [node.rests[model] for node in able.comers if model in node.rests]
+    if len(rests) == len(able.comers) and all(rest.until > at for rest in rests):
+        rest = min(rests, key=lambda one: one.until)
+        return "model_resting", {"model": model, "code": rest.code, "again_at": rest.until}
+    return "model_waits", {"model": model, "nodes": len(able.comers)}
 
 
 # What a waiting job waits for, by the rule that keeps it from a node; the first counts.
@@ -232,7 +265,7 @@ def _exclusions(excluded: Excluded, most: int, told: Told) -> tuple[Exclusion, .
     )
 
 
-def _pick_values(state: State, survey: Survey, pick: Pick, want: Want) -> Values:
+def _pick_values(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> Values:
     best = pick.best
     card, seen = best.lane.node.card, best.lane.effective
     values: Values = {
@@ -250,6 +283,8 @@ def _pick_values(state: State, survey: Survey, pick: Pick, want: Want) -> Values
         values["surplus_w"] = seen.surplus_w
     if want.cached.get(card.node):
         values["cached_tokens"] = want.cached[card.node]
+    if job.alias:
+        values["alias"], values["model"] = job.alias, job.facts.model
     listed = survey.listed
     if len(listed) > 1:
         values["next_node"], values["next_coop"] = listed.node[1], listed.coop[1]

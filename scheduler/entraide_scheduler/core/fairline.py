@@ -176,6 +176,10 @@ class FairQueue:
         """Returns the waiting jobs, in order of arrival."""
         return self._waiting.jobs()
 
+    def heads(self) -> list[tuple[Job, int]]:
+        """Returns the first of the waiting jobs that are alike, by arrival, and how many are."""
+        return self._waiting.heads()
+
     def length(self, coop: str) -> int:
         """Returns how many jobs of a co-op wait."""
         line = self.shares.pool.inner.get(coop)

@@ -4,15 +4,18 @@ Decides who is heard, silent or gone, by the steps of ``tables.NODE``. It refuse
 becomes of the jobs on a node that turned; ``presence`` and ``leases`` do.
 """
 
+from bisect import bisect_left
+
 import numpy as np
 from msgspec import Struct
 
-from entraide.types import EnergyStatus, NodeCard, NodeState, Replica
+from entraide.types import EnergyStatus, Loadable, NodeCard, NodeState, Replica
 from entraide_scheduler.core.lanes import Lane, Lanes, power_w
 from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Load, Node, Shape
-from entraide_scheduler.core.rules import LASTING, Rule, first_broken
+from entraide_scheduler.core.rules import COMING, LASTING, Rule, first_broken
+from entraide_scheduler.core.shelf import Shelf, loadable_of
 from entraide_scheduler.core.table import Bools, Table
 
 ABLE_KEPT = 64  # shapes whose able nodes are remembered
@@ -28,7 +31,12 @@ def sound(card: NodeCard) -> bool:
         return False
     if not 0.0 <= card.rtt_s < MOST:
         return False
-    return all(_sound_replica(replica) for replica in card.replicas)
+    return all(map(_sound_replica, card.replicas)) and all(map(_sound_loadable, card.loadable))
+
+
+def _sound_loadable(one: Loadable) -> bool:
+    sizes = one.memory_bytes >= 0 and one.fetch_bytes >= 0 and 0.0 <= one.load_s < MOST
+    return sizes and one.slots >= 1 and one.context_tokens >= 1
 
 
 def _sound_replica(replica: Replica) -> bool:
@@ -68,6 +76,7 @@ class Able(Struct, eq=False):
         excluded: the others, with the first lasting rule that each breaks.
         counts, examples: how many break each lasting rule, and one node for each.
         context_tokens: the longest context that one of them offers; 0 without any.
+        comers: of the others those that could load the model and would then serve it, by name.
         columns: the same where very many nodes serve the model; else None.
     """
 
@@ -76,6 +85,7 @@ class Able(Struct, eq=False):
     counts: dict[str, int]
     examples: list[tuple[Node, Rule]]
     context_tokens: int
+    comers: list[Node]
     columns: Columns | None = None
 
 
@@ -86,12 +96,14 @@ class Fleet:
         nodes: all that are known, those that left for a while too.
         contexts: by model, the distinct context lengths that nodes not gone offer, ascending.
         lanes: the replicas of nodes not gone, as placement sees them.
+        shelf: what nodes not gone could load.
     """
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.contexts: dict[str, tuple[int, ...]] = {}
         self.lanes = Lanes(self.nodes)
+        self.shelf = Shelf()
         self._offers: dict[str, dict[int, int]] = {}
         self._able: dict[Shape, Able] = {}
         self._few = 0
@@ -116,6 +128,7 @@ class Fleet:
             node = Node(
                 card, replicas, NodeState.LIVE, at, accepting, reason, card.energy, loads={}
             )
+            node.loadable = loadable_of(card, replicas)
             self.nodes[card.node] = node
             self._offer(node, 1)
             self.lanes.stand(node, at)
@@ -127,6 +140,7 @@ class Fleet:
         changed = turned or _offered(node.card) != _offered(card)
         node.loads = _kept_loads(node, card, replicas)
         node.card, node.replicas, node.energy = card, replicas, card.energy
+        node.loadable = loadable_of(card, replicas)
         node.accepting, node.reason, node.last_seen, node.left_at = accepting, reason, at, 0.0
         for load in node.loads.values():
             load.paused = ""
@@ -166,6 +180,7 @@ class Fleet:
 
     def _look(self, shape: Shape) -> Able:
         lanes: list[Lane] = []
+        comers: list[Node] = []
         excluded: list[tuple[Node, Rule]] = []
         counts: dict[str, int] = {}
         examples: dict[str, tuple[Node, Rule]] = {}
@@ -177,10 +192,13 @@ class Fleet:
                 lanes.append(serving[name])
             else:
                 excluded.append((node, rule))
+                if rule in COMING:
+                    comers.append(node)
                 counts[rule.code] = counts.get(rule.code, 0) + 1
                 examples.setdefault(rule.code, (node, rule))
         contexts = [lane.replica.context_tokens for lane in lanes]
-        able = Able(lanes, excluded, counts, list(examples.values()), max(contexts, default=0))
+        context_tokens = max(contexts, default=0)
+        able = Able(lanes, excluded, counts, list(examples.values()), context_tokens, comers)
         if len(self.nodes) > self._few and lanes:
             able.columns = self._columns(lanes, shape)
         return able
@@ -195,9 +213,27 @@ class Fleet:
         own = [lane.row for lane in lanes if lane.coop == shape.coop]
         return Columns(table, lanes, row_of, mask, own)
 
-    def _offer(self, node: Node, times: int) -> None:
-        """Counts what a node serves in (1) or out (-1)."""
+    def ordered(self, node: Node) -> None:
+        """Looks again at a node whose orders changed."""
         self._able = {}
+        self.shelf.fall(node)
+        self.shelf.stand(node)
+
+    def rounded(self, model: str, tokens: int) -> int:
+        """Returns the next context length that is offered, or could be; the same without one."""
+        found: list[int] = []
+        for known in (self.contexts.get(model, ()), self.shelf.contexts.get(model, ())):
+            place = bisect_left(known, tokens)
+            found += known[place : place + 1]
+        return min(found, default=tokens)
+
+    def _offer(self, node: Node, times: int) -> None:
+        """Counts what a node serves, or could, in (1) or out (-1)."""
+        self._able = {}
+        if times > 0:
+            self.shelf.stand(node)
+        else:
+            self.shelf.fall(node)
         for model, replica in node.replicas.items():
             counts = self._offers.setdefault(model, {})
             counts[replica.context_tokens] = counts.get(replica.context_tokens, 0) + times
@@ -217,7 +253,15 @@ class Fleet:
 
 
 def _offered(card: NodeCard) -> object:
-    return card.coop, card.zone, card.replicas, card.data_classes
+    return (
+        card.coop,
+        card.zone,
+        card.replicas,
+        card.data_classes,
+        card.loadable,
+        card.loading,
+        card.models_bytes,
+    )
 
 
 def _kept_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dict[str, Load]:

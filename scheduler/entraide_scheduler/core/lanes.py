@@ -20,7 +20,7 @@ from entraide_scheduler.core.carbon import (
     on_grid,
 )
 from entraide_scheduler.core.pace import Pace
-from entraide_scheduler.core.policy import Lend, Policy
+from entraide_scheduler.core.policy import IntensityBasis, Lend, Policy
 from entraide_scheduler.core.quote import Quote, quote
 from entraide_scheduler.core.records import Lease, Load, Node, Shape
 from entraide_scheduler.core.rules import LASTING, PASSING, first_broken
@@ -205,6 +205,15 @@ class Lanes:
         """Returns when a node's renewable status stops counting; None without one."""
         return None if node.energy is None else holds_until(node.energy, self._policy.evidence)
 
+    def g_per_kwh(self, node: Node, at: float) -> float:
+        """Returns the intensity of one more job's load on a node, as decisions compare it."""
+        if node.energy is None:
+            seen = on_grid(self.grid.get(node.card.zone, UNKNOWN_ZONE))
+        else:
+            seen = self.effective_there(node, node.energy, 1, at)
+        direct = self._policy.carbon.basis is IntensityBasis.DIRECT
+        return seen.direct_g_per_kwh if direct else seen.lifecycle_g_per_kwh
+
     def slots_of(self, coop: str) -> int:
         """Returns how many slots the live nodes of a co-op have."""
         return sum(
@@ -317,7 +326,7 @@ class Lanes:
     def _lanes_of(self, node: Node) -> Iterator[Lane]:
         name = node.card.node
         for model in node.replicas:
-            lane = self.of[model].get(name)
+            lane = self.lane(model, name)
             if lane is not None:
                 yield lane
 

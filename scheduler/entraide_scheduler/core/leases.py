@@ -17,6 +17,7 @@ from entraide_scheduler.core.lanes import Lane, may_open
 from entraide_scheduler.core.placement import Pick, Survey
 from entraide_scheduler.core.records import Expected, Hold, Job, Lease, Node
 from entraide_scheduler.core.rules import Values
+from entraide_scheduler.core.shelf import is_leaving
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
 from entraide_scheduler.core.tables import LeaseState
 from entraide_scheduler.core.want import Want
@@ -63,6 +64,8 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, ser
         job.output_tokens_max * max(1, facts.choices),
         holds=holds,
     )
+    if state.fleet.shelf.nodes and not pick.best.keeps and lane.load.leases:
+        state.demand.missed(job.shape, state.now)
     state.placements += 1
     lane.load.turn = state.placements
     state.leases[facts.job] = lease
@@ -178,8 +181,9 @@ def unpause(state: State, name: str) -> None:
     """The pause of a node's replicas is over."""
     node = state.fleet.nodes.get(name)
     if node is not None:
-        for load in node.loads.values():
-            load.paused = ""
+        for model, load in node.loads.items():
+            if not is_leaving(node, model):
+                load.paused = ""
         state.fleet.lanes.changed(node, state.now)
         opened(state, node)
 

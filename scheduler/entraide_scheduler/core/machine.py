@@ -18,6 +18,7 @@ from entraide_scheduler.core import (
     explain,
     green,
     leases,
+    models,
     presence,
     snapshot,
     survey,
@@ -46,6 +47,7 @@ def _policy(state: State, event: events.PolicyChanged) -> None:
         presence.own(state, coop)
         books.lent_out(state, coop)
     admission.reshape(state)
+    models.turned(state)
 
 
 def _period(state: State, event: events.PeriodBegan) -> None:
@@ -87,7 +89,13 @@ def _corrected(state: State, event: events.LedgerCorrected) -> None:
 def _requested(state: State, event: events.JobRequested) -> None:
     job = admission.request(state, event.facts)
     if job is not None:
+        models.asked(state, job)
         line_up(state, job)
+
+
+def _load_failed(state: State, event: events.LoadFailed) -> None:
+    models.failed(state, event)
+    presence.end_stranded(state)
 
 
 def _woke(_: State, __: events.Woke) -> None:
@@ -101,6 +109,9 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.IntensityChanged: _intensity,
         events.ForecastIssued: _forecast,
         events.LedgerCorrected: _corrected,
+        events.CatalogueChanged: models.catalogue,
+        events.LoadAsked: models.load_asked,
+        events.UnloadAsked: models.unload_asked,
         events.NodeJoined: presence.joined,
         events.NodeChanged: presence.changed,
         events.NodesSeen: presence.seen,
@@ -114,6 +125,7 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.RunProgressed: answers.progressed,
         events.RunReported: answers.reported,
         events.JobAbandoned: answers.abandoned,
+        events.LoadFailed: _load_failed,
     }
 )
 
@@ -135,6 +147,7 @@ DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
         "green": green.due,
         "job": _job_due,
         "lease": leases.expire,
+        "models": models.look,
         "node": presence.silent,
         "pause": leases.unpause,
         "surplus": presence.surplus_over,
@@ -165,6 +178,8 @@ class Core:
         else:
             self._do_due()
             HANDLERS[type(event)](state, event)
+        if state.demand.due and models.decide(state):
+            presence.end_stranded(state)
         dispatch(state)
         books.forget(state)
         return state.commands

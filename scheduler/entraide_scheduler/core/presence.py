@@ -5,7 +5,7 @@ the jobs that no node is left for. The steps themselves stand in ``tables.NODE``
 """
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import admission, books, green, leases
+from entraide_scheduler.core import admission, books, green, leases, loading, models
 from entraide_scheduler.core.commands import CancelRun, NodeTurned
 from entraide_scheduler.core.events import (
     GatewayLost,
@@ -16,8 +16,8 @@ from entraide_scheduler.core.events import (
     SchedulerStarted,
 )
 from entraide_scheduler.core.fleet import sound
+from entraide_scheduler.core.menu import THERE
 from entraide_scheduler.core.records import Job, Node, Shape
-from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
 
@@ -27,22 +27,30 @@ def joined(state: State, event: NodeJoined) -> None:
     if not sound(card):
         state.drop("unsound_card", node=card.node)
         return
-    contexts = dict(state.fleet.contexts)
+    contexts = _contexts(state)
     turned, changed = state.fleet.join(
         card, accepting=event.accepting, reason=event.reason, at=state.now
     )
     node = state.fleet.nodes[card.node]
+    models.heard(state, node)
     state.deadlines.clear("gone", card.node)
     _watch(state, node)
     if turned:
         _turned(state, node)
     _shine(state, node)
     own(state, card.coop)
-    if state.fleet.contexts != contexts:
+    if changed:
+        models.reconsider(state)
+    if _contexts(state) != contexts:
         admission.reshape(state)
     if changed:
         end_stranded(state)
     leases.opened(state, node)
+
+
+def _contexts(state: State) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Returns the lengths of context that are offered, and those that could be."""
+    return dict(state.fleet.contexts), dict(state.fleet.shelf.contexts)
 
 
 def _shine(state: State, node: Node) -> None:
@@ -83,6 +91,7 @@ def changed(state: State, event: NodeChanged) -> None:
         _shine(state, node)
         if was_accepting != node.accepting:
             own(state, node.card.coop)
+            models.turned(state)
         leases.opened(state, node)
 
 
@@ -133,6 +142,7 @@ def _turned(state: State, node: Node) -> None:
     if node.state is not NodeState.LEFT:
         state.fleet.lanes.changed(node, state.now)
     own(state, node.card.coop)
+    models.turned(state)
     state.ask(NodeTurned(state.cause, node.card.node, node.state))
 
 
@@ -144,6 +154,7 @@ def silent(state: State, name: str) -> None:
     _turned(state, node)
     if node.state is NodeState.LOST:
         leases.lose(state, node)
+        models.reconsider(state)
         end_stranded(state)
 
 
@@ -152,7 +163,8 @@ def left(state: State, event: NodeLeft) -> None:
     node = _known(state, event.node)
     if node is None:
         return
-    contexts = dict(state.fleet.contexts)
+    contexts = _contexts(state)
+    models.left(state, node)
     state.fleet.leave(node, state.now)
     node.accepting, node.reason = False, event.reason
     _watch(state, node)
@@ -161,7 +173,8 @@ def left(state: State, event: NodeLeft) -> None:
     state.prefixes.left(event.node)
     _turned(state, node)
     leases.lose(state, node)
-    if state.fleet.contexts != contexts:
+    models.reconsider(state)
+    if _contexts(state) != contexts:
         admission.reshape(state)
     end_stranded(state)
 
@@ -184,13 +197,13 @@ def end_stranded(state: State) -> None:
         if job.facts.kind is JobKind.LIVE and not served[job.shape]:
             green.leave(state, job)
             state.queue.remove(job)
-            values: Values = {"model": job.facts.model}
-            books.end(state, job, "fail", code="no_node_live", epoch=job.epoch, values=values)
+            code, values, _ = admission.out_of_reach(state, job.shape)
+            books.end(state, job, "fail", code=code, epoch=job.epoch, values=values)
 
 
 def _served(state: State, shape: Shape) -> bool:
-    there = (NodeState.LIVE, NodeState.SUSPECT)
-    return any(lane.node.state in there for lane in state.fleet.able(shape).lanes)
+    lanes = state.fleet.able(shape).lanes
+    return any(lane.node.state in THERE for lane in lanes) or loading.may_come(state, shape)
 
 
 def started(state: State, event: SchedulerStarted) -> None:

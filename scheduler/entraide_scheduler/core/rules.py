@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from entraide.types import DataClass, NodeState
 from entraide_scheduler.core.records import Node, Shape
+from entraide_scheduler.core.shelf import on_its_way
 
 Values = dict[str, str | int | float]
 
@@ -96,6 +97,39 @@ def _last_seen(node: Node, _: Shape) -> Values:
     return {"last_seen_at": node.last_seen}
 
 
+def could_load(node: Node, want: Shape) -> bool:
+    """Tells whether a node could load a job's model, and would be one that may run it then."""
+    offer = node.loadable.get(want.model)
+    return (
+        offer is not None
+        and all(feature in offer.features for feature in want.features)
+        and lies_in(node.card.zone, want.jurisdiction)
+        and not _others_data(node, want)
+        and want.data_class in node.card.data_classes
+        and offer.context_tokens >= want.context_tokens
+    )
+
+
+def _loading(node: Node, want: Shape) -> Values:
+    order = node.orders.get(want.model)
+    values: Values = {"model": want.model}
+    return values if order is None else {**values, "ready_at": order.ready_at}
+
+
+MODEL_LOADING = Rule(
+    "model_loading",
+    lambda node, want: could_load(node, want) and on_its_way(node, want.model),
+    _loading,
+    waiting_helps=True,
+)
+MODEL_LOADABLE = Rule(
+    "model_loadable",
+    could_load,
+    lambda node, want: {"model": want.model, "load_s": node.loadable[want.model].load_s},
+    waiting_helps=True,
+)
+COMING = (MODEL_LOADING, MODEL_LOADABLE)  # the node could serve the job, once the model is there
+
 # What a node is: only its owner or the members can change it. These come first, since waiting
 # does not help where they exclude.
 LASTING = (
@@ -105,6 +139,7 @@ LASTING = (
         lambda node, _: {"reason": node.reason},
         waiting_helps=False,
     ),
+    *COMING,
     Rule(
         "model_not_loaded",
         lambda node, want: want.model not in node.replicas,

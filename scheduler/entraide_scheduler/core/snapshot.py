@@ -9,10 +9,12 @@ from collections import OrderedDict
 import msgspec
 from msgspec import Struct
 
+from entraide.models import Catalogue
 from entraide.types import JobState
 from entraide_scheduler.core import fairstate, green
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.credit import Gift
+from entraide_scheduler.core.demand import DemandState
 from entraide_scheduler.core.fairstate import QueueState
 from entraide_scheduler.core.habits import HabitsState
 from entraide_scheduler.core.outlook import Signals
@@ -22,7 +24,7 @@ from entraide_scheduler.core.quotas import QuotasState
 from entraide_scheduler.core.records import Job, Lease, Node
 from entraide_scheduler.core.state import State
 
-VERSION = 4
+VERSION = 5
 
 
 class Snapshot(Struct, frozen=True, array_like=True):
@@ -49,6 +51,8 @@ class Snapshot(Struct, frozen=True, array_like=True):
     ended: list[Job]
     explained: list[str]
     leases: list[Lease]
+    catalogue: Catalogue
+    demand: DemandState
 
 
 def write(state: State) -> bytes:
@@ -76,6 +80,8 @@ def write(state: State) -> bytes:
             ended=list(state.ended.values()),
             explained=list(state.explained),
             leases=list(state.leases.values()),
+            catalogue=state.menu.catalogue,
+            demand=state.demand.dump(),
         )
     )
 
@@ -99,6 +105,8 @@ def read(data: bytes) -> State:
     state.obey(kept.policy)
     state.fleet.lanes.grid.update(kept.grid)
     state.fleet.restore(kept.nodes, kept.now)
+    state.menu.take(kept.catalogue)
+    state.demand.load(kept.demand)
     state.ledger.balances = kept.balances
     state.ledger.corrections = dict.fromkeys(kept.corrections)
     state.credits.gifts = kept.credits

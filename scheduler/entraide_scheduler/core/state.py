@@ -11,11 +11,13 @@ from entraide_scheduler.core.commands import Command, Dropped
 from entraide_scheduler.core.credit import Credits
 from entraide_scheduler.core.deadlines import Deadlines
 from entraide_scheduler.core.deferral import GreenHours
+from entraide_scheduler.core.demand import Demand
 from entraide_scheduler.core.estimators import excess_scale
 from entraide_scheduler.core.fairline import FairQueue
 from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.habits import Habits
 from entraide_scheduler.core.ledger import Ledger
+from entraide_scheduler.core.menu import Menu
 from entraide_scheduler.core.outlook import Outlook
 from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
 from entraide_scheduler.core.prefixes import Prefixes
@@ -34,8 +36,8 @@ class State:
         incarnation: how many times the scheduler has started.
         arrivals, placements: jobs admitted and placed so far, for their order.
         scales: by class, factor on the excess of nine in ten for its confidence.
-        fleet, queue, quotas, ledger, credits, habits, prefixes, green, deadlines: see their
-            modules.
+        fleet, menu, demand, queue, quotas, ledger, credits, habits, prefixes, green, deadlines:
+            see their modules.
         jobs: those that are not over. ended: those that are, oldest first, for a while.
         explained: those of the ended whose explanation is still kept, oldest first.
         leases: by job; a job has one at most, also while it is being stopped.
@@ -53,6 +55,8 @@ class State:
         self.classes: dict[JobClass, ClassTerms] = {}
         self.scales: dict[JobClass, float] = {}
         self.fleet = Fleet()
+        self.menu = Menu()
+        self.demand = Demand()
         self.queue = FairQueue()
         self.quotas = Quotas()
         self.ledger = Ledger()

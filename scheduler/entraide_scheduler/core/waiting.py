@@ -239,6 +239,11 @@ class Waiting:
         rows = [row for sort in self._sorts.values() for row in sort.rows.values()]
         return sorted([job for row in rows for job in row], key=lambda job: job.serial)
 
+    def heads(self) -> list[tuple[Job, int]]:
+        """Returns the first job of each row, by arrival, and how many jobs the row has."""
+        rows = [row for sort in self._sorts.values() for row in sort.rows.values()]
+        return sorted([(row.first(), len(row)) for row in rows], key=lambda head: head[0].serial)
+
     def find(self, job: Job) -> Row | None:
         """Returns the row for a job, if any of its equals waits."""
         sort, facts = self._sorts.get(job.shape), job.facts

@@ -1499,7 +1499,10 @@ meter-fault-no_secret = its token or password is not where the file says
 
 ## Models that the pool loads where they are asked for.
 
-error-no_model_fits = No model of the size asked for ("{ $model }") does this job here{ $models ->
+error-no_model_fits = No model of the size asked for{ $model ->
+    [none] {""}
+   *[other] {" "}("{ $model }")
+} does this job here{ $models ->
     [none] .
    *[other] . Models offered: { $models }.
 } Ask for less (size, jurisdiction, data class, length), or name a model.
@@ -1517,9 +1520,9 @@ error-model_failed = { $model ->
    *[other] {" "}({ $code }).
 } Try again later; if it goes on, tell the operator.
     .otherwise = It would have been admitted if a machine had managed to load this model.
-reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the model "{ $model }"{ $left_s ->
+reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the model "{ $model }"{ $ready_at ->
     [none] .
-   *[other] : about { $left_s } to go.
+   *[other] , ready { $ready_at }.
 }
     .otherwise = It will go as soon as the model is loaded.
 reason-model_making_room = { $node } (co-op { $coop }, { $zone }) is unloading another model to make room for "{ $model }".
@@ -1535,7 +1538,7 @@ reason-model_waits = The model "{ $model }" is loaded nowhere, and { $nodes ->
    *[other] not one of the { $nodes } machines that could load it is free to
 }: its owner is using it, or other models take its memory.
     .otherwise = It will go when one of them can load it.
-explain-alias = "{ $alias }" means "{ $model }" here, the smallest model that does this job.
+explain-alias = "{ $alias }" means "{ $model }" here.
 rule-model_loading = is loading { $model ->
     [none] this model
    *[other] the model "{ $model }"

@@ -1499,7 +1499,10 @@ meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichi
 
 ## Models that the pool loads where they are asked for.
 
-error-no_model_fits = Aucun modèle de la taille demandée (« { $model } ») ne fait ce travail ici{ $models ->
+error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
+    [none] {""}
+   *[other] {" "}(« { $model } »)
+} ne fait ce travail ici{ $models ->
     [none] .
    *[other] . Modèles offerts : { $models }.
 } Assouplissez la demande (taille, territoire, classe de données, longueur), ou nommez un modèle.
@@ -1517,9 +1520,9 @@ error-model_failed = { $model ->
    *[other] {" "}({ $code }).
 } Réessayez plus tard ; si cela persiste, prévenez l’exploitant.
     .otherwise = Elle aurait été admise si une machine avait réussi à charger ce modèle.
-reason-model_loading = { $node } (coop { $coop }, { $zone }) charge le modèle « { $model } »{ $left_s ->
+reason-model_loading = { $node } (coop { $coop }, { $zone }) charge le modèle « { $model } »{ $ready_at ->
     [none] .
-   *[other] {""} : encore environ { $left_s }.
+   *[other] , prêt { $ready_at }.
 }
     .otherwise = Elle partira dès que ce modèle sera chargé.
 reason-model_making_room = { $node } (coop { $coop }, { $zone }) décharge un autre modèle pour faire place à « { $model } ».
@@ -1535,7 +1538,7 @@ reason-model_waits = Le modèle « { $model } » n’est chargé nulle part, e
    *[other] aucune des { $nodes } machines qui pourraient le charger n’est libre de le faire
 } : son propriétaire l’occupe, ou d’autres modèles prennent sa mémoire.
     .otherwise = Elle partira quand l’une d’elles pourra le charger.
-explain-alias = « { $alias } » veut dire ici « { $model } », le plus petit modèle qui fait ce travail.
+explain-alias = « { $alias } » veut dire ici « { $model } ».
 rule-model_loading = charge { $model ->
     [none] ce modèle
    *[other] le modèle « { $model } »
