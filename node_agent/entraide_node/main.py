@@ -27,6 +27,7 @@ from entraide_node.core.phases import Sign
 from entraide_node.engines.base import EngineProblem
 from entraide_node.logs import log_to_folder, log_to_stderr
 from entraide_node.machine import Machine, open_machine
+from entraide_node.supply import Supply
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
@@ -127,7 +128,9 @@ class _Process:
         if isinstance(machine, EngineProblem):
             return owner.Stopped(machine.code, machine.values)
         try:
-            self._agent = Agent(self._config, machine=machine)
+            supply = Supply(self._config)
+            await supply.open()
+            self._agent = Agent(self._config, machine=machine, supplier=supply)
             if not self._stopping.is_set():
                 await self._agent.run()
         except EntraideError as problem:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 import grpc
+import psutil
 import structlog
 from msgspec import Struct
 
@@ -216,6 +217,8 @@ class LocalPool:
             model=self._options.model,
             lang=self._options.lang,
             engine=self._options.engine,
+            # Half of the machine, shared among its nodes: each would think that it has it all.
+            memory_gb=round(psutil.virtual_memory().total / 2e9 / self._options.nodes, 1),
         )
         argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(home))
         await self._child(f"node-{number}", argv)

@@ -92,14 +92,26 @@ def joined(home: Path) -> bool:
 
 
 def configure_node(
-    home: Path, *, nats_url: str, model: str, lang: str, engine: Mapping[str, str | int] = {}
-) -> None:
-    """Changes what moves with each start in a node's config; an ``engine`` replaces its table."""
+    home: Path, *, nats_url: str, model: str, lang: str, engine: Mapping[str, str | int] = {},
+    memory_gb: float | None = None,
+) -> None:  # fmt: skip
+    """Changes what moves with each start in a node's config; an ``engine`` replaces its table.
+
+    Args:
+        home: the node's directory.
+        nats_url: where the bus listens at this start.
+        model: path of a GGUF file; "" for the demo's.
+        lang: of what a person reads.
+        engine: the ``[engine]`` table; empty for llama.cpp with that model.
+        memory_gb: for models that the pool loads, where the owner has not said.
+    """
     path = home / NODE_CONFIG_NAME
     config = tomllib.loads(path.read_text("utf-8"))
     config |= {"nats_urls": [nats_url], "lang": lang, "drain_s": DRAIN_S}
     ours = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
     config["engine"] = dict(engine) or ours | {"model": model or "demo"}
+    if memory_gb is not None:
+        config["models"] = {"memory_gb": memory_gb} | config.get("models", {})
     _write_private(path, toml(config).encode())
 
 
