@@ -72,12 +72,13 @@ def from_hub(
         if isinstance(gone, hub.LocalEntryNotFoundError):
             return _failed(file, str(gone.__cause__ or gone))
         return EngineProblem("model_not_on_hub", values)
-    except (hub.HfHubHTTPError, hub.OfflineModeIsEnabled, ValueError) as problem:
+    except Stopped:
+        raise
+    except Exception as problem:
+        if isinstance(problem, OSError) and problem.errno is not None:
+            raise  # the disk's; what the library says of the network is an OSError without number
+        # The library lets the errors of what it stands on through, and that changes.
         return _failed(file, str(problem))
-    except OSError as problem:
-        if problem.errno is not None:
-            raise
-        return _failed(file, str(problem))  # the library's own: a length that is not right
     return Path(found)
 
 
