@@ -4,19 +4,16 @@ It decides how a person speaks to a node and reads from it. It speaks to a runni
 the node's folder only: nothing listens.
 """
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from entraide import __version__, i18n
+from entraide import i18n
 from entraide.errors import EntraideError
 from entraide_node import owner
 from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load
-from entraide_node.energy.telling import energy_sentences
-from entraide_node.update import is_older, update_command
 
 Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json")]
@@ -157,7 +154,10 @@ def _owner(app: typer.Typer, lang: str) -> None:
 def _reading(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-status", lang))
     def status(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
-        raise typer.Exit(_status(dir or default_dir(), lang, as_json=json))
+        from entraide_node.status_words import say_status
+
+        node = _node_of(dir, lang)
+        raise typer.Exit(say_status(dir or default_dir(), node, lang, as_json=json))
 
     @app.command(help=i18n.text("help-node-bench", lang))
     def bench(
@@ -165,7 +165,9 @@ def _reading(app: typer.Typer, lang: str) -> None:
         dir: Dir = None,  # noqa: A002
         json: Json = False,
     ) -> None:
-        raise typer.Exit(_bench(config or _config_path(dir), lang, as_json=json))
+        from entraide_node.status_words import say_bench
+
+        raise typer.Exit(say_bench(config or _config_path(dir), lang, as_json=json))
 
     @app.command(help=i18n.text("help-node-doctor", lang))
     def doctor(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
@@ -239,78 +241,4 @@ def _join(
     elif not as_json:
         command = living.run_command(config)
         typer.echo(i18n.text("node-joined-next", lang, command=command))
-    return 0
-
-
-def _status(folder: Path, lang: str, *, as_json: bool) -> int:
-    from entraide_node.main import sentence
-
-    node = _node_of(folder, lang)
-    status = owner.read_status(folder, now=time.time())
-    if status is None:
-        stopped = owner.read_stopped(folder)
-        if as_json:
-            said = {"node": node, "state": "stopped", "code": stopped.code}
-            typer.echo(msgspec.json.encode(said).decode("utf-8"))
-            return 0
-        typer.echo(i18n.text("node-status-stopped", lang, node=node))
-        if stopped.code:
-            typer.echo(sentence(stopped.code, stopped.values, lang) or stopped.code)
-        return 0
-    if as_json:
-        typer.echo(msgspec.json.encode(status).decode("utf-8"))
-        return 0
-    typer.echo(i18n.text(f"node-status-{status.state}", lang, node=node, **status.values))
-    if status.model:
-        typer.echo(
-            i18n.text(
-                "node-status-facts", lang, model=status.model, engine=status.engine,
-                running=status.running, slots=status.slots,
-                prefill=status.prefill_tokens_per_s, decode=_decode_per_s(status),
-            )
-        )  # fmt: skip
-    for sentence_said in energy_sentences(status, lang):
-        typer.echo(sentence_said)
-    if is_older(__version__, status.pool_version):
-        typer.echo(
-            i18n.text(
-                "node-status-older", lang,
-                version=__version__, pool=status.pool_version, command=update_command(),
-            )
-        )  # fmt: skip
-    return 0
-
-
-def _decode_per_s(status: owner.Status) -> float:
-    tpot_s = status.tpot_base_s + status.tpot_per_sequence_s
-    return 1 / tpot_s if tpot_s else 0.0
-
-
-def _bench(path: Path, lang: str, *, as_json: bool) -> int:
-    from entraide_node.engines.base import EngineProblem
-    from entraide_node.machine import bench_machine
-    from entraide_node.main import log_to_stderr, run_loop, sentence
-
-    log_to_stderr()
-    try:
-        config = load(path)
-    except EntraideError as problem:
-        _say(problem, lang)
-        return 1
-    rates = run_loop(bench_machine(config))
-    if isinstance(rates, EngineProblem):
-        typer.echo(sentence(rates.code, rates.values, lang) or rates.code, err=True)
-        return 1
-    if as_json:
-        typer.echo(msgspec.json.encode(rates).decode("utf-8"))
-        return 0
-    typer.echo(
-        i18n.text(
-            "node-bench",
-            lang,
-            prefill=rates.prefill_tokens_per_s,
-            one=rates.decode_tokens_per_s_1,
-            four=rates.decode_tokens_per_s_4,
-        )
-    )
     return 0
