@@ -9,17 +9,19 @@ import math
 
 import msgspec
 
-from entraide.types import Basis, EnergyStatus, NodeCard, Power, Rates, Replica, Usage
+from entraide.types import Basis, EnergyStatus, Loadable, NodeCard, Power, Rates, Replica, Usage
 from entraide_scheduler.store.rows import NodeRow
 
 TEXT_MAX = 256
 REPLICAS_MAX = 64
+LOADABLE_MAX = 256
 FEATURES_MAX = 32
 SLOTS_MAX = 4_096
 CONTEXT_MAX = 16_777_216
 POWER_MAX_W = 1_000_000.0
 RTT_MAX_S = 60.0
 COUNT_MAX = 2**53
+LOAD_MAX_S = 604_800.0  # fetching a large model over a slow line takes days at most
 ENERGY_LIFE_MAX_S = 86_400.0  # a surplus is not promised for longer
 
 
@@ -83,7 +85,12 @@ def card_fault(card: NodeCard) -> str:
         return "rtt_s"
     if _power_fault(card.power) or energy_fault(card.energy):
         return _power_fault(card.power) or energy_fault(card.energy)
-    return next(filter(None, map(_replica_fault, card.replicas)), "")
+    if len(card.loadable) > LOADABLE_MAX or len(card.loading) > LOADABLE_MAX:
+        return "loadable"
+    if not all(map(_short, card.loading)) or not 0 <= card.models_bytes <= COUNT_MAX:
+        return "loading"
+    offers = filter(None, map(_loadable_fault, card.loadable))
+    return next(filter(None, map(_replica_fault, card.replicas)), "") or next(offers, "")
 
 
 def energy_fault(energy: EnergyStatus | None) -> str:
@@ -134,6 +141,16 @@ def _replica_fault(replica: Replica) -> str:
     if not 1 <= replica.context_tokens <= CONTEXT_MAX:
         return "replicas.context_tokens"
     return _rates_fault(replica.rates)
+
+
+def _loadable_fault(offer: Loadable) -> str:
+    texts = (offer.model, offer.revision, offer.engine, *offer.features)
+    if not offer.model or not all(map(_short, texts)) or len(offer.features) > FEATURES_MAX:
+        return "loadable.model"
+    if not (1 <= offer.slots <= SLOTS_MAX and 1 <= offer.context_tokens <= CONTEXT_MAX):
+        return "loadable.context_tokens"
+    sizes = 0 <= offer.memory_bytes <= COUNT_MAX and 0 <= offer.fetch_bytes <= COUNT_MAX
+    return "" if sizes and 0.0 <= offer.load_s <= LOAD_MAX_S else "loadable.memory_bytes"
 
 
 def _rates_fault(rates: Rates) -> str:

@@ -282,6 +282,12 @@ class Live:
                 self._acknowledge(command)
             case c.NodeTurned():
                 self._say_turned(command)
+            case c.LoadModel():
+                self._log.info("model.load", node=command.node, model=command.model)
+                self._outside.to_node(command.node, m.Load(command.model))
+            case c.UnloadModel():
+                self._log.info("model.unload", node=command.node, model=command.model)
+                self._outside.to_node(command.node, m.Unload(command.model))
             case c.Dropped():
                 self.counts[f"dropped.{command.what}"] += 1
 

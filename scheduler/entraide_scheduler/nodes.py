@@ -168,6 +168,8 @@ class NodesEar:
                     code=message.code,
                     values=message.values,
                 )
+            case m.LoadFailed():
+                self._load_failed(row.node, message)
             case m.AskCatalogue():
                 answer = self._catalogue.answer(message.digest)
                 if answer is not None:
@@ -199,6 +201,22 @@ class NodesEar:
         protocol = min(hello.protocol, m.PROTOCOL)
         self._tell(node, m.Welcome(HEARTBEAT_S, keep, protocol, __version__, now))
         await self._renew(row, fresh_s=None)
+
+    def _load_failed(self, node: str, message: m.LoadFailed) -> None:
+        self._live.counts["model.load_failed"] += 1
+        self._log.warning(
+            "model.load_failed",
+            node=node,
+            model=message.model,
+            code=message.code,
+            values=message.values,
+        )
+        self._live.feed(
+            e.LoadFailed,
+            node=node,
+            model=message.model[: door.TEXT_MAX],
+            code=message.code[: door.TEXT_MAX],
+        )
 
     def _wanted(self, node: str, job: str, epoch: int) -> bool:
         view = self._live.core.job(job)

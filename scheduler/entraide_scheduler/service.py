@@ -118,6 +118,7 @@ class Service:
         )
         await live.start(self._config.gateway)
         live.feed(e.PolicyChanged, policy=policy)
+        _follow(catalogue, live)
         upkeep.begin()
         await subscribe_out(bus, self._config.gateway, gateway.sink)
         await gateways.start(bus)
@@ -276,6 +277,17 @@ class Service:
     def _http_tls(self) -> ssl.SSLContext | None:
         files = self._tls_files()
         return server_context(files) if files else None
+
+
+def _follow(catalogue: PoolCatalogue, live: Live) -> None:
+    """Tells the core of the catalogue in force, now and after each change."""
+
+    def tell() -> None:
+        if live.core.catalogue() != catalogue.catalogue:
+            live.feed(e.CatalogueChanged, catalogue=catalogue.catalogue)
+
+    tell()
+    catalogue.on_change(tell)
 
 
 def pool_status(live: Live) -> PoolStatus:

@@ -221,11 +221,12 @@ class Fleet:
 
     def rounded(self, model: str, tokens: int) -> int:
         """Returns the next context length that is offered, or could be; the same without one."""
-        found: list[int] = []
-        for known in (self.contexts.get(model, ()), self.shelf.contexts.get(model, ())):
-            place = bisect_left(known, tokens)
-            found += known[place : place + 1]
-        return min(found, default=tokens)
+        known = self.contexts.get(model, ())
+        could = self.shelf.contexts.get(model)
+        if could is not None:
+            known = tuple(sorted((*known, *could)))
+        place = bisect_left(known, tokens)
+        return known[place] if place < len(known) else tokens
 
     def _offer(self, node: Node, times: int) -> None:
         """Counts what a node serves, or could, in (1) or out (-1)."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from entraide.models import Catalogue
 from entraide.types import Basis, Explanation, JobState
 from entraide_scheduler.core import (
     admission,
@@ -248,6 +249,10 @@ class Core:
     def models(self) -> list[views.ModelView]:
         """Returns the models that known nodes serve, by name."""
         return views.models(self._state)
+
+    def catalogue(self) -> Catalogue:
+        """Returns the pool's catalogue of models."""
+        return self._state.menu.catalogue
 
     def queue_lengths(self) -> dict[str, int]:
         """Returns how many jobs of each co-op wait; co-ops with none are left out."""

@@ -3,7 +3,7 @@
 Decides nothing; it is an index over the nodes that have not left, kept as they come and go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from entraide.types import Loadable, NodeCard
 from entraide_scheduler.core.records import Node
@@ -12,7 +12,7 @@ from entraide_scheduler.core.tables import OrderState
 NONE: dict[str, Node] = {}
 
 
-def loadable_of(card: NodeCard, served: dict[str, object]) -> dict[str, Loadable]:
+def loadable_of(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loadable]:
     """Returns what a node could load for the pool, by model: what fits and is not served."""
     found: dict[str, Loadable] = {}
     for one in card.loadable:
