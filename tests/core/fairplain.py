@@ -54,6 +54,7 @@ class PlainLine:
     def __init__(self) -> None:
         self.committed = 0.0
         self.running = 0
+        self.answers = 0
         self.in_flight = 0
         self.height = 0.0
         self.lifts: dict[str, float] = {}
@@ -195,6 +196,8 @@ class PlainQueue:
         share = self.terms.fair_share
         left = max(0, share.cap_tokens - self.line(coop).in_flight)
         most = self.terms.charge.output_weight * left
+        if share.expected_lengths and self.line(coop).running and self.line(coop).answers < 4:
+            return most / self.weight(coop)
         return min(share.head_start_tokens, most) / self.weight(coop)
 
     def weight(self, coop: str) -> float:
@@ -231,6 +234,8 @@ class PlainQueue:
         self.commit(bill, self.worth(bill) - before)
 
     def correct(self, bill: PlainBill, *, input_tokens: int, output_tokens: int) -> None:
+        if output_tokens:
+            self.line(bill.path[0]).answers += 1
         before = self.worth(bill)
         bill.input, bill.output = input_tokens, output_tokens
         self.commit(bill, self.worth(bill) - before)

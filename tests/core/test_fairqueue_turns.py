@@ -190,6 +190,30 @@ def test_idle_time_is_not_hoarded() -> None:
     assert 18 <= turns.count("beta") <= 22
 
 
+@pytest.mark.parametrize(
+    ("ended", "expected"),
+    [(0, 6), (3, 6), (4, 3)],
+    ids=["no answer ended", "three ended", "four ended"],
+)
+def test_whose_answers_nobody_knows_was_not_away(ended: int, expected: int) -> None:
+    """Who has a run and hardly an ended answer keeps its place, though its line was empty."""
+    pool = Slots(policy(head_start_tokens=0), slots=2)
+    for _ in range(ended):
+        pool.ask("beta")
+        pool.turns(1)
+        pool.end()
+    first = pool.ask("beta")[0]
+    pool.start(first, expected=0)
+    held = pool.running.pop()
+    pool.ask("alpha", 100)
+    pool.turns(8)
+    pool.running.append(held)
+    pool.ask("beta", 50)
+    turns = coops(pool.turns(7))[1:]
+
+    assert expected == turns.count("beta")
+
+
 def test_a_job_that_waits_for_days_hoards_nothing_for_others() -> None:
     """A co-op whose batch job waits all the time is lifted all the same for interactive ones."""
     pool = Slots(policy(head_start_tokens=0))

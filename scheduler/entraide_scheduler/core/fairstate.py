@@ -24,6 +24,7 @@ class LineState(Struct, frozen=True, array_like=True):
     own_slots: int
     height: float
     inner: "list[LineState]"
+    answers: int = 0
 
 
 class QueueState(Struct, frozen=True, array_like=True):
@@ -55,6 +56,7 @@ def _dump_line(line: Line) -> LineState:
         own_slots=line.own_slots,
         height=line.height,
         inner=[_dump_line(one) for one in line.inner.values()],
+        answers=line.answers,
     )
 
 
@@ -86,6 +88,6 @@ def _load_line(state: LineState) -> Line:
     line = Line(state.name)
     line.committed, line.lifts = state.committed, dict(state.lifts)
     line.credit, line.own_slots = state.credit, state.own_slots
-    line.height = state.height
+    line.height, line.answers = state.height, state.answers
     line.inner = {one.name: _load_line(one) for one in state.inner}
     return line

@@ -150,7 +150,7 @@ class FairShare(Struct, frozen=True, forbid_unknown_fields=True):
             comes; else only what was produced (plain VTC).
         own_nodes: whether a co-op that holds fewer slots than its own nodes have goes first.
         head_start_tokens: virtual tokens by which one that comes back may stand below the place
-            where turns are taken, if it was served less: some two jobs. Never more than its cap
+            where turns are taken, if it was served less: some three jobs. Never more than its cap
             leaves.
         credit: see there.
     """
@@ -158,7 +158,7 @@ class FairShare(Struct, frozen=True, forbid_unknown_fields=True):
     cap_tokens: int = 65_536
     expected_lengths: bool = True
     own_nodes: bool = True
-    head_start_tokens: int = 2_048
+    head_start_tokens: int = 3_072
     credit: Credit = Credit()
 
 

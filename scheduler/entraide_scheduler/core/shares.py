@@ -7,6 +7,7 @@ its counter falls.
 
 from entraide.types import JobClass, RequestFacts
 from entraide_scheduler.core.bills import Bill
+from entraide_scheduler.core.habits import FEW
 from entraide_scheduler.core.policy import Charge, ClassTerms, FairShare, Policy
 from entraide_scheduler.core.turns import NEVER, Line
 
@@ -79,11 +80,16 @@ class Shares:
     def head_start(self, coop: Line) -> float:
         """Returns how far below the place of turns a co-op that comes back may stand.
 
-        No further than its cap leaves, priced and weighed: so the bound stays what it is.
+        No further than its cap leaves, priced and weighed: so the bound stays what it is. As far
+        as that, while it has runs and hardly an answer of its own has ended: what its runs will
+        cost is then a guess, and a co-op that is being served was not away.
         """
-        left_tokens = max(0, self.terms.cap_tokens - coop.in_flight_tokens)
+        terms = self.terms
+        left_tokens = max(0, terms.cap_tokens - coop.in_flight_tokens)
         most = self._charge.output_weight * left_tokens
-        return min(float(self.terms.head_start_tokens), most) / coop.weight
+        if terms.expected_lengths and coop.running and coop.answers < FEW:
+            return most / coop.weight
+        return min(float(terms.head_start_tokens), most) / coop.weight
 
     # Bills.
 
@@ -139,9 +145,12 @@ class Shares:
 
     def correct(self, bill: Bill, *, input_tokens: int, output_tokens: int) -> None:
         """Sets what a run that is over is charged to what the engine counted."""
+        lines = coop, _, _ = self.lines_of(bill)
+        if output_tokens and coop.answers < FEW:
+            coop.answers += 1
         committed = bill.committed()
         bill.input_tokens, bill.output_tokens = input_tokens, output_tokens
-        self._commit(bill, bill.committed() - committed, self.lines_of(bill))
+        self._commit(bill, bill.committed() - committed, lines)
 
     def _commit(self, bill: Bill, virtual_tokens: float, lines: tuple[Line, Line, Line]) -> None:
         coop, project, line = lines

@@ -33,13 +33,14 @@ class Line:
         queued: of co-ops: jobs that wait.
         in_flight_tokens: of co-ops: prompts and longest answers of its runs, less what came.
         own_slots: of co-ops: slots of its own nodes.
+        answers: of co-ops: runs of it that ended with an answer, as far as that is counted.
         credit: of co-ops: what is added to its weight for what it gave.
         needs_tokens: of co-ops: the smallest job that its cap was found to hold back.
         barred: of co-ops: counters at which its first job was found to be held back.
     """
 
     __slots__ = (
-        "barred", "committed", "credit", "height", "in_flight_tokens", "inner", "kinds", "lifts",
+        "answers", "barred", "committed", "credit", "height", "in_flight_tokens", "inner", "kinds", "lifts",
         "name", "needs_tokens", "own_slots", "places", "queued", "rank", "rows", "running",
         "told", "weight",
     )  # fmt: skip
@@ -60,6 +61,7 @@ class Line:
         self.queued = 0
         self.in_flight_tokens = 0
         self.own_slots = 0
+        self.answers = 0
         self.credit = 0.0
         self.needs_tokens = NEVER
         self.barred: tuple[float, ...] = ()
