@@ -1,0 +1,250 @@
+"""The catalogue: what ships is sound and by its own rules, and nobody else's passes for it."""
+
+import base64
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
+
+from entraide import catalogue as documents
+from entraide import i18n
+from entraide.catalogue import CatalogueFault, NotCatalogue, shipped
+from entraide.catalogue.energy import BOUNDS_WH, energy_class
+from entraide.catalogue.pin import PinFault, choose, from_folder, from_hub, reckoned
+from entraide.catalogue.signature import genuine, sign
+from entraide.models import (
+    ALIASES,
+    Artefact,
+    ArtefactFile,
+    Catalogue,
+    ModelEntry,
+    ModelSize,
+)
+
+HASH = "ab" * 32
+SMALL_BELOW, LARGE_ABOVE = 4_000_000_000, 15_000_000_000
+
+
+def entry(**changes: object) -> ModelEntry:
+    """A model of the shipped catalogue, changed."""
+    found = documents.find(shipped(), "qwen3-8b")
+    assert found is not None
+    return replace(found, **changes)
+
+
+def artefact(**changes: object) -> Artefact:
+    """Its first artefact, changed."""
+    return replace(entry().artefacts[0], **changes)
+
+
+def test_the_shipped_catalogue_is_sound() -> None:
+    """The catalogue that ships has no fault, and is written back as the same facts."""
+    found = shipped()
+
+    assert () == documents.faults(found)
+    assert found == documents.read(documents.write(found))
+    assert len(found.models) >= 12
+
+
+@pytest.mark.parametrize("model", shipped().models, ids=lambda one: one.name)
+def test_sizes_and_energy_follow_their_rules(model: ModelEntry) -> None:
+    """Each model's size and energy are those of the written rules, and its facts have a source."""
+    small, large = model.parameters < SMALL_BELOW, model.parameters > LARGE_ABOVE
+    size = ModelSize.SMALL if small else ModelSize.LARGE if large else ModelSize.MEDIUM
+
+    assert size is model.size
+    assert model == reckoned(model)
+    assert model.source
+    assert model.licence
+    assert "gguf" == model.artefacts[0].format
+    assert any(one.format == "safetensors" for one in model.artefacts)
+
+
+def test_each_size_and_french_are_there() -> None:
+    """Each alias finds a model that does not think aloud, small and middling ones in French."""
+    quick = [one for one in shipped().models if not one.reasoning]
+    french = {one.size for one in quick if {"fr", "mul"} & set(one.languages)}
+
+    assert set(ModelSize) == french
+    assert all(any(one.size in sizes for one in quick) for sizes in ALIASES.values())
+
+
+def test_only_the_demo_model_is_pinned() -> None:
+    """What ships is pinned only where its bytes ship too."""
+    pinned = {one.name for one in shipped().models if any(a.is_pinned for a in one.artefacts)}
+
+    assert {"smollm2-135m-instruct"} == pinned
+
+
+def test_classes_double() -> None:
+    """Each class of energy reaches twice as far as the one before, and has its letter."""
+    bounds = [most for _, most in BOUNDS_WH]
+
+    assert [most * 2 for most in bounds[:-1]] == bounds[1:]
+    assert "ABCDEFG" == "".join(energy_class(most * 1.5) for most in [0.01, *bounds])
+
+
+FAULTY = {
+    "a name that is a path": ({"name": "../x"}, "name"),
+    "a name with a capital": ({"name": "Qwen"}, "name"),
+    "an alias's name": ({"name": "petit"}, "name"),
+    "more active than all": ({"active_parameters": 10**12}, "parameters"),
+    "no context": ({"context_tokens_max": 0}, "context_tokens_max"),
+    "no memory": ({"kv_bytes_per_token": 0}, "kv_bytes_per_token"),
+    "negative windows": ({"kv_bytes_per_sequence": -1}, "kv_bytes_per_token"),
+    "energy without end": ({"energy_wh_per_1k_tokens": float("inf")}, "energy_wh_per_1k_tokens"),
+    "another format": ({"artefacts": (artefact(format="onnx"),)}, "artefacts[0].format"),
+    "a quantisation that is a path": (
+        {"artefacts": (artefact(quantisation="a/b"),)}, "artefacts[0].quantisation"),
+    "a repository that is an address": (
+        {"artefacts": (artefact(repository="https://x/y"),)}, "artefacts[0].repository"),
+    "a branch": ({"artefacts": (artefact(revision="main"),)}, "artefacts[0].revision"),
+    "no weight": ({"artefacts": (artefact(weights_bytes=0),)}, "artefacts[0].weights_bytes"),
+    "a file that leads out": (
+        {"artefacts": (artefact(files=(ArtefactFile("../m", 1, HASH),)),)}, "artefacts[0].files"),
+    "a file from the root": (
+        {"artefacts": (artefact(files=(ArtefactFile("/m", 1, HASH),)),)}, "artefacts[0].files"),
+    "a hidden file": (
+        {"artefacts": (artefact(files=(ArtefactFile(".proofs.json", 1, HASH),)),)},
+        "artefacts[0].files"),
+    "a short checksum": (
+        {"artefacts": (artefact(files=(ArtefactFile("m", 1, "ab"),)),)}, "artefacts[0].files"),
+    "a pattern with a checksum": (
+        {"artefacts": (artefact(files=(ArtefactFile("*.gguf", 1, HASH),)),)}, "artefacts[0].files"),
+    "half pinned": (
+        {"artefacts": (artefact(files=(ArtefactFile("a", 1, HASH), ArtefactFile("b"))),)},
+        "artefacts[0].files"),
+    "twice the same file": (
+        {"artefacts": (artefact(files=(ArtefactFile("a", 1, HASH), ArtefactFile("A", 1, HASH))),)},
+        "artefacts[0].files"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "key"), FAULTY.values(), ids=FAULTY)
+def test_what_a_catalogue_must_not_say(changes: dict[str, object], key: str) -> None:
+    """Each thing that a catalogue must not say is found, and the document is not read."""
+    faulty = Catalogue(1, 0.0, (entry(**changes),))
+    found = documents.faults(faulty)
+
+    assert key in {fault.key for fault in found}
+    with pytest.raises(NotCatalogue):
+        documents.read(documents.write(faulty))
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b"{}", b'{"version": 1, "models": 3}', b"x" * 4_000_000]
+)
+def test_what_is_no_catalogue(raw: bytes) -> None:
+    """Bytes that are no catalogue are refused, whatever they are."""
+    with pytest.raises(NotCatalogue):
+        documents.read(raw)
+
+
+def test_two_of_one_name() -> None:
+    """A name stands once."""
+    twice = Catalogue(1, 0.0, (entry(), entry()))
+
+    assert (CatalogueFault("", "models"),) == documents.faults(twice)
+
+
+def test_only_the_pools_own() -> None:
+    """A catalogue counts only with the pool's signature over these very bytes."""
+    key, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+    document = documents.write(shipped())
+    signature = sign(document, key)
+
+    assert shipped() == genuine(document, signature, public)
+    assert genuine(document + b" ", signature, public) is None
+    assert genuine(document, sign(document, other), public) is None
+    assert genuine(document, key.sign(document), public) is None
+    assert genuine(document, signature, "") is None
+    assert genuine(document, b"", public) is None
+    assert genuine(b"{}", sign(b"{}", key), public) is None
+
+
+def test_models_are_put_and_taken_by_name() -> None:
+    """A model is added, replaced or taken out by its name, and the rest stays in order."""
+    new = entry(name="a-new-one")
+    more = documents.with_entries(shipped(), new)
+    changed = documents.with_entries(more, replace(new, title="Changed"))
+    names = [one.name for one in more.models]
+
+    assert sorted(names) == names
+    assert len(shipped().models) + 1 == len(more.models) == len(changed.models)
+    assert "Changed" == changed.models[0].title
+    assert shipped() == documents.without(changed, "a-new-one")
+
+
+CHOICES = {
+    "one of several quantisations": (
+        ("m-Q4_K_M.gguf", "m-Q8_0.gguf", "README.md"), "gguf", ("*Q4_K_M.gguf",),
+        ("m-Q4_K_M.gguf",)),
+    "whatever the case": (("M-q4_k_m.gguf",), "gguf", ("*Q4_K_M.gguf",), ("M-q4_k_m.gguf",)),
+    "all parts": (
+        ("m-Q8-00001-of-00002.gguf", "m-Q8-00002-of-00002.gguf"), "gguf", ("*.gguf",),
+        ("m-Q8-00001-of-00002.gguf", "m-Q8-00002-of-00002.gguf")),
+    "two models": (
+        ("m-Q8.gguf", "n-Q8.gguf"), "gguf", ("*.gguf",),
+        PinFault("several", "m-Q8.gguf, n-Q8.gguf")),
+    "nothing": (("README.md",), "gguf", ("*.gguf",), PinFault("nothing", "*.gguf")),
+    "weights go first": (
+        ("config.json", "model.safetensors", "original/x.safetensors"), "safetensors",
+        ("*.safetensors", "*.json"), ("model.safetensors", "config.json")),
+    "the same weights twice": (
+        ("consolidated.safetensors", "model-00001-of-00001.safetensors"), "safetensors",
+        ("*.safetensors",), ("model-00001-of-00001.safetensors",)),
+    "a folder that is named": (
+        ("sub/m.gguf", "n.gguf"), "gguf", ("sub/*.gguf",), ("sub/m.gguf",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("names", "format_", "patterns", "expected"), CHOICES.values(),
+                         ids=CHOICES)  # fmt: skip
+def test_which_files_are_meant(
+    names: tuple[str, ...], format_: str, patterns: tuple[str, ...], expected: object
+) -> None:
+    """Patterns mean the files that an engine needs, or it is said why that is not clear."""
+    meant = artefact(format=format_, files=tuple(map(ArtefactFile, patterns)))
+
+    assert expected == choose(names, meant)
+
+
+def test_pinning_to_a_folder(tmp_path: Path) -> None:
+    """Files of a folder are pinned by their bytes, and weights take as much as they are long."""
+    (tmp_path / "m-Q4_K_M.gguf").write_bytes(b"weights")
+    found = from_folder(artefact(), tmp_path)
+    missing = from_folder(artefact(), tmp_path / "not")
+
+    assert isinstance(found, Artefact)
+    assert (True, 7, 7) == (found.is_pinned, found.weights_bytes, found.size_bytes)
+    assert f"sha256:{found.files[0].sha256}" == found.checksum
+    assert isinstance(missing, PinFault)
+
+
+def test_several_files_have_one_checksum() -> None:
+    """The checksum of several files changes with each of them, and an unpinned one is unknown."""
+    one, two = ArtefactFile("a", 1, HASH), ArtefactFile("b", 1, HASH)
+    both = artefact(files=(one, two))
+
+    assert f"sha256:{HASH}" == artefact(files=(one,)).checksum
+    assert both.checksum != artefact(files=(two, one)).checksum != "unknown"
+    assert "unknown" == artefact(files=(ArtefactFile("*"),)).checksum
+
+
+@pytest.mark.parametrize("code", ["none", "nothing", "several", "hub", "no_library", "no_folder"])
+def test_every_fault_has_its_sentence(code: str) -> None:
+    """Each reason why a model cannot be pinned has a sentence."""
+    assert i18n.known(f"pin-fault-{code}")
+
+
+def test_without_the_hubs_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pinning from the hub without its library says which one is missing."""
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+
+    found = from_hub(artefact())
+
+    assert isinstance(found, PinFault)
+    assert "no_library" == found.code
