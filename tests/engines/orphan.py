@@ -1,18 +1,21 @@
 """Run by a test as a process of its own: starts an engine, tells its child's pid, and waits."""
 
 import asyncio
+import sys
+from pathlib import Path
 
+from tests.engines.own_environments import engine_of
 from tests.engines.support import config
 
 from entraide_node.engines.llamacpp import llama_cpp
 
 
-async def main() -> None:
+async def main(kind: str, folder: Path) -> None:
     """Starts the engine and never ends by itself."""
-    engine = llama_cpp(config())
+    engine = llama_cpp(config()) if kind == "llama.cpp" else engine_of(kind, folder)
     assert await engine.start() is None
     print(engine.pid, engine.facts.api_base, flush=True)
     await asyncio.Event().wait()
 
 
-asyncio.run(main())
+asyncio.run(main(sys.argv[1], Path(sys.argv[2])))

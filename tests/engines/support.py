@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from entraide_node.engines.base import (
     CHAT,
@@ -90,6 +91,14 @@ async def eventually(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether a process is there and more than an entry that nobody has read yet."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def metrics_when(engine: Engine, holds: Callable[[EngineMetrics], bool]) -> EngineMetrics:
     """Waits until the engine's own metrics hold something; returns them."""
     async with asyncio.timeout(DEADLINE_S):
@@ -100,9 +109,11 @@ async def metrics_when(engine: Engine, holds: Callable[[EngineMetrics], bool]) -
             await asyncio.sleep(0.01)
 
 
-async def ready_when(engine: Engine, code: str | None) -> EngineProblem | None:
+async def ready_when(
+    engine: Engine, code: str | None, *, within_s: float = DEADLINE_S
+) -> EngineProblem | None:
     """Waits until the engine is ready (None), or is not for the reason with this code."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(within_s):
         while True:
             problem = await engine.ready()
             if (problem.code if problem is not None else None) == code:

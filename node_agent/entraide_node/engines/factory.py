@@ -34,6 +34,7 @@ def make_engine(
     tensor_parallel: int = 1,
     pipeline_parallel: int = 1,
     ray: bool = False,
+    stall_timeout_s: float = 60.0,
     arguments: tuple[str, ...] = (),
 ) -> Engine | EngineProblem:
     """Returns an engine for these weights, not started, or why there is none.
@@ -55,6 +56,7 @@ def make_engine(
         tensor_parallel: vLLM only: cards that share each layer.
         pipeline_parallel: vLLM only: groups of cards that share the layers.
         ray: vLLM only: whether the cards are those of a Ray cluster.
+        stall_timeout_s: see ``chat_stream``.
         arguments: added to the command of mlx-lm or vLLM.
     """
     log_path = folder / "engine.log"
@@ -69,6 +71,7 @@ def make_engine(
                 context_tokens=context_tokens,
                 threads=threads,
                 log_path=log_path,
+                stall_timeout_s=stall_timeout_s,
             )
         )
     name = environment_of(kind, root, cpu=cpu)
@@ -88,6 +91,7 @@ def make_engine(
                 python=python,
                 version=known.version,
                 log_path=log_path,
+                stall_timeout_s=stall_timeout_s,
                 arguments=arguments,
             )
         )
@@ -107,6 +111,7 @@ def make_engine(
             pipeline_parallel=pipeline_parallel,
             ray=ray,
             log_path=log_path,
+            stall_timeout_s=stall_timeout_s,
             arguments=arguments,
         )
     )

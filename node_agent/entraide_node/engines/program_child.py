@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,7 +37,7 @@ class ProgramConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     Attributes:
         command: the server's.
         environment: added to this process's.
-        folder: where it may leave files of its own; "" for this process's folder.
+        folder: where it may leave files of its own, removed at its end; "" for this process's.
         address: where it will listen, ``unix://path`` or ``http://127.0.0.1:port``.
         key: what callers must show, or "".
         probe_path, probe_body: what answers 200 once it serves.
@@ -77,6 +78,8 @@ def main() -> int:
         threading.Thread(target=watch, daemon=True).start()
     over.wait()
     _end(server)
+    if config.folder:
+        shutil.rmtree(config.folder, ignore_errors=True)
     status = server.returncode
     return status if status >= 0 else _SIGNALLED - status
 
