@@ -9,9 +9,10 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
+from msgspec.structs import replace
 from tests.sdk import script
 
-from entraide import i18n
+from entraide import catalogue, i18n
 from entraide.errors import CODES
 from entraide.v1 import admin_pb2, admin_pb2_grpc, common_pb2, pool_pb2, pool_pb2_grpc
 
@@ -143,6 +144,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
     Attributes:
         coop: the co-op as it is now.
         tokens: what was asked of ``CreateJoinToken``.
+        catalogue: of models, as it is now.
     """
 
     def __init__(self) -> None:
@@ -153,9 +155,28 @@ class Admin(admin_pb2_grpc.AdminServicer):
             balance_tokens=-1_234,
             lend=admin_pb2.Lend(part=0.5, limited=True, energy_wh_per_day=800),
         )
+        self.catalogue = catalogue.shipped()
         self.corrections: list[admin_pb2.Correction] = []
         self.approval = "approved"
         self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
+
+    def GetCatalogue(  # noqa: N802
+        self, request: admin_pb2.GetCatalogueRequest, context: Context
+    ) -> admin_pb2.ModelCatalogue:
+        """The catalogue as it is now."""
+        self._check(context)
+        return admin_pb2.ModelCatalogue(document=catalogue.write(self.catalogue))
+
+    def SetCatalogue(  # noqa: N802
+        self, request: admin_pb2.SetCatalogueRequest, context: Context
+    ) -> admin_pb2.ModelCatalogue:
+        """Takes another one, made of the one that is in force."""
+        self._check(context)
+        if request.base_version != self.catalogue.version:
+            refuse(context, "catalogue_changed")
+        asked = catalogue.read(request.document)
+        self.catalogue = replace(asked, version=self.catalogue.version + 1)
+        return admin_pb2.ModelCatalogue(document=catalogue.write(self.catalogue))
 
     def GetStatement(  # noqa: N802
         self, request: admin_pb2.GetStatementRequest, context: Context

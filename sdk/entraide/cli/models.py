@@ -140,7 +140,7 @@ def weights(artefact: Artefact, lang: str) -> str:
     """Returns an artefact in a few words: its format, and whether it is pinned."""
     mark = PINNED if artefact.is_pinned else UNPINNED
     size = i18n.decimal(artefact.weights_bytes / 1e9, lang)
-    return f"{mark} {artefact.format} {artefact.quantisation} ({size} {i18n.text('unit-gb', lang)})"
+    return f"{mark} {artefact.format} {artefact.quantisation} ({size}\u00a0{i18n.text('unit-gb', lang)})"
 
 
 def _model(lang: str) -> object:
@@ -205,4 +205,4 @@ def _print(entry: ModelEntry, lang: str) -> None:
 
 
 def _billions(parameters: int, lang: str) -> str:
-    return f"{i18n.decimal(parameters / 1e9, lang)} {i18n.text('unit-billions', lang)}"
+    return f"{i18n.decimal(parameters / 1e9, lang)}\u00a0{i18n.text('unit-billions', lang)}"

@@ -1499,6 +1499,7 @@ meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichi
 
 ## Models that the pool loads where they are asked for.
 
+receipt-smaller = Un modèle plus petit, { $model }, aurait pris { $energy } et { $carbon } : { $percent } d’énergie en moins ({ $basis }).
 error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
     [none] {""}
    *[other] {" "}(« { $model } »)
@@ -1654,7 +1655,7 @@ size-grand = grand
 openness-fully-open = tout est ouvert : poids, code et données
 openness-open-source = libre
 openness-open-weight = poids ouverts, à ses propres conditions
-unit-gb = Go
+unit-gb = Go
 unit-billions = G
 cli-model-active = { $parameters }, dont { $active } à l’œuvre par jeton
 cli-model-own = du réseau lui-même

@@ -1,0 +1,171 @@
+"""The operator's commands on the catalogue of models, against real servers."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from tests.node.weights import COMMIT, REPOSITORY, Hub, a_hub, content
+from tests.sdk.conftest import Cli, Ran, ServedPool
+
+from entraide import catalogue as documents
+from entraide.models import Artefact, Catalogue, ModelEntry
+
+DATA = content(50_000)
+SETTINGS = b'{"context": 1}'
+
+
+def of(served: ServedPool, name: str) -> ModelEntry:
+    """A model as the pool's catalogue has it now."""
+    entry = documents.find(served.admin.catalogue, name)
+    assert entry is not None
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("lang", "expected"),
+    [
+        ("fr", ("MODÈLE", "moyen", "8,19\u00a0G", "Apache-2.0", "gguf –")),
+        ("en", ("MODEL", "medium", "8.19\u00a0B", "Apache-2.0", "gguf –")),
+    ],
+)
+def test_the_catalogue_is_listed(
+    served: ServedPool, cli: Cli, lang: str, expected: tuple[str, ...]
+) -> None:
+    """The catalogue shows each model with size, licence, energy class and what is pinned."""
+    ran = cli(["models", "catalogue", "--lang", lang, "--state", str(served.state)])
+    line = next(line for line in ran.out.splitlines() if line.startswith("qwen3-8b "))
+    demo = next(line for line in ran.out.splitlines() if line.startswith("smollm2-135m"))
+
+    assert (0, "") == (ran.status, ran.err)
+    assert ran.out.startswith(expected[0])
+    assert all(word in line for word in expected[1:])
+    assert "gguf ✓" in demo
+
+
+def test_the_catalogue_for_programs(served: ServedPool, cli: Cli) -> None:
+    """With --json the catalogue and a model are the document's own facts."""
+    state = str(served.state)
+    whole = json.loads(cli(["models", "catalogue", "--json", "--state", state]).out)
+    one = json.loads(cli(["models", "show", "qwen3-8b", "--json", "--state", state]).out)
+
+    assert served.admin.catalogue == msgspec.convert(whole, Catalogue)
+    assert one in whole["models"]
+    assert ("Apache-2.0", 147_456) == (one["licence"], one["kv_bytes_per_token"])
+
+
+def test_a_model_is_shown(served: ServedPool, cli: Cli) -> None:
+    """A model is shown with all that matters to whoever chooses it."""
+    shown = cli(["models", "show", "qwen3-30b-a3b-instruct-2507", "--state", str(served.state)])
+    unknown = cli(["models", "show", "absent", "--state", str(served.state)])
+
+    assert "dont 3,3" in shown.out
+    assert "Apache-2.0, libre" in shown.out
+    assert "– gguf Q4_K_M" in shown.out
+    assert 1 == unknown.status
+    assert "absent" in unknown.err
+
+
+def test_models_are_added_and_removed(served: ServedPool, cli: Cli, tmp_path: Path) -> None:
+    """A file's models are added or replaced, one is removed, and what ships comes back."""
+    state = str(served.state)
+    mine = replace(of(served, "qwen3-8b"), name="mine", title="Mine")
+    (tmp_path / "one.json").write_bytes(msgspec.json.encode(mine))
+    (tmp_path / "two.json").write_bytes(msgspec.json.encode([replace(mine, title="Ours")]))
+    added = cli(["models", "add", str(tmp_path / "one.json"), "--state", state])
+    first = of(served, "mine").title
+    cli(["models", "add", str(tmp_path / "two.json"), "--state", state])
+    second = of(served, "mine").title
+    cli(["models", "remove", "qwen3-8b", "--state", state])
+    gone = documents.find(served.admin.catalogue, "qwen3-8b")
+    cli(["models", "add", "--shipped", "--state", state])
+
+    assert "Un modèle est ajouté" in added.out
+    assert ("Mine", "Ours", None) == (first, second, gone)
+    assert of(served, "qwen3-8b") == documents.find(documents.shipped(), "qwen3-8b")
+    assert 5 == served.admin.catalogue.version
+
+
+def test_a_file_that_is_no_model(served: ServedPool, cli: Cli, tmp_path: Path) -> None:
+    """A file that holds no model is refused in one sentence, and nothing changes."""
+    (tmp_path / "bad.json").write_bytes(b'{"name": 3}')
+    ran = cli(["models", "add", str(tmp_path / "bad.json"), "--state", str(served.state)])
+
+    assert (1, 1) == (ran.status, served.admin.catalogue.version)
+    assert ran.err.startswith("Le catalogue des modèles est refusé")
+
+
+def test_pinning_to_files_of_ones_own(served: ServedPool, cli: Cli, tmp_path: Path) -> None:
+    """An operator pins a model to the files that lie in a folder, without asking anybody."""
+    (tmp_path / "Qwen3-8B-Q4_K_M.gguf").write_bytes(DATA)
+    ran = cli(["models", "pin", "qwen3-8b", "--format", "gguf", "--folder", str(tmp_path),
+               "--state", str(served.state)])  # fmt: skip
+    pinned = of(served, "qwen3-8b").artefacts[0]
+
+    assert (0, "") == (ran.status, ran.err)
+    assert f"sha256:{hashlib.sha256(DATA).hexdigest()}" == pinned.checksum
+    assert "✓ gguf Q4_K_M" in ran.out
+
+
+@pytest.fixture
+async def hub(monkeypatch: pytest.MonkeyPatch, served: ServedPool) -> AsyncIterator[Hub]:
+    """A hub on loopback with one repository, which one model of the catalogue names."""
+    files = {"m-Q4_K_M.gguf": DATA, "m-Q8_0.gguf": DATA[1:], "config.json": SETTINGS,
+             "model.safetensors": DATA[2:], "original/model.pth": b"x"}  # fmt: skip
+    large = ("m-Q4_K_M.gguf", "m-Q8_0.gguf", "model.safetensors")
+    entry = of(served, "qwen3-8b")
+    artefacts = tuple(replace(one, repository=REPOSITORY) for one in entry.artefacts)
+    served.admin.catalogue = documents.with_entries(
+        served.admin.catalogue, replace(entry, artefacts=artefacts)
+    )
+    async with a_hub(files, large=large) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        yield running
+
+
+async def pin(cli: Cli, served: ServedPool, *more: str) -> Ran:
+    """Runs the command beside the hub that it asks."""
+    arguments = ["models", "pin", "qwen3-8b", "--state", str(served.state), *more]
+    return await asyncio.to_thread(cli, arguments)
+
+
+async def test_pinning_to_the_hub(served: ServedPool, cli: Cli, hub: Hub) -> None:
+    """Each format is pinned to the hub's commit: checksums told, and of small files computed."""
+    ran = await pin(cli, served)
+    gguf, mlx, tensors = of(served, "qwen3-8b").artefacts
+    named = {file.name: file.sha256 for file in tensors.files}
+
+    assert (0, "") == (ran.status, ran.err)
+    assert (COMMIT, COMMIT, COMMIT) == (gguf.revision, mlx.revision, tensors.revision)
+    assert ["m-Q4_K_M.gguf"] == [file.name for file in gguf.files]
+    assert ["model.safetensors", "config.json"] == list(named)
+    assert hashlib.sha256(SETTINGS).hexdigest() == named["config.json"]
+    assert len(DATA) - 2 == tensors.weights_bytes
+    assert 3 == ran.out.count(COMMIT[:12])
+    assert not any("original" in path for _, path, _ in hub.asked)
+    assert not any(path.startswith("/cdn/") for _, path, _ in hub.asked)
+
+
+async def test_what_cannot_be_pinned(served: ServedPool, cli: Cli, hub: Hub) -> None:
+    """What the hub refuses or lacks is told by format, and what can be pinned is."""
+    entry = of(served, "qwen3-8b")
+    first = replace(entry.artefacts[0], files=())
+    kept: tuple[Artefact, ...] = (first, *entry.artefacts[1:])
+    served.admin.catalogue = documents.with_entries(
+        served.admin.catalogue, replace(entry, artefacts=kept)
+    )
+    half = await pin(cli, served)
+    hub.gated = True
+    none = await pin(cli, served, "--lang", "en")
+    nothing = await pin(cli, served, "--format", "onnx", "--lang", "en")
+
+    assert 0 == half.status
+    assert "plusieurs fichiers conviennent" in half.err
+    assert (1, 1) == (none.status, nothing.status)
+    assert "the hub did not give the files" in none.err
+    assert "no weights of that format" in nothing.err
