@@ -139,8 +139,9 @@ def entry_of(catalogue: Catalogue, model: str, lang: str) -> ModelEntry:
 def weights(artefact: Artefact, lang: str) -> str:
     """Returns an artefact in a few words: its format, and whether it is pinned."""
     mark = PINNED if artefact.is_pinned else UNPINNED
-    size = i18n.decimal(artefact.weights_bytes / 1e9, lang)
-    return f"{mark} {artefact.format} {artefact.quantisation} ({size}\u00a0{i18n.text('unit-gb', lang)})"
+    size_gb = i18n.decimal(artefact.weights_bytes / 1e9, lang)
+    size = f"{size_gb}\u00a0{i18n.text('unit-gb', lang)}"
+    return f"{mark} {artefact.format} {artefact.quantisation} ({size})"
 
 
 def _model(lang: str) -> object:

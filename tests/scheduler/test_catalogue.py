@@ -1,0 +1,110 @@
+"""The pool's catalogue of models: kept, signed, changed by one at a time, handed to nodes."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.scheduler.pool_support import RunningScheduler, eventually
+
+from entraide import catalogue as documents
+from entraide.catalogue import NotCatalogue, shipped
+from entraide.catalogue.signature import genuine
+from entraide.errors import PoolError
+from entraide.models import Catalogue
+from entraide.v1 import admin_pb2
+from entraide.wire import messages as m
+from entraide_scheduler.catalogue import NAME, PoolCatalogue
+from entraide_scheduler.nats.identity import signing_key
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
+
+
+def opened(home: Path) -> PoolCatalogue:
+    """The catalogue of a pool whose state is there."""
+    return PoolCatalogue(home, KEY, now=lambda: 1_000.0)
+
+
+def test_what_ships_is_in_force_first(tmp_path: Path) -> None:
+    """Until the operator changes something, the catalogue that ships is signed and given."""
+    found = opened(tmp_path)
+
+    assert shipped() == found.catalogue
+    assert shipped() == genuine(found.message.document, found.message.signature, PUBLIC)
+    assert not (tmp_path / NAME).exists()
+
+
+def test_a_change_is_kept(tmp_path: Path) -> None:
+    """A change has the next version and its time, is signed, and outlives a restart."""
+    first = opened(tmp_path)
+    heard: list[int] = []
+    first.on_change(lambda: heard.append(first.catalogue.version))
+    smaller = documents.without(shipped(), "qwen3-8b")
+    message = first.put(documents.write(smaller), base_version=shipped().version)
+    again = opened(tmp_path)
+
+    assert message is not None
+    assert (shipped().version + 1, 1_000.0) == (again.catalogue.version, again.catalogue.issued_at)
+    assert again.catalogue == genuine(message.document, message.signature, PUBLIC)
+    assert documents.find(again.catalogue, "qwen3-8b") is None
+    assert [again.catalogue.version] == heard
+
+
+def test_two_changes_of_one_version(tmp_path: Path) -> None:
+    """Of two changes made of the same version the second is not taken."""
+    pool = opened(tmp_path)
+    base = pool.catalogue.version
+    first = pool.put(documents.write(documents.without(shipped(), "qwen3-8b")), base_version=base)
+    second = pool.put(documents.write(shipped()), base_version=base)
+
+    assert first is not None
+    assert second is None
+    assert documents.find(pool.catalogue, "qwen3-8b") is None
+
+
+def test_an_unsound_change(tmp_path: Path) -> None:
+    """An unsound change is refused, and what was in force stays so."""
+    pool = opened(tmp_path)
+    with pytest.raises(NotCatalogue):
+        pool.put(b'{"version": 1}', base_version=pool.catalogue.version)
+
+    assert shipped() == pool.catalogue
+    assert not (tmp_path / NAME).exists()
+
+
+def test_a_damaged_catalogue(tmp_path: Path) -> None:
+    """A pool does not start with a catalogue that nobody can read, and names the file."""
+    (tmp_path / NAME).write_bytes(b"{")
+
+    with pytest.raises(PoolError) as refused:
+        opened(tmp_path)
+    assert "config_refused" == refused.value.code
+    assert str(tmp_path / NAME) == refused.value.values["path"]
+
+
+async def test_nodes_ask_and_are_told(pool: RunningScheduler, tmp_path: Path) -> None:
+    """A node gets the signed catalogue when it lacks it, nothing when it has it, and changes."""
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: node.got(m.Welcome))
+    await node.tell(m.AskCatalogue(""))
+    await eventually(lambda: node.got(m.CatalogueIs))
+    first = node.got(m.CatalogueIs)[0]
+    await node.tell(m.AskCatalogue(documents.digest(first.document)))
+    answer = await pool.operator.ask("GetCatalogue", admin_pb2.GetCatalogueRequest())
+    changed = documents.without(documents.read(answer.document), "qwen3-8b")
+    request = admin_pb2.SetCatalogueRequest(
+        document=documents.write(changed), base_version=changed.version
+    )
+    after = await pool.operator.ask("SetCatalogue", request)
+    await eventually(lambda: len(node.got(m.CatalogueIs)) == 2)
+    second = node.got(m.CatalogueIs)[1]
+    key = signing_key(Path(pool.service._config.dir)).public_key()
+    public = base64.b64encode(key.public_bytes_raw()).decode()
+
+    assert (first.document, first.signature) == (answer.document, answer.signature)
+    assert isinstance(genuine(first.document, first.signature, public), Catalogue)
+    assert after.document == second.document
+    assert changed.version + 1 == json.loads(second.document)["version"]
