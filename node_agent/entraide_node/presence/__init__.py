@@ -1,0 +1,1 @@
+"""Presence: since when nobody has touched the machine, asked of each system in its own way."""

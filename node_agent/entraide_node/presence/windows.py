@@ -1,0 +1,32 @@
+"""Windows: since when no key or pointer was touched, as ``GetLastInputInfo`` tells.
+
+Its count of milliseconds turns over after 49.7 days, as the clock it is compared with does.
+"""
+
+import ctypes
+import sys
+
+TURN_MS = 1 << 32
+
+
+class _LastInput(ctypes.Structure):
+    _fields_ = (("size", ctypes.c_uint), ("at_ms", ctypes.c_uint))
+
+
+def since_s(now_ms: int, at_ms: int) -> float:
+    """Returns the time between two counts, the later of which may have turned over.
+
+    >>> since_s(500, TURN_MS - 500)
+    1.0
+    """
+    return (now_ms - at_ms) % TURN_MS / 1_000
+
+
+def idle_s() -> float | None:
+    """Returns since when nothing was touched; None when the system does not tell."""
+    if sys.platform != "win32":
+        return None
+    last = _LastInput(ctypes.sizeof(_LastInput), 0)
+    if not ctypes.windll.user32.GetLastInputInfo(ctypes.byref(last)):
+        return None
+    return since_s(ctypes.windll.kernel32.GetTickCount(), last.at_ms)
