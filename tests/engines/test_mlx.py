@@ -69,7 +69,9 @@ async def test_facts(engine: Supervised) -> None:
 
 
 @pytest.mark.parametrize("engine_name", ["mlx-lm"])
-async def test_tools_are_offered_where_the_template_has_them(engine_name: str, folder: Path) -> None:
+async def test_tools_are_offered_where_the_template_has_them(
+    engine_name: str, folder: Path
+) -> None:
     """A model whose template takes tools is offered with them; whether it calls one is its own."""
     with_tools = engine_of(engine_name, folder, weights=weights(tools=True))
 

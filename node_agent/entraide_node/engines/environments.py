@@ -30,6 +30,7 @@ from msgspec import Struct
 from entraide_node.engines.base import EngineProblem
 
 FOLDER = "engines"
+ROOT_VARIABLE = "ENTRAIDE_ENGINES_DIR"
 RECORD_NAME = "entraide.json"
 INSTALL_TIMEOUT_S = 3_600.0
 IMPORT_TIMEOUT_S = 300.0
@@ -98,8 +99,12 @@ def _recipe(name: str, *, engine: str, package: str, module: str, gb: float) -> 
 
 
 def default_root() -> Path:
-    """Returns where environments stand when nobody says otherwise: one place for all nodes."""
-    return Path(platformdirs.user_data_dir("entraide"))
+    """Returns where environments stand: one place for all nodes of a machine.
+
+    It is what ``ENTRAIDE_ENGINES_DIR`` says, on another disk for one, else the user's data folder.
+    """
+    told = os.environ.get(ROOT_VARIABLE)
+    return Path(told) if told else Path(platformdirs.user_data_dir("entraide"))
 
 
 def python_of(name: str, root: Path) -> Path | None:
