@@ -34,7 +34,7 @@ from entraide_node.engines.base import (
 SEQUENCES = 4
 DECODE_S = 0.6  # of writing alone, and of writing side by side
 PREFILL_S = 0.9  # of reading
-STEP_S_MAX = 30.0
+STEP_S_MAX = 90.0  # a slow machine that others use meanwhile is still a machine
 OUTPUT_TOKENS_MAX = 128
 INTERVALS_MIN = 3  # of time per token, for each sequence
 PREFILL_TOKENS_MIN = 64
