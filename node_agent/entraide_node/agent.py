@@ -119,7 +119,12 @@ class Agent:
             self._poked.set()
 
     def _on_change(self, what: str) -> None:
-        self._voice.again(refused=what == "refused")
+        self._again(refused=what == "refused")
+
+    def _again(self, *, refused: bool = False) -> None:
+        """The pool may be another one than before: all is said, and asked, again."""
+        self._voice.again(refused=refused)
+        self._catalogue_s = -math.inf
         self._poked.set()
 
     def _give_back(self, code: str) -> None:
@@ -139,8 +144,7 @@ class Agent:
             case Welcome():
                 self._on_welcome(message)
             case SayHello():
-                self._voice.again()
-                self._poked.set()
+                self._again()
             case UsageAck():
                 self._reports.acknowledged(message.job, message.epoch)
                 if self._phase is not Phase.SERVING:
@@ -161,7 +165,6 @@ class Agent:
     def _on_welcome(self, message: Welcome) -> None:
         for job, epoch in self._voice.welcomed(message):
             self._runs.stop(job, epoch)
-        self._catalogue_s = -math.inf
         self._log.info("node.welcomed", heartbeat_s=self._voice.heartbeat_s)
         self._poked.set()
 

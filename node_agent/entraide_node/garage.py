@@ -19,6 +19,7 @@ from entraide_node.config import Attach
 from entraide_node.core import drift
 from entraide_node.core.drift import Drift
 from entraide_node.core.garage import (
+    UNKNOWN,
     Do,
     Limits,
     ModelEvent,
@@ -166,6 +167,9 @@ class Garage:
         need = Need(model, found.memory_bytes, found.fetch_bytes > 0) if found else None
         limits, now_s = self._limits(), time.monotonic()
         refusal = self._plan.ask(model, need, limits=limits, at=now_s)
+        if refusal is not None and refusal.code == UNKNOWN:
+            problem = self._supplier.why_not(model)
+            refusal = Refusal(model, problem.code, problem.values)
         if refusal is not None:
             await self._refuse(refusal)
         self.look_again()

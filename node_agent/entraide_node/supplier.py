@@ -20,6 +20,10 @@ class Supplier(Protocol):
         """What this node could load."""
         ...
 
+    def why_not(self, model: str) -> EngineProblem:
+        """Returns why this node could not load a model that is not loadable."""
+        ...
+
     @property
     def models_bytes(self) -> int:
         """Memory that models may take which the pool asks for, altogether."""
@@ -54,6 +58,10 @@ class NoSupplier:
     models_bytes = 0
     digest: str | None = None
 
+    def why_not(self, model: str) -> EngineProblem:
+        """See ``Supplier``."""
+        return EngineProblem("load_unknown", {"model": model})
+
     async def take(self, document: bytes, signature: bytes) -> bool:  # noqa: ARG002
         """See ``Supplier``."""
         return False
@@ -64,8 +72,8 @@ class NoSupplier:
 
     async def fetch(self, model: str) -> EngineProblem | None:
         """See ``Supplier``."""
-        return EngineProblem("load_unknown", {"model": model})
+        return self.why_not(model)
 
     async def make(self, model: str) -> Engine | EngineProblem:
         """See ``Supplier``."""
-        return EngineProblem("load_unknown", {"model": model})
+        return self.why_not(model)

@@ -18,7 +18,7 @@ from entraide.models import Artefact, Catalogue, ModelEntry
 from entraide.types import Loadable
 from entraide_node.config import LlamaCpp, MlxLm, NodeConfig, Vllm
 from entraide_node.core import fit
-from entraide_node.core.fit import EngineKind, Room, Shape
+from entraide_node.core.fit import EngineKind, Room, Shape, Unfit
 from entraide_node.core.hardware import Hardware, engines_for
 from entraide_node.detect import detect
 from entraide_node.engines import factory
@@ -71,6 +71,7 @@ class Supply:
         self._machine: Hardware | None = None
         self._catalogue = Catalogue(0, 0.0, ())
         self._room: Room | None = None
+        self._unfit: dict[str, Unfit] = {}
         self._neighbours: Callable[[], tuple[str, ...]] = tuple
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
         self.loadable: tuple[Loadable, ...] = ()
@@ -110,6 +111,13 @@ class Supply:
                 await asyncio.sleep(SURVEY_S)
                 if await self._survey():
                     changed()
+
+    def why_not(self, model: str) -> EngineProblem:
+        """Returns why this node could not load a model that is not loadable."""
+        unfit = self._unfit.get(model)
+        if unfit is None:
+            return EngineProblem("load_unknown", {"model": model})
+        return EngineProblem(unfit.code, unfit.values)
 
     async def take(self, document: bytes, signature: bytes) -> bool:
         """Takes the pool's catalogue; False, and nothing changes, when it is not the pool's."""
@@ -165,7 +173,7 @@ class Supply:
         entry = documents.find(self._catalogue, model)
         way = fit.artefact_for(entry, self._room) if entry and self._room else None
         if entry is None or way is None:
-            return EngineProblem("load_unknown", {"model": model})
+            return self.why_not(model)
         return (entry, *way)
 
     async def _survey(self) -> bool:
@@ -176,7 +184,9 @@ class Supply:
             return False
         self._room = room
         self.models_bytes = room.memory_bytes
-        self.loadable = fit.loadable(self._catalogue, room)
+        survey = fit.survey(self._catalogue, room)
+        self.loadable = tuple(one for one in survey if isinstance(one, Loadable))
+        self._unfit = {one.model: one for one in survey if isinstance(one, Unfit)}
         return before != (self.loadable, self.models_bytes)
 
     def _look(self) -> Room | None:
