@@ -10,7 +10,7 @@ import msgspec
 
 from entraide import i18n
 from entraide_node.engines.base import EngineProblem
-from entraide_node.engines.environments import default_root, install, made, recipes
+from entraide_node.engines.environments import SYNONYMS, default_root, install, made, recipes
 
 
 def install_command(
@@ -25,6 +25,7 @@ def install_command(
         as_json: whether to print what was made as JSON.
     """
     place = root or default_root()
+    name = SYNONYMS.get(name, name)
 
     def tell(code: str) -> None:
         words = i18n.text(f"node-engine-install-{code}", lang, engine=name)

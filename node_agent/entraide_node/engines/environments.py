@@ -42,7 +42,7 @@ SYNONYMS = {"mlx-lm": "mlx"}  # the engine's own name for its environment's
 # How uv and pip say that a package is not to be had for this machine.
 _NOT_TO_BE_HAD = re.compile(
     r"there is no version of (\S+==[^\s,]+)|(\S+==[^\s,]+) has no (?:usable )?wheels"
-    r"|satisfies the requirement (\S+==[^\s,]+)"
+    r"|satisfies the requirement (\S+==[^\s,]+)|you require (\S+==[^\s,]+), we can conclude"
 )
 
 
