@@ -1,0 +1,450 @@
+"""An agent with several engines, on a real bus: what goes where, and what one's trouble does."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from tests.integration.nats_support import NatsPool
+from tests.node.support import (
+    POWER,
+    Peer,
+    ScriptedEngine,
+    configure,
+    end,
+    eventually,
+    replica,
+    run,
+)
+
+from entraide.types import Basis, Loadable, Outcome
+from entraide.wire.messages import (
+    Accept,
+    AskCatalogue,
+    CatalogueIs,
+    Decline,
+    Heartbeat,
+    Hello,
+    Load,
+    LoadFailed,
+    Unload,
+    UsageReport,
+)
+from entraide_node import garage, owner
+from entraide_node.agent import OWNER_RETURNED, Agent
+from entraide_node.bench import EngineRates, cache_key
+from entraide_node.config import ModelsConfig
+from entraide_node.core.duty import Lent
+from entraide_node.core.phases import Sign
+from entraide_node.engines.base import Engine, EngineChunk, EngineProblem
+from entraide_node.machine import RATES_NAME, Bay, Machine
+
+MEASURED = EngineRates(500.0, 47.0, 160.0, 0.02, 0.001, Basis.MEASURED, 1e9, 3.0)
+
+
+def engine_of(model: str, *, slots: int = 2) -> ScriptedEngine:
+    """An engine that serves a model."""
+    engine = ScriptedEngine()
+    engine.facts = replace(engine.facts, model_alias=model, slots=slots)
+    return engine
+
+
+def bay(engine: ScriptedEngine) -> Bay:
+    """Its bay, measured just now."""
+    return Bay(engine, replica(engine.facts), measured_at=time.time())
+
+
+class Shelf:
+    """A supplier of scripted engines; fetches and loads end when the test says so."""
+
+    def __init__(self, *models: str, models_bytes: int = 10, fetch_bytes: int = 0) -> None:
+        self.engines = {model: engine_of(model) for model in models}
+        self.loadable = tuple(
+            Loadable(model, "sha256:00", "scripted", 2048, 2, (), 4, fetch_bytes, 1.0)
+            for model in models
+        )
+        self.models_bytes = models_bytes
+        self.digest: str | None = None
+        self.problem: EngineProblem | None = None
+        self.may_come = asyncio.Event()
+        self.may_come.set()
+        self.fetched: list[str] = []
+        self.given_up: list[str] = []
+        self.changed: Callable[[], object] = lambda: None
+
+    def why_not(self, model: str) -> EngineProblem:
+        """Says so."""
+        return EngineProblem("load_unknown", {"model": model})
+
+    async def take(self, document: bytes, signature: bytes) -> bool:
+        """Believes what is signed with ``yes``."""
+        self.digest = document.decode()
+        return signature == b"yes"
+
+    async def run(self, *, changed: Callable[[], object]) -> None:
+        """Has nothing to look at."""
+        self.changed = changed
+        await asyncio.Event().wait()
+
+    async def fetch(self, model: str) -> EngineProblem | None:
+        """Comes when it may."""
+        await self._come(model)
+        self.fetched.append(model)
+        return self.problem
+
+    async def make(self, model: str) -> Engine | EngineProblem:
+        """Comes when it may."""
+        await self._come(model)
+        return self.problem or self.engines[model]
+
+    async def _come(self, model: str) -> None:
+        try:
+            await self.may_come.wait()
+        except asyncio.CancelledError:
+            self.given_up.append(model)
+            raise
+
+
+class Owner:
+    """A steward that says what the test says."""
+
+    def __init__(self) -> None:
+        self.why = ""
+        self.lends = Lent()
+        self.poke: Callable[[], object] = lambda: None
+        self.give_back: Callable[[str], object] = lambda _: None
+
+    def reason(self) -> str:
+        """See ``Steward``."""
+        return self.why
+
+    def lent(self) -> Lent:
+        """See ``Steward``."""
+        return self.lends
+
+    async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
+        """See ``Steward``."""
+        self.poke, self.give_back = poke, give_back
+        await asyncio.Event().wait()
+
+    def says(self, why: str = "", lends: Lent | None = None) -> None:
+        """The owner's word changes."""
+        self.why, self.lends = why, lends or Lent()
+        self.poke()
+
+
+class Node:
+    """A node under test."""
+
+    def __init__(self, bus: NatsPool, folder: Path, peer: Peer, shelf: Shelf) -> None:
+        self.config = configure(bus, folder)
+        self.folder = folder
+        self.peer = peer
+        self.shelf = shelf
+        self.owner = Owner()
+        known = {cache_key(engine.facts): MEASURED for engine in shelf.engines.values()}
+        (folder / RATES_NAME).write_bytes(msgspec.json.encode(known))
+
+    @asynccontextmanager
+    async def serving(self, *engines: ScriptedEngine) -> AsyncIterator[Agent]:
+        """Its agent at work, with these engines of its owner's."""
+        machine = Machine(tuple(bay(engine) for engine in engines), POWER)
+        agent = Agent(self.config, machine=machine, steward=self.owner, supplier=self.shelf)
+        task = asyncio.create_task(agent.run())
+        try:
+            await self.peer.hear(Hello)
+            yield agent
+        finally:
+            agent.sign(Sign.ORPHANED)
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def card(self, *, models: list[str], loading: list[str] | None = None) -> Hello:
+        """Waits for a card with these replicas."""
+
+        def matches() -> bool:
+            card = self.peer.said(Hello)[-1].card
+            served = [one.model for one in card.replicas]
+            return served == models and list(card.loading) == (loading or [])
+
+        await eventually(matches)
+        return self.peer.said(Hello)[-1]
+
+    def states(self) -> dict[str, str]:
+        """What its owner is told of the models."""
+        status = owner.read_status(self.folder, now=time.time())
+        return {told.model: told.state for told in status.models} if status else {}
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """Two models that can be loaded at once."""
+    return Shelf("a", "b")
+
+
+@pytest.fixture
+def node(bus: NatsPool, tmp_path: Path, peer: Peer, shelf: Shelf) -> Node:
+    """A node whose pool may ask for them."""
+    return Node(bus, tmp_path, peer, shelf)
+
+
+async def test_a_node_without_a_model_waits_for_the_pools_word(node: Node) -> None:
+    """It takes work in principle, says what it could load, loads it, and serves."""
+    async with node.serving():
+        first = await node.card(models=[])
+        await node.peer.send(run("early", model="a"))
+        declined = await node.peer.hear(Decline)
+        await eventually(lambda: owner_state(node) == "empty")
+        await node.peer.tell(Load("a"))
+        await node.card(models=["a"])
+        await node.peer.send(run("job", model="a"))
+        await node.peer.hear(Accept, job="job")
+        node.shelf.engines["a"].say("job", end(body=b"{}"))
+        await node.peer.hear(UsageReport, job="job", outcome=Outcome.COMPLETED)
+
+    assert (True, "") == (first.accepting, first.reason)
+    assert (["a", "b"], 10) == ([one.model for one in first.card.loadable], first.card.models_bytes)
+    assert "not_loaded" == declined.code
+
+
+def owner_state(node: Node) -> str:
+    """The state that its owner is told."""
+    status = owner.read_status(node.folder, now=time.time())
+    return status.state if status is not None else ""
+
+
+async def test_each_run_goes_to_its_engine(node: Node) -> None:
+    """Two models of one node take their own runs, each up to its own slots."""
+    one, two = engine_of("one", slots=1), engine_of("two", slots=1)
+    async with node.serving(one, two):
+        await node.peer.send(run("job-1", model="one"))
+        await node.peer.send(run("job-2", model="two"))
+        await node.peer.hear(Accept, job="job-2")
+        await node.peer.send(run("job-3", model="two"))
+        declined = await node.peer.hear(Decline, job="job-3")
+        one.say("job-1", end(body=b"{}"))
+        two.say("job-2", end(body=b"{}"))
+        await node.peer.hear(UsageReport, job="job-1")
+        await node.peer.hear(UsageReport, job="job-2")
+
+    assert "full" == declined.code
+    assert (["job-1"], ["job-2"]) == (sorted(one.lines), sorted(two.lines))
+
+
+async def test_a_crashed_engine_leaves_the_others(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one engine is down its model takes nothing and leaves the card; the other goes on."""
+    monkeypatch.setattr(garage, "GONE_S", 0.5)
+    one, two = engine_of("one"), engine_of("two")
+    async with node.serving(one, two):
+        await node.card(models=["one", "two"])
+        one.problem = EngineProblem("engine_exited", {})
+        await node.card(models=["two"])
+        await node.peer.send(run("job-1", model="one"))
+        declined = await node.peer.hear(Decline, job="job-1")
+        await node.peer.send(run("job-2", model="two"))
+        await node.peer.hear(Accept, job="job-2")
+        told = node.states()
+        beats = node.peer.said(Heartbeat)
+        one.problem = None
+        await node.card(models=["one", "two"])
+
+    assert "not_loaded" == declined.code
+    assert {"one": "down", "two": "serving"} == told
+    assert {True} == {beat.accepting for beat in beats}
+
+
+async def test_an_engine_that_does_not_come_back_is_given_up(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the pool had loaded and stays down is unloaded, and the pool is told why."""
+    monkeypatch.setattr(garage, "LOST_S", 0.5)
+    async with node.serving(engine_of("fixed")):
+        await node.peer.tell(Load("a"))
+        await node.card(models=["fixed", "a"])
+        node.shelf.engines["a"].problem = EngineProblem("engine_exited", {"status": 1})
+        failed = await node.peer.hear(LoadFailed)
+        await node.card(models=["fixed"])
+        told = node.states()
+
+    assert ("a", "engine_exited") == (failed.model, failed.code)
+    assert "failed" == told["a"]
+
+
+async def test_unloading_waits_for_the_last_run(node: Node) -> None:
+    """A model that is to be unloaded takes nothing new and finishes what it has."""
+    async with node.serving():
+        await node.peer.tell(Load("a"))
+        await node.card(models=["a"])
+        await node.peer.send(run("job-1", model="a"))
+        await node.peer.hear(Accept, job="job-1")
+        await node.peer.tell(Unload("a"))
+        await node.card(models=[])
+        await node.peer.send(run("job-2", model="a"))
+        declined = await node.peer.hear(Decline, job="job-2")
+        draining = node.states()
+        node.shelf.engines["a"].say("job-1", end(body=b"{}"))
+        report = await node.peer.hear(UsageReport, job="job-1")
+        await eventually(lambda: node.states() == {})
+
+    assert "not_loaded" == declined.code
+    assert {"a": "draining"} == draining
+    assert Outcome.COMPLETED is report.outcome
+
+
+async def test_what_its_owner_put_there_stays(node: Node) -> None:
+    """The pool can neither load nor unload the owner's own engine."""
+    async with node.serving(engine_of("fixed")):
+        await node.peer.tell(Unload("fixed"))
+        await node.peer.tell(Load("fixed"))
+        await node.peer.tell(Load("a"))
+        await node.card(models=["fixed", "a"])
+
+    assert [] == node.peer.said(LoadFailed)
+
+
+async def test_a_load_that_fails_is_told(node: Node) -> None:
+    """Why a fetch or a load failed reaches the pool; asked again at once, the model rests."""
+    node.shelf.loadable = tuple(replace(one, fetch_bytes=5) for one in node.shelf.loadable)
+    node.shelf.problem = EngineProblem("disk_full", {"needed_gb": 5.0, "free_gb": 0.1})
+    async with node.serving():
+        await node.peer.tell(Load("a"))
+        failed = await node.peer.hear(LoadFailed)
+        await node.peer.tell(Load("a"))
+        rests = await node.peer.hear(LoadFailed, code="load_resting")
+
+    assert ("a", "disk_full", {"needed_gb": 5.0, "free_gb": 0.1}) == (
+        failed.model, failed.code, failed.values
+    )  # fmt: skip
+    assert "disk_full" == rests.values["reason"]
+
+
+async def test_a_returning_owner_ends_what_loads(node: Node) -> None:
+    """When the owner is back a load is given up, told, and none is begun."""
+    node.shelf.may_come.clear()
+    async with node.serving():
+        await node.peer.tell(Load("a"))
+        await node.card(models=[], loading=["a"])
+        node.owner.says("owner_busy")
+        first = await node.peer.hear(LoadFailed, model="a")
+        await node.card(models=[])
+        await node.peer.hear(Heartbeat, accepting=False, reason="owner_busy")
+        await node.peer.tell(Load("b"))
+        second = await node.peer.hear(LoadFailed, model="b")
+
+    assert ["load_not_now", "load_not_now"] == [first.code, second.code]
+    assert {"reason": "owner_busy"} == first.values
+    assert ["a"] == node.shelf.given_up
+
+
+async def test_a_returning_owner_takes_memory_and_slots(node: Node) -> None:
+    """When the owner lends less, idle models go, and no more runs are taken than may be."""
+    fixed = engine_of("fixed", slots=4)
+    async with node.serving(fixed):
+        await node.peer.tell(Load("a"))
+        await node.card(models=["fixed", "a"])
+        node.owner.says(lends=Lent(slots=1, models_bytes=0))
+        less = await node.card(models=["fixed"])
+        for job in ("job-1", "job-2"):
+            await node.peer.send(run(job, model="fixed"))
+        declined = await node.peer.hear(Decline)
+        await node.peer.tell(Load("b"))
+        failed = await node.peer.hear(LoadFailed)
+
+    assert (1, 0) == (less.card.replicas[0].slots, less.card.models_bytes)
+    assert ("job-2", "full") == (declined.job, declined.code)
+    assert "load_no_room" == failed.code
+
+
+async def test_giving_back_ends_what_runs(node: Node) -> None:
+    """A run that is given back ends as failed, with the owner's code, on whichever engine."""
+    one, two = engine_of("one"), engine_of("two")
+    async with node.serving(one, two):
+        await node.peer.send(run("job-1", model="one", stream=True))
+        await node.peer.send(run("job-2", model="two"))
+        one.say("job-1", EngineChunk(b"data: a\n\n", 3))
+        await eventually(lambda: len(node.peer.said(Accept)) == 2)
+        await eventually(lambda: node.peer.out)
+        node.owner.give_back(OWNER_RETURNED)
+        streamed = await node.peer.hear(UsageReport, job="job-1")
+        whole = await node.peer.hear(UsageReport, job="job-2")
+
+    assert {(Outcome.FAILED, OWNER_RETURNED)} == {(r.outcome, r.code) for r in (streamed, whole)}
+    assert (True, False) == (streamed.delivered, whole.delivered)
+
+
+async def test_an_idle_model_is_unloaded(node: Node) -> None:
+    """What the pool had loaded goes after the owner's idle time; what the owner put there stays."""
+    node.config = replace(node.config, models=ModelsConfig(unload_idle_s=0.3))
+    async with node.serving(engine_of("fixed")):
+        await node.peer.tell(Load("a"))
+        await eventually(lambda: any("a" in models(hello) for hello in node.peer.said(Hello)))
+        last = await node.card(models=["fixed"])
+
+    assert ["fixed"] == models(last)
+
+
+def models(hello: Hello) -> list[str]:
+    """The models on a card."""
+    return [one.model for one in hello.card.replicas]
+
+
+async def test_the_catalogue_is_asked_for(node: Node) -> None:
+    """A welcomed node asks with what it has; what it cannot believe changes nothing."""
+    node.shelf.digest = "old"
+    async with node.serving():
+        await node.peer.hear(AskCatalogue, digest="old")
+        hellos = len(node.peer.said(Hello))
+        await node.peer.tell(CatalogueIs(b"forged", b"no"))
+        node.shelf.loadable = node.shelf.loadable[:1]
+        await node.peer.tell(CatalogueIs(b"new", b"yes"))
+        await eventually(lambda: len(node.peer.said(Hello)) > hellos)
+        last = node.peer.said(Hello)[-1]
+
+    assert ["a"] == [one.model for one in last.card.loadable]
+
+
+async def test_a_drifted_engine_is_measured_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that was never measured in quiet is, once the node is; then it takes no work."""
+    monkeypatch.setattr(garage, "QUIET_S", 0.2)
+    fixed = engine_of("fixed")
+    measured: list[str] = []
+    go_on = asyncio.Event()
+
+    async def slowly(unsure: Bay, **_: object) -> Bay:
+        measured.append(unsure.replica.model)
+        await go_on.wait()
+        faster = replace(unsure.replica.rates, prefill_tokens_per_s=9_000.0)
+        return Bay(unsure.engine, replace(unsure.replica, rates=faster), measured_at=time.time())
+
+    monkeypatch.setattr(garage, "remeasured", slowly)
+    monkeypatch.setattr("tests.node.test_agent_models.bay", unsure_bay)
+    async with node.serving(fixed):
+        await node.peer.hear(Heartbeat, accepting=False, reason="benchmarking")
+        go_on.set()
+        await eventually(lambda: rates_of(node) == 9_000.0)
+        heard = len(node.peer.ctl)
+        await eventually(
+            lambda: any(isinstance(m, Heartbeat) and m.accepting for m in node.peer.ctl[heard:])
+        )
+
+    assert ["fixed"] == measured
+
+
+def unsure_bay(engine: ScriptedEngine) -> Bay:
+    """A bay whose speed was estimated beside other work."""
+    return Bay(engine, replica(engine.facts))
+
+
+def rates_of(node: Node) -> float:
+    """The reading speed on the last card."""
+    card = node.peer.said(Hello)[-1].card
+    return card.replicas[0].rates.prefill_tokens_per_s
