@@ -430,3 +430,77 @@ def test_bodies_that_are_no_requests(body: bytes) -> None:
 
     assert isinstance(parsed, EngineFailure)
     assert (BAD_REQUEST, False) == (parsed.code, parsed.retryable)
+
+
+def counted(prompt: int, completion: int, *, said: str, index: int = 0,
+            finish: str | None = None) -> bytes:  # fmt: skip
+    """An event of vLLM that was asked for its usage on every event."""
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion}
+    return chat({"content": said}, finish, index=index, usage=counts)
+
+
+def vllm_run(payloads: list[bytes], *, n: int = 1) -> tuple[Run, list[EngineChunk | None]]:
+    """A run of vLLM that has got these payloads."""
+    request = EngineRequest("j", CHAT, b"{}", True, "p")
+    run = Run(request, {"n": n}, started=0.0, counted_each_event=True)
+    return run, [run.take([payload], now=1.0) for payload in payloads]
+
+
+def test_usage_on_every_event() -> None:
+    """An engine that counts on every event is believed on the way: several tokens in one event."""
+    run, chunks = vllm_run([counted(31, 0, said=""), counted(31, 3, said="un deux trois")])
+
+    end = run.cut_short(Outcome.CANCELLED, now=2.0)
+
+    assert [0, 3] == [chunk.n_output_tokens for chunk in chunks if chunk is not None]
+    assert (31, 3, Basis.MEASURED) == (
+        end.usage.prompt_tokens, end.usage.completion_tokens, end.usage.counted
+    )  # fmt: skip
+
+
+def test_usage_on_every_event_of_two_choices() -> None:
+    """Beside a choice the usage is that choice's; alone it is the whole run's, and counts once."""
+    two = [counted(31, 1, said="a", finish="length"),
+           counted(31, 1, said="b", index=1, finish="length")]  # fmt: skip
+    cut, _ = vllm_run(two, n=2)
+    whole, _ = vllm_run([*two, usage(31, 2), DONE], n=2)
+
+    ends = [cut.cut_short(Outcome.FAILED, now=2.0), whole.completed(now=2.0, created=1)]
+
+    assert [(31, 2), (31, 2)] == [
+        (end.usage.prompt_tokens, end.usage.completion_tokens) for end in ends
+    ]
+
+
+def test_times_of_vllm() -> None:
+    """vLLM's own times of reading and writing are taken; what a run waited is in neither."""
+    metrics = {"time_to_first_token_ms": 250.0, "generation_time_ms": 500.0, "queue_time_ms": 9e3}
+    last = ENCODE({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2},
+                   "metrics": metrics})  # fmt: skip
+    chunks, end = run_of([chat({"content": "a"}), chat({}, "stop"), last, DONE], stream=True)
+
+    assert (0.25, 0.5, Basis.MEASURED) == (
+        end.timings.prefill_s, end.timings.decode_s, end.timings.timed
+    )  # fmt: skip
+    assert b"metrics" not in b"".join(chunk.data for chunk in chunks) + end.final_chunk
+
+
+PARTS = {
+    "an image from elsewhere": ({"type": "image_url", "image_url": {"url": "http://a/b"}}, True),
+    "an image from a file": ({"type": "image_url", "image_url": "file:///etc/passwd"}, True),
+    "a film from elsewhere": ({"type": "video_url", "video_url": {"url": "https://a/b"}}, True),
+    "an image that came along": (
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, False
+    ),
+    "text about an address": ({"type": "text", "text": "http://a/b"}, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("part", "refused"), PARTS.values(), ids=PARTS)
+def test_nothing_is_fetched_for_a_request(part: dict[str, Any], refused: bool) -> None:
+    """What a request points to elsewhere is refused: the engine stands in a member's network."""
+    body = ENCODE({"messages": [{"role": "user", "content": [part]}]})
+
+    parsed = parse(EngineRequest("j", CHAT, body, False, "p"))
+
+    assert refused == isinstance(parsed, EngineFailure)
