@@ -134,7 +134,7 @@ class NatsDesk:
         return codec.explained.decode(await self._ask(m.AskExplanation(job, coop)))
 
     async def models(self) -> tuple[m.ModelCard, ...]:
-        """Returns the models served now.
+        """Returns the models that may be asked for, and what a size means now.
 
         Raises:
             PoolUnreachable: no scheduler answered.

@@ -41,7 +41,7 @@ class Desk(Protocol):
         """Returns why a job of this co-op is where it is, and its settled receipt if any."""
 
     async def models(self) -> tuple[ModelCard, ...]:
-        """Returns the models served now."""
+        """Returns the models that may be asked for, and what a size means now."""
 
 
 class NodeLine(Protocol):

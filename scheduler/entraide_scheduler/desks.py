@@ -15,6 +15,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.views import ModelView
 from entraide_scheduler.desk import GatewaySink
 from entraide_scheduler.live import Live
 from entraide_scheduler.outbox import Outbox
@@ -83,7 +84,7 @@ class LocalDesk:
         return await explain(self._live, self._store, job, coop)
 
     async def models(self) -> tuple[m.ModelCard, ...]:
-        """Returns the models served now."""
+        """Returns the models that may be asked for, and what a size means now."""
         return model_cards(self._live.core)
 
 
@@ -165,8 +166,23 @@ async def explain(live: Live, store: Store, job: str, coop: str) -> m.Explained:
 
 
 def model_cards(core: Core) -> tuple[m.ModelCard, ...]:
-    """Returns the models that the fleet serves now."""
-    return tuple(
-        m.ModelCard(view.model, view.revisions, view.context_tokens, view.features, view.replicas)
-        for view in core.models()
+    """Returns the models that may be asked for: those served, those loadable, then the sizes."""
+    found = [_model_card(view) for view in core.models()]
+    found += [_model_card(view) for view in core.loadable_models()]
+    by_name = {card.model: card for card in found}
+    for meaning in core.meanings():
+        card = by_name.get(meaning.model)
+        if card is not None:
+            found.append(msgspec.structs.replace(card, model=meaning.alias, means=meaning.model))
+    return tuple(found)
+
+
+def _model_card(view: ModelView) -> m.ModelCard:
+    return m.ModelCard(
+        view.model,
+        view.revisions,
+        view.context_tokens,
+        view.features,
+        view.replicas,
+        loaded=view.replicas > 0,
     )

@@ -30,6 +30,7 @@ LANGUAGES: tuple[Lang, ...] = ("fr", "en")
 DEFAULT_LANG: Lang = "fr"
 ABSENT = "none"
 HOLE = "⟨?⟩"  # what a sentence shows in the place of a value that it needs and was not given
+SAVING_LEAST = 1 / 3  # a smaller model is worth a line when it saves more than this part
 ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
 
 # Values that are codes of rules, told with the other values.
@@ -289,6 +290,24 @@ def seconds(value_s: float, lang: str) -> str:
     """Returns a duration in seconds: ``0,4 s``; two decimals below 0.1 s, none from 100 s on."""
     rounded = round(value_s, 1 if value_s >= 0.1 else 2)
     return f"{decimal(rounded, lang, digits_min=1 if value_s < 100 else 0)}\u00a0s"
+
+
+def smaller_line(receipt: Receipt, lang: str) -> str:
+    """Returns what a smaller model would have cost, in one line; "" where that saves little."""
+    smaller = receipt.smaller
+    if smaller is None or smaller.energy_wh >= receipt.energy_wh * (1.0 - SAVING_LEAST):
+        return ""
+    saved = 1.0 - smaller.energy_wh / receipt.energy_wh
+    whole = "0\u00a0%" if lang == "fr" else "0%"
+    return text(
+        "receipt-smaller",
+        lang,
+        model=smaller.model,
+        energy=f"{decimal(smaller.energy_wh, lang, digits_min=3)}\u00a0Wh",
+        carbon=f"{decimal(smaller.carbon_gco2e, lang, digits_min=3)}\u00a0g\u00a0CO2e",
+        percent=format_percent(saved, format=whole, locale=f"{lang}_CA"),
+        basis=word("basis", smaller.basis, lang),
+    )
 
 
 def receipt_line(receipt: Receipt, lang: str) -> str:

@@ -30,6 +30,14 @@ class DataClass(StrEnum):
     RESTRICTED = "restricted"  # the co-op's own nodes only
 
 
+class Lending(StrEnum):
+    """For whose work a node takes jobs now, by its owner's word."""
+
+    ALL = "all"
+    OWN_FIRST = "own_first"  # one slot stays free for its own co-op, where there is another
+    OWN_ONLY = "own_only"
+
+
 class JobKind(StrEnum):
     """How a job was accepted: with its gateway, or in the store."""
 
@@ -290,6 +298,24 @@ class Usage(Struct, frozen=True, gc=False):
     run_s: float
 
 
+class SmallerQuote(Struct, frozen=True, gc=False):
+    """What a token would take on the smallest model that does the same.
+
+    Attributes:
+        model: its public name.
+        input_uwh, output_uwh: of an uncached prompt token and of an output token.
+        intensity_g_per_kwh: where it would run.
+        basis: ``estimated`` (the learned pace of a replica of it) or ``default`` (in proportion to
+            the catalogue's energy figures).
+    """
+
+    model: str
+    input_uwh: float
+    output_uwh: float
+    intensity_g_per_kwh: float
+    basis: Basis
+
+
 class Terms(Struct, frozen=True, gc=False):
     """What was fixed when a job was placed; with the usage it settles the job.
 
@@ -306,6 +332,8 @@ class Terms(Struct, frozen=True, gc=False):
         requested_at, placed_at: when the job came, and when it was placed.
         policy_version: the policy that decided.
         at_risk: no node was predicted to keep the promise.
+        smaller: what a token would take on a smaller model; None when this was the smallest, or
+            nothing is known of sizes.
     """
 
     job: str
@@ -328,6 +356,7 @@ class Terms(Struct, frozen=True, gc=False):
     placed_at: float
     policy_version: str
     at_risk: bool
+    smaller: SmallerQuote | None = None
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -449,12 +478,28 @@ class Settlement(Struct, frozen=True, gc=False):
     promise: Promise
 
 
+class SmallerModel(Struct, frozen=True, gc=False):
+    """What the same tokens would have cost on the smallest model that does the same.
+
+    Attributes:
+        model: its public name.
+        energy_wh, carbon_gco2e: watt-hours and grams (direct).
+        basis: how that was obtained; see ``SmallerQuote``.
+    """
+
+    model: str
+    energy_wh: float
+    carbon_gco2e: float
+    basis: Basis
+
+
 class Receipt(Struct, frozen=True, gc=False):
     """What a member gets with each answer.
 
     ``settled`` is false on the receipt that rides on the answer and true on the one that the
     ledger holds; both come from the same function and the same facts. ``signature`` is Ed25519
-    over the receipt's canonical JSON without ``signature`` and ``key``, base64.
+    over the receipt's canonical JSON without ``signature`` and ``key``, and without ``smaller``
+    when that is None, base64.
     """
 
     job: str
@@ -487,3 +532,4 @@ class Receipt(Struct, frozen=True, gc=False):
     issued_at: float
     key: str = ""
     signature: str = ""
+    smaller: SmallerModel | None = None

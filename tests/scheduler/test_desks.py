@@ -71,7 +71,8 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     assert ("placed", True) == (explained.explanation.decision, explained.receipt.settled)
     assert m.Explained(None) == await desk.explain("job-1", "beta")
     assert m.Explained(None) == await desk.explain("job-2", "alpha")
-    assert ["petit"] == [card.model for card in await desk.models()]
+    listed = {card.model: card.means for card in await desk.models()}
+    assert {"petit": "", "auto": "petit"} == listed
 
 
 async def test_jobs_of_a_silent_gateway_end(

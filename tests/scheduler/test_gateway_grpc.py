@@ -147,7 +147,9 @@ async def test_models_over_grpc(stub: Stub) -> None:
     """The models are those of the HTTP list."""
     models = (await stub.ListModels(pool_pb2.ListModelsRequest(), metadata=KEY)).models
 
-    assert [(MODEL, 4_096, 2)] == [(one.model, one.context_tokens, one.replicas) for one in models]
+    assert [(MODEL, 4_096, 2, True, ""), ("auto", 4_096, 2, True, MODEL)] == [
+        (one.model, one.context_tokens, one.replicas, one.loaded, one.means) for one in models
+    ]
 
 
 async def test_both_dialects_count_alike(pool: Pool, stub: Stub) -> None:

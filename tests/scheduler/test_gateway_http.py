@@ -235,12 +235,13 @@ async def test_prompt_that_a_node_finds_too_long_is_a_400(pool: Pool) -> None:
 
 
 async def test_model_list_names_what_is_served(pool: Pool) -> None:
-    """The models are listed as OpenAI lists them, and one can be asked for by name."""
+    """The models are listed as OpenAI lists them, with what a size means; each has a page."""
     status, listed = await pool.call("GET", "/v1/models")
     one = await pool.call("GET", f"/v1/models/{MODEL}")
     none = await pool.call("GET", "/v1/models/grand")
 
-    assert (200, [MODEL]) == (status, [card["id"] for card in listed["data"]])
+    assert (200, [MODEL, "auto"]) == (status, [card["id"] for card in listed["data"]])
+    assert [None, MODEL] == [card.get("means") for card in listed["data"]]
     assert (200, MODEL) == (one[0], one[1]["id"])
     assert (404, "unknown_model") == (none[0], none[1]["error"]["code"])
 

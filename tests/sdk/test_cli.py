@@ -45,7 +45,7 @@ def test_chat_reads_standard_input(
     ("lang", "sentence"),
     [
         ("fr", "Aucun modèle ne s’appelle «\u00a0absent\u00a0». Modèles offerts\u00a0:"),
-        ("en", 'No model is called "absent". Models served: smollm2-135m.'),
+        ("en", 'No model is called "absent". Models offered: smollm2-135m.'),
     ],
 )
 def test_a_refusal_is_one_sentence(served: ServedPool, cli: Cli, lang: str, sentence: str) -> None:

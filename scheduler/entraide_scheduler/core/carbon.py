@@ -13,10 +13,11 @@ from entraide.types import (
     Promise,
     Receipt,
     Settlement,
+    SmallerModel,
     Terms,
     Usage,
 )
-from entraide.units import carbon_ug, g_from_ug, wh_from_uwh
+from entraide.units import carbon_ug, g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core.policy import Carbon, Evidence
 
 # For a zone that nobody has told us of: the worst grid there is, a coal plant alone
@@ -181,4 +182,21 @@ def receipt(
         policy_version=terms.policy_version,
         settled=settled,
         issued_at=issued_at,
+        smaller=_on_smaller(terms, usage),
+    )
+
+
+def _on_smaller(terms: Terms, usage: Usage) -> SmallerModel | None:
+    """Returns what the same tokens would have cost on the smaller model of the terms, if any."""
+    quote = terms.smaller
+    if quote is None:
+        return None
+    uncached = max(0, usage.input_tokens - usage.cached_tokens)
+    tokens_uwh = uncached * quote.input_uwh + usage.output_tokens * quote.output_uwh
+    energy_uwh = round_half_up(tokens_uwh)
+    return SmallerModel(
+        quote.model,
+        wh_from_uwh(energy_uwh),
+        g_from_ug(carbon_ug(energy_uwh, quote.intensity_g_per_kwh)),
+        quote.basis,
     )

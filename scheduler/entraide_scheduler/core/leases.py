@@ -18,6 +18,7 @@ from entraide_scheduler.core.placement import Pick, Survey
 from entraide_scheduler.core.records import Expected, Hold, Job, Lease, Node
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.shelf import is_leaving
+from entraide_scheduler.core.smaller import smaller
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
 from entraide_scheduler.core.tables import LeaseState
 from entraide_scheduler.core.want import Want
@@ -128,6 +129,7 @@ def _terms(state: State, job: Job, pick: Pick) -> Terms:
         state.now,
         state.policy.version,
         not pick.best.keeps,
+        smaller(state, job, lane) if state.menu.entries else None,
     )
 
 

@@ -28,6 +28,7 @@ from entraide_scheduler.core import (
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.commands import Command, PostCorrection
 from entraide_scheduler.core.dispatch import dispatch, line_up
+from entraide_scheduler.core.menu import Meaning
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.state import State
@@ -249,6 +250,14 @@ class Core:
     def models(self) -> list[views.ModelView]:
         """Returns the models that known nodes serve, by name."""
         return views.models(self._state)
+
+    def loadable_models(self) -> list[views.ModelView]:
+        """Returns the models that known nodes could load and do not serve, by name."""
+        return views.loadable(self._state)
+
+    def meanings(self) -> list[Meaning]:
+        """Returns what each size means now to whoever asks for nothing special."""
+        return views.meanings(self._state)
 
     def catalogue(self) -> Catalogue:
         """Returns the pool's catalogue of models."""

@@ -285,17 +285,21 @@ def _over(node: Node, order: Order, trigger: str, at: float) -> None:
 
 def _wake(state: State) -> None:
     """Sets when the plan is looked at next: soon while there is something to wait for."""
-    heads = state.queue.heads()
-    waits = any(job.facts.model in state.fleet.shelf.of for job, _ in heads)
+    waited = {job.facts.model: None for job, _ in state.queue.heads()}
+    waits = any(model in state.fleet.shelf.of for model in waited)
+    nodes = state.fleet.shelf.nodes.values()
     pending = any(
-        order.state is not OrderState.LOADED
-        for node in state.fleet.shelf.nodes.values()
-        for order in node.orders.values()
+        order.state is not OrderState.LOADED for node in nodes for order in node.orders.values()
     )
-    if waits or pending:
-        state.deadlines.set("models", "", state.now + TICK_S)
-    else:
+    if not waits and not pending:
         state.deadlines.clear("models", "")
+        return
+    at = state.now + TICK_S
+    for node in nodes:
+        for model, rest in node.rests.items():
+            if model in waited and state.now < rest.until < at:
+                at = rest.until
+    state.deadlines.set("models", "", at)
 
 
 # Requests that named a size.

@@ -7,6 +7,7 @@ changes nothing.
 from msgspec import Struct
 
 from entraide.types import (
+    DataClass,
     EnergyStatus,
     JobClass,
     JobKind,
@@ -14,8 +15,11 @@ from entraide.types import (
     NodeCard,
     NodeState,
     Replica,
+    RequestFacts,
     Terms,
 )
+from entraide_scheduler.core import menu
+from entraide_scheduler.core.menu import Meaning
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.quotas import PER_UNIT, Book, in_unit
 from entraide_scheduler.core.records import Job, Node
@@ -26,7 +30,8 @@ class JobView(Struct, frozen=True):
     """A job as it stands.
 
     Attributes:
-        job, coop, project, key, gateway, kind, job_class, model: as it was asked for.
+        job, coop, project, key, gateway, kind, job_class: as it was asked for.
+        model: the one that runs it, or will.
         state, code: where it stands, and why it ended.
         epoch, node: of its last placement; 0 and "" before the first, or while it waits again.
         attempts: placements so far.
@@ -189,6 +194,45 @@ def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
         live_replicas=len(live),
         slots_free=free,
     )
+
+
+def loadable(state: State) -> list[ModelView]:
+    """Returns the models that nodes not gone could load and no node serves, by name."""
+    shelf, served = state.fleet.shelf, state.fleet.contexts
+    found = []
+    for model in sorted(name for name in shelf.of if name not in served):
+        offers = [node.loadable[model] for node in shelf.of[model].values()]
+        found.append(
+            ModelView(
+                model=model,
+                revisions=tuple(sorted({offer.revision for offer in offers})),
+                context_tokens=max(offer.context_tokens for offer in offers),
+                features=tuple(sorted({name for offer in offers for name in offer.features})),
+                replicas=0,
+                live_replicas=0,
+                slots_free=0,
+            )
+        )
+    return found
+
+
+def meanings(state: State) -> list[Meaning]:
+    """Returns what each alias means now to whoever asks for nothing special."""
+    plain = RequestFacts(
+        job="",
+        coop="",
+        project="",
+        key="",
+        gateway="",
+        kind=JobKind.LIVE,
+        job_class=JobClass.INTERACTIVE,
+        data_class=DataClass.INTERNAL,
+        jurisdiction=state.policy.jurisdiction,
+        model="",
+        input_tokens_est=0,
+        input_tokens_max=0,
+    )
+    return menu.meanings(state.menu, state.fleet, plain, state.now)
 
 
 def quotas(state: State, coop: str) -> list[QuotaView]:

@@ -105,7 +105,7 @@ class Counts(Protocol):
     def placed(self, attempt: int) -> None:
         """A job was placed; ``attempt`` begins at 1."""
 
-    def ended(self, ask: Ask, state: str, answer: Answer | None) -> None:
+    def ended(self, state: str, answer: Answer | None) -> None:
         """A job ended."""
 
 
@@ -338,15 +338,17 @@ class RunningJobs:
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
         running.attempts += 1
         self._counts.placed(running.attempts)
-        body = forwarded(running.ask, message.output_tokens_max, stream=running.stream)
+        model = message.terms.model
+        body = forwarded(running.ask, message.output_tokens_max, model=model, stream=running.stream)
         run = Run(
             message.job,
             message.epoch,
             self._desk.gateway,
             running.ask.path,
-            running.ask.model,
+            model,
             running.stream,
             body,
+            own=message.terms.borrower == message.terms.lender,
         )
         self._line.run(message.node, run)
 
@@ -373,7 +375,7 @@ class RunningJobs:
             running.terms, message.usage, settlement, settled=False, issued_at=self._clock()
         )
         answer = Answer(message.final, message.body, message.usage, self._signer.signed(note))
-        self._sizes.learn(running.ask, message.usage.input_tokens)
+        self._sizes.learn(running.ask, running.terms.model, message.usage.input_tokens)
         if running.step("whole"):
             self._close(running, "completed", answer)
             running.listener.on_answer(answer)
@@ -411,7 +413,7 @@ class RunningJobs:
         self._forget_verdict(running)
         del self._jobs[running.facts.job]
         self._one_closed.set()
-        self._counts.ended(running.ask, state, answer)
+        self._counts.ended(state, answer)
         self.recent.add(running.facts, state, self._clock())
 
     def _await_verdict(self, running: RunningJob, code: str) -> None:

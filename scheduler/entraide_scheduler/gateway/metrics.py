@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from entraide.units import wh_from_uwh
 from entraide_scheduler.gateway.jobs import Answer
-from entraide_scheduler.gateway.openai import Ask
 
 TTFT_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
 
@@ -60,7 +59,7 @@ class Metrics:
         """Counts a placement."""
         self._placements.labels("first" if attempt == 1 else "again").inc()
 
-    def ended(self, ask: Ask, state: str, answer: Answer | None) -> None:
+    def ended(self, state: str, answer: Answer | None) -> None:
         """Counts the end of a job."""
         self._jobs.labels(state).inc()
         if answer is None:
@@ -74,7 +73,7 @@ class Metrics:
             wh_from_uwh(energy_uwh),
             answer.receipt.carbon_gco2e,
         )
-        for known, amount in zip(self._of_model(ask.model), amounts, strict=True):
+        for known, amount in zip(self._of_model(answer.receipt.model), amounts, strict=True):
             known.inc(amount)
 
     def _of_model(self, model: str) -> tuple[Counter, ...]:

@@ -2,7 +2,7 @@
 
 It decides whether a request is well formed, what it needs, and how many tokens it can come to at
 most. It keeps every field, known or not, as the bytes that came: only the limit on output tokens
-is written anew before a request is forwarded.
+and, where a size was asked for, the model are written anew before a request is forwarded.
 """
 
 import re
@@ -149,13 +149,15 @@ def parse(path: str, body: bytes) -> Ask:
     )
 
 
-def forwarded(ask: Ask, output_tokens_max: int, *, stream: bool) -> bytes:
-    """Returns the request for the node: as it came, with the limit that was admitted."""
+def forwarded(ask: Ask, output_tokens_max: int, *, model: str, stream: bool) -> bytes:
+    """Returns the request for the node: as it came, with the limit and the model decided on."""
     limit = Raw(b"%d" % output_tokens_max)
     fields = dict(ask.fields)
     fields["max_tokens"] = limit
     if "max_completion_tokens" in fields:
         fields["max_completion_tokens"] = limit
+    if model != ask.model:
+        fields["model"] = Raw(msgspec.json.encode(model))
     if stream != ask.stream:
         fields["stream"] = Raw(b"true" if stream else b"false")
         fields.pop("stream_options", None)
@@ -252,12 +254,13 @@ class Sizes:
         ratio = self._bytes_per_token.get(ask.model, self.START_BYTES)
         return max(1, min(ask.input_tokens_max, int(ask.text_bytes / ratio) + 1))
 
-    def learn(self, ask: Ask, input_tokens: int) -> None:
-        """Takes in what an engine counted."""
+    def learn(self, ask: Ask, model: str, input_tokens: int) -> None:
+        """Takes in what an engine counted, for the model that ran and for the name asked for."""
         if input_tokens <= 0 or ask.text_bytes <= 0:
             return
-        known = ask.model in self._bytes_per_token
-        if known or len(self._bytes_per_token) < self.MODELS_MAX:
-            old = self._bytes_per_token.get(ask.model, self.START_BYTES)
-            seen = ask.text_bytes / input_tokens
-            self._bytes_per_token[ask.model] = old + self.WEIGHT * (seen - old)
+        for name in {ask.model: None, model: None}:
+            known = name in self._bytes_per_token
+            if known or len(self._bytes_per_token) < self.MODELS_MAX:
+                old = self._bytes_per_token.get(name, self.START_BYTES)
+                seen = ask.text_bytes / input_tokens
+                self._bytes_per_token[name] = old + self.WEIGHT * (seen - old)

@@ -65,7 +65,7 @@ class Pages:
         self.ready = False
 
     async def cards(self) -> tuple[ModelCard, ...]:
-        """Returns the models served now."""
+        """Returns the models that may be asked for, and what a size means now."""
         now = time.monotonic()
         if now >= self._models[0]:
             self._models = (now + FRESH_S, await self._desk.models())

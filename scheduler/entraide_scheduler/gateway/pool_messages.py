@@ -84,6 +84,8 @@ def receipt(facts: Receipt) -> common_pb2.Receipt:
         basis=fields.pop("tokens_basis"),
     )
     fields["surplus_basis"] = fields["surplus_basis"] or ""
+    if facts.smaller is not None:
+        fields["smaller"] = common_pb2.SmallerModel(**msgspec.structs.asdict(facts.smaller))
     return common_pb2.Receipt(usage=tokens, **fields)
 
 
@@ -158,11 +160,13 @@ def explanation(facts: Explanation, lang: str) -> common_pb2.Explanation:
 
 
 def model(card: ModelCard) -> pool_pb2.Model:
-    """Returns a model that the pool serves."""
+    """Returns a model that may be asked for."""
     return pool_pb2.Model(
         model=card.model,
         revisions=card.revisions,
         context_tokens=card.context_tokens,
         features=card.features,
         replicas=card.replicas,
+        loaded=card.loaded,
+        means=card.means,
     )

@@ -279,7 +279,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         request: pool_pb2.ListModelsRequest,  # noqa: ARG002  (it is empty)
         context: Context,
     ) -> pool_pb2.ListModelsResponse:
-        """Lists the models served now."""
+        """Lists the models that may be asked for."""
         authorization, lang = self._heard(context)
         try:
             await self._keys.caller(authorization)

@@ -1,9 +1,9 @@
 """Receipts: what is signed, how, and how anybody checks it.
 
 It decides the canonical form (JSON, keys sorted, no spaces, numbers as the shortest that reads
-back the same, without ``signature`` and ``key``), the signature (Ed25519, base64) and the key's
-identifier (the first 16 hexadecimal digits of the public key's SHA-256). The public key is at
-``/.well-known/entraide``. What a receipt says is the core's business.
+back the same, without ``signature``, ``key`` and an empty ``smaller``), the signature (Ed25519,
+base64) and the key's identifier (the first 16 hexadecimal digits of the public key's SHA-256). The
+public key is at ``/.well-known/entraide``. What a receipt says is the core's business.
 """
 
 import base64
@@ -27,6 +27,8 @@ def canonical(receipt: Receipt) -> bytes:
     """Returns the bytes that are signed."""
     facts = msgspec.to_builtins(receipt)
     del facts["key"], facts["signature"]
+    if facts["smaller"] is None:  # as receipts were signed before it was there
+        del facts["smaller"]
     return _ENCODER.encode(facts)
 
 

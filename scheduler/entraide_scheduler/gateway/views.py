@@ -136,6 +136,8 @@ def models_json(models: Sequence[ModelCard], pool: str) -> bytes:
                     "features": card.features,
                     "replicas": card.replicas,
                     "revisions": card.revisions,
+                    "loaded": card.loaded,
+                    **({"means": card.means} if card.means else {}),
                 }
                 for card in models
             ],
@@ -191,6 +193,7 @@ def status_json(
             "models": [
                 {"model": card.model, "replicas": card.replicas, "context": card.context_tokens}
                 for card in models
+                if card.loaded and not card.means
             ],
             "nodes": nodes,
         }

@@ -63,3 +63,6 @@ def _chat(place: Place, question: str, *, coop: str, model: str, ask: Ask, json:
     typer.echo()
     if answer.receipt is not None:
         typer.echo(typer.style(i18n.receipt_line(answer.receipt, place.lang), dim=True))
+        smaller = i18n.smaller_line(answer.receipt, place.lang)
+        if smaller:
+            typer.echo(typer.style(smaller, dim=True))

@@ -15,6 +15,7 @@ from entraide.types import (
     JobClass,
     Promise,
     Receipt,
+    SmallerModel,
 )
 from entraide.units import UG_PER_G, UWH_PER_WH, round_half_up
 from entraide.v1 import common_pb2, pool_pb2
@@ -66,6 +67,13 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         issued_at=message.issued_at,
         key=message.key,
         signature=message.signature,
+        smaller=_smaller(message.smaller) if message.HasField("smaller") else None,
+    )
+
+
+def _smaller(message: common_pb2.SmallerModel) -> SmallerModel:
+    return SmallerModel(
+        message.model, message.energy_wh, message.carbon_gco2e, Basis(message.basis)
     )
 
 
@@ -155,4 +163,6 @@ def model(message: pool_pb2.Model) -> ModelInfo:
         context_tokens=message.context_tokens,
         features=tuple(message.features),
         replicas=message.replicas,
+        loaded=message.loaded or message.replicas > 0,
+        means=message.means,
     )

@@ -74,13 +74,25 @@ class Job(Struct, frozen=True):
 
 
 class ModelInfo(Struct, frozen=True):
-    """A model that the pool serves now."""
+    """A model that may be asked for.
+
+    Attributes:
+        model: its public name, or the name of a size (``petit``, ``moyen``, ``grand``, ``auto``).
+        revisions: checksums of the weights.
+        context_tokens: longest prompt plus answer.
+        features: what it can do beyond text.
+        replicas: how many machines serve it.
+        loaded: whether any does; else one loads it when it is asked for.
+        means: of a size, the model that it means now; else "".
+    """
 
     model: str
     revisions: tuple[str, ...]
     context_tokens: int
     features: tuple[str, ...]
     replicas: int
+    loaded: bool = True
+    means: str = ""
 
 
 class Explained(Struct, frozen=True):

@@ -250,7 +250,7 @@ class Client:
         return Explained(explanations.render(facts, lang), facts)
 
     def models(self) -> list[ModelInfo]:
-        """Returns the models served now."""
+        """Returns the models that may be asked for, those served now first, the sizes last."""
         answer = self._call("ListModels", pool_pb2.ListModelsRequest())
         return [_convert.model(message) for message in answer.models]
 

@@ -317,6 +317,14 @@ rule-lend_limit = already lends all the slots that its co-op{ $coop ->
         [none] its co-op
        *[other] { $coop }
     } had lent more slots
+rule-own_only = works for its own co-op{ $coop ->
+    [none] {""}
+   *[other] , { $coop },
+} only, for now
+    .otherwise = if { $coop ->
+        [none] its co-op
+       *[other] { $coop }
+    } had not been using the machine
 rule-lend_energy_spent = has already given all the energy that its co-op{ $coop ->
     [none] {""}
    *[other] , { $coop },
@@ -1499,6 +1507,7 @@ meter-fault-no_secret = its token or password is not where the file says
 
 ## Models that the pool loads where they are asked for.
 
+receipt-smaller = A smaller model, { $model }, would have taken { $energy } and { $carbon }: { $percent } less energy ({ $basis }).
 error-no_model_fits = No model of the size asked for{ $model ->
     [none] {""}
    *[other] {" "}("{ $model }")
@@ -1697,13 +1706,28 @@ node-share-failed = Sharing weights on the site's network did not begin: { $deta
 
 node-status-empty = { $node } is ready; no model is loaded there, the pool will ask for one when it needs it.
 node-status-loading = { $node } is loading a model that the pool asked for.
+node-status-model = { $model }: { $state ->
+    [waiting] waits its turn
+    [fetching] is being fetched
+    [loading] is being loaded
+    [serving] serves
+    [draining] finishes what it has begun, then is unloaded
+    [unloading] is being unloaded
+    [failed] could not be loaded
+    [down] its engine is down
+   *[other] { $state }
+}{ $running ->
+    [0] {""}
+    [one] {", "}{ $running } job runs
+   *[other] {", "}{ $running } jobs run
+}
 node-load-not-now = No model is loaded just now: the node { $reason ->
     [draining] is stopping.
     [paused] is paused.
    *[other] is its co-op's.
 }
 node-load-unknown = This node cannot load { $model }.
-node-load-resting = Loading { $model } failed a short while ago; it can be tried again in { $wait_s } s.
+node-load-resting = Loading { $model } failed a short while ago; it can be tried again in { $wait_s }.
 node-load-no-room = { $model } needs { $needed_gb } GB of memory; { $room_gb } are left for models.
 node-load-too-many = { $model } is not loaded: { $most } models are waiting their turn already.
 node-load-broken = Loading { $model } failed for an unexpected reason; the node's log has it.

@@ -317,6 +317,14 @@ rule-lend_limit = prête déjà toutes les places que sa coopérative{ $coop ->
         [none] sa coopérative
        *[other] { $coop }
     } avait prêté plus de places
+rule-own_only = ne travaille pour l’instant que pour sa propre coopérative{ $coop ->
+    [none] {""}
+   *[other] , { $coop }
+}
+    .otherwise = si { $coop ->
+        [none] sa coopérative
+       *[other] { $coop }
+    } ne s’était pas servie de la machine
 rule-lend_energy_spent = a déjà donné toute l’énergie que sa coopérative{ $coop ->
     [none] {""}
    *[other] , { $coop },
@@ -1698,13 +1706,28 @@ node-share-failed = Le partage des poids sur le réseau local n’a pas commenc�
 
 node-status-empty = { $node } est prêt ; aucun modèle n’y est chargé, le réseau lui en demandera un au besoin.
 node-status-loading = { $node } charge un modèle que le réseau lui a demandé.
+node-status-model = { $model } : { $state ->
+    [waiting] attend son tour
+    [fetching] en téléchargement
+    [loading] en chargement
+    [serving] en service
+    [draining] finit ce qu’il a commencé, puis sera déchargé
+    [unloading] en déchargement
+    [failed] n’a pas pu être chargé
+    [down] son moteur est arrêté
+   *[other] { $state }
+}{ $running ->
+    [0] {""}
+    [one] {", "}{ $running } requête en cours
+   *[other] {", "}{ $running } requêtes en cours
+}
 node-load-not-now = Aucun modèle n’est chargé en ce moment : le nœud { $reason ->
     [draining] s’arrête.
     [paused] est en pause.
    *[other] est à sa coopérative.
 }
 node-load-unknown = Ce nœud ne peut pas charger { $model }.
-node-load-resting = Le chargement de { $model } a échoué il y a peu ; nouvel essai possible dans { $wait_s } s.
+node-load-resting = Le chargement de { $model } a échoué il y a peu ; nouvel essai possible dans { $wait_s }.
 node-load-no-room = { $model } demande { $needed_gb } Go de mémoire ; il en reste { $room_gb } pour les modèles.
 node-load-too-many = { $model } n’est pas chargé : { $most } modèles attendent déjà leur tour.
 node-load-broken = Le chargement de { $model } a échoué pour une raison inattendue ; le journal du nœud la donne.

@@ -50,6 +50,38 @@ class Usage(_message.Message):
 Global___Usage: _TypeAlias = Usage  # noqa: Y015
 
 @_typing.final
+class SmallerModel(_message.Message):
+    """What the same tokens would have cost on the smallest model that does the same; basis is
+    "estimated" (the pace of a replica of it) or "default" (the catalogue's energy figures).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    ENERGY_WH_FIELD_NUMBER: _builtins.int
+    CARBON_GCO2E_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    energy_wh: _builtins.float
+    carbon_gco2e: _builtins.float
+    basis: _builtins.str
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        energy_wh: _builtins.float = ...,
+        carbon_gco2e: _builtins.float = ...,
+        basis: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "carbon_gco2e", b"carbon_gco2e", "energy_wh", b"energy_wh", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmallerModel: _TypeAlias = SmallerModel  # noqa: Y015
+
+@_typing.final
 class Receipt(_message.Message):
     """Says where a job ran, for how much, and how each number was obtained."""
 
@@ -82,6 +114,7 @@ class Receipt(_message.Message):
     ISSUED_AT_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
+    SMALLER_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     coop: _builtins.str
     node: _builtins.str
@@ -110,6 +143,10 @@ class Receipt(_message.Message):
     signature: _builtins.str
     @_builtins.property
     def usage(self) -> Global___Usage: ...
+    @_builtins.property
+    def smaller(self) -> Global___SmallerModel:
+        """Left out when the job ran on the smallest."""
+
     def __init__(
         self,
         *,
@@ -140,10 +177,11 @@ class Receipt(_message.Message):
         issued_at: _builtins.float = ...,
         key: _builtins.str = ...,
         signature: _builtins.str = ...,
+        smaller: Global___SmallerModel | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "settled", b"settled", "signature", b"signature", "site", b"site", "surplus_basis", b"surplus_basis", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

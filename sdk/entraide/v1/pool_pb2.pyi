@@ -374,9 +374,15 @@ class Model(_message.Message):
     CONTEXT_TOKENS_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     REPLICAS_FIELD_NUMBER: _builtins.int
+    LOADED_FIELD_NUMBER: _builtins.int
+    MEANS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     context_tokens: _builtins.int
     replicas: _builtins.int
+    loaded: _builtins.bool
+    """Whether a node serves it; else one loads it when it is asked for."""
+    means: _builtins.str
+    """Of a size, the model that it means now; else ""."""
     @_builtins.property
     def revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -389,10 +395,12 @@ class Model(_message.Message):
         context_tokens: _builtins.int = ...,
         features: _abc.Iterable[_builtins.str] | None = ...,
         replicas: _builtins.int = ...,
+        loaded: _builtins.bool = ...,
+        means: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "features", b"features", "model", b"model", "replicas", b"replicas", "revisions", b"revisions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "replicas", b"replicas", "revisions", b"revisions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -118,7 +118,8 @@ class PoolServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """Lists the models served now.
+        """Lists the models that may be asked for: those served, those that are loaded when somebody asks,
+        and the sizes (petit, moyen, grand, auto) with what they mean now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

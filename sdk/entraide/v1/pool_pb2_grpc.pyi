@@ -45,7 +45,9 @@ class PoolStub:
     Explain: _grpc.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _common_pb2.Explanation]
     """Says why a job is where it is."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_pool_pb2.ListModelsRequest, _pool_pb2.ListModelsResponse]
-    """Lists the models served now."""
+    """Lists the models that may be asked for: those served, those that are loaded when somebody asks,
+    and the sizes (petit, moyen, grand, auto) with what they mean now.
+    """
 
 @_typing.type_check_only
 class PoolAsyncStub(PoolStub):
@@ -63,7 +65,9 @@ class PoolAsyncStub(PoolStub):
     Explain: _aio.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _common_pb2.Explanation]  # type: ignore[assignment]
     """Says why a job is where it is."""
     ListModels: _aio.UnaryUnaryMultiCallable[_pool_pb2.ListModelsRequest, _pool_pb2.ListModelsResponse]  # type: ignore[assignment]
-    """Lists the models served now."""
+    """Lists the models that may be asked for: those served, those that are loaded when somebody asks,
+    and the sizes (petit, moyen, grand, auto) with what they mean now.
+    """
 
 class PoolServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -120,6 +124,8 @@ class PoolServicer(metaclass=_abc_1.ABCMeta):
         request: _pool_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_pool_pb2.ListModelsResponse, _abc.Awaitable[_pool_pb2.ListModelsResponse]]:
-        """Lists the models served now."""
+        """Lists the models that may be asked for: those served, those that are loaded when somebody asks,
+        and the sizes (petit, moyen, grand, auto) with what they mean now.
+        """
 
 def add_PoolServicer_to_server(servicer: PoolServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -11,6 +11,7 @@ from entraide.types import (
     EnergyStatus,
     Explanation,
     JobState,
+    Lending,
     NodeCard,
     Outcome,
     Receipt,
@@ -43,6 +44,7 @@ class Hello(Message, frozen=True, tag="hello"):
         accepting, reason: whether it takes work, else the stable code why not.
         running: the runs it still holds, as (job, epoch).
         protocol: highest protocol it speaks.
+        lending: for whose work it takes jobs.
     """
 
     card: NodeCard
@@ -53,6 +55,7 @@ class Hello(Message, frozen=True, tag="hello"):
     reason: str
     running: tuple[tuple[str, int], ...]
     protocol: int = PROTOCOL
+    lending: Lending = Lending.ALL
 
 
 class Heartbeat(Message, frozen=True, tag="beat"):
@@ -65,6 +68,7 @@ class Heartbeat(Message, frozen=True, tag="beat"):
     reason: str
     running: int
     energy: EnergyStatus | None
+    lending: Lending = Lending.ALL
 
 
 class Accept(Message, frozen=True, tag="accept"):
@@ -225,6 +229,7 @@ class Run(Message, frozen=True, tag="run"):
         stream: whether tokens are wanted as they come.
         body: the request, one opaque field.
         sealed: how the body is sealed; "" for not.
+        own: whether the job is the node's own co-op's.
     """
 
     job: str
@@ -235,6 +240,7 @@ class Run(Message, frozen=True, tag="run"):
     stream: bool
     body: bytes
     sealed: str = ""
+    own: bool = False
 
 
 class Cancel(Message, frozen=True, tag="cancel"):
@@ -377,13 +383,25 @@ class Explained(Message, frozen=True, tag="explained"):
 
 
 class ModelCard(Struct, frozen=True, array_like=True):
-    """A model that the pool serves now."""
+    """A model that may be asked for.
+
+    Attributes:
+        model: its public name, or the name of a size.
+        revisions: checksums of the weights.
+        context_tokens: the longest context offered.
+        features: what it can do beyond text.
+        replicas: how many nodes serve it.
+        loaded: whether any does; else one loads it when it is asked for.
+        means: of a size, the model that it means now; else "".
+    """
 
     model: str
     revisions: tuple[str, ...]
     context_tokens: int
     features: tuple[str, ...]
     replicas: int
+    loaded: bool = True
+    means: str = ""
 
 
 class Models(Message, frozen=True, tag="models"):

@@ -1,0 +1,130 @@
+"""Models that load at the pool's word, over a real bus: the node here does as the test says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.core.builders import GB, entry, loadable, replica
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.pool_support import (
+    RunningScheduler,
+    ScriptedNode,
+    eventually,
+    running_scheduler,
+)
+
+from entraide import catalogue as documents
+from entraide.models import Catalogue, ModelSize
+from entraide.wire import messages as m
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.menu import TRIES
+from entraide_scheduler.core.policy import Models
+
+SMALL, LARGE = "gros-petit", "tres-grand"
+OFFERS = (loadable(SMALL, memory_bytes=GB), loadable(LARGE, memory_bytes=3 * GB))
+ROOM: dict[str, Any] = {"loadable": OFFERS, "models_bytes": 3 * GB, "replicas": ()}
+
+
+@pytest.fixture
+async def pool(tmp_path: Path, bus: NatsPool) -> AsyncIterator[RunningScheduler]:
+    """A scheduler whose catalogue has a small model and a large one."""
+    models = (
+        entry(SMALL, energy_wh_per_1k_tokens=0.1),
+        entry(
+            LARGE,
+            ModelSize.LARGE,
+            parameters=30 * GB,
+            active_parameters=30 * GB,
+            energy_wh_per_1k_tokens=1.0,
+        ),
+    )
+    (tmp_path / "models.json").write_bytes(documents.write(Catalogue(1, 1.0, models)))
+    async with running_scheduler(tmp_path, bus) as running:
+        yield running
+
+
+async def ask(pool: RunningScheduler, model: str) -> tuple[int, Any]:
+    """Asks for an answer of a model, over HTTP."""
+    body = {"model": model, "messages": [{"role": "user", "content": "Bonjour"}], "max_tokens": 9}
+    async with pool.session(await pool.operator.key()) as session:
+        answer = await session.post("/v1/chat/completions", json=body)
+        return answer.status, await answer.json()
+
+
+async def offering(pool: RunningScheduler) -> ScriptedNode:
+    """A node that serves nothing and could load either model."""
+    node = await pool.join()
+    await node.hello(**ROOM)
+    await eventually(lambda: pool.state("n1") == "live")
+    return node
+
+
+async def test_model_that_nobody_serves_is_loaded_and_answers(pool: RunningScheduler) -> None:
+    """A size is asked for; a node is told to load the model that it means, and runs the job."""
+    node = await offering(pool)
+    asked = asyncio.ensure_future(ask(pool, "petit"))
+    await eventually(lambda: node.got(m.Load))
+    await node.hello(**ROOM | {"loading": (SMALL,)})
+    await node.hello(**ROOM | {"replicas": (replica(SMALL),)})
+    await eventually(lambda: node.runs)
+    run = node.runs[0]
+    await node.finish(run)
+    status, answer = await asked
+
+    assert [m.Load(SMALL)] == node.got(m.Load)
+    assert (SMALL, SMALL) == (run.model, msgspec.json.decode(run.body)["model"])
+    assert (200, SMALL) == (status, answer["entraide"]["model"])
+    assert answer["entraide"]["smaller"] is None
+
+
+async def test_receipt_says_what_a_smaller_model_would_have_taken(pool: RunningScheduler) -> None:
+    """A job that ran on a large model is told of the small one, on the answer and in the books."""
+    node = await pool.join()
+    await node.hello(**ROOM | {"replicas": (replica(SMALL), replica(LARGE))})
+    asked = asyncio.ensure_future(ask(pool, "grand"))
+    await eventually(lambda: node.runs)
+    await node.finish(node.runs[0], energy_decode_uwh=10_000_000)
+    _, answer = await asked
+    receipt = answer["entraide"]
+    smaller = receipt["smaller"]
+
+    assert (LARGE, SMALL) == (receipt["model"], smaller["model"])
+    assert 0.0 < smaller["energy_wh"] < receipt["energy_wh"]
+    assert "estimated" == smaller["basis"]
+
+
+async def test_failure_to_load_is_told_to_whoever_waits(pool: RunningScheduler) -> None:
+    """A node that cannot load a model says why; who asked is told once it has tried enough."""
+    policy = pool.live.core._state.policy
+    hasty = msgspec.structs.replace(policy, models=Models(retry_s=0.05, retry_most_s=60.0))
+    pool.live.feed(e.PolicyChanged, policy=hasty)
+    node = await offering(pool)
+    asked = asyncio.ensure_future(ask(pool, SMALL))
+    for tries in range(TRIES):
+        await eventually(lambda tries=tries: len(node.got(m.Load)) == tries + 1)
+        await node.tell(m.LoadFailed(SMALL, "load_no_room", {"room_gb": 0.0}))
+    status, answer = await asked
+
+    assert (503, "model_failed") == (status, answer["error"]["code"])
+    assert TRIES == pool.live.counts["model.load_failed"] == len(node.got(m.Load))
+
+
+async def test_list_of_models_tells_what_could_be_had(pool: RunningScheduler) -> None:
+    """Models that a node could load are listed as not loaded, and sizes with what they mean."""
+    await offering(pool)
+    async with pool.session(await pool.operator.key()) as session:
+        listed = (await (await session.get("/v1/models")).json())["data"]
+    found = {one["id"]: (one["loaded"], one.get("means")) for one in listed}
+
+    assert {
+        SMALL: (False, None),
+        LARGE: (False, None),
+        "petit": (False, SMALL),
+        "small": (False, SMALL),
+        "grand": (False, LARGE),
+        "large": (False, LARGE),
+        "auto": (False, SMALL),
+    } == found
