@@ -1,4 +1,4 @@
-"""Draws the state diagrams of `docs/concepts/states.md` from the tables that the core obeys.
+"""Draws the state diagrams of `docs/concepts/states.md` from the tables that the cores obey.
 
     python scripts/state_diagrams.py            writes the diagrams into the page
     python scripts/state_diagrams.py --check    exits 1 when the page shows something else
@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from entraide_node.core import garage
 from entraide_scheduler.core import tables
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/concepts/states.md"
@@ -47,6 +48,7 @@ def drawn(page: str) -> str:
         "leases": diagram(tables.LEASE, tables.LEASE_STARTS, (tables.LeaseState.OVER,)),
         "nodes": diagram(tables.NODE, tables.NODE_STARTS),
         "orders": diagram(tables.ORDER, tables.ORDER_STARTS, (tables.OrderState.OVER,)),
+        "models": diagram(garage.TRANSITIONS, (garage.ModelState.ABSENT,)),
     }
     return BLOCK.sub(lambda block: block[1] + diagrams[block[2]] + block[3], page)
 

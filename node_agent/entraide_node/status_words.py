@@ -43,6 +43,14 @@ def say_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
                 prefill=status.prefill_tokens_per_s, decode=_decode_per_s(status),
             )
         )  # fmt: skip
+    if len(status.models) > 1 or any(told.state != "serving" for told in status.models):
+        for told in status.models:
+            typer.echo(
+                i18n.text(
+                    "node-status-model", lang,
+                    model=told.model, state=told.state, running=told.runs,
+                )
+            )  # fmt: skip
     for sentence_said in energy_sentences(status, lang):
         typer.echo(sentence_said)
     if is_older(__version__, status.pool_version):

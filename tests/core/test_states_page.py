@@ -18,4 +18,6 @@ def test_the_page_is_drawn_from_the_tables() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert re.findall(r"<!-- table: (\w+) -->", page) == ["jobs", "leases", "nodes", "orders"]
+    assert re.findall(r"<!-- table: (\w+) -->", page) == [
+        "jobs", "leases", "nodes", "orders", "models",
+    ]  # fmt: skip
