@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import secrets
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -210,10 +211,7 @@ class Service:
         ca_pem = _text(files.ca) if files and files.ca.name else ""
         nats_ca = _text(config.nats.ca_file) if config.nats.ca_file else ""
         bus_tls = client_context(nats_ca) if nats_ca else None
-
-        async def cut_off(public_key: str) -> bool:
-            return await identity.revoke(public_key, servers=config.nats.urls, tls=bus_tls)
-
+        cut_off = partial(identity.revoke, servers=config.nats.urls, tls=bus_tls)
         ears.revoke_through(cut_off)
         enrolment = EnrolmentService(
             store=store,
