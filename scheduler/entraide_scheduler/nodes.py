@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 
 from entraide import __version__
 from entraide.errors import EntraideError
-from entraide.types import EnergyStatus, JobState
+from entraide.types import EnergyStatus, JobState, Lending
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.nats import expires_at
@@ -49,6 +49,7 @@ class Peer(Struct):
     accepting: bool
     reason: str
     energy: EnergyStatus | None
+    lending: Lending = Lending.ALL
 
 
 class NodesEar:
@@ -193,10 +194,18 @@ class NodesEar:
             return
         now = self._live.now()
         card = door.card_as_known(hello.card, row, behind_s=now - hello.sent_at, now=now)
-        self._peers[node] = Peer(hello.boot, hello.seq, hello.accepting, hello.reason, card.energy)
+        self._peers[node] = Peer(
+            hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending
+        )
         self._seen.discard(node)
         self._log.info("node.hello", node=node, boot=hello.boot, agent=card.agent)
-        self._live.feed(e.NodeJoined, card=card, accepting=hello.accepting, reason=hello.reason)
+        self._live.feed(
+            e.NodeJoined,
+            card=card,
+            accepting=hello.accepting,
+            reason=hello.reason,
+            lending=hello.lending,
+        )
         keep = tuple(run for run in hello.running if self._wanted(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
         self._tell(node, m.Welcome(HEARTBEAT_S, keep, protocol, __version__, now))
@@ -237,11 +246,13 @@ class NodesEar:
         peer.seq = beat.seq
         now = self._live.now()
         energy = door.energy_on_our_clock(beat.energy, behind_s=now - beat.sent_at, now=now)
-        same = (peer.accepting, peer.reason) == (beat.accepting, beat.reason)
+        said = beat.accepting, beat.reason, beat.lending
+        same = (peer.accepting, peer.reason, peer.lending) == said
         if same and not door.energy_changed(peer.energy, energy, now):
             self._seen.add(node)
             return
-        peer.accepting, peer.reason, peer.energy = beat.accepting, beat.reason, energy
+        peer.accepting, peer.reason, peer.lending = said
+        peer.energy = energy
         self._seen.discard(node)
         self._live.feed(
             e.NodeChanged,
@@ -249,6 +260,7 @@ class NodesEar:
             accepting=beat.accepting,
             reason=beat.reason,
             energy=energy,
+            lending=beat.lending,
         )
 
     async def _revoke(self, row: NodeRow) -> None:

@@ -1,12 +1,15 @@
 """Owners who come back: what they end is nobody's failure."""
 
 import pytest
-from tests.core.builders import Pool, card, kinds, of
+from tests.core.builders import Pool, card, kinds, of, replica
 
-from entraide.types import Outcome
+from entraide.types import Lending, Outcome
 from entraide_scheduler.core.answers import OWNERS_ENDS_MAX
 from entraide_scheduler.core.commands import EndJob, Place
+from entraide_scheduler.core.events import NodeChanged, NodeJoined
 from entraide_scheduler.core.policy import Limits
+
+OWN_ONLY, OWN_FIRST = Lending.OWN_ONLY, Lending.OWN_FIRST
 
 
 @pytest.fixture
@@ -66,3 +69,39 @@ def test_an_answer_that_is_not_streamed_begins_anew(pair: Pool) -> None:
 
     assert [] == of(asked, EndJob)
     assert 1 == len(of(asked, Place))
+
+
+def test_a_node_whose_owner_is_back_may_go_on_for_its_own_co_op() -> None:
+    """The others' jobs wait, and are told why; its own are placed; then all are again."""
+    pool = Pool()
+    pool.tell(NodeJoined, card("a"), True, "", OWN_ONLY)
+    foreign = pool.ask("j1", "beta")
+    own = pool.ask("j2", "alpha")
+    excluded = pool.core.explain("j1", pool.now).excluded
+    later = pool.tell(NodeChanged, "a", True, "", None, Lending.ALL)
+
+    assert [] == of(foreign, Place)
+    assert ["own_only"] == [one.rule for one in excluded]
+    assert ["j2"] == [place.job for place in of(own, Place)]
+    assert ["j1"] == [place.job for place in of(later, Place)]
+
+
+def test_a_node_may_keep_a_slot_for_its_own_co_op() -> None:
+    """The others never hold the last slot, unless there is but one."""
+    pool = Pool()
+    pool.tell(NodeJoined, card("a", replicas=(replica(slots=2),)), True, "", OWN_FIRST)
+    first, second = pool.ask("j1", "beta"), pool.ask("j2", "beta")
+    own = pool.ask("j3", "alpha")
+    single = Pool()
+    single.tell(NodeJoined, card("a", replicas=(replica(slots=1),)), True, "", OWN_FIRST)
+
+    assert [1, 0, 1] == [len(of(asked, Place)) for asked in (first, second, own)]
+    assert 1 == len(of(single.ask("j1", "beta"), Place))
+
+
+def test_a_run_that_came_too_late_for_its_owner_goes_elsewhere(pair: Pool) -> None:
+    """A node may decline another co-op's run as its owner comes back."""
+    (place,) = of(pair.ask("j1", "beta"), Place)
+    (again,) = of(pair.decline(place, "own_only"), Place)
+
+    assert {"a", "b"} == {place.node, again.node}

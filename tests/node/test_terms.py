@@ -17,6 +17,7 @@ from entraide_node.core.objections import (
 )
 from entraide_node.core.terms import (
     ANY_TIME,
+    Caps,
     OwnerTerms,
     Present,
     Span,
@@ -58,6 +59,9 @@ OWN_BESIDE = OwnerTerms(present=Present.OWN)
 ALL_BESIDE = OwnerTerms(present=Present.ALL)
 TRUSTING = OwnerTerms(unseen=Unseen.ABSENT)
 SUNNY = OwnerTerms(surplus_only=True)
+THRIFTY = OwnerTerms(
+    present=Present.ALL, caps_idle=Caps(power_w=60.0), caps_present=Caps(power_w=30.0)
+)
 QUICK = OwnerTerms(idle_min=1.0)
 ANY_HEAT = OwnerTerms(temperature_max_c=0.0)
 EVERYTHING = OwnerTerms(
@@ -66,7 +70,7 @@ EVERYTHING = OwnerTerms(
 WORST: dict[str, Any] = {
     "day": 2, "minute": NOON, "paused": True, "on_battery": True, "charge_percent": 5.0,
     "temperature_c": 99.0, "load_percent": 90.0, "memory_free_bytes": 0, "programs": ("blender",),
-    "idle_s": 0.0, "surplus_w": 0.0, "extra_w": 80.0,
+    "idle_s": 0.0, "surplus_w": 0.0, "active_w": 80.0,
 }  # fmt: skip
 
 # From plain words to: the terms, what is different from a quiet machine with nobody there, and the
@@ -147,11 +151,15 @@ SITUATIONS: dict[str, tuple[OwnerTerms, dict[str, Any], int]] = {
     "activity cannot be detected, the owner trusts it": (TRUSTING, {"idle_s": None}, 0),
     "activity cannot be detected where all work goes on": (ALL_BESIDE, {"idle_s": None}, 0),
     # Own surplus.
-    "the sun gives more than work takes": (SUNNY, {"surplus_w": 100.0, "extra_w": 80.0}, 0),
-    "the sun gives less": (SUNNY, {"surplus_w": 79.0, "extra_w": 80.0}, 11),
+    "the sun gives more than work takes": (SUNNY, {"surplus_w": 100.0, "active_w": 80.0}, 0),
+    "the sun gives less": (SUNNY, {"surplus_w": 79.0, "active_w": 80.0}, 11),
     "no sun, and work that takes next to nothing": (SUNNY, {"surplus_w": 0.0}, 11),
     "sun enough, but somebody is there":
-        (SUNNY, {"surplus_w": 100.0, "extra_w": 80.0, "idle_s": 1.0}, 9),
+        (SUNNY, {"surplus_w": 100.0, "active_w": 80.0, "idle_s": 1.0}, 9),
+    # Power.
+    "the cap leaves some slots": (THRIFTY, {"idle_w": 20.0, "active_w": 100.0, "slots": 4}, 0),
+    "the cap leaves none while somebody is there":
+        (THRIFTY, {"idle_w": 20.0, "active_w": 100.0, "slots": 4, "idle_s": 0.0}, 12),
     # All at once.
     "everything objects: the pause goes first": (EVERYTHING, WORST, 1),
     "everything but the pause": (EVERYTHING, WORST | {"paused": False}, 2),
@@ -234,7 +242,7 @@ def test_a_rule_lets_go_only_well_within_its_limit(case: str) -> None:
     terms, name, beyond, within, well, after_s = TREMBLING[case]
 
     def moment(value: Any) -> Situation:
-        return Situation(**{"extra_w": 80.0, "surplus_w": 500.0, name: value})
+        return Situation(**{"active_w": 80.0, "surplus_w": 500.0, name: value})
 
     first = objections(terms, moment(beyond), at=0.0)
     early = objections(terms, moment(beyond), at=after_s / 2, before=first)
@@ -259,9 +267,9 @@ def test_reasons_bring_the_numbers_of_their_sentence() -> None:
 @pytest.mark.parametrize(
     ("terms", "idle_s", "expected"),
     [
-        (OWN_BESIDE, 0.0, 13),
+        (OWN_BESIDE, 0.0, 14),
         (OWN_BESIDE, HOUR, 0),
-        (OWN_BESIDE, None, 13),
+        (OWN_BESIDE, None, 14),
         (ALL_BESIDE, 0.0, 0),
         (CAREFUL, 0.0, 0),
     ],

@@ -44,6 +44,7 @@ BATCH_FULL = Exclusion("on-1", "soleil", "CA-ON", "batch_share_full", {"slots": 
 LENT = Exclusion(
     "on-1", "soleil", "CA-ON", "lend_limit", {"coop": "soleil", "lent": 2, "limit": 2}, True
 )
+OWN_ONLY = Exclusion("on-1", "soleil", "CA-ON", "own_only", {"coop": "soleil"}, True)
 GREENER = {
     "zone": "CA-ON",
     "now_g_per_kwh": 92.0,
@@ -187,6 +188,7 @@ CASES: dict[str, Explanation] = {
     "waiting-cap": explanation(
         "waiting", "at_cap", candidates=(QC,), in_flight_tokens=15_872, cap_tokens=16_384
     ),
+    "waiting-own": explanation("waiting", "lend_limit", OWN_ONLY, coop="soleil"),
     "waiting-lend": explanation("waiting", "lend_limit", LENT, coop="soleil", lent=2, limit=2),
     "waiting-energy": explanation(
         "waiting", "quota_energy", left=0.5, needed=0.82, ends_at=AT + 2.5 * HOUR

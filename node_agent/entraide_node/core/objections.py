@@ -12,7 +12,7 @@ from math import inf
 
 from msgspec import Struct
 
-from entraide_node.core.terms import OwnerTerms, Present, Unseen
+from entraide_node.core.terms import Caps, OwnerTerms, Present, Unseen
 
 # How far on the other side of its limit a value must be before the rule lets go.
 CHARGE_BAND_PERCENT = 5.0
@@ -42,7 +42,8 @@ class Situation(Struct, frozen=True, kw_only=True):
         idle_s: since somebody last touched it; infinite where nobody is signed in, None where it
             cannot be detected.
         surplus_w: of the site's own generation.
-        extra_w: that work adds to what the machine draws.
+        idle_w, active_w: what the machine draws without and with work.
+        slots: jobs that it can run at once.
     """
 
     day: int = 0
@@ -57,7 +58,14 @@ class Situation(Struct, frozen=True, kw_only=True):
     programs: tuple[str, ...] = ()
     idle_s: float | None = inf
     surplus_w: float = 0.0
-    extra_w: float = 0.0
+    idle_w: float = 0.0
+    active_w: float = 0.0
+    slots: int = 0
+
+    @property
+    def extra_w(self) -> float:
+        """What work adds to what the machine draws."""
+        return max(0.0, self.active_w - self.idle_w)
 
 
 class Reason(Struct, frozen=True):
@@ -96,6 +104,30 @@ def somebody_there(terms: OwnerTerms, now: Situation) -> bool:
     if now.idle_s is None:
         return terms.unseen is Unseen.PRESENT
     return now.idle_s <= 0.0 or now.idle_s < terms.idle_min * 60.0
+
+
+def caps_now(terms: OwnerTerms, now: Situation) -> Caps:
+    """Returns what the work may take of the machine at a moment."""
+    return terms.caps_present if somebody_there(terms, now) else terms.caps_idle
+
+
+def slots_within(caps: Caps, now: Situation) -> int:
+    """Returns how many of a machine's slots its cap of power leaves, in proportion.
+
+    Between idle and full work the power is taken to rise evenly: an estimate, told as such.
+
+    >>> slots_within(Caps(power_w=60.0), Situation(idle_w=20.0, active_w=100.0, slots=4))
+    2
+    """
+    if not caps.power_w or now.active_w <= caps.power_w:
+        return now.slots
+    if caps.power_w <= now.idle_w:
+        return 0
+    return int(now.slots * (caps.power_w - now.idle_w) / (now.active_w - now.idle_w))
+
+
+def _capped(terms: OwnerTerms, now: Situation, _: bool) -> bool:
+    return now.slots > 0 and slots_within(caps_now(terms, now), now) == 0
 
 
 def _outside_hours(terms: OwnerTerms, now: Situation, _: bool) -> bool:
@@ -207,15 +239,24 @@ RULES = (
         lambda _, now: {"surplus_w": now.surplus_w, "needed_w": now.extra_w},
         after_s=60.0,
     ),
+    Rule(
+        12,
+        "power_cap",
+        _capped,
+        lambda terms, now: {
+            "cap_w": caps_now(terms, now).power_w,
+            "needed_w": now.idle_w + now.extra_w / max(1, now.slots),
+        },
+    ),
 )
 
 # Not a rule: nothing objects any more, and that has not lasted for long enough.
-SETTLING = 12, "settling"
+SETTLING = 13, "settling"
 
 # What stands against the others' work only.
 OTHERS = (
     Rule(
-        13,
+        14,
         "own_only",
         lambda terms, now, _: terms.present is Present.OWN and somebody_there(terms, now),
         _idle,

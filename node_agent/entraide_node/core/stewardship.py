@@ -22,11 +22,12 @@ from entraide_node.core.objections import (
     Reason,
     Rule,
     Situation,
+    caps_now,
     objections,
     reason_of,
-    somebody_there,
+    slots_within,
 )
-from entraide_node.core.terms import Caps, OwnerTerms
+from entraide_node.core.terms import OwnerTerms
 
 SHORT_S = 600.0  # work cut short before that makes the next wait longer
 LONGER_MAX = 3  # how often the wait doubles at most
@@ -166,7 +167,8 @@ class Lent(Struct, frozen=True):
     Attributes:
         reason: why it takes nothing at all; None when it does.
         own_only: whether it takes its own co-op's work only.
-        caps: what the work may take of it.
+        slots: jobs at once that its cap of power leaves; None for as many as it can run.
+        models_bytes: memory for models that the pool loads; None for no cap.
         state: where it stands.
         since: from when on, by the caller's clock.
         until: when it will work again if nothing objects until then; None when that is not known.
@@ -174,7 +176,8 @@ class Lent(Struct, frozen=True):
 
     reason: Reason | None
     own_only: bool
-    caps: Caps
+    slots: int | None
+    models_bytes: int | None
     state: State
     since: float
     until: float | None
@@ -237,11 +240,12 @@ class Stewardship:
             reason = Reason(*SETTLING)
             if standing.state is State.SETTLING:
                 until = standing.since + standing.settle_s(terms)
-        there = somebody_there(terms, now)
+        caps = caps_now(terms, now)
         return Lent(
             reason=reason,
             own_only=self.others.state is not State.WORKING,
-            caps=terms.caps_present if there else terms.caps_idle,
+            slots=slots_within(caps, now) if caps.power_w else None,
+            models_bytes=int(caps.memory_gb * GIB) if caps.memory_gb else None,
             state=standing.state,
             since=standing.since,
             until=until,
@@ -250,23 +254,3 @@ class Stewardship:
 
 def _turned_to_give(before: Standing, now: Standing) -> bool:
     return before.state is not State.GIVING_BACK and now.state is State.GIVING_BACK
-
-
-def slots_within(caps: Caps, *, idle_w: float, active_w: float, slots: int) -> int:
-    """Returns how many of a machine's slots its cap of power leaves, in proportion.
-
-    Between idle and full work the power is taken to rise evenly: an estimate, told as such.
-
-    >>> slots_within(Caps(power_w=60.0), idle_w=20.0, active_w=100.0, slots=4)
-    2
-    """
-    if not caps.power_w or active_w <= caps.power_w:
-        return slots
-    if caps.power_w <= idle_w:
-        return 0
-    return int(slots * (caps.power_w - idle_w) / (active_w - idle_w))
-
-
-def models_bytes_within(caps: Caps, most: int) -> int:
-    """Returns how much memory models may take, of the most that they may at any time."""
-    return most if not caps.memory_gb else min(most, int(caps.memory_gb * GIB))

@@ -25,7 +25,7 @@ FULL_PAUSE_S = 1.0  # a node that declined as full is asked again after so long
 NOT_LOADED_PAUSE_S = 10.0  # its next hello tells sooner what it serves
 
 # An owner who comes back is nobody's failure: so many such ends do not count as attempts.
-OWNERS_CODES = ("owner_returned", "draining")
+OWNERS_CODES = ("owner_returned", "draining", "own_only")
 OWNERS_ENDS_MAX = 32
 
 

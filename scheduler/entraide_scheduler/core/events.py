@@ -8,7 +8,7 @@ feeds both kinds; a replay under another policy feeds only the given ones.
 from msgspec import Struct
 
 from entraide.models import Catalogue
-from entraide.types import EnergyStatus, NodeCard, Outcome, RequestFacts, Usage
+from entraide.types import EnergyStatus, Lending, NodeCard, Outcome, RequestFacts, Usage
 from entraide_scheduler.core.policy import Period, Policy
 
 
@@ -124,11 +124,13 @@ class NodeJoined(Happened, frozen=True, tag="joined"):
         card: what it says of itself, its times corrected to our clock.
         accepting: whether it takes new work now.
         reason: stable code why not, or "".
+        lending: for whose work.
     """
 
     card: NodeCard
     accepting: bool
     reason: str
+    lending: Lending = Lending.ALL
 
 
 class NodeChanged(Happened, frozen=True, tag="changed"):
@@ -138,6 +140,7 @@ class NodeChanged(Happened, frozen=True, tag="changed"):
     accepting: bool
     reason: str
     energy: EnergyStatus | None
+    lending: Lending = Lending.ALL
 
 
 class NodesSeen(Happened, frozen=True, tag="seen"):

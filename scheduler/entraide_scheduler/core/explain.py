@@ -117,6 +117,7 @@ def _coming(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
 WAITS_FOR = {
     "no_free_slot": "no_free_slot",
     "batch_share_full": "batch_share_full",
+    "own_only": "lend_limit",
     "lend_limit": "lend_limit",
     "lend_energy_spent": "lend_limit",
     "over_energy_quota": "quota_energy",

@@ -9,7 +9,7 @@ from bisect import bisect_left
 import numpy as np
 from msgspec import Struct
 
-from entraide.types import EnergyStatus, Loadable, NodeCard, NodeState, Replica
+from entraide.types import EnergyStatus, Lending, Loadable, NodeCard, NodeState, Replica
 from entraide_scheduler.core.lanes import Lane, Lanes, power_w
 from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import Policy
@@ -114,7 +114,10 @@ class Fleet:
         self._able = {}
         self.lanes.obey(policy, at)
 
-    def join(self, card: NodeCard, *, accepting: bool, reason: str, at: float) -> tuple[bool, bool]:
+    def join(
+        self, card: NodeCard, *, accepting: bool, reason: str, at: float,
+        lending: Lending = Lending.ALL,
+    ) -> tuple[bool, bool]:  # fmt: skip
         """Takes in a hello, sound already: the same identifier is the same node.
 
         Returns:
@@ -129,6 +132,7 @@ class Fleet:
                 card, replicas, NodeState.LIVE, at, accepting, reason, card.energy, loads={}
             )
             node.loadable = loadable_of(card, replicas)
+            node.lending = lending
             self.nodes[card.node] = node
             self._offer(node, 1)
             self.lanes.stand(node, at)
@@ -142,6 +146,7 @@ class Fleet:
         node.card, node.replicas, node.energy = card, replicas, card.energy
         node.loadable = loadable_of(card, replicas)
         node.accepting, node.reason, node.last_seen, node.left_at = accepting, reason, at, 0.0
+        node.lending = lending
         for load in node.loads.values():
             load.paused = ""
         self._offer(node, 1)
@@ -149,10 +154,13 @@ class Fleet:
         return turned, changed
 
     def change(
-        self, node: Node, *, accepting: bool, reason: str, energy: EnergyStatus | None, at: float
-    ) -> None:
+        self, node: Node, *, accepting: bool, reason: str, energy: EnergyStatus | None, at: float,
+        lending: Lending = Lending.ALL,
+    ) -> None:  # fmt: skip
         """Takes in a heartbeat that changed something."""
         node.accepting, node.reason, node.energy = accepting, reason, energy
+        if node.lending is not lending:
+            self.lanes.lend(node, lending)
         self.lanes.changed(node, at)
 
     def leave(self, node: Node, at: float) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from entraide.types import DataClass, EnergyStatus, NodeCard, NodeState, Replica
+from entraide.types import DataClass, EnergyStatus, Lending, NodeCard, NodeState, Replica
 from entraide.units import uwh_from_joules
 from entraide_scheduler.core.carbon import (
     UNKNOWN_ZONE,
@@ -30,8 +30,8 @@ from entraide_scheduler.core.table import Table
 # others', for its owner's batch work and for the others'.
 Views = tuple[int, int, int, int]
 OPEN: Views = (0, 0, 0, 0)
-_SUSPECT, _LOST, _NOT_ACCEPTING, _NO_FREE_SLOT, _LEND, _LEND_ENERGY, _BATCH = range(
-    1, len(PASSING) + 1
+_SUSPECT, _LOST, _NOT_ACCEPTING, _NO_FREE_SLOT, _OWN_ONLY, _LEND, _LEND_ENERGY, _BATCH = (
+    range(1, len(PASSING) + 1)
 )
 
 
@@ -99,6 +99,7 @@ class Lanes:
         version: changes whenever a node comes, goes, or changes what it takes.
         tables: the same as columns, for models that many nodes serve, with the lanes by row.
         grid: intensity by zone.
+        keeping: by co-op, how many of its nodes put it first, by their owners' word.
     """
 
     def __init__(self, nodes: dict[str, Node]) -> None:
@@ -114,6 +115,7 @@ class Lanes:
         self._zones: dict[str, dict[str, Node]] = {}
         self._owned: dict[str, dict[str, Node]] = {}
         self._on_grid: dict[str, Effective] = {}
+        self.keeping: dict[str, int] = {}
 
     # Nodes.
 
@@ -124,6 +126,7 @@ class Lanes:
         self._sites.setdefault(site, {})[name] = node
         self._zones.setdefault(node.card.zone, {})[name] = node
         self._owned.setdefault(node.card.coop, {})[name] = node
+        self._keep(node, 1)
         for model, replica in node.replicas.items():
             load = node.loads.get(model)
             if load is None:
@@ -154,6 +157,7 @@ class Lanes:
         if self._sites.get(site, {}).pop(name, None) is None:
             return
         self.version += 1
+        self._keep(node, -1)
         if not self._sites[site]:
             del self._sites[site]
             self._drawn.pop(site, None)
@@ -166,6 +170,19 @@ class Lanes:
         if site in self._sites:
             self._draw(site, at)
 
+    def lend(self, node: Node, lending: Lending) -> None:
+        """Takes an owner's word on whose work a node takes; ``changed`` comes after it."""
+        self._keep(node, -1)
+        node.lending = lending
+        self._keep(node, 1)
+
+    def _keep(self, node: Node, by: int) -> None:
+        if node.lending is not Lending.ALL:
+            coop = node.card.coop
+            self.keeping[coop] = self.keeping.get(coop, 0) + by
+            if not self.keeping[coop]:
+                del self.keeping[coop]
+
     def obey(self, policy: Policy, at: float) -> None:
         """Puts a policy in force."""
         self.version += 1
@@ -177,14 +194,18 @@ class Lanes:
                 self.refresh(lane, at)
 
     def keeps_a_part(self, coop: str) -> bool:
-        """Tells whether a co-op lends less than all of its nodes."""
+        """Tells whether a co-op lends less than all of its nodes, by its word or an owner's."""
         lend = self._lend.get(coop)
+        if coop in self.keeping:
+            return True
         return lend is not None and (lend.part < 1.0 or lend.energy_wh_per_day is not None)
 
     def changed(self, node: Node, at: float) -> None:
         """Looks again at a node whose state, readiness or surplus changed."""
         self.version += 1
         self._draw(site_of(node), at)
+        for lane in self._lanes_of(node):
+            self._limit(node, lane.replica, lane.load)
         self._refresh_nodes((node,), at)
 
     def blow(self, zone: str, intensity: ZoneIntensity, at: float) -> None:
@@ -335,6 +356,8 @@ class Lanes:
         lend = self._lend.get(node.card.coop, Lend())
         slots = replica.slots
         load.lend_slots = int(lend.part * slots)
+        if node.lending is Lending.OWN_FIRST and slots > 1:
+            load.lend_slots = min(load.lend_slots, slots - 1)
         batch = int(self._policy.deferral.slots_part * slots)
         load.batch_slots = max(1, min(batch, slots - 1))
 
@@ -351,7 +374,9 @@ class Lanes:
         if code:
             return code, code, code, code
         foreign = batch = 0
-        if load.foreign >= load.lend_slots:
+        if node.lending is Lending.OWN_ONLY:
+            foreign = _OWN_ONLY
+        elif load.foreign >= load.lend_slots:
             foreign = _LEND
         elif node.lend_spent:
             foreign = _LEND_ENERGY

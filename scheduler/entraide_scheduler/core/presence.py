@@ -29,7 +29,11 @@ def joined(state: State, event: NodeJoined) -> None:
         return
     contexts = _contexts(state)
     turned, changed = state.fleet.join(
-        card, accepting=event.accepting, reason=event.reason, at=state.now
+        card,
+        accepting=event.accepting,
+        reason=event.reason,
+        at=state.now,
+        lending=event.lending,
     )
     node = state.fleet.nodes[card.node]
     models.heard(state, node)
@@ -48,9 +52,10 @@ def joined(state: State, event: NodeJoined) -> None:
     leases.opened(state, node)
 
 
-def _contexts(state: State) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Returns the lengths of context that are offered, and those that could be."""
-    return dict(state.fleet.contexts), dict(state.fleet.shelf.contexts)
+def _contexts(state: State) -> tuple[object, ...]:
+    """Returns what jobs' shapes rest on: contexts offered or to be had, who keeps a part."""
+    fleet = state.fleet
+    return dict(fleet.contexts), dict(fleet.shelf.contexts), sorted(fleet.lanes.keeping)
 
 
 def _shine(state: State, node: Node) -> None:
@@ -80,17 +85,20 @@ def changed(state: State, event: NodeChanged) -> None:
     node = _known(state, event.node)
     if node is not None:
         _hear(state, node)
-        was_accepting = node.accepting
+        was_accepting, was_lending = node.accepting, node.lending
         state.fleet.change(
             node,
             accepting=event.accepting,
             reason=event.reason,
             energy=event.energy,
             at=state.now,
+            lending=event.lending,
         )
         _shine(state, node)
         if was_accepting != node.accepting:
             own(state, node.card.coop)
+        if was_lending is not node.lending:
+            admission.reshape(state)
             models.turned(state)
         leases.opened(state, node)
 

@@ -11,6 +11,7 @@ from entraide.types import (
     EnergyStatus,
     Explanation,
     JobState,
+    Lending,
     Loadable,
     NodeCard,
     NodeState,
@@ -276,6 +277,7 @@ class Node(Struct):
         last_seen: when it was last heard, seconds since the epoch.
         accepting, reason: whether it takes new work, and the stable code why not.
         energy: renewable status of its site, the latest.
+        lending: for whose work it takes jobs now.
         loads: what our leases put on it and what we have learned, by model; one for each replica.
         leases: how many of ours it holds, over all its replicas.
         lend_spent: whether its co-op has lent all the energy it lends in one day.
@@ -297,6 +299,7 @@ class Node(Struct):
     leases: int = 0
     lend_spent: bool = False
     left_at: float = 0.0
+    lending: Lending = Lending.ALL
     loadable: dict[str, Loadable] = {}
     orders: dict[str, Order] = {}
     rests: dict[str, Rest] = {}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from entraide.types import DataClass, NodeState
+from entraide.types import DataClass, Lending, NodeState
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.shelf import on_its_way
 
@@ -185,6 +185,12 @@ LOST = Rule(
 )
 NOT_ACCEPTING = Rule("not_accepting", _not_accepting, _why_not_accepting, waiting_helps=True)
 NO_FREE_SLOT = Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True)
+OWN_ONLY = Rule(
+    "own_only",
+    lambda node, want: node.lending is Lending.OWN_ONLY and node.card.coop != want.coop,
+    lambda node, _: {"coop": node.card.coop},
+    waiting_helps=True,
+)
 LEND_LIMIT = Rule("lend_limit", _beyond_lent, _lent, waiting_helps=True)
 LEND_ENERGY_SPENT = Rule(
     "lend_energy_spent",
@@ -203,6 +209,7 @@ PASSING = (
     LOST,
     NOT_ACCEPTING,
     NO_FREE_SLOT,
+    OWN_ONLY,
     LEND_LIMIT,
     LEND_ENERGY_SPENT,
     BATCH_SHARE_FULL,
