@@ -1,9 +1,10 @@
 """The enrolment benchmark: how fast an engine reads and writes, timed for a few seconds.
 
 It decides what is asked of the engine and what the answers come to: prefill tokens/s, and the
-time per output token alone and beside three others, fitted as TPOT(b) = t0 + t1 * b. It knows no
-engine by name, and takes the engine's own timings where there are some. Prompts are made of fresh
-random numbers, so that no cache has seen them; tokens that come from a cache are not counted.
+time per output token alone and beside three others, fitted as TPOT(b) = t0 + t1 * b; and what the
+machine drew before and meanwhile, where a meter tells. It knows no engine by name, and takes the
+engine's own timings where there are some. Prompts are made of fresh random numbers, so that no
+cache has seen them; tokens that come from a cache are not counted.
 
 A result is kept on disk under all that it depends on: engine, version, weights, threads, slots and
 machine. A restart finds it there.
@@ -15,7 +16,7 @@ import os
 import platform
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -41,6 +42,9 @@ PREFILL_TOKENS_MIN = 64
 PREFILL_TOKENS_MAX = 4_096
 SHORT_WORDS = 6
 RESULTS_MAX = 32
+IDLE_S = 1.0  # of rest, where a meter tells what the machine then draws
+
+PowerW = Callable[[], Awaitable[float | None]]
 
 
 class EngineRates(Struct, frozen=True):
@@ -56,6 +60,8 @@ class EngineRates(Struct, frozen=True):
         basis: measured; estimated where the engine told no token counts.
         measured_at: seconds since the epoch.
         took_s: how long the benchmark took.
+        idle_w, busy_w: of the machine before it, and while four sequences were written; None
+            where no meter told.
     """
 
     prefill_tokens_per_s: float
@@ -66,6 +72,8 @@ class EngineRates(Struct, frozen=True):
     basis: Basis
     measured_at: float
     took_s: float
+    idle_w: float | None = None
+    busy_w: float | None = None
 
     def as_rates(self) -> Rates:
         """Returns them in the vocabulary that the pool speaks."""
@@ -90,6 +98,7 @@ async def engine_rates(
     cache_path: Path | None = None,
     anew: bool = False,
     is_busy: Callable[[], bool] = lambda: False,
+    power_w: PowerW | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
 ) -> EngineRates | EngineProblem:
@@ -101,6 +110,7 @@ async def engine_rates(
         anew: whether to measure whatever was measured before.
         is_busy: whether the machine has other work now. What is measured beside it is an
             estimate, is not kept, and counts as never measured.
+        power_w: tells the machine's mean power since it was last asked; None without a meter.
         clock: seconds, never going back.
         wall_clock: seconds since the epoch.
     """
@@ -109,7 +119,7 @@ async def engine_rates(
     if key in known and not anew:
         return known[key]
     was_busy = is_busy()
-    rates = await measure(engine, clock=clock, wall_clock=wall_clock)
+    rates = await measure(engine, power_w=power_w, clock=clock, wall_clock=wall_clock)
     if isinstance(rates, EngineProblem):
         return rates
     if was_busy or is_busy():
@@ -120,9 +130,14 @@ async def engine_rates(
 
 
 async def measure(
-    engine: Engine, *, clock: Callable[[], float], wall_clock: Callable[[], float]
+    engine: Engine,
+    *,
+    power_w: PowerW | None,
+    clock: Callable[[], float],
+    wall_clock: Callable[[], float],
 ) -> EngineRates | EngineProblem:
     """Times a started engine; see ``engine_rates``."""
+    idle_w = await _idle_w(power_w)
     started = clock()
     sequences = max(1, min(SEQUENCES, engine.facts.slots))
     alone = await _write_side_by_side(engine, 1, clock=clock)
@@ -135,7 +150,9 @@ async def measure(
     read = await _one(engine, words=words, output_tokens=1, clock=clock)
     if read.end is None or read.end.outcome is not Outcome.COMPLETED:
         return _failed([read])
+    await _mean_w(power_w)  # from here on
     together = await _write_side_by_side(engine, sequences, clock=clock)
+    busy_w = await _mean_w(power_w)
     tpot_n_s, seen_n = _tpot_s(together) if sequences > 1 else (tpot_1_s, seen_1)
     if tpot_n_s is None:
         return _failed(together)
@@ -151,7 +168,22 @@ async def measure(
         basis=usage.counted if seen_1 and seen_n else Basis.ESTIMATED,
         measured_at=wall_clock(),
         took_s=clock() - started,
+        idle_w=idle_w,
+        busy_w=busy_w,
     )
+
+
+async def _idle_w(power_w: PowerW | None) -> float | None:
+    """The machine's power while it waits for a moment; None where nobody tells."""
+    if power_w is None:
+        return None
+    await power_w()
+    await asyncio.sleep(IDLE_S)
+    return await power_w()
+
+
+async def _mean_w(power_w: PowerW | None) -> float | None:
+    return await power_w() if power_w is not None else None
 
 
 def fit_tpot(tpot_1_s: float, tpot_n_s: float, *, sequences: int) -> tuple[float, float]:

@@ -13,14 +13,14 @@ import ipaddress
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from entraide.types import Basis, Power, Rates, Replica
-from entraide_node.bench import EngineRates, engine_rates
+from entraide_node.bench import EngineRates, PowerW, engine_rates
 from entraide_node.config import Attach, NodeConfig, PowerConfig
 from entraide_node.config import LlamaCpp as LlamaCppKind
 from entraide_node.energy.catalogue import power_of
@@ -85,39 +85,50 @@ async def open_machine(
     power = await asyncio.to_thread(power_for, config.power, gpu=_may_use_gpu(config))
     if isinstance(power, EngineProblem):
         return power
-    folder = Path(config.dir)
+    async with AsyncExitStack() as stack:
+        meters = await meters_for(config)
+        for meter in meters:
+            stack.push_async_callback(meter.close)
+        opened = await _open_bays(config, stack, tell=tell, power_w=_power_w(meters))
+        if isinstance(opened, EngineProblem):
+            return opened
+        stack.pop_all()
+        bays, awaited = opened
+        return Machine(bays, power, meters, awaited)
+
+
+async def _open_bays(
+    config: NodeConfig,
+    stack: AsyncExitStack,
+    *,
+    tell: Callable[[str], None],
+    power_w: PowerW | None,
+) -> tuple[tuple[Bay, ...], tuple[Attach, ...]] | EngineProblem:
+    """The owner's engines that serve, and the servers that do not answer yet."""
     bays: list[Bay] = []
     awaited: list[Attach] = []
     problem: EngineProblem | None = None
-    try:
-        for number, asked in enumerate(config.fixed):
-            bay = await open_bay(asked, folder=folder, number=number, tell=tell)
-            if isinstance(bay, EngineProblem):
-                problem = bay
-                if not isinstance(asked, Attach):
-                    break
-                awaited.append(asked)
-                continue
-            bays.append(bay)
-            models = [one.replica.model for one in bays]
-            if models.count(bay.replica.model) > 1:
-                problem = EngineProblem("model_twice", {"model": bay.replica.model})
-                break
-        else:
-            if bays or problem is None:
-                meters = await meters_for(config)
-                return Machine(tuple(bays), power, meters, tuple(awaited))
-    except BaseException:
-        await Machine(tuple(bays), power).stop()
-        raise
-    await Machine(tuple(bays), power).stop()
-    assert problem is not None, "every engine serves"
-    return problem
+    for number, asked in enumerate(config.fixed):
+        bay = await open_bay(
+            asked, folder=Path(config.dir), number=number, tell=tell, power_w=power_w
+        )
+        if isinstance(bay, EngineProblem):
+            problem = bay
+            if not isinstance(asked, Attach):
+                return bay
+            awaited.append(asked)
+            continue
+        stack.push_async_callback(bay.engine.stop)
+        if any(one.replica.model == bay.replica.model for one in bays):
+            return EngineProblem("model_twice", {"model": bay.replica.model})
+        bays.append(bay)
+    return (tuple(bays), tuple(awaited)) if bays or problem is None else problem
 
 
 async def open_bay(
-    asked: Fixed, *, folder: Path, number: int = 0, tell: Callable[[str], None]
-) -> Bay | EngineProblem:
+    asked: Fixed, *, folder: Path, number: int = 0, tell: Callable[[str], None],
+    power_w: PowerW | None = None,
+) -> Bay | EngineProblem:  # fmt: skip
     """Starts one engine of the owner's and measures it if that was not done before.
 
     Args:
@@ -125,17 +136,19 @@ async def open_bay(
         folder: the agent's own.
         number: of the engine among the owner's; each has a log of its own.
         tell: see ``open_machine``.
+        power_w: see ``bench.engine_rates``.
     """
     engine = await start_engine(asked, folder=folder, number=number)
     if isinstance(engine, EngineProblem):
         return engine
     tell("benchmarking")
-    return await measured(engine, folder=folder)
+    return await measured(engine, folder=folder, power_w=power_w)
 
 
 async def measured(
-    engine: Engine, *, folder: Path, is_busy: Callable[[], bool] = lambda: False
-) -> Bay | EngineProblem:
+    engine: Engine, *, folder: Path, is_busy: Callable[[], bool] = lambda: False,
+    power_w: PowerW | None = None,
+) -> Bay | EngineProblem:  # fmt: skip
     """Returns a started engine with its speed, measured now if it was not before.
 
     It is stopped where it cannot be measured.
@@ -144,10 +157,13 @@ async def measured(
         engine: started.
         folder: the agent's own.
         is_busy: whether the machine has other work now, see ``bench.engine_rates``.
+        power_w: likewise.
     """
     try:
         async with alone_on_this_machine():
-            rates = await engine_rates(engine, cache_path=folder / RATES_NAME, is_busy=is_busy)
+            rates = await engine_rates(
+                engine, cache_path=folder / RATES_NAME, is_busy=is_busy, power_w=power_w
+            )
     except BaseException:
         await engine.stop()
         raise
@@ -169,7 +185,10 @@ async def remeasured(bay: Bay, *, folder: Path, is_busy: Callable[[], bool]) -> 
 
 
 async def bench_machine(config: NodeConfig) -> EngineRates | EngineProblem:
-    """Measures the owner's first engine now, whatever was measured before, and keeps the result."""
+    """Measures the owner's first engine now, whatever was measured before, and keeps the result.
+
+    Where a meter tells the machine's power, it is asked too.
+    """
     if not config.fixed:
         return EngineProblem("no_engine", {})
     folder = Path(config.dir)
@@ -177,12 +196,27 @@ async def bench_machine(config: NodeConfig) -> EngineRates | EngineProblem:
     if isinstance(engine, EngineProblem):
         return engine
     try:
-        path = folder / RATES_NAME
-        await asyncio.to_thread(path.unlink, missing_ok=True)
-        async with alone_on_this_machine():
-            return await engine_rates(engine, cache_path=path)
+        async with AsyncExitStack() as stack:
+            meters = await meters_for(config)
+            for meter in meters:
+                stack.push_async_callback(meter.close)
+            await stack.enter_async_context(alone_on_this_machine())
+            return await engine_rates(
+                engine, cache_path=folder / RATES_NAME, anew=True, power_w=_power_w(meters)
+            )
     finally:
         await engine.stop()
+
+
+def _power_w(meters: tuple[Meter, ...]) -> PowerW | None:
+    """What tells the power: the best meter."""
+    if not meters:
+        return None
+
+    async def read() -> float | None:
+        return (await meters[0].read()).power_w
+
+    return read
 
 
 @asynccontextmanager

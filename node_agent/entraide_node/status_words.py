@@ -92,4 +92,7 @@ def say_bench(path: Path, lang: str, *, as_json: bool) -> int:
             four=rates.decode_tokens_per_s_4,
         )
     )
+    if rates.idle_w is not None and rates.busy_w is not None:
+        watts = i18n.text("node-bench-power", lang, idle=rates.idle_w, busy=rates.busy_w)
+        typer.echo(watts)
     return 0

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entraide.types import Basis, Outcome
+from entraide_node import bench
 from entraide_node.bench import EngineRates, cache_key, engine_rates, fit_tpot, mean_tpot_s
 from entraide_node.engines.base import (
     ENGINE_CRASHED,
@@ -91,7 +93,7 @@ class TimedEngine:
         return EngineEnd(outcome, usage=usage, timings=timings, failure=self.failure)
 
 
-async def rates_of(engine: TimedEngine, clock: Clock, **options: Path) -> EngineRates:
+async def rates_of(engine: TimedEngine, clock: Clock, **options: Any) -> EngineRates:
     """The rates of an engine that can be timed."""
     rates = await engine_rates(engine, clock=clock, wall_clock=lambda: 1e9, **options)
     assert isinstance(rates, EngineRates)
@@ -252,3 +254,38 @@ MARKS = {
 def test_time_per_token(marks: list[list[tuple[float, int]]], expected: float | None) -> None:
     """Time per token is taken while all sequences write."""
     assert expected == mean_tpot_s(marks)
+
+
+async def test_power_is_told_where_a_meter_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A meter is read at rest and while four sequences are written; without one nothing is told."""
+    monkeypatch.setattr(bench, "IDLE_S", 0.0)
+    clock = Clock()
+    engine = TimedEngine(clock)
+    powers = iter([None, 12.0, None, 48.0])
+
+    async def power_w() -> float | None:
+        return next(powers)
+
+    rates = await rates_of(engine, clock, power_w=power_w)
+    without = await rates_of(engine, clock)
+
+    assert (12.0, 48.0) == (rates.idle_w, rates.busy_w)
+    assert (None, None) == (without.idle_w, without.busy_w)
+
+
+async def test_what_is_measured_beside_other_work(tmp_path: Path) -> None:
+    """It is an estimate, and is not kept: the next one measures; a measurement is replaced anew."""
+    clock = Clock()
+    engine = TimedEngine(clock)
+    path = tmp_path / "rates.json"
+    beside = await rates_of(engine, clock, cache_path=path, is_busy=lambda: True)
+    alone = await rates_of(engine, clock, cache_path=path)
+    kept = await rates_of(engine, clock, cache_path=path)
+    asked = len(engine.bodies)
+    anew = await rates_of(engine, clock, cache_path=path, anew=True)
+
+    assert (Basis.ESTIMATED, 0.0) == (beside.basis, beside.measured_at)
+    assert (Basis.MEASURED, 1e9) == (alone.basis, alone.measured_at)
+    assert alone == kept
+    assert len(engine.bodies) > asked
+    assert anew == (await rates_of(engine, clock, cache_path=path))

@@ -109,7 +109,8 @@ def configure_node(
     config = tomllib.loads(path.read_text("utf-8"))
     config |= {"nats_urls": [nats_url], "lang": lang, "drain_s": DRAIN_S}
     ours = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
-    config["engine"] = dict(engine) or ours | {"model": model or "demo"}
+    if engine or ours["kind"] == "llama.cpp":  # another kind is the owner's own choice
+        config["engine"] = dict(engine) or ours | {"model": model or "demo"}
     if memory_gb is not None:
         config["models"] = {"memory_gb": memory_gb} | config.get("models", {})
     _write_private(path, toml(config).encode())

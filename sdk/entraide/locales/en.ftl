@@ -1721,6 +1721,7 @@ node-status-model = { $model }: { $state ->
     [one] {", "}{ $running } job runs
    *[other] {", "}{ $running } jobs run
 }
+node-bench-power = The machine draws { $idle } W at rest, { $busy } W at work.
 node-load-not-now = No model is loaded just now: the node { $reason ->
     [draining] is stopping.
     [paused] is paused.

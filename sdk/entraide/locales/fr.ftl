@@ -1721,6 +1721,7 @@ node-status-model = { $model } : { $state ->
     [one] {", "}{ $running } requête en cours
    *[other] {", "}{ $running } requêtes en cours
 }
+node-bench-power = La machine tire { $idle } W au repos, { $busy } W au travail.
 node-load-not-now = Aucun modèle n’est chargé en ce moment : le nœud { $reason ->
     [draining] s’arrête.
     [paused] est en pause.
