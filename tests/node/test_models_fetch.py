@@ -5,14 +5,11 @@ import multiprocessing
 import os
 import resource
 import shutil
-import time
-from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
-from tests.node.weights import COMMIT, MODEL, Hub, a_hub, a_mirror, a_model, content
+from tests.node.weights import MODEL, a_hub, a_mirror, a_model, cancelled, content, left, only
 
 from entraide import i18n
 from entraide.models import Artefact, ArtefactFile, ModelEntry
@@ -21,7 +18,7 @@ from entraide_node.engines.base import EngineProblem
 from entraide_node.models import download, fetch, hub
 from entraide_node.models.fetch import Sources
 from entraide_node.models.files import DEMO_FILE, demo_path
-from entraide_node.models.store import HUB_FOLDER, ModelStore
+from entraide_node.models.store import ModelStore
 
 DATA = content(300_000)
 OTHER = content(300_000, seed=2)
@@ -38,27 +35,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts follow one another at once, and the real hub is never asked."""
     monkeypatch.setattr(download, "PAUSE_FIRST_S", 0.0)
     monkeypatch.setenv(hub.ENDPOINT_VARIABLE, "http://127.0.0.1:9")
-    at_once = SimpleNamespace(sleep=lambda _: None, time=time.time, monotonic=time.monotonic)
-    monkeypatch.setattr("huggingface_hub.utils._http.time", at_once)
-    monkeypatch.setattr("huggingface_hub.file_download.time", at_once)
-
-
-def only(mirror: str) -> Sources:
-    """One mirror and nothing else."""
-    return Sources(mirror=mirror, hub=False)
 
 
 def at(entry: ModelEntry, artefact: Artefact, name: str = "m.gguf") -> str:
     """Where a mirror has a file."""
     return f"{artefact.place(entry.name)}/{name}"
-
-
-def left(store: ModelStore) -> list[str]:
-    """What lies in the store, its own notes aside."""
-    return sorted(
-        path.name for path in store.folder.rglob("*") if path.is_file() and path.name[0] != "."
-        and ".locks" not in path.parts
-    )  # fmt: skip
 
 
 async def test_from_a_mirror(store: ModelStore) -> None:
@@ -408,98 +389,18 @@ def test_speed_is_remembered(store: ModelStore) -> None:
     assert (before + 100e6) / 2 == ModelStore(store.folder).speeds().network_bytes_per_s
 
 
-HUB_FILES = {"m.gguf": DATA, "config.json": b"{}"}
-
-
-@pytest.fixture
-async def from_the_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
-    """A hub on loopback, and its address where the library looks for it."""
-    async with a_hub(HUB_FILES, large=("m.gguf",)) as served:
-        monkeypatch.setenv(hub.ENDPOINT_VARIABLE, served.url)
-        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-        yield served
-
-
-async def test_from_the_hub(store: ModelStore, from_the_hub: Hub) -> None:
-    """Only the files that are named come from the hub, at the pinned revision."""
+async def test_a_fetch_that_is_given_up(store: ModelStore) -> None:
+    """A fetch that is given up frees its place at once, and the next one goes on."""
     entry, artefact = a_model(m__gguf=DATA)
-    told: list[int] = []
-    path = await fetch.fetch(store, entry, artefact, sources=Sources(),
-                             tell=lambda done, _whole: told.append(done))  # fmt: skip
+    async with a_mirror({at(entry, artefact): DATA}) as mirror:
+        mirror.held = asyncio.Event()
+        work = asyncio.create_task(fetch.fetch(store, entry, artefact, sources=only(mirror.url)))
+        ended = await cancelled(work, mirror.was_asked)
+        mirror.held.set()
+        path = await fetch.fetch(store, entry, artefact, sources=only(mirror.url))
 
+    assert ended
     assert isinstance(path, Path)
-    assert DATA == path.read_bytes()
-    assert len(DATA) == told[-1]
-    assert all("config.json" not in asked for _, asked, _ in from_the_hub.asked)
-    assert any(f"/resolve/{COMMIT}/m.gguf" in asked for _, asked, _ in from_the_hub.asked)
-    assert not (path.parent / HUB_FOLDER).exists()
-
-
-async def test_a_hub_that_breaks_off(
-    store: ModelStore,
-    from_the_hub: Hub,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A line to the hub that breaks is taken up where it broke."""
-    entry, artefact = a_model(m__gguf=DATA)
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 20_000)
-    from_the_hub.break_after = 120_000
-    path = await fetch.fetch(store, entry, artefact, sources=Sources())
-    ranges = [wanted for method, asked, wanted in from_the_hub.asked
-              if method == "GET" and asked.startswith("/cdn/")]  # fmt: skip
-
-    assert isinstance(path, Path)
-    assert DATA == path.read_bytes()
-    assert ranges[0] == ""
-    assert 2 < len(ranges) < 6
-    assert all(int(after[6:-1]) > 0 for after in ranges[1:])
-    assert sorted(ranges[1:], key=lambda wanted: int(wanted[6:-1])) == ranges[1:]
-
-
-async def test_a_hub_that_sends_wrong_bytes(store: ModelStore, from_the_hub: Hub) -> None:
-    """Wrong bytes of the right length from the hub are refused and deleted."""
-    entry, artefact = a_model(m__gguf=DATA)
-    from_the_hub.wrong["m.gguf"] = OTHER
-    problem = await fetch.fetch(store, entry, artefact, sources=Sources())
-
-    assert isinstance(problem, EngineProblem)
-    assert ("checksum_wrong", []) == (problem.code, left(store))
-
-
-async def test_a_hub_that_fills_the_disk(store: ModelStore, from_the_hub: Hub) -> None:
-    """A disk that fills up while the hub sends is said, and nothing is left of it."""
-    entry, artefact = a_model(m__gguf=DATA)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    try:
-        problem = await fetch.fetch(store, entry, artefact, sources=Sources())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-    assert isinstance(problem, EngineProblem)
-    assert ("disk_full", []) == (problem.code, left(store))
-
-
-async def test_what_the_hub_refuses(store: ModelStore, from_the_hub: Hub) -> None:
-    """Terms that were not accepted, and files that are gone, have sentences of their own."""
-    entry, artefact = a_model(m__gguf=DATA)
-    gone = replace(artefact, files=(replace(artefact.files[0], name="n.gguf"),))
-    missing = await fetch.fetch(store, entry, gone, sources=Sources())
-    from_the_hub.gated = True
-    gated = await fetch.fetch(store, entry, artefact, sources=Sources())
-
-    assert isinstance(missing, EngineProblem)
-    assert isinstance(gated, EngineProblem)
-    assert ("model_not_on_hub", "model_gated") == (missing.code, gated.code)
-
-
-async def test_a_hub_that_is_not_there(store: ModelStore) -> None:
-    """A hub that cannot be reached is said, and nothing hangs."""
-    entry, artefact = a_model(m__gguf=DATA)
-    problem = await fetch.fetch(store, entry, artefact, sources=Sources())
-
-    assert isinstance(problem, EngineProblem)
-    assert "fetch_failed" == problem.code
 
 
 @pytest.mark.parametrize("code", [*fetch.TOLD, "model_unpinned", "model_name_refused",

@@ -5,12 +5,16 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aiohttp import web
 from msgspec.structs import replace
 
 from entraide.catalogue import find, shipped
 from entraide.models import Artefact, ArtefactFile, ModelEntry
+from entraide_node.engines.base import EngineProblem
+from entraide_node.models.fetch import Sources
+from entraide_node.models.store import LOCKS_FOLDER, ModelStore
 
 MODEL = "qwen3-8b"
 REPOSITORY = "coop/petit"
@@ -200,3 +204,23 @@ async def a_hub(files: dict[str, bytes], *, large: tuple[str, ...] = ()) -> Asyn
     async with serving(add) as url, serving(add_far) as far:
         hub.url, hub.far = url, far
         yield hub
+
+
+def only(mirror: str) -> Sources:
+    """One mirror and nothing else."""
+    return Sources(mirror=mirror, hub=False)
+
+
+def left(store: ModelStore) -> list[str]:
+    """What lies in a store, its own notes aside."""
+    found = [path for path in store.folder.rglob("*") if path.is_file()]
+    return sorted(p.name for p in found if p.name[0] != "." and LOCKS_FOLDER not in p.parts)
+
+
+async def cancelled(work: "asyncio.Task[Path | EngineProblem]", asked: asyncio.Event) -> bool:
+    """Cancels a fetch once it has asked somebody; whether it ended so."""
+    async with asyncio.timeout(20):
+        await asked.wait()
+    work.cancel()
+    await asyncio.wait([work], timeout=20)
+    return work.cancelled()
