@@ -90,8 +90,7 @@ class Service:
         outbox = Outbox(bus)
         self._undo.push_async_callback(outbox.close)
         switch = Switch(outbox)
-        key = signing_key(self._home)
-        signer = Signer(key)
+        signer = Signer(key := signing_key(self._home))
         live = self.live = Live(
             recovered,
             store=store,
@@ -126,10 +125,7 @@ class Service:
         await ears.start(bus)
         upkeep.start()
         self._undo.push_async_callback(upkeep.stop)
-        if self._config.grid.electricity_maps is not None:
-            watch = Watch(self._config.grid.electricity_maps, feed, now=live.now)
-            watch.start()
-            self._undo.push_async_callback(watch.stop)
+        self._watch_grid(feed, live)
         await self._serve(
             live,
             store=store,
@@ -139,13 +135,14 @@ class Service:
             ears=ears,
             catalogue=catalogue,
         )
-        self._log.info(
-            "scheduler.ready",
-            http=gateway.url,
-            grpc=self.grpc.port,
-            incarnation=live.incarnation,
-            policy=policy.version,
-        )
+        told = {"incarnation": live.incarnation, "policy": policy.version}
+        self._log.info("scheduler.ready", http=gateway.url, grpc=self.grpc.port, **told)
+
+    def _watch_grid(self, feed: Feed, live: Live) -> None:
+        if self._config.grid.electricity_maps is not None:
+            watch = Watch(self._config.grid.electricity_maps, feed, now=live.now)
+            watch.start()
+            self._undo.push_async_callback(watch.stop)
 
     async def _policy(self, store: Store) -> Policy:
         policy = await store.policy()
