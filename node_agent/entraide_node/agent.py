@@ -17,6 +17,7 @@ from pathlib import Path
 
 import structlog
 
+from entraide.types import Lending
 from entraide.wire.messages import (
     AskCatalogue,
     Cancel,
@@ -47,7 +48,7 @@ from entraide_node.keys import Keyring, ca_pem
 from entraide_node.machine import Machine
 from entraide_node.reports import Reports
 from entraide_node.runs import Runs
-from entraide_node.stewardship import OWNER_RETURNED, Steward, Unattended
+from entraide_node.stewardship import OWNER_RETURNED, Steward, Unattended, Work
 from entraide_node.supplier import NoSupplier, Supplier
 from entraide_node.voice import Voice
 
@@ -127,15 +128,29 @@ class Agent:
         self._catalogue_s = -math.inf
         self._poked.set()
 
-    def _give_back(self, code: str) -> None:
+    def _give_back(self, code: str, others_only: bool) -> None:
         """The owner's machine is the owner's again: what still runs ends now."""
         self._log.info("node.given_back", code=code, running=len(self._runs.held()))
-        self._runs.stop_all(code=code)
+        self._runs.stop_all(code=code, others_only=others_only)
         self._poked.set()
+
+    def _work(self) -> Work:
+        """What the steward judges by."""
+        now, power = time.time(), self._power.power()
+        energy = self._voice.energy(now)
+        return Work(
+            running=len(self._runs.held()),
+            foreign=self._runs.foreign,
+            slots=sum(replica.slots for replica in self._garage.replicas()),
+            surplus_w=energy.surplus_w if energy is not None and now < energy.expires_at else 0.0,
+            idle_w=power.idle_w,
+            active_w=power.active_w,
+        )
 
     async def _on_in(self, message: NodeIn) -> None:
         if isinstance(message, Run):
-            await self._runs.take(message, reason=self._reason())
+            own_only = self._steward.lent().lending is Lending.OWN_ONLY
+            await self._runs.take(message, reason=self._reason(), own_only=own_only)
         elif isinstance(message, Cancel):
             self._runs.stop(message.job, message.epoch)
 
@@ -184,7 +199,9 @@ class Agent:
             self._wind_down(), self._connect(), self._pulse(), self._garage.run(),
             self._supplier.run(changed=self._garage.look_again),
             self._power.run(), self._site.run(),
-            self._steward.run(poke=self._poked.set, give_back=self._give_back),
+            self._steward.run(
+                poke=self._poked.set, give_back=self._give_back, busy=self._work
+            ),
         )  # fmt: skip
         tasks = [asyncio.create_task(stage) for stage in stages]
         try:
@@ -243,7 +260,7 @@ class Agent:
                     resent_s = now_s
                     await self._bus.resend()
                 await self._ask_catalogue(now_s)
-            self._voice.write_status(self._state())
+            self._voice.write_status(self._state(), self._steward.told())
             with contextlib.suppress(TimeoutError):
                 # Not wait_for, which loses a cancellation that comes together with a poke.
                 async with asyncio.timeout(min(PROGRESS_S, self._voice.heartbeat_s)):

@@ -27,6 +27,8 @@ from entraide_node.core.phases import Sign
 from entraide_node.engines.base import EngineProblem
 from entraide_node.logs import log_to_folder, log_to_stderr
 from entraide_node.machine import Machine, open_machine
+from entraide_node.owner_steward import OwnerSteward
+from entraide_node.probes import Probes
 from entraide_node.supply import Supply
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
@@ -130,7 +132,9 @@ class _Process:
         try:
             supply = Supply(self._config)
             await supply.open()
-            self._agent = Agent(self._config, machine=machine, supplier=supply)
+            self._agent = Agent(
+                self._config, machine=machine, supplier=supply, steward=self._steward()
+            )
             if not self._stopping.is_set():
                 await self._agent.run()
         except EntraideError as problem:
@@ -138,6 +142,11 @@ class _Process:
         finally:
             await machine.stop()
         return owner.Stopped("", {})
+
+    def _steward(self) -> OwnerSteward:
+        # What an engine that the owner started uses cannot be told from what the owner uses.
+        attached = any(isinstance(engine, Attach) for engine in self._config.fixed)
+        return OwnerSteward(self._folder, Probes(tells_load=not attached))
 
     async def _until_machine(self) -> Machine | EngineProblem | None:
         """Starts the engine; one that somebody else runs is waited for. None: asked to stop."""

@@ -18,6 +18,7 @@ from entraide_node.config import Declared, EnergyConfig, energy_problem
 from entraide_node.energy.sampler import PowerTold
 from entraide_node.energy.site import SiteTold
 from entraide_node.keys import write_private
+from entraide_node.stewardship import OwnerTold
 
 PAUSE_NAME = "paused"
 ENERGY_NAME = "energy.toml"
@@ -59,6 +60,7 @@ class Status(Struct, frozen=True, kw_only=True):
         site: what the site's meters tell.
         power: what the machine's meters tell.
         reports: usage reports that the pool has not acknowledged.
+        owner: what there is to say of the owner's terms.
         prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: the first one's measured speed.
         pool_version: of the pool's Entraide; "" while it has not told.
         clock_offset_s: this machine's clock minus the pool's, seconds; None while not known.
@@ -84,6 +86,7 @@ class Status(Struct, frozen=True, kw_only=True):
     site: SiteTold = SiteTold()
     power: PowerTold = PowerTold()
     reports: int = 0
+    owner: OwnerTold = OwnerTold()
     prefill_tokens_per_s: float = 0.0
     tpot_base_s: float = 0.0
     tpot_per_sequence_s: float = 0.0

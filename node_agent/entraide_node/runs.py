@@ -132,18 +132,24 @@ class Runs:
         """Returns the runs it holds, as (job, epoch)."""
         return tuple(self._held)
 
-    async def take(self, run: Run, *, reason: str) -> None:
+    @property
+    def foreign(self) -> int:
+        """How many of the runs are other co-ops'."""
+        return sum(not held.run.own for held in self._held.values())
+
+    async def take(self, run: Run, *, reason: str, own_only: bool = False) -> None:
         """Takes or declines a run.
 
         Args:
             run: the gateway's message.
             reason: why the node takes no work, or "".
+            own_only: whether it takes its own co-op's only.
         """
         older = [h for (job, epoch), h in self._held.items() if job == run.job]
         seat = self._seats.seat(run.model)
         decision = judge(
-            Asked(run.job, run.epoch, run.path, run.model, bool(run.sealed)),
-            holding=self._holding(run, seat, older),
+            Asked(run.job, run.epoch, run.path, run.model, bool(run.sealed), run.own),
+            holding=self._holding(run, seat, older, own_only=own_only),
             reason=reason,
         )
         if decision.verdict is Verdict.IGNORE:
@@ -167,7 +173,9 @@ class Runs:
         held.task.add_done_callback(self._done)
         self.idle.clear()
 
-    def _holding(self, run: Run, seat: Seat | None, older: list[_Held]) -> Holding:
+    def _holding(
+        self, run: Run, seat: Seat | None, older: list[_Held], *, own_only: bool
+    ) -> Holding:
         """What there is for a run: the slots of its model, and of the node where that is less."""
         running = self._crowd.count.get(run.model, 0)
         slots = seat.slots if seat is not None else 0
@@ -180,6 +188,7 @@ class Runs:
             running=running,
             epoch_seen=self._epochs.get(run.job, 0),
             superseded=any(held.run.model == run.model for held in older),
+            own_only=own_only,
         )
 
     def _count(self, model: str, by: int) -> None:
@@ -191,10 +200,16 @@ class Runs:
         if held is not None:
             self._stop(held, code)
 
-    def stop_all(self, *, code: str) -> None:
-        """Stops every run; with another code than ``cancelled`` they count as failed."""
+    def stop_all(self, *, code: str, others_only: bool = False) -> None:
+        """Stops every run; with another code than ``cancelled`` they count as failed.
+
+        Args:
+            code: with which they end.
+            others_only: whether its own co-op's go on.
+        """
         for held in tuple(self._held.values()):
-            self._stop(held, code)
+            if not (others_only and held.run.own):
+                self._stop(held, code)
 
     async def progress(self) -> None:
         """Tells the scheduler how far each run is."""

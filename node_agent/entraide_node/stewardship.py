@@ -8,9 +8,64 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import Struct
+
 from entraide_node.core.duty import Lent
 
 OWNER_RETURNED = "owner_returned"  # what a run ends with that is given back in mid-answer
+
+
+class Work(Struct, frozen=True):
+    """What the agent does, for its steward to judge by.
+
+    Attributes:
+        running: runs that it holds.
+        foreign: those of other co-ops.
+        slots: sequences that its engines can run.
+        surplus_w: of the site's own generation.
+        idle_w, active_w: what the machine draws without and with work.
+    """
+
+    running: int = 0
+    foreign: int = 0
+    slots: int = 0
+    surplus_w: float = 0.0
+    idle_w: float = 0.0
+    active_w: float = 0.0
+
+
+class OwnerTold(Struct, frozen=True, kw_only=True):
+    """What the status says of the owner's terms.
+
+    Attributes:
+        number, code, values: why the machine takes no work; 0 and "" when it does.
+        state: see ``core.stewardship.State``; "" without terms.
+        since_at: from when on that code holds, seconds since the epoch.
+        until_at: when it works again if nothing objects until then; None when that is not known.
+        give_back_s: how long a run may go on once the machine should step aside.
+        own_only: whether it takes its own co-op's work only.
+        how: which probe tells whether somebody is there, or "".
+        watching: whether something keeps the screen on.
+        file_code, file_values: what is wrong with the owner's file; "" when nothing is.
+    """
+
+    number: int = 0
+    code: str = ""
+    values: dict[str, str | int | float] = {}
+    state: str = ""
+    since_at: float = 0.0
+    until_at: float | None = None
+    give_back_s: float = 0.0
+    own_only: bool = False
+    how: str = ""
+    watching: bool = False
+    file_code: str = ""
+    file_values: dict[str, str | int | float] = {}
+
+
+Poke = Callable[[], object]
+GiveBack = Callable[[str, bool], object]
+Busy = Callable[[], Work]
 
 
 class Steward(Protocol):
@@ -24,12 +79,18 @@ class Steward(Protocol):
         """Returns how much of the machine may be used now."""
         ...
 
-    async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
+    def told(self) -> OwnerTold:
+        """Returns what the status says of the owner's terms."""
+        ...
+
+    async def run(self, *, poke: Poke, give_back: GiveBack, busy: Busy) -> None:
         """Looks for as long as the agent lives.
 
         Args:
             poke: to be called when ``reason`` or ``lent`` has changed: the pool hears at once.
-            give_back: to be called, with ``OWNER_RETURNED``, when what runs must end now.
+            give_back: to be called, with ``OWNER_RETURNED``, when what runs must end now; with
+                True, only what runs for other co-ops.
+            busy: tells what the agent does.
         """
         ...
 
@@ -45,11 +106,10 @@ class Unattended:
         """See ``Steward``."""
         return Lent()
 
-    async def run(
-        self,
-        *,
-        poke: Callable[[], object],  # noqa: ARG002  (nothing ever changes)
-        give_back: Callable[[str], object],  # noqa: ARG002
-    ) -> None:
+    def told(self) -> OwnerTold:
+        """See ``Steward``."""
+        return OwnerTold()
+
+    async def run(self, *, poke: Poke, give_back: GiveBack, busy: Busy) -> None:  # noqa: ARG002  (nothing ever changes)
         """See ``Steward``."""
         await asyncio.Event().wait()

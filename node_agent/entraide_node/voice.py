@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import structlog
 
-from entraide.types import Basis, EnergyStatus, NodeCard, Rates, Replica
+from entraide.types import Basis, DataClass, EnergyStatus, Lending, NodeCard, Rates, Replica
 from entraide.wire.messages import Heartbeat, Hello, Welcome
 from entraide_node import owner
 from entraide_node.bus import Bus
@@ -26,6 +26,7 @@ from entraide_node.energy.site import Site
 from entraide_node.garage import Garage
 from entraide_node.reports import Reports
 from entraide_node.runs import Runs
+from entraide_node.stewardship import OwnerTold
 
 HEARTBEAT_MIN_S, HEARTBEAT_MAX_S = 0.1, 60.0
 VERSION = version("entraide")
@@ -55,7 +56,7 @@ class Voice:
         self._started_at = psutil.Process().create_time()
         self._hello: Hello | None = None
         self._asked = True  # to say hello (again)
-        self._said: tuple[str, EnergyStatus | None] = ("", None)
+        self._said: tuple[str, EnergyStatus | None, Lending] = ("", None, Lending.ALL)
         self._pool_version = ""
         self._clock_offset_s: float | None = None
         self.heartbeat_s = 1.0
@@ -92,7 +93,8 @@ class Voice:
             models_bytes: memory for models that the pool asks for.
             due: whether it is time for a sign of life.
         """
-        card, energy = self._card(lent, models_bytes), self._energy()
+        card, energy = self._card(lent, models_bytes), self.energy(time.time())
+        said = reason, energy, lent.lending
         known = self._hello is not None and self._hello.card == card and not self._asked
         if not known or (due and not self.is_welcomed):
             hello = Hello(
@@ -103,11 +105,12 @@ class Voice:
                 accepting=not reason,
                 reason=reason,
                 running=self._runs.held(),
+                lending=lent.lending,
             )
             self._hello, self._asked = hello, False
             with_energy = msgspec.structs.replace(card, energy=energy)
             await self._bus.ctl(msgspec.structs.replace(hello, card=with_energy))
-        elif self.is_welcomed and (due or self._said != (reason, energy)):
+        elif self.is_welcomed and (due or self._said != said):
             beat = Heartbeat(
                 boot=self._boot,
                 seq=self._next(),
@@ -116,11 +119,12 @@ class Voice:
                 reason=reason,
                 running=len(self._runs.held()),
                 energy=energy,
+                lending=lent.lending,
             )
             await self._bus.ctl(beat)
         else:
             return False
-        self._said = (reason, energy)
+        self._said = said
         return True
 
     def _next(self) -> int:
@@ -133,28 +137,29 @@ class Voice:
             node=self._config.node, coop=self._config.coop, site=self._config.site,
             zone=self._config.zone, power=self._power.power(),
             replicas=tuple(_lent(replica, lent) for replica in self._garage.replicas()),
-            data_classes=self._config.data_classes, energy=None, rtt_s=self.rtt_s,
-            agent=VERSION, loadable=self._garage.loadable(), loading=self._garage.loading(),
+            data_classes=_both(self._config.data_classes, lent.data_classes),
+            energy=None, rtt_s=self.rtt_s, agent=VERSION,
+            loadable=self._garage.loadable(), loading=self._garage.loading(),
             models_bytes=models_bytes,
         )  # fmt: skip
 
-    def _energy(self) -> EnergyStatus | None:
-        """The site's renewable status: by its meters, else as declared."""
-        now = time.time()
+    def energy(self, now: float) -> EnergyStatus | None:
+        """Returns the site's renewable status: by its meters, else as declared."""
         return self._site.at(now) or self._declaration.at(now)
 
-    def write_status(self, state: str) -> None:
+    def write_status(self, state: str, told: OwnerTold) -> None:
         """Writes what the owner's commands read.
 
         Args:
             state: stable code of the one sentence that tells why the node works or not.
+            told: what there is to say of the owner's terms.
         """
-        energy, replicas = self._energy(), self._garage.replicas()
+        energy, replicas = self.energy(time.time()), self._garage.replicas()
         first, running = (replicas or (NOTHING,))[0], len(self._runs.held())
         status = owner.Status(
             node=self._config.node, coop=self._config.coop, zone=self._config.zone,
             pool=self._config.pool, pid=os.getpid(), started_at=self._started_at, state=state,
-            values={"running": running, "model": first.model},
+            values={"running": running, "model": first.model, **told.values}, owner=told,
             connected=self._bus.is_up, welcomed=self.is_welcomed, running=running,
             slots=sum(replica.slots for replica in replicas),
             model=first.model, engine=first.engine,
@@ -171,6 +176,13 @@ class Voice:
             owner.write_status(self._folder, status)
         except OSError as problem:  # a full disk must not take the node away
             self._log.warning("node.status_unwritten", problem=str(problem))
+
+
+def _both(
+    classes: tuple[DataClass, ...], lent: tuple[DataClass, ...] | None
+) -> tuple[DataClass, ...]:
+    """The classes of data that both the configuration and the owner's terms accept."""
+    return classes if lent is None else tuple(one for one in classes if one in lent)
 
 
 def _lent(replica: Replica, lent: Lent) -> Replica:

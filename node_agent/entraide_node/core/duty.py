@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from entraide.types import DataClass, Lending
 from entraide_node.core.phases import Phase
 
 # Why a node takes no work; the catalogue has the sentence under `node-reason-CODE`.
@@ -27,10 +28,14 @@ class Lent(Struct, frozen=True):
     Attributes:
         slots: sequences at once, over all its engines.
         models_bytes: memory for models that the pool asks for.
+        lending: for whose work.
+        data_classes: what it may process.
     """
 
     slots: int | None = None
     models_bytes: int | None = None
+    lending: Lending = Lending.ALL
+    data_classes: tuple[DataClass, ...] | None = None
 
 
 class Standing(Struct, frozen=True):
@@ -80,6 +85,7 @@ class Asked(Struct, frozen=True):
     path: str
     model: str
     sealed: bool
+    own: bool = False
 
 
 class Holding(Struct, frozen=True):
@@ -90,6 +96,7 @@ class Holding(Struct, frozen=True):
         slots, running: sequences it can run, and runs that it holds.
         epoch_seen: newest epoch of this very job that came before; 0 when none did.
         superseded: whether an older epoch of this job still holds a slot.
+        own_only: whether it takes its own co-op's work only.
     """
 
     model: str
@@ -97,6 +104,7 @@ class Holding(Struct, frozen=True):
     running: int
     epoch_seen: int
     superseded: bool
+    own_only: bool = False
 
 
 class Verdict(StrEnum):
@@ -126,6 +134,8 @@ def judge(asked: Asked, *, holding: Holding, reason: str) -> Decision:
         return Decision(Verdict.IGNORE)
     if asked.epoch < holding.epoch_seen:
         return Decision(Verdict.DECLINE, "stale")
+    if holding.own_only and not asked.own and not reason:
+        return Decision(Verdict.DECLINE, "own_only")
     if reason:
         code = "not_loaded" if reason == ENGINE_DOWN else "draining"
         return Decision(Verdict.DECLINE, code)

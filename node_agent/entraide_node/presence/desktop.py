@@ -10,7 +10,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ class Bus:
         except (OSError, EOFError, TimeoutError, DBusError, AuthError):
             await self.close()
             return None
-        if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
+        if reply.message_type is not MessageType.METHOD_RETURN:
             return None
         return list(reply.body)
 
@@ -78,19 +77,16 @@ class Bus:
             return None
         self._absent_until_s = self._clock() + AGAIN_S
         try:
-            self._bus = await MessageBus(self._address, bus_type=self._kind).connect()
+            self._bus = MessageBus(self._address, bus_type=self._kind)
         except InvalidAddressError:
-            self._bus = None
-        return self._bus
+            return None
+        return await self._bus.connect()
 
     async def close(self) -> None:
         """Lets go of the bus."""
         bus, self._bus = self._bus, None
-        if bus is not None and bus.connected:
+        if bus is not None:
             bus.disconnect()
-            with suppress(OSError, EOFError, TimeoutError, DBusError):
-                async with asyncio.timeout(TIMEOUT_S):
-                    await bus.wait_for_disconnect()
 
 
 def session_address(environ: Mapping[str, str]) -> str | None:

@@ -18,6 +18,7 @@ IDLE_AFTER_MS = 1_000  # the compositor says so after so long
 MESSAGE_BYTES_MAX = 65_536
 GLOBALS_MAX = 1_000
 TIMEOUT_S = 2.0
+AGAIN_S = 60.0  # a compositor that did not tell is asked again after so long
 
 # Object numbers of ours.
 DISPLAY, REGISTRY, CALLBACK, SEAT, NOTIFIER, NOTIFICATION = 1, 2, 3, 4, 5, 6
@@ -54,7 +55,7 @@ class Wayland:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.listening: asyncio.Task[None] | None = None
         self._idle_since: float | None = None
-        self._unfit: set[Path] = set()  # compositors without a notifier
+        self._unfit_until_s: dict[Path, float] = {}  # compositors without a notifier
 
     async def idle_s(self) -> float | None:
         """Returns since when nothing was touched; None when no compositor tells."""
@@ -79,18 +80,17 @@ class Wayland:
 
     async def _find(self) -> bool:
         for path in sockets(self._environ):
-            if path in self._unfit:
+            if self._clock() < self._unfit_until_s.get(path, 0.0):
                 continue
             try:
                 async with asyncio.timeout(TIMEOUT_S):
-                    self._streams = await asyncio.open_unix_connection(str(path))
-                    fit = await self._greet(*self._streams)
+                    self._streams = streams = await asyncio.open_unix_connection(str(path))
+                    if await self._greet(*streams):
+                        self.listening = asyncio.create_task(self._listen(streams[0]))
+                        return True
             except (OSError, EOFError, TimeoutError, struct.error):
-                fit = False
-            if fit:
-                self.listening = asyncio.create_task(self._listen(self._streams[0]))
-                return True
-            self._unfit.add(path)
+                pass  # as one that has no notifier
+            self._unfit_until_s[path] = self._clock() + AGAIN_S
             await self.close()
         return False
 

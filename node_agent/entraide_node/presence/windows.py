@@ -4,7 +4,6 @@ Its count of milliseconds turns over after 49.7 days, as the clock it is compare
 """
 
 import ctypes
-import sys
 
 TURN_MS = 1 << 32
 
@@ -24,9 +23,8 @@ def since_s(now_ms: int, at_ms: int) -> float:
 
 def idle_s() -> float | None:
     """Returns since when nothing was touched; None when the system does not tell."""
-    if sys.platform != "win32":
-        return None
+    system = getattr(ctypes, "windll", None)
     last = _LastInput(ctypes.sizeof(_LastInput), 0)
-    if not ctypes.windll.user32.GetLastInputInfo(ctypes.byref(last)):
+    if system is None or not system.user32.GetLastInputInfo(ctypes.byref(last)):
         return None
-    return since_s(ctypes.windll.kernel32.GetTickCount(), last.at_ms)
+    return since_s(system.kernel32.GetTickCount(), last.at_ms)

@@ -1,0 +1,148 @@
+"""The owner's steward: the terms in force, put to the machine as it is, once a second.
+
+It decides nothing about the terms, which the node's core does (``core.stewardship``): it reads the
+owner's file and the probes, tells the core, and carries out what the core says. A probe that breaks
+is a machine that cannot tell whether somebody is there.
+"""
+
+import asyncio
+import time
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from entraide.types import Lending
+from entraide_node import owner
+from entraide_node.core import duty
+from entraide_node.core.objections import Situation
+from entraide_node.core.stewardship import Lent, State, Stewardship
+from entraide_node.owner_terms import TermsFile
+from entraide_node.probes import Probes
+from entraide_node.stewardship import OWNER_RETURNED, Busy, GiveBack, OwnerTold, Poke
+
+LOOK_S = 1.0
+
+
+class OwnerSteward:
+    """Speaks for the owner of the machine that the agent runs on."""
+
+    def __init__(self, folder: Path, probes: Probes) -> None:
+        """Looks at nothing yet, and allows nothing before it has.
+
+        Args:
+            folder: of the node, where the owner's files are.
+            probes: of the machine; this closes them.
+        """
+        self._folder = folder
+        self._probes = probes
+        self._file = TermsFile(folder)
+        self._core = Stewardship()
+        self._lent: Lent | None = None
+        self._since_at = time.time()
+        self._log = structlog.get_logger("entraide.node")
+
+    # What the agent asks.
+
+    def reason(self) -> str:
+        """See ``stewardship.Steward``."""
+        if self._lent is None:
+            return "starting"
+        return "" if self._lent.reason is None else self._lent.reason.code
+
+    def lent(self) -> duty.Lent:
+        """See ``stewardship.Steward``."""
+        terms, now = self._file.terms, self._lent
+        if now is None:
+            return duty.Lent()
+        lending = Lending.OWN_FIRST if terms.own_first else Lending.ALL
+        return duty.Lent(
+            slots=now.slots,
+            models_bytes=now.models_bytes,
+            lending=Lending.OWN_ONLY if now.own_only else lending,
+            data_classes=terms.data_classes,
+        )
+
+    def told(self) -> OwnerTold:
+        """See ``stewardship.Steward``."""
+        now, problem, seen = self._lent, self._file.problem, self._probes.activity
+        if now is None:
+            return OwnerTold()
+        return OwnerTold(
+            number=0 if now.reason is None else now.reason.number,
+            code="" if now.reason is None else now.reason.code,
+            values={} if now.reason is None else now.reason.values,
+            state=now.state,
+            since_at=self._since_at,
+            until_at=None if now.until is None else time.time() + now.until - time.monotonic(),
+            give_back_s=self._file.terms.give_back_s,
+            own_only=now.own_only,
+            how=seen.how,
+            watching=seen.watching,
+            file_code="" if problem is None else problem.code,
+            file_values={} if problem is None else problem.values(self._folder),
+        )
+
+    # Its life.
+
+    async def run(self, *, poke: Poke, give_back: GiveBack, busy: Busy) -> None:
+        """See ``stewardship.Steward``."""
+        try:
+            while True:
+                await self.look(poke=poke, give_back=give_back, busy=busy)
+                await asyncio.sleep(self._rest_s())
+        finally:
+            await self._probes.close()
+
+    async def look(self, *, poke: Poke, give_back: GiveBack, busy: Busy) -> None:
+        """Looks once, and carries out what the core says."""
+        self._file.refresh()
+        terms = self._file.terms
+        seen = await self._situation()
+        load = busy()
+        now = msgspec.structs.replace(
+            seen, surplus_w=load.surplus_w, idle_w=load.idle_w, active_w=load.active_w,
+            slots=load.slots,
+        )  # fmt: skip
+        before, said = self._lent, self.lent()
+        self._lent, asked = self._core.look(
+            terms, now, at=time.monotonic(), running=load.running, foreign=load.foreign
+        )
+        if before is None or (before.reason, before.state) != (
+            self._lent.reason, self._lent.state
+        ):  # fmt: skip
+            self._turned(before)
+        for one in asked:
+            self._log.info("node.owner_returned", others_only=one.others_only)
+            give_back(OWNER_RETURNED, one.others_only)
+        if before is None or said != self.lent() or _code(before) != _code(self._lent):
+            poke()
+
+    async def _situation(self) -> Situation:
+        paused = owner.is_paused(self._folder)
+        try:
+            return await self._probes.situation(self._file.terms, paused=paused)
+        except Exception:  # noqa: BLE001  (a probe's bug must not take the node away)
+            self._log.exception("node.probe_broken")
+            return Situation(paused=paused, idle_s=None)
+
+    def _turned(self, before: Lent | None) -> None:
+        assert self._lent is not None
+        now = self._lent
+        if before is None or _code(before) != _code(now):
+            self._since_at = time.time()
+            code = _code(now)
+            self._log.info("node.owner", state=now.state, reason=code)
+
+    def _rest_s(self) -> float:
+        """Returns how long to rest: until the next look, or what the core waits for."""
+        deadline = self._core.next_deadline(self._file.terms)
+        if self._lent is not None and self._lent.state is State.GIVING_BACK:
+            return LOOK_S / 4
+        if deadline is None:
+            return LOOK_S
+        return min(LOOK_S, max(0.01, deadline - time.monotonic()))
+
+
+def _code(lent: Lent) -> str:
+    return "" if lent.reason is None else lent.reason.code
