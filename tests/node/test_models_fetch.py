@@ -163,6 +163,34 @@ async def test_neighbours_go_before_the_mirror(store: ModelStore) -> None:
         assert (1, [], []) == (len(near.asked), far.asked, hub_.asked)
 
 
+async def test_who_may_send_us_elsewhere(store: ModelStore) -> None:
+    """The pool's mirror may send a node to another address; a neighbour may not."""
+    entry, artefact = a_model(m__gguf=DATA)
+    async with a_mirror({at(entry, artefact): DATA}) as far, a_mirror({}) as near:
+        near.elsewhere = far.url
+        refused = await fetch.fetch(
+            store, entry, artefact, sources=Sources(neighbours=(near.url,), hub=False)
+        )
+        unasked = list(far.asked)
+        path = await fetch.fetch(store, entry, artefact, sources=only(near.url))
+
+    assert isinstance(refused, EngineProblem)
+    assert [] == unasked
+    assert isinstance(path, Path)
+
+
+async def test_a_source_that_drips(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that is slower than the least is left for another one."""
+    monkeypatch.setattr(download, "WINDOW_S", 0.0)
+    monkeypatch.setattr(download, "SLOWEST_BYTES_PER_S", 1e15)
+    entry, artefact = a_model(m__gguf=DATA)
+    async with a_mirror({at(entry, artefact): DATA}) as mirror:
+        problem = await fetch.fetch(store, entry, artefact, sources=only(mirror.url))
+
+        assert isinstance(problem, EngineProblem)
+        assert (download.TOO_SLOW, 1) == (problem.values["detail"], len(mirror.asked))
+
+
 @pytest.mark.parametrize("laid_out", ["by name", "as a store", "as a mirror"])
 async def test_from_a_folder(store: ModelStore, tmp_path: Path, laid_out: str) -> None:
     """A folder's file is taken without a second copy, however the folder is laid out."""

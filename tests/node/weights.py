@@ -51,6 +51,7 @@ class Mirror:
         sent: bytes of weights that went out.
         break_after: closes the line after so many bytes of each answer; 0 for never.
         ignore_ranges: answers with the whole file whatever is asked.
+        elsewhere: where it sends whoever asks; "" for nowhere.
         held: answers wait for it when it is there.
         was_asked: set by the first request.
     """
@@ -61,6 +62,7 @@ class Mirror:
         self.sent = 0
         self.break_after = 0
         self.ignore_ranges = False
+        self.elsewhere = ""
         self.held: asyncio.Event | None = None
         self.was_asked = asyncio.Event()
         self.url = ""
@@ -71,6 +73,8 @@ class Mirror:
         wanted = request.headers.get("Range", "")
         self.asked.append((path, wanted))
         self.was_asked.set()
+        if self.elsewhere:
+            raise web.HTTPFound(f"{self.elsewhere}/{path}")
         data = self.files.get(path)
         if data is None:
             raise web.HTTPNotFound

@@ -18,7 +18,10 @@ PAUSE_FIRST_S = 0.1
 CONNECT_TIMEOUT_S = 10.0
 SILENCE_MAX_S = 30.0
 BLOCK_BYTES = 1024 * 1024
+WINDOW_S = 60.0
+SLOWEST_BYTES_PER_S = 16 * 1024  # over a window; slower than that, another source is better
 
+TOO_SLOW = "too slow"
 OK, PARTIAL, NOT_FOUND, UNSATISFIABLE = 200, 206, 404, 416
 FOR_GOOD = frozenset({401, 403, NOT_FOUND, 410})
 
@@ -30,6 +33,7 @@ async def download(
     *,
     size_bytes: int,
     tell: Callable[[int], None],
+    redirects: bool = True,
 ) -> EngineProblem | None:
     """Brings a file to its full length; what there is of it stays for the next attempt.
 
@@ -39,6 +43,7 @@ async def download(
         part: where it is put, going on from what lies there.
         size_bytes: how long it must become.
         tell: called with the length so far.
+        redirects: whether it may send us elsewhere; a neighbour may not.
 
     Returns:
         None, ``fetch_failed``, or ``checksum_wrong`` when there came more than there should.
@@ -51,7 +56,9 @@ async def download(
     while fruitless < TRIES_MAX:
         before = _length(part)
         try:
-            detail = await _more(session, url, part, size_bytes=size_bytes, tell=tell)
+            detail = await _more(
+                session, url, part, size_bytes=size_bytes, tell=tell, redirects=redirects
+            )
         except (aiohttp.ClientError, TimeoutError) as problem:
             detail = str(problem) or type(problem).__name__
         after = _length(part)
@@ -60,7 +67,7 @@ async def download(
         if after > size_bytes:
             await asyncio.to_thread(part.unlink)
             return EngineProblem("checksum_wrong", {"file": part.stem, "source": _host(url)})
-        if detail in {str(status) for status in FOR_GOOD}:
+        if detail == TOO_SLOW or detail in {str(status) for status in FOR_GOOD}:
             break
         fruitless = 0 if after > before else fruitless + 1
         await asyncio.sleep(PAUSE_FIRST_S * 2**fruitless)
@@ -76,6 +83,7 @@ async def _more(
     *,
     size_bytes: int,
     tell: Callable[[int], None],
+    redirects: bool,
 ) -> str:
     """One request; returns what went wrong, or ""."""
     have = _length(part)
@@ -85,7 +93,9 @@ async def _more(
     timeout = aiohttp.ClientTimeout(
         total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_MAX_S
     )
-    async with session.get(url, headers=headers, timeout=timeout) as reply:
+    async with session.get(
+        url, headers=headers, timeout=timeout, allow_redirects=redirects
+    ) as reply:
         if reply.status == UNSATISFIABLE or (reply.status == PARTIAL and not _goes_on(reply, have)):
             # The server has another file: begin anew.
             await asyncio.to_thread(part.unlink, missing_ok=True)
@@ -105,9 +115,16 @@ async def _pour(
     size_bytes: int,
     tell: Callable[[int], None],
 ) -> str:
+    clock = asyncio.get_running_loop().time
+    since_s, since_bytes = clock(), at
     async for block in reply.content.iter_chunked(BLOCK_BYTES):
         await asyncio.to_thread(file.write, block)
         at += len(block)
+        window_s = clock() - since_s
+        if window_s >= WINDOW_S:
+            if at - since_bytes < window_s * SLOWEST_BYTES_PER_S:
+                return TOO_SLOW
+            since_s, since_bytes = clock(), at
         tell(min(at, size_bytes))
         if at > size_bytes:
             return "too long"

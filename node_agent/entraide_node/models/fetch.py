@@ -187,7 +187,12 @@ class _Filling:
         before, began = _length(part), time.monotonic()
         try:
             problem = await download(
-                session, url, part, size_bytes=file.size_bytes, tell=self._told
+                session,
+                url,
+                part,
+                size_bytes=file.size_bytes,
+                tell=self._told,
+                redirects=base == self._sources.mirror.rstrip("/"),
             )
             if problem is not None:
                 return problem
