@@ -185,6 +185,7 @@ class TermsFile:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen: tuple[int, int, int] | None = (0, 0, 0)
+        self._is_new = True
         self.terms = ANY_TIME
         self.problem: TermsProblem | None = None
         self._log = structlog.get_logger("entraide.node")
@@ -199,12 +200,15 @@ class TermsFile:
         found = read(self._folder)
         if isinstance(found, TermsProblem):
             self.problem = found
+            if self._is_new:
+                self.terms = OwnerTerms()  # terms were meant: the careful ones, never none
             self._log.warning(
                 "node.terms_unusable", code=found.code, line=found.line, key=found.key
             )
         else:
             self.terms, self.problem = found, None
             self._log.info("node.terms", terms=repr(found))
+        self._is_new = False
         return True
 
     def _stamp(self) -> tuple[int, int, int] | None:

@@ -1855,3 +1855,118 @@ node-engine-install-checking = Checking that { $engine } can be loaded…
 node-engine-install-made = { $engine } is installed.
 node-engine-listed = { $engine } { $version } is installed.
 node-engine-unmade = { $engine } is not installed.
+
+# The owner's file, and what is wrong with it.
+owner-file-not_toml = The owner's terms cannot be read: line { $line } of { $path } is not TOML ({ $detail }). The last good terms hold.
+owner-file-unknown_key = The owner's terms cannot be read: line { $line } of { $path } says "{ $key }", which is no key. The last good terms hold.
+owner-file-wrong_kind = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" is not of the right kind. The last good terms hold.
+owner-file-wrong_word = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" does not know the word "{ $detail }". The last good terms hold.
+owner-file-wrong_hours = The owner's terms cannot be read: on line { $line } of { $path }, "{ $detail }" are no hours; write them as "mo-fr 18:00-08:00". The last good terms hold.
+owner-file-beyond = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" must lie within { $detail }. The last good terms hold.
+owner-file-too_many = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" lists more than { $detail }. The last good terms hold.
+owner-file-unreadable = The owner's terms cannot be read: { $path } cannot be opened ({ $detail }). The last good terms hold.
+owner-file-too_long = The owner's terms cannot be read: { $path } is longer than { $detail } bytes. The last good terms hold.
+owner-file-not_text = The owner's terms cannot be read: { $path } is not text in UTF-8. The last good terms hold.
+
+# Why a machine takes no work by its owner's terms: for the pool, for its owner, and what would change it.
+owner-change-paused = It works again once you resume it: "entraide node resume".
+node-status-outside_hours = { $node } is not working: it is outside the hours that its owner set.
+owner-change-outside_hours = It works again when its hours begin.
+node-status-owner_busy = { $node } is not working: somebody is using the machine.
+owner-change-owner_busy = It works again once nobody has touched it for { $idle_min } minutes.
+node-reason-on_battery = it runs on its battery
+node-status-on_battery = { $node } is not working: the machine runs on its battery.
+owner-change-on_battery = It works again once it is plugged in.
+node-reason-charge_low = its battery charges first
+node-status-charge_low = { $node } is not working: its battery is { $charge_percent } % full.
+owner-change-charge_low = It works again from { $limit_percent } % on.
+node-reason-too_hot = it cools down
+node-status-too_hot = { $node } is not working: the machine is too hot{ $temperature_c ->
+    [none] .
+   *[other] {" "}({ $temperature_c } °C).
+}
+owner-change-too_hot = It works again once it is well below { $limit_c } °C.
+node-reason-busy_elsewhere = its co-op’s own programs need it
+node-status-busy_elsewhere = { $node } is not working: other programs use { $load_percent } % of its processors.
+owner-change-busy_elsewhere = It works again once they use well below { $limit_percent } %.
+node-reason-memory_low = its memory is needed for other programs
+node-status-memory_low = { $node } is not working: only { $free_gb } GB of memory are left for other programs.
+owner-change-memory_low = It works again once well over { $limit_gb } GB are free.
+node-reason-program_open = its co-op runs a program that wants it whole
+node-status-program_open = { $node } is not working: { $program } is running.
+owner-change-program_open = It works again once { $program } is closed.
+node-reason-activity_unknown = it cannot tell whether its co-op is using it
+node-status-activity_unknown = { $node } is not working: it cannot tell whether somebody is using the machine.
+owner-change-activity_unknown = It works again once that can be told, or if you trust it: unseen = "absent" in owner.toml.
+node-reason-no_surplus = it works on its site’s own surplus only
+node-status-no_surplus = { $node } is not working: its site has { $surplus_w } of its own to spare.
+owner-change-no_surplus = It works again from about { $needed_w } on.
+node-reason-power_cap = its co-op’s cap of power leaves it no slot
+node-status-power_cap = { $node } is not working: its owner’s cap of { $cap_w } leaves no job room.
+owner-change-power_cap = It works again with a cap of about { $needed_w } or more.
+node-reason-settling = starts again soon
+node-status-settling = { $node } is not working yet: nothing stands against it any more, and it waits a moment to be sure.
+owner-change-settling = It works again by itself in { $wait_s } s.
+node-reason-own_only = works for its own co-op only
+owner-own-only = Somebody is using the machine: it works for its own co-op only.
+owner-since = Reason { $number }, since { $since } ({ $minutes ->
+    [0] less than a minute
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}).
+owner-giving-back = What it still runs ends within { $give_back_s } s or goes elsewhere.
+owner-watching = Something keeps the screen on, so that counts as somebody there.
+
+# The owner’s page.
+page-title = Your machine { $node }
+page-what = When this machine works for the pool, and when it is yours alone.
+page-pause = Pause
+page-resume = Resume
+page-saved = Saved. The machine obeys within a second.
+page-refused = Not saved: { $problem }
+page-wrong-hours = “{ $text }” are no hours; write them as 18:00-08:00.
+page-wrong-number = “{ $text }” is no number that can be used for “{ $name }” ({ $low } to { $high }).
+page-no-terms = No terms are set yet: the machine works at any time. What you save here holds from then on.
+page-when = When it may work
+page-hours-hint = For each day: 18:00-08:00, several with a comma. Leave all days empty for always; a day left empty is a day of rest.
+page-present = When somebody is at the machine
+page-present-nothing = it rests
+page-present-own = it works for our co-op only
+page-present-all = it works on as usual
+page-idle_min = Nobody is there after so many minutes without a key or pointer
+page-unseen = If it cannot tell whether somebody is there
+page-unseen-present = it takes it that somebody is
+page-unseen-absent = it takes it that nobody is
+page-spare = Sparing the machine
+page-on_battery = Works on its battery too
+page-charge_min_percent = Rests below this charge, %  (0: never)
+page-temperature_max_c = Rests from this temperature on, °C (0: never)
+page-load_max_percent = Rests while other programs use more of the processors, % (0: never)
+page-memory_free_min_gb = Leaves other programs this much memory, GB
+page-programs = Rests while one of these programs runs, one a line
+page-caps = What work may take (0: no cap)
+page-caps_idle = while nobody is there
+page-caps_present = while somebody is there
+page-memory_gb = memory for models, GB
+page-power_w = power of the machine, W
+page-whose = Whose work
+page-surplus_only = Only on our site’s own surplus
+page-own_first = Our co-op always finds a free slot
+page-data_classes = Data that it may process
+page-back = Giving it back
+page-give_back_s = What runs may go on for so many seconds once the machine should rest
+page-settle_s = Nothing must object for so many seconds before it works again
+page-save = Save
+page-other-language = Français
+page-stopped = The agent does not run. Start it: entraide node run
+page-day-0 = Monday
+page-day-1 = Tuesday
+page-day-2 = Wednesday
+page-day-3 = Thursday
+page-day-4 = Friday
+page-day-5 = Saturday
+page-day-6 = Sunday
+page-legend = Only this machine can open this page. Everything here stands in { $path }.
+page-open = The owner’s page is open until you press Ctrl-C: { $url }
+page-port-taken = Nothing could be opened on port { $port }: it is taken.
+help-node-page = Open a page on this machine to set when it works.

@@ -1855,3 +1855,118 @@ node-engine-install-checking = Vérification que { $engine } se charge…
 node-engine-install-made = { $engine } est installé.
 node-engine-listed = { $engine } { $version } est installé.
 node-engine-unmade = { $engine } n’est pas installé.
+
+# Le fichier du propriétaire, et ce qui n’y va pas.
+owner-file-not_toml = Les conditions du propriétaire sont illisibles : la ligne { $line } de { $path } n’est pas du TOML ({ $detail }). Les dernières conditions valides s’appliquent.
+owner-file-unknown_key = Les conditions du propriétaire sont illisibles : la ligne { $line } de { $path } porte « { $key } », qui n’est pas une clé. Les dernières conditions valides s’appliquent.
+owner-file-wrong_kind = Les conditions du propriétaire sont illisibles : à la ligne { $line } de { $path }, « { $key } » n’est pas du bon genre. Les dernières conditions valides s’appliquent.
+owner-file-wrong_word = Les conditions du propriétaire sont illisibles : à la ligne { $line } de { $path }, « { $key } » ne connaît pas le mot « { $detail } ». Les dernières conditions valides s’appliquent.
+owner-file-wrong_hours = Les conditions du propriétaire sont illisibles : à la ligne { $line } de { $path }, « { $detail } » n’est pas une plage d’heures ; écrivez-la comme « mo-fr 18:00-08:00 ». Les dernières conditions valides s’appliquent.
+owner-file-beyond = Les conditions du propriétaire sont illisibles : à la ligne { $line } de { $path }, « { $key } » doit se situer dans { $detail }. Les dernières conditions valides s’appliquent.
+owner-file-too_many = Les conditions du propriétaire sont illisibles : à la ligne { $line } de { $path }, « { $key } » en énumère plus de { $detail }. Les dernières conditions valides s’appliquent.
+owner-file-unreadable = Les conditions du propriétaire sont illisibles : { $path } ne s’ouvre pas ({ $detail }). Les dernières conditions valides s’appliquent.
+owner-file-too_long = Les conditions du propriétaire sont illisibles : { $path } dépasse { $detail } octets. Les dernières conditions valides s’appliquent.
+owner-file-not_text = Les conditions du propriétaire sont illisibles : { $path } n’est pas un texte en UTF-8. Les dernières conditions valides s’appliquent.
+
+# Pourquoi une machine ne prend rien selon les conditions de son propriétaire : pour le réseau, pour lui, et ce qui y changerait quelque chose.
+owner-change-paused = Elle travaillera de nouveau quand vous la relancerez : « entraide node resume ».
+node-status-outside_hours = { $node } ne travaille pas : c’est en dehors des heures fixées par son propriétaire.
+owner-change-outside_hours = Elle travaillera de nouveau au début de ses heures.
+node-status-owner_busy = { $node } ne travaille pas : quelqu’un se sert de la machine.
+owner-change-owner_busy = Elle travaillera de nouveau quand personne n’y aura touché depuis { $idle_min } minutes.
+node-reason-on_battery = elle fonctionne sur sa batterie
+node-status-on_battery = { $node } ne travaille pas : la machine fonctionne sur sa batterie.
+owner-change-on_battery = Elle travaillera de nouveau une fois branchée.
+node-reason-charge_low = sa batterie se recharge d’abord
+node-status-charge_low = { $node } ne travaille pas : sa batterie est chargée à { $charge_percent } %.
+owner-change-charge_low = Elle travaillera de nouveau à partir de { $limit_percent } %.
+node-reason-too_hot = elle refroidit
+node-status-too_hot = { $node } ne travaille pas : la machine est trop chaude{ $temperature_c ->
+    [none] .
+   *[other] {" "}({ $temperature_c } °C).
+}
+owner-change-too_hot = Elle travaillera de nouveau une fois nettement sous { $limit_c } °C.
+node-reason-busy_elsewhere = les programmes de sa coopérative en ont besoin
+node-status-busy_elsewhere = { $node } ne travaille pas : d’autres programmes occupent { $load_percent } % de ses processeurs.
+owner-change-busy_elsewhere = Elle travaillera de nouveau quand ils en occuperont nettement moins de { $limit_percent } %.
+node-reason-memory_low = sa mémoire sert à d’autres programmes
+node-status-memory_low = { $node } ne travaille pas : il ne reste que { $free_gb } Go de mémoire aux autres programmes.
+owner-change-memory_low = Elle travaillera de nouveau quand nettement plus de { $limit_gb } Go seront libres.
+node-reason-program_open = sa coopérative y fait tourner un programme qui la veut tout entière
+node-status-program_open = { $node } ne travaille pas : { $program } est en marche.
+owner-change-program_open = Elle travaillera de nouveau quand { $program } sera fermé.
+node-reason-activity_unknown = elle ne peut savoir si sa coopérative s’en sert
+node-status-activity_unknown = { $node } ne travaille pas : elle ne peut savoir si quelqu’un se sert de la machine.
+owner-change-activity_unknown = Elle travaillera de nouveau quand cela se verra, ou si vous lui faites confiance : unseen = "absent" dans owner.toml.
+node-reason-no_surplus = elle ne travaille que sur le surplus de son lieu
+node-status-no_surplus = { $node } ne travaille pas : son lieu a { $surplus_w } de surplus.
+owner-change-no_surplus = Elle travaillera de nouveau à partir d’environ { $needed_w }.
+node-reason-power_cap = le plafond de puissance de sa coopérative ne lui laisse aucune place
+node-status-power_cap = { $node } ne travaille pas : le plafond de { $cap_w } fixé par son propriétaire ne laisse place à aucune requête.
+owner-change-power_cap = Elle travaillera de nouveau avec un plafond d’environ { $needed_w } ou plus.
+node-reason-settling = reprend bientôt
+node-status-settling = { $node } ne travaille pas encore : plus rien ne s’y oppose, et elle attend un moment pour en être sûre.
+owner-change-settling = Elle reprendra d’elle-même dans { $wait_s } s.
+node-reason-own_only = ne travaille que pour sa propre coopérative
+owner-own-only = Quelqu’un se sert de la machine : elle ne travaille que pour sa propre coopérative.
+owner-since = Raison { $number }, depuis { $since } ({ $minutes ->
+    [0] moins d’une minute
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}).
+owner-giving-back = Ce qu’elle traite encore se termine en { $give_back_s } s ou part ailleurs.
+owner-watching = Un programme garde l’écran allumé : cela compte comme une présence.
+
+# La page du propriétaire.
+page-title = Votre machine { $node }
+page-what = Quand cette machine travaille pour le réseau, et quand elle n’est qu’à vous.
+page-pause = Mettre en pause
+page-resume = Relancer
+page-saved = Enregistré. La machine obéit dans la seconde.
+page-refused = Non enregistré : { $problem }
+page-wrong-hours = « { $text } » n’est pas une plage d’heures ; écrivez-la comme 18:00-08:00.
+page-wrong-number = « { $text } » n’est pas un nombre qui convient à « { $name } » ({ $low } à { $high }).
+page-no-terms = Aucune condition n’est encore fixée : la machine travaille à toute heure. Ce que vous enregistrez ici s’applique aussitôt.
+page-when = Quand elle peut travailler
+page-hours-hint = Pour chaque jour : 18:00-08:00, plusieurs séparées par une virgule. Laissez tous les jours vides pour toujours ; un jour laissé vide est un jour de repos.
+page-present = Quand quelqu’un se sert de la machine
+page-present-nothing = elle se repose
+page-present-own = elle travaille pour notre coopérative seulement
+page-present-all = elle travaille comme d’habitude
+page-idle_min = Plus personne après tant de minutes sans clavier ni souris
+page-unseen = Si elle ne peut savoir s’il y a quelqu’un
+page-unseen-present = elle suppose que oui
+page-unseen-absent = elle suppose que non
+page-spare = Ménager la machine
+page-on_battery = Travaille aussi sur sa batterie
+page-charge_min_percent = Se repose sous cette charge, % (0 : jamais)
+page-temperature_max_c = Se repose à partir de cette température, °C (0 : jamais)
+page-load_max_percent = Se repose quand d’autres programmes occupent plus des processeurs, % (0 : jamais)
+page-memory_free_min_gb = Laisse aux autres programmes tant de mémoire, Go
+page-programs = Se repose pendant qu’un de ces programmes tourne, un par ligne
+page-caps = Ce que le travail peut prendre (0 : sans plafond)
+page-caps_idle = quand il n’y a personne
+page-caps_present = quand il y a quelqu’un
+page-memory_gb = mémoire des modèles, Go
+page-power_w = puissance de la machine, W
+page-whose = Le travail de qui
+page-surplus_only = Seulement sur le surplus de notre lieu
+page-own_first = Notre coopérative trouve toujours une place libre
+page-data_classes = Données qu’elle peut traiter
+page-back = La reprendre
+page-give_back_s = Ce qui tourne peut continuer tant de secondes quand la machine doit se reposer
+page-settle_s = Rien ne doit s’y opposer pendant tant de secondes avant qu’elle reprenne
+page-save = Enregistrer
+page-other-language = English
+page-stopped = L’agent ne tourne pas. Démarrez-le : entraide node run
+page-day-0 = Lundi
+page-day-1 = Mardi
+page-day-2 = Mercredi
+page-day-3 = Jeudi
+page-day-4 = Vendredi
+page-day-5 = Samedi
+page-day-6 = Dimanche
+page-legend = Seule cette machine peut ouvrir cette page. Tout ceci se trouve dans { $path }.
+page-open = La page du propriétaire est ouverte jusqu’à Ctrl-C : { $url }
+page-port-taken = Rien n’a pu s’ouvrir sur le port { $port } : il est pris.
+help-node-page = Ouvrir sur cette machine une page pour fixer quand elle travaille.
