@@ -86,8 +86,8 @@ async def test_a_line_that_breaks(store: ModelStore) -> None:
 
         assert isinstance(path, Path)
         assert data == path.read_bytes()
-        assert 3 <= len(mirror.asked) <= 4
-        assert mirror.sent < len(data) * 1.3
+        assert 3 <= len(mirror.asked) <= 5
+        assert mirror.sent - len(data) < len(mirror.asked) * 600_000
         assert all(wanted > "bytes=1" for _, wanted in mirror.asked[1:])
 
 
