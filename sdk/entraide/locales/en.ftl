@@ -1855,6 +1855,10 @@ node-engine-install-checking = Checking that { $engine } can be loaded…
 node-engine-install-made = { $engine } is installed.
 node-engine-listed = { $engine } { $version } is installed.
 node-engine-unmade = { $engine } is not installed.
+node-engine-found = { $url }: { $program } serves { $models }.
+node-engine-found-unnamed = { $url }: { $program } answers and lists no model.
+node-engine-wants-key = { $url } wants a key.
+node-engine-none-found = No engine answers at the usual addresses of this machine.
 
 # The owner's file, and what is wrong with it.
 owner-file-not_toml = The owner's terms cannot be read: line { $line } of { $path } is not TOML ({ $detail }). The last good terms hold.

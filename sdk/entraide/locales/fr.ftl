@@ -1855,6 +1855,10 @@ node-engine-install-checking = Vérification que { $engine } se charge…
 node-engine-install-made = { $engine } est installé.
 node-engine-listed = { $engine } { $version } est installé.
 node-engine-unmade = { $engine } n’est pas installé.
+node-engine-found = { $url } : { $program } sert { $models }.
+node-engine-found-unnamed = { $url } : { $program } répond et n’énumère aucun modèle.
+node-engine-wants-key = { $url } demande une clé.
+node-engine-none-found = Aucun moteur ne répond aux adresses habituelles de cette machine.
 
 # Le fichier du propriétaire, et ce qui n’y va pas.
 owner-file-not_toml = Les conditions du propriétaire sont illisibles : la ligne { $line } de { $path } n’est pas du TOML ({ $detail }). Les dernières conditions valides s’appliquent.
