@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from entraide.types import NodeState
+from entraide.types import Lending, NodeState
 from entraide_scheduler.core.fleet import Able
 from entraide_scheduler.core.menu import THERE, is_exhausted
 from entraide_scheduler.core.records import Job, Node, Order, Shape
@@ -107,7 +107,11 @@ def plan(state: State) -> list[Step]:
         comers = state.fleet.able(shape).comers
         if _comes(state, need, comers, coming):
             continue
-        free = [node for node in comers if node.card.node not in told and _is_free(state, node)]
+        free = [
+            node
+            for node in comers
+            if node.card.node not in told and _is_free(state, node) and _lends(state, node, shape)
+        ]
         found = _best(state, need, free, waited)
         if found is None:
             continue
@@ -169,6 +173,16 @@ def _is_free(state: State, node: Node) -> bool:
         return False
     recent = [at for at in node.asked_loads if at > state.now - HOUR_S]
     return len(recent) < state.policy.models.loads_per_hour
+
+
+def _lends(state: State, node: Node, shape: Shape) -> bool:
+    """Tells whether a node would give a shape a slot now: its own co-op's, or one it lends."""
+    if node.card.coop == shape.coop:
+        return True
+    if node.lending is Lending.OWN_ONLY or node.lend_spent:
+        return False
+    terms = state.coops.get(node.card.coop)
+    return terms is None or int(terms.lend.part * node.loadable[shape.model].slots) >= 1
 
 
 def _best(

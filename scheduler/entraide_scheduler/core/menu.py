@@ -9,7 +9,7 @@ catalogue has is that model, whatever else it could mean. It refuses to know spe
 from msgspec import Struct, structs
 
 from entraide.models import ALIASES, AUTO, Catalogue, ModelEntry
-from entraide.types import DataClass, NodeState, RequestFacts
+from entraide.types import DataClass, Lending, NodeState, RequestFacts
 from entraide_scheduler.core.fleet import Able, Fleet
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.shelf import is_leaving
@@ -44,7 +44,8 @@ class Menu:
             return asked
         best, found = NOWHERE, ""
         for name in self._fitting(fleet, asked):
-            rank = reach(fleet.able(shape_for(fleet, facts, name)), name, at)
+            able = fleet.able(shape_for(fleet, facts, name))
+            rank = reach(able, name, coop=facts.coop, at=at)
             if rank < best:
                 best, found = rank, name
             if not best:
@@ -103,21 +104,27 @@ def shape_for(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
     )
 
 
-def reach(able: Able, model: str, at: float) -> int:
+def reach(able: Able, model: str, *, coop: str, at: float) -> int:
     """Returns how near a model is: 0 served, 1 loadable, 2 and 3 the same but not right now."""
     best = NOWHERE
     for lane in able.lanes:
         node = lane.node
         if node.state in THERE and not is_leaving(node, model):
-            if node.state is NodeState.LIVE and node.accepting:
+            if _takes(node, coop):
                 return 0
             best = 2
     for node in able.comers:
         if node.state in THERE and not is_exhausted(node, model, at):
-            if node.state is NodeState.LIVE and node.accepting:
+            if _takes(node, coop):
                 return 1
             best = min(best, 3)
     return best
+
+
+def _takes(node: Node, coop: str) -> bool:
+    """Tells whether a node takes a co-op's work now, as far as its owner's own rules go."""
+    lends = node.card.coop == coop or node.lending is not Lending.OWN_ONLY
+    return node.state is NodeState.LIVE and node.accepting and lends
 
 
 def is_exhausted(node: Node, model: str, at: float) -> bool:

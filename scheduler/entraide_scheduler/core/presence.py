@@ -99,6 +99,7 @@ def changed(state: State, event: NodeChanged) -> None:
             own(state, node.card.coop)
         if was_lending is not node.lending:
             admission.reshape(state)
+        if (was_accepting, was_lending) != (node.accepting, node.lending):
             models.turned(state)
         leases.opened(state, node)
 

@@ -1,0 +1,188 @@
+"""Sizes: which model a request means that names none."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.core.builders import GB, MODEL, Pool, card, catalogue, entry, loadable, of, replica
+from tests.core.loading import loads, offering, with_model
+
+from entraide.models import ModelEntry, ModelSize
+from entraide.types import JobKind
+from entraide_scheduler.core import commands, events
+
+SMALL, LARGE = ModelSize.SMALL, ModelSize.LARGE
+
+
+def sized(name: str, active_b: float, size: ModelSize = SMALL, **changes: Any) -> ModelEntry:
+    """A model of the catalogue with so many billions of active parameters."""
+    active = int(active_b * GB)
+    return entry(name, size, **{"parameters": active, "active_parameters": active, **changes})
+
+
+ENTRIES = (
+    sized("tiny-1b", 1),
+    sized("thinker-1b", 0.9, reasoning=True),
+    sized("tools-2b", 2),
+    sized("mixture-30b", 3, LARGE, parameters=30 * GB),
+    sized("dense-30b", 30, LARGE),
+)
+ALL = tuple(one.name for one in ENTRIES)
+
+
+def served(*models: str, **changes: Any) -> Any:
+    """A node that serves some models; those with tools in their name have tools."""
+    replicas = tuple(
+        replica(name, features=("tools",) if "tools" in name else ()) for name in models
+    )
+    return card("n1", **{"replicas": replicas, **changes})
+
+
+MEANS: dict[str, tuple[Any, str, dict[str, Any], str]] = {
+    "the smallest of its size": (served(*ALL), "small", {}, "thinker-1b"),
+    "in French too": (served(*ALL), "petit", {}, "thinker-1b"),
+    "by active parameters first": (served(*ALL), "grand", {}, "mixture-30b"),
+    "auto: the smallest that does not reason": (served(*ALL), "auto", {}, "tiny-1b"),
+    "auto: one that reasons, if there is no other": (
+        served("thinker-1b"), "auto", {}, "thinker-1b",
+    ),
+    "one with the feature": (served(*ALL), "auto", {"features": ("tools",)}, "tools-2b"),
+    "one whose context holds the prompt": (
+        card("n1", replicas=(replica("tiny-1b", context_tokens=512), replica("tools-2b"))),
+        "petit", {"input_tokens_est": 1_000, "input_tokens_max": 1_500}, "tools-2b",
+    ),
+    "one that is served rather than a smaller one that is not": (
+        served("tools-2b", loadable=(loadable("tiny-1b"),), models_bytes=8 * GB),
+        "petit", {}, "tools-2b",
+    ),
+    "one that could be loaded, where none is served": (
+        served("dense-30b", loadable=(loadable("tools-2b"), loadable("tiny-1b")),
+               models_bytes=8 * GB),
+        "petit", {}, "tiny-1b",
+    ),
+    "auto: a model that the catalogue does not know, at last": (served("own"), "auto", {}, "own"),
+    "auto: one that it knows before": (served("own", "dense-30b"), "auto", {}, "dense-30b"),
+    "a model that bears the name": (served("tiny-1b", "petit"), "petit", {}, "petit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MEANS)
+def test_a_size_means_a_model(pool: Pool, case: str) -> None:
+    """What is asked for becomes a model's name; the job runs on it, or waits for it."""
+    node, asked, wanted, model = MEANS[case]
+    pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
+    pool.join(node)
+    pool.ask("j1", model=asked, **wanted)
+    job = pool.core.job("j1")
+
+    assert job is not None
+    assert model == job.model
+    if pool.places():
+        place = pool.places()[-1]
+        alias = None if model == asked else asked
+        assert (model, alias) == (place.terms.model, place.explanation.values.get("alias"))
+    else:
+        assert [("n1", model)] == loads(pool.asked)
+
+
+def test_a_node_in_reach_goes_before_one_whose_owner_is_there(pool: Pool) -> None:
+    """A model on a node that takes nothing now is meant only when no other does the job."""
+    pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
+    pool.tell(events.NodeJoined, served("tiny-1b"), False, "owner_busy")
+    pool.join(card("n2", replicas=(replica("tools-2b"),)))
+    (place,) = of(pool.ask("j1", model="petit"), commands.Place)
+
+    assert "tools-2b" == place.terms.model
+
+
+@pytest.mark.parametrize("jurisdiction", ["CA-QC", "CA-ON"])
+def test_a_size_means_what_may_run_there(pool: Pool, jurisdiction: str) -> None:
+    """Where a job may run decides which model its size means."""
+    pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
+    pool.join(card("qc", replicas=(replica("tiny-1b"),)))
+    pool.join(card("on", "beta", "CA-ON", replicas=(replica("tools-2b"),)))
+    (place,) = of(pool.ask("j1", model="petit", jurisdiction=jurisdiction), commands.Place)
+
+    assert {"CA-QC": "tiny-1b", "CA-ON": "tools-2b"}[jurisdiction] == place.terms.model
+
+
+def test_a_size_that_nothing_fits_is_refused(pool: Pool) -> None:
+    """A size of which no model does the job is refused, with the models that there are."""
+    pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
+    pool.join(served("tiny-1b"))
+    (large,) = of(pool.ask("j1", model="grand"), commands.Refuse)
+    (tools,) = of(pool.ask("j2", model="petit", features=("tools",)), commands.Refuse)
+
+    assert ("no_model_fits", "tiny-1b") == (large.code, large.values["models"])
+    assert "no_model_fits" == tools.code
+
+
+def test_without_a_catalogue_a_size_is_a_name_like_any_other(pool: Pool) -> None:
+    """A pool that knows no sizes serves what bears the name, and refuses what does not."""
+    pool.join(card("n1"))
+    named = pool.ask("j1", model=MODEL)
+    (refuse,) = of(pool.ask("j2", model="grand"), commands.Refuse)
+
+    assert [MODEL] == [place.terms.model for place in of(named, commands.Place)]
+    assert "unknown_model" == refuse.code
+
+
+def test_a_job_that_waits_takes_another_model_when_its_own_does_not_come(pool: Pool) -> None:
+    """A size is looked at again when what it meant is out of reach, and when another comes."""
+    pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
+    loading = offering("n1", "tiny-1b")
+    pool.join(loading, offering("n2", "tools-2b"))
+    pool.ask("j1", model="petit", kind=JobKind.KEPT)
+    first = pool.core.job("j1")
+    gone = pool.tell(events.NodeLeft, "n1", "goodbye")
+    second = pool.core.job("j1")
+    pool.tell(events.NodeJoined, loading, True, "")
+    pool.wait(3.0, seen=("n1", "n2"))
+    (place,) = of(
+        pool.tell(events.NodeJoined, with_model(offering("n2"), "tools-2b"), True, ""),
+        commands.Place,
+    )
+
+    assert first is not None
+    assert second is not None
+    assert ("tiny-1b", "tools-2b") == (first.model, second.model)
+    assert [("n2", "tools-2b")] == loads(gone)
+    assert "tools-2b" == place.terms.model
+
+
+def test_what_sizes_mean_is_listed(pool: Pool) -> None:
+    """The list names each size that means something, in both languages."""
+    pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
+    pool.join(served("tiny-1b", "dense-30b"))
+    found = {one.alias: one.model for one in pool.core.meanings()}
+    could = [one.model for one in pool.core.loadable_models()]
+
+    assert {
+        "petit": "tiny-1b", "small": "tiny-1b", "grand": "dense-30b", "large": "dense-30b",
+        "auto": "tiny-1b",
+    } == found  # fmt: skip
+    assert [] == could
+
+
+ENERGY = {"tiny-1b": 0.1, "dense-30b": 2.0}
+KNOWN = tuple(msgspec.structs.replace(one, energy_wh_per_1k_tokens=ENERGY.get(one.name, 0.0))
+              for one in ENTRIES)  # fmt: skip
+
+
+def test_a_receipt_can_tell_what_a_smaller_model_takes(pool: Pool) -> None:
+    """By the pace of a replica where one is served, else by the catalogue's figures."""
+    pool.tell(events.CatalogueChanged, catalogue(*KNOWN))
+    pool.join(served("dense-30b", loadable=(loadable("tiny-1b"),), models_bytes=8 * GB))
+    (by_figures,) = of(pool.ask("j1", model="dense-30b"), commands.Place)
+    lane = pool.core._state.fleet.lanes.of["dense-30b"]["n1"]
+    pool.join(card("n2", replicas=(replica("tiny-1b"),)))
+    (by_pace,) = of(pool.ask("j2", model="dense-30b"), commands.Place)
+    (smallest,) = of(pool.ask("j3", model="tiny-1b"), commands.Place)
+    figures, pace = by_figures.terms.smaller, by_pace.terms.smaller
+
+    assert figures is not None
+    assert pace is not None
+    assert ("tiny-1b", "default") == (figures.model, figures.basis)
+    assert 0.05 == pytest.approx(figures.input_uwh / lane.quote.input_uwh)
+    assert ("tiny-1b", "estimated") == (pace.model, pace.basis)
+    assert smallest.terms.smaller is None
