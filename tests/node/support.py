@@ -44,6 +44,7 @@ from entraide_node.engines.base import (
     EngineUsage,
 )
 from entraide_node.machine import Bay, Machine
+from entraide_node.stewardship import Steward
 
 DEADLINE_S = 20.0
 NODE, GATEWAY, MODEL = "node-1", "desk-1", "small"
@@ -210,11 +211,12 @@ def replica(facts: EngineFacts) -> Replica:
 
 @asynccontextmanager
 async def serving(
-    config: NodeConfig, engine: Engine, *, meters: tuple[Meter, ...] = ()
-) -> AsyncIterator[Agent]:
+    config: NodeConfig, engine: Engine, *, meters: tuple[Meter, ...] = (),
+    steward: Steward | None = None,
+) -> AsyncIterator[Agent]:  # fmt: skip
     """An agent at work; it has left when this ends."""
     bay = Bay(engine, replica(engine.facts), measured_at=time.time())
-    agent = Agent(config, machine=Machine((bay,), POWER, meters))
+    agent = Agent(config, machine=Machine((bay,), POWER, meters), steward=steward)
     task = asyncio.create_task(agent.run())
     try:
         yield agent

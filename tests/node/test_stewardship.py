@@ -174,9 +174,17 @@ def test_caps_differ_between_idle_and_in_use() -> None:
     assert (2, 2 * GIB) == (used.slots, used.models_bytes)
 
 
+def test_what_holds_at_the_first_look_counts_at_once() -> None:
+    """A machine that starts while its processors are taken does not begin to work first."""
+    life = Life(OwnerTerms(load_max_percent=20.0))
+
+    assert life.see(0.0, Situation(load_percent=90.0)).reason is not None
+
+
 def test_a_rule_that_must_last_sets_when_to_look_again() -> None:
     """The core names the moment from which a condition counts."""
     life = Life(OwnerTerms(load_max_percent=20.0))
+    life.see(0.0, GONE)
     life.see(100.0, Situation(load_percent=90.0))
 
     assert 110.0 == life.core.next_deadline(life.terms)

@@ -114,6 +114,8 @@ def step(
         rules: that may object.
     """
     held = objections(terms, now, at=at, before=standing.held, rules=rules)
+    if standing.since == -inf:  # the first look: what holds then need not last to count
+        held = tuple(replace(one, counts=True) for one in held)
     objecting = any(one.counts for one in held)
     found = replace(standing, held=held)
     while True:
