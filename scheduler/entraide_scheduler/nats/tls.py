@@ -46,7 +46,7 @@ __all__ = [
 CA_LIFE = dt.timedelta(days=3_650)
 LEAF_LIFE = dt.timedelta(days=365)
 RENEW_WHEN_LEFT = dt.timedelta(days=30)
-CLOCK_SLACK = dt.timedelta(hours=1)  # members' clocks may be behind the pool's
+CLOCK_SLACK = dt.timedelta(days=1)  # a member's clock may be hours behind the pool's
 
 
 class TlsFiles(Struct, frozen=True):
