@@ -17,6 +17,7 @@ from rich.console import Console
 from entraide import i18n
 from entraide.client.admin import AdminClient
 from entraide.errors import EntraideError
+from entraide.models import AUTO
 from entraide.v1 import admin_pb2
 from entraide_scheduler.up import poolfile
 from entraide_scheduler.up.logs import quiet
@@ -87,8 +88,9 @@ async def _serve(options: PoolOptions, console: Console) -> None:
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
-            running, model = await starting, (await pool.nodes())[0].models[0]
-            shown = how_to_use(running, model, options.lang)
+            running = await starting
+            served = [model for node in await pool.nodes() for model in node.models]
+            shown = how_to_use(running, [*served, AUTO][0], options.lang)
             console.print(shown, markup=False, highlight=False, soft_wrap=True)
             await stop.wait()
     finally:

@@ -255,8 +255,18 @@ class LocalPool:
         return True
 
     async def _until_nodes_live(self) -> None:
+        homes = {
+            f"node-{number}": settings.node_dir(self._options.state, number)
+            for number in range(1, self._options.nodes + 1)
+        }
+        empty = {node for node, home in homes.items() if settings.waits_for_word(home)}
+
         async def live() -> bool:
-            ready = [node for node in await self.nodes() if node.state == "live" and node.models]
+            ready = [
+                node
+                for node in await self.nodes()
+                if node.state == "live" and (node.models or node.node in empty)
+            ]
             return len(ready) >= self._options.nodes
 
         await self._until(live, *(name for name in self._children if name != "scheduler"))

@@ -91,6 +91,12 @@ def joined(home: Path) -> bool:
     return (home / NODE_CONFIG_NAME).exists()
 
 
+def waits_for_word(home: Path) -> bool:
+    """Whether the node in this directory has no engine of its own: the pool loads its models."""
+    config = tomllib.loads((home / NODE_CONFIG_NAME).read_text("utf-8"))
+    return bool(config.get("engine", {}).get("kind") == "none" and not config.get("engines"))
+
+
 def configure_node(
     home: Path, *, nats_url: str, model: str, lang: str, engine: Mapping[str, str | int] = {},
     memory_gb: float | None = None,
