@@ -1,18 +1,32 @@
 """An engine that somebody else runs: here a second llama.cpp, started by the test."""
 
+import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
 from aiohttp import web
-from tests.engines.support import demo_model, metrics_when, ran, request
+from tests.engines.own_environments import installed, weights
+from tests.engines.support import (
+    DEADLINE_S,
+    demo_model,
+    events,
+    metrics_when,
+    ran,
+    request,
+)
 
 from entraide.types import Basis, Outcome
 from entraide_node.engines.attach import AttachConfig, Attached
 from entraide_node.engines.base import CONTEXT_EXCEEDED, EngineProblem
+from entraide_node.engines.discovery import discover
+from entraide_node.engines.listing import Listed
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.process import CappedLog, spawn
 
@@ -76,7 +90,7 @@ async def test_many_runs_after_each_other(url: str) -> None:
 
 
 async def test_leaving_and_cancelling(url: str) -> None:
-    """Without counts on each event a cancelled run is estimated; the engine stops all the same."""
+    """Before it is known which program it is, a cancelled run is estimated, and stopped."""
     async with attached(url) as engine:
         items = engine.run(request(max_tokens=900, ignore_eos=True))
         async for item in items:
@@ -106,6 +120,91 @@ async def test_another_model(url: str) -> None:
         problem = await engine.start()
 
     assert EngineProblem("engine_lacks_model", {"model": "other", "models": "theirs"}) == problem
+
+
+async def test_the_only_model(url: str) -> None:
+    """Without a name the only model that the engine lists is taken, under its own name."""
+    async with attached(url, model="", alias="") as engine:
+        assert await engine.start() is None
+        _, end = await ran(engine, request(max_tokens=2))
+
+        assert ("theirs", 1024) == (engine.facts.model_alias, engine.facts.context_tokens)
+    assert (Outcome.COMPLETED, 2) == (end.outcome, end.usage.completion_tokens)
+
+
+async def test_it_is_found(url: str) -> None:
+    """A llama-server that runs is found with its model; without its key only that it wants one."""
+    (stranger,) = await discover([url])
+    (friend,) = await discover([url], key=KEY)
+
+    assert (True, ()) == (stranger.wants_key, stranger.models)
+    assert ("llama.cpp", (Listed("theirs", 1024),)) == (friend.program, friend.models)
+
+
+async def test_its_prompts_are_not_kept_for_others(url: str) -> None:
+    """A llama-server that is known as one is told to keep no prompt, and counts on every event."""
+    async with attached(url) as engine:
+        assert await engine.start() is None
+        ends = [(await ran(engine, request(f"job-{n}", max_tokens=1)))[1] for n in range(2)]
+
+    assert [0, 0] == [end.usage.cached_tokens for end in ends]
+
+
+MLX = """
+import sys
+from mlx_lm.server import main
+sys.argv = ["mlx_lm.server", "--model", sys.argv[1], "--port", sys.argv[2]]
+main()
+"""
+
+
+@pytest.fixture(params=["mlx-lm"])
+def their_mlx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An mlx_lm.server as its owner starts it: no hub cache, all else as it comes."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    python = installed("mlx")
+    with (tmp_path / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(python), "-I", "-c", MLX, str(weights()), str(port)],
+            stdout=log, stderr=log,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "no-hub")},
+        )  # fmt: skip
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+@pytest.mark.timeout(300)
+async def test_an_mlx_server_that_its_owner_runs(their_mlx: str) -> None:
+    """It lists no model, so that it needs a name; with one it is asked for a token, and serves."""
+    short = {"messages": [{"role": "user", "content": "Un chat"}], "max_tokens": 3}
+    await found_at(their_mlx)
+    async with attached(their_mlx, model="", alias="", key="") as unnamed:
+        problem = await unnamed.start()
+    async with attached(their_mlx, model="", key="") as engine:
+        assert await engine.start() is None
+        chunks, end = await ran(engine, request(**short))
+        again = await engine.ready()
+
+        assert "ours" == engine.facts.model_alias
+    (found,) = await discover([their_mlx])
+
+    assert EngineProblem("engine_name_model", {"url": their_mlx}) == problem
+    assert again is None
+    assert {"public"} == {event["model"] for event in events(chunks)}
+    assert (Outcome.COMPLETED, Basis.MEASURED, 3) == (
+        end.outcome, end.usage.counted, end.usage.completion_tokens
+    )  # fmt: skip
+    assert ("openai", ()) == (found.program, found.models)
+
+
+async def found_at(url: str) -> None:
+    """Waits until a server answers there."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not await discover([url]):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_nobody_there() -> None:
