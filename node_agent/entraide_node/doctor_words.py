@@ -36,8 +36,9 @@ class CheckTold(Struct, frozen=True):
 def told(check: Check, lang: str) -> CheckTold:
     """Returns a finding in words."""
     if check.problem is not None:
-        said = sentence(check.problem.code, check.problem.values, lang) or check.problem.code
-        return CheckTold(check.name, check.level, check.problem.code, said, "")
+        code, problem_values = check.problem.code, check.problem.values
+        said = sentence(code, problem_values, lang) or i18n.text(code, lang, **problem_values)
+        return CheckTold(check.name, check.level, code, said, "")
     code = f"doctor-{check.name}-{check.code}"
     values = _in_words(check.values, lang)
     mend = i18n.text(f"{code}.mend", lang, **values) if i18n.known(f"{code}.mend") else ""

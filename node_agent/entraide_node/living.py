@@ -258,8 +258,9 @@ def _forget_weights(config: NodeConfig, lang: str, *, wanted: bool | None) -> No
 
 def weights_folder(config: NodeConfig) -> Path:
     """Returns where a node's weights lie."""
-    named = Path(config.models.dir).expanduser() if config.models.dir else Path("models")
-    return Path(config.dir) / named
+    from entraide_node.supply import MODELS_FOLDER  # noqa: PLC0415  (brings every engine along)
+
+    return Path(config.dir) / (config.models.dir or MODELS_FOLDER)
 
 
 def _say(code: str, lang: str, *, as_json: bool, **values: str) -> None:

@@ -145,6 +145,7 @@ async def test_a_node_that_does_not_run(bus: NatsPool, tmp_path: Path) -> None:
     assert not doctor.has_failed(checks)
     assert "absent" == found(checks)["agent"]
     assert ("plain", "ok") == (found(checks)["bus"], found(checks)["twin"])
+    assert ("readable", True) == (found(checks)["terms"], "presence" in found(checks))
 
 
 async def test_the_visit_disturbs_nobody(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
@@ -221,6 +222,19 @@ async def test_engines_that_are_not_there(bus: NatsPool, tmp_path: Path) -> None
     assert ["engine_unreachable", "environment"] == [engine.code for engine in engines]
     assert "entraide node engine install vllm" == engines[1].mend
     assert "absent" == found(checks)["model"]
+
+
+async def test_terms_that_cannot_be_used(bus: NatsPool, tmp_path: Path) -> None:
+    """The line of the owner's file that is wrong is named; the node may work all the same."""
+    folder = tmp_path / "node"
+    joined(bus, folder)
+    (folder / "owner.toml").write_text('hours = ["sometimes"]\n', "utf-8")
+    checks = await visit(folder, listen_s=0.1)
+    terms = next(check for check in checks if check.name == "terms")
+
+    assert Level.WARN is terms.level
+    assert "sometimes" in told(terms, "en").sentence
+    assert not doctor.has_failed(checks)
 
 
 async def test_no_secret_is_told(bus: NatsPool, tmp_path: Path) -> None:

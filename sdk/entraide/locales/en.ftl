@@ -1834,6 +1834,14 @@ doctor-meter-ok = Energy is measured by { $meter }.
 doctor-meter-catalogue = No meter tells what the machine draws: the catalogue is believed, and receipts say so.
 doctor-meter-aside = { $aside } is not used ({ $fault }); energy comes from { $meter } instead.
     .mend = Look at that meter, or take it out of node.toml.
+doctor-terms = owner's terms
+doctor-terms-readable = They can be read; the agent obeys them once it runs.
+doctor-terms-work = They let the machine work now.
+doctor-terms-rest = By them the machine rests now: { $reason }. "entraide node status" says what would change it.
+doctor-presence = presence
+doctor-presence-ok = Whether somebody is there can be told ({ $how }).
+doctor-presence-unknown = Nobody here tells whether somebody is at the machine.
+    .mend = Say in owner.toml what that shall mean: unseen = "present" or "absent".
 node-status-older = Entraide { $version } here is older than { $pool } in the pool. To update: { $command }
 
 ## Engines in environments of their own, and servers that run already.

@@ -1834,6 +1834,14 @@ doctor-meter-ok = L’énergie est mesurée par { $meter }.
 doctor-meter-catalogue = Aucun compteur ne dit ce que tire la machine : on croit le catalogue, et les reçus le disent.
 doctor-meter-aside = { $aside } n’est pas utilisé ({ $fault }) ; l’énergie vient plutôt de { $meter }.
     .mend = Regardez ce compteur, ou ôtez-le de node.toml.
+doctor-terms = conditions du propriétaire
+doctor-terms-readable = Elles se lisent bien ; l’agent les suivra quand il tournera.
+doctor-terms-work = Elles laissent la machine travailler en ce moment.
+doctor-terms-rest = D’après elles, la machine se repose en ce moment : { $reason }. « entraide node status » dit ce qui y changerait quelque chose.
+doctor-presence = présence
+doctor-presence-ok = On peut savoir si quelqu’un est là ({ $how }).
+doctor-presence-unknown = Rien ici ne dit si quelqu’un est à la machine.
+    .mend = Dites dans owner.toml ce que cela doit vouloir dire : unseen = "present" ou "absent".
 node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le réseau. Pour la mettre à jour : { $command }
 
 ## Des moteurs dans leur propre environnement, et des serveurs déjà en marche.

