@@ -21,7 +21,7 @@ IMPORT_S = 60.0
 
 
 async def engine_check(asked: Fixed) -> Check:
-    """Says whether an engine could start: its library loads, its environment is there, it answers."""
+    """Says whether an engine could start: it loads, its environment is there, or it answers."""
     if isinstance(asked, Attach):
         return await _attached(asked)
     if isinstance(asked, MlxLm | Vllm):
