@@ -1,8 +1,9 @@
 """Builds the wheel, installs it where no source is in sight, and tests it there.
 
 Decides: the wheel holds every file of the packages that git knows, and nothing else; it installs
-over the locked dependencies alone; the `entraide` command starts; the tests that need no engine
-and no bus pass against it. Runs from a temporary folder, so that no checkout can be imported.
+over the locked dependencies alone; the `entraide` command starts; a member's machine can have it as
+a tool in a home that holds nothing else; the tests that need no engine and no bus pass against it.
+Runs from a temporary folder, so that no checkout can be imported.
 """
 
 from __future__ import annotations
@@ -85,6 +86,28 @@ def install(wheel: Path, folder: Path) -> Path:
     return python
 
 
+def tool_works(wheel: Path, home: Path) -> bool:
+    """Installs the wheel as a member does, as a tool in an empty home, and asks a node for help."""
+    home.mkdir()
+    variables = environment.uv_environment()
+    cache = subprocess.run(
+        [environment.VENV / "bin" / "uv", "cache", "dir"],
+        check=True, capture_output=True, text=True, env=variables,
+    ).stdout.strip()  # fmt: skip
+    variables = {key: value for key, value in variables.items() if not key.startswith("XDG_")}
+    variables |= {"HOME": str(home), "UV_CACHE_DIR": cache}
+    uv = [environment.VENV / "bin" / "uv", "tool", "install", "--quiet"]
+    pins = ["--constraints", environment.LOCK, "--python", sys.executable]
+    subprocess.run([*uv, *pins, f"{wheel}[node]"], check=True, env=variables, cwd=home)
+    for words in (["node", "--help"], ["node", "hardware", "--json"]):
+        command = [home / ".local/bin/entraide", *words]
+        bare = {"HOME": str(home), "PATH": os.defpath}
+        done = subprocess.run(command, check=False, env=bare, cwd=home, stdout=subprocess.DEVNULL)
+        if done.returncode:
+            return False
+    return True
+
+
 def run_tests(python: Path, folder: Path) -> int:
     """Copies the fast tests away from the sources and runs them; returns pytest's status."""
     chosen = [name for name in TESTS if (ROOT / "tests" / name).is_dir()]
@@ -112,6 +135,9 @@ def main() -> int:
         python = install(wheel, folder / "venv")
         command = python.with_name("entraide")
         subprocess.run([command, "--help"], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        if not tool_works(wheel, folder / "home"):
+            print("the wheel does not work as a tool in an empty home")
+            return 1
         (folder / "there").mkdir()
         return run_tests(python, folder / "there")
 

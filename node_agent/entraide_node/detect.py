@@ -237,9 +237,8 @@ def _arch() -> str:
 
 
 def _cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    usable = getattr(os, "sched_getaffinity", None)  # not every system has it
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1
 
 
 def _has_battery() -> bool:

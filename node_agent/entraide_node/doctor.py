@@ -142,7 +142,7 @@ def memory_check(*, total_bytes: int, free_bytes: int, weights_bytes: int, runni
         return fail("memory", "small", **values)
     if not running and needed_bytes > free_bytes:
         return warn("memory", "taken", **values)
-    return fine("memory", **values)
+    return fine("memory", "ok", **values)
 
 
 def service_check(manager: str, state: State, *, linger: bool, running: bool) -> Check:

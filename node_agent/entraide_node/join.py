@@ -24,6 +24,8 @@ from entraide.wire.nats import new_user_key, requires_tls
 from entraide.wire.subjects import checked
 from entraide_node import config as configuration
 from entraide_node import keys
+from entraide_node.engine_config import NoEngine
+from entraide_node.models.files import demo_path
 
 JOIN_TIMEOUT_S = 15.0
 PAGE_BYTES_MAX = 256 * 1024
@@ -237,6 +239,8 @@ def _write(
         nats_urls=tuple(answer.nats_urls),
         pool=answer.pool or pool,
         lang=wish.lang,
+        # Without the demonstration's model at hand, the pool says what is loaded.
+        engine=configuration.LlamaCpp() if demo_path() is not None else NoEngine(),
     )
     if path.exists():  # the owner's own choices outlive a second joining
         old = configuration.load(path)

@@ -14,7 +14,9 @@ from entraide.errors import PoolUnreachable, RequestError
 from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
 from entraide_node import keys
 from entraide_node.config import EnergyConfig, dump, load
+from entraide_node.engine_config import Fixed, NoEngine
 from entraide_node.join import PoolPage, Wish, _trusted, fingerprint_of, join
+from entraide_node.models.files import demo_path
 from entraide_scheduler.nats.tls import ensure_files, fingerprint
 
 TOKEN = "one-time"
@@ -60,6 +62,11 @@ async def address(desk: Desk) -> AsyncIterator[str]:
     await server.stop(None)
 
 
+def kind_of(engine: Fixed | NoEngine) -> str:
+    """The kind of an engine, as its owner writes it."""
+    return str(engine.__struct_config__.tag)
+
+
 async def joined(address: str, token: str, folder: Path) -> None:
     wish = Wish(name="mini", site="Montréal", zone="CA-QC")
     await asyncio.to_thread(join, address, token, folder=folder, wish=wish)
@@ -80,6 +87,7 @@ async def test_joining(address: str, desk: Desk, bus: NatsPool, tmp_path: Path) 
         config.site,
     )
     assert (bus.url,) == config.nats_urls
+    assert ("none" if demo_path() is None else "llama.cpp") == kind_of(config.engine)
     assert connection.is_connected
     assert identity.seed not in repr(keys.read(folder))
     assert 0o600 == stat.S_IMODE((folder / keys.IDENTITY_NAME).stat().st_mode)
