@@ -150,6 +150,16 @@ def _owner(app: typer.Typer, lang: str) -> None:
         owner.resume(dir or default_dir())
         typer.echo(i18n.text("node-resumed-now", lang))
 
+    @app.command(help=i18n.text("help-node-page", lang))
+    def page(
+        dir: Dir = None,  # noqa: A002
+        port: Annotated[int, typer.Option("--port", metavar="PORT")] = 0,
+        no_open: Annotated[bool, typer.Option("--no-open")] = False,
+    ) -> None:
+        from entraide_node.page.server import show
+
+        raise typer.Exit(show(_config_of(dir, lang), port=port, lang=lang, opens=not no_open))
+
 
 def _reading(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-status", lang))

@@ -15,6 +15,7 @@ from entraide_node.engines.base import EngineProblem
 from entraide_node.logs import log_to_stderr
 from entraide_node.machine import bench_machine
 from entraide_node.main import run_loop, say, sentence
+from entraide_node.owner_words import owner_sentences
 from entraide_node.update import is_older, update_command
 
 
@@ -35,6 +36,8 @@ def say_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
         typer.echo(msgspec.json.encode(status).decode("utf-8"))
         return 0
     typer.echo(i18n.text(f"node-status-{status.state}", lang, node=node, **status.values))
+    for of_owner in owner_sentences(status, lang, now=time.time()):
+        typer.echo(of_owner)
     if status.model:
         typer.echo(
             i18n.text(

@@ -1,0 +1,201 @@
+"""The page's server: on the loopback only, for whoever knows its address.
+
+It decides who is answered: the address holds a secret that changes with each start, the name must
+be this machine's own (so that no other site can be made to point here), and whatever changes
+something must bring the page's own secret back. It reads and writes the node's folder, as the
+other commands do, and speaks to no agent directly.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import typer
+from aiohttp import web
+from msgspec.structs import replace
+
+from entraide import i18n
+from entraide_node import owner, owner_terms
+from entraide_node.config import NodeConfig
+from entraide_node.core.terms import OwnerTerms
+from entraide_node.owner_terms import BOUNDS, TERMS_NAME, TermsProblem
+from entraide_node.owner_words import owner_sentences
+from entraide_node.page.form import Fields, FormProblem, fields_of, terms_of
+from entraide_node.page.view import STYLE_NAME, Shown, asset, render
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+HOST = "127.0.0.1"
+BODY_BYTES_MAX = 64 * 1024
+SECRET_BYTES = 24
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class OwnersPage:
+    """The page of one node."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        """Listens to nothing yet."""
+        self._config = config
+        self._folder = Path(config.dir)
+        self._secret = secrets.token_urlsafe(SECRET_BYTES)
+        self._csrf = secrets.token_urlsafe(SECRET_BYTES)
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def open(self, port: int = 0) -> None:
+        """Begins to answer; ``url`` says where.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
+        app.add_routes(
+            [
+                web.get("/{secret}/", self._show),
+                web.get(f"/{{secret}}/{STYLE_NAME}", self._style),
+                web.post("/{secret}/save", self._save),
+                web.post("/{secret}/pause", self._pause),
+                web.post("/{secret}/resume", self._resume),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, port)
+        await site.start()
+        bound = self._runner.addresses[0][1]
+        self._names = {f"{HOST}:{bound}", f"localhost:{bound}"}
+        self.url = f"http://{HOST}:{bound}/{self._secret}/"
+
+    async def close(self) -> None:
+        """Answers no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        secret = request.match_info.get("secret", "")
+        known = hmac.compare_digest(secret.encode(), self._secret.encode())
+        if not known or request.host not in self._names:
+            raise web.HTTPNotFound(headers=HEADERS)
+        if request.method == "POST":
+            origin = request.headers.get("Origin", "")
+            form = await request.post()
+            brought = str(form.get("csrf", ""))
+            at_home = origin in ("", "null") or origin.removeprefix("http://") in self._names
+            if not at_home or not hmac.compare_digest(brought.encode(), self._csrf.encode()):
+                raise web.HTTPForbidden(headers=HEADERS)
+        response = await handler(request)
+        response.headers.update(HEADERS)
+        return response
+
+    async def _style(self, _: web.Request) -> web.Response:
+        return web.Response(text=asset(STYLE_NAME), content_type="text/css")
+
+    async def _show(self, request: web.Request) -> web.Response:
+        notice = ""
+        lang = self._lang(request)
+        found = owner_terms.read(self._folder)
+        if isinstance(found, TermsProblem):
+            problem = i18n.text(
+                f"owner-file-{found.code}", lang, **found.values(self._folder / TERMS_NAME)
+            )
+            return self._page(lang, fields_of(OwnerTerms()), problem=problem)
+        if not (self._folder / TERMS_NAME).exists():
+            notice = i18n.text("page-no-terms", lang)
+            found = OwnerTerms()
+        if request.query.get("saved"):
+            notice = i18n.text("page-saved", lang)
+        return self._page(lang, fields_of(found), notice=notice)
+
+    async def _save(self, request: web.Request) -> web.StreamResponse:
+        lang = self._lang(request)
+        form = await request.post()
+        fields: Fields = {key: str(value) for key, value in form.items() if isinstance(value, str)}
+        fields["data_classes"] = [str(one) for one in form.getall("data_classes", [])]
+        terms = terms_of(fields)
+        if isinstance(terms, FormProblem):
+            said = i18n.text("page-refused", lang, problem=_said(terms, lang))
+            return self._page(lang, fields, problem=said, wrong=terms.field)
+        await asyncio.to_thread(owner_terms.write, self._folder, terms)
+        raise web.HTTPSeeOther(f"./?lang={lang}&saved=1", headers=HEADERS)
+
+    async def _pause(self, request: web.Request) -> web.StreamResponse:
+        await asyncio.to_thread(owner.pause, self._folder)
+        raise web.HTTPSeeOther(f"./?lang={self._lang(request)}", headers=HEADERS)
+
+    async def _resume(self, request: web.Request) -> web.StreamResponse:
+        await asyncio.to_thread(owner.resume, self._folder)
+        raise web.HTTPSeeOther(f"./?lang={self._lang(request)}", headers=HEADERS)
+
+    def _lang(self, request: web.Request) -> str:
+        return i18n.lang_of(request.query.get("lang", self._config.lang))
+
+    def _page(
+        self, lang: str, fields: Fields, *, notice: str = "", problem: str = "", wrong: str = ""
+    ) -> web.Response:
+        paused = owner.is_paused(self._folder)
+        state, works = self._state(lang, paused=paused)
+        shown = Shown(
+            lang=lang, node=self._config.node, state=state, works=works, paused=paused,
+            path=str(self._folder / TERMS_NAME), csrf=self._csrf, fields=fields, notice=notice,
+            problem=problem, wrong=wrong,
+        )  # fmt: skip
+        return web.Response(text=render(shown), content_type="text/html")
+
+    def _state(self, lang: str, *, paused: bool) -> tuple[list[str], bool]:
+        now = time.time()
+        status = owner.read_status(self._folder, now=now)
+        node = self._config.node
+        if status is None:
+            return [i18n.text("page-stopped", lang)], False
+        if paused and status.state != "paused":  # the agent has not looked yet
+            status = replace(status, state="paused")
+        first = i18n.text(f"node-status-{status.state}", lang, node=node, **status.values)
+        works = status.state in ("working", "ready")
+        return [first, *owner_sentences(status, lang, now=now)], works
+
+
+def _said(problem: FormProblem, lang: str) -> str:
+    if problem.code == "wrong-hours":
+        return i18n.text("page-wrong-hours", lang, text=problem.text)
+    low, high = BOUNDS[problem.field]
+    name = i18n.text(f"page-{problem.field.rpartition('.')[2]}", lang)
+    return i18n.text("page-wrong-number", lang, text=problem.text, name=name, low=low, high=high)
+
+
+def show(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
+    """Shows the page until Ctrl-C; returns the exit status."""
+    with contextlib.suppress(KeyboardInterrupt):
+        return asyncio.run(serve(config, port=port, lang=lang, opens=opens))
+    return 0
+
+
+async def serve(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
+    """Shows the page until it is interrupted; returns the exit status."""
+    page = OwnersPage(config)
+    try:
+        await page.open(port)
+    except OSError:
+        typer.echo(i18n.text("page-port-taken", lang, port=port), err=True)
+        return 1
+    typer.echo(i18n.text("page-open", lang, url=page.url))
+    try:
+        if opens:
+            await asyncio.to_thread(typer.launch, page.url)
+        await asyncio.Event().wait()
+    finally:
+        await page.close()
+    return 0

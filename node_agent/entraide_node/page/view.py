@@ -1,0 +1,203 @@
+"""The page as HTML: a state in a sentence, and the form.
+
+It decides how fields look; every text comes from the catalogue and every value is escaped. The page
+works without a script, in French and in English.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.types import DataClass
+from entraide_node.core.terms import DAYS
+from entraide_node.page.form import CHOICES, Fields
+
+STYLE_NAME, FRAME_NAME = "style.css", "page.html"
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What the page shows.
+
+    Attributes:
+        lang: of the reader.
+        node: its name.
+        state: the sentences that say what the machine does and why; the first is the title.
+        works: whether it takes work.
+        paused: whether its owner paused it.
+        path: of the owner's file.
+        csrf: secret that the form must bring back.
+        fields: of the form.
+        notice, problem: a sentence about what was just saved, or why it was not.
+        wrong: the field that is wrong, or "".
+    """
+
+    lang: str
+    node: str
+    state: Sequence[str]
+    works: bool
+    paused: bool
+    path: str
+    csrf: str
+    fields: Fields
+    notice: str = ""
+    problem: str = ""
+    wrong: str = ""
+
+
+def asset(name: str) -> str:
+    """Returns a file that the page is made of."""
+    return (files("entraide_node") / "page" / name).read_text("utf-8")
+
+
+def render(shown: Shown) -> str:
+    """Returns the page."""
+    say, lang = _Said(shown.lang), shown.lang
+    other = "en" if lang == "fr" else "fr"
+    first, *rest = shown.state
+    act = "resume" if shown.paused else "pause"
+    return Template(asset(FRAME_NAME)).substitute(
+        lang=lang,
+        other=other,
+        other_name=say("other-language"),
+        title=say("title", node=shown.node),
+        what=say("what"),
+        mood="works" if shown.works else "rests",
+        first=escape(first),
+        rest="".join(f"<p>{escape(one)}</p>" for one in rest),
+        notice=_message("notice", shown.notice),
+        problem=_message("problem", shown.problem),
+        act=act,
+        act_name=say(act),
+        csrf=escape(shown.csrf),
+        sections="".join(_sections(shown, say)),
+        save=say("save"),
+        legend=say("legend", path=shown.path),
+    )
+
+
+class _Said:
+    """The page's own messages, escaped."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+
+    def __call__(self, code: str, **values: i18n.Value) -> str:
+        return escape(i18n.text(f"page-{code}", self.lang, **values))
+
+
+def _message(kind: str, text: str) -> str:
+    return f'<p class="{kind}" role="status">{escape(text)}</p>' if text else ""
+
+
+def _sections(shown: Shown, say: _Said) -> list[str]:
+    return [
+        _section(say("when"), _hours(shown, say)),
+        _section(
+            say("present"),
+            _choice(shown, say, "present") + _number(shown, say, "idle_min")
+            + f"<h3>{say('unseen')}</h3>" + _choice(shown, say, "unseen"),
+        ),
+        _section(say("spare"), _spare(shown, say)),
+        _section(
+            say("whose"),
+            _check(shown, say, "surplus_only") + _check(shown, say, "own_first")
+            + f"<h3>{say('data_classes')}</h3>" + _classes(shown),
+        ),
+        _section(
+            say("back"), _number(shown, say, "give_back_s") + _number(shown, say, "settle_s")
+        ),
+    ]  # fmt: skip
+
+
+def _section(title: str, body: str) -> str:
+    return f"<fieldset><legend>{title}</legend>{body}</fieldset>"
+
+
+def _hours(shown: Shown, say: _Said) -> str:
+    rows = "".join(
+        f'<label class="day"><span>{say(f"day-{day}")}</span>'
+        f'<input name="hours-{day}" value="{_value(shown, f"hours-{day}")}"'
+        f' placeholder="—" autocomplete="off"{_mark(shown, f"hours-{day}")}></label>'
+        for day in range(len(DAYS))
+    )
+    return f'<div class="days">{rows}</div><p class="hint">{say("hours-hint")}</p>'
+
+
+def _spare(shown: Shown, say: _Said) -> str:
+    numbers = ("charge_min_percent", "temperature_max_c", "load_max_percent", "memory_free_min_gb")
+    caps = "".join(
+        f'<div class="caps"><b>{say(table)}</b>'
+        + "".join(
+            _labelled(say(inner), _input(shown, f"{table}.{inner}"))
+            for inner in ("memory_gb", "power_w")
+        )
+        + "</div>"
+        for table in ("caps_idle", "caps_present")
+    )
+    return (
+        _check(shown, say, "on_battery")
+        + "".join(_number(shown, say, key) for key in numbers)
+        + f'<label>{say("programs")}<textarea name="programs" rows="3" autocomplete="off">'
+        + f"{_value(shown, 'programs')}</textarea></label>"
+        + f"<h3>{say('caps')}</h3>{caps}"
+    )
+
+
+def _number(shown: Shown, say: _Said, key: str) -> str:
+    return _labelled(say(key), _input(shown, key))
+
+
+def _labelled(text: str, control: str) -> str:
+    return f'<label class="number"><span>{text}</span>{control}</label>'
+
+
+def _input(shown: Shown, key: str) -> str:
+    value = _value(shown, key)
+    if shown.lang == "fr":
+        value = value.replace(".", ",")
+    return (
+        f'<input name="{key}" inputmode="decimal" value="{value}"'
+        f' autocomplete="off"{_mark(shown, key)}>'
+    )
+
+
+def _check(shown: Shown, say: _Said, key: str) -> str:
+    ticked = " checked" if shown.fields.get(key) == "on" else ""
+    box = f'<input type="checkbox" name="{key}"{ticked}>'
+    return f'<label class="check">{box}<span>{say(key)}</span></label>'
+
+
+def _choice(shown: Shown, say: _Said, key: str) -> str:
+    found = ""
+    for value in CHOICES[key]:
+        ticked = " checked" if shown.fields.get(key) == value else ""
+        found += (
+            f'<label class="check"><input type="radio" name="{key}" value="{value}"{ticked}>'
+            f"<span>{say(f'{key}-{value}')}</span></label>"
+        )
+    return found
+
+
+def _classes(shown: Shown) -> str:
+    found = ""
+    for value in DataClass:
+        ticked = " checked" if value in shown.fields.get("data_classes", []) else ""
+        name = escape(i18n.text(f"data-{value}", shown.lang))
+        found += (
+            f'<label class="check"><input type="checkbox" name="data_classes" value="{value}"'
+            f"{ticked}><span>{name}</span></label>"
+        )
+    return found
+
+
+def _value(shown: Shown, key: str) -> str:
+    value = shown.fields.get(key, "")
+    return escape(value) if isinstance(value, str) else ""
+
+
+def _mark(shown: Shown, key: str) -> str:
+    return ' aria-invalid="true"' if key == shown.wrong else ""
