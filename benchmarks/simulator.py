@@ -1,27 +1,36 @@
 """How many requests a CPU second the simulator carries, with the core and without.
 
-Decides the fleet and the load: as many requests a second and as long as in Azure's conversation
-trace of 2023 (5.9 requests/s; quantiles of its first 40 minutes below), sent as a Poisson stream,
-on 1, 4 and 50 nodes of together the same speed. Each size is run twice: with the pool's own core,
-and with a scheduler that does next to nothing (first come, first served, each node in turn), which
-shows what the world alone costs: driver, nodes, workload and records.
+Decides the fleet and the load: the first 40 minutes of Azure's conversation trace of 2023 (5.9
+requests/s), on 1, 2 and 4 nodes of together the same speed, and 250 times as dense on 1,000 nodes
+like those four. Without the published trace, as many requests of the same quantiles, by luck, and
+the rows say so. Each size is run with the pool's own core, and with a scheduler that does next to
+nothing (first come, first served, each node in turn), which shows what the world alone costs:
+driver, nodes, workload and records. Beside it stands how many whole lives a second the core leads
+on as many nodes when nothing else is done (``decisions``, nobody waits).
 
-    python -m benchmarks.simulator [--json] [--secs S]
+    python -m benchmarks.simulator [--json] [--rounds N] [--profile]
 
-Rows: ``nodes, requests, requests_per_cpu_s, world_requests_per_cpu_s, events_per_cpu_s,
-simulated_per_cpu, reference_vidur_requests_per_cpu_s, reference_blis_requests_per_cpu_s``. Times
-are CPU time of one process. The references are those of Vidur (7d47513) and BLIS (f90a1e3) on the
-same trace, 1 and 4 instances, measured on a machine of this kind and not in this run; both model a
-server's GPU in more detail.
+Three kinds of row: ``Row`` for each size, ``Limits`` with what a virtual second, an event and a
+finished job cost at best, and with ``--profile`` a ``Part`` for each module, by a deterministic
+profiler. Times are CPU time of one process, the best of the rounds: others may use the machine. The
+references are those of Vidur (7d47513) and BLIS (f90a1e3) on the same trace, 1 and 4 instances,
+measured on a machine of this kind and not in this run; both model a server's GPU in more detail.
 """
 
 import argparse
-import json
+import cProfile
+import gc
+import pstats
 import sys
 import time
+import tracemalloc
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
-from msgspec import Struct, to_builtins
+from benchmarks.decisions import Bench
+from benchmarks.support.shared import DATA, show
+from msgspec import Struct
 
 import entraide_sim as sim
 from entraide.types import (
@@ -35,13 +44,17 @@ from entraide.types import (
     RequestFacts,
 )
 from entraide_scheduler.core.commands import Command, EndJob, Place
-from entraide_scheduler.core.events import Event, JobRequested, RunReported
+from entraide_scheduler.core.events import Event, JobRequested, RunReported, Woke
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_sim.driver import Decider
+from entraide_sim.jobs import Job
 
-SIZES = (1, 4, 50)
-SECS = 2_400.0  # of virtual time
+# Nodes, how many of them together are as fast as one of the first row, how dense the trace is.
+SIZES = ((1, 1, 1.0), (2, 2, 1.0), (4, 4, 1.0), (1_000, 4, 250.0))
+ROUNDS = 3
+TRACE = "traces/azure_llm_2023_conv_first40min.csv"
+SECS = 2_400.0  # of virtual time, where there is no trace
 RATE_PER_S = 5.9
 PARTS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 INPUT = sim.Lengths(PARTS, (2, 220, 396, 1_015, 1_204, 4_074, 4_121, 14_050))
@@ -52,19 +65,63 @@ ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0))
 COOPS = ("alpha", "beta", "gamma")
 SLOTS = 48
 PUBLISHED = {1: (973.0, 804.0), 4: (543.0, 139.0)}  # Vidur, BLIS
+LIVES_SECS = 2.0
+WEIGHED_S, TIMES = 360.0, 5
+ENTRIES, PENDING = 1_000_000, 1_000  # of the driver alone
 
 
 class Row(Struct, frozen=True):
-    """What was measured with one number of nodes."""
+    """What was measured with one number of nodes.
+
+    Attributes:
+        load: ``azure`` or, without the trace, ``made up``.
+        of_core_part: ``requests_per_cpu_s`` over ``core_lifecycles_per_s`` (goal: 0.7).
+        world_part_of_core: what the world costs over what the core costs, in this run (goal: 0.3).
+        of_four_nodes: CPU time of a request over that with 4 nodes (goal: 2).
+    """
 
     nodes: int
+    load: str
     requests: int
     requests_per_cpu_s: float
+    core_lifecycles_per_s: float
+    of_core_part: float
     world_requests_per_cpu_s: float
+    world_part_of_core: float
+    of_four_nodes: float | None
     events_per_cpu_s: float
     simulated_per_cpu: float
     reference_vidur_requests_per_cpu_s: float | None
     reference_blis_requests_per_cpu_s: float | None
+
+
+class Limits(Struct, frozen=True):
+    """What the parts do at best.
+
+    Attributes:
+        driver_entries_per_s: of the heap, each of which does nothing but schedule the next one.
+        driver_events_per_s: the same, each telling a core that does nothing.
+        bytes_per_finished_job: by which memory grows with each job that is over, nobody recording.
+        recorded_bytes_per_job: by which it grows when each job's row is kept.
+    """
+
+    driver_entries_per_s: float
+    driver_events_per_s: float
+    bytes_per_finished_job: float
+    recorded_bytes_per_job: float
+
+
+class Part(Struct, frozen=True):
+    """How much of the time one module took itself, under the profiler, and how often it was called.
+
+    Attributes:
+        calls: of its functions, for each request.
+    """
+
+    nodes: int
+    module: str
+    time_part: float
+    calls: float
 
 
 class InTurn:
@@ -96,10 +153,20 @@ class InTurn:
         """Wants never to be woken."""
 
 
-def card(number: int, nodes: int) -> NodeCard:
-    """Returns one of so many equal machines; all together are as fast whatever their number."""
-    slower = nodes / 4.0
-    rates = Rates(20_000.0 / slower, 0.012 * slower, 0.0004 * slower, Basis.MEASURED)
+class Nothing:
+    """Decides nothing."""
+
+    def handle(self, event: Event) -> list[Command]:  # noqa: ARG002  (the core's signature)
+        """Returns no command."""
+        return []
+
+    def next_deadline(self) -> None:
+        """Wants never to be woken."""
+
+
+def card(number: int, like: int) -> NodeCard:
+    """Returns one of equal machines, of which so many together are as fast as one alone."""
+    rates = Rates(80_000.0 / like, 0.003 * like, 0.0001 * like, Basis.MEASURED)
     return NodeCard(
         node=f"node-{number:03}",
         coop=COOPS[number % len(COOPS)],
@@ -114,63 +181,210 @@ def card(number: int, nodes: int) -> NodeCard:
     )
 
 
-def simulate(core: Decider, nodes: int, secs: float) -> tuple[sim.World, float]:
+def load() -> tuple[str, list[sim.Arrival]]:
+    """Returns the trace, or where it is absent something like it."""
+    path: Path = DATA / TRACE
+    if path.is_file():
+        return "azure", list(sim.read_azure(path))
+    windows = sim.steady(RATE_PER_S, SECS, family="poisson")
+    return "made up", list(sim.generated([sim.Client("all", windows, INPUT, OUTPUT)], seed=1))
+
+
+def simulate(
+    core: Decider,
+    size: tuple[int, int, float],
+    arrivals: Sequence[sim.Arrival],
+) -> tuple[sim.World, float]:
     """Runs a world; returns it with the CPU seconds it took."""
+    nodes, like, dense = size
     policy = Policy("bench", tuple(CoopTerms(coop) for coop in COOPS), timing=sim.quiet(60.0))
     series = [sim.profile(zone, grams, start_at=START, hours=240) for zone, grams in ZONES]
     world = sim.World(
         sim.Driver(core, start_at=START),
         policy=policy,
-        nodes=[sim.NodeSpec(card=card(number, nodes)) for number in range(nodes)],
+        nodes=[sim.NodeSpec(card=card(number, like)) for number in range(nodes)],
         grid=sim.Grid(series),
         heartbeat_s=60.0,
         progress_s=5.0,
         recorder=sim.Records(policy),
     )
-    windows = sim.steady(RATE_PER_S, secs, family="poisson")
-    arrivals = sim.generated([sim.Client("all", windows, INPUT, OUTPUT)], seed=1)
+    denser = [
+        sim.Arrival(one.at_s / dense, one.client, one.input_tokens, one.output_tokens)
+        for one in arrivals
+    ]
+    gc.collect()
     began = time.process_time()
-    world.run(sim.requests(arrivals, sim.Wish(MODEL), start_at=START, coops=COOPS))
+    world.run(sim.requests(denser, sim.Wish(MODEL), start_at=START, coops=COOPS))
     return world, time.process_time() - began
 
 
-def measure(nodes: int, secs: float) -> Row:
-    """Measures one number of nodes."""
-    world, took_s = simulate(Core(), nodes, secs)
-    names = [f"node-{number:03}" for number in range(nodes)]
-    bare, bare_s = simulate(InTurn(names), nodes, secs)
-    vidur, blis = PUBLISHED.get(nodes, (None, None))
-    return Row(
-        nodes=nodes,
-        requests=world.asked,
-        requests_per_cpu_s=round(world.asked / took_s, 1),
-        world_requests_per_cpu_s=round(bare.asked / bare_s, 1),
-        events_per_cpu_s=round(world.driver.events / took_s, 1),
-        simulated_per_cpu=round((world.driver.now - START) / took_s, 1),
-        reference_vidur_requests_per_cpu_s=vidur,
-        reference_blis_requests_per_cpu_s=blis,
+def lifecycles_per_s(nodes: int) -> float:
+    """Returns how many whole lives a CPU second the core leads on so many nodes."""
+    bench = Bench(nodes, 0)
+    handle, encode, clock = bench.core.handle, bench.encode, time.process_time
+    lives, took_s = 0, 0.0
+    while took_s < LIVES_SECS:
+        event = bench.request()
+        rest = list(bench.rest_of_life(bench.running.popleft()))
+        began = clock()
+        commands = handle(event)
+        encode(commands)
+        for answer in rest:
+            encode(handle(answer))
+        took_s += clock() - began
+        (place,) = commands
+        assert isinstance(place, Place)
+        bench.running.append(place)
+        lives += 1
+    return lives / took_s
+
+
+def measure(rounds: int) -> list[Row]:
+    """Measures each size, the rounds of all sizes in turn, and keeps the best of each."""
+    name, arrivals = load()
+    whole: dict[int, float] = {}
+    bare: dict[int, float] = {}
+    lives: dict[int, float] = {}
+    worlds: dict[int, sim.World] = {}
+    for _ in range(rounds):
+        for size in SIZES:
+            nodes = size[0]
+            worlds[nodes], took_s = simulate(Core(), size, arrivals)
+            whole[nodes] = min(took_s, whole.get(nodes, took_s))
+            names = [f"node-{number:03}" for number in range(nodes)]
+            _, took_s = simulate(InTurn(names), size, arrivals)
+            bare[nodes] = min(took_s, bare.get(nodes, took_s))
+            lives[nodes] = max(lifecycles_per_s(nodes), lives.get(nodes, 0.0))
+    rows = []
+    for nodes, _, _ in SIZES:
+        world, took_s = worlds[nodes], whole[nodes]
+        vidur, blis = PUBLISHED.get(nodes, (None, None))
+        rows.append(
+            Row(
+                nodes=nodes,
+                load=name,
+                requests=world.asked,
+                requests_per_cpu_s=round(world.asked / took_s, 1),
+                core_lifecycles_per_s=round(lives[nodes], 1),
+                of_core_part=round(world.asked / took_s / lives[nodes], 3),
+                world_requests_per_cpu_s=round(world.asked / bare[nodes], 1),
+                world_part_of_core=round(bare[nodes] / (took_s - bare[nodes]), 3),
+                of_four_nodes=round(took_s / whole[4], 3),
+                events_per_cpu_s=round(world.driver.events / took_s, 1),
+                simulated_per_cpu=round((world.driver.now - START) / took_s, 1),
+                reference_vidur_requests_per_cpu_s=vidur,
+                reference_blis_requests_per_cpu_s=blis,
+            )
+        )
+    return rows
+
+
+def entries_per_s(*, told: bool) -> float:
+    """Returns how many entries of its heap the driver carries out a second."""
+    driver = sim.Driver(Nothing(), start_at=0.0)
+
+    def act(number: int) -> None:
+        if told:
+            driver.tell(Woke)
+        if driver.acts < ENTRIES:
+            driver.at(driver.now + 1.0, act, number)
+
+    for number in range(PENDING):
+        driver.at(number / PENDING, act, number)
+    began = time.process_time()
+    driver.run()
+    return driver.acts / (time.process_time() - began)
+
+
+def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
+    """Returns by how many bytes memory grows with each finished job.
+
+    A part of the trace is played again and again, and the process weighed at the ends of the last
+    two times: what is under way, and what the core remembers of the last minutes, is as much then.
+    """
+    sizes: list[int] = []
+    short = [one for one in arrivals if one.at_s < WEIGHED_S]
+    ends = ((TIMES - 1) * len(short), TIMES * len(short))
+
+    class Weighed(sim.Records):
+        """Records that weigh the process at those ends, and keep rows only if asked."""
+
+        seen = 0
+
+        def __call__(self, job: Job) -> None:
+            self.seen += 1
+            if recorded:
+                super().__call__(job)
+            if self.seen in ends:
+                gc.collect()
+                sizes.append(tracemalloc.get_traced_memory()[0])
+
+    policy = Policy("bench", tuple(CoopTerms(coop) for coop in COOPS), timing=sim.quiet(60.0))
+    series = [sim.profile(zone, grams, start_at=START, hours=240) for zone, grams in ZONES]
+    again = sim.tiled(short, period_s=WEIGHED_S, until_s=TIMES * WEIGHED_S)
+    asked = sim.requests(again, sim.Wish(MODEL), start_at=START, coops=COOPS)
+    tracemalloc.start()
+    world = sim.World(
+        sim.Driver(Core(), start_at=START),
+        policy=policy,
+        nodes=[sim.NodeSpec(card=card(number, 4)) for number in range(4)],
+        grid=sim.Grid(series),
+        heartbeat_s=60.0,
+        progress_s=5.0,
+        recorder=Weighed(policy),
+    )
+    world.run(asked)
+    tracemalloc.stop()
+    return (sizes[1] - sizes[0]) / (ends[1] - ends[0])
+
+
+def limits(rounds: int) -> Limits:
+    """Measures what the parts do at best."""
+    _, arrivals = load()
+    return Limits(
+        round(max(entries_per_s(told=False) for _ in range(rounds)), 1),
+        round(max(entries_per_s(told=True) for _ in range(rounds)), 1),
+        round(bytes_per_job(arrivals, recorded=False), 1),
+        round(bytes_per_job(arrivals, recorded=True), 1),
     )
 
 
-def main(arguments: Sequence[str]) -> None:
+def profile() -> list[Part]:
+    """Returns which modules take the time with 4 nodes and with 1,000."""
+    _, arrivals = load()
+    rows = []
+    for size in (SIZES[2], SIZES[3]):
+        profiler = cProfile.Profile()
+        profiler.enable()
+        world, _ = simulate(Core(), size, arrivals)
+        profiler.disable()
+        took_s: Counter[str] = Counter()
+        calls: Counter[str] = Counter()
+        for (file, _, _), (_, called, own_s, _, _) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
+            module = "/".join(Path(file).parts[-3:]) if "entraide" in file else "Python itself"
+            took_s[module] += own_s
+            calls[module] += called
+        whole_s = took_s.total()
+        rows += [
+            Part(size[0], module, round(own_s / whole_s, 3), round(calls[module] / world.asked, 1))
+            for module, own_s in took_s.most_common()
+            if own_s / whole_s >= 0.005
+        ]
+    return rows
+
+
+def main() -> None:
     """Measures each size and prints the rows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
-    parser.add_argument("--secs", type=float, default=SECS, help="virtual seconds for each size")
-    options = parser.parse_args(arguments)
-    rows = [measure(nodes, options.secs) for nodes in SIZES]
-    if options.json:
-        print(json.dumps(to_builtins(rows)))
-        return
-    print(
-        f"{'nodes':>6} {'requests':>9} {'req/CPU s':>10} {'world alone':>12} {'events/CPU s':>13}"
-    )
-    for row in rows:
-        print(
-            f"{row.nodes:>6} {row.requests:>9} {row.requests_per_cpu_s:>10} "
-            f"{row.world_requests_per_cpu_s:>12} {row.events_per_cpu_s:>13}"
-        )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="the best of which counts")
+    parser.add_argument("--profile", action="store_true", help="which modules take the time")
+    options = parser.parse_args()
+    rows: list[Struct] = [*measure(options.rounds), limits(options.rounds)]
+    if options.profile:
+        rows += profile()
+    show(rows, as_json=options.json)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -138,9 +138,11 @@ class Driver:
         """
         heap = self._heap
         self._stopped = False
+        due, told = self._due(), self.events
         while not self._stopped:
             at = heap[0][0] if heap else inf
-            due = self.core.next_deadline() if self._waiting is None else None
+            if told != self.events or self._waiting is not None:
+                due, told = self._due(), self.events  # only what it is told changes it
             if due is not None and due < at:
                 if due > until:
                     break
@@ -156,6 +158,9 @@ class Driver:
             act(what)
         if not self._stopped and until < inf:
             self.now = max(self.now, until)
+
+    def _due(self) -> float | None:
+        return self.core.next_deadline() if self._waiting is None else None
 
     def _wake(self, due: float) -> None:
         if due > self.now:

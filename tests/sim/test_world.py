@@ -326,6 +326,25 @@ def test_a_full_node_declines() -> None:
     assert ["failed"] == list(lived.records.column("state"))
 
 
+@pytest.mark.parametrize(("pool_tokens", "together"), [(2_200, 2), (100_000, 6)])
+def test_memory_bounds_the_batch(pool_tokens: int, together: int) -> None:
+    """As many sequences run at once as their keys and values fit the memory, whatever the slots."""
+    most = 0
+
+    def watch(lived: Lived) -> None:
+        nonlocal most
+        engines = [one.engine for one in lived.world.nodes.values()]
+        begun = [run for run in engines[0].runs() if run.first_at > 0.0]
+        most = max(most, len(begun))
+
+    spec = node(slots=6, pool_tokens=pool_tokens)
+    arrivals = even(20.0, 0.5, input_tokens=900, output_tokens=120)
+    lived = Lived([spec], arrivals, watch=watch, progress_s=0.1)
+
+    assert together == most
+    assert set(lived.records.column("state")) == {"completed"}
+
+
 def test_a_node_that_sleeps_is_woken() -> None:
     """A machine with a wake time is late for its first job, and waking counts as energy."""
     power = Power("box", 10.0, 110.0, Basis.DECLARED, wake_j=3_600.0, wake_s=4.0)

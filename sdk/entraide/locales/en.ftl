@@ -1507,6 +1507,51 @@ meter-fault-no_secret = its token or password is not where the file says
 
 ## Models that the pool loads where they are asked for.
 
+cli-model-on-demand = on demand
+error-placement_refused = { $model ->
+    [none] This model
+   *[other] The model "{ $model }"
+} { $why ->
+    [not_ours] was not loaded there at the pool's word: only the machine's owner can unload it.
+    [already_loaded] is loaded there already.
+    [not_loadable] cannot be loaded there: the machine does not offer it. Its owner says which ones it does, and how much memory.
+    [node_not_live] cannot be loaded there: the machine shows no sign of life.
+    [node_loading] cannot be loaded there yet: the machine is loading another one.
+    [no_room] cannot be loaded there: memory is short. Unload another one first: entraide models unload.
+    [unknown_node] cannot be loaded there: no machine is called that. "entraide nodes list" lists them.
+    [no_node] cannot be loaded anywhere right now: no live machine offers it with enough free memory.
+   *[other] cannot be placed like that.
+}
+help-models-place = Load a model on a machine; with --dry-run, say what the pool would load and why.
+help-models-unload = Unload a model that was loaded at the pool's word.
+arg-place-model = Name of the model; without it, with --dry-run, all that the pool would do.
+opt-place-node = On which machine.
+opt-dry-run = Do nothing: say what would be done, and why.
+cli-place-what = Name a model, or ask what the pool would do: entraide models place --dry-run
+plan-nothing = Nothing to load or unload: no job waits for a model that is missing.
+plan-standing = At the pool's word:
+plan-load = Load "{ $model }" on { $node } (co-op { $coop }, { $zone }).
+plan-unload = Unload "{ $model }" from { $node } (co-op { $coop }, { $zone }).
+plan-why-waiting = { $jobs ->
+    [one] { $jobs } job waits
+   *[other] { $jobs } jobs wait
+} for it, and no machine that serves it can take them.
+plan-why-promise = The promise has been missed for { $missing }: one more machine would help.
+plan-why-operator = The operator asks for it.
+plan-why-idle = Nobody has asked for it for { $idle }, and it makes room for "{ $for_model }".
+plan-why-yields = It has had its time ({ $loaded }) and makes room for "{ $for_model }", which nothing else can serve.
+plan-facts = It will take { $memory } of memory and about { $load }{ $fetch ->
+    [none] {""}
+   *[other] , with { $fetch } to be fetched
+}{ $intensity ->
+    [none] .
+   *[other] ; electricity there emits { $intensity }.
+}
+plan-order = { $node } (co-op { $coop }, { $zone }) · { $model } · { $state } · { $since } · { $memory }
+order-making_room = making room
+order-loading = loading
+order-loaded = loaded
+order-unloading = unloading
 receipt-smaller = A smaller model, { $model }, would have taken { $energy } and { $carbon }: { $percent } less energy ({ $basis }).
 error-no_model_fits = No model of the size asked for{ $model ->
     [none] {""}

@@ -1507,6 +1507,51 @@ meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichi
 
 ## Models that the pool loads where they are asked for.
 
+cli-model-on-demand = sur demande
+error-placement_refused = { $model ->
+    [none] Ce modèle
+   *[other] Le modèle « { $model } »
+} { $why ->
+    [not_ours] n’a pas été chargé là à la demande du réseau : seul le propriétaire de la machine peut le décharger.
+    [already_loaded] y est déjà chargé.
+    [not_loadable] ne peut pas y être chargé : la machine ne l’offre pas. Son propriétaire dit lesquels, et combien de mémoire.
+    [node_not_live] ne peut pas y être chargé : la machine ne donne pas signe de vie.
+    [node_loading] ne peut pas y être chargé pour l’instant : la machine en charge déjà un autre.
+    [no_room] ne peut pas y être chargé : la mémoire manque. Déchargez-en d’abord un autre : entraide models unload.
+    [unknown_node] ne peut pas y être chargé : aucune machine ne porte ce nom. « entraide nodes list » les énumère.
+    [no_node] ne peut être chargé nulle part en ce moment : aucune machine vivante ne l’offre avec assez de mémoire libre.
+   *[other] ne peut pas être placé ainsi.
+}
+help-models-place = Charge un modèle sur une machine ; avec --dry-run, dit ce que le réseau chargerait et pourquoi.
+help-models-unload = Décharge un modèle qui a été chargé à la demande du réseau.
+arg-place-model = Nom du modèle ; sans lui, avec --dry-run, tout ce que le réseau ferait.
+opt-place-node = Sur quelle machine.
+opt-dry-run = Ne fait rien : dit ce qui serait fait, et pourquoi.
+cli-place-what = Nommez un modèle, ou demandez ce que le réseau ferait : entraide models place --dry-run
+plan-nothing = Rien à charger ni à décharger : aucune requête n’attend un modèle qui manque.
+plan-standing = À la demande du réseau :
+plan-load = Charger « { $model } » sur { $node } (coop { $coop }, { $zone }).
+plan-unload = Décharger « { $model } » de { $node } (coop { $coop }, { $zone }).
+plan-why-waiting = { $jobs ->
+    [one] { $jobs } requête l’attend
+   *[other] { $jobs } requêtes l’attendent
+}, et aucune machine qui le sert ne peut la prendre.
+plan-why-promise = La promesse n’est plus tenue depuis { $missing } : une machine de plus l’aiderait.
+plan-why-operator = C’est la demande de l’exploitant.
+plan-why-idle = Personne ne l’a demandé depuis { $idle }, et il fait place à « { $for_model } ».
+plan-why-yields = Il a eu son temps ({ $loaded }) et fait place à « { $for_model } », que rien d’autre ne peut servir.
+plan-facts = Il prendra { $memory } de mémoire et environ { $load }{ $fetch ->
+    [none] {""}
+   *[other] , dont { $fetch } à récupérer
+}{ $intensity ->
+    [none] .
+   *[other] {""} ; l’électricité y émet { $intensity }.
+}
+plan-order = { $node } (coop { $coop }, { $zone }) · { $model } · { $state } · { $since } · { $memory }
+order-making_room = fait de la place
+order-loading = charge
+order-loaded = chargé
+order-unloading = décharge
 receipt-smaller = Un modèle plus petit, { $model }, aurait pris { $energy } et { $carbon } : { $percent } d’énergie en moins ({ $basis }).
 error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
     [none] {""}

@@ -1,0 +1,153 @@
+"""A week in which owners come and go two hundred times while their machines are at work."""
+
+from collections.abc import Iterator
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+import pytest
+from tests.sim.support import COOPS, MODEL, RATES, START, grid, node, policy
+
+import entraide_sim as sim
+from entraide.types import JobState
+from entraide_node.core.terms import OwnerTerms
+from entraide_scheduler.core.events import NodeChanged, RunReported
+from entraide_scheduler.core.machine import Core
+from entraide_sim import presence
+from entraide_sim.jobs import Job
+
+MINUTE, HOUR, WEEK = 60.0, 3_600.0, 604_800.0
+CLOCK = ZoneInfo("America/Toronto")
+OWNED = ("n1", "n2", "n3", "n4")
+VISITS = 50  # of each of four owners
+TERMS = OwnerTerms(idle_min=5.0, give_back_s=30.0, settle_s=30.0)
+SLOW = msgspec.structs.replace(RATES, tpot_base_s=0.1, tpot_per_sequence_s=0.05)
+STEP_S = 0.5  # a step of the engine with every slot taken, and the way to the pool
+
+
+def visits(number: int) -> list[tuple[float, float]]:
+    """When an owner is there: fifty times in the week, for minutes or hours, at any time of day."""
+    luck = np.random.default_rng([7, number])
+    spare_s = WEEK - VISITS * 2 * HOUR
+    gaps = luck.dirichlet(np.ones(VISITS + 1)) * (spare_s - VISITS * 20 * MINUTE) + 20 * MINUTE
+    found, at = [], START
+    for gap in gaps[:VISITS]:
+        begin = at + float(gap)
+        at = begin + float(luck.uniform(0.2 * MINUTE, 2 * HOUR))
+        found.append((begin, at))
+    return found
+
+
+class Week:
+    """The week, with what clients and owners saw of it."""
+
+    def __init__(self) -> None:
+        self.ended: list[Job] = []
+        self.reports: list[RunReported] = []
+        self.turns: dict[str, list[tuple[float, bool]]] = {name: [] for name in OWNED}
+        self.visits = {name: visits(number) for number, name in enumerate(OWNED)}
+        faults: list[sim.Fault] = []
+        for name in OWNED:
+            faults += presence.doings(
+                name, TERMS, visits=self.visits[name], start_at=START, until=START + WEEK,
+                zone=CLOCK,
+            )  # fmt: skip
+        self.faults = sorted(faults, key=lambda fault: fault.at)
+        self.world = sim.World(
+            sim.Driver(Core(), start_at=START, watch=self._see),
+            policy=policy(),
+            nodes=[
+                node(name, COOPS[turn % len(COOPS)], slots=2, rates=SLOW)
+                for turn, name in enumerate((*OWNED, "n5"))
+            ],
+            grid=grid(hours=24 * 9),
+            faults=self.faults,
+            heartbeat_s=60.0,
+            progress_s=10.0,
+            recorder=self.ended.append,
+        )
+        self.world.run(self._requests())
+
+    def _requests(self) -> Iterator[sim.Request]:
+        """Three answers of a minute at once on average; each second one is streamed."""
+        lengths = sim.between(50, 400), sim.between(50, 600)
+        client = sim.Client("c", sim.steady(0.035, WEEK - HOUR, family="poisson"), *lengths)
+        wish = sim.Wish(MODEL)
+        arrivals = sim.generated([client], seed=11)
+        for turn, one in enumerate(sim.requests(arrivals, wish, start_at=START, coops=COOPS)):
+            facts = msgspec.structs.replace(one.facts, stream=turn % 2 == 0)
+            yield msgspec.structs.replace(one, facts=facts)
+
+    def _see(self, event: object, _: object) -> None:
+        if isinstance(event, RunReported):
+            self.reports.append(event)
+        if isinstance(event, NodeChanged) and event.node in self.turns:
+            turns = self.turns[event.node]
+            if not turns or turns[-1][1] is not event.accepting:
+                turns.append((event.at, event.accepting))
+
+    def overtime_s(self) -> list[float]:
+        """For each time an owner came back: from then to the last run that was still reported."""
+        found = []
+        for name, turns in self.turns.items():
+            mine = [report.at for report in self.reports if report.node == name]
+            for number, (at, accepting) in enumerate(turns):
+                if accepting:
+                    continue
+                until = turns[number + 1][0] if number + 1 < len(turns) else np.inf
+                late = [report_at - at for report_at in mine if at < report_at <= until]
+                found.append(max(late, default=0.0))
+        return found
+
+
+@cache
+def week() -> Week:
+    """The week, lived once."""
+    return Week()
+
+
+def test_owners_come_back_two_hundred_times_under_load() -> None:
+    """Each visit takes its machine out of work once, most of them while it runs something."""
+    lived = week()
+    refusals = [fault for fault in lived.faults if fault.kind == "refuse"]
+    busy = [late for late in lived.overtime_s() if late > 0.0]
+
+    assert 4 * VISITS == len(refusals)
+    assert {"owner_busy"} == {fault.reason for fault in refusals}
+    assert len(busy) >= 0.4 * len(refusals)
+
+
+def test_no_client_sees_a_failure_but_streams_that_had_begun() -> None:
+    """Every job is answered, but for streams cut in mid-answer, with the owner's own code."""
+    lived = week()
+    failed = [job for job in lived.ended if job.state is not JobState.COMPLETED]
+    moved = [job for job in lived.ended if job.state is JobState.COMPLETED and job.placements > 1]
+
+    assert lived.world.asked == len(lived.ended)
+    assert {"owner_returned"} == {job.code for job in failed}
+    assert all(job.request.facts.stream for job in failed)
+    assert any(not job.request.facts.stream for job in moved)
+    assert len(failed) < 0.01 * len(lived.ended)
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.99, 1.0])
+def test_the_machine_is_given_back_in_the_promised_time(quantile: float) -> None:
+    """From the owner's return to the end of the last run, at the median, p99 and the worst."""
+    overtime_s = week().overtime_s()
+
+    assert TERMS.give_back_s + STEP_S >= float(np.quantile(overtime_s, quantile))
+
+
+def test_nothing_flaps() -> None:
+    """A machine turns twice for a visit, and never works sooner than it said that it would."""
+    lived = week()
+    for name, turns in lived.turns.items():
+        back = [at for at, accepting in turns if accepting]
+        gone = [end for _, end in lived.visits[name]]
+
+        assert len(turns) <= 2 * VISITS + 1
+        assert all(
+            at - max(end for end in gone if end < at) >= TERMS.idle_min * MINUTE + TERMS.settle_s
+            for at in back[1:]
+        )
