@@ -66,6 +66,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "method_not_allowed": _request(405, "UNIMPLEMENTED"),
         "node_key_revoked": _request(409, "FAILED_PRECONDITION"),
         "already_exists": _request(409, "ALREADY_EXISTS"),
+        "placement_refused": _request(409, "FAILED_PRECONDITION"),
         "job_ended": _request(409, "FAILED_PRECONDITION"),
         "not_ready": _request(409, "FAILED_PRECONDITION", retryable=True),
         "result_expired": _request(410, "NOT_FOUND"),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import msgspec
 import pytest
 from tests.core.builders import GB, entry, loadable, replica
@@ -17,7 +18,9 @@ from tests.scheduler.pool_support import (
 )
 
 from entraide import catalogue as documents
+from entraide import i18n
 from entraide.models import Catalogue, ModelSize
+from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.menu import TRIES
@@ -128,3 +131,49 @@ async def test_list_of_models_tells_what_could_be_had(pool: RunningScheduler) ->
         "large": (False, LARGE),
         "auto": (False, SMALL),
     } == found
+
+
+async def test_operator_looks_places_and_unloads(pool: RunningScheduler) -> None:
+    """A preview changes nothing; a placement reaches the node, and an unload does after it."""
+    node = await offering(pool)
+    nothing = await pool.operator.ask("PlanModels", admin_pb2.ModelOnNode())
+    best = await pool.operator.ask("PlanModels", admin_pb2.ModelOnNode(model=SMALL))
+    before = list(node.got(m.Load))
+    asked = admin_pb2.ModelOnNode(model=SMALL, node="n1")
+    placed = await pool.operator.ask("PlaceModel", asked)
+    await eventually(lambda: node.got(m.Load))
+    await node.hello(**ROOM | {"replicas": (replica(SMALL),)})
+    await eventually(lambda: pool.live.core.orders()[0].state == "loaded")
+    unloaded = await pool.operator.ask("UnloadModel", asked)
+    await eventually(lambda: node.got(m.Unload))
+
+    assert ([], []) == (list(nothing.steps), list(nothing.orders))
+    assert [("n1", SMALL, "operator")] == [(s.node, s.model, s.reason) for s in best.steps]
+    assert [] == before
+    assert [("n1", SMALL, "loading")] == [(o.node, o.model, o.state) for o in placed.orders]
+    assert ["unloading"] == [order.state for order in unloaded.orders]
+    assert [m.Unload(SMALL)] == node.got(m.Unload)
+
+
+REFUSED = {
+    "PlaceModel": (
+        ("absent", "n1", "not_loadable"),
+        (SMALL, "n9", "unknown_node"),
+        ("absent", "", "no_node"),
+    ),
+    "PlanModels": (("absent", "n1", "not_loadable"),),
+    "UnloadModel": ((SMALL, "n1", "not_ours"),),
+}
+
+
+async def test_what_cannot_be_placed_is_refused_with_its_reason(pool: RunningScheduler) -> None:
+    """The operator is told why a model cannot be loaded, or unloaded, there."""
+    await offering(pool)
+    for method, cases in REFUSED.items():
+        for model, node, why in cases:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await pool.operator.ask(method, admin_pb2.ModelOnNode(model=model, node=node))
+            said = i18n.error("placement_refused", "fr", {"model": model, "why": why})
+
+            assert grpc.StatusCode.FAILED_PRECONDITION == refused.value.code()
+            assert said == refused.value.details()

@@ -21,11 +21,12 @@ from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide.wire import subjects
 from entraide_scheduler.calendar import month_span
 from entraide_scheduler.catalogue import PoolCatalogue
-from entraide_scheduler.control import convert
+from entraide_scheduler.control import convert, plans
 from entraide_scheduler.control.corrections import corrected, correction_fault
 from entraide_scheduler.control.enrolment import token_hash
 from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.core import events as e
+from entraide_scheduler.core.loading import Step
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.live import Live
@@ -262,6 +263,45 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             await self._abort(context, "catalogue_changed")
         self._log.info("catalogue.changed", version=self._catalogue.catalogue.version)
         return convert.catalogue(put)
+
+    async def PlanModels(  # noqa: N802
+        self, request: admin_pb2.ModelOnNode, context: Context
+    ) -> admin_pb2.ModelPlan:
+        """Says what would be loaded and unloaded; with a model, what placing it comes to."""
+        await self._check(context)
+        core = self._live.core
+        if not request.model:
+            return plans.message(core, core.plan(), at=self._live.now())
+        step = await self._placement(request, context)
+        return plans.message(core, [step], at=self._live.now())
+
+    async def PlaceModel(  # noqa: N802
+        self, request: admin_pb2.ModelOnNode, context: Context
+    ) -> admin_pb2.ModelPlan:
+        """Has a node load a model though no job waits for it."""
+        await self._check(context)
+        step = await self._placement(request, context)
+        self._live.feed(e.LoadAsked, node=step.node, model=step.model)
+        return plans.message(self._live.core, [], at=self._live.now())
+
+    async def UnloadModel(  # noqa: N802
+        self, request: admin_pb2.ModelOnNode, context: Context
+    ) -> admin_pb2.ModelPlan:
+        """Has a node unload a model that was loaded at the pool's word."""
+        await self._check(context)
+        loaded = {(o.node, o.model) for o in self._live.core.orders() if o.state == "loaded"}
+        if (request.node, request.model) not in loaded:
+            why = {"model": request.model, "node": request.node, "why": "not_ours"}
+            await self._abort(context, "placement_refused", **why)
+        self._live.feed(e.UnloadAsked, node=request.node, model=request.model)
+        return plans.message(self._live.core, [], at=self._live.now())
+
+    async def _placement(self, request: admin_pb2.ModelOnNode, context: Context) -> Step:
+        found = self._live.core.placement(request.model, request.node)
+        if isinstance(found, str):
+            why = {"model": request.model, "node": request.node, "why": found}
+            await self._abort(context, "placement_refused", **why)
+        return found
 
     async def _check(self, context: Context) -> None:
         scheme, _, secret = metadata(context).get("authorization", "").partition(" ")

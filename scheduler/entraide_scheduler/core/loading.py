@@ -199,16 +199,21 @@ def _best(
         victims = victims_for(state, node, offer.memory_bytes, waited=waited, in_use=in_use)
         if victims is None:
             continue
-        key = (
-            any(victim.in_use for victim in victims),
-            offer.fetch_bytes > 0,
-            state.fleet.lanes.g_per_kwh(node, state.now),
-            offer.load_s,
-            node.card.node,
-        )
+        key = (any(victim.in_use for victim in victims), *_preference(state, node, model))
         if best is None or key < best:
             best, found = key, (node, victims)
     return found
+
+
+def _preference(state: State, node: Node, model: str) -> tuple[bool, float, float, str]:
+    """Sort key of nodes that could load a model: weights there, grams, time, name."""
+    offer, g_per_kwh = node.loadable[model], state.fleet.lanes.g_per_kwh(node, state.now)
+    return offer.fetch_bytes > 0, g_per_kwh, offer.load_s, node.card.node
+
+
+def best_of(state: State, nodes: list[Node], model: str) -> Node | None:
+    """Returns the node on which a model is loaded best, of some that could; None of none."""
+    return min(nodes, key=lambda node: _preference(state, node, model), default=None)
 
 
 def victims_for(
@@ -262,18 +267,23 @@ def _served_elsewhere(state: State, node: Node, model: str) -> bool:
 
 
 def _load(state: State, node: Node, need: Need) -> Step:
-    model = need.shape.model
+    step = step_for(state, node, need.shape.model, need.reason)
+    step.values["jobs"] = need.jobs
+    if need.reason == PROMISE:
+        step.values["missing_s"] = state.demand.missing_s(need.shape.model, state.now)
+    return step
+
+
+def step_for(state: State, node: Node, model: str, reason: str) -> Step:
+    """Returns the step that loads a model on a node that could, with what it takes."""
     offer = node.loadable[model]
     values: Values = {
-        "jobs": need.jobs,
         "load_s": offer.load_s,
         "memory_bytes": offer.memory_bytes,
         "fetch_bytes": offer.fetch_bytes,
         "g_per_kwh": state.fleet.lanes.g_per_kwh(node, state.now),
     }
-    if need.reason == PROMISE:
-        values["missing_s"] = state.demand.missing_s(model, state.now)
-    return Step(True, node.card.node, model, need.reason, values)
+    return Step(True, node.card.node, model, reason, values)
 
 
 def _unload(state: State, node: Node, victim: Victim, wanted: str) -> Step:

@@ -19,6 +19,7 @@ from entraide_scheduler.core import (
     explain,
     green,
     leases,
+    loading,
     models,
     presence,
     snapshot,
@@ -258,6 +259,23 @@ class Core:
     def meanings(self) -> list[Meaning]:
         """Returns what each size means now to whoever asks for nothing special."""
         return views.meanings(self._state)
+
+    def plan(self) -> list[loading.Step]:
+        """Returns what would be loaded and unloaded now, in order; nothing is done."""
+        return loading.plan(self._state)
+
+    def orders(self) -> list[views.OrderView]:
+        """Returns what nodes load, or have loaded, at the pool's word, by node and model."""
+        return views.orders(self._state)
+
+    def placement(self, model: str, node: str) -> loading.Step | str:
+        """Returns what loading a model at the operator's word comes to, or a code of why not.
+
+        Args:
+            model: public name.
+            node: where; "" for the best node.
+        """
+        return models.placement(self._state, model, node)
 
     def catalogue(self) -> Catalogue:
         """Returns the pool's catalogue of models."""

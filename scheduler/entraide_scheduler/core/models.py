@@ -16,8 +16,10 @@ from entraide_scheduler.core.loading import (
     HOUR_S,
     OPERATOR,
     Step,
+    best_of,
     is_late,
     plan,
+    step_for,
     used_bytes,
 )
 from entraide_scheduler.core.records import Job, Node, Order, Rest
@@ -97,8 +99,26 @@ def load_asked(state: State, event: LoadAsked) -> None:
     node = state.fleet.nodes.get(event.node)
     if node is None or why_not(node, event.model):
         state.drop("load_asked", node=event.node)
-        return
-    _load(state, node, event.model, OPERATOR)
+    else:
+        _load(state, node, event.model, OPERATOR)
+
+
+def placement(state: State, model: str, name: str) -> Step | str:
+    """Returns what loading a model at the operator's word comes to, or a code of why not.
+
+    Args:
+        state: the core's.
+        model: public name.
+        name: of the node; "" for the best one that could.
+    """
+    could = state.fleet.shelf.of.get(model, {})
+    node = state.fleet.nodes.get(name)
+    if not name:
+        node = best_of(state, [one for one in could.values() if not why_not(one, model)], model)
+    if node is None:
+        return "unknown_node" if name else "no_node"
+    why = why_not(node, model)
+    return why or step_for(state, node, model, OPERATOR)
 
 
 def why_not(node: Node, model: str) -> str:

@@ -24,6 +24,7 @@ from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.quotas import PER_UNIT, Book, in_unit
 from entraide_scheduler.core.records import Job, Node
 from entraide_scheduler.core.state import State
+from entraide_scheduler.core.tables import OrderState
 
 
 class JobView(Struct, frozen=True):
@@ -99,6 +100,29 @@ class ModelView(Struct, frozen=True):
     replicas: int
     live_replicas: int
     slots_free: int
+
+
+class OrderView(Struct, frozen=True):
+    """A model that a node loads, or has loaded, at the pool's word.
+
+    Attributes:
+        node, coop, zone: where.
+        model: public name.
+        state, reason: where it stands, and why it was asked for.
+        since: when that state began, seconds since the epoch.
+        ready_at: when it was expected to serve.
+        memory_bytes: what it takes.
+    """
+
+    node: str
+    coop: str
+    zone: str
+    model: str
+    state: OrderState
+    reason: str
+    since: float
+    ready_at: float
+    memory_bytes: int
 
 
 class QuotaView(Struct, frozen=True):
@@ -214,6 +238,25 @@ def loadable(state: State) -> list[ModelView]:
             )
         )
     return found
+
+
+def orders(state: State) -> list[OrderView]:
+    """Returns what nodes load, or have loaded, at the pool's word, by node and model."""
+    return [
+        OrderView(
+            node=node.card.node,
+            coop=node.card.coop,
+            zone=node.card.zone,
+            model=order.model,
+            state=order.state,
+            reason=order.reason,
+            since=order.since,
+            ready_at=order.ready_at,
+            memory_bytes=order.memory_bytes,
+        )
+        for node in state.fleet.shelf.standing()
+        for order in sorted(node.orders.values(), key=lambda order: order.model)
+    ]
 
 
 def meanings(state: State) -> list[Meaning]:

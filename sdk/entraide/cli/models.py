@@ -9,8 +9,9 @@ import typer
 from entraide import catalogue as documents
 from entraide import i18n
 from entraide.catalogue import NotCatalogue
-from entraide.cli import options, pinning, show
+from entraide.cli import options, pinning, placing, show
 from entraide.cli.place import Place, find
+from entraide.client import ModelInfo
 from entraide.errors import error_for
 from entraide.models import Artefact, Catalogue, ModelEntry
 from entraide.v1 import admin_pb2
@@ -25,6 +26,7 @@ def register(app: typer.Typer, lang: str) -> None:
     _register_views(models, lang)
     _register_changes(models, lang)
     pinning.register(models, lang)
+    placing.register(models, lang)
 
     @models.command("list", help=i18n.text("help-models-list", lang))
     def list_(
@@ -38,8 +40,20 @@ def register(app: typer.Typer, lang: str) -> None:
             show.as_json(served)
             return
         heads = [i18n.text(f"col-{name}", lang) for name in ("model", "context", "replicas")]
-        rows = [[m.model, str(m.context_tokens), str(m.replicas)] for m in served]
+        rows = [
+            [
+                f"{m.model} → {m.means}" if m.means else m.model,
+                str(m.context_tokens),
+                _served(m, lang),
+            ]
+            for m in served
+        ]
         show.table(heads, rows)
+
+
+def _served(model: ModelInfo, lang: str) -> str:
+    """How many machines serve a model, or that one loads it when it is asked for."""
+    return str(model.replicas) if model.loaded else i18n.text("cli-model-on-demand", lang)
 
 
 def _register_views(models: typer.Typer, lang: str) -> None:

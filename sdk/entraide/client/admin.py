@@ -27,6 +27,7 @@ REPEATABLE = frozenset(
         "GetStatus",
         "GetStatement",
         "GetCatalogue",
+        "PlanModels",
     }
 )
 

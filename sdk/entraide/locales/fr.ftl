@@ -1535,7 +1535,10 @@ plan-unload = Décharger « { $model } » de { $node } (coop { $coop }, { $zon
 plan-why-waiting = { $jobs ->
     [one] { $jobs } requête l’attend
    *[other] { $jobs } requêtes l’attendent
-}, et aucune machine qui le sert ne peut la prendre.
+}, et aucune machine qui le sert ne peut { $jobs ->
+    [one] la
+   *[other] les
+} prendre.
 plan-why-promise = La promesse n’est plus tenue depuis { $missing } : une machine de plus l’aiderait.
 plan-why-operator = C’est la demande de l’exploitant.
 plan-why-idle = Personne ne l’a demandé depuis { $idle }, et il fait place à « { $for_model } ».

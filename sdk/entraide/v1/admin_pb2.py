@@ -22,67 +22,76 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65ntraide/v1/admin.proto\x12\x0b\x65ntraide.v1\"\x12\n\x10ListNodesRequest\"5\n\x11ListNodesResponse\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.entraide.v1.Node\"\x1b\n\x0bNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\"\xec\x02\n\x04Node\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0c\n\x04site\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\x10\n\x08\x61pproval\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x11\n\taccepting\x18\x07 \x01(\x08\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0e\n\x06models\x18\t \x03(\t\x12\r\n\x05slots\x18\n \x01(\r\x12\x0f\n\x07running\x18\x0b \x01(\r\x12\x11\n\tsurplus_w\x18\x0c \x01(\x01\x12\x0e\n\x06\x64\x65vice\x18\r \x01(\t\x12\x10\n\x08\x61\x63tive_w\x18\x0e \x01(\x01\x12\x13\n\x0bpower_basis\x18\x0f \x01(\t\x12\x0f\n\x07seen_at\x18\x10 \x01(\x01\x12\r\n\x05\x61gent\x18\x11 \x01(\t\x12\x1c\n\x14prefill_tokens_per_s\x18\x12 \x01(\x01\x12\x13\n\x0btpot_base_s\x18\x13 \x01(\x01\x12\x1b\n\x13tpot_per_sequence_s\x18\x14 \x01(\x01\"7\n\x16\x43reateJoinTokenRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0f\n\x07valid_s\x18\x02 \x01(\x01\".\n\tJoinToken\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\x01\"`\n\x05Quota\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x04\x12\x0e\n\x06period\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\x04\x12\x0f\n\x07project\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\"@\n\x04Lend\x12\x0c\n\x04part\x18\x01 \x01(\x01\x12\x0f\n\x07limited\x18\x02 \x01(\x08\x12\x19\n\x11\x65nergy_wh_per_day\x18\x03 \x01(\x04\"\xac\x01\n\x04\x43oop\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0e\n\x06shares\x18\x02 \x01(\x01\x12\"\n\x06quotas\x18\x03 \x03(\x0b\x32\x12.entraide.v1.Quota\x12\x16\n\x0e\x62\x61lance_tokens\x18\x04 \x01(\x03\x12\x12\n\nbalance_wh\x18\x05 \x01(\x01\x12\x15\n\rbalance_gco2e\x18\x06 \x01(\x01\x12\x1f\n\x04lend\x18\x07 \x01(\x0b\x32\x11.entraide.v1.Lend\"\x12\n\x10ListCoopsRequest\"5\n\x11ListCoopsResponse\x12 \n\x05\x63oops\x18\x01 \x03(\x0b\x32\x11.entraide.v1.Coop\"\x1f\n\x0fListKeysRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.entraide.v1.Key\"@\n\x10\x43reateKeyRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\"\x1f\n\x10RevokeKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"a\n\x03Key\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0f\n\x07project\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0e\n\x06secret\x18\x05 \x01(\t\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\"\x12\n\x10GetStatusRequest\"\x85\x01\n\x06Status\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epolicy_version\x18\x02 \x01(\t\x12\x0e\n\x06queued\x18\x03 \x01(\r\x12\x0f\n\x07running\x18\x04 \x01(\r\x12 \n\x05nodes\x18\x05 \x03(\x0b\x32\x11.entraide.v1.Node\x12\x0f\n\x07settled\x18\x06 \x01(\x04\"2\n\x13GetStatementRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\r\n\x05month\x18\x02 \x01(\t\"i\n\x07\x41mounts\x12\x0c\n\x04jobs\x18\x01 \x01(\x04\x12\x0e\n\x06tokens\x18\x02 \x01(\x04\x12\x11\n\tenergy_wh\x18\x03 \x01(\x01\x12\x14\n\x0c\x64irect_gco2e\x18\x04 \x01(\x01\x12\x17\n\x0flifecycle_gco2e\x18\x05 \x01(\x01\"e\n\x08\x45xchange\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12#\n\x05given\x18\x02 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12&\n\x08received\x18\x03 \x01(\x0b\x32\x14.entraide.v1.Amounts\"\x9e\x01\n\nCorrection\x12\x12\n\ncorrection\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06lender\x18\x03 \x01(\t\x12\x10\n\x08\x62orrower\x18\x04 \x01(\t\x12\x0e\n\x06tokens\x18\x05 \x01(\x03\x12\x11\n\tenergy_wh\x18\x06 \x01(\x01\x12\x14\n\x0c\x64irect_gco2e\x18\x07 \x01(\x01\x12\x11\n\tposted_at\x18\x08 \x01(\x01\"\x8f\x02\n\tStatement\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\r\n\x05month\x18\x02 \x01(\t\x12\x10\n\x08start_at\x18\x03 \x01(\x01\x12\x0e\n\x06\x65nd_at\x18\x04 \x01(\x01\x12#\n\x05given\x18\x05 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12&\n\x08received\x18\x06 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12!\n\x03own\x18\x07 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12%\n\x06others\x18\x08 \x03(\x0b\x32\x15.entraide.v1.Exchange\x12,\n\x0b\x63orrections\x18\t \x03(\x0b\x32\x17.entraide.v1.Correction\"\x15\n\x13GetCatalogueRequest\"5\n\x0eModelCatalogue\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"=\n\x13SetCatalogueRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12\x14\n\x0c\x62\x61se_version\x18\x02 \x01(\x04\x32\xc9\x07\n\x05\x41\x64min\x12J\n\tListNodes\x12\x1d.entraide.v1.ListNodesRequest\x1a\x1e.entraide.v1.ListNodesResponse\x12:\n\x0b\x41pproveNode\x12\x18.entraide.v1.NodeRequest\x1a\x11.entraide.v1.Node\x12\x39\n\nRevokeNode\x12\x18.entraide.v1.NodeRequest\x1a\x11.entraide.v1.Node\x12N\n\x0f\x43reateJoinToken\x12#.entraide.v1.CreateJoinTokenRequest\x1a\x16.entraide.v1.JoinToken\x12J\n\tListCoops\x12\x1d.entraide.v1.ListCoopsRequest\x1a\x1e.entraide.v1.ListCoopsResponse\x12/\n\x07SetCoop\x12\x11.entraide.v1.Coop\x1a\x11.entraide.v1.Coop\x12G\n\x08ListKeys\x12\x1c.entraide.v1.ListKeysRequest\x1a\x1d.entraide.v1.ListKeysResponse\x12<\n\tCreateKey\x12\x1d.entraide.v1.CreateKeyRequest\x1a\x10.entraide.v1.Key\x12<\n\tRevokeKey\x12\x1d.entraide.v1.RevokeKeyRequest\x1a\x10.entraide.v1.Key\x12?\n\tGetStatus\x12\x1d.entraide.v1.GetStatusRequest\x1a\x13.entraide.v1.Status\x12H\n\x0cGetStatement\x12 .entraide.v1.GetStatementRequest\x1a\x16.entraide.v1.Statement\x12\x42\n\x0ePostCorrection\x12\x17.entraide.v1.Correction\x1a\x17.entraide.v1.Correction\x12M\n\x0cGetCatalogue\x12 .entraide.v1.GetCatalogueRequest\x1a\x1b.entraide.v1.ModelCatalogue\x12M\n\x0cSetCatalogue\x12 .entraide.v1.SetCatalogueRequest\x1a\x1b.entraide.v1.ModelCatalogueb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65ntraide/v1/admin.proto\x12\x0b\x65ntraide.v1\x1a\x1cgoogle/protobuf/struct.proto\"\x12\n\x10ListNodesRequest\"5\n\x11ListNodesResponse\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.entraide.v1.Node\"\x1b\n\x0bNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\"\xec\x02\n\x04Node\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0c\n\x04site\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\x10\n\x08\x61pproval\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x11\n\taccepting\x18\x07 \x01(\x08\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0e\n\x06models\x18\t \x03(\t\x12\r\n\x05slots\x18\n \x01(\r\x12\x0f\n\x07running\x18\x0b \x01(\r\x12\x11\n\tsurplus_w\x18\x0c \x01(\x01\x12\x0e\n\x06\x64\x65vice\x18\r \x01(\t\x12\x10\n\x08\x61\x63tive_w\x18\x0e \x01(\x01\x12\x13\n\x0bpower_basis\x18\x0f \x01(\t\x12\x0f\n\x07seen_at\x18\x10 \x01(\x01\x12\r\n\x05\x61gent\x18\x11 \x01(\t\x12\x1c\n\x14prefill_tokens_per_s\x18\x12 \x01(\x01\x12\x13\n\x0btpot_base_s\x18\x13 \x01(\x01\x12\x1b\n\x13tpot_per_sequence_s\x18\x14 \x01(\x01\"7\n\x16\x43reateJoinTokenRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0f\n\x07valid_s\x18\x02 \x01(\x01\".\n\tJoinToken\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\x01\"`\n\x05Quota\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x04\x12\x0e\n\x06period\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\x04\x12\x0f\n\x07project\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\"@\n\x04Lend\x12\x0c\n\x04part\x18\x01 \x01(\x01\x12\x0f\n\x07limited\x18\x02 \x01(\x08\x12\x19\n\x11\x65nergy_wh_per_day\x18\x03 \x01(\x04\"\xac\x01\n\x04\x43oop\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0e\n\x06shares\x18\x02 \x01(\x01\x12\"\n\x06quotas\x18\x03 \x03(\x0b\x32\x12.entraide.v1.Quota\x12\x16\n\x0e\x62\x61lance_tokens\x18\x04 \x01(\x03\x12\x12\n\nbalance_wh\x18\x05 \x01(\x01\x12\x15\n\rbalance_gco2e\x18\x06 \x01(\x01\x12\x1f\n\x04lend\x18\x07 \x01(\x0b\x32\x11.entraide.v1.Lend\"\x12\n\x10ListCoopsRequest\"5\n\x11ListCoopsResponse\x12 \n\x05\x63oops\x18\x01 \x03(\x0b\x32\x11.entraide.v1.Coop\"\x1f\n\x0fListKeysRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.entraide.v1.Key\"@\n\x10\x43reateKeyRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\"\x1f\n\x10RevokeKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"a\n\x03Key\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0f\n\x07project\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0e\n\x06secret\x18\x05 \x01(\t\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\"\x12\n\x10GetStatusRequest\"\x85\x01\n\x06Status\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epolicy_version\x18\x02 \x01(\t\x12\x0e\n\x06queued\x18\x03 \x01(\r\x12\x0f\n\x07running\x18\x04 \x01(\r\x12 \n\x05nodes\x18\x05 \x03(\x0b\x32\x11.entraide.v1.Node\x12\x0f\n\x07settled\x18\x06 \x01(\x04\"2\n\x13GetStatementRequest\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\r\n\x05month\x18\x02 \x01(\t\"i\n\x07\x41mounts\x12\x0c\n\x04jobs\x18\x01 \x01(\x04\x12\x0e\n\x06tokens\x18\x02 \x01(\x04\x12\x11\n\tenergy_wh\x18\x03 \x01(\x01\x12\x14\n\x0c\x64irect_gco2e\x18\x04 \x01(\x01\x12\x17\n\x0flifecycle_gco2e\x18\x05 \x01(\x01\"e\n\x08\x45xchange\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12#\n\x05given\x18\x02 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12&\n\x08received\x18\x03 \x01(\x0b\x32\x14.entraide.v1.Amounts\"\x9e\x01\n\nCorrection\x12\x12\n\ncorrection\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06lender\x18\x03 \x01(\t\x12\x10\n\x08\x62orrower\x18\x04 \x01(\t\x12\x0e\n\x06tokens\x18\x05 \x01(\x03\x12\x11\n\tenergy_wh\x18\x06 \x01(\x01\x12\x14\n\x0c\x64irect_gco2e\x18\x07 \x01(\x01\x12\x11\n\tposted_at\x18\x08 \x01(\x01\"\x8f\x02\n\tStatement\x12\x0c\n\x04\x63oop\x18\x01 \x01(\t\x12\r\n\x05month\x18\x02 \x01(\t\x12\x10\n\x08start_at\x18\x03 \x01(\x01\x12\x0e\n\x06\x65nd_at\x18\x04 \x01(\x01\x12#\n\x05given\x18\x05 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12&\n\x08received\x18\x06 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12!\n\x03own\x18\x07 \x01(\x0b\x32\x14.entraide.v1.Amounts\x12%\n\x06others\x18\x08 \x03(\x0b\x32\x15.entraide.v1.Exchange\x12,\n\x0b\x63orrections\x18\t \x03(\x0b\x32\x17.entraide.v1.Correction\"\x15\n\x13GetCatalogueRequest\"5\n\x0eModelCatalogue\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"=\n\x13SetCatalogueRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12\x14\n\x0c\x62\x61se_version\x18\x02 \x01(\x04\"*\n\x0bModelOnNode\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\"\x8b\x01\n\tModelStep\x12\x0c\n\x04load\x18\x01 \x01(\x08\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0c\n\x04\x63oop\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\'\n\x06values\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x9b\x01\n\nModelOrder\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0c\n\x04zone\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\r\n\x05since\x18\x07 \x01(\x01\x12\x10\n\x08ready_at\x18\x08 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\t \x01(\x04\"g\n\tModelPlan\x12\n\n\x02\x61t\x18\x01 \x01(\x01\x12%\n\x05steps\x18\x02 \x03(\x0b\x32\x16.entraide.v1.ModelStep\x12\'\n\x06orders\x18\x03 \x03(\x0b\x32\x17.entraide.v1.ModelOrder2\x8a\t\n\x05\x41\x64min\x12J\n\tListNodes\x12\x1d.entraide.v1.ListNodesRequest\x1a\x1e.entraide.v1.ListNodesResponse\x12:\n\x0b\x41pproveNode\x12\x18.entraide.v1.NodeRequest\x1a\x11.entraide.v1.Node\x12\x39\n\nRevokeNode\x12\x18.entraide.v1.NodeRequest\x1a\x11.entraide.v1.Node\x12N\n\x0f\x43reateJoinToken\x12#.entraide.v1.CreateJoinTokenRequest\x1a\x16.entraide.v1.JoinToken\x12J\n\tListCoops\x12\x1d.entraide.v1.ListCoopsRequest\x1a\x1e.entraide.v1.ListCoopsResponse\x12/\n\x07SetCoop\x12\x11.entraide.v1.Coop\x1a\x11.entraide.v1.Coop\x12G\n\x08ListKeys\x12\x1c.entraide.v1.ListKeysRequest\x1a\x1d.entraide.v1.ListKeysResponse\x12<\n\tCreateKey\x12\x1d.entraide.v1.CreateKeyRequest\x1a\x10.entraide.v1.Key\x12<\n\tRevokeKey\x12\x1d.entraide.v1.RevokeKeyRequest\x1a\x10.entraide.v1.Key\x12?\n\tGetStatus\x12\x1d.entraide.v1.GetStatusRequest\x1a\x13.entraide.v1.Status\x12H\n\x0cGetStatement\x12 .entraide.v1.GetStatementRequest\x1a\x16.entraide.v1.Statement\x12\x42\n\x0ePostCorrection\x12\x17.entraide.v1.Correction\x1a\x17.entraide.v1.Correction\x12M\n\x0cGetCatalogue\x12 .entraide.v1.GetCatalogueRequest\x1a\x1b.entraide.v1.ModelCatalogue\x12M\n\x0cSetCatalogue\x12 .entraide.v1.SetCatalogueRequest\x1a\x1b.entraide.v1.ModelCatalogue\x12>\n\nPlanModels\x12\x18.entraide.v1.ModelOnNode\x1a\x16.entraide.v1.ModelPlan\x12>\n\nPlaceModel\x12\x18.entraide.v1.ModelOnNode\x1a\x16.entraide.v1.ModelPlan\x12?\n\x0bUnloadModel\x12\x18.entraide.v1.ModelOnNode\x1a\x16.entraide.v1.ModelPlanb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'entraide.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTNODESREQUEST']._serialized_start=40
-  _globals['_LISTNODESREQUEST']._serialized_end=58
-  _globals['_LISTNODESRESPONSE']._serialized_start=60
-  _globals['_LISTNODESRESPONSE']._serialized_end=113
-  _globals['_NODEREQUEST']._serialized_start=115
-  _globals['_NODEREQUEST']._serialized_end=142
-  _globals['_NODE']._serialized_start=145
-  _globals['_NODE']._serialized_end=509
-  _globals['_CREATEJOINTOKENREQUEST']._serialized_start=511
-  _globals['_CREATEJOINTOKENREQUEST']._serialized_end=566
-  _globals['_JOINTOKEN']._serialized_start=568
-  _globals['_JOINTOKEN']._serialized_end=614
-  _globals['_QUOTA']._serialized_start=616
-  _globals['_QUOTA']._serialized_end=712
-  _globals['_LEND']._serialized_start=714
-  _globals['_LEND']._serialized_end=778
-  _globals['_COOP']._serialized_start=781
-  _globals['_COOP']._serialized_end=953
-  _globals['_LISTCOOPSREQUEST']._serialized_start=955
-  _globals['_LISTCOOPSREQUEST']._serialized_end=973
-  _globals['_LISTCOOPSRESPONSE']._serialized_start=975
-  _globals['_LISTCOOPSRESPONSE']._serialized_end=1028
-  _globals['_LISTKEYSREQUEST']._serialized_start=1030
-  _globals['_LISTKEYSREQUEST']._serialized_end=1061
-  _globals['_LISTKEYSRESPONSE']._serialized_start=1063
-  _globals['_LISTKEYSRESPONSE']._serialized_end=1113
-  _globals['_CREATEKEYREQUEST']._serialized_start=1115
-  _globals['_CREATEKEYREQUEST']._serialized_end=1179
-  _globals['_REVOKEKEYREQUEST']._serialized_start=1181
-  _globals['_REVOKEKEYREQUEST']._serialized_end=1212
-  _globals['_KEY']._serialized_start=1214
-  _globals['_KEY']._serialized_end=1311
-  _globals['_GETSTATUSREQUEST']._serialized_start=1313
-  _globals['_GETSTATUSREQUEST']._serialized_end=1331
-  _globals['_STATUS']._serialized_start=1334
-  _globals['_STATUS']._serialized_end=1467
-  _globals['_GETSTATEMENTREQUEST']._serialized_start=1469
-  _globals['_GETSTATEMENTREQUEST']._serialized_end=1519
-  _globals['_AMOUNTS']._serialized_start=1521
-  _globals['_AMOUNTS']._serialized_end=1626
-  _globals['_EXCHANGE']._serialized_start=1628
-  _globals['_EXCHANGE']._serialized_end=1729
-  _globals['_CORRECTION']._serialized_start=1732
-  _globals['_CORRECTION']._serialized_end=1890
-  _globals['_STATEMENT']._serialized_start=1893
-  _globals['_STATEMENT']._serialized_end=2164
-  _globals['_GETCATALOGUEREQUEST']._serialized_start=2166
-  _globals['_GETCATALOGUEREQUEST']._serialized_end=2187
-  _globals['_MODELCATALOGUE']._serialized_start=2189
-  _globals['_MODELCATALOGUE']._serialized_end=2242
-  _globals['_SETCATALOGUEREQUEST']._serialized_start=2244
-  _globals['_SETCATALOGUEREQUEST']._serialized_end=2305
-  _globals['_ADMIN']._serialized_start=2308
-  _globals['_ADMIN']._serialized_end=3277
+  _globals['_LISTNODESREQUEST']._serialized_start=70
+  _globals['_LISTNODESREQUEST']._serialized_end=88
+  _globals['_LISTNODESRESPONSE']._serialized_start=90
+  _globals['_LISTNODESRESPONSE']._serialized_end=143
+  _globals['_NODEREQUEST']._serialized_start=145
+  _globals['_NODEREQUEST']._serialized_end=172
+  _globals['_NODE']._serialized_start=175
+  _globals['_NODE']._serialized_end=539
+  _globals['_CREATEJOINTOKENREQUEST']._serialized_start=541
+  _globals['_CREATEJOINTOKENREQUEST']._serialized_end=596
+  _globals['_JOINTOKEN']._serialized_start=598
+  _globals['_JOINTOKEN']._serialized_end=644
+  _globals['_QUOTA']._serialized_start=646
+  _globals['_QUOTA']._serialized_end=742
+  _globals['_LEND']._serialized_start=744
+  _globals['_LEND']._serialized_end=808
+  _globals['_COOP']._serialized_start=811
+  _globals['_COOP']._serialized_end=983
+  _globals['_LISTCOOPSREQUEST']._serialized_start=985
+  _globals['_LISTCOOPSREQUEST']._serialized_end=1003
+  _globals['_LISTCOOPSRESPONSE']._serialized_start=1005
+  _globals['_LISTCOOPSRESPONSE']._serialized_end=1058
+  _globals['_LISTKEYSREQUEST']._serialized_start=1060
+  _globals['_LISTKEYSREQUEST']._serialized_end=1091
+  _globals['_LISTKEYSRESPONSE']._serialized_start=1093
+  _globals['_LISTKEYSRESPONSE']._serialized_end=1143
+  _globals['_CREATEKEYREQUEST']._serialized_start=1145
+  _globals['_CREATEKEYREQUEST']._serialized_end=1209
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1211
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1242
+  _globals['_KEY']._serialized_start=1244
+  _globals['_KEY']._serialized_end=1341
+  _globals['_GETSTATUSREQUEST']._serialized_start=1343
+  _globals['_GETSTATUSREQUEST']._serialized_end=1361
+  _globals['_STATUS']._serialized_start=1364
+  _globals['_STATUS']._serialized_end=1497
+  _globals['_GETSTATEMENTREQUEST']._serialized_start=1499
+  _globals['_GETSTATEMENTREQUEST']._serialized_end=1549
+  _globals['_AMOUNTS']._serialized_start=1551
+  _globals['_AMOUNTS']._serialized_end=1656
+  _globals['_EXCHANGE']._serialized_start=1658
+  _globals['_EXCHANGE']._serialized_end=1759
+  _globals['_CORRECTION']._serialized_start=1762
+  _globals['_CORRECTION']._serialized_end=1920
+  _globals['_STATEMENT']._serialized_start=1923
+  _globals['_STATEMENT']._serialized_end=2194
+  _globals['_GETCATALOGUEREQUEST']._serialized_start=2196
+  _globals['_GETCATALOGUEREQUEST']._serialized_end=2217
+  _globals['_MODELCATALOGUE']._serialized_start=2219
+  _globals['_MODELCATALOGUE']._serialized_end=2272
+  _globals['_SETCATALOGUEREQUEST']._serialized_start=2274
+  _globals['_SETCATALOGUEREQUEST']._serialized_end=2335
+  _globals['_MODELONNODE']._serialized_start=2337
+  _globals['_MODELONNODE']._serialized_end=2379
+  _globals['_MODELSTEP']._serialized_start=2382
+  _globals['_MODELSTEP']._serialized_end=2521
+  _globals['_MODELORDER']._serialized_start=2524
+  _globals['_MODELORDER']._serialized_end=2679
+  _globals['_MODELPLAN']._serialized_start=2681
+  _globals['_MODELPLAN']._serialized_end=2784
+  _globals['_ADMIN']._serialized_start=2787
+  _globals['_ADMIN']._serialized_end=3949
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ The operator's side. Metadata: "authorization: Bearer ADMIN_KEY"."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -744,3 +745,141 @@ class SetCatalogueRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetCatalogueRequest: _TypeAlias = SetCatalogueRequest  # noqa: Y015
+
+@_typing.final
+class ModelOnNode(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    node: _builtins.str
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        node: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelOnNode: _TypeAlias = ModelOnNode  # noqa: Y015
+
+@_typing.final
+class ModelStep(_message.Message):
+    """A model to be loaded, or else unloaded. Reasons: waiting, promise, operator; idle, yields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOAD_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    COOP_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    load: _builtins.bool
+    node: _builtins.str
+    coop: _builtins.str
+    zone: _builtins.str
+    model: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def values(self) -> _struct_pb2.Struct: ...
+    def __init__(
+        self,
+        *,
+        load: _builtins.bool = ...,
+        node: _builtins.str = ...,
+        coop: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        model: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        values: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "load", b"load", "model", b"model", "node", b"node", "reason", b"reason", "values", b"values", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelStep: _TypeAlias = ModelStep  # noqa: Y015
+
+@_typing.final
+class ModelOrder(_message.Message):
+    """A model that a node loads, or has loaded, at the pool's word. States: making_room, loading,
+    loaded, unloading.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    COOP_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    READY_AT_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    coop: _builtins.str
+    zone: _builtins.str
+    model: _builtins.str
+    state: _builtins.str
+    reason: _builtins.str
+    since: _builtins.float
+    ready_at: _builtins.float
+    memory_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        coop: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        model: _builtins.str = ...,
+        state: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        since: _builtins.float = ...,
+        ready_at: _builtins.float = ...,
+        memory_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "memory_bytes", b"memory_bytes", "model", b"model", "node", b"node", "ready_at", b"ready_at", "reason", b"reason", "since", b"since", "state", b"state", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelOrder: _TypeAlias = ModelOrder  # noqa: Y015
+
+@_typing.final
+class ModelPlan(_message.Message):
+    """Steps not yet taken, in order, and what stands; "at" is the scheduler's clock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    at: _builtins.float
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelStep]: ...
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelOrder]: ...
+    def __init__(
+        self,
+        *,
+        at: _builtins.float = ...,
+        steps: _abc.Iterable[Global___ModelStep] | None = ...,
+        orders: _abc.Iterable[Global___ModelOrder] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "orders", b"orders", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelPlan: _TypeAlias = ModelPlan  # noqa: Y015

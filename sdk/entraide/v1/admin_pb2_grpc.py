@@ -104,6 +104,21 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.SetCatalogueRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.ModelCatalogue.FromString,
                 _registered_method=True)
+        self.PlanModels = channel.unary_unary(
+                '/entraide.v1.Admin/PlanModels',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ModelOnNode.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ModelPlan.FromString,
+                _registered_method=True)
+        self.PlaceModel = channel.unary_unary(
+                '/entraide.v1.Admin/PlaceModel',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ModelOnNode.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ModelPlan.FromString,
+                _registered_method=True)
+        self.UnloadModel = channel.unary_unary(
+                '/entraide.v1.Admin/UnloadModel',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ModelOnNode.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ModelPlan.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -204,6 +219,29 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanModels(self, request, context):
+        """What the pool would load and unload now and why, and what it has loaded. Changes nothing. With a
+        model: what its placement there (or, without a node, where it is best) would come to, or
+        `placement_refused`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceModel(self, request, context):
+        """Has a node load a model though no job waits for it; the best node when none is named.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadModel(self, request, context):
+        """Has a node unload a model that was loaded at the pool's word, once its runs have ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -276,6 +314,21 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.SetCatalogue,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.SetCatalogueRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.ModelCatalogue.SerializeToString,
+            ),
+            'PlanModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanModels,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ModelOnNode.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ModelPlan.SerializeToString,
+            ),
+            'PlaceModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceModel,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ModelOnNode.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ModelPlan.SerializeToString,
+            ),
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ModelOnNode.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ModelPlan.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -656,6 +709,87 @@ class Admin:
             '/entraide.v1.Admin/SetCatalogue',
             entraide_dot_v1_dot_admin__pb2.SetCatalogueRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.ModelCatalogue.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/PlanModels',
+            entraide_dot_v1_dot_admin__pb2.ModelOnNode.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ModelPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/PlaceModel',
+            entraide_dot_v1_dot_admin__pb2.ModelOnNode.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ModelPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/UnloadModel',
+            entraide_dot_v1_dot_admin__pb2.ModelOnNode.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ModelPlan.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,15 @@ class AdminStub:
     """Replaces the catalogue, unless somebody changed it meanwhile; the pool signs it and tells its
     nodes.
     """
+    PlanModels: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ModelOnNode, _admin_pb2.ModelPlan]
+    """What the pool would load and unload now and why, and what it has loaded. Changes nothing. With a
+    model: what its placement there (or, without a node, where it is best) would come to, or
+    `placement_refused`.
+    """
+    PlaceModel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ModelOnNode, _admin_pb2.ModelPlan]
+    """Has a node load a model though no job waits for it; the best node when none is named."""
+    UnloadModel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ModelOnNode, _admin_pb2.ModelPlan]
+    """Has a node unload a model that was loaded at the pool's word, once its runs have ended."""
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -89,6 +98,15 @@ class AdminAsyncStub(AdminStub):
     """Replaces the catalogue, unless somebody changed it meanwhile; the pool signs it and tells its
     nodes.
     """
+    PlanModels: _aio.UnaryUnaryMultiCallable[_admin_pb2.ModelOnNode, _admin_pb2.ModelPlan]  # type: ignore[assignment]
+    """What the pool would load and unload now and why, and what it has loaded. Changes nothing. With a
+    model: what its placement there (or, without a node, where it is best) would come to, or
+    `placement_refused`.
+    """
+    PlaceModel: _aio.UnaryUnaryMultiCallable[_admin_pb2.ModelOnNode, _admin_pb2.ModelPlan]  # type: ignore[assignment]
+    """Has a node load a model though no job waits for it; the best node when none is named."""
+    UnloadModel: _aio.UnaryUnaryMultiCallable[_admin_pb2.ModelOnNode, _admin_pb2.ModelPlan]  # type: ignore[assignment]
+    """Has a node unload a model that was loaded at the pool's word, once its runs have ended."""
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -201,5 +219,32 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         """Replaces the catalogue, unless somebody changed it meanwhile; the pool signs it and tells its
         nodes.
         """
+
+    @_abc_1.abstractmethod
+    def PlanModels(
+        self,
+        request: _admin_pb2.ModelOnNode,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ModelPlan, _abc.Awaitable[_admin_pb2.ModelPlan]]:
+        """What the pool would load and unload now and why, and what it has loaded. Changes nothing. With a
+        model: what its placement there (or, without a node, where it is best) would come to, or
+        `placement_refused`.
+        """
+
+    @_abc_1.abstractmethod
+    def PlaceModel(
+        self,
+        request: _admin_pb2.ModelOnNode,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ModelPlan, _abc.Awaitable[_admin_pb2.ModelPlan]]:
+        """Has a node load a model though no job waits for it; the best node when none is named."""
+
+    @_abc_1.abstractmethod
+    def UnloadModel(
+        self,
+        request: _admin_pb2.ModelOnNode,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ModelPlan, _abc.Awaitable[_admin_pb2.ModelPlan]]:
+        """Has a node unload a model that was loaded at the pool's word, once its runs have ended."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,49 @@
+"""Plans: what is loaded where at the pool's word, and what would be, as messages.
+
+Nothing is decided here.
+"""
+
+from collections.abc import Sequence
+
+from google.protobuf import struct_pb2
+
+from entraide.v1 import admin_pb2
+from entraide_scheduler.core.loading import Step
+from entraide_scheduler.core.machine import Core
+
+
+def message(core: Core, steps: Sequence[Step], *, at: float) -> admin_pb2.ModelPlan:
+    """Returns some steps, and what stands, as a message.
+
+    Args:
+        core: which knows the nodes.
+        steps: not yet taken.
+        at: now, seconds since the epoch.
+    """
+    cards = {view.card.node: view.card for view in core.nodes()}
+    found = admin_pb2.ModelPlan(at=at)
+    for step in steps:
+        values = struct_pb2.Struct()
+        values.update(step.values)
+        found.steps.add(
+            load=step.load,
+            node=step.node,
+            coop=cards[step.node].coop,
+            zone=cards[step.node].zone,
+            model=step.model,
+            reason=step.reason,
+            values=values,
+        )
+    for order in core.orders():
+        found.orders.add(
+            node=order.node,
+            coop=order.coop,
+            zone=order.zone,
+            model=order.model,
+            state=order.state.value,
+            reason=order.reason,
+            since=order.since,
+            ready_at=order.ready_at,
+            memory_bytes=order.memory_bytes,
+        )
+    return found
