@@ -43,6 +43,7 @@ from entraide_node.core.duty import Lent
 from entraide_node.core.phases import Sign
 from entraide_node.engines.base import Engine, EngineChunk, EngineProblem
 from entraide_node.machine import RATES_NAME, Bay, Machine
+from entraide_node.stewardship import Busy, GiveBack, OwnerTold, Poke
 
 MEASURED = EngineRates(500.0, 47.0, 160.0, 0.02, 0.001, Basis.MEASURED, 1e9, 3.0)
 
@@ -116,8 +117,8 @@ class Owner:
     def __init__(self) -> None:
         self.why = ""
         self.lends = Lent()
-        self.poke: Callable[[], object] = lambda: None
-        self.give_back: Callable[[str], object] = lambda _: None
+        self.poke: Poke = lambda: None
+        self.give_back: GiveBack = lambda _code, _others: None
 
     def reason(self) -> str:
         """See ``Steward``."""
@@ -127,9 +128,13 @@ class Owner:
         """See ``Steward``."""
         return self.lends
 
-    async def run(self, *, poke: Callable[[], object], give_back: Callable[[str], object]) -> None:
+    def told(self) -> OwnerTold:
         """See ``Steward``."""
-        self.poke, self.give_back = poke, give_back
+        return OwnerTold()
+
+    async def run(self, *, poke: Poke, give_back: GiveBack, busy: Busy) -> None:
+        """See ``Steward``."""
+        self.poke, self.give_back, self.busy = poke, give_back, busy
         await asyncio.Event().wait()
 
     def says(self, why: str = "", lends: Lent | None = None) -> None:
@@ -371,7 +376,7 @@ async def test_giving_back_ends_what_runs(node: Node) -> None:
         one.say("job-1", EngineChunk(b"data: a\n\n", 3))
         await eventually(lambda: len(node.peer.said(Accept)) == 2)
         await eventually(lambda: node.peer.out)
-        node.owner.give_back(OWNER_RETURNED)
+        node.owner.give_back(OWNER_RETURNED, False)
         streamed = await node.peer.hear(UsageReport, job="job-1")
         whole = await node.peer.hear(UsageReport, job="job-2")
 
