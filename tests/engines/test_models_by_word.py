@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -130,9 +131,14 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
         yield Pool(bus, peer)
 
 
-def engines() -> list[psutil.Process]:
-    """The engines' processes that live."""
-    return [child for child in psutil.Process().children() if MODULE in child.cmdline()]
+def engines() -> list[int]:
+    """The engines' processes that live; one that ends meanwhile is none."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if MODULE in child.cmdline():
+                found.append(child.pid)
+    return found
 
 
 def said(failed: LoadFailed, lang: str) -> str:
