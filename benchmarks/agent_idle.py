@@ -1,9 +1,9 @@
 """What an agent without a loaded model takes of its machine: memory, and processor time.
 
 Starts a pool on this machine (bus, scheduler, one node of its own), joins a second node whose
-engine is ``none``, waits until the pool has welcomed it, and looks at its process for a minute.
-Nobody asks the pool for anything meanwhile. The reference, in the same minute, is a
-Python that waits in asyncio and does nothing else.
+engine is ``none`` and whose owner has set terms, so that every probe looks; waits until the pool
+has welcomed it, and looks at its process for a minute. Nobody asks the pool for anything meanwhile.
+The reference, in the same minute, is a Python that waits in asyncio and does nothing else.
 
     python -m benchmarks.agent_idle [--json] [--secs S]
 
@@ -87,6 +87,7 @@ def agent(url: str, token: str, folder: Path) -> Iterator[psutil.Process]:
     end = next((n for n in range(start + 1, len(lines)) if not lines[n].strip()), len(lines))
     lines[start + 1 : end] = ['kind = "none"']
     config.write_text("\n".join([*lines, ""]), "utf-8")
+    (folder / "owner.toml").write_text("programs = ['blender']\n", "utf-8")
     with (folder / "run.log").open("wb") as log:
         running = subprocess.Popen([*node, "run", "--dir", str(folder)], stderr=log)
     try:

@@ -83,7 +83,17 @@ def _in_words(values: dict[str, Value], lang: str) -> dict[str, Value]:
             found[key] = meter_name(str(found[key]), lang)
     if "fault" in found:
         found["fault"] = i18n.text(f"meter-fault-{found['fault']}", lang)
+    if isinstance(off_s := found.get("off_s"), float):
+        found["off"] = _roughly(off_s, lang)
     for key, value in found.items():
         if key.endswith("_gb") and isinstance(value, float):
             found[key] = i18n.decimal(value, lang)
     return found
+
+
+def _roughly(value_s: float, lang: str) -> str:
+    """A duration by its largest unit; the units' signs are the same in both languages."""
+    for unit, size_s in (("h", 3_600.0), ("min", 60.0)):
+        if value_s >= size_s:
+            return f"{i18n.decimal(round(value_s / size_s, 1), lang)}\u00a0{unit}"
+    return i18n.seconds(value_s, lang)

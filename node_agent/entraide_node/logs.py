@@ -69,6 +69,7 @@ def log_to_stderr() -> None:
 def log_nothing() -> None:
     """Drops the log: a command that speaks to a person says all in its own sentences."""
     structlog.configure(processors=[_drop])
+    logging.disable(logging.CRITICAL)  # asyncio's own, which goes to standard error
 
 
 def _drop(_logger: object, _method: str, _event: EventDict) -> EventDict:

@@ -1841,7 +1841,7 @@ doctor-twin-two = Another agent uses this identity too, on this machine or on an
 doctor-clock = clock
 doctor-clock-ok = It agrees with the pool's.
 doctor-clock-unknown = It could not be compared with the pool's.
-doctor-clock-off = It is { $off_s } { $side ->
+doctor-clock-off = It is { $off } { $side ->
     [ahead] ahead of
    *[behind] behind
 } the pool's. The work goes on: the pool reckons by its own clock.

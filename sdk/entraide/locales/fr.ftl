@@ -1847,7 +1847,7 @@ doctor-clock-unknown = Elle n’a pas pu être comparée à celle du réseau.
 doctor-clock-off = Elle { $side ->
     [ahead] avance
    *[behind] retarde
-} de { $off_s } sur celle du réseau. Le travail continue : le réseau compte avec sa propre horloge.
+} de { $off } sur celle du réseau. Le travail continue : le réseau compte avec sa propre horloge.
     .mend = Laissez le système régler l’heure : « timedatectl set-ntp true » sous Linux, Général > Date et heure sur un Mac.
 doctor-version = version
 doctor-version-ok = Entraide { $version } ici, { $pool } dans le réseau.
