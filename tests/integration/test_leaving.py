@@ -1,0 +1,73 @@
+"""Leaving: a pool that knows, and a folder without an identity."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.pool_support import RunningScheduler, running_scheduler
+
+from entraide_node import keys, living
+from entraide_node.join import Wish, join
+from entraide_node.models.store import PROOFS_NAME
+
+PLACE = Path("models/small/gguf-Q4-00ff")
+
+
+async def joined(pool: RunningScheduler, folder: Path) -> None:
+    """A machine that joined, with fetched weights and a file of its owner's beside them."""
+    token = await pool.operator.token("beta")
+    await asyncio.to_thread(
+        join, pool.gateway.url, token, folder=folder, wish=Wish(name="mini", lang="en")
+    )
+    living.note_pool(folder, pool.gateway.url)
+    (folder / PLACE).mkdir(parents=True)
+    (folder / PLACE / PROOFS_NAME).write_text("{}")
+    (folder / PLACE / "small.gguf").write_bytes(b"weights")
+    (folder / "models/my-own.gguf").write_bytes(b"mine")
+
+
+@pytest.mark.parametrize("weights", [True, False], ids=["with the weights", "without them"])
+async def test_leaving(
+    nats_pool: NatsPool, tmp_path: Path, weights: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pool revokes the identity, the folder forgets it, and weights go only when told to."""
+    folder = tmp_path / "node"
+    async with running_scheduler(tmp_path, nats_pool) as pool:
+        await joined(pool, folder)
+        status = await asyncio.to_thread(living.leave, folder, "en", weights=weights)
+        row = await pool.operator.node("mini")
+    left = {path.name for path in folder.iterdir()}
+
+    assert (0, "revoked") == (status, row.approval)
+    assert "revoked" in capsys.readouterr().out
+    assert set() == left & {keys.IDENTITY_NAME, keys.KEY_NAME, living.POOL_NAME}
+    assert weights is not (folder / PLACE / "small.gguf").exists()
+    assert (folder / "models/my-own.gguf").exists()
+
+
+async def test_joining_again_after_leaving(nats_pool: NatsPool, tmp_path: Path) -> None:
+    """A machine that left comes back under its name, with a key of its own making."""
+    folder = tmp_path / "node"
+    async with running_scheduler(tmp_path, nats_pool) as pool:
+        await joined(pool, folder)
+        await asyncio.to_thread(living.leave, folder, "en", weights=True)
+        await joined(pool, folder)
+        row = await pool.operator.node("mini")
+
+    assert "approved" == row.approval
+    assert "mini" == keys.read(folder).node
+
+
+async def test_leaving_a_pool_that_is_away(
+    nats_pool: NatsPool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without an answer the identity is forgotten all the same, and the operator is named."""
+    folder = tmp_path / "node"
+    async with running_scheduler(tmp_path, nats_pool) as pool:
+        await joined(pool, folder)
+    status = await asyncio.to_thread(living.leave, folder, "en", weights=False)
+
+    assert 0 == status
+    assert "its operator can revoke it" in capsys.readouterr().out
+    assert not (folder / keys.IDENTITY_NAME).exists()
