@@ -49,6 +49,9 @@ def _life(app: typer.Typer, lang: str) -> None:
         no_service: Annotated[
             bool, typer.Option("--no-service", help=i18n.text("opt-node-no-service", lang))
         ] = False,
+        any_time: Annotated[
+            bool, typer.Option("--any-time", help=i18n.text("opt-node-any-time", lang))
+        ] = False,
         json: Json = False,
     ) -> None:
         raise typer.Exit(
@@ -59,6 +62,7 @@ def _life(app: typer.Typer, lang: str) -> None:
                 wish={"site": site, "zone": zone, "name": name, "lang": lang},
                 ca=ca,
                 serves=not no_service,
+                careful=not any_time,
                 as_json=json,
             )
         )
@@ -224,9 +228,10 @@ def _join(
     wish: dict[str, str],
     ca: Path | None,
     serves: bool,
+    careful: bool,
     as_json: bool,
 ) -> int:
-    from entraide_node import living
+    from entraide_node import living, owner_terms
     from entraide_node.join import Wish, join
 
     lang = wish["lang"]
@@ -234,6 +239,7 @@ def _join(
         ca_pem = ca.read_text("ascii") if ca is not None else ""
         config = join(url, token, folder=folder, wish=Wish(**wish), ca_pem=ca_pem)
         living.note_pool(folder, url)
+        begun = careful and owner_terms.begin(folder)
     except EntraideError as problem:
         _say(problem, lang)
         return 1
@@ -246,6 +252,8 @@ def _join(
     else:
         place = i18n.zone_name(config.zone, lang)
         typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=place))
+        if begun:
+            typer.echo(i18n.text("owner-terms-begun", lang))
     if serves:
         living.install(config, lang, as_json=as_json)
     elif not as_json:

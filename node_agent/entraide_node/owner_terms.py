@@ -174,6 +174,14 @@ def write(folder: Path, terms: OwnerTerms) -> None:
     write_private(folder / TERMS_NAME, dump(terms).encode("utf-8"))
 
 
+def begin(folder: Path) -> bool:
+    """Writes the careful terms that a machine begins with, unless it has some already."""
+    if (folder / TERMS_NAME).exists():
+        return False
+    write(folder, OwnerTerms())
+    return True
+
+
 class TermsFile:
     """The terms in force, read again whenever the file has changed.
 

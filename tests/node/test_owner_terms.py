@@ -145,3 +145,13 @@ def test_a_file_beyond_measure_is_not_read(tmp_path: Path) -> None:
 
     assert isinstance(found, TermsProblem)
     assert "too_long" == found.code
+
+
+def test_a_machine_begins_with_care_and_keeps_what_its_owner_wrote(tmp_path: Path) -> None:
+    """Joining writes the careful terms, once."""
+    first = owner_terms.begin(tmp_path)
+    (tmp_path / owner_terms.TERMS_NAME).write_text("idle_min = 9")
+    second = owner_terms.begin(tmp_path)
+
+    assert (True, False) == (first, second)
+    assert OwnerTerms(idle_min=9.0) == owner_terms.read(tmp_path)

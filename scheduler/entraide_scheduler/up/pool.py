@@ -227,7 +227,7 @@ class LocalPool:
         site = site_of(number)
         argv = [sys.executable, "-m", "entraide_node", "join", self._http]
         argv += ["--token", token, "--dir", str(home), "--site", site.name, "--zone", site.zone]
-        argv += ["--name", f"node-{number}", "--no-service"]
+        argv += ["--name", f"node-{number}", "--no-service", "--any-time"]
         process = await asyncio.create_subprocess_exec(
             *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )

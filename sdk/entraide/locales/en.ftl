@@ -2027,3 +2027,5 @@ page-legend = Only this machine can open this page. Everything here stands in { 
 page-open = The owner’s page is open until you press Ctrl-C: { $url }
 page-port-taken = Nothing could be opened on port { $port }: it is taken.
 help-node-page = Open a page on this machine to set when it works.
+opt-node-any-time = Set no owner's terms: the machine works at any time.
+owner-terms-begun = It works only while nobody uses the machine, and not on its battery. To change that: entraide node page

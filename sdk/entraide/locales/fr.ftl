@@ -2030,3 +2030,5 @@ page-legend = Seule cette machine peut ouvrir cette page. Tout ceci se trouve da
 page-open = La page du propriétaire est ouverte jusqu’à Ctrl-C : { $url }
 page-port-taken = Rien n’a pu s’ouvrir sur le port { $port } : il est pris.
 help-node-page = Ouvrir sur cette machine une page pour fixer quand elle travaille.
+opt-node-any-time = Ne fixer aucune condition : la machine travaille à toute heure.
+owner-terms-begun = Elle ne travaille que lorsque personne ne s’en sert, et jamais sur sa batterie. Pour changer cela : entraide node page
