@@ -86,8 +86,10 @@ def _life(app: typer.Typer, lang: str) -> None:
         ] = None,
     ) -> None:
         from entraide_node import living
+        from entraide_node.logs import log_nothing
 
         _node_of(dir, lang)
+        log_nothing()
         raise typer.Exit(living.leave(dir or default_dir(), lang, weights=weights))
 
 

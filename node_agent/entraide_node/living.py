@@ -165,7 +165,10 @@ def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
     Returns:
         The exit status.
     """
-    from entraide_node.main import run_loop  # noqa: PLC0415  (brings the whole agent along)
+    # They bring the whole agent along.
+    from entraide_node.main import run_loop  # noqa: PLC0415
+    from entraide_node.reports import REPORTS_NAME  # noqa: PLC0415
+    from entraide_node.supply import CATALOGUE_NAME, SIGNATURE_NAME  # noqa: PLC0415
 
     config = load(folder / CONFIG_NAME)
     manager = manager_here()
@@ -176,8 +179,8 @@ def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
         return 1
     knows = run_loop(_farewell(config))
     for name in (
-        keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, POOL_NAME,
-        owner.STOPPED_NAME, owner.PAUSE_NAME,
+        keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
+        CATALOGUE_NAME, SIGNATURE_NAME, REPORTS_NAME, owner.STOPPED_NAME, owner.PAUSE_NAME,
     ):  # fmt: skip
         (folder / name).unlink(missing_ok=True)
     code = "node-left" if knows else "node-left-untold"

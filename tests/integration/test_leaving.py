@@ -41,7 +41,7 @@ async def test_leaving(
 
     assert (0, "revoked") == (status, row.approval)
     assert "revoked" in capsys.readouterr().out
-    assert set() == left & {keys.IDENTITY_NAME, keys.KEY_NAME, living.POOL_NAME}
+    assert {"models", "node.toml"} == left
     assert weights is not (folder / PLACE / "small.gguf").exists()
     assert (folder / "models/my-own.gguf").exists()
 

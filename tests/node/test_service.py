@@ -79,6 +79,17 @@ def test_plist() -> None:
     assert (45, True) == (told["ExitTimeOut"], told["RunAtLoad"])
 
 
+def test_where_the_log_goes() -> None:
+    """Where the system keeps no log, the agent is told to keep one itself."""
+    folder = Path("/home/a/node")
+    kept, own = (
+        service_of(folder, node="mini", drain_s=1.0, default=folder, logs=logs)
+        for logs in (False, True)
+    )
+
+    assert (*kept.command, "--log") == own.command
+
+
 def test_odd_folders() -> None:
     """A folder's name arrives as it is, whatever signs it has."""
     odd = service(ODD)
