@@ -1,4 +1,4 @@
-"""Draws the state diagrams of `docs/concepts/states.md` from the tables that the cores obey.
+"""Draws the state diagrams of two pages in `docs/concepts` from the tables that the cores obey.
 
     python scripts/state_diagrams.py            writes the diagrams into the page
     python scripts/state_diagrams.py --check    exits 1 when the page shows something else
@@ -16,17 +16,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from entraide_node.core import garage
+from entraide_node.core import garage, stewardship
 from entraide_scheduler.core import tables
 
-PAGE = Path(__file__).resolve().parent.parent / "docs/concepts/states.md"
+CONCEPTS = Path(__file__).resolve().parent.parent / "docs/concepts"
+PAGES = (CONCEPTS / "states.md", CONCEPTS / "owner.md")
 State = TypeVar("State", bound=StrEnum)
+Trigger = TypeVar("Trigger", bound=str)
 
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def diagram(
-    table: Mapping[tuple[State, str], State],
+    table: Mapping[tuple[State, Trigger], State],
     starts: Sequence[State],
     ends: Sequence[State] = (),
 ) -> str:
@@ -48,20 +50,21 @@ def drawn(page: str) -> str:
         "leases": diagram(tables.LEASE, tables.LEASE_STARTS, (tables.LeaseState.OVER,)),
         "nodes": diagram(tables.NODE, tables.NODE_STARTS),
         "orders": diagram(tables.ORDER, tables.ORDER_STARTS, (tables.OrderState.OVER,)),
+        "owner": diagram(stewardship.TABLE, (stewardship.State.SETTLING,)),
         "models": diagram(garage.TRANSITIONS, (garage.ModelState.ABSENT,)),
     }
     return BLOCK.sub(lambda block: block[1] + diagrams[block[2]] + block[3], page)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes the page, or checks it; returns the exit status."""
-    page = PAGE.read_text("utf-8")
-    fresh = drawn(page)
+    """Writes the pages, or checks them; returns the exit status."""
+    stale = [page for page in PAGES if page.read_text("utf-8") != drawn(page.read_text("utf-8"))]
     if "--check" in arguments:
-        if page != fresh:
-            print("docs/concepts/states.md shows other states: run scripts/state_diagrams.py")
-        return int(page != fresh)
-    PAGE.write_text(fresh, "utf-8")
+        for page in stale:
+            print(f"docs/concepts/{page.name} shows other states: run scripts/state_diagrams.py")
+        return int(bool(stale))
+    for page in stale:
+        page.write_text(drawn(page.read_text("utf-8")), "utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The page on states shows the tables that the core obeys."""
+"""The pages on states show the tables that the core obeys."""
 
 import re
 import subprocess
@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.checkout
 def test_the_page_is_drawn_from_the_tables() -> None:
     """Each diagram on the page is what its table gives now, and each table has one."""
-    page = (ROOT / "docs/concepts/states.md").read_text("utf-8")
+    names = ("states.md", "owner.md")
+    page = "".join((ROOT / "docs/concepts" / name).read_text("utf-8") for name in names)
     command = [sys.executable, "scripts/state_diagrams.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
     assert re.findall(r"<!-- table: (\w+) -->", page) == [
-        "jobs", "leases", "nodes", "orders", "models",
+        "jobs", "leases", "nodes", "orders", "models", "owner",
     ]  # fmt: skip
