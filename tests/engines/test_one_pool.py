@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, InternalServerError
 from tests.engines.conftest import why_absent
 from tests.engines.own_environments import (
     ENVIRONMENT,
@@ -97,9 +97,11 @@ class Pool:
         url = f"{scheduler.gateway.url}/v1"
         self.asking = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, timeout=120.0)
 
-    async def ask(self, kind: str, text: str, **fields: Any) -> Any:
-        """Asks one engine's model, deterministically."""
+    async def ask(self, kind: str, text: str, *, begun: str = "", **fields: Any) -> Any:
+        """Asks one engine's model, deterministically; the answer may be begun already."""
         messages = [{"role": "user", "content": text}]
+        if begun:
+            messages.append({"role": "assistant", "content": begun})
         return await self.asking.chat.completions.create(
             model=alias(kind), messages=messages, temperature=0, **fields
         )  # type: ignore[call-overload]
@@ -221,19 +223,24 @@ async def test_structured_output(pool: Pool, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["llama.cpp", "vllm"])
 async def test_tool_calls(pool: Pool, kind: str) -> None:
-    """Where the engine can, a call that is demanded comes as a tool call, streamed or not."""
+    """Where the engine can, a call that is demanded comes as a tool call, streamed or not.
+
+    llama.cpp lets a model talk before it calls, and this one would talk for ever: it is begun.
+    """
     asked = {"max_tokens": 80, "tools": [TOOL], "tool_choice": "required"}
+    asked["parallel_tool_calls"] = False
+    asked["begun"] = "<tool_call>\n" if kind == "llama.cpp" else ""
     answer = await pool.ask(kind, "Gaspé", **asked)
     stream = await pool.ask(kind, "Gaspé", stream=True, **asked)
-    streamed = ""
+    streamed: dict[int, str] = {}
     async for chunk in stream:
         for call in (chunk.choices[0].delta.tool_calls or ()) if chunk.choices else ():
-            streamed += call.function.arguments or ""
+            streamed[call.index] = streamed.get(call.index, "") + (call.function.arguments or "")
 
     call = answer.choices[0].message.tool_calls[0].function
     assert "meteo" == call.name
     assert json.loads(call.arguments)["ville"] in ("Gaspé", "Rimouski")
-    assert json.loads(streamed)["ville"] in ("Gaspé", "Rimouski")
+    assert json.loads(streamed[0])["ville"] in ("Gaspé", "Rimouski")
     assert "tool_calls" == answer.choices[0].finish_reason
 
 
@@ -242,10 +249,10 @@ async def test_what_an_engine_cannot_is_told(pool: Pool, kind: str) -> None:
     """A form that the only engine of a model cannot promise is refused with a reason, not lost."""
     form = {"type": "json_schema", "json_schema": {"name": "ou", "schema": {"type": "object"}}}
 
-    with pytest.raises(Exception, match=r"schema|structur") as refused:
+    with pytest.raises(InternalServerError, match="Aucune machine") as refused:
         await pool.ask(kind, "Gaspé", max_tokens=8, response_format=form)
 
-    assert 400 <= refused.value.status_code < 600  # type: ignore[attr-defined]
+    assert 503 == refused.value.status_code
 
 
 @pytest.mark.parametrize("kind", KINDS)

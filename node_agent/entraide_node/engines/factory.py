@@ -10,6 +10,7 @@ from entraide_node.engines import mlx, vllm
 from entraide_node.engines.base import Engine, EngineProblem
 from entraide_node.engines.environments import made, python_of
 from entraide_node.engines.llamacpp import LlamaCppConfig, llama_cpp
+from entraide_node.engines.model_folder import fault_in
 from entraide_node.models.files import ModelFile
 from entraide_node.models.gguf import NotGguf, read_head
 
@@ -71,6 +72,9 @@ def make_engine(
     found = _environment(kind, root, cpu)
     if isinstance(found, EngineProblem):
         return found
+    fault = fault_in(weights)
+    if fault is not None:
+        return fault
     python, version, on_cpu = found
     if kind == MLX_LM:
         return mlx.mlx_lm(mlx.MlxConfig(

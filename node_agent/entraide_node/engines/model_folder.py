@@ -1,13 +1,15 @@
 """A model's folder in the hub's form, read as far as an engine must be told of it.
 
-It decides what its files say of context, memory and tools, and believes none of them beyond that:
-a folder that says nothing is one that an engine may still load.
+It decides what its files say of context, memory and tools, and whether the weights can be whole; a
+folder that says nothing of the former is one that an engine may still load.
 """
 
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from entraide_node.engines.base import EngineProblem
 
 CONFIG_NAME = "config.json"
 JSON_BYTES_MAX = 64 * 1024 * 1024
@@ -44,6 +46,42 @@ def kv_bytes_per_token_of(folder: Path) -> int:
 def size_of(folder: Path) -> int:
     """Returns the bytes of the weights in a folder."""
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def fault_in(folder: Path) -> EngineProblem | None:
+    """Returns why the weights in a folder cannot be loaded, as far as their heads tell.
+
+    An engine would find the same only after the better part of a minute. A file of the safetensors
+    format is 8 bytes of length, a header in JSON, and exactly the bytes that the header names.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files or not (folder / CONFIG_NAME).is_file():
+        missing = folder / (CONFIG_NAME if files else "*.safetensors")
+        return EngineProblem("model_missing", {"file": str(missing)})
+    for file in files:
+        try:
+            detail = _fault_in(file)
+        except OSError as error:
+            values: dict[str, str | int | float] = {"file": str(file), "detail": str(error)}
+            return EngineProblem("model_unreadable", values)
+        if detail:
+            return EngineProblem("model_damaged", {"file": str(file), "detail": detail})
+    return None
+
+
+def _fault_in(path: Path) -> str:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(size - 8, JSON_BYTES_MAX):
+            return f"a header of {length} bytes in a file of {size}"
+        try:
+            header = msgspec.json.decode(file.read(length), type=dict[str, dict[str, Any]])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return "its header is not JSON"
+    ends = [entry["data_offsets"][-1] for entry in header.values() if entry.get("data_offsets")]
+    whole = 8 + length + max(ends, default=0)
+    return f"{size} bytes instead of {whole}" if size != whole else ""
 
 
 def takes_tools(folder: Path) -> bool:

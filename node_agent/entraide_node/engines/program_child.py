@@ -24,6 +24,7 @@ import psutil
 from msgspec import Struct
 
 MODULE = "entraide_node.engines.program_child"
+HEALTH_PATH = "/health"
 PROBE_EVERY_S = 0.25
 PROBE_TIMEOUT_S = 30.0
 GRACE_S = 3.0  # less than what the agent grants the wrapper
@@ -111,27 +112,28 @@ def _wait_for_end_of(server: "subprocess.Popen[bytes]", over: threading.Event) -
 
 def _say_when_ready(config: ProgramConfig, answer: int, over: threading.Event) -> None:
     while not over.is_set():
-        if _serves(config):
+        if _status(config, config.probe_path, config.probe_body) == http.HTTPStatus.OK:
             os.write(answer, config.address.encode() + b"\n")
             os.close(answer)
             return
+        if _status(config, HEALTH_PATH) == http.HTTPStatus.SERVICE_UNAVAILABLE:
+            over.set()  # mlx-lm goes on listening after its model could not be loaded
         over.wait(PROBE_EVERY_S)
 
 
-def _serves(config: ProgramConfig) -> bool:
-    """Whether the server answers the probe."""
+def _status(config: ProgramConfig, path: str, body: str = "") -> int:
+    """The status with which the server answers; 0 when it does not."""
     connection = _connection(config.address)
     headers = {"Content-Type": "application/json"}
     if config.key:
         headers["Authorization"] = f"Bearer {config.key}"
-    body = config.probe_body
     try:
-        connection.request("POST" if body else "GET", config.probe_path, body or None, headers)
+        connection.request("POST" if body else "GET", path, body or None, headers)
         with connection.getresponse() as response:
             response.read()
-            return response.status == http.HTTPStatus.OK
+            return response.status
     except (OSError, http.client.HTTPException):
-        return False
+        return 0
     finally:
         connection.close()
 

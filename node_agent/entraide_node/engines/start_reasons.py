@@ -36,7 +36,7 @@ PROGRAM_REASONS: Reasons = (
     ("engine_no_memory", re.compile(
         r"out of memory|OutOfMemoryError|MemoryError|bad_alloc|[Cc]an(?:no|')t allocate memory"
         r"|[Nn]o available memory|KV cache memory|less than desired|metal::malloc"
-        r"|memory utilization|Resource temporarily unavailable")),
+        r"|memory utilization|Resource temporarily unavailable|allocation of \d+ bytes failed")),
     ("model_missing", re.compile(
         r"does not appear to have a file named|[Nn]o safetensors found|[Nn]o model weights found"
         r"|FileNotFoundError|Repo id must be|not found in path|Cannot find any model weights")),

@@ -102,10 +102,10 @@ class Supervised:
         answer = await stream.get("/health", timeout_s=PROBE_TIMEOUT_S)
         if stream is not self._child.stream:
             return self._child.problem
-        if answer is None:
+        if answer is None or answer[0] != 200:
             self._note_silence()
-            return EngineProblem("engine_silent", {"seconds": PROBE_TIMEOUT_S})
-        if answer[0] != 200:
+            if answer is None:
+                return EngineProblem("engine_silent", {"seconds": PROBE_TIMEOUT_S})
             return EngineProblem("engine_unhealthy", {"status": answer[0]})
         if stream.running == 0:  # else its runs are the witnesses: an HTTP thread may outlive them
             self._event_at = self._clock()
