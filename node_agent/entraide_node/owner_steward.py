@@ -15,7 +15,7 @@ import structlog
 from entraide.types import Lending
 from entraide_node import owner
 from entraide_node.core import duty
-from entraide_node.core.objections import Situation
+from entraide_node.core.situation import Situation
 from entraide_node.core.stewardship import Lent, State, Stewardship
 from entraide_node.owner_terms import TermsFile
 from entraide_node.probes import Probes

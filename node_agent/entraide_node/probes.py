@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from entraide_node.core.objections import Situation
+from entraide_node.core.situation import Situation
 from entraide_node.core.terms import OwnerTerms, Present
 from entraide_node.presence import macos
 from entraide_node.presence.look import Look, command_says, look_here

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from zoneinfo import ZoneInfo
 
-from entraide_node.core.objections import Situation
+from entraide_node.core.situation import Situation
 from entraide_node.core.stewardship import State, Stewardship
 from entraide_node.core.terms import DAY_MIN, OwnerTerms, Present
 from entraide_sim.arrivals import luck

@@ -105,3 +105,16 @@ def test_a_run_that_came_too_late_for_its_owner_goes_elsewhere(pair: Pool) -> No
     (again,) = of(pair.decline(place, "own_only"), Place)
 
     assert {"a", "b"} == {place.node, again.node}
+
+
+def test_what_was_learned_of_a_machine_outlives_its_owners_cap(pair: Pool) -> None:
+    """A replica with fewer slots for a while is the same one, and as fast as before."""
+    (place,) = of(pair.ask("j1"), Place)
+    pair.accept(place)
+    pair.report(place, ttft_s=5.0, run_s=40.0)
+    load = pair.core._state.fleet.nodes[place.node].loads["petit"]
+    learned = load.pace
+    pair.join(card(place.node, replicas=(replica(slots=1),)))
+
+    assert learned is pair.core._state.fleet.nodes[place.node].loads["petit"].pace
+    assert 1 == learned.slots

@@ -2,7 +2,7 @@
 
 import pytest
 
-from entraide_node.core.objections import GIB, Situation
+from entraide_node.core.situation import GIB, Situation
 from entraide_node.core.stewardship import (
     TABLE,
     GiveBack,

@@ -8,11 +8,17 @@ owner's presence, where not knowing is a reason of its own.
 """
 
 from collections.abc import Callable
-from math import inf
 
 from msgspec import Struct
 
-from entraide_node.core.terms import Caps, OwnerTerms, Present, Unseen
+from entraide_node.core.situation import (
+    GIB,
+    Situation,
+    caps_now,
+    slots_within,
+    somebody_there,
+)
+from entraide_node.core.terms import OwnerTerms, Present
 
 # How far on the other side of its limit a value must be before the rule lets go.
 CHARGE_BAND_PERCENT = 5.0
@@ -21,51 +27,7 @@ LOAD_BAND = 0.7
 MEMORY_BAND = 1.25
 SURPLUS_BAND = 1.1
 
-GIB = 1_073_741_824
-
 Values = dict[str, str | int | float]
-
-
-class Situation(Struct, frozen=True, kw_only=True):
-    """A moment at the machine, as its owner lives it.
-
-    Attributes:
-        day, minute: local, 0 (Monday) to 6, and minute of the day.
-        paused: whether the owner paused the node.
-        on_battery: whether it runs on its battery.
-        charge_percent: how full the battery is; None without one.
-        temperature_c: of the hottest part that computes; None where it is not told.
-        throttled: whether the system slows the machine down for its heat.
-        load_percent: of all processors, used by other programs; None where it cannot be told.
-        memory_free_bytes: that programs could still take; None where it is not told.
-        programs: those of the terms that run, in their order.
-        idle_s: since somebody last touched it; infinite where nobody is signed in, None where it
-            cannot be detected.
-        surplus_w: of the site's own generation.
-        idle_w, active_w: what the machine draws without and with work.
-        slots: jobs that it can run at once.
-    """
-
-    day: int = 0
-    minute: int = 0
-    paused: bool = False
-    on_battery: bool = False
-    charge_percent: float | None = None
-    temperature_c: float | None = None
-    throttled: bool = False
-    load_percent: float | None = None
-    memory_free_bytes: int | None = None
-    programs: tuple[str, ...] = ()
-    idle_s: float | None = inf
-    surplus_w: float = 0.0
-    idle_w: float = 0.0
-    active_w: float = 0.0
-    slots: int = 0
-
-    @property
-    def extra_w(self) -> float:
-        """What work adds to what the machine draws."""
-        return max(0.0, self.active_w - self.idle_w)
 
 
 class Reason(Struct, frozen=True):
@@ -97,33 +59,6 @@ class Rule(Struct, frozen=True):
     objects: Callable[[OwnerTerms, Situation, bool], bool]
     values: Callable[[OwnerTerms, Situation], Values] = lambda *_: {}
     after_s: float = 0.0
-
-
-def somebody_there(terms: OwnerTerms, now: Situation) -> bool:
-    """Tells whether somebody is at the machine, or must be taken to be."""
-    if now.idle_s is None:
-        return terms.unseen is Unseen.PRESENT
-    return now.idle_s <= 0.0 or now.idle_s < terms.idle_min * 60.0
-
-
-def caps_now(terms: OwnerTerms, now: Situation) -> Caps:
-    """Returns what the work may take of the machine at a moment."""
-    return terms.caps_present if somebody_there(terms, now) else terms.caps_idle
-
-
-def slots_within(caps: Caps, now: Situation) -> int:
-    """Returns how many of a machine's slots its cap of power leaves, in proportion.
-
-    Between idle and full work the power is taken to rise evenly: an estimate, told as such.
-
-    >>> slots_within(Caps(power_w=60.0), Situation(idle_w=20.0, active_w=100.0, slots=4))
-    2
-    """
-    if not caps.power_w or now.active_w <= caps.power_w:
-        return now.slots
-    if caps.power_w <= now.idle_w:
-        return 0
-    return int(now.slots * (caps.power_w - now.idle_w) / (now.active_w - now.idle_w))
 
 
 def _capped(terms: OwnerTerms, now: Situation, _: bool) -> bool:
@@ -322,16 +257,3 @@ def reason_of(
         if rule.number in counting:
             return Reason(rule.number, rule.code, rule.values(terms, now))
     return None
-
-
-def objection(terms: OwnerTerms, now: Situation) -> str:
-    """Returns the code of the first rule that holds at a moment seen alone, or "".
-
-    >>> from entraide_node.core.terms import parse_span
-    >>> nights = OwnerTerms(hours=(parse_span("mo-fr 18:00-08:00"),))
-    >>> objection(nights, Situation(day=5, minute=60))
-    ''
-    >>> objection(nights, Situation(day=5, minute=720, idle_s=0.0))
-    'outside_hours'
-    """
-    return next((rule.code for rule in RULES if rule.objects(terms, now, False)), "")

@@ -14,19 +14,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide_node.core.objections import (
-    GIB,
     OTHERS,
     RULES,
     SETTLING,
     Held,
     Reason,
     Rule,
-    Situation,
-    caps_now,
     objections,
     reason_of,
-    slots_within,
 )
+from entraide_node.core.situation import GIB, Situation, caps_now, slots_within
 from entraide_node.core.terms import OwnerTerms
 
 SHORT_S = 600.0  # work cut short before that makes the next wait longer

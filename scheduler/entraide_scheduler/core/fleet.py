@@ -276,13 +276,15 @@ def _offered(card: NodeCard) -> object:
 def _kept_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dict[str, Load]:
     """Returns the loads that go on: what runs, and what was learned of replicas as they were.
 
-    A replica that states other rates is another one; other power is the same one on other watts.
+    A replica that states other rates is another one; other power is the same one on other watts,
+    and other slots are the same one of which its owner lends more or less.
     """
     kept: dict[str, Load] = {}
     for model, load in node.loads.items():
         before, now = node.replicas.get(model), replicas.get(model)
         same = before is not None and now is not None and before.rates == now.rates
-        if same and before is not None and now is not None and before.slots == now.slots:
+        if same and now is not None:
+            load.pace.slots = now.slots
             if card.power != node.card.power:
                 load.pace.powered(power_w(card))
         elif now is not None:
