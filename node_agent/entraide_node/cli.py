@@ -142,6 +142,17 @@ def _engine(app: typer.Typer, lang: str) -> None:
 
         raise typer.Exit(list_command(lang=lang, as_json=json))
 
+    @engine.command(help=i18n.text("help-node-engine-find", lang))
+    def find(
+        urls: Annotated[list[str] | None, typer.Argument(metavar="[URL]...")] = None,
+        *,
+        key: Annotated[str, typer.Option("--key", metavar="K")] = "",
+        json: Json = False,
+    ) -> None:
+        from entraide_node.engines.commands import find_command
+
+        raise typer.Exit(find_command(lang=lang, urls=tuple(urls or ()), key=key, as_json=json))
+
 
 def _owner(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-pause", lang))

@@ -1507,6 +1507,7 @@ meter-fault-no_secret = its token or password is not where the file says
 
 ## Models that the pool loads where they are asked for.
 
+sim-assumption-load = A model loads at { $gb_per_s } GB/s, and takes { $start_s } more to start; the models of one machine share its speed and its power.
 cli-model-on-demand = on demand
 error-placement_refused = { $model ->
     [none] This model
@@ -1908,6 +1909,7 @@ node-engine-install-checking = Checking that { $engine } can be loaded…
 node-engine-install-made = { $engine } is installed.
 node-engine-listed = { $engine } { $version } is installed.
 node-engine-unmade = { $engine } is not installed.
+help-node-engine-find = Look for engines that run on this machine already, at their usual addresses or at those you name.
 node-engine-found = { $url }: { $program } serves { $models }.
 node-engine-found-unnamed = { $url }: { $program } answers and lists no model.
 node-engine-wants-key = { $url } wants a key.

@@ -1507,6 +1507,7 @@ meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichi
 
 ## Models that the pool loads where they are asked for.
 
+sim-assumption-load = Un modèle se charge à { $gb_per_s } Go/s, plus { $start_s } de démarrage ; les modèles d’une même machine se partagent sa vitesse et sa puissance.
 cli-model-on-demand = sur demande
 error-placement_refused = { $model ->
     [none] Ce modèle
@@ -1911,6 +1912,7 @@ node-engine-install-checking = Vérification que { $engine } se charge…
 node-engine-install-made = { $engine } est installé.
 node-engine-listed = { $engine } { $version } est installé.
 node-engine-unmade = { $engine } n’est pas installé.
+help-node-engine-find = Cherche les moteurs déjà en marche sur cette machine, à leurs adresses habituelles ou à celles que vous donnez.
 node-engine-found = { $url } : { $program } sert { $models }.
 node-engine-found-unnamed = { $url } : { $program } répond et n’énumère aucun modèle.
 node-engine-wants-key = { $url } demande une clé.
