@@ -25,11 +25,11 @@ def owner_sentences(status: Status, lang: str, *, now: float) -> Iterator[str]:
             minutes=int(max(0.0, now - told.since_at) / 60.0),
         )  # fmt: skip
         wait_s = 0.0 if told.until_at is None else max(0.0, told.until_at - now)
-        yield i18n.text(f"owner-change-{told.code}", lang, **told.values, wait_s=int(wait_s + 0.5))
+        yield i18n.text(f"owner-change-{told.code}", lang, **told.values, seconds=int(wait_s + 0.5))
     elif told.own_only:
         yield i18n.text("owner-own-only", lang)
     if told.state in (State.OBJECTING, State.GIVING_BACK) and status.running:
-        yield i18n.text("owner-giving-back", lang, give_back_s=told.give_back_s)
+        yield i18n.text("owner-giving-back", lang, seconds=int(told.give_back_s + 0.5))
     if told.watching and told.code == "owner_busy":
         yield i18n.text("owner-watching", lang)
     if told.file_code:

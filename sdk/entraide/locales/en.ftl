@@ -1965,7 +1965,7 @@ node-status-power_cap = { $node } is not working: its owner’s cap of { $cap_w 
 owner-change-power_cap = It works again with a cap of about { $needed_w } or more.
 node-reason-settling = starts again soon
 node-status-settling = { $node } is not working yet: nothing stands against it any more, and it waits a moment to be sure.
-owner-change-settling = It works again by itself in { $wait_s } s.
+owner-change-settling = It works again by itself in { $seconds } s.
 node-reason-own_only = works for its own co-op only
 owner-own-only = Somebody is using the machine: it works for its own co-op only.
 owner-since = Reason { $number }, since { $since } ({ $minutes ->
@@ -1973,7 +1973,7 @@ owner-since = Reason { $number }, since { $since } ({ $minutes ->
     [one] { $minutes } minute
    *[other] { $minutes } minutes
 }).
-owner-giving-back = What it still runs ends within { $give_back_s } s or goes elsewhere.
+owner-giving-back = What it still runs ends within { $seconds } s or goes elsewhere.
 owner-watching = Something keeps the screen on, so that counts as somebody there.
 
 # The owner’s page.

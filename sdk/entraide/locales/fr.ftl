@@ -1931,44 +1931,44 @@ owner-file-too_long = Les conditions du propriétaire sont illisibles : { $path
 owner-file-not_text = Les conditions du propriétaire sont illisibles : { $path } n’est pas un texte en UTF-8. Les dernières conditions valides s’appliquent.
 
 # Pourquoi une machine ne prend rien selon les conditions de son propriétaire : pour le réseau, pour lui, et ce qui y changerait quelque chose.
-owner-change-paused = Elle travaillera de nouveau quand vous la relancerez : « entraide node resume ».
+owner-change-paused = La machine travaillera de nouveau quand vous la relancerez : « entraide node resume ».
 node-status-outside_hours = { $node } ne travaille pas : c’est en dehors des heures fixées par son propriétaire.
-owner-change-outside_hours = Elle travaillera de nouveau au début de ses heures.
+owner-change-outside_hours = La machine travaillera de nouveau au début de ses heures.
 node-status-owner_busy = { $node } ne travaille pas : quelqu’un se sert de la machine.
-owner-change-owner_busy = Elle travaillera de nouveau quand personne n’y aura touché depuis { $idle_min } minutes.
+owner-change-owner_busy = La machine travaillera de nouveau quand personne n’y aura touché depuis { $idle_min } minutes.
 node-reason-on_battery = elle fonctionne sur sa batterie
 node-status-on_battery = { $node } ne travaille pas : la machine fonctionne sur sa batterie.
-owner-change-on_battery = Elle travaillera de nouveau une fois branchée.
+owner-change-on_battery = La machine travaillera de nouveau une fois branchée.
 node-reason-charge_low = sa batterie se recharge d’abord
 node-status-charge_low = { $node } ne travaille pas : sa batterie est chargée à { $charge_percent } %.
-owner-change-charge_low = Elle travaillera de nouveau à partir de { $limit_percent } %.
+owner-change-charge_low = La machine travaillera de nouveau à partir de { $limit_percent } %.
 node-reason-too_hot = elle refroidit
 node-status-too_hot = { $node } ne travaille pas : la machine est trop chaude{ $temperature_c ->
     [none] .
    *[other] {" "}({ $temperature_c } °C).
 }
-owner-change-too_hot = Elle travaillera de nouveau une fois nettement sous { $limit_c } °C.
+owner-change-too_hot = La machine travaillera de nouveau une fois nettement sous { $limit_c } °C.
 node-reason-busy_elsewhere = les programmes de sa coopérative en ont besoin
 node-status-busy_elsewhere = { $node } ne travaille pas : d’autres programmes occupent { $load_percent } % de ses processeurs.
-owner-change-busy_elsewhere = Elle travaillera de nouveau quand ils en occuperont nettement moins de { $limit_percent } %.
+owner-change-busy_elsewhere = La machine travaillera de nouveau quand ils en occuperont nettement moins de { $limit_percent } %.
 node-reason-memory_low = sa mémoire sert à d’autres programmes
 node-status-memory_low = { $node } ne travaille pas : il ne reste que { $free_gb } Go de mémoire aux autres programmes.
-owner-change-memory_low = Elle travaillera de nouveau quand nettement plus de { $limit_gb } Go seront libres.
+owner-change-memory_low = La machine travaillera de nouveau quand nettement plus de { $limit_gb } Go seront libres.
 node-reason-program_open = sa coopérative y fait tourner un programme qui la veut tout entière
 node-status-program_open = { $node } ne travaille pas : { $program } est en marche.
-owner-change-program_open = Elle travaillera de nouveau quand { $program } sera fermé.
+owner-change-program_open = La machine travaillera de nouveau quand { $program } sera fermé.
 node-reason-activity_unknown = elle ne peut savoir si sa coopérative s’en sert
-node-status-activity_unknown = { $node } ne travaille pas : elle ne peut savoir si quelqu’un se sert de la machine.
-owner-change-activity_unknown = Elle travaillera de nouveau quand cela se verra, ou si vous lui faites confiance : unseen = "absent" dans owner.toml.
+node-status-activity_unknown = { $node } ne travaille pas : impossible de savoir si quelqu’un se sert de la machine.
+owner-change-activity_unknown = La machine travaillera de nouveau quand cela se verra, ou si vous lui faites confiance : unseen = "absent" dans owner.toml.
 node-reason-no_surplus = elle ne travaille que sur le surplus de son lieu
 node-status-no_surplus = { $node } ne travaille pas : son lieu a { $surplus_w } de surplus.
-owner-change-no_surplus = Elle travaillera de nouveau à partir d’environ { $needed_w }.
+owner-change-no_surplus = La machine travaillera de nouveau à partir d’environ { $needed_w }.
 node-reason-power_cap = le plafond de puissance de sa coopérative ne lui laisse aucune place
 node-status-power_cap = { $node } ne travaille pas : le plafond de { $cap_w } fixé par son propriétaire ne laisse place à aucune requête.
-owner-change-power_cap = Elle travaillera de nouveau avec un plafond d’environ { $needed_w } ou plus.
+owner-change-power_cap = La machine travaillera de nouveau avec un plafond d’environ { $needed_w } ou plus.
 node-reason-settling = reprend bientôt
-node-status-settling = { $node } ne travaille pas encore : plus rien ne s’y oppose, et elle attend un moment pour en être sûre.
-owner-change-settling = Elle reprendra d’elle-même dans { $wait_s } s.
+node-status-settling = { $node } ne travaille pas encore : plus rien ne s’y oppose, et il attend un moment pour en être sûr.
+owner-change-settling = La machine reprendra d’elle-même dans { $seconds } s.
 node-reason-own_only = ne travaille que pour sa propre coopérative
 owner-own-only = Quelqu’un se sert de la machine : elle ne travaille que pour sa propre coopérative.
 owner-since = Raison { $number }, depuis { $since } ({ $minutes ->
@@ -1976,7 +1976,7 @@ owner-since = Raison { $number }, depuis { $since } ({ $minutes ->
     [one] { $minutes } minute
    *[other] { $minutes } minutes
 }).
-owner-giving-back = Ce qu’elle traite encore se termine en { $give_back_s } s ou part ailleurs.
+owner-giving-back = Ce qui tourne encore se termine en { $seconds } s ou part ailleurs.
 owner-watching = Un programme garde l’écran allumé : cela compte comme une présence.
 
 # La page du propriétaire.
