@@ -50,7 +50,16 @@ if can_have_session():
         folder = tmp_path / "node"
         token = pool.entraide("nodes", "token", "--coop", "boreale", "--json")["token"]
         joined, said = session.entraide(
-            "node", "join", pool.file.http, "--token", token, "--name", NODE, "--dir", str(folder), "--any-time"
+            "node",
+            "join",
+            pool.file.http,
+            "--token",
+            token,
+            "--name",
+            NODE,
+            "--dir",
+            str(folder),
+            "--any-time",
         )
 
         assert (0, True) == (joined, "systemd" in said), said

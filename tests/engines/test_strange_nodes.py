@@ -141,7 +141,17 @@ def test_node_two_hours_off(pool: RunningPool, off_s: float, tmp_path: Path) -> 
     folder, name = tmp_path / "node", "ahead" if off_s > 0 else "behind"
     token = pool.entraide("nodes", "token", "--coop", "boreale", "--json")["token"]
     node = [sys.executable, str(WRONG_CLOCK), str(off_s)]
-    join = ["join", pool.file.http, "--token", token, "--name", name, "--zone", "CA-ON", "--any-time"]
+    join = [
+        "join",
+        pool.file.http,
+        "--token",
+        token,
+        "--name",
+        name,
+        "--zone",
+        "CA-ON",
+        "--any-time",
+    ]
     # By the right clock: gRPC's own deadlines would not move with ours.
     command = [sys.executable, "-m", "entraide_node", *join, "--dir", folder, "--no-service"]
     subprocess.run(command, check=True, timeout=60)

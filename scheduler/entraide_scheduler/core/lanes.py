@@ -30,8 +30,8 @@ from entraide_scheduler.core.table import Table
 # others', for its owner's batch work and for the others'.
 Views = tuple[int, int, int, int]
 OPEN: Views = (0, 0, 0, 0)
-_SUSPECT, _LOST, _NOT_ACCEPTING, _NO_FREE_SLOT, _OWN_ONLY, _LEND, _LEND_ENERGY, _BATCH = (
-    range(1, len(PASSING) + 1)
+_SUSPECT, _LOST, _NOT_ACCEPTING, _NO_FREE_SLOT, _OWN_ONLY, _LEND, _LEND_ENERGY, _BATCH = range(
+    1, len(PASSING) + 1
 )
 
 
