@@ -254,6 +254,37 @@ def test_equal_grams_go_to_the_thriftier_machine(pool: Pool) -> None:
     assert first.energy_uwh < second.energy_uwh
 
 
+@pytest.mark.parametrize(
+    ("next_g_per_kwh", "on_the_greenest"),
+    [(100.0, 2), (200.0, 3), (360.0, 4)],
+    ids=["as clean", "twice as dirty", "out of reach"],
+)
+def test_a_machine_is_filled_as_far_as_it_is_cleaner(
+    pool: Pool, next_g_per_kwh: float, on_the_greenest: int
+) -> None:
+    """Grams count for more where little room is left, so that a burst finds some."""
+    pool.tell(events.IntensityChanged, "CA-NS", 100.0, 100.0, "measured", START)
+    pool.tell(events.IntensityChanged, "CA-NB", next_g_per_kwh, next_g_per_kwh, "measured", START)
+    flat = replica(slots=4, rates=rates(tpot_base_s=0.0, tpot_per_sequence_s=0.02))
+    pool.join(card("a", zone="CA-NS", replicas=(flat,)), card("b", zone="CA-NB", replicas=(flat,)))
+    placed = [place_of(pool, f"j{number}") for number in range(4)]
+
+    assert on_the_greenest == [place.node for place in placed].count("a")
+
+
+def test_why_a_fuller_machine_was_passed_over_is_told(pool: Pool) -> None:
+    """The explanation names the greener machine, and that little room is left there."""
+    pool.tell(events.IntensityChanged, "CA-NS", 100.0, 100.0, "measured", START)
+    pool.tell(events.IntensityChanged, "CA-NB", 160.0, 160.0, "measured", START)
+    flat = replica(slots=4, rates=rates(tpot_base_s=0.0, tpot_per_sequence_s=0.02))
+    pool.join(card("a", zone="CA-NS", replicas=(flat,)), card("b", zone="CA-NB", replicas=(flat,)))
+    place = [place_of(pool, f"j{number}") for number in range(3)][-1]
+
+    assert (place.node, place.explanation.reason) == ("b", "greenest_with_room")
+    assert place.explanation.values["greener_node"] == "a"
+    assert place.explanation.values["greener_rule"] == "little_room"
+
+
 def test_all_equal_the_name_decides(pool: Pool) -> None:
     """Two machines alike: the first by name, whichever joined first."""
     pool.join(card("b"), card("a"))

@@ -140,6 +140,9 @@ CASES: dict[str, Explanation] = {
         greener_rule="promise_at_risk",
         **of(LATE, "greener_"),
     ),
+    "placed-greenest-with-room": placed(
+        "greenest_with_room", candidates=(ON, QC), greener_rule="little_room", **OF_AB
+    ),
     "placed-greenest-of-equals": placed("greenest", candidates=(ON, TWIN)),
     "placed-only-one": placed("only_one", BUSY, ABROAD, SILENT, candidates=(ON,)),
     "placed-alone": placed("only_one", candidates=(ON,)),

@@ -15,6 +15,7 @@ from entraide_scheduler.core.loading import serves
 from entraide_scheduler.core.menu import THERE
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
+    WITH_ROOM,
     Pick,
     Prediction,
     Survey,
@@ -287,11 +288,11 @@ def _pick_values(state: State, job: Job, survey: Survey, pick: Pick, want: Want)
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
     listed = survey.listed
-    if len(listed) > 1:
+    if len(listed) > 1 and pick.reason != WITH_ROOM:
         values["next_node"], values["next_coop"] = listed.node[1], listed.coop[1]
         values["next_zone"], values["next_ttft_s"] = listed.zone[1], listed.ttft_s[1]
         values["next_carbon_g"] = g_from_ug(listed.carbon_ug[1])
-    greener = _greener(state, survey, best, want)
+    greener = _greener(state, survey, pick, want)
     if greener is not None:
         found, code = greener
         lane = found.lane
@@ -302,24 +303,24 @@ def _pick_values(state: State, job: Job, survey: Survey, pick: Pick, want: Want)
     return values
 
 
-def _greener(
-    state: State, survey: Survey, best: Prediction, want: Want
-) -> tuple[Prediction, str] | None:
+def _greener(state: State, survey: Survey, pick: Pick, want: Want) -> tuple[Prediction, str] | None:
     """Returns the greenest node that was not taken although it is greener, and why not.
 
     Looked for in fleets that are explained node by node only. A node whose own promise would not
-    be kept counts too: its rule is ``promise_at_risk``.
+    be kept counts too: its rule is ``promise_at_risk``; and one that would keep it, but is so full
+    that its grams count for more than those of the one taken: ``little_room``.
     """
     lanes = state.fleet.lanes.of.get(want.shape.model, {})
     if len(lanes) > state.policy.limits.explained_nodes:
         return None
-    least_ug = best.carbon_ug
+    least_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
     greenest: tuple[Lane, str] | None = None
     for found in survey.fits:
-        if not found.keeps and found.carbon_ug < least_ug:
-            greenest, least_ug = (found.lane, "promise_at_risk"), found.carbon_ug
-    for node, rule in survey.excluded:
+        if (with_room or not found.keeps) and found.carbon_ug < least_ug:
+            rule = "little_room" if found.keeps else "promise_at_risk"
+            greenest, least_ug = (found.lane, rule), found.carbon_ug
+    for node, broken in survey.excluded:
         lane = lanes.get(node.card.node)
         if lane is not None and (carbon_ug := grams(lane, want)) < least_ug:
-            greenest, least_ug = (lane, rule.code), carbon_ug
+            greenest, least_ug = (lane, broken.code), carbon_ug
     return None if greenest is None else (predict(greenest[0], want), greenest[1])

@@ -8,6 +8,7 @@ refuses to know whose turn it is.
 
 from collections.abc import Callable, Collection, Mapping
 from heapq import nsmallest
+from math import inf
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -32,6 +33,8 @@ GREENER_LATER = Rule(
     "greener_later", lambda *_: False, lambda node, _: {"zone": node.card.zone}, waiting_helps=True
 )
 TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_helps=False)
+
+WITH_ROOM = "greenest_with_room"  # the reason of a pick that a fuller node loses by its fullness
 
 
 class Prediction(Struct, gc=False):
@@ -65,6 +68,7 @@ class Survey(Struct, gc=False):
             fastest; the one to take stands first.
         excluded: the others, each with the rule that excludes it; of very many one per rule.
         counts: how many nodes each rule excludes, by its code.
+        least_ug: the least grams of those that keep the promise; infinite when none does.
     """
 
     best: Prediction | None
@@ -73,6 +77,7 @@ class Survey(Struct, gc=False):
     listed: Candidates
     excluded: list[tuple[Node, Rule]]
     counts: dict[str, int]
+    least_ug: float
 
 
 class Pick(Struct, frozen=True, gc=False):
@@ -169,7 +174,8 @@ def scan(
         if len(lanes) + len(lasting) <= policy.limits.explained_nodes
         else shortlist(fits, want, policy.limits.explained_best)
     )
-    return Survey(best, len(fits), fits, told(listed, best), excluded, counts)
+    least_ug = fits[0].carbon_ug if fits and fits[0].keeps else inf
+    return Survey(best, len(fits), fits, told(listed, best), excluded, counts, least_ug)
 
 
 def shortlist(fits: list[Prediction], want: Want, most: int) -> list[Prediction]:
@@ -225,8 +231,9 @@ Key = Callable[[Prediction], tuple[float | int | str, ...]]
 def best_of(fits: list[Prediction], want: Want, policy: Policy) -> Prediction | None:
     """Returns the one to take; None when there is none.
 
-    Among those that keep the promise the least grams; within the policy's tolerance of the least,
-    which count as equal, the least energy, then the first token soonest, then the node's name.
+    Among those that keep the promise the least grams, weighed by the room that is left there;
+    within the policy's tolerance of the least, which count as equal, the least energy, then the
+    first token soonest, then the node's name.
     When none keeps it, the fastest. The other pickers are there to be compared with.
     """
     if not fits:
@@ -236,10 +243,24 @@ def best_of(fits: list[Prediction], want: Want, policy: Policy) -> Prediction | 
     keeping = [found for found in fits if found.keeps]
     if not keeping:
         return min(fits, key=fastest_first(want.objective))
-    least_ug = min([found.carbon_ug for found in keeping])
-    most_ug = least_ug * (1.0 + policy.carbon.tolerance)
-    equal = [found for found in keeping if found.carbon_ug <= most_ug]
+    headroom = policy.carbon.headroom
+    weighed = [weighed_ug(found, want, headroom) for found in keeping]
+    most_ug = min(weighed) * (1.0 + policy.carbon.tolerance)
+    equal = [found for found, ug in zip(keeping, weighed, strict=True) if ug <= most_ug]
     return equal[0] if len(equal) == 1 else min(equal, key=least_energy_first)
+
+
+def weighed_ug(found: Prediction, want: Want, headroom: float) -> float:
+    """Returns the grams of one that keeps the promise, dearer the less room it leaves there.
+
+    With r the part of the time left to the first token that is taken up, and s the part of the
+    slots that is taken, grams count ``1 + headroom (r^2 + s^2)`` times. So what is alike in grams
+    is spread before it is full, and a burst finds room on green machines; a grid that is cleaner by
+    more than that is still filled to the promise.
+    """
+    late = found.ttft_upper_s / want.ttft_left_s
+    full = found.lane.quote.full_part
+    return found.carbon_ug * (1.0 + headroom * (late * late + full * full))
 
 
 def least_energy_first(found: Prediction) -> tuple[float, float, str]:
@@ -306,4 +327,7 @@ def pick(survey: Survey, policy: Policy) -> Pick | None:
         return Pick(best, policy.picker.value)
     if not best.keeps:
         return Pick(best, "fastest_at_risk")
-    return Pick(best, "greenest" if survey.fitting > 1 else "only_one")
+    if survey.fitting == 1:
+        return Pick(best, "only_one")
+    greenest = best.carbon_ug <= survey.least_ug * (1.0 + policy.carbon.tolerance)
+    return Pick(best, "greenest" if greenest else WITH_ROOM)

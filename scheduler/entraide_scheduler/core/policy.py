@@ -177,12 +177,15 @@ class Carbon(Struct, frozen=True, forbid_unknown_fields=True):
         own_lifecycle_g_per_kwh: life-cycle intensity of own sun (IPCC AR5 WG III annex III,
             table A.III.2, rooftop and utility PV: 41 to 48; 45 as Electricity Maps uses).
         tolerance: two placements whose grams differ by less than this part are equal.
+        headroom: how much dearer grams count where little room is left for what comes next: at a
+            node that would be full, with the whole promised time used up, 1 + twice this times.
         basis: which intensity decisions compare; receipts show both.
     """
 
     own_direct_g_per_kwh: float = 0.0
     own_lifecycle_g_per_kwh: float = 45.0
     tolerance: float = 0.02
+    headroom: float = 4.0
     basis: IntensityBasis = IntensityBasis.DIRECT
 
 

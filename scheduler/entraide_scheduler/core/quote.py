@@ -25,7 +25,8 @@ class Quote(Struct, frozen=True, gc=False):
     - grams = ``wake_ug`` + n ``input_ug`` + m ``output_ug``, micrograms of CO2 equivalent
 
     ``ttft_excess`` (``queued_excess`` behind other prompts) and ``tpot_excess`` are what nine runs
-    of ten stay below, as a part of the mean above it.
+    of ten stay below, as a part of the mean above it. ``full_part`` is the part of its slots that
+    is taken.
     """
 
     free_at: float
@@ -41,6 +42,7 @@ class Quote(Struct, frozen=True, gc=False):
     wake_ug: float
     input_ug: float
     output_ug: float
+    full_part: float
 
 
 def quote(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -> Quote:
@@ -79,4 +81,5 @@ def quote(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -
         wake_uwh * grams,
         input_uwh * grams,
         output_uwh * grams,
+        load.leases / pace.slots,
     )

@@ -23,10 +23,10 @@ from entraide_scheduler.core.placement import (
     predict,
     told,
 )
-from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.policy import Carbon, Policy
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import PASSING, Rule
-from entraide_scheduler.core.table import TOKEN_S, Bools, Floats, least
+from entraide_scheduler.core.table import FULL_PART, TOKEN_S, Bools, Floats, least
 from entraide_scheduler.core.want import Want
 
 
@@ -42,14 +42,15 @@ def search(able: Able, columns: Columns, want: Want, policy: Policy) -> Survey:
     seen = Seen(able, columns, want)
     seen.look()
     most = policy.limits.explained_best
-    best = seen.best(policy.carbon.tolerance, most)
+    best = seen.best(policy.carbon, most)
     if best is None:
-        return Survey(None, 0, [], Candidates(), seen.examples, seen.counts)
+        return Survey(None, 0, [], Candidates(), seen.examples, seen.counts, inf)
     listed = seen.listed(most)
     candidates = seen.told([best, *[row for row in listed if row != best]])
     fitting = int(np.count_nonzero(seen.fits))
     found = predict(columns.lanes[best], want)
-    return Survey(found, fitting, [], candidates, seen.examples, seen.counts)
+    least_ug = float(seen.kept_ug.min())
+    return Survey(found, fitting, [], candidates, seen.examples, seen.counts, least_ug)
 
 
 class Seen:
@@ -83,6 +84,7 @@ class Seen:
         for row in self._cached:
             found = predict(self._lanes[row], want)
             self.ttft_s[row], self.carbon_ug[row] = found.ttft_s, found.carbon_ug
+            self.upper_s[row] = found.ttft_upper_s
             self.keeps[row] = found.keeps
         if want.limited:
             self._exclude(self.carbon_ug > want.carbon_cap_ug, OVER_CARBON_CAP)
@@ -137,24 +139,29 @@ class Seen:
             energy_uwh[row] = predict(self._lanes[row], self._want).energy_uwh
         return energy_uwh
 
-    def best(self, tolerance: float, most: int) -> int | None:
+    def best(self, terms: Carbon, most: int) -> int | None:
         """Returns the row that ``placement.best_of`` takes; finds the greenest on the way."""
-        least_ug = float(self.kept_ug.min())
-        if least_ug == inf:
+        if float(self.kept_ug.min()) == inf:
             self.greenest = np.zeros(0, np.intp)
             return self._fastest()
-        limit_ug = least_ug * (1.0 + tolerance)
-        found = least(self.kept_ug, most, upto=limit_ug)
-        self.greenest = found[:most]
-        equal = found[: int(self.kept_ug[found].searchsorted(limit_ug, "right"))]
+        self.greenest = least(self.kept_ug, most)
+        weighed = self._weighed_ug(terms.headroom)
+        equal = (weighed <= weighed.min() * (1.0 + terms.tolerance)).nonzero()[0]
         if len(equal) > 1:
             energy_uwh = (
                 self._energy_uwh()[equal]
                 if self._cached
                 else self._table.energy_uwh(self._want, equal)
             )
-            equal = np.sort(equal[energy_uwh == energy_uwh.min()])
+            equal = equal[energy_uwh == energy_uwh.min()]
         return int(equal[self.ttft_s[equal].argmin()])
+
+    def _weighed_ug(self, headroom: float) -> Floats:
+        """Returns what ``placement.weighed_ug`` says of each row."""
+        late = self.upper_s / self._want.ttft_left_s
+        full = self._table.cells[FULL_PART]
+        weighed: Floats = self.kept_ug * (1.0 + headroom * (late * late + full * full))
+        return weighed
 
     def _fastest(self) -> int | None:
         took_s = self._took_s()

@@ -99,6 +99,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "own_direct_g_per_kwh": FROM_0,
             "own_lifecycle_g_per_kwh": FROM_0,
             "tolerance": FROM_0,
+            "headroom": FROM_0,
         },
         p.Evidence: {"declared_part": PART, "estimated_part": PART, "declared_valid_s": FROM_0},
         p.Deferral: {

@@ -37,10 +37,11 @@ Rows = NDArray[np.intp]
     WAKE_UG,
     INPUT_UG,
     OUTPUT_UG,
+    FULL_PART,
     TTFT_FACTOR,
     QUEUED_FACTOR,
     TPOT_UPPER,
-) = range(16)
+) = range(17)
 
 
 def _cells(quote: Quote) -> tuple[float, ...]:

@@ -40,8 +40,8 @@ class Line:
     """
 
     __slots__ = (
-        "answers", "barred", "committed", "credit", "height", "in_flight_tokens", "inner", "kinds", "lifts",
-        "name", "needs_tokens", "own_slots", "places", "queued", "rank", "rows", "running",
+        "answers", "barred", "committed", "credit", "height", "in_flight_tokens", "inner", "kinds",
+        "lifts", "name", "needs_tokens", "own_slots", "places", "queued", "rank", "rows", "running",
         "told", "weight",
     )  # fmt: skip
 

@@ -284,6 +284,8 @@ rule-over_carbon_cap = would emit more than the cap asked for{ $max_carbon_ug ->
     }
 rule-tried_before = has failed at this job already
     .otherwise = if that machine had not failed at this job already
+rule-little_room = is nearly full
+    .otherwise = if that machine had had more room
 rule-promise_at_risk = would not keep the promise
     .otherwise = if the promise had left { $objective_s ->
         [none] more time
@@ -377,6 +379,10 @@ reason-greenest = It is the machine that emits least among those expected to kee
        *[other] The next, { $next_node }, would emit as much, or nearly ({ $next_carbon_g }): at equal grams the least energy wins, then the earliest first word.
     }
 }
+reason-greenest_with_room = Among the machines expected to keep the promise it emits little{ $carbon_g ->
+    [none] {""}
+   *[other] {" "}({ $carbon_g })
+} and leaves room for what comes next; grams count for more on a machine that is nearly full.
 reason-only_one = It is the only machine possible right now{ $others ->
     [none] .
     [0] .

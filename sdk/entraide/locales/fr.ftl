@@ -284,6 +284,8 @@ rule-over_carbon_cap = émettrait plus que le plafond demandé{ $max_carbon_ug -
     }
 rule-tried_before = a déjà échoué à cette requête
     .otherwise = si cette machine n’avait pas déjà échoué à cette requête
+rule-little_room = est presque pleine
+    .otherwise = si cette machine avait eu plus de place
 rule-promise_at_risk = ne tiendrait pas la promesse
     .otherwise = si la promesse avait laissé { $objective_s ->
         [none] plus de temps
@@ -377,6 +379,10 @@ reason-greenest = C’est la machine qui émet le moins parmi celles qui devraie
        *[other] La suivante, { $next_node }, émettrait autant, ou presque ({ $next_carbon_g }) : à grammes égaux, le moins d’énergie l’emporte, puis le premier mot le plus tôt.
     }
 }
+reason-greenest_with_room = Parmi les machines qui devraient tenir la promesse, elle émet peu{ $carbon_g ->
+    [none] {""}
+   *[other] {" "}({ $carbon_g })
+} et laisse de la place à ce qui vient ; les grammes comptent davantage sur une machine presque pleine.
 reason-only_one = C’est la seule machine possible en ce moment{ $others ->
     [none] .
     [0] .
