@@ -21,7 +21,6 @@ import argparse
 import cProfile
 import gc
 import pstats
-import sys
 import time
 import tracemalloc
 from collections import Counter
@@ -387,4 +386,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -206,7 +206,12 @@ def simulate(arrivals: Sequence[Arrival], fitted: Fitted, engine: Engine) -> Lat
 
 
 def node(fitted: Fitted, engine: Engine) -> NodeSpec:
-    """Returns the machine that a calibration describes; what a start takes lies on its way."""
+    """Returns the machine that a calibration describes.
+
+    A start is one step of the engine, which takes what any step takes; the rest of it lies on the
+    way to the machine.
+    """
+    alone_s = min(fitted.start_s, fitted.rates.tpot_base_s)
     replica = Replica(
         MODEL, "unknown", "twin/1", engine.context_tokens, engine.slots, (), fitted.rates
     )
@@ -219,10 +224,10 @@ def node(fitted: Fitted, engine: Engine) -> NodeSpec:
         replicas=(replica,),
         data_classes=tuple(DataClass),
         energy=None,
-        rtt_s=fitted.start_s,
+        rtt_s=fitted.start_s - alone_s,
         agent="twin",
     )
-    return NodeSpec(card=card, chunk_tokens=engine.chunk_tokens)
+    return NodeSpec(card=card, chunk_tokens=engine.chunk_tokens, alone_s=alone_s)
 
 
 def compare(live: Sequence[float], simulated: float) -> Compared:

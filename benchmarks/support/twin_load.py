@@ -34,7 +34,7 @@ def prompt(words: int, number: int) -> str:
     Its number stands first, always with as many digits, so that all prompts of so many words have
     as many tokens.
     """
-    return f"{number:08} " + "one " * max(1, words)
+    return f"{number:06} " + "one " * max(1, words)
 
 
 async def ask(
@@ -47,7 +47,10 @@ async def ask(
     """
     body = {
         "model": target.model,
-        "messages": [{"role": "user", "content": prompt(words, number)}],
+        "messages": [
+            {"role": "system", "content": "."},  # else the template puts in a longer one
+            {"role": "user", "content": prompt(words, number)},
+        ],
         "max_tokens": output_tokens,
         "ignore_eos": True,
         "temperature": 0,

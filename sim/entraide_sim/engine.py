@@ -1,8 +1,9 @@
 """Engine: continuous batching on one machine, in closed form.
 
 One step of the engine decodes one token of each of the ``b`` sequences in the batch and prefills
-at most one chunk of the prompt at the head of the line; it takes ``t0 + t1 * b`` (nothing when
-b = 0) plus the chunk over the prefill rate. The step that ends a prompt yields its first token.
+at most one chunk of the prompt at the head of the line; it takes ``t0 + t1 * b`` plus the chunk
+over the prefill rate; without a batch, ``alone_s`` (nothing unless told) instead of the first part.
+The step that ends a prompt yields its first token.
 Between two changes of the batch all steps are alike, so time jumps over them: a *phase* is a run of
 steps that nothing disturbs. Who arrives in the middle of a step joins at its end.
 
@@ -76,6 +77,7 @@ class Hardware(Struct, frozen=True):
         decode_j: energy of one token by the size of the batch, joules.
         wake_s, wake_j: time and energy to wake the machine.
         sleep_after_s: how long it rests before it sleeps, if it sleeps at all.
+        alone_s: what a step takes beside its prompt while nobody is in the batch.
         cooling: of a machine that slows down when it is warm.
         warm: what it is then; None where it never slows down.
     """
@@ -89,6 +91,7 @@ class Hardware(Struct, frozen=True):
     wake_s: float = 0.0
     wake_j: float = 0.0
     sleep_after_s: float = 0.0
+    alone_s: float = 0.0
     cooling: Cooling | None = None
     warm: "Hardware | None" = None
 
@@ -323,7 +326,9 @@ class Engine:
             return
         hardware = self.hardware
         rates = hardware.rates
-        base_s = rates.tpot_base_s + rates.tpot_per_sequence_s * count if count else 0.0
+        base_s = (
+            rates.tpot_base_s + rates.tpot_per_sequence_s * count if count else hardware.alone_s
+        )
         until = batch[0][0] - self._step if count else 0
         if head is None:
             blocked = self._line and count < hardware.slots

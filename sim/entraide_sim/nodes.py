@@ -35,6 +35,7 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
         cooling: of a machine that slows down when it is warm.
         curve: power by how full the batch is.
         chunk_tokens: most prompt tokens that its engine prefills in one step.
+        alone_s: what such a step takes beside its prompt while nobody is in the batch.
         pool_tokens: KV memory, tokens; 0 for a full context in each slot.
         noise: standard deviation of the relative time that each phase takes.
         prefix_tokens: what its prefix cache holds, tokens; 0 for no cache.
@@ -51,6 +52,7 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     cooling: Cooling | None = None
     curve: Curve = FLAT
     chunk_tokens: int = 512
+    alone_s: float = 0.0
     pool_tokens: int = 0
     noise: float = 0.0
     prefix_tokens: int = 0
@@ -234,6 +236,7 @@ def _hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
         wake_s=card.power.wake_s,
         wake_j=card.power.wake_j,
         sleep_after_s=spec.sleep_after_s,
+        alone_s=spec.alone_s / prompts,
     )
 
 

@@ -1,17 +1,30 @@
 """The twin's pure parts: a machine found again from what it did, and what counts as near."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import msgspec
 import pytest
 from benchmarks.support import twin_fit
 from benchmarks.support.twin_fit import Engine, Fitted, Seen
-from benchmarks.twin import ANSWERS, WORDS, arrivals_of, rows_of
+from benchmarks.support.twin_kept import Kept, Repeat, Settings
+from benchmarks.support.twin_table import Row, arrivals_of, loads_of, rows_of, table
 
 from entraide.types import Basis, Rates
 from entraide_sim import Arrival
 
 ENGINE = Engine(slots=4, context_tokens=2_048, chunk_tokens=512)
 TRUE = Fitted(Rates(200.0, 0.006, 0.002, Basis.MEASURED), 0.02, 0.005, 0, 0)
+SETTINGS = Settings(
+    engine="simulated",
+    bounds=ENGINE,
+    loads={"light": 0.3, "half": 0.5, "near_saturation": 0.85},
+    words=(8, 100),
+    answers=(8, 48),
+    requests=200,
+    repeats=2,
+    seed=3,
+)
 
 
 def lived(arrivals: list[Arrival], machine: Fitted = TRUE) -> list[Seen]:
@@ -66,14 +79,40 @@ def test_calibration_without_a_line_is_refused() -> None:
 def test_twin_of_a_simulated_pool_errs_little_up_to_saturation() -> None:
     """Where the live pool is a simulated one, calibration and simulation agree at every load."""
     fitted = calibrated()
-    for part in (0.25, 0.5, 0.85):
-        per_s = twin_fit.capacity_per_s(TRUE, ENGINE, input_tokens=54.0, output_tokens=28.0)
-        arrivals = arrivals_of(200, part * per_s, seed=3)
-        rows = rows_of("load", arrivals, [lived(arrivals)] * 2, twin_fit.simulate(
-            arrivals, fitted, ENGINE
-        ))  # fmt: skip
+    for load, arrivals in loads_of(SETTINGS, TRUE).items():
+        twin = twin_fit.simulate(arrivals, fitted, ENGINE)
+        rows = rows_of("simulated", load, [lived(arrivals)] * 2, twin)
 
         assert [True] * 6 == [row.held for row in rows], rows
+
+
+def test_what_was_kept_goes_on_and_makes_the_table(tmp_path: Path) -> None:
+    """Repeats that were kept are found again, and both engines stand in one table."""
+    fitted = calibrated()
+    for name in ("one", "two"):
+        settings = msgspec.structs.replace(SETTINGS, engine=name, requests=40)
+        kept = Kept(tmp_path / name, settings)
+        kept.keep_fitted(fitted)
+        for load, arrivals in loads_of(settings, fitted).items():
+            kept.keep_repeat(load, 1, Repeat(lived(arrivals), 0.25 if load == "half" else 0.0))
+    again = Kept(tmp_path / "one", msgspec.structs.replace(SETTINGS, engine="one", requests=40))
+    machines, rows = table(tmp_path)[:2], table(tmp_path)[2:]
+
+    assert fitted == again.fitted()
+    assert again.repeat("light", 1) is not None
+    assert again.repeat("light", 2) is None
+    assert ["one", "two"] == [one.engine for one in machines]
+    assert [0.25, 0.25] == [one.others_part for one in machines]
+    assert 2 * 3 * 6 == len(rows)
+    assert {1} == {row.repeats for row in rows if isinstance(row, Row)}
+
+
+def test_other_settings_are_never_mixed_in(tmp_path: Path) -> None:
+    """A folder of another measurement is refused."""
+    Kept(tmp_path, SETTINGS)
+
+    with pytest.raises(ValueError, match="other settings"):
+        Kept(tmp_path, msgspec.structs.replace(SETTINGS, seed=4))
 
 
 @dataclass
@@ -105,12 +144,13 @@ def test_error_is_held_against_the_spread(case: Case) -> None:
 
 def test_arrivals_are_seeded_and_of_the_rate_that_was_asked() -> None:
     """The same seed gives the same load; rate and lengths are as asked."""
-    once, again, other = (arrivals_of(2_000, 4.0, seed) for seed in (1, 1, 2))
+    many = msgspec.structs.replace(SETTINGS, requests=2_000)
+    once, again, other = (arrivals_of(many, 4.0, seed) for seed in (1, 1, 2))
 
     assert once == again != other
     assert 4.0 == pytest.approx(2_000 / once[-1].at_s, rel=0.1)
-    assert set(range(WORDS[0], WORDS[1] + 1)) == {one.input_tokens for one in once}
-    assert (min(ANSWERS), max(ANSWERS)) == (
+    assert set(range(8, 101)) == {one.input_tokens for one in once}
+    assert (8, 48) == (
         min(one.output_tokens for one in once),
         max(one.output_tokens for one in once),
     )

@@ -88,7 +88,9 @@ class Brute:
         """Takes one step; tells whether the batch changed."""
         hardware, count, head = self.hardware, len(self.batch), self.head
         rates = hardware.rates
-        long_s = rates.tpot_base_s + rates.tpot_per_sequence_s * count if count else 0.0
+        long_s = (
+            rates.tpot_base_s + rates.tpot_per_sequence_s * count if count else hardware.alone_s
+        )
         if head is not None:
             chunk = min(hardware.chunk_tokens, head.left)
             long_s += chunk / rates.prefill_tokens_per_s

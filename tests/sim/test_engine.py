@@ -93,11 +93,18 @@ def asks(draw: st.DrawFn) -> list[Asked]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(asked=asks(), slots=st.integers(1, 4), pool=st.sampled_from((400, 700, 100_000)))
-@example(asked=[Asked(0.0, 64, 1, 1)], slots=1, pool=400)
-def test_closed_form_is_step_by_step(asked: list[Asked], slots: int, pool: int) -> None:
+@given(
+    asked=asks(),
+    slots=st.integers(1, 4),
+    pool=st.sampled_from((400, 700, 100_000)),
+    alone_s=st.sampled_from((0.0, 0.017_31)),
+)
+@example(asked=[Asked(0.0, 64, 1, 1)], slots=1, pool=400, alone_s=0.0)
+def test_closed_form_is_step_by_step(
+    asked: list[Asked], slots: int, pool: int, alone_s: float
+) -> None:
     """Each run goes as the step-by-step engine says: moments, tokens, energy."""
-    parts = hardware(slots=slots, pool_tokens=pool)
+    parts = hardware(slots=slots, pool_tokens=pool, alone_s=alone_s)
     copies = [
         Asked(one.at, one.input_tokens, one.output_tokens, one.output_tokens_max, one.stop_at)
         for one in asked

@@ -1,0 +1,99 @@
+"""What a twin's measurement has so far, so that one that was interrupted goes on where it was.
+
+Decides what is kept, a file each: the settings, the calibration, and every repeat of every load. A
+folder holds one folder for each engine. What was measured under other settings is never mixed in.
+It refuses to know how anything was measured.
+"""
+
+from pathlib import Path
+
+import msgspec
+from benchmarks.support.twin_fit import Engine, Fitted, Seen
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True):
+    """All that a measurement depends on but the machine.
+
+    Attributes:
+        engine: what it is called in the table.
+        bounds: of its batch.
+        loads: parts of what the machine can serve, by name.
+        words, answers: shortest and longest.
+        requests: of each load.
+        repeats: of each load.
+        seed: of the arrivals.
+    """
+
+    engine: str
+    bounds: Engine
+    loads: dict[str, float]
+    words: tuple[int, int]
+    answers: tuple[int, int]
+    requests: int
+    repeats: int
+    seed: int
+
+
+class Repeat(Struct, frozen=True):
+    """One repeat of one load.
+
+    Attributes:
+        seen: of each request, in order of arrival.
+        others_part: part of the engine's core that other programs took meanwhile; None where its
+            processes are not known.
+    """
+
+    seen: list[Seen]
+    others_part: float | None
+
+
+class Kept:
+    """The folder of one engine."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Opens a folder, which is made.
+
+        Raises:
+            ValueError: it holds what was measured under other settings.
+        """
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        before = settings_of(folder)
+        if before is not None and before != settings:
+            raise ValueError(f"{folder} holds a measurement with other settings")
+        _write(folder / "settings.json", settings)
+
+    def fitted(self) -> Fitted | None:
+        """Returns the calibration, if there is one."""
+        path = self.folder / "calibration.json"
+        return msgspec.json.decode(path.read_bytes(), type=Fitted) if path.is_file() else None
+
+    def keep_fitted(self, fitted: Fitted) -> None:
+        """Keeps the calibration."""
+        _write(self.folder / "calibration.json", fitted)
+
+    def repeat(self, load: str, number: int) -> Repeat | None:
+        """Returns one repeat of a load, if it was measured."""
+        path = self._of(load, number)
+        return msgspec.json.decode(path.read_bytes(), type=Repeat) if path.is_file() else None
+
+    def keep_repeat(self, load: str, number: int, repeat: Repeat) -> None:
+        """Keeps one repeat of a load."""
+        _write(self._of(load, number), repeat)
+
+    def _of(self, load: str, number: int) -> Path:
+        return self.folder / f"{load}-{number}.json"
+
+
+def settings_of(folder: Path) -> Settings | None:
+    """Returns what a folder's measurement depends on, if it has one."""
+    path = folder / "settings.json"
+    return msgspec.json.decode(path.read_bytes(), type=Settings) if path.is_file() else None
+
+
+def _write(path: Path, value: Struct) -> None:
+    """Writes a file; whoever is interrupted leaves the old one or none."""
+    beside = path.with_suffix(".part")
+    beside.write_bytes(msgspec.json.encode(value))
+    beside.replace(path)
