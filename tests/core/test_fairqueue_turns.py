@@ -1,78 +1,14 @@
 """Fair queue: what its rules come to for those who wait."""
 
 import pytest
-from tests.core.fairplain import COOPS, job, policy, reserved, shape
+from tests.core.fairplain import COOPS, job, policy, shape
+from tests.core.fairslots import Slots, coops
 
-from entraide.types import DataClass, JobClass
-from entraide_scheduler.core.bills import Bill
-from entraide_scheduler.core.fairline import AtCap, FairQueue
-from entraide_scheduler.core.policy import CoopTerms, Policy
-from entraide_scheduler.core.records import Job, Shape
+from entraide.types import JobClass
+from entraide_scheduler.core.fairline import AtCap
+from entraide_scheduler.core.policy import CoopTerms
 
 SCARCE = shape("grand")
-
-
-class Slots:
-    """A queue and a few slots that run one job after the other.
-
-    Attributes:
-        running: job and bill, oldest first. served: jobs in the order of their turns.
-    """
-
-    def __init__(self, terms: Policy, slots: int = 1) -> None:
-        self.queue = FairQueue()
-        self.queue.agree(terms)
-        self.slots = slots
-        self.running: list[tuple[Job, Bill]] = []
-        self.served: list[Job] = []
-        self.asked = 0
-
-    def ask(self, coop: str, times: int = 1, **wanted) -> list[Job]:
-        """Jobs come; nothing is placed yet."""
-        jobs = [job(self.asked + number, coop, **wanted) for number in range(times)]
-        self.asked += times
-        for one in jobs:
-            self.queue.add(one)
-        return jobs
-
-    def fill(self) -> None:
-        """Gives each free slot to whose turn it is."""
-        while len(self.running) < self.slots and (one := self.queue.next()) is not None:
-            self.start(one)
-
-    def start(self, one: Job, *, expected: int | None = None) -> Bill:
-        bill = self.queue.serve(
-            one,
-            input_tokens=one.facts.input_tokens_est,
-            expected_tokens=one.output_tokens_max if expected is None else expected,
-            reserved_tokens=reserved(one),
-        )
-        self.running.append((one, bill))
-        self.served.append(one)
-        return bill
-
-    def end(self, which: int = 0, *, output: int | None = None) -> None:
-        """The oldest run ends, with its longest answer unless said otherwise."""
-        one, bill = self.running.pop(which)
-        self.queue.leave(bill)
-        self.queue.correct(
-            bill,
-            input_tokens=one.facts.input_tokens_est,
-            output_tokens=one.output_tokens_max if output is None else output,
-        )
-
-    def turns(self, count: int) -> list[Job]:
-        """Runs jobs one after the other; returns whose turns they were."""
-        before = len(self.served)
-        self.fill()
-        while len(self.served) < before + count and self.running:
-            self.end()
-            self.fill()
-        return self.served[before : before + count]
-
-
-def coops(jobs: list[Job]) -> list[str]:
-    return [one.facts.coop for one in jobs]
 
 
 # Between co-ops.
@@ -376,67 +312,6 @@ def test_a_small_job_does_not_pass_its_coops_large_one_at_the_cap() -> None:
     pool.ask("beta", 400)
 
     assert large in pool.turns(8)
-
-
-# Shapes.
-
-
-def test_a_stuck_shape_blocks_nobody_and_comes_back_to_its_place() -> None:
-    """While its node is taken others pass; when it opens, the one that waited goes first."""
-    pool = Slots(policy())
-    (waits,) = pool.ask("beta", where=SCARCE)
-    pool.queue.stick(SCARCE)
-    pool.ask("alpha", 20)
-    passed = pool.turns(10)
-    pool.queue.unstick("petit", lambda _: True)
-    still = pool.queue.stuck
-    pool.queue.unstick("grand", lambda _: True)
-
-    assert ["alpha"] * 10 == coops(passed)
-    assert (SCARCE,) == still
-    assert waits is pool.queue.next()
-
-
-def test_only_shapes_that_may_fit_are_looked_at_again() -> None:
-    """What opens is for some shapes of a model; the others stay aside."""
-    pool = Slots(policy())
-    small, large = shape(), shape(jurisdiction="CA-QC")
-    pool.ask("alpha", where=small)
-    pool.ask("alpha", where=large)
-    for one in (small, large):
-        pool.queue.stick(one)
-    pool.queue.unstick("petit", lambda one: one == large)
-
-    assert (small,) == pool.queue.stuck
-    assert large == pool.queue.next().shape
-
-
-def test_nothing_is_next_when_all_is_stuck_or_empty() -> None:
-    """An empty queue has no next job, nor one whose shapes are all stuck."""
-    queue = FairQueue()
-    queue.agree(policy())
-    empty = queue.next()
-    queue.add(job(1))
-    queue.stick(shape())
-
-    assert empty is None
-    assert queue.next() is None
-    assert {shape(): 1} == queue.shapes
-
-
-def test_shapes_merge_when_what_is_served_changes() -> None:
-    """Jobs are sorted anew by the shapes they are given; counters and order stay."""
-    pool = Slots(policy())
-    pool.ask("alpha", 3)
-    pool.ask("beta", 3, where=shape(jurisdiction="CA-QC"))
-    pool.turns(2)
-    pool.queue.stick(shape())
-    merged = Shape("petit", (), "CA", DataClass.INTERNAL, "", 8_192, None, 0)
-    pool.queue.reorder(lambda _: merged)
-
-    assert {merged: 4} == pool.queue.shapes
-    assert () == pool.queue.stuck
-    assert ["alpha", "beta"] * 2 == coops(pool.turns(4))
 
 
 # Inside a co-op.

@@ -16,10 +16,9 @@ from entraide_node.engines.base import (
     ENGINE_REJECTED,
     EngineChunk,
     EngineEnd,
-    EngineFailure,
     EngineRequest,
 )
-from entraide_node.engines.run import ANSWER_BYTES_MAX, Run, parse
+from entraide_node.engines.run import ANSWER_BYTES_MAX, Run
 from entraide_node.engines.sse import EventReader
 
 STREAMS = Path(__file__).parent / "streams"
@@ -423,15 +422,6 @@ def test_an_answer_beyond_the_limit() -> None:
     assert (ENGINE_REJECTED, False) == (end.failure.code, end.failure.retryable)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'"a"', b""])
-def test_bodies_that_are_no_requests(body: bytes) -> None:
-    """A body that is not a JSON object is refused as the caller's fault."""
-    parsed = parse(EngineRequest("j", CHAT, body, False, "p"))
-
-    assert isinstance(parsed, EngineFailure)
-    assert (BAD_REQUEST, False) == (parsed.code, parsed.retryable)
-
-
 def counted(prompt: int, completion: int, *, said: str, index: int = 0,
             finish: str | None = None) -> bytes:  # fmt: skip
     """An event of vLLM that was asked for its usage on every event."""
@@ -483,24 +473,3 @@ def test_times_of_vllm() -> None:
         end.timings.prefill_s, end.timings.decode_s, end.timings.timed
     )  # fmt: skip
     assert b"metrics" not in b"".join(chunk.data for chunk in chunks) + end.final_chunk
-
-
-PARTS = {
-    "an image from elsewhere": ({"type": "image_url", "image_url": {"url": "http://a/b"}}, True),
-    "an image from a file": ({"type": "image_url", "image_url": "file:///etc/passwd"}, True),
-    "a film from elsewhere": ({"type": "video_url", "video_url": {"url": "https://a/b"}}, True),
-    "an image that came along": (
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, False
-    ),
-    "text about an address": ({"type": "text", "text": "http://a/b"}, False),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("part", "refused"), PARTS.values(), ids=PARTS)
-def test_nothing_is_fetched_for_a_request(part: dict[str, Any], refused: bool) -> None:
-    """What a request points to elsewhere is refused: the engine stands in a member's network."""
-    body = ENCODE({"messages": [{"role": "user", "content": [part]}]})
-
-    parsed = parse(EngineRequest("j", CHAT, body, False, "p"))
-
-    assert refused == isinstance(parsed, EngineFailure)

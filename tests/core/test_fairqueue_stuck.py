@@ -1,0 +1,68 @@
+"""Fair queue: jobs whose nodes are taken are set aside, and come back to their place."""
+
+from tests.core.fairplain import job, policy, shape
+from tests.core.fairslots import Slots, coops
+
+from entraide.types import DataClass
+from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.records import Shape
+
+SCARCE = shape("grand")
+
+
+def test_a_stuck_shape_blocks_nobody_and_comes_back_to_its_place() -> None:
+    """While its node is taken others pass; when it opens, the one that waited goes first."""
+    pool = Slots(policy())
+    (waits,) = pool.ask("beta", where=SCARCE)
+    pool.queue.stick(SCARCE)
+    pool.ask("alpha", 20)
+    passed = pool.turns(10)
+    pool.queue.unstick("petit", lambda _: True)
+    still = pool.queue.stuck
+    pool.queue.unstick("grand", lambda _: True)
+
+    assert ["alpha"] * 10 == coops(passed)
+    assert (SCARCE,) == still
+    assert waits is pool.queue.next()
+
+
+def test_only_shapes_that_may_fit_are_looked_at_again() -> None:
+    """What opens is for some shapes of a model; the others stay aside."""
+    pool = Slots(policy())
+    small, large = shape(), shape(jurisdiction="CA-QC")
+    pool.ask("alpha", where=small)
+    pool.ask("alpha", where=large)
+    for one in (small, large):
+        pool.queue.stick(one)
+    pool.queue.unstick("petit", lambda one: one == large)
+
+    assert (small,) == pool.queue.stuck
+    assert large == pool.queue.next().shape
+
+
+def test_nothing_is_next_when_all_is_stuck_or_empty() -> None:
+    """An empty queue has no next job, nor one whose shapes are all stuck."""
+    queue = FairQueue()
+    queue.agree(policy())
+    empty = queue.next()
+    queue.add(job(1))
+    queue.stick(shape())
+
+    assert empty is None
+    assert queue.next() is None
+    assert {shape(): 1} == queue.shapes
+
+
+def test_shapes_merge_when_what_is_served_changes() -> None:
+    """Jobs are sorted anew by the shapes they are given; counters and order stay."""
+    pool = Slots(policy())
+    pool.ask("alpha", 3)
+    pool.ask("beta", 3, where=shape(jurisdiction="CA-QC"))
+    pool.turns(2)
+    pool.queue.stick(shape())
+    merged = Shape("petit", (), "CA", DataClass.INTERNAL, "", 8_192, None, 0)
+    pool.queue.reorder(lambda _: merged)
+
+    assert {merged: 4} == pool.queue.shapes
+    assert () == pool.queue.stuck
+    assert ["alpha", "beta"] * 2 == coops(pool.turns(4))
