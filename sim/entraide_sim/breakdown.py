@@ -72,7 +72,7 @@ def zones(built: Built, world: World, table: Table) -> tuple[ZoneHours, ...]:
             if machine.site.zone == zone
         )
         slots = sum(
-            machine.spec.card.replicas[0].slots
+            machine.spec.first.card.replicas[0].slots
             for machine in built.machines
             if machine.site.zone == zone
         )

@@ -108,6 +108,8 @@ class Engine:
         next_at: when the present phase ends; infinite at rest.
         heat_w: how warm it is (``heat``); 0 where it is never too warm.
         slow: factor on all times (2 is half as fast), read when a phase begins.
+        beside: engines that share its machine's speed and power, itself among them; read when a
+            phase begins.
         total_j, total_g: all that running added, over all runs, joules and grams.
         batch_s: sequence-seconds in the batch, for the mean batch.
     """
@@ -121,6 +123,7 @@ class Engine:
         self._warm = False
         self.next_at = inf
         self.slow = 1.0
+        self.beside = 1
         self.total_j = 0.0
         self.total_g = 0.0
         self.batch_s = 0.0
@@ -239,6 +242,12 @@ class Engine:
         self._allowed = hardware
         self._cut(at)
 
+    def share(self, beside: int, at: float) -> None:
+        """Shares its machine with so many engines, itself among them, from the next step on."""
+        if beside != self.beside:
+            self.beside = beside
+            self._cut(at)
+
     def advance(self, at: float) -> tuple[Run | None, list[Run]]:
         """Ends the phase and begins the next; ``account`` comes first.
 
@@ -347,6 +356,10 @@ class Engine:
         self._steps, self._tokens, self._began_at = steps, tokens, at
         # A machine that is slow draws the same power for longer.
         self._factor = factor = self.slow * self._noise()
+        if self.beside > 1:
+            factor *= self.beside
+            self._sequence_w /= self.beside
+            self._head_w /= self.beside
         self._step_s *= factor
         self.next_at = at + long_s * factor
         if hardware.cooling is not None:

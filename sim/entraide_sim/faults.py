@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
+from entraide.models import ALIASES
 from entraide_node.core.terms import parse_span
 from entraide_scheduler.core import soundness
 from entraide_scheduler.core.soundness import Range
@@ -92,6 +93,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "idle_w": FROM_0,
             "active_w": FROM_0,
             "power_cap_w": ABOVE_0,
+            "models_gb": ABOVE_0,
             "throttle_after_s": ABOVE_0,
             "throttle_factor": Range(0, 1, open_low=True),
             "wake_s": FROM_0,
@@ -240,6 +242,11 @@ def _of_group(scenario: s.Scenario, group: s.Nodes, path: Path) -> Iterator[Faul
     models = [one.name for one in scenario.models]
     if group.model:
         yield from _known(group.model, models, (*path, "model"))
+    for key, names in (("models", group.models or ()), ("loadable", group.loadable)):
+        for number, name in enumerate(names):
+            yield from _known(name, models, (*path, key, number))
+    if group.models == () and not group.loadable:
+        yield Fault((*path, "loadable"), "missing_key")
     for number, text in enumerate(group.hours):
         if parse_span(text) is None:
             yield Fault((*path, "hours", number), "no_hours", {"value": text})
@@ -247,7 +254,7 @@ def _of_group(scenario: s.Scenario, group: s.Nodes, path: Path) -> Iterator[Faul
     yield from _known(group.device, catalogue.devices(), (*path, "device"))
     if group.device not in catalogue.devices() or not scenario.models:
         return
-    if group.model in ("", *models):
+    if {group.model or models[0], *(group.models or ()), *group.loadable} <= {*models}:
         yield from _of_memory(scenario, group, path)
     yield from _of_limits(group, path)
     if fleet.price_cad(group) is None:
@@ -274,21 +281,25 @@ def _of_limits(group: s.Nodes, path: Path) -> Iterator[Fault]:
 
 
 def _of_memory(scenario: s.Scenario, group: s.Nodes, path: Path) -> Iterator[Fault]:
-    device, model = catalogue.devices()[group.device], fleet.model_of(scenario, group)
-    size = fleet.size_of(model)
-    if catalogue.pool_tokens(device, size) < 512:
-        values: Values = {
-            "value": model.name,
-            "device": device.name,
-            "needs_gb": size.weights_gb,
-            "has_gb": device.usable_gb,
-        }
-        yield Fault((*path, "device"), "does_not_fit", values)
+    device = catalogue.devices()[group.device]
+    for model in fleet.models_of(scenario, group):
+        size = fleet.size_of(model)
+        if catalogue.pool_tokens(device, size) < 512:
+            values: Values = {
+                "value": model.name,
+                "device": device.name,
+                "needs_gb": size.weights_gb,
+                "has_gb": device.usable_gb,
+            }
+            yield Fault((*path, "device"), "does_not_fit", values)
 
 
 def _of_workload(scenario: s.Scenario, workload: s.Workload, path: Path) -> Iterator[Fault]:
     if workload.model:
-        yield from _known(workload.model, [one.name for one in scenario.models], (*path, "model"))
+        names = [one.name for one in scenario.models]
+        if any(group.loadable for group in scenario.fleet):
+            names += ALIASES
+        yield from _known(workload.model, names, (*path, "model"))
     for number, coop in enumerate(workload.coops):
         yield from _member(scenario, coop, (*path, "coops", number))
     yield from _known(workload.rhythm, RHYTHMS, (*path, "rhythm"))

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Power, Rates, Replica
 from entraide_node.core.terms import OwnerTerms, Present, Span, parse_span
-from entraide_sim import catalogue, heat
+from entraide_sim import catalogue, heat, shelves
 from entraide_sim.catalogue import Device, Size
 from entraide_sim.clients import BLOCK_TOKENS
 from entraide_sim.energy import FLAT, SERVER
@@ -46,10 +46,10 @@ def size_of(model: Model) -> Size:
     )
 
 
-def model_of(scenario: Scenario, group: Nodes) -> Model:
-    """Returns what a group serves: the model that it names, else the first."""
-    names = {model.name: model for model in scenario.models}
-    return names[group.model] if group.model else scenario.models[0]
+def models_of(scenario: Scenario, group: Nodes) -> list[Model]:
+    """Returns what a group serves or could load."""
+    served, more = shelves.models_of(scenario, group)
+    return [*served, *more]
 
 
 def price_cad(group: Nodes) -> float | None:
@@ -70,8 +70,8 @@ def machines(scenario: Scenario) -> list[Machine]:
         for number in range(1, group.count + 1):
             turn = dealt[group.coop] = dealt.get(group.coop, -1) + 1
             owned = msgspec.structs.replace(group, coop=owners[turn % len(owners)])
-            spec = _spec(scenario, owned, sites[group.site], f"{group.name}-{number}")
             device = catalogue.devices()[group.device]
+            spec = _machine(scenario, owned, sites[group.site], f"{group.name}-{number}")
             found.append(Machine(spec, group, sites[group.site], device, terms))
     return found
 
@@ -93,8 +93,20 @@ def owner_terms(group: Nodes) -> OwnerTerms:
     )
 
 
-def _spec(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
-    device, model = catalogue.devices()[group.device], model_of(scenario, group)
+def _machine(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
+    served, more = shelves.models_of(scenario, group)
+    return shelves.shelved(
+        lambda model: _spec(model, group, site, name),
+        group,
+        served=served,
+        more=more,
+        device=catalogue.devices()[group.device],
+        size_of=size_of,
+    )
+
+
+def _spec(model: Model, group: Nodes, site: Site, name: str) -> NodeSpec:
+    device = catalogue.devices()[group.device]
     size = size_of(model)
     slots = device.slots if group.slots is None else group.slots
     pool = min(catalogue.pool_tokens(device, size), slots * model.context_tokens)
@@ -180,14 +192,16 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
     told = []
     seen: set[tuple[str, str]] = set()
     for group in scenario.fleet:
-        device, model = catalogue.devices()[group.device], model_of(scenario, group)
-        if (group.device, model.name) not in seen:
-            seen.add((group.device, model.name))
-            told.append(_speed(device, model))
-            told.append(_power(device, group))
+        device = catalogue.devices()[group.device]
+        for model in models_of(scenario, group):
+            if (group.device, model.name) not in seen:
+                seen.add((group.device, model.name))
+                told.append(_speed(device, model))
+                told.append(_power(device, group))
         told += _limits(device, group)
         if group.count and price_cad(group):
             told.append(_price(device, group))
+    told += shelves.assumptions(scenario)
     told.append(Assumption("rest", "default"))
     if any(group.dedicated for group in scenario.fleet):
         told.append(Assumption("rest_dedicated", "default"))

@@ -33,12 +33,13 @@ Values = tuple[Any, ...]
 
 
 class Offer(Struct, frozen=True, gc=False):
-    """A run on its way to a node."""
+    """A run on its way to a node; ``model`` is the one that runs it, "" for the one asked for."""
 
     node: Node
     job: Job
     epoch: int
     output_tokens_max: int
+    model: str = ""
 
 
 class Machines:
@@ -64,33 +65,37 @@ class Machines:
 
     def cancel(self, node: Node, job: str, epoch: int) -> None:
         """Sends a cancellation after it."""
-        self._driver.at(self._driver.now + node.half_s, self._stop, (node, job, epoch))
+        for bay in node.all():
+            self._driver.at(self._driver.now + node.half_s, self._stop, (bay, job, epoch))
 
     def vanish(self, node: Node) -> None:
         """A node is gone with all it has; nobody is told."""
-        self._account(node)
-        node.up = False
-        for run in node.engine.lose():
-            self._close(node, run)
-        node.runs.clear()
-        node.due_at = inf
+        for bay in node.all():
+            self._account(bay)
+            bay.up = False
+            for run in bay.engine.lose():
+                self._close(bay, run)
+            bay.runs.clear()
+            bay.due_at = inf
         if node.shared:
             node.site.settle()
 
     def limit(self, node: Node, power_cap_w: float) -> None:
         """A node's owner limits its power, watts; infinite for no limit."""
-        self._account(node)
-        node.engine.allow(hardware_of(node.spec, power_cap_w=power_cap_w), self._driver.now)
-        self._schedule(node)
+        for bay in node.all():
+            self._account(bay)
+            bay.engine.allow(hardware_of(bay.work, power_cap_w=power_cap_w), self._driver.now)
+            self._schedule(bay)
 
     def give_back(self, node: Node) -> None:
         """Ends all that a node runs: its owner wants the machine."""
-        self._account(node)
-        for run in list(node.runs.values()):
-            if not run.stopped:
-                run.given_back = True
-                self._halt(node, run)
-        self._schedule(node)
+        for bay in node.all():
+            self._account(bay)
+            for run in list(bay.runs.values()):
+                if not run.stopped:
+                    run.given_back = True
+                    self._halt(bay, run)
+            self._schedule(bay)
 
     def _receive(self, offer: Offer) -> None:
         node, job = offer.node, offer.job
@@ -135,6 +140,8 @@ class Machines:
         node.runs[facts.job] = run
         node.engine.add(run, now, node.site.g_per_j)
         node.site.supply.balance.grid_j += run.wake_j
+        if node.group:
+            self._share(node)
         if node.engine.next_at <= now:
             self._step(node)
         else:
@@ -186,7 +193,19 @@ class Machines:
             self._begin_answer(node, first)
         for run in over:
             self._end(node, run)
+        if node.group and not node.engine.holds:
+            self._share(node)
         self._schedule(node)
+
+    def _share(self, node: Node) -> None:
+        """Divides a machine among its models that have something to do."""
+        busy = [bay for bay in node.group if bay.engine.holds]
+        for bay in busy:
+            if bay.engine.beside != len(busy):
+                self._account(bay)
+                bay.engine.share(len(busy), self._driver.now)
+                if bay is not node:
+                    self._schedule(bay)
 
     def _begin_answer(self, node: Node, run: Run) -> None:
         job: Job = run.owner
@@ -198,7 +217,7 @@ class Machines:
         self._say(node, RunProgressed, (run.job, run.epoch, node.name, 1))
 
     def _end(self, node: Node, run: Run) -> None:
-        now, spec = self._driver.now, node.spec
+        now, spec = self._driver.now, node.work
         outcome = Outcome.CANCELLED if run.stopped else Outcome.COMPLETED
         code = ""
         first = run.first_at > 0.0
@@ -270,9 +289,9 @@ def _judge(offer: Offer) -> Decision:
     job = request.facts.job
     old = node.runs.get(job)
     decision = judge(
-        Asked(job, offer.epoch, PATH, request.facts.model, sealed=False),
+        Asked(job, offer.epoch, PATH, offer.model or request.facts.model, sealed=False),
         holding=Holding(
-            node.replica.model,
+            node.replica.model if node.is_loaded else "",
             node.replica.slots,
             len(node.runs),
             0 if old is None else old.epoch,

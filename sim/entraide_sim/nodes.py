@@ -27,7 +27,9 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     """A machine: its card, and what is true of it.
 
     Attributes:
-        card: what it tells the pool; it serves exactly one replica.
+        card: what it tells the pool; without a shelf it serves exactly one replica.
+        shelf: all models that it serves or could load, each as a machine that serves only that
+            one; empty where it serves one for ever.
         rates: its true speed; None where the card's is true.
         extra_w: what running truly adds to its power at full load, watts; None as on the card.
         power_cap_w: limit on the power of the whole machine, watts; speeds and ``extra_w`` are
@@ -60,6 +62,12 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     sleep_after_s: float = 0.0
     energy_basis: Basis = Basis.MEASURED
     energy_told: float = 1.0
+    shelf: tuple["NodeSpec", ...] = ()
+
+    @property
+    def first(self) -> "NodeSpec":
+        """The machine as it serves its first model, loaded or not."""
+        return self.shelf[0] if self.shelf else self
 
 
 class SiteSpec(Struct, frozen=True):
@@ -110,12 +118,16 @@ class Site:
         draw_w = 0.0
         for node in self.nodes:
             draw_w += node.engine.draw_w
+            for bay in node.bays:
+                draw_w += bay.engine.draw_w
         return draw_w
 
     def account(self, at: float) -> None:
         """Counts all that its nodes used up to now; call it before anything changes."""
         for node in self.nodes:
             node.engine.account(at, self.g_per_j)
+            for bay in node.bays:
+                bay.engine.account(at, self.g_per_j)
         if self.spec is not None and at > self._seen_at:
             self.supply.pass_time(at - self._seen_at)
             self._seen_at = at
@@ -155,6 +167,7 @@ class Node:
 
     Attributes:
         spec, name, site: which.
+        work: what is true of it as it serves its first model: ``spec``, or the first of its shelf.
         half_s: half of the round trip between pool and node, seconds.
         engine: what works there.
         runs: what it has, by job.
@@ -166,17 +179,32 @@ class Node:
         due_at: when the end of its engine's phase is scheduled.
         ticking: whether its next signs of life are scheduled.
         slot_s: slot-seconds that runs held.
+        bays: its other models, each as a node of its own that shares the machine; their runs and
+            engines are their own, all else is the machine's.
+        machine: itself, or of a bay the node whose it is.
+        group: all models of a machine that has several; empty otherwise.
+        lives: how often it came back after it vanished.
     """
 
     def __init__(self, spec: NodeSpec, site: Site, *, seed: int, number: int, at: float) -> None:
-        if len(spec.card.replicas) != 1:
+        if not spec.shelf and len(spec.card.replicas) != 1:
             raise ValueError(f"node {spec.card.node} must serve exactly one replica")
         self.spec = spec
         self.card = spec.card
         self.name = spec.card.node
         self.site = site
         self.half_s = spec.card.rtt_s / 2.0
+        self.lives = 0
+        self.bays = [Node(one, site, seed=seed, number=number, at=at) for one in spec.shelf[1:]]
+        spec = spec.first
         self.replica = spec.card.replicas[0]
+        self.work = spec
+        self.machine = self
+        self.group: list[Node] = []
+        if self.bays:
+            self.group = self.all()
+            for bay in self.bays:
+                bay.machine, bay.group = self, self.group
         hardware = hardware_of(spec, power_cap_w=spec.power_cap_w)
         self.engine = Engine(hardware, at=at, noise=_noise(spec.noise, seed, number))
         self.runs: dict[str, Run] = {}
@@ -194,6 +222,25 @@ class Node:
             self.cache = PrefixCache(
                 capacity_tokens=spec.prefix_tokens, block_tokens=spec.prefix_block_tokens
             )
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model that works here is loaded."""
+        return any(one.model == self.replica.model for one in self.machine.card.replicas)
+
+    def all(self) -> list["Node"]:
+        """Returns itself and its other models' bays."""
+        return [self, *self.bays]
+
+    def bay(self, model: str) -> "Node | None":
+        """Returns where a model works, loaded or not; None where there is none such."""
+        return next((bay for bay in self.all() if bay.replica.model == model), None)
+
+    def follow(self) -> None:
+        """Has its bays be up, willing and slow as the machine is."""
+        for bay in self.bays:
+            bay.up, bay.accepting, bay.reason = self.up, self.accepting, self.reason
+            bay.engine.slow = self.engine.slow
 
 
 def _ignore(_: float) -> None:

@@ -118,7 +118,7 @@ def _summary(
     output_tokens = int(tokens.sum())
     energy_wh, carbon_g, energy_cad = _spent(built, world, table)
     hardware_cad = _hardware_cad(built)
-    slot_s = sum(node.slot_s for node in world.nodes.values())
+    slot_s = sum(bay.slot_s for node in world.nodes.values() for bay in node.all())
     slots = sum(node.replica.slots for node in world.nodes.values())
     cad = energy_cad + hardware_cad
     return {
@@ -172,7 +172,7 @@ def _spent(built: Built, world: World, table: Mapping[str, Column]) -> tuple[flo
     for machine in built.machines:
         name = machine.spec.card.node
         node = world.nodes[name]
-        own_wh = node.engine.total_j / JOULES_PER_WH
+        own_wh = sum(bay.engine.total_j for bay in node.all()) / JOULES_PER_WH
         if name in rest:
             own_wh += rest[name] * hours
             grams = breakdown.intensities(built, world, machine.site.zone)[: ceil(hours)]

@@ -131,6 +131,7 @@ def summary(records: Records, world: World, *, wall_s: float = 0.0) -> dict[str,
     carbon_g = float(table["carbon_g"].sum())
     long_s = world.driver.now - world.started_at
     slots_s = sum(node.replica.slots for node in world.nodes.values()) * long_s
+    slot_s = sum(bay.slot_s for node in world.nodes.values() for bay in node.all())
     output_tokens = int(tokens.sum())
     return {
         "jobs": len(records),
@@ -147,7 +148,7 @@ def summary(records: Records, world: World, *, wall_s: float = 0.0) -> dict[str,
         "energy_wh": energy_wh,
         "carbon_g": carbon_g,
         "carbon_g_per_1k_output_tokens": _part(carbon_g * 1_000, output_tokens),
-        "utilisation": _part(sum(node.slot_s for node in world.nodes.values()), slots_s),
+        "utilisation": _part(slot_s, slots_s),
         "virtual_s": long_s,
         "events": world.driver.events,
         "wall_s": wall_s,

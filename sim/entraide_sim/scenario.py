@@ -144,6 +144,10 @@ class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         count: how many.
         coop: whose; with ``*`` in it, the co-ops whose names fit get them in turn.
         site, model: where, and what they serve.
+        models: in the place of ``model``: all that they serve from the beginning; an empty list
+            for none.
+        loadable: what else they load when it is asked for.
+        models_gb: memory for what they load; None for what is left beside what they serve.
         hours: local hours in which they may work (``mo-fr 18:00-08:00``); empty for always.
         owner: presence of the owner.
         dedicated: bought for the pool, so that their rest counts too (energy, dollars, grams).
@@ -168,6 +172,9 @@ class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     coop: str
     site: str
     model: str = ""
+    models: tuple[str, ...] | None = None
+    loadable: tuple[str, ...] = ()
+    models_gb: float | None = None
     hours: tuple[str, ...] = ()
     owner: Owner = Owner()
     dedicated: bool = False
@@ -200,7 +207,8 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         name: identifier.
-        model: which model they ask for; "" for the only one.
+        model: which model they ask for; "" for the only one. Where machines load models, also a
+            size (``petit``, ``moyen``, ``grand``, ``auto``).
         job_class: ``class`` in the file.
         objective: of that class.
         data_class, project, jurisdiction: as in a request.

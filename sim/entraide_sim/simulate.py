@@ -13,6 +13,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from entraide_scheduler.core.machine import Core
+from entraide_sim import shelves
 from entraide_sim.build import build
 from entraide_sim.driver import Driver
 from entraide_sim.grid import HOUR_S
@@ -78,6 +79,7 @@ def simulate(
         heartbeat_s=scenario.heartbeat_s,
         progress_s=min(PROGRESS_S_MAX, max(1.0, scenario.heartbeat_s / 2.0)),
         recorder=recorder,
+        catalogue=shelves.catalogue_of(scenario),
     )
     if progress is not None:
         _tell(driver, scenario, progress)

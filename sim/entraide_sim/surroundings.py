@@ -25,6 +25,7 @@ from entraide_scheduler.core.events import (
 )
 from entraide_scheduler.core.policy import Period, Policy
 from entraide_sim.driver import Driver
+from entraide_sim.garage import restarted
 from entraide_sim.grid import HOUR_S, Grid
 from entraide_sim.machines import Machines
 from entraide_sim.nodes import Node, Site
@@ -97,7 +98,7 @@ class Surroundings:
                 site.schedule = partial(self._await_turn, site)
                 driver.at(driver.now + LOOK_S, self._look, (site, False))
         for node in self._nodes.values():
-            driver.tell(NodeJoined, self._card(node), node.accepting, node.reason)
+            self.hello(node)
         self._who_is_up()
         driver.at(driver.now + self._heartbeat_s, self._beat)
         for fault in faults:
@@ -187,6 +188,10 @@ class Surroundings:
     def _card(self, node: Node) -> NodeCard:
         return msgspec.structs.replace(node.card, energy=self._energy(node))
 
+    def hello(self, node: Node) -> None:
+        """Has a node tell its card as it is now."""
+        self._driver.tell(NodeJoined, self._card(node), node.accepting, node.reason)
+
     def _change(self, node: Node) -> None:
         if not (node.up and node.heard):
             return
@@ -216,6 +221,16 @@ class Surroundings:
         self._incarnation += 1
         self._driver.resume(SchedulerStarted, self._incarnation, GATEWAY)
 
+    def _come_back(self, node: Node, kind: str) -> None:
+        """A node returns, or is heard again."""
+        if kind == "return" and not node.up:
+            restarted(node)
+        node.up = node.up or kind == "return"
+        node.heard = node.heard or kind == "heard"
+        self._who_is_up()
+        if node.up and node.heard:
+            self.hello(node)
+
     def _fault(self, fault: Fault) -> None:
         if fault.kind == "restart":
             if self._driver.halt():
@@ -227,12 +242,7 @@ class Surroundings:
                 self._machines.vanish(node)
                 self._who_is_up()
             case "return" | "heard":
-                node.up = node.up or fault.kind == "return"
-                node.heard = node.heard or fault.kind == "heard"
-                self._who_is_up()
-                if node.up and node.heard:
-                    card = self._card(node)
-                    self._driver.tell(NodeJoined, card, node.accepting, node.reason)
+                self._come_back(node, fault.kind)
             case "silent":
                 node.heard = False
                 self._who_is_up()
@@ -251,6 +261,7 @@ class Surroundings:
                 self._machines.limit(node, fault.value)
             case _:
                 raise ValueError(f"no fault is called {fault.kind!r}")
+        node.follow()
 
 
 def _periods(policy: Policy) -> list[Period]:

@@ -10,11 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 from typing import Protocol
 
+from entraide.models import Catalogue
 from entraide.types import JobState
 from entraide_scheduler.core import commands
-from entraide_scheduler.core.events import JobCancelled, JobRequested
+from entraide_scheduler.core.events import (
+    CatalogueChanged,
+    JobCancelled,
+    JobRequested,
+    NodeJoined,
+)
 from entraide_scheduler.core.policy import Policy, Timing
 from entraide_sim.driver import Driver, Kept
+from entraide_sim.garage import Garage
 from entraide_sim.grid import Grid
 from entraide_sim.jobs import Job
 from entraide_sim.machines import Machines, Offer
@@ -69,6 +76,7 @@ class World:
         progress_s: float = 1.0,
         recorder: Callable[[Job], None] | None = None,
         around: Callable[["World"], Around] | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         """Builds a world; nothing happens before ``run``.
 
@@ -85,6 +93,7 @@ class World:
             recorder: is given each job once it is over, and its runs too.
             around: makes what surrounds this world; None for what the grid, the sites and the
                 faults come to.
+            catalogue: of models, told to the core before anything is asked.
 
         Raises:
             ValueError: a heartbeat or a sign of life would come too late for the policy, a site
@@ -102,6 +111,7 @@ class World:
         self.dropped: dict[str, int] = {}
         self._recorder = recorder
         self._faults = faults
+        self._catalogue = catalogue
         self._requests: Iterator[Request] = iter(())
         self._exhausted = False
         places = {(site.coop, site.site): Site(site, at=driver.now) for site in sites}
@@ -128,6 +138,7 @@ class World:
             )
         else:
             self._surroundings = around(self)
+        self._garage = Garage(driver, self._hello)
         driver.carry_out = self._carry_out
 
     def run(self, requests: Iterable[Request], *, until: float = inf) -> None:
@@ -138,6 +149,8 @@ class World:
             until: end there in any case, seconds since the epoch.
         """
         driver = self.driver
+        if self._catalogue is not None:
+            driver.tell(CatalogueChanged, self._catalogue)
         self._surroundings.begin(self.policy, self._faults)
         self._requests = iter(requests)
         self._await_request()
@@ -159,6 +172,13 @@ class World:
         job = self.jobs[request.facts.job] = Job(request)
         if node:
             self._send(job, self.nodes[node], epoch=epoch, output_tokens_max=output_tokens_max)
+
+    def _hello(self, node: Node) -> None:
+        """Has a node tell its card, with what its site has to give where that is known."""
+        if isinstance(self._surroundings, Surroundings):
+            self._surroundings.hello(node)
+        else:
+            self.driver.tell(NodeJoined, node.card, node.accepting, node.reason)
 
     # Requests.
 
@@ -198,22 +218,34 @@ class World:
                 self._over(command.job, JobState.REFUSED, command.code)
             case commands.CancelRun():
                 self.machines.cancel(self.nodes[command.node], command.job, command.epoch)
+            case commands.LoadModel():
+                self._garage.load(self.nodes[command.node], command.model)
+            case commands.UnloadModel():
+                self._garage.unload(self.nodes[command.node], command.model)
             case commands.Dropped():
                 self.dropped[command.what] = self.dropped.get(command.what, 0) + 1
             case _:
                 pass
 
     def _place(self, command: commands.Place) -> None:
-        job, node = self.jobs[command.job], self.nodes[command.node]
-        self._send(job, node, epoch=command.epoch, output_tokens_max=command.output_tokens_max)
+        job, node, model = self.jobs[command.job], self.nodes[command.node], ""
+        if node.bays:
+            model = command.terms.model
+            bay = node.bay(model)
+            assert bay is not None, f"{node.name} has no {model}"
+            node = bay
+        limit = command.output_tokens_max
+        self._send(job, node, epoch=command.epoch, output_tokens_max=limit, model=model)
 
-    def _send(self, job: Job, node: Node, *, epoch: int, output_tokens_max: int) -> None:
+    def _send(
+        self, job: Job, node: Node, *, epoch: int, output_tokens_max: int, model: str = ""
+    ) -> None:
         job.node = node
         job.epoch = epoch
         job.placements += 1
         job.placed_at = self.driver.now
         job.first_at = 0.0
-        self.machines.send(Offer(node, job, epoch, output_tokens_max))
+        self.machines.send(Offer(node, job, epoch, output_tokens_max, model))
 
     def _over(self, name: str, state: JobState, code: str) -> None:
         """The pool is done with a job; the world keeps it while a machine has a run of it."""

@@ -111,8 +111,8 @@ def test_core_computes_the_same_everywhere(module: str) -> None:
 )
 def test_the_simulator_knows_no_shell(module: str) -> None:
     """The simulator imports of ours the vocabulary, the catalogue, the two cores and itself."""
-    ours = (*CORES, "entraide_sim", "entraide.errors", "entraide.i18n", "entraide.types",
-            "entraide.units")  # fmt: skip
+    ours = (*CORES, "entraide_sim", "entraide.errors", "entraide.i18n",
+            "entraide.models", "entraide.types", "entraide.units")  # fmt: skip
     found = [name for name in imports(module, modules()[module])
              if name.startswith("entraide") and name != "entraide"]  # fmt: skip
 

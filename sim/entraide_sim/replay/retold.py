@@ -149,6 +149,7 @@ NOT_GIVEN = (
     e.RunProgressed,
     e.RunReported,
     e.JobAbandoned,
+    e.LoadFailed,
 )
 
 
@@ -236,6 +237,9 @@ class Recorded:
                 self._seen = event.nodes
             case _:
                 pass
+        if isinstance(event, e.NodeJoined):  # its machines serve what they served, and load nothing
+            card = msgspec.structs.replace(event.card, loadable=(), loading=())
+            event = msgspec.structs.replace(event, card=card)
         if not self._is_over(event):
             self._driver.tell(type(event), *msgspec.structs.astuple(event)[2:])
         self._await()
