@@ -33,7 +33,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -146,29 +146,34 @@ async def calibrate(target: Target, bounds: Engine) -> Fitted:
     return twin_fit.fit(alone[1:], batches)
 
 
+def missing(kept: Kept, settings: Settings) -> Iterator[tuple[str, int]]:
+    """Yields the repeats that have not been measured; those of a load lie apart, to see drift."""
+    for repeat in range(1, settings.repeats + 1):
+        for load in settings.loads:
+            if kept.repeat(load, repeat) is None:
+                yield load, repeat
+
+
 async def measure(
     target: Target, kept: Kept, settings: Settings, engine: list[psutil.Process], core: int
 ) -> None:
-    """Plays what is missing; the repeats of a load lie apart, so that drift is seen."""
+    """Plays what is missing."""
     fitted = kept.fitted()
     if fitted is None:
         fitted = await calibrate(target, settings.bounds)
         kept.keep_fitted(fitted)
         print(f"calibrated: {fitted}", file=sys.stderr)
     loads = loads_of(settings, fitted)
-    whole = settings.repeats * len(loads)
-    for place in range(whole):
-        repeat, load = place // len(loads) + 1, list(loads)[place % len(loads)]
-        if kept.repeat(load, repeat) is not None:
-            continue
+    whole = list(missing(kept, settings))
+    for place, (load, repeat) in enumerate(whole, 1):
         began, others = time.monotonic(), twin_engines.others_s(engine, core)
-        first_number = (place + 1) * NUMBERS_APART
+        first_number = (repeat * len(loads) + list(loads).index(load)) * NUMBERS_APART
         seen = await twin_load.play(target, loads[load], first_number=first_number)
         later, long_s = twin_engines.others_s(engine, core), time.monotonic() - began
         part = None if others is None or later is None else (later - others) / long_s
         kept.keep_repeat(load, repeat, Repeat(seen, part))
         print(
-            f"{settings.engine}: {place + 1} of {whole} ({load}, {long_s:.0f} s, others {part})",
+            f"{settings.engine}: {place} of {len(whole)} ({load}, {long_s:.0f} s, others {part})",
             file=sys.stderr,
         )
 
@@ -179,6 +184,8 @@ async def measure(
 async def run(home: Path, options: argparse.Namespace, settings: Settings, core: int) -> None:
     """Measures what is missing."""
     kept = Kept(options.keep / settings.engine, settings)
+    if not any(missing(kept, settings)):
+        return
     async with pool(home, options, settings.bounds, core) as (target, engine):
         await measure(target, kept, settings, engine, core)
 

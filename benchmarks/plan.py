@@ -1,0 +1,152 @@
+"""Whether a plan comes soon, and whether what it says is so.
+
+Asks ``entraide sim plan`` for the smallest fleet of the scenario with fourteen machines, then runs
+the planned fleet by ``entraide sim run``, and each fleet with one machine fewer, as the files that
+a person would give. Decides nothing: the commands do, each in a process of its own.
+
+    python -m benchmarks.plan [--json] [--scenario NAME] [--goal GOAL …]
+
+A row is one run: first that of the plan, with the seconds that it took and how many simulations;
+then the planned fleet, ``confirmed`` where it meets every goal and comes to the very numbers that
+the plan told; then each smaller one, ``confirmed`` where it misses a goal. ``cpu_s`` is the CPU
+time of the command with all its processes: over the number of cores, what it takes where nobody
+else works. Exits with 1 where something is not confirmed.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from benchmarks.support.shared import show
+from msgspec import Struct
+
+from entraide_sim.goals import Goal, parse
+from entraide_sim.reading import load
+from entraide_sim.scenario import Scenario
+from entraide_sim.tomlwrite import scenario_toml
+
+SCENARIO = "trois-provinces"
+GOALS = ("ttft_s.p95<=2", "carbon_g_per_1k_output_tokens<=5")
+ENTRAIDE = (sys.executable, "-m", "entraide.cli")
+NEVER_SAME = "wall_s"
+
+
+class Row(Struct, frozen=True):
+    """One command.
+
+    Attributes:
+        what: ``plan``, ``planned`` or ``one fewer``.
+        fleet: machines by group.
+        simulations: of the busiest hours and whole ones; of a plan.
+        missed: goals that the fleet misses.
+        confirmed: whether it is as the plan said.
+    """
+
+    what: str
+    fleet: str
+    machines: int
+    wall_s: float
+    cpu_s: float
+    simulations: int
+    ttft_s_p95: float
+    carbon_g_per_1k_output_tokens: float
+    missed: str
+    confirmed: bool
+
+
+def timed(arguments: Sequence[str]) -> tuple[float, float]:
+    """Runs one command to its end; returns its seconds, and those of CPU.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([*ENTRAIDE, *arguments], check=True, stdout=subprocess.DEVNULL)
+    took_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def fewer(scenario: Scenario) -> Iterator[Scenario]:
+    """Yields the scenario without one machine of each of its groups."""
+    for number, group in enumerate(scenario.nodes):
+        smaller = msgspec.structs.replace(group, count=group.count - 1)
+        kept = (smaller,) if smaller.count else ()
+        nodes = (*scenario.nodes[:number], *kept, *scenario.nodes[number + 1 :])
+        if nodes:
+            yield msgspec.structs.replace(scenario, nodes=nodes)
+
+
+def row(
+    what: str,
+    scenario: Scenario,
+    summary: Mapping[str, Any],
+    goals: Sequence[Goal],
+    took: tuple[float, float],
+    *,
+    confirmed: bool,
+    simulations: int = 1,
+) -> Row:
+    """Returns what one command came to."""
+    counts = {group.name: group.count for group in scenario.nodes}
+    return Row(
+        what=what,
+        fleet=" + ".join(f"{count} {name}" for name, count in counts.items()),
+        machines=sum(counts.values()),
+        wall_s=round(took[0], 2),
+        cpu_s=round(took[1], 2),
+        simulations=simulations,
+        ttft_s_p95=summary["ttft_s"]["p95"],
+        carbon_g_per_1k_output_tokens=summary["carbon_g_per_1k_output_tokens"],
+        missed=", ".join(str(goal) for goal in goals if not goal.met(summary)),
+        confirmed=confirmed,
+    )
+
+
+def measure(name: str, typed: Sequence[str], home: Path) -> list[Row]:
+    """Plans, then runs what was planned and each fleet with one machine fewer."""
+    goals = [parse(goal) for goal in typed]
+    out = home / "plan"
+    asked = [word for goal in typed for word in ("--goal", goal)]
+    took = timed(["sim", "plan", name, *asked, "--minimise", "machines", "--out", str(out)])
+    told = json.loads((out / "plan.json").read_text("utf-8"))
+    planned = load(str(out / "plan.toml")).scenario
+    runs = told["runs"]["busy_hours"] + told["runs"]["whole"]
+    said = told["fleet"]["summary"]
+    rows = [row("plan", planned, said, goals, took, confirmed=told["found"], simulations=runs)]
+    for number, scenario in enumerate((planned, *fewer(planned))):
+        path, result = home / f"{number}.toml", home / str(number)
+        path.write_text(scenario_toml(scenario), "utf-8")
+        took = timed(["sim", "run", str(path), "--out", str(result)])
+        summary = json.loads((result / "summary.json").read_text("utf-8"))
+        met = all(goal.met(summary) for goal in goals)
+        if number:
+            rows.append(row("one fewer", scenario, summary, goals, took, confirmed=not met))
+            continue
+        same = {**summary, NEVER_SAME: 0} == {**said, NEVER_SAME: 0}
+        rows.append(row("planned", scenario, summary, goals, took, confirmed=met and same))
+    return rows
+
+
+def main() -> int:
+    """Plans and checks the plan; returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--scenario", default=SCENARIO, help="name or file")
+    parser.add_argument("--goal", action="append", help="to meet (may be repeated)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="entraide-bench-") as home:
+        rows = measure(options.scenario, options.goal or GOALS, Path(home))
+    show(rows, as_json=options.json)
+    return 0 if all(one.confirmed for one in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
