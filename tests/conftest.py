@@ -1,6 +1,7 @@
 """What every test gets: that no process outlives the run, and that the data it reads is there."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +30,18 @@ def marked(run: str) -> list[psutil.Process]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tests that read public series, where those are not beside the checkout."""
-    if SHARED_DATA.is_dir():
-        return
-    without = [item for item in items if item.get_closest_marker("shared_data")]
-    items[:] = [item for item in items if item not in without]
-    config.hook.pytest_deselected(items=without)
+    """Leaves out what this machine has not got: published series, or a program of the system."""
+    without = {item for item in items if _lacks(item)}
+    if without:
+        items[:] = [item for item in items if item not in without]
+        config.hook.pytest_deselected(items=sorted(without, key=lambda item: item.nodeid))
+
+
+def _lacks(item: pytest.Item) -> bool:
+    if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
+        return True
+    asked = [program for mark in item.iter_markers("needs") for program in mark.args]
+    return not all(any(map(shutil.which, one.split("|"))) for one in asked)
 
 
 @pytest.fixture(scope="session", autouse=True)

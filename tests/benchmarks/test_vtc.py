@@ -70,7 +70,7 @@ def artifact_row(responses: list[Response], folder: Path) -> list[str]:
     return [cell.strip() for cell in said.splitlines()[-1].strip("|").split("|")][1:]
 
 
-@pytest.mark.skipif(not ARTIFACT.is_file(), reason="the records' tool is not at hand")
+@pytest.mark.shared_data
 def test_figures_are_the_artifacts(tmp_path: Path) -> None:
     """Our figures of a run are those of the tool that reads the artifact's own records."""
     responses = some_responses()

@@ -27,9 +27,7 @@ TERMS = OwnerTerms(
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        desktops.XVFB is None or desktops.XDOTOOL is None, reason="no X server to try it on"
-    ),
+    pytest.mark.needs("Xvfb", "xdotool"),
 ]
 
 

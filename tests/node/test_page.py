@@ -236,7 +236,7 @@ def test_nothing_more_is_said_of_a_machine_that_works() -> None:
     assert 1 == len(list(owner_sentences(status(owner=beside), "fr", now=0.0)))
 
 
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.needs("chromium|google-chrome")
 async def test_a_browser_without_scripts_saves_it(page: OwnersPage, tmp_path: Path) -> None:
     """A real browser shows the form at a phone's width, nothing wider, and sends it."""
     blank = tmp_path / "blank.html"

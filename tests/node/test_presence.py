@@ -20,13 +20,9 @@ from entraide_node.presence.told import Activity
 from entraide_node.presence.wayland import Wayland
 from entraide_node.presence.x11 import X11, cookie_of
 
-needs_x = pytest.mark.skipif(
-    desktops.XVFB is None or desktops.XDOTOOL is None, reason="no X server to try it on"
-)
-needs_wayland = pytest.mark.skipif(
-    desktops.SWAY is None or desktops.WTYPE is None, reason="no compositor to try it on"
-)
-needs_bus = pytest.mark.skipif(desktops.DBUS_DAEMON is None, reason="no bus to try it on")
+needs_x = pytest.mark.needs("Xvfb", "xdotool")
+needs_wayland = pytest.mark.needs("sway", "wtype")
+needs_bus = pytest.mark.needs("dbus-daemon")
 
 NOBODY = "unix:path=/nowhere/bus"
 LOGIND, MUTTER = "org.freedesktop.login1", "org.gnome.Mutter.IdleMonitor"

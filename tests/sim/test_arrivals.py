@@ -213,8 +213,6 @@ def test_workloads_merge_in_order() -> None:
 def test_servegen_keeps_the_published_rate() -> None:
     """Clients of the published tables send as many requests as their windows say, scaled."""
     names = [f"servegen_m-small_days0-6_{what}.csv" for what in ("rates", "lengths")]
-    if not all((TRACES / name).is_file() for name in names):
-        pytest.skip("the published tables are not beside the checkout")
     senders = sim.read_servegen(*(TRACES / name for name in names), scale=0.000_5, until_s=86_400.0)
     found = list(servegen.generated(senders, seed=1))
     expected = servegen.mean_rate_per_s(senders, until_s=86_400.0)

@@ -315,7 +315,7 @@ def test_numbers_have_units(case) -> None:
     assert expected == told
 
 
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.needs("chromium|google-chrome")
 async def test_a_browser_shows_it(folder, tmp_path) -> None:
     """A browser shows French, then English on a click, at a phone's width, loading nothing else."""
     shown = """[...document.querySelectorAll("article")].filter(
