@@ -42,6 +42,7 @@ _UNITS = (("_g_per_kwh", "g\u00a0CO2e/kWh"), ("_wh", "Wh"), ("_g", "g\u00a0CO2e"
 # Values that are themselves stable codes: the catalogue has their words under these prefixes.
 _WORDS: Mapping[str, str] = {
     "reason": "node-reason",
+    "failure": "failure",
     "period": "period",
     "job_class": "class",
     "data_class": "data",

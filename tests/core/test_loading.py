@@ -253,7 +253,7 @@ def test_a_live_job_is_told_when_every_node_failed_enough(pool: Pool) -> None:
     (refuse,) = of(pool.ask("j2", model=SMALL), commands.Refuse)
 
     assert [("j1", "model_failed")] == [(end.job, end.code) for end in ended]
-    assert ("model_failed", "load_no_room") == (refuse.code, refuse.values["code"])
+    assert ("model_failed", "load_no_room") == (refuse.code, refuse.values["failure"])
     assert 0.0 < (refuse.retry_after_s or 0.0) <= 40.0
     assert pool.core.job("kept") is not None
 

@@ -175,7 +175,7 @@ CASES: dict[str, Explanation] = {
     ),
     "waiting-rest": explanation(
         "waiting", "model_resting", LOADABLE,
-        model="qwen3-14b", code="load_no_room", again_at=AT + 40,
+        model="qwen3-14b", failure="load_no_room", again_at=AT + 40,
     ),
     "waiting-memory": explanation(
         "waiting", "model_waits", LOADABLE, model="qwen3-14b", nodes=3
@@ -228,7 +228,7 @@ CASES: dict[str, Explanation] = {
     ),
     "refused-load": explanation(
         "refused", "model_failed", LOADABLE, objective_ttft_s=None,
-        model="qwen3-14b", code="load_no_room",
+        model="qwen3-14b", failure="load_no_room",
     ),
     "refused-context": explanation(
         "refused", "context_exceeded", objective_ttft_s=None, waiting_helps=False,

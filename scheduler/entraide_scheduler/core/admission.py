@@ -118,7 +118,7 @@ def out_of_reach(state: State, shape: Shape) -> tuple[str, Values, float]:
     if not rests:
         return "no_node_live", {"model": shape.model}, RETRY_NO_NODE_S
     first = min(rests, key=lambda rest: rest.until)
-    values: Values = {"model": shape.model, "code": first.code}
+    values: Values = {"model": shape.model, "failure": first.code}
     return "model_failed", values, max(RETRY_LEAST_S, first.until - state.now)
 
 

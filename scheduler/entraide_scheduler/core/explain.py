@@ -110,7 +110,7 @@ def _coming(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
     rests = [node.rests[model] for node in able.comers if model in node.rests]
     if len(rests) == len(able.comers) and all(rest.until > at for rest in rests):
         rest = min(rests, key=lambda one: one.until)
-        return "model_resting", {"model": model, "code": rest.code, "again_at": rest.until}
+        return "model_resting", {"model": model, "failure": rest.code, "again_at": rest.until}
     return "model_waits", {"model": model, "nodes": len(able.comers)}
 
 

@@ -1513,6 +1513,25 @@ meter-fault-no_secret = its token or password is not where the file says
 
 ## Models that the pool loads where they are asked for.
 
+failure-load_no_room = memory is short
+failure-load_not_now = its owner is using the machine
+failure-load_resting = a try failed a moment ago
+failure-load_too_many = other models wait for their turn
+failure-load_unknown = the machine does not offer it any more
+failure-load_broken = the load failed for no known reason
+failure-not_begun = the machine did not begin
+failure-model_damaged = the weights are damaged
+failure-model_too_large = it is too large
+failure-model_unpinned = its files are not pinned in the catalogue
+failure-model_gated = its makers ask for consent first
+failure-model_no_source = its weights are nowhere to be found
+failure-model_not_on_hub = the hub does not have it
+failure-disk_full = the disk is full
+failure-checksum_wrong = the weights received are not the right ones
+failure-fetch_failed = the weights do not arrive
+failure-engine_exited = the engine stopped
+failure-engine_start_too_slow = the engine took too long
+failure-engine_not_installed = its engine is not installed
 sim-assumption-load = A model loads at { $gb_per_s } GB/s, and takes { $start_s } more to start; the models of one machine share its speed and its power.
 cli-model-on-demand = on demand
 error-placement_refused = { $model ->
@@ -1574,11 +1593,9 @@ error-no_model_fits = No model of the size asked for{ $model ->
 error-model_failed = { $model ->
     [none] This model
    *[other] The model "{ $model }"
-} could not be loaded on any machine{ $code ->
+} could not be loaded on any machine{ $failure ->
     [none] .
-    [load_no_room] : they lack memory.
-    [not_begun] : not one began to.
-   *[other] {" "}({ $code }).
+   *[other] : { $failure }.
 } Try again later; if it goes on, tell the operator.
     .otherwise = It would have been admitted if a machine had managed to load this model.
 reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the model "{ $model }"{ $ready_at ->
@@ -1588,11 +1605,7 @@ reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the mod
     .otherwise = It will go as soon as the model is loaded.
 reason-model_making_room = { $node } (co-op { $coop }, { $zone }) is unloading another model to make room for "{ $model }".
     .otherwise = It will go as soon as the model is loaded.
-reason-model_resting = No possible machine could load the model "{ $model }"{ $code ->
-    [load_no_room] : they lack memory.
-    [not_begun] : not one began to.
-   *[other] {" "}({ $code }).
-} Next try { $again_at }.
+reason-model_resting = No possible machine could load the model "{ $model }": { $failure }. Next try { $again_at }.
     .otherwise = It will go if that try succeeds.
 reason-model_waits = The model "{ $model }" is loaded nowhere, and { $nodes ->
     [one] the only machine that could load it is not free to

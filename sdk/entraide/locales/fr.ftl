@@ -1513,6 +1513,25 @@ meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichi
 
 ## Models that the pool loads where they are asked for.
 
+failure-load_no_room = la mémoire manque
+failure-load_not_now = le propriétaire occupe la machine
+failure-load_resting = un essai a échoué il y a peu
+failure-load_too_many = d’autres modèles attendent leur tour
+failure-load_unknown = la machine ne l’offre plus
+failure-load_broken = le chargement a échoué sans raison connue
+failure-not_begun = la machine n’a pas commencé
+failure-model_damaged = les poids sont abîmés
+failure-model_too_large = il est trop grand
+failure-model_unpinned = ses fichiers ne sont pas fixés au catalogue
+failure-model_gated = ses auteurs demandent un accord d’abord
+failure-model_no_source = ses poids ne sont nulle part
+failure-model_not_on_hub = le dépôt ne l’a pas
+failure-disk_full = le disque est plein
+failure-checksum_wrong = les poids reçus ne sont pas les bons
+failure-fetch_failed = les poids n’arrivent pas
+failure-engine_exited = le moteur s’est arrêté
+failure-engine_start_too_slow = le moteur a mis trop de temps
+failure-engine_not_installed = son moteur n’est pas installé
 sim-assumption-load = Un modèle se charge à { $gb_per_s } Go/s, plus { $start_s } de démarrage ; les modèles d’une même machine se partagent sa vitesse et sa puissance.
 cli-model-on-demand = sur demande
 error-placement_refused = { $model ->
@@ -1577,11 +1596,9 @@ error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
 error-model_failed = { $model ->
     [none] Ce modèle n’a
    *[other] Le modèle « { $model } » n’a
-} pu être chargé sur aucune machine{ $code ->
+} pu être chargé sur aucune machine{ $failure ->
     [none] .
-    [load_no_room] {""} : la mémoire manque.
-    [not_begun] {""} : aucune n’a commencé.
-   *[other] {" "}({ $code }).
+   *[other] {""} : { $failure }.
 } Réessayez plus tard ; si cela persiste, prévenez l’exploitant.
     .otherwise = Elle aurait été admise si une machine avait réussi à charger ce modèle.
 reason-model_loading = { $node } (coop { $coop }, { $zone }) charge le modèle « { $model } »{ $ready_at ->
@@ -1591,11 +1608,7 @@ reason-model_loading = { $node } (coop { $coop }, { $zone }) charge le modèle �
     .otherwise = Elle partira dès que ce modèle sera chargé.
 reason-model_making_room = { $node } (coop { $coop }, { $zone }) décharge un autre modèle pour faire place à « { $model } ».
     .otherwise = Elle partira dès que ce modèle sera chargé.
-reason-model_resting = Le modèle « { $model } » n’a pu être chargé sur aucune machine possible{ $code ->
-    [load_no_room] {""} : la mémoire manque.
-    [not_begun] {""} : aucune n’a commencé.
-   *[other] {" "}({ $code }).
-} Nouvel essai { $again_at }.
+reason-model_resting = Le modèle « { $model } » n’a pu être chargé sur aucune machine possible : { $failure }. Nouvel essai { $again_at }.
     .otherwise = Elle partira si l’essai réussit.
 reason-model_waits = Le modèle « { $model } » n’est chargé nulle part, et { $nodes ->
     [one] la seule machine qui pourrait le charger n’est pas libre de le faire
