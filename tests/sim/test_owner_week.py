@@ -70,9 +70,9 @@ class Week:
         self.world.run(self._requests())
 
     def _requests(self) -> Iterator[sim.Request]:
-        """Three answers of a minute at once on average; each second one is streamed."""
+        """Three to four answers of a minute at once on average; each second one is streamed."""
         lengths = sim.between(50, 400), sim.between(50, 600)
-        client = sim.Client("c", sim.steady(0.035, WEEK - HOUR, family="poisson"), *lengths)
+        client = sim.Client("c", sim.steady(0.04, WEEK - HOUR, family="poisson"), *lengths)
         wish = sim.Wish(MODEL)
         arrivals = sim.generated([client], seed=11)
         for turn, one in enumerate(sim.requests(arrivals, wish, start_at=START, coops=COOPS)):
