@@ -36,7 +36,8 @@ PROGRAM_REASONS: Reasons = (
     ("engine_no_memory", re.compile(
         r"out of memory|OutOfMemoryError|MemoryError|bad_alloc|[Cc]an(?:no|')t allocate memory"
         r"|[Nn]o available memory|KV cache memory|less than desired|metal::malloc"
-        r"|memory utilization|Resource temporarily unavailable|allocation of \d+ bytes failed")),
+        r"|memory utilization|failed to map segment|Resource temporarily unavailable"
+        r"|allocation of \d+ bytes failed|can't start new thread")),
     ("model_missing", re.compile(
         r"does not appear to have a file named|[Nn]o safetensors found|[Nn]o model weights found"
         r"|FileNotFoundError|Repo id must be|not found in path|Cannot find any model weights")),
