@@ -115,7 +115,8 @@ def reach(able: Able, model: str, *, coop: str, at: float) -> int:
             best = 2
     for node in able.comers:
         if node.state in THERE and not is_exhausted(node, model, at):
-            if _takes(node, coop):
+            rest = node.rests.get(model)
+            if _takes(node, coop) and (rest is None or rest.until <= at):
                 return 1
             best = min(best, 3)
     return best

@@ -32,6 +32,8 @@ LATE = 2.0  # times what it was expected to take, where its card does not say th
 ROOM_MOST_S = 900.0  # until room is made: what is unloaded finishes its runs first
 LOAD_MOST_S = 21_600.0  # a node that says it loads a model has so long: weights may be large
 AGAIN_S = 30.0  # a node that still serves what it should unload is told again
+# What a node says that has not tried: nobody knows yet whether it would fail.
+NOT_TRIED = ("load_not_now", "load_resting", "load_too_many")
 NOT_BEGUN = "not_begun"  # the node neither loaded the model nor said why
 UNLOADING = "unloading"
 
@@ -287,6 +289,8 @@ def _shut(state: State, node: Node, model: str) -> None:
 def _fail(state: State, node: Node, order: Order, code: str) -> None:
     terms, before = state.policy.models, node.rests.get(order.model)
     failures = 1 if before is None else before.failures + 1
+    if before is not None and code in NOT_TRIED:
+        failures, code = before.failures, before.code
     rest_s = terms.retry_s
     for _ in range(1, failures):
         rest_s = min(rest_s * 2.0, terms.retry_most_s)

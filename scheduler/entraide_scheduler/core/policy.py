@@ -238,7 +238,7 @@ class Models(Struct, frozen=True, forbid_unknown_fields=True):
     residence_s: float = 300.0
     scale_after_s: float = 60.0
     loads_per_hour: int = 12
-    retry_s: float = 10.0
+    retry_s: float = 30.0
     retry_most_s: float = 3_600.0
     half_life_s: float = 300.0
 
