@@ -112,13 +112,14 @@ def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:
     place_of(pool, "before", input_tokens_est=400)
     place = place_of(pool, "j1", input_tokens_est=100, output_tokens_max=1_000)
     (found,) = place.explanation.candidates
+    # What nine runs of ten stay below is 30 % above the mean; 99 of 100 lie 1.8 times as far from it.
     start_s, alone_s = 0.02, 1 / 1_000  # the first step; a prompt token with nothing else running
     beside_s = alone_s * (1 + 1 / 64)  # beside one sequence
     tpot_s = 0.02 + 0.002 * 2
     energy_j = 100.0 * (100 * alone_s + 128 * tpot_s / 2)
 
     assert found.ttft_s == pytest.approx(0.02 + 400 * alone_s + start_s + 100 * beside_s)
-    assert found.ttft_upper_s == pytest.approx(1.3 * found.ttft_s)
+    assert found.ttft_upper_s == pytest.approx((1 + 0.3 * 1.815259) * found.ttft_s)
     assert found.tpot_s == pytest.approx(tpot_s)
     assert found.energy_uwh == pytest.approx(energy_j / 3_600 * 1e6, abs=1)
     assert found.carbon_ug == pytest.approx(found.energy_uwh * 372.0 / 1_000, abs=1)
@@ -256,7 +257,7 @@ def test_equal_grams_go_to_the_thriftier_machine(pool: Pool) -> None:
 
 @pytest.mark.parametrize(
     ("next_g_per_kwh", "on_the_greenest"),
-    [(100.0, 2), (200.0, 3), (360.0, 4)],
+    [(100.0, 2), (200.0, 3), (600.0, 4)],
     ids=["as clean", "twice as dirty", "out of reach"],
 )
 def test_a_machine_is_filled_as_far_as_it_is_cleaner(

@@ -263,7 +263,7 @@ class Weights(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DEFAULT_CLASSES = (
-    ClassTerms(JobClass.INTERACTIVE, 0, ttft_s=2.0, tpot_s=0.2, share=16.0),
+    ClassTerms(JobClass.INTERACTIVE, 0, ttft_s=2.0, tpot_s=0.2, share=16.0, confidence=0.99),
     ClassTerms(JobClass.STANDARD, 1, completion_s=120.0, share=4.0),
     ClassTerms(JobClass.BATCH, 2, completion_s=86_400.0, share=1.0, green_hours=True),
 )
