@@ -112,7 +112,7 @@ def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:
     place_of(pool, "before", input_tokens_est=400)
     place = place_of(pool, "j1", input_tokens_est=100, output_tokens_max=1_000)
     (found,) = place.explanation.candidates
-    # What nine runs of ten stay below is 30 % above the mean; 99 of 100 lie 1.8 times as far from it.
+    # Nine runs of ten stay below 30 % above the mean; 99 of 100 lie 1.8 times as far from it.
     start_s, alone_s = 0.02, 1 / 1_000  # the first step; a prompt token with nothing else running
     beside_s = alone_s * (1 + 1 / 64)  # beside one sequence
     tpot_s = 0.02 + 0.002 * 2
