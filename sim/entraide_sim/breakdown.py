@@ -4,8 +4,8 @@ Decides in which hour a job counts (that of its last placement) and what a co-op
 max-min of all that was served). It refuses to know sums of the whole run; ``outcome`` does.
 """
 
-from collections.abc import Mapping
-from math import ceil
+from collections.abc import Iterator, Mapping
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,19 @@ from entraide.types import JobState
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import fairness, fleet
-from entraide_sim.build import Built
+from entraide_sim.build import KINDS, Built
 from entraide_sim.grid import HOUR_S
+from entraide_sim.records import KEPT, NOT_PROMISED
 from entraide_sim.results import (
     PERCENTILES,
     CoopShare,
     FleetLine,
     Latency,
+    MishapLine,
     SiteEnergy,
     ZoneHours,
 )
+from entraide_sim.scenario import Mishap, Restart, Scenario
 from entraide_sim.world import World
 
 Column = npt.NDArray[Any]
@@ -219,15 +222,73 @@ def lines(built: Built, table: Table) -> tuple[FleetLine, ...]:
 
 def sites(world: World) -> tuple[SiteEnergy, ...]:
     """Returns where the energy of sites with own generation came from and went."""
-    found: dict[str, list[float]] = {}
+    found: dict[tuple[str, str], list[float]] = {}
+    stores: set[str] = set()
     for site in world.sites:
         if site.spec is None:
             continue
         site.account(world.driver.now)
+        if site.supply.battery is not None:
+            stores.add(site.spec.site)
         supply, sums = site.supply, site.supply.balance
         at_first_j = supply.battery.floor_j if supply.battery is not None else 0.0
         flows = (sums.surplus_j, sums.own_j, sums.battery_j, sums.grid_j, sums.lost_j, sums.away_j)
-        row = found.setdefault(site.spec.site, [0.0] * (len(flows) + 1))
+        key = (site.spec.site, site.nodes[0].card.zone)
+        row = found.setdefault(key, [0.0] * (len(flows) + 1))
         for place, value_j in enumerate((*flows, supply.held_j - at_first_j)):
             row[place] += value_j / JOULES_PER_WH
-    return tuple(SiteEnergy(name, *row) for name, row in sorted(found.items()))
+    return tuple(
+        SiteEnergy(
+            name,
+            zone,
+            surplus_wh=row[0],
+            own_wh=row[1],
+            battery_wh=row[2],
+            grid_wh=row[3],
+            lost_wh=row[4],
+            away_wh=row[5],
+            held_wh=row[6],
+            stores=name in stores,
+        )
+        for (name, zone), row in sorted(found.items())
+    )
+
+
+def mishaps(built: Built, table: Table) -> tuple[MishapLine, ...]:
+    """Returns what happened to machines, and how requests fared that came meanwhile."""
+    scenario, found = built.scenario, []
+    hasty = [terms.job_class.value for terms in built.policy.classes if terms.ttft_s is not None]
+    for kind, fault, one in _mishaps(scenario):
+        at = scenario.start_at + one.at_h * HOUR_S
+        until = at + one.down_s if isinstance(one, Restart) else None
+        if isinstance(one, Mishap) and one.until_h is not None:
+            until = scenario.start_at + (one.until_h + one.spread_h) * HOUR_S
+        rows = (table["asked_at"] >= at) & (table["asked_at"] < (inf if until is None else until))
+        promised = rows & (table["promise"] != NOT_PROMISED)
+        done = rows & (table["state"] == JobState.COMPLETED.value)
+        soon = done & np.isin(table["job_class"], hasty)
+        waits = (table["first_at"] - table["asked_at"])[soon]
+        kept = int((promised & (table["promise"] == KEPT)).sum())
+        hit = {one.node for one in built.faults if one.kind == fault and one.at == at and one.node}
+        found.append(
+            MishapLine(
+                kind,
+                at,
+                until,
+                len(hit),
+                int(rows.sum()),
+                int(done.sum()),
+                kept / int(promised.sum()) if promised.any() else None,
+                float(np.quantile(waits, 0.95)) if len(waits) else None,
+            )
+        )
+    return tuple(found)
+
+
+def _mishaps(scenario: Scenario) -> Iterator[tuple[str, str, Mishap | Restart]]:
+    """Yields each mishap with its kind, and with that of the fault by which it begins."""
+    for kind, _ in KINDS:
+        for one in getattr(scenario.faults, kind):
+            yield kind, "refuse" if kind == "pause" else kind, one
+    for restart in scenario.faults.restart:
+        yield "restart", "restart", restart

@@ -261,7 +261,7 @@ def _of_demand(scenario: Scenario) -> list[Assumption]:
         told.append(
             Assumption("tariff", basis, {"site": site.name, "tariff_cad": places.tariff(site)})
         )
-    told.append(Assumption("heartbeats", "default", {"heartbeat_s": scenario.heartbeat_s}))
+    told.append(Assumption("heartbeats", "default", {"seconds": scenario.heartbeat_s}))
     if any(workload.job_class is JobClass.BATCH for workload in scenario.workloads):
         told.append(Assumption("fairness_without_batch", "default"))
     return told

@@ -14,6 +14,7 @@ from msgspec import Struct
 from entraide_scheduler.core.policy import Picker
 from entraide_sim.faults import faults
 from entraide_sim.reading import Loaded, refused
+from entraide_sim.results import BETWEEN
 from entraide_sim.simulate import Case, with_alternative, with_policy
 
 PICKERS = tuple(picker.value for picker in Picker)
@@ -65,6 +66,7 @@ def cases(loaded: Loaded, policies: Sequence[Choice], *, seed: int) -> list[Case
         RequestError: ``scenario_refused``: a policy is not sound.
     """
     scenario = loaded.scenario
+    titles = {one.name: one.title for one in scenario.alternatives if one.title}
     fleets = [
         (one.name, with_alternative(scenario, one.name)) for one in scenario.alternatives
     ] or [("", scenario)]
@@ -75,6 +77,7 @@ def cases(loaded: Loaded, policies: Sequence[Choice], *, seed: int) -> list[Case
             for fault in faults(changed):
                 key = ".".join(map(str, fault.path))
                 raise refused(choice.name or loaded.path, 0, key, fault.fault, fault.values)
-            label = " · ".join(part for part in (fleet, choice.name) if part)
-            found.append(Case(scenario=changed, home=str(loaded.home), seed=seed, label=label))
+            label = BETWEEN.join(part for part in (fleet, choice.name) if part)
+            home = str(loaded.home)
+            found.append(Case(scenario=changed, home=home, seed=seed, label=label, names=titles))
     return found

@@ -17,7 +17,7 @@ from entraide_sim.clients import BLOCK_TOKENS
 from entraide_sim.energy import FLAT, SERVER
 from entraide_sim.heat import Cooling, cooling, part_of, speeds
 from entraide_sim.nodes import NodeSpec
-from entraide_sim.results import Assumption
+from entraide_sim.results import CITED, Assumption
 from entraide_sim.scenario import Model, Nodes, Scenario, Site
 
 PREFIX_PART = 0.25  # of the KV memory that holds prompts for reuse, where the engine can
@@ -275,4 +275,4 @@ def _price(device: Device, group: Nodes) -> Assumption:
 
 def _cited(device: Device, figure: str) -> str:
     codes = device.sources[figure].split(":")
-    return "; ".join(catalogue.sources()[code] for code in codes)
+    return CITED.join(catalogue.sources()[code] for code in codes)

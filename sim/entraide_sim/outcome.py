@@ -77,6 +77,7 @@ def result(
     return Result(
         scenario=scenario.name,
         title=scenario.title,
+        about=scenario.about,
         label=label,
         policy=policy.version,
         picker=policy.picker.value,
@@ -92,6 +93,7 @@ def result(
         fleet=breakdown.lines(built, table),
         assumptions=tuple(built.assumptions),
         sites=breakdown.sites(world),
+        mishaps=breakdown.mishaps(built, table),
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+BETWEEN = " · "  # of the parts of a label
+CITED = " | "  # between the sources of one figure
 PERCENTILES = 101  # quantiles kept of a latency: 0, 0.01, ..., 1
 
 
@@ -24,7 +26,8 @@ class Assumption(Struct, frozen=True):
         code: message code without its prefix ``sim-assumption-``.
         basis: ``measured``, ``estimated``, ``declared`` or ``default``.
         values: the numbers and names in its sentence.
-        source: where the figure comes from, one line; "" where the sentence says it.
+        source: where the figure comes from, one line, several with ``CITED`` between them; ""
+            where the sentence says it.
     """
 
     code: str
@@ -137,15 +140,18 @@ class SiteEnergy(Struct, frozen=True):
 
     Attributes:
         site: name.
+        zone: where it lies.
         surplus_wh: own generation beyond the site's own use.
         own_wh: of it, used by the machines at once.
         battery_wh, grid_wh: used by them out of the battery, and from the grid.
         lost_wh: in the battery.
         away_wh: nobody had a use for it.
         held_wh: more (or, below zero, less) in the battery at the end than at first.
+        stores: whether it has a battery.
     """
 
     site: str
+    zone: str
     surplus_wh: float
     own_wh: float
     battery_wh: float
@@ -153,6 +159,29 @@ class SiteEnergy(Struct, frozen=True):
     lost_wh: float
     away_wh: float
     held_wh: float
+    stores: bool
+
+
+class MishapLine(Struct, frozen=True):
+    """Something that happened to machines, and how requests fared that came meanwhile.
+
+    Attributes:
+        kind: ``vanish``, ``slow``, ``silent``, ``pause``, ``late`` or ``restart``.
+        at, until: seconds since the epoch; ``until`` is None where it never ended.
+        machines: how many it befell.
+        jobs, completed: asked for while it lasted, and of those.
+        kept_part: of their promises; None where nothing was promised.
+        ttft_s_p95: until the first token of those completed that promise it.
+    """
+
+    kind: str
+    at: float
+    until: float | None
+    machines: int
+    jobs: int
+    completed: int
+    kept_part: float | None
+    ttft_s_p95: float | None
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -160,7 +189,8 @@ class Result(Struct, frozen=True, kw_only=True):
 
     Attributes:
         scenario: name.
-        title: in each language; empty when the scenario has none.
+        title, about: in each language; empty when the scenario has none.
+        names: in each language, what the parts of a label stand for where they have a title.
         label: what tells this run from the others of a comparison; "" when it is alone.
         policy, picker: version of the policy, and how it picks.
         seed: of all luck.
@@ -171,11 +201,14 @@ class Result(Struct, frozen=True, kw_only=True):
         summary: as ``summary.json`` has it.
         zones, coops, latencies, fleet, assumptions: see there.
         sites: those with own generation.
+        mishaps: in the order of the scenario.
         command: the command line that makes it again.
     """
 
     scenario: str
     title: dict[str, str] = {}
+    about: dict[str, str] = {}
+    names: dict[str, dict[str, str]] = {}
     label: str = ""
     policy: str
     picker: str
@@ -191,6 +224,7 @@ class Result(Struct, frozen=True, kw_only=True):
     fleet: tuple[FleetLine, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     sites: tuple[SiteEnergy, ...] = ()
+    mishaps: tuple[MishapLine, ...] = ()
     command: str = ""
 
 

@@ -36,12 +36,14 @@ class Case(Struct, frozen=True, kw_only=True):
         home: folder that its files are relative to.
         seed: of all luck.
         label: what tells it from others.
+        names: in each language, what parts of the label stand for.
     """
 
     scenario: Scenario
     home: str
     seed: int
     label: str = ""
+    names: dict[str, dict[str, str]] = {}
 
 
 def simulate(
@@ -85,6 +87,7 @@ def simulate(
         _tell(driver, scenario, progress)
     world.run(built.requests)
     found = result(built, world, recorder, label=case.label, wall_s=clock() - began)
+    found = msgspec.structs.replace(found, names=case.names)
     return found, recorder.records.columns()
 
 

@@ -183,3 +183,20 @@ def test_every_assumption_has_its_sentence(name: str) -> None:
     ]
 
     assert [] == [one for one in sentences if i18n.HOLE in one or one.startswith("sim-")]
+
+
+def test_mishaps_are_told_with_how_requests_fared() -> None:
+    """A mishap's line counts its machines and the requests that came while it lasted."""
+    loaded = small(
+        more='[[faults.vanish]]\nat_h = 0.5\nuntil_h = 1.0\nzone = "CA-AB"\npart = 0.5\n'
+        "[[faults.restart]]\nat_h = 1.5\n"
+    )
+    found, table = simulate(Case(scenario=loaded.scenario, home="", seed=1), clock=lambda: 0.0)
+    vanished, restarted = found.mishaps
+    meanwhile = (table["asked_at"] >= vanished.at) & (table["asked_at"] < vanished.at + 1_800.0)
+
+    assert ("vanish", 1, 1_800.0) == (
+        vanished.kind, vanished.machines, (vanished.until or 0.0) - vanished.at,
+    )  # fmt: skip
+    assert vanished.jobs == meanwhile.sum() > 0
+    assert ("restart", 0) == (restarted.kind, restarted.machines)

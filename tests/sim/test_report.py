@@ -11,11 +11,11 @@ import msgspec
 import pytest
 from tests.house.source import ROOT
 from tests.sim import browser
-from tests.sim.results import result
+from tests.sim.results import START_AT, result
 
 from entraide import i18n
 from entraide_sim.report import answers, facts, words, write_report
-from entraide_sim.results import CoopShare, Result
+from entraide_sim.results import CoopShare, MishapLine, Result, SiteEnergy
 
 CHOICES = (
     result("round_robin", green=3.0),
@@ -342,3 +342,64 @@ async def test_a_browser_shows_it(folder, tmp_path) -> None:
     assert 8 == drawn
     assert [(folder / "compare.html").as_uri()] == asked
     assert [] == complaints
+
+
+def test_what_happened_and_what_was_generated_are_told(tmp_path: Path) -> None:
+    """Mishaps, own generation and the scenario's story stand in both languages."""
+    told = msgspec.structs.replace(
+        result(),
+        about={"fr": "Une tempête.", "en": "A storm."},
+        sites=(SiteEnergy("Gaspé", "CA-QC", 9_000.0, 400.0, 50.0, 70.0, 5.0, 8_500.0, 45.0, True),),
+        mishaps=(MishapLine("vanish", START_AT + 3_600.0, None, 4, 120, 118, 0.97, 1.4),),
+    )
+    write_report(tmp_path / "report.html", [told])
+    read = Reader((tmp_path / "report.html").read_text("utf-8"))
+
+    for lang, words_told in {
+        "fr": ("Une tempête.", "Gaspé", "Par la batterie", "50 Wh", "Elles disparaissent d’un coup",
+               "97\xa0%"),
+        "en": ("A storm.", "Gaspé", "Through the battery", "50 Wh", "They vanish at once", "97%"),
+    }.items():  # fmt: skip
+        for word in words_told:
+            assert word.replace("50 Wh", "50\xa0Wh") in read.said(lang)
+
+
+def test_a_battery_has_columns_only_where_there_is_one(tmp_path: Path) -> None:
+    """A site without a battery is told without one."""
+    site = SiteEnergy("Gaspé", "CA-QC", 9_000.0, 400.0, 0.0, 70.0, 0.0, 8_600.0, 0.0, False)
+    write_report(tmp_path / "report.html", [msgspec.structs.replace(result(), sites=(site,))])
+    read = Reader((tmp_path / "report.html").read_text("utf-8"))
+
+    assert "Gaspé" in read.said("en")
+    assert "Through the battery" not in read.said("en")
+
+
+def test_own_generation_explains_where_tokens_came_from() -> None:
+    """The second sentence says how much of the main zone's energy was generated on site."""
+    plain = result()
+    main = facts.main_zone(plain)
+    assert main is not None
+    used_wh = sum(sum(one.energy_wh) for one in plain.zones if one.zone == main[0])
+    site = SiteEnergy("ici", main[0], 9_000.0, used_wh / 2, 0.0, 0.0, 0.0, 0.0, 0.0, False)
+    sunny = msgspec.structs.replace(plain, sites=(site,))
+
+    assert "50% of the machines’ energy" in answers.sentences([sunny], "en")[1]
+    assert "machines’ energy" not in answers.sentences([plain], "en")[1]
+
+
+def test_alternatives_are_called_by_their_titles() -> None:
+    """A part of a label with a title is told by it, in the reader's language."""
+    named = msgspec.structs.replace(
+        result("gpu · greenest"), names={"gpu": {"fr": "Une carte", "en": "A card"}}
+    )
+
+    assert words.name(named, "fr").startswith("Une carte · ")
+    assert words.name(named, "en").startswith("A card · ")
+
+
+def test_hours_after_the_last_job_are_not_drawn() -> None:
+    """A run of less than a day ends with the last hour in which a job was placed."""
+    short = result(hours=5)
+    zones = tuple(msgspec.structs.replace(one, jobs=(*one.jobs[:3], 0, 0)) for one in short.zones)
+
+    assert 3 == len(facts.day(msgspec.structs.replace(short, zones=zones)).hours)

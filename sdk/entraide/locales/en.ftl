@@ -1018,9 +1018,12 @@ sim-report-language = English
 sim-report-about = { $tried ->
     [one] One simulation
    *[other] { $tried } simulations compared
-}, from { $date } on: { $machines ->
-    [one] one machine
-   *[other] { $machines } machines
+}, from { $date } on: { $least ->
+    [none] { $machines ->
+        [one] one machine
+       *[other] { $machines } machines
+    }
+   *[other] { $least } to { $machines } machines
 }{ $coops ->
     [0] {""}
     [one] {" "}of one co-op
@@ -1046,7 +1049,10 @@ sim-report-run-carbon = This took { $energy } and emitted { $carbon }{ $per_1k -
    *[other] , which is { $per_1k } per 1,000 tokens produced
 }{ $where ->
     [none] .
-   *[other] ; { $where_part } of the tokens were produced { $where }.
+   *[other] ; { $where_part } of the tokens were produced { $where }{ $own_part ->
+        [none] .
+       *[other] , where { $own_part } of the machines’ energy was generated on site.
+    }
 }
 sim-report-run-cost = { $per_1m ->
     [none] The cost was not counted
@@ -1189,6 +1195,28 @@ sim-report-col-basis = Where it comes from
 sim-report-col-assumption = Assumption
 sim-report-owned = there already
 sim-report-fleet = The machines
+sim-report-col-lost = Lost in the battery
+sim-report-mishaps = What happened to the machines
+sim-report-mishaps-note = What the scenario lets happen, and how the requests were served that came meanwhile.
+sim-report-col-mishap = What
+sim-report-col-hit = Machines hit
+sim-report-col-from = From
+sim-report-col-until = Until
+sim-report-col-kept = Promises kept
+sim-mishap-vanish = They vanish at once
+sim-mishap-slow = They slow down
+sim-mishap-silent = They are no longer heard
+sim-mishap-pause = Their owners take them back
+sim-mishap-late = They are heard late
+sim-mishap-restart = The scheduler restarts
+sim-report-coops = { $count ->
+    [one] one co-op
+   *[other] { $count } co-ops
+}
+sim-report-axis-waiting = waiting
+sim-device-cores = { $count }-core GPU
+sim-device-desktop = in a desktop
+sim-device-processor = {","} processor only
 sim-report-sites = Own generation
 sim-report-sites-note = What the site's own generation left beyond its own use, over the whole run, and where the machines' energy came from. What nobody could use was given away.
 sim-report-col-site = Site
@@ -1396,7 +1424,7 @@ sim-assumption-clients = "{ $workload }": { $clients } clients send { $requests_
    *[other] by day and in the evening
 }.
 sim-assumption-tariff = { $site }: a kilowatt-hour costs ${ $tariff_cad }, own generation too (it could have been sold).
-sim-assumption-heartbeats = Machines are heard every { $heartbeat_s }; a lost one is noticed after ten times as long.
+sim-assumption-heartbeats = Machines are heard every { $seconds } seconds; a lost one is noticed after ten times as long.
 sim-assumption-fairness_without_batch = Batch work waits for green hours, so its waits do not count in the fairness gaps.
 
 ## Replays of a recorded journal.

@@ -1018,9 +1018,12 @@ sim-report-language = Français
 sim-report-about = { $tried ->
     [one] Une simulation
    *[other] { $tried } simulations comparées
-}, à partir du { $date } : { $machines ->
-    [one] une machine
-   *[other] { $machines } machines
+}, à partir du { $date } : { $least ->
+    [none] { $machines ->
+        [one] une machine
+       *[other] { $machines } machines
+    }
+   *[other] { $least } à { $machines } machines
 }{ $coops ->
     [0] {""}
     [one] {" "}d’une coopérative
@@ -1046,7 +1049,10 @@ sim-report-run-carbon = Cela a demandé { $energy } et émis { $carbon }{ $per_1
    *[other] , soit { $per_1k } pour 1 000 jetons produits
 }{ $where ->
     [none] .
-   *[other]  ; { $where_part } des jetons ont été produits { $where }.
+   *[other]  ; { $where_part } des jetons ont été produits { $where }{ $own_part ->
+        [none] .
+       *[other] , où { $own_part } de l’énergie des machines a été produite sur place.
+    }
 }
 sim-report-run-cost = { $per_1m ->
     [none] Le coût n’a pas été compté
@@ -1189,6 +1195,28 @@ sim-report-col-basis = D’où cela vient
 sim-report-col-assumption = Hypothèse
 sim-report-owned = déjà là
 sim-report-fleet = Les machines
+sim-report-col-lost = Perdu dans la batterie
+sim-report-mishaps = Ce qui est arrivé aux machines
+sim-report-mishaps-note = Ce que le scénario fait arriver, et comment ont été servies les requêtes venues entre-temps.
+sim-report-col-mishap = Quoi
+sim-report-col-hit = Machines touchées
+sim-report-col-from = Depuis
+sim-report-col-until = Jusqu’à
+sim-report-col-kept = Délais tenus
+sim-mishap-vanish = Elles disparaissent d’un coup
+sim-mishap-slow = Elles ralentissent
+sim-mishap-silent = On ne les entend plus
+sim-mishap-pause = Leurs propriétaires les reprennent
+sim-mishap-late = On les entend en retard
+sim-mishap-restart = L’ordonnanceur redémarre
+sim-report-coops = { $count ->
+    [one] une coopérative
+   *[other] { $count } coopératives
+}
+sim-report-axis-waiting = attente
+sim-device-cores = GPU à { $count } cœurs
+sim-device-desktop = dans un PC
+sim-device-processor = {" "}(processeur seul)
 sim-report-sites = L’énergie produite sur place
 sim-report-sites-note = Ce que la production du lieu a laissé au-delà de sa propre consommation, sur toute la durée, et d’où est venue l’énergie des machines. Ce dont personne n’a eu l’usage a été cédé.
 sim-report-col-site = Lieu
@@ -1396,7 +1424,7 @@ sim-assumption-clients = « { $workload } » : { $clients } clients envoient 
    *[other] le jour et le soir
 }.
 sim-assumption-tariff = { $site } : un kilowattheure coûte { $tariff_cad } $, celui que le lieu produit aussi (il aurait pu être vendu).
-sim-assumption-heartbeats = Les machines donnent signe de vie toutes les { $heartbeat_s } ; une machine perdue se remarque après dix fois ce temps.
+sim-assumption-heartbeats = Les machines donnent signe de vie toutes les { $seconds } s ; une machine perdue se remarque après dix fois ce temps.
 sim-assumption-fairness_without_batch = Le travail différé attend les heures vertes : son attente ne compte pas dans les écarts d’équité.
 
 ## Les journaux rejoués.

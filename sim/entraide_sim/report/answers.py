@@ -13,6 +13,7 @@ from entraide_sim.report import facts, words
 from entraide_sim.results import Result
 
 SAME = 0.005  # a change below half a percent is none
+TOLD = 0.05  # own generation below this part of a zone's energy is not worth a word
 
 Figure = tuple[str, str, str]  # what, how much, a note
 
@@ -62,6 +63,9 @@ def _carbon(result: Result, lang: str) -> str:
     main = facts.main_zone(result)
     if main is not None:
         values |= {"where": i18n.zone_in(main[0], lang), "where_part": words.part(main[1], lang)}
+        own = facts.own_part(result, main[0])
+        if own >= TOLD:
+            values["own_part"] = words.part(own, lang)
     return text("sim-report-run-carbon", lang, **values)
 
 

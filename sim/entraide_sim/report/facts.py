@@ -141,10 +141,26 @@ def whole_days(result: Result) -> int:
     return result.hours // DAY_H * DAY_H
 
 
+def _hours_with_jobs(result: Result) -> int:
+    """Returns the hours of a run up to the last one in which a job was placed; else all.
+
+    After the last request a run goes on until all answers are given.
+    """
+    last = (at for at in reversed(range(result.hours)) if any(one.jobs[at] for one in result.zones))
+    return next(last, result.hours - 1) + 1
+
+
+def own_part(result: Result, zone: str) -> float:
+    """Returns the part of a zone's energy that came from own generation, battery included."""
+    used_wh = sum(one.own_wh + one.battery_wh for one in result.sites if one.zone == zone)
+    whole_wh = sum(sum(one.energy_wh) for one in result.zones if one.zone == zone)
+    return min(1.0, used_wh / whole_wh) if whole_wh else 0.0
+
+
 def day(result: Result) -> Day:
     """Folds a run into the hours of the day of its readers' time zone, whole days if there are."""
     columns: dict[int, list[int]] = {}
-    for index in range(whole_days(result) or result.hours):
+    for index in range(whole_days(result) or _hours_with_jobs(result)):
         moment = words.local(result.start_at + index * HOUR_S, result.timezone)
         columns.setdefault(moment.hour, []).append(index)
     hours = tuple(sorted(columns))

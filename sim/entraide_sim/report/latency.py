@@ -13,7 +13,7 @@ from entraide import i18n
 from entraide.i18n import text
 from entraide_sim.report import canvas, words
 from entraide_sim.report.canvas import Tips, colour, picture, series_colour
-from entraide_sim.report.figures import Picture, ticks, wide
+from entraide_sim.report.figures import LONG_S, Picture, ticks, waits, wide
 from entraide_sim.results import Latency, Result
 
 MARKED = (50, 95, 99)  # percentiles that a curve marks
@@ -89,8 +89,12 @@ def _draw_latency(
             axes.set_xlim(0, 1.05 * max(*ends, *(c[2] or 0.0 for c in curves)) or 1.0)
         axes.set_ylim(0, 1.02)
         axes.set_title(title)
-        axes.set_xlabel(text("sim-report-axis-seconds", lang))
-        ticks(axes.xaxis, lambda value: i18n.decimal(value, lang), log=log, most=5)
+        if log and max(ends) > LONG_S:
+            axes.set_xlabel(text("sim-report-axis-waiting", lang))
+            waits(axes, lambda value: words.mark(value, lang))
+        else:
+            axes.set_xlabel(text("sim-report-axis-seconds", lang))
+            ticks(axes.xaxis, lambda value: i18n.decimal(value, lang), log=log, most=5)
         ticks(axes.yaxis, lambda value: words.part(value, lang), most=5)
         canvas.plain(axes)
     figure.axes[0].set_ylabel(text("sim-report-axis-answered", lang))

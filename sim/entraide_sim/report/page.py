@@ -21,7 +21,7 @@ from entraide_sim.report.day import hours_and_zones, over_the_day
 from entraide_sim.report.figures import Picture
 from entraide_sim.report.latency import latency
 from entraide_sim.report.pareto import pareto
-from entraide_sim.results import Result
+from entraide_sim.results import CITED, Assumption, Result
 
 RESULTS_MAX = 1_000
 BASES = ("measured", "declared", "estimated", "default")
@@ -81,6 +81,12 @@ def _page(
         "say": partial(_say, lang),
         "title": words.title(results[0], lang),
         "about": _about(results, lang),
+        "story": results[0].about.get(i18n.lang_of(lang), ""),
+        "mishaps_header": [
+            text(f"sim-report-col-{key}", lang)
+            for key in ("mishap", "hit", "from", "until", "jobs", "ttft_p95", "kept")
+        ],
+        "mishaps_rows": _mishaps(results[lead], lang),
         "sentences": answers.sentences(results, lang, chosen=chosen, goals=goals),
         "lead": lead,
         "lead_name": words.name(results[lead], lang) if several else "",
@@ -92,12 +98,12 @@ def _page(
         ],
         "fleet_rows": _fleet(results[lead], lang),
         "sites_header": [
-            text(f"sim-report-col-{key}", lang)
-            for key in ("site", "surplus", "own", "battery", "grid", "away")
+            text(f"sim-report-col-{key}", lang) for key in _site_columns(results[lead])
         ],
         "sites_rows": _sites(results[lead], lang),
         "bases": _bases(results, lang),
         "assumptions": _assumptions(results, lang),
+        "sources": [(one, one.startswith("https://")) for one in _sources(results)],
         "glossary": [
             (text(f"sim-report-term-{key}", lang), text(f"sim-report-term-{key}.meaning", lang))
             for key in TERMS
@@ -113,13 +119,16 @@ def _say(lang: str, code: str, **values: i18n.Value) -> str:
 
 def _about(results: Sequence[Result], lang: str) -> str:
     first = results[0]
+    counts = [facts.machines(one) for one in results]
+    values: dict[str, i18n.Value] = {} if min(counts) == max(counts) else {"least": min(counts)}
     return text(
         "sim-report-about",
         lang,
         tried=len(results),
         date=words.date(first.start_at, first.timezone, lang),
         coops=len(first.coops),
-        machines=facts.machines(first),
+        machines=max(counts),
+        **values,
     )
 
 
@@ -151,10 +160,10 @@ def _pictures(
 def _fleet(result: Result, lang: str) -> list[tuple[str, ...]]:
     return [
         (
-            line.name or line.device,
+            words.device(line.name or line.device, lang),
             words.count(line.count, lang),
             words.zone(line.zone, lang),
-            line.coop,
+            words.owners(line.coop, (one.coop for one in result.coops), lang),
             _price(line.price_cad, lang),
             words.count(line.jobs, lang),
             words.energy(line.energy_wh, lang),
@@ -163,17 +172,32 @@ def _fleet(result: Result, lang: str) -> list[tuple[str, ...]]:
     ]
 
 
+def _site_columns(result: Result) -> tuple[str, ...]:
+    """A battery has columns only where there is one."""
+    stored = ("battery", "lost") if any(one.stores for one in result.sites) else ()
+    return ("site", "surplus", "own", *stored, "grid", "away")
+
+
 def _sites(result: Result, lang: str) -> list[tuple[str, ...]]:
+    columns = _site_columns(result)[1:]
+    return [
+        (line.site, *(words.energy(getattr(line, f"{key}_wh"), lang) for key in columns))
+        for line in result.sites
+    ]
+
+
+def _mishaps(result: Result, lang: str) -> list[tuple[str, ...]]:
     return [
         (
-            line.site,
-            words.energy(line.surplus_wh, lang),
-            words.energy(line.own_wh, lang),
-            words.energy(line.battery_wh, lang),
-            words.energy(line.grid_wh, lang),
-            words.energy(line.away_wh, lang),
+            text(f"sim-mishap-{line.kind}", lang),
+            words.count(line.machines, lang) if line.machines else words.DASH,
+            words.moment(line.at, result.timezone, lang),
+            words.DASH if line.until is None else words.moment(line.until, result.timezone, lang),
+            words.count(line.jobs, lang),
+            words.seconds(line.ttft_s_p95, lang),
+            words.part(line.kept_part, lang),
         )
-        for line in result.sites
+        for line in result.mishaps
     ]
 
 
@@ -183,17 +207,30 @@ def _price(price_cad: float | None, lang: str) -> str:
 
 def _assumptions(results: Sequence[Result], lang: str) -> list[dict[str, Any]]:
     told = []
+    sources = _sources(results)
     for one, where in facts.assumptions(results):
         names = [words.name(results[at], lang) for at in where]
+        values: dict[str, i18n.Value] = dict(one.values)
+        if "device" in values:
+            values["device"] = words.device(str(values["device"]), lang)
         told.append({
             "basis": one.basis,
             "basis_told": i18n.word("basis", one.basis, lang),
-            "sentence": text(f"sim-assumption-{one.code}", lang, **one.values),
-            "source": one.source,
-            "link": one.source.startswith("https://"),
+            "sentence": text(f"sim-assumption-{one.code}", lang, **values),
+            "sources": [sources.index(part) + 1 for part in _cited(one)],
             "only": "" if len(where) == len(results) else words.listed(names, lang),
         })  # fmt: skip
     return told
+
+
+def _cited(assumption: Assumption) -> list[str]:
+    return assumption.source.split(CITED) if assumption.source else []
+
+
+def _sources(results: Sequence[Result]) -> list[str]:
+    """Returns every source once, in the order in which the assumptions cite them."""
+    parts = (part for one, _ in facts.assumptions(results) for part in _cited(one))
+    return list(dict.fromkeys(parts))
 
 
 def _bases(results: Sequence[Result], lang: str) -> str:

@@ -18,6 +18,7 @@ from entraide_sim.report.canvas import Tips, colour, picture, series_colour
 from entraide_sim.report.figures import Picture, ticks, wide
 from entraide_sim.results import Result
 
+ROOM = 2.0  # beyond the least and the most of a logarithmic axis, for the numbers of the points
 NAMED_MAX = 12  # results that a picture numbers, all of them
 _PAIRS = ((facts.CARBON, facts.TTFT), (facts.COST, facts.CARBON), (facts.COST, facts.TTFT))
 
@@ -110,6 +111,7 @@ def _scale(axes: Axes, axis: Any, values: list[float | None], lang: str) -> None
     across, log = axis is axes.xaxis, wide(have)
     if log:
         axes.set(**{"xscale" if across else "yscale": "log"})
+        axes.set(**{"xlim" if across else "ylim": (min(have) / ROOM, max(have) * ROOM)})
     else:
         axes.set(**{"xlim" if across else "ylim": (0, 1.18 * max(have) or 1.0)})
     ticks(axis, lambda value: i18n.decimal(value, lang), log=log, most=2 if log else 4)

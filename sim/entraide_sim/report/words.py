@@ -6,7 +6,9 @@ refuses to know what the numbers mean.
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from math import floor
 
 from babel.dates import format_date, get_timezone
@@ -16,12 +18,18 @@ from babel.units import format_unit
 
 from entraide import i18n
 from entraide.i18n import text
-from entraide_sim.results import Result
+from entraide_sim.results import BETWEEN, Result
 
 NBSP = "\u00a0"
 MICROWAVE_W = 1_000.0  # a microwave oven, as a measure that everybody has felt
 DAY_H = 24
 DASH = "–"
+# The common words in the catalogue's names of machines.
+DEVICE_WORDS = (
+    ("sim-device-cores", r"(?P<count>\d+)-core GPU"),
+    ("sim-device-desktop", r"in a desktop"),
+    ("sim-device-processor", r", processor only"),
+)
 
 
 def locale(lang: str) -> str:
@@ -73,6 +81,11 @@ def seconds(value_s: float | None, lang: str) -> str:
     if value_s < 120:
         return f"{i18n.decimal(value_s, lang)}{NBSP}s"
     return _scaled(value_s, ((7_200.0, "h"), (60.0, "min")), lang)
+
+
+def mark(value_s: float, lang: str) -> str:
+    """Returns a duration as a clock has it, for an axis: ``1 min``, never ``60 s``."""
+    return _scaled(value_s, ((3_600.0, "h"), (60.0, "min"), (0, "s")), lang)
 
 
 def money(value_cad: float | None, lang: str) -> str:
@@ -141,8 +154,45 @@ def title(result: Result, lang: str) -> str:
 
 def name(result: Result, lang: str) -> str:
     """Returns what tells a result from the others: its label, in words where we have them."""
-    label = result.label or result.policy
+    parts = (result.label or result.policy).split(BETWEEN)
+    return BETWEEN.join(_part_name(result, one, lang) for one in parts)
+
+
+def _part_name(result: Result, label: str, lang: str) -> str:
+    titled = result.names.get(label, {}).get(i18n.lang_of(lang))
+    if titled:
+        return titled
     return text(f"sim-picker-{label}", lang) if i18n.known(f"sim-picker-{label}") else label
+
+
+def device(name: str, lang: str) -> str:
+    """Returns a machine's name in the catalogue with its common words in the language.
+
+    >>> device("Mac mini M4 (10-core GPU)", "fr"), device("GeForce RTX 3060 in a desktop", "fr")
+    ('Mac mini M4 (GPU à 10 cœurs)', 'GeForce RTX 3060 dans un PC')
+    """
+    for code, pattern in DEVICE_WORDS:
+        found = re.search(pattern, name)
+        if found:
+            name = name.replace(found[0], text(code, lang, **found.groupdict()))
+    return name
+
+
+def owners(pattern: str, coops: Iterable[str], lang: str) -> str:
+    """Returns whose machines are: a co-op, or of a pattern how many."""
+    if "*" not in pattern:
+        return pattern
+    return text("sim-report-coops", lang, count=sum(fnmatchcase(one, pattern) for one in coops))
+
+
+def moment(at: float, timezone: str, lang: str) -> str:
+    """Returns the day of the week and the time of a moment: ``mardi 7 janvier, 11 h 00``."""
+    here = local(at, timezone)
+    form = "EEEE d MMMM" if i18n.lang_of(lang) == "fr" else "EEEE, MMMM d"
+    clock = f"{here.hour}{NBSP}h{NBSP}{here.minute:02}"
+    if i18n.lang_of(lang) != "fr":
+        clock = f"{here.hour}:{here.minute:02}"
+    return f"{format_date(here, form, locale=locale(lang))}, {clock}"
 
 
 def zone(code: str, lang: str) -> str:
