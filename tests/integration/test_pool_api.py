@@ -17,10 +17,10 @@ def client(pool: RunningPool) -> openai.OpenAI:
 
 
 def test_models_are_listed(client: openai.OpenAI) -> None:
-    """The pool lists the model that its nodes have loaded."""
+    """The pool lists the model that its nodes have loaded, then the sizes that it stands for."""
     names = [model.id for model in client.models.list()]
 
-    assert [MODEL] == names
+    assert [MODEL, "petit", "small", "auto"] == names
 
 
 def test_chat_answers_with_usage_and_receipt(client: openai.OpenAI) -> None:
