@@ -284,7 +284,7 @@ def _mishaps(scenario: Scenario, machines: list[Machine], seed: int) -> list[Fau
             seed=seed,
             number=number,
             power_cap_w=machine.group.power_cap_w,
-            present_cap_w=machine.group.owner.power_cap_w,
+            present_cap_w=machine.group.owner.present_cap_w,
         )
     for restart in scenario.faults.restart:
         at = scenario.start_at + restart.at_h * HOUR_S

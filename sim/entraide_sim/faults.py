@@ -84,7 +84,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "weights_gb": ABOVE_0,
             "context_tokens": FROM_1,
         },
-        s.Owner: {"give_back_s": FROM_0, "power_cap_w": ABOVE_0},
+        s.Owner: {"give_back_s": FROM_0, "present_cap_w": ABOVE_0},
         s.Nodes: {
             "count": Range(0, NODES_MAX),
             "price_cad": FROM_0,
@@ -266,13 +266,13 @@ def _of_limits(group: s.Nodes, path: Path) -> Iterator[Fault]:
     idle_w = device.idle_w if group.idle_w is None else group.idle_w
     caps: tuple[tuple[Path, float | None], ...] = (
         ((*path, "power_cap_w"), group.power_cap_w),
-        ((*path, "owner", "power_cap_w"), owner.power_cap_w),
+        ((*path, "owner", "present_cap_w"), owner.present_cap_w),
     )
     for here, cap_w in caps:
         if cap_w is not None and cap_w <= idle_w:
             yield Fault(here, "after", {"value": cap_w, "low": idle_w, "other": "idle_w"})
-    if owner.power_cap_w is not None and not (owner.works_present and owner.present != "never"):
-        yield Fault((*path, "owner", "power_cap_w"), "never_holds")
+    if owner.present_cap_w is not None and not (owner.works_present and owner.present != "never"):
+        yield Fault((*path, "owner", "present_cap_w"), "never_holds")
     after_s, factor = fleet.throttle_of(device, group)
     if factor < 1.0 and after_s <= 0.0:
         yield Fault((*path, "throttle_after_s"), "missing_key")

@@ -252,7 +252,7 @@ def _limits(device: Device, group: Nodes) -> list[Assumption]:
         own = group.throttle_factor is not None
         cited = "" if own else _cited(device, "throttle")
         told.append(Assumption("throttle", "declared" if own else "estimated", values, cited))
-    caps = (("power_cap", group.power_cap_w), ("power_cap_present", group.owner.power_cap_w))
+    caps = (("power_cap", group.power_cap_w), ("power_cap_present", group.owner.present_cap_w))
     for code, cap_w in caps:
         if cap_w is not None:
             values = {"machines": group.name, "cap_w": cap_w}

@@ -102,9 +102,12 @@ def read(text: str, *, path: str, home: Path) -> Loaded:
         line = re.search(r"line (\d+)", str(problem))
         number = int(line.group(1)) if line else 0
         raise refused(path, number, "", "unreadable", {"detail": str(problem)}) from None
-    _take_machines(raw, text, path=path, home=home)
+    sheet = _take_machines(raw, text, path=path, home=home)
     scenario = expanded(_convert(raw, text, path))
     for fault in faults(scenario):
+        row = sheet.line_of(fault.path) if sheet is not None else 0
+        if sheet is not None and row:
+            raise refused(sheet.path, row, _shown(fault.path[2:]), fault.fault, fault.values)
         line_number = line_of(text, list(fault.path))
         raise refused(path, line_number, _shown(fault.path), fault.fault, fault.values)
     return Loaded(scenario, home, text, path)
@@ -168,31 +171,48 @@ def _shown(place: Place) -> str:
 # From raw values to a scenario.
 
 
-def _take_machines(raw: dict[str, Any], text: str, *, path: str, home: Path) -> None:
+class _Sheet(Struct, frozen=True):
+    """Where the machines of a spreadsheet stand in ``[[nodes]]``: from ``first`` on."""
+
+    path: str
+    first: int
+    lines: tuple[int, ...]
+
+    def line_of(self, place: Place) -> int:
+        """Returns the line of the row that a place lies in; 0 where it lies in none."""
+        if len(place) < 2 or place[0] != "nodes":
+            return 0
+        row = int(place[1]) - self.first
+        return self.lines[row] if 0 <= row < len(self.lines) else 0
+
+
+def _take_machines(raw: dict[str, Any], text: str, *, path: str, home: Path) -> _Sheet | None:
     """Adds the machines of a spreadsheet (``machines = "FILE.csv"``) to ``[[nodes]]``."""
     name = raw.pop("machines", None)
     if name is None:
-        return
+        return None
     line = line_of(text, ["machines"])
     if not isinstance(name, str):
         raise refused(path, line, "machines", "wrong_type", {"detail": type(name).__name__})
     try:
         rows = read_machines(home / name)
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         raise refused(path, line, "machines", "no_file", {"value": name}) from None
     except BadSheet as problem:
         raise refused(str(home / name), problem.line, "", problem.fault, problem.values) from None
-    for number, row in enumerate(rows):
+    for row in rows:
         try:
-            msgspec.convert(row, Nodes)
+            msgspec.convert(row.table, Nodes)
         except msgspec.ValidationError as problem:
             place, detail = _located(problem)
             missing = re.search(r"missing required field `([^`]+)`", detail)
             key = missing.group(1) if missing else _shown(place)
             fault = "missing_key" if missing else "wrong_type"
             values: Values = {"detail": detail}
-            raise refused(str(home / name), number + 2, key, fault, values) from None
-    raw["nodes"] = [*raw.get("nodes", []), *rows]
+            raise refused(str(home / name), row.line, key, fault, values) from None
+    own = raw.get("nodes", [])
+    raw["nodes"] = [*own, *(row.table for row in rows)]
+    return _Sheet(str(home / name), len(own), tuple(row.line for row in rows))
 
 
 def _convert(raw: dict[str, Any], text: str, path: str) -> Scenario:

@@ -126,13 +126,13 @@ class Owner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             22:30 h) or ``home`` (evenings, and the middle of the weekend's days).
         works_present: whether the machine works on while its owner is there.
         give_back_s: what runs then is given back after so long.
-        power_cap_w: limit on the machine's power while somebody is there and it works on.
+        present_cap_w: limit on the machine's power while somebody is there and it works on.
     """
 
     present: str = "never"
     works_present: bool = False
     give_back_s: float = 30.0
-    power_cap_w: float | None = None
+    present_cap_w: float | None = None
 
 
 class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,7 +2,8 @@
 
 The columns are keys of ``[[nodes]]``; empty cells are left out. Several hours stand in one cell,
 with ``|`` between them; ``present`` and ``give_back_s`` are the owner's. It decides how a cell
-becomes a value; whether the value is right is asked with all others.
+becomes a value; whether the value is right is asked with all others. Files are UTF-8, or what
+spreadsheets under Windows write where they are not asked (Windows-1252).
 """
 
 import csv
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from entraide_sim.scenario import Nodes, Owner
 
@@ -37,28 +39,39 @@ class BadSheet(ValueError):
         self.values = values
 
 
-def read_machines(path: Path) -> list[dict[str, Any]]:
-    """Returns the rows of a spreadsheet as tables of a scenario.
+class Row(Struct, frozen=True):
+    """One row as a table of a scenario, and the line that it ends on."""
+
+    table: dict[str, Any]
+    line: int
+
+
+def read_machines(path: Path) -> list[Row]:
+    """Returns the rows of a spreadsheet.
 
     Raises:
         OSError: there is no such file.
         BadSheet: a column is not known, or a cell cannot be read.
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        text = file.read()
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
     # Spreadsheets in French separate by semicolons, for their commas are decimal.
     head = text.partition("\n")[0]
     mark = ";" if head.count(";") > head.count(",") else ","
     reader = csv.DictReader(text.splitlines(), delimiter=mark)
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     for name in reader.fieldnames or ():
         if name not in COLUMNS + OWNERS:
             known = ", ".join(COLUMNS + OWNERS)
             raise BadSheet(1, "unknown_key", {"value": name, "known": known, "key": name})
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for row in reader:
         if len(rows) >= ROWS_MAX:
             raise BadSheet(reader.line_num, "too_many", {"value": ROWS_MAX + 1, "high": ROWS_MAX})
-        rows.append(_table(row, reader.line_num))
+        rows.append(Row(_table(row, reader.line_num), reader.line_num))
     return rows
 
 
@@ -88,7 +101,7 @@ def _value(name: str, written: str, line: int) -> Any:
         return written.lower() in TRUE
     if "int" in kind or "float" in kind:
         try:
-            number = float(written.replace(",", ".").replace("\u00a0", ""))
+            number = float("".join(written.replace(",", ".").split()))
         except ValueError:
             raise BadSheet(line, "bad_cell", {"value": written}) from None
         return int(number) if "int" in kind else number

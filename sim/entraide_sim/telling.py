@@ -135,7 +135,10 @@ def advice(effects: Sequence[Effect], base: Result, lang: str) -> None:
         for one in sorted(held, key=lambda one: getattr(one, key))[:5]:
             value = getattr(one, key)
             sign = "+" if value > 0 else ""
-            sentence = i18n.text(f"sim-change-{one.code}", lang, **one.values)
+            values: dict[str, i18n.Value] = dict(one.values)
+            if "device" in values:
+                values["device"] = words.device(str(values["device"]), lang)
+            sentence = i18n.text(f"sim-change-{one.code}", lang, **values)
             typer.echo(f"  {sign}{shown(value, lang)}  {sentence}")
 
 
@@ -147,7 +150,9 @@ def _missed(found: Plan, tried: Tried, lang: str) -> None:
 
 def _said(key: str, tried: Tried, lang: str) -> str:
     value = value_of(tried.result.summary, key)
-    return f"{key} = {DASH if value is None else i18n.decimal(value, lang)}"
+    code = f"sim-measure-{key.replace('.', '-')}"
+    measure = i18n.text(code, lang) if i18n.known(code) else key
+    return f"{measure} = {DASH if value is None else i18n.decimal(value, lang)}"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

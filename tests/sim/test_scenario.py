@@ -299,6 +299,20 @@ carte;rtx-3060-12;1;beta;la-bas;;1 250,50;oui;mo-fr 18:00-08:00|sa,su 00:00-24:0
 """
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_a_spreadsheet_is_read_as_programs_write_it(encoding: str, tmp_path: Path) -> None:
+    """Windows' own letters, a byte order mark, capitals and spaced thousands are no hindrance."""
+    rows = "Name;Device ;count;coop;site;price_cad\r\nété;mac-mini-m4;2;alpha;ici;1 380,50\r\n"
+    (tmp_path / "m.csv").write_bytes(rows.encode(encoding))
+    loaded = read(f'machines = "m.csv"\n{SMALL}', path="f.toml", home=tmp_path)
+
+    assert ("été", 2, 1_380.5) == (
+        loaded.scenario.nodes[-1].name,
+        loaded.scenario.nodes[-1].count,
+        loaded.scenario.nodes[-1].price_cad,
+    )
+
+
 def test_a_spreadsheet_of_machines_is_a_fleet(tmp_path: Path) -> None:
     """Rows become groups, as French spreadsheets write numbers too."""
     (tmp_path / "m.csv").write_text(SHEET.replace("1 250", "1250"), "utf-8")
@@ -317,6 +331,9 @@ BAD_SHEETS = {
     "unknown column": ("name,colour\nmini,red\n", "unknown_key", "m.csv:1"),
     "a word for a number": (
         "name,device,coop,site,count\nmini,mac-mini-m4,alpha,ici,trois\n", "bad_cell", "m.csv:2",
+    ),
+    "an unknown machine": (
+        "name,device,coop,site\n\nm,mac-plus,alpha,ici\n", "unknown_name", "m.csv:3",
     ),
     "a cell left out": ("name,device,coop,site\nm,mac-mini-m4,alpha,\n", "missing_key", "m.csv:2"),
 }  # fmt: skip

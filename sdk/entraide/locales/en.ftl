@@ -1328,7 +1328,7 @@ sim-plan-found = { $count } { $count ->
    *[other] machines are
 } enough (the scenario has { $before }): { $fleet }
 sim-plan-none = No fleet within the ranges meets the goals. The nearest: { $fleet }
-sim-plan-fewer = One machine fewer is not enough: { $fleet } gives
+sim-plan-fewer = One machine fewer is not enough: { $fleet } gives:
 sim-plan-runs = { $whole } whole simulations, and { $busy } of the busiest hours.
 sim-advice-dollars = What changes dollars most, per year
 sim-advice-seconds = What changes the wait for the first token most (95 %)

@@ -1328,7 +1328,7 @@ sim-plan-found = { $count } { $count ->
    *[other] machines suffisent
 } (le scénario en a { $before }) : { $fleet }
 sim-plan-none = Aucun parc dans ces limites n’atteint les objectifs. Le plus proche : { $fleet }
-sim-plan-fewer = Une machine de moins ne suffit pas : { $fleet } donne
+sim-plan-fewer = Une machine de moins ne suffit pas : { $fleet } donne :
 sim-plan-runs = { $whole } simulations entières, et { $busy } des heures les plus chargées.
 sim-advice-dollars = Ce qui change le plus les dollars, par année
 sim-advice-seconds = Ce qui change le plus l’attente du premier mot (95 %)
