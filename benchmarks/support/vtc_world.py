@@ -20,7 +20,8 @@ from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_sim import Arrival, Driver, Grid, Job, NodeSpec, Wish, World, constant, requests
 from entraide_sim.driver import Decider
-from entraide_sim.engine import Engine, Hardware, Run
+from entraide_sim.engine import Engine
+from entraide_sim.hardware import Hardware, Run
 from entraide_sim.workload import Request
 
 START_AT = 1_750_000_000.0

@@ -21,7 +21,7 @@ from entraide_scheduler.core.events import (
     RunReported,
 )
 from entraide_sim.driver import Driver
-from entraide_sim.engine import Run
+from entraide_sim.hardware import Run
 from entraide_sim.jobs import Job
 from entraide_sim.nodes import Node, hardware_of
 

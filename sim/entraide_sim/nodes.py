@@ -15,8 +15,9 @@ from entraide.types import Basis, NodeCard, Rates
 from entraide_sim.arrivals import luck
 from entraide_sim.battery import Battery, Supply
 from entraide_sim.energy import FLAT, J_PER_KWH, Curve, decode_joules, prefill_joules
-from entraide_sim.engine import Engine, Hardware, Run
+from entraide_sim.engine import Engine
 from entraide_sim.grid import step_at
+from entraide_sim.hardware import Hardware, Run
 from entraide_sim.heat import Cooling, part_of, speeds
 from entraide_sim.prefix import PrefixCache
 

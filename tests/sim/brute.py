@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from entraide_sim.engine import RETRY_STEPS, Hardware
+from entraide_sim.engine import RETRY_STEPS
+from entraide_sim.hardware import Hardware
 
 
 @dataclass

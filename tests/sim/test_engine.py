@@ -10,7 +10,8 @@ from tests.sim.brute import Asked, Brute
 
 from entraide.types import Basis, Rates
 from entraide_sim.energy import FLAT, LINEAR, SERVER, decode_joules, prefill_joules
-from entraide_sim.engine import Engine, Hardware, Run
+from entraide_sim.engine import Engine
+from entraide_sim.hardware import Hardware, Run
 
 TICK_S = 0.001_37  # arrivals lie on it, the ends of steps do not
 EXTRA_W = 100.0

@@ -9,7 +9,8 @@ from tests.sim.support import RATES, START, Lived, even, node
 
 import entraide_sim as sim
 from entraide_sim import fleet, heat, presence
-from entraide_sim.engine import Engine, Hardware, Run
+from entraide_sim.engine import Engine
+from entraide_sim.hardware import Hardware, Run
 from entraide_sim.nodes import hardware_of
 
 EXTRA_W = 100.0
@@ -75,6 +76,16 @@ def test_what_a_warm_machine_used_is_what_it_drew() -> None:
 
     assert engine.total_j == pytest.approx(EXTRA_W * slow_s + 57.1 * (end_s - slow_s), rel=1e-4)
     assert slow_s < end_s
+
+
+def test_engines_that_share_a_machine_warm_it_together() -> None:
+    """Each of two draws half, and the machine is too warm as soon as with one that draws all."""
+    engine = Engine(hardware(machine()), at=0.0)
+    engine.share(2, 0.0)
+    ends = long_answer(engine, 5_000)
+
+    assert ends[-2][0] == pytest.approx(AFTER_S, abs=4 * TPOT_S)
+    assert ends[-2][1] == pytest.approx(57.1 / 2, rel=0.01)
 
 
 def test_a_well_cooled_load_never_slows_down() -> None:

@@ -1,0 +1,80 @@
+"""Hardware: what an engine is made of, and one run on it.
+
+Decides nothing: it is the vocabulary of ``engine``, which says what becomes of a run.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from entraide.types import Rates
+from entraide_sim.heat import Cooling
+
+
+class Run(Struct, gc=False, eq=False):
+    """One job on one machine.
+
+    Attributes:
+        job, epoch: the lease.
+        input_tokens, cached_tokens: of the prompt; cached ones need no prefill.
+        output_tokens: how long its answer will be.
+        output_tokens_max: how long it may be: what memory is kept for.
+        received_at, first_at: seconds; ``first_at`` is 0 before the first token.
+        produced: output tokens, when it is over (``Engine.produced`` tells before).
+        prefill_j, decode_j, wake_j, carbon_g: what it has used.
+        stopped: whether it was cancelled, or given back.
+        given_back: whether its node's owner wants the machine.
+        owner: whatever the caller wants to find again.
+    """
+
+    job: str
+    epoch: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    output_tokens_max: int
+    received_at: float
+    owner: Any = None
+    first_at: float = 0.0
+    produced: int = 0
+    prefill_j: float = 0.0
+    decode_j: float = 0.0
+    wake_j: float = 0.0
+    carbon_g: float = 0.0
+    stopped: bool = False
+    given_back: bool = False
+    left: int = 0  # prompt tokens to prefill
+    began: int = 0  # step at whose end its first token came
+    mark_j: float = 0.0  # the batch's sums when it joined
+    mark_g: float = 0.0
+
+
+class Hardware(Struct, frozen=True):
+    """What an engine is made of.
+
+    Attributes:
+        rates: true speed.
+        slots: sequences at once.
+        chunk_tokens: most prompt tokens in one step.
+        pool_tokens: KV memory, tokens.
+        prefill_j: energy of one prompt token, joules.
+        decode_j: energy of one token by the size of the batch, joules.
+        wake_s, wake_j: time and energy to wake the machine.
+        sleep_after_s: how long it rests before it sleeps, if it sleeps at all.
+        alone_s: what a step takes beside its prompt while nobody is in the batch.
+        cooling: of a machine that slows down when it is warm.
+        warm: what it is then; None where it never slows down.
+    """
+
+    rates: Rates
+    slots: int
+    chunk_tokens: int
+    pool_tokens: int
+    prefill_j: float
+    decode_j: tuple[float, ...]
+    wake_s: float = 0.0
+    wake_j: float = 0.0
+    sleep_after_s: float = 0.0
+    alone_s: float = 0.0
+    cooling: Cooling | None = None
+    warm: "Hardware | None" = None
