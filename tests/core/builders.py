@@ -184,7 +184,15 @@ class Pool:
         asked = self.core.handle(event)
         self.asked += asked
         self._check_slots(asked)
+        self._check_memory(asked)
         return asked
+
+    def _check_memory(self, asked: list[commands.Command]) -> None:
+        """No load may go beyond the memory that a node's owner gives (a later hello may)."""
+        for load in of(asked, commands.LoadModel):
+            node = self.core._state.fleet.nodes[load.node]
+            orders = [one for one in node.orders.values() if one.state.value != "making_room"]
+            assert sum(one.memory_bytes for one in orders) <= node.card.models_bytes
 
     def _check_slots(self, asked: list[commands.Command]) -> None:
         """No offer may go beyond a replica's slots (a later hello may take slots away)."""

@@ -16,7 +16,7 @@ from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quotas import AT_PLACEMENT
 from entraide_scheduler.core.rules import first_broken
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.tables import JOB_ENDS, LeaseState
+from entraide_scheduler.core.tables import JOB_ENDS, LeaseState, OrderState
 
 
 def check(pool: Pool) -> None:
@@ -33,6 +33,7 @@ def check(pool: Pool) -> None:
     ledger_sums_to_zero(pool)
     quotas_hold(state)
     deadlines_are_ahead(state)
+    orders_stand_on_nodes_that_are_there(state)
     snapshot_is_the_state(pool.core)
 
 
@@ -179,6 +180,29 @@ def deadlines_are_ahead(state: State) -> None:
         for name, node in state.fleet.nodes.items()
         if node.state in (NodeState.LIVE, NodeState.SUSPECT)
     }
+
+
+def orders_stand_on_nodes_that_are_there(state: State) -> None:
+    """What could be loaded is what the cards say; who has left loads nothing; who should go rests.
+
+    The plan is looked at again while a model is on its way or jobs wait that it may help.
+    """
+    shelf, pending = state.fleet.shelf, False
+    for name, node in state.fleet.nodes.items():
+        gone = node.state is NodeState.LEFT
+        could = {model for model, there in shelf.of.items() if name in there}
+        assert could == (set() if gone else set(node.loadable))
+        assert not (gone and node.orders)
+        assert (name in shelf.nodes) == (not gone and bool(node.orders or node.loadable))
+        for model, order in node.orders.items():
+            load = node.loads.get(model)
+            if order.state is OrderState.UNLOADING and load is not None:
+                assert load.paused
+            pending = pending or order.state is not OrderState.LOADED
+    waits = any(job.facts.model in shelf.of for job in state.queue.jobs())
+    watched = ("models", "") in {(kind, name) for kind, name, _ in state.deadlines.listed()}
+    assert watched or not (waits or pending)
+    assert not state.demand.due
 
 
 def snapshot_is_the_state(core: Core) -> None:

@@ -408,6 +408,37 @@ def test_a_restored_core_goes_on_with_its_orders(pool: Pool) -> None:
     assert SMALL in pool.core._state.fleet.nodes["n2"].orders
 
 
+def test_a_restart_gives_a_load_its_time_again(pool: Pool) -> None:
+    """A load that a node was told of before the scheduler was down for long has not failed."""
+    one = offering("n1", SMALL)
+    pool.join(one)
+    pool.ask("j1", model=SMALL, kind=JobKind.KEPT, gateway="other")
+    pool.core = Core.restore(pool.core.snapshot())
+    pool.now += 900.0
+    pool.tell(events.SchedulerStarted, 2, "gw")
+    pool.wait(2.0, seen=("n1",))
+    pool.tell(events.NodeJoined, with_model(one, SMALL), True, "")
+
+    assert {SMALL: "loaded"} == {
+        model: order.state for model, order in pool.core._state.fleet.nodes["n1"].orders.items()
+    }
+
+
+def test_a_model_that_comes_late_is_the_pools_all_the_same(pool: Pool) -> None:
+    """A load that was given up and comes after all may make room again."""
+    one = offering("n1", SMALL)
+    pool.join(one)
+    pool.ask("j1", model=SMALL, kind=JobKind.KEPT)
+    pool.tell(events.NodeChanged, "n1", False, "owner_busy", None)
+    pool.wait(50.0, seen=("n1",))
+    node = pool.core._state.fleet.nodes["n1"]
+    given_up = dict(node.orders)
+    pool.tell(events.NodeJoined, with_model(one, SMALL), True, "")
+
+    assert {} == given_up
+    assert [(SMALL, "loaded")] == [(order.model, order.state) for order in node.orders.values()]
+
+
 def policy_with(models: Models) -> Any:
     """A policy with other terms for models."""
     return msgspec.structs.replace(Pool().core._state.policy, models=models)

@@ -99,7 +99,7 @@ async def test_gateway_of_its_own_serves_like_the_inner_one(
         async with session.get(f"/v1/jobs/{run.job}/explanation") as answer:
             told = await answer.json()
 
-    assert [MODEL] == [card["id"] for card in models["data"]]
+    assert [MODEL, "auto"] == [card["id"] for card in models["data"]]
     assert "porte" == run.gateway
     assert (run.job, False) == (body["entraide"]["job"], body["entraide"]["settled"])
     assert (run.job, True) == (settled["job"], settled["settled"])

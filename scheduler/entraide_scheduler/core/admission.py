@@ -73,7 +73,7 @@ def _admit(state: State, job: Job) -> Refusal | None:
     if state.queue.length(facts.coop) >= state.policy.limits.queued_per_coop:
         limit = state.policy.limits.queued_per_coop
         return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
-    if facts.model not in state.fleet.contexts and facts.model not in state.fleet.shelf.of:
+    if not state.fleet.has(facts.model):
         return _unknown(state, facts)
     return _fit_nodes(state, job) or _fit_quotas(state, job)
 

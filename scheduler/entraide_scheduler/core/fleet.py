@@ -18,7 +18,7 @@ from entraide_scheduler.core.rules import COMING, LASTING, Rule, first_broken
 from entraide_scheduler.core.shelf import Shelf, loadable_of
 from entraide_scheduler.core.table import Bools, Table
 
-ABLE_KEPT = 64  # shapes whose able nodes are remembered
+ABLE_KEPT = 256  # shapes whose able nodes are remembered
 MOST = 1e9  # no rate, power or time of a node is beyond this; a card that says so is refused
 
 
@@ -220,6 +220,10 @@ class Fleet:
         row_of = {lane.name: row for row, lane in enumerate(lanes)}
         own = [lane.row for lane in lanes if lane.coop == shape.coop]
         return Columns(table, lanes, row_of, mask, own)
+
+    def has(self, model: str) -> bool:
+        """Tells whether any node not gone serves a model, or could load it."""
+        return model in self.contexts or model in self.shelf.of
 
     def ordered(self, node: Node) -> None:
         """Looks again at a node whose orders changed."""

@@ -55,7 +55,8 @@ class Menu:
     def _fitting(self, fleet: Fleet, alias: str) -> list[str]:
         """Returns the models that an alias may mean, the preferred ones first."""
         sizes = ALIASES[alias]
-        entries = [entry for entry in self.entries.values() if entry.size in sizes]
+        known = [entry for entry in self.entries.values() if fleet.has(entry.name)]
+        entries = [entry for entry in known if entry.size in sizes]
         if alias != AUTO:
             return [entry.name for entry in entries]
         entries.sort(key=lambda entry: entry.reasoning)

@@ -36,6 +36,7 @@ AGAIN_S = 30.0  # a node that still serves what it should unload is told again
 NOT_TRIED = ("load_not_now", "load_resting", "load_too_many")
 NOT_BEGUN = "not_begun"  # the node neither loaded the model nor said why
 UNLOADING = "unloading"
+LATE_LOAD = "late"  # why a model is the pool's that came after it was given up
 
 
 # What comes.
@@ -71,11 +72,32 @@ def heard(state: State, node: Node) -> None:
         elif order.state in (OrderState.LOADED, OrderState.UNLOADING):
             _over(node, order, "gone", state.now)
     for model, rest in list(node.rests.items()):
+        if model in node.replicas and rest.code == NOT_BEGUN:
+            _adopt(state, node, model)
         if rest.until + HOUR_S < state.now or model not in node.loadable:
             del node.rests[model]
     if node.orders or card.loadable:
         state.fleet.ordered(node)
     turned(state)
+
+
+def _adopt(state: State, node: Node, model: str) -> None:
+    """Takes a model for the pool's that came after it was given up."""
+    offer = next((one for one in node.card.loadable if one.model == model), None)
+    if offer is not None:
+        now = state.now
+        node.orders[model] = Order(
+            model, OrderState.LOADED, now, now, offer.memory_bytes, LATE_LOAD, now
+        )
+
+
+def restarted(state: State) -> None:
+    """The scheduler started: what nodes were told to do has its full time again."""
+    for node in state.fleet.shelf.nodes.values():
+        for order in node.orders.values():
+            order.told_at = state.now
+            if order.state is OrderState.MAKING_ROOM:
+                order.since = state.now
 
 
 def left(state: State, node: Node) -> None:

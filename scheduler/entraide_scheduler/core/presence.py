@@ -227,6 +227,7 @@ def started(state: State, event: SchedulerStarted) -> None:
             if node.step("restart"):
                 _turned(state, node)
             _watch(state, node)
+    models.restarted(state)
     _lose_gateway(state, event.gateway)
     for lease in state.leases.values():
         state.deadlines.set("lease", lease.terms.job, state.now + state.policy.timing.lease_s)

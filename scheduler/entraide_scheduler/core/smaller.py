@@ -16,7 +16,6 @@ from entraide_scheduler.core.shelf import is_leaving
 from entraide_scheduler.core.state import State
 
 LANES_MOST = 16  # replicas of the smaller model that are compared
-SMALLER_MOST = 32  # models looked at, the smallest first
 
 
 def smaller(state: State, job: Job, lane: Lane) -> SmallerQuote | None:
@@ -31,9 +30,11 @@ def smaller(state: State, job: Job, lane: Lane) -> SmallerQuote | None:
     own = entries.get(job.facts.model)
     if own is None:
         return None
-    for place, entry in enumerate(entries.values()):
-        if entry is own or place == SMALLER_MOST:
+    for entry in entries.values():
+        if entry is own:
             return None
+        if not state.fleet.has(entry.name):
+            continue
         able = state.fleet.able(shape_for(state.fleet, job.facts, entry.name))
         found = _quote(entry, own, able, lane)
         if found is not None:
