@@ -23,7 +23,7 @@ import gc
 import pstats
 import time
 import tracemalloc
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -128,8 +128,8 @@ class InTurn:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
-        self._free = list(range(len(names))) * SLOTS
-        self._waiting: list[RequestFacts] = []
+        self._free = deque(list(range(len(names))) * SLOTS)
+        self._waiting: deque[RequestFacts] = deque()
         self._on: dict[str, int] = {}
 
     def handle(self, event: Event) -> list[Command]:
@@ -142,7 +142,7 @@ class InTurn:
                 self._free.append(self._on.pop(event.job))
                 asked.append(EndJob(event.id, event.job, "sim", JobState.COMPLETED, "", 1, {}))
         while self._waiting and self._free:
-            facts, index = self._waiting.pop(0), self._free.pop(0)
+            facts, index = self._waiting.popleft(), self._free.popleft()
             self._on[facts.job] = index
             name, most = self._names[index], facts.output_tokens_max
             asked.append(Place(event.id, facts.job, 1, name, "sim", most, None, None))  # type: ignore[arg-type]
