@@ -57,6 +57,7 @@ LLAMA = Engine(slots=4, context_tokens=2_048, chunk_tokens=512)
 VLLM = Engine(slots=8, context_tokens=2_048, chunk_tokens=2_048)
 NUMBERS_APART = 1_000  # prompts of two repeats never begin alike
 REPEATS, REQUESTS = 5, 300
+INTERRUPTED = 130
 QUICK_REPEATS, QUICK_REQUESTS = 2, 20
 
 
@@ -253,6 +254,9 @@ def main() -> int:
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return MISSING
+    except KeyboardInterrupt:
+        print("Interrupted: what was measured is kept, the same command goes on.", file=sys.stderr)
+        return INTERRUPTED
     finally:
         shutil.rmtree(home, ignore_errors=True)
     return 0
