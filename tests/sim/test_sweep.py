@@ -263,7 +263,7 @@ def test_compare_puts_policies_side_by_side(tmp_path: Path) -> None:
 def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(tmp_path: Path) -> None:
     """An interrupted comparison exits with 130, and the next one starts from what it left."""
     # Long enough that the first run is noticed before the last one ends.
-    source, out = write(tmp_path, ("hours = 0.5", "hours = 3.0")), tmp_path / "out"
+    source, out = write(tmp_path, ("hours = 0.5", "hours = 1.5")), tmp_path / "out"
     command = [
         sys.executable, "-c", "import sys; from entraide.cli import main; main(sys.argv[1:])",
         "sim", "compare", source, "--out", str(out), "--at-once", "2", "--lang", "en",
