@@ -69,6 +69,8 @@ class PlacementRow(Struct, frozen=True):
     quebec_part: float
     ontario_part: float
     alberta_part: float
+    alberta_work_part: float
+    reference_pooled_alberta_work_part: float
     jobs: int
     completed: int
 
@@ -152,16 +154,20 @@ def placement(load: Load, series: Sequence[Series]) -> Iterator[PlacementRow]:
     """Lives through a load with each way to pick; the optimum comes last."""
     found = {picker: places.outcomes(load, picker, series) for picker in PICKERS}
     least_g, parts = places.optimum(load, series)
-    best = places.Outcome(least_g, None, None, len(load.arrivals), 0, parts)
+    pooled = places.passed_on(load)
+    best = places.Outcome(least_g, None, None, len(load.arrivals), 0, parts, parts["CA-AB"])
     for energy in places.ENERGY:
         told = {NAMES.get(picker, picker.value): found[picker][energy] for picker in PICKERS}
-        yield from placement_rows(load.name, energy, told | {"optimum": best})
+        yield from placement_rows(load.name, energy, told | {"optimum": best}, pooled=pooled)
 
 
 def placement_rows(
-    load: str, energy: str, told: Mapping[str, places.Outcome]
+    load: str, energy: str, told: Mapping[str, places.Outcome], *, pooled: float
 ) -> list[PlacementRow]:
-    """Holds each way to pick against least loaded and the optimum."""
+    """Holds each way to pick against least loaded and the optimum.
+
+    ``pooled`` is what the greener zones would pass on to Alberta if they were one machine.
+    """
     reference, best = told[REFERENCE], told["optimum"].gco2e_per_1k_output_tokens
     least_loaded = reference.gco2e_per_1k_output_tokens
     return [
@@ -179,6 +185,8 @@ def placement_rows(
             one.by_zone["CA-QC"],
             one.by_zone["CA-ON"],
             one.by_zone["CA-AB"],
+            one.last_work_part,
+            pooled,
             one.jobs,
             one.completed,
         )

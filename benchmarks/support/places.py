@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.support.devices import MODEL, card, catalogue
 from benchmarks.support.loads import HOUR_S, Load, work_s
 from benchmarks.support.optimum import least_g
+from benchmarks.support.pooled import passed_on_part
 from msgspec import Struct
 
 from entraide_scheduler.core.machine import Core
@@ -50,7 +51,10 @@ PROGRESS_S = 30.0
 
 
 class Outcome(Struct, frozen=True):
-    """What a run came to; ``by_zone`` is the part of the output tokens."""
+    """What a run came to.
+
+    ``by_zone`` is the part of the output tokens, ``last_work_part`` of the work in the last zone.
+    """
 
     gco2e_per_1k_output_tokens: float
     slo_attainment: float | None
@@ -58,6 +62,7 @@ class Outcome(Struct, frozen=True):
     jobs: int
     completed: int
     by_zone: dict[str, float]
+    last_work_part: float
 
 
 def fleet(load: Load, energy: str) -> list[NodeSpec]:
@@ -134,6 +139,7 @@ def run(
     world.run(requests(load.arrivals, wish, start_at=start_at, coops=COOPS))
     told = summary(records, world)
     zones, tokens = records.column("zone"), records.column("output_tokens")
+    work = work_s(catalogue()[DEVICE], SLOTS)(records.column("input_tokens"), tokens)
     outcome = Outcome(
         told["carbon_g_per_1k_output_tokens"],
         told["slo_attainment"],
@@ -141,6 +147,7 @@ def run(
         told["jobs"],
         told["completed"],
         {zone: float(tokens[zones == zone].sum() / tokens.sum()) for zone in ZONES},
+        float(work[zones == ZONES[-1]].sum() / work.sum()),
     )
     return outcome, records
 
@@ -188,3 +195,14 @@ def optimum(load: Load, series: Sequence[Series]) -> tuple[float, dict[str, floa
         zone: sum(hour[place] for hour in done_s) / whole_s for place, zone in enumerate(ZONES)
     }
     return least * 1_000 / sum(one.output_tokens for one in load.arrivals), parts
+
+
+def passed_on(load: Load) -> float:
+    """Returns the part of the work that the greener zones together would pass on to the last.
+
+    As if their machines shared all work, and nobody waited; see ``pooled``.
+    """
+    device = catalogue()[DEVICE]
+    machines = sum(spec.card.zone != ZONES[-1] for spec in fleet(load, "linear"))
+    work = work_s(device, SLOTS)
+    return passed_on_part(load.arrivals, work, device, machines=machines, slots=SLOTS)

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from benchmarks.carbon import QUICK, intensities, loads, typical_week
 from benchmarks.support import hours, places, shared
+from benchmarks.support.devices import Device
 from benchmarks.support.loads import (
     by_hour,
     expected_work_s,
@@ -15,7 +16,9 @@ from benchmarks.support.loads import (
     sampled,
 )
 from benchmarks.support.optimum import Infeasible, least_g, least_when
+from benchmarks.support.pooled import passed_on_part
 
+from entraide.types import Basis, Rates
 from entraide_scheduler.core.policy import Picker
 from entraide_sim import Arrival, Forecast, Lengths, Window, between, fixed
 from entraide_sim.servegen import Sender, generated
@@ -34,6 +37,26 @@ def test_work_goes_where_it_emits_least() -> None:
 
     assert 4.0 * 1.0 + 6.0 * 2.0 + 5.0 * 1.0 == pytest.approx(grams)
     assert [[4.0, 6.0], [0.0, 5.0]] == done_s
+
+
+@pytest.mark.parametrize(
+    ("comes_s", "passed_on"),
+    [
+        ((0.0, 0.0, 0.0), 1 / 3),  # two slots: the third finds none
+        ((0.0, 0.0, 1.9), 1 / 3),  # the two share the machine: both end after two seconds
+        ((0.0, 0.0, 2.1), 0.0),
+        ((0.0, 1.0, 1.9), 1 / 3),  # alone at half of the full rate, then with another at all of it
+        ((0.0, 1.0, 2.1), 0.0),
+    ],
+)
+def test_what_pooled_machines_pass_on(comes_s: tuple[float, ...], passed_on: float) -> None:
+    """Machines that share all work pass on what comes when every slot is taken."""
+    device = Device("box", Rates(1_000.0, 0.02, 0.0, Basis.DECLARED), 10.0, 100.0)
+    arrivals = [Arrival(at_s, "c", 1, 1) for at_s in comes_s]
+
+    found = passed_on_part(arrivals, lambda *_: 1.0, device, machines=1, slots=2)
+
+    assert passed_on == pytest.approx(found)
 
 
 def test_work_that_fits_nowhere_is_told() -> None:
