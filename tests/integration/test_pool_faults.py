@@ -6,7 +6,10 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 from tests.integration.local_pool import MODEL, RunningPool, up
+
+pytestmark = pytest.mark.engines  # minutes of a real pool
 
 KEPT = {
     "path": "/v1/chat/completions",

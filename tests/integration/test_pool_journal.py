@@ -9,6 +9,8 @@ from typing import Any
 
 from tests.integration.local_pool import RunningPool
 
+pytestmark = pytest.mark.engines  # minutes of a real pool
+
 PROMPT = "Le mot de passe du voisin est zygomatique-4417."
 SESSION = "séance-de-madame-tremblay"
 
