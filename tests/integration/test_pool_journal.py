@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.integration.local_pool import RunningPool
 
 pytestmark = pytest.mark.engines  # minutes of a real pool
