@@ -4,24 +4,11 @@ Nodes come, go, change what they serve and come back; messages arrive late, twic
 are long over; the scheduler restarts, from its state or from a snapshot; periods begin.
 """
 
-import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.core import invariants
-from tests.core.builders import (
-    GB,
-    MODEL,
-    Pool,
-    card,
-    catalogue,
-    entry,
-    facts,
-    loadable,
-    policy,
-    replica,
-    surplus,
-)
+from tests.core.builders import MODEL, Pool, card, facts, policy, replica, surplus
 
 from entraide.types import DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import events
@@ -30,7 +17,6 @@ from entraide_scheduler.core.policy import CoopTerms, Limits, Period, Quota, Quo
 
 COOPS = ("alpha", "beta", "gamma")
 NODES = ("n1", "n2", "n3", "n4")
-GRAND = "grand"
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "US-NY")
 QUOTAS = {
     "alpha": (
@@ -55,28 +41,17 @@ def mostly(value: object, *others: object) -> st.SearchStrategy:
 
 replicas = st.builds(
     replica,
-    mostly(MODEL, GRAND, "rare"),
+    mostly(MODEL, "grand"),
     context_tokens=mostly(4_096, 128, 512),
     slots=st.integers(1, 3),
     features=mostly(("schema", "tools"), (), ("tools",)),
-)
-offers = st.builds(
-    loadable,
-    mostly(GRAND, "rare", MODEL),
-    context_tokens=mostly(4_096, 512),
-    memory_bytes=st.integers(1, 6).map(lambda size: size * GB),
-    fetch_bytes=st.sampled_from((0, GB)),
-    load_s=st.floats(0, 20),
 )
 cards = st.builds(
     card,
     st.sampled_from(NODES),
     st.sampled_from(COOPS),
     st.sampled_from(ZONES),
-    replicas=st.lists(replicas, min_size=0, max_size=2).map(tuple),
-    loadable=st.lists(offers, max_size=2).map(tuple),
-    loading=mostly((), (GRAND,), ("rare",)),
-    models_bytes=mostly(8 * GB, 0, 3 * GB),
+    replicas=st.lists(replicas, min_size=1, max_size=2).map(tuple),
     data_classes=mostly(tuple(DataClass), (DataClass.PUBLIC,), ()),
     energy=st.one_of(st.none(), st.floats(0, 500).map(surplus)),
 )
@@ -89,7 +64,7 @@ requests = st.fixed_dictionaries(
         "job_class": st.sampled_from(JobClass),
         "data_class": mostly(DataClass.INTERNAL, *DataClass),
         "jurisdiction": mostly("CA", "CA-QC", "CA-Q", ""),
-        "model": mostly(MODEL, GRAND, "rare", "small", "auto", "absent"),
+        "model": mostly(MODEL, "grand", "absent"),
         "input_tokens_est": st.integers(0, 200),
         "input_tokens_max": st.integers(200, 250),
         "output_tokens_max": st.one_of(st.none(), st.integers(1, 500)),
@@ -261,37 +236,6 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def correct(self, name: str, between: list[str], amounts: tuple[int, int, int]) -> None:
         self.pool.tell(events.LedgerCorrected, name, *between[:2], *amounts, "a wrong meter")
-
-    @rule(
-        what=st.sampled_from(("honest", "honest", "fail", "ask", "unload", "catalogue")),
-        node=st.sampled_from(NODES),
-        model=mostly(GRAND, "rare", MODEL),
-        code=mostly("engine_failed", "load_resting"),
-    )
-    def models(self, what: str, node: str, model: str, code: str) -> None:
-        """What becomes of loads, and what the operator wants of them."""
-        pool = self.pool
-        if what == "honest":
-            self._obey(node)
-        elif what == "fail":
-            pool.tell(events.LoadFailed, node, model, code)
-        elif what == "catalogue":
-            pool.tell(events.CatalogueChanged, catalogue(entry("rare"), entry(GRAND)))
-        else:
-            kind = events.LoadAsked if what == "ask" else events.UnloadAsked
-            pool.tell(kind, node, model)
-
-    def _obey(self, name: str) -> None:
-        """A node shows by its card that it did as it was told."""
-        node = self.pool.core._state.fleet.nodes.get(name)
-        if node is None or not node.orders:
-            return
-        gone = [o.model for o in node.orders.values() if o.state.value == "unloading"]
-        come = [o.model for o in node.orders.values() if o.state.value == "loading"]
-        kept = tuple(one for one in node.card.replicas if one.model not in gone)
-        added = tuple(replica(model) for model in come)
-        here = msgspec.structs.replace(node.card, replicas=kept + added, loading=())
-        self.pool.tell(events.NodeJoined, here, True, "")
 
     @rule(zone=st.sampled_from(ZONES), grams=st.floats(0, 900))
     def change_intensity(self, zone: str, grams: float) -> None:

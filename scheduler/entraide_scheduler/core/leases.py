@@ -10,7 +10,7 @@ from typing import Protocol
 
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
 from entraide.units import round_half_up
-from entraide_scheduler.core import books, explain, green, teaching
+from entraide_scheduler.core import books, explain, green, loading, teaching
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.commands import CancelRun, Place
 from entraide_scheduler.core.lanes import Lane, may_open
@@ -227,6 +227,7 @@ def again(state: State, lease: Lease, trigger: str, *, avoid: bool, counts: bool
     job.front = True
     green.enter(state, job)
     state.queue.add(job)
+    loading.await_model(state, job)
 
 
 def stop(state: State, lease: Lease, trigger: str, code: str) -> None:

@@ -24,6 +24,7 @@ from entraide_scheduler.core.tables import OrderState
 
 SHAPES_MOST = 64  # looked at in one plan, those whose jobs wait longest
 HOUR_S = 3_600.0
+TICK_S = 5.0  # between two looks at the plan while jobs wait that it may help
 WAITING, PROMISE, OPERATOR = "waiting", "promise", "operator"  # why a model is loaded
 IDLE, YIELDS = "idle", "yields"  # why one is unloaded, or else at the operator's word
 
@@ -85,6 +86,16 @@ def may_come(state: State, shape: Shape) -> bool:
     return any(
         node.state in THERE and not is_exhausted(node, shape.model, state.now) for node in comers
     )
+
+
+def await_model(state: State, job: Job) -> None:
+    """Sees to it that the plan is looked at while a job waits: at once where nothing serves it."""
+    if job.facts.model not in state.fleet.shelf.of:
+        return
+    if job.shape not in state.demand.considered and not state.fleet.able(job.shape).lanes:
+        state.demand.due = True
+    elif not state.deadlines.is_set("models", ""):
+        state.deadlines.set("models", "", state.now + TICK_S)
 
 
 def used_bytes(node: Node, *, leaving: bool = True) -> int:

@@ -15,7 +15,9 @@ from entraide_scheduler.core.events import CatalogueChanged, LoadAsked, LoadFail
 from entraide_scheduler.core.loading import (
     HOUR_S,
     OPERATOR,
+    TICK_S,
     Step,
+    await_model,
     best_of,
     is_late,
     plan,
@@ -26,7 +28,6 @@ from entraide_scheduler.core.records import Job, Node, Order, Rest
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.tables import OrderState
 
-TICK_S = 5.0  # between two looks at the plan while jobs wait that it may help
 BEGIN_S = 30.0  # a node that was told to load a model shows it by then, or has failed
 LATE = 2.0  # times what it was expected to take, where its card does not say that it loads
 ROOM_MOST_S = 900.0  # until room is made: what is unloaded finishes its runs first
@@ -61,7 +62,7 @@ def turned(state: State) -> None:
 
 def heard(state: State, node: Node) -> None:
     """A node said hello: holds its card against its orders."""
-    card = node.card
+    card, had = node.card, bool(node.orders)
     for model, order in list(node.orders.items()):
         if model in node.replicas:
             if order.state is OrderState.LOADING:
@@ -76,7 +77,7 @@ def heard(state: State, node: Node) -> None:
             _adopt(state, node, model)
         if rest.until + HOUR_S < state.now or model not in node.loadable:
             del node.rests[model]
-    if node.orders or card.loadable:
+    if had or node.orders or card.loadable:
         state.fleet.ordered(node)
     turned(state)
 
@@ -182,12 +183,7 @@ def asked(state: State, job: Job) -> None:
     tokens = state.habits.output_tokens(facts.coop, facts.model, at_most=job.output_tokens_max)
     half_life_s = state.policy.models.half_life_s
     demand.asked(facts.model, tokens * max(1, facts.choices), state.now, half_life_s)
-    if facts.model not in shelf.of:
-        return
-    if job.shape not in demand.considered and not state.fleet.able(job.shape).lanes:
-        demand.due = True
-    elif not state.deadlines.is_set("models", ""):
-        state.deadlines.set("models", "", state.now + TICK_S)
+    await_model(state, job)
 
 
 # What is done.
