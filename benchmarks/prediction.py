@@ -35,7 +35,7 @@ from msgspec import Struct
 
 from entraide.types import Rates
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Picker, Policy
+from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Picker, Policy
 from entraide_sim import (
     SERVER,
     Arrival,
@@ -72,6 +72,7 @@ HOURS = 48  # of intensity: more than the load lasts
 REQUESTS, QUICK_REQUESTS = 14_176, 1_500
 HEARTBEAT_S = 10.0
 PROGRESS_S = 5.0
+CONFIDENCE = 0.9  # with which an upper time is told: the p90 that is judged
 PICKERS = (Picker.LEAST_LOADED, Picker.GREENEST)
 
 
@@ -146,6 +147,9 @@ def told(picker: Picker, *, requests_most: int, seed: int) -> list[Told]:
     policy = Policy(
         picker.value,
         tuple(CoopTerms(coop) for coop in COOPS),
+        classes=tuple(
+            msgspec.structs.replace(terms, confidence=CONFIDENCE) for terms in DEFAULT_CLASSES
+        ),
         timing=quiet(HEARTBEAT_S),
         picker=picker,
     )
