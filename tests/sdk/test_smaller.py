@@ -1,0 +1,79 @@
+"""What a smaller model would have cost: when it is worth a line, and that it is signed."""
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from entraide import i18n
+from entraide.client import _convert
+from entraide.types import Basis, JobClass, Promise, Receipt, SmallerModel
+from entraide_scheduler.gateway.pool_messages import receipt as as_message
+from entraide_scheduler.gateway.receipts import Signer, canonical, is_genuine
+
+NB = "\u00a0"
+RECEIPT = Receipt(
+    job="job-1", coop="boreale", node="qc-1", node_coop="boreale", site="atelier",
+    province="CA-QC", engine="llama.cpp/1", model="qwen3-14b", model_revision="sha256:abc",
+    job_class=JobClass.INTERACTIVE, promise=Promise.KEPT, at_risk=False, queue_ms=0.0,
+    ttft_ms=300.0, input_tokens=100, cached_tokens=0, output_tokens=200,
+    tokens_basis=Basis.MEASURED, energy_wh=0.3, energy_basis=Basis.MEASURED, carbon_gco2e=0.0004,
+    carbon_lifecycle_gco2e=0.009, intensity_g_per_kwh=1.3, intensity_basis=Basis.MEASURED,
+    surplus_basis=None, policy_version="1", settled=True, issued_at=1_772_373_900.0,
+)  # fmt: skip
+
+
+def receipt(energy_wh: float | None) -> Receipt:
+    """A receipt, with what the smallest model would have taken, if there is one."""
+    if energy_wh is None:
+        return RECEIPT
+    smaller = SmallerModel("qwen3-1.7b", energy_wh, energy_wh / 750.0, Basis.ESTIMATED)
+    return msgspec.structs.replace(RECEIPT, smaller=smaller)
+
+
+@pytest.mark.parametrize(
+    ("energy_wh", "worth"), [(None, False), (0.06, True), (0.19, True), (0.2, False), (0.4, False)]
+)
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_it_is_told_when_it_saves_more_than_a_third(
+    energy_wh: float | None, *, worth: bool, lang: str
+) -> None:
+    """A line is said only where it is worth one."""
+    assert worth == bool(i18n.smaller_line(receipt(energy_wh), lang))
+
+
+def test_nothing_is_told_of_a_receipt_without_energy() -> None:
+    """Nothing can be saved where nothing was used."""
+    free = msgspec.structs.replace(receipt(0.0), energy_wh=0.0)
+
+    assert "" == i18n.smaller_line(free, "fr")
+
+
+def test_the_line_names_model_energy_grams_and_saving() -> None:
+    """What is told is what the receipt bears, with its units and how it was obtained."""
+    said = {lang: i18n.smaller_line(receipt(0.06), lang) for lang in ("fr", "en")}
+
+    assert {
+        "fr": f"Un modèle plus petit, qwen3-1.7b, aurait pris 0,060{NB}Wh et "
+        f"0,00008{NB}g{NB}CO2e{NB}: 80{NB}% d’énergie en moins (estimé).",
+        "en": f"A smaller model, qwen3-1.7b, would have taken 0.060{NB}Wh and "
+        f"0.00008{NB}g{NB}CO2e: 80% less energy (estimated).",
+    } == said
+
+
+def test_it_is_signed_with_the_rest() -> None:
+    """Whoever changes it breaks the signature; a receipt without it is signed as ever."""
+    key = Ed25519PrivateKey.generate()
+    signed = Signer(key).signed(receipt(0.06))
+    forged = msgspec.structs.replace(signed, smaller=None)
+
+    assert is_genuine(signed, key.public_key())
+    assert not is_genuine(forged, key.public_key())
+    assert b"smaller" not in canonical(receipt(None))
+
+
+@pytest.mark.parametrize("energy_wh", [None, 0.06])
+def test_it_travels_over_grpc(energy_wh: float | None) -> None:
+    """A client gets the receipt that the gateway sent, with it or without."""
+    sent = receipt(energy_wh)
+
+    assert sent == _convert.receipt(as_message(sent))
