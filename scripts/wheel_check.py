@@ -31,7 +31,9 @@ PACKAGES = {
 # is the same from the checkout.
 TESTS = ("contract", "sdk", "node", "wheel")
 # What those tests borrow from the others.
-BORROWED = ("conftest.py", "house/source.py", "integration/nats_support.py")
+BORROWED = (
+    "conftest.py", "house/source.py", "integration/nats_support.py", "sim/browser.py",
+)  # fmt: skip
 
 
 def build(folder: Path) -> Path:
