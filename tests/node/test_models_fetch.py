@@ -377,6 +377,7 @@ async def test_a_mirror_that_does_not_answer(store: ModelStore) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.checkout  # whose environment has the model's wheel
 async def test_the_demo_model_is_taken_from_its_wheel(store: ModelStore) -> None:
     """The demo model of the shipped catalogue is pinned, and comes from the wheel."""
     from entraide.catalogue import find, shipped
