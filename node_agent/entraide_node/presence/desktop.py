@@ -166,7 +166,7 @@ class Desktop:
         return value * self._unit_s if self._unit_s else None
 
     async def watching(self) -> bool:
-        """Tells whether a program of this session keeps the screen on."""
+        """Tells whether a program of this desktop keeps the screen on."""
         gnome = "org.gnome.SessionManager"
         told = await self._ask(
             gnome, "/org/gnome/SessionManager", gnome, "IsInhibited", "u", INHIBIT_IDLE

@@ -25,7 +25,7 @@ DISPLAY, REGISTRY, CALLBACK, SEAT, NOTIFIER, NOTIFICATION = 1, 2, 3, 4, 5, 6
 
 
 def sockets(environ: Mapping[str, str]) -> list[Path]:
-    """Returns where compositors of this session may listen, the likeliest first."""
+    """Returns where compositors of this desktop may listen, the likeliest first."""
     runtime = Path(environ.get("XDG_RUNTIME_DIR", "") or f"/run/user/{os.getuid()}")
     named = environ.get("WAYLAND_DISPLAY", "")
     found = [runtime / named] if named else []
