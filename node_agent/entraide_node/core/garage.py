@@ -14,6 +14,8 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide_node.core.backoff import doubled_s
+
 WANTED_MAX = 16
 ROOM_IDLE_S = 30.0  # idle for so long, a model makes room for another one
 REST_FIRST_S = 30.0
@@ -150,12 +152,7 @@ def rest_s(failures: int) -> float:
     >>> [rest_s(n) for n in (1, 2, 3, 100)]
     [30.0, 60.0, 120.0, 3600.0]
     """
-    wait_s = REST_FIRST_S
-    for _ in range(1, failures):
-        wait_s = min(REST_MAX_S, wait_s * 2)
-        if wait_s == REST_MAX_S:
-            break
-    return wait_s
+    return doubled_s(failures, first_s=REST_FIRST_S, max_s=REST_MAX_S)
 
 
 class Limits(Struct, frozen=True):

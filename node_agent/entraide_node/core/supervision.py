@@ -11,6 +11,8 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide_node.core.backoff import doubled_s
+
 BACK_OFF_FIRST_S = 0.5
 BACK_OFF_MAX_S = 60.0
 STEADY_S = 60.0  # a process that served this long has paid off its earlier failures
@@ -141,9 +143,4 @@ def rest_s(failures: int) -> float:
     >>> [rest_s(n) for n in (1, 2, 3, 100)]
     [0.5, 1.0, 2.0, 60.0]
     """
-    wait_s = BACK_OFF_FIRST_S
-    for _ in range(1, failures):
-        wait_s = min(BACK_OFF_MAX_S, wait_s * 2)
-        if wait_s == BACK_OFF_MAX_S:
-            break
-    return wait_s
+    return doubled_s(failures, first_s=BACK_OFF_FIRST_S, max_s=BACK_OFF_MAX_S)
