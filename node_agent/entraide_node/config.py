@@ -7,10 +7,10 @@ stand here: the node's identity has a file of its own (``keys``).
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeGuard
 
 import msgspec
 import platformdirs
+import tomli_w
 from msgspec import Struct
 
 from entraide.errors import RequestError
@@ -284,30 +284,19 @@ def dump(config: NodeConfig) -> str:
     table = msgspec.to_builtins(config)
     if not config.engines:
         del table["engines"]  # an owner who adds one writes a table of its own
-    return "\n".join([*_lines(table, ""), ""])
+    return tomli_w.dumps(_told(table))
 
 
-def _lines(table: Mapping[str, object], name: str) -> list[str]:
-    """A table's own keys first, then the tables in it."""
-    lines = [f"{key} = {_value(value)}" for key, value in table.items() if _is_leaf(value)]
-    for key, inner in table.items():
-        inside = f"{name}.{key}" if name else key
-        if isinstance(inner, dict):
-            lines += ["", f"[{inside}]", *_lines(inner, inside)]
-        elif _is_tables(inner):
-            for one in inner:
-                lines += ["", f"[[{inside}]]", *_lines(one, inside)]
-    return lines
+def _told(table: Mapping[str, object]) -> dict[str, object]:
+    """A table without what is not set: TOML has no word for it."""
+    return {
+        key: _told(value) if isinstance(value, dict) else _each(value)
+        for key, value in table.items()
+        if value is not None
+    }
 
 
-def _is_leaf(value: object) -> bool:
-    return value is not None and not isinstance(value, dict) and not _is_tables(value)
-
-
-def _is_tables(value: object) -> TypeGuard[tuple[dict[str, object], ...]]:
-    return isinstance(value, tuple) and bool(value) and isinstance(value[0], dict)
-
-
-def _value(value: object) -> str:
-    # TOML's strings, numbers, booleans and flat arrays are JSON's.
-    return msgspec.json.encode(value).decode("utf-8")
+def _each(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_told(one) if isinstance(one, dict) else one for one in value]
+    return value
