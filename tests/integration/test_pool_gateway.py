@@ -8,12 +8,12 @@ from pathlib import Path
 
 import openai
 import pytest
+import tomli_w
 from tests.integration.local_pool import MODEL, RunningPool
 
 from entraide import Client
 from entraide.errors import AuthenticationError, NotFoundError
 from entraide_scheduler.nats.config import free_port
-from entraide_scheduler.up import settings
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def gateway(pool: RunningPool, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "nats": {"urls": bus},
         "http": {"port": port},
     }
-    (home / "gateway.toml").write_text(settings.toml(config))
+    (home / "gateway.toml").write_text(tomli_w.dumps(config))
     argv = [sys.executable, "-m", "entraide.cli", "gateway", "run"]
     with (home / "gateway.log").open("wb") as log:
         process = subprocess.Popen(

@@ -4,7 +4,6 @@ The node agent's file is its own affair: what is changed here are the few lines 
 start (the bus's address, the model), and the declaration of the demo site's surplus.
 """
 
-import json
 import os
 import secrets
 import tomllib
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import tomli_w
 from msgspec import Struct
 
 from entraide_scheduler.up.sites import SITES
@@ -77,7 +77,7 @@ def write_scheduler(
         config["nats"] = {"urls": [nats_url], "ca_file": str(authority)}
         config["tls"] = {"hosts": list(hosts)}
     path = state / SCHEDULER_CONFIG_NAME
-    _write_private(path, toml(config).encode())
+    _write_private(path, tomli_w.dumps(config).encode())
     return path
 
 
@@ -119,39 +119,15 @@ def configure_node(
         config["engine"] = dict(engine) or ours | {"model": model or "demo"}
     if memory_gb is not None:
         config["models"] = {"memory_gb": memory_gb} | config.get("models", {})
-    _write_private(path, toml(config).encode())
+    _write_private(path, tomli_w.dumps(config).encode())
 
 
 def write_energy(home: Path, surplus_w: float, evidence: str) -> None:
     """Writes what a demo site declares, as its owner would; the agent reads it each second."""
     part = home / "energy.toml.part"
-    part.write_text(toml({"surplus_w": surplus_w, "evidence": evidence or "none"}), "utf-8")
+    declared = {"surplus_w": surplus_w, "evidence": evidence or "none"}
+    part.write_text(tomli_w.dumps(declared), "utf-8")
     part.replace(home / "energy.toml")
-
-
-def toml(table: Mapping[str, object]) -> str:
-    """Returns TOML of a table of plain values, tables and arrays of tables, one level deep.
-
-    Strings, numbers, booleans and arrays of them are written as JSON writes them, which TOML reads.
-
-    >>> print(toml({"a": 1, "b": {"c": "x"}, "d": [{"e": True}]}), end="")
-    a = 1
-    <BLANKLINE>
-    [b]
-    c = "x"
-    <BLANKLINE>
-    [[d]]
-    e = true
-    """
-    plain, tables = [], []
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            tables.append(f"\n[{key}]\n{toml(value)}")
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            tables += [f"\n[[{key}]]\n{toml(row)}" for row in value]
-        else:
-            plain.append(f"{key} = {json.dumps(value, ensure_ascii=False)}\n")
-    return "".join(plain + tables)
 
 
 def _write_private(path: Path, data: bytes) -> None:
