@@ -15,14 +15,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from entraide_node.engines.base import CHAT, EngineFacts
-from entraide_node.engines.model_folder import context_max_of, size_of, takes_tools
-from entraide_node.engines.program import Program, ProgramChild
+from entraide_node.engines.model_folder import context_max_of, takes_tools
+from entraide_node.engines.program import Program, supervised
 from entraide_node.engines.supervised import Supervised
 
 NAME = "mlx-lm"
 SERVED = "default_model"  # the server's own name for the model that it was started with
 READY_BASE_S = 120.0
-READY_BYTES_PER_S = 100e6  # a slow disk
 
 # What a request may not choose: other weights, and how roles are told apart.
 _FIXED = {"adapters": None, "draft_model": SERVED, "num_draft_tokens": 0, "role_mapping": None}
@@ -95,10 +94,6 @@ def mlx_lm(config: MlxConfig, *, clock: Callable[[], float] = time.monotonic) ->
         stall_timeout_s=config.stall_timeout_s,
         weights=config.weights,
     )  # fmt: skip
-    return Supervised(
-        ProgramChild(program, clock=clock),
-        stall_timeout_s=config.stall_timeout_s,
-        ready_timeout_s=config.ready_timeout_s
-        or READY_BASE_S + size_of(config.weights) / READY_BYTES_PER_S,
-        clock=clock,
+    return supervised(
+        program, ready_timeout_s=config.ready_timeout_s, ready_base_s=READY_BASE_S, clock=clock
     )

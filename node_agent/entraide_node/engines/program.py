@@ -22,13 +22,16 @@ from msgspec.structs import replace
 
 from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, Target
+from entraide_node.engines.model_folder import size_of
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn
 from entraide_node.engines.program_child import MODULE, ProgramConfig
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
 from entraide_node.engines.sockets import socket_folder
 from entraide_node.engines.start_reasons import PROGRAM_REASONS, start_problem
+from entraide_node.engines.supervised import Supervised
 
 LIST_TIMEOUT_S = 10.0
+READY_BYTES_PER_S = 100e6  # weights from a slow disk
 LOOPBACK = "127.0.0.1"
 
 # No telemetry, and nothing fetched: weights come through the agent, verified, or not at all.
@@ -80,6 +83,27 @@ class Program(Struct, frozen=True, kw_only=True):
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
     weights: Path
+
+
+def supervised(
+    program: Program, *, ready_timeout_s: float, ready_base_s: float, clock: Callable[[], float]
+) -> Supervised:
+    """Returns the engine of a program, not started.
+
+    Args:
+        program: the server.
+        ready_timeout_s: how long it may take to load; 0 for the base and the time that reading its
+            weights takes.
+        ready_base_s: how long it may take besides.
+        clock: monotonic, seconds.
+    """
+    reading_s = size_of(program.weights) / READY_BYTES_PER_S
+    return Supervised(
+        ProgramChild(program, clock=clock),
+        stall_timeout_s=program.stall_timeout_s,
+        ready_timeout_s=ready_timeout_s or ready_base_s + reading_s,
+        clock=clock,
+    )
 
 
 class ProgramChild:

@@ -20,15 +20,13 @@ from entraide_node.engines.llamacpp import default_threads
 from entraide_node.engines.model_folder import (
     context_max_of,
     kv_bytes_per_token_of,
-    size_of,
     tool_parser_of,
 )
-from entraide_node.engines.program import Program, ProgramChild
+from entraide_node.engines.program import Program, supervised
 from entraide_node.engines.supervised import Supervised
 
 NAME = "vllm"
 READY_BASE_S = 600.0  # imports, kernels compiled at the first start, graphs captured
-READY_BYTES_PER_S = 100e6  # a slow disk
 GIB = 1024**3
 CACHE_GIB_MAX = 64
 FEATURES = ("logprobs", "schema")
@@ -117,12 +115,8 @@ def vllm(config: VllmConfig, *, clock: Callable[[], float] = time.monotonic) -> 
         stall_timeout_s=config.stall_timeout_s,
         weights=config.weights,
     )  # fmt: skip
-    return Supervised(
-        ProgramChild(program, clock=clock),
-        stall_timeout_s=config.stall_timeout_s,
-        ready_timeout_s=config.ready_timeout_s
-        or READY_BASE_S + size_of(config.weights) / READY_BYTES_PER_S,
-        clock=clock,
+    return supervised(
+        program, ready_timeout_s=config.ready_timeout_s, ready_base_s=READY_BASE_S, clock=clock
     )
 
 
