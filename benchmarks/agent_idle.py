@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 from msgspec import Struct, to_builtins
 
-from entraide_node import owner
+from entraide_node.owner import files as owner_files
 from entraide_scheduler.up import poolfile
 
 SECS = 60.0
@@ -92,7 +92,7 @@ def agent(url: str, token: str, folder: Path) -> Iterator[psutil.Process]:
         running = subprocess.Popen([*node, "run", "--dir", str(folder)], stderr=log)
     try:
         deadline = time.monotonic() + WAIT_S
-        while not ((s := owner.read_status(folder, now=time.time())) and s.welcomed):
+        while not ((s := owner_files.read_status(folder, now=time.time())) and s.welcomed):
             assert time.monotonic() < deadline, (folder / "run.log").read_text("utf-8")
             time.sleep(0.2)
         yield psutil.Process(running.pid)

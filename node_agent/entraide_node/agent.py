@@ -35,7 +35,6 @@ from entraide.wire.messages import (
     UsageAck,
     Welcome,
 )
-from entraide_node import owner
 from entraide_node.bus import Bus
 from entraide_node.config import NodeConfig
 from entraide_node.core.duty import DRAINING, Standing, owners_reason, reason_not_accepting
@@ -43,13 +42,14 @@ from entraide_node.core.garage import Limits, Refusal
 from entraide_node.core.phases import Phase, Sign, after
 from entraide_node.energy.sampler import Sampler
 from entraide_node.energy.site import Site
-from entraide_node.garage import Garage
+from entraide_node.garage.garage import Garage
+from entraide_node.garage.supplier import NoSupplier, Supplier
 from entraide_node.keys import Keyring, ca_pem
 from entraide_node.machine import Machine
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.stewardship import OWNER_RETURNED, Steward, Unattended, Work
 from entraide_node.reports import Reports
 from entraide_node.runs import Runs
-from entraide_node.stewardship import OWNER_RETURNED, Steward, Unattended, Work
-from entraide_node.supplier import NoSupplier, Supplier
 from entraide_node.voice import Voice
 
 __all__ = ["OWNER_RETURNED", "Agent", "Steward", "Unattended"]
@@ -92,7 +92,7 @@ class Agent:
         self._phase = Phase.SERVING
         self._poked = asyncio.Event()
         self._turned = asyncio.Event()
-        self._paused = owner.is_paused(self._folder)
+        self._paused = owner_files.is_paused(self._folder)
         self._garage = Garage(
             machine.bays, folder=self._folder, limits=self._limits, supplier=self._supplier,
             awaited=machine.awaited, failed=self._load_failed, changed=self._poked.set,
@@ -268,7 +268,7 @@ class Agent:
 
     def _look_around(self) -> None:
         """Sees what the owner says now; what that means for the models is the garage's affair."""
-        self._paused = owner.is_paused(self._folder)
+        self._paused = owner_files.is_paused(self._folder)
         limits = self._limits()
         if limits != self._allowed:
             self._allowed = limits

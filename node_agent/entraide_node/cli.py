@@ -12,8 +12,8 @@ import typer
 
 from entraide import i18n
 from entraide.errors import EntraideError
-from entraide_node import owner
 from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load
+from entraide_node.owner import files as owner_files
 
 Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json")]
@@ -158,13 +158,13 @@ def _owner(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-pause", lang))
     def pause(dir: Dir = None) -> None:  # noqa: A002
         _node_of(dir, lang)
-        owner.pause(dir or default_dir())
+        owner_files.pause(dir or default_dir())
         typer.echo(i18n.text("node-paused-now", lang))
 
     @app.command(help=i18n.text("help-node-resume", lang))
     def resume(dir: Dir = None) -> None:  # noqa: A002
         _node_of(dir, lang)
-        owner.resume(dir or default_dir())
+        owner_files.resume(dir or default_dir())
         typer.echo(i18n.text("node-resumed-now", lang))
 
     @app.command(help=i18n.text("help-node-page", lang))
@@ -198,7 +198,7 @@ def _reading(app: typer.Typer, lang: str) -> None:
 
     @app.command(help=i18n.text("help-node-doctor", lang))
     def doctor(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
-        from entraide_node.doctor_words import say_doctor
+        from entraide_node.doctor.words import say_doctor
 
         raise typer.Exit(say_doctor(dir or default_dir(), lang, as_json=json))
 
@@ -244,8 +244,9 @@ def _join(
     careful: bool,
     as_json: bool,
 ) -> int:
-    from entraide_node import living, owner_terms
+    from entraide_node import living
     from entraide_node.join import Wish, join
+    from entraide_node.owner import terms as owner_terms
 
     lang = wish["lang"]
     try:

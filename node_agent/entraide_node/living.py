@@ -2,7 +2,7 @@
 
 It decides their order and what a person is told of it: joining ends with a service that runs,
 leaving with a pool that knows and a folder without an identity. How a system keeps a service,
-``service`` knows, and how a machine joins, ``join``.
+``service.manager`` knows, and how a machine joins, ``join``.
 """
 
 import asyncio
@@ -20,11 +20,12 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.errors import EntraideError
-from entraide_node import keys, owner
+from entraide_node import keys
 from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load
 from entraide_node.logs import LOG_NAME
-from entraide_node.service import Manager, manager_here
-from entraide_node.service_units import STOP_MARGIN_S, Service, State, service_of
+from entraide_node.owner import files as owner_files
+from entraide_node.service.manager import Manager, manager_here
+from entraide_node.service.units import STOP_MARGIN_S, Service, State, service_of
 
 FAREWELL_S = 5.0  # to reach the bus, and until it refuses us
 POOL_NAME = "pool.json"
@@ -108,7 +109,7 @@ def install(config: NodeConfig, lang: str, *, as_json: bool = False) -> int:
         _say("node-service-none", lang, as_json=as_json, command=run_command(config))
         return 0 if as_json else 1
     service = service_for(config, manager)
-    running = owner.read_status(Path(config.dir), now=time.time())
+    running = owner_files.read_status(Path(config.dir), now=time.time())
     if running is not None and manager.state(service) is not State.RUNNING:
         sys.stderr.write(f"{i18n.text('node-service-taken', lang, pid=str(running.pid))}\n")
         return 1
@@ -166,9 +167,9 @@ def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
         The exit status.
     """
     # They bring the whole agent along.
+    from entraide_node.garage.supply import CATALOGUE_NAME, SIGNATURE_NAME  # noqa: PLC0415
     from entraide_node.main import run_loop  # noqa: PLC0415
     from entraide_node.reports import REPORTS_NAME  # noqa: PLC0415
-    from entraide_node.supply import CATALOGUE_NAME, SIGNATURE_NAME  # noqa: PLC0415
 
     config = load(folder / CONFIG_NAME)
     manager = manager_here()
@@ -180,7 +181,8 @@ def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
     knows = run_loop(_farewell(config))
     for name in (
         keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
-        CATALOGUE_NAME, SIGNATURE_NAME, REPORTS_NAME, owner.STOPPED_NAME, owner.PAUSE_NAME,
+        CATALOGUE_NAME, SIGNATURE_NAME, REPORTS_NAME, owner_files.STOPPED_NAME,
+        owner_files.PAUSE_NAME,
     ):  # fmt: skip
         (folder / name).unlink(missing_ok=True)
     code = "node-left" if knows else "node-left-untold"
@@ -191,7 +193,7 @@ def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
 
 def _stopped(folder: Path, *, within_s: float) -> bool:
     """Asks a running agent to stop, and waits until it has."""
-    running = owner.read_status(folder, now=time.time())
+    running = owner_files.read_status(folder, now=time.time())
     if running is None:
         return True
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -261,7 +263,7 @@ def _forget_weights(config: NodeConfig, lang: str, *, wanted: bool | None) -> No
 
 def weights_folder(config: NodeConfig) -> Path:
     """Returns where a node's weights lie."""
-    from entraide_node.supply import MODELS_FOLDER  # noqa: PLC0415  (brings every engine along)
+    from entraide_node.garage.supply import MODELS_FOLDER  # noqa: PLC0415  (brings every engine along)
 
     return Path(config.dir) / (config.models.dir or MODELS_FOLDER)
 

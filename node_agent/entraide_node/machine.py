@@ -28,7 +28,7 @@ from entraide_node.energy.detect import detect_device
 from entraide_node.energy.meters import Meter, meters_here
 from entraide_node.engine_config import Fixed
 from entraide_node.engines.base import Engine, EngineFacts, EngineProblem
-from entraide_node.making import start_engine
+from entraide_node.garage.making import start_engine
 
 RATES_NAME = "rates.json"
 ALONE_WAIT_S = 20.0

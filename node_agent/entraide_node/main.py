@@ -20,16 +20,16 @@ import structlog
 
 from entraide import i18n
 from entraide.errors import EntraideError
-from entraide_node import owner
 from entraide_node.agent import Agent
 from entraide_node.config import Attach, NodeConfig, load
 from entraide_node.core.phases import Sign
 from entraide_node.engines.base import EngineProblem
+from entraide_node.garage.supply import Supply
 from entraide_node.logs import log_to_folder, log_to_stderr
 from entraide_node.machine import Machine, open_machine
-from entraide_node.owner_steward import OwnerSteward
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.steward import OwnerSteward
 from entraide_node.probes import Probes
-from entraide_node.supply import Supply
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
@@ -54,7 +54,7 @@ def run_node(path: Path, *, log: bool = False) -> int:
     folder = Path(config.dir)
     if log:
         log_to_folder(folder)
-    running = owner.read_status(folder, now=time.time())
+    running = owner_files.read_status(folder, now=time.time())
     if running is not None:
         sys.stderr.write(f"{i18n.text('node-runs-already', config.lang, pid=running.pid)}\n")
         return 1
@@ -106,7 +106,7 @@ class _Process:
             self._log.error("node.stopped", code=stopped.code)
             said = sentence(stopped.code, stopped.values, self._config.lang) or stopped.code
             sys.stderr.write(f"{said}\n")
-        owner.write_stopped(self._folder, stopped)
+        owner_files.write_stopped(self._folder, stopped)
         return 1 if stopped.code else 0
 
     def _shown(self) -> str:
@@ -120,15 +120,15 @@ class _Process:
         if self._agent is not None:
             self._agent.sign(sign)
 
-    async def _serve(self) -> owner.Stopped:
+    async def _serve(self) -> owner_files.Stopped:
         try:
             machine = await self._until_machine()
         except EntraideError as problem:
-            return owner.Stopped(problem.code, problem.values)
+            return owner_files.Stopped(problem.code, problem.values)
         if machine is None:
-            return owner.Stopped("", {})
+            return owner_files.Stopped("", {})
         if isinstance(machine, EngineProblem):
-            return owner.Stopped(machine.code, machine.values)
+            return owner_files.Stopped(machine.code, machine.values)
         try:
             supply = Supply(self._config)
             await supply.open()
@@ -138,10 +138,10 @@ class _Process:
             if not self._stopping.is_set():
                 await self._agent.run()
         except EntraideError as problem:
-            return owner.Stopped(problem.code, problem.values)
+            return owner_files.Stopped(problem.code, problem.values)
         finally:
             await machine.stop()
-        return owner.Stopped("", {})
+        return owner_files.Stopped("", {})
 
     def _steward(self) -> OwnerSteward:
         # What an engine that the owner started uses cannot be told from what the owner uses.
@@ -178,9 +178,9 @@ class _Process:
     def _tell(self, state: str) -> None:
         self._log.info("node.state", state=state)
         config = self._config
-        owner.write_status(
+        owner_files.write_status(
             self._folder,
-            owner.Status(
+            owner_files.Status(
                 node=config.node,
                 coop=config.coop,
                 zone=config.zone,

@@ -8,22 +8,22 @@ import typer
 
 from entraide import __version__, i18n
 from entraide.errors import EntraideError
-from entraide_node import owner
 from entraide_node.config import load
 from entraide_node.energy.telling import energy_sentences
 from entraide_node.engines.base import EngineProblem
 from entraide_node.logs import log_to_stderr
 from entraide_node.machine import bench_machine
 from entraide_node.main import run_loop, say, sentence
-from entraide_node.owner_words import owner_sentences
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.words import owner_sentences
 from entraide_node.update import is_older, update_command
 
 
 def say_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
     """Says why a node works or not; returns the exit status."""
-    status = owner.read_status(folder, now=time.time())
+    status = owner_files.read_status(folder, now=time.time())
     if status is None:
-        stopped = owner.read_stopped(folder)
+        stopped = owner_files.read_stopped(folder)
         if as_json:
             said = {"node": node, "state": "stopped", "code": stopped.code}
             typer.echo(msgspec.json.encode(said).decode("utf-8"))
@@ -66,7 +66,7 @@ def say_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
     return 0
 
 
-def _decode_per_s(status: owner.Status) -> float:
+def _decode_per_s(status: owner_files.Status) -> float:
     tpot_s = status.tpot_base_s + status.tpot_per_sequence_s
     return 1 / tpot_s if tpot_s else 0.0
 

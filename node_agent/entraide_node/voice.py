@@ -17,16 +17,16 @@ import structlog
 
 from entraide.types import Basis, DataClass, EnergyStatus, Lending, NodeCard, Rates, Replica
 from entraide.wire.messages import Heartbeat, Hello, Welcome
-from entraide_node import owner
 from entraide_node.bus import Bus
 from entraide_node.config import NodeConfig
 from entraide_node.core.duty import Lent
 from entraide_node.energy.sampler import Sampler
 from entraide_node.energy.site import Site
-from entraide_node.garage import Garage
+from entraide_node.garage.garage import Garage
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.stewardship import OwnerTold
 from entraide_node.reports import Reports
 from entraide_node.runs import Runs
-from entraide_node.stewardship import OwnerTold
 
 HEARTBEAT_MIN_S, HEARTBEAT_MAX_S = 0.1, 60.0
 VERSION = version("entraide")
@@ -49,7 +49,7 @@ class Voice:
         self._power = power
         self._site = site
         self._reports = reports
-        self._declaration = owner.Declaration(self._folder, config.energy)
+        self._declaration = owner_files.Declaration(self._folder, config.energy)
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
         self._boot = secrets.token_hex(8)
         self._seq = 0
@@ -156,14 +156,14 @@ class Voice:
         """
         energy, replicas = self.energy(time.time()), self._garage.replicas()
         first, running = (replicas or (NOTHING,))[0], len(self._runs.held())
-        status = owner.Status(
+        status = owner_files.Status(
             node=self._config.node, coop=self._config.coop, zone=self._config.zone,
             pool=self._config.pool, pid=os.getpid(), started_at=self._started_at, state=state,
             values={"running": running, "model": first.model, **told.values}, owner=told,
             connected=self._bus.is_up, welcomed=self.is_welcomed, running=running,
             slots=sum(replica.slots for replica in replicas),
             model=first.model, engine=first.engine,
-            models=tuple(owner.ModelTold(*told) for told in self._garage.states()),
+            models=tuple(owner_files.ModelTold(*told) for told in self._garage.states()),
             surplus_w=energy.surplus_w if energy is not None else 0.0,
             site=self._site.told(), power=self._power.told(), reports=len(self._reports),
             prefill_tokens_per_s=first.rates.prefill_tokens_per_s,
@@ -173,7 +173,7 @@ class Voice:
             written_at=time.time(),
         )  # fmt: skip
         try:
-            owner.write_status(self._folder, status)
+            owner_files.write_status(self._folder, status)
         except OSError as problem:  # a full disk must not take the node away
             self._log.warning("node.status_unwritten", problem=str(problem))
 

@@ -20,9 +20,9 @@ from entraide.types import JobState
 from entraide_node.agent import Agent
 from entraide_node.config import ModelsConfig, NoEngine
 from entraide_node.core.phases import Sign
+from entraide_node.garage.supply import Supply
 from entraide_node.join import Wish, join
 from entraide_node.machine import Machine
-from entraide_node.supply import Supply
 
 pytestmark = pytest.mark.engines
 

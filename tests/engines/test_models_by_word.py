@@ -38,9 +38,9 @@ from entraide_node.config import ModelsConfig, NodeConfig, NoEngine
 from entraide_node.core.hardware import Hardware
 from entraide_node.core.phases import Sign
 from entraide_node.engines.llamacpp_child import MODULE
+from entraide_node.garage.supply import Supply
 from entraide_node.keys import POOL_KEY_NAME, write_private
 from entraide_node.machine import Machine
-from entraide_node.supply import Supply
 
 pytestmark = pytest.mark.engines
 

@@ -15,7 +15,7 @@ from tests.integration.local_pool import MODEL, RunningPool, up
 from tests.node import desktops
 
 from entraide_node.core.terms import OwnerTerms
-from entraide_node.owner_terms import write
+from entraide_node.owner.terms import write
 
 OWNED = "node-2"  # the greenest: it has sun of its own
 GIVE_BACK_S = 1.0

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from tests.integration.local_pool import RunningPool, up
 
-from entraide_node import owner
+from entraide_node.owner import files as owner_files
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
@@ -80,7 +80,7 @@ def balance(pool: RunningPool) -> int:
 
 def reports_left(pool: RunningPool, node: str) -> int:
     """Usage reports that a node still holds."""
-    status = owner.read_status(pool.state / "nodes" / node, now=time.time())
+    status = owner_files.read_status(pool.state / "nodes" / node, now=time.time())
     return 1 if status is None else status.reports
 
 
@@ -127,12 +127,12 @@ def away(pool: RunningPool, *nodes: str) -> Iterator[None]:
     """Nodes whose owners paused them for a while."""
     folders = [pool.state / "nodes" / node for node in nodes]
     for folder in folders:
-        owner.pause(folder)
+        owner_files.pause(folder)
     try:
         yield
     finally:
         for folder in folders:
-            owner.resume(folder)
+            owner_files.resume(folder)
 
 
 @pytest.mark.parametrize("off_s", [TWO_HOURS_S, -TWO_HOURS_S], ids=["ahead", "behind"])
@@ -191,7 +191,9 @@ def test_two_agents_with_one_identity(pool: RunningPool, tmp_path: Path) -> None
     twin = subprocess.Popen([*node, "run", "--dir", folder], stderr=subprocess.DEVNULL)
     try:
         pool.until(
-            lambda: (s := owner.read_status(folder, now=time.time())) is not None and s.welcomed,
+            lambda: (
+                (s := owner_files.read_status(folder, now=time.time())) is not None and s.welcomed
+            ),
             "the twin is welcomed",
         )
         answers = [ask(pool, number, 8) for number in range(4)]

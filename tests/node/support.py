@@ -44,7 +44,7 @@ from entraide_node.engines.base import (
     EngineUsage,
 )
 from entraide_node.machine import Bay, Machine
-from entraide_node.stewardship import Steward
+from entraide_node.owner.stewardship import Steward
 
 DEADLINE_S = 20.0
 NODE, GATEWAY, MODEL = "node-1", "desk-1", "small"

@@ -34,7 +34,6 @@ from entraide.wire.messages import (
     UsageAck,
     UsageReport,
 )
-from entraide_node import owner
 from entraide_node.config import EnergyConfig
 from entraide_node.core.phases import Phase, Sign
 from entraide_node.engines.base import (
@@ -44,6 +43,7 @@ from entraide_node.engines.base import (
     EngineFailure,
     EngineProblem,
 )
+from entraide_node.owner import files as owner_files
 
 
 async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
@@ -298,10 +298,10 @@ async def test_pause(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
     """Its owner pauses and resumes it by a file."""
     async with serving(configure(bus, tmp_path), ScriptedEngine()):
         await peer.hear(Hello, accepting=True)
-        owner.pause(tmp_path)
+        owner_files.pause(tmp_path)
         await peer.hear(Heartbeat, accepting=False, reason="paused")
-        status = owner.read_status(tmp_path, now=time.time())
-        owner.resume(tmp_path)
+        status = owner_files.read_status(tmp_path, now=time.time())
+        owner_files.resume(tmp_path)
         heard = len(peer.ctl)
         await eventually(
             lambda: any(isinstance(m, Heartbeat) and m.accepting for m in peer.ctl[heard:])
@@ -316,11 +316,11 @@ async def test_declared_energy(bus: NatsPool, peer: Peer, tmp_path: Path) -> Non
     standing = EnergyConfig(surplus_w=400.0, evidence="panels", ttl_s=60.0)
     async with serving(configure(bus, tmp_path, energy=standing), ScriptedEngine()):
         hello = await peer.hear(Hello)
-        (tmp_path / owner.ENERGY_NAME).write_text("surplus_w = 0.0\n", "utf-8")
+        (tmp_path / owner_files.ENERGY_NAME).write_text("surplus_w = 0.0\n", "utf-8")
         await eventually(
             lambda: any(b.energy and b.energy.surplus_w == 0.0 for b in peer.said(Heartbeat))
         )
-        (tmp_path / owner.ENERGY_NAME).write_text("surplus = 1\n", "utf-8")
+        (tmp_path / owner_files.ENERGY_NAME).write_text("surplus = 1\n", "utf-8")
         await eventually(lambda: peer.said(Heartbeat)[-1].energy is None)
 
     assert hello.card.energy is not None
@@ -343,7 +343,7 @@ async def test_stopped_before_the_bus_answers(bus: NatsPool, tmp_path: Path) -> 
     """An agent that is told to stop before the bus ever answers leaves without it."""
     config = configure(bus, tmp_path, nats_urls=("nats://127.0.0.1:9",))
     async with serving(config, ScriptedEngine()) as agent:
-        await eventually((tmp_path / owner.STATUS_NAME).exists)
+        await eventually((tmp_path / owner_files.STATUS_NAME).exists)
         agent.sign(Sign.ASKED)
 
     assert Phase.GONE is agent._phase

@@ -35,15 +35,16 @@ from entraide.wire.messages import (
     Unload,
     UsageReport,
 )
-from entraide_node import garage, owner
 from entraide_node.agent import OWNER_RETURNED, Agent
 from entraide_node.bench import EngineRates, cache_key
 from entraide_node.config import ModelsConfig
 from entraide_node.core.duty import Lent
 from entraide_node.core.phases import Sign
 from entraide_node.engines.base import Engine, EngineChunk, EngineProblem
+from entraide_node.garage import garage
 from entraide_node.machine import RATES_NAME, Bay, Machine
-from entraide_node.stewardship import Busy, GiveBack, OwnerTold, Poke
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.stewardship import Busy, GiveBack, OwnerTold, Poke
 
 MEASURED = EngineRates(500.0, 47.0, 160.0, 0.02, 0.001, Basis.MEASURED, 1e9, 3.0)
 
@@ -182,7 +183,7 @@ class Node:
 
     def states(self) -> dict[str, str]:
         """What its owner is told of the models."""
-        status = owner.read_status(self.folder, now=time.time())
+        status = owner_files.read_status(self.folder, now=time.time())
         return {told.model: told.state for told in status.models} if status else {}
 
 
@@ -219,7 +220,7 @@ async def test_a_node_without_a_model_waits_for_the_pools_word(node: Node) -> No
 
 def owner_state(node: Node) -> str:
     """The state that its owner is told."""
-    status = owner.read_status(node.folder, now=time.time())
+    status = owner_files.read_status(node.folder, now=time.time())
     return status.state if status is not None else ""
 
 

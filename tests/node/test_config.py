@@ -9,7 +9,7 @@ from entraide import i18n
 from entraide.errors import RequestError
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire.messages import UsageReport
-from entraide_node import owner, reports
+from entraide_node import reports
 from entraide_node.config import (
     Attach,
     EnergyConfig,
@@ -24,6 +24,7 @@ from entraide_node.config import (
     load,
 )
 from entraide_node.energy.sources import HomeAssistant, Mqtt, Sunspec
+from entraide_node.owner import files as owner_files
 from entraide_node.reports import Reports
 
 CONFIG = NodeConfig(node="mini", coop="boreale", zone="CA-QC", nats_urls=("nats://127.0.0.1:4222",))
@@ -203,7 +204,7 @@ def test_reports_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_declaration_is_renewed(tmp_path: Path) -> None:
     """A standing declaration stays the same until half its time, then is renewed; it may end."""
     standing = EnergyConfig(surplus_w=4.0, ttl_s=100.0, until=1_120.0)
-    declaration = owner.Declaration(tmp_path, standing)
+    declaration = owner_files.Declaration(tmp_path, standing)
     first, same = declaration.at(1_000.0), declaration.at(1_049.0)
     renewed, over = declaration.at(1_051.0), declaration.at(1_120.0)
 

@@ -10,57 +10,60 @@ from tests.integration.nats_support import NatsPool
 from tests.node.support import NODE, Peer, ScriptedEngine, configure, eventually, serving
 
 from entraide.wire.messages import Goodbye, Hello, SayHello
-from entraide_node import doctor, keys, owner
+from entraide_node import keys
 from entraide_node.config import Attach, NodeConfig, dump
-from entraide_node.doctor import Check, Level
-from entraide_node.doctor_visit import visit
-from entraide_node.doctor_words import told
+from entraide_node.doctor import judgement
+from entraide_node.doctor.judgement import Check, Level
+from entraide_node.doctor.visit import visit
+from entraide_node.doctor.words import told
 from entraide_node.engine_config import NoEngine, Vllm
-from entraide_node.service_units import State
+from entraide_node.owner import files as owner_files
+from entraide_node.service.units import State
 from entraide_node.update import is_older, update_command
 
 GIB = 2**30
 DAY_S = 86_400.0
 
 JUDGED = {
-    "a fresh identity": (doctor.identity_check(29.5 * DAY_S), "ok", Level.OK),
-    "an identity for ever": (doctor.identity_check(float("inf")), "ok", Level.OK),
-    "an identity that was not renewed": (doctor.identity_check(DAY_S), "expiring", Level.WARN),
-    "an identity that is over": (doctor.identity_check(-1.0), "expired", Level.FAIL),
-    "one agent": (doctor.twin_check(1), "ok", Level.OK),
-    "two agents": (doctor.twin_check(5), "two", Level.FAIL),
-    "a clock that agrees": (doctor.clock_check(-0.4), "ok", Level.OK),
-    "a clock two hours ahead": (doctor.clock_check(7_200.0), "off", Level.WARN),
-    "a clock that is behind": (doctor.clock_check(-3.0), "off", Level.WARN),
-    "a clock not compared": (doctor.clock_check(None), "unknown", Level.OK),
-    "an older version": (doctor.version_check("0.1.0", "0.2.0", "up"), "older", Level.WARN),
-    "the pool's version": (doctor.version_check("0.2.1", "0.2.0", "up"), "ok", Level.OK),
-    "a silent pool": (doctor.version_check("0.2.1", "", "up"), "unknown", Level.OK),
-    "room on the disk": (doctor.disk_check(80 * 10**9), "ok", Level.OK),
-    "little room": (doctor.disk_check(3 * 10**9), "low", Level.WARN),
-    "no room": (doctor.disk_check(10**8), "full", Level.FAIL),
+    "a fresh identity": (judgement.identity_check(29.5 * DAY_S), "ok", Level.OK),
+    "an identity for ever": (judgement.identity_check(float("inf")), "ok", Level.OK),
+    "an identity that was not renewed": (judgement.identity_check(DAY_S), "expiring", Level.WARN),
+    "an identity that is over": (judgement.identity_check(-1.0), "expired", Level.FAIL),
+    "one agent": (judgement.twin_check(1), "ok", Level.OK),
+    "two agents": (judgement.twin_check(5), "two", Level.FAIL),
+    "a clock that agrees": (judgement.clock_check(-0.4), "ok", Level.OK),
+    "a clock two hours ahead": (judgement.clock_check(7_200.0), "off", Level.WARN),
+    "a clock that is behind": (judgement.clock_check(-3.0), "off", Level.WARN),
+    "a clock not compared": (judgement.clock_check(None), "unknown", Level.OK),
+    "an older version": (judgement.version_check("0.1.0", "0.2.0", "up"), "older", Level.WARN),
+    "the pool's version": (judgement.version_check("0.2.1", "0.2.0", "up"), "ok", Level.OK),
+    "a silent pool": (judgement.version_check("0.2.1", "", "up"), "unknown", Level.OK),
+    "room on the disk": (judgement.disk_check(80 * 10**9), "ok", Level.OK),
+    "little room": (judgement.disk_check(3 * 10**9), "low", Level.WARN),
+    "no room": (judgement.disk_check(10**8), "full", Level.FAIL),
     "a service that runs": (
-        doctor.service_check("systemd", State.RUNNING, linger=False, running=True), "ok", Level.OK),
+        judgement.service_check("systemd", State.RUNNING, linger=False, running=True),
+        "ok", Level.OK),
     "a service that ends with the session": (
-        doctor.service_check("systemd", State.RUNNING, linger=True, running=True),
+        judgement.service_check("systemd", State.RUNNING, linger=True, running=True),
         "linger", Level.WARN),
     "a service that failed": (
-        doctor.service_check("launchd", State.FAILED, linger=False, running=False),
+        judgement.service_check("launchd", State.FAILED, linger=False, running=False),
         "failed", Level.FAIL),
     "a service that was stopped": (
-        doctor.service_check("launchd", State.STOPPED, linger=False, running=False),
+        judgement.service_check("launchd", State.STOPPED, linger=False, running=False),
         "stopped", Level.FAIL),
     "no service": (
-        doctor.service_check("systemd", State.ABSENT, linger=True, running=True),
+        judgement.service_check("systemd", State.ABSENT, linger=True, running=True),
         "absent", Level.WARN),
     "nothing keeps services, and the agent runs": (
-        doctor.service_check("", State.ABSENT, linger=False, running=True), "none", Level.OK),
+        judgement.service_check("", State.ABSENT, linger=False, running=True), "none", Level.OK),
     "nothing keeps services, and no agent": (
-        doctor.service_check("", State.ABSENT, linger=False, running=False), "none", Level.WARN),
-    "a meter": (doctor.meter_check("rapl", aside="", fault=""), "ok", Level.OK),
-    "no meter": (doctor.meter_check("catalogue", aside="", fault=""), "catalogue", Level.OK),
+        judgement.service_check("", State.ABSENT, linger=False, running=False), "none", Level.WARN),
+    "a meter": (judgement.meter_check("rapl", aside="", fault=""), "ok", Level.OK),
+    "no meter": (judgement.meter_check("catalogue", aside="", fault=""), "catalogue", Level.OK),
     "a meter put aside": (
-        doctor.meter_check("rapl", aside="plug_mqtt", fault="silent"), "aside", Level.WARN),
+        judgement.meter_check("rapl", aside="plug_mqtt", fault="silent"), "aside", Level.WARN),
 }  # fmt: skip
 MEMORY = {
     "fits": (16, 8, 4, False, "ok", Level.OK),
@@ -87,7 +90,7 @@ def test_judgements(name: str, lang: str) -> None:
 def test_memory(name: str) -> None:
     """Models that cannot fit keep the node from working, those that do not now are worth a word."""
     total, free, weights, running, code, level = MEMORY[name]
-    check = doctor.memory_check(
+    check = judgement.memory_check(
         total_bytes=total * GIB, free_bytes=free * GIB, weights_bytes=weights * GIB, running=running
     )
 
@@ -142,7 +145,7 @@ async def test_a_node_that_does_not_run(bus: NatsPool, tmp_path: Path) -> None:
     joined(bus, tmp_path / "node")
     checks = await visit(tmp_path / "node", listen_s=0.1)
 
-    assert not doctor.has_failed(checks)
+    assert not judgement.has_failed(checks)
     assert "absent" == found(checks)["agent"]
     assert ("plain", "ok") == (found(checks)["bus"], found(checks)["twin"])
     assert ("readable", True) == (found(checks)["terms"], "presence" in found(checks))
@@ -153,9 +156,11 @@ async def test_the_visit_disturbs_nobody(bus: NatsPool, peer: Peer, tmp_path: Pa
     folder = tmp_path / "node"
     config = joined(bus, folder)
     async with serving(config, ScriptedEngine()):
-        await eventually(lambda: (s := owner.read_status(folder, now=time.time())) and s.welcomed)
+        await eventually(
+            lambda: (s := owner_files.read_status(folder, now=time.time())) and s.welcomed
+        )
         checks = await visit(folder, listen_s=0.3)
-        still = owner.read_status(folder, now=time.time())
+        still = owner_files.read_status(folder, now=time.time())
 
         assert still is not None
         assert (True, True) == (still.connected, still.welcomed)
@@ -174,7 +179,7 @@ async def test_two_agents_with_one_identity(bus: NatsPool, peer: Peer, tmp_path:
     checks = await visiting
 
     assert "two" == found(checks)["twin"]
-    assert doctor.has_failed(checks)
+    assert judgement.has_failed(checks)
 
 
 async def test_an_identity_that_the_bus_refuses(bus: NatsPool, tmp_path: Path) -> None:
@@ -208,7 +213,7 @@ async def test_a_configuration_that_cannot_be_read(bus: NatsPool, tmp_path: Path
     checks = await visit(folder)
 
     assert "engin" in told(checks[0], "en").sentence
-    assert doctor.has_failed(checks)
+    assert judgement.has_failed(checks)
 
 
 async def test_engines_that_are_not_there(bus: NatsPool, tmp_path: Path) -> None:
@@ -234,7 +239,7 @@ async def test_terms_that_cannot_be_used(bus: NatsPool, tmp_path: Path) -> None:
 
     assert Level.WARN is terms.level
     assert "sometimes" in told(terms, "en").sentence
-    assert not doctor.has_failed(checks)
+    assert not judgement.has_failed(checks)
 
 
 async def test_no_secret_is_told(bus: NatsPool, tmp_path: Path) -> None:

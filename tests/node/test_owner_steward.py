@@ -21,12 +21,12 @@ from tests.node.test_probes import Seeing
 
 from entraide.types import DataClass, Lending, Outcome
 from entraide.wire.messages import Accept, Decline, Heartbeat, Hello, Tokens, UsageReport
-from entraide_node import owner
 from entraide_node.agent import Agent
 from entraide_node.config import EnergyConfig, NodeConfig
 from entraide_node.engines.base import EngineChunk
-from entraide_node.owner_steward import OwnerSteward
-from entraide_node.owner_terms import TERMS_NAME
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.steward import OwnerSteward
+from entraide_node.owner.terms import TERMS_NAME
 from entraide_node.probes import Probes
 
 QUICK = "settle_s = 0.0\ntemperature_max_c = 0\nload_max_percent = 0\nmemory_free_min_gb = 0\n"
@@ -61,7 +61,7 @@ async def test_an_owner_who_comes_back(bus: NatsPool, peer: Peer, tmp_path: Path
         declined = await peer.hear(Decline, job="job-3")
         first = await peer.hear(UsageReport, job="job-1")
         second = await peer.hear(UsageReport, job="job-2")
-        status = owner.read_status(tmp_path, now=time.time())
+        status = owner_files.read_status(tmp_path, now=time.time())
         look.idle_s = 61.0
         heard = len(peer.ctl)
         await eventually(
@@ -130,7 +130,7 @@ async def test_terms_are_obeyed_within_a_moment_of_being_written(
         await peer.hear(Heartbeat, accepting=False, reason="outside_hours")
         (tmp_path / TERMS_NAME).write_text("hours = [")
         await eventually(lambda: _file_code(tmp_path) == "not_toml")
-        still = owner.read_status(tmp_path, now=time.time())
+        still = owner_files.read_status(tmp_path, now=time.time())
 
     assert (DataClass.PUBLIC,) == card.data_classes
     assert still is not None
@@ -138,7 +138,7 @@ async def test_terms_are_obeyed_within_a_moment_of_being_written(
 
 
 def _file_code(folder: Path) -> str:
-    status = owner.read_status(folder, now=time.time())
+    status = owner_files.read_status(folder, now=time.time())
     return "" if status is None else status.owner.file_code
 
 
@@ -148,7 +148,7 @@ async def test_only_on_own_surplus(bus: NatsPool, peer: Peer, tmp_path: Path) ->
     dull = EnergyConfig(surplus_w=10.0, evidence="panels", ttl_s=60.0)
     async with owned(configure(bus, tmp_path, energy=dull), ScriptedEngine(), Seeing(inf)):
         hello = await peer.hear(Hello, reason="no_surplus")
-        (tmp_path / owner.ENERGY_NAME).write_text("surplus_w = 400.0")
+        (tmp_path / owner_files.ENERGY_NAME).write_text("surplus_w = 400.0")
         await peer.hear(Heartbeat, accepting=True)
 
     assert not hello.accepting

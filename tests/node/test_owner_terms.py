@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from entraide import i18n
 from entraide.types import DataClass
-from entraide_node import owner_terms
 from entraide_node.core.terms import ANY_TIME, Caps, OwnerTerms, Present, Span, Unseen
-from entraide_node.owner_terms import TermsFile, TermsProblem, dump, parse
+from entraide_node.owner import terms as owner_terms
+from entraide_node.owner.terms import TermsFile, TermsProblem, dump, parse
 
 FULL = """\
 # My machine.

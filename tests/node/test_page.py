@@ -13,14 +13,15 @@ from tests.node.test_owner_terms import terms as any_terms
 from tests.sim import browser
 
 from entraide.types import DataClass
-from entraide_node import owner, owner_terms
 from entraide_node.config import NodeConfig
 from entraide_node.core.terms import ANY_TIME, Caps, OwnerTerms, Present, Span, Unseen
-from entraide_node.owner_terms import TERMS_NAME
-from entraide_node.owner_words import owner_sentences
+from entraide_node.owner import files as owner_files
+from entraide_node.owner import terms as owner_terms
+from entraide_node.owner.stewardship import OwnerTold
+from entraide_node.owner.terms import TERMS_NAME
+from entraide_node.owner.words import owner_sentences
 from entraide_node.page.form import FormProblem, fields_of, terms_of
 from entraide_node.page.server import OwnersPage
-from entraide_node.stewardship import OwnerTold
 
 NIGHTS = Span((0, 1, 2, 3, 4), 1_080, 480)
 SET = OwnerTerms(
@@ -51,13 +52,13 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def status(**fields: object) -> owner.Status:
+def status(**fields: object) -> owner_files.Status:
     """What an agent says of itself."""
     values = {
         "node": "mini", "coop": "boreale", "zone": "CA-QC", "pool": "demo", "pid": 0,
         "started_at": 0.0, "state": "ready", "values": {}, "written_at": 0.0, **fields,
     }  # fmt: skip
-    return owner.Status(**values)  # type: ignore[arg-type]
+    return owner_files.Status(**values)  # type: ignore[arg-type]
 
 
 def form_of(html: str) -> list[tuple[str, str]]:
@@ -167,9 +168,9 @@ async def test_pause_and_resume(
     async with session.get(page.url) as answer:
         csrf = dict(form_of(await answer.text()))["csrf"]
     async with session.post(page.url + "pause", data={"csrf": csrf}) as answer:
-        paused, said = owner.is_paused(tmp_path), await answer.text()
+        paused, said = owner_files.is_paused(tmp_path), await answer.text()
     async with session.post(page.url + "resume", data={"csrf": csrf}):
-        resumed = owner.is_paused(tmp_path)
+        resumed = owner_files.is_paused(tmp_path)
 
     assert (True, False) == (paused, resumed)
     assert "Relancer" in said
@@ -195,7 +196,7 @@ async def test_only_this_machine_is_answered(
             seen.append(answer.status)
 
     assert [404, 404, 404, 403, 403, 403] == seen
-    assert not owner.is_paused(tmp_path)
+    assert not owner_files.is_paused(tmp_path)
     assert "default-src 'none'" in policy
 
 

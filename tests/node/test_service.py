@@ -13,8 +13,8 @@ import structlog
 from entraide_node import living, logs
 from entraide_node.config import NodeConfig
 from entraide_node.engines.process import LOG_BYTES_MAX
-from entraide_node.service import Launchd, Said, Systemd, ask_system
-from entraide_node.service_units import (
+from entraide_node.service.manager import Launchd, Said, Systemd, ask_system
+from entraide_node.service.units import (
     Service,
     State,
     label_of,

@@ -24,7 +24,6 @@ from tests.node.support import (
 from entraide import i18n
 from entraide.types import Basis, EnergyStatus
 from entraide.wire.messages import Heartbeat, Hello, UsageReport
-from entraide_node import owner
 from entraide_node.config import EnergyConfig, NodeConfig, dump, load
 from entraide_node.energy.make import make_source
 from entraide_node.energy.meters import PlugMeter
@@ -32,6 +31,7 @@ from entraide_node.energy.site import Site, SiteTold
 from entraide_node.energy.sources import Http, Sunspec
 from entraide_node.energy.telling import energy_sentences
 from entraide_node.engines.base import EngineChunk
+from entraide_node.owner import files as owner_files
 
 LOCAL = "127.0.0.1"
 
@@ -195,7 +195,7 @@ async def test_an_agent_with_meters(bus: NatsPool, peer: Peer, tmp_path: Path) -
             usage = (await peer.hear(UsageReport)).usage
             await eventually(lambda: peer.said(Hello)[-1].card.power.basis is Basis.MEASURED)
             card = peer.said(Hello)[-1].card
-            status = owner.read_status(tmp_path, now=agent_now(tmp_path))
+            status = owner_files.read_status(tmp_path, now=agent_now(tmp_path))
 
     assert Basis.MEASURED == usage.energy_basis
     assert usage.energy_prefill_uwh > 0
@@ -214,7 +214,9 @@ def agent_now(folder: Path) -> float:
     import msgspec
 
     return float(
-        msgspec.json.decode((folder / owner.STATUS_NAME).read_bytes(), type=owner.Status).written_at
+        msgspec.json.decode(
+            (folder / owner_files.STATUS_NAME).read_bytes(), type=owner_files.Status
+        ).written_at
     )
 
 
@@ -256,7 +258,7 @@ SILENT = {
 @pytest.mark.parametrize("lang", i18n.LANGUAGES)
 def test_a_silent_meter_in_a_sentence(lang: str) -> None:
     """The status names the meter that is silent, why, and what follows from it."""
-    status = owner.Status(
+    status = owner_files.Status(
         node="mini", coop="boreale", zone="CA-QC", pool="", pid=1, started_at=0.0, state="ready",
         values={}, written_at=0.0, site=SiteTold(role="generation", fault="unreachable"),
     )  # fmt: skip

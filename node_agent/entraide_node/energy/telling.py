@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from entraide import i18n
 from entraide_node.energy.sampler import PowerTold
 from entraide_node.energy.site import SiteTold
-from entraide_node.owner import Status
+from entraide_node.owner.files import Status
 
 
 def energy_sentences(status: Status, lang: str) -> Iterator[str]:

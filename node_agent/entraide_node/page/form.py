@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from entraide.types import DataClass
 from entraide_node.core.terms import DAYS, OwnerTerms, Present, Span, Unseen, parse_span, span_text
-from entraide_node.owner_terms import BOUNDS, PROGRAMS_MAX
+from entraide_node.owner.terms import BOUNDS, PROGRAMS_MAX
 
 TEXT_CHARS_MAX = 4_096
 

@@ -19,11 +19,12 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from entraide import i18n
-from entraide_node import owner, owner_terms
 from entraide_node.config import NodeConfig
 from entraide_node.core.terms import OwnerTerms
-from entraide_node.owner_terms import BOUNDS, TERMS_NAME, TermsProblem
-from entraide_node.owner_words import owner_sentences
+from entraide_node.owner import files as owner_files
+from entraide_node.owner import terms as owner_terms
+from entraide_node.owner.terms import BOUNDS, TERMS_NAME, TermsProblem
+from entraide_node.owner.words import owner_sentences
 from entraide_node.page.form import Fields, FormProblem, fields_of, terms_of
 from entraide_node.page.view import STYLE_NAME, Shown, asset, render
 
@@ -133,11 +134,11 @@ class OwnersPage:
         raise web.HTTPSeeOther(f"./?lang={lang}&saved=1", headers=HEADERS)
 
     async def _pause(self, request: web.Request) -> web.StreamResponse:
-        await asyncio.to_thread(owner.pause, self._folder)
+        await asyncio.to_thread(owner_files.pause, self._folder)
         raise web.HTTPSeeOther(f"./?lang={self._lang(request)}", headers=HEADERS)
 
     async def _resume(self, request: web.Request) -> web.StreamResponse:
-        await asyncio.to_thread(owner.resume, self._folder)
+        await asyncio.to_thread(owner_files.resume, self._folder)
         raise web.HTTPSeeOther(f"./?lang={self._lang(request)}", headers=HEADERS)
 
     def _lang(self, request: web.Request) -> str:
@@ -146,7 +147,7 @@ class OwnersPage:
     def _page(
         self, lang: str, fields: Fields, *, notice: str = "", problem: str = "", wrong: str = ""
     ) -> web.Response:
-        paused = owner.is_paused(self._folder)
+        paused = owner_files.is_paused(self._folder)
         state, works = self._state(lang, paused=paused)
         shown = Shown(
             lang=lang, node=self._config.node, state=state, works=works, paused=paused,
@@ -157,7 +158,7 @@ class OwnersPage:
 
     def _state(self, lang: str, *, paused: bool) -> tuple[list[str], bool]:
         now = time.time()
-        status = owner.read_status(self._folder, now=now)
+        status = owner_files.read_status(self._folder, now=now)
         node = self._config.node
         if status is None:
             return [i18n.text("page-stopped", lang)], False

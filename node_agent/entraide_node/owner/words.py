@@ -5,7 +5,7 @@ from datetime import datetime
 
 from entraide import i18n
 from entraide_node.core.stewardship import State
-from entraide_node.owner import Status
+from entraide_node.owner.files import Status
 
 DAY_S = 86_400.0
 

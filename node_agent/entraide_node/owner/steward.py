@@ -13,13 +13,13 @@ import msgspec
 import structlog
 
 from entraide.types import Lending
-from entraide_node import owner
 from entraide_node.core import duty
 from entraide_node.core.situation import Situation
 from entraide_node.core.stewardship import Lent, State, Stewardship
-from entraide_node.owner_terms import TermsFile
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.stewardship import OWNER_RETURNED, Busy, GiveBack, OwnerTold, Poke
+from entraide_node.owner.terms import TermsFile
 from entraide_node.probes import Probes
-from entraide_node.stewardship import OWNER_RETURNED, Busy, GiveBack, OwnerTold, Poke
 
 LOOK_S = 1.0
 
@@ -119,7 +119,7 @@ class OwnerSteward:
             poke()
 
     async def _situation(self) -> Situation:
-        paused = owner.is_paused(self._folder)
+        paused = owner_files.is_paused(self._folder)
         try:
             return await self._probes.situation(self._file.terms, paused=paused)
         except Exception:  # noqa: BLE001  (a probe's bug must not take the node away)

@@ -18,7 +18,7 @@ from entraide_node.config import Declared, EnergyConfig, energy_problem
 from entraide_node.energy.sampler import PowerTold
 from entraide_node.energy.site import SiteTold
 from entraide_node.keys import write_private
-from entraide_node.stewardship import OwnerTold
+from entraide_node.owner.stewardship import OwnerTold
 
 PAUSE_NAME = "paused"
 ENERGY_NAME = "energy.toml"

@@ -2,7 +2,7 @@
 
 It decides for each finding whether it is fine, worth a word, or keeps the node from working; the
 words stand in the catalogue, ``doctor-NAME-CODE`` with its ``.mend``. Findings are gathered by
-``doctor_visit``. Nothing here holds a secret or a text of a job, so that what the doctor says may
+``visit``. Nothing here holds a secret or a text of a job, so that what the doctor says may
 be shown to anybody who helps.
 """
 
@@ -13,14 +13,14 @@ from enum import StrEnum
 from msgspec import Struct
 
 from entraide_node.engines.base import EngineProblem
-from entraide_node.service_units import State
+from entraide_node.service.units import State
 from entraide_node.update import is_older
 
 CLOCK_OFF_S = 2.0
 DISK_BYTES_MIN = 200_000_000
 DISK_BYTES_FEW = 5_000_000_000
 IDENTITY_LEFT_S = 3 * 86_400.0  # the pool renews ten days before the end
-TWIN_HELLOS = 2  # asked for within ``doctor_visit.LISTEN_S``: one agent alone is asked once
+TWIN_HELLOS = 2  # asked for within ``visit.LISTEN_S``: one agent alone is asked once
 MEMORY_FACTOR = 1.15  # what weights take once loaded, by their size on disk
 
 Value = str | int | float

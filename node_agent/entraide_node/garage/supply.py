@@ -26,8 +26,8 @@ from entraide_node.engines.base import Engine, EngineProblem
 from entraide_node.engines.environments import default_root
 from entraide_node.engines.factory import available, environment_of, make_engine
 from entraide_node.engines.llamacpp_said import ALWAYS
+from entraide_node.garage.making import WEIGHTS, model_named
 from entraide_node.keys import pool_key, write_private
-from entraide_node.making import WEIGHTS, model_named
 from entraide_node.models.files import ModelFile
 from entraide_node.models.room import room_here
 from entraide_node.models.store import ModelStore

@@ -2,7 +2,7 @@
 
 It decides what the unit says: the agent starts with the machine or the session, comes back by
 itself with growing pauses, has the time to end what runs, and yields to whatever else wants the
-processor. Plain functions; how the system is asked, ``service`` knows.
+processor. Plain functions; how the system is asked, ``manager`` knows.
 """
 
 import hashlib

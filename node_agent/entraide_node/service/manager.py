@@ -13,7 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from entraide_node.service_units import (
+from entraide_node.service.units import (
     Service,
     State,
     label_of,

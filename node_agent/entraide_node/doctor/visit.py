@@ -2,7 +2,7 @@
 
 It decides what is looked at and in which order, and that looking disturbs nothing: it reads files,
 asks systems, and listens on the bus beside the agent without a word. What a finding means,
-``doctor`` decides.
+``judgement`` decides.
 """
 
 import asyncio
@@ -19,15 +19,18 @@ from entraide.errors import EntraideError
 from entraide.wire import codec, subjects
 from entraide.wire.messages import SayHello
 from entraide.wire.nats import client_context, connect, expires_at
-from entraide_node import doctor, keys, living, owner, owner_terms
+from entraide_node import keys, living
 from entraide_node.config import CONFIG_NAME, NodeConfig, load
-from entraide_node.doctor import Check, failed, fine, warn
-from entraide_node.doctor_engines import engine_check, model_checks
+from entraide_node.doctor import judgement
+from entraide_node.doctor.engines import engine_check, model_checks
+from entraide_node.doctor.judgement import Check, failed, fine, warn
 from entraide_node.engines.base import EngineProblem
 from entraide_node.join import read_page
 from entraide_node.machine import meters_for
+from entraide_node.owner import files as owner_files
+from entraide_node.owner import terms as owner_terms
 from entraide_node.presence.look import look_here
-from entraide_node.service import manager_here
+from entraide_node.service.manager import manager_here
 from entraide_node.update import update_command
 
 BUS_S = 5.0
@@ -44,12 +47,12 @@ async def visit(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Check, ...
         listen_s: how long to listen for a second agent with its identity.
     """
     if not (folder / CONFIG_NAME).exists():
-        return (doctor.fail("config", "absent", folder=str(folder)),)
+        return (judgement.fail("config", "absent", folder=str(folder)),)
     try:
         config = load(folder / CONFIG_NAME)
     except EntraideError as problem:
         return (_error("config", problem), _disk(folder))
-    status = owner.read_status(folder, now=time.time())
+    status = owner_files.read_status(folder, now=time.time())
     weights_bytes, models = await asyncio.to_thread(model_checks, config)
     pool_side = await _pool(config, status, listen_s)
     return (
@@ -72,10 +75,10 @@ def _error(name: str, problem: EntraideError) -> Check:
     return failed(name, EngineProblem(problem.code, problem.values))
 
 
-def _agent(config: NodeConfig, status: owner.Status | None) -> Check:
+def _agent(config: NodeConfig, status: owner_files.Status | None) -> Check:
     if status is not None:
         return fine("agent", pid=str(status.pid))
-    stopped = owner.read_stopped(Path(config.dir))
+    stopped = owner_files.read_stopped(Path(config.dir))
     if stopped.code:
         return failed("agent", EngineProblem(stopped.code, stopped.values))
     return warn("agent", "absent", command=living.run_command(config))
@@ -85,7 +88,7 @@ def _service(config: NodeConfig, *, running: bool) -> Check:
     manager = manager_here()
     told = living.told(config, manager)
     linger = manager is not None and manager.needs_linger()
-    return doctor.service_check(told.manager, told.state, linger=linger, running=running)
+    return judgement.service_check(told.manager, told.state, linger=linger, running=running)
 
 
 def _identity(folder: Path) -> Check:
@@ -94,13 +97,13 @@ def _identity(folder: Path) -> Check:
     except EntraideError as problem:
         return _error("identity", problem)
     try:
-        return doctor.identity_check(expires_at(jwt) - time.time())
+        return judgement.identity_check(expires_at(jwt) - time.time())
     except ValueError:
-        return doctor.fail("identity", "unreadable")
+        return judgement.fail("identity", "unreadable")
 
 
 async def _pool(
-    config: NodeConfig, status: owner.Status | None, listen_s: float
+    config: NodeConfig, status: owner_files.Status | None, listen_s: float
 ) -> tuple[Check, ...]:
     """The bus, who else is on it, and how clock and version compare."""
     bus, hellos = await _listen(config, listen_s)
@@ -110,12 +113,12 @@ async def _pool(
     if says is not None:
         offset_s = says[1] if offset_s is None else offset_s
         pools = pools or says[0]
-    twin = (doctor.twin_check(hellos),) if bus.level is doctor.Level.OK else ()
+    twin = (judgement.twin_check(hellos),) if bus.level is judgement.Level.OK else ()
     return (
         bus,
         *twin,
-        doctor.clock_check(offset_s),
-        doctor.version_check(__version__, pools, update_command()),
+        judgement.clock_check(offset_s),
+        judgement.version_check(__version__, pools, update_command()),
     )
 
 
@@ -142,7 +145,7 @@ async def _listen(config: NodeConfig, listen_s: float) -> tuple[Check, int]:
     except EntraideError as problem:
         return _error("bus", problem), 0
     except (OSError, ValueError):  # an authority that is none
-        return doctor.fail("bus", "authority"), 0
+        return judgement.fail("bus", "authority"), 0
     try:
         await connection.subscribe(subjects.node_ctl_down(config.node), cb=heard)
         await asyncio.sleep(listen_s)
@@ -168,9 +171,9 @@ def _page(folder: Path) -> tuple[str, float] | None:
 
 def _disk(folder: Path) -> Check:
     try:
-        return doctor.disk_check(shutil.disk_usage(folder).free)
+        return judgement.disk_check(shutil.disk_usage(folder).free)
     except OSError:
-        return doctor.fail("disk", "absent", folder=str(folder))
+        return judgement.fail("disk", "absent", folder=str(folder))
 
 
 def _disks(folder: Path, weights: Path) -> tuple[Check, ...]:
@@ -185,7 +188,7 @@ def _disks(folder: Path, weights: Path) -> tuple[Check, ...]:
 
 def _memory(weights_bytes: int, *, running: bool) -> Check:
     memory = psutil.virtual_memory()
-    return doctor.memory_check(
+    return judgement.memory_check(
         total_bytes=memory.total,
         free_bytes=memory.available,
         weights_bytes=weights_bytes,
@@ -193,11 +196,11 @@ def _memory(weights_bytes: int, *, running: bool) -> Check:
     )
 
 
-async def _meter(config: NodeConfig, status: owner.Status | None) -> Check:
+async def _meter(config: NodeConfig, status: owner_files.Status | None) -> Check:
     """Where energy comes from: as the agent says, else by a look of our own."""
     if status is not None:
         told = status.power
-        return doctor.meter_check(told.kind, aside=told.aside, fault=told.fault)
+        return judgement.meter_check(told.kind, aside=told.aside, fault=told.fault)
     meters = await meters_for(config)
     try:
         aside, fault = "", ""
@@ -207,20 +210,20 @@ async def _meter(config: NodeConfig, status: owner.Status | None) -> Check:
                 await asyncio.sleep(METER_S)
                 reading = await meter.read()
             if not reading.fault:
-                return doctor.meter_check(meter.kind, aside=aside, fault=fault)
+                return judgement.meter_check(meter.kind, aside=aside, fault=fault)
             aside, fault = aside or meter.kind, fault or reading.fault
-        return doctor.meter_check("catalogue", aside=aside, fault=fault)
+        return judgement.meter_check("catalogue", aside=aside, fault=fault)
     finally:
         for meter in meters:
             await meter.close()
 
 
-def _terms(folder: Path, status: owner.Status | None) -> Check:
+def _terms(folder: Path, status: owner_files.Status | None) -> Check:
     """Whether the owner's file can be used, and what it comes to now."""
     terms = owner_terms.read(folder)
     if isinstance(terms, owner_terms.TermsProblem):
         values = terms.values(folder)
-        return Check("terms", doctor.Level.WARN, "file", {}, EngineProblem(
+        return Check("terms", judgement.Level.WARN, "file", {}, EngineProblem(
             f"owner-file-{terms.code}", values
         ))  # fmt: skip
     if status is None:

@@ -8,9 +8,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from entraide_node import doctor
 from entraide_node.config import Attach, LlamaCpp, NodeConfig
-from entraide_node.doctor import Check, failed, fine
+from entraide_node.doctor import judgement
+from entraide_node.doctor.judgement import Check, failed, fine
 from entraide_node.engine_config import Fixed, MlxLm, Vllm
 from entraide_node.engines.attach import AttachConfig, Attached
 from entraide_node.engines.base import EngineProblem
@@ -50,7 +50,7 @@ async def _attached(asked: Attach) -> Check:
 def _environment(asked: MlxLm | Vllm) -> Check:
     name = "mlx" if isinstance(asked, MlxLm) else "vllm-cpu" if asked.cpu else "vllm"
     if python_of(name, default_root()) is None:
-        return doctor.fail("engine", "environment", engine=name)
+        return judgement.fail("engine", "environment", engine=name)
     return fine("engine", engine=name)
 
 
@@ -83,7 +83,7 @@ def model_checks(config: NodeConfig) -> tuple[int, tuple[Check, ...]]:
             checks.append(
                 fine("model", model=named)
                 if known
-                else doctor.fail("model", "absent", folder=str(place))
+                else judgement.fail("model", "absent", folder=str(place))
             )
             continue
         path = named if named == DEMO else str(folder / Path(named).expanduser())

@@ -30,9 +30,9 @@ from entraide_node.core.garage import (
 )
 from entraide_node.core.garage import Garage as Plan
 from entraide_node.engines.base import EngineProblem
+from entraide_node.garage.supplier import NoSupplier, Supplier
 from entraide_node.machine import Bay, measured, open_bay, remeasured
 from entraide_node.seats import Ran, Seat
-from entraide_node.supplier import NoSupplier, Supplier
 
 ASK_S = 1.0
 GONE_S = 15.0  # an engine that is down for longer: its model leaves the card

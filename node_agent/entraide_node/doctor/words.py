@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from entraide import i18n
-from entraide_node.doctor import Check, Level, Value, has_failed
-from entraide_node.doctor_visit import visit
+from entraide_node.doctor.judgement import Check, Level, Value, has_failed
+from entraide_node.doctor.visit import visit
 from entraide_node.energy.telling import meter_name
 from entraide_node.logs import log_nothing
 from entraide_node.main import run_loop, sentence

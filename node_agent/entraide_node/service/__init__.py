@@ -1,0 +1,1 @@
+"""Service: the agent as something that the system starts, ends and keeps."""
