@@ -5,17 +5,20 @@ throughout, of all co-ops alike: each pair of operations puts one more in line a
 whose turn it is (``add``, ``next``, ``serve``). A whole life adds what follows: two reports of
 progress, the end and its correction.
 
-The reference is the way of VTC's artifact (Ying1123/VTC-artifact, OSDI 2024): a deque and a counter
-for each client, and ``min()`` over the counters of those that wait, in the same run. It has one
-level, no weights and no cap.
+Two references, in the same run. The way of VTC's artifact (Ying1123/VTC-artifact, OSDI 2024): a
+deque and a counter for each client, and ``min()`` over the counters of those that wait. It has one
+level, no weights and no cap. And ``rotation``, the least that a queue of such jobs can do: a deque
+for each co-op, served one after the other in a fixed order, nothing counted or compared. What it
+loses from few co-ops to many is the price of jobs that lie elsewhere in memory at every turn.
 
     python -m benchmarks.fairqueue [--json] [--rounds N]
 
 Rows: ``coops, waiting, pairs_per_s, operations_per_s, slowdown_ratio, lives_per_s,
 bytes_per_queued_job, reference_pairs_per_s, reference_operations_per_s, reference_slowdown_ratio,
-reference_ratio``. A slowdown is the time of a pair over that with the fewest co-ops; bytes are the
-queue's own, without the jobs. Times are CPU time of one process on one core, the best of the
-rounds; the garbage collector is on, as in a pool, with the waiting jobs set aside.
+reference_ratio, reference_rotation_operations_per_s, reference_rotation_slowdown_ratio``. A
+slowdown is the time of a pair over that with the fewest co-ops; bytes are the queue's own, without
+the jobs. Times are CPU time of one process on one core, the best of the rounds; the garbage
+collector is on, as in a pool, with the waiting jobs set aside.
 """
 
 import argparse
@@ -30,6 +33,7 @@ from collections.abc import Sequence
 from msgspec import Struct, to_builtins
 
 from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
+from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.fairline import FairQueue
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_scheduler.core.records import Job, Shape
@@ -60,6 +64,8 @@ class Row(Struct, frozen=True):
     reference_operations_per_s: float
     reference_slowdown_ratio: float
     reference_ratio: float
+    reference_rotation_operations_per_s: float
+    reference_rotation_slowdown_ratio: float
 
 
 def make(number: int, coop: str) -> Job:
@@ -83,35 +89,43 @@ def make(number: int, coop: str) -> Job:
     return Job(facts, JobState.QUEUED, number, 0.0, 256, 856, shape)
 
 
+def names_of(coops: int) -> tuple[str, ...]:
+    """Returns the co-ops' names."""
+    return tuple(f"coop-{number:05}" for number in range(coops))
+
+
+def jobs_of(names: Sequence[str], first: int, count: int) -> list[Job]:
+    """Returns jobs that come one after the other, of all co-ops alike."""
+    return [make(at, names[at * STRIDE % len(names)]) for at in range(first, first + count)]
+
+
 class Bench:
-    """A fair queue with its waiting jobs, and the names of its co-ops.
+    """A fair queue with its waiting jobs.
 
     Attributes:
         bytes_per_queued_job: what the queue itself keeps for each.
     """
 
     def __init__(self, coops_count: int) -> None:
-        self.names = tuple(f"coop-{number:05}" for number in range(coops_count))
+        self.names = names_of(coops_count)
         self.queue = FairQueue()
         coops = tuple(CoopTerms(name) for name in self.names)
         self.queue.agree(Policy("bench", coops, fair_share=FairShare(cap_tokens=CAP_TOKENS)))
         self.made = 0
-        jobs = self.more(WAITING)
+        jobs = self._more(WAITING)
         tracemalloc.start()
         for job in jobs:
             self.queue.add(job)
         self.bytes_per_queued_job = tracemalloc.get_traced_memory()[0] / WAITING
         tracemalloc.stop()
 
-    def more(self, count: int) -> list[Job]:
-        """Returns jobs that come next, of all co-ops alike."""
-        numbers = range(self.made, self.made + count)
+    def _more(self, count: int) -> list[Job]:
         self.made += count
-        return [make(number, self.names[number * STRIDE % len(self.names)]) for number in numbers]
+        return jobs_of(self.names, self.made - count, count)
 
     def pairs_per_s(self) -> float:
         """Puts jobs in line and serves whose turn it is; returns pairs a second."""
-        queue, jobs, bills = self.queue, self.more(PAIRS), []
+        queue, jobs, bills = self.queue, self._more(PAIRS), []
         gc.collect()
         gc.freeze()
         began = time.process_time()
@@ -134,7 +148,7 @@ class Bench:
 
     def lives_per_s(self) -> float:
         """Does the same and ends each run as it was expected or not; returns jobs a second."""
-        queue, jobs = self.queue, self.more(PAIRS)
+        queue, jobs = self.queue, self._more(PAIRS)
         gc.collect()
         gc.freeze()
         began = time.process_time()
@@ -191,25 +205,67 @@ class Reference:
         return done / (time.process_time() - began)
 
 
+class Rotation:
+    """A deque for each co-op, served in a fixed order: the same jobs and bills, and no fairness."""
+
+    def __init__(self, coops: int) -> None:
+        self.names = names_of(coops)
+        self.lines: dict[str, deque[Job]] = {name: deque() for name in self.names}
+        # Neither the order in which they were made nor that in which jobs come.
+        order = sorted(range(coops), key=lambda number: number * STRIDE**2 % coops)
+        self.turns = deque(self.lines[self.names[number]] for number in order)
+        self.made = WAITING
+        for job in jobs_of(self.names, 0, WAITING):
+            self.lines[job.facts.coop].append(job)
+
+    def pairs_per_s(self) -> float:
+        """Puts jobs in line and serves the next co-op's; returns pairs a second."""
+        jobs, bills = jobs_of(self.names, self.made, PAIRS), []
+        self.made += PAIRS
+        lines, turns = self.lines, self.turns
+        gc.collect()
+        gc.freeze()
+        began = time.process_time()
+        for job in jobs:
+            lines[job.facts.coop].append(job)
+            while not turns[0]:
+                turns.rotate(-1)
+            served = turns[0].popleft()
+            turns.rotate(-1)
+            facts = served.facts
+            held_tokens = reserved_tokens(served)
+            bills.append(
+                Bill(
+                    facts.coop, facts.project, facts.job_class, 1.0, 2.0, 1.0, 1.0,
+                    facts.input_tokens_est, EXPECTED_TOKENS, held_tokens,
+                )
+            )  # fmt: skip
+        return PAIRS / (time.process_time() - began)
+
+
 class Measured(Struct, frozen=True):
     """The best of the rounds with one number of co-ops."""
 
     pairs_per_s: float
     lives_per_s: float
     reference_pairs_per_s: float
+    rotation_pairs_per_s: float
     bytes_per_queued_job: float
 
 
 def measure(coops: int, rounds: int) -> Measured:
-    """Measures one number of co-ops; the queue and its reference take turns."""
-    bench, reference = Bench(coops), Reference(coops)
-    pairs, lives, references = [], [], []
+    """Measures one number of co-ops; the queue and its references take turns."""
+    bench, reference, rotation = Bench(coops), Reference(coops), Rotation(coops)
+    pairs, lives, references, rotations = [], [], [], []
     for _ in range(rounds):
         pairs.append(bench.pairs_per_s())
         lives.append(bench.lives_per_s())
         references.append(reference.pairs_per_s())
+        rotations.append(rotation.pairs_per_s())
     gc.unfreeze()
-    return Measured(max(pairs), max(lives), max(references), bench.bytes_per_queued_job)
+    return Measured(
+        max(pairs), max(lives), max(references), max(rotations), bench.bytes_per_queued_job
+    )
 
 
 def rows(rounds: int) -> list[Row]:
@@ -231,6 +287,10 @@ def rows(rounds: int) -> list[Row]:
                 fewest.reference_pairs_per_s / one.reference_pairs_per_s, 2
             ),
             reference_ratio=round(one.pairs_per_s / one.reference_pairs_per_s, 2),
+            reference_rotation_operations_per_s=round(2 * one.rotation_pairs_per_s),
+            reference_rotation_slowdown_ratio=round(
+                fewest.rotation_pairs_per_s / one.rotation_pairs_per_s, 2
+            ),
         )
         for coops, one in measured.items()
     ]
@@ -246,12 +306,16 @@ def main(arguments: Sequence[str]) -> None:
     if options.json:
         print(json.dumps(to_builtins(found)))
         return
-    print(f"{'coops':>7} {'ops/s':>9} {'slower':>7} {'lives/s':>9} {'VTC ops/s':>10} {'slower':>8}")
+    print(
+        f"{'coops':>7} {'ops/s':>9} {'slower':>7} {'lives/s':>9} {'VTC ops/s':>10} {'slower':>8} "
+        f"{'rotation ops/s':>15} {'slower':>8}"
+    )
     for row in found:
         print(
             f"{row.coops:>7} {row.operations_per_s:>9} {row.slowdown_ratio:>7} "
             f"{row.lives_per_s:>9} {row.reference_operations_per_s:>10} "
-            f"{row.reference_slowdown_ratio:>8}"
+            f"{row.reference_slowdown_ratio:>8} {row.reference_rotation_operations_per_s:>15} "
+            f"{row.reference_rotation_slowdown_ratio:>8}"
         )
 
 

@@ -233,7 +233,8 @@ class FairQueue:
 
     def _first(self, key: Key[Sort]) -> Row:
         """Returns a co-op's first row over all open shapes for which its counter is the same."""
-        stand = key[4].stands[key[3]]
+        stand = key[4].leading
+        assert stand is not None
         coop = stand.line
         if len(coop.places) == ALONE:
             return stand.first()

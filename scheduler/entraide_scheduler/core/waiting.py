@@ -186,12 +186,13 @@ class Sort(Place):
         entry: see ``turns.Place``; None while it is stuck.
         shape: what decides which nodes may run them.
         jobs: how many there are.
+        leading: of the co-op whose turn it was when its key was last asked for.
         turns: the co-ops that have such jobs.
         stands: by co-op.
         rows: by co-op, project and class.
     """
 
-    __slots__ = ("_front", "entry", "jobs", "rows", "shape", "stands", "turns")
+    __slots__ = ("_front", "entry", "jobs", "leading", "rows", "shape", "stands", "turns")
 
     def __init__(
         self, shape: Shape, key: Callable[[Stand], Key[Stand]], front: "Turns[Sort]"
@@ -199,6 +200,7 @@ class Sort(Place):
         self.shape = shape
         self.entry: Key[Sort] | None = None
         self.jobs = 0
+        self.leading: Stand | None = None
         self.turns = Turns(key, self._pushed)
         self.stands: dict[str, Stand] = {}
         self.rows: dict[tuple[str, str, str], Row] = {}
@@ -206,7 +208,7 @@ class Sort(Place):
 
     def key(self) -> "Key[Sort]":
         """Returns the key of the co-op whose turn it is."""
-        tier, counter, running, name, _ = self.turns.first()
+        tier, counter, running, name, self.leading = self.turns.first()
         return tier, counter, running, name, self
 
     def _pushed(self) -> None:
