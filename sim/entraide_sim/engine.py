@@ -1,9 +1,10 @@
 """Engine: continuous batching on one machine, in closed form.
 
 One step of the engine decodes one token of each of the ``b`` sequences in the batch and prefills
-at most one chunk of the prompt at the head of the line; it takes ``t0 + t1 * b`` plus the chunk
-over the prefill rate; without a batch, ``alone_s`` (nothing unless told) instead of the first part.
-The step that ends a prompt yields its first token.
+at most one chunk of prompt: of the one at the head of the line, or, where the engine reads them
+``together``, of as many as the chunk holds. It takes ``t0 + t1 * b`` plus the chunk over the
+prefill rate; without a batch, ``alone_s`` (nothing unless told) instead of the first part; or what
+was measured by the size of the batch. The step that ends a prompt yields its first token.
 Between two changes of the batch all steps are alike, so time jumps over them: a *phase* is a run of
 steps that nothing disturbs. Who arrives in the middle of a step joins at its end.
 
@@ -57,10 +58,10 @@ class Engine:
         self.batch_s = 0.0
         self._noise = noise
         self._line: deque[Run] = deque()
-        self._head: Run | None = None
+        self._heads: list[Run] = []  # prompts that are read; the first may take several steps
         self._batch: list[tuple[int, int, Run]] = []  # (last step, serial, run), a heap
         self._serial = 0
-        self._used_tokens = 0  # memory promised to the batch and the head, at their longest
+        self._used_tokens = 0  # memory promised to the batch and the heads, at their longest
         self._stops = False
         self._sleeps = hardware.wake_s > 0.0 or hardware.wake_j > 0.0
         self._rests_since = -inf
@@ -69,7 +70,8 @@ class Engine:
         self._step_s = 0.0
         self._factor = 1.0
         self._steps = 0
-        self._tokens = 0  # of the head's prompt, in this phase
+        self._parts: list[int] = []  # of the heads' prompts, tokens in this phase
+        self._settles = False  # the last step read a prompt
         self._seen_at = at
         self._sequence_w = 0.0
         self._head_w = 0.0
@@ -89,12 +91,11 @@ class Engine:
     @property
     def holds(self) -> int:
         """How many runs it has, in line or in the batch."""
-        return len(self._line) + len(self._batch) + (self._head is not None)
+        return len(self._line) + len(self._batch) + len(self._heads)
 
     def runs(self) -> list[Run]:
         """Returns the runs it has, in no order that means anything but always the same."""
-        head = [] if self._head is None else [self._head]
-        return [*(run for _, _, run in self._batch), *head, *self._line]
+        return [*(run for _, _, run in self._batch), *self._heads, *self._line]
 
     def used(self, run: Run) -> tuple[float, float]:
         """Returns what a run has used so far, joules, and what was emitted for it, grams."""
@@ -122,7 +123,7 @@ class Engine:
         cooling = self._allowed.cooling
         if cooling is not None:
             self.heat_w = cooling.warmed(self.heat_w, self._machine_w, passed_s)
-        count, head = len(self._batch), self._head
+        count, heads = len(self._batch), self._heads
         if count:
             energy_j = self._sequence_w * passed_s
             self._sum_j += energy_j
@@ -130,20 +131,26 @@ class Engine:
             self.total_j += energy_j * count
             self.total_g += energy_j * count * g_per_j
             self.batch_s += count * passed_s
-        if head is not None:
+        if heads:
             energy_j = self._head_w * passed_s
-            head.prefill_j += energy_j
-            head.carbon_g += energy_j * g_per_j
             self.total_j += energy_j
             self.total_g += energy_j * g_per_j
+            if len(heads) > 1:
+                energy_j /= sum(self._parts)
+                for head, tokens in zip(heads, self._parts, strict=True):
+                    head.prefill_j += energy_j * tokens
+                    head.carbon_g += energy_j * tokens * g_per_j
+            else:
+                heads[0].prefill_j += energy_j
+                heads[0].carbon_g += energy_j * g_per_j
 
     def add(self, run: Run, at: float, g_per_j: float) -> None:
         """Puts a run in line; ``next_at`` may come nearer."""
         run.left = run.input_tokens - run.cached_tokens
         self._line.append(run)
         if self.next_at < inf:
-            # A head keeps the steps as they are; a batch alone stops for the newcomer.
-            if self._head is None and self._batch:
+            # Heads keep the steps as they are; a batch alone stops for the newcomer.
+            if not self._heads and self._batch:
                 self._cut(at)
             return
         hardware = self.hardware
@@ -163,7 +170,7 @@ class Engine:
         One that has begun is over at the end of the present step.
         """
         run.stopped = True
-        if run is not self._head and run.first_at == 0.0:
+        if run.first_at == 0.0 and run not in self._heads:
             self._line.remove(run)
             return True
         self._stops = True
@@ -181,14 +188,14 @@ class Engine:
             self.beside = beside
             self._cut(at)
 
-    def advance(self, at: float) -> tuple[Run | None, list[Run]]:
+    def advance(self, at: float) -> tuple[list[Run], list[Run]]:
         """Ends the phase and begins the next; ``account`` comes first.
 
         Returns:
-            The run whose first token came now, and the runs that are over now.
+            The runs whose first token came now, and the runs that are over now.
         """
         self._step += self._steps
-        first, over = self._end_prompt(at), self._end_answers()
+        first, over = self._end_prompts(at), self._end_answers()
         if self._stops:
             over += self._end_stopped()
         for run in over:
@@ -208,7 +215,7 @@ class Engine:
                 run.carbon_g += self._sum_g - run.mark_g
         self._line.clear()
         self._batch.clear()
-        self._head = None
+        self._heads.clear()
         self._used_tokens = 0
         self._rest(self._seen_at)
         self.next_at = inf
@@ -216,20 +223,22 @@ class Engine:
 
     # Ends.
 
-    def _end_prompt(self, at: float) -> Run | None:
-        head = self._head
-        if head is None:
-            return None
-        head.left -= self._tokens
-        if head.left > 0:
-            return None
-        self._head = None
-        head.first_at = at
-        head.began = self._step
-        head.mark_j, head.mark_g = self._sum_j, self._sum_g
-        self._serial += 1
-        heappush(self._batch, (self._step + head.output_tokens - 1, self._serial, head))
-        return head
+    def _end_prompts(self, at: float) -> list[Run]:
+        heads = self._heads
+        if not heads:
+            return heads
+        self._settles = self._steps > 0
+        for head, tokens in zip(heads, self._parts, strict=True):
+            head.left -= tokens
+        read = [head for head in heads if head.left <= 0]
+        for head in read:
+            head.first_at = at
+            head.began = self._step
+            head.mark_j, head.mark_g = self._sum_j, self._sum_g
+            self._serial += 1
+            heappush(self._batch, (self._step + head.output_tokens - 1, self._serial, head))
+        self._heads = [head for head in heads if head.left > 0] if len(read) < len(heads) else []
+        return read
 
     def _end_answers(self) -> list[Run]:
         batch, step, over = self._batch, self._step, []
@@ -246,9 +255,8 @@ class Engine:
             run.produced = self._step - run.began + 1
         self._batch = [entry for entry in self._batch if not entry[2].stopped]
         heapify(self._batch)
-        if self._head is not None and self._head.stopped:
-            over.append(self._head)
-            self._head = None
+        over += [head for head in self._heads if head.stopped]
+        self._heads = [head for head in self._heads if not head.stopped]
         return over
 
     # Plans.
@@ -257,36 +265,34 @@ class Engine:
         """Begins a phase at a step's boundary."""
         if self._allowed is not self.hardware or self._allowed.cooling is not None:
             self._pace()
-        head, batch = self._head, self._batch
-        if head is None and self._line and self._has_room(self._line[0]):
-            head = self._head = self._line.popleft()
-            self._used_tokens += head.input_tokens + head.output_tokens_max
+        self._enter()
+        heads, batch, hardware = self._heads, self._batch, self.hardware
         count = len(batch)
-        if head is None and not count:
+        if not heads and not count:
             self._rest(at)
             self.next_at = inf
             return
-        hardware = self.hardware
-        rates = hardware.rates
-        base_s = (
-            rates.tpot_base_s + rates.tpot_per_sequence_s * count if count else hardware.alone_s
-        )
+        base_s = hardware.step_s(count)
         until = batch[0][0] - self._step if count else 0
-        if head is None:
+        if not heads:
             blocked = self._line and count < hardware.slots
             steps, tokens = min(until, RETRY_STEPS) if blocked else until, 0
+            if self._settles:
+                self._settles = False
+                if hardware.settle_s:
+                    steps, base_s = 1, base_s + hardware.settle_s
             long_s = steps * base_s
             self._step_s = base_s
         else:
-            chunk, tokens = hardware.chunk_tokens, head.left
-            steps = -(-tokens // chunk)
-            if count and until < steps:
-                steps, tokens = until, until * chunk
-            self._step_s = base_s + min(chunk, tokens) / rates.prefill_tokens_per_s
-            long_s = steps * base_s + tokens / rates.prefill_tokens_per_s
+            steps, tokens = self._read(until if count else inf)
+            if count:
+                base_s += hardware.mixed_s
+            chunk_s = min(hardware.chunk_tokens, tokens) / hardware.rates.prefill_tokens_per_s
+            self._step_s = base_s + chunk_s
+            long_s = steps * base_s + tokens / hardware.rates.prefill_tokens_per_s
         self._sequence_w = steps * hardware.decode_j[count] / long_s if count else 0.0
-        self._head_w = tokens * hardware.prefill_j / long_s if head is not None else 0.0
-        self._steps, self._tokens, self._began_at = steps, tokens, at
+        self._head_w = tokens * hardware.prefill_j / long_s if heads else 0.0
+        self._steps, self._began_at = steps, at
         # A machine that is slow draws the same power for longer.
         self._factor = factor = self.slow * self._noise()
         if self.beside > 1:
@@ -297,6 +303,40 @@ class Engine:
         self.next_at = at + long_s * factor
         if hardware.cooling is not None:
             self._stop_when_warm(hardware.cooling)
+
+    def _enter(self) -> None:
+        """Lets prompts into the next step, in order of arrival, as far as it holds them."""
+        heads, line, hardware = self._heads, self._line, self.hardware
+        room = hardware.chunk_tokens - heads[0].left if heads else hardware.chunk_tokens
+        while line and room > 0 and (hardware.together or not heads) and self._has_room(line[0]):
+            head = line.popleft()
+            self._used_tokens += head.input_tokens + head.output_tokens_max
+            heads.append(head)
+            room -= head.left
+
+    def _read(self, until: float) -> tuple[int, int]:
+        """Shares the next steps among the heads' prompts; returns how many, and tokens read.
+
+        A prompt longer than a chunk has steps to itself, until so many are done; what is left of it
+        shares a step with others where they are read together.
+        """
+        heads, chunk = self._heads, self.hardware.chunk_tokens
+        tokens = heads[0].left
+        if len(heads) > 1 or (tokens <= chunk and self.hardware.together):
+            room = chunk
+            self._parts = []
+            for head in heads:
+                self._parts.append(min(head.left, room))
+                room -= self._parts[-1]
+            return 1, chunk - room
+        steps = -(-tokens // chunk)
+        if self.hardware.together and tokens % chunk:
+            steps, tokens = steps - 1, tokens - tokens % chunk
+        if until < steps:
+            steps = int(until)
+            tokens = steps * chunk
+        self._parts = [tokens]
+        return steps, tokens
 
     def _pace(self) -> None:
         """Sets how fast it is from now on: as its owner allows, or slower where it is warm."""
@@ -319,7 +359,8 @@ class Engine:
     def _rest(self, at: float) -> None:
         """Nothing runs from now on, or nothing yet."""
         self._rests_since = self._began_at = at
-        self._steps = self._tokens = 0
+        self._steps = 0
+        self._settles = False
         self._step_s = self._sequence_w = self._head_w = 0.0
         self._sum_j = self._sum_g = 0.0  # nobody holds a mark: keep the sums small and exact
 
@@ -339,22 +380,23 @@ class Engine:
         hardware = self.hardware
         self._steps = steps
         self.next_at = max(at, self._began_at + steps * self._step_s)
-        if self._head is None:
+        if not self._heads:
             return
-        self._tokens = steps * hardware.chunk_tokens
+        tokens = steps * hardware.chunk_tokens
+        self._parts = [tokens, *(0 for _ in self._heads[1:])]
         rest_s = self.next_at - at
         if rest_s > 0.0:
             # The last chunk, shorter than the others, falls away: so does its part of the mean.
             passed_s, factor = at - self._began_at, self._factor
             step_j = hardware.decode_j[len(self._batch)] * factor
-            prefill_j = self._tokens * hardware.prefill_j * factor
+            prefill_j = tokens * hardware.prefill_j * factor
             self._sequence_w = (steps * step_j - self._sequence_w * passed_s) / rest_s
             self._head_w = (prefill_j - self._head_w * passed_s) / rest_s
 
     def _has_room(self, run: Run) -> bool:
         """Tells whether a run may enter the batch now and never bring it beyond the memory."""
         hardware = self.hardware
-        if len(self._batch) >= hardware.slots:
+        if len(self._batch) + len(self._heads) >= hardware.slots:
             return False
         want = run.input_tokens + run.output_tokens_max
         if self._used_tokens + want <= hardware.pool_tokens:
@@ -368,7 +410,7 @@ class Engine:
         once it is prefilled, and is counted as growing from now. So the sum is largest when one of
         them ends: those with as many steps left or more have grown as many tokens.
         """
-        prefill_steps = -(-run.left // self.hardware.chunk_tokens)
+        chunk = self.hardware.chunk_tokens
         holders = [
             (
                 other.output_tokens_max - (self._step - other.began + 1),
@@ -376,7 +418,10 @@ class Engine:
             )
             for _, _, other in self._batch
         ]
-        holders.append((run.output_tokens_max + prefill_steps, run.input_tokens))
+        holders += [
+            (one.output_tokens_max + -(-one.left // chunk), one.input_tokens)
+            for one in (*self._heads, run)
+        ]
         holders.sort(reverse=True)
         peak = held = 0
         for count, (left, has) in enumerate(holders, 1):

@@ -62,6 +62,13 @@ class Hardware(Struct, frozen=True):
         wake_s, wake_j: time and energy to wake the machine.
         sleep_after_s: how long it rests before it sleeps, if it sleeps at all.
         alone_s: what a step takes beside its prompt while nobody is in the batch.
+        steps_s: what a step takes beside prompts by the size of the batch, from 0 to as many as
+            there are slots; empty where that is the line of its rates, and ``alone_s``.
+        mixed_s: what reading prompts adds to a step of a batch, beside their tokens.
+        settle_s: what the first step of a batch takes more when a prompt was read in the one
+            before it.
+        together: whether prompts that wait at the same time are read in one step, as far as that
+            holds them; else one after the other.
         cooling: of a machine that slows down when it is warm.
         warm: what it is then; None where it never slows down.
     """
@@ -76,5 +83,17 @@ class Hardware(Struct, frozen=True):
     wake_j: float = 0.0
     sleep_after_s: float = 0.0
     alone_s: float = 0.0
+    steps_s: tuple[float, ...] = ()
+    mixed_s: float = 0.0
+    settle_s: float = 0.0
+    together: bool = False
     cooling: Cooling | None = None
     warm: "Hardware | None" = None
+
+    def step_s(self, batch: int) -> float:
+        """Returns what a step takes beside prompts, seconds."""
+        if self.steps_s:
+            return self.steps_s[batch]
+        if not batch:
+            return self.alone_s
+        return self.rates.tpot_base_s + self.rates.tpot_per_sequence_s * batch

@@ -189,8 +189,8 @@ class Machines:
 
     def _step(self, node: Node) -> None:
         first, over = node.engine.advance(self._driver.now)
-        if first is not None:
-            self._begin_answer(node, first)
+        for run in first:
+            self._begin_answer(node, run)
         for run in over:
             self._end(node, run)
         if node.group and not node.engine.holds:

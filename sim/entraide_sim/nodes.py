@@ -39,6 +39,11 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
         curve: power by how full the batch is.
         chunk_tokens: most prompt tokens that its engine prefills in one step.
         alone_s: what such a step takes beside its prompt while nobody is in the batch.
+        steps_s: what a step takes by the size of the batch, from 1 to as many as there are slots;
+            empty where that is the line of its rates.
+        mixed_s: what reading prompts adds to a step of a batch, beside their tokens.
+        settle_s: what the first step of a batch takes more after a step that read a prompt.
+        together: whether its engine reads prompts that wait at the same time in one step.
         pool_tokens: KV memory, tokens; 0 for a full context in each slot.
         noise: standard deviation of the relative time that each phase takes.
         prefix_tokens: what its prefix cache holds, tokens; 0 for no cache.
@@ -56,6 +61,10 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     curve: Curve = FLAT
     chunk_tokens: int = 512
     alone_s: float = 0.0
+    steps_s: tuple[float, ...] = ()
+    mixed_s: float = 0.0
+    settle_s: float = 0.0
+    together: bool = False
     pool_tokens: int = 0
     noise: float = 0.0
     prefix_tokens: int = 0
@@ -274,6 +283,7 @@ def _hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
         free.tpot_per_sequence_s / answers,
         free.basis,
     )
+    steps_s = (spec.alone_s * answers / prompts, *spec.steps_s) if spec.steps_s else ()
     return Hardware(
         rates=rates,
         slots=replica.slots,
@@ -285,6 +295,10 @@ def _hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
         wake_j=card.power.wake_j,
         sleep_after_s=spec.sleep_after_s,
         alone_s=spec.alone_s / prompts,
+        steps_s=tuple(step_s / answers for step_s in steps_s),
+        mixed_s=spec.mixed_s / prompts,
+        settle_s=spec.settle_s / answers,
+        together=spec.together,
     )
 
 

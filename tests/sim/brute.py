@@ -32,19 +32,21 @@ class Brute:
         self.hardware = hardware
         self.to_come = sorted(asked, key=lambda one: one.at)
         self.line: list[Asked] = []
-        self.head: Asked | None = None
+        self.heads: list[Asked] = []
+        self.settles = False
         self.batch: list[Asked] = []
         self.now = 0.0
         self.most_tokens = 0  # ever held in memory
 
     def run(self) -> None:
         look_again, since = True, 0
-        while self.to_come or self.line or self.batch or self.head:
+        while self.to_come or self.line or self.batch or self.heads:
             look_again |= self.arrive()
-            if self.head is None and (look_again or since >= RETRY_STEPS):
+            shares = bool(self.heads) and self.hardware.together
+            if shares or (not self.heads and (look_again or since >= RETRY_STEPS)):
                 self.enter()
                 look_again, since = False, 0
-            if self.head is None and not self.batch:
+            if not self.heads and not self.batch:
                 if self.to_come:
                     self.now = self.to_come[0].at
                 continue
@@ -63,17 +65,24 @@ class Brute:
         return bool(came)
 
     def enter(self) -> None:
-        if self.line and len(self.batch) < self.hardware.slots and self.fits(self.line[0]):
-            self.head = self.line.pop(0)
+        """Lets prompts into the next step: one, or as many as its chunk and the slots hold."""
+        hardware = self.hardware
+        while self.line and len(self.batch) + len(self.heads) < hardware.slots:
+            room = hardware.chunk_tokens - sum(one.left for one in self.heads)
+            if self.heads and (not hardware.together or room <= 0):
+                return
+            if not self.fits(self.line[0]):
+                return
+            self.heads.append(self.line.pop(0))
 
     def fits(self, new: Asked) -> bool:
         """Plays the future, each answer as long as it may be."""
-        wanted = [*self.batch, new]
+        wanted = [*self.batch, *self.heads, new]
         if sum(o.input_tokens + o.output_tokens_max for o in wanted) <= self.hardware.pool_tokens:
             return True
-        steps = -(-new.left // self.hardware.chunk_tokens)
         left = {id(o): o.output_tokens_max - o.produced for o in self.batch}
-        left[id(new)] = new.output_tokens_max + steps
+        for one in (*self.heads, new):
+            left[id(one)] = one.output_tokens_max + -(-one.left // self.hardware.chunk_tokens)
         has = {id(o): o.input_tokens + o.produced for o in wanted}
         while left:
             has = {key: tokens + 1 for key, tokens in has.items()}
@@ -86,33 +95,37 @@ class Brute:
         return True
 
     def step(self) -> bool:
-        """Takes one step; tells whether the batch changed."""
-        hardware, count, head = self.hardware, len(self.batch), self.head
-        rates = hardware.rates
-        long_s = (
-            rates.tpot_base_s + rates.tpot_per_sequence_s * count if count else hardware.alone_s
-        )
-        if head is not None:
-            chunk = min(hardware.chunk_tokens, head.left)
-            long_s += chunk / rates.prefill_tokens_per_s
-            head.left -= chunk
-            head.energy_j += chunk * hardware.prefill_j
+        """Takes one step; tells whether the batch changed, or settled."""
+        hardware, count = self.hardware, len(self.batch)
+        long_s = hardware.step_s(count)
+        if count and self.heads:
+            long_s += hardware.mixed_s
+        changed = not self.heads and self.settles and hardware.settle_s > 0.0
+        if changed:
+            long_s += hardware.settle_s
+        self.settles = bool(self.heads)
+        room = hardware.chunk_tokens
+        for head in self.heads:
+            tokens = min(room, head.left)
+            room -= tokens
+            head.left -= tokens
+            head.energy_j += tokens * hardware.prefill_j
+            long_s += tokens / hardware.rates.prefill_tokens_per_s
         self.now += long_s
         for one in self.batch:
             one.produced += 1
             one.energy_j += hardware.decode_j[count]
-        changed = False
-        if head is not None and head.left == 0:
+        for head in [one for one in self.heads if one.left == 0]:
             head.first_at, head.produced = self.now, 1
             self.batch.append(head)
-            self.head, changed = None, True
-        held = [*self.batch, *([self.head] if self.head else [])]
+            self.heads.remove(head)
+            changed = True
+        held = [*self.batch, *self.heads]
         self.most_tokens = max(self.most_tokens, sum(o.input_tokens + o.produced for o in held))
         for one in held:
             if one.produced >= one.output_tokens or one.stop_at <= self.now:
                 one.end_at = self.now
                 changed = True
         self.batch = [one for one in self.batch if one.end_at == 0.0]
-        if self.head is not None and self.head.end_at:
-            self.head = None
+        self.heads = [one for one in self.heads if one.end_at == 0.0]
         return changed

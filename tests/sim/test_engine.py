@@ -49,7 +49,7 @@ def live(engine: Engine, asked: list[Asked], *, g_per_j: float = 1.0) -> list[Ru
         ended.append(run)
 
     while heap or engine.next_at < inf:
-        if not heap or engine.next_at <= heap[0][0]:
+        if not heap or engine.next_at < heap[0][0]:  # whoever comes now is there when a step begins
             at = engine.next_at
             engine.account(at, g_per_j)
             for run in engine.advance(at)[1]:
@@ -93,19 +93,26 @@ def asks(draw: st.DrawFn) -> list[Asked]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    asked=asks(),
-    slots=st.integers(1, 4),
-    pool=st.sampled_from((400, 700, 100_000)),
-    alone_s=st.sampled_from((0.0, 0.017_31)),
+# Ways in which engines differ beside their size.
+WAYS = st.fixed_dictionaries(
+    {
+        "alone_s": st.sampled_from((0.0, 0.017_31)),
+        "mixed_s": st.sampled_from((0.0, 0.007_9)),
+        "settle_s": st.sampled_from((0.0, 0.013_37)),
+        "steps_s": st.sampled_from(((), (0.011_3, 0.019_7, 0.031_1, 0.043_9, 0.040_3))),
+        "together": st.booleans(),
+    }
 )
-@example(asked=[Asked(0.0, 64, 1, 1)], slots=1, pool=400, alone_s=0.0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(asked=asks(), slots=st.integers(1, 4), pool=st.sampled_from((400, 700, 100_000)), ways=WAYS)
+@example(asked=[Asked(0.0, 64, 1, 1)], slots=1, pool=400, ways={})
 def test_closed_form_is_step_by_step(
-    asked: list[Asked], slots: int, pool: int, alone_s: float
+    asked: list[Asked], slots: int, pool: int, ways: dict[str, object]
 ) -> None:
     """Each run goes as the step-by-step engine says: moments, tokens, energy."""
-    parts = hardware(slots=slots, pool_tokens=pool, alone_s=alone_s)
+    parts = hardware(slots=slots, pool_tokens=pool, **ways)
     copies = [
         Asked(one.at, one.input_tokens, one.output_tokens, one.output_tokens_max, one.stop_at)
         for one in asked
