@@ -1,12 +1,13 @@
 """The twin: what a calibrated simulation foretells, beside what a live pool then measures.
 
 A whole pool runs on this machine: nats-server, scheduler with its gateway, one node agent and its
-engine, which is pinned to one core; everything else, this program too, shares the others. A short
-calibration gives the figures of the machine: two straight lines (``support.twin_fit``). Then the
-same seeded arrivals go to the live pool, several times, and to the simulator once: the pool's own
-core around one machine with those figures. The loads are parts of what the machine can serve: light
-(30 %), half (50 %) and near saturation (85 %). Nothing of a measured load goes into its simulation
-but the lengths of the prompts in tokens.
+engine, which is pinned to one core; everything else, this program too, shares the others. Short
+calibrations, one before each repeat since a machine is not every minute the same, give the figures
+of the machine (``support.twin_fit``). The same seeded arrivals go to the live pool, several times,
+and to the simulator once: the pool's own core around one
+machine with those figures. The loads are parts of what the machine can serve: light (30 %), half
+(50 %) and near saturation (85 %). Nothing of a measured load goes into its simulation but the
+lengths of the prompts in tokens.
 
 An error is that of the simulated figure from the mean of the repeats, as a part of it. It should
 be at most the larger of 10 % and 1.5 times the spread of the repeats (half of what lies between
@@ -18,11 +19,11 @@ the least and the most of them). Energy is not compared: this machine has no met
     python -m benchmarks.twin --keep DIR --table
 
 The first line measures llama.cpp with half of the demo's layers, the second a vLLM that it starts
-from an environment of its own, the third an engine that runs already and that whoever started it
-has pinned (``--core`` then says where). Each repeat is kept in ``DIR/ENGINE``; the same command
-goes on where it was interrupted. What is printed is the table of all engines in ``DIR``, and
-``--table`` prints it alone. Linux only, for the pinning; two cores at least, otherwise idle. Five
-repeats of 300 requests at three loads take some 20 minutes with llama.cpp, less with vLLM.
+from an environment of its own with half of a model's layers, the third an engine that runs already
+and that whoever started it has pinned (``--core`` then says where). Each repeat is kept in
+``DIR/ENGINE``; the same command goes on where it was interrupted. What is printed is the table of
+all engines in ``DIR``, and ``--table`` prints it alone. Linux only, for the pinning; two cores at
+least, otherwise idle. Five repeats of 300 requests at three loads take some 25 minutes an engine.
 """
 
 import argparse
@@ -39,22 +40,26 @@ from pathlib import Path
 import psutil
 from benchmarks.support import twin_engines, twin_fit, twin_load
 from benchmarks.support.shared import MISSING, show
-from benchmarks.support.twin_fit import COOP, Engine, Fitted, Seen
+from benchmarks.support.twin_fit import COOP, Engine, Samples, Seen
 from benchmarks.support.twin_kept import Kept, Repeat, Settings
 from benchmarks.support.twin_load import Target
-from benchmarks.support.twin_table import loads_of, table
+from benchmarks.support.twin_table import capacity_per_s, loads_of, table
 
 from entraide_node.models.files import demo_path
 from entraide_scheduler.up.logs import quiet
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
+from entraide_sim import Arrival
 
 LOADS = {"light": 0.30, "half": 0.50, "near_saturation": 0.85}
 WORDS = (4, 40)  # of a prompt, evenly between
 ANSWERS = (6, 24)  # tokens, evenly between
-ALONE = tuple((words, 12) for words in (4, 20, 40, 60, 80, 120)) * 3
-TOGETHER_WORDS, TOGETHER_TOKENS, TOGETHER_ROUNDS = 4, 96, 3
+ALONE = tuple((words, tokens) for words in (4, 20, 40, 60, 80, 120) for tokens in (6, 12, 24))
+PAUSE_S = 0.5  # so that each finds a machine at rest, as most do under a light load
+COMPANION_WORDS, COMPANION_TOKENS = 4, 96
+BESIDE_WORDS, BESIDE_TOKENS = (4, 20, 40), (12, 40)  # words: in turns over the calibrations
 LLAMA = Engine(slots=4, context_tokens=2_048, chunk_tokens=512)
 VLLM = Engine(slots=8, context_tokens=2_048, chunk_tokens=2_048)
+CALIBRATION_NUMBERS = 100_000
 NUMBERS_APART = 1_000  # prompts of two repeats never begin alike
 REPEATS, REQUESTS = 5, 300
 INTERRUPTED = 130
@@ -85,7 +90,7 @@ async def pool(
         }
         engine: list[psutil.Process] = []
         if options.vllm:
-            own = twin_engines.Vllm(options.vllm, options.vllm_model)
+            own = twin_engines.Vllm(options.vllm, str(_half_of(Path(options.vllm_model), home)))
             url, engine = await stack.enter_async_context(
                 twin_engines.vllm(
                     own,
@@ -121,30 +126,41 @@ def _half_of_the_demo(home: Path) -> Path:
     return shortened(demo, home / "twin-q4_0.gguf")
 
 
-async def calibrate(target: Target, bounds: Engine) -> Fitted:
-    """Measures a few requests alone, and a few in batches of each size."""
+def _half_of(model: Path, home: Path) -> Path:
+    from benchmarks.support.twin_model import shortened_folder  # noqa: PLC0415  (as above)
+
+    if not (model / "config.json").is_file():
+        raise ValueError(f"{model} is no model as vLLM reads it: there is no config.json")
+    return shortened_folder(model, home / "twin-folder")
+
+
+async def calibrate(target: Target, bounds: Engine, calibration: int) -> Samples:
+    """Measures a few requests alone, and a few beside others."""
     alone: list[Seen] = []
-    number = 0
+    number = CALIBRATION_NUMBERS + calibration * NUMBERS_APART
     async with twin_load.session() as session:
         for words, tokens in ((8, 8), *ALONE):  # the first one only warms up
+            await asyncio.sleep(PAUSE_S)
             seen = await twin_load.ask(
                 session, target, words=words, output_tokens=tokens, number=number
             )
             alone.append(seen)
             number += 1
-    batches: list[tuple[int, Seen]] = []
-    for _ in range(TOGETHER_ROUNDS):
-        for size in range(2, bounds.slots + 1):
-            found = await twin_load.together(
+    beside: list[tuple[int, Seen]] = []
+    for companions in range(1, bounds.slots):
+        for tokens in BESIDE_TOKENS:
+            question = await twin_load.beside(
                 target,
-                size,
-                words=TOGETHER_WORDS,
-                output_tokens=TOGETHER_TOKENS,
-                first_number=number,
+                companions,
+                words=COMPANION_WORDS,
+                output_tokens=COMPANION_TOKENS,
+                prompt_words=BESIDE_WORDS[calibration % len(BESIDE_WORDS)],
+                prompt_tokens=tokens,
+                number=number,
             )
-            batches.append((size, twin_fit.last_to_begin(found)))
-            number += size
-    return twin_fit.fit(alone[1:], batches)
+            beside.append((companions, question))
+            number += companions + 1
+    return Samples(alone[1:], beside)
 
 
 def missing(kept: Kept, settings: Settings) -> Iterator[tuple[str, int]]:
@@ -158,15 +174,16 @@ def missing(kept: Kept, settings: Settings) -> Iterator[tuple[str, int]]:
 async def measure(
     target: Target, kept: Kept, settings: Settings, engine: list[psutil.Process], core: int
 ) -> None:
-    """Plays what is missing."""
-    fitted = kept.fitted()
-    if fitted is None:
-        fitted = await calibrate(target, settings.bounds)
-        kept.keep_fitted(fitted)
-        print(f"calibrated: {fitted}", file=sys.stderr)
-    loads = loads_of(settings, fitted)
+    """Plays what is missing; a calibration comes before each repeat of the loads."""
     whole = list(missing(kept, settings))
+    loads: dict[str, list[Arrival]] = {}
+    calibrated = 0
     for place, (load, repeat) in enumerate(whole, 1):
+        if calibrated != repeat:
+            calibrated = repeat
+            kept.keep_calibration(repeat, await calibrate(target, settings.bounds, repeat))
+            loads = loads_of(settings, _capacity_per_s(kept, settings))
+            print(f"calibrated: {twin_fit.fit(kept.calibrations())}", file=sys.stderr)
         began, others = time.monotonic(), twin_engines.others_s(engine, core)
         first_number = (repeat * len(loads) + list(loads).index(load)) * NUMBERS_APART
         seen = await twin_load.play(target, loads[load], first_number=first_number)
@@ -179,16 +196,28 @@ async def measure(
         )
 
 
+def _capacity_per_s(kept: Kept, settings: Settings) -> float:
+    """Returns what the loads are parts of: what the first calibration says, for good."""
+    per_s = kept.capacity_per_s()
+    if per_s is None:
+        per_s = capacity_per_s(settings, twin_fit.fit(kept.calibrations()))
+        kept.keep_capacity(per_s)
+    return per_s
+
+
 # The command.
 
 
 async def run(home: Path, options: argparse.Namespace, settings: Settings, core: int) -> None:
     """Measures what is missing."""
     kept = Kept(options.keep / settings.engine, settings)
-    if not any(missing(kept, settings)):
+    if not options.calibrate and not any(missing(kept, settings)):
         return
     async with pool(home, options, settings.bounds, core) as (target, engine):
-        await measure(target, kept, settings, engine, core)
+        for number in range(settings.repeats + 1, settings.repeats + 1 + options.calibrate):
+            kept.keep_calibration(number, await calibrate(target, settings.bounds, number))
+        if not options.calibrate:
+            await measure(target, kept, settings, engine, core)
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
@@ -219,6 +248,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, default=None, help="folder of what is measured")
     parser.add_argument("--table", action="store_true", help="measure nothing, print the table")
     parser.add_argument("--quick", action="store_true", help="two repeats of a few requests")
+    parser.add_argument("--calibrate", type=int, default=0, help="only so many times more")
     parser.add_argument("--repeats", type=int, default=0, help="of each load (5)")
     parser.add_argument("--requests", type=int, default=0, help="of each load (300)")
     parser.add_argument("--seed", type=int, default=1, help="of the arrivals")

@@ -1,7 +1,7 @@
 """A machine's figures from a short calibration, and a simulated load beside measured ones.
 
-Decides how few measurements become the figures of a node (two lines by least squares), how a load
-is simulated with them, and what counts as near: an error is held against the spread of the
+Decides how few measurements become the figures of a node (lines by least squares, medians), how a
+load is simulated with them, and what counts as near: an error is held against the spread of the
 repeats. It refuses to know how anything was measured.
 """
 
@@ -55,26 +55,50 @@ class Seen(Struct, frozen=True):
     e2e_s: float
 
     @property
+    def decode_s(self) -> float:
+        """From the first piece to the last."""
+        return self.last_s - self.ttft_s
+
+    @property
     def tpot_s(self) -> float:
         """Time for each further token; 0 for an answer of one."""
-        return (self.last_s - self.ttft_s) / max(1, self.output_tokens - 1)
+        return self.decode_s / max(1, self.output_tokens - 1)
+
+
+class Samples(Struct, frozen=True):
+    """What one calibration measured.
+
+    Attributes:
+        alone: requests that had the machine to themselves, with prompts and answers of several
+            lengths.
+        beside: requests that came while so many others were answered, until after their own end.
+    """
+
+    alone: list[Seen]
+    beside: list[tuple[int, Seen]]
 
 
 class Fitted(Struct, frozen=True):
     """What a calibration came to.
 
     Attributes:
-        rates: speed of the engine.
+        rates: speed of the engine, as its card tells it: a straight line over batches.
+        steps_s: what a step takes by the size of the batch, from 1 on, as it was measured.
+        mixed_s: what reading a prompt adds to a step of a batch, beside its tokens; below 0 where
+            the two have something in common.
+        settle_s: what the first step after a prompt takes more.
         start_s: what a first token takes beside its prompt: gateway, bus, agent, engine.
         tail_s: from the last token to the end of the stream.
-        alone, together: how many requests stand behind the two lines.
+        requests: how many stand behind all that.
     """
 
     rates: Rates
+    steps_s: tuple[float, ...]
+    mixed_s: float
+    settle_s: float
     start_s: float
     tail_s: float
-    alone: int
-    together: int
+    requests: int
 
 
 class Engine(Struct, frozen=True):
@@ -119,33 +143,49 @@ class Compared(Struct, frozen=True):
     allowed_part: float
 
 
-def fit(alone: Sequence[Seen], together: Sequence[tuple[int, Seen]]) -> Fitted:
-    """Returns a machine's figures.
-
-    Args:
-        alone: requests that had the machine to themselves, with prompts of several lengths.
-        together: requests whose whole answer was made in a batch of so many sequences.
+def fit(calibrations: Sequence[Samples]) -> Fitted:
+    """Returns a machine's figures, from all calibrations together.
 
     Raises:
-        ValueError: they are too few, or all of one length, to draw a line through.
+        ValueError: they are too few, or all of one length, to draw a line through; or there is a
+            size of batch of which nothing was measured.
     """
-    prompts = [one.input_tokens for one in alone]
-    sizes = [(size, one.tpot_s) for size, one in together if one.output_tokens > 1]
-    sizes += [(1, one.tpot_s) for one in alone if one.output_tokens > 1]
-    if len(set(prompts)) < 2 or len({size for size, _ in sizes}) < 2:
-        raise ValueError("a calibration needs prompts of two lengths and batches of two sizes")
+    alone = [seen for one in calibrations for seen in one.alone]
+    beside = [each for one in calibrations for each in one.beside]
+    if len({one.input_tokens for one in alone}) < 2:
+        raise ValueError("a calibration needs prompts of two lengths")
+    if len({one.output_tokens for one in alone}) < 2:
+        raise ValueError("a calibration needs answers of two lengths")
     start_s, prompt_s = line(*medians([(one.input_tokens, one.ttft_s) for one in alone]))
-    base_s, more_s = line(*medians(sizes))
-    if more_s < 0.0:
-        base_s, more_s = float(np.mean([tpot for _, tpot in sizes])), 0.0
-    rates = Rates(1.0 / max(LEAST_S, prompt_s), max(LEAST_S, base_s), more_s, Basis.MEASURED)
-    tail_s = float(np.median([one.e2e_s - one.last_s for one in alone]))
-    return Fitted(rates, max(0.0, start_s), tail_s, len(alone), len(sizes))
-
-
-def last_to_begin(group: Sequence[Seen]) -> Seen:
-    """Returns the one of equal requests sent at once that no other's prompt disturbed."""
-    return max(group, key=lambda one: one.ttft_s)
+    settle_s, step_s = line(*medians([(one.output_tokens - 1, one.decode_s) for one in alone]))
+    settle_s, prompt_s = max(0.0, settle_s), max(LEAST_S, prompt_s)
+    sizes, more = medians(
+        [
+            (companions + 1, (one.decode_s - settle_s) / (one.output_tokens - 1))
+            for companions, one in beside
+        ]
+    )
+    if sizes != list(range(2, len(sizes) + 2)):
+        raise ValueError("a calibration needs a batch of each size")
+    steps_s = [max(LEAST_S, one) for one in (step_s, *more)]
+    base_s, more_s = float(np.mean(steps_s)), 0.0
+    if steps_s[-1] > steps_s[0]:
+        base_s, more_s = line(range(1, len(steps_s) + 1), steps_s)
+    way_s = max(0.0, start_s - steps_s[0])
+    # It comes in the middle of a step, on average, and is read in the next one.
+    added = [
+        one.ttft_s - way_s - 1.5 * steps_s[companions - 1] - prompt_s * one.input_tokens
+        for companions, one in beside
+    ]
+    return Fitted(
+        Rates(1.0 / prompt_s, max(LEAST_S, base_s), more_s, Basis.MEASURED),
+        tuple(steps_s),
+        max(-min(steps_s), float(np.median(added))) if added else 0.0,
+        settle_s,
+        max(0.0, start_s),
+        float(np.median([one.e2e_s - one.last_s for one in alone])),
+        len(alone) + len(beside),
+    )
 
 
 def medians(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -173,10 +213,8 @@ def capacity_per_s(
     fitted: Fitted, engine: Engine, *, input_tokens: float, output_tokens: float
 ) -> float:
     """Returns how many requests of that mean length a full engine serves in a second."""
-    rates = fitted.rates
-    step_s = rates.tpot_base_s + rates.tpot_per_sequence_s * engine.slots
-    work_s = input_tokens / rates.prefill_tokens_per_s + output_tokens * step_s / engine.slots
-    return 1.0 / work_s
+    prompt_s = input_tokens / fitted.rates.prefill_tokens_per_s + fitted.mixed_s + fitted.settle_s
+    return 1.0 / (prompt_s + output_tokens * fitted.steps_s[engine.slots - 1] / engine.slots)
 
 
 def simulate(arrivals: Sequence[Arrival], fitted: Fitted, engine: Engine) -> Latencies:
@@ -211,7 +249,7 @@ def node(fitted: Fitted, engine: Engine) -> NodeSpec:
     A start is one step of the engine, which takes what any step takes; the rest of it lies on the
     way to the machine.
     """
-    alone_s = min(fitted.start_s, fitted.rates.tpot_base_s)
+    alone_s = min(fitted.start_s, fitted.steps_s[0])
     replica = Replica(
         MODEL, "unknown", "twin/1", engine.context_tokens, engine.slots, (), fitted.rates
     )
@@ -227,7 +265,15 @@ def node(fitted: Fitted, engine: Engine) -> NodeSpec:
         rtt_s=fitted.start_s - alone_s,
         agent="twin",
     )
-    return NodeSpec(card=card, chunk_tokens=engine.chunk_tokens, alone_s=alone_s)
+    return NodeSpec(
+        card=card,
+        chunk_tokens=engine.chunk_tokens,
+        alone_s=alone_s,
+        steps_s=fitted.steps_s,
+        mixed_s=fitted.mixed_s,
+        settle_s=fitted.settle_s,
+        together=True,
+    )
 
 
 def compare(live: Sequence[float], simulated: float) -> Compared:

@@ -1,14 +1,14 @@
 """What a twin's measurement has so far, so that one that was interrupted goes on where it was.
 
-Decides what is kept, a file each: the settings, the calibration, and every repeat of every load. A
-folder holds one folder for each engine. What was measured under other settings is never mixed in.
-It refuses to know how anything was measured.
+Decides what is kept, a file each: the settings, every calibration, and every repeat of every load.
+A folder holds one folder for each engine. What was measured under other settings is never mixed
+in. It refuses to know how anything was measured.
 """
 
 from pathlib import Path
 
 import msgspec
-from benchmarks.support.twin_fit import Engine, Fitted, Seen
+from benchmarks.support.twin_fit import Engine, Samples, Seen
 from msgspec import Struct
 
 
@@ -64,14 +64,23 @@ class Kept:
             raise ValueError(f"{folder} holds a measurement with other settings")
         _write(folder / "settings.json", settings)
 
-    def fitted(self) -> Fitted | None:
-        """Returns the calibration, if there is one."""
-        path = self.folder / "calibration.json"
-        return msgspec.json.decode(path.read_bytes(), type=Fitted) if path.is_file() else None
+    def calibrations(self) -> list[Samples]:
+        """Returns what the calibrations measured, one before each repeat of the loads."""
+        paths = sorted(self.folder.glob("calibration-*.json"))
+        return [msgspec.json.decode(path.read_bytes(), type=Samples) for path in paths]
 
-    def keep_fitted(self, fitted: Fitted) -> None:
-        """Keeps the calibration."""
-        _write(self.folder / "calibration.json", fitted)
+    def keep_calibration(self, number: int, samples: Samples) -> None:
+        """Keeps what one calibration measured."""
+        _write(self.folder / f"calibration-{number}.json", samples)
+
+    def capacity_per_s(self) -> float | None:
+        """Returns what the loads are parts of, once the first calibration has said."""
+        path = self.folder / "capacity.json"
+        return msgspec.json.decode(path.read_bytes(), type=float) if path.is_file() else None
+
+    def keep_capacity(self, per_s: float) -> None:
+        """Fixes what the loads are parts of, requests a second."""
+        _write(self.folder / "capacity.json", per_s)
 
     def repeat(self, load: str, number: int) -> Repeat | None:
         """Returns one repeat of a load, if it was measured."""
@@ -92,7 +101,7 @@ def settings_of(folder: Path) -> Settings | None:
     return msgspec.json.decode(path.read_bytes(), type=Settings) if path.is_file() else None
 
 
-def _write(path: Path, value: Struct) -> None:
+def _write(path: Path, value: Struct | float) -> None:
     """Writes a file; whoever is interrupted leaves the old one or none."""
     beside = path.with_suffix(".part")
     beside.write_bytes(msgspec.json.encode(value))

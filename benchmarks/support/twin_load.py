@@ -7,16 +7,19 @@ counts as a first and a last piece. It refuses to know what is made of the times
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
+import msgspec
 from benchmarks.support.twin_fit import Seen
 from msgspec import Struct
 
 from entraide_sim import Arrival
 
 ANSWER_TIMEOUT_S = 600.0
+SETTLED_S = 0.05  # after a first token, until only answers are made
+LONGER_TOKENS = 40  # of the answer of whoever began before another, so that it ends after it
 DATA, DONE = b"data: ", b"[DONE]"
 
 
@@ -37,10 +40,20 @@ def prompt(words: int, number: int) -> str:
     return f"{number:06} " + "one " * max(1, words)
 
 
+def _nothing() -> None:
+    """Is not told."""
+
+
 async def ask(
-    session: aiohttp.ClientSession, target: Target, *, words: int, output_tokens: int, number: int
+    session: aiohttp.ClientSession,
+    target: Target,
+    *,
+    words: int,
+    output_tokens: int,
+    number: int,
+    begun: Callable[[], None] = _nothing,
 ) -> Seen:
-    """Asks one question and reads the answer to its end.
+    """Asks one question and reads the answer to its end; ``begun`` is called at its first piece.
 
     Raises:
         RuntimeError: the pool refused, or the stream broke.
@@ -74,7 +87,9 @@ async def ask(
             usage = chunk.get("usage") or usage
             if any(choice["delta"].get("content") for choice in chunk["choices"]):
                 last = time.perf_counter()
-                first = first or last
+                if not first:
+                    first = last
+                    begun()
     end = time.perf_counter()
     if not usage or not first:
         raise RuntimeError("the stream ended without an answer or its usage")
@@ -113,9 +128,7 @@ async def play(target: Target, arrivals: Sequence[Arrival], *, first_number: int
             output_tokens=arrival.output_tokens,
             number=first_number + place,
         )
-        return Seen(
-            seen.input_tokens, seen.output_tokens, sent_at, seen.ttft_s, seen.last_s, seen.e2e_s
-        )
+        return msgspec.structs.replace(seen, sent_at=sent_at)
 
     async with session() as opened:
         return list(
@@ -123,22 +136,54 @@ async def play(target: Target, arrivals: Sequence[Arrival], *, first_number: int
         )
 
 
-async def together(
-    target: Target, size: int, *, words: int, output_tokens: int, first_number: int
-) -> list[Seen]:
-    """Asks so many equal questions at once; returns what was seen of each."""
+async def beside(
+    target: Target,
+    companions: int,
+    *,
+    words: int,
+    output_tokens: int,
+    prompt_words: int,
+    prompt_tokens: int,
+    number: int,
+) -> Seen:
+    """Asks a question while so many others are answered, and returns what was seen of it.
+
+    Args:
+        target: where to.
+        companions: how many answers are made already.
+        words: of their prompts.
+        output_tokens: of the last of them; those of the ones before are longer.
+        prompt_words: of the question.
+        prompt_tokens: of its answer.
+        number: of the first prompt.
+    """
     async with session() as opened:
-        return list(
-            await asyncio.gather(
-                *(
-                    ask(
-                        opened,
-                        target,
-                        words=words,
-                        output_tokens=output_tokens,
-                        number=first_number + place,
-                    )
-                    for place in range(size)
-                )
+
+        async def begin(place: int, tokens: int) -> "asyncio.Task[Seen]":
+            begun = asyncio.Event()
+            asked = ask(
+                opened,
+                target,
+                words=words,
+                output_tokens=tokens,
+                number=number + place,
+                begun=begun.set,
             )
+            task = asyncio.create_task(asked)
+            await begun.wait()
+            return task
+
+        others = [
+            await begin(place, output_tokens + LONGER_TOKENS * (companions - place))
+            for place in range(1, companions + 1)
+        ]
+        await asyncio.sleep(SETTLED_S)
+        question = await ask(
+            opened,
+            target,
+            words=prompt_words,
+            output_tokens=prompt_tokens,
+            number=number,
         )
+        await asyncio.gather(*others)
+        return question

@@ -1,11 +1,14 @@
-"""A small model for the twin: half of the demo's layers, in the kind of 4 bits that runs fastest.
+"""A small model for the twin: half of a model's layers.
 
-Decides which weights an engine of one core gets, so that thousands of requests take minutes: the
-first layers of SmolLM2-135M, turned into Q4_0, for which llama.cpp has a quick way on processors
-(the demo's Q4_1 has none). Its answers mean nothing and take as long as any of their length do,
-which is all that is measured. It refuses to know what is done with it.
+Decides which weights an engine of one core gets, so that thousands of requests take minutes: for
+llama.cpp the first layers of SmolLM2-135M, turned into Q4_0, for which it has a quick way on
+processors (the demo's Q4_1 has none); for vLLM the first half of those of a folder. The answers
+mean nothing and take as long as any of their length do, which is all that is measured. It refuses
+to know what is done with it.
 """
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +62,41 @@ def _add(writer: Any, tensor: Any) -> None:
         writer.add_tensor(tensor.name, values)
     else:
         writer.add_tensor(tensor.name, gguf.quantize(values, KIND), raw_dtype=KIND)
+
+
+def shortened_folder(folder: Path, made: Path) -> Path:
+    """Writes the first half of the layers of a model in the hub's form; returns the new folder.
+
+    Args:
+        folder: a model of llama's architecture whose weights are one ``model.safetensors``: the
+            length of a header, the header as JSON, the tensors' bytes.
+        made: where the new folder goes.
+    """
+    config = json.loads((folder / "config.json").read_bytes())
+    config["num_hidden_layers"] = layers = config["num_hidden_layers"] // 2
+    weights = "model.safetensors"
+    shutil.copytree(folder, made, ignore=shutil.ignore_patterns(weights))
+    (made / "config.json").write_text(json.dumps(config), "utf-8")
+    with (folder / weights).open("rb") as read, (made / weights).open("wb") as written:
+        length = int.from_bytes(read.read(8), "little")
+        header = json.loads(read.read(length))
+        begin, end, kept = 8 + length, 0, {}
+        for name, tensor in header.items():
+            if name != "__metadata__" and _layer_in_folder(name) < layers:
+                first, last = tensor["data_offsets"]
+                kept[name] = {**tensor, "data_offsets": [end, end + last - first]}
+                end += last - first
+        text = json.dumps({"__metadata__": header.get("__metadata__", {}), **kept}).encode()
+        text += b" " * (-len(text) % 8)
+        written.write(len(text).to_bytes(8, "little") + text)
+        for name in kept:
+            first, last = header[name]["data_offsets"]
+            read.seek(begin + first)
+            written.write(read.read(last - first))
+    return made
+
+
+def _layer_in_folder(name: str) -> int:
+    """Returns which layer a tensor belongs to; -1 where it belongs to none."""
+    _, _, rest = name.partition("model.layers.")
+    return int(rest.partition(".")[0]) if rest else -1

@@ -32,8 +32,9 @@ class Machine(Struct, frozen=True):
     engine: str
     machine: str
     prefill_tokens_per_s: float
-    tpot_base_s: float
-    tpot_per_sequence_s: float
+    steps_s: tuple[float, ...]
+    mixed_s: float
+    settle_s: float
     start_s: float
     tail_s: float
     capacity_per_s: float
@@ -76,9 +77,8 @@ def arrivals_of(settings: Settings, rate_per_s: float, seed: int) -> list[Arriva
     return [Arrival(at, "", *lengths) for at, *lengths in zip(gaps, words, answers, strict=True)]
 
 
-def loads_of(settings: Settings, fitted: Fitted) -> dict[str, list[Arrival]]:
-    """Returns the arrivals of each load, as the settings and the calibration have them."""
-    per_s = capacity_per_s(settings, fitted)
+def loads_of(settings: Settings, per_s: float) -> dict[str, list[Arrival]]:
+    """Returns the arrivals of each load, as parts of so many requests a second."""
     return {
         name: arrivals_of(settings, part * per_s, settings.seed + number)
         for number, (name, part) in enumerate(settings.loads.items())
@@ -127,14 +127,15 @@ def table(folder: Path) -> list[Struct]:
         if settings is None:
             continue
         kept = Kept(home, settings)
-        fitted = kept.fitted()
+        calibrations, per_s = kept.calibrations(), kept.capacity_per_s()
         found = {load: list(_repeats(kept, settings, load)) for load in settings.loads}
-        if fitted is None or not all(found.values()):
+        if not calibrations or per_s is None or not all(found.values()):
             continue
+        fitted = twin_fit.fit(calibrations)
         told = [one.others_part for repeats in found.values() for one in repeats]
         known = [part for part in told if part is not None]
         machines.append(_machine(settings, fitted, max(known) if known else None))
-        for load, arrivals in loads_of(settings, fitted).items():
+        for load, arrivals in loads_of(settings, per_s).items():
             seen = [repeat.seen for repeat in found[load]]
             counted = [
                 msgspec.structs.replace(arrival, input_tokens=one.input_tokens)
@@ -153,16 +154,16 @@ def _repeats(kept: Kept, settings: Settings, load: str) -> Iterator[Repeat]:
 
 
 def _machine(settings: Settings, fitted: Fitted, others_part: float | None) -> Machine:
-    rates = fitted.rates
     return Machine(
         engine=settings.engine,
         machine=os.uname().machine,
-        prefill_tokens_per_s=rates.prefill_tokens_per_s,
-        tpot_base_s=rates.tpot_base_s,
-        tpot_per_sequence_s=rates.tpot_per_sequence_s,
+        prefill_tokens_per_s=fitted.rates.prefill_tokens_per_s,
+        steps_s=fitted.steps_s,
+        mixed_s=fitted.mixed_s,
+        settle_s=fitted.settle_s,
         start_s=fitted.start_s,
         tail_s=fitted.tail_s,
         capacity_per_s=capacity_per_s(settings, fitted),
-        calibration_requests=fitted.alone + fitted.together,
+        calibration_requests=fitted.requests,
         others_part=others_part,
     )
