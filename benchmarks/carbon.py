@@ -10,11 +10,14 @@ pick saves of what the optimum saves, both against least loaded. Energy is once 
 costs what it costs in a full batch, so that the optimum could be reached) and once that of the
 ``batch_curve`` (a fuller batch is cheaper by token).
 
-To end in minutes, machines are nine (RTX 4090, 16 sequences), and of each hour half a minute
-(Azure: a minute) is lived through, at the load's own pace; see ``support/loads``. The week is the
-one whose mean intensity in Ontario is nearest to the year's. The load is scaled so that its
-heaviest hour is expected to need 60 % of the fleet; in Québec stand as many machines as carry at
-most 40 % of the mean. Bursts need more than that: ServeGen's clients send in clusters.
+Machines are RTX 4090 with 16 sequences, in a small fleet (9) and in that of a province (36). To
+end in minutes, of each hour half a minute (Azure: a minute) is lived through, at the load's own
+pace; see ``support/loads``; and in the large fleet only with ``least_loaded`` and ``ours``, with
+linear energy. The week is the one whose mean intensity in Ontario is nearest to the year's. The
+load is scaled so that its heaviest hour is expected to need 60 % of the fleet; in Québec stand as
+many machines as carry at most 40 % of the mean. Bursts need more than that: ServeGen's clients
+send in clusters. What greener machines that were one would pass on to Alberta all the same is
+``reference_pooled_…``: where nobody waits, and where all wait as long as their promise lasts.
 
 *Deferral.* A year of batch jobs with a day of slack in Ontario, a quarter of what the slots for
 batch work can do, and once with slots to spare; see ``support/hours``. ``saved_part`` is against
@@ -50,6 +53,7 @@ PICKERS = (
     Picker.GREEDY_GREEN,
     Picker.GREENEST,
 )
+BOTH = (Picker.LEAST_LOADED, Picker.GREENEST)
 NAMES = {Picker.FASTEST: "latency_only", Picker.GREENEST: "ours"}
 
 
@@ -57,6 +61,7 @@ class PlacementRow(Struct, frozen=True):
     """One load, one energy model, one way to pick. Of the optimum only grams are known."""
 
     load: str
+    machines: int
     energy: str
     policy: str
     gco2e_per_1k_output_tokens: float
@@ -71,8 +76,16 @@ class PlacementRow(Struct, frozen=True):
     alberta_part: float
     alberta_work_part: float
     reference_pooled_alberta_work_part: float
+    reference_pooled_patient_alberta_work_part: float
     jobs: int
     completed: int
+
+
+class Pooled(Struct, frozen=True):
+    """What the greener zones would pass on to Alberta if they were one: of the work, a part."""
+
+    part: float
+    patient_part: float
 
 
 class DeferralRow(Struct, frozen=True):
@@ -97,8 +110,16 @@ class DeferralRow(Struct, frozen=True):
 
 
 class Size(Struct, frozen=True):
-    """How much is lived through."""
+    """How much is lived through, and in which fleets: the first one with each way to pick.
 
+    Attributes:
+        machines: of each fleet.
+        days, servegen_sample_s: of the ServeGen-derived load.
+        azure_hours, azure_sample_s: of Azure's.
+        deferral_days: of batch jobs.
+    """
+
+    machines: tuple[int, ...]
     days: int
     servegen_sample_s: float
     azure_hours: int
@@ -106,8 +127,8 @@ class Size(Struct, frozen=True):
     deferral_days: int
 
 
-WHOLE = Size(7, 30.0, 24, 60.0, 362)
-QUICK = Size(1, 4.0, 3, 4.0, 10)
+WHOLE = Size((9, 36), 7, 30.0, 24, 60.0, 362)
+QUICK = Size((9,), 1, 4.0, 3, 4.0, 10)
 
 
 def typical_week(ontario: Sequence[float]) -> int:
@@ -131,48 +152,49 @@ def intensities() -> list[Series]:
     ]
 
 
-def loads(size: Size, seed: int) -> Iterator[Load]:
-    """Makes both loads."""
+def loads(size: Size, machines: int, seed: int) -> Iterator[Load]:
+    """Makes both loads for a fleet."""
     work = work_s(catalogue()[places.DEVICE], places.SLOTS)
-    machines = PEAK_PART * places.NODES
     yield servegen_week(
         work,
         days=size.days,
         sample_s=size.servegen_sample_s,
-        heaviest_s=machines * size.servegen_sample_s,
+        machines=machines,
+        peak_part=PEAK_PART,
         seed=seed,
     )
     yield azure_day(
         work,
         hours=size.azure_hours,
         sample_s=size.azure_sample_s,
-        heaviest_s=machines * size.azure_sample_s,
+        machines=machines,
+        peak_part=PEAK_PART,
     )
 
 
-def placement(load: Load, series: Sequence[Series]) -> Iterator[PlacementRow]:
+def placement(
+    load: Load, series: Sequence[Series], pickers: Sequence[Picker], energies: Sequence[str]
+) -> Iterator[PlacementRow]:
     """Lives through a load with each way to pick; the optimum comes last."""
-    found = {picker: places.outcomes(load, picker, series) for picker in PICKERS}
+    found = {picker: places.outcomes(load, picker, series, energies) for picker in pickers}
     least_g, parts = places.optimum(load, series)
-    pooled = places.passed_on(load)
+    pooled = Pooled(places.passed_on(load), places.passed_on(load, patience_s=places.PROMISE_S))
     best = places.Outcome(least_g, None, None, len(load.arrivals), 0, parts, parts["CA-AB"])
-    for energy in places.ENERGY:
-        told = {NAMES.get(picker, picker.value): found[picker][energy] for picker in PICKERS}
-        yield from placement_rows(load.name, energy, told | {"optimum": best}, pooled=pooled)
+    for energy in energies:
+        told = {NAMES.get(picker, picker.value): found[picker][energy] for picker in pickers}
+        yield from placement_rows(load, energy, told | {"optimum": best}, pooled)
 
 
 def placement_rows(
-    load: str, energy: str, told: Mapping[str, places.Outcome], *, pooled: float
+    load: Load, energy: str, told: Mapping[str, places.Outcome], pooled: Pooled
 ) -> list[PlacementRow]:
-    """Holds each way to pick against least loaded and the optimum.
-
-    ``pooled`` is what the greener zones would pass on to Alberta if they were one machine.
-    """
+    """Holds each way to pick against least loaded and the optimum."""
     reference, best = told[REFERENCE], told["optimum"].gco2e_per_1k_output_tokens
     least_loaded = reference.gco2e_per_1k_output_tokens
     return [
         PlacementRow(
-            load,
+            load.name,
+            load.machines,
             energy,
             name,
             one.gco2e_per_1k_output_tokens,
@@ -186,7 +208,8 @@ def placement_rows(
             one.by_zone["CA-ON"],
             one.by_zone["CA-AB"],
             one.last_work_part,
-            pooled,
+            pooled.part,
+            pooled.patient_part,
             one.jobs,
             one.completed,
         )
@@ -240,8 +263,11 @@ def main(arguments: Sequence[str]) -> None:
     print(f"seed {options.seed}, {dt.datetime.now(dt.UTC):%Y-%m-%d}, {size}", file=sys.stderr)
     series = intensities()
     rows: list[Struct] = []
-    for load in loads(size, options.seed):
-        rows += placement(load, series)
+    for machines in size.machines:
+        whole = machines == size.machines[0]
+        pickers, energies = (PICKERS, tuple(places.ENERGY)) if whole else (BOTH, ("linear",))
+        for load in loads(size, machines, options.seed):
+            rows += placement(load, series, pickers, energies)
     rows += deferral(size, options.seed)
     show(rows, as_json=options.json)
 

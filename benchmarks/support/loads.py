@@ -32,6 +32,7 @@ class Load(Struct, frozen=True):
     Attributes:
         name: of the load.
         hours: how many there are.
+        machines: of the fleet for which it is scaled.
         sample_s: how long in each hour requests come.
         arrivals: in order of time, seconds from the beginning.
         work_s: machine-seconds that come in each hour's sample.
@@ -40,6 +41,7 @@ class Load(Struct, frozen=True):
 
     name: str
     hours: int
+    machines: int
     sample_s: float
     arrivals: tuple[Arrival, ...]
     work_s: tuple[float, ...]
@@ -106,9 +108,15 @@ def _pieces(windows: Iterable[Window], sample_s: float, hours: int) -> Iterator[
             yield msgspec.structs.replace(window, begin_s=begin_s, end_s=end_s)
 
 
-def servegen_week(work: Work, *, days: int, sample_s: float, heaviest_s: float, seed: int) -> Load:
-    """Returns days of the ServeGen-derived load: 43 clients, their bursts and their lengths."""
+def servegen_week(
+    work: Work, *, days: int, sample_s: float, machines: int, peak_part: float, seed: int
+) -> Load:
+    """Returns days of the ServeGen-derived load: 43 clients, their bursts and their lengths.
+
+    In the heaviest hour it is expected to need ``peak_part`` of so many machines.
+    """
     hours = days * 24
+    heaviest_s = peak_part * machines * sample_s
     rates = data("traces/servegen_m-small_days0-6_rates.csv")
     lengths = data("traces/servegen_m-small_days0-6_lengths.csv")
 
@@ -119,7 +127,7 @@ def servegen_week(work: Work, *, days: int, sample_s: float, heaviest_s: float, 
     arrivals = list(generated([_cut(one, sample_s, hours) for one in senders], seed=seed))
     mean_s = heaviest_s * sum(expected) / max(expected) / hours
     found = by_hour(arrivals, work, hours=hours)
-    return Load("servegen_week", hours, sample_s, tuple(arrivals), found, mean_s)
+    return Load("servegen_week", hours, machines, sample_s, tuple(arrivals), found, mean_s)
 
 
 def _cut(sender: Sender, sample_s: float, hours: int) -> Sender:
@@ -127,22 +135,33 @@ def _cut(sender: Sender, sample_s: float, hours: int) -> Sender:
     return msgspec.structs.replace(sender, windows=windows)
 
 
-def azure_day(work: Work, *, hours: int, sample_s: float, heaviest_s: float) -> Load:
+def azure_day(work: Work, *, hours: int, sample_s: float, machines: int, peak_part: float) -> Load:
     """Returns Azure's conversations, their first 40 minutes tiled over a day.
 
-    All come faster or slower by one factor; every hour is alike, but for what falls into its
-    sample.
+    So many services at once as come nearest to needing ``peak_part`` of so many machines: each is
+    the trace, begun at another moment, and all come a little faster or slower by one factor. Every
+    hour is alike, but for what falls into its sample.
     """
     trace = list(read_azure(data("traces/azure_llm_2023_conv_first40min.csv")))
-    mean_s = sum(work(one.input_tokens, one.output_tokens) for one in trace)
-    factor = mean_s / AZURE_PERIOD_S / (heaviest_s / sample_s)  # above 1 is slower
-    paced = [msgspec.structs.replace(one, at_s=one.at_s * factor) for one in trace]
-    until_s = hours * HOUR_S
+    mean_s = sum(work(one.input_tokens, one.output_tokens) for one in trace) / AZURE_PERIOD_S
+    services = max(1, round(peak_part * machines / mean_s))
+    factor = services * mean_s / (peak_part * machines)  # above 1 is slower
+    period_s, until_s = AZURE_PERIOD_S * factor, hours * HOUR_S
+    begun_s = [period_s * number / services for number in range(services)]
+    paced = sorted(
+        (
+            msgspec.structs.replace(one, at_s=(one.at_s * factor + begin_s) % period_s)
+            for begin_s in begun_s
+            for one in trace
+        ),
+        key=lambda one: one.at_s,
+    )
     begin_s, end_s = SAMPLE_BEGIN_S, SAMPLE_BEGIN_S + sample_s
     arrivals = tuple(
         one
-        for one in tiled(paced, period_s=AZURE_PERIOD_S * factor, until_s=until_s)
+        for one in tiled(paced, period_s=period_s, until_s=until_s)
         if begin_s <= one.at_s % HOUR_S < end_s
     )
     found = by_hour(arrivals, work, hours=hours)
-    return Load("azure_day", hours, sample_s, arrivals, found, heaviest_s)
+    expected_s = peak_part * machines * sample_s
+    return Load("azure_day", hours, machines, sample_s, arrivals, found, expected_s)

@@ -36,7 +36,6 @@ from entraide_sim.energy import J_PER_KWH
 
 DEVICE = "rtx-4090-24"
 SLOTS = 16
-NODES = 9
 GREEN_PART_MOST = 0.4  # of the mean load that Québec can carry
 ZONES = ("CA-QC", "CA-ON", "CA-AB")
 RTT_S = {"CA-QC": 0.010, "CA-ON": 0.020, "CA-AB": 0.060}  # from a pool in Montréal
@@ -69,7 +68,7 @@ def fleet(load: Load, energy: str) -> list[NodeSpec]:
     """Returns the nodes: in Québec as many as may be, the others in Ontario and Alberta by turns.
 
     Args:
-        load: whose expected mean decides how many stand in Québec.
+        load: scaled for so many machines; its expected mean decides how many stand in Québec.
         energy: which energy curve they have.
     """
     green = int(GREEN_PART_MOST * load.mean_s / load.sample_s)
@@ -86,13 +85,13 @@ def fleet(load: Load, energy: str) -> list[NodeSpec]:
             ),
             curve=ENERGY[energy],
         )
-        for number, zone in enumerate(_mixed(green))
+        for number, zone in enumerate(_mixed(green, load.machines))
     ]
 
 
-def _mixed(green: int) -> list[str]:
+def _mixed(green: int, machines: int) -> list[str]:
     """Returns the zones by node, Québec's in the middle: a tie goes to the first name."""
-    others = [ZONES[1 + number % 2] for number in range(NODES - green)]
+    others = [ZONES[1 + number % 2] for number in range(machines - green)]
     middle = len(others) // 2
     return [*others[:middle], *(["CA-QC"] * green), *others[middle:]]
 
@@ -107,10 +106,12 @@ def policy(picker: Picker) -> Policy:
     )
 
 
-def outcomes(load: Load, picker: Picker, series: Sequence[Series]) -> dict[str, Outcome]:
+def outcomes(
+    load: Load, picker: Picker, series: Sequence[Series], energies: Sequence[str]
+) -> dict[str, Outcome]:
     """Returns what a way to pick comes to in each energy model."""
     if picker not in BLIND:
-        return {energy: run(load, energy, picker, series)[0] for energy in ENERGY}
+        return {energy: run(load, energy, picker, series)[0] for energy in energies}
     told, records = run(load, "batch_curve", picker, series)
     linear = linear_g(records, series) * 1_000 / int(records.column("output_tokens").sum())
     return {
@@ -197,12 +198,18 @@ def optimum(load: Load, series: Sequence[Series]) -> tuple[float, dict[str, floa
     return least * 1_000 / sum(one.output_tokens for one in load.arrivals), parts
 
 
-def passed_on(load: Load) -> float:
+def passed_on(load: Load, *, patience_s: float = 0.0) -> float:
     """Returns the part of the work that the greener zones together would pass on to the last.
 
-    As if their machines shared all work, and nobody waited; see ``pooled``.
+    As if their machines shared all work, and nobody waited longer; see ``pooled``.
     """
     device = catalogue()[DEVICE]
     machines = sum(spec.card.zone != ZONES[-1] for spec in fleet(load, "linear"))
-    work = work_s(device, SLOTS)
-    return passed_on_part(load.arrivals, work, device, machines=machines, slots=SLOTS)
+    return passed_on_part(
+        load.arrivals,
+        work_s(device, SLOTS),
+        device,
+        machines=machines,
+        slots=SLOTS,
+        patience_s=patience_s,
+    )

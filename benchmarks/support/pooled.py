@@ -1,14 +1,17 @@
-"""Pooled: what would be passed on if machines were one, shared all work, and nobody waited.
+"""Pooled: what would be passed on if machines were one and shared all work.
 
 Decides how much work finds no slot when the machines of some places hold as many sequences as they
-have slots, share them evenly at every moment, and pass on at once whatever comes beyond: about the
-best that placement without waiting can do under bursts. A batch of b sequences decodes at the pace
-of its steps, t0 + t1 b, so a machine that is not full does not work at full rate. It refuses to
-know zones, promises and the grid.
+have slots, share them evenly at every moment, and pass on whatever comes beyond: at once, which is
+about the best that placement without waiting can do under bursts; or when it has waited as long as
+its patience lasts, which is about the best that any placement can do. A batch of b sequences
+decodes at the pace of its steps, t0 + t1 b, so a machine that is not full does not work at full
+rate. It refuses to know zones, promises and the grid.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from heapq import heappop, heappush
+from math import inf
 
 from benchmarks.support.devices import Device
 from benchmarks.support.loads import Work
@@ -27,9 +30,15 @@ def rate(batch: float, device: Device, slots: int) -> float:
 
 
 def passed_on_part(
-    arrivals: Iterable[Arrival], work: Work, device: Device, *, machines: int, slots: int
+    arrivals: Iterable[Arrival],
+    work: Work,
+    device: Device,
+    *,
+    machines: int,
+    slots: int,
+    patience_s: float = 0.0,
 ) -> float:
-    """Returns the part of the work that comes when every slot is taken.
+    """Returns the part of the work that finds no slot in time.
 
     Processor sharing in virtual time: each sequence gets an even part of what all machines do.
 
@@ -39,22 +48,36 @@ def passed_on_part(
         device: what the machines are.
         machines: how many share the work.
         slots: sequences that each holds at most.
+        patience_s: how long a request waits for a slot.
     """
     done_s = at = whole_s = passed_s = 0.0
     ends: list[float] = []  # in what has been done of each sequence since the beginning
-    for one in arrivals:
+    line: deque[tuple[float, float]] = deque()  # until when it waits, and its work
+
+    def work_until(moment: float) -> None:
+        nonlocal done_s, at, passed_s
         while ends:
             each = machines * rate(len(ends) / machines, device, slots) / len(ends)
             until = at + (ends[0] - done_s) / each
-            if until > one.at_s:
-                done_s += (one.at_s - at) * each
+            if until > moment:
+                done_s += (moment - at) * each
                 break
             done_s, at = heappop(ends), until
-        at = one.at_s
+            while line and line[0][0] < at:
+                passed_s += line.popleft()[1]
+            if line:
+                heappush(ends, done_s + line.popleft()[1])
+        at = max(at, moment) if moment < inf else at
+
+    for one in arrivals:
+        work_until(one.at_s)
         needed_s = work(one.input_tokens, one.output_tokens)
         whole_s += needed_s
         if len(ends) < machines * slots:
             heappush(ends, done_s + needed_s)
+        elif patience_s > 0.0:
+            line.append((one.at_s + patience_s, needed_s))
         else:
             passed_s += needed_s
+    work_until(inf)
     return passed_s / whole_s

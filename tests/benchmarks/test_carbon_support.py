@@ -59,6 +59,38 @@ def test_what_pooled_machines_pass_on(comes_s: tuple[float, ...], passed_on: flo
     assert passed_on == pytest.approx(found)
 
 
+@pytest.mark.parametrize(
+    ("comes_s", "patience_s", "passed_on"),
+    [
+        ((0.0, 0.0, 0.0), 2.1, 0.0),  # the third begins when the two that share end
+        ((0.0, 0.0, 0.0), 1.9, 1 / 3),
+        ((0.0, 0.0, 0.0, 0.0, 0.0), 2.1, 1 / 5),  # two begin then; the fifth has waited enough
+        ((0.0, 0.0, 1.0), 1.1, 0.0),
+    ],
+)
+def test_what_patient_machines_pass_on(
+    comes_s: tuple[float, ...], patience_s: float, passed_on: float
+) -> None:
+    """Who waits takes the first slot that becomes free, unless it has waited too long."""
+    device = Device("box", Rates(1_000.0, 0.02, 0.0, Basis.DECLARED), 10.0, 100.0)
+    arrivals = [Arrival(at_s, "c", 1, 1) for at_s in comes_s]
+
+    found = passed_on_part(
+        arrivals, lambda *_: 1.0, device, machines=1, slots=2, patience_s=patience_s
+    )
+
+    assert passed_on == pytest.approx(found)
+
+
+@pytest.mark.shared_data
+def test_azure_is_as_many_services_as_the_fleet_needs() -> None:
+    """A larger fleet is asked by more services at once, each at about the trace's own pace."""
+    small, large = (list(loads(QUICK, machines, seed=1))[1] for machines in (9, 36))
+
+    assert 4.0 == pytest.approx(sum(large.work_s) / sum(small.work_s), rel=0.3)
+    assert 4.0 == pytest.approx(len(large.arrivals) / len(small.arrivals), rel=0.3)
+
+
 def test_work_that_fits_nowhere_is_told() -> None:
     """More work than all zones can do in an hour has no optimum."""
     with pytest.raises(Infeasible):
@@ -205,7 +237,7 @@ def test_without_published_data_a_benchmark_says_so(
 @pytest.mark.shared_data
 def test_no_placement_emits_less_than_the_optimum() -> None:
     """Under linear energy the core in the world stays above what the linear program finds."""
-    load = next(iter(loads(QUICK, seed=1)))
+    load = next(iter(loads(QUICK, 9, seed=1)))
     series = intensities()
     least, parts = places.optimum(load, series)
     ours, _ = places.run(load, "linear", Picker.GREENEST, series)
@@ -218,7 +250,7 @@ def test_no_placement_emits_less_than_the_optimum() -> None:
 @pytest.mark.shared_data
 def test_linear_energy_is_reckoned_as_it_is_lived() -> None:
     """What runs would emit with linear energy, reckoned from records, is what they emit with it."""
-    load = next(iter(loads(QUICK, seed=1)))
+    load = next(iter(loads(QUICK, 9, seed=1)))
     series = intensities()
     _, records = places.run(load, "linear", Picker.LEAST_LOADED, series)
 
