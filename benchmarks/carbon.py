@@ -10,20 +10,19 @@ pick saves of what the optimum saves, both against least loaded. Energy is once 
 costs what it costs in a full batch, so that the optimum could be reached) and once that of the
 ``batch_curve`` (a fuller batch is cheaper by token).
 
-Machines are RTX 4090 with 16 sequences, in a small fleet (9) and in that of a province (36). To
-end in minutes, of each hour half a minute (Azure: a minute) is lived through, at the load's own
-pace; see ``support/loads``; and in the large fleet only with ``least_loaded`` and ``ours``, with
-linear energy. The week is the one whose mean intensity in Ontario is nearest to the year's. The
-load is scaled so that its heaviest hour is expected to need 60 % of the fleet; in Québec stand as
-many machines as carry at most 40 % of the mean. Bursts need more than that: ServeGen's clients
-send in clusters. What greener machines that were one would pass on to Alberta all the same is
-``reference_pooled_…``: where nobody waits, and where all wait as long as their promise lasts.
+To end in minutes, machines are nine (RTX 4090, 16 sequences), and of each hour half a minute
+(Azure: a minute) is lived through, at the load's own pace; see ``support/loads``. The week is the
+one whose mean intensity in Ontario is nearest to the year's. The load is scaled so that its
+heaviest hour is expected to need 60 % of the fleet; in Québec stand as many machines as carry at
+most 40 % of the mean. Bursts need more than that: ServeGen's clients send in clusters. What greener
+machines that were one would pass on to Alberta all the same is ``reference_pooled_…``: where nobody
+waits, and where all wait as long as their promise lasts.
 
 *Deferral.* A year of batch jobs with a day of slack in Ontario, a quarter of what the slots for
 batch work can do, and once with slots to spare; see ``support/hours``. ``saved_part`` is against
 running each job when it comes.
 
-    python -m benchmarks.carbon [--json] [--quick] [--seed N]
+    python -m benchmarks.carbon [--json] [--quick] [--machines N] [--seed N]
 """
 
 import argparse
@@ -40,6 +39,7 @@ from msgspec import Struct
 from entraide_scheduler.core.policy import Picker
 from entraide_sim import Forecast, Series, read_forecasts, read_series
 
+MACHINES = 9
 PEAK_PART = 0.6
 DAY_H = 24
 WEEK_H = 168
@@ -53,7 +53,6 @@ PICKERS = (
     Picker.GREEDY_GREEN,
     Picker.GREENEST,
 )
-BOTH = (Picker.LEAST_LOADED, Picker.GREENEST)
 NAMES = {Picker.FASTEST: "latency_only", Picker.GREENEST: "ours"}
 
 
@@ -110,16 +109,8 @@ class DeferralRow(Struct, frozen=True):
 
 
 class Size(Struct, frozen=True):
-    """How much is lived through, and in which fleets: the first one with each way to pick.
+    """How much is lived through."""
 
-    Attributes:
-        machines: of each fleet.
-        days, servegen_sample_s: of the ServeGen-derived load.
-        azure_hours, azure_sample_s: of Azure's.
-        deferral_days: of batch jobs.
-    """
-
-    machines: tuple[int, ...]
     days: int
     servegen_sample_s: float
     azure_hours: int
@@ -127,8 +118,8 @@ class Size(Struct, frozen=True):
     deferral_days: int
 
 
-WHOLE = Size((9, 36), 7, 30.0, 24, 60.0, 362)
-QUICK = Size((9,), 1, 4.0, 3, 4.0, 10)
+WHOLE = Size(7, 30.0, 24, 60.0, 362)
+QUICK = Size(1, 4.0, 3, 4.0, 10)
 
 
 def typical_week(ontario: Sequence[float]) -> int:
@@ -172,16 +163,14 @@ def loads(size: Size, machines: int, seed: int) -> Iterator[Load]:
     )
 
 
-def placement(
-    load: Load, series: Sequence[Series], pickers: Sequence[Picker], energies: Sequence[str]
-) -> Iterator[PlacementRow]:
+def placement(load: Load, series: Sequence[Series]) -> Iterator[PlacementRow]:
     """Lives through a load with each way to pick; the optimum comes last."""
-    found = {picker: places.outcomes(load, picker, series, energies) for picker in pickers}
+    found = {picker: places.outcomes(load, picker, series) for picker in PICKERS}
     least_g, parts = places.optimum(load, series)
     pooled = Pooled(places.passed_on(load), places.passed_on(load, patience_s=places.PROMISE_S))
     best = places.Outcome(least_g, None, None, len(load.arrivals), 0, parts, parts["CA-AB"])
-    for energy in energies:
-        told = {NAMES.get(picker, picker.value): found[picker][energy] for picker in pickers}
+    for energy in places.ENERGY:
+        told = {NAMES.get(picker, picker.value): found[picker][energy] for picker in PICKERS}
         yield from placement_rows(load, energy, told | {"optimum": best}, pooled)
 
 
@@ -257,17 +246,15 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
+    parser.add_argument("--machines", type=int, default=MACHINES, help="of the fleet")
     parser.add_argument("--seed", type=int, default=1, help="of all luck")
     options = parser.parse_args(arguments)
     size = QUICK if options.quick else WHOLE
     print(f"seed {options.seed}, {dt.datetime.now(dt.UTC):%Y-%m-%d}, {size}", file=sys.stderr)
     series = intensities()
     rows: list[Struct] = []
-    for machines in size.machines:
-        whole = machines == size.machines[0]
-        pickers, energies = (PICKERS, tuple(places.ENERGY)) if whole else (BOTH, ("linear",))
-        for load in loads(size, machines, options.seed):
-            rows += placement(load, series, pickers, energies)
+    for load in loads(size, options.machines, options.seed):
+        rows += placement(load, series)
     rows += deferral(size, options.seed)
     show(rows, as_json=options.json)
 

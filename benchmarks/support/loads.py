@@ -138,28 +138,18 @@ def _cut(sender: Sender, sample_s: float, hours: int) -> Sender:
 def azure_day(work: Work, *, hours: int, sample_s: float, machines: int, peak_part: float) -> Load:
     """Returns Azure's conversations, their first 40 minutes tiled over a day.
 
-    So many services at once as come nearest to needing ``peak_part`` of so many machines: each is
-    the trace, begun at another moment, and all come a little faster or slower by one factor. Every
-    hour is alike, but for what falls into its sample.
+    All come faster or slower by one factor, so that they are expected to need ``peak_part`` of so
+    many machines; every hour is alike, but for what falls into its sample.
     """
     trace = list(read_azure(data("traces/azure_llm_2023_conv_first40min.csv")))
-    mean_s = sum(work(one.input_tokens, one.output_tokens) for one in trace) / AZURE_PERIOD_S
-    services = max(1, round(peak_part * machines / mean_s))
-    factor = services * mean_s / (peak_part * machines)  # above 1 is slower
-    period_s, until_s = AZURE_PERIOD_S * factor, hours * HOUR_S
-    begun_s = [period_s * number / services for number in range(services)]
-    paced = sorted(
-        (
-            msgspec.structs.replace(one, at_s=(one.at_s * factor + begin_s) % period_s)
-            for begin_s in begun_s
-            for one in trace
-        ),
-        key=lambda one: one.at_s,
-    )
+    mean_s = sum(work(one.input_tokens, one.output_tokens) for one in trace)
+    factor = mean_s / AZURE_PERIOD_S / (peak_part * machines)  # above 1 is slower
+    paced = [msgspec.structs.replace(one, at_s=one.at_s * factor) for one in trace]
+    until_s = hours * HOUR_S
     begin_s, end_s = SAMPLE_BEGIN_S, SAMPLE_BEGIN_S + sample_s
     arrivals = tuple(
         one
-        for one in tiled(paced, period_s=period_s, until_s=until_s)
+        for one in tiled(paced, period_s=AZURE_PERIOD_S * factor, until_s=until_s)
         if begin_s <= one.at_s % HOUR_S < end_s
     )
     found = by_hour(arrivals, work, hours=hours)

@@ -106,12 +106,10 @@ def policy(picker: Picker) -> Policy:
     )
 
 
-def outcomes(
-    load: Load, picker: Picker, series: Sequence[Series], energies: Sequence[str]
-) -> dict[str, Outcome]:
+def outcomes(load: Load, picker: Picker, series: Sequence[Series]) -> dict[str, Outcome]:
     """Returns what a way to pick comes to in each energy model."""
     if picker not in BLIND:
-        return {energy: run(load, energy, picker, series)[0] for energy in energies}
+        return {energy: run(load, energy, picker, series)[0] for energy in ENERGY}
     told, records = run(load, "batch_curve", picker, series)
     linear = linear_g(records, series) * 1_000 / int(records.column("output_tokens").sum())
     return {

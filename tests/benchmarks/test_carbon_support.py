@@ -82,15 +82,6 @@ def test_what_patient_machines_pass_on(
     assert passed_on == pytest.approx(found)
 
 
-@pytest.mark.shared_data
-def test_azure_is_as_many_services_as_the_fleet_needs() -> None:
-    """A larger fleet is asked by more services at once, each at about the trace's own pace."""
-    small, large = (list(loads(QUICK, machines, seed=1))[1] for machines in (9, 36))
-
-    assert 4.0 == pytest.approx(sum(large.work_s) / sum(small.work_s), rel=0.3)
-    assert 4.0 == pytest.approx(len(large.arrivals) / len(small.arrivals), rel=0.3)
-
-
 def test_work_that_fits_nowhere_is_told() -> None:
     """More work than all zones can do in an hour has no optimum."""
     with pytest.raises(Infeasible):
