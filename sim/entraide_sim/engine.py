@@ -226,7 +226,7 @@ class Engine:
     def _end_prompts(self, at: float) -> list[Run]:
         heads = self._heads
         if not heads:
-            return heads
+            return []
         self._settles = self._steps > 0
         for head, tokens in zip(heads, self._parts, strict=True):
             head.left -= tokens
