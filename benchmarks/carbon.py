@@ -2,13 +2,14 @@
 
 Two kinds of rows.
 
-*Placement.* A week of the ServeGen-derived load and a day of Azure's, in a fleet over Québec,
-Ontario and Alberta with their hourly direct intensity of 2023, placed by each of the core's ways
-to pick a node. ``optimum`` is the least that any placement can emit: a linear program over hours
-and zones, machines always at full batch, waking free. ``saving_part_of_optimum`` is what a way to
-pick saves of what the optimum saves, both against least loaded. Energy is once ``linear`` (a token
-costs what it costs in a full batch, so that the optimum could be reached) and once that of the
-``batch_curve`` (a fuller batch is cheaper by token).
+*Placement.* A week of the ServeGen-derived load and a day of Azure's (one service that is asked
+faster, and several at about its own pace) in a fleet over Québec, Ontario and Alberta with their
+hourly direct intensity of 2023, placed by each of the core's ways to pick a node. ``optimum`` is
+the least that any placement can emit: a linear program over hours and zones, machines always at
+full batch, waking free. ``saving_part_of_optimum`` is what a way to pick saves of what the optimum
+saves, both against least loaded. Energy is once ``linear`` (a token costs what it costs in a full
+batch, so that the optimum could be reached) and once that of the ``batch_curve`` (a fuller batch is
+cheaper by token).
 
 To end in minutes, machines are nine (RTX 4090, 16 sequences), and of each hour half a minute
 (Azure: a minute) is lived through, at the load's own pace; see ``support/loads``. The week is the
@@ -32,7 +33,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.support import hours, places
 from benchmarks.support.devices import catalogue
-from benchmarks.support.loads import Load, azure_day, servegen_week, work_s
+from benchmarks.support.loads import Load, azure_day, azure_needs, servegen_week, work_s
 from benchmarks.support.shared import data, show
 from msgspec import Struct
 
@@ -144,7 +145,7 @@ def intensities() -> list[Series]:
 
 
 def loads(size: Size, machines: int, seed: int) -> Iterator[Load]:
-    """Makes both loads for a fleet."""
+    """Makes all loads for a fleet."""
     work = work_s(catalogue()[places.DEVICE], places.SLOTS)
     yield servegen_week(
         work,
@@ -154,13 +155,16 @@ def loads(size: Size, machines: int, seed: int) -> Iterator[Load]:
         peak_part=PEAK_PART,
         seed=seed,
     )
-    yield azure_day(
-        work,
-        hours=size.azure_hours,
-        sample_s=size.azure_sample_s,
-        machines=machines,
-        peak_part=PEAK_PART,
-    )
+    needed = PEAK_PART * machines
+    for services in (1, max(2, round(needed / azure_needs(work)))):
+        yield azure_day(
+            work,
+            hours=size.azure_hours,
+            sample_s=size.azure_sample_s,
+            needed=needed,
+            machines=machines,
+            services=services,
+        )
 
 
 def placement(load: Load, series: Sequence[Series]) -> Iterator[PlacementRow]:

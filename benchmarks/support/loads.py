@@ -23,6 +23,7 @@ from entraide_sim.servegen import LENGTH_WINDOW_S, Sender, generated
 
 HOUR_S = 3_600.0
 SAMPLE_BEGIN_S = 1_800.0  # in every hour
+AZURE = "traces/azure_llm_2023_conv_first40min.csv"
 AZURE_PERIOD_S = 2_400.0  # length of the published part
 
 
@@ -135,23 +136,46 @@ def _cut(sender: Sender, sample_s: float, hours: int) -> Sender:
     return msgspec.structs.replace(sender, windows=windows)
 
 
-def azure_day(work: Work, *, hours: int, sample_s: float, machines: int, peak_part: float) -> Load:
+def azure_day(
+    work: Work, *, hours: int, sample_s: float, needed: float, machines: int, services: int = 1
+) -> Load:
     """Returns Azure's conversations, their first 40 minutes tiled over a day.
 
-    All come faster or slower by one factor, so that they are expected to need ``peak_part`` of so
-    many machines; every hour is alike, but for what falls into its sample.
+    Args:
+        work: of a request.
+        hours: how many; every one is alike, but for what falls into its sample.
+        sample_s: of each hour.
+        needed: machines that the load is expected to need.
+        machines: of the fleet.
+        services: that are asked at once. Each is the trace, begun at another moment, and all come
+            faster or slower by one factor: the more of them, the nearer to the trace's own pace,
+            and the longer its bursts last.
     """
-    trace = list(read_azure(data("traces/azure_llm_2023_conv_first40min.csv")))
-    mean_s = sum(work(one.input_tokens, one.output_tokens) for one in trace)
-    factor = mean_s / AZURE_PERIOD_S / (peak_part * machines)  # above 1 is slower
-    paced = [msgspec.structs.replace(one, at_s=one.at_s * factor) for one in trace]
-    until_s = hours * HOUR_S
+    trace = list(read_azure(data(AZURE)))
+    factor = services * azure_needs(work) / needed  # above 1 is slower
+    period_s = AZURE_PERIOD_S * factor
+    paced = sorted(
+        (
+            msgspec.structs.replace(
+                one, at_s=(one.at_s * factor + period_s * number / services) % period_s
+            )
+            for number in range(services)
+            for one in trace
+        ),
+        key=lambda one: one.at_s,
+    )
     begin_s, end_s = SAMPLE_BEGIN_S, SAMPLE_BEGIN_S + sample_s
     arrivals = tuple(
         one
-        for one in tiled(paced, period_s=AZURE_PERIOD_S * factor, until_s=until_s)
+        for one in tiled(paced, period_s=period_s, until_s=hours * HOUR_S)
         if begin_s <= one.at_s % HOUR_S < end_s
     )
     found = by_hour(arrivals, work, hours=hours)
-    expected_s = peak_part * machines * sample_s
-    return Load("azure_day", hours, machines, sample_s, arrivals, found, expected_s)
+    name = "azure_day" if services == 1 else "azure_services_day"
+    return Load(name, hours, machines, sample_s, arrivals, found, needed * sample_s)
+
+
+def azure_needs(work: Work) -> float:
+    """Returns how many machines Azure's trace needs at its own pace, on average."""
+    trace = read_azure(data(AZURE))
+    return float(sum(work(one.input_tokens, one.output_tokens) for one in trace) / AZURE_PERIOD_S)
