@@ -8,12 +8,14 @@ from random import Random
 import pytest
 from benchmarks.carbon import QUICK, intensities, loads, typical_week
 from benchmarks.support import hours, places, shared
-from benchmarks.support.devices import Device
+from benchmarks.support.devices import Device, catalogue
 from benchmarks.support.loads import (
+    azure_day,
     by_hour,
     expected_work_s,
     mean_tokens,
     sampled,
+    work_s,
 )
 from benchmarks.support.optimum import Infeasible, least_g, least_when
 from benchmarks.support.pooled import passed_on_part
@@ -80,6 +82,17 @@ def test_what_patient_machines_pass_on(
     )
 
     assert passed_on == pytest.approx(found)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("services", [1, 3])
+def test_azure_needs_what_is_asked_of_it(services: int) -> None:
+    """One service asked faster, or several at their own pace, need as many machines."""
+    work = work_s(catalogue()[places.DEVICE], places.SLOTS)
+    load = azure_day(work, hours=1, sample_s=1_800.0, needed=5.4, machines=9, services=services)
+
+    assert 5.4 == pytest.approx(sum(load.work_s) / 1_800.0, rel=0.1)
+    assert list(load.arrivals) == sorted(load.arrivals, key=lambda one: one.at_s)
 
 
 def test_work_that_fits_nowhere_is_told() -> None:

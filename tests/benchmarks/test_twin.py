@@ -18,7 +18,7 @@ ENGINE = Engine(slots=4, context_tokens=2_048, chunk_tokens=512)
 TRUE = Fitted(
     Rates(200.0, 0.006, 0.002, Basis.MEASURED),
     steps_s=(0.008, 0.011, 0.0142, 0.0143),
-    mixed_s=0.003,
+    mixed_s=0.012,
     settle_s=0.006,
     start_s=0.02,
     tail_s=0.005,
