@@ -24,6 +24,7 @@ class Machine(Struct, frozen=True):
     """What the calibration found.
 
     Attributes:
+        capacity_per_s: what the loads are parts of, requests a second.
         others_part: part of the engine's core that other programs took, in the worst repeat: well
             above 0, the live figures are of a machine that was not this pool's alone. None where
             the engine's processes are not known.
@@ -134,7 +135,7 @@ def table(folder: Path) -> list[Struct]:
         fitted = twin_fit.fit(calibrations)
         told = [one.others_part for repeats in found.values() for one in repeats]
         known = [part for part in told if part is not None]
-        machines.append(_machine(settings, fitted, max(known) if known else None))
+        machines.append(_machine(settings, fitted, per_s, max(known) if known else None))
         for load, arrivals in loads_of(settings, per_s).items():
             seen = [repeat.seen for repeat in found[load]]
             counted = [
@@ -153,7 +154,9 @@ def _repeats(kept: Kept, settings: Settings, load: str) -> Iterator[Repeat]:
             yield found
 
 
-def _machine(settings: Settings, fitted: Fitted, others_part: float | None) -> Machine:
+def _machine(
+    settings: Settings, fitted: Fitted, per_s: float, others_part: float | None
+) -> Machine:
     return Machine(
         engine=settings.engine,
         machine=os.uname().machine,
@@ -163,7 +166,7 @@ def _machine(settings: Settings, fitted: Fitted, others_part: float | None) -> M
         settle_s=fitted.settle_s,
         start_s=fitted.start_s,
         tail_s=fitted.tail_s,
-        capacity_per_s=capacity_per_s(settings, fitted),
+        capacity_per_s=per_s,
         calibration_requests=fitted.requests,
         others_part=others_part,
     )
