@@ -26,7 +26,15 @@ from entraide_scheduler.core.placement import (
 from entraide_scheduler.core.policy import Carbon, Policy
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import PASSING, Rule
-from entraide_scheduler.core.table import FULL_PART, TOKEN_S, Bools, Floats, least
+from entraide_scheduler.core.table import (
+    FULL_PART,
+    TOKEN_S,
+    Bools,
+    Floats,
+    Rows,
+    least,
+    lowest,
+)
 from entraide_scheduler.core.want import Want
 
 
@@ -45,12 +53,10 @@ def search(able: Able, columns: Columns, want: Want, policy: Policy) -> Survey:
     best = seen.best(policy.carbon, most)
     if best is None:
         return Survey(None, 0, [], Candidates(), seen.examples, seen.counts, inf)
-    listed = seen.listed(most)
-    candidates = seen.told([best, *[row for row in listed if row != best]])
+    candidates = seen.told([best, *[row for row in seen.listed(most) if row != best]])
     fitting = int(np.count_nonzero(seen.fits))
     found = predict(columns.lanes[best], want)
-    least_ug = float(seen.kept_ug.min())
-    return Survey(found, fitting, [], candidates, seen.examples, seen.counts, least_ug)
+    return Survey(found, fitting, [], candidates, seen.examples, seen.counts, seen.least_ug)
 
 
 class Seen:
@@ -61,6 +67,8 @@ class Seen:
         keeps: which of them are expected to keep the promise.
         ttft_s, upper_s, carbon_ug: predictions for every row.
         kept_ug: the grams of those that keep it, infinite for the others.
+        greenest: rows of the least of these, the least first.
+        least_ug: the least of these.
         counts: how many nodes each rule excluded, by its code.
         examples: one node for each rule.
     """
@@ -90,7 +98,8 @@ class Seen:
             self._exclude(self.carbon_ug > want.carbon_cap_ug, OVER_CARBON_CAP)
             self._exclude(self.carbon_ug > want.carbon_left_ug, OVER_CARBON_QUOTA)
             if want.energy_left_uwh < inf:
-                self._exclude(self._energy_uwh() > want.energy_left_uwh, OVER_ENERGY_QUOTA)
+                every = np.arange(len(self._lanes))
+                self._exclude(self._energy_uwh(every) > want.energy_left_uwh, OVER_ENERGY_QUOTA)
         if want.avoid:
             tried = np.zeros(len(self._lanes), np.bool_)
             tried[[known[name] for name in want.avoid if name in known]] = True
@@ -132,50 +141,55 @@ class Seen:
             self.examples.append((self._lanes[int(out.argmax())].node, rule))
             self.fits &= ~which
 
-    def _energy_uwh(self) -> Floats:
-        """Returns the energy of the job on each row, caches counted."""
-        energy_uwh = self._table.energy_uwh(self._want, slice(None))
+    def _energy_uwh(self, rows: Rows) -> Floats:
+        """Returns the energy of the job on some rows, caches counted."""
+        energy_uwh = self._table.energy_uwh(self._want, rows)
         for row in self._cached:
-            energy_uwh[row] = predict(self._lanes[row], self._want).energy_uwh
+            energy_uwh[rows == row] = predict(self._lanes[row], self._want).energy_uwh
         return energy_uwh
 
     def best(self, terms: Carbon, most: int) -> int | None:
-        """Returns the row that ``placement.best_of`` takes; finds the greenest on the way."""
-        if float(self.kept_ug.min()) == inf:
-            self.greenest = np.zeros(0, np.intp)
-            return self._fastest()
-        self.greenest = least(self.kept_ug, most)
-        weighed = self._weighed_ug(terms.headroom)
-        equal = (weighed <= weighed.min() * (1.0 + terms.tolerance)).nonzero()[0]
-        if len(equal) > 1:
-            energy_uwh = (
-                self._energy_uwh()[equal]
-                if self._cached
-                else self._table.energy_uwh(self._want, equal)
-            )
-            equal = equal[energy_uwh == energy_uwh.min()]
-        return int(equal[self.ttft_s[equal].argmin()])
+        """Returns the row that ``placement.best_of`` takes; finds the greenest on the way.
 
-    def _weighed_ug(self, headroom: float) -> Floats:
-        """Returns what ``placement.weighed_ug`` says of each row."""
-        late = self.upper_s / self._want.ttft_left_s
-        full = self._table.cells[FULL_PART]
-        weighed: Floats = self.kept_ug * (1.0 + headroom * (late * late + full * full))
+        What is weighed is never less than the grams themselves, so only rows whose grams are within
+        the tolerance of what one of the greenest weighs can weigh as little.
+        """
+        kept_ug = self.kept_ug
+        self.greenest = least(kept_ug, most)
+        if not len(self.greenest):
+            self.least_ug = inf
+            return self._fastest()
+        self.least_ug = float(kept_ug[self.greenest[0]])
+        within = 1.0 + terms.tolerance
+        most_ug = lowest(self._weighed_ug(self.greenest, terms.headroom)) * within
+        near = (kept_ug <= most_ug).nonzero()[0]
+        weighed = self._weighed_ug(near, terms.headroom)
+        equal = near[weighed <= lowest(weighed) * within]
+        if len(equal) > 1:
+            energy_uwh = self._energy_uwh(equal)
+            equal = equal[energy_uwh == lowest(energy_uwh)]
+        return int(equal[self.ttft_s.take(equal).argmin()])
+
+    def _weighed_ug(self, rows: Rows, headroom: float) -> Floats:
+        """Returns what ``placement.weighed_ug`` says of some rows."""
+        late = self.upper_s.take(rows) / self._want.ttft_left_s
+        full = self._table.column[FULL_PART].take(rows)
+        weighed: Floats = self.kept_ug.take(rows) * (1.0 + headroom * (late * late + full * full))
         return weighed
 
     def _fastest(self) -> int | None:
         took_s = self._took_s()
-        shortest_s = took_s.min()
+        shortest_s = lowest(took_s)
         if shortest_s == inf:
             return None
         equal = (took_s == shortest_s).nonzero()[0]
-        return int(equal[self.carbon_ug[equal].argmin()])
+        return int(equal[self.carbon_ug.take(equal).argmin()])
 
     def _took_s(self) -> Floats:
         """Returns the promised time for the rows that fit, infinite for the others."""
         objective, took_s = self._want.objective, self.ttft_s
         if objective.ttft_s is None and objective.completion_s is not None:
-            took_s = took_s + self._want.output_tokens * self._table.cells[TOKEN_S]
+            took_s = took_s + self._want.output_tokens * self._table.column[TOKEN_S]
         return np.where(self.fits, took_s, inf)
 
     def listed(self, most: int) -> list[int]:
@@ -183,7 +197,8 @@ class Seen:
         greenest: list[int] = self.greenest.tolist()
         if len(greenest) < most:
             late = self.fits & ~self.keeps
-            greenest += least(np.where(late, self.carbon_ug, inf), most - len(greenest)).tolist()
+            late_ug = np.where(late, self.carbon_ug, inf)
+            greenest += least(late_ug, most - len(greenest)).tolist()
         fastest: list[int] = least(self._took_s(), most).tolist()
         known = set(greenest)
         return greenest + [row for row in fastest if row not in known]
@@ -193,19 +208,18 @@ class Seen:
         lanes, want = [self._lanes[row] for row in listed], self._want
         if self._cached:
             return told([predict(lane, want) for lane in lanes], None)
-        effective, rows = [lane.effective for lane in lanes], np.array(listed)
-        cells, ttft_s = self._table.cells, self.ttft_s[rows]
+        rows, effective = np.array(listed), [lane.effective for lane in lanes]
         return Candidates(
             [lane.name for lane in lanes],
             [lane.coop for lane in lanes],
             [lane.zone for lane in lanes],
-            ttft_s.tolist(),
-            cells[TOKEN_S, rows].tolist(),
+            self.ttft_s.take(rows).tolist(),
+            self._table.column[TOKEN_S].take(rows).tolist(),
             (self._table.energy_uwh(want, rows) + 0.5).astype(np.int64).tolist(),
-            (self.carbon_ug[rows] + 0.5).astype(np.int64).tolist(),
+            (self.carbon_ug.take(rows) + 0.5).astype(np.int64).tolist(),
             [one.direct_g_per_kwh for one in effective],
             [one.basis for one in effective],
             [one.surplus_w for one in effective],
-            self.keeps[rows].tolist(),
-            self.upper_s[rows].tolist(),
+            self.keeps.take(rows).tolist(),
+            self.upper_s.take(rows).tolist(),
         )

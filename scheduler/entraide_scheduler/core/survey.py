@@ -22,13 +22,15 @@ def want(state: State, job: Job, at: float) -> Want:
     waited_s = at - job.requested_at
     most = job.output_tokens_max
     output_tokens = state.habits.output_tokens(facts.coop, facts.model, at_most=most)
-    output_upper = state.habits.output_tokens_upper(
-        facts.coop, facts.model, objective.confidence, at_most=most
-    )
     ttft_left_s = inf if objective.ttft_s is None else objective.ttft_s - waited_s
     completion_left_s = inf if objective.completion_s is None else objective.completion_s - waited_s
     if facts.deadline_at is not None and facts.deadline_at - at < completion_left_s:
         completion_left_s = facts.deadline_at - at
+    output_upper = output_tokens
+    if completion_left_s != inf:
+        output_upper = state.habits.output_tokens_upper(
+            facts.coop, facts.model, objective.confidence, at_most=most
+        )
     energy_left_uwh, carbon_left_ug = inf, inf
     if shape.metered:
         energy, carbon = state.quotas.room(facts)

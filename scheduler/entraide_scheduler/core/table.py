@@ -38,19 +38,16 @@ Rows = NDArray[np.intp]
     INPUT_UG,
     OUTPUT_UG,
     FULL_PART,
-    TTFT_FACTOR,
-    QUEUED_FACTOR,
-    TPOT_UPPER,
-) = range(17)
+) = range(14)
+SCALES_KEPT = 4  # confidences for which factors are kept: those of the classes
 
 
-def _cells(quote: Quote) -> tuple[float, ...]:
-    """Returns a quote's column, with the upper factors for a confidence of nine in ten."""
+def _uppers(quote: Quote, scale: float) -> tuple[float, float, float]:
+    """Returns the factors of a first token, alone and queued, and the pace, that hold."""
     return (
-        *astuple(quote),
-        1.0 + quote.ttft_excess,
-        1.0 + quote.queued_excess,
-        quote.token_s * (1.0 + quote.tpot_excess),
+        1.0 + quote.ttft_excess * scale,
+        1.0 + quote.queued_excess * scale,
+        quote.token_s * (1.0 + quote.tpot_excess * scale),
     )
 
 
@@ -62,18 +59,21 @@ class Table:
 
     Attributes:
         cells: a column of numbers for each row, as the names above count them.
+        column: the same, each by itself.
         shut: by view, the passing rule that a row breaks, or 0.
         places: by row, where its zone or site stands in ``place_names``.
         counts: by view, how many rows break each rule; 0 counts the open ones.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self.cells: Floats = np.array([_cells(quote) for quote, _, _ in rows], np.float64).T.copy()
+        self.cells: Floats = np.array([astuple(quote) for quote, _, _ in rows], np.float64).T.copy()
+        self.column: list[Floats] = list(self.cells)
         self.shut = np.array([codes for _, codes, _ in rows], np.int8).T.copy()
         self.place_names = sorted({place for _, _, place in rows})
         order = {place: number for number, place in enumerate(self.place_names)}
         self.places = np.array([order[place] for _, _, place in rows], np.intp)
-        self._work = np.empty((3, len(rows)), np.float64)
+        self._work: list[Floats] = list(np.empty((4, len(rows)), np.float64))
+        self._uppers: dict[float, Floats] = {}
         self._codes = [codes for _, codes, _ in rows]
         self.counts = [[0] * (len(PASSING) + 1) for _ in range(self.shut.shape[0])]
         for codes in self._codes:
@@ -81,7 +81,9 @@ class Table:
 
     def write(self, row: int, quote: Quote, codes: tuple[int, ...]) -> None:
         """Puts what a lane asks now in its place."""
-        self.cells[:, row] = _cells(quote)
+        self.cells[:, row] = astuple(quote)
+        for scale, uppers in self._uppers.items():
+            uppers[:, row] = _uppers(quote, scale)
         before = self._codes[row]
         if codes != before:
             self._count(before, -1)
@@ -108,39 +110,53 @@ class Table:
             Whether each row is expected to keep the promise; seconds to the first token, on average
             and with the asked confidence; grams. They stand until the next look.
         """
-        cells, (ttft_s, carbon_ug, spare) = self.cells, self._work
-        np.subtract(cells[FREE_AT], want.at, out=ttft_s)
+        column, (ttft_s, upper_s, carbon_ug, spare) = self.column, self._work
+        ttft_factor, queued_factor, tpot_upper_s = self._upper(want.scale)
+        np.subtract(column[FREE_AT], want.at, out=ttft_s)
         queued = ttft_s > 0.0
         np.maximum(ttft_s, 0.0, out=ttft_s)
-        np.add(ttft_s, cells[START_S], out=ttft_s)
-        np.multiply(cells[INPUT_S], want.input_tokens, out=spare)
+        np.add(ttft_s, column[START_S], out=ttft_s)
+        np.multiply(column[INPUT_S], want.input_tokens, out=spare)
         np.add(ttft_s, spare, out=ttft_s)
-        if want.scale == 1.0:
-            factor = np.where(queued, cells[QUEUED_FACTOR], cells[TTFT_FACTOR])
-            tpot_upper_s = cells[TPOT_UPPER]
-        else:
-            factor = 1.0 + np.where(queued, cells[QUEUED_EXCESS], cells[TTFT_EXCESS]) * want.scale
-            tpot_upper_s = cells[TOKEN_S] * (1.0 + cells[TPOT_EXCESS] * want.scale)
-        upper_s: Floats = ttft_s * factor
+        np.multiply(ttft_s, np.where(queued, queued_factor, ttft_factor), out=upper_s)
         keeps = upper_s <= want.ttft_left_s
-        keeps &= tpot_upper_s <= want.tpot_s
+        if want.tpot_s != inf:
+            keeps &= tpot_upper_s <= want.tpot_s
         if want.completion_left_s != inf:
             keeps &= upper_s + want.output_upper * tpot_upper_s <= want.completion_left_s
-        np.multiply(cells[INPUT_UG], want.input_tokens, out=carbon_ug)
-        np.add(carbon_ug, cells[WAKE_UG], out=carbon_ug)
-        np.multiply(cells[OUTPUT_UG], want.produced_tokens, out=spare)
+        np.multiply(column[INPUT_UG], want.input_tokens, out=carbon_ug)
+        np.add(carbon_ug, column[WAKE_UG], out=carbon_ug)
+        np.multiply(column[OUTPUT_UG], want.produced_tokens, out=spare)
         np.add(carbon_ug, spare, out=carbon_ug)
         return keeps, ttft_s, upper_s, carbon_ug
 
-    def energy_uwh(self, want: Want, rows: Rows | slice) -> Floats:
+    def _upper(self, scale: float) -> Floats:
+        """Returns what ``_uppers`` says of every row, kept for the scales that are asked for."""
+        known = self._uppers.get(scale)
+        if known is None:
+            if len(self._uppers) == SCALES_KEPT:
+                self._uppers.clear()
+            ttft, queued, tpot = self.cells[TTFT_EXCESS : TPOT_EXCESS + 1]
+            upper_s = self.column[TOKEN_S] * (1.0 + tpot * scale)
+            known = np.array([1.0 + ttft * scale, 1.0 + queued * scale, upper_s])
+            self._uppers[scale] = known
+        return known
+
+    def energy_uwh(self, want: Want, rows: Rows) -> Floats:
         """Returns the energy of one job on some rows."""
-        cells = self.cells[:, rows]
-        energy_uwh: Floats = cells[WAKE_UWH] + want.input_tokens * cells[INPUT_UWH]
-        energy_uwh += want.produced_tokens * cells[OUTPUT_UWH]
+        column = self.column
+        energy_uwh: Floats = column[INPUT_UWH].take(rows) * want.input_tokens
+        energy_uwh += column[WAKE_UWH].take(rows)
+        energy_uwh += column[OUTPUT_UWH].take(rows) * want.produced_tokens
         return energy_uwh
 
 
-def least(values: Floats, most: int, upto: float = -inf) -> Rows:
+def lowest(values: Floats) -> float:
+    """Returns the least value; quicker than ``values.min()``, which goes through Python."""
+    return float(np.minimum.reduce(values))
+
+
+def least(values: Floats, most: int) -> Rows:
     """Returns the rows of the least values, the least first.
 
     Infinite ones do not count; of equal ones the first row goes first.
@@ -148,14 +164,11 @@ def least(values: Floats, most: int, upto: float = -inf) -> Rows:
     Args:
         values: of all rows.
         most: so many rows at most.
-        upto: rows with values up to this one are returned too, however many.
     """
-    few = (values <= max(upto, _bound(values, most))).nonzero()[0]
-    there = values[few]
-    order = there.argsort(kind="stable")
-    wanted = max(most, int(there.searchsorted(upto, "right", order)))
-    found: Rows = few[order[:wanted]]
-    return found if values[found[-1]] < inf else found[values[found] < inf]
+    bound = _bound(values, most)
+    few = (values <= bound if bound < inf else values < inf).nonzero()[0]
+    found: Rows = few.take(values.take(few).argsort(kind="stable")[:most])
+    return found
 
 
 def _bound(values: Floats, most: int) -> float:
@@ -166,7 +179,11 @@ def _bound(values: Floats, most: int) -> float:
     rows = len(values)
     if rows <= most:
         return inf
-    least_of = values[: rows // BLOCK * BLOCK].reshape(BLOCK, -1).min(axis=0)
-    if len(least_of) < most:
-        least_of = values
-    return float(np.partition(least_of, most - 1)[most - 1])
+    blocks = rows // BLOCK
+    least_of = (
+        np.minimum.reduce(values[: blocks * BLOCK].reshape(BLOCK, blocks))
+        if blocks >= most
+        else values.copy()
+    )
+    least_of.partition(most - 1)
+    return float(least_of[most - 1])

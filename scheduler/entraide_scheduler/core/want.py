@@ -24,7 +24,8 @@ class Want(Struct, frozen=True, gc=False):
         objective: its class's promise.
         input_tokens: expected prompt tokens.
         output_tokens: expected length of one answer.
-        output_upper: length that it is expected not to exceed, with the asked confidence.
+        output_upper: length that it is expected not to exceed, with the asked confidence; where no
+            end is promised, the expected length.
         produced_tokens: expected tokens of all answers.
         scale: factor on the excess of nine in ten for the asked confidence.
         ttft_left_s: what is left of the promised time to the first token; infinite without one.
