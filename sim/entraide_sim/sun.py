@@ -10,7 +10,7 @@ Against pvlib 0.16 (Haurwitz, Erbs, even sky) over a year in Montréal: level li
 tilted panels 0.7 % more, the sun's height within 0.33 degrees.
 """
 
-from math import acos, asin, cos, exp, pi, radians, sin
+from math import cos, exp, pi, radians, sin
 
 from entraide_sim.arrivals import luck
 from entraide_sim.grid import HOUR_S
@@ -98,14 +98,6 @@ def _sky_part(clearness: float) -> float:
     return 0.165
 
 
-def daylight_h(moment: float, *, latitude: float) -> float:
-    """Returns how long the sun is up on that day, hours."""
-    _, _, declination, _ = clear_sky(moment, latitude=latitude, longitude=0.0)
-    place = radians(latitude)
-    edge = -sin(place) * sin(declination) / (cos(place) * cos(declination))
-    return 24.0 / pi * acos(max(-1.0, min(1.0, edge)))
-
-
 def clouds(hours: int, *, clearness: float, seed: int, number: int) -> list[float]:
     """Returns the part of a clear sky's light that comes through, hour by hour, by luck."""
     shocks = luck(seed, 4, number).normal(0.0, 1.0, hours).tolist()
@@ -114,8 +106,3 @@ def clouds(hours: int, *, clearness: float, seed: int, number: int) -> list[floa
         deviation = CLOUDS_KEPT * deviation + (1.0 - CLOUDS_KEPT**2) ** 0.5 * shock
         found.append(max(0.05, min(1.0, clearness + CLOUDS_SPREAD * deviation)))
     return found
-
-
-def height_deg(moment: float, *, latitude: float, longitude: float) -> float:
-    """Returns the sun's height above the horizon, degrees."""
-    return asin(clear_sky(moment, latitude=latitude, longitude=longitude)[1]) * 180.0 / pi

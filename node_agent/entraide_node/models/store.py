@@ -25,7 +25,6 @@ from msgspec import Struct
 from entraide.models import Artefact, ArtefactFile, Catalogue, ModelEntry
 from entraide_node.core.fit import DISK_ROOM_BYTES, Speeds
 from entraide_node.engines.base import EngineProblem
-from entraide_node.models.files import ModelFile
 
 PROOFS_NAME = ".proofs.json"
 SPEEDS_NAME = ".speeds.json"
@@ -106,19 +105,6 @@ class ModelStore:
         if artefact.format == "gguf":
             return self.file_path(entry.name, artefact, artefact.files[0])
         return self.folder / artefact.place(entry.name)
-
-    def model_file(self, entry: ModelEntry, artefact: Artefact) -> ModelFile | None:
-        """Returns the same with what an engine's configuration asks for beside the path."""
-        path = self.path(entry, artefact)
-        if path is None:
-            return None
-        return ModelFile(
-            path=path.resolve(),
-            alias=entry.name,
-            revision=artefact.checksum,
-            size_bytes=artefact.size_bytes,
-            context_max=entry.context_tokens_max,
-        )
 
     def missing_bytes(self, model: str, artefact: Artefact) -> int:
         """Returns what must still be fetched, what lies there of unfinished files counted out."""

@@ -1932,8 +1932,18 @@ doctor-terms-readable = They can be read; the agent obeys them once it runs.
 doctor-terms-work = They let the machine work now.
 doctor-terms-rest = By them the machine rests now: { $reason }. "entraide node status" says what would change it.
 doctor-presence = presence
-doctor-presence-ok = Whether somebody is there can be told ({ $how }).
-doctor-presence-unknown = Nobody here tells whether somebody is at the machine.
+doctor-presence-ok = Whether somebody is there can be told, by { $how ->
+    [wayland] the desktop (Wayland)
+    [mutter] the desktop (GNOME)
+    [x11] the desktop (X11)
+    [screensaver] the screen saver
+    [logind] the open sessions
+    [terminals] the terminals
+    [macos] macOS
+    [windows] Windows
+   *[other] { $how }
+  }.
+doctor-presence-unknown = Nothing here tells whether somebody is at the machine.
     .mend = Say in owner.toml what that shall mean: unseen = "present" or "absent".
 node-status-older = Entraide { $version } here is older than { $pool } in the pool. To update: { $command }
 

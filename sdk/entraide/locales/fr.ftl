@@ -1935,7 +1935,17 @@ doctor-terms-readable = Elles se lisent bien ; l’agent les suivra quand il to
 doctor-terms-work = Elles laissent la machine travailler en ce moment.
 doctor-terms-rest = D’après elles, la machine se repose en ce moment : { $reason }. « entraide node status » dit ce qui y changerait quelque chose.
 doctor-presence = présence
-doctor-presence-ok = On peut savoir si quelqu’un est là ({ $how }).
+doctor-presence-ok = On peut savoir si quelqu’un est là, par { $how ->
+    [wayland] le bureau (Wayland)
+    [mutter] le bureau (GNOME)
+    [x11] le bureau (X11)
+    [screensaver] l’économiseur d’écran
+    [logind] les sessions ouvertes
+    [terminals] les terminaux
+    [macos] macOS
+    [windows] Windows
+   *[other] { $how }
+  }.
 doctor-presence-unknown = Rien ici ne dit si quelqu’un est à la machine.
     .mend = Dites dans owner.toml ce que cela doit vouloir dire : unseen = "present" ou "absent".
 node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le réseau. Pour la mettre à jour : { $command }
