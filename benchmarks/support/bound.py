@@ -206,7 +206,7 @@ class Witness:
             self.broken += part > SLACK
 
     def _lift(self, account: Account) -> float:
-        line = self._queue.shares.pool.inner.get(account.coop)
+        line = self._queue.shares.coops.get(account.coop)
         return 0.0 if line is None else line.lifts.get(MODEL, 0.0)
 
 

@@ -177,7 +177,7 @@ class FairPool:
 
     def counter(self, coop: str) -> float:
         """What a co-op was served over its weight, and what it was lifted by."""
-        line = self.queue.shares.pool.inner.get(coop)
+        line = self.queue.shares.coops.get(coop)
         lifts = {} if line is None else line.lifts
         return self.accounts[coop].charged + lifts.get(MODEL, 0.0)
 

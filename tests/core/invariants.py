@@ -115,7 +115,7 @@ def loads_are_what_the_leases_come_to(state: State) -> None:
 def queue_counts_itself(state: State) -> None:
     """The lines' counts are those of the jobs that wait and run."""
     waiting = [job.facts for job in state.queue.jobs()]
-    for coop, line in state.queue.shares.pool.inner.items():
+    for coop, line in state.queue.shares.coops.items():
         assert line.queued == sum(facts.coop == coop for facts in waiting)
         assert line.running == sum(lease.bill.coop == coop for lease in state.leases.values())
         tokens = sum(

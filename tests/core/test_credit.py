@@ -96,7 +96,7 @@ def test_a_lender_gets_its_turn_more_often() -> None:
     pool.report(place, energy_decode_uwh=5_000_000)
     (own,) = pool.ask("j2", "beta")
     pool.report(own, energy_decode_uwh=5_000_000)
-    lines = pool.core._state.queue.shares.pool.inner
+    lines = pool.core._state.queue.shares.coops
 
     assert lines["beta"].weight == pytest.approx(1.0 + 0.25 * 5.002 / 1_000.0)
     assert lines["alpha"].weight == 1.0
@@ -108,7 +108,7 @@ def test_a_lenders_weight_fades_though_nothing_follows() -> None:
     pool.join(card("n1", "beta"))
     (place,) = pool.ask("j1", "alpha")
     pool.report(place, energy_decode_uwh=800_000_000)
-    line = pool.core._state.queue.shares.pool.inner["beta"]
+    line = pool.core._state.queue.shares.coops["beta"]
     given = line.weight
     pool.now += 604_800.0
     pool.tell(events.PeriodBegan, Period.DAY, pool.now + 86_400.0)
@@ -125,4 +125,4 @@ def test_a_policy_that_ends_credit_ends_it_at_once() -> None:
     pool.report(place, energy_decode_uwh=800_000_000)
     pool.tell(events.PolicyChanged, policy(fair_share=FairShare(credit=Credit(most=0.0))))
 
-    assert 1.0 == pool.core._state.queue.shares.pool.inner["beta"].weight
+    assert 1.0 == pool.core._state.queue.shares.coops["beta"].weight

@@ -14,8 +14,8 @@ from msgspec import Struct
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Shape
-from entraide_scheduler.core.shares import Shares
-from entraide_scheduler.core.turns import NEVER, Crowd, Key, Line
+from entraide_scheduler.core.shares import Lines, Shares
+from entraide_scheduler.core.turns import NEVER, Coop, Crowd, Key
 from entraide_scheduler.core.waiting import Row, Sort, Stand, Waiting, kind_of, reserved_tokens
 
 OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops: each goes before the next, whatever it had
@@ -95,13 +95,13 @@ class FairQueue:
         if coop.needs_tokens != NEVER:
             self.shares.coop_fell(coop)
 
-    def _enter(self, job: Job, lines: tuple[Line, Line, Line], *, lift: bool) -> None:
+    def _enter(self, job: Job, lines: Lines, *, lift: bool) -> None:
         """Notes one more row of these lines; those that were away are lifted."""
         coop, project, line = lines
         kind, model = kind_of(job), job.facts.model
         crowd = self.crowds.get(model)
         if crowd is None:
-            crowd = self.crowds[model] = Crowd(self.shares.pool.height, model)
+            crowd = self.crowds[model] = Crowd(self.shares.height, model)
         away = coop.enter(kind)
         if lift:
             self.shares.settle()
@@ -113,7 +113,7 @@ class FairQueue:
         crowd.enter(coop)
 
     @staticmethod
-    def _lift_below(stand: Stand | None, lines: tuple[Line, Line, Line]) -> None:
+    def _lift_below(stand: Stand | None, lines: Lines) -> None:
         """Lifts a project and a class that were away to the least that wait beside them.
 
         Where none waits, to where turns are taken.
@@ -166,7 +166,7 @@ class FairQueue:
         jobs = self._waiting.jobs()
         self._waiting = Waiting(self._key)
         self.crowds = {model: Crowd(crowd.floor, model) for model, crowd in self.crowds.items()}
-        for coop in self.shares.pool.inner.values():
+        for coop in self.shares.coops.values():
             coop.empty()
         for job in jobs:
             job.shape = shape_of(job)
@@ -182,7 +182,7 @@ class FairQueue:
 
     def length(self, coop: str) -> int:
         """Returns how many jobs of a co-op wait."""
-        line = self.shares.pool.inner.get(coop)
+        line = self.shares.coops.get(coop)
         return 0 if line is None else line.queued
 
     @property
@@ -215,7 +215,7 @@ class FairQueue:
         if not len(self._waiting.front):
             return None
         self.shares.settle()
-        barred: list[Line] = []
+        barred: list[Coop] = []
         while True:
             key = self._waiting.front.first()
             row = self._first(key)
@@ -266,7 +266,7 @@ class FairQueue:
         coop.needs_tokens = min(coop.needs_tokens, reserved_tokens(job))
         return CAPPED
 
-    def _fits_cap(self, coop: Line, job: Job) -> bool:
+    def _fits_cap(self, coop: Coop, job: Job) -> bool:
         held_tokens = coop.in_flight_tokens
         cap_tokens = self.shares.terms.cap_tokens
         return not held_tokens or held_tokens + reserved_tokens(job) <= cap_tokens
@@ -342,15 +342,15 @@ class FairQueue:
             row: whose first job is served.
             tier: in which it was its turn, if it was.
         """
-        model, pool = row.kind[0], self.shares.pool
+        model, shares = row.kind[0], self.shares
         crowd = self.crowds[model]
         if tier is None or tier == OWED:
-            self.shares.settle()
+            shares.settle()
             mark = crowd.turns.first()[1]
         else:
             mark = row.coop.counter(model)
         crowd.floor = max(crowd.floor, mark)
-        pool.height = max(pool.height, mark)
+        shares.height = max(shares.height, mark)
         if tier is not None:
             coop, project = row.coop, row.project
             coop.height = max(coop.height, project.committed)
@@ -370,12 +370,12 @@ class FairQueue:
         """
         lines = self.shares.lines_for(job.facts)
         coop, project, line = lines
-        pool, model = self.shares.pool, job.facts.model
-        self.shares.settle()
+        shares, model = self.shares, job.facts.model
+        shares.settle()
         if not coop.waits_for(kind_of(job)):
-            coop.lift(model, pool.height - self.shares.head_start(coop))
+            coop.lift(model, shares.height - shares.head_start(coop))
         self._lift_below(None, lines)
-        pool.height = max(pool.height, coop.counter(model))
+        shares.height = max(shares.height, coop.counter(model))
         coop.height = max(coop.height, project.committed)
         project.height = max(project.height, line.committed)
         self._largest_tokens = max(self._largest_tokens, reserved_tokens)

@@ -11,32 +11,43 @@ from msgspec import Struct
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.fairline import FairQueue
 from entraide_scheduler.core.records import Job, Shape
-from entraide_scheduler.core.turns import Crowd, Line
+from entraide_scheduler.core.turns import Coop, Crowd, Line
 
 
 class LineState(Struct, frozen=True, array_like=True):
-    """One line and those below it; see ``turns.Line``."""
+    """A project's or a class's line and those below it; see ``turns.Line``."""
 
     name: str
     committed: float
+    height: float
+    inner: "list[LineState]"
+
+
+class CoopState(Struct, frozen=True, array_like=True):
+    """A co-op's line and those below it; see ``turns.Coop``."""
+
+    name: str
+    committed: float
+    height: float
+    inner: list[LineState]
     lifts: dict[str, float]
     credit: float
     own_slots: int
-    height: float
-    inner: "list[LineState]"
-    answers: int = 0
+    answers: int
 
 
 class QueueState(Struct, frozen=True, array_like=True):
     """The fair queue, without the jobs and the bills.
 
     Attributes:
-        pool: the line that holds the co-ops' lines, in the order in which they came.
+        coops: their lines, in the order in which they came.
+        height: see ``shares.Shares``.
         floors: the highest counter at which a turn was taken, by model for which somebody waits.
         stuck: the shapes that are passed over.
     """
 
-    pool: LineState
+    coops: list[CoopState]
+    height: float
     floors: dict[str, float]
     stuck: list[Shape]
 
@@ -44,20 +55,27 @@ class QueueState(Struct, frozen=True, array_like=True):
 def dump(queue: FairQueue) -> QueueState:
     """Returns the queue as data."""
     floors = {model: queue.crowds[model].floor for model in sorted(queue.crowds)}
-    return QueueState(_dump_line(queue.shares.pool), floors, list(queue.stuck))
+    shares = queue.shares
+    coops = [_dump_coop(coop) for coop in shares.coops.values()]
+    return QueueState(coops, shares.height, floors, list(queue.stuck))
+
+
+def _dump_coop(coop: Coop) -> CoopState:
+    return CoopState(
+        name=coop.name,
+        committed=coop.committed,
+        height=coop.height,
+        inner=[_dump_line(one) for one in coop.inner.values()],
+        lifts={model: coop.lifts[model] for model in sorted(coop.lifts)},
+        credit=coop.credit,
+        own_slots=coop.own_slots,
+        answers=coop.answers,
+    )
 
 
 def _dump_line(line: Line) -> LineState:
-    return LineState(
-        name=line.name,
-        committed=line.committed,
-        lifts={model: line.lifts[model] for model in sorted(line.lifts)},
-        credit=line.credit,
-        own_slots=line.own_slots,
-        height=line.height,
-        inner=[_dump_line(one) for one in line.inner.values()],
-        answers=line.answers,
-    )
+    inner = [_dump_line(one) for one in line.inner.values()]
+    return LineState(line.name, line.committed, line.height, inner)
 
 
 def load(queue: FairQueue, state: QueueState, jobs: Iterable[Job], bills: Iterable[Bill]) -> None:
@@ -69,8 +87,9 @@ def load(queue: FairQueue, state: QueueState, jobs: Iterable[Job], bills: Iterab
         jobs: those that wait.
         bills: of the runs that are not over.
     """
-    assert not queue.shares.pool.inner
-    queue.shares.pool = _load_line(state.pool)
+    assert not queue.shares.coops
+    queue.shares.coops = {one.name: _load_coop(one) for one in state.coops}
+    queue.shares.height = state.height
     queue.crowds = {model: Crowd(floor, model) for model, floor in state.floors.items()}
     queue.shares.weigh_all()
     for bill in bills:
@@ -84,10 +103,20 @@ def load(queue: FairQueue, state: QueueState, jobs: Iterable[Job], bills: Iterab
         queue.stick(shape)
 
 
+def _load_coop(state: CoopState) -> Coop:
+    coop = Coop(state.name)
+    _fill(coop, state)
+    coop.lifts = dict(state.lifts)
+    coop.credit, coop.own_slots, coop.answers = state.credit, state.own_slots, state.answers
+    return coop
+
+
 def _load_line(state: LineState) -> Line:
     line = Line(state.name)
-    line.committed, line.lifts = state.committed, dict(state.lifts)
-    line.credit, line.own_slots = state.credit, state.own_slots
-    line.height, line.answers = state.height, state.answers
-    line.inner = {one.name: _load_line(one) for one in state.inner}
+    _fill(line, state)
     return line
+
+
+def _fill(line: Line, state: CoopState | LineState) -> None:
+    line.committed, line.height = state.committed, state.height
+    line.inner = {one.name: _load_line(one) for one in state.inner}

@@ -283,7 +283,7 @@ class Core:
 
     def queue_lengths(self) -> dict[str, int]:
         """Returns how many jobs of each co-op wait; co-ops with none are left out."""
-        lines = self._state.queue.shares.pool.inner
+        lines = self._state.queue.shares.coops
         return {name: lines[name].queued for name in sorted(lines) if lines[name].queued}
 
     def balances(self) -> dict[str, dict[str, int]]:

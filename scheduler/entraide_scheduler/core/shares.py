@@ -5,11 +5,15 @@ engine counted. It refuses to know which jobs wait; it tells the turns in which 
 its counter falls.
 """
 
+from typing import TypeAlias
+
 from entraide.types import JobClass, RequestFacts
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.habits import FEW
 from entraide_scheduler.core.policy import Charge, ClassTerms, FairShare, Policy
-from entraide_scheduler.core.turns import NEVER, Line
+from entraide_scheduler.core.turns import NEVER, Coop, Line
+
+Lines: TypeAlias = tuple[Coop, Line, Line]  # of a co-op, a project and a class
 
 
 class Shares:
@@ -17,17 +21,19 @@ class Shares:
 
     Attributes:
         terms: how turns are taken.
-        pool: holds the co-ops' lines; each holds its projects', and each project its classes'.
+        coops: their lines by name; each holds its projects', and each project its classes'.
+        height: the highest counter at which a co-op's turn was taken.
     """
 
     def __init__(self) -> None:
         self.terms = FairShare()
-        self.pool = Line("")
+        self.coops: dict[str, Coop] = {}
+        self.height = 0.0
         self._charge = Charge()
         self._shares: dict[str, float] = {}
         self._classes: dict[JobClass, ClassTerms] = {}
         self._fallen: list[Line] = []
-        self._fallen_coops: list[Line] = []
+        self._fallen_coops: list[Coop] = []
 
     def agree(self, policy: Policy) -> None:
         """Takes the members' terms."""
@@ -38,27 +44,27 @@ class Shares:
 
     def weigh_all(self) -> None:
         """Gives every line the weight and the rank that the terms say."""
-        for coop in self.pool.inner.values():
+        for coop in self.coops.values():
             self.weigh(coop)
             for project in coop.inner.values():
                 for line in project.inner.values():
                     terms = self._classes[JobClass(line.name)]
                     line.rank, line.weight = terms.rank, terms.share
 
-    def weigh(self, coop: Line) -> None:
+    def weigh(self, coop: Coop) -> None:
         """Gives a co-op its weight: shares x (1 + credit)."""
         coop.weight = self._shares.get(coop.name, 1.0) * (1.0 + coop.credit)
         self.coop_fell(coop)
 
-    def coop(self, name: str) -> Line:
+    def coop(self, name: str) -> Coop:
         """Returns a co-op's line, made when it is new."""
-        line = self.pool.inner.get(name)
+        line = self.coops.get(name)
         if line is None:
-            line = self.pool.inner[name] = Line(name)
+            line = self.coops[name] = Coop(name)
             self.weigh(line)
         return line
 
-    def lines_for(self, facts: RequestFacts) -> tuple[Line, Line, Line]:
+    def lines_for(self, facts: RequestFacts) -> Lines:
         """Returns the lines of a job's co-op, project and class, made when they are new."""
         coop = self.coop(facts.coop)
         project = coop.inner.get(facts.project)
@@ -71,13 +77,13 @@ class Shares:
             project.inner[facts.job_class.value] = line
         return coop, project, line
 
-    def lines_of(self, bill: Bill) -> tuple[Line, Line, Line]:
+    def lines_of(self, bill: Bill) -> Lines:
         """Returns the lines that a bill charges."""
-        coop = self.pool.inner[bill.coop]
+        coop = self.coops[bill.coop]
         project = coop.inner[bill.project]
         return coop, project, project.inner[bill.job_class]
 
-    def head_start(self, coop: Line) -> float:
+    def head_start(self, coop: Coop) -> float:
         """Returns how far below the place of turns a co-op that comes back may stand.
 
         No further than its cap leaves, priced and weighed: so the bound stays what it is. As far
@@ -95,7 +101,7 @@ class Shares:
 
     def begin(
         self,
-        lines: tuple[Line, Line, Line],
+        lines: Lines,
         *,
         input_tokens: int,
         expected_tokens: int,
@@ -123,7 +129,7 @@ class Shares:
 
     def produced(self, bill: Bill, tokens_more: int) -> None:
         """Notes tokens that a run has produced; what was expected is committed already."""
-        coop = self.pool.inner[bill.coop]
+        coop = self.coops[bill.coop]
         held_tokens, committed = bill.in_flight_tokens(), bill.committed()
         bill.output_tokens += tokens_more
         coop.in_flight_tokens -= held_tokens - bill.in_flight_tokens()
@@ -152,7 +158,7 @@ class Shares:
         bill.input_tokens, bill.output_tokens = input_tokens, output_tokens
         self._commit(bill, bill.committed() - committed, lines)
 
-    def _commit(self, bill: Bill, virtual_tokens: float, lines: tuple[Line, Line, Line]) -> None:
+    def _commit(self, bill: Bill, virtual_tokens: float, lines: Lines) -> None:
         coop, project, line = lines
         coop.committed += virtual_tokens / bill.coop_weight
         project.committed += virtual_tokens
@@ -167,7 +173,7 @@ class Shares:
 
     # Counters that fell.
 
-    def coop_fell(self, coop: Line) -> None:
+    def coop_fell(self, coop: Coop) -> None:
         """Notes that a co-op's turn may come sooner than its places say."""
         if not coop.told and coop.places:
             coop.told = True

@@ -24,7 +24,7 @@ from entraide_scheduler.core.quotas import QuotasState
 from entraide_scheduler.core.records import Job, Lease, Node
 from entraide_scheduler.core.state import State
 
-VERSION = 5
+VERSION = 6
 
 
 class Snapshot(Struct, frozen=True, array_like=True):

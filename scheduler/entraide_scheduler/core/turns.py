@@ -28,21 +28,11 @@ class Line:
         inner: the lines of the level below, by name; each stays when it is empty.
         height: the highest counter at which a turn was taken on the level below.
         told: whether a fall of its counter waits to be reckoned with.
-        kinds: of co-ops: in how many rows jobs of each kind wait.
-        lifts: of co-ops: by model, what is added to the counter there for the time it was away.
-        queued: of co-ops: jobs that wait.
-        in_flight_tokens: of co-ops: prompts and longest answers of its runs, less what came.
-        own_slots: of co-ops: slots of its own nodes.
-        answers: of co-ops: runs of it that ended with an answer, as far as that is counted.
-        credit: of co-ops: what is added to its weight for what it gave.
-        needs_tokens: of co-ops: the smallest job that its cap was found to hold back.
-        barred: of co-ops: counters at which its first job was found to be held back.
     """
 
     __slots__ = (
-        "answers", "barred", "committed", "credit", "height", "in_flight_tokens", "inner", "kinds",
-        "lifts", "name", "needs_tokens", "own_slots", "places", "queued", "rank", "rows", "running",
-        "told", "weight",
+        "committed", "height", "inner", "name", "places", "rank", "rows", "running", "told",
+        "weight",
     )  # fmt: skip
 
     def __init__(self, name: str, *, rank: int = 0, weight: float = 1.0) -> None:
@@ -56,46 +46,6 @@ class Line:
         self.inner: dict[str, Line] = {}
         self.height = 0.0
         self.told = False
-        self.kinds: dict[Kind, int] = {}
-        self.lifts: dict[str, float] = {}
-        self.queued = 0
-        self.in_flight_tokens = 0
-        self.own_slots = 0
-        self.answers = 0
-        self.credit = 0.0
-        self.needs_tokens = NEVER
-        self.barred: tuple[float, ...] = ()
-
-    def counter(self, model: str) -> float:
-        """Returns where a co-op stands among those that wait for a model."""
-        lifts = self.lifts
-        return self.committed + lifts[model] if model in lifts else self.committed
-
-    def lift(self, model: str, mark: float) -> None:
-        """Lifts a co-op to a mark at least.
-
-        It counts for this model only: a co-op that waits long for a scarce model loses nothing
-        there by asking for another one too.
-        """
-        if self.counter(model) < mark:
-            self.lifts[model] = mark - self.committed
-
-    def enter(self, kind: Kind) -> bool:
-        """Notes one more row in which a co-op waits; returns whether it had none of that kind."""
-        rows = self.kinds.get(kind, 0)
-        self.kinds[kind] = rows + 1
-        return not rows
-
-    def waits_for(self, kind: Kind) -> bool:
-        """Tells whether a co-op has a job of a kind that waits."""
-        return kind in self.kinds
-
-    def exit(self, kind: Kind) -> bool:
-        """Notes one row less; returns whether the co-op waits for that model no more."""
-        self.kinds[kind] -= 1
-        if not self.kinds[kind]:
-            del self.kinds[kind]
-        return all(other[0] != kind[0] for other in self.kinds)
 
     def join(self, turns: "Turns[Any]", place: Any) -> None:
         """Puts it among those that wait."""
@@ -107,11 +57,79 @@ class Line:
         turns.leave(self.places.pop(turns))
 
     def empty(self) -> None:
-        """Takes out all that wait, of it and below; counters and lifts stay."""
+        """Takes out all that wait, of it and below; counters stay."""
         self.rows, self.places = 0, {}
-        self.kinds, self.queued = {}, 0
         for line in self.inner.values():
             line.empty()
+
+
+class Coop(Line):
+    """A co-op's line.
+
+    Attributes:
+        kinds: in how many rows jobs of each kind wait.
+        lifts: by model, what is added to the counter there for the time it was away.
+        queued: jobs that wait.
+        in_flight_tokens: prompts and longest answers of its runs, less what came.
+        own_slots: slots of its own nodes.
+        answers: runs of it that ended with an answer, as far as that is counted.
+        credit: what is added to its weight for what it gave.
+        needs_tokens: the smallest job that its cap was found to hold back.
+        barred: counters at which its first job was found to be held back.
+    """
+
+    __slots__ = (
+        "answers", "barred", "credit", "in_flight_tokens", "kinds", "lifts", "needs_tokens",
+        "own_slots", "queued",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.kinds: dict[Kind, int] = {}
+        self.lifts: dict[str, float] = {}
+        self.queued = 0
+        self.in_flight_tokens = 0
+        self.own_slots = 0
+        self.answers = 0
+        self.credit = 0.0
+        self.needs_tokens = NEVER
+        self.barred: tuple[float, ...] = ()
+
+    def counter(self, model: str) -> float:
+        """Returns where it stands among those that wait for a model."""
+        lifts = self.lifts
+        return self.committed + lifts[model] if model in lifts else self.committed
+
+    def lift(self, model: str, mark: float) -> None:
+        """Lifts it to a mark at least.
+
+        It counts for this model only: a co-op that waits long for a scarce model loses nothing
+        there by asking for another one too.
+        """
+        if self.counter(model) < mark:
+            self.lifts[model] = mark - self.committed
+
+    def enter(self, kind: Kind) -> bool:
+        """Notes one more row in which it waits; returns whether it had none of that kind."""
+        rows = self.kinds.get(kind, 0)
+        self.kinds[kind] = rows + 1
+        return not rows
+
+    def waits_for(self, kind: Kind) -> bool:
+        """Tells whether it has a job of a kind that waits."""
+        return kind in self.kinds
+
+    def exit(self, kind: Kind) -> bool:
+        """Notes one row less; returns whether it waits for that model no more."""
+        self.kinds[kind] -= 1
+        if not self.kinds[kind]:
+            del self.kinds[kind]
+        return all(other[0] != kind[0] for other in self.kinds)
+
+    def empty(self) -> None:
+        """Takes out all that wait; counters and lifts stay."""
+        super().empty()
+        self.kinds, self.queued = {}, 0
 
 
 class Place(Protocol):
@@ -212,7 +230,7 @@ class Seat(Place):
 
     __slots__ = ("entry", "line")
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Coop) -> None:
         self.line = line
         self.entry: Key[Seat] | None = None
 
@@ -238,7 +256,7 @@ class Crowd:
         line = seat.line
         return 0, line.counter(self._model), line.running, line.name, seat
 
-    def enter(self, coop: Line) -> None:
+    def enter(self, coop: Coop) -> None:
         """Puts a co-op among those that wait, unless it does already."""
         if self.turns not in coop.places:
             coop.join(self.turns, Seat(coop))

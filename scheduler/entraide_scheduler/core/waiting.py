@@ -11,7 +11,7 @@ from math import inf
 from typing import TypeAlias
 
 from entraide_scheduler.core.records import Job, Shape
-from entraide_scheduler.core.turns import Key, Kind, Line, Place, Turns
+from entraide_scheduler.core.turns import Coop, Key, Kind, Line, Place, Turns
 
 JobKey: TypeAlias = tuple[bool, float, int, Job]
 
@@ -130,7 +130,7 @@ class Stand(Place):
 
     __slots__ = ("entry", "groups", "line", "only", "sort", "turns")
 
-    def __init__(self, sort: "Sort", coop: Line) -> None:
+    def __init__(self, sort: "Sort", coop: Coop) -> None:
         self.sort = sort
         self.line = coop
         self.entry: Key[Stand] | None = None
@@ -263,7 +263,7 @@ class Waiting:
         row.add(job)
         row.stand.sort.jobs += 1
 
-    def put_first(self, job: Job, *, coop: Line, project: Line, job_class: Line) -> Row:
+    def put_first(self, job: Job, *, coop: Coop, project: Line, job_class: Line) -> Row:
         """Puts a job in a row of its own, the first of its kind there."""
         sort = self._sorts.get(job.shape) or self._new_sort(job.shape)
         stand = sort.stands.get(coop.name) or Stand(sort, coop)
