@@ -371,7 +371,6 @@ class FairQueue:
         lines = self.shares.lines_for(job.facts)
         coop, project, line = lines
         shares, model = self.shares, job.facts.model
-        shares.settle()
         if not coop.waits_for(kind_of(job)):
             coop.lift(model, shares.height - shares.head_start(coop))
         self._lift_below(None, lines)

@@ -7,7 +7,7 @@ promise too: physics is not bounded by one. A job counts in the period in which 
 It refuses to know the calendar: the shell says when a period begins and ends.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -111,6 +111,7 @@ class Quotas:
         self.lent = Lent()
         self._serial = 0
         self._limits: dict[tuple[str, str, str], tuple[Limit, ...]] = {}
+        self._limited: frozenset[str] = frozenset()
 
     def agree(self, coops: tuple[CoopTerms, ...]) -> None:
         """Takes the members' terms; books of quotas that stay go on."""
@@ -118,6 +119,7 @@ class Quotas:
         for limit in _strictest(coops):
             limits.setdefault(limit.name[:3], []).append(limit)
         self._limits = {owner: tuple(found) for owner, found in limits.items()}
+        self._limited = frozenset(coop for coop, _, _ in limits)
         agreed = {limit.name for found in limits.values() for limit in found}
         self.books = {name: book for name, book in self.books.items() if name in agreed}
         self.lent.agree(coops)
@@ -150,8 +152,9 @@ class Quotas:
 
     def metered(self, facts: RequestFacts) -> str:
         """Returns whose energy or carbon is limited for a request; "" when nobody's is."""
-        if any(limit.quota.kind in AT_PLACEMENT for limit in self._of(facts)):
-            return f"{facts.coop}/{facts.project}/{facts.key}"
+        for limit in self._of(facts):
+            if limit.quota.kind in AT_PLACEMENT:
+                return f"{facts.coop}/{facts.project}/{facts.key}"
         return ""
 
     def spent(self, facts: RequestFacts) -> Shortage | None:
@@ -208,15 +211,17 @@ class Quotas:
         self.lent.lent_uwh = state.lent
         self._serial = state.serial
 
-    def _of(self, facts: RequestFacts) -> Iterator[Limit]:
-        """The limits on a request: its co-op's, its project's, its key's."""
+    def _of(self, facts: RequestFacts) -> tuple[Limit, ...]:
+        """Returns the limits on a request: its co-op's, its project's, its key's."""
         limits, coop = self._limits, facts.coop
-        if limits:
-            yield from limits.get((coop, "", ""), ())
-            if facts.project:
-                yield from limits.get((coop, facts.project, ""), ())
-            if facts.key:
-                yield from limits.get((coop, "", facts.key), ())
+        if coop not in self._limited:
+            return ()
+        found = limits.get((coop, "", ""), ())
+        if facts.project:
+            found += limits.get((coop, facts.project, ""), ())
+        if facts.key:
+            found += limits.get((coop, "", facts.key), ())
+        return found
 
     def _left_of(self, limit: Limit) -> int:
         book = self.books.get(limit.name)
@@ -241,7 +246,7 @@ class Quotas:
         return None
 
     def _hold(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
-        holds = []
+        holds: list[Hold] = []
         for limit in self._of(facts):
             amount = amounts.get(limit.quota.kind)
             if amount is None:
