@@ -21,16 +21,20 @@ class Machine(Struct):
 
     start_s: float = 0.03
     prefill_s: float = 1 / 800
-    growth_s: float = 1 / 16_000
+    steps: float = 1 / 64
     base_s: float = 0.03
     line_s: float = 0.004
     prefill_w: float = 30.0
     step_w: float = 20.0
     token_w: float = 15.0
 
+    def read_s(self, beside: int) -> float:
+        """What it takes to read a token while others decode."""
+        return self.prefill_s + self.steps * (self.base_s + self.line_s * beside) * (beside > 0)
+
     def slower(self, factor: float) -> "Machine":
         """The same machine at another clock, its power as before."""
-        times = ("start_s", "prefill_s", "growth_s", "base_s", "line_s")
+        times = ("start_s", "prefill_s", "base_s", "line_s")
         return msgspec.structs.replace(
             self, **{name: getattr(self, name) * factor for name in times}
         )
@@ -92,12 +96,13 @@ def drive(
         read = int(math.exp(luck.uniform(math.log(tokens[0]), math.log(tokens[1]))))
         batch, written = luck.randint(*batches), luck.randint(5, 400)
         ahead = luck.randint(100, 4_000) if luck.random() < queued else 0
-        per_token_s = pace.prefill_s_per_token + pace.prefill_s_per_token_per_sequence * (batch - 1)
-        queue_s = ahead * per_token_s
+        prompts = luck.randint(1, 8) if ahead else 0
+        per_token_s = pace.prefill_s_per_token + pace.steps_per_token * pace.step_s(batch - 1)
+        queue_s = prompts * pace.start_s + ahead * per_token_s
         ttft_s = queue_s + pace.start_s + read * per_token_s
         tpot_s = pace.tpot_base_s + pace.tpot_per_sequence_s * batch
-        true_s = machine.prefill_s + machine.growth_s * (batch - 1)
-        seen_ttft_s = (machine.start_s + (ahead + read) * true_s) * noise(luck)
+        true_s = (1 + prompts) * machine.start_s + (ahead + read) * machine.read_s(batch - 1)
+        seen_ttft_s = true_s * noise(luck)
         seen_tpot_s = (machine.base_s + machine.line_s * batch) * noise(luck)
         done.append(
             Run(
@@ -123,6 +128,7 @@ def drive(
                 energy_basis=basis,
                 predicted_tpot_s=tpot_s,
                 queue_tokens=ahead,
+                queue_prompts=prompts,
             )
         )
         if len(ended) > late:
@@ -145,7 +151,7 @@ def numbers(pace: Pace) -> list[float]:
     return [
         pace.start_s,
         pace.prefill_s_per_token,
-        pace.prefill_s_per_token_per_sequence,
+        pace.steps_per_token,
         pace.tpot_base_s,
         pace.tpot_per_sequence_s,
         pace.prefill_uwh_per_token,

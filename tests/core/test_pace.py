@@ -80,7 +80,7 @@ def test_all_coefficients_come_to_the_truth() -> None:
     true = [
         machine.start_s,
         machine.prefill_s,
-        machine.growth_s,
+        machine.steps,
         machine.base_s,
         machine.line_s,
         machine.prefill_s * machine.prefill_w * UWH_PER_J,
@@ -145,6 +145,29 @@ def test_long_queues_and_late_reports_do_not_swing_a_belief() -> None:
 
     assert max(mapes(done)) < 0.13
     assert sum(run.ttft_beyond for run in done) / 400 == pytest.approx(0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("prompts", [1, 11])
+def test_many_short_prompts_are_foreseen_as_well_as_one_long(prompts: int) -> None:
+    """What each prompt takes, however short, is counted for all that wait before a run."""
+    machine, luck = Machine(start_s=0.1), random.Random(17)
+    pace = believed(Machine())
+    drive(pace, machine, luck, runs=300, noise=normal(0.03), queued=0.5)
+    read_s = pace.prefill_s_per_token + pace.steps_per_token * pace.step_s(8)
+    true_s = prompts * machine.start_s + 500 * machine.read_s(8)
+
+    assert prompts * pace.start_s + 500 * read_s == pytest.approx(true_s, rel=0.05)
+
+
+@pytest.mark.parametrize("beside", [0, 1, 3])
+def test_the_first_that_decodes_slows_reading_down_most(beside: int) -> None:
+    """Reading beside a batch takes its steps' time too, most of which one sequence takes."""
+    machine, luck = Machine(steps=1 / 32, line_s=0.0005), random.Random(17)
+    pace = believed(machine)
+    drive(pace, machine, luck, runs=400, noise=normal(0.03), batches=(1, 4))
+    read_s = pace.prefill_s_per_token + pace.steps_per_token * pace.step_s(beside)
+
+    assert read_s == pytest.approx(machine.read_s(beside), rel=0.15)
 
 
 def test_a_surprise_behind_a_queue_tells_less() -> None:
@@ -221,12 +244,12 @@ def test_runs_all_alike_leave_the_rest_to_the_card(batch: int) -> None:
 
 def test_a_line_that_seems_to_fall_is_taken_for_level() -> None:
     """A machine that is quicker with more sequences is believed neither so nor absurdly slow."""
-    machine, luck = Machine(growth_s=-1 / 32_000, line_s=-0.001), random.Random(14)
+    machine, luck = Machine(steps=-1 / 256, line_s=-0.001), random.Random(14)
     pace = believed(Machine())
     drive(pace, machine, luck, runs=300, noise=normal(0.02))
 
     assert 0.0 == pace.tpot_per_sequence_s
-    assert 0.0 == pace.prefill_s_per_token_per_sequence
+    assert 0.0 == pace.steps_per_token
     assert 0.014 < pace.tpot_base_s < 0.03
     assert 1 / 1_600 < pace.prefill_s_per_token < 1 / 800
 
@@ -359,6 +382,8 @@ SEEN = st.builds(
     counted=st.sampled_from(Basis),
     choices=st.integers(-1, 8),
     predicted_tpot_s=TIMES,
+    queue_tokens=TIMES,
+    queue_prompts=TIMES,
 )
 RATES = st.builds(
     Rates,

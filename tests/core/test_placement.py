@@ -114,11 +114,11 @@ def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:
     (found,) = place.explanation.candidates
     # Nine runs of ten stay below 30 % above the mean; 99 of 100 lie 1.8 times as far from it.
     start_s, alone_s = 0.02, 1 / 1_000  # the first step; a prompt token with nothing else running
-    beside_s = alone_s * (1 + 1 / 64)  # beside one sequence
+    beside_s = alone_s + (0.02 + 0.002) / 512  # in a step beside one sequence
     tpot_s = 0.02 + 0.002 * 2
     energy_j = 100.0 * (100 * alone_s + 128 * tpot_s / 2)
 
-    assert found.ttft_s == pytest.approx(0.02 + 400 * alone_s + start_s + 100 * beside_s)
+    assert found.ttft_s == pytest.approx(0.02 + 2 * start_s + 400 * alone_s + 100 * beside_s)
     assert found.ttft_upper_s == pytest.approx((1 + 0.3 * 1.815259) * found.ttft_s)
     assert found.tpot_s == pytest.approx(tpot_s)
     assert found.energy_uwh == pytest.approx(energy_j / 3_600 * 1e6, abs=1)
@@ -132,7 +132,32 @@ def test_a_first_token_frees_the_prefill_queue(pool: Pool) -> None:
     pool.progress(before, 1)
     (found,) = place_of(pool, "j1").explanation.candidates
 
-    assert found.ttft_s == pytest.approx(0.02 + 0.02 + 0.1 * (1 + 1 / 64))
+    assert found.ttft_s == pytest.approx(0.02 + 0.02 + 0.1 + 100 * (0.02 + 0.002) / 512)
+
+
+def test_a_first_token_that_comes_late_puts_off_those_behind(pool: Pool) -> None:
+    """What is still in line is read from then on, however long ago that was expected."""
+    pool.join(card("n1"))
+    first = place_of(pool, "first", input_tokens_est=400)
+    place_of(pool, "second", input_tokens_est=300)
+    pool.wait(3.0, seen=("n1",))
+    pool.progress(first, 1)
+    (found,) = place_of(pool, "j1", input_tokens_est=100).explanation.candidates
+    in_line_s = 0.02 + 0.3 + 300 * (0.02 + 0.002) / 512
+    told_s = 0.02  # it was read when its token set out, and the next prompt has been there since
+
+    assert found.ttft_s == pytest.approx(
+        0.02 - told_s + in_line_s + 0.02 + 0.1 + 100 * (0.02 + 0.002 * 2) / 512
+    )
+
+
+def test_who_comes_second_waits_for_a_machine_to_wake(pool: Pool) -> None:
+    """A machine that is being woken for one job is no sooner awake for the next."""
+    pool.join(card("n1", power=Power("bench", 10.0, 110.0, Basis.DECLARED, wake_s=8.0)))
+    place_of(pool, "first", input_tokens_est=400)
+    (found,) = place_of(pool, "j1", input_tokens_est=100).explanation.candidates
+
+    assert found.ttft_s > 8.0
 
 
 def test_answers_so_far_teach_how_long_the_next_is(pool: Pool) -> None:

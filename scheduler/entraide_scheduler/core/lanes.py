@@ -267,7 +267,8 @@ class Lanes:
         lease.first_at = at
         self._pass_time(load, at)
         lease.sequences_s = load.sequences_s
-        _read(load, lease, at)
+        _read(load, lease)
+        load.free_at = at - node.card.rtt_s + load.reading_s
         self._loaded(node, lease.terms.model, at, toggled=False)
 
     def release(self, lease: Lease, at: float) -> None:
@@ -279,7 +280,8 @@ class Lanes:
         load.batch -= lease.batch
         load.foreign -= lease.foreign
         if not lease.first_at:
-            _read(load, lease, at)
+            _read(load, lease)
+            load.free_at = min(load.free_at, at + load.reading_s)
         self._loaded(node, lease.terms.model, at, toggled=not node.leases)
 
     def mean_batch(self, lease: Lease, at: float) -> float:
@@ -440,9 +442,8 @@ def _typical_uwh(node: Node, replica: Replica) -> float:
     return float(uwh_from_joules(extra_w(node) * each_s))
 
 
-def _read(load: Load, lease: Lease, at: float) -> None:
-    """A prompt is read, or will not be: what is left is read as soon as it takes."""
+def _read(load: Load, lease: Lease) -> None:
+    """A prompt is read, or will not be."""
     load.reading -= 1
     load.reading_tokens -= lease.expected.input_tokens
     load.reading_s = load.reading_s - lease.prefill_s if load.reading else 0.0
-    load.free_at = min(load.free_at, at + load.reading_s)

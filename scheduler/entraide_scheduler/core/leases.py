@@ -60,7 +60,7 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, ser
         expected,
         facts.job_class is JobClass.BATCH,
         lane.coop != facts.coop,
-        expected.input_tokens * lane.quote.input_s,
+        lane.quote.start_s - lane.node.card.rtt_s + expected.input_tokens * lane.quote.input_s,
         facts.input_tokens_max,
         job.output_tokens_max * max(1, facts.choices),
         holds=holds,
@@ -102,6 +102,7 @@ def _expected(pick: Pick, want: Want) -> Expected:
         best.lane.load.leases,
         round_half_up(best.energy_uwh),
         round_half_up(best.carbon_ug),
+        load.reading * left,
     )
 
 

@@ -4,14 +4,17 @@ Decides what to believe of a (node, model): it begins with the node's card (the 
 or the device's figures) and learns from every run, the mean and the spread. It refuses to know
 what a prediction is used for, and who is to be believed at all.
 
-    TTFT on the node = start + (queued + own uncached tokens) * (prefill + growth * b)
+    TTFT on the node = (queued prompts + 1) * start + (queued + own uncached tokens) * read(b)
+    read(b)          = prefill + steps per token * TPOT(b); prefill alone while b = 0
     TPOT(b)          = base + per sequence * b
     energy           = uncached tokens * prefill energy + output tokens * (step / b + token)
 
-with b sequences in the batch. The lines were checked on an H100 (ML.ENERGY: TPOT within 2 % from
-8 to 256 sequences). On top of each fit a correction follows the ratio of seen to predicted within
-some ten runs. Energy follows time at the card's power until a meter says otherwise: an estimate
-made from the card can teach nothing about the card.
+with b sequences in the batch. A step that reads a part of a prompt decodes a token of each of them,
+too, and takes that time beside the part. And each prompt waits for the step that is under way, and
+leaves its last one partly empty: its start. The lines were checked on an H100 (ML.ENERGY: TPOT
+within 2 % from 8 to 256 sequences). On top of each fit a correction follows the ratio of seen to
+predicted within some ten runs. Energy follows time at the card's power until a meter says
+otherwise: an estimate made from the card can teach nothing about the card.
 """
 
 from msgspec import Struct
@@ -23,9 +26,9 @@ UWH_PER_J = 1e6 / 3_600.0
 
 MEASURED_WORTH = 10.0  # observations that an enrolment benchmark is worth
 DEFAULT_WORTH = 2.0  # and the figures of a device
-LOOSE_HOLD = 1 / 256  # of what no card tells: time to start, growth of prefill with the batch
+LOOSE_HOLD = 1 / 256  # of what no card tells: time to start, steps to read a token
 LINE_HOLD = 1 / 64  # of what a benchmark of a second tells badly: TPOT's growth with the batch
-GROWTH = 1 / 64  # of prefill per decoding sequence, before it is seen
+STEPS = 1 / 512  # of a batch, to read a prompt token beside it, before that is seen
 
 TIME_LEAST_S = 1e-6  # of a card's coefficients, in a fit
 LINE_LEAST = 1 / 64  # of TPOT's growth with the batch, in a fit, as a part of its base
@@ -69,6 +72,7 @@ class Seen(Struct, frozen=True):
         predicted_tpot_s: mean that was predicted when the run was placed.
         queue_tokens: uncached prompt tokens that were before this run. They teach more than
             seconds, which were predicted with what was believed then.
+        queue_prompts: how many prompts those were, in parts where some is behind us.
     """
 
     predicted_ttft_s: float
@@ -86,6 +90,7 @@ class Seen(Struct, frozen=True):
     choices: int = 1
     predicted_tpot_s: float = 0.0
     queue_tokens: float = 0.0
+    queue_prompts: float = 0.0
 
 
 class Calibration(Struct, frozen=True):
@@ -110,9 +115,9 @@ class Pace(Struct, array_like=True):
 
     Attributes:
         rates, extra_w, slots: what the card said: speed, active less idle watts, sequences.
-        start_s: constant part of TTFT on the node.
+        start_s: what each prompt takes, however short.
         prefill_s_per_token: of an uncached prompt token, alone on the machine.
-        prefill_s_per_token_per_sequence: growth of that with each decoding sequence.
+        steps_per_token: steps of the batch that reading one takes, beside that.
         tpot_base_s, tpot_per_sequence_s: time per output token, TPOT(b) = base + per sequence * b.
         prefill_uwh_per_token: energy of an uncached prompt token.
         step_uwh: energy of one decode step, which the batch shares.
@@ -130,7 +135,7 @@ class Pace(Struct, array_like=True):
     slots: int
     start_s: float
     prefill_s_per_token: float
-    prefill_s_per_token_per_sequence: float
+    steps_per_token: float
     tpot_base_s: float
     tpot_per_sequence_s: float
     prefill_uwh_per_token: float
@@ -166,7 +171,7 @@ class Pace(Struct, array_like=True):
             slots=slots,
             start_s=rates.tpot_base_s,  # of a running step, which a new one waits for
             prefill_s_per_token=prefill_s,
-            prefill_s_per_token_per_sequence=prefill_s * GROWTH,
+            steps_per_token=STEPS,
             tpot_base_s=rates.tpot_base_s,
             tpot_per_sequence_s=rates.tpot_per_sequence_s,
             prefill_uwh_per_token=extra_uwh_per_s * prefill_s,
@@ -195,6 +200,10 @@ class Pace(Struct, array_like=True):
             self._learn_power(seen)
         self._energy_follows_time()
 
+    def step_s(self, batch: float) -> float:
+        """Returns how long a step of a batch takes; without a sequence there is none."""
+        return self.tpot_base_s + self.tpot_per_sequence_s * batch if batch > 0.0 else 0.0
+
     def powered(self, extra_w: float) -> None:
         """Takes in that the card states another power, watts."""
         self.extra_w = extra_w
@@ -221,8 +230,10 @@ class Pace(Struct, array_like=True):
         queue_s = 0.0 if ahead > 0.0 else _bounded(seen.queue_s, TIME_MOST_S)
         tokens = _bounded(seen.uncached_tokens, TOKENS_MOST) + ahead
         batch = _bounded(seen.batch_at_start, self.slots)
-        growing = self.prefill_s_per_token_per_sequence * batch
-        own_s = self.start_s + tokens * (self.prefill_s_per_token + growing) + TIME_LEAST_S
+        prompts = 1.0 + (_bounded(seen.queue_prompts, TOKENS_MOST) if ahead > 0.0 else 0.0)
+        step_s = self.step_s(batch)
+        read_s = self.prefill_s_per_token + self.steps_per_token * step_s
+        own_s = prompts * self.start_s + tokens * read_s + TIME_LEAST_S
         expected_s = queue_s + own_s
         predicted_s = seen.predicted_ttft_s
         ttft = self.ttft
@@ -235,12 +246,15 @@ class Pace(Struct, array_like=True):
             self.ttft_p90 = ttft.spread.p90
         start_s = max(self.rates.tpot_base_s, START_LEAST_S)
         prefill_s = 1.0 / self.rates.prefill_tokens_per_s
-        read = tokens * prefill_s / own_s
         # A queue known in seconds only was predicted with coefficients that may be old by now: the
         # surprise is shared in proportion, and counts the less the longer the queue was. Else the
         # correction would answer to its own past, and swing.
         ttft.learn(
-            (start_s / own_s, read, read * GROWTH * batch),
+            (
+                prompts * start_s / own_s,
+                tokens * prefill_s / own_s,
+                tokens * STEPS * step_s / own_s,
+            ),
             ratio=seen.ttft_s / expected_s,
             weight=weight * own_s / expected_s,
         )
@@ -248,8 +262,7 @@ class Pace(Struct, array_like=True):
         self.start_s = min(START_MOST_S, start_s * max(FASTEST, fit.factor1 * correction))
         factor = min(SLOWEST, max(FASTEST, fit.factor2 * correction))
         self.prefill_s_per_token = prefill_s * factor
-        factor = min(SLOWEST, fit.factor3 * GROWTH * correction)
-        self.prefill_s_per_token_per_sequence = prefill_s * factor
+        self.steps_per_token = STEPS * min(SLOWEST, fit.factor3 * correction)
 
     def _learn_tpot(self, seen: Seen, tpot_s: float, weight: float) -> None:
         batch = max(1.0, _bounded(seen.mean_batch, self.slots))

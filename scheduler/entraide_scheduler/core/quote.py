@@ -70,7 +70,7 @@ def quote(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -
     return Quote(
         load.free_at,
         start_s,
-        pace.prefill_s_per_token + pace.prefill_s_per_token_per_sequence * load.leases,
+        pace.prefill_s_per_token + pace.steps_per_token * pace.step_s(load.leases),
         pace.tpot_base_s + pace.tpot_per_sequence_s * batch,
         pace.ttft_p90 - 1.0,
         pace.queued_p90 - 1.0,

@@ -136,7 +136,8 @@ class Expected(Struct, frozen=True, gc=False):
 
     Attributes:
         ttft_s: from the placement to the first token.
-        queue_s, queue_tokens: the part of it that prompts already there were expected to take.
+        queue_s, queue_tokens, queue_prompts: the part of it that prompts already there were
+            expected to take, and how many.
         tpot_s: for each token of the answer.
         input_tokens: prompt tokens expected not to be in the node's cache.
         batch: sequences that ran there.
@@ -151,6 +152,7 @@ class Expected(Struct, frozen=True, gc=False):
     batch: int
     energy_uwh: int
     carbon_ug: int
+    queue_prompts: float = 0.0
 
 
 class Lease(Struct, gc=False):
@@ -163,7 +165,7 @@ class Lease(Struct, gc=False):
         expected: what was predicted.
         batch: whether it counts against the slots that batch work may hold.
         foreign: whether it counts against what the node's co-op lends.
-        prefill_s: time that reading its prompt is expected to take.
+        prefill_s: time that its prompt is expected to take there, from its start on.
         input_tokens_max, output_tokens_max: bounds on what the run may use, all answers.
         output_tokens: produced so far, as the node says.
         first_at: when its first token was heard of; 0 before.

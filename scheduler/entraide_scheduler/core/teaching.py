@@ -38,6 +38,7 @@ def learn(state: State, job: Job, lease: Lease, usage: Usage) -> None:
             predicted_ttft_s=max(0.0, expected.ttft_s - node.card.rtt_s),
             queue_s=expected.queue_s,
             queue_tokens=expected.queue_tokens,
+            queue_prompts=expected.queue_prompts,
             uncached_tokens=uncached,
             batch_at_start=float(expected.batch),
             ttft_s=usage.ttft_s,
