@@ -267,18 +267,20 @@ class Runs:
 
     async def _chunk(self, held: _Held, chunk: EngineChunk) -> None:
         run = held.run
-        if chunk.n_output_tokens > 0 and not held.first_token_s:
+        first = chunk.n_output_tokens > 0 and not held.first_token_s
+        if first:
             held.first_token_s = self._clock()
             self._meter.first_token(_key(run), held.first_token_s)
         held.produced = chunk.n_output_tokens
-        if not chunk.data or held.stopped:
-            return
-        n = held.produced - held.sent
-        await self._post.out(
-            run.gateway, Tokens(run.job, run.epoch, first=held.sent, n=n, data=chunk.data)
-        )
-        held.sent = held.produced
-        held.delivered = True
+        if chunk.data and not held.stopped:
+            n = held.produced - held.sent
+            await self._post.out(
+                run.gateway, Tokens(run.job, run.epoch, first=held.sent, n=n, data=chunk.data)
+            )
+            held.sent = held.produced
+            held.delivered = True
+        if first:  # the prompt is read: the scheduler counts what is still in line from now on
+            await self._post.ctl(Progress(run.job, run.epoch, held.produced))
 
     def _usage(self, held: _Held, end: EngineEnd | None) -> Usage:
         now_s = self._clock()

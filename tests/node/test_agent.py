@@ -34,6 +34,7 @@ from entraide.wire.messages import (
     UsageAck,
     UsageReport,
 )
+from entraide_node import agent
 from entraide_node.config import EnergyConfig
 from entraide_node.core.phases import Phase, Sign
 from entraide_node.engines.base import (
@@ -75,6 +76,26 @@ async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None
     assert report.usage.energy_decode_uwh > 0
     assert report.usage.ttft_s > 0
     assert ending.usage == report.usage
+
+
+async def test_a_first_token_is_told_at_once(
+    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler hears that a prompt is read when it is, and not at the next sign of life."""
+    monkeypatch.setattr(agent, "PROGRESS_S", 3_600.0)
+    engine = ScriptedEngine()
+    async with serving(configure(bus, tmp_path), engine):
+        await peer.hear(Hello)
+        await peer.send(run("job-1", stream=True))
+        await peer.hear(Accept, job="job-1")
+        engine.say("job-1", EngineChunk(b"", 0))
+        engine.say("job-1", EngineChunk(b"data: a\n\n", 1))
+        await peer.hear(Progress, job="job-1", output_tokens=1)
+        engine.say("job-1", EngineChunk(b"data: b\n\n", 2))
+        engine.say("job-1", end(final=b"{}", completion=2))
+        await peer.hear(UsageReport, job="job-1")
+
+    assert 1 == len([told for told in peer.said(Progress) if told.output_tokens])
 
 
 async def test_the_same_run_twice(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
