@@ -298,6 +298,18 @@ def test_a_machine_is_filled_as_far_as_it_is_cleaner(
     assert on_the_greenest == [place.node for place in placed].count("a")
 
 
+def test_time_that_is_taken_up_counts_for_more_than_slots(pool: Pool) -> None:
+    """Half of the slots decoding leave more room than a quarter with a prompt in line."""
+    flat = replica(slots=4, rates=rates(tpot_base_s=0.0, tpot_per_sequence_s=0.02))
+    pool.join(card("decodes", replicas=(flat,)))
+    for number in range(2):
+        pool.progress(place_of(pool, f"decoding{number}"), 1)
+    pool.join(card("reads", replicas=(flat,)))
+    reading = place_of(pool, "reading", input_tokens_est=340, input_tokens_max=400)
+
+    assert (reading.node, place_of(pool).node) == ("reads", "decodes")
+
+
 def test_why_a_fuller_machine_was_passed_over_is_told(pool: Pool) -> None:
     """The explanation names the greener machine, and that little room is left there."""
     pool.tell(events.IntensityChanged, "CA-NS", 100.0, 100.0, "measured", START)

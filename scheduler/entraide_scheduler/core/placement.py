@@ -34,6 +34,8 @@ GREENER_LATER = Rule(
 )
 TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_helps=False)
 
+TIME_WORTH = 2.0  # of the time that is taken up, beside the slots, where little room is left
+
 WITH_ROOM = "greenest_with_room"  # the reason of a pick that a fuller node loses by its fullness
 
 
@@ -254,13 +256,14 @@ def weighed_ug(found: Prediction, want: Want, headroom: float) -> float:
     """Returns the grams of one that keeps the promise, dearer the less room it leaves there.
 
     With r the part of the time left to the first token that is taken up, and s the part of the
-    slots that is taken, grams count ``1 + headroom (r^2 + s^2)`` times. So what is alike in grams
+    slots that is taken, grams count ``1 + headroom (2 r^2 + s^2)`` times. So what is alike in grams
     is spread before it is full, and a burst finds room on green machines; a grid that is cleaner by
-    more than that is still filled to the promise.
+    more than that is still filled to the promise. Time counts twice: while prompts stand in line
+    at one machine, others read none, and that is not made up for when all are full.
     """
     late = found.ttft_upper_s / want.ttft_left_s
     full = found.lane.quote.full_part
-    return found.carbon_ug * (1.0 + headroom * (late * late + full * full))
+    return found.carbon_ug * (1.0 + headroom * (TIME_WORTH * late * late + full * full))
 
 
 def least_energy_first(found: Prediction) -> tuple[float, float, str]:

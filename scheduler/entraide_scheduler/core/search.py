@@ -18,6 +18,7 @@ from entraide_scheduler.core.placement import (
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
     OVER_ENERGY_QUOTA,
+    TIME_WORTH,
     TRIED_BEFORE,
     Survey,
     predict,
@@ -174,7 +175,8 @@ class Seen:
         """Returns what ``placement.weighed_ug`` says of some rows."""
         late = self.upper_s.take(rows) / self._want.ttft_left_s
         full = self._table.column[FULL_PART].take(rows)
-        weighed: Floats = self.kept_ug.take(rows) * (1.0 + headroom * (late * late + full * full))
+        taken = TIME_WORTH * late * late + full * full
+        weighed: Floats = self.kept_ug.take(rows) * (1.0 + headroom * taken)
         return weighed
 
     def _fastest(self) -> int | None:
