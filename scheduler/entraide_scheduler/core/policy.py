@@ -178,7 +178,7 @@ class Carbon(Struct, frozen=True, forbid_unknown_fields=True):
             table A.III.2, rooftop and utility PV: 41 to 48; 45 as Electricity Maps uses).
         tolerance: two placements whose grams differ by less than this part are equal.
         headroom: how much dearer grams count where little room is left for what comes next: at a
-            node that would be full, with the whole promised time used up, 1 + 3 this times.
+            node that would be full, with the whole promised time used up, 1 + three times this.
         basis: which intensity decisions compare; receipts show both.
     """
 
