@@ -23,12 +23,12 @@ from entraide_scheduler.gateway.http import HttpServer
 from entraide_scheduler.gateway.jobs import RunningJobs
 from entraide_scheduler.gateway.kept import KeptJobs, Seal
 from entraide_scheduler.gateway.metrics import Metrics
-from entraide_scheduler.gateway.openai import Sizes
 from entraide_scheduler.gateway.options import FactsMaker
 from entraide_scheduler.gateway.pages import Announced, Pages, StatusSource
 from entraide_scheduler.gateway.pool_service import PoolService
 from entraide_scheduler.gateway.receipts import Signer
 from entraide_scheduler.gateway.routes import Routes
+from entraide_scheduler.gateway.sizes import Sizes
 from entraide_scheduler.store.store import Store
 
 

@@ -32,9 +32,10 @@ from entraide.wire.messages import (
 from entraide.wire.messages import Refused as RefusedByCore
 from entraide_scheduler.core.carbon import receipt, settle
 from entraide_scheduler.desk import Desk, NodeLine
-from entraide_scheduler.gateway.openai import Ask, Sizes, forwarded
+from entraide_scheduler.gateway.openai import Ask, forwarded
 from entraide_scheduler.gateway.receipts import Signer
 from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.gateway.sizes import Sizes
 
 JOBS_MAX = 20_000
 RECENT_MAX = 5_000

@@ -233,34 +233,3 @@ def place(problem: str) -> str:
     """Returns where a JSON document is broken: ``@17`` for byte 17."""
     found = re.search(r"byte (\d+)", problem)
     return f"@{found[1]}" if found else "…"
-
-
-class Sizes:
-    """Learns, per model, how many bytes of text one prompt token takes.
-
-    An exponentially weighted mean over the engines' own counts; it starts at 3.5 bytes, between
-    English (about 4) and French (about 3) for common byte-pair vocabularies.
-    """
-
-    START_BYTES = 3.5
-    WEIGHT = 0.1
-    MODELS_MAX = 1_000
-
-    def __init__(self) -> None:
-        self._bytes_per_token: dict[str, float] = {}
-
-    def input_tokens_est(self, ask: Ask) -> int:
-        """Returns how many prompt tokens are to be expected."""
-        ratio = self._bytes_per_token.get(ask.model, self.START_BYTES)
-        return max(1, min(ask.input_tokens_max, int(ask.text_bytes / ratio) + 1))
-
-    def learn(self, ask: Ask, model: str, input_tokens: int) -> None:
-        """Takes in what an engine counted, for the model that ran and for the name asked for."""
-        if input_tokens <= 0 or ask.text_bytes <= 0:
-            return
-        for name in {ask.model: None, model: None}:
-            known = name in self._bytes_per_token
-            if known or len(self._bytes_per_token) < self.MODELS_MAX:
-                old = self._bytes_per_token.get(name, self.START_BYTES)
-                seen = ask.text_bytes / input_tokens
-                self._bytes_per_token[name] = old + self.WEIGHT * (seen - old)

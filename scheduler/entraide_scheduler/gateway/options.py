@@ -21,8 +21,9 @@ from msgspec import Struct
 
 from entraide.types import DataClass, JobClass, JobKind, RequestFacts
 from entraide.units import UG_PER_G, round_half_up
-from entraide_scheduler.gateway.openai import Ask, Sizes
+from entraide_scheduler.gateway.openai import Ask
 from entraide_scheduler.gateway.refusals import refused
+from entraide_scheduler.gateway.sizes import Sizes
 
 DEADLINE_S_MAX = 31 * 86_400.0
 CARBON_G_MAX = 1e9
