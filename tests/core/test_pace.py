@@ -335,10 +335,10 @@ def test_other_confidences_lie_in_order() -> None:
     pace = believed(machine)
     drive(pace, machine, luck, runs=100, noise=lognormal(0.4))
     asked = [0.5, 0.55, 0.6, 0.8, 0.9, 0.94, 0.95, 0.99, 0.999, 0.9999]
-    factors = [pace.ttft_upper(confidence) for confidence in asked]
+    factors = [pace.ttft.spread.upper(confidence) for confidence in asked]
 
     assert sorted(factors) == factors
-    assert 1.0 == factors[0] == pace.tpot_upper(0.1)
+    assert 1.0 == factors[0] == pace.tpot.spread.upper(0.1)
     assert pace.ttft_p90 == factors[4]
 
 

@@ -209,14 +209,6 @@ class Pace(Struct, array_like=True):
         self.extra_w = extra_w
         self._energy_follows_time()
 
-    def ttft_upper(self, confidence: float) -> float:
-        """Returns the factor on a predicted TTFT that holds with a confidence, at least 1."""
-        return self.ttft.spread.upper(confidence)
-
-    def tpot_upper(self, confidence: float) -> float:
-        """Returns the factor on a predicted TPOT that holds with a confidence, at least 1."""
-        return self.tpot.spread.upper(confidence)
-
     def calibration(self) -> Calibration:
         """Returns how good the predictions have been."""
         ttft, tpot = self.ttft.score, self.tpot.score
