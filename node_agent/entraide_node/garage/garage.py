@@ -30,6 +30,7 @@ from entraide_node.core.garage import (
 )
 from entraide_node.core.garage import Garage as Plan
 from entraide_node.engines.base import EngineProblem
+from entraide_node.garage.making import started
 from entraide_node.garage.supplier import NoSupplier, Supplier
 from entraide_node.machine import Bay, measured, open_bay, remeasured
 from entraide_node.seats import Ran, Seat
@@ -247,16 +248,9 @@ class Garage:
             await self._came_of(model, ModelEvent.UP, bay)
 
     async def _open(self, model: str) -> Bay | EngineProblem:
-        engine = await self._supplier.make(model)
+        engine = await started(await self._supplier.make(model))
         if isinstance(engine, EngineProblem):
             return engine
-        try:
-            problem = await engine.start()
-        except BaseException:
-            await engine.stop()
-            raise
-        if problem is not None:
-            return problem
         return await measured(engine, folder=self._folder, is_busy=lambda: self._running > 0)
 
     async def _unload(self, model: str, before: asyncio.Task[None] | None) -> None:

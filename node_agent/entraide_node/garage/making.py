@@ -23,7 +23,11 @@ WEIGHTS = "*.safetensors"  # in the folder of a model for MLX or vLLM
 
 async def start_engine(asked: Fixed, *, folder: Path, number: int = 0) -> Engine | EngineProblem:
     """Returns the engine that the configuration names, started, or why there is none."""
-    engine = await _made(asked, folder, number)
+    return await started(await _made(asked, folder, number))
+
+
+async def started(engine: Engine | EngineProblem) -> Engine | EngineProblem:
+    """Returns an engine that was made, started, or why there is none; half a start is undone."""
     if isinstance(engine, EngineProblem):
         return engine
     try:
