@@ -260,7 +260,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
-    parser.add_argument("--machines", type=int, nargs="*", default=FLEETS, help="of each fleet")
+    parser.add_argument("--machines", type=int, nargs="+", default=FLEETS, help="of each fleet")
     parser.add_argument("--seed", type=int, default=1, help="of all luck")
     options = parser.parse_args(arguments)
     size = QUICK if options.quick else WHOLE

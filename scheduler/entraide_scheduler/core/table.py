@@ -42,13 +42,14 @@ Rows = NDArray[np.intp]
 SCALES_KEPT = 4  # confidences for which factors are kept: those of the classes
 
 
-def _uppers(quote: Quote, scale: float) -> tuple[float, float, float]:
-    """Returns the factors of a first token, alone and queued, and the pace, that hold."""
-    return (
-        1.0 + quote.ttft_excess * scale,
-        1.0 + quote.queued_excess * scale,
-        quote.token_s * (1.0 + quote.tpot_excess * scale),
-    )
+def _uppers(cells: Floats, scale: float) -> Floats:
+    """Returns what holds with a confidence, of one row or of all.
+
+    Factors on the time to the first token, alone and behind other prompts; seconds a token.
+    """
+    uppers: Floats = 1.0 + cells[TTFT_EXCESS : TPOT_EXCESS + 1] * scale
+    uppers[-1] *= cells[TOKEN_S]
+    return uppers
 
 
 Row = tuple[Quote, tuple[int, ...], str]
@@ -83,7 +84,7 @@ class Table:
         """Puts what a lane asks now in its place."""
         self.cells[:, row] = astuple(quote)
         for scale, uppers in self._uppers.items():
-            uppers[:, row] = _uppers(quote, scale)
+            uppers[:, row] = _uppers(self.cells[:, row], scale)
         before = self._codes[row]
         if codes != before:
             self._count(before, -1)
@@ -136,10 +137,7 @@ class Table:
         if known is None:
             if len(self._uppers) == SCALES_KEPT:
                 self._uppers.clear()
-            ttft, queued, tpot = self.cells[TTFT_EXCESS : TPOT_EXCESS + 1]
-            upper_s = self.column[TOKEN_S] * (1.0 + tpot * scale)
-            known = np.array([1.0 + ttft * scale, 1.0 + queued * scale, upper_s])
-            self._uppers[scale] = known
+            known = self._uppers[scale] = _uppers(self.cells, scale)
         return known
 
     def energy_uwh(self, want: Want, rows: Rows) -> Floats:
