@@ -937,7 +937,7 @@ error-config_refused = The configuration cannot be used: { $path }: { $fault ->
     [between] { $key }: write a number within { $value }.
    *[other] { $key }: { $fault }
 }
-error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the store from its backup, or start the version that wrote it.
+error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the store from its backup, start the version that wrote it, or begin a new pool in another folder (--state).
 error-store_url_refused = A store is an SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…), not { $driver }.
 error-journal_absent = There is no journal to export{ $path ->
     [none] {""}

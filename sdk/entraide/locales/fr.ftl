@@ -937,7 +937,7 @@ error-config_refused = La configuration est inutilisable : { $path } : { $faul
     [between] { $key } : écrivez un nombre dans l’intervalle { $value }.
    *[other] { $key } : { $fault }
 }
-error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, ou lancez la version qui l’a écrit.
+error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, lancez la version qui l’a écrit, ou commencez un réseau neuf dans un autre dossier (--state).
 error-store_url_refused = La base est un fichier SQLite (sqlite:///FICHIER) ou PostgreSQL (postgresql://…), et non { $driver }.
 error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
     [none] {""}
