@@ -1,5 +1,5 @@
 # Everything here runs in .venv, which the first target makes from the lock files.
-# `make help` lists the targets, in French where the locale is French.
+# `make help` lists the targets, in English where the locale is English, else in French.
 
 PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -12,9 +12,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
         wheel lock clean
 
 help: ## List the targets. | Énumère les cibles.
-	@awk -F ' ?## | \\| ' -v fr="$(findstring fr,$(firstword $(LC_ALL) $(LC_MESSAGES) $(LANG)))" \
-	  '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "  %-14s %s\n", t[1], (fr ? $$3 : $$2)}' \
-	  $(MAKEFILE_LIST)
+	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
 
 env: ## Make or refresh .venv from the lock files. | Crée ou rafraîchit .venv d’après les verrous.
 	@sh scripts/environment.sh

@@ -2,7 +2,8 @@
 
 It decides how a code and its values become a sentence, and how numbers, units and places are
 written in each language. The sentences themselves stand in ``locales/fr.ftl`` and
-``locales/en.ftl``. It refuses to know who asks, and where the sentence goes.
+``locales/en.ftl``. It refuses to know who asks, and where the sentence goes. Which language a
+reader gets is decided in ``entraide.language``, whose names are found here too.
 
 A sentence never fails for want of a value: one that is missing is ``none`` to the catalogue's
 selectors, and where no selector asks, the sentence shows ``HOLE``. An unknown code is shown as it
@@ -10,26 +11,29 @@ is.
 """
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any, Literal
 
 from babel.numbers import format_decimal, format_percent
-from fluent.runtime import FluentBundle, FluentResource
-from fluent.runtime.types import FluentType, fluent_number
-from fluent.syntax import FluentParser, ast
-from fluent.syntax.visitor import Visitor
 
+from entraide.language import DEFAULT_LANG, LANGUAGES, Lang, lang_of, lang_of_locale
+from entraide.message_catalogue import (
+    ABSENT,
+    HOLE,
+    Catalogue,
+    Value,
+    catalogue,
+    digits,
+    is_large,
+    power_of_ten,
+)
 from entraide.types import Receipt
 from entraide.units import UG_PER_G
 
-Lang = Literal["fr", "en"]
-Value = str | int | float
+__all__ = [
+    "ABSENT", "DEFAULT_LANG", "HOLE", "LANGUAGES", "Lang", "Value", "codes", "decimal", "error",
+    "known", "lang_of", "lang_of_locale", "names", "node_reason", "pick", "receipt_line", "rule",
+    "seconds", "smaller_line", "text", "word", "zone_in", "zone_name",
+]  # fmt: skip
 
-LANGUAGES: tuple[Lang, ...] = ("fr", "en")
-DEFAULT_LANG: Lang = "fr"
-ABSENT = "none"
-HOLE = "⟨?⟩"  # what a sentence shows in the place of a value that it needs and was not given
 SAVING_LEAST = 1 / 3  # a smaller model is worth a line when it saves more than this part
 ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
 
@@ -51,95 +55,6 @@ _WORDS: Mapping[str, str] = {
     "jurisdiction": "zone",
     "province": "zone",
 }
-
-
-class _Absent(FluentType):
-    """A value that was not given: ``none`` to a selector, a hole in a sentence."""
-
-    def __eq__(self, other: object) -> bool:
-        return other == ABSENT
-
-    def __hash__(self) -> int:
-        return hash(ABSENT)
-
-    def format(self, _: Any) -> str:
-        return HOLE
-
-
-class _Variables(Visitor):
-    """Collects the names of the values that a message uses."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-
-    def visit_VariableReference(self, node: Any) -> None:  # noqa: N802
-        self.names.add(node.id.name)
-
-
-class _Catalogue:
-    """The messages of one language, read once."""
-
-    def __init__(self, lang: Lang) -> None:
-        source = (files("entraide") / "locales" / f"{lang}.ftl").read_text("utf-8")
-        self.bundle = FluentBundle([f"{lang}-CA"], use_isolating=False)
-        self.bundle.add_resource(FluentResource(source))
-        self.variables: dict[str, frozenset[str]] = {}
-        for entry in FluentParser().parse(source).body:
-            if isinstance(entry, ast.Message):
-                self._read(entry.id.name, entry.value)
-                for attribute in entry.attributes:
-                    self._read(f"{entry.id.name}.{attribute.id.name}", attribute.value)
-
-    def _read(self, code: str, pattern: Any) -> None:
-        reader = _Variables()
-        if pattern is not None:
-            reader.visit(pattern)
-        self.variables[code] = frozenset(reader.names)
-
-    def has(self, code: str) -> bool:
-        return code in self.variables
-
-    def format(self, code: str, values: Mapping[str, Value]) -> str:
-        name, _, attribute = code.partition(".")
-        message = self.bundle.get_message(name)
-        pattern = message.attributes[attribute] if attribute else message.value
-        if pattern is None:
-            return code
-        wanted = {key: _plain(values.get(key, ABSENT)) for key in self.variables[code]}
-        formatted, _ = self.bundle.format_pattern(pattern, wanted)
-        return str(formatted)
-
-
-@cache
-def _catalogue(lang: Lang) -> _Catalogue:
-    return _Catalogue(lang)
-
-
-def _plain(value: Value) -> Any:
-    """A value as Fluent writes it: three significant digits are enough for a person."""
-    if value == ABSENT:
-        return _Absent()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 100):
-        return fluent_number(value, maximumFractionDigits=0)
-    if isinstance(value, float):
-        return fluent_number(value, maximumFractionDigits=_digits(value))
-    return str(value)
-
-
-def _digits(value: float) -> int:
-    """How many decimals leave three significant digits, six at most."""
-    size, digits = abs(value), 2 if abs(value) < 10 else 1
-    while 0 < size < 1 and digits < 6:
-        size, digits = size * 10, digits + 1
-    return digits
-
-
-def lang_of(lang: str) -> Lang:
-    """Returns the language that is meant by a tag such as ``fr_CA.UTF-8``, else the default."""
-    start = lang.strip().lower()[:2]
-    return "en" if start == "en" else "fr" if start == "fr" else DEFAULT_LANG
 
 
 def pick(accept_language: str | None, default: Lang = DEFAULT_LANG) -> Lang:
@@ -164,20 +79,18 @@ def pick(accept_language: str | None, default: Lang = DEFAULT_LANG) -> Lang:
 
 def known(code: str) -> bool:
     """Whether the catalogue has a message for a code."""
-    return _catalogue(DEFAULT_LANG).has(code)
+    return catalogue(DEFAULT_LANG).has(code)
 
 
 def codes(prefix: str) -> list[str]:
     """Returns the codes that the catalogue has under a prefix (``rule-``), in its own order."""
-    found = _catalogue(DEFAULT_LANG).variables
-    return [
-        code.removeprefix(prefix) for code in found if code.startswith(prefix) and "." not in code
-    ]
+    found = catalogue(DEFAULT_LANG).codes
+    return [code.removeprefix(prefix) for code in found if code.startswith(prefix)]
 
 
 def names(code: str) -> frozenset[str]:
     """Returns the names of the values that a message may use."""
-    return _catalogue(DEFAULT_LANG).variables.get(code, frozenset())
+    return catalogue(DEFAULT_LANG).variables(code)
 
 
 def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
@@ -196,10 +109,10 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
         The sentence, or the code itself when the catalogue does not have it.
     """
     chosen = lang_of(lang)
-    catalogue = _catalogue(chosen)
-    if not catalogue.has(code):
+    messages = catalogue(chosen)
+    if not messages.has(code):
         return code
-    return catalogue.format(code, {key: _in_words(key, values, chosen) for key in values})
+    return messages.format(code, {key: _in_words(key, values, chosen) for key in values})
 
 
 def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
@@ -217,6 +130,8 @@ def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
 
 def _with_unit(key: str, value: float, lang: Lang) -> Value:
     """A number with the unit that its name ends with, or as it is when there is none."""
+    if is_large(value):
+        return power_of_ten(value)
     if key == "confidence":
         return format_percent(
             value, format="#,##0.#\u00a0%" if lang == "fr" else "#,##0.#%", locale=f"{lang}_CA"
@@ -235,30 +150,30 @@ def _with_unit(key: str, value: float, lang: Lang) -> Value:
 
 def word(prefix: str, value: str, lang: str) -> str:
     """Returns a stable code in words (``word("class", "batch", "fr")``), or the code itself."""
-    catalogue = _catalogue(lang_of(lang))
+    messages = catalogue(lang_of(lang))
     code = f"{prefix}-{value}"
-    return catalogue.format(code, {}) if value and catalogue.has(code) else value
+    return messages.format(code, {}) if value and messages.has(code) else value
 
 
-def _zone_code(zone: str, catalogue: _Catalogue) -> str:
+def _zone_code(zone: str, messages: Catalogue) -> str:
     """The catalogue's code for a zone, or for the province that a smaller zone lies in."""
-    while zone and not catalogue.has(f"zone-{zone}"):
+    while zone and not messages.has(f"zone-{zone}"):
         zone = zone.rpartition("-")[0]
     return f"zone-{zone}" if zone else ""
 
 
 def zone_name(zone: str, lang: str) -> str:
     """Returns the name of a zone's province: ``Québec`` for ``CA-QC``; else the zone itself."""
-    catalogue = _catalogue(lang_of(lang))
-    code = _zone_code(zone, catalogue)
-    return catalogue.format(code, {}) if code else zone
+    messages = catalogue(lang_of(lang))
+    code = _zone_code(zone, messages)
+    return messages.format(code, {}) if code else zone
 
 
 def zone_in(zone: str, lang: str) -> str:
     """Returns where a zone is, with its preposition: ``au Québec``, ``in Ontario``."""
-    catalogue = _catalogue(lang_of(lang))
-    code = _zone_code(zone, catalogue)
-    return catalogue.format(f"{code}.in", {}) if code else f"({zone})"
+    messages = catalogue(lang_of(lang))
+    code = _zone_code(zone, messages)
+    return messages.format(f"{code}.in", {}) if code else f"({zone})"
 
 
 def error(code: str, lang: str, values: Mapping[str, Value] | None = None) -> str:
@@ -282,13 +197,17 @@ def decimal(value: float, lang: str, *, digits_min: int = 0) -> str:
     >>> decimal(0.01234, "fr"), decimal(0.0, "en", digits_min=3), decimal(1234.5, "fr")
     ('0,0123', '0.000', '1\xa0234')
     """
-    digits = max(digits_min, 0 if abs(value) >= 100 else _digits(value))
-    pattern = f"#,##0.{'0' * digits_min}{'#' * (digits - digits_min)}"
+    if is_large(value):
+        return power_of_ten(value)
+    count = max(digits_min, 0 if abs(value) >= 100 else digits(value))
+    pattern = f"#,##0.{'0' * digits_min}{'#' * (count - digits_min)}"
     return format_decimal(value, format=pattern, locale=f"{lang_of(lang)}_CA")
 
 
 def seconds(value_s: float, lang: str) -> str:
     """Returns a duration in seconds: ``0,4 s``; two decimals below 0.1 s, none from 100 s on."""
+    if is_large(value_s):
+        return f"{power_of_ten(value_s)}\u00a0s"
     rounded = round(value_s, 1 if value_s >= 0.1 else 2)
     return f"{decimal(rounded, lang, digits_min=1 if value_s < 100 else 0)}\u00a0s"
 

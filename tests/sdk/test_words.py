@@ -1,5 +1,6 @@
 """Every sentence a person reads: none is missing, and none breaks."""
 
+import math
 import re
 import string
 from importlib.resources import files
@@ -99,7 +100,7 @@ def test_every_error_has_its_sentence(code: str, lang: str) -> None:
 @pytest.mark.parametrize("code", codes())
 def test_no_sentence_shows_its_machinery(code: str, lang: str) -> None:
     """With all values and with none, a message has no brace, no doubled space and no code."""
-    for values in (dict.fromkeys(i18n._catalogue(lang).variables[code], 7) | VALUES, VALUES):
+    for values in (dict.fromkeys(i18n.names(code), 7) | VALUES, VALUES):
         text = i18n.text(code, lang, **values)
 
         assert "{" not in re.sub(r'\{"|\{\}', "", text)
@@ -177,6 +178,38 @@ def test_values_are_never_read_as_patterns() -> None:
     sentence = i18n.error("unknown_model", "en", {"model": "{ $secret }"})
 
     assert "{ $secret }" in sentence
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 2_501, "x" * 10**6, "", -(10**5_000), math.inf, math.nan, 1e300, -1e300],
+    ids=["just too long", "long", "empty", "5,001 digits", "inf", "nan", "large", "very negative"],
+)
+def test_no_value_breaks_a_sentence(value: str | float, lang: str) -> None:
+    """Whatever the values hold, each sentence comes out whole, and no longer than can be read."""
+    for code in codes():
+        told = i18n.text(code, lang, **dict.fromkeys(i18n.names(code), value))
+
+        assert "???" not in told
+        assert code != told
+        assert len(told) < 20_000
+
+
+def test_a_long_value_keeps_its_ends() -> None:
+    """A value is cut in its middle: a program that failed says why at the end of its output."""
+    told = i18n.error("up_failed", "fr", {"child": "node-1", "detail": "d" * 10**5 + "no memory"})
+
+    assert "node-1" in told
+    assert "dd […] dd" in told
+    assert told.endswith("no memory")
+
+
+def test_control_characters_are_taken_out_of_values() -> None:
+    """What a node or a file says cannot steer a terminal, nor turn the text that follows."""
+    told = i18n.error("unknown_model", "en", {"model": "a\x1b[2Jb\x9b0mc\u202ed\r\x00"})
+
+    assert 'called "a[2Jb0mcd"' in told
 
 
 @pytest.mark.parametrize(

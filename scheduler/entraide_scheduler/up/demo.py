@@ -6,6 +6,7 @@ explanation, takes Ontario's sun away, asks again, and leaves nothing running.
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -81,7 +82,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo")
     parser.add_argument("--model", default="")
     parser.add_argument("--state", type=Path, default=None)
-    parser.add_argument("--lang", choices=i18n.LANGUAGES, default=i18n.DEFAULT_LANG)
+    parser.add_argument("--lang", choices=i18n.LANGUAGES, default=i18n.lang_of_locale(os.environ))
     asked = parser.parse_args()
     # Nobody keeps a demonstration: one that an older version left is not read.
     mine = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"

@@ -3,10 +3,9 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from entraide.i18n import DEFAULT_LANG, Lang, lang_of
+from entraide.language import Lang, lang_of, lang_of_locale
 
 OPTION = "--lang"
-VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # in the order in which POSIX looks at them
 
 
 def choose(
@@ -31,18 +30,6 @@ def choose(
             found = argument.partition("=")[2]
         else:
             rest.append(argument)
-    return (
-        (_of_locale(os.environ if environ is None else environ), rest)
-        if found is None
-        else (
-            lang_of(found),
-            rest,
-        )
-    )
-
-
-def _of_locale(environ: Mapping[str, str]) -> Lang:
-    for name in VARIABLES:
-        if value := environ.get(name):
-            return lang_of(value)
-    return DEFAULT_LANG
+    if found is not None:
+        return lang_of(found), rest
+    return lang_of_locale(os.environ if environ is None else environ), rest
