@@ -3,6 +3,7 @@
 
 PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
+SPREAD := -n logical --dist worksteal  # one process a core; idle ones take over waiting tests
 MODEL  ?=
 MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
@@ -26,7 +27,7 @@ run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). 
 test: test-unit test-replay test-wheel ## Run the tests, the replays, then the wheel's. | Lance les tests, les reprises, puis ceux de la roue.
 
 test-unit: env ## Run all tests but the engines', warnings as errors. | Lance tous les tests sauf ceux des moteurs, sans aucun avertissement.
-	$(PYTEST) -m "not engines"
+	$(PYTEST) $(SPREAD) -m "not engines"
 
 test-replay: env ## Replay a recorded journal under two hash seeds and plain CPU features. | Rejoue un journal sous deux graines et sans les extensions du processeur.
 	PYTHONHASHSEED=1 $(PYTEST) -q tests/core/test_replay.py

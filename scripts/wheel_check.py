@@ -30,6 +30,7 @@ PACKAGES = {
 # Fast, and between them they import every part of the wheel; what the core and the simulator decide
 # is the same from the checkout.
 TESTS = ("contract", "sdk", "node", "wheel")
+SPREAD = ("-n", "logical", "--dist", "worksteal")
 # What those tests borrow from the others.
 BORROWED = (
     "conftest.py", "house/source.py", "integration/nats_support.py", "sim/browser.py",
@@ -120,7 +121,7 @@ def run_tests(python: Path, folder: Path) -> int:
         (folder / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
-    options = ["-m", "pytest", "-q", "-m", "not engines and not checkout", "tests"]
+    options = ["-m", "pytest", "-q", *SPREAD, "-m", "not engines and not checkout", "tests"]
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.run([python, *options], check=False, cwd=folder, env=clean).returncode
 

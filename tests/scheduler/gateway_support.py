@@ -38,7 +38,7 @@ from entraide_scheduler.store.store import Store
 MODEL = "petit"
 CHAT = "/v1/chat/completions"
 KEY_A, KEY_B = "ent_alpha", "ent_beta"
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 def card(node: str, zone: str = "CA-QC") -> NodeCard:
