@@ -132,7 +132,7 @@ class Live:
         if not self.failed.done():
             await self.snapshot()
 
-    def feed(self, kind: type[Event], **fields: Any) -> None:
+    def feed(self, kind: type[Event], /, **fields: Any) -> None:
         """Feeds an event; what that leads to is fed after it, in order."""
         if self.failed.done():
             return

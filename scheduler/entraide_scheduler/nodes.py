@@ -23,6 +23,7 @@ from entraide_scheduler import door
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.core import events as e
+from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.live import Live
 from entraide_scheduler.outbox import Outbox
 from entraide_scheduler.roster import REVOKED, Roster
@@ -129,6 +130,9 @@ class NodesEar:
         row = self._roster.approved(node)
         if row is None:
             self._ignore("unknown", node)
+            return
+        if self._live.core.quarantine(SenderKind.NODE, node) is not None:
+            self._ignore("quarantined", node)
             return
         try:
             message = codec.node_up.decode(raw.data)

@@ -47,6 +47,7 @@ _UNITS = (("_g_per_kwh", "g\u00a0CO2e/kWh"), ("_wh", "Wh"), ("_g", "g\u00a0CO2e"
 _WORDS: Mapping[str, str] = {
     "reason": "node-reason",
     "failure": "failure",
+    "quarantine": "quarantine",
     "period": "period",
     "job_class": "class",
     "data_class": "data",

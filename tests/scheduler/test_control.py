@@ -12,6 +12,8 @@ from tests.scheduler.pool_support import RunningScheduler, eventually
 from entraide.v1 import admin_pb2 as a
 from entraide.wire import messages as m
 from entraide.wire.nats import new_user_key
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.quarantine import SenderKind
 
 Refused = grpc.aio.AioRpcError
 
@@ -43,6 +45,7 @@ async def test_wrong_operator_key_may_do_nothing(pool: RunningScheduler) -> None
         "ListKeys": a.ListKeysRequest(),
         "CreateKey": a.CreateKeyRequest(coop="beta"),
         "RevokeKey": a.RevokeKeyRequest(key="k"),
+        "ClearKey": a.ClearKeyRequest(key="k"),
         "GetStatus": a.GetStatusRequest(),
     }
     for name, request in calls.items():
@@ -197,6 +200,62 @@ async def test_key_opens_the_pool_until_it_is_revoked(pool: RunningScheduler) ->
     assert made.secret.startswith("ent_")
     assert [("x", "", False)] == [(k.label, k.secret, k.revoked) for k in listed.keys]
     assert (200, 401) == (before, after)
+
+
+async def test_key_in_quarantine_is_refused_until_it_is_cleared(pool: RunningScheduler) -> None:
+    """Its requests get 403 and a stable code; the list says why, and clearing serves it again."""
+    made = await pool.operator.ask("CreateKey", a.CreateKeyRequest(coop="alpha"))
+    fields = {"name": made.key, "reason": "engines_ended", "detail": ""}
+    pool.live.feed(e.SenderQuarantined, kind=SenderKind.KEY, **fields)
+    body = {"model": "model-x", "messages": [{"role": "user", "content": "x"}]}
+    async with pool.session(made.secret) as session:
+        async with session.post("/v1/chat/completions", json=body) as answer:
+            refused = answer.status, (await answer.json())["error"]["code"]
+        listed = await pool.operator.ask("ListKeys", a.ListKeysRequest(coop="alpha"))
+        cleared = await pool.operator.ask("ClearKey", a.ClearKeyRequest(key=made.key))
+        async with session.post("/v1/chat/completions", json=body) as answer:
+            again = (await answer.json())["error"]["code"]
+    unknown = await refusal(pool.operator.ask("ClearKey", a.ClearKeyRequest(key="no-such")))
+
+    assert (403, "key_quarantined") == refused
+    assert ["engines_ended"] == [key.quarantine.reason for key in listed.keys]
+    assert (0.0, "unknown_model") == (cleared.quarantine.since, again)
+    assert "unknown_key" == reason(unknown)
+
+
+async def test_node_in_quarantine_is_ignored_until_it_is_approved(pool: RunningScheduler) -> None:
+    """Its messages are counted, the operator sees why, and approval brings it back by itself."""
+    node = await pool.join("n1")
+    await node.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+    fields = {"name": "n1", "reason": "event_raised", "detail": "joined"}
+    pool.live.feed(e.SenderQuarantined, kind=SenderKind.NODE, **fields)
+    await node.beat()
+    await eventually(lambda: pool.live.counts["node.quarantined"])
+    shown = await pool.operator.node("n1")
+    approved = await pool.operator.ask("ApproveNode", a.NodeRequest(node="n1"))
+    await node.beat()
+    await eventually(lambda: node.got(m.SayHello))
+    await node.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+
+    assert ("event_raised", "joined") == (shown.quarantine.reason, shown.quarantine.detail)
+    assert 0.0 == approved.quarantine.since
+
+
+async def test_name_of_a_node_that_was_revoked_in_quarantine_is_free(
+    pool: RunningScheduler,
+) -> None:
+    """Another machine may bear the name: it is heard."""
+    await pool.join("n1")
+    fields = {"name": "n1", "reason": "event_raised", "detail": "joined"}
+    pool.live.feed(e.SenderQuarantined, kind=SenderKind.NODE, **fields)
+    await pool.operator.ask("RevokeNode", a.NodeRequest(node="n1"))
+    back = await pool.join("n1")
+    await back.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+
+    assert [] == pool.live.core.quarantines()
 
 
 async def test_unknown_coop_gets_no_key_and_no_token(pool: RunningScheduler) -> None:

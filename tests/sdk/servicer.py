@@ -143,6 +143,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
 
     Attributes:
         coop: the co-op as it is now.
+        quarantine: of the node and of the key.
         tokens: what was asked of ``CreateJoinToken``.
         catalogue: of models, as it is now.
     """
@@ -157,6 +158,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         )
         self.catalogue = catalogue.shipped()
         self.corrections: list[admin_pb2.Correction] = []
+        self.quarantine = admin_pb2.Quarantine()
         self.approval = "approved"
         self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
 
@@ -226,6 +228,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
             seen_at=1_000.0,
             agent="0.1.0",
             prefill_tokens_per_s=900.0,
+            quarantine=self.quarantine,
         )
 
     def ListNodes(  # noqa: N802
@@ -280,6 +283,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         """Lists the one key."""
         self._check(context)
         key = admin_pb2.Key(key="k-1", coop="boreale", project="accueil", label="bureau")
+        key.quarantine.CopyFrom(self.quarantine)
         return admin_pb2.ListKeysResponse(keys=[key])
 
     def CreateKey(  # noqa: N802
@@ -295,6 +299,13 @@ class Admin(admin_pb2_grpc.AdminServicer):
         """Revokes a key."""
         self._check(context)
         return admin_pb2.Key(key=request.key, coop="boreale", revoked=True)
+
+    def ClearKey(  # noqa: N802
+        self, request: admin_pb2.ClearKeyRequest, context: Context
+    ) -> admin_pb2.Key:
+        """Takes a key out of quarantine."""
+        self._check(context)
+        return admin_pb2.Key(key=request.key, coop="boreale")
 
 
 @contextmanager

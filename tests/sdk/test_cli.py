@@ -10,6 +10,7 @@ from tests.sdk.conftest import Cli, ServedPool
 
 from entraide.cli.language import choose
 from entraide.i18n import Lang
+from entraide.v1 import admin_pb2
 
 
 def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> None:
@@ -118,6 +119,23 @@ def test_nodes_are_shown(served: ServedPool, cli: Cli) -> None:
     assert (4, 400.0, ["smollm2-135m"]) == (found["slots"], found["surplus_w"], found["models"])
     assert "mac-mini-m4, 40 W (par défaut)" in cli(["nodes", "show", "on-1", *state]).out
     assert 1 == cli(["nodes", "show", "absent", *state]).status
+
+
+def test_quarantine_is_shown_with_its_reason(served: ServedPool, cli: Cli) -> None:
+    """The lists of nodes and keys say since when and why, in the language of the operator."""
+    state = ["--state", str(served.state)]
+    quarantine = admin_pb2.Quarantine(reason="event_raised", detail="joined", since=1e9)
+    served.admin.quarantine.CopyFrom(quarantine)
+    french = cli(["nodes", "list", *state]).out
+    english = cli(["--lang", "en", "nodes", "show", "on-1", *state]).out
+    (found,) = json.loads(cli(["nodes", "list", "--json", *state]).out)
+    served.admin.quarantine.reason = "engines_ended"
+
+    assert "un de ses messages a fait échouer l’ordonnanceur (joined)" in french
+    assert "the scheduler failed on one of its messages (joined)" in english
+    assert "event_raised" == found["quarantine"]["reason"]
+    assert "ses requêtes ont mis fin à des moteurs" in cli(["keys", "list", *state]).out
+    assert "quarantaine" not in cli(["keys", "clear", "k-1", *state]).out
 
 
 def test_nodes_are_revoked_and_approved(served: ServedPool, cli: Cli) -> None:

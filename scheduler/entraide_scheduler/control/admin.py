@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
@@ -28,7 +28,9 @@ from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.loading import Step
 from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.soundness import faults
+from entraide_scheduler.core.views import NodeView
 from entraide_scheduler.live import Live
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.roster import APPROVED, REVOKED, Roster
@@ -95,13 +97,18 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def ApproveNode(  # noqa: N802
         self, request: admin_pb2.NodeRequest, context: Context
     ) -> admin_pb2.Node:
-        """Approves a node; one whose key was revoked must join again with a new one."""
+        """Approves a node; one whose key was revoked must join again with a new one.
+
+        A node in quarantine comes out of it, and is asked for a hello at its next heartbeat.
+        """
         await self._check(context)
         row = await self._node(request.node, context)
         if self._identity.is_revoked(row.public_key):
             await self._abort(context, "node_key_revoked", node=row.node)
         changed = await self._roster.set_approval(row.node, APPROVED)
         assert changed is not None
+        if await self._clear(SenderKind.NODE, row.node):
+            self._ears_forget(row.node)
         return self._one(changed)
 
     async def RevokeNode(  # noqa: N802
@@ -114,6 +121,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         assert changed is not None
         self._ears_forget(row.node)
         self._live.feed(e.NodeLeft, node=row.node, reason="revoked")
+        await self._clear(SenderKind.NODE, row.node)  # another machine may bear the name one day
         confirmed = await self._cut_off(row.public_key)
         self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
         return self._one(changed)
@@ -167,7 +175,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         """Lists the API keys of a co-op, or all."""
         await self._check(context)
         rows = await self._store.keys(request.coop or None)
-        return admin_pb2.ListKeysResponse(keys=[convert.key(row) for row in rows])
+        return admin_pb2.ListKeysResponse(keys=[self._one_key(row) for row in rows])
 
     async def CreateKey(  # noqa: N802
         self, request: admin_pb2.CreateKeyRequest, context: Context
@@ -193,7 +201,19 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         if row is None:
             await self._abort(context, "unknown_key", key=request.key)
         self._keys_changed()
-        return convert.key(row)
+        return self._one_key(row)
+
+    async def ClearKey(  # noqa: N802
+        self, request: admin_pb2.ClearKeyRequest, context: Context
+    ) -> admin_pb2.Key:
+        """Takes an API key out of quarantine; one that is in none stays as it is."""
+        await self._check(context)
+        rows = await self._store.keys(None)
+        row = next((row for row in rows if row.key == request.key), None)
+        if row is None:
+            await self._abort(context, "unknown_key", key=request.key)
+        await self._clear(SenderKind.KEY, row.key)
+        return self._one_key(row)
 
     async def GetStatus(  # noqa: N802
         self, _: admin_pb2.GetStatusRequest, context: Context
@@ -322,13 +342,30 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         if name not in {terms.coop for terms in self._policy.coops}:
             await self._abort(context, "unknown_coop", coop=name)
 
+    async def _clear(self, kind: SenderKind, name: str) -> bool:
+        """Takes a sender out of quarantine, on disk on return; False when it was in none."""
+        if self._live.core.quarantine(kind, name) is None:
+            return False
+        self._live.feed(e.QuarantineCleared, kind=kind, name=name)
+        await self._live.committed()
+        self._log.warning("quarantine.cleared", kind=kind.value, name=name)
+        return True
+
     def _nodes(self) -> list[admin_pb2.Node]:
         views = {view.card.node: view for view in self._live.core.nodes()}
-        return [convert.node(row, views.get(row.node)) for row in self._roster.all()]
+        return [self._as_message(row, views) for row in self._roster.all()]
 
     def _one(self, row: NodeRow) -> admin_pb2.Node:
         views = {view.card.node: view for view in self._live.core.nodes()}
-        return convert.node(row, views.get(row.node))
+        return self._as_message(row, views)
+
+    def _as_message(self, row: NodeRow, views: Mapping[str, NodeView]) -> admin_pb2.Node:
+        quarantine = self._live.core.quarantine(SenderKind.NODE, row.node)
+        return convert.node(row, views.get(row.node), quarantine)
+
+    def _one_key(self, row: KeyRow) -> admin_pb2.Key:
+        quarantine = self._live.core.quarantine(SenderKind.KEY, row.key)
+        return convert.key(row, quarantine=quarantine)
 
     def _one_coop(self, terms: CoopTerms) -> admin_pb2.Coop:
         core = self._live.core

@@ -6,15 +6,23 @@ from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.quarantine import Quarantine
 from entraide_scheduler.core.views import NodeView, QuotaView
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.statements import Amounts, Statement
 
 
-def node(row: NodeRow, view: NodeView | None) -> admin_pb2.Node:
+def node(
+    row: NodeRow, view: NodeView | None, quarantine: Quarantine | None = None
+) -> admin_pb2.Node:
     """Returns a node as its operator sees it; without a view it never said hello."""
     message = admin_pb2.Node(
-        node=row.node, coop=row.coop, site=row.site, zone=row.zone, approval=row.approval
+        node=row.node,
+        coop=row.coop,
+        site=row.site,
+        zone=row.zone,
+        approval=row.approval,
+        quarantine=_quarantine(quarantine),
     )
     if view is None:
         return message
@@ -139,7 +147,13 @@ def _amounts(amounts: Amounts) -> admin_pb2.Amounts:
     )
 
 
-def key(row: KeyRow, secret: str = "") -> admin_pb2.Key:
+def _quarantine(found: Quarantine | None) -> admin_pb2.Quarantine | None:
+    if found is None:
+        return None
+    return admin_pb2.Quarantine(reason=found.reason, detail=found.detail, since=found.since)
+
+
+def key(row: KeyRow, secret: str = "", quarantine: Quarantine | None = None) -> admin_pb2.Key:
     """Returns an API key; with its secret only as it is made."""
     return admin_pb2.Key(
         key=row.key,
@@ -148,6 +162,7 @@ def key(row: KeyRow, secret: str = "") -> admin_pb2.Key:
         label=row.label,
         secret=secret,
         revoked=row.revoked,
+        quarantine=_quarantine(quarantine),
     )
 
 

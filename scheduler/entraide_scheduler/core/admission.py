@@ -13,6 +13,7 @@ from entraide_scheduler.core import explain, green, loading
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.menu import THERE, is_exhausted
 from entraide_scheduler.core.policy import QuotaKind
+from entraide_scheduler.core.quarantine import Quarantine
 from entraide_scheduler.core.quotas import CODES, Shortage
 from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import Rule, Values
@@ -62,6 +63,16 @@ def request(state: State, facts: RequestFacts) -> Job | None:
     if facts.deadline_at is not None:
         state.deadlines.set("job", facts.job, facts.deadline_at)
     return job
+
+
+def refuse_key(state: State, facts: RequestFacts, quarantine: Quarantine) -> None:
+    """Refuses a job of an API key in quarantine, without a look at anything else in the request."""
+    if state.job(facts.job) is not None:
+        state.drop("duplicate", job=facts.job)
+        return
+    job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
+    values: Values = {"key": facts.key, "quarantine": quarantine.reason}
+    _refuse(state, job, Refusal("key_quarantined", values))
 
 
 def _admit(state: State, job: Job) -> Refusal | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from entraide.models import Catalogue
 from entraide.types import EnergyStatus, Lending, NodeCard, Outcome, RequestFacts, Usage
 from entraide_scheduler.core.policy import Period, Policy
+from entraide_scheduler.core.quarantine import SenderKind
 
 
 class Happened(Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -179,6 +180,30 @@ class Woke(Happened, frozen=True, tag="woke"):
     """A deadline that the core asked for has come."""
 
 
+class SenderQuarantined(Happened, frozen=True, tag="quarantined"):
+    """A sender is put in quarantine: its messages do not count until the operator clears it.
+
+    Attributes:
+        kind, name: the node or API key.
+        reason: stable code, see ``quarantine``.
+        detail: what exactly, or "".
+        ends_leases: whether a node's leases end at once; without it the node counts as silent.
+    """
+
+    kind: SenderKind
+    name: str
+    reason: str
+    detail: str = ""
+    ends_leases: bool = True
+
+
+class QuarantineCleared(Happened, frozen=True, tag="quarantine-cleared"):
+    """The operator takes a node or API key out of quarantine."""
+
+    kind: SenderKind
+    name: str
+
+
 # Answers.
 
 
@@ -271,6 +296,8 @@ Given = (
     | JobRequested
     | JobCancelled
     | Woke
+    | SenderQuarantined
+    | QuarantineCleared
 )
 Answer = RunAccepted | RunDeclined | RunProgressed | RunReported | JobAbandoned | LoadFailed
 Event = Given | Answer

@@ -171,6 +171,11 @@ class Fleet:
         node.left_at = at
         return turned
 
+    def set_quarantine(self, node: Node, reason: str) -> None:
+        """Notes why a node is in quarantine; "" when it is not any more."""
+        node.quarantine = reason
+        self._able = {}
+
     def forget(self, name: str) -> None:
         """Forgets a node that left."""
         del self.nodes[name]

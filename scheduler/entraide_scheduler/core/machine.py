@@ -18,6 +18,7 @@ from entraide_scheduler.core import (
     events,
     explain,
     green,
+    isolation,
     leases,
     loading,
     models,
@@ -31,6 +32,7 @@ from entraide_scheduler.core.commands import Command, PostCorrection
 from entraide_scheduler.core.dispatch import dispatch, line_up
 from entraide_scheduler.core.menu import Meaning
 from entraide_scheduler.core.policy import Period
+from entraide_scheduler.core.quarantine import Quarantine, Sender, SenderKind
 from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.state import State
 
@@ -129,6 +131,8 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.RunReported: answers.reported,
         events.JobAbandoned: answers.abandoned,
         events.LoadFailed: _load_failed,
+        events.SenderQuarantined: isolation.quarantined,
+        events.QuarantineCleared: isolation.cleared,
     }
 )
 
@@ -180,7 +184,8 @@ class Core:
             self._do_due()
         else:
             self._do_due()
-            HANDLERS[type(event)](state, event)
+            if not (state.quarantines and isolation.is_ignored(state, event)):
+                HANDLERS[type(event)](state, event)
         if state.demand.due and models.decide(state):
             presence.end_stranded(state)
         dispatch(state)
@@ -247,6 +252,14 @@ class Core:
         """Returns the fleet view, by node."""
         nodes = self._state.fleet.nodes
         return [views.of_node(nodes[name]) for name in sorted(nodes)]
+
+    def quarantines(self) -> list[views.QuarantineView]:
+        """Returns the senders in quarantine, keys then nodes, each by name."""
+        return views.quarantines(self._state)
+
+    def quarantine(self, kind: SenderKind, name: str) -> Quarantine | None:
+        """Returns why a node or key is in quarantine; None when it is not."""
+        return self._state.quarantines.get(Sender(kind, name))
 
     def models(self) -> list[views.ModelView]:
         """Returns the models that known nodes serve, by name."""

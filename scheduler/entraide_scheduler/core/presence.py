@@ -110,7 +110,7 @@ def seen(state: State, event: NodesSeen) -> None:
     silent_at = now + state.policy.timing.suspect_after_s
     for name in event.nodes:
         found = nodes.get(name)
-        if found is not None and found.state is NodeState.LIVE:
+        if found is not None and found.state is NodeState.LIVE and not found.quarantine:
             found.last_seen = now
             state.deadlines.set("node", name, silent_at)
             continue
@@ -123,6 +123,9 @@ def _known(state: State, name: str) -> Node | None:
     node = state.fleet.nodes.get(name)
     if node is None or node.state is NodeState.LEFT:
         state.drop("unknown_node", node=name)
+        return None
+    if node.quarantine:
+        state.drop("quarantined", node=name)
         return None
     return node
 
@@ -168,18 +171,22 @@ def silent(state: State, name: str) -> None:
 
 
 def left(state: State, event: NodeLeft) -> None:
-    """A node said goodbye or was revoked; it is forgotten after a while."""
+    """A node said goodbye or was revoked."""
     node = _known(state, event.node)
-    if node is None:
-        return
-    contexts = _contexts(state)
+    if node is not None:
+        leave(state, node, event.reason)
+
+
+def leave(state: State, node: Node, reason: str) -> None:
+    """Takes a node out of service and ends its leases; it is forgotten after a while."""
+    contexts, name = _contexts(state), node.card.node
     models.left(state, node)
     state.fleet.leave(node, state.now)
-    node.accepting, node.reason = False, event.reason
+    node.accepting, node.reason = False, reason
     _watch(state, node)
-    state.deadlines.clear("surplus", event.node)
-    state.deadlines.set("gone", event.node, state.now + state.policy.timing.job_kept_s)
-    state.prefixes.left(event.node)
+    state.deadlines.clear("surplus", name)
+    state.deadlines.set("gone", name, state.now + state.policy.timing.job_kept_s)
+    state.prefixes.left(name)
     _turned(state, node)
     leases.lose(state, node)
     models.reconsider(state)

@@ -288,6 +288,7 @@ class Node(Struct):
         orders: what it loads, or has loaded, at the pool's word, by model.
         rests: models that it failed to load, until when it is not asked again.
         asked_loads: when it was told to load something, in the last hour.
+        quarantine: stable code of why its messages do not count, or "".
     """
 
     card: NodeCard
@@ -306,6 +307,7 @@ class Node(Struct):
     orders: dict[str, Order] = {}
     rests: dict[str, Rest] = {}
     asked_loads: tuple[float, ...] = ()
+    quarantine: str = ""
 
     def step(self, trigger: str) -> bool:
         """Takes one step of ``tables.NODE``; returns whether the state changed."""

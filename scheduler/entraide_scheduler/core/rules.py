@@ -134,6 +134,12 @@ COMING = (MODEL_LOADING, MODEL_LOADABLE)  # the node could serve the job, once t
 # does not help where they exclude.
 LASTING = (
     Rule(
+        "node_quarantined",
+        lambda node, _: node.quarantine != "",
+        lambda node, _: {"quarantine": node.quarantine},
+        waiting_helps=False,
+    ),
+    Rule(
         "node_left",
         lambda node, _: node.state is NodeState.LEFT,
         lambda node, _: {"reason": node.reason},

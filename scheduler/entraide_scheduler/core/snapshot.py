@@ -20,6 +20,7 @@ from entraide_scheduler.core.habits import HabitsState
 from entraide_scheduler.core.outlook import Signals
 from entraide_scheduler.core.policy import IntensityBasis, Policy
 from entraide_scheduler.core.prefixes import PrefixesState
+from entraide_scheduler.core.quarantine import Quarantine, SenderKind
 from entraide_scheduler.core.quotas import QuotasState
 from entraide_scheduler.core.records import Job, Lease, Node
 from entraide_scheduler.core.state import State
@@ -53,6 +54,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     leases: list[Lease]
     catalogue: Catalogue
     demand: DemandState
+    quarantines: dict[SenderKind, dict[str, Quarantine]] = {}
 
 
 def write(state: State) -> bytes:
@@ -82,6 +84,7 @@ def write(state: State) -> bytes:
             leases=list(state.leases.values()),
             catalogue=state.menu.catalogue,
             demand=state.demand.dump(),
+            quarantines=state.quarantines.senders,
         )
     )
 
@@ -102,6 +105,7 @@ def read(data: bytes) -> State:
     state.incarnation = kept.incarnation
     state.arrivals, state.placements = kept.arrivals, kept.placements
     state.quotas.load(kept.quotas)
+    state.quarantines.senders = kept.quarantines
     state.obey(kept.policy)
     state.fleet.lanes.grid.update(kept.grid)
     state.fleet.restore(kept.nodes, kept.now)

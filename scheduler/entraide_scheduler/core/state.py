@@ -21,6 +21,7 @@ from entraide_scheduler.core.menu import Menu
 from entraide_scheduler.core.outlook import Outlook
 from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
 from entraide_scheduler.core.prefixes import Prefixes
+from entraide_scheduler.core.quarantine import Quarantines
 from entraide_scheduler.core.quotas import Quotas
 from entraide_scheduler.core.records import Job, Lease
 
@@ -38,6 +39,7 @@ class State:
         scales: by class, factor on the excess of nine in ten for its confidence.
         fleet, menu, demand, queue, quotas, ledger, credits, habits, prefixes, green, deadlines:
             see their modules.
+        quarantines: the senders whose messages do not count.
         jobs: those that are not over. ended: those that are, oldest first, for a while.
         explained: those of the ended whose explanation is still kept, oldest first.
         leases: by job; a job has one at most, also while it is being stopped.
@@ -65,6 +67,7 @@ class State:
         self.prefixes = Prefixes()
         self.green = GreenHours(Outlook())
         self.deadlines = Deadlines()
+        self.quarantines = Quarantines()
         self.jobs: dict[str, Job] = {}
         self.ended: OrderedDict[str, Job] = OrderedDict()
         self.explained: OrderedDict[str, None] = OrderedDict()

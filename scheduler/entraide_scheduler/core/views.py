@@ -21,6 +21,7 @@ from entraide.types import (
 from entraide_scheduler.core import menu
 from entraide_scheduler.core.menu import Meaning
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
+from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.quotas import PER_UNIT, Book, in_unit
 from entraide_scheduler.core.records import Job, Node
 from entraide_scheduler.core.state import State
@@ -147,6 +148,22 @@ class QuotaView(Struct, frozen=True):
     key: str = ""
 
 
+class QuarantineView(Struct, frozen=True):
+    """A sender in quarantine.
+
+    Attributes:
+        kind, name: the node or API key.
+        reason, detail: stable code, and what exactly.
+        since: seconds since the epoch.
+    """
+
+    kind: SenderKind
+    name: str
+    reason: str
+    detail: str
+    since: float
+
+
 def of_job(state: State, job: Job) -> JobView:
     """Returns a job's view."""
     facts = job.facts
@@ -190,6 +207,14 @@ def of_node(node: Node) -> NodeView:
         energy=node.energy,
         leases=leases,
     )
+
+
+def quarantines(state: State) -> list[QuarantineView]:
+    """Returns the senders in quarantine, by kind and name."""
+    return [
+        QuarantineView(*sender, found.reason, found.detail, found.since)
+        for sender, found in state.quarantines.listed()
+    ]
 
 
 def models(state: State) -> list[ModelView]:

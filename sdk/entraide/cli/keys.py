@@ -57,11 +57,27 @@ def register(app: typer.Typer, lang: str) -> None:
             found = admin.call("RevokeKey", admin_pb2.RevokeKeyRequest(key=key))
         _print([found], lang, json=json)
 
+    @keys.command(help=i18n.text("help-keys-clear", lang))
+    def clear(
+        key: Annotated[str, typer.Argument(metavar="KEY", help=i18n.text("arg-key", lang))],
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        with find(state, lang).admin() as admin:
+            found = admin.call("ClearKey", admin_pb2.ClearKeyRequest(key=key))
+        _print([found], lang, json=json)
+
 
 def _print(keys: Sequence[admin_pb2.Key], lang: str, *, json: bool) -> None:
     if json:
         show.as_json(list(keys))
         return
-    heads = [i18n.text(f"col-{name}", lang) for name in ("key", "coop", "project", "label", "off")]
-    rows = [[k.key, k.coop, k.project, k.label, show.yes(k.revoked, lang)] for k in keys]
-    show.table(heads, rows)
+    names = ("key", "coop", "project", "label", "off", "quarantine")
+    heads = [i18n.text(f"col-{name}", lang) for name in names]
+    show.table(heads, [_row(key, lang) for key in keys])
+
+
+def _row(key: admin_pb2.Key, lang: str) -> list[str]:
+    off = show.yes(key.revoked, lang)
+    quarantine = show.quarantine(key.quarantine, lang)
+    return [key.key, key.coop, key.project, key.label, off, quarantine]

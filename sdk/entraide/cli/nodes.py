@@ -90,9 +90,11 @@ def _register_change(nodes: typer.Typer, lang: str, name: str, method: str) -> N
 
 
 def _state(node: admin_pb2.Node, lang: str) -> str:
-    """How a node is: its approval if that keeps it out, else its liveness and why it rests."""
+    """How a node is: revoked, in quarantine, or its liveness and why it takes no work."""
     if node.approval == "revoked":
         return i18n.word("approval", node.approval, lang)
+    if node.quarantine.since:
+        return show.quarantine(node.quarantine, lang)
     said = i18n.word("state", node.state, lang) or i18n.text("cli-never-seen", lang)
     return f"{said} ({i18n.node_reason(node.reason, lang)})" if node.reason else said
 

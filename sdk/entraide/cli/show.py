@@ -10,6 +10,7 @@ import typer
 from google.protobuf.message import Message
 
 from entraide import i18n
+from entraide.v1.admin_pb2 import Quarantine
 
 
 def plain(value: Any) -> Any:
@@ -45,6 +46,16 @@ def when(at: float, lang: str) -> str:
         return i18n.text("cli-never", lang)
     moment = dt.datetime.fromtimestamp(at, tz=dt.UTC).astimezone()
     return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def quarantine(found: Quarantine, lang: str) -> str:
+    """Returns since when and why a node or key is in quarantine; "" when it is not."""
+    if not found.since:
+        return ""
+    values = {"since": when(found.since, lang), "quarantine": found.reason}
+    if found.detail:
+        values["detail"] = found.detail
+    return i18n.text("cli-quarantine", lang, **values)
 
 
 def yes(value: bool, lang: str) -> str:

@@ -24,6 +24,7 @@ REPEATABLE = frozenset(
         "SetCoop",
         "ListKeys",
         "RevokeKey",
+        "ClearKey",
         "GetStatus",
         "GetStatement",
         "GetCatalogue",

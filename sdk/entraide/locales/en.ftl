@@ -33,6 +33,13 @@ error-deadline_passed = The deadline asked for has already passed. Ask for a lat
     }
 error-unauthorised = The access key is missing, unknown or revoked. Check it, or ask the pool's operator for one.
 error-forbidden = This key does not allow this. Ask the pool's operator for access.
+error-key_quarantined = This key is suspended{ $quarantine ->
+    [none] {""}
+   *[other] : { $quarantine }
+}. The pool’s operator can allow it again{ $key ->
+    [none] .
+   *[other] {" "}("entraide keys clear { $key }").
+}
 error-unknown_model = No model is called { $model ->
     [none] that
    *[other] "{ $model }"
@@ -218,6 +225,11 @@ rule-node_lost = is gone{ $last_seen_at ->
     .otherwise = if that machine had given a sign of life
 rule-node_left = has left the pool
     .otherwise = if that machine had not left the pool
+rule-node_quarantined = is in quarantine{ $quarantine ->
+    [none] {""}
+   *[other] {" "}({ $quarantine })
+}
+    .otherwise = if that machine were not in quarantine
 rule-not_accepting = takes no work{ $reason ->
     [none] {""}
    *[other] : { $reason }
@@ -530,6 +542,16 @@ node-reason-no_answer = did not answer in time
 node-reason-goodbye = left by itself
 node-reason-revoked = revoked by the operator
 node-reason-not_approved = not approved yet
+node-reason-quarantined = in quarantine
+
+## Why a node or a key is in quarantine.
+
+quarantine-event_raised = the scheduler failed on one of its messages
+quarantine-engines_ended = its requests ended engines several times within an hour
+cli-quarantine = in quarantine since { $since }: { $quarantine }{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}
 
 ## Words: classes, bases, states, periods.
 
@@ -809,7 +831,7 @@ help-jobs-cancel = Cancel a job.
 help-nodes = The pool's machines (for the operator).
 help-nodes-list = List the machines.
 help-nodes-show = Show a machine.
-help-nodes-approve = Approve a machine.
+help-nodes-approve = Approve a machine, or take it out of quarantine.
 help-nodes-revoke = Revoke a machine, at once.
 help-nodes-token = Make a one-time token with which a machine joins.
 help-coops = The member co-ops (for the operator).
@@ -819,6 +841,7 @@ help-keys = Access keys (for the operator).
 help-keys-list = List the keys.
 help-keys-create = Make an access key and show its secret, this once.
 help-keys-revoke = Revoke a key.
+help-keys-clear = Allow a suspended key again.
 opt-help = Show this help.
 opt-lang = Language of messages (else the system's).
 opt-version = Print the version.
@@ -870,6 +893,7 @@ col-key = KEY
 col-project = PROJECT
 col-label = LABEL
 col-off = REVOKED
+col-quarantine = QUARANTINE
 
 ## Why an engine does not serve, or a model cannot be loaded.
 

@@ -33,6 +33,13 @@ error-deadline_passed = L’échéance demandée est déjà passée. Demandez-en
     }
 error-unauthorised = La clé d’accès manque, est inconnue ou a été révoquée. Vérifiez-la, ou demandez-en une à l’exploitant du réseau.
 error-forbidden = Cette clé ne permet pas cette action. Demandez l’accès à l’exploitant du réseau.
+error-key_quarantined = Cette clé est suspendue{ $quarantine ->
+    [none] {""}
+   *[other] {""} : { $quarantine }
+}. L’exploitant du réseau peut la rétablir{ $key ->
+    [none] .
+   *[other] {" "}(« entraide keys clear { $key } »).
+}
 error-unknown_model = Aucun modèle ne s’appelle { $model ->
     [none] ainsi
    *[other] « { $model } »
@@ -218,6 +225,11 @@ rule-node_lost = a disparu{ $last_seen_at ->
     .otherwise = si cette machine avait donné signe de vie
 rule-node_left = a quitté le réseau
     .otherwise = si cette machine n’avait pas quitté le réseau
+rule-node_quarantined = est en quarantaine{ $quarantine ->
+    [none] {""}
+   *[other] {" "}({ $quarantine })
+}
+    .otherwise = si cette machine n’était pas en quarantaine
 rule-not_accepting = n’accepte pas de travail{ $reason ->
     [none] {""}
    *[other] {""} : { $reason }
@@ -530,6 +542,16 @@ node-reason-no_answer = n’a pas répondu à temps
 node-reason-goodbye = parti de lui-même
 node-reason-revoked = révoqué par l’exploitant
 node-reason-not_approved = pas encore approuvé
+node-reason-quarantined = en quarantaine
+
+## Pourquoi un nœud ou une clé est en quarantaine.
+
+quarantine-event_raised = un de ses messages a fait échouer l’ordonnanceur
+quarantine-engines_ended = ses requêtes ont mis fin à des moteurs plusieurs fois en une heure
+cli-quarantine = en quarantaine depuis le { $since } : { $quarantine }{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}
 
 ## Mots : classes, bases, états, périodes.
 
@@ -809,7 +831,7 @@ help-jobs-cancel = Annule une requête.
 help-nodes = Les machines du réseau (pour l’exploitant).
 help-nodes-list = Énumère les machines.
 help-nodes-show = Montre une machine.
-help-nodes-approve = Approuve une machine.
+help-nodes-approve = Approuve une machine, ou la sort de quarantaine.
 help-nodes-revoke = Révoque une machine, sur-le-champ.
 help-nodes-token = Crée un jeton à usage unique avec lequel une machine adhère.
 help-coops = Les coopératives membres (pour l’exploitant).
@@ -819,6 +841,7 @@ help-keys = Les clés d’accès (pour l’exploitant).
 help-keys-list = Énumère les clés.
 help-keys-create = Crée une clé d’accès et montre son secret, une seule fois.
 help-keys-revoke = Révoque une clé.
+help-keys-clear = Rétablit une clé suspendue.
 opt-help = Affiche cette aide.
 opt-lang = Langue des messages (sinon celle du système).
 opt-version = Affiche la version.
@@ -870,6 +893,7 @@ col-key = CLÉ
 col-project = PROJET
 col-label = USAGE
 col-off = RÉVOQUÉE
+col-quarantine = QUARANTAINE
 
 ## Pourquoi un moteur ne sert pas, ou un modèle ne se charge pas.
 

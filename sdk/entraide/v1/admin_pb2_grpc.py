@@ -79,6 +79,11 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.RevokeKeyRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Key.FromString,
                 _registered_method=True)
+        self.ClearKey = channel.unary_unary(
+                '/entraide.v1.Admin/ClearKey',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ClearKeyRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Key.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/entraide.v1.Admin/GetStatus',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
@@ -131,7 +136,7 @@ class AdminServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApproveNode(self, request, context):
-        """Approves a node that asked to join, or one that was revoked.
+        """Approves a node that asked to join, or one that was revoked; takes it out of quarantine.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,6 +184,13 @@ class AdminServicer:
 
     def RevokeKey(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearKey(self, request, context):
+        """Takes a key out of quarantine: its requests are served again.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -288,6 +300,11 @@ def add_AdminServicer_to_server(servicer, server):
             'RevokeKey': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeKey,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.RevokeKeyRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Key.SerializeToString,
+            ),
+            'ClearKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearKey,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ClearKeyRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Key.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
@@ -573,6 +590,33 @@ class Admin:
             target,
             '/entraide.v1.Admin/RevokeKey',
             entraide_dot_v1_dot_admin__pb2.RevokeKeyRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Key.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ClearKey',
+            entraide_dot_v1_dot_admin__pb2.ClearKeyRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.Key.FromString,
             options,
             channel_credentials,

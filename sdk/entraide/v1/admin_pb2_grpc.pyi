@@ -33,7 +33,7 @@ class AdminStub:
     def __new__(cls, channel: _aio.Channel) -> AdminAsyncStub: ...
     ListNodes: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListNodesRequest, _admin_pb2.ListNodesResponse]
     ApproveNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]
-    """Approves a node that asked to join, or one that was revoked."""
+    """Approves a node that asked to join, or one that was revoked; takes it out of quarantine."""
     RevokeNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]
     """Cuts a node off at once."""
     CreateJoinToken: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateJoinTokenRequest, _admin_pb2.JoinToken]
@@ -45,6 +45,8 @@ class AdminStub:
     CreateKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateKeyRequest, _admin_pb2.Key]
     """Makes an API key; its secret is shown this once."""
     RevokeKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RevokeKeyRequest, _admin_pb2.Key]
+    ClearKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ClearKeyRequest, _admin_pb2.Key]
+    """Takes a key out of quarantine: its requests are served again."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.Status]
     GetStatement: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatementRequest, _admin_pb2.Statement]
     """What a co-op gave and received in a month, from the books."""
@@ -73,7 +75,7 @@ class AdminAsyncStub(AdminStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListNodes: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListNodesRequest, _admin_pb2.ListNodesResponse]  # type: ignore[assignment]
     ApproveNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]  # type: ignore[assignment]
-    """Approves a node that asked to join, or one that was revoked."""
+    """Approves a node that asked to join, or one that was revoked; takes it out of quarantine."""
     RevokeNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]  # type: ignore[assignment]
     """Cuts a node off at once."""
     CreateJoinToken: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateJoinTokenRequest, _admin_pb2.JoinToken]  # type: ignore[assignment]
@@ -85,6 +87,8 @@ class AdminAsyncStub(AdminStub):
     CreateKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateKeyRequest, _admin_pb2.Key]  # type: ignore[assignment]
     """Makes an API key; its secret is shown this once."""
     RevokeKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RevokeKeyRequest, _admin_pb2.Key]  # type: ignore[assignment]
+    ClearKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.ClearKeyRequest, _admin_pb2.Key]  # type: ignore[assignment]
+    """Takes a key out of quarantine: its requests are served again."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.Status]  # type: ignore[assignment]
     GetStatement: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatementRequest, _admin_pb2.Statement]  # type: ignore[assignment]
     """What a co-op gave and received in a month, from the books."""
@@ -122,7 +126,7 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.NodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Node, _abc.Awaitable[_admin_pb2.Node]]:
-        """Approves a node that asked to join, or one that was revoked."""
+        """Approves a node that asked to join, or one that was revoked; takes it out of quarantine."""
 
     @_abc_1.abstractmethod
     def RevokeNode(
@@ -176,6 +180,14 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.RevokeKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Key, _abc.Awaitable[_admin_pb2.Key]]: ...
+
+    @_abc_1.abstractmethod
+    def ClearKey(
+        self,
+        request: _admin_pb2.ClearKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Key, _abc.Awaitable[_admin_pb2.Key]]:
+        """Takes a key out of quarantine: its requests are served again."""
 
     @_abc_1.abstractmethod
     def GetStatus(

@@ -1,0 +1,181 @@
+"""Quarantine: a sender whose messages do not count, what ends with it, and the way back."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.core.builders import Pool, card, facts, kinds, of, usage
+
+from entraide.types import JobKind, JobState, NodeState, Outcome
+from entraide_scheduler.core import commands, events, isolation
+from entraide_scheduler.core.events import QuarantineCleared, SenderQuarantined
+from entraide_scheduler.core.machine import HANDLERS, Core
+from entraide_scheduler.core.quarantine import ENGINES_ENDED, EVENT_RAISED, Sender, SenderKind
+
+NODE, KEY = SenderKind.NODE, SenderKind.KEY
+
+
+def exclude(pool: Pool, kind: SenderKind, name: str, *, reason: str = EVENT_RAISED) -> list[Any]:
+    return pool.tell(SenderQuarantined, kind, name, reason, "joined")
+
+
+def test_jobs_of_a_node_in_quarantine_run_elsewhere(three: Pool) -> None:
+    """Its leases are placed again at once, and placement excludes it for a reason of its own."""
+    (first,) = of(three.ask("j1"), commands.Place)
+    three.accept(first)
+    (second,) = of(exclude(three, NODE, first.node), commands.Place)
+    excluded = {one.node: one.rule for one in second.explanation.excluded}
+
+    assert first.node != second.node
+    assert {first.node: "node_quarantined"} == excluded
+
+
+@pytest.mark.parametrize("ends_leases", [True, False])
+def test_no_message_of_a_node_in_quarantine_counts(pool: Pool, ends_leases: bool) -> None:
+    """Hello, heartbeat, acceptance, report: each is dropped and counted, and changes nothing."""
+    pool.join(card("n1"))
+    (place,) = of(pool.ask("j1", kind=JobKind.KEPT), commands.Place)
+    pool.tell(SenderQuarantined, NODE, "n1", EVENT_RAISED, "", ends_leases)
+    before = pool.core.nodes()
+    asked = [
+        *pool.tell(events.NodeJoined, card("n1"), True, ""),
+        *pool.tell(events.NodeChanged, "n1", True, "", None),
+        *pool.accept(place),
+        *pool.report(place),
+    ]
+
+    assert {"quarantined"} == {command.what for command in asked}
+    assert ["Dropped"] * 4 == kinds(asked)
+    assert before == pool.core.nodes()
+
+
+def test_a_node_whose_leases_were_left_alone_falls_silent(three: Pool) -> None:
+    """Where even the end of its leases fails, they end as those of any node that is silent."""
+    (first,) = of(three.ask("j1"), commands.Place)
+    three.accept(first)
+    three.tell(SenderQuarantined, NODE, first.node, EVENT_RAISED, "", False)
+    others = tuple(sorted({"qc-1", "on-1", "ab-1"} - {first.node}))
+    asked = three.wait(11.0, seen=("ab-1", "on-1", "qc-1"))
+    (second,) = of(asked, commands.Place)
+
+    assert second.node in others
+
+
+def test_a_cleared_node_is_back_with_its_hello(pool: Pool) -> None:
+    """The operator clears it, it says hello, and it works."""
+    pool.join(card("n1"))
+    exclude(pool, NODE, "n1")
+    refused = pool.ask("j1")
+    pool.tell(QuarantineCleared, NODE, "n1")
+    pool.join(card("n1"))
+
+    assert ["Refuse"] == kinds(refused)
+    assert ["Place"] == kinds(pool.ask("j2"))
+    assert [NodeState.LIVE] == [view.state for view in pool.core.nodes()]
+    assert [] == pool.core.quarantines()
+
+
+def test_a_node_that_never_joined_can_be_in_quarantine(pool: Pool) -> None:
+    """Its first hello may be what fails: it is excluded before the fleet knows it."""
+    exclude(pool, NODE, "n1")
+    pool.join(card("n1"))
+
+    assert [] == pool.core.nodes()
+    assert ["n1"] == [view.name for view in pool.core.quarantines()]
+
+
+def test_a_key_in_quarantine_gets_no_new_job(pool: Pool) -> None:
+    """Its requests are refused by a stable code; those of the co-op's other keys are served."""
+    pool.join(card("n1"))
+    exclude(pool, KEY, "key-alpha", reason=ENGINES_ENDED)
+    (refused,) = of(pool.ask("j1"), commands.Refuse)
+    other = pool.ask("j2", key="key-other")
+    pool.tell(QuarantineCleared, KEY, "key-alpha")
+    again = pool.ask("j3")
+
+    assert "key_quarantined" == refused.code
+    assert {"key": "key-alpha", "quarantine": ENGINES_ENDED} == refused.values
+    assert refused.retry_after_s is None
+    assert ["Place"] == kinds(other) == kinds(again)
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [(ENGINES_ENDED, JobState.CANCELLED), (EVENT_RAISED, JobState.OFFERED)],
+)
+def test_what_a_key_in_quarantine_may_still_cancel(
+    pool: Pool, reason: str, state: JobState
+) -> None:
+    """It may free what its jobs hold, unless the core failed on a message of it."""
+    pool.join(card("n1"))
+    pool.ask("j1")
+    exclude(pool, KEY, "key-alpha", reason=reason)
+    pool.tell(events.JobCancelled, "j1", "client_gone")
+    view = pool.core.job("j1")
+
+    assert view is not None
+    assert state is view.state
+
+
+def test_quarantine_survives_a_snapshot_and_old_ones_have_none(three: Pool) -> None:
+    """A restored core excludes the same senders; a snapshot from before has no such field."""
+    exclude(three, NODE, "qc-1")
+    exclude(three, KEY, "key-alpha", reason=ENGINES_ENDED)
+    data = three.core.snapshot()
+    older = msgspec.msgpack.encode(msgspec.msgpack.decode(Pool().core.snapshot())[:23])
+
+    assert Core.restore(data).quarantines() == three.core.quarantines()
+    assert ["key-alpha", "qc-1"] == [view.name for view in three.core.quarantines()]
+    assert [] == Core.restore(older).quarantines()
+
+
+def test_clearing_what_is_in_no_quarantine_changes_nothing(pool: Pool) -> None:
+    """It is dropped and counted."""
+    assert ["Dropped"] == kinds(pool.tell(QuarantineCleared, NODE, "n1"))
+
+
+SAMPLES = {
+    events.NodeJoined: (card("n1"), True, ""),
+    events.NodeChanged: ("n1", True, "", None),
+    events.NodeLeft: ("n1", "goodbye"),
+    events.RunAccepted: ("j1", 1, "n1"),
+    events.RunDeclined: ("j1", 1, "n1", "full", {}),
+    events.RunProgressed: ("j1", 1, "n1", 1),
+    events.RunReported: ("j1", 1, "n1", Outcome.COMPLETED, "", True, usage()),
+    events.LoadFailed: ("n1", "petit", "no_room"),
+    events.JobRequested: (facts("j2"),),
+    events.JobCancelled: ("j1", "client_gone"),
+    events.JobAbandoned: ("j1", 1, "stream_broken"),
+}
+SENDERLESS = {
+    events.SenderQuarantined,
+    events.QuarantineCleared,
+    events.PolicyChanged,
+    events.PeriodBegan,
+    events.IntensityChanged,
+    events.ForecastIssued,
+    events.LedgerCorrected,
+    events.CatalogueChanged,
+    events.LoadAsked,
+    events.UnloadAsked,
+    events.NodesSeen,
+    events.GatewayLost,
+    events.Woke,
+}
+
+
+def test_each_event_has_a_sender_or_is_known_to_have_none(pool: Pool) -> None:
+    """A node or the job's key is accountable; what the shell itself says has no sender."""
+    pool.join(card("n1"))
+    pool.ask("j1")
+    found = {
+        kind: isolation.sender_of(pool.core._state, kind(1, pool.now, *values))
+        for kind, values in SAMPLES.items()
+    }
+    by_key = (events.JobRequested, events.JobCancelled, events.JobAbandoned)
+
+    assert set(HANDLERS) == set(SAMPLES) | SENDERLESS
+    assert set(isolation.SENDERS) == set(SAMPLES)
+    assert found == {
+        kind: Sender(KEY, "key-alpha") if kind in by_key else Sender(NODE, "n1") for kind in found
+    }
