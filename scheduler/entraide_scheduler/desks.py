@@ -19,6 +19,7 @@ from entraide_scheduler.core.views import ModelView
 from entraide_scheduler.desk import GatewaySink
 from entraide_scheduler.live import Live
 from entraide_scheduler.outbox import Outbox
+from entraide_scheduler.request_bounds import facts_fault
 from entraide_scheduler.store.store import Store
 
 SILENT_MAX_S = 5.0
@@ -69,7 +70,8 @@ class LocalDesk:
 
     def submit(self, facts: RequestFacts) -> None:
         """Asks for a job; the answer comes to the sink."""
-        self._live.feed(e.JobRequested, facts=facts)
+        if not _refuse_unsound(self._live, facts):
+            self._live.feed(e.JobRequested, facts=facts)
 
     def cancel(self, job: str, reason: str) -> None:
         """The client left or cancelled; ``reason`` is an error code."""
@@ -146,8 +148,20 @@ class GatewaysEar:
     def _submit(self, gateway: str, facts: RequestFacts) -> None:
         if facts.gateway not in (gateway, self._local):
             self._live.counts["gateway.foreign"] += 1
-        elif self._live.core.job(facts.job) is None:  # it asks again until it is answered
+        elif self._live.core.job(facts.job) is not None:
+            return  # a gateway asks again until it is answered
+        elif not _refuse_unsound(self._live, facts):
             self._live.feed(e.JobRequested, facts=facts)
+
+
+def _refuse_unsound(live: Live, facts: RequestFacts) -> bool:
+    """Refuses a request whose facts are out of bounds before the core hears of it."""
+    fault = facts_fault(facts, now=live.now())
+    if fault:
+        live.counts["gateway.unsound"] += 1
+        values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
+        live.answer(facts.gateway, m.Refused(facts.job, "invalid_request", values, None))
+    return bool(fault)
 
 
 async def explain(live: Live, store: Store, job: str, coop: str) -> m.Explained:

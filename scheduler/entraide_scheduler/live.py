@@ -150,6 +150,10 @@ class Live:
             self._busy = False
         self._arm()
 
+    def answer(self, gateway: str, message: m.GatewayDown) -> None:
+        """Tells a gateway what the core need not be asked for."""
+        self._outside.to_gateway(gateway, message)
+
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all that was fed so far is on disk."""
         return self._journal.committed()

@@ -40,6 +40,9 @@ ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
 # Values that are codes of rules, told with the other values.
 RULES = frozenset({"rule", "greener_rule"})
 
+# A value that is the code of what is wrong with a field, told with the other values.
+FAULT = "fault"
+
 # Numbers whose name ends so are told with that unit, three significant digits.
 _UNITS = (("_g_per_kwh", "g\u00a0CO2e/kWh"), ("_wh", "Wh"), ("_g", "g\u00a0CO2e"), ("_w", "W"))
 
@@ -52,6 +55,8 @@ _WORDS: Mapping[str, str] = {
     "job_class": "class",
     "data_class": "data",
     "basis": "basis",
+    "expected": "kind",
+    "got": "kind",
     "zone": "zone",
     "jurisdiction": "zone",
     "province": "zone",
@@ -101,10 +106,11 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
         code: for instance ``error-unknown_model``; ``code.attribute`` reads an attribute.
         lang: ``fr`` or ``en``; any other tag is read as one of them, else as French.
         **values: the numbers and names in it. Those that are stable codes themselves
-            (``reason``, ``rule``, ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``)
-            are put into words first; numbers are written as the language writes them, with the
-            unit that their name ends with. Moments (``…_at``) count as absent unless they are
-            words already: only who knows a reader's clock can tell them.
+            (``reason``, ``rule``, ``fault``, ``zone``, ``period``, ``job_class``, ``data_class``,
+            ``basis``, ``expected``, ``got``) are put into words first; numbers are written as the
+            language writes them, with the unit that their name ends with. Moments (``…_at``) count
+            as absent unless they are words already: only who knows a reader's clock can tell
+            them.
 
     Returns:
         The sentence, or the code itself when the catalogue does not have it.
@@ -123,6 +129,9 @@ def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
     if key in RULES:
         rest = {name: held for name, held in values.items() if name not in RULES}
         return rule(value, lang, rest)
+    if key == FAULT:
+        rest = {name: held for name, held in values.items() if name != FAULT}
+        return text(f"fault-{value}", lang, **rest)
     prefix = "zone" if key.endswith("_zone") else _WORDS.get(key)
     if prefix is None:
         return value

@@ -1,6 +1,8 @@
 """Desks: gateways in processes of their own, across the bus."""
 
+import math
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tests.core.builders import facts
@@ -121,6 +123,45 @@ async def test_gateway_cannot_ask_in_the_name_of_another(
     await eventually(lambda: pool.live.counts["gateway.foreign"])
 
     assert pool.live.core.job("job-1") is None
+
+
+UNSOUND: dict[str, dict[str, Any]] = {
+    "a cap of an exagram": {"max_carbon_ug": 2**60},
+    "less than no carbon": {"max_carbon_ug": -5},
+    "a deadline that is no number": {"deadline_at": math.nan},
+    "an endless deadline": {"deadline_at": math.inf},
+    "a deadline in centuries": {"deadline_at": 1e300},
+    "a prompt of all that was written": {"input_tokens_max": 2**60},
+    "an answer of nothing": {"output_tokens_max": 0},
+    "too many answers": {"choices": 10**9},
+    "a long feature": {"features": ("x" * 65,)},
+    "too many features": {"features": tuple(str(n) for n in range(17))},
+    "a long model": {"model": "m" * 257},
+    "a model's control signs": {"model": "m\x1b[2J"},
+    "a long session": {"session": "s" * 129},
+    "too many blocks": {"prefix_keys": (2**63,) * 65_537},
+}
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+async def test_facts_out_of_bounds_are_refused_before_the_core(
+    pool: RunningScheduler, apart: tuple[NatsDesk, Ears], name: str
+) -> None:
+    """A gateway whose numbers no core could reckon with is told so; the next request is served."""
+    changes = UNSOUND[name]
+    desk, ears = apart
+    node = await pool.join()
+    await node.hello()
+    await eventually(lambda: pool.state("n1") == "live")
+    desk.submit(facts("job-bad", gateway="second", **changes))
+    desk.submit(facts("job-good", gateway="second"))
+    await eventually(lambda: len(ears.down) == 2)
+    refused, placed = ears.down
+
+    assert ("job-bad", "invalid_request") == (refused.job, refused.code)
+    assert next(iter(changes)) == refused.values["param"]
+    assert ("job-good", m.Placed) == (placed.job, type(placed))
+    assert pool.live.core.job("job-bad") is None
 
 
 async def test_desk_without_a_scheduler_says_so(bus: NatsPool) -> None:

@@ -58,6 +58,15 @@ def reason(error: grpc.RpcError) -> str:
     return info.reason
 
 
+def fields_at_fault(error: grpc.RpcError) -> list[str]:
+    """Returns the fields that the details of a failed call name."""
+    for detail in rpc_status.from_call(error).details:
+        bad = error_details_pb2.BadRequest()
+        if detail.Unpack(bad):
+            return [violation.field for violation in bad.field_violations]
+    return []
+
+
 async def collect(call: AsyncIterator[pool_pb2.StreamEvent]) -> list[pool_pb2.StreamEvent]:
     return [event async for event in call]
 
@@ -168,3 +177,88 @@ async def test_both_dialects_count_alike(pool: Pool, stub: Stub) -> None:
 
     assert counted[0] == counted[1]
     assert by_grpc.body == by_http.body
+
+
+NAN, INF = float("nan"), float("inf")
+
+OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "a cap beyond all": ({"max_gco2e": 1e20}, "options.max_gco2e"),
+    "an endless cap": ({"max_gco2e": INF}, "options.max_gco2e"),
+    "a cap that is no number": ({"max_gco2e": NAN}, "options.max_gco2e"),
+    "less than no carbon": ({"max_gco2e": -5.0}, "options.max_gco2e"),
+    "a deadline that is no number": ({"deadline_s": NAN}, "options.deadline_s"),
+    "an endless deadline": ({"deadline_s": INF}, "options.deadline_s"),
+    "a deadline gone by": ({"deadline_s": -5.0}, "options.deadline_s"),
+    "a deadline in centuries": ({"deadline_s": 1e300}, "options.deadline_s"),
+    "a class": ({"job_class": "vip"}, "options.job_class"),
+    "a data class": ({"data_class": "secret"}, "options.data_class"),
+    "a place": ({"jurisdiction": "canada\x07"}, "options.jurisdiction"),
+    "a long session": ({"session": "x" * 257}, "options.session"),
+    "a long key": ({"idempotency_key": "x" * 257}, "options.idempotency_key"),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("method", ["Stream", "Submit"])
+async def test_options_are_bounded_and_named(
+    pool: Pool, stub: Stub, name: str, method: str
+) -> None:
+    """An option out of bounds is answered at once, by its own name; the pool goes on."""
+    options, field = OPTIONS[name]
+    request = chat()
+    request.options.CopyFrom(pool_pb2.JobOptions(**options))
+    if method == "Stream":
+        call: Any = collect(stub.Stream(request, metadata=KEY))
+    else:
+        call = stub.Submit(pool_pb2.SubmitRequest(request=request), metadata=KEY)
+    with pytest.raises(grpc.RpcError) as refused:
+        await asyncio.wait_for(call, WAIT_S)
+
+    assert grpc.StatusCode.INVALID_ARGUMENT == refused.value.code()
+    assert reason(refused.value) in ("invalid_request", "deadline_passed")
+    assert [field] == fields_at_fault(refused.value)
+    asked = asyncio.ensure_future(collect(stub.Stream(chat(), metadata=KEY)))
+    (await pool.placed()).finish("Salut")
+
+    assert "Salut" == (await asked)[-1].done.text
+
+
+FIELDS: dict[str, tuple[dict[str, Any], str]] = {
+    "another engine's limit": ({"n_predict": 9}, "extra.n_predict"),
+    "a number that is none": ({"temperature": NAN}, "extra"),
+    "an endless number": ({"seed": INF}, "extra"),
+    "a seed of 300 digits": ({"seed": 1e300}, "extra.seed"),
+    "a field of the message": ({"messages": []}, "extra.messages"),
+    "too hot": ({"temperature": 3}, "extra.temperature"),
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+async def test_extra_fields_are_those_of_http(pool: Pool, stub: Stub, name: str) -> None:
+    """A field that HTTP refuses is refused here too, by the name that it has here."""
+    fields, field = FIELDS[name]
+    with pytest.raises(grpc.RpcError) as refused:
+        await collect(stub.Stream(chat(**fields), metadata=KEY))
+
+    assert "invalid_request" == reason(refused.value)
+    assert [field] == fields_at_fault(refused.value)
+    assert field in refused.value.details()
+
+
+async def test_limit_on_tokens_is_named_as_in_the_contract(pool: Pool, stub: Stub) -> None:
+    """The limit on the answer is refused by the contract's name, not by HTTP's."""
+    request = chat()
+    request.max_output_tokens = 2**32 - 1
+    with pytest.raises(grpc.RpcError) as refused:
+        await collect(stub.Stream(request, metadata=KEY))
+
+    assert ["max_output_tokens"] == fields_at_fault(refused.value)
+
+
+@pytest.mark.parametrize("keep_s", [NAN, INF, -1.0, 1e9])
+async def test_time_of_keeping_is_bounded(pool: Pool, stub: Stub, keep_s: float) -> None:
+    """How long a result is kept lies within a week."""
+    with pytest.raises(grpc.RpcError) as refused:
+        await stub.Submit(pool_pb2.SubmitRequest(request=chat(), keep_s=keep_s), metadata=KEY)
+
+    assert ["keep_s"] == fields_at_fault(refused.value)

@@ -107,16 +107,26 @@ async def test_receipt_rides_on_the_usage_chunk_when_asked(pool: Pool) -> None:
     assert genuine(got[-1]["entraide"])
 
 
-async def test_unknown_fields_travel_untouched(pool: Pool) -> None:
-    """Fields we do not know reach the node as they came; only the output limit is written."""
-    fields = {"temperature": 0.10, "mirostat": {"tau": 5, "x": [1, None]}, "max_tokens": 7}
-    asked = asyncio.ensure_future(pool.send(ask(**fields, max_completion_tokens=9)))
+async def test_known_fields_reach_the_node_and_others_do_not(pool: Pool) -> None:
+    """A node is given the honoured fields with the limit decided on; ignored ones stay here."""
+    message = {"role": "user", "content": "Bonjour", "reasoning_content": "…", "x": [1, None]}
+    fields = {"temperature": 0.10, "max_tokens": 7, "max_completion_tokens": 9, "user": "u-1"}
+    asked = asyncio.ensure_future(pool.send(ask(**fields) | {"messages": [message]}))
     run = await pool.placed()
     run.finish()
     (await asked).release()
 
-    assert ask(**fields, max_completion_tokens=9) | {"max_tokens": 9} == run.body
-    assert b'"temperature":0.1,' in run.run.body.replace(b" ", b"")
+    assert ask(temperature=0.1, max_tokens=9) == run.body
+
+
+async def test_field_that_is_not_known_is_refused_by_its_name(pool: Pool) -> None:
+    """A field that an engine might obey is refused at the pool's own door, with a remedy."""
+    async with pool.send(ask(n_predict=1_500), Accept_Language="en") as answer:
+        error = (await answer.json())["error"]
+
+    assert (400, "invalid_request", "n_predict") == (answer.status, error["code"], error["param"])
+    assert '"n_predict"' in error["message"]
+    assert '"max_tokens"' in error["message"]
 
 
 async def test_options_become_facts(pool: Pool) -> None:

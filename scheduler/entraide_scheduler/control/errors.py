@@ -1,12 +1,14 @@
 """Errors over gRPC: a stable code becomes a status, a sentence and ``google.rpc`` details.
 
-``ErrorInfo.reason`` is the code and its metadata the sentence's values; a wait is a ``RetryInfo``.
+``ErrorInfo.reason`` is the code and its metadata the sentence's values; a wait is a ``RetryInfo``;
+a field that is at fault is named by a ``BadRequest``.
 """
 
 from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -55,17 +57,25 @@ async def abort(
         domain=DOMAIN,
         metadata={name: str(value) for name, value in values.items()} | {"job": job},
     )
-    details = [any_pb2.Any()]
-    details[0].Pack(info)
+    sentence = i18n.error(known, lang, values | ({"job": job} if job else {}))
+    details: list[Message] = [info]
     if retry_after_s is not None:
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(round(retry_after_s * 1e9))
-        details.append(any_pb2.Any())
-        details[1].Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    if isinstance(field := values.get("param"), str):
+        fault = error_details_pb2.BadRequest.FieldViolation(field=field, description=sentence)
+        details.append(error_details_pb2.BadRequest(field_violations=[fault]))
     status = status_pb2.Status(
         code=grpc.StatusCode[CODES[known].grpc].value[0],
-        message=i18n.error(known, lang, values | ({"job": job} if job else {})),
-        details=details,
+        message=sentence,
+        details=[_packed(detail) for detail in details],
     )
     await context.abort_with_status(rpc_status.to_status(status))
     raise AssertionError("abort_with_status does not return")
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed

@@ -23,15 +23,16 @@ from entraide.wire.messages import Ended, GatewayDown, Placed
 from entraide.wire.messages import Refused as RefusedByCore
 from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.field_faults import found
+from entraide_scheduler.gateway.fields import KEEP_MAX_S
 from entraide_scheduler.gateway.jobs import Answer, RunningJobs
 from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, FactsMaker, Options
-from entraide_scheduler.gateway.refusals import Refusal, refused
+from entraide_scheduler.gateway.refusals import Refusal, Refused, refused
 from entraide_scheduler.gateway.streams import with_receipt
 from entraide_scheduler.store.rows import KeptRow
 from entraide_scheduler.store.store import Store
 
 KEEP_DEFAULT_S = 86_400.0
-KEEP_MAX_S = 7 * 86_400.0
 NONCE_BYTES = 12
 EXPIRE_EVERY_S = 60.0
 CANCELLED = frozenset({"cancelled", "client_gone"})
@@ -100,10 +101,11 @@ class KeptJobs:
         Raises:
             Refused: the request is not well formed, or its idempotency key was used for another.
         """
-        if path not in openai.PATHS:
-            raise refused("invalid_request", param="path", detail=f"path ∈ {openai.PATHS}")
         if not 0 <= keep_s <= KEEP_MAX_S:
-            raise refused("invalid_request", param="keep_s", detail=f"keep_s ≤ {KEEP_MAX_S:.0f}")
+            raise refused(
+                "invalid_request", param=options.names["keep_s"], fault="between", low=0,
+                high=round(KEEP_MAX_S), found=found(keep_s),
+            )  # fmt: skip
         ask = openai.parse(path, body)
         facts = self._maker.facts(ask, caller, options, JobKind.KEPT)
         row = KeptRow(
@@ -244,6 +246,10 @@ class KeptJobs:
             self._log.error("gateway.seal_broken", job=row.job)
             self._desk.cancel(row.job, "cancelled")
             await self._end(row.job, JobState.FAILED, "internal")
+            return
+        except Refused as problem:  # kept by a version that took more fields than this one
+            self._desk.cancel(row.job, problem.refusal.code)
+            await self._end(row.job, JobState.FAILED, problem.refusal.code)
             return
         listener = KeptListener(self, row.job)
         if not self._running.adopt(row.facts, ask, listener, placed):

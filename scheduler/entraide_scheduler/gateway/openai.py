@@ -1,27 +1,42 @@
-"""OpenAI's requests: the few fields that the pool must understand, and nothing else.
+"""OpenAI's requests: read strictly, understood, and written anew for the engine.
 
 It decides whether a request is well formed, what it needs, and how many tokens it can come to at
-most. It keeps every field, known or not, as the bytes that came: only the limit on output tokens
-and, where a size was asked for, the model are written anew before a request is forwarded.
+most. What an engine is given is built from the structs of ``fields``: a field that is not in them
+cannot reach it.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
+from msgspec.structs import replace
 
-from entraide_scheduler.gateway.refusals import refused
+from entraide_scheduler.gateway import conversation
+from entraide_scheduler.gateway.field_faults import convert
+from entraide_scheduler.gateway.fields import (
+    CHAT,
+    CHOICES_MAX,
+    COMPLETION,
+    IGNORED,
+    INSTEAD,
+    NEUTRAL,
+    PATHS,
+    REQUESTS,
+    AssistantMessage,
+    ChatRequest,
+    CompletionRequest,
+    ImagePart,
+    Message,
+    Request,
+    TextFormat,
+    TextPart,
+    ToolMessage,
+)
+from entraide_scheduler.gateway.refusals import clean, refused
+from entraide_scheduler.gateway.strict_json import read_object
 
-CHAT = "/v1/chat/completions"
-COMPLETION = "/v1/completions"
-PATHS = (CHAT, COMPLETION)
-
-MESSAGES_MAX = 10_000
-CHOICES_MAX = 128
-OUTPUT_TOKENS_ASKED_MAX = 1 << 24
-NAME_MAX = 256
+__all__ = ["CHAT", "COMPLETION", "PATHS", "Ask", "forwarded", "parse"]
 
 # A bound that always holds for tokenizers that work on bytes: one token per byte of text, and what
 # a chat template adds.
@@ -29,52 +44,8 @@ TEMPLATE_TOKENS = 64
 MESSAGE_TOKENS = 16
 IMAGE_TOKENS_MAX = 4_096
 
-_MISMATCH = re.compile(r"Expected (.+?), got (.+?)(?: - at `(.+)`)?$")
-_MISSING = re.compile(r"missing required field `(.+?)`(?: - at `(.+)`)?$")
-
-
-class _Part(Struct):
-    type: str
-    text: str = ""
-
-
-class _Message(Struct):
-    role: str
-    content: str | list[_Part] | None = None
-    tool_calls: Raw = Raw(b"")
-
-
-class _StreamOptions(Struct):
-    include_usage: bool | None = None
-
-
-class _Format(Struct):
-    type: str = "text"
-
-
-class _Common(Struct, kw_only=True):
-    model: str
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    n: int | None = None
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-    response_format: _Format | None = None
-
-
-class _Chat(_Common, kw_only=True):
-    messages: list[_Message]
-    tools: list[Raw] | None = None
-    functions: list[Raw] | None = None
-
-
-class _Completion(_Common, kw_only=True):
-    prompt: str | list[str | int | list[int]]
-
-
-_CHAT = msgspec.json.Decoder(_Chat)
-_COMPLETION = msgspec.json.Decoder(_Completion)
-_FIELDS: msgspec.json.Decoder[dict[str, Raw]] = msgspec.json.Decoder(dict[str, Raw])
+# The word that engines know for each effort; "" leaves the engine's own default.
+EFFORTS = {"none": "", "minimal": "low", "xhigh": "high"}
 
 
 class Ask(Struct, frozen=True):
@@ -90,7 +61,7 @@ class Ask(Struct, frozen=True):
         features: what the engine must be able to do.
         stream: whether the answer is streamed.
         include_usage: whether a stream ends with a usage chunk.
-        fields: every field as it came.
+        request: the fields for the engine.
     """
 
     path: str
@@ -102,38 +73,29 @@ class Ask(Struct, frozen=True):
     features: tuple[str, ...]
     stream: bool
     include_usage: bool
-    fields: Mapping[str, Raw]
+    request: Request
 
 
 def parse(path: str, body: bytes) -> Ask:
     """Reads a request.
 
+    Args:
+        path: one of ``PATHS``.
+        body: its JSON.
+
     Raises:
-        Refused: ``invalid_json`` or ``invalid_request``, with what is wrong.
+        Refused: ``invalid_json`` or ``invalid_request``, with the field and what is wrong.
     """
-    decoder: msgspec.json.Decoder[Any] = _CHAT if path == CHAT else _COMPLETION
-    try:
-        request = decoder.decode(body)
-        fields = _FIELDS.decode(body)
-    except msgspec.ValidationError as problem:
-        raise refused("invalid_request", detail=formula(str(problem))) from problem
-    except msgspec.DecodeError as problem:
-        raise refused("invalid_json", detail=place(str(problem))) from problem
-    except RecursionError as problem:
-        raise refused("invalid_json") from problem
-    _check(request)
-    if isinstance(request, _Chat):
-        size, tokens, features = _chat_size(request)
-        prompts = 1
+    request = convert(known_fields(path, read_object(body)), REQUESTS[path])
+    conversation.check_format(request)
+    if isinstance(request, ChatRequest):
+        request, size, tokens, features = _chat(request)
+        prompts, limit = 1, request.max_completion_tokens
     else:
         size, tokens, prompts = _completion_size(request)
-        features = []
-    if request.response_format is not None and request.response_format.type in (
-        "json_schema",
-        "json_object",
-    ):
+        features, limit = [], None
+    if not isinstance(request.response_format, TextFormat | None):
         features.append("schema")
-    limit = request.max_completion_tokens
     options = request.stream_options
     return Ask(
         path=path,
@@ -145,62 +107,101 @@ def parse(path: str, body: bytes) -> Ask:
         features=tuple(features),
         stream=bool(request.stream),
         include_usage=options is not None and bool(options.include_usage),
-        fields=fields,
+        request=_for_engine(request),
     )
 
 
 def forwarded(ask: Ask, output_tokens_max: int, *, model: str, stream: bool) -> bytes:
-    """Returns the request for the node: as it came, with the limit and the model decided on."""
-    limit = Raw(b"%d" % output_tokens_max)
-    fields = dict(ask.fields)
-    fields["max_tokens"] = limit
-    if "max_completion_tokens" in fields:
-        fields["max_completion_tokens"] = limit
-    if model != ask.model:
-        fields["model"] = Raw(msgspec.json.encode(model))
-    if stream != ask.stream:
-        fields["stream"] = Raw(b"true" if stream else b"false")
-        fields.pop("stream_options", None)
+    """Returns the request for the node, with the limit and the model decided on."""
+    told = stream if stream or ask.stream else None
+    fields = replace(ask.request, model=model, max_tokens=output_tokens_max, stream=told)
     return msgspec.json.encode(fields)
 
 
-def _check(request: _Common) -> None:
-    if not 0 < len(request.model) <= NAME_MAX:
-        raise refused("invalid_request", param="model", detail=f"1 ≤ |model| ≤ {NAME_MAX}")
-    for name in ("max_tokens", "max_completion_tokens"):
-        limit = getattr(request, name)
-        if limit is not None and not 1 <= limit <= OUTPUT_TOKENS_ASKED_MAX:
-            raise refused("invalid_request", param=name, detail=f"{name} ≥ 1")
-    if request.n is not None and not 1 <= request.n <= CHOICES_MAX:
-        raise refused("invalid_request", param="n", detail=f"1 ≤ n ≤ {CHOICES_MAX}")
+def known_fields(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields that are honoured and hold something.
+
+    Raises:
+        Refused: ``invalid_request``, for a field that this endpoint does not know.
+    """
+    honoured = REQUESTS[path].__struct_fields__
+    kept: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value is None or name in IGNORED[path]:
+            continue
+        if name in honoured:
+            kept[name] = value
+        elif name not in NEUTRAL[path]:
+            instead = INSTEAD.get(name, "")
+            named = {"instead": instead} if instead in honoured else {}
+            raise refused(
+                "invalid_request", param=clean(name), fault="unknown_field", path=path, **named
+            )
+        elif not _same(value, NEUTRAL[path][name]):
+            raise refused(
+                "invalid_request", param=name, fault="only_neutral",
+                expected_value=msgspec.json.encode(NEUTRAL[path][name]).decode(),
+            )  # fmt: skip
+    return kept
 
 
-def _chat_size(request: _Chat) -> tuple[int, int, list[str]]:
-    if not 1 <= len(request.messages) <= MESSAGES_MAX:
-        detail = f"1 ≤ |messages| ≤ {MESSAGES_MAX}"
-        raise refused("invalid_request", param="messages", detail=detail)
-    size = images = 0
-    for message in request.messages:
-        size += len(message.tool_calls) + len(message.role)
-        if isinstance(message.content, str):
-            size += _utf8_bytes(message.content)
-        elif message.content is not None:
-            size += sum(_utf8_bytes(part.text) for part in message.content)
-            images += sum(part.type in ("image_url", "input_image") for part in message.content)
-    tools = [*(request.tools or ()), *(request.functions or ())]
-    size += sum(len(tool) for tool in tools)
-    features = ["tools"] if tools else []
+def _same(value: Any, neutral: Any) -> bool:
+    return type(value) is type(neutral) and value == neutral
+
+
+def _for_engine(request: Request) -> Request:
+    """Returns a request without what the pool itself answers to, or what says nothing."""
+    top_k = None if request.top_k is not None and request.top_k < 1 else request.top_k
+    request = replace(request, top_k=top_k, stop=request.stop or None, stream_options=None)
+    if not isinstance(request, ChatRequest):
+        return request
+    effort = request.reasoning_effort
+    return replace(
+        request,
+        max_completion_tokens=None,
+        tools=request.tools or None,
+        reasoning_effort=None if effort is None else EFFORTS.get(effort, effort) or None,
+        tool_choice=request.tool_choice if request.tools else None,
+        parallel_tool_calls=request.parallel_tool_calls if request.tools else None,
+    )
+
+
+def _chat(request: ChatRequest) -> tuple[ChatRequest, int, int, list[str]]:
+    """Checks a chat; returns it with its bytes of text, its bound in tokens and its features."""
+    if request.top_logprobs and not request.logprobs:
+        raise refused("invalid_request", param="top_logprobs", fault="needs", needed="logprobs")
+    conversation.check_tools(request)
+    conversation.check_history(request.messages)
+    images = conversation.check_images(request.messages)
+    messages = conversation.for_engine(request.messages)
+    size = sum(map(_message_bytes, messages))
+    size += len(msgspec.json.encode(request.tools)) if request.tools else 0
+    features = ["tools"] if request.tools or any(map(_tells_of_tools, messages)) else []
     if images:
         features.append("images")
-    tokens = size + MESSAGE_TOKENS * len(request.messages) + TEMPLATE_TOKENS
-    return size, tokens + IMAGE_TOKENS_MAX * images, features
+    tokens = size + MESSAGE_TOKENS * len(messages) + TEMPLATE_TOKENS + IMAGE_TOKENS_MAX * images
+    return replace(request, messages=messages), size, tokens, features
 
 
-def _completion_size(request: _Completion) -> tuple[int, int, int]:
+def _tells_of_tools(message: Message) -> bool:
+    calls = isinstance(message, AssistantMessage) and bool(message.tool_calls)
+    return calls or isinstance(message, ToolMessage)
+
+
+def _message_bytes(message: Message) -> int:
+    size = len(str(type(message).__struct_config__.tag)) + _utf8_bytes(message.name or "")
+    if isinstance(message, AssistantMessage) and message.tool_calls:
+        size += len(msgspec.json.encode(message.tool_calls))
+    content = message.content
+    if isinstance(content, str):
+        return size + _utf8_bytes(content)
+    parts = (part for part in content or () if not isinstance(part, ImagePart))
+    return size + sum(_utf8_bytes(part.text) for part in parts if isinstance(part, TextPart))
+
+
+def _completion_size(request: CompletionRequest) -> tuple[int, int, int]:
     prompt = request.prompt
     parts = [prompt] if isinstance(prompt, str) else prompt
-    if not parts:
-        raise refused("invalid_request", param="prompt", detail="|prompt| ≥ 1")
     size = tokens = 0
     for part in parts:
         if isinstance(part, str):
@@ -210,26 +211,10 @@ def _completion_size(request: _Completion) -> tuple[int, int, int]:
     lists = sum(not isinstance(part, int) for part in parts)
     prompts = max(1, lists)
     if prompts > CHOICES_MAX:
-        raise refused("invalid_request", param="prompt", detail=f"|prompt| ≤ {CHOICES_MAX}")
+        raise refused("invalid_request", param="prompt", fault="too_many", limit=CHOICES_MAX)
     bound = size + tokens + (MESSAGE_TOKENS + TEMPLATE_TOKENS) * prompts
     return size + 4 * tokens, bound, prompts
 
 
 def _utf8_bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
-def formula(problem: str) -> str:
-    """Returns msgspec's English as what needs no language: ``$.max_tokens: str ≠ int``."""
-    if found := _MISMATCH.search(problem):
-        expected, got, place = (part.replace("`", "") if part else "" for part in found.groups())
-        return f"{place or '$'}: {got} ≠ {expected.replace(' | ', '|')}"
-    if found := _MISSING.search(problem):
-        return f"{found[2] or '$'}.{found[1]} = ∅"
-    return "$"
-
-
-def place(problem: str) -> str:
-    """Returns where a JSON document is broken: ``@17`` for byte 17."""
-    found = re.search(r"byte (\d+)", problem)
-    return f"@{found[1]}" if found else "…"
+    return len(text) if text.isascii() else len(text.encode("utf-8"))

@@ -1,8 +1,9 @@
 """Options: what a request says to the pool itself, beside what it says to the engine.
 
-It decides what the ``X-Entraide-*`` headers (and the same options over gRPC) may hold, and makes
-the facts that the core sees. It never lets text into them: a session name and an idempotency key
-become keyed hashes, a key per co-op, so that none can probe another's.
+It decides what the ``X-Entraide-*`` headers (and the same options over gRPC) may hold: their bounds
+stand here once, for every protocol. It makes the facts that the core sees, and never lets text into
+them: a session name and an idempotency key become keyed hashes, a key per co-op, so that none can
+probe another's.
 """
 
 import hashlib
@@ -15,22 +16,48 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeVar
+from types import MappingProxyType
 
 from msgspec import Struct
 
 from entraide.types import DataClass, JobClass, JobKind, RequestFacts
 from entraide.units import UG_PER_G, round_half_up
+from entraide_scheduler.gateway.field_faults import found
 from entraide_scheduler.gateway.openai import Ask
 from entraide_scheduler.gateway.refusals import refused
 from entraide_scheduler.gateway.sizes import Sizes
 
-DEADLINE_S_MAX = 31 * 86_400.0
+DEADLINE_DAYS_MAX = 31
+DEADLINE_S_MAX = DEADLINE_DAYS_MAX * 86_400.0
 CARBON_G_MAX = 1e9
 NAME_MAX = 256
 KEPT_PREFIX = "kept-"
 
-Chosen = TypeVar("Chosen", bound=StrEnum)
+# What each protocol calls an option.
+HTTP_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "job_class": "X-Entraide-Class",
+        "data_class": "X-Entraide-Data-Class",
+        "jurisdiction": "X-Entraide-Jurisdiction",
+        "deadline": "X-Entraide-Deadline",
+        "max_gco2e": "X-Entraide-Max-Gco2e",
+        "session": "X-Entraide-Session",
+        "idempotency": "Idempotency-Key",
+        "keep_s": "keep_s",
+    }
+)
+GRPC_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "job_class": "options.job_class",
+        "data_class": "options.data_class",
+        "jurisdiction": "options.jurisdiction",
+        "deadline": "options.deadline_s",
+        "max_gco2e": "options.max_gco2e",
+        "session": "options.session",
+        "idempotency": "options.idempotency_key",
+        "keep_s": "keep_s",
+    }
+)
 
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3}){0,2}")
 
@@ -44,13 +71,14 @@ class Caller(Struct, frozen=True):
 
 
 class Options(Struct, frozen=True):
-    """What was asked of the pool; "" and None mean its defaults.
+    """What was asked of the pool; "" and None mean its defaults. Not checked yet.
 
     Attributes:
         job_class, data_class, jurisdiction: see ``RequestFacts``.
         deadline_at: seconds since the epoch.
         max_gco2e: grams for this job.
         session, idempotency: as the client named them.
+        names: what the client's protocol calls each of these.
     """
 
     job_class: str = ""
@@ -60,6 +88,7 @@ class Options(Struct, frozen=True):
     max_gco2e: float | None = None
     session: str = ""
     idempotency: str = ""
+    names: Mapping[str, str] = HTTP_NAMES
 
 
 def from_headers(headers: Mapping[str, str], now: float) -> Options:
@@ -75,20 +104,60 @@ def from_headers(headers: Mapping[str, str], now: float) -> Options:
         data_class=headers.get("x-entraide-data-class", ""),
         jurisdiction=headers.get("x-entraide-jurisdiction", ""),
         deadline_at=_deadline(deadline, now) if deadline else None,
-        max_gco2e=_number("X-Entraide-Max-Gco2e", grams) if grams else None,
+        max_gco2e=_number(grams) if grams else None,
         session=headers.get("x-entraide-session", ""),
         idempotency=headers.get("idempotency-key", ""),
     )
 
 
-def _number(name: str, text: str) -> float:
+def check(options: Options, now: float) -> None:
+    """Checks all that was asked of the pool.
+
+    Raises:
+        Refused: ``invalid_request`` with the option's name, or ``deadline_passed``.
+    """
+    names = options.names
+    _check_word(names["job_class"], JobClass, options.job_class)
+    _check_word(names["data_class"], DataClass, options.data_class)
+    if options.jurisdiction and not _JURISDICTION.fullmatch(options.jurisdiction):
+        raise refused(
+            "invalid_request", param=names["jurisdiction"], fault="wrong_form", form="CA, CA-QC",
+            found=found(options.jurisdiction),
+        )  # fmt: skip
+    deadline, name = options.deadline_at, names["deadline"]
+    if deadline is not None:
+        if not math.isfinite(deadline):
+            raise refused("invalid_request", param=name, fault="deadline_form")
+        if deadline <= now:
+            raise refused("deadline_passed", param=name)
+        if deadline > now + DEADLINE_S_MAX:
+            raise refused(
+                "invalid_request", param=name, fault="deadline_far", days=DEADLINE_DAYS_MAX
+            )
+    grams = options.max_gco2e
+    if grams is not None and not 0.0 <= grams <= CARBON_G_MAX:
+        raise refused(
+            "invalid_request", param=names["max_gco2e"], fault="between", low=0,
+            high=round(CARBON_G_MAX), found=found(grams),
+        )  # fmt: skip
+    for field, text in (("session", options.session), ("idempotency", options.idempotency)):
+        if len(text) > NAME_MAX:
+            raise refused("invalid_request", param=names[field], fault="too_long", limit=NAME_MAX)
+
+
+def _check_word(name: str, kind: type[StrEnum], text: str) -> None:
+    if text and text not in list(kind):
+        raise refused(
+            "invalid_request", param=name, fault="not_one_of", choices=", ".join(kind),
+            found=found(text),
+        )  # fmt: skip
+
+
+def _number(text: str) -> float:
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
-        value = math.nan
-    if not 0 <= value <= CARBON_G_MAX:
-        raise refused("invalid_request", param=name, detail=f"{name} ≥ 0")
-    return value
+        return math.nan
 
 
 def _deadline(text: str, now: float) -> float:
@@ -99,10 +168,9 @@ def _deadline(text: str, now: float) -> float:
         pass
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as problem:
-        detail = "X-Entraide-Deadline: s | ISO 8601"
-        raise refused("invalid_request", param="X-Entraide-Deadline", detail=detail) from problem
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 class JobNames:
@@ -160,17 +228,7 @@ class FactsMaker:
             Refused: an option is not one of its values, or the deadline has passed.
         """
         now = time.time()
-        if options.deadline_at is not None and not now < options.deadline_at < now + DEADLINE_S_MAX:
-            if options.deadline_at <= now:
-                raise refused("deadline_passed", param="X-Entraide-Deadline")
-            detail = f"X-Entraide-Deadline ≤ {DEADLINE_S_MAX:.0f} s"
-            raise refused("invalid_request", param="X-Entraide-Deadline", detail=detail)
-        if len(options.session) > NAME_MAX or len(options.idempotency) > NAME_MAX:
-            detail = f"|X-Entraide-Session|, |Idempotency-Key| ≤ {NAME_MAX}"
-            raise refused("invalid_request", detail=detail)
-        if options.jurisdiction and not _JURISDICTION.fullmatch(options.jurisdiction):
-            detail = "X-Entraide-Jurisdiction: CA, CA-QC, …"
-            raise refused("invalid_request", param="X-Entraide-Jurisdiction", detail=detail)
+        check(options, now)
         grams = options.max_gco2e
         return RequestFacts(
             job=self._names.new(kind, now),
@@ -179,8 +237,8 @@ class FactsMaker:
             key=caller.key,
             gateway=self._gateways[kind],
             kind=kind,
-            job_class=_choice("X-Entraide-Class", JobClass, options.job_class, "interactive"),
-            data_class=_choice("X-Entraide-Data-Class", DataClass, options.data_class, "internal"),
+            job_class=JobClass(options.job_class or JobClass.INTERACTIVE),
+            data_class=DataClass(options.data_class or DataClass.INTERNAL),
             jurisdiction=options.jurisdiction or self._jurisdiction,
             model=ask.model,
             input_tokens_est=self._sizes.input_tokens_est(ask),
@@ -194,11 +252,3 @@ class FactsMaker:
             max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
             idempotency=self.veiled(caller.coop, options.idempotency),
         )
-
-
-def _choice(name: str, kind: type[Chosen], text: str, default: str) -> Chosen:
-    try:
-        return kind(text or default)
-    except ValueError as problem:
-        detail = f"{name} ∈ {{{', '.join(kind)}}}"
-        raise refused("invalid_request", param=name, detail=detail) from problem

@@ -4,10 +4,14 @@ Nothing is decided here. A request over gRPC becomes the very bytes that the sam
 HTTP would be, so that both are read, counted and limited by the same code.
 """
 
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from google.protobuf import json_format, struct_pb2
+from msgspec import structs
 
 from entraide import explanations
 from entraide.types import Explanation, Receipt, Usage
@@ -15,15 +19,20 @@ from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import openai
-from entraide_scheduler.gateway.options import Options
+from entraide_scheduler.gateway.options import GRPC_NAMES, Options
+from entraide_scheduler.gateway.refusals import Refusal, refused
 from entraide_scheduler.gateway.views import JobView
 
-OWN_FIELDS = ("model", "messages", "prompt", "stream", "stream_options")
+# Fields of ``extra`` that the message or the call itself says.
+OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "stream_options"})
+WHOLE_MAX = 2.0**53
+REQUEST_FIELDS = frozenset({"model", "messages", "prompt", "keep_s"})
+GIVEN_NAMES: Mapping[str, str] = MappingProxyType({"max_tokens": "max_output_tokens"})
 
 
 def _whole(value: Any) -> Any:
     """Protobuf knows floats only: whole numbers become integers again."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and abs(value) < WHOLE_MAX and value.is_integer():
         return int(value)
     if isinstance(value, dict):
         return {key: _whole(item) for key, item in value.items()}
@@ -33,12 +42,18 @@ def _whole(value: Any) -> Any:
 
 
 def request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[str, bytes]:
-    """Returns the path and the JSON of a request."""
-    body: dict[str, Any] = {
-        key: _whole(value)
-        for key, value in json_format.MessageToDict(request.extra).items()
-        if key not in OWN_FIELDS
-    }
+    """Returns the path and the JSON of a request.
+
+    Raises:
+        Refused: ``invalid_request``, for what JSON cannot hold, or a field that stands elsewhere.
+    """
+    try:
+        extra = json_format.MessageToDict(request.extra)
+    except (json_format.SerializeToJsonError, ValueError, RecursionError):
+        raise refused("invalid_request", param="extra", fault="not_finite") from None
+    if own := OWN_FIELDS & extra.keys():
+        raise refused("invalid_request", param=f"extra.{min(own)}", fault="own_field")
+    body: dict[str, Any] = {key: _whole(value) for key, value in extra.items()}
     body["model"] = request.model
     if request.max_output_tokens:
         body["max_tokens"] = request.max_output_tokens
@@ -51,6 +66,18 @@ def request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[s
     return openai.COMPLETION, msgspec.json.encode(body)
 
 
+def named_as_asked(refusal: Refusal) -> Refusal:
+    """Returns a refusal with its field called as this contract calls it."""
+    param = refusal.values.get("param")
+    if not isinstance(param, str) or param.startswith(("extra", "options.")):
+        return refusal
+    first = re.split(r"[.\[]", param, maxsplit=1)[0]
+    if first in REQUEST_FIELDS:
+        return refusal
+    named = GIVEN_NAMES.get(param, f"extra.{param}")
+    return structs.replace(refusal, values={**refusal.values, "param": named})
+
+
 def options(message: pool_pb2.JobOptions, now: float) -> Options:
     """Returns what was asked of the pool."""
     return Options(
@@ -61,6 +88,7 @@ def options(message: pool_pb2.JobOptions, now: float) -> Options:
         max_gco2e=message.max_gco2e or None,
         session=message.session,
         idempotency=message.idempotency_key,
+        names=GRPC_NAMES,
     )
 
 

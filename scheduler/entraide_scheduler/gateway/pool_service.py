@@ -135,7 +135,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
     async def _refuse(self, context: Context, name: str, problem: Exception, lang: str) -> NoReturn:
         if isinstance(problem, Refused):
-            refusal = problem.refusal
+            refusal = pool_messages.named_as_asked(problem.refusal)
         elif isinstance(problem, EntraideError):
             refusal = Refusal(problem.code, problem.values, problem.retry_after_s, problem.job)
         else:
@@ -194,8 +194,8 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         if self.stopping:
             raise refused("shutting_down")
         path, body = pool_messages.request_body(request, stream=True)
-        ask = openai.parse(path, body)
         options = pool_messages.options(request.options, time.time())
+        ask = openai.parse(path, body)
         facts = self._maker.facts(ask, caller, options, JobKind.LIVE)
         if facts.idempotency and self._running.has(facts.coop, facts.idempotency):
             raise refused("already_exists", name="idempotency_key")

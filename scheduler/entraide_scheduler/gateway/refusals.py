@@ -15,6 +15,7 @@ from entraide.errors import CODES
 
 Values = Mapping[str, str | int | float]
 NOTHING: Values = {}
+NAME_SHOWN_MAX_CHARS = 60
 
 
 class Refusal(Struct, frozen=True):
@@ -51,6 +52,16 @@ def refused(code: str, *, job: str = "", **values: str | float) -> Refused:
     return Refused(Refusal(code, values, job=job))
 
 
+def clean(text: str, limit: int = NAME_SHOWN_MAX_CHARS) -> str:
+    r"""Returns a foreign text fit for a sentence: bounded, and without control characters.
+
+    >>> clean("a\x1b[31mb" + "c" * 9, limit=8)
+    'a?[31mbc…'
+    """
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text[:limit])
+    return shown + "…" if len(text) > limit else shown
+
+
 def status(refusal: Refusal) -> int:
     """Returns the HTTP status of a refusal."""
     return CODES[refusal.known_code].http
@@ -81,6 +92,9 @@ def headers(refusal: Refusal) -> list[tuple[str, str]]:
     found = [("x-request-id", refusal.job)] if refusal.job else []
     if refusal.retry_after_s is not None:
         found.append(("retry-after", str(max(1, math.ceil(refusal.retry_after_s)))))
+    facts = CODES[refusal.known_code]
+    if facts.http >= 500 and not facts.retryable:
+        found.append(("x-should-retry", "false"))  # the official clients repeat any 5xx otherwise
     if refusal.known_code == "unauthorised":
         found.append(("www-authenticate", "Bearer"))
     return found

@@ -17,7 +17,9 @@ from entraide.errors import EntraideError
 from entraide.types import JobKind
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.auth import Keys
-from entraide_scheduler.gateway.coop_jobs import CoopJobs
+from entraide_scheduler.gateway.coop_jobs import LIST_MAX, CoopJobs
+from entraide_scheduler.gateway.field_faults import convert
+from entraide_scheduler.gateway.fields import JobRequest
 from entraide_scheduler.gateway.http import BODY_MAX_BYTES, Exchange
 from entraide_scheduler.gateway.jobs import RunningJobs
 from entraide_scheduler.gateway.kept import KeptJobs
@@ -26,9 +28,11 @@ from entraide_scheduler.gateway.options import Caller, FactsMaker, from_headers
 from entraide_scheduler.gateway.pages import Pages
 from entraide_scheduler.gateway.refusals import Refusal, Refused, refused
 from entraide_scheduler.gateway.streams import StreamedAnswer, WholeAnswer, refuse
+from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
 from entraide_scheduler.gateway.views import explanation_json, receipt_json
 
 JOBS = "/v1/jobs"
+LIMIT_DIGITS_MAX = 9
 
 PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -80,13 +84,22 @@ def route_of(path: str) -> Route | None:
     return None
 
 
-class _Kept(Struct, forbid_unknown_fields=True):
+class _Body(Struct):
+    """The request in a job's body, byte for byte."""
+
     request: Raw
-    path: str = openai.CHAT
-    keep_s: float = 0.0
 
 
-_KEPT = msgspec.json.Decoder(_Kept)
+_BODY = msgspec.json.Decoder(_Body)
+
+
+def _request_of(body: bytes) -> bytes:
+    """Returns the request in a job's body, byte for byte: the same job sent again is the same."""
+    try:
+        return bytes(_BODY.decode(body).request)
+    except (msgspec.DecodeError, RecursionError):
+        raise refused("invalid_json", fault="json_too_deep", limit=DEPTH_MAX) from None
+
 
 Handle = Callable[["Call"], Awaitable[None]]
 
@@ -224,14 +237,9 @@ class Routes:
         if self.stopping:
             raise refused("shutting_down")
         request = call.exchange.request
-        try:
-            asked = _KEPT.decode(request.body)
-        except msgspec.ValidationError as problem:
-            raise refused("invalid_request", detail=openai.formula(str(problem))) from problem
-        except msgspec.DecodeError as problem:
-            raise refused("invalid_json", detail=openai.place(str(problem))) from problem
+        asked = convert(read_object(request.body), JobRequest)
+        body = _request_of(request.body)
         options = from_headers(request.headers, time.time())
-        body = bytes(asked.request)
         row = await self._kept.submit(caller, asked.path, body, options, asked.keep_s)
         view = (await self._coop_jobs.find(caller, row.job, call.lang)).view
         if not call.exchange.over:
@@ -243,8 +251,8 @@ class Routes:
         limit = dict(
             part.partition("=")[::2] for part in call.exchange.request.query.split("&")
         ).get("limit", "0")
-        if not limit.isdigit():
-            raise refused("invalid_request", param="limit", detail="limit ≥ 1")
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= LIMIT_DIGITS_MAX):
+            raise refused("invalid_request", param="limit", fault="limit_list", limit=LIST_MAX)
         jobs = await self._coop_jobs.list(caller, int(limit), call.lang)
         call.answer(msgspec.json.encode({"object": "list", "data": jobs}))
 

@@ -3,18 +3,28 @@
 
 ## Errors: what, where, and what to do.
 
-error-invalid_json = The request is not valid JSON{ $detail ->
-    [none] .
-   *[other] {" "}({ $detail }).
-} Correct the body of the request.
-error-invalid_request = The request cannot be accepted{ $detail ->
-    [none] .
-   *[other] : { $detail }.
-} Correct it, then try again.
-error-engine_refused = The engine refused the request{ $detail ->
-    [none] .
-   *[other] : { $detail }.
-} Check its parameters.
+error-invalid_json = { $fault ->
+    [none] The request is not valid JSON. Correct the body of the request.
+   *[other] { $fault }
+}
+error-invalid_request = { $fault ->
+    [none] The request cannot be accepted{ $detail ->
+        [none] .
+       *[other] : { $detail }.
+    } Correct it, then try again.
+   *[other] { $fault }
+}
+error-engine_refused = { $cause ->
+    [schema] The model's engine cannot follow this JSON schema. Simplify the schema in "response_format" or "tools": fewer repetitions, simpler patterns.
+    [template] This model does not accept this order or these roles of messages. Begin with the system message, let user and assistant take turns, and send each tool result just after its call.
+    [tools] This model's engine cannot use these tools as asked. Leave out "tool_choice" or "tools", or choose another model: GET /v1/models says which take tools.
+    [images] This model cannot see these pictures. Leave them out, or choose another model: GET /v1/models says which take images.
+    [choices] The engine does not give so many answers at once. Lower "n".
+   *[other] The model's engine does not accept a value in this request{ $detail ->
+        [none] .
+       *[other] : { $detail }.
+    } Try with "model" and "messages" alone, then add the other fields one by one.
+}
 error-context_exceeded = The question is too long{ $input_tokens ->
     [none] {""}
    *[other] {" "}({ $input_tokens } tokens)
@@ -210,6 +220,90 @@ error-internal = An internal error occurred. Tell the operator, with the job's i
     [none] .
    *[other] {" "}({ $job }).
 }
+
+## What is wrong with a field of a request: the field, what was found, what to do.
+
+fault-unknown_field = This endpoint does not know the field "{ $param }". { $instead ->
+    [none] Remove it: GET /openapi.json lists the fields that this pool knows.
+   *[other] Use "{ $instead }" instead.
+}
+fault-only_neutral = The pool does not offer the field "{ $param }" with a value other than { $expected_value }. Remove it.
+fault-own_field = The field "{ $param }" has a field of its own in the request. Use that one instead.
+fault-missing = The field "{ $param }" is missing. Add it.
+fault-wrong_kind = The field "{ $param }" must be { $expected }{ $found ->
+    [none] , and the request has { $got }.
+   *[other] , and the request has { $found }.
+} Correct it.
+fault-at_least = The field "{ $param }" must be at least { $limit }{ $found ->
+    [none] .
+   *[other] , and the request has { $found }.
+} Raise it.
+fault-at_most = The field "{ $param }" must be at most { $limit }{ $found ->
+    [none] .
+   *[other] , and the request has { $found }.
+} Lower it.
+fault-between = The field "{ $param }" must be a number from { $low } to { $high }{ $found ->
+    [none] .
+   *[other] , and the request has { $found }.
+} Correct it.
+fault-empty = The field "{ $param }" is empty. Fill it in, or leave it out.
+fault-too_long = The field "{ $param }" is longer than { $limit } characters. Shorten it.
+fault-too_many = The field "{ $param }" has more than { $limit } entries. Send fewer.
+fault-not_one_of = The field "{ $param }" must be one of: { $choices }{ $found ->
+    [none] .
+   *[other] . The request has { $found }.
+} Choose one of these.
+fault-wrong_form = The field "{ $param }" must have this form: { $form }{ $found ->
+    [none] .
+   *[other] . The request has { $found }.
+} Correct it.
+fault-control_signs = The field "{ $param }" holds control characters. Remove them.
+fault-unreadable = The field "{ $param }" cannot be read. GET /openapi.json says which form it has.
+fault-not_an_object = The body of the request must be a JSON object, with the fields in braces. Correct it.
+fault-needs = The field "{ $param }" needs the field "{ $needed }" too. Add that one, or remove "{ $param }".
+fault-too_deep = The field "{ $param }" is nested deeper than { $limit } levels. Simplify it.
+fault-not_finite = The field "{ $param }" holds a number that is too large. Correct it.
+fault-integer_too_large = The field "{ $param }" holds a whole number of more than 63 bits. Correct it.
+fault-limit_list = The parameter "{ $param }" must be a whole number from 1 to { $limit }. Correct it.
+fault-deadline_form = "{ $param }" must be a number of seconds or a moment as ISO 8601 writes it (2026-12-01T08:00Z). Correct it.
+fault-deadline_far = "{ $param }" lies more than { $days } days ahead. Ask for an earlier deadline.
+fault-schema_bytes = The JSON schema in "{ $param }" has { $size } bytes, more than { $limit }. Simplify it.
+fault-schema_keyword = In the JSON schema of "{ $param }", "{ $keyword }" must be from 0 to { $limit }, and the request has { $found }. Lower it, or leave it out.
+fault-schema_number = In the JSON schema of "{ $param }", "{ $keyword }" is too large a number ({ $found }). Leave it out.
+fault-schema_repetitions = The repetitions in the JSON schema of "{ $param }" add up to { $size }, more than { $limit }. Lower "maxItems", "maxLength" and their like.
+fault-schema_enum = The JSON schema in "{ $param }" lists { $size } values in "enum", more than { $limit }. List fewer.
+fault-schema_pattern_long = A "pattern" in the JSON schema of "{ $param }" has { $size } characters, more than { $limit }. Shorten it.
+fault-schema_pattern_groups = A "pattern" in the JSON schema of "{ $param }" has groups nested deeper than { $limit } levels. Simplify it.
+fault-schema_reference = The JSON schema in "{ $param }" refers to { $found }, which is not in the schema itself. Put the definition into it, under "$defs".
+fault-schema_cycle = In the JSON schema of "{ $param }", the reference { $found } only leads back to references. Describe the value there.
+fault-tool_choice = "{ $param }" names { $found }, which is not among the tools of the request. Name one of "tools".
+fault-tool_call_unknown = "{ $param }" is { $found }, but no call with this identifier stands just before. Send the answer of the model with its "tool_calls" first, then one result for each call.
+fault-tool_call_twice = "{ $param }" is { $found }, the identifier of another call in the same message. Give each call its own.
+fault-tool_arguments = "{ $param }" is not the text of a JSON object. Send the arguments back as the model wrote them, or correct them.
+fault-image_url = "{ $param }" is not a picture in the request itself. Send it as "data:image/png;base64,…" (PNG, JPEG, WebP or GIF): the pool fetches nothing from the network.
+fault-images = The field "{ $param }" has more than { $limit } pictures. Send fewer.
+fault-json_not_utf8 = The body is not UTF-8 text (byte { $at_byte }). Send it as UTF-8.
+fault-json_syntax = The body is not valid JSON at line { $line }, column { $column }. Correct it there.
+fault-json_duplicate = The field "{ $param }" stands twice in one object. Keep one of the two.
+fault-json_not_finite = The body holds NaN or Infinity, which JSON does not have. Send a number, or leave the field out.
+fault-json_integer_too_large = The body holds a whole number of thousands of digits. Correct it.
+fault-json_too_deep = The body is nested too deeply; the pool reads at most { $limit } levels. Simplify it.
+fault-json_too_large = The body has more than { $limit } objects and lists. Simplify it.
+fault-json_surrogate = The body names half of a character (a lone "\ud800" to "\udfff"). Send whole characters.
+
+## Kinds of JSON values, after "must be" and "has".
+
+kind-str = a text
+kind-int = a whole number
+kind-float = a number
+kind-bool = true or false
+kind-object = an object
+kind-array = a list
+kind-null = null
+kind-str-array = a text or a list
+kind-str-object = a text or an object
+kind-str-int-array = a text, a whole number or a list
+kind-int-float = a number
 
 ## Rules that exclude a machine from a job; "otherwise" says what would have kept it.
 

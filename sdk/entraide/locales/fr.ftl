@@ -3,18 +3,28 @@
 
 ## Erreurs : quoi, où, et que faire.
 
-error-invalid_json = La requête n’est pas du JSON valide{ $detail ->
-    [none] .
-   *[other] {" "}({ $detail }).
-} Corrigez le corps de la requête.
-error-invalid_request = La requête n’est pas recevable{ $detail ->
-    [none] .
-   *[other] {""} : { $detail }.
-} Corrigez-la, puis recommencez.
-error-engine_refused = Le moteur a refusé la requête{ $detail ->
-    [none] .
-   *[other] {""} : { $detail }.
-} Vérifiez ses paramètres.
+error-invalid_json = { $fault ->
+    [none] La requête n’est pas du JSON valide. Corrigez le corps de la requête.
+   *[other] { $fault }
+}
+error-invalid_request = { $fault ->
+    [none] La requête n’est pas recevable{ $detail ->
+        [none] .
+       *[other] {""} : { $detail }.
+    } Corrigez-la, puis recommencez.
+   *[other] { $fault }
+}
+error-engine_refused = { $cause ->
+    [schema] Le moteur de ce modèle ne peut pas suivre ce schéma JSON. Simplifiez le schéma de « response_format » ou de « tools » : moins de répétitions, des motifs plus simples.
+    [template] Ce modèle n’accepte pas cet ordre ou ces rôles de messages. Commencez par le message « system », alternez « user » et « assistant », et envoyez chaque résultat d’outil juste après son appel.
+    [tools] Le moteur de ce modèle ne peut pas employer ces outils ainsi. Retirez « tool_choice » ou « tools », ou choisissez un autre modèle : GET /v1/models dit lesquels emploient des outils.
+    [images] Ce modèle ne voit pas ces images. Retirez-les, ou choisissez un autre modèle : GET /v1/models dit lesquels voient des images.
+    [choices] Le moteur ne donne pas autant de réponses à la fois. Diminuez « n ».
+   *[other] Le moteur de ce modèle n’accepte pas une valeur de cette requête{ $detail ->
+        [none] .
+       *[other] {""} : { $detail }.
+    } Essayez avec « model » et « messages » seuls, puis ajoutez les autres champs un à un.
+}
 error-context_exceeded = La question est trop longue{ $input_tokens ->
     [none] {""}
    *[other] {" "}({ $input_tokens } jetons)
@@ -210,6 +220,90 @@ error-internal = Une erreur interne s’est produite. Prévenez l’exploitant e
     [none] .
    *[other] {" "}({ $job }).
 }
+
+## Ce qui ne va pas dans un champ d’une requête : le champ, ce qui s’y trouve, que faire.
+
+fault-unknown_field = Ce point d’accès ne connaît pas le champ « { $param } ». { $instead ->
+    [none] Retirez-le : GET /openapi.json énumère les champs que ce réseau connaît.
+   *[other] Employez plutôt « { $instead } ».
+}
+fault-only_neutral = Le réseau n’offre pas le champ « { $param } » avec une autre valeur que { $expected_value }. Retirez-le.
+fault-own_field = Le champ « { $param } » a son propre champ dans la requête. Employez plutôt celui-là.
+fault-missing = Le champ « { $param } » manque. Ajoutez-le.
+fault-wrong_kind = Le champ « { $param } » doit être { $expected }{ $found ->
+    [none] , et la requête contient { $got }.
+   *[other] , et la requête contient { $found }.
+} Corrigez-le.
+fault-at_least = Le champ « { $param } » doit valoir au moins { $limit }{ $found ->
+    [none] .
+   *[other] , et la requête contient { $found }.
+} Augmentez-le.
+fault-at_most = Le champ « { $param } » doit valoir au plus { $limit }{ $found ->
+    [none] .
+   *[other] , et la requête contient { $found }.
+} Diminuez-le.
+fault-between = Le champ « { $param } » doit être un nombre de { $low } à { $high }{ $found ->
+    [none] .
+   *[other] , et la requête contient { $found }.
+} Corrigez-le.
+fault-empty = Le champ « { $param } » est vide. Remplissez-le ou retirez-le.
+fault-too_long = Le champ « { $param } » dépasse { $limit } caractères. Raccourcissez-le.
+fault-too_many = Le champ « { $param } » compte plus de { $limit } éléments. Envoyez-en moins.
+fault-not_one_of = Le champ « { $param } » doit être l’un de ceux-ci : { $choices }{ $found ->
+    [none] .
+   *[other] . La requête contient { $found }.
+} Choisissez l’un d’eux.
+fault-wrong_form = Le champ « { $param } » doit avoir cette forme : { $form }{ $found ->
+    [none] .
+   *[other] . La requête contient { $found }.
+} Corrigez-le.
+fault-control_signs = Le champ « { $param } » contient des caractères de commande. Retirez-les.
+fault-unreadable = Le champ « { $param } » est illisible. GET /openapi.json en donne la forme.
+fault-not_an_object = Le corps de la requête doit être un objet JSON, ses champs entre accolades. Corrigez-le.
+fault-needs = Le champ « { $param } » ne va pas sans le champ « { $needed } ». Ajoutez celui-ci ou retirez « { $param } ».
+fault-too_deep = Le champ « { $param } » est imbriqué sur plus de { $limit } niveaux. Simplifiez-le.
+fault-not_finite = Le champ « { $param } » contient un nombre trop grand. Corrigez-le.
+fault-integer_too_large = Le champ « { $param } » contient un nombre entier de plus de 63 bits. Corrigez-le.
+fault-limit_list = Le paramètre « { $param } » doit être un nombre entier de 1 à { $limit }. Corrigez-le.
+fault-deadline_form = « { $param } » doit être un nombre de secondes ou un moment selon ISO 8601 (2026-12-01T08:00Z). Corrigez-le.
+fault-deadline_far = « { $param } » se situe à plus de { $days } jours. Demandez une échéance plus proche.
+fault-schema_bytes = Le schéma JSON de « { $param } » compte { $size } octets, soit plus de { $limit }. Simplifiez-le.
+fault-schema_keyword = Dans le schéma JSON de « { $param } », « { $keyword } » doit aller de 0 à { $limit }, et la requête contient { $found }. Diminuez-le ou retirez-le.
+fault-schema_number = Dans le schéma JSON de « { $param } », « { $keyword } » est un nombre trop grand ({ $found }). Retirez-le.
+fault-schema_repetitions = Les répétitions du schéma JSON de « { $param } » totalisent { $size }, soit plus de { $limit }. Diminuez « maxItems », « maxLength » et leurs semblables.
+fault-schema_enum = Le schéma JSON de « { $param } » énumère { $size } valeurs dans « enum », soit plus de { $limit }. Énumérez-en moins.
+fault-schema_pattern_long = Un « pattern » du schéma JSON de « { $param } » compte { $size } caractères, soit plus de { $limit }. Raccourcissez-le.
+fault-schema_pattern_groups = Un « pattern » du schéma JSON de « { $param } » imbrique des groupes sur plus de { $limit } niveaux. Simplifiez-le.
+fault-schema_reference = Le schéma JSON de « { $param } » renvoie à { $found }, qui n’est pas dans le schéma lui-même. Mettez-y la définition, sous « $defs ».
+fault-schema_cycle = Dans le schéma JSON de « { $param } », le renvoi { $found } ne mène qu’à des renvois. Décrivez-y la valeur.
+fault-tool_choice = « { $param } » nomme { $found }, qui n’est pas parmi les outils de la requête. Nommez l’un de « tools ».
+fault-tool_call_unknown = « { $param } » vaut { $found }, mais aucun appel ne porte cet identifiant juste avant. Envoyez d’abord la réponse du modèle avec ses « tool_calls », puis un résultat par appel.
+fault-tool_call_twice = « { $param } » vaut { $found }, l’identifiant d’un autre appel du même message. Donnez à chaque appel le sien.
+fault-tool_arguments = « { $param } » n’est pas le texte d’un objet JSON. Renvoyez les arguments tels que le modèle les a écrits, ou corrigez-les.
+fault-image_url = « { $param } » n’est pas une image contenue dans la requête. Envoyez-la sous la forme « data:image/png;base64,… » (PNG, JPEG, WebP ou GIF) : le réseau ne va rien chercher ailleurs.
+fault-images = Le champ « { $param } » compte plus de { $limit } images. Envoyez-en moins.
+fault-json_not_utf8 = Le corps n’est pas du texte UTF-8 (octet { $at_byte }). Envoyez-le en UTF-8.
+fault-json_syntax = Le corps n’est pas du JSON valide à la ligne { $line }, colonne { $column }. Corrigez-le à cet endroit.
+fault-json_duplicate = Le champ « { $param } » figure deux fois dans un même objet. Gardez l’un des deux.
+fault-json_not_finite = Le corps contient NaN ou Infinity, que JSON ne connaît pas. Envoyez un nombre ou retirez le champ.
+fault-json_integer_too_large = Le corps contient un nombre entier de milliers de chiffres. Corrigez-le.
+fault-json_too_deep = Le corps est imbriqué trop profondément ; le réseau lit au plus { $limit } niveaux. Simplifiez-le.
+fault-json_too_large = Le corps compte plus de { $limit } objets et listes. Simplifiez-le.
+fault-json_surrogate = Le corps nomme la moitié d’un caractère (« \ud800 » à « \udfff » sans l’autre moitié). Envoyez des caractères entiers.
+
+## Genres de valeurs JSON, après « doit être » et « contient ».
+
+kind-str = un texte
+kind-int = un nombre entier
+kind-float = un nombre
+kind-bool = true ou false
+kind-object = un objet
+kind-array = une liste
+kind-null = null
+kind-str-array = un texte ou une liste
+kind-str-object = un texte ou un objet
+kind-str-int-array = un texte, un nombre entier ou une liste
+kind-int-float = un nombre
 
 ## Règles qui écartent une machine d’une requête ; « otherwise » dit ce qui l’aurait gardée.
 

@@ -1,0 +1,170 @@
+"""Conversation: what the messages and tools of a chat must hold besides their form.
+
+It decides which histories of tool calls are sound, which schemas and pictures may pass, and what
+an engine is given in the place of each message. It counts nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from entraide_scheduler.gateway.field_faults import found
+from entraide_scheduler.gateway.fields import (
+    AssistantMessage,
+    CalledFunction,
+    ChatRequest,
+    DeveloperMessage,
+    ImagePart,
+    Message,
+    NamedTool,
+    Sampling,
+    SchemaFormat,
+    SystemMessage,
+    TextPart,
+    ToolMessage,
+    UserMessage,
+)
+from entraide_scheduler.gateway.refusals import Refused, refused
+from entraide_scheduler.gateway.schema_bounds import SCHEMA_BYTES_MAX, check_schema
+from entraide_scheduler.gateway.strict_json import check_free_json, read_object
+
+IMAGES_MAX = 16
+TOOLS_BYTES_MAX = 4 * SCHEMA_BYTES_MAX
+IMAGE_PREFIXES = (
+    "data:image/png;base64,",
+    "data:image/jpeg;base64,",
+    "data:image/webp;base64,",
+    "data:image/gif;base64,",
+)
+
+
+def check_format(request: Sampling) -> None:
+    """Checks the schema that an answer is to follow.
+
+    Raises:
+        Refused: ``invalid_request``.
+    """
+    if isinstance(request.response_format, SchemaFormat):
+        check_schema(
+            request.response_format.json_schema.schema, "response_format.json_schema.schema"
+        )
+
+
+def check_tools(request: ChatRequest) -> None:
+    """Checks the tools, and the one that is to be called.
+
+    Raises:
+        Refused: ``invalid_request``.
+    """
+    size = 0
+    for place, tool in enumerate(request.tools or ()):
+        param = f"tools[{place}].function.parameters"
+        size += check_schema(tool.function.parameters or {}, param)
+        size += len((tool.function.description or "").encode())
+    if size > TOOLS_BYTES_MAX:
+        raise refused(
+            "invalid_request", param="tools", fault="schema_bytes", limit=TOOLS_BYTES_MAX, size=size
+        )
+    choice = request.tool_choice
+    names = {tool.function.name for tool in request.tools or ()}
+    if isinstance(choice, NamedTool) and choice.function.name not in names:
+        raise refused(
+            "invalid_request", param="tool_choice", fault="tool_choice",
+            found=found(choice.function.name),
+        )  # fmt: skip
+    if choice == "required" and not names:
+        raise refused("invalid_request", param="tool_choice", fault="needs", needed="tools")
+
+
+def check_history(messages: Sequence[Message]) -> None:
+    """Checks that each result of a tool answers a call made just before, and each call is JSON.
+
+    Raises:
+        Refused: ``invalid_request``.
+    """
+    calls: set[str] = set()
+    for place, message in enumerate(messages):
+        if isinstance(message, ToolMessage):
+            if message.tool_call_id not in calls:
+                raise refused(
+                    "invalid_request", param=f"messages[{place}].tool_call_id",
+                    fault="tool_call_unknown", found=found(message.tool_call_id),
+                )  # fmt: skip
+            calls.discard(message.tool_call_id)
+        else:
+            calls = set()
+        if isinstance(message, AssistantMessage):
+            for number, call in enumerate(message.tool_calls or ()):
+                param = f"messages[{place}].tool_calls[{number}]"
+                if call.id in calls:
+                    raise refused(
+                        "invalid_request", param=f"{param}.id", fault="tool_call_twice",
+                        found=found(call.id),
+                    )  # fmt: skip
+                calls.add(call.id)
+                _check_arguments(call.function, f"{param}.function.arguments")
+
+
+def for_engine(messages: Sequence[Message]) -> list[Message]:
+    """Returns messages as every engine knows them; see ``ChatRequest`` for what clients may say."""
+    return [_for_engine(message) for message in messages]
+
+
+def check_images(messages: Sequence[Message]) -> int:
+    """Checks that pictures are in the request itself; returns how many there are.
+
+    Raises:
+        Refused: ``invalid_request``.
+    """
+    images = 0
+    for place, message in enumerate(messages):
+        if isinstance(message, UserMessage) and not isinstance(message.content, str):
+            for number, part in enumerate(message.content):
+                if isinstance(part, ImagePart):
+                    images += 1
+                    if not part.image_url.url.startswith(IMAGE_PREFIXES):
+                        param = f"messages[{place}].content[{number}].image_url.url"
+                        raise refused("invalid_request", param=param, fault="image_url")
+    if images > IMAGES_MAX:
+        raise refused("invalid_request", param="messages", fault="images", limit=IMAGES_MAX)
+    return images
+
+
+def _check_arguments(function: CalledFunction, param: str) -> None:
+    if not function.arguments.strip():
+        return
+    try:
+        arguments: Mapping[str, Any] = read_object(function.arguments.encode("utf-8"))
+    except Refused:
+        raise refused("invalid_request", param=param, fault="tool_arguments") from None
+    check_free_json(arguments, param)
+
+
+def _for_engine(message: Message) -> Message:
+    match message:
+        case DeveloperMessage():
+            return SystemMessage(content=message.content, name=message.name)
+        case AssistantMessage():
+            return _answer_for_engine(message)
+        case _:
+            return message
+
+
+def _answer_for_engine(message: AssistantMessage) -> AssistantMessage:
+    content = message.content
+    if content is not None and not isinstance(content, str):
+        content = "".join(part.text for part in content if isinstance(part, TextPart))
+    calls = message.tool_calls or None
+    if calls is not None:
+        calls = [
+            call
+            if call.function.arguments.strip()
+            else msgspec.structs.replace(call, function=_without_arguments(call.function))
+            for call in calls
+        ]
+    return AssistantMessage(content=content or "", name=message.name, tool_calls=calls)
+
+
+def _without_arguments(function: CalledFunction) -> CalledFunction:
+    return CalledFunction(name=function.name, arguments="{}")

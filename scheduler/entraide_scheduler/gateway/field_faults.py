@@ -1,0 +1,142 @@
+"""Field faults: from what a validator found to a refusal that a person can act on.
+
+It decides which fault a problem of msgspec's is, where it lies, and how the value that was found is
+shown: bounded, and without control characters. The sentence of each fault is the catalogue's, under
+``fault-``.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from entraide_scheduler.gateway.refusals import Refusal, Refused, clean, refused
+
+FOUND_MAX_CHARS = 60
+WHOLE_MAX = 2**53
+
+_PLACE = re.compile(r" - at `(?P<place>.+?)`$| - at `key` in `(?P<of>.+)`$")
+_MISSING = re.compile(r"Object missing required field `(.+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+_KIND = re.compile(r"Expected `(.+?)`, got `(.+?)`")
+_LENGTH = re.compile(r"Expected `(\w+).*?` of length (>=|<=) (\d+)")
+_RANGE = re.compile(r"Expected `(?:int|float).*?` (>=|<=) (-?[\d.e+]+)")
+_FORM = re.compile(r"Expected `str.*?` matching regex")
+_CHOICE = re.compile(r"Invalid (?:enum )?value ")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+# The words that a field with a fixed set of words takes, by the last name in its place.
+CHOICES: Mapping[str, str] = {
+    "role": "system, developer, user, assistant, tool",
+    "reasoning_effort": "none, minimal, low, medium, high, xhigh",
+    "tool_choice": "none, auto, required",
+    "path": "/v1/chat/completions, /v1/completions",
+}
+TYPES: Mapping[str, str] = {
+    "content": "text, image_url",
+    "response_format": "text, json_object, json_schema",
+}
+FORMS: Mapping[str, str] = {
+    "name": "A-Z a-z 0-9 _ - . (1–128)",
+    "logit_bias": "0-9",
+}
+
+Chosen = TypeVar("Chosen", bound=msgspec.Struct)
+
+
+def convert(fields: Mapping[str, Any], kind: type[Chosen]) -> Chosen:
+    """Returns fields as a struct.
+
+    Raises:
+        Refused: ``invalid_request``, with the field, what was found and what is accepted.
+    """
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as problem:
+        raise _refused(str(problem), fields) from None
+    except RecursionError:
+        raise refused("invalid_request", fault="too_deep", limit=0) from None
+
+
+def found(value: Any) -> str:
+    """Returns a value as a refusal shows it; "" for one that is not a text or a number."""
+    if isinstance(value, str):
+        return f'"{clean(value, FOUND_MAX_CHARS)}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return clean(repr(value), FOUND_MAX_CHARS)
+    return ""
+
+
+def _refused(problem: str, fields: Mapping[str, Any]) -> Refused:
+    place = "$"
+    if at := _PLACE.search(problem):
+        place, problem = at["place"] or at["of"], problem[: at.start()]
+    param, value = _located(place, fields)
+    values = _values(problem, param, value)
+    return Refused(Refusal("invalid_request", values))
+
+
+def _values(problem: str, param: str, value: Any) -> dict[str, str | float]:
+    shown: dict[str, str | float] = {"param": param, "found": found(value)}
+    if not shown["found"]:
+        del shown["found"]
+    if match := _MISSING.match(problem):
+        return {"param": _joined(param, match[1]), "fault": "missing"}
+    if match := _UNKNOWN.match(problem):
+        return {"param": _joined(param, clean(match[1])), "fault": "unknown_field"}
+    if match := _KIND.match(problem):
+        kinds = "-".join(part for part in match[1].split(" | ") if part != "null")
+        return shown | {"fault": "wrong_kind", "expected": kinds, "got": match[2]}
+    if match := _LENGTH.match(problem):
+        limit = int(match[3])
+        entries = match[1] in ("array", "object", "list", "dict")
+        if match[2] == ">=":
+            return {"param": param, "fault": "empty"}
+        return {"param": param, "fault": "too_many" if entries else "too_long", "limit": limit}
+    if match := _RANGE.match(problem):
+        fault = "at_least" if match[1] == ">=" else "at_most"
+        limit_value = float(match[2])
+        whole = limit_value.is_integer() and abs(limit_value) < WHOLE_MAX
+        return shown | {"fault": fault, "limit": int(limit_value) if whole else limit_value}
+    if _FORM.match(problem):
+        if _last(param) == "model":
+            return shown | {"fault": "control_signs"}
+        return shown | {"fault": "wrong_form", "form": FORMS.get(_last(param), "A-Z a-z 0-9")}
+    if _CHOICE.match(problem):
+        return shown | _choice(param)
+    return {"param": param, "fault": "unreadable"}
+
+
+def _choice(param: str) -> dict[str, str | float]:
+    name = _last(param)
+    if name != "type":
+        return {"fault": "not_one_of", "choices": CHOICES.get(name, "…")}
+    of = _last(param.rpartition(".")[0])
+    return {"fault": "not_one_of", "choices": TYPES.get(of, "function")}
+
+
+def _located(place: str, fields: Mapping[str, Any]) -> tuple[str, Any]:
+    """Returns a place as a client writes it (``messages[0].content``), and the value there."""
+    value: Any = fields
+    parts: list[str] = []
+    for name, index in _STEP.findall(place.removeprefix("$")):
+        if name:
+            parts.append(f".{clean(name)}" if parts else clean(name))
+            value = value.get(name) if isinstance(value, dict) else None
+        elif index == "...":
+            value = None
+        else:
+            parts.append(f"[{index}]")
+            value = value[int(index)] if isinstance(value, list) else None
+    return "".join(parts), value
+
+
+def _joined(param: str, name: str) -> str:
+    return f"{param}.{name}" if param else name
+
+
+def _last(param: str) -> str:
+    return re.sub(r"\[\d+\]", "", param.rpartition(".")[2])

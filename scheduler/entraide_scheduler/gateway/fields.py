@@ -1,0 +1,281 @@
+"""Fields: what a request may say, by endpoint, each with its bound.
+
+It decides three groups. *Honoured* fields are the structs' own: checked, bounded, and built anew
+for the engine, so that nothing unknown can reach it. *Ignored* fields change nothing in an answer.
+*Neutral* ones are accepted with the one value that means nothing. Every other field at the top of a
+request is refused by its name, unless it is null. Inside messages and tools an unknown field is
+left out. ``/openapi.json`` and ``docs/reference/http.md`` are made from this module.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+NAME_MAX = 256
+MESSAGES_MAX = 10_000
+PARTS_MAX = 1_000
+CHOICES_MAX = 128
+OUTPUT_TOKENS_ASKED_MAX = 1 << 24
+TOP_LOGPROBS_MAX = 20
+STOPS_MAX = 16
+STOP_MAX_CHARS = 256
+TOOLS_MAX = 128
+BIASES_MAX = 300
+PROMPT_PARTS_MAX = 1 << 20
+TOKEN_MAX = 2**31 - 1
+SEED_MAX = 2**63 - 1
+KEEP_MAX_S = 7 * 86_400.0
+
+CHAT: Final = "/v1/chat/completions"
+COMPLETION: Final = "/v1/completions"
+PATHS = (CHAT, COMPLETION)
+
+ModelName = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, Meta(max_length=NAME_MAX)]
+ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+OutputTokens = Annotated[int, Meta(ge=1, le=OUTPUT_TOKENS_ASKED_MAX)]
+Penalty = Annotated[float, Meta(ge=-2.0, le=2.0)]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Stop = Annotated[str, Meta(min_length=1, max_length=STOP_MAX_CHARS)]
+Token = Annotated[int, Meta(ge=0, le=TOKEN_MAX)]
+Tokens = Annotated[list[Token], Meta(max_length=PROMPT_PARTS_MAX)]
+TokenName = Annotated[str, Meta(pattern=r"^[0-9]{1,7}$")]
+Bias = Annotated[float, Meta(ge=-100.0, le=100.0)]
+
+
+class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
+    """A part of a message that is text."""
+
+    text: str
+
+
+class ImageUrl(Struct, frozen=True):
+    """Where a picture is: in the request itself, as a ``data:`` URL."""
+
+    url: str
+
+
+class ImagePart(Struct, frozen=True, tag_field="type", tag="image_url"):
+    """A part of a message that is a picture."""
+
+    image_url: ImageUrl
+
+
+class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
+    """A part of an earlier answer in which the model refused; it is left out."""
+
+    refusal: str
+
+
+Texts = Annotated[list[TextPart], Meta(max_length=PARTS_MAX)]
+UserParts = Annotated[list[TextPart | ImagePart], Meta(max_length=PARTS_MAX)]
+AnswerParts = Annotated[list[TextPart | RefusalPart], Meta(max_length=PARTS_MAX)]
+
+
+class CalledFunction(Struct, frozen=True):
+    """The function that a model called; ``arguments`` is a JSON object as text."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]
+    arguments: str
+
+
+class ToolCall(Struct, frozen=True, tag_field="type", tag="function"):
+    """A call of a tool in an earlier answer."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]
+    function: CalledFunction
+
+
+class SystemMessage(Struct, frozen=True, tag_field="role", tag="system", omit_defaults=True):
+    """Instructions to the model."""
+
+    content: str | Texts
+    name: Name | None = None
+
+
+class DeveloperMessage(Struct, frozen=True, tag_field="role", tag="developer", omit_defaults=True):
+    """Instructions to the model; engines are given them as ``system``."""
+
+    content: str | Texts
+    name: Name | None = None
+
+
+class UserMessage(Struct, frozen=True, tag_field="role", tag="user", omit_defaults=True):
+    """What a person asks."""
+
+    content: str | UserParts
+    name: Name | None = None
+
+
+class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant", omit_defaults=True):
+    """An earlier answer of the model."""
+
+    content: str | AnswerParts | None = None
+    name: Name | None = None
+    tool_calls: Annotated[list[ToolCall], Meta(max_length=TOOLS_MAX)] | None = None
+
+
+class ToolMessage(Struct, frozen=True, tag_field="role", tag="tool", omit_defaults=True):
+    """The result of a tool; ``tool_call_id`` is the ``id`` of the call that it answers."""
+
+    content: str | Texts
+    tool_call_id: Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]
+    name: Name | None = None
+
+
+Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
+
+
+class Function(Struct, frozen=True, omit_defaults=True):
+    """A function that the model may call; ``parameters`` is a JSON schema."""
+
+    name: ToolName
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(Struct, frozen=True, tag_field="type", tag="function"):
+    """A tool that the model may call."""
+
+    function: Function
+
+
+class NamedFunction(Struct, frozen=True):
+    """The name of one of the request's tools."""
+
+    name: ToolName
+
+
+class NamedTool(Struct, frozen=True, tag_field="type", tag="function"):
+    """The tool that the model must call."""
+
+    function: NamedFunction
+
+
+class TextFormat(Struct, frozen=True, tag_field="type", tag="text", forbid_unknown_fields=True):
+    """An answer in any form."""
+
+
+class JsonFormat(
+    Struct, frozen=True, tag_field="type", tag="json_object", forbid_unknown_fields=True
+):
+    """An answer that is a JSON object."""
+
+
+class NamedSchema(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A JSON schema with a name."""
+
+    name: ToolName = "answer"
+    schema: dict[str, Any] = {}
+    description: str | None = None
+    strict: bool | None = None
+
+
+class SchemaFormat(
+    Struct, frozen=True, tag_field="type", tag="json_schema", forbid_unknown_fields=True
+):
+    """An answer that follows a JSON schema."""
+
+    json_schema: NamedSchema
+
+
+class StreamOptions(Struct, frozen=True):
+    """How a streamed answer ends."""
+
+    include_usage: bool | None = None
+
+
+class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The fields that both inference endpoints honour."""
+
+    model: ModelName
+    max_tokens: OutputTokens | None = None
+    n: Annotated[int, Meta(ge=1, le=CHOICES_MAX)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] | None = None
+    top_p: Fraction | None = None
+    top_k: Annotated[int, Meta(ge=-1, le=1_000)] | None = None
+    min_p: Fraction | None = None
+    seed: Annotated[int, Meta(ge=-SEED_MAX, le=SEED_MAX)] | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    logit_bias: Annotated[dict[TokenName, Bias], Meta(max_length=BIASES_MAX)] | None = None
+    stop: Stop | Annotated[list[Stop], Meta(max_length=STOPS_MAX)] | None = None
+    response_format: TextFormat | JsonFormat | SchemaFormat | None = None
+
+
+class ChatRequest(Sampling, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /v1/chat/completions``."""
+
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=MESSAGES_MAX)]
+    max_completion_tokens: OutputTokens | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=TOP_LOGPROBS_MAX)] | None = None
+    tools: Annotated[list[Tool], Meta(max_length=TOOLS_MAX)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+
+
+class CompletionRequest(Sampling, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /v1/completions``."""
+
+    prompt: (
+        str | Annotated[list[str | Token | Tokens], Meta(min_length=1, max_length=PROMPT_PARTS_MAX)]
+    )
+    logprobs: Annotated[int, Meta(ge=0, le=TOP_LOGPROBS_MAX)] | None = None
+
+
+class JobRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/jobs``: a request that the pool keeps until its answer is fetched."""
+
+    request: dict[str, Any]
+    path: Literal["/v1/chat/completions", "/v1/completions"] = CHAT
+    keep_s: Annotated[float, Meta(ge=0.0, le=KEEP_MAX_S)] = 0.0
+
+
+Request = ChatRequest | CompletionRequest
+
+REQUESTS: Mapping[str, type[ChatRequest] | type[CompletionRequest]] = MappingProxyType(
+    {CHAT: ChatRequest, COMPLETION: CompletionRequest}
+)
+
+_OF_BOTH = frozenset(
+    {"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
+     "service_tier", "store", "user"}
+)  # fmt: skip
+
+# Fields that change nothing in an answer here, whatever they hold.
+IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {CHAT: _OF_BOTH | {"prediction", "verbosity"}, COMPLETION: _OF_BOTH}
+)
+
+# Fields that are accepted with one value, which is what the pool does anyway.
+NEUTRAL: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        CHAT: MappingProxyType({"modalities": ["text"]}),
+        COMPLETION: MappingProxyType({"best_of": 1, "echo": False, "suffix": ""}),
+    }
+)
+
+# What to write instead of a field that is refused.
+INSTEAD: Mapping[str, str] = MappingProxyType(
+    {
+        "best_of": "n",
+        "function_call": "tool_choice",
+        "functions": "tools",
+        "grammar": "response_format",
+        "guided_json": "response_format",
+        "input": "messages",
+        "json_schema": "response_format",
+        "max_output_tokens": "max_tokens",
+        "n_cmpl": "n",
+        "n_predict": "max_tokens",
+        "n_probs": "top_logprobs",
+        "structured_outputs": "response_format",
+    }
+)

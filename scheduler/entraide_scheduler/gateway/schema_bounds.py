@@ -1,0 +1,161 @@
+"""Schema bounds: which JSON schemas an engine may be given.
+
+An engine turns a schema into a grammar of its own; a small schema can make a grammar that takes
+all memory (``maxItems: 1e9``), or a recursion without end (a ``$ref`` that leads to itself), and
+end the engine with every run on it. It decides bounds on bytes, depth, repetitions, enums and
+patterns, and follows references. Everything else about a schema is the engine's to judge.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from entraide_scheduler.gateway.field_faults import found
+from entraide_scheduler.gateway.refusals import Refusal, Refused, clean
+from entraide_scheduler.gateway.strict_json import check_free_json
+
+SCHEMA_BYTES_MAX = 64 * 1024  # of one schema, and of all tools together four times as much
+SCHEMA_DEPTH_MAX = 32
+REPETITIONS_MAX = 2_000  # of one keyword; llama.cpp refuses more
+REPETITIONS_SUM_MAX = 10_000
+ENUM_VALUES_MAX = 1_000
+PATTERN_CHARS_MAX = 512
+PATTERN_GROUPS_MAX = 8  # groups inside groups
+NUMBER_MAX = 2**53
+REFERENCES_MAX = 32  # that lead to each other
+
+COUNTS = (
+    "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties",
+    "minContains", "maxContains",
+)  # fmt: skip
+LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+
+_REPEATED = re.compile(r"\{(\d*)(?:,(\d*))?\}")
+_ESCAPED = re.compile(r"\\.|\[(?:\\.|[^\]])*\]", re.DOTALL)
+
+
+def check_schema(schema: dict[str, Any], param: str) -> int:
+    """Checks a schema; returns its bytes.
+
+    Raises:
+        Refused: ``invalid_request``, with the keyword that is out of bounds.
+    """
+    check_free_json(schema, param)
+    size = len(msgspec.json.encode(schema))
+    if size > SCHEMA_BYTES_MAX:
+        raise _refused(param, "schema_bytes", limit=SCHEMA_BYTES_MAX, size=size)
+    repetitions = enums = 0
+    for part, depth in _parts(schema):
+        if depth > SCHEMA_DEPTH_MAX:
+            raise _refused(param, "too_deep", limit=SCHEMA_DEPTH_MAX)
+        repetitions += _repetitions(part, param)
+        enums += len(part["enum"]) if isinstance(part.get("enum"), list) else 0
+        _check_limits(part, param)
+        _check_reference(part, schema, param)
+    if repetitions > REPETITIONS_SUM_MAX:
+        raise _refused(param, "schema_repetitions", limit=REPETITIONS_SUM_MAX, size=repetitions)
+    if enums > ENUM_VALUES_MAX:
+        raise _refused(param, "schema_enum", limit=ENUM_VALUES_MAX, size=enums)
+    return size
+
+
+def _refused(param: str, fault: str, **values: str | float) -> Refused:
+    return Refused(Refusal("invalid_request", {"param": param, "fault": fault, **values}))
+
+
+def _parts(schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yields every object in a schema with its depth, the outermost first."""
+    level: list[Any] = [schema]
+    depth = 0
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                yield item, depth
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        level = below
+
+
+def _repetitions(part: dict[str, Any], param: str) -> int:
+    """Returns how often something is to be repeated, as the object's keywords say."""
+    counted = 0
+    for keyword in COUNTS:
+        count = part.get(keyword)
+        if isinstance(count, int | float) and not isinstance(count, bool):
+            if not 0 <= count <= REPETITIONS_MAX:
+                raise _refused(
+                    param, "schema_keyword", keyword=keyword, limit=REPETITIONS_MAX,
+                    found=found(count),
+                )  # fmt: skip
+            counted += int(count)
+    pattern = part.get("pattern")
+    return counted + (_pattern(pattern, param) if isinstance(pattern, str) else 0)
+
+
+def _pattern(pattern: str, param: str) -> int:
+    """Checks a pattern; returns how often it repeats something."""
+    if len(pattern) > PATTERN_CHARS_MAX:
+        raise _refused(param, "schema_pattern_long", limit=PATTERN_CHARS_MAX, size=len(pattern))
+    plain = _ESCAPED.sub("", pattern)
+    depth = deepest = 0
+    for sign in plain:
+        depth += (sign == "(") - (sign == ")")
+        deepest = max(deepest, depth)
+    if deepest > PATTERN_GROUPS_MAX:
+        raise _refused(param, "schema_pattern_groups", limit=PATTERN_GROUPS_MAX)
+    counted = 0
+    for least, most in _REPEATED.findall(plain):
+        digits = most or least or "0"
+        count = int(digits) if len(digits) < 10 else NUMBER_MAX
+        least_count = int(least or "0") if len(least) < 10 else NUMBER_MAX
+        count = max(count, least_count)
+        if count > REPETITIONS_MAX:
+            raise _refused(
+                param, "schema_keyword", keyword="pattern", limit=REPETITIONS_MAX,
+                found=found(count),
+            )  # fmt: skip
+        counted += count
+    return counted
+
+
+def _check_limits(part: dict[str, Any], param: str) -> None:
+    for keyword in LIMITS:
+        number = part.get(keyword)
+        if isinstance(number, int | float) and not -NUMBER_MAX <= number <= NUMBER_MAX:
+            raise _refused(param, "schema_number", keyword=keyword, found=found(number))
+
+
+def _check_reference(part: dict[str, Any], schema: dict[str, Any], param: str) -> None:
+    """Follows a reference to what is not one; it must lie inside the schema, and lead somewhere."""
+    followed = 0
+    target: Any = part
+    while isinstance(target, dict) and isinstance(reference := target.get("$ref"), str):
+        followed += 1
+        if followed > REFERENCES_MAX:
+            raise _refused(param, "schema_cycle", found=found(clean(reference)))
+        target = _target(reference, schema)
+        if not isinstance(target, dict | bool):
+            raise _refused(param, "schema_reference", found=found(reference))
+
+
+def _target(reference: str, schema: dict[str, Any]) -> Any:
+    """Returns what a reference names; None where it is not inside the schema."""
+    if reference == "#":
+        return schema
+    if not reference.startswith("#/"):
+        return None
+    target: Any = schema
+    for step in reference[2:].split("/"):
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(target, dict):
+            target = target.get(name)
+        elif isinstance(target, list) and name.isascii() and name.isdigit() and len(name) < 6:
+            target = target[int(name)] if int(name) < len(target) else None
+        else:
+            return None
+    return target

@@ -1,0 +1,82 @@
+"""Request bounds: what a gateway may say of a request before the core reckons with it. Pure.
+
+A gateway may be a process of its own, on another machine, or of another version; a kept job's facts
+may have been written by an older one. It decides the bound of every number and text of
+``RequestFacts``: what is beyond could overflow a sum, or stop a comparison (NaN), in the core.
+"""
+
+import math
+
+from entraide.types import JobKind, RequestFacts
+
+NAME_MAX = 256
+TOKENS_MAX = 1 << 31
+OUTPUT_TOKENS_MAX = 1 << 24
+CHOICES_MAX = 128 * 128  # ``n`` times the prompts of one request
+FEATURES_MAX = 16
+FEATURE_MAX = 64
+PREFIX_KEYS_MAX = 65_536
+DEADLINE_AHEAD_S_MAX = 32 * 86_400.0  # a gateway's clock may be off by a little
+CARBON_UG_MAX = 2**53
+HASH_MAX = 128
+
+
+def facts_fault(facts: RequestFacts, *, now: float) -> str:
+    """Returns the name of the first field that is out of bounds; "" when all are sound.
+
+    Args:
+        facts: as a gateway sent them, of the right types.
+        now: seconds since the epoch.
+    """
+    return _text_fault(facts) or _count_fault(facts) or _time_fault(facts, now)
+
+
+def _text_fault(facts: RequestFacts) -> str:
+    for name in ("job", "coop", "key", "gateway", "model"):
+        text = getattr(facts, name)
+        if not text or not _is_name(text):
+            return name
+    for name in ("project", "jurisdiction"):
+        if not _is_name(getattr(facts, name)):
+            return name
+    for name in ("session", "idempotency"):
+        if len(getattr(facts, name)) > HASH_MAX:
+            return name
+    if len(facts.features) > FEATURES_MAX or any(len(f) > FEATURE_MAX for f in facts.features):
+        return "features"
+    return ""
+
+
+def _count_fault(facts: RequestFacts) -> str:
+    if not 0 <= facts.input_tokens_est <= TOKENS_MAX:
+        return "input_tokens_est"
+    if not 0 <= facts.input_tokens_max <= TOKENS_MAX:
+        return "input_tokens_max"
+    limit = facts.output_tokens_max
+    if limit is not None and not 1 <= limit <= OUTPUT_TOKENS_MAX:
+        return "output_tokens_max"
+    if not 1 <= facts.choices <= CHOICES_MAX:
+        return "choices"
+    if facts.max_carbon_ug is not None and not 0 <= facts.max_carbon_ug <= CARBON_UG_MAX:
+        return "max_carbon_ug"
+    keys = facts.prefix_keys
+    return "prefix_keys" if len(keys) > PREFIX_KEYS_MAX or any(map(_is_long, keys)) else ""
+
+
+def _time_fault(facts: RequestFacts, now: float) -> str:
+    deadline = facts.deadline_at
+    if deadline is None:
+        return ""
+    if not math.isfinite(deadline) or deadline < 0.0:
+        return "deadline_at"
+    # A kept job's facts come again at each start; the core refuses a deadline that has passed.
+    ahead = deadline - now > DEADLINE_AHEAD_S_MAX
+    return "deadline_at" if ahead and facts.kind is JobKind.LIVE else ""
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= NAME_MAX and text.isprintable()
+
+
+def _is_long(key: int) -> bool:
+    return not -(2**63) <= key < 2**64
