@@ -1,0 +1,122 @@
+"""Recorded pools of older versions: this version reads their state folders and journals."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.data.recorded import (
+    NAMES,
+    golden,
+    journal_facts,
+    journals,
+    keep_oldest_snapshot,
+    state_facts,
+    unpack,
+)
+from tests.scheduler.driver_support import Told, recovered_live, store_url
+
+from entraide.wire import messages as m
+from entraide_scheduler.clock import Clock
+from entraide_scheduler.core import events as e
+from entraide_scheduler.journal import recover
+from entraide_scheduler.live import Live
+from entraide_scheduler.store.store import Store
+from entraide_sim.replay.recording import head_of, replay
+
+RECORDED_JOURNALS = [file for name in NAMES for file in journals(name)]
+GATEWAY = "main"
+DAY_S = 86_400.0
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    """A recording's name: the commit that made it."""
+    return str(request.param)
+
+
+@pytest.fixture
+def state(name: str, tmp_path: Path) -> Path:
+    """A copy of the recorded state folder."""
+    return unpack(name, tmp_path)
+
+
+def test_there_is_a_recording() -> None:
+    """The tests below have something to read."""
+    assert "00313b3" in NAMES
+    assert len(RECORDED_JOURNALS) >= 2 * len(NAMES)
+
+
+async def test_state_folder_holds_what_it_held(name: str, state: Path) -> None:
+    """This version finds the snapshot, policy, keys, nodes, ledger and kept jobs of the old one."""
+    assert golden(name).state == await state_facts(state)
+
+
+async def test_journal_in_the_store_leads_to_the_last_snapshot(name: str, state: Path) -> None:
+    """Restored from the oldest snapshot, a core replays all events and knows the same."""
+    removed = keep_oldest_snapshot(state)
+
+    assert removed >= 1
+    assert golden(name).state == await state_facts(state)
+
+
+async def test_books_sum_to_zero(state: Path) -> None:
+    """The entries of the ledger sum to zero in each unit, and the core has the same balances."""
+    store = await Store.open(store_url(state))
+    live = await recovered_live(store, Told())
+    balances, known = await store.balances(), live.core.balances()
+    await store.close()
+    sums: Counter[str] = Counter()
+    for account in balances.values():
+        sums.update(account)
+
+    assert {"tokens", "energy_uwh", "carbon_ug"} == set(sums)
+    assert {0} == set(sums.values())
+    assert balances == known
+
+
+@pytest.mark.parametrize("days", [0, 60])
+async def test_driver_goes_on_with_the_jobs_that_waited(name: str, state: Path, days: int) -> None:
+    """Started on the old store after some days, the driver places the kept jobs that waited; it
+    ends those whose deadline has passed."""
+    store, told = await Store.open(store_url(state)), Told()
+    waited = {row.job: row.facts.deadline_at for row in await store.pending_kept()}
+    recovered = await recover(store)
+    cards = [node.card for node in recovered.core.nodes()]
+    now = recovered.at + 1.0 + days * DAY_S
+    live = Live(recovered, store=store, clock=Clock(wall=lambda: now), outside=told)
+    await live.start(GATEWAY)
+    for card in cards:
+        live.feed(e.NodeJoined, card=card, accepting=True, reason="")
+    placed = {message.job for _, message in told.gateways if isinstance(message, m.Placed)}
+    ended = {message.job for _, message in told.gateways if isinstance(message, m.Ended)}
+    lengths = live.core.queue_lengths()
+    await live.stop()
+    again = await recover(store)
+    await store.close()
+
+    assert placed
+    assert {job for job, at in waited.items() if at is not None and at < now} == ended
+    assert len(waited) == len(placed) + len(ended) + sum(lengths.values())
+    assert placed | ended <= set(waited)
+    assert golden(name).state.incarnation + 1 == again.incarnation
+
+
+@pytest.mark.parametrize("file", RECORDED_JOURNALS, ids=lambda file: file.stem)
+def test_journal_gives_the_recorded_commands(file: Path) -> None:
+    """Replayed through the core, a recorded journal gives the commands of the old version."""
+    name = next(name for name in NAMES if file in journals(name))
+
+    assert golden(name).journals[file.name] == journal_facts(file)
+
+
+@pytest.mark.parametrize("file", RECORDED_JOURNALS, ids=lambda file: file.stem)
+def test_simulator_replays_the_journal_exactly(file: Path) -> None:
+    """``sim replay`` of a recorded journal finds no event at which the commands differ."""
+    found, _ = replay(file, head_of(file))
+    recorded = golden(next(name for name in NAMES if file in journals(name))).journals[file.name]
+
+    assert found.diverged is None
+    assert (sum(recorded.events.values()), sum(recorded.commands.values())) == (
+        found.events,
+        found.commands,
+    )
