@@ -5,7 +5,8 @@
 
 `docs/reference/errors.md` comes from the table of stable codes and the message catalogue,
 `docs/reference/explanations.md` from the catalogue and from values made up for it,
-`docs/reference/cli.md` from the command line itself.
+`docs/reference/cli.md` from the command line itself, `docs/reference/node-limits.md` from the
+scheduler's table of bounds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import typer
 from entraide import i18n, moments
 from entraide.cli.app import build
 from entraide.errors import CODES
+from entraide_scheduler.node_validation import bounds, rate
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs/reference"
@@ -217,12 +219,82 @@ def cli_page() -> str:
     return "".join(lines)
 
 
+LIMITS_HEAD = """\
+# What a node may send
+
+Made from the code by `python scripts/reference.py`; do not edit.
+
+The scheduler and the gateways hold each message of a node to these limits. A number must also be
+finite. A message that is beyond a limit is dropped and counted (`node.out_of_bounds`,
+`node.too_large`, `node.too_many`, `node.undecodable`); the log names the field once per node. The
+numbers of `Usage` are clipped instead, because a run that has ended must be settled; the core then
+limits them to what the lease granted.
+
+Outside the runs that it holds, a node may send {rate:.0f} control messages a second (at most
+{burst:.0f} at once; a message counts as one more for each {part} KiB), and {run:.0f} a second for
+each run that it holds.
+
+## Size of a message
+
+| tag | bytes |
+|---|---|
+"""
+
+
+def bound_words(bound: bounds.Bound) -> tuple[str, str]:
+    """A bound in words, and its reason."""
+    match bound:
+        case bounds.Number():
+            words = f"{bound.low:,} to {bound.high:,}"
+        case bounds.Text():
+            free = "" if bound.free else ", no control characters"
+            words = f"at most {bound.chars:,} characters{free}"
+        case bounds.Data():
+            words = f"at most {bound.size:,} bytes"
+        case bounds.Listed():
+            inner = ", ".join(bound_words(item)[0] or item.why for item in bound.items)
+            words = f"at most {bound.count:,}, each: {inner}"
+        case bounds.Values():
+            number, text = bound_words(bound.number)[0], bound_words(bound.text)[0]
+            words = (
+                f"at most {bound.count}, names of at most {bound.name_chars} characters; "
+                f"numbers {number}; texts {text}"
+            )
+        case _:
+            words = ""
+    return words, bound.why
+
+
+def limits_page() -> str:
+    """The page of the bounds on what a node sends."""
+    lines = [
+        LIMITS_HEAD.format(
+            rate=rate.MESSAGES_PER_S,
+            burst=rate.BURST,
+            part=rate.BYTES_PER_MESSAGE // 1024,
+            run=rate.RUN_MESSAGES_PER_S,
+        )
+    ]
+    sizes = {**bounds.CONTROL_BYTES, **bounds.ANSWER_BYTES}
+    lines += [f"| `{tag}` | {size:,} |\n" for tag, size in sizes.items()]
+    for struct, fields in bounds.BOUNDS.items():
+        lines.append(f"\n## {struct.__name__}\n\n| field | limit | what it is |\n|---|---|---|\n")
+        for name, bound in fields.items():
+            words, why = bound_words(bound)
+            lines.append(f"| `{name}` | {words} | {why} |\n")
+    lines.append("\n## Products\n\n| of a replica | limit | what it is |\n|---|---|---|\n")
+    for one in bounds.PRODUCTS:
+        lines.append(f"| {one.formula} | {one.low:,} to {one.high:,} | {one.why} |\n")
+    return "".join(lines)
+
+
 def pages() -> dict[Path, str]:
     """Each page and what it should say."""
     return {
         PAGES / "errors.md": errors_page(),
         PAGES / "explanations.md": explanations_page(),
         PAGES / "cli.md": cli_page(),
+        PAGES / "node-limits.md": limits_page(),
     }
 
 

@@ -21,6 +21,8 @@ from entraide.types import RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide_scheduler.desk import GatewaySink
+from entraide_scheduler.node_validation import check
+from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 from entraide_scheduler.outbox import Outbox
 
 BEAT_S = 1.0
@@ -62,6 +64,10 @@ async def subscribe_out(connection: Client, gateway: str, sink: GatewaySink) -> 
 
     async def heard(message: Msg) -> None:
         node = subjects.sender(message.subject)
+        why = check.size_fault(message.data, ANSWER_BYTES)
+        if why:
+            log.warning("bus.dropped", node=node, why=why, size=len(message.data))
+            return
         try:
             sink.on_out(node, codec.node_out.decode(message.data))
         except msgspec.DecodeError:

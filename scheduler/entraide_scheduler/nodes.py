@@ -1,7 +1,8 @@
 """Nodes: the scheduler's ears on the nodes' control subjects.
 
-It decides who is heard: an approved node, in the order of its own numbers. It turns messages into
-events and forgets them. Heartbeats that change nothing become one ``NodesSeen`` a second.
+It decides who is heard: an approved node, in the order of its own numbers, within the bounds and
+the rate of ``node_validation``. It turns messages into events and forgets them. Heartbeats that
+change nothing become one ``NodesSeen`` a second.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,12 +20,13 @@ from entraide.types import EnergyStatus, JobState, Lending
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.nats import expires_at
-from entraide_scheduler import door
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.live import Live
+from entraide_scheduler.node_validation import clocks
+from entraide_scheduler.node_validation.intake import Intake, Refused
 from entraide_scheduler.outbox import Outbox
 from entraide_scheduler.roster import REVOKED, Roster
 from entraide_scheduler.store.rows import NodeRow
@@ -32,7 +34,7 @@ from entraide_scheduler.store.rows import NodeRow
 HEARTBEAT_S = 1.0
 RENEW_WHEN_LEFT_S = 10 * 86_400.0
 RENEW_AT_HELLO_AFTER_S = 86_400.0
-RUNNING_MAX = 10_000
+IGNORED_KEPT = 10_000  # pairs of node and reason that were logged once
 
 
 class Issuer(Protocol):
@@ -74,6 +76,8 @@ class NodesEar:
         self._cut_off: Callable[[str], Awaitable[bool]] | None = None
         self._peers: dict[str, Peer] = {}
         self._seen: set[str] = set()
+        self._intake = Intake(self._runs_beside)
+        self._ignored: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("entraide.nodes")
 
     async def start(self, connection: Client) -> None:
@@ -134,27 +138,24 @@ class NodesEar:
         if self._live.core.quarantine(SenderKind.NODE, node) is not None:
             self._ignore("quarantined", node)
             return
-        try:
-            message = codec.node_up.decode(raw.data)
-        except msgspec.DecodeError:
-            self._ignore("undecodable", node)
-            return
+        message = self._intake.read(node, raw.data, self._live.now())
         match message:
+            case Refused():
+                self._ignore(message.why, node, message.field)
             case m.Heartbeat():
                 self._beat(node, message)
             case m.Progress():
-                if message.output_tokens >= 0:
-                    self._live.feed(
-                        e.RunProgressed,
-                        job=message.job,
-                        epoch=message.epoch,
-                        node=node,
-                        output_tokens=message.output_tokens,
-                    )
+                self._live.feed(
+                    e.RunProgressed,
+                    job=message.job,
+                    epoch=message.epoch,
+                    node=node,
+                    output_tokens=message.output_tokens,
+                )
             case m.Accept():
                 self._live.feed(e.RunAccepted, job=message.job, epoch=message.epoch, node=node)
             case m.UsageReport():
-                self._usage(node, message)
+                self._report(node, message)
             case _:
                 await self._seldom(row, message)
 
@@ -191,13 +192,8 @@ class NodesEar:
         if known is not None and known.boot == hello.boot and hello.seq <= known.seq:
             self._ignore("old", node)
             return
-        fault = door.card_fault(hello.card)
-        if fault or len(hello.running) > RUNNING_MAX:
-            self._log.warning("node.card_refused", node=node, fault=fault or "running")
-            self._live.counts["node.card_refused"] += 1
-            return
         now = self._live.now()
-        card = door.card_as_known(hello.card, row, behind_s=now - hello.sent_at, now=now)
+        card = clocks.card_as_known(hello.card, row, behind_s=now - hello.sent_at, now=now)
         self._peers[node] = Peer(
             hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending
         )
@@ -224,12 +220,7 @@ class NodesEar:
             code=message.code,
             values=message.values,
         )
-        self._live.feed(
-            e.LoadFailed,
-            node=node,
-            model=message.model[: door.TEXT_MAX],
-            code=message.code[: door.TEXT_MAX],
-        )
+        self._live.feed(e.LoadFailed, node=node, model=message.model, code=message.code)
 
     def _wanted(self, node: str, job: str, epoch: int) -> bool:
         view = self._live.core.job(job)
@@ -244,15 +235,12 @@ class NodesEar:
         if beat.seq <= peer.seq:
             self._ignore("old", node)
             return
-        if door.energy_fault(beat.energy):
-            self._ignore("insane", node)
-            return
         peer.seq = beat.seq
         now = self._live.now()
-        energy = door.energy_on_our_clock(beat.energy, behind_s=now - beat.sent_at, now=now)
+        energy = clocks.energy_on_our_clock(beat.energy, behind_s=now - beat.sent_at, now=now)
         said = beat.accepting, beat.reason, beat.lending
         same = (peer.accepting, peer.reason, peer.lending) == said
-        if same and not door.energy_changed(peer.energy, energy, now):
+        if same and not clocks.energy_changed(peer.energy, energy, now):
             self._seen.add(node)
             return
         peer.accepting, peer.reason, peer.lending = said
@@ -277,12 +265,6 @@ class NodesEar:
             return
         self._log.info("node.left_for_good", node=row.node, confirmed=confirmed)
 
-    def _usage(self, node: str, message: m.UsageReport) -> None:
-        if door.usage_fault(message.usage):
-            self._ignore("insane", node)
-            return
-        self._report(node, message)
-
     async def _renew(self, row: NodeRow, *, fresh_s: float | None) -> None:
         """Renews at each hello (once a day at most), or when less than ``fresh_s`` is left."""
         now = self._live.now()
@@ -300,7 +282,12 @@ class NodesEar:
     def _tell(self, node: str, message: m.NodeDownCtl) -> None:
         self._outbox.put(subjects.node_ctl_down(node), codec.encode(message))
 
-    def _ignore(self, why: str, node: str) -> None:
+    def _runs_beside(self, node: str, job: str, epoch: int) -> int:
+        return self._live.core.runs_beside(node, job, epoch)
+
+    def _ignore(self, why: str, node: str, field: str = "") -> None:
+        """Counts a message that is not used, and logs the first one of a node and a reason."""
         self._live.counts[f"node.{why}"] += 1
-        if self._live.counts[f"node.{why}"] == 1:
-            self._log.warning("node.ignored", node=node, why=why)
+        if (node, why) not in self._ignored and len(self._ignored) < IGNORED_KEPT:
+            self._ignored.add((node, why))
+            self._log.warning("node.ignored", node=node, why=why, field=field)

@@ -8,11 +8,18 @@ half up, so that it is the same on every machine.
 UWH_PER_WH = 1_000_000
 UG_PER_G = 1_000_000
 JOULES_PER_WH = 3_600
+COUNT_MAX = 2**53  # up to here a float tells each integer from the next; int64 holds it
 
 
 def round_half_up(value: float) -> int:
-    """Rounds a value that is not negative to the nearest integer, halves up."""
-    return int(value + 0.5)
+    """Rounds to the nearest integer, halves up, within ``COUNT_MAX``; 0 for what is no number.
+
+    >>> round_half_up(2.5), round_half_up(float("inf")) == COUNT_MAX, round_half_up(float("nan"))
+    (3, True, 0)
+    """
+    if -COUNT_MAX < value < COUNT_MAX:
+        return int(value + 0.5)
+    return COUNT_MAX if value > 0.0 else -COUNT_MAX if value < 0.0 else 0
 
 
 def uwh_from_joules(energy_j: float) -> int:

@@ -3,8 +3,6 @@
 import time
 
 import msgspec
-import pytest
-from tests.core.builders import loadable, rates, replica
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, eventually
 
 from entraide import __version__
@@ -103,52 +101,6 @@ async def test_heartbeats_that_change_nothing_are_told_together(pool: RunningSch
     await eventually(lambda: seen(pool, node).last_seen_at > seen_at)
 
     assert pool.live._event_id - before < 20
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"rtt_s": float("nan")},
-        {"replicas": (replica(slots=0),)},
-        {"replicas": (replica(), replica())},
-        {"replicas": (replica(rates=rates(prefill_tokens_per_s=0.0)),)},
-        {"energy": EnergyStatus(float("inf"), Basis.DECLARED, "", 0.0, 1.0)},
-        {"energy": EnergyStatus(1.0, Basis.DEFAULT, "", 0.0, 1.0)},
-        {"agent": "x" * 300},
-        {"loadable": (loadable(memory_bytes=-1),)},
-        {"loadable": (loadable(load_s=float("nan")),)},
-        {"loadable": (loadable(slots=0),)},
-        {"loadable": (loadable("x" * 300),)},
-        {"loadable": tuple(loadable(f"m{number}") for number in range(300))},
-        {"loading": ("x" * 300,)},
-        {"models_bytes": -1},
-    ],
-    ids=[
-        "rtt",
-        "slots",
-        "twice",
-        "rates",
-        "surplus",
-        "basis",
-        "agent",
-        "memory",
-        "load time",
-        "slots of a model it could load",
-        "name of one",
-        "too many of them",
-        "loading",
-        "room",
-    ],
-)
-async def test_card_with_insane_numbers_is_refused(
-    pool: RunningScheduler, changes: dict[str, object]
-) -> None:
-    """A card that nobody could reckon with never reaches the core."""
-    node = await pool.join()
-    await node.hello(**changes)
-    await eventually(lambda: pool.live.counts["node.card_refused"])
-
-    assert "" == pool.state("n1")
 
 
 async def test_goodbye_makes_a_node_leave_at_once(pool: RunningScheduler) -> None:

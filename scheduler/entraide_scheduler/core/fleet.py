@@ -27,9 +27,9 @@ def sound(card: NodeCard) -> bool:
 
     Anything else would let a single node's NaN into every comparison.
     """
-    if not (0.0 <= card.power.idle_w < MOST and 0.0 <= card.power.active_w < MOST):
-        return False
-    if not 0.0 <= card.rtt_s < MOST:
+    power = card.power
+    numbers = (power.idle_w, power.active_w, power.wake_j, power.wake_s, card.rtt_s)
+    if not all(0.0 <= number < MOST for number in numbers):
         return False
     return all(map(_sound_replica, card.replicas)) and all(map(_sound_loadable, card.loadable))
 

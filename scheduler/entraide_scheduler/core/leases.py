@@ -11,6 +11,7 @@ from typing import Protocol
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
 from entraide.units import round_half_up
 from entraide_scheduler.core import books, explain, green, loading, teaching
+from entraide_scheduler.core.amounts import CARBON_MAX_UG, ENERGY_MAX_UWH, bounded
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.commands import CancelRun, Place
 from entraide_scheduler.core.lanes import Lane, may_open
@@ -100,8 +101,8 @@ def _expected(pick: Pick, want: Want) -> Expected:
         quote.token_s,
         want.input_tokens - want.cached.get(node, 0),
         best.lane.load.leases,
-        round_half_up(best.energy_uwh),
-        round_half_up(best.carbon_ug),
+        bounded(round_half_up(best.energy_uwh), ENERGY_MAX_UWH),
+        bounded(round_half_up(best.carbon_ug), CARBON_MAX_UG),
         load.reading * left,
     )
 

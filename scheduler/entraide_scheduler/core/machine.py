@@ -248,6 +248,14 @@ class Core:
         found = [*state.jobs.values(), *state.ended.values()]
         return [views.of_job(state, job) for job in found if coop in ("", job.facts.coop)]
 
+    def runs_beside(self, node: str, job: str, epoch: int) -> int:
+        """Returns how many runs a node holds, this one among them; 0 when it does not hold it."""
+        state = self._state
+        lease, held = state.leases.get(job), state.fleet.nodes.get(node)
+        if lease is None or held is None or (lease.terms.node, lease.terms.epoch) != (node, epoch):
+            return 0
+        return held.leases
+
     def nodes(self) -> list[views.NodeView]:
         """Returns the fleet view, by node."""
         nodes = self._state.fleet.nodes

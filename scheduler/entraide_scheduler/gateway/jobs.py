@@ -36,6 +36,7 @@ from entraide_scheduler.gateway.openai import Ask, forwarded
 from entraide_scheduler.gateway.receipts import Signer
 from entraide_scheduler.gateway.refusals import Refusal
 from entraide_scheduler.gateway.sizes import Sizes
+from entraide_scheduler.node_validation import check
 
 JOBS_MAX = 20_000
 RECENT_MAX = 5_000
@@ -300,8 +301,11 @@ class RunningJobs:
     def _out(self, node: str, message: NodeOut, running: RunningJob | None) -> None:
         if running is None or (running.node, running.epoch) != (node, message.epoch):
             self._counts.dropped("old_epoch" if running is not None else "unknown_job")
+        elif check.fault(message := _clipped(message)):
+            self._counts.dropped("out_of_bounds")
+            self._broken(running, "engine_failed")
         elif running.stream and message.first != running.sent:
-            self._broken(running)
+            self._broken(running, "stream_broken")
         elif isinstance(message, Tokens):
             self._tokens(message, running)
         else:
@@ -330,7 +334,7 @@ class RunningJobs:
             return
         if running.phase is Phase.ANSWERING:
             running.epoch = message.epoch
-            self._broken(running)
+            self._broken(running, "stream_broken")
             return
         if running.node:  # one answer is enough, should the old node still be there
             self._stop(running)
@@ -392,9 +396,9 @@ class RunningJobs:
 
     # Endings.
 
-    def _broken(self, running: RunningJob) -> None:
-        self._desk.abandon(running.facts.job, running.epoch, "stream_broken")
-        self._fail_here(running, "stream_broken")
+    def _broken(self, running: RunningJob, code: str) -> None:
+        self._desk.abandon(running.facts.job, running.epoch, code)
+        self._fail_here(running, code)
 
     def _fail_here(self, running: RunningJob, code: str) -> None:
         self._stop(running)
@@ -431,3 +435,7 @@ class RunningJobs:
         if running.verdict is not None:
             running.verdict.cancel()
             running.verdict = None
+
+
+def _clipped(message: NodeOut) -> NodeOut:
+    return check.with_clipped_usage(message) if isinstance(message, End) else message

@@ -1,0 +1,301 @@
+"""Bounds: the limits of every field that a node sends, by message and field, as data.
+
+``check`` applies this table and ``docs/reference/protocol.md`` shows it. A field without a row
+fails a house test. A number must be finite and lie in its range, both ends included; an integer is
+never beyond 2^53, so that a journal, a snapshot and a database column hold it.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from entraide.types import EnergyStatus, Loadable, NodeCard, Power, Rates, Replica, Usage
+from entraide.units import COUNT_MAX
+from entraide.wire import messages as m
+from entraide_scheduler.core.amounts import ENERGY_MAX_UWH, TOKENS_MAX
+
+NAME_CHARS = 256
+CODE_CHARS = 64
+TIME_MAX_S = 1e11  # about the year 5138
+ANSWER_MAX_BYTES = 8 * 1024 * 1024
+STREAM_MAX_BYTES = 1024 * 1024
+
+
+class Number(Struct, frozen=True):
+    """A finite number in a range."""
+
+    low: float
+    high: float
+    why: str
+
+
+class Text(Struct, frozen=True):
+    """A text of at most so many characters; without control characters unless ``free``."""
+
+    chars: int
+    why: str
+    free: bool = False
+
+
+class Data(Struct, frozen=True):
+    """So many bytes at most."""
+
+    size: int
+    why: str
+
+
+class Listed(Struct, frozen=True):
+    """So many items at most, each within bounds of its own (one for each place of a pair)."""
+
+    count: int
+    items: "tuple[Bound, ...]"
+    why: str
+
+
+class Values(Struct, frozen=True):
+    """The values of a code's sentence: so many, by short names, each a number or a text."""
+
+    count: int
+    name_chars: int
+    number: Number
+    text: Text
+    why: str
+
+
+class Part(Struct, frozen=True):
+    """Another struct, with rows of its own; or None."""
+
+    why: str
+
+
+class Fixed(Struct, frozen=True):
+    """One of a few values, which the decoder knows."""
+
+    why: str
+
+
+Bound = Number | Text | Data | Listed | Values | Part | Fixed
+
+_ENUM = Fixed("one of the vocabulary's words")
+_FLAG = Fixed("true or false")
+_NAME = Text(NAME_CHARS, "a name that pages and logs show")
+_CODE = Text(CODE_CHARS, "a stable code")
+_JOB = Text(128, "a job's identifier")
+_EPOCH = Number(0, COUNT_MAX, "number of an attempt")
+_CLOCK = Number(0.0, TIME_MAX_S, "seconds since the epoch, on the node's clock")
+_FEATURES = Listed(32, (_NAME,), "features of one model")
+_SLOTS = Number(1, 4_096, "sequences that one engine runs at once")
+_CONTEXT = Number(1, 16_777_216, "tokens of the longest context")
+_BYTES = Number(0, COUNT_MAX, "bytes")
+_STEP = Number(0.0, 600.0, "seconds for one output token")
+_TOKENS = Number(0, TOKENS_MAX, "tokens of one run")
+_ENERGY = Number(0, ENERGY_MAX_UWH, "one run uses less than 1 MWh")
+_RUN_S = Number(0.0, 2_592_000.0, "a run lasts less than 30 days")
+_VALUES = Values(
+    16,
+    CODE_CHARS,
+    Number(-1e15, 1e15, "a number of a sentence"),
+    Text(1_024, "a name or an engine's words", free=True),
+    "the values of one sentence",
+)
+
+BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
+    {
+        m.Hello: {
+            "card": Part("the node's card"),
+            "boot": _CODE,
+            "seq": Number(0, COUNT_MAX, "number of a message"),
+            "sent_at": _CLOCK,
+            "accepting": _FLAG,
+            "reason": _CODE,
+            "running": Listed(4_096, (_JOB, _EPOCH), "runs that a node holds"),
+            "protocol": Number(1, 1_000, "version of the protocol"),
+            "lending": _ENUM,
+        },
+        NodeCard: {
+            "node": _NAME,
+            "coop": _NAME,
+            "site": _NAME,
+            "zone": _NAME,
+            "power": Part("power of the machine"),
+            "replicas": Listed(64, (Part("a model that it serves"),), "models of one machine"),
+            "data_classes": Listed(8, (_ENUM,), "there are three"),
+            "energy": Part("renewable status of its site"),
+            "rtt_s": Number(0.0, 60.0, "round trip, seconds"),
+            "agent": Text(NAME_CHARS, "version of the node agent"),
+            "loadable": Listed(256, (Part("a model that it could load"),), "models of a catalogue"),
+            "loading": Listed(256, (_NAME,), "models that it loads"),
+            "models_bytes": _BYTES,
+        },
+        Power: {
+            "device": _NAME,
+            "idle_w": Number(0.0, 100_000.0, "a site that joins as one node draws less"),
+            "active_w": Number(0.0, 100_000.0, "the same; not below idle_w"),
+            "basis": _ENUM,
+            "wake_j": Number(0.0, 1e7, "joules to wake one machine"),
+            "wake_s": Number(0.0, 3_600.0, "seconds to wake one machine"),
+        },
+        Rates: {
+            "prefill_tokens_per_s": Number(0.01, 1e7, "prompt tokens per second"),
+            "tpot_base_s": _STEP,
+            "tpot_per_sequence_s": _STEP,
+            "basis": _ENUM,
+        },
+        Replica: {
+            "model": _NAME,
+            "revision": _NAME,
+            "engine": _NAME,
+            "context_tokens": _CONTEXT,
+            "slots": _SLOTS,
+            "features": _FEATURES,
+            "rates": Part("how fast it works"),
+        },
+        Loadable: {
+            "model": _NAME,
+            "revision": _NAME,
+            "engine": _NAME,
+            "context_tokens": _CONTEXT,
+            "slots": _SLOTS,
+            "features": _FEATURES,
+            "memory_bytes": _BYTES,
+            "fetch_bytes": _BYTES,
+            "load_s": Number(0.0, 604_800.0, "a fetch over a slow line takes days at most"),
+        },
+        EnergyStatus: {
+            "surplus_w": Number(0.0, 1e6, "watts of one site"),
+            "basis": Fixed("measured or declared"),
+            "evidence": Text(NAME_CHARS, "a few words"),
+            "measured_at": _CLOCK,
+            "expires_at": _CLOCK,
+        },
+        m.Heartbeat: {
+            "boot": _CODE,
+            "seq": Number(0, COUNT_MAX, "number of a message"),
+            "sent_at": _CLOCK,
+            "accepting": _FLAG,
+            "reason": _CODE,
+            "running": Number(0, COUNT_MAX, "runs that it holds"),
+            "energy": Part("renewable status of its site"),
+            "lending": _ENUM,
+        },
+        m.Accept: {"job": _JOB, "epoch": _EPOCH},
+        m.Decline: {"job": _JOB, "epoch": _EPOCH, "code": _CODE, "values": _VALUES},
+        m.Progress: {"job": _JOB, "epoch": _EPOCH, "output_tokens": _TOKENS},
+        m.UsageReport: {
+            "job": _JOB,
+            "epoch": _EPOCH,
+            "outcome": _ENUM,
+            "code": _CODE,
+            "delivered": _FLAG,
+            "usage": Part("what the run used"),
+        },
+        Usage: {
+            "input_tokens": _TOKENS,
+            "cached_tokens": _TOKENS,
+            "output_tokens": _TOKENS,
+            "counted": _ENUM,
+            "energy_prefill_uwh": _ENERGY,
+            "energy_decode_uwh": _ENERGY,
+            "energy_basis": _ENUM,
+            "ttft_s": _RUN_S,
+            "run_s": _RUN_S,
+        },
+        m.Goodbye: {"reason": _CODE},
+        m.LoadFailed: {"model": _NAME, "code": _CODE, "values": _VALUES},
+        m.AskCatalogue: {"digest": Text(64, "a SHA-256 in hexadecimal")},
+        m.Tokens: {
+            "job": _JOB,
+            "epoch": _EPOCH,
+            "first": _TOKENS,
+            "n": _TOKENS,
+            "data": Data(STREAM_MAX_BYTES, "part of a streamed answer"),
+        },
+        m.End: {
+            "job": _JOB,
+            "epoch": _EPOCH,
+            "outcome": _ENUM,
+            "code": _CODE,
+            "values": _VALUES,
+            "first": _TOKENS,
+            "final": Data(STREAM_MAX_BYTES, "the last chunk of a stream"),
+            "body": Data(ANSWER_MAX_BYTES, "a whole answer"),
+            "usage": Part("what the run used"),
+        },
+    }
+)
+
+# By tag, in bytes: a longer message is dropped before it is decoded.
+CONTROL_BYTES: Mapping[str, int] = MappingProxyType(
+    {
+        "hello": 512 * 1024,
+        "beat": 4 * 1024,
+        "accept": 1024,
+        "decline": 16 * 1024,
+        "progress": 1024,
+        "usage": 4 * 1024,
+        "goodbye": 1024,
+        "load-failed": 16 * 1024,
+        "ask-catalogue": 1024,
+    }
+)
+ANSWER_BYTES: Mapping[str, int] = MappingProxyType(
+    {"tokens": STREAM_MAX_BYTES + 64 * 1024, "end": m.MESSAGE_BYTES_MAX}
+)
+
+
+class Product(Struct, frozen=True):
+    """A bound on a number that the core computes from several fields of one struct.
+
+    Attributes:
+        name, formula: what it is called in a fault and on the page.
+        high: the largest value, included.
+        low: the least value, included.
+        value: the same from a power and a replica's rates and slots.
+        why: reason for the limit.
+    """
+
+    name: str
+    formula: str
+    low: float
+    high: float
+    value: Callable[[Power, Rates, int], float]
+    why: str
+
+
+PRODUCTS: tuple[Product, ...] = (
+    Product(
+        "token_s",
+        "tpot_base_s + tpot_per_sequence_s",
+        1e-6,
+        600.0,
+        lambda _, rates, __: rates.tpot_base_s + rates.tpot_per_sequence_s,
+        "seconds for an output token of one sequence alone",
+    ),
+    Product(
+        "full_batch_s",
+        "tpot_base_s + slots × tpot_per_sequence_s",
+        0.0,
+        3_600.0,
+        lambda _, rates, slots: rates.tpot_base_s + slots * rates.tpot_per_sequence_s,
+        "seconds for a step of a full batch",
+    ),
+    Product(
+        "output_token_j",
+        "(active_w − idle_w) × (tpot_base_s + tpot_per_sequence_s)",
+        0.0,
+        100_000.0,
+        lambda power, rates, _: (
+            (power.active_w - power.idle_w) * (rates.tpot_base_s + rates.tpot_per_sequence_s)
+        ),
+        "joules for an output token: a slow machine of 1 kW stays below",
+    ),
+    Product(
+        "prompt_token_j",
+        "(active_w − idle_w) / prefill_tokens_per_s",
+        0.0,
+        100_000.0,
+        lambda power, rates, _: (power.active_w - power.idle_w) / rates.prefill_tokens_per_s,
+        "joules for a prompt token",
+    ),
+)

@@ -1,0 +1,175 @@
+"""Check: holds a node's message against the table of bounds.
+
+In: a decoded message. Out: the path of the first field that is out of bounds, or "". The usage of
+a run is the exception: its counts are clipped and not refused, since a run that has ended must be
+settled, and the core then limits it to what its lease granted.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from entraide.types import Basis, EnergyStatus, NodeCard, Power, Usage
+from entraide.wire import messages as m
+from entraide_scheduler.node_validation.bounds import (
+    BOUNDS,
+    PRODUCTS,
+    Bound,
+    Data,
+    Listed,
+    Number,
+    Part,
+    Text,
+    Values,
+)
+
+WithUsage = TypeVar("WithUsage", m.UsageReport, m.End)
+
+# C0 and C1 controls, line separators, and the marks that turn the direction of writing.
+CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]")
+
+
+def tag_of(data: bytes) -> str:
+    """Returns the tag of an encoded message without decoding the rest; "" when it has none.
+
+    A message is a MessagePack array whose first item is a short string.
+    """
+    if len(data) < 2 or not 0x90 < data[0] <= 0x9F or not 0xA0 < data[1] <= 0xBF:
+        return ""
+    return data[2 : 2 + (data[1] & 0x1F)].decode("ascii", "replace")
+
+
+def size_fault(data: bytes, limits: Mapping[str, int]) -> str:
+    """Returns why an encoded message is not decoded, or "".
+
+    Args:
+        data: the message.
+        limits: bytes by tag, of the messages that may come on its subject.
+    """
+    limit = limits.get(tag_of(data))
+    if limit is None:
+        return "undecodable"
+    return "too_large" if len(data) > limit else ""
+
+
+def fault(message: Struct) -> str:
+    """Returns the path of the first field that is out of bounds, or ""."""
+    if isinstance(message, m.Hello):
+        return _struct_fault(message) or _card_fault(message.card)
+    if isinstance(message, m.Heartbeat):
+        return _struct_fault(message) or _energy_fault(message.energy)
+    return _struct_fault(message)
+
+
+def with_clipped_usage(message: WithUsage) -> WithUsage:
+    """Returns a message with the numbers of its usage clipped into their bounds."""
+    clipped = clipped_usage(message.usage)
+    return message if clipped is message.usage else msgspec.structs.replace(message, usage=clipped)
+
+
+def clipped_usage(usage: Usage) -> Usage:
+    """Returns a usage with each number clipped into its bounds; the same one when all fit."""
+    changed: dict[str, float] = {}
+    for name, bound in BOUNDS[Usage].items():
+        if isinstance(bound, Number):
+            value = getattr(usage, name)
+            if not bound.low <= value <= bound.high:
+                changed[name] = _clipped(value, bound)
+    cached = changed.get("cached_tokens", usage.cached_tokens)
+    if cached > changed.get("input_tokens", usage.input_tokens):
+        changed["cached_tokens"] = 0
+    return msgspec.structs.replace(usage, **changed) if changed else usage
+
+
+def _clipped(value: float, bound: Number) -> float:
+    """Returns a value in its bounds, of its own type; the lowest one for what is no number."""
+    return type(value)(bound.high if value > bound.high else bound.low)
+
+
+def _struct_fault(struct: Struct) -> str:
+    for name, bound in BOUNDS[type(struct)].items():
+        found = _fault(getattr(struct, name), bound)
+        if found is not None:
+            return f"{name}.{found}" if found else name
+    return ""
+
+
+def _fault(value: Any, bound: Bound) -> str | None:
+    """Returns where a value is out of bounds ("" for the value itself); None when it is not."""
+    match bound:
+        case Number():
+            return None if bound.low <= value <= bound.high else ""
+        case Text():
+            return None if _is_text(value, bound) else ""
+        case Data():
+            return None if len(value) <= bound.size else ""
+        case Listed():
+            return _listed_fault(value, bound)
+        case Values():
+            return None if _are_values(value, bound) else ""
+        case Part() if value is not None:
+            return _struct_fault(value) or None
+    return None
+
+
+def _is_text(value: str, bound: Text) -> bool:
+    return len(value) <= bound.chars and (bound.free or CONTROL.search(value) is None)
+
+
+def _listed_fault(value: tuple[Any, ...], bound: Listed) -> str | None:
+    if len(value) > bound.count:
+        return ""
+    found: Iterator[str | None]
+    if len(bound.items) == 1:
+        found = (_fault(item, bound.items[0]) for item in value)
+    else:
+        found = (
+            _fault(one, inner)
+            for item in value
+            for one, inner in zip(item, bound.items, strict=True)
+        )
+    return next((one for one in found if one is not None), None)
+
+
+def _are_values(values: dict[str, str | int | float], bound: Values) -> bool:
+    if len(values) > bound.count:
+        return False
+    for name, value in values.items():
+        if len(name) > bound.name_chars or CONTROL.search(name):
+            return False
+        if isinstance(value, str):
+            if not _is_text(value, bound.text):
+                return False
+        elif not (math.isfinite(value) and bound.number.low <= value <= bound.number.high):
+            return False
+    return True
+
+
+def _card_fault(card: NodeCard) -> str:
+    """Returns what is wrong between the fields of a card, or ""."""
+    if card.power.idle_w > card.power.active_w:
+        return "card.power.active_w"
+    models = [replica.model for replica in card.replicas]
+    if len(set(models)) != len(models) or not all(models):
+        return "card.replicas.model"
+    if not all(offer.model for offer in card.loadable):
+        return "card.loadable.model"
+    return _energy_fault(card.energy) or _product_fault(card.power, card)
+
+
+def _energy_fault(energy: EnergyStatus | None) -> str:
+    known = energy is None or energy.basis in (Basis.MEASURED, Basis.DECLARED)
+    return "" if known else "energy.basis"
+
+
+def _product_fault(power: Power, card: NodeCard) -> str:
+    for replica in card.replicas:
+        for product in PRODUCTS:
+            value = product.value(power, replica.rates, replica.slots)
+            if not product.low <= value <= product.high:
+                return f"card.replicas.{product.name}"
+    return ""

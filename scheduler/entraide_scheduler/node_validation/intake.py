@@ -1,0 +1,63 @@
+"""Intake: from the bytes of a node's control message to a message that may be used.
+
+In order: its size by its tag, its rate, its form, its bounds. A message that is refused costs its
+node a part of its rate, too.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from entraide.wire import codec
+from entraide.wire import messages as m
+from entraide_scheduler.node_validation import check
+from entraide_scheduler.node_validation.bounds import CONTROL_BYTES
+from entraide_scheduler.node_validation.rate import NodeRates
+
+OF_RUN = frozenset({"accept", "decline", "progress", "usage"})
+
+# How many runs a node holds, if this (node, job, epoch) is one of them; else 0.
+RunsBeside = Callable[[str, str, int], int]
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Why a message is not used: a word to count by, and the field if one is at fault."""
+
+    why: str
+    field: str = ""
+
+
+class Intake:
+    """Reads the control messages of all nodes."""
+
+    def __init__(self, runs_beside: RunsBeside) -> None:
+        self._runs_beside = runs_beside
+        self._rates = NodeRates()
+
+    def read(self, node: str, data: bytes, at: float) -> m.NodeUp | Refused:
+        """Returns a node's message, or why it is not used."""
+        why = check.size_fault(data, CONTROL_BYTES)
+        if why:
+            self._rates.take_control(node, len(data), at)
+            return Refused(why)
+        of_run = check.tag_of(data) in OF_RUN
+        if not of_run and not self._rates.take_control(node, len(data), at):
+            return Refused("too_many")
+        try:
+            message = codec.node_up.decode(data)
+        except msgspec.DecodeError:
+            self._rates.take_control(node, len(data), at)
+            return Refused("undecodable")
+        if of_run and not self._run_may_send(node, message, len(data), at):
+            return Refused("too_many")
+        if isinstance(message, m.UsageReport):
+            message = check.with_clipped_usage(message)
+        field = check.fault(message)
+        return Refused("out_of_bounds", field) if field else message
+
+    def _run_may_send(self, node: str, message: m.NodeUp, size: int, at: float) -> bool:
+        assert isinstance(message, m.Accept | m.Decline | m.Progress | m.UsageReport)
+        runs = self._runs_beside(node, message.job, message.epoch)
+        if runs:
+            return self._rates.take_run(node, runs, at)
+        return self._rates.take_control(node, size, at)

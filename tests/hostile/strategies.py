@@ -1,0 +1,112 @@
+"""Hypothesis strategies for a node's messages: within the table of bounds, or anything at all."""
+
+import enum
+import os
+import types
+import typing
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from entraide.wire import messages as m
+from entraide_scheduler.node_validation import bounds
+
+# Few examples in `make test`; more by the environment, for a run of minutes.
+FUZZ = settings(
+    max_examples=int(os.environ.get("ENTRAIDE_FUZZ_EXAMPLES", "100")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+EXTREME_FLOATS = (float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 5e-324, -1.0, 0.0)
+EXTREME_INTS = (-(2**63), -1, 0, 1, 2**31, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1)
+
+
+def within(kind: Any, bound: bounds.Bound) -> st.SearchStrategy[Any]:
+    """Returns values of a type that a bound accepts, its ends often."""
+    match bound:
+        case bounds.Number() if kind is int:
+            low, high = int(bound.low), int(bound.high)
+            return st.sampled_from((low, high)) | st.integers(low, high)
+        case bounds.Number():
+            return st.sampled_from((bound.low, bound.high)) | st.floats(bound.low, bound.high)
+        case bounds.Text():
+            letters = st.characters(
+                min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=("C", "Z")
+            )
+            return st.text(letters, min_size=1, max_size=min(12, bound.chars))
+        case bounds.Data():
+            return st.binary(max_size=64)
+        case bounds.Values():
+            values = within(float, bound.number) | within(int, bound.number) | st.text(max_size=9)
+            return st.dictionaries(st.sampled_from(("a", "b")), values, max_size=2)
+        case bounds.Listed():
+            inner = _items(kind, bound)
+            return st.lists(inner, max_size=min(3, bound.count)).map(tuple)
+        case bounds.Part():
+            options = [one for one in _options(kind) if one is not type(None)]
+            found: st.SearchStrategy[Any] = valid(options[0])
+            return found | st.none() if type(None) in _options(kind) else found
+        case _:
+            return anything(kind)
+
+
+def _items(kind: Any, bound: bounds.Listed) -> st.SearchStrategy[Any]:
+    inner = typing.get_args(kind)[0]
+    if len(bound.items) == 1:
+        return within(inner, bound.items[0])
+    parts = zip(typing.get_args(inner), bound.items, strict=True)
+    return st.tuples(*(within(one, limit) for one, limit in parts))
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+
+
+def valid(struct: type[Struct]) -> st.SearchStrategy[Any]:
+    """Returns structs whose every field is within its own bound."""
+    rows = bounds.BOUNDS[struct]
+    fields = {field.name: field.type for field in msgspec.structs.fields(struct)}
+    return st.builds(struct, **{name: within(fields[name], row) for name, row in rows.items()})
+
+
+def anything(kind: Any) -> st.SearchStrategy[Any]:
+    """Returns values of a type with no regard to bounds, extremes often."""
+    if kind is int:
+        return st.sampled_from(EXTREME_INTS) | st.integers(-(2**63), 2**64 - 1)
+    if kind is float:
+        return st.sampled_from(EXTREME_FLOATS) | st.floats()
+    if kind is str:
+        return st.text(max_size=70)
+    if kind is bool:
+        return st.booleans()
+    if kind is bytes:
+        return st.binary(max_size=200)
+    if kind is type(None):
+        return st.none()
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return st.sampled_from(list(kind))
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        fields = msgspec.structs.fields(kind)
+        return st.builds(kind, **{field.name: anything(field.type) for field in fields})
+    return _anything_generic(kind)
+
+
+def _anything_generic(kind: Any) -> st.SearchStrategy[Any]:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple and args[-1] is Ellipsis:
+        return st.lists(anything(args[0]), max_size=3).map(tuple)
+    if origin is tuple:
+        return st.tuples(*map(anything, args))
+    if origin is dict:
+        return st.dictionaries(anything(args[0]), anything(args[1]), max_size=18)
+    return st.one_of(*map(anything, args))
+
+
+CONTROL = typing.get_args(m.NodeUp)
+ANSWERS = typing.get_args(m.NodeOut)
+any_control = st.one_of(*map(anything, CONTROL))
+valid_control = st.one_of(*map(valid, CONTROL))
+any_answer = st.one_of(*map(anything, ANSWERS))
