@@ -16,10 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from entraide import i18n, moments
-from entraide.cli.app import build
+from entraide.cli.app import root
 from entraide.errors import CODES
 from entraide_scheduler.node_validation import bounds, rate
 
@@ -192,12 +190,11 @@ def explanations_page() -> str:
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Every command that does something, with its path, in the order of the alphabet."""
-    parts = getattr(command, "commands", None)
-    if parts is None:
+    if not hasattr(command, "commands"):
         yield path, command
         return
-    for name in sorted(parts):
-        yield from commands(parts[name], f"{path} {name}")
+    for name in sorted(command.list_commands(None)):
+        yield from commands(command.get_command(None, name), f"{path} {name}")
 
 
 def option_line(option: Any) -> str:
@@ -209,7 +206,7 @@ def option_line(option: Any) -> str:
 def cli_page() -> str:
     """The page of the command line."""
     lines = [CLI_HEAD]
-    for path, command in commands(typer.main.get_command(build("en")), "entraide"):
+    for path, command in commands(root("en"), "entraide"):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
         options = [p for p in command.params if p.param_type_name == "option"]
         names = "".join(f" {p.metavar or p.name.upper()}" for p in arguments)

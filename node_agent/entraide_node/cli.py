@@ -5,15 +5,15 @@ the node's folder only: nothing listens.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from entraide import i18n
 from entraide.errors import EntraideError
-from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load
-from entraide_node.owner import files as owner_files
+
+if TYPE_CHECKING:
+    from entraide_node.config import NodeConfig
 
 Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json")]
@@ -58,7 +58,7 @@ def _life(app: typer.Typer, lang: str) -> None:
             _join(
                 url,
                 token,
-                folder=dir or default_dir(),
+                folder=_folder(dir),
                 wish={"site": site, "zone": zone, "name": name, "lang": lang},
                 ca=ca,
                 serves=not no_service,
@@ -90,7 +90,7 @@ def _life(app: typer.Typer, lang: str) -> None:
 
         _node_of(dir, lang)
         log_nothing()
-        raise typer.Exit(living.leave(dir or default_dir(), lang, weights=weights))
+        raise typer.Exit(living.leave(_folder(dir), lang, weights=weights))
 
 
 def _service(app: typer.Typer, lang: str) -> None:
@@ -157,14 +157,18 @@ def _engine(app: typer.Typer, lang: str) -> None:
 def _owner(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-pause", lang))
     def pause(dir: Dir = None) -> None:  # noqa: A002
+        from entraide_node.owner import files as owner_files
+
         _node_of(dir, lang)
-        owner_files.pause(dir or default_dir())
+        owner_files.pause(_folder(dir))
         typer.echo(i18n.text("node-paused-now", lang))
 
     @app.command(help=i18n.text("help-node-resume", lang))
     def resume(dir: Dir = None) -> None:  # noqa: A002
+        from entraide_node.owner import files as owner_files
+
         _node_of(dir, lang)
-        owner_files.resume(dir or default_dir())
+        owner_files.resume(_folder(dir))
         typer.echo(i18n.text("node-resumed-now", lang))
 
     @app.command(help=i18n.text("help-node-page", lang))
@@ -181,10 +185,10 @@ def _owner(app: typer.Typer, lang: str) -> None:
 def _reading(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-status", lang))
     def status(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
+        node = _node_of(dir, lang)
         from entraide_node.status_words import say_status
 
-        node = _node_of(dir, lang)
-        raise typer.Exit(say_status(dir or default_dir(), node, lang, as_json=json))
+        raise typer.Exit(say_status(_folder(dir), node, lang, as_json=json))
 
     @app.command(help=i18n.text("help-node-bench", lang))
     def bench(
@@ -200,7 +204,7 @@ def _reading(app: typer.Typer, lang: str) -> None:
     def doctor(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
         from entraide_node.doctor.words import say_doctor
 
-        raise typer.Exit(say_doctor(dir or default_dir(), lang, as_json=json))
+        raise typer.Exit(say_doctor(_folder(dir), lang, as_json=json))
 
     @app.command(help=i18n.text("help-node-hardware", lang))
     def hardware(json: Json = False) -> None:
@@ -209,8 +213,17 @@ def _reading(app: typer.Typer, lang: str) -> None:
         raise typer.Exit(say_hardware(lang, as_json=json))
 
 
+def _folder(folder: Path | None) -> Path:
+    """The node's folder: the one that is named, else this machine's own."""
+    from entraide_node.config import default_dir
+
+    return folder or default_dir()
+
+
 def _config_path(folder: Path | None) -> Path:
-    return (folder or default_dir()) / CONFIG_NAME
+    from entraide_node.config import CONFIG_NAME
+
+    return _folder(folder) / CONFIG_NAME
 
 
 def _node_of(folder: Path | None, lang: str) -> str:
@@ -218,8 +231,10 @@ def _node_of(folder: Path | None, lang: str) -> str:
     return _config_of(folder, lang).node
 
 
-def _config_of(folder: Path | None, lang: str) -> NodeConfig:
+def _config_of(folder: Path | None, lang: str) -> "NodeConfig":
     """The configuration in a folder; ends the command when there is none."""
+    from entraide_node.config import load
+
     try:
         return load(_config_path(folder))
     except EntraideError as problem:
@@ -228,7 +243,7 @@ def _config_of(folder: Path | None, lang: str) -> NodeConfig:
 
 
 def _say(problem: EntraideError, lang: str) -> None:
-    from entraide_node.main import say
+    from entraide_node.sentences import say
 
     say(problem, lang)
 
@@ -244,6 +259,8 @@ def _join(
     careful: bool,
     as_json: bool,
 ) -> int:
+    import msgspec
+
     from entraide_node import living
     from entraide_node.join import Wish, join
     from entraide_node.owner import terms as owner_terms

@@ -30,6 +30,7 @@ from entraide_node.machine import Machine, open_machine
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.steward import OwnerSteward
 from entraide_node.probes import Probes
+from entraide_node.sentences import say, sentence
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
@@ -68,19 +69,6 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
     except ImportError:
         return asyncio.run(main)
     return uvloop.run(main)
-
-
-def say(problem: EntraideError, lang: str) -> None:
-    """Says an error in one sentence on standard error."""
-    sys.stderr.write(f"{sentence(problem.code, problem.values, lang) or problem.message}\n")
-
-
-def sentence(code: str, values: dict[str, str | int | float], lang: str) -> str:
-    """Returns the sentence of an error's or an engine problem's code; "" when there is none."""
-    for name in (f"error-{code}", f"node-{code.replace('_', '-')}"):
-        if i18n.known(name):
-            return i18n.text(name, lang, **values)
-    return ""
 
 
 class _Process:

@@ -13,9 +13,10 @@ from entraide_node.energy.telling import energy_sentences
 from entraide_node.engines.base import EngineProblem
 from entraide_node.logs import log_to_stderr
 from entraide_node.machine import bench_machine
-from entraide_node.main import run_loop, say, sentence
+from entraide_node.main import run_loop
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.words import owner_sentences
+from entraide_node.sentences import say, sentence
 from entraide_node.update import is_older, update_command
 
 

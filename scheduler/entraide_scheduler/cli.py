@@ -1,4 +1,4 @@
-"""``entraide scheduler …`` and ``entraide gateway run``, and the commands of ``entraide up``."""
+"""``entraide scheduler …`` and ``entraide gateway run``."""
 
 import sys
 import time
@@ -16,8 +16,6 @@ Config = Annotated[Path, typer.Option("--config", metavar="FILE.toml", exists=Tr
 
 def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     """Adds the scheduler's commands to the ``entraide`` command, in one language."""
-    from entraide_scheduler.up.cli import register as register_up
-
     scheduler = typer.Typer(help=i18n.text("help-scheduler", lang), no_args_is_help=True)
     journal = typer.Typer(help=i18n.text("help-scheduler-journal", lang), no_args_is_help=True)
     gateway = typer.Typer(help=i18n.text("help-gateway", lang), no_args_is_help=True)
@@ -56,7 +54,6 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     scheduler.add_typer(journal, name="journal")
     app.add_typer(scheduler, name="scheduler")
     app.add_typer(gateway, name="gateway")
-    register_up(app, lang)
 
 
 def run_scheduler(path: Path) -> int:

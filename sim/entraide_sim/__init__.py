@@ -37,41 +37,45 @@ The same seeds give the same bytes. Heartbeats cost an event each ``heartbeat_s`
 virtual time take a long one and the ``quiet`` timing that goes with it.
 """
 
-from entraide_sim.arrivals import (
-    Arrival,
-    Client,
-    Lengths,
-    Window,
-    between,
-    fixed,
-    generated,
-    on_off,
-    read_azure,
-    read_mooncake,
-    rising,
-    steady,
-    thinned,
-    tiled,
-)
-from entraide_sim.driver import Driver
-from entraide_sim.energy import FLAT, LINEAR, SERVER, Curve
-from entraide_sim.grid import (
-    Forecast,
-    Grid,
-    Series,
-    constant,
-    forecasts_of,
-    profile,
-    read_forecasts,
-    read_series,
-)
-from entraide_sim.jobs import Job
-from entraide_sim.nodes import NodeSpec, SiteSpec
-from entraide_sim.records import Records, summary
-from entraide_sim.servegen import read_servegen
-from entraide_sim.surroundings import Fault
-from entraide_sim.workload import Request, Wish, coops_of, merged, requests
-from entraide_sim.world import World, quiet
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from entraide_sim.arrivals import (
+        Arrival,
+        Client,
+        Lengths,
+        Window,
+        between,
+        fixed,
+        generated,
+        on_off,
+        read_azure,
+        read_mooncake,
+        rising,
+        steady,
+        thinned,
+        tiled,
+    )
+    from entraide_sim.driver import Driver
+    from entraide_sim.energy import FLAT, LINEAR, SERVER, Curve
+    from entraide_sim.grid import (
+        Forecast,
+        Grid,
+        Series,
+        constant,
+        forecasts_of,
+        profile,
+        read_forecasts,
+        read_series,
+    )
+    from entraide_sim.jobs import Job
+    from entraide_sim.nodes import NodeSpec, SiteSpec
+    from entraide_sim.records import Records, summary
+    from entraide_sim.servegen import read_servegen
+    from entraide_sim.surroundings import Fault
+    from entraide_sim.workload import Request, Wish, coops_of, merged, requests
+    from entraide_sim.world import World, quiet
 
 __all__ = [
     "FLAT",
@@ -116,3 +120,29 @@ __all__ = [
     "thinned",
     "tiled",
 ]
+
+# Which module has which names; each is imported when one of its names is asked for, so that the
+# command line starts without numpy.
+_MODULES = {
+    "arrivals": (
+        "Arrival Client Lengths Window between fixed generated on_off read_azure read_mooncake "
+        "rising steady thinned tiled"
+    ),
+    "driver": "Driver",
+    "energy": "FLAT LINEAR SERVER Curve",
+    "grid": "Forecast Grid Series constant forecasts_of profile read_forecasts read_series",
+    "jobs": "Job",
+    "nodes": "NodeSpec SiteSpec",
+    "records": "Records summary",
+    "servegen": "read_servegen",
+    "surroundings": "Fault",
+    "workload": "Request Wish coops_of merged requests",
+    "world": "World quiet",
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"entraide_sim.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'entraide_sim' has no attribute {name!r}")

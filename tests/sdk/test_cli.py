@@ -3,11 +3,15 @@
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.sdk.conftest import Cli, ServedPool
 
+from entraide import i18n
+from entraide.cli import app
 from entraide.cli.language import choose
 from entraide.i18n import Lang
 from entraide.v1 import admin_pb2
@@ -307,8 +311,66 @@ def test_help_speaks_the_language(cli: Cli, lang: str, words: str) -> None:
     assert 0 == ran.status
     assert words in ran.out
     assert {"chat", "jobs", "nodes", "coops", "keys", "up", "down", "status", "node", "scheduler",
-            "gateway"} <= set(re.findall(r"│ ([a-z]+) ", ran.out))  # fmt: skip
+            "gateway"} <= set(re.findall(r"^  ([a-z]+) ", ran.out, re.MULTILINE))  # fmt: skip
     assert "Show this message" not in ran.out
+
+
+HEAVY = ("aiohttp", "cryptography", "google.protobuf", "grpc", "nats", "numpy", "psutil", "rich",
+         "sqlalchemy", "structlog", "xllamacpp")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["node", "join", "--help"],
+        ["scheduler", "run", "--help"],
+        ["sim", "plan", "--help"],
+        ["up", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """What a command works with is imported when it works, not to say how it is called."""
+    program = (
+        "import sys\n"
+        "from entraide.cli import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "finally:\n"
+        f"    print('loaded:', *(m for m in {HEAVY!r} if m in sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "loaded:" == done.stdout.splitlines()[-1]
+
+
+def test_each_command_is_found_by_its_name() -> None:
+    """Every entry point registers the command that it is named after, and help is not empty."""
+    for name in app.registered():
+        command = app.load(name, "fr")
+
+        assert name == command.name
+        assert i18n.known(f"help-{name}")
+
+
+def test_a_command_without_its_extra_says_what_to_install(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell is listed whether or not its extra is there; without it, one sentence names it."""
+
+    def absent(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'polars'", name="polars")
+
+    monkeypatch.setattr(app, "load", absent)
+    ran = cli(["sim", "run", "quartier", "--out", "x", "--lang", "en"])
+
+    assert (1, "") == (ran.status, ran.out)
+    assert ran.err.strip().endswith("pip install 'entraide[sim]'")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from entraide_node.doctor.judgement import Check, Level, Value, has_failed
 from entraide_node.doctor.visit import visit
 from entraide_node.energy.telling import meter_name
 from entraide_node.logs import log_nothing
-from entraide_node.main import run_loop, sentence
+from entraide_node.main import run_loop
+from entraide_node.sentences import sentence
 
 MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
 

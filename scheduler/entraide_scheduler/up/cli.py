@@ -7,44 +7,54 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
-import psutil
 import typer
-from rich.console import Console
 
 from entraide import i18n
-from entraide.client.admin import AdminClient
 from entraide.errors import EntraideError
-from entraide.models import AUTO
-from entraide.v1 import admin_pb2
-from entraide_scheduler.up import poolfile
-from entraide_scheduler.up.logs import quiet
-from entraide_scheduler.up.pool import READY_TIMEOUT_S, LocalPool, PoolOptions
-from entraide_scheduler.up.poolfile import PoolFile
+
+if TYPE_CHECKING:
+    from entraide_scheduler.up.pool import PoolOptions
+    from entraide_scheduler.up.poolfile import PoolFile
 
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.1
 ASKING = "boreale"
 
-State = Annotated[Path | None, typer.Option("--state", metavar="DIR")]
-
 
 def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     """Adds the three commands to the ``entraide`` command, in one language."""
+    in_folder = typer.Option("--state", metavar="DIR", help=i18n.text("opt-state", lang))
+    for_programs = typer.Option("--json", help=i18n.text("opt-json", lang))
 
     @app.command(help=i18n.text("help-up", lang))
     def up(
-        state: State = None,
-        http: Annotated[int, typer.Option("--http", metavar="PORT")] = 0,
-        nodes: Annotated[int, typer.Option("--nodes", min=1, max=64)] = 3,
-        model: Annotated[Path | None, typer.Option("--model", metavar="FILE.gguf")] = None,
-        detach: Annotated[bool, typer.Option("--detach")] = False,
+        state: Annotated[Path | None, in_folder] = None,
+        http: Annotated[
+            int,
+            typer.Option(
+                "--http", metavar="PORT", min=0, max=65_535, help=i18n.text("opt-up-http", lang)
+            ),
+        ] = 0,
+        nodes: Annotated[
+            int,
+            typer.Option(
+                "--nodes", metavar="N", min=1, max=64, help=i18n.text("opt-up-nodes", lang)
+            ),
+        ] = 3,
+        model: Annotated[
+            Path | None,
+            typer.Option("--model", metavar="FILE.gguf", help=i18n.text("opt-up-model", lang)),
+        ] = None,
+        detach: Annotated[
+            bool, typer.Option("--detach", help=i18n.text("opt-up-detach", lang))
+        ] = False,
     ) -> None:
-        home = (state or poolfile.default_state()).resolve()
+        from entraide_scheduler.up.pool import PoolOptions
+
         options = PoolOptions(
-            state=home,
+            state=_home(state),
             http_port=http,
             nodes=nodes,
             model=str(model.resolve()) if model else "",
@@ -53,34 +63,45 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
         raise typer.Exit(_detach(options) if detach else _foreground(options))
 
     @app.command(help=i18n.text("help-down", lang))
-    def down(state: State = None) -> None:
-        home = (state or poolfile.default_state()).resolve()
-        raise typer.Exit(_down(home, lang))
+    def down(state: Annotated[Path | None, in_folder] = None) -> None:
+        raise typer.Exit(_down(_home(state), lang))
 
     @app.command(help=i18n.text("help-status", lang))
-    def status(state: State = None, json: Annotated[bool, typer.Option("--json")] = False) -> None:
-        home = (state or poolfile.default_state()).resolve()
-        raise typer.Exit(_status(home, lang, as_json=json))
+    def status(
+        state: Annotated[Path | None, in_folder] = None,
+        json: Annotated[bool, for_programs] = False,
+    ) -> None:
+        raise typer.Exit(_status(_home(state), lang, as_json=json))
 
 
-def _foreground(options: PoolOptions) -> int:
+def _home(state: Path | None) -> Path:
+    from entraide_scheduler.up import poolfile
+
+    return (state or poolfile.default_state()).resolve()
+
+
+def _foreground(options: "PoolOptions") -> int:
+    from entraide_scheduler.up.logs import quiet
+
     quiet(options.state / "logs" / "up.log")
-    console = Console()
     try:
-        asyncio.run(_serve(options, console))
+        asyncio.run(_serve(options))
     except EntraideError as problem:
         typer.echo(i18n.error(problem.code, options.lang, problem.values), err=True)
         return 1
     return 0
 
 
-async def _serve(options: PoolOptions, console: Console) -> None:
+async def _serve(options: "PoolOptions") -> None:
+    from entraide.models import AUTO
+    from entraide_scheduler.up.pool import LocalPool
+
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-    def tell(code: str) -> None:
-        console.print(f"[dim]{i18n.text(code, options.lang)}[/dim]")
+    def tell(code: str, **values: str) -> None:
+        typer.echo(typer.style(i18n.text(code, options.lang, **values), dim=True))
 
     pool = LocalPool(options, tell)
     starting = asyncio.create_task(pool.start())
@@ -90,8 +111,7 @@ async def _serve(options: PoolOptions, console: Console) -> None:
         if not stop.is_set():
             running = await starting
             served = [model for node in await pool.nodes() for model in node.models]
-            shown = how_to_use(running, [*served, AUTO][0], options.lang)
-            console.print(shown, markup=False, highlight=False, soft_wrap=True)
+            typer.echo(how_to_use(running, [*served, AUTO][0], options.state, options.lang))
             await stop.wait()
     finally:
         starting.cancel()
@@ -101,8 +121,10 @@ async def _serve(options: PoolOptions, console: Console) -> None:
         await pool.stop()
 
 
-def how_to_use(pool: PoolFile, model: str, lang: str) -> str:
+def how_to_use(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
     """Returns what to paste: a curl call, a program for the ``openai`` client, the page."""
+    from entraide_scheduler.up import poolfile
+
     key = pool.keys[ASKING]
     curl = (
         f"curl {pool.http}/v1/chat/completions -H 'Authorization: Bearer {key}' "
@@ -120,16 +142,21 @@ def how_to_use(pool: PoolFile, model: str, lang: str) -> str:
         )
     )
     export = f"export ENTRAIDE_URL={pool.http} ENTRAIDE_KEY={key}"
-    return i18n.text("up-ready", lang, export=export, curl=curl, program=program, page=pool.http)
+    shown = {"export": export, "curl": curl, "program": program, "page": pool.http}
+    return i18n.text("up-ready", lang, **shown, keys=str(state / poolfile.NAME))
 
 
-def _detach(options: PoolOptions) -> int:
+def _detach(options: "PoolOptions") -> int:
+    from entraide_scheduler.up import poolfile
+    from entraide_scheduler.up.pool import READY_TIMEOUT_S
+
     argv = [sys.executable, "-m", "entraide.cli", "--lang", options.lang, "up"]
     argv += ["--state", str(options.state), "--http", str(options.http_port)]
     argv += ["--nodes", str(options.nodes)]
     argv += ["--model", options.model] if options.model else []
     if poolfile.running(options.state):
-        typer.echo(i18n.error("already_running", options.lang), err=True)
+        path = str(options.state)
+        typer.echo(i18n.error("already_running", options.lang, {"path": path}), err=True)
         return 1
     poolfile.remove(options.state)
     output = options.state / "logs" / "up.out"
@@ -138,19 +165,25 @@ def _detach(options: PoolOptions) -> int:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if poolfile.running(options.state):
+    # The pool gives up by itself, and says which part is late; this is for one that hangs.
+    deadline = time.monotonic() + 2 * READY_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if pool := poolfile.running(options.state):
+            keys = str(options.state / poolfile.NAME)
+            typer.echo(i18n.text("up-detached", options.lang, page=pool.http, keys=keys))
             return 0
-        if process.poll() is not None:
-            typer.echo(output.read_text(errors="replace"), err=True)
-            return 1
         time.sleep(POLL_S)
-    os.kill(process.pid, signal.SIGTERM)
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGTERM)
+    typer.echo(output.read_text("utf-8", errors="replace"), err=True)
     return 1
 
 
 def _down(state: Path, lang: str) -> int:
+    import psutil
+
+    from entraide_scheduler.up import poolfile
+
     pool = poolfile.running(state)
     if pool is None:
         typer.echo(i18n.text("down-none", lang, path=str(state)))
@@ -166,6 +199,12 @@ def _down(state: Path, lang: str) -> int:
 
 
 def _status(state: Path, lang: str, *, as_json: bool) -> int:
+    import msgspec
+
+    from entraide.client.admin import AdminClient
+    from entraide.v1 import admin_pb2
+    from entraide_scheduler.up import poolfile
+
     pool = poolfile.running(state)
     if pool is None:
         known = msgspec.json.encode({"running": False, "state": str(state)}).decode()

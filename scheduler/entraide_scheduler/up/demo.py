@@ -32,8 +32,8 @@ async def demonstrate(options: PoolOptions, console: Console) -> None:
     """Runs the demonstration on a pool of its own."""
     lang = options.lang
 
-    def tell(code: str) -> None:
-        console.print(f"[dim]{i18n.text(code, lang)}[/dim]")
+    def tell(code: str, **values: str) -> None:
+        console.print(f"[dim]{i18n.text(code, lang, **values)}[/dim]")
 
     console.print(f"[bold]{i18n.text('demo-title', lang)}[/bold]")
     if not options.model:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -21,10 +21,10 @@ from msgspec import Struct
 
 from entraide.errors import PoolError
 from entraide.v1 import admin_pb2, admin_pb2_grpc
-from entraide_scheduler.nats.config import NatsSettings, free_port
+from entraide_scheduler.nats.config import NatsSettings
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.server import NatsServer
-from entraide_scheduler.up import poolfile, settings
+from entraide_scheduler.up import poolfile, ports, settings
 from entraide_scheduler.up.children import Child, ChildSpec
 from entraide_scheduler.up.poolfile import PoolFile
 from entraide_scheduler.up.sites import SITES, site_of
@@ -65,17 +65,18 @@ class LocalPool:
 
     Args:
         options: what was asked for.
-        tell: is told a stable code at each step, for a person who waits.
+        tell: is told a stable code, and the values of its sentence, at each step.
     """
 
-    def __init__(self, options: PoolOptions, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, options: PoolOptions, tell: Callable[..., None] = lambda _code, **_values: None
+    ) -> None:
         self._options = options
         self._tell = tell
         self._nats: NatsServer | None = None
         self._children: dict[str, Child] = {}
         self._secrets = settings.load_or_make_secrets(options.state)
-        self._http_port = options.http_port or free_port("127.0.0.1")
-        self._grpc_port = free_port("127.0.0.1")
+        self._ports = ports.Ports()
         self._channel: grpc.aio.Channel | None = None
         self._watch: asyncio.Task[None] | None = None
         self._lock: IO[bytes] | None = None
@@ -88,7 +89,7 @@ class LocalPool:
         pids |= {name: child.pid for name, child in self._children.items() if child.pid}
         return PoolFile(
             http=self._http,
-            grpc=f"127.0.0.1:{self._grpc_port}",
+            grpc=f"127.0.0.1:{self._ports.grpc}",
             nats=self._nats.url,
             admin_key=self._secrets.admin_key,
             keys=dict(self._secrets.keys),
@@ -97,7 +98,7 @@ class LocalPool:
 
     @property
     def _http(self) -> str:
-        return f"http{'s' if self._options.tls else ''}://127.0.0.1:{self._http_port}"
+        return f"http{'s' if self._options.tls else ''}://127.0.0.1:{self._ports.http}"
 
     @property
     def ca(self) -> Path | None:
@@ -105,7 +106,9 @@ class LocalPool:
         return self._nats.config.ca if self._nats is not None else None
 
     async def start(self) -> PoolFile:
-        """Starts everything and returns when every node is live with its model loaded.
+        """Starts everything and returns when every node that may come is live with its model.
+
+        A node that was revoked, or left for good, may not come: it is not started.
 
         Raises:
             PoolError: ``already_running``, or ``up_failed`` with what the child said last.
@@ -115,18 +118,23 @@ class LocalPool:
         identity = PoolIdentity(state)
         self._tell("up-nats")
         hosts = TLS_HOSTS if self._options.tls else ()
-        self._nats = NatsServer(NatsSettings(state=state, tls_hosts=hosts), identity)
+        self._ports = ports.choose(state, http=self._options.http_port)
+        bus = NatsSettings(state=state, port=self._ports.nats, tls_hosts=hosts)
+        self._nats = NatsServer(bus, identity)
         await self._nats.start()
-        numbers = range(1, self._options.nodes + 1)
-        known = [n for n in numbers if settings.joined(settings.node_dir(state, n))]
         self._tell("up-scheduler")
         await self._launch_scheduler()
-        await asyncio.gather(*(self._start_node(number) for number in known))
-        await self._until(self._scheduler_answers, "scheduler")
+        await self._until(self._late_scheduler)
         await self._make_keys()
         self._tell("up-nodes")
-        await asyncio.gather(*(self._join_and_start(n) for n in numbers if n not in known))
-        await self._until_nodes_live()
+        out = await self._out()
+        names = {n: self._name(n) for n in range(1, self._options.nodes + 1)}
+        numbers = [number for number, name in names.items() if name not in out]
+        if len(numbers) < len(names):
+            left_out = [name for name in names.values() if name in out]
+            self._tell("up-nodes-out", nodes=", ".join(left_out))
+        await asyncio.gather(*(self._bring(number) for number in numbers))
+        await self._until_nodes_live(numbers)
         poolfile.write(state, self.file)
         self._watch = asyncio.create_task(self._keep_file(), name="pool-file")
         return self.file
@@ -165,7 +173,7 @@ class LocalPool:
 
     def _admin(self) -> "admin_pb2_grpc.AdminAsyncStub":
         if self._channel is None:
-            address = f"127.0.0.1:{self._grpc_port}"
+            address = f"127.0.0.1:{self._ports.grpc}"
             if self.ca is None:
                 self._channel = grpc.aio.insecure_channel(address)
             else:
@@ -178,8 +186,8 @@ class LocalPool:
         config = settings.write_scheduler(
             self._options.state,
             nats_url=self._nats.url,
-            http_port=self._http_port,
-            grpc_port=self._grpc_port,
+            http_port=self._ports.http,
+            grpc_port=self._ports.grpc,
             lang=self._options.lang,
             admin_key=self._secrets.admin_key,
             tls=(TLS_HOSTS, self.ca) if self.ca else None,
@@ -198,13 +206,18 @@ class LocalPool:
                     self._options.state, self._secrets, site.coop, key.secret
                 )
 
-    async def _join_and_start(self, number: int) -> None:
+    async def _bring(self, number: int) -> None:
+        """Starts a node; one that has not joined yet joins first."""
+        if not settings.joined(settings.node_dir(self._options.state, number)):
+            await self._join_number(number)
+        await self._start_node(number)
+
+    async def _join_number(self, number: int) -> None:
         token = await self._admin().CreateJoinToken(
             admin_pb2.CreateJoinTokenRequest(coop=site_of(number).coop, valid_s=300.0),
             metadata=self._auth,
         )
         await self._join(number, token.token, settings.node_dir(self._options.state, number))
-        await self._start_node(number)
 
     async def _start_node(self, number: int) -> None:
         site = site_of(number)
@@ -245,43 +258,55 @@ class LocalPool:
         self._children[name] = child
         await child.start()
 
-    async def _scheduler_answers(self) -> bool:
+    async def _late_scheduler(self) -> list[str]:
         try:
             await self._admin().GetStatus(
                 admin_pb2.GetStatusRequest(), metadata=self._auth, timeout=1.0
             )
         except grpc.aio.AioRpcError:
-            return False
-        return True
+            return ["scheduler"]
+        return []
 
-    async def _until_nodes_live(self) -> None:
-        homes = {
-            f"node-{number}": settings.node_dir(self._options.state, number)
-            for number in range(1, self._options.nodes + 1)
-        }
-        empty = {node for node, home in homes.items() if settings.waits_for_word(home)}
+    def _name(self, number: int) -> str:
+        """The name by which the pool knows a node of ours."""
+        home = settings.node_dir(self._options.state, number)
+        return settings.node_name(home) or f"node-{number}"
 
-        async def live() -> bool:
-            ready = [
-                node
-                for node in await self.nodes()
-                if node.state == "live" and (node.models or node.node in empty)
-            ]
-            return len(ready) >= self._options.nodes
+    async def _out(self) -> set[str]:
+        """The names of the nodes that may not come: revoked, or gone for good."""
+        return {node.node for node in await self.nodes() if node.approval == "revoked"}
 
-        await self._until(live, *(name for name in self._children if name != "scheduler"))
+    async def _until_nodes_live(self, numbers: Sequence[int]) -> None:
+        """Waits until each of these nodes is live with its model; one revoked meanwhile is not."""
+        homes = {n: settings.node_dir(self._options.state, n) for n in numbers}
+        empty = {n for n, home in homes.items() if settings.waits_for_word(home)}
 
-    async def _until(self, condition: Callable[[], object], *names: str) -> None:
+        async def late() -> list[str]:
+            known = {node.node: node for node in await self.nodes()}
+            found = []
+            for number in numbers:
+                node = known.get(self._name(number))
+                if node is None or (
+                    node.approval != "revoked"
+                    and not (node.state == "live" and (node.models or number in empty))
+                ):
+                    found.append(f"node-{number}")
+            return found
+
+        await self._until(late)
+
+    async def _until(self, late: Callable[[], Awaitable[list[str]]]) -> None:
+        """Waits until no child is late.
+
+        Raises:
+            PoolError: ``up_failed``: one died too often, or is late for too long.
+        """
         deadline = time.monotonic() + READY_TIMEOUT_S
-        while True:
-            done = condition()
-            if await done if asyncio.iscoroutine(done) else done:
-                return
+        while names := await late():
             for name in names:
-                if self._children[name].starts >= STARTS_MAX:
+                overdue = time.monotonic() > deadline
+                if overdue or self._children[name].starts >= STARTS_MAX:
                     raise _failed(name, self._children[name].tail())
-            if time.monotonic() > deadline:
-                raise _failed(names[0], self._children[names[0]].tail())
             await asyncio.sleep(POLL_S)
 
     async def _keep_file(self) -> None:

@@ -91,6 +91,13 @@ def joined(home: Path) -> bool:
     return (home / NODE_CONFIG_NAME).exists()
 
 
+def node_name(home: Path) -> str:
+    """Returns the name that the pool gave the node in this directory; "" before it has joined."""
+    if not joined(home):
+        return ""
+    return str(tomllib.loads((home / NODE_CONFIG_NAME).read_text("utf-8")).get("node", ""))
+
+
 def waits_for_word(home: Path) -> bool:
     """Whether the node in this directory has no engine of its own: the pool loads its models."""
     config = tomllib.loads((home / NODE_CONFIG_NAME).read_text("utf-8"))

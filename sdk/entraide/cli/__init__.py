@@ -1,8 +1,8 @@
 """The ``entraide`` command: its own subcommands, and those that the shells bring.
 
-The language is chosen first, since even ``--help`` is read by a person. Subcommands of the shells
-(``up``, ``scheduler``, ``node``, …) are found by entry points in the group ``entraide.cli``: each
-is a function ``register(app, lang)``. This package imports no shell.
+The language is chosen first, since even ``--help`` is read by a person. Commands, those of the
+shells among them (``up``, ``scheduler``, ``node``, …), are found by entry points in the group
+``entraide.cli``: each is a function ``register(app, lang)``. This package imports no shell.
 
 Exit status: 0 done, 1 refused or failed (one sentence on the error output), 2 misused,
 130 interrupted.

@@ -1,18 +1,22 @@
-"""The application: commands put together, run, and their failures said in one sentence."""
+"""The application: commands found by name, run, and their failures said in one sentence.
+
+Each command is an entry point in the group ``entraide.cli``, by its name: a function that registers
+it. A command's module is imported when that command is asked for, and no other: ``--help`` lists
+the commands by their names and by the catalogue's sentences (``help-NAME``).
+"""
 
 import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any
 
 import typer
-from typer import rich_utils
-from typer.core import TyperGroup
 
 from entraide import __version__, i18n
-from entraide.cli import chat, coops, jobs, keys, models, nodes, report
+from entraide.cli import help_pages
 from entraide.cli.language import OPTION
 from entraide.cli.usage import misuse
 from entraide.errors import EntraideError
@@ -20,33 +24,44 @@ from entraide.errors import EntraideError
 GROUP = "entraide.cli"
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
-# Typer's own words that stand in every help page, and our codes for them.
-_TITLES = {
-    "ARGUMENTS_PANEL_TITLE": "cli-arguments",
-    "OPTIONS_PANEL_TITLE": "cli-options",
-    "COMMANDS_PANEL_TITLE": "cli-commands",
-    "DEFAULT_STRING": "cli-default",
-    "REQUIRED_LONG_STRING": "cli-required",
-}
+
+class LazyGroup(typer.core.TyperGroup):
+    """The root command: each of its commands is loaded when it is asked for.
+
+    Attributes:
+        lang: the language of every command that it loads.
+    """
+
+    lang: str = i18n.DEFAULT_LANG
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the parser's name)
+        """Returns the names of the commands, in the order of the alphabet; loads none."""
+        return sorted(registered())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Returns a command by its name, or None."""
+        if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
+            self.add_command(load(cmd_name, self.lang), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes the list of commands, from the catalogue alone."""
+        names = self.list_commands(ctx)
+        help_pages.write_commands(
+            formatter, [(name, i18n.text(f"help-{name}", self.lang)) for name in names], self.lang
+        )
 
 
-class InOrder(TyperGroup):
-    """A group that lists its commands in the order of the alphabet, whoever brought them."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Returns the names of the commands."""
-        return sorted(super().list_commands(ctx))
-
-
-def build(lang: str) -> typer.Typer:
+def root(lang: str) -> LazyGroup:
     """Returns the whole command, in one language."""
     app = typer.Typer(
         name="entraide",
-        cls=InOrder,
+        cls=LazyGroup,
         help=i18n.text("help-entraide", lang),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
@@ -72,54 +87,52 @@ def build(lang: str) -> typer.Typer:
     ) -> None:
         pass
 
-    for part in (chat, coops, jobs, keys, models, nodes, report):
-        part.register(app, lang)
-    for register in shells():
-        _call(register, app, lang)
-    return app
+    group = typer.main.get_command(app)
+    assert isinstance(group, LazyGroup)
+    group.lang = lang
+    help_pages.translate(group, lang)
+    return group
 
 
-def shells() -> list[Callable[..., None]]:
-    """Returns what adds the subcommands of the shells that are installed with their extras."""
-    found = []
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        try:
-            found.append(entry.load())
-        except ModuleNotFoundError as problem:
-            # The shell's code is there but its extra is not: it has no commands here.
-            if (problem.name or "").startswith("entraide"):
-                raise
-    return found
+def load(name: str, lang: str) -> Any:
+    """Imports the module of one command and returns the command.
 
-
-def _call(register: Callable[..., None], app: typer.Typer, lang: str) -> None:
+    Raises:
+        ModuleNotFoundError: the command is a shell's, and the shell's extra is not installed.
+    """
+    part = typer.Typer(rich_markup_mode=None)
+    part.callback()(lambda: None)
+    register: Callable[..., None] = registered()[name].load()
     if len(inspect.signature(register).parameters) > 1:
-        register(app, lang)
+        register(part, lang)
     else:
-        register(app)
+        register(part)
+    command = typer.main.get_group(part).commands[name]
+    help_pages.translate(command, lang)
+    return command
 
 
-def _translate_help(command: Any, words: str) -> None:
-    """Gives ``--help`` its words in every command: the parser makes that option by itself."""
-    make = command.get_help_option
+@cache
+def registered() -> dict[str, EntryPoint]:
+    """Returns the commands by name, ours and the shells': each is an entry point."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
-    def translated(context: Any) -> Any:
-        option = make(context)
-        if option is not None:
-            option.help = words
-        return option
 
-    command.get_help_option = translated
-    for part in getattr(command, "commands", {}).values():
-        _translate_help(part, words)
+def _lacks(problem: ModuleNotFoundError, arguments: Sequence[str], lang: str) -> str:
+    """Returns which extra brings the module that a command lacks; "" for a fault of ours."""
+    entry = next((registered()[word] for word in arguments if word in registered()), None)
+    module = problem.name or ""
+    if entry is None or not module or module.startswith("entraide"):
+        return ""
+    extra = entry.module.partition(".")[0].removeprefix("entraide_")
+    if extra == "entraide":  # the SDK has no extra
+        return ""
+    return i18n.text("cli-no-extra", lang, command=entry.name, extra=extra, module=module)
 
 
 def run(arguments: Sequence[str], lang: str) -> int:
     """Runs one command; returns the exit status."""
-    for name, code in _TITLES.items():
-        setattr(rich_utils, name, i18n.text(code, lang, default="{}"))
-    command = typer.main.get_command(build(lang))
-    _translate_help(command, i18n.text("opt-help", lang))
+    command = root(lang)
     try:
         status = command.main(list(arguments), prog_name="entraide", standalone_mode=False)
     except EntraideError as problem:
@@ -131,11 +144,17 @@ def run(arguments: Sequence[str], lang: str) -> int:
         # The reader went away (`entraide jobs list | head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except Exception as problem:
-        sentence = misuse(problem, lang)
-        if sentence is None:
+    except ModuleNotFoundError as problem:
+        sentence = _lacks(problem, arguments, lang)
+        if not sentence:
             raise
-        if sentence:
-            typer.echo(sentence, err=True)
+        typer.echo(sentence, err=True)
+        return FAILED
+    except Exception as problem:
+        usage = misuse(problem, lang)
+        if usage is None:
+            raise
+        if usage:
+            typer.echo(usage, err=True)
         return MISUSED
     return status if isinstance(status, int) else 0

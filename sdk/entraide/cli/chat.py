@@ -2,14 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entraide import i18n
 from entraide.cli import options, show
 from entraide.cli.place import Place, find
-from entraide.client import Ask
+
+if TYPE_CHECKING:
+    from entraide.client import Ask
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -50,7 +52,7 @@ def register(app: typer.Typer, lang: str) -> None:
         _chat(find(state, lang), text, coop=coop, model=model, ask=ask, json=json)
 
 
-def _chat(place: Place, question: str, *, coop: str, model: str, ask: Ask, json: bool) -> None:
+def _chat(place: Place, question: str, *, coop: str, model: str, ask: "Ask", json: bool) -> None:
     with place.client(coop) as client, client.stream(question, model=model, **ask) as stream:
         for text in stream:
             if not json:

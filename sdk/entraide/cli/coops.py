@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from entraide import i18n
 from entraide.cli import options, show
 from entraide.cli.place import find
 from entraide.cli.usage import bad_value
-from entraide.v1 import admin_pb2
+
+if TYPE_CHECKING:
+    from entraide.v1 import admin_pb2
 
 QUOTA = re.compile(
     r"(?:(?P<kind>tokens|requests|energy_wh|carbon_g)=(?:none|(?P<limit>\d+)/"
@@ -31,6 +33,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         with find(state, lang).admin() as admin:
             found = list(admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops)
         _print(found, lang, json=json)
@@ -57,6 +61,8 @@ def _add_correct(coops: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         wanted = admin_pb2.Correction(
             correction=name,
             reason=reason,
@@ -97,6 +103,8 @@ def _add_set(coops: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         asked = parse_quotas(quota or [], lang)
         if lend_wh not in (None, NONE) and not lend_wh.isdecimal():
             raise bad_value(i18n.text("cli-bad-lend", lang, text=lend_wh))
@@ -114,12 +122,14 @@ def _add_set(coops: typer.Typer, lang: str) -> None:
         _print([after], lang, json=json)
 
 
-def parse_quotas(texts: Sequence[str], lang: str) -> list[admin_pb2.Quota]:
+def parse_quotas(texts: Sequence[str], lang: str) -> "list[admin_pb2.Quota]":
     """Reads ``tokens=1000/day``, ``jobs_in_flight=4,key=K`` or ``requests=none`` (no period).
 
     Raises:
         typer.BadParameter: a quota is written otherwise.
     """
+    from entraide.v1 import admin_pb2
+
     found = []
     for text in texts:
         parts = QUOTA.fullmatch(text)
@@ -139,16 +149,20 @@ def parse_quotas(texts: Sequence[str], lang: str) -> list[admin_pb2.Quota]:
 
 
 def changed(
-    before: Sequence[admin_pb2.Quota], asked: Sequence[admin_pb2.Quota]
-) -> list[admin_pb2.Quota]:
+    before: "Sequence[admin_pb2.Quota]", asked: "Sequence[admin_pb2.Quota]"
+) -> "list[admin_pb2.Quota]":
     """Returns a co-op's quotas after a change: those of other kinds and owners stay."""
     names = {(quota.kind, quota.project, quota.key) for quota in asked}
     kept = [quota for quota in before if (quota.kind, quota.project, quota.key) not in names]
     return [*kept, *(quota for quota in asked if quota.period)]
 
 
-def lent(before: admin_pb2.Lend, *, part: float | None, energy_wh: str | None) -> admin_pb2.Lend:
+def lent(
+    before: "admin_pb2.Lend", *, part: float | None, energy_wh: str | None
+) -> "admin_pb2.Lend":
     """Returns what a co-op lends after a change: what is None stays."""
+    from entraide.v1 import admin_pb2
+
     limited, limit = before.limited, before.energy_wh_per_day
     if energy_wh is not None:
         limited, limit = energy_wh != NONE, int(energy_wh) if energy_wh != NONE else 0
@@ -157,7 +171,7 @@ def lent(before: admin_pb2.Lend, *, part: float | None, energy_wh: str | None) -
     )
 
 
-def _quota(quota: admin_pb2.Quota, lang: str) -> str:
+def _quota(quota: "admin_pb2.Quota", lang: str) -> str:
     kind = i18n.word("quota", quota.kind, lang)
     limit = i18n.decimal(quota.limit, lang)
     used = i18n.decimal(quota.used, lang)
@@ -166,7 +180,7 @@ def _quota(quota: admin_pb2.Quota, lang: str) -> str:
     return f"{kind} {used}/{limit}{period}{owner}"
 
 
-def _print(coops: Sequence[admin_pb2.Coop], lang: str, *, json: bool) -> None:
+def _print(coops: "Sequence[admin_pb2.Coop]", lang: str, *, json: bool) -> None:
     if json:
         show.as_json(list(coops))
         return

@@ -1,14 +1,16 @@
 """``entraide jobs``: what was asked of the pool, where it is, and why."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entraide import explanations, i18n
 from entraide.cli import explained, options, show
 from entraide.cli.place import find
-from entraide.client import Job
+
+if TYPE_CHECKING:
+    from entraide.client import Job
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -81,7 +83,7 @@ def _register_list(jobs: typer.Typer, lang: str) -> None:
         show.table([i18n.text(f"col-{name}", lang) for name in names], rows)
 
 
-def _print(job: Job, lang: str) -> None:
+def _print(job: "Job", lang: str) -> None:
     state = i18n.word("state", job.state, lang)
     typer.echo(f"{job.job} · {state}" + (f" · {job.message}" if job.message else ""))
     if job.text:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entraide import i18n
 from entraide.cli import options, show
 from entraide.cli.place import find
-from entraide.v1 import admin_pb2
+
+if TYPE_CHECKING:
+    from entraide.v1 import admin_pb2
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -24,6 +26,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         with find(state, lang).admin() as admin:
             found = list(admin.call("ListKeys", admin_pb2.ListKeysRequest(coop=coop)).keys)
         _print(found, lang, json=json)
@@ -38,6 +42,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         wanted = admin_pb2.CreateKeyRequest(coop=coop, project=project, label=label)
         with find(state, lang).admin() as admin:
             made = admin.call("CreateKey", wanted)
@@ -53,6 +59,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         with find(state, lang).admin() as admin:
             found = admin.call("RevokeKey", admin_pb2.RevokeKeyRequest(key=key))
         _print([found], lang, json=json)
@@ -63,12 +71,14 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         with find(state, lang).admin() as admin:
             found = admin.call("ClearKey", admin_pb2.ClearKeyRequest(key=key))
         _print([found], lang, json=json)
 
 
-def _print(keys: Sequence[admin_pb2.Key], lang: str, *, json: bool) -> None:
+def _print(keys: "Sequence[admin_pb2.Key]", lang: str, *, json: bool) -> None:
     if json:
         show.as_json(list(keys))
         return
@@ -77,7 +87,7 @@ def _print(keys: Sequence[admin_pb2.Key], lang: str, *, json: bool) -> None:
     show.table(heads, [_row(key, lang) for key in keys])
 
 
-def _row(key: admin_pb2.Key, lang: str) -> list[str]:
+def _row(key: "admin_pb2.Key", lang: str) -> list[str]:
     off = show.yes(key.revoked, lang)
     quarantine = show.quarantine(key.quarantine, lang)
     return [key.key, key.coop, key.project, key.label, off, quarantine]

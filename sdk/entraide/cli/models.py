@@ -1,7 +1,7 @@
 """``entraide models``: what the pool serves now, and the catalogue of what it may serve."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -11,10 +11,11 @@ from entraide import i18n
 from entraide.catalogue import NotCatalogue
 from entraide.cli import options, pinning, placing, show
 from entraide.cli.place import Place, find
-from entraide.client import ModelInfo
 from entraide.errors import error_for
 from entraide.models import Artefact, Catalogue, ModelEntry
-from entraide.v1 import admin_pb2
+
+if TYPE_CHECKING:
+    from entraide.client import ModelInfo
 
 PINNED, UNPINNED = "✓", "–"
 
@@ -51,7 +52,7 @@ def register(app: typer.Typer, lang: str) -> None:
         show.table(heads, rows)
 
 
-def _served(model: ModelInfo, lang: str) -> str:
+def _served(model: "ModelInfo", lang: str) -> str:
     """How many machines serve a model, or that one loads it when it is asked for."""
     return str(model.replicas) if model.loaded else i18n.text("cli-model-on-demand", lang)
 
@@ -117,6 +118,8 @@ def _register_changes(models: typer.Typer, lang: str) -> None:
 
 def read(place: Place) -> Catalogue:
     """Returns the pool's catalogue."""
+    from entraide.v1 import admin_pb2
+
     with place.admin() as admin:
         answer = admin.call("GetCatalogue", admin_pb2.GetCatalogueRequest())
     return documents.read(answer.document)
@@ -128,6 +131,8 @@ def write(place: Place, changed: Catalogue) -> Catalogue:
     Raises:
         RequestError: ``catalogue_changed``, ``catalogue_refused``.
     """
+    from entraide.v1 import admin_pb2
+
     request = admin_pb2.SetCatalogueRequest(
         document=documents.write(changed), base_version=changed.version
     )

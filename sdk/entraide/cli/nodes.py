@@ -1,7 +1,7 @@
 """``entraide nodes``: the operator's view of the machines, and who may join."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,9 @@ from entraide import i18n
 from entraide.cli import options, show
 from entraide.cli.place import find
 from entraide.errors import error_for
-from entraide.v1 import admin_pb2
+
+if TYPE_CHECKING:
+    from entraide.v1 import admin_pb2
 
 SECONDS_PER_HOUR = 3_600.0
 
@@ -33,6 +35,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         with find(state, lang).admin() as admin:
             made = admin.call(
                 "CreateJoinToken",
@@ -52,6 +56,8 @@ def _register_views(nodes: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         with find(state, lang).admin() as admin:
             found = list(admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes)
         if json:
@@ -68,6 +74,8 @@ def _register_views(nodes: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         with find(state, lang).admin() as admin:
             found = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
         for candidate in found:
@@ -84,12 +92,14 @@ def _register_change(nodes: typer.Typer, lang: str, name: str, method: str) -> N
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         with find(state, lang).admin() as admin:
             found = admin.call(method, admin_pb2.NodeRequest(node=node))
         show.as_json(found) if json else _print(found, lang)
 
 
-def _state(node: admin_pb2.Node, lang: str) -> str:
+def _state(node: "admin_pb2.Node", lang: str) -> str:
     """How a node is: revoked, in quarantine, or its liveness and why it takes no work."""
     if node.approval == "revoked":
         return i18n.word("approval", node.approval, lang)
@@ -99,7 +109,7 @@ def _state(node: admin_pb2.Node, lang: str) -> str:
     return f"{said} ({i18n.node_reason(node.reason, lang)})" if node.reason else said
 
 
-def _row(node: admin_pb2.Node, lang: str) -> list[str]:
+def _row(node: "admin_pb2.Node", lang: str) -> list[str]:
     return [
         node.node,
         node.coop,
@@ -111,7 +121,7 @@ def _row(node: admin_pb2.Node, lang: str) -> list[str]:
     ]
 
 
-def _print(node: admin_pb2.Node, lang: str) -> None:
+def _print(node: "admin_pb2.Node", lang: str) -> None:
     power = f"{node.device}, {i18n.decimal(node.active_w, lang)} W"
     lines = {
         "node": node.node,

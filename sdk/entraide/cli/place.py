@@ -8,17 +8,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import platformdirs
 from msgspec import Struct
 
 from entraide import i18n
-from entraide.client import Client
-from entraide.client._constants import KEY_VARIABLE, URL_VARIABLE
-from entraide.client.admin import AdminClient
 from entraide.errors import NotFoundError, error_for
+
+if TYPE_CHECKING:
+    from entraide.client import Client
+    from entraide.client.admin import AdminClient
 
 POOL_FILE = "pool.json"
 ADMIN_KEY_VARIABLE = "ENTRAIDE_ADMIN_KEY"
@@ -67,24 +68,28 @@ class Place(Struct, frozen=True):
         raise error_for("unauthorised", i18n.text("client-no-key", self.lang))
 
     @contextmanager
-    def client(self, coop: str = "") -> Iterator[Client]:
+    def client(self, coop: str = "") -> "Iterator[Client]":
         """Opens a client with the key of a co-op."""
+        from entraide.client import Client
+
         with Client(self.url, self.key(coop), lang=self.lang, ca_pem=self.ca_pem) as client:
             yield client
 
     @contextmanager
-    def admin(self) -> Iterator[AdminClient]:
+    def admin(self) -> "Iterator[AdminClient]":
         """Opens the operator's client.
 
         Raises:
             AuthenticationError: there is no admin key.
         """
+        from entraide.client.admin import AdminClient
+
         if not self.admin_key:
             raise error_for("unauthorised", i18n.text("cli-no-admin-key", self.lang))
         with AdminClient(self.url, self.admin_key, lang=self.lang, ca_pem=self.ca_pem) as admin:
             yield admin
 
-    def of_a_job(self, coop: str, ask: Callable[[Client], T]) -> T:
+    def of_a_job(self, coop: str, ask: "Callable[[Client], T]") -> T:
         """Asks about a job with each key in turn, until one of them may know it.
 
         Args:
@@ -113,6 +118,8 @@ def find(state: Path | None, lang: str) -> Place:
     Raises:
         PoolUnreachable: there is none where it was looked for.
     """
+    from entraide.client._constants import KEY_VARIABLE, URL_VARIABLE
+
     authority = os.environ.get(CA_VARIABLE)
     ca_pem = Path(authority).read_text("ascii") if authority else ""
     url = os.environ.get(URL_VARIABLE)

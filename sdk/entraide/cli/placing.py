@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from google.protobuf import json_format
 
 from entraide import i18n, moments
 from entraide.cli import options, show
 from entraide.cli.place import find
 from entraide.errors import error_for
-from entraide.v1 import admin_pb2
+
+if TYPE_CHECKING:
+    from entraide.v1 import admin_pb2
 
 GB = 1e9
 
@@ -32,6 +33,8 @@ def register(models: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         if not model and not dry_run:
             raise error_for("invalid_request", i18n.text("cli-place-what", lang))
         asked = admin_pb2.ModelOnNode(model=model, node=node)
@@ -47,6 +50,8 @@ def register(models: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         asked = admin_pb2.ModelOnNode(model=model, node=node)
         with find(state, lang).admin() as admin:
             found = admin.call("UnloadModel", asked)
@@ -57,7 +62,7 @@ def _node(lang: str) -> Any:
     return typer.Option("--node", metavar="NODE", help=i18n.text("opt-place-node", lang))
 
 
-def _show(plan: admin_pb2.ModelPlan, lang: str, *, json: bool, dry_run: bool) -> None:
+def _show(plan: "admin_pb2.ModelPlan", lang: str, *, json: bool, dry_run: bool) -> None:
     if json:
         show.as_json(plan)
         return
@@ -65,7 +70,7 @@ def _show(plan: admin_pb2.ModelPlan, lang: str, *, json: bool, dry_run: bool) ->
         typer.echo(line)
 
 
-def lines(plan: admin_pb2.ModelPlan, lang: str, *, dry_run: bool) -> Iterator[str]:
+def lines(plan: "admin_pb2.ModelPlan", lang: str, *, dry_run: bool) -> Iterator[str]:
     """Yields a plan in words: what would be done and why, then what stands.
 
     Args:
@@ -83,7 +88,9 @@ def lines(plan: admin_pb2.ModelPlan, lang: str, *, dry_run: bool) -> Iterator[st
         yield f"  {_order(order, lang, plan.at)}"
 
 
-def _step(step: admin_pb2.ModelStep, lang: str) -> str:
+def _step(step: "admin_pb2.ModelStep", lang: str) -> str:
+    from google.protobuf import json_format
+
     values = json_format.MessageToDict(step.values)
     told: dict[str, i18n.Value] = {
         "memory": _gb(values.get("memory_bytes", 0), lang),
@@ -103,7 +110,7 @@ def _step(step: admin_pb2.ModelStep, lang: str) -> str:
     return " ".join(filter(None, (what, why, facts)))
 
 
-def _order(order: admin_pb2.ModelOrder, lang: str, at: float) -> str:
+def _order(order: "admin_pb2.ModelOrder", lang: str, at: float) -> str:
     return i18n.text(
         "plan-order",
         lang,

@@ -1,14 +1,16 @@
 """``entraide report``: a co-op's statement of a month, from the pool's books."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entraide import i18n
 from entraide.cli import options, show
 from entraide.cli.place import find
-from entraide.v1 import admin_pb2
+
+if TYPE_CHECKING:
+    from entraide.v1 import admin_pb2
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -23,6 +25,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        from entraide.v1 import admin_pb2
+
         wanted = admin_pb2.GetStatementRequest(coop=coop, month=month)
         with find(state, lang).admin() as admin:
             found = admin.call("GetStatement", wanted)
@@ -32,7 +36,7 @@ def register(app: typer.Typer, lang: str) -> None:
             _print(found, lang)
 
 
-def _print(found: admin_pb2.Statement, lang: str) -> None:
+def _print(found: "admin_pb2.Statement", lang: str) -> None:
     typer.echo(i18n.text("report-title", lang, coop=found.coop, month=found.month))
     heads = ("what", "coop", "jobs", "tokens", "energy", "direct", "lifecycle")
     lines = [
@@ -66,7 +70,7 @@ def _print(found: admin_pb2.Statement, lang: str) -> None:
         )
 
 
-def _line(code: str, coop: str, amounts: admin_pb2.Amounts, lang: str) -> tuple[list[str], int]:
+def _line(code: str, coop: str, amounts: "admin_pb2.Amounts", lang: str) -> tuple[list[str], int]:
     """Returns a line, and how many jobs are in it."""
     line = [
         i18n.text(code, lang),

@@ -3,18 +3,21 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import typer
-from google.protobuf.message import Message
 
 from entraide import i18n
-from entraide.v1.admin_pb2 import Quarantine
+
+if TYPE_CHECKING:
+    from entraide.v1.admin_pb2 import Quarantine
 
 
 def plain(value: Any) -> Any:
     """Returns a value as JSON has it; numbers of the contract stay numbers, whatever their size."""
+    import msgspec
+    from google.protobuf.message import Message
+
     if isinstance(value, Message):
         fields = value.DESCRIPTOR.fields
         return {
@@ -48,7 +51,7 @@ def when(at: float, lang: str) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def quarantine(found: Quarantine, lang: str) -> str:
+def quarantine(found: "Quarantine", lang: str) -> str:
     """Returns since when and why a node or key is in quarantine; "" when it is not."""
     if not found.since:
         return ""

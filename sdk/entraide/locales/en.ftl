@@ -799,9 +799,14 @@ client-no-key = No access key: give "key" or set ENTRAIDE_KEY.
 help-up = Start a whole pool here: bus, scheduler and node agents.
 help-down = Stop the pool that was started here.
 help-status = Say whether a pool runs here, and where.
+opt-up-http = Port of the HTTP API on this machine; otherwise the port of the last start.
+opt-up-nodes = How many machines (node agents) to start.
+opt-up-model = A model of yours in place of the demonstration’s.
+opt-up-detach = Return to the prompt once the pool is ready, and leave it running.
 up-nats = Starting the message bus…
 up-scheduler = Starting the scheduler and its gateway…
 up-nodes = Starting the nodes: each loads its model and measures its speed…
+up-nodes-out = Not started, since they were revoked or have left the pool: { $nodes }.
 up-stopping = Stopping: the nodes finish their work, then everything ends.
 up-ready =
     The pool is ready. Paste into a terminal:
@@ -817,7 +822,9 @@ up-ready =
     { $export }
 
     State of the pool: { $page }
+    Addresses and keys: { $keys }
     Ctrl-C stops everything.
+up-detached = The pool is ready at { $page }. The keys are in { $keys }. “entraide down” stops it.
 down-none = No pool runs in { $path }.
 down-done = The pool has stopped.
 status-up = The pool runs: { $page } · nodes live: { $live } · jobs running: { $running }, waiting: { $queued }.
@@ -897,8 +904,10 @@ error-join_bad_address = No pool answers at { $url }. Check the address that the
 cli-arguments = Arguments
 cli-options = Options
 cli-commands = Commands
-cli-default = [default: { $default }]
-cli-required = [required]
+cli-default = default: { $default }
+cli-required = required
+cli-usage = Usage:
+cli-no-extra = The command "{ $command }" lacks the Python module { $module }. Install it with: pip install 'entraide[{ $extra }]'
 cli-never = —
 cli-never-seen = never seen
 cli-no-pool = No pool runs in { $path }. Start one with "entraide up", or give its address in ENTRAIDE_URL.
@@ -1019,11 +1028,11 @@ node-device-unknown = No machine is called { $device } in the catalogue. It know
 
 ## The scheduler: its commands, and why it does not start.
 
-help-scheduler = The scheduler
+help-scheduler = The scheduler, as a process of its own.
 help-scheduler-run = Runs a scheduler, with its gateway, as its config says
 help-scheduler-journal = The journal of what was decided
 help-scheduler-journal-export = Writes the journal into one file, for entraide sim replay
-help-gateway = Gateways in processes of their own
+help-gateway = Gateways, as processes of their own.
 journal-exported = { $events ->
     [one] One event
    *[other] { $events } events

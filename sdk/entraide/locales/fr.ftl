@@ -799,9 +799,14 @@ client-no-key = Aucune clé d’accès : donnez « key » ou la variable ENTR
 help-up = Démarre ici tout un réseau : bus, ordonnanceur et agents de nœud.
 help-down = Arrête le réseau démarré ici.
 help-status = Dit si un réseau fonctionne ici, et où.
+opt-up-http = Port de l’API HTTP sur cette machine ; sinon celui du dernier démarrage.
+opt-up-nodes = Nombre de machines (agents de nœud) à démarrer.
+opt-up-model = Un modèle à vous, à la place de celui de la démonstration.
+opt-up-detach = Rendre la main une fois le réseau prêt, et le laisser en marche.
 up-nats = Démarrage du bus de messages…
 up-scheduler = Démarrage de l’ordonnanceur et de la passerelle…
 up-nodes = Démarrage des nœuds : chacun charge son modèle et mesure sa vitesse…
+up-nodes-out = Ne démarrent pas, parce que révoquées ou parties du réseau : { $nodes }.
 up-stopping = Arrêt : les nœuds finissent leur travail, puis tout s’éteint.
 up-ready =
     Le réseau est prêt. À coller dans un terminal :
@@ -817,7 +822,9 @@ up-ready =
     { $export }
 
     État du réseau : { $page }
+    Adresses et clés : { $keys }
     Ctrl-C arrête tout.
+up-detached = Le réseau est prêt à l’adresse { $page }. Les clés sont dans { $keys }. « entraide down » l’arrête.
 down-none = Aucun réseau ne fonctionne dans { $path }.
 down-done = Le réseau est arrêté.
 status-up = Le réseau fonctionne : { $page } · nœuds en ligne : { $live } · requêtes en cours : { $running }, en attente : { $queued }.
@@ -897,8 +904,10 @@ error-join_bad_address = Aucun réseau d’entraide ne répond à { $url }. Vér
 cli-arguments = Arguments
 cli-options = Options
 cli-commands = Commandes
-cli-default = [par défaut : { $default }]
-cli-required = [obligatoire]
+cli-default = par défaut : { $default }
+cli-required = obligatoire
+cli-usage = Utilisation :
+cli-no-extra = Il manque à la commande « { $command } » le module Python { $module }. Pour l’installer : pip install 'entraide[{ $extra }]'
 cli-never = —
 cli-never-seen = jamais vu
 cli-no-pool = Aucun réseau en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
@@ -1019,11 +1028,11 @@ node-device-unknown = Aucune machine ne s’appelle { $device } dans le catalogu
 
 ## L’ordonnanceur : ses commandes, et pourquoi il ne démarre pas.
 
-help-scheduler = L’ordonnanceur
+help-scheduler = L’ordonnanceur, dans son propre processus.
 help-scheduler-run = Lance un ordonnanceur, avec sa passerelle, selon sa configuration
 help-scheduler-journal = Le journal de ce qui a été décidé
 help-scheduler-journal-export = Écrit le journal dans un fichier, pour entraide sim replay
-help-gateway = Les passerelles qui ont leur propre processus
+help-gateway = Les passerelles, chacune dans son propre processus.
 journal-exported = { $events ->
     [one] Un événement
    *[other] { $events } événements

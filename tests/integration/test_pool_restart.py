@@ -1,0 +1,34 @@
+"""A pool that is stopped and started again: which nodes it waits for, and where it is."""
+
+from pathlib import Path
+
+import pytest
+from tests.integration.local_pool import RunningPool, up
+
+pytestmark = pytest.mark.engines  # starts a real pool three times
+
+
+def test_a_start_waits_for_the_nodes_that_may_come(tmp_path: Path) -> None:
+    """A revoked node is not started; the pool is ready with the others, at the same addresses."""
+    pool = RunningPool(tmp_path)
+    told = pool.entraide("up", "--detach", "--nodes", "2")
+    before = pool.file
+    pool.entraide("nodes", "revoke", "node-1")
+    pool.entraide("down")
+    pool.entraide("up", "--detach", "--nodes", "2")
+    after = pool.file
+    live = pool.live()
+    status, _, _ = pool.chat("Bonjour")
+    pool.entraide("nodes", "revoke", "node-2")
+    pool.entraide("down")
+    empty = up(tmp_path, "--nodes", "2")
+    left = set(empty.file.pids)
+    pool.entraide("down")
+
+    assert before.http in told
+    assert str(tmp_path / "pool.json") in told
+    assert (before.http, before.grpc, before.nats) == (after.http, after.grpc, after.nats)
+    assert {"node-2"} == live
+    assert 200 == status
+    assert "node-1" not in after.pids
+    assert {"up", "nats", "scheduler"} == left
