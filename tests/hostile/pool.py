@@ -96,6 +96,11 @@ class RogueNode:
         await self.node.connection.publish(subjects.node_out(self.name, run.gateway), data)
         await self.node.connection.flush()
 
+    async def withdraw(self, pool: "HostilePool") -> None:
+        """Leaves, so that nothing more is placed here."""
+        await self.send(m.Goodbye("stopped"))
+        await eventually(lambda: pool.running.state(self.name) in ("left", ""))
+
     async def run(self) -> m.Run:
         """Returns the run that the pool gave it."""
         await eventually(lambda: self.node.runs)
@@ -110,7 +115,10 @@ class RogueNode:
 
 
 class HostilePool:
-    """The pool: co-op alpha asks, alpha's node is honest, the rogue nodes are beta's."""
+    """The pool: co-op alpha asks, alpha's node is honest, the rogue nodes are beta's.
+
+    The honest node's grid is the dirtiest, so that a rogue node that serves its model goes first.
+    """
 
     def __init__(self, folder: Path, bus: NatsPool) -> None:
         self._folder = folder
@@ -122,7 +130,7 @@ class HostilePool:
         """Starts the scheduler and the honest node."""
         await self._start()
         self.key = await self.running.operator.key("alpha")
-        node = await self.running.join("honest", coop="alpha")
+        node = await self.running.join("honest", coop="alpha", zone="CA-AB")
         self.honest = HonestNode(node)
         await eventually(lambda: self.running.state("honest") == "live")
 

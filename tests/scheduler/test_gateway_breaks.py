@@ -258,3 +258,41 @@ def test_holds_on_the_loop_that_pools_run_on(
             await scenario(opened)
 
     uvloop.run(run())
+
+
+async def test_receipt_that_cannot_be_made_keeps_no_answer_back(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer goes out without a receipt, and the failure is counted."""
+
+    def broken(*_: object) -> None:
+        raise ValueError("no receipt")
+
+    monkeypatch.setattr("entraide_scheduler.gateway.jobs.settle", broken)
+    asked = asyncio.ensure_future(pool.send(ask()))
+    (await pool.placed()).finish("Salut")
+    async with await asked as answer:
+        body = await answer.json()
+    async with pool.session.get("/metrics") as page:
+        metrics = await page.text()
+
+    assert ("Salut", False) == (body["choices"][0]["message"]["content"], "entraide" in body)
+    assert 'entraide_gateway_failures_total{what="receipt"} 1.0' in metrics
+
+
+@pytest.mark.parametrize("step", ["sizes.Sizes.learn", "metrics.Metrics.ended"])
+async def test_listener_is_told_before_anything_that_may_fail(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Learning and counting come after the client has its answer."""
+
+    def broken(*_: object) -> None:
+        raise ValueError(step)
+
+    monkeypatch.setattr(f"entraide_scheduler.gateway.{step}", broken)
+    asked = asyncio.ensure_future(pool.send(ask()))
+    (await pool.placed()).finish("Salut")
+    async with await asked as answer:
+        body = await answer.json()
+
+    assert "Salut" == body["choices"][0]["message"]["content"]

@@ -21,6 +21,7 @@ from entraide_scheduler.core.records import Lease
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.tables import LeaseState
 
+ANSWER_INVALID = "answer_invalid"  # a gateway's word for an answer that no client can be given
 FULL_PAUSE_S = 1.0  # a node that declined as full is asked again after so long
 NOT_LOADED_PAUSE_S = 10.0  # its next hello tells sooner what it serves
 
@@ -136,7 +137,11 @@ def _failed(state: State, lease: Lease, event: RunReported) -> None:
 
 
 def abandoned(state: State, event: JobAbandoned) -> None:
-    """The gateway cannot go on with a placement; the node has not been given the job."""
+    """The gateway cannot go on with a placement.
+
+    A kept job whose gateway was lost, and a job whose answer could not be used before any of it
+    was handed on, run again.
+    """
     lease = state.leases.get(event.job)
     job = state.jobs.get(event.job)
     if lease is None or job is None or lease.terms.epoch != event.epoch:
@@ -146,6 +151,8 @@ def abandoned(state: State, event: JobAbandoned) -> None:
     state.ask(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
     if job.facts.kind is JobKind.KEPT and event.code == "gateway_lost":
         leases.again(state, lease, "lose", avoid=False)
+    elif event.code == ANSWER_INVALID and lease.state is not LeaseState.STOPPING:
+        leases.again(state, lease, "lose", avoid=True)
     else:
         leases.discard(state, lease, event.code, {})
 

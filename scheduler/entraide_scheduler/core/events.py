@@ -261,8 +261,9 @@ class RunReported(Happened, frozen=True, tag="reported"):
 class JobAbandoned(Happened, frozen=True, tag="abandoned"):
     """The gateway cannot go on with a placement.
 
-    ``code`` is ``stream_broken`` (the client already has part of the answer: the job ends) or
-    ``gateway_lost``. It answers a ``Place``.
+    ``code`` is ``stream_broken`` or ``engine_failed`` (the client already has part of the answer:
+    the job ends), ``answer_invalid`` (it has none: the job runs again) or ``gateway_lost``. It
+    answers a ``Place``.
     """
 
     job: str

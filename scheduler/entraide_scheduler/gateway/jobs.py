@@ -9,9 +9,11 @@ is dropped and counted.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
@@ -32,16 +34,16 @@ from entraide.wire.messages import (
 from entraide.wire.messages import Refused as RefusedByCore
 from entraide_scheduler.core.carbon import receipt, settle
 from entraide_scheduler.desk import Desk, NodeLine
+from entraide_scheduler.gateway.answers import is_whole
 from entraide_scheduler.gateway.openai import Ask, forwarded
 from entraide_scheduler.gateway.receipts import Signer
+from entraide_scheduler.gateway.recent import Recent
 from entraide_scheduler.gateway.refusals import Refusal
 from entraide_scheduler.gateway.sizes import Sizes
 from entraide_scheduler.node_validation import check
 
 JOBS_MAX = 20_000
-RECENT_MAX = 5_000
 VERDICT_TIMEOUT_S = 15.0  # between the two tellings of a job's end: the node's and the core's
-ANSWER_MAX_BYTES = 8 * 1024 * 1024
 
 
 class Phase(StrEnum):
@@ -76,13 +78,13 @@ class Answer(Struct, frozen=True):
         final: streamed: JSON of the chunk that bears ``finish_reason``.
         body: not streamed: JSON of the answer.
         usage: what it used.
-        receipt: signed, not settled yet.
+        receipt: signed, not settled yet; None when none could be made.
     """
 
     final: bytes
     body: bytes
     usage: Usage
-    receipt: Receipt
+    receipt: Receipt | None
 
 
 class Listener(Protocol):
@@ -110,36 +112,8 @@ class Counts(Protocol):
     def ended(self, state: str, answer: Answer | None) -> None:
         """A job ended."""
 
-
-class EndedJob(Struct, frozen=True):
-    """What is remembered of a live job that ended; ``code`` is "" when it completed."""
-
-    facts: RequestFacts
-    code: str
-    ended_at: float
-
-
-class Recent:
-    """The live jobs that ended last, so that their owners may still ask."""
-
-    def __init__(self) -> None:
-        self._ended: dict[str, EndedJob] = {}
-
-    def add(self, facts: RequestFacts, state: str, ended_at: float) -> None:
-        """Remembers a live job, and forgets the oldest one when there are too many."""
-        if facts.kind is JobKind.LIVE:
-            if len(self._ended) >= RECENT_MAX:
-                del self._ended[next(iter(self._ended))]
-            code = "" if state == "completed" else state
-            self._ended[facts.job] = EndedJob(facts, code, ended_at)
-
-    def get(self, job: str) -> EndedJob | None:
-        """Returns a job that ended lately."""
-        return self._ended.get(job)
-
-    def of_coop(self, coop: str) -> list[EndedJob]:
-        """Returns a co-op's jobs that ended lately, newest first."""
-        return [job for job in reversed(self._ended.values()) if job.facts.coop == coop]
+    def failed(self, what: str) -> None:
+        """Something beside the answer could not be done."""
 
 
 class Keeper(Protocol):
@@ -303,7 +277,7 @@ class RunningJobs:
             self._counts.dropped("old_epoch" if running is not None else "unknown_job")
         elif check.fault(message := _clipped(message)):
             self._counts.dropped("out_of_bounds")
-            self._broken(running, "engine_failed")
+            self._reject(running)
         elif running.stream and message.first != running.sent:
             self._broken(running, "stream_broken")
         elif isinstance(message, Tokens):
@@ -370,20 +344,25 @@ class RunningJobs:
             # The core decides whether it is placed again or over; either is told soon.
             self._await_verdict(running, message.code or "engine_failed")
             return
-        last = message.final if running.stream else message.body
-        whole = last.rstrip().endswith(b"}") or (running.stream and not last)
-        if not whole or len(last) > ANSWER_MAX_BYTES or running.terms is None:
-            self._fail_here(running, "engine_failed")
-            return
-        settlement = settle(running.terms, message.usage)
-        note = receipt(
-            running.terms, message.usage, settlement, settled=False, issued_at=self._clock()
-        )
-        answer = Answer(message.final, message.body, message.usage, self._signer.signed(note))
-        self._sizes.learn(running.ask, running.terms.model, message.usage.input_tokens)
-        if running.step("whole"):
-            self._close(running, "completed", answer)
-            running.listener.on_answer(answer)
+        if running.terms is None or not is_whole(message, stream=running.stream):
+            self._reject(running)
+        elif running.step("whole"):
+            note = self._receipt(running, running.terms, message.usage)
+            answer = Answer(message.final, message.body, message.usage, note)
+            self._remove(running)
+            self._tell(running, partial(running.listener.on_answer, answer))
+            self._follow_up(running, "completed", answer)
+
+    def _receipt(self, running: RunningJob, terms: Terms, usage: Usage) -> Receipt | None:
+        """Returns the receipt on an answer; an answer does not wait for one that cannot be made."""
+        try:
+            settlement = settle(terms, usage)
+            note = receipt(terms, usage, settlement, settled=False, issued_at=self._clock())
+            return self._signer.signed(note)
+        except Exception:  # noqa: BLE001  (any: the client gets its answer all the same)
+            self._log.exception("gateway.no_receipt", job=running.facts.job)
+            self._counts.failed("receipt")
+            return None
 
     def _ended(self, message: Ended, running: RunningJob) -> None:
         if message.state is JobState.COMPLETED:
@@ -408,18 +387,47 @@ class RunningJobs:
         if running.node:
             self._line.cancel(running.node, Cancel(running.facts.job, running.epoch))
 
+    def _reject(self, running: RunningJob) -> None:
+        """Drops an answer that cannot be used: its job runs again unless some was handed on."""
+        if running.phase is Phase.RUNNING:
+            self._await_verdict(running, "engine_failed")
+            self._desk.abandon(running.facts.job, running.epoch, "answer_invalid")
+        else:
+            self._broken(running, "engine_failed")
+
     def _fail(self, running: RunningJob, refusal: Refusal) -> None:
         if running.step("failed"):
-            self._close(running, refusal.code, None)
-            running.listener.on_refusal(refusal)
+            self._remove(running)
+            self._tell(running, partial(running.listener.on_refusal, refusal))
+            self._follow_up(running, refusal.code, None)
 
-    def _close(self, running: RunningJob, state: str, answer: Answer | None) -> None:
+    def _remove(self, running: RunningJob) -> None:
         running.phase = Phase.CLOSED
         self._forget_verdict(running)
-        del self._jobs[running.facts.job]
+        self._jobs.pop(running.facts.job, None)
         self._one_closed.set()
-        self._counts.ended(state, answer)
-        self.recent.add(running.facts, state, self._clock())
+
+    def _tell(self, running: RunningJob, tell: Callable[[], None]) -> None:
+        """Tells the listener how its job ended, before anything else that might fail."""
+        try:
+            tell()
+        except Exception:  # noqa: BLE001  (one listener must not silence the others)
+            self._log.exception("gateway.listener_failed", job=running.facts.job)
+            self._counts.failed("listener")
+            with contextlib.suppress(Exception):
+                running.listener.on_refusal(Refusal("internal", job=running.facts.job))
+
+    def _follow_up(self, running: RunningJob, state: str, answer: Answer | None) -> None:
+        """Counts, remembers and learns from a job whose listener has been told."""
+        try:
+            self._counts.ended(state, answer)
+            self.recent.add(running.facts, state, self._clock())
+            if answer is not None and running.terms is not None:
+                model, tokens = running.terms.model, answer.usage.input_tokens
+                self._sizes.learn(running.ask, model, tokens)
+        except Exception:  # noqa: BLE001  (the client has been answered)
+            self._log.exception("gateway.follow_up_failed", job=running.facts.job)
+            self._counts.failed("follow_up")
 
     def _await_verdict(self, running: RunningJob, code: str) -> None:
         if running.verdict is None:

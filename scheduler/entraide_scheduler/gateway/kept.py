@@ -195,7 +195,7 @@ class KeptJobs:
             JobState.COMPLETED,
             "",
             self._seal.closed(job, "result", body),
-            msgspec.json.encode(answer.receipt),
+            msgspec.json.encode(answer.receipt) if answer.receipt is not None else b"",
         )
 
     def failed(self, job: str, code: str, state: JobState = JobState.FAILED) -> None:

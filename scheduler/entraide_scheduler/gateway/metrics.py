@@ -32,6 +32,7 @@ class Metrics:
         self._energy = counter("energy_wh", "Energy of whole answers, watt-hours.", "model")
         self._carbon = counter("carbon_g", "Direct emissions of whole answers, grams.", "model")
         self._dropped = counter("dropped", "Messages not used, by reason.", "what")
+        self._failed = counter("failures", "Steps beside an answer that failed, by step.", "what")
         self._running = Gauge("entraide_gateway_running", "Jobs not ended.", registry=self.registry)
         self._ttft = Histogram(
             "entraide_gateway_ttft_seconds",
@@ -62,7 +63,7 @@ class Metrics:
     def ended(self, state: str, answer: Answer | None) -> None:
         """Counts the end of a job."""
         self._jobs.labels(state).inc()
-        if answer is None:
+        if answer is None or answer.receipt is None:
             return
         usage = answer.usage
         energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
@@ -84,6 +85,10 @@ class Metrics:
             known = (*tokens, self._energy.labels(model), self._carbon.labels(model))
             self._by_model[model] = known
         return known
+
+    def failed(self, what: str) -> None:
+        """Counts a step beside an answer that could not be done."""
+        self._failed.labels(what).inc()
 
     def page(self, running: int) -> bytes:
         """Returns all of it as Prometheus reads it."""

@@ -181,7 +181,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
                     text="".join([*parts, last]),
                     finish_reason=finish_reason,
                     usage=pool_messages.usage(end.usage),
-                    receipt=pool_messages.receipt(end.receipt),
+                    receipt=pool_messages.receipt(end.receipt) if end.receipt else None,
                 )
                 yield pool_pb2.StreamEvent(done=done)
         finally:

@@ -34,8 +34,10 @@ def usage_json(usage: Usage) -> dict[str, object]:
     }
 
 
-def with_receipt(document: bytes, receipt: Receipt) -> bytes:
-    """Returns a JSON object with the receipt beside its other fields."""
+def with_receipt(document: bytes, receipt: Receipt | None) -> bytes:
+    """Returns a JSON object with the receipt, if there is one, beside its other fields."""
+    if receipt is None:
+        return document
     start = document.rstrip()[:-1].rstrip()
     comma = b"" if start.endswith(b"{") else b","
     return b'%s%s"entraide":%s}' % (start, comma, msgspec.json.encode(receipt))
