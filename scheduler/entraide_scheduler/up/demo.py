@@ -22,7 +22,12 @@ from entraide_scheduler.up.logs import quiet
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_scheduler.up.poolfile import PoolFile
 
-QUESTION = "Bonjour ! En une phrase, qu'est-ce qu'une coopérative ?"
+# What the toy model answers in readable French at temperature 0: it knows nothing, and can copy.
+QUESTION = (
+    "Résume en une phrase : Une coopérative est une entreprise qui appartient à ses membres "
+    "et qu'ils dirigent ensemble."
+)
+TOKENS_MAX = 48
 ASKING = "prairie"
 SUNNY = 2  # number of the Ontario node
 SUN_GONE_TIMEOUT_S = 20.0
@@ -33,11 +38,11 @@ async def demonstrate(options: PoolOptions, console: Console) -> None:
     lang = options.lang
 
     def tell(code: str, **values: str) -> None:
-        console.print(f"[dim]{i18n.text(code, lang, **values)}[/dim]")
+        console.print(f"[dim]{i18n.text(code, lang, **values)}[/dim]", soft_wrap=True)
 
-    console.print(f"[bold]{i18n.text('demo-title', lang)}[/bold]")
+    console.print(f"[bold]{i18n.text('demo-title', lang)}[/bold]", soft_wrap=True)
     if not options.model:
-        console.print(f"[yellow]{i18n.text('demo-toy', lang)}[/yellow]")
+        console.print(f"[yellow]{i18n.text('demo-toy', lang)}[/yellow]", soft_wrap=True)
     pool = LocalPool(options, tell)
     try:
         running = await pool.start()
@@ -56,8 +61,10 @@ async def ask(pool: PoolFile, console: Console, lang: str) -> None:
     """Asks the question and prints answer, receipt and explanation."""
     async with AsyncClient(pool.grpc, key=pool.keys[ASKING], lang=lang) as client:
         models = await client.models()
-        console.print(f"\n[bold]{ASKING} ›[/bold] {QUESTION}")
-        async with client.stream(QUESTION, model=models[0].model, max_output_tokens=48) as answer:
+        console.print(f"\n[bold]{ASKING} ›[/bold] {QUESTION}", soft_wrap=True)
+        async with client.stream(
+            QUESTION, model=models[0].model, max_output_tokens=TOKENS_MAX, temperature=0.0
+        ) as answer:
             async for piece in answer:
                 console.print(piece, end="", markup=False, highlight=False, soft_wrap=True)
             receipt, job = answer.receipt, answer.job

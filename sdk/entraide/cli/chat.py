@@ -38,6 +38,12 @@ def register(app: typer.Typer, lang: str) -> None:
         max_tokens: Annotated[
             int, typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
         ] = 0,
+        temperature: Annotated[
+            float | None,
+            typer.Option(
+                "--temperature", min=0.0, max=2.0, help=i18n.text("opt-temperature", lang)
+            ),
+        ] = None,
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
@@ -48,6 +54,8 @@ def register(app: typer.Typer, lang: str) -> None:
             "jurisdiction": jurisdiction,
             "max_output_tokens": max_tokens,
         }
+        if temperature is not None:
+            ask["temperature"] = temperature
         text = sys.stdin.read() if question == "-" else question
         _chat(find(state, lang), text, coop=coop, model=model, ask=ask, json=json)
 

@@ -53,6 +53,10 @@ def register(app: typer.Typer, lang: str) -> None:
         typer.echo(made.secret)
         typer.echo(i18n.text("cli-secret-once", lang, key=made.key), err=True)
 
+    _register_changes(keys, lang)
+
+
+def _register_changes(keys: typer.Typer, lang: str) -> None:
     @keys.command(help=i18n.text("help-keys-revoke", lang))
     def revoke(
         key: Annotated[str, typer.Argument(metavar="KEY", help=i18n.text("arg-key", lang))],

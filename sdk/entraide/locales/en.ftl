@@ -956,6 +956,7 @@ opt-class = Class: interactive, standard or batch.
 opt-data = Class of the data: public, internal or restricted.
 opt-zone = Jurisdiction required: CA, CA-QC…
 opt-max-tokens = Longest answer, in tokens.
+opt-temperature = How freely the model picks its words, from 0 (always the same answer) to 2.
 opt-limit = Most jobs to list.
 opt-hours = How long it is valid, in hours.
 opt-token-coop = Co-op that the machine will belong to.

@@ -956,6 +956,7 @@ opt-class = Classe : interactive, standard ou batch.
 opt-data = Classe des données : public, internal ou restricted.
 opt-zone = Territoire exigé : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
+opt-temperature = Liberté du modèle dans le choix des mots, de 0 (toujours la même réponse) à 2.
 opt-limit = Nombre maximal de requêtes.
 opt-hours = Durée de validité, en heures.
 opt-token-coop = Coopérative dont la machine fera partie.

@@ -1,0 +1,21 @@
+"""The demonstration asks what its toy model can answer."""
+
+import pytest
+from tests.integration.local_pool import RunningPool
+
+from entraide_scheduler.up.demo import QUESTION, TOKENS_MAX
+
+pytestmark = pytest.mark.engines  # a real pool with the real toy model
+
+
+def test_the_toy_model_answers_in_readable_french(pool: RunningPool) -> None:
+    """At temperature 0 the answer is the sentence of the question, whole, in each province."""
+    for coop in ("boreale", "grands-lacs", "prairie"):
+        status, _, body = pool.chat(QUESTION, tokens=TOKENS_MAX, coop=coop)
+        choice = body["choices"][0]
+
+        assert (200, "stop") == (status, choice["finish_reason"])
+        assert (
+            "Une coopérative est une entreprise qui appartient à ses membres "
+            "et qu'ils dirigent ensemble."
+        ) == choice["message"]["content"].strip()
