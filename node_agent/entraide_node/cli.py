@@ -4,6 +4,7 @@ It decides how a person speaks to a node and reads from it. It speaks to a runni
 the node's folder only: nothing listens.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,9 @@ from entraide.errors import EntraideError
 
 if TYPE_CHECKING:
     from entraide_node.config import NodeConfig
+
+FROM_STDIN = "-"
+TOKEN_CHARS_MAX = 4_096
 
 Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json")]
@@ -40,7 +44,9 @@ def _life(app: typer.Typer, lang: str) -> None:
     def join(
         url: Annotated[str, typer.Argument(metavar="URL")],
         *,
-        token: Annotated[str, typer.Option("--token", metavar="T")],
+        token: Annotated[
+            str, typer.Option("--token", metavar="T", help=i18n.text("opt-node-token", lang))
+        ] = FROM_STDIN,
         dir: Dir = None,  # noqa: A002  (the option's name)
         site: Annotated[str, typer.Option("--site")] = "",
         zone: Annotated[str, typer.Option("--zone")] = "CA-QC",
@@ -242,6 +248,17 @@ def _config_of(folder: Path | None, lang: str) -> "NodeConfig":
         raise typer.Exit(1) from problem
 
 
+def _token(given: str, lang: str) -> str:
+    """Returns the join token; ``-`` reads it where no other account sees it in a process list."""
+    if given != FROM_STDIN:
+        return given
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass(f"{i18n.text('ask-node-token', lang)} ").strip()
+    return sys.stdin.readline(TOKEN_CHARS_MAX).strip()
+
+
 def _say(problem: EntraideError, lang: str) -> None:
     from entraide_node.sentences import say
 
@@ -268,7 +285,7 @@ def _join(
     lang = wish["lang"]
     try:
         ca_pem = ca.read_text("ascii") if ca is not None else ""
-        config = join(url, token, folder=folder, wish=Wish(**wish), ca_pem=ca_pem)
+        config = join(url, _token(token, lang), folder=folder, wish=Wish(**wish), ca_pem=ca_pem)
         living.note_pool(folder, url)
         begun = careful and owner_terms.begin(folder)
     except EntraideError as problem:

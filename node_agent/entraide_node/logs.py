@@ -13,6 +13,7 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict
 
+from entraide.log_format import json_processors
 from entraide_node.engines.process import LOG_BYTES_MAX, CappedLog
 
 LOG_NAME = "agent.log"
@@ -40,13 +41,7 @@ class LogFile:
 def log_to(file: TextIO) -> None:
     """Sends the log to an open file."""
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=json_processors(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(file),
     )

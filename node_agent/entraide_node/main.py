@@ -34,6 +34,7 @@ from entraide_node.sentences import say, sentence
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
+PRIVATE_UMASK = 0o077  # what a daemon writes is for its own account
 T = TypeVar("T")
 
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0
@@ -46,6 +47,7 @@ def run_node(path: Path, *, log: bool = False) -> int:
         path: of the configuration.
         log: whether the log goes to the node's folder, instead of standard error.
     """
+    os.umask(PRIVATE_UMASK)
     log_to_stderr()
     try:
         config = load(path)

@@ -1,5 +1,6 @@
 """``entraide scheduler …`` and ``entraide gateway run``."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -68,8 +69,10 @@ def run_gateway(path: Path) -> int:
     """Runs a gateway as a process of its own; returns the exit status."""
     from entraide_scheduler.gateway.run import load_gateway_config
     from entraide_scheduler.gateway.run import run_gateway as run
+    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK
     from entraide_scheduler.run import log_to_stderr, run_loop
 
+    os.umask(PRIVATE_UMASK)
     log_to_stderr()
     run_loop(run(load_gateway_config(path)))
     return 0

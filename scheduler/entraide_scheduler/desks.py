@@ -48,7 +48,7 @@ class Switch:
         try:
             sink.on_down(message)
         except Exception:  # noqa: BLE001  (a bug of one gateway is not the pool's end)
-            self._log.exception("desk.sink_failed", job=message.job)
+            self._log.exception("desk.sink_failed", message_kind=type(message).__name__)
 
     def to_node(self, node: str, message: m.NodeDownCtl) -> None:
         """Tells a node."""
@@ -93,9 +93,10 @@ class LocalDesk:
 class GatewaysEar:
     """The desk of all gateways in processes of their own."""
 
-    def __init__(self, live: Live, store: Store, *, local: str) -> None:
+    def __init__(self, live: Live, store: Store, switch: Switch, *, local: str) -> None:
         self._live = live
         self._store = store
+        self._switch = switch
         self._local = local
         self._heard_at: dict[str, float] = {}
         self._log = structlog.get_logger("entraide.desk")
@@ -107,6 +108,11 @@ class GatewaysEar:
             if view.gateway != self._local and view.ended_at == 0.0:
                 self._heard_at[view.gateway] = now
         await subscribe(connection, subjects.ALL_GATEWAYS_UP, self._heard)
+
+    def tell_all(self, message: m.Revoked) -> None:
+        """Tells every gateway that is there, the one inside the scheduler first."""
+        for gateway in (self._local, *sorted(self._heard_at)):
+            self._switch.to_gateway(gateway, message)
 
     def tick(self) -> None:
         """Tells the core which gateways are gone; once a second."""

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 import structlog
 
+from entraide.log_format import json_processors, terminal_processors
 from entraide_scheduler.config import SchedulerConfig
+from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK
 from entraide_scheduler.service import Service
 
 EXIT_BROKEN = 70
@@ -31,6 +33,7 @@ def run_scheduler(config: SchedulerConfig) -> int:
     Raises:
         EntraideError: it could not start.
     """
+    os.umask(PRIVATE_UMASK)
     log_to_stderr()
     sys.setswitchinterval(SWITCH_S)
     return run_loop(_live(config))
@@ -49,15 +52,8 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
 
 def log_to_stderr() -> None:
     """Logs as one JSON object a line, or in colour for a person at a terminal."""
-    for_people = sys.stderr.isatty()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if for_people else structlog.processors.dict_tracebacks,
-            *([] if for_people else [structlog.processors.JSONRenderer(ensure_ascii=False)]),
-        ],
+        processors=terminal_processors() if sys.stderr.isatty() else json_processors(),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

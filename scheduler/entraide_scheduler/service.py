@@ -36,7 +36,7 @@ from entraide_scheduler.grid.watch import Watch
 from entraide_scheduler.journal import recover
 from entraide_scheduler.live import Live
 from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
-from entraide_scheduler.nats.keyfiles import read_private, write_private
+from entraide_scheduler.nats.keyfiles import private_home, read_private, write_private
 from entraide_scheduler.nats.tls import TlsFiles, ensure_files, fingerprint, server_context
 from entraide_scheduler.nodes import NodesEar
 from entraide_scheduler.outbox import Outbox
@@ -106,7 +106,7 @@ class Service:
         ears = NodesEar(live, roster=roster, outbox=outbox, issuer=identity, catalogue=catalogue)
         catalogue.on_change(ears.tell_catalogue)
         ears.report_through(PatientReports(live, awaited=gateway.awaits, take=ears.report))
-        gateways = GatewaysEar(live, store, local=self._config.gateway)
+        gateways = GatewaysEar(live, store, switch, local=self._config.gateway)
         feed = Feed.of(self._config.grid)
         upkeep = Upkeep(
             live,
@@ -134,6 +134,7 @@ class Service:
             policy=policy,
             ears=ears,
             catalogue=catalogue,
+            gateways=gateways,
         )
         told = {"incarnation": live.incarnation, "policy": policy.version}
         self._log.info("scheduler.ready", http=gateway.url, grpc=self.grpc.port, **told)
@@ -202,6 +203,7 @@ class Service:
         policy: Policy,
         ears: NodesEar,
         catalogue: PoolCatalogue,
+        gateways: GatewaysEar,
     ) -> None:
         config, gateway, files = self._config, self.gateway, self._tls_files()
         assert gateway is not None
@@ -232,6 +234,7 @@ class Service:
             cut_off=cut_off,
             ears_forget=ears.forget,
             keys_changed=gateway.key_revoked,
+            revoked=gateways.tell_all,
             ca_fingerprint=fingerprint(ca_pem) if ca_pem else "",
             lang=config.lang,
             timezone=config.timezone,
@@ -319,7 +322,7 @@ def _only_one(home: Path) -> IO[bytes]:
     Raises:
         PoolError: ``already_running``: another scheduler has it.
     """
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_home(home)
     lock = (home / "scheduler.lock").open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,6 +16,7 @@ from fluent.syntax import ast
 from fluent.syntax.visitor import Visitor
 
 from entraide.language import LANGUAGES
+from entraide.printable import shortened
 
 Value = str | int | float
 
@@ -25,13 +26,9 @@ NUMBER_MAX = 1e15  # a larger number is written as a power of ten
 # Characters of one value that a sentence shows. Fluent gives up on a part of more than 2,500, so a
 # sentence with many long values is made again with shorter ones.
 VALUE_CHARS_MAX = (1_000, 300, 80)
-LAST_CHARS = 1 / 3  # part of a shortened value's characters that are taken from its end
-CUT = " […] "
 
 _ENTRY = re.compile(r"^([a-zA-Z][\w-]*) =", re.MULTILINE)
 _NEXT = re.compile(r"^[a-zA-Z#]", re.MULTILINE)
-# C0 and C1 but tab and newline, and the characters that change the direction of what follows.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class _Absent(FluentType):
@@ -117,21 +114,6 @@ def catalogue(lang: str) -> Catalogue:
     """Returns the catalogue of a language."""
     assert lang in LANGUAGES
     return Catalogue(lang)
-
-
-def shortened(value: str, chars_max: int) -> str:
-    r"""Returns a value without control characters, and in the middle cut down to a length.
-
-    >>> shortened("a\x1b[31mb", 80), shortened("0123456789" * 3, 20)
-    ('a[31mb', '0123456789 […] 56789')
-    """
-    if len(value) > chars_max * 4:  # enough is left where many are taken out
-        value = value[: chars_max * 2] + value[-chars_max * 2 :]
-    value = _CONTROLS.sub("", value)
-    if len(value) <= chars_max:
-        return value
-    last = int((chars_max - len(CUT)) * LAST_CHARS)
-    return value[: chars_max - len(CUT) - last] + CUT + value[-last:]
 
 
 def digits(value: float) -> int:

@@ -195,6 +195,8 @@ SAMPLES: tuple[m.Message, ...] = (
     m.Placed("job-1", 1_048_577, "on-1", 64, TERMS),
     m.Refused("job-1", "quota_tokens", {"limit": 1_000, "left": 12}, 3_600.0),
     m.Ended("job-1", JobState.FAILED, "node_lost", 1_048_577, {}),
+    m.KeyRevoked("key-1"),
+    m.NodeRevoked("on-1"),
     m.Explained(EXPLANATION, RECEIPT),
     m.Models((m.ModelCard("smollm2-135m", ("sha256:00ff",), 8_192, ("tools",), 3),)),
 )

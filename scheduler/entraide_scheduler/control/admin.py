@@ -18,6 +18,7 @@ import entraide
 from entraide.catalogue import NotCatalogue
 from entraide.types import JobState
 from entraide.v1 import admin_pb2, admin_pb2_grpc
+from entraide.wire import messages as m
 from entraide.wire import subjects
 from entraide_scheduler.calendar import month_span
 from entraide_scheduler.catalogue import PoolCatalogue
@@ -50,7 +51,8 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         catalogue: the models that the pool may run.
         cut_off: refuses a node's key on the bus and cuts its connections at once.
         ears_forget: drops what is remembered of a node's messages.
-        keys_changed: told after a key was made or revoked.
+        keys_changed: told after a key was made.
+        revoked: tells every gateway that a key or a node was revoked.
         ca_fingerprint: of the pool's CA, put into join tokens; "" without TLS.
         timezone: in which months begin.
     """
@@ -68,6 +70,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         cut_off: Callable[[str], Awaitable[bool]],
         ears_forget: Callable[[str], None],
         keys_changed: Callable[[], None],
+        revoked: Callable[[m.Revoked], None],
         ca_fingerprint: str = "",
         lang: str = "fr",
         timezone: str = "UTC",
@@ -83,6 +86,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self._cut_off = cut_off
         self._ears_forget = ears_forget
         self._keys_changed = keys_changed
+        self._revoked = revoked
         self._fingerprint = ca_fingerprint
         self._lang = lang
         self._log = structlog.get_logger("entraide.admin")
@@ -121,6 +125,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         assert changed is not None
         self._ears_forget(row.node)
         self._live.feed(e.NodeLeft, node=row.node, reason="revoked")
+        self._revoked(m.NodeRevoked(row.node))
         await self._clear(SenderKind.NODE, row.node)  # another machine may bear the name one day
         confirmed = await self._cut_off(row.public_key)
         self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
@@ -200,7 +205,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         row = await self._store.revoke_key(request.key)
         if row is None:
             await self._abort(context, "unknown_key", key=request.key)
-        self._keys_changed()
+        self._revoked(m.KeyRevoked(row.key))
         return self._one_key(row)
 
     async def ClearKey(  # noqa: N802

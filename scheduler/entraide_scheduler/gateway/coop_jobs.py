@@ -11,9 +11,9 @@ from entraide.types import Explanation, Receipt
 from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway.jobs import RunningJobs
 from entraide_scheduler.gateway.kept import KeptJobs
-from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller
+from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, is_job_name
 from entraide_scheduler.gateway.receipts import Signer
-from entraide_scheduler.gateway.refusals import refused
+from entraide_scheduler.gateway.refusals import Refusal, Refused, clean, refused
 from entraide_scheduler.gateway.views import JobView, ended_view, kept_view, running_view
 from entraide_scheduler.store.rows import KeptRow
 from entraide_scheduler.store.store import Store
@@ -50,6 +50,7 @@ class CoopJobs:
         Raises:
             Refused: ``unknown_job``.
         """
+        _check_name(job)
         running = self._running.get(job)
         if job.startswith(KEPT_PREFIX):
             row = await self._store.kept(job)
@@ -96,6 +97,7 @@ class CoopJobs:
         Raises:
             Refused: ``unknown_job``.
         """
+        _check_name(job)
         told = await self._desk.explain(job, caller.coop)
         if told.explanation is not None:
             return told.explanation
@@ -110,6 +112,7 @@ class CoopJobs:
         Raises:
             Refused: ``unknown_job``, or ``not_ready`` when its books are not written yet.
         """
+        _check_name(job)
         receipt = await self._settled(caller, job)
         if receipt is not None:
             return receipt
@@ -121,3 +124,9 @@ class CoopJobs:
         if found is None or found[0] != caller.coop:
             return None
         return found[1] if found[1].signature else self._signer.signed(found[1])
+
+
+def _check_name(job: str) -> None:
+    """Refuses a name that is no job's before it reaches the store or a header."""
+    if not is_job_name(job):
+        raise Refused(Refusal("unknown_job", {"job": clean(job)}))

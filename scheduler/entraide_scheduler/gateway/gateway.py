@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
 from entraide import i18n
+from entraide.wire.messages import GatewayDown, KeyRevoked, NodeOut
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.desk import Desk, GatewaySink, NodeLine
 from entraide_scheduler.gateway.auth import Keys
@@ -133,7 +134,7 @@ class Gateway:
     @property
     def sink(self) -> GatewaySink:
         """The gateway's ears, for the desk."""
-        return self._running
+        return self
 
     @property
     def ready(self) -> bool:
@@ -172,6 +173,16 @@ class Gateway:
     def key_revoked(self) -> None:
         """Forgets which keys were believed."""
         self._keys.invalidate()
+
+    def on_down(self, message: GatewayDown) -> None:
+        """Takes what the scheduler says; after a revocation no key is believed unasked."""
+        if isinstance(message, KeyRevoked):
+            self._keys.invalidate()
+        self._running.on_down(message)
+
+    def on_out(self, node: str, message: NodeOut) -> None:
+        """Takes what a node sends of an answer."""
+        self._running.on_out(node, message)
 
     async def start(self) -> None:
         """Listens. Kept jobs that had not ended are asked for again.

@@ -22,11 +22,14 @@ from msgspec import Struct
 
 from entraide.types import JobKind, JobState, Outcome, Receipt, RequestFacts, Terms, Usage
 from entraide.wire.messages import (
+    AboutJob,
     Cancel,
     End,
     Ended,
     GatewayDown,
+    KeyRevoked,
     NodeOut,
+    NodeRevoked,
     Placed,
     Run,
     Tokens,
@@ -119,7 +122,7 @@ class Counts(Protocol):
 class Keeper(Protocol):
     """Whoever knows the jobs that are kept in the store."""
 
-    def on_down(self, message: GatewayDown) -> bool:
+    def on_down(self, message: AboutJob) -> bool:
         """Takes a message about a job that is not in memory; False when it is not a kept job."""
 
 
@@ -239,6 +242,15 @@ class RunningJobs:
         self._fail(running, Refusal(reason, job=job))
         return True
 
+    def end_revoked(self, revoked: KeyRevoked | NodeRevoked) -> None:
+        """Ends the live jobs of a revoked key, or the answers that a revoked node has begun."""
+        for running in list(self._jobs.values()):
+            if isinstance(revoked, KeyRevoked):
+                if running.facts.key == revoked.key and running.facts.kind is JobKind.LIVE:
+                    self.cancel(running.facts.job, "unauthorised")
+            elif running.node == revoked.node and running.phase is Phase.ANSWERING:
+                self._broken(running, "stream_broken")
+
     def close(self, code: str) -> None:
         """Ends every live job, for this gateway stops; kept jobs go on after its next start."""
         for running in list(self._jobs.values()):
@@ -252,6 +264,9 @@ class RunningJobs:
 
     def on_down(self, message: GatewayDown) -> None:
         """The scheduler placed, refused or ended a job."""
+        if isinstance(message, KeyRevoked | NodeRevoked):
+            self.end_revoked(message)
+            return
         running = self._jobs.get(message.job)
         if running is None:
             self._orphan(message)
@@ -285,7 +300,7 @@ class RunningJobs:
         else:
             self._end(message, running)
 
-    def _down(self, message: GatewayDown, running: RunningJob) -> None:
+    def _down(self, message: AboutJob, running: RunningJob) -> None:
         match message:
             case Placed():
                 self._placed(message, running)
@@ -295,7 +310,7 @@ class RunningJobs:
             case Ended():
                 self._ended(message, running)
 
-    def _orphan(self, message: GatewayDown) -> None:
+    def _orphan(self, message: AboutJob) -> None:
         """A job that is not in memory: a kept one, or one that we ended first."""
         if self._keeper is not None and self._keeper.on_down(message):
             return

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from entraide.types import JobKind, JobState
-from entraide.wire.messages import Ended, GatewayDown, Placed
+from entraide.wire.messages import AboutJob, Ended, Placed
 from entraide.wire.messages import Refused as RefusedByCore
 from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway import openai
@@ -174,7 +174,7 @@ class KeptJobs:
             await self._store.expire_kept(time.time())
             await asyncio.sleep(EXPIRE_EVERY_S)
 
-    def on_down(self, message: GatewayDown) -> bool:
+    def on_down(self, message: AboutJob) -> bool:
         """Takes a message about a kept job that is not in memory."""
         if not message.job.startswith(KEPT_PREFIX):
             return False

@@ -173,6 +173,18 @@ def _deadline(text: str, now: float) -> float:
         return math.nan
 
 
+JOB_NAME = re.compile(r"(job|kept)-[0-9a-f]{8,64}")
+
+
+def is_job_name(text: str) -> bool:
+    r"""Whether a text has the form of a job's identifier; only then may it stand in a header.
+
+    >>> is_job_name(JobNames().new(JobKind.LIVE, 1_795_612_841.25)), is_job_name("job-x\r\n")
+    (True, False)
+    """
+    return JOB_NAME.fullmatch(text) is not None
+
+
 class JobNames:
     """Makes job identifiers, ``job-…`` or ``kept-…``; later ones sort after earlier ones.
 

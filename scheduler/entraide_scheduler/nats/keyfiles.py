@@ -16,6 +16,7 @@ from entraide.errors import PoolError
 
 PRIVATE_FILE_MODE = 0o600
 PRIVATE_DIRECTORY_MODE = 0o700
+PRIVATE_UMASK = 0o077  # what a daemon writes is for its own account
 SECRET_FILE_MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -73,6 +74,18 @@ def write_private(path: Path, data: bytes) -> None:
             Path(name).unlink()
         raise
     _sync_directory(path.parent)
+
+
+def private_home(path: Path) -> Path:
+    """Makes a state folder that only its owner may enter, or closes one that is there; returns it.
+
+    Raises:
+        OSError: it cannot be made, or it is another account's.
+    """
+    path.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+    if stat.S_IMODE(path.stat().st_mode) & PRIVATE_UMASK:
+        path.chmod(PRIVATE_DIRECTORY_MODE)
+    return path
 
 
 def make_private_directory(path: Path, files: Mapping[str, bytes]) -> bool:

@@ -81,9 +81,11 @@ def _home(state: Path | None) -> Path:
 
 
 def _foreground(options: "PoolOptions") -> int:
+    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, private_home
     from entraide_scheduler.up.logs import quiet
 
-    quiet(options.state / "logs" / "up.log")
+    os.umask(PRIVATE_UMASK)
+    quiet(private_home(options.state) / "logs" / "up.log")
     try:
         asyncio.run(_serve(options))
     except EntraideError as problem:
@@ -147,6 +149,7 @@ def how_to_use(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
 
 
 def _detach(options: "PoolOptions") -> int:
+    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, private_home
     from entraide_scheduler.up import poolfile
     from entraide_scheduler.up.pool import READY_TIMEOUT_S
 
@@ -159,7 +162,8 @@ def _detach(options: "PoolOptions") -> int:
         typer.echo(i18n.error("already_running", options.lang, {"path": path}), err=True)
         return 1
     poolfile.remove(options.state)
-    output = options.state / "logs" / "up.out"
+    os.umask(PRIVATE_UMASK)
+    output = private_home(options.state) / "logs" / "up.out"
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
         process = subprocess.Popen(

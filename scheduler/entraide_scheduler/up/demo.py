@@ -18,6 +18,7 @@ from entraide import i18n
 from entraide.client import AsyncClient
 from entraide.errors import EntraideError
 from entraide_scheduler.core.snapshot import VERSION
+from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, private_home
 from entraide_scheduler.up.logs import quiet
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_scheduler.up.poolfile import PoolFile
@@ -94,7 +95,8 @@ def main() -> int:
     # Nobody keeps a demonstration: one that an older version left is not read.
     mine = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"
     state = asked.state or mine
-    quiet(state / "logs" / "up.log")
+    os.umask(PRIVATE_UMASK)
+    quiet(private_home(state) / "logs" / "up.log")
     console = Console()
     options = PoolOptions(state=state, model=asked.model, lang=asked.lang)
     try:

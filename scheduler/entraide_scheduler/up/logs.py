@@ -4,15 +4,13 @@ from pathlib import Path
 
 import structlog
 
+from entraide.log_format import json_processors
+
 
 def quiet(path: Path) -> None:
     """Sends structlog's lines to a file as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=json_processors(),
         logger_factory=structlog.WriteLoggerFactory(path.open("a", encoding="utf-8")),
     )

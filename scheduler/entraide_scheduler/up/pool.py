@@ -23,6 +23,7 @@ from entraide.errors import PoolError
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide_scheduler.nats.config import NatsSettings
 from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.nats.keyfiles import private_home
 from entraide_scheduler.nats.server import NatsServer
 from entraide_scheduler.up import poolfile, ports, settings
 from entraide_scheduler.up.children import Child, ChildSpec
@@ -239,12 +240,15 @@ class LocalPool:
     async def _join(self, number: int, token: str, home: Path) -> None:
         site = site_of(number)
         argv = [sys.executable, "-m", "entraide_node", "join", self._http]
-        argv += ["--token", token, "--dir", str(home), "--site", site.name, "--zone", site.zone]
+        argv += ["--token", "-", "--dir", str(home), "--site", site.name, "--zone", site.zone]
         argv += ["--name", f"node-{number}", "--no-service", "--any-time"]
         process = await asyncio.create_subprocess_exec(
-            *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await process.communicate()
+        output, _ = await process.communicate(f"{token}\n".encode())
         if process.returncode:
             raise _failed(f"node-{number}", output.decode(errors="replace"))
 
@@ -325,8 +329,7 @@ def _take(state: Path) -> IO[bytes]:
     Raises:
         PoolError: ``already_running``: another ``entraide up`` has it.
     """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = (state / "up.lock").open("ab")
+    lock = (private_home(state) / "up.lock").open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as problem:

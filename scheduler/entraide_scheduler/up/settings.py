@@ -14,6 +14,7 @@ import msgspec
 import tomli_w
 from msgspec import Struct
 
+from entraide_scheduler.nats.keyfiles import private_home
 from entraide_scheduler.up.sites import SITES
 
 SECRETS_NAME = "secrets.json"
@@ -31,8 +32,7 @@ class Secrets(Struct, frozen=True):
 
 def load_or_make_secrets(state: Path) -> Secrets:
     """Returns the pool's keys; makes the operator's at first start."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = state / SECRETS_NAME
+    path = private_home(state) / SECRETS_NAME
     if path.exists():
         return msgspec.json.decode(path.read_bytes(), type=Secrets)
     made = Secrets(admin_key=f"ent_{secrets.token_urlsafe(24)}")

@@ -16,6 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line, and ends the process with its exit status."""
     from entraide.cli.app import run
     from entraide.cli.language import choose
+    from entraide.cli.terminal import clean_output
 
+    clean_output()
     lang, rest = choose(sys.argv[1:] if arguments is None else arguments)
     sys.exit(run(rest, lang))

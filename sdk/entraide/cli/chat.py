@@ -9,6 +9,7 @@ import typer
 from entraide import i18n
 from entraide.cli import options, show
 from entraide.cli.place import Place, find
+from entraide.printable import printable
 
 if TYPE_CHECKING:
     from entraide.client import Ask
@@ -64,7 +65,7 @@ def _chat(place: Place, question: str, *, coop: str, model: str, ask: "Ask", jso
     with place.client(coop) as client, client.stream(question, model=model, **ask) as stream:
         for text in stream:
             if not json:
-                sys.stdout.write(text)
+                sys.stdout.write(printable(text))
                 sys.stdout.flush()
         answer = stream.answer()
     if json:

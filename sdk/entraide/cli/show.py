@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from entraide import i18n
+from entraide.printable import printable
 
 if TYPE_CHECKING:
     from entraide.v1.admin_pb2 import Quarantine
@@ -36,7 +37,7 @@ def as_json(value: Any) -> None:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints columns, as wide as their widest entry; nothing is ever cut."""
-    lines = [heads, *rows]
+    lines = [heads, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     for number, line in enumerate(lines):
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]

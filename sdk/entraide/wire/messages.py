@@ -372,7 +372,21 @@ class Ended(Message, frozen=True, tag="ended"):
     values: dict[str, str | int | float]
 
 
-GatewayDown = Placed | Refused | Ended
+class KeyRevoked(Message, frozen=True, tag="key-revoked"):
+    """An API key was revoked: the gateway ends its live jobs and no longer believes the key."""
+
+    key: str
+
+
+class NodeRevoked(Message, frozen=True, tag="node-revoked"):
+    """A node was revoked: the gateway ends the answers that the node had begun to stream."""
+
+    node: str
+
+
+Revoked = KeyRevoked | NodeRevoked
+AboutJob = Placed | Refused | Ended
+GatewayDown = Placed | Refused | Ended | KeyRevoked | NodeRevoked
 
 
 class Explained(Message, frozen=True, tag="explained"):
