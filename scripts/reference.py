@@ -133,10 +133,12 @@ EXAMPLES: dict[str, dict[str, i18n.Value]] = {
     "greener_later": {"signal": "forecast"},
     "not_accepting": {"reason": "paused"},
     "over_carbon_cap": {"max_carbon_ug": 100_000},
+    "probing": {"failure": "engine_failed"},
+    "resting": {"failure": "engine_failed"},
     "promise_at_risk": {"greener_ttft_upper_s": 3.1},
 }
 EXAMPLE_TIMES_S = {"then_at": 32_400.0, "latest_start_at": 72_000.0, "issued_at": -7_200.0,
-                   "ends_at": 9_000.0, "last_seen_at": -5.0}  # fmt: skip
+                   "ends_at": 9_000.0, "again_at": 20.0, "last_seen_at": -5.0}  # fmt: skip
 
 CLI_HEAD = """\
 # Command line

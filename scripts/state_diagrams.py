@@ -49,6 +49,7 @@ def drawn(page: str) -> str:
         "jobs": diagram(tables.JOB, tables.JOB_STARTS, tables.JOB_ENDS),
         "leases": diagram(tables.LEASE, tables.LEASE_STARTS, (tables.LeaseState.OVER,)),
         "nodes": diagram(tables.NODE, tables.NODE_STARTS),
+        "replicas": diagram(tables.REPLICA, tables.REPLICA_STARTS),
         "orders": diagram(tables.ORDER, tables.ORDER_STARTS, (tables.OrderState.OVER,)),
         "owner": diagram(stewardship.TABLE, (stewardship.State.SETTLING,)),
         "models": diagram(garage.TRANSITIONS, (garage.ModelState.ABSENT,)),

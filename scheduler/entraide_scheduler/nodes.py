@@ -205,6 +205,7 @@ class NodesEar:
             accepting=hello.accepting,
             reason=hello.reason,
             lending=hello.lending,
+            boot=hello.boot,
         )
         keep = tuple(run for run in hello.running if self._wanted(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)

@@ -35,6 +35,7 @@ KINDS = (
     ("silent", "heard"),
     ("pause", "take"),
     ("late", "late"),
+    ("broken", "mended"),
 )
 
 

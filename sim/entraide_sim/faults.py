@@ -31,7 +31,7 @@ CLIENTS_MAX = 200_000
 HOURS_MAX = 24.0 * 366.0
 FAMILIES = ("poisson", "gamma", "weibull")
 QUANTILES_ALLOWED = (1, 2, 8)
-MISHAPS = ("vanish", "slow", "silent", "pause", "late")
+MISHAPS = ("vanish", "slow", "silent", "pause", "late", "broken")
 
 Path = tuple[str | int, ...]
 Values = dict[str, str | int | float]

@@ -27,6 +27,8 @@ from entraide_sim.nodes import Node, hardware_of
 
 PATH = "/v1/chat/completions"
 GIVEN_BACK = "owner_returned"  # what a run ends with whose owner wants the machine
+FAILED = "engine_failed"  # what a run ends with on a machine whose engine is broken
+NOTHING_USED = Usage(0, 0, 0, Basis.ESTIMATED, 0, 0, Basis.ESTIMATED, 0.0, 0.0)
 TOO_LONG = Decision(Verdict.DECLINE, "context_exceeded")
 
 Values = tuple[Any, ...]
@@ -113,8 +115,19 @@ class Machines:
         self._account(node)
         if old is not None:
             self._halt(node, old)
+        if node.broken:
+            self._fail(offer)
+            return
         self._take(offer)
         self._say(node, RunAccepted, (facts.job, offer.epoch, node.name))
+
+    def _fail(self, offer: Offer) -> None:
+        """A broken engine takes a run and fails it before its first token."""
+        node, job = offer.node, offer.job
+        run = job.request.facts.job, offer.epoch, node.name
+        self._say(node, RunAccepted, run)
+        self._say(node, RunReported, (*run, Outcome.FAILED, FAILED, False, NOTHING_USED))
+        self._leave(job)
 
     def _take(self, offer: Offer) -> None:
         node, job, now = offer.node, offer.job, self._driver.now

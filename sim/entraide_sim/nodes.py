@@ -184,6 +184,7 @@ class Node:
         up: whether it runs at all; one that vanished says nothing.
         heard: whether its heartbeats arrive.
         late_s: how long they take.
+        broken: whether its engine fails every run that it is given.
         accepting, reason: whether it takes new work, and why not.
         shared: whether its site's surplus ties its emissions to other nodes'.
         due_at: when the end of its engine's phase is scheduled.
@@ -221,6 +222,7 @@ class Node:
         self.up = True
         self.heard = True
         self.late_s = 0.0
+        self.broken = False
         self.accepting = True
         self.reason = ""
         self.shared = site.spec is not None
@@ -251,6 +253,7 @@ class Node:
         for bay in self.bays:
             bay.up, bay.accepting, bay.reason = self.up, self.accepting, self.reason
             bay.engine.slow = self.engine.slow
+            bay.broken = self.broken
 
 
 def _ignore(_: float) -> None:

@@ -303,6 +303,7 @@ class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         silent: their heartbeats are lost; they work on.
         pause: their owners take them back.
         late: their heartbeats take ``late_s``; they work on.
+        broken: their engines fail every run.
         restart: of the scheduler.
     """
 
@@ -311,6 +312,7 @@ class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     silent: tuple[Mishap, ...] = ()
     pause: tuple[Mishap, ...] = ()
     late: tuple[Mishap, ...] = ()
+    broken: tuple[Mishap, ...] = ()
     restart: tuple[Restart, ...] = ()
 
 

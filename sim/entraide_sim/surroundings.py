@@ -13,7 +13,7 @@ from math import inf
 import msgspec
 from msgspec import Struct
 
-from entraide.types import Basis, EnergyStatus, NodeCard
+from entraide.types import Basis, EnergyStatus, Lending, NodeCard
 from entraide_node.core.site import Told, surplus
 from entraide_scheduler.core.events import (
     NodeChanged,
@@ -46,7 +46,8 @@ class Fault(Struct, frozen=True):
             long from then on), ``refuse`` (takes nothing new), ``take``, ``give_back`` (what it
             runs ends now, and goes elsewhere), ``cap`` (its power is limited to ``value`` watts
             from then on; infinite ends it), ``silent`` (its heartbeats are lost), ``heard``,
-            ``late`` (its heartbeats take ``value`` seconds from then on; 0 ends it), or, of the
+            ``late`` (its heartbeats take ``value`` seconds from then on; 0 ends it), ``broken``
+            (its engine fails every run that comes from then on), ``mended``, or, of the
             scheduler, ``restart`` (it is down for ``value`` seconds and comes back from its
             snapshot; what it would be told waits, and its gateway's live jobs are over).
         value: see there; seconds are ``DELAY_S_MAX`` at most.
@@ -190,7 +191,8 @@ class Surroundings:
 
     def hello(self, node: Node) -> None:
         """Has a node tell its card as it is now."""
-        self._driver.tell(NodeJoined, self._card(node), node.accepting, node.reason)
+        said = self._card(node), node.accepting, node.reason
+        self._driver.tell(NodeJoined, *said, Lending.ALL, str(node.lives))
 
     def _change(self, node: Node) -> None:
         if not (node.up and node.heard):
@@ -251,6 +253,8 @@ class Surroundings:
                 self._who_is_up()
             case "slow":
                 node.engine.slow = fault.value
+            case "broken" | "mended":
+                node.broken = fault.kind == "broken"
             case "refuse" | "take":
                 node.accepting = fault.kind == "take"
                 node.reason = "" if node.accepting else fault.reason

@@ -177,9 +177,9 @@ class Pool:
         for zone, (direct, lifecycle) in ZONES.items():
             self.tell(events.IntensityChanged, zone, direct, lifecycle, "measured", START + 1e6)
 
-    def tell(self, kind: type, *values: Any) -> list[commands.Command]:
+    def tell(self, kind: type, *values: Any, **named: Any) -> list[commands.Command]:
         """Feeds one event and returns the commands."""
-        event = kind(next(self._ids), self.now, *values)
+        event = kind(next(self._ids), self.now, *values, **named)
         self.events.append(event)
         asked = self.core.handle(event)
         self.asked += asked

@@ -10,13 +10,14 @@ from tests.core.builders import Pool, of
 
 from entraide.types import JobState, NodeState
 from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.backoff import REST_MOST_S
 from entraide_scheduler.core.ledger import UNITS
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quotas import AT_PLACEMENT
 from entraide_scheduler.core.rules import first_broken
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.tables import JOB_ENDS, LeaseState, OrderState
+from entraide_scheduler.core.tables import JOB_ENDS, LeaseState, OrderState, ReplicaState
 
 
 def check(pool: Pool) -> None:
@@ -34,6 +35,7 @@ def check(pool: Pool) -> None:
     quotas_hold(state)
     deadlines_are_ahead(state)
     orders_stand_on_nodes_that_are_there(state)
+    replicas_rest_until_a_moment_ahead(state)
     snapshot_is_the_state(pool.core)
 
 
@@ -180,6 +182,16 @@ def deadlines_are_ahead(state: State) -> None:
         for name, node in state.fleet.nodes.items()
         if node.state in (NodeState.LIVE, NodeState.SUSPECT)
     }
+
+
+def replicas_rest_until_a_moment_ahead(state: State) -> None:
+    """What rests has a deadline at which it is probed, and only one run at a time then."""
+    due = {name: at for kind, name, at in state.deadlines.listed() if kind == "rest"}
+    for name, node in state.fleet.nodes.items():
+        rests = [one for one in node.backoffs.values() if one.state is ReplicaState.RESTING]
+        assert (name in due) == bool(rests)
+        assert not rests or due[name] == min(one.until for one in rests)
+        assert all(one.until <= state.now + REST_MOST_S for one in rests)
 
 
 def orders_stand_on_nodes_that_are_there(state: State) -> None:

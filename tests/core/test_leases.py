@@ -83,8 +83,10 @@ def test_a_run_without_a_sign_of_life_goes_elsewhere(three: Pool) -> None:
 def test_a_node_that_did_not_answer_is_left_alone_for_a_while(three: Pool) -> None:
     """After an offer without an answer other jobs go elsewhere, until the pause is over."""
     placed(three)
-    three.wait(5.0, seen=HEARD)
+    (again,) = of(three.wait(5.0, seen=HEARD), commands.Place)
     meanwhile = placed(three, "j2")
+    three.report(again)
+    three.report(meanwhile)
     three.wait(5.0, seen=HEARD)
     later = placed(three, "j3")
 
@@ -169,8 +171,9 @@ class TestDeclines:
     def test_too_many_attempts_end_the_job(self) -> None:
         """After as many placements as the policy allows the job fails, and says how many."""
         pool = Pool("alpha", limits=Limits(attempts=2))
-        pool.join(card("n1"), card("n2"))
-        again = next_place(pool.decline(placed(pool), "stale"))
+        pool.join(card("n1"))
+        pool.decline(placed(pool), "stale")
+        again = next_place(pool.wait(5.0, seen=("n1",)))
         (end,) = pool.decline(again, "stale")
 
         assert (end.code, end.values) == ("too_many_attempts", {"attempts": 2})

@@ -74,6 +74,7 @@ requests = st.fixed_dictionaries(
         "max_carbon_ug": mostly(None, 0, 50, 5_000),
     }
 )
+FAILURES = ("", "engine_failed", "context_exceeded", "owner_returned")
 CODES = ("full", "draining", "not_loaded", "stale", "context_exceeded", "engine_refused", "odd")
 
 
@@ -107,9 +108,10 @@ class AnyOrder(RuleBasedStateMachine):
             job = data.draw(st.sampled_from(open_jobs))
             self.pool.tell(events.JobRequested, facts(job))
 
-    @rule(one=cards, accepting=st.booleans())
-    def join(self, one, accepting: bool) -> None:
-        self.pool.tell(events.NodeJoined, one, accepting, "" if accepting else "paused")
+    @rule(one=cards, accepting=st.booleans(), boot=st.sampled_from(("", "b1", "b2")))
+    def join(self, one, accepting: bool, boot: str) -> None:
+        why = "" if accepting else "paused"
+        self.pool.tell(events.NodeJoined, one, accepting, why, boot=boot)
 
     @rule(node=st.sampled_from(NODES), accepting=st.booleans(), surplus_w=st.floats(0, 500))
     def change(self, node: str, accepting: bool, surplus_w: float) -> None:
@@ -168,7 +170,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         outcome=st.sampled_from(Outcome),
-        code=st.sampled_from(("", "engine_failed", "context_exceeded")),
+        code=st.sampled_from(FAILURES),
         delivered=st.booleans(),
         used=st.fixed_dictionaries(
             {

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import astuple, replace
 from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
 
-from entraide.types import Basis, JobClass, JobState, Power
+from entraide.types import Basis, JobClass, JobState, Outcome, Power
 from entraide_scheduler.core import events, survey
 from entraide_scheduler.core.fleet import Able
 from entraide_scheduler.core.lanes import view
@@ -96,6 +96,8 @@ def live(pool: Pool, draw: random.Random, number: int) -> None:
         pool.progress(place, draw.randint(1, 20))
         if draw.random() < 0.5:
             pool.report(place, output_tokens=draw.randint(2, 60), energy_basis=Basis.MEASURED)
+        elif draw.random() < 0.2:
+            pool.report(place, Outcome.FAILED, code="engine_failed")
     node = draw.choice(list(pool.core._state.fleet.nodes))
     if draw.random() < 0.2:
         pool.tell(events.NodeChanged, node, draw.random() < 0.7, "", surplus(draw.random() * 200))

@@ -20,5 +20,5 @@ def test_the_page_is_drawn_from_the_tables() -> None:
 
     assert (done.returncode, done.stdout) == (0, "")
     assert re.findall(r"<!-- table: (\w+) -->", page) == [
-        "jobs", "leases", "nodes", "orders", "models", "owner",
+        "jobs", "leases", "nodes", "replicas", "orders", "models", "owner",
     ]  # fmt: skip

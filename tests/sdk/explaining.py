@@ -29,6 +29,10 @@ TWIN = Candidate(
 )
 BUSY = Exclusion("ab-1", "prairie", "CA-AB", "no_free_slot", {"slots": 4}, True)
 PAUSED = Exclusion("qc-3", "boreale", "CA-QC", "not_accepting", {"reason": "paused"}, True)
+RESTING = Exclusion(
+    "qc-1", "boreale", "CA-QC", "resting",
+    {"failure": "engine_failed", "failures": 3, "again_at": AT + 20}, True,
+)  # fmt: skip
 SILENT = Exclusion("qc-4", "boreale", "CA-QC", "node_suspect", {"last_seen_at": AT - 5}, True)
 ABROAD = Exclusion(
     "ny-1", "hudson", "US-NY", "wrong_jurisdiction", {"zone": "US-NY", "jurisdiction": "CA"}, False
@@ -181,6 +185,10 @@ CASES: dict[str, Explanation] = {
         "waiting", "model_waits", LOADABLE, model="qwen3-14b", nodes=3
     ),
     "waiting-slot": explanation("waiting", "no_free_slot", BUSY, PAUSED, ahead=2, nodes=1),
+    "waiting-failures": explanation(
+        "waiting", "resting", RESTING, nodes=2, failure="engine_failed", failures=3,
+        again_at=AT + 20,
+    ),
     "waiting-turn": explanation(
         "waiting", "fair_share_turn", candidates=(QC,), ahead=1, coops_ahead=2
     ),

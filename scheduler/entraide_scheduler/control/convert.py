@@ -39,6 +39,16 @@ def node(
     message.power_basis = card.power.basis.value
     message.seen_at = view.last_seen_at
     message.agent = card.agent
+    message.rests.extend(
+        admin_pb2.Rest(
+            model=one.model,
+            state=one.state.value,
+            failures=one.failures,
+            code=one.code,
+            until=one.until,
+        )
+        for one in view.resting
+    )
     if card.replicas:
         rates = card.replicas[0].rates
         message.prefill_tokens_per_s = rates.prefill_tokens_per_s

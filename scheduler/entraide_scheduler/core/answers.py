@@ -7,7 +7,7 @@ acknowledged, so that the node forgets it, and never billed.
 
 from entraide.errors import CODES
 from entraide.types import JobKind, Outcome
-from entraide_scheduler.core import books, green, leases
+from entraide_scheduler.core import backoff, books, green, leases
 from entraide_scheduler.core.commands import AckUsage, CancelRun
 from entraide_scheduler.core.events import (
     JobAbandoned,
@@ -23,6 +23,7 @@ from entraide_scheduler.core.tables import LeaseState
 
 ANSWER_INVALID = "answer_invalid"  # a gateway's word for an answer that no client can be given
 FULL_PAUSE_S = 1.0  # a node that declined as full is asked again after so long
+RACES = ("full", "not_loaded")  # what a node may say that works
 NOT_LOADED_PAUSE_S = 10.0  # its next hello tells sooner what it serves
 
 # An owner who comes back is nobody's failure: so many such ends do not count as attempts.
@@ -86,7 +87,10 @@ def declined(state: State, event: RunDeclined) -> None:
     if lease.state is LeaseState.STOPPING:
         leases.close(state, lease, None)
     elif _may_repeat(event.code):
-        counts = _counts(state, lease, event.code)
+        if event.code in RACES or event.code in OWNERS_CODES:
+            counts = _counts(state, lease, event.code)
+        else:
+            counts = backoff.failed(state, lease, event.code)
         leases.again(state, lease, "decline", avoid=True, counts=counts)
     else:
         leases.discard(state, lease, event.code, event.values)
@@ -127,10 +131,12 @@ def _failed(state: State, lease: Lease, event: RunReported) -> None:
     """A run that failed is placed again unless its client has seen some of it."""
     facts = state.jobs[event.job].facts
     code = event.code or "engine_failed"
+    counts = _counts(state, lease, code)
+    if _may_repeat(code) and code not in OWNERS_CODES:
+        counts = backoff.failed(state, lease, code)
     if event.delivered and facts.stream and facts.kind is JobKind.LIVE:
         leases.finish(state, lease, books.sane(state, lease, event.usage), failed_with=code)
     elif _may_repeat(code):
-        counts = _counts(state, lease, code)
         leases.again(state, lease, "lose", avoid=True, counts=counts)
     else:
         leases.discard(state, lease, code, {})

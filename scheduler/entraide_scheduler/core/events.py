@@ -126,12 +126,14 @@ class NodeJoined(Happened, frozen=True, tag="joined"):
         accepting: whether it takes new work now.
         reason: stable code why not, or "".
         lending: for whose work.
+        boot: identifier of this run of its agent; "" when nobody said.
     """
 
     card: NodeCard
     accepting: bool
     reason: str
     lending: Lending = Lending.ALL
+    boot: str = ""
 
 
 class NodeChanged(Happened, frozen=True, tag="changed"):

@@ -117,6 +117,8 @@ def _coming(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
 # What a waiting job waits for, by the rule that keeps it from a node; the first counts.
 WAITS_FOR = {
     "no_free_slot": "no_free_slot",
+    "resting": "resting",
+    "probing": "resting",
     "batch_share_full": "batch_share_full",
     "own_only": "lend_limit",
     "lend_limit": "lend_limit",

@@ -25,14 +25,16 @@ from entraide_scheduler.core.quote import Quote, quote
 from entraide_scheduler.core.records import Lease, Load, Node, Shape
 from entraide_scheduler.core.rules import LASTING, PASSING, first_broken
 from entraide_scheduler.core.table import Table
+from entraide_scheduler.core.tables import ReplicaState
 
 # Which of ``PASSING`` a lane breaks, counted from 1, or 0 for none; for its owner's work, for the
 # others', for its owner's batch work and for the others'.
 Views = tuple[int, int, int, int]
 OPEN: Views = (0, 0, 0, 0)
-_SUSPECT, _LOST, _NOT_ACCEPTING, _NO_FREE_SLOT, _OWN_ONLY, _LEND, _LEND_ENERGY, _BATCH = range(
-    1, len(PASSING) + 1
-)
+(
+    _SUSPECT, _LOST, _NOT_ACCEPTING, _RESTING, _PROBING, _NO_FREE_SLOT, _OWN_ONLY, _LEND,
+    _LEND_ENERGY, _BATCH,
+) = range(1, len(PASSING) + 1)  # fmt: skip
 
 
 class Lane(Struct, eq=False):
@@ -367,10 +369,15 @@ class Lanes:
     def _shut(node: Node, replica: Replica, load: Load) -> Views:
         """Returns the passing rule that is broken, by view; the same as the rules' own tests."""
         code = 0
+        backoff = node.backoffs.get(replica.model) if node.backoffs else None
         if node.state is not NodeState.LIVE:
             code = _SUSPECT if node.state is NodeState.SUSPECT else _LOST
         elif not node.accepting or load.paused:
             code = _NOT_ACCEPTING
+        elif backoff is not None and backoff.state is ReplicaState.RESTING:
+            code = _RESTING
+        elif backoff is not None and backoff.state is ReplicaState.PROBING and load.leases:
+            code = _PROBING
         elif load.leases >= replica.slots:
             code = _NO_FREE_SLOT
         if code:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
 from entraide.units import round_half_up
-from entraide_scheduler.core import books, explain, green, loading, teaching
+from entraide_scheduler.core import backoff, books, explain, green, loading, teaching
 from entraide_scheduler.core.amounts import CARBON_MAX_UG, ENERGY_MAX_UWH, bounded
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.commands import CancelRun, Place
@@ -192,6 +192,14 @@ def unpause(state: State, name: str) -> None:
         opened(state, node)
 
 
+def rested(state: State, name: str) -> None:
+    """The rest of a node's replicas whose runs failed is over."""
+    node = state.fleet.nodes.get(name)
+    if node is not None:
+        backoff.rested(state, node)
+        opened(state, node)
+
+
 def void(state: State, lease: Lease) -> None:
     """Ends a lease that comes to nothing: what was charged and reserved for it goes back."""
     over(state, lease)
@@ -225,6 +233,8 @@ def again(state: State, lease: Lease, trigger: str, *, avoid: bool, counts: bool
         books.end(
             state, job, "fail", code="too_many_attempts", epoch=lease.terms.epoch, values=values
         )
+        for node in backoff.forgive(state, job):
+            opened(state, node)
         return
     job.front = True
     green.enter(state, job)
@@ -275,6 +285,7 @@ def finish(state: State, lease: Lease, usage: Usage, *, failed_with: str = "") -
     job = state.jobs[lease.terms.job]
     if not failed_with:
         teaching.learn(state, job, lease, usage)
+        backoff.completed(state, job, lease)
     over(state, lease)
     lease.holds = (*lease.holds, *books.take_tokens(job))
     job_state = JobState.FAILED if failed_with else JobState.COMPLETED
@@ -298,10 +309,8 @@ def expire(state: State, name: str) -> None:
         return
     terms = lease.terms
     state.ask(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
-    node = state.fleet.nodes[terms.node]
-    timing = state.policy.timing
-    pause(state, node, terms.model, reason="no_answer", for_s=timing.offer_timeout_s)
-    again(state, lease, "expire", avoid=True)
+    counts = backoff.failed(state, lease, backoff.NO_ANSWER)
+    again(state, lease, "expire", avoid=True, counts=counts)
 
 
 def lose(state: State, node: Node) -> None:

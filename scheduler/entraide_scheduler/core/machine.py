@@ -157,6 +157,7 @@ DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
         "models": models.look,
         "node": presence.silent,
         "pause": leases.unpause,
+        "rest": leases.rested,
         "surplus": presence.surplus_over,
     }
 )

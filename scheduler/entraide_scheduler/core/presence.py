@@ -5,7 +5,7 @@ the jobs that no node is left for. The steps themselves stand in ``tables.NODE``
 """
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import admission, books, green, leases, loading, models
+from entraide_scheduler.core import admission, backoff, books, green, leases, loading, models
 from entraide_scheduler.core.commands import CancelRun, NodeTurned
 from entraide_scheduler.core.events import (
     GatewayLost,
@@ -36,6 +36,9 @@ def joined(state: State, event: NodeJoined) -> None:
         lending=event.lending,
     )
     node = state.fleet.nodes[card.node]
+    if event.boot and event.boot != node.boot:
+        node.boot = event.boot
+        backoff.restarted(state, node)
     models.heard(state, node)
     state.deadlines.clear("gone", card.node)
     _watch(state, node)
@@ -198,6 +201,7 @@ def leave(state: State, node: Node, reason: str) -> None:
 def gone(state: State, name: str) -> None:
     """A node that left is forgotten."""
     state.deadlines.clear("pause", name)
+    state.deadlines.clear("rest", name)
     state.fleet.forget(name)
 
 

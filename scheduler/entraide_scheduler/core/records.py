@@ -28,8 +28,10 @@ from entraide_scheduler.core.tables import (
     LEASE,
     NODE,
     ORDER,
+    REPLICA,
     LeaseState,
     OrderState,
+    ReplicaState,
     step,
 )
 
@@ -104,6 +106,7 @@ class Job(Struct, gc=False):
         code: why it ended; "" while it lasts and when it completed.
         ended_at: when it ended; 0 while it lasts.
         story: the steps so far, oldest first.
+        failed_on: the replicas (node and model) on which a run of it failed.
     """
 
     facts: RequestFacts
@@ -124,6 +127,7 @@ class Job(Struct, gc=False):
     ended_at: float = 0.0
     story: tuple[str, ...] = ()
     alias: str = ""
+    failed_on: tuple[tuple[str, str], ...] = ()
 
     def step(self, trigger: str) -> None:
         """Takes one step of ``tables.JOB``; raises ``InvalidTransition`` and changes nothing."""
@@ -210,6 +214,7 @@ class Load(Struct):
         paused: why the replica takes nothing for a moment (a decline's code), or "".
         turn: serial of the last placement there, 0 before the first.
         lend_slots, batch_slots: how many leases of others, and of batch work, it takes.
+        completed: whether a run has completed there since one failed.
     """
 
     pace: Pace
@@ -226,6 +231,7 @@ class Load(Struct):
     turn: int = 0
     lend_slots: int = 0
     batch_slots: int = 0
+    completed: bool = False
 
 
 class Order(Struct):
@@ -269,6 +275,33 @@ class Rest(Struct, frozen=True):
     code: str
 
 
+class Backoff(Struct):
+    """What is remembered of a replica whose runs failed.
+
+    Attributes:
+        state: see ``tables.REPLICA``.
+        failures: failures that counted, halved by each run that completes.
+        code: why the last run failed.
+        until: when its rest is over, seconds since the epoch.
+        coops: the co-ops whose runs failed since one completed, two at most; "" stands for a
+            failure that no request can have caused.
+        confirmed: whether a job that failed there has completed elsewhere since.
+        restarted: whether a restart of the agent has ended a rest since a run completed.
+    """
+
+    state: ReplicaState = ReplicaState.SERVING
+    failures: int = 0
+    code: str = ""
+    until: float = 0.0
+    coops: tuple[str, ...] = ()
+    confirmed: bool = False
+    restarted: bool = False
+
+    def step(self, trigger: str, name: str) -> None:
+        """Takes one step of ``tables.REPLICA``; raises ``InvalidTransition``, changes nothing."""
+        self.state = step(REPLICA, self.state, trigger, name=name)
+
+
 class Node(Struct):
     """A node as the fleet view holds it.
 
@@ -289,6 +322,8 @@ class Node(Struct):
         rests: models that it failed to load, until when it is not asked again.
         asked_loads: when it was told to load something, in the last hour.
         quarantine: stable code of why its messages do not count, or "".
+        boot: identifier of its agent's present run, "" when nobody said.
+        backoffs: of its replicas whose runs failed, by model.
     """
 
     card: NodeCard
@@ -308,6 +343,8 @@ class Node(Struct):
     rests: dict[str, Rest] = {}
     asked_loads: tuple[float, ...] = ()
     quarantine: str = ""
+    boot: str = ""
+    backoffs: dict[str, Backoff] = {}
 
     def step(self, trigger: str) -> bool:
         """Takes one step of ``tables.NODE``; returns whether the state changed."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 from entraide.types import DataClass, Lending, NodeState
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.shelf import on_its_way
+from entraide_scheduler.core.tables import ReplicaState
 
 Values = dict[str, str | int | float]
 
@@ -48,6 +49,28 @@ def _not_accepting(node: Node, want: Shape) -> bool:
 
 def _why_not_accepting(node: Node, want: Shape) -> Values:
     return {"reason": _paused(node, want) if node.accepting else node.reason}
+
+
+def _replica_state(node: Node, want: Shape) -> ReplicaState:
+    backoff = node.backoffs.get(want.model)
+    return ReplicaState.SERVING if backoff is None else backoff.state
+
+
+def _is_probed(node: Node, want: Shape) -> bool:
+    """Tells whether the one run that a replica gets after its rest is under way."""
+    load = node.loads.get(want.model)
+    busy = load is not None and load.leases > 0
+    return busy and _replica_state(node, want) is ReplicaState.PROBING
+
+
+def _why_resting(node: Node, want: Shape) -> Values:
+    backoff = node.backoffs[want.model]
+    return {"failure": backoff.code, "failures": backoff.failures, "again_at": backoff.until}
+
+
+def _why_probing(node: Node, want: Shape) -> Values:
+    backoff = node.backoffs[want.model]
+    return {"failure": backoff.code, "failures": backoff.failures}
 
 
 def _feature_missing(node: Node, want: Shape) -> bool:
@@ -190,6 +213,13 @@ LOST = Rule(
     "node_lost", lambda node, _: node.state is NodeState.LOST, _last_seen, waiting_helps=True
 )
 NOT_ACCEPTING = Rule("not_accepting", _not_accepting, _why_not_accepting, waiting_helps=True)
+RESTING = Rule(
+    "resting",
+    lambda node, want: _replica_state(node, want) is ReplicaState.RESTING,
+    _why_resting,
+    waiting_helps=True,
+)
+PROBING = Rule("probing", _is_probed, _why_probing, waiting_helps=True)
 NO_FREE_SLOT = Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True)
 OWN_ONLY = Rule(
     "own_only",
@@ -214,6 +244,8 @@ PASSING = (
     SUSPECT,
     LOST,
     NOT_ACCEPTING,
+    RESTING,
+    PROBING,
     NO_FREE_SLOT,
     OWN_ONLY,
     LEND_LIMIT,

@@ -1,4 +1,4 @@
-"""States as tables: which step leads where, for jobs, leases, nodes and orders to load a model.
+"""States as tables: which step leads where, for jobs, leases, nodes, replicas and model orders.
 
 All that can change the state of one of them stands here, as data; the diagrams in the
 documentation are drawn from these same tables. Nothing here knows why a step is taken.
@@ -31,7 +31,15 @@ class OrderState(StrEnum):
     OVER = "over"
 
 
-State = TypeVar("State", JobState, NodeState, LeaseState, OrderState)
+class ReplicaState(StrEnum):
+    """Whether a replica's runs end as they should."""
+
+    SERVING = "serving"  # takes as many runs as it has slots
+    RESTING = "resting"  # a run failed there: it takes none for a while
+    PROBING = "probing"  # the rest is over: one run at a time, until one completes
+
+
+State = TypeVar("State", JobState, NodeState, LeaseState, OrderState, ReplicaState)
 Table = Mapping[tuple[State, str], State]
 
 JOB: Table[JobState] = MappingProxyType(
@@ -91,6 +99,23 @@ NODE: Table[NodeState] = MappingProxyType(
     }
 )
 NODE_STARTS = (NodeState.LIVE,)
+
+REPLICA: Table[ReplicaState] = MappingProxyType(
+    {
+        (ReplicaState.SERVING, "fail"): ReplicaState.RESTING,
+        (ReplicaState.RESTING, "fail"): ReplicaState.RESTING,  # a run that began before the rest
+        (ReplicaState.PROBING, "fail"): ReplicaState.RESTING,
+        (ReplicaState.RESTING, "rested"): ReplicaState.PROBING,
+        (ReplicaState.RESTING, "restart"): ReplicaState.PROBING,  # its agent has started again
+        (ReplicaState.SERVING, "complete"): ReplicaState.SERVING,
+        (ReplicaState.RESTING, "complete"): ReplicaState.RESTING,
+        (ReplicaState.PROBING, "complete"): ReplicaState.SERVING,
+        (ReplicaState.RESTING, "forgive"): ReplicaState.SERVING,  # the job was to blame
+        (ReplicaState.PROBING, "forgive"): ReplicaState.SERVING,
+        (ReplicaState.SERVING, "forgive"): ReplicaState.SERVING,
+    }
+)
+REPLICA_STARTS = (ReplicaState.SERVING,)
 
 ORDER: Table[OrderState] = MappingProxyType(
     {

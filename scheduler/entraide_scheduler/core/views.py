@@ -25,7 +25,7 @@ from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.quotas import PER_UNIT, Book, in_unit
 from entraide_scheduler.core.records import Job, Node
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.tables import OrderState
+from entraide_scheduler.core.tables import OrderState, ReplicaState
 
 
 class JobView(Struct, frozen=True):
@@ -61,6 +61,23 @@ class JobView(Struct, frozen=True):
     terms: Terms | None
 
 
+class RestView(Struct, frozen=True):
+    """A replica whose runs failed, and that rests or is probed.
+
+    Attributes:
+        model: public name.
+        state: resting or probing.
+        failures, code: how often runs failed there lately, and why the last one did.
+        until: when its rest is over, seconds since the epoch.
+    """
+
+    model: str
+    state: ReplicaState
+    failures: int
+    code: str
+    until: float
+
+
 class NodeView(Struct, frozen=True):
     """A node as the fleet view holds it.
 
@@ -71,6 +88,7 @@ class NodeView(Struct, frozen=True):
         accepting, reason: whether it takes new work, and the stable code why not.
         energy: renewable status of its site, the latest.
         leases: leases of ours, by model.
+        resting: its replicas whose runs failed, by name.
     """
 
     card: NodeCard
@@ -80,6 +98,7 @@ class NodeView(Struct, frozen=True):
     reason: str
     energy: EnergyStatus | None
     leases: dict[str, int]
+    resting: tuple[RestView, ...] = ()
 
 
 class ModelView(Struct, frozen=True):
@@ -206,6 +225,11 @@ def of_node(node: Node) -> NodeView:
         reason=node.reason,
         energy=node.energy,
         leases=leases,
+        resting=tuple(
+            RestView(model, one.state, one.failures, one.code, one.until)
+            for model, one in sorted(node.backoffs.items())
+            if one.state is not ReplicaState.SERVING and model in node.replicas
+        ),
     )
 
 
@@ -232,7 +256,9 @@ def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
     free = 0
     for node, replica in live:
         load = node.loads.get(name)
-        if node.accepting and (load is None or not load.paused):
+        backoff = node.backoffs.get(name)
+        rests = backoff is not None and backoff.state is ReplicaState.RESTING
+        if node.accepting and not rests and (load is None or not load.paused):
             free += max(0, replica.slots - (0 if load is None else load.leases))
     return ModelView(
         model=name,

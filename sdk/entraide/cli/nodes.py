@@ -121,6 +121,17 @@ def _row(node: "admin_pb2.Node", lang: str) -> list[str]:
     ]
 
 
+def _rest(rest: "admin_pb2.Rest", lang: str) -> str:
+    """Why a model gets no work on a machine, or one run at a time, and until when."""
+    return i18n.text(
+        f"cli-{rest.state}",
+        lang,
+        model=rest.model,
+        failure=i18n.word("failure", rest.code, lang),
+        until=show.when(rest.until, lang),
+    )
+
+
 def _print(node: "admin_pb2.Node", lang: str) -> None:
     power = f"{node.device}, {i18n.decimal(node.active_w, lang)} W"
     lines = {
@@ -137,6 +148,8 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
         "seen": show.when(node.seen_at, lang),
         "agent": node.agent,
     }
+    if node.rests:
+        lines["resting"] = ", ".join(_rest(one, lang) for one in node.rests)
     heads = {name: i18n.text(f"col-{name}", lang) for name in lines}
     width = max(map(len, heads.values()))
     for name, value in lines.items():

@@ -377,6 +377,19 @@ rule-no_free_slot = has no free slot{ $slots ->
    *[other] {" "}({ $slots } slots taken)
 }
     .otherwise = if that machine had had a free slot
+rule-resting = rests after failed runs{ $failure ->
+    [none] {""}
+   *[other] {" "}({ $failure }{ $again_at ->
+        [none] {""}
+       *[other] ; again { $again_at }
+    })
+}
+    .otherwise = if no run had failed on that machine
+rule-probing = is being tried with one run after failed ones{ $failure ->
+    [none] {""}
+   *[other] {" "}({ $failure })
+}
+    .otherwise = if no run had failed on that machine
 rule-over_carbon_cap = would emit more than the cap asked for{ $max_carbon_ug ->
     [none] {""}
    *[other] {" "}({ $carbon_g ->
@@ -607,6 +620,18 @@ reason-batch_share_full = Batch jobs already hold the whole share of slots that 
         [none] .
        *[other] , for instance on { $example_node } (co-op { $example_coop }, { $example_zone }).
     } In another class it would not have waited for that share.
+reason-resting = { $nodes ->
+    [none] The machines that could take it rest
+    [one] The machine that could take it rests
+   *[other] The { $nodes } machines that could take it rest
+} after failed runs{ $failure ->
+    [none] .
+   *[other] : { $failure }.
+}
+    .otherwise = It will start { $again_at ->
+        [none] after the rest
+       *[other] { $again_at }
+    }, or on another machine that becomes free.
 reason-greener_later = Electricity will be greener { $then_at }: { $then_g_per_kwh } ({ $then_zone }), rather than { $now_g_per_kwh } now ({ $zone }). { $signal ->
     [forecast] So says the forecast{ $issued_at ->
         [none] .
@@ -910,6 +935,8 @@ cli-usage = Usage:
 cli-no-extra = The command "{ $command }" lacks the Python module { $module }. Install it with: pip install 'entraide[{ $extra }]'
 cli-never = —
 cli-never-seen = never seen
+cli-resting = { $model } until { $until } ({ $failure })
+cli-probing = { $model }: one run at a time ({ $failure })
 cli-no-pool = No pool runs in { $path }. Start one with "entraide up", or give its address in ENTRAIDE_URL.
 cli-no-key-of = There is no key of the co-op "{ $coop }" here. Make one with "entraide keys create --coop { $coop }".
 cli-no-admin-key = This command needs the operator's key: that of a local pool (--state), or ENTRAIDE_ADMIN_KEY.
@@ -988,6 +1015,7 @@ col-power = POWER
 col-prefill = PREFILL
 col-seen = SEEN
 col-agent = AGENT
+col-resting = RESTS
 col-shares = SHARES
 col-balance = BALANCE (TOKENS)
 col-energy = ENERGY
@@ -1336,6 +1364,7 @@ sim-mishap-slow = They slow down
 sim-mishap-silent = They are no longer heard
 sim-mishap-pause = Their owners take them back
 sim-mishap-late = They are heard late
+sim-mishap-broken = Their engines fail every run
 sim-mishap-restart = The scheduler restarts
 sim-report-coops = { $count ->
     [one] one co-op
@@ -1688,6 +1717,10 @@ failure-fetch_failed = the weights do not arrive
 failure-engine_exited = the engine stopped
 failure-engine_start_too_slow = the engine took too long
 failure-engine_not_installed = its engine is not installed
+failure-engine_failed = the engine failed
+failure-no_answer = it did not answer in time
+failure-stale = it declined without a reason of its own
+failure-cancelled = it ended the run by itself
 sim-assumption-load = A model loads at { $gb_per_s } GB/s, and takes { $start_s } more to start; the models of one machine share its speed and its power.
 cli-model-on-demand = on demand
 error-placement_refused = { $model ->

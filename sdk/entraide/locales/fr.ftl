@@ -377,6 +377,19 @@ rule-no_free_slot = n’a aucune place libre{ $slots ->
    *[other] {" "}({ $slots } places occupées)
 }
     .otherwise = si cette machine avait eu une place libre
+rule-resting = est au repos après des échecs{ $failure ->
+    [none] {""}
+   *[other] {" "}({ $failure }{ $again_at ->
+        [none] {""}
+       *[other] {""} ; nouvel essai { $again_at }
+    })
+}
+    .otherwise = si rien n’avait échoué sur cette machine
+rule-probing = est à l’essai, une requête à la fois, après des échecs{ $failure ->
+    [none] {""}
+   *[other] {" "}({ $failure })
+}
+    .otherwise = si rien n’avait échoué sur cette machine
 rule-over_carbon_cap = émettrait plus que le plafond demandé{ $max_carbon_ug ->
     [none] {""}
    *[other] {" "}({ $carbon_g ->
@@ -607,6 +620,18 @@ reason-batch_share_full = Les requêtes différées occupent déjà toute la par
         [none] .
        *[other] , par exemple sur { $example_node } (coop { $example_coop }, { $example_zone }).
     } D’une autre classe, elle n’aurait pas attendu cette part.
+reason-resting = { $nodes ->
+    [none] Les machines qui pourraient la prendre sont au repos
+    [one] La machine qui pourrait la prendre est au repos
+   *[other] Les { $nodes } machines qui pourraient la prendre sont au repos
+} après des échecs{ $failure ->
+    [none] .
+   *[other] {""} : { $failure }.
+}
+    .otherwise = Elle partira { $again_at ->
+        [none] après ce repos
+       *[other] { $again_at }
+    }, ou sur une autre machine qui se libère.
 reason-greener_later = L’électricité sera plus verte { $then_at } : { $then_g_per_kwh } ({ $then_zone }), plutôt que { $now_g_per_kwh } maintenant ({ $zone }). { $signal ->
     [forecast] C’est ce que dit la prévision{ $issued_at ->
         [none] .
@@ -910,6 +935,8 @@ cli-usage = Utilisation :
 cli-no-extra = Il manque à la commande « { $command } » le module Python { $module }. Pour l’installer : pip install 'entraide[{ $extra }]'
 cli-never = —
 cli-never-seen = jamais vu
+cli-resting = { $model } jusqu’à { $until } ({ $failure })
+cli-probing = { $model } : une requête à la fois ({ $failure })
 cli-no-pool = Aucun réseau en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
 cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en une avec « entraide keys create --coop { $coop } ».
 cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un réseau local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
@@ -988,6 +1015,7 @@ col-power = PUISSANCE
 col-prefill = LECTURE
 col-seen = VUE
 col-agent = AGENT
+col-resting = AU REPOS
 col-shares = PARTS
 col-balance = SOLDE (JETONS)
 col-energy = ÉNERGIE
@@ -1336,6 +1364,7 @@ sim-mishap-slow = Elles ralentissent
 sim-mishap-silent = On ne les entend plus
 sim-mishap-pause = Leurs propriétaires les reprennent
 sim-mishap-late = On les entend en retard
+sim-mishap-broken = Leurs moteurs échouent à chaque requête
 sim-mishap-restart = L’ordonnanceur redémarre
 sim-report-coops = { $count ->
     [one] une coopérative
@@ -1688,6 +1717,10 @@ failure-fetch_failed = les poids n’arrivent pas
 failure-engine_exited = le moteur s’est arrêté
 failure-engine_start_too_slow = le moteur a mis trop de temps
 failure-engine_not_installed = son moteur n’est pas installé
+failure-engine_failed = le moteur a échoué
+failure-no_answer = elle n’a pas répondu à temps
+failure-stale = elle a refusé sans raison propre
+failure-cancelled = elle a mis fin d’elle-même au calcul
 sim-assumption-load = Un modèle se charge à { $gb_per_s } Go/s, plus { $start_s } de démarrage ; les modèles d’une même machine se partagent sa vitesse et sa puissance.
 cli-model-on-demand = sur demande
 error-placement_refused = { $model ->

@@ -1,0 +1,194 @@
+"""Back-off: a replica whose runs fail rests, longer each time, while others do the work.
+
+Decides what a failed run says of the replica and what of the job. The replica rests at once, for
+``FIRST_REST_S`` and twice as long after each further failure; after its rest it gets one run at a
+time until one completes (a circuit breaker: Nygard, *Release It!*, 2007, chapter 5). A job that
+completes elsewhere confirms the failure; one that fails everywhere takes the blame, and the
+replicas are forgiven. So that no co-op can put a pool to rest by what it sends, the failures of one
+co-op's runs alone rest at most half of a model's live replicas. It refuses to know how leases end.
+"""
+
+from entraide.types import NodeState
+from entraide_scheduler.core.records import Backoff, Job, Lease, Node
+from entraide_scheduler.core.state import State
+from entraide_scheduler.core.tables import ReplicaState
+
+FIRST_REST_S = 5.0
+REST_MOST_S = 600.0
+BACKOFFS_MAX = 64  # replicas of one node that are remembered
+UNTRIED_ENDS_MAX = 16  # ends of one job that do not count as attempts while others were not tried
+
+NO_ANSWER = "no_answer"
+OWN_FAULTS = (NO_ANSWER, "stale")  # failures that no request can cause
+
+
+def failed(state: State, lease: Lease, code: str) -> bool:
+    """Notes that a run failed, and has its replica rest; the lease still stands.
+
+    Args:
+        state: the core's.
+        lease: of a job that is not over.
+        code: stable code of why the run failed.
+
+    Returns:
+        Whether the run counts among the attempts that its job has: not where a replica that has
+        completed nothing since its last failure took it, and others were not tried yet.
+    """
+    terms = lease.terms
+    node, job = state.fleet.nodes[terms.node], state.jobs[terms.job]
+    where = terms.node, terms.model
+    if where not in job.failed_on:  # as few as ``avoid`` names nodes
+        job.failed_on = (*job.failed_on, where)
+    load = node.loads.get(terms.model)
+    proven = load is not None and load.completed
+    if load is not None:
+        load.completed = False
+    backoff = _remembered(node, terms.model)
+    backoff.code = code
+    coop = "" if code in OWN_FAULTS else terms.borrower
+    if coop not in backoff.coops and len(backoff.coops) < 2:
+        backoff.coops = (*backoff.coops, coop)
+    if backoff.state is ReplicaState.RESTING:
+        backoff.step("fail", _name(*where))  # it began before the rest: the same failure
+    elif _may_rest(state, terms.model, backoff):
+        _rest(state, node, terms.model, backoff)
+    return proven or len(job.avoid) >= UNTRIED_ENDS_MAX or not _has_untried(state, job)
+
+
+def _name(node: str, model: str) -> str:
+    return f"{model} on {node}"
+
+
+def _remembered(node: Node, model: str) -> Backoff:
+    """Returns what is remembered of a replica; of too many the one that rested first is dropped."""
+    known = node.backoffs.get(model)
+    if known is None:
+        if len(node.backoffs) >= BACKOFFS_MAX:
+            del node.backoffs[min(node.backoffs, key=lambda name: node.backoffs[name].until)]
+        known = node.backoffs[model] = Backoff()
+    return known
+
+
+def _may_rest(state: State, model: str, backoff: Backoff) -> bool:
+    """Tells whether a replica may rest; where one co-op's runs failed only, half of them may."""
+    if backoff.state is ReplicaState.PROBING or len(backoff.coops) > 1 or "" in backoff.coops:
+        return True
+    lanes = state.fleet.lanes.of.get(model, {}).values()
+    live = sum(lane.node.state is NodeState.LIVE for lane in lanes)
+    held = 0
+    for lane in lanes:
+        other = lane.node.backoffs.get(model)
+        if other is not None and other.state is not ReplicaState.SERVING:
+            held += other.coops == backoff.coops
+    return held < live // 2
+
+
+def _rest(state: State, node: Node, model: str, backoff: Backoff) -> None:
+    """Begins a rest; the only live replica of a model never rests longer than at first."""
+    backoff.step("fail", _name(node.card.node, model))
+    backoff.failures += 1
+    rest_s = FIRST_REST_S
+    lanes = state.fleet.lanes.of.get(model, {}).values()
+    if any(lane.node is not node and lane.node.state is NodeState.LIVE for lane in lanes):
+        for _ in range(1, backoff.failures):
+            rest_s = min(2.0 * rest_s, REST_MOST_S)
+            if rest_s == REST_MOST_S:
+                break
+    backoff.until = state.now + rest_s
+    _changed(state, node)
+
+
+def _has_untried(state: State, job: Job) -> bool:
+    """Tells whether a node may run a job, works now, and was not tried yet."""
+    tried = {name for name, _ in job.failed_on}
+    return any(
+        lane.name not in tried
+        and lane.name not in job.avoid
+        and lane.node.state is NodeState.LIVE
+        and lane.node.accepting
+        and _state(lane.node, lane.replica.model) is ReplicaState.SERVING
+        for lane in state.fleet.able(job.shape).lanes
+    )
+
+
+def _state(node: Node, model: str) -> ReplicaState:
+    backoff = node.backoffs.get(model)
+    return ReplicaState.SERVING if backoff is None else backoff.state
+
+
+def completed(state: State, job: Job, lease: Lease) -> None:
+    """Notes that a run completed: its replica works, and those that failed the job do not."""
+    terms = lease.terms
+    node = state.fleet.nodes[terms.node]
+    load = node.loads.get(terms.model)
+    if load is not None:
+        load.completed = True
+    for name, model in job.failed_on:
+        other = state.fleet.nodes.get(name)
+        found = None if other is None else other.backoffs.get(model)
+        if found is not None and name != terms.node:
+            found.confirmed = True
+    backoff = node.backoffs.get(terms.model)
+    if backoff is None:
+        return
+    backoff.step("complete", _name(terms.node, terms.model))
+    backoff.failures //= 2
+    backoff.coops, backoff.confirmed, backoff.restarted = (), False, False
+    if backoff.state is ReplicaState.SERVING:
+        if not backoff.failures:
+            del node.backoffs[terms.model]
+        _changed(state, node)
+
+
+def forgive(state: State, job: Job) -> list[Node]:
+    """Forgives the replicas on which a job failed that failed everywhere.
+
+    Not where other jobs failed too, or one that failed there completed elsewhere.
+
+    Returns:
+        Those that rest no longer.
+    """
+    found = []
+    for name, model in job.failed_on:
+        node = state.fleet.nodes.get(name)
+        backoff = None if node is None else node.backoffs.get(model)
+        if node is None or backoff is None:
+            continue
+        if backoff.confirmed or backoff.coops != (job.facts.coop,):
+            continue
+        backoff.step("forgive", _name(name, model))
+        backoff.failures = max(0, backoff.failures - 1)
+        backoff.coops = ()
+        if not backoff.failures:
+            del node.backoffs[model]
+        _changed(state, node)
+        found.append(node)
+    return found
+
+
+def restarted(state: State, node: Node) -> None:
+    """Lets a node whose agent has started again be probed; once until a run completes there."""
+    for model, backoff in node.backoffs.items():
+        if backoff.state is ReplicaState.RESTING and not backoff.restarted:
+            backoff.step("restart", _name(node.card.node, model))
+            backoff.restarted = True
+    _changed(state, node)
+
+
+def rested(state: State, node: Node) -> None:
+    """Ends the rests of a node's replicas that are over."""
+    for model, backoff in node.backoffs.items():
+        if backoff.state is ReplicaState.RESTING and backoff.until <= state.now:
+            backoff.step("rested", _name(node.card.node, model))
+    _changed(state, node)
+
+
+def _changed(state: State, node: Node) -> None:
+    """Has placement look again at a node, and sets when the next of its rests is over."""
+    rests = [one.until for one in node.backoffs.values() if one.state is ReplicaState.RESTING]
+    if rests:
+        state.deadlines.set("rest", node.card.node, min(rests))
+    else:
+        state.deadlines.clear("rest", node.card.node)
+    if node.state is not NodeState.LEFT:
+        state.fleet.lanes.changed(node, state.now)

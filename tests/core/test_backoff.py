@@ -1,0 +1,277 @@
+"""Back-off: a replica whose runs fail rests, longer each time, and others do the work meanwhile."""
+
+import pytest
+from tests.core import invariants
+from tests.core.builders import Pool, card, of, replica
+
+from entraide.types import JobState, Outcome
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.backoff import FIRST_REST_S, REST_MOST_S
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import Limits
+
+HEARD = ("qc-1", "on-1", "ab-1")
+
+
+def placed(pool: Pool, job: str, coop: str = "alpha", **changes) -> commands.Place:
+    (place,) = of(pool.ask(job, coop, **changes), commands.Place)
+    return place
+
+
+def fail(
+    pool: Pool, place: commands.Place, code: str = "engine_failed", **changes
+) -> list[commands.Place]:
+    pool.accept(place)
+    return of(pool.report(place, Outcome.FAILED, code=code, **changes), commands.Place)
+
+
+def finish(pool: Pool, places: list[commands.Place]) -> None:
+    for place in places:
+        pool.report(place)
+
+
+def rule_of(place: commands.Place, node: str) -> tuple[str, dict]:
+    """Why a node was not taken, with the values."""
+    (found,) = [one for one in place.explanation.excluded if one.node == node]
+    return found.rule, found.values
+
+
+def rest_s(pool: Pool, node: str) -> float:
+    """How long a node's replica will still rest."""
+    view = next(one for one in pool.core.nodes() if one.card.node == node)
+    return max((one.until - pool.now for one in view.resting), default=0.0)
+
+
+def fail_probe(pool: Pool, number: int) -> None:
+    """The rest of qc-1 ends, its probe fails too, and another node completes the job."""
+    pool.now += rest_s(pool, "qc-1")
+    pool.tell(events.NodesSeen, HEARD)
+    probe = placed(pool, f"probe-{number}")
+    assert "qc-1" == probe.node
+    finish(pool, fail(pool, probe))
+
+
+def test_a_replica_whose_run_failed_rests(three: Pool) -> None:
+    """Others get the work meanwhile; each decision says why, and until when."""
+    finish(three, fail(three, placed(three, "j1")))
+    three.now += 1.0
+    meanwhile = placed(three, "j2")
+
+    assert "on-1" == meanwhile.node
+    assert rule_of(meanwhile, "qc-1") == (
+        "resting",
+        {"failure": "engine_failed", "failures": 1, "again_at": three.now + 4.0},
+    )
+    assert 4.0 == rest_s(three, "qc-1")
+
+
+def test_after_the_rest_it_gets_one_run(three: Pool) -> None:
+    """One run finds out whether it works; once that completed it takes as many as before."""
+    finish(three, fail(three, placed(three, "j1")))
+    three.wait(FIRST_REST_S, seen=HEARD)
+    probe, beside = placed(three, "j2"), placed(three, "j3")
+    three.report(probe)
+    after = [placed(three, f"j{number}").node for number in (4, 5)]
+
+    assert ("qc-1", "on-1") == (probe.node, beside.node)
+    assert rule_of(beside, "qc-1") == ("probing", {"failure": "engine_failed", "failures": 1})
+    assert ["qc-1", "qc-1"] == after
+
+
+def test_rests_double_up_to_the_longest(three: Pool) -> None:
+    """Each failed probe doubles the rest; it never grows beyond ten minutes."""
+    finish(three, fail(three, placed(three, "j1")))
+    rests = [rest_s(three, "qc-1")]
+    for number in range(9):
+        fail_probe(three, number)
+        rests.append(rest_s(three, "qc-1"))
+
+    assert rests[:8] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 600.0]
+    assert {REST_MOST_S} == set(rests[7:])
+
+
+def test_runs_that_fail_together_count_once(three: Pool) -> None:
+    """Four runs lost with one engine are one failure: the first rest is not the fourth's."""
+    together = [placed(three, f"j{number}") for number in range(4)]
+    again = [place for one in together for place in fail(three, one)]
+    finish(three, again)
+
+    assert {"qc-1"} == {place.node for place in together}
+    assert FIRST_REST_S == rest_s(three, "qc-1")
+
+
+def test_success_makes_up_for_failures_by_half(three: Pool) -> None:
+    """What failed often and then completed a run begins with a shorter rest, not with the first."""
+    finish(three, fail(three, placed(three, "j1")))
+    for number in range(3):
+        fail_probe(three, number)
+    three.now += rest_s(three, "qc-1")
+    three.tell(events.NodesSeen, HEARD)
+    three.report(placed(three, "well"))
+    finish(three, fail(three, placed(three, "bad")))
+
+    assert 20.0 == rest_s(three, "qc-1")
+
+
+@pytest.mark.parametrize("code", ["owner_returned", "draining", "own_only"])
+def test_an_owner_who_comes_back_is_no_failure(three: Pool, code: str) -> None:
+    """What an owner ends says nothing of the replica."""
+    finish(three, fail(three, placed(three, "j1"), code))
+
+    assert 0.0 == rest_s(three, "qc-1")
+
+
+def test_a_request_that_the_engine_refuses_is_no_failure(three: Pool) -> None:
+    """A run that ends for the request's own sake says nothing of the replica."""
+    fail(three, placed(three, "j1"), "context_exceeded")
+
+    assert 0.0 == rest_s(three, "qc-1")
+
+
+def test_silence_rests_longer_each_time(three: Pool) -> None:
+    """A node that is heard and does not answer offers rests as one whose runs fail."""
+    rests = []
+    for number in range(3):
+        assert "qc-1" == placed(three, f"j{number}").node
+        finish(three, of(three.wait(5.0, seen=HEARD), commands.Place))
+        rests.append(rest_s(three, "qc-1"))
+        three.wait(rests[-1], seen=HEARD)
+
+    assert [5.0, 10.0, 20.0] == rests
+
+
+class TestHello:
+    """An agent starts again."""
+
+    def join(self, pool: Pool, boot: str) -> None:
+        pool.tell(events.NodeJoined, card("qc-1", "alpha", "CA-QC"), True, "", boot=boot)
+
+    def test_a_restart_allows_a_probe_and_keeps_the_history(self, three: Pool) -> None:
+        """An agent that was restarted is tried at once, with one run; its next rest is longer."""
+        finish(three, fail(three, placed(three, "j1")))
+        self.join(three, "b2")
+        probe, beside = placed(three, "j2"), placed(three, "j3")
+        finish(three, fail(three, probe))
+
+        assert ("qc-1", "on-1") == (probe.node, beside.node)
+        assert 2 * FIRST_REST_S == rest_s(three, "qc-1")
+
+    def test_restarts_in_a_loop_end_one_rest_only(self, three: Pool) -> None:
+        """Until a run has completed, a second restart ends no rest any more."""
+        finish(three, fail(three, placed(three, "j1")))
+        self.join(three, "b2")
+        finish(three, fail(three, placed(three, "j2")))
+        self.join(three, "b3")
+
+        assert "on-1" == placed(three, "j3").node
+
+    def test_the_same_agent_saying_hello_again_ends_no_rest(self, three: Pool) -> None:
+        """A new card of the same agent is no restart."""
+        self.join(three, "b1")
+        finish(three, fail(three, placed(three, "j1")))
+        self.join(three, "b1")
+
+        assert "on-1" == placed(three, "j2").node
+
+    def test_a_model_that_was_off_the_card_keeps_its_history(self, three: Pool) -> None:
+        """A replica that vanishes from the card and comes back still rests."""
+        self.join(three, "b1")
+        finish(three, fail(three, placed(three, "j1")))
+        without = card("qc-1", "alpha", "CA-QC", replicas=(replica("grand"),))
+        three.tell(events.NodeJoined, without, True, "", boot="b1")
+        self.join(three, "b1")
+
+        assert "on-1" == placed(three, "j2").node
+
+
+class TestBlame:
+    """Whether the replica failed, or the job that ran on it."""
+
+    def test_one_co_ops_failures_rest_half_of_a_models_replicas(self) -> None:
+        """Whatever one co-op sends, half of the machines go on serving the others."""
+        pool = Pool("alpha", "beta", limits=Limits(attempts=99))
+        pool.join(*(card(f"n{number}") for number in range(8)))
+        for number in range(20):
+            job = f"j{number}"
+            again = [placed(pool, job)]
+            while len(again) == 1 and len(pool.core._state.jobs[job].avoid) < 8:
+                again = fail(pool, again[0])
+            pool.tell(events.JobCancelled, job, "client_gone")
+            finish(pool, again)
+        resting = [one for one in pool.core.nodes() if one.resting]
+
+        assert 4 == len(resting)
+        invariants.check(pool)
+
+    def test_a_second_co_ops_failure_needs_no_such_bound(self) -> None:
+        """A replica that fails two co-ops rests, however many rest already."""
+        pool = Pool("alpha", "beta")
+        pool.join(card("n1"), card("n2"))
+        finish(pool, fail(pool, placed(pool, "j1")))
+        held = placed(pool, "j2")
+        assert "n2" == held.node
+        fail(pool, held)
+        other = placed(pool, "j3", "beta")
+        fail(pool, other)
+
+        assert ["n1", "n2"] == [one.card.node for one in pool.core.nodes() if one.resting]
+
+    def test_a_job_that_fails_everywhere_is_to_blame(self, three: Pool) -> None:
+        """When no replica could run it, those that it failed on are rested for it no longer."""
+        for number in range(3):  # each has completed a run
+            finish(three, [placed(three, f"well-{number}")])
+        state = three.core._state
+        for name in HEARD:
+            state.fleet.nodes[name].loads["petit"].completed = True
+        again = [placed(three, "bad")]
+        while again:
+            again = fail(three, again[0])
+
+        assert "too_many_attempts" == three.core.job("bad").code
+        assert [] == [one.card.node for one in three.core.nodes() if one.resting]
+
+    def test_a_job_that_completed_elsewhere_is_not(self, three: Pool) -> None:
+        """A replica that failed a job which ran elsewhere is not forgiven for another's sake."""
+        finish(three, fail(three, placed(three, "j1")))
+
+        backoff = three.core._state.fleet.nodes["qc-1"].backoffs["petit"]
+        assert backoff.confirmed
+
+
+def fourteen() -> Pool:
+    """Four broken machines on a clean grid, ten that work on a dirtier one."""
+    pool = Pool("alpha", "beta")
+    pool.join(*(card(f"broken-{number}", "alpha", "CA-QC") for number in range(4)))
+    pool.join(*(card(f"good-{number}", "beta", "CA-ON") for number in range(10)))
+    return pool
+
+
+def test_four_broken_machines_do_not_fail_the_jobs_of_ten_good_ones() -> None:
+    """Two hundred jobs complete on those that work; a handful of runs fail on the others."""
+    pool = fourteen()
+    names = tuple(pool.core._state.fleet.nodes)
+    failed = 0
+    for number in range(200):
+        job = f"j{number}"
+        now = placed(pool, job)
+        while now.node.startswith("broken"):
+            failed += 1
+            (now,) = fail(pool, now)
+        pool.report(now)
+        pool.now += 0.5
+        pool.tell(events.NodesSeen, names)
+    jobs = [pool.core.job(f"j{number}") for number in range(200)]
+
+    assert {JobState.COMPLETED} == {job.state for job in jobs}
+    assert failed <= 4 * 6  # one for each rest that ended within these hundred seconds
+    invariants.check(pool)
+
+
+def test_a_restored_core_rests_the_same(three: Pool) -> None:
+    """Rests, probes and histories are in the snapshot."""
+    finish(three, fail(three, placed(three, "j1")))
+    before = three.core.snapshot()
+    three.core = Core.restore(before)
+    three.wait(FIRST_REST_S, seen=HEARD)
+
+    assert ["qc-1", "on-1"] == [placed(three, "j2").node, placed(three, "j3").node]

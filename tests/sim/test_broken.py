@@ -1,0 +1,38 @@
+"""Machines whose engines fail every run: the others do the work, and few runs are lost."""
+
+from tests.sim.support import START, Lived, even, node
+
+import entraide_sim as sim
+from entraide.types import JobState, Outcome
+from entraide_scheduler.core.commands import EndJob
+from entraide_scheduler.core.events import RunReported
+
+
+def fourteen() -> list[sim.NodeSpec]:
+    """Four machines on a clean grid, ten on a dirtier one."""
+    green = [node(f"broken-{number}", "alpha", "CA-QC") for number in range(4)]
+    return green + [node(f"good-{number}", "beta", "CA-ON") for number in range(10)]
+
+
+def test_four_broken_green_machines_of_fourteen_fail_no_job() -> None:
+    """All of two hundred jobs complete on the ten that work; a handful of runs fail."""
+    faults = [sim.Fault(START, f"broken-{number}", "broken") for number in range(4)]
+    lived = Lived(fourteen(), even(2.0, 100.0), faults=faults)
+    ends = lived.of(EndJob)
+    reports = lived.of(RunReported)
+    failed = [one for one in reports if one.outcome is Outcome.FAILED]
+
+    assert [JobState.COMPLETED] * 200 == [end.state for end in ends]
+    assert {"good"} == {one.node[:4] for one in reports if one.outcome is Outcome.COMPLETED}
+    assert len(failed) <= 4 * 5  # one for each rest that ended meanwhile
+
+
+def test_a_mended_machine_works_again() -> None:
+    """Once its engine works, the next probe shows it, and the greenest machine is used again."""
+    faults = [sim.Fault(START, "broken-0", "broken"), sim.Fault(START + 30.0, "broken-0", "mended")]
+    lived = Lived(fourteen(), even(8.0, 100.0), faults=faults)
+    nodes = {one.card.node: one for one in lived.core.nodes()}
+    done = [one.node for one in lived.of(RunReported) if one.outcome is Outcome.COMPLETED]
+
+    assert () == nodes["broken-0"].resting
+    assert "broken-0" in done
