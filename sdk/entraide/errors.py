@@ -53,6 +53,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "invalid_json": _request(400, "INVALID_ARGUMENT"),
         "invalid_request": _request(400, "INVALID_ARGUMENT"),
         "engine_refused": _request(400, "INVALID_ARGUMENT"),
+        "feature_unsupported": _request(400, "INVALID_ARGUMENT"),
         "context_exceeded": _request(400, "INVALID_ARGUMENT"),
         "deadline_passed": _request(400, "INVALID_ARGUMENT"),
         "unauthorised": CodeFacts(401, "UNAUTHENTICATED", "authentication_error", False),

@@ -13,7 +13,18 @@ REFUSALS = {
     "a deadline that has passed": ("alpha", {"deadline_at": START}, "deadline_passed", None),
     "a place outside": ("alpha", {"jurisdiction": "US"}, "no_node_serves", None),
     "a prefix that is no place": ("alpha", {"jurisdiction": "CA-Q"}, "no_node_serves", None),
-    "a feature that no engine has": ("alpha", {"features": ("images",)}, "no_node_serves", None),
+    "a feature that no engine has": (
+        "alpha",
+        {"features": ("images",)},
+        "feature_unsupported",
+        None,
+    ),
+    "a feature that no engine has, for a size": (
+        "alpha",
+        {"features": ("images",), "model": "auto"},
+        "feature_unsupported",
+        None,
+    ),
     "restricted data and no machine of one's own": (
         "delta",
         {"data_class": DataClass.RESTRICTED},
@@ -49,6 +60,27 @@ def test_an_unknown_model_is_told_the_known_ones(pool: Pool) -> None:
     (refuse,) = pool.ask("j1", model="c")
 
     assert refuse.values == {"model": "c", "models": "a, b"}
+
+
+FEATURES = {
+    "one that no node has": (("images", "tools"), "images"),
+    "two that no node has together": (("schema", "tools"), "schema, tools"),
+}
+
+
+@pytest.mark.parametrize("case", FEATURES)
+def test_features_that_are_missing_are_named(pool: Pool, case: str) -> None:
+    """The refusal names what no node can do; nodes that are lost count, they may come back."""
+    features, missing = FEATURES[case]
+    tools, schema = (replica(features=(name,)) for name in ("tools", "schema"))
+    pool.join(card("n1", replicas=(tools,)), card("n2", replicas=(schema,)))
+    (refuse,) = pool.ask("j1", features=features)
+    pool.wait(11.0)
+    (later,) = pool.ask("j2", features=("tools",))
+
+    assert ("feature_unsupported", None) == (refuse.code, refuse.retry_after_s)
+    assert missing == refuse.values["features"]
+    assert ("no_node_live", 10.0) == (later.code, later.retry_after_s)
 
 
 def test_a_rule_that_excludes_all_is_named(three: Pool) -> None:

@@ -114,7 +114,7 @@ def test_a_size_that_nothing_fits_is_refused(pool: Pool) -> None:
     (tools,) = of(pool.ask("j2", model="petit", features=("tools",)), commands.Refuse)
 
     assert ("no_model_fits", "tiny-1b") == (large.code, large.values["models"])
-    assert "no_model_fits" == tools.code
+    assert ("feature_unsupported", "tools") == (tools.code, tools.values["features"])
 
 
 def test_without_a_catalogue_a_size_is_a_name_like_any_other(pool: Pool) -> None:

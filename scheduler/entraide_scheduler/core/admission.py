@@ -21,6 +21,9 @@ from entraide_scheduler.core.state import State
 
 NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0, None, 0)
 RETRY_NO_NODE_S = 10.0
+
+# The field of a request that asks for a feature.
+FIELD_OF_FEATURE = {"images": "messages", "schema": "response_format", "tools": "tools"}
 RETRY_LEAST_S, RETRY_MOST_S = 1.0, 30.0
 
 
@@ -96,6 +99,10 @@ def _unknown(state: State, facts: RequestFacts) -> Refusal:
     known = ", ".join(sorted({**fleet.contexts, **fleet.shelf.of}))
     if known:
         values["models"] = known
+    if facts.model in ALIASES and facts.features:
+        plain = structs.replace(facts, features=())
+        if state.menu.means(fleet, plain, state.now) not in ("", facts.model):
+            return _feature_refusal(facts.model, tuple(sorted(facts.features)))
     if facts.model in ALIASES and state.menu.entries:
         return Refusal("no_model_fits", values)
     if state.menu.entries:
@@ -138,6 +145,8 @@ def _fit_nodes(state: State, job: Job) -> Refusal | None:
     able = state.fleet.able(job.shape)
     facts = job.facts
     if not able.lanes and not able.comers:
+        if missing := _unsupported(state, job.shape):
+            return _feature_refusal(facts.model, missing, tuple(able.excluded))
         values = explain.commonest(able.excluded, able.counts, job.shape)
         return Refusal("no_node_serves", values, excluded=tuple(able.excluded))
     context_tokens = fit_context(state, job)
@@ -151,6 +160,31 @@ def _fit_nodes(state: State, job: Job) -> Refusal | None:
         return Refusal(*out_of_reach(state, job.shape))
     job.context_tokens = context_tokens
     return None
+
+
+def _unsupported(state: State, shape: Shape) -> tuple[str, ...]:
+    """Returns the features for want of which no node of the pool can ever serve a shape."""
+    if not shape.features or not _is_served(state, structs.replace(shape, features=())):
+        return ()
+    alone = [(name, structs.replace(shape, features=(name,))) for name in shape.features]
+    missing = tuple(name for name, part in alone if not _is_served(state, part))
+    return missing or shape.features  # each has its node, and none has all
+
+
+def _is_served(state: State, shape: Shape) -> bool:
+    able = state.fleet.able(shape)
+    return bool(able.lanes or able.comers)
+
+
+def _feature_refusal(
+    model: str, features: tuple[str, ...], excluded: tuple[tuple[Node, Rule], ...] = ()
+) -> Refusal:
+    values: Values = {
+        "model": model,
+        "features": ", ".join(features),
+        "param": FIELD_OF_FEATURE.get(features[0], "messages"),
+    }
+    return Refusal("feature_unsupported", values, excluded=excluded)
 
 
 def _fit_quotas(state: State, job: Job) -> Refusal | None:

@@ -25,6 +25,16 @@ error-engine_refused = { $cause ->
        *[other] : { $detail }.
     } Try with "model" and "messages" alone, then add the other fields one by one.
 }
+error-feature_unsupported = { $features ->
+    [none] No machine of this pool can do what the request asks for with
+    [tools] No machine of this pool can call tools with
+    [images] No machine of this pool can see pictures with
+    [schema] No machine of this pool can follow a JSON format with
+   *[other] No machine of this pool can do this ({ $features }) with
+}{ $model ->
+    [none] {" "}this model.
+   *[other] {" "}the model "{ $model }".
+} Choose another model (GET /v1/models tells the features of each), or ask without.
 error-context_exceeded = The question is too long{ $input_tokens ->
     [none] {""}
    *[other] {" "}({ $input_tokens } tokens)

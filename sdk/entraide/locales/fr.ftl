@@ -25,6 +25,16 @@ error-engine_refused = { $cause ->
        *[other] {""} : { $detail }.
     } Essayez avec « model » et « messages » seuls, puis ajoutez les autres champs un à un.
 }
+error-feature_unsupported = { $features ->
+    [none] Aucune machine du réseau ne peut faire ce que demande la requête
+    [tools] Aucune machine du réseau ne peut appeler d’outils
+    [images] Aucune machine du réseau ne peut voir d’images
+    [schema] Aucune machine du réseau ne peut suivre un format JSON
+   *[other] Aucune machine du réseau ne peut faire cela ({ $features })
+}{ $model ->
+    [none] {" "}avec ce modèle.
+   *[other] {" "}avec le modèle « { $model } ».
+} Choisissez un autre modèle (GET /v1/models dit ce que chacun sait faire), ou demandez sans cela.
 error-context_exceeded = La question est trop longue{ $input_tokens ->
     [none] {""}
    *[other] {" "}({ $input_tokens } jetons)

@@ -1,0 +1,205 @@
+"""Records what other people's clients send to an OpenAI-compatible server, for the tests.
+
+    python scripts/record_clients.py FOLDER [CLIENT ...]
+
+FOLDER holds one environment for each client, made beforehand (`python -m venv FOLDER/langchain`,
+`FOLDER/langchain/bin/pip install langchain-openai`; for `openai-js`, `npm install openai` in
+FOLDER/js; for `opencode`, `npm install opencode-ai` in FOLDER/oc). Each client asks a server on the
+loopback that calls a tool at the first turn and answers in text at the second. Its requests go to
+`tests/data/clients/CLIENT.json`, bodies as they came but for texts over 240 characters, which are
+cut; of headers the names only. No test and no check runs this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "tests/data/clients"
+CLIENTS = Path(__file__).resolve().parent / "clients"
+TEXT_MAX = 240
+TIMEOUT_S = 300
+
+# By client: its environment, the package whose version is told, and its script.
+PYTHON = {
+    "openai-python": ("openai", "openai"),
+    "langchain": ("langchain", "langchain-openai"),
+    "llama-index": ("llamaindex", "llama-index-llms-openai-like"),
+    "llm": ("llm", "llm"),
+    "litellm": ("litellm", "litellm"),
+    "open-webui": ("owui", "open-webui"),
+    "aider": ("aider", "aider-chat"),
+}
+NODE = {"openai-js": ("js", "openai"), "opencode": ("oc", "opencode-ai")}
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """Answers as a model would, and keeps what was asked."""
+
+    protocol_version = "HTTP/1.1"
+    requests: ClassVar[list[dict[str, Any]]] = []
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+    def do_GET(self) -> None:
+        """Lists one model."""
+        model = {"id": "petit", "object": "model", "created": 0, "owned_by": "pool"}
+        self._answer({"object": "list", "data": [model]})
+
+    def do_POST(self) -> None:
+        """Keeps a request, and answers it."""
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        names = sorted(name.lower() for name in self.headers)
+        self.requests.append({"path": self.path, "headers": names, "body": cut(body)})
+        whole = answer(self.path, body)
+        if body.get("stream"):
+            self._stream(whole)
+        else:
+            self._answer(whole)
+
+    def _answer(self, document: dict[str, Any]) -> None:
+        payload = json.dumps(document).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def _stream(self, whole: dict[str, Any]) -> None:
+        choice = whole["choices"][0]
+        delta = dict(choice.get("message", {}))
+        if calls := delta.get("tool_calls"):
+            delta["tool_calls"] = [{"index": n, **call} for n, call in enumerate(calls)]
+        head = {key: whole[key] for key in ("id", "created", "model")}
+        head["object"] = "chat.completion.chunk"
+        last = {"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}
+        chunks = [
+            {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+            {**head, "choices": [last]},
+            {**head, "choices": [], "usage": whole["usage"]},
+        ]
+        lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+        payload = ("".join(lines) + "data: [DONE]\n\n").encode()
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+
+def answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a request: a call of its first tool, or a text."""
+    usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+    whole = {"id": "r-1", "object": "chat.completion", "created": 1, "model": "petit"}
+    if not path.endswith("/chat/completions"):
+        choice: dict[str, Any] = {"index": 0, "text": "une fois", "finish_reason": "stop"}
+        return {**whole, "object": "text_completion", "choices": [choice], "usage": usage}
+    message: dict[str, Any] = {"role": "assistant", "content": text_for(body)}
+    finish = "stop"
+    if body.get("tools") and body["messages"][-1]["role"] != "tool":
+        name = tool_for(body["tools"])
+        call = {"id": "call_abc123", "type": "function"}
+        call["function"] = {"name": name, "arguments": arguments_for(body["tools"], name)}
+        message |= {"content": None, "tool_calls": [call]}
+        finish = "tool_calls"
+    message |= {"reasoning_content": "Il demande le temps."}
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    return {**whole, "choices": [choice], "usage": usage}
+
+
+def text_for(body: dict[str, Any]) -> str:
+    """A text; JSON where that was asked for."""
+    wanted = (body.get("response_format") or {}).get("type", "text")
+    return "Il fait 12 °C." if wanted == "text" else '{"ville": "Lévis", "celsius": 12}'
+
+
+def tool_for(tools: list[dict[str, Any]]) -> str:
+    """The tool to call: one that only reads, where there are several."""
+    names = [tool["function"]["name"] for tool in tools]
+    return next((name for name in names if name in ("glob", "list", "read")), names[0])
+
+
+def arguments_for(tools: list[dict[str, Any]], name: str) -> str:
+    """Arguments for a tool's required parameters."""
+    tool = next(tool["function"] for tool in tools if tool["function"]["name"] == name)
+    parameters = tool.get("parameters", {})
+    kinds = {"number": 12, "integer": 12, "boolean": True, "array": [], "object": {}}
+    told = {
+        field: kinds.get(parameters["properties"][field].get("type"), "Lévis")
+        for field in parameters.get("required", [])
+    }
+    return json.dumps(told, ensure_ascii=False)
+
+
+def cut(value: Any) -> Any:
+    """A value with its long texts cut."""
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_MAX else value[:TEXT_MAX] + "…"
+    if isinstance(value, list):
+        return [cut(item) for item in value]
+    if isinstance(value, dict):
+        return {key: cut(item) for key, item in value.items()}
+    return value
+
+
+def version_of(folder: Path, client: str) -> str:
+    """The version of a client's package."""
+    if client in NODE:
+        place, package = NODE[client]
+        facts = folder / place / "node_modules" / package / "package.json"
+        return str(json.loads(facts.read_text())["version"])
+    place, package = PYTHON[client]
+    code = f"from importlib.metadata import version; print(version({package!r}))"
+    told = subprocess.run(
+        [folder / place / "bin/python", "-c", code], check=True, capture_output=True, text=True
+    )
+    return told.stdout.strip()
+
+
+def record(folder: Path, client: str) -> None:
+    """Runs one client against the recorder, and writes what it sent."""
+    Recorder.requests = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    if client in NODE:
+        place = NODE[client][0]
+        command = ["node", str(CLIENTS / f"{client}.mjs")]
+    else:
+        place = PYTHON[client][0]
+        command = [str(folder / place / "bin/python"), "-P", str(CLIENTS / f"{client}.py")]
+    with tempfile.TemporaryDirectory() as home:
+        names = {"HOME": home, "ENTRAIDE_URL": url, "CLIENT_FOLDER": str(folder / place)}
+        names |= {"OPENAI_API_KEY": "sk-none", "OPENAI_BASE_URL": url, "OPENAI_API_BASE": url}
+        environment = {**os.environ, **names}
+        try:
+            subprocess.run(command, check=True, cwd=home, env=environment, timeout=TIMEOUT_S)
+        finally:
+            server.shutdown()
+    version = version_of(folder, client)
+    lines = ",\n".join(json.dumps(asked, ensure_ascii=False) for asked in Recorder.requests)
+    head = f'{{"client": "{client}", "version": "{version}", "requests": [\n'
+    text = f"{head}{lines}\n]}}\n"
+    (OUT / f"{client}.json").write_text(text, "utf-8")
+    print(f"{client} {version}: {len(Recorder.requests)} requests, {len(text)} characters")
+
+
+def main() -> int:
+    """Records each client that was named, else all."""
+    folder = Path(sys.argv[1])
+    for client in sys.argv[2:] or [*PYTHON, *NODE]:
+        record(folder, client)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
