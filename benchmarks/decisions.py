@@ -12,7 +12,10 @@ The reference is what a scheduler could not do without: one ``min()`` in plain P
 precomputed numbers, in the same process; and the plain scan of every node, which is the pick's
 definition, on the same core in the same state.
 
-    python -m benchmarks.decisions [--json] [--secs S]
+Other rows tell the dearest single event (``support/worst_events``): jobs with thousands of distinct
+carbon caps in line while slots open, and nodes of one co-op or of many that say hello.
+
+    python -m benchmarks.decisions [--json] [--secs S] [--only PART ...]
 
 Rows: ``nodes, placements_per_s, lifecycles_per_s, p50_s, p99_s, bytes_per_node,
 bytes_per_queued_job, queued_jobs, coops, placements, reference_min_per_s,
@@ -33,6 +36,9 @@ from itertools import count
 from operator import itemgetter
 
 import msgspec
+from benchmarks.support.shared import show
+from benchmarks.support.worst_events import COOPS as HELLO_COOPS
+from benchmarks.support.worst_events import caps_row, hellos_row
 from msgspec import Struct, to_builtins
 
 from entraide.types import (
@@ -65,6 +71,7 @@ BUSY_MAX = 4_000  # jobs that run throughout
 START = 1_800_000_000.0
 ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0), ("CA-SK", 640.0), ("CA-MB", 1.4))
 ASKED, FULL = "asked", "full"
+PARTS = ("rates", "caps", "hellos")
 
 
 class Row(Struct, frozen=True):
@@ -306,11 +313,22 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--secs", type=float, default=SECS, help="seconds for each measurement")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     options = parser.parse_args(arguments)
-    rows = [measure(nodes, options.secs) for nodes in SIZES]
+    rows = [measure(nodes, options.secs) for nodes in SIZES] if "rates" in options.only else []
+    worst: list[Struct] = [caps_row()] if "caps" in options.only else []
+    if "hellos" in options.only:
+        worst += [hellos_row(coops) for coops in HELLO_COOPS]
     if options.json:
-        print(json.dumps(to_builtins(rows)))
+        print(json.dumps(to_builtins([*rows, *worst])))
         return
+    if rows:
+        print_rates(rows)
+    show(worst, as_json=False)
+
+
+def print_rates(rows: Sequence[Row]) -> None:
+    """Prints the main figures of each size."""
     print(f"{'nodes':>7} {'placed/s':>10} {'lives/s':>9} {'p99 ms':>8} {'scan/s':>9} {'B/job':>7}")
     for row in rows:
         print(
@@ -318,6 +336,7 @@ def main(arguments: Sequence[str]) -> None:
             f"{row.p99_s * 1e3:>8.3f} {row.reference_scan_placements_per_s:>9} "
             f"{row.bytes_per_queued_job:>7}"
         )
+    print()
 
 
 if __name__ == "__main__":

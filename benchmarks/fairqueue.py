@@ -85,7 +85,7 @@ def make(number: int, coop: str) -> Job:
         input_tokens_max=600,
         output_tokens_max=256,
     )
-    shape = Shape(MODEL, (), "CA", DataClass.INTERNAL, "", 1_024, None, 0)
+    shape = Shape(MODEL, (), "CA", DataClass.INTERNAL, "", 1_024)
     return Job(facts, JobState.QUEUED, number, 0.0, 256, 856, shape)
 
 

@@ -105,7 +105,7 @@ async def recover(store: Store) -> Recovered:
             raise _unreadable(row.seq, problem) from problem
         if alike and row.digest and row.digest != found.digest:
             alike = False
-            structlog.get_logger("entraide.journal").warning("journal.diverged", event=row.seq)
+            structlog.get_logger("entraide.journal").warning("journal.diverged", seq=row.seq)
     return found
 
 

@@ -87,6 +87,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "quota_energy": _quota(),
         "quota_carbon": _quota(),
         "queue_full": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
+        "queue_shapes": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         # The pool's.
         "no_node_serves": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "no_node_live": _pool(503, "UNAVAILABLE"),

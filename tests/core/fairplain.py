@@ -18,7 +18,7 @@ COOPS = ("alpha", "beta", "gamma")
 def shape(
     model: str = "petit", jurisdiction: str = "CA", data_class: DataClass = DataClass.INTERNAL
 ) -> Shape:
-    return Shape(model, (), jurisdiction, data_class, "", 4_096, None, 0)
+    return Shape(model, (), jurisdiction, data_class, "", 4_096)
 
 
 def job(
@@ -80,6 +80,7 @@ class PlainQueue:
         self.terms = terms
         self.waiting: list[Job] = []
         self.stuck: list[Shape] = []
+        self.blocked: list[Job] = []
         self.lines: dict[tuple[str, ...], PlainLine] = {}
         self.floors: dict[str, float] = {}
         self.height = 0.0
@@ -105,14 +106,18 @@ class PlainQueue:
             coop.lifts[model] = mark - coop.committed
         project = self.line(wants.coop, wants.project)
         if not same:
-            beside = [self.line(*path(o)[:2]).committed for o in mine if o.shape == one.shape]
+            beside = [self.line(*path(o)[:2]).committed for o in mine if self.is_beside(o, one)]
             project.committed = max(project.committed, min(beside, default=coop.height))
         if not any(other.facts.job_class == wants.job_class for other in same):
             of_class = self.line(*path(one))
-            beside = [self.line(*path(o)).committed for o in same if o.shape == one.shape]
+            beside = [self.line(*path(o)).committed for o in same if self.is_beside(o, one)]
             of_class.committed = max(of_class.committed, min(beside, default=project.height))
         self.turn = None
         self.waiting.append(one)
+
+    def is_beside(self, other: Job, one: Job) -> bool:
+        """Whether a waiting job competes with one that comes: of its shape, and not blocked."""
+        return other.shape == one.shape and other not in self.blocked
 
     def remove(self, one: Job) -> None:
         self.turn = None
@@ -120,10 +125,27 @@ class PlainQueue:
 
     def take(self, one: Job) -> None:
         self.waiting.remove(one)
+        if one in self.blocked:
+            self.blocked.remove(one)
         if all(other.facts.model != one.facts.model for other in self.waiting):
             del self.floors[one.facts.model]
-        if all(other.shape != one.shape for other in self.waiting) and one.shape in self.stuck:
-            self.stuck.remove(one.shape)
+        self.forget_stuck(one.shape)
+
+    def forget_stuck(self, which: Shape) -> None:
+        """A shape of which no job takes turns is not stuck."""
+        taking = [other for other in self.waiting if other not in self.blocked]
+        if all(other.shape != which for other in taking) and which in self.stuck:
+            self.stuck.remove(which)
+
+    def block(self, one: Job) -> None:
+        """A job that a limit of its own holds back waits on, and takes no turns."""
+        self.turn = None
+        self.blocked.append(one)
+        self.forget_stuck(one.shape)
+
+    def unblock(self, one: Job) -> None:
+        self.turn = None
+        self.blocked.remove(one)
 
     # Turns.
 
@@ -131,7 +153,7 @@ class PlainQueue:
         """The least of all co-ops: tier, counter, running jobs, name; then its first job."""
         able: dict[tuple[str, float], list[Job]] = {}
         for one in self.waiting:
-            if one.shape not in self.stuck:
+            if one.shape not in self.stuck and one not in self.blocked:
                 counter = self.line(one.facts.coop).counter(one.facts.model)
                 able.setdefault((one.facts.coop, counter), []).append(one)
         turns = []
@@ -252,7 +274,8 @@ class PlainQueue:
         self.credit[coop] = factor
 
     def stick(self, which: Shape) -> None:
-        if which not in self.stuck and any(one.shape == which for one in self.waiting):
+        taking = [one for one in self.waiting if one not in self.blocked]
+        if which not in self.stuck and any(one.shape == which for one in taking):
             self.stuck.append(which)
 
     def unstick(self, model: str, may_fit) -> None:

@@ -83,8 +83,9 @@ class Both:
             self._begin(one, luck)
 
     def serve_out_of_turn(self, luck: Random) -> None:
-        if self.waiting:
-            self._begin(luck.choice(self.waiting), luck)
+        taking = [one for one in self.waiting if one not in self.plain.blocked]
+        if taking:
+            self._begin(luck.choice(taking), luck)
 
     def _begin(self, one: Job, luck: Random) -> None:
         wants = self._wants(one, luck)
@@ -124,6 +125,23 @@ class Both:
             self.queue.remove(one)
             self.plain.remove(one)
 
+    def block(self, luck: Random) -> None:
+        """A limit of its own holds back whose turn it is, or another job."""
+        if luck.random() < 0.5:
+            one = self.queue.next()
+        else:
+            taking = [one for one in self.waiting if one not in self.plain.blocked]
+            one = luck.choice(taking) if taking else None
+        if one is not None:
+            self.queue.block(one)
+            self.plain.block(one)
+
+    def unblock(self, luck: Random) -> None:
+        if self.plain.blocked:
+            one = luck.choice(self.plain.blocked)
+            self.queue.unblock(one)
+            self.plain.unblock(one)
+
     def stick(self, luck: Random) -> None:
         where = luck.choice(SHAPES)
         self.queue.stick(where)
@@ -159,12 +177,14 @@ class Both:
         """Merges two shapes, as a change of what nodes serve may do."""
         first, second = SHAPES[0], SHAPES[1]
         self.queue.reorder(lambda one: first if one.shape == second else one.shape)
-        self.plain.stuck, self.plain.turn = [], None
+        self.plain.stuck, self.plain.blocked, self.plain.turn = [], [], None
 
     def check(self) -> None:
         assert self.plain.next() is self.queue.next()
         assert self.waiting == self.queue.jobs()
         assert self.plain.stuck == list(self.queue.stuck)
+        assert len(self.plain.blocked) == len(self.queue.blocked.jobs())
+        assert all(one in self.queue.blocked for one in self.plain.blocked)
         for coop in COOPS:
             line = self.queue.shares.coop(coop)
             mine = [one for one in self.waiting if one.facts.coop == coop]
@@ -176,7 +196,7 @@ class Both:
 
 ODDS = {
     Both.add: 25, Both.come: 8, Both.serve: 30, Both.produce: 15, Both.end: 14, Both.cancel: 6,
-    Both.stick: 3,
+    Both.stick: 3, Both.block: 6, Both.unblock: 4,
     Both.unstick: 5, Both.serve_out_of_turn: 1, Both.own: 3, Both.weigh: 1, Both.restart: 1,
     Both.reorder: 1,
 }  # fmt: skip

@@ -60,7 +60,7 @@ def test_shapes_merge_when_what_is_served_changes() -> None:
     pool.ask("beta", 3, where=shape(jurisdiction="CA-QC"))
     pool.turns(2)
     pool.queue.stick(shape())
-    merged = Shape("petit", (), "CA", DataClass.INTERNAL, "", 8_192, None, 0)
+    merged = Shape("petit", (), "CA", DataClass.INTERNAL, "", 8_192)
     pool.queue.reorder(lambda _: merged)
 
     assert {merged: 4} == pool.queue.shapes

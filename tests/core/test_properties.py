@@ -28,7 +28,9 @@ QUOTAS = {
         Quota(QuotaKind.TOKENS, 6_000, Period.MONTH),
         Quota(QuotaKind.REQUESTS, 9, Period.DAY, project="side"),
         Quota(QuotaKind.JOBS_IN_FLIGHT, 4, key="key-beta"),
+        Quota(QuotaKind.CARBON_G, 1, Period.MINUTE, project="side"),
     ),
+    "gamma": (Quota(QuotaKind.ENERGY_WH, 1, Period.DAY),),
 }
 
 
@@ -71,7 +73,7 @@ requests = st.fixed_dictionaries(
         "choices": st.integers(1, 2),
         "features": mostly((), ("tools",), ("tools", "schema")),
         "stream": st.booleans(),
-        "max_carbon_ug": mostly(None, 0, 50, 5_000),
+        "max_carbon_ug": mostly(None, 0, 50, 500, 5_000, 20_000),
     }
 )
 FAILURES = ("", "engine_failed", "context_exceeded", "owner_returned")

@@ -45,6 +45,9 @@ LOADABLE = Exclusion(
     "qc-1", "boreale", "CA-QC", "model_loadable", {"model": "qwen3-14b", "load_s": 30.0}, True
 )
 BATCH_FULL = Exclusion("on-1", "soleil", "CA-ON", "batch_share_full", {"slots": 2}, True)
+OVER_CAP = Exclusion(
+    "on-1", "soleil", "CA-ON", "over_carbon_cap", {"carbon_g": 0.41, "max_carbon_ug": 100_000}, True
+)
 LENT = Exclusion(
     "on-1", "soleil", "CA-ON", "lend_limit", {"coop": "soleil", "lent": 2, "limit": 2}, True
 )
@@ -199,6 +202,12 @@ CASES: dict[str, Explanation] = {
     "waiting-cap": explanation(
         "waiting", "at_cap", candidates=(QC,), in_flight_tokens=15_872, cap_tokens=16_384
     ),
+    "waiting-carbon-cap": explanation(
+        "waiting", "carbon_cap", OVER_CAP, carbon_g=0.41, max_carbon_ug=100_000
+    ),
+    "waiting-next": explanation(
+        "waiting", "turn_is_next", candidates=(QC,), ahead=0, coops_ahead=0
+    ),
     "waiting-own": explanation("waiting", "lend_limit", OWN_ONLY, coop="soleil"),
     "waiting-lend": explanation("waiting", "lend_limit", LENT, coop="soleil", lent=2, limit=2),
     "waiting-energy": explanation(
@@ -247,6 +256,7 @@ CASES: dict[str, Explanation] = {
         deadline_at=AT - 120,
     ),
     "refused-queue": explanation("refused", "queue_full", objective_ttft_s=None, limit=10_000),
+    "refused-shapes": explanation("refused", "queue_shapes", objective_ttft_s=None, limit=256),
     "refused-unreachable": explanation(
         "refused", "no_node_live", objective_ttft_s=None, model="petit"
     ),

@@ -12,6 +12,7 @@ from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
 from entraide_scheduler.core import explain, green, loading
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.menu import THERE, is_exhausted
+from entraide_scheduler.core.outlook import HOUR_S
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quarantine import Quarantine
 from entraide_scheduler.core.quotas import CODES, Shortage
@@ -19,7 +20,10 @@ from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.state import State
 
-NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0, None, 0)
+NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0)
+SHAPES_PER_COOP = 256  # a co-op's waiting jobs are of so many shapes at most
+HOURS_EXACT = 48  # within so many hours the hour of a latest start is not rounded
+HOUR_BITS = 4  # beyond, so many binary digits of the time that is left are kept
 RETRY_NO_NODE_S = 10.0
 
 # The field of a request that asks for a feature.
@@ -87,6 +91,8 @@ def _admit(state: State, job: Job) -> Refusal | None:
     if state.queue.length(facts.coop) >= state.policy.limits.queued_per_coop:
         limit = state.policy.limits.queued_per_coop
         return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
+    if state.queue.shapes_of(facts.coop) >= SHAPES_PER_COOP:
+        return Refusal("queue_shapes", {"limit": SHAPES_PER_COOP}, _retry_s(state, facts.model))
     if not state.fleet.has(facts.model):
         return _unknown(state, facts)
     return _fit_nodes(state, job) or _fit_quotas(state, job)
@@ -282,14 +288,7 @@ def shape_of(state: State, job: Job) -> Shape:
     same replicas share a shape; it is rounded again when those change.
     """
     facts = job.facts
-    capped = facts.max_carbon_ug is not None
-    metered = state.quotas.metered(facts)
-    own = (
-        facts.data_class is DataClass.RESTRICTED
-        or capped
-        or bool(metered)
-        or state.fleet.lanes.keeps_a_part(facts.coop)
-    )
+    own = facts.data_class is DataClass.RESTRICTED or state.fleet.lanes.keeps_a_part(facts.coop)
     return Shape(
         model=facts.model,
         features=tuple(sorted(facts.features)) if facts.features else (),
@@ -297,12 +296,21 @@ def shape_of(state: State, job: Job) -> Shape:
         data_class=facts.data_class,
         coop=facts.coop if own else "",
         context_tokens=_rounded(state, job),
-        max_carbon_ug=facts.max_carbon_ug,
-        size=facts.input_tokens_est.bit_length() if capped or metered else 0,
         batch=facts.job_class is JobClass.BATCH,
-        green_h=0 if job.wait is None else job.wait.hour,
-        metered=metered,
+        green_h=0 if job.wait is None else _latest_h(job.wait.hour, state.now),
+        limited=facts.max_carbon_ug is not None or state.quotas.is_metered(facts),
     )
+
+
+def _latest_h(hour: int, at: float) -> int:
+    """Returns the hour of a job's latest start, far ones rounded down to a few.
+
+    Within two days every hour counts; beyond, it is rounded down by an eighth of the time that is
+    left at most, so that deadlines, which clients choose, make few shapes.
+    """
+    away = hour - int(at) // HOUR_S
+    shift = max(0, away.bit_length() - HOUR_BITS) if away > HOURS_EXACT else 0
+    return hour >> shift << shift
 
 
 def _rounded(state: State, job: Job) -> int:

@@ -3,13 +3,29 @@
 Work-conserving: a job that fits no node now holds up no job of another shape, and a shape that
 fits no node is not looked at again before something opened. So a job that few nodes can run
 neither blocks those behind it nor starves: it is offered the first slot that opens on one of its
-nodes whenever its turn is first, and others are served elsewhere meanwhile.
+nodes whenever its turn is first, and others are served elsewhere meanwhile. A job that a carbon
+cap or a quota keeps from an open node holds up nobody at all: it is blocked by itself, and held
+again against the nodes that open or become cheaper, and against all when its quota or the grids
+change.
+
+What one event may cost is bounded by the constants below, whatever waits: what there was no time
+for is looked at a moment later.
 """
 
 from entraide_scheduler.core import green, leases, survey
-from entraide_scheduler.core.placement import GREENER_LATER, pick
+from entraide_scheduler.core.lanes import OPEN, Lane, may_open
+from entraide_scheduler.core.placement import GREENER_LATER, LIMITS, Survey, beyond, pick, predict
 from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.state import State
+
+LOOKS_PER_EVENT = 64  # searches of all nodes that find none
+RECALLS_PER_EVENT = 16  # blocked jobs that take turns again because quotas or grids changed
+LANES_PER_EVENT = 8  # replicas that opened or became cheaper, against which blocked jobs are held
+JOBS_PER_LANE = 32  # blocked jobs that are held against each of them
+LOOK_AGAIN_S = 0.05  # after so long what there was no time for is looked at
+RECALL_ALL_S = 60.0  # after so long all blocked jobs are looked at, whatever did not change
+
+LIMIT_CODES = frozenset(rule.code for rule in LIMITS)
 
 
 def line_up(state: State, job: Job) -> None:
@@ -30,9 +46,20 @@ def line_up(state: State, job: Job) -> None:
 
 
 def dispatch(state: State) -> None:
-    """Places waiting jobs; each round places one, or sets one shape aside."""
-    queue = state.queue
-    while (job := queue.next()) is not None:
+    """Places waiting jobs; each round places one, or sets one job or one shape aside."""
+    queue, eased = state.queue, state.fleet.lanes.eased
+    looks = 0
+    if queue.blocked.has_due:
+        _recall(state)
+    while True:
+        if eased:
+            _hold_against_eased(state)
+        job = queue.next()
+        if job is None:
+            break
+        if looks == LOOKS_PER_EVENT:
+            queue.stick(job.shape, late=True)
+            continue
         want = survey.want(state, job, state.now)
         seen = survey.survey(state, job, want)
         picked = pick(seen, state.policy)
@@ -40,6 +67,71 @@ def dispatch(state: State) -> None:
             leases.offer(state, job, seen, picked, want, serve=queue.serve)
             green.leave(state, job)
             continue
-        queue.stick(job.shape)
-        if GREENER_LATER.code in seen.counts:
-            green.wait(state, job.shape)
+        looks += 1
+        _set_aside(state, job, seen)
+    if looks == LOOKS_PER_EVENT or queue.blocked:
+        _see_to_the_rest(state)
+
+
+def _set_aside(state: State, job: Job, seen: Survey) -> None:
+    """Takes a job out of the turns that a limit of its own holds back; else all of its shape."""
+    if job.shape.limited and not LIMIT_CODES.isdisjoint(seen.counts):
+        state.queue.block(job)
+    else:
+        state.queue.stick(job.shape)
+    if GREENER_LATER.code in seen.counts:
+        green.wait(state, job.shape)
+
+
+# Blocked jobs, and what there was no time for.
+
+
+def look_again(state: State, _: str) -> None:
+    """A moment has passed: looks at what there was no time for; else at all blocked jobs."""
+    queue = state.queue
+    if not queue.late and not queue.blocked.has_due:
+        queue.blocked.recall_all()
+    queue.unstick_late()
+
+
+def _see_to_the_rest(state: State) -> None:
+    queue = state.queue
+    if queue.late or queue.blocked.has_due:
+        state.deadlines.set("looks", "", state.now + LOOK_AGAIN_S)
+    elif queue.blocked and not state.deadlines.is_set("looks", ""):
+        state.deadlines.set("looks", "", state.now + RECALL_ALL_S)
+
+
+def _recall(state: State) -> None:
+    """Lets a few of the blocked jobs that are due take turns; those still limited come back."""
+    queue = state.queue
+    for _ in range(RECALLS_PER_EVENT):
+        job = queue.blocked.next_due()
+        if job is None:
+            break
+        queue.unblock(job)
+
+
+def _hold_against_eased(state: State) -> None:
+    """Lets blocked jobs take turns again that fit a replica which opened or became cheaper."""
+    lanes, queue = state.fleet.lanes, state.queue
+    eased = list(lanes.eased.values())
+    lanes.eased.clear()
+    if len(eased) > LANES_PER_EVENT:
+        for model in dict.fromkeys(lane.replica.model for lane in eased):
+            queue.blocked.recall_model(model)
+        return
+    for lane in eased:
+        if lane.shut == OPEN or 0 in lane.shut:
+            for job in queue.blocked.take_some(lane.replica.model, JOBS_PER_LANE):
+                if _fits(state, job, lane):
+                    queue.unblock(job)
+
+
+def _fits(state: State, job: Job, lane: Lane) -> bool:
+    """Tells whether a blocked job may run on a replica as it stands now."""
+    shape = job.shape
+    if not (may_open(lane, shape) and green.may_start(state, shape, lane)):
+        return False
+    want = survey.want(state, job, state.now)
+    return beyond(predict(lane, want), want) is None

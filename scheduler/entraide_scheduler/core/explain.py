@@ -6,6 +6,7 @@ in the message catalogue.
 """
 
 from collections.abc import Callable, Sequence
+from math import ceil
 
 from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
@@ -22,7 +23,7 @@ from entraide_scheduler.core.placement import (
     grams,
     predict,
 )
-from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.policy import Policy, QuotaKind
 from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.shelf import on_its_way
@@ -58,6 +59,7 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
     coming = _coming(state, job.shape, want.at)
     held = state.queue.held(job)
     blocked = next((code for code in WAITS_FOR if code in counts), "")
+    limit = next((code for code in LIMIT_REASONS if code in counts), "")
     if coming is not None:
         reason, values = coming
     elif GREENER_LATER.code in counts and not want.places:
@@ -66,15 +68,20 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
     elif survey.fitting and held is not None:
         reason = "at_cap"
         values |= {"in_flight_tokens": held.in_flight_tokens, "cap_tokens": held.cap_tokens}
+    elif limit and not survey.fitting:
+        reason = LIMIT_REASONS[limit]
+        values |= _limit_values(state, job, survey, want, limit)
     elif blocked:
         reason = WAITS_FOR[blocked]
         values["nodes"] = counts[blocked]
-        values |= _blocked_values(state, job, survey, blocked)
+        values |= _blocked_values(job, survey, blocked)
     elif not survey.fitting:
         reason = "no_node_live"
         values = commonest(survey.excluded, counts, job.shape, only_waiting=True)
     if reason in ("", "no_free_slot") and coops:
         reason = "fair_share_turn"
+    elif not reason:
+        reason = "turn_is_next"
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
     return _explanation(
@@ -84,7 +91,7 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
         policy=state.policy,
         told=_teller(state, want),
         decision=decision,
-        reason=reason or "fair_share_turn",
+        reason=reason,
         values=values,
         pick=None,
     )
@@ -123,19 +130,46 @@ WAITS_FOR = {
     "own_only": "lend_limit",
     "lend_limit": "lend_limit",
     "lend_energy_spent": "lend_limit",
+}
+
+# The same where an open node is kept from the job by a limit of the job's own.
+LIMIT_REASONS = {
+    "over_carbon_cap": "carbon_cap",
     "over_energy_quota": "quota_energy",
     "over_carbon_quota": "quota_carbon",
 }
 
 
-def _blocked_values(state: State, job: Job, survey: Survey, blocked: str) -> Values:
-    if blocked not in ("over_energy_quota", "over_carbon_quota"):
-        node, rule = next(found for found in survey.excluded if found[1].code == blocked)
-        return rule.values(node, job.shape)
-    short = state.quotas.spent(job.facts)
-    if short is None:
-        return {}
+def _blocked_values(job: Job, survey: Survey, blocked: str) -> Values:
+    node, rule = next(found for found in survey.excluded if found[1].code == blocked)
+    return rule.values(node, job.shape)
+
+
+def _limit_values(state: State, job: Job, survey: Survey, want: Want, code: str) -> Values:
+    """Returns the least that the job would take on a node that the limit keeps from it."""
+    lanes = state.fleet.lanes
+    found = [
+        predict(lane, want)
+        for node, rule in survey.excluded
+        if rule.code == code and (lane := lanes.lane(want.shape.model, node.card.node)) is not None
+    ]
+    if code == "over_carbon_cap":
+        least_ug = min(one.carbon_ug for one in found)
+        return {
+            "carbon_g": g_from_ug(round_half_up(least_ug)),
+            "max_carbon_ug": job.facts.max_carbon_ug or 0,
+        }
+    if code == "over_energy_quota":
+        amounts = {QuotaKind.ENERGY_WH: ceil(min(one.energy_uwh for one in found))}
+    else:
+        amounts = {QuotaKind.CARBON_G: ceil(min(one.carbon_ug for one in found))}
+    short = state.quotas.shortage(job.facts, amounts)
+    assert short is not None, "a quota that suffices excluded a node"
     values: Values = {"left": short.left, "needed": short.needed}
+    if short.quota.project:
+        values["project"] = short.quota.project
+    if short.quota.key:
+        values["key"] = short.quota.key
     if short.ends_at is not None:
         values["ends_at"] = short.ends_at
     return values
@@ -148,10 +182,14 @@ def _teller(state: State, want: Want) -> Told:
         values = rule.values(node, want.shape)
         if rule is GREENER_LATER:
             return values | green.values(state, want.shape, want.at)
-        if rule.code in ("over_energy_quota", "over_carbon_quota"):
+        if rule.code in LIMIT_REASONS:
             lane = state.fleet.lanes.lane(want.shape.model, node.card.node)
             if lane is not None:
                 found = predict(lane, want)
+                if rule.code == "over_carbon_cap":
+                    carbon_g = g_from_ug(round_half_up(found.carbon_ug))
+                    cap_ug = round_half_up(want.carbon_cap_ug)
+                    return values | {"carbon_g": carbon_g, "max_carbon_ug": cap_ug}
                 if rule.code == "over_energy_quota":
                     left = wh_from_uwh(round_half_up(max(0.0, want.energy_left_uwh)))
                     needed = wh_from_uwh(round_half_up(found.energy_uwh))

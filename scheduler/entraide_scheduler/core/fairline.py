@@ -12,6 +12,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from entraide_scheduler.core.bills import Bill
+from entraide_scheduler.core.blocked import Blocked, BlockedRow
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Shape
 from entraide_scheduler.core.shares import Lines, Shares
@@ -41,11 +42,13 @@ class FairQueue:
     Attributes:
         shares: what each was served.
         crowds: the co-ops that wait, by model.
+        blocked: the waiting jobs that take no turns, for a limit of their own.
     """
 
     def __init__(self) -> None:
         self.shares = Shares()
         self.crowds: dict[str, Crowd] = {}
+        self.blocked = Blocked()
         self._waiting = Waiting(self._key)
         self._turn: tuple[Job, Row, int] | None = None
         self._largest_tokens = 0
@@ -98,11 +101,11 @@ class FairQueue:
     def _enter(self, job: Job, lines: Lines, *, lift: bool) -> None:
         """Notes one more row of these lines; those that were away are lifted."""
         coop, project, line = lines
-        kind, model = kind_of(job), job.facts.model
+        kind, model = kind_of(job), job.shape.model
         crowd = self.crowds.get(model)
         if crowd is None:
             crowd = self.crowds[model] = Crowd(self.shares.height, model)
-        away = coop.enter(kind)
+        away = coop.enter(kind, job.shape)
         if lift:
             self.shares.settle()
             if away:
@@ -131,7 +134,10 @@ class FairQueue:
     def remove(self, job: Job) -> None:
         """Takes a job out of the line."""
         self._turn = None
-        self._take(self._row(job), job)
+        if job in self.blocked:
+            self._unblock(job)
+        else:
+            self._take(self._row(job), job)
 
     def _row(self, job: Job) -> Row:
         row = self._waiting.find(job)
@@ -147,24 +153,59 @@ class FairQueue:
         if coop.needs_tokens != NEVER:
             self.shares.coop_fell(coop)
 
-    def _exit(self, row: Row) -> None:
+    def _exit(self, row: Row | BlockedRow) -> None:
         row.project.rows -= 1
         row.job_class.rows -= 1
-        if row.coop.exit(row.kind):
+        if row.coop.exit(row.kind, row.shape):
             model = row.kind[0]
             crowd = self.crowds[model]
             row.coop.quit(crowd.turns)
             if not len(crowd.turns):
                 del self.crowds[model]
 
+    def block(self, job: Job) -> None:
+        """Takes a waiting job out of the turns: a limit of its own keeps it from the nodes."""
+        self._turn = None
+        row = self._row(job)
+        self._block(job, due=False)
+        self._take(row, job)
+
+    def place_blocked(self, job: Job, *, due: bool) -> None:
+        """Puts a job in line that waited already, and was blocked."""
+        self._turn = None
+        self._block(job, due=due)
+
+    def _block(self, job: Job, *, due: bool) -> None:
+        lines = self.shares.lines_for(job.facts)
+        row = self.blocked.row(job)
+        if row is None:
+            self._enter(job, lines, lift=False)
+            self.blocked.add_row(job, BlockedRow(lines, kind=kind_of(job), shape=job.shape))
+        self.blocked.add(job, due=due)
+        lines[0].queued += 1
+
+    def unblock(self, job: Job) -> None:
+        """Lets a blocked job take its turn again, in the place that it has in its row."""
+        self.place(job)
+        self._unblock(job)
+
+    def _unblock(self, job: Job) -> None:
+        row = self.blocked.remove(job)
+        row.coop.queued -= 1
+        if not row.jobs:
+            self._exit(row)
+
     def reorder(self, shape_of: Callable[[Job], Shape]) -> None:
-        """Puts every waiting job in place again, after a change of shapes; none is stuck then.
+        """Puts every waiting job in place again, after a change of shapes.
+
+        None is stuck or blocked then.
 
         Args:
             shape_of: a job's shape from now on; of the same model.
         """
-        jobs = self._waiting.jobs()
+        jobs = self.jobs()
         self._waiting = Waiting(self._key)
+        self.blocked.clear()
         self.crowds = {model: Crowd(crowd.floor, model) for model, crowd in self.crowds.items()}
         for coop in self.shares.coops.values():
             coop.empty()
@@ -174,30 +215,50 @@ class FairQueue:
 
     def jobs(self) -> list[Job]:
         """Returns the waiting jobs, in order of arrival."""
-        return self._waiting.jobs()
+        if not self.blocked:
+            return self._waiting.jobs()
+        return sorted([*self._waiting.jobs(), *self.blocked.jobs()], key=lambda job: job.serial)
 
     def heads(self) -> list[tuple[Job, int]]:
         """Returns the first of the waiting jobs that are alike, by arrival, and how many are."""
-        return self._waiting.heads()
+        heads = self._waiting.heads()
+        return heads if not self.blocked else sorted([*heads, *self.blocked.heads()], key=_arrival)
 
     def length(self, coop: str) -> int:
         """Returns how many jobs of a co-op wait."""
         line = self.shares.coops.get(coop)
         return 0 if line is None else line.queued
 
+    def shapes_of(self, coop: str) -> int:
+        """Returns of how many shapes a co-op's waiting jobs are."""
+        line = self.shares.coops.get(coop)
+        return 0 if line is None else len(line.shapes)
+
     @property
     def shapes(self) -> dict[Shape, int]:
         """How many jobs of each shape wait."""
-        return self._waiting.shapes()
+        shapes = self._waiting.shapes()
+        for row in self.blocked.rows():
+            shapes[row.shape] = shapes.get(row.shape, 0) + row.jobs
+        return shapes
 
     @property
     def stuck(self) -> tuple[Shape, ...]:
         """The shapes that are passed over, in the order in which they were set aside."""
         return tuple(self._waiting.stuck)
 
-    def stick(self, shape: Shape) -> None:
-        """Passes over a shape that fits no node for now."""
-        self._waiting.stick(shape)
+    @property
+    def late(self) -> tuple[Shape, ...]:
+        """Those of them that there was no time to look at."""
+        return tuple(shape for shape, late in self._waiting.stuck.items() if late)
+
+    def stick(self, shape: Shape, *, late: bool = False) -> None:
+        """Passes over a shape that fits no node for now, or that there is no time to look at."""
+        self._waiting.stick(shape, late=late)
+
+    def unstick_late(self) -> None:
+        """Looks at the shapes again that there was no time for."""
+        self._waiting.unstick_late()
 
     def unstick(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
         """Looks at a model's stuck shapes again, after something opened for it."""
@@ -273,7 +334,7 @@ class FairQueue:
 
     def held(self, job: Job) -> AtCap | None:
         """Returns what holds a waiting job back while other co-ops wait, if its cap does."""
-        coop, terms = self._row(job).coop, self.shares.terms
+        coop, terms = self.shares.coop(job.facts.coop), self.shares.terms
         owed = terms.own_nodes and coop.running < coop.own_slots
         if owed or self._fits_cap(coop, job):
             return None
@@ -283,8 +344,11 @@ class FairQueue:
         """Returns what goes before a waiting job, as things stand.
 
         Returns:
-            Jobs of its project and class, and other co-ops that wait for its model.
+            Jobs of its project and class, and other co-ops that wait for its model; none of a
+            blocked job, which waits for no turn.
         """
+        if job in self.blocked:
+            return 0, 0
         self.shares.settle()
         row = self._row(job)
         stands = [
@@ -400,3 +464,7 @@ class FairQueue:
     def refund(self, bill: Bill) -> None:
         """Gives back what was charged for a run that is over and came to nothing."""
         self.shares.correct(bill, input_tokens=0, output_tokens=0)
+
+
+def _arrival(head: tuple[Job, int]) -> int:
+    return head[0].serial

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from entraide_scheduler.core.bills import Bill
+from entraide_scheduler.core.blocked import BlockedState
 from entraide_scheduler.core.fairline import FairQueue
 from entraide_scheduler.core.records import Job, Shape
 from entraide_scheduler.core.turns import Coop, Crowd, Line
@@ -44,12 +45,17 @@ class QueueState(Struct, frozen=True, array_like=True):
         height: see ``shares.Shares``.
         floors: the highest counter at which a turn was taken, by model for which somebody waits.
         stuck: the shapes that are passed over.
+        late: those of them that there was no time to look at.
+        blocked: the jobs that take no turns; None in a snapshot of before there were any, whose
+            shapes are not those of today.
     """
 
     coops: list[CoopState]
     height: float
     floors: dict[str, float]
     stuck: list[Shape]
+    late: list[Shape] = []
+    blocked: BlockedState | None = None
 
 
 def dump(queue: FairQueue) -> QueueState:
@@ -57,7 +63,14 @@ def dump(queue: FairQueue) -> QueueState:
     floors = {model: queue.crowds[model].floor for model in sorted(queue.crowds)}
     shares = queue.shares
     coops = [_dump_coop(coop) for coop in shares.coops.values()]
-    return QueueState(coops, shares.height, floors, list(queue.stuck))
+    return QueueState(
+        coops,
+        shares.height,
+        floors,
+        list(queue.stuck),
+        list(queue.late),
+        queue.blocked.dump(),
+    )
 
 
 def _dump_coop(coop: Coop) -> CoopState:
@@ -97,10 +110,24 @@ def load(queue: FairQueue, state: QueueState, jobs: Iterable[Job], bills: Iterab
         coop.running += 1
         project.running += 1
         coop.in_flight_tokens += bill.in_flight_tokens()
+    _load_jobs(queue, state, list(jobs))
+
+
+def _load_jobs(queue: FairQueue, state: QueueState, jobs: list[Job]) -> None:
+    blocked = state.blocked or BlockedState([], [])
+    is_due: dict[str, bool] = {}
+    for _, _, due_names, checked_names in blocked.lists:
+        is_due |= dict.fromkeys(due_names, True) | dict.fromkeys(checked_names, False)
+    by_name = {job.facts.job: job for job in jobs}
     for job in jobs:
-        queue.place(job)
+        if job.facts.job not in is_due:
+            queue.place(job)
+    for name, due in is_due.items():
+        queue.place_blocked(by_name[name], due=due)
+    queue.blocked.order(blocked)
+    late = set(state.late)
     for shape in state.stuck:
-        queue.stick(shape)
+        queue.stick(shape, late=shape in late)
 
 
 def _load_coop(state: CoopState) -> Coop:

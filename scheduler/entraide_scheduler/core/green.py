@@ -46,9 +46,7 @@ def group(shape: Shape) -> str:
             shape.data_class.value,
             shape.coop,
             str(shape.context_tokens),
-            str(shape.max_carbon_ug),
-            str(shape.size),
-            shape.metered,
+            "limited" if shape.limited else "",
         )
     )
 
@@ -82,7 +80,7 @@ def wait(state: State, shape: Shape) -> None:
 
 def due(state: State, _: str) -> None:
     """A quarter of an hour has passed."""
-    state.queue.unstick_all(lambda shape: bool(shape.green_h))
+    _look_again(state)
 
 
 def observed(state: State, event: IntensityChanged) -> None:
@@ -93,7 +91,12 @@ def observed(state: State, event: IntensityChanged) -> None:
 def forecast(state: State, event: ForecastIssued) -> None:
     """A zone's forecast was issued."""
     state.green.outlook.issue(event)
+    _look_again(state)
+
+
+def _look_again(state: State) -> None:
     state.queue.unstick_all(lambda shape: bool(shape.green_h))
+    state.queue.blocked.recall_all()
 
 
 def values(state: State, shape: Shape, at: float) -> Values:

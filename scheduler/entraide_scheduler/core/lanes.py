@@ -5,7 +5,7 @@ taught something, the grid or a surplus changes. So a decision reads what is the
 nothing twice. It refuses to know jobs, and which of the lanes is taken.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ from entraide_scheduler.core.carbon import (
 )
 from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import IntensityBasis, Lend, Policy
-from entraide_scheduler.core.quote import Quote, quote
+from entraide_scheduler.core.quote import Quote, is_cheaper, quote
 from entraide_scheduler.core.records import Lease, Load, Node, Shape
 from entraide_scheduler.core.rules import LASTING, PASSING, first_broken
 from entraide_scheduler.core.table import Table
@@ -102,6 +102,8 @@ class Lanes:
         tables: the same as columns, for models that many nodes serve, with the lanes by row.
         grid: intensity by zone.
         keeping: by co-op, how many of its nodes put it first, by their owners' word.
+        watched: models whose lanes are noted when they open or become cheaper.
+        eased: those lanes, by model and node; whoever looks at them takes them out.
     """
 
     def __init__(self, nodes: dict[str, Node]) -> None:
@@ -118,6 +120,8 @@ class Lanes:
         self._owned: dict[str, dict[str, Node]] = {}
         self._on_grid: dict[str, Effective] = {}
         self.keeping: dict[str, int] = {}
+        self.watched: Container[str] = ()
+        self.eased: dict[tuple[str, str], Lane] = {}
 
     # Nodes.
 
@@ -151,6 +155,8 @@ class Lanes:
             )
             self.of.setdefault(model, {})[name] = lane
             self.tables.pop(model, None)
+            if model in self.watched:
+                self.eased[model, name] = lane
         self._draw(site, at)
 
     def fall(self, node: Node, at: float) -> None:
@@ -335,11 +341,15 @@ class Lanes:
     def refresh(self, lane: Lane, at: float) -> None:
         """Makes a lane's quote anew."""
         node, load = lane.node, lane.load
+        before, shut = lane.quote, lane.shut
         lane.effective = self._effective(node, load, at)
         lane.quote = quote(node, load, lane.effective, self._policy.carbon.basis)
         lane.shut = self._shut(node, lane.replica, load)
+        model = lane.replica.model
+        if model in self.watched and (_opened(shut, lane.shut) or is_cheaper(lane.quote, before)):
+            self.eased[model, lane.name] = lane
         if lane.row >= 0:
-            known = self.tables.get(lane.replica.model)
+            known = self.tables.get(model)
             if known is not None:
                 known[0].write(lane.row, lane.quote, lane.shut)
 
@@ -441,6 +451,10 @@ class Lanes:
             used_w=max(0.0, used_w),
             at=at,
         )
+
+
+def _opened(before: Views, now: Views) -> bool:
+    return any(code and not left for code, left in zip(before, now, strict=True))
 
 
 def _typical_uwh(node: Node, replica: Replica) -> float:

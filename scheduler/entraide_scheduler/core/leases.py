@@ -51,7 +51,7 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, ser
     )
     job.front = False
     holds: tuple[Hold, ...] = ()
-    if job.shape.metered:
+    if job.shape.limited:
         energy_uwh, carbon_ug = expected.energy_uwh, expected.carbon_ug
         holds = state.quotas.reserve_at_placement(facts, energy_uwh, carbon_ug)
     lease = Lease(
@@ -151,6 +151,7 @@ def over(state: State, lease: Lease) -> None:
     state.deadlines.clear("lease", terms.job)
     state.fleet.lanes.release(lease, state.now)
     state.queue.leave(lease.bill)
+    state.queue.blocked.recall_coop(terms.borrower)
     lane = state.fleet.lanes.lane(terms.model, terms.node)
     if lane is not None:
         lane_opened(state, lane)

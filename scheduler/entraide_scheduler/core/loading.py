@@ -320,9 +320,7 @@ def is_late(state: State, model: str, waiting: list[tuple[Job, int]]) -> bool:
         waiting: the first job of each row of jobs alike, and how many there are.
     """
     counted = [
-        (job, count)
-        for job, count in waiting
-        if not (job.shape.green_h or job.shape.metered) and job.shape.max_carbon_ug is None
+        (job, count) for job, count in waiting if not (job.shape.green_h or job.shape.limited)
     ]
     rate = capacity_tokens_per_s(state, model)
     if not counted or not rate:

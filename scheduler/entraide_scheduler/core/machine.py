@@ -29,7 +29,7 @@ from entraide_scheduler.core import (
 )
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.commands import Command, PostCorrection
-from entraide_scheduler.core.dispatch import dispatch, line_up
+from entraide_scheduler.core.dispatch import dispatch, line_up, look_again
 from entraide_scheduler.core.menu import Meaning
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.quarantine import Quarantine, Sender, SenderKind
@@ -61,7 +61,8 @@ def _period(state: State, event: events.PeriodBegan) -> None:
     if event.period is Period.DAY:
         for coop in state.coops:
             books.lent_out(state, coop)
-    state.queue.unstick_all(lambda shape: bool(shape.metered) or event.period is Period.DAY)
+    state.queue.unstick_all(lambda shape: shape.limited or event.period is Period.DAY)
+    state.queue.blocked.recall_all()
 
 
 def _intensity(state: State, event: events.IntensityChanged) -> None:
@@ -73,14 +74,11 @@ def _intensity(state: State, event: events.IntensityChanged) -> None:
     )
     state.fleet.lanes.blow(event.zone, found, state.now)
     green.observed(state, event)
-    state.queue.unstick_all(
-        lambda shape: shape.max_carbon_ug is not None or bool(shape.metered or shape.green_h)
-    )
+    state.queue.unstick_all(lambda shape: shape.limited or bool(shape.green_h))
 
 
 def _forecast(state: State, event: events.ForecastIssued) -> None:
     green.forecast(state, event)
-    state.queue.unstick_all(lambda shape: bool(shape.green_h))
 
 
 def _corrected(state: State, event: events.LedgerCorrected) -> None:
@@ -154,6 +152,7 @@ DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
         "green": green.due,
         "job": _job_due,
         "lease": leases.expire,
+        "looks": look_again,
         "models": models.look,
         "node": presence.silent,
         "pause": leases.unpause,

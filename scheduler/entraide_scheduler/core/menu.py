@@ -100,8 +100,6 @@ def shape_for(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
         data_class=facts.data_class,
         coop=facts.coop if facts.data_class is DataClass.RESTRICTED else "",
         context_tokens=fleet.rounded(model, facts.input_tokens_est + 1),
-        max_carbon_ug=None,
-        size=0,
     )
 
 

@@ -24,7 +24,7 @@ from entraide_scheduler.core.want import Want
 OVER_CARBON_CAP = Rule(
     "over_carbon_cap",
     lambda *_: False,
-    lambda _, want: {"max_carbon_ug": want.max_carbon_ug or 0},
+    lambda *_: {},
     waiting_helps=True,
 )
 OVER_CARBON_QUOTA = Rule("over_carbon_quota", lambda *_: False, lambda *_: {}, waiting_helps=True)
@@ -33,6 +33,9 @@ GREENER_LATER = Rule(
     "greener_later", lambda *_: False, lambda node, _: {"zone": node.card.zone}, waiting_helps=True
 )
 TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_helps=False)
+
+# What keeps a job from a node by a limit of its own; another job of its shape may fit there.
+LIMITS = (OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
 
 TIME_WORTH = 2.0  # of the time that is taken up, beside the slots, where little room is left
 

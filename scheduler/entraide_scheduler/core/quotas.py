@@ -150,12 +150,9 @@ class Quotas:
         """
         return self._left(facts, QuotaKind.ENERGY_WH), self._left(facts, QuotaKind.CARBON_G)
 
-    def metered(self, facts: RequestFacts) -> str:
-        """Returns whose energy or carbon is limited for a request; "" when nobody's is."""
-        for limit in self._of(facts):
-            if limit.quota.kind in AT_PLACEMENT:
-                return f"{facts.coop}/{facts.project}/{facts.key}"
-        return ""
+    def is_metered(self, facts: RequestFacts) -> bool:
+        """Tells whether a quota of energy or carbon counts for a request."""
+        return any(limit.quota.kind in AT_PLACEMENT for limit in self._of(facts))
 
     def spent(self, facts: RequestFacts) -> Shortage | None:
         """Returns the first quota of energy or carbon of which nothing is left; None without."""

@@ -83,3 +83,15 @@ def quote(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -
         output_uwh * grams,
         load.leases / pace.slots,
     )
+
+
+def is_cheaper(now: Quote, before: Quote) -> bool:
+    """Tells whether any job may take less energy, or emit less, than by the quote before."""
+    return (
+        now.wake_uwh < before.wake_uwh
+        or now.input_uwh < before.input_uwh
+        or now.output_uwh < before.output_uwh
+        or now.wake_ug < before.wake_ug
+        or now.input_ug < before.input_ug
+        or now.output_ug < before.output_ug
+    )

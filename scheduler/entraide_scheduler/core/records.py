@@ -41,15 +41,13 @@ class Shape(Struct, frozen=True, gc=False):
 
     Attributes:
         model, features, jurisdiction, data_class: as the job asks.
-        coop: the job's co-op where the rules or the predictions depend on it, else "".
+        coop: the job's co-op where the rules depend on it, else "".
         context_tokens: the smallest known context that holds the job.
-        max_carbon_ug: the client's cap; None without one.
-        size: where grams or energy are limited, the input's size as a power of two, for they
-            grow with it; else 0.
         batch: whether it is of the class that may hold only a part of a node's slots.
         green_h: of a job that may wait for greener hours, the hour (since the epoch) by which it
             must have started; 0 otherwise.
-        metered: whose quota of energy or grams limits it (co-op, project, key); "" for nobody's.
+        limited: whether a carbon cap, or a quota of energy or carbon, limits it. By how much is
+            no part of the shape: such jobs are held against the nodes one by one.
     """
 
     model: str
@@ -58,11 +56,9 @@ class Shape(Struct, frozen=True, gc=False):
     data_class: DataClass
     coop: str
     context_tokens: int
-    max_carbon_ug: int | None
-    size: int
     batch: bool = False
     green_h: int = 0
-    metered: str = ""
+    limited: bool = False
 
 
 class Hold(Struct, frozen=True, gc=False):

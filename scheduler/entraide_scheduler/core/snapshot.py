@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from entraide.models import Catalogue
 from entraide.types import JobState
-from entraide_scheduler.core import fairstate, green
+from entraide_scheduler.core import admission, fairstate, green
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.credit import Gift
 from entraide_scheduler.core.demand import DemandState
@@ -125,6 +125,8 @@ def read(data: bytes) -> State:
     state.leases = {lease.terms.job: lease for lease in kept.leases}
     waiting = [job for job in kept.jobs if job.state is JobState.QUEUED]
     for job in waiting:
+        if kept.queue.blocked is None:
+            job.shape = admission.shape_of(state, job)
         green.enter(state, job)
     fairstate.load(state.queue, kept.queue, waiting, [lease.bill for lease in kept.leases])
     return state

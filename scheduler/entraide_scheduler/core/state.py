@@ -73,6 +73,7 @@ class State:
         self.explained: OrderedDict[str, None] = OrderedDict()
         self.leases: dict[str, Lease] = {}
         self.commands: list[Command] = []
+        self.fleet.lanes.watched = self.queue.blocked.models
         self.obey(self.policy)
 
     def obey(self, policy: Policy) -> None:

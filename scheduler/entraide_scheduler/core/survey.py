@@ -32,11 +32,10 @@ def want(state: State, job: Job, at: float) -> Want:
             facts.coop, facts.model, objective.confidence, at_most=most
         )
     energy_left_uwh, carbon_left_ug = inf, inf
-    if shape.metered:
+    if shape.limited:
         energy, carbon = state.quotas.room(facts)
         energy_left_uwh = inf if energy is None else float(energy)
         carbon_left_ug = inf if carbon is None else float(carbon)
-    capped = shape.max_carbon_ug is not None
     return Want(
         at,
         shape,
@@ -49,7 +48,7 @@ def want(state: State, job: Job, at: float) -> Want:
         ttft_left_s,
         inf if objective.tpot_s is None else objective.tpot_s,
         completion_left_s,
-        limited=capped or bool(shape.metered),
+        limited=shape.limited,
         carbon_cap_ug=inf if facts.max_carbon_ug is None else float(facts.max_carbon_ug),
         carbon_left_ug=carbon_left_ug,
         energy_left_uwh=energy_left_uwh,

@@ -1,12 +1,15 @@
 """Turns: lines that compete on one level of the fair share, in the order of their counters.
 
 A counter only grows while its line is served, so a heap entry that is too low is corrected when it
-comes to the top, and only a fall has to be told. It refuses to know jobs, shapes and tokens.
+comes to the top, and only a fall has to be told. It refuses to know jobs, what shapes mean, and
+tokens.
 """
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from entraide_scheduler.core.records import Shape
 
 NEVER = 2**62  # more tokens than there are
 SLACK = 16  # dead entries that a heap may hold beyond as many as it has lines
@@ -68,6 +71,7 @@ class Coop(Line):
 
     Attributes:
         kinds: in how many rows jobs of each kind wait.
+        shapes: in how many rows jobs of each shape wait.
         lifts: by model, what is added to the counter there for the time it was away.
         queued: jobs that wait.
         in_flight_tokens: prompts and longest answers of its runs, less what came.
@@ -80,12 +84,13 @@ class Coop(Line):
 
     __slots__ = (
         "answers", "barred", "credit", "in_flight_tokens", "kinds", "lifts", "needs_tokens",
-        "own_slots", "queued",
+        "own_slots", "queued", "shapes",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.kinds: dict[Kind, int] = {}
+        self.shapes: dict[Shape, int] = {}
         self.lifts: dict[str, float] = {}
         self.queued = 0
         self.in_flight_tokens = 0
@@ -109,19 +114,23 @@ class Coop(Line):
         if self.counter(model) < mark:
             self.lifts[model] = mark - self.committed
 
-    def enter(self, kind: Kind) -> bool:
+    def enter(self, kind: Kind, shape: Shape) -> bool:
         """Notes one more row in which it waits; returns whether it had none of that kind."""
         rows = self.kinds.get(kind, 0)
         self.kinds[kind] = rows + 1
+        self.shapes[shape] = self.shapes.get(shape, 0) + 1
         return not rows
 
     def waits_for(self, kind: Kind) -> bool:
         """Tells whether it has a job of a kind that waits."""
         return kind in self.kinds
 
-    def exit(self, kind: Kind) -> bool:
+    def exit(self, kind: Kind, shape: Shape) -> bool:
         """Notes one row less; returns whether it waits for that model no more."""
         self.kinds[kind] -= 1
+        self.shapes[shape] -= 1
+        if not self.shapes[shape]:
+            del self.shapes[shape]
         if not self.kinds[kind]:
             del self.kinds[kind]
         return all(other[0] != kind[0] for other in self.kinds)
@@ -129,7 +138,7 @@ class Coop(Line):
     def empty(self) -> None:
         """Takes out all that wait; counters and lifts stay."""
         super().empty()
-        self.kinds, self.queued = {}, 0
+        self.kinds, self.shapes, self.queued = {}, {}, 0
 
 
 class Place(Protocol):

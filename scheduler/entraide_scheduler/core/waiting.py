@@ -42,10 +42,10 @@ class Row:
     Attributes:
         stand: where it stands.
         coop, project, job_class: the lines it counts for.
-        kind: of its jobs.
+        kind, shape: of its jobs.
     """
 
-    __slots__ = ("_keys", "coop", "job_class", "kind", "project", "stand")
+    __slots__ = ("_keys", "coop", "job_class", "kind", "project", "shape", "stand")
 
     def __init__(self, stand: "Stand", project: Line, job_class: Line, kind: Kind) -> None:
         self.stand = stand
@@ -53,6 +53,7 @@ class Row:
         self.project = project
         self.job_class = job_class
         self.kind = kind
+        self.shape = stand.sort.shape
         self._keys: deque[JobKey] = deque()
 
     def __len__(self) -> int:
@@ -221,13 +222,14 @@ class Waiting:
 
     Attributes:
         front: the jobs of the shapes that are not stuck, by whose turn it is there.
-        stuck: the others' shapes, in the order in which they were set aside.
+        stuck: the others' shapes, in the order in which they were set aside; and whether only for
+            want of time to look at them.
         models: the jobs of all shapes, by model and shape.
     """
 
     def __init__(self, key: Callable[[Stand], Key[Stand]]) -> None:
         self.front = Turns(Sort.key)
-        self.stuck: dict[Shape, None] = {}
+        self.stuck: dict[Shape, bool] = {}
         self.models: dict[str, dict[Shape, Sort]] = {}
         self._sorts: dict[Shape, Sort] = {}
         self._key = key
@@ -312,12 +314,18 @@ class Waiting:
         if not alike:
             del self.models[shape.model]
 
-    def stick(self, shape: Shape) -> None:
-        """Passes over a shape that fits no node for now."""
+    def stick(self, shape: Shape, *, late: bool = False) -> None:
+        """Passes over a shape that fits no node for now, or that there is no time to look at."""
         sort = self._sorts.get(shape)
         if sort is not None and sort.entry is not None:
             self.front.leave(sort)
-            self.stuck[shape] = None
+            self.stuck[shape] = late
+
+    def unstick_late(self) -> None:
+        """Looks at the shapes again that there was no time for."""
+        for shape in [shape for shape, late in self.stuck.items() if late]:
+            del self.stuck[shape]
+            self.front.enter(self._sorts[shape])
 
     def unstick(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
         """Looks at a model's stuck shapes again, after something opened for it."""

@@ -195,6 +195,14 @@ error-queue_full = Your co-op's queue is full{ $limit ->
         [none] so many jobs of your co-op waiting.
        *[other] { $limit } jobs of your co-op waiting.
     }
+error-queue_shapes = Your co-op's waiting jobs already are of too many kinds{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit } kinds: model, jurisdiction, data class, length, deadline…).
+} Try again in a moment.
+    .otherwise = It would have been admitted if the waiting jobs of your co-op had been of fewer kinds{ $limit ->
+        [none] .
+       *[other] {" "}than { $limit }.
+    }
 error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
     [none] {""}
    *[other] {" "}Commonest reason ({ $nodes ->
@@ -583,6 +591,10 @@ reason-no_node_live = No possible machine can take it right now.{ $rule ->
         [none] .
        *[other] , for instance { $example_node } (co-op { $example_coop }, { $example_zone }).
     }
+reason-turn_is_next = Its turn is next: the pool looks at it in a moment.
+    .otherwise = Nothing is in its way; with fewer kinds of jobs waiting it would have been looked at already.
+reason-carbon_cap = The cap that you asked for, { $max_carbon_ug }, does not suffice for now: on the greenest machine that is free this job would emit { $carbon_g }.
+    .otherwise = It will start when a greener machine opens, or when this grid emits less. With a higher cap, or for a shorter answer, it would have started at once.
 reason-at_cap = Your co-op already has { $in_flight_tokens } tokens in flight, for a cap of { $cap_tokens } while others wait for the same machines.
     .otherwise = It will start when one of your running jobs ends, or when no other co-op waits for these machines.
 reason-lend_limit = The possible machines already lend all that their co-ops agreed to lend{ $limit ->

@@ -195,6 +195,14 @@ error-queue_full = La file d’attente de votre coopérative est pleine{ $limit 
         [none] requêtes de votre coopérative en attente.
        *[other] { $limit } requêtes de votre coopérative en attente.
     }
+error-queue_shapes = Les requêtes en attente de votre coopérative sont déjà de trop de sortes{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit } sortes : modèle, territoire, classe de données, longueur, échéance…).
+} Réessayez dans un moment.
+    .otherwise = Elle aurait été admise si les requêtes en attente de votre coopérative avaient été de moins de { $limit ->
+        [none] sortes.
+       *[other] { $limit } sortes.
+    }
 error-no_node_serves = Aucune machine du réseau ne peut servir cette requête.{ $rule ->
     [none] {""}
    *[other] {" "}Motif le plus fréquent ({ $nodes ->
@@ -583,6 +591,10 @@ reason-no_node_live = Aucune machine possible ne peut la prendre en ce moment.{ 
         [none] .
        *[other] , par exemple { $example_node } (coop { $example_coop }, { $example_zone }).
     }
+reason-turn_is_next = Son tour vient tout de suite : le réseau l’examine dans un instant.
+    .otherwise = Rien ne la retient ; avec moins de sortes de requêtes en attente, elle aurait déjà été examinée.
+reason-carbon_cap = Le plafond demandé, { $max_carbon_ug }, ne suffit pas pour l’instant : sur la plus verte des machines libres, cette requête émettrait { $carbon_g }.
+    .otherwise = Elle partira quand une machine plus verte se libérera, ou quand ce réseau électrique émettra moins. Avec un plafond plus haut, ou pour une réponse plus courte, elle serait partie tout de suite.
 reason-at_cap = Votre coopérative a déjà { $in_flight_tokens } jetons en cours, pour un plafond de { $cap_tokens } quand d’autres attendent les mêmes machines.
     .otherwise = Elle partira quand l’une de vos requêtes en cours se terminera, ou quand plus aucune autre coopérative n’attendra ces machines.
 reason-lend_limit = Les machines possibles prêtent déjà tout ce que leurs coopératives ont accepté de prêter{ $limit ->

@@ -1,0 +1,191 @@
+"""The dearest single event: many jobs in line that differ in what their clients chose; many hellos.
+
+Decides two loads in which the work of one event might grow with what waits or with what a co-op
+owns. In the first, thousands of jobs with carbon caps, no two alike, wait for a model whose slots
+are all taken, and runs end one by one: each end opens a slot that most of the caps do not allow.
+In the second, nodes of one co-op, or of many, say hello.
+"""
+
+import gc
+import time
+from itertools import count
+
+from msgspec import Struct
+
+from entraide.types import (
+    Basis,
+    DataClass,
+    JobClass,
+    JobKind,
+    NodeCard,
+    Outcome,
+    Power,
+    Rates,
+    Replica,
+    RequestFacts,
+    Usage,
+)
+from entraide_scheduler.core import events
+from entraide_scheduler.core.commands import Command, Place
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Limits, Policy
+
+MODEL = "full"
+START_AT = 1_800_000_000.0
+ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0), ("CA-SK", 640.0), ("CA-MB", 1.4))
+GREY_ZONE = 2  # the place in ZONES of the one whose slots open: no cap allows a run there
+NODES = 1_000  # of one slot each
+CAPS = 5_000
+ENDS = 25  # of runs
+HELLOS = 10_000
+COOPS = (1, 500)
+
+
+class CapsRow(Struct, frozen=True):
+    """Jobs with distinct carbon caps in line, and what one event costs then."""
+
+    benchmark: str
+    workload: str
+    nodes: int
+    distinct_caps: int
+    worst_arrival_s: float
+    run_ends: int
+    worst_run_end_s: float
+    mean_run_end_s: float
+
+
+class HellosRow(Struct, frozen=True):
+    """Nodes that say hello one after the other, and once more."""
+
+    benchmark: str
+    workload: str
+    coops: int
+    hellos: int
+    cpu_s: float
+    worst_hello_s: float
+
+
+class Line:
+    """A core and a clock that moves a little with each event.
+
+    Attributes:
+        placed: runs that were placed, oldest first.
+    """
+
+    def __init__(self, coops: int) -> None:
+        self.core = Core()
+        self.placed: list[Place] = []
+        self._ids = count(1)
+        terms = tuple(CoopTerms(f"coop-{number:03}") for number in range(coops))
+        limits = Limits(queued_per_coop=10 * CAPS)
+        self.tell(events.PolicyChanged, Policy("bench", terms, limits=limits))
+        self.tell(events.SchedulerStarted, 1, "gateway")
+        for zone, grams in ZONES:
+            self.tell(events.IntensityChanged, zone, grams, grams, "measured", START_AT + 1e6)
+
+    def tell(self, kind: type[events.Event], *values: object) -> float:
+        """Feeds one event; returns the seconds that it took."""
+        number = next(self._ids)
+        event = kind(number, START_AT + number * 1e-6, *values)
+        began = time.perf_counter()
+        asked: list[Command] = self.core.handle(event)
+        took_s = time.perf_counter() - began
+        self.placed += [command for command in asked if isinstance(command, Place)]
+        return took_s
+
+    def end(self, place: Place) -> float:
+        """Ends a run well; returns the seconds that the report took."""
+        run = (place.job, place.epoch, place.node)
+        self.tell(events.RunAccepted, *run)
+        used = Usage(
+            300, 0, 80, Basis.MEASURED, 20_000, 200_000, Basis.ESTIMATED, ttft_s=0.4, run_s=3.0
+        )
+        return self.tell(events.RunReported, *run, Outcome.COMPLETED, "", False, used)
+
+
+def card(number: int, coop: str) -> NodeCard:
+    """Returns a node with one slot."""
+    rates = Rates(400.0, 0.03, 0.002, Basis.MEASURED)
+    return NodeCard(
+        f"node-{number:05}",
+        coop,
+        f"site-{number}",
+        ZONES[number % len(ZONES)][0],
+        Power("bench", 20.0, 120.0, Basis.DECLARED),
+        (Replica(MODEL, "sha256:bench", "bench/1", 8_192, 1, (), rates),),
+        tuple(DataClass),
+        None,
+        0.01,
+        "bench",
+    )
+
+
+def facts(number: int, coop: str, *, max_carbon_ug: int | None = None) -> RequestFacts:
+    """Returns a request."""
+    return RequestFacts(
+        job=f"job-{number}",
+        coop=coop,
+        project="main",
+        key="key",
+        gateway="gateway",
+        kind=JobKind.LIVE,
+        job_class=JobClass.INTERACTIVE,
+        data_class=DataClass.INTERNAL,
+        jurisdiction="CA",
+        model=MODEL,
+        input_tokens_est=300,
+        input_tokens_max=400,
+        output_tokens_max=128,
+        max_carbon_ug=max_carbon_ug,
+    )
+
+
+def caps_row(nodes: int = NODES, caps: int = CAPS, ends: int = ENDS) -> CapsRow:
+    """Returns what events cost while jobs with as many distinct caps wait."""
+    line = Line(2)
+    for number in range(nodes):
+        line.tell(events.NodeJoined, card(number, "coop-000"), True, "")
+    for number in range(nodes):
+        line.tell(events.JobRequested, facts(number, "coop-000"))
+    grey = {f"node-{number:05}" for number in range(nodes) if number % len(ZONES) == GREY_ZONE}
+    runs = [place for place in line.placed if place.node in grey][:ends]
+    gc.collect()
+    gc.freeze()
+    arrivals = [
+        line.tell(events.JobRequested, facts(nodes + number, "coop-001", max_carbon_ug=number + 1))
+        for number in range(caps)
+    ]
+    took = [line.end(place) for place in runs]
+    gc.unfreeze()
+    return CapsRow(
+        benchmark="decisions",
+        workload="distinct_caps",
+        nodes=nodes,
+        distinct_caps=caps,
+        worst_arrival_s=round(max(arrivals), 6),
+        run_ends=len(took),
+        worst_run_end_s=round(max(took), 6),
+        mean_run_end_s=round(sum(took) / len(took), 6),
+    )
+
+
+def hellos_row(coops: int, hellos: int = HELLOS) -> HellosRow:
+    """Returns what the hellos of as many nodes cost, the nodes dealt to as many co-ops."""
+    line = Line(coops)
+    gc.collect()
+    gc.freeze()
+    began = time.process_time()
+    took = [
+        line.tell(events.NodeJoined, card(number, f"coop-{number % coops:03}"), True, "")
+        for number in range(hellos)
+    ]
+    cpu_s = time.process_time() - began
+    gc.unfreeze()
+    return HellosRow(
+        benchmark="decisions",
+        workload="hellos",
+        coops=coops,
+        hellos=hellos,
+        cpu_s=round(cpu_s, 3),
+        worst_hello_s=round(max(took), 6),
+    )

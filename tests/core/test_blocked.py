@@ -1,0 +1,292 @@
+"""Blocked jobs: a job that its cap or a quota holds back holds up nobody, and comes back."""
+
+from pathlib import Path
+
+import pytest
+from tests.core import invariants
+from tests.core.builders import START, Pool, card, of, replica
+
+from entraide.types import DataClass, JobKind, JobState
+from entraide_scheduler.core import commands, dispatch, events
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import Limits, Period, Quota, QuotaKind
+
+OLD = Path(__file__).parents[1] / "data" / "snapshot_6_limited_jobs.msgpack"
+IDLE_AB_UG = 25_000  # what a job of a hundred tokens emits at most on an idle machine in Alberta
+
+
+def placed(asked: list[commands.Command]) -> list[str]:
+    return [place.job for place in of(asked, commands.Place)]
+
+
+def energy(limit_wh: int) -> dict[str, tuple[Quota, ...]]:
+    return {"alpha": (Quota(QuotaKind.ENERGY_WH, limit_wh, Period.DAY),)}
+
+
+def checked(pool: Pool) -> Pool:
+    invariants.check(pool)
+    return pool
+
+
+def settle(pool: Pool) -> int:
+    """Wakes the core until it has looked at all there was no time for; returns how often."""
+    queue, woken = pool.core._state.queue, 0
+    while queue.late or queue.blocked.has_due:
+        pool.now = pool.core.next_deadline()
+        pool.tell(events.Woke)
+        woken += 1
+    return woken
+
+
+def test_a_job_within_its_cap_passes_one_that_is_over_it(pool: Pool) -> None:
+    """Four answers are too much for the cap; a single one, asked for later, runs at once."""
+    pool.join(card("ab", zone="CA-AB"))
+    four = placed(pool.ask("four", choices=4, max_carbon_ug=IDLE_AB_UG))
+    one = placed(pool.ask("one", choices=1, max_carbon_ug=IDLE_AB_UG))
+
+    assert [] == four
+    assert ["one"] == one
+
+
+def test_a_job_within_its_quota_passes_one_that_is_over_it() -> None:
+    """The same where a quota of energy holds the larger one back."""
+    pool = Pool(quotas=energy(1))
+    pool.join(card("ab", zone="CA-AB"))
+    long = placed(pool.ask("long", output_tokens_max=2_000, choices=60))
+    short = placed(pool.ask("short"))
+
+    assert [] == long
+    assert ["short"] == short
+    checked(pool)
+
+
+def test_a_batch_that_got_cheaper_lets_a_capped_job_in(pool: Pool) -> None:
+    """Beside another sequence a token costs less: the capped job starts when one is there."""
+    pool.join(card("ab", zone="CA-AB"))
+    capped = placed(pool.ask("capped", max_carbon_ug=15_000))
+    beside = placed(pool.ask("beside", "beta"))
+
+    assert [] == capped
+    assert ["beside", "capped"] == beside
+
+
+def test_quota_freed_by_a_run_of_another_model_is_noticed() -> None:
+    """What a run of one model took less than was reserved lets a job of another model start."""
+    pool = Pool(quotas=energy(1))
+    pool.join(card("ab", zone="CA-AB", replicas=(replica(), replica("grand"))))
+    (place,) = of(
+        pool.ask("large", model="grand", output_tokens_max=2_000, choices=8), commands.Place
+    )
+    waits = placed(pool.ask("small", output_tokens_max=2_000, choices=8))
+    freed = placed(pool.report(place, energy_prefill_uwh=10, energy_decode_uwh=10))
+
+    assert [] == waits
+    assert ["small"] == freed
+    checked(pool)
+
+
+def test_a_period_that_begins_lets_kept_jobs_start() -> None:
+    """A kept job of a co-op that has nothing left starts when the next day begins."""
+    pool = Pool(quotas=energy(1))
+    pool.tell(events.PeriodBegan, Period.DAY, START + 3_600.0)
+    pool.join(card("ab", zone="CA-AB"))
+    (place,) = of(pool.ask("first"), commands.Place)
+    pool.report(place, energy_decode_uwh=2_000_000)
+    waits = placed(pool.ask("kept", kind=JobKind.KEPT))
+    begun = placed(pool.tell(events.PeriodBegan, Period.DAY, START + 7_200.0))
+
+    assert [] == waits
+    assert ["kept"] == begun
+    checked(pool)
+
+
+def test_a_grid_that_emits_less_lets_capped_jobs_start_in_their_order(pool: Pool) -> None:
+    """Blocked jobs keep their place: the one that came first starts first."""
+    pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+    waits = [placed(pool.ask(f"j{number}", max_carbon_ug=2_000)) for number in range(3)]
+    cleaner = pool.tell(events.IntensityChanged, "CA-AB", 2.0, 20.0, "measured", START + 1e6)
+
+    assert [[], [], []] == waits
+    assert ["j0"] == placed(cleaner)
+
+
+def test_a_blocked_job_that_is_cancelled_leaves_no_trace(pool: Pool) -> None:
+    """Its co-op waits for nothing then."""
+    pool.join(card("ab", zone="CA-AB"))
+    pool.ask("capped", max_carbon_ug=1)
+    pool.tell(events.JobCancelled, "capped", "client_gone")
+
+    assert {} == pool.core.queue_lengths()
+    assert {} == pool.core._state.queue.crowds
+
+
+class TestExplained:
+    """What a blocked job waits for is its limit, never a turn with nobody ahead."""
+
+    def test_a_cap_is_named_with_what_the_job_would_emit(self, pool: Pool) -> None:
+        """The cap, and what the greenest free machine would emit."""
+        pool.join(card("ab", zone="CA-AB"))
+        pool.ask("capped", max_carbon_ug=100)
+        told = pool.core.explain("capped", pool.now)
+
+        assert "carbon_cap" == told.reason
+        assert 100 == told.values["max_carbon_ug"]
+        assert told.values["carbon_g"] > 100e-6
+
+    def test_a_quota_is_named_with_what_is_left_and_needed(self) -> None:
+        """What is left of the day's energy, and what this job would take of it."""
+        pool = Pool(quotas=energy(1))
+        pool.join(card("ab", zone="CA-AB"))
+        pool.ask("long", output_tokens_max=2_000, choices=60)
+        told = pool.core.explain("long", pool.now)
+
+        assert "quota_energy" == told.reason
+        assert 1.0 == told.values["left"]
+        assert told.values["needed"] > 1.0
+
+    def test_nobody_ahead_is_no_turn_of_others(self, pool: Pool) -> None:
+        """A job that fits and was not reached yet is told that it is next."""
+        pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+        (place,) = of(pool.ask("runs"), commands.Place)
+        for number in range(2 * dispatch.LOOKS_PER_EVENT):
+            pool.ask(f"j{number}", max_carbon_ug=1)
+        pool.ask("fits", max_carbon_ug=10**9)
+        pool.report(place)
+        told = pool.core.explain("fits", pool.now)
+
+        assert "turn_is_next" == told.reason
+
+
+class TestBounded:
+    """The work of one event is bounded, however many limits differ."""
+
+    def searches(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Notes each search of all nodes."""
+        done: list[str] = []
+        search = dispatch.survey.survey
+
+        def counted(state, job, wanted):
+            done.append(job.facts.job)
+            return search(state, job, wanted)
+
+        monkeypatch.setattr(dispatch.survey, "survey", counted)
+        return done
+
+    def full(self, jobs: int) -> tuple[Pool, commands.Place]:
+        """A pool of one slot, taken, and as many jobs that wait under different caps."""
+        pool = Pool()
+        pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+        (place,) = of(pool.ask("runs", "beta"), commands.Place)
+        for number in range(jobs):
+            pool.ask(f"j{number}", max_carbon_ug=1 + number)
+        return pool, place
+
+    def test_distinct_caps_make_one_shape(self) -> None:
+        """By how much a job is limited is no part of its shape."""
+        pool, _ = self.full(300)
+
+        assert 1 == len(pool.core._state.queue.shapes)
+
+    def test_an_event_looks_at_so_many_jobs_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When the slot opens no more jobs are looked at than the constant says; the rest soon."""
+        pool, place = self.full(300)
+        done = self.searches(monkeypatch)
+        pool.report(place)
+        at_once = len(done)
+        settle(pool)
+
+        assert dispatch.LOOKS_PER_EVENT == at_once
+        assert {f"j{number}" for number in range(300)} <= set(done)
+        assert 300 == len(pool.core._state.queue.blocked.jobs())
+        checked(pool)
+
+    def test_blocked_jobs_are_held_against_a_node_a_few_at_a_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A slot that opens and closes makes few searches; the job that fits is found in turn."""
+        pool, place = self.full(300)
+        pool.report(place)
+        settle(pool)
+        done = self.searches(monkeypatch)
+        (place,) = of(pool.ask("runs-2", "beta"), commands.Place)
+        pool.report(place)
+        once = len(done)
+
+        assert once <= 1 + dispatch.RECALLS_PER_EVENT
+        checked(pool)
+
+    def test_the_kinds_of_a_coops_jobs_are_limited(self) -> None:
+        """Beyond so many kinds a co-op's job is refused; another co-op's is not."""
+        features = tuple(f"f{number}" for number in range(300))
+        pool = Pool(limits=Limits(queued_per_coop=1_000))
+        pool.join(card("ab", replicas=(replica(slots=1, features=features),)))
+        pool.ask("runs", "beta")
+        refused = [
+            refuse.code
+            for feature in features
+            for refuse in of(pool.ask(feature, features=(feature,)), commands.Refuse)
+        ]
+        other = pool.ask("other", "beta", features=("f299",))
+
+        assert ["queue_shapes"] * (300 - 256) == refused
+        assert [] == of(other, commands.Refuse)
+
+    def test_shapes_that_there_was_no_time_for_come_soon(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of many kinds that no node fits only some are looked at in one event, then the others."""
+        features = tuple(f"f{number}" for number in range(200))
+        pool = Pool()
+        pool.join(
+            card("ab", replicas=(replica(slots=1, features=features),)),
+            card("b", "beta", replicas=(replica(slots=1),), data_classes=(DataClass.PUBLIC,)),
+        )
+        (place,) = of(pool.ask("runs", "beta"), commands.Place)
+        for feature in features:
+            pool.ask(feature, features=(feature,))
+        done = self.searches(monkeypatch)
+        pool.report(place)
+        at_once = len(done)
+        late = len(pool.core._state.queue.late)
+        settle(pool)
+
+        assert 1 + dispatch.LOOKS_PER_EVENT == at_once
+        assert 200 - at_once == late
+        assert () == pool.core._state.queue.late
+        checked(pool)
+
+
+def test_a_restored_core_looks_at_blocked_jobs_in_the_same_order() -> None:
+    """Blocked jobs, those that are due, and what there was no time for are in the snapshot."""
+    pool = Pool(limits=Limits(queued_per_coop=1_000))
+    pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+    (place,) = of(pool.ask("runs", "gamma"), commands.Place)
+    for number in range(150):
+        pool.ask(f"j{number}", ("alpha", "beta")[number % 2], max_carbon_ug=1 + number)
+    pool.report(place)
+    pool.tell(events.IntensityChanged, "CA-AB", 371.0, 430.0, "measured", START + 1e6)
+    twin = Core.restore(pool.core.snapshot())
+    rest = [events.Woke(10_000 + number, pool.now + 0.06 * number) for number in range(40)] + [
+        events.IntensityChanged(11_000, pool.now + 9.0, "CA-AB", 0.3, 9.0, "measured", START + 1e6)
+    ]
+
+    assert [pool.core.handle(event) for event in rest] == [twin.handle(event) for event in rest]
+    assert pool.core.snapshot() == twin.snapshot()
+
+
+def test_a_snapshot_of_before_blocked_jobs_goes_on() -> None:
+    """Jobs whose shape still held their cap and their quota wait on, and start when they fit."""
+    core = Core.restore(OLD.read_bytes())
+    waiting = [job.job for job in core.jobs() if job.state is JobState.QUEUED]
+    before = [(job.shape, job.facts.job) for job in core._state.queue.jobs()]
+    woke = core.handle(events.Woke(900, core._state.now + 1.0))
+    cleaner = core.handle(
+        events.IntensityChanged(901, core._state.now, "CA-AB", 0.3, 9.0, "measured", START + 1e6)
+    )
+    again = Core.restore(core.snapshot())
+
+    assert ["four", "one", "kept", "long"] == waiting
+    assert all(shape.limited for shape, _ in before)
+    assert ["one"] == placed(woke)
+    assert ["four"] == placed(cleaner)
+    assert core.snapshot() == again.snapshot()
