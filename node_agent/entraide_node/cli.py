@@ -79,10 +79,16 @@ def _life(app: typer.Typer, lang: str) -> None:
         dir: Dir = None,  # noqa: A002
         log: Annotated[bool, typer.Option("--log", help=i18n.text("opt-node-log", lang))] = False,
     ) -> None:
+        if config is None:
+            _config_of(dir, lang)
         from entraide_node.main import run_node
 
         raise typer.Exit(run_node(config or _config_path(dir), log=log))
 
+    _leaving(app, lang)
+
+
+def _leaving(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-leave", lang))
     def leave(
         dir: Dir = None,  # noqa: A002
@@ -90,13 +96,16 @@ def _life(app: typer.Typer, lang: str) -> None:
             bool | None,
             typer.Option("--weights/--keep-weights", help=i18n.text("opt-node-weights", lang)),
         ] = None,
+        purge: Annotated[
+            bool, typer.Option("--purge", help=i18n.text("opt-node-purge", lang))
+        ] = False,
     ) -> None:
+        _node_of(dir, lang)
         from entraide_node import living
         from entraide_node.logs import log_nothing
 
-        _node_of(dir, lang)
         log_nothing()
-        raise typer.Exit(living.leave(_folder(dir), lang, weights=weights))
+        raise typer.Exit(living.leave(_folder(dir), lang, weights=weights, purge=purge))
 
 
 def _service(app: typer.Typer, lang: str) -> None:
@@ -158,6 +167,43 @@ def _engine(app: typer.Typer, lang: str) -> None:
         from entraide_node.engines.commands import find_command
 
         raise typer.Exit(find_command(lang=lang, urls=tuple(urls or ()), key=key, as_json=json))
+
+    _attaching(engine, lang)
+
+
+def _attaching(engine: typer.Typer, lang: str) -> None:
+    @engine.command(help=i18n.text("help-node-engine-attach", lang))
+    def attach(
+        url: Annotated[str, typer.Argument(metavar="URL")],
+        *,
+        model: Annotated[
+            str, typer.Option("--model", metavar="M", help=i18n.text("opt-node-model", lang))
+        ] = "",
+        alias: Annotated[
+            str, typer.Option("--alias", metavar="NAME", help=i18n.text("opt-node-alias", lang))
+        ] = "",
+        key: Annotated[
+            str,
+            typer.Option(
+                "--key",
+                metavar="K",
+                envvar="ENTRAIDE_ENGINE_KEY",
+                show_envvar=False,
+                help=i18n.text("opt-node-key", lang),
+            ),
+        ] = "",
+        dir: Annotated[  # noqa: A002
+            Path | None,
+            typer.Option("--dir", metavar="DIR", help=i18n.text("opt-node-dir", lang)),
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        _node_of(dir, lang)
+        from entraide_node.engines.attaching import Wanted, attach_command
+
+        wanted = Wanted(url=url, model=model, alias=alias, key=key)
+        path = _config_path(dir)
+        raise typer.Exit(attach_command(path, wanted, lang=lang, as_json=json))
 
 
 def _owner(app: typer.Typer, lang: str) -> None:
@@ -241,8 +287,12 @@ def _config_of(folder: Path | None, lang: str) -> "NodeConfig":
     """The configuration in a folder; ends the command when there is none."""
     from entraide_node.config import load
 
+    path = _config_path(folder)
+    if not path.exists():
+        typer.echo(i18n.text("node-not-joined", lang, path=str(path)), err=True)
+        raise typer.Exit(1)
     try:
-        return load(_config_path(folder))
+        return load(path)
     except EntraideError as problem:
         _say(problem, lang)
         raise typer.Exit(1) from problem

@@ -155,13 +155,14 @@ def status(config: NodeConfig, lang: str, *, as_json: bool) -> int:
     return 0
 
 
-def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
+def leave(folder: Path, lang: str, *, weights: bool | None, purge: bool = False) -> int:
     """Leaves the pool: stops the agent, tells the pool, forgets the identity. Blocks.
 
     Args:
         folder: of the node.
         lang: of what is said.
         weights: whether the fetched models go too; None to ask whoever is at the terminal.
+        purge: whether everything of Entraide in the folder goes, the fetched models too.
 
     Returns:
         The exit status.
@@ -178,6 +179,8 @@ def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
     if not _stopped(folder, within_s=config.drain_s + STOP_MARGIN_S):
         sys.stderr.write(f"{i18n.text('node-leave-stuck', lang)}\n")
         return 1
+    if not (folder / keys.IDENTITY_NAME).exists():  # it has left already
+        return _tidied(folder, config, lang, purge=purge, weights=weights)
     knows = run_loop(_farewell(config))
     for name in (
         keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
@@ -187,7 +190,23 @@ def leave(folder: Path, lang: str, *, weights: bool | None) -> int:
         (folder / name).unlink(missing_ok=True)
     code = "node-left" if knows else "node-left-untold"
     sys.stdout.write(f"{i18n.text(code, lang, node=config.node)}\n")
-    _forget_weights(config, lang, wanted=weights)
+    return _tidied(folder, config, lang, purge=purge, weights=weights)
+
+
+def _tidied(
+    folder: Path, config: NodeConfig, lang: str, *, purge: bool, weights: bool | None
+) -> int:
+    """Takes away what is asked for, and says what stays; returns the exit status."""
+    from entraide_node import departure  # noqa: PLC0415  (brings every engine along)
+
+    _forget_weights(config, lang, wanted=True if purge else weights)
+    if purge:
+        departure.purge(folder)
+    left = departure.remaining(folder)
+    values = {"folder": str(folder), "files": ", ".join(left)}
+    some = "node-left-foreign" if purge else "node-left-stays"
+    code = some if left else "node-left-purged"
+    sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
     return 0
 
 

@@ -46,6 +46,27 @@ async def test_leaving(
     assert (folder / "models/my-own.gguf").exists()
 
 
+async def test_leaving_says_what_stays_and_purge_takes_it(
+    nats_pool: NatsPool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Leaving names what is left; with purge, also later, only what is not Entraide's stays."""
+    folder = tmp_path / "node"
+    async with running_scheduler(tmp_path, nats_pool) as pool:
+        await joined(pool, folder)
+        await asyncio.to_thread(living.leave, folder, "en", weights=False)
+        first = capsys.readouterr().out
+        status = await asyncio.to_thread(living.leave, folder, "en", weights=None, purge=True)
+        last = capsys.readouterr().out
+
+    assert f"Still in {folder}: models, node.toml." in first
+    assert "--purge" in first
+    assert 0 == status
+    assert "not Entraide's: models." in last
+    assert ["models/my-own.gguf"] == [
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    ]
+
+
 async def test_joining_again_after_leaving(nats_pool: NatsPool, tmp_path: Path) -> None:
     """A machine that left comes back under its name, with a key of its own making."""
     folder = tmp_path / "node"

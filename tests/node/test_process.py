@@ -229,7 +229,7 @@ async def test_status_in_words(bus: NatsPool, peer: Peer, tmp_path: Path, rates:
 
     assert ready.startswith(f"{NODE} est prêt et attend du travail.")
     assert (NODE, "ready", 2) == (shown["node"], shown["state"], shown["slots"])
-    assert paused.startswith(f"{NODE} is not working: its co-op paused it.")
+    assert paused.startswith(f"{NODE} is not working: the owner of the machine paused it.")
     assert stopped.startswith(f"{NODE} ne travaille pas\u00a0: son agent ne tourne pas.")
 
 

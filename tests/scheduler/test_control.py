@@ -4,6 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -356,6 +357,26 @@ async def test_a_month_that_is_none_is_refused(pool: RunningScheduler) -> None:
     asked = a.GetStatementRequest(coop="alpha", month="January")
 
     assert "invalid_request" == reason(await refusal(pool.operator.ask("GetStatement", asked)))
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("GetStatement", a.GetStatementRequest(coop="nosuch")),
+        ("ListKeys", a.ListKeysRequest(coop="nosuch")),
+        ("CreateKey", a.CreateKeyRequest(coop="nosuch")),
+        ("CreateJoinToken", a.CreateJoinTokenRequest(coop="nosuch")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_coop_that_is_not_there(
+    pool: RunningScheduler, method: str, asked: Message
+) -> None:
+    """A name that no co-op bears is refused, and the sentence lists those that there are."""
+    problem = await refusal(pool.operator.ask(method, asked))
+
+    assert "unknown_coop" == reason(problem)
+    assert "alpha, beta" in problem.details()
 
 
 async def test_what_a_coop_lends_stays_unless_it_is_told(pool: RunningScheduler) -> None:

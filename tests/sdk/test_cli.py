@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from tests.sdk.conftest import Cli, ServedPool
+from tests.sdk.servicer import KEYS
 
 from entraide import i18n
-from entraide.cli import app
+from entraide.cli import app, place
 from entraide.cli.language import choose
 from entraide.i18n import Lang
 from entraide.v1 import admin_pb2
@@ -119,7 +120,7 @@ def test_nodes_are_shown(served: ServedPool, cli: Cli) -> None:
     (found,) = json.loads(cli(["nodes", "list", "--json", *state]).out)
 
     assert "on-1" in listed
-    assert "en ligne (en pause, à la demande de sa coopérative)" in listed
+    assert "en ligne (mis en pause par le propriétaire de la machine)" in listed
     assert (4, 400.0, ["smollm2-135m"]) == (found["slots"], found["surplus_w"], found["models"])
     assert "mac-mini-m4, 40 W (par défaut)" in cli(["nodes", "show", "on-1", *state]).out
     assert 1 == cli(["nodes", "show", "absent", *state]).status
@@ -269,6 +270,25 @@ def test_without_the_operators_key(
     assert "Bonjour" in cli(["chat", "?"]).out
 
 
+def test_a_members_key_in_the_environment_leaves_the_operators_commands_alone(
+    served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a shell with the read-me's export line, the operator's key is that of this machine."""
+    monkeypatch.setattr(place, "default_state", lambda: served.state)
+    monkeypatch.setenv("ENTRAIDE_URL", served.address)
+    monkeypatch.setenv("ENTRAIDE_KEY", next(iter(KEYS)))
+    operator = cli(["nodes", "list"])
+    member = cli(["jobs", "list"])
+    monkeypatch.setattr(place, "default_state", lambda: served.state / "elsewhere")
+    stranger = cli(["nodes", "list", "--lang", "en"])
+
+    assert (0, "") == (operator.status, operator.err)
+    assert "on-1" in operator.out
+    assert 0 == member.status
+    assert 1 == stranger.status
+    assert "ENTRAIDE_ADMIN_KEY" in stranger.err
+
+
 def test_no_pool_here(cli: Cli, tmp_path: Path) -> None:
     """Without a pool the sentence says where it was looked for and how to start one."""
     ran = cli(["chat", "Bonjour", "--state", str(tmp_path)])
@@ -388,3 +408,17 @@ def test_a_command_without_its_extra_says_what_to_install(
 def test_the_language_is_chosen(arguments: list[str], environ: dict[str, str], lang: Lang) -> None:
     """``--lang`` decides, then the locale, then it is French."""
     assert (lang, ["chat", "?"]) == choose(["chat", "?", *arguments], environ)
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["pause"], ["leave"], ["run"], ["engine", "attach", "http://x"]]
+)
+def test_a_machine_that_joined_nothing_is_told_how(
+    cli: Cli, tmp_path: Path, command: list[str]
+) -> None:
+    """Before joining, the node's commands say what to do first, in one sentence."""
+    ran = cli(["node", *command, "--dir", str(tmp_path), "--lang", "en"])
+
+    assert (1, "") == (ran.status, ran.out)
+    assert "has joined no pool yet" in ran.err
+    assert 1 == len(ran.err.splitlines())

@@ -4,6 +4,7 @@ It decides what a person is told while an engine's environment is made, and the 
 """
 
 import asyncio
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 
 from entraide import i18n
 from entraide_node.engines.base import EngineProblem
-from entraide_node.engines.discovery import USUAL, discover
+from entraide_node.engines.discovery import USUAL, Found, discover
 from entraide_node.engines.environments import SYNONYMS, default_root, install, made, recipes
 
 
@@ -77,9 +78,20 @@ def find_command(
         code = "wants-key" if one.wants_key else "found" if models else "found-unnamed"
         values = {"url": one.url, "program": one.program, "models": models}
         sys.stdout.write(f"{i18n.text(f'node-engine-{code}', lang, **values)}\n")
+    for one in found:
+        command = shlex.join(attach_words(one))
+        sys.stdout.write(f"{i18n.text('node-engine-paste', lang, command=command)}\n")
     if not found:
         sys.stdout.write(f"{i18n.text('node-engine-none-found', lang)}\n")
     return 0 if found else 1
+
+
+def attach_words(found: Found) -> list[str]:
+    """Returns the command that attaches an engine that was found."""
+    words = ["entraide", "node", "engine", "attach", found.url]
+    if len(found.models) == 1:
+        return words
+    return [*words, "--model", found.models[0].name if found.models else "MODEL"]
 
 
 def sentence(problem: EngineProblem, lang: str) -> str:

@@ -180,6 +180,8 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         """Lists the API keys of a co-op, or all."""
         await self._check(context)
         rows = await self._store.keys(request.coop or None)
+        if request.coop and not rows:
+            await self._coop(request.coop, context)
         return admin_pb2.ListKeysResponse(keys=[self._one_key(row) for row in rows])
 
     async def CreateKey(  # noqa: N802
@@ -239,7 +241,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def GetStatement(  # noqa: N802
         self, request: admin_pb2.GetStatementRequest, context: Context
     ) -> admin_pb2.Statement:
-        """Says what a co-op, a former member too, gave and received in a month."""
+        """Says what a co-op gave and received in a month; a former member too, if it did."""
         await self._check(context)
         now = self._live.now()
         month = request.month or dt.datetime.fromtimestamp(now, self._zone).strftime("%Y-%m")
@@ -248,6 +250,9 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         except (ValueError, OverflowError):
             await self._abort(context, "invalid_request", detail=f"month {month[:LABEL_MAX]}")
         found = await self._store.statement(request.coop, start_at=start_at, end_at=end_at)
+        jobs = found.own.jobs + found.given.jobs + found.received.jobs
+        if not jobs and not found.corrections:
+            await self._coop(request.coop, context)
         return convert.statement(found, month)
 
     async def PostCorrection(  # noqa: N802
@@ -344,8 +349,9 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         return row
 
     async def _coop(self, name: str, context: Context) -> None:
-        if name not in {terms.coop for terms in self._policy.coops}:
-            await self._abort(context, "unknown_coop", coop=name)
+        known = sorted(terms.coop for terms in self._policy.coops)
+        if name not in known:
+            await self._abort(context, "unknown_coop", coop=name, coops=", ".join(known))
 
     async def _clear(self, kind: SenderKind, name: str) -> bool:
         """Takes a sender out of quarantine, on disk on return; False when it was in none."""

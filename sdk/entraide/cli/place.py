@@ -2,6 +2,8 @@
 
 In this order: the pool whose state is in ``--state``; the pool of ``ENTRAIDE_URL``; the pool that
 runs on this machine. What commands need of a ``pool.json``, its address and keys, is read here.
+``ENTRAIDE_KEY`` is a member's key; where ``ENTRAIDE_URL`` is the pool of this machine, the
+operator's commands take the operator's key of its ``pool.json``.
 """
 
 import os
@@ -32,6 +34,7 @@ class PoolFile(Struct):
     """What a command needs of a local pool's ``pool.json``."""
 
     grpc: str
+    http: str = ""
     admin_key: str = ""
     keys: dict[str, str] = {}
 
@@ -59,10 +62,10 @@ class Place(Struct, frozen=True):
         Raises:
             AuthenticationError: there is none.
         """
-        if coop and "" not in self.keys:
-            if coop not in self.keys:
-                raise error_for("unauthorised", i18n.text("cli-no-key-of", self.lang, coop=coop))
+        if coop in self.keys:
             return self.keys[coop]
+        if coop and "" not in self.keys:
+            raise error_for("unauthorised", i18n.text("cli-no-key-of", self.lang, coop=coop))
         for key in self.keys.values():
             return key
         raise error_for("unauthorised", i18n.text("client-no-key", self.lang))
@@ -126,11 +129,21 @@ def find(state: Path | None, lang: str) -> Place:
     if state is None and url:
         key = os.environ.get(KEY_VARIABLE)
         admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
-        return Place(url, {"": key} if key else {}, admin_key, ca_pem, lang)
-    file = (state or default_state()) / POOL_FILE
-    try:
-        pool = msgspec.json.decode(file.read_bytes(), type=PoolFile)
-    except (OSError, msgspec.MsgspecError) as problem:
-        sentence = i18n.text("cli-no-pool", lang, path=str(file.parent))
-        raise error_for("pool_unreachable", sentence) from problem
+        keys = {"": key} if key else {}
+        here = _pool_of(default_state())
+        if here is not None and url.rstrip("/") in (here.http, here.grpc):
+            keys, admin_key = keys | here.keys, admin_key or here.admin_key
+        return Place(url, keys, admin_key, ca_pem, lang)
+    folder = state or default_state()
+    pool = _pool_of(folder)
+    if pool is None:
+        raise error_for("pool_unreachable", i18n.text("cli-no-pool", lang, path=str(folder)))
     return Place(pool.grpc, pool.keys, pool.admin_key, ca_pem, lang)
+
+
+def _pool_of(folder: Path) -> PoolFile | None:
+    """The pool that runs with its state in a folder; None when there is none."""
+    try:
+        return msgspec.json.decode((folder / POOL_FILE).read_bytes(), type=PoolFile)
+    except (OSError, msgspec.MsgspecError):
+        return None

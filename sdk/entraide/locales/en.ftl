@@ -89,7 +89,10 @@ error-unknown_node = No node is called { $node ->
 error-unknown_coop = No co-op is called { $coop ->
     [none] that
    *[other] "{ $coop }"
-}. "entraide coops list" lists them.
+}{ $coops ->
+    [none] . "entraide coops list" lists them.
+   *[other] . There are: { $coops }.
+}
     .otherwise = It would have been admitted from a member co-op of the pool.
 error-unknown_key = No key has { $key ->
     [none] that name
@@ -668,20 +671,20 @@ reason-greener_later = Electricity will be greener { $then_at }: { $then_g_per_k
 
 ## Why a node takes no work.
 
-node-reason-paused = paused by its co-op
+node-reason-paused = paused by the owner of the machine
 node-reason-draining = finishes what it has begun, then stops
 node-reason-starting = starting
 node-reason-benchmarking = measuring its speed
 node-reason-engine_down = its engine is down
 node-reason-engine_starting = its engine is starting
 node-reason-no_model = no model loaded
-node-reason-owner_busy = its co-op is using it
+node-reason-owner_busy = the owner of the machine is using it
 node-reason-full = all its slots are taken
 node-reason-not_loaded = the model is not loaded
 node-reason-stale = out-of-date message
 node-reason-no_answer = did not answer in time
-node-reason-goodbye = left by itself
-node-reason-revoked = revoked by the operator
+node-reason-goodbye = its agent has stopped
+node-reason-revoked = revoked by the operator of the pool
 node-reason-not_approved = not approved yet
 node-reason-quarantined = in quarantine
 
@@ -921,6 +924,22 @@ help-node-resume = Take work again.
 help-node-leave = Stop the agent and forget this node's identity.
 node-joined = This machine is now the node { $node } of the co-op { $coop } ({ $place }).
 node-joined-next = Start it: { $command }
+node-not-joined = This machine has joined no pool yet ({ $path } is not there). Ask the pool's operator for an address and a token, then: entraide node join ADDRESS --token TOKEN
+node-engine-attached = { $url } is attached: the node will serve "{ $model }". It takes effect at the next start: entraide node service restart
+node-engine-attach-which = { $url } serves several models: { $models }. Name one with --model.
+node-engine-attach-unknown = { $url } does not serve "{ $model }". It serves: { $models }.
+node-engine-attach-unnamed = { $url } lists no model. Name the one that it serves with --model.
+node-engine-attach-none = Nothing that speaks OpenAI's API answers at { $url }.
+node-engine-paste = To attach one, paste: { $command }
+node-left-stays = Still in { $folder }: { $files }. "entraide node leave --purge" takes it away.
+node-left-purged = Nothing of Entraide is left in { $folder }.
+node-left-foreign = Entraide's files in { $folder } are erased. What is left is not Entraide's: { $files }.
+opt-node-purge = Take everything away: settings, terms, logs and models too.
+opt-node-model = Name of the model, as the engine has it.
+opt-node-alias = Name under which the pool offers the model.
+opt-node-key = Bearer key of the engine; better in the variable ENTRAIDE_ENGINE_KEY, which other users do not see.
+opt-node-dir = Folder of the node; this machine's own unless told.
+help-node-engine-attach = Have the node serve an engine that runs already, at its address.
 node-paused-now = The node is paused. What it has begun ends in its time, or goes elsewhere; "entraide node resume" lets it work again.
 node-resumed-now = The node works again.
 node-left = The node { $node } has left: its identity is revoked, and erased from this machine.
@@ -934,7 +953,7 @@ node-status-draining = { $node } takes nothing more: it finishes what it has beg
 node-status-refused = { $node } is not working: the pool refuses its identity. Ask the operator, then join again.
 node-status-connecting = { $node } is not working: it cannot reach the pool. The agent tries again by itself.
 node-status-waiting = { $node } is not working: it reached the pool, whose scheduler has not answered yet.
-node-status-paused = { $node } is not working: its co-op paused it. "entraide node resume" lets it work again.
+node-status-paused = { $node } is not working: the owner of the machine paused it. "entraide node resume" lets it work again.
 node-status-working = { $node } is working: { $running ->
     [one] { $running } job runs
    *[other] { $running } jobs run
@@ -1188,7 +1207,7 @@ col-reason = REASON
 
 ## The owner's terms.
 
-node-reason-outside_hours = outside the hours in which its co-op lends it
+node-reason-outside_hours = outside the hours in which its owner lends it
 
 ## The report of a simulation, for a board.
 
@@ -2187,22 +2206,22 @@ node-status-too_hot = { $node } is not working: the machine is too hot{ $tempera
    *[other] {" "}({ $temperature_c } °C).
 }
 owner-change-too_hot = It works again once it is well below { $limit_c } °C.
-node-reason-busy_elsewhere = its co-op’s own programs need it
+node-reason-busy_elsewhere = its owner’s programs need it
 node-status-busy_elsewhere = { $node } is not working: other programs use { $load_percent } % of its processors.
 owner-change-busy_elsewhere = It works again once they use well below { $limit_percent } %.
 node-reason-memory_low = its memory is needed for other programs
 node-status-memory_low = { $node } is not working: only { $free_gb } GB of memory are left for other programs.
 owner-change-memory_low = It works again once well over { $limit_gb } GB are free.
-node-reason-program_open = its co-op runs a program that wants it whole
+node-reason-program_open = its owner runs a program that wants it whole
 node-status-program_open = { $node } is not working: { $program } is running.
 owner-change-program_open = It works again once { $program } is closed.
-node-reason-activity_unknown = it cannot tell whether its co-op is using it
+node-reason-activity_unknown = it cannot tell whether somebody is using it
 node-status-activity_unknown = { $node } is not working: it cannot tell whether somebody is using the machine.
 owner-change-activity_unknown = It works again once that can be told, or if you trust it: unseen = "absent" in owner.toml.
 node-reason-no_surplus = it works on its site’s own surplus only
 node-status-no_surplus = { $node } is not working: its site has { $surplus_w } of its own to spare.
 owner-change-no_surplus = It works again from about { $needed_w } on.
-node-reason-power_cap = its co-op’s cap of power leaves it no slot
+node-reason-power_cap = its owner’s cap of power leaves it no slot
 node-status-power_cap = { $node } is not working: its owner’s cap of { $cap_w } leaves no job room.
 owner-change-power_cap = It works again with a cap of about { $needed_w } or more.
 node-reason-settling = starts again soon

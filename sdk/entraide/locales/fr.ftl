@@ -89,7 +89,10 @@ error-unknown_node = Aucun nœud ne s’appelle { $node ->
 error-unknown_coop = Aucune coopérative ne s’appelle { $coop ->
     [none] ainsi
    *[other] « { $coop } »
-}. « entraide coops list » les énumère.
+}{ $coops ->
+    [none] . « entraide coops list » les énumère.
+   *[other] . Il y a : { $coops }.
+}
     .otherwise = Elle aurait été admise d’une coopérative membre du réseau.
 error-unknown_key = Aucune clé ne porte { $key ->
     [none] ce nom
@@ -668,20 +671,20 @@ reason-greener_later = L’électricité sera plus verte { $then_at } : { $then
 
 ## Pourquoi un nœud ne prend pas de travail.
 
-node-reason-paused = en pause, à la demande de sa coopérative
+node-reason-paused = mis en pause par le propriétaire de la machine
 node-reason-draining = termine ce qu’il a commencé, puis s’arrête
 node-reason-starting = démarre
 node-reason-benchmarking = mesure sa vitesse
 node-reason-engine_down = son moteur est arrêté
 node-reason-engine_starting = son moteur démarre
 node-reason-no_model = aucun modèle chargé
-node-reason-owner_busy = sa coopérative s’en sert
+node-reason-owner_busy = le propriétaire de la machine s’en sert
 node-reason-full = toutes ses places sont prises
 node-reason-not_loaded = le modèle n’est pas chargé
 node-reason-stale = message périmé
 node-reason-no_answer = n’a pas répondu à temps
-node-reason-goodbye = parti de lui-même
-node-reason-revoked = révoqué par l’exploitant
+node-reason-goodbye = son agent s’est arrêté
+node-reason-revoked = révoqué par l’exploitant du réseau
 node-reason-not_approved = pas encore approuvé
 node-reason-quarantined = en quarantaine
 
@@ -921,6 +924,22 @@ help-node-resume = Accepter de nouveau du travail.
 help-node-leave = Arrêter l’agent et oublier l’identité de ce nœud.
 node-joined = Cette machine est maintenant le nœud { $node } de la coop { $coop } ({ $place }).
 node-joined-next = Pour le démarrer : { $command }
+node-not-joined = Cette machine n’a encore rejoint aucun réseau ({ $path } n’existe pas). Demandez une adresse et un jeton à l’exploitant du réseau, puis : entraide node join ADRESSE --token JETON
+node-engine-attached = { $url } est rattaché : le nœud servira « { $model } ». Cela prend effet au prochain démarrage : entraide node service restart
+node-engine-attach-which = { $url } sert plusieurs modèles : { $models }. Nommez-en un avec --model.
+node-engine-attach-unknown = { $url } ne sert pas « { $model } ». Il sert : { $models }.
+node-engine-attach-unnamed = { $url } n’énumère aucun modèle. Nommez avec --model celui qu’il sert.
+node-engine-attach-none = Rien qui parle l’API d’OpenAI ne répond à { $url }.
+node-engine-paste = Pour en rattacher un, collez : { $command }
+node-left-stays = Restent dans { $folder } : { $files }. « entraide node leave --purge » les enlève.
+node-left-purged = Il ne reste rien d’Entraide dans { $folder }.
+node-left-foreign = Les fichiers d’Entraide dans { $folder } sont effacés. Ce qui reste n’est pas à Entraide : { $files }.
+opt-node-purge = Enlever tout : réglages, conditions, journaux et modèles aussi.
+opt-node-model = Nom du modèle, tel que le moteur le connaît.
+opt-node-alias = Nom sous lequel le réseau offre le modèle.
+opt-node-key = Clé du moteur ; mieux dans la variable ENTRAIDE_ENGINE_KEY, que les autres utilisateurs ne voient pas.
+opt-node-dir = Dossier du nœud ; sinon celui de cette machine.
+help-node-engine-attach = Faire servir par le nœud un moteur déjà en marche, à son adresse.
 node-paused-now = Le nœud est en pause. Ce qu’il a commencé se termine dans le délai prévu, ou part ailleurs ; « entraide node resume » le relance.
 node-resumed-now = Le nœud travaille de nouveau.
 node-left = Le nœud { $node } est parti : son identité est révoquée et effacée de cette machine.
@@ -934,7 +953,7 @@ node-status-draining = { $node } n’accepte plus rien : il termine ce qu’il 
 node-status-refused = { $node } ne travaille pas : le réseau d’entraide refuse son identité. Parlez-en à l’exploitant, puis joignez-vous de nouveau.
 node-status-connecting = { $node } ne travaille pas : il n’arrive pas à joindre le réseau d’entraide. L’agent réessaie de lui-même.
 node-status-waiting = { $node } ne travaille pas : il a joint le réseau d’entraide, dont l’ordonnanceur n’a pas encore répondu.
-node-status-paused = { $node } ne travaille pas : sa coop l’a mis en pause. « entraide node resume » le remet au travail.
+node-status-paused = { $node } ne travaille pas : le propriétaire de la machine l’a mis en pause. « entraide node resume » le remet au travail.
 node-status-working = { $node } travaille : { $running ->
     [one] { $running } tâche en cours
    *[other] { $running } tâches en cours
@@ -1188,7 +1207,7 @@ col-reason = MOTIF
 
 ## Les conditions de la propriétaire.
 
-node-reason-outside_hours = en dehors des heures où sa coopérative la prête
+node-reason-outside_hours = en dehors des heures où son propriétaire la prête
 
 ## Le rapport d’une simulation, pour un conseil d’administration.
 
@@ -2190,22 +2209,22 @@ node-status-too_hot = { $node } ne travaille pas : la machine est trop chaude{ 
    *[other] {" "}({ $temperature_c } °C).
 }
 owner-change-too_hot = La machine travaillera de nouveau une fois nettement sous { $limit_c } °C.
-node-reason-busy_elsewhere = les programmes de sa coopérative en ont besoin
+node-reason-busy_elsewhere = les programmes de son propriétaire en ont besoin
 node-status-busy_elsewhere = { $node } ne travaille pas : d’autres programmes occupent { $load_percent } % de ses processeurs.
 owner-change-busy_elsewhere = La machine travaillera de nouveau quand ils en occuperont nettement moins de { $limit_percent } %.
 node-reason-memory_low = sa mémoire sert à d’autres programmes
 node-status-memory_low = { $node } ne travaille pas : il ne reste que { $free_gb } Go de mémoire aux autres programmes.
 owner-change-memory_low = La machine travaillera de nouveau quand nettement plus de { $limit_gb } Go seront libres.
-node-reason-program_open = sa coopérative y fait tourner un programme qui la veut tout entière
+node-reason-program_open = son propriétaire y fait tourner un programme qui la veut tout entière
 node-status-program_open = { $node } ne travaille pas : { $program } est en marche.
 owner-change-program_open = La machine travaillera de nouveau quand { $program } sera fermé.
-node-reason-activity_unknown = elle ne peut savoir si sa coopérative s’en sert
+node-reason-activity_unknown = elle ne peut savoir si quelqu’un s’en sert
 node-status-activity_unknown = { $node } ne travaille pas : impossible de savoir si quelqu’un se sert de la machine.
 owner-change-activity_unknown = La machine travaillera de nouveau quand cela se verra, ou si vous lui faites confiance : unseen = "absent" dans owner.toml.
 node-reason-no_surplus = elle ne travaille que sur le surplus de son lieu
 node-status-no_surplus = { $node } ne travaille pas : son lieu a { $surplus_w } de surplus.
 owner-change-no_surplus = La machine travaillera de nouveau à partir d’environ { $needed_w }.
-node-reason-power_cap = le plafond de puissance de sa coopérative ne lui laisse aucune place
+node-reason-power_cap = le plafond de puissance de son propriétaire ne lui laisse aucune place
 node-status-power_cap = { $node } ne travaille pas : le plafond de { $cap_w } fixé par son propriétaire ne laisse place à aucune requête.
 owner-change-power_cap = La machine travaillera de nouveau avec un plafond d’environ { $needed_w } ou plus.
 node-reason-settling = reprend bientôt
