@@ -6,11 +6,13 @@
 `docs/reference/errors.md` comes from the table of stable codes and the message catalogue,
 `docs/reference/explanations.md` from the catalogue and from values made up for it,
 `docs/reference/cli.md` from the command line itself, `docs/reference/node-limits.md` from the
-scheduler's table of bounds.
+scheduler's table of bounds, `docs/reference/http.md` from the fields that requests may have
+(`http_reference.py`).
 """
 
 from __future__ import annotations
 
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,7 @@ from entraide_scheduler.node_validation import bounds, rate
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs/reference"
+HTTP_PAGE = ROOT / "scripts/http_reference.py"
 HIDDEN = {"--help"}
 
 ERRORS_HEAD = """\
@@ -293,6 +296,7 @@ def pages() -> dict[Path, str]:
         PAGES / "errors.md": errors_page(),
         PAGES / "explanations.md": explanations_page(),
         PAGES / "cli.md": cli_page(),
+        PAGES / "http.md": runpy.run_path(str(HTTP_PAGE))["http_page"](),
         PAGES / "node-limits.md": limits_page(),
     }
 

@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "a cache": (chat(cache_prompt=True), "cache_prompt", "unknown_field"),
     "a slot": (chat(slot_id=3), "slot_id", "unknown_field"),
     "no end": (chat(ignore_eos=True), "ignore_eos", "unknown_field"),
-    "a name with control signs": (chat(**{"a\x1b[2J": 1}), "a?[2J", "unknown_field"),
+    "a name with control signs": (chat(**{"a\x1b[2J": 1}), "a[2J", "unknown_field"),
     "older functions": (chat(functions=[]), "functions", "unknown_field"),
     "sound": (chat(modalities=["text", "audio"]), "modalities", "only_neutral"),
     "too hot": (chat(temperature=3), "temperature", "at_most"),

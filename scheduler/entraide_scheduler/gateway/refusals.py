@@ -12,10 +12,12 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.errors import CODES
+from entraide.printable import printable
 
 Values = Mapping[str, str | int | float]
 NOTHING: Values = {}
 NAME_SHOWN_MAX_CHARS = 60
+_ONE_LINE = str.maketrans("\n\t\u2028\u2029", "    ")
 
 
 class Refusal(Struct, frozen=True):
@@ -56,9 +58,9 @@ def clean(text: str, limit: int = NAME_SHOWN_MAX_CHARS) -> str:
     r"""Returns a foreign text fit for a sentence: bounded, and without control characters.
 
     >>> clean("a\x1b[31mb" + "c" * 9, limit=8)
-    'a?[31mbc…'
+    'a[31mbc…'
     """
-    shown = "".join(sign if sign.isprintable() else "?" for sign in text[:limit])
+    shown = printable(text[:limit]).translate(_ONE_LINE)
     return shown + "…" if len(text) > limit else shown
 
 

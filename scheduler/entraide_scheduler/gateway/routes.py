@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from entraide import i18n
 from entraide.errors import EntraideError
 from entraide.types import JobKind
-from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway import openai, openapi
 from entraide_scheduler.gateway.auth import Keys
 from entraide_scheduler.gateway.coop_jobs import LIST_MAX, CoopJobs
 from entraide_scheduler.gateway.field_faults import convert
@@ -39,6 +39,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "/": {"GET": "page"},
         "/status.json": {"GET": "status"},
         "/.well-known/entraide": {"GET": "well_known"},
+        "/openapi.json": {"GET": "openapi"},
         "/healthz": {"GET": "health"},
         "/readyz": {"GET": "readiness"},
         "/metrics": {"GET": "metrics"},
@@ -140,11 +141,13 @@ class Routes:
         self._pages = pages
         self._metrics = metrics
         self._lang = lang
+        self._document = msgspec.json.encode(openapi.document(PATHS))
         self.stopping = False
         self._handles: dict[str, Handle] = {
             "page": self._page,
             "status": self._status,
             "well_known": self._well_known,
+            "openapi": self._openapi,
             "health": self._health,
             "readiness": self._readiness,
             "metrics": self._metrics_page,
@@ -296,6 +299,9 @@ class Routes:
 
     async def _well_known(self, call: Call) -> None:
         call.answer(self._pages.well_known())
+
+    async def _openapi(self, call: Call) -> None:
+        call.answer(self._document)
 
     async def _health(self, call: Call) -> None:
         call.answer(b'{"status":"ok"}')

@@ -1,0 +1,217 @@
+"""Writes the page of the HTTP interface from the gateway's fields, bounds and paths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from entraide.types import DataClass, JobClass
+from entraide_scheduler.gateway import conversation, openapi, options, schema_bounds, strict_json
+from entraide_scheduler.gateway.fields import (
+    CHAT,
+    COMPLETION,
+    IGNORED,
+    INSTEAD,
+    NEUTRAL,
+    REQUESTS,
+    JobRequest,
+)
+from entraide_scheduler.gateway.routes import PATHS
+
+HEAD = """\
+# HTTP
+
+Made from the code by `python scripts/reference.py`; do not edit. A pool serves the same as OpenAPI
+3.1 at `/openapi.json`, without a key.
+
+Point any OpenAI client at `http://HOST:PORT/v1` with a key of the pool. The fields of a request are
+known by name, in four groups. *Honoured*: checked against its bound, and given to the engine.
+*Ignored*: changes nothing here, whatever it holds. *One value*: accepted with the value that the
+pool uses anyway. *Refused*: every other field at the top of a request, unless it is null, by a 400
+with its name in `param` and a sentence that says what to write instead. What an engine is given is
+built from the honoured fields alone. Over gRPC a field has the same bound and stands in `extra`;
+the Python client takes it as a keyword.
+"""
+
+REFUSED_HEAD = """
+### Refused, with a substitute
+
+All fields that are not above are refused; for these the refusal says what to write instead.
+
+| field | write instead |
+|---|---|
+"""
+
+MESSAGES = """
+### Messages
+
+| role | content | also |
+|---|---|---|
+| `system`, `developer` | text, or a list of `text` parts | `name` |
+| `user` | text, or a list of `text` and `image_url` parts | `name` |
+| `assistant` | text, a list of `text` and `refusal` parts, or null | `name`, `tool_calls` |
+| `tool` | text, or a list of `text` parts | `tool_call_id`, `name` |
+
+`developer` reaches the engine as `system`, a `refusal` part not at all. Any other field of a
+message, part, tool or call (`reasoning_content`, `annotations`, `audio`, `cache_control`, …) is
+left out. Pictures are `data:` URLs of PNG, JPEG, WebP or GIF, at most {images}; sound and files are
+refused. A result of a tool answers a call of the assistant's message just before it, each call
+once; `arguments` is the text of a JSON object, or empty.
+
+Tools, pictures and JSON formats need an engine that has them: a 400 `feature_unsupported` says
+that no machine of the pool can do it with this model, a 503 `no_node_live` that those which can
+are away.
+"""
+
+SCHEMAS = """
+## JSON schemas
+
+In `response_format` and in `tools`; of all tools together {tools_bytes:,} bytes.
+
+| of a schema | at most |
+|---|---|
+| bytes | {bytes:,} |
+| depth | {depth} |
+| `minItems`, `maxItems`, `minLength`, `maxLength`, …; `{{n,m}}` in a `pattern` | {count:,} |
+| these added up | {sum:,} |
+| values in `enum`, added up | {enum:,} |
+| characters of a `pattern` | {pattern} |
+| groups in groups of a `pattern` | {groups} |
+
+`$ref` names something inside the schema, and not only another `$ref` without end. `minimum`,
+`maximum` and their like are at most 2^53.
+"""
+
+JSON = """
+## JSON
+
+UTF-8 text, an object, with no name twice in one object, no `NaN` or `Infinity`, no half of a
+surrogate pair, whole numbers of at most 63 bits where any JSON may stand, and at most
+{containers:,} objects and lists. Anything else is a 400 `invalid_json` that names the line and
+column, or the field.
+"""
+
+OPTIONS = """
+## Headers
+
+What a request asks of the pool itself. Over gRPC the same bounds hold for `JobOptions`.
+
+| header | gRPC | accepted |
+|---|---|---|
+"""
+
+FIELDS_HEAD = "| field | accepted | what it does |\n|---|---|---|\n"
+
+KINDS = {
+    "string": "text", "integer": "whole number", "number": "number", "boolean": "true or false",
+    "object": "object", "array": "list",
+}  # fmt: skip
+
+
+def accepted(schema: Mapping[str, Any]) -> str:
+    """What a field accepts, in words."""
+    if "$ref" in schema:
+        return "object"
+    if "anyOf" in schema:
+        parts = [accepted(part) for part in schema["anyOf"] if part.get("type") != "null"]
+        return " or ".join(dict.fromkeys(parts))
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kind = schema.get("type", "")
+    told = KINDS.get(kind, "any JSON")
+    if "minimum" in schema and "maximum" in schema:
+        return f"{told}, {plain(schema['minimum'])} to {plain(schema['maximum'])}"
+    unit = {"string": "characters", "array": "entries"}.get(kind, "entries")
+    most = schema.get("maxLength", schema.get("maxItems", schema.get("maxProperties")))
+    return told if most is None else f"{told}, at most {most:,} {unit}"
+
+
+def plain(number: float) -> str:
+    """A bound as a person writes it."""
+    if abs(number) > 2**53:
+        return "2^63" if number > 0 else "-2^63"
+    return f"{number:,.15g}"
+
+
+def field_rows(name: str, told: Mapping[str, Any], honoured: tuple[str, ...]) -> str:
+    """The rows of a request's honoured fields."""
+    rows = []
+    required = told[name]["required"]
+    for field in honoured:
+        schema = told[name]["properties"][field]
+        needed = " (required)" if field in required else ""
+        rows.append(f"| `{field}`{needed} | {accepted(schema)} | {openapi.SAYS[field]} |\n")
+    return "".join(rows)
+
+
+def endpoint(path: str, told: Mapping[str, Any]) -> str:
+    """The section of one inference endpoint."""
+    kind = REQUESTS[path]
+    honoured = kind.__struct_fields__
+    lines = [f"\n## POST {path}\n\n### Honoured\n\n{FIELDS_HEAD}"]
+    lines.append(field_rows(kind.__name__, told, honoured))
+    ignored = ", ".join(f"`{name}`" for name in sorted(IGNORED[path]))
+    lines.append(f"\n### Ignored\n\n{ignored}.\n\n### One value\n\n| field | value |\n|---|---|\n")
+    for name, value in sorted(NEUTRAL[path].items()):
+        lines.append(f"| `{name}` | `{json.dumps(value)}` |\n")
+    lines.append(REFUSED_HEAD)
+    for name, instead in sorted(INSTEAD.items()):
+        if instead in honoured and name not in NEUTRAL[path]:
+            lines.append(f"| `{name}` | `{instead}` |\n")
+    if path == CHAT:
+        lines.append(MESSAGES.format(images=conversation.IMAGES_MAX))
+    return "".join(lines)
+
+
+def jobs_section(told: Mapping[str, Any]) -> str:
+    """The section of kept jobs."""
+    rows = field_rows("JobRequest", told, JobRequest.__struct_fields__)
+    return f"\n## POST /v1/jobs\n\n{FIELDS_HEAD}{rows}\nAny other field is refused.\n"
+
+
+def options_section() -> str:
+    """The table of the pool's own request headers."""
+    texts = {
+        "job_class": ", ".join(f"`{word}`" for word in JobClass),
+        "data_class": ", ".join(f"`{word}`" for word in DataClass),
+        "jurisdiction": "a zone or the beginning of one: `CA`, `CA-QC`",
+        "deadline": f"seconds from now, or ISO 8601; at most {options.DEADLINE_DAYS_MAX} days",
+        "max_gco2e": f"number, 0 to {options.CARBON_G_MAX:,.0f} (g CO2e)",
+        "session": f"text, at most {options.NAME_MAX} characters",
+        "idempotency": f"text, at most {options.NAME_MAX} characters",
+    }
+    rows = [
+        f"| `{options.HTTP_NAMES[name]}` | `{options.GRPC_NAMES[name]}` | {text} |\n"
+        for name, text in texts.items()
+    ]
+    return OPTIONS + "".join(rows)
+
+
+def paths_section() -> str:
+    """The table of all paths."""
+    lines = ["\n## Paths\n\n| method | path | key | what it does |\n|---|---|---|---|\n"]
+    for pattern, methods in sorted(PATHS.items()):
+        for method, name in methods.items():
+            facts = openapi.OPERATIONS[name]
+            key = "no" if facts.open else "yes"
+            lines.append(f"| {method} | `{pattern}` | {key} | {facts.summary} |\n")
+    lines.append(
+        "\nRefusals come in OpenAI's shape; [their codes](errors.md) are stable. A 5xx that waiting"
+        " cannot help bears\n`x-should-retry: false`, which the official clients obey.\n"
+    )
+    return "".join(lines)
+
+
+def http_page() -> str:
+    """The whole page."""
+    told = openapi.schemas()
+    schemas = SCHEMAS.format(
+        tools_bytes=conversation.TOOLS_BYTES_MAX, bytes=schema_bounds.SCHEMA_BYTES_MAX,
+        depth=schema_bounds.SCHEMA_DEPTH_MAX, count=schema_bounds.REPETITIONS_MAX,
+        sum=schema_bounds.REPETITIONS_SUM_MAX, enum=schema_bounds.ENUM_VALUES_MAX,
+        pattern=schema_bounds.PATTERN_CHARS_MAX, groups=schema_bounds.PATTERN_GROUPS_MAX,
+    )  # fmt: skip
+    json_text = JSON.format(containers=strict_json.CONTAINERS_MAX)
+    parts = [endpoint(CHAT, told), endpoint(COMPLETION, told), jobs_section(told), schemas]
+    return "".join([HEAD, *parts, options_section(), json_text, paths_section()])
