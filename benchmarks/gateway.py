@@ -39,7 +39,7 @@ TOOLS = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
 MODEL = "mock"
 COOP = "boreale"
 SLOTS = 256  # more than any phase has connections: the queue never decides
-READY_TIMEOUT_S = 20.0
+READY_TIMEOUT_S = 60.0
 LOAD_TIMEOUT_S = 60.0
 OURS, NGINX, DIRECT = "pool", "nginx", "direct"
 

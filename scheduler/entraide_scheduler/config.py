@@ -6,6 +6,7 @@ when the store holds none yet, and never again: from then on the members change 
 
 import re
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.soundness import Fault, faults
+from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.store.journal import Keep
 
 CONFIG_BYTES_MAX = 1024 * 1024
@@ -49,6 +51,33 @@ class ListenConfig(Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: int = 0
     public: str = ""
+
+
+class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The HTTP server: where it listens, whom it believes and what it allows.
+
+    Attributes:
+        host, port, public: as ``ListenConfig``'s.
+        trusted_proxies: addresses and networks of the proxies in front of it. From them alone
+            ``X-Forwarded-For`` or ``Forwarded`` tells the client's address.
+        limits: see there.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    limits: HttpLimits = HttpLimits()
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it, or ""."""
+        try:
+            for name in self.trusted_proxies:
+                ip_network(name)
+        except ValueError as problem:
+            return f"[http] trusted_proxies: {problem}"
+        return f"[http.limits] {self.limits.fault}" if self.limits.fault else ""
 
 
 class TlsConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,7 +203,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     coops: tuple[CoopTerms, ...] = ()
     drain_s: float = 5.0
     nats: NatsConfig = NatsConfig()
-    http: ListenConfig = ListenConfig()
+    http: HttpConfig = HttpConfig()
     grpc: ListenConfig = ListenConfig()
     tls: TlsConfig = TlsConfig()
     grid: GridConfig = GridConfig()
@@ -204,6 +233,8 @@ def load_config(path: Path) -> SchedulerConfig:
             raise _refused(
                 path, f"{listen.host} is reached from beyond this machine: [tls] is needed"
             )
+    if config.http.fault:
+        raise _refused(path, config.http.fault)
     if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
         raise _refused(path, "[journal] keep_days and events_max are never negative")
     if config.grid.electricity_maps is not None:

@@ -187,6 +187,8 @@ class Service:
                 lang=lang_of(config.lang),
                 jurisdiction=policy.jurisdiction,
                 drain_s=config.drain_s,
+                trusted_proxies=config.http.trusted_proxies,
+                limits=config.http.limits,
             ),
             status=lambda: pool_status(live),
             tls=self._http_tls(),

@@ -79,6 +79,9 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "catalogue_changed": _request(409, "ABORTED", retryable=True),
         "pin_failed": _request(400, "FAILED_PRECONDITION"),
         "body_too_large": _request(413, "INVALID_ARGUMENT"),
+        "head_too_large": _request(431, "INVALID_ARGUMENT"),
+        "request_timeout": _request(408, "DEADLINE_EXCEEDED", retryable=True),
+        "too_many_wrong_keys": CodeFacts(429, "UNAUTHENTICATED", "authentication_error", False),
         "join_token_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         # Quotas and queues.
         "quota_tokens": _quota(),
@@ -86,6 +89,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "quota_jobs": _quota(),
         "quota_energy": _quota(),
         "quota_carbon": _quota(),
+        "too_many_requests": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         "queue_full": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         "queue_shapes": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         # The pool's.

@@ -221,6 +221,7 @@ async def open_pool(
     joined: tuple[NodeCard, ...] = (card("n1"), card("n2", "CA-ON")),
     quotas: tuple[Quota, ...] = (),
     drain_s: float = 0.0,
+    settings: Settings | None = None,
 ) -> AsyncIterator[Pool]:
     """Opens a pool; the same folder twice is the same pool, started again."""
     store = await Store.open(f"sqlite:///{folder / 'store.db'}")
@@ -238,7 +239,7 @@ async def open_pool(
         store=store,
         sealing_key=bytes(32),
         signer=SIGNER,
-        settings=Settings(drain_s=drain_s),
+        settings=settings or Settings(drain_s=drain_s),
         status=lambda: pool_status(live),
     )
     outside.sink = gateway.sink

@@ -29,6 +29,13 @@ def key_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def _secret(authorization: str) -> str:
+    """Returns the bearer key of an ``Authorization`` header, or ""."""
+    scheme, _, secret = authorization.partition(" ")
+    secret = secret.strip()
+    return secret if scheme.lower() == "bearer" and len(secret) <= SECRET_MAX else ""
+
+
 class Keys:
     """Callers by key, believed for ``CACHE_S`` seconds."""
 
@@ -36,15 +43,19 @@ class Keys:
         self._store = store
         self._known: dict[str, tuple[float, Caller | None]] = {}
 
+    def believed(self, authorization: str) -> Caller | None:
+        """Returns who shows this ``Authorization`` header, where that is known without asking."""
+        found = self._known.get(key_hash(_secret(authorization)))
+        return found[1] if found is not None and found[0] > time.monotonic() else None
+
     async def caller(self, authorization: str) -> Caller:
         """Returns who shows this ``Authorization`` header.
 
         Raises:
             Refused: ``unauthorised``: it is missing, unknown or revoked.
         """
-        scheme, _, secret = authorization.partition(" ")
-        secret = secret.strip()
-        if scheme.lower() != "bearer" or not 0 < len(secret) <= SECRET_MAX:
+        secret = _secret(authorization)
+        if not secret:
             raise refused("unauthorised")
         hashed = key_hash(secret)
         found = self._known.get(hashed)

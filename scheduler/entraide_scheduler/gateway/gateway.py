@@ -20,16 +20,19 @@ from entraide.wire.nats import requires_tls
 from entraide_scheduler.desk import Desk, GatewaySink, NodeLine
 from entraide_scheduler.gateway.auth import Keys
 from entraide_scheduler.gateway.coop_jobs import CoopJobs
+from entraide_scheduler.gateway.head_check import KeyCheck
 from entraide_scheduler.gateway.http import HttpServer
 from entraide_scheduler.gateway.jobs import RunningJobs
 from entraide_scheduler.gateway.kept import KeptJobs, Seal
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.options import FactsMaker
 from entraide_scheduler.gateway.pages import Announced, Pages, StatusSource
+from entraide_scheduler.gateway.peers import parse_networks
 from entraide_scheduler.gateway.pool_service import PoolService
 from entraide_scheduler.gateway.receipts import Signer
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.sizes import Sizes
+from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.store.store import Store
 
 
@@ -44,6 +47,8 @@ class Settings(Struct, frozen=True):
         kept_gateway: the gateway at which kept jobs run: the one inside the scheduler. "" means
             this one.
         drain_s: how long running jobs may go on at a stop.
+        trusted_proxies: addresses and networks whose word on a client's address is believed.
+        limits: of the HTTP server.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +58,8 @@ class Settings(Struct, frozen=True):
     jurisdiction: str = "CA"
     kept_gateway: str = ""
     drain_s: float = 5.0
+    trusted_proxies: tuple[str, ...] = ()
+    limits: HttpLimits = HttpLimits()
 
 
 class Gateway:
@@ -190,7 +197,15 @@ class Gateway:
         Raises:
             OSError: the address is taken or not ours.
         """
-        self._http = HttpServer(self._routes, self._routes.refuse)
+        settings, count = self._settings, self.metrics.refused
+        self._http = HttpServer(
+            self._routes,
+            self._routes.refuse,
+            check=KeyCheck(self._keys, settings.limits, count),
+            limits=settings.limits,
+            proxies=parse_networks(settings.trusted_proxies),
+            count=count,
+        )
         await self._http.start(self._settings.host, self._settings.port, self._tls)
         if not self._apart:
             resumed = await self._kept.resume()

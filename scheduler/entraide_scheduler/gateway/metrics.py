@@ -33,6 +33,9 @@ class Metrics:
         self._carbon = counter("carbon_g", "Direct emissions of whole answers, grams.", "model")
         self._dropped = counter("dropped", "Messages not used, by reason.", "what")
         self._failed = counter("failures", "Steps beside an answer that failed, by step.", "what")
+        self._refused = counter(
+            "refused", "Requests and connections refused or cut off by the server.", "reason"
+        )
         self._running = Gauge("entraide_gateway_running", "Jobs not ended.", registry=self.registry)
         self._ttft = Histogram(
             "entraide_gateway_ttft_seconds",
@@ -55,6 +58,10 @@ class Metrics:
     def dropped(self, what: str) -> None:
         """Counts a message that was not for us any more."""
         self._dropped.labels(what).inc()
+
+    def refused(self, reason: str) -> None:
+        """Counts a request or a connection that a limit of the HTTP server refused or cut off."""
+        self._refused.labels(reason).inc()
 
     def placed(self, attempt: int) -> None:
         """Counts a placement."""

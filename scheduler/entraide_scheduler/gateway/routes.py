@@ -167,11 +167,12 @@ class Routes:
         """Returns the language to answer in."""
         return i18n.pick(exchange.request.headers.get("accept-language"), self._lang)
 
-    def refuse(self, exchange: Exchange, code: str) -> None:
-        """Answers what could not even be read as a request."""
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Answers a request that the server did not hand over."""
         exchange.on_over = partial(self._metrics.answered, UNKNOWN)
-        values = {"limit_bytes": BODY_MAX_BYTES} if code == "body_too_large" else {}
-        refuse(exchange, Refusal(code, values), self.lang_of(exchange))
+        if refusal.code == "body_too_large" and not refusal.values:
+            refusal = Refusal(refusal.code, {"limit_bytes": BODY_MAX_BYTES})
+        refuse(exchange, refusal, self.lang_of(exchange))
 
     async def __call__(self, exchange: Exchange) -> None:
         """Answers a request."""

@@ -20,7 +20,7 @@ from entraide.wire.messages import GatewayDown, NodeOut
 from entraide.wire.nats import Connection, client_context, connect, requires_tls
 from entraide.wire.subjects import checked
 from entraide_scheduler.bus import NatsDesk, NatsNodeLine, subscribe_out
-from entraide_scheduler.config import ListenConfig, NatsConfig, TlsConfig, read_toml
+from entraide_scheduler.config import HttpConfig, ListenConfig, NatsConfig, TlsConfig, read_toml
 from entraide_scheduler.control.server import Certificate, GrpcServer
 from entraide_scheduler.desk import GatewaySink
 from entraide_scheduler.gateway.gateway import Gateway, Settings
@@ -52,7 +52,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     lang: str = "fr"
     drain_s: float = 5.0
     nats: NatsConfig = NatsConfig()
-    http: ListenConfig = ListenConfig()
+    http: HttpConfig = HttpConfig()
     grpc: ListenConfig = ListenConfig()
     tls: TlsConfig = TlsConfig()
 
@@ -92,6 +92,8 @@ def load_gateway_config(path: Path) -> GatewayConfig:
         if requires_tls(listen.host) and not has_tls:
             why = f"{listen.host} is reached from beyond this machine: [tls] is needed"
             raise _refused(path, why)
+    if config.http.fault:
+        raise _refused(path, config.http.fault)
     home = path.absolute().parent
     beside: dict[str, Any] = {"dir": str(home / config.dir)}
     if config.nats.ca_file:
@@ -139,6 +141,8 @@ async def run_gateway(config: GatewayConfig) -> None:
             lang=i18n.lang_of(config.lang),
             kept_gateway=config.kept_gateway,
             drain_s=config.drain_s,
+            trusted_proxies=config.http.trusted_proxies,
+            limits=config.http.limits,
         ),
         tls=_context(files),
     )

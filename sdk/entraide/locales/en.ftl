@@ -52,6 +52,7 @@ error-deadline_passed = The deadline asked for has already passed. Ask for a lat
        *[other] ; this one passed { $deadline_at }.
     }
 error-unauthorised = The access key is missing, unknown or revoked. Check it, or ask the pool's operator for one.
+error-too_many_wrong_keys = Too many wrong keys have come from this address. Correct the key, then try again in a minute; valid keys still work.
 error-forbidden = This key does not allow this. Ask the pool's operator for access.
 error-key_quarantined = This key is suspended{ $quarantine ->
     [none] {""}
@@ -190,6 +191,12 @@ error-quota_carbon = Your co-op's quota of emissions is spent{ $limit ->
         [none] less
        *[other] { $left } g CO2e at most instead of { $needed } g CO2e
     } (a shorter answer or a greener machine emits less), or with a larger quota.
+error-head_too_large = The headers of the request are too large. Send fewer or shorter ones.
+error-request_timeout = The request took too long to arrive. Send it again, or send less at a time.
+error-too_many_requests = This key already has as many requests under way as one key may have{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit }).
+} Wait until one of them ends.
 error-queue_full = Your co-op's queue is full{ $limit ->
     [none] .
    *[other] {" "}({ $limit } jobs).

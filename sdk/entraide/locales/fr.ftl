@@ -52,6 +52,7 @@ error-deadline_passed = L’échéance demandée est déjà passée. Demandez-en
        *[other] {""} ; celle-ci est passée { $deadline_at }.
     }
 error-unauthorised = La clé d’accès manque, est inconnue ou a été révoquée. Vérifiez-la, ou demandez-en une à l’exploitant du réseau.
+error-too_many_wrong_keys = Trop de clés erronées sont venues de cette adresse. Corrigez la clé, puis réessayez dans une minute ; les clés valides fonctionnent toujours.
 error-forbidden = Cette clé ne permet pas cette action. Demandez l’accès à l’exploitant du réseau.
 error-key_quarantined = Cette clé est suspendue{ $quarantine ->
     [none] {""}
@@ -190,6 +191,12 @@ error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{
         [none] moins
        *[other] au plus { $left } g CO2e au lieu de { $needed } g CO2e
     } (une réponse plus courte ou une machine plus verte en émet moins), ou avec un quota plus grand.
+error-head_too_large = Les en-têtes de la requête sont trop volumineux. Envoyez-en moins, ou de plus courts.
+error-request_timeout = La requête a mis trop de temps à arriver. Renvoyez-la, ou envoyez-en moins à la fois.
+error-too_many_requests = Cette clé a déjà autant de requêtes en cours qu’une clé peut en avoir{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit }).
+} Attendez que l’une d’elles se termine.
 error-queue_full = La file d’attente de votre coopérative est pleine{ $limit ->
     [none] .
    *[other] {" "}({ $limit } requêtes).

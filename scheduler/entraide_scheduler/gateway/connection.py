@@ -1,0 +1,448 @@
+"""Connection: bytes become requests, one at a time, within limits of memory and of time.
+
+httptools reads HTTP/1.1 and asyncio's transport writes it. A head is checked (its key, its
+announced length) before its body is read. While a request is checked or answered, or while answers
+wait unread, what the client sends further is kept up to ``AHEAD_MAX_BYTES`` and then not read at
+all. Deadlines are absolute; one timer serves all of a connection's, and is set again only when the
+next deadline is earlier than the timer.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from typing import Protocol, cast
+
+import httptools
+from msgspec import Struct
+
+from entraide_scheduler.gateway.exchange import Exchange, Request
+from entraide_scheduler.gateway.incoming import Incoming
+from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.http_limits import (
+    AHEAD_MAX_BYTES,
+    DISCARDED_MAX_BYTES,
+    HEAD_MAX_BYTES,
+    LINGER_S,
+    PIPELINED_MAX,
+    UNREAD_HIGH_BYTES,
+    HttpLimits,
+)
+
+NEVER = float("inf")
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Admission(Struct, frozen=True):
+    """Leave to send a body and to be answered.
+
+    Attributes:
+        body_max: most bytes of the body.
+        key: identifier of the key that was shown, or "".
+    """
+
+    body_max: int
+    key: str = ""
+
+
+Verdict = Admission | Refusal
+
+
+class Server(Protocol):
+    """What a connection needs of its server."""
+
+    loop: asyncio.AbstractEventLoop
+    limits: HttpLimits
+    stopping: bool
+
+    def admit(self, connection: "Connection") -> bool:
+        """Counts a connection in; False when there are too many."""
+
+    def forget(self, connection: "Connection") -> None:
+        """Counts a connection out."""
+
+    def set_idle(self, connection: "Connection", *, idle: bool) -> None:
+        """Notes whether a connection is between two requests."""
+
+    def peer_of(self, connection: "Connection", headers: dict[str, str]) -> str:
+        """Returns the client's address."""
+
+    def check(self, connection: "Connection", head: Request) -> Verdict | Awaitable[Verdict]:
+        """Says whether a request may go on, from its head alone."""
+
+    def check_later(
+        self, connection: "Connection", incoming: Incoming, verdict: Awaitable[Verdict]
+    ) -> None:
+        """Awaits a verdict and tells the connection."""
+
+    def release(self, admission: Admission) -> None:
+        """Takes an admission back: its answer is over."""
+
+    def handle(self, exchange: Exchange) -> None:
+        """Begins to answer."""
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Answers with an error."""
+
+    def count(self, reason: str) -> None:
+        """Counts something that was refused or cut off."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._parser = httptools.HttpRequestParser(self)
+        self._incoming: Incoming | None = None  # its last byte has not come yet
+        self._queue: deque[Incoming] = deque()  # heads that are whole; the first is the current
+        self._admission: Admission | None = None  # of the current request
+        self.exchange: Exchange | None = None
+        self.lost = False
+        self.address = ""
+        self.keyed = self.proxied = False
+        self._checking = self._write_paused = self._read_paused = False
+        self._deaf = False  # no further request is taken
+        self._overfull = False  # because too many were sent ahead
+        self._closing = False  # what comes is discarded until the answer is through
+        self._ahead = bytearray()
+        self._discarded = 0
+        self._bare = 0  # bytes since the last that were part of a body
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = NEVER
+        self._unread_deadline = NEVER
+        self._stage_began = 0.0
+        self._transport: asyncio.Transport
+
+    @property
+    def unread_bytes(self) -> int:
+        """What the client has not taken yet."""
+        return 0 if self.lost else self._transport.get_write_buffer_size()
+
+    @property
+    def _busy(self) -> bool:
+        return self.exchange is not None or self._checking or self._write_paused
+
+    @property
+    def _open(self) -> bool:
+        """Whether a further request may be read."""
+        return not (self.lost or self._busy or self._closing)
+
+    # asyncio calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asks the server for admission and waits for a head."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self._transport.set_write_buffer_limits(UNREAD_HIGH_BYTES, 0)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self._server.admit(self):
+            self.abort()
+            return
+        self._set_stage(self._server.limits.head_deadline_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads bytes, keeps them for later, or discards them."""
+        if self._closing or self._deaf:
+            self._discarded += len(data)
+            if self._discarded > DISCARDED_MAX_BYTES:
+                self.abort()
+        elif self._busy or self._ahead:
+            self._ahead += data
+            if len(self._ahead) > AHEAD_MAX_BYTES and not self._read_paused:
+                self._read_paused = True
+                self._transport.pause_reading()
+        else:
+            self._feed(data)
+
+    def eof_received(self) -> bool:
+        """Closes: a client that says no more is a client that left."""
+        return False
+
+    def pause_writing(self) -> None:
+        """More waits for the client than may: its requests are not read any further."""
+        self._write_paused = True
+        self._unread_deadline = self._server.loop.time() + self._server.limits.unread_deadline_s
+        self._arm()
+
+    def resume_writing(self) -> None:
+        """The client has taken all that waited for it."""
+        self._write_paused = False
+        self._unread_deadline = NEVER
+        if self.exchange is None and not self._checking:
+            self._server.loop.call_soon(self._go_on)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio gives it)
+        """Tells whoever answers that the client has left."""
+        self.lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._release()
+        self._queue.clear()
+        self._ahead.clear()
+        self._server.forget(self)
+        if self.exchange is not None:
+            self.exchange.lost()
+            self.exchange = None
+
+    # httptools calls these, from within _feed.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._bare = 0
+        self._incoming = None if self._closing or self._deaf else Incoming()
+
+    def on_url(self, url: bytes) -> None:
+        """Takes a part of its target."""
+        if self._incoming is not None:
+            self._incoming.add_target(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header, or a trailer."""
+        if self._incoming is not None:
+            self._incoming.add_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Checks the head, if no other request is before this one."""
+        incoming = self._incoming
+        if incoming is None:
+            return
+        incoming.end_head(
+            method=self._parser.get_method().decode("ascii"),
+            version=self._parser.get_http_version(),
+            keep_alive=self._parser.should_keep_alive(),
+            peer=self._server.peer_of(self, incoming.headers),
+        )
+        if len(self._queue) > PIPELINED_MAX:
+            self._server.count("pipelined")
+            self._deaf = self._overfull = True
+            self._incoming = None
+            return
+        self._queue.append(incoming)
+        if len(self._queue) == 1:
+            self._check(incoming)
+
+    def on_body(self, body: bytes) -> None:
+        """Takes a part of the body."""
+        self._bare = 0
+        incoming = self._incoming
+        if incoming is None or self._closing:
+            return
+        incoming.add_body(body)
+        if incoming.refusal and self._is_current(incoming):
+            self._refuse(incoming, Refusal(incoming.refusal))
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        incoming, self._incoming = self._incoming, None
+        if incoming is None or self._closing:
+            return
+        incoming.complete = True
+        if not incoming.keep_alive:
+            self._deaf = True  # what follows a last request is no request
+        if self._is_current(incoming):
+            self._begin(incoming)
+
+    # One request after another.
+
+    def _is_current(self, incoming: Incoming) -> bool:
+        """Whether its body may be read, or it may be answered, now."""
+        return not self._busy and bool(self._queue) and self._queue[0] is incoming
+
+    def _feed(self, data: bytes) -> None:
+        before = self._incoming
+        had_head = before is not None and before.head is not None
+        self._bare += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._deaf = True  # answered as plain HTTP/1.1, then closed
+        except httptools.HttpParserError:
+            self._fail("invalid_request")
+        incoming = self._incoming
+        if incoming is None or not self._open:
+            return
+        if incoming is not before or (incoming.head is not None and not had_head):
+            self._await_rest()
+        elif self._bare > HEAD_MAX_BYTES:
+            self._fail("head_too_large")
+
+    def _fail(self, code: str) -> None:
+        """Refuses the request that is being read; what follows it is lost."""
+        if self._closing or self._deaf:
+            return
+        incoming, self._incoming = self._incoming or Incoming(), None
+        incoming.refuse(code)
+        self._deaf = True
+        if not any(queued is incoming for queued in self._queue):
+            self._queue.append(incoming)
+        if self._is_current(incoming):
+            self._refuse(incoming, Refusal(incoming.refusal))
+
+    def _check(self, incoming: Incoming) -> None:
+        """Decides on the current request by its head."""
+        if incoming.refusal or incoming.head is None:
+            self._refuse(incoming, Refusal(incoming.refusal))
+            return
+        verdict = self._server.check(self, incoming.head)
+        if isinstance(verdict, Admission | Refusal):
+            self._decide(incoming, verdict)
+        else:
+            self._checking = True
+            self._deadline = NEVER
+            self._server.check_later(self, incoming, verdict)
+
+    def checked(self, incoming: Incoming, verdict: Verdict) -> None:
+        """Goes on with a request whose verdict took time."""
+        self._checking = False
+        if self.lost or self._transport.is_closing():
+            if isinstance(verdict, Admission):
+                self._server.release(verdict)
+            return
+        self._decide(incoming, verdict)
+        self._go_on()
+
+    def _decide(self, incoming: Incoming, verdict: Verdict) -> None:
+        if isinstance(verdict, Refusal):
+            self._refuse(incoming, verdict)
+            return
+        self._admission = verdict
+        if verdict.body_max < incoming.body_max:
+            incoming.body_max = verdict.body_max
+            incoming.check_length()
+        if incoming.refusal:
+            self._refuse(incoming, Refusal(incoming.refusal))
+        elif incoming.complete:
+            self._begin(incoming)
+        elif incoming.expects and not incoming.body_bytes:
+            self.write(CONTINUE)
+
+    def _begin(self, incoming: Incoming) -> None:
+        if self._admission is None or incoming.refusal:  # it was behind others
+            self._check(incoming)
+            return
+        self._deadline = NEVER
+        self._server.set_idle(self, idle=False)
+        alive = incoming.keep_alive and not self._server.stopping
+        self.exchange = Exchange(self, incoming.request, keep_alive=alive, http11=incoming.http11)
+        self._server.handle(self.exchange)
+
+    def _refuse(self, incoming: Incoming, refusal: Refusal) -> None:
+        """Answers with an error; a request that is not whole is the connection's last."""
+        self._deadline = NEVER
+        self._closing = not incoming.complete
+        alive = incoming.complete and incoming.keep_alive and not self._server.stopping
+        self.exchange = Exchange(self, incoming.request, keep_alive=alive)
+        self._server.refuse(self.exchange, refusal)
+
+    def _go_on(self) -> None:
+        """Takes up what the client has sent ahead, else waits for more."""
+        if not self._open:
+            return
+        first = self._queue[0] if self._queue else None
+        if first is not None and (first.refusal or first.complete or self._admission is None):
+            self._begin(first)
+        if self._ahead and self._open:
+            data = bytes(self._ahead)
+            self._ahead.clear()
+            self._feed(data)
+        if self._read_paused and not self._ahead:
+            self._read_paused = False
+            self._transport.resume_reading()
+        if self._deadline == NEVER and self._open:
+            self._await_rest()
+
+    # The exchange calls these.
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes, unless the client has left."""
+        if not self.lost and data:
+            self._transport.write(data)
+
+    def abort(self) -> None:
+        """Cuts the connection."""
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Closes once the client has taken what waits for it, or by the deadline."""
+        if not self.lost:
+            self._transport.close()
+            self._closing = True
+            self._set_stage(self._server.limits.unread_deadline_s)
+
+    def exchange_over(self, *, keep_alive: bool) -> None:
+        """Goes on after a whole answer."""
+        self.exchange = None
+        self._release()
+        if self.lost or self._transport.is_closing():
+            return
+        if self._queue:
+            self._queue.popleft()
+        if self._closing or (self._overfull and not self._queue):
+            self._closing = (
+                True  # bytes are still coming: closing now would reset, and lose the answer
+            )
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            self._set_stage(LINGER_S)
+        elif not keep_alive or (self._deaf and not self._queue):
+            self.close()
+        elif self._queue or self._ahead:
+            self._server.loop.call_soon(self._go_on)
+        else:
+            self._await_rest()
+
+    def _release(self) -> None:
+        if self._admission is not None:
+            self._server.release(self._admission)
+            self._admission = None
+
+    # Deadlines.
+
+    def _await_rest(self) -> None:
+        """Waits for the next request, or for the rest of one: a head or a body."""
+        limits, incoming = self._server.limits, self._incoming
+        if incoming is None:
+            self._set_stage(limits.idle_s if self.keyed else limits.idle_without_key_s)
+        elif incoming.head is None:
+            self._set_stage(limits.head_deadline_s)
+        else:
+            self._set_stage(limits.body_deadline_s)
+        self._server.set_idle(self, idle=incoming is None)
+
+    def _set_stage(self, seconds: float) -> None:
+        """Sets the deadline of what the connection waits for now."""
+        self._deadline = self._server.loop.time() + seconds
+        self._arm()
+
+    def _arm(self) -> None:
+        at = min(self._deadline, self._unread_deadline)
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = self._server.loop.call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = self._server.loop.time()
+        if now >= self._unread_deadline:
+            self._server.count("unread_deadline")
+            self.abort()
+        elif now >= self._deadline:
+            self._deadline = NEVER
+            self._expire()
+        elif min(self._deadline, self._unread_deadline) < NEVER:
+            self._arm()
+
+    def _expire(self) -> None:
+        if self._transport.is_closing():
+            self.abort()
+        elif self._closing:
+            self.close()
+        elif self._incoming is not None:
+            in_head = self._incoming.head is None
+            self._server.count("head_deadline" if in_head else "body_deadline")
+            self._fail("request_timeout")
+        elif not self._write_paused:  # else the deadline for what is unread counts
+            self._server.count("idle")
+            self.close()

@@ -1,0 +1,178 @@
+"""Exchange: one HTTP request and the way to answer it.
+
+It decides the bytes of an answer. A head is held until the first bytes of the body, so that both
+leave in one write; what the client has not read yet is visible, so that a slow one can be told
+apart.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Protocol
+
+from msgspec import Struct
+
+from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.http_limits import UNREAD_MAX_BYTES
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Request(Struct, frozen=True):
+    """One request: its head, and its body once that is whole. Header names are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    peer: str
+
+
+class Writer(Protocol):
+    """What an exchange needs of its connection."""
+
+    lost: bool
+
+    @property
+    def unread_bytes(self) -> int:
+        """What the client has not taken yet."""
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes, unless the client has left."""
+
+    def abort(self) -> None:
+        """Cuts the connection."""
+
+    def exchange_over(self, *, keep_alive: bool) -> None:
+        """Goes on after a whole answer."""
+
+
+Handler = Callable[["Exchange"], Awaitable[None]]
+Refuser = Callable[["Exchange", Refusal], None]
+
+
+def _head(status: int, headers: Headers) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Client Closed Request" if status == 499 else "Unknown"
+    lines = [f"HTTP/1.1 {status} {phrase}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in headers]
+    return "".join(lines).encode("latin-1")
+
+
+class Exchange:
+    """A request and the way to answer it. Use ``respond``, or ``begin``, ``write``, ``end``.
+
+    Attributes:
+        request: what was asked.
+        on_gone: called once if the client leaves before the end of the answer.
+        on_over: called once with the status when the answer is over (499 when the client left).
+        status: of the answer; 0 before it began.
+        began_at: on the monotonic clock.
+    """
+
+    def __init__(
+        self, connection: Writer, request: Request, *, keep_alive: bool, http11: bool = True
+    ) -> None:
+        self.request = request
+        self.on_gone: Callable[[], None] | None = None
+        self.on_over: Callable[[int], None] | None = None
+        self.status = 0
+        self.began_at = time.monotonic()
+        self._connection = connection
+        self._keep_alive = keep_alive
+        self._chunked = http11
+        self._head: bytes = b""
+        self.over = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left."""
+        return self._connection.lost
+
+    @property
+    def began(self) -> bool:
+        """Whether a status was chosen; it cannot be changed any more."""
+        return self.status != 0
+
+    def respond(
+        self, status: int, body: bytes, *, kind: str = "application/json", headers: Headers = ()
+    ) -> None:
+        """Sends a whole answer."""
+        assert not self.began, "an answer begins once"
+        self.status = status
+        head = _head(
+            status,
+            [
+                *headers,
+                ("content-type", kind),
+                ("content-length", str(len(body))),
+                ("connection", "keep-alive" if self._keep_alive else "close"),
+            ],
+        )
+        content = b"" if self.request.method == "HEAD" else body
+        self._connection.write(head + b"\r\n" + content)
+        self._over()
+
+    def begin(self, status: int, *, kind: str, headers: Headers = ()) -> None:
+        """Chooses the head of a streamed answer; it leaves with the first ``write``."""
+        assert not self.began, "an answer begins once"
+        self.status = status
+        self._keep_alive = self._keep_alive and self._chunked
+        coding = [("transfer-encoding", "chunked")] if self._chunked else []
+        self._head = (
+            _head(
+                status,
+                [
+                    *headers,
+                    ("content-type", kind),
+                    *coding,
+                    ("connection", "keep-alive" if self._keep_alive else "close"),
+                ],
+            )
+            + b"\r\n"
+        )
+
+    def write(self, data: bytes) -> bool:
+        """Sends part of a streamed answer.
+
+        Returns:
+            False when the client has left ``UNREAD_MAX_BYTES`` or more unread: give up.
+        """
+        if data and not self.over:
+            if self._chunked:
+                data = b"%s%x\r\n%s\r\n" % (self._head, len(data), data)
+            else:
+                data = self._head + data
+            self._head = b""
+            self._connection.write(data)
+        return self._connection.unread_bytes < UNREAD_MAX_BYTES
+
+    def end(self) -> None:
+        """Ends a streamed answer."""
+        if not self.over:
+            self._connection.write(self._head + (b"0\r\n\r\n" if self._chunked else b""))
+            self._head = b""
+            self._over()
+
+    def abort(self) -> None:
+        """Cuts the connection: the only way to say that a streamed answer is not whole."""
+        self._connection.abort()
+
+    def _over(self) -> None:
+        self.over = True
+        self.on_gone = None
+        if self.on_over is not None:
+            self.on_over(self.status)
+        self._connection.exchange_over(keep_alive=self._keep_alive)
+
+    def lost(self) -> None:
+        """Tells whoever answers that the client has left (called by the connection)."""
+        if not self.over:
+            self.over = True
+            if self.on_over is not None:
+                self.on_over(499)
+            if self.on_gone is not None:
+                self.on_gone()

@@ -1,0 +1,124 @@
+"""Incoming: one request while it is being read, and whether its head is sound.
+
+It decides what a head must be like before anything is done with it: one host, no header twice that
+may stand once only, sizes within the limits. llhttp, the parser below, has already refused what is
+no HTTP (conflicting lengths, length beside a transfer coding, folded lines, bare line feeds, NUL).
+"""
+
+from typing import Final
+from urllib.parse import unquote
+
+from entraide_scheduler.gateway.exchange import Request
+from entraide_scheduler.http_limits import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX
+
+ONCE: Final = frozenset({"host", "authorization", "expect", "content-type"})
+
+
+class Incoming:
+    """A request that is being read.
+
+    Attributes:
+        head: the request without its body, once the head is whole.
+        refusal: code of the refusal that it gets in its turn, or "".
+        expects: whether the client waits for ``100 Continue`` before it sends the body.
+        keep_alive: whether the client wants to use the connection further.
+        complete: whether its last byte was read.
+        body_max: most bytes of its body.
+    """
+
+    __slots__ = (
+        "_body", "_count", "_size_bytes", "_target", "body_bytes", "body_max", "complete",
+        "expects", "head", "headers", "http11", "keep_alive", "refusal",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.head: Request | None = None
+        self.headers: dict[str, str] = {}
+        self.refusal = ""
+        self.expects = self.keep_alive = self.complete = False
+        self.http11 = True
+        self.body_bytes = 0
+        self.body_max = BODY_MAX_BYTES
+        self._size_bytes = self._count = 0  # of headers, trailers included
+        self._target = b""
+        self._body: list[bytes] = []
+
+    @property
+    def request(self) -> Request:
+        """The request as far as it was read."""
+        if self.head is None:
+            return Request("GET", "", "", self.headers, b"", "")
+        if not self.complete or not self._body:
+            return self.head
+        head = self.head
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return Request(head.method, head.path, head.query, head.headers, body, head.peer)
+
+    @property
+    def announced_bytes(self) -> int:
+        """The length that the head announces, or 0."""
+        length = self.headers.get("content-length", "")
+        return int(length) if length else 0  # llhttp lets digits pass, 64 bits of them
+
+    def refuse(self, code: str) -> None:
+        """Notes why it is refused; the first reason counts."""
+        self.refusal = self.refusal or code
+
+    def add_target(self, target: bytes) -> None:
+        """Adds a part of the request's target."""
+        self._size_bytes += len(target)
+        if self._size_bytes > HEAD_MAX_BYTES:
+            self.refuse("head_too_large")
+        else:
+            self._target += target
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Adds a header. A trailer is counted and dropped."""
+        self._size_bytes += len(name) + len(value)
+        self._count += 1
+        if self._size_bytes > HEAD_MAX_BYTES or self._count > HEADERS_MAX:
+            self.refuse("head_too_large")
+        elif self.head is None:
+            known = name.decode("latin-1").lower()
+            text = value.decode("latin-1")
+            if known not in self.headers:
+                self.headers[known] = text
+            elif known in ONCE:
+                self.refuse("invalid_request")
+            else:
+                self.headers[known] += f", {text}"
+
+    def end_head(self, *, method: str, version: str, keep_alive: bool, peer: str) -> None:
+        """Completes the head."""
+        target = self._target
+        if not target.startswith(b"/"):  # the absolute form: a server must take it (RFC 9112)
+            scheme, found, rest = target.partition(b"://")
+            if found and scheme.lower() in (b"http", b"https"):
+                target = b"/" + rest.partition(b"/")[2]
+        raw, _, query = target.partition(b"?")
+        path = raw.decode("latin-1")
+        self.head = Request(
+            method, unquote(path) if "%" in path else path, query.decode("latin-1"),
+            self.headers, b"", peer,
+        )  # fmt: skip
+        self.http11 = version == "1.1"
+        self.keep_alive = keep_alive
+        missing = "host" not in self.headers if self.http11 else version != "1.0"
+        if missing or (not self.http11 and "transfer-encoding" in self.headers):
+            self.refuse("invalid_request")
+        if "expect" in self.headers:
+            self.expects = self.http11 and self.headers["expect"].lower() == "100-continue"
+        self.check_length()
+
+    def check_length(self) -> None:
+        """Refuses a body that is longer than it may be."""
+        if max(self.announced_bytes, self.body_bytes) > self.body_max:
+            self.refuse("body_too_large")
+
+    def add_body(self, body: bytes) -> None:
+        """Adds a part of the body; what is too long is not kept."""
+        self.body_bytes += len(body)
+        if self.body_bytes > self.body_max:
+            self.refuse("body_too_large")
+        elif not self.refusal:
+            self._body.append(body)

@@ -1,0 +1,175 @@
+"""Peers: from whose address a request comes, and what is counted by address.
+
+It decides how addresses are grouped (an IPv6 host has a whole /64 network, so that is the unit),
+which proxies are believed when they name the client, and which connection must go when too many
+have shown no key. Everything that it keeps has a bound.
+"""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
+
+ADDRESSES_MAX = 10_000
+HOPS_MAX = 16
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+C = TypeVar("C")
+
+
+def parse_networks(names: Sequence[str]) -> tuple[Network, ...]:
+    """Returns addresses and networks, parsed.
+
+    Raises:
+        ValueError: one of them is neither an address nor a network.
+    """
+    return tuple(ipaddress.ip_network(name) for name in names)
+
+
+def is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    """Returns whether an address belongs to one of the networks.
+
+    >>> is_in("10.1.2.3", parse_networks(["10.0.0.0/8"]))
+    True
+    """
+    if not networks:
+        return False
+    parsed = _parsed(address)
+    return parsed is not None and any(
+        parsed in network for network in networks if network.version == parsed.version
+    )
+
+
+def group_of(address: str) -> str:
+    """Returns the unit by which an address is counted.
+
+    >>> group_of("203.0.113.9"), group_of("2001:db8::5:1"), group_of("::ffff:203.0.113.9")
+    ('203.0.113.9', '2001:db8::/64', '203.0.113.9')
+    """
+    if ":" not in address:
+        return address
+    parsed = _parsed(address)
+    if parsed is None or parsed.version == 4:
+        return str(parsed or address)
+    return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+
+
+def client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Network, ...]) -> str:
+    """Returns the client's address as trusted proxies tell it.
+
+    ``X-Forwarded-For`` goes before ``Forwarded``; in either, the last address that is not itself a
+    trusted proxy's counts, because a client may write what it likes before it.
+
+    Args:
+        peer: the address of the connection's other end, a trusted proxy.
+        headers: of the request, names in lower case.
+        proxies: the trusted ones.
+
+    >>> trusted = parse_networks(["127.0.0.1", "10.0.0.0/8"])
+    >>> client_address("127.0.0.1", {"x-forwarded-for": "6.6.6.6, 203.0.113.9, 10.0.0.2"}, trusted)
+    '203.0.113.9'
+    >>> client_address("127.0.0.1", {"forwarded": 'for="[2001:db8::1]:4711";proto=https'}, trusted)
+    '2001:db8::1'
+    """
+    if "x-forwarded-for" in headers:
+        hops = headers["x-forwarded-for"].split(",")
+    else:
+        hops = [_forwarded_for(hop) for hop in headers.get("forwarded", "").split(",")]
+    found = peer
+    for hop in reversed(hops[-HOPS_MAX:]):
+        parsed = _parsed(_without_port(hop.strip()))
+        if parsed is None:
+            break
+        found = str(parsed)
+        if not is_in(found, proxies):
+            break
+    return found
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if parsed.version == 6 else None
+    return mapped or parsed
+
+
+def _forwarded_for(hop: str) -> str:
+    for pair in hop.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name.lower() == "for":
+            return value.strip('"')
+    return ""
+
+
+def _without_port(hop: str) -> str:
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+
+
+class KeylessConnections(Generic[C]):
+    """Connections that have shown no valid key yet, oldest first, in all and by address."""
+
+    def __init__(self, *, most: int, most_per_address: int) -> None:
+        self._most = most
+        self._most_per_address = most_per_address
+        self._groups: dict[C, str] = {}
+        self._by_group: dict[str, dict[C, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def add(self, connection: C, address: str) -> C | None:
+        """Adds a connection; returns the one that must be closed for it, if any."""
+        group = group_of(address)
+        mates = self._by_group.get(group, {})
+        surplus: C | None = None
+        if len(mates) >= self._most_per_address:
+            surplus = next(iter(mates))
+        elif len(self._groups) >= self._most:
+            surplus = next(iter(self._groups))
+        if surplus is not None:
+            self.remove(surplus)
+        self._groups[connection] = group
+        self._by_group.setdefault(group, {})[connection] = None
+        return surplus
+
+    def remove(self, connection: C) -> None:
+        """Removes a connection: it has shown a key, or it is closed."""
+        group = self._groups.pop(connection, None)
+        if group is not None:
+            mates = self._by_group[group]
+            del mates[connection]
+            if not mates:
+                del self._by_group[group]
+
+
+class WrongKeys:
+    """How many wrong keys each address has shown lately.
+
+    A window begins with an address's first wrong key. When too many addresses are remembered, the
+    one whose window is oldest is forgotten.
+    """
+
+    def __init__(self, *, most: int, window_s: float) -> None:
+        self._most = most
+        self._window_s = window_s
+        self._shown: dict[str, tuple[float, int]] = {}
+
+    def count(self, address: str, now: float) -> float:
+        """Counts a wrong key.
+
+        Returns:
+            The seconds until the address's wrong keys are forgotten, once there are too many
+            of them; else 0.
+        """
+        group = group_of(address)
+        began_at, count = self._shown.get(group, (now, 0))
+        if now - began_at >= self._window_s:
+            del self._shown[group]
+            began_at, count = now, 0
+        elif not count and len(self._shown) >= ADDRESSES_MAX:
+            del self._shown[next(iter(self._shown))]
+        self._shown[group] = (began_at, count + 1)
+        return began_at + self._window_s - now if count >= self._most else 0.0
