@@ -32,6 +32,7 @@ def check(pool: Pool) -> None:
     nothing_idles_that_fits(pool.core)
     ledger_sums_to_zero(pool)
     quotas_hold(state)
+    lent_energy_is_what_was_promised_and_used(pool)
     deadlines_are_ahead(state)
     orders_stand_on_nodes_that_are_there(state)
     replicas_rest_until_a_moment_ahead(state)
@@ -181,6 +182,18 @@ def quotas_hold(state: State) -> None:
                 assert book.used + book.reserved <= quota.limit
             if quota.kind is QuotaKind.JOBS_IN_FLIGHT:
                 assert book.used == 0
+
+
+def lent_energy_is_what_was_promised_and_used(pool: Pool) -> None:
+    """What a co-op lent today is no less than what it promised to runs that go on."""
+    lent = pool.core._state.quotas.lent
+    promised: Counter[str] = Counter()
+    for lease in pool.core._state.leases.values():
+        if lease.lent_day == lent.day:
+            promised[lease.terms.lender] += lease.expected.energy_uwh
+    for coop, energy_uwh in promised.items():
+        assert lent.lent_uwh.get(coop, 0) >= energy_uwh
+    assert all(energy_uwh > 0 for energy_uwh in lent.lent_uwh.values())
 
 
 def deadlines_are_ahead(state: State) -> None:

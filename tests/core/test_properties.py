@@ -13,7 +13,7 @@ from tests.core.builders import MODEL, Pool, card, facts, policy, replica, surpl
 from entraide.types import DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Limits, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
 
 COOPS = ("alpha", "beta", "gamma")
 NODES = ("n1", "n2", "n3", "n4")
@@ -77,6 +77,7 @@ requests = st.fixed_dictionaries(
     }
 )
 FAILURES = ("", "engine_failed", "context_exceeded", "owner_returned")
+LENDS = {"beta": Lend(0.5, 1), "gamma": Lend(1.0, 0)}
 CODES = ("full", "draining", "not_loaded", "stale", "context_exceeded", "engine_refused", "odd")
 
 
@@ -86,7 +87,10 @@ class AnyOrder(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         limits = Limits(queued_per_coop=12, attempts=3)
-        self.pool = Pool(*COOPS, quotas=QUOTAS, limits=limits)
+        terms = [
+            CoopTerms(coop, 1.0, QUOTAS.get(coop, ()), LENDS.get(coop, Lend())) for coop in COOPS
+        ]
+        self.pool = Pool(*terms, limits=limits)
         self.jobs: list[str] = []
         self.incarnation = 1
         self.pool.join(card("n1"), card("n2", "beta", "CA-ON", replicas=(replica(slots=1),)))
@@ -227,9 +231,15 @@ class AnyOrder(RuleBasedStateMachine):
             pool.tell(events.SchedulerStarted, self.incarnation, "gw")
             pool.tell(events.NodesSeen, NODES[:2])
 
-    @rule(shares=st.floats(0.5, 5), coops=st.sampled_from((COOPS, COOPS, COOPS[:2])))
-    def change_policy(self, shares: float, coops: tuple[str, ...]) -> None:
-        terms = [CoopTerms(coop, shares, QUOTAS.get(coop, ())) for coop in coops]
+    @rule(
+        shares=st.floats(0.5, 5),
+        coops=st.sampled_from((COOPS, COOPS, COOPS[:2])),
+        lends=st.sampled_from((LENDS, LENDS, {})),
+    )
+    def change_policy(self, shares: float, coops: tuple[str, ...], lends: dict[str, Lend]) -> None:
+        terms = [
+            CoopTerms(coop, shares, QUOTAS.get(coop, ()), lends.get(coop, Lend())) for coop in coops
+        ]
         limits = Limits(queued_per_coop=12, attempts=3)
         self.pool.tell(events.PolicyChanged, policy(*terms, version="v2", limits=limits))
 

@@ -104,7 +104,7 @@ class TestMemory:
         """Books, periods and what was lent come back; a hold of before still settles."""
         quotas = agreed(energy(5, project="chat"), lend=Lend(energy_wh_per_day=2))
         holds = quotas.reserve_at_placement(ALPHA, 3 * WH, 0)
-        quotas.lent.add("alpha", WH)
+        quotas.lent.promise("alpha", WH)
         data = msgspec.msgpack.encode(quotas.dump())
         restored = Quotas()
         restored.load(msgspec.msgpack.decode(data, type=QuotasState))
@@ -114,7 +114,7 @@ class TestMemory:
 
         assert msgspec.msgpack.encode(restored.dump()) != data
         assert restored.room(ALPHA) == (4 * WH, None)
-        assert restored.lent.left("alpha") == WH
+        assert restored.lent.left_uwh["alpha"] == WH
 
 
 class TestEnergyAndCarbon:
@@ -229,37 +229,38 @@ class TestLent:
     def test_what_was_lent_is_not_left(self) -> None:
         """The limit less what others used; never below zero; none where none was set."""
         lent = agreed(lend=Lend(energy_wh_per_day=3)).lent
-        before = lent.left("alpha"), lent.left("beta")
-        lent.add("alpha", 2 * WH)
-        between = lent.left("alpha")
-        lent.add("alpha", 2 * WH)
+        before = lent.left_uwh["alpha"], lent.left_uwh.get("beta")
+        lent.promise("alpha", 2 * WH)
+        between = lent.left_uwh["alpha"]
+        lent.promise("alpha", 2 * WH)
 
         assert before == (3 * WH, None)
-        assert (between, lent.left("alpha")) == (WH, 0)
+        assert (between, lent.left_uwh["alpha"]) == (WH, 0)
 
     def test_a_day_begins_afresh(self) -> None:
         """A minute or a month that begins changes nothing; a day does."""
         quotas = agreed(lend=Lend(energy_wh_per_day=3))
-        quotas.lent.add("alpha", 2 * WH)
+        quotas.lent.promise("alpha", 2 * WH)
         quotas.begin(Period.MONTH, START + 9e6)
-        month = quotas.lent.left("alpha")
+        month = quotas.lent.left_uwh["alpha"]
         quotas.begin(Period.DAY, START + 90_000.0)
 
-        assert (month, quotas.lent.left("alpha")) == (WH, 3 * WH)
+        assert (month, quotas.lent.left_uwh["alpha"]) == (WH, 3 * WH)
 
     def test_a_promise_of_yesterday_taken_back_gives_nothing_today(self) -> None:
-        """A hold is taken back after midnight: the new day's count stays at zero."""
+        """A promise is taken back after midnight: the new day's count stays what it is."""
         quotas = agreed(lend=Lend(energy_wh_per_day=3))
-        quotas.lent.add("alpha", 2 * WH)
+        day = quotas.lent.promise("alpha", 2 * WH)
         quotas.begin(Period.DAY, START + 90_000.0)
-        quotas.lent.add("alpha", -2 * WH)
+        quotas.lent.promise("alpha", WH)
+        quotas.lent.settle("alpha", day, promised_uwh=2 * WH, used_uwh=0)
 
-        assert quotas.lent.left("alpha") == 3 * WH
+        assert quotas.lent.left_uwh["alpha"] == 2 * WH
 
     def test_a_changed_policy_keeps_what_was_lent(self) -> None:
         """A new limit counts what was lent under the old one."""
         quotas = agreed(lend=Lend(energy_wh_per_day=3))
-        quotas.lent.add("alpha", 2 * WH)
+        quotas.lent.promise("alpha", 2 * WH)
         quotas.agree((CoopTerms("alpha", lend=Lend(energy_wh_per_day=5)),))
 
-        assert quotas.lent.left("alpha") == 3 * WH
+        assert quotas.lent.left_uwh["alpha"] == 3 * WH

@@ -57,8 +57,8 @@ def any_card(draw: random.Random, number: int):
 def any_pool(draw: random.Random, nodes: int) -> Pool:
     """A pool of many nodes with a life behind it."""
     terms = [
-        CoopTerms(coop, quotas=QUOTAS.get(coop, ()), lend=Lend(part=draw.choice((1.0, 0.5))))
-        for coop in COOPS
+        CoopTerms(coop, quotas=QUOTAS.get(coop, ()), lend=Lend(draw.choice((1.0, 0.5)), lent_wh))
+        for coop, lent_wh in zip(COOPS, draw.choice(((None,) * 3, (1, None, 3))), strict=True)
     ]
     pool = Pool(*terms, limits=Limits(explained_nodes=8, explained_best=3))
     pool.join(*(any_card(draw, number) for number in range(nodes)))

@@ -51,6 +51,8 @@ OVER_CAP = Exclusion(
 LENT = Exclusion(
     "on-1", "soleil", "CA-ON", "lend_limit", {"coop": "soleil", "lent": 2, "limit": 2}, True
 )
+LENT_ENERGY = {"coop": "soleil", "limit_wh": 500.0, "left_wh": 0.5, "needed_wh": 0.82}
+LENT_OUT = Exclusion("on-1", "soleil", "CA-ON", "lend_energy_spent", dict(LENT_ENERGY), True)
 OWN_ONLY = Exclusion("on-1", "soleil", "CA-ON", "own_only", {"coop": "soleil"}, True)
 GREENER = {
     "zone": "CA-ON",
@@ -210,6 +212,7 @@ CASES: dict[str, Explanation] = {
     ),
     "waiting-own": explanation("waiting", "lend_limit", OWN_ONLY, coop="soleil"),
     "waiting-lend": explanation("waiting", "lend_limit", LENT, coop="soleil", lent=2, limit=2),
+    "waiting-lend-energy": explanation("waiting", "lend_energy", LENT_OUT, **LENT_ENERGY),
     "waiting-energy": explanation(
         "waiting", "quota_energy", left=0.5, needed=0.82, ends_at=AT + 2.5 * HOUR
     ),

@@ -298,7 +298,9 @@ def shape_of(state: State, job: Job) -> Shape:
         context_tokens=_rounded(state, job),
         batch=facts.job_class is JobClass.BATCH,
         green_h=0 if job.wait is None else _latest_h(job.wait.hour, state.now),
-        limited=facts.max_carbon_ug is not None or state.quotas.is_metered(facts),
+        limited=facts.max_carbon_ug is not None
+        or state.quotas.is_metered(facts)
+        or state.quotas.lent.limits_others(facts.coop),
     )
 
 

@@ -1,10 +1,11 @@
 """Blocked jobs: those that a limit of their own keeps from every node that could take them now.
 
-A limit is the job's carbon cap, or what is left of its co-op's, project's or key's quota of energy
-or carbon. Blocked jobs wait, but take no turns, so a job behind them that fits does not wait for
-them. Decides in which order they are looked at again: one co-op after the other, and inside a
-co-op those first that were looked at longest ago; a caller that looks at a few each time comes to
-all of them. It refuses to know nodes, limits and counters.
+A limit is the job's carbon cap, what is left of its co-op's, project's or key's quota of energy or
+carbon, or what is left of the energy that another co-op lends today. Blocked jobs wait, but take no
+turns, so a job behind them that fits does not wait for them. Decides in which order they are looked
+at again: one co-op after the other, and inside a co-op those first that were looked at longest ago;
+a caller that looks at a few each time comes to all of them. It refuses to know nodes, limits and
+counters.
 """
 
 from collections import OrderedDict, deque

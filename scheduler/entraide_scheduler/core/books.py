@@ -68,18 +68,17 @@ def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> 
     uncached = min(usage.input_tokens, lease.input_tokens_max) - usage.cached_tokens
     output = min(usage.output_tokens, lease.output_tokens_max)
     state.queue.correct(lease.bill, input_tokens=max(0, uncached), output_tokens=output)
-    if terms.lender != terms.borrower:
-        gave(state, terms.lender, settlement.energy_uwh, lease.expected.energy_uwh)
+    if lease.foreign:
+        gave(state, terms.lender, settlement.energy_uwh)
+        settle_lent(state, lease, settlement.energy_uwh)
     state.ask(Settle(state.cause, terms.job, terms, usage, settlement, job_state, lines))
 
 
-def gave(state: State, lender: str, energy_uwh: int, promised_uwh: int) -> None:
-    """Counts what a co-op gave: against what it lends in a day, and towards its credit."""
+def gave(state: State, lender: str, energy_uwh: int) -> None:
+    """Counts what a co-op gave towards its credit."""
     credit = state.policy.fair_share.credit
     state.credits.give(lender, energy_uwh, state.now, credit)
     state.queue.weigh(lender, state.credits.factor(lender, state.now, credit))
-    state.quotas.lent.add(lender, energy_uwh - promised_uwh)
-    lent_out(state, lender)
 
 
 def fade(state: State) -> None:
@@ -89,11 +88,13 @@ def fade(state: State) -> None:
         state.queue.weigh(lender, state.credits.factor(lender, state.now, credit))
 
 
-def lent_out(state: State, lender: str) -> None:
-    """Closes or opens a co-op's nodes to the others, by what it still lends today."""
-    left = state.quotas.lent.left(lender)
-    if left is not None:
-        state.fleet.lanes.lent_out(lender, spent=left == 0, at=state.now)
+def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
+    """Replaces what a lender promised for a run by what it used; what was left over is lent on."""
+    lender, promised_uwh = lease.terms.lender, lease.expected.energy_uwh
+    if state.quotas.lent.settle(
+        lender, lease.lent_day, promised_uwh=promised_uwh, used_uwh=used_uwh
+    ):
+        state.queue.blocked.recall_all()
 
 
 def sane(state: State, lease: Lease, usage: Usage) -> Usage:

@@ -16,6 +16,10 @@ from entraide_scheduler.core.loading import serves
 from entraide_scheduler.core.menu import THERE
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
+    LEND_ENERGY_SPENT,
+    LIMITS,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
     WITH_ROOM,
     Pick,
     Prediction,
@@ -129,14 +133,14 @@ WAITS_FOR = {
     "batch_share_full": "batch_share_full",
     "own_only": "lend_limit",
     "lend_limit": "lend_limit",
-    "lend_energy_spent": "lend_limit",
 }
 
-# The same where an open node is kept from the job by a limit of the job's own.
+# The same where an open node is kept from the job by a limit on this very job.
 LIMIT_REASONS = {
     "over_carbon_cap": "carbon_cap",
     "over_energy_quota": "quota_energy",
     "over_carbon_quota": "quota_carbon",
+    "lend_energy_spent": "lend_energy",
 }
 
 
@@ -148,6 +152,9 @@ def _blocked_values(job: Job, survey: Survey, blocked: str) -> Values:
 def _limit_values(state: State, job: Job, survey: Survey, want: Want, code: str) -> Values:
     """Returns the least that the job would take on a node that the limit keeps from it."""
     lanes = state.fleet.lanes
+    if code == LEND_ENERGY_SPENT.code:
+        node = next(node for node, rule in survey.excluded if rule is LEND_ENERGY_SPENT)
+        return _teller(state, want)(node, LEND_ENERGY_SPENT)
     found = [
         predict(lane, want)
         for node, rule in survey.excluded
@@ -182,24 +189,33 @@ def _teller(state: State, want: Want) -> Told:
         values = rule.values(node, want.shape)
         if rule is GREENER_LATER:
             return values | green.values(state, want.shape, want.at)
-        if rule.code in LIMIT_REASONS:
-            lane = state.fleet.lanes.lane(want.shape.model, node.card.node)
-            if lane is not None:
-                found = predict(lane, want)
-                if rule.code == "over_carbon_cap":
-                    carbon_g = g_from_ug(round_half_up(found.carbon_ug))
-                    cap_ug = round_half_up(want.carbon_cap_ug)
-                    return values | {"carbon_g": carbon_g, "max_carbon_ug": cap_ug}
-                if rule.code == "over_energy_quota":
-                    left = wh_from_uwh(round_half_up(max(0.0, want.energy_left_uwh)))
-                    needed = wh_from_uwh(round_half_up(found.energy_uwh))
-                    return values | {"left_wh": left, "needed_wh": needed}
-                left = g_from_ug(round_half_up(max(0.0, want.carbon_left_ug)))
-                needed = g_from_ug(round_half_up(found.carbon_ug))
-                return values | {"left_g": left, "needed_g": needed}
+        lane = state.fleet.lanes.lane(want.shape.model, node.card.node)
+        if rule in LIMITS and lane is not None:
+            return values | _short(state, rule, predict(lane, want), want)
         return values
 
     return told
+
+
+def _short(state: State, rule: Rule, found: Prediction, want: Want) -> Values:
+    """Returns what is left of a limit, and what the job would take of it."""
+    if rule is OVER_CARBON_CAP:
+        return {
+            "carbon_g": g_from_ug(round_half_up(found.carbon_ug)),
+            "max_carbon_ug": round_half_up(want.carbon_cap_ug),
+        }
+    if rule is OVER_CARBON_QUOTA:
+        return {
+            "left_g": g_from_ug(round_half_up(max(0.0, want.carbon_left_ug))),
+            "needed_g": g_from_ug(round_half_up(found.carbon_ug)),
+        }
+    values: Values = {"needed_wh": wh_from_uwh(round_half_up(found.energy_uwh))}
+    left_uwh = want.energy_left_uwh
+    if rule is LEND_ENERGY_SPENT:
+        lender = found.lane.coop
+        left_uwh = want.lent_left_uwh[lender]
+        values["limit_wh"] = wh_from_uwh(state.quotas.lent.most_uwh[lender])
+    return values | {"left_wh": wh_from_uwh(round_half_up(max(0.0, left_uwh)))}
 
 
 def refused(

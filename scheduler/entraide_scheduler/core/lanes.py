@@ -32,8 +32,7 @@ from entraide_scheduler.core.tables import ReplicaState
 Views = tuple[int, int, int, int]
 OPEN: Views = (0, 0, 0, 0)
 (
-    _SUSPECT, _LOST, _NOT_ACCEPTING, _RESTING, _PROBING, _NO_FREE_SLOT, _OWN_ONLY, _LEND,
-    _LEND_ENERGY, _BATCH,
+    _SUSPECT, _LOST, _NOT_ACCEPTING, _RESTING, _PROBING, _NO_FREE_SLOT, _OWN_ONLY, _LEND, _BATCH,
 ) = range(1, len(PASSING) + 1)  # fmt: skip
 
 
@@ -222,14 +221,6 @@ class Lanes:
         self._on_grid.pop(zone, None)
         self._refresh_nodes(self._zones.get(zone, {}).values(), at)
 
-    def lent_out(self, coop: str, *, spent: bool, at: float) -> None:
-        """Notes that a co-op has lent all the energy it lends in a day, or may lend again."""
-        nodes = self._owned.get(coop, {}).values()
-        if any(node.lend_spent is not spent for node in nodes):
-            for node in nodes:
-                node.lend_spent = spent
-            self._refresh_nodes(nodes, at)
-
     def valid_until(self, node: Node) -> float | None:
         """Returns when a node's renewable status stops counting; None without one."""
         return None if node.energy is None else holds_until(node.energy, self._policy.evidence)
@@ -332,7 +323,7 @@ class Lanes:
             rows = [lanes[name] for name in sorted(lanes)]
             for row, lane in enumerate(rows):
                 lane.row = row
-            table = Table([(lane.quote, lane.shut, lane.place) for lane in rows])
+            table = Table([(lane.quote, lane.shut, lane.place, lane.coop) for lane in rows])
             known = self.tables[model] = (table, rows)
         return known
 
@@ -397,8 +388,6 @@ class Lanes:
             foreign = _OWN_ONLY
         elif load.foreign >= load.lend_slots:
             foreign = _LEND
-        elif node.lend_spent:
-            foreign = _LEND_ENERGY
         if load.batch >= load.batch_slots:
             batch = _BATCH
         if not foreign and not batch:

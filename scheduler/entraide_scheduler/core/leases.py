@@ -66,6 +66,8 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, ser
         job.output_tokens_max * max(1, facts.choices),
         holds=holds,
     )
+    if lease.foreign:
+        lease.lent_day = state.quotas.lent.promise(lane.coop, expected.energy_uwh)
     if state.fleet.shelf.nodes and not pick.best.keeps and lane.load.leases:
         state.demand.missed(job.shape, state.now)
     state.placements += 1
@@ -206,6 +208,8 @@ def void(state: State, lease: Lease) -> None:
     over(state, lease)
     state.queue.refund(lease.bill)
     state.quotas.settle(lease.terms.borrower, lease.holds, {})
+    if lease.foreign:
+        books.settle_lent(state, lease, 0)
 
 
 # Ends of a lease.

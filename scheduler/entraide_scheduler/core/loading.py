@@ -190,7 +190,7 @@ def _lends(state: State, node: Node, shape: Shape) -> bool:
     """Tells whether a node would give a shape a slot now: its own co-op's, or one it lends."""
     if node.card.coop == shape.coop:
         return True
-    if node.lending is Lending.OWN_ONLY or node.lend_spent:
+    if node.lending is Lending.OWN_ONLY or state.quotas.lent.left_uwh.get(node.card.coop) == 0:
         return False
     terms = state.coops.get(node.card.coop)
     return terms is None or int(terms.lend.part * node.loadable[shape.model].slots) >= 1
@@ -320,7 +320,9 @@ def is_late(state: State, model: str, waiting: list[tuple[Job, int]]) -> bool:
         waiting: the first job of each row of jobs alike, and how many there are.
     """
     counted = [
-        (job, count) for job, count in waiting if not (job.shape.green_h or job.shape.limited)
+        (job, count)
+        for job, count in waiting
+        if not (job.shape.green_h or job in state.queue.blocked)
     ]
     rate = capacity_tokens_per_s(state, model)
     if not counted or not rate:

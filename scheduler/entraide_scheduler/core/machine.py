@@ -50,7 +50,6 @@ def _policy(state: State, event: events.PolicyChanged) -> None:
     books.fade(state)
     for coop in state.coops:
         presence.own(state, coop)
-        books.lent_out(state, coop)
     admission.reshape(state)
     models.turned(state)
 
@@ -58,9 +57,6 @@ def _policy(state: State, event: events.PolicyChanged) -> None:
 def _period(state: State, event: events.PeriodBegan) -> None:
     state.quotas.begin(event.period, event.ends_at)
     books.fade(state)
-    if event.period is Period.DAY:
-        for coop in state.coops:
-            books.lent_out(state, coop)
     state.queue.unstick_all(lambda shape: shape.limited or event.period is Period.DAY)
     state.queue.blocked.recall_all()
 

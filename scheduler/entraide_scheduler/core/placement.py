@@ -29,13 +29,20 @@ OVER_CARBON_CAP = Rule(
 )
 OVER_CARBON_QUOTA = Rule("over_carbon_quota", lambda *_: False, lambda *_: {}, waiting_helps=True)
 OVER_ENERGY_QUOTA = Rule("over_energy_quota", lambda *_: False, lambda *_: {}, waiting_helps=True)
+LEND_ENERGY_SPENT = Rule(
+    "lend_energy_spent",
+    lambda *_: False,
+    lambda node, _: {"coop": node.card.coop},
+    waiting_helps=True,
+)
 GREENER_LATER = Rule(
     "greener_later", lambda *_: False, lambda node, _: {"zone": node.card.zone}, waiting_helps=True
 )
 TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_helps=False)
 
-# What keeps a job from a node by a limit of its own; another job of its shape may fit there.
-LIMITS = (OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
+# What keeps a job from a node by a limit of its own, or of its lender's; another job of its shape
+# may fit there.
+LIMITS = (LEND_ENERGY_SPENT, OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
 
 TIME_WORTH = 2.0  # of the time that is taken up, beside the slots, where little room is left
 
@@ -130,7 +137,11 @@ def grams(lane: Lane, want: Want) -> float:
 
 
 def beyond(predicted: Prediction, want: Want) -> Rule | None:
-    """Returns the rule that a prediction breaks: the job's cap, a quota; None when none."""
+    """Returns the rule that a prediction breaks: a lender's limit, a cap, a quota; None if none."""
+    if want.lent_left_uwh and predicted.lane.coop != want.shape.coop:
+        left_uwh = want.lent_left_uwh.get(predicted.lane.coop, inf)
+        if left_uwh <= 0 or predicted.energy_uwh > left_uwh:
+            return LEND_ENERGY_SPENT
     if predicted.carbon_ug > want.carbon_cap_ug:
         return OVER_CARBON_CAP
     if predicted.carbon_ug > want.carbon_left_ug:

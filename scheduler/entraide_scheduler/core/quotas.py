@@ -69,6 +69,7 @@ class QuotasState(Struct, frozen=True, array_like=True):
     ends: dict[Period, float]
     serial: int
     lent: dict[str, int]
+    lent_day: int = 1
 
 
 class Shortage(Struct, frozen=True):
@@ -102,7 +103,7 @@ class Quotas:
     Attributes:
         books: those in use; there are never more than the policy has quotas.
         ends: when the present period of each kind ends.
-        lent: what co-ops lend.
+        lent: what co-ops lend, see ``lending``.
     """
 
     def __init__(self) -> None:
@@ -129,7 +130,7 @@ class Quotas:
         self.ends[period] = ends_at
         self.books = {name: book for name, book in self.books.items() if name.period is not period}
         if period is Period.DAY:
-            self.lent.clear()
+            self.lent.begin_day()
 
     def of(self, coop: str) -> list[tuple[Quota, Book]]:
         """Returns a co-op's quotas, its projects' and keys' too, with their books."""
@@ -199,13 +200,19 @@ class Quotas:
 
     def dump(self) -> QuotasState:
         """Returns the books for a snapshot."""
-        return QuotasState(list(self.books.items()), self.ends, self._serial, self.lent.lent_uwh)
+        return QuotasState(
+            list(self.books.items()),
+            self.ends,
+            self._serial,
+            self.lent.lent_uwh,
+            self.lent.day,
+        )
 
     def load(self, state: QuotasState) -> None:
         """Takes the books of a snapshot; the terms come with the policy."""
         self.books = {Name(*name): book for name, book in state.books}
         self.ends = state.ends
-        self.lent.lent_uwh = state.lent
+        self.lent.load(state.lent, state.lent_day)
         self._serial = state.serial
 
     def _of(self, facts: RequestFacts) -> tuple[Limit, ...]:

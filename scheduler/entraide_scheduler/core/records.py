@@ -46,8 +46,9 @@ class Shape(Struct, frozen=True, gc=False):
         batch: whether it is of the class that may hold only a part of a node's slots.
         green_h: of a job that may wait for greener hours, the hour (since the epoch) by which it
             must have started; 0 otherwise.
-        limited: whether a carbon cap, or a quota of energy or carbon, limits it. By how much is
-            no part of the shape: such jobs are held against the nodes one by one.
+        limited: whether a carbon cap, a quota of energy or carbon, or the energy that another
+            co-op lends limits it. By how much is no part of the shape: such jobs are held against
+            the nodes one by one.
     """
 
     model: str
@@ -171,6 +172,7 @@ class Lease(Struct, gc=False):
         first_at: when its first token was heard of; 0 before.
         sequences_s: its replica's sequence-seconds then, for the mean batch it ran in.
         job_state, holds: of a job that is over, while its report is awaited.
+        lent_day: in which day what is expected of it was promised by its lender; 0 for no promise.
     """
 
     terms: Terms
@@ -187,6 +189,7 @@ class Lease(Struct, gc=False):
     sequences_s: float = 0.0
     job_state: JobState = JobState.ACTIVE
     holds: tuple[Hold, ...] = ()
+    lent_day: int = 0
 
     def step(self, trigger: str) -> None:
         """Takes one step of ``tables.LEASE``; raises ``InvalidTransition``, changes nothing."""
@@ -311,7 +314,6 @@ class Node(Struct):
         lending: for whose work it takes jobs now.
         loads: what our leases put on it and what we have learned, by model; one for each replica.
         leases: how many of ours it holds, over all its replicas.
-        lend_spent: whether its co-op has lent all the energy it lends in one day.
         left_at: when it left; 0 otherwise.
         loadable: what it could load and does not serve, by model.
         orders: what it loads, or has loaded, at the pool's word, by model.
@@ -331,7 +333,6 @@ class Node(Struct):
     energy: EnergyStatus | None
     loads: dict[str, Load]
     leases: int = 0
-    lend_spent: bool = False
     left_at: float = 0.0
     lending: Lending = Lending.ALL
     loadable: dict[str, Loadable] = {}

@@ -228,12 +228,6 @@ OWN_ONLY = Rule(
     waiting_helps=True,
 )
 LEND_LIMIT = Rule("lend_limit", _beyond_lent, _lent, waiting_helps=True)
-LEND_ENERGY_SPENT = Rule(
-    "lend_energy_spent",
-    lambda node, want: node.lend_spent and node.card.coop != want.coop,
-    lambda node, _: {"coop": node.card.coop},
-    waiting_helps=True,
-)
 BATCH_SHARE_FULL = Rule(
     "batch_share_full",
     _beyond_batch,
@@ -249,7 +243,6 @@ PASSING = (
     NO_FREE_SLOT,
     OWN_ONLY,
     LEND_LIMIT,
-    LEND_ENERGY_SPENT,
     BATCH_SHARE_FULL,
 )
 

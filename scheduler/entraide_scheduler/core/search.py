@@ -15,6 +15,7 @@ from entraide_scheduler.core.fleet import Able, Columns
 from entraide_scheduler.core.lanes import Lane
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
+    LEND_ENERGY_SPENT,
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
     OVER_ENERGY_QUOTA,
@@ -95,12 +96,13 @@ class Seen:
             self.ttft_s[row], self.carbon_ug[row] = found.ttft_s, found.carbon_ug
             self.upper_s[row] = found.ttft_upper_s
             self.keeps[row] = found.keeps
+        if want.lent_left_uwh:
+            self._exclude(self._beyond_lent(), LEND_ENERGY_SPENT)
         if want.limited:
             self._exclude(self.carbon_ug > want.carbon_cap_ug, OVER_CARBON_CAP)
             self._exclude(self.carbon_ug > want.carbon_left_ug, OVER_CARBON_QUOTA)
             if want.energy_left_uwh < inf:
-                every = np.arange(len(self._lanes))
-                self._exclude(self._energy_uwh(every) > want.energy_left_uwh, OVER_ENERGY_QUOTA)
+                self._exclude(self._energies_uwh() > want.energy_left_uwh, OVER_ENERGY_QUOTA)
         if want.avoid:
             tried = np.zeros(len(self._lanes), np.bool_)
             tried[[known[name] for name in want.avoid if name in known]] = True
@@ -141,6 +143,16 @@ class Seen:
             self.counts[rule.code] = number
             self.examples.append((self._lanes[int(out.argmax())].node, rule))
             self.fits &= ~which
+
+    def _beyond_lent(self) -> Bools:
+        """Returns the rows whose co-op lends others less energy today than the job would take."""
+        left_uwh = self._table.lent_left_uwh(self._want.lent_left_uwh)
+        left_uwh[self._columns.own] = inf
+        beyond: Bools = (left_uwh <= 0.0) | (self._energies_uwh() > left_uwh)
+        return beyond
+
+    def _energies_uwh(self) -> Floats:
+        return self._energy_uwh(np.arange(len(self._lanes)))
 
     def _energy_uwh(self, rows: Rows) -> Floats:
         """Returns the energy of the job on some rows, caches counted."""

@@ -12,7 +12,7 @@ from entraide_scheduler.core.policy import Picker
 from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.search import search
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.want import Want
+from entraide_scheduler.core.want import NOTHING, Want
 
 
 def want(state: State, job: Job, at: float) -> Want:
@@ -36,6 +36,7 @@ def want(state: State, job: Job, at: float) -> Want:
         energy, carbon = state.quotas.room(facts)
         energy_left_uwh = inf if energy is None else float(energy)
         carbon_left_ug = inf if carbon is None else float(carbon)
+    lent_left_uwh = state.quotas.lent.left_uwh if shape.limited else NOTHING
     return Want(
         at,
         shape,
@@ -52,6 +53,7 @@ def want(state: State, job: Job, at: float) -> Want:
         carbon_cap_ug=inf if facts.max_carbon_ug is None else float(facts.max_carbon_ug),
         carbon_left_ug=carbon_left_ug,
         energy_left_uwh=energy_left_uwh,
+        lent_left_uwh=lent_left_uwh,
         places=green.places(state, shape, at) if shape.green_h else None,
         cached=state.prefixes.cached(facts),
         avoid=job.avoid,

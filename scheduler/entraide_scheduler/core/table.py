@@ -6,7 +6,7 @@ are exact everywhere). Rows stand in the order of the nodes' names, so the first
 one whose name comes first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 
 import numpy as np
@@ -52,7 +52,14 @@ def _uppers(cells: Floats, scale: float) -> Floats:
     return uppers
 
 
-Row = tuple[Quote, tuple[int, ...], str]
+def _numbered(names: list[str]) -> tuple[list[str], Rows]:
+    """Returns the distinct names, sorted, and by row where its name stands among them."""
+    distinct = sorted(set(names))
+    order = {name: number for number, name in enumerate(distinct)}
+    return distinct, np.array([order[name] for name in names], np.intp)
+
+
+Row = tuple[Quote, tuple[int, ...], str, str]
 
 
 class Table:
@@ -63,19 +70,19 @@ class Table:
         column: the same, each by itself.
         shut: by view, the passing rule that a row breaks, or 0.
         places: by row, where its zone or site stands in ``place_names``.
+        coops: by row, where its co-op stands in ``coop_names``.
         counts: by view, how many rows break each rule; 0 counts the open ones.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self.cells: Floats = np.array([astuple(quote) for quote, _, _ in rows], np.float64).T.copy()
+        self.cells: Floats = np.array([astuple(quote) for quote, *_ in rows], np.float64).T.copy()
         self.column: list[Floats] = list(self.cells)
-        self.shut = np.array([codes for _, codes, _ in rows], np.int8).T.copy()
-        self.place_names = sorted({place for _, _, place in rows})
-        order = {place: number for number, place in enumerate(self.place_names)}
-        self.places = np.array([order[place] for _, _, place in rows], np.intp)
+        self.shut = np.array([codes for _, codes, *_ in rows], np.int8).T.copy()
+        self.place_names, self.places = _numbered([place for _, _, place, _ in rows])
+        self.coop_names, self.coops = _numbered([coop for *_, coop in rows])
         self._work: list[Floats] = list(np.empty((4, len(rows)), np.float64))
         self._uppers: dict[float, Floats] = {}
-        self._codes = [codes for _, codes, _ in rows]
+        self._codes = [codes for _, codes, *_ in rows]
         self.counts = [[0] * (len(PASSING) + 1) for _ in range(self.shut.shape[0])]
         for codes in self._codes:
             self._count(codes, 1)
@@ -103,6 +110,12 @@ class Table:
     def within(self, places: frozenset[str]) -> Bools:
         """Returns which rows stand in one of some zones or sites."""
         return np.array([place in places for place in self.place_names], np.bool_)[self.places]
+
+    def lent_left_uwh(self, left_uwh: Mapping[str, int]) -> Floats:
+        """Returns by row what its co-op still lends; infinite for those without a limit."""
+        by_coop = np.array([left_uwh.get(coop, inf) for coop in self.coop_names], np.float64)
+        found: Floats = by_coop[self.coops]
+        return found
 
     def look(self, want: Want) -> tuple[Bools, Floats, Floats, Floats]:
         """Predicts one job on all rows; see ``placement.predict`` for what each line means.

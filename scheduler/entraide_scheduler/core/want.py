@@ -33,6 +33,7 @@ class Want(Struct, frozen=True, gc=False):
         completion_left_s: what is left until it must have ended; infinite without a limit.
         limited: whether anything below limits it.
         carbon_cap_ug, carbon_left_ug, energy_left_uwh: its own cap, and what its quotas leave.
+        lent_left_uwh: what the co-ops that limit it still lend others today.
         places: zones and sites where it may start now; None for everywhere.
         cached: by node, prompt tokens that its cache is expected to hold.
         avoid: nodes that declined or lost it; others go first.
@@ -53,6 +54,7 @@ class Want(Struct, frozen=True, gc=False):
     carbon_cap_ug: float = inf
     carbon_left_ug: float = inf
     energy_left_uwh: float = inf
+    lent_left_uwh: Mapping[str, int] = NOTHING
     places: frozenset[str] | None = None
     cached: Mapping[str, int] = NOTHING
     avoid: tuple[str, ...] = ()

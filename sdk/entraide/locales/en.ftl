@@ -474,12 +474,15 @@ rule-own_only = works for its own co-op{ $coop ->
         [none] its co-op
        *[other] { $coop }
     } had not been using the machine
-rule-lend_energy_spent = has already given all the energy that its co-op{ $coop ->
+rule-lend_energy_spent = would go beyond the energy that its co-op{ $coop ->
     [none] {""}
    *[other] , { $coop },
 } lends in a day{ $limit_wh ->
     [none] {""}
    *[other] {" "}({ $limit_wh })
+}{ $needed_wh ->
+    [none] {""}
+   *[other] : { $left_wh } left today, { $needed_wh } needed
 }
     .otherwise = if { $coop ->
         [none] its co-op
@@ -607,6 +610,17 @@ reason-carbon_cap = The cap that you asked for, { $max_carbon_ug }, does not suf
     .otherwise = It will start when a greener machine opens, or when this grid emits less. With a higher cap, or for a shorter answer, it would have started at once.
 reason-at_cap = Your co-op already has { $in_flight_tokens } tokens in flight, for a cap of { $cap_tokens } while others wait for the same machines.
     .otherwise = It will start when one of your running jobs ends, or when no other co-op waits for these machines.
+reason-lend_energy = The possible machines would go beyond the energy that their co-ops lend in a day{ $limit_wh ->
+    [none] .
+   *[other] : { $coop ->
+        [none] {""}
+       *[other] { $coop },{" "}
+    }{ $limit_wh } a day, of which { $left_wh } are left, while this request takes some { $needed_wh }.
+}
+    .otherwise = It will start when a run used less than was expected, when the next day begins, or if { $coop ->
+        [none] one of them
+       *[other] { $coop }
+    } lends more energy.
 reason-lend_limit = The possible machines already lend all that their co-ops agreed to lend{ $limit ->
     [none] .
    *[other] : { $coop ->

@@ -474,12 +474,15 @@ rule-own_only = ne travaille pour l’instant que pour sa propre coopérative{ $
         [none] sa coopérative
        *[other] { $coop }
     } ne s’était pas servie de la machine
-rule-lend_energy_spent = a déjà donné toute l’énergie que sa coopérative{ $coop ->
+rule-lend_energy_spent = dépasserait l’énergie que sa coopérative{ $coop ->
     [none] {""}
    *[other] , { $coop },
 } prête en un jour{ $limit_wh ->
     [none] {""}
    *[other] {" "}({ $limit_wh })
+}{ $needed_wh ->
+    [none] {""}
+   *[other] {""} : il reste { $left_wh } aujourd’hui, il faudrait { $needed_wh }
 }
     .otherwise = si { $coop ->
         [none] sa coopérative
@@ -607,6 +610,17 @@ reason-carbon_cap = Le plafond demandé, { $max_carbon_ug }, ne suffit pas pour 
     .otherwise = Elle partira quand une machine plus verte se libérera, ou quand ce réseau électrique émettra moins. Avec un plafond plus haut, ou pour une réponse plus courte, elle serait partie tout de suite.
 reason-at_cap = Votre coopérative a déjà { $in_flight_tokens } jetons en cours, pour un plafond de { $cap_tokens } quand d’autres attendent les mêmes machines.
     .otherwise = Elle partira quand l’une de vos requêtes en cours se terminera, ou quand plus aucune autre coopérative n’attendra ces machines.
+reason-lend_energy = Les machines possibles dépasseraient l’énergie que leurs coopératives prêtent en un jour{ $limit_wh ->
+    [none] .
+   *[other] {""} : { $coop ->
+        [none] {""}
+       *[other] { $coop },{" "}
+    }{ $limit_wh } par jour, dont il reste { $left_wh }, alors que cette requête en demande environ { $needed_wh }.
+}
+    .otherwise = Elle partira quand une exécution aura consommé moins que prévu, quand le jour suivant commencera, ou si { $coop ->
+        [none] l’une d’elles
+       *[other] { $coop }
+    } prête plus d’énergie.
 reason-lend_limit = Les machines possibles prêtent déjà tout ce que leurs coopératives ont accepté de prêter{ $limit ->
     [none] .
    *[other] {""} : { $coop ->
