@@ -30,7 +30,7 @@ from random import Random
 from typing import Any
 
 import structlog
-from benchmarks.placements import card
+from benchmarks.decisions import card
 from msgspec import Struct, to_builtins
 from msgspec.msgpack import Encoder
 from nats.aio.msg import Msg
@@ -82,12 +82,13 @@ class Driver:
         """Returns the time of an event that would be fed now."""
         return self.at
 
-    def feed(self, kind: Any, **fields: Any) -> None:
+    def feed(self, kind: Any, **fields: Any) -> bool:
         """Feeds an event."""
         self.events += 1
         event = kind(id=self.events, at=self.at, **fields)
         self.core.handle(event)
         self.journal_bytes += len(_encode(event))
+        return True
 
 
 class Nobody:

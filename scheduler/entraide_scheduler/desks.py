@@ -175,7 +175,7 @@ async def explain(live: Live, store: Store, job: str, coop: str) -> m.Explained:
     view = live.core.job(job)
     explanation = None
     if view is not None and view.coop == coop:
-        explanation = live.core.explain(job, live.now())
+        explanation = live.explain(job)
     if explanation is None:
         kept = await store.explanation(job)
         if kept is not None and kept[0] == coop:

@@ -61,6 +61,7 @@ class Recovered(Struct):
         core: after the last written event.
         event_id, at, incarnation, periods, digest: as in ``Frame``.
         postings: the books that the replayed events asked for, with the time of each.
+        base, since: the snapshot that it was brought back from, and the encoded events after it.
     """
 
     core: Core
@@ -70,6 +71,8 @@ class Recovered(Struct):
     periods: dict[Period, float]
     postings: list[tuple[float, Settle | PostCorrection]]
     digest: bytes = b""
+    base: bytes = b""
+    since: list[bytes] = []
 
 
 async def recover(store: Store) -> Recovered:
@@ -94,6 +97,7 @@ async def recover(store: Store) -> Recovered:
             periods=dict(frame.periods),
             postings=[],
             digest=frame.digest,
+            base=frame.core,
         )
     except Exception as problem:
         raise _unreadable(snapshot[0] if snapshot else 0, problem) from problem
@@ -117,6 +121,7 @@ def _replay(found: Recovered, row: Written) -> None:
     for command in commands:
         if isinstance(command, Settle | PostCorrection):
             found.postings.append((event.at, command))
+    found.since.append(row.event)
     found.event_id = event.id
     found.at = event.at
     if isinstance(event, PeriodBegan):
@@ -158,14 +163,23 @@ class Journal:
         self._log = structlog.get_logger("entraide.journal")
         self.failed: Future[None] = asyncio.get_running_loop().create_future()
 
-    def append(self, event: Event, commands: Sequence[Command]) -> None:
-        """Writes an event, soon, and the digest of what was decided on it."""
-        packed = _encoder.encode(event)
+    def packed(self, event: Event) -> bytes:
+        """Returns an event as it is written; raises when it cannot be."""
+        return _encoder.encode(event)
+
+    def append(self, event: int, packed: bytes, commands: Sequence[Command]) -> None:
+        """Writes an event, soon, and the digest of what was decided on it.
+
+        Args:
+            event: its number.
+            packed: the event, encoded.
+            commands: what followed from it; where they cannot be encoded, nothing is written.
+        """
         if self._keep.keep_s > 0.0:
             self._digest = chained(self._digest, packed, commands)
-            self._pending.append(Written(event.id, packed, self._digest))
+            self._pending.append(Written(event, packed, self._digest))
         else:
-            self._pending.append(Written(event.id, packed))
+            self._pending.append(Written(event, packed))
         self._since_snapshot += 1
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self.flush)

@@ -199,14 +199,16 @@ class NodesEar:
         )
         self._seen.discard(node)
         self._log.info("node.hello", node=node, boot=hello.boot, agent=card.agent)
-        self._live.feed(
+        if not self._live.feed(
             e.NodeJoined,
             card=card,
             accepting=hello.accepting,
             reason=hello.reason,
             lending=hello.lending,
             boot=hello.boot,
-        )
+        ):
+            self.forget(node)  # its next heartbeat is answered by a wish for a hello
+            return
         keep = tuple(run for run in hello.running if self._wanted(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
         self._tell(node, m.Welcome(HEARTBEAT_S, keep, protocol, __version__, now))
@@ -247,14 +249,15 @@ class NodesEar:
         peer.accepting, peer.reason, peer.lending = said
         peer.energy = energy
         self._seen.discard(node)
-        self._live.feed(
+        if not self._live.feed(
             e.NodeChanged,
             node=node,
             accepting=beat.accepting,
             reason=beat.reason,
             energy=energy,
             lending=beat.lending,
-        )
+        ):
+            self.forget(node)
 
     async def _revoke(self, row: NodeRow) -> None:
         """Refuses from now on the identity of a node that left for good."""

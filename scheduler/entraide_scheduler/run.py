@@ -1,7 +1,7 @@
 """Run: a scheduler as a process, from its config to its exit.
 
 It ends by SIGTERM or SIGINT, when its parent's pipe closes (``ENTRAIDE_PARENT_PIPE=1``), and when
-an invariant of the core is broken: then with ``EXIT_BROKEN``, for its supervisor to start it anew
+the core, or the books, cannot go on: then with ``EXIT_BROKEN``, for its supervisor to start it anew
 from the journal.
 """
 

@@ -191,6 +191,7 @@ class Service:
                 limits=config.http.limits,
             ),
             status=lambda: pool_status(live),
+            health=live.health,
             tls=self._http_tls(),
         )
         return gateway

@@ -98,26 +98,28 @@ class Upkeep:
             self._read[reading.zone] = reading
             if before is not None and before.basis is not reading.basis:
                 self._log.info("grid.basis", zone=reading.zone, basis=reading.basis.value)
-            self._live.feed(
+            if not self._live.feed(
                 e.IntensityChanged,
                 zone=reading.zone,
                 direct_g_per_kwh=reading.direct_g_per_kwh,
                 lifecycle_g_per_kwh=reading.lifecycle_g_per_kwh,
                 basis=reading.basis.value,
                 valid_until=reading.valid_until,
-            )
+            ):
+                del self._read[reading.zone]
+                self._revision = -1  # the next tick tells it again
 
     def _forecasts(self) -> None:
         """Tells of each issue once; at a start the newest is told again, which changes nothing."""
         for issue in self._feed.forecasts(self._live.now()):
             if self._issued.get(issue.zone) == issue.issued_at:
                 continue
-            self._issued[issue.zone] = issue.issued_at
-            self._live.feed(
+            if self._live.feed(
                 e.ForecastIssued,
                 zone=issue.zone,
                 issued_at=issue.issued_at,
                 start_at=issue.start_at,
                 direct_g_per_kwh=issue.direct_g_per_kwh,
                 lifecycle_g_per_kwh=issue.lifecycle_g_per_kwh,
-            )
+            ):
+                self._issued[issue.zone] = issue.issued_at

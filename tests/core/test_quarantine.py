@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.core.builders import Pool, card, facts, kinds, of, usage
+from tests.core.builders import Pool, card, facts, kinds, of, replica, usage
 
 from entraide.types import JobKind, JobState, NodeState, Outcome
 from entraide_scheduler.core import commands, events, isolation
@@ -16,7 +16,7 @@ NODE, KEY = SenderKind.NODE, SenderKind.KEY
 
 
 def exclude(pool: Pool, kind: SenderKind, name: str, *, reason: str = EVENT_RAISED) -> list[Any]:
-    return pool.tell(SenderQuarantined, kind, name, reason, "joined")
+    return pool.tell(SenderQuarantined, kind, name, reason, "joined") + pool.tell(events.Woke)
 
 
 def test_jobs_of_a_node_in_quarantine_run_elsewhere(three: Pool) -> None:
@@ -30,12 +30,13 @@ def test_jobs_of_a_node_in_quarantine_run_elsewhere(three: Pool) -> None:
     assert {first.node: "node_quarantined"} == excluded
 
 
-@pytest.mark.parametrize("ends_leases", [True, False])
-def test_no_message_of_a_node_in_quarantine_counts(pool: Pool, ends_leases: bool) -> None:
+@pytest.mark.parametrize("ends_work", [True, False])
+def test_no_message_of_a_node_in_quarantine_counts(pool: Pool, ends_work: bool) -> None:
     """Hello, heartbeat, acceptance, report: each is dropped and counted, and changes nothing."""
     pool.join(card("n1"))
     (place,) = of(pool.ask("j1", kind=JobKind.KEPT), commands.Place)
-    pool.tell(SenderQuarantined, NODE, "n1", EVENT_RAISED, "", ends_leases)
+    pool.tell(SenderQuarantined, NODE, "n1", EVENT_RAISED, "", ends_work)
+    pool.tell(events.Woke)
     before = pool.core.nodes()
     asked = [
         *pool.tell(events.NodeJoined, card("n1"), True, ""),
@@ -99,6 +100,31 @@ def test_a_key_in_quarantine_gets_no_new_job(pool: Pool) -> None:
     assert ["Place"] == kinds(other) == kinds(again)
 
 
+def test_waiting_jobs_of_a_key_in_quarantine_end(pool: Pool) -> None:
+    """Their clients are told why; what runs goes on."""
+    pool.join(card("n1", replicas=(replica(slots=1),)))
+    pool.ask("j1")
+    pool.ask("j2")
+    (ended,) = of(exclude(pool, KEY, "key-alpha"), commands.EndJob)
+    running = pool.core.job("j1")
+
+    assert ("j2", "key_quarantined") == (ended.job, ended.code)
+    assert running is not None
+    assert JobState.OFFERED is running.state
+
+
+def test_a_dropped_deadline_is_not_done(pool: Pool) -> None:
+    """The core forgets it, and does nothing else within that event."""
+    pool.join(card("n1"))
+    pool.now += 60.0
+    asked = pool.tell(events.DeadlineDropped, "node", "n1")
+    views = pool.core.nodes()
+    pool.join(card("n1"))
+
+    assert [] == asked
+    assert [NodeState.LIVE] == [view.state for view in views]
+
+
 @pytest.mark.parametrize(
     ("reason", "state"),
     [(ENGINES_ENDED, JobState.CANCELLED), (EVENT_RAISED, JobState.OFFERED)],
@@ -150,6 +176,7 @@ SAMPLES = {
 SENDERLESS = {
     events.SenderQuarantined,
     events.QuarantineCleared,
+    events.DeadlineDropped,
     events.PolicyChanged,
     events.PeriodBegan,
     events.IntensityChanged,

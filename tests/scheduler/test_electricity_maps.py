@@ -369,9 +369,10 @@ class Told:
         """The test's moment."""
         return self.now_s
 
-    def feed(self, kind: type, **fields: Any) -> None:
+    def feed(self, kind: type, **fields: Any) -> bool:
         """Keeps an event."""
         self.fed.append((kind, fields))
+        return True
 
 
 def test_the_core_hears_of_a_change_at_once_and_once() -> None:

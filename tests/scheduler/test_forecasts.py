@@ -111,10 +111,11 @@ class Told:
     def period_ends_at(self, _: Any) -> float:
         return 0.0
 
-    def feed(self, kind: type, **fields: Any) -> None:
+    def feed(self, kind: type, **fields: Any) -> bool:
         if kind is e.ForecastIssued:
             kind(id=1, at=self.at, **fields)
             self.forecasts.append((fields["zone"], fields["issued_at"]))
+        return True
 
 
 def test_each_issue_is_told_once(tmp_path: Path) -> None:

@@ -95,12 +95,12 @@ async def test_heartbeats_that_change_nothing_are_told_together(pool: RunningSch
     node = await pool.join()
     await node.hello(energy=sun(10.0))
     await eventually(lambda: node.got(m.Welcome))
-    before, seen_at = pool.live._event_id, seen(pool, node).last_seen_at
+    before, seen_at = pool.live.event_id, seen(pool, node).last_seen_at
     for _ in range(200):
         await node.beat(energy=sun(10.0))
     await eventually(lambda: seen(pool, node).last_seen_at > seen_at)
 
-    assert pool.live._event_id - before < 20
+    assert pool.live.event_id - before < 20
 
 
 async def test_goodbye_makes_a_node_leave_at_once(pool: RunningScheduler) -> None:

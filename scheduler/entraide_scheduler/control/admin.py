@@ -111,7 +111,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             await self._abort(context, "node_key_revoked", node=row.node)
         changed = await self._roster.set_approval(row.node, APPROVED)
         assert changed is not None
-        if await self._clear(SenderKind.NODE, row.node):
+        if await self._clear(SenderKind.NODE, row.node, context):
             self._ears_forget(row.node)
         return self._one(changed)
 
@@ -124,9 +124,10 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         changed = await self._roster.set_approval(row.node, REVOKED)
         assert changed is not None
         self._ears_forget(row.node)
-        self._live.feed(e.NodeLeft, node=row.node, reason="revoked")
+        taken = self._live.feed(e.NodeLeft, node=row.node, reason="revoked")
         self._revoked(m.NodeRevoked(row.node))
-        await self._clear(SenderKind.NODE, row.node)  # another machine may bear the name one day
+        if taken:  # another machine may bear the name one day
+            await self._clear(SenderKind.NODE, row.node, context)
         confirmed = await self._cut_off(row.public_key)
         self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
         return self._one(changed)
@@ -170,7 +171,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             await self._abort(context, "policy_refused", **values)
         self._policy = policy
         await self._store.put_policy(policy)
-        self._live.feed(e.PolicyChanged, policy=policy)
+        await self._feed(context, e.PolicyChanged, policy=policy)
         self._log.info("policy.changed", version=policy.version, coop=terms.coop)
         return self._one_coop(terms)
 
@@ -219,7 +220,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         row = next((row for row in rows if row.key == request.key), None)
         if row is None:
             await self._abort(context, "unknown_key", key=request.key)
-        await self._clear(SenderKind.KEY, row.key)
+        await self._clear(SenderKind.KEY, row.key, context)
         return self._one_key(row)
 
     async def GetStatus(  # noqa: N802
@@ -265,7 +266,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             await self._abort(context, "invalid_request", detail=fault)
         if await self._store.is_corrected(request.correction):
             await self._abort(context, "already_exists", name=request.correction)
-        self._live.feed(e.LedgerCorrected, **corrected(request))
+        await self._feed(context, e.LedgerCorrected, **corrected(request))
         await self._live.committed()
         self._log.warning("ledger.corrected", correction=request.correction)
         posted = admin_pb2.Correction()
@@ -311,7 +312,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         """Has a node load a model though no job waits for it."""
         await self._check(context)
         step = await self._placement(request, context)
-        self._live.feed(e.LoadAsked, node=step.node, model=step.model)
+        await self._feed(context, e.LoadAsked, node=step.node, model=step.model)
         return plans.message(self._live.core, [], at=self._live.now())
 
     async def UnloadModel(  # noqa: N802
@@ -323,7 +324,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         if (request.node, request.model) not in loaded:
             why = {"model": request.model, "node": request.node, "why": "not_ours"}
             await self._abort(context, "placement_refused", **why)
-        self._live.feed(e.UnloadAsked, node=request.node, model=request.model)
+        await self._feed(context, e.UnloadAsked, node=request.node, model=request.model)
         return plans.message(self._live.core, [], at=self._live.now())
 
     async def _placement(self, request: admin_pb2.ModelOnNode, context: Context) -> Step:
@@ -353,11 +354,16 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         if name not in known:
             await self._abort(context, "unknown_coop", coop=name, coops=", ".join(known))
 
-    async def _clear(self, kind: SenderKind, name: str) -> bool:
+    async def _feed(self, context: Context, kind: type[e.Event], /, **fields: Any) -> None:
+        """Feeds an event of the operator's; the call fails when the core fails on it."""
+        if not self._live.feed(kind, **fields):
+            await self._abort(context, "internal")
+
+    async def _clear(self, kind: SenderKind, name: str, context: Context) -> bool:
         """Takes a sender out of quarantine, on disk on return; False when it was in none."""
         if self._live.core.quarantine(kind, name) is None:
             return False
-        self._live.feed(e.QuarantineCleared, kind=kind, name=name)
+        await self._feed(context, e.QuarantineCleared, kind=kind, name=name)
         await self._live.committed()
         self._log.warning("quarantine.cleared", kind=kind.value, name=name)
         return True

@@ -60,6 +60,7 @@ def dispatch(state: State) -> None:
         if looks == LOOKS_PER_EVENT:
             queue.stick(job.shape, late=True)
             continue
+        state.placing = job.facts.job
         want = survey.want(state, job, state.now)
         seen = survey.survey(state, job, want)
         picked = pick(seen, state.policy)
@@ -69,6 +70,7 @@ def dispatch(state: State) -> None:
             continue
         looks += 1
         _set_aside(state, job, seen)
+    state.placing = ""
     if looks == LOOKS_PER_EVENT or queue.blocked:
         _see_to_the_rest(state)
 
@@ -130,7 +132,7 @@ def _hold_against_eased(state: State) -> None:
 
 def _fits(state: State, job: Job, lane: Lane) -> bool:
     """Tells whether a blocked job may run on a replica as it stands now."""
-    shape = job.shape
+    shape, state.placing = job.shape, job.facts.job
     if not (may_open(lane, shape) and green.may_start(state, shape, lane)):
         return False
     want = survey.want(state, job, state.now)

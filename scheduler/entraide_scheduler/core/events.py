@@ -189,20 +189,32 @@ class SenderQuarantined(Happened, frozen=True, tag="quarantined"):
         kind, name: the node or API key.
         reason: stable code, see ``quarantine``.
         detail: what exactly, or "".
-        ends_leases: whether a node's leases end at once; without it the node counts as silent.
+        ends_work: whether a node's leases and a key's waiting jobs end at once. Without it the node
+            counts as silent, and the jobs stay.
     """
 
     kind: SenderKind
     name: str
     reason: str
     detail: str = ""
-    ends_leases: bool = True
+    ends_work: bool = True
 
 
 class QuarantineCleared(Happened, frozen=True, tag="quarantine-cleared"):
     """The operator takes a node or API key out of quarantine."""
 
     kind: SenderKind
+    name: str
+
+
+class DeadlineDropped(Happened, frozen=True, tag="deadline-dropped"):
+    """The core failed on a deadline, repeatedly: it is not done any more.
+
+    Attributes:
+        kind, name: as in ``Deadlines``.
+    """
+
+    kind: str
     name: str
 
 
@@ -301,6 +313,7 @@ Given = (
     | Woke
     | SenderQuarantined
     | QuarantineCleared
+    | DeadlineDropped
 )
 Answer = RunAccepted | RunDeclined | RunProgressed | RunReported | JobAbandoned | LoadFailed
 Event = Given | Answer

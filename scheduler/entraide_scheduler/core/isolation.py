@@ -1,8 +1,8 @@
 """Isolation: who is accountable for an event, and what quarantine does to a sender.
 
 A node in quarantine leaves the fleet as far as placement is concerned: its leases are placed again
-elsewhere, and none of its messages counts. A key in quarantine has its new jobs refused; jobs of it
-that were admitted before go on. Why a sender is put there, its driver or operator knows.
+elsewhere, and none of its messages counts. A key in quarantine has its new jobs refused and those
+that wait ended; those that run go on. Why a sender is put there, its driver or operator knows.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,13 +10,14 @@ from types import MappingProxyType
 from typing import Any
 
 from entraide.types import NodeState
-from entraide_scheduler.core import admission, events, presence
+from entraide_scheduler.core import admission, books, events, green, presence
 from entraide_scheduler.core.quarantine import (
     EVENT_RAISED,
     Quarantine,
     Sender,
     SenderKind,
 )
+from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
 LEFT_REASON = "quarantined"  # why a node in quarantine has left, as its own view says
@@ -91,12 +92,26 @@ def quarantined(state: State, event: events.SenderQuarantined) -> None:
     """Puts a sender in quarantine."""
     sender = Sender(event.kind, event.name)
     state.quarantines.add(sender, Quarantine(event.reason, event.detail, state.now))
-    node = state.fleet.nodes.get(event.name) if event.kind is SenderKind.NODE else None
+    if event.kind is SenderKind.KEY:
+        if event.ends_work:
+            _end_waiting(state, event)
+        return
+    node = state.fleet.nodes.get(event.name)
     if node is None:
         return
     state.fleet.set_quarantine(node, event.reason)
-    if event.ends_leases and node.state is not NodeState.LEFT:
+    if event.ends_work and node.state is not NodeState.LEFT:
         presence.leave(state, node, LEFT_REASON)
+
+
+def _end_waiting(state: State, event: events.SenderQuarantined) -> None:
+    """Ends a key's waiting jobs, kept ones too; those that run go on."""
+    values: Values = {"key": event.name, "quarantine": event.reason}
+    for job in [job for job in state.queue.jobs() if job.facts.key == event.name]:
+        green.leave(state, job)
+        state.queue.remove(job)
+        code = "key_quarantined"
+        books.end(state, job, "fail", code=code, epoch=job.epoch, values=values)
 
 
 def cleared(state: State, event: events.QuarantineCleared) -> None:

@@ -101,6 +101,10 @@ def _woke(_: State, __: events.Woke) -> None:
     """What is due is done before any event; there is nothing more to do."""
 
 
+def _deadline_dropped(state: State, event: events.DeadlineDropped) -> None:
+    state.deadlines.clear(event.kind, event.name)
+
+
 HANDLERS: Mapping[type, Handler] = MappingProxyType(
     {
         events.PolicyChanged: _policy,
@@ -127,8 +131,10 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.LoadFailed: _load_failed,
         events.SenderQuarantined: isolation.quarantined,
         events.QuarantineCleared: isolation.cleared,
+        events.DeadlineDropped: _deadline_dropped,
     }
 )
+ALONE = (events.SenderQuarantined, events.DeadlineDropped)
 
 
 def _job_due(state: State, name: str) -> None:
@@ -170,11 +176,18 @@ class Core:
         Everything that has fallen due by the event's time comes first, save at a start of the
         scheduler: that nodes were silent while nobody listened means nothing. An event that is
         dated before the last one counts as happening with it: time never goes back.
+
+        An event of ``ALONE`` does nothing but its own work, so that what fails on deadlines or
+        placements cannot fail on it; the next event does the rest.
         """
         state = self._state
         state.now = max(state.now, event.at)
         state.cause = event.id
         state.commands = []
+        state.deadline, state.placing = None, ""
+        if isinstance(event, ALONE):
+            HANDLERS[type(event)](state, event)
+            return state.commands
         if isinstance(event, events.SchedulerStarted):
             presence.started(state, event)
             self._do_due()
@@ -191,8 +204,24 @@ class Core:
     def _do_due(self) -> None:
         state = self._state
         while (due := state.deadlines.pop(state.now)) is not None:
+            state.deadline = due
             kind, name = due
             DUE[kind](state, name)
+        state.deadline = None
+
+    @property
+    def deadline_at_work(self) -> tuple[str, str] | None:
+        """The deadline (kind, name) on which the last event raised, if it did so on one."""
+        return self._state.deadline
+
+    @property
+    def job_at_work(self) -> str:
+        """The waiting job on whose placement the last event raised, if it did so on one."""
+        return "" if self._state.deadline else self._state.placing
+
+    def sender_of(self, event: events.Event) -> Sender | None:
+        """Returns the node or key that is accountable for an event; None when there is none."""
+        return isolation.sender_of(self._state, event)
 
     def next_deadline(self) -> float | None:
         """Returns when the core wants a ``Woke`` at the latest, seconds since the epoch."""

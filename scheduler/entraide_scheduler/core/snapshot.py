@@ -57,6 +57,12 @@ class Snapshot(Struct, frozen=True, array_like=True):
     quarantines: dict[SenderKind, dict[str, Quarantine]] = {}
 
 
+class _Head(Struct, frozen=True, array_like=True):
+    """The first field alone: what follows may be another version's."""
+
+    version: int
+
+
 def write(state: State) -> bytes:
     """Returns the state as bytes."""
     return msgspec.msgpack.encode(
@@ -96,8 +102,7 @@ def read(data: bytes) -> State:
         msgspec.DecodeError: the bytes are no snapshot.
         msgspec.ValidationError: they are one of another version.
     """
-    head = msgspec.msgpack.decode(data)
-    if not isinstance(head, list) or not head or head[0] != VERSION:
+    if msgspec.msgpack.decode(data, type=_Head).version != VERSION:
         raise msgspec.ValidationError(f"not a snapshot of version {VERSION}")
     kept = msgspec.msgpack.decode(data, type=Snapshot)
     state = State()

@@ -44,6 +44,8 @@ class State:
         explained: those of the ended whose explanation is still kept, oldest first.
         leases: by job; a job has one at most, also while it is being stopped.
         commands: asked for since the event at hand began.
+        deadline, placing: the deadline that is being done within the event at hand, and the waiting
+            job that is being placed; None and "" otherwise. They tell a driver what has raised.
     """
 
     def __init__(self) -> None:
@@ -73,6 +75,8 @@ class State:
         self.explained: OrderedDict[str, None] = OrderedDict()
         self.leases: dict[str, Lease] = {}
         self.commands: list[Command] = []
+        self.deadline: tuple[str, str] | None = None
+        self.placing = ""
         self.fleet.lanes.watched = self.queue.blocked.models
         self.obey(self.policy)
 

@@ -32,6 +32,7 @@ from entraide_scheduler.gateway.pool_service import PoolService
 from entraide_scheduler.gateway.receipts import Signer
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.sizes import Sizes
+from entraide_scheduler.health import Health
 from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.store.store import Store
 
@@ -75,6 +76,7 @@ class Gateway:
         signer: Signer | Ed25519PrivateKey,
         settings: Settings,
         status: StatusSource | None = None,
+        health: Health | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Puts the parts together; nothing listens yet.
@@ -87,6 +89,7 @@ class Gateway:
             signer: the key of its receipts.
             settings: see there.
             status: where the status page's nodes come from, if from anywhere.
+            health: of the scheduler in the same process, if it is there.
             tls: of the HTTP server; needed beyond loopback.
 
         Raises:
@@ -98,7 +101,7 @@ class Gateway:
         self._tls = tls
         self._log = structlog.get_logger("entraide.gateway")
         self._keys = Keys(store)
-        self.metrics = Metrics()
+        self.metrics = Metrics(health.counts if health is not None else {})
         sizes = Sizes()
         signing = signer if isinstance(signer, Signer) else Signer(signer)
         self._running = RunningJobs(
@@ -111,7 +114,9 @@ class Gateway:
         )
         if not self._apart:
             self._running.keep_with(self._kept)
-        self._pages = Pages(desk=desk, signer=signing, pool=settings.pool, status=status)
+        self._pages = Pages(
+            desk=desk, signer=signing, pool=settings.pool, status=status, health=health
+        )
         coop_jobs = CoopJobs(
             store=store, desk=desk, running=self._running, kept=self._kept, signer=signing
         )

@@ -4,7 +4,13 @@ It decides names and labels, and that no label ever holds what a client wrote: a
 route's own pattern, a model only one that the pool has answered with.
 """
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from entraide.units import wh_from_uwh
 from entraide_scheduler.gateway.jobs import Answer
@@ -12,13 +18,35 @@ from entraide_scheduler.gateway.jobs import Answer
 TTFT_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
 
 
+class _SchedulerCounts(Collector):
+    """The scheduler's counts as one counter; their names are the scheduler's own codes."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        """Yields the counter as it is now."""
+        family = CounterMetricFamily(
+            "entraide_scheduler_counted", "What the scheduler counted, by code.", labels=["what"]
+        )
+        for what in sorted(self._counts):
+            family.add_metric([what], self._counts[what])
+        yield family
+
+
 class Metrics:
     """The counters of one gateway, in a registry of its own."""
 
     CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-    def __init__(self) -> None:
+    def __init__(self, scheduler: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Makes the counters.
+
+        Args:
+            scheduler: what the scheduler in the same process counts, by name.
+        """
         self.registry = CollectorRegistry()
+        self.registry.register(_SchedulerCounts(scheduler))
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"entraide_gateway_{name}", text, labels, registry=self.registry)

@@ -108,7 +108,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "well_known": Operation("How nodes and programs reach the pool.", open=True),
         "openapi": Operation("This document.", open=True),
         "health": Operation("Whether the process runs.", open=True),
-        "readiness": Operation("Whether requests are taken (503: not yet).", open=True),
+        "readiness": Operation(
+            "Whether requests are taken (503: not yet), and what went wrong of late.", open=True
+        ),
         "metrics": Operation("Counters for Prometheus.", open=True, kind="text/plain"),
         "models": Operation("The models that may be asked for, with their features."),
         "model": Operation("One of these models."),

@@ -17,6 +17,7 @@ from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway.http import Exchange
 from entraide_scheduler.gateway.receipts import Signer
 from entraide_scheduler.gateway.views import PoolStatus, models_json, status_json
+from entraide_scheduler.health import Health
 
 FRESH_S = 1.0
 CONTENT_POLICY = (
@@ -52,12 +53,19 @@ class Pages:
     """What is shown, and to whom the pool is announced."""
 
     def __init__(
-        self, *, desk: Desk, signer: Signer, pool: str, status: StatusSource | None
+        self,
+        *,
+        desk: Desk,
+        signer: Signer,
+        pool: str,
+        status: StatusSource | None,
+        health: Health | None = None,
     ) -> None:
         self._desk = desk
         self._signer = signer
         self._pool = pool
         self._source = status
+        self._health = health
         self._page = (files("entraide_dashboard") / "index.html").read_bytes()
         self._models: tuple[float, tuple[ModelCard, ...]] = (0.0, ())
         self._status: tuple[float, bytes] = (0.0, b"")
@@ -88,6 +96,15 @@ class Pages:
             body = status_json(shown, await self.cards(), pool=self._pool, at=time.time())
             self._status = (now + FRESH_S, body)
         return self._status[1]
+
+    def readiness(self, *, ready: bool) -> bytes:
+        """Returns whether requests are served, and what went wrong in the last hour.
+
+        A pool that is degraded serves: only whether it is ready decides the HTTP status.
+        """
+        reasons = self._health.troubles() if self._health is not None else ()
+        status = "not_ready" if not ready else "degraded" if reasons else "ok"
+        return msgspec.json.encode({"ready": ready, "status": status, "reasons": reasons})
 
     def well_known(self) -> bytes:
         """Returns how programs and nodes reach the pool, and which key signs its receipts.

@@ -309,8 +309,7 @@ class Routes:
 
     async def _readiness(self, call: Call) -> None:
         ready = self._pages.ready and not self.stopping
-        body = b'{"ready":true}' if ready else b'{"ready":false}'
-        call.answer(body, 200 if ready else 503)
+        call.answer(self._pages.readiness(ready=ready), 200 if ready else 503)
 
     async def _metrics_page(self, call: Call) -> None:
         if not call.exchange.over:

@@ -14,6 +14,7 @@ from entraide.units import UG_PER_G, UWH_PER_WH
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.state import State
 
 OUTPUT_TOKENS_DEFAULT = 128  # of an answer where none of its model was ever completed
@@ -153,6 +154,8 @@ class Past:
                 self._hear(event.node, event.at)
             case e.NodeLeft():
                 self._heard.pop(event.node, None)
+            case e.SenderQuarantined(kind=SenderKind.NODE):
+                self._heard.pop(event.name, None)
             case e.SchedulerStarted():
                 # That nodes were silent while nobody listened means nothing.
                 self._heard = dict.fromkeys(self._heard, event.at)

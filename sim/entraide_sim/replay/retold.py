@@ -16,6 +16,7 @@ from entraide.types import Basis, EnergyStatus, JobState, NodeCard, NodeState, R
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.records import Job, Lease
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.tables import LeaseState
@@ -150,6 +151,7 @@ NOT_GIVEN = (
     e.RunReported,
     e.JobAbandoned,
     e.LoadFailed,
+    e.DeadlineDropped,  # what failed there need not fail here
 )
 
 
@@ -233,6 +235,8 @@ class Recorded:
                 self._stand(event.node, event.accepting, event.reason, event.energy)
             case e.NodeLeft():
                 self._vanish(event.node)
+            case e.SenderQuarantined(kind=SenderKind.NODE):
+                self._vanish(event.name)
             case e.NodesSeen():
                 self._seen = event.nodes
             case _:

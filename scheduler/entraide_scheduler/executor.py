@@ -1,0 +1,209 @@
+"""Executor: carries out what the core asks for, command by command.
+
+A command that cannot be carried out is logged and counted, and the next one follows: the event
+that led to it stands in the journal. Only books that cannot be written stop the scheduler.
+"""
+
+import asyncio
+import collections
+import traceback
+from asyncio import Future
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from entraide.types import Explanation, NodeState
+from entraide.wire import messages as m
+from entraide_scheduler.core import commands as c
+from entraide_scheduler.core.carbon import receipt
+from entraide_scheduler.core.events import Event, JobRequested
+from entraide_scheduler.health import Health
+from entraide_scheduler.journal import Journal
+from entraide_scheduler.store.rows import CorrectionRow, SettleRow
+from entraide_scheduler.store.store import Store
+
+TRACE_CHARS_MAX = 8_000
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Outside(Protocol):
+    """Where commands go: the gateways and the nodes."""
+
+    def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+        """Tells a gateway; must not raise."""
+
+    def to_node(self, node: str, message: m.NodeDownCtl) -> None:
+        """Tells a node; must not raise."""
+
+
+def trace_of(problem: BaseException) -> str:
+    """Returns a traceback without the values of variables, which may be a client's."""
+    return "".join(traceback.format_exception(problem))[-TRACE_CHARS_MAX:]
+
+
+class Executor:
+    """Carries commands out.
+
+    Args:
+        store, journal: where books and explanations go; the journal first.
+        outside: where messages go.
+        health, counts: where failures are noted, and what is counted.
+        stop: stops the scheduler, for a reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        outside: Outside,
+        health: Health,
+        counts: collections.Counter[str],
+        stop: Callable[[Exception], None],
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._outside = outside
+        self._health = health
+        self._counts = counts
+        self._stop = stop
+        self._acks: list[c.AckUsage] = []
+        self._log = structlog.get_logger("entraide.live")
+
+    def carry_out(self, commands: Sequence[c.Command], event: Event) -> None:
+        """Carries out the commands of an event, in order."""
+        for command in commands:
+            try:
+                self._carry_out(command, event)
+            except Exception as problem:  # noqa: BLE001  (one command must not take the others)
+                self._failed(command, problem)
+
+    def post_again(self, postings: Sequence[tuple[float, c.Settle | c.PostCorrection]]) -> None:
+        """Writes into the books what was asked for before a restart; it may stand there already."""
+        for at, command in postings:
+            try:
+                self._post(command, at)
+            except Exception as problem:  # noqa: BLE001  (as above)
+                self._failed(command, problem)
+
+    def answer_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+        """Tells a gateway of a job what the core cannot."""
+        self._outside.to_gateway(gateway, message)
+
+    def _failed(self, command: c.Command, problem: Exception) -> None:
+        kind = type(command).__name__
+        self._health.note("command_failed", kind)
+        self._counts[f"command_failed.{kind}"] += 1
+        self._log.error("live.command_failed", command=kind, traceback=trace_of(problem))
+
+    def _carry_out(self, command: c.Command, event: Event) -> None:
+        match command:
+            case c.Place():
+                self._outside.to_gateway(
+                    command.gateway,
+                    m.Placed(
+                        command.job,
+                        command.epoch,
+                        command.node,
+                        command.output_tokens_max,
+                        command.terms,
+                    ),
+                )
+                self._keep(command.explanation, command.terms.borrower)
+            case c.Refuse():
+                self._outside.to_gateway(
+                    command.gateway,
+                    m.Refused(command.job, command.code, command.values, command.retry_after_s),
+                )
+                if isinstance(event, JobRequested):
+                    self._keep(command.explanation, event.facts.coop)
+            case c.EndJob():
+                self._outside.to_gateway(
+                    command.gateway,
+                    m.Ended(
+                        command.job, command.state, command.code, command.epoch, command.values
+                    ),
+                )
+            case c.CancelRun():
+                self._outside.to_node(command.node, m.Stop(command.job, command.epoch))
+            case c.Settle() | c.PostCorrection():
+                self._post(command, event.at)
+            case c.AckUsage():
+                self._acknowledge(command)
+            case c.NodeTurned():
+                self._say_turned(command)
+            case c.LoadModel():
+                self._log.info("model.load", node=command.node, model=command.model)
+                self._outside.to_node(command.node, m.Load(command.model))
+            case c.UnloadModel():
+                self._log.info("model.unload", node=command.node, model=command.model)
+                self._outside.to_node(command.node, m.Unload(command.model))
+            case c.Dropped():
+                self._counts[f"dropped.{command.what}"] += 1
+
+    def _keep(self, explanation: Explanation, coop: str) -> None:
+        document = _encode(explanation)
+        self._store.put_explanation(explanation.job, coop, document, at=explanation.at)
+
+    def _post(self, command: c.Settle | c.PostCorrection, at: float) -> None:
+        """Writes into the books, once however often it is asked."""
+        self._journal.flush()
+        if isinstance(command, c.Settle):
+            self._settle(command, at)
+            return
+        row = CorrectionRow(command.correction, command.reason, at, command.entries)
+        self._store.correct(row).add_done_callback(partial(self._posted, "corrected"))
+
+    def _settle(self, command: c.Settle, at: float) -> None:
+        # It is signed when somebody asks for it: a signature costs more than the decision.
+        unsigned = receipt(
+            command.terms, command.usage, command.settlement, settled=True, issued_at=at
+        )
+        self._store.settle(
+            SettleRow(
+                job=command.job,
+                coop=command.terms.borrower,
+                state=command.state,
+                terms=command.terms,
+                usage=command.usage,
+                settlement=command.settlement,
+                receipt=unsigned,
+                entries=command.entries,
+            )
+        ).add_done_callback(partial(self._posted, "settled"))
+
+    def _posted(self, what: str, future: Future[bool]) -> None:
+        if future.cancelled():
+            return
+        problem = future.exception()
+        if problem is not None:
+            self._stop(RuntimeError(f"the books could not be written: {problem!r}"))
+        elif future.result():
+            self._counts[what] += 1
+
+    def _acknowledge(self, command: c.AckUsage) -> None:
+        if not self._acks:
+            asyncio.get_running_loop().call_soon(self._acknowledge_all)
+        self._acks.append(command)
+
+    def _acknowledge_all(self) -> None:
+        """One wait for the disk serves all reports of a turn of the loop."""
+        acks, self._acks = self._acks, []
+
+        def send(future: Future[None]) -> None:
+            if future.cancelled() or future.exception() is not None:
+                return
+            for ack in acks:
+                self._outside.to_node(ack.node, m.UsageAck(ack.job, ack.epoch))
+
+        if not self._journal.failed.done():
+            self._journal.committed().add_done_callback(send)
+
+    def _say_turned(self, command: c.NodeTurned) -> None:
+        self._counts[f"node.{command.state}"] += 1
+        level = self._log.info if command.state is NodeState.LIVE else self._log.warning
+        level("node.turned", node=command.node, state=command.state.value)

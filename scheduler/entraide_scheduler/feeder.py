@@ -1,0 +1,319 @@
+"""Feeder: numbers and times events and feeds them to the core; what raises costs its sender.
+
+An event that raises may leave the core half changed. The feeder then rebuilds the core as it was
+before the event, drops the event, and journals who is accountable:
+
+- an event of a node or an API key: the sender is put in quarantine, and a client that waits for
+  the job is answered ``internal``;
+- an event without a sender (a period, a policy, ``Woke``) is tried once more, then dropped, and
+  events of its kind pause for a while;
+- a deadline that fell due within an event is no fault of that event: when it raises twice it is
+  dropped, and the event is fed again;
+- a waiting job that raises as it is placed within another event: its key is put in quarantine,
+  which ends its waiting jobs, and the event is fed again.
+
+The dropped event is not in the journal, and all that the feeder decides is: so a replay decides the
+same. When rebuilding fails, or does not help (``RECOVERIES_PER_MINUTE_MAX``), the scheduler stops.
+"""
+
+import collections
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+import entraide
+from entraide.types import JobState
+from entraide.wire import messages as m
+from entraide_scheduler.checkpoint import Checkpoint, RecoveryFailed
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import Period
+from entraide_scheduler.core.quarantine import EVENT_RAISED, Sender, SenderKind
+from entraide_scheduler.executor import Executor, trace_of
+from entraide_scheduler.health import Health
+from entraide_scheduler.journal import Frame, Journal, Recovered
+from entraide_scheduler.pauses import FREE_FAILURES, Pauses
+
+REFEED_MAX_S = 0.5  # of CPU since the checkpoint; beyond it a new one is made
+RECOVERIES_PER_MINUTE_MAX = 60
+MINUTE_S = 60.0
+POLL_S = 1.0  # between wakes, while the core cannot tell its next deadline
+JOB_DEADLINES = ("green", "job", "lease")  # their names are jobs'
+INTERNAL = "internal"
+
+_Job = tuple[str, str, int]  # its identifier, its gateway, the epoch of its run
+
+
+class Feeder:
+    """Feeds one core.
+
+    Args:
+        recovered: where to go on.
+        journal: where events are written once the core has handled them.
+        executor: carries out what the core asks for.
+        health, counts: where failures are noted, and what is counted.
+        clock: the time now.
+
+    Attributes:
+        core: the core as it is now; another object after a recovery.
+        event_id, at: of the last event.
+        incarnation, periods, policy_version: what the driver must remember beside the core.
+        handled_s: CPU seconds that the core has handled events since the checkpoint.
+    """
+
+    def __init__(
+        self,
+        recovered: Recovered,
+        *,
+        journal: Journal,
+        executor: Executor,
+        health: Health,
+        counts: collections.Counter[str],
+        clock: Callable[[], float],
+    ) -> None:
+        self.core: Core = recovered.core
+        self.event_id = recovered.event_id
+        self.at = recovered.at
+        self.incarnation = recovered.incarnation
+        self.periods: dict[Period, float] = recovered.periods
+        self.policy_version = ""
+        self._journal = journal
+        self._executor = executor
+        self._health = health
+        self._counts = counts
+        self._clock = clock
+        self._checkpoint = Checkpoint(recovered.base, recovered.since)
+        self.handled_s = 0.0
+        self._pauses = Pauses()
+        self._settled = True
+        self._recoveries: collections.deque[float] = collections.deque()
+        self._poll_at: float | None = None
+        self._log = structlog.get_logger("entraide.live")
+
+    def now(self) -> float:
+        """Returns the time of an event that would be fed now."""
+        return max(self.at, self._clock())
+
+    def next_deadline(self) -> float | None:
+        """Returns when the core wants to be woken; a moment soon when it cannot tell."""
+        try:
+            due = self.core.next_deadline()
+        except Exception as problem:  # noqa: BLE001  (asking must not stop anything)
+            self.question_failed("next_deadline", problem)
+            if self._poll_at is None:
+                self._poll_at = self.now() + POLL_S
+            return self._poll_at
+        paused_until = self._pauses.until(_name(e.Woke))
+        return due if due is None else max(due, paused_until)
+
+    def question_failed(self, question: str, problem: Exception) -> None:
+        """Notes that the core raised when it was asked something."""
+        if not self._counts[f"question_failed.{question}"]:
+            self._log.error("live.question_failed", question=question, traceback=trace_of(problem))
+        self._counts[f"question_failed.{question}"] += 1
+        self._health.note("question_failed", question)
+
+    def take(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
+        """Feeds an event and carries out what follows; False when it was dropped.
+
+        Raises:
+            RecoveryFailed: the core could not be brought back, or raises too often.
+        """
+        self._poll_at = None
+        if self._pauses.until(_name(kind)) > self.now():
+            self._counts[f"event_paused.{_name(kind)}"] += 1
+            self._answer(kind, fields)
+            return False
+        if self._attempt(kind, fields):
+            self._settle()
+            return True
+        sender = self._sender(kind, fields)
+        if sender is None and self._attempt(kind, fields):
+            return True
+        self._drop(kind, fields, sender)
+        return False
+
+    def frame(self) -> Frame | None:
+        """Returns the core as it is, to be written; None when it cannot be encoded."""
+        state = self._new_checkpoint()
+        if state is None:
+            return None
+        return Frame(
+            core=state,
+            event_id=self.event_id,
+            at=self.at or self.now(),  # before the first event the core knows no time
+            incarnation=self.incarnation,
+            periods=self.periods,
+            version=entraide.__version__,
+        )
+
+    # One event.
+
+    def _stamp(self, kind: type[e.Event]) -> float:
+        """Returns an event's time: just before a deadline that it need not wait for."""
+        now = self.now()
+        due = self.next_deadline()
+        if due is None or due > now or kind in (e.Woke, e.SchedulerStarted):
+            return now
+        return max(self.at, math.nextafter(due, 0.0))
+
+    def _step(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
+        event = kind(id=self.event_id + 1, at=self._stamp(kind), **fields)
+        packed = self._journal.packed(event)  # what cannot be written must not change the core
+        began = time.thread_time()
+        commands = self.core.handle(event)
+        self.handled_s += time.thread_time() - began
+        self._journal.append(event.id, packed, commands)
+        self._checkpoint.append(packed)
+        self._settled = kind is not e.SenderQuarantined
+        self.event_id, self.at = event.id, event.at
+        if isinstance(event, e.PeriodBegan):
+            self.periods[event.period] = event.ends_at
+        elif isinstance(event, e.SchedulerStarted):
+            self.incarnation = event.incarnation
+        elif isinstance(event, e.PolicyChanged):
+            self.policy_version = event.policy.version
+        self._executor.carry_out(commands, event)
+        if self.handled_s >= REFEED_MAX_S:
+            self._new_checkpoint()
+
+    def _new_checkpoint(self) -> bytes | None:
+        if not self._settled:
+            return None  # a snapshot does not hold what is still to be placed
+        self.handled_s = 0.0
+        try:
+            state = self.core.snapshot()
+        except Exception as problem:  # noqa: BLE001  (the journal holds all that is needed)
+            if not self._counts["snapshot_failed"]:
+                self._log.error("live.snapshot_failed", traceback=trace_of(problem))
+            self._counts["snapshot_failed"] += 1
+            self._health.note("snapshot_failed")
+            return None
+        self._health.clear("snapshot_failed")
+        self._checkpoint = Checkpoint(state)
+        return state
+
+    # When the core raises.
+
+    def _attempt(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
+        """Feeds an event; False when it raised by its own fault: then the core is as before."""
+        failed: tuple[str, str] | None = None
+        while True:
+            try:
+                self._step(kind, fields)
+                return True
+            except Exception as problem:  # noqa: BLE001  (any: the core is not what it was)
+                deadline, job = self.core.deadline_at_work, self.core.job_at_work
+                self._rebuild(problem, kind, at_work=deadline[0] if deadline else "")
+            if deadline is not None:
+                if deadline == failed:
+                    self._drop_deadline(*deadline)
+                failed = deadline
+            elif not job or not self._blame_job(job):
+                return False
+
+    def _rebuild(self, problem: Exception, kind: type[e.Event], *, at_work: str) -> None:
+        """Brings the core back to before the event that raised."""
+        now = self.now()
+        self._recoveries.append(now)
+        while self._recoveries[0] < now - MINUTE_S:
+            self._recoveries.popleft()
+        if len(self._recoveries) > RECOVERIES_PER_MINUTE_MAX:
+            raise RecoveryFailed(f"{len(self._recoveries)} recoveries within a minute")
+        began = time.perf_counter()
+        self.core = self._checkpoint.rebuild()
+        self._new_checkpoint()
+        took_s = round(time.perf_counter() - began, 3)
+        self._counts["recoveries"] += 1
+        told = {"kind": _name(kind), "deadline": at_work, "took_s": took_s}
+        self._log.error("live.recovered", **told, traceback=trace_of(problem))
+
+    def _drop(self, kind: type[e.Event], fields: dict[str, Any], sender: Sender | None) -> None:
+        """Lets an event go; its sender is put in quarantine."""
+        name = _name(kind)
+        if kind is e.SchedulerStarted:
+            raise RecoveryFailed("the core cannot start: no epoch of leases would be new")
+        self._log.error("live.event_dropped", kind=name, sender=sender and str(sender.kind))
+        self._counts[f"event_dropped.{name}"] += 1
+        self._health.note("event_dropped", name)
+        self._pauses.failed(name, self.now(), free=FREE_FAILURES if sender else 0)
+        self._answer(kind, fields)
+        if sender is not None:
+            self._quarantine(sender, name)
+
+    def _quarantine(self, sender: Sender, detail: str) -> None:
+        """Puts a sender in quarantine; where ending its work raises, without that."""
+        known = self.core.quarantine(sender.kind, sender.name)
+        if known is not None and known.reason == EVENT_RAISED:
+            return
+        fields = {**sender._asdict(), "reason": EVENT_RAISED, "detail": detail}
+        if not self._attempt(e.SenderQuarantined, fields):
+            self._step(e.SenderQuarantined, {**fields, "ends_work": False})
+        self._health.note(f"{sender.kind}_quarantined", detail)
+        self._log.error("live.quarantined", kind=str(sender.kind), name=sender.name, cause=detail)
+        self._settle()
+
+    def _settle(self) -> None:
+        """After a quarantine, which does nothing else, places what it has set free."""
+        if not self._settled:
+            self._attempt(e.Woke, {})
+
+    def _blame_job(self, job: str) -> bool:
+        """Takes a job out of the queue that raises as it is placed; False when it cannot be."""
+        view = self.core.job(job)
+        if view is None:
+            return False  # it is the very job that the event asks for
+        if not view.key:
+            return self._attempt(e.JobCancelled, {"job": job, "reason": INTERNAL})
+        known = self.core.quarantine(SenderKind.KEY, view.key)
+        if known is not None and known.reason == EVENT_RAISED:
+            return False
+        self._quarantine(Sender(SenderKind.KEY, view.key), "placing")
+        return True
+
+    def _drop_deadline(self, kind: str, name: str) -> None:
+        """Lets a deadline go, and the job that it is about."""
+        self._log.error("live.deadline_dropped", deadline=kind)
+        self._counts[f"deadline_dropped.{kind}"] += 1
+        self._health.note("deadline_dropped", kind)
+        job = self._job(name) if kind in JOB_DEADLINES else None
+        self._step(e.DeadlineDropped, {"kind": kind, "name": name})
+        if job is not None and not self._attempt(e.JobCancelled, {"job": name, "reason": INTERNAL}):
+            self._end(job)
+
+    def _sender(self, kind: type[e.Event], fields: dict[str, Any]) -> Sender | None:
+        try:
+            return self.core.sender_of(kind(id=0, at=0.0, **fields))
+        except Exception:  # noqa: BLE001  (what cannot even be read has no sender)
+            return None
+
+    # What its client must be told.
+
+    def _answer(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
+        """Answers the client of a job whose event was dropped."""
+        if kind is e.JobRequested:
+            facts = fields["facts"]
+            refusal = m.Refused(facts.job, INTERNAL, {}, None)
+            self._executor.answer_gateway(facts.gateway, refusal)
+        elif kind in (e.JobCancelled, e.JobAbandoned):
+            job = self._job(fields["job"])
+            if job is not None:
+                self._end(job)
+
+    def _job(self, name: str) -> _Job | None:
+        """Returns a job that is not over."""
+        view = self.core.job(name)
+        return (name, view.gateway, view.epoch) if view is not None and not view.ended_at else None
+
+    def _end(self, job: _Job) -> None:
+        name, gateway, epoch = job
+        ended = m.Ended(name, JobState.FAILED, INTERNAL, epoch, {})
+        self._executor.answer_gateway(gateway, ended)
+
+
+def _name(kind: type[e.Event]) -> str:
+    """Returns the stable name of a kind of event: its tag."""
+    return str(kind.__struct_config__.tag)

@@ -1,0 +1,40 @@
+"""Pauses: how long events of a kind that keeps failing are dropped without being tried.
+
+Each recovery of the core takes up to a second in which nobody is served. Quarantine bounds how
+often one sender costs that; a pause bounds how often a kind of event does, whoever sends it.
+"""
+
+from msgspec import Struct
+
+FREE_FAILURES = 20  # of events with a sender: quarantine answers those
+PAUSE_FIRST_S, PAUSE_MAX_S = 2.0, 64.0
+FORGET_AFTER_S = 300.0  # without a failure, a kind starts afresh
+
+
+class _Entry(Struct):
+    failures: int = 0
+    last_at: float = 0.0
+    until: float = 0.0
+
+
+class Pauses:
+    """Failures and pauses by kind of event."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+
+    def failed(self, kind: str, at: float, *, free: int = 0) -> None:
+        """Notes a failure; each beyond the ``free`` ones doubles the pause that follows it."""
+        entry = self._entries.setdefault(kind, _Entry())
+        if at - entry.last_at > FORGET_AFTER_S:
+            entry.failures = 0
+        entry.failures += 1
+        entry.last_at = at
+        beyond = entry.failures - free
+        if beyond > 0:
+            entry.until = at + min(PAUSE_MAX_S, PAUSE_FIRST_S * 2.0 ** min(beyond - 1, 16))
+
+    def until(self, kind: str) -> float:
+        """Returns when the pause of a kind ends, seconds since the epoch; 0 without one."""
+        entry = self._entries.get(kind)
+        return 0.0 if entry is None else entry.until

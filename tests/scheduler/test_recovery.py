@@ -1,0 +1,480 @@
+"""An event that raises costs its sender, not the pool.
+
+Each handler and each deadline is made to change the state and then to raise. What is left must be,
+byte for byte, what a driver has that never saw the event, but for what was decided about it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.builders import START, Pool, card, facts, policy, replica, usage
+from tests.scheduler.driver_support import Told, store_url
+
+from entraide.models import Catalogue
+from entraide.types import JobKind, JobState, Outcome
+from entraide.wire import messages as m
+from entraide_scheduler.checkpoint import RecoveryFailed
+from entraide_scheduler.clock import Clock
+from entraide_scheduler.core import dispatch, events, machine
+from entraide_scheduler.core.machine import DUE, HANDLERS, Core
+from entraide_scheduler.core.policy import Period
+from entraide_scheduler.core.quarantine import EVENT_RAISED, Sender, SenderKind
+from entraide_scheduler.feeder import JOB_DEADLINES, RECOVERIES_PER_MINUTE_MAX
+from entraide_scheduler.journal import Recovered, recover
+from entraide_scheduler.live import Live
+from entraide_scheduler.store.journal import Keep
+from entraide_scheduler.store.store import Store
+
+NODE, KEY = SenderKind.NODE, SenderKind.KEY
+RUNS, WAITS = "j-runs", "j-waits"  # on n1, and behind it
+LATER = START + 60.0
+
+VALUES: dict[type, tuple[Any, ...]] = {
+    events.PolicyChanged: (policy("alpha", "beta"),),
+    events.PeriodBegan: (Period.DAY, START + 3_600.0),
+    events.IntensityChanged: ("CA-QC", 2.0, 3.0, "measured", START + 1e6),
+    events.ForecastIssued: ("CA-QC", START, START, (1.0, 2.0)),
+    events.LedgerCorrected: ("c1", "alpha", "beta", 5, 0, 0, "meter"),
+    events.CatalogueChanged: (Catalogue(2, START, ()),),
+    events.LoadAsked: ("n1", "other"),
+    events.UnloadAsked: ("n1", "other"),
+    events.NodeJoined: (card("n1", "beta"), True, ""),
+    events.NodeChanged: ("n1", False, "paused", None),
+    events.NodesSeen: (("n1", "n2"),),
+    events.NodeLeft: ("n1", "goodbye"),
+    events.GatewayLost: ("gw",),
+    events.JobRequested: (facts("j-new"),),
+    events.JobCancelled: (RUNS, "client_gone"),
+    events.Woke: (),
+    events.RunAccepted: (RUNS, 1, "n1"),
+    events.RunDeclined: (RUNS, 1, "n1", "full", {}),
+    events.RunProgressed: (RUNS, 1, "n1", 5),
+    events.RunReported: (RUNS, 1, "n1", Outcome.COMPLETED, "", True, usage()),
+    events.JobAbandoned: (RUNS, 1, "stream_broken"),
+    events.LoadFailed: ("n1", "other", "no_room"),
+    events.SenderQuarantined: (KEY, "key-beta", "engines_ended"),
+    events.QuarantineCleared: (NODE, "n2"),
+    events.DeadlineDropped: ("node", "n1"),
+}
+BY_KEY = (events.JobRequested, events.JobCancelled, events.JobAbandoned)
+
+
+class Driver:
+    """A driver whose clock stands still until a test moves it."""
+
+    def __init__(self, live: Live, store: Store, told: Told, moment: list[float]) -> None:
+        self.live = live
+        self.store = store
+        self.told = told
+        self._moment = moment
+
+    def wait_until(self, at: float) -> None:
+        """Moves the clock."""
+        self._moment[0] = at
+
+    def feed(self, kind: type, *values: Any) -> bool:
+        """Feeds an event by its fields in order."""
+        names = kind.__struct_fields__[2:]
+        return self.live.feed(kind, **dict(zip(names, values, strict=False)))
+
+    def state(self) -> bytes:
+        """Returns the core as bytes."""
+        return self.live.core.snapshot()
+
+    async def replayed(self) -> bytes:
+        """Returns the core that a start would bring back, as bytes."""
+        await self.live.committed()
+        found = await recover(self.store)
+        assert found.digest == self.live._journal._digest  # the same commands, event by event
+        return found.core.snapshot()
+
+
+def busy_core(deadline: str = "") -> Core:
+    """Two nodes, a job that runs on the first, one that waits; and a deadline, if one is named."""
+    pool = Pool()
+    pool.join(card("n1", "beta", replicas=(replica(slots=1),)))
+    pool.ask(RUNS)
+    pool.ask(WAITS)
+    pool.ask("j-kept", kind=JobKind.KEPT, key="key-other")
+    pool.join(card("n2", "beta", replicas=(replica("other"),)))
+    if deadline and not any(kind == deadline for kind, _, _ in pool.core._state.deadlines.listed()):
+        name = WAITS if deadline in JOB_DEADLINES else "n1"
+        pool.core._state.deadlines.set(deadline, name, START + 50.0)
+    return pool.core
+
+
+@asynccontextmanager
+async def driver(folder: Path, core: Core, *, keep_s: float = 3_600.0) -> AsyncIterator[Driver]:
+    """Drives a core on a store of its own."""
+    await asyncio.to_thread(folder.mkdir)
+    store, told, moment = await Store.open(store_url(folder)), Told(), [START + 1.0]
+    state = core.snapshot()
+    recovered = Recovered(Core.restore(state), 100, START, 1, {}, [], base=state)
+    clock = Clock(wall=lambda: moment[0], steady=lambda: moment[0])
+    keep = Keep(keep_s, 100_000)
+    live = Live(recovered, store=store, clock=clock, outside=told, keep=keep)
+    try:
+        await live.start("gw-own")
+        live.feed(events.NodesSeen, nodes=("n1", "n2"))
+        yield Driver(live, store, told, moment)
+    finally:
+        await live.stop()
+        await store.close()
+
+
+def break_handler(
+    monkeypatch: pytest.MonkeyPatch, kind: type, first: int, *, times: int = 1_000
+) -> None:
+    """Makes a handler spoil the state and raise, from an event's number on."""
+    handle, left = HANDLERS[kind], [times]
+
+    def broken(state: Any, event: Any) -> None:
+        handle(state, event)
+        if event.id >= first and left[0]:
+            left[0] -= 1
+            spoil(state)
+            raise ZeroDivisionError("spoilt")
+
+    monkeypatch.setattr(machine, "HANDLERS", {**HANDLERS, kind: broken})
+
+
+def spoil(state: Any) -> None:
+    """Leaves hardly anything of a state as it was."""
+    state.arrivals += 7
+    state.ledger.balances["alpha"] = {"tokens": 1}
+    state.deadlines.clear("node", "n1")
+    state.jobs.clear()
+    state.fleet.nodes.pop("n2", None)
+
+
+def sender(kind: type) -> Sender | None:
+    """Who is accountable for one of ``VALUES``."""
+    if kind in BY_KEY:
+        return Sender(KEY, "key-alpha")
+    by_node = (events.NodeJoined, events.NodeChanged, events.NodeLeft, events.LoadFailed)
+    is_node = kind in by_node or kind.__name__.startswith("Run")
+    return Sender(NODE, "n1") if is_node else None
+
+
+@pytest.mark.parametrize("kind", HANDLERS, ids=lambda kind: kind.__name__)
+async def test_an_event_that_raises_leaves_nothing_but_the_quarantine_of_its_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    """The core is as that of a driver which was told of the quarantine alone, byte for byte."""
+    found = sender(kind)
+    name = kind.__struct_config__.tag
+    async with driver(tmp_path / "a", busy_core()) as bad, driver(tmp_path / "b", busy_core()) as b:
+        if found is not None:
+            b.feed(events.SenderQuarantined, *found, EVENT_RAISED, name)
+        break_handler(monkeypatch, kind, bad.live.event_id + 1)
+        taken = bad.feed(kind, *VALUES[kind])
+
+        assert not taken
+        assert b.state() == bad.state() == await bad.replayed()
+        assert not bad.live.failed.done()
+        assert 1 == bad.live.counts[f"event_dropped.{name}"]
+        assert (1 if found else 2) == bad.live.counts["recoveries"]
+        assert "event_dropped" in {trouble.code for trouble in bad.live.health.troubles()}
+        assert b.live._journal._digest == bad.live._journal._digest
+        assert b.told.nodes == bad.told.nodes
+        assert len(b.told.gateways) + (kind in BY_KEY) == len(bad.told.gateways)
+
+
+@pytest.mark.parametrize("deadline", DUE)
+async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deadline: str
+) -> None:
+    """The core is as that of a driver which was told to drop it, byte for byte."""
+
+    def broken(state: Any, name: str) -> None:
+        del name
+        spoil(state)
+        raise ZeroDivisionError("spoilt")
+
+    quiet = dict.fromkeys(DUE, lambda *_: None)
+    core = busy_core(deadline)
+    async with driver(tmp_path / "a", core) as bad, driver(tmp_path / "b", core) as good:
+        monkeypatch.setattr(machine, "DUE", {**quiet, deadline: broken})
+        for one in (bad, good):
+            one.wait_until(LATER)
+        taken = bad.feed(events.Woke)
+        dropped = []
+        while name := due(good.live.core, deadline):
+            dropped.append(name[0])
+            good.feed(events.DeadlineDropped, deadline, name[0])
+            view = good.live.core.job(name[0])
+            if view is not None and not view.ended_at:
+                good.feed(events.JobCancelled, name[0], "internal")
+        good.feed(events.Woke)
+
+        assert taken
+        assert dropped
+        assert good.state() == bad.state() == await bad.replayed()
+        assert [] == bad.live.core.quarantines()
+        assert len(dropped) == bad.live.counts[f"deadline_dropped.{deadline}"]
+        assert good.told.gateways == bad.told.gateways
+        assert ("deadline_dropped", deadline) in troubles(bad)
+
+
+def due(core: Core, kind: str) -> list[str]:
+    """The names of the deadlines of a kind that are due, the earliest first."""
+    found = sorted((at, name) for k, name, at in core._state.deadlines.listed() if k == kind)
+    return [name for at, name in found if at <= LATER]
+
+
+def troubles(driver: Driver) -> set[tuple[str, str]]:
+    return {(trouble.code, trouble.what) for trouble in driver.live.health.troubles()}
+
+
+async def test_a_deadline_that_raises_once_is_done_the_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not dropped, and what it leads to is done once."""
+    left = [1]
+
+    def broken(state: Any, name: str) -> None:
+        DUE["node"](state, name)
+        if left[0]:
+            left[0] -= 1
+            spoil(state)
+            raise ZeroDivisionError("spoilt")
+
+    core = busy_core()
+    async with driver(tmp_path / "a", core) as bad, driver(tmp_path / "b", core) as good:
+        for one in (bad, good):
+            one.wait_until(LATER)
+        good.feed(events.Woke)
+        monkeypatch.setattr(machine, "DUE", {**DUE, "node": broken})
+        bad.feed(events.Woke)
+
+        assert good.state() == bad.state() == await bad.replayed()
+        assert good.told.gateways == bad.told.gateways
+        assert good.told.nodes == bad.told.nodes
+        assert (1, 0) == (bad.live.counts["recoveries"], bad.live.counts["deadline_dropped.node"])
+
+
+async def test_an_event_without_a_sender_that_raises_once_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried once more, and nothing is dropped."""
+    core = busy_core()
+    async with driver(tmp_path / "a", core) as bad, driver(tmp_path / "b", core) as good:
+        kind = events.PeriodBegan
+        good.feed(kind, *VALUES[kind])
+        break_handler(monkeypatch, kind, bad.live.event_id + 1, times=1)
+
+        assert bad.feed(kind, *VALUES[kind])
+        assert good.state() == bad.state() == await bad.replayed()
+        assert START + 3_600.0 == bad.live.period_ends_at(Period.DAY)
+
+
+async def test_events_of_a_kind_that_keeps_raising_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are dropped without a recovery, for longer each time, and then tried again."""
+    async with driver(tmp_path / "a", busy_core()) as bad:
+        kind = events.PeriodBegan
+        break_handler(monkeypatch, kind, bad.live.event_id + 1, times=4)
+        taken = [bad.feed(kind, *VALUES[kind]) for _ in range(50)]
+        recoveries = bad.live.counts["recoveries"]
+        bad.wait_until(START + 4.0)
+        bad.feed(kind, *VALUES[kind])
+        bad.wait_until(START + 6.0)
+        paused = bad.feed(kind, *VALUES[kind])
+        bad.wait_until(START + 10.0)
+
+        assert not any(taken)
+        assert 2 == recoveries
+        assert 4 == bad.live.counts["recoveries"]
+        assert not paused
+        assert bad.feed(kind, *VALUES[kind])
+
+
+async def test_a_waiting_job_that_cannot_be_placed_costs_its_key_and_not_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It raises as another sender's report frees a slot: that report counts."""
+    want = dispatch.survey.want
+
+    def broken(state: Any, job: Any, at: float) -> Any:
+        if job.facts.job == WAITS:
+            spoil(state)
+            raise ZeroDivisionError("spoilt")
+        return want(state, job, at)
+
+    async with driver(tmp_path / "a", busy_core()) as bad:
+        view = bad.live.core.job(RUNS)
+        assert view is not None
+        monkeypatch.setattr(dispatch.survey, "want", broken)
+        fields = (RUNS, view.epoch, "n1", Outcome.COMPLETED, "", True, usage())
+        taken = bad.feed(events.RunReported, *fields)
+        monkeypatch.undo()
+        ended = [one for _, one in bad.told.gateways if isinstance(one, m.Ended)]
+        placed = [one.job for _, one in bad.told.gateways if isinstance(one, m.Placed)]
+
+        assert taken
+        assert ["key-alpha"] == [found.name for found in bad.live.core.quarantines()]
+        assert {(WAITS, "key_quarantined"), (RUNS, "")} == {(one.job, one.code) for one in ended}
+        assert ["j-kept"] == placed
+        assert bad.state() == await bad.replayed()
+
+
+async def test_a_quarantine_whose_consequences_raise_is_kept_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node is in quarantine all the same; its leases end when it has been silent."""
+    async with driver(tmp_path / "a", busy_core()) as bad:
+        first = bad.live.event_id + 1
+        break_handler(monkeypatch, events.NodeChanged, first)
+        handlers = dict(machine.HANDLERS)
+        break_handler(monkeypatch, events.SenderQuarantined, first, times=1)
+        both = {**handlers, events.SenderQuarantined: machine.HANDLERS[events.SenderQuarantined]}
+        monkeypatch.setattr(machine, "HANDLERS", both)
+        bad.feed(events.NodeChanged, *VALUES[events.NodeChanged])
+        view = bad.live.core.job(RUNS)
+
+        assert ["n1"] == [found.name for found in bad.live.core.quarantines()]
+        assert view is not None
+        assert JobState.OFFERED is view.state
+        assert bad.state() == await bad.replayed()
+
+
+async def test_a_core_that_cannot_be_brought_back_stops_the_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every failure did before: the next start goes on from the journal."""
+    async with driver(tmp_path / "a", busy_core()) as bad:
+        before = bad.state()
+        break_handler(monkeypatch, events.NodesSeen, 0)
+        taken = bad.feed(events.NodesSeen, ("n1",))
+        monkeypatch.undo()
+        await bad.store.committed()
+
+        assert not taken
+        assert isinstance(bad.live.failed.exception(), ZeroDivisionError)
+        assert before == (await recover(bad.store)).core.snapshot()
+
+
+async def test_a_start_that_raises_stops_the_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a new incarnation no epoch of a lease would be new: nothing may be placed."""
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("spoilt")
+
+    core = busy_core()
+    monkeypatch.setattr(machine.presence, "started", broken)
+    async with driver(tmp_path / "a", core) as bad:
+        assert isinstance(bad.live.failed.exception(), RecoveryFailed)
+        assert not bad.feed(events.NodesSeen, ("n1",))
+
+
+async def test_recoveries_that_do_not_help_stop_the_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their number within a minute has a limit."""
+    async with driver(tmp_path / "a", busy_core()) as bad:
+        kinds = [kind for kind in VALUES if sender(kind) is None and kind is not events.Woke]
+        for _ in range(RECOVERIES_PER_MINUTE_MAX):
+            for kind in kinds:
+                monkeypatch.undo()
+                break_handler(monkeypatch, kind, bad.live.event_id + 1)
+                bad.feed(kind, *VALUES[kind])
+            bad.wait_until(bad.live.now() + 2.0)
+
+        assert isinstance(bad.live.failed.exception(), RecoveryFailed)
+
+
+async def test_a_snapshot_that_fails_leaves_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost or stopped; an event that raises is still taken back; readiness says so."""
+    async with driver(tmp_path / "a", busy_core()) as bad:
+
+        def broken(_: Any) -> bytes:
+            raise OverflowError("spoilt")
+
+        monkeypatch.setattr(machine.snapshot, "write", broken)
+        await bad.live.snapshot()
+        bad.feed(events.JobRequested, facts("j-more", key="key-more"))
+        break_handler(monkeypatch, events.NodeLeft, bad.live.event_id + 1)
+        bad.feed(events.NodeLeft, "n1", "goodbye")
+        failing = troubles(bad)
+        monkeypatch.undo()
+        state, replayed = bad.state(), await bad.replayed()
+        await bad.live.snapshot()
+
+        assert ("snapshot_failed", "") in failing
+        assert ("snapshot_failed", "") not in troubles(bad)
+        assert state == replayed
+        assert not bad.live.failed.done()
+        assert bad.live.core.job("j-more") is not None
+
+
+async def test_questions_that_raise_stop_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next deadline is polled for instead, and an explanation is absent."""
+
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("spoilt")
+
+    async with driver(tmp_path / "a", busy_core()) as bad:
+        monkeypatch.setattr(Core, "next_deadline", broken)
+        monkeypatch.setattr(Core, "explain", broken)
+        taken = bad.feed(events.NodesSeen, ("n1",))
+        bad.wait_until(LATER)
+        bad.feed(events.NodesSeen, ())
+
+        assert taken
+        assert bad.live.explain(WAITS) is None
+        assert {("question_failed", "next_deadline"), ("question_failed", "explain")} <= troubles(
+            bad
+        )
+        assert "live" not in {view.state.value for view in bad.live.core.nodes()}
+        assert not bad.live.failed.done()
+
+
+async def test_a_command_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    """What cannot be told to one gateway is counted; the node is told."""
+    async with driver(tmp_path / "a", busy_core()) as bad:
+
+        def broken(gateway: str, message: Any) -> None:
+            raise ZeroDivisionError(gateway, message)
+
+        bad.told.to_gateway = broken  # type: ignore[method-assign]
+        taken = bad.feed(events.JobCancelled, RUNS, "client_gone")
+
+        assert taken
+        assert [m.Stop] == [type(message) for _, message in bad.told.nodes]
+        assert ("command_failed", "EndJob") in troubles(bad)
+
+
+async def test_an_event_that_cannot_be_written_never_reaches_the_core(tmp_path: Path) -> None:
+    """What MessagePack cannot hold would be lost to the journal: its sender pays."""
+    core = busy_core()
+    async with driver(tmp_path / "a", core) as bad:
+        report = usage(output_tokens=2**70)
+        fields = (RUNS, 1, "n1", Outcome.COMPLETED, "", True, report)
+
+        assert not bad.feed(events.RunReported, *fields)
+        assert ["n1"] == [found.name for found in bad.live.core.quarantines()]
+        assert bad.state() == await bad.replayed()
+
+
+async def test_the_client_of_a_dropped_request_is_answered_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its gateway is told ``internal``; the key's next request is refused by the quarantine."""
+    async with driver(tmp_path / "a", busy_core()) as bad:
+        break_handler(monkeypatch, events.JobRequested, bad.live.event_id + 1, times=1)
+        bad.feed(events.JobRequested, facts("j-new"))
+        bad.feed(events.JobRequested, facts("j-next"))
+        codes = {one.job: one.code for _, one in bad.told.gateways if isinstance(one, m.Refused)}
+
+        assert {"j-new": "internal", "j-next": "key_quarantined"} == codes
