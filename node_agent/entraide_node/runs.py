@@ -35,6 +35,7 @@ from entraide_node.core.energy import JobEnergy
 from entraide_node.engines.base import (
     BAD_REQUEST,
     CONTEXT_EXCEEDED,
+    ENGINE_EXITED,
     Engine,
     EngineChunk,
     EngineEnd,
@@ -327,7 +328,7 @@ class Runs:
             "run.ended", job=run.job, epoch=run.epoch, outcome=outcome, code=code,
             output_tokens=usage.output_tokens, run_s=round(usage.run_s, 3),
         )  # fmt: skip
-        if code == "engine_failed":
+        if code in ("engine_failed", ENGINE_EXITED):
             await self._seats.trouble(run.model)
         ending = End(run.job, run.epoch, outcome, code, values, held.sent, final, body, usage)
         await self._post.out(run.gateway, ending)
@@ -336,9 +337,9 @@ class Runs:
             counts = {name: value for name, value in values.items() if name != "detail"}
             await self._post.ctl(Decline(run.job, run.epoch, code, counts))
             return
-        await self._post.report(
-            UsageReport(run.job, run.epoch, outcome, code, held.delivered, usage)
-        )
+        beside = end.beside if end is not None else 0
+        report = UsageReport(run.job, run.epoch, outcome, code, held.delivered, usage, beside)
+        await self._post.report(report)
 
 
 def _key(run: Run) -> str:
@@ -370,6 +371,8 @@ def _failed(failure: EngineFailure | None) -> tuple[Outcome, str, Values]:
         return Outcome.FAILED, "context_exceeded", values
     if failure.code == BAD_REQUEST:
         return Outcome.FAILED, "engine_refused", {"detail": failure.detail[:DETAIL_CHARS_MAX]}
+    if failure.code == ENGINE_EXITED:
+        return Outcome.FAILED, ENGINE_EXITED, {}
     return Outcome.FAILED, "engine_failed", {"engine_code": failure.code}
 
 

@@ -126,6 +126,7 @@ class NodesEar:
             code=message.code,
             delivered=message.delivered,
             usage=message.usage,
+            beside=message.beside,
         )
 
     async def hear(self, raw: Msg) -> None:

@@ -36,6 +36,7 @@ def check(pool: Pool) -> None:
     deadlines_are_ahead(state)
     orders_stand_on_nodes_that_are_there(state)
     replicas_rest_until_a_moment_ahead(state)
+    nobody_is_beside_a_run_that_is_alone(state)
     snapshot_is_the_state(pool.core)
 
 
@@ -217,6 +218,24 @@ def replicas_rest_until_a_moment_ahead(state: State) -> None:
         assert (name in due) == bool(rests)
         assert not rests or due[name] == min(one.until for one in rests)
         assert all(one.until <= state.now + REST_MOST_S for one in rests)
+
+
+def nobody_is_beside_a_run_that_is_alone(state: State) -> None:
+    """A replica is kept for the job that has it, which then runs there with nothing beside it."""
+    kept = {
+        load.reserved: (name, model)
+        for name, node in state.fleet.nodes.items()
+        for model, load in node.loads.items()
+        if load.reserved
+    }
+    assert kept.items() <= {job: (one.node, one.model) for job, one in state.alone.items()}.items()
+    coops = Counter(one.coop for one in state.alone.values())
+    assert all(count == 1 for count in coops.values())
+    for name, lease in state.leases.items():
+        job = state.job(name)
+        if job is not None and job.alone:
+            assert kept.get(name) == (lease.terms.node, lease.terms.model)
+            assert state.fleet.nodes[lease.terms.node].loads[lease.terms.model].leases == 1
 
 
 def orders_stand_on_nodes_that_are_there(state: State) -> None:

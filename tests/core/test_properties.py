@@ -76,7 +76,7 @@ requests = st.fixed_dictionaries(
         "max_carbon_ug": mostly(None, 0, 50, 500, 5_000, 20_000),
     }
 )
-FAILURES = ("", "engine_failed", "context_exceeded", "owner_returned")
+FAILURES = ("", "engine_failed", "engine_exited", "engine_exited", "context_exceeded", "draining")
 LENDS = {"beta": Lend(0.5, 1), "gamma": Lend(1.0, 0)}
 CODES = ("full", "draining", "not_loaded", "stale", "context_exceeded", "engine_refused", "odd")
 

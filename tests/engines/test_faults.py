@@ -26,6 +26,7 @@ from entraide.types import Outcome
 from entraide_node.core.supervision import ProcessState
 from entraide_node.engines.base import (
     ENGINE_CRASHED,
+    ENGINE_EXITED,
     ENGINE_HUNG,
     ENGINE_REJECTED,
     EngineEnd,
@@ -56,7 +57,7 @@ async def test_a_child_that_is_killed() -> None:
 
         assert first != engine.pid
     assert crashed.failure is not None
-    assert (ENGINE_CRASHED, True) == (crashed.failure.code, crashed.failure.retryable)
+    assert (ENGINE_EXITED, True) == (crashed.failure.code, crashed.failure.retryable)
     assert refused.failure is not None
     assert (ENGINE_REJECTED, True) == (refused.failure.code, refused.failure.retryable)
     assert Outcome.COMPLETED is served.outcome
@@ -206,3 +207,31 @@ async def test_it_comes_back_again_and_again() -> None:
             await ready_when(engine, None)
 
             assert n == engine.supervision.failures
+
+
+async def test_an_exit_is_told_apart_from_a_stop() -> None:
+    """Each run of an engine that exited says so, and how many were in it; a stop is none."""
+    long = {"max_tokens": 1500, "ignore_eos": True}
+    async with llamacpp() as engine:
+        assert engine.pid is not None
+        runs = [asyncio.create_task(ran(engine, request(f"job-{n}", **long))) for n in range(2)]
+        await metrics_when(engine, lambda m: m.processing == 2)
+        os.kill(engine.pid, signal.SIGKILL)
+        exits = [(await run)[1] for run in runs]
+        await ready_when(engine, None)
+        alone = asyncio.create_task(ran(engine, request("job-3", **long)))
+        await metrics_when(engine, lambda m: m.processing == 1)
+        os.kill(engine.pid, signal.SIGKILL)
+        _, lone = await alone
+        await ready_when(engine, None)
+        stopped = asyncio.create_task(ran(engine, request("job-4", **long)))
+        await metrics_when(engine, lambda m: m.processing == 1)
+        os.kill(
+            engine.pid, signal.SIGTERM
+        )  # as a service manager stops all of an agent's processes
+        _, ended = await stopped
+
+    assert [ENGINE_EXITED] * 2 == [end.failure.code for end in exits if end.failure is not None]
+    assert [1, 1, 0] == [end.beside for end in (*exits, lone)]
+    assert ended.failure is not None
+    assert ENGINE_CRASHED == ended.failure.code

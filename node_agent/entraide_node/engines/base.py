@@ -22,6 +22,7 @@ COMPLETIONS = "/v1/completions"
 CONTEXT_EXCEEDED = "context_exceeded"
 BAD_REQUEST = "bad_request"
 ENGINE_CRASHED = "engine_crashed"
+ENGINE_EXITED = "engine_exited"  # its process ended by itself; nobody had stopped it
 ENGINE_HUNG = "engine_hung"
 ENGINE_REJECTED = "engine_rejected"
 
@@ -164,6 +165,7 @@ class EngineEnd(Struct, frozen=True):
             ``finish_reason``, not among the data sent before; without ``usage``.
         body: completed and not streamed: JSON of the whole answer, usage included.
         failure: why it failed.
+        beside: with ``engine_exited``, how many other runs were in the engine then.
     """
 
     outcome: Outcome
@@ -173,6 +175,7 @@ class EngineEnd(Struct, frozen=True):
     final_chunk: bytes = b""
     body: bytes = b""
     failure: EngineFailure | None = None
+    beside: int = 0
 
 
 class EngineMetrics(Struct, frozen=True):

@@ -7,6 +7,7 @@ rests, and starts the next, until it is stopped.
 
 import asyncio
 import contextlib
+import signal
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -20,6 +21,8 @@ from entraide_node.core.supervision import (
     step,
 )
 from entraide_node.engines.process import TERMINATE_TIMEOUT_S, EngineProcess
+
+STOPPED_CODES = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 class Ward(Protocol):
@@ -59,6 +62,7 @@ class Keeper:
         self._process: EngineProcess | None = None
         self._loop: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._end: tuple[int, asyncio.Future[bool]] | None = None  # of the last process, by its id
 
     @property
     def supervision(self) -> Supervision:
@@ -97,6 +101,17 @@ class Keeper:
         if not self._is(ProcessState.STARTING, ProcessState.STOPPED):
             self._apply(ProcessEvent.HUNG)
 
+    async def exited(self, pid: int, *, timeout_s: float) -> bool:
+        """Tells whether a process has ended by itself; waits a moment for its end.
+
+        One that was stopped, or killed because it hung, has not; nor one that ended in order, as
+        it does when the system's service manager stops all processes of the agent.
+        """
+        if self._end is None or self._end[0] != pid:
+            return False
+        done, _ = await asyncio.wait([self._end[1]], timeout=timeout_s)
+        return bool(done) and self._end[1].result()
+
     def _is(self, *states: ProcessState) -> bool:
         return self._supervision.state in states
 
@@ -132,6 +147,8 @@ class Keeper:
             await self._ward.down(None, None, asked=self._is(ProcessState.STOPPING))
             return
         self._process = process
+        end = asyncio.get_running_loop().create_future()
+        self._end = process.pid, end
         if self._is(ProcessState.STOPPING):
             process.terminate()
         line = await process.ready_line(timeout_s=self._ready_timeout_s)
@@ -146,6 +163,7 @@ class Keeper:
                 self._apply(ProcessEvent.UP)
         exit_code = await process.gone()
         self._process = None
+        end.set_result(self._is(ProcessState.READY) and exit_code not in STOPPED_CODES)
         asked = self._is(ProcessState.STOPPING)
         await self._ward.down(process, None if late else exit_code, asked=asked)
 

@@ -11,9 +11,13 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from entraide.types import Basis, Outcome
 from entraide_node.core.supervision import Supervision
 from entraide_node.engines.base import (
+    ENGINE_CRASHED,
+    ENGINE_EXITED,
     ENGINE_HUNG,
     ENGINE_REJECTED,
     EngineChunk,
@@ -32,6 +36,7 @@ from entraide_node.engines.load import metrics_of
 
 WAITING_PER_SLOT_MAX = 2
 PROBE_TIMEOUT_S = 2.0
+EXIT_TIMEOUT_S = 5.0  # between a broken line and the end of the process behind it
 
 
 class Child(Ward, Protocol):
@@ -68,6 +73,8 @@ class Supervised:
         self._clock = clock
         self._keeper = Keeper(child, ready_timeout_s=ready_timeout_s, clock=clock)
         self._event_at = clock()
+        self._runs = 0
+        self._exit: tuple[int, int] | None = None  # the process that exited last, and its runs
 
     @property
     def facts(self) -> EngineFacts:
@@ -120,14 +127,32 @@ class Supervised:
             return
         if stream.running == 0:
             self._event_at = self._clock()
-        async with contextlib.aclosing(stream.run(request)) as items:
-            async for item in items:
-                if not isinstance(item, EngineEnd):
-                    self._event_at = self._clock()
-                elif _hung(item) and stream is self._child.stream:
-                    # One silent run may only have waited; silent in all of them, it is hung.
-                    self._note_silence()
-                yield item
+        pid = self._keeper.pid
+        self._runs += 1
+        try:
+            async with contextlib.aclosing(stream.run(request)) as items:
+                async for item in items:
+                    if not isinstance(item, EngineEnd):
+                        self._event_at = self._clock()
+                        yield item
+                        continue
+                    if _failed_with(item, ENGINE_HUNG) and stream is self._child.stream:
+                        # One silent run may only have waited; silent in all of them, it is hung.
+                        self._note_silence()
+                    yield await self._with_exit(item, pid)
+        finally:
+            self._runs -= 1
+
+    async def _with_exit(self, end: EngineEnd, pid: int | None) -> EngineEnd:
+        """Returns the end of a run, told apart where the process behind it exited."""
+        if pid is None or not _failed_with(end, ENGINE_CRASHED):
+            return end
+        if self._exit is None or self._exit[0] != pid:
+            self._exit = pid, self._runs  # the first to notice: the others are still counted
+        if not await self._keeper.exited(pid, timeout_s=EXIT_TIMEOUT_S) or end.failure is None:
+            return end
+        beside = max(0, self._exit[1] - 1)
+        return replace(end, failure=replace(end.failure, code=ENGINE_EXITED), beside=beside)
 
     def cancel(self, job: str) -> bool:
         """Makes a run end at once, as cancelled; False when it is unknown."""
@@ -151,8 +176,8 @@ class Supervised:
             self._keeper.hung()
 
 
-def _hung(end: EngineEnd) -> bool:
-    return end.failure is not None and end.failure.code == ENGINE_HUNG
+def _failed_with(end: EngineEnd, code: str) -> bool:
+    return end.failure is not None and end.failure.code == code
 
 
 def _refused(detail: str) -> EngineEnd:

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from entraide.models import ALIASES
 from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
-from entraide_scheduler.core import explain, green, loading
+from entraide_scheduler.core import alone, exits, explain, green, loading
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.menu import THERE, is_exhausted
 from entraide_scheduler.core.outlook import HOUR_S
@@ -60,6 +60,8 @@ def request(state: State, facts: RequestFacts) -> Job | None:
     if meant not in ("", facts.model):
         alias, facts = facts.model, structs.replace(facts, model=meant)
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE, alias=alias)
+    job.exits = exits.suspected(state, facts.key)
+    job.alone = bool(job.exits)
     job.shape = shape_of(state, job)
     refusal = _admit(state, job)
     if refusal is not None:
@@ -289,7 +291,7 @@ def shape_of(state: State, job: Job) -> Shape:
     """
     facts = job.facts
     own = facts.data_class is DataClass.RESTRICTED or state.fleet.lanes.keeps_a_part(facts.coop)
-    return Shape(
+    shape = Shape(
         model=facts.model,
         features=tuple(sorted(facts.features)) if facts.features else (),
         jurisdiction=facts.jurisdiction,
@@ -302,6 +304,7 @@ def shape_of(state: State, job: Job) -> Shape:
         or state.quotas.is_metered(facts)
         or state.quotas.lent.limits_others(facts.coop),
     )
+    return alone.shaped(job, shape) if job.alone else shape
 
 
 def _latest_h(hour: int, at: float) -> int:

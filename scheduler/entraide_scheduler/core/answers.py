@@ -7,7 +7,7 @@ acknowledged, so that the node forgets it, and never billed.
 
 from entraide.errors import CODES
 from entraide.types import JobKind, Outcome
-from entraide_scheduler.core import backoff, books, green, leases
+from entraide_scheduler.core import alone, backoff, books, exits, green, leases
 from entraide_scheduler.core.commands import AckUsage, CancelRun
 from entraide_scheduler.core.events import (
     JobAbandoned,
@@ -131,6 +131,9 @@ def _failed(state: State, lease: Lease, event: RunReported) -> None:
     """A run that failed is placed again unless its client has seen some of it."""
     facts = state.jobs[event.job].facts
     code = event.code or "engine_failed"
+    if code == exits.ENGINE_EXITED:
+        _exited(state, lease, event)
+        return
     counts = _counts(state, lease, code)
     if _may_repeat(code) and code not in OWNERS_CODES:
         counts = backoff.failed(state, lease, code)
@@ -140,6 +143,35 @@ def _failed(state: State, lease: Lease, event: RunReported) -> None:
         leases.again(state, lease, "lose", avoid=True, counts=counts)
     else:
         leases.discard(state, lease, code, {})
+
+
+def _exited(state: State, lease: Lease, event: RunReported) -> None:
+    """An engine exited during a run: its job is tried once more alone, or is refused.
+
+    A run that had the engine to itself ended it; one of several may have been there by chance.
+    """
+    job, terms = state.jobs[event.job], lease.terms
+    handed_on = event.delivered and job.facts.stream and job.facts.kind is JobKind.LIVE
+    code = exits.ENGINE_EXITED
+    if job.alone:
+        code = exits.ENDS_ENGINE
+        exits.note_refusal(state, job)
+        for node in backoff.forgive(state, job):
+            leases.opened(state, node)
+    else:
+        before = job.failed_on
+        backoff.failed(state, lease, code)
+        if event.beside:
+            job.failed_on = before  # it says nothing of the replica whether this job completes
+        if handed_on:
+            exits.note_broken(state, job, terms.node, terms.lender)
+    if handed_on:
+        leases.finish(state, lease, books.sane(state, lease, event.usage), failed_with=code)
+    elif job.alone:
+        leases.discard(state, lease, code, {})
+    else:
+        alone.require(job, terms.node, terms.lender)
+        leases.again(state, lease, "lose", avoid=True, counts=False)
 
 
 def abandoned(state: State, event: JobAbandoned) -> None:
@@ -158,7 +190,8 @@ def abandoned(state: State, event: JobAbandoned) -> None:
     if job.facts.kind is JobKind.KEPT and event.code == "gateway_lost":
         leases.again(state, lease, "lose", avoid=False)
     elif event.code == ANSWER_INVALID and lease.state is not LeaseState.STOPPING:
-        leases.again(state, lease, "lose", avoid=True)
+        counts = backoff.failed(state, lease, event.code)
+        leases.again(state, lease, "lose", avoid=True, counts=counts)
     else:
         leases.discard(state, lease, event.code, {})
 

@@ -7,7 +7,7 @@ ends; ``leases`` and ``presence`` do.
 
 from entraide.types import Basis, JobState, Usage
 from entraide.units import round_half_up
-from entraide_scheduler.core import carbon, ledger
+from entraide_scheduler.core import alone, carbon, ledger
 from entraide_scheduler.core.commands import EndJob, Settle
 from entraide_scheduler.core.fleet import MOST
 from entraide_scheduler.core.policy import QuotaKind
@@ -36,6 +36,8 @@ def end(
     state.quotas.settle(facts.coop, job.holds, {QuotaKind.REQUESTS: 1})
     job.holds = ()
     del state.jobs[facts.job]
+    if facts.job not in state.leases:
+        alone.free(state, facts.job)
     state.ended[facts.job] = job
     if job.explanation is not None:
         state.explained[facts.job] = None

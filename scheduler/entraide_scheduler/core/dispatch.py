@@ -12,7 +12,7 @@ What one event may cost is bounded by the constants below, whatever waits: what 
 for is looked at a moment later.
 """
 
-from entraide_scheduler.core import green, leases, survey
+from entraide_scheduler.core import alone, green, leases, survey
 from entraide_scheduler.core.lanes import OPEN, Lane, may_open
 from entraide_scheduler.core.placement import GREENER_LATER, LIMITS, Survey, beyond, pick, predict
 from entraide_scheduler.core.records import Job
@@ -77,6 +77,8 @@ def dispatch(state: State) -> None:
 
 def _set_aside(state: State, job: Job, seen: Survey) -> None:
     """Takes a job out of the turns that a limit of its own holds back; else all of its shape."""
+    if job.alone:
+        alone.reserve(state, job)
     if job.shape.limited and not LIMIT_CODES.isdisjoint(seen.counts):
         state.queue.block(job)
     else:

@@ -261,6 +261,7 @@ class RunReported(Happened, frozen=True, tag="reported"):
         outcome: how the run ended on the node.
         code: stable error code when it failed, else "".
         delivered: for a failed run, whether some output had been sent.
+        beside: where its engine exited, how many other runs the engine had then.
     """
 
     job: str
@@ -270,6 +271,7 @@ class RunReported(Happened, frozen=True, tag="reported"):
     code: str
     delivered: bool
     usage: Usage
+    beside: int = 0
 
 
 class JobAbandoned(Happened, frozen=True, tag="abandoned"):

@@ -32,7 +32,8 @@ from entraide_scheduler.core.tables import ReplicaState
 Views = tuple[int, int, int, int]
 OPEN: Views = (0, 0, 0, 0)
 (
-    _SUSPECT, _LOST, _NOT_ACCEPTING, _RESTING, _PROBING, _NO_FREE_SLOT, _OWN_ONLY, _LEND, _BATCH,
+    _SUSPECT, _LOST, _NOT_ACCEPTING, _RESTING, _PROBING, RESERVED_CODE, _NO_FREE_SLOT,
+    _OWN_ONLY, _LEND, _BATCH, NOT_EMPTY_CODE,
 ) = range(1, len(PASSING) + 1)  # fmt: skip
 
 
@@ -85,11 +86,27 @@ def site_of(node: Node) -> tuple[str, str]:
     return node.card.coop, node.card.site
 
 
+def code_of(lane: Lane, shape: Shape) -> int:
+    """Returns which of ``PASSING`` a lane breaks for a shape, counted from 1; 0 for none."""
+    seen = view(lane.node, shape)
+    code = lane.shut[seen]
+    if not shape.alone:
+        return code
+    if code == RESERVED_CODE and lane.load.reserved == shape.alone:
+        code = Lanes.shut_of(lane.node, lane.replica, lane.load, reserved=False)[seen]
+    return code or (NOT_EMPTY_CODE if lane.load.leases else 0)
+
+
+def is_only_occupied(code: int) -> bool:
+    """Tells whether nothing but the runs that a lane has keeps a job from it."""
+    return code in (0, _NO_FREE_SLOT, NOT_EMPTY_CODE)
+
+
 def may_open(lane: Lane, shape: Shape) -> bool:
     """Tells whether a shape that fitted nowhere may fit a lane as it stands now."""
     if shape.data_class is DataClass.RESTRICTED and shape.coop != lane.node.card.coop:
         return False
-    return not lane.shut[view(lane.node, shape)] and first_broken(lane.node, shape, LASTING) is None
+    return not code_of(lane, shape) and first_broken(lane.node, shape, LASTING) is None
 
 
 class Lanes:
@@ -148,7 +165,7 @@ class Lanes:
                 load,
                 seen,
                 quote(node, load, seen, self._policy.carbon.basis),
-                self._shut(node, replica, load),
+                self.shut_of(node, replica, load),
                 node.card.zone if node.card.energy is None else "/".join(site),
                 _typical_uwh(node, replica),
             )
@@ -335,7 +352,7 @@ class Lanes:
         before, shut = lane.quote, lane.shut
         lane.effective = self._effective(node, load, at)
         lane.quote = quote(node, load, lane.effective, self._policy.carbon.basis)
-        lane.shut = self._shut(node, lane.replica, load)
+        lane.shut = self.shut_of(node, lane.replica, load)
         model = lane.replica.model
         if model in self.watched and (_opened(shut, lane.shut) or is_cheaper(lane.quote, before)):
             self.eased[model, lane.name] = lane
@@ -367,20 +384,16 @@ class Lanes:
         load.batch_slots = max(1, min(batch, slots - 1))
 
     @staticmethod
-    def _shut(node: Node, replica: Replica, load: Load) -> Views:
-        """Returns the passing rule that is broken, by view; the same as the rules' own tests."""
-        code = 0
-        backoff = node.backoffs.get(replica.model) if node.backoffs else None
-        if node.state is not NodeState.LIVE:
-            code = _SUSPECT if node.state is NodeState.SUSPECT else _LOST
-        elif not node.accepting or load.paused:
-            code = _NOT_ACCEPTING
-        elif backoff is not None and backoff.state is ReplicaState.RESTING:
-            code = _RESTING
-        elif backoff is not None and backoff.state is ReplicaState.PROBING and load.leases:
-            code = _PROBING
-        elif load.leases >= replica.slots:
-            code = _NO_FREE_SLOT
+    def shut_of(node: Node, replica: Replica, load: Load, *, reserved: bool = True) -> Views:
+        """Returns the passing rule that is broken, by view; the same as the rules' own tests.
+
+        Args:
+            node: the lane's.
+            replica: the lane's.
+            load: the lane's.
+            reserved: whether it counts that a job has the replica to itself.
+        """
+        code = _shut_to_all(node, replica, load, reserved=reserved)
         if code:
             return code, code, code, code
         foreign = batch = 0
@@ -444,6 +457,22 @@ class Lanes:
 
 def _opened(before: Views, now: Views) -> bool:
     return any(code and not left for code, left in zip(before, now, strict=True))
+
+
+def _shut_to_all(node: Node, replica: Replica, load: Load, *, reserved: bool) -> int:
+    """Returns the passing rule that is broken whoever asks; 0 for none."""
+    if node.state is not NodeState.LIVE:
+        return _SUSPECT if node.state is NodeState.SUSPECT else _LOST
+    if not node.accepting or load.paused:
+        return _NOT_ACCEPTING
+    backoff = node.backoffs.get(replica.model) if node.backoffs else None
+    if backoff is not None and backoff.state is ReplicaState.RESTING:
+        return _RESTING
+    if backoff is not None and backoff.state is ReplicaState.PROBING and load.leases:
+        return _PROBING
+    if load.reserved and reserved:
+        return RESERVED_CODE
+    return _NO_FREE_SLOT if load.leases >= replica.slots else 0
 
 
 def _typical_uwh(node: Node, replica: Replica) -> float:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
 from entraide.units import round_half_up
-from entraide_scheduler.core import backoff, books, explain, green, loading, teaching
+from entraide_scheduler.core import alone, backoff, books, exits, explain, green, loading, teaching
 from entraide_scheduler.core.amounts import CARBON_MAX_UG, ENERGY_MAX_UWH, bounded
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.commands import CancelRun, Place
@@ -70,6 +70,8 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, ser
         lease.lent_day = state.quotas.lent.promise(lane.coop, expected.energy_uwh)
     if state.fleet.shelf.nodes and not pick.best.keeps and lane.load.leases:
         state.demand.missed(job.shape, state.now)
+    if job.alone:
+        alone.hold(state, job, lane)
     state.placements += 1
     lane.load.turn = state.placements
     state.leases[facts.job] = lease
@@ -154,6 +156,7 @@ def over(state: State, lease: Lease) -> None:
     state.fleet.lanes.release(lease, state.now)
     state.queue.leave(lease.bill)
     state.queue.blocked.recall_coop(terms.borrower)
+    alone.free(state, terms.job)
     lane = state.fleet.lanes.lane(terms.model, terms.node)
     if lane is not None:
         lane_opened(state, lane)
@@ -161,6 +164,8 @@ def over(state: State, lease: Lease) -> None:
 
 def opened(state: State, node: Node) -> None:
     """Looks again at the shapes that were stuck, now that a node may have room."""
+    if state.alone:
+        alone.look_again(state)
     for model in node.replicas:
         lane = state.fleet.lanes.lane(model, node.card.node)
         if lane is not None:
@@ -291,6 +296,8 @@ def finish(state: State, lease: Lease, usage: Usage, *, failed_with: str = "") -
     if not failed_with:
         teaching.learn(state, job, lease, usage)
         backoff.completed(state, job, lease)
+        if job.alone:
+            exits.note_alone(state, job)
     over(state, lease)
     lease.holds = (*lease.holds, *books.take_tokens(job))
     job_state = JobState.FAILED if failed_with else JobState.COMPLETED
@@ -328,3 +335,5 @@ def lose(state: State, node: Node) -> None:
             terms = lease.terms
             state.ask(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
         again(state, lease, "lose", avoid=True)
+    if state.alone:
+        alone.look_again(state)

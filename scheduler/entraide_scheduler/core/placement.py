@@ -14,7 +14,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from entraide.types import Candidates
-from entraide_scheduler.core.lanes import Lane
+from entraide_scheduler.core.lanes import Lane, code_of
 from entraide_scheduler.core.policy import ClassTerms, Picker, Policy
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import PASSING, Rule
@@ -38,6 +38,8 @@ LEND_ENERGY_SPENT = Rule(
 GREENER_LATER = Rule(
     "greener_later", lambda *_: False, lambda node, _: {"zone": node.card.zone}, waiting_helps=True
 )
+SAME_ENGINE = Rule("same_engine", lambda *_: False, lambda *_: {}, waiting_helps=False)
+ALONE_LIMIT = Rule("alone_limit", lambda *_: False, lambda *_: {}, waiting_helps=True)
 TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_helps=False)
 
 # What keeps a job from a node by a limit of its own, or of its lender's; another job of its shape
@@ -166,10 +168,15 @@ def scan(
     excluded = list(lasting)
     places, coop, batch = want.places, want.shape.coop, 2 * want.shape.batch
     for lane in lanes:
-        code = lane.shut[batch if lane.coop == coop else batch + 1]
+        if want.shape.alone:
+            code = code_of(lane, want.shape)
+        else:
+            code = lane.shut[batch if lane.coop == coop else batch + 1]
         rule = PASSING[code - 1] if code else None
         if rule is None and places is not None and lane.place not in places:
             rule = GREENER_LATER
+        if rule is None and lane.name in want.barred:
+            rule = SAME_ENGINE
         if rule is None:
             predicted = predict(lane, want)
             rule = beyond(predicted, want) if want.limited else None

@@ -49,6 +49,7 @@ class Shape(Struct, frozen=True, gc=False):
         limited: whether a carbon cap, a quota of energy or carbon, or the energy that another
             co-op lends limits it. By how much is no part of the shape: such jobs are held against
             the nodes one by one.
+        alone: of a job that must have an engine to itself, its identifier; else "".
     """
 
     model: str
@@ -60,6 +61,7 @@ class Shape(Struct, frozen=True, gc=False):
     batch: bool = False
     green_h: int = 0
     limited: bool = False
+    alone: str = ""
 
 
 class Hold(Struct, frozen=True, gc=False):
@@ -104,6 +106,8 @@ class Job(Struct, gc=False):
         ended_at: when it ended; 0 while it lasts.
         story: the steps so far, oldest first.
         failed_on: the replicas (node and model) on which a run of it failed.
+        exits: where an engine exited during a run of it: the node and its co-op.
+        alone: whether it must have an engine to itself.
     """
 
     facts: RequestFacts
@@ -125,6 +129,8 @@ class Job(Struct, gc=False):
     story: tuple[str, ...] = ()
     alias: str = ""
     failed_on: tuple[tuple[str, str], ...] = ()
+    exits: tuple[tuple[str, str], ...] = ()
+    alone: bool = False
 
     def step(self, trigger: str) -> None:
         """Takes one step of ``tables.JOB``; raises ``InvalidTransition`` and changes nothing."""
@@ -214,6 +220,7 @@ class Load(Struct):
         turn: serial of the last placement there, 0 before the first.
         lend_slots, batch_slots: how many leases of others, and of batch work, it takes.
         completed: whether a run has completed there since one failed.
+        reserved: the job that has the replica to itself, running or awaited; else "".
     """
 
     pace: Pace
@@ -231,6 +238,29 @@ class Load(Struct):
     lend_slots: int = 0
     batch_slots: int = 0
     completed: bool = False
+    reserved: str = ""
+
+
+class Held(Struct, frozen=True):
+    """The replica that a job has to itself, running or awaited, and the job's co-op."""
+
+    node: str
+    model: str
+    coop: str
+
+
+class KeyExits(Struct, frozen=True):
+    """What a key's jobs did to engines within the last hour.
+
+    Attributes:
+        refusals: when jobs were refused for it, oldest first, seconds since the epoch.
+        broken_at: when an exit broke a stream of it and no run has completed alone since; else 0.
+        broken_on: the node and its co-op where that was.
+    """
+
+    refusals: tuple[float, ...] = ()
+    broken_at: float = 0.0
+    broken_on: tuple[str, str] = ("", "")
 
 
 class Order(Struct):

@@ -63,6 +63,16 @@ def _is_probed(node: Node, want: Shape) -> bool:
     return busy and _replica_state(node, want) is ReplicaState.PROBING
 
 
+def _reserved(node: Node, want: Shape) -> bool:
+    load = node.loads.get(want.model)
+    return load is not None and load.reserved not in ("", want.alone)
+
+
+def _not_empty(node: Node, want: Shape) -> bool:
+    load = node.loads.get(want.model)
+    return want.alone != "" and load is not None and load.leases > 0
+
+
 def _why_resting(node: Node, want: Shape) -> Values:
     backoff = node.backoffs[want.model]
     return {"failure": backoff.code, "failures": backoff.failures, "again_at": backoff.until}
@@ -220,6 +230,7 @@ RESTING = Rule(
     waiting_helps=True,
 )
 PROBING = Rule("probing", _is_probed, _why_probing, waiting_helps=True)
+RESERVED = Rule("reserved", _reserved, lambda *_: {}, waiting_helps=True)
 NO_FREE_SLOT = Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True)
 OWN_ONLY = Rule(
     "own_only",
@@ -234,16 +245,24 @@ BATCH_SHARE_FULL = Rule(
     lambda node, want: {"slots": node.loads[want.model].batch_slots},
     waiting_helps=True,
 )
+NOT_EMPTY = Rule(
+    "not_empty",
+    _not_empty,
+    lambda node, want: {"running": node.loads[want.model].leases},
+    waiting_helps=True,
+)
 PASSING = (
     SUSPECT,
     LOST,
     NOT_ACCEPTING,
     RESTING,
     PROBING,
+    RESERVED,
     NO_FREE_SLOT,
     OWN_ONLY,
     LEND_LIMIT,
     BATCH_SHARE_FULL,
+    NOT_EMPTY,
 )
 
 ALL = (*LASTING, *PASSING)

@@ -5,20 +5,21 @@ that fit only the best by grams and the fastest are told one by one, and one exa
 the counts are those of all. A property test holds the two against each other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import inf
 
 import numpy as np
 
 from entraide.types import Candidates
 from entraide_scheduler.core.fleet import Able, Columns
-from entraide_scheduler.core.lanes import Lane
+from entraide_scheduler.core.lanes import NOT_EMPTY_CODE, RESERVED_CODE, Lane, code_of
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
     LEND_ENERGY_SPENT,
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
     OVER_ENERGY_QUOTA,
+    SAME_ENGINE,
     TIME_WORTH,
     TRIED_BEFORE,
     Survey,
@@ -32,6 +33,7 @@ from entraide_scheduler.core.table import (
     FULL_PART,
     TOKEN_S,
     Bools,
+    Codes,
     Floats,
     Rows,
     least,
@@ -89,6 +91,8 @@ class Seen:
         self._open()
         if want.places is not None:
             self._exclude(~self._table.within(want.places), GREENER_LATER)
+        if want.barred:
+            self._exclude(self._named(want.barred), SAME_ENGINE)
         self.keeps, self.ttft_s, self.upper_s, self.carbon_ug = self._table.look(want)
         self._cached = [known[name] for name in want.cached if name in known]
         for row in self._cached:
@@ -104,8 +108,7 @@ class Seen:
             if want.energy_left_uwh < inf:
                 self._exclude(self._energies_uwh() > want.energy_left_uwh, OVER_ENERGY_QUOTA)
         if want.avoid:
-            tried = np.zeros(len(self._lanes), np.bool_)
-            tried[[known[name] for name in want.avoid if name in known]] = True
+            tried = self._named(want.avoid)
             if (self.fits & ~tried).any():
                 self._exclude(tried, TRIED_BEFORE)
         self.keeps &= self.fits
@@ -119,15 +122,34 @@ class Seen:
         if columns.own:
             codes = codes.copy()
             codes[columns.own] = table.shut[view - 1][columns.own]
+        alone = self._want.shape.alone != ""
+        if alone:
+            codes = self._alone(codes)
         self.fits: Bools = codes == 0
         if mask is not None:
             self.fits &= mask
-        if mask is None and not columns.own:
+        if mask is None and not columns.own and not alone:
             self._count(table.counts[view], lambda code: table.example(view, code))
             return
         there = codes if mask is None else np.where(mask, codes, 0)
         broken = np.bincount(there, minlength=len(PASSING) + 1).tolist()
         self._count(broken, lambda code: int((there == code).argmax()))
+
+    def _named(self, names: Collection[str]) -> Bools:
+        """Returns which rows are of some nodes."""
+        known = self._columns.row_of
+        named = np.zeros(len(self._lanes), np.bool_)
+        named[[known[name] for name in names if name in known]] = True
+        return named
+
+    def _alone(self, codes: Codes) -> Codes:
+        """Returns which passing rules the rows break for a job that must run alone."""
+        codes, alone = codes.copy(), self._want.shape.alone
+        for row in (codes == RESERVED_CODE).nonzero()[0].tolist():
+            if self._lanes[row].load.reserved == alone:
+                codes[row] = code_of(self._lanes[row], self._want.shape)
+        codes[(codes == 0) & (self._table.column[FULL_PART] > 0.0)] = NOT_EMPTY_CODE
+        return codes
 
     def _count(self, broken: list[int], example: Callable[[int], int]) -> None:
         for code, rule in enumerate(PASSING, 1):

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from entraide.models import Catalogue
 from entraide.types import JobState
-from entraide_scheduler.core import admission, fairstate, green
+from entraide_scheduler.core import admission, alone, fairstate, green
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.credit import Gift
 from entraide_scheduler.core.demand import DemandState
@@ -22,7 +22,7 @@ from entraide_scheduler.core.policy import IntensityBasis, Policy
 from entraide_scheduler.core.prefixes import PrefixesState
 from entraide_scheduler.core.quarantine import Quarantine, SenderKind
 from entraide_scheduler.core.quotas import QuotasState
-from entraide_scheduler.core.records import Job, Lease, Node
+from entraide_scheduler.core.records import Job, KeyExits, Lease, Node
 from entraide_scheduler.core.state import State
 
 VERSION = 6
@@ -55,6 +55,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     catalogue: Catalogue
     demand: DemandState
     quarantines: dict[SenderKind, dict[str, Quarantine]] = {}
+    key_exits: dict[str, KeyExits] = {}
 
 
 class _Head(Struct, frozen=True, array_like=True):
@@ -91,6 +92,7 @@ def write(state: State) -> bytes:
             catalogue=state.menu.catalogue,
             demand=state.demand.dump(),
             quarantines=state.quarantines.senders,
+            key_exits=state.key_exits,
         )
     )
 
@@ -128,6 +130,8 @@ def read(data: bytes) -> State:
     state.ended = OrderedDict((job.facts.job, job) for job in kept.ended)
     state.explained = OrderedDict.fromkeys(kept.explained)
     state.leases = {lease.terms.job: lease for lease in kept.leases}
+    state.key_exits = kept.key_exits
+    alone.restore(state)
     waiting = [job for job in kept.jobs if job.state is JobState.QUEUED]
     for job in waiting:
         if kept.queue.blocked is None:

@@ -23,7 +23,7 @@ from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
 from entraide_scheduler.core.prefixes import Prefixes
 from entraide_scheduler.core.quarantine import Quarantines
 from entraide_scheduler.core.quotas import Quotas
-from entraide_scheduler.core.records import Job, Lease
+from entraide_scheduler.core.records import Held, Job, KeyExits, Lease
 
 EPOCHS_PER_INCARNATION = 2**20
 
@@ -42,6 +42,8 @@ class State:
         quarantines: the senders whose messages do not count.
         jobs: those that are not over. ended: those that are, oldest first, for a while.
         explained: those of the ended whose explanation is still kept, oldest first.
+        alone: the replicas that jobs have to themselves, by job.
+        key_exits: what the jobs of API keys did to engines lately, by key.
         leases: by job; a job has one at most, also while it is being stopped.
         commands: asked for since the event at hand began.
         deadline, placing: the deadline that is being done within the event at hand, and the waiting
@@ -74,6 +76,8 @@ class State:
         self.ended: OrderedDict[str, Job] = OrderedDict()
         self.explained: OrderedDict[str, None] = OrderedDict()
         self.leases: dict[str, Lease] = {}
+        self.alone: dict[str, Held] = {}
+        self.key_exits: dict[str, KeyExits] = {}
         self.commands: list[Command] = []
         self.deadline: tuple[str, str] | None = None
         self.placing = ""

@@ -6,8 +6,8 @@ fleets, over columns in large ones. It changes nothing.
 
 from math import inf
 
-from entraide_scheduler.core import green
-from entraide_scheduler.core.placement import Survey, scan
+from entraide_scheduler.core import alone, green
+from entraide_scheduler.core.placement import ALONE_LIMIT, Survey, scan
 from entraide_scheduler.core.policy import Picker
 from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.search import search
@@ -57,12 +57,16 @@ def want(state: State, job: Job, at: float) -> Want:
         places=green.places(state, shape, at) if shape.green_h else None,
         cached=state.prefixes.cached(facts),
         avoid=job.avoid,
+        barred=alone.barred(state, job) if shape.alone else alone.NOWHERE,
     )
 
 
 def survey(state: State, job: Job, wanted: Want) -> Survey:
     """Looks at every node for one job."""
     able = state.fleet.able(job.shape)
+    if job.shape.alone and not alone.may_hold(state, job):
+        limited = [(lane.node, ALONE_LIMIT) for lane in able.lanes]
+        return scan([], [*able.excluded, *limited], wanted, state.policy)
     if able.columns is not None and state.policy.picker is Picker.GREENEST:
         return search(able, able.columns, wanted, state.policy)
     return scan(able.lanes, able.excluded, wanted, state.policy)

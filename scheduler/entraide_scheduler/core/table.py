@@ -21,6 +21,7 @@ BLOCK = 32  # rows of which the least is taken when the least of all are looked 
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Codes = NDArray[np.int8]
 Rows = NDArray[np.intp]
 
 (

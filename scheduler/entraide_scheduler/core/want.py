@@ -37,6 +37,7 @@ class Want(Struct, frozen=True, gc=False):
         places: zones and sites where it may start now; None for everywhere.
         cached: by node, prompt tokens that its cache is expected to hold.
         avoid: nodes that declined or lost it; others go first.
+        barred: nodes whose engines are not another one, for a job that must run alone.
     """
 
     at: float
@@ -58,3 +59,4 @@ class Want(Struct, frozen=True, gc=False):
     places: frozenset[str] | None = None
     cached: Mapping[str, int] = NOTHING
     avoid: tuple[str, ...] = ()
+    barred: frozenset[str] = frozenset()

@@ -46,6 +46,7 @@ from entraide_scheduler.gateway.sizes import Sizes
 from entraide_scheduler.node_validation import check
 
 JOBS_MAX = 20_000
+COMPLETED_UNSEEN = "stream_broken"  # the core says that a job completed whose answer never came
 VERDICT_TIMEOUT_S = 15.0  # between the two tellings of a job's end: the node's and the core's
 
 
@@ -382,7 +383,7 @@ class RunningJobs:
     def _ended(self, message: Ended, running: RunningJob) -> None:
         if message.state is JobState.COMPLETED:
             # Told on another road than the answer, which may still be on its way.
-            self._await_verdict(running, "stream_broken")
+            self._await_verdict(running, COMPLETED_UNSEEN)
             return
         fallback = "cancelled" if message.state is JobState.CANCELLED else "internal"
         self._stop(running)
@@ -450,6 +451,16 @@ class RunningJobs:
             running.verdict = loop.call_later(VERDICT_TIMEOUT_S, self._no_verdict, running, code)
 
     def _no_verdict(self, running: RunningJob, code: str) -> None:
+        """The core has not said what follows on the end of a run.
+
+        A job of which nothing was handed on may stand in line. The core is told that its run is
+        over, for its node may have told the core something else.
+        """
+        if running.phase is Phase.RUNNING and code != COMPLETED_UNSEEN:
+            self._desk.abandon(running.facts.job, running.epoch, "answer_invalid")
+            running.verdict = None
+            self._await_verdict(running, code)
+            return
         self._log.warning("gateway.no_verdict", job=running.facts.job, code=code)
         self._desk.abandon(running.facts.job, running.epoch, "stream_broken")
         self._fail_here(running, code)

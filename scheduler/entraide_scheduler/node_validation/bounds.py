@@ -189,6 +189,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "code": _CODE,
             "delivered": _FLAG,
             "usage": Part("what the run used"),
+            "beside": Number(0, COUNT_MAX, "runs that an engine holds at once"),
         },
         Usage: {
             "input_tokens": _TOKENS,

@@ -229,6 +229,8 @@ error-too_many_attempts = The job failed on { $attempts ->
    *[other] { $attempts } machines
 } in a row. Try again later; if it goes on, tell the operator.
 error-stream_broken = The answer broke off: the machine that was answering is gone. Try again.
+error-engine_exited = The machine's engine exited during the answer. Try again: the request will run alone, on another engine.
+error-request_ends_engine = Two engines exited while they ran this request, the second with nothing else in it. It is not tried again. Change the request (its length, its parameters, its schema), and tell the pool's operator if it looks ordinary to you.
 error-engine_failed = The machine's engine failed{ $detail ->
     [none] .
    *[other] : { $detail }.
@@ -418,6 +420,17 @@ rule-probing = is being tried with one run after failed ones{ $failure ->
    *[other] {" "}({ $failure })
 }
     .otherwise = if no run had failed on that machine
+rule-reserved = is kept for a run that must be alone
+    .otherwise = if that machine had not been kept for a run that must be alone
+rule-not_empty = runs other jobs, and this one must run alone{ $running ->
+    [none] {""}
+   *[other] {" "}({ $running })
+}
+    .otherwise = if that machine had been running nothing
+rule-same_engine = does not count as another engine: one exited there, or at the same co-op, during this job
+    .otherwise = if no engine had exited during this job
+rule-alone_limit = is not kept for one more run that must be alone
+    .otherwise = if no other job had had to run alone
 rule-over_carbon_cap = would emit more than the cap asked for{ $max_carbon_ug ->
     [none] {""}
    *[other] {" "}({ $carbon_g ->
@@ -678,6 +691,8 @@ reason-resting = { $nodes ->
         [none] after the rest
        *[other] { $again_at }
     }, or on another machine that becomes free.
+reason-must_run_alone = An engine exited while it ran this job, so the job is tried once more by itself, on another engine. It waits for one that runs nothing else.
+    .otherwise = It will start when a machine is empty. One is being emptied for it, unless other jobs that must run alone come first.
 reason-greener_later = Electricity will be greener { $then_at }: { $then_g_per_kwh } ({ $then_zone }), rather than { $now_g_per_kwh } now ({ $zone }). { $signal ->
     [forecast] So says the forecast{ $issued_at ->
         [none] .
@@ -1779,6 +1794,7 @@ failure-fetch_failed = the weights do not arrive
 failure-engine_exited = the engine stopped
 failure-engine_start_too_slow = the engine took too long
 failure-engine_not_installed = its engine is not installed
+failure-answer_invalid = its answer could not be used
 failure-engine_failed = the engine failed
 failure-no_answer = it did not answer in time
 failure-stale = it declined without a reason of its own

@@ -229,6 +229,8 @@ error-too_many_attempts = La requête a échoué sur { $attempts ->
    *[other] { $attempts } machines
 } de suite. Réessayez plus tard ; si cela persiste, prévenez l’exploitant.
 error-stream_broken = La réponse s’est interrompue en cours de route : la machine qui répondait a disparu. Réessayez.
+error-engine_exited = Le moteur de la machine s’est arrêté pendant la réponse. Réessayez : la requête sera exécutée seule, sur un autre moteur.
+error-request_ends_engine = Deux moteurs se sont arrêtés pendant qu’ils exécutaient cette requête, le second sans rien d’autre à faire. Elle ne sera pas réessayée. Modifiez-la (longueur, paramètres, schéma), et prévenez l’exploitant du réseau si elle vous semble ordinaire.
 error-engine_failed = Le moteur de la machine a échoué{ $detail ->
     [none] .
    *[other] {""} : { $detail }.
@@ -418,6 +420,17 @@ rule-probing = est à l’essai, une requête à la fois, après des échecs{ $f
    *[other] {" "}({ $failure })
 }
     .otherwise = si rien n’avait échoué sur cette machine
+rule-reserved = est gardée pour une requête qui doit être seule
+    .otherwise = si cette machine n’avait pas été gardée pour une requête qui doit être seule
+rule-not_empty = exécute d’autres requêtes, et celle-ci doit être seule{ $running ->
+    [none] {""}
+   *[other] {" "}({ $running })
+}
+    .otherwise = si cette machine n’avait rien exécuté
+rule-same_engine = ne compte pas comme un autre moteur : un moteur s’y est arrêté pendant cette requête, ou dans la même coopérative
+    .otherwise = si aucun moteur ne s’était arrêté pendant cette requête
+rule-alone_limit = n’est pas gardée pour une requête de plus qui doit être seule
+    .otherwise = si aucune autre requête n’avait dû être seule
 rule-over_carbon_cap = émettrait plus que le plafond demandé{ $max_carbon_ug ->
     [none] {""}
    *[other] {" "}({ $carbon_g ->
@@ -678,6 +691,8 @@ reason-resting = { $nodes ->
         [none] après ce repos
        *[other] { $again_at }
     }, ou sur une autre machine qui se libère.
+reason-must_run_alone = Un moteur s’est arrêté pendant cette requête : elle est donc réessayée une seule fois, seule, sur un autre moteur. Elle en attend un qui n’exécute rien d’autre.
+    .otherwise = Elle partira quand une machine sera vide. On en libère une pour elle, à moins que d’autres requêtes qui doivent être seules ne passent avant.
 reason-greener_later = L’électricité sera plus verte { $then_at } : { $then_g_per_kwh } ({ $then_zone }), plutôt que { $now_g_per_kwh } maintenant ({ $zone }). { $signal ->
     [forecast] C’est ce que dit la prévision{ $issued_at ->
         [none] .
@@ -1779,6 +1794,7 @@ failure-fetch_failed = les poids n’arrivent pas
 failure-engine_exited = le moteur s’est arrêté
 failure-engine_start_too_slow = le moteur a mis trop de temps
 failure-engine_not_installed = son moteur n’est pas installé
+failure-answer_invalid = sa réponse n’était pas utilisable
 failure-engine_failed = le moteur a échoué
 failure-no_answer = elle n’a pas répondu à temps
 failure-stale = elle a refusé sans raison propre

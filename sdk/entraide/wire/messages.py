@@ -96,7 +96,15 @@ class Progress(Message, frozen=True, tag="progress"):
 
 
 class UsageReport(Message, frozen=True, tag="usage"):
-    """A run is over; sent again until ``UsageAck``."""
+    """A run is over; sent again until ``UsageAck``.
+
+    Attributes:
+        job, epoch: the lease.
+        outcome, code: how it ended; ``engine_exited`` when the engine's process ended by itself.
+        delivered: whether some of its answer had been sent.
+        usage: what it used.
+        beside: with ``engine_exited``, how many other runs were in the engine then.
+    """
 
     job: str
     epoch: int
@@ -104,6 +112,7 @@ class UsageReport(Message, frozen=True, tag="usage"):
     code: str
     delivered: bool
     usage: Usage
+    beside: int = 0
 
 
 class Goodbye(Message, frozen=True, tag="goodbye"):

@@ -1,0 +1,201 @@
+"""A run during which its engine exits is tried once more, alone on another engine."""
+
+import pytest
+from tests.core import invariants
+from tests.core.builders import Pool, card, of
+
+from entraide.types import DataClass, JobState, Outcome
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.quarantine import ENGINES_ENDED, SenderKind
+
+
+def placed(pool: Pool, job: str, coop: str = "alpha", **changes) -> commands.Place:
+    (place,) = of(pool.ask(job, coop, **changes), commands.Place)
+    return place
+
+
+def exits(pool: Pool, place: commands.Place, **changes) -> list[commands.Command]:
+    """The engine exits during a run."""
+    pool.accept(place)
+    return pool.report(place, Outcome.FAILED, code="engine_exited", **changes)
+
+
+def again(asked: list[commands.Command]) -> commands.Place:
+    (place,) = of(asked, commands.Place)
+    return place
+
+
+def ended(asked: list[commands.Command]) -> commands.EndJob:
+    (end,) = of(asked, commands.EndJob)
+    return end
+
+
+def refused(pool: Pool, job: str, **changes) -> commands.EndJob:
+    """A job that ends two engines."""
+    return ended(exits(pool, again(exits(pool, placed(pool, job, **changes)))))
+
+
+def excluded(place: commands.Place) -> dict[str, str]:
+    return {found.node: found.rule for found in place.explanation.excluded}
+
+
+def test_it_is_tried_once_more_and_then_refused(three: Pool) -> None:
+    """The second exit, with nothing beside the run, is the request's doing and ends the job."""
+    first = placed(three, "j1")
+    second = again(exits(three, first))
+    end = ended(exits(three, second))
+
+    assert second.node != first.node
+    assert (end.state, end.code) == (JobState.FAILED, "request_ends_engine")
+    assert [] == [one.card.node for one in three.core.nodes() if one.resting]
+
+
+def test_a_suspect_that_completes_alone_is_innocent(three: Pool) -> None:
+    """Runs that were in the engine by chance complete, one at a time, and are billed as ever."""
+    together = [placed(three, f"j{number}", "beta") for number in range(2)]
+    first = again(exits(three, together[0]))
+    waits = exits(three, together[1])
+    done = three.report(first)
+    second = again(done)
+    three.report(second)
+
+    assert [] == of(waits, commands.Place)  # a co-op has one run at a time that is alone
+    assert {JobState.COMPLETED} == {three.core.job(f"j{number}").state for number in range(2)}
+
+
+def test_nobody_joins_a_run_that_must_be_alone(three: Pool) -> None:
+    """While it runs its replica is kept for it, and a decision says so."""
+    alone = again(exits(three, placed(three, "j1")))
+    others = [placed(three, f"o{number}", "gamma") for number in range(4)]
+
+    assert alone.node not in {place.node for place in others}
+    assert "reserved" == excluded(others[0])[alone.node]
+
+
+def test_it_does_not_join_others(pool: Pool) -> None:
+    """A replica that runs something is emptied for it first: no new run, and then it starts."""
+    pool.join(card("n1"), card("n2", "beta", "CA-ON"))
+    held = placed(pool, "held", "beta", jurisdiction="CA-ON", input_tokens_est=50)
+    assert "n2" == held.node
+    pool.accept(held)
+    waits = exits(pool, placed(pool, "j1"))
+    pool.wait(6.0, seen=("n1", "n2"))
+    late = placed(pool, "late", "beta")
+    starts = again(pool.report(held))
+
+    assert [] == of(waits, commands.Place)
+    assert "n1" == late.node
+    assert ("j1", "n2") == (starts.job, starts.node)
+
+
+def test_it_goes_to_another_co_ops_engine_where_there_is_one(pool: Pool) -> None:
+    """Two machines of one co-op cannot together have another's requests refused."""
+    pool.join(card("n1"), card("n2"), card("n3", "beta", "CA-AB"))
+    second = again(exits(pool, placed(pool, "j1")))
+
+    assert "n3" == second.node
+    assert "same_engine" == excluded(second)["n2"]
+
+
+def test_the_same_node_counts_only_where_there_is_no_other(pool: Pool) -> None:
+    """The restarted engine of the only node is another one; not where its data may go elsewhere."""
+    pool.join(card("n1"), card("n2", "beta", data_classes=(DataClass.PUBLIC,)))
+    asked = exits(pool, placed(pool, "j1"))
+    asked += pool.wait(5.0, seen=("n1", "n2"))
+
+    assert "n1" == again(asked).node
+
+
+@pytest.mark.parametrize("code", ["engine_failed", "owner_returned", "draining"])
+def test_other_ends_do_not_count(three: Pool, code: str) -> None:
+    """A stop by an owner, or a failure of an engine that lives, has no job run alone."""
+    place = placed(three, "j1")
+    three.accept(place)
+    three.report(place, Outcome.FAILED, code=code)
+
+    assert not three.core._state.jobs["j1"].alone
+
+
+def test_the_loss_of_the_machine_does_not_count(three: Pool) -> None:
+    """A run alone whose node is lost is tried again alone, and not refused."""
+    second = again(exits(three, placed(three, "j1")))
+    third = again(three.tell(events.NodeLeft, second.node, "goodbye"))
+
+    assert "j1" == third.job
+    assert JobState.OFFERED is three.core.job("j1").state
+
+
+class TestKeys:
+    """Requests with one key end engines again and again."""
+
+    def test_three_refusals_in_an_hour_put_the_key_in_quarantine(self, three: Pool) -> None:
+        """Its requests are refused until the operator clears it; another key's are not."""
+        for number in range(3):
+            refused(three, f"j{number}", key="bad")
+            three.wait(20.0, seen=("qc-1", "on-1", "ab-1"))
+        (no,) = of(three.ask("j9", key="bad"), commands.Refuse)
+        found = three.core.quarantine(SenderKind.KEY, "bad")
+        other = placed(three, "o1", key="good")
+        three.tell(events.QuarantineCleared, SenderKind.KEY, "bad")
+        after = placed(three, "j10", key="bad")
+
+        assert ("key_quarantined", ENGINES_ENDED) == (no.code, found and found.reason)
+        assert (other.job, after.job) == ("o1", "j10")
+
+    def test_refusals_of_more_than_an_hour_ago_are_forgotten(self, three: Pool) -> None:
+        """Two now and one long ago are not three."""
+        for number, wait_s in enumerate((3_600.0, 20.0, 20.0)):
+            refused(three, f"j{number}", key="bad")
+            three.now += wait_s
+            three.tell(events.NodesSeen, ("qc-1", "on-1", "ab-1"))
+
+        assert three.core.quarantine(SenderKind.KEY, "bad") is None
+
+    def test_a_stream_that_broke_makes_the_keys_next_run_alone(self, three: Pool) -> None:
+        """What was handed on cannot be tried again: the key's next request is, and counts."""
+        first = placed(three, "j1", stream=True, key="bad")
+        broken = ended(exits(three, first, delivered=True))
+        second = placed(three, "j2", stream=True, key="bad")
+        alone = three.core._state.jobs["j2"].alone
+        end = ended(exits(three, second, delivered=True))
+
+        assert ("engine_exited", True) == (broken.code, alone)
+        assert second.node != first.node
+        assert "request_ends_engine" == end.code
+
+    def test_a_run_that_completes_alone_clears_the_key(self, three: Pool) -> None:
+        """A key whose stream was only beside the culprit has one run alone, and no more."""
+        exits(three, placed(three, "j1", stream=True, key="k"), delivered=True)
+        three.report(placed(three, "j2", key="k"))
+        placed(three, "j3", key="k")
+
+        assert not three.core._state.jobs["j3"].alone
+
+
+def test_alone_runs_hold_a_quarter_of_a_models_replicas() -> None:
+    """However many co-ops have runs that must be alone, the pool goes on with the others."""
+    coops = [f"c{number}" for number in range(6)]
+    pool = Pool(*coops)
+    pool.join(*(card(f"n{number}", coops[number % 6]) for number in range(8)))
+    together = [placed(pool, f"j-{coop}", coop) for coop in coops]
+    asked = [command for place in together for command in exits(pool, place)]
+    pool.wait(6.0, seen=tuple(f"n{number}" for number in range(8)))
+    held = [load.reserved for one in pool.core._state.fleet.nodes.values()
+            for load in one.loads.values() if load.reserved]  # fmt: skip
+
+    assert 2 == len(held)
+    assert asked
+    invariants.check(pool)
+
+
+def test_a_restored_core_keeps_who_is_alone(three: Pool) -> None:
+    """Reservations, exits and keys are in the snapshot."""
+    refused(three, "j0", key="bad")
+    three.wait(20.0, seen=("qc-1", "on-1", "ab-1"))
+    alone = again(exits(three, placed(three, "j1", key="bad")))
+    data = three.core.snapshot()
+    three.core = Core.restore(data)
+
+    assert three.core.snapshot() == data
+    assert "request_ends_engine" == ended(exits(three, alone)).code
