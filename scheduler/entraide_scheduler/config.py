@@ -190,6 +190,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         coops: the members of that version, when there is no file.
         drain_s: how long running jobs may go on at a stop.
         nats, http, grpc, tls, grid, journal: see there.
+        weights_folders: where pinned weights lie that nodes may fetch, beside ``dir/weights``.
     """
 
     dir: str
@@ -206,6 +207,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     http: HttpConfig = HttpConfig()
     grpc: ListenConfig = ListenConfig()
     tls: TlsConfig = TlsConfig()
+    weights_folders: tuple[str, ...] = ()
     grid: GridConfig = GridConfig()
     journal: JournalConfig = JournalConfig()
 

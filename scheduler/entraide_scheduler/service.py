@@ -31,6 +31,8 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.desks import GatewaysEar, LocalDesk, Switch
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, Settings, Signer
+from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
+from entraide_scheduler.gateway.weights import Weights
 from entraide_scheduler.grid.feed import Feed
 from entraide_scheduler.grid.watch import Watch
 from entraide_scheduler.journal import recover
@@ -196,6 +198,16 @@ class Service:
         )
         return gateway
 
+    def _weights(self, live: Live, roster: Roster, catalogue: PoolCatalogue) -> Weights:
+        def key_of(node: str) -> str:
+            row = roster.approved(node)
+            return row.public_key if row is not None else ""
+
+        folders = [self._home / WEIGHTS_FOLDER, *map(Path, self._config.weights_folders)]
+        return Weights(
+            catalogue=lambda: catalogue.catalogue, folders=folders, key_of=key_of, now=live.now
+        )
+
     async def _serve(
         self,
         live: Live,
@@ -242,14 +254,14 @@ class Service:
             lang=config.lang,
             timezone=config.timezone,
         )
-        pool = gateway.pool_service()
+        gateway.serve_weights(self._weights(live, roster, catalogue))
         for name, register in (
             (
                 "Enrolment",
                 lambda s: enrolment_pb2_grpc.add_EnrolmentServicer_to_server(enrolment, s),
             ),
             ("Admin", lambda s: admin_pb2_grpc.add_AdminServicer_to_server(admin, s)),
-            ("Pool", lambda s: pool_pb2_grpc.add_PoolServicer_to_server(pool, s)),
+            ("Pool", lambda s: pool_pb2_grpc.add_PoolServicer_to_server(gateway.pool_service(), s)),
         ):
             self.grpc.add(f"entraide.v1.{name}", register)
         certificate = Certificate(files.cert, files.key) if files else None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from entraide import i18n
+from entraide.catalogue import demonstration
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import files
 from entraide_node.models.files import DEMO_COMMAND, ModelFile, alias_of, find_model
@@ -209,7 +210,7 @@ def test_a_damaged_memory_of_checksums(tmp_path: Path) -> None:
 
 def test_the_demo_model_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the demo model its user is told the one command that mends it."""
-    monkeypatch.setattr(files, "DEMO_PACKAGE", "entraide_no_such_package")
+    monkeypatch.setattr(demonstration, "PACKAGE", "entraide_no_such_package")
 
     problem = find_model("demo")
 
@@ -226,7 +227,7 @@ def test_the_demo_model_is_another(
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     (package / files.DEMO_FILE).write_bytes(data)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(files, "DEMO_PACKAGE", "entraide_test_model")
+    monkeypatch.setattr(demonstration, "PACKAGE", "entraide_test_model")
 
     problem = find_model("demo")
 

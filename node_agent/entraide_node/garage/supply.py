@@ -132,13 +132,21 @@ class Supply:
     async def fetch(self, model: str) -> EngineProblem | None:
         """Fetches a model's weights; None once they are here and proven."""
         from entraide_node.models.fetch import Sources, fetch  # noqa: PLC0415  (the hub's library)
+        from entraide_node.models.pool_access import pool_access  # noqa: PLC0415  (likewise)
 
         chosen = self._chosen(model)
         if isinstance(chosen, EngineProblem):
             return chosen
         entry, _, artefact, _ = chosen
         models = self._config.models
-        sources = Sources(neighbours=self._neighbours(), mirror=models.mirror, hub=models.hub)
+        pool, access = await asyncio.to_thread(pool_access, self._folder)
+        sources = Sources(
+            neighbours=self._neighbours(),
+            mirror=models.mirror,
+            hub=models.hub,
+            pool=pool,
+            access=access,
+        )
         came = await fetch(self.store, entry, artefact, sources=sources)
         await self._survey()
         return came if isinstance(came, EngineProblem) else None

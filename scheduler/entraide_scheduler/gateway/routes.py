@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from entraide import i18n
 from entraide.errors import EntraideError
 from entraide.types import JobKind
-from entraide_scheduler.gateway import openai, openapi
+from entraide_scheduler.gateway import openai, openapi, weights
 from entraide_scheduler.gateway.auth import Keys
 from entraide_scheduler.gateway.coop_jobs import LIST_MAX, CoopJobs
 from entraide_scheduler.gateway.field_faults import convert
@@ -52,6 +52,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{JOBS}/{{job}}/explanation": {"GET": "explain_job"},
         f"{JOBS}/{{job}}/receipt": {"GET": "job_receipt"},
         "/v1/models/{model}": {"GET": "model"},
+        f"{weights.PATH}{{sha256}}": {"GET": "weights"},
     }
 )
 UNKNOWN = "unknown"
@@ -74,7 +75,9 @@ def route_of(path: str) -> Route | None:
     methods = PATHS.get(path)
     if methods is not None and "{" not in path:
         return Route(path, "", methods)
-    for prefix, hole in ((f"{JOBS}/", "{job}"), ("/v1/models/", "{model}")):
+    for prefix, hole in (
+        (f"{JOBS}/", "{job}"), ("/v1/models/", "{model}"), (weights.PATH, "{sha256}"),
+    ):  # fmt: skip
         if path.startswith(prefix):
             name, slash, rest = path[len(prefix) :].partition("/")
             pattern = f"{prefix}{hole}{slash}{rest}"
@@ -134,6 +137,7 @@ class Routes:
         lang: i18n.Lang,
     ) -> None:
         self._keys = keys
+        self.pool_weights: weights.Weights | None = None
         self._maker = maker
         self._running = running
         self._kept = kept
@@ -153,6 +157,7 @@ class Routes:
             "metrics": self._metrics_page,
             "models": self._models,
             "model": self._model,
+            "weights": self._pool_weights,
             "chat": partial(self._complete, openai.CHAT),
             "completion": partial(self._complete, openai.COMPLETION),
             "list_jobs": self._list_jobs,
@@ -290,6 +295,11 @@ class Routes:
         call.answer(found)
 
     # Pages: no key, no secret.
+
+    async def _pool_weights(self, call: Call) -> None:
+        if self.pool_weights is None:  # a gateway in a process of its own has no roster
+            raise refused("unknown_path", path=call.exchange.request.path)
+        await self.pool_weights.answer(call.exchange, call.name)
 
     async def _page(self, call: Call) -> None:
         if not call.exchange.over:

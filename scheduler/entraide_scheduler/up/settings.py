@@ -14,6 +14,7 @@ import msgspec
 import tomli_w
 from msgspec import Struct
 
+from entraide.catalogue import demonstration
 from entraide_scheduler.nats.keyfiles import private_home
 from entraide_scheduler.up.sites import SITES
 
@@ -72,6 +73,9 @@ def write_scheduler(
         "http": {"port": http_port},
         "grpc": {"port": grpc_port},
     }
+    model = demonstration.path()
+    if model is not None:
+        config["weights_folders"] = [str(model.parent)]
     if tls is not None:
         hosts, authority = tls
         config["nats"] = {"urls": [nats_url], "ca_file": str(authority)}

@@ -1,0 +1,35 @@
+"""Pool access: the pool as a source of weights, asked with a pass that the node signs."""
+
+import time
+from pathlib import Path
+
+from entraide.errors import EntraideError
+from entraide.wire import node_pass
+from entraide.wire.nats import client_context
+from entraide_node import keys
+from entraide_node.living import read_pool
+from entraide_node.models.download import Access
+
+SCHEMES = ("http://", "https://")
+
+
+def pool_access(folder: Path) -> tuple[str, Access | None]:
+    """Returns the pool's address and how it is asked; "" and None when it is not known. Blocks.
+
+    Args:
+        folder: of the node.
+    """
+    address = read_pool(folder)
+    if not address.startswith(SCHEMES):
+        return "", None
+    try:
+        stored = keys.read(folder)
+        authority = keys.ca_pem(folder)
+    except (EntraideError, OSError):
+        return "", None
+
+    def authorise(path: str) -> str:
+        return node_pass.write(stored.node, seed=stored.seed, path=path, now=time.time())
+
+    tls = client_context(authority) if authority else None
+    return address, Access(authorise, tls)
