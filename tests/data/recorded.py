@@ -10,7 +10,10 @@ beside this module:
   most jobs waited and ran.
 - ``golden-NAME.json``: what the code of that commit found in these files.
 
-A file is never changed once it is committed: later versions must find the same.
+These files are never changed once they are committed. One file is: ``decisions.json`` holds what
+the present code decides when it is fed the recorded journals. A change that means to decide
+otherwise writes that file again (``python -m tests.data.recorded``) and says why in its commit; any
+other change leaves it as it is.
 """
 
 import hashlib
@@ -42,12 +45,13 @@ from entraide_scheduler.journal import recover
 from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
 from entraide_scheduler.store.rows import KeptRow
 from entraide_scheduler.store.store import Store
-from entraide_sim.replay.recording import head_of, lines_of
+from entraide_sim.replay.recording import head_of, lines_of, replay
 
 DATA = Path(__file__).resolve().parent
 NAMES = sorted(path.stem.removeprefix("golden-") for path in DATA.glob("golden-*.json"))
 TOP = "pool"  # the one folder inside an archive
 KEPT_MAX = 1_000
+DECISIONS = DATA / "decisions.json"
 
 
 class JournalFacts(Struct, frozen=True):
@@ -101,6 +105,19 @@ class StateFacts(Struct, frozen=True):
     results_sha256: str
     receipts: int
     balances: dict[str, dict[str, int]]
+
+
+class Decisions(Struct, frozen=True):
+    """What the present code decides when it is fed a recorded journal.
+
+    Attributes:
+        facts: the commands that came out.
+        diverged: the first event whose commands differ from those of the recording version; None
+            where every command is the same.
+    """
+
+    facts: JournalFacts
+    diverged: int | None
 
 
 class Golden(Struct, frozen=True):
@@ -251,3 +268,19 @@ def journal_facts(
         commands_sha256=found.hexdigest(),
         digest=digest.hex(),
     )
+
+
+def decisions(file: Path) -> Decisions:
+    """Returns what the present code decides when it is fed a journal."""
+    diverged = replay(file, head_of(file))[0].diverged
+    return Decisions(journal_facts(file), None if diverged is None else diverged.event)
+
+
+def pinned_decisions() -> dict[str, Decisions]:
+    """Returns the decisions on record, by the journal's file name."""
+    return msgspec.json.decode(DECISIONS.read_bytes(), type=dict[str, Decisions])
+
+
+if __name__ == "__main__":
+    made = {file.name: decisions(file) for name in NAMES for file in journals(name)}
+    DECISIONS.write_bytes(msgspec.json.format(msgspec.json.encode(made)) + b"\n")
