@@ -173,6 +173,7 @@ async def long_head_is_not_kept(pool: Pool, address: Address) -> None:
 async def many_headers_are_refused(pool: Pool, address: Address) -> None:
     """A head with too many headers is refused."""
     assert [431] == await asyncio.to_thread(peers.flood_of_headers, address, 10_000)
+    assert 1.0 == refused(pool, "head_too_large")
 
 
 @SCENARIOS.under(LONG)

@@ -54,8 +54,23 @@ def test_config_reads_paths_beside_itself_and_the_first_policy(tmp_path: Path) -
         ('dir = "x"\n[http]\nhost = "0.0.0.0"', "0.0.0.0"),
         ('dir = "x"\n[grpc]\nhost = "pool.coop"', "pool.coop"),
         ('dir = "x"\nlang = "de"', "lang"),
+        ('dir = "x"\n[http]\ntrusted_proxies = ["proxy.coop"]', "trusted_proxies"),
+        ('dir = "x"\n[http.limits]\nhead_deadline_s = nan', "head_deadline_s"),
+        ('dir = "x"\n[http.limits]\nrequests_per_key = 0', "requests_per_key"),
     ],
-    ids=["key", "nested", "type", "missing", "syntax", "http", "grpc", "lang"],
+    ids=[
+        "key",
+        "nested",
+        "type",
+        "missing",
+        "syntax",
+        "http",
+        "grpc",
+        "lang",
+        "proxy",
+        "nan",
+        "none",
+    ],
 )
 def test_config_that_is_wrong_is_refused_with_the_place_named(
     tmp_path: Path, text: str, named: str

@@ -229,7 +229,7 @@ class Connection(asyncio.Protocol):
             return
         incoming.add_body(body)
         if incoming.refusal and self._is_current(incoming):
-            self._refuse(incoming, Refusal(incoming.refusal))
+            self._refuse_unread(incoming)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -276,12 +276,12 @@ class Connection(asyncio.Protocol):
         if not any(queued is incoming for queued in self._queue):
             self._queue.append(incoming)
         if self._is_current(incoming):
-            self._refuse(incoming, Refusal(incoming.refusal))
+            self._refuse_unread(incoming)
 
     def _check(self, incoming: Incoming) -> None:
         """Decides on the current request by its head."""
         if incoming.refusal or incoming.head is None:
-            self._refuse(incoming, Refusal(incoming.refusal))
+            self._refuse_unread(incoming)
             return
         verdict = self._server.check(self, incoming.head)
         if isinstance(verdict, Admission | Refusal):
@@ -310,7 +310,7 @@ class Connection(asyncio.Protocol):
             incoming.body_max = verdict.body_max
             incoming.check_length()
         if incoming.refusal:
-            self._refuse(incoming, Refusal(incoming.refusal))
+            self._refuse_unread(incoming)
         elif incoming.complete:
             self._begin(incoming)
         elif incoming.expects and not incoming.body_bytes:
@@ -333,6 +333,12 @@ class Connection(asyncio.Protocol):
         alive = incoming.complete and incoming.keep_alive and not self._server.stopping
         self.exchange = Exchange(self, incoming.request, keep_alive=alive)
         self._server.refuse(self.exchange, refusal)
+
+    def _refuse_unread(self, incoming: Incoming) -> None:
+        """Refuses what is no sound request, or comes too slowly."""
+        if incoming.refusal != "request_timeout":  # counted by the deadline's name
+            self._server.count(incoming.refusal)
+        self._refuse(incoming, Refusal(incoming.refusal))
 
     def _go_on(self) -> None:
         """Takes up what the client has sent ahead, else waits for more."""
@@ -378,9 +384,8 @@ class Connection(asyncio.Protocol):
         if self._queue:
             self._queue.popleft()
         if self._closing or (self._overfull and not self._queue):
-            self._closing = (
-                True  # bytes are still coming: closing now would reset, and lose the answer
-            )
+            # Bytes are still coming: closing now would reset, and lose the answer.
+            self._closing = True
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             self._set_stage(LINGER_S)
