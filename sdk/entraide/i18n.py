@@ -129,7 +129,7 @@ def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
     if key in RULES:
         rest = {name: held for name, held in values.items() if name not in RULES}
         return rule(value, lang, rest)
-    if key == FAULT:
+    if key == FAULT and known(f"fault-{value}"):  # other faults choose a variant of their message
         rest = {name: held for name, held in values.items() if name != FAULT}
         return text(f"fault-{value}", lang, **rest)
     prefix = "zone" if key.endswith("_zone") else _WORDS.get(key)
