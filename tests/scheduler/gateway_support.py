@@ -138,11 +138,11 @@ class Running:
         self._out(m.Tokens(self.run.job, self.run.epoch, self.sent, 1, data))
         self.sent += 1
 
-    def end(self, final: bytes = b"", body: bytes = b"") -> None:
+    def end(self, final: bytes = b"", body: bytes = b"", *, code: str = "") -> None:
+        outcome = Outcome.FAILED if code else Outcome.COMPLETED
         self._out(
             m.End(
-                self.run.job, self.run.epoch, Outcome.COMPLETED, "", {}, self.sent, final, body,
-                USAGE,
+                self.run.job, self.run.epoch, outcome, code, {}, self.sent, final, body, USAGE,
             )
         )  # fmt: skip
 

@@ -129,6 +129,24 @@ async def test_node_that_fails_before_it_answers_is_replaced(pool: Pool) -> None
     assert 1 == await pool.store.settled_count()
 
 
+async def test_end_that_the_core_was_not_told_of_is_told_by_the_gateway(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that tells only the gateway that its run failed does not keep the client waiting."""
+    monkeypatch.setattr("entraide_scheduler.gateway.jobs.VERDICT_TIMEOUT_S", 0.0)
+    asked = asyncio.ensure_future(pool.send(ask()))
+    first = await pool.placed()
+    first.accept()
+    first.end(code="engine_failed")
+    second = await pool.placed()
+    second.finish("Oui")
+    async with await asked as answer:
+        status, body = answer.status, await answer.json()
+
+    assert first.node != second.node
+    assert (200, "Oui") == (status, body["choices"][0]["message"]["content"])
+
+
 async def test_slow_client_is_cut_off(pool: Pool) -> None:
     """A client that reads nothing is let go once its unread answer reaches the limit."""
     _, writer = await asyncio.open_connection("127.0.0.1", pool.gateway.port, limit=1_024)

@@ -457,9 +457,9 @@ class RunningJobs:
         over, for its node may have told the core something else.
         """
         if running.phase is Phase.RUNNING and code != COMPLETED_UNSEEN:
-            self._desk.abandon(running.facts.job, running.epoch, "answer_invalid")
             running.verdict = None
-            self._await_verdict(running, code)
+            self._await_verdict(running, code)  # ended by a placement, which may come at once
+            self._desk.abandon(running.facts.job, running.epoch, "answer_invalid")
             return
         self._log.warning("gateway.no_verdict", job=running.facts.job, code=code)
         self._desk.abandon(running.facts.job, running.epoch, "stream_broken")
