@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 from tests.core.builders import GB, MODEL, Pool, card, catalogue, entry, loadable, of, replica
 from tests.core.loading import loads, offering, with_model
 
@@ -125,6 +126,23 @@ def test_without_a_catalogue_a_size_is_a_name_like_any_other(pool: Pool) -> None
 
     assert [MODEL] == [place.terms.model for place in of(named, commands.Place)]
     assert "unknown_model" == refuse.code
+
+
+def test_a_model_that_nobody_pinned_is_refused_with_that_reason(pool: Pool) -> None:
+    """A name of the catalogue whose weights are not pinned is refused, and why is told."""
+    (one,) = ENTRIES[:1]
+    unpinned = structs.replace(
+        one,
+        name="unpinned-1b",
+        artefacts=tuple(structs.replace(artefact, files=()) for artefact in one.artefacts),
+    )
+    pool.tell(events.CatalogueChanged, catalogue(*ENTRIES, unpinned))
+    pool.join(served("tiny-1b"))
+    (refuse,) = of(pool.ask("j1", model="unpinned-1b"), commands.Refuse)
+    (unknown,) = of(pool.ask("j2", model="nosuch"), commands.Refuse)
+
+    assert ("unknown_model", 1) == (refuse.code, refuse.values["unpinned"])
+    assert "unpinned" not in unknown.values
 
 
 def test_a_job_that_waits_takes_another_model_when_its_own_does_not_come(pool: Pool) -> None:

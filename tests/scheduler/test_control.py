@@ -360,6 +360,23 @@ async def test_a_month_that_is_none_is_refused(pool: RunningScheduler) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("qwen3-8b", "entraide models pin qwen3-8b"),
+        ("nosuch", "entraide models catalogue"),
+    ],
+)
+async def test_a_model_that_no_machine_can_offer(
+    pool: RunningScheduler, model: str, said: str
+) -> None:
+    """Placing says that a model is not pinned, or not in the catalogue, where that is why."""
+    problem = await refusal(pool.operator.ask("PlaceModel", a.ModelOnNode(model=model)))
+
+    assert "placement_refused" == reason(problem)
+    assert said in problem.details()
+
+
+@pytest.mark.parametrize(
     ("method", "asked"),
     [
         ("GetStatement", a.GetStatementRequest(coop="nosuch")),

@@ -111,6 +111,20 @@ def test_pinning_to_files_of_ones_own(served: ServedPool, cli: Cli, tmp_path: Pa
     assert "✓ gguf Q4_K_M" in ran.out
 
 
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_pinning_without_a_network(
+    served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    """Where the hub does not answer, one sentence says so and what to do instead."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    ran = cli(["models", "pin", "qwen3-8b", "--state", str(served.state), "--lang", lang])
+
+    assert (1, "") == (ran.status, ran.out)
+    assert 1 == len(ran.err.splitlines())
+    assert "entraide models pin qwen3-8b --folder" in ran.err
+
+
 @pytest.fixture
 async def hub(monkeypatch: pytest.MonkeyPatch, served: ServedPool) -> AsyncIterator[Hub]:
     """A hub on loopback with one repository, which one model of the catalogue names."""

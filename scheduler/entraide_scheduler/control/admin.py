@@ -15,7 +15,8 @@ import msgspec
 import structlog
 
 import entraide
-from entraide.catalogue import NotCatalogue
+from entraide.catalogue import NotCatalogue, find
+from entraide.models import Catalogue
 from entraide.types import JobState
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide.wire import messages as m
@@ -330,6 +331,8 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def _placement(self, request: admin_pb2.ModelOnNode, context: Context) -> Step:
         found = self._live.core.placement(request.model, request.node)
         if isinstance(found, str):
+            if found in ("not_loadable", "no_node"):
+                found = _why_not_offered(self._catalogue.catalogue, request.model) or found
             why = {"model": request.model, "node": request.node, "why": found}
             await self._abort(context, "placement_refused", **why)
         return found
@@ -396,3 +399,11 @@ def _with_coop(policy: Policy, terms: CoopTerms) -> Policy:
     number = int(policy.version) + 1 if policy.version.isdecimal() else f"{policy.version}+1"
     coops = tuple(sorted((*others, terms), key=lambda one: one.coop))
     return msgspec.structs.replace(policy, version=str(number), coops=coops)
+
+
+def _why_not_offered(catalogue: Catalogue, model: str) -> str:
+    """Why no node can offer a model, by the catalogue; "" when it is the nodes that do not."""
+    entry = find(catalogue, model)
+    if entry is None:
+        return "not_in_catalogue"
+    return "" if any(artefact.is_pinned for artefact in entry.artefacts) else "unpinned"

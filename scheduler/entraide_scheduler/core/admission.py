@@ -115,6 +115,9 @@ def _unknown(state: State, facts: RequestFacts) -> Refusal:
         return Refusal("no_model_fits", values)
     if state.menu.entries:
         values["aliases"] = ", ".join(ALIASES)
+    entry = state.menu.entries.get(facts.model)
+    if entry is not None and not any(artefact.is_pinned for artefact in entry.artefacts):
+        values["unpinned"] = 1
     return Refusal("unknown_model", values)
 
 

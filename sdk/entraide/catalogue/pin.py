@@ -33,8 +33,9 @@ class PinFault(Struct, frozen=True):
     """Why an artefact cannot be pinned.
 
     Attributes:
-        code: ``nothing`` (no file fits), ``several`` (not clear which), ``hub`` (it did not
-            answer, or refused), ``no_library``, ``no_folder``.
+        code: ``nothing`` (no file fits), ``several`` (not clear which), ``hub`` (it
+            refused), ``unreachable`` (it did not answer: no network, perhaps), ``no_library``,
+            ``no_folder``.
         detail: names of files, or the hub's own words.
     """
 
@@ -62,9 +63,17 @@ def from_hub(artefact: Artefact, *, revision: str = "") -> Artefact | PinFault:
         if isinstance(chosen, PinFault):
             return chosen
         files = [_of_hub(api, artefact.repository, str(info.sha), named[name]) for name in chosen]
-    except (hub.HfHubHTTPError, hub.OfflineModeIsEnabled, OSError, ValueError) as problem:
-        return PinFault("hub", str(problem).strip().partition("\n")[0])
+    except hub.OfflineModeIsEnabled as problem:
+        return PinFault("unreachable", _first_line(problem))
+    except (hub.HfHubHTTPError, OSError, ValueError) as problem:
+        return PinFault("hub", _first_line(problem))
+    except Exception as problem:  # noqa: BLE001  (its HTTP library's, which has no name of its own)
+        return PinFault("unreachable", _first_line(problem))
     return _pinned(replace(artefact, revision=str(info.sha)), files)
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).strip().partition("\n")[0] or type(problem).__name__
 
 
 def from_folder(artefact: Artefact, folder: Path) -> Artefact | PinFault:

@@ -84,6 +84,8 @@ def _pin(
         if isinstance(found, PinFault):
             named = {"format": artefact.format, "detail": found.detail}
             faults.append(i18n.text(f"pin-fault-{found.code}", lang, model=entry.name, **named))
+            if found.code == "unreachable":
+                break  # the other formats lie there too
         else:
             done[entry.artefacts.index(artefact)] = found
     return done, faults

@@ -61,9 +61,12 @@ error-key_quarantined = This key is suspended{ $quarantine ->
     [none] .
    *[other] {" "}("entraide keys clear { $key }").
 }
-error-unknown_model = No model is called { $model ->
-    [none] that
-   *[other] "{ $model }"
+error-unknown_model = { $unpinned ->
+    [none] No model is called { $model ->
+        [none] that
+       *[other] "{ $model }"
+    }
+   *[other] The catalogue has the model "{ $model }", but its weights are not pinned, so no machine loads it; the operator pins it by "entraide models pin { $model }"
 }{ $models ->
     [none] .
    *[other] . Models offered: { $models }.
@@ -1813,6 +1816,8 @@ error-placement_refused = { $model ->
     [no_room] cannot be loaded there: memory is short. Unload another one first: entraide models unload.
     [unknown_node] cannot be loaded there: no machine is called that. "entraide nodes list" lists them.
     [no_node] cannot be loaded anywhere right now: no live machine offers it with enough free memory.
+    [unpinned] is not pinned: the operator first says which bytes are meant, by "entraide models pin { $model }".
+    [not_in_catalogue] is not in the catalogue. "entraide models catalogue" lists those that are.
    *[other] cannot be placed like that.
 }
 help-models-place = Load a model on a machine; with --dry-run, say what the pool would load and why.
@@ -2019,6 +2024,7 @@ pin-fault-none = "{ $model }" has no weights of that format, or they do not come
 pin-fault-nothing = { $model }, { $format }: no file fits { $detail }.
 pin-fault-several = { $model }, { $format }: several files fit ({ $detail }). Name one in the catalogue.
 pin-fault-hub = { $model }, { $format }: the hub did not give the files ({ $detail }).
+pin-fault-unreachable = "{ $model }" cannot be pinned: the hub does not answer ({ $detail }). Connect this machine to the Internet, name a mirror of the hub in HF_ENDPOINT, or pin files that lie here: entraide models pin { $model } --folder DIR
 pin-fault-no_library = { $model }, { $format }: this needs the hub's library ({ $detail }).
 pin-fault-no_folder = { $model }, { $format }: the folder cannot be read ({ $detail }).
 

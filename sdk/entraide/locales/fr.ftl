@@ -61,9 +61,12 @@ error-key_quarantined = Cette clé est suspendue{ $quarantine ->
     [none] .
    *[other] {" "}(« entraide keys clear { $key } »).
 }
-error-unknown_model = Aucun modèle ne s’appelle { $model ->
-    [none] ainsi
-   *[other] « { $model } »
+error-unknown_model = { $unpinned ->
+    [none] Aucun modèle ne s’appelle { $model ->
+        [none] ainsi
+       *[other] « { $model } »
+    }
+   *[other] Le modèle « { $model } » est au catalogue, mais ses poids ne sont pas épinglés, si bien qu’aucune machine ne le charge ; l’exploitant l’épingle par « entraide models pin { $model } »
 }{ $models ->
     [none] .
    *[other] . Modèles offerts : { $models }.
@@ -1813,6 +1816,8 @@ error-placement_refused = { $model ->
     [no_room] ne peut pas y être chargé : la mémoire manque. Déchargez-en d’abord un autre : entraide models unload.
     [unknown_node] ne peut pas y être chargé : aucune machine ne porte ce nom. « entraide nodes list » les énumère.
     [no_node] ne peut être chargé nulle part en ce moment : aucune machine vivante ne l’offre avec assez de mémoire libre.
+    [unpinned] n’est pas épinglé : l’exploitant dit d’abord quels octets sont les bons, par « entraide models pin { $model } ».
+    [not_in_catalogue] n’est pas au catalogue. « entraide models catalogue » l’énumère.
    *[other] ne peut pas être placé ainsi.
 }
 help-models-place = Charge un modèle sur une machine ; avec --dry-run, dit ce que le réseau chargerait et pourquoi.
@@ -2022,6 +2027,7 @@ pin-fault-none = « { $model } » n’a pas de poids de ce format, ou ils ne v
 pin-fault-nothing = { $model }, { $format } : aucun fichier ne répond à { $detail }.
 pin-fault-several = { $model }, { $format } : plusieurs fichiers conviennent ({ $detail }). Précisez-en un au catalogue.
 pin-fault-hub = { $model }, { $format } : le dépôt public n’a pas donné les fichiers ({ $detail }).
+pin-fault-unreachable = « { $model } » ne peut être épinglé : le dépôt public ne répond pas ({ $detail }). Connectez cette machine à Internet, nommez un miroir du dépôt dans HF_ENDPOINT, ou épinglez des fichiers qui sont ici : entraide models pin { $model } --folder DOSSIER
 pin-fault-no_library = { $model }, { $format } : il faut la bibliothèque du dépôt public ({ $detail }).
 pin-fault-no_folder = { $model }, { $format } : le dossier ne se lit pas ({ $detail }).
 
