@@ -77,6 +77,16 @@ def answers(address: Address, raw: bytes) -> list[int]:
         return statuses(until_closed(peer))
 
 
+def send_in_parts(address: Address, raw: bytes, length: int) -> bytes:
+    """Sends bytes in parts of a length and returns all that comes back until the server closes."""
+    with dialled(address) as peer:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(raw), length):
+            peer.sendall(raw[start : start + length])
+            time.sleep(PAUSE_S)
+        return until_closed(peer)
+
+
 def drip(address: Address, first: bytes, drop: bytes) -> bytes:
     """Sends ``first`` and then ``drop`` byte by byte, again and again, until it is cut off.
 

@@ -10,8 +10,10 @@ import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from tests.hostile import peers
 from tests.hostile.peer_scenarios import (
@@ -37,6 +39,20 @@ from tests.scheduler.gateway_support import KEY_A, Pool, ask
 from entraide_scheduler.http_limits import (
     HttpLimits,
 )
+
+IN_A_ROW = (
+    head("GET", "/healthz")
+    + head("GET", MODELS, "wrong")
+    + head("GET", "/nowhere")
+    + head("GET", MODELS, KEY_A)
+    + head("POST", "/healthz", Content_Length="2")
+    + b"ab"
+    + head("POST", "/v1/models", KEY_A, Transfer_Encoding="chunked")
+    + b"1\r\na\r\n0\r\nA: b\r\n\r\n"
+    + head("HEAD", "/healthz", Connection="close")
+)
+IN_A_ROW_ANSWERS = [200, 401, 404, 200, 405, 405, 200]
+SPLITS = 30
 
 SCENARIOS = Scenarios()
 
@@ -223,17 +239,18 @@ async def odd_requests_never_desync(pool: Pool, address: Address) -> None:
 @SCENARIOS.under(SHORT)
 async def requests_sent_ahead_are_answered_in_order(pool: Pool, address: Address) -> None:
     """Requests that come in one read are answered in order, a refused one in its turn."""
-    raw = (
-        head("GET", "/healthz")
-        + head("GET", MODELS, "wrong")
-        + head("GET", "/nowhere")
-        + head("GET", MODELS, KEY_A)
-        + head("POST", "/healthz", Content_Length="2")
-        + b"ab"
-        + head("HEAD", "/healthz", Connection="close")
-    )
+    assert IN_A_ROW_ANSWERS == await asyncio.to_thread(peers.answers, address, IN_A_ROW)
 
-    assert [200, 401, 404, 200, 405, 200] == await asyncio.to_thread(peers.answers, address, raw)
+
+@SCENARIOS.under(msgspec.structs.replace(LONG, wrong_keys=1_000))
+async def splits_change_nothing(pool: Pool, address: Address) -> None:
+    """The same bytes have the same answers, byte by byte and in parts of any length."""
+    random = Random(11)
+    lengths = [1, *(random.randint(2, len(IN_A_ROW) // 2) for _ in range(SPLITS))]
+    for length in lengths:
+        data = await asyncio.to_thread(peers.send_in_parts, address, IN_A_ROW, length)
+
+        assert IN_A_ROW_ANSWERS == peers.statuses(data), length
 
 
 @SCENARIOS.under(SHORT)
