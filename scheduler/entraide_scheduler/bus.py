@@ -131,6 +131,10 @@ class NatsDesk:
         """A placement cannot be used."""
         self._tell(m.Abandon(job, epoch, code))
 
+    def exceeded(self, message: m.Exceeded) -> None:
+        """A node sent more than its lease grants; the client has been answered."""
+        self._tell(message)
+
     async def explain(self, job: str, coop: str) -> m.Explained:
         """Returns why a job of this co-op is where it is, and its settled receipt if any.
 

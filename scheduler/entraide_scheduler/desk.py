@@ -8,7 +8,7 @@ of this page decides anything.
 from typing import Protocol
 
 from entraide.types import RequestFacts
-from entraide.wire.messages import Cancel, Explained, GatewayDown, ModelCard, NodeOut, Run
+from entraide.wire.messages import Cancel, Exceeded, Explained, GatewayDown, ModelCard, NodeOut, Run
 
 
 class GatewaySink(Protocol):
@@ -36,6 +36,9 @@ class Desk(Protocol):
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
         """A placement cannot be used."""
+
+    def exceeded(self, message: Exceeded) -> None:
+        """A node sent more than its lease grants; the client has been answered."""
 
     async def explain(self, job: str, coop: str) -> Explained:
         """Returns why a job of this co-op is where it is, and its settled receipt if any."""

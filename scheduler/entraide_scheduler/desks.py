@@ -81,6 +81,10 @@ class LocalDesk:
         """A placement cannot be used."""
         self._live.feed(e.JobAbandoned, job=job, epoch=epoch, code=code)
 
+    def exceeded(self, message: m.Exceeded) -> None:
+        """A node sent more than its lease grants; the client has been answered."""
+        feed_exceeded(self._live, message)
+
     async def explain(self, job: str, coop: str) -> m.Explained:
         """Returns why a job of this co-op is where it is, and its settled receipt if any."""
         return await explain(self._live, self._store, job, coop)
@@ -143,6 +147,8 @@ class GatewaysEar:
                 self._live.feed(
                     e.JobAbandoned, job=message.job, epoch=message.epoch, code=message.code
                 )
+            case m.Exceeded():
+                feed_exceeded(self._live, message)
             case m.AskExplanation():
                 answer = await explain(self._live, self._store, message.job, message.coop)
                 await raw.respond(codec.encode(answer))
@@ -168,6 +174,18 @@ def _refuse_unsound(live: Live, facts: RequestFacts) -> bool:
         values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
         live.answer(facts.gateway, m.Refused(facts.job, "invalid_request", values, None))
     return bool(fault)
+
+
+def feed_exceeded(live: Live, message: m.Exceeded) -> None:
+    """Tells the core that a node sent more than its lease grants."""
+    live.feed(
+        e.RunExceeded,
+        job=message.job,
+        epoch=message.epoch,
+        node=message.node,
+        reason=message.reason,
+        output_tokens=message.output_tokens,
+    )
 
 
 async def explain(live: Live, store: Store, job: str, coop: str) -> m.Explained:

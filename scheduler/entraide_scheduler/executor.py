@@ -53,6 +53,7 @@ class Executor:
         outside: where messages go.
         health, counts: where failures are noted, and what is counted.
         stop: stops the scheduler, for a reason.
+        peak_w: the most that a node's device draws, watts.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Executor:
         health: Health,
         counts: collections.Counter[str],
         stop: Callable[[Exception], None],
+        peak_w: Callable[[str], float],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -71,6 +73,7 @@ class Executor:
         self._health = health
         self._counts = counts
         self._stop = stop
+        self._peak_w = peak_w
         self._acks: list[c.AckUsage] = []
         self._log = structlog.get_logger("entraide.live")
 
@@ -111,6 +114,7 @@ class Executor:
                         command.node,
                         command.output_tokens_max,
                         command.terms,
+                        self._peak_w(command.node),
                     ),
                 )
                 self._keep(command.explanation, command.terms.borrower)
@@ -134,8 +138,8 @@ class Executor:
                 self._post(command, event.at)
             case c.AckUsage():
                 self._acknowledge(command)
-            case c.NodeTurned():
-                self._say_turned(command)
+            case c.NodeTurned() | c.NodeMarked():
+                self._report_node(command)
             case c.LoadModel():
                 self._log.info("model.load", node=command.node, model=command.model)
                 self._outside.to_node(command.node, m.Load(command.model))
@@ -203,7 +207,11 @@ class Executor:
         if not self._journal.failed.done():
             self._journal.committed().add_done_callback(send)
 
-    def _say_turned(self, command: c.NodeTurned) -> None:
+    def _report_node(self, command: c.NodeTurned | c.NodeMarked) -> None:
+        if isinstance(command, c.NodeMarked):
+            self._counts["node.marked"] += 1
+            self._log.warning("node.marked", node=command.node, reason=command.reason)
+            return
         self._counts[f"node.{command.state}"] += 1
         level = self._log.info if command.state is NodeState.LIVE else self._log.warning
         level("node.turned", node=command.node, state=command.state.value)

@@ -68,6 +68,7 @@ class Live:
             health=self.health,
             counts=self.counts,
             stop=self._stop_for,
+            peak_w=self._peak_w,
         )
         self._feeder = Feeder(
             recovered,
@@ -78,6 +79,9 @@ class Live:
             clock=clock,
         )
         executor.post_again(recovered.postings)
+
+    def _peak_w(self, node: str) -> float:
+        return self.core.peak_w(node)
 
     @property
     def core(self) -> Core:

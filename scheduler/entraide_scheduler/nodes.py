@@ -24,6 +24,7 @@ from entraide_scheduler.bus import subscribe
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.quarantine import SenderKind
+from entraide_scheduler.hardware import peak_w
 from entraide_scheduler.live import Live
 from entraide_scheduler.node_validation import clocks
 from entraide_scheduler.node_validation.intake import Intake, Refused
@@ -207,6 +208,7 @@ class NodesEar:
             reason=hello.reason,
             lending=hello.lending,
             boot=hello.boot,
+            peak_w=peak_w(card.power.device),
         ):
             self.forget(node)  # its next heartbeat is answered by a wish for a hello
             return

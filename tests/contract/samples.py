@@ -190,6 +190,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.Submit(FACTS),
     m.CancelJob("job-1", "client_gone"),
     m.Abandon("job-1", 1_048_577, "stream_broken"),
+    m.Exceeded("job-1", 1_048_577, "on-1", "stream_tokens", 64),
     m.AskExplanation("job-1", "boreale"),
     m.AskModels(),
     m.Placed("job-1", 1_048_577, "on-1", 64, TERMS),

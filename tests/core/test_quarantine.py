@@ -168,6 +168,7 @@ SAMPLES = {
     events.RunDeclined: ("j1", 1, "n1", "full", {}),
     events.RunProgressed: ("j1", 1, "n1", 1),
     events.RunReported: ("j1", 1, "n1", Outcome.COMPLETED, "", True, usage()),
+    events.RunExceeded: ("j1", 1, "n1", "stream_tokens", 3),
     events.LoadFailed: ("n1", "petit", "no_room"),
     events.JobRequested: (facts("j2"),),
     events.JobCancelled: ("j1", "client_gone"),

@@ -159,6 +159,8 @@ async def test_slow_client_is_cut_off(pool: Pool) -> None:
     )
     run = await pool.placed()
     run.accept()
+    run_limits = pool.gateway._running.get(run.run.job).limits
+    run_limits.size = 64 * 1024 * 1024  # more than what a gateway keeps for a slow client
     sent = 0
     while pool.gateway._running.get(run.run.job) is not None and sent < 64:
         run.raw(b"data: %s\n\n" % chunk("x" * 1_000_000))

@@ -137,4 +137,4 @@ def _device(row: dict[str, str]) -> Device:
 
 
 def _text(name: str) -> str:
-    return (files("entraide_node") / "energy" / name).read_text("utf-8")
+    return (files("entraide") / "hardware" / name).read_text("utf-8")

@@ -38,6 +38,7 @@ def node(
     message.active_w = card.power.active_w
     message.power_basis = card.power.basis.value
     message.seen_at = view.last_seen_at
+    message.marks.update(view.marks)
     message.agent = card.agent
     message.rests.extend(
         admin_pb2.Rest(

@@ -7,13 +7,15 @@ acknowledged, so that the node forgets it, and never billed.
 
 from entraide.errors import CODES
 from entraide.types import JobKind, Outcome
-from entraide_scheduler.core import alone, backoff, books, exits, green, leases
+from entraide_scheduler.core import alone, backoff, books, exits, green, leases, marks
+from entraide_scheduler.core.amounts import bounded
 from entraide_scheduler.core.commands import AckUsage, CancelRun
 from entraide_scheduler.core.events import (
     JobAbandoned,
     JobCancelled,
     RunAccepted,
     RunDeclined,
+    RunExceeded,
     RunProgressed,
     RunReported,
 )
@@ -21,7 +23,6 @@ from entraide_scheduler.core.records import Lease
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.tables import LeaseState
 
-ANSWER_INVALID = "answer_invalid"  # a gateway's word for an answer that no client can be given
 FULL_PAUSE_S = 1.0  # a node that declined as full is asked again after so long
 RACES = ("full", "not_loaded")  # what a node may say that works
 NOT_LOADED_PAUSE_S = 10.0  # its next hello tells sooner what it serves
@@ -113,7 +114,7 @@ def reported(state: State, event: RunReported) -> None:
     if lease is None:
         state.drop("reported", job=event.job, node=event.node)
     elif lease.state is LeaseState.STOPPING:
-        leases.close(state, lease, books.sane(state, lease, event.usage))
+        leases.close(state, lease, books.believed(state, lease, event.usage)[0])
     elif event.outcome is Outcome.COMPLETED:
         _completed(state, lease, event)
     else:
@@ -123,8 +124,24 @@ def reported(state: State, event: RunReported) -> None:
 
 def _completed(state: State, lease: Lease, event: RunReported) -> None:
     leases.renew(state, lease)  # its acceptance may have been lost
-    usage = books.sane(state, lease, event.usage)
-    leases.finish(state, lease, usage)
+    usage, teaches = books.believed(state, lease, event.usage)
+    leases.finish(state, lease, usage, teaches=teaches)
+
+
+def exceeded(state: State, event: RunExceeded) -> None:
+    """A gateway got more of a run than was granted: its job ends well, by the pool's estimate."""
+    lease = _matching(state, event.job, event.epoch, event.node)
+    if lease is None:
+        state.drop("exceeded", job=event.job, node=event.node)
+        return
+    marks.mark(state, event.node, event.reason)
+    lease.answer_tokens_est = lease.output_tokens = bounded(
+        event.output_tokens, lease.output_tokens_max
+    )
+    if lease.state is not LeaseState.STOPPING:
+        state.ask(CancelRun(state.cause, event.job, event.epoch, event.node))
+        leases.renew(state, lease)
+        leases.finish(state, lease, books.estimate(state, lease), teaches=False)
 
 
 def _failed(state: State, lease: Lease, event: RunReported) -> None:
@@ -138,7 +155,8 @@ def _failed(state: State, lease: Lease, event: RunReported) -> None:
     if _may_repeat(code) and code not in OWNERS_CODES:
         counts = backoff.failed(state, lease, code)
     if event.delivered and facts.stream and facts.kind is JobKind.LIVE:
-        leases.finish(state, lease, books.sane(state, lease, event.usage), failed_with=code)
+        usage, _ = books.believed(state, lease, event.usage)
+        leases.finish(state, lease, usage, failed_with=code)
     elif _may_repeat(code):
         leases.again(state, lease, "lose", avoid=True, counts=counts)
     else:
@@ -166,7 +184,7 @@ def _exited(state: State, lease: Lease, event: RunReported) -> None:
         if handed_on:
             exits.note_broken(state, job, terms.node, terms.lender)
     if handed_on:
-        leases.finish(state, lease, books.sane(state, lease, event.usage), failed_with=code)
+        leases.finish(state, lease, books.believed(state, lease, event.usage)[0], failed_with=code)
     elif job.alone:
         leases.discard(state, lease, code, {})
     else:
@@ -186,10 +204,12 @@ def abandoned(state: State, event: JobAbandoned) -> None:
         state.drop("abandoned", job=event.job)
         return
     terms = lease.terms
+    if event.code == marks.ANSWER_INVALID:
+        marks.mark(state, terms.node, event.code)
     state.ask(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
     if job.facts.kind is JobKind.KEPT and event.code == "gateway_lost":
         leases.again(state, lease, "lose", avoid=False)
-    elif event.code == ANSWER_INVALID and lease.state is not LeaseState.STOPPING:
+    elif event.code == marks.ANSWER_INVALID and lease.state is not LeaseState.STOPPING:
         counts = backoff.failed(state, lease, event.code)
         leases.again(state, lease, "lose", avoid=True, counts=counts)
     else:

@@ -10,10 +10,12 @@ from entraide.units import round_half_up
 from entraide_scheduler.core import alone, carbon, ledger
 from entraide_scheduler.core.commands import EndJob, Settle
 from entraide_scheduler.core.fleet import MOST
+from entraide_scheduler.core.marks import mark
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import Hold, Job, Lease
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
+from entraide_scheduler.core.usage_limits import Estimate, Grant, energy_limit_uwh, limit
 
 # A snapshot holds them, so they are few: the shell's store keeps what people ask for later.
 ENDED_KEPT = 10_000  # ended jobs, however young
@@ -56,7 +58,7 @@ def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> 
     """Writes the books of one run: ledger, quota, fair share; the lease brings the hold."""
     terms = lease.terms
     settlement = carbon.settle(terms, usage)
-    lines = ledger.entries(terms, usage, settlement)
+    lines = state.ledger.fitted(ledger.entries(terms, usage, settlement))
     state.ledger.post(lines)
     state.quotas.settle(
         terms.borrower,
@@ -99,11 +101,29 @@ def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
         state.queue.blocked.recall_all()
 
 
-def sane(state: State, lease: Lease, usage: Usage) -> Usage:
-    """Returns a report that can be reckoned with: the node's, or else our estimate.
+def believed(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool]:
+    """Returns what is billed of a report, and whether it stayed within its lease.
 
-    Counts below zero, or times that are no numbers, would turn the books around.
+    Counts below zero, or times that are no numbers, would turn the books around: the pool's own
+    estimate takes their place. What is beyond the lease marks the node.
     """
+    if not _is_sound(usage):
+        return estimate(state, lease), False
+    expected = Estimate(lease.expected.input_tokens, lease.answer_tokens_est)
+    usage, codes = limit(usage, grant(state, lease), expected)
+    for code in codes:
+        mark(state, lease.terms.node, code)
+    return usage, not codes
+
+
+def grant(state: State, lease: Lease) -> Grant:
+    """Returns the most that a run may have used by now."""
+    peak_w = state.fleet.nodes[lease.terms.node].peak_w
+    energy_uwh = energy_limit_uwh(peak_w, state.now - lease.terms.placed_at)
+    return Grant(lease.input_tokens_max, lease.output_tokens_max, energy_uwh)
+
+
+def _is_sound(usage: Usage) -> bool:
     counts = (
         usage.input_tokens,
         usage.cached_tokens,
@@ -111,14 +131,13 @@ def sane(state: State, lease: Lease, usage: Usage) -> Usage:
         usage.energy_prefill_uwh,
         usage.energy_decode_uwh,
     )
-    sound = all(count >= 0 for count in counts) and usage.cached_tokens <= usage.input_tokens
-    if sound and 0.0 <= usage.ttft_s < MOST and 0.0 <= usage.run_s < MOST:
-        return usage
-    return estimate(state, lease)
+    if min(counts) < 0 or usage.cached_tokens > usage.input_tokens:
+        return False
+    return 0.0 <= usage.ttft_s < MOST and 0.0 <= usage.run_s < MOST
 
 
 def estimate(state: State, lease: Lease) -> Usage:
-    """Returns what a run that never reported has used, by its progress and the node's rates."""
+    """Returns what a run has used by its progress and its node's rates, within its lease."""
     node = state.fleet.nodes[lease.terms.node]
     replica = node.replicas.get(lease.terms.model)
     energy_prefill_uwh = energy_decode_uwh = 0
@@ -126,7 +145,7 @@ def estimate(state: State, lease: Lease) -> Usage:
         pace = node.loads[lease.terms.model].pace
         energy_prefill_uwh = round_half_up(lease.expected.input_tokens * pace.prefill_uwh_per_token)
         energy_decode_uwh = round_half_up(lease.output_tokens * (pace.step_uwh + pace.token_uwh))
-    return Usage(
+    known = Usage(
         input_tokens=lease.expected.input_tokens,
         cached_tokens=0,
         output_tokens=lease.output_tokens,
@@ -137,6 +156,7 @@ def estimate(state: State, lease: Lease) -> Usage:
         ttft_s=0.0,
         run_s=state.now - lease.terms.placed_at,
     )
+    return limit(known, grant(state, lease), Estimate())[0]
 
 
 def forget(state: State) -> None:

@@ -136,6 +136,13 @@ class NodeTurned(Asked, frozen=True, tag="node-turned"):
     state: NodeState
 
 
+class NodeMarked(Asked, frozen=True, tag="node-marked"):
+    """A node did what no honest node does; counted and logged, and nothing more."""
+
+    node: str
+    reason: str
+
+
 class LoadModel(Asked, frozen=True, tag="load-model"):
     """Have a node load a model that it offered; its next card, or ``LoadFailed``, answers."""
 
@@ -167,6 +174,7 @@ Command = (
     | PostCorrection
     | AckUsage
     | NodeTurned
+    | NodeMarked
     | LoadModel
     | UnloadModel
     | Dropped

@@ -127,6 +127,7 @@ class NodeJoined(Happened, frozen=True, tag="joined"):
         reason: stable code why not, or "".
         lending: for whose work.
         boot: identifier of this run of its agent; "" when nobody said.
+        peak_w: the most that its device draws by the hardware catalogue; 0 where nobody knows.
     """
 
     card: NodeCard
@@ -134,6 +135,7 @@ class NodeJoined(Happened, frozen=True, tag="joined"):
     reason: str
     lending: Lending = Lending.ALL
     boot: str = ""
+    peak_w: float = 0.0
 
 
 class NodeChanged(Happened, frozen=True, tag="changed"):
@@ -274,6 +276,21 @@ class RunReported(Happened, frozen=True, tag="reported"):
     beside: int = 0
 
 
+class RunExceeded(Happened, frozen=True, tag="exceeded"):
+    """A gateway got more of a run than its lease grants, and has ended the client's answer.
+
+    Attributes:
+        reason: stable code, see ``marks``.
+        output_tokens: the gateway's own estimate of the answer.
+    """
+
+    job: str
+    epoch: int
+    node: str
+    reason: str
+    output_tokens: int
+
+
 class JobAbandoned(Happened, frozen=True, tag="abandoned"):
     """The gateway cannot go on with a placement.
 
@@ -317,5 +334,13 @@ Given = (
     | QuarantineCleared
     | DeadlineDropped
 )
-Answer = RunAccepted | RunDeclined | RunProgressed | RunReported | JobAbandoned | LoadFailed
+Answer = (
+    RunAccepted
+    | RunDeclined
+    | RunProgressed
+    | RunReported
+    | RunExceeded
+    | JobAbandoned
+    | LoadFailed
+)
 Event = Given | Answer

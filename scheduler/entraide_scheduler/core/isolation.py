@@ -54,6 +54,7 @@ SENDERS: Mapping[type, Callable[[State, Any], Sender | None]] = MappingProxyType
         events.RunDeclined: _by_node,
         events.RunProgressed: _by_node,
         events.RunReported: _by_node,
+        events.RunExceeded: _by_node,
         events.LoadFailed: _by_node,
         events.JobRequested: _by_facts,
         events.JobCancelled: _by_job,

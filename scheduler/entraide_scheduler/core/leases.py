@@ -283,7 +283,9 @@ def _used(usage: Usage) -> bool:
     return usage.input_tokens + usage.output_tokens + energy_uwh > 0
 
 
-def finish(state: State, lease: Lease, usage: Usage, *, failed_with: str = "") -> None:
+def finish(
+    state: State, lease: Lease, usage: Usage, *, failed_with: str = "", teaches: bool = True
+) -> None:
     """Ends a job with its run, and settles it.
 
     Args:
@@ -291,9 +293,10 @@ def finish(state: State, lease: Lease, usage: Usage, *, failed_with: str = "") -
         lease: active.
         usage: what the run used.
         failed_with: error code of a run that failed after its client saw some of it.
+        teaches: whether the pool may learn from it.
     """
     job = state.jobs[lease.terms.job]
-    if not failed_with:
+    if teaches and not failed_with:
         teaching.learn(state, job, lease, usage)
         backoff.completed(state, job, lease)
         if job.alone:

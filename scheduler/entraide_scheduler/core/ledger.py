@@ -6,6 +6,7 @@ who may correct.
 """
 
 from entraide.types import Settlement, Terms, Usage
+from entraide_scheduler.core.amounts import TOTAL_MAX
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.events import LedgerCorrected
 
@@ -52,6 +53,25 @@ class Ledger:
         self.balances: dict[str, dict[str, int]] = {}
         self.corrections: dict[str, None] = {}
 
+    def fitted(self, lines: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Returns lines of a lender and a borrower that leave every balance within its limit.
+
+        An amount that would take one of the two beyond the limit is cut for both alike.
+        """
+        found = []
+        for given, received in zip(lines[::2], lines[1::2], strict=True):
+            amount = given.amount
+            if given.account != received.account:
+                lender, borrower = self._balance(given), self._balance(received)
+                amount = min(amount, TOTAL_MAX - lender, borrower + TOTAL_MAX)
+                amount = max(amount, -TOTAL_MAX - lender, borrower - TOTAL_MAX)
+            found.append(Entry(given.account, given.unit, amount))
+            found.append(Entry(received.account, received.unit, -amount))
+        return tuple(found)
+
+    def _balance(self, line: Entry) -> int:
+        return self.balances.get(line.account, {}).get(line.unit, 0)
+
     def post(self, lines: tuple[Entry, ...]) -> None:
         """Adds lines to the balances; they must sum to zero in each unit."""
         totals = dict.fromkeys(UNITS, 0)
@@ -68,7 +88,7 @@ class Ledger:
         """Posts a correction and returns its lines; None when it counts already."""
         if event.correction in self.corrections:
             return None
-        lines = correction(event)
+        lines = self.fitted(correction(event))
         self.post(lines)
         self.corrections[event.correction] = None
         if len(self.corrections) > CORRECTIONS_KEPT:

@@ -7,6 +7,7 @@ predictions were wrong. It refuses to know when a day begins, and which node a j
 """
 
 from entraide.units import UWH_PER_WH
+from entraide_scheduler.core.amounts import TOTAL_MAX
 from entraide_scheduler.core.policy import CoopTerms
 
 
@@ -73,7 +74,7 @@ class Lent:
             self._add(coop, 0)
 
     def _add(self, coop: str, energy_uwh: int) -> None:
-        lent_uwh = self.lent_uwh.get(coop, 0) + energy_uwh
+        lent_uwh = min(TOTAL_MAX, self.lent_uwh.get(coop, 0) + energy_uwh)
         if lent_uwh:
             self.lent_uwh[coop] = lent_uwh
         else:

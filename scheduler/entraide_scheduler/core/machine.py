@@ -127,6 +127,7 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.RunDeclined: answers.declined,
         events.RunProgressed: answers.progressed,
         events.RunReported: answers.reported,
+        events.RunExceeded: answers.exceeded,
         events.JobAbandoned: answers.abandoned,
         events.LoadFailed: _load_failed,
         events.SenderQuarantined: isolation.quarantined,
@@ -280,6 +281,11 @@ class Core:
         if lease is None or held is None or (lease.terms.node, lease.terms.epoch) != (node, epoch):
             return 0
         return held.leases
+
+    def peak_w(self, node: str) -> float:
+        """Returns the most that a node's device draws, watts; 0 where nobody knows."""
+        found = self._state.fleet.nodes.get(node)
+        return 0.0 if found is None else found.peak_w
 
     def nodes(self) -> list[views.NodeView]:
         """Returns the fleet view, by node."""

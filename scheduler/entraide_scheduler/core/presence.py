@@ -39,6 +39,7 @@ def joined(state: State, event: NodeJoined) -> None:
     if event.boot and event.boot != node.boot:
         node.boot = event.boot
         backoff.restarted(state, node)
+    node.peak_w = event.peak_w
     models.heard(state, node)
     state.deadlines.clear("gone", card.node)
     _watch(state, node)

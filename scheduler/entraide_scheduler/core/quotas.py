@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from entraide.types import RequestFacts
 from entraide.units import UG_PER_G, UWH_PER_WH
+from entraide_scheduler.core.amounts import TOTAL_MAX
 from entraide_scheduler.core.lending import Lent
 from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 from entraide_scheduler.core.records import Hold
@@ -194,7 +195,7 @@ class Quotas:
                 if not book.reserved:
                     del self.books[name]
             elif hold.kind in AT_PLACEMENT:
-                book.used += amount
+                book.used = min(TOTAL_MAX, book.used + amount)
             else:
                 book.used += min(hold.amount, amount)
 

@@ -179,6 +179,7 @@ class Lease(Struct, gc=False):
         sequences_s: its replica's sequence-seconds then, for the mean batch it ran in.
         job_state, holds: of a job that is over, while its report is awaited.
         lent_day: in which day what is expected of it was promised by its lender; 0 for no promise.
+        answer_tokens_est: its gateway's own estimate of the answer; None without one.
     """
 
     terms: Terms
@@ -196,6 +197,7 @@ class Lease(Struct, gc=False):
     job_state: JobState = JobState.ACTIVE
     holds: tuple[Hold, ...] = ()
     lent_day: int = 0
+    answer_tokens_est: int | None = None
 
     def step(self, trigger: str) -> None:
         """Takes one step of ``tables.LEASE``; raises ``InvalidTransition``, changes nothing."""
@@ -352,6 +354,8 @@ class Node(Struct):
         quarantine: stable code of why its messages do not count, or "".
         boot: identifier of its agent's present run, "" when nobody said.
         backoffs: of its replicas whose runs failed, by model.
+        marks: how often it did what no honest node does, by stable code; see ``marks``.
+        peak_w: the most that its device draws by the hardware catalogue; 0 where nobody knows.
     """
 
     card: NodeCard
@@ -372,6 +376,8 @@ class Node(Struct):
     quarantine: str = ""
     boot: str = ""
     backoffs: dict[str, Backoff] = {}
+    marks: dict[str, int] = {}
+    peak_w: float = 0.0
 
     def step(self, trigger: str) -> bool:
         """Takes one step of ``tables.NODE``; returns whether the state changed."""

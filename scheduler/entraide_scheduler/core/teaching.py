@@ -19,7 +19,7 @@ def learn(state: State, job: Job, lease: Lease, usage: Usage) -> None:
         state: the core's.
         job: of the lease.
         lease: active.
-        usage: as ``books.sane`` gives it.
+        usage: as ``books.believed`` gives it.
     """
     facts, terms, expected = job.facts, lease.terms, lease.expected
     choices = max(1, facts.choices)

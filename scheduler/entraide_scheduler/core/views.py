@@ -89,6 +89,7 @@ class NodeView(Struct, frozen=True):
         energy: renewable status of its site, the latest.
         leases: leases of ours, by model.
         resting: its replicas whose runs failed, by name.
+        marks: how often it did what no honest node does, by stable code.
     """
 
     card: NodeCard
@@ -99,6 +100,7 @@ class NodeView(Struct, frozen=True):
     energy: EnergyStatus | None
     leases: dict[str, int]
     resting: tuple[RestView, ...] = ()
+    marks: dict[str, int] = {}
 
 
 class ModelView(Struct, frozen=True):
@@ -230,6 +232,7 @@ def of_node(node: Node) -> NodeView:
             for model, one in sorted(node.backoffs.items())
             if one.state is not ReplicaState.SERVING and model in node.replicas
         ),
+        marks=dict(node.marks),
     )
 
 

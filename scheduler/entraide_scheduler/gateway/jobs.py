@@ -4,17 +4,15 @@ It decides which messages of a job still count, when an answer is whole, and whe
 It knows nothing of HTTP, gRPC or the store: those listen. Until the first part of an answer has
 been handed on, a job may be placed again as often as the core likes; after that it may not.
 
-A job here goes through the phases of ``STEPS``; whatever is not in the table is not for us, and
+A job here goes through the phases of ``phases``; whatever is not in the table is not for us, and
 is dropped and counted.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable
 from functools import partial
-from types import MappingProxyType
 from typing import Protocol
 
 import structlog
@@ -26,6 +24,7 @@ from entraide.wire.messages import (
     Cancel,
     End,
     Ended,
+    Exceeded,
     GatewayDown,
     KeyRevoked,
     NodeOut,
@@ -36,43 +35,21 @@ from entraide.wire.messages import (
 )
 from entraide.wire.messages import Refused as RefusedByCore
 from entraide_scheduler.core.carbon import receipt, settle
+from entraide_scheduler.core.usage_limits import TOKEN_CODES
 from entraide_scheduler.desk import Desk, NodeLine
-from entraide_scheduler.gateway.answers import is_whole
+from entraide_scheduler.gateway.answers import is_whole, with_usage
 from entraide_scheduler.gateway.openai import Ask, forwarded
+from entraide_scheduler.gateway.phases import STEPS, Phase
 from entraide_scheduler.gateway.receipts import Signer
 from entraide_scheduler.gateway.recent import Recent
 from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.gateway.run_limits import RunLimits, last_chunk
 from entraide_scheduler.gateway.sizes import Sizes
 from entraide_scheduler.node_validation import check
 
 JOBS_MAX = 20_000
 COMPLETED_UNSEEN = "stream_broken"  # the core says that a job completed whose answer never came
 VERDICT_TIMEOUT_S = 15.0  # between the two tellings of a job's end: the node's and the core's
-
-
-class Phase(StrEnum):
-    """Where a job stands at its gateway."""
-
-    WAITING = "waiting"  # asked for, not placed
-    RUNNING = "running"  # placed, nothing handed on
-    ANSWERING = "answering"  # part of the answer was handed on
-    CLOSED = "closed"  # told to the listener
-
-
-STEPS: Mapping[tuple[Phase, str], Phase] = MappingProxyType(
-    {
-        (Phase.WAITING, "placed"): Phase.RUNNING,
-        (Phase.RUNNING, "placed"): Phase.RUNNING,
-        (Phase.ANSWERING, "placed"): Phase.CLOSED,  # stream_broken
-        (Phase.RUNNING, "tokens"): Phase.ANSWERING,
-        (Phase.ANSWERING, "tokens"): Phase.ANSWERING,
-        (Phase.RUNNING, "whole"): Phase.CLOSED,
-        (Phase.ANSWERING, "whole"): Phase.CLOSED,
-        (Phase.WAITING, "failed"): Phase.CLOSED,
-        (Phase.RUNNING, "failed"): Phase.CLOSED,
-        (Phase.ANSWERING, "failed"): Phase.CLOSED,
-    }
-)
 
 
 class Answer(Struct, frozen=True):
@@ -131,7 +108,7 @@ class RunningJob:
     """One job: who asked, what, where it runs, and how much of it was handed on."""
 
     __slots__ = (
-        "ask", "attempts", "epoch", "facts", "listener", "node", "phase", "sent",
+        "ask", "attempts", "epoch", "facts", "limits", "listener", "node", "phase", "sent",
         "stream", "terms", "verdict",
     )  # fmt: skip
 
@@ -144,6 +121,7 @@ class RunningJob:
         self.node = ""
         self.epoch = 0
         self.terms: Terms | None = None
+        self.limits: RunLimits | None = None
         self.sent = 0
         self.attempts = 0
         self.verdict: asyncio.TimerHandle | None = None
@@ -331,6 +309,7 @@ class RunningJobs:
         running.step("placed")
         self._forget_verdict(running)
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
+        running.limits = RunLimits.of(running.facts, message)
         running.attempts += 1
         self._counts.placed(running.attempts)
         model = message.terms.model
@@ -348,7 +327,14 @@ class RunningJobs:
         self._line.run(message.node, run)
 
     def _tokens(self, message: Tokens, running: RunningJob) -> None:
-        if not running.stream or not running.step("tokens"):
+        if not running.stream or running.limits is None:
+            self._counts.dropped("unwanted_tokens")
+            return
+        excess = running.limits.excess(message)
+        if excess:
+            self._cut(running, running.limits, excess)
+            return
+        if not running.step("tokens"):
             self._counts.dropped("unwanted_tokens")
             return
         running.sent += message.n
@@ -360,14 +346,37 @@ class RunningJobs:
             # The core decides whether it is placed again or over; either is told soon.
             self._await_verdict(running, message.code or "engine_failed")
             return
-        if running.terms is None or not is_whole(message, stream=running.stream):
+        limits = running.limits
+        if limits is None or not is_whole(message, limits.size, stream=running.stream):
             self._reject(running)
-        elif running.step("whole"):
-            note = self._receipt(running, running.terms, message.usage)
-            answer = Answer(message.final, message.body, message.usage, note)
-            self._remove(running)
-            self._tell(running, partial(running.listener.on_answer, answer))
-            self._follow_up(running, "completed", answer)
+            return
+        usage, beyond = limits.believed(running.facts, message, self._clock())
+        body = message.body if not beyond else with_usage(message.body, usage)
+        if self._complete(running, message.final, body, usage) and TOKEN_CODES & {*beyond}:
+            self._tell_excess(running, beyond[0], limits.answer_tokens_est(message))
+
+    def _cut(self, running: RunningJob, limits: RunLimits, excess: str) -> None:
+        """Ends a stream that brought more than was granted, as one that reached its length."""
+        model = running.terms.model if running.terms is not None else running.ask.model
+        final = last_chunk(running.facts, running.ask.path, model, self._clock())
+        usage = limits.cut_usage(running.facts, self._clock())
+        self._stop(running)
+        if self._complete(running, final, b"", usage):
+            self._tell_excess(running, excess, usage.output_tokens)
+
+    def _tell_excess(self, running: RunningJob, reason: str, output_tokens: int) -> None:
+        run = running.facts.job, running.epoch, running.node
+        self._desk.exceeded(Exceeded(*run, reason, output_tokens))
+
+    def _complete(self, running: RunningJob, final: bytes, body: bytes, usage: Usage) -> bool:
+        """Hands a whole answer on; False when the job is over already."""
+        if running.terms is None or not running.step("whole"):
+            return False
+        answer = Answer(final, body, usage, self._receipt(running, running.terms, usage))
+        self._remove(running)
+        self._tell(running, partial(running.listener.on_answer, answer))
+        self._follow_up(running, "completed", answer)
+        return True
 
     def _receipt(self, running: RunningJob, terms: Terms, usage: Usage) -> Receipt | None:
         """Returns the receipt on an answer; an answer does not wait for one that cannot be made."""

@@ -13,9 +13,10 @@ from entraide import explanations, i18n
 from entraide.types import Explanation, Receipt
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import refusals
-from entraide_scheduler.gateway.jobs import Phase, RunningJob
+from entraide_scheduler.gateway.jobs import RunningJob
 from entraide_scheduler.gateway.kept import CANCELLED
 from entraide_scheduler.gateway.options import named_at
+from entraide_scheduler.gateway.phases import Phase
 from entraide_scheduler.gateway.recent import EndedJob
 from entraide_scheduler.gateway.refusals import Refusal
 from entraide_scheduler.store.rows import KeptRow

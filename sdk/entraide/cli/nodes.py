@@ -150,6 +150,11 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
     }
     if node.rests:
         lines["resting"] = ", ".join(_rest(one, lang) for one in node.rests)
+    if node.marks:
+        lines["marks"] = ", ".join(
+            i18n.text("cli-mark", lang, mark=i18n.word("mark", code, lang), times=node.marks[code])
+            for code in sorted(node.marks)
+        )
     heads = {name: i18n.text(f"col-{name}", lang) for name in lines}
     width = max(map(len, heads.values()))
     for name, value in lines.items():

@@ -727,6 +727,16 @@ node-reason-revoked = revoked by the operator of the pool
 node-reason-not_approved = not approved yet
 node-reason-quarantined = in quarantine
 
+## What was counted against a node.
+
+mark-report_input_tokens = reported more prompt tokens than granted
+mark-report_output_tokens = reported more output tokens than granted
+mark-report_energy = reported more energy than its device can draw
+mark-stream_tokens = sent more tokens than granted
+mark-stream_bytes = sent more bytes than the granted tokens can be
+mark-answer_invalid = sent an answer that cannot be used
+cli-mark = { $mark } ({ $times })
+
 ## Why a node or a key is in quarantine.
 
 quarantine-event_raised = the scheduler failed on one of its messages
@@ -1106,6 +1116,7 @@ col-project = PROJECT
 col-label = LABEL
 col-off = REVOKED
 col-quarantine = QUARANTINE
+col-marks = COUNTED AGAINST IT
 
 ## Why an engine does not serve, or a model cannot be loaded.
 

@@ -727,6 +727,16 @@ node-reason-revoked = révoqué par l’exploitant du réseau
 node-reason-not_approved = pas encore approuvé
 node-reason-quarantined = en quarantaine
 
+## Ce qui a été retenu contre un nœud.
+
+mark-report_input_tokens = a déclaré plus de jetons d’entrée qu’accordé
+mark-report_output_tokens = a déclaré plus de jetons produits qu’accordé
+mark-report_energy = a déclaré plus d’énergie que son appareil ne peut en consommer
+mark-stream_tokens = a envoyé plus de jetons qu’accordé
+mark-stream_bytes = a envoyé plus d’octets que les jetons accordés n’en comptent
+mark-answer_invalid = a envoyé une réponse inutilisable
+cli-mark = { $mark } ({ $times })
+
 ## Pourquoi un nœud ou une clé est en quarantaine.
 
 quarantine-event_raised = un de ses messages a fait échouer l’ordonnanceur
@@ -1106,6 +1116,7 @@ col-project = PROJET
 col-label = USAGE
 col-off = RÉVOQUÉE
 col-quarantine = QUARANTAINE
+col-marks = RETENU CONTRE LUI
 
 ## Pourquoi un moteur ne sert pas, ou un modèle ne se charge pas.
 

@@ -338,6 +338,22 @@ class Abandon(Message, frozen=True, tag="abandon"):
     code: str
 
 
+class Exceeded(Message, frozen=True, tag="exceeded"):
+    """A node sent more of a run than its lease grants; the client's answer has ended well.
+
+    Attributes:
+        job, epoch, node: the lease.
+        reason: stable code.
+        output_tokens: the gateway's own estimate of the answer, from its bytes.
+    """
+
+    job: str
+    epoch: int
+    node: str
+    reason: str
+    output_tokens: int
+
+
 class AskExplanation(Message, frozen=True, tag="ask-explanation"):
     """Why is this job where it is (request-reply, answered by ``Explained``)."""
 
@@ -349,17 +365,18 @@ class AskModels(Message, frozen=True, tag="ask-models"):
     """Which models are served (request-reply, answered by ``Models``)."""
 
 
-GatewayUp = GatewayBeat | Submit | CancelJob | Abandon | AskExplanation | AskModels
+GatewayUp = GatewayBeat | Submit | CancelJob | Abandon | Exceeded | AskExplanation | AskModels
 
 
 class Placed(Message, frozen=True, tag="placed"):
-    """A job has its node: send the body there."""
+    """A job has its node: send the body there; ``peak_w`` limits what its receipt believes."""
 
     job: str
     epoch: int
     node: str
     output_tokens_max: int
     terms: Terms
+    peak_w: float = 0.0
 
 
 class Refused(Message, frozen=True, tag="refused"):

@@ -1,7 +1,7 @@
 """Catalogue: how fast machines are, what they draw, hold and cost, each figure with its source.
 
 Speeds are those of the reference model, 8 billion parameters at 4 bits (Llama-3-8B Q4_K_M); memory
-and power of each device stand in the node agent's own catalogue, so that a machine weighs the same
+and power of each device stand in the shared catalogue, so that a machine weighs the same
 in a plan and in a pool. Expect up to 25 % error, more for prompts: a plan's last word is a
 benchmark of the machine itself. What a zone emits in a mean year is the pool's own table.
 
@@ -111,7 +111,7 @@ def pool_tokens(device: Device, size: Size) -> int:
 @cache
 def devices() -> Mapping[str, Device]:
     """Returns the catalogue by identifier."""
-    power = {row["device_id"]: row for row in _rows("entraide_node", "energy/devices.csv")}
+    power = {row["device_id"]: row for row in _rows("entraide", "hardware/devices.csv")}
     found = {}
     for row in _rows("entraide_sim", "catalogue/devices.csv"):
         name = row["device_id"]
@@ -122,7 +122,7 @@ def devices() -> Mapping[str, Device]:
 @cache
 def sources() -> Mapping[str, str]:
     """Returns what each source code stands for, and how far it was checked."""
-    both = (("entraide_node", "energy/sources.csv"), ("entraide_sim", "catalogue/sources.csv"))
+    both = (("entraide", "hardware/sources.csv"), ("entraide_sim", "catalogue/sources.csv"))
     return MappingProxyType(
         {
             row["code"]: f"{row['citation']} [{row['status']}]"

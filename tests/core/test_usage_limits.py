@@ -1,0 +1,211 @@
+"""A report is believed within its lease only, and nothing that is accepted can overflow."""
+
+from typing import Any
+
+import pytest
+from tests.core.builders import Pool, card, of, usage
+
+from entraide.types import Basis, Outcome
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.amounts import ENERGY_MAX_UWH, TOTAL_MAX
+from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.core.ledger import Ledger
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.usage_limits import (
+    ENERGY,
+    INPUT,
+    OUTPUT,
+    Estimate,
+    Grant,
+    energy_limit_uwh,
+    limit,
+)
+
+GRANT = Grant(input_tokens=150, output_tokens=100, energy_uwh=40_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "estimate", "expected", "codes"),
+    [
+        ({}, Estimate(), (90, 0, 50, 32_000), ()),
+        ({"output_tokens": 10**15}, Estimate(), (90, 0, 100, 32_000), (OUTPUT,)),
+        ({"output_tokens": 101}, Estimate(100, 7), (90, 0, 7, 32_000), (OUTPUT,)),
+        ({"output_tokens": 101}, Estimate(100, 500), (90, 0, 100, 32_000), (OUTPUT,)),
+        ({"input_tokens": 10**9}, Estimate(100), (100, 0, 50, 32_000), (INPUT,)),
+        (
+            {"input_tokens": 10**9, "cached_tokens": 10**8},
+            Estimate(100), (100, 100, 50, 32_000), (INPUT,),
+        ),
+        ({"energy_decode_uwh": 10**12}, Estimate(), (90, 0, 50, 40_000), (ENERGY,)),
+    ],
+    ids=["within", "output", "by bytes", "least", "input", "cached", "energy"],
+)  # fmt: skip
+def test_report_is_billed_by_the_least(
+    changes: dict[str, Any], estimate: Estimate, expected: tuple[int, ...], codes: tuple[str, ...]
+) -> None:
+    """Beyond the grant the least of grant, report and the pool's own estimate is billed."""
+    found, said = limit(usage(**changes), GRANT, estimate)
+    energy_uwh = found.energy_prefill_uwh + found.energy_decode_uwh
+
+    assert expected == (
+        found.input_tokens, found.cached_tokens, found.output_tokens, energy_uwh,
+    )  # fmt: skip
+    assert codes == said
+    assert (OUTPUT in codes or INPUT in codes) == (found.counted is Basis.ESTIMATED)
+
+
+def test_energy_is_bounded_by_the_catalogue_and_our_clock() -> None:
+    """1.5 times the peak over the time: 100 W for 36 s are 1 Wh, so 1.5 Wh; unknown: 1 MWh."""
+    assert 1_500_000 == energy_limit_uwh(100.0, 36.0)
+    assert 0 == energy_limit_uwh(100.0, -1.0)
+    assert ENERGY_MAX_UWH == energy_limit_uwh(0.0, 1.0)
+    assert ENERGY_MAX_UWH == energy_limit_uwh(1e9, 1e9)
+
+
+def lent(*coops: str | CoopTerms, peak_w: float = 65.0) -> Pool:
+    """A pool whose one node is beta's."""
+    pool = Pool(*(coops or ("alpha", "beta")))
+    pool.tell(events.NodeJoined, card("n1", "beta"), True, "", "all", "", peak_w)
+    return pool
+
+
+def marks(pool: Pool) -> dict[str, int]:
+    (node,) = pool.core.nodes()
+    return node.marks
+
+
+def test_report_beyond_the_lease_ends_the_job_well_and_marks_the_node() -> None:
+    """The client's job is completed, the bill is bounded, the node is marked and learns us
+    nothing."""
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha")
+    pool.now += 2.0
+    huge = {"input_tokens": 2**53, "output_tokens": 2**53, "energy_decode_uwh": 2**53}
+    asked = pool.report(place, **huge)
+    (settle,) = of(asked, commands.Settle)
+    (end,) = of(asked, commands.EndJob)
+
+    assert "completed" == end.state
+    assert (100, 100) == (settle.usage.input_tokens, settle.usage.output_tokens)
+    assert settle.settlement.energy_uwh == energy_limit_uwh(65.0, 2.0)
+    assert {INPUT: 1, OUTPUT: 1, ENERGY: 1} == marks(pool)
+    assert 3 == len(of(asked, commands.NodeMarked))
+
+
+def test_marks_survive_hellos_and_restarts() -> None:
+    """What was counted against a node stays with it."""
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha")
+    pool.now += 2.0
+    pool.report(place, output_tokens=10**6)
+    pool.tell(events.NodeJoined, card("n1", "beta"), True, "")
+    again = Core.restore(pool.core.snapshot())
+
+    assert [{OUTPUT: 1}] == [node.marks for node in again.nodes()]
+
+
+def test_gateway_that_got_too_much_ends_the_job_by_its_own_estimate() -> None:
+    """The job is completed, billed by what the gateway counted; the later report is not used."""
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha")
+    pool.now += 2.0
+    asked = pool.tell(events.RunExceeded, place.job, place.epoch, "n1", "stream_bytes", 8)
+    later = pool.report(place, output_tokens=100)
+    (settle,) = of(asked, commands.Settle)
+
+    assert ("completed", 8) == (settle.state, settle.usage.output_tokens)
+    assert 1 == len(of(asked, commands.CancelRun))
+    assert [] == of(later, commands.Settle)
+    assert 1 == len(of(later, commands.AckUsage))
+    assert {"stream_bytes": 1} == marks(pool)
+
+
+def test_unknown_reason_or_run_marks_nobody() -> None:
+    """Only the reasons that are known count, and only against the node that holds the run."""
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha")
+    pool.tell(events.RunExceeded, place.job, place.epoch + 1, "n1", "stream_bytes", 8)
+    pool.tell(events.RunExceeded, place.job, place.epoch, "n1", "anything", 8)
+
+    assert {} == marks(pool)
+
+
+def test_invalid_answer_runs_again_elsewhere_and_marks_its_node() -> None:
+    """An answer that no client can be given makes the job run on another node."""
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha")
+    pool.join(card("n2", "beta"))
+    asked = pool.tell(events.JobAbandoned, place.job, place.epoch, "answer_invalid")
+    (again,) = of(asked, commands.Place)
+
+    assert ("n1", "n2") == (place.node, again.node)
+    assert {"answer_invalid": 1} == pool.core.nodes()[0].marks
+
+
+EXTREMES = (2**53, 2**63 - 1, 2**64 - 1)
+
+
+@pytest.mark.parametrize("amount", EXTREMES)
+@pytest.mark.parametrize("peak_w", [0.0, 65.0, 1e9])
+def test_no_report_makes_a_snapshot_fail(amount: int, peak_w: float) -> None:
+    """However much is reported, however often, the core can be written, read and restarted."""
+    quotas = tuple(
+        Quota(kind, 10**9, Period.MONTH) for kind in (QuotaKind.ENERGY_WH, QuotaKind.CARBON_G)
+    )
+    pool = lent(
+        CoopTerms("alpha", quotas=quotas), CoopTerms("beta", lend=Lend(1.0, 10**9)), peak_w=peak_w
+    )
+    for number in range(50):
+        placed = of(pool.ask(f"j{number}", "alpha"), commands.Place)
+        pool.now += 2.0
+        assert placed or number
+        for place in placed:
+            pool.report(
+                place, input_tokens=amount, cached_tokens=amount, output_tokens=amount,
+                energy_prefill_uwh=amount, energy_decode_uwh=amount, ttft_s=1e300, run_s=1e300,
+            )  # fmt: skip
+        pool.tell(events.NodeJoined, card("n1", "beta"), True, "", "all", "", peak_w)
+        Core.restore(pool.core.snapshot())
+    balances = pool.core.balances()
+
+    assert 0 == sum(amounts["energy_uwh"] for amounts in balances.values())
+
+
+def line(amount: int) -> tuple[Entry, ...]:
+    return Entry("beta", "tokens", amount), Entry("alpha", "tokens", -amount)
+
+
+def test_balance_stops_at_its_limit_and_still_sums_to_zero() -> None:
+    """What would take a balance beyond the limit is cut on both sides alike."""
+    ledger = Ledger()
+    for _ in range(5):
+        ledger.post(ledger.fitted(line(TOTAL_MAX // 2)))
+    full = ledger.balances["beta"]["tokens"], ledger.balances["alpha"]["tokens"]
+    for _ in range(9):
+        ledger.post(ledger.fitted(line(-(TOTAL_MAX // 2))))
+
+    assert (TOTAL_MAX, -TOTAL_MAX) == full
+    assert (-TOTAL_MAX, TOTAL_MAX) == (
+        ledger.balances["beta"]["tokens"], ledger.balances["alpha"]["tokens"],
+    )  # fmt: skip
+
+
+def test_own_work_is_never_cut() -> None:
+    """A co-op that used its own machine stands on both sides, so nothing can overflow."""
+    lines = (Entry("beta", "tokens", 2**60), Entry("beta", "tokens", -(2**60)))
+
+    assert lines == Ledger().fitted(lines)
+
+
+def test_nonsense_is_estimated() -> None:
+    """A report that is no report at all is settled by the pool's own estimate."""
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha")
+    pool.now += 2.0
+    asked = pool.report(place, Outcome.COMPLETED, output_tokens=-1, ttft_s=float("nan"))
+    (settle,) = of(asked, commands.Settle)
+
+    assert (100, 0, Basis.ESTIMATED) == (
+        settle.usage.input_tokens, settle.usage.output_tokens, settle.usage.counted,
+    )  # fmt: skip
