@@ -33,6 +33,7 @@ from entraide_scheduler.roster import REVOKED, Roster
 from entraide_scheduler.store.rows import NodeRow
 
 HEARTBEAT_S = 1.0
+REFUSALS_MAX = 32  # models of one node whose refused load is remembered
 RENEW_WHEN_LEFT_S = 10 * 86_400.0
 RENEW_AT_HELLO_AFTER_S = 86_400.0
 IGNORED_KEPT = 10_000  # pairs of node and reason that were logged once
@@ -56,6 +57,20 @@ class Peer(Struct):
     lending: Lending = Lending.ALL
 
 
+class LoadRefusal(Struct, frozen=True):
+    """A model that a node was asked to load and did not.
+
+    Attributes:
+        model: public name.
+        code: stable code of the reason.
+        at: when it said so, seconds since the epoch.
+    """
+
+    model: str
+    code: str
+    at: float
+
+
 class NodesEar:
     """Hears all nodes."""
 
@@ -77,6 +92,7 @@ class NodesEar:
         self._cut_off: Callable[[str], Awaitable[bool]] | None = None
         self._peers: dict[str, Peer] = {}
         self._seen: set[str] = set()
+        self._load_refusals: dict[str, dict[str, LoadRefusal]] = {}
         self._intake = Intake(self._runs_beside)
         self._ignored: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("entraide.nodes")
@@ -200,6 +216,8 @@ class NodesEar:
             hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending
         )
         self._seen.discard(node)
+        for replica in card.replicas:
+            self._load_refusals.get(node, {}).pop(replica.model, None)
         self._log.info("node.hello", node=node, boot=hello.boot, agent=card.agent)
         if not self._live.feed(
             e.NodeJoined,
@@ -226,7 +244,17 @@ class NodesEar:
             code=message.code,
             values=message.values,
         )
+        refusals = self._load_refusals.setdefault(node, {})
+        refusals.pop(message.model, None)
+        refusals[message.model] = LoadRefusal(message.model, message.code, self._live.now())
+        while len(refusals) > REFUSALS_MAX:
+            refusals.pop(next(iter(refusals)))
         self._live.feed(e.LoadFailed, node=node, model=message.model, code=message.code)
+
+    def load_refusals(self, node: str) -> tuple[LoadRefusal, ...]:
+        """Returns what a node was asked to load and did not, by model; since this start."""
+        refusals = self._load_refusals.get(node, {})
+        return tuple(refusals[model] for model in sorted(refusals))
 
     def _wanted(self, node: str, job: str, epoch: int) -> bool:
         view = self._live.core.job(job)

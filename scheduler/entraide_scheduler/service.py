@@ -247,7 +247,7 @@ class Service:
             catalogue=catalogue,
             admin_key=config.admin_key or _admin_key(self._home),
             cut_off=cut_off,
-            ears_forget=ears.forget,
+            ears=ears,
             keys_changed=gateway.key_revoked,
             revoked=gateways.tell_all,
             ca_fingerprint=fingerprint(ca_pem) if ca_pem else "",

@@ -110,8 +110,12 @@ async def test_failure_to_load_is_told_to_whoever_waits(pool: RunningScheduler) 
         await eventually(lambda tries=tries: len(node.got(m.Load)) == tries + 1)
         await node.tell(m.LoadFailed(SMALL, "load_no_room", {"room_gb": 0.0}))
     status, answer = await asked
+    (listed,) = (await pool.operator.ask("ListNodes", admin_pb2.ListNodesRequest())).nodes
+    refused = [(one.model, one.code) for one in listed.load_refusals]
 
     assert (503, "model_failed") == (status, answer["error"]["code"])
+    assert [(SMALL, "load_no_room")] == refused
+    assert listed.load_refusals[0].at > 0
     assert TRIES == pool.live.counts["model.load_failed"] == len(node.got(m.Load))
 
 
@@ -157,11 +161,11 @@ async def test_operator_looks_places_and_unloads(pool: RunningScheduler) -> None
 
 REFUSED = {
     "PlaceModel": (
-        ("absent", "n1", "not_loadable"),
+        ("absent", "n1", "not_in_catalogue"),
         (SMALL, "n9", "unknown_node"),
-        ("absent", "", "no_node"),
+        ("absent", "", "not_in_catalogue"),
     ),
-    "PlanModels": (("absent", "n1", "not_loadable"),),
+    "PlanModels": (("absent", "n1", "not_in_catalogue"),),
     "UnloadModel": ((SMALL, "n1", "not_ours"),),
 }
 

@@ -160,6 +160,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.corrections: list[admin_pb2.Correction] = []
         self.quarantine = admin_pb2.Quarantine()
         self.approval = "approved"
+        self.load_refusals: list[admin_pb2.LoadRefusal] = []
         self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
 
     def GetCatalogue(  # noqa: N802
@@ -229,6 +230,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
             agent="0.1.0",
             prefill_tokens_per_s=900.0,
             quarantine=self.quarantine,
+            load_refusals=self.load_refusals,
         )
 
     def ListNodes(  # noqa: N802

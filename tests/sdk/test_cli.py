@@ -153,6 +153,18 @@ def test_nodes_are_revoked_and_approved(served: ServedPool, cli: Cli) -> None:
     assert "«\u00a0absent\u00a0»" in cli(["nodes", "revoke", "absent", *state]).err
 
 
+def test_a_refusal_to_load_is_shown(served: ServedPool, cli: Cli) -> None:
+    """The operator sees which machine did not load which model, why and when, in both lists."""
+    refusal = admin_pb2.LoadRefusal(model="qwen3-8b", code="disk_full", at=1_772_373_900.0)
+    served.admin.load_refusals = [refusal]
+    state = ["--state", str(served.state), "--lang", "en"]
+    for command in (["nodes", "show", "on-1"], ["models", "list"]):
+        told = cli([*command, *state]).out.splitlines()[-1]
+
+        assert told.startswith('on-1 did not load "qwen3-8b" on 2026-03-01')
+        assert told.endswith("the disk is full (disk_full).")
+
+
 def test_a_join_token_stands_alone(served: ServedPool, cli: Cli) -> None:
     """The token alone is on the output, so that a script can take it; advice is beside it."""
     ran = cli(["nodes", "token", "--coop", "soleil", "--hours", "2", "--state", str(served.state)])

@@ -35,6 +35,7 @@ from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.views import NodeView
 from entraide_scheduler.live import Live
 from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.nodes import NodesEar
 from entraide_scheduler.roster import APPROVED, REVOKED, Roster
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.store import Store
@@ -51,7 +52,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         policy: the policy in force.
         catalogue: the models that the pool may run.
         cut_off: refuses a node's key on the bus and cuts its connections at once.
-        ears_forget: drops what is remembered of a node's messages.
+        ears: what is remembered of the nodes' messages.
         keys_changed: told after a key was made.
         revoked: tells every gateway that a key or a node was revoked.
         ca_fingerprint: of the pool's CA, put into join tokens; "" without TLS.
@@ -69,7 +70,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         catalogue: PoolCatalogue,
         admin_key: str,
         cut_off: Callable[[str], Awaitable[bool]],
-        ears_forget: Callable[[str], None],
+        ears: NodesEar,
         keys_changed: Callable[[], None],
         revoked: Callable[[m.Revoked], None],
         ca_fingerprint: str = "",
@@ -85,7 +86,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self._catalogue = catalogue
         self._key_hash = hashlib.sha256(admin_key.encode()).digest()
         self._cut_off = cut_off
-        self._ears_forget = ears_forget
+        self._ears = ears
         self._keys_changed = keys_changed
         self._revoked = revoked
         self._fingerprint = ca_fingerprint
@@ -113,7 +114,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         changed = await self._roster.set_approval(row.node, APPROVED)
         assert changed is not None
         if await self._clear(SenderKind.NODE, row.node, context):
-            self._ears_forget(row.node)
+            self._ears.forget(row.node)
         return self._one(changed)
 
     async def RevokeNode(  # noqa: N802
@@ -124,7 +125,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         row = await self._node(request.node, context)
         changed = await self._roster.set_approval(row.node, REVOKED)
         assert changed is not None
-        self._ears_forget(row.node)
+        self._ears.forget(row.node)
         taken = self._live.feed(e.NodeLeft, node=row.node, reason="revoked")
         self._revoked(m.NodeRevoked(row.node))
         if taken:  # another machine may bear the name one day
@@ -381,7 +382,8 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
     def _as_message(self, row: NodeRow, views: Mapping[str, NodeView]) -> admin_pb2.Node:
         quarantine = self._live.core.quarantine(SenderKind.NODE, row.node)
-        return convert.node(row, views.get(row.node), quarantine)
+        refusals = self._ears.load_refusals(row.node)
+        return convert.node(row, views.get(row.node), quarantine, refusals=refusals)
 
     def _one_key(self, row: KeyRow) -> admin_pb2.Key:
         quarantine = self._live.core.quarantine(SenderKind.KEY, row.key)

@@ -8,12 +8,17 @@ from entraide.wire import messages as m
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 from entraide_scheduler.core.quarantine import Quarantine
 from entraide_scheduler.core.views import NodeView, QuotaView
+from entraide_scheduler.nodes import LoadRefusal
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.statements import Amounts, Statement
 
 
 def node(
-    row: NodeRow, view: NodeView | None, quarantine: Quarantine | None = None
+    row: NodeRow,
+    view: NodeView | None,
+    quarantine: Quarantine | None = None,
+    *,
+    refusals: Sequence[LoadRefusal] = (),
 ) -> admin_pb2.Node:
     """Returns a node as its operator sees it; without a view it never said hello."""
     message = admin_pb2.Node(
@@ -23,6 +28,9 @@ def node(
         zone=row.zone,
         approval=row.approval,
         quarantine=_quarantine(quarantine),
+        load_refusals=[
+            admin_pb2.LoadRefusal(model=one.model, code=one.code, at=one.at) for one in refusals
+        ],
     )
     if view is None:
         return message

@@ -9,13 +9,14 @@ import typer
 from entraide import catalogue as documents
 from entraide import i18n
 from entraide.catalogue import NotCatalogue
-from entraide.cli import options, pinning, placing, show
+from entraide.cli import nodes, options, pinning, placing, show
 from entraide.cli.place import Place, find
 from entraide.errors import error_for
 from entraide.models import Artefact, Catalogue, ModelEntry
 
 if TYPE_CHECKING:
     from entraide.client import ModelInfo
+    from entraide.v1 import admin_pb2
 
 PINNED, UNPINNED = "✓", "–"
 
@@ -50,6 +51,22 @@ def register(app: typer.Typer, lang: str) -> None:
             for m in served
         ]
         show.table(heads, rows)
+        for line in _refusals(find(state, lang), lang):
+            typer.echo(line)
+
+
+def _refusals(place: Place, lang: str) -> list[str]:
+    """Which machines were asked to load a model and did not; for the operator only."""
+    if not place.admin_key:
+        return []
+    with place.admin() as admin:
+        return nodes.load_refusals(admin.call("ListNodes", _list_nodes()).nodes, lang)
+
+
+def _list_nodes() -> "admin_pb2.ListNodesRequest":
+    from entraide.v1 import admin_pb2
+
+    return admin_pb2.ListNodesRequest()
 
 
 def _served(model: "ModelInfo", lang: str) -> str:

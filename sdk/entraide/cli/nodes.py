@@ -1,5 +1,6 @@
 """``entraide nodes``: the operator's view of the machines, and who may join."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -159,3 +160,22 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
     width = max(map(len, heads.values()))
     for name, value in lines.items():
         typer.echo(f"{heads[name].ljust(width)}  {value}")
+    for line in load_refusals([node], lang):
+        typer.echo(line)
+
+
+def load_refusals(nodes: "Sequence[admin_pb2.Node]", lang: str) -> list[str]:
+    """Returns a line for each model that a node was asked to load and did not."""
+    return [
+        i18n.text(
+            "cli-load-refused",
+            lang,
+            node=node.node,
+            model=refusal.model,
+            when=show.when(refusal.at, lang),
+            failure=refusal.code,
+            code=refusal.code,
+        )
+        for node in nodes
+        for refusal in node.load_refusals
+    ]

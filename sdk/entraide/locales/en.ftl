@@ -1025,6 +1025,7 @@ cli-usage = Usage:
 cli-no-extra = The command "{ $command }" lacks the Python module { $module }. Install it with: pip install 'entraide[{ $extra }]'
 cli-never = —
 cli-never-seen = never seen
+cli-load-refused = { $node } did not load "{ $model }" on { $when }: { $failure } ({ $code }).
 cli-resting = { $model } until { $until } ({ $failure })
 cli-probing = { $model }: one run at a time ({ $failure })
 cli-no-pool = No pool runs in { $path }. Start one with "entraide up", or give its address in ENTRAIDE_URL.

@@ -1025,6 +1025,7 @@ cli-usage = Utilisation :
 cli-no-extra = Il manque à la commande « { $command } » le module Python { $module }. Pour l’installer : pip install 'entraide[{ $extra }]'
 cli-never = —
 cli-never-seen = jamais vu
+cli-load-refused = { $node } n’a pas chargé « { $model } » le { $when } : { $failure } ({ $code }).
 cli-resting = { $model } jusqu’à { $until } ({ $failure })
 cli-probing = { $model } : une requête à la fois ({ $failure })
 cli-no-pool = Aucun réseau en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.

@@ -151,6 +151,7 @@ class Node(_message.Message):
     QUARANTINE_FIELD_NUMBER: _builtins.int
     RESTS_FIELD_NUMBER: _builtins.int
     MARKS_FIELD_NUMBER: _builtins.int
+    LOAD_REFUSALS_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     site: _builtins.str
@@ -182,6 +183,8 @@ class Node(_message.Message):
     def marks(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """How often it did what no honest node does, by stable code."""
 
+    @_builtins.property
+    def load_refusals(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoadRefusal]: ...
     def __init__(
         self,
         *,
@@ -208,14 +211,42 @@ class Node(_message.Message):
         quarantine: Global___Quarantine | None = ...,
         rests: _abc.Iterable[Global___Rest] | None = ...,
         marks: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        load_refusals: _abc.Iterable[Global___LoadRefusal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quarantine", b"quarantine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "coop", b"coop", "device", b"device", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "coop", b"coop", "device", b"device", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Node: _TypeAlias = Node  # noqa: Y015
+
+@_typing.final
+class LoadRefusal(_message.Message):
+    """A model that a node was asked to load and did not; the code is among the failures' codes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    code: _builtins.str
+    at: _builtins.float
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        code: _builtins.str = ...,
+        at: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "code", b"code", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadRefusal: _TypeAlias = LoadRefusal  # noqa: Y015
 
 @_typing.final
 class Rest(_message.Message):
