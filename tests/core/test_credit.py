@@ -1,13 +1,17 @@
 """Credit: what a co-op gave adds to its weight, and fades."""
 
+import msgspec
 import pytest
 from tests.core.builders import START, Pool, card, policy
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.credit import TABLE, Credits, faded
+from entraide_scheduler.core.credit import TABLE, Credits, Gift, faded, from_energy
+from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Credit, FairShare, Period
+from entraide_scheduler.core.snapshot import Snapshot
 
-TERMS = Credit(most=0.5, half_life_s=1_000.0, full_wh=2.0)
+SMALL = FairShare(credit=Credit(full_tokens=200.0))  # 90 + 2 x 35 tokens earn four fifths
+TERMS = Credit(most=0.5, half_life_s=1_000.0, full_tokens=2_000_000.0)
 
 
 def test_the_table_is_what_it_says() -> None:
@@ -33,6 +37,56 @@ def test_credit_is_bounded() -> None:
 
     assert 0.5 == known.factor("alpha", START, TERMS)
     assert 0.0 == known.factor("beta", START, TERMS)
+
+
+def test_credit_does_not_grow_with_energy() -> None:
+    """A machine that wastes energy earns no more than one that saves it."""
+    weights = []
+    for energy_uwh in (1_000, 900_000_000):
+        pool = Pool()
+        pool.join(card("n1", "beta"))
+        (place,) = pool.ask("j1", "alpha")
+        pool.report(place, energy_decode_uwh=energy_uwh)
+        weights.append(pool.core._state.queue.shares.coops["beta"].weight)
+
+    assert 1.0 < weights[0] == weights[1]
+
+
+def test_report_beyond_its_lease_earns_no_more_than_the_lease() -> None:
+    """What earns credit is what was billed, and that is bounded by the grant."""
+    weights = []
+    for output_tokens in (100, 9 * 10**15):
+        pool = Pool()
+        pool.join(card("n1", "beta"))
+        (place,) = pool.ask("j1", "alpha")
+        pool.report(place, output_tokens=output_tokens)
+        weights.append(pool.core._state.queue.shares.coops["beta"].weight)
+
+    assert weights[0] == weights[1]
+
+
+def test_gift_of_an_older_snapshot_keeps_its_part() -> None:
+    """Half of the largest credit in watt-hours is half of it in virtual tokens."""
+    terms = Credit(most=0.5, full_wh=2.0, full_tokens=300.0)
+    known = Credits()
+    known.gifts = from_energy({"alpha": Gift(START, 1_000_000.0)}, terms)
+
+    assert 0.25 == known.factor("alpha", START, terms)
+
+
+def test_snapshot_that_counted_energy_is_read() -> None:
+    """A snapshot without the mark of the new unit is converted, and the next one has it."""
+    pool = Pool()
+    pool.join(card("n1", "beta"))
+    pool.core._state.credits.gifts = {"beta": Gift(pool.now, 500_000_000.0)}
+    rows = msgspec.msgpack.decode(pool.core.snapshot())
+    place = list(Snapshot.__struct_fields__).index("credits_in_tokens")
+    old = Core.restore(msgspec.msgpack.encode(rows[:place]))
+    again = Core.restore(old.snapshot())
+
+    assert [2_500_000.0] * 2 == [
+        core._state.credits.gifts["beta"].virtual_tokens for core in (old, again)
+    ]
 
 
 def test_looking_changes_nothing() -> None:
@@ -93,21 +147,21 @@ def test_a_lender_gets_its_turn_more_often() -> None:
     pool = Pool()
     pool.join(card("n1", "beta"))
     (place,) = pool.ask("j1", "alpha")
-    pool.report(place, energy_decode_uwh=5_000_000)
+    pool.report(place, input_tokens=90, output_tokens=50, energy_decode_uwh=9 * 10**9)
     (own,) = pool.ask("j2", "beta")
-    pool.report(own, energy_decode_uwh=5_000_000)
+    pool.report(own)
     lines = pool.core._state.queue.shares.coops
 
-    assert lines["beta"].weight == pytest.approx(1.0 + 0.25 * 5.002 / 1_000.0)
+    assert lines["beta"].weight == pytest.approx(1.0 + 0.25 * (90 + 2 * 50) / 5_000_000)
     assert lines["alpha"].weight == 1.0
 
 
 def test_a_lenders_weight_fades_though_nothing_follows() -> None:
     """The weight follows the credit: each period that begins, it counts as it stands then."""
-    pool = Pool()
+    pool = Pool(fair_share=SMALL)
     pool.join(card("n1", "beta"))
     (place,) = pool.ask("j1", "alpha")
-    pool.report(place, energy_decode_uwh=800_000_000)
+    pool.report(place, input_tokens=90, output_tokens=35)
     line = pool.core._state.queue.shares.coops["beta"]
     given = line.weight
     pool.now += 604_800.0
@@ -119,10 +173,10 @@ def test_a_lenders_weight_fades_though_nothing_follows() -> None:
 
 def test_a_policy_that_ends_credit_ends_it_at_once() -> None:
     """What was given counts no more from the moment on at which the members say so."""
-    pool = Pool()
+    pool = Pool(fair_share=SMALL)
     pool.join(card("n1", "beta"))
     (place,) = pool.ask("j1", "alpha")
-    pool.report(place, energy_decode_uwh=800_000_000)
+    pool.report(place)
     pool.tell(events.PolicyChanged, policy(fair_share=FairShare(credit=Credit(most=0.0))))
 
     assert 1.0 == pool.core._state.queue.shares.coops["beta"].weight

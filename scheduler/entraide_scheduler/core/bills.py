@@ -42,3 +42,7 @@ class Bill(Struct, gc=False):
         """Returns what is charged and expected, virtual tokens."""
         output_tokens = max(self.output_tokens, self.expected_tokens)
         return self.input_weight * self.input_tokens + self.output_weight * output_tokens
+
+    def charged(self) -> float:
+        """Returns what is charged by now, virtual tokens."""
+        return self.input_weight * self.input_tokens + self.output_weight * self.output_tokens

@@ -73,15 +73,15 @@ def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> 
     output = min(usage.output_tokens, lease.output_tokens_max)
     state.queue.correct(lease.bill, input_tokens=max(0, uncached), output_tokens=output)
     if lease.foreign:
-        gave(state, terms.lender, settlement.energy_uwh)
+        gave(state, terms.lender, lease.bill.charged())
         settle_lent(state, lease, settlement.energy_uwh)
     state.ask(Settle(state.cause, terms.job, terms, usage, settlement, job_state, lines))
 
 
-def gave(state: State, lender: str, energy_uwh: int) -> None:
-    """Counts what a co-op gave towards its credit."""
+def gave(state: State, lender: str, virtual_tokens: float) -> None:
+    """Counts what other co-ops were billed for on a co-op's nodes towards its credit."""
     credit = state.policy.fair_share.credit
-    state.credits.give(lender, energy_uwh, state.now, credit)
+    state.credits.give(lender, virtual_tokens, state.now, credit)
     state.queue.weigh(lender, state.credits.factor(lender, state.now, credit))
 
 

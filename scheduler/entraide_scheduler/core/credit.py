@@ -47,10 +47,10 @@ def faded(amount: float, steps: int) -> float:
 
 
 class Gift(Struct, frozen=True, array_like=True):
-    """What a co-op gave, as it counted at a moment: microwatt-hours, seconds since the epoch."""
+    """What a co-op gave, as it counted at a moment: seconds since the epoch, virtual tokens."""
 
     at: float
-    energy_uwh: float
+    virtual_tokens: float
 
 
 class Credits:
@@ -63,21 +63,32 @@ class Credits:
     def __init__(self) -> None:
         self.gifts: dict[str, Gift] = {}
 
-    def give(self, coop: str, energy_uwh: int, at: float, terms: Credit) -> None:
-        """Counts energy that a co-op's nodes used for others."""
+    def give(self, coop: str, virtual_tokens: float, at: float, terms: Credit) -> None:
+        """Counts the virtual tokens that other co-ops were billed for on a co-op's nodes."""
         gift = _aged(self.gifts.get(coop, Gift(at, 0.0)), at, terms)
-        self.gifts[coop] = Gift(gift.at, gift.energy_uwh + energy_uwh)
+        self.gifts[coop] = Gift(gift.at, gift.virtual_tokens + virtual_tokens)
 
     def factor(self, coop: str, at: float, terms: Credit) -> float:
         """Returns what a co-op's gifts add to its weight, in 0 to ``terms.most``."""
         gift = self.gifts.get(coop)
         if gift is None:
             return 0.0
-        left_uwh = _aged(gift, at, terms).energy_uwh
-        return terms.most * min(1.0, left_uwh / (terms.full_wh * UWH_PER_WH))
+        left = _aged(gift, at, terms).virtual_tokens
+        return terms.most * min(1.0, left / terms.full_tokens)
+
+
+def from_energy(gifts: dict[str, Gift], terms: Credit) -> dict[str, Gift]:
+    """Returns the gifts of an older snapshot, which counted microwatt-hours, in virtual tokens.
+
+    What earned a part of the largest credit then earns the same part of it now.
+    """
+    tokens_per_uwh = terms.full_tokens / (terms.full_wh * UWH_PER_WH)
+    return {
+        coop: Gift(gift.at, gift.virtual_tokens * tokens_per_uwh) for coop, gift in gifts.items()
+    }
 
 
 def _aged(gift: Gift, at: float, terms: Credit) -> Gift:
     step_s = terms.half_life_s / STEPS
     steps = max(0, int((at - gift.at) / step_s))
-    return Gift(gift.at + steps * step_s, faded(gift.energy_uwh, steps))
+    return Gift(gift.at + steps * step_s, faded(gift.virtual_tokens, steps))

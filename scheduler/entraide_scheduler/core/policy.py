@@ -132,12 +132,15 @@ class Credit(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         most: the largest credit there is; 0 turns credit off.
         half_life_s: after so long half of a gift counts.
-        full_wh: energy given (net of age) that earns the largest credit, watt-hours.
+        full_wh: what ``full_tokens`` was until gifts were counted in virtual tokens; used only to
+            read the gifts of an older snapshot.
+        full_tokens: virtual tokens given (net of age) that earn the largest credit.
     """
 
     most: float = 0.25
     half_life_s: float = 604_800.0
     full_wh: float = 1_000.0
+    full_tokens: float = 5_000_000.0
 
 
 class FairShare(Struct, frozen=True, forbid_unknown_fields=True):

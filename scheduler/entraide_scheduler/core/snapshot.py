@@ -13,7 +13,7 @@ from entraide.models import Catalogue
 from entraide.types import JobState
 from entraide_scheduler.core import admission, alone, fairstate, green
 from entraide_scheduler.core.carbon import ZoneIntensity
-from entraide_scheduler.core.credit import Gift
+from entraide_scheduler.core.credit import Gift, from_energy
 from entraide_scheduler.core.demand import DemandState
 from entraide_scheduler.core.fairstate import QueueState
 from entraide_scheduler.core.habits import HabitsState
@@ -55,6 +55,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     catalogue: Catalogue
     demand: DemandState
     quarantines: dict[SenderKind, dict[str, Quarantine]] = {}
+    credits_in_tokens: bool = False  # before it was there they counted microwatt-hours
     key_exits: dict[str, KeyExits] = {}
 
 
@@ -92,6 +93,7 @@ def write(state: State) -> bytes:
             catalogue=state.menu.catalogue,
             demand=state.demand.dump(),
             quarantines=state.quarantines.senders,
+            credits_in_tokens=True,
             key_exits=state.key_exits,
         )
     )
@@ -120,7 +122,9 @@ def read(data: bytes) -> State:
     state.demand.load(kept.demand)
     state.ledger.balances = kept.balances
     state.ledger.corrections = dict.fromkeys(kept.corrections)
-    state.credits.gifts = kept.credits
+    terms = kept.policy.fair_share.credit
+    in_tokens = kept.credits_in_tokens
+    state.credits.gifts = kept.credits if in_tokens else from_energy(kept.credits, terms)
     state.habits.load(kept.habits)
     state.prefixes.load(kept.prefixes)
     state.green.outlook.load(kept.outlook)

@@ -93,7 +93,12 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "output_tokens_default": FROM_1,
         },
         p.Charge: {"input_weight": FROM_0, "output_weight": ABOVE_0},
-        p.Credit: {"most": FROM_0, "half_life_s": ABOVE_0, "full_wh": ABOVE_0},
+        p.Credit: {
+            "most": FROM_0,
+            "half_life_s": ABOVE_0,
+            "full_wh": ABOVE_0,
+            "full_tokens": ABOVE_0,
+        },
         p.FairShare: {"cap_tokens": FROM_1, "head_start_tokens": FROM_0},
         p.Carbon: {
             "own_direct_g_per_kwh": FROM_0,
