@@ -15,6 +15,9 @@ node does not need (``support/vtc_world``).
 *The bound* of ``docs/concepts/fairness.md``: in random pools of 1 and of 50 nodes, with random
 weights, arrivals, lengths and speeds, how often it was broken, and how near it came.
 
+*Owners*: the same bound in pools whose borrowers own nodes, and how often a slot that was owed to
+its owner went to another co-op.
+
 *Eligibility*: where co-ops can use different nodes, how far what they got lies from the weighted
 max-min division reckoned offline.
 
@@ -28,7 +31,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.support import vtc_workloads
-from benchmarks.support.bound import BoundRow, bound_rows
+from benchmarks.support.bound import BoundRow, OwnersRow, bound_rows, owners_rows
 from benchmarks.support.eligibility import EligibilityRow, eligibility_row
 from benchmarks.support.shared import show
 from benchmarks.support.vtc_metrics import REFUSED, Response, figures, light_clients, quantile
@@ -44,8 +47,9 @@ ORIENTATION_SEEDS = 4  # of what is no goal: the oracle, first come first served
 QUICK_SEEDS = 2
 BOUND_SEEDS = 1_000
 QUICK_BOUND_SEEDS = 20
+OWNERS_SEEDS = 400
 ELIGIBILITY_SEEDS = 20
-PARTS = ("workloads", "trace", "large", "bound", "eligibility")
+PARTS = ("workloads", "trace", "large", "bound", "owners", "eligibility")
 
 VTC, OURS = "vtc", "ours"
 KEPT = (
@@ -185,6 +189,11 @@ def bound(*, quick: bool) -> list[Any]:
     return list[BoundRow](bound_rows(QUICK_BOUND_SEEDS if quick else BOUND_SEEDS))
 
 
+def owners(*, quick: bool) -> list[Any]:
+    """Returns the rows of the bound, and of what is owed, where borrowers own nodes."""
+    return list[OwnersRow](owners_rows(QUICK_BOUND_SEEDS if quick else OWNERS_SEEDS))
+
+
 def eligibility(*, quick: bool) -> list[Any]:
     """Returns the row of the distance to the max-min division."""
     return list[EligibilityRow]([eligibility_row(QUICK_SEEDS if quick else ELIGIBILITY_SEEDS)])
@@ -199,7 +208,7 @@ def _told(parts: Iterable[list[Row]]) -> list[Any]:
 
 
 MEASURES: Mapping[str, Callable[..., list[Any]]] = dict(
-    zip(PARTS, (workloads, trace, large, bound, eligibility), strict=True)
+    zip(PARTS, (workloads, trace, large, bound, owners, eligibility), strict=True)
 )
 
 

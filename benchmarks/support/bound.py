@@ -3,18 +3,20 @@
 Between two co-ops that can use the same nodes, what the one was served over its weight is ahead of
 the other's by no more than ``w_out K (1 / weight + 1 / weight)``, K being the cap or one job where
 that is larger, on any number of nodes; a co-op's lift counts as served. It speaks of a co-op that
-came, and took its last turn, within its cap, beside one that waits and could have had each turn
-taken since it came.
+came, and took its last turn in order, within its cap, beside one that waits and could have had each
+turn taken since it came. Where borrowers own nodes, what the one was served in turns that were owed
+to it since its last turn in order comes on top; and no slot of a co-op goes to another one while
+the first waits and holds fewer runs than it has slots.
 
 Decides the pools: weights, arrivals, lengths, speeds, cap, all by luck. The witness reckons what
 was served from what the core hears and asks; of the core it reads nothing but the lifts.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 
 from benchmarks.support.vtc_world import HOST, MODEL, START_AT, ZONE
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica, RequestFacts
 from entraide_scheduler.core import events
@@ -70,6 +72,29 @@ class BoundRow(Struct, frozen=True):
     reference_uncapped_vtc_widest_part: float
 
 
+class OwnersRow(Struct, frozen=True):
+    """The same in pools whose borrowers own nodes; and how often an owner was passed over.
+
+    ``owner_waits_checked`` counts the slots of a co-op that went to another one;
+    ``owner_violations`` those of them that were owed to the owner. The reference, plain VTC, knows
+    no owners; its pairs are held to the same bound.
+    """
+
+    benchmark: str
+    workload: str
+    nodes: int
+    seeds: int
+    jobs: int
+    pairs_checked: int
+    violations: int
+    widest_part: float
+    owner_waits_checked: int
+    owner_violations: int
+    reference_uncapped_vtc_violations: int
+    reference_uncapped_vtc_owner_waits_checked: int
+    reference_uncapped_vtc_owner_violations: int
+
+
 class Account:
     """What the witness knows of one co-op.
 
@@ -82,16 +107,23 @@ class Account:
         in_order: whether its last turn kept it within its cap.
         came_within: whether it last came with no more in flight than K.
         able: whether it came so, kept within its cap, and could have had each turn since.
+        own_slots: slots of its own nodes; all of them could run each of its jobs.
+        runs: how many it holds.
+        turns: turns in order and lifts so far.
+        owed_charged: of ``charged``, for owed runs that began since the last of these.
     """
 
     __slots__ = (
-        "able", "came_within", "charged", "coop", "flight_tokens", "in_order", "served", "waiting",
-        "weight",
+        "able", "came_within", "charged", "coop", "flight_tokens", "in_order", "lift",
+        "owed_charged", "own_slots", "runs", "served", "turns", "waiting", "weight",
     )  # fmt: skip
 
-    def __init__(self, coop: str, weight: float) -> None:
+    def __init__(self, coop: str, weight: float, own_slots: int) -> None:
         self.coop = coop
         self.weight = weight
+        self.own_slots = own_slots
+        self.runs = self.turns = 0
+        self.owed_charged = self.lift = 0.0
         self.charged = 0.0
         self.flight_tokens = 0
         self.waiting: deque[int] = deque()
@@ -100,16 +132,34 @@ class Account:
         self.came_within = True
         self.able = True
 
+    def is_owed(self) -> bool:
+        """Tells whether it holds fewer runs than its own nodes have slots."""
+        return self.runs < self.own_slots
+
+    def begin_again(self) -> None:
+        """A turn in order, or a lift: what is owed from now on comes on top."""
+        self.turns += 1
+        self.owed_charged = 0.0
+
 
 class Flight:
-    """A run: whose it is, what it may need, and what it has produced."""
+    """A run: whose it is, what it may need, what it has produced, and whether it was owed."""
 
-    __slots__ = ("account", "output_tokens", "reserved_tokens")
+    __slots__ = ("account", "is_owed", "output_tokens", "reserved_tokens", "turn")
 
-    def __init__(self, account: Account, reserved_tokens: int) -> None:
+    def __init__(self, account: Account, reserved_tokens: int, *, is_owed: bool) -> None:
         self.account = account
         self.reserved_tokens = reserved_tokens
         self.output_tokens = 0
+        self.is_owed = is_owed
+        self.turn = account.turns
+
+    def charge(self, virtual_tokens: float) -> None:
+        """Charges its co-op."""
+        account = self.account
+        account.charged += virtual_tokens / account.weight
+        if self.is_owed and self.turn == account.turns:
+            account.owed_charged += virtual_tokens / account.weight
 
 
 class Witness:
@@ -117,19 +167,32 @@ class Witness:
 
     Attributes:
         checked, broken: pairs to which the bound applied, and those that it did not hold for.
+        lent, passed_over: slots that went to another co-op than their owner, and how many of them
+            were owed to it.
         widest: the largest gap, as a part of what is allowed.
     """
 
-    def __init__(self, core: Core, policy: Policy, *, longest_tokens: int, cap_tokens: int) -> None:
+    def __init__(
+        self, core: Core, policy: Policy, nodes: Sequence[NodeSpec], *, longest_tokens: int,
+        cap_tokens: int,
+    ) -> None:  # fmt: skip
         self._queue = core._state.queue  # noqa: SLF001 - lifts are seen nowhere else
         self._charge = Charge()
         self._cap_tokens = cap_tokens
         self._most_tokens = max(cap_tokens, longest_tokens)
         self._within = policy.fair_share.cap_tokens == cap_tokens
-        self._accounts = {terms.coop: Account(terms.coop, terms.shares) for terms in policy.coops}
+        self._owners = {spec.card.node: spec.card.coop for spec in nodes}
+        own = Counter[str]()
+        for spec in nodes:
+            own[spec.card.coop] += sum(
+                replica.slots for replica in spec.card.replicas if replica.model == MODEL
+            )
+        self._accounts = {
+            terms.coop: Account(terms.coop, terms.shares, own[terms.coop]) for terms in policy.coops
+        }
         self._facts: dict[str, RequestFacts] = {}
         self._flights: dict[str, Flight] = {}
-        self.checked = self.broken = 0
+        self.checked = self.broken = self.lent = self.passed_over = 0
         self.widest = 0.0
 
     def __call__(self, event: events.Event, asked: list[Command]) -> None:
@@ -143,33 +206,46 @@ class Witness:
                 self._produced(event.job, event.usage.output_tokens)
                 flight = self._flights.pop(event.job)
                 flight.account.flight_tokens -= flight.reserved_tokens - flight.output_tokens
+                flight.account.runs -= 1
             case _:
                 pass
         for command in asked:
             if isinstance(command, Place):
-                self._placed(self._facts.pop(command.job))
+                self._placed(self._facts.pop(command.job), self._owners[command.node])
 
     def _came(self, facts: RequestFacts) -> None:
         account = self._accounts[facts.coop]
         if not account.waiting:
             within = account.flight_tokens <= self._most_tokens
             account.able = account.came_within = within
+        if self._lift(account) != account.lift:
+            account.lift = self._lift(account)
+            account.begin_again()
         account.waiting.append(_reserved(facts))
         self._facts[facts.job] = facts
 
-    def _placed(self, facts: RequestFacts) -> None:
+    def _placed(self, facts: RequestFacts, owner: str) -> None:
         account = self._accounts[facts.coop]
+        is_owed = account.is_owed()
+        if owner != account.coop:
+            lender = self._accounts[owner]
+            self.lent += bool(lender.own_slots)
+            self.passed_over += bool(lender.waiting) and lender.is_owed()
         within = self._below_cap(account)
         for other in self._accounts.values():
             if other is not account and other.waiting:
                 other.able &= self._below_cap(other)
-        account.served, account.in_order = True, within
+        account.served = True
         account.able &= within
+        account.runs += 1
+        if not is_owed:
+            account.in_order = within
+            account.begin_again()
         reserved_tokens = account.waiting.popleft()
         assert reserved_tokens == _reserved(facts), "jobs of a co-op change places"
         account.flight_tokens += reserved_tokens
-        self._flights[facts.job] = Flight(account, reserved_tokens)
-        account.charged += self._charge.input_weight * facts.input_tokens_est / account.weight
+        flight = self._flights[facts.job] = Flight(account, reserved_tokens, is_owed=is_owed)
+        flight.charge(self._charge.input_weight * facts.input_tokens_est)
         self._check(account)
 
     def _below_cap(self, account: Account) -> bool:
@@ -184,14 +260,14 @@ class Witness:
         account = flight.account
         flight.output_tokens = output_tokens
         account.flight_tokens -= more
-        account.charged += self._charge.output_weight * more / account.weight
+        flight.charge(self._charge.output_weight * more)
         self._check(account)
 
     def _check(self, ahead: Account) -> None:
         """Looks at how far a co-op that was just served is ahead of each that waits."""
         if self._within and not (ahead.served and ahead.in_order and ahead.came_within):
             return
-        mine = ahead.charged + self._lift(ahead)
+        mine = ahead.charged - ahead.owed_charged + self._lift(ahead)
         for behind in self._accounts.values():
             if behind is ahead or not behind.waiting or (self._within and not behind.able):
                 continue
@@ -265,6 +341,27 @@ def _clients(
         yield Client(coop, windows, between(4, PROMPT_TOKENS), between(least, limit))
 
 
+def owned_pool(nodes: int, seed: int) -> Pool:
+    """Returns the pool of a seed whose nodes belong to those who borrow.
+
+    The second co-op owns slots of another model only, which nobody asks for: they owe it nothing.
+    """
+    pool = random_pool(nodes, seed)
+    source = luck(seed, 1_000 + nodes)
+    coops = list(pool.weights)
+    owners = [coop for coop in (HOST, *coops) if coop != coops[1]] if nodes > 1 else coops[:1]
+    owned = [
+        structs.replace(
+            spec, card=structs.replace(spec.card, coop=owners[int(source.integers(len(owners)))])
+        )
+        for spec in pool.nodes
+    ]
+    other = owned[0].card
+    replica = structs.replace(other.replicas[0], model=f"other-{MODEL}", slots=4)
+    card = structs.replace(other, node="other", coop=coops[1], replicas=(replica,))
+    return structs.replace(pool, nodes=[*owned, NodeSpec(card=card)])
+
+
 def random_pool(nodes: int, seed: int) -> Pool:
     """Returns the pool of a seed."""
     source = luck(seed, nodes)
@@ -296,7 +393,9 @@ def lived(pool: Pool, fair_share: FairShare) -> Witness:
         "bench", (*coops, CoopTerms(HOST)), timing=quiet(HEARTBEAT_S), fair_share=fair_share
     )
     core = Core()
-    witness = Witness(core, policy, longest_tokens=pool.longest_tokens, cap_tokens=pool.cap_tokens)
+    witness = Witness(
+        core, policy, pool.nodes, longest_tokens=pool.longest_tokens, cap_tokens=pool.cap_tokens
+    )
     world = World(
         Driver(core, start_at=START_AT, watch=witness),
         policy=policy,
@@ -312,6 +411,39 @@ def lived(pool: Pool, fair_share: FairShare) -> Witness:
 def bound_rows(seeds: int) -> list[BoundRow]:
     """Returns a row for each number of nodes."""
     return [_row(nodes, seeds) for nodes in NODES]
+
+
+def owners_rows(seeds: int) -> list[OwnersRow]:
+    """Returns a row for each number of nodes, in pools whose borrowers own nodes."""
+    return [_owners_row(nodes, seeds) for nodes in NODES]
+
+
+def _owners_row(nodes: int, seeds: int) -> OwnersRow:
+    mine: list[Witness] = []
+    plain: list[Witness] = []
+    jobs = 0
+    for seed in range(1, seeds + 1):
+        pool = owned_pool(nodes, seed)
+        jobs += len(pool.asked)
+        mine.append(lived(pool, FairShare(pool.cap_tokens)))
+        if seed % REFERENCE_PART == 0:
+            terms = FairShare(HUGE_TOKENS, expected_lengths=False, own_nodes=False)
+            plain.append(lived(pool, terms))
+    return OwnersRow(
+        benchmark="fairness",
+        workload="own_nodes",
+        nodes=nodes,
+        seeds=seeds,
+        jobs=jobs,
+        pairs_checked=sum(one.checked for one in mine),
+        violations=sum(one.broken for one in mine),
+        widest_part=round(max(one.widest for one in mine), 4),
+        owner_waits_checked=sum(one.lent for one in mine),
+        owner_violations=sum(one.passed_over for one in mine),
+        reference_uncapped_vtc_violations=sum(one.broken for one in plain),
+        reference_uncapped_vtc_owner_waits_checked=sum(one.lent for one in plain),
+        reference_uncapped_vtc_owner_violations=sum(one.passed_over for one in plain),
+    )
 
 
 def _row(nodes: int, seeds: int) -> BoundRow:

@@ -56,3 +56,13 @@ def test_service_is_near_max_min() -> None:
 
     assert max(mine) < 0.15
     assert max(equal) > max(mine)
+
+
+def test_owners_are_never_passed_over_here_and_are_by_plain_vtc() -> None:
+    """In pools whose borrowers own nodes no slot that is owed goes to another; VTC knows none."""
+    rows = bound.owners_rows(10)
+
+    assert [0, 0] == [row.violations for row in rows]
+    assert [0, 0] == [row.owner_violations for row in rows]
+    assert all(row.owner_waits_checked > 100 for row in rows)
+    assert any(row.reference_uncapped_vtc_owner_violations for row in rows)

@@ -23,6 +23,7 @@ from entraide.types import (
 )
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.own_kinds import kind_of_replica
 from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
 
 START = 1_700_000_000.0
@@ -185,6 +186,7 @@ class Pool:
         self.asked += asked
         self._check_slots(asked)
         self._check_memory(asked)
+        self._check_owners(asked)
         return asked
 
     def _check_memory(self, asked: list[commands.Command]) -> None:
@@ -193,6 +195,23 @@ class Pool:
             node = self.core._state.fleet.nodes[load.node]
             orders = [one for one in node.orders.values() if one.state.value != "making_room"]
             assert sum(one.memory_bytes for one in orders) <= node.card.models_bytes
+
+    def _check_owners(self, asked: list[commands.Command]) -> None:
+        """No job is placed on another co-op's node while that is owed a slot of the very kind."""
+        state = self.core._state
+        for place in of(asked, commands.Place):
+            node = state.fleet.nodes[place.node]
+            line = state.queue.shares.coops.get(node.card.coop)
+            if node.card.coop == place.terms.borrower or line is None:
+                continue
+            model = place.terms.model
+            kind = kind_of_replica(node.card, node.replicas[model])
+            for job in state.queue.jobs():
+                mine = job.facts.coop == node.card.coop and job.shape.model == model
+                if mine and not (
+                    job.shape.limited or job.shape.green_h or job.shape.batch or job.alone
+                ):
+                    assert not line.own[model].has_free(kind, job.shape)
 
     def _check_slots(self, asked: list[commands.Command]) -> None:
         """No offer may go beyond a replica's slots (a later hello may take slots away)."""

@@ -9,6 +9,8 @@ from math import inf
 from tests.core.builders import facts
 
 from entraide.types import DataClass, JobClass, JobState
+from entraide_scheduler.core.owed import OwnDelta
+from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_scheduler.core.records import Job, Shape
 
@@ -71,6 +73,7 @@ class PlainBill:
         self.weights = weights
         self.input, self.expected, self.reserved = tokens
         self.output = 0
+        self.own: OwnKind | None = None
 
 
 class PlainQueue:
@@ -84,7 +87,8 @@ class PlainQueue:
         self.lines: dict[tuple[str, ...], PlainLine] = {}
         self.floors: dict[str, float] = {}
         self.height = 0.0
-        self.own_slots: dict[str, int] = {}
+        self.own_slots: dict[str, dict[OwnKind, list[int]]] = {}
+        self.booked: list[PlainBill] = []
         self.credit: dict[str, float] = {}
         self.turn: tuple[Job, int] | None = None
 
@@ -151,13 +155,14 @@ class PlainQueue:
 
     def next(self) -> Job | None:
         """The least of all co-ops: tier, counter, running jobs, name; then its first job."""
-        able: dict[tuple[str, float], list[Job]] = {}
+        able: dict[tuple[str, float, bool], list[Job]] = {}
         for one in self.waiting:
             if one.shape not in self.stuck and one not in self.blocked:
                 counter = self.line(one.facts.coop).counter(one.facts.model)
-                able.setdefault((one.facts.coop, counter), []).append(one)
+                owed = self.is_owed(one)
+                able.setdefault((one.facts.coop, counter, owed), []).append(one)
         turns = []
-        for (coop, counter), jobs in able.items():
+        for (coop, counter, _), jobs in able.items():
             first = min(jobs, key=self.inside)
             key = (self.tier(first), counter, self.line(coop).running, coop)
             turns.append((key, first))
@@ -169,9 +174,73 @@ class PlainQueue:
 
     def tier(self, one: Job) -> int:
         coop, share = self.line(one.facts.coop), self.terms.fair_share
-        if share.own_nodes and coop.running < self.own_slots.get(one.facts.coop, 0):
+        if self.is_owed(one):
             return 0
         return 2 if coop.in_flight and coop.in_flight + reserved(one) > share.cap_tokens else 1
+
+    def counted_kinds(self, coop: str, model: str) -> list[OwnKind]:
+        """The kinds of own replicas of a model that owe anything: the first sixteen."""
+        own = self.own_slots.get(coop, {})
+        return sorted(kind for kind in own if own[kind][0] and kind.model == model)[:16]
+
+    def able_kinds(self, one: Job) -> list[OwnKind]:
+        """The kinds that count and could run a job."""
+        kinds = self.counted_kinds(one.facts.coop, one.facts.model)
+        return [kind for kind in kinds if could_run(kind, one.shape)]
+
+    def booked_on(self, coop: str, kind: OwnKind) -> list[PlainBill]:
+        return [bill for bill in self.booked if bill.path[0] == coop and bill.own == kind]
+
+    def has_room(self, kind: OwnKind, one: Job) -> bool:
+        """Whether own replicas of a kind could run a job beside the runs booked on them.
+
+        Runs whose kind has no slot left count against every kind.
+        """
+        coop = one.facts.coop
+        if kind not in self.able_kinds(one):
+            return False
+        own, there = self.own_slots[coop], self.booked_on(coop, kind)
+        orphans = [
+            bill
+            for bill in self.booked
+            if bill.path[0] == coop and bill.own.model == kind.model
+            if not own.get(bill.own, [0])[0]
+        ]
+        batch = [bill for bill in there if bill.path[2] == JobClass.BATCH]
+        slots, batch_slots = own[kind]
+        fits = not one.shape.batch or len(batch) < batch_slots
+        return len(there) + len(orphans) < slots and fits
+
+    def is_owed(self, one: Job) -> bool:
+        """Whether own replicas that could run a job are free in the books."""
+        own_nodes = self.terms.fair_share.own_nodes
+        return own_nodes and any(self.has_room(kind, one) for kind in self.able_kinds(one))
+
+    def kind_to_book(self, one: Job) -> OwnKind | None:
+        """The first kind that is free, else the least overbooked one."""
+        kinds, own = self.able_kinds(one), self.own_slots.get(one.facts.coop, {})
+        free = [kind for kind in kinds if self.has_room(kind, one)]
+        return min(
+            free[:1] or kinds,
+            key=lambda kind: len(self.booked_on(one.facts.coop, kind)) - own[kind][0],
+            default=None,
+        )
+
+    def first_on_own(self, coop: str, kind: OwnKind, before: Job) -> Job | None:
+        """A co-op's first job that is owed a slot of that very kind of its own replicas."""
+        if coop == before.facts.coop or not self.terms.fair_share.own_nodes:
+            return None
+        jobs = [
+            one
+            for one in self.waiting
+            if one.facts.coop == coop and one.shape not in self.stuck and one not in self.blocked
+            if self.has_room(kind, one)
+        ]
+        if not jobs:
+            return None
+        first = min(jobs, key=self.inside)
+        self.turn = first, 0
+        return first
 
     def inside(self, one: Job) -> tuple:
         """Project, then class, then lost runs, deadline and arrival."""
@@ -204,10 +273,14 @@ class PlainQueue:
             coop.height = max(coop.height, project.committed)
             project.height = max(project.height, self.line(*of_class).committed)
         self.turn = None
+        own = self.kind_to_book(one)
         self.take(one)
         expected = expected_tokens if self.terms.fair_share.expected_lengths else 0
         weights = (self.weight(wants.coop), self.share(wants.job_class))
         bill = PlainBill(one, weights, input_tokens, expected, reserved_tokens)
+        bill.own = own
+        if own is not None:
+            self.booked.append(bill)
         coop.running += 1
         project.running += 1
         coop.in_flight += reserved_tokens
@@ -251,6 +324,8 @@ class PlainQueue:
         self.line(coop).running -= 1
         self.line(coop, project).running -= 1
         self.line(coop).in_flight -= max(0, bill.reserved - bill.output)
+        if bill in self.booked:
+            self.booked.remove(bill)
         before = self.worth(bill)
         bill.expected = bill.reserved = 0
         self.commit(bill, self.worth(bill) - before)
@@ -267,8 +342,10 @@ class PlainQueue:
 
     # What the members and the nodes say.
 
-    def own(self, coop: str, slots: int) -> None:
-        self.own_slots[coop] = slots
+    def own(self, delta: OwnDelta) -> None:
+        slots = self.own_slots.setdefault(delta.coop, {}).setdefault(delta.kind, [0, 0])
+        slots[0] += delta.slots
+        slots[1] += delta.batch_slots
 
     def weigh(self, coop: str, factor: float) -> None:
         self.credit[coop] = factor
@@ -280,6 +357,23 @@ class PlainQueue:
 
     def unstick(self, model: str, may_fit) -> None:
         self.stuck = [one for one in self.stuck if one.model != model or not may_fit(one)]
+
+
+def own_kind(model: str = "petit", zone: str = "CA-QC", context_tokens: int = 8_192) -> OwnKind:
+    return OwnKind(model, zone, context_tokens, (), tuple(DataClass))
+
+
+def own_slots(coop: str, slots: int, kind: OwnKind | None = None) -> OwnDelta:
+    """A co-op's own nodes have more slots, for batch work too."""
+    return OwnDelta(coop, kind or own_kind(), slots, slots)
+
+
+def could_run(kind: OwnKind, which: Shape) -> bool:
+    """Whether a replica of a kind may ever run jobs of a shape of its own co-op's."""
+    lies_in = kind.zone == which.jurisdiction or kind.zone.startswith(which.jurisdiction + "-")
+    large = kind.context_tokens >= which.context_tokens
+    able = set(which.features) <= set(kind.features) and which.data_class in kind.data_classes
+    return lies_in and large and able and kind.model == which.model and not which.capped
 
 
 def path(one: Job) -> tuple[str, str, str]:

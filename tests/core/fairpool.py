@@ -4,9 +4,11 @@ It reckons what each co-op was served by itself, from what it tells the queue, a
 every step what the page on fairness proves.
 """
 
+from collections.abc import Mapping
 from random import Random
+from types import MappingProxyType
 
-from tests.core.fairplain import job, reserved
+from tests.core.fairplain import job, own_kind, own_slots, reserved
 
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.fairline import FairQueue
@@ -19,9 +21,10 @@ MODEL = "petit"
 class Run:
     """A job on a node, and how long its answer is going to be."""
 
-    def __init__(self, one: Job, bill: Bill, answer: int) -> None:
+    def __init__(self, one: Job, bill: Bill, answer: int, *, owed: bool, turns: int) -> None:
         self.job, self.bill, self.answer = one, bill, answer
         self.output = 0
+        self.owed, self.turns = owed, turns
 
     def in_flight(self) -> int:
         return reserved(self.job) - self.output
@@ -36,6 +39,9 @@ class Account:
         in_order: whether its last turn kept it within its cap.
         came_within: whether it last came with no more in flight than its cap.
         able: whether it came so, kept within its cap, and could have had each turn since.
+        turns: its turns in order, and lifts.
+        owed: of ``charged``, for runs that began since the last of these in a turn owed to it.
+        lift: as it was last seen.
     """
 
     def __init__(self) -> None:
@@ -44,6 +50,12 @@ class Account:
         self.in_order = True
         self.came_within = True
         self.able = True
+        self.turns = 0
+        self.owed = self.lift = 0.0
+
+    def begin_again(self) -> None:
+        self.turns += 1
+        self.owed = 0.0
 
 
 class FairPool:
@@ -55,9 +67,20 @@ class FairPool:
         breaches: what went against it, in words.
     """
 
-    def __init__(self, queue: FairQueue, terms: Policy, *, slots: int, seed: int) -> None:
-        self.queue, self.terms = queue, terms
+    def __init__(
+        self,
+        queue: FairQueue,
+        terms: Policy,
+        *,
+        slots: int,
+        seed: int,
+        own: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.queue, self.terms, self.own = queue, terms, own
         queue.agree(terms)
+        for coop, count in own.items():
+            queue.own(own_slots(coop, count))
+            queue.own(own_slots(coop, 10 * count, own_kind("grand")))
         self.most_tokens = max(terms.fair_share.cap_tokens, LONGEST)
         self.free = slots
         self.luck = Random(seed)
@@ -80,6 +103,10 @@ class FairPool:
         one = job(self.serial, coop, prompt=prompt, answer=answer)
         self.waiting[coop].append(one)
         self.queue.add(one)
+        lift, account = self.lift(coop), self.accounts[coop]
+        if lift != account.lift:
+            account.lift = lift
+            account.begin_again()
 
     def dispatch(self) -> None:
         """Places jobs while a slot is free."""
@@ -101,14 +128,20 @@ class FairPool:
         """Starts a run, and notes what its turn means for the bound's conditions."""
         coop = one.facts.coop
         account, within = self.accounts[coop], self.below_cap(coop, one)
+        owed = self.is_owed(coop)
         others = [other for other, jobs in self.waiting.items() if jobs and other != coop]
         passed_over = [other for other in others if self.below_cap(other)]
-        if passed_over and not within:
+        if passed_over and not within and not owed:
             self.breaches.append(f"{coop} goes over its cap before {passed_over}")
+        if not owed and any(self.is_owed(other) for other in others):
+            self.breaches.append(f"{coop} goes before those whose turn is owed to them")
         for other in others:
             self.accounts[other].able &= other in passed_over
-        account.served, account.in_order = True, within
+        account.served = True
         account.able &= within
+        if not owed:
+            account.in_order = within
+            account.begin_again()
         self.waiting[coop].remove(one)
         bill = self.queue.serve(
             one,
@@ -116,8 +149,8 @@ class FairPool:
             expected_tokens=expected,
             reserved_tokens=reserved(one),
         )
-        self.charge(coop, self.terms.charge.input_weight * one.facts.input_tokens_est)
-        run = Run(one, bill, answer)
+        run = Run(one, bill, answer, owed=owed, turns=account.turns)
+        self.charge(run, self.terms.charge.input_weight * one.facts.input_tokens_est)
         self.runs.append(run)
         return run
 
@@ -130,8 +163,17 @@ class FairPool:
     def in_flight(self, coop: str) -> int:
         return sum(run.in_flight() for run in self.runs if run.job.facts.coop == coop)
 
-    def charge(self, coop: str, virtual_tokens: float) -> None:
-        self.accounts[coop].charged += virtual_tokens / self.weights[coop]
+    def is_owed(self, coop: str) -> bool:
+        """Whether a co-op holds fewer runs than its own nodes have slots of this model."""
+        held = sum(run.job.facts.coop == coop for run in self.runs)
+        return held < self.own.get(coop, 0)
+
+    def charge(self, run: Run, virtual_tokens: float) -> None:
+        coop = run.job.facts.coop
+        account = self.accounts[coop]
+        account.charged += virtual_tokens / self.weights[coop]
+        if run.owed and run.turns == account.turns:
+            account.owed += virtual_tokens / self.weights[coop]
 
     def work(self, tokens: int) -> None:
         """Every run that is not unlucky produces some tokens; those that are done end."""
@@ -143,7 +185,7 @@ class FairPool:
     def produce(self, run: Run, tokens: int) -> None:
         run.output += tokens
         self.queue.produced(run.bill, tokens)
-        self.charge(run.job.facts.coop, self.terms.charge.output_weight * tokens)
+        self.charge(run, self.terms.charge.output_weight * tokens)
 
     def end(self, run: Run) -> None:
         self.runs.remove(run)
@@ -159,8 +201,8 @@ class FairPool:
     def check(self) -> None:
         """Notes each pair of which one is further ahead than the bound allows.
 
-        The bound speaks of a co-op whose last turn kept to its cap, beside one that waits and
-        could have had each turn that was taken since it came.
+        The bound speaks of a co-op whose last turn in order kept to its cap, beside one that waits
+        and could have had each turn that was taken since it came. What was owed since comes on top.
         """
         for ahead, mine in self.accounts.items():
             if not (mine.served and mine.in_order and mine.came_within):
@@ -168,7 +210,7 @@ class FairPool:
             for behind, other in self.accounts.items():
                 if ahead == behind or not (self.waiting[behind] and other.able):
                     continue
-                gap = self.counter(ahead) - self.counter(behind)
+                gap = self.counter(ahead) - mine.owed - self.counter(behind)
                 allowed = self.room(ahead) + self.room(behind)
                 self.checked += 1
                 self.widest = max(self.widest, gap / allowed)
@@ -177,9 +219,11 @@ class FairPool:
 
     def counter(self, coop: str) -> float:
         """What a co-op was served over its weight, and what it was lifted by."""
+        return self.accounts[coop].charged + self.lift(coop)
+
+    def lift(self, coop: str) -> float:
         line = self.queue.shares.coops.get(coop)
-        lifts = {} if line is None else line.lifts
-        return self.accounts[coop].charged + lifts.get(MODEL, 0.0)
+        return 0.0 if line is None else line.lifts.get(MODEL, 0.0)
 
     def room(self, coop: str) -> float:
         """w_out x K over the weight."""

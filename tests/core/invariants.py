@@ -13,6 +13,7 @@ from entraide_scheduler.core import commands, events, survey
 from entraide_scheduler.core.backoff import REST_MOST_S
 from entraide_scheduler.core.ledger import UNITS
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.own_kinds import kind_of_replica
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quotas import AT_PLACEMENT
 from entraide_scheduler.core.state import State
@@ -30,6 +31,7 @@ def check(pool: Pool) -> None:
     loads_are_what_the_leases_come_to(state)
     queue_counts_itself(state)
     nothing_idles_that_fits(pool.core)
+    own_slots_are_what_own_nodes_give(state)
     ledger_sums_to_zero(pool)
     quotas_hold(state)
     lent_energy_is_what_was_promised_and_used(pool)
@@ -150,6 +152,33 @@ def nothing_idles_that_fits(core: Core) -> None:
             known.add(job.shape)
             wanted = survey.want(state, job, state.now)
             assert survey.survey(state, job, wanted).best is None
+
+
+def own_slots_are_what_own_nodes_give(state: State) -> None:
+    """What a co-op is owed is counted by kind: its live replicas' slots, and its owed runs."""
+    slots: Counter[tuple] = Counter()
+    for node in state.fleet.nodes.values():
+        for model, replica in node.replicas.items():
+            backoff, load = node.backoffs.get(model), node.loads.get(model)
+            resting = backoff is not None and backoff.state is ReplicaState.RESTING
+            if node.state is NodeState.LIVE and node.accepting and not (load.paused or resting):
+                kind = kind_of_replica(node.card, replica)
+                slots[node.card.coop, kind, "slots"] += replica.slots
+                slots[node.card.coop, kind, "batch"] += load.batch_slots
+    for lease in state.leases.values():
+        if lease.bill.own is not None:
+            slots[lease.bill.coop, lease.bill.own, "runs"] += 1
+            slots[lease.bill.coop, lease.bill.own, "batch_runs"] += lease.batch
+    counted: Counter[tuple] = Counter()
+    for coop, line in state.queue.shares.coops.items():
+        for own in line.own.values():
+            for kind, count in own.counts():
+                counted[coop, kind, "slots"] = count.slots
+                counted[coop, kind, "batch"] = count.batch_slots
+                counted[coop, kind, "runs"] = count.runs
+                counted[coop, kind, "batch_runs"] = count.batch_runs
+            assert own.orphans == sum(count.runs for _, count in own.counts() if not count.slots)
+    assert +slots == +counted
 
 
 def ledger_sums_to_zero(pool: Pool) -> None:

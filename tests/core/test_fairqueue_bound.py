@@ -1,16 +1,18 @@
 """Fair queue: the bound that docs/concepts/fairness.md proves, on one node and on fifty."""
 
 import pytest
-from tests.core.fairplain import policy
+from tests.core.fairplain import own_kind, policy
 from tests.core.fairpool import FairPool, live
 
 from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.owed import OwnDelta
 from entraide_scheduler.core.policy import CoopTerms, Policy
 
 STEPS = 120
 SEEDS = 16
 COOPS = ("alpha", "beta", "gamma")
 WEIGHTS = ((1.0, 1.0, 1.0), (1.0, 2.0, 0.5), (4.0, 1.0, 1.0))
+OWN_NOTHING: dict[str, int] = {}
 CAPS = {1: (700, 1_500, 3_000, 5_000), 50: (1_500, 4_000, 8_000, 16_000)}
 
 
@@ -20,8 +22,9 @@ def terms(seed: int, nodes: int, **share) -> Policy:
     return policy(*coops, **{"cap_tokens": CAPS[nodes][seed % len(CAPS[nodes])], **share})
 
 
-def lived(queue: FairQueue, seed: int, nodes: int, **share) -> FairPool:
-    pool = FairPool(queue, terms(seed, nodes, **share), slots=3 if nodes == 1 else nodes, seed=seed)
+def lived(queue: FairQueue, seed: int, nodes: int, own=OWN_NOTHING, **share) -> FairPool:
+    slots = 3 if nodes == 1 else nodes
+    pool = FairPool(queue, terms(seed, nodes, **share), slots=slots, seed=seed, own=own)
     live(pool, STEPS)
     return pool
 
@@ -34,6 +37,38 @@ def test_no_coop_gets_further_ahead_than_the_bound(nodes: int, *, expected: bool
 
     assert [] == [breach for pool in pools for breach in pool.breaches]
     assert sum(pool.checked for pool in pools) > 1_000
+
+
+@pytest.mark.parametrize(("nodes", "own"), [(1, {"alpha": 2}), (50, {"alpha": 20, "beta": 10})])
+def test_the_bound_holds_where_borrowers_own_nodes(nodes: int, own: dict[str, int]) -> None:
+    """Only what was owed comes on top; who is owed goes first; other models owe nothing here."""
+    pools = [lived(FairQueue(), seed, nodes, own, own_nodes=True) for seed in range(SEEDS)]
+
+    assert [] == [breach for pool in pools for breach in pool.breaches]
+    assert sum(pool.checked for pool in pools) > 1_000
+
+
+class Hoarding(FairQueue):
+    """Owes a co-op for any job what its nodes of any model could give."""
+
+    def own(self, delta: OwnDelta) -> None:
+        super().own(delta._replace(kind=own_kind()))
+
+
+class Unowed(FairQueue):
+    """Plain counters: nobody's own nodes count."""
+
+    def own(self, delta: OwnDelta) -> None:
+        pass
+
+
+@pytest.mark.parametrize("broken", [Hoarding, Unowed])
+def test_what_is_owed_is_needed_and_no_more(broken: type[FairQueue]) -> None:
+    """More is owed than own nodes could give, or nothing: the same lives break what is proved."""
+    own = {"alpha": 1}
+    pools = [lived(broken(), seed, 1, own, own_nodes=True) for seed in range(SEEDS)]
+
+    assert any(pool.breaches for pool in pools)
 
 
 def test_the_bound_is_nearly_reached() -> None:

@@ -4,11 +4,13 @@ from random import Random
 
 import msgspec
 import pytest
-from tests.core.fairplain import COOPS, PlainQueue, job, policy, reserved, shape
+from msgspec import structs
+from tests.core.fairplain import COOPS, PlainQueue, job, own_kind, policy, reserved, shape
 
 from entraide.types import DataClass, JobClass
 from entraide_scheduler.core.fairline import FairQueue
 from entraide_scheduler.core.fairstate import QueueState, dump, load
+from entraide_scheduler.core.owed import OwnDelta
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.records import Job
 
@@ -18,8 +20,11 @@ SHAPES = (
     shape(jurisdiction="CA-QC"),
     shape("grand"),
     shape(data_class=DataClass.RESTRICTED),
+    structs.replace(shape(), limited=True, capped=True),
+    structs.replace(shape(), batch=True),
 )
 TERMS = tuple(CoopTerms(coop, shares) for coop, shares in zip(COOPS, (1.0, 2.0, 0.75), strict=True))
+KINDS = (own_kind(), own_kind(zone="CA-AB"), own_kind("grand"), own_kind(context_tokens=1_024))
 CAPS = (300, 700, 1_500, 100_000)
 
 
@@ -153,9 +158,24 @@ class Both:
             queue.unstick(where.model, lambda one: not some or one == where)
 
     def own(self, luck: Random) -> None:
-        coop, slots = luck.choice(COOPS), luck.randrange(3)
-        self.queue.own(coop, slots)
-        self.plain.own(coop, slots)
+        """A co-op's own nodes get more slots of a kind, or fewer."""
+        coop, kind = luck.choice(COOPS), luck.choice(KINDS)
+        slots, batch_slots = self.plain.own_slots.get(coop, {}).get(kind, (0, 0))
+        now = luck.choice((0, 0, 1, 3))
+        delta = OwnDelta(coop, kind, now - slots, min(now, 1) - batch_slots)
+        self.queue.own(delta)
+        self.plain.own(delta)
+
+    def serve_owner_first(self, luck: Random) -> None:
+        """Whose turn it is would take another co-op's node: the owner may go first."""
+        one, owner, kind = self.queue.next(), luck.choice(COOPS), luck.choice(KINDS)
+
+        assert one is self.plain.next()
+        if one is not None:
+            first = self.queue.first_on_own(owner, kind, before=one)
+
+            assert first is self.plain.first_on_own(owner, kind, before=one)
+            self._begin(first or one, luck)
 
     def weigh(self, luck: Random) -> None:
         coop, factor = luck.choice(COOPS), luck.choice((0.0, 0.125, 0.25))
@@ -169,6 +189,9 @@ class Both:
         self.queue.agree(self.terms)
         state = msgspec.msgpack.decode(kept, type=QueueState)
         load(self.queue, state, self.waiting, [bill for bill, _ in self.runs])
+        for coop, own in self.plain.own_slots.items():
+            for kind, (slots, batch_slots) in own.items():
+                self.queue.own(OwnDelta(coop, kind, slots, batch_slots))
         self.plain.turn = None
 
         assert kept == msgspec.msgpack.encode(dump(self.queue))
@@ -198,7 +221,7 @@ ODDS = {
     Both.add: 25, Both.come: 8, Both.serve: 30, Both.produce: 15, Both.end: 14, Both.cancel: 6,
     Both.stick: 3, Both.block: 6, Both.unblock: 4,
     Both.unstick: 5, Both.serve_out_of_turn: 1, Both.own: 3, Both.weigh: 1, Both.restart: 1,
-    Both.reorder: 1,
+    Both.reorder: 1, Both.serve_owner_first: 8,
 }  # fmt: skip
 
 

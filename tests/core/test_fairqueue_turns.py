@@ -1,12 +1,12 @@
 """Fair queue: what its rules come to for those who wait."""
 
 import pytest
-from tests.core.fairplain import COOPS, job, policy, shape
+from tests.core.fairplain import COOPS, job, own_slots, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import JobClass
-from entraide_scheduler.core.fairline import AtCap
 from entraide_scheduler.core.policy import CoopTerms
+from entraide_scheduler.core.turns import AtCap
 
 SCARCE = shape("grand")
 
@@ -219,7 +219,7 @@ def test_a_coop_gets_what_its_own_nodes_could_have_given_and_no_more() -> None:
     pool.turns(40)
     pool.ask("beta", 100, answer=10)
     pool.ask("gamma", 100, answer=10)
-    pool.queue.own("alpha", 2)
+    pool.queue.own(own_slots("alpha", 2))
     held = []
     for _ in range(60):
         pool.end()
@@ -233,7 +233,7 @@ def test_a_coop_gets_what_its_own_nodes_could_have_given_and_no_more() -> None:
 def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
     """Without that rule only the counters decide."""
     pool = Slots(policy(own_nodes=False))
-    pool.queue.own("alpha", 5)
+    pool.queue.own(own_slots("alpha", 5))
     pool.ask("alpha", 20)
     pool.ask("beta", 20)
 
@@ -243,11 +243,11 @@ def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
 def test_turns_that_are_owed_do_not_lift_others() -> None:
     """Long use of one's own nodes does not push those who come behind who waits already."""
     pool = Slots(policy(own_nodes=True))
-    pool.queue.own("alpha", 1)
+    pool.queue.own(own_slots("alpha", 1))
     pool.ask("alpha", 500)
     pool.ask("beta", 50)
     pool.turns(400)
-    pool.queue.own("alpha", 0)
+    pool.queue.own(own_slots("alpha", -1))
     pool.ask("gamma", 50)
     turns = coops(pool.turns(40))
 

@@ -293,6 +293,7 @@ def shape_of(state: State, job: Job) -> Shape:
     same replicas share a shape; it is rounded again when those change.
     """
     facts = job.facts
+    capped = facts.max_carbon_ug is not None
     own = facts.data_class is DataClass.RESTRICTED or state.fleet.lanes.keeps_a_part(facts.coop)
     shape = Shape(
         model=facts.model,
@@ -303,9 +304,10 @@ def shape_of(state: State, job: Job) -> Shape:
         context_tokens=_rounded(state, job),
         batch=facts.job_class is JobClass.BATCH,
         green_h=0 if job.wait is None else _latest_h(job.wait.hour, state.now),
-        limited=facts.max_carbon_ug is not None
+        limited=capped
         or state.quotas.is_metered(facts)
         or state.quotas.lent.limits_others(facts.coop),
+        capped=capped,
     )
     return alone.shaped(job, shape) if job.alone else shape
 

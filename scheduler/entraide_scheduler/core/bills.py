@@ -6,6 +6,8 @@ prices counts for later runs, and what is given back is what was taken. It refus
 
 from msgspec import Struct
 
+from entraide_scheduler.core.own_kinds import OwnKind
+
 
 class Bill(Struct, gc=False):
     """What the fair queue knows of one run; a lease keeps it.
@@ -20,6 +22,8 @@ class Bill(Struct, gc=False):
         reserved_tokens: prompt and longest answer, which counted in flight at dispatch; 0 once the
             run is over.
         output_tokens: produced so far, and charged.
+        own: the kind of its co-op's own replicas on which it is booked; None when none could run
+            it, or it is over.
     """
 
     coop: str
@@ -33,6 +37,7 @@ class Bill(Struct, gc=False):
     expected_tokens: int
     reserved_tokens: int
     output_tokens: int = 0
+    own: OwnKind | None = None
 
     def in_flight_tokens(self) -> int:
         """Returns what the run may still hold of its co-op's cap."""

@@ -13,7 +13,7 @@ for is looked at a moment later.
 """
 
 from entraide_scheduler.core import alone, green, leases, survey
-from entraide_scheduler.core.lanes import OPEN, Lane, may_open
+from entraide_scheduler.core.lanes import Lane, may_open
 from entraide_scheduler.core.placement import GREENER_LATER, LIMITS, Survey, beyond, pick, predict
 from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.state import State
@@ -49,14 +49,17 @@ def dispatch(state: State) -> None:
     """Places waiting jobs; each round places one, or sets one job or one shape aside."""
     queue, eased = state.queue, state.fleet.lanes.eased
     looks = 0
+    count_own(state)
     if queue.blocked.has_due:
         _recall(state)
+    first: Job | None = None
     while True:
         if eased:
             _hold_against_eased(state)
-        job = queue.next()
+        job = first or queue.next()
         if job is None:
             break
+        is_owner, first = first is not None, None
         if looks == LOOKS_PER_EVENT:
             queue.stick(job.shape, late=True)
             continue
@@ -65,14 +68,26 @@ def dispatch(state: State) -> None:
         seen = survey.survey(state, job, want)
         picked = pick(seen, state.policy)
         if picked is not None:
-            leases.offer(state, job, seen, picked, want, serve=queue.serve)
-            green.leave(state, job)
+            lane = picked.best.lane
+            if not is_owner:
+                first = queue.first_on_own(lane.coop, lane.own_kind, before=job)
+            if first is None:
+                leases.offer(state, job, seen, picked, want, serve=queue.serve)
+                green.leave(state, job)
             continue
         looks += 1
         _set_aside(state, job, seen)
     state.placing = ""
     if looks == LOOKS_PER_EVENT or queue.blocked:
         _see_to_the_rest(state)
+
+
+def count_own(state: State) -> None:
+    """Tells the fair queue how many slots co-ops' own nodes have, where that changed."""
+    deltas = state.fleet.lanes.own_deltas
+    for delta in deltas:
+        state.queue.own(delta)
+    deltas.clear()
 
 
 def _set_aside(state: State, job: Job, seen: Survey) -> None:
@@ -126,7 +141,7 @@ def _hold_against_eased(state: State) -> None:
             queue.blocked.recall_model(model)
         return
     for lane in eased:
-        if lane.shut == OPEN or 0 in lane.shut:
+        if 0 in lane.shut:
             for job in queue.blocked.take_some(lane.replica.model, JOBS_PER_LANE):
                 if _fits(state, job, lane):
                     queue.unblock(job)

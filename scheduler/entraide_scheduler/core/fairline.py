@@ -2,38 +2,34 @@
 
 Weighted virtual token counters (VTC, Sheng et al., OSDI 2024): a line's counter grows by what it
 is served over its weight, and the waiting line with the least goes first. Ours commit the answer
-that is expected at dispatch and correct it as it comes; a co-op that holds less than its own nodes
-could give goes first, and one at its cap goes last. ``docs/concepts/fairness.md`` proves what
-follows. It refuses to know nodes, and asks its caller which shapes are stuck.
+that is expected at dispatch and correct it as it comes; a job that its co-op's own nodes could
+run now goes first (``owed``), and a co-op at its cap goes last. ``docs/concepts/fairness.md``
+proves what follows. It refuses to know nodes, and asks its caller which shapes are stuck.
 """
 
 from collections.abc import Callable
 
-from msgspec import Struct
-
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.blocked import Blocked, BlockedRow
+from entraide_scheduler.core.owed import OwnDelta, OwnModel
+from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Shape
 from entraide_scheduler.core.shares import Lines, Shares
-from entraide_scheduler.core.turns import NEVER, Coop, Crowd, Key
-from entraide_scheduler.core.waiting import Row, Sort, Stand, Waiting, kind_of, reserved_tokens
+from entraide_scheduler.core.turns import NEVER, AtCap, Coop, Crowd, Key
+from entraide_scheduler.core.waiting import (
+    Row,
+    Sort,
+    Stand,
+    Waiting,
+    kind_of,
+    open_stands,
+    reserved_tokens,
+)
 
 OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops: each goes before the next, whatever it had
 
 ALONE = 2  # places of a co-op that waits for one shape: there, and in its model's crowd
-
-
-class AtCap(Struct, frozen=True):
-    """Why a job of a co-op waits for that co-op's own runs.
-
-    Attributes:
-        in_flight_tokens: prompt and longest answer of its runs, less what was produced.
-        cap_tokens: the most it may have while another co-op waits for the same nodes.
-    """
-
-    in_flight_tokens: int
-    cap_tokens: int
 
 
 class FairQueue:
@@ -60,10 +56,10 @@ class FairQueue:
         self.shares.agree(policy)
         self.unstick_all(lambda _: True)
 
-    def own(self, coop: str, slots: int) -> None:
-        """Says how many slots a co-op's own nodes have."""
-        line = self.shares.coop(coop)
-        line.own_slots = slots
+    def own(self, delta: OwnDelta) -> None:
+        """Takes in that a co-op's own nodes have more or fewer slots of a kind."""
+        line = self.shares.coop(delta.coop)
+        line.own.setdefault(delta.kind.model, OwnModel()).add(delta)
         self.shares.coop_fell(line)
 
     def weigh(self, coop: str, factor: float) -> None:
@@ -293,7 +289,10 @@ class FairQueue:
         return job
 
     def _first(self, key: Key[Sort]) -> Row:
-        """Returns a co-op's first row over all open shapes for which its counter is the same."""
+        """Returns a co-op's first row over all open shapes of which its turn is the same.
+
+        The same is its counter, and whether the turn is owed to it.
+        """
         stand = key[4].leading
         assert stand is not None
         coop = stand.line
@@ -301,18 +300,41 @@ class FairQueue:
             return stand.first()
         alike = [
             place
-            for place in coop.places.values()
-            if isinstance(place, Stand)
-            and place.sort.entry is not None
-            and coop.counter(place.sort.shape.model) == key[1]
+            for place in open_stands(coop)
+            if coop.counter(place.sort.shape.model) == key[1]
+            and (key[0] != OWED or place.is_owed())
         ]
         return min(alike, key=Stand.head).first()
+
+    def first_on_own(self, coop: str, kind: OwnKind, *, before: Job) -> Job | None:
+        """Returns a co-op's first job that is owed a slot of a kind of its own replicas.
+
+        Such a job goes before one of another co-op on a replica of that kind: else what is owed
+        to both could be given to the other one there, again and again.
+
+        Args:
+            coop: whose replica it is.
+            kind: of the replica.
+            before: the job that would be placed there, of another co-op.
+        """
+        line = self.shares.coops.get(coop)
+        if line is None or not line.queued or coop == before.facts.coop:
+            return None
+        own = line.own.get(kind.model)
+        if own is None or not self.shares.terms.own_nodes:
+            return None
+        owed = [place for place in open_stands(line) if own.has_free(kind, place.sort.shape)]
+        if not owed:
+            return None
+        row = min(owed, key=Stand.head).first()
+        self._turn = row.first(), row, OWED
+        return row.first()
 
     def _key(self, stand: Stand) -> Key[Stand]:
         """Returns what decides a co-op's turn for jobs of a shape."""
         coop = stand.line
         counter = coop.counter(stand.sort.shape.model)
-        if coop.running < coop.own_slots and self.shares.terms.own_nodes:
+        if coop.own and self.shares.terms.own_nodes and stand.is_owed():
             tier = OWED
         elif coop.in_flight_tokens + self._largest_tokens <= self.shares.terms.cap_tokens:
             tier = NORMAL
@@ -335,8 +357,8 @@ class FairQueue:
     def held(self, job: Job) -> AtCap | None:
         """Returns what holds a waiting job back while other co-ops wait, if its cap does."""
         coop, terms = self.shares.coop(job.facts.coop), self.shares.terms
-        owed = terms.own_nodes and coop.running < coop.own_slots
-        if owed or self._fits_cap(coop, job):
+        own = coop.own.get(job.shape.model) if terms.own_nodes else None
+        if (own is not None and own.is_owed(job.shape)) or self._fits_cap(coop, job):
             return None
         return AtCap(coop.in_flight_tokens, terms.cap_tokens)
 
@@ -388,9 +410,11 @@ class FairQueue:
             row = self._row(job)
             self._take_turn(row, None)
         self._turn = None
+        own = _kind_to_book(row.coop, job)
         self._take(row, job)
         return self.shares.begin(
             (row.coop, row.project, row.job_class),
+            own=own,
             input_tokens=input_tokens,
             expected_tokens=expected_tokens,
             reserved_tokens=reserved_tokens,
@@ -444,6 +468,7 @@ class FairQueue:
         self._largest_tokens = max(self._largest_tokens, reserved_tokens)
         return self.shares.begin(
             lines,
+            own=_kind_to_book(coop, job),
             input_tokens=input_tokens,
             expected_tokens=expected_tokens,
             reserved_tokens=reserved_tokens,
@@ -464,6 +489,11 @@ class FairQueue:
     def refund(self, bill: Bill) -> None:
         """Gives back what was charged for a run that is over and came to nothing."""
         self.shares.correct(bill, input_tokens=0, output_tokens=0)
+
+
+def _kind_to_book(coop: Coop, job: Job) -> OwnKind | None:
+    own = coop.own.get(job.shape.model)
+    return None if own is None else own.kind_to_book(job.shape)
 
 
 def _arrival(head: tuple[Job, int]) -> int:

@@ -25,7 +25,10 @@ class LineState(Struct, frozen=True, array_like=True):
 
 
 class CoopState(Struct, frozen=True, array_like=True):
-    """A co-op's line and those below it; see ``turns.Coop``."""
+    """A co-op's line and those below it; see ``turns.Coop``.
+
+    Slots of its own nodes are counted anew from the nodes; ``own_slots`` says nothing any more.
+    """
 
     name: str
     committed: float
@@ -81,7 +84,7 @@ def _dump_coop(coop: Coop) -> CoopState:
         inner=[_dump_line(one) for one in coop.inner.values()],
         lifts={model: coop.lifts[model] for model in sorted(coop.lifts)},
         credit=coop.credit,
-        own_slots=coop.own_slots,
+        own_slots=0,
         answers=coop.answers,
     )
 
@@ -106,10 +109,7 @@ def load(queue: FairQueue, state: QueueState, jobs: Iterable[Job], bills: Iterab
     queue.crowds = {model: Crowd(floor, model) for model, floor in state.floors.items()}
     queue.shares.weigh_all()
     for bill in bills:
-        coop, project, _ = queue.shares.lines_of(bill)
-        coop.running += 1
-        project.running += 1
-        coop.in_flight_tokens += bill.in_flight_tokens()
+        queue.shares.count(bill, queue.shares.lines_of(bill))
     _load_jobs(queue, state, list(jobs))
 
 
@@ -134,7 +134,7 @@ def _load_coop(state: CoopState) -> Coop:
     coop = Coop(state.name)
     _fill(coop, state)
     coop.lifts = dict(state.lifts)
-    coop.credit, coop.own_slots, coop.answers = state.credit, state.own_slots, state.answers
+    coop.credit, coop.answers = state.credit, state.answers
     return coop
 
 

@@ -19,6 +19,8 @@ from entraide_scheduler.core.carbon import (
     holds_until,
     on_grid,
 )
+from entraide_scheduler.core.owed import OwnDelta
+from entraide_scheduler.core.own_kinds import OwnKind, kind_of_replica
 from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import IntensityBasis, Lend, Policy
 from entraide_scheduler.core.quote import Quote, is_cheaper, quote
@@ -31,6 +33,7 @@ from entraide_scheduler.core.tables import ReplicaState
 # others', for its owner's batch work and for the others'.
 Views = tuple[int, int, int, int]
 OPEN: Views = (0, 0, 0, 0)
+NO_SLOTS = (0, 0)
 (
     _SUSPECT, _LOST, _NOT_ACCEPTING, _RESTING, _PROBING, RESERVED_CODE, _NO_FREE_SLOT,
     _OWN_ONLY, _LEND, _BATCH, NOT_EMPTY_CODE,
@@ -48,7 +51,9 @@ class Lane(Struct, eq=False):
         shut: the passing rule that it breaks, by view.
         place: its zone; or its site, where that has generation of its own.
         typical_uwh: energy of one token at a full batch, by its card.
+        own_kind: which jobs of its own co-op it may ever run.
         row: its place in the model's table, once there is one.
+        counted: slots, and slots for batch work, that are counted as its co-op's own.
     """
 
     node: Node
@@ -62,7 +67,9 @@ class Lane(Struct, eq=False):
     shut: Views
     place: str
     typical_uwh: float
+    own_kind: OwnKind
     row: int = -1
+    counted: tuple[int, int] = NO_SLOTS
 
 
 def view(node: Node, shape: Shape) -> int:
@@ -120,6 +127,7 @@ class Lanes:
         keeping: by co-op, how many of its nodes put it first, by their owners' word.
         watched: models whose lanes are noted when they open or become cheaper.
         eased: those lanes, by model and node; whoever looks at them takes them out.
+        own_deltas: changes of the slots that co-ops' own nodes have; taken out likewise.
     """
 
     def __init__(self, nodes: dict[str, Node]) -> None:
@@ -138,6 +146,7 @@ class Lanes:
         self.keeping: dict[str, int] = {}
         self.watched: Container[str] = ()
         self.eased: dict[tuple[str, str], Lane] = {}
+        self.own_deltas: list[OwnDelta] = []
 
     # Nodes.
 
@@ -168,8 +177,10 @@ class Lanes:
                 self.shut_of(node, replica, load),
                 node.card.zone if node.card.energy is None else "/".join(site),
                 _typical_uwh(node, replica),
+                kind_of_replica(node.card, replica),
             )
             self.of.setdefault(model, {})[name] = lane
+            self._count_own(lane)
             self.tables.pop(model, None)
             if model in self.watched:
                 self.eased[model, name] = lane
@@ -187,7 +198,7 @@ class Lanes:
             self._drawn.pop(site, None)
         del self._zones[node.card.zone][name], self._owned[node.card.coop][name]
         for model in node.replicas:
-            del self.of[model][name]
+            self._count_own(self.of[model].pop(name), there=False)
             if not self.of[model]:
                 del self.of[model]
             self.tables.pop(model, None)
@@ -216,6 +227,7 @@ class Lanes:
             for lane in lanes.values():
                 self._limit(lane.node, lane.replica, lane.load)
                 self.refresh(lane, at)
+                self._count_own(lane)
 
     def keeps_a_part(self, coop: str) -> bool:
         """Tells whether a co-op lends less than all of its nodes, by its word or an owner's."""
@@ -251,14 +263,15 @@ class Lanes:
         direct = self._policy.carbon.basis is IntensityBasis.DIRECT
         return seen.direct_g_per_kwh if direct else seen.lifecycle_g_per_kwh
 
-    def slots_of(self, coop: str) -> int:
-        """Returns how many slots the live nodes of a co-op have."""
-        return sum(
-            replica.slots
-            for node in self._owned.get(coop, {}).values()
-            if node.state is NodeState.LIVE and node.accepting
-            for replica in node.replicas.values()
-        )
+    def _count_own(self, lane: Lane, *, there: bool = True) -> None:
+        """Counts the slots that a replica gives its own co-op; only what changed is told."""
+        now = NO_SLOTS
+        if there and not 0 < lane.shut[0] <= _RESTING:
+            now = lane.replica.slots, lane.load.batch_slots
+        if now != lane.counted:
+            more, more_batch = now[0] - lane.counted[0], now[1] - lane.counted[1]
+            lane.counted = now
+            self.own_deltas.append(OwnDelta(lane.coop, lane.own_kind, more, more_batch))
 
     # Leases.
 
@@ -353,8 +366,10 @@ class Lanes:
         lane.effective = self._effective(node, load, at)
         lane.quote = quote(node, load, lane.effective, self._policy.carbon.basis)
         lane.shut = self.shut_of(node, lane.replica, load)
+        if lane.shut[0] != shut[0]:
+            self._count_own(lane)
         model = lane.replica.model
-        if model in self.watched and (_opened(shut, lane.shut) or is_cheaper(lane.quote, before)):
+        if model in self.watched and (lane.shut != shut or is_cheaper(lane.quote, before)):
             self.eased[model, lane.name] = lane
         if lane.row >= 0:
             known = self.tables.get(model)
@@ -453,10 +468,6 @@ class Lanes:
             used_w=max(0.0, used_w),
             at=at,
         )
-
-
-def _opened(before: Views, now: Views) -> bool:
-    return any(code and not left for code, left in zip(before, now, strict=True))
 
 
 def _shut_to_all(node: Node, replica: Replica, load: Load, *, reserved: bool) -> int:

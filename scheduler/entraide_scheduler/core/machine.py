@@ -48,8 +48,6 @@ def _policy(state: State, event: events.PolicyChanged) -> None:
         return
     state.obey(event.policy)
     books.fade(state)
-    for coop in state.coops:
-        presence.own(state, coop)
     admission.reshape(state)
     models.turned(state)
 

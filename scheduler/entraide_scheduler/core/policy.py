@@ -151,7 +151,7 @@ class FairShare(Struct, frozen=True, forbid_unknown_fields=True):
             while another waits for the same nodes.
         expected_lengths: whether a turn counts the answer that is expected, corrected as it
             comes; else only what was produced (plain VTC).
-        own_nodes: whether a co-op that holds fewer slots than its own nodes have goes first.
+        own_nodes: whether a job that its co-op's own nodes could run now goes first.
         head_start_tokens: virtual tokens by which one that comes back may stand below the place
             where turns are taken, if it was served less: some three jobs. Never more than its cap
             leaves.

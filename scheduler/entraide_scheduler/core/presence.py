@@ -46,7 +46,6 @@ def joined(state: State, event: NodeJoined) -> None:
     if turned:
         _turned(state, node)
     _shine(state, node)
-    own(state, card.coop)
     if changed:
         models.reconsider(state)
     if _contexts(state) != contexts:
@@ -79,11 +78,6 @@ def surplus_over(state: State, name: str) -> None:
         leases.opened(state, node)
 
 
-def own(state: State, coop: str) -> None:
-    """Counts again how many slots a co-op's own nodes have."""
-    state.queue.own(coop, state.fleet.lanes.slots_of(coop))
-
-
 def changed(state: State, event: NodeChanged) -> None:
     """A heartbeat that changed something."""
     node = _known(state, event.node)
@@ -99,8 +93,6 @@ def changed(state: State, event: NodeChanged) -> None:
             lending=event.lending,
         )
         _shine(state, node)
-        if was_accepting != node.accepting:
-            own(state, node.card.coop)
         if was_lending is not node.lending:
             admission.reshape(state)
         if (was_accepting, was_lending) != (node.accepting, node.lending):
@@ -157,7 +149,6 @@ def _turned(state: State, node: Node) -> None:
     """Tells that a node's state changed; what it asks for one more job changes with it."""
     if node.state is not NodeState.LEFT:
         state.fleet.lanes.changed(node, state.now)
-    own(state, node.card.coop)
     models.turned(state)
     state.ask(NodeTurned(state.cause, node.card.node, node.state))
 

@@ -50,6 +50,7 @@ class Shape(Struct, frozen=True, gc=False):
             co-op lends limits it. By how much is no part of the shape: such jobs are held against
             the nodes one by one.
         alone: of a job that must have an engine to itself, its identifier; else "".
+        capped: whether it has a carbon cap of its own.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Shape(Struct, frozen=True, gc=False):
     green_h: int = 0
     limited: bool = False
     alone: str = ""
+    capped: bool = False
 
 
 class Hold(Struct, frozen=True, gc=False):

@@ -10,6 +10,8 @@ from typing import TypeAlias
 from entraide.types import JobClass, RequestFacts
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.habits import FEW
+from entraide_scheduler.core.owed import OwnModel
+from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import Charge, ClassTerms, FairShare, Policy
 from entraide_scheduler.core.turns import NEVER, Coop, Line
 
@@ -103,6 +105,7 @@ class Shares:
         self,
         lines: Lines,
         *,
+        own: OwnKind | None,
         input_tokens: int,
         expected_tokens: int,
         reserved_tokens: int,
@@ -120,12 +123,21 @@ class Shares:
             input_tokens,
             expected_tokens if self.terms.expected_lengths else 0,
             reserved_tokens,
+            own=own,
         )
-        coop.running += 1
-        project.running += 1
-        coop.in_flight_tokens += reserved_tokens
+        self.count(bill, lines)
         self._commit(bill, bill.committed(), lines)
         return bill
+
+    def count(self, bill: Bill, lines: Lines) -> None:
+        """Counts a run that begins, or that a snapshot held."""
+        coop, project, _ = lines
+        coop.running += 1
+        project.running += 1
+        coop.in_flight_tokens += bill.in_flight_tokens()
+        if bill.own is not None:
+            own = coop.own.setdefault(bill.own.model, OwnModel())
+            own.book(bill.own, batch=bill.job_class == JobClass.BATCH)
 
     def produced(self, bill: Bill, tokens_more: int) -> None:
         """Notes tokens that a run has produced; what was expected is committed already."""
@@ -145,6 +157,10 @@ class Shares:
         coop.running -= 1
         project.running -= 1
         coop.in_flight_tokens -= bill.in_flight_tokens()
+        if bill.own is not None:
+            own = coop.own[bill.own.model]
+            own.release(bill.own, batch=bill.job_class == JobClass.BATCH)
+            bill.own = None
         committed = bill.committed()
         bill.expected_tokens = bill.reserved_tokens = 0
         self._commit(bill, bill.committed() - committed, lines)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from entraide.models import Catalogue
 from entraide.types import JobState
-from entraide_scheduler.core import admission, alone, fairstate, green
+from entraide_scheduler.core import admission, alone, dispatch, fairstate, green
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.credit import Gift, from_energy
 from entraide_scheduler.core.demand import DemandState
@@ -142,4 +142,5 @@ def read(data: bytes) -> State:
             job.shape = admission.shape_of(state, job)
         green.enter(state, job)
     fairstate.load(state.queue, kept.queue, waiting, [lease.bill for lease in kept.leases])
+    dispatch.count_own(state)
     return state

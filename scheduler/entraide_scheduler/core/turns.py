@@ -9,6 +9,9 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+from msgspec import Struct
+
+from entraide_scheduler.core.owed import OwnModel
 from entraide_scheduler.core.records import Shape
 
 NEVER = 2**62  # more tokens than there are
@@ -75,7 +78,7 @@ class Coop(Line):
         lifts: by model, what is added to the counter there for the time it was away.
         queued: jobs that wait.
         in_flight_tokens: prompts and longest answers of its runs, less what came.
-        own_slots: slots of its own nodes.
+        own: slots of its own nodes, by model.
         answers: runs of it that ended with an answer, as far as that is counted.
         credit: what is added to its weight for what it gave.
         needs_tokens: the smallest job that its cap was found to hold back.
@@ -84,7 +87,7 @@ class Coop(Line):
 
     __slots__ = (
         "answers", "barred", "credit", "in_flight_tokens", "kinds", "lifts", "needs_tokens",
-        "own_slots", "queued", "shapes",
+        "own", "queued", "shapes",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -94,7 +97,7 @@ class Coop(Line):
         self.lifts: dict[str, float] = {}
         self.queued = 0
         self.in_flight_tokens = 0
-        self.own_slots = 0
+        self.own: dict[str, OwnModel] = {}
         self.answers = 0
         self.credit = 0.0
         self.needs_tokens = NEVER
@@ -269,3 +272,15 @@ class Crowd:
         """Puts a co-op among those that wait, unless it does already."""
         if self.turns not in coop.places:
             coop.join(self.turns, Seat(coop))
+
+
+class AtCap(Struct, frozen=True):
+    """Why a job of a co-op waits for that co-op's own runs.
+
+    Attributes:
+        in_flight_tokens: prompt and longest answer of its runs, less what was produced.
+        cap_tokens: the most it may have while another co-op waits for the same nodes.
+    """
+
+    in_flight_tokens: int
+    cap_tokens: int

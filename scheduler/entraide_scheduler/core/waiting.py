@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import TypeAlias
 
+from entraide_scheduler.core.owed import OwnCount
+from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.records import Job, Shape
 from entraide_scheduler.core.turns import Coop, Key, Kind, Line, Place, Turns
 
@@ -129,15 +131,28 @@ class Stand(Place):
         only: the row, when there is but one.
     """
 
-    __slots__ = ("entry", "groups", "line", "only", "sort", "turns")
+    __slots__ = ("_able", "_version", "entry", "groups", "line", "only", "sort", "turns")
 
     def __init__(self, sort: "Sort", coop: Coop) -> None:
         self.sort = sort
         self.line = coop
         self.entry: Key[Stand] | None = None
+        self._able: tuple[tuple[OwnKind, OwnCount], ...] = ()
+        self._version = -1
         self.turns = Turns(Group.key)
         self.groups: dict[str, Group] = {}
         self.only: Row | None = None
+
+    def is_owed(self) -> bool:
+        """Tells whether its jobs are owed a turn: own replicas that could run them are free."""
+        shape = self.sort.shape
+        own = self.line.own.get(shape.model)
+        if own is None:
+            return False
+        if self._version != own.version:
+            self._able, self._version = own.able_for(shape), own.version
+        orphans, batch = own.orphans, shape.batch
+        return any(count.is_free(orphans, batch=batch) for _, count in self._able)
 
     def first(self) -> Row:
         """Returns the row whose turn it is: of the first project, the first class."""
@@ -178,6 +193,15 @@ class Stand(Place):
     def _count(self) -> None:
         rows = [row for group in self.groups.values() for row in group.rows.values()]
         self.only = rows[0] if len(rows) == 1 else None
+
+
+def open_stands(coop: Coop) -> list[Stand]:
+    """Returns where a co-op's jobs stand that are of a shape which is not stuck."""
+    return [
+        place
+        for place in coop.places.values()
+        if isinstance(place, Stand) and place.sort.entry is not None
+    ]
 
 
 class Sort(Place):
