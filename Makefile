@@ -21,7 +21,7 @@ env: ## Make or refresh .venv from the lock files. | Crée ou rafraîchit .venv 
 demo: env ## Ask a pool of three co-ops one question, and explain where it ran (MODEL=file.gguf). | Pose une question à trois coopératives et explique où elle a tourné (MODEL=fichier.gguf).
 	@$(PY) -m entraide_scheduler.up.demo $(MODEL_OPTION)
 
-run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). | Garde ce pool ouvert jusqu’à Ctrl-C (MODEL=fichier.gguf).
+run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). | Garde ce réseau en marche jusqu’à Ctrl-C (MODEL=fichier.gguf).
 	@.venv/bin/entraide up $(MODEL_OPTION)
 
 test: test-unit test-replay test-wheel ## Run the tests, the replays, then the wheel's. | Lance les tests, les reprises, puis ceux de la roue.

@@ -10,9 +10,15 @@ from pathlib import Path
 
 from entraide_node import keys
 from entraide_node.config import CONFIG_NAME
-from entraide_node.garage.supply import CATALOGUE_NAME, MODELS_FOLDER, SIGNATURE_NAME
+from entraide_node.garage.supply import (
+    CATALOGUE_NAME,
+    LOADED_FOLDER,
+    MODELS_FOLDER,
+    SIGNATURE_NAME,
+)
 from entraide_node.logs import ERRORS_NAME, LOG_NAME
 from entraide_node.machine import RATES_NAME
+from entraide_node.models.files import CHECKSUMS_NAME
 from entraide_node.models.store import LOCKS_FOLDER, SPEEDS_NAME
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.terms import TERMS_NAME
@@ -21,8 +27,8 @@ from entraide_node.reports import REPORTS_NAME
 SHOWN_MAX = 12  # names that a sentence lists
 
 FILES = (
-    CONFIG_NAME, CATALOGUE_NAME, SIGNATURE_NAME, TERMS_NAME, RATES_NAME, LOG_NAME, ERRORS_NAME,
-    REPORTS_NAME, keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME,
+    CONFIG_NAME, CHECKSUMS_NAME, CATALOGUE_NAME, SIGNATURE_NAME, TERMS_NAME, RATES_NAME, LOG_NAME,
+    ERRORS_NAME, REPORTS_NAME, keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME,
     owner_files.PAUSE_NAME, owner_files.ENERGY_NAME, owner_files.STATUS_NAME,
     owner_files.STOPPED_NAME,
 )  # fmt: skip
@@ -34,6 +40,7 @@ def purge(folder: Path) -> None:
         for path in (folder / name, *folder.glob(f"{name}.[0-9]*"), folder / f"{name}.part"):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
+    shutil.rmtree(folder / LOADED_FOLDER, ignore_errors=True)
     models = folder / MODELS_FOLDER
     shutil.rmtree(models / LOCKS_FOLDER, ignore_errors=True)
     (models / SPEEDS_NAME).unlink(missing_ok=True)

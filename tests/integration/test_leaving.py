@@ -53,12 +53,13 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
     folder = tmp_path / "node"
     async with running_scheduler(tmp_path, nats_pool) as pool:
         await joined(pool, folder)
+        (folder / "checksums.json").write_text("{}")
         await asyncio.to_thread(living.leave, folder, "en", weights=False)
         first = capsys.readouterr().out
         status = await asyncio.to_thread(living.leave, folder, "en", weights=None, purge=True)
         last = capsys.readouterr().out
 
-    assert f"Still in {folder}: models, node.toml." in first
+    assert f"Still in {folder}: checksums.json, models, node.toml." in first
     assert "--purge" in first
     assert 0 == status
     assert "not Entraide's: models." in last

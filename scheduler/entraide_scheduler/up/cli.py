@@ -205,8 +205,6 @@ def _down(state: Path, lang: str) -> int:
 def _status(state: Path, lang: str, *, as_json: bool) -> int:
     import msgspec
 
-    from entraide.client.admin import AdminClient
-    from entraide.v1 import admin_pb2
     from entraide_scheduler.up import poolfile
 
     pool = poolfile.running(state)
@@ -214,6 +212,9 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
         known = msgspec.json.encode({"running": False, "state": str(state)}).decode()
         typer.echo(known if as_json else i18n.text("down-none", lang, path=str(state)))
         return 3
+    from entraide.client.admin import AdminClient
+    from entraide.v1 import admin_pb2
+
     with AdminClient(pool.grpc, pool.admin_key, lang=lang) as admin:
         told = admin.call("GetStatus", admin_pb2.GetStatusRequest())
     live = sum(node.state == "live" for node in told.nodes)
