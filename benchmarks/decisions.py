@@ -1,12 +1,25 @@
 """How many decisions a second the core takes, and what each node and each waiting job costs.
 
-Decides the fleet and the load; knows the core only as its drivers do. In a pool of 500 co-ops
-100,000 jobs wait for a model whose slots are all taken. Beside them jobs of another model come and
-go; its replicas are half busy. For each of them is timed:
+Decides the fleet and the load; knows the core only as its drivers do. A pool of 500 co-ops has
+100,000 jobs in line. There are two loads, each with rows of its own:
 
-- a placement: request in, ``Place`` out and encoded to a record's bytes (admission, quotas,
-  fair queue, filter, prediction of every node, pick, lease, explanation);
+- ``idle``: the jobs in line wait for a model whose slots are all taken. Jobs of another model,
+  whose replicas are half busy, are placed as they come: nobody waits for that model, so that the
+  core places them without a turn of the fair queue. The event that places is the request.
+- ``waiting``: all jobs are of one model, whose slots are all taken. A job that comes joins the
+  line; each run that ends frees a slot, and the fair queue decides whose turn it is. The event
+  that places is the report of a run's end.
+
+For both is timed:
+
+- the event that places: event in, ``Place`` out and encoded to a record's bytes. Of ``idle`` these
+  are admission, quotas, filter, prediction of every node, pick, lease, explanation; of ``waiting``
+  they are the settlement of the run that ends, the turn, and the same from the filter on;
+- the other event: the report (``idle``), or the request that joins the line (``waiting``). The
+  sum of both events, ``pair_mean_s``, is what the two loads are compared by;
 - a whole life: request, acceptance, two signs of progress, usage report; every command encoded.
+
+``turns`` counts the placements of jobs that had waited: none of ``idle``, all of ``waiting``.
 
 The reference is what a scheduler could not do without: one ``min()`` in plain Python over as many
 precomputed numbers, in the same process; and the plain scan of every node, which is the pick's
@@ -19,9 +32,10 @@ carbon caps in line while slots open, and nodes of one co-op or of many that say
 
 Rows: ``nodes, placements_per_s, lifecycles_per_s, p50_s, p99_s, bytes_per_node,
 bytes_per_queued_job, queued_jobs, coops, placements, reference_min_per_s,
-reference_scan_placements_per_s, reference_ratio``. Times are wall clock of one process on one core,
-without the garbage collector's full collections (``gc.freeze`` after the set-up, as the live
-scheduler does).
+reference_scan_placements_per_s, reference_ratio, load, turns, other_event_p50_s, pair_mean_s``.
+Times are CPU time of one thread, so that other work on the machine counts only by what it does to
+the caches; without the garbage collector's full collections (``gc.freeze`` after the set-up, as the
+live scheduler does).
 """
 
 import argparse
@@ -34,6 +48,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import count
 from operator import itemgetter
+from statistics import fmean
 
 import msgspec
 from benchmarks.support.shared import show
@@ -59,7 +74,7 @@ from entraide_scheduler.core import events, survey
 from entraide_scheduler.core.commands import Command, Place
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.placement import scan
-from entraide_scheduler.core.policy import CoopTerms, Limits, Policy
+from entraide_scheduler.core.policy import CoopTerms, FairShare, Limits, Policy
 
 SIZES = (10, 1_000, 10_000)
 SECS = 12.0  # for each size and each of the two measurements
@@ -71,7 +86,10 @@ BUSY_MAX = 4_000  # jobs that run throughout
 START = 1_800_000_000.0
 ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0), ("CA-SK", 640.0), ("CA-MB", 1.4))
 ASKED, FULL = "asked", "full"
-PARTS = ("rates", "caps", "hellos")
+SLOTS = 8  # of each node, of the model ``ASKED``
+CAP_TOKENS = 1 << 22  # above what a co-op's part of all slots holds: no cap keeps a slot free
+IDLE, WAITING = "idle", "waiting"
+PARTS = (IDLE, WAITING, "caps", "hellos")
 
 
 class Row(Struct, frozen=True):
@@ -88,15 +106,27 @@ class Row(Struct, frozen=True):
     coops: int
     placements: int
     reference_min_per_s: float
-    reference_scan_placements_per_s: float
+    reference_scan_placements_per_s: float | None
     reference_ratio: float
+    load: str
+    turns: int
+    other_event_p50_s: float
+    pair_mean_s: float
+
+
+class Timings(Struct, frozen=True):
+    """Sorted CPU seconds of the events that place and of the others, and how many were turns."""
+
+    placing_s: list[float]
+    other_s: list[float]
+    turns: int
 
 
 def card(number: int) -> NodeCard:
     """Returns one of many different nodes; every eighth has a surplus, every tenth both models."""
     speed = 1.0 + number % 7
     rates = Rates(400.0 * speed, 0.03 / speed, 0.002, Basis.MEASURED)
-    asked = Replica(ASKED, "sha256:bench", "bench/1", 8_192, 8, ("tools",), rates)
+    asked = Replica(ASKED, "sha256:bench", "bench/1", 8_192, SLOTS, ("tools",), rates)
     full = Replica(FULL, "sha256:bench", "bench/1", 8_192, 1, ("tools",), rates)
     energy = EnergyStatus(50.0 + number % 300, Basis.MEASURED, "meter", START, START + 1e6)
     return NodeCard(
@@ -133,24 +163,37 @@ def facts(number: int, model: str) -> RequestFacts:
 
 
 class Bench:
-    """A core with its fleet and its line, and a clock that moves a little with each event."""
+    """A core with its fleet and its line, and a clock that moves a little with each event.
 
-    def __init__(self, nodes: int, queued: int) -> None:
+    Args:
+        nodes: of the fleet.
+        queued: jobs in line.
+        load: ``IDLE`` or ``WAITING``; see the module's docstring.
+    """
+
+    def __init__(self, nodes: int, queued: int, load: str = IDLE) -> None:
         self.core = Core()
+        self.load = load
         self.running: deque[Place] = deque()
         self.encode = msgspec.msgpack.Encoder().encode
         self._ids = count(1)
         self._jobs = count()
         coops = tuple(CoopTerms(f"coop-{number:03}") for number in range(COOPS))
-        limits = Limits(queued_per_coop=QUEUED)
-        self.tell(events.PolicyChanged, Policy("bench", coops, limits=limits))
+        limits, fair_share = Limits(queued_per_coop=QUEUED), FairShare(CAP_TOKENS)
+        policy = Policy("bench", coops, limits=limits, fair_share=fair_share)
+        self.tell(events.PolicyChanged, policy)
         self.tell(events.SchedulerStarted, 1, "gateway")
         for zone, grams in ZONES:
             self.tell(events.IntensityChanged, zone, grams, grams, "measured", START + 1e6)
         for number in range(nodes):
             self.tell(events.NodeJoined, card(number), True, "")
+        if load == WAITING:
+            for _ in range(nodes * SLOTS):
+                self.live_until_accepted()
+            self.queue(queued, ASKED)
+            return
         self.queue(queued)
-        for _ in range(min(int(nodes * 8 * BUSY_PART), BUSY_MAX)):
+        for _ in range(min(int(nodes * SLOTS * BUSY_PART), BUSY_MAX)):
             self.live_until_accepted()
 
     def tell(self, kind: type[events.Event], *values: object) -> list[Command]:
@@ -158,11 +201,11 @@ class Bench:
         number = next(self._ids)
         return self.core.handle(kind(number, START + number * 1e-6, *values))
 
-    def queue(self, jobs: int) -> None:
-        """Lets jobs wait for the model that is full (the first ones fill it)."""
+    def queue(self, jobs: int, model: str = FULL) -> None:
+        """Lets jobs wait for a model that is full (the first ones fill it)."""
         for _ in range(jobs):
             number = next(self._jobs)
-            for command in self.tell(events.JobRequested, facts(number, FULL)):
+            for command in self.tell(events.JobRequested, facts(number, model)):
                 assert isinstance(command, Place)
                 self.tell(events.RunAccepted, command.job, command.epoch, command.node)
 
@@ -177,6 +220,19 @@ class Bench:
         """Makes the next request."""
         number = next(self._ids)
         return events.JobRequested(number, START + number * 1e-6, facts(next(self._jobs), ASKED))
+
+    def take(self, answers: Sequence[Command], freed: Sequence[Command]) -> int:
+        """Takes in what followed from a request and from a run's end, of which one placed a job.
+
+        Returns:
+            1 where the placement was a turn of the fair queue, 0 where it was the request's own.
+        """
+        turned = [command for command in freed if isinstance(command, Place)]
+        placed = [command for command in answers if isinstance(command, Place)]
+        (place,) = placed + turned
+        assert bool(turned) == (self.load == WAITING), "the other event placed"
+        self.running.append(place)
+        return len(turned)
 
     def rest_of_life(self, place: Place) -> Iterator[events.Event]:
         """Makes what an honest node says of a run."""
@@ -194,42 +250,49 @@ class Bench:
             yield kind(number, START + number * 1e-6, *run, *values)
 
 
-def placements(bench: Bench, secs: float) -> list[float]:
-    """Returns the seconds that each of many placements took."""
-    handle, encode, clock = bench.core.handle, bench.encode, time.perf_counter
-    took: list[float] = []
-    end = clock() + secs
-    while clock() < end:
-        event = bench.request()
-        began = clock()
-        commands = handle(event)
-        encode(commands)
-        took.append(clock() - began)
-        (place,) = commands
-        assert isinstance(place, Place)
-        bench.running.append(place)
-        for event in bench.rest_of_life(bench.running.popleft()):
+def placements(bench: Bench, secs: float) -> Timings:
+    """Returns the CPU seconds of many pairs of a request and a run's end, one of which places."""
+    handle, encode, clock = bench.core.handle, bench.encode, time.thread_time
+    requests_s: list[float] = []
+    ends_s: list[float] = []
+    turns = 0
+    stop = clock() + secs
+    while clock() < stop:
+        *run, end = bench.rest_of_life(bench.running.popleft())
+        for event in run:
             handle(event)
-    return sorted(took)
+        request = bench.request()
+        began = clock()
+        answers = handle(request)
+        encode(answers)
+        requests_s.append(clock() - began)
+        began = clock()
+        freed = handle(end)
+        encode(freed)
+        ends_s.append(clock() - began)
+        turns += bench.take(answers, freed)
+    placing_s, other_s = (ends_s, requests_s) if bench.load == WAITING else (requests_s, ends_s)
+    return Timings(sorted(placing_s), sorted(other_s), turns)
 
 
 def lifecycles_per_s(bench: Bench, secs: float) -> float:
     """Returns how many whole lives a second the core leads; making the events does not count."""
-    handle, encode, clock = bench.core.handle, bench.encode, time.perf_counter
+    handle, encode, clock = bench.core.handle, bench.encode, time.thread_time
     lives, took_s = 0, 0.0
-    end = clock() + secs
-    while clock() < end:
-        event = bench.request()
+    stop = clock() + secs
+    while clock() < stop:
+        request = bench.request()
         rest = list(bench.rest_of_life(bench.running.popleft()))
         began = clock()
-        commands = handle(event)
-        encode(commands)
-        for answer in rest:
-            encode(handle(answer))
+        answers = handle(request)
+        encode(answers)
+        freed: list[Command] = []
+        for event in rest:
+            commands = handle(event)
+            encode(commands)
+            freed += commands
         took_s += clock() - began
-        (place,) = commands
-        assert isinstance(place, Place)
-        bench.running.append(place)
+        bench.take(answers, freed)
         lives += 1
     return lives / took_s
 
@@ -250,11 +313,11 @@ def scan_placements_per_s(bench: Bench, decision_s: float, secs: float) -> float
 
 
 def _mean_s(call: object, secs: float) -> float:
-    calls, began = 0, time.perf_counter()
-    while time.perf_counter() - began < secs:
+    calls, began = 0, time.thread_time()
+    while time.thread_time() - began < secs:
         call()  # type: ignore[operator]
         calls += 1
-    return (time.perf_counter() - began) / calls
+    return (time.thread_time() - began) / calls
 
 
 def min_per_s(nodes: int, secs: float) -> float:
@@ -279,32 +342,37 @@ def weigh(nodes: int) -> tuple[int, int]:
     return (fleet - empty) // nodes, (full - fleet) // WEIGHED_JOBS
 
 
-def measure(nodes: int, secs: float) -> Row:
+def measure(nodes: int, secs: float, load: str) -> Row:
     """Places jobs on so many nodes for so long."""
     node_bytes, job_bytes = weigh(nodes)
-    bench = Bench(nodes, QUEUED)
+    bench = Bench(nodes, QUEUED, load)
     gc.collect()
     gc.freeze()
     took = placements(bench, secs)
     lives = lifecycles_per_s(bench, secs)
-    mean_s = sum(took) / len(took)
+    mean_s = fmean(took.placing_s)
     reference = min_per_s(nodes, 1.0)
-    scanned = scan_placements_per_s(bench, mean_s, 1.0)
+    # Where every slot is taken the scan has no node to look at.
+    scanned = scan_placements_per_s(bench, mean_s, 1.0) if load == IDLE else None
     gc.unfreeze()
     return Row(
         nodes=nodes,
         placements_per_s=round(1.0 / mean_s, 1),
         lifecycles_per_s=round(lives, 1),
-        p50_s=round(took[len(took) // 2], 7),
-        p99_s=round(took[int(len(took) * 0.99)], 7),
+        p50_s=round(took.placing_s[len(took.placing_s) // 2], 7),
+        p99_s=round(took.placing_s[int(len(took.placing_s) * 0.99)], 7),
         bytes_per_node=node_bytes,
         bytes_per_queued_job=job_bytes,
         queued_jobs=QUEUED,
         coops=COOPS,
-        placements=len(took),
+        placements=len(took.placing_s),
         reference_min_per_s=round(reference, 1),
-        reference_scan_placements_per_s=round(scanned, 1),
+        reference_scan_placements_per_s=None if scanned is None else round(scanned, 1),
         reference_ratio=round(1.0 / mean_s / reference, 5),
+        load=load,
+        turns=took.turns,
+        other_event_p50_s=round(took.other_s[len(took.other_s) // 2], 7),
+        pair_mean_s=round(mean_s + fmean(took.other_s), 7),
     )
 
 
@@ -313,9 +381,15 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--secs", type=float, default=SECS, help="seconds for each measurement")
+    parser.add_argument("--nodes", type=int, nargs="+", default=SIZES, help="of each fleet")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     options = parser.parse_args(arguments)
-    rows = [measure(nodes, options.secs) for nodes in SIZES] if "rates" in options.only else []
+    rows = [
+        measure(nodes, options.secs, load)
+        for load in (IDLE, WAITING)
+        if load in options.only
+        for nodes in options.nodes
+    ]
     worst: list[Struct] = [caps_row()] if "caps" in options.only else []
     if "hellos" in options.only:
         worst += [hellos_row(coops) for coops in HELLO_COOPS]
@@ -328,13 +402,16 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def print_rates(rows: Sequence[Row]) -> None:
-    """Prints the main figures of each size."""
-    print(f"{'nodes':>7} {'placed/s':>10} {'lives/s':>9} {'p99 ms':>8} {'scan/s':>9} {'B/job':>7}")
+    """Prints the main figures of each size and load."""
+    print(
+        f"{'load':>8} {'nodes':>7} {'placed/s':>10} {'turns':>7} {'lives/s':>9} {'p50 us':>8} "
+        f"{'p99 us':>8} {'pair us':>8} {'B/job':>7}"
+    )
     for row in rows:
         print(
-            f"{row.nodes:>7} {row.placements_per_s:>10} {row.lifecycles_per_s:>9} "
-            f"{row.p99_s * 1e3:>8.3f} {row.reference_scan_placements_per_s:>9} "
-            f"{row.bytes_per_queued_job:>7}"
+            f"{row.load:>8} {row.nodes:>7} {row.placements_per_s:>10} {row.turns:>7} "
+            f"{row.lifecycles_per_s:>9} {row.p50_s * 1e6:>8.1f} {row.p99_s * 1e6:>8.1f} "
+            f"{row.pair_mean_s * 1e6:>8.1f} {row.bytes_per_queued_job:>7}"
         )
     print()
 
