@@ -193,7 +193,7 @@ class HostilePool:
         status, body = await self.ask()
 
         assert (200, "oui") == (status, body["choices"][0]["message"]["content"])
-        await eventually(lambda: self.honest.served == served + 1)
+        await eventually(lambda: self.honest.served > served)
         await eventually(lambda: not any(self._held_by_honest()))
 
     def _held_by_honest(self) -> list[int]:
