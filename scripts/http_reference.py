@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from entraide.types import DataClass, JobClass
-from entraide_scheduler.gateway import conversation, openapi, options, schema_bounds, strict_json
+from entraide_scheduler.gateway import (
+    conversation,
+    openapi,
+    options,
+    pattern_bounds,
+    schema_bounds,
+    strict_json,
+)
 from entraide_scheduler.gateway.fields import (
     CHAT,
     COMPLETION,
@@ -73,14 +80,18 @@ In `response_format` and in `tools`; of all tools together {tools_bytes:,} bytes
 |---|---|
 | bytes | {bytes:,} |
 | depth | {depth} |
-| `minItems`, `maxItems`, `minLength`, `maxLength`, …; `{{n,m}}` in a `pattern` | {count:,} |
+| `minItems`, `maxLength`, …; `{{n,m}}` in a `pattern` | {count:,} |
+| `{{n,m}}` in a group that `{{n,m}}` repeats, multiplied | {nested} |
 | these added up | {sum:,} |
 | values in `enum`, added up | {enum:,} |
+| `properties` of all objects, added up | {properties} |
 | characters of a `pattern` | {pattern} |
 | groups in groups of a `pattern` | {groups} |
+| parts of a `pattern` that may be missing | {optional} |
 
-`$ref` names something inside the schema, and not only another `$ref` without end. `minimum`,
-`maximum` and their like are at most 2^53.
+A group that `{{n,m}}` repeats cannot be empty. What is to be at least is not larger than what is to
+be at most. `$ref` names something inside the schema, and not only another `$ref` without end.
+`minimum`, `maximum` and their like are at most 2^53.
 """
 
 JSON = """
@@ -208,9 +219,11 @@ def http_page() -> str:
     told = openapi.schemas()
     schemas = SCHEMAS.format(
         tools_bytes=conversation.TOOLS_BYTES_MAX, bytes=schema_bounds.SCHEMA_BYTES_MAX,
-        depth=schema_bounds.SCHEMA_DEPTH_MAX, count=schema_bounds.REPETITIONS_MAX,
+        depth=schema_bounds.SCHEMA_DEPTH_MAX, count=pattern_bounds.REPETITIONS_MAX,
         sum=schema_bounds.REPETITIONS_SUM_MAX, enum=schema_bounds.ENUM_VALUES_MAX,
-        pattern=schema_bounds.PATTERN_CHARS_MAX, groups=schema_bounds.PATTERN_GROUPS_MAX,
+        optional=pattern_bounds.OPTIONAL_MAX, nested=pattern_bounds.NESTED_REPETITIONS_MAX,
+        properties=schema_bounds.PROPERTIES_MAX,
+        pattern=pattern_bounds.PATTERN_CHARS_MAX, groups=pattern_bounds.PATTERN_GROUPS_MAX,
     )  # fmt: skip
     json_text = JSON.format(containers=strict_json.CONTAINERS_MAX)
     parts = [endpoint(CHAT, told), endpoint(COMPLETION, told), jobs_section(told), schemas]

@@ -370,7 +370,10 @@ def _failed(failure: EngineFailure | None) -> tuple[Outcome, str, Values]:
         }
         return Outcome.FAILED, "context_exceeded", values
     if failure.code == BAD_REQUEST:
-        return Outcome.FAILED, "engine_refused", {"detail": failure.detail[:DETAIL_CHARS_MAX]}
+        told: Values = {"detail": failure.detail[:DETAIL_CHARS_MAX]}
+        if failure.cause:
+            told["cause"] = failure.cause
+        return Outcome.FAILED, "engine_refused", told
     if failure.code == ENGINE_EXITED:
         return Outcome.FAILED, ENGINE_EXITED, {}
     return Outcome.FAILED, "engine_failed", {"engine_code": failure.code}

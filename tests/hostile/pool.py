@@ -179,16 +179,17 @@ class HostilePool:
 
     async def check(self) -> None:
         """Asks that the pool is whole: it serves, its books balance, it starts again."""
-        await self._serves()
+        await self.serves()
         await self.restart()
         await eventually(lambda: self.running.state("honest") == "live")
-        await self._serves()
+        await self.serves()
         self._balances(self.running.live.core.balances())
         assert self.service.store is not None
         await self.service.store.committed()
         self._balances(await self.service.store.balances())
 
-    async def _serves(self) -> None:
+    async def serves(self) -> None:
+        """Asks that another request is served by the honest node."""
         served = self.honest.served
         status, body = await self.ask()
 

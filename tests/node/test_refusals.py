@@ -82,3 +82,31 @@ def test_details_have_a_limit() -> None:
     payload = msgspec.json.encode({"error": {"message": "x" * 10_000}})
 
     assert DETAIL_CHARS_MAX == len(failure_of(400, payload).detail)
+
+
+CAUSES = {
+    "Failed to initialize samplers: failed to parse grammar": "schema",
+    "Unable to generate parser for this template. JSON schema conversion failed": "schema",
+    "The model produced output that does not match the expected peg-native format": "schema",
+    "Field 'n': Value must be between 1 <= value <= 4, but got 99": "choices",
+    "image input is not supported - hint: you may need to provide the mmproj": "images",
+    '"auto" tool choice requires --enable-auto-tool-choice': "tools",
+    "Conversation roles must alternate user/assistant/user/assistant/...": "template",
+    "top_p must be in (0, 1]": "",
+}
+
+
+@pytest.mark.parametrize("message", CAUSES)
+def test_cause_of_a_refusal_is_told(message: str) -> None:
+    """What of the request is at fault follows from the engine's words, for a sentence's remedy."""
+    payload = msgspec.json.encode({"error": {"code": 400, "message": message}})
+
+    assert CAUSES[message] == failure_of(400, payload).cause
+
+
+def test_template_that_raises_is_the_requests_fault() -> None:
+    """llama.cpp tells a template's refusal with a status of its own fault."""
+    message = "Jinja Exception: Conversation roles must alternate user/assistant"
+    failure = failure_of(500, msgspec.json.encode({"error": {"code": 500, "message": message}}))
+
+    assert (BAD_REQUEST, False, "template") == (failure.code, failure.retryable, failure.cause)

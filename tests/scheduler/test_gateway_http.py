@@ -244,6 +244,19 @@ async def test_prompt_that_a_node_finds_too_long_is_a_400(pool: Pool) -> None:
     assert "4,096" in error["message"]
 
 
+@pytest.mark.parametrize(("cause", "field"), [("schema", "response_format"), ("choices", '"n"')])
+async def test_refusal_of_an_engine_names_the_remedy(pool: Pool, cause: str, field: str) -> None:
+    """What an engine does not take comes back as a 400 with the field to change."""
+    asked = asyncio.ensure_future(pool.send(ask(), Accept_Language="en"))
+    run = await pool.placed()
+    run.decline("engine_refused", cause=cause)
+    async with await asked as answer:
+        error = (await answer.json())["error"]
+
+    assert (400, "engine_refused") == (answer.status, error["code"])
+    assert field in error["message"]
+
+
 async def test_model_list_names_what_is_served(pool: Pool) -> None:
     """The models are listed as OpenAI lists them, with what a size means; each has a page."""
     status, listed = await pool.call("GET", "/v1/models")

@@ -143,6 +143,8 @@ class EngineFailure(Struct, frozen=True):
         code: one of the codes above.
         detail: the engine's own words; may quote the request.
         retryable: whether the same request may succeed on another engine, or later on this one.
+        cause: with ``bad_request``, what of the request the engine does not take, as far as its
+            words tell: ``schema``, ``template``, ``tools``, ``images``, ``choices``, or "".
         n_prompt_tokens, n_ctx: with ``context_exceeded``, as far as the engine told; else 0.
     """
 
@@ -151,6 +153,7 @@ class EngineFailure(Struct, frozen=True):
     retryable: bool
     n_prompt_tokens: int = 0
     n_ctx: int = 0
+    cause: str = ""
 
 
 class EngineEnd(Struct, frozen=True):

@@ -30,6 +30,27 @@ _PROMPT_SIZE = re.compile(
 )
 
 
+# What of a request an engine does not take, by its words; the first that fits holds.
+_CAUSES = (
+    (
+        "schema",
+        re.compile(
+            r"json[ _]schema|grammar|guided|structured output|expected .{0,40} format|\$ref", re.I
+        ),
+    ),
+    ("choices", re.compile(r"field 'n'|\bn_cmpl\b|number of slots", re.I)),
+    ("images", re.compile(r"\bimages?\b|multimodal|mmproj", re.I)),
+    ("tools", re.compile(r"tool_choice|tool choice|tool call|\btools\b|--jinja", re.I)),
+    ("template", re.compile(r"template|jinja|\broles?\b|alternate", re.I)),
+)
+# llama.cpp tells as a fault of its own that a template refuses the messages, and that an answer
+# under a schema was cut where no reader of that form can end.
+_NOT_ITS_FAULT = re.compile(
+    r"raise_exception|jinja exception|roles must alternate|not match the expected .{0,40} format",
+    re.I,
+)
+
+
 def failure_of(status: int, payload: bytes) -> EngineFailure:
     """Returns the failure that an HTTP answer other than 200 stands for."""
     try:
@@ -37,9 +58,9 @@ def failure_of(status: int, payload: bytes) -> EngineFailure:
     except (msgspec.DecodeError, UnicodeDecodeError):
         error = {}
     message = str(error.get("message") or f"HTTP {status}")[:DETAIL_CHARS_MAX]
-    if status in _REQUEST_AT_FAULT:
+    if status in _REQUEST_AT_FAULT or _NOT_ITS_FAULT.search(message):
         return _context_failure(error, message) or EngineFailure(
-            code=BAD_REQUEST, detail=message, retryable=False
+            code=BAD_REQUEST, detail=message, retryable=False, cause=cause_of(message)
         )
     return EngineFailure(code=ENGINE_REJECTED, detail=message, retryable=True)
 
@@ -52,9 +73,21 @@ def failure_in_stream(error: Any) -> EngineFailure:
     if exceeded is not None:
         return exceeded
     code = fields.get("code")
-    if isinstance(code, int) and code in _REQUEST_AT_FAULT:
-        return EngineFailure(code=BAD_REQUEST, detail=message, retryable=False)
+    known = isinstance(code, int) and code in _REQUEST_AT_FAULT
+    if known or _NOT_ITS_FAULT.search(message):
+        return EngineFailure(
+            code=BAD_REQUEST, detail=message, retryable=False, cause=cause_of(message)
+        )
     return EngineFailure(code=ENGINE_REJECTED, detail=message, retryable=True)
+
+
+def cause_of(message: str) -> str:
+    """Returns what of a request an engine does not take, by its words; "" when they do not tell.
+
+    >>> cause_of("Field 'n': Value must be between 1 <= value <= 4, but got 99"), cause_of("?")
+    ('choices', '')
+    """
+    return next((cause for cause, words in _CAUSES if words.search(message)), "")
 
 
 def error_in(answer: Any) -> dict[str, Any]:

@@ -3,37 +3,37 @@
 An engine turns a schema into a grammar of its own; a small schema can make a grammar that takes
 all memory (``maxItems: 1e9``), or a recursion without end (a ``$ref`` that leads to itself), and
 end the engine with every run on it. It decides bounds on bytes, depth, repetitions, enums and
-patterns, and follows references. Everything else about a schema is the engine's to judge.
+properties, and follows references; patterns are checked by ``pattern_bounds``. Everything else
+about a schema is the engine's to judge.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from entraide_scheduler.gateway.field_faults import found
+from entraide_scheduler.gateway.pattern_bounds import NUMBER_MAX, REPETITIONS_MAX, check_pattern
 from entraide_scheduler.gateway.refusals import Refusal, Refused, clean
 from entraide_scheduler.gateway.strict_json import check_free_json
 
 SCHEMA_BYTES_MAX = 64 * 1024  # of one schema, and of all tools together four times as much
 SCHEMA_DEPTH_MAX = 32
-REPETITIONS_MAX = 2_000  # of one keyword; llama.cpp refuses more
-REPETITIONS_SUM_MAX = 10_000
-ENUM_VALUES_MAX = 1_000
-PATTERN_CHARS_MAX = 512
-PATTERN_GROUPS_MAX = 8  # groups inside groups
-NUMBER_MAX = 2**53
+REPETITIONS_SUM_MAX = 5_000
+PROPERTIES_MAX = 400  # over all objects; llama.cpp took more than 12 s for a token of 1,500
+ENUM_VALUES_MAX = 500
 REFERENCES_MAX = 32  # that lead to each other
 
 COUNTS = (
     "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties",
     "minContains", "maxContains",
 )  # fmt: skip
+PAIRS = (
+    ("minItems", "maxItems"), ("minLength", "maxLength"), ("minProperties", "maxProperties"),
+    ("minContains", "maxContains"), ("minimum", "maximum"), ("exclusiveMinimum", "maximum"),
+    ("minimum", "exclusiveMaximum"), ("exclusiveMinimum", "exclusiveMaximum"),
+)  # fmt: skip
 LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-
-_REPEATED = re.compile(r"\{(\d*)(?:,(\d*))?\}")
-_ESCAPED = re.compile(r"\\.|\[(?:\\.|[^\]])*\]", re.DOTALL)
 
 
 def check_schema(schema: dict[str, Any], param: str) -> int:
@@ -46,16 +46,21 @@ def check_schema(schema: dict[str, Any], param: str) -> int:
     size = len(msgspec.json.encode(schema))
     if size > SCHEMA_BYTES_MAX:
         raise _refused(param, "schema_bytes", limit=SCHEMA_BYTES_MAX, size=size)
-    repetitions = enums = 0
+    repetitions = enums = properties = 0
     for part, depth in _parts(schema):
         if depth > SCHEMA_DEPTH_MAX:
             raise _refused(param, "too_deep", limit=SCHEMA_DEPTH_MAX)
         repetitions += _repetitions(part, param)
         enums += len(part["enum"]) if isinstance(part.get("enum"), list) else 0
+        fields = part.get("properties")
+        properties += len(fields) if isinstance(fields, dict) else 0
         _check_limits(part, param)
+        _check_pairs(part, param)
         _check_reference(part, schema, param)
     if repetitions > REPETITIONS_SUM_MAX:
         raise _refused(param, "schema_repetitions", limit=REPETITIONS_SUM_MAX, size=repetitions)
+    if properties > PROPERTIES_MAX:
+        raise _refused(param, "schema_properties", limit=PROPERTIES_MAX, size=properties)
     if enums > ENUM_VALUES_MAX:
         raise _refused(param, "schema_enum", limit=ENUM_VALUES_MAX, size=enums)
     return size
@@ -94,33 +99,7 @@ def _repetitions(part: dict[str, Any], param: str) -> int:
                 )  # fmt: skip
             counted += int(count)
     pattern = part.get("pattern")
-    return counted + (_pattern(pattern, param) if isinstance(pattern, str) else 0)
-
-
-def _pattern(pattern: str, param: str) -> int:
-    """Checks a pattern; returns how often it repeats something."""
-    if len(pattern) > PATTERN_CHARS_MAX:
-        raise _refused(param, "schema_pattern_long", limit=PATTERN_CHARS_MAX, size=len(pattern))
-    plain = _ESCAPED.sub("", pattern)
-    depth = deepest = 0
-    for sign in plain:
-        depth += (sign == "(") - (sign == ")")
-        deepest = max(deepest, depth)
-    if deepest > PATTERN_GROUPS_MAX:
-        raise _refused(param, "schema_pattern_groups", limit=PATTERN_GROUPS_MAX)
-    counted = 0
-    for least, most in _REPEATED.findall(plain):
-        digits = most or least or "0"
-        count = int(digits) if len(digits) < 10 else NUMBER_MAX
-        least_count = int(least or "0") if len(least) < 10 else NUMBER_MAX
-        count = max(count, least_count)
-        if count > REPETITIONS_MAX:
-            raise _refused(
-                param, "schema_keyword", keyword="pattern", limit=REPETITIONS_MAX,
-                found=found(count),
-            )  # fmt: skip
-        counted += count
-    return counted
+    return counted + (check_pattern(pattern, param) if isinstance(pattern, str) else 0)
 
 
 def _check_limits(part: dict[str, Any], param: str) -> None:
@@ -128,6 +107,14 @@ def _check_limits(part: dict[str, Any], param: str) -> None:
         number = part.get(keyword)
         if isinstance(number, int | float) and not -NUMBER_MAX <= number <= NUMBER_MAX:
             raise _refused(param, "schema_number", keyword=keyword, found=found(number))
+
+
+def _check_pairs(part: dict[str, Any], param: str) -> None:
+    """Refuses what no value can fulfil: llama.cpp looks for one without end."""
+    for low, high in PAIRS:
+        least, most = part.get(low), part.get(high)
+        if isinstance(least, int | float) and isinstance(most, int | float) and least > most:
+            raise _refused(param, "schema_order", keyword=low, other=high)
 
 
 def _check_reference(part: dict[str, Any], schema: dict[str, Any], param: str) -> None:

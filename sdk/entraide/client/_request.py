@@ -7,8 +7,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from google.protobuf import json_format
+from google.protobuf import json_format, struct_pb2
 
+from entraide import i18n
 from entraide.client import _convert
 from entraide.client._constants import (
     RETRY_AFTER_MAX_S,
@@ -72,7 +73,9 @@ _OPTIONS = frozenset(
 )
 
 
-def inference(prompt: Prompt, *, model: str, ask: Mapping[str, Any]) -> pool_pb2.InferenceRequest:
+def inference(
+    prompt: Prompt, *, model: str, ask: Mapping[str, Any], lang: str = i18n.DEFAULT_LANG
+) -> pool_pb2.InferenceRequest:
     """Builds a request; a plain string becomes a chat of one message.
 
     Raises:
@@ -91,8 +94,31 @@ def inference(prompt: Prompt, *, model: str, ask: Mapping[str, Any]) -> pool_pb2
         if extra:
             json_format.ParseDict(extra, request.extra)
     except (KeyError, TypeError, ValueError, json_format.ParseError) as problem:
-        raise error_for("invalid_request", values={"detail": str(problem)}) from problem
+        values = {"param": _field_at_fault(turns, options, extra), "fault": "unreadable"}
+        sentence = i18n.error("invalid_request", lang, values)
+        raise error_for("invalid_request", sentence, values=values) from problem
     return request
+
+
+def _field_at_fault(
+    turns: Sequence[Mapping[str, str]], options: Mapping[str, Any], extra: Mapping[str, Any]
+) -> str:
+    """Returns the first field of a request that the contract cannot hold."""
+    for place, turn in enumerate(turns):
+        for name in ("role", "content"):
+            if not isinstance(dict(turn).get(name), str):
+                return f"messages[{place}].{name}"
+    for name, value in options.items():
+        try:
+            pool_pb2.JobOptions(**{name: value})
+        except (TypeError, ValueError):
+            return name
+    for name, value in extra.items():
+        try:
+            json_format.ParseDict({name: value}, struct_pb2.Struct())
+        except (TypeError, ValueError, json_format.ParseError):
+            return name
+    return "max_output_tokens"
 
 
 class Progress:

@@ -159,7 +159,7 @@ class AsyncClient:
 
         async def prepare() -> AsyncOpener:
             name = model or await self._first_model()
-            request = inference(prompt, model=name, ask=ask)
+            request = inference(prompt, model=name, ask=ask, lang=self._lang)
             return lambda left_s: self._transport.stream(request, timeout_s=left_s, lang=self._lang)
 
         return AsyncStream(prepare, timeout_s=self._timeout_s, retries=self._retries)
@@ -169,7 +169,9 @@ class AsyncClient:
     ) -> Job:
         """Leaves a job with the pool; see ``Client.submit``."""
         ask.setdefault("idempotency_key", uuid.uuid4().hex)
-        request = inference(prompt, model=model or await self._first_model(), ask=ask)
+        request = inference(
+            prompt, model=model or await self._first_model(), ask=ask, lang=self._lang
+        )
         message = pool_pb2.SubmitRequest(request=request, keep_s=keep_s)
         return _convert.job(await self._call("Submit", message))
 

@@ -194,7 +194,7 @@ class Client:
 
     def stream(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> Stream:
         """Asks, and gives the answer piece by piece; see ``chat`` and ``Stream``."""
-        request = inference(prompt, model=model or self._first_model(), ask=ask)
+        request = inference(prompt, model=model or self._first_model(), ask=ask, lang=self._lang)
 
         def opener(left_s: float) -> Iterator[pool_pb2.StreamEvent]:
             return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
@@ -214,7 +214,7 @@ class Client:
         """
         # The same key on each attempt: a reply that was lost must not make a second job.
         ask.setdefault("idempotency_key", uuid.uuid4().hex)
-        request = inference(prompt, model=model or self._first_model(), ask=ask)
+        request = inference(prompt, model=model or self._first_model(), ask=ask, lang=self._lang)
         message = pool_pb2.SubmitRequest(request=request, keep_s=keep_s)
         return _convert.job(self._call("Submit", message))
 

@@ -1,0 +1,110 @@
+"""Pattern bounds: which regular expressions of a JSON schema an engine may be given.
+
+llama.cpp follows every way in which a text may match at once. A group that may be empty and is
+repeated has a number of ways that grows with each repetition: ``((a{0,10}b?){0,10}){0,10}`` kept
+an engine busy for more than 25 s before its first token. It decides bounds on length, groups in
+groups and repetitions, and refuses a counted repetition of what may be empty. It reads a pattern
+as a list of pieces, and leaves all else about it to the engine.
+"""
+
+import re
+
+from msgspec import Struct
+
+from entraide_scheduler.gateway.field_faults import found
+from entraide_scheduler.gateway.refusals import Refusal, Refused
+
+PATTERN_CHARS_MAX = 512
+PATTERN_GROUPS_MAX = 8  # groups inside groups
+REPETITIONS_MAX = 1_000  # of one keyword; llama.cpp refuses 2,000
+OPTIONAL_MAX = 32  # pieces that may be missing; a hundred in a row took 16 s for eight tokens
+NESTED_REPETITIONS_MAX = 100  # of a repetition inside a repetition, multiplied
+NUMBER_MAX = 2**53
+
+# A class or an escape is one character; a group's head (``(?:``) is its bracket.
+_ESCAPED = re.compile(r"\\.|\[(?:\\.|[^\]])*\]", re.DOTALL)
+_HEAD = re.compile(r"\(\?(?:[:=!]|<[=!]|P?<\w*>)")
+_PIECES = re.compile(r"\{\d*(?:,\d*)?\}|.", re.DOTALL)
+_DIGITS = re.compile(r"\d+")
+
+
+class _Group(Struct):
+    """A group that is being read.
+
+    Attributes:
+        times: the most repetitions of anything that it has held so far, multiplied.
+        empty: whether its present alternative may be empty so far.
+        empty_before: whether an earlier alternative may be.
+        last_times, last_empty: the same of the last piece.
+    """
+
+    times: int = 1
+    empty: bool = True
+    empty_before: bool = False
+    last_times: int = 1
+    last_empty: bool = True
+
+    def settle(self) -> None:
+        """Counts the last piece in; a quantifier can change it no more."""
+        self.empty = self.empty and self.last_empty
+        self.times = max(self.times, self.last_times)
+        self.last_times, self.last_empty = 1, True
+
+
+def check_pattern(pattern: str, param: str) -> int:
+    """Checks a pattern; returns how often it repeats something.
+
+    Raises:
+        Refused: ``invalid_request``.
+    """
+    if len(pattern) > PATTERN_CHARS_MAX:
+        raise _refused(param, "schema_pattern_long", limit=PATTERN_CHARS_MAX, size=len(pattern))
+    plain = _HEAD.sub("(", _ESCAPED.sub("c", pattern))
+    optional = sum(plain.count(sign) for sign in ("?", "*", "{0", "{,"))
+    if optional > OPTIONAL_MAX:
+        raise _refused(param, "schema_pattern_optional", limit=OPTIONAL_MAX, size=optional)
+    open_groups = [_Group()]
+    counted = 0
+    for piece in _PIECES.findall(plain):
+        group = open_groups[-1]
+        if piece == "(":
+            group.settle()
+            open_groups.append(_Group())
+            if len(open_groups) - 1 > PATTERN_GROUPS_MAX:
+                raise _refused(param, "schema_pattern_groups", limit=PATTERN_GROUPS_MAX)
+        elif piece == ")" and len(open_groups) > 1:
+            group.settle()
+            open_groups.pop()
+            outer = open_groups[-1]
+            outer.last_times, outer.last_empty = group.times, group.empty or group.empty_before
+        elif piece == "|":
+            group.settle()
+            group.empty, group.empty_before = True, group.empty or group.empty_before
+        elif piece.startswith("{") and len(piece) > 1:
+            counted += _repeat(group, piece, param)
+        elif piece in "*?+":
+            group.last_empty = group.last_empty or piece != "+"
+        else:
+            group.settle()
+            group.last_empty = piece in "^$"
+    return counted
+
+
+def _repeat(group: _Group, piece: str, param: str) -> int:
+    """Counts a repetition of the last piece; returns how often it comes to."""
+    numbers = [int(digits) if len(digits) < 10 else NUMBER_MAX for digits in _DIGITS.findall(piece)]
+    times = max([1, *numbers])
+    if times > 1 and group.last_empty:
+        raise _refused(param, "schema_pattern_empty")
+    limit = REPETITIONS_MAX if group.last_times == 1 else NESTED_REPETITIONS_MAX
+    group.last_times *= times
+    if group.last_times > limit:
+        raise _refused(
+            param, "schema_keyword", keyword="pattern", limit=limit, found=found(group.last_times)
+        )
+    group.last_empty = not numbers or numbers[0] == 0 or piece.startswith("{,")
+    return group.last_times
+
+
+def _refused(param: str, fault: str, **values: str | float) -> Refused:
+    return Refused(Refusal("invalid_request", {"param": param, "fault": fault, **values}))
