@@ -104,7 +104,7 @@ class Voice:
                 sent_at=time.time(),
                 accepting=not reason,
                 reason=reason,
-                running=self._runs.held(),
+                running=self._open_runs(),
                 lending=lent.lending,
             )
             self._hello, self._asked = hello, False
@@ -126,6 +126,11 @@ class Voice:
             return False
         self._said = said
         return True
+
+    def _open_runs(self) -> tuple[tuple[str, int], ...]:
+        """Returns the runs that it holds, and those whose reports are not acknowledged yet."""
+        reported = ((one.job, one.epoch) for one in self._reports.waiting())
+        return tuple(dict.fromkeys((*self._runs.held(), *reported)))
 
     def _next(self) -> int:
         self._seq += 1

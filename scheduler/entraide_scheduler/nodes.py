@@ -226,6 +226,7 @@ class NodesEar:
             reason=hello.reason,
             lending=hello.lending,
             boot=hello.boot,
+            held=hello.running,
             peak_w=peak_w(card.power.device),
         ):
             self.forget(node)  # its next heartbeat is answered by a wish for a hello

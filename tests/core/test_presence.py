@@ -84,6 +84,41 @@ def test_a_restart_of_a_node_is_the_same_node(three: Pool) -> None:
     assert kinds(ended) == ["Settle", "EndJob", "AckUsage"]
 
 
+def test_a_node_that_restarted_frees_the_leases_that_it_no_longer_holds(pool: Pool) -> None:
+    """At its new hello a run that is gone is placed again, at once; one whose report waits is not,
+    nor is anything freed by a hello of the same life."""
+    for node in ("n1", "n2"):
+        pool.tell(events.NodeJoined, card(node), True, "", boot="b1")
+    placed = [place for job in "abcd" for place in of(pool.ask(job), commands.Place)]
+    for place in placed:
+        pool.accept(place)
+    mine = [place for place in placed if place.node == "n1"]
+    again = pool.tell(events.NodeJoined, card("n1"), True, "", boot="b1")
+    gone, reported = mine[0], mine[1]
+    pool.now += 0.5
+    restarted = pool.tell(
+        events.NodeJoined, card("n1"), True, "", boot="b2", held=((reported.job, reported.epoch),)
+    )
+
+    assert len(mine) == 2
+    assert of(again, commands.Place) == []
+    assert [place.job for place in of(restarted, commands.Place)] == [gone.job]
+    assert of(restarted, commands.Place)[0].epoch > gone.epoch
+    assert pool.core._state.leases[reported.job].terms.epoch == reported.epoch
+
+
+def test_a_restarted_node_frees_the_slots_of_runs_that_were_being_stopped(pool: Pool) -> None:
+    """A cancelled run that nobody will report any more holds no slot after the new hello."""
+    pool.tell(events.NodeJoined, card("n1"), True, "", boot="b1")
+    (place,) = of(pool.ask("a"), commands.Place)
+    pool.accept(place)
+    pool.tell(events.JobCancelled, "a", "client_gone")
+    before = pool.core._state.fleet.nodes["n1"].leases
+    pool.tell(events.NodeJoined, card("n1"), True, "", boot="b2")
+
+    assert (before, pool.core._state.fleet.nodes["n1"].leases) == (1, 0)
+
+
 def test_a_node_that_left_is_gone_until_it_says_hello(three: Pool) -> None:
     """After goodbye a heartbeat changes nothing; a hello brings the node back."""
     three.tell(events.NodeLeft, "qc-1", "goodbye")
@@ -199,7 +234,7 @@ class TestRestart:
         waiting = three.ask("j1")
         heard = three.tell(events.NodesSeen, ("qc-1",))
 
-        assert turns(asked) == [("qc-1", "suspect"), ("on-1", "suspect"), ("ab-1", "suspect")]
+        assert turns(asked) == [("ab-1", "suspect"), ("on-1", "suspect"), ("qc-1", "suspect")]
         assert waiting == []
         assert kinds(heard) == ["NodeTurned", "Place"]
 

@@ -207,7 +207,8 @@ async def test_engine_crash(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
 
 
 async def test_reports_outlive_the_agent(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """A report that nobody acknowledged is sent again by the agent that comes after."""
+    """A report that nobody acknowledged is sent again by the agent that comes after, which names
+    its run in the hello until then: a run that ended is not placed again."""
     engine, config = ScriptedEngine(), configure(bus, tmp_path)
     peer.acknowledges = False
     async with serving(config, engine):
@@ -229,7 +230,10 @@ async def test_reports_outlive_the_agent(bus: NatsPool, peer: Peer, tmp_path: Pa
         await eventually(lambda: {hello.boot for hello in peer.said(Hello)} > boots)
         await peer.hear(Heartbeat, boot=peer.said(Hello)[-1].boot)
 
+    running = {hello.boot: hello.running for hello in reversed(peer.said(Hello))}
+
     assert first == again
+    assert [(), (("job-1", 1),), ()] == list(running.values())[::-1]
     assert heard == len(peer.said(UsageReport))
 
 

@@ -128,6 +128,7 @@ class NodeJoined(Happened, frozen=True, tag="joined"):
         lending: for whose work.
         boot: identifier of this run of its agent; "" when nobody said.
         peak_w: the most that its device draws by the hardware catalogue; 0 where nobody knows.
+        held: the runs that it holds, or whose reports wait for a receipt, as (job, epoch).
     """
 
     card: NodeCard
@@ -136,6 +137,7 @@ class NodeJoined(Happened, frozen=True, tag="joined"):
     lending: Lending = Lending.ALL
     boot: str = ""
     peak_w: float = 0.0
+    held: tuple[tuple[str, int], ...] = ()
 
 
 class NodeChanged(Happened, frozen=True, tag="changed"):

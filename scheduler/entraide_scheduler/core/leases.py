@@ -6,6 +6,7 @@ given back. A lease whose job is over keeps its slot until the node has reported
 It refuses to know what nodes say; ``answers`` does.
 """
 
+from collections.abc import Collection
 from typing import Protocol
 
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
@@ -328,9 +329,17 @@ def expire(state: State, name: str) -> None:
     again(state, lease, "expire", avoid=True, counts=counts)
 
 
-def lose(state: State, node: Node) -> None:
-    """Ends all leases of a node that is lost or has left."""
+def lose(state: State, node: Node, *, but: Collection[tuple[str, int]] = ()) -> None:
+    """Ends the leases of a node that is lost, has left, or has restarted.
+
+    Args:
+        state: the core's.
+        node: which.
+        but: runs, by job and epoch, that it still holds or will report.
+    """
     for lease in [held for held in state.leases.values() if held.terms.node == node.card.node]:
+        if (lease.terms.job, lease.terms.epoch) in but:
+            continue
         if lease.state is LeaseState.STOPPING:
             close(state, lease, None)
             continue

@@ -48,6 +48,7 @@ def _policy(state: State, event: events.PolicyChanged) -> None:
         return
     state.obey(event.policy)
     books.fade(state)
+    presence.judge_surpluses(state)
     admission.reshape(state)
     models.turned(state)
 

@@ -36,7 +36,9 @@ def joined(state: State, event: NodeJoined) -> None:
         lending=event.lending,
     )
     node = state.fleet.nodes[card.node]
-    if event.boot and event.boot != node.boot:
+    restarted = bool(event.boot) and event.boot != node.boot
+    was_known = node.boot != ""
+    if restarted:
         node.boot = event.boot
         backoff.restarted(state, node)
     node.peak_w = event.peak_w
@@ -50,6 +52,8 @@ def joined(state: State, event: NodeJoined) -> None:
         models.reconsider(state)
     if _contexts(state) != contexts:
         admission.reshape(state)
+    if restarted and was_known:
+        leases.lose(state, node, but=event.held)
     if changed:
         end_stranded(state)
     leases.opened(state, node)
@@ -68,6 +72,14 @@ def _shine(state: State, node: Node) -> None:
         state.deadlines.clear("surplus", node.card.node)
     else:
         state.deadlines.set("surplus", node.card.node, until)
+
+
+def judge_surpluses(state: State) -> None:
+    """Sets again when surpluses stop counting, after the policy's terms for evidence changed."""
+    for name in sorted(state.fleet.nodes):
+        node = state.fleet.nodes[name]
+        if node.state is not NodeState.LEFT:
+            _shine(state, node)
 
 
 def surplus_over(state: State, name: str) -> None:
@@ -224,7 +236,8 @@ def started(state: State, event: SchedulerStarted) -> None:
     Leases that go on get their full time again: their nodes were not heard for our sake.
     """
     state.incarnation = event.incarnation
-    for node in state.fleet.nodes.values():
+    for name in sorted(state.fleet.nodes):
+        node = state.fleet.nodes[name]
         if node.state in (NodeState.LIVE, NodeState.SUSPECT):
             node.last_seen = state.now
             if node.step("restart"):

@@ -42,7 +42,8 @@ class Hello(Message, frozen=True, tag="hello"):
         seq: number of this ctl message.
         sent_at: sender's clock.
         accepting, reason: whether it takes work, else the stable code why not.
-        running: the runs it still holds, as (job, epoch).
+        running: the runs it still holds, or whose usage reports are not acknowledged, as
+            (job, epoch).
         protocol: highest protocol it speaks.
         lending: for whose work it takes jobs.
     """
