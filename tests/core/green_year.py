@@ -5,7 +5,7 @@ Beside it what one would do who fixes each job's hour when it arrives, and never
 """
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +13,7 @@ from typing import NamedTuple
 from tests.house.source import ROOT
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.backlog import Wait
-from entraide_scheduler.core.deferral import GreenHours, Scene, Supply
+from entraide_scheduler.core.deferral import Supply, plan
 from entraide_scheduler.core.outlook import HOUR_S, Outlook
 from entraide_scheduler.core.policy import Deferral
 
@@ -23,6 +22,7 @@ FIRST_HOUR = 1_672_531_200 // HOUR_S  # 2023-01-01T00:00Z
 WARM_UP_H = 24  # hours before the first job, for a profile to be there
 SPARE = 1_000  # slots: more than ever wait
 Guess = Callable[[int, int], float]
+Changed = Callable[[Sequence[float]], tuple[float, ...]]
 
 
 class Saved(NamedTuple):
@@ -82,7 +82,14 @@ def committed(zone: str, guess: Guess, *, slots: int, slack_h: int = 24) -> floa
     return 100.0 * (1.0 - grams / at_once)
 
 
-def told(outlook: Outlook, zone: str, now: int, *, forecast: bool) -> None:
+def inverted(values: Sequence[float]) -> tuple[float, ...]:
+    """A forecast that says low where it is high."""
+    return tuple(max(values) + min(values) - value for value in values)
+
+
+def told(
+    outlook: Outlook, zone: str, now: int, *, forecast: bool, changed: Changed = tuple
+) -> None:
     """Tells the outlook what a pool would have been told in an hour of the year."""
     at = float((FIRST_HOUR + now) * HOUR_S)
     value = actual(zone)[now]
@@ -98,33 +105,38 @@ def told(outlook: Outlook, zone: str, now: int, *, forecast: bool) -> None:
         )
     )
     if forecast and now in forecasts(zone):
-        outlook.issue(events.ForecastIssued(now, at, zone, at, at, forecasts(zone)[now]))
+        outlook.issue(events.ForecastIssued(now, at, zone, at, at, changed(forecasts(zone)[now])))
 
 
 def planned(
-    zone: str, *, slots: int, forecast: bool, terms: Deferral | None = None, slack_h: int = 24
+    zone: str,
+    *,
+    slots: int,
+    forecast: bool,
+    terms: Deferral | None = None,
+    slack_h: int = 24,
+    changed: Changed = tuple,
 ) -> Saved:
     """What the rule saves that plans again each hour and after each start."""
-    green, waits, grams, at_once, late = GreenHours(Outlook()), [], 0.0, 0.0, 0
+    outlook, work, grams, at_once, late = Outlook(), {}, 0.0, 0.0, 0  # type: ignore[var-annotated]
     terms = Deferral() if terms is None else terms
-    scene = Scene((Supply(zone, zone, slots),))
+    supplies = (Supply(zone, slots),)
     jobs = arrivals(zone, slack_h)
     for now in range(len(actual(zone))):
-        told(green.outlook, zone, now, forecast=forecast)
-        at = float((FIRST_HOUR + now) * HOUR_S)
+        told(outlook, zone, now, forecast=forecast, changed=changed)
+        at, g_per_kwh = float((FIRST_HOUR + now) * HOUR_S), actual(zone)[now]
         if now in jobs:
-            waits.append(Wait(FIRST_HOUR + now + slack_h, HOUR_S * 1_000))
-            green.add("jobs", waits[-1])
-            at_once += actual(zone)[now]
-        for _ in range(min(slots, len(waits))):
-            verdict = green.verdict(
-                "jobs", waits[0], at=at, terms=terms, version=0, scene=lambda: scene
-            )
-            if not verdict.names:
+            work[FIRST_HOUR + now + slack_h] = HOUR_S
+            at_once += g_per_kwh
+        for _ in range(slots):
+            first = min(work, default=None)
+            if first is None:
                 break
-            first = waits.pop(0)
-            green.remove("jobs", first)
-            grams += actual(zone)[now]
-            late += FIRST_HOUR + now > first.hour
-    assert not waits
+            found = plan(sorted(work.items()), supplies, outlook, at=at, terms=terms)[first]
+            if not found.allows(zone, g_per_kwh):
+                break
+            del work[first]
+            grams += g_per_kwh
+            late += FIRST_HOUR + now > first
+    assert not work
     return Saved(100.0 * (1.0 - grams / at_once), late)

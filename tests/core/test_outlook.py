@@ -273,3 +273,50 @@ def test_the_version_tells_of_each_change() -> None:
 
     assert seen == sorted(set(seen))
     assert seen[-1] == outlook.version
+
+
+# Which of two signals is believed.
+
+
+def lived(change, *, days: int = 3) -> Outlook:
+    """An outlook after some days of a zone that is dear by day, with a forecast each midnight."""
+    outlook = Outlook()
+    for day in range(days):
+        begin = HOUR + day * 24
+        actual = [20.0 if hour < 12 else 60.0 + 2.0 * hour for hour in range(24)]
+        said = tuple(change(value) for value in actual * 2)
+        at = float(begin * HOUR_S)
+        forecast(outlook, *said, issued_at=at, start_at=at)
+        for hour, value in enumerate(actual):
+            told(outlook, value, hour=begin + hour)
+    at = float((HOUR + days * 24) * HOUR_S)
+    forecast(outlook, *said, issued_at=at, start_at=at)
+    return outlook
+
+
+def signal_of(outlook: Outlook, *, days: int = 3) -> Signal:
+    found = expected(outlook, 5, now=HOUR + days * 24)
+    assert found is not None
+    return found.signal
+
+
+def test_a_forecast_that_is_wrong_way_round_is_not_believed() -> None:
+    """One that calls dear hours green foretells worse than the days before, and gives way."""
+    assert Signal.PROFILE is signal_of(lived(lambda value: 130.0 - value))
+    assert Signal.FORECAST is signal_of(lived(lambda value: 130.0 - value, days=1), days=1)
+
+
+def test_a_forecast_that_is_too_high_throughout_is_believed() -> None:
+    """Which hours are greener is what counts: twice as much in every hour says that as well."""
+    assert Signal.FORECAST is signal_of(lived(lambda value: value))
+    assert Signal.FORECAST is signal_of(lived(lambda value: 2.0 * value))
+
+
+def test_skill_goes_on_in_a_snapshot() -> None:
+    """What is believed is the same after a restart."""
+    outlook = lived(lambda value: 130.0 - value)
+    written = msgspec.msgpack.encode(outlook.dump())
+    again = Outlook()
+    again.load(msgspec.msgpack.decode(written, type=dict[IntensityBasis, dict[str, Signals]]))
+
+    assert again.curve(ZONE, at=AT + 72 * HOUR_S) == outlook.curve(ZONE, at=AT + 72 * HOUR_S)

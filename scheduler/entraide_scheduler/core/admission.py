@@ -90,7 +90,7 @@ def _admit(state: State, job: Job) -> Refusal | None:
         return Refusal("unknown_coop", {"coop": facts.coop})
     if facts.deadline_at is not None and facts.deadline_at <= state.now:
         return Refusal("deadline_passed", {"deadline_at": facts.deadline_at})
-    if state.queue.length(facts.coop) >= state.policy.limits.queued_per_coop:
+    if _line_length(state, job) >= state.policy.limits.queued_per_coop:
         limit = state.policy.limits.queued_per_coop
         return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
     if state.queue.shapes_of(facts.coop) >= SHAPES_PER_COOP:
@@ -98,6 +98,15 @@ def _admit(state: State, job: Job) -> Refusal | None:
     if not state.fleet.has(facts.model):
         return _unknown(state, facts)
     return _fit_nodes(state, job) or _fit_quotas(state, job)
+
+
+def _line_length(state: State, job: Job) -> int:
+    """Returns how many jobs stand in a job's line: what may wait for green hours has its own."""
+    coop = job.facts.coop
+    deferred = state.green.backlog.jobs(coop)
+    if green.wait_for(state, job) is not None:
+        return deferred
+    return state.queue.length(coop) - deferred
 
 
 def _unknown(state: State, facts: RequestFacts) -> Refusal:
@@ -329,8 +338,4 @@ def _rounded(state: State, job: Job) -> int:
 
 def reshape(state: State) -> None:
     """Gives every waiting job its shape again, after the fleet's contexts or the policy changed."""
-    for job in state.queue.jobs():
-        green.leave(state, job)
     state.queue.reorder(lambda job: shape_of(state, job))
-    for job in state.queue.jobs():
-        green.enter(state, job)

@@ -99,7 +99,7 @@ def _set_aside(state: State, job: Job, seen: Survey) -> None:
     else:
         state.queue.stick(job.shape)
     if GREENER_LATER.code in seen.counts:
-        green.wait(state, job.shape)
+        green.wait(state)
 
 
 # Blocked jobs, and what there was no time for.

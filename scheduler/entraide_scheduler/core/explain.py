@@ -46,7 +46,7 @@ def placed(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> Ex
         survey,
         want,
         policy=state.policy,
-        told=_teller(state, want),
+        told=_teller(state, job, want),
         decision="placed",
         reason=pick.reason,
         values=_pick_values(state, job, survey, pick, want),
@@ -66,9 +66,9 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
     limit = next((code for code in LIMIT_REASONS if code in counts), "")
     if coming is not None:
         reason, values = coming
-    elif GREENER_LATER.code in counts and not want.places:
+    elif GREENER_LATER.code in counts and not survey.fitting:
         decision, reason = "deferred", GREENER_LATER.code
-        values = green.values(state, job.shape, want.at)
+        values = _greener_values(state, job, survey, want)
     elif survey.fitting and held is not None:
         reason = "at_cap"
         values |= {"in_flight_tokens": held.in_flight_tokens, "cap_tokens": held.cap_tokens}
@@ -93,7 +93,7 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
         survey,
         want,
         policy=state.policy,
-        told=_teller(state, want),
+        told=_teller(state, job, want),
         decision=decision,
         reason=reason,
         values=values,
@@ -158,7 +158,7 @@ def _limit_values(state: State, job: Job, survey: Survey, want: Want, code: str)
     lanes = state.fleet.lanes
     if code == LEND_ENERGY_SPENT.code:
         node = next(node for node, rule in survey.excluded if rule is LEND_ENERGY_SPENT)
-        return _teller(state, want)(node, LEND_ENERGY_SPENT)
+        return _teller(state, job, want)(node, LEND_ENERGY_SPENT)
     found = [
         predict(lane, want)
         for node, rule in survey.excluded
@@ -186,14 +186,25 @@ def _limit_values(state: State, job: Job, survey: Survey, want: Want, code: str)
     return values
 
 
-def _teller(state: State, want: Want) -> Told:
+def _tokens(want: Want) -> tuple[float, float]:
+    return want.input_tokens, want.produced_tokens
+
+
+def _greener_values(state: State, job: Job, survey: Survey, want: Want) -> Values:
+    lanes = state.fleet.lanes.of.get(want.shape.model, {})
+    dear = [lanes[node.card.node] for node, rule in survey.excluded if rule is GREENER_LATER]
+    return green.values(state, job, dear, want.at, _tokens(want))
+
+
+def _teller(state: State, job: Job, want: Want) -> Told:
     """Returns what tells the numbers behind a rule, those that need the prediction too."""
 
     def told(node: Node, rule: Rule) -> Values:
         values = rule.values(node, want.shape)
-        if rule is GREENER_LATER:
-            return values | green.values(state, want.shape, want.at)
         lane = state.fleet.lanes.lane(want.shape.model, node.card.node)
+        if rule is GREENER_LATER:
+            there = () if lane is None else (lane,)
+            return values | green.values(state, job, there, want.at, _tokens(want))
         if rule in LIMITS and lane is not None:
             return values | _short(state, rule, predict(lane, want), want)
         return values

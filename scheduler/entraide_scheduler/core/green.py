@@ -1,14 +1,17 @@
-"""Green hours: where a waiting batch job may start now, and what it waits for.
+"""Green hours: at what intensity a waiting batch job may start now, and what it waits for.
 
-Decides what the pure plan of ``deferral`` is told: the work that waits, by groups of jobs that fit
-the same nodes, and the slots that batch work may hold, by zone, or by site where it has generation
-of its own. It refuses to know turns and picks: a place where a job should not start yet is one more
-rule that excludes its nodes.
+Decides what the pure plan of ``deferral`` is told: the work that waits for the same model, and by
+zone the slots that batch work may hold and what a token takes there. What an hour costs now is not
+a part of the plan: each node is held against it as it is for the very job, with what is left of
+its site's sun. It refuses to know turns and picks: a node where a job should not start yet is
+excluded by one more rule.
 """
+
+from collections.abc import Iterable
 
 from entraide.types import NodeState
 from entraide_scheduler.core.backlog import Wait, wait_of
-from entraide_scheduler.core.deferral import STEP_S, Cell, Scene, Supply, Verdict
+from entraide_scheduler.core.deferral import STEP_S, Later, Supply, Verdict
 from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
 from entraide_scheduler.core.lanes import Lane
 from entraide_scheduler.core.outlook import HOUR_S, Signal
@@ -17,6 +20,7 @@ from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
 UPPER_RUNS = 3.0  # a run seldom takes so many times what it takes on average
+PER_TOKEN = (0.0, 1.0)  # of a shape: what its jobs are is not known there
 
 
 def wait_for(state: State, job: Job) -> Wait | None:
@@ -36,46 +40,45 @@ def wait_for(state: State, job: Job) -> Wait | None:
     return wait if wait.hour * HOUR_S > state.now + STEP_S else None
 
 
-def group(shape: Shape) -> str:
-    """Returns the name of the jobs that fit the same nodes, whatever their hour."""
-    return "|".join(
-        (
-            shape.model,
-            ",".join(shape.features),
-            shape.jurisdiction,
-            shape.data_class.value,
-            shape.coop,
-            str(shape.context_tokens),
-            "limited" if shape.limited else "",
-        )
-    )
-
-
 def enter(state: State, job: Job) -> None:
     """Counts a job that begins to wait."""
     if job.wait is not None:
-        state.green.add(group(job.shape), job.wait)
+        state.green.backlog.add(job.shape.model, job.facts.coop, job.wait)
 
 
 def leave(state: State, job: Job) -> None:
     """Counts a job that waits no longer."""
     if job.wait is not None:
-        state.green.remove(group(job.shape), job.wait)
+        state.green.backlog.remove(job.shape.model, job.facts.coop, job.wait)
 
 
-def places(state: State, shape: Shape, at: float) -> frozenset[str]:
-    """Returns the zones and sites where a shape's jobs may start now."""
-    return frozenset(_verdict(state, shape, at).names)
+def most_g_per_kwh(
+    state: State, job: Job, at: float, tokens: tuple[float, float]
+) -> dict[str, float] | None:
+    """Returns by zone the highest intensity at which a job may start now; None for any.
+
+    Args:
+        state: the core's.
+        job: that waits.
+        at: now, seconds since the epoch.
+        tokens: of its prompt, and expected of its answers.
+    """
+    if job.wait is None:
+        return None
+    return _verdict(state, job.shape, job.wait.hour, at, tokens).most_g_per_kwh
 
 
 def may_start(state: State, shape: Shape, lane: Lane) -> bool:
-    """Tells whether a shape may start on a lane now, as far as green hours go."""
-    return not shape.green_h or lane.place in _verdict(state, shape, state.now).names
+    """Tells whether a shape's jobs may start on a lane now, as far as green hours go."""
+    if not shape.green_h:
+        return True
+    verdict = _verdict(state, shape, shape.green_h, state.now, PER_TOKEN)
+    return verdict.allows(lane.zone, lane.quote.g_per_kwh)
 
 
-def wait(state: State, shape: Shape) -> None:
-    """Sees to it that a shape which waits for greener hours is looked at again."""
-    state.deadlines.set("green", "", _verdict(state, shape, state.now).wake_at)
+def wait(state: State) -> None:
+    """Sees to it that what waits for greener hours is looked at again."""
+    state.deadlines.set("green", "", float((int(state.now) // STEP_S + 1) * STEP_S))
 
 
 def due(state: State, _: str) -> None:
@@ -99,72 +102,73 @@ def _look_again(state: State) -> None:
     state.queue.blocked.recall_all()
 
 
-def values(state: State, shape: Shape, at: float) -> Values:
-    """Returns the numbers behind waiting for a greener hour."""
-    verdict = _verdict(state, shape, at)
-    told: Values = {"latest_start_at": float(shape.green_h * HOUR_S)}
-    if verdict.present is not None:
-        told["zone"] = verdict.present.zone
-        told["now_g_per_kwh"] = verdict.present.g_per_kwh
-    if verdict.later is not None:
-        told |= _later(state, verdict.later)
-    return told
+def values(
+    state: State, job: Job, lanes: Iterable[Lane], at: float, tokens: tuple[float, float]
+) -> Values:
+    """Returns the numbers behind waiting for a greener hour.
+
+    Args:
+        state: the core's.
+        job: that waits.
+        lanes: where it could start now; the one with the least intensity is told.
+        at: now, seconds since the epoch.
+        tokens: of its prompt, and expected of its answers.
+    """
+    hour = job.shape.green_h if job.wait is None else job.wait.hour
+    told: Values = {"latest_start_at": float(hour * HOUR_S)}
+    lane = min(lanes, key=lambda one: (one.quote.g_per_kwh, one.name), default=None)
+    if lane is not None:
+        told |= {"zone": lane.zone, "now_g_per_kwh": lane.quote.g_per_kwh}
+    later = _verdict(state, job.shape, hour, at, tokens).later
+    return told if later is None else told | _later(state, later)
 
 
-def _later(state: State, cell: Cell) -> Values:
+def _later(state: State, later: Later) -> Values:
     told: Values = {
-        "then_zone": cell.zone,
-        "then_g_per_kwh": cell.g_per_kwh,
-        "then_at": float(cell.hour * HOUR_S),
-        "signal": (cell.signal or Signal.DEFAULT).value,
+        "then_zone": later.zone,
+        "then_g_per_kwh": later.g_per_kwh,
+        "then_at": float(later.hour * HOUR_S),
+        "signal": later.signal.value,
     }
-    issued_at = state.green.outlook.issued_at(cell.zone)
-    if cell.signal is Signal.FORECAST and issued_at is not None:
+    issued_at = state.green.outlook.issued_at(later.zone)
+    if later.signal is Signal.FORECAST and issued_at is not None:
         told["issued_at"] = issued_at
     return told
 
 
-def _verdict(state: State, shape: Shape, at: float) -> Verdict:
+def _verdict(
+    state: State, shape: Shape, hour: int, at: float, tokens: tuple[float, float]
+) -> Verdict:
     return state.green.verdict(
-        group(shape),
-        Wait(shape.green_h, 1),
+        shape,
+        hour,
         at=at,
         terms=state.policy.deferral,
-        version=state.fleet.lanes.version * 4_096 + state.green.backlog.groups(),
-        scene=lambda: _scene(state, shape),
+        tokens=tokens,
+        version=state.fleet.lanes.version,
+        supplies=lambda: _supplies(state, shape),
     )
 
 
-def _scene(state: State, shape: Shape) -> Scene:
-    """Returns the slots that a shape's work may hold, and the groups that share them.
+def _supplies(state: State, shape: Shape) -> tuple[Supply, ...]:
+    """Returns the slots that a shape's work may hold, by zone.
 
-    What a unit of work takes is reckoned by the cards, at a full batch: what is learned changes
-    with every run, and a plan must not.
+    What a token takes is reckoned by the cards, at a full batch: what is learned changes with
+    every run, and a plan must not.
     """
     slots: dict[str, int] = {}
-    energy: dict[str, float] = {}
-    first: dict[str, Lane] = {}
+    input_uwh: dict[str, float] = {}
+    output_uwh: dict[str, float] = {}
     for lane in state.fleet.able(shape).lanes:
         if lane.node.state is not NodeState.LIVE or not lane.node.accepting:
             continue
-        place, batch = lane.place, lane.load.batch_slots
-        first.setdefault(place, lane)
-        slots[place] = slots.get(place, 0) + batch
-        energy[place] = energy.get(place, 0.0) + batch * lane.typical_uwh
-    supplies = tuple(
+        zone, batch = lane.zone, lane.load.batch_slots
+        slots[zone] = slots.get(zone, 0) + batch
+        input_uwh[zone] = input_uwh.get(zone, 0.0) + batch * lane.typical_input_uwh
+        output_uwh[zone] = output_uwh.get(zone, 0.0) + batch * lane.typical_output_uwh
+    return tuple(
         Supply(
-            place,
-            lane.node.card.zone,
-            float(slots[place]),
-            energy[place] / slots[place] / 1e6,
-            None if place == lane.node.card.zone else lane.effective.direct_g_per_kwh,
+            zone, float(slots[zone]), input_uwh[zone] / slots[zone], output_uwh[zone] / slots[zone]
         )
-        for place, lane in first.items()
+        for zone in sorted(slots)
     )
-    mine, model = group(shape), shape.model + "|"
-    rivals = tuple(
-        (name, 1.0)
-        for name in state.green.backlog.names()
-        if name != mine and name.startswith(model)
-    )
-    return Scene(supplies, rivals)

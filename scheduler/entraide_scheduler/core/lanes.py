@@ -10,7 +10,6 @@ from collections.abc import Container, Iterable, Iterator
 from msgspec import Struct
 
 from entraide.types import DataClass, EnergyStatus, Lending, NodeCard, NodeState, Replica
-from entraide.units import uwh_from_joules
 from entraide_scheduler.core.carbon import (
     UNKNOWN_ZONE,
     Effective,
@@ -23,7 +22,7 @@ from entraide_scheduler.core.owed import OwnDelta
 from entraide_scheduler.core.own_kinds import OwnKind, kind_of_replica
 from entraide_scheduler.core.pace import Pace
 from entraide_scheduler.core.policy import IntensityBasis, Lend, Policy
-from entraide_scheduler.core.quote import Quote, is_cheaper, quote
+from entraide_scheduler.core.quote import Quote, is_cheaper, quote, typical_uwh
 from entraide_scheduler.core.records import Lease, Load, Node, Shape
 from entraide_scheduler.core.rules import LASTING, PASSING, first_broken
 from entraide_scheduler.core.table import Table
@@ -49,8 +48,8 @@ class Lane(Struct, eq=False):
         effective: intensity of an extra load there.
         quote: what it asks for one more job.
         shut: the passing rule that it breaks, by view.
-        place: its zone; or its site, where that has generation of its own.
-        typical_uwh: energy of one token at a full batch, by its card.
+        typical_input_uwh, typical_output_uwh: energy of a token of a prompt, and of an answer at a
+            full batch, by its card.
         own_kind: which jobs of its own co-op it may ever run.
         row: its place in the model's table, once there is one.
         counted: slots, and slots for batch work, that are counted as its co-op's own.
@@ -65,8 +64,8 @@ class Lane(Struct, eq=False):
     effective: Effective
     quote: Quote
     shut: Views
-    place: str
-    typical_uwh: float
+    typical_input_uwh: float
+    typical_output_uwh: float
     own_kind: OwnKind
     row: int = -1
     counted: tuple[int, int] = NO_SLOTS
@@ -175,8 +174,7 @@ class Lanes:
                 seen,
                 quote(node, load, seen, self._policy.carbon.basis),
                 self.shut_of(node, replica, load),
-                node.card.zone if node.card.energy is None else "/".join(site),
-                _typical_uwh(node, replica),
+                *typical_uwh(replica, extra_w=extra_w(node)),
                 kind_of_replica(node.card, replica),
             )
             self.of.setdefault(model, {})[name] = lane
@@ -353,7 +351,7 @@ class Lanes:
             rows = [lanes[name] for name in sorted(lanes)]
             for row, lane in enumerate(rows):
                 lane.row = row
-            table = Table([(lane.quote, lane.shut, lane.place, lane.coop) for lane in rows])
+            table = Table([(lane.quote, lane.shut, lane.zone, lane.coop) for lane in rows])
             known = self.tables[model] = (table, rows)
         return known
 
@@ -437,9 +435,9 @@ class Lanes:
             self._drawn.pop(site, None)
             return
         drawn = 0.0
-        for node in there.values():
-            if node.leases:
-                drawn += extra_w(node)
+        for name in sorted(there):
+            if there[name].leases:
+                drawn += extra_w(there[name])
         if self._drawn.get(site) != drawn:
             self._drawn[site] = drawn
             self._refresh_nodes(there.values(), at)
@@ -484,12 +482,6 @@ def _shut_to_all(node: Node, replica: Replica, load: Load, *, reserved: bool) ->
     if load.reserved and reserved:
         return RESERVED_CODE
     return _NO_FREE_SLOT if load.leases >= replica.slots else 0
-
-
-def _typical_uwh(node: Node, replica: Replica) -> float:
-    rates = replica.rates
-    each_s = rates.tpot_base_s / replica.slots + rates.tpot_per_sequence_s
-    return float(uwh_from_joules(extra_w(node) * each_s))
 
 
 def _read(load: Load, lease: Lease) -> None:

@@ -340,7 +340,9 @@ def is_late(state: State, model: str, waiting: list[tuple[Job, int]]) -> bool:
 def capacity_tokens_per_s(state: State, model: str) -> float:
     """Returns what the replicas of a model write together at full batches, tokens per second."""
     total = 0.0
-    for lane in state.fleet.lanes.of.get(model, {}).values():
+    lanes = state.fleet.lanes.of.get(model, {})
+    for name in sorted(lanes):
+        lane = lanes[name]
         node, slots = lane.node, lane.replica.slots
         if node.state is NodeState.LIVE and node.accepting and not is_leaving(node, model):
             pace = lane.load.pace

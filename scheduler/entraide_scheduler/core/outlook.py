@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import accumulate, repeat
 from operator import mul
 
+import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis
@@ -29,6 +30,9 @@ PROFILE_VALID_HOURS = 168  # an hour of the day that was not seen for so long is
 MEMORY_DAYS = 8  # the weight of a new day in the profile never falls below 1 / MEMORY_DAYS
 LIKENESS = 0.95  # how much of the present error is left one hour later
 LEAST_RATIO, MOST_RATIO = 0.2, 5.0  # a correction never goes beyond
+
+SKILL_MEMORY_HOURS = 72  # the weight of a new hour in a signal's skill never falls below 1 / 72
+SKILL_LEAST_HOURS = 24  # a forecast is believed until so many hours have judged it
 
 FADING = tuple(accumulate(repeat(LIKENESS, HORIZON_HOURS), mul, initial=1.0))
 
@@ -85,6 +89,32 @@ class HourOfDay(Struct):
         self.mean = self.before + (g_per_kwh - self.before) / self.seen
 
 
+class Skill(Struct):
+    """How well a signal foretold the hours that came, old ones fading.
+
+    What counts is which hours are greener than others, so a signal that is too high or too low
+    throughout is not blamed for that: its values are scaled to the mean of what came.
+
+    Attributes:
+        hours: how many, up to ``SKILL_MEMORY_HOURS``.
+        said, seen: running means of what it said and of what came, g/kWh.
+        error: running mean of how far apart the two were, the signal scaled, g/kWh.
+    """
+
+    hours: int = 0
+    said: float = 0.0
+    seen: float = 0.0
+    error: float = 0.0
+
+    def add(self, said: float, seen: float) -> None:
+        """Takes in what was said of an hour, and what came."""
+        self.hours = min(self.hours + 1, SKILL_MEMORY_HOURS)
+        self.said += (said - self.said) / self.hours
+        self.seen += (seen - self.seen) / self.hours
+        scaled = said * self.seen / self.said if self.said > 0.0 else said
+        self.error += (abs(scaled - seen) - self.error) / self.hours
+
+
 class Signals(Struct):
     """All that is known of one zone on one basis.
 
@@ -94,6 +124,7 @@ class Signals(Struct):
         default_g_per_kwh: the annual average, when the feed ever had nothing better.
         profile: by hour of the day, UTC.
         forecast: the newest issue.
+        forecast_skill, profile_skill: how well the two foretold the hours that both spoke of.
     """
 
     actual_g_per_kwh: float = 0.0
@@ -102,15 +133,32 @@ class Signals(Struct):
     default_g_per_kwh: float | None = None
     profile: dict[int, HourOfDay] = {}
     forecast: Issue | None = None
+    forecast_skill: Skill = msgspec.field(default_factory=Skill)
+    profile_skill: Skill = msgspec.field(default_factory=Skill)
 
     def see(self, hour: int, g_per_kwh: float, until: float) -> None:
         """Takes in an hourly value, and teaches it to the profile."""
+        if hour != self.actual_hour:
+            self._judge(hour, g_per_kwh)
         self.actual_g_per_kwh, self.actual_hour, self.actual_until = g_per_kwh, hour, until
         kept = self.profile.get(hour % DAY_HOURS)
         if kept is None:
             self.profile[hour % DAY_HOURS] = HourOfDay(hour, 1, g_per_kwh, g_per_kwh)
         else:
             kept.add(hour, g_per_kwh)
+
+    def _judge(self, hour: int, g_per_kwh: float) -> None:
+        """Holds forecast and profile against what came, where both had spoken."""
+        said = None if self.forecast is None else self.forecast.value(hour)
+        usual = self._usual(hour, hour)
+        if said is not None and usual is not None:
+            self.forecast_skill.add(said, g_per_kwh)
+            self.profile_skill.add(usual, g_per_kwh)
+
+    def _is_believed(self) -> bool:
+        """Tells whether the forecast has foretold no worse than the profile lately."""
+        skill = self.forecast_skill
+        return skill.hours < SKILL_LEAST_HOURS or skill.error <= self.profile_skill.error
 
     def curve(self, hour: int, valid_s: float) -> list[Expected | None]:
         """Returns what is expected from an hour on, for ``HORIZON_HOURS``."""
@@ -119,6 +167,7 @@ class Signals(Struct):
             forecast = None
         by_forecast = self._ratio(None if forecast is None else forecast.value)
         by_profile = self._ratio(self._foreseen)
+        believed = self._is_believed()
         flat = None
         if self.default_g_per_kwh is not None and forecast is None and not self._recent(hour):
             flat = Expected(self.default_g_per_kwh, Signal.DEFAULT)
@@ -127,11 +176,11 @@ class Signals(Struct):
         for ahead in range(hour, hour + HORIZON_HOURS):
             fade = FADING[min(max(0, ahead - seen_hour), HORIZON_HOURS)]
             told = None if forecast is None else forecast.value(ahead)
-            if told is not None:
+            usual = self._usual(ahead, hour)
+            if told is not None and (usual is None or believed):
                 g_per_kwh = told * (1.0 + (by_forecast - 1.0) * fade)
                 found.append(Expected(g_per_kwh, Signal.FORECAST))
                 continue
-            usual = self._usual(ahead, hour)
             if usual is not None:
                 g_per_kwh = usual * (1.0 + (by_profile - 1.0) * fade)
                 found.append(Expected(g_per_kwh, Signal.PROFILE))

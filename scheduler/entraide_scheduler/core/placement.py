@@ -166,14 +166,14 @@ def scan(
     """
     fits: list[Prediction] = []
     excluded = list(lasting)
-    places, coop, batch = want.places, want.shape.coop, 2 * want.shape.batch
+    green, coop, batch = want.most_g_per_kwh, want.shape.coop, 2 * want.shape.batch
     for lane in lanes:
         if want.shape.alone:
             code = code_of(lane, want.shape)
         else:
             code = lane.shut[batch if lane.coop == coop else batch + 1]
         rule = PASSING[code - 1] if code else None
-        if rule is None and places is not None and lane.place not in places:
+        if rule is None and green is not None and lane.quote.g_per_kwh > green.get(lane.zone, 0.0):
             rule = GREENER_LATER
         if rule is None and lane.name in want.barred:
             rule = SAME_ENGINE

@@ -8,6 +8,7 @@ It refuses to know jobs.
 
 from msgspec import Struct
 
+from entraide.types import Replica
 from entraide.units import uwh_from_joules
 from entraide_scheduler.core.carbon import Effective
 from entraide_scheduler.core.policy import IntensityBasis
@@ -26,7 +27,7 @@ class Quote(Struct, frozen=True, gc=False):
 
     ``ttft_excess`` (``queued_excess`` behind other prompts) and ``tpot_excess`` are what nine runs
     of ten stay below, as a part of the mean above it. ``full_part`` is the part of its slots that
-    is taken.
+    is taken, ``g_per_kwh`` the intensity of one more job's load.
     """
 
     free_at: float
@@ -43,6 +44,7 @@ class Quote(Struct, frozen=True, gc=False):
     input_ug: float
     output_ug: float
     full_part: float
+    g_per_kwh: float
 
 
 def quote(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -> Quote:
@@ -66,7 +68,8 @@ def quote(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -
     output_uwh = pace.step_uwh / batch + pace.token_uwh
     direct = basis is IntensityBasis.DIRECT
     # One microwatt-hour at one gram per kilowatt-hour is a thousandth of a microgram.
-    grams = (effective.direct_g_per_kwh if direct else effective.lifecycle_g_per_kwh) / 1_000
+    g_per_kwh = effective.direct_g_per_kwh if direct else effective.lifecycle_g_per_kwh
+    grams = g_per_kwh / 1_000
     return Quote(
         load.free_at,
         start_s,
@@ -82,6 +85,7 @@ def quote(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -
         input_uwh * grams,
         output_uwh * grams,
         load.leases / pace.slots,
+        g_per_kwh,
     )
 
 
@@ -94,4 +98,14 @@ def is_cheaper(now: Quote, before: Quote) -> bool:
         or now.wake_ug < before.wake_ug
         or now.input_ug < before.input_ug
         or now.output_ug < before.output_ug
+    )
+
+
+def typical_uwh(replica: Replica, *, extra_w: float) -> tuple[float, float]:
+    """Returns what a token of a prompt takes, and one of an answer at a full batch, by the card."""
+    rates = replica.rates
+    each_s = rates.tpot_base_s / replica.slots + rates.tpot_per_sequence_s
+    return (
+        float(uwh_from_joules(extra_w / rates.prefill_tokens_per_s)),
+        float(uwh_from_joules(extra_w * each_s)),
     )

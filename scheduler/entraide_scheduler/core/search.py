@@ -89,8 +89,8 @@ class Seen:
         """Filters and predicts, in the order of the plain scan."""
         want, known = self._want, self._columns.row_of
         self._open()
-        if want.places is not None:
-            self._exclude(~self._table.within(want.places), GREENER_LATER)
+        if want.most_g_per_kwh is not None:
+            self._exclude(self._table.dearer(want.most_g_per_kwh), GREENER_LATER)
         if want.barred:
             self._exclude(self._named(want.barred), SAME_ENGINE)
         self.keeps, self.ttft_s, self.upper_s, self.carbon_ug = self._table.look(want)

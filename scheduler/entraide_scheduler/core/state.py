@@ -18,7 +18,6 @@ from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.habits import Habits
 from entraide_scheduler.core.ledger import Ledger
 from entraide_scheduler.core.menu import Menu
-from entraide_scheduler.core.outlook import Outlook
 from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
 from entraide_scheduler.core.prefixes import Prefixes
 from entraide_scheduler.core.quarantine import Quarantines
@@ -69,7 +68,7 @@ class State:
         self.credits = Credits()
         self.habits = Habits()
         self.prefixes = Prefixes()
-        self.green = GreenHours(Outlook())
+        self.green = GreenHours()
         self.deadlines = Deadlines()
         self.quarantines = Quarantines()
         self.jobs: dict[str, Job] = {}

@@ -26,6 +26,7 @@ def want(state: State, job: Job, at: float) -> Want:
     completion_left_s = inf if objective.completion_s is None else objective.completion_s - waited_s
     if facts.deadline_at is not None and facts.deadline_at - at < completion_left_s:
         completion_left_s = facts.deadline_at - at
+    produced = output_tokens * max(1, facts.choices)
     output_upper = output_tokens
     if completion_left_s != inf:
         output_upper = state.habits.output_tokens_upper(
@@ -44,7 +45,7 @@ def want(state: State, job: Job, at: float) -> Want:
         facts.input_tokens_est,
         output_tokens,
         output_upper,
-        output_tokens * max(1, facts.choices),
+        produced,
         state.scales[facts.job_class],
         ttft_left_s,
         inf if objective.tpot_s is None else objective.tpot_s,
@@ -54,7 +55,7 @@ def want(state: State, job: Job, at: float) -> Want:
         carbon_left_ug=carbon_left_ug,
         energy_left_uwh=energy_left_uwh,
         lent_left_uwh=lent_left_uwh,
-        places=green.places(state, shape, at) if shape.green_h else None,
+        most_g_per_kwh=green.most_g_per_kwh(state, job, at, (facts.input_tokens_est, produced)),
         cached=state.prefixes.cached(facts),
         avoid=job.avoid,
         barred=alone.barred(state, job) if shape.alone else alone.NOWHERE,

@@ -39,7 +39,8 @@ Rows = NDArray[np.intp]
     INPUT_UG,
     OUTPUT_UG,
     FULL_PART,
-) = range(14)
+    G_PER_KWH,
+) = range(15)
 SCALES_KEPT = 4  # confidences for which factors are kept: those of the classes
 
 
@@ -70,7 +71,7 @@ class Table:
         cells: a column of numbers for each row, as the names above count them.
         column: the same, each by itself.
         shut: by view, the passing rule that a row breaks, or 0.
-        places: by row, where its zone or site stands in ``place_names``.
+        zones: by row, where its zone stands in ``zone_names``.
         coops: by row, where its co-op stands in ``coop_names``.
         counts: by view, how many rows break each rule; 0 counts the open ones.
     """
@@ -79,7 +80,7 @@ class Table:
         self.cells: Floats = np.array([astuple(quote) for quote, *_ in rows], np.float64).T.copy()
         self.column: list[Floats] = list(self.cells)
         self.shut = np.array([codes for _, codes, *_ in rows], np.int8).T.copy()
-        self.place_names, self.places = _numbered([place for _, _, place, _ in rows])
+        self.zone_names, self.zones = _numbered([zone for _, _, zone, _ in rows])
         self.coop_names, self.coops = _numbered([coop for *_, coop in rows])
         self._work: list[Floats] = list(np.empty((4, len(rows)), np.float64))
         self._uppers: dict[float, Floats] = {}
@@ -108,9 +109,11 @@ class Table:
         """Returns the first row that breaks a rule; there must be one."""
         return int((self.shut[view] == code).argmax())
 
-    def within(self, places: frozenset[str]) -> Bools:
-        """Returns which rows stand in one of some zones or sites."""
-        return np.array([place in places for place in self.place_names], np.bool_)[self.places]
+    def dearer(self, most_g_per_kwh: Mapping[str, float]) -> Bools:
+        """Returns which rows cost more now than is allowed in their zone."""
+        most = np.array([most_g_per_kwh.get(zone, 0.0) for zone in self.zone_names], np.float64)
+        dearer: Bools = self.column[G_PER_KWH] > most[self.zones]
+        return dearer
 
     def lent_left_uwh(self, left_uwh: Mapping[str, int]) -> Floats:
         """Returns by row what its co-op still lends; infinite for those without a limit."""
