@@ -17,6 +17,7 @@ import structlog
 import entraide
 from entraide.catalogue import NotCatalogue, find
 from entraide.models import Catalogue
+from entraide.printable import shortened
 from entraide.types import JobState
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide.wire import messages as m
@@ -142,7 +143,14 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         await self._coop(request.coop, context)
         valid_s = request.valid_s or TOKEN_VALID_DEFAULT_S
         if not 0 < valid_s <= TOKEN_VALID_MAX_S:
-            await self._abort(context, "invalid_request", detail="valid_s")
+            await self._abort(
+                context,
+                "invalid_request",
+                param="valid_s",
+                fault="between",
+                low=1,
+                high=round(TOKEN_VALID_MAX_S),
+            )
         secret = f"join_{secrets.token_urlsafe(24)}"
         expires_at = self._live.now() + valid_s
         await self._store.put_token(token_hash(secret), request.coop, expires_at)
@@ -195,7 +203,10 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         await self._coop(request.coop, context)
         project = request.project or "default"
         if len(project) > LABEL_MAX or len(request.label) > LABEL_MAX:
-            await self._abort(context, "invalid_request", detail="project, label")
+            param = "project" if len(project) > LABEL_MAX else "label"
+            await self._abort(
+                context, "invalid_request", param=param, fault="too_long", limit=LABEL_MAX
+            )
         secret = f"ent_{secrets.token_urlsafe(24)}"
         row = KeyRow(f"key-{secrets.token_hex(6)}", request.coop, project, request.label)
         await self._store.create_key(row, hashlib.sha256(secret.encode()).hexdigest())
@@ -251,7 +262,14 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         try:
             start_at, end_at = month_span(month, self._zone)
         except (ValueError, OverflowError):
-            await self._abort(context, "invalid_request", detail=f"month {month[:LABEL_MAX]}")
+            await self._abort(
+                context,
+                "invalid_request",
+                param="month",
+                fault="wrong_form",
+                form="2026-11",
+                found=shortened(month, LABEL_MAX),
+            )
         found = await self._store.statement(request.coop, start_at=start_at, end_at=end_at)
         jobs = found.own.jobs + found.given.jobs + found.received.jobs
         if not jobs and not found.corrections:

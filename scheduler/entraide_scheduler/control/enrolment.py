@@ -70,7 +70,9 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         """
         wrong = self._wrong(request)
         if wrong:
-            await abort(context, "invalid_request", default_lang=self._lang, detail=wrong)
+            await abort(
+                context, "invalid_request", default_lang=self._lang, param=wrong, fault="unusable"
+            )
         coop = await self._store.use_token(token_hash(request.token), self._now())
         known = self._known(request.node_public_key)
         if coop is None or (known is not None and known.coop != coop):
@@ -110,7 +112,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         if not is_user_key(request.node_public_key):
             return "node_public_key"
         if self._identity.is_revoked(request.node_public_key):
-            return "node_public_key (revoked)"
+            return "node_public_key"
         if not ZONE.fullmatch(request.zone):
             return "zone"
         if len(request.node_name) > NAME_MAX:

@@ -291,6 +291,7 @@ fault-wrong_form = The field "{ $param }" must have this form: { $form }{ $found
    *[other] . The request has { $found }.
 } Correct it.
 fault-control_signs = The field "{ $param }" holds control characters. Remove them.
+fault-unusable = The field "{ $param }" cannot be used: it does not have its form, is too long, or was revoked. Correct it.
 fault-unreadable = The field "{ $param }" cannot be read. GET /openapi.json says which form it has.
 fault-not_an_object = The body of the request must be a JSON object, with the fields in braces. Correct it.
 fault-needs = The field "{ $param }" needs the field "{ $needed }" too. Add that one, or remove "{ $param }".

@@ -291,6 +291,7 @@ fault-wrong_form = Le champ « { $param } » doit avoir cette forme : { $form
    *[other] . La requête contient { $found }.
 } Corrigez-le.
 fault-control_signs = Le champ « { $param } » contient des caractères de commande. Retirez-les.
+fault-unusable = Le champ « { $param } » est inutilisable : il n’a pas sa forme, est trop long ou a été révoqué. Corrigez-le.
 fault-unreadable = Le champ « { $param } » est illisible. GET /openapi.json en donne la forme.
 fault-not_an_object = Le corps de la requête doit être un objet JSON, ses champs entre accolades. Corrigez-le.
 fault-needs = Le champ « { $param } » ne va pas sans le champ « { $needed } ». Ajoutez celui-ci ou retirez « { $param } ».
