@@ -212,6 +212,10 @@ class NodesEar:
             return
         now = self._live.now()
         card = clocks.card_as_known(hello.card, row, behind_s=now - hello.sent_at, now=now)
+        device = await self._roster.approved_device(row, card.power.device)
+        if device != card.power.device:
+            self._live.counts["node.device_changed"] += 1
+            self._log.warning("node.device_changed", node=node, approved=device)
         self._peers[node] = Peer(
             hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending
         )
@@ -227,14 +231,14 @@ class NodesEar:
             lending=hello.lending,
             boot=hello.boot,
             held=hello.running,
-            peak_w=peak_w(card.power.device),
+            peak_w=peak_w(device),
         ):
             self.forget(node)  # its next heartbeat is answered by a wish for a hello
             return
         keep = tuple(run for run in hello.running if self._wanted(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
         self._tell(node, m.Welcome(HEARTBEAT_S, keep, protocol, __version__, now))
-        await self._renew(row, fresh_s=None)
+        await self._renew(self._roster.get(node) or row, fresh_s=None)
 
     def _load_failed(self, node: str, message: m.LoadFailed) -> None:
         self._live.counts["model.load_failed"] += 1

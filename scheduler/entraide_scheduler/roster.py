@@ -44,14 +44,26 @@ class Roster:
         await self._store.put_node(row)
 
     async def set_approval(self, node: str, approval: str) -> NodeRow | None:
-        """Approves or revokes a node; None when there is none."""
+        """Approves or revokes a node; None when there is none.
+
+        Whoever approves approves the device, too: the one that the next hello names.
+        """
         row = self._rows.get(node)
         if row is None:
             return None
-        changed = msgspec.structs.replace(row, approval=approval)
-        self._rows[node] = changed
-        await self._store.set_approval(node, approval)
+        changed = msgspec.structs.replace(row, approval=approval, device="")
+        await self.put(changed)
         return changed
+
+    async def approved_device(self, row: NodeRow, device: str) -> str:
+        """Returns the device with which a node is approved: the first that it names after that.
+
+        A node cannot raise what its reports may claim by naming a larger device later on.
+        """
+        if not row.device:
+            row = msgspec.structs.replace(self._rows.get(row.node, row), device=device)
+            await self.put(row)
+        return row.device
 
     def free_name(self, wished: str, coop: str) -> str:
         """Returns an identifier close to a wished name that no other node has.

@@ -13,7 +13,7 @@ from tests.hostile.pool import NO_ENERGY, SERVED, HostilePool, RogueNode
 from tests.scheduler.driver_support import eventually
 from tests.scheduler.gateway_support import events
 
-from entraide.types import Outcome, Receipt
+from entraide.types import Basis, Outcome, Power, Receipt
 from entraide.wire import messages as m
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -176,3 +176,31 @@ async def test_what_failed_is_not_billed_beyond_its_lease(
     assert found.output_tokens <= GRANTED
     await rogue.withdraw(pool)
     await pool.check()
+
+
+async def test_larger_device_named_later_is_not_believed(
+    pool: HostilePool, rogue: RogueNode
+) -> None:
+    """Reports are held to the device with which the node was approved, whatever it names later."""
+    live, roster = pool.running.live, pool.running.roster
+    await rogue.hello(power=power("mac-mini-m4"))
+    await eventually(lambda: pool.running.state(rogue.name) == "live")
+    approved_w = live.core.peak_w(rogue.name)
+    changes = live.counts["node.device_changed"]
+    await rogue.hello(power=power("default-nvidia"))
+    await eventually(lambda: live.counts["node.device_changed"] > changes)
+    believed_w = live.core.peak_w(rogue.name)
+    row = roster.get(rogue.name)
+    assert row is not None
+    renamed = row.device
+    await roster.set_approval(rogue.name, "approved")  # the operator approves the new machine
+    await rogue.hello(power=power("default-nvidia"))
+    await eventually(lambda: live.core.peak_w(rogue.name) > approved_w)
+
+    assert ("mac-mini-m4", approved_w) == (renamed, believed_w)
+    await rogue.withdraw(pool)
+    await pool.check()
+
+
+def power(device: str) -> Power:
+    return Power(device, 4.0, 40.0, Basis.DEFAULT)

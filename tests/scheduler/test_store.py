@@ -103,16 +103,13 @@ async def test_newest_policy_is_in_force(store: Store) -> None:
 
 
 async def test_node_is_replaced_by_what_is_known_later(store: Store) -> None:
-    """A node's record is replaced, and keeps its approval apart."""
+    """A node's record is replaced whole."""
     row = NodeRow("n1", "alpha", "home", "CA-QC", "U1", "approved")
     await store.put_node(row)
-    moved = msgspec.structs.replace(row, zone="CA-ON")
-    await store.put_node(moved)
-    revoked = await store.set_approval("n1", "revoked")
+    changed = msgspec.structs.replace(row, zone="CA-ON", approval="revoked", device="mac-mini-m4")
+    await store.put_node(changed)
 
-    assert msgspec.structs.replace(moved, approval="revoked") == revoked
-    assert (revoked,) == await store.nodes()
-    assert await store.set_approval("n2", "revoked") is None
+    assert (changed,) == await store.nodes()
 
 
 async def test_equal_idempotency_key_of_one_coop_keeps_one_job(store: Store) -> None:

@@ -73,12 +73,6 @@ def put_node(connection: Connection, row: NodeRow) -> None:
         connection.execute(insert(nodes).values(**values))
 
 
-def set_approval(connection: Connection, name: str, approval: str) -> NodeRow | None:
-    """Approves or revokes a node; None when there is none."""
-    connection.execute(update(nodes).where(nodes.c.node == name).values(approval=approval))
-    return node(connection, name)
-
-
 def put_token(connection: Connection, digest: str, coop: str, expires_at: float) -> None:
     """Adds a join token by its SHA-256."""
     connection.execute(insert(join_tokens).values(hash=digest, coop=coop, expires_at=expires_at))

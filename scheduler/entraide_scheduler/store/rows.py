@@ -33,6 +33,8 @@ class NodeRow(Struct, frozen=True):
         approval: ``approved`` or ``revoked``.
         jwt_issued_at: when its newest identity token was issued.
         jwt_expires_at: when that one expires.
+        device: identifier in the hardware catalogue with which it was approved; "" until its first
+            hello after that.
     """
 
     node: str
@@ -43,6 +45,7 @@ class NodeRow(Struct, frozen=True):
     approval: str
     jwt_issued_at: float = 0.0
     jwt_expires_at: float = 0.0
+    device: str = ""
 
 
 class KeptRow(Struct, frozen=True):

@@ -48,6 +48,7 @@ nodes = Table(
     Column("approval", String, nullable=False),
     Column("jwt_issued_at", Double, nullable=False),
     Column("jwt_expires_at", Double, nullable=False),
+    Column("device", String, nullable=False, server_default=""),
 )
 
 join_tokens = Table(

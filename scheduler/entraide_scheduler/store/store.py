@@ -98,10 +98,6 @@ class Store:
         """Adds a node, or replaces what is known of it."""
         return self._writer.ask(lambda c: members.put_node(c, row))
 
-    def set_approval(self, node: str, approval: str) -> Future[NodeRow | None]:
-        """Approves or revokes a node; resolves to None when there is none."""
-        return self._writer.ask(lambda c: members.set_approval(c, node, approval))
-
     def put_token(self, digest: str, coop: str, expires_at: float) -> Future[None]:
         """Adds a join token by its SHA-256."""
         return self._writer.ask(lambda c: members.put_token(c, digest, coop, expires_at))
