@@ -89,6 +89,8 @@ async def test_receipt_says_what_a_smaller_model_would_have_taken(pool: RunningS
     await node.hello(**ROOM | {"replicas": (replica(SMALL), replica(LARGE))})
     asked = asyncio.ensure_future(ask(pool, "grand"))
     await eventually(lambda: node.runs)
+    placed_at = pool.live.now()
+    await eventually(lambda: pool.live.now() > placed_at + 0.5)  # its energy can be believed
     await node.finish(node.runs[0], energy_decode_uwh=10_000_000)
     _, answer = await asked
     receipt = answer["entraide"]

@@ -54,6 +54,7 @@ VALUES: dict[type, tuple[Any, ...]] = {
     events.RunDeclined: (RUNS, 1, "n1", "full", {}),
     events.RunProgressed: (RUNS, 1, "n1", 5),
     events.RunReported: (RUNS, 1, "n1", Outcome.COMPLETED, "", True, usage()),
+    events.RunExceeded: (RUNS, 1, "n1", "stream_bytes", 5),
     events.JobAbandoned: (RUNS, 1, "stream_broken"),
     events.LoadFailed: ("n1", "other", "no_room"),
     events.SenderQuarantined: (KEY, "key-beta", "engines_ended"),
