@@ -45,6 +45,7 @@ LOADABLE = Exclusion(
     "qc-1", "boreale", "CA-QC", "model_loadable", {"model": "qwen3-14b", "load_s": 30.0}, True
 )
 BATCH_FULL = Exclusion("on-1", "soleil", "CA-ON", "batch_share_full", {"slots": 2}, True)
+NOT_EMPTY = Exclusion("on-1", "soleil", "CA-ON", "not_empty", {"running": 3}, True)
 OVER_CAP = Exclusion(
     "on-1", "soleil", "CA-ON", "over_carbon_cap", {"carbon_g": 0.41, "max_carbon_ug": 100_000}, True
 )
@@ -220,6 +221,7 @@ CASES: dict[str, Explanation] = {
         "waiting", "quota_carbon", left=0.01, needed=0.25, ends_at=AT + 3 * 24 * HOUR,
         project="recherche",
     ),
+    "waiting-alone": explanation("waiting", "must_run_alone", NOT_EMPTY),
     "waiting-batch-share": explanation(
         "waiting", "batch_share_full", BATCH_FULL, objective_ttft_s=None, slots=2
     ),
