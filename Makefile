@@ -5,11 +5,12 @@ PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
 SPREAD := -n logical --dist worksteal  # one process a core; idle ones take over waiting tests
 MODEL  ?=
+FUZZ_S ?= 600
 MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test test-unit test-replay test-wheel test-engines check protos bench \
+.PHONY: help env demo run test fuzz test-unit test-replay test-wheel test-engines check protos bench \
         wheel lock clean
 
 help: ## List the targets. | Énumère les cibles.
@@ -33,6 +34,9 @@ test-replay: env ## Replay a recorded journal under two hash seeds and plain CPU
 	PYTHONHASHSEED=1 $(PYTEST) -q tests/core/test_replay.py
 	PYTHONHASHSEED=2 NPY_DISABLE_CPU_FEATURES="$$($(PY) -c '$(CPU_FEATURES)')" \
 	  $(PYTEST) -q tests/core/test_replay.py
+
+fuzz: env ## Give every decoder foreign bytes for ten minutes in all (FUZZ_S=seconds). | Donner des octets étrangers à chaque décodeur, dix minutes en tout (FUZZ_S=secondes).
+	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(SPREAD) -q -m fuzz --timeout=$(FUZZ_S)
 
 test-wheel: env ## Build the wheel and test it with no source in sight. | Construit la roue et la teste sans les sources.
 	$(PY) scripts/wheel_check.py

@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytest_plugins = ["tests.fuzzing"]
+
 MARK = "ENTRAIDE_TEST_RUN"
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide.types import Basis, Outcome, Rates
 from entraide_node.engines.base import (
     CHAT,
@@ -344,7 +345,7 @@ def _load(path: Path | None) -> dict[str, EngineRates]:
     if path is None:
         return {}
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, EngineRates])
+        return decode_json(path.read_bytes(), type=dict[str, EngineRates])
     except (OSError, msgspec.DecodeError):
         return {}
 

@@ -4,7 +4,6 @@ It decides the defaults and refuses what it does not know, naming file and key. 
 stand here: the node's identity has a file of its own (``keys``).
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import platformdirs
 import tomli_w
 from msgspec import Struct
 
+from entraide.decoding import decode_toml
 from entraide.errors import RequestError
 from entraide.types import Basis, DataClass
 from entraide.wire.subjects import checked
@@ -189,7 +189,7 @@ def load(path: Path) -> NodeConfig:
             that we do not know; the message names file and key.
     """
     try:
-        config = msgspec.convert(tomllib.loads(path.read_text("utf-8")), NodeConfig)
+        config = msgspec.convert(decode_toml(path.read_text("utf-8")), NodeConfig)
         checked(config.node)
     except (OSError, ValueError, msgspec.ValidationError) as problem:
         raise _refuse(path, str(problem)) from problem

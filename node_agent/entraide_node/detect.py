@@ -16,6 +16,7 @@ import psutil
 import pynvml
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide_node.core.hardware import Gpu, Hardware
 from entraide_node.energy.detect import apple_device, ask, cpu_device, nvidia_device
 
@@ -144,7 +145,7 @@ def mac_of(profile: str) -> tuple[str, int, Gpu | None]:
         The chip's name, processor cores (0 when not told), and the graphics without memory.
     """
     try:
-        said = msgspec.json.decode(profile, type=dict[str, list[dict[str, object]]])
+        said = decode_json(profile, type=dict[str, list[dict[str, object]]])
         hardware = said["SPHardwareDataType"][0]
     except (msgspec.DecodeError, KeyError, IndexError):
         return "", 0, None

@@ -18,6 +18,7 @@ import grpc
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide.errors import PoolUnreachable, RequestError
 from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
 from entraide.wire.nats import new_user_key, requires_tls
@@ -144,7 +145,7 @@ def read_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> PoolPage:
             page_url, timeout=JOIN_TIMEOUT_S, context=trust
         ) as reply:
             raw = reply.read(PAGE_BYTES_MAX)
-        page = msgspec.json.decode(raw, type=PoolPage)
+        page = decode_json(raw, type=PoolPage)
     except (msgspec.MsgspecError, urllib.error.HTTPError) as problem:
         raise RequestError("join_bad_address", url, values={"url": url}) from problem
     except OSError as problem:

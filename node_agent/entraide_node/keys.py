@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide.errors import RequestError
 from entraide.wire.nats import Identity
 from entraide.wire.subjects import node_inbox
@@ -78,7 +79,7 @@ def read(folder: Path) -> StoredIdentity:
     """
     path = folder / IDENTITY_NAME
     try:
-        return msgspec.json.decode(read_private(path), type=StoredIdentity)
+        return decode_json(read_private(path), type=StoredIdentity)
     except msgspec.MsgspecError as problem:
         raise _refuse(path, "?") from problem
 

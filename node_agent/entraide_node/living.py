@@ -19,6 +19,7 @@ import psutil
 from msgspec import Struct
 
 from entraide import i18n
+from entraide.decoding import decode_json
 from entraide.errors import EntraideError
 from entraide_node import keys
 from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load
@@ -70,7 +71,7 @@ def note_pool(folder: Path, url: str) -> None:
 def read_pool(folder: Path) -> str:
     """Returns the address by which a node joined; "" when it is not known."""
     try:
-        return msgspec.json.decode((folder / POOL_NAME).read_bytes(), type=PoolNote).url
+        return decode_json((folder / POOL_NAME).read_bytes(), type=PoolNote).url
     except (OSError, msgspec.MsgspecError):
         return ""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from entraide.decoding import JsonDecoder
 from entraide.wire.messages import UsageReport
 from entraide_node.keys import write_private
 
@@ -18,7 +19,7 @@ REPORTS_MAX = 1_000
 REPORTS_NAME = "reports.jsonl"
 LINES_MAX = 10 * REPORTS_MAX  # then the file is written anew
 
-_LINE = msgspec.json.Decoder(UsageReport | int)
+_LINE = JsonDecoder[UsageReport | int](UsageReport | int)
 
 
 class Reports:

@@ -8,14 +8,13 @@ import contextlib
 import gc
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
+from entraide.decoding import MsgpackDecoder
 from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
 
 EVENTS_MAX = 200_000  # about 30 MB; reached only while no new checkpoint can be encoded
 
-_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+_decoder: MsgpackDecoder[Event] = MsgpackDecoder(Event)
 
 
 class RecoveryFailed(Exception):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json, decode_toml
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.core.policy import CoopTerms, Policy
@@ -260,7 +261,7 @@ def read_toml(path: Path, kind: type[T]) -> T:
         raw = path.read_bytes()
         if len(raw) > CONFIG_BYTES_MAX:
             raise _refused(path, "too large")
-        return msgspec.convert(tomllib.loads(raw.decode()), kind)
+        return msgspec.convert(decode_toml(raw.decode()), kind)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise _refused(path, str(problem)) from problem
     except msgspec.ValidationError as problem:
@@ -288,9 +289,7 @@ def read_policy(path: Path) -> Policy:
         raw = path.read_bytes()
         if len(raw) > POLICY_BYTES_MAX:
             raise ValueError(f"{len(raw)} bytes, {POLICY_BYTES_MAX} at most")
-        written = (
-            tomllib.loads(raw.decode()) if path.suffix == ".toml" else msgspec.json.decode(raw)
-        )
+        written = decode_toml(raw.decode()) if path.suffix == ".toml" else decode_json(raw)
         return msgspec.convert(written, Policy)
     except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
         detail, _, key = str(problem).partition(" - at `$")

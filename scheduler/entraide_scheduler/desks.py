@@ -9,6 +9,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from entraide.decoding import MsgpackDecoder
 from entraide.types import Explanation, RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
@@ -24,7 +25,7 @@ from entraide_scheduler.store.store import Store
 
 SILENT_MAX_S = 5.0
 
-_explanation = msgspec.msgpack.Decoder(Explanation)
+_explanation = MsgpackDecoder[Explanation](Explanation)
 
 
 class Switch:

@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from entraide.decoding import decode_msgpack
 from entraide.errors import PoolError
 from entraide_scheduler.core.recording import Head, Line, written
 from entraide_scheduler.journal import Frame
@@ -107,7 +107,7 @@ def _begin(connection: Connection, since: float) -> tuple[Frame, int]:
 
 
 def _frame(connection: Connection, row: Kept) -> Frame:
-    return msgspec.msgpack.decode(journal.snapshot(connection, row.seq), type=Frame)
+    return decode_msgpack(journal.snapshot(connection, row.seq), type=Frame)
 
 
 class _Counted:

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from entraide.decoding import MsgpackDecoder, decode_msgpack
 from entraide.errors import PoolError
 from entraide_scheduler.core.commands import Command, PostCorrection, Settle
 from entraide_scheduler.core.events import Event, PeriodBegan, SchedulerStarted
@@ -30,7 +31,7 @@ SNAPSHOT_EVERY_S = 300.0
 GATHER_S = 0.005
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+_decoder: MsgpackDecoder[Event] = MsgpackDecoder(Event)
 
 
 class Frame(Struct, frozen=True, array_like=True):
@@ -87,7 +88,7 @@ async def recover(store: Store) -> Recovered:
         frame = (
             Frame(Core().snapshot())
             if snapshot is None
-            else msgspec.msgpack.decode(snapshot[1], type=Frame)
+            else decode_msgpack(snapshot[1], type=Frame)
         )
         found = Recovered(
             core=Core.restore(frame.core),

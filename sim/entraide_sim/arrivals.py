@@ -9,7 +9,6 @@ integral of the rate, so that the expected number follows the rate exactly, howe
 intervals and however the rate changes.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import count
@@ -20,7 +19,9 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from entraide.decoding import JsonDecoder
 from entraide.types import RequestFacts
+from entraide_sim.tables import numbered_rows
 
 BLOCK = 256  # intervals drawn at once
 BURN_IN = 16.0  # operational time before the beginning: the process is under way when we look
@@ -64,18 +65,13 @@ def read_azure(path: Path) -> Iterator[Arrival]:
     Raises:
         ValueError: a column is missing, or a line is no arrival; it names file and line.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = {"arrival_s", "input_tokens", "output_tokens"} - set(reader.fieldnames or ())
-        if missing:
-            raise ValueError(f"{path}:1: no column {sorted(missing)[0]}")
-        for row in reader:
-            try:
-                lengths = int(row["input_tokens"]), int(row["output_tokens"])
-                at_s = float(row["arrival_s"])
-            except (TypeError, ValueError):
-                raise ValueError(f"{path}:{reader.line_num}: {row} is no arrival") from None
-            yield _sound(Arrival(at_s, row.get("client") or "", *lengths), path, reader.line_num)
+    for line, row in numbered_rows(path, {"arrival_s", "input_tokens", "output_tokens"}):
+        try:
+            lengths = int(row["input_tokens"]), int(row["output_tokens"])
+            at_s = float(row["arrival_s"])
+        except ValueError:
+            raise ValueError(f"{path}:{line}: {row} is no arrival") from None
+        yield _sound(Arrival(at_s, row.get("client", ""), *lengths), path, line)
 
 
 class _Mooncake(Struct):
@@ -91,7 +87,7 @@ def read_mooncake(path: Path) -> Iterator[Arrival]:
     Raises:
         ValueError: a line is no arrival; it names file and line.
     """
-    decoder = msgspec.json.Decoder(_Mooncake)
+    decoder = JsonDecoder[_Mooncake](_Mooncake)
     with path.open("rb") as file:
         for line, text in enumerate(file, 1):
             try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from entraide.decoding import decode_toml
 from entraide_scheduler.core.policy import Picker
 from entraide_sim.faults import faults
 from entraide_sim.reading import Loaded, refused
@@ -44,7 +45,7 @@ def choices(names: Sequence[str]) -> list[Choice]:
             continue
         path = Path(name)
         try:
-            raw = tomllib.loads(path.read_text("utf-8"))
+            raw = decode_toml(path.read_text("utf-8"))
         except OSError:
             known = ", ".join(PICKERS)
             raise refused(name, 0, "", "no_policy", {"value": name, "known": known}) from None

@@ -5,18 +5,17 @@ Forecast and actual are apart: decisions see ``IntensityChanged`` for the presen
 It refuses to know who consumes.
 """
 
-import csv
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from math import cos, inf, isfinite, pi
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
 from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
 from entraide_sim.driver import Driver
+from entraide_sim.tables import numbered_rows
 
 HOUR_S = 3_600.0
 DAY_H = 24
@@ -194,7 +193,7 @@ def read_series(
             file and the line.
     """
     rows: list[tuple[float, float, float]] = []
-    for line, row in _rows(path, {"utc", column} | ({lifecycle_column} - {""})):
+    for line, row in numbered_rows(path, {"utc", column} | ({lifecycle_column} - {""})):
         moment = moment_of(row["utc"], path, line)
         if moment < start_at or (hours and moment >= start_at + hours * HOUR_S):
             continue
@@ -219,7 +218,7 @@ def read_forecasts(path: Path, *, zone: str) -> list[Forecast]:
     """
     column = "forecast_ci_direct_g_per_kwh"
     issues: dict[float, list[tuple[float, float]]] = {}
-    for line, row in _rows(path, {"issued_utc", "utc", column}):
+    for line, row in numbered_rows(path, {"issued_utc", "utc", column}):
         moment = moment_of(row["utc"], path, line)
         values = issues.setdefault(moment_of(row["issued_utc"], path, line), [])
         if values and moment != values[-1][0] + HOUR_S:
@@ -252,16 +251,6 @@ def forecasts_of(
         at = series.start_at + begin * HOUR_S
         issues.append(Forecast(series.zone, at, at, values))
     return issues
-
-
-def _rows(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = sorted(columns - set(reader.fieldnames or ()))
-        if missing:
-            raise ValueError(f"{path}:1: no column {missing[0]}")
-        for row in reader:
-            yield reader.line_num, row
 
 
 def moment_of(text: str, path: Path, line: int) -> float:

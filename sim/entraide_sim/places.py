@@ -5,9 +5,8 @@ that are off as forecasts are, a sky by luck; and says so as assumptions. It ref
 machines.
 """
 
-import csv
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 
 import msgspec
@@ -28,6 +27,7 @@ from entraide_sim.grid import (
 )
 from entraide_sim.results import Assumption
 from entraide_sim.scenario import Scenario, Site
+from entraide_sim.tables import numbered_rows
 
 AFTER_H = 24 * 9  # a world may go on for so long after its last request
 FORECAST_ERROR = 0.1  # relative, after a day: between Alberta's 5 % and Ontario's 60 % in 2023
@@ -226,26 +226,27 @@ def _sunshine(
 
 def _read_surplus(path: Path, start_at: float, hours: int) -> list[float]:
     found: list[float] = []
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = sorted({"utc", "surplus_w"} - set(reader.fieldnames or ()))
-        if missing:
-            raise ValueError(f"{path}:1: no column {missing[0]}")
-        for row in reader:
-            at = moment_of(row["utc"], path, reader.line_num)
-            if not start_at <= at < start_at + hours * HOUR_S:
-                continue
-            if at != start_at + len(found) * HOUR_S:
-                raise ValueError(f"{path}:{reader.line_num}: the hour before is missing")
-            try:
-                found.append(max(0.0, float(row["surplus_w"])))
-            except ValueError:
-                raise ValueError(
-                    f"{path}:{reader.line_num}: {row['surplus_w']!r} is no number"
-                ) from None
+    for line, row in numbered_rows(path, {"utc", "surplus_w"}):
+        at = moment_of(row["utc"], path, line)
+        if not start_at <= at < start_at + hours * HOUR_S:
+            continue
+        if at != start_at + len(found) * HOUR_S:
+            raise ValueError(f"{path}:{line}: the hour before is missing")
+        surplus_w = _watts(row["surplus_w"])
+        if surplus_w is None:
+            raise ValueError(f"{path}:{line}: {row['surplus_w']!r} is no number")
+        found.append(max(0.0, surplus_w))
     if len(found) < hours - AFTER_H:
         raise ValueError(f"{path}: the series ends before the scenario does")
     return found
+
+
+def _watts(text: str) -> float | None:
+    try:
+        watts = float(text)
+    except ValueError:
+        return None
+    return watts if isfinite(watts) else None
 
 
 def _steps(values: Sequence[float], start_at: float) -> list[tuple[float, float]]:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_toml
 from entraide.errors import RequestError
 from entraide_sim.build import build
 from entraide_sim.faults import faults
@@ -97,7 +98,7 @@ def read(text: str, *, path: str, home: Path) -> Loaded:
         RequestError: ``scenario_refused``.
     """
     try:
-        raw = tomllib.loads(text)
+        raw = decode_toml(text)
     except tomllib.TOMLDecodeError as problem:
         line = re.search(r"line (\d+)", str(problem))
         number = int(line.group(1)) if line else 0

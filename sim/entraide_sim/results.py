@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json
+
 BETWEEN = " · "  # of the parts of a label
 CITED = " | "  # between the sources of one figure
 PERCENTILES = 101  # quantiles kept of a latency: 0, 0.01, ..., 1
@@ -244,6 +246,6 @@ def write_result(path: Path, result: Result) -> None:
 def read_result(path: Path) -> Result | None:
     """Returns a kept result; None when there is none, or none that this version can read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Result)
+        return decode_json(path.read_bytes(), type=Result)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -5,7 +5,7 @@ client in windows of six hours (Xiang et al., 2025). A client without lengths ge
 others' quantiles. Rates are scaled by one factor for all, so that a small pool can carry them.
 """
 
-import csv
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from heapq import merge
@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from entraide_sim.arrivals import BLOCK, Arrival, Lengths, Luck, Window, luck, times
+from entraide_sim.tables import numbered_rows
 
 RATE_WINDOW_S = 600.0
 LENGTH_WINDOW_S = 21_600.0
@@ -43,18 +44,21 @@ def read_servegen(
         scale: factor on all rates.
         begin_s: where in the tables time begins.
         until_s: how long to go on from there; 0 for all there is.
+
+    Raises:
+        ValueError: a column is missing, or a cell is no number; it names file and line.
     """
     by_client: dict[str, list[Window]] = defaultdict(list)
     end_s = begin_s + until_s if until_s else float("inf")
-    for row in _rows(rates):
-        start = float(row["window_start_s"])
+    for line, row in numbered_rows(rates, RATES):
+        start, rate, param = (_number(row[name], rates, line) for name in NUMBERS)
         if begin_s <= start < end_s:
             window = Window(
                 start - begin_s,
                 min(start + RATE_WINDOW_S, end_s) - begin_s,
-                float(row["rate_req_per_s"]) * scale,
+                rate * scale,
                 row["interarrival_family"].lower(),
-                float(row["param1"]),
+                param,
             )
             by_client[row["client"]].append(window)
     inputs, outputs = _lengths(lengths, begin_s)
@@ -100,6 +104,8 @@ def _of_sender(sender: Sender, source: Luck) -> Iterator[Arrival]:
         yield Arrival(at_s, sender.name, *ready[part].pop())
 
 
+NUMBERS = ("window_start_s", "rate_req_per_s", "param1")
+RATES = {"client", "interarrival_family", *NUMBERS}
 Tables = dict[str, dict[int, Lengths]]
 
 
@@ -107,9 +113,12 @@ def _lengths(path: Path, begin_s: float) -> tuple[Tables, Tables]:
     tables: tuple[Tables, Tables] = ({}, {})
     for table, prefix in zip(tables, ("in", "out"), strict=True):
         seen: dict[str, dict[int, list[float]]] = defaultdict(dict)
-        for row in _rows(path):
-            part = int((float(row["window_start_s"]) - begin_s) // LENGTH_WINDOW_S)
-            seen[row["client"]][part] = [float(row[f"{prefix}_{name}"]) for name in QUANTILES]
+        names = [f"{prefix}_{name}" for name in QUANTILES]
+        for line, row in numbered_rows(path, {"client", "window_start_s", *names}):
+            part = int((_number(row["window_start_s"], path, line) - begin_s) // LENGTH_WINDOW_S)
+            seen[row["client"]][part] = [_number(row[name], path, line) for name in names]
+        if not seen:
+            raise ValueError(f"{path}: no rows")
         everyone = [values for parts in seen.values() for values in parts.values()]
         table[""] = {-1: _curve(np.mean(everyone, axis=0).tolist())}
         for client, parts in seen.items():
@@ -122,6 +131,11 @@ def _curve(quantiles: list[float]) -> Lengths:
     return Lengths(PARTS, (1.0, *quantiles, quantiles[-1] * LONGEST))
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        yield from csv.DictReader(file)
+def _number(text: str, path: Path, line: int) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{path}:{line}: {text!r} is no number")
+    return number

@@ -102,7 +102,7 @@ def _value(name: str, written: str, line: int) -> Any:
     if "int" in kind or "float" in kind:
         try:
             number = float("".join(written.replace(",", ".").split()))
-        except ValueError:
+            return int(number) if "int" in kind else number
+        except (OverflowError, ValueError):  # an OverflowError: infinitely many
             raise BadSheet(line, "bad_cell", {"value": written}) from None
-        return int(number) if "int" in kind else number
     return written

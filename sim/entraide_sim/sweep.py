@@ -19,6 +19,7 @@ from typing import Any, Self
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_msgpack
 from entraide_sim.crew import Crew
 from entraide_sim.results import Result, version
 from entraide_sim.scenario import Scenario
@@ -189,13 +190,13 @@ def _on_ray(parcels: dict[int, Parcel]) -> Iterator[tuple[int, Outcome]]:
             return
         done, _ = ray.wait(list(pending), num_returns=1)
         for reference in done:
-            outcome = msgspec.msgpack.decode(ray.get(reference), type=Outcome)
+            outcome = decode_msgpack(ray.get(reference), type=Outcome)
             yield pending.pop(reference), outcome
 
 
 def _parcel_there(packed: bytes) -> bytes:
     """Runs a parcel on a machine of the cluster, which has this package too."""
-    return msgspec.msgpack.encode(carry_out(msgspec.msgpack.decode(packed, type=Parcel)))
+    return msgspec.msgpack.encode(carry_out(decode_msgpack(packed, type=Parcel)))
 
 
 # Files that a scenario names.
@@ -252,7 +253,7 @@ def key_of(case: Case) -> str:
 def kept(folder: Path, key: str, *, tables: bool) -> Outcome | None:
     """Returns what was kept of a case; None when nothing was, or no jobs and they are wanted."""
     try:
-        found = msgspec.msgpack.decode((folder / f"{key}.run").read_bytes(), type=Outcome)
+        found = decode_msgpack((folder / f"{key}.run").read_bytes(), type=Outcome)
     except (OSError, msgspec.MsgspecError):
         return None
     return found if found.table or not tables else None

@@ -1,7 +1,6 @@
 """Hypothesis strategies for a node's messages: within the table of bounds, or anything at all."""
 
 import enum
-import os
 import types
 import typing
 from typing import Any
@@ -14,12 +13,8 @@ from msgspec import Struct
 from entraide.wire import messages as m
 from entraide_scheduler.node_validation import bounds
 
-# Few examples in `make test`; more by the environment, for a run of minutes.
-FUZZ = settings(
-    max_examples=int(os.environ.get("ENTRAIDE_FUZZ_EXAMPLES", "100")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+# As many examples as the profile says: few in `make test`, more in `make fuzz`.
+FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck))
 EXTREME_FLOATS = (float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 5e-324, -1.0, 0.0)
 EXTREME_INTS = (-(2**63), -1, 0, 1, 2**31, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1)
 

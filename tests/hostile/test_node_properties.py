@@ -1,6 +1,6 @@
 """Whatever bytes a node sends, the scheduler reads or refuses them, and its core can be written.
 
-Short in ``make test``; ``ENTRAIDE_FUZZ_EXAMPLES`` asks for more examples of each property.
+Short in ``make test``; ``make fuzz`` repeats these tests for ten minutes with new examples.
 """
 
 import contextlib
@@ -43,6 +43,7 @@ def read(data: bytes) -> m.NodeUp | Refused:
     return Intake(lambda *_: 1).read("n1", data, NOW)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(st.binary(max_size=300) | shapes.map(msgspec.msgpack.encode))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
@@ -53,6 +54,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
             check.fault(codec.node_out.decode(data))
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(any_control)
 def test_any_message_is_read_or_refused(message: Any) -> None:
@@ -62,6 +64,7 @@ def test_any_message_is_read_or_refused(message: Any) -> None:
     assert isinstance(accepted, Refused) or "" == check.fault(accepted)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(any_answer)
 def test_any_answer_is_judged(message: Any) -> None:
@@ -73,6 +76,7 @@ def test_any_answer_is_judged(message: Any) -> None:
     check.fault(message)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(valid(Usage))
 def test_usage_within_bounds_is_not_touched(usage: Usage) -> None:
@@ -87,6 +91,7 @@ def whole(pool: Pool) -> None:
     assert Core.restore(pool.core.snapshot()).snapshot() == pool.core.snapshot()
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(valid_control)
 def test_core_survives_what_is_accepted(message: Any) -> None:

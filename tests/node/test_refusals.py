@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from entraide_node.engines.base import BAD_REQUEST, CONTEXT_EXCEEDED, ENGINE_REJECTED
-from entraide_node.engines.refusals import DETAIL_CHARS_MAX, failure_of
+from entraide_node.engines.foreign import TEXT_CHARS_MAX
+from entraide_node.engines.refusals import failure_of
 
 CASES = {
     "llama.cpp: the prompt is too long": (
@@ -81,7 +82,7 @@ def test_details_have_a_limit() -> None:
     """An engine that quotes the whole request is cut."""
     payload = msgspec.json.encode({"error": {"message": "x" * 10_000}})
 
-    assert DETAIL_CHARS_MAX == len(failure_of(400, payload).detail)
+    assert TEXT_CHARS_MAX == len(failure_of(400, payload).detail)
 
 
 CAUSES = {

@@ -45,6 +45,7 @@ def test_payloads(stream: bytes, payloads: list[bytes]) -> None:
     assert payloads == read(stream)
 
 
+@pytest.mark.fuzz
 @given(st.sampled_from(list(CASES)), st.lists(st.integers(0, 60), max_size=6))
 def test_cuts_change_nothing(name: str, cuts: list[int]) -> None:
     """A stream gives the same payloads wherever it is cut."""

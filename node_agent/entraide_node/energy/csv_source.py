@@ -37,9 +37,9 @@ class CsvSource:
                 tail = file.read(TAIL_BYTES)
             names = next(csv.reader([head.decode("utf-8-sig")]), [])
             whole, _, _ = tail.decode("utf-8").rpartition("\n")  # a row without its end is not done
+            cells = next(csv.reader([whole.rpartition("\n")[2]]), [])
         except (OSError, UnicodeDecodeError, csv.Error) as problem:
             return Missing(UNAVAILABLE, type(problem).__name__)
-        cells = next(csv.reader([whole.rpartition("\n")[2]]), [])
         row = dict(zip(names, cells, strict=False))
         number = number_of(row.get(self._config.column, ""))
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from entraide.decoding import decode_json
 from entraide.types import Basis
 from entraide_node.energy.catalogue import recognise
 
@@ -40,7 +41,7 @@ def detect_device(*, gpu: bool) -> tuple[str, Basis]:
 def apple_device(profile: str) -> tuple[str, Basis]:
     """Recognises a Mac by its form and chip, or by its chip in another form."""
     try:
-        said = msgspec.json.decode(profile, type=dict[str, list[dict[str, object]]])
+        said = decode_json(profile, type=dict[str, list[dict[str, object]]])
         hardware = said["SPHardwareDataType"][0]
     except (msgspec.DecodeError, KeyError, IndexError):
         return "default-apple", Basis.DEFAULT

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
+from entraide.decoding import decode_json
 from entraide_node.energy.sources import HomeAssistant, Http, expression
 from entraide_node.energy.values import (
     BODY_BYTES_MAX,
@@ -60,7 +61,7 @@ class Pages:
         if len(body) > BODY_BYTES_MAX:
             return Missing(UNREADABLE, "too long")
         try:
-            return msgspec.json.decode(body)
+            return decode_json(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return Missing(UNREADABLE, "no JSON")
 
@@ -146,12 +147,13 @@ def _state(said: Any, *, scale: float) -> Value | Missing:
         return Missing(UNAVAILABLE, str(state))
     number = number_of(state)
     unit = attributes.get("unit_of_measurement", "") if isinstance(attributes, dict) else ""
-    if number is None or unit not in UNITS:
-        return Missing(UNREADABLE, f"no power: unit {str(unit)[:20]!r}")
+    if number is None or not isinstance(unit, str) or unit not in UNITS:
+        shown = repr(unit[:20]) if isinstance(unit, str) else type(unit).__name__
+        return Missing(UNREADABLE, f"no power: unit {shown}")
     # `last_reported` is newer than `last_updated` where a sensor says the same again.
     moment = said.get("last_reported") or said.get("last_updated")
     try:
         at = dt.datetime.fromisoformat(str(moment)).timestamp() if moment else time.time()
-    except ValueError:
+    except (OverflowError, OSError, ValueError):
         return Missing(UNREADABLE, "no moment")
     return Value(number * UNITS[unit] * scale, at)

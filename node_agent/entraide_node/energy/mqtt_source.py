@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from entraide.decoding import decode_json
 from entraide_node.energy.sources import Mqtt, expression
 from entraide_node.energy.values import (
     BODY_BYTES_MAX,
@@ -114,7 +115,7 @@ class MqttSource:
         number = None
         if len(raw) <= BODY_BYTES_MAX:
             with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                number = number_in(msgspec.json.decode(raw), self._expression)
+                number = number_in(decode_json(raw), self._expression)
         if number is not None:
             self._last = Value(number * self._config.scale, time.time())
         else:

@@ -3,7 +3,6 @@
 It decides what counts as a number in what a device says. Who asks the device, stands elsewhere.
 """
 
-import math
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from msgspec import Struct
 BODY_BYTES_MAX = 1024 * 1024
 SECRET_BYTES_MAX = 4_096
 PHASES_MAX = 64
+NUMBER_MAX = 1e15
 
 # Why there is no value; the catalogue has the words under `meter-fault-CODE`.
 UNREACHABLE = "unreachable"
@@ -61,8 +61,8 @@ def number_in(document: Any, expression: str) -> float | None:
     """
     try:
         found = jmespath.search(expression, document)
-    except JMESPathError:
-        return None
+    except (JMESPathError, ArithmeticError, RecursionError, TypeError, ValueError):
+        return None  # a function of the expression was given what it does not take
     parts = found if isinstance(found, list) else [found]
     if not 0 < len(parts) <= PHASES_MAX:
         return None
@@ -76,9 +76,9 @@ def number_of(said: Any) -> float | None:
         return None
     try:
         number = float(said)
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= NUMBER_MAX else None  # NaN compares as false
 
 
 def secret(folder: Path, *, file: str, env: str) -> str | None:

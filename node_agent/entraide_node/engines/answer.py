@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from entraide_node.engines.base import CHAT, EngineUsage
+from entraide_node.engines.foreign import objects_in
+from entraide_node.engines.tally import CHOICES_MAX
 
 # Of an event's own fields, these are the engine's bookkeeping: the usage is told at the end, and
 # the fingerprint of some names the machine's kernel.
@@ -59,9 +61,11 @@ class Answer:
         for key, value in chunk.items():
             if key not in _BOOKKEEPING and key != "choices":
                 self._top.setdefault(key, value)
-        for choice in chunk.get("choices") or ():
-            if isinstance(choice, dict):
-                self._add_choice(choice)
+        for choice in objects_in(chunk.get("choices")):
+            index = choice.get("index")
+            number = index if isinstance(index, int) else 0
+            if number in self._choices or len(self._choices) < CHOICES_MAX:
+                self._add_choice(self._choice(number), choice)
 
     def body(self, *, job: str, model: str, created: int, usage: EngineUsage) -> bytes:
         """Returns the JSON of the whole answer; ``created`` is used if the engine told none."""
@@ -89,13 +93,11 @@ class Answer:
             )
         return self._choices[index]
 
-    def _add_choice(self, choice: dict[str, Any]) -> None:
-        index = choice.get("index")
-        whole = self._choice(index if isinstance(index, int) else 0)
+    def _add_choice(self, whole: dict[str, Any], choice: dict[str, Any]) -> None:
         for key, value in choice.items():
-            if key == "delta" and isinstance(value, dict):
+            if key == "delta" and self._chat and isinstance(value, dict):
                 _merge(whole["message"], value)
-            elif key not in ("index", "delta"):
+            elif key not in ("index", "delta", "message"):
                 _merge(whole, {key: value})
 
 
@@ -116,8 +118,8 @@ def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
         match before, value:
             case _, None:
                 whole.setdefault(key, None)
-            case None | list(), list() if key == "tool_calls":
-                whole[key] = _merge_calls(before or [], value)
+            case _, list() if key == "tool_calls":
+                whole[key] = _merge_calls(objects_in(before), value)
             case str(), str() if key == "finish_reason":
                 whole[key] = value
             case str(), str() if key in _WHOLE:
@@ -132,9 +134,7 @@ def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
 
 def _merge_calls(calls: list[dict[str, Any]], parts: list[Any]) -> list[dict[str, Any]]:
     """Merges tool calls by their index; one without an index is a new call."""
-    for part in parts:
-        if not isinstance(part, dict):
-            continue
+    for part in objects_in(parts):
         index = part.get("index")
         at = index if isinstance(index, int) and 0 <= index <= len(calls) else len(calls)
         if at == len(calls):

@@ -24,7 +24,8 @@ from entraide_node.engines.base import (
     EngineRequest,
 )
 from entraide_node.engines.chat_stream import ChatStream, Target
-from entraide_node.engines.listing import OPENAI, Listing, dialect_of, listing_of, object_in
+from entraide_node.engines.foreign import object_in
+from entraide_node.engines.listing import OPENAI, Listing, dialect_of, listing_of
 from entraide_node.engines.load import metrics_of
 
 NAME = "openai"

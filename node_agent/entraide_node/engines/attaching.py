@@ -6,7 +6,6 @@ of the same engine or of the demonstration's model, else beside the engines that
 
 import asyncio
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import tomli_w
 from msgspec import Struct
 
 from entraide import i18n
+from entraide.decoding import decode_toml
 from entraide_node.config import load
 from entraide_node.engine_config import Attach
 from entraide_node.engines.discovery import Found, discover
@@ -56,7 +56,7 @@ def attach_command(path: Path, wanted: Wanted, *, lang: str, as_json: bool = Fal
     model = wanted.model or found[0].models[0].name
     engine = Attach(url=found[0].url, model=model, alias=wanted.alias, key=wanted.key)
     before = path.read_bytes()
-    write_private(path, tomli_w.dumps(with_engine(tomllib.loads(before.decode()), engine)).encode())
+    write_private(path, tomli_w.dumps(with_engine(decode_toml(before.decode()), engine)).encode())
     try:
         load(path)
     except Exception:

@@ -32,7 +32,7 @@ from entraide_node.engines.base import (
     EngineRequest,
 )
 from entraide_node.engines.refusals import failure_of
-from entraide_node.engines.run import Run, parse
+from entraide_node.engines.run import ANSWER_BYTES_MAX, Run, parse
 from entraide_node.engines.sse import EventReader, EventTooLong
 
 CONNECT_TIMEOUT_S = 5.0
@@ -197,7 +197,12 @@ class ChatStream:
                 asyncio.timeout(timeout_s),
                 self._open().get(self._target.base_url + path) as response,
             ):
-                return response.status, await response.read()
+                body = b""
+                while data := await response.content.readany():
+                    body += data
+                    if len(body) > ANSWER_BYTES_MAX:
+                        return None
+                return response.status, body
         except (aiohttp.ClientError, OSError):
             return None
 

@@ -27,6 +27,7 @@ import msgspec
 import platformdirs
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide_node.engines.base import EngineProblem
 
 FOLDER = "engines"
@@ -116,7 +117,7 @@ def python_of(name: str, root: Path) -> Path | None:
 def made(name: str, root: Path) -> Made | None:
     """Returns what an environment was made of; None while it is not made."""
     try:
-        return msgspec.json.decode((_folder(name, root) / RECORD_NAME).read_bytes(), type=Made)
+        return decode_json((_folder(name, root) / RECORD_NAME).read_bytes(), type=Made)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         return None
 

@@ -6,12 +6,13 @@ how they are kept from sharing prompts (ADR 0011). One that shows nothing speaks
 
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from entraide_node.engines.foreign import count_in, object_in, objects_in, text_in
 from entraide_node.engines.llamacpp import EXTRA as LLAMACPP_EXTRA
 
 MODELS_MAX = 256
+NAME_CHARS_MAX = 512
 
 # Who a server says owns its models, and so which program it is.
 _OWNERS = {
@@ -79,22 +80,12 @@ def listing_of(payload: bytes) -> Listing:
     """Returns what an answer of ``/v1/models`` lists; nothing when it lists nothing."""
     said = object_in(payload)
     entries = said.get("data")
-    listed = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
-    named = [e for e in listed if isinstance(e.get("id"), str)][:MODELS_MAX]
-    programs = (_OWNERS.get(str(entry.get("owned_by"))) for entry in named)
+    named = [e for e in objects_in(entries) if isinstance(e.get("id"), str)][:MODELS_MAX]
+    programs = (_OWNERS.get(text_in(entry.get("owned_by"))) for entry in named)
     return Listing(
         program=next((program for program in programs if program), OPENAI),
-        models=tuple(Listed(entry["id"], _context(entry)) for entry in named),
+        models=tuple(Listed(entry["id"][:NAME_CHARS_MAX], _context(entry)) for entry in named),
     )
-
-
-def object_in(payload: bytes) -> dict[str, Any]:
-    """Returns the object that an answer is; {} when it is none."""
-    try:
-        said = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _context(entry: dict[str, Any]) -> int:
@@ -105,4 +96,4 @@ def _context(entry: dict[str, Any]) -> int:
         or (meta.get("n_ctx") if isinstance(meta, dict) else None)
         or entry.get("loaded_context_length")
     )
-    return told if isinstance(told, int) and told > 0 else 0
+    return count_in(told)

@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.decoding import decode_json
 from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, Target
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
@@ -125,7 +126,7 @@ class _Child:
     async def up(self, line: bytes) -> bool:
         """See ``keeper.Ward``; opens the line to the child and asks it what it can do."""
         assert self._started is not None
-        ready = msgspec.json.decode(line, type=ChildReady)
+        ready = decode_json(line, type=ChildReady)
         socket_path = self._started.socket_path
         stream = ChatStream(
             Target(

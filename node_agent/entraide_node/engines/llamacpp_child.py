@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json
+
 MODULE = "entraide_node.engines.llamacpp_child"
 _PR_SET_PDEATHSIG = 1
 
@@ -68,7 +70,7 @@ class ChildReady(Struct, frozen=True):
 
 def main() -> int:
     """Serves until told to end; returns only when it cannot serve."""
-    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildConfig)
+    config = decode_json(sys.stdin.buffer.readline(), type=ChildConfig)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the agent's affair
     _die_with(config.parent_pid)
     # The library may print: what goes to standard output must be the one line and no other.

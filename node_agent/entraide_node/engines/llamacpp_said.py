@@ -3,16 +3,14 @@
 It decides which of its words become our facts, and knows nothing of how they were asked for.
 """
 
-from typing import Any
-
-import msgspec
+from entraide_node.engines.foreign import count_in, object_in
 
 ALWAYS = ("logprobs", "schema")
 
 
 def features_of(props: bytes) -> tuple[str, ...]:
     """Returns what it can do beyond text: tools only if the model's chat template has them."""
-    said = _object(props)
+    said = object_in(props)
     caps = said.get("chat_template_caps")
     modalities = said.get("modalities")
     found = list(ALWAYS)
@@ -25,14 +23,6 @@ def features_of(props: bytes) -> tuple[str, ...]:
 
 def slot_context_of(props: bytes) -> int:
     """Returns the context of one slot, in tokens; 0 when it does not say."""
-    settings = _object(props).get("default_generation_settings")
+    settings = object_in(props).get("default_generation_settings")
     context = settings.get("n_ctx") if isinstance(settings, dict) else None
-    return context if isinstance(context, int) else 0
-
-
-def _object(payload: bytes) -> dict[str, Any]:
-    try:
-        said = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-    return said if isinstance(said, dict) else {}
+    return count_in(context)

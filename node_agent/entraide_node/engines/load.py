@@ -4,9 +4,8 @@ It decides which metric of which engine means what; an engine that has none of t
 tells nothing.
 """
 
-import math
-
 from entraide_node.engines.base import EngineMetrics
+from entraide_node.engines.foreign import COUNT_MAX
 
 # llama.cpp counts cached prompt tokens apart, vLLM among the others.
 _PROCESSING = ("llamacpp:requests_processing", "vllm:num_requests_running")
@@ -46,4 +45,4 @@ def _number(text: str) -> float:
         number = float(text)
     except ValueError:
         return 0.0
-    return number if math.isfinite(number) else 0.0
+    return number if abs(number) <= COUNT_MAX else 0.0  # NaN compares as false

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
+from entraide.decoding import decode_json
 from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.foreign import count_in, object_in, objects_in, text_in
 
 CONFIG_NAME = "config.json"
 JSON_BYTES_MAX = 64 * 1024 * 1024
@@ -31,15 +33,16 @@ _TOOL_PARSERS = {
 
 def context_max_of(folder: Path) -> int:
     """Returns the longest context the model was made for, in tokens; 0 when it does not say."""
-    return _whole(_text_config(folder).get("max_position_embeddings"))
+    return count_in(_text_config(folder).get("max_position_embeddings"))
 
 
 def kv_bytes_per_token_of(folder: Path) -> int:
     """Returns the memory of one token of context at 16 bits; 0 when it cannot be told."""
     said = _text_config(folder)
-    layers, heads = _whole(said.get("num_hidden_layers")), _whole(said.get("num_attention_heads"))
-    groups = _whole(said.get("num_key_value_heads")) or heads
-    size = _whole(said.get("head_dim")) or _whole(said.get("hidden_size")) // max(1, heads)
+    layers = count_in(said.get("num_hidden_layers"))
+    heads = count_in(said.get("num_attention_heads"))
+    groups = count_in(said.get("num_key_value_heads")) or heads
+    size = count_in(said.get("head_dim")) or count_in(said.get("hidden_size")) // max(1, heads)
     return 2 * layers * groups * size * BYTES_PER_VALUE
 
 
@@ -76,26 +79,33 @@ def _fault_in(path: Path) -> str:
         if length > min(size - 8, JSON_BYTES_MAX):
             return f"a header of {length} bytes in a file of {size}"
         try:
-            header = msgspec.json.decode(file.read(length), type=dict[str, dict[str, Any]])
+            header = decode_json(file.read(length), type=dict[str, dict[str, Any]])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return "its header is not JSON"
-    ends = [entry["data_offsets"][-1] for entry in header.values() if entry.get("data_offsets")]
-    whole = 8 + length + max(ends, default=0)
+    whole = 8 + length + max(map(_end_of, header.values()), default=0)
     return f"{size} bytes instead of {whole}" if size != whole else ""
+
+
+def _end_of(tensor: dict[str, Any]) -> int:
+    offsets = tensor.get("data_offsets")
+    return count_in(offsets[-1]) if isinstance(offsets, list) and offsets else 0
 
 
 def takes_tools(folder: Path) -> bool:
     """Whether the model's chat template speaks of tools."""
     try:
-        return "tools" in (folder / "chat_template.jinja").read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return "tools" in str(_object(folder / "tokenizer_config.json").get("chat_template"))
+        with (folder / "chat_template.jinja").open("rb") as file:
+            return b"tools" in file.read(JSON_BYTES_MAX)
+    except OSError:
+        template = _object(folder / "tokenizer_config.json").get("chat_template")
+        texts = [template, *(named.get("template") for named in objects_in(template))]
+        return any(isinstance(text, str) and "tools" in text for text in texts)
 
 
 def tool_parser_of(folder: Path) -> str:
     """Returns vLLM's parser for the model's tool calls; "" when none is known to fit."""
     names = _object(folder / CONFIG_NAME).get("architectures")
-    known = (_TOOL_PARSERS.get(str(name)) for name in names) if isinstance(names, list) else ()
+    known = (_TOOL_PARSERS.get(text_in(name)) for name in names) if isinstance(names, list) else ()
     return next((name for name in known if name), "") if takes_tools(folder) else ""
 
 
@@ -110,11 +120,6 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > JSON_BYTES_MAX:
             return {}
-        said = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return object_in(path.read_bytes())
+    except OSError:
         return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0

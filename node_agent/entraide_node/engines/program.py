@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, Target
+from entraide_node.engines.foreign import count_in, object_in, objects_in
 from entraide_node.engines.model_folder import size_of
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn
 from entraide_node.engines.program_child import MODULE, ProgramConfig
@@ -217,11 +218,5 @@ def _free_port() -> int:
 
 def _context_in(payload: bytes) -> int:
     """The context that the program lists its model with; 0 when it tells none."""
-    try:
-        said = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return 0
-    models = said.get("data") if isinstance(said, dict) else None
-    first = models[0] if isinstance(models, list) and models else None
-    told = first.get("max_model_len") if isinstance(first, dict) else None
-    return told if isinstance(told, int) and told > 0 else 0
+    models = objects_in(object_in(payload).get("data"))
+    return count_in(models[0].get("max_model_len")) if models else 0

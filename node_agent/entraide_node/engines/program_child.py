@@ -19,9 +19,10 @@ import sys
 import threading
 from urllib.parse import urlsplit
 
-import msgspec
 import psutil
 from msgspec import Struct
+
+from entraide.decoding import decode_json
 
 MODULE = "entraide_node.engines.program_child"
 HEALTH_PATH = "/health"
@@ -57,7 +58,7 @@ class ProgramConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 def main() -> int:
     """Runs the server until it ends or must end; returns its exit status."""
-    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=ProgramConfig)
+    config = decode_json(sys.stdin.buffer.readline(), type=ProgramConfig)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the agent's affair
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())

@@ -8,16 +8,13 @@ lies in the engine (wrong key, unknown model, no room) may succeed elsewhere.
 import re
 from typing import Any
 
-import msgspec
-
 from entraide_node.engines.base import (
     BAD_REQUEST,
     CONTEXT_EXCEEDED,
     ENGINE_REJECTED,
     EngineFailure,
 )
-
-DETAIL_CHARS_MAX = 500
+from entraide_node.engines.foreign import count_in, object_in, text_in
 
 _REQUEST_AT_FAULT = frozenset({400, 413, 415, 422})
 _CONTEXT_TYPES = frozenset({"exceed_context_size_error", "context_length_exceeded"})
@@ -53,11 +50,8 @@ _NOT_ITS_FAULT = re.compile(
 
 def failure_of(status: int, payload: bytes) -> EngineFailure:
     """Returns the failure that an HTTP answer other than 200 stands for."""
-    try:
-        error = error_in(msgspec.json.decode(payload))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        error = {}
-    message = str(error.get("message") or f"HTTP {status}")[:DETAIL_CHARS_MAX]
+    error = error_in(object_in(payload))
+    message = text_in(error.get("message") or f"HTTP {status}")
     if status in _REQUEST_AT_FAULT or _NOT_ITS_FAULT.search(message):
         return _context_failure(error, message) or EngineFailure(
             code=BAD_REQUEST, detail=message, retryable=False, cause=cause_of(message)
@@ -68,7 +62,7 @@ def failure_of(status: int, payload: bytes) -> EngineFailure:
 def failure_in_stream(error: Any) -> EngineFailure:
     """Returns the failure that an error object inside a stream stands for."""
     fields = error_in({"error": error})
-    message = str(fields.get("message") or "error in the stream")[:DETAIL_CHARS_MAX]
+    message = text_in(fields.get("message") or "error in the stream")
     exceeded = _context_failure(fields, message)
     if exceeded is not None:
         return exceeded
@@ -100,26 +94,26 @@ def error_in(answer: Any) -> dict[str, Any]:
     if not isinstance(error, dict):
         return {}
     if "message" not in error and "detail" in error:  # FastAPI's own validation
-        return {"message": str(error["detail"])}
+        return {"message": text_in(error["detail"])}
     return error
 
 
 def _context_failure(error: dict[str, Any], message: str) -> EngineFailure | None:
-    told = {str(error.get("type")), str(error.get("code"))}
+    told = {text_in(error.get("type")), text_in(error.get("code"))}
     by_parameter = error.get("param") == "input_tokens" or error.get("parameter") == "input_tokens"
     if not (told & _CONTEXT_TYPES or by_parameter or _CONTEXT_WORDS.search(message)):
         return None
-    prompt = error.get("n_prompt_tokens")
-    context = error.get("n_ctx")
+    prompt = count_in(error.get("n_prompt_tokens"))
+    context = count_in(error.get("n_ctx"))
     return EngineFailure(
         code=CONTEXT_EXCEEDED,
         detail=message,
         retryable=False,
-        n_prompt_tokens=prompt if isinstance(prompt, int) else _number(_PROMPT_SIZE, message),
-        n_ctx=context if isinstance(context, int) else _number(_CONTEXT_SIZE, message),
+        n_prompt_tokens=prompt or _number(_PROMPT_SIZE, message),
+        n_ctx=context or _number(_CONTEXT_SIZE, message),
     )
 
 
 def _number(pattern: re.Pattern[str], message: str) -> int:
     found = pattern.search(message)
-    return int(next(group for group in found.groups() if group)) if found else 0
+    return count_in(int(next(group for group in found.groups() if group))) if found else 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from entraide.decoding import decode_json
 from entraide.types import Basis, Outcome
 from entraide_node.engines.answer import Answer, event, last_chunk, rewrite
 from entraide_node.engines.base import (
@@ -22,11 +23,15 @@ from entraide_node.engines.base import (
     EngineTimings,
     EngineUsage,
 )
+from entraide_node.engines.foreign import objects_in, text_in
 from entraide_node.engines.refusals import failure_in_stream
-from entraide_node.engines.tally import Tally, bears_output
+from entraide_node.engines.tally import CHOICES_MAX, Tally, bears_output
 
 ANSWER_BYTES_MAX = 6 * 1024 * 1024  # leaves room in a message of the bus for what goes with it
+EVENTS_BYTES_MAX = 256 * 1024 * 1024  # of events that are merged: a million tokens
 DONE = b"[DONE]"
+TOO_LONG = EngineFailure(ENGINE_REJECTED, "the answer is too long", retryable=False)
+TOO_DEEP = EngineFailure(ENGINE_REJECTED, "the answer nests too deep", retryable=False)
 NOTHING_USED = EngineUsage(0, 0, 0, counted=Basis.ESTIMATED)
 
 
@@ -36,8 +41,8 @@ def parse(request: EngineRequest) -> dict[str, Any] | EngineFailure:
     What is to be fetched from elsewhere is refused: an engine would ask its owner's own network.
     """
     try:
-        body = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        body = decode_json(request.body)
+    except msgspec.DecodeError as error:
         return EngineFailure(BAD_REQUEST, str(error), retryable=False)
     if not isinstance(body, dict):
         return EngineFailure(BAD_REQUEST, "the request is not an object", retryable=False)
@@ -86,6 +91,7 @@ class Run:
         self._choices: dict[int, str] = {}  # finish reason by index, "" while it goes on
         self._failure: EngineFailure | None = None
         self._done = False
+        self._taken_bytes = 0
         self.events = 0
 
     @property
@@ -117,7 +123,14 @@ class Run:
                 self._done = True
             if self.is_over:
                 break
-            self._take(payload, out, now=now)
+            self._taken_bytes += len(payload)
+            if self._answer is not None and self._taken_bytes > EVENTS_BYTES_MAX:
+                self._failure = TOO_LONG
+                break
+            try:
+                self._take(payload, out, now=now)
+            except RecursionError:
+                self._failure = TOO_DEEP
         after = (self._tally.n_output_tokens(), self._tally.n_prompt_processed)
         if not out and before == after:
             return None
@@ -131,17 +144,12 @@ class Run:
             created: seconds since the epoch, for an engine that told none.
         """
         usage = self._tally.usage(body=self._body)
-        final = body = b""
-        if self._answer is None:
-            chat = self._request.path == CHAT
-            final = self._rewritten(self._held or last_chunk(chat=chat, created=created))
-        else:
-            body = self._answer.body(
-                job=self._request.job, model=self._request.model, created=created, usage=usage
-            )
+        try:
+            final, body = self._whole(created, usage)
+        except RecursionError:
+            return self.cut_short(Outcome.FAILED, now=now, failure=TOO_DEEP)
         if max(len(body), len(final)) > ANSWER_BYTES_MAX:
-            failure = EngineFailure(ENGINE_REJECTED, "the answer is too long", retryable=False)
-            return self.cut_short(Outcome.FAILED, now=now, failure=failure)
+            return self.cut_short(Outcome.FAILED, now=now, failure=TOO_LONG)
         return EngineEnd(
             outcome=Outcome.COMPLETED,
             usage=usage,
@@ -161,10 +169,18 @@ class Run:
         usage = self._tally.usage(body=self._body) if self.events else NOTHING_USED
         return EngineEnd(outcome, usage=usage, timings=self._timings(now), failure=failure)
 
+    def _whole(self, created: int, usage: EngineUsage) -> tuple[bytes, bytes]:
+        """Returns the last chunk of a stream and b"", or b"" and the whole answer."""
+        if self._answer is None:
+            chat = self._request.path == CHAT
+            return self._rewritten(self._held or last_chunk(chat=chat, created=created)), b""
+        job, model = self._request.job, self._request.model
+        return b"", self._answer.body(job=job, model=model, created=created, usage=usage)
+
     def _take(self, payload: bytes, out: list[bytes], *, now: float) -> None:
         try:
-            chunk = msgspec.json.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            chunk = decode_json(payload)
+        except msgspec.DecodeError:
             self._failure = EngineFailure(ENGINE_REJECTED, "an event is not JSON", retryable=True)
             return
         self.events += 1
@@ -173,7 +189,7 @@ class Run:
         if chunk.get("error"):
             self._failure = failure_in_stream(chunk["error"])
             return
-        choices = [c for c in chunk.get("choices") or () if isinstance(c, dict)]
+        choices = objects_in(chunk.get("choices"))
         self._tally.note(chunk)
         if not choices or "prompt_progress" in chunk:
             return
@@ -196,7 +212,8 @@ class Run:
             if reason:
                 finished = True
             key = index if isinstance(index, int) else 0
-            self._choices[key] = str(reason) if reason else self._choices.get(key, "")
+            if key in self._choices or len(self._choices) < CHOICES_MAX:
+                self._choices[key] = text_in(reason) or self._choices.get(key, "")
         return finished
 
     def _rewritten(self, chunk: dict[str, Any]) -> bytes:

@@ -56,5 +56,5 @@ class EventReader:
         if field in (b"data", b"error"):
             value = value.removeprefix(b" ")
             self._lines.append(value if field == b"data" else b'{"error":' + value + b"}")
-            self._held += len(value)
+            self._held += len(value) + 1  # empty lines take memory, too
         return None

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from entraide.types import Basis
 from entraide_node.engines.base import EngineUsage
+from entraide_node.engines.foreign import count_in, milliseconds_in, objects_in
 
 CHOICES_MAX = 128
 
@@ -53,14 +54,14 @@ class Tally:
 
     def note(self, chunk: dict[str, Any]) -> None:
         """Takes the counts of one event; anything that is not of the usual form is ignored."""
-        choices = [c for c in chunk.get("choices") or () if isinstance(c, dict)]
+        choices = objects_in(chunk.get("choices"))
         index = next((c["index"] for c in choices if isinstance(c.get("index"), int)), None)
         for choice in choices:
             self._note_choice(choice)
         if isinstance(progress := chunk.get("prompt_progress"), dict):
             if index is not None and len(self._prompts) < CHOICES_MAX:
-                self._prompts[index] = _whole(progress.get("total"))
-            processed = _whole(progress.get("processed"))
+                self._prompts[index] = count_in(progress.get("total"))
+            processed = count_in(progress.get("processed"))
             self.n_prompt_processed = max(self.n_prompt_processed, processed)
         if isinstance(timings := chunk.get("timings"), dict):
             self._note_timings(timings, index)
@@ -102,12 +103,12 @@ class Tally:
 
     def _note_timings(self, timings: dict[str, Any], index: int | None) -> None:
         self.has_timings = True
-        self.prefill_s = max(self.prefill_s, _positive(timings.get("prompt_ms")) / 1_000)
-        self.decode_s = max(self.decode_s, _positive(timings.get("predicted_ms")) / 1_000)
+        self.prefill_s = max(self.prefill_s, milliseconds_in(timings.get("prompt_ms")) / 1_000)
+        self.decode_s = max(self.decode_s, milliseconds_in(timings.get("predicted_ms")) / 1_000)
         if index is not None and (index in self._running or len(self._running) < CHOICES_MAX):
-            cached = _whole(timings.get("cache_n"))
-            prompt = max(cached + _whole(timings.get("prompt_n")), self._prompts.get(index, 0))
-            output = _whole(timings.get("predicted_n"))
+            cached = count_in(timings.get("cache_n"))
+            prompt = max(cached + count_in(timings.get("prompt_n")), self._prompts.get(index, 0))
+            output = count_in(timings.get("predicted_n"))
             self._running[index] = _Counts(prompt, cached, output)
             self.n_prompt_processed = max(self.n_prompt_processed, prompt if output else 0)
 
@@ -118,16 +119,16 @@ class Tally:
         )  # fmt: skip
         if isinstance(prefill_ms, int | float) and isinstance(decode_ms, int | float):
             self.has_timings = True
-            self.prefill_s = _positive(prefill_ms) / 1_000
-            self.decode_s = _positive(decode_ms) / 1_000
+            self.prefill_s = milliseconds_in(prefill_ms) / 1_000
+            self.decode_s = milliseconds_in(decode_ms) / 1_000
 
     def _note_usage(self, usage: dict[str, Any], index: int | None) -> None:
         details = usage.get("prompt_tokens_details")
-        cached = _whole(details.get("cached_tokens")) if isinstance(details, dict) else 0
+        cached = count_in(details.get("cached_tokens")) if isinstance(details, dict) else 0
         counts = _Counts(
-            prompt=_whole(usage.get("prompt_tokens")),
+            prompt=count_in(usage.get("prompt_tokens")),
             cached=cached,
-            output=_whole(usage.get("completion_tokens")),
+            output=count_in(usage.get("completion_tokens")),
         )
         if self._counted_each_event and index is None:
             self._usages = {0: counts}
@@ -189,11 +190,3 @@ def _text_bytes(value: Any, *, depth: int) -> int:
     if isinstance(value, dict):
         return sum(_text_bytes(item, depth=depth - 1) for item in value.values())
     return 0
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _positive(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and value > 0 else 0.0

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.catalogue import demonstration
+from entraide.decoding import decode_json
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models.gguf import NotGguf, read_head
 
@@ -153,7 +154,7 @@ def _known(cache_dir: Path | None) -> dict[str, str]:
     if cache_dir is None:
         return {}
     try:
-        return msgspec.json.decode((cache_dir / CHECKSUMS_NAME).read_bytes(), type=dict[str, str])
+        return decode_json((cache_dir / CHECKSUMS_NAME).read_bytes(), type=dict[str, str])
     except (OSError, msgspec.DecodeError):
         return {}
 

@@ -12,6 +12,9 @@ from typing import BinaryIO
 from msgspec import Struct
 
 KEYS_MAX = 4_096
+KEY_CHARS_MAX = 256
+NAME_CHARS_MAX = 512
+CONTEXT_TOKENS_MAX = 10**8
 STRING_BYTES_MAX = 16 * 1024 * 1024
 ARRAY_ITEMS_MAX = 8 * 1024 * 1024
 
@@ -62,8 +65,9 @@ def _read_keys(file: BinaryIO, keys: int) -> GgufHead:
     for _ in range(keys):
         key = _string(file)
         value = _value(file, _number(file, "<I"))
-        if key in {"general.architecture", "general.name"} or key.endswith(".context_length"):
-            found[key] = value
+        wanted = key in {"general.architecture", "general.name"} or key.endswith(".context_length")
+        if wanted and len(key) <= KEY_CHARS_MAX:
+            found[key] = value[:NAME_CHARS_MAX] if isinstance(value, str) else value
         architecture = found.get("general.architecture")
         context = found.get(f"{architecture}.context_length")
         if context is not None and ("general.name" in found or not key.startswith("general.")):
@@ -72,10 +76,11 @@ def _read_keys(file: BinaryIO, keys: int) -> GgufHead:
     if not architecture:
         raise NotGguf("no architecture in the head")
     context = found.get(f"{architecture}.context_length", 0)
+    known = isinstance(context, int) and 0 < context <= CONTEXT_TOKENS_MAX
     return GgufHead(
         architecture=architecture,
         name=str(found.get("general.name", "")),
-        context_tokens=context if isinstance(context, int) and context > 0 else 0,
+        context_tokens=int(context) if known else 0,
     )
 
 

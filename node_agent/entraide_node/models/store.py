@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide.models import Artefact, ArtefactFile, Catalogue, ModelEntry
 from entraide_node.core.fit import DISK_ROOM_BYTES, Speeds
 from entraide_node.engines.base import EngineProblem
@@ -211,7 +212,7 @@ class ModelStore:
     def speeds(self) -> Speeds:
         """Returns how fast weights came the last time."""
         try:
-            return msgspec.json.decode((self.folder / SPEEDS_NAME).read_bytes(), type=Speeds)
+            return decode_json((self.folder / SPEEDS_NAME).read_bytes(), type=Speeds)
         except (OSError, msgspec.MsgspecError):
             return Speeds()
 
@@ -261,7 +262,7 @@ class ModelStore:
     def _proofs(self, place: str) -> dict[str, Proof]:
         try:
             kept = (self.folder / place / PROOFS_NAME).read_bytes()
-            return msgspec.json.decode(kept, type=dict[str, Proof])
+            return decode_json(kept, type=dict[str, Proof])
         except (OSError, msgspec.MsgspecError):
             return {}
 

@@ -5,7 +5,6 @@ once a second, so that nothing listens. A declaration that cannot be read counts
 """
 
 import os
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ import psutil
 import structlog
 from msgspec import Struct
 
+from entraide.decoding import decode_json, decode_toml
 from entraide.types import EnergyStatus
 from entraide_node.config import Declared, EnergyConfig, energy_problem
 from entraide_node.energy.sampler import PowerTold
@@ -120,7 +120,7 @@ def write_status(folder: Path, status: Status) -> None:
 def read_status(folder: Path, *, now: float) -> Status | None:
     """Returns the status of a running agent; None when none runs there."""
     try:
-        status = msgspec.json.decode((folder / STATUS_NAME).read_bytes(), type=Status)
+        status = decode_json((folder / STATUS_NAME).read_bytes(), type=Status)
         process = psutil.Process(status.pid)
         same = abs(process.create_time() - status.started_at) < 1
     except (OSError, msgspec.MsgspecError, psutil.Error):
@@ -144,7 +144,7 @@ def write_stopped(folder: Path, stopped: Stopped) -> None:
 def read_stopped(folder: Path) -> Stopped:
     """Returns why the last agent ended; as if asked to, when nothing is known."""
     try:
-        return msgspec.json.decode((folder / STOPPED_NAME).read_bytes(), type=Stopped)
+        return decode_json((folder / STOPPED_NAME).read_bytes(), type=Stopped)
     except (OSError, msgspec.MsgspecError):
         return Stopped("", {})
 
@@ -196,7 +196,7 @@ class Declaration:
             self._unread(str(problem))
             return None
         try:
-            declared = msgspec.convert(tomllib.loads(raw.decode("utf-8")), Declared)
+            declared = msgspec.convert(decode_toml(raw.decode("utf-8")), Declared)
         except (ValueError, msgspec.ValidationError) as problem:
             self._unread(str(problem))
             return None

@@ -16,6 +16,7 @@ import structlog
 import tomli_w
 from msgspec import Struct
 
+from entraide.decoding import decode_toml
 from entraide_node.core.terms import ANY_TIME, OwnerTerms, parse_span, span_text
 from entraide_node.keys import write_private
 
@@ -71,7 +72,7 @@ def parse(text: str) -> OwnerTerms | TermsProblem:
     TermsProblem(code='wrong_kind', line=1, key='idle_min', detail='')
     """
     try:
-        table = tomllib.loads(text)
+        table = decode_toml(text)
     except tomllib.TOMLDecodeError as problem:
         found = _AT.search(str(problem))
         line = int(found.group(1)) if found else text.count("\n") + 1

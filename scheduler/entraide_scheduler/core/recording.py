@@ -16,6 +16,7 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import MsgpackDecoder
 from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event
 
@@ -61,8 +62,8 @@ class Tail(Struct, frozen=True, array_like=True, tag="tail"):
 
 Part = Head | Line | Tail
 
-_parts: msgspec.msgpack.Decoder[Part] = msgspec.msgpack.Decoder(Part)
-_events: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+_parts: MsgpackDecoder[Part] = MsgpackDecoder(Part)
+_events: MsgpackDecoder[Event] = MsgpackDecoder(Event)
 
 
 class Unreadable(Exception):

@@ -9,6 +9,7 @@ from collections import OrderedDict
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_msgpack
 from entraide.models import Catalogue
 from entraide.types import JobState
 from entraide_scheduler.core import admission, alone, dispatch, fairstate, green
@@ -106,9 +107,9 @@ def read(data: bytes) -> State:
         msgspec.DecodeError: the bytes are no snapshot.
         msgspec.ValidationError: they are one of another version.
     """
-    if msgspec.msgpack.decode(data, type=_Head).version != VERSION:
+    if decode_msgpack(data, type=_Head).version != VERSION:
         raise msgspec.ValidationError(f"not a snapshot of version {VERSION}")
-    kept = msgspec.msgpack.decode(data, type=Snapshot)
+    kept = decode_msgpack(data, type=Snapshot)
     state = State()
     state.now = kept.now
     state.incarnation = kept.incarnation

@@ -6,11 +6,12 @@ largest size; the last chunk of a stream stands on one line, so that it stays on
 
 import msgspec
 
+from entraide.decoding import JsonDecoder
 from entraide.types import Usage
 from entraide.wire.messages import End
 from entraide_scheduler.node_validation.bounds import ANSWER_MAX_BYTES
 
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_object = JsonDecoder[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
 
 
 def is_whole(message: End, size: int, *, stream: bool) -> bool:

@@ -4,9 +4,9 @@ It decides who owns what: a job of another co-op does not exist. HTTP and gRPC b
 that every dialect counts and answers alike.
 """
 
-import msgspec
 from msgspec import Struct
 
+from entraide.decoding import MsgpackDecoder
 from entraide.types import Explanation, Receipt
 from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway.jobs import RunningJobs
@@ -21,7 +21,7 @@ from entraide_scheduler.store.store import Store
 LIST_DEFAULT = 50
 LIST_MAX = 1_000
 
-_explanation = msgspec.msgpack.Decoder(Explanation)
+_explanation = MsgpackDecoder[Explanation](Explanation)
 
 
 class Found(Struct, frozen=True):

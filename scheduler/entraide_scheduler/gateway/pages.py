@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide import __version__
+from entraide.decoding import decode_json
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway.http import Exchange
@@ -85,7 +86,7 @@ class Pages:
 
     async def model(self, name: str) -> bytes | None:
         """Returns one model of that list."""
-        listed = msgspec.json.decode(await self.models())["data"]
+        listed = decode_json(await self.models())["data"]
         return next((msgspec.json.encode(card) for card in listed if card["id"] == name), None)
 
     async def status(self) -> bytes:

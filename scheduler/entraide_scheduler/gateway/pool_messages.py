@@ -14,6 +14,7 @@ from google.protobuf import json_format, struct_pb2
 from msgspec import structs
 
 from entraide import explanations
+from entraide.decoding import decode_json
 from entraide.types import Explanation, Receipt, Usage
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
@@ -131,7 +132,7 @@ def job(view: JobView, result: bytes = b"") -> pool_pb2.Job:
         result_json=result,
     )
     if view.receipt is not None:
-        message.receipt.CopyFrom(receipt(msgspec.json.decode(view.receipt, type=Receipt)))
+        message.receipt.CopyFrom(receipt(decode_json(view.receipt, type=Receipt)))
     return message
 
 

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import NoReturn
 
-import msgspec
 import structlog
 from msgspec import Struct
 
 from entraide import i18n
+from entraide.decoding import JsonDecoder
 from entraide.errors import CODES, EntraideError
 from entraide.types import JobKind
 from entraide.v1 import common_pb2, pool_pb2, pool_pb2_grpc
@@ -50,7 +50,7 @@ class _Chunk(Struct):
     choices: list[_Choice] = []
 
 
-_CHUNK = msgspec.json.Decoder(_Chunk)
+_CHUNK = JsonDecoder[_Chunk](_Chunk)
 
 
 def text_of(chunk: bytes) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from entraide import i18n
+from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
 from entraide.types import JobKind
 from entraide_scheduler.gateway import openai, openapi, weights
@@ -94,7 +95,7 @@ class _Body(Struct):
     request: Raw
 
 
-_BODY = msgspec.json.Decoder(_Body)
+_BODY = JsonDecoder[_Body](_Body)
 
 
 def _request_of(body: bytes) -> bytes:

@@ -8,6 +8,7 @@ itself: one for each event of a stream, and by its bytes for a whole answer.
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import JsonDecoder
 from entraide.types import Basis, RequestFacts, Usage
 from entraide.wire.messages import End, Placed, Tokens
 from entraide_scheduler.core.marks import STREAM_BYTES, STREAM_TOKENS
@@ -34,7 +35,7 @@ class _Body(Struct):
     choices: list[_Choice] = []
 
 
-_body = msgspec.json.Decoder(_Body)
+_body = JsonDecoder[_Body](_Body)
 
 
 class RunLimits(Struct):

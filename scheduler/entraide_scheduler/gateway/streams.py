@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from entraide.decoding import decode_json
 from entraide.types import Receipt, Usage
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.http import Exchange
@@ -54,7 +55,7 @@ def last_events(answer: Answer, *, include_usage: bool) -> bytes:
         final = answer.final if include_usage else with_receipt(answer.final, answer.receipt)
         events.append(b"data: %s\n\n" % final.strip())
     if include_usage:
-        head = msgspec.json.decode(answer.final) if answer.final else {}
+        head = decode_json(answer.final) if answer.final else {}
         chunk = {key: head[key] for key in ("id", "object", "created", "model") if key in head}
         chunk |= {"choices": [], "usage": usage_json(answer.usage)}
         usage_chunk = with_receipt(msgspec.json.encode(chunk), answer.receipt)

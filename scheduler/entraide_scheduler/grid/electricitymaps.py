@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide.types import Basis
 from entraide_scheduler.config import ElectricityMapsConfig
 from entraide_scheduler.grid.feed import Hour
@@ -158,7 +159,7 @@ def _trouble(answer: aiohttp.ClientResponse) -> Trouble:
 def _latest(body: bytes, *, zone: str, factor: str) -> tuple[float, float, bool] | None:
     """Returns an answer's hour, intensity and whether it is estimated; None if it is not ours."""
     try:
-        said = msgspec.json.decode(body, type=_Latest)
+        said = decode_json(body, type=_Latest)
         start_at = _hour(said.datetime)
     except (msgspec.MsgspecError, ValueError):
         return None
@@ -170,7 +171,7 @@ def _latest(body: bytes, *, zone: str, factor: str) -> tuple[float, float, bool]
 def _forecast(body: bytes, *, zone: str) -> tuple[float, dict[float, float]] | None:
     """Returns when a forecast was made (0 if not told), and its hours."""
     try:
-        said = msgspec.json.decode(body, type=_Forecast)
+        said = decode_json(body, type=_Forecast)
         made_at = _moment(said.updated_at) if said.updated_at else 0.0
         hours = {_hour(point.datetime): point.carbon_intensity for point in said.forecast}
     except (msgspec.MsgspecError, ValueError):

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec import Struct
 from nats import errors as nats_errors
 
+from entraide.decoding import decode_json
 from entraide.errors import EntraideError, PoolError
 from entraide.wire.nats import Identity, connect, new_user_key
 from entraide_scheduler.nats import claims
@@ -293,7 +294,7 @@ class PoolIdentity:
         """Reads them from disk each time: another process may have written them."""
         path = self._home / _REVOCATIONS_FILE
         try:
-            return msgspec.json.decode(read_private(path), type=dict[str, float])
+            return decode_json(read_private(path), type=dict[str, float])
         except msgspec.MsgspecError as problem:
             raise unreadable(path, "not a list of revocations") from problem
 
@@ -341,6 +342,6 @@ def _confirmed(answer: bytes) -> bool:
         data: Data = Data()
 
     try:
-        return msgspec.json.decode(answer, type=Answer).data.code == 200
+        return decode_json(answer, type=Answer).data.code == 200
     except msgspec.MsgspecError:
         return False

@@ -17,6 +17,7 @@ import msgspec
 import psutil
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide.errors import PoolError
 
 END_TIMEOUT_S = 5.0
@@ -91,7 +92,7 @@ def _running(home: Path, program: str) -> psutil.Process | None:
 
 def _read_owner(path: Path) -> Owner | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Owner)
+        return decode_json(path.read_bytes(), type=Owner)
     except (OSError, msgspec.MsgspecError):
         return None
 

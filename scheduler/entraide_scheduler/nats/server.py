@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from entraide.decoding import decode_json
 from entraide.errors import PoolError
 from entraide_scheduler.nats.config import (
     NatsConfig,
@@ -218,7 +219,7 @@ async def _loaded_at(config: NatsConfig) -> str:
     status, body = await _monitor(config, "/varz")
     if status != 200:
         return ""
-    return str(msgspec.json.decode(body, type=dict[str, Any]).get("config_load_time", ""))
+    return str(decode_json(body, type=dict[str, Any]).get("config_load_time", ""))
 
 
 async def _monitor(config: NatsConfig, path: str) -> tuple[int, bytes]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from entraide.decoding import MsgpackDecoder
 from entraide.types import Receipt
 from entraide_scheduler.store.rows import SettleRow
 from entraide_scheduler.store.schema import entries, explanations, settled
@@ -12,7 +13,7 @@ from entraide_scheduler.store.schema import entries, explanations, settled
 EXPLANATIONS_MAX = 200_000
 EXPLANATIONS_KEEP_S = 30 * 86_400.0
 
-_receipt = msgspec.msgpack.Decoder(Receipt)
+_receipt = MsgpackDecoder[Receipt](Receipt)
 _encode = msgspec.msgpack.Encoder().encode
 
 _SETTLE = insert(settled)

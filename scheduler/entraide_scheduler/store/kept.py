@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from entraide.decoding import MsgpackDecoder
 from entraide.types import RequestFacts
 from entraide_scheduler.store.rows import KeptRow
 from entraide_scheduler.store.schema import kept
 
-_facts = msgspec.msgpack.Decoder(RequestFacts)
+_facts = MsgpackDecoder[RequestFacts](RequestFacts)
 
 
 def put(connection: Connection, row: KeptRow) -> str:

@@ -3,11 +3,12 @@
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
+from entraide.decoding import JsonDecoder
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.schema import join_tokens, keys, nodes, policies
 
-_policy = msgspec.json.Decoder(Policy)
+_policy = JsonDecoder[Policy](Policy)
 _KEY_COLUMNS = (keys.c.key, keys.c.coop, keys.c.project, keys.c.label, keys.c.revoked)
 
 

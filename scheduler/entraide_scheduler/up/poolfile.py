@@ -11,6 +11,8 @@ import platformdirs
 import psutil
 from msgspec import Struct
 
+from entraide.decoding import decode_json
+
 NAME = "pool.json"
 SUPERVISOR = "up"
 
@@ -52,7 +54,7 @@ def write(state: Path, pool: PoolFile) -> None:
 def read(state: Path) -> PoolFile | None:
     """Returns the pool in this directory, or None when there is none."""
     try:
-        return msgspec.json.decode((state / NAME).read_bytes(), type=PoolFile)
+        return decode_json((state / NAME).read_bytes(), type=PoolFile)
     except (OSError, msgspec.MsgspecError):
         return None
 

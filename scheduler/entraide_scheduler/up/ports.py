@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide_scheduler.nats.config import free_port
 
 NAME = "ports.json"
@@ -31,7 +32,7 @@ def choose(state: Path, *, http: int = 0) -> Ports:
         http: the port that is asked for; 0 for that of the last start.
     """
     try:
-        last = msgspec.json.decode((state / NAME).read_bytes(), type=Ports)
+        last = decode_json((state / NAME).read_bytes(), type=Ports)
     except (OSError, msgspec.MsgspecError):
         last = Ports()
     chosen = Ports(

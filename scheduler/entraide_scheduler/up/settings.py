@@ -6,7 +6,6 @@ start (the bus's address, the model), and the declaration of the demo site's sur
 
 import os
 import secrets
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import tomli_w
 from msgspec import Struct
 
 from entraide.catalogue import demonstration
+from entraide.decoding import decode_json, decode_toml
 from entraide_scheduler.nats.keyfiles import private_home
 from entraide_scheduler.up.sites import SITES
 
@@ -35,7 +35,7 @@ def load_or_make_secrets(state: Path) -> Secrets:
     """Returns the pool's keys; makes the operator's at first start."""
     path = private_home(state) / SECRETS_NAME
     if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Secrets)
+        return decode_json(path.read_bytes(), type=Secrets)
     made = Secrets(admin_key=f"ent_{secrets.token_urlsafe(24)}")
     _write_private(path, msgspec.json.encode(made))
     return made
@@ -99,12 +99,12 @@ def node_name(home: Path) -> str:
     """Returns the name that the pool gave the node in this directory; "" before it has joined."""
     if not joined(home):
         return ""
-    return str(tomllib.loads((home / NODE_CONFIG_NAME).read_text("utf-8")).get("node", ""))
+    return str(decode_toml((home / NODE_CONFIG_NAME).read_text("utf-8")).get("node", ""))
 
 
 def waits_for_word(home: Path) -> bool:
     """Whether the node in this directory has no engine of its own: the pool loads its models."""
-    config = tomllib.loads((home / NODE_CONFIG_NAME).read_text("utf-8"))
+    config = decode_toml((home / NODE_CONFIG_NAME).read_text("utf-8"))
     return bool(config.get("engine", {}).get("kind") == "none" and not config.get("engines"))
 
 
@@ -123,7 +123,7 @@ def configure_node(
         memory_gb: for models that the pool loads, where the owner has not said.
     """
     path = home / NODE_CONFIG_NAME
-    config = tomllib.loads(path.read_text("utf-8"))
+    config = decode_toml(path.read_text("utf-8"))
     config |= {"nats_urls": [nats_url], "lang": lang, "drain_s": DRAIN_S}
     ours = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
     if engine or ours["kind"] == "llama.cpp":  # another kind is the owner's own choice

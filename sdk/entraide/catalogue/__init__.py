@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.decoding import decode_json
 from entraide.models import ALIASES, FORMATS, Artefact, ArtefactFile, Catalogue, ModelEntry
 
 DOCUMENT_BYTES_MAX = 3 * 1024 * 1024  # fits a message of gRPC's usual size
@@ -61,7 +62,7 @@ def read(document: bytes) -> Catalogue:
     if len(document) > DOCUMENT_BYTES_MAX:
         raise NotCatalogue(f"{len(document)} bytes, {DOCUMENT_BYTES_MAX} at most")
     try:
-        catalogue = msgspec.json.decode(document, type=Catalogue)
+        catalogue = decode_json(document, type=Catalogue)
     except msgspec.MsgspecError as problem:
         raise NotCatalogue(str(problem)) from problem
     for fault in faults(catalogue):

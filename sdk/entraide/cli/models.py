@@ -11,6 +11,7 @@ from entraide import i18n
 from entraide.catalogue import NotCatalogue
 from entraide.cli import nodes, options, pinning, placing, show
 from entraide.cli.place import Place, find
+from entraide.decoding import decode_json
 from entraide.errors import error_for
 from entraide.models import Artefact, Catalogue, ModelEntry
 
@@ -189,10 +190,10 @@ def _entries(file: Path, lang: str) -> list[ModelEntry]:
     try:
         raw = file.read_bytes()
         if raw.lstrip()[:1] == b"[":
-            return list(msgspec.json.decode(raw, type=tuple[ModelEntry, ...]))
+            return list(decode_json(raw, type=tuple[ModelEntry, ...]))
         if b'"models"' in raw:
             return list(documents.read(raw).models)
-        return [msgspec.json.decode(raw, type=ModelEntry)]
+        return [decode_json(raw, type=ModelEntry)]
     except (OSError, msgspec.MsgspecError, NotCatalogue) as problem:
         sentence = i18n.error("catalogue_refused", lang, {"detail": f"{file}: {problem}"})
         raise error_for("catalogue_refused", sentence) from problem

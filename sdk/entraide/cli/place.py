@@ -17,6 +17,7 @@ import platformdirs
 from msgspec import Struct
 
 from entraide import i18n
+from entraide.decoding import decode_json
 from entraide.errors import NotFoundError, error_for
 
 if TYPE_CHECKING:
@@ -144,6 +145,6 @@ def find(state: Path | None, lang: str) -> Place:
 def _pool_of(folder: Path) -> PoolFile | None:
     """The pool that runs with its state in a folder; None when there is none."""
     try:
-        return msgspec.json.decode((folder / POOL_FILE).read_bytes(), type=PoolFile)
+        return decode_json((folder / POOL_FILE).read_bytes(), type=PoolFile)
     except (OSError, msgspec.MsgspecError):
         return None

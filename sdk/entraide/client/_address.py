@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.client._constants import WELL_KNOWN_BYTES_MAX, WELL_KNOWN_TIMEOUT_S
+from entraide.decoding import decode_json
 from entraide.errors import error_for
 
 WELL_KNOWN = "/.well-known/entraide"
@@ -82,7 +83,7 @@ def _ask(url: str, *, ca_pem: str, lang: str) -> Address:
             url + WELL_KNOWN, timeout=WELL_KNOWN_TIMEOUT_S, context=context
         ) as answer:
             body = answer.read(WELL_KNOWN_BYTES_MAX)
-        said = msgspec.json.decode(body, type=_WellKnown)
+        said = decode_json(body, type=_WellKnown)
     except (OSError, urllib.error.URLError, msgspec.MsgspecError) as problem:
         values = {"address": url}
         sentence = i18n.error("pool_unreachable", lang, values)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import msgspec
 from google.protobuf import json_format, struct_pb2
 
 from entraide.client.answers import Job, ModelInfo, TokenUsage
+from entraide.decoding import decode_json
 from entraide.types import (
     Basis,
     Candidate,
@@ -140,7 +140,7 @@ def job(message: pool_pb2.Job) -> Job:
     """A job, its result decoded."""
     result: dict[str, Any] | None = None
     if message.result_json:
-        result = msgspec.json.decode(message.result_json, type=dict[str, Any])
+        result = decode_json(message.result_json, type=dict[str, Any])
     return Job(
         job=message.job,
         state=message.state,

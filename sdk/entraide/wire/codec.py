@@ -5,6 +5,7 @@ A message that cannot be decoded raises ``msgspec.DecodeError``; the receiver co
 
 import msgspec
 
+from entraide.decoding import MsgpackDecoder
 from entraide.wire import messages as m
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -15,11 +16,11 @@ def encode(message: msgspec.Struct) -> bytes:
     return _ENCODER.encode(message)
 
 
-node_up: msgspec.msgpack.Decoder[m.NodeUp] = msgspec.msgpack.Decoder(m.NodeUp)
-node_down_ctl: msgspec.msgpack.Decoder[m.NodeDownCtl] = msgspec.msgpack.Decoder(m.NodeDownCtl)
-node_in: msgspec.msgpack.Decoder[m.NodeIn] = msgspec.msgpack.Decoder(m.NodeIn)
-node_out: msgspec.msgpack.Decoder[m.NodeOut] = msgspec.msgpack.Decoder(m.NodeOut)
-gateway_up: msgspec.msgpack.Decoder[m.GatewayUp] = msgspec.msgpack.Decoder(m.GatewayUp)
-gateway_down: msgspec.msgpack.Decoder[m.GatewayDown] = msgspec.msgpack.Decoder(m.GatewayDown)
-explained: msgspec.msgpack.Decoder[m.Explained] = msgspec.msgpack.Decoder(m.Explained)
-models: msgspec.msgpack.Decoder[m.Models] = msgspec.msgpack.Decoder(m.Models)
+node_up: MsgpackDecoder[m.NodeUp] = MsgpackDecoder(m.NodeUp)
+node_down_ctl: MsgpackDecoder[m.NodeDownCtl] = MsgpackDecoder(m.NodeDownCtl)
+node_in: MsgpackDecoder[m.NodeIn] = MsgpackDecoder(m.NodeIn)
+node_out: MsgpackDecoder[m.NodeOut] = MsgpackDecoder(m.NodeOut)
+gateway_up: MsgpackDecoder[m.GatewayUp] = MsgpackDecoder(m.GatewayUp)
+gateway_down: MsgpackDecoder[m.GatewayDown] = MsgpackDecoder(m.GatewayDown)
+explained: MsgpackDecoder[m.Explained] = MsgpackDecoder(m.Explained)
+models: MsgpackDecoder[m.Models] = MsgpackDecoder(m.Models)

@@ -30,6 +30,7 @@ from msgspec import Struct
 from nats import errors
 from nats.aio.client import Client, Server
 
+from entraide.decoding import decode_json
 from entraide.errors import AuthenticationError, EntraideError, PoolError, PoolUnreachable
 
 RECONNECT_DELAY_MIN_S = 0.05
@@ -88,7 +89,7 @@ def expires_at(jwt: str) -> float:
     try:
         body = jwt.split(".")[1]
         raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-        expiry = msgspec.json.decode(raw, type=dict[str, object]).get("exp", math.inf)
+        expiry = decode_json(raw, type=dict[str, object]).get("exp", math.inf)
     except (IndexError, binascii.Error, msgspec.MsgspecError) as problem:
         raise ValueError("not a JWT") from problem
     if not isinstance(expiry, int | float):

@@ -5,7 +5,6 @@ makes of the same demand under the same policy, and what it makes of it under th
 difference that counts is that of the last two; the first tells how far the world can be believed.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from entraide.decoding import decode_json, decode_toml
 from entraide.errors import PoolError
 from entraide.types import JobClass, JobState
 from entraide_scheduler.core import snapshot
@@ -145,7 +145,7 @@ def _keys(path: Path) -> dict[str, Any]:
         raw = path.read_bytes()
         if len(raw) > POLICY_BYTES_MAX:
             raise ValueError(f"{len(raw)} bytes, {POLICY_BYTES_MAX} at most")
-        found = msgspec.json.decode(raw) if path.suffix == ".json" else tomllib.loads(raw.decode())
+        found = decode_json(raw) if path.suffix == ".json" else decode_toml(raw.decode())
         if not isinstance(found, dict):
             raise ValueError("no table of keys")
     except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors

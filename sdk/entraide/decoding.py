@@ -1,0 +1,119 @@
+"""Decoding: bytes that somebody else wrote become values, or one kind of error for each format.
+
+msgspec raises three unrelated errors for bytes that are no JSON or MessagePack (``DecodeError``,
+``UnicodeDecodeError``, and ``RecursionError`` for lists in lists), and tomllib as many. A caller
+that forgets one is stopped by the bytes that raise it. Here each format has one error:
+``msgspec.DecodeError`` for JSON and MessagePack, ``tomllib.TOMLDecodeError`` for TOML.
+``tests/house`` asks that no other module decodes these formats.
+"""
+
+import tomllib
+from typing import Any, Generic, TypeVar, overload
+
+import msgspec
+
+T = TypeVar("T")
+
+NOT_TEXT = "a text that is not UTF-8"
+NO_KEY = "an object as the key of an object"
+TOO_DEEP = "lists or objects nested too deep"
+
+
+class JsonDecoder(Generic[T]):
+    """Reads JSON of one type."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, kind: Any) -> None:
+        """Prepares to read values of a type."""
+        self._inner: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
+
+    def decode(self, data: bytes | bytearray | str) -> T:
+        """Returns the value.
+
+        Raises:
+            msgspec.DecodeError: the bytes hold no value of the type.
+        """
+        try:
+            return self._inner.decode(data)
+        except UnicodeDecodeError:
+            raise msgspec.DecodeError(NOT_TEXT) from None
+        except RecursionError:
+            raise msgspec.DecodeError(TOO_DEEP) from None
+
+
+class MsgpackDecoder(Generic[T]):
+    """Reads MessagePack of one type."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, kind: Any) -> None:
+        """Prepares to read values of a type."""
+        self._inner: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kind)
+
+    def decode(self, data: bytes) -> T:
+        """Returns the value.
+
+        Raises:
+            msgspec.DecodeError: the bytes hold no value of the type.
+        """
+        try:
+            return self._inner.decode(data)
+        except UnicodeDecodeError:
+            raise msgspec.DecodeError(NOT_TEXT) from None
+        except RecursionError:
+            raise msgspec.DecodeError(TOO_DEEP) from None
+        except TypeError:
+            raise msgspec.DecodeError(NO_KEY) from None
+
+
+@overload
+def decode_json(data: bytes | bytearray | str) -> Any: ...
+@overload
+def decode_json(data: bytes | bytearray | str, *, type: type[T]) -> T: ...
+@overload
+def decode_json(data: bytes | bytearray | str, *, type: Any) -> Any: ...
+def decode_json(data: bytes | bytearray | str, *, type: Any = Any) -> Any:  # noqa: A002
+    """Returns the value of a JSON document.
+
+    Raises:
+        msgspec.DecodeError: the bytes hold no value of the type.
+
+    >>> decode_json(b'{"n": 1}')
+    {'n': 1}
+    """
+    return JsonDecoder[Any](type).decode(data)
+
+
+@overload
+def decode_msgpack(data: bytes) -> Any: ...
+@overload
+def decode_msgpack(data: bytes, *, type: type[T]) -> T: ...
+@overload
+def decode_msgpack(data: bytes, *, type: Any) -> Any: ...
+def decode_msgpack(data: bytes, *, type: Any = Any) -> Any:  # noqa: A002
+    """Returns the value of a MessagePack document.
+
+    Raises:
+        msgspec.DecodeError: the bytes hold no value of the type.
+    """
+    return MsgpackDecoder[Any](type).decode(data)
+
+
+def decode_toml(text: str) -> dict[str, Any]:
+    """Returns the table of a TOML document.
+
+    Raises:
+        tomllib.TOMLDecodeError: the text is no TOML.
+
+    >>> decode_toml("n = 1")
+    {'n': 1}
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise tomllib.TOMLDecodeError(TOO_DEEP) from None
+    except ValueError as problem:  # an integer of thousands of digits, a date that is none
+        raise tomllib.TOMLDecodeError(str(problem)) from None

@@ -1,0 +1,31 @@
+"""Tables: the rows of a CSV file, with one kind of error that names file and line.
+
+A cell that a row does not have is empty text; cells beyond the head are left out.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def numbered_rows(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the rows of a file with the numbers of their lines.
+
+    Args:
+        path: the file, UTF-8.
+        columns: those that it must have.
+
+    Raises:
+        ValueError: a column is missing, or the file is no CSV; it names file and line.
+        OSError: it cannot be read.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, restkey="", restval="")
+        try:
+            missing = sorted(columns - set(reader.fieldnames or ()))
+            if missing:
+                raise ValueError(f"{path}:1: no column {missing[0]}")
+            for row in reader:
+                yield reader.line_num, row
+        except (csv.Error, UnicodeDecodeError) as problem:
+            raise ValueError(f"{path}:{reader.line_num + 1}: {problem}") from None

@@ -1,0 +1,239 @@
+"""What engines, meters, model files and the owner's files give to a node agent."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+from hypothesis import strategies as st
+from tests.hostile.decoders.case import Case
+from tests.hostile.decoders.of_pool import FULL_CHAT, from_file
+from tests.hostile.mutations import binary_like, json_like, text_like
+
+from entraide.errors import RequestError
+from entraide.wire import codec
+from entraide.wire.nats import expires_at
+from entraide_node import config
+from entraide_node.energy import sunspec_source
+from entraide_node.energy.csv_source import CsvSource
+from entraide_node.energy.http_source import _state
+from entraide_node.energy.sources import CsvFile
+from entraide_node.energy.values import Value, number_in
+from entraide_node.engines import listing, llamacpp_said, load, model_folder, program, refusals
+from entraide_node.engines.base import CHAT, COMPLETIONS, EngineFailure, EngineRequest
+from entraide_node.engines.run import Run, parse
+from entraide_node.engines.sse import EventReader, EventTooLong
+from entraide_node.models.gguf import NotGguf, read_head
+from entraide_node.owner import terms
+from entraide_node.presence.x11 import cookie_of
+
+EXPRESSIONS = ("POWER.x", "ENERGY.Power", "sum(a)", "avg(@)", "to_number(a)", "max_by(a, &b)")
+
+
+def event(**fields: object) -> bytes:
+    """An event of an engine's stream."""
+    choice = {"index": 0, "finish_reason": None, **fields}
+    timings = {"prompt_n": 3, "predicted_n": 1, "cache_n": 0, "prompt_ms": 1.5, "predicted_ms": 2.5}
+    usage = {
+        "prompt_tokens": 3,
+        "completion_tokens": 1,
+        "prompt_tokens_details": {"cached_tokens": 1},
+    }
+    chunk = {
+        "id": "x", "created": 1, "choices": [choice], "timings": timings, "usage": usage,
+        "metrics": {"time_to_first_token_ms": 1.5, "generation_time_ms": 2.5},
+    }  # fmt: skip
+    return b"data: " + msgspec.json.encode(chunk) + b"\n\n"
+
+
+CALL = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{"}}
+STREAM = b"".join((
+    event(delta={"role": "assistant", "content": "a"}), event(delta={"tool_calls": [CALL]}),
+    event(delta={"tool_calls": [CALL]}), event(text="a", logprobs={"content": [1]}),
+    event(delta={}, finish_reason="stop"), b"data: [DONE]\n\n",
+))  # fmt: skip
+PAYLOADS = tuple(part.removeprefix(b"data: ") for part in STREAM.split(b"\n\n")[:5])
+
+
+def run_of(*, path: str, stream: bool) -> Run:
+    """A run that has not begun."""
+    request = EngineRequest(job="j", path=path, body=FULL_CHAT, model="m", stream=stream)
+    body = parse(request)
+    assert not isinstance(body, EngineFailure)
+    return Run(request, body, started=0.0, counted_each_event=stream)
+
+
+def answer_of(run: Run) -> None:
+    """Ends a run; what it says of itself can be sent."""
+    end = run.completed(now=1.0, created=1)
+    for number in (end.usage.prompt_tokens, end.usage.completion_tokens, end.usage.cached_tokens):
+        assert 0 <= number < 2**63
+    msgspec.msgpack.encode((msgspec.structs.astuple(end.usage), end.timings))
+
+
+def read_stream(data: bytes, _: Path) -> None:
+    """Reads the bytes of a stream, cut in two."""
+    reader, run = EventReader(), run_of(path=CHAT, stream=True)
+    middle = len(data) // 2
+    payloads = [*reader.feed(data[:middle]), *reader.feed(data[middle:]), *reader.close()]
+    run.take(payloads, now=0.5)
+    answer_of(run)
+
+
+def read_events(path: str) -> Callable[[bytes, Path], object]:
+    """Reads one event between honest ones, merged into a whole answer."""
+
+    def read(data: bytes, _: Path) -> None:
+        for stream in (True, False):
+            run = run_of(path=path, stream=stream)
+            for payload in (PAYLOADS[0], data, *PAYLOADS[1:3], data, *PAYLOADS[3:]):
+                run.take([payload], now=0.5)
+            answer_of(run)
+
+    return read
+
+
+def read_refusal(data: bytes, _: Path) -> None:
+    """Reads what an engine answers instead; its numbers can be sent."""
+    for status in (400, 500):
+        failure = refusals.failure_of(status, data)
+        codec.encode(failure)
+
+
+def read_folder(data: bytes, folder: Path) -> None:
+    """Reads a model's folder of which every file is these bytes."""
+    home = folder / "model"
+    home.mkdir(exist_ok=True)
+    for name in ("config.json", "tokenizer_config.json", "model.safetensors"):
+        (home / name).write_bytes(data)
+    model_folder.fault_in(home)
+    numbers = model_folder.context_max_of(home), model_folder.kv_bytes_per_token_of(home)
+    assert all(number >= 0 for number in numbers)
+    model_folder.tool_parser_of(home)
+
+
+def read_value(data: bytes, _: Path) -> None:
+    """Reads a number out of a device's JSON."""
+    try:
+        document = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    for expression in EXPRESSIONS:
+        number = number_in(document, expression)
+        assert number is None or abs(number) <= 1e17
+    state = _state(document, scale=1.0)
+    assert not isinstance(state, Value) or abs(state.number) <= 1e22
+
+
+def read_csv(path: Path) -> None:
+    """Reads the last row of a file that something appends to."""
+    config_of = CsvFile(file=path.name, column="w", time_column="t")
+    CsvSource(config_of, path.parent)._read()
+
+
+def read_registers(data: bytes, _: Path) -> None:
+    """Reads every model that we know out of a device's registers."""
+    words = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
+    block = [*words, *[0] * 125]
+    for places in sunspec_source.MODELS.values():
+        for place in places.values():
+            sunspec_source._decoded(block, place)
+
+
+HEAD = b"GGUF" + struct.pack("<IQQ", 3, 0, 3)
+
+
+def gguf_text(text: bytes) -> bytes:
+    """A text as GGUF has it."""
+    return struct.pack("<Q", len(text)) + text
+
+
+GGUF = (
+    HEAD + gguf_text(b"general.architecture") + struct.pack("<I", 8) + gguf_text(b"llama")
+    + gguf_text(b"tokens") + struct.pack("<IIQ", 9, 8, 2) + gguf_text(b"a") + gguf_text(b"b")
+    + gguf_text(b"llama.context_length") + struct.pack("<II", 4, 2_048)
+)  # fmt: skip
+MODEL_CONFIG = msgspec.json.encode({
+    "architectures": ["Qwen2ForCausalLM"], "max_position_embeddings": 9, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "hidden_size": 32,
+    "chat_template": [{"name": "t", "template": "tools"}], "text_config": {"head_dim": 1},
+})  # fmt: skip
+TENSORS = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"__metadata__":{}}'
+SAFETENSORS = struct.pack("<Q", len(TENSORS)) + TENSORS + bytes(4)
+ERROR = b'{"error":{"message":"context length is 5 tokens","type":"x","code":400,"n_ctx":5}}'
+LISTING = b'{"data":[{"id":"m","owned_by":"vllm","max_model_len":9,"meta":{"n_ctx":5}}]}'
+PROPS = (
+    b'{"chat_template_caps":{"supports_tools":true,"supports_tool_calls":true},'
+    b'"modalities":{"vision":true},"default_generation_settings":{"n_ctx":5}}'
+)
+METRICS = b'llamacpp:requests_processing 2\nvllm:num_requests_running{a="b"} 1e3\n'
+STATE = b'{"state":"5.5","attributes":{"unit_of_measurement":"kW"},"last_reported":"2026-01-01"}'
+METER = b'{"POWER":{"x":5},"ENERGY":{"Power":[1,2.5]},"a":[1,2]}'
+TERMS = b'hours = ["mon-fri 08:00-18:00"]\nidle_min = 5\n[caps_idle]\nmemory_gb = 4\n'
+CONFIG = b'node = "n1"\ndir = "."\n[[engines]]\nkind = "attach"\nurl = "http://127.0.0.1:1"\n'
+JWT = b"eyJhbGciOiJub25lIn0.eyJleHAiOjEwfQ.x"
+ENGINES = "entraide_node.engines"
+
+CASES: dict[str, Case] = {
+    "an engine's stream": Case(read_stream, text_like(STREAM), (EventTooLong,)),
+    **{
+        f"an engine's event for {path}": Case(
+            read_events(path), json_like(*PAYLOADS, ERROR), (), (f"{ENGINES}.run:Run._take",)
+        )
+        for path in (CHAT, COMPLETIONS)
+    },
+    "an engine's refusal": Case(
+        read_refusal, json_like(ERROR), (), (f"{ENGINES}.foreign:object_in",)
+    ),
+    "an engine's models": Case(lambda data, _: listing.listing_of(data), json_like(LISTING)),
+    "llama.cpp's properties": Case(
+        lambda data, _: (llamacpp_said.features_of(data), llamacpp_said.slot_context_of(data)),
+        json_like(PROPS),
+    ),
+    "an engine's context": Case(lambda data, _: program._context_in(data), json_like(LISTING)),
+    "an engine's metrics": Case(lambda data, _: load.metrics_of(data), text_like(METRICS)),
+    "a run's request": Case(
+        lambda data, _: parse(SimpleNamespace(body=data)),  # type: ignore[arg-type]
+        json_like(FULL_CHAT), (), (f"{ENGINES}.run:parse",),
+    ),
+    "a model's folder": Case(
+        read_folder, json_like(MODEL_CONFIG) | binary_like(SAFETENSORS)
+        | json_like(TENSORS).map(lambda head: struct.pack("<Q", len(head)) + head), (),
+        (f"{ENGINES}.model_folder:_fault_in",),
+    ),
+    "a GGUF file": Case(
+        from_file("m.gguf", read_head), binary_like(GGUF), (NotGguf,),
+        ("entraide_node.models.gguf:_number",),
+    ),
+    "a device's JSON": Case(
+        read_value, json_like(STATE, METER), (),
+        ("entraide_node.energy.http_source:_state", "entraide_node.energy.http_source:Pages.json",
+         "entraide_node.energy.mqtt_source:MqttSource._heard"),
+    ),
+    "a growing CSV file": Case(
+        from_file("meter.csv", read_csv), text_like(b"t,w\n2026-01-01T00:00:00,5\n"), (),
+        ("entraide_node.energy.csv_source:CsvSource._read",),
+    ),
+    "a SunSpec device's registers": Case(
+        read_registers, st.binary(max_size=250), (),
+        ("entraide_node.energy.sunspec_source:_decoded",),
+    ),
+    "the owner's terms": Case(
+        lambda data, _: terms.parse(data.decode("utf-8", "replace")), text_like(TERMS), (),
+        ("entraide_node.owner.terms:parse",),
+    ),
+    "a node's configuration": Case(
+        from_file("node.toml", config.load), text_like(CONFIG), (RequestError,),
+        ("entraide_node.config:load",),
+    ),
+    "a JWT": Case(
+        lambda data, _: expires_at(data.decode("latin-1")), text_like(JWT), (ValueError,),
+        ("entraide.wire.nats:expires_at",),
+    ),
+    "an X11 authority file": Case(
+        lambda data, _: cookie_of(data, 0), binary_like(struct.pack(
+            ">H0sH1sH1sH1sH1s", 256, b"", 0, b"0", 1, b"0", 1, b"M", 1, b"c")), (),
+        ("entraide_node.presence.x11:cookie_of.field",),
+    ),
+}  # fmt: skip

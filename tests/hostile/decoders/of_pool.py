@@ -1,0 +1,349 @@
+"""What nodes, gateways, clients and feeds send to a pool, and the files that its operator gives."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from google.protobuf.message import DecodeError, Message
+from msgspec import structs
+from tests.contract.samples import DOORS, SAMPLES, decoder
+from tests.hostile.decoders.case import Case
+from tests.hostile.mutations import binary_like, json_like, text_like
+
+from entraide import catalogue
+from entraide.catalogue import NotCatalogue, signature
+from entraide.errors import PoolError
+from entraide.types import JobKind
+from entraide.v1 import admin_pb2, pool_pb2
+from entraide.wire import codec, node_pass
+from entraide.wire import messages as m
+from entraide_scheduler.config import SchedulerConfig, read_policy, read_toml
+from entraide_scheduler.control.convert import coop_terms
+from entraide_scheduler.control.corrections import corrected, correction_fault
+from entraide_scheduler.core.soundness import faults
+from entraide_scheduler.gateway import answers, openai, pool_messages, routes, run_limits, streams
+from entraide_scheduler.gateway.field_faults import convert
+from entraide_scheduler.gateway.fields import PATHS, JobRequest
+from entraide_scheduler.gateway.jobs import Answer
+from entraide_scheduler.gateway.options import Caller, FactsMaker, Options, from_headers
+from entraide_scheduler.gateway.pool_service import texts_of
+from entraide_scheduler.gateway.refusals import Refused
+from entraide_scheduler.gateway.sizes import Sizes
+from entraide_scheduler.gateway.strict_json import read_object
+from entraide_scheduler.grid import electricitymaps
+from entraide_scheduler.grid.forecasts import read_forecasts
+from entraide_scheduler.grid.series import read_series
+from entraide_scheduler.nats.claims import is_user_key
+from entraide_scheduler.node_validation import check
+from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
+from entraide_scheduler.node_validation.intake import Intake
+from entraide_scheduler.request_bounds import facts_fault
+
+NOW = 1_700_000_000.0
+CALLER = Caller("key-1", "alpha", "")
+CLIENTS = Path(__file__).resolve().parents[2] / "data/clients"
+RECORDED = [
+    request
+    for path in sorted(CLIENTS.glob("*.json"))
+    for request in json.loads(path.read_text("utf-8"))["requests"]
+]
+MAKER = FactsMaker(
+    gateway="g", kept_gateway="g", jurisdiction="CA", secret=bytes(32), sizes=Sizes()
+)
+
+
+def messages_at(door: str) -> tuple[bytes, ...]:
+    """One message of each kind that a decoder of the codec takes."""
+    found = DOORS[door][0]
+    return tuple(codec.encode(message) for message in SAMPLES if decoder(message) is found)
+
+
+def bodies(path: str) -> tuple[bytes, ...]:
+    """What nine clients really send to an endpoint, and every field at once."""
+    given = [json.dumps(one["body"]).encode() for one in RECORDED if one["path"] == path]
+    return (*given, FULL_CHAT if path == openai.CHAT else FULL_COMPLETION)
+
+
+FULL_CHAT = json.dumps({
+    "model": "m", "n": 2, "max_tokens": 5, "temperature": 0.5, "top_p": 0.5, "top_k": 4,
+    "logprobs": True, "top_logprobs": 3, "stop": ["a"], "seed": 1, "logit_bias": {"5": -1},
+    "stream": True, "stream_options": {"include_usage": True}, "frequency_penalty": 1,
+    "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {
+        "type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {
+            "type": "string", "pattern": "(a|b){2,3}", "maxLength": 9, "enum": ["x"]}}}}},
+    "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}],
+}).encode()  # fmt: skip
+FULL_COMPLETION = json.dumps(
+    {"model": "m", "prompt": ["a", "b"], "max_tokens": 5, "n": 1, "stop": "x", "stream": False}
+).encode()
+
+
+def read_request(path: str) -> Callable[[bytes, Path], object]:
+    """Reads a request as HTTP's handler does, to what the core and the node are given."""
+
+    def read(data: bytes, _: Path) -> None:
+        ask = openai.parse(path, data)
+        facts = MAKER.facts(ask, CALLER, Options(), JobKind.LIVE)
+
+        assert not facts_fault(facts, now=time.time())
+        codec.encode(m.Submit(facts))
+        json.loads(openai.forwarded(ask, 9, model="m", stream=ask.stream))
+
+    return read
+
+
+def read_job(data: bytes, _: Path) -> object:
+    """Reads the body of a job that is kept."""
+    asked = convert(read_object(data), JobRequest)
+    return openai.parse(asked.path, routes._request_of(data))
+
+
+def read_options(data: bytes, _: Path) -> None:
+    """Reads the request headers that are the pool's own."""
+    pairs = (line.partition(":") for line in data.decode("latin-1").split("\n"))
+    options = from_headers({name: value for name, _, value in pairs}, time.time())
+    ask = openai.parse(openai.COMPLETION, FULL_COMPLETION)
+    facts = MAKER.facts(ask, CALLER, options, JobKind.LIVE)
+
+    assert not facts_fault(facts, now=time.time())
+
+
+def read_call(data: bytes, _: Path) -> None:
+    """Reads a request over gRPC, once grpc itself took its bytes."""
+    request = pool_pb2.InferenceRequest.FromString(data)
+    path, body = pool_messages.request_body(request, stream=True)
+    options = pool_messages.options(request.options, time.time())
+    MAKER.facts(openai.parse(path, body), CALLER, options, JobKind.LIVE)
+
+
+def read_correction(data: bytes, _: Path) -> None:
+    """Reads a correction of the books."""
+    correction = admin_pb2.Correction.FromString(data)
+    if not correction_fault(correction, {"a", "b"}):
+        msgspec.msgpack.encode(corrected(correction))
+
+
+def read_terms(data: bytes, _: Path) -> object:
+    """Reads a co-op's terms."""
+    return coop_terms(admin_pb2.Coop.FromString(data), ())
+
+
+def read_control(data: bytes, _: Path) -> object:
+    """Reads a node's control message."""
+    return Intake(lambda *_: 1).read("n1", data, NOW)
+
+
+def read_answer(data: bytes, _: Path) -> None:
+    """Reads what a node streams, to what a client is given."""
+    if check.size_fault(data, ANSWER_BYTES):
+        return
+    message = codec.node_out.decode(data)
+    if isinstance(message, m.End):
+        message = check.with_clipped_usage(message)
+        answers.is_whole(message, 1 << 20, stream=True)
+        if answers.is_whole(message, 1 << 20, stream=False):
+            answers.with_usage(message.body, message.usage)
+        run_limits._text_tokens(message.body)
+    check.fault(message)
+
+
+def read_last_chunk(data: bytes, _: Path) -> None:
+    """Reads the last chunk of a stream, when it was found whole."""
+    end = structs.replace(END, final=data)
+    if answers.is_whole(end, 1 << 20, stream=True):
+        answer = Answer(data, b"", END.usage, None)
+        streams.last_events(answer, include_usage=True)
+        texts_of(b"data: " + data + b"\n\n")
+
+
+def read_gateway(data: bytes, _: Path) -> None:
+    """Reads what a gateway in a process of its own asks."""
+    message = codec.gateway_up.decode(data)
+    if isinstance(message, m.Submit):
+        facts_fault(message.facts, now=NOW)
+
+
+def decoded(door: Any) -> Callable[[bytes, Path], object]:
+    """Decodes by one decoder of the codec."""
+    return lambda data, _: door.decode(data)
+
+
+def from_file(name: str, reader: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
+    """Writes the bytes into a file and reads that."""
+
+    def read(data: bytes, folder: Path) -> object:
+        path = folder / name
+        path.write_bytes(data)
+        return reader(path)
+
+    return read
+
+
+def packed(*messages: Message) -> Any:
+    """Protobuf messages that were changed."""
+    return binary_like(*(message.SerializeToString() for message in messages))
+
+
+def policy_of(path: Path) -> None:
+    """Reads a policy and asks whether it is sound."""
+    tuple(faults(read_policy(path)))
+
+
+def chat_call() -> pool_pb2.InferenceRequest:
+    """A request over gRPC with every kind of field."""
+    call = pool_pb2.InferenceRequest(model="m", max_output_tokens=5)
+    call.messages.add(role="user", content="x")
+    call.extra.update({"n": 2, "stop": ["a"], "response_format": {"type": "json_object"}})
+    call.options.CopyFrom(pool_pb2.JobOptions(deadline_s=5.0, max_gco2e=1.0, session="s"))
+    return call
+
+
+END = next(one for one in SAMPLES if isinstance(one, m.End))
+SERIES = b"utc,d,l\n2026-01-01T00:00:00,1.5,2.5\n2026-01-01T01:00:00+00:00,1,2\n"
+FORECASTS = b"issued_utc,utc,d,l\n2026-01-01T00:00:00,2026-01-01T00:00:00,1.5,2.5\n"
+LATEST = b'{"zone":"CA-QC","carbonIntensity":3.5,"datetime":"2026-01-01T00:00:00.000Z"}'
+FORECAST = b'{"zone":"CA-QC","updatedAt":"2026-01-01T00:00:00Z","forecast":[%s,%s]}' % (
+    LATEST, LATEST.replace(b"T00", b"T01"),
+)  # fmt: skip
+HEADERS = (
+    b"x-entraide-deadline:60\nx-entraide-max-gco2e:1.5\nx-entraide-class:batch\n"
+    b"x-entraide-data-class:internal\nx-entraide-jurisdiction:CA-QC\nidempotency-key:k"
+)
+POLICY = b'version = "1"\npicker = "greenest"\n[[coops]]\ncoop = "a"\nshares = 1.0\n'
+PASS = b"Entraide-Node n1 1700000000 " + b"A" * 86 + b"=="
+USER_KEY = b"UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
+FILE = (PoolError,)
+QUOTA = {"kind": "tokens", "limit": 5, "period": "day"}
+
+CASES: dict[str, Case] = {
+    "a node's control message": Case(
+        read_control, binary_like(*messages_at("node_up")), (),
+        ("entraide.wire.codec:", "entraide_scheduler.node_validation.intake:Intake.read"),
+    ),
+    "a node's answer": Case(
+        read_answer, binary_like(*messages_at("node_out")), (msgspec.DecodeError,),
+        ("entraide_scheduler.bus:subscribe_out.heard", "entraide_scheduler.gateway.answers:",
+         "entraide_scheduler.gateway.run_limits:"),
+    ),
+    "the last chunk of a stream": Case(
+        read_last_chunk, json_like(b'{"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}'),
+        (msgspec.DecodeError,),
+        ("entraide_scheduler.gateway.pool_service:",
+         "entraide_scheduler.gateway.streams:last_events"),
+    ),
+    "a gateway's message": Case(
+        read_gateway, binary_like(*messages_at("gateway_up")), (msgspec.DecodeError,),
+        ("entraide_scheduler.desks:GatewaysEar._heard",),
+    ),
+    **{
+        f"a message at {door}": Case(
+            decoded(DOORS[door][0]), binary_like(*messages_at(door)), (msgspec.DecodeError,),
+            sites,
+        )
+        for door, sites in {
+            "gateway_down": ("entraide_scheduler.bus:NatsDesk._heard",),
+            "explained": ("entraide_scheduler.bus:NatsDesk.explain",),
+            "models": ("entraide_scheduler.bus:NatsDesk.models",),
+            "node_down_ctl": (
+                "entraide_node.bus:Bus._ctl", "entraide_node.doctor.visit:_listen.heard",
+            ),
+            "node_in": ("entraide_node.bus:Bus._in",),
+        }.items()
+    },
+    **{
+        f"POST {path}": Case(
+            read_request(path), json_like(*bodies(path)), (Refused,),
+            ("entraide_scheduler.gateway.strict_json:", "entraide_scheduler.gateway.openai:parse",
+             "entraide_scheduler.gateway.field_faults:convert"),
+        )
+        for path in PATHS
+    },
+    "POST /v1/jobs": Case(
+        read_job, json_like(b'{"keep_s":60,"path":"/v1/completions","request":%s}'
+                            % FULL_COMPLETION, b'{"request":%s}' % FULL_CHAT), (Refused,),
+        ("entraide_scheduler.gateway.routes:",
+         "entraide_scheduler.gateway.routes:Routes._submit_job"),
+    ),
+    "a path": Case(
+        lambda data, _: routes.route_of(data.decode("latin-1")),
+        text_like(b"/v1/jobs/job-1/receipt", b"/v1/models/a/b", b"/weights/00"),
+    ),
+    "request headers": Case(
+        read_options, text_like(HEADERS, b"x-entraide-deadline:2030-01-01T00:00:00"), (Refused,),
+        ("entraide_scheduler.gateway.options:_deadline",),
+    ),
+    "gRPC InferenceRequest": Case(
+        read_call, packed(chat_call()), (Refused, DecodeError),
+        ("entraide_scheduler.gateway.pool_messages:request_body",),
+    ),
+    "gRPC Correction": Case(
+        read_correction, packed(admin_pb2.Correction(
+            correction="c", reason="r", lender="a", borrower="b", tokens=5, energy_wh=1.5)),
+        (DecodeError,),
+    ),
+    "gRPC Coop": Case(
+        read_terms, packed(admin_pb2.Coop(coop="a", shares=2.0, quotas=[admin_pb2.Quota(**QUOTA)])),
+        (DecodeError, ValueError),
+    ),
+    "a node's public key": Case(
+        lambda data, _: is_user_key(data.decode("latin-1")), text_like(USER_KEY), (),
+        ("entraide_scheduler.nats.claims:is_user_key",),
+    ),
+    "a node's pass": Case(
+        lambda data, _: (
+            (shown := node_pass.read(data.decode("latin-1")))
+            and node_pass.is_genuine(shown, public_key=USER_KEY.decode(), path="/", now=NOW)
+        ),
+        text_like(PASS), (),
+        ("entraide.wire.node_pass:read", "entraide.wire.node_pass:is_genuine"),
+    ),
+    "a catalogue of models": Case(
+        lambda data, _: catalogue.write(catalogue.read(data)),
+        json_like(catalogue.write(catalogue.shipped())), (NotCatalogue,),
+        ("entraide.catalogue:read",),
+    ),
+    "a catalogue's signature": Case(
+        lambda data, _: signature.genuine(b"{}", data, data.decode("latin-1")),
+        text_like(b"A" * 43 + b"="), (), ("entraide.catalogue.signature:genuine",),
+    ),
+    "an hour of Electricity Maps": Case(
+        lambda data, _: electricitymaps._latest(data, zone="CA-QC", factor="direct"),
+        json_like(LATEST), (),
+        ("entraide_scheduler.grid.electricitymaps:_latest",
+         "entraide_scheduler.grid.electricitymaps:_moment"),
+    ),
+    "a forecast of Electricity Maps": Case(
+        lambda data, _: (
+            (read := electricitymaps._forecast(data, zone="CA-QC"))
+            and electricitymaps._issue("CA-QC", read[0], read[1], read[1])
+        ),
+        json_like(FORECAST), (), ("entraide_scheduler.grid.electricitymaps:_forecast",),
+    ),
+    "a series": Case(
+        from_file("series.csv", lambda path: read_series(
+            path, zone="CA-QC", column="d", lifecycle_column="l", year_shift=1)),
+        text_like(SERIES), FILE,
+        ("entraide_scheduler.grid.rows:numbered_rows", "entraide_scheduler.grid.rows:moment_of"),
+    ),
+    "a file of forecasts": Case(
+        from_file("forecasts.csv", lambda path: read_forecasts(
+            path, zone="CA-QC", column="d", lifecycle_column="l")),
+        text_like(FORECASTS), FILE,
+    ),
+    "a scheduler's configuration": Case(
+        from_file("c.toml", lambda path: read_toml(path, SchedulerConfig)),
+        text_like(b'pool = "p"\nlang = "fr"\n[http]\nport = 1\n'), FILE,
+        ("entraide_scheduler.config:read_toml",),
+    ),
+    "a policy in TOML": Case(
+        from_file("p.toml", policy_of), text_like(POLICY), FILE,
+        ("entraide_scheduler.config:read_policy",),
+    ),
+    "a policy in JSON": Case(
+        from_file("p.json", policy_of),
+        json_like(b'{"version":"1","coops":[{"coop":"a","shares":1.0}],"objectives":{}}'), FILE,
+    ),
+}  # fmt: skip

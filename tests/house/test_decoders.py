@@ -1,0 +1,160 @@
+"""Every place that decodes has a property test, or a reason why its bytes are not foreign."""
+
+import ast
+import re
+
+import pytest
+from tests.hostile.test_decoders import CASES
+from tests.house.source import modules, tree, where
+
+# What turns bytes or text of some format into values.
+DECODERS = {
+    "DictReader", "JSONDecoder", "JsonDecoder", "MessageToDict", "MsgpackDecoder", "FromString",
+    "ParseFromString", "b32decode", "b64decode", "convert", "decode_json", "decode_msgpack",
+    "decode_toml", "from_bytes", "fromisoformat", "reader", "strptime", "unpack", "unpack_from",
+    "urlsafe_b64decode",
+}  # fmt: skip
+CODEC = re.compile(r"codec\.\w+\.decode")  # of the bus
+# Only `entraide.decoding` calls these: it makes one kind of error out of several.
+RAW = {
+    "json.load", "json.loads", "msgspec.json.Decoder", "msgspec.json.decode",
+    "msgspec.msgpack.Decoder", "msgspec.msgpack.decode", "tomllib.load", "tomllib.loads",
+}  # fmt: skip
+RAW_ALLOWED = {"entraide.decoding", "entraide_scheduler.store.migrations.versions.m0002_statements"}
+
+WRITTEN_BY_US = "a file that this program wrote, of the machine's own owner"
+SHIPPED = "a file of the package"
+STORE = "a row that this pool wrote into its own store"
+OWN_PROCESS = "what a child process of ours says"
+OWN_SYSTEM = "what the owner's own operating system says"
+TYPED = "one typed document; `decode_json` has one error, and it is caught here"
+CHECKED = "values that a decoder above has read"
+
+OURS = {
+    "entraide.cli.models:_entries": TYPED,
+    "entraide.cli.place:_pool_of": WRITTEN_BY_US,
+    "entraide.cli.placing:_step": CHECKED,
+    "entraide.client._address:_ask": TYPED,
+    "entraide.client._convert:values": CHECKED,
+    "entraide.client._convert:job": "the answer of the pool that the caller chose, as gRPC gave it",
+    "entraide.client._failure:failure": "likewise",
+    "entraide.decoding:decode_json": "the decoder itself",
+    "entraide.decoding:decode_msgpack": "the decoder itself",
+    "entraide_node.bench:_load": WRITTEN_BY_US,
+    "entraide_node.detect:mac_of": OWN_SYSTEM,
+    "entraide_node.energy.catalogue:devices": SHIPPED,
+    "entraide_node.energy.catalogue:sources": SHIPPED,
+    "entraide_node.energy.detect:apple_device": OWN_SYSTEM,
+    "entraide_node.engines.attaching:attach_command": "a configuration that `config.load` has read",
+    "entraide_node.engines.environments:made": WRITTEN_BY_US,
+    "entraide_node.engines.llamacpp:_Child.up": OWN_PROCESS,
+    "entraide_node.engines.llamacpp_child:main": OWN_PROCESS,
+    "entraide_node.engines.program_child:main": OWN_PROCESS,
+    "entraide_node.join:read_page": TYPED,
+    "entraide_node.keys:read": WRITTEN_BY_US,
+    "entraide_node.living:read_pool": WRITTEN_BY_US,
+    "entraide_node.models.files:_known": WRITTEN_BY_US,
+    "entraide_node.models.store:ModelStore.speeds": WRITTEN_BY_US,
+    "entraide_node.models.store:ModelStore._proofs": WRITTEN_BY_US,
+    "entraide_node.owner.files:read_status": WRITTEN_BY_US,
+    "entraide_node.owner.files:read_stopped": WRITTEN_BY_US,
+    "entraide_node.owner.files:Declaration._read": "the owner's own file; every error is caught",
+    "entraide_node.page.form:terms_of": "made from checked fields; tests/node/test_page.py",
+    "entraide_node.presence.wayland:Wayland._greet": OWN_SYSTEM,
+    "entraide_node.presence.wayland:_string": OWN_SYSTEM,
+    "entraide_node.presence.wayland:_message": OWN_SYSTEM,
+    "entraide_node.presence.x11:X11.idle_s": OWN_SYSTEM,
+    "entraide_node.presence.x11:X11._open": OWN_SYSTEM,
+    "entraide_node.presence.x11:X11._ask": OWN_SYSTEM,
+    "entraide_node.reports:": WRITTEN_BY_US,
+    "entraide_scheduler.calendar:month_span": "the operator's; its error is caught by the service",
+    "entraide_scheduler.checkpoint:": STORE,
+    "entraide_scheduler.desks:": STORE,
+    "entraide_scheduler.export:_frame": STORE,
+    "entraide_scheduler.gateway.coop_jobs:": STORE,
+    "entraide_scheduler.gateway.pages:Pages.model": "a page that this gateway made",
+    "entraide_scheduler.gateway.pool_messages:job": STORE,
+    "entraide_scheduler.gateway.receipts:is_genuine": "a receipt of the store",
+    "entraide_scheduler.grid.annual:annual_averages": SHIPPED,
+    "entraide_scheduler.hardware:_peaks": SHIPPED,
+    "entraide_scheduler.journal:": STORE,
+    "entraide_scheduler.journal:recover": STORE,
+    "entraide_scheduler.nats.identity:sealing_key": WRITTEN_BY_US,
+    "entraide_scheduler.nats.identity:PoolIdentity._revocations": WRITTEN_BY_US,
+    "entraide_scheduler.nats.identity:_confirmed": OWN_PROCESS,
+    "entraide_scheduler.nats.leash:_read_owner": WRITTEN_BY_US,
+    "entraide_scheduler.nats.server:_loaded_at": OWN_PROCESS,
+    "entraide_scheduler.store.books:": STORE,
+    "entraide_scheduler.store.kept:": STORE,
+    "entraide_scheduler.store.members:": STORE,
+    "entraide_scheduler.up.poolfile:read": WRITTEN_BY_US,
+    "entraide_scheduler.up.ports:choose": WRITTEN_BY_US,
+    "entraide_scheduler.up.settings:load_or_make_secrets": WRITTEN_BY_US,
+    "entraide_scheduler.up.settings:node_name": WRITTEN_BY_US,
+    "entraide_scheduler.up.settings:waits_for_word": WRITTEN_BY_US,
+    "entraide_scheduler.up.settings:configure_node": WRITTEN_BY_US,
+    "entraide_sim.build:policy_of": CHECKED,
+    "entraide_sim.catalogue:_rows": SHIPPED,
+    "entraide_sim.sweep:_on_ray": "an outcome that our own task computed",
+    "entraide_sim.sweep:_parcel_there": "a case that our own driver packed",
+}
+
+
+def sites() -> dict[str, str]:
+    """Where bytes are decoded: ``module:function``, and the line for an editor."""
+    found: dict[str, str] = {}
+    for module, path in modules().items():
+        if ".v1" in module or module.endswith("m0002_statements"):
+            continue
+        for function, call in calls(tree(path), ()):
+            if name_of(call) in DECODERS or CODEC.fullmatch(ast.unparse(call.func)):
+                found[f"{module}:{function}"] = where(path, call.lineno)
+    return found
+
+
+def calls(node: ast.AST, inside: tuple[str, ...]) -> list[tuple[str, ast.Call]]:
+    """Each call under a node, with the dotted name of the function that it stands in."""
+    found: list[tuple[str, ast.Call]] = []
+    for child in ast.iter_child_nodes(node):
+        named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if isinstance(child, ast.Call):
+            found.append((".".join(inside), child))
+        found += calls(child, (*inside, child.name) if named else inside)
+    return found
+
+
+def name_of(call: ast.Call) -> str:
+    """The last name of what is called."""
+    function = call.func.value if isinstance(call.func, ast.Subscript) else call.func
+    match function:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case _:
+            return ""
+
+
+SITES = sites()
+TESTED = {site for case in CASES.values() for site in case.sites}
+
+
+@pytest.mark.parametrize("site", sorted(SITES))
+def test_each_decoder_is_tested_or_excused(site: str) -> None:
+    """A place that decodes is named by a property test, or says why its bytes are ours."""
+    assert (site in TESTED) is not (site in OURS), SITES[site]
+
+
+def test_no_place_is_named_that_is_gone() -> None:
+    """The tables name only places that decode."""
+    assert set() == (TESTED | set(OURS)) - set(SITES)
+
+
+@pytest.mark.parametrize("module", sorted(set(modules()) - RAW_ALLOWED))
+def test_formats_are_decoded_in_one_place(module: str) -> None:
+    """Only `entraide.decoding` calls decoders that have several kinds of error."""
+    found = [
+        where(modules()[module], call.lineno)
+        for _, call in calls(tree(modules()[module]), ())
+        if ast.unparse(call.func).partition("[")[0] in RAW
+    ]
+
+    assert [] == found
