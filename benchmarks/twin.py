@@ -6,8 +6,10 @@ calibrations, one before each repeat since a machine is not every minute the sam
 of the machine (``support.twin_fit``). The same seeded arrivals go to the live pool, several times,
 and to the simulator once: the pool's own core around one
 machine with those figures. The loads are parts of what the machine can serve: light (30 %), half
-(50 %) and near saturation (85 %). Nothing of a measured load goes into its simulation but the
-lengths of the prompts in tokens.
+(50 %) and near saturation (85 %), with prompts and answers as short as those of the calibration;
+and ``other_shape`` (50 % of its own capacity), whose prompts and answers are longer than any of the
+calibration and whose requests come by threes. Nothing of a measured load goes into its simulation
+but the lengths of the prompts in tokens.
 
 An error is that of the simulated figure from the mean of the repeats, as a part of it. It should
 be at most the larger of 10 % and 1.5 times the spread of the repeats (half of what lies between
@@ -41,16 +43,18 @@ import psutil
 from benchmarks.support import twin_engines, twin_fit, twin_load
 from benchmarks.support.shared import MISSING, show
 from benchmarks.support.twin_fit import COOP, Engine, Samples, Seen
-from benchmarks.support.twin_kept import Kept, Repeat, Settings
+from benchmarks.support.twin_kept import Kept, Repeat, Settings, Shape
 from benchmarks.support.twin_load import Target
-from benchmarks.support.twin_table import capacity_per_s, loads_of, table
+from benchmarks.support.twin_table import capacities, capacity_per_s, loads_of, table
 
 from entraide_node.models.files import demo_path
 from entraide_scheduler.up.logs import quiet
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_sim import Arrival
 
-LOADS = {"light": 0.30, "half": 0.50, "near_saturation": 0.85}
+OTHER_SHAPE = "other_shape"
+LOADS = {"light": 0.30, "half": 0.50, "near_saturation": 0.85, OTHER_SHAPE: 0.50}
+SHAPES = {OTHER_SHAPE: Shape(words=(130, 260), answers=(32, 80), together=3)}
 WORDS = (4, 40)  # of a prompt, evenly between
 ANSWERS = (6, 24)  # tokens, evenly between
 ALONE = tuple((words, tokens) for words in (4, 20, 40, 60, 80, 120) for tokens in (6, 12, 24))
@@ -59,6 +63,7 @@ COMPANION_WORDS, COMPANION_TOKENS = 4, 96
 BESIDE_WORDS, BESIDE_TOKENS = (4, 20, 40), (12, 40)  # words: in turns over the calibrations
 LLAMA = Engine(slots=4, context_tokens=2_048, chunk_tokens=512)
 VLLM = Engine(slots=8, context_tokens=2_048, chunk_tokens=2_048)
+DEMO_END_TOKENS = (0, 2)  # <|endoftext|> and <|im_end|>
 CALIBRATION_NUMBERS = 100_000
 NUMBERS_APART = 1_000  # prompts of two repeats never begin alike
 REPEATS, REQUESTS = 5, 300
@@ -89,6 +94,7 @@ async def pool(
             "context_tokens": bounds.context_tokens,
         }
         engine: list[psutil.Process] = []
+        end_tokens = tuple(options.end_tokens)
         if options.vllm:
             own = twin_engines.Vllm(options.vllm, str(_half_of(Path(options.vllm_model), home)))
             url, engine = await stack.enter_async_context(
@@ -114,7 +120,7 @@ async def pool(
             engine = twin_engines.llama_of(running.pids["node-1"])
             twin_engines.pin(engine, core)
         name = (await local.nodes())[0].models[0]
-        yield Target(running.http, running.keys[COOP], name), engine
+        yield Target(running.http, running.keys[COOP], name, end_tokens), engine
 
 
 def _half_of_the_demo(home: Path) -> Path:
@@ -182,7 +188,7 @@ async def measure(
         if calibrated != repeat:
             calibrated = repeat
             kept.keep_calibration(repeat, await calibrate(target, settings.bounds, repeat))
-            loads = loads_of(settings, _capacity_per_s(kept, settings))
+            loads = loads_of(settings, _capacities(kept, settings))
             print(f"calibrated: {twin_fit.fit(kept.calibrations())}", file=sys.stderr)
         began, others = time.monotonic(), twin_engines.others_s(engine, core)
         first_number = (repeat * len(loads) + list(loads).index(load)) * NUMBERS_APART
@@ -196,12 +202,16 @@ async def measure(
         )
 
 
-def _capacity_per_s(kept: Kept, settings: Settings) -> float:
-    """Returns what the loads are parts of: what the first calibration says, for good."""
-    per_s = kept.capacity_per_s()
+def _capacities(kept: Kept, settings: Settings) -> dict[str, float]:
+    """Returns the requests a second that each load is a part of, fixed by the first calibration."""
+    per_s = capacities(kept)
     if per_s is None:
-        per_s = capacity_per_s(settings, twin_fit.fit(kept.calibrations()))
-        kept.keep_capacity(per_s)
+        fitted = twin_fit.fit(kept.calibrations())
+        for load in settings.shapes:
+            kept.keep_capacity(capacity_per_s(settings, fitted, load), load)
+        kept.keep_capacity(capacity_per_s(settings, fitted))
+        per_s = capacities(kept)
+    assert per_s is not None
     return per_s
 
 
@@ -238,6 +248,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
         requests=options.requests or (QUICK_REQUESTS if options.quick else REQUESTS),
         repeats=options.repeats or (QUICK_REPEATS if options.quick else REPEATS),
         seed=options.seed,
+        shapes=SHAPES,
     )
 
 
@@ -259,6 +270,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--vllm-model", default="", help="folder of its model")
     parser.add_argument("--attach", default="", help="URL of an engine that runs already")
     parser.add_argument("--attach-model", default="", help="what it serves")
+    parser.add_argument(
+        "--end-tokens",
+        type=int,
+        nargs="+",
+        default=DEMO_END_TOKENS,
+        help="tokens of the model that end an answer (those of the demo's)",
+    )
     parser.add_argument("--slots", type=int, default=0, help="sequences at once")
     parser.add_argument("--context", type=int, default=0, help="tokens of each")
     parser.add_argument("--chunk", type=int, default=0, help="prompt tokens in a step")

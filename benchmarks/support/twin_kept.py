@@ -12,6 +12,19 @@ from benchmarks.support.twin_fit import Engine, Samples, Seen
 from msgspec import Struct
 
 
+class Shape(Struct, frozen=True):
+    """Lengths of a load whose requests are unlike those of the others.
+
+    Attributes:
+        words, answers: shortest and longest.
+        together: requests that come at the same moment.
+    """
+
+    words: tuple[int, int]
+    answers: tuple[int, int]
+    together: int = 1
+
+
 class Settings(Struct, frozen=True):
     """All that a measurement depends on but the machine.
 
@@ -23,6 +36,7 @@ class Settings(Struct, frozen=True):
         requests: of each load.
         repeats: of each load.
         seed: of the arrivals.
+        shapes: of loads that differ from ``words`` and ``answers``, by name.
     """
 
     engine: str
@@ -33,6 +47,11 @@ class Settings(Struct, frozen=True):
     requests: int
     repeats: int
     seed: int
+    shapes: dict[str, Shape] = {}
+
+    def shape(self, load: str) -> Shape:
+        """Returns the shape of a load."""
+        return self.shapes.get(load) or Shape(self.words, self.answers)
 
 
 class Repeat(Struct, frozen=True):
@@ -58,6 +77,7 @@ class Kept:
             ValueError: it holds what was measured under other settings.
         """
         self.folder = folder
+        self.settings = settings
         folder.mkdir(parents=True, exist_ok=True)
         before = settings_of(folder)
         if before is not None and before != settings:
@@ -73,14 +93,20 @@ class Kept:
         """Keeps what one calibration measured."""
         _write(self.folder / f"calibration-{number}.json", samples)
 
-    def capacity_per_s(self) -> float | None:
-        """Returns what the loads are parts of, once the first calibration has said."""
-        path = self.folder / "capacity.json"
+    def capacity_per_s(self, load: str = "") -> float | None:
+        """Returns the requests a second that the loads, or a load of another shape, are parts of.
+
+        The first calibration decides it.
+        """
+        path = self._capacity(load)
         return msgspec.json.decode(path.read_bytes(), type=float) if path.is_file() else None
 
-    def keep_capacity(self, per_s: float) -> None:
-        """Fixes what the loads are parts of, requests a second."""
-        _write(self.folder / "capacity.json", per_s)
+    def keep_capacity(self, per_s: float, load: str = "") -> None:
+        """Fixes the requests a second that the loads, or a load of another shape, are parts of."""
+        _write(self._capacity(load), per_s)
+
+    def _capacity(self, load: str) -> Path:
+        return self.folder / (f"capacity-{load}.json" if load else "capacity.json")
 
     def repeat(self, load: str, number: int) -> Repeat | None:
         """Returns one repeat of a load, if it was measured."""

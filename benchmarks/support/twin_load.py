@@ -20,15 +20,22 @@ from entraide_sim import Arrival
 ANSWER_TIMEOUT_S = 600.0
 SETTLED_S = 0.05  # after a first token, until only answers are made
 LONGER_TOKENS = 40  # of the answer of whoever began before another, so that it ends after it
+NEVER = -100.0  # a bias
 DATA, DONE = b"data: ", b"[DONE]"
 
 
 class Target(Struct, frozen=True):
-    """Where a load goes: the pool's address, a key, and the model to ask for."""
+    """Where a load goes: the pool's address, a key, and the model to ask for.
+
+    Attributes:
+        end_tokens: numbers of the model's tokens that end an answer; a bias keeps them from being
+            picked, so that an answer is as long as it is asked to be.
+    """
 
     url: str
     key: str
     model: str
+    end_tokens: tuple[int, ...] = ()
 
 
 def prompt(words: int, number: int) -> str:
@@ -65,7 +72,7 @@ async def ask(
             {"role": "user", "content": prompt(words, number)},
         ],
         "max_tokens": output_tokens,
-        "ignore_eos": True,
+        "logit_bias": dict.fromkeys(map(str, target.end_tokens), NEVER),
         "temperature": 0,
         "stream": True,
         "stream_options": {"include_usage": True},

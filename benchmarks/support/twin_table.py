@@ -5,7 +5,7 @@ repeats, and which rows are told. It refuses to know how anything was measured.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -59,29 +59,43 @@ class Row(Struct, frozen=True):
     held: bool
 
 
-def capacity_per_s(settings: Settings, fitted: Fitted) -> float:
-    """Returns how many requests of mean length the machine can serve in a second."""
+def capacity_per_s(settings: Settings, fitted: Fitted, load: str = "") -> float:
+    """Returns how many requests of a load's mean lengths the machine can serve in a second."""
+    shape = settings.shape(load)
     return twin_fit.capacity_per_s(
         fitted,
         settings.bounds,
-        input_tokens=sum(settings.words) / 2 + AROUND_TOKENS,
-        output_tokens=sum(settings.answers) / 2,
+        input_tokens=sum(shape.words) / 2 + AROUND_TOKENS,
+        output_tokens=sum(shape.answers) / 2,
     )
 
 
-def arrivals_of(settings: Settings, rate_per_s: float, seed: int) -> list[Arrival]:
-    """Returns a Poisson load; ``input_tokens`` are words of the prompt until they are counted."""
-    source, count = luck(seed), settings.requests
-    gaps = source.exponential(1.0 / rate_per_s, count).cumsum().tolist()
-    words = source.integers(settings.words[0], settings.words[1] + 1, count).tolist()
-    answers = source.integers(settings.answers[0], settings.answers[1] + 1, count).tolist()
-    return [Arrival(at, "", *lengths) for at, *lengths in zip(gaps, words, answers, strict=True)]
+def capacities(kept: Kept) -> dict[str, float] | None:
+    """Returns the requests a second that each load is a part of; None before a calibration."""
+    per_s = kept.capacity_per_s()
+    if per_s is None:
+        return None
+    return {load: kept.capacity_per_s(load) or per_s for load in kept.settings.loads}
 
 
-def loads_of(settings: Settings, per_s: float) -> dict[str, list[Arrival]]:
+def arrivals_of(settings: Settings, load: str, rate_per_s: float, seed: int) -> list[Arrival]:
+    """Returns a Poisson load; ``input_tokens`` are words of the prompt until they are counted.
+
+    Where a load's requests come together, the Poisson process is that of the groups.
+    """
+    source, count, shape = luck(seed), settings.requests, settings.shape(load)
+    groups = -(-count // shape.together)
+    gaps = source.exponential(shape.together / rate_per_s, groups)
+    times = gaps.cumsum().repeat(shape.together)[:count].tolist()
+    words = source.integers(shape.words[0], shape.words[1] + 1, count).tolist()
+    answers = source.integers(shape.answers[0], shape.answers[1] + 1, count).tolist()
+    return [Arrival(at, "", *lengths) for at, *lengths in zip(times, words, answers, strict=True)]
+
+
+def loads_of(settings: Settings, per_s: Mapping[str, float]) -> dict[str, list[Arrival]]:
     """Returns the arrivals of each load, as parts of so many requests a second."""
     return {
-        name: arrivals_of(settings, part * per_s, settings.seed + number)
+        name: arrivals_of(settings, name, part * per_s[name], settings.seed + number)
         for number, (name, part) in enumerate(settings.loads.items())
     }
 
@@ -128,14 +142,18 @@ def table(folder: Path) -> list[Struct]:
         if settings is None:
             continue
         kept = Kept(home, settings)
-        calibrations, per_s = kept.calibrations(), kept.capacity_per_s()
+        calibrations, per_s = kept.calibrations(), capacities(kept)
         found = {load: list(_repeats(kept, settings, load)) for load in settings.loads}
         if not calibrations or per_s is None or not all(found.values()):
             continue
         fitted = twin_fit.fit(calibrations)
         told = [one.others_part for repeats in found.values() for one in repeats]
         known = [part for part in told if part is not None]
-        machines.append(_machine(settings, fitted, per_s, max(known) if known else None))
+        machines.append(
+            _machine(
+                settings, fitted, per_s[next(iter(settings.loads))], max(known) if known else None
+            )
+        )
         for load, arrivals in loads_of(settings, per_s).items():
             seen = [repeat.seen for repeat in found[load]]
             counted = [

@@ -1,7 +1,9 @@
 """The workloads of the VTC paper's artifact (Ying1123/VTC-artifact at 192c2e2, OSDI '24).
 
 Decides who sends how much when, with the artifact's parameters; ``even`` arrivals have one random
-phase per client, drawn from the seed. It refuses to know who serves them.
+phase per client, drawn from the seed. Two workloads are not the artifact's (``unknown``): those of
+``overload`` whose answers have lengths that nobody can learn, since each is drawn anew. It refuses
+to know who serves them.
 """
 
 from collections.abc import Sequence
@@ -26,6 +28,9 @@ from entraide_sim.arrivals import Window
 TRACE = Path(__file__).resolve().parents[3] / "shared/data/traces/lmsys_arena_27clients_10min.csv"
 POOL_TOKENS = 10_000
 LARGE_POOL_TOKENS = 35_000  # the artifact's A100
+OVERLOAD_PER_S = (1.5, 3.0)
+ANY_ANSWER = between(16, 496)  # mean 256, as the fixed answers of ``overload`` are long
+LONG_TAIL = Lengths((0.0, 0.5, 0.9, 0.97, 1.0), (8, 120, 560, 1_000, 1_024))  # mean 253
 
 
 class Workload(Struct, frozen=True):
@@ -123,7 +128,7 @@ def _large(name: str, rates: Sequence[float], tokens: int) -> Workload:
 def synthetic() -> tuple[Workload, ...]:
     """Returns the synthetic workloads for the small node."""
     return (
-        Workload("overload", _even((1.5, 3.0), 360.0)),
+        Workload("overload", _even(OVERLOAD_PER_S, 360.0)),
         Workload("overload-multi", _even((0.4,) * 3 + (0.6,) * 5, 360.0)),
         _weighted(),
         Workload("proportional", _even((0.25, 0.5, 1.5), 600.0)),
@@ -134,6 +139,23 @@ def synthetic() -> tuple[Workload, ...]:
         Workload("poisson_short_long_2", _poisson(((8.0, 512, 32), (1.5, 32, 512)), 600.0)),
         Workload("increase", _increase()),
         Workload("dist_shift", _dist_shift()),
+    )
+
+
+def unknown() -> tuple[Workload, ...]:
+    """Returns ``overload`` with answers of unknown length: any, or with a long tail."""
+    return tuple(
+        Workload(
+            name,
+            tuple(
+                _client(number, steady(rate, 360.0), 256, answers)
+                for number, rate in enumerate(OVERLOAD_PER_S, 1)
+            ),
+        )
+        for name, answers in (
+            ("overload-unknown", ANY_ANSWER),
+            ("overload-long-tail", LONG_TAIL),
+        )
     )
 
 

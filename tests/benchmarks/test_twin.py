@@ -7,8 +7,16 @@ import msgspec
 import pytest
 from benchmarks.support import twin_fit
 from benchmarks.support.twin_fit import Engine, Fitted, Samples, Seen
-from benchmarks.support.twin_kept import Kept, Repeat, Settings
-from benchmarks.support.twin_table import Row, arrivals_of, capacity_per_s, loads_of, rows_of, table
+from benchmarks.support.twin_kept import Kept, Repeat, Settings, Shape
+from benchmarks.support.twin_table import (
+    Row,
+    arrivals_of,
+    capacities,
+    capacity_per_s,
+    loads_of,
+    rows_of,
+    table,
+)
 
 from entraide.types import Basis, Rates
 from entraide_sim import Arrival
@@ -101,7 +109,9 @@ def test_calibration_without_a_line_is_refused() -> None:
 def test_twin_of_a_simulated_pool_errs_little_up_to_saturation() -> None:
     """Where the live pool is a simulated one, calibration and simulation agree at every load."""
     fitted = twin_fit.fit([calibrated()])
-    for load, arrivals in loads_of(SETTINGS, capacity_per_s(SETTINGS, TRUE)).items():
+    for load, arrivals in loads_of(
+        SETTINGS, dict.fromkeys(SETTINGS.loads, capacity_per_s(SETTINGS, TRUE))
+    ).items():
         twin = twin_fit.simulate(arrivals, fitted, ENGINE)
         rows = rows_of("simulated", load, [lived(arrivals)] * 2, twin)
 
@@ -116,7 +126,7 @@ def test_what_was_kept_goes_on_and_makes_the_table(tmp_path: Path) -> None:
         kept = Kept(tmp_path / name, settings)
         kept.keep_calibration(1, calibrated())
         kept.keep_capacity(per_s)
-        for load, arrivals in loads_of(settings, per_s).items():
+        for load, arrivals in loads_of(settings, dict.fromkeys(settings.loads, per_s)).items():
             kept.keep_repeat(load, 1, Repeat(lived(arrivals), 0.25 if load == "half" else 0.0))
     again = Kept(tmp_path / "one", msgspec.structs.replace(SETTINGS, engine="one", requests=40))
     machines, rows = table(tmp_path)[:2], table(tmp_path)[2:]
@@ -169,7 +179,7 @@ def test_error_is_held_against_the_spread(case: Case) -> None:
 def test_arrivals_are_seeded_and_of_the_rate_that_was_asked() -> None:
     """The same seed gives the same load; rate and lengths are as asked."""
     many = msgspec.structs.replace(SETTINGS, requests=2_000)
-    once, again, other = (arrivals_of(many, 4.0, seed) for seed in (1, 1, 2))
+    once, again, other = (arrivals_of(many, "half", 4.0, seed) for seed in (1, 1, 2))
 
     assert once == again != other
     assert 4.0 == pytest.approx(2_000 / once[-1].at_s, rel=0.1)
@@ -178,3 +188,34 @@ def test_arrivals_are_seeded_and_of_the_rate_that_was_asked() -> None:
         min(one.output_tokens for one in once),
         max(one.output_tokens for one in once),
     )
+
+
+def test_a_load_of_another_shape_has_lengths_and_groups_of_its_own() -> None:
+    """Its requests come together in groups, at the asked rate, with the shape's lengths."""
+    shape = Shape(words=(130, 260), answers=(32, 80), together=3)
+    many = msgspec.structs.replace(SETTINGS, requests=3_000, shapes={"other": shape})
+    asked = arrivals_of(many, "other", 4.0, 1)
+    times = [one.at_s for one in asked]
+
+    assert times[0::3] == times[1::3] == times[2::3]
+    assert 1_000 == len(set(times))
+    assert 4.0 == pytest.approx(3_000 / times[-1], rel=0.1)
+    assert set(range(130, 261)) == {one.input_tokens for one in asked}
+    assert set(range(32, 81)) == {one.output_tokens for one in asked}
+
+
+def test_a_load_of_another_shape_is_a_part_of_its_own_capacity(tmp_path: Path) -> None:
+    """Longer requests are fewer a second; what was kept before there were shapes is still read."""
+    shape = Shape(words=(130, 260), answers=(32, 80))
+    settings = msgspec.structs.replace(
+        SETTINGS, loads={"half": 0.5, "other": 0.5}, shapes={"other": shape}
+    )
+    kept = Kept(tmp_path, settings)
+    kept.keep_capacity(capacity_per_s(settings, TRUE))
+    kept.keep_capacity(capacity_per_s(settings, TRUE, "other"), "other")
+    per_s = capacities(kept)
+    before = msgspec.json.encode(SETTINGS).replace(b',"shapes":{}', b"")
+
+    assert per_s is not None
+    assert per_s["other"] < per_s["half"] / 2
+    assert SETTINGS == msgspec.json.decode(before, type=Settings)

@@ -170,6 +170,21 @@ def test_workloads_have_the_tabled_parameters(
         assert len(sizes) > 50
 
 
+@pytest.mark.parametrize("name", ["overload-unknown", "overload-long-tail"])
+def test_unknown_answers_are_as_long_as_those_of_overload_on_average(name: str) -> None:
+    """Clients send as in ``overload``, but the length of each answer is drawn anew."""
+    (overload,) = [one for one in vtc_workloads.synthetic() if one.name == "overload"]
+    (workload,) = [one for one in vtc_workloads.unknown() if one.name == name]
+    known, asked = overload.arrivals(7), workload.arrivals(7)
+    answers = [one.output_tokens for one in asked]
+
+    assert [one.input_tokens for one in known] == [one.input_tokens for one in asked]
+    assert [one.client for one in known] == [one.client for one in asked]
+    assert 256 == pytest.approx(sum(answers) / len(answers), rel=0.08)
+    assert 1 == len({one.output_tokens for one in known}) < 100 < len(set(answers))
+    assert max(answers) <= OUTPUT_TOKENS_MAX
+
+
 def test_the_large_workloads_ask_for_equal_service() -> None:
     """The three sizes of the large node's workloads ask for the same tokens in all."""
     asked = {
