@@ -3,28 +3,40 @@
 Two kinds of rows.
 
 *Placement.* A week of the ServeGen-derived load and a day of Azure's (one service that is asked
-faster, and several at about its own pace) in a fleet over Québec, Ontario and Alberta with their
-hourly direct intensity of 2023, placed by each of the core's ways to pick a node. ``optimum`` is
-the least that any placement can emit: a linear program over hours and zones, machines always at
-full batch, waking free. ``saving_part_of_optimum`` is what a way to pick saves of what the optimum
-saves, both against least loaded. Energy is once ``linear`` (a token costs what it costs in a full
-batch, so that the optimum could be reached) and once that of the ``batch_curve`` (a fuller batch is
-cheaper by token).
+faster, and several at about its own pace) in a fleet over three zones with their published hourly
+direct intensity, placed by each of the core's ways to pick a node. ``optimum`` is the least that
+any placement can emit: a linear program over hours and zones, machines always at full batch, waking
+free. ``saving_part_of_optimum`` is what a way to pick saves of what the optimum saves, both against
+least loaded. Energy is once ``linear`` (a token costs what it costs in a full batch, so that the
+optimum could be reached) and once that of the ``batch_curve`` (a fuller batch is cheaper by token).
+``no_headroom`` is the pool's way with ``carbon.headroom = 0``.
+
+The regions (``support/regions``): ``chosen_on_2023`` is the week in Québec, Ontario and Alberta on
+which the pool's constants were chosen, so that its rows are ``in_sample``. All others are
+``held_out``: the same zones in 2022, three zones whose means are nearly alike (5 % apart), and
+three whose means are more alike than those of the first (1 to 1.6). Besides, ``headroom`` is chosen
+anew, on ServeGen's load in the first half of 2023 (the ``ChoiceRow``), and judged on Azure's loads
+in the second half: that says what the choice of this one constant is worth where it was not made;
+the weight of time and the confidence stay as they are.
 
 There is a small fleet of nine machines (RTX 4090, 16 sequences) and a larger one of 36 with four
-times the load: the more machines, the less a burst fills them all. To end in minutes, half a minute
-of each hour (Azure: a minute) is lived through, at the load's own pace; see ``support/loads``. The
-week is the one whose mean intensity in Ontario is nearest to the year's. The load is scaled so that
-its heaviest hour is expected to need 60 % of the fleet; in Québec stand as many machines as carry
-at most 40 % of the mean. Bursts need more than that: ServeGen's clients send in clusters. What
-greener machines that were one would pass on to Alberta all the same is ``reference_pooled_…``:
-where nobody waits, and where all wait as long as their promise lasts.
+times the load: the more machines, the less a burst fills them all. To end in minutes, a part of
+each hour is lived through, at the load's own pace, after a lead-in that does not count, so that the
+engines are busy when a sample begins (``busy_at_begin_part``); see ``support/loads``. The week is
+the one whose mean intensity is nearest to the year's, or to the half year's. The load is scaled so
+that its heaviest hour is expected to need 60 % of the fleet; in the zone of the lowest mean
+intensity stand as many machines as carry at most 40 % of the mean. Bursts need more than that:
+ServeGen's clients send in clusters. What the machines of the first two zones would pass on to the
+last zone all the same if they were one is ``reference_pooled_…``: where nobody waits, and where all
+wait as long as their promise lasts.
 
-*Deferral.* A year of batch jobs with a day of slack in Ontario, a quarter of what the slots for
-batch work can do, and once with slots to spare; see ``support/hours``. ``saved_part`` is against
-running each job when it comes.
+*Deferral.* A year of batch jobs with a day of slack, a quarter of what the slots for batch work can
+do, and once with slots to spare; see ``support/hours``. ``saved_part`` is against running each job
+when it comes. Deferral was chosen on Ontario's 2023 (``in_sample``); Ontario's 2022, Alberta's 2023
+and California's 2023 are ``held_out``.
 
-    python -m benchmarks.carbon [--json] [--quick] [--machines N …] [--seed N]
+    python -m benchmarks.carbon [--json] [--quick] [--only PART …] [--machines N …] [--seed N]
+                                [--every-h N] [--workers N]
 """
 
 import argparse
@@ -33,130 +45,127 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 
-from benchmarks.support import hours, places
+import msgspec
+from benchmarks.support import places, regions
+from benchmarks.support.deferral import deferral
 from benchmarks.support.devices import catalogue
 from benchmarks.support.loads import Load, azure_day, azure_needs, servegen_week, work_s
-from benchmarks.support.shared import data, show
+from benchmarks.support.places import Way
+from benchmarks.support.regions import HELD_OUT, IN_SAMPLE, Region, intensities
+from benchmarks.support.shared import show
 from msgspec import Struct
 
 from entraide_scheduler.core.policy import Picker
-from entraide_sim import Forecast, Series, read_forecasts, read_series
+from entraide_sim import Series
 
-FLEETS = (9, 36)  # machines
+FLEETS = (9, 36)  # machines, in the region on which the constants were chosen; elsewhere the first
 PEAK_PART = 0.6
-DAY_H = 24
-WEEK_H = 168
-SPARE_H = 2  # of intensity after a load's end
-BATCH_SLOTS = (4, 32)  # for jobs that keep one busy
-REFERENCE = Picker.LEAST_LOADED.value
-PICKERS = (
-    Picker.ROUND_ROBIN,
-    Picker.LEAST_LOADED,
-    Picker.FASTEST,
-    Picker.GREEDY_GREEN,
-    Picker.GREENEST,
+REFERENCE = Way("least_loaded", Picker.LEAST_LOADED)
+OURS = Way("ours", Picker.GREENEST)
+NO_HEADROOM = Way("no_headroom", Picker.GREENEST, 0.0)
+WAYS = (
+    Way("round_robin", Picker.ROUND_ROBIN),
+    REFERENCE,
+    Way("latency_only", Picker.FASTEST),
+    Way("greedy_green", Picker.GREEDY_GREEN),
+    OURS,
+    NO_HEADROOM,
 )
-NAMES = {Picker.FASTEST: "latency_only", Picker.GREENEST: "ours"}
+HELD_OUT_WAYS = (REFERENCE, Way("greedy_green", Picker.GREEDY_GREEN), OURS, NO_HEADROOM)
+HEADROOMS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # of which one is chosen
+MISSED_MORE_PART = 0.001  # of all promises: a headroom that misses more than that is not chosen
+PARTS = ("in_sample", "other_year", "other_zones", "similar_zones", "split", "hours")
 
 
 class PlacementRow(Struct, frozen=True):
-    """One load, one energy model, one way to pick. Of the optimum only grams are known."""
+    """One load, one energy model, one way to pick. Of the optimum only grams are known.
 
+    ``sample`` says whether the pool's constants were chosen on this region (``in_sample``).
+    """
+
+    region: str
+    sample: str
     load: str
     machines: int
     energy: str
     policy: str
     gco2e_per_1k_output_tokens: float
     slo_attainment: float | None
+    missed: int | None
     ttft_p95_s: float | None
     saving_part_of_optimum: float
     reference_least_loaded_gco2e_per_1k_output_tokens: float
     reference_least_loaded_slo_attainment: float | None
     reference_optimum_gco2e_per_1k_output_tokens: float
-    quebec_part: float
-    ontario_part: float
-    alberta_part: float
-    alberta_work_part: float
-    reference_pooled_alberta_work_part: float
-    reference_pooled_patient_alberta_work_part: float
+    first_zone_part: float
+    second_zone_part: float
+    last_zone_part: float
+    last_zone_work_part: float
+    reference_pooled_last_zone_work_part: float
+    reference_pooled_patient_last_zone_work_part: float
+    busy_at_begin_part: float | None
     jobs: int
     completed: int
 
 
+class ChoiceRow(Struct, frozen=True):
+    """One headroom where one is chosen: the least grams among those that keep the promises."""
+
+    region: str
+    load: str
+    machines: int
+    energy: str
+    headroom: float
+    saving_part_of_optimum: float
+    missed: int
+    reference_least_loaded_missed: int
+    chosen: bool
+
+
 class Pooled(Struct, frozen=True):
-    """What the greener zones would pass on to Alberta if they were one: of the work, a part."""
+    """What the first two zones would pass on to the last if they were one: of the work, a part."""
 
     part: float
     patient_part: float
-
-
-class DeferralRow(Struct, frozen=True):
-    """One signal, and how much of the slots for batch work the jobs need on average.
-
-    ``reference_commit_…`` are jobs that fix their hour on arrival by the same signal, with the same
-    slots and with room for all; ``reference_optimum_…`` is the most that any schedule saves.
-    """
-
-    deferral_signal: str
-    load_part: float
-    saved_part: float
-    part_of_commit_at_arrival: float
-    part_of_optimum: float
-    part_of_commit_at_arrival_with_room_for_all: float
-    reference_commit_at_arrival_saved_part: float
-    reference_optimum_saved_part: float
-    reference_commit_at_arrival_with_room_for_all_saved_part: float
-    reference_oracle_with_room_for_all_saved_part: float
-    jobs: int
-    late: int
 
 
 class Size(Struct, frozen=True):
     """How much is lived through."""
 
     days: int
+    every_h: int
     servegen_sample_s: float
     azure_hours: int
     azure_sample_s: float
     deferral_days: int
 
 
-WHOLE = Size(7, 30.0, 24, 60.0, 362)
-QUICK = Size(1, 4.0, 3, 4.0, 10)
-
-
-def typical_week(ontario: Sequence[float]) -> int:
-    """Returns the hour in which that week begins whose mean is nearest to the series'.
-
-    Weeks begin with the series, one after the other.
-    """
-    mean = sum(ontario) / len(ontario)
-    begins = range(0, len(ontario) - WEEK_H - SPARE_H, WEEK_H)
-    return min(begins, key=lambda hour: abs(sum(ontario[hour : hour + WEEK_H]) / WEEK_H - mean))
-
-
-def intensities() -> list[Series]:
-    """Returns the week's intensity of each zone."""
-    paths = {zone: data(f"carbon/{zone}_2023_hourly.csv") for zone in places.ZONES}
-    ontario = read_series(paths["CA-ON"], zone="CA-ON")
-    start_at = ontario.start_at + typical_week(ontario.direct) * 3_600.0
-    return [
-        read_series(path, zone=zone, start_at=start_at, hours=WEEK_H + SPARE_H)
-        for zone, path in paths.items()
-    ]
+WHOLE = Size(7, 1, 30.0, 24, 60.0, 362)
+QUICK = Size(1, 1, 4.0, 3, 4.0, 10)
 
 
 def loads(size: Size, machines: int, seed: int) -> Iterator[Load]:
     """Makes all loads for a fleet."""
-    work = work_s(catalogue()[places.DEVICE], places.SLOTS)
-    yield servegen_week(
-        work,
+    yield servegen(size, machines, seed)
+    yield from azure(size, machines)
+
+
+def servegen(size: Size, machines: int, seed: int) -> Load:
+    """Returns ServeGen's load for a fleet."""
+    return servegen_week(
+        work_s(catalogue()[places.DEVICE], places.SLOTS),
         days=size.days,
         sample_s=size.servegen_sample_s,
         machines=machines,
         peak_part=PEAK_PART,
         seed=seed,
+        every_h=size.every_h,
     )
+
+
+def azure(size: Size, machines: int) -> Iterator[Load]:
+    """Makes Azure's loads for a fleet: one service that is asked faster, and several."""
+    work = work_s(catalogue()[places.DEVICE], places.SLOTS)
     needed = PEAK_PART * machines
     for services in (1, max(2, round(needed / azure_needs(work)))):
         yield azure_day(
@@ -166,53 +175,79 @@ def loads(size: Size, machines: int, seed: int) -> Iterator[Load]:
             needed=needed,
             machines=machines,
             services=services,
+            every_h=size.every_h,
         )
 
 
-Lives = dict[Picker, Future[dict[str, places.Outcome]]]
+class Begun(Struct, frozen=True):
+    """A load in a region that is being lived through with several ways to pick."""
+
+    region: Region
+    load: Load
+    series: Sequence[Series]
+    lives: Mapping[Way, Future[dict[str, places.Outcome]]]
+    energies: Sequence[str]
 
 
-def lives(pool: ProcessPoolExecutor, load: Load, series: Sequence[Series]) -> Lives:
-    """Begins to live through a load with each way to pick, each in a process of its own."""
-    return {picker: pool.submit(places.outcomes, load, picker, series) for picker in PICKERS}
+def begin(
+    pool: ProcessPoolExecutor,
+    region: Region,
+    load: Load,
+    ways: Sequence[Way],
+    energies: Sequence[str] = tuple(places.ENERGY),
+) -> Begun:
+    """Begins to live through a load with each way to pick."""
+    series = intensities(region)
+    lives = {way: pool.submit(places.outcomes, load, way, series, energies) for way in ways}
+    return Begun(region, load, series, lives, energies)
 
 
-def placement(load: Load, series: Sequence[Series], begun: Lives) -> Iterator[PlacementRow]:
-    """Tells what each way to pick came to; the optimum comes last."""
-    found = {picker: life.result() for picker, life in begun.items()}
+def placement(begun: Begun) -> Iterator[PlacementRow]:
+    """Yields a row for each energy model and way to pick; the optimum comes last."""
+    load, series = begun.load, begun.series
+    zones = [one.zone for one in series]
+    outcomes = {way: life.result() for way, life in begun.lives.items()}
     least_g, parts = places.optimum(load, series)
-    pooled = Pooled(places.passed_on(load), places.passed_on(load, patience_s=places.PROMISE_S))
-    best = places.Outcome(least_g, None, None, len(load.arrivals), 0, parts, parts["CA-AB"])
-    for energy in places.ENERGY:
-        told = {NAMES.get(picker, picker.value): found[picker][energy] for picker in PICKERS}
-        yield from placement_rows(load, energy, told | {"optimum": best}, pooled)
+    patient_part = places.passed_on(load, zones, patience_s=places.PROMISE_S)
+    pooled = Pooled(places.passed_on(load, zones), patient_part)
+    jobs = len(load.counted())
+    best = places.Outcome(least_g, None, None, jobs, 0, parts, parts[zones[-1]])
+    for energy in begun.energies:
+        told = {way.name: outcomes[way][energy] for way in outcomes} | {"optimum": best}
+        yield from placement_rows(begun, energy, told, pooled)
+    print(f"{begun.region.name}, {load.name}, {load.machines}: done", file=sys.stderr)
 
 
 def placement_rows(
-    load: Load, energy: str, told: Mapping[str, places.Outcome], pooled: Pooled
+    begun: Begun, energy: str, told: Mapping[str, places.Outcome], pooled: Pooled
 ) -> list[PlacementRow]:
-    """Holds each way to pick against least loaded and the optimum."""
-    reference, best = told[REFERENCE], told["optimum"].gco2e_per_1k_output_tokens
+    """Compares each way to pick with least loaded and the optimum."""
+    reference, best = told[REFERENCE.name], told["optimum"].gco2e_per_1k_output_tokens
     least_loaded = reference.gco2e_per_1k_output_tokens
+    load, zones = begun.load, [one.zone for one in begun.series]
     return [
         PlacementRow(
+            begun.region.name,
+            IN_SAMPLE if begun.region == regions.CHOSEN_ON else HELD_OUT,
             load.name,
             load.machines,
             energy,
             name,
             one.gco2e_per_1k_output_tokens,
             one.slo_attainment,
+            one.missed,
             one.ttft_p95_s,
             (least_loaded - one.gco2e_per_1k_output_tokens) / (least_loaded - best),
             least_loaded,
             reference.slo_attainment,
             best,
-            one.by_zone["CA-QC"],
-            one.by_zone["CA-ON"],
-            one.by_zone["CA-AB"],
+            one.by_zone[zones[0]],
+            one.by_zone[zones[1]],
+            one.by_zone[zones[2]],
             one.last_work_part,
             pooled.part,
             pooled.patient_part,
+            one.busy_at_begin_part,
             one.jobs,
             one.completed,
         )
@@ -220,39 +255,63 @@ def placement_rows(
     ]
 
 
-def deferral(size: Size, seed: int) -> Iterator[DeferralRow]:
-    """Lets jobs wait by each signal, with slots that they need a quarter of, and with many."""
-    zone = hours.ZONE
-    series = read_series(data(f"carbon/{zone}_2023_hourly.csv"), zone=zone)
-    forecasts = read_forecasts(data(f"carbon/{zone}_2023_forecast_96h.csv"), zone=zone)
-    jobs = hours.arrivals(size.deferral_days * DAY_H, seed=seed)
-    actual = series.direct
-    oracle = hours.committed(actual, jobs, hours.by_oracle(actual))
-    none: list[Forecast] = []
-    signals = {
-        "published_forecast": (hours.by_forecast(actual, series.start_at, forecasts), forecasts),
-        "yesterdays_profile": (hours.by_yesterday(actual), none),
+def choice(pool: ProcessPoolExecutor, load: Load, energy: str = "linear") -> list[ChoiceRow]:
+    """Returns a row for each headroom on the first half of the year, one of them chosen."""
+    ways = {Way(f"headroom_{value:g}", Picker.GREENEST, value): value for value in HEADROOMS}
+    begun = begin(pool, regions.FIRST_HALF_2023, load, (REFERENCE, *ways), [energy])
+    rows = {row.policy: row for row in placement(begun)}
+    reference = rows[REFERENCE.name].missed or 0
+    allowed = reference + MISSED_MORE_PART * len(load.counted())
+    keeping = [way for way in ways if (rows[way.name].missed or 0) <= allowed] or list(ways)
+    chosen = min(keeping, key=lambda way: rows[way.name].gco2e_per_1k_output_tokens)
+    return [
+        ChoiceRow(
+            begun.region.name,
+            load.name,
+            load.machines,
+            energy,
+            value,
+            rows[way.name].saving_part_of_optimum,
+            rows[way.name].missed or 0,
+            reference,
+            way == chosen,
+        )
+        for way, value in ways.items()
+    ]
+
+
+def split(pool: ProcessPoolExecutor, size: Size, machines: int, seed: int) -> Iterator[Struct]:
+    """Chooses a headroom on one half of the year and one load; judges it on the others."""
+    rows = choice(pool, servegen(size, machines, seed))
+    yield from rows
+    (value,) = (row.headroom for row in rows if row.chosen)
+    ways = dict.fromkeys((REFERENCE, OURS, NO_HEADROOM))
+    if value not in {way.headroom for way in (OURS, NO_HEADROOM)}:
+        ways[Way(f"headroom_{value:g}", Picker.GREENEST, value)] = None
+    for load in azure(size, machines):
+        yield from placement(begin(pool, regions.SECOND_HALF_2023, load, tuple(ways)))
+
+
+def placed(
+    pool: ProcessPoolExecutor, options: argparse.Namespace, size: Size
+) -> Iterator[PlacementRow]:
+    """Yields the rows of all regions that are asked for."""
+    small = options.machines[:1]
+    cases = {
+        "in_sample": (regions.CHOSEN_ON, options.machines),
+        "other_year": (regions.OTHER_YEAR, small),
+        "other_zones": (regions.OTHER_ZONES, small),
+        "similar_zones": (regions.SIMILAR_ZONES, small),
     }
-    for slots in BATCH_SLOTS:
-        most = hours.most_saved(actual, jobs, slots=slots)
-        for name, (guess, issued) in signals.items():
-            ours = hours.planned(series, jobs, issued, slots=slots)
-            alike = hours.committed(actual, jobs, guess, slots=slots)
-            alone = hours.committed(actual, jobs, guess)
-            yield DeferralRow(
-                name,
-                hours.BUSY_SLOTS / slots,
-                ours.part,
-                ours.part / alike,
-                ours.part / most,
-                ours.part / alone,
-                alike,
-                most,
-                alone,
-                oracle,
-                len(jobs),
-                ours.late,
-            )
+    begun = [
+        begin(pool, region, load, WAYS if region == regions.CHOSEN_ON else HELD_OUT_WAYS)
+        for part, (region, fleets) in cases.items()
+        if part in options.only
+        for machines in fleets
+        for load in loads(size, machines, options.seed)
+    ]
+    for one in begun:
+        yield from placement(one)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -260,22 +319,22 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     parser.add_argument("--machines", type=int, nargs="+", default=FLEETS, help="of each fleet")
     parser.add_argument("--seed", type=int, default=1, help="of all luck")
+    parser.add_argument("--every-h", type=int, default=1, help="a sample in every such hour")
+    parser.add_argument("--workers", type=int, default=None, help="processes (one for each core)")
     options = parser.parse_args(arguments)
     size = QUICK if options.quick else WHOLE
+    size = msgspec.structs.replace(size, every_h=options.every_h)
     print(f"seed {options.seed}, {dt.datetime.now(dt.UTC):%Y-%m-%d}, {size}", file=sys.stderr)
-    series = intensities()
     rows: list[Struct] = []
-    with ProcessPoolExecutor() as pool:
-        found = [
-            (load, lives(pool, load, series))
-            for machines in options.machines
-            for load in loads(size, machines, options.seed)
-        ]
-        for load, begun in found:
-            rows += placement(load, series, begun)
-    rows += deferral(size, options.seed)
+    with ProcessPoolExecutor(options.workers) as pool:
+        rows += placed(pool, options, size)
+        if "split" in options.only:
+            rows += split(pool, size, options.machines[0], options.seed)
+    if "hours" in options.only:
+        rows += deferral(size.deferral_days, options.seed)
     show(rows, as_json=options.json)
 
 

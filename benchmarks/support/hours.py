@@ -1,4 +1,4 @@
-"""Hours: batch jobs with a day of slack in Ontario, and what waiting for green hours saves them.
+"""Hours: batch jobs with a day of slack in one zone, and what waiting for green hours saves them.
 
 Decides the jobs, the machine and the signals. Emissions are linear in time here, so that nothing
 but the hour counts. Beside the core, which plans again whenever it learns something, stand jobs
@@ -43,7 +43,6 @@ from entraide_sim import (
     steady,
 )
 
-ZONE = "CA-ON"
 HOUR_S = 3_600.0
 SLACK_S = 86_400.0  # a job may start so long after it came
 RUN_S = 1_800.0
@@ -173,10 +172,11 @@ def by_forecast(actual: Sequence[float], begin_at: float, forecasts: Sequence[Fo
 # The pool.
 
 
-def machine(slots: int) -> NodeSpec:
+def machine(slots: int, zone: str) -> NodeSpec:
     """Returns the one node: a job takes as long and as much whatever runs beside it.
 
     Args:
+        zone: of the node.
         slots: that the default policy leaves to batch work; it has twice as many.
     """
     all_slots = int(slots / Deferral().slots_part)
@@ -186,7 +186,7 @@ def machine(slots: int) -> NodeSpec:
         node="node-0",
         coop="alpha",
         site="site",
-        zone=ZONE,
+        zone=zone,
         power=Power("even", 20.0, 120.0, Basis.DECLARED),
         replicas=(replica,),
         data_classes=tuple(DataClass),
@@ -225,7 +225,7 @@ def planned(
     world = World(
         Driver(Core(), start_at=series.start_at),
         policy=rules,
-        nodes=[machine(slots)],
+        nodes=[machine(slots, series.zone)],
         grid=Grid([series], forecasts),
         heartbeat_s=HEARTBEAT_S,
         progress_s=HEARTBEAT_S,

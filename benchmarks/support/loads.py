@@ -2,9 +2,11 @@
 
 Decides which requests come when, and scales them so that the heaviest hour is expected to need a
 given part of a fleet. A week of a real pool is millions of requests; so of every hour only a
-*sample* is lived through, some minutes from the half hour on, at the trace's own pace. Queues,
-bursts and batches are then those of a pool under way, every hour of the week has its intensity, and
-only the number of requests is smaller. It refuses to know policies and the grid.
+*sample* is lived through, some seconds from the half hour on, at the trace's own pace. Requests
+come some seconds before that, too: this *lead-in* is served, but not counted, so that a sample
+begins with busy engines and not with an empty fleet. Queues, bursts and batches are then those of a
+pool under way, every hour of the week has its intensity, and only the number of requests is
+smaller. It refuses to know policies and the grid.
 
 Work is measured in seconds of a machine whose batch is full.
 """
@@ -23,6 +25,7 @@ from entraide_sim.servegen import LENGTH_WINDOW_S, Sender, generated
 
 HOUR_S = 3_600.0
 SAMPLE_BEGIN_S = 1_800.0  # in every hour
+LEAD_S = 10.0  # of requests before it: some five mean answers of a full RTX 4090 long
 AZURE = "traces/azure_llm_2023_conv_first40min.csv"
 AZURE_PERIOD_S = 2_400.0  # length of the published part
 
@@ -34,8 +37,8 @@ class Load(Struct, frozen=True):
         name: of the load.
         hours: how many there are.
         machines: of the fleet for which it is scaled.
-        sample_s: how long in each hour requests come.
-        arrivals: in order of time, seconds from the beginning.
+        sample_s: how long in each hour requests come that count.
+        arrivals: in order of time, seconds from the beginning; with those of the lead-ins.
         work_s: machine-seconds that come in each hour's sample.
         mean_s: machine-seconds that are expected in an hour's sample, on average.
     """
@@ -47,6 +50,20 @@ class Load(Struct, frozen=True):
     arrivals: tuple[Arrival, ...]
     work_s: tuple[float, ...]
     mean_s: float
+
+    def counted(self) -> tuple[Arrival, ...]:
+        """Returns the arrivals of the samples, without those of the lead-ins."""
+        return tuple(one for one in self.arrivals if counts(one.at_s))
+
+
+def sampled_hours(load: Load) -> int:
+    """Returns how many hours of a load have a sample."""
+    return len({int(one.at_s // HOUR_S) for one in load.arrivals})
+
+
+def counts(at_s: float) -> bool:
+    """Returns whether a moment lies in a sample, and not in its lead-in."""
+    return at_s % HOUR_S >= SAMPLE_BEGIN_S
 
 
 Work = Callable[[Any, Any], Any]  # of prompt and answer tokens, numbers or columns: machine-seconds
@@ -95,22 +112,42 @@ def expected_work_s(senders: Iterable[Sender], work: Work, *, hours: int) -> tup
     return tuple(sums)
 
 
-def sampled(windows: Iterable[Window], *, sample_s: float, hours: int) -> tuple[Window, ...]:
-    """Returns what of the windows lies in the samples of so many hours."""
-    return tuple(_pieces(windows, sample_s, hours))
+def sampled(
+    windows: Iterable[Window],
+    *,
+    sample_s: float,
+    hours: int,
+    lead_s: float = 0.0,
+    every_h: int = 1,
+) -> tuple[Window, ...]:
+    """Returns the parts of the windows that lie in the samples of so many hours, or in lead-ins.
+
+    Only every so manieth hour has a sample, from the first one on.
+    """
+    return tuple(_pieces(windows, sample_s, hours, lead_s, every_h))
 
 
-def _pieces(windows: Iterable[Window], sample_s: float, hours: int) -> Iterator[Window]:
+def _pieces(
+    windows: Iterable[Window], sample_s: float, hours: int, lead_s: float, every_h: int
+) -> Iterator[Window]:
     for window in windows:
         hour = window.begin_s // HOUR_S
-        begin_s = max(window.begin_s, hour * HOUR_S + SAMPLE_BEGIN_S)
+        begin_s = max(window.begin_s, hour * HOUR_S + SAMPLE_BEGIN_S - lead_s)
         end_s = min(window.end_s, hour * HOUR_S + SAMPLE_BEGIN_S + sample_s)
-        if begin_s < end_s and hour < hours:
+        if begin_s < end_s and hour < hours and hour % every_h == 0:
             yield msgspec.structs.replace(window, begin_s=begin_s, end_s=end_s)
 
 
 def servegen_week(
-    work: Work, *, days: int, sample_s: float, machines: int, peak_part: float, seed: int
+    work: Work,
+    *,
+    days: int,
+    sample_s: float,
+    machines: int,
+    peak_part: float,
+    seed: int,
+    lead_s: float = LEAD_S,
+    every_h: int = 1,
 ) -> Load:
     """Returns days of the ServeGen-derived load: 43 clients, their bursts and their lengths.
 
@@ -125,19 +162,31 @@ def servegen_week(
     expected = expected_work_s(whole, work, hours=hours)
     scale = heaviest_s / (max(expected) * sample_s / HOUR_S)
     senders = read_servegen(rates, lengths, scale=scale, until_s=hours * HOUR_S)
-    arrivals = list(generated([_cut(one, sample_s, hours) for one in senders], seed=seed))
+    cut = [
+        msgspec.structs.replace(
+            one,
+            windows=sampled(
+                one.windows, sample_s=sample_s, hours=hours, lead_s=lead_s, every_h=every_h
+            ),
+        )
+        for one in senders
+    ]
+    arrivals = list(generated(cut, seed=seed))
     mean_s = heaviest_s * sum(expected) / max(expected) / hours
-    found = by_hour(arrivals, work, hours=hours)
+    found = by_hour((one for one in arrivals if counts(one.at_s)), work, hours=hours)
     return Load("servegen_week", hours, machines, sample_s, tuple(arrivals), found, mean_s)
 
 
-def _cut(sender: Sender, sample_s: float, hours: int) -> Sender:
-    windows = sampled(sender.windows, sample_s=sample_s, hours=hours)
-    return msgspec.structs.replace(sender, windows=windows)
-
-
 def azure_day(
-    work: Work, *, hours: int, sample_s: float, needed: float, machines: int, services: int = 1
+    work: Work,
+    *,
+    hours: int,
+    sample_s: float,
+    needed: float,
+    machines: int,
+    services: int = 1,
+    lead_s: float = LEAD_S,
+    every_h: int = 1,
 ) -> Load:
     """Returns Azure's conversations, their first 40 minutes tiled over a day.
 
@@ -150,6 +199,8 @@ def azure_day(
         services: that are asked at once. Each is the trace, begun at another moment, and all come
             faster or slower by one factor: the more of them, the nearer to the trace's own pace,
             and the longer its bursts last.
+        lead_s: of requests before each sample.
+        every_h: only every so manieth hour has a sample.
     """
     trace = list(read_azure(data(AZURE)))
     factor = services * azure_needs(work) / needed  # above 1 is slower
@@ -164,13 +215,13 @@ def azure_day(
         ),
         key=lambda one: one.at_s,
     )
-    begin_s, end_s = SAMPLE_BEGIN_S, SAMPLE_BEGIN_S + sample_s
+    begin_s, end_s = SAMPLE_BEGIN_S - lead_s, SAMPLE_BEGIN_S + sample_s
     arrivals = tuple(
         one
         for one in tiled(paced, period_s=period_s, until_s=hours * HOUR_S)
-        if begin_s <= one.at_s % HOUR_S < end_s
+        if begin_s <= one.at_s % HOUR_S < end_s and one.at_s // HOUR_S % every_h == 0
     )
-    found = by_hour(arrivals, work, hours=hours)
+    found = by_hour((one for one in arrivals if counts(one.at_s)), work, hours=hours)
     name = "azure_day" if services == 1 else "azure_services_day"
     return Load(name, hours, machines, sample_s, arrivals, found, needed * sample_s)
 

@@ -1,22 +1,26 @@
 """Places: one load, one way of picking nodes, one energy model; what it emits and what it keeps.
 
-Decides the fleet in three provinces and what is told of a run. All machines are alike and only
-their places differ, so that a linear program over hours and zones bounds what any placement can
-save. The node's behaviour is the simulator's, the decisions are the core's.
+Decides the fleet in three zones and what is told of a run. All machines are alike and only their
+places differ, so that a linear program over hours and zones bounds what any placement can save.
+Only requests of the samples count, not those of the lead-ins that keep the engines busy before; the
+bound does not know the lead-ins and so lies a little lower than it could. The node's behaviour is
+the simulator's, the decisions are the core's.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from benchmarks.support.devices import MODEL, card, catalogue
-from benchmarks.support.loads import HOUR_S, Load, work_s
+from benchmarks.support.loads import HOUR_S, SAMPLE_BEGIN_S, Load, counts, sampled_hours, work_s
 from benchmarks.support.optimum import least_g
 from benchmarks.support.pooled import passed_on_part
 from msgspec import Struct
 
+from entraide.types import JobState
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Picker, Policy
+from entraide_scheduler.core.policy import Carbon, CoopTerms, Picker, Policy
 from entraide_sim import (
     LINEAR,
     SERVER,
@@ -30,15 +34,14 @@ from entraide_sim import (
     World,
     quiet,
     requests,
-    summary,
 )
 from entraide_sim.energy import J_PER_KWH
+from entraide_sim.records import KEPT, NOT_PROMISED
 
 DEVICE = "rtx-4090-24"
 SLOTS = 16
-GREEN_PART_MOST = 0.4  # of the mean load that Québec can carry
-ZONES = ("CA-QC", "CA-ON", "CA-AB")
-RTT_S = {"CA-QC": 0.010, "CA-ON": 0.020, "CA-AB": 0.060}  # from a pool in Montréal
+GREEN_PART_MOST = 0.4  # of the mean load that the first zone can carry
+RTT_S = (0.010, 0.020, 0.060)  # of the zones, the first as Québec is from a pool in Montréal
 COOPS = ("alpha", "beta", "gamma")
 ENERGY: dict[str, Curve] = {"linear": LINEAR, "batch_curve": SERVER}
 PROMISE_S = 2.0  # to the first token: what comes last in a sample may begin so much later
@@ -49,10 +52,22 @@ HEARTBEAT_S = 300.0
 PROGRESS_S = 30.0
 
 
-class Outcome(Struct, frozen=True):
-    """What a run came to.
+class Way(Struct, frozen=True):
+    """A way to pick: a picker, and the headroom of the policy where the picker weighs it."""
 
-    ``by_zone`` is the part of the output tokens, ``last_work_part`` of the work in the last zone.
+    name: str
+    picker: Picker
+    headroom: float = Carbon().headroom
+
+
+class Outcome(Struct, frozen=True):
+    """Metrics of the requests that came in the samples of a run.
+
+    Attributes:
+        by_zone: part of the output tokens, by zone.
+        last_work_part: part of the work that was done in the last zone.
+        missed: promises that were not kept.
+        busy_at_begin_part: part of all slots that held a run when a sample began, on average.
     """
 
     gco2e_per_1k_output_tokens: float
@@ -62,14 +77,17 @@ class Outcome(Struct, frozen=True):
     completed: int
     by_zone: dict[str, float]
     last_work_part: float
+    missed: int | None = None
+    busy_at_begin_part: float | None = None
 
 
-def fleet(load: Load, energy: str) -> list[NodeSpec]:
-    """Returns the nodes: in Québec as many as may be, the others in Ontario and Alberta by turns.
+def fleet(load: Load, energy: str, zones: Sequence[str]) -> list[NodeSpec]:
+    """Returns the nodes: in the first zone as many as may be, the others in the others by turns.
 
     Args:
-        load: scaled for so many machines; its expected mean decides how many stand in Québec.
+        load: scaled for so many machines; its expected mean decides how many the first zone has.
         energy: which energy curve they have.
+        zones: of the fleet, the one with the lowest mean intensity first.
     """
     green = int(GREEN_PART_MOST * load.mean_s / load.sample_s)
     device = catalogue()[DEVICE]
@@ -81,54 +99,56 @@ def fleet(load: Load, energy: str) -> list[NodeSpec]:
                 coop=COOPS[number % len(COOPS)],
                 zone=zone,
                 slots=SLOTS,
-                rtt_s=RTT_S[zone],
+                rtt_s=RTT_S[zones.index(zone)],
             ),
             curve=ENERGY[energy],
         )
-        for number, zone in enumerate(_mixed(green, load.machines))
+        for number, zone in enumerate(_mixed(green, load.machines, zones))
     ]
 
 
-def _mixed(green: int, machines: int) -> list[str]:
-    """Returns the zones by node, Québec's in the middle: a tie goes to the first name."""
-    others = [ZONES[1 + number % 2] for number in range(machines - green)]
+def _mixed(green: int, machines: int, zones: Sequence[str]) -> list[str]:
+    """Returns the zones by node, the first zone's in the middle: a tie goes to the first name."""
+    others = [zones[1 + number % 2] for number in range(machines - green)]
     middle = len(others) // 2
-    return [*others[:middle], *(["CA-QC"] * green), *others[middle:]]
+    return [*others[:middle], *([zones[0]] * green), *others[middle:]]
 
 
-def policy(picker: Picker) -> Policy:
+def policy(way: Way) -> Policy:
     """Returns the pool's own policy, but for the pick and for heartbeats that come rarely."""
     return Policy(
-        picker.value,
+        way.name,
         tuple(CoopTerms(coop) for coop in COOPS),
         timing=quiet(HEARTBEAT_S),
-        picker=picker,
+        picker=way.picker,
+        carbon=Carbon(headroom=way.headroom),
     )
 
 
-def outcomes(load: Load, picker: Picker, series: Sequence[Series]) -> dict[str, Outcome]:
-    """Returns what a way to pick comes to in each energy model."""
-    if picker not in BLIND:
-        return {energy: run(load, energy, picker, series)[0] for energy in ENERGY}
-    told, records = run(load, "batch_curve", picker, series)
-    linear = linear_g(records, series) * 1_000 / int(records.column("output_tokens").sum())
+def outcomes(
+    load: Load, way: Way, series: Sequence[Series], energies: Sequence[str] = tuple(ENERGY)
+) -> dict[str, Outcome]:
+    """Returns the outcome of a way to pick in each energy model; of a blind way always in both."""
+    if way.picker not in BLIND:
+        return {energy: run(load, energy, way, series)[0] for energy in energies}
+    told, records = run(load, "batch_curve", way, series)
+    tokens = records.column("output_tokens")[_counted(records, series)]
+    linear = linear_g(records, series) * 1_000 / int(tokens.sum())
     return {
         "linear": msgspec.structs.replace(told, gco2e_per_1k_output_tokens=linear),
         "batch_curve": told,
     }
 
 
-def run(
-    load: Load, energy: str, picker: Picker, series: Sequence[Series]
-) -> tuple[Outcome, Records]:
+def run(load: Load, energy: str, way: Way, series: Sequence[Series]) -> tuple[Outcome, Records]:
     """Lives through a load once."""
-    terms = policy(picker)
+    terms = policy(way)
     records = Records(terms)
     start_at = series[0].start_at
     world = World(
         Driver(Core(), start_at=start_at),
         policy=terms,
-        nodes=fleet(load, energy),
+        nodes=fleet(load, energy, [one.zone for one in series]),
         grid=Grid(series),
         heartbeat_s=HEARTBEAT_S,
         progress_s=PROGRESS_S,
@@ -136,19 +156,43 @@ def run(
     )
     wish = Wish(MODEL, output_tokens_max=0)
     world.run(requests(load.arrivals, wish, start_at=start_at, coops=COOPS))
-    told = summary(records, world)
-    zones, tokens = records.column("zone"), records.column("output_tokens")
-    work = work_s(catalogue()[DEVICE], SLOTS)(records.column("input_tokens"), tokens)
-    outcome = Outcome(
-        told["carbon_g_per_1k_output_tokens"],
-        told["slo_attainment"],
-        told["ttft_s"]["p95"],
-        told["jobs"],
-        told["completed"],
-        {zone: float(tokens[zones == zone].sum() / tokens.sum()) for zone in ZONES},
-        float(work[zones == ZONES[-1]].sum() / work.sum()),
+    return _outcome(records, load, series), records
+
+
+def _outcome(records: Records, load: Load, series: Sequence[Series]) -> Outcome:
+    """Returns the metrics of the requests that came in the samples."""
+    table = {name: column[_counted(records, series)] for name, column in records.columns().items()}
+    done = table["state"] == JobState.COMPLETED.value
+    zones, tokens = table["zone"], table["output_tokens"]
+    work = work_s(catalogue()[DEVICE], SLOTS)(table["input_tokens"], tokens)
+    promised = table["promise"] != NOT_PROMISED
+    missed = int((promised & (table["promise"] != KEPT)).sum())
+    return Outcome(
+        float(table["carbon_g"].sum() * 1_000 / tokens[done].sum()),
+        1.0 - missed / int(promised.sum()),
+        float(np.quantile((table["first_at"] - table["asked_at"])[done], 0.95)),
+        len(tokens),
+        int(done.sum()),
+        {one.zone: float(tokens[zones == one.zone].sum() / tokens.sum()) for one in series},
+        float(work[zones == series[-1].zone].sum() / work.sum()),
+        missed,
+        _busy_at_begin_part(records, load, series),
     )
-    return outcome, records
+
+
+def _counted(records: Records, series: Sequence[Series]) -> npt.NDArray[np.bool_]:
+    """Returns by job whether it came in a sample, and not in its lead-in."""
+    offset = (records.column("asked_at") - series[0].start_at) % HOUR_S
+    counted: npt.NDArray[np.bool_] = offset >= SAMPLE_BEGIN_S
+    return counted
+
+
+def _busy_at_begin_part(records: Records, load: Load, series: Sequence[Series]) -> float:
+    """Returns the part of all slots that held a run when a sample began, averaged over samples."""
+    hour = (records.column("asked_at") - series[0].start_at) // HOUR_S
+    begin_at = series[0].start_at + hour * HOUR_S + SAMPLE_BEGIN_S
+    running = (records.column("placed_at") < begin_at) & (begin_at < records.column("end_at"))
+    return float(running.sum()) / (sampled_hours(load) * load.machines * SLOTS)
 
 
 def linear_g(records: Records, series: Sequence[Series]) -> float:
@@ -157,9 +201,12 @@ def linear_g(records: Records, series: Sequence[Series]) -> float:
     A job ends in the hour in which it came: samples lie in the middle of their hours.
     """
     device = catalogue()[DEVICE]
-    work = work_s(device, SLOTS)(records.column("input_tokens"), records.column("output_tokens"))
-    hours = (records.column("asked_at") - series[0].start_at) // HOUR_S
-    zones = records.column("zone")
+    counted = _counted(records, series)
+    work = work_s(device, SLOTS)(
+        records.column("input_tokens")[counted], records.column("output_tokens")[counted]
+    )
+    hours = (records.column("asked_at")[counted] - series[0].start_at) // HOUR_S
+    zones = records.column("zone")[counted]
     grams = 0.0
     for one in series:
         here = zones == one.zone
@@ -178,31 +225,34 @@ def optimum(load: Load, series: Sequence[Series]) -> tuple[float, dict[str, floa
         The grams, and the part of the work that each zone does.
     """
     device = catalogue()[DEVICE]
-    nodes = [spec.card.zone for spec in fleet(load, "linear")]
+    zones = [one.zone for one in series]
+    nodes = [spec.card.zone for spec in fleet(load, "linear", zones)]
     # After the last first token a machine may still have a batch of average answers to decode.
-    answer_tokens = sum(one.output_tokens for one in load.arrivals) / len(load.arrivals)
+    counted = load.counted()
+    output_tokens = sum(one.output_tokens for one in counted)
+    answer_tokens = output_tokens / len(counted)
     tail_s = PROMISE_S + SLOTS * work_s(device, SLOTS)(0.0, answer_tokens)
-    capacity_s = [nodes.count(zone) * (load.sample_s + tail_s) for zone in ZONES]
+    capacity_s = [nodes.count(zone) * (load.sample_s + tail_s) for zone in zones]
     extra_w = device.active_w - device.idle_w
     by_zone = {one.zone: one.direct for one in series}
     grams = [
-        [extra_w / J_PER_KWH * by_zone[zone][hour] for zone in ZONES] for hour in range(load.hours)
+        [extra_w / J_PER_KWH * by_zone[zone][hour] for zone in zones] for hour in range(load.hours)
     ]
     least, done_s = least_g(load.work_s, capacity_s, grams)
     whole_s = sum(load.work_s)
     parts = {
-        zone: sum(hour[place] for hour in done_s) / whole_s for place, zone in enumerate(ZONES)
+        zone: sum(hour[place] for hour in done_s) / whole_s for place, zone in enumerate(zones)
     }
-    return least * 1_000 / sum(one.output_tokens for one in load.arrivals), parts
+    return least * 1_000 / output_tokens, parts
 
 
-def passed_on(load: Load, *, patience_s: float = 0.0) -> float:
+def passed_on(load: Load, zones: Sequence[str], *, patience_s: float = 0.0) -> float:
     """Returns the part of the work that the greener zones together would pass on to the last.
 
     As if their machines shared all work, and nobody waited longer; see ``pooled``.
     """
     device = catalogue()[DEVICE]
-    machines = sum(spec.card.zone != ZONES[-1] for spec in fleet(load, "linear"))
+    machines = sum(spec.card.zone != zones[-1] for spec in fleet(load, "linear", zones))
     return passed_on_part(
         load.arrivals,
         work_s(device, SLOTS),
@@ -210,4 +260,5 @@ def passed_on(load: Load, *, patience_s: float = 0.0) -> float:
         machines=machines,
         slots=SLOTS,
         patience_s=patience_s,
+        counts=counts,
     )

@@ -9,7 +9,7 @@ rate. It refuses to know zones, promises and the grid.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from math import inf
 
@@ -37,8 +37,9 @@ def passed_on_part(
     machines: int,
     slots: int,
     patience_s: float = 0.0,
+    counts: Callable[[float], bool] = lambda _: True,
 ) -> float:
-    """Returns the part of the work that finds no slot in time.
+    """Returns the part of the counted work that finds no slot in time.
 
     Processor sharing in virtual time: each sequence gets an even part of what all machines do.
 
@@ -49,10 +50,11 @@ def passed_on_part(
         machines: how many share the work.
         slots: sequences that each holds at most.
         patience_s: how long a request waits for a slot.
+        counts: whether a request that arrives then counts.
     """
     done_s = at = whole_s = passed_s = 0.0
     ends: list[float] = []  # in what has been done of each sequence since the beginning
-    line: deque[tuple[float, float]] = deque()  # until when it waits, and its work
+    line: deque[tuple[float, float, float]] = deque()  # until when; its work; what of it counts
 
     def work_until(moment: float) -> None:
         nonlocal done_s, at, passed_s
@@ -64,7 +66,7 @@ def passed_on_part(
                 break
             done_s, at = heappop(ends), until
             while line and line[0][0] < at:
-                passed_s += line.popleft()[1]
+                passed_s += line.popleft()[2]
             if line:
                 heappush(ends, done_s + line.popleft()[1])
         at = max(at, moment) if moment < inf else at
@@ -72,12 +74,13 @@ def passed_on_part(
     for one in arrivals:
         work_until(one.at_s)
         needed_s = work(one.input_tokens, one.output_tokens)
-        whole_s += needed_s
+        counted_s = needed_s if counts(one.at_s) else 0.0
+        whole_s += counted_s
         if len(ends) < machines * slots:
             heappush(ends, done_s + needed_s)
         elif patience_s > 0.0:
-            line.append((one.at_s + patience_s, needed_s))
+            line.append((one.at_s + patience_s, needed_s, counted_s))
         else:
-            passed_s += needed_s
+            passed_s += counted_s
     work_until(inf)
     return passed_s / whole_s

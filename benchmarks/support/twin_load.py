@@ -47,6 +47,22 @@ def prompt(words: int, number: int) -> str:
     return f"{number:06} " + "one " * max(1, words)
 
 
+def body_of(target: Target, *, words: int, output_tokens: int, number: int) -> dict[str, Any]:
+    """Returns a request whose answer has exactly so many tokens."""
+    return {
+        "model": target.model,
+        "messages": [
+            {"role": "system", "content": "."},  # else the template puts in a longer one
+            {"role": "user", "content": prompt(words, number)},
+        ],
+        "max_tokens": output_tokens,
+        "logit_bias": dict.fromkeys(map(str, target.end_tokens), NEVER),
+        "temperature": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
 def _nothing() -> None:
     """Is not told."""
 
@@ -65,18 +81,7 @@ async def ask(
     Raises:
         RuntimeError: the pool refused, or the stream broke.
     """
-    body = {
-        "model": target.model,
-        "messages": [
-            {"role": "system", "content": "."},  # else the template puts in a longer one
-            {"role": "user", "content": prompt(words, number)},
-        ],
-        "max_tokens": output_tokens,
-        "logit_bias": dict.fromkeys(map(str, target.end_tokens), NEVER),
-        "temperature": 0,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
+    body = body_of(target, words=words, output_tokens=output_tokens, number=number)
     sent = time.perf_counter()
     first = last = 0.0
     usage: dict[str, Any] = {}

@@ -5,13 +5,18 @@ from math import inf
 from pathlib import Path
 from random import Random
 
+import msgspec
+import numpy as np
 import pytest
-from benchmarks.carbon import QUICK, intensities, loads, typical_week
-from benchmarks.support import hours, places, shared
+from benchmarks.carbon import NO_HEADROOM, OURS, QUICK, REFERENCE, loads
+from benchmarks.support import hours, places, regions, shared
 from benchmarks.support.devices import Device, catalogue
 from benchmarks.support.loads import (
+    LEAD_S,
+    SAMPLE_BEGIN_S,
     azure_day,
     by_hour,
+    counts,
     expected_work_s,
     mean_tokens,
     sampled,
@@ -21,7 +26,7 @@ from benchmarks.support.optimum import Infeasible, least_g, least_when
 from benchmarks.support.pooled import passed_on_part
 
 from entraide.types import Basis, Rates
-from entraide_scheduler.core.policy import Picker
+from entraide_scheduler.core.policy import Carbon
 from entraide_sim import Arrival, Forecast, Lengths, Window, between, fixed
 from entraide_sim.servegen import Sender, generated
 
@@ -223,7 +228,7 @@ def test_the_typical_week_is_like_the_whole() -> None:
     """That week is taken whose mean is nearest to the whole series'."""
     series = [10.0] * 168 + [31.0] * 168 + [60.0] * 168 + [20.0] * 10
 
-    assert 168 == typical_week(series)
+    assert [168, 0, 336] == regions.typical_weeks(series)
 
 
 def test_without_published_data_a_benchmark_says_so(
@@ -242,20 +247,91 @@ def test_without_published_data_a_benchmark_says_so(
 def test_no_placement_emits_less_than_the_optimum() -> None:
     """Under linear energy the core in the world stays above what the linear program finds."""
     load = next(iter(loads(QUICK, 9, seed=1)))
-    series = intensities()
+    series = regions.intensities(regions.CHOSEN_ON)
     least, parts = places.optimum(load, series)
-    ours, _ = places.run(load, "linear", Picker.GREENEST, series)
+    ours, _ = places.run(load, "linear", OURS, series)
 
     assert 0.0 < least <= ours.gco2e_per_1k_output_tokens
-    assert ours.jobs == ours.completed == len(load.arrivals)
+    assert ours.jobs == ours.completed == len(load.counted()) < len(load.arrivals)
     assert 1.0 == pytest.approx(sum(parts.values()))
+
+
+@pytest.mark.shared_data
+def test_a_sample_begins_with_busy_engines() -> None:
+    """Runs of the lead-in are under way when a sample begins; without one the fleet is empty."""
+    load = next(iter(loads(QUICK, 9, seed=1)))
+    series = regions.intensities(regions.CHOSEN_ON)
+    cold = msgspec.structs.replace(load, arrivals=load.counted())
+    warm_outcome, _ = places.run(load, "linear", REFERENCE, series)
+    cold_outcome, _ = places.run(cold, "linear", REFERENCE, series)
+
+    assert warm_outcome.jobs == cold_outcome.jobs == len(load.counted())
+    assert 0.0 == cold_outcome.busy_at_begin_part
+    assert (warm_outcome.busy_at_begin_part or 0.0) > 0.1
+
+
+@pytest.mark.shared_data
+def test_requests_of_the_lead_in_are_served_and_not_counted() -> None:
+    """A load comes before its samples, too, and its work is that of the samples alone."""
+    load = next(iter(loads(QUICK, 9, seed=1)))
+    device = catalogue()[places.DEVICE]
+    counted = by_hour(load.counted(), work_s(device, places.SLOTS), hours=load.hours)
+
+    assert {False, True} == {counts(one.at_s) for one in load.arrivals}
+    assert min(one.at_s % 3_600.0 for one in load.arrivals) >= SAMPLE_BEGIN_S - LEAD_S
+    assert load.work_s == pytest.approx(counted)
+
+
+def test_the_ablation_differs_by_the_headroom_alone() -> None:
+    """The pool's own way has the default policy's headroom, the ablation has none."""
+    ours, without = places.policy(OURS), places.policy(NO_HEADROOM)
+
+    assert (Carbon().headroom, 0.0) == (ours.carbon.headroom, without.carbon.headroom)
+    assert ours == msgspec.structs.replace(without, version=ours.version, carbon=ours.carbon)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    "region",
+    [
+        regions.CHOSEN_ON,
+        regions.FIRST_HALF_2023,
+        regions.SECOND_HALF_2023,
+        regions.OTHER_YEAR,
+        regions.OTHER_ZONES,
+        regions.SIMILAR_ZONES,
+    ],
+    ids=lambda region: region.name,
+)
+def test_a_region_is_a_complete_week_of_three_zones(region: regions.Region) -> None:
+    """Each zone has all hours of the same week, also where a year has blank hours elsewhere."""
+    series = regions.intensities(region)
+
+    assert [regions.label(zone) for zone in region.zones] == [one.zone for one in series]
+    assert {regions.WEEK_H + regions.SPARE_H} == {len(one.direct) for one in series}
+    assert 1 == len({one.start_at for one in series})
+
+
+@pytest.mark.shared_data
+def test_the_halves_of_a_year_share_no_week() -> None:
+    """The week on which a constant is chosen lies in the first half, the other in the second."""
+    middle_at = BEGIN_AT + 8_760 * 3_600.0 / 2
+    first, second = (
+        regions.intensities(one)[0].start_at
+        for one in (regions.FIRST_HALF_2023, regions.SECOND_HALF_2023)
+    )
+
+    assert first + 168 * 3_600.0 <= middle_at <= second
 
 
 @pytest.mark.shared_data
 def test_linear_energy_is_reckoned_as_it_is_lived() -> None:
     """What runs would emit with linear energy, reckoned from records, is what they emit with it."""
     load = next(iter(loads(QUICK, 9, seed=1)))
-    series = intensities()
-    _, records = places.run(load, "linear", Picker.LEAST_LOADED, series)
+    series = regions.intensities(regions.CHOSEN_ON)
+    _, records = places.run(load, "linear", REFERENCE, series)
 
-    assert records.column("carbon_g").sum() == pytest.approx(places.linear_g(records, series))
+    counted = np.array([counts(at) for at in records.column("asked_at") - series[0].start_at])
+    grams = records.column("carbon_g")[counted].sum()
+
+    assert grams == pytest.approx(places.linear_g(records, series))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from benchmarks.support import twin_fit
+from benchmarks.support import twin_fit, twin_load
 from benchmarks.support.twin_fit import Engine, Fitted, Samples, Seen
 from benchmarks.support.twin_kept import Kept, Repeat, Settings, Shape
 from benchmarks.support.twin_table import (
@@ -19,6 +19,7 @@ from benchmarks.support.twin_table import (
 )
 
 from entraide.types import Basis, Rates
+from entraide_scheduler.gateway import openai
 from entraide_sim import Arrival
 
 ENGINE = Engine(slots=4, context_tokens=2_048, chunk_tokens=512)
@@ -219,3 +220,14 @@ def test_a_load_of_another_shape_is_a_part_of_its_own_capacity(tmp_path: Path) -
     assert per_s is not None
     assert per_s["other"] < per_s["half"] / 2
     assert SETTINGS == msgspec.json.decode(before, type=Settings)
+
+
+def test_a_pool_takes_what_the_twin_asks() -> None:
+    """The gateway knows every field of the twin's requests, and gives the bias to the engine."""
+    target = twin_load.Target("http://pool", "key", "petit", (0, 2))
+    body = twin_load.body_of(target, words=5, output_tokens=9, number=1)
+    ask = openai.parse(openai.CHAT, msgspec.json.encode(body))
+    given = msgspec.json.decode(openai.forwarded(ask, 9, model="petit", stream=True))
+
+    assert {"0": -100.0, "2": -100.0} == given["logit_bias"]
+    assert 9 == given["max_tokens"]

@@ -1,0 +1,108 @@
+"""Deferral rows: what waiting for green hours saves, by series, signal and number of slots.
+
+Decides in which published series jobs wait: the one on which deferral was chosen (Ontario's 2023)
+and held-out ones. It refuses to know how a schedule is made (``support/hours``).
+"""
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.support import hours
+from benchmarks.support.regions import HELD_OUT, IN_SAMPLE, label
+from benchmarks.support.shared import data
+from msgspec import Struct
+
+from entraide_sim import Arrival, Forecast, read_forecasts, read_series
+
+DAY_H = 24
+BATCH_SLOTS = (4, 32)  # for jobs that keep one busy
+
+
+class DeferralRow(Struct, frozen=True):
+    """One signal, and how much of the slots for batch work the jobs need on average.
+
+    ``reference_commit_…`` are jobs that fix their hour on arrival by the same signal, with the same
+    slots and with room for all; ``reference_optimum_…`` is the most that any schedule saves.
+    """
+
+    series: str
+    sample: str
+    deferral_signal: str
+    load_part: float
+    saved_part: float
+    part_of_commit_at_arrival: float
+    part_of_optimum: float
+    part_of_commit_at_arrival_with_room_for_all: float
+    reference_commit_at_arrival_saved_part: float
+    reference_optimum_saved_part: float
+    reference_commit_at_arrival_with_room_for_all_saved_part: float
+    reference_oracle_with_room_for_all_saved_part: float
+    jobs: int
+    late: int
+
+
+class Case(Struct, frozen=True):
+    """A zone's year in which jobs wait for green hours.
+
+    Attributes:
+        forecast: whether there is a published forecast of it.
+        slots: for batch work, for jobs that keep one busy.
+        tuned: whether deferral was chosen on it.
+    """
+
+    zone: str
+    year: int
+    forecast: bool
+    slots: tuple[int, ...]
+    tuned: bool = False
+
+
+SERIES = (
+    Case("CA-ON", 2023, forecast=True, slots=BATCH_SLOTS, tuned=True),
+    Case("CA-ON", 2022, forecast=False, slots=BATCH_SLOTS[:1]),
+    Case("CA-AB", 2023, forecast=True, slots=BATCH_SLOTS[:1]),
+    Case("US-CAL-CISO", 2023, forecast=False, slots=BATCH_SLOTS[:1]),
+)
+
+
+def deferral(days: int, seed: int) -> Iterator[DeferralRow]:
+    """Lets jobs wait by each signal, in the series on which deferral was tuned and in others."""
+    jobs = hours.arrivals(days * DAY_H, seed=seed)
+    for case in SERIES:
+        yield from deferral_rows(case, jobs)
+
+
+def deferral_rows(case: Case, jobs: Sequence[Arrival]) -> Iterator[DeferralRow]:
+    """Lets jobs wait by each signal of one series, by the number of slots for batch work."""
+    zone = label(case.zone)
+    series = read_series(data(f"carbon/{case.zone}_{case.year}_hourly.csv"), zone=zone)
+    actual = series.direct
+    oracle = hours.committed(actual, jobs, hours.by_oracle(actual))
+    none: list[Forecast] = []
+    signals = {"yesterdays_profile": (hours.by_yesterday(actual), none)}
+    if case.forecast:
+        path = data(f"carbon/{case.zone}_{case.year}_forecast_96h.csv")
+        forecasts = read_forecasts(path, zone=zone)
+        guess = hours.by_forecast(actual, series.start_at, forecasts)
+        signals = {"published_forecast": (guess, forecasts)} | signals
+    for slots in case.slots:
+        most = hours.most_saved(actual, jobs, slots=slots)
+        for name, (guess, issued) in signals.items():
+            ours = hours.planned(series, jobs, issued, slots=slots)
+            alike = hours.committed(actual, jobs, guess, slots=slots)
+            alone = hours.committed(actual, jobs, guess)
+            yield DeferralRow(
+                f"{case.zone} {case.year}",
+                IN_SAMPLE if case.tuned else HELD_OUT,
+                name,
+                hours.BUSY_SLOTS / slots,
+                ours.part,
+                ours.part / alike,
+                ours.part / most,
+                ours.part / alone,
+                alike,
+                most,
+                alone,
+                oracle,
+                len(jobs),
+                ours.late,
+            )
