@@ -40,8 +40,10 @@ ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
 # Values that are codes of rules, told with the other values.
 RULES = frozenset({"rule", "greener_rule"})
 
-# A value that is the code of what is wrong with a field, told with the other values.
+# A value that is the code of what is wrong with a field, told with the other values: only in these
+# messages, for others have variants of their own by codes of the same names.
 FAULT = "fault"
+OF_FIELDS = ("error-invalid_request", "error-invalid_json")
 
 # Numbers whose name ends so are told with that unit, three significant digits.
 _UNITS = (("_g_per_kwh", "g\u00a0CO2e/kWh"), ("_wh", "Wh"), ("_g", "g\u00a0CO2e"), ("_w", "W"))
@@ -119,7 +121,10 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
     messages = catalogue(chosen)
     if not messages.has(code):
         return code
-    return messages.format(code, {key: _in_words(key, values, chosen) for key in values})
+    told = {key: _in_words(key, values, chosen) for key in values}
+    if FAULT in values and code not in OF_FIELDS:
+        told[FAULT] = values[FAULT]  # it chooses a variant of the message
+    return messages.format(code, told)
 
 
 def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
@@ -129,7 +134,7 @@ def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
     if key in RULES:
         rest = {name: held for name, held in values.items() if name not in RULES}
         return rule(value, lang, rest)
-    if key == FAULT and known(f"fault-{value}"):  # other faults choose a variant of their message
+    if key == FAULT and known(f"fault-{value}"):
         rest = {name: held for name, held in values.items() if name != FAULT}
         return text(f"fault-{value}", lang, **rest)
     prefix = "zone" if key.endswith("_zone") else _WORDS.get(key)

@@ -59,7 +59,44 @@ def test_an_unknown_model_is_told_the_known_ones(pool: Pool) -> None:
     pool.join(card("n1", replicas=(replica("b"), replica("a"))))
     (refuse,) = pool.ask("j1", model="c")
 
-    assert refuse.values == {"model": "c", "models": "a, b"}
+    assert refuse.values == {"model": "c", "models": "a, b", "fitting": "a, b"}
+
+
+def test_only_models_that_would_take_the_very_request_are_told(pool: Pool) -> None:
+    """What would have been admitted is tried before it is said: an image fits no model without
+    images, a long prompt none with a short context, restricted data nobody else's machine."""
+    pool.join(
+        card("n1", replicas=(replica("text"),)),
+        card("n2", replicas=(replica("seeing", features=("images",)),)),
+        card("n3", replicas=(replica("short", features=("images",), context_tokens=50),)),
+        card("n4", "beta", replicas=(replica("theirs", features=("images",)),)),
+    )
+    (image,) = pool.ask("j1", model="absent", features=("images",))
+    (plain,) = pool.ask("j2", model="absent", input_tokens_est=10, input_tokens_max=20)
+    (kept,) = pool.ask("j3", model="absent", data_class=DataClass.RESTRICTED, features=("images",))
+    (none,) = pool.ask("j4", model="absent", features=("schema",))
+
+    assert image.values["models"] == "seeing, short, text, theirs"
+    assert image.values["fitting"] == "seeing, theirs"
+    assert plain.values["fitting"] == "seeing, short, text, theirs"
+    assert kept.values["fitting"] == "seeing"
+    assert "fitting" not in none.values
+
+
+def test_a_model_is_not_told_that_a_quota_or_a_silence_would_refuse(pool: Pool) -> None:
+    """Whatever else would refuse the request for another model counts as well."""
+    pool = Pool("alpha", quotas={"alpha": (Quota(QuotaKind.TOKENS, 10, Period.DAY),)})
+    pool.join(card("n1", replicas=(replica("text"),)))
+    (spent,) = pool.ask("j1", model="absent")
+    other = Pool("alpha")
+    other.join(card("n1", replicas=(replica("text"),)))
+    other.wait(60.0)
+    (silent,) = other.ask("j1", model="absent")
+
+    assert (spent.values["models"], silent.values["models"]) == ("text", "text")
+    assert "fitting" not in spent.values
+    assert "fitting" not in silent.values
+    assert other.core.quota_left("alpha") == []
 
 
 FEATURES = {

@@ -221,3 +221,61 @@ def test_the_page_names_every_key_and_no_other(tmp_path: Path) -> None:
     assert keys(p.Policy) == dict(rows)
     assert len(rows) == len(dict(rows))
     assert () == faults(read_policy(tmp_path / "example.toml"))
+
+
+DIVISORS = {
+    "shares": '[[coops]]\ncoop = "a"\nshares = {}',
+    "charge.output_weight": "[charge]\noutput_weight = {}",
+    "fair_share.credit.half_life_s": "[fair_share.credit]\nhalf_life_s = {}",
+    "models.half_life_s": "[models]\nhalf_life_s = {}",
+    "timing.lease_s": "[timing]\nlease_s = {}",
+    "deferral.slots_part": "[deferral]\nslots_part = {}",
+}
+FACTORS = {
+    "carbon.tolerance": "[carbon]\ntolerance = {}",
+    "carbon.headroom": "[carbon]\nheadroom = {}",
+    "carbon.own_direct_g_per_kwh": "[carbon]\nown_direct_g_per_kwh = {}",
+    "charge.input_weight": "[charge]\ninput_weight = {}",
+    "deferral.worth": "[deferral]\nworth = {}",
+    "weights.per_g": "[weights]\nper_g = {}",
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        *(
+            (key, text.format(number))
+            for key, text in DIVISORS.items()
+            for number in (1e-308, 1e11)
+        ),
+        *((key, text.format(number)) for key, text in FACTORS.items() for number in (1e11, "inf")),
+    ],
+)
+def test_a_number_that_sums_and_quotients_cannot_bear_is_refused(
+    tmp_path: Path, key: str, text: str
+) -> None:
+    """A share of 1e-308 would make what a co-op was served infinite: weights, times, half-lives
+    and tolerances have bounds at both ends, and the refusal says which, in both languages."""
+    problem = refusal(config(tmp_path, f'version = "1"\n{text}'))
+    low, high = problem.values["low"], problem.values["high"]
+    sentences = [i18n.error(problem.code, lang, problem.values) for lang in i18n.LANGUAGES]
+
+    assert str(problem.values["key"]).endswith(key)
+    assert 0 <= float(low) < float(high) <= 1e10
+    assert all(i18n.HOLE not in sentence for sentence in sentences)
+
+
+def test_the_core_reckons_at_both_ends_of_every_range() -> None:
+    """At the bounds a policy comes into force, and what follows from a job are finite numbers."""
+    for end in ("low", "high"):
+        bounds = RANGES[p.CoopTerms]["shares"], RANGES[p.Charge]["output_weight"]
+        shares, weight = (getattr(bound, end) for bound in bounds)
+        policy = p.Policy(
+            "1",
+            (p.CoopTerms("alpha", shares), p.CoopTerms("beta")),
+            charge=p.Charge(output_weight=weight),
+        )
+
+        assert faults(policy) == ()
+        assert 1e9 * weight / shares < 1e300

@@ -238,11 +238,12 @@ CASES: dict[str, Explanation] = {
     ),
     "refused-model": explanation(
         "refused", "unknown_model", objective_ttft_s=None, waiting_helps=False,
-        model="grand", models="petit, moyen",
+        model="grand", models="petit, moyen", fitting="petit, moyen",
     ),
     "refused-name": explanation(
         "refused", "unknown_model", objective_ttft_s=None, waiting_helps=False,
         model="gpt-9", models="qwen3-1.7b, qwen3-14b", aliases="petit, moyen, grand, auto",
+        fitting="qwen3-14b",
     ),
     "refused-size": explanation(
         "refused", "no_model_fits", objective_ttft_s=None, waiting_helps=False,

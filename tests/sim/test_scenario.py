@@ -114,7 +114,7 @@ WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {
     ),
     "a policy with a bad value": (
         lambda: text(more="[policy.carbon]\ntolerance = -1.0"),
-        "least", "policy.carbon.tolerance", "tolerance",
+        "between", "policy.carbon.tolerance", "tolerance",
     ),
     "a range of nodes that are not there": (
         lambda: text(more='[[plan.ranges]]\nnodes = "grande"\nmost = 3'),

@@ -24,6 +24,7 @@ NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0)
 SHAPES_PER_COOP = 256  # a co-op's waiting jobs are of so many shapes at most
 HOURS_EXACT = 48  # within so many hours the hour of a latest start is not rounded
 HOUR_BITS = 4  # beyond, so many binary digits of the time that is left are kept
+TRIED_MODELS = 16  # models that are tried for a request whose own nobody has
 RETRY_NO_NODE_S = 10.0
 
 # The field of a request that asks for a feature.
@@ -116,6 +117,8 @@ def _unknown(state: State, facts: RequestFacts) -> Refusal:
     known = ", ".join(sorted({**fleet.contexts, **fleet.shelf.of}))
     if known:
         values["models"] = known
+    if fitting := _fitting(state, facts):
+        values["fitting"] = ", ".join(fitting)
     if facts.model in ALIASES and facts.features:
         plain = structs.replace(facts, features=())
         if state.menu.means(fleet, plain, state.now) not in ("", facts.model):
@@ -128,6 +131,21 @@ def _unknown(state: State, facts: RequestFacts) -> Refusal:
     if entry is not None and not any(artefact.is_pinned for artefact in entry.artefacts):
         values["unpinned"] = 1
     return Refusal("unknown_model", values)
+
+
+def _fitting(state: State, facts: RequestFacts) -> list[str]:
+    """Returns models for which the same request would be admitted now; each is tried."""
+    names = sorted({**state.fleet.contexts, **state.fleet.shelf.of})
+    return [name for name in names[:TRIED_MODELS] if _would_admit(state, facts, name)]
+
+
+def _would_admit(state: State, facts: RequestFacts, model: str) -> bool:
+    facts = structs.replace(facts, model=model)
+    job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
+    job.shape = shape_of(state, job)
+    if _fit_nodes(state, job) is not None:
+        return False
+    return _shortage(state, facts, _amounts(state, job)[1]) is None
 
 
 def fit_context(state: State, job: Job) -> int:
@@ -209,26 +227,9 @@ def _feature_refusal(
 
 def _fit_quotas(state: State, job: Job) -> Refusal | None:
     """Fixes the limit on the output, and reserves; ``job.context_tokens`` is the largest yet."""
-    facts = job.facts
-    largest = job.context_tokens
-    choices = max(1, facts.choices)
-    output_tokens = facts.output_tokens_max
-    if output_tokens is None:
-        output_tokens = min(
-            state.policy.limits.output_tokens_default, largest - facts.input_tokens_est
-        )
-        left = state.quotas.tokens_left(facts)
-        if left is not None:
-            output_tokens = min(output_tokens, (left - facts.input_tokens_max) // choices)
-    output_tokens = max(1, output_tokens)
-    amounts = {
-        QuotaKind.TOKENS: facts.input_tokens_max + output_tokens * choices,
-        QuotaKind.REQUESTS: 1,
-        QuotaKind.JOBS_IN_FLIGHT: 1,
-    }
-    shortage = state.quotas.shortage(facts, amounts)
-    if shortage is None and facts.kind is JobKind.LIVE:
-        shortage = state.quotas.spent(facts)  # a kept job waits for the next period
+    facts, largest = job.facts, job.context_tokens
+    output_tokens, amounts = _amounts(state, job)
+    shortage = _shortage(state, facts, amounts)
     if shortage is not None:
         return _short(state, facts, shortage)
     job.output_tokens_max = output_tokens
@@ -239,6 +240,33 @@ def _fit_quotas(state: State, job: Job) -> Refusal | None:
         job.shape = shape_of(state, job)
     job.holds = state.quotas.reserve(facts, amounts)
     return None
+
+
+def _amounts(state: State, job: Job) -> tuple[int, dict[QuotaKind, int]]:
+    """Returns the limit on the output of a job whose largest context is known, and its needs."""
+    facts, largest = job.facts, job.context_tokens
+    choices = max(1, facts.choices)
+    output_tokens = facts.output_tokens_max
+    if output_tokens is None:
+        output_tokens = min(
+            state.policy.limits.output_tokens_default, largest - facts.input_tokens_est
+        )
+        left = state.quotas.tokens_left(facts)
+        if left is not None:
+            output_tokens = min(output_tokens, (left - facts.input_tokens_max) // choices)
+    output_tokens = max(1, output_tokens)
+    return output_tokens, {
+        QuotaKind.TOKENS: facts.input_tokens_max + output_tokens * choices,
+        QuotaKind.REQUESTS: 1,
+        QuotaKind.JOBS_IN_FLIGHT: 1,
+    }
+
+
+def _shortage(state: State, facts: RequestFacts, amounts: dict[QuotaKind, int]) -> Shortage | None:
+    shortage = state.quotas.shortage(facts, amounts)
+    if shortage is None and facts.kind is JobKind.LIVE:
+        shortage = state.quotas.spent(facts)  # a kept job waits for the next period
+    return shortage
 
 
 def _short(state: State, facts: RequestFacts, shortage: Shortage) -> Refusal:

@@ -60,7 +60,14 @@ class Range(Struct, frozen=True):
         )
 
 
-ABOVE_0 = Range(0, open_low=True)
+# Bounds that keep every product and quotient of the core finite, and far from where sums of
+# floats lose what is added: weights divide tokens, half-lives divide times, tolerances multiply.
+WEIGHT = Range(0.001, 1_000_000)
+TIME_S = Range(0.001, 1_000_000_000)
+LIFE_S = Range(1, 1_000_000_000)
+AMOUNT = Range(0.001, 1_000_000_000_000)
+FACTOR = Range(0, 1_000)
+G_PER_KWH = Range(0, 10_000)
 FROM_0 = Range(0)
 FROM_1 = Range(1)
 PART = Range(0, 1)
@@ -69,20 +76,20 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
     {
         p.Quota: {"limit": FROM_0},
         p.Lend: {"part": PART, "energy_wh_per_day": FROM_0},
-        p.CoopTerms: {"shares": ABOVE_0},
+        p.CoopTerms: {"shares": WEIGHT},
         p.ClassTerms: {
             "rank": FROM_0,
-            "ttft_s": ABOVE_0,
-            "tpot_s": ABOVE_0,
-            "completion_s": ABOVE_0,
-            "share": ABOVE_0,
+            "ttft_s": TIME_S,
+            "tpot_s": TIME_S,
+            "completion_s": TIME_S,
+            "share": WEIGHT,
             "confidence": Range(0.5, 1, open_high=True),
         },
         p.Timing: {
-            "suspect_after_s": ABOVE_0,
-            "lost_after_s": ABOVE_0,
-            "offer_timeout_s": ABOVE_0,
-            "lease_s": ABOVE_0,
+            "suspect_after_s": TIME_S,
+            "lost_after_s": TIME_S,
+            "offer_timeout_s": TIME_S,
+            "lease_s": TIME_S,
             "job_kept_s": FROM_0,
         },
         p.Limits: {
@@ -92,24 +99,24 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "explained_best": FROM_0,
             "output_tokens_default": FROM_1,
         },
-        p.Charge: {"input_weight": FROM_0, "output_weight": ABOVE_0},
+        p.Charge: {"input_weight": Range(0, 1_000_000), "output_weight": WEIGHT},
         p.Credit: {
-            "most": FROM_0,
-            "half_life_s": ABOVE_0,
-            "full_wh": ABOVE_0,
-            "full_tokens": ABOVE_0,
+            "most": FACTOR,
+            "half_life_s": LIFE_S,
+            "full_wh": AMOUNT,
+            "full_tokens": AMOUNT,
         },
         p.FairShare: {"cap_tokens": FROM_1, "head_start_tokens": FROM_0},
         p.Carbon: {
-            "own_direct_g_per_kwh": FROM_0,
-            "own_lifecycle_g_per_kwh": FROM_0,
-            "tolerance": FROM_0,
-            "headroom": FROM_0,
+            "own_direct_g_per_kwh": G_PER_KWH,
+            "own_lifecycle_g_per_kwh": G_PER_KWH,
+            "tolerance": FACTOR,
+            "headroom": FACTOR,
         },
         p.Evidence: {"declared_part": PART, "estimated_part": PART, "declared_valid_s": FROM_0},
         p.Deferral: {
-            "slots_part": Range(0, 1, open_low=True),
-            "worth": FROM_0,
+            "slots_part": Range(0.001, 1),
+            "worth": FACTOR,
             "margin": Range(0, 1, open_high=True),
             "forecast_valid_s": FROM_0,
         },
@@ -118,11 +125,11 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "residence_s": FROM_0,
             "scale_after_s": FROM_0,
             "loads_per_hour": FROM_1,
-            "retry_s": ABOVE_0,
-            "retry_most_s": ABOVE_0,
-            "half_life_s": ABOVE_0,
+            "retry_s": TIME_S,
+            "retry_most_s": TIME_S,
+            "half_life_s": LIFE_S,
         },
-        p.Weights: {"per_g": FROM_0, "per_s": FROM_0, "per_wh": FROM_0},
+        p.Weights: dict.fromkeys(("per_g", "per_s", "per_wh"), Range(0, 1_000_000_000)),
     }
 )
 

@@ -74,9 +74,9 @@ error-unknown_model = { $unpinned ->
     [none] {""}
    *[other] {" "}A size may be asked for too: { $aliases }.
 } "entraide models list" or /v1/models lists them.
-    .otherwise = It would have been admitted for { $models ->
-        [none] a model that the pool offers.
-       *[other] one of these models: { $models }.
+    .otherwise = It would have been admitted for { $fitting ->
+        [none] a model that can do what it asks for.
+       *[other] one of these models: { $fitting }.
     }
 error-unknown_job = No job of your co-op is called { $job ->
     [none] that
@@ -1875,9 +1875,9 @@ error-no_model_fits = No model of the size asked for{ $model ->
     [none] .
    *[other] . Models offered: { $models }.
 } Ask for less (size, jurisdiction, data class, length), or name a model.
-    .otherwise = It would have been admitted for another size, or for { $models ->
-        [none] a model that the pool offers.
-       *[other] one of these models: { $models }.
+    .otherwise = It would have been admitted for { $fitting ->
+        [none] a model that can do what it asks for.
+       *[other] one of these models: { $fitting }.
     }
 error-model_failed = { $model ->
     [none] This model

@@ -74,9 +74,9 @@ error-unknown_model = { $unpinned ->
     [none] {""}
    *[other] {" "}On peut aussi demander une taille : { $aliases }.
 } « entraide models list » ou /v1/models les énumère.
-    .otherwise = Elle aurait été admise pour { $models ->
-        [none] un modèle que le réseau offre.
-       *[other] l’un de ces modèles : { $models }.
+    .otherwise = Elle aurait été admise pour { $fitting ->
+        [none] un modèle capable de ce qu’elle demande.
+       *[other] l’un de ces modèles : { $fitting }.
     }
 error-unknown_job = Aucune requête { $job ->
     [none] de votre coopérative ne porte ce nom
@@ -1878,9 +1878,9 @@ error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
     [none] .
    *[other] . Modèles offerts : { $models }.
 } Assouplissez la demande (taille, territoire, classe de données, longueur), ou nommez un modèle.
-    .otherwise = Elle aurait été admise pour une autre taille, ou pour { $models ->
-        [none] un modèle que le réseau offre.
-       *[other] l’un de ces modèles : { $models }.
+    .otherwise = Elle aurait été admise pour { $fitting ->
+        [none] un modèle capable de ce qu’elle demande.
+       *[other] l’un de ces modèles : { $fitting }.
     }
 error-model_failed = { $model ->
     [none] Ce modèle n’a
