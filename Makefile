@@ -11,7 +11,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz test-unit test-replay test-wheel test-engines check protos bench \
-        wheel lock clean
+        mutants wheel lock clean
 
 help: ## List the targets. | Énumère les cibles.
 	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
@@ -59,6 +59,9 @@ protos: env ## Build the Python code of protos/ again. | Reconstruit le code Pyt
 bench: env ## Run the benchmarks one after the other. | Lance les bancs d’essai l’un après l’autre.
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; \
 	  $(PY) -m benchmarks.$$(basename $$file .py); done
+
+mutants: env ## Change the accounting step by step, and list the changes that no test notices. | Altère la comptabilité pas à pas et énumère les changements qu’aucun test ne remarque.
+	$(PY) scripts/mutants.py
 
 wheel: env ## Build the wheel into dist/. | Construit la roue dans dist/.
 	$(PY) -m build --wheel --no-isolation --outdir dist .

@@ -3,9 +3,26 @@
 import pytest
 from tests.core.builders import START, Pool, card, of, surplus, usage
 
-from entraide.types import Basis, JobClass, Promise, Terms
+from entraide.types import (
+    Basis,
+    EnergyStatus,
+    JobClass,
+    Promise,
+    Receipt,
+    SmallerModel,
+    SmallerQuote,
+    Terms,
+)
 from entraide_scheduler.core import commands
-from entraide_scheduler.core.carbon import ZoneIntensity, effective, receipt, settle
+from entraide_scheduler.core.carbon import (
+    Effective,
+    ZoneIntensity,
+    effective,
+    holds_until,
+    receipt,
+    settle,
+    surplus_w,
+)
 from entraide_scheduler.core.policy import Carbon, Evidence
 
 ONTARIO = ZoneIntensity(40.0, 80.0, Basis.MEASURED, START + 3_600.0)
@@ -124,3 +141,94 @@ def test_an_unknown_zone_never_looks_green() -> None:
     assert place.node == "near"
     assert candidates["far"].intensity_g_per_kwh == 760.0
     assert candidates["far"].intensity_basis is Basis.DEFAULT
+
+
+TRUST = Evidence(declared_part=0.5, estimated_part=0.25, declared_valid_s=60.0)
+EVIDENCE = {
+    "measured": (Basis.MEASURED, START - 90.0, START + 9.0, (START + 9.0, 200.0)),
+    "estimated": (Basis.ESTIMATED, START - 90.0, START + 9.0, (START + 9.0, 50.0)),
+    "declared": (Basis.DECLARED, START - 30.0, START + 90.0, (START + 30.0, 100.0)),
+    "declared, ends first": (Basis.DECLARED, START, START + 9.0, (START + 9.0, 100.0)),
+    "declared too long ago": (Basis.DECLARED, START - 60.0, START + 90.0, (START, 0.0)),
+}
+
+
+@pytest.mark.parametrize("case", EVIDENCE)
+def test_a_surplus_counts_as_far_as_it_is_trusted(case: str) -> None:
+    """A declaration ends early, and counts in part; an estimate counts in part."""
+    basis, measured_at, expires_at, expected = EVIDENCE[case]
+    energy = EnergyStatus(200.0, basis, "meter", measured_at, expires_at)
+
+    assert expected == (holds_until(energy, TRUST), surplus_w(energy, START, TRUST))
+
+
+def test_a_load_is_split_between_surplus_and_grid() -> None:
+    """A quarter of a watt of declared half a watt: own generation's grams are added, not taken."""
+    energy = EnergyStatus(0.5, Basis.DECLARED, "panels", START, START + 9.0)
+    found = effective(
+        ONTARIO,
+        energy,
+        policy=Carbon(own_direct_g_per_kwh=8.0, own_lifecycle_g_per_kwh=44.0),
+        evidence=TRUST,
+        power_w=1.0,
+        used_w=0.0,
+        at=START,
+    )
+
+    assert Effective(32.0, 71.0, Basis.MEASURED, 0.25, Basis.DECLARED) == found
+
+
+def test_the_receipt_has_each_fact_in_its_place() -> None:
+    """Every field of a receipt, with the smaller model that would have done the same."""
+    quote = SmallerQuote("mini", 10.0, 400.0, 100.0, Basis.ESTIMATED)
+    fixed = terms(smaller=quote, surplus_basis=Basis.DECLARED, at_risk=True)
+    used = usage(cached_tokens=30)
+
+    assert Receipt(
+        job="j1",
+        coop="beta",
+        node="n1",
+        node_coop="alpha",
+        site="home",
+        province="CA-ON",
+        engine="llama.cpp/1",
+        model="petit",
+        model_revision="sha256:abc",
+        job_class=JobClass.INTERACTIVE,
+        promise=Promise.KEPT,
+        at_risk=True,
+        queue_ms=1_500.0,
+        ttft_ms=1_800.0,
+        input_tokens=90,
+        cached_tokens=30,
+        output_tokens=50,
+        tokens_basis=Basis.MEASURED,
+        energy_wh=0.032,
+        energy_basis=Basis.ESTIMATED,
+        carbon_gco2e=0.00128,
+        carbon_lifecycle_gco2e=0.00256,
+        intensity_g_per_kwh=40.0,
+        intensity_basis=Basis.MEASURED,
+        surplus_basis=Basis.DECLARED,
+        policy_version="v1",
+        settled=True,
+        issued_at=START + 5.0,
+        smaller=SmallerModel("mini", 0.0206, 0.00206, Basis.ESTIMATED),
+    ) == receipt(fixed, used, settle(fixed, used), settled=True, issued_at=START + 5.0)
+
+
+def test_a_smaller_model_reads_no_cached_prompt() -> None:
+    """A prompt that was all in the cache would have cost its answer alone."""
+    fixed = terms(smaller=SmallerQuote("mini", 1_000.0, 400.0, 100.0, Basis.DEFAULT))
+    used = usage(cached_tokens=95, output_tokens=50)
+    made = receipt(fixed, used, settle(fixed, used), settled=False, issued_at=START)
+
+    assert SmallerModel("mini", 0.02, 0.002, Basis.DEFAULT) == made.smaller
+
+
+def test_energy_of_both_phases_is_settled() -> None:
+    """Reading the prompt and writing the answer add up; a job placed at once waited for nothing."""
+    fixed = terms(placed_at=START - 0.5)
+    found = settle(fixed, usage(energy_prefill_uwh=5, energy_decode_uwh=7, ttft_s=0.25))
+
+    assert (12, 0.0, 0.25) == (found.energy_uwh, found.queue_s, found.ttft_s)

@@ -1,0 +1,204 @@
+"""Changes the core's accounting one small step at a time, and tells which changes no test notices.
+
+`mutmut` makes the mutants. This script gives it one root with the two packages and the tests in it,
+adds the operators that it has not (deleted statements, negated conditions), and writes to
+build/mutants what it found: report.json and survivors.diff. A survivor is killed by a new test, or
+listed in docs/reference/mutants.md with the reason why no test can tell it. The run counts only if
+the tests pass without a change and fail with one that was planted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build/mutants"
+STAGE = BUILD / "root"
+CORE = "entraide_scheduler/core"
+LISTED = ROOT / "docs/reference/mutants.md"
+LISTED_MOST = 15
+
+MODULES = ("books", "quotas", "ledger", "lending", "credit", "leases", "carbon", "amounts")
+TESTS = (
+    "accounting", "admission", "backoff", "blocked", "carbon", "credit", "exits", "give_back",
+    "leases", "ledger", "lending", "owed", "presence", "quotas", "usage_limits",
+)  # fmt: skip
+
+RECORDED = "tests/scheduler/test_recorded_state.py::test_journal_gives_the_decisions_on_record"
+
+# A line of the ledger with the wrong sign: tests that pass with it would notice nothing.
+PLANTED = (
+    f"{CORE}/ledger.py",
+    "account[line.unit] += line.amount",
+    "account[line.unit] -= line.amount",
+)
+
+CONFIG = """\
+[tool.mutmut]
+source_paths = ["{core}"]
+only_mutate = {files}
+also_copy = ["entraide", "entraide_scheduler", "tests"]
+pytest_add_cli_args_test_selection = {selection}
+pytest_add_cli_args = ["-p", "no:cacheprovider"]
+use_git_change_detection = false
+
+[tool.pytest]
+pythonpath = ["."]
+addopts = ["--import-mode=importlib"]
+"""
+
+
+def tests() -> list[str]:
+    """The accounting's own tests, which take some seconds together, and the recorded journals'."""
+    return [*(f"tests/core/test_{name}.py" for name in TESTS), RECORDED]
+
+
+def stage(modules: list[str]) -> None:
+    """Puts the packages and the tests under one root, with mutmut's configuration."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    skip = shutil.ignore_patterns("__pycache__")
+    for source, name in (
+        ("sdk/entraide", "entraide"),
+        ("scheduler/entraide_scheduler", "entraide_scheduler"),
+        ("tests/core", "tests/core"),
+        ("tests/data", "tests/data"),
+    ):
+        shutil.copytree(ROOT / source, STAGE / name, ignore=skip)
+    (STAGE / "tests/scheduler").mkdir()
+    for name in ("test_recorded_state.py", "driver_support.py"):  # without the conftest of the bus
+        shutil.copy(ROOT / "tests/scheduler" / name, STAGE / "tests/scheduler" / name)
+    files = [f"{CORE}/{module}.py" for module in modules]
+    config = CONFIG.format(core=CORE, files=json.dumps(files), selection=json.dumps(tests()))
+    (STAGE / "pyproject.toml").write_text(config, "utf-8")
+
+
+def tests_pass() -> bool:
+    """Tells whether the staged tests pass on the staged code."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests()]
+    done = subprocess.run(command, cwd=STAGE, env=environment(), capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def environment() -> dict[str, str]:
+    """The environment of what runs in the stage: its packages go before the installed ones."""
+    return {**os.environ, "PYTHONPATH": str(STAGE), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def check_that_tests_can_fail() -> None:
+    """Ends the program unless the tests pass as they are, and fail with the planted mutant."""
+    if not tests_pass():
+        sys.exit("the tests fail without any mutant: the run does not count")
+    path, sound, planted = STAGE / PLANTED[0], PLANTED[1], PLANTED[2]
+    text = path.read_text("utf-8")
+    if text.count(sound) != 1:
+        sys.exit(f"{PLANTED[0]}: no line to plant a mutant in; the run does not count")
+    path.write_text(text.replace(sound, planted), "utf-8")
+    survived = tests_pass()
+    path.write_text(text, "utf-8")
+    if survived:
+        sys.exit("the planted mutant survived: the run does not count")
+
+
+def run_mutmut(processes: int) -> None:
+    """Runs mutmut in the stage, in a process of its own: importing it reads the folder."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--staged", str(processes)]
+    subprocess.run(command, cwd=STAGE, env=environment(), check=True)
+
+
+def mutate_here(processes: int) -> None:
+    """In the stage: adds the operators, then lets mutmut work and writes each survivor's diff."""
+    import libcst as cst  # noqa: PLC0415 - only here, where mutmut may be imported
+    from mutmut.mutation import mutators  # noqa: PLC0415
+
+    def delete(node: cst.BaseSmallStatement) -> list[cst.BaseSmallStatement]:
+        text = isinstance(node, cst.Expr) and isinstance(node.value, cst.BaseString)
+        return [] if text else [cst.Pass()]
+
+    def negate(node: cst.If) -> list[cst.If]:
+        test = node.test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        turned = cst.UnaryOperation(cst.Not(whitespace_after=cst.SimpleWhitespace(" ")), test)
+        return [node.with_changes(test=turned)]
+
+    operators = list(mutators.mutation_operators)
+    operators += [(kind, delete) for kind in (cst.Expr, cst.AugAssign, cst.Del, cst.Assert)]
+    operators.append((cst.If, negate))
+    mutators.mutation_operators[:] = operators  # type: ignore[index]
+
+    from mutmut.__main__ import cli  # noqa: PLC0415
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415
+
+    cli(["run", "--max-children", str(processes)], standalone_mode=False)
+    diffs = {}
+    for meta in sorted(Path("mutants", CORE).glob("*.meta")):
+        for name, code in json.loads(meta.read_text("utf-8"))["exit_code_by_key"].items():
+            if not is_killed(code):
+                diffs[name] = get_diff_for_mutant(name)
+    Path("diffs.json").write_text(json.dumps(diffs), "utf-8")
+
+
+def is_killed(code: int | None) -> bool:
+    """Tells whether a mutant's tests failed, ran out of time (as an endless loop does) or died."""
+    return code not in {None, 0, 5, 33, 34}
+
+
+def changed_lines(diff: str) -> str:
+    """What a diff takes out and puts in, without numbers of lines: what a survivor is known by."""
+    lines = [line for line in diff.splitlines() if re.match(r"[-+](?![-+]{2} )", line)]
+    return "\n".join(line[0] + " " + line[1:].strip() for line in lines)
+
+
+def listed() -> set[str]:
+    """The changes that docs/reference/mutants.md lists as equivalent."""
+    blocks = re.findall(r"```diff\n(.*?)```", LISTED.read_text("utf-8"), re.DOTALL)
+    return {changed_lines(block) for block in blocks}
+
+
+def tell(modules: list[str]) -> int:
+    """Writes the report, prints its figures, and tells by its status if one survivor is unknown."""
+    diffs: dict[str, str] = json.loads((STAGE / "diffs.json").read_text("utf-8"))
+    known, report = listed(), {}
+    unknown = {name: diff for name, diff in diffs.items() if changed_lines(diff) not in known}
+    for module in modules:
+        meta = STAGE / f"mutants/{CORE}/{module}.py.meta"
+        codes = json.loads(meta.read_text("utf-8"))["exit_code_by_key"]
+        report[module] = {
+            "mutants": len(codes),
+            "killed": sum(is_killed(code) for code in codes.values()),
+            "listed": sum(name in diffs and name not in unknown for name in codes),
+            "survived": sum(name in unknown for name in codes),
+        }
+        print(f"{module:10}", *(f"{what} {count:5}" for what, count in report[module].items()))
+    (BUILD / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    text = "".join(f"# {name}\n{diff}\n" for name, diff in unknown.items())
+    (BUILD / "survivors.diff").write_text(text, "utf-8")
+    if len(known) > LISTED_MOST:
+        print(f"{LISTED.name} lists {len(known)} mutants; {LISTED_MOST} at most")
+    return int(bool(unknown) or len(known) > LISTED_MOST)
+
+
+def main() -> int:
+    """Runs it all, for all modules or for those named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="these only")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--staged", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.staged:
+        mutate_here(options.staged)
+        return 0
+    modules = options.modules or list(MODULES)
+    stage(modules)
+    check_that_tests_can_fail()
+    run_mutmut(options.processes)
+    return tell(modules)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""The accounting by itself, number by number: what no job of a whole pool happens to tell apart."""
+
+import pytest
+from tests.core.builders import START
+
+from entraide.units import UWH_PER_WH
+from entraide_scheduler.core.amounts import TOTAL_MAX
+from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.core.credit import HALVINGS_MOST, STEPS, _table, faded
+from entraide_scheduler.core.events import LedgerCorrected
+from entraide_scheduler.core.ledger import Ledger, correction
+from entraide_scheduler.core.lending import Lent
+from entraide_scheduler.core.policy import CoopTerms, Lend
+
+
+def corrected(tokens: int, energy_uwh: int = 0, carbon_ug: int = 0) -> LedgerCorrected:
+    return LedgerCorrected(
+        1, START, "c1", "alpha", "beta", tokens, energy_uwh, carbon_ug, "a wrong meter"
+    )
+
+
+class TestLedger:
+    """Both sides of each line, and the limits of each balance."""
+
+    def test_lines_of_a_correction_are_whole_before_they_are_fitted(self) -> None:
+        """Each unit has a line for the lender and the opposite one for the borrower."""
+        assert correction(corrected(3, 5, 7)) == (
+            Entry("alpha", "tokens", 3),
+            Entry("beta", "tokens", -3),
+            Entry("alpha", "energy_uwh", 5),
+            Entry("beta", "energy_uwh", -5),
+            Entry("alpha", "carbon_ug", 7),
+            Entry("beta", "carbon_ug", -7),
+        )
+
+    @pytest.mark.parametrize(
+        ("alpha", "beta", "asked", "fitted"),
+        [
+            (TOTAL_MAX - 1, 0, 5, 1),
+            (0, 1 - TOTAL_MAX, 5, 1),
+            (1 - TOTAL_MAX, 0, -5, -1),
+            (0, TOTAL_MAX - 1, -5, -1),
+            (9, 0, TOTAL_MAX, TOTAL_MAX - 9),
+            (-9, 0, -TOTAL_MAX, 9 - TOTAL_MAX),
+            (TOTAL_MAX, -TOTAL_MAX, 1, 0),
+            (-9, 9, TOTAL_MAX, TOTAL_MAX),
+        ],
+    )
+    def test_amount_is_cut_where_the_first_balance_is_full(
+        self, alpha: int, beta: int, asked: int, fitted: int
+    ) -> None:
+        """The lender's balance and the borrower's bound it, each from above and from below."""
+        ledger = Ledger()
+        rest = {"energy_uwh": 1, "carbon_ug": 2}
+        ledger.balances = {"alpha": {"tokens": alpha, **rest}, "beta": {"tokens": beta, **rest}}
+        lines = (Entry("alpha", "tokens", asked), Entry("beta", "tokens", -asked))
+
+        assert ledger.fitted(lines) == (
+            Entry("alpha", "tokens", fitted),
+            Entry("beta", "tokens", -fitted),
+        )
+
+    def test_own_work_is_not_cut_at_a_full_balance(self) -> None:
+        """A co-op's work on its own machine changes no balance, so none bounds it."""
+        ledger = Ledger()
+        ledger.balances = {"alpha": {"tokens": TOTAL_MAX, "energy_uwh": 0, "carbon_ug": 0}}
+        lines = (Entry("alpha", "tokens", 5), Entry("alpha", "tokens", -5))
+
+        assert ledger.fitted(lines) == lines
+
+    def test_lines_need_each_amount_and_its_opposite(self) -> None:
+        """An odd number of lines is a broken invariant."""
+        with pytest.raises(ValueError, match="zip"):
+            Ledger().fitted((Entry("alpha", "tokens", 5),))
+
+    def test_name_of_a_correction_holds_nothing_else(self) -> None:
+        """A snapshot encodes the names alone."""
+        ledger = Ledger()
+        ledger.correct(corrected(1))
+
+        assert ledger.corrections == {"c1": None}
+
+
+class TestLent:
+    """What a co-op lends in a day."""
+
+    def lent(self, *limits: tuple[str, int | None]) -> Lent:
+        made = Lent()
+        made.agree(
+            tuple(CoopTerms(coop, lend=Lend(energy_wh_per_day=most)) for coop, most in limits)
+        )
+        return made
+
+    def test_days_are_counted_one_by_one_from_the_first(self) -> None:
+        """A snapshot keeps the day's number, and 0 stands for no promise."""
+        lent = Lent()
+        first = lent.promise("alpha", 1)
+        lent.begin_day()
+
+        assert (first, lent.promise("alpha", 1)) == (1, 2)
+
+    def test_nothing_is_left_of_limits_that_nobody_has_agreed(self) -> None:
+        """Without terms there is no limit, and asking for one finds none."""
+        lent = Lent()
+
+        assert (lent.left_uwh, lent.most_uwh, lent.lent_uwh) == ({}, {}, {})
+        assert not lent.limits_others("alpha")
+
+    def test_own_limit_is_not_another_co_ops(self) -> None:
+        """A borrower that limits what it lends itself meets no limit by that."""
+        lent = self.lent(("alpha", 1), ("beta", None))
+
+        assert not lent.limits_others("alpha")
+        assert lent.limits_others("beta")
+
+    @pytest.mark.parametrize(("used_uwh", "lends_more"), [(9, True), (10, False), (11, False)])
+    def test_settling_tells_whether_more_is_lent(self, used_uwh: int, lends_more: bool) -> None:
+        """Only a co-op with a limit lends more, and only if its run used less than promised."""
+        lent = self.lent(("alpha", 1), ("beta", None))
+        told = []
+        for coop in ("alpha", "beta"):
+            day = lent.promise(coop, 10)
+            told.append(lent.settle(coop, day, promised_uwh=10, used_uwh=used_uwh))
+
+        assert told == [lends_more, False]
+        assert lent.lent_uwh == {"alpha": used_uwh, "beta": used_uwh}
+
+    def test_run_of_another_day_changes_nothing(self) -> None:
+        """The first day is over on the second, and settling for it frees nothing."""
+        lent = self.lent(("alpha", 1))
+        first = lent.promise("alpha", 10)
+        lent.begin_day()
+        lent.promise("alpha", 4)
+
+        assert not lent.settle("alpha", first, promised_uwh=10, used_uwh=1)
+        assert lent.lent_uwh == {"alpha": 4}
+
+    def test_run_without_a_promise_counts_by_what_it_used(self) -> None:
+        """A lease of an older snapshot promised nothing: all of its use counts today."""
+        lent = self.lent(("alpha", 1))
+
+        assert not lent.settle("alpha", 0, promised_uwh=10, used_uwh=7)
+        assert lent.left_uwh == {"alpha": UWH_PER_WH - 7}
+
+    def test_restored_limits_count_what_was_lent(self) -> None:
+        """Terms that are known before the snapshot is read are held against it."""
+        lent = self.lent(("alpha", 1))
+        lent.load({"alpha": 300}, 4)
+
+        assert lent.left_uwh == {"alpha": UWH_PER_WH - 300}
+        assert lent.promise("alpha", 1) == 4
+
+    def test_co_op_that_lent_nothing_is_not_remembered(self) -> None:
+        """A promise that was taken back leaves no row, with a limit or without."""
+        lent = self.lent(("alpha", 1))
+        for coop in ("alpha", "beta"):
+            lent.settle(coop, lent.promise(coop, 10), promised_uwh=10, used_uwh=0)
+
+        assert lent.lent_uwh == {}
+        assert lent.left_uwh == {"alpha": UWH_PER_WH}
+
+
+class TestCredit:
+    """How a gift fades."""
+
+    def test_table_is_made_of_square_roots(self) -> None:
+        """2^(-k/256) for each k, and 256 of them."""
+        assert [pytest.approx(2 ** (-k / 256), rel=1e-14) for k in range(STEPS)] == list(_table())
+
+    def test_nothing_is_left_after_the_last_halving(self) -> None:
+        """64 halvings leave 2^-64; one more leaves nothing."""
+        steps = HALVINGS_MOST * STEPS
+
+        assert faded(2.0**70, steps) == 2.0**6
+        assert faded(2.0**70, steps + STEPS) == 0.0
