@@ -40,6 +40,7 @@ from entraide_scheduler.http_limits import (
     HttpLimits,
 )
 
+LONGEST = 4_000  # output tokens: an answer may have 1 KiB for each
 SCENARIOS = Scenarios()
 
 
@@ -133,7 +134,7 @@ async def unread_answers_end_the_connection(pool: Pool, address: Address) -> Non
 async def trickling_reader_ends_the_connection(pool: Pool, address: Address) -> None:
     """A reader that takes a byte now and then of a stream renews nothing."""
     with peers.dialled(address, buffer_bytes=4_096) as peer:
-        peer.sendall(post(json.dumps(ask(stream=True)).encode()))
+        peer.sendall(post(json.dumps(ask(stream=True, max_tokens=LONGEST)).encode()))
         run = await pool.placed()
         run.accept()
         for _ in range(3):  # below the limit in bytes, beyond what the kernel takes
@@ -152,9 +153,10 @@ async def trickling_reader_ends_the_connection(pool: Pool, address: Address) -> 
 async def unread_last_answer_ends_the_connection(pool: Pool, address: Address) -> None:
     """A connection that closes after its answer does not wait for a reader without end."""
     with peers.dialled(address, buffer_bytes=4_096) as peer:
-        peer.sendall(post(json.dumps(ask()).encode(), Connection="close"))
+        asked = json.dumps(ask(max_tokens=LONGEST)).encode()
+        peer.sendall(post(asked, Connection="close"))
         run = await pool.placed()
-        run.finish("x" * 6_000_000)
+        run.finish("x" * 3_500_000)
         await until(lambda: not server(pool)._connections)
 
 
