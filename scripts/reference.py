@@ -130,6 +130,7 @@ EXAMPLE: dict[str, i18n.Value] = {
     "zone": "CA-ON",
 }
 EXAMPLES: dict[str, dict[str, i18n.Value]] = {
+    "carbon_cap": {"max_carbon_ug": 100_000},
     "context_too_small": {"context_tokens": 4_096, "needed_tokens": 6_000},
     "feature_missing": {"features": "tools"},
     "fastest_at_risk": {"ttft_s": 2.4, "ttft_upper_s": 3.1},
@@ -138,6 +139,9 @@ EXAMPLES: dict[str, dict[str, i18n.Value]] = {
     "over_carbon_cap": {"max_carbon_ug": 100_000},
     "probing": {"failure": "engine_failed"},
     "resting": {"failure": "engine_failed"},
+    "model_loading": {"node": "on-1"},
+    "model_making_room": {"node": "on-1"},
+    "model_resting": {"failure": "load_no_room"},
     "promise_at_risk": {"greener_ttft_upper_s": 3.1},
 }
 EXAMPLE_TIMES_S = {"then_at": 32_400.0, "latest_start_at": 72_000.0, "issued_at": -7_200.0,
