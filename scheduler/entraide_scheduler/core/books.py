@@ -27,7 +27,7 @@ def end(
     job: Job,
     trigger: str,
     *,
-    code: str = "",
+    code: str,
     epoch: int = 0,
     values: Values | None = None,
 ) -> None:

@@ -285,7 +285,7 @@ def _used(usage: Usage) -> bool:
 
 
 def finish(
-    state: State, lease: Lease, usage: Usage, *, failed_with: str = "", teaches: bool = True
+    state: State, lease: Lease, usage: Usage, *, failed_with: str = "", teaches: bool = False
 ) -> None:
     """Ends a job with its run, and settles it.
 
@@ -294,10 +294,10 @@ def finish(
         lease: active.
         usage: what the run used.
         failed_with: error code of a run that failed after its client saw some of it.
-        teaches: whether the pool may learn from it.
+        teaches: whether the pool may learn from it, which completed.
     """
     job = state.jobs[lease.terms.job]
-    if teaches and not failed_with:
+    if teaches:
         teaching.learn(state, job, lease, usage)
         backoff.completed(state, job, lease)
         if job.alone:
