@@ -1,14 +1,15 @@
 """Random events, in any order, with duplicates and old ones: every invariant holds after each.
 
 Nodes come, go, change what they serve and come back; messages arrive late, twice and for runs that
-are long over; the scheduler restarts, from its state or from a snapshot; periods begin.
+are long over; grids change, and forecasts of them come; the scheduler restarts, from its state or
+from a snapshot; periods begin.
 """
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.core import invariants
-from tests.core.builders import MODEL, Pool, card, facts, policy, replica, surplus
+from tests.core.builders import MODEL, Pool, card, facts, policy, rates, replica, surplus
 
 from entraide.types import DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import events
@@ -47,6 +48,9 @@ replicas = st.builds(
     context_tokens=mostly(4_096, 128, 512),
     slots=st.integers(1, 3),
     features=mostly(("schema", "tools"), (), ("tools",)),
+    rates=mostly(
+        rates(), rates(prefill_tokens_per_s=40.0, tpot_base_s=0.4), rates(tpot_per_sequence_s=0.1)
+    ),
 )
 cards = st.builds(
     card,
@@ -95,7 +99,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.incarnation = 1
         self.pool.join(card("n1"), card("n2", "beta", "CA-ON", replicas=(replica(slots=1),)))
 
-    @rule(wanted=requests, within_s=mostly(None, -1.0, 6.0, 40.0))
+    @rule(wanted=requests, within_s=mostly(None, -1.0, 6.0, 40.0, 20_000.0))
     def request(self, wanted: dict, within_s: float | None) -> None:
         job = f"j{len(self.jobs)}"
         self.jobs.append(job)
@@ -254,6 +258,16 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(zone=st.sampled_from(ZONES), grams=st.floats(0, 900))
     def change_intensity(self, zone: str, grams: float) -> None:
         self.pool.tell(events.IntensityChanged, zone, grams, grams, "measured", self.pool.now)
+
+    @rule(zone=st.sampled_from(ZONES), hours=st.lists(st.floats(0, 900), min_size=1, max_size=48))
+    def forecast(self, zone: str, hours: list[float]) -> None:
+        now = self.pool.now
+        self.pool.tell(events.ForecastIssued, zone, now, now, tuple(hours))
+
+    @rule()
+    def restore(self) -> None:
+        """The core goes on from its snapshot, as if nothing had been."""
+        self.pool.core = Core.restore(self.pool.core.snapshot())
 
     @rule()
     def look(self) -> None:
