@@ -61,7 +61,7 @@ def read_machines(path: Path) -> list[Row]:
     # Spreadsheets in French separate by semicolons, for their commas are decimal.
     head = text.partition("\n")[0]
     mark = ";" if head.count(";") > head.count(",") else ","
-    reader = csv.DictReader(text.splitlines(), delimiter=mark)
+    reader = csv.DictReader(text.splitlines(), restkey="", restval="", delimiter=mark)
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     for name in reader.fieldnames or ():
         if name not in COLUMNS + OWNERS:
@@ -75,11 +75,13 @@ def read_machines(path: Path) -> list[Row]:
     return rows
 
 
-def _table(row: dict[str, str | None], line: int) -> dict[str, Any]:
+def _table(row: dict[str, Any], line: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     owner: dict[str, Any] = {}
+    if row.pop("", None):
+        raise BadSheet(line, "bad_cell", {"value": "…"})  # more cells than columns
     for name, cell in row.items():
-        written = (cell or "").strip()
+        written = cell.strip()
         if written:
             place = owner if name in OWNERS else found
             place[name] = _value(name, written, line)

@@ -1,6 +1,6 @@
 """Any JSON, any bytes: the validators answer or refuse, with a sentence, and never raise else.
 
-Few examples in `make test`; `ENTRAIDE_FUZZ_EXAMPLES` asks for as many as one likes.
+Few examples in `make test`; `make fuzz` repeats these tests for ten minutes with new ones.
 """
 
 import json
@@ -78,6 +78,7 @@ def answer(path: str, body: bytes) -> None:
     assert "" == facts_fault(facts, now=0.0)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(body=st.binary(max_size=200))
 @pytest.mark.parametrize("path", openai.PATHS)
@@ -86,6 +87,7 @@ def test_any_bytes(path: str, body: bytes) -> None:
     answer(path, body)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(fields=st.dictionaries(NAMES, VALUES, max_size=6))
 @pytest.mark.parametrize("path", openai.PATHS)
@@ -96,6 +98,7 @@ def test_any_value_of_any_field(path: str, fields: dict[str, Any]) -> None:
     answer(path, json.dumps({**usual, **fields}).encode())
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(body=st.sampled_from(BODIES), data=st.data())
 def test_any_change_of_a_real_request(body: str, data: st.DataObject) -> None:
@@ -113,6 +116,7 @@ def test_any_change_of_a_real_request(body: str, data: st.DataObject) -> None:
     answer(openai.CHAT, json.dumps(request).encode())
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(fields=SCHEMAS.filter(lambda value: isinstance(value, dict)))
 def test_any_schema(fields: Any) -> None:
@@ -124,6 +128,7 @@ def test_any_schema(fields: Any) -> None:
         told(refused.refusal)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @example("(" * 512)
 @example("{" * 512)
@@ -136,6 +141,7 @@ def test_any_pattern(pattern: str) -> None:
         told(refused.refusal)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(st.dictionaries(st.sampled_from(("request", "path", "keep_s", "x")), VALUES))
 def test_any_job(fields: dict[str, Any]) -> None:
@@ -146,6 +152,7 @@ def test_any_job(fields: dict[str, Any]) -> None:
         told(refused.refusal)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(
     headers=st.dictionaries(

@@ -162,7 +162,9 @@ def _days(text: str) -> tuple[int, ...]:
 
 def _minute(text: str) -> int | None:
     hours, colon, minutes = text.partition(":")
-    if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
+    if not (colon and hours.isdecimal() and minutes.isdecimal()):
+        return None
+    if len(hours) > 2 or len(minutes) != 2:
         return None
     found = int(hours) * 60 + int(minutes)
     return found if found <= DAY_MIN and int(minutes) < 60 else None
