@@ -1,9 +1,19 @@
 """How well the core foresees the first token and the pace of tokens, by device, under load.
 
-A mixed fleet in one place: six classes of devices from the hardware catalogue, three machines
-each. What their cards say is the catalogue's; what is true of them is up to 40 % off, by luck, for
-prefill, for decoding and for its growth with the batch, and each step takes a little more or less
-than the last. The load is Azure's conversations, sped up to a part of what the fleet can do.
+Two kinds of rows. ``recorded`` are requests to real engines, whose times clients of a live pool
+measured (``support/recorded``, recorded by ``benchmarks.twin``); the core of today predicts them
+one after the other and learns from them, once with a card whose rates are those of the calibration
+and once with a card that says the node is 1.4 times as fast (``recorded_card_off``). Nothing of the
+simulator is in these rows. The others are simulated: the simulator's engine computes the time of a
+step and of a prompt by the same equation as the core's predictor, with other rates and noise. A
+small error there shows that rates are learned, that queues and batches are counted rightly and that
+the margins fit the noise; it does not show that real engines follow the equation.
+
+*Simulated.* A mixed fleet in one place: six classes of devices from the hardware catalogue, three
+machines each. What their cards say is the catalogue's; what is true of them is up to 40 % off, by
+luck, for prefill, for decoding and for its growth with the batch, and each step takes a little more
+or less than the last. The load is Azure's conversations, sped up to a part of what the fleet can
+do.
 
 What was predicted is taken from the explanation of each placement: the mean, and what nine of ten
 should stay below. What came true is what the gateway saw. The first 50 requests of each device
@@ -14,7 +24,7 @@ alone.
 Nodes are picked once by ``least_loaded``, which sees all devices alike, and once by the pool's own
 way, which prefers where a prediction errs on the good side.
 
-    python -m benchmarks.prediction [--json] [--quick] [--seed N]
+    python -m benchmarks.prediction [--json] [--quick] [--seed N] [--only PART ...] [--recorded DIR]
 
 ``ttft_mape`` and ``tpot_mape`` are mean absolute errors as a part of what was seen;
 ``ttft_p90_exceeded_part`` should be a tenth. Devices in the rows ``all`` count by request.
@@ -23,6 +33,7 @@ way, which prefers where a prediction errs on the good side.
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -30,6 +41,7 @@ import numpy.typing as npt
 from benchmarks.support.devices import MODEL, Device, card, catalogue
 from benchmarks.support.foresight import Foresight, Told
 from benchmarks.support.loads import work_s
+from benchmarks.support.recorded import DATA, Recording, by_load, changed, predicted, recordings
 from benchmarks.support.shared import data, show
 from msgspec import Struct
 
@@ -72,12 +84,17 @@ HOURS = 48  # of intensity: more than the load lasts
 REQUESTS, QUICK_REQUESTS = 14_176, 1_500
 HEARTBEAT_S = 10.0
 PROGRESS_S = 5.0
+OFF_FASTER = 1.4  # than a recorded engine is, says the card that is off
+PARTS = ("recorded", "simulated")
 CONFIDENCE = 0.9  # with which an upper time is told: the p90 that is judged
 PICKERS = (Picker.LEAST_LOADED, Picker.GREENEST)
 
 
 class Row(Struct, frozen=True):
-    """One device class under one way to pick; ``all`` is the whole fleet."""
+    """One device class under one way to pick, or one load of a recorded engine.
+
+    ``all`` is the whole fleet, or all loads of the engine.
+    """
 
     policy: str
     device: str
@@ -206,18 +223,38 @@ def rows(picker: Picker, *, requests_most: int, seed: int) -> list[Row]:
     return [row(picker.value, device, found) for device, found in after.items() if found]
 
 
+def recorded_rows(recording: Recording) -> list[Row]:
+    """Returns a row for each recorded load of an engine under each card, and one for all."""
+    cards = {
+        "recorded": recording.card,
+        "recorded_card_off": changed(recording.card, faster=OFF_FASTER),
+    }
+    return [
+        row(name, f"{recording.engine} {load}", found)
+        for name, card in cards.items()
+        for load, found in by_load(
+            predicted(recording, card, confidence=CONFIDENCE), left_out=BURN_IN
+        ).items()
+    ]
+
+
 def main(arguments: Sequence[str]) -> None:
     """Measures and prints the rows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
     parser.add_argument("--seed", type=int, default=1, help="of all luck")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    parser.add_argument("--recorded", type=Path, default=DATA, help="folder of the recordings")
     options = parser.parse_args(arguments)
     most = QUICK_REQUESTS if options.quick else REQUESTS
     print(f"seed {options.seed}, {most} requests", file=sys.stderr)
-    found = [
-        line for picker in PICKERS for line in rows(picker, requests_most=most, seed=options.seed)
-    ]
+    found: list[Row] = []
+    for recording in recordings(options.recorded) if "recorded" in options.only else []:
+        print(f"{recording.engine}: others took {recording.others_part}", file=sys.stderr)
+        found += recorded_rows(recording)
+    for picker in PICKERS if "simulated" in options.only else ():
+        found += rows(picker, requests_most=most, seed=options.seed)
     show(found, as_json=options.json)
 
 

@@ -109,23 +109,49 @@ class Foresight:
     def record(self, job: Job) -> None:
         """Takes in a job that is over."""
         name = job.request.facts.job
+        if job.node is None or job.state is not JobState.COMPLETED or job.placements != 1:
+            self.forget(name)
+            return
+        self.measure(
+            name,
+            job.node.card,
+            ttft_s=job.first_at - job.placed_at,
+            decode_s=job.end_at - job.first_at,
+            output_tokens=job.output_tokens,
+        )
+
+    def forget(self, name: str) -> None:
+        """Drops a job that is not compared."""
+        self._guesses.pop(name, None)
+        del self._asked[name]
+
+    def measure(
+        self, name: str, card: NodeCard, *, ttft_s: float, decode_s: float, output_tokens: int
+    ) -> None:
+        """Compares what was predicted of a job with what was measured; both from its placement.
+
+        Args:
+            name: of the job, which completed at its first placement.
+            card: of the node that ran it.
+            ttft_s: until its first token.
+            decode_s: from its first token to its end.
+            output_tokens: of its answer.
+        """
         guess = self._guesses.pop(name, None)
         del self._asked[name]
-        if guess is None or job.node is None:
+        if guess is None:
             return
-        if job.state is not JobState.COMPLETED or job.placements != 1:
-            return
-        steps = job.output_tokens - 1
+        steps = output_tokens - 1
         self.told.append(
             Told(
-                job.node.card.power.device,
+                card.power.device,
                 guess.ttft_s,
                 guess.ttft_upper_s,
                 guess.tpot_s,
                 guess.card_ttft_s,
                 guess.card_tpot_s,
-                job.node.card.rtt_s,
-                job.first_at - job.placed_at,
-                (job.end_at - job.first_at) / steps if steps else 0.0,
+                card.rtt_s,
+                ttft_s,
+                decode_s / steps if steps else 0.0,
             )
         )

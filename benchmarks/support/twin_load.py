@@ -21,6 +21,7 @@ ANSWER_TIMEOUT_S = 600.0
 SETTLED_S = 0.05  # after a first token, until only answers are made
 LONGER_TOKENS = 40  # of the answer of whoever began before another, so that it ends after it
 NEVER = -100.0  # a bias
+DIGITS = 6  # of a second: recordings are kept to the microsecond
 DATA, DONE = b"data: ", b"[DONE]"
 
 
@@ -109,9 +110,7 @@ async def ask(
         usage["prompt_tokens"],
         usage["completion_tokens"],
         0.0,
-        first - sent,
-        last - sent,
-        end - sent,
+        *(round(moment - sent, DIGITS) for moment in (first, last, end)),
     )
 
 
@@ -132,7 +131,7 @@ async def play(target: Target, arrivals: Sequence[Arrival], *, first_number: int
 
     async def one(place: int, arrival: Arrival) -> Seen:
         await asyncio.sleep(max(0.0, began + arrival.at_s - time.perf_counter()))
-        sent_at = time.perf_counter() - began
+        sent_at = round(time.perf_counter() - began, DIGITS)
         seen = await ask(
             opened,
             target,
