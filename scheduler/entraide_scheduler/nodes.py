@@ -93,7 +93,7 @@ class NodesEar:
         self._peers: dict[str, Peer] = {}
         self._seen: set[str] = set()
         self._load_refusals: dict[str, dict[str, LoadRefusal]] = {}
-        self._intake = Intake(self._runs_beside)
+        self._intake = Intake(self._holds_run)
         self._ignored: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("entraide.nodes")
 
@@ -322,8 +322,8 @@ class NodesEar:
     def _tell(self, node: str, message: m.NodeDownCtl) -> None:
         self._outbox.put(subjects.node_ctl_down(node), codec.encode(message))
 
-    def _runs_beside(self, node: str, job: str, epoch: int) -> int:
-        return self._live.core.runs_beside(node, job, epoch)
+    def _holds_run(self, node: str, job: str, epoch: int) -> bool:
+        return self._live.core.holds_run(node, job, epoch)
 
     def _ignore(self, why: str, node: str, field: str = "") -> None:
         """Counts a message that is not used, and logs the first one of a node and a reason."""

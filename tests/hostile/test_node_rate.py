@@ -9,7 +9,7 @@ from tests.scheduler.driver_support import eventually
 
 from entraide.wire import codec
 from entraide.wire import messages as m
-from entraide_scheduler.node_validation.rate import BURST, MESSAGES_PER_S, NodeRates
+from entraide_scheduler.node_validation.rate import BURST, MESSAGES_PER_S, RUN_BURST, NodeRates
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -67,6 +67,20 @@ async def test_bucket_gives_what_it_says() -> None:
     long = sum(rates.take_control("l", 400 * 1024, 1_000.0) for _ in range(500))
 
     assert (BURST, MESSAGES_PER_S, True, 1) == (sent, later, other, long)
+
+
+async def test_fast_node_is_not_held_back() -> None:
+    """A thousand runs in a tenth of a second, each with its four messages, all count."""
+    rates = NodeRates()
+    taken = [
+        rates.take_run("n", f"job-{number}", 1, 1_000.0 + number / 10_000)
+        for number in range(1_000)
+        for _ in range(4)
+    ]
+    flood = sum(rates.take_run("n", "job-0", 1, 1_001.0) for _ in range(500))
+
+    assert all(taken)
+    assert RUN_BURST == flood
 
 
 async def test_clock_that_stands_back_gives_nothing() -> None:

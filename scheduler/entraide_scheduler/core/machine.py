@@ -273,13 +273,10 @@ class Core:
         found = [*state.jobs.values(), *state.ended.values()]
         return [views.of_job(state, job) for job in found if coop in ("", job.facts.coop)]
 
-    def runs_beside(self, node: str, job: str, epoch: int) -> int:
-        """Returns how many runs a node holds, this one among them; 0 when it does not hold it."""
-        state = self._state
-        lease, held = state.leases.get(job), state.fleet.nodes.get(node)
-        if lease is None or held is None or (lease.terms.node, lease.terms.epoch) != (node, epoch):
-            return 0
-        return held.leases
+    def holds_run(self, node: str, job: str, epoch: int) -> bool:
+        """Whether a node holds the run of this job and epoch."""
+        lease = self._state.leases.get(job)
+        return lease is not None and (lease.terms.node, lease.terms.epoch) == (node, epoch)
 
     def peak_w(self, node: str) -> float:
         """Returns the most that a node's device draws, watts; 0 where nobody knows."""

@@ -16,8 +16,8 @@ from entraide_scheduler.node_validation.rate import NodeRates
 
 OF_RUN = frozenset({"accept", "decline", "progress", "usage"})
 
-# How many runs a node holds, if this (node, job, epoch) is one of them; else 0.
-RunsBeside = Callable[[str, str, int], int]
+# Whether a node holds the run of this job and epoch.
+HoldsRun = Callable[[str, str, int], bool]
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -30,8 +30,8 @@ class Refused(msgspec.Struct, frozen=True):
 class Intake:
     """Reads the control messages of all nodes."""
 
-    def __init__(self, runs_beside: RunsBeside) -> None:
-        self._runs_beside = runs_beside
+    def __init__(self, holds_run: HoldsRun) -> None:
+        self._holds_run = holds_run
         self._rates = NodeRates()
 
     def read(self, node: str, data: bytes, at: float) -> m.NodeUp | Refused:
@@ -57,7 +57,6 @@ class Intake:
 
     def _run_may_send(self, node: str, message: m.NodeUp, size: int, at: float) -> bool:
         assert isinstance(message, m.Accept | m.Decline | m.Progress | m.UsageReport)
-        runs = self._runs_beside(node, message.job, message.epoch)
-        if runs:
-            return self._rates.take_run(node, runs, at)
+        if self._holds_run(node, message.job, message.epoch):
+            return self._rates.take_run(node, message.job, message.epoch, at)
         return self._rates.take_control(node, size, at)

@@ -1,18 +1,23 @@
 """Rate: how many control messages a node may send, by token buckets.
 
-A message of a run that the node holds has a bucket of its own, which grows with the runs; all
-other messages share one. A long message costs more than a short one, so that the journal grows by
-a bounded number of bytes per second whatever a node sends. The excess is dropped and counted: a
-heartbeat comes again in a second, and a usage report until it is acknowledged.
+Each run that the node holds has a bucket of its own, so that a fast node, whose runs last some
+milliseconds, is not held back; all other messages of a node share one bucket. A long message costs
+more than a short one, so that the journal grows by a bounded number of bytes per second whatever a
+node sends. The excess is dropped and counted: a heartbeat comes again in a second, and a usage
+report until it is acknowledged.
 """
+
+from collections.abc import Hashable
+from typing import TypeVar
 
 from msgspec import Struct
 
 MESSAGES_PER_S = 50.0  # outside runs
 RUN_MESSAGES_PER_S = 10.0  # of each run that the node holds
 BURST = 100.0
+RUN_BURST = 20.0  # a run needs an acceptance, its progress and a report
 BYTES_PER_MESSAGE = 8 * 1024  # a longer message counts as several
-NODES_MAX = 100_000  # buckets that are kept; the oldest one goes
+BUCKETS_MAX = 100_000  # that are kept; the oldest one goes
 
 
 class Bucket(Struct):
@@ -36,7 +41,7 @@ class NodeRates:
 
     def __init__(self) -> None:
         self._control: dict[str, Bucket] = {}
-        self._runs: dict[str, Bucket] = {}
+        self._runs: dict[tuple[str, str, int], Bucket] = {}
 
     def take_control(self, node: str, size: int, at: float) -> bool:
         """Takes a message that belongs to no run; False when the node sends too many."""
@@ -44,17 +49,19 @@ class NodeRates:
         cost = 1.0 + size // BYTES_PER_MESSAGE
         return bucket.take(cost, per_s=MESSAGES_PER_S, burst=BURST, at=at)
 
-    def take_run(self, node: str, runs: int, at: float) -> bool:
-        """Takes a message of one of the runs that a node holds; False when it sends too many."""
-        burst = BURST * max(1, runs)
-        bucket = _bucket(self._runs, node, burst, at)
-        return bucket.take(1.0, per_s=RUN_MESSAGES_PER_S * max(1, runs), burst=burst, at=at)
+    def take_run(self, node: str, job: str, epoch: int, at: float) -> bool:
+        """Takes a message of a run that a node holds; False when the run sends too many."""
+        bucket = _bucket(self._runs, (node, job, epoch), RUN_BURST, at)
+        return bucket.take(1.0, per_s=RUN_MESSAGES_PER_S, burst=RUN_BURST, at=at)
 
 
-def _bucket(buckets: dict[str, Bucket], node: str, burst: float, at: float) -> Bucket:
-    found = buckets.get(node)
+Key = TypeVar("Key", bound=Hashable)
+
+
+def _bucket(buckets: dict[Key, Bucket], key: Key, burst: float, at: float) -> Bucket:
+    found = buckets.get(key)
     if found is None:
-        if len(buckets) >= NODES_MAX:
+        if len(buckets) >= BUCKETS_MAX:
             del buckets[next(iter(buckets))]
-        found = buckets[node] = Bucket(burst, at)
+        found = buckets[key] = Bucket(burst, at)
     return found

@@ -133,7 +133,7 @@ def read_terms(data: bytes, _: Path) -> object:
 
 def read_control(data: bytes, _: Path) -> object:
     """Reads a node's control message."""
-    return Intake(lambda *_: 1).read("n1", data, NOW)
+    return Intake(lambda *_: True).read("n1", data, NOW)
 
 
 def read_answer(data: bytes, _: Path) -> None:
