@@ -1,16 +1,22 @@
 """The accounting by itself, number by number: what no job of a whole pool happens to tell apart."""
 
 import pytest
-from tests.core.builders import START
+from tests.core.builders import START, Pool, card, facts, of, usage
 
+from entraide.types import JobKind
 from entraide.units import UWH_PER_WH
+from entraide_scheduler.core import books, commands
 from entraide_scheduler.core.amounts import TOTAL_MAX
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.credit import HALVINGS_MOST, STEPS, _table, faded
 from entraide_scheduler.core.events import LedgerCorrected
-from entraide_scheduler.core.ledger import Ledger, correction
+from entraide_scheduler.core.ledger import Ledger, _lines, correction
 from entraide_scheduler.core.lending import Lent
-from entraide_scheduler.core.policy import CoopTerms, Lend
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.quotas import Quotas
+
+TOKENS, REQUESTS = QuotaKind.TOKENS, QuotaKind.REQUESTS
+ALPHA = facts("j1", "alpha", key="k1")
 
 
 def corrected(tokens: int, energy_uwh: int = 0, carbon_ug: int = 0) -> LedgerCorrected:
@@ -72,6 +78,17 @@ class TestLedger:
         """An odd number of lines is a broken invariant."""
         with pytest.raises(ValueError, match="zip"):
             Ledger().fitted((Entry("alpha", "tokens", 5),))
+
+    def test_each_unit_needs_an_amount(self) -> None:
+        """Two amounts for three units are a broken invariant, not a line that is missing."""
+        with pytest.raises(ValueError, match="zip"):
+            _lines("alpha", "beta", (1, 2))
+
+    def test_an_account_without_lines_stands_at_zero(self) -> None:
+        """The first amount may be as large as a balance can be."""
+        lines = (Entry("alpha", "tokens", TOTAL_MAX), Entry("beta", "tokens", -TOTAL_MAX))
+
+        assert Ledger().fitted(lines) == lines
 
     def test_name_of_a_correction_holds_nothing_else(self) -> None:
         """A snapshot encodes the names alone."""
@@ -173,3 +190,91 @@ class TestCredit:
 
         assert faded(2.0**70, steps) == 2.0**6
         assert faded(2.0**70, steps + STEPS) == 0.0
+
+
+class TestBooks:
+    """What the end of a run means for the jobs that wait, for the node and for memory."""
+
+    @pytest.mark.parametrize(("left_uwh", "due"), [(1, True), (0, False), (-1, False)])
+    def test_energy_left_over_is_offered_to_every_co_op(self, left_uwh: int, *, due: bool) -> None:
+        """A run of beta's that used less than promised makes gamma's blocked job due."""
+        pool = Pool(CoopTerms("alpha", lend=Lend(energy_wh_per_day=1)), "beta", "gamma")
+        pool.join(*(card(f"n{number}") for number in range(30)))
+        while of(pool.ask(f"b{len(pool.asked)}", "beta", kind=JobKind.KEPT), commands.Place):
+            pass
+        pool.ask("g1", "gamma", kind=JobKind.KEPT)
+        state = pool.core._state
+        job, blocked = state.jobs["g1"], state.queue.blocked
+        before = job in blocked, blocked.is_due(job)
+        lease = next(iter(state.leases.values()))
+        books.settle_lent(state, lease, lease.expected.energy_uwh - left_uwh)
+
+        assert before == (True, False)
+        assert blocked.is_due(job) is due
+
+    def test_report_that_cannot_be_true_is_not_within_its_lease(self, three: Pool) -> None:
+        """The estimate in its place is no measurement to learn from; a sound report is one."""
+        three.ask("j1")
+        state = three.core._state
+        lease = state.leases["j1"]
+        state.now += 2.0
+
+        assert books.believed(state, lease, usage(run_s=float("nan")))[1] is False
+        assert books.believed(state, lease, usage())[1] is True
+
+    def test_forgotten_job_leaves_no_explanation(self) -> None:
+        """Once a job was kept long enough nothing of it is held, and a younger one stays."""
+        pool = Pool("alpha")
+        pool.join(card("n1"))
+        state = pool.core._state
+        for job in ("j1", "j2"):
+            (place,) = of(pool.ask(job), commands.Place)
+            pool.report(place)
+            pool.now += 1.0
+        kept = list(state.explained)
+        state.now = START + state.policy.timing.job_kept_s
+        books.forget(state)
+
+        assert kept == ["j1", "j2"]
+        assert (list(state.ended), list(state.explained)) == (["j2"], ["j2"])
+
+
+class TestHolds:
+    """What a reservation holds, of which book."""
+
+    def agreed(self, *quotas: Quota) -> Quotas:
+        made = Quotas()
+        made.agree((CoopTerms("alpha", quotas=quotas),))
+        return made
+
+    def test_reservation_beyond_a_quota_is_a_broken_invariant(self) -> None:
+        """Nothing is held of any quota when one of them is too small."""
+        quotas = self.agreed(Quota(REQUESTS, 9, Period.DAY), Quota(TOKENS, 9, Period.DAY))
+        with pytest.raises(AssertionError, match=r"^reserved beyond a quota$"):
+            quotas.reserve(ALPHA, {REQUESTS: 1, TOKENS: 10})
+
+        assert quotas.books == {}
+
+    def test_quota_of_another_kind_hides_none_behind_it(self) -> None:
+        """Requests are not asked for: the tokens after them in the terms are held."""
+        quotas = self.agreed(Quota(REQUESTS, 9, Period.DAY), Quota(TOKENS, 9, Period.DAY))
+        holds = quotas.reserve(ALPHA, {TOKENS: 4})
+
+        assert [(hold.kind, hold.amount) for hold in holds] == [(TOKENS, 4)]
+
+    def test_hold_of_an_old_book_frees_nothing_of_the_next(self) -> None:
+        """Each book has a serial of its own, also when it has the name of the one before."""
+        quotas = self.agreed(Quota(TOKENS, 9, Period.DAY))
+        old = quotas.reserve(ALPHA, {TOKENS: 4})
+        quotas.begin(Period.DAY, START + 86_400.0)
+        quotas.reserve(ALPHA, {TOKENS: 6})
+        quotas.settle("alpha", old, {TOKENS: 1})
+
+        assert quotas.tokens_left(ALPHA) == 3
+
+    def test_hold_of_a_key_is_settled_in_the_keys_book(self) -> None:
+        """What a run did not use of a key's quota is there again."""
+        quotas = self.agreed(Quota(TOKENS, 9, Period.DAY, key="k1"))
+        quotas.settle("alpha", quotas.reserve(ALPHA, {TOKENS: 6}), {TOKENS: 1})
+
+        assert quotas.tokens_left(ALPHA) == 8
