@@ -17,6 +17,7 @@ from tests.scheduler.driver_support import POLICY, store_url
 from tests.scheduler.postgres_support import programs, running_postgres
 from tests.scheduler.rows import kept_row, settle_row
 
+from entraide import i18n
 from entraide.errors import PoolError
 from entraide_scheduler.store import journal
 from entraide_scheduler.store.database import database_url, make_engines, upgrade
@@ -251,3 +252,14 @@ def test_migrations_make_the_schema_that_the_code_reads(tmp_path: Path) -> None:
     reading.dispose()
 
     assert [] == differences
+
+
+async def test_database_that_does_not_answer_is_one_sentence_without_its_password() -> None:
+    """The operator reads which database could not be opened, and never its password."""
+    with pytest.raises(PoolError) as caught:
+        await Store.open("postgresql://ent:geheim@127.0.0.1:1/pool")
+    said = i18n.error(caught.value.code, "fr", caught.value.values) + str(caught.value)
+
+    assert "store_unreachable" == caught.value.code
+    assert "127.0.0.1:1/pool" in said
+    assert "geheim" not in said

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
+from entraide.errors import PoolError
 from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store import books, journal, kept, members, statements
@@ -37,10 +39,13 @@ class Store:
         """Opens a store, brought to this version's schema.
 
         Raises:
-            PoolError: ``store_url_refused`` or ``store_too_new``.
+            PoolError: ``store_url_refused``, ``store_unreachable`` or ``store_too_new``.
         """
         writing, reading = make_engines(database_url(url))
-        await asyncio.to_thread(upgrade, writing)
+        try:
+            await asyncio.to_thread(upgrade, writing)
+        except OperationalError as problem:
+            raise _unreachable(writing, problem) from problem
         return cls(writing, reading)
 
     async def close(self) -> None:
@@ -209,3 +214,14 @@ class Store:
     def expire_explanations(self, now: float) -> Future[int]:
         """Forgets explanations beyond their retention; resolves to how many."""
         return self._writer.ask(lambda c: books.expire_explanations(c, now))
+
+
+def _unreachable(engine: Engine, problem: OperationalError) -> PoolError:
+    """Names the database without its password, and what its driver said in one line."""
+    place = engine.url.render_as_string(hide_password=True)
+    lines = str(problem.orig).splitlines() or [""]
+    return PoolError(
+        "store_unreachable",
+        f"The store {place} cannot be opened: {lines[0]}",
+        values={"place": place, "problem": lines[0]},
+    )

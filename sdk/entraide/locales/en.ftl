@@ -961,6 +961,7 @@ error-nats_already_running = { $program } already runs in { $path }, started by 
 error-bus_plain_refused = { $host } is not on this machine: the connection must use TLS.
 error-bus_refused = The bus refuses this identity: it has expired or was revoked. Ask the pool's operator for a new token.
 error-bus_untrusted = The bus's server could not prove that it is your pool's. Check the address and the token.
+error-store_unreachable = The store ({ $place }) cannot be opened: { $problem }. Start the database, or mend store_url in the configuration.
 error-bus_unreachable = No server of the bus answers ({ $servers }){ $problem ->
     [none] .
    *[other] {""}: { $problem }.

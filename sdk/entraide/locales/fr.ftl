@@ -961,6 +961,7 @@ error-nats_already_running = { $program } tourne déjà dans { $path }, lancé p
 error-bus_plain_refused = { $host } n’est pas sur cette machine : la connexion doit passer par TLS.
 error-bus_refused = Le bus refuse cette identité : elle est expirée ou révoquée. Demandez un nouveau jeton à l’exploitant du réseau.
 error-bus_untrusted = Le serveur du bus n’a pas pu prouver qu’il est celui du réseau. Vérifiez l’adresse et le jeton.
+error-store_unreachable = La base de données ({ $place }) ne s’ouvre pas : { $problem }. Démarrez-la, ou corrigez store_url dans la configuration.
 error-bus_unreachable = Aucun serveur du bus ne répond ({ $servers }){ $problem ->
     [none] .
    *[other] {""} : { $problem }.
