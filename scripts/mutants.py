@@ -28,8 +28,8 @@ LISTED_MOST = 15
 MODULES = ("books", "quotas", "ledger", "lending", "credit", "leases", "carbon", "amounts")
 TESTS = (
     "accounting", "admission", "backoff", "blocked", "carbon", "credit", "ends", "exits",
-    "give_back", "leases", "ledger", "lending", "loading", "owed", "presence", "quotas",
-    "usage_limits",
+    "give_back", "lease_ends", "leases", "ledger", "lending", "loading", "owed", "presence",
+    "quotas", "usage_limits",
 )  # fmt: skip
 
 RECORDED = "tests/scheduler/test_recorded_state.py::test_journal_gives_the_decisions_on_record"

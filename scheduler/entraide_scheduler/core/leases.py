@@ -47,7 +47,7 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, ser
     bill = serve(
         job,
         input_tokens=expected.input_tokens,
-        expected_tokens=min(round_half_up(want.produced_tokens), reserved - facts.input_tokens_max),
+        expected_tokens=round_half_up(want.produced_tokens),
         reserved_tokens=reserved,
     )
     job.front = False
@@ -136,7 +136,7 @@ def _terms(state: State, job: Job, pick: Pick) -> Terms:
         state.now,
         state.policy.version,
         not pick.best.keeps,
-        smaller(state, job, lane) if state.menu.entries else None,
+        smaller(state, job, lane),
     )
 
 
