@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from fluent.runtime import FluentBundle, FluentResource
 from fluent.runtime.types import FluentType, fluent_number
@@ -20,7 +20,14 @@ from entraide.printable import shortened
 
 Value = str | int | float
 
-ABSENT = "none"
+
+class AbsentValue(str):
+    """The value that was not given, by its class: somebody's text may read ``none``, too."""
+
+    __slots__ = ()
+
+
+ABSENT: Final = AbsentValue("none")
 HOLE = "⟨?⟩"  # what a sentence shows in the place of a value that it needs and was not given
 NUMBER_MAX = 1e15  # a larger number is written as a power of ten
 # Characters of one value that a sentence shows. Fluent gives up on a part of more than 2,500, so a
@@ -155,7 +162,7 @@ def _names(pattern: Any) -> frozenset[str]:
 
 def _fluent(value: Value, chars_max: int) -> Any:
     """A value as Fluent writes it: three significant digits are enough for a person."""
-    if value == ABSENT:
+    if isinstance(value, AbsentValue):
         return _Absent()
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -236,3 +236,13 @@ def test_values_are_told_with_the_unit_in_their_name(
     told = [i18n._in_words(name, {name: value}, lang) for lang in LANGS]
 
     assert [french, english] == told
+
+
+@pytest.mark.parametrize("lang", i18n.LANGUAGES)
+def test_a_text_that_reads_none_is_shown(lang: str) -> None:
+    """A text that somebody calls ``none`` is shown; a value that nobody gave leaves a hole."""
+    named = i18n.error("store_unreachable", lang, {"place": "none", "problem": "x"})
+
+    assert "none" in named
+    assert i18n.HOLE not in named
+    assert i18n.HOLE in i18n.error("store_unreachable", lang, {"problem": "x"})
