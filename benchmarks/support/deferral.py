@@ -1,7 +1,7 @@
 """Deferral rows: what waiting for green hours saves, by series, signal and number of slots.
 
 Decides in which published series jobs wait: the one on which deferral was chosen (Ontario's 2023)
-and held-out ones. It refuses to know how a schedule is made (``support/hours``).
+and held-out ones.
 """
 
 from collections.abc import Iterator, Sequence

@@ -6,7 +6,7 @@ given part of a fleet. A week of a real pool is millions of requests; so of ever
 come some seconds before that, too: this *lead-in* is served, but not counted, so that a sample
 begins with busy engines and not with an empty fleet. Queues, bursts and batches are then those of a
 pool under way, every hour of the week has its intensity, and only the number of requests is
-smaller. It refuses to know policies and the grid.
+smaller.
 
 Work is measured in seconds of a machine whose batch is full.
 """

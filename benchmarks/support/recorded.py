@@ -9,7 +9,7 @@ real engine's times; no equation of the simulator is in between.
 Decides how a recording becomes events: a run is accepted half a round trip after its placement, its
 first token and its end come when the client measured them. A client does not know when a job that
 waited for a slot was placed: such a job occupies its slot, but it is neither compared nor learned
-from. Prompt lengths are the engine's own counts. It refuses to know how it was recorded.
+from. Prompt lengths are the engine's own counts.
 """
 
 from collections.abc import Iterable, Sequence

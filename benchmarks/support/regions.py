@@ -2,7 +2,7 @@
 
 Decides which series the carbon benchmark reads. The pool's constants were chosen by hand on the
 week of 2023 that is most like that year in Québec, Ontario and Alberta (``CHOSEN_ON``); every
-other region here is held out. It refuses to know loads and policies.
+other region here is held out.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Pauses: how long events of a kind that keeps failing are dropped without being tried.
 
 Each recovery of the core takes up to a second in which nobody is served. Quarantine bounds how
-often one sender costs that; a pause bounds how often a kind of event does, whoever sends it.
+often one sender costs that; a pause bounds how often a kind of event does, over all senders.
 """
 
 from msgspec import Struct

@@ -1,4 +1,4 @@
-"""Aider, a coding agent: two turns over one file."""
+"""Aider, an assistant for programmers: two turns over one file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-// opencode, a coding agent: one run that calls a tool, and one that goes on with it.
+// opencode, an assistant for programmers: one run that calls a tool, and one that goes on with it.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 
