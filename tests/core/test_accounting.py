@@ -278,3 +278,11 @@ class TestHolds:
         quotas.settle("alpha", quotas.reserve(ALPHA, {TOKENS: 6}), {TOKENS: 1})
 
         assert quotas.tokens_left(ALPHA) == 8
+
+
+def test_quotas_before_any_policy_limit_nothing() -> None:
+    """Asked before a policy came into force, they know no quota and no limit of a request."""
+    quotas = Quotas()
+
+    assert [] == quotas.of("alpha")
+    assert quotas.tokens_left(facts("j1", coop="alpha")) is None

@@ -28,7 +28,7 @@ from tests.engines.support import (
 )
 
 from entraide.types import Basis, Outcome
-from entraide_node.engines.base import BAD_REQUEST, ENGINE_CRASHED, ENGINE_HUNG, EngineEnd
+from entraide_node.engines.base import BAD_REQUEST, ENGINE_EXITED, ENGINE_HUNG, EngineEnd
 from entraide_node.engines.model_folder import takes_tools
 from entraide_node.engines.supervised import Supervised
 
@@ -164,7 +164,7 @@ async def test_the_log_holds_nothing_of_requests(engine: Supervised, folder: Pat
 
 
 async def test_a_server_that_is_killed(engine: Supervised) -> None:
-    """When the server is killed its run fails as crashed, and it comes back."""
+    """When the server is killed its run fails as one whose engine exited, and it comes back."""
     assert engine.pid is not None
     server = psutil.Process(engine.pid).children()[0]
     run = asyncio.create_task(ran(engine, request(messages=SHORT, max_tokens=400)))
@@ -175,7 +175,7 @@ async def test_a_server_that_is_killed(engine: Supervised) -> None:
     _, served = await ran(engine, request("job-2", messages=SHORT, max_tokens=1))
 
     assert crashed.failure is not None
-    assert (ENGINE_CRASHED, True) == (crashed.failure.code, crashed.failure.retryable)
+    assert (ENGINE_EXITED, True) == (crashed.failure.code, crashed.failure.retryable)
     assert Outcome.COMPLETED is served.outcome
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
-from openai import AsyncOpenAI, InternalServerError
+from openai import AsyncOpenAI, BadRequestError
 from tests.engines.conftest import why_absent
 from tests.engines.own_environments import (
     ENVIRONMENT,
@@ -248,10 +248,10 @@ async def test_what_an_engine_cannot_is_told(pool: Pool, kind: str) -> None:
     """A form that the only engine of a model cannot promise is refused with a reason, not lost."""
     form = {"type": "json_schema", "json_schema": {"name": "ou", "schema": {"type": "object"}}}
 
-    with pytest.raises(InternalServerError, match="Aucune machine") as refused:
+    with pytest.raises(BadRequestError, match="Aucune machine") as refused:
         await pool.ask(kind, "Gaspé", max_tokens=8, response_format=form)
 
-    assert 503 == refused.value.status_code
+    assert 400 == refused.value.status_code
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -29,6 +29,7 @@ from entraide_node.engines.base import (
     COMPLETIONS,
     CONTEXT_EXCEEDED,
     ENGINE_CRASHED,
+    ENGINE_EXITED,
     EngineChunk,
     EngineEnd,
 )
@@ -237,5 +238,5 @@ async def test_a_process_that_computes_is_killed(engine: Supervised) -> None:
 
     assert crashed.failure is not None
     assert crashed.failure.retryable
-    assert crashed.failure.code in (ENGINE_CRASHED, "engine_rejected")
+    assert crashed.failure.code in (ENGINE_CRASHED, ENGINE_EXITED, "engine_rejected")
     assert Outcome.COMPLETED is served.outcome
