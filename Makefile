@@ -42,7 +42,8 @@ test-wheel: env ## Build the wheel and test it with no source in sight. | Constr
 	$(PY) scripts/wheel_check.py
 
 test-engines: env ## Run the tests that start real engines. | Lance les tests qui démarrent de vrais moteurs.
-	$(PYTEST) tests/engines tests/integration tests/hostile tests/sim/test_ray.py -m engines
+	$(PYTEST) tests/engines tests/integration tests/hostile \
+	  tests/node/test_process.py tests/sim/test_ray.py -m engines
 
 check: env ## Check format, lint, types, imports, protobuf, docs and lock. | Vérifie format, style, types, imports, protobuf, docs et verrou.
 	.venv/bin/ruff format --check .

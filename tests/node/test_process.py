@@ -176,7 +176,7 @@ async def test_engine_killed(bus: NatsPool, peer: Peer, tmp_path: Path, rates: P
         await peer.send(run("job-2"))
         again = await peer.hear(UsageReport, job="job-2")
 
-    assert (Outcome.FAILED, "engine_failed") == (report.outcome, report.code)
+    assert (Outcome.FAILED, "engine_exited") == (report.outcome, report.code)
     assert Outcome.COMPLETED is again.outcome
 
 
