@@ -138,7 +138,7 @@ def run(arguments: Sequence[str], lang: str) -> int:
     except EntraideError as problem:
         typer.echo(problem.message, err=True)
         return FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # Ctrl-C, or no answer to a question
         return INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`entraide jobs list | head`): nothing is left to say.
