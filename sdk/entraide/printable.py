@@ -11,8 +11,9 @@ import re
 CUT = " […] "
 LAST_CHARS = 1 / 3  # part of a shortened text's characters that are taken from its end
 
-# C0 and C1 but tab and newline, and the characters that change the direction of what follows.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 but tab and newline, line separators, and the characters that change the direction of
+# what follows.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:

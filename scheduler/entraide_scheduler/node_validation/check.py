@@ -6,13 +6,13 @@ settled, and the core then limits it to what its lease granted.
 """
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from entraide.printable import is_printable
 from entraide.types import Basis, EnergyStatus, NodeCard, Power, Usage
 from entraide.wire import messages as m
 from entraide_scheduler.node_validation.bounds import (
@@ -28,9 +28,6 @@ from entraide_scheduler.node_validation.bounds import (
 )
 
 WithUsage = TypeVar("WithUsage", m.UsageReport, m.End)
-
-# C0 and C1 controls, line separators, and the marks that turn the direction of writing.
-CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]")
 
 
 def tag_of(data: bytes) -> str:
@@ -117,7 +114,7 @@ def _fault(value: Any, bound: Bound) -> str | None:
 
 
 def _is_text(value: str, bound: Text) -> bool:
-    return len(value) <= bound.chars and (bound.free or CONTROL.search(value) is None)
+    return len(value) <= bound.chars and (bound.free or is_printable(value))
 
 
 def _listed_fault(value: tuple[Any, ...], bound: Listed) -> str | None:
@@ -139,7 +136,7 @@ def _are_values(values: dict[str, str | int | float], bound: Values) -> bool:
     if len(values) > bound.count:
         return False
     for name, value in values.items():
-        if len(name) > bound.name_chars or CONTROL.search(name):
+        if len(name) > bound.name_chars or not is_printable(name):
             return False
         if isinstance(value, str):
             if not _is_text(value, bound.text):
