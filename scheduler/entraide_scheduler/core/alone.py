@@ -4,7 +4,7 @@ Decides which engine that is and keeps others off it: a replica of another co-op
 engine exited, else of another node, else the same one, started again. Where every such replica has
 runs, one takes no more until it is empty. A co-op has one job at a time that holds a replica, and
 all together hold one in ``REPLICAS_PER_RUN`` live replicas of a model at most, one at least: what
-must run alone never holds up the pool. It refuses to know why an engine exited.
+must run alone never holds up the pool.
 """
 
 from msgspec import structs
