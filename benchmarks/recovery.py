@@ -66,12 +66,12 @@ class Placements:
     """Where commands go: placements are kept, to be answered."""
 
     def __init__(self) -> None:
-        self.placed: deque[m.Placed] = deque()
+        self.placed: deque[m.JobPlaced] = deque()
 
     def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Keeps a placement."""
         del gateway
-        if isinstance(message, m.Placed):
+        if isinstance(message, m.JobPlaced):
             self.placed.append(message)
 
     def to_node(self, node: str, message: m.NodeDownCtl) -> None:

@@ -19,19 +19,19 @@ import structlog
 
 from entraide.types import Lending
 from entraide.wire.messages import (
-    AskCatalogue,
-    Cancel,
-    CatalogueIs,
+    CancelRun,
+    CatalogueReply,
+    CatalogueRequest,
     Goodbye,
-    Load,
+    HelloRequest,
+    IdentityRenewed,
     LoadFailed,
+    LoadModel,
     NodeDownCtl,
     NodeIn,
-    Renewed,
-    Run,
-    SayHello,
-    Stop,
-    Unload,
+    StartRun,
+    StopRun,
+    UnloadModel,
     UsageAck,
     Welcome,
 )
@@ -148,32 +148,32 @@ class Agent:
         )
 
     async def _on_in(self, message: NodeIn) -> None:
-        if isinstance(message, Run):
+        if isinstance(message, StartRun):
             own_only = self._steward.lent().lending is Lending.OWN_ONLY
             await self._runs.take(message, reason=self._reason(), own_only=own_only)
-        elif isinstance(message, Cancel):
+        elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
 
     async def _on_ctl(self, message: NodeDownCtl) -> None:
         match message:
             case Welcome():
                 self._on_welcome(message)
-            case SayHello():
+            case HelloRequest():
                 self._again()
             case UsageAck():
                 self._reports.acknowledged(message.job, message.epoch)
                 if self._phase is not Phase.SERVING:
                     self._poked.set()  # it may be the last one that it waits for
-            case Stop():
+            case StopRun():
                 self._runs.stop(message.job, message.epoch)
-            case Renewed():
+            case IdentityRenewed():
                 self._keyring.renew(message.jwt)
                 self._log.info("node.renewed")
-            case Load():
+            case LoadModel():
                 await self._garage.load(message.model)
-            case Unload():
+            case UnloadModel():
                 await self._garage.unload(message.model)
-            case CatalogueIs():
+            case CatalogueReply():
                 if await self._supplier.take(message.document, message.signature):
                     self._garage.look_again()
 
@@ -279,7 +279,7 @@ class Agent:
         due = now_s - self._catalogue_s >= CATALOGUE_S
         if digest is not None and due and self._voice.is_welcomed:
             self._catalogue_s = now_s
-            await self._bus.ctl(AskCatalogue(digest))
+            await self._bus.ctl(CatalogueRequest(digest))
 
     async def _leave(self) -> None:
         self._phase = Phase.LEAVING

@@ -22,11 +22,11 @@ from entraide.wire.messages import (
     MESSAGE_BYTES_MAX,
     Accept,
     Decline,
-    End,
     NodeOut,
     NodeUp,
     Progress,
-    Run,
+    RunEnded,
+    StartRun,
     Tokens,
     UsageReport,
 )
@@ -81,7 +81,7 @@ class _Held:
     """A run that the node has taken, and how far it is."""
 
     def __init__(
-        self, run: Run, engine: Engine, *, since_s: float, crowd_s: tuple[float, float]
+        self, run: StartRun, engine: Engine, *, since_s: float, crowd_s: tuple[float, float]
     ) -> None:
         self.run = run
         self.engine = engine
@@ -138,7 +138,7 @@ class Runs:
         """How many of the runs are other co-ops'."""
         return sum(not held.run.own for held in self._held.values())
 
-    async def take(self, run: Run, *, reason: str, own_only: bool = False) -> None:
+    async def take(self, run: StartRun, *, reason: str, own_only: bool = False) -> None:
         """Takes or declines a run.
 
         Args:
@@ -175,7 +175,7 @@ class Runs:
         self.idle.clear()
 
     def _holding(
-        self, run: Run, seat: Seat | None, older: list[_Held], *, own_only: bool
+        self, run: StartRun, seat: Seat | None, older: list[_Held], *, own_only: bool
     ) -> Holding:
         """What there is for a run: the slots of its model, and of the node where that is less."""
         running = self._crowd.count.get(run.model, 0)
@@ -217,7 +217,7 @@ class Runs:
         for held in tuple(self._held.values()):
             await self._post.ctl(Progress(held.run.job, held.run.epoch, held.produced))
 
-    def _remember(self, run: Run) -> None:
+    def _remember(self, run: StartRun) -> None:
         self._epochs[run.job] = run.epoch
         self._epochs.move_to_end(run.job)
         while len(self._epochs) > EPOCHS_REMEMBERED_MAX:
@@ -330,7 +330,7 @@ class Runs:
         )  # fmt: skip
         if code in ("engine_failed", ENGINE_EXITED):
             await self._seats.trouble(run.model)
-        ending = End(run.job, run.epoch, outcome, code, values, held.sent, final, body, usage)
+        ending = RunEnded(run.job, run.epoch, outcome, code, values, held.sent, final, body, usage)
         await self._post.out(run.gateway, ending)
         if _refused_unread(held, end):
             # Its numbers, never its words: a decline reaches the journal.
@@ -342,7 +342,7 @@ class Runs:
         await self._post.report(report)
 
 
-def _key(run: Run) -> str:
+def _key(run: StartRun) -> str:
     return f"{run.job}/{run.epoch}"
 
 

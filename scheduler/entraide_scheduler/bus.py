@@ -49,11 +49,11 @@ class NatsNodeLine:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    def run(self, node: str, message: m.Run) -> None:
+    def run(self, node: str, message: m.StartRun) -> None:
         """Sends a run to a node."""
         self._outbox.put(subjects.node_in(node), codec.encode(message))
 
-    def cancel(self, node: str, message: m.Cancel) -> None:
+    def cancel(self, node: str, message: m.CancelRun) -> None:
         """Stops a run on a node."""
         self._outbox.put(subjects.node_in(node), codec.encode(message))
 
@@ -121,7 +121,7 @@ class NatsDesk:
 
     def submit(self, facts: RequestFacts) -> None:
         """Asks for a job; the answer comes to the sink."""
-        self._tell(m.Submit(facts))
+        self._tell(m.SubmitJob(facts))
 
     def cancel(self, job: str, reason: str) -> None:
         """The client left or cancelled; ``reason`` is an error code."""
@@ -129,19 +129,19 @@ class NatsDesk:
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
         """A placement cannot be used."""
-        self._tell(m.Abandon(job, epoch, code))
+        self._tell(m.AbandonPlacement(job, epoch, code))
 
-    def exceeded(self, message: m.Exceeded) -> None:
+    def exceeded(self, message: m.LeaseExceeded) -> None:
         """A node sent more than its lease grants; the client has been answered."""
         self._tell(message)
 
-    async def explain(self, job: str, coop: str) -> m.Explained:
+    async def explain(self, job: str, coop: str) -> m.ExplanationReply:
         """Returns why a job of this co-op is where it is, and its settled receipt if any.
 
         Raises:
             PoolUnreachable: no scheduler answered.
         """
-        return codec.explained.decode(await self._ask(m.AskExplanation(job, coop)))
+        return codec.explained.decode(await self._ask(m.ExplanationRequest(job, coop)))
 
     async def models(self) -> tuple[m.ModelCard, ...]:
         """Returns the models that may be asked for, and what a size means now.
@@ -149,7 +149,7 @@ class NatsDesk:
         Raises:
             PoolUnreachable: no scheduler answered.
         """
-        return codec.models.decode(await self._ask(m.AskModels())).models
+        return codec.models.decode(await self._ask(m.ModelsRequest())).models
 
     def _tell(self, message: m.GatewayUp) -> None:
         self._outbox.put(subjects.gateway_up(self._gateway), codec.encode(message))
@@ -174,5 +174,5 @@ class NatsDesk:
 
     async def _beat(self) -> None:
         while True:
-            self._tell(m.GatewayBeat(self._boot))
+            self._tell(m.GatewayHeartbeat(self._boot))
             await asyncio.sleep(BEAT_S)

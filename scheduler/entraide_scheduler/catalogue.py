@@ -47,11 +47,11 @@ class PoolCatalogue:
         return self._catalogue
 
     @property
-    def message(self) -> m.CatalogueIs:
+    def message(self) -> m.CatalogueReply:
         """The same as nodes get it."""
         return self._message
 
-    def answer(self, digest: str) -> m.CatalogueIs | None:
+    def answer(self, digest: str) -> m.CatalogueReply | None:
         """Returns what to tell a node that has the document with this digest; None for nothing."""
         return None if digest == self._digest else self._message
 
@@ -59,7 +59,7 @@ class PoolCatalogue:
         """Calls somebody after each change."""
         self._changed.append(listener)
 
-    def put(self, document: bytes, *, base_version: int) -> m.CatalogueIs | None:
+    def put(self, document: bytes, *, base_version: int) -> m.CatalogueReply | None:
         """Takes a changed document; it is on disk before it is in force.
 
         Args:
@@ -88,7 +88,7 @@ class PoolCatalogue:
         document = documents.write(catalogue)
         self._catalogue = catalogue
         self._digest = documents.digest(document)
-        self._message = m.CatalogueIs(document, sign(document, self._key))
+        self._message = m.CatalogueReply(document, sign(document, self._key))
 
 
 def _read(path: Path) -> Catalogue | None:

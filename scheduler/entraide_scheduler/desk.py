@@ -8,7 +8,15 @@ of this page decides anything.
 from typing import Protocol
 
 from entraide.types import RequestFacts
-from entraide.wire.messages import Cancel, Exceeded, Explained, GatewayDown, ModelCard, NodeOut, Run
+from entraide.wire.messages import (
+    CancelRun,
+    ExplanationReply,
+    GatewayDown,
+    LeaseExceeded,
+    ModelCard,
+    NodeOut,
+    StartRun,
+)
 
 
 class GatewaySink(Protocol):
@@ -37,10 +45,10 @@ class Desk(Protocol):
     def abandon(self, job: str, epoch: int, code: str) -> None:
         """A placement cannot be used."""
 
-    def exceeded(self, message: Exceeded) -> None:
+    def exceeded(self, message: LeaseExceeded) -> None:
         """A node sent more than its lease grants; the client has been answered."""
 
-    async def explain(self, job: str, coop: str) -> Explained:
+    async def explain(self, job: str, coop: str) -> ExplanationReply:
         """Returns why a job of this co-op is where it is, and its settled receipt if any."""
 
     async def models(self) -> tuple[ModelCard, ...]:
@@ -50,8 +58,8 @@ class Desk(Protocol):
 class NodeLine(Protocol):
     """The way from a gateway to the nodes."""
 
-    def run(self, node: str, message: Run) -> None:
+    def run(self, node: str, message: StartRun) -> None:
         """Sends a run to a node."""
 
-    def cancel(self, node: str, message: Cancel) -> None:
+    def cancel(self, node: str, message: CancelRun) -> None:
         """Stops a run on a node."""

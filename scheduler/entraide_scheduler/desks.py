@@ -82,11 +82,11 @@ class LocalDesk:
         """A placement cannot be used."""
         self._live.feed(e.JobAbandoned, job=job, epoch=epoch, code=code)
 
-    def exceeded(self, message: m.Exceeded) -> None:
+    def exceeded(self, message: m.LeaseExceeded) -> None:
         """A node sent more than its lease grants; the client has been answered."""
         feed_exceeded(self._live, message)
 
-    async def explain(self, job: str, coop: str) -> m.Explained:
+    async def explain(self, job: str, coop: str) -> m.ExplanationReply:
         """Returns why a job of this co-op is where it is, and its settled receipt if any."""
         return await explain(self._live, self._store, job, coop)
 
@@ -114,7 +114,7 @@ class GatewaysEar:
                 self._heard_at[view.gateway] = now
         await subscribe(connection, subjects.ALL_GATEWAYS_UP, self._heard)
 
-    def tell_all(self, message: m.Revoked) -> None:
+    def tell_all(self, message: m.Revocation) -> None:
         """Tells every gateway that is there, the one inside the scheduler first."""
         for gateway in (self._local, *sorted(self._heard_at)):
             self._switch.to_gateway(gateway, message)
@@ -140,22 +140,22 @@ class GatewaysEar:
             self._live.counts["gateway.undecodable"] += 1
             return
         match message:
-            case m.Submit():
+            case m.SubmitJob():
                 self._submit(gateway, message.facts)
             case m.CancelJob():
                 self._live.feed(e.JobCancelled, job=message.job, reason=message.reason)
-            case m.Abandon():
+            case m.AbandonPlacement():
                 self._live.feed(
                     e.JobAbandoned, job=message.job, epoch=message.epoch, code=message.code
                 )
-            case m.Exceeded():
+            case m.LeaseExceeded():
                 feed_exceeded(self._live, message)
-            case m.AskExplanation():
+            case m.ExplanationRequest():
                 answer = await explain(self._live, self._store, message.job, message.coop)
                 await raw.respond(codec.encode(answer))
-            case m.AskModels():
-                await raw.respond(codec.encode(m.Models(model_cards(self._live.core))))
-            case m.GatewayBeat():
+            case m.ModelsRequest():
+                await raw.respond(codec.encode(m.ModelsReply(model_cards(self._live.core))))
+            case m.GatewayHeartbeat():
                 pass
 
     def _submit(self, gateway: str, facts: RequestFacts) -> None:
@@ -173,11 +173,11 @@ def _refuse_unsound(live: Live, facts: RequestFacts) -> bool:
     if fault:
         live.counts["gateway.unsound"] += 1
         values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
-        live.answer(facts.gateway, m.Refused(facts.job, "invalid_request", values, None))
+        live.answer(facts.gateway, m.JobRefused(facts.job, "invalid_request", values, None))
     return bool(fault)
 
 
-def feed_exceeded(live: Live, message: m.Exceeded) -> None:
+def feed_exceeded(live: Live, message: m.LeaseExceeded) -> None:
     """Tells the core that a node sent more than its lease grants."""
     live.feed(
         e.RunExceeded,
@@ -189,7 +189,7 @@ def feed_exceeded(live: Live, message: m.Exceeded) -> None:
     )
 
 
-async def explain(live: Live, store: Store, job: str, coop: str) -> m.Explained:
+async def explain(live: Live, store: Store, job: str, coop: str) -> m.ExplanationReply:
     """Returns why a job is where it is and its settled receipt; nothing of another co-op's."""
     view = live.core.job(job)
     explanation = None
@@ -201,7 +201,7 @@ async def explain(live: Live, store: Store, job: str, coop: str) -> m.Explained:
             explanation = _explanation.decode(kept[1])
     settled = await store.receipt(job)
     mine = settled is not None and settled[0] == coop
-    return m.Explained(explanation, settled[1] if settled and mine else None)
+    return m.ExplanationReply(explanation, settled[1] if settled and mine else None)
 
 
 def model_cards(core: Core) -> tuple[m.ModelCard, ...]:

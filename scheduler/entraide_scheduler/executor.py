@@ -108,7 +108,7 @@ class Executor:
             case c.Place():
                 self._outside.to_gateway(
                     command.gateway,
-                    m.Placed(
+                    m.JobPlaced(
                         command.job,
                         command.epoch,
                         command.node,
@@ -121,19 +121,19 @@ class Executor:
             case c.Refuse():
                 self._outside.to_gateway(
                     command.gateway,
-                    m.Refused(command.job, command.code, command.values, command.retry_after_s),
+                    m.JobRefused(command.job, command.code, command.values, command.retry_after_s),
                 )
                 if isinstance(event, JobRequested):
                     self._keep(command.explanation, event.facts.coop)
             case c.EndJob():
                 self._outside.to_gateway(
                     command.gateway,
-                    m.Ended(
+                    m.JobEnded(
                         command.job, command.state, command.code, command.epoch, command.values
                     ),
                 )
             case c.CancelRun():
-                self._outside.to_node(command.node, m.Stop(command.job, command.epoch))
+                self._outside.to_node(command.node, m.StopRun(command.job, command.epoch))
             case c.Settle() | c.PostCorrection():
                 self._post(command, event.at)
             case c.AckUsage():
@@ -142,10 +142,10 @@ class Executor:
                 self._report_node(command)
             case c.LoadModel():
                 self._log.info("model.load", node=command.node, model=command.model)
-                self._outside.to_node(command.node, m.Load(command.model))
+                self._outside.to_node(command.node, m.LoadModel(command.model))
             case c.UnloadModel():
                 self._log.info("model.unload", node=command.node, model=command.model)
-                self._outside.to_node(command.node, m.Unload(command.model))
+                self._outside.to_node(command.node, m.UnloadModel(command.model))
             case c.Dropped():
                 self._counts[f"dropped.{command.what}"] += 1
 

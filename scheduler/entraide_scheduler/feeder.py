@@ -296,7 +296,7 @@ class Feeder:
         """Answers the client of a job whose event was dropped."""
         if kind is e.JobRequested:
             facts = fields["facts"]
-            refusal = m.Refused(facts.job, INTERNAL, {}, None)
+            refusal = m.JobRefused(facts.job, INTERNAL, {}, None)
             self._executor.answer_gateway(facts.gateway, refusal)
         elif kind in (e.JobCancelled, e.JobAbandoned):
             job = self._job(fields["job"])
@@ -310,7 +310,7 @@ class Feeder:
 
     def _end(self, job: _Job) -> None:
         name, gateway, epoch = job
-        ended = m.Ended(name, JobState.FAILED, INTERNAL, epoch, {})
+        ended = m.JobEnded(name, JobState.FAILED, INTERNAL, epoch, {})
         self._executor.answer_gateway(gateway, ended)
 
 

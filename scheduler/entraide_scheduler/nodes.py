@@ -178,7 +178,9 @@ class NodesEar:
                 await self._seldom(row, message)
 
     async def _seldom(
-        self, row: NodeRow, message: m.Hello | m.Decline | m.Goodbye | m.LoadFailed | m.AskCatalogue
+        self,
+        row: NodeRow,
+        message: m.Hello | m.Decline | m.Goodbye | m.LoadFailed | m.CatalogueRequest,
     ) -> None:
         match message:
             case m.Hello():
@@ -194,7 +196,7 @@ class NodesEar:
                 )
             case m.LoadFailed():
                 self._load_failed(row.node, message)
-            case m.AskCatalogue():
+            case m.CatalogueRequest():
                 answer = self._catalogue.answer(message.digest)
                 if answer is not None:
                     self._tell(row.node, answer)
@@ -269,7 +271,7 @@ class NodesEar:
     def _beat(self, node: str, beat: m.Heartbeat) -> None:
         peer = self._peers.get(node)
         if peer is None or peer.boot != beat.boot:
-            self._tell(node, m.SayHello())
+            self._tell(node, m.HelloRequest())
             return
         if beat.seq <= peer.seq:
             self._ignore("old", node)
@@ -314,7 +316,7 @@ class NodesEar:
         jwt = self._issuer.node(row.node, row.public_key)
         if jwt is None:
             return
-        self._tell(row.node, m.Renewed(jwt))
+        self._tell(row.node, m.IdentityRenewed(jwt))
         await self._roster.put(
             msgspec.structs.replace(row, jwt_issued_at=now, jwt_expires_at=expires_at(jwt))
         )

@@ -23,14 +23,14 @@ from entraide.catalogue.signature import sign
 from entraide.models import Artefact, ArtefactFile, Catalogue, ModelEntry
 from entraide.types import Outcome
 from entraide.wire.messages import (
-    AskCatalogue,
-    CatalogueIs,
+    CatalogueReply,
+    CatalogueRequest,
     Decline,
-    End,
     Hello,
-    Load,
     LoadFailed,
-    Unload,
+    LoadModel,
+    RunEnded,
+    UnloadModel,
     UsageReport,
 )
 from entraide_node.agent import Agent
@@ -84,9 +84,9 @@ class Pool:
 
     async def hand_out(self, models: Catalogue) -> None:
         """Answers the node that asks for the catalogue."""
-        await self.peer.hear(AskCatalogue, digest="")
+        await self.peer.hear(CatalogueRequest, digest="")
         document = documents.write(models)
-        await self.peer.tell(CatalogueIs(document, sign(document, self.key)))
+        await self.peer.tell(CatalogueReply(document, sign(document, self.key)))
 
     async def card_when(self, **counts: int) -> Hello:
         """Waits for a card with so many replicas, loadables, or models loading."""
@@ -99,11 +99,11 @@ class Pool:
             len(getattr(hellos[-1].card, name)) == count for name, count in counts.items()
         )
 
-    async def answer(self, job: str, model: str) -> End:
+    async def answer(self, job: str, model: str) -> RunEnded:
         """Lets the node run a chat."""
         body = msgspec.json.encode(CHAT_BODY)
         await self.peer.send(run(job, model=model, body=body))
-        return await self.peer.hear(End, job=job)
+        return await self.peer.hear(RunEnded, job=job)
 
 
 @asynccontextmanager
@@ -156,13 +156,13 @@ async def test_models_come_and_go_at_the_pools_word(pool: Pool, tmp_path: Path) 
         first = await pool.card_when(replicas=0)
         await pool.hand_out(known)
         offered = await pool.card_when(loadable=3)
-        await pool.peer.tell(Load("one"))
+        await pool.peer.tell(LoadModel("one"))
         await pool.card_when(loading=1)
-        await pool.peer.tell(Load("two"))
+        await pool.peer.tell(LoadModel("two"))
         both = await pool.card_when(replicas=2, loading=0)
         running = len(engines())
         answers = [await pool.answer(f"job-{name}", name) for name in ("one", "two")]
-        await pool.peer.tell(Unload("one"))
+        await pool.peer.tell(UnloadModel("one"))
         left = await pool.card_when(replicas=1)
         await pool.peer.send(run("job-late", model="one"))
         declined = await pool.peer.hear(Decline, job="job-late")
@@ -195,7 +195,7 @@ async def test_what_cannot_be_loaded_is_said(pool: Pool, tmp_path: Path) -> None
         failed = []
         for name in ("broken", "broken", "vast", "other"):
             count = len(pool.peer.said(LoadFailed))
-            await pool.peer.tell(Load(name))
+            await pool.peer.tell(LoadModel(name))
             await eventually(lambda count=count: len(pool.peer.said(LoadFailed)) > count)
             failed.append(pool.peer.said(LoadFailed)[-1])
         settled = await pool.card_when(loading=0, replicas=0)
@@ -215,7 +215,7 @@ async def test_another_pools_catalogue_is_not_believed(pool: Pool, tmp_path: Pat
     known = catalogue(tmp_path / "mirror")
     document = documents.write(known)
     async with node(pool, config) as supply:
-        await pool.peer.hear(AskCatalogue, digest="")
+        await pool.peer.hear(CatalogueRequest, digest="")
         forged = sign(document, Ed25519PrivateKey.generate())
         believed = await supply.take(document, forged)
         before = supply.loadable

@@ -43,7 +43,7 @@ class HonestNode:
         await self.node.hello(energy=None)
         beaten_at = time.monotonic()
         while True:
-            if self.node.got(m.SayHello):
+            if self.node.got(m.HelloRequest):
                 self.node.heard.clear()
                 await self.node.hello(energy=None)
             while self.node.runs:
@@ -53,7 +53,7 @@ class HonestNode:
                 await self.node.beat()
             await asyncio.sleep(0.005)
 
-    async def _serve(self, run: m.Run) -> None:
+    async def _serve(self, run: m.StartRun) -> None:
         used = usage(input_tokens=9, output_tokens=3, **NO_ENERGY)
         await self.node.tell(m.Accept(run.job, run.epoch))
         await self.node.answer(run, SERVED, used)
@@ -90,7 +90,7 @@ class RogueNode:
         await self.node.connection.publish(subjects.node_ctl_up(self.name), data)
         await self.node.connection.flush()
 
-    async def send_out(self, run: m.Run, message: Any) -> None:
+    async def send_out(self, run: m.StartRun, message: Any) -> None:
         """Sends a part of an answer, or bytes as they are."""
         data = message if isinstance(message, bytes) else codec.encode(message)
         await self.node.connection.publish(subjects.node_out(self.name, run.gateway), data)
@@ -101,14 +101,14 @@ class RogueNode:
         await self.send(m.Goodbye("stopped"))
         await eventually(lambda: pool.running.state(self.name) in ("left", ""))
 
-    async def run(self) -> m.Run:
+    async def run(self) -> m.StartRun:
         """Returns the run that the pool gave it."""
         await eventually(lambda: self.node.runs)
         run = self.node.runs.pop(0)
         await self.node.tell(m.Accept(run.job, run.epoch))
         return run
 
-    async def finish(self, run: m.Run, used: Usage) -> None:
+    async def finish(self, run: m.StartRun, used: Usage) -> None:
         """Ends a run that is not streamed, with one usage for the client and for the books."""
         await self.node.answer(run, SERVED, used)
         await self.node.report(run, used)

@@ -28,8 +28,8 @@ CHUNK = (
 EVENT = b"data: %s\n\n" % CHUNK
 
 
-def end(run: m.Run, **changes: Any) -> m.End:
-    message = m.End(run.job, run.epoch, Outcome.COMPLETED, "", {}, 0, b"", SERVED, USED)
+def end(run: m.StartRun, **changes: Any) -> m.RunEnded:
+    message = m.RunEnded(run.job, run.epoch, Outcome.COMPLETED, "", {}, 0, b"", SERVED, USED)
     return msgspec.structs.replace(message, **changes)
 
 
@@ -44,7 +44,7 @@ async def busy_rogue(pool: HostilePool, rogue: RogueNode) -> None:
 
 
 # The end of a run whose answer no client can be given.
-UNUSABLE: dict[str, Callable[[m.Run], Any]] = {
+UNUSABLE: dict[str, Callable[[m.StartRun], Any]] = {
     "no JSON": lambda run: end(run, body=b"hello}"),
     "nothing": lambda run: end(run, body=b""),
     "a list": lambda run: end(run, body=b"[{}]"),
@@ -107,7 +107,7 @@ async def test_strange_usage_does_not_keep_the_answer_back(
     await pool.check()
 
 
-STREAMS: dict[str, Callable[[m.Run], list[Any]]] = {
+STREAMS: dict[str, Callable[[m.StartRun], list[Any]]] = {
     "a gap": lambda run: [m.Tokens(run.job, run.epoch, 0, 1, EVENT), end(run, first=5)],
     "negative tokens": lambda run: [
         m.Tokens(run.job, run.epoch, 0, 1, EVENT),

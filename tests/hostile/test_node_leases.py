@@ -100,7 +100,7 @@ async def test_report_without_an_answer_is_believed_within_its_lease(
 CHUNK = b'data: {"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
 
 
-def flood(run: m.Run, count: int, n: int, data: bytes) -> list[m.Tokens]:
+def flood(run: m.StartRun, count: int, n: int, data: bytes) -> list[m.Tokens]:
     return [m.Tokens(run.job, run.epoch, part * n, n, data) for part in range(count)]
 
 
@@ -132,7 +132,7 @@ async def test_stream_ends_at_what_was_granted(
     assert len(text) < 1024 * 1024
     assert found.output_tokens <= GRANTED
     assert {code} == marks(pool, rogue)
-    await eventually(lambda: any(stop.job == run.job for stop in rogue.node.got(m.Stop)))
+    await eventually(lambda: any(stop.job == run.job for stop in rogue.node.got(m.StopRun)))
     await rogue.withdraw(pool)
     await pool.check()
 

@@ -69,7 +69,7 @@ def test_any_message_is_read_or_refused(message: Any) -> None:
 @given(any_answer)
 def test_any_answer_is_judged(message: Any) -> None:
     """An answer's fields are judged without raising, its usage clipped first."""
-    if isinstance(message, m.End):
+    if isinstance(message, m.RunEnded):
         message = check.with_clipped_usage(message)
 
         assert not check.fault(message).startswith("usage")

@@ -95,7 +95,7 @@ async def test_a_node_on_whose_hello_the_core_fails_is_set_aside(
         kept = pool.state("bad"), (await pool.operator.node("bad")).quarantine.reason
         await pool.operator.ask("ApproveNode", a.NodeRequest(node="bad"))
         await bad.beat()
-        await eventually(lambda: bad.got(m.SayHello))
+        await eventually(lambda: bad.got(m.HelloRequest))
         await bad.hello()
         await eventually(lambda: pool.state("bad") == "live")
 

@@ -15,12 +15,12 @@ from tests.integration.nats_support import NatsPool
 from entraide.types import Basis, Outcome, Power, Rates, Replica
 from entraide.wire import codec, subjects
 from entraide.wire.messages import (
-    Cancel,
+    CancelRun,
     Hello,
     NodeDownCtl,
     NodeOut,
     NodeUp,
-    Run,
+    StartRun,
     UsageAck,
     UsageReport,
     Welcome,
@@ -162,7 +162,7 @@ class Peer:
         """Speaks as the scheduler."""
         await self._scheduler.publish(subjects.node_ctl_down(NODE), codec.encode(message))
 
-    async def send(self, message: Run | Cancel) -> None:
+    async def send(self, message: StartRun | CancelRun) -> None:
         """Speaks as the gateway."""
         await self._gateway.publish(subjects.node_in(NODE), codec.encode(message))
 
@@ -226,10 +226,10 @@ async def serving(
             await task
 
 
-def run(job: str, *, epoch: int = 1, stream: bool = False, **fields: object) -> Run:
+def run(job: str, *, epoch: int = 1, stream: bool = False, **fields: object) -> StartRun:
     """A run of a chat."""
     body = b'{"model":"small","messages":[{"role":"user","content":"Bonjour"}],"max_tokens":8}'
-    message = Run(
+    message = StartRun(
         job=job, epoch=epoch, gateway=GATEWAY, path=CHAT, model=MODEL, stream=stream, body=body
     )
     return msgspec.structs.replace(message, **fields)

@@ -21,15 +21,15 @@ from tests.node.support import (
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (
     Accept,
-    Cancel,
+    CancelRun,
     Decline,
-    End,
     Goodbye,
     Heartbeat,
     Hello,
+    HelloRequest,
     Progress,
-    SayHello,
-    Stop,
+    RunEnded,
+    StopRun,
     Tokens,
     UsageAck,
     UsageReport,
@@ -59,7 +59,7 @@ async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None
         await peer.hear(Progress, job="job-1", output_tokens=5)
         engine.say("job-1", end(final=b"{}", completion=5))
         report = await peer.hear(UsageReport, job="job-1")
-        ending = await peer.hear(End, job="job-1")
+        ending = await peer.hear(RunEnded, job="job-1")
         tokens = peer.said(Tokens)
 
     assert [(0, 2, b"data: a\n\n"), (2, 3, b"data: b\n\n")] == [
@@ -113,7 +113,7 @@ async def test_the_same_run_twice(bus: NatsPool, peer: Peer, tmp_path: Path) -> 
         await peer.hear(Decline, job="job-2")
 
     assert 1 == len(peer.said(Accept))
-    assert 1 == len(peer.said(End))
+    assert 1 == len(peer.said(RunEnded))
 
 
 async def test_a_newer_epoch_supersedes(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
@@ -144,8 +144,10 @@ async def test_more_than_its_slots(bus: NatsPool, peer: Peer, tmp_path: Path) ->
     assert ("job-3", "full") == (declined.job, declined.code)
 
 
-@pytest.mark.parametrize("message", [Cancel("job-1", 1), Stop("job-1", 1)])
-async def test_stopping(bus: NatsPool, peer: Peer, tmp_path: Path, message: Cancel | Stop) -> None:
+@pytest.mark.parametrize("message", [CancelRun("job-1", 1), StopRun("job-1", 1)])
+async def test_stopping(
+    bus: NatsPool, peer: Peer, tmp_path: Path, message: CancelRun | StopRun
+) -> None:
     """Gateway and scheduler both stop a run at once; it reports what it used."""
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
@@ -153,7 +155,7 @@ async def test_stopping(bus: NatsPool, peer: Peer, tmp_path: Path, message: Canc
         await peer.send(run("job-1", stream=True))
         engine.say("job-1", EngineChunk(b"data: a\n\n", 3))
         await peer.hear(Tokens)
-        await (peer.send(message) if isinstance(message, Cancel) else peer.tell(message))
+        await (peer.send(message) if isinstance(message, CancelRun) else peer.tell(message))
         report = await peer.hear(UsageReport, job="job-1")
 
     assert ["job-1"] == engine.cancelled
@@ -171,7 +173,7 @@ async def test_too_long_a_prompt(bus: NatsPool, peer: Peer, tmp_path: Path) -> N
         await peer.send(run("job-1"))
         engine.say("job-1", end(Outcome.FAILED, failure=failure))
         declined = await peer.hear(Decline, job="job-1")
-        ending = await peer.hear(End, job="job-1")
+        ending = await peer.hear(RunEnded, job="job-1")
 
     assert "context_exceeded" == declined.code == ending.code
     assert {"input_tokens": 3000, "context_tokens": 2048} == declined.values
@@ -221,7 +223,7 @@ async def test_reports_outlive_the_agent(bus: NatsPool, peer: Peer, tmp_path: Pa
         await eventually(lambda: len(peer.said(UsageReport)) > before)
         again = peer.said(UsageReport)[-1]
         await peer.tell(UsageAck("job-1", 1))
-        await peer.tell(SayHello())
+        await peer.tell(HelloRequest())
         hellos = len(peer.said(Hello))
         await eventually(lambda: len(peer.said(Hello)) > hellos)
     heard = len(peer.said(UsageReport))
@@ -246,7 +248,7 @@ async def test_unwanted_runs(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
         await peer.send(run("job-2"))
         await peer.hear(Accept, job="job-2")
         peer.keep = (("job-2", 1),)
-        await peer.tell(SayHello())
+        await peer.tell(HelloRequest())
         await peer.hear(UsageReport, job="job-1", outcome=Outcome.CANCELLED)
         engine.say("job-2", end(body=b"{}"))
         await peer.hear(UsageReport, job="job-2", outcome=Outcome.COMPLETED)

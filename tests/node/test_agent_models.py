@@ -25,14 +25,14 @@ from tests.node.support import (
 from entraide.types import Basis, Loadable, Outcome
 from entraide.wire.messages import (
     Accept,
-    AskCatalogue,
-    CatalogueIs,
+    CatalogueReply,
+    CatalogueRequest,
     Decline,
     Heartbeat,
     Hello,
-    Load,
     LoadFailed,
-    Unload,
+    LoadModel,
+    UnloadModel,
     UsageReport,
 )
 from entraide_node.agent import OWNER_RETURNED, Agent
@@ -206,7 +206,7 @@ async def test_a_node_without_a_model_waits_for_the_pools_word(node: Node) -> No
         await node.peer.send(run("early", model="a"))
         declined = await node.peer.hear(Decline)
         await eventually(lambda: owner_state(node) == "empty")
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(LoadModel("a"))
         await node.card(models=["a"])
         await node.peer.send(run("job", model="a"))
         await node.peer.hear(Accept, job="job")
@@ -272,7 +272,7 @@ async def test_an_engine_that_does_not_come_back_is_given_up(
     """What the pool had loaded and stays down is unloaded, and the pool is told why."""
     monkeypatch.setattr(garage, "LOST_S", 0.5)
     async with node.serving(engine_of("fixed")):
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(LoadModel("a"))
         await node.card(models=["fixed", "a"])
         node.shelf.engines["a"].problem = EngineProblem("engine_exited", {"status": 1})
         failed = await node.peer.hear(LoadFailed)
@@ -286,11 +286,11 @@ async def test_an_engine_that_does_not_come_back_is_given_up(
 async def test_unloading_waits_for_the_last_run(node: Node) -> None:
     """A model that is to be unloaded takes nothing new and finishes what it has."""
     async with node.serving():
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(LoadModel("a"))
         await node.card(models=["a"])
         await node.peer.send(run("job-1", model="a"))
         await node.peer.hear(Accept, job="job-1")
-        await node.peer.tell(Unload("a"))
+        await node.peer.tell(UnloadModel("a"))
         await node.card(models=[])
         await node.peer.send(run("job-2", model="a"))
         declined = await node.peer.hear(Decline, job="job-2")
@@ -307,9 +307,9 @@ async def test_unloading_waits_for_the_last_run(node: Node) -> None:
 async def test_what_its_owner_put_there_stays(node: Node) -> None:
     """The pool can neither load nor unload the owner's own engine."""
     async with node.serving(engine_of("fixed")):
-        await node.peer.tell(Unload("fixed"))
-        await node.peer.tell(Load("fixed"))
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(UnloadModel("fixed"))
+        await node.peer.tell(LoadModel("fixed"))
+        await node.peer.tell(LoadModel("a"))
         await node.card(models=["fixed", "a"])
 
     assert [] == node.peer.said(LoadFailed)
@@ -320,9 +320,9 @@ async def test_a_load_that_fails_is_told(node: Node) -> None:
     node.shelf.loadable = tuple(replace(one, fetch_bytes=5) for one in node.shelf.loadable)
     node.shelf.problem = EngineProblem("disk_full", {"needed_gb": 5.0, "free_gb": 0.1})
     async with node.serving():
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(LoadModel("a"))
         failed = await node.peer.hear(LoadFailed)
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(LoadModel("a"))
         rests = await node.peer.hear(LoadFailed, code="load_resting")
 
     assert ("a", "disk_full", {"needed_gb": 5.0, "free_gb": 0.1}) == (
@@ -335,13 +335,13 @@ async def test_a_returning_owner_ends_what_loads(node: Node) -> None:
     """When the owner is back a load is given up, told, and none is begun."""
     node.shelf.may_come.clear()
     async with node.serving():
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(LoadModel("a"))
         await node.card(models=[], loading=["a"])
         node.owner.says("owner_busy")
         first = await node.peer.hear(LoadFailed, model="a")
         await node.card(models=[])
         await node.peer.hear(Heartbeat, accepting=False, reason="owner_busy")
-        await node.peer.tell(Load("b"))
+        await node.peer.tell(LoadModel("b"))
         second = await node.peer.hear(LoadFailed, model="b")
 
     assert ["load_not_now", "load_not_now"] == [first.code, second.code]
@@ -353,14 +353,14 @@ async def test_a_returning_owner_takes_memory_and_slots(node: Node) -> None:
     """When the owner lends less, idle models go, and no more runs are taken than may be."""
     fixed = engine_of("fixed", slots=4)
     async with node.serving(fixed):
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(LoadModel("a"))
         await node.card(models=["fixed", "a"])
         node.owner.says(lends=Lent(slots=1, models_bytes=0))
         less = await node.card(models=["fixed"])
         for job in ("job-1", "job-2"):
             await node.peer.send(run(job, model="fixed"))
         declined = await node.peer.hear(Decline)
-        await node.peer.tell(Load("b"))
+        await node.peer.tell(LoadModel("b"))
         failed = await node.peer.hear(LoadFailed)
 
     assert (1, 0) == (less.card.replicas[0].slots, less.card.models_bytes)
@@ -389,7 +389,7 @@ async def test_an_idle_model_is_unloaded(node: Node) -> None:
     """What the pool had loaded goes after the owner's idle time; what the owner put there stays."""
     node.config = replace(node.config, models=ModelsConfig(unload_idle_s=0.3))
     async with node.serving(engine_of("fixed")):
-        await node.peer.tell(Load("a"))
+        await node.peer.tell(LoadModel("a"))
         await eventually(lambda: any("a" in models(hello) for hello in node.peer.said(Hello)))
         last = await node.card(models=["fixed"])
 
@@ -405,11 +405,11 @@ async def test_the_catalogue_is_asked_for(node: Node) -> None:
     """A welcomed node asks with what it has; what it cannot believe changes nothing."""
     node.shelf.digest = "old"
     async with node.serving():
-        await node.peer.hear(AskCatalogue, digest="old")
+        await node.peer.hear(CatalogueRequest, digest="old")
         hellos = len(node.peer.said(Hello))
-        await node.peer.tell(CatalogueIs(b"forged", b"no"))
+        await node.peer.tell(CatalogueReply(b"forged", b"no"))
         node.shelf.loadable = node.shelf.loadable[:1]
-        await node.peer.tell(CatalogueIs(b"new", b"yes"))
+        await node.peer.tell(CatalogueReply(b"new", b"yes"))
         await eventually(lambda: len(node.peer.said(Hello)) > hellos)
         last = node.peer.said(Hello)[-1]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.nats_support import NatsPool
 from tests.node.support import NODE, Peer, ScriptedEngine, configure, eventually, serving
 
-from entraide.wire.messages import Goodbye, Hello, SayHello
+from entraide.wire.messages import Goodbye, Hello, HelloRequest
 from entraide_node import keys
 from entraide_node.config import Attach, NodeConfig, dump
 from entraide_node.doctor import judgement
@@ -174,7 +174,7 @@ async def test_two_agents_with_one_identity(bus: NatsPool, peer: Peer, tmp_path:
     joined(bus, tmp_path / "node")
     visiting = asyncio.create_task(visit(tmp_path / "node", listen_s=1.0))
     while not visiting.done():
-        await peer.tell(SayHello())
+        await peer.tell(HelloRequest())
         await asyncio.wait({visiting}, timeout=0.1)
     checks = await visiting
 

@@ -19,12 +19,12 @@ from tests.node.support import MODEL, NODE, Peer, configure, eventually, run
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (
     Accept,
-    Cancel,
+    CancelRun,
     Decline,
-    End,
     Goodbye,
     Heartbeat,
     Hello,
+    RunEnded,
     Tokens,
     UsageReport,
 )
@@ -111,9 +111,9 @@ async def test_a_real_answer(bus: NatsPool, peer: Peer, tmp_path: Path, rates: P
         await peer.send(run("job-1", stream=True))
         await peer.hear(Accept, job="job-1")
         report = await peer.hear(UsageReport, job="job-1")
-        streamed = await peer.hear(End, job="job-1")
+        streamed = await peer.hear(RunEnded, job="job-1")
         await peer.send(run("job-2"))
-        whole = await peer.hear(End, job="job-2")
+        whole = await peer.hear(RunEnded, job="job-2")
 
     replica = card.replicas[0]
     assert (MODEL, 512, 2) == (replica.model, replica.context_tokens, replica.slots)
@@ -138,7 +138,7 @@ async def test_cancel_stops_the_engine(
     async with node(bus, peer, tmp_path / "node", rates):
         await peer.send(run("job-1", stream=True, body=LONG))
         await peer.hear(Tokens, job="job-1")
-        await peer.send(Cancel("job-1", 1))
+        await peer.send(CancelRun("job-1", 1))
         report = await peer.hear(UsageReport, job="job-1")
 
     assert Outcome.CANCELLED is report.outcome

@@ -90,13 +90,13 @@ class Nodes:
     """The line to the nodes: what was sent to them, in order, for the test to answer."""
 
     def __init__(self) -> None:
-        self.runs: asyncio.Queue[tuple[str, m.Run]] = asyncio.Queue()
-        self.cancels: asyncio.Queue[tuple[str, m.Cancel]] = asyncio.Queue()
+        self.runs: asyncio.Queue[tuple[str, m.StartRun]] = asyncio.Queue()
+        self.cancels: asyncio.Queue[tuple[str, m.CancelRun]] = asyncio.Queue()
 
-    def run(self, node: str, message: m.Run) -> None:
+    def run(self, node: str, message: m.StartRun) -> None:
         self.runs.put_nowait((node, message))
 
-    def cancel(self, node: str, message: m.Cancel) -> None:
+    def cancel(self, node: str, message: m.CancelRun) -> None:
         self.cancels.put_nowait((node, message))
 
 
@@ -118,7 +118,7 @@ class Outside:
 class Running:
     """One run that the gateway sent to a node, and the node's voice."""
 
-    def __init__(self, pool: "Pool", node: str, run: m.Run) -> None:
+    def __init__(self, pool: "Pool", node: str, run: m.StartRun) -> None:
         self.pool, self.node, self.run = pool, node, run
         self.body = json.loads(run.body)
         self.sent = 0
@@ -141,7 +141,7 @@ class Running:
     def end(self, final: bytes = b"", body: bytes = b"", *, code: str = "") -> None:
         outcome = Outcome.FAILED if code else Outcome.COMPLETED
         self._out(
-            m.End(
+            m.RunEnded(
                 self.run.job, self.run.epoch, outcome, code, {}, self.sent, final, body, USAGE,
             )
         )  # fmt: skip
@@ -192,7 +192,7 @@ class Pool:
         node, run = await asyncio.wait_for(self.nodes.runs.get(), WAIT_S)
         return Running(self, node, run)
 
-    async def cancelled(self) -> m.Cancel:
+    async def cancelled(self) -> m.CancelRun:
         return (await asyncio.wait_for(self.nodes.cancels.get(), WAIT_S))[1]
 
     def send(self, body: Any, *, key: str = KEY_A, path: str = CHAT, **headers: str) -> Any:

@@ -80,7 +80,7 @@ class ScriptedNode:
         self.seq = 0
         self.clock_off_s = 0.0
         self.heard: list[Any] = []
-        self.runs: list[m.Run] = []
+        self.runs: list[m.StartRun] = []
 
     async def listen(self) -> None:
         """Begins to keep what it is told."""
@@ -90,7 +90,7 @@ class ScriptedNode:
 
         async def given(message: Any) -> None:
             order = codec.node_in.decode(message.data)
-            if isinstance(order, m.Run):
+            if isinstance(order, m.StartRun):
                 self.runs.append(order)
 
         await self.connection.subscribe(subjects.node_ctl_down(self.name), cb=told)
@@ -122,19 +122,19 @@ class ScriptedNode:
         """Returns the control messages of a kind that it was told."""
         return [message for message in self.heard if isinstance(message, kind)]
 
-    async def finish(self, run: m.Run, body: bytes = b'{"choices":[]}', **used: Any) -> None:
+    async def finish(self, run: m.StartRun, body: bytes = b'{"choices":[]}', **used: Any) -> None:
         """Answers a run: the answer to its gateway, then the report to the scheduler."""
         await self.tell(m.Accept(run.job, run.epoch))
         await self.answer(run, body, usage(**used))
         await self.report(run, usage(**used))
 
-    async def answer(self, run: m.Run, body: bytes, used: Usage) -> None:
+    async def answer(self, run: m.StartRun, body: bytes, used: Usage) -> None:
         """Sends the whole answer of a run to its gateway."""
-        end = m.End(run.job, run.epoch, Outcome.COMPLETED, "", {}, 0, b"", body, used)
+        end = m.RunEnded(run.job, run.epoch, Outcome.COMPLETED, "", {}, 0, b"", body, used)
         await self.connection.publish(subjects.node_out(self.name, run.gateway), codec.encode(end))
         await self.connection.flush()
 
-    async def report(self, run: m.Run, used: Usage) -> None:
+    async def report(self, run: m.StartRun, used: Usage) -> None:
         """Reports the usage of a run."""
         await self.tell(m.UsageReport(run.job, run.epoch, Outcome.COMPLETED, "", True, used))
 

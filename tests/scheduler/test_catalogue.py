@@ -89,18 +89,18 @@ async def test_nodes_ask_and_are_told(pool: RunningScheduler, tmp_path: Path) ->
     node = await pool.join()
     await node.hello()
     await eventually(lambda: node.got(m.Welcome))
-    await node.tell(m.AskCatalogue(""))
-    await eventually(lambda: node.got(m.CatalogueIs))
-    first = node.got(m.CatalogueIs)[0]
-    await node.tell(m.AskCatalogue(documents.digest(first.document)))
+    await node.tell(m.CatalogueRequest(""))
+    await eventually(lambda: node.got(m.CatalogueReply))
+    first = node.got(m.CatalogueReply)[0]
+    await node.tell(m.CatalogueRequest(documents.digest(first.document)))
     answer = await pool.operator.ask("GetCatalogue", admin_pb2.GetCatalogueRequest())
     changed = documents.without(documents.read(answer.document), "qwen3-8b")
     request = admin_pb2.SetCatalogueRequest(
         document=documents.write(changed), base_version=changed.version
     )
     after = await pool.operator.ask("SetCatalogue", request)
-    await eventually(lambda: len(node.got(m.CatalogueIs)) == 2)
-    second = node.got(m.CatalogueIs)[1]
+    await eventually(lambda: len(node.got(m.CatalogueReply)) == 2)
+    second = node.got(m.CatalogueReply)[1]
     key = signing_key(Path(pool.service._config.dir)).public_key()
     public = base64.b64encode(key.public_bytes_raw()).decode()
 

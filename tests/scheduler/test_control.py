@@ -236,7 +236,7 @@ async def test_node_in_quarantine_is_ignored_until_it_is_approved(pool: RunningS
     shown = await pool.operator.node("n1")
     approved = await pool.operator.ask("ApproveNode", a.NodeRequest(node="n1"))
     await node.beat()
-    await eventually(lambda: node.got(m.SayHello))
+    await eventually(lambda: node.got(m.HelloRequest))
     await node.hello()
     await eventually(lambda: pool.state("n1") == "live")
 

@@ -55,8 +55,8 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     desk.submit(facts("job-1", gateway="second"))
     await eventually(lambda: ears.down)
     placed = ears.down[0]
-    assert isinstance(placed, m.Placed)
-    run = m.Run("job-1", placed.epoch, "second", "/v1/completions", "petit", False, b"{}")
+    assert isinstance(placed, m.JobPlaced)
+    run = m.StartRun("job-1", placed.epoch, "second", "/v1/completions", "petit", False, b"{}")
     NatsNodeLine(desk.outbox).run(placed.node, run)
     await eventually(lambda: node.runs)
     await node.finish(node.runs[0])
@@ -66,13 +66,13 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     explained = await desk.explain("job-1", "alpha")
 
     assert [run] == node.runs
-    assert [("n1", m.End)] == [(name, type(message)) for name, message in ears.out]
+    assert [("n1", m.RunEnded)] == [(name, type(message)) for name, message in ears.out]
     assert JobState.COMPLETED == ears.down[1].state
     assert explained.explanation is not None
     assert explained.receipt is not None
     assert ("placed", True) == (explained.explanation.decision, explained.receipt.settled)
-    assert m.Explained(None) == await desk.explain("job-1", "beta")
-    assert m.Explained(None) == await desk.explain("job-2", "alpha")
+    assert m.ExplanationReply(None) == await desk.explain("job-1", "beta")
+    assert m.ExplanationReply(None) == await desk.explain("job-2", "alpha")
     listed = {card.model: card.means for card in await desk.models()}
     assert {"petit": "", "auto": "petit"} == listed
 
@@ -110,7 +110,7 @@ async def test_same_request_twice_is_one_job(
     desk.submit(facts("job-1", gateway="second"))
     await desk.models()
 
-    assert 1 == len([one for one in ears.down if isinstance(one, m.Placed)])
+    assert 1 == len([one for one in ears.down if isinstance(one, m.JobPlaced)])
     assert 0 == pool.live.counts["dropped.duplicate"]
 
 
@@ -160,7 +160,7 @@ async def test_facts_out_of_bounds_are_refused_before_the_core(
 
     assert ("job-bad", "invalid_request") == (refused.job, refused.code)
     assert next(iter(changes)) == refused.values["param"]
-    assert ("job-good", m.Placed) == (placed.job, type(placed))
+    assert ("job-good", m.JobPlaced) == (placed.job, type(placed))
     assert pool.live.core.job("job-bad") is None
 
 

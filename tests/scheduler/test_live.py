@@ -32,13 +32,13 @@ def join(live: Live, node: str = "n1", coop: str = "beta") -> None:
     live.feed(e.NodeJoined, card=card(node, coop), accepting=True, reason="")
 
 
-def placed(told: Told) -> m.Placed:
-    message = told.last(m.Placed)
-    assert isinstance(message, m.Placed)
+def placed(told: Told) -> m.JobPlaced:
+    message = told.last(m.JobPlaced)
+    assert isinstance(message, m.JobPlaced)
     return message
 
 
-def report(live: Live, run: m.Placed) -> None:
+def report(live: Live, run: m.JobPlaced) -> None:
     live.feed(
         e.RunReported,
         job=run.job,
@@ -65,7 +65,7 @@ async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
         explained = await store.explanation("job-1")
 
         assert [("n1", m.UsageAck("job-1", run.epoch))] * 2 == told.nodes
-        assert isinstance(told.last(m.Ended), m.Ended)
+        assert isinstance(told.last(m.JobEnded), m.JobEnded)
         assert receipt is not None
         assert ("alpha", True) == (coop, receipt.settled)
         assert 1 == await store.settled_count()
@@ -276,7 +276,7 @@ async def test_what_an_answer_leads_to_is_fed_after_it(tmp_path: Path) -> None:
     class Leaving(Told):
         def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
             super().to_gateway(gateway, message)
-            if isinstance(message, m.Placed):
+            if isinstance(message, m.JobPlaced):
                 live.feed(e.JobCancelled, job=message.job, reason="client_gone")
 
     store, told = await Store.open(store_url(tmp_path)), Leaving()
@@ -290,7 +290,7 @@ async def test_what_an_answer_leads_to_is_fed_after_it(tmp_path: Path) -> None:
     await live.stop()
     await store.close()
 
-    assert [m.Placed, m.Ended] == kinds
+    assert [m.JobPlaced, m.JobEnded] == kinds
     assert view is not None
     assert JobState.CANCELLED == view.state
 

@@ -69,7 +69,7 @@ async def test_model_that_nobody_serves_is_loaded_and_answers(pool: RunningSched
     """A size is asked for; a node is told to load the model that it means, and runs the job."""
     node = await offering(pool)
     asked = asyncio.ensure_future(ask(pool, "petit"))
-    await eventually(lambda: node.got(m.Load))
+    await eventually(lambda: node.got(m.LoadModel))
     await node.hello(**ROOM | {"loading": (SMALL,)})
     await node.hello(**ROOM | {"replicas": (replica(SMALL),)})
     await eventually(lambda: node.runs)
@@ -77,7 +77,7 @@ async def test_model_that_nobody_serves_is_loaded_and_answers(pool: RunningSched
     await node.finish(run)
     status, answer = await asked
 
-    assert [m.Load(SMALL)] == node.got(m.Load)
+    assert [m.LoadModel(SMALL)] == node.got(m.LoadModel)
     assert (SMALL, SMALL) == (run.model, msgspec.json.decode(run.body)["model"])
     assert (200, SMALL) == (status, answer["entraide"]["model"])
     assert answer["entraide"]["smaller"] is None
@@ -109,7 +109,7 @@ async def test_failure_to_load_is_told_to_whoever_waits(pool: RunningScheduler) 
     node = await offering(pool)
     asked = asyncio.ensure_future(ask(pool, SMALL))
     for tries in range(TRIES):
-        await eventually(lambda tries=tries: len(node.got(m.Load)) == tries + 1)
+        await eventually(lambda tries=tries: len(node.got(m.LoadModel)) == tries + 1)
         await node.tell(m.LoadFailed(SMALL, "load_no_room", {"room_gb": 0.0}))
     status, answer = await asked
     (listed,) = (await pool.operator.ask("ListNodes", admin_pb2.ListNodesRequest())).nodes
@@ -118,7 +118,7 @@ async def test_failure_to_load_is_told_to_whoever_waits(pool: RunningScheduler) 
     assert (503, "model_failed") == (status, answer["error"]["code"])
     assert [(SMALL, "load_no_room")] == refused
     assert listed.load_refusals[0].at > 0
-    assert TRIES == pool.live.counts["model.load_failed"] == len(node.got(m.Load))
+    assert TRIES == pool.live.counts["model.load_failed"] == len(node.got(m.LoadModel))
 
 
 async def test_list_of_models_tells_what_could_be_had(pool: RunningScheduler) -> None:
@@ -144,21 +144,21 @@ async def test_operator_looks_places_and_unloads(pool: RunningScheduler) -> None
     node = await offering(pool)
     nothing = await pool.operator.ask("PlanModels", admin_pb2.ModelOnNode())
     best = await pool.operator.ask("PlanModels", admin_pb2.ModelOnNode(model=SMALL))
-    before = list(node.got(m.Load))
+    before = list(node.got(m.LoadModel))
     asked = admin_pb2.ModelOnNode(model=SMALL, node="n1")
     placed = await pool.operator.ask("PlaceModel", asked)
-    await eventually(lambda: node.got(m.Load))
+    await eventually(lambda: node.got(m.LoadModel))
     await node.hello(**ROOM | {"replicas": (replica(SMALL),)})
     await eventually(lambda: pool.live.core.orders()[0].state == "loaded")
     unloaded = await pool.operator.ask("UnloadModel", asked)
-    await eventually(lambda: node.got(m.Unload))
+    await eventually(lambda: node.got(m.UnloadModel))
 
     assert ([], []) == (list(nothing.steps), list(nothing.orders))
     assert [("n1", SMALL, "operator")] == [(s.node, s.model, s.reason) for s in best.steps]
     assert [] == before
     assert [("n1", SMALL, "loading")] == [(o.node, o.model, o.state) for o in placed.orders]
     assert ["unloading"] == [order.state for order in unloaded.orders]
-    assert [m.Unload(SMALL)] == node.got(m.Unload)
+    assert [m.UnloadModel(SMALL)] == node.got(m.UnloadModel)
 
 
 REFUSED = {

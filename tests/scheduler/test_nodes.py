@@ -63,11 +63,11 @@ async def test_node_unknown_since_the_start_is_asked_to_say_hello(pool: RunningS
     """A heartbeat of a node, or of a run of its agent, that never said hello is answered so."""
     node = await pool.join()
     await node.beat()
-    await eventually(lambda: len(node.got(m.SayHello)) == 1)
+    await eventually(lambda: len(node.got(m.HelloRequest)) == 1)
     await node.hello()
     node.boot = "another"
     await node.beat()
-    await eventually(lambda: len(node.got(m.SayHello)) == 2)
+    await eventually(lambda: len(node.got(m.HelloRequest)) == 2)
 
     assert 1 == len(node.got(m.Welcome))
 
@@ -138,13 +138,13 @@ async def test_identity_is_renewed_at_a_hello_once_a_day(pool: RunningScheduler)
     node = await pool.join()
     await node.hello()
     await eventually(lambda: node.got(m.Welcome))
-    fresh = node.got(m.Renewed)
+    fresh = node.got(m.IdentityRenewed)
     roster = pool.roster
     row = roster.get("n1")
     assert row is not None
     await roster.put(msgspec.structs.replace(row, jwt_issued_at=time.time() - 100_000.0))
     await node.hello()
-    await eventually(lambda: node.got(m.Renewed))
+    await eventually(lambda: node.got(m.IdentityRenewed))
     renewed = roster.get("n1")
 
     assert [] == fresh

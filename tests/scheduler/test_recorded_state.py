@@ -98,8 +98,8 @@ async def test_driver_goes_on_with_the_jobs_that_waited(name: str, state: Path, 
     await live.start(GATEWAY)
     for card in cards:
         live.feed(e.NodeJoined, card=card, accepting=True, reason="")
-    placed = {message.job for _, message in told.gateways if isinstance(message, m.Placed)}
-    ended = {message.job for _, message in told.gateways if isinstance(message, m.Ended)}
+    placed = {message.job for _, message in told.gateways if isinstance(message, m.JobPlaced)}
+    ended = {message.job for _, message in told.gateways if isinstance(message, m.JobEnded)}
     lengths = live.core.queue_lengths()
     await live.stop()
     again = await recover(store)

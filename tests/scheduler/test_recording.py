@@ -55,8 +55,8 @@ async def living(folder: Path, keep: Keep = KEEP) -> tuple[Live, Store, Told]:
 def one_job(live: Live, told: Told, name: str) -> None:
     """Lets a job go from its request to its report."""
     live.feed(e.JobRequested, facts=facts(name))
-    run = told.last(m.Placed)
-    assert isinstance(run, m.Placed)
+    run = told.last(m.JobPlaced)
+    assert isinstance(run, m.JobPlaced)
     live.feed(e.RunAccepted, job=name, epoch=run.epoch, node=run.node)
     values = {"outcome": Outcome.COMPLETED, "code": "", "delivered": True, "usage": usage()}
     live.feed(e.RunReported, job=name, epoch=run.epoch, node=run.node, **values)

@@ -314,8 +314,8 @@ async def test_a_waiting_job_that_cannot_be_placed_costs_its_key_and_not_the_nod
         fields = (RUNS, view.epoch, "n1", Outcome.COMPLETED, "", True, usage())
         taken = bad.feed(events.RunReported, *fields)
         monkeypatch.undo()
-        ended = [one for _, one in bad.told.gateways if isinstance(one, m.Ended)]
-        placed = [one.job for _, one in bad.told.gateways if isinstance(one, m.Placed)]
+        ended = [one for _, one in bad.told.gateways if isinstance(one, m.JobEnded)]
+        placed = [one.job for _, one in bad.told.gateways if isinstance(one, m.JobPlaced)]
 
         assert taken
         assert ["key-alpha"] == [found.name for found in bad.live.core.quarantines()]
@@ -452,7 +452,7 @@ async def test_a_command_that_fails_takes_no_other_with_it(tmp_path: Path) -> No
         taken = bad.feed(events.JobCancelled, RUNS, "client_gone")
 
         assert taken
-        assert [m.Stop] == [type(message) for _, message in bad.told.nodes]
+        assert [m.StopRun] == [type(message) for _, message in bad.told.nodes]
         assert ("command_failed", "EndJob") in troubles(bad)
 
 
@@ -476,6 +476,6 @@ async def test_the_client_of_a_dropped_request_is_answered_at_once(
         break_handler(monkeypatch, events.JobRequested, bad.live.event_id + 1, times=1)
         bad.feed(events.JobRequested, facts("j-new"))
         bad.feed(events.JobRequested, facts("j-next"))
-        codes = {one.job: one.code for _, one in bad.told.gateways if isinstance(one, m.Refused)}
+        codes = {one.job: one.code for _, one in bad.told.gateways if isinstance(one, m.JobRefused)}
 
         assert {"j-new": "internal", "j-next": "key_quarantined"} == codes

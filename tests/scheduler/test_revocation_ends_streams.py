@@ -20,7 +20,7 @@ QUESTION = {
 }
 
 
-async def begun(node: ScriptedNode, run: m.Run) -> None:
+async def begun(node: ScriptedNode, run: m.StartRun) -> None:
     """Sends the first token of a run."""
     await node.tell(m.Accept(run.job, run.epoch))
     out = subjects.node_out(node.name, run.gateway)
@@ -28,7 +28,7 @@ async def begun(node: ScriptedNode, run: m.Run) -> None:
     await node.connection.flush()
 
 
-async def run_of(node: ScriptedNode) -> m.Run:
+async def run_of(node: ScriptedNode) -> m.StartRun:
     """Waits for the node's next run and takes it."""
     await eventually(lambda: node.runs)
     return node.runs.pop()
@@ -59,7 +59,7 @@ async def test_streams_of_a_revoked_key_end_and_another_keys_go_on(pool: Running
         await pool.operator.ask("RevokeKey", admin_pb2.RevokeKeyRequest(key=name))
         ended = await codes(answers[0])
         refused = await session.post("/v1/chat/completions", json=QUESTION)
-        end = m.End(
+        end = m.RunEnded(
             other_run.job, other_run.epoch, Outcome.COMPLETED, "", {}, 1, chunk("", "stop"), b"",
             usage(output_tokens=1),
         )  # fmt: skip

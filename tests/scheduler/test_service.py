@@ -73,7 +73,7 @@ async def test_kept_job_survives_the_scheduler_and_is_billed_once(
     async with running_scheduler(tmp_path, bus) as pool:
         node = await pool.enter("n1", node.identity, [bus.url])
         await node.beat()
-        await eventually(lambda: node.got(m.SayHello))
+        await eventually(lambda: node.got(m.HelloRequest))
         await node.hello(running=((lost.job, lost.epoch),))
         await eventually(lambda: node.runs)
         await node.finish(lost, ANSWER)

@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from entraide import __version__
 from entraide.errors import EntraideError
 from entraide.wire import codec, subjects
-from entraide.wire.messages import SayHello
+from entraide.wire.messages import HelloRequest
 from entraide.wire.nats import client_context, connect, expires_at
 from entraide_node import keys, living
 from entraide_node.config import CONFIG_NAME, NodeConfig, load
@@ -129,7 +129,7 @@ async def _listen(config: NodeConfig, listen_s: float) -> tuple[Check, int]:
     async def heard(message: Msg) -> None:
         nonlocal asked
         try:
-            asked += isinstance(codec.node_down_ctl.decode(message.data), SayHello)
+            asked += isinstance(codec.node_down_ctl.decode(message.data), HelloRequest)
         except msgspec.DecodeError:
             return
 

@@ -73,7 +73,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         cut_off: Callable[[str], Awaitable[bool]],
         ears: NodesEar,
         keys_changed: Callable[[], None],
-        revoked: Callable[[m.Revoked], None],
+        revoked: Callable[[m.Revocation], None],
         ca_fingerprint: str = "",
         lang: str = "fr",
         timezone: str = "UTC",

@@ -185,6 +185,6 @@ def key(row: KeyRow, secret: str = "", quarantine: Quarantine | None = None) -> 
     )
 
 
-def catalogue(message: m.CatalogueIs) -> admin_pb2.ModelCatalogue:
+def catalogue(message: m.CatalogueReply) -> admin_pb2.ModelCatalogue:
     """Returns the catalogue of models, as it was signed."""
     return admin_pb2.ModelCatalogue(document=message.document, signature=message.signature)

@@ -8,13 +8,13 @@ import msgspec
 
 from entraide.decoding import JsonDecoder
 from entraide.types import Usage
-from entraide.wire.messages import End
+from entraide.wire.messages import RunEnded
 from entraide_scheduler.node_validation.bounds import ANSWER_MAX_BYTES
 
 _object = JsonDecoder[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
 
 
-def is_whole(message: End, size: int, *, stream: bool) -> bool:
+def is_whole(message: RunEnded, size: int, *, stream: bool) -> bool:
     """Returns whether a completed run brought an answer that can be handed on.
 
     Args:

@@ -20,20 +20,20 @@ from msgspec import Struct
 
 from entraide.types import JobKind, JobState, Outcome, Receipt, RequestFacts, Terms, Usage
 from entraide.wire.messages import (
-    AboutJob,
-    Cancel,
-    End,
-    Ended,
-    Exceeded,
+    CancelRun,
     GatewayDown,
+    JobEnded,
+    JobPlaced,
+    JobRefused,
+    JobUpdate,
     KeyRevoked,
+    LeaseExceeded,
     NodeOut,
     NodeRevoked,
-    Placed,
-    Run,
+    RunEnded,
+    StartRun,
     Tokens,
 )
-from entraide.wire.messages import Refused as RefusedByCore
 from entraide_scheduler.core.carbon import receipt, settle
 from entraide_scheduler.core.usage_limits import TOKEN_CODES
 from entraide_scheduler.desk import Desk, NodeLine
@@ -100,7 +100,7 @@ class Counts(Protocol):
 class Keeper(Protocol):
     """Whoever knows the jobs that are kept in the store."""
 
-    def on_down(self, message: AboutJob) -> bool:
+    def on_down(self, message: JobUpdate) -> bool:
         """Takes a message about a job that is not in memory; False when it is not a kept job."""
 
 
@@ -203,7 +203,7 @@ class RunningJobs:
         self._desk.submit(facts)
         return True
 
-    def adopt(self, facts: RequestFacts, ask: Ask, listener: Listener, placed: Placed) -> bool:
+    def adopt(self, facts: RequestFacts, ask: Ask, listener: Listener, placed: JobPlaced) -> bool:
         """Takes up a kept job where the core has just placed it. False when there are too many."""
         if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
             return False
@@ -279,24 +279,24 @@ class RunningJobs:
         else:
             self._end(message, running)
 
-    def _down(self, message: AboutJob, running: RunningJob) -> None:
+    def _down(self, message: JobUpdate, running: RunningJob) -> None:
         match message:
-            case Placed():
+            case JobPlaced():
                 self._placed(message, running)
-            case RefusedByCore():
+            case JobRefused():
                 refusal = Refusal(message.code, message.values, message.retry_after_s, message.job)
                 self._fail(running, refusal)
-            case Ended():
+            case JobEnded():
                 self._ended(message, running)
 
-    def _orphan(self, message: AboutJob) -> None:
+    def _orphan(self, message: JobUpdate) -> None:
         """A job that is not in memory: a kept one, or one that we ended first."""
         if self._keeper is not None and self._keeper.on_down(message):
             return
-        if isinstance(message, Placed):
+        if isinstance(message, JobPlaced):
             self._desk.cancel(message.job, "client_gone")
 
-    def _placed(self, message: Placed, running: RunningJob) -> None:
+    def _placed(self, message: JobPlaced, running: RunningJob) -> None:
         if message.epoch <= running.epoch:
             self._counts.dropped("old_epoch")
             return
@@ -314,7 +314,7 @@ class RunningJobs:
         self._counts.placed(running.attempts)
         model = message.terms.model
         body = forwarded(running.ask, message.output_tokens_max, model=model, stream=running.stream)
-        run = Run(
+        run = StartRun(
             message.job,
             message.epoch,
             self._desk.gateway,
@@ -341,7 +341,7 @@ class RunningJobs:
         if not running.listener.on_tokens(message.data):
             self.cancel(running.facts.job, "client_too_slow")
 
-    def _end(self, message: End, running: RunningJob) -> None:
+    def _end(self, message: RunEnded, running: RunningJob) -> None:
         if message.outcome is not Outcome.COMPLETED:
             # The core decides whether it is placed again or over; either is told soon.
             self._await_verdict(running, message.code or "engine_failed")
@@ -366,7 +366,7 @@ class RunningJobs:
 
     def _tell_excess(self, running: RunningJob, reason: str, output_tokens: int) -> None:
         run = running.facts.job, running.epoch, running.node
-        self._desk.exceeded(Exceeded(*run, reason, output_tokens))
+        self._desk.exceeded(LeaseExceeded(*run, reason, output_tokens))
 
     def _complete(self, running: RunningJob, final: bytes, body: bytes, usage: Usage) -> bool:
         """Hands a whole answer on; False when the job is over already."""
@@ -389,7 +389,7 @@ class RunningJobs:
             self._counts.failed("receipt")
             return None
 
-    def _ended(self, message: Ended, running: RunningJob) -> None:
+    def _ended(self, message: JobEnded, running: RunningJob) -> None:
         if message.state is JobState.COMPLETED:
             # Told on another road than the answer, which may still be on its way.
             self._await_verdict(running, COMPLETED_UNSEEN)
@@ -410,7 +410,7 @@ class RunningJobs:
 
     def _stop(self, running: RunningJob) -> None:
         if running.node:
-            self._line.cancel(running.node, Cancel(running.facts.job, running.epoch))
+            self._line.cancel(running.node, CancelRun(running.facts.job, running.epoch))
 
     def _reject(self, running: RunningJob) -> None:
         """Drops an answer that cannot be used: its job runs again unless some was handed on."""
@@ -481,4 +481,4 @@ class RunningJobs:
 
 
 def _clipped(message: NodeOut) -> NodeOut:
-    return check.with_clipped_usage(message) if isinstance(message, End) else message
+    return check.with_clipped_usage(message) if isinstance(message, RunEnded) else message

@@ -19,8 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from entraide.types import JobKind, JobState
-from entraide.wire.messages import AboutJob, Ended, Placed
-from entraide.wire.messages import Refused as RefusedByCore
+from entraide.wire.messages import JobEnded, JobPlaced, JobRefused, JobUpdate
 from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.field_faults import found
@@ -174,16 +173,16 @@ class KeptJobs:
             await self._store.expire_kept(time.time())
             await asyncio.sleep(EXPIRE_EVERY_S)
 
-    def on_down(self, message: AboutJob) -> bool:
+    def on_down(self, message: JobUpdate) -> bool:
         """Takes a message about a kept job that is not in memory."""
         if not message.job.startswith(KEPT_PREFIX):
             return False
         match message:
-            case Placed():
+            case JobPlaced():
                 self._spawn(message)
-            case RefusedByCore():
+            case JobRefused():
                 self.failed(message.job, message.code, JobState.REFUSED)
-            case Ended() if message.state is not JobState.COMPLETED:
+            case JobEnded() if message.state is not JobState.COMPLETED:
                 self.failed(message.job, message.code or str(message.state))
         return True
 
@@ -228,12 +227,12 @@ class KeptJobs:
         if not future.cancelled() and (problem := future.exception()) is not None:
             self._log.error("gateway.end_not_kept", problem=repr(problem))
 
-    def _spawn(self, placed: Placed) -> None:
+    def _spawn(self, placed: JobPlaced) -> None:
         task = asyncio.get_running_loop().create_task(self._take_up(placed))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _take_up(self, placed: Placed) -> None:
+    async def _take_up(self, placed: JobPlaced) -> None:
         """Reads the body of a job that was just placed, and runs it there."""
         row = await self._store.kept(placed.job)
         if row is None or row.state != "queued":

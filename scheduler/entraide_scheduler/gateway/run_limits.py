@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
 from entraide.types import Basis, RequestFacts, Usage
-from entraide.wire.messages import End, Placed, Tokens
+from entraide.wire.messages import JobPlaced, RunEnded, Tokens
 from entraide_scheduler.core.marks import STREAM_BYTES, STREAM_TOKENS
 from entraide_scheduler.core.usage_limits import Estimate, Grant, energy_limit_uwh, limit
 from entraide_scheduler.gateway.openai import CHAT
@@ -59,7 +59,7 @@ class RunLimits(Struct):
     events: int = 0
 
     @classmethod
-    def of(cls, facts: RequestFacts, placed: Placed) -> "RunLimits":
+    def of(cls, facts: RequestFacts, placed: JobPlaced) -> "RunLimits":
         """Returns the limits of a run that was just placed."""
         granted = placed.output_tokens_max * max(1, facts.choices)
         with_logprobs = "logprobs" in facts.features
@@ -81,7 +81,7 @@ class RunLimits(Struct):
             return STREAM_TOKENS
         return STREAM_BYTES if self.received > self.size else ""
 
-    def answer_tokens_est(self, message: End | None) -> int:
+    def answer_tokens_est(self, message: RunEnded | None) -> int:
         """Returns the tokens of what came, by the gateway's own estimate."""
         came = self.events
         if message is not None and message.body:
@@ -89,7 +89,7 @@ class RunLimits(Struct):
         return min(self.output_tokens, max(1, came))
 
     def believed(
-        self, facts: RequestFacts, message: End, at: float
+        self, facts: RequestFacts, message: RunEnded, at: float
     ) -> tuple[Usage, tuple[str, ...]]:
         """Returns the usage of an answer within the lease, and the codes of what was beyond."""
         energy_uwh = energy_limit_uwh(self.peak_w, at - self.placed_at)

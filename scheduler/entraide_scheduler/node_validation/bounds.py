@@ -204,7 +204,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
         },
         m.Goodbye: {"reason": _CODE},
         m.LoadFailed: {"model": _NAME, "code": _CODE, "values": _VALUES},
-        m.AskCatalogue: {"digest": Text(64, "a SHA-256 in hexadecimal")},
+        m.CatalogueRequest: {"digest": Text(64, "a SHA-256 in hexadecimal")},
         m.Tokens: {
             "job": _JOB,
             "epoch": _EPOCH,
@@ -212,7 +212,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "n": _TOKENS,
             "data": Data(STREAM_MAX_BYTES, "part of a streamed answer"),
         },
-        m.End: {
+        m.RunEnded: {
             "job": _JOB,
             "epoch": _EPOCH,
             "outcome": _ENUM,

@@ -27,7 +27,7 @@ from entraide_scheduler.node_validation.bounds import (
     Values,
 )
 
-WithUsage = TypeVar("WithUsage", m.UsageReport, m.End)
+WithUsage = TypeVar("WithUsage", m.UsageReport, m.RunEnded)
 
 
 def tag_of(data: bytes) -> str:

@@ -29,7 +29,7 @@ def genuine(document: bytes, signature: bytes, public_base64: str) -> Catalogue 
     """Returns the catalogue that a document holds; None when the pool did not sign it.
 
     Args:
-        document: of ``CatalogueIs``.
+        document: of ``CatalogueReply``.
         signature: likewise.
         public_base64: the pool's public key, 32 bytes in base64.
     """

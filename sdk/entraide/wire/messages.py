@@ -130,7 +130,7 @@ class LoadFailed(Message, frozen=True, tag="load-failed"):
     values: dict[str, str | int | float]
 
 
-class AskCatalogue(Message, frozen=True, tag="ask-catalogue"):
+class CatalogueRequest(Message, frozen=True, tag="ask-catalogue"):
     """The node wants the pool's catalogue of models.
 
     Attributes:
@@ -149,7 +149,7 @@ NodeUp = (
     | UsageReport
     | Goodbye
     | LoadFailed
-    | AskCatalogue
+    | CatalogueRequest
 )
 
 
@@ -174,7 +174,7 @@ class Welcome(Message, frozen=True, tag="welcome"):
     sent_at: float = 0.0
 
 
-class SayHello(Message, frozen=True, tag="say-hello"):
+class HelloRequest(Message, frozen=True, tag="say-hello"):
     """The scheduler does not know this node (any more): say hello again."""
 
 
@@ -185,32 +185,32 @@ class UsageAck(Message, frozen=True, tag="usage-ack"):
     epoch: int
 
 
-class Stop(Message, frozen=True, tag="stop"):
+class StopRun(Message, frozen=True, tag="stop"):
     """Stop a run: its lease is over."""
 
     job: str
     epoch: int
 
 
-class Renewed(Message, frozen=True, tag="renewed"):
+class IdentityRenewed(Message, frozen=True, tag="renewed"):
     """A new identity token, before the old one expires."""
 
     jwt: str
 
 
-class Load(Message, frozen=True, tag="load"):
+class LoadModel(Message, frozen=True, tag="load"):
     """Load a model of the node's ``loadable``; it appears among the card's replicas."""
 
     model: str
 
 
-class Unload(Message, frozen=True, tag="unload"):
+class UnloadModel(Message, frozen=True, tag="unload"):
     """Unload a model once its runs have ended; it takes no new ones from now on."""
 
     model: str
 
 
-class CatalogueIs(Message, frozen=True, tag="catalogue"):
+class CatalogueReply(Message, frozen=True, tag="catalogue"):
     """The pool's catalogue of models, signed.
 
     Attributes:
@@ -222,13 +222,22 @@ class CatalogueIs(Message, frozen=True, tag="catalogue"):
     signature: bytes
 
 
-NodeDownCtl = Welcome | SayHello | UsageAck | Stop | Renewed | Load | Unload | CatalogueIs
+NodeDownCtl = (
+    Welcome
+    | HelloRequest
+    | UsageAck
+    | StopRun
+    | IdentityRenewed
+    | LoadModel
+    | UnloadModel
+    | CatalogueReply
+)
 
 
 # Gateway to node: in.
 
 
-class Run(Message, frozen=True, tag="run"):
+class StartRun(Message, frozen=True, tag="run"):
     """Run this request.
 
     Attributes:
@@ -253,14 +262,14 @@ class Run(Message, frozen=True, tag="run"):
     own: bool = False
 
 
-class Cancel(Message, frozen=True, tag="cancel"):
+class CancelRun(Message, frozen=True, tag="cancel"):
     """The client went away, or cancelled: stop the engine at once."""
 
     job: str
     epoch: int
 
 
-NodeIn = Run | Cancel
+NodeIn = StartRun | CancelRun
 
 
 # Node to gateway: out.
@@ -283,7 +292,7 @@ class Tokens(Message, frozen=True, tag="tokens"):
     data: bytes
 
 
-class End(Message, frozen=True, tag="end"):
+class RunEnded(Message, frozen=True, tag="end"):
     """A run is over; goes to the gateway, as ``UsageReport`` goes to the scheduler.
 
     Attributes:
@@ -306,19 +315,19 @@ class End(Message, frozen=True, tag="end"):
     usage: Usage
 
 
-NodeOut = Tokens | End
+NodeOut = Tokens | RunEnded
 
 
 # Gateway to scheduler, and back.
 
 
-class GatewayBeat(Message, frozen=True, tag="gw-beat"):
+class GatewayHeartbeat(Message, frozen=True, tag="gw-beat"):
     """A gateway is there; once a second."""
 
     boot: str
 
 
-class Submit(Message, frozen=True, tag="submit"):
+class SubmitJob(Message, frozen=True, tag="submit"):
     """A gateway asks for a job."""
 
     facts: RequestFacts
@@ -331,7 +340,7 @@ class CancelJob(Message, frozen=True, tag="cancel-job"):
     reason: str
 
 
-class Abandon(Message, frozen=True, tag="abandon"):
+class AbandonPlacement(Message, frozen=True, tag="abandon"):
     """The gateway cannot use a placement."""
 
     job: str
@@ -339,7 +348,7 @@ class Abandon(Message, frozen=True, tag="abandon"):
     code: str
 
 
-class Exceeded(Message, frozen=True, tag="exceeded"):
+class LeaseExceeded(Message, frozen=True, tag="exceeded"):
     """A node sent more of a run than its lease grants; the client's answer has ended well.
 
     Attributes:
@@ -355,21 +364,29 @@ class Exceeded(Message, frozen=True, tag="exceeded"):
     output_tokens: int
 
 
-class AskExplanation(Message, frozen=True, tag="ask-explanation"):
-    """Why is this job where it is (request-reply, answered by ``Explained``)."""
+class ExplanationRequest(Message, frozen=True, tag="ask-explanation"):
+    """Why is this job where it is (request-reply, answered by ``ExplanationReply``)."""
 
     job: str
     coop: str
 
 
-class AskModels(Message, frozen=True, tag="ask-models"):
-    """Which models are served (request-reply, answered by ``Models``)."""
+class ModelsRequest(Message, frozen=True, tag="ask-models"):
+    """Which models are served (request-reply, answered by ``ModelsReply``)."""
 
 
-GatewayUp = GatewayBeat | Submit | CancelJob | Abandon | Exceeded | AskExplanation | AskModels
+GatewayUp = (
+    GatewayHeartbeat
+    | SubmitJob
+    | CancelJob
+    | AbandonPlacement
+    | LeaseExceeded
+    | ExplanationRequest
+    | ModelsRequest
+)
 
 
-class Placed(Message, frozen=True, tag="placed"):
+class JobPlaced(Message, frozen=True, tag="placed"):
     """A job has its node: send the body there; ``peak_w`` limits what its receipt believes."""
 
     job: str
@@ -380,7 +397,7 @@ class Placed(Message, frozen=True, tag="placed"):
     peak_w: float = 0.0
 
 
-class Refused(Message, frozen=True, tag="refused"):
+class JobRefused(Message, frozen=True, tag="refused"):
     """A job was not admitted."""
 
     job: str
@@ -389,7 +406,7 @@ class Refused(Message, frozen=True, tag="refused"):
     retry_after_s: float | None
 
 
-class Ended(Message, frozen=True, tag="ended"):
+class JobEnded(Message, frozen=True, tag="ended"):
     """A job is over."""
 
     job: str
@@ -411,13 +428,13 @@ class NodeRevoked(Message, frozen=True, tag="node-revoked"):
     node: str
 
 
-Revoked = KeyRevoked | NodeRevoked
-AboutJob = Placed | Refused | Ended
-GatewayDown = Placed | Refused | Ended | KeyRevoked | NodeRevoked
+Revocation = KeyRevoked | NodeRevoked
+JobUpdate = JobPlaced | JobRefused | JobEnded
+GatewayDown = JobPlaced | JobRefused | JobEnded | KeyRevoked | NodeRevoked
 
 
-class Explained(Message, frozen=True, tag="explained"):
-    """Answer to ``AskExplanation``; None when the job is unknown or another co-op's."""
+class ExplanationReply(Message, frozen=True, tag="explained"):
+    """Answer to ``ExplanationRequest``; None when the job is unknown or another co-op's."""
 
     explanation: Explanation | None
     receipt: Receipt | None = None
@@ -445,7 +462,7 @@ class ModelCard(Struct, frozen=True, array_like=True):
     means: str = ""
 
 
-class Models(Message, frozen=True, tag="models"):
-    """Answer to ``AskModels``."""
+class ModelsReply(Message, frozen=True, tag="models"):
+    """Answer to ``ModelsRequest``."""
 
     models: tuple[ModelCard, ...]

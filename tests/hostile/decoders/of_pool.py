@@ -89,7 +89,7 @@ def read_request(path: str) -> Callable[[bytes, Path], object]:
         facts = MAKER.facts(ask, CALLER, Options(), JobKind.LIVE)
 
         assert not facts_fault(facts, now=time.time())
-        codec.encode(m.Submit(facts))
+        codec.encode(m.SubmitJob(facts))
         json.loads(openai.forwarded(ask, 9, model="m", stream=ask.stream))
 
     return read
@@ -141,7 +141,7 @@ def read_answer(data: bytes, _: Path) -> None:
     if check.size_fault(data, ANSWER_BYTES):
         return
     message = codec.node_out.decode(data)
-    if isinstance(message, m.End):
+    if isinstance(message, m.RunEnded):
         message = check.with_clipped_usage(message)
         answers.is_whole(message, 1 << 20, stream=True)
         if answers.is_whole(message, 1 << 20, stream=False):
@@ -162,7 +162,7 @@ def read_last_chunk(data: bytes, _: Path) -> None:
 def read_gateway(data: bytes, _: Path) -> None:
     """Reads what a gateway in a process of its own asks."""
     message = codec.gateway_up.decode(data)
-    if isinstance(message, m.Submit):
+    if isinstance(message, m.SubmitJob):
         facts_fault(message.facts, now=NOW)
 
 
@@ -201,7 +201,7 @@ def chat_call() -> pool_pb2.InferenceRequest:
     return call
 
 
-END = next(one for one in SAMPLES if isinstance(one, m.End))
+END = next(one for one in SAMPLES if isinstance(one, m.RunEnded))
 SERIES = b"utc,d,l\n2026-01-01T00:00:00,1.5,2.5\n2026-01-01T01:00:00+00:00,1,2\n"
 FORECASTS = b"issued_utc,utc,d,l\n2026-01-01T00:00:00,2026-01-01T00:00:00,1.5,2.5\n"
 LATEST = b'{"zone":"CA-QC","carbonIntensity":3.5,"datetime":"2026-01-01T00:00:00.000Z"}'
