@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from entraide.cli.app import root
+from entraide.cli.app import root_command
 
 LIMIT_S = 0.4
 ENDING = (["--version"], ["status"], ["down"], ["nodes", "list"], ["chat", "?"], ["node", "status"])
@@ -58,7 +58,7 @@ def main() -> int:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("ENTRAIDE_")}
         environ = kept | {"XDG_DATA_HOME": home, "HOME": home}
         found = {}
-        for arguments in (*helps(root("en"), []), *ENDING):
+        for arguments in (*helps(root_command("en"), []), *ENDING):
             cpu_s(arguments, environ)
             times = [cpu_s(arguments, environ) for _ in range(repeat)]
             found[" ".join(["entraide", *arguments])] = round(statistics.median(times), 3)

@@ -24,7 +24,7 @@ def lang() -> str:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return str(module.lang_of_locale(os.environ))
+    return str(module.lang_of_environment(os.environ))
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from entraide import i18n, moments
-from entraide.cli.app import root
+from entraide.cli.app import root_command
 from entraide.errors import CODES
 from entraide_scheduler.node_validation import bounds, rate
 
@@ -215,7 +215,7 @@ def option_line(option: Any) -> str:
 def cli_page() -> str:
     """The page of the command line."""
     lines = [CLI_HEAD]
-    for path, command in commands(root("en"), "entraide"):
+    for path, command in commands(root_command("en"), "entraide"):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
         options = [p for p in command.params if p.param_type_name == "option"]
         names = "".join(f" {p.metavar or p.name.upper()}" for p in arguments)

@@ -141,7 +141,7 @@ class NatsDesk:
         Raises:
             PoolUnreachable: no scheduler answered.
         """
-        return codec.explained.decode(await self._ask(m.ExplanationRequest(job, coop)))
+        return codec.explanation_reply.decode(await self._ask(m.ExplanationRequest(job, coop)))
 
     async def models(self) -> tuple[m.ModelCard, ...]:
         """Returns the models that may be asked for, and what a size means now.
@@ -149,7 +149,7 @@ class NatsDesk:
         Raises:
             PoolUnreachable: no scheduler answered.
         """
-        return codec.models.decode(await self._ask(m.ModelsRequest())).models
+        return codec.models_reply.decode(await self._ask(m.ModelsRequest())).models
 
     def _tell(self, message: m.GatewayUp) -> None:
         self._outbox.put(subjects.gateway_up(self._gateway), codec.encode(message))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from entraide import catalogue as documents
-from entraide.catalogue import NotCatalogue
+from entraide.catalogue import InvalidCatalogue
 from entraide.catalogue.signature import sign
 from entraide.errors import PoolError
 from entraide.models import Catalogue
@@ -70,7 +70,7 @@ class PoolCatalogue:
             The catalogue as it is now; None when another change came in between.
 
         Raises:
-            NotCatalogue: it is unsound.
+            InvalidCatalogue: it is unsound.
         """
         if base_version != self._catalogue.version:
             return None
@@ -96,6 +96,6 @@ def _read(path: Path) -> Catalogue | None:
         return documents.read(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, NotCatalogue) as problem:
+    except (OSError, InvalidCatalogue) as problem:
         values: dict[str, str | int | float] = {"path": str(path), "detail": str(problem)}
         raise PoolError("config_refused", f"{path}: {problem}", values=values) from problem

@@ -14,7 +14,14 @@ from collections.abc import Mapping
 
 from babel.numbers import format_decimal, format_percent
 
-from entraide.language import DEFAULT_LANG, LANGUAGES, Lang, lang_of, lang_of_locale
+from entraide.language import (
+    DEFAULT_LANG,
+    LANGUAGES,
+    Lang,
+    lang_of,
+    lang_of_environment,
+    lang_of_header,
+)
 from entraide.message_catalogue import (
     ABSENT,
     HOLE,
@@ -30,12 +37,11 @@ from entraide.units import UG_PER_G
 
 __all__ = [
     "ABSENT", "DEFAULT_LANG", "HOLE", "LANGUAGES", "Lang", "Value", "codes", "decimal", "error",
-    "known", "lang_of", "lang_of_locale", "names", "node_reason", "pick", "receipt_line", "rule",
-    "seconds", "smaller_line", "text", "word", "zone_in", "zone_name",
+    "known", "lang_of", "lang_of_environment", "lang_of_header", "names", "node_reason",
+    "receipt_line", "rule", "seconds", "smaller_line", "text", "word", "zone_in", "zone_name",
 ]  # fmt: skip
 
 SAVING_LEAST = 1 / 3  # a smaller model is worth a line when it saves more than this part
-ACCEPTED_MAX = 32  # languages of one Accept-Language header that are looked at
 
 # Values that are codes of rules, told with the other values.
 RULES = frozenset({"rule", "greener_rule"})
@@ -63,26 +69,6 @@ _WORDS: Mapping[str, str] = {
     "jurisdiction": "zone",
     "province": "zone",
 }
-
-
-def pick(accept_language: str | None, default: Lang = DEFAULT_LANG) -> Lang:
-    """Returns the language to answer in, from an ``Accept-Language`` header.
-
-    >>> pick("en-CA,en;q=0.9,fr;q=0.8"), pick("de, fr;q=0.5, en;q=0.4"), pick(None), pick("de")
-    ('en', 'fr', 'fr', 'fr')
-    """
-    best: tuple[float, Lang] = (0.0, default)
-    for part in (accept_language or "").split(",")[:ACCEPTED_MAX]:
-        tag, _, rest = part.strip().partition(";")
-        start = tag.strip().lower().partition("-")[0]
-        try:
-            weight = float(rest.partition("q=")[2] or 1)
-        except ValueError:
-            continue
-        for lang in LANGUAGES:
-            if start == lang and weight > best[0]:
-                best = (weight, lang)
-    return best[1]
 
 
 def known(code: str) -> bool:

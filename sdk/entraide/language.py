@@ -1,7 +1,15 @@
-"""Language: which of the two languages a person reads, by a tag or by the locale.
+"""Language: whether a person reads French or English, by one rule for every program.
 
-The one rule: English where the tag says English, French everywhere else (another language, ``C``,
-``POSIX``, no locale at all). Standard library only: ``make help`` reads it before there is an
+The first of these that is given decides:
+
+1. what the reader asks for: ``--lang`` on a command line, ``?lang=`` in a page's address;
+2. the environment, for a command or ``make help``: the locale
+   (``LC_ALL``, ``LC_MESSAGES``, ``LANG``, in the order of POSIX);
+   the header ``Accept-Language``, for a page or an answer over HTTP or gRPC;
+3. French.
+
+A value that names English gives English. Every other value (another language, ``C``, ``POSIX``)
+gives French. Standard library only: ``make help`` loads this module before there is a virtual
 environment.
 """
 
@@ -12,7 +20,8 @@ Lang = Literal["fr", "en"]
 
 LANGUAGES: tuple[Lang, ...] = ("fr", "en")
 DEFAULT_LANG: Lang = "fr"
-VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # in the order in which POSIX looks at them
+VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # in the order of precedence
+ACCEPTED_MAX = 32  # languages of one Accept-Language header that are read
 
 
 def lang_of(tag: str) -> Lang:
@@ -25,9 +34,37 @@ def lang_of(tag: str) -> Lang:
     return "en" if start == "en" else "fr" if start == "fr" else DEFAULT_LANG
 
 
-def lang_of_locale(environ: Mapping[str, str]) -> Lang:
-    """Returns the language of the locale that the environment variables set."""
+def lang_of_environment(environ: Mapping[str, str]) -> Lang:
+    """Returns the language that the environment variables set.
+
+    >>> lang_of_environment({"LC_ALL": "en_CA.UTF-8", "LANG": "fr_CA.UTF-8"})
+    'en'
+    """
     for name in VARIABLES:
         if value := environ.get(name):
             return lang_of(value)
     return DEFAULT_LANG
+
+
+def lang_of_header(accept_language: str | None, default: Lang = DEFAULT_LANG) -> Lang:
+    """Returns the language to answer in, from an ``Accept-Language`` header (RFC 9110).
+
+    Args:
+        accept_language: value of the header; None where there is none.
+        default: the language where the header names neither French nor English.
+
+    >>> [lang_of_header(header) for header in ("en-CA,fr;q=0.8", "de, fr;q=0.5, en;q=0.4", None)]
+    ['en', 'fr', 'fr']
+    """
+    best: tuple[float, Lang] = (0.0, default)
+    for part in (accept_language or "").split(",")[:ACCEPTED_MAX]:
+        tag, _, parameters = part.strip().partition(";")
+        primary = tag.strip().lower().partition("-")[0]
+        try:
+            weight = float(parameters.partition("q=")[2] or 1)
+        except ValueError:
+            continue
+        for lang in LANGUAGES:
+            if primary == lang and weight > best[0]:
+                best = (weight, lang)
+    return best[1]

@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 FORMATS = ("gguf", "safetensors", "mlx")
-PLACE_DIGITS = 12  # of a checksum, in the name of the folder that holds those weights
+FOLDER_DIGEST_DIGITS = 12  # of a checksum, in the name of the folder that holds those weights
 ENGINE_FORMATS = {"llama.cpp": "gguf", "vllm": "safetensors", "mlx-lm": "mlx"}
 
 
@@ -97,9 +97,9 @@ class Artefact(Struct, frozen=True, gc=False):
         lines = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
         return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
 
-    def place(self, model: str) -> str:
+    def relative_folder(self, model: str) -> str:
         """Returns the folder of its files below a store or a mirror; only once it is pinned."""
-        digest = self.files[0].sha256[:PLACE_DIGITS]
+        digest = self.files[0].sha256[:FOLDER_DIGEST_DIGITS]
         return f"{model}/{self.format}-{self.quantisation}-{digest}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from entraide.words import (
+from entraide.enums import (
     Basis,
     DataClass,
     JobClass,

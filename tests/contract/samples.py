@@ -212,8 +212,8 @@ DOORS: dict[str, tuple[msgspec.msgpack.Decoder[typing.Any], typing.Any]] = {
     "node_out": (codec.node_out, m.NodeOut),
     "gateway_up": (codec.gateway_up, m.GatewayUp),
     "gateway_down": (codec.gateway_down, m.GatewayDown),
-    "explained": (codec.explained, m.ExplanationReply),
-    "models": (codec.models, m.ModelsReply),
+    "explained": (codec.explanation_reply, m.ExplanationReply),
+    "models": (codec.models_reply, m.ModelsReply),
 }
 
 

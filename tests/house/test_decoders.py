@@ -32,12 +32,12 @@ CHECKED = "values that a decoder above has read"
 
 OURS = {
     "entraide.cli.models:_entries": TYPED,
-    "entraide.cli.place:_pool_of": WRITTEN_BY_US,
-    "entraide.cli.placing:_step": CHECKED,
-    "entraide.client._address:_ask": TYPED,
+    "entraide.cli.pool_access:_read_pool_file": WRITTEN_BY_US,
+    "entraide.cli.model_placement:_step_line": CHECKED,
+    "entraide.client._address:_discover": TYPED,
     "entraide.client._convert:values": CHECKED,
     "entraide.client._convert:job": "the answer of the pool that the caller chose, as gRPC gave it",
-    "entraide.client._failure:failure": "likewise",
+    "entraide.client._rpc_errors:error_from_rpc": "likewise",
     "entraide.decoding:decode_json": "the decoder itself",
     "entraide.decoding:decode_msgpack": "the decoder itself",
     "entraide_node.bench:_load": WRITTEN_BY_US,

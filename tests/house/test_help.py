@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from tests.house.source import ROOT
 
-from entraide.language import VARIABLES, lang_of_locale
+from entraide.language import VARIABLES, lang_of_environment
 
 pytestmark = pytest.mark.checkout
 
@@ -32,6 +32,6 @@ def test_the_targets_are_listed_in_the_language_of_the_locale(
         ["make", "help"], cwd=ROOT, env=environ | locale, check=True, capture_output=True, text=True
     ).stdout
 
-    assert lang == lang_of_locale(locale)
+    assert lang == lang_of_environment(locale)
     assert {"fr": "Énumère les cibles.", "en": "List the targets."}[lang] in told
     assert {"demo", "run", "test", "check"} <= {line.split()[0] for line in told.splitlines()}

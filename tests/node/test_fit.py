@@ -186,7 +186,7 @@ def test_a_full_disk_takes_no_weights() -> None:
     """What would have to be fetched onto a full disk is not offered; what lies there is."""
     eight = find(CATALOGUE, "qwen3-8b")
     assert eight is not None
-    place = eight.artefacts[0].place("qwen3-8b")
+    place = eight.artefacts[0].relative_folder("qwen3-8b")
     survey = fit.survey(
         CATALOGUE, room(mac(32), METAL, disk_free_bytes=10, missing_bytes={place: 0})
     )
@@ -212,7 +212,7 @@ def test_what_lies_on_the_disk_goes_first() -> None:
     assert entry is not None
     mlx = next(a for a in entry.artefacts if a.format == "mlx")
     both = room(mac(64), METAL, MLX)
-    here = replace(both, missing_bytes={mlx.place(entry.name): 0})
+    here = replace(both, missing_bytes={mlx.relative_folder(entry.name): 0})
     plain, near = fit.artefact_for(entry, both), fit.artefact_for(entry, here)
 
     assert plain is not None

@@ -39,7 +39,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def at(entry: ModelEntry, artefact: Artefact, name: str = "m.gguf") -> str:
     """Where a mirror has a file."""
-    return f"{artefact.place(entry.name)}/{name}"
+    return f"{artefact.relative_folder(entry.name)}/{name}"
 
 
 async def test_from_a_mirror(store: ModelStore) -> None:
@@ -397,9 +397,9 @@ async def test_deleting_gives_the_disk_back(store: ModelStore) -> None:
     async with a_mirror({at(entry, artefact): DATA}) as mirror:
         await fetch.fetch(store, entry, artefact, sources=only(mirror.url))
         kept = [(one.place, one.model, one.complete) for one in store.stored()]
-        freed = store.delete(artefact.place(entry.name))
+        freed = store.delete(artefact.relative_folder(entry.name))
 
-        assert [(artefact.place(MODEL), MODEL, True)] == kept
+        assert [(artefact.relative_folder(MODEL), MODEL, True)] == kept
         assert freed >= len(DATA)
         assert ((), 0) == (store.stored(), store.delete("../..") + store.delete("not/there"))
         assert len(DATA) == store.missing_bytes(entry.name, artefact)

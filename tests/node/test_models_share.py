@@ -98,7 +98,7 @@ async def status(url: str, path: str, **headers: str) -> tuple[int, bytes]:
 async def test_ranges(listening: Share) -> None:
     """A part of a file can be asked for, so that a broken line is taken up."""
     entry, artefact = a_model(m__gguf=DATA)
-    path = f"{artefact.place(entry.name)}/m.gguf"
+    path = f"{artefact.relative_folder(entry.name)}/m.gguf"
     found = await status(f"http://127.0.0.1:{listening.port}", path, Range="bytes=150000-")
 
     assert (206, DATA[150_000:]) == found
@@ -122,7 +122,7 @@ async def test_ranges(listening: Share) -> None:
 async def test_nothing_else_is_given(listening: Share, giver: ModelStore, path: str) -> None:
     """Nothing but the proven files of the catalogue can be read, whatever is asked."""
     entry, artefact = a_model(m__gguf=DATA)
-    place = artefact.place(entry.name)
+    place = artefact.relative_folder(entry.name)
     (giver.folder.parent / "secret").write_bytes(b"secret")
     (giver.folder / place / "unproven.gguf").write_bytes(DATA)
     found, _ = await status(f"http://127.0.0.1:{listening.port}", path.format(place=place))
@@ -135,7 +135,7 @@ async def test_a_changed_file_is_not_given(listening: Share, giver: ModelStore) 
     entry, artefact = a_model(m__gguf=DATA)
     giver.file_path(entry.name, artefact, artefact.files[0]).write_bytes(DATA + b"!")
     found, _ = await status(
-        f"http://127.0.0.1:{listening.port}", f"{artefact.place(entry.name)}/m.gguf"
+        f"http://127.0.0.1:{listening.port}", f"{artefact.relative_folder(entry.name)}/m.gguf"
     )
 
     assert 404 == found
@@ -145,7 +145,7 @@ async def test_only_so_many_at_once(listening: Share, monkeypatch: pytest.Monkey
     """More connections than the limit are told to ask elsewhere."""
     monkeypatch.setattr(share, "SENDS_MAX", 1)
     entry, artefact = a_model(m__gguf=DATA)
-    url = f"http://127.0.0.1:{listening.port}/{artefact.place(entry.name)}/m.gguf"
+    url = f"http://127.0.0.1:{listening.port}/{artefact.relative_folder(entry.name)}/m.gguf"
     async with aiohttp.ClientSession() as first, aiohttp.ClientSession() as second:
         async with first.get(url) as reply:
             await reply.read()

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.scheduler.pool_support import RunningScheduler, eventually
 
 from entraide import catalogue as documents
-from entraide.catalogue import NotCatalogue, shipped
-from entraide.catalogue.signature import genuine
+from entraide.catalogue import InvalidCatalogue, shipped
+from entraide.catalogue.signature import verify_catalogue
 from entraide.errors import PoolError
 from entraide.models import Catalogue
 from entraide.v1 import admin_pb2
@@ -32,7 +32,7 @@ def test_what_ships_is_in_force_first(tmp_path: Path) -> None:
     found = opened(tmp_path)
 
     assert shipped() == found.catalogue
-    assert shipped() == genuine(found.message.document, found.message.signature, PUBLIC)
+    assert shipped() == verify_catalogue(found.message.document, found.message.signature, PUBLIC)
     assert not (tmp_path / NAME).exists()
 
 
@@ -47,7 +47,7 @@ def test_a_change_is_kept(tmp_path: Path) -> None:
 
     assert message is not None
     assert (shipped().version + 1, 1_000.0) == (again.catalogue.version, again.catalogue.issued_at)
-    assert again.catalogue == genuine(message.document, message.signature, PUBLIC)
+    assert again.catalogue == verify_catalogue(message.document, message.signature, PUBLIC)
     assert documents.find(again.catalogue, "qwen3-8b") is None
     assert [again.catalogue.version] == heard
 
@@ -67,7 +67,7 @@ def test_two_changes_of_one_version(tmp_path: Path) -> None:
 def test_an_unsound_change(tmp_path: Path) -> None:
     """An unsound change is refused, and what was in force stays so."""
     pool = opened(tmp_path)
-    with pytest.raises(NotCatalogue):
+    with pytest.raises(InvalidCatalogue):
         pool.put(b'{"version": 1}', base_version=pool.catalogue.version)
 
     assert shipped() == pool.catalogue
@@ -105,6 +105,6 @@ async def test_nodes_ask_and_are_told(pool: RunningScheduler, tmp_path: Path) ->
     public = base64.b64encode(key.public_bytes_raw()).decode()
 
     assert (first.document, first.signature) == (answer.document, answer.signature)
-    assert isinstance(genuine(first.document, first.signature, public), Catalogue)
+    assert isinstance(verify_catalogue(first.document, first.signature, public), Catalogue)
     assert after.document == second.document
     assert changed.version + 1 == json.loads(second.document)["version"]

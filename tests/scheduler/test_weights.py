@@ -32,7 +32,7 @@ def served(tmp_path: Path) -> Weights:
         format="gguf", quantisation="Q4", repository="", weights_bytes=len(DATA), files=(file,)
     )
     entry = with_one_artefact(artefact)
-    place = tmp_path / artefact.place(entry.name)
+    place = tmp_path / artefact.relative_folder(entry.name)
     place.mkdir(parents=True)
     (place / "toy.gguf").write_bytes(DATA)
     (tmp_path / "secret").write_bytes(b"x")

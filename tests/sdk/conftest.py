@@ -8,6 +8,8 @@ import pytest
 from msgspec import Struct
 from tests.sdk.servicer import ADMIN_KEY, KEYS, Admin, Pool, serving
 
+from entraide.language import VARIABLES
+
 
 class ServedPool(Struct):
     """A scripted pool that listens.
@@ -59,7 +61,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     for name in ("ENTRAIDE_URL", "ENTRAIDE_KEY", "ENTRAIDE_ADMIN_KEY", "ENTRAIDE_CA"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
     def run(arguments: Sequence[str]) -> Ran:

@@ -44,7 +44,7 @@ def refuse(
         wait.FromNanoseconds(round(retry_after_s * 1e9))
         details.append(any_pb2.Any())
         details[1].Pack(error_details_pb2.RetryInfo(retry_delay=wait))
-    lang = i18n.pick(heard(context).get("accept-language"))
+    lang = i18n.lang_of_header(heard(context).get("accept-language"))
     context.abort_with_status(
         rpc_status.to_status(
             status_pb2.Status(

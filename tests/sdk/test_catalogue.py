@@ -10,10 +10,16 @@ from msgspec.structs import replace
 
 from entraide import catalogue as documents
 from entraide import i18n
-from entraide.catalogue import CatalogueFault, NotCatalogue, shipped
+from entraide.catalogue import CatalogueFault, InvalidCatalogue, shipped
 from entraide.catalogue.energy import BOUNDS_WH, energy_class
-from entraide.catalogue.pin import PinFault, choose, from_folder, from_hub, reckoned
-from entraide.catalogue.signature import genuine, sign
+from entraide.catalogue.pin import (
+    PinFault,
+    pin_from_folder,
+    pin_from_hub,
+    select_files,
+    with_energy_estimate,
+)
+from entraide.catalogue.signature import sign, verify_catalogue
 from entraide.models import (
     ALIASES,
     Artefact,
@@ -55,7 +61,7 @@ def test_sizes_and_energy_follow_their_rules(model: ModelEntry) -> None:
     size = ModelSize.SMALL if small else ModelSize.LARGE if large else ModelSize.MEDIUM
 
     assert size is model.size
-    assert model == reckoned(model)
+    assert model == with_energy_estimate(model)
     assert model.source
     assert model.licence
     assert "gguf" == model.artefacts[0].format
@@ -129,7 +135,7 @@ def test_what_a_catalogue_must_not_say(changes: dict[str, object], key: str) -> 
     found = documents.faults(faulty)
 
     assert key in {fault.key for fault in found}
-    with pytest.raises(NotCatalogue):
+    with pytest.raises(InvalidCatalogue):
         documents.read(documents.write(faulty))
 
 
@@ -138,7 +144,7 @@ def test_what_a_catalogue_must_not_say(changes: dict[str, object], key: str) -> 
 )
 def test_what_is_no_catalogue(raw: bytes) -> None:
     """Bytes that are no catalogue are refused, whatever they are."""
-    with pytest.raises(NotCatalogue):
+    with pytest.raises(InvalidCatalogue):
         documents.read(raw)
 
 
@@ -156,13 +162,13 @@ def test_only_the_pools_own() -> None:
     document = documents.write(shipped())
     signature = sign(document, key)
 
-    assert shipped() == genuine(document, signature, public)
-    assert genuine(document + b" ", signature, public) is None
-    assert genuine(document, sign(document, other), public) is None
-    assert genuine(document, key.sign(document), public) is None
-    assert genuine(document, signature, "") is None
-    assert genuine(document, b"", public) is None
-    assert genuine(b"{}", sign(b"{}", key), public) is None
+    assert shipped() == verify_catalogue(document, signature, public)
+    assert verify_catalogue(document + b" ", signature, public) is None
+    assert verify_catalogue(document, sign(document, other), public) is None
+    assert verify_catalogue(document, key.sign(document), public) is None
+    assert verify_catalogue(document, signature, "") is None
+    assert verify_catalogue(document, b"", public) is None
+    assert verify_catalogue(b"{}", sign(b"{}", key), public) is None
 
 
 def test_models_are_put_and_taken_by_name() -> None:
@@ -209,14 +215,14 @@ def test_which_files_are_meant(
     """Patterns mean the files that an engine needs, or it is said why that is not clear."""
     meant = artefact(format=format_, files=tuple(map(ArtefactFile, patterns)))
 
-    assert expected == choose(names, meant)
+    assert expected == select_files(names, meant)
 
 
 def test_pinning_to_a_folder(tmp_path: Path) -> None:
     """Files of a folder are pinned by their bytes, and weights take as much as they are long."""
     (tmp_path / "m-Q4_K_M.gguf").write_bytes(b"weights")
-    found = from_folder(artefact(), tmp_path)
-    missing = from_folder(artefact(), tmp_path / "not")
+    found = pin_from_folder(artefact(), tmp_path)
+    missing = pin_from_folder(artefact(), tmp_path / "not")
 
     assert isinstance(found, Artefact)
     assert (True, 7, 7) == (found.is_pinned, found.weights_bytes, found.size_bytes)
@@ -244,7 +250,7 @@ def test_without_the_hubs_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pinning from the hub without its library says which one is missing."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
 
-    found = from_hub(artefact())
+    found = pin_from_hub(artefact())
 
     assert isinstance(found, PinFault)
     assert "no_library" == found.code

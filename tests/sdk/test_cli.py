@@ -12,8 +12,8 @@ from tests.sdk.conftest import Cli, ServedPool
 from tests.sdk.servicer import KEYS
 
 from entraide import i18n
-from entraide.cli import app, place
-from entraide.cli.language import choose
+from entraide.cli import app, pool_access
+from entraide.cli.language import choose_language
 from entraide.i18n import Lang
 from entraide.v1 import admin_pb2
 
@@ -286,12 +286,12 @@ def test_a_members_key_in_the_environment_leaves_the_operators_commands_alone(
     served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a shell with the read-me's export line, the operator's key is that of this machine."""
-    monkeypatch.setattr(place, "default_state", lambda: served.state)
+    monkeypatch.setattr(pool_access, "default_state", lambda: served.state)
     monkeypatch.setenv("ENTRAIDE_URL", served.address)
     monkeypatch.setenv("ENTRAIDE_KEY", next(iter(KEYS)))
     operator = cli(["nodes", "list"])
     member = cli(["jobs", "list"])
-    monkeypatch.setattr(place, "default_state", lambda: served.state / "elsewhere")
+    monkeypatch.setattr(pool_access, "default_state", lambda: served.state / "elsewhere")
     stranger = cli(["nodes", "list", "--lang", "en"])
 
     assert (0, "") == (operator.status, operator.err)
@@ -383,8 +383,8 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_each_command_is_found_by_its_name() -> None:
     """Every entry point registers the command that it is named after, and help is not empty."""
-    for name in app.registered():
-        command = app.load(name, "fr")
+    for name in app.registered_commands():
+        command = app.load_command(name, "fr")
 
         assert name == command.name
         assert i18n.known(f"help-{name}")
@@ -398,7 +398,7 @@ def test_a_command_without_its_extra_says_what_to_install(
     def absent(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'polars'", name="polars")
 
-    monkeypatch.setattr(app, "load", absent)
+    monkeypatch.setattr(app, "load_command", absent)
     ran = cli(["sim", "run", "quartier", "--out", "x", "--lang", "en"])
 
     assert (1, "") == (ran.status, ran.out)
@@ -418,8 +418,7 @@ def test_a_command_without_its_extra_says_what_to_install(
     ],
 )
 def test_the_language_is_chosen(arguments: list[str], environ: dict[str, str], lang: Lang) -> None:
-    """``--lang`` decides, then the locale, then it is French."""
-    assert (lang, ["chat", "?"]) == choose(["chat", "?", *arguments], environ)
+    assert (lang, ["chat", "?"]) == choose_language(["chat", "?", *arguments], environ)
 
 
 @pytest.mark.parametrize(

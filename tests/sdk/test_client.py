@@ -323,14 +323,14 @@ def test_exported_names() -> None:
     assert ["AsyncClient", "Client", "__version__"] == entraide.__all__
     assert [
         "Answer",
-        "Ask",
         "AsyncClient",
         "AsyncStream",
         "AsyncTransport",
         "Client",
-        "Explained",
         "Job",
+        "JobExplanation",
         "ModelInfo",
+        "RequestOptions",
         "Stream",
         "TokenUsage",
         "Transport",

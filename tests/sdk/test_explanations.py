@@ -20,7 +20,7 @@ from tests.sdk.explaining import (
 )
 
 from entraide import explanations, i18n, moments
-from entraide.cli.explained import folded
+from entraide.cli.explanation_output import wrap_part
 from entraide.errors import CODES
 from entraide.explanations import Kind, Part
 from entraide.types import Exclusion
@@ -234,7 +234,7 @@ def test_lines_are_folded_at_ordinary_spaces() -> None:
     """On a terminal no line is wider than asked, and a number stays with its unit."""
     for name, facts in CASES.items():
         for part in explanations.parts(facts, "fr"):
-            lines = folded(part, 60).splitlines()
+            lines = wrap_part(part, 60).splitlines()
 
             assert all(len(line) <= 60 for line in lines), (name, lines)
             assert part.text.split(" ") == [
@@ -244,7 +244,7 @@ def test_lines_are_folded_at_ordinary_spaces() -> None:
 
 def test_a_machines_lines_hang_under_its_name() -> None:
     """A machine's second line stands further in than its first."""
-    first, *more = folded(Part(Kind.NODE, "    on-1 " + "mot " * 30), 60).splitlines()
+    first, *more = wrap_part(Part(Kind.NODE, "    on-1 " + "mot " * 30), 60).splitlines()
 
     assert first.startswith("    on-1")
     assert more

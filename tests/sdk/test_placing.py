@@ -2,7 +2,7 @@
 
 import pytest
 
-from entraide.cli.placing import lines
+from entraide.cli.model_placement import plan_lines
 from entraide.v1 import admin_pb2
 
 AT = 1_772_373_900.0
@@ -82,14 +82,14 @@ TOLD = {
 @pytest.mark.parametrize("lang", TOLD)
 def test_a_plan_reads_as_approved(lang: str) -> None:
     """Each step is one line with its reason and what it takes; then what stands."""
-    assert TOLD[lang] == list(lines(plan(), lang, dry_run=True))
+    assert TOLD[lang] == list(plan_lines(plan(), lang, dry_run=True))
 
 
 @pytest.mark.parametrize("lang", TOLD)
 def test_what_is_placed_is_not_told_as_a_plan(lang: str) -> None:
     """Without a preview only what stands is told; with nothing to do a preview says so."""
-    empty = list(lines(admin_pb2.ModelPlan(), lang, dry_run=True))
+    empty = list(plan_lines(admin_pb2.ModelPlan(), lang, dry_run=True))
 
-    assert TOLD[lang][3:] == list(lines(plan(), lang, dry_run=False))
+    assert TOLD[lang][3:] == list(plan_lines(plan(), lang, dry_run=False))
     assert 1 == len(empty)
     assert empty[0].startswith({"fr": "Rien à charger", "en": "Nothing to load"}[lang])

@@ -126,12 +126,12 @@ def test_no_sentence_shows_its_machinery(code: str, lang: str) -> None:
 )
 def test_the_language_that_is_asked_for(header: str | None, lang: str) -> None:
     """``Accept-Language`` decides, by its weights; else it is the pool's language, French."""
-    assert lang == i18n.pick(header)
+    assert lang == i18n.lang_of_header(header)
 
 
 def test_the_pools_own_language() -> None:
     """A pool may speak English to those who do not say."""
-    assert "en" == i18n.pick("de", "en")
+    assert "en" == i18n.lang_of_header("de", "en")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from tests.sim.scenarios import small, text
 
-from entraide.cli.app import run as entraide
+from entraide.cli.app import run_command as entraide
 from entraide.errors import RequestError
 from entraide_sim import advice, compare, goals, plan
 from entraide_sim.reading import load

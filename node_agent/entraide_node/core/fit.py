@@ -269,7 +269,7 @@ def _ways(entry: ModelEntry, room: Room) -> list[tuple[EngineKind, Artefact]]:
 
 
 def _missing(entry: ModelEntry, artefact: Artefact, room: Room) -> int:
-    return room.missing_bytes.get(artefact.place(entry.name), artefact.size_bytes)
+    return room.missing_bytes.get(artefact.relative_folder(entry.name), artefact.size_bytes)
 
 
 def _disk_takes(missing_bytes: int, room: Room) -> bool:

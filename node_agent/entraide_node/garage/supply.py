@@ -163,7 +163,7 @@ class Supply:
     ) -> Engine | EngineProblem:
         path = self.store.path(entry, artefact)
         if path is None:  # somebody deleted them meanwhile
-            return EngineProblem("model_missing", {"file": artefact.place(entry.name)})
+            return EngineProblem("model_missing", {"file": artefact.relative_folder(entry.name)})
         return make_engine(
             kind.name,
             path,
@@ -249,10 +249,10 @@ class Supply:
 
     async def _believe(self, document: bytes, signature: bytes) -> bool:
         """Takes a document as the pool's catalogue if the pool signed it."""
-        from entraide.catalogue.signature import genuine  # noqa: PLC0415  (cryptography)
+        from entraide.catalogue.signature import verify_catalogue  # noqa: PLC0415  (cryptography)
 
         key = pool_key(self._folder)
-        catalogue = await asyncio.to_thread(genuine, document, signature, key)
+        catalogue = await asyncio.to_thread(verify_catalogue, document, signature, key)
         if catalogue is None:
             return False
         self._catalogue = catalogue

@@ -81,7 +81,7 @@ async def fetch(
     if not all(is_safe(file) and "*" not in file.name for file in artefact.files):
         return EngineProblem("model_name_refused", {"model": entry.name})
     try:
-        async with store.alone(artefact.place(entry.name)):
+        async with store.alone(artefact.relative_folder(entry.name)):
             return await _Filling(store, entry, artefact, sources=sources, tell=tell).run()
     except OSError as error:
         return as_problem(error, store.folder, needed_bytes=artefact.size_bytes)
@@ -147,7 +147,7 @@ class _Filling:
         folders = list(self._sources.folders)
         if mirror and "://" not in mirror:
             folders.append(Path(mirror))
-        place, name = self._artefact.place(self._entry.name), Path(file.name).name
+        place, name = self._artefact.relative_folder(self._entry.name), Path(file.name).name
         found = [path for f in folders for path in (f / place / file.name, f / file.name, f / name)]
         demo = demo_path() if file.name == DEMO_FILE else None
         return [*found, *([demo] if demo else [])]
@@ -191,7 +191,7 @@ class _Filling:
     async def _over_http(
         self, session: aiohttp.ClientSession, file: ArtefactFile, *, base: str
     ) -> EngineProblem | None:
-        url = f"{base}/{self._artefact.place(self._entry.name)}/{file.name}"
+        url = f"{base}/{self._artefact.relative_folder(self._entry.name)}/{file.name}"
         redirects = base == self._sources.mirror.rstrip("/")
         return await self._downloaded(session, file, url=url, source=base, redirects=redirects)
 
@@ -235,7 +235,7 @@ class _Filling:
             return as_problem(error, self._store.folder, needed_bytes=file.size_bytes)
 
     async def _from_hub(self, file: ArtefactFile) -> EngineProblem | None:
-        folder = self._store.folder / self._artefact.place(self._entry.name) / HUB_FOLDER
+        folder = self._store.folder / self._artefact.relative_folder(self._entry.name) / HUB_FOLDER
         stop, began = threading.Event(), time.monotonic()
         work = asyncio.create_task(
             asyncio.to_thread(

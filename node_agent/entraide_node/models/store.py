@@ -83,7 +83,7 @@ class ModelStore:
 
     def file_path(self, model: str, artefact: Artefact, file: ArtefactFile) -> Path:
         """Returns where a file of an artefact lies, or would."""
-        return self.folder / artefact.place(model) / file.name
+        return self.folder / artefact.relative_folder(model) / file.name
 
     def part_path(self, model: str, artefact: Artefact, file: ArtefactFile) -> Path:
         """Returns where the file lies while it is not complete."""
@@ -93,7 +93,7 @@ class ModelStore:
     def is_sound(self, model: str, artefact: Artefact, file: ArtefactFile) -> bool:
         """Whether a file is there, was proven, and has not changed since; reads no bytes of it."""
         path = self.file_path(model, artefact, file)
-        proof = self._proofs(artefact.place(model)).get(file.name)
+        proof = self._proofs(artefact.relative_folder(model)).get(file.name)
         return proof == Proof(file.sha256, _fingerprint(path))
 
     def path(self, entry: ModelEntry, artefact: Artefact) -> Path | None:
@@ -105,7 +105,7 @@ class ModelStore:
             return None
         if artefact.format == "gguf":
             return self.file_path(entry.name, artefact, artefact.files[0])
-        return self.folder / artefact.place(entry.name)
+        return self.folder / artefact.relative_folder(entry.name)
 
     def missing_bytes(self, model: str, artefact: Artefact) -> int:
         """Returns what must still be fetched, what lies there of unfinished files counted out."""
@@ -119,7 +119,7 @@ class ModelStore:
     def missing(self, catalogue: Catalogue) -> dict[str, int]:
         """Returns the same by place for all pinned weights of a catalogue: for ``fit.Room``."""
         return {
-            artefact.place(entry.name): self.missing_bytes(entry.name, artefact)
+            artefact.relative_folder(entry.name): self.missing_bytes(entry.name, artefact)
             for entry in catalogue.models
             for artefact in entry.artefacts
             if artefact.is_pinned
@@ -156,7 +156,7 @@ class ModelStore:
         if found != path:
             path.parent.mkdir(parents=True, exist_ok=True)
             found.replace(path)
-        self._remember(artefact.place(model), file)
+        self._remember(artefact.relative_folder(model), file)
         return True
 
     def take(self, model: str, artefact: Artefact, file: ArtefactFile, *, origin: Path) -> bool:

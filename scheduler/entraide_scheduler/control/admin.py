@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 import entraide
-from entraide.catalogue import NotCatalogue, find
+from entraide.catalogue import InvalidCatalogue, find
 from entraide.models import Catalogue
 from entraide.printable import shortened
 from entraide.types import JobState
@@ -308,7 +308,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         await self._check(context)
         try:
             put = self._catalogue.put(request.document, base_version=request.base_version)
-        except NotCatalogue as problem:
+        except InvalidCatalogue as problem:
             await self._abort(context, "catalogue_refused", detail=str(problem)[:LABEL_MAX])
         if put is None:
             await self._abort(context, "catalogue_changed")

@@ -22,7 +22,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 def language(context: Context, default: str = i18n.DEFAULT_LANG) -> i18n.Lang:
     """Returns the language that a caller asked for by its ``accept-language`` metadata."""
-    return i18n.pick(metadata(context).get("accept-language"), i18n.lang_of(default))
+    return i18n.lang_of_header(metadata(context).get("accept-language"), i18n.lang_of(default))
 
 
 def metadata(context: Context) -> dict[str, str]:

@@ -171,7 +171,7 @@ class Routes:
 
     def lang_of(self, exchange: Exchange) -> str:
         """Returns the language to answer in."""
-        return i18n.pick(exchange.request.headers.get("accept-language"), self._lang)
+        return i18n.lang_of_header(exchange.request.headers.get("accept-language"), self._lang)
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """Answers a request that the server did not hand over."""

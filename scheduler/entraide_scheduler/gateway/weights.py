@@ -105,7 +105,7 @@ class Weights:
 
     def _pinned(self, sha256: str) -> list[tuple[str, ArtefactFile]]:
         return [
-            (artefact.place(entry.name), file)
+            (artefact.relative_folder(entry.name), file)
             for entry in self._catalogue().models
             for artefact in entry.artefacts
             if artefact.is_pinned

@@ -90,7 +90,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo")
     parser.add_argument("--model", default="")
     parser.add_argument("--state", type=Path, default=None)
-    parser.add_argument("--lang", choices=i18n.LANGUAGES, default=i18n.lang_of_locale(os.environ))
+    parser.add_argument(
+        "--lang", choices=i18n.LANGUAGES, default=i18n.lang_of_environment(os.environ)
+    )
     asked = parser.parse_args()
     # Nobody keeps a demonstration: one that an older version left is not read.
     mine = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"

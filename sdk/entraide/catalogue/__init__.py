@@ -43,7 +43,7 @@ class CatalogueFault(Struct, frozen=True):
     key: str
 
 
-class NotCatalogue(ValueError):
+class InvalidCatalogue(ValueError):
     """A document is no catalogue, or an unsound one."""
 
 
@@ -57,16 +57,16 @@ def read(document: bytes) -> Catalogue:
     """Reads a catalogue.
 
     Raises:
-        NotCatalogue: it is none, or something in it is unsound.
+        InvalidCatalogue: it is none, or something in it is unsound.
     """
     if len(document) > DOCUMENT_BYTES_MAX:
-        raise NotCatalogue(f"{len(document)} bytes, {DOCUMENT_BYTES_MAX} at most")
+        raise InvalidCatalogue(f"{len(document)} bytes, {DOCUMENT_BYTES_MAX} at most")
     try:
         catalogue = decode_json(document, type=Catalogue)
     except msgspec.MsgspecError as problem:
-        raise NotCatalogue(str(problem)) from problem
+        raise InvalidCatalogue(str(problem)) from problem
     for fault in faults(catalogue):
-        raise NotCatalogue(f"{fault.model}: {fault.key}" if fault.model else fault.key)
+        raise InvalidCatalogue(f"{fault.model}: {fault.key}" if fault.model else fault.key)
     return catalogue
 
 

@@ -43,7 +43,7 @@ class PinFault(Struct, frozen=True):
     detail: str
 
 
-def from_hub(artefact: Artefact, *, revision: str = "") -> Artefact | PinFault:
+def pin_from_hub(artefact: Artefact, *, revision: str = "") -> Artefact | PinFault:
     """Pins an artefact to what the hub has now.
 
     Args:
@@ -59,7 +59,7 @@ def from_hub(artefact: Artefact, *, revision: str = "") -> Artefact | PinFault:
     try:
         info = api.model_info(artefact.repository, revision=revision or None, files_metadata=True)
         named = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-        chosen = choose(tuple(named), artefact)
+        chosen = select_files(tuple(named), artefact)
         if isinstance(chosen, PinFault):
             return chosen
         files = [_of_hub(api, artefact.repository, str(info.sha), named[name]) for name in chosen]
@@ -76,11 +76,11 @@ def _first_line(problem: Exception) -> str:
     return str(problem).strip().partition("\n")[0] or type(problem).__name__
 
 
-def from_folder(artefact: Artefact, folder: Path) -> Artefact | PinFault:
+def pin_from_folder(artefact: Artefact, folder: Path) -> Artefact | PinFault:
     """Pins an artefact to files that lie in a folder."""
     try:
         names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
-        chosen = choose(names, artefact)
+        chosen = select_files(names, artefact)
         if isinstance(chosen, PinFault):
             return chosen
         files = [_of_disk(folder, name) for name in chosen]
@@ -89,7 +89,7 @@ def from_folder(artefact: Artefact, folder: Path) -> Artefact | PinFault:
     return _pinned(artefact, files)
 
 
-def choose(names: Sequence[str], artefact: Artefact) -> tuple[str, ...] | PinFault:
+def select_files(names: Sequence[str], artefact: Artefact) -> tuple[str, ...] | PinFault:
     """Returns which files an artefact means, weights first, then by name.
 
     Patterns are compared without regard to case, and a pattern without ``/`` means files at the
@@ -108,7 +108,7 @@ def choose(names: Sequence[str], artefact: Artefact) -> tuple[str, ...] | PinFau
     return (*weights, *(name for name in found if name not in weights))
 
 
-def reckoned(entry: ModelEntry) -> ModelEntry:
+def with_energy_estimate(entry: ModelEntry) -> ModelEntry:
     """Returns a model with the estimate of its energy made anew, by its first artefact."""
     if not entry.artefacts:
         return entry

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from entraide.catalogue import NotCatalogue, read
+from entraide.catalogue import InvalidCatalogue, read
 from entraide.models import Catalogue
 
 # What is signed begins so, lest another thing that this key signs be taken for a catalogue.
@@ -25,7 +25,7 @@ def sign(document: bytes, key: Ed25519PrivateKey) -> bytes:
     return key.sign(PURPOSE + document)
 
 
-def genuine(document: bytes, signature: bytes, public_base64: str) -> Catalogue | None:
+def verify_catalogue(document: bytes, signature: bytes, public_base64: str) -> Catalogue | None:
     """Returns the catalogue that a document holds; None when the pool did not sign it.
 
     Args:
@@ -37,5 +37,5 @@ def genuine(document: bytes, signature: bytes, public_base64: str) -> Catalogue 
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_base64, validate=True))
         public.verify(signature, PURPOSE + document)
         return read(document)
-    except (InvalidSignature, binascii.Error, ValueError, NotCatalogue):
+    except (InvalidSignature, binascii.Error, ValueError, InvalidCatalogue):
         return None

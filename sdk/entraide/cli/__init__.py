@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line, and ends the process with its exit status."""
-    from entraide.cli.app import run
-    from entraide.cli.language import choose
+    from entraide.cli.app import run_command
+    from entraide.cli.language import choose_language
     from entraide.cli.terminal import clean_output
 
     clean_output()
-    lang, rest = choose(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(rest, lang))
+    lang, rest = choose_language(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run_command(rest, lang))

@@ -18,7 +18,7 @@ import typer
 from entraide import __version__, i18n
 from entraide.cli import help_pages
 from entraide.cli.language import OPTION
-from entraide.cli.usage import misuse
+from entraide.cli.usage_errors import usage_error
 from entraide.errors import EntraideError
 
 GROUP = "entraide.cli"
@@ -36,12 +36,12 @@ class LazyGroup(typer.core.TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the parser's name)
         """Returns the names of the commands, in the order of the alphabet; loads none."""
-        return sorted(registered())
+        return sorted(registered_commands())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Returns a command by its name, or None."""
         if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
-            self.add_command(load(cmd_name, self.lang), cmd_name)
+            self.add_command(load_command(cmd_name, self.lang), cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -52,7 +52,7 @@ class LazyGroup(typer.core.TyperGroup):
         )
 
 
-def root(lang: str) -> LazyGroup:
+def root_command(lang: str) -> LazyGroup:
     """Returns the whole command, in one language."""
     app = typer.Typer(
         name="entraide",
@@ -94,7 +94,7 @@ def root(lang: str) -> LazyGroup:
     return group
 
 
-def load(name: str, lang: str) -> Any:
+def load_command(name: str, lang: str) -> Any:
     """Imports the module of one command and returns the command.
 
     Raises:
@@ -102,7 +102,7 @@ def load(name: str, lang: str) -> Any:
     """
     part = typer.Typer(rich_markup_mode=None)
     part.callback()(lambda: None)
-    register: Callable[..., None] = registered()[name].load()
+    register: Callable[..., None] = registered_commands()[name].load()
     if len(inspect.signature(register).parameters) > 1:
         register(part, lang)
     else:
@@ -113,14 +113,15 @@ def load(name: str, lang: str) -> Any:
 
 
 @cache
-def registered() -> dict[str, EntryPoint]:
+def registered_commands() -> dict[str, EntryPoint]:
     """Returns the commands by name, ours and the shells': each is an entry point."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
-def _lacks(problem: ModuleNotFoundError, arguments: Sequence[str], lang: str) -> str:
+def _missing_extra(problem: ModuleNotFoundError, arguments: Sequence[str], lang: str) -> str:
     """Returns which extra brings the module that a command lacks; "" for a fault of ours."""
-    entry = next((registered()[word] for word in arguments if word in registered()), None)
+    commands = registered_commands()
+    entry = next((commands[word] for word in arguments if word in commands), None)
     module = problem.name or ""
     if entry is None or not module or module.startswith("entraide"):
         return ""
@@ -130,9 +131,9 @@ def _lacks(problem: ModuleNotFoundError, arguments: Sequence[str], lang: str) ->
     return i18n.text("cli-no-extra", lang, command=entry.name, extra=extra, module=module)
 
 
-def run(arguments: Sequence[str], lang: str) -> int:
+def run_command(arguments: Sequence[str], lang: str) -> int:
     """Runs one command; returns the exit status."""
-    command = root(lang)
+    command = root_command(lang)
     try:
         status = command.main(list(arguments), prog_name="entraide", standalone_mode=False)
     except EntraideError as problem:
@@ -145,13 +146,13 @@ def run(arguments: Sequence[str], lang: str) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except ModuleNotFoundError as problem:
-        sentence = _lacks(problem, arguments, lang)
+        sentence = _missing_extra(problem, arguments, lang)
         if not sentence:
             raise
         typer.echo(sentence, err=True)
         return FAILED
     except Exception as problem:
-        usage = misuse(problem, lang)
+        usage = usage_error(problem, lang)
         if usage is None:
             raise
         if usage:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entraide import i18n
-from entraide.cli import options, show
-from entraide.cli.place import Place, find
+from entraide.cli import options, output
+from entraide.cli.pool_access import PoolAccess, find_pool
 from entraide.printable import printable
 
 if TYPE_CHECKING:
-    from entraide.client import Ask
+    from entraide.client import RequestOptions
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -49,31 +49,33 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        ask: Ask = {
+        request: RequestOptions = {
             "job_class": job_class,
             "data_class": data_class,
             "jurisdiction": jurisdiction,
             "max_output_tokens": max_tokens,
         }
         if temperature is not None:
-            ask["temperature"] = temperature
+            request["temperature"] = temperature
         text = sys.stdin.read() if question == "-" else question
-        _chat(find(state, lang), text, coop=coop, model=model, ask=ask, json=json)
+        _chat(find_pool(state, lang), text, coop=coop, model=model, options=request, json=json)
 
 
-def _chat(place: Place, question: str, *, coop: str, model: str, ask: "Ask", json: bool) -> None:
-    with place.client(coop) as client, client.stream(question, model=model, **ask) as stream:
+def _chat(
+    pool: PoolAccess, question: str, *, coop: str, model: str, options: "RequestOptions", json: bool
+) -> None:
+    with pool.client(coop) as client, client.stream(question, model=model, **options) as stream:
         for text in stream:
             if not json:
                 sys.stdout.write(printable(text))
                 sys.stdout.flush()
         answer = stream.answer()
     if json:
-        show.as_json(answer)
+        output.print_json(answer)
         return
     typer.echo()
     if answer.receipt is not None:
-        typer.echo(typer.style(i18n.receipt_line(answer.receipt, place.lang), dim=True))
-        smaller = i18n.smaller_line(answer.receipt, place.lang)
+        typer.echo(typer.style(i18n.receipt_line(answer.receipt, pool.lang), dim=True))
+        smaller = i18n.smaller_line(answer.receipt, pool.lang)
         if smaller:
             typer.echo(typer.style(smaller, dim=True))

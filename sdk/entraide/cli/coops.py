@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entraide import i18n
-from entraide.cli import options, show
-from entraide.cli.place import find
-from entraide.cli.usage import bad_value
+from entraide.cli import options, output
+from entraide.cli.pool_access import find_pool
+from entraide.cli.usage_errors import bad_value
 
 if TYPE_CHECKING:
     from entraide.v1 import admin_pb2
@@ -35,7 +35,7 @@ def register(app: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = list(admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops)
         _print(found, lang, json=json)
 
@@ -72,10 +72,10 @@ def _add_correct(coops: typer.Typer, lang: str) -> None:
             energy_wh=energy_wh,
             direct_gco2e=direct_gco2e,
         )
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             posted = admin.call("PostCorrection", wanted)
         if json:
-            show.as_json(posted)
+            output.print_json(posted)
         else:
             typer.echo(i18n.text("cli-corrected", lang, name=posted.correction))
 
@@ -108,15 +108,15 @@ def _add_set(coops: typer.Typer, lang: str) -> None:
         asked = parse_quotas(quota or [], lang)
         if lend_wh not in (None, NONE) and not lend_wh.isdecimal():
             raise bad_value(i18n.text("cli-bad-lend", lang, text=lend_wh))
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             known = admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops
             new = admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
             before = next((c for c in known if c.coop == coop), new)
             wanted = admin_pb2.Coop(
                 coop=coop,
                 shares=before.shares if shares is None else shares,
-                quotas=changed(before.quotas, asked),
-                lend=lent(before.lend, part=lend_part, energy_wh=lend_wh),
+                quotas=merge_quotas(before.quotas, asked),
+                lend=merge_lending(before.lend, part=lend_part, energy_wh=lend_wh),
             )
             after = admin.call("SetCoop", wanted)
         _print([after], lang, json=json)
@@ -148,7 +148,7 @@ def parse_quotas(texts: Sequence[str], lang: str) -> "list[admin_pb2.Quota]":
     return found
 
 
-def changed(
+def merge_quotas(
     before: "Sequence[admin_pb2.Quota]", asked: "Sequence[admin_pb2.Quota]"
 ) -> "list[admin_pb2.Quota]":
     """Returns a co-op's quotas after a change: those of other kinds and owners stay."""
@@ -157,7 +157,7 @@ def changed(
     return [*kept, *(quota for quota in asked if quota.period)]
 
 
-def lent(
+def merge_lending(
     before: "admin_pb2.Lend", *, part: float | None, energy_wh: str | None
 ) -> "admin_pb2.Lend":
     """Returns what a co-op lends after a change: what is None stays."""
@@ -182,7 +182,7 @@ def _quota(quota: "admin_pb2.Quota", lang: str) -> str:
 
 def _print(coops: "Sequence[admin_pb2.Coop]", lang: str, *, json: bool) -> None:
     if json:
-        show.as_json(list(coops))
+        output.print_json(list(coops))
         return
     names = ("coop", "shares", "balance", "energy", "carbon", "quotas")
     rows = [
@@ -196,4 +196,4 @@ def _print(coops: "Sequence[admin_pb2.Coop]", lang: str, *, json: bool) -> None:
         ]
         for coop in coops
     ]
-    show.table([i18n.text(f"col-{name}", lang) for name in names], rows)
+    output.print_table([i18n.text(f"col-{name}", lang) for name in names], rows)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entraide import explanations, i18n
-from entraide.cli import explained, options, show
-from entraide.cli.place import find
+from entraide.cli import explanation_output, options, output
+from entraide.cli.pool_access import find_pool
 
 if TYPE_CHECKING:
     from entraide.client import Job
@@ -27,8 +27,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        found = find(state, lang).of_a_job(coop, lambda client: client.get(job))
-        show.as_json(found) if json else _print(found, lang)
+        found = find_pool(state, lang).ask_about_job(coop, lambda client: client.get(job))
+        output.print_json(found) if json else _print(found, lang)
 
     @jobs.command(help=i18n.text("help-jobs-explain", lang))
     def explain(
@@ -37,11 +37,11 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        found = find(state, lang).of_a_job(coop, lambda client: client.explain(job))
+        found = find_pool(state, lang).ask_about_job(coop, lambda client: client.explain(job))
         if json:
-            show.as_json(explanations.document(found.explanation))
+            output.print_json(explanations.document(found.explanation))
         else:
-            explained.show(found.explanation, lang)
+            explanation_output.print_explanation(found.explanation, lang)
 
     @jobs.command(help=i18n.text("help-jobs-cancel", lang))
     def cancel(
@@ -50,8 +50,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        found = find(state, lang).of_a_job(coop, lambda client: client.cancel(job))
-        show.as_json(found) if json else _print(found, lang)
+        found = find_pool(state, lang).ask_about_job(coop, lambda client: client.cancel(job))
+        output.print_json(found) if json else _print(found, lang)
 
 
 def _register_list(jobs: typer.Typer, lang: str) -> None:
@@ -64,10 +64,10 @@ def _register_list(jobs: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        with find(state, lang).client(coop) as client:
+        with find_pool(state, lang).client(coop) as client:
             found = client.jobs(limit)
         if json:
-            show.as_json(found)
+            output.print_json(found)
             return
         names = ("job", "state", "class", "model", "submitted")
         rows = [
@@ -76,11 +76,11 @@ def _register_list(jobs: typer.Typer, lang: str) -> None:
                 i18n.word("state", job.state, lang),
                 i18n.word("class", job.job_class, lang),
                 job.model,
-                show.when(job.submitted_at, lang),
+                output.format_time(job.submitted_at, lang),
             ]
             for job in found
         ]
-        show.table([i18n.text(f"col-{name}", lang) for name in names], rows)
+        output.print_table([i18n.text(f"col-{name}", lang) for name in names], rows)
 
 
 def _print(job: "Job", lang: str) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entraide import i18n
-from entraide.cli import options, show
-from entraide.cli.place import find
+from entraide.cli import options, output
+from entraide.cli.pool_access import find_pool
 
 if TYPE_CHECKING:
     from entraide.v1 import admin_pb2
@@ -28,7 +28,7 @@ def register(app: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = list(admin.call("ListKeys", admin_pb2.ListKeysRequest(coop=coop)).keys)
         _print(found, lang, json=json)
 
@@ -45,10 +45,10 @@ def register(app: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         wanted = admin_pb2.CreateKeyRequest(coop=coop, project=project, label=label)
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             made = admin.call("CreateKey", wanted)
         if json:
-            show.as_json(made)
+            output.print_json(made)
             return
         typer.echo(made.secret)
         typer.echo(i18n.text("cli-secret-once", lang, key=made.key), err=True)
@@ -65,7 +65,7 @@ def _register_changes(keys: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = admin.call("RevokeKey", admin_pb2.RevokeKeyRequest(key=key))
         _print([found], lang, json=json)
 
@@ -77,21 +77,21 @@ def _register_changes(keys: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = admin.call("ClearKey", admin_pb2.ClearKeyRequest(key=key))
         _print([found], lang, json=json)
 
 
 def _print(keys: "Sequence[admin_pb2.Key]", lang: str, *, json: bool) -> None:
     if json:
-        show.as_json(list(keys))
+        output.print_json(list(keys))
         return
     names = ("key", "coop", "project", "label", "off", "quarantine")
     heads = [i18n.text(f"col-{name}", lang) for name in names]
-    show.table(heads, [_row(key, lang) for key in keys])
+    output.print_table(heads, [_row(key, lang) for key in keys])
 
 
 def _row(key: "admin_pb2.Key", lang: str) -> list[str]:
-    off = show.yes(key.revoked, lang)
-    quarantine = show.quarantine(key.quarantine, lang)
+    off = output.yes_or_no(key.revoked, lang)
+    quarantine = output.quarantine_text(key.quarantine, lang)
     return [key.key, key.coop, key.project, key.label, off, quarantine]

@@ -3,19 +3,19 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from entraide.language import Lang, lang_of, lang_of_locale
+from entraide.language import Lang, lang_of, lang_of_environment
 
 OPTION = "--lang"
 
 
-def choose(
+def choose_language(
     arguments: Sequence[str], environ: Mapping[str, str] | None = None
 ) -> tuple[Lang, list[str]]:
     """Returns the language, and the arguments without ``--lang``, wherever it stood.
 
-    >>> choose(["chat", "--lang", "en", "Bonjour"], {})
+    >>> choose_language(["chat", "--lang", "en", "Bonjour"], {})
     ('en', ['chat', 'Bonjour'])
-    >>> choose(["--", "--lang", "en"], {"LANG": "en_CA.UTF-8"})
+    >>> choose_language(["--", "--lang", "en"], {"LANG": "en_CA.UTF-8"})
     ('en', ['--', '--lang', 'en'])
     """
     found: str | None = None
@@ -32,4 +32,4 @@ def choose(
             rest.append(argument)
     if found is not None:
         return lang_of(found), rest
-    return lang_of_locale(os.environ if environ is None else environ), rest
+    return lang_of_environment(os.environ if environ is None else environ), rest

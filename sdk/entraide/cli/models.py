@@ -8,9 +8,9 @@ import typer
 
 from entraide import catalogue as documents
 from entraide import i18n
-from entraide.catalogue import NotCatalogue
-from entraide.cli import nodes, options, pinning, placing, show
-from entraide.cli.place import Place, find
+from entraide.catalogue import InvalidCatalogue
+from entraide.cli import model_placement, nodes, options, output, pinning
+from entraide.cli.pool_access import PoolAccess, find_pool
 from entraide.decoding import decode_json
 from entraide.errors import error_for
 from entraide.models import Artefact, Catalogue, ModelEntry
@@ -29,7 +29,7 @@ def register(app: typer.Typer, lang: str) -> None:
     _register_views(models, lang)
     _register_changes(models, lang)
     pinning.register(models, lang)
-    placing.register(models, lang)
+    model_placement.register(models, lang)
 
     @models.command("list", help=i18n.text("help-models-list", lang))
     def list_(
@@ -37,10 +37,10 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        with find(state, lang).client(coop) as client:
+        with find_pool(state, lang).client(coop) as client:
             served = client.models()
         if json:
-            show.as_json(served)
+            output.print_json(served)
             return
         heads = [i18n.text(f"col-{name}", lang) for name in ("model", "context", "replicas")]
         rows = [
@@ -51,17 +51,17 @@ def register(app: typer.Typer, lang: str) -> None:
             ]
             for m in served
         ]
-        show.table(heads, rows)
-        for line in _refusals(find(state, lang), lang):
+        output.print_table(heads, rows)
+        for line in _load_refusal_lines(find_pool(state, lang), lang):
             typer.echo(line)
 
 
-def _refusals(place: Place, lang: str) -> list[str]:
+def _load_refusal_lines(pool: PoolAccess, lang: str) -> list[str]:
     """Which machines were asked to load a model and did not; for the operator only."""
-    if not place.admin_key:
+    if not pool.admin_key:
         return []
-    with place.admin() as admin:
-        return nodes.load_refusals(admin.call("ListNodes", _list_nodes()).nodes, lang)
+    with pool.admin() as admin:
+        return nodes.load_refusal_lines(admin.call("ListNodes", _list_nodes()).nodes, lang)
 
 
 def _list_nodes() -> "admin_pb2.ListNodesRequest":
@@ -81,12 +81,12 @@ def _register_views(models: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        found = read(find(state, lang))
+        found = read_catalogue(find_pool(state, lang))
         if json:
-            show.as_json(found)
+            output.print_json(found)
             return
         names = ("model", "size", "parameters", "licence", "context", "energy-class", "weights")
-        show.table(
+        output.print_table(
             [i18n.text(f"col-{name}", lang) for name in names],
             [_row(entry, lang) for entry in found.models],
         )
@@ -97,8 +97,8 @@ def _register_views(models: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        entry = entry_of(read(find(state, lang)), model, lang)
-        show.as_json(entry) if json else _print(entry, lang)
+        entry = find_entry(read_catalogue(find_pool(state, lang)), model, lang)
+        output.print_json(entry) if json else _print(entry, lang)
 
 
 def _register_changes(models: typer.Typer, lang: str) -> None:
@@ -113,13 +113,13 @@ def _register_changes(models: typer.Typer, lang: str) -> None:
         ] = False,
         state: Annotated[Path | None, options.state(lang)] = None,
     ) -> None:
-        place = find(state, lang)
-        before = read(place)
+        pool = find_pool(state, lang)
+        before = read_catalogue(pool)
         entries = _entries(file, lang) if file else []
         if shipped:
             known = {entry.name for entry in before.models}
             entries += [e for e in documents.shipped().models if e.name not in known]
-        write(place, documents.with_entries(before, *entries))
+        write_catalogue(pool, documents.with_entries(before, *entries))
         typer.echo(i18n.text("cli-models-added", lang, count=len(entries)))
 
     @models.command("remove", help=i18n.text("help-models-remove", lang))
@@ -127,23 +127,23 @@ def _register_changes(models: typer.Typer, lang: str) -> None:
         model: Annotated[str, _model(lang)],
         state: Annotated[Path | None, options.state(lang)] = None,
     ) -> None:
-        place = find(state, lang)
-        before = read(place)
-        entry_of(before, model, lang)
-        write(place, documents.without(before, model))
+        pool = find_pool(state, lang)
+        before = read_catalogue(pool)
+        find_entry(before, model, lang)
+        write_catalogue(pool, documents.without(before, model))
         typer.echo(i18n.text("cli-model-removed", lang, model=model))
 
 
-def read(place: Place) -> Catalogue:
+def read_catalogue(pool: PoolAccess) -> Catalogue:
     """Returns the pool's catalogue."""
     from entraide.v1 import admin_pb2
 
-    with place.admin() as admin:
+    with pool.admin() as admin:
         answer = admin.call("GetCatalogue", admin_pb2.GetCatalogueRequest())
     return documents.read(answer.document)
 
 
-def write(place: Place, changed: Catalogue) -> Catalogue:
+def write_catalogue(pool: PoolAccess, changed: Catalogue) -> Catalogue:
     """Replaces the pool's catalogue by one that was made of it, and returns it as it is then.
 
     Raises:
@@ -154,12 +154,12 @@ def write(place: Place, changed: Catalogue) -> Catalogue:
     request = admin_pb2.SetCatalogueRequest(
         document=documents.write(changed), base_version=changed.version
     )
-    with place.admin() as admin:
+    with pool.admin() as admin:
         answer = admin.call("SetCatalogue", request)
     return documents.read(answer.document)
 
 
-def entry_of(catalogue: Catalogue, model: str, lang: str) -> ModelEntry:
+def find_entry(catalogue: Catalogue, model: str, lang: str) -> ModelEntry:
     """Returns a model of the catalogue.
 
     Raises:
@@ -173,7 +173,7 @@ def entry_of(catalogue: Catalogue, model: str, lang: str) -> ModelEntry:
     return entry
 
 
-def weights(artefact: Artefact, lang: str) -> str:
+def artefact_text(artefact: Artefact, lang: str) -> str:
     """Returns an artefact in a few words: its format, and whether it is pinned."""
     mark = PINNED if artefact.is_pinned else UNPINNED
     size_gb = i18n.decimal(artefact.weights_bytes / 1e9, lang)
@@ -194,7 +194,7 @@ def _entries(file: Path, lang: str) -> list[ModelEntry]:
         if b'"models"' in raw:
             return list(documents.read(raw).models)
         return [decode_json(raw, type=ModelEntry)]
-    except (OSError, msgspec.MsgspecError, NotCatalogue) as problem:
+    except (OSError, msgspec.MsgspecError, InvalidCatalogue) as problem:
         sentence = i18n.error("catalogue_refused", lang, {"detail": f"{file}: {problem}"})
         raise error_for("catalogue_refused", sentence) from problem
 
@@ -227,7 +227,7 @@ def _print(entry: ModelEntry, lang: str) -> None:
         "licence": f"{entry.licence}, {i18n.word('openness', entry.openness, lang)}",
         "languages": " ".join(entry.languages),
         "features": ", ".join(entry.features) or UNPINNED,
-        "reasoning": show.yes(entry.reasoning, lang),
+        "reasoning": output.yes_or_no(entry.reasoning, lang),
         "context": str(entry.context_tokens_max),
         "energy-class": f"{entry.energy_class or UNPINNED} ({energy})",
         "source": entry.source,
@@ -239,7 +239,7 @@ def _print(entry: ModelEntry, lang: str) -> None:
     for artefact in entry.artefacts:
         where = artefact.repository or i18n.text("cli-model-own", lang)
         revision = artefact.revision[:12] or UNPINNED
-        typer.echo(f"{weights(artefact, lang)}  {where}  {revision}")
+        typer.echo(f"{artefact_text(artefact, lang)}  {where}  {revision}")
 
 
 def _billions(parameters: int, lang: str) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entraide import i18n
-from entraide.cli import options, show
-from entraide.cli.place import find
+from entraide.cli import options, output
+from entraide.cli.pool_access import find_pool
 from entraide.errors import error_for
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ def register(app: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             made = admin.call(
                 "CreateJoinToken",
                 admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=hours * SECONDS_PER_HOUR),
             )
         if json:
-            show.as_json(made)
+            output.print_json(made)
             return
         typer.echo(made.token)
-        until = show.when(made.expires_at, lang)
+        until = output.format_time(made.expires_at, lang)
         typer.echo(i18n.text("cli-token-once", lang, until=until, coop=coop), err=True)
 
 
@@ -59,13 +59,13 @@ def _register_views(nodes: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = list(admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes)
         if json:
-            show.as_json(found)
+            output.print_json(found)
             return
         names = ("node", "coop", "place", "state", "running", "surplus", "models")
-        show.table(
+        output.print_table(
             [i18n.text(f"col-{name}", lang) for name in names], [_row(n, lang) for n in found]
         )
 
@@ -77,11 +77,11 @@ def _register_views(nodes: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
         for candidate in found:
             if candidate.node == node:
-                show.as_json(candidate) if json else _print(candidate, lang)
+                output.print_json(candidate) if json else _print(candidate, lang)
                 return
         raise error_for("unknown_node", i18n.error("unknown_node", lang, {"node": node}))
 
@@ -95,9 +95,9 @@ def _register_change(nodes: typer.Typer, lang: str, name: str, method: str) -> N
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = admin.call(method, admin_pb2.NodeRequest(node=node))
-        show.as_json(found) if json else _print(found, lang)
+        output.print_json(found) if json else _print(found, lang)
 
 
 def _state(node: "admin_pb2.Node", lang: str) -> str:
@@ -105,7 +105,7 @@ def _state(node: "admin_pb2.Node", lang: str) -> str:
     if node.approval == "revoked":
         return i18n.word("approval", node.approval, lang)
     if node.quarantine.since:
-        return show.quarantine(node.quarantine, lang)
+        return output.quarantine_text(node.quarantine, lang)
     said = i18n.word("state", node.state, lang) or i18n.text("cli-never-seen", lang)
     return f"{said} ({i18n.node_reason(node.reason, lang)})" if node.reason else said
 
@@ -129,7 +129,7 @@ def _rest(rest: "admin_pb2.Rest", lang: str) -> str:
         lang,
         model=rest.model,
         failure=i18n.word("failure", rest.code, lang),
-        until=show.when(rest.until, lang),
+        until=output.format_time(rest.until, lang),
     )
 
 
@@ -146,7 +146,7 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
         "surplus": f"{i18n.decimal(node.surplus_w, lang)} W",
         "power": f"{power} ({i18n.word('basis', node.power_basis, lang)})",
         "prefill": f"{i18n.decimal(node.prefill_tokens_per_s, lang)}/s",
-        "seen": show.when(node.seen_at, lang),
+        "seen": output.format_time(node.seen_at, lang),
         "agent": node.agent,
     }
     if node.rests:
@@ -160,11 +160,11 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
     width = max(map(len, heads.values()))
     for name, value in lines.items():
         typer.echo(f"{heads[name].ljust(width)}  {value}")
-    for line in load_refusals([node], lang):
+    for line in load_refusal_lines([node], lang):
         typer.echo(line)
 
 
-def load_refusals(nodes: "Sequence[admin_pb2.Node]", lang: str) -> list[str]:
+def load_refusal_lines(nodes: "Sequence[admin_pb2.Node]", lang: str) -> list[str]:
     """Returns a line for each model that a node was asked to load and did not."""
     return [
         i18n.text(
@@ -172,7 +172,7 @@ def load_refusals(nodes: "Sequence[admin_pb2.Node]", lang: str) -> list[str]:
             lang,
             node=node.node,
             model=refusal.model,
-            when=show.when(refusal.at, lang),
+            when=output.format_time(refusal.at, lang),
             failure=refusal.code,
             code=refusal.code,
         )

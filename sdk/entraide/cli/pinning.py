@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from entraide import catalogue as documents
 from entraide import i18n
 from entraide.cli import options
-from entraide.cli.place import find
+from entraide.cli.pool_access import find_pool
 from entraide.errors import error_for
 from entraide.models import Artefact, ModelEntry
 
@@ -33,27 +33,29 @@ def register(models: typer.Typer, lang: str) -> None:
         ] = None,
         state: Annotated[Path | None, options.state(lang)] = None,
     ) -> None:
-        from entraide.catalogue.pin import reckoned
-        from entraide.cli.models import entry_of, read, weights, write
+        from entraide.catalogue.pin import with_energy_estimate
+        from entraide.cli.models import artefact_text, find_entry, read_catalogue, write_catalogue
 
-        place = find(state, lang)
-        before = read(place)
-        entry = entry_of(before, model, lang)
+        pool = find_pool(state, lang)
+        before = read_catalogue(pool)
+        entry = find_entry(before, model, lang)
         asked = [a for a in entry.artefacts if _is_asked(a, format_, folder=folder)]
         done, faults = _pin(entry, asked, revision=revision, folder=folder, lang=lang)
         if not done:
             raise error_for("pin_failed", "\n".join(faults) or _nothing(model, lang))
         artefacts = tuple(done.get(number, a) for number, a in enumerate(entry.artefacts))
-        was_estimate = entry == reckoned(entry)
+        was_estimate = entry == with_energy_estimate(entry)
         after = replace(entry, artefacts=artefacts)
-        write(place, documents.with_entries(before, reckoned(after) if was_estimate else after))
+        if was_estimate:
+            after = with_energy_estimate(after)
+        write_catalogue(pool, documents.with_entries(before, after))
         for artefact in done.values():
             typer.echo(
                 i18n.text(
                     "cli-pinned",
                     lang,
                     model=model,
-                    weights=weights(artefact, lang),
+                    weights=artefact_text(artefact, lang),
                     files=len(artefact.files),
                     revision=artefact.revision[:12] or "none",
                 )
@@ -72,15 +74,15 @@ def _pin(
     entry: ModelEntry, asked: list[Artefact], *, revision: str, folder: Path | None, lang: str
 ) -> tuple[dict[int, Artefact], list[str]]:
     """What could be pinned, by its number among the model's artefacts, and why the rest not."""
-    from entraide.catalogue.pin import PinFault, from_folder, from_hub
+    from entraide.catalogue.pin import PinFault, pin_from_folder, pin_from_hub
 
     done: dict[int, Artefact] = {}
     faults = []
     for artefact in asked:
         if folder is not None:
-            found = from_folder(artefact, folder)
+            found = pin_from_folder(artefact, folder)
         else:
-            found = from_hub(artefact, revision=revision)
+            found = pin_from_hub(artefact, revision=revision)
         if isinstance(found, PinFault):
             named = {"format": artefact.format, "detail": found.detail}
             faults.append(i18n.text(f"pin-fault-{found.code}", lang, model=entry.name, **named))

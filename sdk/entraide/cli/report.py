@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entraide import i18n
-from entraide.cli import options, show
-from entraide.cli.place import find
+from entraide.cli import options, output
+from entraide.cli.pool_access import find_pool
 
 if TYPE_CHECKING:
     from entraide.v1 import admin_pb2
@@ -28,10 +28,10 @@ def register(app: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         wanted = admin_pb2.GetStatementRequest(coop=coop, month=month)
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = admin.call("GetStatement", wanted)
         if json:
-            show.as_json(found)
+            output.print_json(found)
         else:
             _print(found, lang)
 
@@ -46,20 +46,20 @@ def _print(found: "admin_pb2.Statement", lang: str) -> None:
         *(_line("report-received-from", one.coop, one.received, lang) for one in found.others),
         _line("report-own", "", found.own, lang),
     ]
-    show.table(
+    output.print_table(
         [i18n.text(f"col-{name}", lang) for name in heads],
         [line for line, jobs in lines if jobs or not line[1]],
     )
     if found.corrections:
         typer.echo("")
         heads = ("correction", "coop", "when", "tokens", "energy", "direct", "reason")
-        show.table(
+        output.print_table(
             [i18n.text(f"col-{name}", lang) for name in heads],
             [
                 [
                     one.correction,
                     one.borrower,
-                    show.when(one.posted_at, lang),
+                    output.format_time(one.posted_at, lang),
                     i18n.decimal(one.tokens, lang),
                     f"{i18n.decimal(one.energy_wh, lang)} Wh",
                     f"{i18n.decimal(one.direct_gco2e, lang)} g",

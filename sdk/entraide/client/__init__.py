@@ -4,22 +4,22 @@ It decides how a call is repeated and what its answers look like; it knows nothi
 insides. What it raises is in ``entraide.errors``.
 """
 
-from entraide.client._request import Ask
+from entraide.client._request import RequestOptions
 from entraide.client.aio import AsyncClient, AsyncStream
-from entraide.client.answers import Answer, Explained, Job, ModelInfo, TokenUsage
+from entraide.client.answers import Answer, Job, JobExplanation, ModelInfo, TokenUsage
 from entraide.client.sync import Client, Stream
 from entraide.client.transport import AsyncTransport, Transport
 
 __all__ = [
     "Answer",
-    "Ask",
     "AsyncClient",
     "AsyncStream",
     "AsyncTransport",
     "Client",
-    "Explained",
     "Job",
+    "JobExplanation",
     "ModelInfo",
+    "RequestOptions",
     "Stream",
     "TokenUsage",
     "Transport",

@@ -65,14 +65,14 @@ def resolve(url: str, *, ca_pem: str, lang: str) -> Address:
     scheme, _, rest = url.rpartition("://")
     target = rest.rstrip("/")
     if scheme in ("http", "https"):
-        return _ask(url.rstrip("/"), ca_pem=ca_pem, lang=lang)
+        return _discover(url.rstrip("/"), ca_pem=ca_pem, lang=lang)
     if scheme == "grpc":
         return Address(target, tls=False)
     return Address(target, tls=scheme == "grpcs" or bool(ca_pem) or not is_loopback(target),
                    ca_pem=ca_pem)  # fmt: skip
 
 
-def _ask(url: str, *, ca_pem: str, lang: str) -> Address:
+def _discover(url: str, *, ca_pem: str, lang: str) -> Address:
     context = None
     if ca_pem:
         import ssl

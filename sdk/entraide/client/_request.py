@@ -24,7 +24,7 @@ from entraide.v1 import pool_pb2
 Prompt = str | Sequence[Mapping[str, str]]
 
 
-class Ask(TypedDict, total=False):
+class RequestOptions(TypedDict, total=False):
     """What may be asked of a job beside its text; all optional, else the pool's defaults.
 
     Any other field of an OpenAI request is passed on untouched when given as a keyword; type
@@ -60,7 +60,7 @@ class Ask(TypedDict, total=False):
     response_format: dict[str, Any]
 
 
-_OPTIONS = frozenset(
+_JOB_OPTIONS = frozenset(
     {
         "job_class",
         "data_class",
@@ -73,8 +73,8 @@ _OPTIONS = frozenset(
 )
 
 
-def inference(
-    prompt: Prompt, *, model: str, ask: Mapping[str, Any], lang: str = i18n.DEFAULT_LANG
+def build_request(
+    prompt: Prompt, *, model: str, options: Mapping[str, Any], lang: str = i18n.DEFAULT_LANG
 ) -> pool_pb2.InferenceRequest:
     """Builds a request; a plain string becomes a chat of one message.
 
@@ -82,33 +82,34 @@ def inference(
         RequestError: a message has no text, or a field is not something JSON can say.
     """
     turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    options = {key: value for key, value in ask.items() if key in _OPTIONS}
-    extra = {k: v for k, v in ask.items() if k not in _OPTIONS and k != "max_output_tokens"}
+    job_options = {key: value for key, value in options.items() if key in _JOB_OPTIONS}
+    own = _JOB_OPTIONS | {"max_output_tokens"}
+    extra = {key: value for key, value in options.items() if key not in own}
     try:
         request = pool_pb2.InferenceRequest(
             model=model,
             messages=[pool_pb2.ChatMessage(role=t["role"], content=t["content"]) for t in turns],
-            max_output_tokens=ask.get("max_output_tokens") or 0,
-            options=pool_pb2.JobOptions(**options),
+            max_output_tokens=options.get("max_output_tokens") or 0,
+            options=pool_pb2.JobOptions(**job_options),
         )
         if extra:
             json_format.ParseDict(extra, request.extra)
     except (KeyError, TypeError, ValueError, json_format.ParseError) as problem:
-        values = {"param": _field_at_fault(turns, options, extra), "fault": "unreadable"}
+        values = {"param": _first_invalid_field(turns, job_options, extra), "fault": "unreadable"}
         sentence = i18n.error("invalid_request", lang, values)
         raise error_for("invalid_request", sentence, values=values) from problem
     return request
 
 
-def _field_at_fault(
-    turns: Sequence[Mapping[str, str]], options: Mapping[str, Any], extra: Mapping[str, Any]
+def _first_invalid_field(
+    turns: Sequence[Mapping[str, str]], job_options: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> str:
     """Returns the first field of a request that the contract cannot hold."""
-    for place, turn in enumerate(turns):
+    for position, turn in enumerate(turns):
         for name in ("role", "content"):
             if not isinstance(dict(turn).get(name), str):
-                return f"messages[{place}].{name}"
-    for name, value in options.items():
+                return f"messages[{position}].{name}"
+    for name, value in job_options.items():
         try:
             pool_pb2.JobOptions(**{name: value})
         except (TypeError, ValueError):
@@ -121,7 +122,7 @@ def _field_at_fault(
     return "max_output_tokens"
 
 
-class Progress:
+class AnswerBuilder:
     """What has come of a streamed answer so far."""
 
     def __init__(self) -> None:
@@ -129,7 +130,7 @@ class Progress:
         self.parts: list[str] = []
         self.done: pool_pb2.Done | None = None
 
-    def take(self, event: pool_pb2.StreamEvent) -> str:
+    def add_event(self, event: pool_pb2.StreamEvent) -> str:
         """Takes one event; returns the text that it brought, or ""."""
         match event.WhichOneof("event"):
             case "started":
@@ -176,7 +177,9 @@ class Progress:
         )
 
 
-def pause_s(error: EntraideError, *, attempt: int, retries: int, left_s: float) -> float | None:
+def retry_delay_s(
+    error: EntraideError, *, attempt: int, retries: int, left_s: float
+) -> float | None:
     """Returns how long to wait before another attempt; None when there is to be none.
 
     Args:

@@ -11,10 +11,10 @@ from google.protobuf.message import Message
 
 from entraide import i18n
 from entraide.client._constants import RETRIES, TIMEOUT_S
-from entraide.client.sync import repeated
+from entraide.client.sync import call_with_retries
 from entraide.client.transport import GrpcTransport, Transport
 
-# What may be repeated when a reply is lost: each of these done twice is as done once.
+# What may be call_with_retries when a reply is lost: each of these done twice is as done once.
 REPEATABLE = frozenset(
     {
         "ListNodes",
@@ -69,7 +69,7 @@ class AdminClient:
 
     def call(self, name: str, request: Message) -> Any:
         """Makes one call of the Admin service, for instance ``ListNodes``."""
-        return repeated(
+        return call_with_retries(
             lambda left_s: self._transport.call(
                 f"Admin/{name}", request, timeout_s=left_s, lang=self._lang
             ),

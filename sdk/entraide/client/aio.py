@@ -13,9 +13,15 @@ from google.protobuf.message import Message
 from entraide import explanations, i18n
 from entraide.client import _convert
 from entraide.client._constants import JOBS_LIMIT, POLL_MAX_S, POLL_MIN_S, RETRIES, TIMEOUT_S
-from entraide.client._request import Ask, Progress, Prompt, inference, pause_s
-from entraide.client.answers import Answer, Explained, Job, ModelInfo, TokenUsage
-from entraide.client.sync import access
+from entraide.client._request import (
+    AnswerBuilder,
+    Prompt,
+    RequestOptions,
+    build_request,
+    retry_delay_s,
+)
+from entraide.client.answers import Answer, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.sync import pool_address_and_key
 from entraide.client.transport import AsyncGrpcTransport, AsyncTransport
 from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
@@ -34,27 +40,27 @@ class AsyncStream:
         self, prepare: Callable[[], Awaitable[AsyncOpener]], *, timeout_s: float, retries: int
     ) -> None:
         self._prepare, self._timeout_s, self._retries = prepare, timeout_s, retries
-        self._progress = Progress()
+        self._builder = AnswerBuilder()
         self._texts = self._run()
 
     async def _run(self) -> AsyncGenerator[str, None]:
         ends_at = time.monotonic() + self._timeout_s
         opener = await self._prepare()
         for attempt in itertools.count():
-            self._progress = Progress()
+            self._builder = AnswerBuilder()
             events = opener(max(0.001, ends_at - time.monotonic()))
             try:
                 async for event in events:
-                    if text := self._progress.take(event):
+                    if text := self._builder.add_event(event):
                         yield text
-                self._progress.answer()  # raises unless it is complete
+                self._builder.answer()  # raises unless it is complete
                 return
             except EntraideError as problem:
-                problem.job = problem.job or self._progress.job
-                wait_s = pause_s(
+                problem.job = problem.job or self._builder.job
+                wait_s = retry_delay_s(
                     problem,
                     attempt=attempt,
-                    retries=0 if self._progress.parts else self._retries,
+                    retries=0 if self._builder.parts else self._retries,
                     left_s=ends_at - time.monotonic(),
                 )
                 if wait_s is None:
@@ -85,33 +91,33 @@ class AsyncStream:
     @property
     def job(self) -> str:
         """The job's identifier, once the pool has told it."""
-        return self._progress.job
+        return self._builder.job
 
     @property
     def text(self) -> str:
         """The text that has come so far."""
-        return "".join(self._progress.parts)
+        return "".join(self._builder.parts)
 
     @property
     def finish_reason(self) -> str:
         """Why the answer stopped; "" while it goes on."""
-        return self._progress.done.finish_reason if self._progress.done else ""
+        return self._builder.done.finish_reason if self._builder.done else ""
 
     @property
     def usage(self) -> TokenUsage | None:
         """The tokens, once the answer is complete."""
-        return self._progress.usage
+        return self._builder.usage
 
     @property
     def receipt(self) -> Receipt | None:
         """The receipt, once the answer is complete."""
-        return self._progress.receipt
+        return self._builder.receipt
 
     async def answer(self) -> Answer:
         """Reads what is left, and returns the whole answer."""
         async for _ in self._texts:
             pass
-        return self._progress.answer()
+        return self._builder.answer()
 
 
 class AsyncClient:
@@ -130,7 +136,7 @@ class AsyncClient:
     ) -> None:
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         if transport is None:
-            transport = AsyncGrpcTransport(*access(url, key, lang), ca_pem=ca_pem)
+            transport = AsyncGrpcTransport(*pool_address_and_key(url, key, lang), ca_pem=ca_pem)
         self._transport = transport
         self._model = ""
 
@@ -149,28 +155,37 @@ class AsyncClient:
         """Lets go of the connection."""
         await self._transport.close()
 
-    async def chat(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> Answer:
+    async def chat(
+        self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
+    ) -> Answer:
         """Asks, and waits for the whole answer; see ``Client.chat``."""
-        async with self.stream(prompt, model=model, **ask) as stream:
+        async with self.stream(prompt, model=model, **options) as stream:
             return await stream.answer()
 
-    def stream(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> AsyncStream:
+    def stream(
+        self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
+    ) -> AsyncStream:
         """Asks, and gives the answer piece by piece: ``async with client.stream(…) as s``."""
 
         async def prepare() -> AsyncOpener:
             name = model or await self._first_model()
-            request = inference(prompt, model=name, ask=ask, lang=self._lang)
+            request = build_request(prompt, model=name, options=options, lang=self._lang)
             return lambda left_s: self._transport.stream(request, timeout_s=left_s, lang=self._lang)
 
         return AsyncStream(prepare, timeout_s=self._timeout_s, retries=self._retries)
 
     async def submit(
-        self, prompt: Prompt, *, model: str = "", keep_s: float = 0.0, **ask: Unpack[Ask]
+        self,
+        prompt: Prompt,
+        *,
+        model: str = "",
+        keep_s: float = 0.0,
+        **options: Unpack[RequestOptions],
     ) -> Job:
         """Leaves a job with the pool; see ``Client.submit``."""
-        ask.setdefault("idempotency_key", uuid.uuid4().hex)
-        request = inference(
-            prompt, model=model or await self._first_model(), ask=ask, lang=self._lang
+        options.setdefault("idempotency_key", uuid.uuid4().hex)
+        request = build_request(
+            prompt, model=model or await self._first_model(), options=options, lang=self._lang
         )
         message = pool_pb2.SubmitRequest(request=request, keep_s=keep_s)
         return _convert.job(await self._call("Submit", message))
@@ -195,12 +210,12 @@ class AsyncClient:
         """Cancels a job."""
         return _convert.job(await self._call("Cancel", pool_pb2.JobRequest(job=job)))
 
-    async def explain(self, job: str, lang: str | None = None) -> Explained:
+    async def explain(self, job: str, lang: str | None = None) -> JobExplanation:
         """Says why a job is where it is, in words and as facts."""
         lang = lang or self._lang
         message = await self._call("Explain", pool_pb2.JobRequest(job=job), lang=lang)
         facts = _convert.explanation(message)
-        return Explained(explanations.render(facts, lang), facts)
+        return JobExplanation(explanations.render(facts, lang), facts)
 
     async def models(self) -> list[ModelInfo]:
         """Returns the models that may be asked for, those served now first, the sizes last."""
@@ -232,7 +247,9 @@ class AsyncClient:
                     lang=lang or self._lang,
                 )
             except EntraideError as problem:
-                wait_s = pause_s(problem, attempt=attempt, retries=self._retries, left_s=left_s)
+                wait_s = retry_delay_s(
+                    problem, attempt=attempt, retries=self._retries, left_s=left_s
+                )
                 if wait_s is None:
                     raise
             await asyncio.sleep(wait_s)

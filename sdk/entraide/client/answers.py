@@ -95,7 +95,7 @@ class ModelInfo(Struct, frozen=True):
     means: str = ""
 
 
-class Explained(Struct, frozen=True):
+class JobExplanation(Struct, frozen=True):
     """Why a job is where it is: in words, and as facts."""
 
     text: str

@@ -21,8 +21,14 @@ from entraide.client._constants import (
     TIMEOUT_S,
     URL_VARIABLE,
 )
-from entraide.client._request import Ask, Progress, Prompt, inference, pause_s
-from entraide.client.answers import Answer, Explained, Job, ModelInfo, TokenUsage
+from entraide.client._request import (
+    AnswerBuilder,
+    Prompt,
+    RequestOptions,
+    build_request,
+    retry_delay_s,
+)
+from entraide.client.answers import Answer, Job, JobExplanation, ModelInfo, TokenUsage
 from entraide.client.transport import GrpcTransport, Transport
 from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
@@ -31,7 +37,7 @@ from entraide.v1 import pool_pb2
 Opener = Callable[[float], Iterator[pool_pb2.StreamEvent]]
 
 
-def access(url: str | None, key: str | None, lang: str) -> tuple[str, str]:
+def pool_address_and_key(url: str | None, key: str | None, lang: str) -> tuple[str, str]:
     """Returns address and key, from the arguments or from the environment.
 
     Raises:
@@ -54,26 +60,26 @@ class Stream:
 
     def __init__(self, opener: Opener, *, timeout_s: float, retries: int) -> None:
         self._opener, self._timeout_s, self._retries = opener, timeout_s, retries
-        self._progress = Progress()
+        self._builder = AnswerBuilder()
         self._texts = self._run()
 
     def _run(self) -> Generator[str, None, None]:
         ends_at = time.monotonic() + self._timeout_s
         for attempt in itertools.count():
-            self._progress = Progress()
+            self._builder = AnswerBuilder()
             events = self._opener(max(0.001, ends_at - time.monotonic()))
             try:
                 for event in events:
-                    if text := self._progress.take(event):
+                    if text := self._builder.add_event(event):
                         yield text
-                self._progress.answer()  # raises unless it is complete
+                self._builder.answer()  # raises unless it is complete
                 return
             except EntraideError as problem:
-                problem.job = problem.job or self._progress.job
-                wait_s = pause_s(
+                problem.job = problem.job or self._builder.job
+                wait_s = retry_delay_s(
                     problem,
                     attempt=attempt,
-                    retries=0 if self._progress.parts else self._retries,
+                    retries=0 if self._builder.parts else self._retries,
                     left_s=ends_at - time.monotonic(),
                 )
                 if wait_s is None:
@@ -104,33 +110,33 @@ class Stream:
     @property
     def job(self) -> str:
         """The job's identifier, once the pool has told it."""
-        return self._progress.job
+        return self._builder.job
 
     @property
     def text(self) -> str:
         """The text that has come so far."""
-        return "".join(self._progress.parts)
+        return "".join(self._builder.parts)
 
     @property
     def finish_reason(self) -> str:
         """Why the answer stopped; "" while it goes on."""
-        return self._progress.done.finish_reason if self._progress.done else ""
+        return self._builder.done.finish_reason if self._builder.done else ""
 
     @property
     def usage(self) -> TokenUsage | None:
         """The tokens, once the answer is complete."""
-        return self._progress.usage
+        return self._builder.usage
 
     @property
     def receipt(self) -> Receipt | None:
         """The receipt, once the answer is complete."""
-        return self._progress.receipt
+        return self._builder.receipt
 
     def answer(self) -> Answer:
         """Reads what is left, and returns the whole answer."""
         for _ in self._texts:
             pass
-        return self._progress.answer()
+        return self._builder.answer()
 
 
 class Client:
@@ -159,7 +165,7 @@ class Client:
     ) -> None:
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         if transport is None:
-            transport = GrpcTransport(*access(url, key, lang), ca_pem=ca_pem)
+            transport = GrpcTransport(*pool_address_and_key(url, key, lang), ca_pem=ca_pem)
         self._transport = transport
         self._model = ""
 
@@ -178,23 +184,27 @@ class Client:
         """Lets go of the connection."""
         self._transport.close()
 
-    def chat(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> Answer:
+    def chat(self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]) -> Answer:
         """Asks, and waits for the whole answer.
 
         Args:
             prompt: a question, or messages as ``{"role": …, "content": …}``.
             model: public model name; "" for the first that the pool serves.
-            **ask: see ``Ask``.
+            **options: see ``RequestOptions``.
 
         Raises:
             EntraideError: of the kind that fits, with ``code``, ``job`` and ``retryable``.
         """
-        with self.stream(prompt, model=model, **ask) as stream:
+        with self.stream(prompt, model=model, **options) as stream:
             return stream.answer()
 
-    def stream(self, prompt: Prompt, *, model: str = "", **ask: Unpack[Ask]) -> Stream:
+    def stream(
+        self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
+    ) -> Stream:
         """Asks, and gives the answer piece by piece; see ``chat`` and ``Stream``."""
-        request = inference(prompt, model=model or self._first_model(), ask=ask, lang=self._lang)
+        request = build_request(
+            prompt, model=model or self._first_model(), options=options, lang=self._lang
+        )
 
         def opener(left_s: float) -> Iterator[pool_pb2.StreamEvent]:
             return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
@@ -202,19 +212,26 @@ class Client:
         return Stream(opener, timeout_s=self._timeout_s, retries=self._retries)
 
     def submit(
-        self, prompt: Prompt, *, model: str = "", keep_s: float = 0.0, **ask: Unpack[Ask]
+        self,
+        prompt: Prompt,
+        *,
+        model: str = "",
+        keep_s: float = 0.0,
+        **options: Unpack[RequestOptions],
     ) -> Job:
         """Leaves a job with the pool, which keeps it until it is done, whatever happens.
 
         Args:
             prompt: as in ``chat``.
             model: as in ``chat``.
-            **ask: as in ``chat``.
+            **options: as in ``chat``.
             keep_s: how long the result is kept after its end; 0 for the pool's 24 hours.
         """
         # The same key on each attempt: a reply that was lost must not make a second job.
-        ask.setdefault("idempotency_key", uuid.uuid4().hex)
-        request = inference(prompt, model=model or self._first_model(), ask=ask, lang=self._lang)
+        options.setdefault("idempotency_key", uuid.uuid4().hex)
+        request = build_request(
+            prompt, model=model or self._first_model(), options=options, lang=self._lang
+        )
         message = pool_pb2.SubmitRequest(request=request, keep_s=keep_s)
         return _convert.job(self._call("Submit", message))
 
@@ -242,12 +259,12 @@ class Client:
         """Cancels a job."""
         return _convert.job(self._call("Cancel", pool_pb2.JobRequest(job=job)))
 
-    def explain(self, job: str, lang: str | None = None) -> Explained:
+    def explain(self, job: str, lang: str | None = None) -> JobExplanation:
         """Says why a job is where it is, in words and as facts."""
         lang = lang or self._lang
         message = self._call("Explain", pool_pb2.JobRequest(job=job), lang=lang)
         facts = _convert.explanation(message)
-        return Explained(explanations.render(facts, lang), facts)
+        return JobExplanation(explanations.render(facts, lang), facts)
 
     def models(self) -> list[ModelInfo]:
         """Returns the models that may be asked for, those served now first, the sizes last."""
@@ -268,7 +285,7 @@ class Client:
         return self._model
 
     def _call(self, name: str, request: Message, *, lang: str | None = None) -> Any:
-        return repeated(
+        return call_with_retries(
             lambda left_s: self._transport.call(
                 f"Pool/{name}", request, timeout_s=left_s, lang=lang or self._lang
             ),
@@ -277,7 +294,7 @@ class Client:
         )
 
 
-def repeated(call: Callable[[float], Any], *, timeout_s: float, retries: int) -> Any:
+def call_with_retries(call: Callable[[float], Any], *, timeout_s: float, retries: int) -> Any:
     """Makes a call that may be repeated safely, again if it fails in a way that may pass."""
     ends_at = time.monotonic() + timeout_s
     for attempt in itertools.count():
@@ -285,7 +302,7 @@ def repeated(call: Callable[[float], Any], *, timeout_s: float, retries: int) ->
         try:
             return call(max(0.001, left_s))
         except EntraideError as problem:
-            wait_s = pause_s(problem, attempt=attempt, retries=retries, left_s=left_s)
+            wait_s = retry_delay_s(problem, attempt=attempt, retries=retries, left_s=left_s)
             if wait_s is None:
                 raise
         time.sleep(wait_s)

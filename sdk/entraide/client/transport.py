@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from entraide.client._address import Address, is_loopback, resolve
 from entraide.client._constants import MESSAGE_BYTES_MAX
-from entraide.client._failure import failure
+from entraide.client._rpc_errors import error_from_rpc
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2, pool_pb2_grpc
 
 SERVICES = {
@@ -102,7 +102,7 @@ class GrpcTransport:
                 request, timeout=timeout_s, metadata=_metadata(self._key, lang)
             )
         except grpc.RpcError as problem:
-            raise failure(problem, address=self._url, lang=lang) from problem
+            raise error_from_rpc(problem, address=self._url, lang=lang) from problem
 
     def stream(
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
@@ -113,7 +113,7 @@ class GrpcTransport:
         try:
             yield from call
         except grpc.RpcError as problem:
-            raise failure(problem, address=self._url, lang=lang) from problem
+            raise error_from_rpc(problem, address=self._url, lang=lang) from problem
         finally:
             call.cancel()
 
@@ -157,7 +157,7 @@ class AsyncGrpcTransport:
                 request, timeout=timeout_s, metadata=_metadata(self._key, lang)
             )
         except grpc.RpcError as problem:
-            raise failure(problem, address=self._url, lang=lang) from problem
+            raise error_from_rpc(problem, address=self._url, lang=lang) from problem
 
     async def stream(
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
@@ -169,7 +169,7 @@ class AsyncGrpcTransport:
             async for event in call:
                 yield event
         except grpc.RpcError as problem:
-            raise failure(problem, address=self._url, lang=lang) from problem
+            raise error_from_rpc(problem, address=self._url, lang=lang) from problem
         finally:
             call.cancel()
 

@@ -14,7 +14,7 @@ from tests.hostile.decoders.case import Case
 from tests.hostile.mutations import binary_like, json_like, text_like
 
 from entraide import catalogue
-from entraide.catalogue import NotCatalogue, signature
+from entraide.catalogue import InvalidCatalogue, signature
 from entraide.errors import PoolError
 from entraide.types import JobKind
 from entraide.v1 import admin_pb2, pool_pb2
@@ -302,12 +302,12 @@ CASES: dict[str, Case] = {
     ),
     "a catalogue of models": Case(
         lambda data, _: catalogue.write(catalogue.read(data)),
-        json_like(catalogue.write(catalogue.shipped())), (NotCatalogue,),
+        json_like(catalogue.write(catalogue.shipped())), (InvalidCatalogue,),
         ("entraide.catalogue:read",),
     ),
     "a catalogue's signature": Case(
-        lambda data, _: signature.genuine(b"{}", data, data.decode("latin-1")),
-        text_like(b"A" * 43 + b"="), (), ("entraide.catalogue.signature:genuine",),
+        lambda data, _: signature.verify_catalogue(b"{}", data, data.decode("latin-1")),
+        text_like(b"A" * 43 + b"="), (), ("entraide.catalogue.signature:verify_catalogue",),
     ),
     "an hour of Electricity Maps": Case(
         lambda data, _: electricitymaps._latest(data, zone="CA-QC", factor="direct"),

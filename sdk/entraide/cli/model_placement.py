@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from entraide import i18n, moments
-from entraide.cli import options, show
-from entraide.cli.place import find
+from entraide.cli import options, output
+from entraide.cli.pool_access import find_pool
 from entraide.errors import error_for
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def register(models: typer.Typer, lang: str) -> None:
             str, typer.Argument(metavar="MODEL", help=i18n.text("arg-place-model", lang))
         ] = "",
         *,
-        node: Annotated[str, _node(lang)] = "",
+        node: Annotated[str, _node_option(lang)] = "",
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help=i18n.text("opt-dry-run", lang))
         ] = False,
@@ -38,39 +38,39 @@ def register(models: typer.Typer, lang: str) -> None:
         if not model and not dry_run:
             raise error_for("invalid_request", i18n.text("cli-place-what", lang))
         asked = admin_pb2.ModelOnNode(model=model, node=node)
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = admin.call("PlanModels" if dry_run else "PlaceModel", asked)
-        _show(found, lang, json=json, dry_run=dry_run)
+        _print_plan(found, lang, json=json, dry_run=dry_run)
 
     @models.command("unload", help=i18n.text("help-models-unload", lang))
     def unload(
         model: Annotated[str, typer.Argument(metavar="MODEL", help=i18n.text("arg-model", lang))],
         *,
-        node: Annotated[str, _node(lang)],
+        node: Annotated[str, _node_option(lang)],
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         from entraide.v1 import admin_pb2
 
         asked = admin_pb2.ModelOnNode(model=model, node=node)
-        with find(state, lang).admin() as admin:
+        with find_pool(state, lang).admin() as admin:
             found = admin.call("UnloadModel", asked)
-        _show(found, lang, json=json, dry_run=False)
+        _print_plan(found, lang, json=json, dry_run=False)
 
 
-def _node(lang: str) -> Any:
+def _node_option(lang: str) -> Any:
     return typer.Option("--node", metavar="NODE", help=i18n.text("opt-place-node", lang))
 
 
-def _show(plan: "admin_pb2.ModelPlan", lang: str, *, json: bool, dry_run: bool) -> None:
+def _print_plan(plan: "admin_pb2.ModelPlan", lang: str, *, json: bool, dry_run: bool) -> None:
     if json:
-        show.as_json(plan)
+        output.print_json(plan)
         return
-    for line in lines(plan, lang, dry_run=dry_run):
+    for line in plan_lines(plan, lang, dry_run=dry_run):
         typer.echo(line)
 
 
-def lines(plan: "admin_pb2.ModelPlan", lang: str, *, dry_run: bool) -> Iterator[str]:
+def plan_lines(plan: "admin_pb2.ModelPlan", lang: str, *, dry_run: bool) -> Iterator[str]:
     """Yields a plan in words: what would be done and why, then what stands.
 
     Args:
@@ -79,38 +79,40 @@ def lines(plan: "admin_pb2.ModelPlan", lang: str, *, dry_run: bool) -> Iterator[
         dry_run: whether what would be done was asked for.
     """
     if dry_run:
-        yield from (_step(step, lang) for step in plan.steps)
+        yield from (_step_line(step, lang) for step in plan.steps)
         if not plan.steps:
             yield i18n.text("plan-nothing", lang)
     if plan.orders:
         yield i18n.text("plan-standing", lang)
     for order in plan.orders:
-        yield f"  {_order(order, lang, plan.at)}"
+        yield f"  {_order_line(order, lang, plan.at)}"
 
 
-def _step(step: "admin_pb2.ModelStep", lang: str) -> str:
+def _step_line(step: "admin_pb2.ModelStep", lang: str) -> str:
     from google.protobuf import json_format
 
     values = json_format.MessageToDict(step.values)
-    told: dict[str, i18n.Value] = {
-        "memory": _gb(values.get("memory_bytes", 0), lang),
-        "fetch": _gb(values["fetch_bytes"], lang) if values.get("fetch_bytes") else i18n.ABSENT,
+    fetch_bytes = values.get("fetch_bytes", 0)
+    sentence_values: dict[str, i18n.Value] = {
+        "memory": _format_gb(values.get("memory_bytes", 0), lang),
+        "fetch": _format_gb(fetch_bytes, lang) if fetch_bytes else i18n.ABSENT,
         "jobs": int(values.get("jobs", 0)),
         "for_model": str(values.get("for_model", "")),
     }
     for name in ("load", "missing", "idle", "loaded"):
         if f"{name}_s" in values:
-            told[name] = moments.span(values[f"{name}_s"], lang)
+            sentence_values[name] = moments.span(values[f"{name}_s"], lang)
     if "g_per_kwh" in values:
-        told["intensity"] = f"{i18n.decimal(values['g_per_kwh'], lang)}\u00a0g\u00a0CO2e/kWh"
+        intensity = i18n.decimal(values["g_per_kwh"], lang)
+        sentence_values["intensity"] = f"{intensity}\u00a0g\u00a0CO2e/kWh"
     where = {"node": step.node, "coop": step.coop, "zone": i18n.zone_name(step.zone, lang)}
     what = i18n.text(f"plan-{'load' if step.load else 'unload'}", lang, model=step.model, **where)
-    why = i18n.text(f"plan-why-{step.reason}", lang, **told)
-    facts = i18n.text("plan-facts", lang, **told) if step.load else ""
+    why = i18n.text(f"plan-why-{step.reason}", lang, **sentence_values)
+    facts = i18n.text("plan-facts", lang, **sentence_values) if step.load else ""
     return " ".join(filter(None, (what, why, facts)))
 
 
-def _order(order: "admin_pb2.ModelOrder", lang: str, at: float) -> str:
+def _order_line(order: "admin_pb2.ModelOrder", lang: str, at: float) -> str:
     return i18n.text(
         "plan-order",
         lang,
@@ -120,9 +122,9 @@ def _order(order: "admin_pb2.ModelOrder", lang: str, at: float) -> str:
         model=order.model,
         state=i18n.word("order", order.state, lang),
         since=moments.told(order.since, lang, at=at),
-        memory=_gb(order.memory_bytes, lang),
+        memory=_format_gb(order.memory_bytes, lang),
     )
 
 
-def _gb(size_bytes: float, lang: str) -> str:
+def _format_gb(size_bytes: float, lang: str) -> str:
     return f"{i18n.decimal(round(size_bytes / GB, 1), lang)}\u00a0{i18n.text('unit-gb', lang)}"

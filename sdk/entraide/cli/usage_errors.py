@@ -9,7 +9,7 @@ from entraide import i18n
 NO_COMMAND = "No such command"
 
 
-def misuse(problem: Exception, lang: str) -> str | None:
+def usage_error(problem: Exception, lang: str) -> str | None:
     """Returns what is wrong with a command line; None when the problem is another.
 
     Typer's parser raises its own exceptions, which are known here by their names and fields: it

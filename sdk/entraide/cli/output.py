@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from entraide.v1.admin_pb2 import Quarantine
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Returns a value as JSON has it; numbers of the contract stay numbers, whatever their size."""
     import msgspec
     from google.protobuf.message import Message
@@ -22,20 +22,20 @@ def plain(value: Any) -> Any:
     if isinstance(value, Message):
         fields = value.DESCRIPTOR.fields
         return {
-            field.name: list(map(plain, held)) if field.is_repeated else plain(held)
+            field.name: list(map(to_plain, held)) if field.is_repeated else to_plain(held)
             for field, held in ((field, getattr(value, field.name)) for field in fields)
         }
     if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
+        return [to_plain(part) for part in value]
     return msgspec.to_builtins(value)
 
 
-def as_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Prints a value as JSON."""
-    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    typer.echo(json.dumps(to_plain(value), ensure_ascii=False, indent=2))
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints columns, as wide as their widest entry; nothing is ever cut."""
     lines = [heads, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
@@ -44,7 +44,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         typer.echo(typer.style("  ".join(cells).rstrip(), bold=number == 0))
 
 
-def when(at: float, lang: str) -> str:
+def format_time(at: float, lang: str) -> str:
     """Returns a moment in local time, ``2026-03-01 14:05``; a dash for never."""
     if not at:
         return i18n.text("cli-never", lang)
@@ -52,16 +52,16 @@ def when(at: float, lang: str) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def quarantine(found: "Quarantine", lang: str) -> str:
+def quarantine_text(quarantine: "Quarantine", lang: str) -> str:
     """Returns since when and why a node or key is in quarantine; "" when it is not."""
-    if not found.since:
+    if not quarantine.since:
         return ""
-    values = {"since": when(found.since, lang), "quarantine": found.reason}
-    if found.detail:
-        values["detail"] = found.detail
+    values = {"since": format_time(quarantine.since, lang), "quarantine": quarantine.reason}
+    if quarantine.detail:
+        values["detail"] = quarantine.detail
     return i18n.text("cli-quarantine", lang, **values)
 
 
-def yes(value: bool, lang: str) -> str:
+def yes_or_no(value: bool, lang: str) -> str:
     """Returns yes or no."""
     return i18n.text("word-yes" if value else "word-no", lang)

@@ -34,7 +34,7 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def failure(error: grpc.RpcError, *, address: str, lang: str) -> EntraideError:
+def error_from_rpc(error: grpc.RpcError, *, address: str, lang: str) -> EntraideError:
     """Returns the error that a failed call stands for, with a sentence in the caller's language.
 
     Args:

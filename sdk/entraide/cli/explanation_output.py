@@ -27,7 +27,7 @@ STYLES: dict[Kind, dict[str, Any]] = {
 }
 
 
-def show(explanation: Explanation, lang: str) -> None:
+def print_explanation(explanation: Explanation, lang: str) -> None:
     """Prints an explanation, with times of day on this machine's clock."""
     width = None
     if sys.stdout.isatty():
@@ -35,11 +35,11 @@ def show(explanation: Explanation, lang: str) -> None:
     for part in explanations.parts(explanation, lang, _clock):
         if part.kind is Kind.TITLE and width is not None:
             typer.echo()
-        text = part.text if width is None else folded(part, width)
+        text = part.text if width is None else wrap_part(part, width)
         typer.echo(typer.style(text, **STYLES.get(part.kind, {})))
 
 
-def folded(part: Part, width: int) -> str:
+def wrap_part(part: Part, width: int) -> str:
     """Returns a part in lines of at most so many characters; machines hang under their names.
 
     Spaces that French keeps unbroken stay so: only ordinary ones are folded at.

@@ -40,7 +40,7 @@ class PoolFile(Struct):
     keys: dict[str, str] = {}
 
 
-class Place(Struct, frozen=True):
+class PoolAccess(Struct, frozen=True):
     """A pool, as a command sees it.
 
     Attributes:
@@ -93,7 +93,7 @@ class Place(Struct, frozen=True):
         with AdminClient(self.url, self.admin_key, lang=self.lang, ca_pem=self.ca_pem) as admin:
             yield admin
 
-    def of_a_job(self, coop: str, ask: "Callable[[Client], T]") -> T:
+    def ask_about_job(self, coop: str, ask: "Callable[[Client], T]") -> T:
         """Asks about a job with each key in turn, until one of them may know it.
 
         Args:
@@ -116,7 +116,7 @@ def default_state() -> Path:
     return Path(platformdirs.user_data_dir("entraide")) / "pool"
 
 
-def find(state: Path | None, lang: str) -> Place:
+def find_pool(state: Path | None, lang: str) -> PoolAccess:
     """Finds the pool.
 
     Raises:
@@ -131,18 +131,18 @@ def find(state: Path | None, lang: str) -> Place:
         key = os.environ.get(KEY_VARIABLE)
         admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
         keys = {"": key} if key else {}
-        here = _pool_of(default_state())
+        here = _read_pool_file(default_state())
         if here is not None and url.rstrip("/") in (here.http, here.grpc):
             keys, admin_key = keys | here.keys, admin_key or here.admin_key
-        return Place(url, keys, admin_key, ca_pem, lang)
+        return PoolAccess(url, keys, admin_key, ca_pem, lang)
     folder = state or default_state()
-    pool = _pool_of(folder)
+    pool = _read_pool_file(folder)
     if pool is None:
         raise error_for("pool_unreachable", i18n.text("cli-no-pool", lang, path=str(folder)))
-    return Place(pool.grpc, pool.keys, pool.admin_key, ca_pem, lang)
+    return PoolAccess(pool.grpc, pool.keys, pool.admin_key, ca_pem, lang)
 
 
-def _pool_of(folder: Path) -> PoolFile | None:
+def _read_pool_file(folder: Path) -> PoolFile | None:
     """The pool that runs with its state in a folder; None when there is none."""
     try:
         return decode_json((folder / POOL_FILE).read_bytes(), type=PoolFile)
