@@ -10,7 +10,7 @@ from entraide_scheduler.cli import Config, run_gateway, run_scheduler, told
 
 def main() -> None:
     """Runs one command in the language of the environment."""
-    lang = i18n.lang_of(os.environ.get("ENTRAIDE_LANG") or os.environ.get("LANG", ""))
+    lang = i18n.lang_of_environment(os.environ)
     app = typer.Typer(add_completion=False, no_args_is_help=True)
 
     @app.command(help=i18n.text("help-scheduler-run", lang))

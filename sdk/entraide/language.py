@@ -3,7 +3,7 @@
 The first of these that is given decides:
 
 1. what the reader asks for: ``--lang`` on a command line, ``?lang=`` in a page's address;
-2. the environment, for a command or ``make help``: the locale
+2. the environment, for a command or ``make help``: ``ENTRAIDE_LANG``, then the locale
    (``LC_ALL``, ``LC_MESSAGES``, ``LANG``, in the order of POSIX);
    the header ``Accept-Language``, for a page or an answer over HTTP or gRPC;
 3. French.
@@ -20,7 +20,7 @@ Lang = Literal["fr", "en"]
 
 LANGUAGES: tuple[Lang, ...] = ("fr", "en")
 DEFAULT_LANG: Lang = "fr"
-VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # in the order of precedence
+VARIABLES = ("ENTRAIDE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order of precedence
 ACCEPTED_MAX = 32  # languages of one Accept-Language header that are read
 
 
@@ -37,7 +37,7 @@ def lang_of(tag: str) -> Lang:
 def lang_of_environment(environ: Mapping[str, str]) -> Lang:
     """Returns the language that the environment variables set.
 
-    >>> lang_of_environment({"LC_ALL": "en_CA.UTF-8", "LANG": "fr_CA.UTF-8"})
+    >>> lang_of_environment({"ENTRAIDE_LANG": "en", "LC_ALL": "fr_CA.UTF-8"})
     'en'
     """
     for name in VARIABLES:

@@ -412,12 +412,15 @@ def test_a_command_without_its_extra_says_what_to_install(
         ([], {"LANG": "en_CA.UTF-8"}, "en"),
         ([], {"LANG": "C.UTF-8"}, "fr"),
         ([], {"LC_ALL": "fr_CA.UTF-8", "LANG": "en_CA.UTF-8"}, "fr"),
+        ([], {"ENTRAIDE_LANG": "en", "LC_ALL": "fr_CA.UTF-8"}, "en"),
+        (["--lang", "fr"], {"ENTRAIDE_LANG": "en"}, "fr"),
         (["--lang", "fr"], {"LANG": "en_CA.UTF-8"}, "fr"),
         (["--lang=en"], {}, "en"),
         (["--lang"], {"LANG": "en_CA.UTF-8"}, "fr"),
     ],
 )
 def test_the_language_is_chosen(arguments: list[str], environ: dict[str, str], lang: Lang) -> None:
+    """``--lang`` decides, then ``ENTRAIDE_LANG``, then the locale, then it is French."""
     assert (lang, ["chat", "?"]) == choose_language(["chat", "?", *arguments], environ)
 
 
