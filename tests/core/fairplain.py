@@ -69,6 +69,7 @@ class PlainBill:
     """What a run was charged."""
 
     def __init__(self, one: Job, weights: tuple[float, float], *tokens: int) -> None:
+        self.job = one
         self.path = (one.facts.coop, one.facts.project, one.facts.job_class)
         self.weights = weights
         self.input, self.expected, self.reserved = tokens
@@ -88,7 +89,7 @@ class PlainQueue:
         self.floors: dict[str, float] = {}
         self.height = 0.0
         self.own_slots: dict[str, dict[OwnKind, list[int]]] = {}
-        self.booked: list[PlainBill] = []
+        self.runs: list[PlainBill] = []
         self.credit: dict[str, float] = {}
         self.turn: tuple[Job, int] | None = None
 
@@ -188,28 +189,33 @@ class PlainQueue:
         kinds = self.counted_kinds(one.facts.coop, one.facts.model)
         return [kind for kind in kinds if could_run(kind, one.shape)]
 
-    def booked_on(self, coop: str, kind: OwnKind) -> list[PlainBill]:
-        return [bill for bill in self.booked if bill.path[0] == coop and bill.own == kind]
+    def booked_on(self, coop: str, kind: OwnKind) -> tuple[int, int]:
+        """The co-op's runs booked on a kind: those of batch work, and the others."""
+        there = [bill for bill in self.runs if bill.path[0] == coop and bill.own == kind]
+        batch = sum(bill.path[2] == JobClass.BATCH for bill in there)
+        return batch, len(there) - batch
 
     def has_room(self, kind: OwnKind, one: Job) -> bool:
         """Whether own replicas of a kind could run a job beside the runs booked on them.
 
-        Runs whose kind has no slot left count against every kind.
+        Runs whose kind has no slot left count against every kind. Own replicas alone would run
+        batch work on its share of the slots at most, so further batch runs take no room.
         """
         coop = one.facts.coop
         if kind not in self.able_kinds(one):
             return False
-        own, there = self.own_slots[coop], self.booked_on(coop, kind)
-        orphans = [
-            bill
-            for bill in self.booked
-            if bill.path[0] == coop and bill.own.model == kind.model
-            if not own.get(bill.own, [0])[0]
-        ]
-        batch = [bill for bill in there if bill.path[2] == JobClass.BATCH]
+        own = self.own_slots[coop]
         slots, batch_slots = own[kind]
-        fits = not one.shape.batch or len(batch) < batch_slots
-        return len(there) + len(orphans) < slots and fits
+        kinds = {
+            bill.own
+            for bill in self.runs
+            if bill.path[0] == coop and bill.own is not None and bill.own.model == kind.model
+            if not own.get(bill.own, [0])[0]
+        } | {kind}
+        batch = sum(self.booked_on(coop, which)[0] for which in kinds)
+        others = sum(self.booked_on(coop, which)[1] for which in kinds)
+        room = slots - others - min(batch, batch_slots)
+        return min(room, batch_slots - batch) > 0 if one.shape.batch else room > 0
 
     def is_owed(self, one: Job) -> bool:
         """Whether own replicas that could run a job are free in the books."""
@@ -217,14 +223,17 @@ class PlainQueue:
         return own_nodes and any(self.has_room(kind, one) for kind in self.able_kinds(one))
 
     def kind_to_book(self, one: Job) -> OwnKind | None:
-        """The first kind that is free, else the least overbooked one."""
-        kinds, own = self.able_kinds(one), self.own_slots.get(one.facts.coop, {})
+        """The first kind that is free, else the one with the fewest runs beyond its slots."""
+        kinds = self.able_kinds(one)
         free = [kind for kind in kinds if self.has_room(kind, one)]
-        return min(
-            free[:1] or kinds,
-            key=lambda kind: len(self.booked_on(one.facts.coop, kind)) - own[kind][0],
-            default=None,
-        )
+        return min(free[:1] or kinds, key=lambda kind: self.beyond(kind, one), default=None)
+
+    def beyond(self, kind: OwnKind, one: Job) -> int:
+        """How many runs a kind is beyond the slots, and the batch slots, that a job would take."""
+        batch, others = self.booked_on(one.facts.coop, kind)
+        slots, batch_slots = self.own_slots[one.facts.coop][kind]
+        in_all = others + min(batch, batch_slots) - slots
+        return max(in_all, batch - batch_slots) if one.shape.batch else in_all
 
     def first_on_own(self, coop: str, kind: OwnKind, before: Job) -> Job | None:
         """A co-op's first job that is owed a slot of that very kind of its own replicas."""
@@ -273,14 +282,12 @@ class PlainQueue:
             coop.height = max(coop.height, project.committed)
             project.height = max(project.height, self.line(*of_class).committed)
         self.turn = None
-        own = self.kind_to_book(one)
         self.take(one)
         expected = expected_tokens if self.terms.fair_share.expected_lengths else 0
         weights = (self.weight(wants.coop), self.share(wants.job_class))
         bill = PlainBill(one, weights, input_tokens, expected, reserved_tokens)
-        bill.own = own
-        if own is not None:
-            self.booked.append(bill)
+        bill.own = self.kind_to_book(one)
+        self.runs.append(bill)
         coop.running += 1
         project.running += 1
         coop.in_flight += reserved_tokens
@@ -324,8 +331,7 @@ class PlainQueue:
         self.line(coop).running -= 1
         self.line(coop, project).running -= 1
         self.line(coop).in_flight -= max(0, bill.reserved - bill.output)
-        if bill in self.booked:
-            self.booked.remove(bill)
+        self.runs.remove(bill)
         before = self.worth(bill)
         bill.expected = bill.reserved = 0
         self.commit(bill, self.worth(bill) - before)
@@ -342,10 +348,14 @@ class PlainQueue:
 
     # What the members and the nodes say.
 
-    def own(self, delta: OwnDelta) -> None:
-        slots = self.own_slots.setdefault(delta.coop, {}).setdefault(delta.kind, [0, 0])
-        slots[0] += delta.slots
-        slots[1] += delta.batch_slots
+    def own(self, *deltas: OwnDelta) -> None:
+        """Runs that began before a kind came are booked on it, the oldest first."""
+        for delta in deltas:
+            slots = self.own_slots.setdefault(delta.coop, {}).setdefault(delta.kind, [0, 0])
+            slots[0] += delta.slots
+            slots[1] += delta.batch_slots
+        for bill in self.runs:
+            bill.own = bill.own or self.kind_to_book(bill.job)
 
     def weigh(self, coop: str, factor: float) -> None:
         self.credit[coop] = factor

@@ -155,7 +155,10 @@ def nothing_idles_that_fits(core: Core) -> None:
 
 
 def own_slots_are_what_own_nodes_give(state: State) -> None:
-    """What a co-op is owed is counted by kind: its live replicas' slots, and its owed runs."""
+    """What a co-op is owed is counted by kind: its live replicas' slots, and the runs booked there.
+
+    Each run that a kind could run is booked, whenever it began.
+    """
     slots: Counter[tuple] = Counter()
     for node in state.fleet.nodes.values():
         for model, replica in node.replicas.items():
@@ -167,17 +170,22 @@ def own_slots_are_what_own_nodes_give(state: State) -> None:
                 slots[node.card.coop, kind, "batch"] += load.batch_slots
     for lease in state.leases.values():
         if lease.bill.own is not None:
-            slots[lease.bill.coop, lease.bill.own, "runs"] += 1
-            slots[lease.bill.coop, lease.bill.own, "batch_runs"] += lease.batch
+            work = "batch_runs" if lease.batch else "other_runs"
+            slots[lease.bill.coop, lease.bill.own, work] += 1
+        else:
+            own = state.queue.shares.coops[lease.bill.coop].own.get(lease.terms.model)
+            assert own is None or own.kind_to_book(lease.shape) is None
     counted: Counter[tuple] = Counter()
     for coop, line in state.queue.shares.coops.items():
         for own in line.own.values():
             for kind, count in own.counts():
                 counted[coop, kind, "slots"] = count.slots
                 counted[coop, kind, "batch"] = count.batch_slots
-                counted[coop, kind, "runs"] = count.runs
+                counted[coop, kind, "other_runs"] = count.other_runs
                 counted[coop, kind, "batch_runs"] = count.batch_runs
-            assert own.orphans == sum(count.runs for _, count in own.counts() if not count.slots)
+            gone = [count for _, count in own.counts() if not count.slots]
+            assert own.orphans.batch_runs == sum(count.batch_runs for count in gone)
+            assert own.orphans.other_runs == sum(count.other_runs for count in gone)
     assert +slots == +counted
 
 

@@ -7,6 +7,7 @@ decisions is used only where the promise is about what it counted.
 from entraide.types import NodeState
 from entraide.units import UWH_PER_WH
 from entraide_scheduler.core.commands import Place
+from entraide_scheduler.core.policy import Lend
 from entraide_scheduler.core.quotas import AT_PLACEMENT, PER_UNIT
 from entraide_scheduler.core.records import Job, Lease, Node
 from entraide_scheduler.core.state import State
@@ -50,7 +51,9 @@ def lender_lends_so_much(state: State, node: Node, lease: Lease) -> None:
     lender, lent = node.card.coop, state.quotas.lent
     assert lease.foreign == (lender != lease.terms.borrower)
     if lease.foreign:
-        terms, load = state.coops[lender].lend, node.loads[lease.terms.model]
+        agreed = state.coops.get(lender)  # a co-op that has left the policy lends as by default
+        terms = Lend() if agreed is None else agreed.lend
+        load = node.loads[lease.terms.model]
         slots = node.replicas[lease.terms.model].slots
 
         assert load.foreign <= terms.part * slots

@@ -163,8 +163,12 @@ class Both:
         slots, batch_slots = self.plain.own_slots.get(coop, {}).get(kind, (0, 0))
         now = luck.choice((0, 0, 1, 3))
         delta = OwnDelta(coop, kind, now - slots, min(now, 1) - batch_slots)
-        self.queue.own(delta)
-        self.plain.own(delta)
+        deltas = [delta]
+        if luck.random() < 0.3:  # the same replica is of another kind from now on
+            other = luck.choice([one for one in KINDS if one != kind])
+            deltas.append(OwnDelta(coop, other, 1, 1))
+        self.queue.own(*deltas)
+        self.plain.own(*deltas)
 
     def serve_owner_first(self, luck: Random) -> None:
         """Whose turn it is would take another co-op's node: the owner may go first."""
@@ -188,10 +192,16 @@ class Both:
         self.queue = FairQueue()
         self.queue.agree(self.terms)
         state = msgspec.msgpack.decode(kept, type=QueueState)
-        load(self.queue, state, self.waiting, [bill for bill, _ in self.runs])
-        for coop, own in self.plain.own_slots.items():
-            for kind, (slots, batch_slots) in own.items():
-                self.queue.own(OwnDelta(coop, kind, slots, batch_slots))
+        bill_of = {plain: bill for bill, plain in self.runs}
+        runs = [(bill_of[plain], plain.job.shape) for plain in self.plain.runs]
+        load(self.queue, state, self.waiting, runs)
+        self.queue.own(
+            *(
+                OwnDelta(coop, kind, slots, batch_slots)
+                for coop, own in self.plain.own_slots.items()
+                for kind, (slots, batch_slots) in own.items()
+            )
+        )
         self.plain.turn = None
 
         assert kept == msgspec.msgpack.encode(dump(self.queue))
@@ -215,6 +225,7 @@ class Both:
             assert len(mine) == self.queue.length(coop)
             assert self.plain.line(coop).running == line.running
             assert self.plain.line(coop).in_flight == line.in_flight_tokens
+        assert [plain.own for _, plain in self.runs] == [bill.own for bill, _ in self.runs]
 
 
 ODDS = {

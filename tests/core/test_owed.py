@@ -1,12 +1,14 @@
 """Own nodes first: what a co-op is owed is what its own nodes could have run, by model and kind."""
 
 import pytest
-from tests.core.builders import MODEL, Pool, card, of, replica
+from msgspec import structs
+from tests.core.builders import MODEL, START, Pool, card, of, replica, usage
 from tests.core.fairplain import own_kind, own_slots, shape
 
-from entraide.types import DataClass
+from entraide.types import DataClass, JobClass, Outcome
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.owed import KINDS_PER_MODEL, OwnModel
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.owed import KINDS_PER_MODEL, OwnDelta, OwnModel
 from entraide_scheduler.core.policy import FairShare
 
 LARGE = "grand"
@@ -126,8 +128,142 @@ def test_a_lent_slot_comes_back_when_its_run_ends(pool: Pool) -> None:
     assert ["alpha"] * 4 == back
 
 
+def test_batch_runs_beyond_the_batch_share_take_no_slot_from_other_work(pool: Pool) -> None:
+    """Own nodes alone would run two batch jobs: four more elsewhere leave two slots owed."""
+    pool.join(
+        card("own", "alpha", replicas=(replica(slots=4),)),
+        card("theirs", "gamma", replicas=(replica(slots=8),)),
+    )
+    for number in range(8):
+        pool.ask(f"batch-{number}", job_class=JobClass.BATCH, output_tokens_max=2_000)
+    batch_runs = len(pool.places())
+    ask(pool, "beta", 30)
+    ask(pool, "alpha", 3)
+    runs = [place for place in pool.places() if place.terms.borrower == "beta"]
+    first = [
+        place.terms.borrower
+        for run in runs[:3]
+        for place in of(pool.report(run, output_tokens=1), commands.Place)
+    ]
+
+    assert 6 == batch_runs
+    assert ["alpha", "alpha", "beta"] == first
+
+
+class TestEarlierRuns:
+    """Runs that began before their co-op's node came count against what it gives."""
+
+    def elsewhere(self) -> Pool:
+        """A pool in which alpha holds all four slots of another's node, and both wait."""
+        pool = Pool()
+        pool.join(card("theirs", "gamma", replicas=(replica(slots=4),)))
+        ask(pool, "alpha", 10, output_tokens_max=400)
+        ask(pool, "beta", 10)
+        return pool
+
+    def own(self, slots: int = 4) -> events.NodeJoined:
+        mine = card("own", "alpha", replicas=(replica(slots=slots),))
+        return events.NodeJoined(1_000, START + 1.0, mine, True, "")
+
+    def test_who_holds_as_much_elsewhere_is_owed_nothing(self) -> None:
+        """It brings four slots and holds four: the counters decide. Each that ends is owed."""
+        pool = self.elsewhere()
+        runs = pool.places()
+        joined = of(pool.core.handle(self.own()), commands.Place)
+        ended = [
+            place.terms.borrower for run in runs for place in of(pool.report(run), commands.Place)
+        ]
+
+        assert ["beta"] * 4 == [place.terms.borrower for place in joined]
+        assert ["alpha"] * 4 == ended
+
+    def test_a_node_that_leaves_and_comes_again_is_owed_no_more(self) -> None:
+        """The runs that began while it was away count when it is back."""
+        pool = Pool()
+        pool.join(
+            card("own", "alpha", replicas=(replica(slots=4),)),
+            card("theirs", "gamma", replicas=(replica(slots=4),)),
+        )
+        pool.tell(events.NodeLeft, "own", "goodbye")
+        ask(pool, "alpha", 10, output_tokens_max=400)
+        ask(pool, "beta", 10)
+        joined = of(pool.tell(events.NodeJoined, self.own().card, True, ""), commands.Place)
+
+        assert ["beta"] * 4 == [place.terms.borrower for place in joined]
+
+    def test_runs_that_the_node_could_not_run_do_not_count(self) -> None:
+        """A node whose context is too small for the runs elsewhere gives all its slots."""
+        pool = Pool()
+        pool.join(card("theirs", "gamma", replicas=(replica(slots=4),)))
+        ask(pool, "alpha", 4, input_tokens_est=2_000, input_tokens_max=2_000)
+        ask(pool, "beta", 10)
+        for number in range(6):
+            pool.ask(f"short-{number}")
+        small = card("own", "alpha", replicas=(replica(slots=4, context_tokens=1_024),))
+        joined = of(pool.tell(events.NodeJoined, small, True, ""), commands.Place)
+
+        assert ["alpha"] * 4 == [place.terms.borrower for place in joined]
+
+    @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
+    def test_a_restored_core_counts_them_too(self, *, old: bool) -> None:
+        """Also where the snapshot is from before leases kept what books their runs."""
+        pool = self.elsewhere()
+        if old:
+            for lease in pool.core._state.leases.values():
+                lease.shape = None
+        twin = Core.restore(pool.core.snapshot())
+        for lease in pool.core._state.leases.values():
+            lease.shape = pool.core._state.jobs[lease.terms.job].shape
+        (first, *_) = pool.places()
+        ended = events.RunReported(
+            1_001, START + 2.0, first.job, first.epoch, first.node, Outcome.COMPLETED, "", False,
+            usage(),
+        )  # fmt: skip
+        then = [self.own(2), self.own(4), ended, self.own(1), self.own(4)]
+
+        assert [pool.core.handle(event) for event in then] == [twin.handle(event) for event in then]
+        assert pool.core.snapshot() == twin.snapshot()
+
+
 class TestCounts:
     """Slots by kind."""
+
+    def test_batch_runs_count_against_the_batch_share_alone(self) -> None:
+        """Of four slots batch work may hold two: six batch runs leave two to other work."""
+        own = OwnModel()
+        own.add(OwnDelta("alpha", own_kind(), 4, 2))
+        batch = structs.replace(shape(), batch=True)
+        for _ in range(6):
+            own.book(own.kind_to_book(batch), batch=True)
+        other_runs = 0
+        while own.is_owed(shape()):
+            own.book(own.kind_to_book(shape()), batch=False)
+            other_runs += 1
+        own.release(own_kind(), batch=False)
+        for _ in range(4):
+            assert not own.is_owed(batch)
+            own.release(own_kind(), batch=True)
+
+        assert 2 == other_runs
+        assert not own.is_owed(batch)
+        assert own.is_owed(shape())
+
+    def test_batch_runs_of_kinds_that_have_gone_count_against_the_share(self) -> None:
+        """A node that changes its kind is owed no more batch work, and all its other slots."""
+        own = OwnModel()
+        batch = structs.replace(shape(), batch=True)
+        own.add(OwnDelta("alpha", own_kind(), 4, 2))
+        for _ in range(4):
+            own.book(own.kind_to_book(batch), batch=True)
+        own.add(OwnDelta("alpha", own_kind(), -4, -2))
+        own.add(OwnDelta("alpha", own_kind(context_tokens=6_000), 4, 2))
+        other_runs = 0
+        while own.is_owed(shape()):
+            own.book(own.kind_to_book(shape()), batch=False)
+            other_runs += 1
+
+        assert not own.is_owed(batch)
+        assert 2 == other_runs
 
     def test_a_node_that_changes_its_kind_is_owed_no_more(self) -> None:
         """Runs that are booked on kinds that have gone still count against the slots there are."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from entraide_scheduler.core.own_kinds import OwnKind
 
 
-class Bill(Struct, gc=False):
+class Bill(Struct, eq=False, gc=False):
     """What the fair queue knows of one run; a lease keeps it.
 
     Attributes:
@@ -22,8 +22,8 @@ class Bill(Struct, gc=False):
         reserved_tokens: prompt and longest answer, which counted in flight at dispatch; 0 once the
             run is over.
         output_tokens: produced so far, and charged.
-        own: the kind of its co-op's own replicas on which it is booked; None when none could run
-            it, or it is over.
+        own: the kind of its co-op's own replicas on which it is booked; None while none could run
+            it, and when it is over.
     """
 
     coop: str

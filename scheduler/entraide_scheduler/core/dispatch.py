@@ -34,6 +34,7 @@ def line_up(state: State, job: Job) -> None:
     Where nobody waits for its model its turn is now, so it need not stand in line first.
     """
     queue = state.queue
+    count_own(state)
     if job.wait is None and queue.nobody_waits(job.facts.model):
         want = survey.want(state, job, state.now)
         seen = survey.survey(state, job, want)
@@ -85,9 +86,9 @@ def dispatch(state: State) -> None:
 def count_own(state: State) -> None:
     """Tells the fair queue how many slots co-ops' own nodes have, where that changed."""
     deltas = state.fleet.lanes.own_deltas
-    for delta in deltas:
-        state.queue.own(delta)
-    deltas.clear()
+    if deltas:
+        state.queue.own(*deltas)
+        deltas.clear()
 
 
 def _set_aside(state: State, job: Job, seen: Survey) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.blocked import Blocked, BlockedRow
-from entraide_scheduler.core.owed import OwnDelta, OwnModel
+from entraide_scheduler.core.owed import OwnDelta
 from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Shape
@@ -56,11 +56,9 @@ class FairQueue:
         self.shares.agree(policy)
         self.unstick_all(lambda _: True)
 
-    def own(self, delta: OwnDelta) -> None:
-        """Takes in that a co-op's own nodes have more or fewer slots of a kind."""
-        line = self.shares.coop(delta.coop)
-        line.own.setdefault(delta.kind.model, OwnModel()).add(delta)
-        self.shares.coop_fell(line)
+    def own(self, *deltas: OwnDelta) -> None:
+        """Takes in that co-ops' own nodes have more or fewer slots of some kinds."""
+        self.shares.own(deltas)
 
     def weigh(self, coop: str, factor: float) -> None:
         """Says what a co-op's gifts add to its weight: shares x (1 + factor)."""
@@ -410,11 +408,10 @@ class FairQueue:
             row = self._row(job)
             self._take_turn(row, None)
         self._turn = None
-        own = _kind_to_book(row.coop, job)
         self._take(row, job)
         return self.shares.begin(
             (row.coop, row.project, row.job_class),
-            own=own,
+            shape=job.shape,
             input_tokens=input_tokens,
             expected_tokens=expected_tokens,
             reserved_tokens=reserved_tokens,
@@ -468,7 +465,7 @@ class FairQueue:
         self._largest_tokens = max(self._largest_tokens, reserved_tokens)
         return self.shares.begin(
             lines,
-            own=_kind_to_book(coop, job),
+            shape=job.shape,
             input_tokens=input_tokens,
             expected_tokens=expected_tokens,
             reserved_tokens=reserved_tokens,
@@ -489,11 +486,6 @@ class FairQueue:
     def refund(self, bill: Bill) -> None:
         """Gives back what was charged for a run that is over and came to nothing."""
         self.shares.correct(bill, input_tokens=0, output_tokens=0)
-
-
-def _kind_to_book(coop: Coop, job: Job) -> OwnKind | None:
-    own = coop.own.get(job.shape.model)
-    return None if own is None else own.kind_to_book(job.shape)
 
 
 def _arrival(head: tuple[Job, int]) -> int:

@@ -94,22 +94,28 @@ def _dump_line(line: Line) -> LineState:
     return LineState(line.name, line.committed, line.height, inner)
 
 
-def load(queue: FairQueue, state: QueueState, jobs: Iterable[Job], bills: Iterable[Bill]) -> None:
+def load(
+    queue: FairQueue,
+    state: QueueState,
+    jobs: Iterable[Job],
+    runs: Iterable[tuple[Bill, Shape | None]],
+) -> None:
     """Fills a new queue, to which the policy was told, with what was written.
 
     Args:
         queue: without lines.
         state: as ``dump`` gave it.
         jobs: those that wait.
-        bills: of the runs that are not over.
+        runs: those that are not over, in the order in which they began: the bill, and the shape
+            where the run is not booked.
     """
     assert not queue.shares.coops
     queue.shares.coops = {one.name: _load_coop(one) for one in state.coops}
     queue.shares.height = state.height
     queue.crowds = {model: Crowd(floor, model) for model, floor in state.floors.items()}
     queue.shares.weigh_all()
-    for bill in bills:
-        queue.shares.count(bill, queue.shares.lines_of(bill))
+    for bill, shape in runs:
+        queue.shares.count(bill, queue.shares.lines_of(bill), shape)
     _load_jobs(queue, state, list(jobs))
 
 

@@ -66,6 +66,7 @@ def offer(state: State, job: Job, survey: Survey, pick: Pick, want: Want, *, ser
         facts.input_tokens_max,
         job.output_tokens_max * max(1, facts.choices),
         holds=holds,
+        shape=job.shape if bill.own is None else None,
     )
     if lease.foreign:
         lease.lent_day = state.quotas.lent.promise(lane.coop, expected.energy_uwh)

@@ -2,9 +2,10 @@
 
 The replicas of a co-op's own nodes are counted in slots by kind: all that decides which jobs they
 may ever run. Each run of the co-op that a kind could run is booked on one, wherever in the pool it
-runs: on the first kind that has a slot free, else on the least overbooked. A job is *owed* a turn
-while a kind that could run it has a slot free. So what is owed is what the co-op's nodes would hold
-if they worked for it alone. It refuses to know nodes and counters.
+runs and whenever it began: on the first kind that has a slot free, else on the least overbooked. A
+job is *owed* a turn while a kind that could run it has a slot free. Batch runs beyond a kind's
+batch share count against that share and take no slot from other work: the nodes alone would not
+have run them. So what is owed is what the co-op's nodes would hold if they worked for it alone.
 """
 
 from bisect import bisect_left, insort
@@ -51,43 +52,68 @@ def could_run(kind: OwnKind, shape: Shape) -> bool:
 
 
 class OwnCount:
-    """The slots of one kind.
+    """The slots of one kind, and the runs of the co-op that are booked on them.
 
     Attributes:
         slots, batch_slots: how many there are, and how many of them batch work may hold.
-        runs, batch_runs: how many runs of the co-op are booked on them.
+        batch_runs, other_runs: booked runs of batch work, and of other work.
     """
 
-    __slots__ = ("batch_runs", "batch_slots", "runs", "slots")
+    __slots__ = ("batch_runs", "batch_slots", "other_runs", "slots")
 
     def __init__(self) -> None:
-        self.slots = self.batch_slots = self.runs = self.batch_runs = 0
+        self.slots = self.batch_slots = self.batch_runs = self.other_runs = 0
 
-    def is_free(self, orphans: int, *, batch: bool) -> bool:
-        """Tells whether a slot is free, for batch work or for other work."""
-        return self.runs + orphans < self.slots and (
-            not batch or self.batch_runs < self.batch_slots
-        )
+    def is_free(self, orphans: "OwnCount", *, batch: bool) -> bool:
+        """Tells whether a slot is free, for batch work or for other work.
+
+        Args:
+            orphans: runs that count against every kind.
+            batch: whether the slot is for batch work.
+        """
+        batch_runs = self.batch_runs + orphans.batch_runs
+        if batch and batch_runs >= self.batch_slots:
+            return False
+        other_runs = self.other_runs + orphans.other_runs
+        return other_runs + min(batch_runs, self.batch_slots) < self.slots
+
+    def overbooked(self, *, batch: bool) -> int:
+        """Returns by how many runs a kind without a free slot is beyond its slots."""
+        beyond = self.other_runs + min(self.batch_runs, self.batch_slots) - self.slots
+        return max(beyond, self.batch_runs - self.batch_slots) if batch else beyond
+
+    def add_runs(self, runs: "OwnCount", times: int = 1) -> None:
+        """Adds the runs of another count, or takes them off."""
+        self.batch_runs += times * runs.batch_runs
+        self.other_runs += times * runs.other_runs
+
+    def book(self, *, batch: bool, times: int = 1) -> None:
+        """Books a run, or takes it off."""
+        if batch:
+            self.batch_runs += times
+        else:
+            self.other_runs += times
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to remember."""
-        return not (self.slots or self.batch_slots or self.runs or self.batch_runs)
+        return not (self.slots or self.batch_slots or self.batch_runs or self.other_runs)
 
 
 class OwnModel:
     """A co-op's own slots of one model.
 
     Attributes:
-        orphans: runs that are booked on kinds of which no slot is left. They count against every
-            kind: a node that changes its kind again and again is owed no more for that.
+        orphans: the runs that are booked on kinds of which no slot is left. They count against
+            every kind: a node that changes its kind again and again is owed no more for that.
         version: changes whenever other kinds count.
     """
 
     __slots__ = ("_able", "_counts", "_kinds", "orphans", "version")
 
     def __init__(self) -> None:
-        self.orphans = self.version = 0
+        self.orphans = OwnCount()
+        self.version = 0
         self._kinds: list[OwnKind] = []  # those that have slots, in order
         self._counts: dict[OwnKind, OwnCount] = {}
         self._able: dict[Shape, tuple[tuple[OwnKind, OwnCount], ...]] = {}
@@ -101,7 +127,7 @@ class OwnModel:
         count.batch_slots += delta.batch_slots
         has = count.slots > 0
         if has != had:
-            self.orphans += -count.runs if has else count.runs
+            self.orphans.add_runs(count, -1 if has else 1)
             place = bisect_left(self._kinds, kind)
             if has:
                 insort(self._kinds, kind)
@@ -127,11 +153,11 @@ class OwnModel:
 
     def kind_to_book(self, shape: Shape) -> OwnKind | None:
         """Returns the kind on which a run of a shape is booked; None when none could run it."""
-        able = self.able_for(shape)
+        able, batch = self.able_for(shape), shape.batch
         for kind, count in able:
-            if count.is_free(self.orphans, batch=shape.batch):
+            if count.is_free(self.orphans, batch=batch):
                 return kind
-        least = min(able, key=_overbooked, default=None)
+        least = min(able, key=lambda kind: kind[1].overbooked(batch=batch), default=None)
         return None if least is None else least[0]
 
     def able_for(self, shape: Shape) -> tuple[tuple[OwnKind, OwnCount], ...]:
@@ -150,24 +176,19 @@ class OwnModel:
     def book(self, kind: OwnKind, *, batch: bool) -> None:
         """Books a run on a kind."""
         count = self._counts.setdefault(kind, OwnCount())
-        count.runs += 1
-        count.batch_runs += batch
-        self.orphans += not count.slots
+        count.book(batch=batch)
+        if not count.slots:
+            self.orphans.book(batch=batch)
 
     def release(self, kind: OwnKind, *, batch: bool) -> None:
         """Notes that a run which was booked on a kind is over."""
         count = self._counts[kind]
-        count.runs -= 1
-        count.batch_runs -= batch
-        self.orphans -= not count.slots
+        count.book(batch=batch, times=-1)
+        if not count.slots:
+            self.orphans.book(batch=batch, times=-1)
         if count.is_empty:
             del self._counts[kind]
 
     def counts(self) -> Iterator[tuple[OwnKind, OwnCount]]:
         """Yields all kinds that are remembered."""
         yield from self._counts.items()
-
-
-def _overbooked(able: tuple[OwnKind, OwnCount]) -> int:
-    count = able[1]
-    return count.runs - count.slots

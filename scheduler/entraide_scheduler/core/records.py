@@ -182,6 +182,7 @@ class Lease(Struct, gc=False):
         job_state, holds: of a job that is over, while its report is awaited.
         lent_day: in which day what is expected of it was promised by its lender; 0 for no promise.
         answer_tokens_est: its gateway's own estimate of the answer; None without one.
+        shape: of its job, where no kind of own replicas could run it when it began; else None.
     """
 
     terms: Terms
@@ -200,6 +201,7 @@ class Lease(Struct, gc=False):
     holds: tuple[Hold, ...] = ()
     lent_day: int = 0
     answer_tokens_est: int | None = None
+    shape: Shape | None = None
 
     def step(self, trigger: str) -> None:
         """Takes one step of ``tables.LEASE``; raises ``InvalidTransition``, changes nothing."""

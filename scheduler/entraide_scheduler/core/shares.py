@@ -5,14 +5,15 @@ engine counted. It refuses to know which jobs wait; it tells the turns in which 
 its counter falls.
 """
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from entraide.types import JobClass, RequestFacts
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.habits import FEW
-from entraide_scheduler.core.owed import OwnModel
-from entraide_scheduler.core.own_kinds import OwnKind
+from entraide_scheduler.core.owed import OwnDelta, OwnModel
 from entraide_scheduler.core.policy import Charge, ClassTerms, FairShare, Policy
+from entraide_scheduler.core.records import Shape
 from entraide_scheduler.core.turns import NEVER, Coop, Line
 
 Lines: TypeAlias = tuple[Coop, Line, Line]  # of a co-op, a project and a class
@@ -105,13 +106,14 @@ class Shares:
         self,
         lines: Lines,
         *,
-        own: OwnKind | None,
+        shape: Shape,
         input_tokens: int,
         expected_tokens: int,
         reserved_tokens: int,
     ) -> Bill:
         """Begins a run's bill: charges its prompt and commits the answer that is expected."""
         coop, project, line = lines
+        own = coop.own.get(shape.model)
         bill = Bill(
             coop.name,
             project.name,
@@ -123,14 +125,14 @@ class Shares:
             input_tokens,
             expected_tokens if self.terms.expected_lengths else 0,
             reserved_tokens,
-            own=own,
+            own=None if own is None else own.kind_to_book(shape),
         )
-        self.count(bill, lines)
+        self.count(bill, lines, shape)
         self._commit(bill, bill.committed(), lines)
         return bill
 
-    def count(self, bill: Bill, lines: Lines) -> None:
-        """Counts a run that begins, or that a snapshot held."""
+    def count(self, bill: Bill, lines: Lines, shape: Shape | None) -> None:
+        """Counts a run that begins, or that a snapshot held; its shape where it is not booked."""
         coop, project, _ = lines
         coop.running += 1
         project.running += 1
@@ -138,6 +140,33 @@ class Shares:
         if bill.own is not None:
             own = coop.own.setdefault(bill.own.model, OwnModel())
             own.book(bill.own, batch=bill.job_class == JobClass.BATCH)
+        elif shape is not None:
+            coop.unbooked.setdefault(shape.model, {})[bill] = shape
+
+    def own(self, deltas: Iterable[OwnDelta]) -> None:
+        """Takes in more or fewer slots of some kinds of own replicas.
+
+        Runs that began before their co-op had a kind which could run them are booked then. The
+        work is bounded by the co-op's runs of the model that are not booked.
+        """
+        changed: dict[tuple[str, str], Coop] = {}
+        for delta in deltas:
+            coop, model = self.coop(delta.coop), delta.kind.model
+            coop.own.setdefault(model, OwnModel()).add(delta)
+            self.coop_fell(coop)
+            changed[coop.name, model] = coop
+        for (_, model), coop in changed.items():
+            self._book_earlier(coop, model)
+
+    @staticmethod
+    def _book_earlier(coop: Coop, model: str) -> None:
+        own, earlier = coop.own[model], coop.unbooked.get(model, {})
+        for bill, shape in list(earlier.items()):
+            kind = own.kind_to_book(shape)
+            if kind is not None:
+                own.book(kind, batch=bill.job_class == JobClass.BATCH)
+                bill.own = kind
+                del earlier[bill]
 
     def produced(self, bill: Bill, tokens_more: int) -> None:
         """Notes tokens that a run has produced; what was expected is committed already."""
@@ -161,6 +190,9 @@ class Shares:
             own = coop.own[bill.own.model]
             own.release(bill.own, batch=bill.job_class == JobClass.BATCH)
             bill.own = None
+        else:
+            for earlier in coop.unbooked.values():
+                earlier.pop(bill, None)
         committed = bill.committed()
         bill.expected_tokens = bill.reserved_tokens = 0
         self._commit(bill, bill.committed() - committed, lines)

@@ -142,6 +142,16 @@ def read(data: bytes) -> State:
         if kept.queue.blocked is None:
             job.shape = admission.shape_of(state, job)
         green.enter(state, job)
-    fairstate.load(state.queue, kept.queue, waiting, [lease.bill for lease in kept.leases])
+    _fill_shapes(state, kept.leases)
+    runs = [(lease.bill, lease.shape) for lease in kept.leases]
+    fairstate.load(state.queue, kept.queue, waiting, runs)
     dispatch.count_own(state)
     return state
+
+
+def _fill_shapes(state: State, leases: list[Lease]) -> None:
+    """Gives the leases of a snapshot from before they kept shapes those of their jobs."""
+    for lease in leases:
+        job = state.job(lease.terms.job)
+        if lease.shape is None and lease.bill.own is None and job is not None:
+            lease.shape = job.shape

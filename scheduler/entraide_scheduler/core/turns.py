@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.owed import OwnModel
 from entraide_scheduler.core.records import Shape
 
@@ -79,6 +80,8 @@ class Coop(Line):
         queued: jobs that wait.
         in_flight_tokens: prompts and longest answers of its runs, less what came.
         own: slots of its own nodes, by model.
+        unbooked: by model, its runs that no kind of its own replicas could run yet, with the shape
+            of each, in the order in which they began.
         answers: runs of it that ended with an answer, as far as that is counted.
         credit: what is added to its weight for what it gave.
         needs_tokens: the smallest job that its cap was found to hold back.
@@ -87,7 +90,7 @@ class Coop(Line):
 
     __slots__ = (
         "answers", "barred", "credit", "in_flight_tokens", "kinds", "lifts", "needs_tokens",
-        "own", "queued", "shapes",
+        "own", "queued", "shapes", "unbooked",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -98,6 +101,7 @@ class Coop(Line):
         self.queued = 0
         self.in_flight_tokens = 0
         self.own: dict[str, OwnModel] = {}
+        self.unbooked: dict[str, dict[Bill, Shape]] = {}
         self.answers = 0
         self.credit = 0.0
         self.needs_tokens = NEVER
