@@ -35,7 +35,7 @@ def test_the_targets_are_listed_in_the_language_of_the_locale(
     ).stdout
 
     assert lang == lang_of_environment(locale)
-    assert {"fr": "Énumère les cibles.", "en": "List the targets."}[lang] in listing
+    assert {"fr": "Énumérer les cibles.", "en": "List the targets."}[lang] in listing
     assert {"demo", "run", "test", "check"} <= {line.split()[0] for line in listing.splitlines()}
 
 

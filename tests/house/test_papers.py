@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 from tests.house.source import ROOT, files, tree, written
+from tests.house.test_locales import HIGH_SIGN, QUOTE
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -23,6 +24,9 @@ TEXT_FILES = [
     if path.suffix in {".py", ".md", ".toml", ".sh", ".proto", ".ftl", ".lock", ".html", ".css",
                        ".js", ".csv", ".json", ""}
 ]  # fmt: skip
+
+
+FRENCH_PAGES = [path for path in files() if path.name.endswith(".fr.md")]
 
 
 def lines(name: str) -> list[str]:
@@ -65,6 +69,24 @@ def test_read_mes_say_the_same() -> None:
     """The French and the English read-me have the same headings and the same commands."""
     assert outline("README.md") == outline("README.fr.md")
     assert commands("README.md") == commands("README.fr.md")
+
+
+def test_contributing_names_every_folder() -> None:
+    """The table in CONTRIBUTING has each folder at the top of the checkout."""
+    folders = {path.relative_to(ROOT).parts[0] for path in files() if path.parent != ROOT}
+    named = set(re.findall(r"^\| `(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.M))
+
+    assert {folder for folder in folders if not folder.startswith(".")} == named
+
+
+@pytest.mark.parametrize("path", FRENCH_PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_french_pages_keep_their_spaces(path) -> None:
+    """High signs and guillemets in a French page stand apart by a space that does not break."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "x", path.read_text("utf-8"), flags=re.S)
+
+    assert [] == [
+        line for line in text.splitlines() if HIGH_SIGN.search(line) or QUOTE.search(line)
+    ]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/adr").glob("*.md")), ids=lambda p: p.stem)
