@@ -76,8 +76,9 @@ The sentences below have made-up values in them; *in italics* what would have ch
 ## Reasons
 
 A refused job's reason is an [error code](errors.md); all other reasons are these. `next_…` is the
-node that would have been taken next, `greener_…` one that would have emitted less, and
-`greener_rule` the rule that kept it from being taken.
+best of the other nodes that could have run the job. `could_node` is a node that one condition alone
+kept from it, [as the core has checked](../concepts/decisions.md#counterfactuals): an excluded node
+with its rule, or `greener_…`, one that would have emitted less, with `greener_rule`.
 
 | code | values | in English | en français |
 |---|---|---|---|
@@ -133,7 +134,7 @@ EXAMPLES: dict[str, dict[str, i18n.Value]] = {
     "carbon_cap": {"max_carbon_ug": 100_000},
     "context_too_small": {"context_tokens": 4_096, "needed_tokens": 6_000},
     "feature_missing": {"features": "tools"},
-    "fastest_at_risk": {"ttft_s": 2.4, "ttft_upper_s": 3.1},
+    "fastest_at_risk": {"late_for": "first_word", "ttft_s": 2.4, "ttft_upper_s": 3.1},
     "greener_later": {"signal": "forecast"},
     "not_accepting": {"reason": "paused"},
     "over_carbon_cap": {"max_carbon_ug": 100_000},

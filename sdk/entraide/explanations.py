@@ -137,15 +137,16 @@ def _otherwise(explanation: Explanation, lang: str, values: Values) -> str:
 
 
 def _elsewhere(explanation: Explanation, lang: str, values: Values) -> str:
-    """Where a placed job would have gone, and on what condition."""
-    if "greener_node" in values:
+    """Where a placed job could have gone, and on what condition; only what the core has checked."""
+    if "greener_node" in values and values["greener_node"] == values.get("could_node"):
         condition = _condition(explanation, str(values.get("greener_rule", "")), lang, values)
         return i18n.text("explain-greener", lang, **values, condition=condition)
     if "next_node" in values:
         return i18n.text("explain-next", lang, **values)
-    if len(explanation.candidates) > 1 or explanation.excluded_counts:
-        return _could(explanation, lang, values)
-    return i18n.text("explain-alone", lang)
+    could = _could(explanation, lang, values)
+    if could or len(explanation.candidates) > 1:
+        return could
+    return i18n.text("explain-no-other" if explanation.excluded_counts else "explain-alone", lang)
 
 
 def _admitted(explanation: Explanation, lang: str, values: Values) -> str:
@@ -159,8 +160,8 @@ def _admitted(explanation: Explanation, lang: str, values: Values) -> str:
 
 
 def _could(explanation: Explanation, lang: str, values: Values) -> str:
-    """On what condition the nearest ruled-out node could have run the job; "" without one."""
-    example = telling.nearest(explanation)
+    """On what condition the named excluded node could have run the job; "" without one."""
+    example = telling.named(explanation)
     if example is None:
         return ""
     own = telling.in_words(example.values, lang, explanation.at, None)

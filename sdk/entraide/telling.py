@@ -1,7 +1,7 @@
 """Telling: the values that an explanation's sentences may name, gathered from its facts.
 
 It decides what a sentence may count on beyond the values that the core chose to tell: what was
-predicted for the nodes named, the ruled-out node that comes nearest, how the next best compares,
+predicted for the nodes named, the excluded node that the core names, how the next best compares,
 and moments in words. It refuses to know the sentences.
 """
 
@@ -20,7 +20,7 @@ def gather(explanation: Explanation, lang: str, clock: moments.Clock | None) -> 
         found["objective_s"] = explanation.objective_ttft_s
     found["others"] = sum(explanation.excluded_counts.values())
     found |= explanation.values
-    example = nearest(explanation)
+    example = named(explanation)
     if example is not None:
         found |= {
             "example_node": example.node,
@@ -92,11 +92,10 @@ def in_words(values: Values, lang: str, at: float, clock: moments.Clock | None) 
     }
 
 
-def nearest(explanation: Explanation) -> Exclusion | None:
-    """Returns the ruled-out node that comes nearest; None without one.
+def named(explanation: Explanation) -> Exclusion | None:
+    """Returns the excluded node that one rule alone kept from the job; None where none is sure.
 
-    It is one that broke the decision's own rule, else one that may pass later, else the first.
+    The core checks that; an explanation of an older core names none.
     """
-    own = [one for one in explanation.excluded if one.rule == explanation.reason]
-    passing = [one for one in explanation.excluded if one.waiting_helps]
-    return next(iter((*own, *passing, *explanation.excluded)), None)
+    name = explanation.values.get("could_node")
+    return next((one for one in explanation.excluded if one.node == name), None)

@@ -142,21 +142,37 @@ CASES: dict[str, Explanation] = {
     "placed-greenest": placed("greenest", BUSY, candidates=(ON, QC), surplus_w=400.0),
     "placed-greenest-cached": placed("greenest", candidates=(ON, QC), cached_tokens=128),
     "placed-greenest-but-for-a-slot": placed(
-        "greenest", BUSY, candidates=(ON, QC), greener_rule="no_free_slot", **OF_AB
+        "greenest",
+        BUSY,
+        candidates=(ON, QC),
+        greener_rule="no_free_slot",
+        could_node="ab-1",
+        **OF_AB,
     ),
     "placed-greenest-but-for-the-promise": placed(
         "greenest",
         candidates=(ON, LATE),
         greener_rule="promise_at_risk",
+        could_node="qc-2",
         **of(LATE, "greener_"),
     ),
     "placed-greenest-with-room": placed(
-        "greenest_with_room", candidates=(ON, QC), greener_rule="little_room", **OF_AB
+        "greenest_with_room",
+        candidates=(ON, QC),
+        greener_rule="little_room",
+        could_node="ab-1",
+        **OF_AB,
     ),
     "placed-greenest-of-equals": placed("greenest", candidates=(ON, TWIN)),
-    "placed-only-one": placed("only_one", BUSY, ABROAD, SILENT, candidates=(ON,)),
+    "placed-only-one": placed(
+        "only_one", BUSY, ABROAD, SILENT, candidates=(ON,), could_node="ab-1"
+    ),
+    "placed-no-other": placed("only_one", BUSY, ABROAD, SILENT, candidates=(ON,)),
     "placed-alone": placed("only_one", candidates=(ON,)),
-    "placed-at-risk": placed("fastest_at_risk", BUSY, candidates=(LATE,)),
+    "placed-at-risk": placed(
+        "fastest_at_risk", BUSY, candidates=(LATE,), late_for="first_word", could_node="ab-1"
+    ),
+    "placed-too-late": placed("fastest_at_risk", candidates=(LATE,), late_for="passed"),
     "placed-weighted": placed("weighted", candidates=(ON, QC)),
     "placed-fastest": placed("fastest", candidates=(ON, QC)),
     "placed-least-loaded": placed("least_loaded", candidates=(ON, QC)),
@@ -190,7 +206,9 @@ CASES: dict[str, Explanation] = {
     "waiting-memory": explanation(
         "waiting", "model_waits", LOADABLE, model="qwen3-14b", nodes=3
     ),
-    "waiting-slot": explanation("waiting", "no_free_slot", BUSY, PAUSED, ahead=2, nodes=1),
+    "waiting-slot": explanation(
+        "waiting", "no_free_slot", BUSY, PAUSED, ahead=2, nodes=1, could_node="ab-1"
+    ),
     "waiting-failures": explanation(
         "waiting", "resting", RESTING, nodes=2, failure="engine_failed", failures=3,
         again_at=AT + 20,
@@ -200,7 +218,7 @@ CASES: dict[str, Explanation] = {
     ),
     "waiting-nobody": explanation(
         "waiting", "no_node_live", SILENT, PAUSED, rule="node_suspect", nodes=1,
-        last_seen_at=AT - 5,
+        last_seen_at=AT - 5, could_node="qc-3",
     ),
     "waiting-cap": explanation(
         "waiting", "at_cap", candidates=(QC,), in_flight_tokens=15_872, cap_tokens=16_384
@@ -217,13 +235,16 @@ CASES: dict[str, Explanation] = {
     "waiting-energy": explanation(
         "waiting", "quota_energy", left=0.5, needed=0.82, ends_at=AT + 2.5 * HOUR
     ),
+    "waiting-energy-whole": explanation(
+        "waiting", "quota_energy", left=0.5, needed=2.1, ends_at=AT + 2.5 * HOUR, beyond_whole=1
+    ),
     "waiting-carbon": explanation(
         "waiting", "quota_carbon", left=0.01, needed=0.25, ends_at=AT + 3 * 24 * HOUR,
         project="recherche",
     ),
     "waiting-alone": explanation("waiting", "must_run_alone", NOT_EMPTY),
     "waiting-batch-share": explanation(
-        "waiting", "batch_share_full", BATCH_FULL, objective_ttft_s=None, slots=2
+        "waiting", "batch_share_full", BATCH_FULL, objective_ttft_s=None, slots=2, could_node="on-1"
     ),
     "deferred-forecast": explanation(
         "deferred", "greener_later", WAITS, objective_ttft_s=None, signal="forecast",
@@ -234,7 +255,7 @@ CASES: dict[str, Explanation] = {
     ),
     "refused-nowhere": explanation(
         "refused", "no_node_serves", ABROAD, UNLOADED, objective_ttft_s=None, waiting_helps=False,
-        rule="wrong_jurisdiction", nodes=1, zone="US-NY", jurisdiction="CA",
+        rule="wrong_jurisdiction", nodes=1, zone="US-NY", jurisdiction="CA", could_node="ny-1",
     ),
     "refused-model": explanation(
         "refused", "unknown_model", objective_ttft_s=None, waiting_helps=False,
@@ -278,8 +299,8 @@ CASES: dict[str, Explanation] = {
             ("tokens", 1_000, 12, 512, "day"),
             ("requests", 50, 0, 1, "minute"),
             ("jobs", 4, 0, 1, "none"),
-            ("energy", 500, 0.5, 0.82, "day"),
-            ("carbon", 40, 0.01, 0.25, "month"),
+            ("energy", 500, 0.0, 1e-6, "day"),
+            ("carbon", 40, 0.0, 1e-6, "month"),
         )
     },
 }  # fmt: skip

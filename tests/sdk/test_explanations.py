@@ -112,7 +112,7 @@ def test_every_error_code_can_be_a_refusals_reason(code: str, lang: str) -> None
 def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None:
     """A node ruled out by any rule can be told as the one that a job could have gone to."""
     excluded = Exclusion("ab-1", "prairie", "CA-AB", code, {}, True)
-    facts = placed("only_one", excluded, candidates=(ON,))
+    facts = placed("only_one", excluded, candidates=(ON,), could_node="ab-1")
     (could,) = [one.text for one in explanations.parts(facts, lang) if one.kind is Kind.OTHERWISE]
 
     assert i18n.known(f"rule-{code}.otherwise")
@@ -136,6 +136,23 @@ def test_a_rule_is_undone_with_its_own_numbers(lang: str) -> None:
     (otherwise,) = [p.text for p in explanations.parts(facts, lang) if p.kind is Kind.OTHERWISE]
 
     assert "512" in otherwise
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize(
+    "name", ["placed-greenest-but-for-a-slot", "placed-only-one", "waiting-slot", "refused-nowhere"]
+)
+def test_only_a_node_that_the_core_names_is_told(name: str, lang: str) -> None:
+    """An older core names none: no sentence then says where the job could have gone."""
+    facts = CASES[name]
+    older = structs.replace(
+        facts, values={key: held for key, held in facts.values.items() if key != "could_node"}
+    )
+    node = str(facts.values["could_node"])
+
+    assert node in explanations.sentence(facts, lang)
+    assert node not in explanations.sentence(older, lang)
+    assert [] == faults(older, lang)
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -166,7 +183,7 @@ def test_only_the_greenest_have_a_next_by_their_order() -> None:
         for reason in ("greenest", "fastest")
     }
 
-    assert "Sans on-1, elle serait allée sur qc-1" in told["greenest"]
+    assert "Sans on-1, elle aurait pu aller sur qc-1" in told["greenest"]
     assert "qc-1" not in told["fastest"]
     assert "aucune autre machine" not in told["fastest"]
 

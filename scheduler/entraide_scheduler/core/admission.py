@@ -9,7 +9,15 @@ from msgspec import Struct, structs
 
 from entraide.models import ALIASES
 from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
-from entraide_scheduler.core import alone, exits, explain, green, loading
+from entraide_scheduler.core import (
+    alone,
+    counterfactuals,
+    exits,
+    explain,
+    green,
+    loading,
+    survey,
+)
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.menu import THERE, is_exhausted
 from entraide_scheduler.core.outlook import HOUR_S
@@ -143,6 +151,8 @@ def _would_admit(state: State, facts: RequestFacts, model: str) -> bool:
     facts = structs.replace(facts, model=model)
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
     job.shape = shape_of(state, job)
+    if _line_length(state, job) >= state.policy.limits.queued_per_coop:
+        return False  # another model's runs may be too short, or too long, to wait for green hours
     if _fit_nodes(state, job) is not None:
         return False
     return _shortage(state, facts, _amounts(state, job)[1]) is None
@@ -184,8 +194,11 @@ def _fit_nodes(state: State, job: Job) -> Refusal | None:
     facts = job.facts
     if not able.lanes and not able.comers:
         if missing := _unsupported(state, job.shape):
-            return _feature_refusal(facts.model, missing, tuple(able.excluded))
+            refusal = _feature_refusal(facts.model, missing, tuple(able.excluded))
+            refusal.values.update(_could(state, job, able.excluded))
+            return refusal
         values = explain.commonest(able.excluded, able.counts, job.shape)
+        values |= _could(state, job, able.excluded)
         return Refusal("no_node_serves", values, excluded=tuple(able.excluded))
     context_tokens = fit_context(state, job)
     if facts.input_tokens_est >= context_tokens:
@@ -223,6 +236,26 @@ def _feature_refusal(
         "param": FIELD_OF_FEATURE.get(features[0], "messages"),
     }
     return Refusal("feature_unsupported", values, excluded=excluded)
+
+
+def _could(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> Values:
+    """Returns the node that would have run a refused job now but for one rule, if one is sure.
+
+    Limits of energy and carbon, and greener hours, are decided at placement: a job that has any is
+    told no node.
+    """
+    few = len(excluded) <= state.policy.limits.explained_nodes
+    if not few or job.shape.limited or green.wait_for(state, job) is not None:
+        return {}
+    facts, want = job.facts, survey.want(state, job, state.now)
+    for node, rule in counterfactuals.nearest(excluded):
+        if not counterfactuals.is_only_obstacle(state, want, node, rule):
+            continue
+        job.context_tokens = node.replicas[facts.model].context_tokens
+        fits = facts.input_tokens_est < job.context_tokens
+        if fits and _shortage(state, facts, _amounts(state, job)[1]) is None:
+            return {"could_node": node.card.node}
+    return {}
 
 
 def _fit_quotas(state: State, job: Job) -> Refusal | None:

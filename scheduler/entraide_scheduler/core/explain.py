@@ -10,8 +10,7 @@ from math import ceil
 
 from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
-from entraide_scheduler.core import green
-from entraide_scheduler.core.lanes import Lane
+from entraide_scheduler.core import counterfactuals, green
 from entraide_scheduler.core.loading import serves
 from entraide_scheduler.core.menu import THERE
 from entraide_scheduler.core.placement import (
@@ -20,11 +19,9 @@ from entraide_scheduler.core.placement import (
     LIMITS,
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
-    WITH_ROOM,
     Pick,
     Prediction,
     Survey,
-    grams,
     predict,
 )
 from entraide_scheduler.core.policy import Policy, QuotaKind
@@ -75,7 +72,7 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
     elif limit and not survey.fitting:
         reason = LIMIT_REASONS[limit]
         values |= _limit_values(state, job, survey, want, limit)
-    elif blocked:
+    elif blocked and not survey.fitting:
         reason = WAITS_FOR[blocked]
         values["nodes"] = counts[blocked]
         values |= _blocked_values(job, survey, blocked)
@@ -86,6 +83,9 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
         reason = "fair_share_turn"
     elif not reason:
         reason = "turn_is_next"
+    if reason in EXAMPLES and _is_told_node_by_node(state.policy, survey):
+        examples = [pair for pair in survey.excluded if pair[1].code in EXAMPLES[reason]]
+        values |= _could(state, want, examples)
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
     return _explanation(
@@ -148,6 +148,14 @@ LIMIT_REASONS = {
 }
 
 
+# The rules by which a node may be the example of where a waiting job can start.
+EXAMPLES = {
+    "no_free_slot": ("no_free_slot",),
+    "batch_share_full": ("batch_share_full",),
+    "no_node_live": ("node_suspect", "node_lost", "not_accepting"),
+}
+
+
 def _blocked_values(job: Job, survey: Survey, blocked: str) -> Values:
     node, rule = next(found for found in survey.excluded if found[1].code == blocked)
     return rule.values(node, job.shape)
@@ -177,6 +185,8 @@ def _limit_values(state: State, job: Job, survey: Survey, want: Want, code: str)
     short = state.quotas.shortage(job.facts, amounts)
     assert short is not None, "a quota that suffices excluded a node"
     values: Values = {"left": short.left, "needed": short.needed}
+    if short.never:
+        values["beyond_whole"] = 1
     if short.quota.project:
         values["project"] = short.quota.project
     if short.quota.key:
@@ -297,7 +307,7 @@ def _explanation(
     values: Values,
     pick: Prediction | None,
 ) -> Explanation:
-    few = survey.fitting + sum(survey.counts.values()) <= policy.limits.explained_nodes
+    few = _is_told_node_by_node(policy, survey)
     return Explanation(
         job=job.facts.job,
         at=want.at,
@@ -358,40 +368,31 @@ def _pick_values(state: State, job: Job, survey: Survey, pick: Pick, want: Want)
         values["cached_tokens"] = want.cached[card.node]
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
+    if pick.reason == "fastest_at_risk":
+        values["late_for"] = counterfactuals.late_for(best.lane, want)
     listed = survey.listed
-    if len(listed) > 1 and pick.reason != WITH_ROOM:
+    if len(listed) > 1:
         values["next_node"], values["next_coop"] = listed.node[1], listed.coop[1]
         values["next_zone"], values["next_ttft_s"] = listed.zone[1], listed.ttft_s[1]
         values["next_carbon_g"] = g_from_ug(listed.carbon_ug[1])
-    greener = _greener(state, survey, pick, want)
+    greener = counterfactuals.greener(state, survey, pick, want)
     if greener is not None:
-        found, code = greener
-        lane = found.lane
+        predicted, code = greener
+        lane = predicted.lane
         values["greener_node"], values["greener_coop"] = lane.name, lane.coop
-        values["greener_zone"], values["greener_ttft_s"] = lane.zone, found.ttft_s
-        values["greener_carbon_g"] = g_from_ug(round_half_up(found.carbon_ug))
-        values["greener_rule"] = code
+        values["greener_zone"], values["greener_ttft_s"] = lane.zone, predicted.ttft_s
+        values["greener_carbon_g"] = g_from_ug(round_half_up(predicted.carbon_ug))
+        values["greener_rule"], values["could_node"] = code, lane.name
+    elif len(listed) == 1 and _is_told_node_by_node(state.policy, survey):
+        values |= _could(state, want, survey.excluded)
     return values
 
 
-def _greener(state: State, survey: Survey, pick: Pick, want: Want) -> tuple[Prediction, str] | None:
-    """Returns the greenest node that was not taken although it is greener, and why not.
+def _could(state: State, want: Want, excluded: Excluded) -> Values:
+    """Returns the node that one rule alone keeps from a job, if a checked one is."""
+    checked = counterfactuals.one_rule_away(state, want, excluded)
+    return {} if checked is None else {"could_node": checked[0].card.node}
 
-    Looked for in fleets that are explained node by node only. A node whose own promise would not
-    be kept counts too: its rule is ``promise_at_risk``; and one that would keep it, but is so full
-    that its grams count for more than those of the one taken: ``little_room``.
-    """
-    lanes = state.fleet.lanes.of.get(want.shape.model, {})
-    if len(lanes) > state.policy.limits.explained_nodes:
-        return None
-    least_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
-    greenest: tuple[Lane, str] | None = None
-    for found in survey.fits:
-        if (with_room or not found.keeps) and found.carbon_ug < least_ug:
-            rule = "little_room" if found.keeps else "promise_at_risk"
-            greenest, least_ug = (found.lane, rule), found.carbon_ug
-    for node, broken in survey.excluded:
-        lane = lanes.get(node.card.node)
-        if lane is not None and (carbon_ug := grams(lane, want)) < least_ug:
-            greenest, least_ug = (lane, broken.code), carbon_ug
-    return None if greenest is None else (predict(greenest[0], want), greenest[1])
+
+def _is_told_node_by_node(policy: Policy, survey: Survey) -> bool:
+    return survey.fitting + sum(survey.counts.values()) <= policy.limits.explained_nodes

@@ -388,13 +388,17 @@ class Lanes:
 
     def _limit(self, node: Node, replica: Replica, load: Load) -> None:
         """Fixes how many slots others, and batch work, may hold; one at least for batch work."""
-        lend = self._lend.get(node.card.coop, Lend())
         slots = replica.slots
-        load.lend_slots = int(lend.part * slots)
-        if node.lending is Lending.OWN_FIRST and slots > 1:
-            load.lend_slots = min(load.lend_slots, slots - 1)
+        load.lend_slots = self.lend_slots(node, slots)
         batch = int(self._policy.deferral.slots_part * slots)
         load.batch_slots = max(1, min(batch, slots - 1))
+
+    def lend_slots(self, node: Node, slots: int) -> int:
+        """Returns how many of a replica's slots other co-ops may hold on a node."""
+        lent = int(self._lend.get(node.card.coop, Lend()).part * slots)
+        if node.lending is Lending.OWN_FIRST and slots > 1:
+            return min(lent, slots - 1)
+        return lent
 
     @staticmethod
     def shut_of(node: Node, replica: Replica, load: Load, *, reserved: bool = True) -> Views:

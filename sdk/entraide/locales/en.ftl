@@ -42,12 +42,12 @@ error-context_exceeded = The question is too long{ $input_tokens ->
     [none] {" "}for this model.
    *[other] : this model takes at most { $context_tokens } tokens, answer included.
 } Shorten it, or choose a model with a longer context.
-    .otherwise = It would have been admitted with a shorter question{ $context_tokens ->
+    .otherwise = A shorter question would have passed this limit{ $context_tokens ->
         [none] .
-       *[other] , of fewer than { $context_tokens } tokens.
+       *[other] : one of fewer than { $context_tokens } tokens.
     }
 error-deadline_passed = The deadline asked for has already passed. Ask for a later one.
-    .otherwise = It would have been admitted with a deadline still to come{ $deadline_at ->
+    .otherwise = A deadline still to come would have passed this check{ $deadline_at ->
         [none] .
        *[other] ; this one passed { $deadline_at }.
     }
@@ -74,9 +74,9 @@ error-unknown_model = { $unpinned ->
     [none] {""}
    *[other] {" "}A size may be asked for too: { $aliases }.
 } "entraide models list" or /v1/models lists them.
-    .otherwise = It would have been admitted for { $fitting ->
-        [none] a model that can do what it asks for.
-       *[other] one of these models: { $fitting }.
+    .otherwise = { $fitting ->
+        [none] It would not have been admitted for any of the models that were tried instead.
+       *[other] It would have been admitted for one of these models: { $fitting }.
     }
 error-unknown_job = No job of your co-op is called { $job ->
     [none] that
@@ -97,7 +97,7 @@ error-unknown_coop = No co-op is called { $coop ->
     [none] . "entraide coops list" lists them.
    *[other] . There are: { $coops }.
 }
-    .otherwise = It would have been admitted from a member co-op of the pool.
+    .otherwise = From a member co-op of the pool it would have passed this check.
 error-unknown_key = No key has { $key ->
     [none] that name
    *[other] the identifier "{ $key }"
@@ -131,10 +131,11 @@ error-quota_tokens = Your co-op's quota of tokens is spent{ $limit ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have been admitted if it could take { $left ->
-        [none] fewer tokens
-       *[other] { $left } tokens at most
-    }, or with a larger quota.
+    .otherwise = It would have passed this quota { $left ->
+        [none] with fewer tokens, or with a larger quota.
+        [0] if tokens had been left in it.
+       *[other] with { $left } tokens at most, or with a larger quota.
+    }
 error-quota_requests = Your co-op's quota of requests is spent{ $limit ->
     [none] .
    *[other] : { $limit }{ $period ->
@@ -148,7 +149,7 @@ error-quota_requests = Your co-op's quota of requests is spent{ $limit ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have been admitted in the next period, or with a larger quota.
+    .otherwise = It would have passed this quota if a request had been left in it.
 error-quota_jobs = Your co-op already has as many jobs in flight as its quota allows{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
@@ -159,7 +160,11 @@ error-quota_jobs = Your co-op already has as many jobs in flight as its quota al
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have been admitted with one job fewer in flight, or with a larger quota.
+    .otherwise = It would have passed this quota with { $limit ->
+        [none] fewer jobs in flight, or with a larger quota.
+        [0] a larger quota.
+       *[other] fewer than { $limit } jobs in flight, or with a larger quota.
+    }
 error-quota_energy = Your co-op's quota of energy is spent{ $limit ->
     [none] .
    *[other] : { $limit } Wh{ $period ->
@@ -173,10 +178,7 @@ error-quota_energy = Your co-op's quota of energy is spent{ $limit ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have been admitted if it had taken { $left ->
-        [none] less energy
-       *[other] { $left } Wh at most instead of { $needed } Wh
-    } (a shorter answer takes less), or with a larger quota.
+    .otherwise = It would have passed this quota if energy had been left in it. Jobs handed in with Submit are not refused for this: they wait.
 error-quota_carbon = Your co-op's quota of emissions is spent{ $limit ->
     [none] .
    *[other] : { $limit } gCO2e{ $period ->
@@ -190,10 +192,7 @@ error-quota_carbon = Your co-op's quota of emissions is spent{ $limit ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have been admitted if it had emitted { $left ->
-        [none] less
-       *[other] { $left } g CO2e at most instead of { $needed } g CO2e
-    } (a shorter answer or a greener machine emits less), or with a larger quota.
+    .otherwise = It would have passed this quota if emissions had been left in it. Jobs handed in with Submit are not refused for this: they wait.
 error-head_too_large = The headers of the request are too large. Send fewer or shorter ones.
 error-request_timeout = The request took too long to arrive. Send it again, or send less at a time.
 error-too_many_requests = This key already has as many requests under way as one key may have{ $limit ->
@@ -204,15 +203,15 @@ error-queue_full = Your co-op's queue is full{ $limit ->
     [none] .
    *[other] {" "}({ $limit } jobs).
 } Try again in a moment.
-    .otherwise = It would have been admitted with fewer than { $limit ->
-        [none] so many jobs of your co-op waiting.
-       *[other] { $limit } jobs of your co-op waiting.
+    .otherwise = It would have passed this limit with fewer than { $limit ->
+        [none] so many jobs of your co-op in this queue.
+       *[other] { $limit } jobs of your co-op in this queue.
     }
 error-queue_shapes = Your co-op's waiting jobs already are of too many kinds{ $limit ->
     [none] .
    *[other] {" "}({ $limit } kinds: model, jurisdiction, data class, length, deadline…).
 } Try again in a moment.
-    .otherwise = It would have been admitted if the waiting jobs of your co-op had been of fewer kinds{ $limit ->
+    .otherwise = It would have passed this limit if the waiting jobs of your co-op had been of fewer kinds{ $limit ->
         [none] .
        *[other] {" "}than { $limit }.
     }
@@ -224,7 +223,7 @@ error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
     }): the machine { $rule }.
 } Waiting will not help: ask for less (model, jurisdiction, data class, length).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
-    .otherwise = It would have been admitted if a machine that serves this model had been within reach.
+    .otherwise = It would have passed this check if a machine that may run it had been within reach.
 error-node_lost = The machine that was answering is gone. Try again: another one will take over.
 error-too_many_attempts = The job failed on { $attempts ->
     [none] several machines
@@ -453,7 +452,7 @@ rule-over_carbon_cap = would emit more than the cap asked for{ $max_carbon_ug ->
 rule-tried_before = has failed at this job already
     .otherwise = if that machine had not failed at this job already
 rule-little_room = is nearly full
-    .otherwise = if that machine had had more room
+    .otherwise = if the policy did not weigh the room that is left on a machine
 rule-promise_at_risk = would not keep the promise
     .otherwise = if the promise had left { $objective_s ->
         [none] more time
@@ -475,7 +474,7 @@ rule-batch_share_full = already holds as many batch jobs as the policy allows{ $
     [one] {" "}({ $slots } slot)
    *[other] {" "}({ $slots } slots)
 }
-    .otherwise = if a slot left to batch jobs had been free, or if the job had not been a batch job
+    .otherwise = if a slot left to batch jobs had been free
 rule-lend_limit = already lends all the slots that its co-op{ $coop ->
     [none] {""}
    *[other] , { $coop },
@@ -567,26 +566,28 @@ reason-fastest_at_risk = No machine is expected to keep the promise{ $objective_
     [none] {""}
    *[other] , first word in { $ttft_s }
 }, and the promise is at risk.
-    .otherwise = The promise would have held with a faster machine, or with { $objective_s ->
-        [none] more time.
-       *[other] { $ttft_upper_s ->
-            [none] more time.
-           *[other] at least { $ttft_upper_s } before the first word.
+    .otherwise = { $late_for ->
+        [passed] No machine could have kept the promise: the promised moment had passed before the job was placed.
+        [first_word] The promise would have held with a fast enough machine, or with { $ttft_upper_s ->
+            [none] more time before the first word.
+           *[other] at least { $ttft_upper_s } left before the first word.
         }
+        [end] The promise would have held with a fast enough machine, or with more time until the end.
+       *[other] The promise could have held with a faster machine, or with more time.
     }
 reason-weighted = It is the machine with the lowest weighted sum of grams, seconds and watt-hours, by the policy’s weights.
-    .otherwise = Other weights, or the usual rule (the greenest that keeps the promise), could have picked another.
+    .otherwise = Other weights, or the usual rule (the greenest that keeps the promise), may pick another.
 reason-fastest = It is the machine whose first word would come soonest{ $ttft_s ->
     [none] .
    *[other] : { $ttft_s }.
 } The policy looks at speed alone.
-    .otherwise = The usual rule (the greenest that keeps the promise) could have picked another.
+    .otherwise = The usual rule (the greenest that keeps the promise) may pick another.
 reason-least_loaded = It is the least busy machine. The policy looks at load alone.
-    .otherwise = The usual rule (the greenest that keeps the promise) could have picked another.
+    .otherwise = The usual rule (the greenest that keeps the promise) may pick another.
 reason-round_robin = It was its turn. The policy serves one machine after the other.
-    .otherwise = The usual rule (the greenest that keeps the promise) could have picked another.
+    .otherwise = The usual rule (the greenest that keeps the promise) may pick another.
 reason-greedy_green = It is the machine whose grid emits least. The policy looks at that alone, whatever the promise.
-    .otherwise = The usual rule (the greenest that keeps the promise) could have picked another.
+    .otherwise = The usual rule (the greenest that keeps the promise) may pick another.
 
 reason-no_free_slot = { $nodes ->
     [none] All possible machines are busy
@@ -599,7 +600,7 @@ reason-no_free_slot = { $nodes ->
     [one] , and one job of your co-op goes first.
    *[other] , and { $ahead } jobs of your co-op go first.
 }
-    .otherwise = It will start on the first slot that opens{ $example_node ->
+    .otherwise = It can start when a slot opens on a machine that may run it and its turn has come{ $example_node ->
         [none] .
        *[other] , for instance on { $example_node } (co-op { $example_coop }, { $example_zone }).
     }
@@ -613,7 +614,7 @@ reason-fair_share_turn = { $coops_ahead ->
     [one] , then that of one job of your co-op.
    *[other] , then that of { $ahead } jobs of your co-op.
 }
-    .otherwise = It will start when its turn comes, or as soon as a machine opens that suits no job ahead of it.
+    .otherwise = It can start when its turn comes, or earlier on a machine that suits no job ahead of it.
 reason-no_node_live = No possible machine can take it right now.{ $rule ->
     [none] {""}
    *[other] {" "}Commonest reason ({ $nodes ->
@@ -621,16 +622,16 @@ reason-no_node_live = No possible machine can take it right now.{ $rule ->
        *[other] { $nodes } machines
     }): the machine { $rule }.
 }
-    .otherwise = It will start as soon as one of them is available{ $example_node ->
+    .otherwise = It can start when a machine that may run it is available{ $example_node ->
         [none] .
        *[other] , for instance { $example_node } (co-op { $example_coop }, { $example_zone }).
     }
 reason-turn_is_next = Its turn is next: the pool looks at it in a moment.
-    .otherwise = Nothing is in its way; with fewer kinds of jobs waiting it would have been looked at already.
+    .otherwise = A machine can take it now; the pool looks at a limited number of kinds of jobs at a time.
 reason-carbon_cap = The cap that you asked for, { $max_carbon_ug }, does not suffice for now: on the greenest machine that is free this job would emit { $carbon_g }.
-    .otherwise = It will start when a greener machine opens, or when this grid emits less. With a higher cap, or for a shorter answer, it would have started at once.
+    .otherwise = It can start when a greener machine opens, or when this grid emits less. With a higher cap it would have passed this limit; a shorter answer emits less.
 reason-at_cap = Your co-op already has { $in_flight_tokens } tokens in flight, for a cap of { $cap_tokens } while others wait for the same machines.
-    .otherwise = It will start when one of your running jobs ends, or when no other co-op waits for these machines.
+    .otherwise = It can start when enough of your running jobs have ended, or when no other co-op waits for these machines.
 reason-lend_energy = The possible machines would go beyond the energy that their co-ops lend in a day{ $limit_wh ->
     [none] .
    *[other] : { $coop ->
@@ -638,7 +639,7 @@ reason-lend_energy = The possible machines would go beyond the energy that their
        *[other] { $coop },{" "}
     }{ $limit_wh } a day, of which { $left_wh } are left, while this request takes some { $needed_wh }.
 }
-    .otherwise = It will start when a run used less than was expected, when the next day begins, or if { $coop ->
+    .otherwise = It can start when a run used less than was expected, when the next day begins, or if { $coop ->
         [none] one of them
        *[other] { $coop }
     } lends more energy.
@@ -652,7 +653,7 @@ reason-lend_limit = The possible machines already lend all that their co-ops agr
        *[other] { $limit } slots.
     }
 }
-    .otherwise = It will start when a lent slot opens, or if { $coop ->
+    .otherwise = It can start when a lent slot opens, or if { $coop ->
         [none] one of them
        *[other] { $coop }
     } lends more.
@@ -663,10 +664,13 @@ reason-quota_energy = Your co-op’s energy quota does not suffice for now: { $l
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It will start { $ends_at ->
-        [none] in the quota’s next period
-       *[other] in the quota’s next period ({ $ends_at })
-    }, or sooner if running jobs take less than expected. A shorter answer would take less.
+    .otherwise = { $beyond_whole ->
+        [none] It can start { $ends_at ->
+            [none] in the quota’s next period
+           *[other] in the quota’s next period ({ $ends_at })
+        }, or sooner if running jobs take less than expected. A shorter answer would take less.
+       *[other] The whole quota would not suffice: it can start with a larger one, or on a machine that takes less.
+    }
 reason-quota_carbon = Your co-op’s emissions quota does not suffice for now: { $left } g CO2e are left, and this job would emit { $needed } g CO2e.{ $project ->
     [none] {""}
    *[other] {" "}(The quota is that of project { $project }.)
@@ -674,16 +678,19 @@ reason-quota_carbon = Your co-op’s emissions quota does not suffice for now: {
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It will start { $ends_at ->
-        [none] in the quota’s next period
-       *[other] in the quota’s next period ({ $ends_at })
-    }, or sooner if running jobs emit less than expected or a greener machine opens. A shorter answer would emit less.
+    .otherwise = { $beyond_whole ->
+        [none] It can start { $ends_at ->
+            [none] in the quota’s next period
+           *[other] in the quota’s next period ({ $ends_at })
+        }, or sooner if running jobs emit less than expected or a greener machine opens. A shorter answer would emit less.
+       *[other] The whole quota would not suffice: it can start with a larger one, or on a machine that emits less.
+    }
 reason-batch_share_full = Batch jobs already hold the whole share of slots that the policy leaves them{ $slots ->
     [none] .
     [one] : { $slots } slot on each machine.
    *[other] : { $slots } slots on each machine.
 }
-    .otherwise = It will start when one of them ends{ $example_node ->
+    .otherwise = It can start when a slot left to batch jobs opens and its turn has come{ $example_node ->
         [none] .
        *[other] , for instance on { $example_node } (co-op { $example_coop }, { $example_zone }).
     } In another class it would not have waited for that share.
@@ -695,12 +702,12 @@ reason-resting = { $nodes ->
     [none] .
    *[other] : { $failure }.
 }
-    .otherwise = It will start { $again_at ->
+    .otherwise = It can start { $again_at ->
         [none] after the rest
        *[other] { $again_at }
     }, or on another machine that becomes free.
 reason-must_run_alone = An engine exited while it ran this job, so the job is tried once more by itself, on another engine. It waits for one that runs nothing else.
-    .otherwise = It will start when a machine is empty. One is being emptied for it, unless other jobs that must run alone come first.
+    .otherwise = It can start when a machine that may run it runs nothing; where it can, the pool keeps new jobs off one for it.
 reason-greener_later = Electricity will be greener { $then_at }: { $then_g_per_kwh } ({ $then_zone }), rather than { $now_g_per_kwh } now ({ $zone }). { $signal ->
     [forecast] So says the forecast{ $issued_at ->
         [none] .
@@ -711,7 +718,7 @@ reason-greener_later = Electricity will be greener { $then_at }: { $then_g_per_k
     [none] {""}
    *[other] {" "}It will start { $latest_start_at } at the latest, to meet its deadline.
 }
-    .otherwise = A closer deadline, or another class (standard, interactive), would have let it start at once; a forecast that changes will bring its start forward or put it back.
+    .otherwise = With a closer deadline, or in a class that does not wait for greener hours, it would not have been put off; a forecast that changes may bring its start forward or put it back.
 
 ## Why a node takes no work.
 
@@ -856,12 +863,13 @@ explain-numbers = Expected: first word in { $ttft_s }{ $ttft_upper_s ->
    *[other] {" "}· { $cached_tokens } tokens already read
 }
 explain-greener = It could have gone to { $greener_node } (co-op { $greener_coop }, { $greener_zone }: { $greener_carbon_g }, first word in { $greener_ttft_s }) { $condition }.
-explain-next = Without { $node } it would have gone to { $next_node } (co-op { $next_coop }, { $next_zone }: { $next_carbon_g }, first word in { $next_ttft_s }).
+explain-next = Without { $node } it could have gone to { $next_node } (co-op { $next_coop }, { $next_zone }: { $next_carbon_g }, first word in { $next_ttft_s }).
 explain-could = It could have gone to { $example_node } (co-op { $example_coop }, { $example_zone }) { $condition }.
+explain-no-other = No other machine could take it at that moment.
 explain-alone = The pool has no other machine.
 explain-if-not-rule = but for the rule "{ $name }"
 explain-refused-again = The same job may be admitted later, unchanged.
-explain-refused-change = Waiting will not change it: the job itself must change.
+explain-refused-change = The same job will be refused for as long as nothing else changes.
 explain-policy = Policy { $policy }
 explain-objective = promise: first word in { $objective }
 explain-decided = decided on { $day }, { $clock }
@@ -1876,9 +1884,9 @@ error-no_model_fits = No model of the size asked for{ $model ->
     [none] .
    *[other] . Models offered: { $models }.
 } Ask for less (size, jurisdiction, data class, length), or name a model.
-    .otherwise = It would have been admitted for { $fitting ->
-        [none] a model that can do what it asks for.
-       *[other] one of these models: { $fitting }.
+    .otherwise = { $fitting ->
+        [none] It would not have been admitted for any of the models that were tried instead.
+       *[other] It would have been admitted for one of these models: { $fitting }.
     }
 error-model_failed = { $model ->
     [none] This model
@@ -1887,21 +1895,21 @@ error-model_failed = { $model ->
     [none] .
    *[other] : { $failure }.
 } Try again later; if it goes on, tell the operator.
-    .otherwise = It would have been admitted if a machine had managed to load this model.
+    .otherwise = It would have passed this check if a machine within reach had managed to load this model.
 reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the model "{ $model }"{ $ready_at ->
     [none] .
    *[other] , ready { $ready_at }.
 }
-    .otherwise = It will go as soon as the model is loaded.
+    .otherwise = It can start once the model is loaded.
 reason-model_making_room = { $node } (co-op { $coop }, { $zone }) is unloading another model to make room for "{ $model }".
-    .otherwise = It will go as soon as the model is loaded.
+    .otherwise = It can start once the model is loaded.
 reason-model_resting = No possible machine could load the model "{ $model }": { $failure }. Next try { $again_at }.
-    .otherwise = It will go if that try succeeds.
+    .otherwise = It can start if that try succeeds.
 reason-model_waits = The model "{ $model }" is loaded nowhere, and { $nodes ->
     [one] the only machine that could load it is not free to
    *[other] not one of the { $nodes } machines that could load it is free to
 }: its owner is using it, or other models take its memory.
-    .otherwise = It will go when one of them can load it.
+    .otherwise = It can start when one of them has loaded it.
 explain-alias = "{ $alias }" means "{ $model }" here.
 rule-model_loading = is loading { $model ->
     [none] this model

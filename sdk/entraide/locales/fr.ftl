@@ -42,12 +42,12 @@ error-context_exceeded = La question est trop longue{ $input_tokens ->
     [none] {" "}pour ce modèle.
    *[other] {""} : ce modèle accepte au plus { $context_tokens } jetons, réponse comprise.
 } Raccourcissez-la ou choisissez un modèle au contexte plus long.
-    .otherwise = Elle aurait été admise avec une question plus courte{ $context_tokens ->
+    .otherwise = Une question plus courte aurait respecté cette limite{ $context_tokens ->
         [none] .
-       *[other] , de moins de { $context_tokens } jetons.
+       *[other] {""} : une question de moins de { $context_tokens } jetons.
     }
 error-deadline_passed = L’échéance demandée est déjà passée. Demandez-en une plus tardive.
-    .otherwise = Elle aurait été admise avec une échéance à venir{ $deadline_at ->
+    .otherwise = Une échéance à venir aurait été acceptée{ $deadline_at ->
         [none] .
        *[other] {""} ; celle-ci est passée { $deadline_at }.
     }
@@ -74,9 +74,9 @@ error-unknown_model = { $unpinned ->
     [none] {""}
    *[other] {" "}On peut aussi demander une taille : { $aliases }.
 } « entraide models list » ou /v1/models les énumère.
-    .otherwise = Elle aurait été admise pour { $fitting ->
-        [none] un modèle capable de ce qu’elle demande.
-       *[other] l’un de ces modèles : { $fitting }.
+    .otherwise = { $fitting ->
+        [none] Elle n’aurait été admise pour aucun des modèles essayés à la place.
+       *[other] Elle aurait été admise pour l’un de ces modèles : { $fitting }.
     }
 error-unknown_job = Aucune requête { $job ->
     [none] de votre coopérative ne porte ce nom
@@ -97,7 +97,7 @@ error-unknown_coop = Aucune coopérative ne s’appelle { $coop ->
     [none] . « entraide coops list » les énumère.
    *[other] . Il y a : { $coops }.
 }
-    .otherwise = Elle aurait été admise d’une coopérative membre du réseau.
+    .otherwise = Venue d’une coopérative membre, elle n’aurait pas été refusée pour cela.
 error-unknown_key = Aucune clé ne porte { $key ->
     [none] ce nom
    *[other] l’identifiant « { $key } »
@@ -131,10 +131,11 @@ error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $lim
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait été admise si elle avait pu prendre { $left ->
-        [none] moins de jetons
-       *[other] au plus { $left } jetons
-    }, ou avec un quota plus grand.
+    .otherwise = Elle aurait respecté ce quota { $left ->
+        [none] avec moins de jetons, ou avec un quota plus grand.
+        [0] s’il y était resté des jetons.
+       *[other] avec au plus { $left } jetons, ou avec un quota plus grand.
+    }
 error-quota_requests = Le quota de requêtes de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {" "}: { $limit }{ $period ->
@@ -148,7 +149,7 @@ error-quota_requests = Le quota de requêtes de votre coopérative est épuisé{
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait été admise à la prochaine période, ou avec un quota plus grand.
+    .otherwise = Elle aurait respecté ce quota s’il y était resté une requête.
 error-quota_jobs = Votre coopérative a déjà autant de requêtes en cours que son quota le permet{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
@@ -159,7 +160,11 @@ error-quota_jobs = Votre coopérative a déjà autant de requêtes en cours que 
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait été admise avec une requête de moins en cours, ou avec un quota plus grand.
+    .otherwise = Elle aurait respecté ce quota avec { $limit ->
+        [none] moins de requêtes en cours, ou avec un quota plus grand.
+        [0] un quota plus grand.
+       *[other] moins de { $limit } requêtes en cours, ou avec un quota plus grand.
+    }
 error-quota_energy = Le quota d’énergie de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {" "}: { $limit } Wh{ $period ->
@@ -173,10 +178,7 @@ error-quota_energy = Le quota d’énergie de votre coopérative est épuisé{ $
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait été admise si elle avait pris { $left ->
-        [none] moins d’énergie
-       *[other] au plus { $left } Wh au lieu de { $needed } Wh
-    } (une réponse plus courte en prend moins), ou avec un quota plus grand.
+    .otherwise = Elle aurait respecté ce quota s’il y était resté de l’énergie. Une requête confiée avec Submit n’est pas refusée pour cela : elle attend.
 error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {" "}: { $limit } g CO2e{ $period ->
@@ -190,10 +192,7 @@ error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait été admise si elle avait émis { $left ->
-        [none] moins
-       *[other] au plus { $left } g CO2e au lieu de { $needed } g CO2e
-    } (une réponse plus courte ou une machine plus verte en émet moins), ou avec un quota plus grand.
+    .otherwise = Elle aurait respecté ce quota s’il y était resté des émissions. Une requête confiée avec Submit n’est pas refusée pour cela : elle attend.
 error-head_too_large = Les en-têtes de la requête sont trop volumineux. Envoyez-en moins, ou de plus courts.
 error-request_timeout = La requête a mis trop de temps à arriver. Renvoyez-la, ou envoyez-en moins à la fois.
 error-too_many_requests = Cette clé a déjà autant de requêtes en cours qu’une clé peut en avoir{ $limit ->
@@ -204,15 +203,15 @@ error-queue_full = La file d’attente de votre coopérative est pleine{ $limit 
     [none] .
    *[other] {" "}({ $limit } requêtes).
 } Réessayez dans un moment.
-    .otherwise = Elle aurait été admise avec moins de { $limit ->
-        [none] requêtes de votre coopérative en attente.
-       *[other] { $limit } requêtes de votre coopérative en attente.
+    .otherwise = Elle aurait respecté cette limite avec moins de { $limit ->
+        [none] requêtes de votre coopérative dans cette file.
+       *[other] { $limit } requêtes de votre coopérative dans cette file.
     }
 error-queue_shapes = Les requêtes en attente de votre coopérative sont déjà de trop de sortes{ $limit ->
     [none] .
    *[other] {" "}({ $limit } sortes : modèle, territoire, classe de données, longueur, échéance…).
 } Réessayez dans un moment.
-    .otherwise = Elle aurait été admise si les requêtes en attente de votre coopérative avaient été de moins de { $limit ->
+    .otherwise = Elle aurait respecté cette limite si les requêtes en attente de votre coopérative avaient été de moins de { $limit ->
         [none] sortes.
        *[other] { $limit } sortes.
     }
@@ -224,7 +223,7 @@ error-no_node_serves = Aucune machine du réseau ne peut servir cette requête.{
     }) : la machine { $rule }.
 } Attendre n’y changera rien : assouplissez la demande (modèle, territoire, classe de données, longueur).
 error-no_node_live = Aucune machine du réseau n’est joignable pour le moment. Réessayez bientôt.
-    .otherwise = Elle aurait été admise si une machine qui sert ce modèle avait été joignable.
+    .otherwise = Elle n’aurait pas été refusée pour cela si une machine qui peut l’exécuter avait été joignable.
 error-node_lost = La machine qui répondait a disparu. Réessayez : une autre prendra le relais.
 error-too_many_attempts = La requête a échoué sur { $attempts ->
     [none] plusieurs machines
@@ -453,7 +452,7 @@ rule-over_carbon_cap = émettrait plus que le plafond demandé{ $max_carbon_ug -
 rule-tried_before = a déjà échoué à cette requête
     .otherwise = si cette machine n’avait pas déjà échoué à cette requête
 rule-little_room = est presque pleine
-    .otherwise = si cette machine avait eu plus de place
+    .otherwise = si la politique ne tenait pas compte de la place qui reste sur une machine
 rule-promise_at_risk = ne tiendrait pas la promesse
     .otherwise = si la promesse avait laissé { $objective_s ->
         [none] plus de temps
@@ -475,7 +474,7 @@ rule-batch_share_full = porte déjà autant de requêtes différées que la poli
     [one] {" "}({ $slots } place)
    *[other] {" "}({ $slots } places)
 }
-    .otherwise = si une place réservée aux requêtes différées avait été libre, ou si la requête n’avait pas été différée
+    .otherwise = si une place réservée aux requêtes différées avait été libre
 rule-lend_limit = prête déjà toutes les places que sa coopérative{ $coop ->
     [none] {""}
    *[other] , { $coop },
@@ -567,26 +566,28 @@ reason-fastest_at_risk = Aucune machine ne devrait tenir la promesse{ $objective
     [none] {""}
    *[other] , premier mot en { $ttft_s }
 }, et la promesse est menacée.
-    .otherwise = La promesse aurait tenu avec une machine plus rapide, ou avec un délai { $objective_s ->
-        [none] plus long.
-       *[other] { $ttft_upper_s ->
-            [none] plus long.
-           *[other] d’au moins { $ttft_upper_s } avant le premier mot.
+    .otherwise = { $late_for ->
+        [passed] Aucune machine n’aurait pu tenir la promesse : le moment promis était passé avant le placement.
+        [first_word] La promesse aurait tenu avec une machine assez rapide, ou s’il était resté { $ttft_upper_s ->
+            [none] plus de temps avant le premier mot.
+           *[other] au moins { $ttft_upper_s } avant le premier mot.
         }
+        [end] La promesse aurait tenu avec une machine assez rapide, ou s’il était resté plus de temps jusqu’à la fin.
+       *[other] La promesse aurait pu tenir avec une machine plus rapide, ou avec un délai plus long.
     }
 reason-weighted = C’est la machine dont la somme pondérée des grammes, des secondes et des wattheures est la plus basse, selon les poids de la politique.
-    .otherwise = D’autres poids, ou la règle ordinaire (la plus verte qui tient la promesse), auraient pu en désigner une autre.
+    .otherwise = D’autres poids, ou la règle ordinaire (la plus verte qui tient la promesse), peuvent en désigner une autre.
 reason-fastest = C’est la machine dont le premier mot viendrait le plus tôt{ $ttft_s ->
     [none] .
    *[other] {""} : { $ttft_s }.
 } La politique ne regarde que la vitesse.
-    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) aurait pu en désigner une autre.
+    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) peut en désigner une autre.
 reason-least_loaded = C’est la machine la moins occupée. La politique ne regarde que la charge.
-    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) aurait pu en désigner une autre.
+    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) peut en désigner une autre.
 reason-round_robin = C’était son tour. La politique sert chaque machine l’une après l’autre.
-    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) aurait pu en désigner une autre.
+    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) peut en désigner une autre.
 reason-greedy_green = C’est la machine dont le réseau électrique émet le moins. La politique ne regarde que cela, quelle que soit la promesse.
-    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) aurait pu en désigner une autre.
+    .otherwise = La règle ordinaire (la plus verte qui tient la promesse) peut en désigner une autre.
 
 reason-no_free_slot = { $nodes ->
     [none] Toutes les machines possibles sont occupées
@@ -599,7 +600,7 @@ reason-no_free_slot = { $nodes ->
     [one] , et une requête de votre coopérative passe avant.
    *[other] , et { $ahead } requêtes de votre coopérative passent avant.
 }
-    .otherwise = Elle partira à la première place qui se libère{ $example_node ->
+    .otherwise = Elle pourra partir quand, son tour venu, une place se libérera sur une machine qui peut l’exécuter{ $example_node ->
         [none] .
        *[other] , par exemple sur { $example_node } (coop { $example_coop }, { $example_zone }).
     }
@@ -613,7 +614,7 @@ reason-fair_share_turn = { $coops_ahead ->
     [one] , puis celui d’une requête de votre coopérative.
    *[other] , puis celui de { $ahead } requêtes de votre coopérative.
 }
-    .otherwise = Elle partira à son tour, ou dès qu’une machine se libère qui ne convient à aucune requête placée devant elle.
+    .otherwise = Elle pourra partir à son tour, ou plus tôt sur une machine qui ne convient à aucune requête placée devant elle.
 reason-no_node_live = Aucune machine possible ne peut la prendre en ce moment.{ $rule ->
     [none] {""}
    *[other] {" "}Motif le plus fréquent ({ $nodes ->
@@ -621,16 +622,16 @@ reason-no_node_live = Aucune machine possible ne peut la prendre en ce moment.{ 
        *[other] { $nodes } machines
     }) : la machine { $rule }.
 }
-    .otherwise = Elle partira dès que l’une d’elles sera disponible{ $example_node ->
+    .otherwise = Elle pourra partir quand une machine qui peut l’exécuter sera disponible{ $example_node ->
         [none] .
        *[other] , par exemple { $example_node } (coop { $example_coop }, { $example_zone }).
     }
 reason-turn_is_next = Son tour vient tout de suite : le réseau l’examine dans un instant.
-    .otherwise = Rien ne la retient ; avec moins de sortes de requêtes en attente, elle aurait déjà été examinée.
+    .otherwise = Une machine peut la prendre maintenant ; un nombre limité de sortes de requêtes est examiné à la fois.
 reason-carbon_cap = Le plafond demandé, { $max_carbon_ug }, ne suffit pas pour l’instant : sur la plus verte des machines libres, cette requête émettrait { $carbon_g }.
-    .otherwise = Elle partira quand une machine plus verte se libérera, ou quand ce réseau électrique émettra moins. Avec un plafond plus haut, ou pour une réponse plus courte, elle serait partie tout de suite.
+    .otherwise = Elle pourra partir quand une machine plus verte se libérera, ou quand ce réseau électrique émettra moins. Avec un plafond plus haut, elle aurait respecté cette limite ; une réponse plus courte émet moins.
 reason-at_cap = Votre coopérative a déjà { $in_flight_tokens } jetons en cours, pour un plafond de { $cap_tokens } quand d’autres attendent les mêmes machines.
-    .otherwise = Elle partira quand l’une de vos requêtes en cours se terminera, ou quand plus aucune autre coopérative n’attendra ces machines.
+    .otherwise = Elle pourra partir quand assez de vos requêtes en cours seront terminées, ou quand plus aucune autre coopérative n’attendra ces machines.
 reason-lend_energy = Les machines possibles dépasseraient l’énergie que leurs coopératives prêtent en un jour{ $limit_wh ->
     [none] .
    *[other] {""} : { $coop ->
@@ -638,7 +639,7 @@ reason-lend_energy = Les machines possibles dépasseraient l’énergie que leur
        *[other] { $coop },{" "}
     }{ $limit_wh } par jour, dont il reste { $left_wh }, alors que cette requête en demande environ { $needed_wh }.
 }
-    .otherwise = Elle partira quand une exécution aura consommé moins que prévu, quand le jour suivant commencera, ou si { $coop ->
+    .otherwise = Elle pourra partir quand une exécution aura consommé moins que prévu, quand le jour suivant commencera, ou si { $coop ->
         [none] l’une d’elles
        *[other] { $coop }
     } prête plus d’énergie.
@@ -652,7 +653,7 @@ reason-lend_limit = Les machines possibles prêtent déjà tout ce que leurs coo
        *[other] places sur { $limit }.
     }
 }
-    .otherwise = Elle partira quand une place prêtée se libérera, ou si { $coop ->
+    .otherwise = Elle pourra partir quand une place prêtée se libérera, ou si { $coop ->
         [none] l’une d’elles
        *[other] { $coop }
     } en prête davantage.
@@ -663,10 +664,13 @@ reason-quota_energy = Le quota d’énergie de votre coopérative ne suffit pas 
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle partira { $ends_at ->
-        [none] à la prochaine période du quota
-       *[other] à la prochaine période du quota ({ $ends_at })
-    }, ou plus tôt si des requêtes en cours prennent moins que prévu. Une réponse plus courte en prendrait moins.
+    .otherwise = { $beyond_whole ->
+        [none] Elle pourra partir { $ends_at ->
+            [none] à la prochaine période du quota
+           *[other] à la prochaine période du quota ({ $ends_at })
+        }, ou plus tôt si des requêtes en cours prennent moins que prévu. Une réponse plus courte en prendrait moins.
+       *[other] Le quota entier n’y suffirait pas : elle pourra partir avec un quota plus grand, ou sur une machine qui en prend moins.
+    }
 reason-quota_carbon = Le quota d’émissions de votre coopérative ne suffit pas pour l’instant : il reste { $left } g CO2e, et cette requête en émettrait { $needed } g CO2e.{ $project ->
     [none] {""}
    *[other] {" "}(Ce quota est celui du projet { $project }.)
@@ -674,16 +678,19 @@ reason-quota_carbon = Le quota d’émissions de votre coopérative ne suffit pa
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle partira { $ends_at ->
-        [none] à la prochaine période du quota
-       *[other] à la prochaine période du quota ({ $ends_at })
-    }, ou plus tôt si des requêtes en cours émettent moins que prévu ou si une machine plus verte se libère. Une réponse plus courte en émettrait moins.
+    .otherwise = { $beyond_whole ->
+        [none] Elle pourra partir { $ends_at ->
+            [none] à la prochaine période du quota
+           *[other] à la prochaine période du quota ({ $ends_at })
+        }, ou plus tôt si des requêtes en cours émettent moins que prévu ou si une machine plus verte se libère. Une réponse plus courte en émettrait moins.
+       *[other] Le quota entier n’y suffirait pas : elle pourra partir avec un quota plus grand, ou sur une machine qui en émet moins.
+    }
 reason-batch_share_full = Les requêtes différées occupent déjà toute la part de places que la politique leur laisse{ $slots ->
     [none] .
     [one] {""} : { $slots } place par machine.
    *[other] {""} : { $slots } places par machine.
 }
-    .otherwise = Elle partira quand l’une d’elles se terminera{ $example_node ->
+    .otherwise = Elle pourra partir quand, son tour venu, une place laissée aux requêtes différées se libérera{ $example_node ->
         [none] .
        *[other] , par exemple sur { $example_node } (coop { $example_coop }, { $example_zone }).
     } D’une autre classe, elle n’aurait pas attendu cette part.
@@ -695,12 +702,12 @@ reason-resting = { $nodes ->
     [none] .
    *[other] {""} : { $failure }.
 }
-    .otherwise = Elle partira { $again_at ->
+    .otherwise = Elle pourra partir { $again_at ->
         [none] après ce repos
        *[other] { $again_at }
     }, ou sur une autre machine qui se libère.
 reason-must_run_alone = Un moteur s’est arrêté pendant cette requête : elle est donc réessayée une seule fois, seule, sur un autre moteur. Elle en attend un qui n’exécute rien d’autre.
-    .otherwise = Elle partira quand une machine sera vide. On en libère une pour elle, à moins que d’autres requêtes qui doivent être seules ne passent avant.
+    .otherwise = Elle pourra partir quand une machine qui peut l’exécuter n’exécutera plus rien ; quand c’est possible, l’une d’elles ne reçoit plus d’autre requête.
 reason-greener_later = L’électricité sera plus verte { $then_at } : { $then_g_per_kwh } ({ $then_zone }), plutôt que { $now_g_per_kwh } maintenant ({ $zone }). { $signal ->
     [forecast] C’est ce que dit la prévision{ $issued_at ->
         [none] .
@@ -711,7 +718,7 @@ reason-greener_later = L’électricité sera plus verte { $then_at } : { $then
     [none] {""}
    *[other] {" "}Elle partira au plus tard { $latest_start_at }, pour tenir son échéance.
 }
-    .otherwise = Une échéance plus proche, ou une autre classe (ordinaire, interactive), l’aurait fait partir tout de suite ; une prévision qui change avancera ou reculera son départ.
+    .otherwise = Avec une échéance plus proche, ou dans une classe qui n’attend pas les heures vertes, elle n’aurait pas été remise ; une prévision qui change pourra avancer ou reculer son départ.
 
 ## Pourquoi un nœud ne prend pas de travail.
 
@@ -856,12 +863,13 @@ explain-numbers = Prévu : premier mot en { $ttft_s }{ $ttft_upper_s ->
    *[other] {" "}· { $cached_tokens } jetons déjà lus
 }
 explain-greener = Elle aurait pu aller sur { $greener_node } (coop { $greener_coop }, { $greener_zone } : { $greener_carbon_g }, premier mot en { $greener_ttft_s }) { $condition }.
-explain-next = Sans { $node }, elle serait allée sur { $next_node } (coop { $next_coop }, { $next_zone } : { $next_carbon_g }, premier mot en { $next_ttft_s }).
+explain-next = Sans { $node }, elle aurait pu aller sur { $next_node } (coop { $next_coop }, { $next_zone } : { $next_carbon_g }, premier mot en { $next_ttft_s }).
 explain-could = Elle aurait pu aller sur { $example_node } (coop { $example_coop }, { $example_zone }) { $condition }.
+explain-no-other = Aucune autre machine ne pouvait la prendre à ce moment.
 explain-alone = Le réseau n’a aucune autre machine.
 explain-if-not-rule = sans la règle « { $name } »
 explain-refused-again = La même requête pourra être admise plus tard, sans y rien changer.
-explain-refused-change = Attendre n’y changera rien : c’est la requête qu’il faut changer.
+explain-refused-change = La même requête sera refusée tant que rien d’autre ne changera.
 explain-policy = Politique { $policy }
 explain-objective = promesse : premier mot en { $objective }
 explain-decided = décision du { $day }, { $clock }
@@ -1879,9 +1887,9 @@ error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
     [none] .
    *[other] . Modèles offerts : { $models }.
 } Assouplissez la demande (taille, territoire, classe de données, longueur), ou nommez un modèle.
-    .otherwise = Elle aurait été admise pour { $fitting ->
-        [none] un modèle capable de ce qu’elle demande.
-       *[other] l’un de ces modèles : { $fitting }.
+    .otherwise = { $fitting ->
+        [none] Elle n’aurait été admise pour aucun des modèles essayés à la place.
+       *[other] Elle aurait été admise pour l’un de ces modèles : { $fitting }.
     }
 error-model_failed = { $model ->
     [none] Ce modèle n’a
@@ -1890,21 +1898,21 @@ error-model_failed = { $model ->
     [none] .
    *[other] {""} : { $failure }.
 } Réessayez plus tard ; si cela persiste, prévenez l’exploitant.
-    .otherwise = Elle aurait été admise si une machine avait réussi à charger ce modèle.
+    .otherwise = Elle n’aurait pas été refusée pour cela si une machine joignable avait réussi à charger ce modèle.
 reason-model_loading = { $node } (coop { $coop }, { $zone }) charge le modèle « { $model } »{ $ready_at ->
     [none] .
    *[other] , prêt { $ready_at }.
 }
-    .otherwise = Elle partira dès que ce modèle sera chargé.
+    .otherwise = Elle pourra partir une fois le modèle chargé.
 reason-model_making_room = { $node } (coop { $coop }, { $zone }) décharge un autre modèle pour faire place à « { $model } ».
-    .otherwise = Elle partira dès que ce modèle sera chargé.
+    .otherwise = Elle pourra partir une fois le modèle chargé.
 reason-model_resting = Le modèle « { $model } » n’a pu être chargé sur aucune machine possible : { $failure }. Nouvel essai { $again_at }.
-    .otherwise = Elle partira si l’essai réussit.
+    .otherwise = Elle pourra partir si cet essai réussit.
 reason-model_waits = Le modèle « { $model } » n’est chargé nulle part, et { $nodes ->
     [one] la seule machine qui pourrait le charger n’est pas libre de le faire
    *[other] aucune des { $nodes } machines qui pourraient le charger n’est libre de le faire
 } : son propriétaire l’occupe, ou d’autres modèles prennent sa mémoire.
-    .otherwise = Elle partira quand l’une d’elles pourra le charger.
+    .otherwise = Elle pourra partir quand l’une d’elles l’aura chargé.
 explain-alias = « { $alias } » veut dire ici « { $model } ».
 rule-model_loading = charge { $model ->
     [none] ce modèle
