@@ -135,7 +135,7 @@ def queue_counts_itself(state: State) -> None:
     blocked = state.queue.blocked
     assert len(blocked.jobs()) == sum(job in blocked for job in state.queue.jobs())
     assert all(job.shape.limited for job in blocked.jobs())
-    assert not blocked or state.deadlines.is_set("looks", "")
+    assert not blocked or state.deadlines.is_set("recalls", "")
 
 
 def nothing_idles_that_fits(core: Core) -> None:

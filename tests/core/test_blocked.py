@@ -256,6 +256,97 @@ class TestBounded:
         checked(pool)
 
 
+class TestMoments:
+    """What is left over is looked at in time, whatever happens meanwhile."""
+
+    def crowded(self, monkeypatch: pytest.MonkeyPatch) -> tuple[Pool, list[tuple[str, float]]]:
+        """A blocked job, and more shapes that wait for a full node than an event may look at.
+
+        Returns:
+            The pool, and from then on each search of all nodes: the job and the time.
+        """
+        monkeypatch.setattr(dispatch, "LOOKS_PER_EVENT", 4)
+        features = tuple(f"f{number}" for number in range(6))
+        pool = Pool()
+        pool.join(
+            card("full", replicas=(replica(slots=1, features=features),)),
+            card("open", zone="CA-AB"),
+        )
+        (place,) = of(pool.ask("runs", features=features), commands.Place)
+        pool.accept(place)
+        for feature in features:
+            pool.ask(feature, features=(feature,), max_carbon_ug=10**9)
+        pool.ask("blocked", max_carbon_ug=1)
+        searches: list[tuple[str, float]] = []
+        search = dispatch.survey.survey
+
+        def noted(state, job, wanted):
+            searches.append((job.facts.job, state.now))
+            return search(state, job, wanted)
+
+        monkeypatch.setattr(dispatch.survey, "survey", noted)
+        return pool, searches
+
+    def grid(self, pool: Pool) -> None:
+        """A grid's intensity comes, as it was: all limited shapes are looked at again."""
+        pool.tell(events.NodesSeen, ("full", "open"))
+        pool.progress(pool.places()[0], 1)
+        pool.tell(events.IntensityChanged, "CA-QC", 1.3, 31.0, "measured", START + 1e6)
+
+    def test_blocked_jobs_are_recalled_within_the_minute(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Though every half second shapes are left over, which are looked at 50 ms later."""
+        pool, searches = self.crowded(monkeypatch)
+        began, late = pool.now, 0
+        while pool.now < began + 125.0:
+            pool.now += 0.5
+            self.grid(pool)
+            late += bool(pool.core._state.queue.late)
+            pool.now += dispatch.LOOK_AGAIN_S
+            pool.tell(events.Woke)
+        recalled = [at - began for job, at in searches if job == "blocked"]
+
+        assert late > 200
+        assert [60.0, 120.0] == pytest.approx(recalled, abs=1.0)
+        checked(pool)
+
+    def test_late_shapes_are_looked_at_however_many_events_come(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Events every 10 ms do not put off what is to be looked at after 50 ms."""
+        pool, searches = self.crowded(monkeypatch)
+        self.grid(pool)
+        late = {shape.features[0] for shape in pool.core._state.queue.late}
+        searches.clear()
+        for _ in range(6):
+            pool.now += 0.01
+            pool.tell(events.NodesSeen, ("open",))
+
+        assert 2 == len(late)
+        assert late == {job for job, _ in searches}
+
+    def test_a_snapshot_of_before_there_were_two_moments_goes_on(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its one deadline, up to a minute ahead, delays neither look."""
+        pool, searches = self.crowded(monkeypatch)
+        state = pool.core._state
+        state.deadlines.clear("recalls", "")
+        state.deadlines.set("looks", "", pool.now + 60.0)
+        pool.core = Core.restore(pool.core.snapshot())
+        self.grid(pool)
+        pool.now = pool.core.next_deadline()
+        pool.tell(events.Woke)
+        late = pool.core._state.queue.late
+        for _ in range(7):
+            pool.now += 9.0
+            self.grid(pool)
+
+        assert () == late
+        assert "blocked" in {job for job, _ in searches}
+
+
 def test_a_restored_core_looks_at_blocked_jobs_in_the_same_order() -> None:
     """Blocked jobs, those that are due, and what there was no time for are in the snapshot."""
     pool = Pool(limits=Limits(queued_per_coop=1_000))

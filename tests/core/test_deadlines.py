@@ -37,6 +37,19 @@ def test_a_renewed_one_comes_at_its_new_time_only() -> None:
     assert drained(deadlines, 5.0) == [("lease", "j")]
 
 
+def test_one_that_is_set_no_later_is_never_put_off() -> None:
+    """The earliest moment asked for counts; once it has come, the next one does."""
+    deadlines = Deadlines()
+    for at in (5.0, 7.0, 3.0, 4.0):
+        deadlines.set_no_later("looks", "", at)
+    first = deadlines.next()
+    deadlines.pop(3.0)
+    deadlines.set_no_later("looks", "", 7.0)
+
+    assert first == 3.0
+    assert deadlines.next() == 7.0
+
+
 def test_a_cleared_one_never_comes() -> None:
     """What was cleared is neither next nor due."""
     deadlines = Deadlines()

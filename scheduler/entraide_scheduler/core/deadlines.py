@@ -5,6 +5,7 @@ happens when one falls due.
 """
 
 from heapq import heappop, heappush
+from math import inf
 
 
 class Deadlines:
@@ -27,6 +28,11 @@ class Deadlines:
         if entry is None or at < entry:
             self._entry[key] = at
             heappush(self._heap, (at, kind, name))
+
+    def set_no_later(self, kind: str, name: str, at: float) -> None:
+        """Sets a deadline, or moves a later one to an earlier moment."""
+        if at < self._due.get((kind, name), inf):
+            self.set(kind, name, at)
 
     def clear(self, kind: str, name: str) -> None:
         """Forgets a deadline, if it is set."""

@@ -22,8 +22,8 @@ LOOKS_PER_EVENT = 64  # searches of all nodes that find none
 RECALLS_PER_EVENT = 16  # blocked jobs that take turns again because quotas or grids changed
 LANES_PER_EVENT = 8  # replicas that opened or became cheaper, against which blocked jobs are held
 JOBS_PER_LANE = 32  # blocked jobs that are held against each of them
-LOOK_AGAIN_S = 0.05  # after so long what there was no time for is looked at
-RECALL_ALL_S = 60.0  # after so long all blocked jobs are looked at, whatever did not change
+LOOK_AGAIN_S = 0.05  # at most so long after an event what it had no time for is looked at
+RECALL_ALL_S = 60.0  # at most so long apart all blocked jobs are looked at, whatever happens
 
 LIMIT_CODES = frozenset(rule.code for rule in LIMITS)
 
@@ -80,7 +80,7 @@ def dispatch(state: State) -> None:
         _set_aside(state, job, seen)
     state.placing = ""
     if looks == LOOKS_PER_EVENT or queue.blocked:
-        _see_to_the_rest(state)
+        _set_next_looks(state)
 
 
 def count_own(state: State) -> None:
@@ -107,19 +107,22 @@ def _set_aside(state: State, job: Job, seen: Survey) -> None:
 
 
 def look_again(state: State, _: str) -> None:
-    """A moment has passed: looks at what there was no time for; else at all blocked jobs."""
-    queue = state.queue
-    if not queue.late and not queue.blocked.has_due:
-        queue.blocked.recall_all()
-    queue.unstick_late()
+    """A moment has passed: looks at the shapes for which there was no time."""
+    state.queue.unstick_late()
 
 
-def _see_to_the_rest(state: State) -> None:
+def recall_blocked(state: State, _: str) -> None:
+    """A minute has passed: lets all blocked jobs be looked at again."""
+    state.queue.blocked.recall_all()
+
+
+def _set_next_looks(state: State) -> None:
+    """Sets when the rest is looked at; neither moment is put off by what happens meanwhile."""
     queue = state.queue
     if queue.late or queue.blocked.has_due:
-        state.deadlines.set("looks", "", state.now + LOOK_AGAIN_S)
-    elif queue.blocked and not state.deadlines.is_set("looks", ""):
-        state.deadlines.set("looks", "", state.now + RECALL_ALL_S)
+        state.deadlines.set_no_later("looks", "", state.now + LOOK_AGAIN_S)
+    if queue.blocked:
+        state.deadlines.set_no_later("recalls", "", state.now + RECALL_ALL_S)
 
 
 def _recall(state: State) -> None:

@@ -29,7 +29,7 @@ from entraide_scheduler.core import (
 )
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.commands import Command, PostCorrection
-from entraide_scheduler.core.dispatch import dispatch, line_up, look_again
+from entraide_scheduler.core.dispatch import dispatch, line_up, look_again, recall_blocked
 from entraide_scheduler.core.menu import Meaning
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.quarantine import Quarantine, Sender, SenderKind
@@ -158,6 +158,7 @@ DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
         "models": models.look,
         "node": presence.silent,
         "pause": leases.unpause,
+        "recalls": recall_blocked,
         "rest": leases.rested,
         "surplus": presence.surplus_over,
     }
