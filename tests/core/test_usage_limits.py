@@ -143,6 +143,61 @@ def test_invalid_answer_runs_again_elsewhere_and_marks_its_node() -> None:
     assert {"answer_invalid": 1} == pool.core.nodes()[0].marks
 
 
+@pytest.mark.parametrize(
+    ("outcome", "delivered", "state"),
+    [(Outcome.COMPLETED, False, "completed"), (Outcome.FAILED, True, "failed")],
+)
+def test_tokens_that_were_shown_are_not_taken_back(
+    outcome: Outcome, state: str, *, delivered: bool
+) -> None:
+    """A last report of fewer output tokens than progress had shown is billed by what was shown.
+
+    A node's count while a run lasts is over all choices and never falls, each retry is a run of its
+    own, and text that an engine withdraws was never counted. One honest case is left: an engine
+    that tells no count while it runs is counted by its events, of which it may send several for a
+    token. Its report is a few tokens less, so that marks nobody; the count becomes an estimate.
+    """
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha", stream=True)
+    pool.accept(place)
+    pool.progress(place, 60)
+    charged = pool.core._state.queue.shares.coops["alpha"].committed
+    pool.now += 2.0
+    asked = pool.report(place, outcome, delivered=delivered, output_tokens=10)
+    (settle,) = of(asked, commands.Settle)
+    line = pool.core._state.queue.shares.coops["alpha"]
+
+    assert (state, 60) == (settle.state, settle.usage.output_tokens)
+    assert settle.usage.counted is Basis.ESTIMATED
+    assert line.committed == settle.usage.input_tokens + 2.0 * 60 <= charged
+    assert {} == marks(pool)
+
+
+def test_what_was_shown_counts_within_the_grant_only() -> None:
+    """Progress beyond the grant is cut to it before it counts for anything."""
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha")
+    pool.accept(place)
+    pool.progress(place, 10**6)
+    pool.now += 2.0
+    (settle,) = of(pool.report(place, output_tokens=10), commands.Settle)
+
+    assert 100 == settle.usage.output_tokens
+
+
+def test_a_cancelled_run_is_billed_what_it_had_shown() -> None:
+    """A report that comes after its job was cancelled takes nothing back either."""
+    pool = lent()
+    (place,) = pool.ask("j1", "alpha")
+    pool.accept(place)
+    pool.progress(place, 60)
+    pool.tell(events.JobCancelled, "j1", "client_gone")
+    asked = pool.report(place, Outcome.CANCELLED, input_tokens=0, cached_tokens=0, output_tokens=0)
+    (settle,) = of(asked, commands.Settle)
+
+    assert 60 == settle.usage.output_tokens
+
+
 EXTREMES = (2**53, 2**63 - 1, 2**64 - 1)
 
 

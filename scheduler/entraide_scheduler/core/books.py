@@ -15,7 +15,13 @@ from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import Hold, Job, Lease
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.usage_limits import Estimate, Grant, energy_limit_uwh, limit
+from entraide_scheduler.core.usage_limits import (
+    Estimate,
+    Grant,
+    energy_limit_uwh,
+    limit,
+    no_less_than_shown,
+)
 
 # A snapshot holds them, so they are few: the shell's store keeps what people ask for later.
 ENDED_KEPT = 10_000  # ended jobs, however young
@@ -105,7 +111,9 @@ def believed(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool]:
     """Returns what is billed of a report, and whether it stayed within its lease.
 
     Counts below zero, or times that are no numbers, would turn the books around: the pool's own
-    estimate takes their place. What is beyond the lease marks the node.
+    estimate takes their place. What is beyond the lease marks the node. Fewer output tokens than
+    the run's progress had shown mark nobody: an engine that tells no count while it runs is counted
+    by its events, and may send several for one token. The shown tokens are billed.
     """
     if not _is_sound(usage):
         return estimate(state, lease), False
@@ -113,7 +121,7 @@ def believed(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool]:
     usage, codes = limit(usage, grant(state, lease), expected)
     for code in codes:
         mark(state, lease.terms.node, code)
-    return usage, not codes
+    return no_less_than_shown(usage, lease.output_tokens), not codes
 
 
 def grant(state: State, lease: Lease) -> Grant:

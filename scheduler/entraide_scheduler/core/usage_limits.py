@@ -2,8 +2,9 @@
 
 A lease grants tokens, and its machine can draw so much power: 1.5 times the peak that the hardware
 catalogue gives for its device, over the run's time by the scheduler's clock. What a report says
-beyond that is not billed: the least of the grant, the report and the pool's own estimate is. It
-refuses to know what becomes of the node.
+beyond that is not billed: the least of the grant, the report and the pool's own estimate is. Nor
+does a report take back output tokens that the run's progress had shown. It refuses to know what
+becomes of the node.
 """
 
 import msgspec
@@ -83,6 +84,18 @@ def limit(usage: Usage, grant: Grant, estimate: Estimate) -> tuple[Usage, tuple[
         changes["energy_decode_uwh"] = grant.energy_uwh - prefill_uwh
         changes["energy_basis"] = Basis.ESTIMATED
     return (msgspec.structs.replace(usage, **changes) if changes else usage), tuple(codes)
+
+
+def no_less_than_shown(usage: Usage, shown_tokens: int) -> Usage:
+    """Returns a report with at least the output tokens that the run's progress had shown.
+
+    Args:
+        usage: within its grant.
+        shown_tokens: the most output tokens of any progress, within the grant too.
+    """
+    if usage.output_tokens >= shown_tokens:
+        return usage
+    return msgspec.structs.replace(usage, output_tokens=shown_tokens, counted=Basis.ESTIMATED)
 
 
 def _least(granted: int, estimated: int | None) -> int:
