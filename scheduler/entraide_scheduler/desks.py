@@ -173,6 +173,9 @@ def _refuse_unsound(live: Live, facts: RequestFacts) -> bool:
     if fault:
         live.counts["gateway.unsound"] += 1
         values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
+        if fault == "input_tokens_est" and facts.input_tokens_est > facts.input_tokens_max:
+            limits = {"limit": facts.input_tokens_max, "found": facts.input_tokens_est}
+            values = {"param": fault, "fault": "at_most", **limits}
         live.answer(facts.gateway, m.JobRefused(facts.job, "invalid_request", values, None))
     return bool(fault)
 

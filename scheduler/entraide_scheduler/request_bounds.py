@@ -52,6 +52,8 @@ def _count_fault(facts: RequestFacts) -> str:
         return "input_tokens_est"
     if not 0 <= facts.input_tokens_max <= TOKENS_MAX:
         return "input_tokens_max"
+    if facts.input_tokens_est > facts.input_tokens_max:
+        return "input_tokens_est"  # the fair share's bound rests on the bound of the prompt
     limit = facts.output_tokens_max
     if limit is not None and not 1 <= limit <= OUTPUT_TOKENS_MAX:
         return "output_tokens_max"
