@@ -34,7 +34,7 @@ WAIT_S = 120.0
 REFERENCE = "import asyncio; asyncio.run(asyncio.sleep(3600))"
 
 
-class Taken(Struct, frozen=True):
+class ProcessUsage(Struct, frozen=True):
     """What one process took."""
 
     rss_mb: float
@@ -43,7 +43,7 @@ class Taken(Struct, frozen=True):
     threads: int
 
 
-class Result(Struct, frozen=True):
+class IdleRow(Struct, frozen=True):
     """The agent's, beside the reference's."""
 
     secs: float
@@ -101,7 +101,7 @@ def agent(url: str, token: str, folder: Path) -> Iterator[psutil.Process]:
         running.wait()
 
 
-def taken(processes: Sequence[psutil.Process], secs: float) -> list[Taken]:
+def measure_process(processes: Sequence[psutil.Process], secs: float) -> list[ProcessUsage]:
     before = [sum(process.cpu_times()[:2]) for process in processes]
     began = time.monotonic()
     time.sleep(secs)
@@ -110,7 +110,7 @@ def taken(processes: Sequence[psutil.Process], secs: float) -> list[Taken]:
     for process, used_s in zip(processes, before, strict=True):
         memory = process.memory_full_info()
         rows.append(
-            Taken(
+            ProcessUsage(
                 rss_mb=round(memory.rss / 1e6, 1),
                 pss_mb=round(memory.pss / 1e6, 1),
                 cpu_percent=round(100 * (sum(process.cpu_times()[:2]) - used_s) / took_s, 3),
@@ -120,7 +120,7 @@ def taken(processes: Sequence[psutil.Process], secs: float) -> list[Taken]:
     return rows
 
 
-def measure(secs: float) -> Result:
+def measure(secs: float) -> IdleRow:
     with tempfile.TemporaryDirectory(prefix="entraide-idle-") as name:
         folder = Path(name)
         with pool(folder / "pool") as running:
@@ -132,11 +132,11 @@ def measure(secs: float) -> Result:
                 reference = subprocess.Popen([sys.executable, "-c", REFERENCE])
                 try:
                     time.sleep(min(SETTLE_S, secs))
-                    ours, theirs = taken([idle, psutil.Process(reference.pid)], secs)
+                    ours, theirs = measure_process([idle, psutil.Process(reference.pid)], secs)
                 finally:
                     reference.kill()
                     reference.wait()
-    return Result(
+    return IdleRow(
         secs, ours.rss_mb, ours.pss_mb, ours.cpu_percent, ours.threads,
         theirs.rss_mb, theirs.pss_mb, theirs.cpu_percent,
     )  # fmt: skip

@@ -46,32 +46,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 
 import msgspec
-from benchmarks.support import places, regions
-from benchmarks.support.deferral import deferral
-from benchmarks.support.devices import catalogue
-from benchmarks.support.loads import Load, azure_day, azure_needs, servegen_week, work_s
-from benchmarks.support.places import Way
-from benchmarks.support.regions import HELD_OUT, IN_SAMPLE, Region, intensities
-from benchmarks.support.shared import show
+from benchmarks.support import regions, zone_placement
+from benchmarks.support.common import print_rows
+from benchmarks.support.deferral import run_deferral
+from benchmarks.support.devices import read_catalogue
+from benchmarks.support.regions import HELD_OUT, IN_SAMPLE, Region, region_intensities
+from benchmarks.support.sampled_loads import (
+    Load,
+    azure_day,
+    azure_machines_needed,
+    servegen_week,
+    work_model,
+)
+from benchmarks.support.zone_placement import PlacementMethod
 from msgspec import Struct
 
 from entraide_scheduler.core.policy import Picker
-from entraide_sim import Series
+from entraide_sim import IntensitySeries
 
 FLEETS = (9, 36)  # machines, in the region on which the constants were chosen; elsewhere the first
 PEAK_PART = 0.6
-REFERENCE = Way("least_loaded", Picker.LEAST_LOADED)
-OURS = Way("ours", Picker.GREENEST)
-NO_HEADROOM = Way("no_headroom", Picker.GREENEST, 0.0)
+REFERENCE = PlacementMethod("least_loaded", Picker.LEAST_LOADED)
+OURS = PlacementMethod("ours", Picker.GREENEST)
+NO_HEADROOM = PlacementMethod("no_headroom", Picker.GREENEST, 0.0)
 WAYS = (
-    Way("round_robin", Picker.ROUND_ROBIN),
+    PlacementMethod("round_robin", Picker.ROUND_ROBIN),
     REFERENCE,
-    Way("latency_only", Picker.FASTEST),
-    Way("greedy_green", Picker.GREEDY_GREEN),
+    PlacementMethod("latency_only", Picker.FASTEST),
+    PlacementMethod("greedy_green", Picker.GREEDY_GREEN),
     OURS,
     NO_HEADROOM,
 )
-HELD_OUT_WAYS = (REFERENCE, Way("greedy_green", Picker.GREEDY_GREEN), OURS, NO_HEADROOM)
+HELD_OUT_WAYS = (REFERENCE, PlacementMethod("greedy_green", Picker.GREEDY_GREEN), OURS, NO_HEADROOM)
 HEADROOMS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # of which one is chosen
 MISSED_MORE_PART = 0.001  # of all promises: a headroom that misses more than that is not chosen
 PARTS = ("in_sample", "other_year", "other_zones", "similar_zones", "split", "hours")
@@ -122,14 +128,14 @@ class ChoiceRow(Struct, frozen=True):
     chosen: bool
 
 
-class Pooled(Struct, frozen=True):
+class OverflowReference(Struct, frozen=True):
     """What the first two zones would pass on to the last if they were one: of the work, a part."""
 
     part: float
     patient_part: float
 
 
-class Size(Struct, frozen=True):
+class BenchmarkSize(Struct, frozen=True):
     """How much is lived through."""
 
     days: int
@@ -140,20 +146,20 @@ class Size(Struct, frozen=True):
     deferral_days: int
 
 
-WHOLE = Size(7, 1, 30.0, 24, 60.0, 362)
-QUICK = Size(1, 1, 4.0, 3, 4.0, 10)
+WHOLE = BenchmarkSize(7, 1, 30.0, 24, 60.0, 362)
+QUICK = BenchmarkSize(1, 1, 4.0, 3, 4.0, 10)
 
 
-def loads(size: Size, machines: int, seed: int) -> Iterator[Load]:
+def make_loads(size: BenchmarkSize, machines: int, seed: int) -> Iterator[Load]:
     """Makes all loads for a fleet."""
-    yield servegen(size, machines, seed)
-    yield from azure(size, machines)
+    yield servegen_load(size, machines, seed)
+    yield from azure_loads(size, machines)
 
 
-def servegen(size: Size, machines: int, seed: int) -> Load:
+def servegen_load(size: BenchmarkSize, machines: int, seed: int) -> Load:
     """Returns ServeGen's load for a fleet."""
     return servegen_week(
-        work_s(catalogue()[places.DEVICE], places.SLOTS),
+        work_model(read_catalogue()[zone_placement.DEVICE], zone_placement.SLOTS),
         days=size.days,
         sample_s=size.servegen_sample_s,
         machines=machines,
@@ -163,11 +169,11 @@ def servegen(size: Size, machines: int, seed: int) -> Load:
     )
 
 
-def azure(size: Size, machines: int) -> Iterator[Load]:
+def azure_loads(size: BenchmarkSize, machines: int) -> Iterator[Load]:
     """Makes Azure's loads for a fleet: one service that is asked faster, and several."""
-    work = work_s(catalogue()[places.DEVICE], places.SLOTS)
+    work = work_model(read_catalogue()[zone_placement.DEVICE], zone_placement.SLOTS)
     needed = PEAK_PART * machines
-    for services in (1, max(2, round(needed / azure_needs(work)))):
+    for services in (1, max(2, round(needed / azure_machines_needed(work)))):
         yield azure_day(
             work,
             hours=size.azure_hours,
@@ -179,39 +185,43 @@ def azure(size: Size, machines: int) -> Iterator[Load]:
         )
 
 
-class Begun(Struct, frozen=True):
+class PendingRuns(Struct, frozen=True):
     """A load in a region that is being lived through with several ways to pick."""
 
     region: Region
     load: Load
-    series: Sequence[Series]
-    lives: Mapping[Way, Future[dict[str, places.Outcome]]]
+    series: Sequence[IntensitySeries]
+    lives: Mapping[PlacementMethod, Future[dict[str, zone_placement.PlacementMetrics]]]
     energies: Sequence[str]
 
 
-def begin(
+def submit_runs(
     pool: ProcessPoolExecutor,
     region: Region,
     load: Load,
-    ways: Sequence[Way],
-    energies: Sequence[str] = tuple(places.ENERGY),
-) -> Begun:
+    ways: Sequence[PlacementMethod],
+    energies: Sequence[str] = tuple(zone_placement.ENERGY),
+) -> PendingRuns:
     """Begins to live through a load with each way to pick."""
-    series = intensities(region)
-    lives = {way: pool.submit(places.outcomes, load, way, series, energies) for way in ways}
-    return Begun(region, load, series, lives, energies)
+    series = region_intensities(region)
+    lives = {
+        way: pool.submit(zone_placement.measure_method, load, way, series, energies) for way in ways
+    }
+    return PendingRuns(region, load, series, lives, energies)
 
 
-def placement(begun: Begun) -> Iterator[PlacementRow]:
+def placement(begun: PendingRuns) -> Iterator[PlacementRow]:
     """Yields a row for each energy model and way to pick; the optimum comes last."""
     load, series = begun.load, begun.series
     zones = [one.zone for one in series]
     outcomes = {way: life.result() for way, life in begun.lives.items()}
-    least_g, parts = places.optimum(load, series)
-    patient_part = places.passed_on(load, zones, patience_s=places.PROMISE_S)
-    pooled = Pooled(places.passed_on(load, zones), patient_part)
-    jobs = len(load.counted())
-    best = places.Outcome(least_g, None, None, jobs, 0, parts, parts[zones[-1]])
+    least_g, parts = zone_placement.optimal_emissions(load, series)
+    patient_part = zone_placement.zone_overflow_part(
+        load, zones, patience_s=zone_placement.OBJECTIVE_S
+    )
+    pooled = OverflowReference(zone_placement.zone_overflow_part(load, zones), patient_part)
+    jobs = len(load.counted_arrivals())
+    best = zone_placement.PlacementMetrics(least_g, None, None, jobs, 0, parts, parts[zones[-1]])
     for energy in begun.energies:
         told = {way.name: outcomes[way][energy] for way in outcomes} | {"optimum": best}
         yield from placement_rows(begun, energy, told, pooled)
@@ -219,7 +229,10 @@ def placement(begun: Begun) -> Iterator[PlacementRow]:
 
 
 def placement_rows(
-    begun: Begun, energy: str, told: Mapping[str, places.Outcome], pooled: Pooled
+    begun: PendingRuns,
+    energy: str,
+    told: Mapping[str, zone_placement.PlacementMetrics],
+    pooled: OverflowReference,
 ) -> list[PlacementRow]:
     """Compares each way to pick with least loaded and the optimum."""
     reference, best = told[REFERENCE.name], told["optimum"].gco2e_per_1k_output_tokens
@@ -255,13 +268,17 @@ def placement_rows(
     ]
 
 
-def choice(pool: ProcessPoolExecutor, load: Load, energy: str = "linear") -> list[ChoiceRow]:
+def choose_headroom(
+    pool: ProcessPoolExecutor, load: Load, energy: str = "linear"
+) -> list[ChoiceRow]:
     """Returns a row for each headroom on the first half of the year, one of them chosen."""
-    ways = {Way(f"headroom_{value:g}", Picker.GREENEST, value): value for value in HEADROOMS}
-    begun = begin(pool, regions.FIRST_HALF_2023, load, (REFERENCE, *ways), [energy])
+    ways = {
+        PlacementMethod(f"headroom_{value:g}", Picker.GREENEST, value): value for value in HEADROOMS
+    }
+    begun = submit_runs(pool, regions.FIRST_HALF_2023, load, (REFERENCE, *ways), [energy])
     rows = {row.policy: row for row in placement(begun)}
     reference = rows[REFERENCE.name].missed or 0
-    allowed = reference + MISSED_MORE_PART * len(load.counted())
+    allowed = reference + MISSED_MORE_PART * len(load.counted_arrivals())
     keeping = [way for way in ways if (rows[way.name].missed or 0) <= allowed] or list(ways)
     chosen = min(keeping, key=lambda way: rows[way.name].gco2e_per_1k_output_tokens)
     return [
@@ -280,20 +297,22 @@ def choice(pool: ProcessPoolExecutor, load: Load, energy: str = "linear") -> lis
     ]
 
 
-def split(pool: ProcessPoolExecutor, size: Size, machines: int, seed: int) -> Iterator[Struct]:
+def split(
+    pool: ProcessPoolExecutor, size: BenchmarkSize, machines: int, seed: int
+) -> Iterator[Struct]:
     """Chooses a headroom on one half of the year and one load; judges it on the others."""
-    rows = choice(pool, servegen(size, machines, seed))
+    rows = choose_headroom(pool, servegen_load(size, machines, seed))
     yield from rows
     (value,) = (row.headroom for row in rows if row.chosen)
     ways = dict.fromkeys((REFERENCE, OURS, NO_HEADROOM))
     if value not in {way.headroom for way in (OURS, NO_HEADROOM)}:
-        ways[Way(f"headroom_{value:g}", Picker.GREENEST, value)] = None
-    for load in azure(size, machines):
-        yield from placement(begin(pool, regions.SECOND_HALF_2023, load, tuple(ways)))
+        ways[PlacementMethod(f"headroom_{value:g}", Picker.GREENEST, value)] = None
+    for load in azure_loads(size, machines):
+        yield from placement(submit_runs(pool, regions.SECOND_HALF_2023, load, tuple(ways)))
 
 
-def placed(
-    pool: ProcessPoolExecutor, options: argparse.Namespace, size: Size
+def placement_rows_of(
+    pool: ProcessPoolExecutor, options: argparse.Namespace, size: BenchmarkSize
 ) -> Iterator[PlacementRow]:
     """Yields the rows of all regions that are asked for."""
     small = options.machines[:1]
@@ -304,11 +323,11 @@ def placed(
         "similar_zones": (regions.SIMILAR_ZONES, small),
     }
     begun = [
-        begin(pool, region, load, WAYS if region == regions.CHOSEN_ON else HELD_OUT_WAYS)
+        submit_runs(pool, region, load, WAYS if region == regions.CHOSEN_ON else HELD_OUT_WAYS)
         for part, (region, fleets) in cases.items()
         if part in options.only
         for machines in fleets
-        for load in loads(size, machines, options.seed)
+        for load in make_loads(size, machines, options.seed)
     ]
     for one in begun:
         yield from placement(one)
@@ -330,12 +349,12 @@ def main(arguments: Sequence[str]) -> None:
     print(f"seed {options.seed}, {dt.datetime.now(dt.UTC):%Y-%m-%d}, {size}", file=sys.stderr)
     rows: list[Struct] = []
     with ProcessPoolExecutor(options.workers) as pool:
-        rows += placed(pool, options, size)
+        rows += placement_rows_of(pool, options, size)
         if "split" in options.only:
             rows += split(pool, size, options.machines[0], options.seed)
     if "hours" in options.only:
-        rows += deferral(size.deferral_days, options.seed)
-    show(rows, as_json=options.json)
+        rows += run_deferral(size.deferral_days, options.seed)
+    print_rows(rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ from operator import itemgetter
 from statistics import fmean
 
 import msgspec
-from benchmarks.support.shared import show
+from benchmarks.support.common import print_rows
 from benchmarks.support.worst_events import COOPS as HELLO_COOPS
 from benchmarks.support.worst_events import caps_row, hellos_row
 from msgspec import Struct, to_builtins
@@ -162,7 +162,7 @@ def facts(number: int, model: str) -> RequestFacts:
     )
 
 
-class Bench:
+class CoreBench:
     """A core with its fleet and its line, and a clock that moves a little with each event.
 
     Args:
@@ -181,22 +181,22 @@ class Bench:
         coops = tuple(CoopTerms(f"coop-{number:03}") for number in range(COOPS))
         limits, fair_share = Limits(queued_per_coop=QUEUED), FairShare(CAP_TOKENS)
         policy = Policy("bench", coops, limits=limits, fair_share=fair_share)
-        self.tell(events.PolicyChanged, policy)
-        self.tell(events.SchedulerStarted, 1, "gateway")
+        self.feed_event(events.PolicyChanged, policy)
+        self.feed_event(events.SchedulerStarted, 1, "gateway")
         for zone, grams in ZONES:
-            self.tell(events.IntensityChanged, zone, grams, grams, "measured", START + 1e6)
+            self.feed_event(events.IntensityChanged, zone, grams, grams, "measured", START + 1e6)
         for number in range(nodes):
-            self.tell(events.NodeJoined, card(number), True, "")
+            self.feed_event(events.NodeJoined, card(number), True, "")
         if load == WAITING:
             for _ in range(nodes * SLOTS):
-                self.live_until_accepted()
+                self.run_until_accepted()
             self.queue(queued, ASKED)
             return
         self.queue(queued)
         for _ in range(min(int(nodes * SLOTS * BUSY_PART), BUSY_MAX)):
-            self.live_until_accepted()
+            self.run_until_accepted()
 
-    def tell(self, kind: type[events.Event], *values: object) -> list[Command]:
+    def feed_event(self, kind: type[events.Event], *values: object) -> list[Command]:
         """Feeds one event, a microsecond after the last one."""
         number = next(self._ids)
         return self.core.handle(kind(number, START + number * 1e-6, *values))
@@ -205,15 +205,15 @@ class Bench:
         """Lets jobs wait for a model that is full (the first ones fill it)."""
         for _ in range(jobs):
             number = next(self._jobs)
-            for command in self.tell(events.JobRequested, facts(number, model)):
+            for command in self.feed_event(events.JobRequested, facts(number, model)):
                 assert isinstance(command, Place)
-                self.tell(events.RunAccepted, command.job, command.epoch, command.node)
+                self.feed_event(events.RunAccepted, command.job, command.epoch, command.node)
 
-    def live_until_accepted(self) -> None:
+    def run_until_accepted(self) -> None:
         """One job comes and is accepted."""
-        (place,) = self.tell(events.JobRequested, facts(next(self._jobs), ASKED))
+        (place,) = self.feed_event(events.JobRequested, facts(next(self._jobs), ASKED))
         assert isinstance(place, Place)
-        self.tell(events.RunAccepted, place.job, place.epoch, place.node)
+        self.feed_event(events.RunAccepted, place.job, place.epoch, place.node)
         self.running.append(place)
 
     def request(self) -> events.JobRequested:
@@ -234,7 +234,7 @@ class Bench:
         self.running.append(place)
         return len(turned)
 
-    def rest_of_life(self, place: Place) -> Iterator[events.Event]:
+    def finish_job(self, place: Place) -> Iterator[events.Event]:
         """Makes what an honest node says of a run."""
         run = (place.job, place.epoch, place.node)
         used = Usage(
@@ -250,7 +250,7 @@ class Bench:
             yield kind(number, START + number * 1e-6, *run, *values)
 
 
-def placements(bench: Bench, secs: float) -> Timings:
+def placements(bench: CoreBench, secs: float) -> Timings:
     """Returns the CPU seconds of many pairs of a request and a run's end, one of which places."""
     handle, encode, clock = bench.core.handle, bench.encode, time.thread_time
     requests_s: list[float] = []
@@ -258,7 +258,7 @@ def placements(bench: Bench, secs: float) -> Timings:
     turns = 0
     stop = clock() + secs
     while clock() < stop:
-        *run, end = bench.rest_of_life(bench.running.popleft())
+        *run, end = bench.finish_job(bench.running.popleft())
         for event in run:
             handle(event)
         request = bench.request()
@@ -275,14 +275,14 @@ def placements(bench: Bench, secs: float) -> Timings:
     return Timings(sorted(placing_s), sorted(other_s), turns)
 
 
-def lifecycles_per_s(bench: Bench, secs: float) -> float:
+def lifecycles_per_s(bench: CoreBench, secs: float) -> float:
     """Returns how many whole lives a second the core leads; making the events does not count."""
     handle, encode, clock = bench.core.handle, bench.encode, time.thread_time
     lives, took_s = 0, 0.0
     stop = clock() + secs
     while clock() < stop:
         request = bench.request()
-        rest = list(bench.rest_of_life(bench.running.popleft()))
+        rest = list(bench.finish_job(bench.running.popleft()))
         began = clock()
         answers = handle(request)
         encode(answers)
@@ -297,13 +297,13 @@ def lifecycles_per_s(bench: Bench, secs: float) -> float:
     return lives / took_s
 
 
-def scan_placements_per_s(bench: Bench, decision_s: float, secs: float) -> float:
+def scan_placements_per_s(bench: CoreBench, decision_s: float, secs: float) -> float:
     """Returns the placements a second if each looked at every node, one by one.
 
     The plain scan is timed on the same state; the search that it would replace is taken off.
     """
     state = bench.core._state  # noqa: SLF001
-    bench.live_until_accepted()
+    bench.run_until_accepted()
     job = next(reversed(state.jobs.values()))
     wanted = survey.want(state, job, state.now)
     able = state.fleet.able(job.shape)
@@ -330,11 +330,11 @@ def weigh(nodes: int) -> tuple[int, int]:
     """Returns the bytes that a node and a waiting job take, by Python's own accounts."""
     gc.collect()
     tracemalloc.start()
-    bench = Bench(0, 0)
+    bench = CoreBench(0, 0)
     empty, _ = tracemalloc.get_traced_memory()
     for number in range(nodes):
-        bench.tell(events.NodeJoined, card(number), True, "")
-    bench.live_until_accepted()
+        bench.feed_event(events.NodeJoined, card(number), True, "")
+    bench.run_until_accepted()
     fleet, _ = tracemalloc.get_traced_memory()
     bench.queue(WEIGHED_JOBS)
     full, _ = tracemalloc.get_traced_memory()
@@ -345,7 +345,7 @@ def weigh(nodes: int) -> tuple[int, int]:
 def measure(nodes: int, secs: float, load: str) -> Row:
     """Places jobs on so many nodes for so long."""
     node_bytes, job_bytes = weigh(nodes)
-    bench = Bench(nodes, QUEUED, load)
+    bench = CoreBench(nodes, QUEUED, load)
     gc.collect()
     gc.freeze()
     took = placements(bench, secs)
@@ -398,7 +398,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     if rows:
         print_rates(rows)
-    show(worst, as_json=False)
+    print_rows(worst, as_json=False)
 
 
 def print_rates(rows: Sequence[Row]) -> None:

@@ -36,13 +36,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.support import vtc_workloads
-from benchmarks.support.bound import BoundRow, OwnersRow, bound_rows, owners_rows
+from benchmarks.support.common import print_rows
 from benchmarks.support.eligibility import EligibilityRow, eligibility_row
-from benchmarks.support.shared import show
-from benchmarks.support.vtc_metrics import REFUSED, Response, figures, light_clients, quantile
-from benchmarks.support.vtc_queue import FirstCome, Vtc
+from benchmarks.support.fairness_bound import BoundRow, OwnersRow, bound_rows, owners_rows
+from benchmarks.support.vtc_metrics import (
+    REFUSED,
+    Response,
+    fairness_figures,
+    light_clients,
+    quantile,
+)
+from benchmarks.support.vtc_queue import FirstComeScheduler, VtcScheduler
+from benchmarks.support.vtc_simulation import (
+    SchedulerFactory,
+    client_requests,
+    make_policy,
+    serve_requests,
+    size_node,
+)
 from benchmarks.support.vtc_workloads import Workload
-from benchmarks.support.vtc_world import Maker, machine_for, policy_of, requests_of, run
 from msgspec import Struct
 
 from entraide_scheduler.core.machine import Core
@@ -57,15 +69,15 @@ ELIGIBILITY_SEEDS = 20
 PARTS = ("workloads", "unknown", "trace", "large", "bound", "owners", "eligibility")
 
 VTC, OURS = "vtc", "ours"
-KEPT = (
+REPORTED_FIGURES = (
     "clients", "n", "max_diff", "avg_diff", "settled_diff", "diff_var", "acc_gap_max", "tok_s",
     "refused",
 )  # fmt: skip
-POLICIES: Mapping[str, Maker] = {
-    VTC: lambda _: Vtc(),
+POLICIES: Mapping[str, SchedulerFactory] = {
+    VTC: lambda _: VtcScheduler(),
     OURS: lambda _: Core(),
-    "vtc_oracle": Vtc,
-    "fcfs": lambda _: FirstCome(),
+    "vtc_oracle": VtcScheduler,
+    "fcfs": lambda _: FirstComeScheduler(),
 }
 
 
@@ -101,15 +113,17 @@ class Row(Struct, frozen=True):
 Figures = dict[str, float]
 
 
-def figures_of(workload: Workload, seed: int, make: Maker) -> Figures:
+def figures_of(workload: Workload, seed: int, make: SchedulerFactory) -> Figures:
     """Runs a workload once and returns its figures."""
     arrivals = workload.arrivals(seed)
-    machine = machine_for(arrivals, workload.pool_tokens)
+    machine = size_node(arrivals, workload.pool_tokens)
     weights = dict(workload.weights)
-    policy = policy_of({one.client: weights.get(one.client, 1.0) for one in arrivals})
-    responses = run(requests_of(arrivals), make, policy=policy, machine=machine, seed=seed)
-    found = figures(responses, weights=weights)
-    return {name: float(found[name]) for name in KEPT} | {
+    policy = make_policy({one.client: weights.get(one.client, 1.0) for one in arrivals})
+    responses = serve_requests(
+        client_requests(arrivals), make, policy=policy, machine=machine, seed=seed
+    )
+    found = fairness_figures(responses, weights=weights)
+    return {name: float(found[name]) for name in REPORTED_FIGURES} | {
         "slots": float(machine.slots),
         "light_p99_s": light_p99_s(responses),
     }
@@ -171,28 +185,34 @@ def _seeds(goals: int, orientation: int) -> dict[str, int]:
 def workloads(*, quick: bool) -> list[Any]:
     """Returns the rows of the synthetic workloads on the small node."""
     seeds = _seeds(QUICK_SEEDS, 1) if quick else _seeds(SEEDS, ORIENTATION_SEEDS)
-    return _told(rows_of(workload, seeds) for workload in vtc_workloads.synthetic())
+    return _flatten_rows(
+        rows_of(workload, seeds) for workload in vtc_workloads.synthetic_workloads()
+    )
 
 
 def unknown(*, quick: bool) -> list[Any]:
     """Returns the rows of ``overload`` with answers whose lengths nobody can learn."""
     seeds = _seeds(QUICK_SEEDS, 1) if quick else _seeds(SEEDS, ORIENTATION_SEEDS)
-    return _told(rows_of(workload, seeds) for workload in vtc_workloads.unknown())
+    return _flatten_rows(
+        rows_of(workload, seeds) for workload in vtc_workloads.unknown_length_workloads()
+    )
 
 
 def trace(*, quick: bool) -> list[Any]:
     """Returns the rows of the trace; none where it is not at hand."""
-    workload = vtc_workloads.real()
+    workload = vtc_workloads.trace_workload()
     if workload is None:
         print(f"no row of the 27 clients: {vtc_workloads.TRACE} is not there", file=sys.stderr)
         return []
-    return _told([rows_of(workload, _seeds(QUICK_SEEDS, 1) if quick else _seeds(SEEDS, 1))])
+    return _flatten_rows([rows_of(workload, _seeds(QUICK_SEEDS, 1) if quick else _seeds(SEEDS, 1))])
 
 
 def large(*, quick: bool) -> list[Any]:
     """Returns the rows of the large node's workloads."""
     seeds = _seeds(1, 1) if quick else _seeds(ORIENTATION_SEEDS, 1)
-    return _told(rows_of(workload, seeds) for workload in vtc_workloads.large())
+    return _flatten_rows(
+        rows_of(workload, seeds) for workload in vtc_workloads.large_node_workloads()
+    )
 
 
 def bound(*, quick: bool) -> list[Any]:
@@ -210,7 +230,7 @@ def eligibility(*, quick: bool) -> list[Any]:
     return list[EligibilityRow]([eligibility_row(QUICK_SEEDS if quick else ELIGIBILITY_SEEDS)])
 
 
-def _told(parts: Iterable[list[Row]]) -> list[Any]:
+def _flatten_rows(parts: Iterable[list[Row]]) -> list[Any]:
     rows: list[Any] = []
     for part in parts:
         rows += part
@@ -231,7 +251,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     options = parser.parse_args()
     rows = [row for part in options.only for row in MEASURES[part](quick=options.quick)]
-    show(rows, as_json=options.json)
+    print_rows(rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def jobs_of(names: Sequence[str], first: int, count: int) -> list[Job]:
     return [make(at, names[at * STRIDE % len(names)]) for at in range(first, first + count)]
 
 
-class Bench:
+class QueueBench:
     """A fair queue with its waiting jobs.
 
     Attributes:
@@ -169,7 +169,7 @@ class Bench:
         return PAIRS / (time.process_time() - began)
 
 
-class Reference:
+class VtcQueueReference:
     """A deque and a counter for each co-op, and ``min()`` over the counters of those that wait."""
 
     def __init__(self, coops: int) -> None:
@@ -205,7 +205,7 @@ class Reference:
         return done / (time.process_time() - began)
 
 
-class Rotation:
+class RotationReference:
     """A deque for each co-op, served in a fixed order: the same jobs and bills, and no fairness."""
 
     def __init__(self, coops: int) -> None:
@@ -243,7 +243,7 @@ class Rotation:
         return PAIRS / (time.process_time() - began)
 
 
-class Measured(Struct, frozen=True):
+class QueueTimings(Struct, frozen=True):
     """The best of the rounds with one number of co-ops."""
 
     pairs_per_s: float
@@ -253,9 +253,13 @@ class Measured(Struct, frozen=True):
     bytes_per_queued_job: float
 
 
-def measure(coops: int, rounds: int) -> Measured:
+def measure(coops: int, rounds: int) -> QueueTimings:
     """Measures one number of co-ops; the queue and its references take turns."""
-    bench, reference, rotation = Bench(coops), Reference(coops), Rotation(coops)
+    bench, reference, rotation = (
+        QueueBench(coops),
+        VtcQueueReference(coops),
+        RotationReference(coops),
+    )
     pairs, lives, references, rotations = [], [], [], []
     for _ in range(rounds):
         pairs.append(bench.pairs_per_s())
@@ -263,7 +267,7 @@ def measure(coops: int, rounds: int) -> Measured:
         references.append(reference.pairs_per_s())
         rotations.append(rotation.pairs_per_s())
     gc.unfreeze()
-    return Measured(
+    return QueueTimings(
         max(pairs), max(lives), max(references), max(rotations), bench.bytes_per_queued_job
     )
 

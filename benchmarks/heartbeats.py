@@ -69,7 +69,7 @@ class Row(Struct, frozen=True):
     reference_ratio: float
 
 
-class Driver:
+class CountingDriver:
     """Numbers and times events for a core and encodes them, as the live driver does."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Driver:
         return True
 
 
-class Nobody:
+class NullNodePort:
     """The way out to the nodes and the issuer of their identities: nobody listens."""
 
     def put(self, subject: str, data: bytes) -> None:
@@ -101,45 +101,45 @@ class Nobody:
         """Issues nothing."""
 
 
-class Fleet:
+class HeartbeatFleet:
     """Nodes that beat; their luck comes from one seed, so every run hears the same bytes."""
 
     def __init__(self, nodes: int, changed_part: float) -> None:
-        self.luck = Random(20_260)
+        self.random = Random(20_260)
         self.cards = [card(number) for number in range(nodes)]
         self.names = [one.node for one in self.cards]
         self.surplus_w = [100.0 if number % 2 else None for number in range(nodes)]
-        self.changed = round(nodes * changed_part)
-        self.seq = 1
+        self.changed_count = round(nodes * changed_part)
+        self.sequence = 1
 
-    def hellos(self) -> list[Msg]:
+    def make_hellos(self) -> list[Msg]:
         """Returns what each node says first."""
         said = (m.Hello(one, "boot", 1, START, True, "", ()) for one in self.cards)
-        return [self._raw(name, hello) for name, hello in zip(self.names, said, strict=True)]
+        return [self._message(name, hello) for name, hello in zip(self.names, said, strict=True)]
 
-    def beats(self, at: float) -> list[Msg]:
+    def make_heartbeats(self, at: float) -> list[Msg]:
         """Returns the heartbeats of one second, in the order of luck."""
-        self.seq += 1
+        self.sequence += 1
         order = list(range(len(self.names)))
-        self.luck.shuffle(order)
-        for number in order[: self.changed]:
-            self.surplus_w[number] = self.luck.uniform(0.0, 300.0)
-        return [self._raw(self.names[number], self._beat(number, at)) for number in order]
+        self.random.shuffle(order)
+        for number in order[: self.changed_count]:
+            self.surplus_w[number] = self.random.uniform(0.0, 300.0)
+        return [self._message(self.names[number], self._heartbeat(number, at)) for number in order]
 
-    def _beat(self, number: int, at: float) -> m.Heartbeat:
+    def _heartbeat(self, number: int, at: float) -> m.Heartbeat:
         surplus_w, sent_at = self.surplus_w[number], at - 0.02
         energy = None
         if surplus_w is not None:
             until = sent_at + SUN_LASTS_S
             energy = EnergyStatus(surplus_w, Basis.MEASURED, "meter", sent_at, until)
-        return m.Heartbeat("boot", self.seq, sent_at, True, "", 0, energy)
+        return m.Heartbeat("boot", self.sequence, sent_at, True, "", 0, energy)
 
-    def _raw(self, name: str, message: Any) -> Msg:
+    def _message(self, name: str, message: Any) -> Msg:
         subject = subjects.node_ctl_up(name)
         return Msg(_client=None, subject=subject, data=codec.encode(message))  # type: ignore[arg-type]
 
 
-class Heard(Struct):
+class HeartbeatTotals(Struct):
     """What a fleet's life of some seconds came to."""
 
     seconds: int = 0
@@ -154,19 +154,19 @@ class Heard(Struct):
         return self.heartbeats / self.spent_s
 
 
-async def ours(fleet: Fleet, secs: float) -> Heard:
+async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
     """Lets the scheduler's own ear hear a fleet for so many CPU seconds."""
-    driver, nobody, heard = Driver(), Nobody(), Heard()
+    driver, nobody, heard = CountingDriver(), NullNodePort(), HeartbeatTotals()
     rows = [NodeRow(c.node, c.coop, c.site, c.zone, "U", APPROVED) for c in fleet.cards]
     anything: Any = {"live": driver, "outbox": nobody, "issuer": nobody}
     ear = NodesEar(roster=Roster(None, rows), **anything)  # type: ignore[arg-type]
-    for hello in fleet.hellos():
+    for hello in fleet.make_hellos():
         await ear.hear(hello)
     assert len(driver.core.nodes()) == len(fleet.cards)
     driver.events = driver.journal_bytes = 0
     while heard.spent_s < secs or heard.seconds < ROUNDS_MIN:
         driver.at += 1.0
-        beats = fleet.beats(driver.at)
+        beats = fleet.make_heartbeats(driver.at)
         began = time.process_time()
         for beat in beats:
             await ear.hear(beat)
@@ -181,15 +181,15 @@ async def ours(fleet: Fleet, secs: float) -> Heard:
     return heard
 
 
-def reference(fleet: Fleet, secs: float) -> Heard:
+def reference(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
     """Makes an event of each heartbeat of a fleet for so many CPU seconds."""
-    driver, heard = Driver(), Heard()
+    driver, heard = CountingDriver(), HeartbeatTotals()
     for one in fleet.cards:
         driver.feed(events.NodeJoined, card=one, accepting=True, reason="")
     driver.events = driver.journal_bytes = 0
     while heard.spent_s < secs or heard.seconds < ROUNDS_MIN:
         driver.at += 1.0
-        beats = fleet.beats(driver.at)
+        beats = fleet.make_heartbeats(driver.at)
         began = time.process_time()
         for raw in beats:
             beat: Any = codec.node_up.decode(raw.data)
@@ -209,8 +209,8 @@ def reference(fleet: Fleet, secs: float) -> Heard:
 
 def measure(nodes: int, changed_part: float, secs: float) -> Row:
     """Lets a fleet beat for so many CPU seconds, both ways."""
-    heard = asyncio.run(ours(Fleet(nodes, changed_part), secs))
-    plain = reference(Fleet(nodes, changed_part), secs / 3)
+    heard = asyncio.run(ours(HeartbeatFleet(nodes, changed_part), secs))
+    plain = reference(HeartbeatFleet(nodes, changed_part), secs / 3)
     ticks_s = sorted(heard.ticks_s)
     return Row(
         nodes=nodes,

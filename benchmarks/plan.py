@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from benchmarks.support.shared import show
+from benchmarks.support.common import print_rows
 from msgspec import Struct
 
-from entraide_sim.goals import Goal, parse
-from entraide_sim.reading import load
+from entraide_sim.goals import Goal, parse_goal
 from entraide_sim.scenario import Scenario
-from entraide_sim.tomlwrite import scenario_toml
+from entraide_sim.scenario_reader import load_scenario
+from entraide_sim.toml_writer import scenario_toml
 
 SCENARIO = "trois-provinces"
 GOALS = ("ttft_s.p95<=2", "carbon_g_per_1k_output_tokens<=5")
@@ -105,19 +105,19 @@ def row(
         simulations=simulations,
         ttft_s_p95=summary["ttft_s"]["p95"],
         carbon_g_per_1k_output_tokens=summary["carbon_g_per_1k_output_tokens"],
-        missed=", ".join(str(goal) for goal in goals if not goal.met(summary)),
+        missed=", ".join(str(goal) for goal in goals if not goal.is_met(summary)),
         confirmed=confirmed,
     )
 
 
 def measure(name: str, typed: Sequence[str], home: Path) -> list[Row]:
     """Plans, then runs what was planned and each fleet with one machine fewer."""
-    goals = [parse(goal) for goal in typed]
+    goals = [parse_goal(goal) for goal in typed]
     out = home / "plan"
     asked = [word for goal in typed for word in ("--goal", goal)]
     took = timed(["sim", "plan", name, *asked, "--minimise", "machines", "--out", str(out)])
     told = json.loads((out / "plan.json").read_text("utf-8"))
-    planned = load(str(out / "plan.toml")).scenario
+    planned = load_scenario(str(out / "plan.toml")).scenario
     runs = told["runs"]["busy_hours"] + told["runs"]["whole"]
     said = told["fleet"]["summary"]
     rows = [row("plan", planned, said, goals, took, confirmed=told["found"], simulations=runs)]
@@ -126,7 +126,7 @@ def measure(name: str, typed: Sequence[str], home: Path) -> list[Row]:
         path.write_text(scenario_toml(scenario), "utf-8")
         took = timed(["sim", "run", str(path), "--out", str(result)])
         summary = json.loads((result / "summary.json").read_text("utf-8"))
-        met = all(goal.met(summary) for goal in goals)
+        met = all(goal.is_met(summary) for goal in goals)
         if number:
             rows.append(row("one fewer", scenario, summary, goals, took, confirmed=not met))
             continue
@@ -144,7 +144,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="entraide-bench-") as home:
         rows = measure(options.scenario, options.goal or GOALS, Path(home))
-    show(rows, as_json=options.json)
+    print_rows(rows, as_json=options.json)
     return 0 if all(one.confirmed for one in rows) else 1
 
 

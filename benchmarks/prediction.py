@@ -38,11 +38,18 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from benchmarks.support.devices import MODEL, Device, card, catalogue
-from benchmarks.support.foresight import Foresight, Told
-from benchmarks.support.loads import work_s
-from benchmarks.support.recorded import DATA, Recording, by_load, changed, predicted, recordings
-from benchmarks.support.shared import data, show
+from benchmarks.support.common import data_path, print_rows
+from benchmarks.support.devices import MODEL, Device, make_card, read_catalogue
+from benchmarks.support.prediction_records import PredictionRecord, PredictionRecorder
+from benchmarks.support.recorded_engines import (
+    DATA,
+    Recording,
+    group_by_load,
+    predict_recording,
+    read_recordings,
+    scale_card_speed,
+)
+from benchmarks.support.sampled_loads import work_model
 from msgspec import Struct
 
 from entraide.types import Rates
@@ -54,14 +61,14 @@ from entraide_sim import (
     Driver,
     Grid,
     NodeSpec,
-    Wish,
+    RequestTemplate,
     World,
-    constant,
-    quiet,
+    constant_series,
+    make_requests,
     read_azure,
-    requests,
+    slow_heartbeat_timing,
 )
-from entraide_sim.arrivals import luck
+from entraide_sim.arrivals import make_rng
 
 DEVICES = (
     "mac-mini-m4-pro",
@@ -111,7 +118,7 @@ class Row(Struct, frozen=True):
 
 def truth(rates: Rates, seed: int, number: int) -> Rates:
     """Returns how fast a machine really is."""
-    off = luck(seed, 7, number).uniform(1.0 - OFF_MOST, 1.0 + OFF_MOST, 3).tolist()
+    off = make_rng(seed, 7, number).uniform(1.0 - OFF_MOST, 1.0 + OFF_MOST, 3).tolist()
     return Rates(
         rates.prefill_tokens_per_s * off[0],
         rates.tpot_base_s * off[1],
@@ -124,8 +131,8 @@ def fleet(seed: int) -> list[NodeSpec]:
     """Returns the machines; their names mix the devices."""
     specs = []
     for number in range(MACHINES * len(DEVICES)):
-        device = catalogue()[DEVICES[number % len(DEVICES)]]
-        made = card(
+        device = read_catalogue()[DEVICES[number % len(DEVICES)]]
+        made = make_card(
             device,
             node=f"node-{number:02}",
             coop=COOPS[number % len(COOPS)],
@@ -147,18 +154,18 @@ def per_s(specs: Sequence[NodeSpec], trace: Sequence[Arrival]) -> float:
     for spec in specs:
         rates = spec.rates or spec.card.replicas[0].rates
         device = Device("", rates, 0.0, 0.0)
-        total += 1.0 / work_s(device, SLOTS)(inputs, outputs)
+        total += 1.0 / work_model(device, SLOTS)(inputs, outputs)
     return total
 
 
 def arrivals(specs: Sequence[NodeSpec], *, requests_most: int) -> list[Arrival]:
     """Returns the load: the trace, faster or slower by one factor, so that the fleet carries it."""
-    trace = list(read_azure(data("traces/azure_llm_2023_conv_first40min.csv")))
+    trace = list(read_azure(data_path("traces/azure_llm_2023_conv_first40min.csv")))
     factor = len(trace) / trace[-1].at_s / (LOAD_PART * per_s(specs, trace))
     return [msgspec.structs.replace(one, at_s=one.at_s * factor) for one in trace[:requests_most]]
 
 
-def told(picker: Picker, *, requests_most: int, seed: int) -> list[Told]:
+def told(picker: Picker, *, requests_most: int, seed: int) -> list[PredictionRecord]:
     """Lives through the load and returns what was foreseen and seen of each request."""
     specs = fleet(seed)
     policy = Policy(
@@ -167,27 +174,27 @@ def told(picker: Picker, *, requests_most: int, seed: int) -> list[Told]:
         classes=tuple(
             msgspec.structs.replace(terms, confidence=CONFIDENCE) for terms in DEFAULT_CLASSES
         ),
-        timing=quiet(HEARTBEAT_S),
+        timing=slow_heartbeat_timing(HEARTBEAT_S),
         picker=picker,
     )
-    foresight = Foresight({spec.card.node: spec.card for spec in specs})
+    foresight = PredictionRecorder({spec.card.node: spec.card for spec in specs})
     world = World(
-        Driver(Core(), start_at=START_AT, watch=foresight.watch),
+        Driver(Core(), start_at=START_AT, watch=foresight.observe),
         policy=policy,
         nodes=specs,
-        grid=Grid([constant(ZONE, 30.0, start_at=START_AT, hours=HOURS)]),
+        grid=Grid([constant_series(ZONE, 30.0, start_at=START_AT, hours=HOURS)]),
         seed=seed,
         heartbeat_s=HEARTBEAT_S,
         progress_s=PROGRESS_S,
-        recorder=foresight.record,
+        recorder=foresight.record_job,
     )
-    wish = Wish(MODEL, output_tokens_max=0)
+    wish = RequestTemplate(MODEL, output_tokens_max=0)
     load = arrivals(specs, requests_most=requests_most)
-    world.run(requests(load, wish, start_at=START_AT, coops=COOPS, seed=seed))
-    return foresight.told
+    world.run(make_requests(load, wish, start_at=START_AT, coops=COOPS, seed=seed))
+    return foresight.records
 
 
-def row(policy: str, device: str, found: Sequence[Told]) -> Row:
+def row(policy: str, device: str, found: Sequence[PredictionRecord]) -> Row:
     """Sums up what was foreseen."""
     seen = np.array([one.ttft_s for one in found])
     several = [one for one in found if one.tpot_s > 0.0]
@@ -214,7 +221,7 @@ def mape(predicted: npt.ArrayLike, seen: npt.ArrayLike) -> float:
 
 def rows(picker: Picker, *, requests_most: int, seed: int) -> list[Row]:
     """Returns a row for each device class that had enough requests, and one for all."""
-    by_device: dict[str, list[Told]] = {device: [] for device in DEVICES}
+    by_device: dict[str, list[PredictionRecord]] = {device: [] for device in DEVICES}
     for one in told(picker, requests_most=requests_most, seed=seed):
         by_device[one.device].append(one)
     after = {device: found[BURN_IN:] for device, found in by_device.items()}
@@ -227,13 +234,13 @@ def recorded_rows(recording: Recording) -> list[Row]:
     """Returns a row for each recorded load of an engine under each card, and one for all."""
     cards = {
         "recorded": recording.card,
-        "recorded_card_off": changed(recording.card, faster=OFF_FASTER),
+        "recorded_card_off": scale_card_speed(recording.card, faster=OFF_FASTER),
     }
     return [
         row(name, f"{recording.engine} {load}", found)
         for name, card in cards.items()
-        for load, found in by_load(
-            predicted(recording, card, confidence=CONFIDENCE), left_out=BURN_IN
+        for load, found in group_by_load(
+            predict_recording(recording, card, confidence=CONFIDENCE), left_out=BURN_IN
         ).items()
     ]
 
@@ -250,12 +257,12 @@ def main(arguments: Sequence[str]) -> None:
     most = QUICK_REQUESTS if options.quick else REQUESTS
     print(f"seed {options.seed}, {most} requests", file=sys.stderr)
     found: list[Row] = []
-    for recording in recordings(options.recorded) if "recorded" in options.only else []:
+    for recording in read_recordings(options.recorded) if "recorded" in options.only else []:
         print(f"{recording.engine}: others took {recording.others_part}", file=sys.stderr)
         found += recorded_rows(recording)
     for picker in PICKERS if "simulated" in options.only else ():
         found += rows(picker, requests_most=most, seed=options.seed)
-    show(found, as_json=options.json)
+    print_rows(found, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from benchmarks.decisions import ASKED, START, Bench, facts
+from benchmarks.decisions import ASKED, START, CoreBench, facts
 from msgspec import Struct, to_builtins
 
 from entraide.types import Basis, Outcome, Usage
@@ -115,7 +115,7 @@ def timed_raise(live: Live, node: str) -> tuple[float, float]:
 
 async def measure(nodes: int, jobs: int) -> Row:
     """Lets events raise at the worst moment, ``ROUNDS`` times."""
-    bench = Bench(nodes, jobs)
+    bench = CoreBench(nodes, jobs)
     state = bench.core.snapshot()
     running = sum(view.state.value == "active" for view in bench.core.jobs())
     outside = Placements()

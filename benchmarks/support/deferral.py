@@ -6,12 +6,12 @@ and held-out ones.
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.support import hours
-from benchmarks.support.regions import HELD_OUT, IN_SAMPLE, label
-from benchmarks.support.shared import data
+from benchmarks.support import batch_shifting
+from benchmarks.support.common import data_path
+from benchmarks.support.regions import HELD_OUT, IN_SAMPLE, zone_label
 from msgspec import Struct
 
-from entraide_sim import Arrival, Forecast, read_forecasts, read_series
+from entraide_sim import Arrival, IntensityForecast, read_forecasts, read_series
 
 DAY_H = 24
 BATCH_SLOTS = (4, 32)  # for jobs that keep one busy
@@ -40,7 +40,7 @@ class DeferralRow(Struct, frozen=True):
     late: int
 
 
-class Case(Struct, frozen=True):
+class DeferralCase(Struct, frozen=True):
     """A zone's year in which jobs wait for green hours.
 
     Attributes:
@@ -57,44 +57,44 @@ class Case(Struct, frozen=True):
 
 
 SERIES = (
-    Case("CA-ON", 2023, forecast=True, slots=BATCH_SLOTS, tuned=True),
-    Case("CA-ON", 2022, forecast=False, slots=BATCH_SLOTS[:1]),
-    Case("CA-AB", 2023, forecast=True, slots=BATCH_SLOTS[:1]),
-    Case("US-CAL-CISO", 2023, forecast=False, slots=BATCH_SLOTS[:1]),
+    DeferralCase("CA-ON", 2023, forecast=True, slots=BATCH_SLOTS, tuned=True),
+    DeferralCase("CA-ON", 2022, forecast=False, slots=BATCH_SLOTS[:1]),
+    DeferralCase("CA-AB", 2023, forecast=True, slots=BATCH_SLOTS[:1]),
+    DeferralCase("US-CAL-CISO", 2023, forecast=False, slots=BATCH_SLOTS[:1]),
 )
 
 
-def deferral(days: int, seed: int) -> Iterator[DeferralRow]:
+def run_deferral(days: int, seed: int) -> Iterator[DeferralRow]:
     """Lets jobs wait by each signal, in the series on which deferral was tuned and in others."""
-    jobs = hours.arrivals(days * DAY_H, seed=seed)
+    jobs = batch_shifting.batch_arrivals(days * DAY_H, seed=seed)
     for case in SERIES:
         yield from deferral_rows(case, jobs)
 
 
-def deferral_rows(case: Case, jobs: Sequence[Arrival]) -> Iterator[DeferralRow]:
+def deferral_rows(case: DeferralCase, jobs: Sequence[Arrival]) -> Iterator[DeferralRow]:
     """Lets jobs wait by each signal of one series, by the number of slots for batch work."""
-    zone = label(case.zone)
-    series = read_series(data(f"carbon/{case.zone}_{case.year}_hourly.csv"), zone=zone)
+    zone = zone_label(case.zone)
+    series = read_series(data_path(f"carbon/{case.zone}_{case.year}_hourly.csv"), zone=zone)
     actual = series.direct
-    oracle = hours.committed(actual, jobs, hours.by_oracle(actual))
-    none: list[Forecast] = []
-    signals = {"yesterdays_profile": (hours.by_yesterday(actual), none)}
+    oracle = batch_shifting.committed_saving(actual, jobs, batch_shifting.oracle_belief(actual))
+    none: list[IntensityForecast] = []
+    signals = {"yesterdays_profile": (batch_shifting.yesterday_belief(actual), none)}
     if case.forecast:
-        path = data(f"carbon/{case.zone}_{case.year}_forecast_96h.csv")
+        path = data_path(f"carbon/{case.zone}_{case.year}_forecast_96h.csv")
         forecasts = read_forecasts(path, zone=zone)
-        guess = hours.by_forecast(actual, series.start_at, forecasts)
+        guess = batch_shifting.forecast_belief(actual, series.start_at, forecasts)
         signals = {"published_forecast": (guess, forecasts)} | signals
     for slots in case.slots:
-        most = hours.most_saved(actual, jobs, slots=slots)
+        most = batch_shifting.optimal_saving(actual, jobs, slots=slots)
         for name, (guess, issued) in signals.items():
-            ours = hours.planned(series, jobs, issued, slots=slots)
-            alike = hours.committed(actual, jobs, guess, slots=slots)
-            alone = hours.committed(actual, jobs, guess)
+            ours = batch_shifting.simulate_shifting(series, jobs, issued, slots=slots)
+            alike = batch_shifting.committed_saving(actual, jobs, guess, slots=slots)
+            alone = batch_shifting.committed_saving(actual, jobs, guess)
             yield DeferralRow(
                 f"{case.zone} {case.year}",
                 IN_SAMPLE if case.tuned else HELD_OUT,
                 name,
-                hours.BUSY_SLOTS / slots,
+                batch_shifting.BUSY_SLOTS / slots,
                 ours.part,
                 ours.part / alike,
                 ours.part / most,

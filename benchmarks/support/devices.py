@@ -12,7 +12,7 @@ other Apple machines as the M2 Ultra, the rest as the GB10.
 import csv
 from functools import cache
 
-from benchmarks.support.shared import data
+from benchmarks.support.common import data_path
 from msgspec import Struct
 
 from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica
@@ -34,13 +34,13 @@ class Device(Struct, frozen=True):
 
 
 @cache
-def catalogue() -> dict[str, Device]:
+def read_catalogue() -> dict[str, Device]:
     """Returns all devices by name."""
-    with data("hardware/hardware_catalogue.csv").open(newline="", encoding="utf-8") as file:
-        return {row["device_id"]: _device(row) for row in csv.DictReader(file)}
+    with data_path("hardware/hardware_catalogue.csv").open(newline="", encoding="utf-8") as file:
+        return {row["device_id"]: _make_device(row) for row in csv.DictReader(file)}
 
 
-def _device(row: dict[str, str]) -> Device:
+def _make_device(row: dict[str, str]) -> Device:
     name = row["device_id"]
     growth = GROWTH_OF.get(name, GROWTH.get(row["kind"], GROWTH_ELSE))
     alone_s = 1.0 / float(row["decode_tok_s_8b4bit"])
@@ -53,7 +53,7 @@ def _device(row: dict[str, str]) -> Device:
     return Device(name, rates, float(row["idle_w"]), float(row["active_w"]))
 
 
-def card(
+def make_card(
     device: Device,
     *,
     node: str,

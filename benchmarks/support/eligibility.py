@@ -10,9 +10,9 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.support.max_min import max_min
-from benchmarks.support.vtc_metrics import Line, Response
-from benchmarks.support.vtc_queue import FirstCome
-from benchmarks.support.vtc_world import HOST, START_AT, policy_of, response_of
+from benchmarks.support.vtc_metrics import ClientService, Response
+from benchmarks.support.vtc_queue import FirstComeScheduler
+from benchmarks.support.vtc_simulation import HOST, START_AT, job_response, make_policy
 from msgspec import Struct
 
 from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica
@@ -22,15 +22,15 @@ from entraide_sim import (
     Driver,
     Grid,
     NodeSpec,
-    Wish,
+    RequestTemplate,
     World,
-    between,
-    constant,
-    merged,
-    requests,
+    constant_series,
+    make_requests,
+    merge_requests,
+    uniform_length,
 )
-from entraide_sim.arrivals import Luck, luck
-from entraide_sim.driver import Decider
+from entraide_sim.arrivals import Rng, make_rng
+from entraide_sim.driver import DecisionCore
 from entraide_sim.workload import Request
 
 ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0))
@@ -68,7 +68,7 @@ class EligibilityRow(Struct, frozen=True):
     reference_equal_split_distance_mean: float
 
 
-def node(name: str, zone: str, model: str, source: Luck) -> NodeSpec:
+def make_node(name: str, zone: str, model: str, source: Rng) -> NodeSpec:
     """Returns a node with luck of its own."""
     slots = int(source.integers(3, 9))
     rates = Rates(
@@ -81,20 +81,20 @@ def node(name: str, zone: str, model: str, source: Luck) -> NodeSpec:
     return NodeSpec(card=card)
 
 
-def backlog(coop: str, prefix: str, model: str, *, jobs: int, seed: int) -> list[Request]:
+def make_backlog(coop: str, prefix: str, model: str, *, jobs: int, seed: int) -> list[Request]:
     """Returns what a co-op has waiting from the start: jobs of random lengths."""
-    source = luck(seed, 3, len(coop), ord(coop[0]), ord(coop[-1]))
-    lengths = between(16, LONGEST)
-    pairs = zip(lengths.draw(source, jobs), lengths.draw(source, jobs), strict=True)
+    source = make_rng(seed, 3, len(coop), ord(coop[0]), ord(coop[-1]))
+    lengths = uniform_length(16, LONGEST)
+    pairs = zip(lengths.sample(source, jobs), lengths.sample(source, jobs), strict=True)
     arrivals = [Arrival(number * 1e-4, coop, *pair) for number, pair in enumerate(pairs)]
-    wish = Wish(model, jurisdiction=prefix, output_tokens_max=LONGEST)
+    wish = RequestTemplate(model, jurisdiction=prefix, output_tokens_max=LONGEST)
     return list(
-        requests(arrivals, wish, start_at=START_AT, coop_of={coop: coop}, name=f"{coop}-job")
+        make_requests(arrivals, wish, start_at=START_AT, coop_of={coop: coop}, name=f"{coop}-job")
     )
 
 
-def served_per_s(
-    make: Callable[[], Decider],
+def service_rates(
+    make: Callable[[], DecisionCore],
     nodes: Sequence[NodeSpec],
     asked: Sequence[Request],
     weights: Mapping[str, float],
@@ -103,29 +103,31 @@ def served_per_s(
     responses: list[Response] = []
     world = World(
         Driver(make(), start_at=START_AT),
-        policy=policy_of(weights),
+        policy=make_policy(weights),
         nodes=nodes,
-        grid=Grid([constant(zone, grams, start_at=START_AT, hours=2) for zone, grams in ZONES]),
+        grid=Grid(
+            [constant_series(zone, grams, start_at=START_AT, hours=2) for zone, grams in ZONES]
+        ),
         heartbeat_s=1.0,
         progress_s=1.0,
-        recorder=lambda job: responses.append(response_of(job)),
+        recorder=lambda job: responses.append(job_response(job)),
     )
     world.run(asked, until=START_AT + UNTIL_S + TAIL_S)
     found = {}
     for coop in weights:
-        line = Line([one for one in responses if one.client == coop], 1.0)
-        found[coop] = line.served(WARM_S, UNTIL_S) / (UNTIL_S - WARM_S)
+        line = ClientService([one for one in responses if one.client == coop], 1.0)
+        found[coop] = line.served_between(WARM_S, UNTIL_S) / (UNTIL_S - WARM_S)
     return found
 
 
-def distances(seed: int) -> tuple[list[float], list[float]]:
+def max_min_distances(seed: int) -> tuple[list[float], list[float]]:
     """Returns how far each co-op's service lies from its due, and an equal split's distances."""
-    source = luck(seed, 4)
-    nodes = [node(*spec, source) for spec in NODES]
+    source = make_rng(seed, 4)
+    nodes = [make_node(*spec, source) for spec in NODES]
     weights = {coop: float(source.integers(1, 5)) for coop, _, _ in COOPS}
     slots = {one.card.node: one.card.replicas[0].slots for one in nodes}
     asked = [
-        backlog(
+        make_backlog(
             *spec, jobs=BACKLOG_PER_SLOT * sum(slots[name] for name in ELIGIBLE[spec[0]]), seed=seed
         )
         for spec in COOPS
@@ -133,12 +135,14 @@ def distances(seed: int) -> tuple[list[float], list[float]]:
     capacity: dict[str, float] = {}
     for one in nodes:
         replica, zone = one.card.replicas[0], one.card.zone
-        alone = backlog(
+        alone = make_backlog(
             "alone", zone, replica.model, jobs=BACKLOG_PER_SLOT * replica.slots, seed=seed
         )
-        capacity |= {one.card.node: served_per_s(FirstCome, [one], alone, {"alone": 1.0})["alone"]}
+        capacity |= {
+            one.card.node: service_rates(FirstComeScheduler, [one], alone, {"alone": 1.0})["alone"]
+        }
     due = max_min(weights, ELIGIBLE, capacity)
-    got = served_per_s(Core, nodes, list(merged(*asked)), weights)
+    got = service_rates(Core, nodes, list(merge_requests(*asked)), weights)
     equal = {
         coop: sum(
             capacity[name] / sum(name in others for others in ELIGIBLE.values())
@@ -154,7 +158,7 @@ def distances(seed: int) -> tuple[list[float], list[float]]:
 
 def eligibility_row(seeds: int) -> EligibilityRow:
     """Returns the row."""
-    found = [distances(seed) for seed in range(1, seeds + 1)]
+    found = [max_min_distances(seed) for seed in range(1, seeds + 1)]
     mine = [one for one, _ in found]
     return EligibilityRow(
         benchmark="fairness",

@@ -8,10 +8,10 @@ other region here is held out.
 from collections.abc import Sequence
 from statistics import fmean
 
-from benchmarks.support.shared import data
+from benchmarks.support.common import data_path
 from msgspec import Struct
 
-from entraide_sim import Series, read_series
+from entraide_sim import IntensitySeries, read_series
 
 HOUR_S = 3_600.0
 JURISDICTION = "CA-"
@@ -61,7 +61,7 @@ def typical_weeks(values: Sequence[float]) -> list[int]:
     return sorted(begins, key=lambda hour: abs(fmean(values[hour : hour + WEEK_H]) - mean))
 
 
-def part_of(values: Sequence[float], part: str) -> tuple[int, Sequence[float]]:
+def year_part(values: Sequence[float], part: str) -> tuple[int, Sequence[float]]:
     """Returns a part of a year, and the hour of the year in which it begins."""
     half = len(values) // 2
     match part:
@@ -73,7 +73,7 @@ def part_of(values: Sequence[float], part: str) -> tuple[int, Sequence[float]]:
             return 0, values
 
 
-def label(zone: str) -> str:
+def zone_label(zone: str) -> str:
     """Returns the zone's name in the simulated world: a request runs within its jurisdiction, CA.
 
     >>> label("CA-QC"), label("GB")
@@ -82,21 +82,21 @@ def label(zone: str) -> str:
     return zone if zone.startswith(JURISDICTION) else JURISDICTION + zone
 
 
-def intensities(region: Region) -> list[Series]:
+def region_intensities(region: Region) -> list[IntensitySeries]:
     """Returns the intensity of each zone in the typical week of a region, whose hours are complete.
 
     Raises:
         ValueError: no week of the region is without blank hours.
     """
-    paths = {zone: data(f"carbon/{zone}_{region.year}_hourly.csv") for zone in region.zones}
+    paths = {zone: data_path(f"carbon/{zone}_{region.year}_hourly.csv") for zone in region.zones}
     reference = read_series(paths[region.typical_of], zone=region.typical_of)
-    offset, values = part_of(reference.direct, region.part)
+    offset, values = year_part(reference.direct, region.part)
     problem = ValueError(f"{region.name}: no week")
     for begin in typical_weeks(values):
         start_at = reference.start_at + (offset + begin) * HOUR_S
         try:
             return [
-                read_series(path, zone=label(zone), start_at=start_at, hours=WEEK_H + SPARE_H)
+                read_series(path, zone=zone_label(zone), start_at=start_at, hours=WEEK_H + SPARE_H)
                 for zone, path in paths.items()
             ]
         except ValueError as blank:

@@ -22,7 +22,7 @@ START_S_MAX, STOP_S_MAX = 300.0, 20.0
 KV_GIB = 1
 
 
-class Vllm(Struct, frozen=True):
+class VllmSettings(Struct, frozen=True):
     """A vLLM that the benchmark starts itself.
 
     Attributes:
@@ -36,7 +36,7 @@ class Vllm(Struct, frozen=True):
     name: str = "twin"
 
 
-def pin(processes: list[psutil.Process], core: int) -> None:
+def pin_processes(processes: list[psutil.Process], core: int) -> None:
     """Pins processes, with all their threads, to one core."""
     for one in processes:
         for thread in Path(f"/proc/{one.pid}/task").iterdir():
@@ -44,7 +44,7 @@ def pin(processes: list[psutil.Process], core: int) -> None:
                 os.sched_setaffinity(int(thread.name), {core})
 
 
-def llama_of(node_pid: int) -> list[psutil.Process]:
+def llama_processes(node_pid: int) -> list[psutil.Process]:
     """Returns the processes of a node agent's llama.cpp.
 
     Raises:
@@ -57,13 +57,13 @@ def llama_of(node_pid: int) -> list[psutil.Process]:
     return found
 
 
-def tree(pid: int) -> list[psutil.Process]:
+def process_tree(pid: int) -> list[psutil.Process]:
     """Returns a process with all that it started."""
     one = psutil.Process(pid)
     return [one, *one.children(recursive=True)]
 
 
-def others_s(engine: list[psutil.Process], core: int) -> float | None:
+def foreign_cpu_s(engine: list[psutil.Process], core: int) -> float | None:
     """Returns how long other programs have kept the engine's core busy, since some moment."""
     if not engine:
         return None
@@ -76,8 +76,14 @@ def others_s(engine: list[psutil.Process], core: int) -> float | None:
 
 
 @contextlib.asynccontextmanager
-async def vllm(
-    engine: Vllm, *, core: int, slots: int, context_tokens: int, chunk_tokens: int, log: Path
+async def run_vllm(
+    engine: VllmSettings,
+    *,
+    core: int,
+    slots: int,
+    context_tokens: int,
+    chunk_tokens: int,
+    log: Path,
 ) -> AsyncIterator[tuple[str, list[psutil.Process]]]:
     """Runs a vLLM on one core for as long as the block lasts; gives its URL and its processes.
 
@@ -99,11 +105,11 @@ async def vllm(
         "--max-num-batched-tokens", str(max(chunk_tokens, slots)), "--dtype", "bfloat16",
         "--enforce-eager", "--no-enable-prefix-caching",
     ]  # fmt: skip
-    child = _start(["taskset", "-c", str(core), *command], told, log)
+    child = _start_process(["taskset", "-c", str(core), *command], told, log)
     url = f"http://127.0.0.1:{port}"
     try:
         await _ready(url, child, log)
-        yield url, tree(child.pid)
+        yield url, process_tree(child.pid)
     finally:
         os.killpg(child.pid, signal.SIGTERM)
         try:
@@ -113,7 +119,9 @@ async def vllm(
             child.wait()
 
 
-def _start(command: list[str], told: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
+def _start_process(
+    command: list[str], told: dict[str, str], log: Path
+) -> "subprocess.Popen[bytes]":
     ours = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     with log.open("wb") as written:
@@ -126,7 +134,7 @@ def _start(command: list[str], told: dict[str, str], log: Path) -> "subprocess.P
         )
 
 
-def _tail(log: Path) -> str:
+def _log_tail(log: Path) -> str:
     return " | ".join(log.read_text("utf-8", errors="replace").splitlines()[-5:])
 
 
@@ -138,4 +146,4 @@ async def _ready(url: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
                     if answer.status == 200:
                         return
             await asyncio.sleep(1.0)
-    raise RuntimeError(f"vLLM did not start: {_tail(log)}")
+    raise RuntimeError(f"vLLM did not start: {_log_tail(log)}")

@@ -19,12 +19,12 @@ from entraide_sim import (
     Arrival,
     Driver,
     Grid,
+    JobRecords,
     NodeSpec,
-    Records,
-    Wish,
+    RequestTemplate,
     World,
-    constant,
-    requests,
+    constant_series,
+    make_requests,
 )
 
 COOP, MODEL, ZONE = "boreale", "model", "CA-QC"
@@ -36,7 +36,7 @@ LEAST_S = 1e-6
 Column = npt.NDArray[Any]
 
 
-class Seen(Struct, frozen=True):
+class MeasuredRequest(Struct, frozen=True):
     """One request as its client saw it; seconds, from when it was sent.
 
     Attributes:
@@ -65,7 +65,7 @@ class Seen(Struct, frozen=True):
         return self.decode_s / max(1, self.output_tokens - 1)
 
 
-class Samples(Struct, frozen=True):
+class CalibrationSamples(Struct, frozen=True):
     """What one calibration measured.
 
     Attributes:
@@ -74,11 +74,11 @@ class Samples(Struct, frozen=True):
         beside: requests that came while so many others were answered, until after their own end.
     """
 
-    alone: list[Seen]
-    beside: list[tuple[int, Seen]]
+    alone: list[MeasuredRequest]
+    beside: list[tuple[int, MeasuredRequest]]
 
 
-class Fitted(Struct, frozen=True):
+class FittedModel(Struct, frozen=True):
     """What a calibration came to.
 
     Attributes:
@@ -101,7 +101,7 @@ class Fitted(Struct, frozen=True):
     requests: int
 
 
-class Engine(Struct, frozen=True):
+class BatchBounds(Struct, frozen=True):
     """What bounds an engine's batch: sequences, tokens of each, prompt tokens in one step."""
 
     slots: int
@@ -125,7 +125,7 @@ class Latencies(Struct, frozen=True):
         return found
 
 
-class Compared(Struct, frozen=True):
+class FigureComparison(Struct, frozen=True):
     """One figure, measured and simulated.
 
     Attributes:
@@ -143,7 +143,7 @@ class Compared(Struct, frozen=True):
     allowed_part: float
 
 
-def fit(calibrations: Sequence[Samples]) -> Fitted:
+def fit_model(calibrations: Sequence[CalibrationSamples]) -> FittedModel:
     """Returns a machine's figures, from all calibrations together.
 
     Raises:
@@ -156,10 +156,12 @@ def fit(calibrations: Sequence[Samples]) -> Fitted:
         raise ValueError("a calibration needs prompts of two lengths")
     if len({one.output_tokens for one in alone}) < 2:
         raise ValueError("a calibration needs answers of two lengths")
-    start_s, prompt_s = line(*medians([(one.input_tokens, one.ttft_s) for one in alone]))
-    settle_s, step_s = line(*medians([(one.output_tokens - 1, one.decode_s) for one in alone]))
+    start_s, prompt_s = fit_line(*median_by_x([(one.input_tokens, one.ttft_s) for one in alone]))
+    settle_s, step_s = fit_line(
+        *median_by_x([(one.output_tokens - 1, one.decode_s) for one in alone])
+    )
     settle_s, prompt_s = max(0.0, settle_s), max(LEAST_S, prompt_s)
-    sizes, more = medians(
+    sizes, more = median_by_x(
         [
             (companions + 1, (one.decode_s - settle_s) / (one.output_tokens - 1))
             for companions, one in beside
@@ -170,14 +172,14 @@ def fit(calibrations: Sequence[Samples]) -> Fitted:
     steps_s = [max(LEAST_S, one) for one in (step_s, *more)]
     base_s, more_s = float(np.mean(steps_s)), 0.0
     if steps_s[-1] > steps_s[0]:
-        base_s, more_s = line(range(1, len(steps_s) + 1), steps_s)
+        base_s, more_s = fit_line(range(1, len(steps_s) + 1), steps_s)
     way_s = max(0.0, start_s - steps_s[0])
     # It comes in the middle of a step, on average, and is read in the next one.
     added = [
         one.ttft_s - way_s - 1.5 * steps_s[companions - 1] - prompt_s * one.input_tokens
         for companions, one in beside
     ]
-    return Fitted(
+    return FittedModel(
         Rates(1.0 / prompt_s, max(LEAST_S, base_s), more_s, Basis.MEASURED),
         tuple(steps_s),
         max(-min(steps_s), float(np.median(added))) if added else 0.0,
@@ -188,7 +190,7 @@ def fit(calibrations: Sequence[Samples]) -> Fitted:
     )
 
 
-def medians(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+def median_by_x(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
     """Returns, for each x, the median y: one hiccup of the machine bends no line.
 
     >>> medians([(1, 5.0), (2, 7.0), (1, 6.0), (1, 99.0)])
@@ -198,7 +200,7 @@ def medians(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[fl
     return xs, [float(np.median([y for at, y in points if at == x])) for x in xs]
 
 
-def line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
+def fit_line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
     """Returns the straight line through points by least squares: at 0, and for each 1 more.
 
     >>> [round(value, 9) for value in line([1, 2, 3], [5, 7, 9])]
@@ -210,29 +212,33 @@ def line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
 
 
 def capacity_per_s(
-    fitted: Fitted, engine: Engine, *, input_tokens: float, output_tokens: float
+    fitted: FittedModel, engine: BatchBounds, *, input_tokens: float, output_tokens: float
 ) -> float:
     """Returns how many requests of that mean length a full engine serves in a second."""
     prompt_s = input_tokens / fitted.rates.prefill_tokens_per_s + fitted.mixed_s + fitted.settle_s
     return 1.0 / (prompt_s + output_tokens * fitted.steps_s[engine.slots - 1] / engine.slots)
 
 
-def simulate(arrivals: Sequence[Arrival], fitted: Fitted, engine: Engine) -> Latencies:
+def simulate_load(
+    arrivals: Sequence[Arrival], fitted: FittedModel, engine: BatchBounds
+) -> Latencies:
     """Returns what the twin says of a load, request by request.
 
     It is the pool's own core, around one machine with the figures that were fitted.
     """
     policy = Policy("twin", (CoopTerms(COOP),))
-    records = Records(policy)
+    records = JobRecords(policy)
     hours = int(arrivals[-1].at_s // 3_600.0) + 24 * 9
     world = World(
         Driver(Core(), start_at=START_AT),
         policy=policy,
-        nodes=[node(fitted, engine)],
-        grid=Grid([constant(ZONE, 1.3, start_at=START_AT // 3_600.0 * 3_600.0, hours=hours)]),
+        nodes=[make_node(fitted, engine)],
+        grid=Grid(
+            [constant_series(ZONE, 1.3, start_at=START_AT // 3_600.0 * 3_600.0, hours=hours)]
+        ),
         recorder=records,
     )
-    world.run(requests(arrivals, Wish(MODEL), start_at=START_AT, coops=(COOP,)))
+    world.run(make_requests(arrivals, RequestTemplate(MODEL), start_at=START_AT, coops=(COOP,)))
     names = ("asked_at", "first_at", "end_at", "output_tokens")
     order = np.argsort(records.column("asked_at"), kind="stable")  # rows come as jobs end
     asked, first, end, answers = (records.column(name)[order] for name in names)
@@ -243,7 +249,7 @@ def simulate(arrivals: Sequence[Arrival], fitted: Fitted, engine: Engine) -> Lat
     return Latencies((first - asked).tolist(), ((end - first) / tokens).tolist(), e2e.tolist())
 
 
-def node(fitted: Fitted, engine: Engine) -> NodeSpec:
+def make_node(fitted: FittedModel, engine: BatchBounds) -> NodeSpec:
     """Returns the machine that a calibration describes.
 
     A start is one step of the engine, which takes what any step takes; the rest of it lies on the
@@ -272,13 +278,13 @@ def node(fitted: Fitted, engine: Engine) -> NodeSpec:
         steps_s=fitted.steps_s,
         mixed_s=fitted.mixed_s,
         settle_s=fitted.settle_s,
-        together=True,
+        batches_prefill=True,
     )
 
 
-def compare(live: Sequence[float], simulated: float) -> Compared:
+def compare_figure(live: Sequence[float], simulated: float) -> FigureComparison:
     """Holds a simulated figure against the same figure of each repeat."""
     mean = float(np.mean(live))
     spread = (max(live) - min(live)) / 2.0 / mean
     allowed = max(GOAL_ERROR, GOAL_SPREADS * spread)
-    return Compared(mean, spread, simulated, abs(simulated - mean) / mean, allowed)
+    return FigureComparison(mean, spread, simulated, abs(simulated - mean) / mean, allowed)

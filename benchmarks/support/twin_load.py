@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from benchmarks.support.twin_fit import Seen
+from benchmarks.support.twin_fit import MeasuredRequest
 from msgspec import Struct
 
 from entraide_sim import Arrival
@@ -25,7 +25,7 @@ DIGITS = 6  # of a second: recordings are kept to the microsecond
 DATA, DONE = b"data: ", b"[DONE]"
 
 
-class Target(Struct, frozen=True):
+class LoadTarget(Struct, frozen=True):
     """Where a load goes: the pool's address, a key, and the model to ask for.
 
     Attributes:
@@ -39,7 +39,7 @@ class Target(Struct, frozen=True):
     end_tokens: tuple[int, ...] = ()
 
 
-def prompt(words: int, number: int) -> str:
+def make_prompt(words: int, number: int) -> str:
     """Returns a prompt of about so many tokens; no two numbers share a beginning.
 
     Its number stands first, always with as many digits, so that all prompts of so many words have
@@ -48,13 +48,15 @@ def prompt(words: int, number: int) -> str:
     return f"{number:06} " + "one " * max(1, words)
 
 
-def body_of(target: Target, *, words: int, output_tokens: int, number: int) -> dict[str, Any]:
+def request_body(
+    target: LoadTarget, *, words: int, output_tokens: int, number: int
+) -> dict[str, Any]:
     """Returns a request whose answer has exactly so many tokens."""
     return {
         "model": target.model,
         "messages": [
             {"role": "system", "content": "."},  # else the template puts in a longer one
-            {"role": "user", "content": prompt(words, number)},
+            {"role": "user", "content": make_prompt(words, number)},
         ],
         "max_tokens": output_tokens,
         "logit_bias": dict.fromkeys(map(str, target.end_tokens), NEVER),
@@ -64,25 +66,25 @@ def body_of(target: Target, *, words: int, output_tokens: int, number: int) -> d
     }
 
 
-def _nothing() -> None:
+def _ignore_first_piece() -> None:
     """Is not told."""
 
 
-async def ask(
+async def send_request(
     session: aiohttp.ClientSession,
-    target: Target,
+    target: LoadTarget,
     *,
     words: int,
     output_tokens: int,
     number: int,
-    begun: Callable[[], None] = _nothing,
-) -> Seen:
+    begun: Callable[[], None] = _ignore_first_piece,
+) -> MeasuredRequest:
     """Asks one question and reads the answer to its end; ``begun`` is called at its first piece.
 
     Raises:
         RuntimeError: the pool refused, or the stream broke.
     """
-    body = body_of(target, words=words, output_tokens=output_tokens, number=number)
+    body = request_body(target, words=words, output_tokens=output_tokens, number=number)
     sent = time.perf_counter()
     first = last = 0.0
     usage: dict[str, Any] = {}
@@ -106,7 +108,7 @@ async def ask(
     end = time.perf_counter()
     if not usage or not first:
         raise RuntimeError("the stream ended without an answer or its usage")
-    return Seen(
+    return MeasuredRequest(
         usage["prompt_tokens"],
         usage["completion_tokens"],
         0.0,
@@ -114,7 +116,7 @@ async def ask(
     )
 
 
-def session() -> aiohttp.ClientSession:
+def open_session() -> aiohttp.ClientSession:
     """Returns a session that never makes a request wait for a connection."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
@@ -122,17 +124,19 @@ def session() -> aiohttp.ClientSession:
     )
 
 
-async def play(target: Target, arrivals: Sequence[Arrival], *, first_number: int) -> list[Seen]:
+async def play_load(
+    target: LoadTarget, arrivals: Sequence[Arrival], *, first_number: int
+) -> list[MeasuredRequest]:
     """Sends each request at its moment, whatever became of those before; returns all, in order.
 
     The arrivals' ``input_tokens`` are words of the prompt here.
     """
     began = time.perf_counter()
 
-    async def one(place: int, arrival: Arrival) -> Seen:
+    async def one(place: int, arrival: Arrival) -> MeasuredRequest:
         await asyncio.sleep(max(0.0, began + arrival.at_s - time.perf_counter()))
         sent_at = round(time.perf_counter() - began, DIGITS)
-        seen = await ask(
+        seen = await send_request(
             opened,
             target,
             words=arrival.input_tokens,
@@ -141,14 +145,14 @@ async def play(target: Target, arrivals: Sequence[Arrival], *, first_number: int
         )
         return msgspec.structs.replace(seen, sent_at=sent_at)
 
-    async with session() as opened:
+    async with open_session() as opened:
         return list(
             await asyncio.gather(*(one(place, each) for place, each in enumerate(arrivals)))
         )
 
 
-async def beside(
-    target: Target,
+async def ask_beside(
+    target: LoadTarget,
     companions: int,
     *,
     words: int,
@@ -156,7 +160,7 @@ async def beside(
     prompt_words: int,
     prompt_tokens: int,
     number: int,
-) -> Seen:
+) -> MeasuredRequest:
     """Asks a question while so many others are answered, and returns what was seen of it.
 
     Args:
@@ -168,11 +172,11 @@ async def beside(
         prompt_tokens: of its answer.
         number: of the first prompt.
     """
-    async with session() as opened:
+    async with open_session() as opened:
 
-        async def begin(place: int, tokens: int) -> "asyncio.Task[Seen]":
+        async def begin(place: int, tokens: int) -> "asyncio.Task[MeasuredRequest]":
             begun = asyncio.Event()
-            asked = ask(
+            asked = send_request(
                 opened,
                 target,
                 words=words,
@@ -189,7 +193,7 @@ async def beside(
             for place in range(1, companions + 1)
         ]
         await asyncio.sleep(SETTLED_S)
-        question = await ask(
+        question = await send_request(
             opened,
             target,
             words=prompt_words,

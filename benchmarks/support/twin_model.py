@@ -20,7 +20,7 @@ KIND = gguf.GGMLQuantizationType.Q4_0
 ARCHITECTURE = "llama"
 
 
-def shortened(file: Path, made: Path, *, layers: int = LAYERS) -> Path:
+def truncate_gguf(file: Path, made: Path, *, layers: int = LAYERS) -> Path:
     """Writes the first layers of a GGUF file's model as one of its own; returns its path.
 
     Args:
@@ -41,8 +41,8 @@ def shortened(file: Path, made: Path, *, layers: int = LAYERS) -> Path:
         else:
             writer.add_key_value(name, field.contents(), field.types[0])
     for tensor in reader.tensors:
-        if _layer(tensor.name) < layers:
-            _add(writer, tensor)
+        if _gguf_layer(tensor.name) < layers:
+            _add_tensor(writer, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -50,13 +50,13 @@ def shortened(file: Path, made: Path, *, layers: int = LAYERS) -> Path:
     return made
 
 
-def _layer(name: str) -> int:
+def _gguf_layer(name: str) -> int:
     """Returns which layer a tensor belongs to; -1 where it belongs to none."""
     kind, _, rest = name.partition(".")
     return int(rest.partition(".")[0]) if kind == "blk" else -1
 
 
-def _add(writer: Any, tensor: Any) -> None:
+def _add_tensor(writer: Any, tensor: Any) -> None:
     values = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
     if values.ndim == 1:
         writer.add_tensor(tensor.name, values)
@@ -64,7 +64,7 @@ def _add(writer: Any, tensor: Any) -> None:
         writer.add_tensor(tensor.name, gguf.quantize(values, KIND), raw_dtype=KIND)
 
 
-def shortened_folder(folder: Path, made: Path) -> Path:
+def truncate_safetensors(folder: Path, made: Path) -> Path:
     """Writes the first half of the layers of a model in the hub's form; returns the new folder.
 
     Args:
@@ -82,7 +82,7 @@ def shortened_folder(folder: Path, made: Path) -> Path:
         header = json.loads(read.read(length))
         begin, end, kept = 8 + length, 0, {}
         for name, tensor in header.items():
-            if name != "__metadata__" and _layer_in_folder(name) < layers:
+            if name != "__metadata__" and _safetensors_layer(name) < layers:
                 first, last = tensor["data_offsets"]
                 kept[name] = {**tensor, "data_offsets": [end, end + last - first]}
                 end += last - first
@@ -96,7 +96,7 @@ def shortened_folder(folder: Path, made: Path) -> Path:
     return made
 
 
-def _layer_in_folder(name: str) -> int:
+def _safetensors_layer(name: str) -> int:
     """Returns which layer a tensor belongs to; -1 where it belongs to none."""
     _, _, rest = name.partition("model.layers.")
     return int(rest.partition(".")[0]) if rest else -1

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import msgspec
 from benchmarks.support import twin_fit
-from benchmarks.support.twin_fit import Fitted, Latencies, Seen
-from benchmarks.support.twin_kept import Kept, Repeat, Settings, settings_of
+from benchmarks.support.twin_fit import FittedModel, Latencies, MeasuredRequest
+from benchmarks.support.twin_store import LoadRepeat, MeasurementStore, TwinSettings, read_settings
 from msgspec import Struct
 
 from entraide_sim import Arrival
-from entraide_sim.arrivals import luck
+from entraide_sim.arrivals import make_rng
 
 AROUND_TOKENS = 25  # of a prompt, beside its words: template and number
 
 
-class Machine(Struct, frozen=True):
+class TwinMachine(Struct, frozen=True):
     """What the calibration found.
 
     Attributes:
@@ -43,7 +43,7 @@ class Machine(Struct, frozen=True):
     others_part: float | None
 
 
-class Row(Struct, frozen=True):
+class TwinRow(Struct, frozen=True):
     """One figure of one load; ``held`` when its error is allowed."""
 
     engine: str
@@ -59,7 +59,7 @@ class Row(Struct, frozen=True):
     held: bool
 
 
-def capacity_per_s(settings: Settings, fitted: Fitted, load: str = "") -> float:
+def capacity_per_s(settings: TwinSettings, fitted: FittedModel, load: str = "") -> float:
     """Returns how many requests of a load's mean lengths the machine can serve in a second."""
     shape = settings.shape(load)
     return twin_fit.capacity_per_s(
@@ -70,7 +70,7 @@ def capacity_per_s(settings: Settings, fitted: Fitted, load: str = "") -> float:
     )
 
 
-def capacities(kept: Kept) -> dict[str, float] | None:
+def load_capacities(kept: MeasurementStore) -> dict[str, float] | None:
     """Returns the requests a second that each load is a part of; None before a calibration."""
     per_s = kept.capacity_per_s()
     if per_s is None:
@@ -78,12 +78,12 @@ def capacities(kept: Kept) -> dict[str, float] | None:
     return {load: kept.capacity_per_s(load) or per_s for load in kept.settings.loads}
 
 
-def arrivals_of(settings: Settings, load: str, rate_per_s: float, seed: int) -> list[Arrival]:
+def load_arrivals(settings: TwinSettings, load: str, rate_per_s: float, seed: int) -> list[Arrival]:
     """Returns a Poisson load; ``input_tokens`` are words of the prompt until they are counted.
 
     Where a load's requests come together, the Poisson process is that of the groups.
     """
-    source, count, shape = luck(seed), settings.requests, settings.shape(load)
+    source, count, shape = make_rng(seed), settings.requests, settings.shape(load)
     groups = -(-count // shape.together)
     gaps = source.exponential(shape.together / rate_per_s, groups)
     times = gaps.cumsum().repeat(shape.together)[:count].tolist()
@@ -92,31 +92,33 @@ def arrivals_of(settings: Settings, load: str, rate_per_s: float, seed: int) -> 
     return [Arrival(at, "", *lengths) for at, *lengths in zip(times, words, answers, strict=True)]
 
 
-def loads_of(settings: Settings, per_s: Mapping[str, float]) -> dict[str, list[Arrival]]:
+def all_load_arrivals(
+    settings: TwinSettings, per_s: Mapping[str, float]
+) -> dict[str, list[Arrival]]:
     """Returns the arrivals of each load, as parts of so many requests a second."""
     return {
-        name: arrivals_of(settings, name, part * per_s[name], settings.seed + number)
+        name: load_arrivals(settings, name, part * per_s[name], settings.seed + number)
         for number, (name, part) in enumerate(settings.loads.items())
     }
 
 
-def latencies_of(seen: Sequence[Seen]) -> Latencies:
+def measured_latencies(seen: Sequence[MeasuredRequest]) -> Latencies:
     """Returns what clients saw of one repeat of a load."""
     return Latencies(
         [one.ttft_s for one in seen], [one.tpot_s for one in seen], [one.e2e_s for one in seen]
     )
 
 
-def rows_of(
-    engine: str, name: str, repeats: Sequence[Sequence[Seen]], twin: Latencies
-) -> list[Row]:
+def figure_rows(
+    engine: str, name: str, repeats: Sequence[Sequence[MeasuredRequest]], twin: Latencies
+) -> list[TwinRow]:
     """Returns a row for each figure of a load."""
-    live = [latencies_of(seen).figures() for seen in repeats]
+    live = [measured_latencies(seen).figures() for seen in repeats]
     rows = []
     for figure, simulated in twin.figures().items():
-        found = twin_fit.compare([one[figure] for one in live], simulated)
+        found = twin_fit.compare_figure([one[figure] for one in live], simulated)
         rows.append(
-            Row(
+            TwinRow(
                 engine=engine,
                 load=name,
                 figure=figure,
@@ -133,49 +135,51 @@ def rows_of(
     return rows
 
 
-def table(folder: Path) -> list[Struct]:
+def twin_rows(folder: Path) -> list[Struct]:
     """Returns the rows of every engine of which a folder has at least one repeat of each load."""
     machines: list[Struct] = []
     rows: list[Struct] = []
     for home in sorted(path for path in folder.iterdir() if path.is_dir()):
-        settings = settings_of(home)
+        settings = read_settings(home)
         if settings is None:
             continue
-        kept = Kept(home, settings)
-        calibrations, per_s = kept.calibrations(), capacities(kept)
-        found = {load: list(_repeats(kept, settings, load)) for load in settings.loads}
+        kept = MeasurementStore(home, settings)
+        calibrations, per_s = kept.calibrations(), load_capacities(kept)
+        found = {load: list(_read_repeats(kept, settings, load)) for load in settings.loads}
         if not calibrations or per_s is None or not all(found.values()):
             continue
-        fitted = twin_fit.fit(calibrations)
+        fitted = twin_fit.fit_model(calibrations)
         told = [one.others_part for repeats in found.values() for one in repeats]
         known = [part for part in told if part is not None]
         machines.append(
-            _machine(
+            _make_machine_row(
                 settings, fitted, per_s[next(iter(settings.loads))], max(known) if known else None
             )
         )
-        for load, arrivals in loads_of(settings, per_s).items():
+        for load, arrivals in all_load_arrivals(settings, per_s).items():
             seen = [repeat.seen for repeat in found[load]]
             counted = [
                 msgspec.structs.replace(arrival, input_tokens=one.input_tokens)
                 for arrival, one in zip(arrivals, seen[0], strict=True)
             ]
-            twin = twin_fit.simulate(counted, fitted, settings.bounds)
-            rows += rows_of(settings.engine, load, seen, twin)
+            twin = twin_fit.simulate_load(counted, fitted, settings.bounds)
+            rows += figure_rows(settings.engine, load, seen, twin)
     return [*machines, *rows]
 
 
-def _repeats(kept: Kept, settings: Settings, load: str) -> Iterator[Repeat]:
+def _read_repeats(
+    kept: MeasurementStore, settings: TwinSettings, load: str
+) -> Iterator[LoadRepeat]:
     for number in range(1, settings.repeats + 1):
         found = kept.repeat(load, number)
         if found is not None:
             yield found
 
 
-def _machine(
-    settings: Settings, fitted: Fitted, per_s: float, others_part: float | None
-) -> Machine:
-    return Machine(
+def _make_machine_row(
+    settings: TwinSettings, fitted: FittedModel, per_s: float, others_part: float | None
+) -> TwinMachine:
+    return TwinMachine(
         engine=settings.engine,
         machine=os.uname().machine,
         prefill_tokens_per_s=fitted.rates.prefill_tokens_per_s,

@@ -42,7 +42,7 @@ class Response(Struct, frozen=True, gc=False):
     request_latency: float
 
 
-class Line:
+class ClientService:
     """One client's requests as columns.
 
     Args of the constructor:
@@ -63,13 +63,13 @@ class Line:
         columns = np.array(served).reshape(len(served), 3)
         self._cost, self._first_at, self._end_at = columns[:, 0], columns[:, 1], columns[:, 2]
 
-    def served(self, begin: float, end: float) -> float:
+    def served_between(self, begin: float, end: float) -> float:
         """Returns the service of an interval."""
         overlap = np.minimum(end, self._end_at) - np.maximum(begin, self._first_at)
         parts = self._cost * np.maximum(0.0, overlap) / (self._end_at - self._first_at)
         return float(parts.sum())
 
-    def asked(self, begin: float, end: float) -> float:
+    def requested_between(self, begin: float, end: float) -> float:
         """Returns the service that was asked for in an interval, its ends included."""
         inside = (begin <= self._asked_at) & (self._asked_at <= end)
         return float(self._asked[inside].sum())
@@ -83,7 +83,7 @@ def quantile(values: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-def figures(
+def fairness_figures(
     responses: Sequence[Response],
     *,
     total_s: float | None = None,
@@ -105,12 +105,12 @@ def figures(
     done = [one for one in responses if one.first_token_latency != REFUSED]
     names = sorted({one.client for one in responses})
     mine = {name: [one for one in responses if one.client == name] for name in names}
-    lines = {name: Line(mine[name], (weights or {}).get(name, 1.0)) for name in names}
+    lines = {name: ClientService(mine[name], (weights or {}).get(name, 1.0)) for name in names}
     until = int(max(one.req_time for one in responses)) / 10 * 10
     moments = [until / (MOMENTS + 1) * number for number in range(1, MOMENTS + 1)]
     gaps = [_windowed_gap(lines.values(), moment) for moment in moments]
     settled = [gap for gap, moment in zip(gaps, moments, strict=True) if moment >= SETTLED_S]
-    totals = [[line.served(0.0, moment) for line in lines.values()] for moment in moments]
+    totals = [[line.served_between(0.0, moment) for line in lines.values()] for moment in moments]
     accumulated = [max(values) - min(values) for values in totals]
     if total_s is None:
         total_s = max(one.req_time + one.request_latency for one in done)
@@ -133,11 +133,11 @@ def figures(
     }
 
 
-def _windowed_gap(lines: Collection[Line], moment: float) -> float:
+def _windowed_gap(lines: Collection[ClientService], moment: float) -> float:
     """Returns how far the worst served client lies behind, but no further than it asked for."""
     begin, end = moment - WINDOW_S / 2, moment + WINDOW_S / 2
-    served = [line.served(begin, end) / WINDOW_S for line in lines]
-    asked = [line.asked(begin, end) / WINDOW_S for line in lines]
+    served = [line.served_between(begin, end) / WINDOW_S for line in lines]
+    asked = [line.requested_between(begin, end) / WINDOW_S for line in lines]
     best = max(served)
     return max(min(best - own, wanted - own) for own, wanted in zip(served, asked, strict=True))
 

@@ -21,7 +21,7 @@ from entraide_scheduler.core.policy import Charge
 OUTPUT_TOKENS_DEFAULT = 512
 
 
-class Running(Struct):
+class RunCharge(Struct):
     """A run: whose, where, and how much of its answer was charged."""
 
     coop: str
@@ -30,7 +30,7 @@ class Running(Struct):
     charged_tokens: int = 0
 
 
-class FirstCome:
+class FirstComeScheduler:
     """Serves in order of arrival; what is special to VTC stands in ``Vtc``.
 
     It takes ``lengths`` (true answer by job) and ignores it, so that all are made alike.
@@ -40,7 +40,7 @@ class FirstCome:
         self.lengths = lengths
         self._free: dict[str, int] = {}
         self._waiting: deque[RequestFacts] = deque()
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunCharge] = {}
 
     def next_deadline(self) -> float | None:
         """Never wants to be woken."""
@@ -51,72 +51,72 @@ class FirstCome:
         asked: list[Command] = []
         match event:
             case events.PolicyChanged():
-                self.agree(event)
+                self.set_policy(event)
             case events.NodeJoined():
                 slots = sum(replica.slots for replica in event.card.replicas)
                 self._free[event.card.node] = slots
             case events.JobRequested():
-                self.enter(event.facts)
+                self.enqueue(event.facts)
             case events.RunProgressed():
-                self._produced(event.job, event.output_tokens)
+                self._charge_progress(event.job, event.output_tokens)
             case events.RunReported():
-                self._produced(event.job, event.usage.output_tokens)
-                asked.append(self._end(event))
+                self._charge_progress(event.job, event.usage.output_tokens)
+                asked.append(self._end_run(event))
             case _:
                 return asked
-        while self._waiting_at_all() and (node := self._room()) is not None:
-            asked.append(self._place(event.id, self.leave(), node))
+        while self._has_waiting() and (node := self._free_node()) is not None:
+            asked.append(self._place_request(event.id, self.dequeue(), node))
         return asked
 
-    def agree(self, event: events.PolicyChanged) -> None:
+    def set_policy(self, event: events.PolicyChanged) -> None:
         """Takes the members' terms; none matter here."""
 
-    def enter(self, facts: RequestFacts) -> None:
+    def enqueue(self, facts: RequestFacts) -> None:
         """Puts a request in line."""
         self._waiting.append(facts)
 
-    def leave(self) -> RequestFacts:
+    def dequeue(self) -> RequestFacts:
         """Takes the request whose turn it is out of the line."""
         return self._waiting.popleft()
 
     def charge(self, coop: str, virtual_tokens: float) -> None:
         """Charges what was served; nobody counts here."""
 
-    def dispatched(self, facts: RequestFacts, run: Running) -> None:
+    def charge_dispatch(self, facts: RequestFacts, run: RunCharge) -> None:
         """Charges what is charged when a run begins."""
 
-    def served(self, run: Running, tokens: int) -> None:
+    def charge_output(self, run: RunCharge, tokens: int) -> None:
         """Charges output tokens."""
 
-    def _waiting_at_all(self) -> bool:
+    def _has_waiting(self) -> bool:
         return bool(self._waiting)
 
-    def _room(self) -> str | None:
+    def _free_node(self) -> str | None:
         """Returns the node with most free slots, or None when all are full."""
         node = max(self._free, key=lambda name: (self._free[name], name), default=None)
         return node if node is not None and self._free[node] > 0 else None
 
-    def _produced(self, job: str, output_tokens: int) -> None:
+    def _charge_progress(self, job: str, output_tokens: int) -> None:
         run = self._running[job]
         more = output_tokens - run.charged_tokens
         if more > 0:
             run.charged_tokens = output_tokens
-            self.served(run, more)
+            self.charge_output(run, more)
 
-    def _place(self, cause: int, facts: RequestFacts, node: str) -> Place:
+    def _place_request(self, cause: int, facts: RequestFacts, node: str) -> Place:
         self._free[node] -= 1
-        run = self._running[facts.job] = Running(facts.coop, node, facts.gateway)
-        self.dispatched(facts, run)
+        run = self._running[facts.job] = RunCharge(facts.coop, node, facts.gateway)
+        self.charge_dispatch(facts, run)
         limit = facts.output_tokens_max or OUTPUT_TOKENS_DEFAULT
         return Place(cause, facts.job, 1, node, facts.gateway, limit, TERMS, UNEXPLAINED)
 
-    def _end(self, event: events.RunReported) -> EndJob:
+    def _end_run(self, event: events.RunReported) -> EndJob:
         run = self._running.pop(event.job)
         self._free[run.node] += 1
         return EndJob(event.id, event.job, run.gateway, JobState.COMPLETED, "", event.epoch, {})
 
 
-class Vtc(FirstCome):
+class VtcScheduler(FirstComeScheduler):
     """The virtual token counter.
 
     Attributes:
@@ -132,12 +132,12 @@ class Vtc(FirstCome):
         self._weights: dict[str, float] = {}
         self._left_last = ""
 
-    def agree(self, event: events.PolicyChanged) -> None:
+    def set_policy(self, event: events.PolicyChanged) -> None:
         """Takes weights and charge."""
         self._weights = {terms.coop: terms.shares for terms in event.policy.coops}
         self._charge = event.policy.charge
 
-    def enter(self, facts: RequestFacts) -> None:
+    def enqueue(self, facts: RequestFacts) -> None:
         """Puts a request in its client's line, and lifts a client that had none waiting."""
         coop, counters = facts.coop, self.counters
         own = counters.setdefault(coop, 0.0)
@@ -149,7 +149,7 @@ class Vtc(FirstCome):
             self.queued[coop] = deque()
         self.queued[coop].append(facts)
 
-    def leave(self) -> RequestFacts:
+    def dequeue(self) -> RequestFacts:
         """Takes out the oldest request of the client with the least counter, then by name."""
         coop = min(self.queued, key=lambda name: (self.counters[name], name))
         facts = self.queued[coop].popleft()
@@ -162,18 +162,18 @@ class Vtc(FirstCome):
         """Charges what was served."""
         self.counters[coop] += virtual_tokens / self._weights.get(coop, 1.0)
 
-    def dispatched(self, facts: RequestFacts, run: Running) -> None:
+    def charge_dispatch(self, facts: RequestFacts, run: RunCharge) -> None:
         """Charges the prompt, and the answer too where its length is known."""
         self.charge(facts.coop, self._charge.input_weight * facts.input_tokens_est)
         if self.lengths is not None:
             run.charged_tokens = self.lengths[facts.job]
-            self.served(run, run.charged_tokens)
+            self.charge_output(run, run.charged_tokens)
 
-    def served(self, run: Running, tokens: int) -> None:
+    def charge_output(self, run: RunCharge, tokens: int) -> None:
         """Charges output tokens."""
         self.charge(run.coop, self._charge.output_weight * tokens)
 
-    def _waiting_at_all(self) -> bool:
+    def _has_waiting(self) -> bool:
         return bool(self.queued)
 
 

@@ -13,24 +13,24 @@ from msgspec import Struct
 
 from entraide_sim import (
     Arrival,
-    Client,
-    Lengths,
-    between,
-    fixed,
-    generated,
-    on_off,
+    ClientSpec,
+    LengthDistribution,
+    fixed_length,
+    generate_arrivals,
+    on_off_rate,
     read_azure,
-    rising,
-    steady,
+    rising_rate,
+    steady_rate,
+    uniform_length,
 )
-from entraide_sim.arrivals import Window
+from entraide_sim.arrivals import RateWindow
 
 TRACE = Path(__file__).resolve().parents[3] / "shared/data/traces/lmsys_arena_27clients_10min.csv"
 POOL_TOKENS = 10_000
 LARGE_POOL_TOKENS = 35_000  # the artifact's A100
 OVERLOAD_PER_S = (1.5, 3.0)
-ANY_ANSWER = between(16, 496)  # mean 256, as the fixed answers of ``overload`` are long
-LONG_TAIL = Lengths((0.0, 0.5, 0.9, 0.97, 1.0), (8, 120, 560, 1_000, 1_024))  # mean 253
+ANY_ANSWER = uniform_length(16, 496)  # mean 256, as the fixed answers of ``overload`` are long
+LONG_TAIL = LengthDistribution((0.0, 0.5, 0.9, 0.97, 1.0), (8, 120, 560, 1_000, 1_024))  # mean 253
 
 
 class Workload(Struct, frozen=True):
@@ -45,7 +45,7 @@ class Workload(Struct, frozen=True):
     """
 
     name: str
-    clients: tuple[Client, ...] = ()
+    clients: tuple[ClientSpec, ...] = ()
     trace: Path | None = None
     weights: tuple[tuple[str, float], ...] = ()
     pool_tokens: int = POOL_TOKENS
@@ -54,63 +54,66 @@ class Workload(Struct, frozen=True):
         """Returns its requests, in order of time."""
         if self.trace is not None:
             return list(read_azure(self.trace))
-        return list(generated(self.clients, seed=seed))
+        return list(generate_arrivals(self.clients, seed=seed))
 
 
 def _client(
-    number: int, windows: tuple[Window, ...], prompt: int | Lengths, answer: int | Lengths
-) -> Client:
+    number: int,
+    windows: tuple[RateWindow, ...],
+    prompt: int | LengthDistribution,
+    answer: int | LengthDistribution,
+) -> ClientSpec:
     name = f"client-{number:02}"
-    lengths = [fixed(one) if isinstance(one, int) else one for one in (prompt, answer)]
-    return Client(name, windows, *lengths)
+    lengths = [fixed_length(one) if isinstance(one, int) else one for one in (prompt, answer)]
+    return ClientSpec(name, windows, *lengths)
 
 
-def _even(rates: Sequence[float], until_s: float, tokens: int = 256) -> tuple[Client, ...]:
+def _even(rates: Sequence[float], until_s: float, tokens: int = 256) -> tuple[ClientSpec, ...]:
     return tuple(
-        _client(number, steady(rate, until_s), tokens, tokens)
+        _client(number, steady_rate(rate, until_s), tokens, tokens)
         for number, rate in enumerate(rates, 1)
     )
 
 
-def _poisson(rows: Sequence[tuple[float, int, int]], until_s: float) -> tuple[Client, ...]:
+def _poisson(rows: Sequence[tuple[float, int, int]], until_s: float) -> tuple[ClientSpec, ...]:
     return tuple(
-        _client(number, steady(rate, until_s, family="poisson"), prompt, answer)
+        _client(number, steady_rate(rate, until_s, family="poisson"), prompt, answer)
         for number, (rate, prompt, answer) in enumerate(rows, 1)
     )
 
 
-def _on_off(first: float, second: float) -> tuple[Client, ...]:
+def _on_off(first: float, second: float) -> tuple[ClientSpec, ...]:
     return (
-        _client(1, on_off(first, 600.0, on_s=60.0, off_s=60.0), 256, 256),
-        _client(2, steady(second, 600.0), 256, 256),
+        _client(1, on_off_rate(first, 600.0, on_s=60.0, off_s=60.0), 256, 256),
+        _client(2, steady_rate(second, 600.0), 256, 256),
     )
 
 
-def _poisson_on_off() -> tuple[Client, ...]:
+def _poisson_on_off() -> tuple[ClientSpec, ...]:
     # One Poisson stream whose client is drawn by rate is two Poisson streams.
-    any_length = between(16, 512)
-    windows = on_off(0.5, 600.0, on_s=60.0, off_s=60.0, family="poisson")
+    any_length = uniform_length(16, 512)
+    windows = on_off_rate(0.5, 600.0, on_s=60.0, off_s=60.0, family="poisson")
     return (
         _client(1, windows, any_length, any_length),
-        _client(2, steady(2.0, 600.0, family="poisson"), any_length, any_length),
+        _client(2, steady_rate(2.0, 600.0, family="poisson"), any_length, any_length),
     )
 
 
-def _dist_shift() -> tuple[Client, ...]:
-    part = on_off(0.5, 300.0, on_s=60.0, off_s=60.0)
-    first = (*part, Window(300.0, 600.0, 1.0, "even"), Window(600.0, 900.0, 0.5, "even"))
+def _dist_shift() -> tuple[ClientSpec, ...]:
+    part = on_off_rate(0.5, 300.0, on_s=60.0, off_s=60.0)
+    first = (*part, RateWindow(300.0, 600.0, 1.0, "even"), RateWindow(600.0, 900.0, 0.5, "even"))
     second = (
-        Window(0.0, 300.0, 2.0, "even"),
-        Window(300.0, 600.0, 1.0, "even"),
-        Window(600.0, 900.0, 1.5, "even"),
+        RateWindow(0.0, 300.0, 2.0, "even"),
+        RateWindow(300.0, 600.0, 1.0, "even"),
+        RateWindow(600.0, 900.0, 1.5, "even"),
     )
     return (_client(1, first, 256, 256), _client(2, second, 256, 256))
 
 
-def _increase() -> tuple[Client, ...]:
+def _increase() -> tuple[ClientSpec, ...]:
     return (
-        _client(1, steady(0.5, 600.0), 256, 256),
-        _client(2, rising(0.2, 2.0, 600.0), 256, 256),
+        _client(1, steady_rate(0.5, 600.0), 256, 256),
+        _client(2, rising_rate(0.2, 2.0, 600.0), 256, 256),
     )
 
 
@@ -125,7 +128,7 @@ def _large(name: str, rates: Sequence[float], tokens: int) -> Workload:
     return Workload(f"overload-s4-{name}", clients, pool_tokens=LARGE_POOL_TOKENS)
 
 
-def synthetic() -> tuple[Workload, ...]:
+def synthetic_workloads() -> tuple[Workload, ...]:
     """Returns the synthetic workloads for the small node."""
     return (
         Workload("overload", _even(OVERLOAD_PER_S, 360.0)),
@@ -142,13 +145,13 @@ def synthetic() -> tuple[Workload, ...]:
     )
 
 
-def unknown() -> tuple[Workload, ...]:
+def unknown_length_workloads() -> tuple[Workload, ...]:
     """Returns ``overload`` with answers of unknown length: any, or with a long tail."""
     return tuple(
         Workload(
             name,
             tuple(
-                _client(number, steady(rate, 360.0), 256, answers)
+                _client(number, steady_rate(rate, 360.0), 256, answers)
                 for number, rate in enumerate(OVERLOAD_PER_S, 1)
             ),
         )
@@ -159,7 +162,7 @@ def unknown() -> tuple[Workload, ...]:
     )
 
 
-def large() -> tuple[Workload, ...]:
+def large_node_workloads() -> tuple[Workload, ...]:
     """Returns those for the artifact's large node."""
     return (
         _large("256", (3.0, 6.0), 256),
@@ -168,6 +171,6 @@ def large() -> tuple[Workload, ...]:
     )
 
 
-def real() -> Workload | None:
+def trace_workload() -> Workload | None:
     """Returns the trace of 27 clients, or None where it is not at hand."""
     return Workload("real", trace=TRACE) if TRACE.is_file() else None

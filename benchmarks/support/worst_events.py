@@ -65,7 +65,7 @@ class HellosRow(Struct, frozen=True):
     worst_hello_s: float
 
 
-class Line:
+class TimedCore:
     """A core and a clock that moves a little with each event.
 
     Attributes:
@@ -78,12 +78,12 @@ class Line:
         self._ids = count(1)
         terms = tuple(CoopTerms(f"coop-{number:03}") for number in range(coops))
         limits = Limits(queued_per_coop=10 * CAPS)
-        self.tell(events.PolicyChanged, Policy("bench", terms, limits=limits))
-        self.tell(events.SchedulerStarted, 1, "gateway")
+        self.feed_event(events.PolicyChanged, Policy("bench", terms, limits=limits))
+        self.feed_event(events.SchedulerStarted, 1, "gateway")
         for zone, grams in ZONES:
-            self.tell(events.IntensityChanged, zone, grams, grams, "measured", START_AT + 1e6)
+            self.feed_event(events.IntensityChanged, zone, grams, grams, "measured", START_AT + 1e6)
 
-    def tell(self, kind: type[events.Event], *values: object) -> float:
+    def feed_event(self, kind: type[events.Event], *values: object) -> float:
         """Feeds one event; returns the seconds that it took."""
         number = next(self._ids)
         event = kind(number, START_AT + number * 1e-6, *values)
@@ -93,17 +93,17 @@ class Line:
         self.placed += [command for command in asked if isinstance(command, Place)]
         return took_s
 
-    def end(self, place: Place) -> float:
+    def end_run(self, place: Place) -> float:
         """Ends a run well; returns the seconds that the report took."""
         run = (place.job, place.epoch, place.node)
-        self.tell(events.RunAccepted, *run)
+        self.feed_event(events.RunAccepted, *run)
         used = Usage(
             300, 0, 80, Basis.MEASURED, 20_000, 200_000, Basis.ESTIMATED, ttft_s=0.4, run_s=3.0
         )
-        return self.tell(events.RunReported, *run, Outcome.COMPLETED, "", False, used)
+        return self.feed_event(events.RunReported, *run, Outcome.COMPLETED, "", False, used)
 
 
-def card(number: int, coop: str) -> NodeCard:
+def make_card(number: int, coop: str) -> NodeCard:
     """Returns a node with one slot."""
     rates = Rates(400.0, 0.03, 0.002, Basis.MEASURED)
     return NodeCard(
@@ -120,7 +120,7 @@ def card(number: int, coop: str) -> NodeCard:
     )
 
 
-def facts(number: int, coop: str, *, max_carbon_ug: int | None = None) -> RequestFacts:
+def make_facts(number: int, coop: str, *, max_carbon_ug: int | None = None) -> RequestFacts:
     """Returns a request."""
     return RequestFacts(
         job=f"job-{number}",
@@ -142,20 +142,22 @@ def facts(number: int, coop: str, *, max_carbon_ug: int | None = None) -> Reques
 
 def caps_row(nodes: int = NODES, caps: int = CAPS, ends: int = ENDS) -> CapsRow:
     """Returns what events cost while jobs with as many distinct caps wait."""
-    line = Line(2)
+    line = TimedCore(2)
     for number in range(nodes):
-        line.tell(events.NodeJoined, card(number, "coop-000"), True, "")
+        line.feed_event(events.NodeJoined, make_card(number, "coop-000"), True, "")
     for number in range(nodes):
-        line.tell(events.JobRequested, facts(number, "coop-000"))
+        line.feed_event(events.JobRequested, make_facts(number, "coop-000"))
     grey = {f"node-{number:05}" for number in range(nodes) if number % len(ZONES) == GREY_ZONE}
     runs = [place for place in line.placed if place.node in grey][:ends]
     gc.collect()
     gc.freeze()
     arrivals = [
-        line.tell(events.JobRequested, facts(nodes + number, "coop-001", max_carbon_ug=number + 1))
+        line.feed_event(
+            events.JobRequested, make_facts(nodes + number, "coop-001", max_carbon_ug=number + 1)
+        )
         for number in range(caps)
     ]
-    took = [line.end(place) for place in runs]
+    took = [line.end_run(place) for place in runs]
     gc.unfreeze()
     return CapsRow(
         benchmark="decisions",
@@ -171,12 +173,12 @@ def caps_row(nodes: int = NODES, caps: int = CAPS, ends: int = ENDS) -> CapsRow:
 
 def hellos_row(coops: int, hellos: int = HELLOS) -> HellosRow:
     """Returns what the hellos of as many nodes cost, the nodes dealt to as many co-ops."""
-    line = Line(coops)
+    line = TimedCore(coops)
     gc.collect()
     gc.freeze()
     began = time.process_time()
     took = [
-        line.tell(events.NodeJoined, card(number, f"coop-{number % coops:03}"), True, "")
+        line.feed_event(events.NodeJoined, make_card(number, f"coop-{number % coops:03}"), True, "")
         for number in range(hellos)
     ]
     cpu_s = time.process_time() - began

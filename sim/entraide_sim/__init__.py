@@ -1,11 +1,12 @@
-"""The simulator: the very decisions of the pool, in a world of virtual time.
+"""The simulator: the pool's own decision core, driven in virtual time around simulated machines.
 
 How to run one::
 
-    policy = Policy("try", (CoopTerms("alpha"), CoopTerms("beta")), timing=quiet(60.0))
-    grid = Grid([profile("CA-QC", 1.3, start_at=start_at, hours=48)])
+    terms = (CoopTerms("alpha"), CoopTerms("beta"))
+    policy = Policy("try", terms, timing=slow_heartbeat_timing(60.0))
+    grid = Grid([synthetic_series("CA-QC", 1.3, start_at=start_at, hours=48)])
     nodes = [NodeSpec(card=card, curve=SERVER, pool_tokens=16_384)]
-    records = Records(policy)
+    records = JobRecords(policy)
     world = World(
         Driver(Core(), start_at=start_at),
         policy=policy,
@@ -15,26 +16,29 @@ How to run one::
         progress_s=5.0,
         recorder=records,
     )
-    arrivals = read_azure(path)
-    world.run(requests(arrivals, Wish("petit"), start_at=start_at, coops=("alpha", "beta")))
-    print(summary(records, world))
+    template = RequestTemplate("petit")
+    coops = ("alpha", "beta")
+    world.run(make_requests(read_azure(path), template, start_at=start_at, coops=coops))
+    print(summarize_run(records, world))
 
-- ``Driver(core, start_at=, watch=)``: the clock; ``core`` is a ``Core`` or anything that has
-  ``handle`` and ``next_deadline``, such as a scheduler to compare with. Of a ``Place`` only job,
-  epoch, node and ``output_tokens_max`` are read.
+- ``Driver(core, start_at=, watch=)``: the clock. ``core`` is a ``Core``, or a scheduler to compare
+  with it: any object with ``handle`` and ``next_deadline``. The simulator reads only job, epoch,
+  node and ``output_tokens_max`` of a ``Place`` command.
 - ``World(driver, policy=, nodes=, grid=, ...)``: ``run(requests, until=)``.
-- ``NodeSpec(card=, ...)``: a machine; what is true of it where the card is not (``rates``,
-  ``extra_w``, ``noise``), its energy ``curve`` (``FLAT``, ``SERVER``, ``LINEAR`` or points).
-  ``SiteSpec``: own generation. ``Fault``: what goes wrong.
-- ``Grid(series, forecasts)`` of ``read_series``, ``profile``, ``constant``; ``read_forecasts``,
-  ``forecasts_of``.
-- Arrivals: ``read_azure``, ``read_mooncake``, ``tiled``, ``thinned``; ``generated`` of ``Client``
-  with windows by ``steady``, ``on_off``, ``rising``; ``servegen.generated(read_servegen(...))``.
-- ``requests(arrivals, Wish(...), start_at=, coop_of=, coops=)``; ``coops_of``; ``merged``.
-- ``Records(policy)``: ``column(name)``; ``summary(records, world)``.
+- ``NodeSpec(card=, ...)``: a machine. Fields beside the card give its true values where the card is
+  wrong (``rates``, ``extra_w``, ``noise``) and its power ``curve`` (``FLAT``, ``SERVER``,
+  ``LINEAR`` or points). ``SiteSpec``: own generation of a site. ``Fault``: a failure to inject.
+- ``Grid(series, forecasts)``: from ``read_series``, ``synthetic_series`` or ``constant_series``;
+  ``read_forecasts`` or ``synthetic_forecasts``.
+- Arrivals: ``read_azure``, ``read_mooncake``, ``repeat_trace``, ``sample_trace``;
+  ``generate_arrivals`` of ``ClientSpec`` with windows by ``steady_rate``, ``on_off_rate``,
+  ``rising_rate``; ``servegen.generate_servegen(read_servegen(...))``.
+- ``make_requests(arrivals, RequestTemplate(...), start_at=, coop_of=, coops=)``;
+  ``assign_coops``; ``merge_requests``.
+- ``JobRecords(policy)``: ``column(name)``; ``summarize_run(records, world)``.
 
-The same seeds give the same bytes. Heartbeats cost an event each ``heartbeat_s``: for days of
-virtual time take a long one and the ``quiet`` timing that goes with it.
+The same seeds give the same bytes. Each heartbeat costs one event per ``heartbeat_s``: for days of
+virtual time, choose a long interval and the ``slow_heartbeat_timing`` that belongs to it.
 """
 
 from importlib import import_module
@@ -43,106 +47,116 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from entraide_sim.arrivals import (
         Arrival,
-        Client,
-        Lengths,
-        Window,
-        between,
-        fixed,
-        generated,
-        on_off,
+        ClientSpec,
+        LengthDistribution,
+        RateWindow,
+        fixed_length,
+        generate_arrivals,
+        on_off_rate,
         read_azure,
         read_mooncake,
-        rising,
-        steady,
-        thinned,
-        tiled,
+        repeat_trace,
+        rising_rate,
+        sample_trace,
+        steady_rate,
+        uniform_length,
     )
     from entraide_sim.driver import Driver
-    from entraide_sim.energy import FLAT, LINEAR, SERVER, Curve
+    from entraide_sim.energy import FLAT, LINEAR, SERVER, PowerCurve
+    from entraide_sim.environment import Fault
     from entraide_sim.grid import (
-        Forecast,
         Grid,
-        Series,
-        constant,
-        forecasts_of,
-        profile,
+        IntensityForecast,
+        IntensitySeries,
+        constant_series,
         read_forecasts,
         read_series,
+        synthetic_forecasts,
+        synthetic_series,
     )
+    from entraide_sim.job_records import JobRecords, summarize_run
     from entraide_sim.jobs import Job
     from entraide_sim.nodes import NodeSpec, SiteSpec
-    from entraide_sim.records import Records, summary
     from entraide_sim.servegen import read_servegen
-    from entraide_sim.surroundings import Fault
-    from entraide_sim.workload import Request, Wish, coops_of, merged, requests
-    from entraide_sim.world import World, quiet
+    from entraide_sim.workload import (
+        Request,
+        RequestTemplate,
+        assign_coops,
+        make_requests,
+        merge_requests,
+    )
+    from entraide_sim.world import World, slow_heartbeat_timing
 
 __all__ = [
     "FLAT",
     "LINEAR",
     "SERVER",
     "Arrival",
-    "Client",
-    "Curve",
+    "ClientSpec",
     "Driver",
     "Fault",
-    "Forecast",
     "Grid",
+    "IntensityForecast",
+    "IntensitySeries",
     "Job",
-    "Lengths",
+    "JobRecords",
+    "LengthDistribution",
     "NodeSpec",
-    "Records",
+    "PowerCurve",
+    "RateWindow",
     "Request",
-    "Series",
+    "RequestTemplate",
     "SiteSpec",
-    "Window",
-    "Wish",
     "World",
-    "between",
-    "constant",
-    "coops_of",
-    "fixed",
-    "forecasts_of",
-    "generated",
-    "merged",
-    "on_off",
-    "profile",
-    "quiet",
+    "assign_coops",
+    "constant_series",
+    "fixed_length",
+    "generate_arrivals",
+    "make_requests",
+    "merge_requests",
+    "on_off_rate",
     "read_azure",
     "read_forecasts",
     "read_mooncake",
     "read_series",
     "read_servegen",
-    "requests",
-    "rising",
-    "steady",
-    "summary",
-    "thinned",
-    "tiled",
+    "repeat_trace",
+    "rising_rate",
+    "sample_trace",
+    "slow_heartbeat_timing",
+    "steady_rate",
+    "summarize_run",
+    "synthetic_forecasts",
+    "synthetic_series",
+    "uniform_length",
 ]
 
 # Which module has which names; each is imported when one of its names is asked for, so that the
 # command line starts without numpy.
 _MODULES = {
     "arrivals": (
-        "Arrival Client Lengths Window between fixed generated on_off read_azure read_mooncake "
-        "rising steady thinned tiled"
+        "Arrival ClientSpec LengthDistribution RateWindow fixed_length generate_arrivals "
+        "on_off_rate read_azure read_mooncake repeat_trace rising_rate sample_trace "
+        "steady_rate uniform_length"
     ),
     "driver": "Driver",
-    "energy": "FLAT LINEAR SERVER Curve",
-    "grid": "Forecast Grid Series constant forecasts_of profile read_forecasts read_series",
+    "energy": "FLAT LINEAR SERVER PowerCurve",
+    "environment": "Fault",
+    "grid": (
+        "Grid IntensityForecast IntensitySeries constant_series read_forecasts read_series "
+        "synthetic_forecasts synthetic_series"
+    ),
+    "job_records": "JobRecords summarize_run",
     "jobs": "Job",
     "nodes": "NodeSpec SiteSpec",
-    "records": "Records summary",
     "servegen": "read_servegen",
-    "surroundings": "Fault",
-    "workload": "Request Wish coops_of merged requests",
-    "world": "World quiet",
+    "workload": "Request RequestTemplate assign_coops make_requests merge_requests",
+    "world": "World slow_heartbeat_timing",
 }
-_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"entraide_sim.{_HOMES[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(f"entraide_sim.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'entraide_sim' has no attribute {name!r}")

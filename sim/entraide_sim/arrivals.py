@@ -21,12 +21,12 @@ from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
 from entraide.types import RequestFacts
-from entraide_sim.tables import numbered_rows
+from entraide_sim.csv_rows import numbered_rows
 
 BLOCK = 256  # intervals drawn at once
-BURN_IN = 16.0  # operational time before the beginning: the process is under way when we look
+WARM_UP = 16.0  # operational time before the beginning: the process is under way when we look
 
-Luck = np.random.Generator
+Rng = np.random.Generator
 
 
 class Arrival(Struct, frozen=True, gc=False):
@@ -38,8 +38,8 @@ class Arrival(Struct, frozen=True, gc=False):
         input_tokens, output_tokens: true lengths.
         prefix: identifiers of its leading blocks; equal leading ones mean a shared prefix.
         session: conversation that it belongs to, or "".
-        asked: what a recording says of it, its deadline counted from the arrival; None where
-            it was not recorded.
+        recorded_facts: what a recording says of it, its deadline counted from the arrival; None
+            where it was not recorded.
     """
 
     at_s: float
@@ -48,10 +48,10 @@ class Arrival(Struct, frozen=True, gc=False):
     output_tokens: int
     prefix: tuple[int, ...] = ()
     session: str = ""
-    asked: RequestFacts | None = None
+    recorded_facts: RequestFacts | None = None
 
 
-def luck(seed: int, *numbers: int) -> Luck:
+def make_rng(seed: int, *numbers: int) -> Rng:
     """Returns a generator for one purpose: the same numbers, the same luck."""
     return np.random.Generator(np.random.PCG64([seed, *numbers]))
 
@@ -71,10 +71,10 @@ def read_azure(path: Path) -> Iterator[Arrival]:
             at_s = float(row["arrival_s"])
         except ValueError:
             raise ValueError(f"{path}:{line}: {row} is no arrival") from None
-        yield _sound(Arrival(at_s, row.get("client", ""), *lengths), path, line)
+        yield _check_arrival(Arrival(at_s, row.get("client", ""), *lengths), path, line)
 
 
-class _Mooncake(Struct):
+class _MooncakeRow(Struct):
     timestamp: float
     input_length: int
     output_length: int
@@ -87,7 +87,7 @@ def read_mooncake(path: Path) -> Iterator[Arrival]:
     Raises:
         ValueError: a line is no arrival; it names file and line.
     """
-    decoder = JsonDecoder[_Mooncake](_Mooncake)
+    decoder = JsonDecoder[_MooncakeRow](_MooncakeRow)
     with path.open("rb") as file:
         for line, text in enumerate(file, 1):
             try:
@@ -95,16 +95,20 @@ def read_mooncake(path: Path) -> Iterator[Arrival]:
             except msgspec.MsgspecError as problem:
                 raise ValueError(f"{path}:{line}: {problem}") from None
             lengths = row.input_length, row.output_length
-            yield _sound(Arrival(row.timestamp / 1_000, "", *lengths, row.hash_ids), path, line)
+            yield _check_arrival(
+                Arrival(row.timestamp / 1_000, "", *lengths, row.hash_ids), path, line
+            )
 
 
-def _sound(arrival: Arrival, path: Path, line: int) -> Arrival:
+def _check_arrival(arrival: Arrival, path: Path, line: int) -> Arrival:
     if arrival.at_s >= 0.0 and arrival.input_tokens >= 1 and arrival.output_tokens >= 1:
         return arrival
     raise ValueError(f"{path}:{line}: {arrival} is no arrival")
 
 
-def tiled(arrivals: Iterable[Arrival], *, period_s: float, until_s: float) -> Iterator[Arrival]:
+def repeat_trace(
+    arrivals: Iterable[Arrival], *, period_s: float, until_s: float
+) -> Iterator[Arrival]:
     """Repeats a trace, one copy every ``period_s`` seconds; prefixes are not shared by copies."""
     pattern = [arrival for arrival in arrivals if arrival.at_s < period_s]
     apart = 1 + max((key for arrival in pattern for key in arrival.prefix), default=0)
@@ -117,13 +121,13 @@ def tiled(arrivals: Iterable[Arrival], *, period_s: float, until_s: float) -> It
             yield msgspec.structs.replace(arrival, at_s=at_s, prefix=prefix)
 
 
-def thinned(arrivals: Iterable[Arrival], *, keep: float, seed: int) -> Iterator[Arrival]:
+def sample_trace(arrivals: Iterable[Arrival], *, keep: float, seed: int) -> Iterator[Arrival]:
     """Keeps a part of the arrivals; those that share their first prefix block stay together."""
     kept: dict[int, bool] = {}
     for number, arrival in enumerate(arrivals):
         family = arrival.prefix[0] if arrival.prefix else -1 - number
         if family not in kept:
-            kept[family] = bool(luck(seed, abs(family), family < 0).random() < keep)
+            kept[family] = bool(make_rng(seed, abs(family), family < 0).random() < keep)
         if kept[family]:
             yield arrival
         if family < 0:
@@ -133,37 +137,37 @@ def thinned(arrivals: Iterable[Arrival], *, keep: float, seed: int) -> Iterator[
 # Lengths.
 
 
-class Lengths(Struct, frozen=True):
+class LengthDistribution(Struct, frozen=True):
     """Quantiles of a length, straight lines between them; a fixed length is one with both alike.
 
     Attributes:
-        parts: ascending, from 0 to 1.
+        probabilities: ascending, from 0 to 1.
         tokens: the length that so large a part does not exceed.
     """
 
-    parts: tuple[float, ...]
+    probabilities: tuple[float, ...]
     tokens: tuple[float, ...]
 
-    def draw(self, source: Luck, number: int) -> list[int]:
+    def sample(self, source: Rng, number: int) -> list[int]:
         """Returns so many lengths, each at least 1."""
-        found = np.interp(source.random(number), self.parts, self.tokens)
+        found = np.interp(source.random(number), self.probabilities, self.tokens)
         return [max(1, int(value + 0.5)) for value in found.tolist()]
 
 
-def fixed(tokens: int) -> Lengths:
+def fixed_length(tokens: int) -> LengthDistribution:
     """Returns a length that is always the same."""
-    return Lengths((0.0, 1.0), (tokens, tokens))
+    return LengthDistribution((0.0, 1.0), (tokens, tokens))
 
 
-def between(least: int, most: int) -> Lengths:
+def uniform_length(least: int, most: int) -> LengthDistribution:
     """Returns a length that is uniform from ``least`` to ``most``, both included."""
-    return Lengths((0.0, 1.0), (least - 0.499, most + 0.499))
+    return LengthDistribution((0.0, 1.0), (least - 0.499, most + 0.499))
 
 
 # Renewal processes.
 
 
-class Window(Struct, frozen=True):
+class RateWindow(Struct, frozen=True):
     """A time with one rate and one shape of intervals.
 
     Attributes:
@@ -180,7 +184,7 @@ class Window(Struct, frozen=True):
     shape: float = 1.0
 
 
-def intervals(source: Luck, window: Window, number: int) -> list[float]:
+def draw_intervals(source: Rng, window: RateWindow, number: int) -> list[float]:
     """Returns intervals of mean 1."""
     match window.family:
         case "even":
@@ -197,7 +201,7 @@ def intervals(source: Luck, window: Window, number: int) -> list[float]:
     return [float(value) for value in drawn]
 
 
-def times(windows: Sequence[Window], source: Luck) -> Iterator[float]:
+def arrival_times(windows: Sequence[RateWindow], source: Rng) -> Iterator[float]:
     """Yields the moments of one client's requests, seconds from the beginning.
 
     Windows come one after the other; between them nothing is sent. Even intervals begin at a
@@ -205,7 +209,7 @@ def times(windows: Sequence[Window], source: Luck) -> Iterator[float]:
     """
     if not windows:
         return
-    gap = _before(windows[0], source)
+    gap = _first_interval(windows[0], source)
     for window in windows:
         rate = window.rate_per_s
         room = (window.end_s - window.begin_s) * rate
@@ -213,25 +217,25 @@ def times(windows: Sequence[Window], source: Luck) -> Iterator[float]:
         while gap < room:
             yield window.begin_s + gap / rate
             if not ready:
-                ready = intervals(source, window, BLOCK)
+                ready = draw_intervals(source, window, BLOCK)
             gap += ready.pop()
         gap -= room
 
 
-def _before(window: Window, source: Luck) -> float:
+def _first_interval(window: RateWindow, source: Rng) -> float:
     """Returns the first interval from the beginning on, of a process that is long under way."""
     if window.family == "even":
         return float(source.random())
-    at = -BURN_IN
+    at = -WARM_UP
     ready: list[float] = []
     while at < 0.0:
         if not ready:
-            ready = intervals(source, window, BLOCK)
+            ready = draw_intervals(source, window, BLOCK)
         at += ready.pop()
     return at
 
 
-class Client(Struct, frozen=True):
+class ClientSpec(Struct, frozen=True):
     """One sender.
 
     Attributes:
@@ -241,33 +245,35 @@ class Client(Struct, frozen=True):
     """
 
     name: str
-    windows: tuple[Window, ...]
-    input_tokens: Lengths
-    output_tokens: Lengths
+    windows: tuple[RateWindow, ...]
+    input_tokens: LengthDistribution
+    output_tokens: LengthDistribution
 
 
-def steady(
+def steady_rate(
     rate_per_s: float, until_s: float, *, family: str = "even", shape: float = 1.0
-) -> tuple[Window, ...]:
+) -> tuple[RateWindow, ...]:
     """Returns windows of one rate throughout."""
-    return (Window(0.0, until_s, rate_per_s, family, shape),)
+    return (RateWindow(0.0, until_s, rate_per_s, family, shape),)
 
 
-def on_off(
+def on_off_rate(
     rate_per_s: float, until_s: float, *, on_s: float, off_s: float, family: str = "even"
-) -> tuple[Window, ...]:
+) -> tuple[RateWindow, ...]:
     """Returns windows that are on and off in turn, on first."""
     begins = np.arange(0.0, until_s, on_s + off_s).tolist()
-    return tuple(Window(begin, min(begin + on_s, until_s), rate_per_s, family) for begin in begins)
+    return tuple(
+        RateWindow(begin, min(begin + on_s, until_s), rate_per_s, family) for begin in begins
+    )
 
 
-def rising(
+def rising_rate(
     first_per_s: float, last_per_s: float, until_s: float, *, family: str = "even", pieces: int = 60
-) -> tuple[Window, ...]:
+) -> tuple[RateWindow, ...]:
     """Returns windows whose rate rises in a straight line, in so many pieces."""
     long_s = until_s / pieces
     return tuple(
-        Window(
+        RateWindow(
             number * long_s,
             (number + 1) * long_s,
             first_per_s + (last_per_s - first_per_s) * (number + 0.5) / pieces,
@@ -277,20 +283,23 @@ def rising(
     )
 
 
-def generated(clients: Sequence[Client], *, seed: int) -> Iterator[Arrival]:
+def generate_arrivals(clients: Sequence[ClientSpec], *, seed: int) -> Iterator[Arrival]:
     """Yields the requests of many clients, each with luck of its own, in order of time."""
     return merge(
-        *(_of_client(client, luck(seed, number)) for number, client in enumerate(clients)),
+        *(
+            _client_arrivals(client, make_rng(seed, number))
+            for number, client in enumerate(clients)
+        ),
         key=lambda arrival: arrival.at_s,
     )
 
 
-def _of_client(client: Client, source: Luck) -> Iterator[Arrival]:
+def _client_arrivals(client: ClientSpec, source: Rng) -> Iterator[Arrival]:
     inputs: list[int] = []
     outputs: list[int] = []
     lengths = source.spawn(1)[0]
-    for at_s in times(client.windows, source):
+    for at_s in arrival_times(client.windows, source):
         if not inputs:
-            inputs = client.input_tokens.draw(lengths, BLOCK)
-            outputs = client.output_tokens.draw(lengths, BLOCK)
+            inputs = client.input_tokens.sample(lengths, BLOCK)
+            outputs = client.output_tokens.sample(lengths, BLOCK)
         yield Arrival(at_s, client.name, inputs.pop(), outputs.pop())

@@ -17,7 +17,7 @@ from math import inf
 import msgspec
 from msgspec import Struct
 
-MOMENT_S = 1e-6  # moments are told apart down to less than this
+ROUNDING_S = 1e-6  # moments are told apart down to less than this
 
 
 class Battery(Struct, frozen=True):
@@ -36,7 +36,7 @@ class Battery(Struct, frozen=True):
     floor_j: float
 
 
-class Balance(Struct):
+class EnergyBalance(Struct):
     """What went where since the beginning, joules.
 
     Attributes:
@@ -46,7 +46,7 @@ class Balance(Struct):
         grid_j: used by them from the grid.
         charged_j: taken by the battery, its losses included.
         lost_j: of that, lost.
-        away_j: given away: nobody had a use for it.
+        unused_j: given away: nobody had a use for it.
     """
 
     surplus_j: float = 0.0
@@ -55,7 +55,7 @@ class Balance(Struct):
     grid_j: float = 0.0
     charged_j: float = 0.0
     lost_j: float = 0.0
-    away_j: float = 0.0
+    unused_j: float = 0.0
 
     @property
     def used_j(self) -> float:
@@ -63,7 +63,7 @@ class Balance(Struct):
         return self.own_j + self.battery_j + self.grid_j
 
 
-class Flows(Struct, frozen=True):
+class PowerFlows(Struct, frozen=True):
     """Where the watts go now."""
 
     surplus_w: float = 0.0
@@ -71,38 +71,38 @@ class Flows(Struct, frozen=True):
     battery_w: float = 0.0
     grid_w: float = 0.0
     charge_w: float = 0.0
-    away_w: float = 0.0
+    unused_w: float = 0.0
 
 
-class Supply:
+class SiteSupply:
     """A site's surplus and battery at work.
 
     Attributes:
         held_j: what the battery holds.
-        flows: since the last ``divide``.
-        balance: up to the last ``pass_time``.
+        flows: since the last ``allocate_power``.
+        balance: up to the last ``advance``.
     """
 
     def __init__(self, battery: Battery | None) -> None:
         self.battery = battery
         self.held_j = 0.0 if battery is None else battery.floor_j
-        self.flows = Flows()
-        self.balance = Balance()
+        self.flows = PowerFlows()
+        self.balance = EnergyBalance()
 
     @property
-    def gives_w(self) -> float:
+    def discharge_limit_w(self) -> float:
         """What the battery could give, were it asked to."""
         battery = self.battery
         return battery.power_w if battery is not None and self.held_j > battery.floor_j else 0.0
 
-    def pass_time(self, long_s: float) -> None:
+    def advance(self, long_s: float) -> None:
         """Lets the flows go on for so long; not beyond ``turn_s``."""
         flows, sums = self.flows, self.balance
         sums.surplus_j += flows.surplus_w * long_s
         sums.own_j += flows.own_w * long_s
         sums.battery_j += flows.battery_w * long_s
         sums.grid_j += flows.grid_w * long_s
-        sums.away_j += flows.away_w * long_s
+        sums.unused_j += flows.unused_w * long_s
         battery = self.battery
         if battery is None:
             return
@@ -110,10 +110,10 @@ class Supply:
         sums.charged_j += charged_j
         sums.lost_j += charged_j * (1.0 - battery.efficiency)
         held_j = self.held_j + charged_j * battery.efficiency - flows.battery_w * long_s
-        self.held_j = _at_an_end(held_j, battery)
-        sums.away_j += held_j - self.held_j
+        self.held_j = _snap_to_limit(held_j, battery)
+        sums.unused_j += held_j - self.held_j
 
-    def divide(self, surplus_w: float, draw_w: float) -> Flows:
+    def allocate_power(self, surplus_w: float, draw_w: float) -> PowerFlows:
         """Sets the flows anew, and returns them.
 
         Args:
@@ -126,13 +126,13 @@ class Supply:
         battery = self.battery
         if battery is not None and self.held_j < battery.capacity_j:
             charge_w = min(left_w, battery.power_w)
-        gives_w = min(wanted_w, self.gives_w)
-        self.flows = Flows(
+        gives_w = min(wanted_w, self.discharge_limit_w)
+        self.flows = PowerFlows(
             surplus_w, own_w, gives_w, wanted_w - gives_w, charge_w, left_w - charge_w
         )
         return self.flows
 
-    def turn_s(self) -> float:
+    def time_to_limit_s(self) -> float:
         """Returns after how long the battery is full or at its floor; infinite for never."""
         battery, flows = self.battery, self.flows
         if battery is None:
@@ -144,9 +144,9 @@ class Supply:
         return inf
 
 
-def _at_an_end(held_j: float, battery: Battery) -> float:
+def _snap_to_limit(held_j: float, battery: Battery) -> float:
     """Returns what is held, at an end where the rounding of moments leaves it just beside."""
-    beside_j = battery.power_w * MOMENT_S
+    beside_j = battery.power_w * ROUNDING_S
     if held_j < battery.floor_j + beside_j:
         return battery.floor_j
     if held_j > battery.capacity_j - beside_j:
@@ -154,7 +154,7 @@ def _at_an_end(held_j: float, battery: Battery) -> float:
     return held_j
 
 
-def part(battery: Battery, share: float) -> Battery:
+def scale_battery(battery: Battery, share: float) -> Battery:
     """Returns a share of a battery, as if it were one."""
     return msgspec.structs.replace(
         battery,

@@ -15,39 +15,40 @@ from entraide.types import JobState
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import fairness, fleet
-from entraide_sim.build import KINDS, Built
 from entraide_sim.grid import HOUR_S
-from entraide_sim.records import KEPT, NOT_PROMISED
+from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT
 from entraide_sim.results import (
     PERCENTILES,
+    ClassLatency,
     CoopShare,
-    FleetLine,
-    Latency,
-    MishapLine,
+    FaultImpact,
+    GroupUsage,
     SiteEnergy,
     ZoneHours,
 )
-from entraide_sim.scenario import Mishap, Restart, Scenario
+from entraide_sim.scenario import FaultSpec, RestartSpec, Scenario
 from entraide_sim.world import World
+from entraide_sim.world_builder import FAULT_KINDS, WorldParts
 
 Column = npt.NDArray[Any]
 Table = Mapping[str, Column]
 
 
-def hours_of(built: Built, world: World) -> int:
+def hour_count(built: WorldParts, world: World) -> int:
     """Returns how many hours of the clock a run touched."""
     return ceil((world.driver.now - built.scenario.start_at // HOUR_S * HOUR_S) / HOUR_S)
 
 
-def intensities(built: Built, world: World, zone: str) -> list[float]:
+def zone_intensities(built: WorldParts, world: World, zone: str) -> list[float]:
     """Returns a zone's direct intensity in each of those hours, gCO2e/kWh."""
     start_at = built.scenario.start_at // HOUR_S * HOUR_S
     return [
-        built.grid.at(zone, start_at + hour * HOUR_S)[0] for hour in range(hours_of(built, world))
+        built.grid.intensity_at(zone, start_at + hour * HOUR_S)[0]
+        for hour in range(hour_count(built, world))
     ]
 
 
-def rest_of(built: Built) -> dict[str, float]:
+def idle_power_w(built: WorldParts) -> dict[str, float]:
     """Returns the power at rest by node, watts, of the machines whose rest counts."""
     return {
         machine.spec.card.node: machine.spec.card.power.idle_w
@@ -59,23 +60,23 @@ def rest_of(built: Built) -> dict[str, float]:
 # By zone and hour.
 
 
-def zones(built: Built, world: World, table: Table) -> tuple[ZoneHours, ...]:
+def zone_hours(built: WorldParts, world: World, table: Table) -> tuple[ZoneHours, ...]:
     """Returns hourly columns of each zone that has machines."""
-    hours, rest = hours_of(built, world), rest_of(built)
+    hours, rest = hour_count(built, world), idle_power_w(built)
     start_at = built.scenario.start_at // HOUR_S * HOUR_S
     hour = np.clip(((table["placed_at"] - start_at) // HOUR_S).astype(int), 0, hours - 1)
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
     found = []
     for zone in sorted({machine.site.zone for machine in built.machines}):
         here = (table["zone"] == zone) & (table["placed_at"] > 0.0)
-        grams = intensities(built, world, zone)
+        grams = zone_intensities(built, world, zone)
         rest_w = sum(
             rest.get(machine.spec.card.node, 0.0)
             for machine in built.machines
             if machine.site.zone == zone
         )
         slots = sum(
-            machine.spec.first.card.replicas[0].slots
+            machine.spec.first_model.card.replicas[0].slots
             for machine in built.machines
             if machine.site.zone == zone
         )
@@ -94,13 +95,15 @@ def zones(built: Built, world: World, table: Table) -> tuple[ZoneHours, ...]:
                 tuple(by_hour(table["output_tokens"]).astype(int).tolist()),
                 tuple((by_hour(energy) + resting_w).tolist()),
                 tuple(carbon.tolist()),
-                tuple(_held(table, here, start_at, hours, slots)),
+                tuple(_slot_utilisation(table, here, start_at, hours, slots)),
             )
         )
     return tuple(found)
 
 
-def _held(table: Table, here: Column, start_at: float, hours: int, slots: int) -> list[float]:
+def _slot_utilisation(
+    table: Table, here: Column, start_at: float, hours: int, slots: int
+) -> list[float]:
     """Returns the part of so many slots that runs held, hour by hour."""
     edges = np.arange(hours + 1) * HOUR_S
     total = np.zeros(hours + 1)
@@ -116,7 +119,9 @@ def _held(table: Table, here: Column, start_at: float, hours: int, slots: int) -
 # By co-op, class and group.
 
 
-def coops(built: Built, table: Table, asked_tokens: Mapping[str, float]) -> tuple[CoopShare, ...]:
+def coop_shares(
+    built: WorldParts, table: Table, asked_tokens: Mapping[str, float]
+) -> tuple[CoopShare, ...]:
     """Returns what each co-op received, was due and gave.
 
     Args:
@@ -138,7 +143,7 @@ def coops(built: Built, table: Table, asked_tokens: Mapping[str, float]) -> tupl
     asked = [
         max(asked_tokens.get(name, 0.0), got) for name, got in zip(names, received, strict=True)
     ]
-    dues = fairness.due(asked, weights, sum(received))
+    dues = fairness.max_min_shares(asked, weights, sum(received))
     return tuple(
         CoopShare(
             name,
@@ -153,7 +158,7 @@ def coops(built: Built, table: Table, asked_tokens: Mapping[str, float]) -> tupl
     )
 
 
-def latencies(policy: Policy, table: Table) -> tuple[Latency, ...]:
+def class_latencies(policy: Policy, table: Table) -> tuple[ClassLatency, ...]:
     """Returns the latencies of each class that has completed jobs."""
     found = []
     for terms in policy.classes:
@@ -166,7 +171,7 @@ def latencies(policy: Policy, table: Table) -> tuple[Latency, ...]:
         tokens = table["output_tokens"][rows]
         several = tokens > 1
         found.append(
-            Latency(
+            ClassLatency(
                 terms.job_class.value,
                 terms.ttft_s,
                 terms.tpot_s,
@@ -187,9 +192,9 @@ def _percentiles(values: Column) -> tuple[float, ...]:
     return tuple(float(value) for value in np.quantile(values, parts).tolist())
 
 
-def lines(built: Built, table: Table) -> tuple[FleetLine, ...]:
+def group_usage(built: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
     """Returns what each group of machines ran."""
-    rest = rest_of(built)
+    rest = idle_power_w(built)
     groups = {machine.spec.card.node: machine.group.name for machine in built.machines}
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
     where = np.array([groups.get(node, "") for node in table["node"].tolist()] or [""])
@@ -202,14 +207,14 @@ def lines(built: Built, table: Table) -> tuple[FleetLine, ...]:
         rows = where == group.name
         rest_wh = sum(rest.get(node, 0.0) for node, name in groups.items() if name == group.name)
         found.append(
-            FleetLine(
+            GroupUsage(
                 group.device,
                 first.device.name,
                 first.site.zone,
                 group.coop,
                 group.count,
-                fleet.price_cad(group),
-                group.life_years if fleet.price_cad(group) else None,
+                fleet.group_price_cad(group),
+                group.life_years if fleet.group_price_cad(group) else None,
                 first.device.max_w,
                 int(rows.sum()),
                 int(table["output_tokens"][rows].sum()),
@@ -220,19 +225,26 @@ def lines(built: Built, table: Table) -> tuple[FleetLine, ...]:
     return tuple(found)
 
 
-def sites(world: World) -> tuple[SiteEnergy, ...]:
+def site_energy(world: World) -> tuple[SiteEnergy, ...]:
     """Returns where the energy of sites with own generation came from and went."""
     found: dict[tuple[str, str], list[float]] = {}
     stores: set[str] = set()
     for site in world.sites:
         if site.spec is None:
             continue
-        site.account(world.driver.now)
+        site.account_energy(world.driver.now)
         if site.supply.battery is not None:
             stores.add(site.spec.site)
         supply, sums = site.supply, site.supply.balance
         at_first_j = supply.battery.floor_j if supply.battery is not None else 0.0
-        flows = (sums.surplus_j, sums.own_j, sums.battery_j, sums.grid_j, sums.lost_j, sums.away_j)
+        flows = (
+            sums.surplus_j,
+            sums.own_j,
+            sums.battery_j,
+            sums.grid_j,
+            sums.lost_j,
+            sums.unused_j,
+        )
         key = (site.spec.site, site.nodes[0].card.zone)
         row = found.setdefault(key, [0.0] * (len(flows) + 1))
         for place, value_j in enumerate((*flows, supply.held_j - at_first_j)):
@@ -254,24 +266,24 @@ def sites(world: World) -> tuple[SiteEnergy, ...]:
     )
 
 
-def mishaps(built: Built, table: Table) -> tuple[MishapLine, ...]:
+def fault_impacts(built: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
     """Returns what happened to machines, and how requests fared that came meanwhile."""
     scenario, found = built.scenario, []
     hasty = [terms.job_class.value for terms in built.policy.classes if terms.ttft_s is not None]
-    for kind, fault, one in _mishaps(scenario):
+    for kind, fault, one in _fault_specs(scenario):
         at = scenario.start_at + one.at_h * HOUR_S
-        until = at + one.down_s if isinstance(one, Restart) else None
-        if isinstance(one, Mishap) and one.until_h is not None:
+        until = at + one.down_s if isinstance(one, RestartSpec) else None
+        if isinstance(one, FaultSpec) and one.until_h is not None:
             until = scenario.start_at + (one.until_h + one.spread_h) * HOUR_S
         rows = (table["asked_at"] >= at) & (table["asked_at"] < (inf if until is None else until))
-        promised = rows & (table["promise"] != NOT_PROMISED)
+        promised = rows & (table["promise"] != NO_PROMISE)
         done = rows & (table["state"] == JobState.COMPLETED.value)
         soon = done & np.isin(table["job_class"], hasty)
         waits = (table["first_at"] - table["asked_at"])[soon]
-        kept = int((promised & (table["promise"] == KEPT)).sum())
+        kept = int((promised & (table["promise"] == PROMISE_KEPT)).sum())
         hit = {one.node for one in built.faults if one.kind == fault and one.at == at and one.node}
         found.append(
-            MishapLine(
+            FaultImpact(
                 kind,
                 at,
                 until,
@@ -285,9 +297,9 @@ def mishaps(built: Built, table: Table) -> tuple[MishapLine, ...]:
     return tuple(found)
 
 
-def _mishaps(scenario: Scenario) -> Iterator[tuple[str, str, Mishap | Restart]]:
+def _fault_specs(scenario: Scenario) -> Iterator[tuple[str, str, FaultSpec | RestartSpec]]:
     """Yields each mishap with its kind, and with that of the fault by which it begins."""
-    for kind, _ in KINDS:
+    for kind, _ in FAULT_KINDS:
         for one in getattr(scenario.faults, kind):
             yield kind, "refuse" if kind == "pause" else kind, one
     for restart in scenario.faults.restart:

@@ -19,7 +19,7 @@ from entraide import i18n
 from entraide.errors import EntraideError, RequestError
 from entraide_sim.replay import cli as replay
 
-DONE = "done"
+CACHE_FOLDER = "done"
 
 
 def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
@@ -28,11 +28,11 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     _add_run(sim, lang)
     _add_compare(sim, lang)
     _add_plan(sim, lang)
-    replay.add(sim, lang)
+    replay.add_command(sim, lang)
     app.add_typer(sim, name="sim")
 
 
-class Options(msgspec.Struct, frozen=True):
+class CommandOptions(msgspec.Struct, frozen=True):
     """What all three commands are told."""
 
     out: Path
@@ -45,85 +45,91 @@ class Options(msgspec.Struct, frozen=True):
     command: str
 
 
-def _option(name: str, code: str, lang: str, metavar: str | None = None) -> Any:
+def _make_option(name: str, code: str, lang: str, metavar: str | None = None) -> Any:
     return typer.Option(name, metavar=metavar, help=i18n.text(code, lang))
 
 
-def _scenario(lang: str) -> Any:
+def _scenario_argument(lang: str) -> Any:
     return typer.Argument(metavar="SCENARIO", help=i18n.text("arg-scenario", lang))
 
 
 def _add_run(sim: typer.Typer, lang: str) -> None:
     @sim.command("run", help=i18n.text("help-sim-run", lang))
     def run(
-        scenario: Annotated[str, _scenario(lang)],
+        scenario: Annotated[str, _scenario_argument(lang)],
         *,
-        out: Annotated[Path, _option("--out", "opt-sim-out", lang, "DIR")],
-        seed: Annotated[int | None, _option("--seed", "opt-sim-seed", lang)] = None,
-        ray: Annotated[str, _option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
-        resume: Annotated[bool, _option("--resume", "opt-sim-resume", lang)] = False,
-        at_once: Annotated[int, _option("--at-once", "opt-sim-at_once", lang)] = 0,
-        as_json: Annotated[bool, _option("--json", "opt-json", lang)] = False,
+        out: Annotated[Path, _make_option("--out", "opt-sim-out", lang, "DIR")],
+        seed: Annotated[int | None, _make_option("--seed", "opt-sim-seed", lang)] = None,
+        ray: Annotated[str, _make_option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
+        resume: Annotated[bool, _make_option("--resume", "opt-sim-resume", lang)] = False,
+        at_once: Annotated[int, _make_option("--at-once", "opt-sim-at_once", lang)] = 0,
+        as_json: Annotated[bool, _make_option("--json", "opt-json", lang)] = False,
     ) -> None:
         command = f"entraide sim run {scenario}"
-        options = Options(out, seed, ray, resume, at_once, as_json, lang, command)
-        raise typer.Exit(told(lambda: run_compare(scenario, [], options), options))
+        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command)
+        raise typer.Exit(run_command(lambda: run_compare(scenario, [], options), options))
 
 
 def _add_compare(sim: typer.Typer, lang: str) -> None:
     @sim.command("compare", help=i18n.text("help-sim-compare", lang))
     def compare(
-        scenario: Annotated[str, _scenario(lang)],
+        scenario: Annotated[str, _scenario_argument(lang)],
         *,
-        out: Annotated[Path, _option("--out", "opt-sim-out", lang, "DIR")],
-        policies: Annotated[str, _option("--policies", "opt-sim-policies", lang, "A.toml,B")] = "",
-        seed: Annotated[int | None, _option("--seed", "opt-sim-seed", lang)] = None,
-        ray: Annotated[str, _option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
-        resume: Annotated[bool, _option("--resume", "opt-sim-resume", lang)] = False,
-        at_once: Annotated[int, _option("--at-once", "opt-sim-at_once", lang)] = 0,
-        as_json: Annotated[bool, _option("--json", "opt-json", lang)] = False,
+        out: Annotated[Path, _make_option("--out", "opt-sim-out", lang, "DIR")],
+        policies: Annotated[
+            str, _make_option("--policies", "opt-sim-policies", lang, "A.toml,B")
+        ] = "",
+        seed: Annotated[int | None, _make_option("--seed", "opt-sim-seed", lang)] = None,
+        ray: Annotated[str, _make_option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
+        resume: Annotated[bool, _make_option("--resume", "opt-sim-resume", lang)] = False,
+        at_once: Annotated[int, _make_option("--at-once", "opt-sim-at_once", lang)] = 0,
+        as_json: Annotated[bool, _make_option("--json", "opt-json", lang)] = False,
     ) -> None:
         names = [name.strip() for name in policies.split(",") if name.strip()]
         listed = f" --policies {policies}" if policies else ""
         command = f"entraide sim compare {scenario}{listed}"
-        options = Options(out, seed, ray, resume, at_once, as_json, lang, command)
-        raise typer.Exit(told(lambda: run_compare(scenario, names or None, options), options))
+        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command)
+        raise typer.Exit(
+            run_command(lambda: run_compare(scenario, names or None, options), options)
+        )
 
 
 def _add_plan(sim: typer.Typer, lang: str) -> None:
     @sim.command("plan", help=i18n.text("help-sim-plan", lang))
     def plan(
-        scenario: Annotated[str, _scenario(lang)],
+        scenario: Annotated[str, _scenario_argument(lang)],
         *,
-        out: Annotated[Path, _option("--out", "opt-sim-out", lang, "DIR")],
-        goal: Annotated[list[str] | None, _option("--goal", "opt-sim-goal", lang, "GOAL")] = None,
+        out: Annotated[Path, _make_option("--out", "opt-sim-out", lang, "DIR")],
+        goal: Annotated[
+            list[str] | None, _make_option("--goal", "opt-sim-goal", lang, "GOAL")
+        ] = None,
         minimise: Annotated[
-            str, _option("--minimise", "opt-sim-minimise", lang, "cost|carbon|machines")
+            str, _make_option("--minimise", "opt-sim-minimise", lang, "cost|carbon|machines")
         ] = "machines",
         ranges: Annotated[
-            list[str] | None, _option("--range", "opt-sim-range", lang, "NAME=A..B")
+            list[str] | None, _make_option("--range", "opt-sim-range", lang, "NAME=A..B")
         ] = None,
-        seed: Annotated[int | None, _option("--seed", "opt-sim-seed", lang)] = None,
-        ray: Annotated[str, _option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
-        resume: Annotated[bool, _option("--resume", "opt-sim-resume", lang)] = False,
-        at_once: Annotated[int, _option("--at-once", "opt-sim-at_once", lang)] = 0,
-        as_json: Annotated[bool, _option("--json", "opt-json", lang)] = False,
+        seed: Annotated[int | None, _make_option("--seed", "opt-sim-seed", lang)] = None,
+        ray: Annotated[str, _make_option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
+        resume: Annotated[bool, _make_option("--resume", "opt-sim-resume", lang)] = False,
+        at_once: Annotated[int, _make_option("--at-once", "opt-sim-at_once", lang)] = 0,
+        as_json: Annotated[bool, _make_option("--json", "opt-json", lang)] = False,
     ) -> None:
         typed = "".join(f" --goal '{one}'" for one in goal or [])
         typed += "".join(f" --range {one}" for one in ranges or [])
         typed += f" --minimise {minimise}" if goal else ""
         command = f"entraide sim plan {scenario}{typed}"
-        options = Options(out, seed, ray, resume, at_once, as_json, lang, command)
+        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command)
         if goal:
             work: Callable[[], int] = lambda: run_plan(  # noqa: E731
                 scenario, goal, minimise, ranges or [], options
             )
         else:
             work = lambda: run_advice(scenario, options)  # noqa: E731
-        raise typer.Exit(told(work, options))
+        raise typer.Exit(run_command(work, options))
 
 
-def told(work: Callable[[], int], options: Options) -> int:
+def run_command(work: Callable[[], int], options: CommandOptions) -> int:
     """Does some work; what goes wrong becomes one sentence in the reader's language."""
     try:
         return work()
@@ -131,7 +137,7 @@ def told(work: Callable[[], int], options: Options) -> int:
         sentence = i18n.error(problem.code, options.lang, problem.values)
         raise RequestError(problem.code, sentence, values=problem.values) from problem
     except KeyboardInterrupt:
-        done = options.out / DONE
+        done = options.out / CACHE_FOLDER
         if done.is_dir():
             count = len(list(done.glob("*.run")))
             words = i18n.text("sim-interrupted", options.lang, count=count, path=str(options.out))
@@ -142,56 +148,58 @@ def told(work: Callable[[], int], options: Options) -> int:
 # What the commands do. Everything heavy is imported when it is used: `--help` stays light.
 
 
-def run_compare(source: str, policies: list[str] | None, options: Options) -> int:
+def run_compare(source: str, policies: list[str] | None, options: CommandOptions) -> int:
     """Runs a scenario under some policies; [] for its own, None for all pickers."""
-    from entraide_sim import compare, output, telling
-    from entraide_sim.reading import check_files, load
+    from entraide_sim import cli_output, output_files, policy_variants
+    from entraide_sim.scenario_reader import check_files, load_scenario
 
-    loaded = load(source)
+    loaded = load_scenario(source)
     check_files(loaded)
     seed = loaded.scenario.seed if options.seed is None else options.seed
     if policies is None:
-        policies = [] if loaded.scenario.alternatives else list(compare.PICKERS)
-    cases = compare.cases(loaded, compare.choices(policies), seed=seed)
-    outcomes = _all(cases, options, tables=True)
-    output.write_runs(options.out, outcomes)
+        policies = [] if loaded.scenario.alternatives else list(policy_variants.PICKERS)
+    cases = policy_variants.variant_cases(
+        loaded, policy_variants.read_variants(policies), seed=seed
+    )
+    outcomes = _run_all(cases, options, tables=True)
+    output_files.write_runs(options.out, outcomes)
     if len(outcomes) > 1:
         rows = {one.result.label: one.result.summary for one in outcomes}
-        output.write_json(options.out / "comparison.json", rows)
-    output.write_pages(options.out, outcomes, lang=options.lang)
-    shutil.rmtree(options.out / DONE, ignore_errors=True)
+        output_files.write_json(options.out / "comparison.json", rows)
+    output_files.write_report_page(options.out, outcomes, lang=options.lang)
+    shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     results = [one.result for one in outcomes]
     if options.as_json:
         shown: Any = [one.summary for one in results]
-        telling.as_json(shown if len(shown) > 1 else shown[0])
+        cli_output.print_json(shown if len(shown) > 1 else shown[0])
     elif len(results) > 1:
-        telling.comparison(results, options.lang)
-        telling.where(options.out, options.lang)
+        cli_output.print_comparison(results, options.lang)
+        cli_output.print_report_path(options.out, options.lang)
     else:
-        telling.run(results[0], options.lang)
-        telling.where(options.out, options.lang)
+        cli_output.print_run(results[0], options.lang)
+        cli_output.print_report_path(options.out, options.lang)
     return 0
 
 
 def run_plan(
-    source: str, goals: Sequence[str], minimise: str, ranges: Sequence[str], options: Options
+    source: str, goals: Sequence[str], minimise: str, ranges: Sequence[str], options: CommandOptions
 ) -> int:
     """Plans a fleet that meets goals; 1 when none in range does."""
+    from entraide_sim import cli_output, fleet_planner, output_files
     from entraide_sim import goals as g
-    from entraide_sim import output, plan, telling
-    from entraide_sim.reading import check_files, load
+    from entraide_sim.scenario_reader import check_files, load_scenario
 
-    wanted = tuple(g.parse(text) for text in goals)
-    if minimise not in plan.OBJECTIVES:
-        known = ", ".join(plan.OBJECTIVES)
+    wanted = tuple(g.parse_goal(text) for text in goals)
+    if minimise not in fleet_planner.OBJECTIVES:
+        known = ", ".join(fleet_planner.OBJECTIVES)
         values = {"fault": "unknown_objective", "value": minimise, "known": known}
         raise RequestError("plan_refused", values=values)
-    loaded = load(source)
-    groups = plan.groups_of(loaded.scenario, dict(map(_range, ranges)))
+    loaded = load_scenario(source)
+    groups = fleet_planner.plan_groups(loaded.scenario, dict(map(_parse_range, ranges)))
     check_files(loaded)
     seed = loaded.scenario.seed if options.seed is None else options.seed
-    with _sweeping(options) as (run_all, at_once):
-        found = plan.Planner(
+    with _sweep_with_progress(options) as (run_all, at_once):
+        found = fleet_planner.FleetPlanner(
             loaded,
             groups=groups,
             goals=wanted,
@@ -199,74 +207,76 @@ def run_plan(
             seed=seed,
             run_all=run_all,
             at_once=at_once,
-        ).plan()
-        planned = plan.case_of(
-            loaded.scenario, groups, found.best.counts, home=str(loaded.home), seed=seed
+        ).find_plan()
+        planned = fleet_planner.fleet_case(
+            loaded.scenario, groups, found.closest.counts, home=str(loaded.home), seed=seed
         )
         ((_, outcome),) = run_all([planned], tables=True)
     _write_plan(options, found, planned, outcome)
-    shutil.rmtree(options.out / DONE, ignore_errors=True)
+    shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
-        telling.as_json(output.plain_plan(found))
+        cli_output.print_json(output_files.plan_to_json(found))
     else:
-        telling.plan(found, options.lang)
-        telling.where(options.out, options.lang)
-    return 0 if found.found is not None else 1
+        cli_output.print_plan(found, options.lang)
+        cli_output.print_report_path(options.out, options.lang)
+    return 0 if found.feasible is not None else 1
 
 
-def _write_plan(options: Options, found: Any, planned: Any, outcome: Any) -> None:
-    from entraide_sim import output
-    from entraide_sim.sweep import Outcome, names, renamed
-    from entraide_sim.tomlwrite import scenario_toml
+def _write_plan(options: CommandOptions, found: Any, planned: Any, outcome: Any) -> None:
+    from entraide_sim import output_files
+    from entraide_sim.sweep import CaseOutcome, scenario_files, with_file_names
+    from entraide_sim.toml_writer import scenario_toml
 
     first = msgspec.structs.replace(outcome.result, command=options.command)
-    output.write_run(options.out, Outcome(first, outcome.table))
-    output.write_json(options.out / "plan.json", output.plain_plan(found))
+    output_files.write_run(options.out, CaseOutcome(first, outcome.table))
+    output_files.write_json(options.out / "plan.json", output_files.plan_to_json(found))
     moved = {
         name: os.path.relpath(Path(planned.home) / name, options.out)
-        for name in names(planned.scenario)
+        for name in scenario_files(planned.scenario)
     }
-    text = scenario_toml(renamed(planned.scenario, moved), comment=options.command)
+    text = scenario_toml(with_file_names(planned.scenario, moved), comment=options.command)
     (options.out / "plan.toml").write_text(text, "utf-8")
-    others = [one.result for one in (found.base, *found.fewer)]
+    others = [one.result for one in (found.current, *found.smaller_fleets)]
     told_first = [others[0], first, *others[1:]]
-    output.write_pages(
+    output_files.write_report_page(
         options.out,
-        [Outcome(msgspec.structs.replace(one, command=options.command)) for one in told_first],
+        [CaseOutcome(msgspec.structs.replace(one, command=options.command)) for one in told_first],
         lang=options.lang,
-        chosen=1 if found.found is not None else None,
+        chosen=1 if found.feasible is not None else None,
         goals=[str(goal) for goal in found.goals],
     )
 
 
-def run_advice(source: str, options: Options) -> int:
+def run_advice(source: str, options: CommandOptions) -> int:
     """Tries single changes of a scenario, and ranks them."""
-    from entraide_sim import advice, output, telling
-    from entraide_sim.reading import check_files, load
+    from entraide_sim import cli_output, output_files, scenario_advice
+    from entraide_sim.scenario_reader import check_files, load_scenario
 
-    loaded = load(source)
+    loaded = load_scenario(source)
     check_files(loaded)
     seed = loaded.scenario.seed if options.seed is None else options.seed
-    found = advice.changes(loaded.scenario)
-    outcomes = _all(advice.cases(loaded, found, seed=seed), options, tables=False)
+    found = scenario_advice.list_changes(loaded.scenario)
+    outcomes = _run_all(
+        scenario_advice.advice_cases(loaded, found, seed=seed), options, tables=False
+    )
     base = outcomes[0].result
     effects = [
-        advice.effect(change, base, outcome.result)
+        scenario_advice.measure_effect(change, base, outcome.result)
         for change, outcome in zip(found, outcomes[1:], strict=True)
     ]
-    output.write_run(options.out, outcomes[0])
-    output.write_json(options.out / "advice.json", output.plain_advice(effects))
-    output.write_pages(options.out, outcomes, lang=options.lang)
-    shutil.rmtree(options.out / DONE, ignore_errors=True)
+    output_files.write_run(options.out, outcomes[0])
+    output_files.write_json(options.out / "advice.json", output_files.advice_to_json(effects))
+    output_files.write_report_page(options.out, outcomes, lang=options.lang)
+    shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
-        telling.as_json(output.plain_advice(effects))
+        cli_output.print_json(output_files.advice_to_json(effects))
     else:
-        telling.advice(effects, base, options.lang)
-        telling.where(options.out, options.lang)
+        cli_output.print_advice(effects, base, options.lang)
+        cli_output.print_report_path(options.out, options.lang)
     return 0
 
 
-def _range(text: str) -> tuple[str, tuple[int, int]]:
+def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
     name, _, bounds = text.partition("=")
     low, dots, high = bounds.partition("..")
     if not (name and low.isdecimal() and (high.isdecimal() or not dots)):
@@ -277,9 +287,9 @@ def _range(text: str) -> tuple[str, tuple[int, int]]:
 # Sweeps with a bar.
 
 
-def _all(cases: Sequence[Any], options: Options, *, tables: bool) -> list[Any]:
+def _run_all(cases: Sequence[Any], options: CommandOptions, *, tables: bool) -> list[Any]:
     """Runs all cases; returns their outcomes in the order of the cases, with the command."""
-    with _sweeping(options, total=len(cases)) as (run_all, _):
+    with _sweep_with_progress(options, total=len(cases)) as (run_all, _):
         found = dict(run_all(cases, tables=tables))
     return [
         msgspec.structs.replace(
@@ -291,7 +301,7 @@ def _all(cases: Sequence[Any], options: Options, *, tables: bool) -> list[Any]:
 
 
 @contextmanager
-def _sweeping(options: Options, *, total: int = 0) -> Iterator[tuple[Any, int]]:
+def _sweep_with_progress(options: CommandOptions, *, total: int = 0) -> Iterator[tuple[Any, int]]:
     """Yields what runs cases while a bar says how far it is, and how many run at once."""
     from rich.console import Console
     from rich.progress import (
@@ -303,7 +313,7 @@ def _sweeping(options: Options, *, total: int = 0) -> Iterator[tuple[Any, int]]:
         TimeRemainingColumn,
     )
 
-    from entraide_sim.sweep import Sweeper
+    from entraide_sim.sweep import SweepRunner
 
     console = Console(stderr=True)
     alone = total == 1
@@ -314,8 +324,8 @@ def _sweeping(options: Options, *, total: int = 0) -> Iterator[tuple[Any, int]]:
     ) as bar:
         words = i18n.text("sim-simulating", options.lang)
         line = bar.add_task(words, total=1.0 if alone else total or None)
-        sweeper = Sweeper(
-            keep=options.out / DONE,
+        sweeper = SweepRunner(
+            keep=options.out / CACHE_FOLDER,
             resume=options.resume,
             at_once=options.at_once,
             ray=options.ray,
@@ -329,4 +339,4 @@ def _sweeping(options: Options, *, total: int = 0) -> Iterator[tuple[Any, int]]:
                         bar.advance(line)
                     yield found
 
-            yield run_all, sweeper.at_once
+            yield run_all, sweeper.parallel

@@ -15,12 +15,12 @@ from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event, Woke
 
 WAKES_MAX = 100_000  # a core that asks for so many wakes at one moment is broken
-WAITING_MAX = 10_000_000  # events that wait for a core that is down
+DEFERRED_MAX = 10_000_000  # events that wait for a core that is down
 
-Act = Callable[[Any], None]
+Action = Callable[[Any], None]
 
 
-class Decider(Protocol):
+class DecisionCore(Protocol):
     """What decides: the core, or a scheduler to compare it with."""
 
     def handle(self, event: Event) -> list[Command]:
@@ -31,7 +31,7 @@ class Decider(Protocol):
 
 
 @runtime_checkable
-class Kept(Decider, Protocol):
+class RestorableCore(DecisionCore, Protocol):
     """A core that can be stopped, and goes on from its snapshot."""
 
     def snapshot(self) -> bytes:
@@ -46,15 +46,15 @@ class Driver:
     """A clock that jumps from one event to the next.
 
     Attributes:
-        core: what decides; another one after each ``resume``.
+        core: what decides; another one after each ``resume_core``.
         now: virtual time, seconds since the epoch.
-        events: how many events the core was told; the next one's identifier.
-        acts: how many entries of the heap were carried out.
+        events_delivered: how many events the core was told; the next one's identifier.
+        actions: how many entries of the heap were carried out.
     """
 
     def __init__(
         self,
-        core: Decider,
+        core: DecisionCore,
         *,
         start_at: float,
         watch: Callable[[Event, list[Command]], None] | None = None,
@@ -68,63 +68,63 @@ class Driver:
         """
         self.core = core
         self.now = start_at
-        self.events = 0
-        self.acts = 0
-        self.carry_out: Callable[[Command], None] = _nothing
+        self.events_delivered = 0
+        self.actions = 0
+        self.execute_command: Callable[[Command], None] = _ignore_command
         self._watch = watch
-        self._heap: list[tuple[float, int, Act, Any]] = []
+        self._heap: list[tuple[float, int, Action, Any]] = []
         self._serial = 0
         self._stopped = False
         self._wakes = 0
-        self._kept = b""  # what a core that is down goes on from
-        self._waiting: list[tuple[Callable[..., Event], tuple[Any, ...]]] | None = None
+        self._snapshot = b""  # what a core that is down goes on from
+        self._deferred: list[tuple[Callable[..., Event], tuple[Any, ...]]] | None = None
 
-    def at(self, moment: float, act: Act, what: Any = None) -> None:
+    def schedule(self, moment: float, act: Action, what: Any = None) -> None:
         """Schedules ``act(what)``; a moment that has passed counts as now."""
         self._serial = serial = self._serial + 1
         heappush(self._heap, (moment, serial, act, what))
 
-    def tell(self, kind: Callable[..., Event], *values: Any) -> None:
+    def deliver(self, kind: Callable[..., Event], *values: Any) -> None:
         """Tells the core an event that happens now, and has its commands carried out.
 
         Carrying a command out may schedule, but never tell: one event is over before the next.
         While the core is down the event waits, and happens when the core is back.
         """
-        if self._waiting is not None:
-            assert len(self._waiting) < WAITING_MAX, "too much waits for a core that is down"
-            self._waiting.append((kind, values))
+        if self._deferred is not None:
+            assert len(self._deferred) < DEFERRED_MAX, "too much waits for a core that is down"
+            self._deferred.append((kind, values))
             return
-        self.events = number = self.events + 1
+        self.events_delivered = number = self.events_delivered + 1
         event = kind(number, self.now, *values)
         asked = self.core.handle(event)
         if self._watch is not None:
             self._watch(event, asked)
-        carry_out = self.carry_out
+        carry_out = self.execute_command
         for command in asked:
             carry_out(command)
 
-    def halt(self) -> bool:
+    def halt_core(self) -> bool:
         """Stops the core, which leaves a snapshot; returns False when it is down already."""
-        if self._waiting is not None:
+        if self._deferred is not None:
             return False
-        assert isinstance(self.core, Kept), "this core leaves no snapshot"
-        self._kept, self._waiting = self.core.snapshot(), []
+        assert isinstance(self.core, RestorableCore), "this core leaves no snapshot"
+        self._snapshot, self._deferred = self.core.snapshot(), []
         return True
 
-    def resume(self, kind: Callable[..., Event], *values: Any) -> None:
+    def resume_core(self, kind: Callable[..., Event], *values: Any) -> None:
         """Starts a halted core again from its snapshot, and tells it what has waited.
 
         Args:
             kind: of the event that it is told first.
             *values: of that event, as in ``tell``.
         """
-        waiting = self._waiting
+        waiting = self._deferred
         assert waiting is not None, "the core is not down"
-        assert isinstance(self.core, Kept)
-        self.core, self._kept, self._waiting = self.core.restore(self._kept), b"", None
-        self.tell(kind, *values)
+        assert isinstance(self.core, RestorableCore)
+        self.core, self._snapshot, self._deferred = self.core.restore(self._snapshot), b"", None
+        self.deliver(kind, *values)
         for late, said in waiting:
-            self.tell(late, *said)
+            self.deliver(late, *said)
 
     def stop(self) -> None:
         """Ends ``run`` once the present entry is carried out."""
@@ -138,15 +138,18 @@ class Driver:
         """
         heap = self._heap
         self._stopped = False
-        due, told = self._due(), self.events
+        due, told = self._next_wake(), self.events_delivered
         while not self._stopped:
             at = heap[0][0] if heap else inf
-            if told != self.events or self._waiting is not None:
-                due, told = self._due(), self.events  # only what it is told changes it
+            if told != self.events_delivered or self._deferred is not None:
+                due, told = (
+                    self._next_wake(),
+                    self.events_delivered,
+                )  # only what it is told changes it
             if due is not None and due < at:
                 if due > until:
                     break
-                self._wake(due)
+                self._wake_core(due)
                 continue
             if at > until or not heap:
                 break
@@ -154,22 +157,22 @@ class Driver:
             if at > self.now:
                 self.now = at
                 self._wakes = 0
-            self.acts += 1
+            self.actions += 1
             act(what)
         if not self._stopped and until < inf:
             self.now = max(self.now, until)
 
-    def _due(self) -> float | None:
-        return self.core.next_deadline() if self._waiting is None else None
+    def _next_wake(self) -> float | None:
+        return self.core.next_deadline() if self._deferred is None else None
 
-    def _wake(self, due: float) -> None:
+    def _wake_core(self, due: float) -> None:
         if due > self.now:
             self.now = due
             self._wakes = 0
         self._wakes += 1
         assert self._wakes <= WAKES_MAX, f"the core wants to be woken at {due} without end"
-        self.tell(Woke)
+        self.deliver(Woke)
 
 
-def _nothing(_: Command) -> None:
+def _ignore_command(_: Command) -> None:
     """Carries out nothing: there is no world yet."""

@@ -14,7 +14,7 @@ from entraide.types import Rates
 J_PER_KWH = 3_600_000.0
 
 
-class Curve(Struct, frozen=True):
+class PowerCurve(Struct, frozen=True):
     """Power that decoding adds, by how full the batch is.
 
     Attributes:
@@ -27,7 +27,7 @@ class Curve(Struct, frozen=True):
     points: tuple[tuple[float, float], ...] = ()
     linear: bool = False
 
-    def at(self, part: float) -> float:
+    def power_part(self, part: float) -> float:
         """Returns the part of the added power that so full a batch draws."""
         before = self.points[0]
         for point in self.points:
@@ -41,20 +41,20 @@ class Curve(Struct, frozen=True):
 
 
 # A desktop or a laptop: busy or not, as the node agent reckons without a meter.
-FLAT = Curve(((0.0, 1.0), (1.0, 1.0)))
+FLAT = PowerCurve(((0.0, 1.0), (1.0, 1.0)))
 # Llama-3.1-8B bf16 on one H100, 486 W at 8 sequences, 560 W at 32, 691 W at 256 (ML.ENERGY
 # leaderboard, vLLM), over 120 W at rest: parts of what a full batch adds.
-SERVER = Curve(((0.0, 0.59), (0.031, 0.64), (0.125, 0.77), (1.0, 1.0)))
-LINEAR = Curve(linear=True)
+SERVER = PowerCurve(((0.0, 0.59), (0.031, 0.64), (0.125, 0.77), (1.0, 1.0)))
+LINEAR = PowerCurve(linear=True)
 
 
-def prefill_joules(rates: Rates, extra_w: float, *, part: float = 1.0) -> float:
+def prefill_energy_j(rates: Rates, extra_w: float, *, part: float = 1.0) -> float:
     """Returns the energy of one prompt token, joules; ``part`` of the added power is allowed."""
     return extra_w * part / rates.prefill_tokens_per_s
 
 
-def decode_joules(
-    rates: Rates, extra_w: float, *, slots: int, curve: Curve, part: float = 1.0
+def decode_energy_j(
+    rates: Rates, extra_w: float, *, slots: int, curve: PowerCurve, part: float = 1.0
 ) -> tuple[float, ...]:
     """Returns the energy of one token by the size of the batch, from 0 to ``slots``, joules.
 
@@ -67,5 +67,8 @@ def decode_joules(
         return (0.0, *(full_j for _ in sizes))
     return (
         0.0,
-        *(extra_w * min(part, curve.at(b / slots)) * (base_s + more_s * b) / b for b in sizes),
+        *(
+            extra_w * min(part, curve.power_part(b / slots)) * (base_s + more_s * b) / b
+            for b in sizes
+        ),
     )

@@ -29,7 +29,9 @@ STEPS_MAX = 20_000
 Column = npt.NDArray[Any]
 
 
-def due(demands: Sequence[float], weights: Sequence[float], served: float) -> list[float]:
+def max_min_shares(
+    demands: Sequence[float], weights: Sequence[float], served: float
+) -> list[float]:
     """Returns weighted max-min shares of what was served: nobody gets more than it asked.
 
     >>> due([10.0, 100.0, 100.0], [1.0, 1.0, 2.0], 100.0)
@@ -50,13 +52,13 @@ def due(demands: Sequence[float], weights: Sequence[float], served: float) -> li
     return found
 
 
-def jain(values: Sequence[float]) -> float | None:
+def jain_index(values: Sequence[float]) -> float | None:
     """Returns Jain's index, from 1 / n to 1 (all alike); None of nothing."""
     squares = sum(value * value for value in values)
     return sum(values) ** 2 / (len(values) * squares) if squares > 0.0 else None
 
 
-def measure(
+def measure_fairness(
     table: Mapping[str, Column],
     policy: Policy,
     *,
@@ -79,14 +81,14 @@ def measure(
         * max(charge.input_weight * longest, charge.output_weight * policy.fair_share.cap_tokens)
         / min(weights.values())
     )
-    gap, violations = _gaps(table, policy, weights, bound)
+    gap, violations = _service_gaps(table, policy, weights, bound)
     parts = [
         received[coop] / due_tokens[coop] for coop in sorted(received) if due_tokens[coop] > 0.0
     ]
-    return {"jain": jain(parts), "max_gap": gap, "gap_bound": bound, "violations": violations}
+    return {"jain": jain_index(parts), "max_gap": gap, "gap_bound": bound, "violations": violations}
 
 
-def _gaps(
+def _service_gaps(
     table: Mapping[str, Column], policy: Policy, weights: Mapping[str, float], bound: float
 ) -> tuple[float, int]:
     turns = table["job_class"] != JobClass.BATCH.value
@@ -98,25 +100,25 @@ def _gaps(
     step = max(STEP_S, (end - begin) / STEPS_MAX)
     moments = np.arange(begin, end + step, step)
     names = sorted(set(table["coop"][waited].tolist()) & set(weights))
-    waiting = np.stack([_waiting(table, waited & (table["coop"] == name), moments)
+    waiting = np.stack([_is_waiting(table, waited & (table["coop"] == name), moments)
                         for name in names])  # fmt: skip
     often = waiting.sum(axis=1) > 1
     names = [name for name, kept in zip(names, often.tolist(), strict=True) if kept]
     waiting = waiting[often]
-    served = [_served(table, table["coop"] == name, moments, policy) / weights[name]
+    served = [_service_until(table, table["coop"] == name, moments, policy) / weights[name]
               for name in names]  # fmt: skip
     gap, violations = 0.0, 0
     for one in range(len(names)):
         for other in range(one + 1, len(names)):
             both = waiting[one] & waiting[other]
             if both.any():
-                spans = _spans(served[one] - served[other], both)
+                spans = _gap_ranges(served[one] - served[other], both)
                 gap = max(gap, float(spans.max()))
                 violations += int((spans > bound).sum())
     return gap, violations
 
 
-def _waiting(table: Mapping[str, Column], rows: Column, moments: Column) -> Column:
+def _is_waiting(table: Mapping[str, Column], rows: Column, moments: Column) -> Column:
     """Tells at which moments some of these jobs wait to be placed."""
     asked, placed = np.sort(table["asked_at"][rows]), table["placed_at"][rows]
     over = np.sort(np.where(placed > 0.0, placed, table["end_at"][rows]))
@@ -126,7 +128,9 @@ def _waiting(table: Mapping[str, Column], rows: Column, moments: Column) -> Colu
     return waiting
 
 
-def _served(table: Mapping[str, Column], rows: Column, moments: Column, policy: Policy) -> Column:
+def _service_until(
+    table: Mapping[str, Column], rows: Column, moments: Column, policy: Policy
+) -> Column:
     """Returns the virtual tokens served up to each moment; an answer counts evenly as it comes."""
     placed = rows & (table["placed_at"] > 0.0)
     charge = policy.charge
@@ -139,10 +143,14 @@ def _served(table: Mapping[str, Column], rows: Column, moments: Column, policy: 
     first, end = table["first_at"][answered], table["end_at"][answered]
     tokens = table["output_tokens"][answered] * charge.output_weight
     rate = tokens / np.maximum(end - first, 1e-3)
-    return found + _ramp(first, rate, moments) - _ramp(np.maximum(end, first + 1e-3), rate, moments)
+    return (
+        found
+        + _ramp_sum(first, rate, moments)
+        - _ramp_sum(np.maximum(end, first + 1e-3), rate, moments)
+    )
 
 
-def _ramp(begins: Column, rates: Column, moments: Column) -> Column:
+def _ramp_sum(begins: Column, rates: Column, moments: Column) -> Column:
     """Returns the sum of ``rate * max(0, t - begin)`` at each moment."""
     order = np.argsort(begins, kind="stable")
     # Relative to the first moment: seconds since the epoch would cost digits.
@@ -155,7 +163,7 @@ def _ramp(begins: Column, rates: Column, moments: Column) -> Column:
     return found
 
 
-def _spans(difference: Column, both: Column) -> Column:
+def _gap_ranges(difference: Column, both: Column) -> Column:
     """Returns, for each time through which both wait, how far their difference moved."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], both, [False])).astype(np.int8)))
     begins, ends = edges[::2], edges[1::2]

@@ -11,34 +11,34 @@ from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Power, Rates, Replica
 from entraide_node.core.terms import OwnerTerms, Present, Span, parse_span
-from entraide_sim import catalogue, heat, shelves
-from entraide_sim.catalogue import Device, Size
-from entraide_sim.clients import BLOCK_TOKENS
+from entraide_sim import catalogue, model_layout, thermal
+from entraide_sim.catalogue import Device, ModelFootprint
+from entraide_sim.client_generator import BLOCK_TOKENS
 from entraide_sim.energy import FLAT, SERVER
-from entraide_sim.heat import Cooling, cooling, part_of, speeds
 from entraide_sim.nodes import NodeSpec
-from entraide_sim.results import CITED, Assumption
-from entraide_sim.scenario import Model, Nodes, Scenario, Site
+from entraide_sim.results import SOURCE_SEPARATOR, Assumption
+from entraide_sim.scenario import NodeGroup, Scenario, ScenarioModel, ScenarioSite
+from entraide_sim.thermal import ThermalModel, allowed_power_part, fit_thermal_model, speed_parts
 
-PREFIX_PART = 0.25  # of the KV memory that holds prompts for reuse, where the engine can
+PREFIX_CACHE_PART = 0.25  # of the KV memory that holds prompts for reuse, where the engine can
 
 
 class Machine(Struct, frozen=True):
     """One machine of a scenario: its node, and the entry that it comes from."""
 
     spec: NodeSpec
-    group: Nodes
-    site: Site
+    group: NodeGroup
+    site: ScenarioSite
     device: Device
     terms: OwnerTerms
 
 
-def size_of(model: Model) -> Size:
+def model_footprint(model: ScenarioModel) -> ModelFootprint:
     """Returns how large a model is."""
     per_b = catalogue.REFERENCE_WEIGHTS_GB / catalogue.REFERENCE_PARAMS_B
     weights_gb = model.params_b * per_b if model.weights_gb is None else model.weights_gb
     active_b = model.params_b if model.active_params_b is None else model.active_params_b
-    return Size(
+    return ModelFootprint(
         params_b=active_b,
         weights_gb=weights_gb,
         read_gb=weights_gb * active_b / model.params_b,
@@ -46,20 +46,20 @@ def size_of(model: Model) -> Size:
     )
 
 
-def models_of(scenario: Scenario, group: Nodes) -> list[Model]:
+def group_models(scenario: Scenario, group: NodeGroup) -> list[ScenarioModel]:
     """Returns what a group serves or could load."""
-    served, more = shelves.models_of(scenario, group)
+    served, more = model_layout.split_models(scenario, group)
     return [*served, *more]
 
 
-def price_cad(group: Nodes) -> float | None:
+def group_price_cad(group: NodeGroup) -> float | None:
     """Returns what one machine counts for; 0 for one that is there anyway, None if unknown."""
     if group.price_cad is not None:
         return group.price_cad
     return catalogue.devices()[group.device].price_cad if group.dedicated else 0.0
 
 
-def machines(scenario: Scenario) -> list[Machine]:
+def build_machines(scenario: Scenario) -> list[Machine]:
     """Returns all machines, by group and number."""
     sites = {site.name: site for site in scenario.sites}
     found: list[Machine] = []
@@ -71,12 +71,12 @@ def machines(scenario: Scenario) -> list[Machine]:
             turn = dealt[group.coop] = dealt.get(group.coop, -1) + 1
             owned = msgspec.structs.replace(group, coop=owners[turn % len(owners)])
             device = catalogue.devices()[group.device]
-            spec = _machine(scenario, owned, sites[group.site], f"{group.name}-{number}")
+            spec = _make_machine(scenario, owned, sites[group.site], f"{group.name}-{number}")
             found.append(Machine(spec, group, sites[group.site], device, terms))
     return found
 
 
-def owner_terms(group: Nodes) -> OwnerTerms:
+def owner_terms(group: NodeGroup) -> OwnerTerms:
     """Returns an owner's terms as the node's core has them."""
     spans: list[Span] = []
     for text in group.hours:
@@ -93,28 +93,28 @@ def owner_terms(group: Nodes) -> OwnerTerms:
     )
 
 
-def _machine(scenario: Scenario, group: Nodes, site: Site, name: str) -> NodeSpec:
-    served, more = shelves.models_of(scenario, group)
-    return shelves.shelved(
-        lambda model: _spec(model, group, site, name),
+def _make_machine(scenario: Scenario, group: NodeGroup, site: ScenarioSite, name: str) -> NodeSpec:
+    served, more = model_layout.split_models(scenario, group)
+    return model_layout.combine_models(
+        lambda model: _make_spec(model, group, site, name),
         group,
         served=served,
         more=more,
         device=catalogue.devices()[group.device],
-        size_of=size_of,
+        size_of=model_footprint,
     )
 
 
-def _spec(model: Model, group: Nodes, site: Site, name: str) -> NodeSpec:
+def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name: str) -> NodeSpec:
     device = catalogue.devices()[group.device]
-    size = size_of(model)
+    size = model_footprint(model)
     slots = device.slots if group.slots is None else group.slots
-    pool = min(catalogue.pool_tokens(device, size), slots * model.context_tokens)
+    pool = min(catalogue.kv_capacity_tokens(device, size), slots * model.context_tokens)
     idle_w = device.idle_w if group.idle_w is None else group.idle_w
     active_w = device.active_w if group.active_w is None else group.active_w
     measured = group.idle_w is not None and group.active_w is not None
     cap_w = inf if group.power_cap_w is None else group.power_cap_w
-    rates = catalogue.rates(device, size)
+    rates = catalogue.estimate_rates(device, size)
     replica = Replica(
         model=model.name,
         revision="unknown",
@@ -122,7 +122,9 @@ def _spec(model: Model, group: Nodes, site: Site, name: str) -> NodeSpec:
         context_tokens=min(model.context_tokens, pool),
         slots=slots,
         features=model.features,
-        rates=_capped(rates, part_of(cap_w, idle_w=idle_w, extra_w=active_w - idle_w)),
+        rates=_capped_rates(
+            rates, allowed_power_part(cap_w, idle_w=idle_w, extra_w=active_w - idle_w)
+        ),
     )
     return NodeSpec(
         card=NodeCard(
@@ -147,20 +149,20 @@ def _spec(model: Model, group: Nodes, site: Site, name: str) -> NodeSpec:
         rates=rates,
         extra_w=max(0.0, active_w - idle_w),
         power_cap_w=cap_w,
-        cooling=_cooling(device, group, extra_w=active_w - idle_w),
+        thermal=_thermal_model(device, group, extra_w=active_w - idle_w),
         curve=SERVER if device.curve == "server" else FLAT,
         pool_tokens=pool,
         noise=group.noise,
-        prefix_tokens=int(pool * PREFIX_PART) if "prefix_cache" in model.features else 0,
+        prefix_tokens=int(pool * PREFIX_CACHE_PART) if "prefix_cache" in model.features else 0,
         prefix_block_tokens=BLOCK_TOKENS,
         sleep_after_s=group.sleep_after_s or inf,
         energy_told=group.energy_told,
     )
 
 
-def _capped(rates: Rates, part: float) -> Rates:
+def _capped_rates(rates: Rates, part: float) -> Rates:
     """Returns how fast a machine runs that may add this part of its full power."""
-    prompts, answers = speeds(part)
+    prompts, answers = speed_parts(part)
     if part == 1.0:
         return rates
     return Rates(
@@ -171,7 +173,7 @@ def _capped(rates: Rates, part: float) -> Rates:
     )
 
 
-def throttle_of(device: Device, group: Nodes) -> tuple[float, float]:
+def throttle_limits(device: Device, group: NodeGroup) -> tuple[float, float]:
     """Returns after how long at full load a machine is too warm, and what it keeps of its speed."""
     after_s, factor = group.throttle_after_s, group.throttle_factor
     return (
@@ -180,28 +182,28 @@ def throttle_of(device: Device, group: Nodes) -> tuple[float, float]:
     )
 
 
-def _cooling(device: Device, group: Nodes, *, extra_w: float) -> Cooling | None:
-    after_s, factor = throttle_of(device, group)
+def _thermal_model(device: Device, group: NodeGroup, *, extra_w: float) -> ThermalModel | None:
+    after_s, factor = throttle_limits(device, group)
     if factor >= 1.0 or extra_w <= 0.0:
         return None
-    return cooling(extra_w, after_s=after_s, factor=factor)
+    return fit_thermal_model(extra_w, after_s=after_s, factor=factor)
 
 
-def assumptions(scenario: Scenario) -> list[Assumption]:
+def fleet_assumptions(scenario: Scenario) -> list[Assumption]:
     """Returns what the machines' figures rest on."""
     told = []
     seen: set[tuple[str, str]] = set()
     for group in scenario.fleet:
         device = catalogue.devices()[group.device]
-        for model in models_of(scenario, group):
+        for model in group_models(scenario, group):
             if (group.device, model.name) not in seen:
                 seen.add((group.device, model.name))
-                told.append(_speed(device, model))
-                told.append(_power(device, group))
-        told += _limits(device, group)
-        if group.count and price_cad(group):
-            told.append(_price(device, group))
-    told += shelves.assumptions(scenario)
+                told.append(_speed_assumption(device, model))
+                told.append(_power_assumption(device, group))
+        told += _limit_assumptions(device, group)
+        if group.count and group_price_cad(group):
+            told.append(_price_assumption(device, group))
+    told += model_layout.load_assumptions(scenario)
     told.append(Assumption("rest", "default"))
     if any(group.dedicated for group in scenario.fleet):
         told.append(Assumption("rest_dedicated", "default"))
@@ -210,18 +212,18 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
     return told
 
 
-def _speed(device: Device, model: Model) -> Assumption:
-    rates = catalogue.rates(device, size_of(model))
+def _speed_assumption(device: Device, model: ScenarioModel) -> Assumption:
+    rates = catalogue.estimate_rates(device, model_footprint(model))
     values: dict[str, str | int | float] = {
         "device": device.name,
         "model": model.name,
         "prefill": rates.prefill_tokens_per_s,
         "decode": 1.0 / (rates.tpot_base_s + rates.tpot_per_sequence_s),
     }
-    return Assumption("speed", rates.basis.value, values, _cited(device, "decode"))
+    return Assumption("speed", rates.basis.value, values, _cite_sources(device, "decode"))
 
 
-def _power(device: Device, group: Nodes) -> Assumption:
+def _power_assumption(device: Device, group: NodeGroup) -> Assumption:
     if group.idle_w is not None and group.active_w is not None:
         own: dict[str, str | int | float] = {
             "device": device.name,
@@ -236,13 +238,13 @@ def _power(device: Device, group: Nodes) -> Assumption:
     }
     read = all(device.sources[figure] not in {"ASM", "DER"} for figure in ("idle", "active"))
     basis = "measured" if read else "estimated"
-    return Assumption("power", basis, values, _cited(device, "active"))
+    return Assumption("power", basis, values, _cite_sources(device, "active"))
 
 
-def _limits(device: Device, group: Nodes) -> list[Assumption]:
+def _limit_assumptions(device: Device, group: NodeGroup) -> list[Assumption]:
     """What heat and the owner's limits do to a group."""
     told = []
-    after_s, factor = throttle_of(device, group)
+    after_s, factor = throttle_limits(device, group)
     if factor < 1.0:
         values: dict[str, str | int | float] = {
             "machines": group.name,
@@ -250,18 +252,18 @@ def _limits(device: Device, group: Nodes) -> list[Assumption]:
             "percent": round(factor * 100),
         }
         own = group.throttle_factor is not None
-        cited = "" if own else _cited(device, "throttle")
+        cited = "" if own else _cite_sources(device, "throttle")
         told.append(Assumption("throttle", "declared" if own else "estimated", values, cited))
     caps = (("power_cap", group.power_cap_w), ("power_cap_present", group.owner.present_cap_w))
     for code, cap_w in caps:
         if cap_w is not None:
             values = {"machines": group.name, "cap_w": cap_w}
-            told.append(Assumption(code, "declared", values, heat.SOURCE))
+            told.append(Assumption(code, "declared", values, thermal.SOURCE))
     return told
 
 
-def _price(device: Device, group: Nodes) -> Assumption:
-    price = price_cad(group)
+def _price_assumption(device: Device, group: NodeGroup) -> Assumption:
+    price = group_price_cad(group)
     assert price is not None
     values: dict[str, str | int | float] = {
         "device": device.name,
@@ -270,9 +272,9 @@ def _price(device: Device, group: Nodes) -> Assumption:
     }
     if group.price_cad is not None:
         return Assumption("price", "declared", values)
-    return Assumption("price", "estimated", values, _cited(device, "price"))
+    return Assumption("price", "estimated", values, _cite_sources(device, "price"))
 
 
-def _cited(device: Device, figure: str) -> str:
+def _cite_sources(device: Device, figure: str) -> str:
     codes = device.sources[figure].split(":")
-    return CITED.join(catalogue.sources()[code] for code in codes)
+    return SOURCE_SEPARATOR.join(catalogue.source_texts()[code] for code in codes)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from entraide.errors import RequestError
 
-_TYPED = re.compile(r"^\s*([a-z0-9_.]+)\s*(<=|>=|<|>)\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*$")
+_GOAL_PATTERN = re.compile(r"^\s*([a-z0-9_.]+)\s*(<=|>=|<|>)\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*$")
 
 KEYS: tuple[str, ...] = (
     "jobs", "completed", "rejected", "failed",
@@ -23,7 +23,7 @@ KEYS: tuple[str, ...] = (
 )  # fmt: skip
 
 # What a few busy hours can already tell.
-BUSY_KEYS = ("ttft_s", "tpot_s", "e2e_s", "slo_attainment", "rejected", "failed")
+PEAK_KEYS = ("ttft_s", "tpot_s", "e2e_s", "slo_attainment", "rejected", "failed")
 
 
 class Goal(Struct, frozen=True):
@@ -42,9 +42,9 @@ class Goal(Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.key}{self.sign}{self.bound:g}"
 
-    def met(self, summary: Mapping[str, Any]) -> bool:
+    def is_met(self, summary: Mapping[str, Any]) -> bool:
         """Tells whether a summary meets it."""
-        value = value_of(summary, self.key)
+        value = summary_value(summary, self.key)
         if value is None:
             return False
         match self.sign:
@@ -59,15 +59,15 @@ class Goal(Struct, frozen=True):
 
     def missed_by(self, summary: Mapping[str, Any]) -> float:
         """Returns by how much a summary misses it, as a part of the bound; 0 when it is met."""
-        if self.met(summary):
+        if self.is_met(summary):
             return 0.0
-        value = value_of(summary, self.key)
+        value = summary_value(summary, self.key)
         if value is None:
             return float("inf")
         return abs(value - self.bound) / max(abs(self.bound), 1e-9) + 1e-9
 
 
-def value_of(summary: Mapping[str, Any], key: str) -> float | None:
+def summary_value(summary: Mapping[str, Any], key: str) -> float | None:
     """Returns the number at a path of a summary; None where it holds none."""
     found: Any = summary
     for part in key.split("."):
@@ -75,13 +75,13 @@ def value_of(summary: Mapping[str, Any], key: str) -> float | None:
     return float(found) if isinstance(found, int | float) else None
 
 
-def parse(text: str) -> Goal:
+def parse_goal(text: str) -> Goal:
     """Reads a goal as it was typed.
 
     Raises:
         RequestError: ``plan_refused``.
     """
-    typed = _TYPED.match(text)
+    typed = _GOAL_PATTERN.match(text)
     if typed is None:
         raise RequestError("plan_refused", values={"fault": "no_goal", "value": text})
     key, sign, bound = typed.groups()

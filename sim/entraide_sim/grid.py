@@ -14,16 +14,16 @@ import numpy as np
 from msgspec import Struct
 
 from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
+from entraide_sim.csv_rows import numbered_rows
 from entraide_sim.driver import Driver
-from entraide_sim.tables import numbered_rows
 
 HOUR_S = 3_600.0
 DAY_H = 24
 YEAR_H = 8_766
-NOISE_KEPT = 0.9  # of an hour's deviation, in the next hour
+NOISE_PERSISTENCE = 0.9  # of an hour's deviation, in the next hour
 
 
-class Series(Struct, frozen=True):
+class IntensitySeries(Struct, frozen=True):
     """Intensity of one zone, hour by hour, gCO2e/kWh, location-based.
 
     Attributes:
@@ -39,7 +39,7 @@ class Series(Struct, frozen=True):
     lifecycle: tuple[float, ...] = ()
     basis: str = "measured"
 
-    def hour(self, moment: float) -> int:
+    def hour_index(self, moment: float) -> int:
         """Returns which of its hours a moment lies in.
 
         Raises:
@@ -52,7 +52,7 @@ class Series(Struct, frozen=True):
         return index
 
 
-class Forecast(Struct, frozen=True):
+class IntensityForecast(Struct, frozen=True):
     """A forecast of one zone: hourly values from ``start_at`` on, known from ``issued_at`` on."""
 
     zone: str
@@ -66,19 +66,21 @@ class Grid:
     """All zones of a world.
 
     Attributes:
-        now: the present hour's direct and life-cycle intensity by zone.
+        current: the present hour's direct and life-cycle intensity by zone.
     """
 
-    def __init__(self, series: Iterable[Series], forecasts: Iterable[Forecast] = ()) -> None:
+    def __init__(
+        self, series: Iterable[IntensitySeries], forecasts: Iterable[IntensityForecast] = ()
+    ) -> None:
         self._series = {one.zone: one for one in series}
         self._forecasts = sorted(forecasts, key=lambda one: (one.issued_at, one.zone))
-        self.now: dict[str, tuple[float, float]] = {}
+        self.current: dict[str, tuple[float, float]] = {}
 
     def zones(self) -> list[str]:
         """Returns the zones that have a series, sorted."""
         return sorted(self._series)
 
-    def at(self, zone: str, moment: float) -> tuple[float, float]:
+    def intensity_at(self, zone: str, moment: float) -> tuple[float, float]:
         """Returns the actual direct and life-cycle intensity.
 
         Raises:
@@ -87,47 +89,51 @@ class Grid:
         if zone not in self._series:
             raise ValueError(f"zone {zone} has no intensity series")
         series = self._series[zone]
-        index = series.hour(moment)
+        index = series.hour_index(moment)
         direct = series.direct[index]
         return direct, series.lifecycle[index] if series.lifecycle else direct
 
-    def changes(self, moment: float) -> list[str]:
+    def advance_to(self, moment: float) -> list[str]:
         """Moves on to the hour of a moment; returns the zones whose intensity is another now."""
         changed = []
         for zone in self.zones():
-            found = self.at(zone, moment)
-            if self.now.get(zone) != found:
-                self.now[zone] = found
+            found = self.intensity_at(zone, moment)
+            if self.current.get(zone) != found:
+                self.current[zone] = found
                 changed.append(zone)
         return changed
 
-    def tell(self, driver: Driver, zone: str) -> None:
+    def deliver_intensity(self, driver: Driver, zone: str) -> None:
         """Tells the core a zone's present intensity."""
-        direct, lifecycle = self.now[zone]
+        direct, lifecycle = self.current[zone]
         series = self._series[zone]
-        end_at = series.start_at + (series.hour(driver.now) + 1) * HOUR_S
-        driver.tell(IntensityChanged, zone, direct, lifecycle, series.basis, end_at)
+        end_at = series.start_at + (series.hour_index(driver.now) + 1) * HOUR_S
+        driver.deliver(IntensityChanged, zone, direct, lifecycle, series.basis, end_at)
 
     def schedule_forecasts(self, driver: Driver) -> None:
         """Has each forecast told when it is issued; of those issued before, each zone's newest."""
         known = {one.zone: one for one in self._forecasts if one.issued_at <= driver.now}
         for zone in sorted(known):
-            self._issue(driver, known[zone])
+            self._deliver_forecast(driver, known[zone])
         to_come = iter([one for one in self._forecasts if one.issued_at > driver.now])
-        self._await(driver, to_come)
+        self._schedule_forecast(driver, to_come)
 
-    def _await(self, driver: Driver, to_come: Iterator[Forecast]) -> None:
+    def _schedule_forecast(self, driver: Driver, to_come: Iterator[IntensityForecast]) -> None:
         forecast = next(to_come, None)
         if forecast is not None:
-            driver.at(forecast.issued_at, self._come, (driver, forecast, to_come))
+            driver.schedule(
+                forecast.issued_at, self._deliver_next_forecast, (driver, forecast, to_come)
+            )
 
-    def _come(self, what: tuple[Driver, Forecast, Iterator[Forecast]]) -> None:
+    def _deliver_next_forecast(
+        self, what: tuple[Driver, IntensityForecast, Iterator[IntensityForecast]]
+    ) -> None:
         driver, forecast, to_come = what
-        self._issue(driver, forecast)
-        self._await(driver, to_come)
+        self._deliver_forecast(driver, forecast)
+        self._schedule_forecast(driver, to_come)
 
-    def _issue(self, driver: Driver, one: Forecast) -> None:
-        driver.tell(
+    def _deliver_forecast(self, driver: Driver, one: IntensityForecast) -> None:
+        driver.deliver(
             ForecastIssued, one.zone, one.issued_at, one.start_at, one.direct, one.lifecycle
         )
 
@@ -135,12 +141,12 @@ class Grid:
 # Where series come from.
 
 
-def constant(zone: str, direct: float, *, start_at: float, hours: int) -> Series:
+def constant_series(zone: str, direct: float, *, start_at: float, hours: int) -> IntensitySeries:
     """Returns a series that never changes, gCO2e/kWh."""
-    return Series(zone, start_at, (direct,) * hours, basis="default")
+    return IntensitySeries(zone, start_at, (direct,) * hours, basis="default")
 
 
-def profile(
+def synthetic_series(
     zone: str,
     annual: float,
     *,
@@ -150,7 +156,7 @@ def profile(
     seasonal: float = 0.2,
     noise: float = 0.05,
     seed: int = 0,
-) -> Series:
+) -> IntensitySeries:
     """Returns a made-up series about an annual average, gCO2e/kWh, never below 0.
 
     ``annual * (1 + seasonal * cos(year) + daily * cos(day) + deviation)``: highest on 15 January
@@ -158,15 +164,15 @@ def profile(
     standard deviation ``noise``). It is no measurement: its basis is ``estimated``.
     """
     luck = np.random.Generator(np.random.PCG64(seed))
-    shocks = luck.normal(0.0, noise * (1.0 - NOISE_KEPT**2) ** 0.5, hours).tolist()
+    shocks = luck.normal(0.0, noise * (1.0 - NOISE_PERSISTENCE**2) ** 0.5, hours).tolist()
     values, deviation = [], 0.0
     for index in range(hours):
         hour = int(start_at // HOUR_S) + index
-        deviation = NOISE_KEPT * deviation + shocks[index]
+        deviation = NOISE_PERSISTENCE * deviation + shocks[index]
         year = cos(2.0 * pi * (hour % YEAR_H - 14 * DAY_H) / YEAR_H)
         day = cos(2.0 * pi * (hour % DAY_H - 23) / DAY_H)
         values.append(max(0.0, annual * (1.0 + seasonal * year + daily * day + deviation)))
-    return Series(zone, start_at, tuple(values), basis="estimated")
+    return IntensitySeries(zone, start_at, tuple(values), basis="estimated")
 
 
 def read_series(
@@ -177,7 +183,7 @@ def read_series(
     lifecycle_column: str = "",
     start_at: float = 0.0,
     hours: int = 0,
-) -> Series:
+) -> IntensitySeries:
     """Reads an hourly CSV file with a ``utc`` column (ISO 8601, start of the hour).
 
     Args:
@@ -194,21 +200,23 @@ def read_series(
     """
     rows: list[tuple[float, float, float]] = []
     for line, row in numbered_rows(path, {"utc", column} | ({lifecycle_column} - {""})):
-        moment = moment_of(row["utc"], path, line)
+        moment = parse_moment(row["utc"], path, line)
         if moment < start_at or (hours and moment >= start_at + hours * HOUR_S):
             continue
         if rows and moment != rows[-1][0] + HOUR_S:
             raise ValueError(f"{path}:{line}: the hour before is missing")
-        direct = _number(row[column], path, line)
-        more = _number(row[lifecycle_column], path, line) if lifecycle_column else direct
+        direct = _parse_intensity(row[column], path, line)
+        more = _parse_intensity(row[lifecycle_column], path, line) if lifecycle_column else direct
         rows.append((moment, direct, more))
     if not rows or (start_at and rows[0][0] > start_at):
         raise ValueError(f"{path}: no hours from there on")
     _, direct_values, lifecycle_values = zip(*rows, strict=True)
-    return Series(zone, rows[0][0], direct_values, lifecycle_values if lifecycle_column else ())
+    return IntensitySeries(
+        zone, rows[0][0], direct_values, lifecycle_values if lifecycle_column else ()
+    )
 
 
-def read_forecasts(path: Path, *, zone: str) -> list[Forecast]:
+def read_forecasts(path: Path, *, zone: str) -> list[IntensityForecast]:
     """Reads forecasts: ``issued_utc``, ``utc`` and ``forecast_ci_direct_g_per_kwh``, by issue.
 
     A model may fall below zero where little is emitted; that counts as 0.
@@ -219,20 +227,20 @@ def read_forecasts(path: Path, *, zone: str) -> list[Forecast]:
     column = "forecast_ci_direct_g_per_kwh"
     issues: dict[float, list[tuple[float, float]]] = {}
     for line, row in numbered_rows(path, {"issued_utc", "utc", column}):
-        moment = moment_of(row["utc"], path, line)
-        values = issues.setdefault(moment_of(row["issued_utc"], path, line), [])
+        moment = parse_moment(row["utc"], path, line)
+        values = issues.setdefault(parse_moment(row["issued_utc"], path, line), [])
         if values and moment != values[-1][0] + HOUR_S:
             raise ValueError(f"{path}:{line}: the hour before is missing")
-        values.append((moment, max(0.0, _number(row[column], path, line, least=-inf))))
+        values.append((moment, max(0.0, _parse_intensity(row[column], path, line, least=-inf))))
     return [
-        Forecast(zone, issued_at, values[0][0], tuple(value for _, value in values))
+        IntensityForecast(zone, issued_at, values[0][0], tuple(value for _, value in values))
         for issued_at, values in issues.items()
     ]
 
 
-def forecasts_of(
-    series: Series, *, hours: int = 96, error_per_day: float = 0.1, seed: int = 0
-) -> list[Forecast]:
+def synthetic_forecasts(
+    series: IntensitySeries, *, hours: int = 96, error_per_day: float = 0.1, seed: int = 0
+) -> list[IntensityForecast]:
     """Returns made-up forecasts of a series, issued at 0 h UTC each day.
 
     The relative error is normal and grows with the square root of the lead: ``error_per_day``
@@ -249,11 +257,11 @@ def forecasts_of(
             for lead, value in enumerate(ahead)
         )
         at = series.start_at + begin * HOUR_S
-        issues.append(Forecast(series.zone, at, at, values))
+        issues.append(IntensityForecast(series.zone, at, at, values))
     return issues
 
 
-def moment_of(text: str, path: Path, line: int) -> float:
+def parse_moment(text: str, path: Path, line: int) -> float:
     """Reads a moment as seconds since the epoch; without an offset it is UTC.
 
     Raises:
@@ -268,7 +276,7 @@ def moment_of(text: str, path: Path, line: int) -> float:
     return moment.timestamp()
 
 
-def _number(text: str | None, path: Path, line: int, *, least: float = 0.0) -> float:
+def _parse_intensity(text: str | None, path: Path, line: int, *, least: float = 0.0) -> float:
     try:
         value = float(text or "")
     except ValueError:
@@ -278,7 +286,7 @@ def _number(text: str | None, path: Path, line: int, *, least: float = 0.0) -> f
     return value
 
 
-def step_at(steps: Sequence[tuple[float, float]], moment: float) -> float:
+def step_value(steps: Sequence[tuple[float, float]], moment: float) -> float:
     """Returns the value of a step function, given as (from, value) ascending; 0 before it."""
     found = 0.0
     for begin, value in steps:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from entraide.types import Rates
-from entraide_sim.heat import Cooling
+from entraide_sim.thermal import ThermalModel
 
 
 class Run(Struct, gc=False, eq=False):
@@ -20,11 +20,11 @@ class Run(Struct, gc=False, eq=False):
         output_tokens: how long its answer will be.
         output_tokens_max: how long it may be: what memory is kept for.
         received_at, first_at: seconds; ``first_at`` is 0 before the first token.
-        produced: output tokens, when it is over (``Engine.produced`` tells before).
+        produced_tokens: output tokens, when it is over (``Engine.produced_tokens`` tells before).
         prefill_j, decode_j, wake_j, carbon_g: what it has used.
-        stopped: whether it was cancelled, or given back.
+        cancelled: whether it was cancelled, or given back.
         given_back: whether its node's owner wants the machine.
-        owner: whatever the caller wants to find again.
+        payload: whatever the caller wants to find again.
     """
 
     job: str
@@ -34,19 +34,19 @@ class Run(Struct, gc=False, eq=False):
     output_tokens: int
     output_tokens_max: int
     received_at: float
-    owner: Any = None
+    payload: Any = None
     first_at: float = 0.0
-    produced: int = 0
+    produced_tokens: int = 0
     prefill_j: float = 0.0
     decode_j: float = 0.0
     wake_j: float = 0.0
     carbon_g: float = 0.0
-    stopped: bool = False
+    cancelled: bool = False
     given_back: bool = False
-    left: int = 0  # prompt tokens to prefill
-    began: int = 0  # step at whose end its first token came
-    mark_j: float = 0.0  # the batch's sums when it joined
-    mark_g: float = 0.0
+    prefill_left_tokens: int = 0  # prompt tokens to prefill
+    first_token_step: int = 0  # step at whose end its first token came
+    joined_sum_j: float = 0.0  # the batch's sums when it joined
+    joined_sum_g: float = 0.0
 
 
 class Hardware(Struct, frozen=True):
@@ -67,10 +67,10 @@ class Hardware(Struct, frozen=True):
         mixed_s: what reading prompts adds to a step of a batch, beside their tokens.
         settle_s: what the first step of a batch takes more when a prompt was read in the one
             before it.
-        together: whether prompts that wait at the same time are read in one step, as far as that
-            holds them; else one after the other.
-        cooling: of a machine that slows down when it is warm.
-        warm: what it is then; None where it never slows down.
+        batches_prefill: whether prompts that wait at the same time are read in one step, as far as
+            that holds them; else one after the other.
+        thermal: of a machine that slows down when it is warm.
+        throttled: what it is then; None where it never slows down.
     """
 
     rates: Rates
@@ -86,9 +86,9 @@ class Hardware(Struct, frozen=True):
     steps_s: tuple[float, ...] = ()
     mixed_s: float = 0.0
     settle_s: float = 0.0
-    together: bool = False
-    cooling: Cooling | None = None
-    warm: "Hardware | None" = None
+    batches_prefill: bool = False
+    thermal: ThermalModel | None = None
+    throttled: "Hardware | None" = None
 
     def step_s(self, batch: int) -> float:
         """Returns what a step takes beside prompts, seconds."""

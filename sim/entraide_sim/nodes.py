@@ -12,16 +12,16 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Rates
-from entraide_sim.arrivals import luck
-from entraide_sim.battery import Battery, Supply
-from entraide_sim.energy import FLAT, J_PER_KWH, Curve, decode_joules, prefill_joules
+from entraide_sim.arrivals import make_rng
+from entraide_sim.battery import Battery, SiteSupply
+from entraide_sim.energy import FLAT, J_PER_KWH, PowerCurve, decode_energy_j, prefill_energy_j
 from entraide_sim.engine import Engine
-from entraide_sim.grid import step_at
+from entraide_sim.grid import step_value
 from entraide_sim.hardware import Hardware, Run
-from entraide_sim.heat import Cooling, part_of, speeds
-from entraide_sim.prefix import PrefixCache
+from entraide_sim.prefix_cache import PrefixCache
+from entraide_sim.thermal import ThermalModel, allowed_power_part, speed_parts
 
-NOISE_KEPT = 1_024  # factors drawn for a node, used in turn
+NOISE_SAMPLES = 1_024  # factors drawn for a node, used in turn
 
 
 class NodeSpec(Struct, frozen=True, kw_only=True):
@@ -29,13 +29,13 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
 
     Attributes:
         card: what it tells the pool; without a shelf it serves exactly one replica.
-        shelf: all models that it serves or could load, each as a machine that serves only that
-            one; empty where it serves one for ever.
+        model_specs: all models that it serves or could load, each as a machine that serves only
+            that one; empty where it serves one for ever.
         rates: its true speed; None where the card's is true.
         extra_w: what running truly adds to its power at full load, watts; None as on the card.
         power_cap_w: limit on the power of the whole machine, watts; speeds and ``extra_w`` are
             those without it.
-        cooling: of a machine that slows down when it is warm.
+        thermal: of a machine that slows down when it is warm.
         curve: power by how full the batch is.
         chunk_tokens: most prompt tokens that its engine prefills in one step.
         alone_s: what such a step takes beside its prompt while nobody is in the batch.
@@ -43,7 +43,7 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
             empty where that is the line of its rates.
         mixed_s: what reading prompts adds to a step of a batch, beside their tokens.
         settle_s: what the first step of a batch takes more after a step that read a prompt.
-        together: whether its engine reads prompts that wait at the same time in one step.
+        batches_prefill: whether its engine reads prompts that wait at the same time in one step.
         pool_tokens: KV memory, tokens; 0 for a full context in each slot.
         noise: standard deviation of the relative time that each phase takes.
         prefix_tokens: what its prefix cache holds, tokens; 0 for no cache.
@@ -57,14 +57,14 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     rates: Rates | None = None
     extra_w: float | None = None
     power_cap_w: float = inf
-    cooling: Cooling | None = None
-    curve: Curve = FLAT
+    thermal: ThermalModel | None = None
+    curve: PowerCurve = FLAT
     chunk_tokens: int = 512
     alone_s: float = 0.0
     steps_s: tuple[float, ...] = ()
     mixed_s: float = 0.0
     settle_s: float = 0.0
-    together: bool = False
+    batches_prefill: bool = False
     pool_tokens: int = 0
     noise: float = 0.0
     prefix_tokens: int = 0
@@ -72,12 +72,12 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     sleep_after_s: float = 0.0
     energy_basis: Basis = Basis.MEASURED
     energy_told: float = 1.0
-    shelf: tuple["NodeSpec", ...] = ()
+    model_specs: tuple["NodeSpec", ...] = ()
 
     @property
-    def first(self) -> "NodeSpec":
+    def first_model(self) -> "NodeSpec":
         """The machine as it serves its first model, loaded or not."""
-        return self.shelf[0] if self.shelf else self
+        return self.model_specs[0] if self.model_specs else self
 
 
 class SiteSpec(Struct, frozen=True):
@@ -107,20 +107,21 @@ class Site:
         surplus_w: what its generation leaves for them now, watts.
         supply: where the watts come from and go to.
         g_per_j: what their energy costs now.
-        turns_at: when the battery is full or at its floor, as last scheduled.
-        schedule: is told of each such moment; nothing happens then unless it sees to it.
+        battery_event_at: when the battery is full or at its floor, as last scheduled.
+        schedule_battery_event: is told of each such moment; nothing happens then unless it sees to
+            it.
     """
 
     def __init__(self, spec: SiteSpec | None, *, at: float) -> None:
         self.spec = spec
         self.nodes: list[Node] = []
         self.surplus_w = 0.0
-        self.supply = Supply(None if spec is None else spec.battery)
+        self.supply = SiteSupply(None if spec is None else spec.battery)
         self.grid_g_per_kwh = 0.0
         self.g_per_j = 0.0
-        self.turns_at = inf
-        self.schedule: Callable[[float], None] = _ignore
-        self._seen_at = at
+        self.battery_event_at = inf
+        self.schedule_battery_event: Callable[[float], None] = _ignore_moment
+        self._accounted_at = at
 
     @property
     def draw_w(self) -> float:
@@ -128,21 +129,21 @@ class Site:
         draw_w = 0.0
         for node in self.nodes:
             draw_w += node.engine.draw_w
-            for bay in node.bays:
+            for bay in node.other_instances:
                 draw_w += bay.engine.draw_w
         return draw_w
 
-    def account(self, at: float) -> None:
+    def account_energy(self, at: float) -> None:
         """Counts all that its nodes used up to now; call it before anything changes."""
         for node in self.nodes:
-            node.engine.account(at, self.g_per_j)
-            for bay in node.bays:
-                bay.engine.account(at, self.g_per_j)
-        if self.spec is not None and at > self._seen_at:
-            self.supply.pass_time(at - self._seen_at)
-            self._seen_at = at
+            node.engine.account_energy(at, self.g_per_j)
+            for bay in node.other_instances:
+                bay.engine.account_energy(at, self.g_per_j)
+        if self.spec is not None and at > self._accounted_at:
+            self.supply.advance(at - self._accounted_at)
+            self._accounted_at = at
 
-    def settle(self) -> None:
+    def update_carbon_rate(self) -> None:
         """Sets the price in grams anew; ``account`` comes first.
 
         It is ``[max(0, P-S) * I_grid + min(P, S) * I_own] / P``, where what a battery gives counts
@@ -152,23 +153,23 @@ class Site:
         if self.spec is None:
             return
         draw_w, supply = self.draw_w, self.supply
-        flows = supply.divide(self.surplus_w, draw_w)
+        flows = supply.allocate_power(self.surplus_w, draw_w)
         own = self.spec.own_g_per_kwh
         if flows.grid_w < draw_w:
             stored = 0.0 if supply.battery is None else own / supply.battery.efficiency
             grams = flows.own_w * own + flows.battery_w * stored
             self.g_per_j = (grams + flows.grid_w * self.grid_g_per_kwh) / draw_w / J_PER_KWH
-        elif not draw_w and (self.surplus_w > 0.0 or supply.gives_w > 0.0):
+        elif not draw_w and (self.surplus_w > 0.0 or supply.discharge_limit_w > 0.0):
             self.g_per_j = own / J_PER_KWH
-        turns_at = self._seen_at + supply.turn_s()
-        if turns_at < self.turns_at:
-            self.turns_at = turns_at
-            self.schedule(turns_at)
+        turns_at = self._accounted_at + supply.time_to_limit_s()
+        if turns_at < self.battery_event_at:
+            self.battery_event_at = turns_at
+            self.schedule_battery_event(turns_at)
 
-    def shine(self, at: float) -> float:
+    def update_surplus(self, at: float) -> float:
         """Takes the surplus of a moment; returns when it changes next."""
         steps = () if self.spec is None else self.spec.surplus_w
-        self.surplus_w = step_at(steps, at)
+        self.surplus_w = step_value(steps, at)
         return next((begin for begin, _ in steps if begin > at), inf)
 
 
@@ -177,57 +178,60 @@ class Node:
 
     Attributes:
         spec, name, site: which.
-        work: what is true of it as it serves its first model: ``spec``, or the first of its shelf.
-        half_s: half of the round trip between pool and node, seconds.
+        served_spec: what is true of it as it serves its first model: ``spec``, or the first of its
+            shelf.
+        one_way_s: half of the round trip between pool and node, seconds.
         engine: what works there.
         runs: what it has, by job.
         up: whether it runs at all; one that vanished says nothing.
-        heard: whether its heartbeats arrive.
-        late_s: how long they take.
+        reachable: whether its heartbeats arrive.
+        heartbeat_delay_s: how long they take.
         broken: whether its engine fails every run that it is given.
         accepting, reason: whether it takes new work, and why not.
-        shared: whether its site's surplus ties its emissions to other nodes'.
-        due_at: when the end of its engine's phase is scheduled.
-        ticking: whether its next signs of life are scheduled.
+        shares_surplus: whether its site's surplus ties its emissions to other nodes'.
+        phase_end_at: when the end of its engine's phase is scheduled.
+        progress_scheduled: whether its next signs of life are scheduled.
         slot_s: slot-seconds that runs held.
-        bays: its other models, each as a node of its own that shares the machine; their runs and
-            engines are their own, all else is the machine's.
-        machine: itself, or of a bay the node whose it is.
-        group: all models of a machine that has several; empty otherwise.
-        lives: how often it came back after it vanished.
+        other_instances: its other models, each as a node of its own that shares the machine; their
+            runs and engines are their own, all else is the machine's.
+        host: itself, or of a bay the node whose it is.
+        sharing_instances: all models of a machine that has several; empty otherwise.
+        restarts: how often it came back after it vanished.
     """
 
     def __init__(self, spec: NodeSpec, site: Site, *, seed: int, number: int, at: float) -> None:
-        if not spec.shelf and len(spec.card.replicas) != 1:
+        if not spec.model_specs and len(spec.card.replicas) != 1:
             raise ValueError(f"node {spec.card.node} must serve exactly one replica")
         self.spec = spec
         self.card = spec.card
         self.name = spec.card.node
         self.site = site
-        self.half_s = spec.card.rtt_s / 2.0
-        self.lives = 0
-        self.bays = [Node(one, site, seed=seed, number=number, at=at) for one in spec.shelf[1:]]
-        spec = spec.first
+        self.one_way_s = spec.card.rtt_s / 2.0
+        self.restarts = 0
+        self.other_instances = [
+            Node(one, site, seed=seed, number=number, at=at) for one in spec.model_specs[1:]
+        ]
+        spec = spec.first_model
         self.replica = spec.card.replicas[0]
-        self.work = spec
-        self.machine = self
-        self.group: list[Node] = []
-        if self.bays:
-            self.group = self.all()
-            for bay in self.bays:
-                bay.machine, bay.group = self, self.group
-        hardware = hardware_of(spec, power_cap_w=spec.power_cap_w)
-        self.engine = Engine(hardware, at=at, noise=_noise(spec.noise, seed, number))
+        self.served_spec = spec
+        self.host = self
+        self.sharing_instances: list[Node] = []
+        if self.other_instances:
+            self.sharing_instances = self.model_instances()
+            for bay in self.other_instances:
+                bay.host, bay.sharing_instances = self, self.sharing_instances
+        hardware = make_hardware(spec, power_cap_w=spec.power_cap_w)
+        self.engine = Engine(hardware, at=at, noise=_noise_source(spec.noise, seed, number))
         self.runs: dict[str, Run] = {}
         self.up = True
-        self.heard = True
-        self.late_s = 0.0
+        self.reachable = True
+        self.heartbeat_delay_s = 0.0
         self.broken = False
         self.accepting = True
         self.reason = ""
-        self.shared = site.spec is not None
-        self.due_at = inf
-        self.ticking = False
+        self.shares_surplus = site.spec is not None
+        self.phase_end_at = inf
+        self.progress_scheduled = False
         self.slot_s = 0.0
         self.cache: PrefixCache | None = None
         if spec.prefix_tokens:
@@ -238,48 +242,48 @@ class Node:
     @property
     def is_loaded(self) -> bool:
         """Whether the model that works here is loaded."""
-        return any(one.model == self.replica.model for one in self.machine.card.replicas)
+        return any(one.model == self.replica.model for one in self.host.card.replicas)
 
-    def all(self) -> list["Node"]:
+    def model_instances(self) -> list["Node"]:
         """Returns itself and its other models' bays."""
-        return [self, *self.bays]
+        return [self, *self.other_instances]
 
-    def bay(self, model: str) -> "Node | None":
+    def instance_of(self, model: str) -> "Node | None":
         """Returns where a model works, loaded or not; None where there is none such."""
-        return next((bay for bay in self.all() if bay.replica.model == model), None)
+        return next((bay for bay in self.model_instances() if bay.replica.model == model), None)
 
-    def follow(self) -> None:
+    def copy_state(self) -> None:
         """Has its bays be up, willing and slow as the machine is."""
-        for bay in self.bays:
+        for bay in self.other_instances:
             bay.up, bay.accepting, bay.reason = self.up, self.accepting, self.reason
-            bay.engine.slow = self.engine.slow
+            bay.engine.slowdown = self.engine.slowdown
             bay.broken = self.broken
 
 
-def _ignore(_: float) -> None:
+def _ignore_moment(_: float) -> None:
     """Schedules nothing: nobody has asked."""
 
 
-def hardware_of(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
+def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
     """Returns what a machine's engine is made of while this limit on its power holds, watts."""
     power = spec.card.power
     extra_w = max(0.0, power.active_w - power.idle_w) if spec.extra_w is None else spec.extra_w
-    part = part_of(power_cap_w, idle_w=power.idle_w, extra_w=extra_w)
-    found, cooling = _hardware(spec, extra_w, part), spec.cooling
+    part = allowed_power_part(power_cap_w, idle_w=power.idle_w, extra_w=extra_w)
+    found, cooling = _scaled_hardware(spec, extra_w, part), spec.thermal
     if cooling is None:
         return found
     warm = None
     if part * extra_w > cooling.sustained_w:
-        warm = _hardware(spec, extra_w, cooling.sustained_w / extra_w)
-    return msgspec.structs.replace(found, cooling=cooling, warm=warm)
+        warm = _scaled_hardware(spec, extra_w, cooling.sustained_w / extra_w)
+    return msgspec.structs.replace(found, thermal=cooling, throttled=warm)
 
 
-def _hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
+def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
     """Makes an engine's hardware of a machine that may add this part of its full power."""
     card = spec.card
     replica = card.replicas[0]
     free = spec.rates or replica.rates
-    prompts, answers = speeds(part)
+    prompts, answers = speed_parts(part)
     rates = Rates(
         free.prefill_tokens_per_s * prompts,
         free.tpot_base_s / answers,
@@ -292,8 +296,8 @@ def _hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
         slots=replica.slots,
         chunk_tokens=spec.chunk_tokens,
         pool_tokens=spec.pool_tokens or replica.slots * replica.context_tokens,
-        prefill_j=prefill_joules(rates, extra_w, part=part),
-        decode_j=decode_joules(rates, extra_w, slots=replica.slots, curve=spec.curve, part=part),
+        prefill_j=prefill_energy_j(rates, extra_w, part=part),
+        decode_j=decode_energy_j(rates, extra_w, slots=replica.slots, curve=spec.curve, part=part),
         wake_s=card.power.wake_s,
         wake_j=card.power.wake_j,
         sleep_after_s=spec.sleep_after_s,
@@ -301,14 +305,14 @@ def _hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
         steps_s=tuple(step_s / answers for step_s in steps_s),
         mixed_s=spec.mixed_s / prompts,
         settle_s=spec.settle_s / answers,
-        together=spec.together,
+        batches_prefill=spec.batches_prefill,
     )
 
 
-def _noise(spread: float, seed: int, number: int) -> Callable[[], float]:
+def _noise_source(spread: float, seed: int, number: int) -> Callable[[], float]:
     """Returns a source of factors with mean 1, normal and never below a fifth."""
     if spread <= 0.0:
         return lambda: 1.0
-    drawn = luck(seed, 2, number).normal(1.0, spread, NOISE_KEPT)
+    drawn = make_rng(seed, 2, number).normal(1.0, spread, NOISE_SAMPLES)
     factors = cycle([max(0.2, float(factor)) for factor in drawn])
     return lambda: next(factors)

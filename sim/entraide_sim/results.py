@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json
 
-BETWEEN = " · "  # of the parts of a label
-CITED = " | "  # between the sources of one figure
+LABEL_SEPARATOR = " · "  # of the parts of a label
+SOURCE_SEPARATOR = " | "  # between the sources of one figure
 PERCENTILES = 101  # quantiles kept of a latency: 0, 0.01, ..., 1
 
 
@@ -85,7 +85,7 @@ class CoopShare(Struct, frozen=True):
     weight_basis: str = "declared"
 
 
-class Latency(Struct, frozen=True):
+class ClassLatency(Struct, frozen=True):
     """Latencies of one class, of completed jobs, as their clients saw them, seconds.
 
     Attributes:
@@ -105,7 +105,7 @@ class Latency(Struct, frozen=True):
     e2e_s: tuple[float, ...]
 
 
-class FleetLine(Struct, frozen=True):
+class GroupUsage(Struct, frozen=True):
     """Machines of one kind at one place.
 
     Attributes:
@@ -164,7 +164,7 @@ class SiteEnergy(Struct, frozen=True):
     stores: bool
 
 
-class MishapLine(Struct, frozen=True):
+class FaultImpact(Struct, frozen=True):
     """Something that happened to machines, and how requests fared that came meanwhile.
 
     Attributes:
@@ -186,7 +186,7 @@ class MishapLine(Struct, frozen=True):
     ttft_s_p95: float | None
 
 
-class Result(Struct, frozen=True, kw_only=True):
+class RunResult(Struct, frozen=True, kw_only=True):
     """One run of one scenario.
 
     Attributes:
@@ -222,11 +222,11 @@ class Result(Struct, frozen=True, kw_only=True):
     summary: dict[str, Any]
     zones: tuple[ZoneHours, ...] = ()
     coops: tuple[CoopShare, ...] = ()
-    latencies: tuple[Latency, ...] = ()
-    fleet: tuple[FleetLine, ...] = ()
+    latencies: tuple[ClassLatency, ...] = ()
+    fleet: tuple[GroupUsage, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     sites: tuple[SiteEnergy, ...] = ()
-    mishaps: tuple[MishapLine, ...] = ()
+    mishaps: tuple[FaultImpact, ...] = ()
     command: str = ""
 
 
@@ -235,7 +235,7 @@ def version() -> str:
     return metadata.version("entraide")
 
 
-def write_result(path: Path, result: Result) -> None:
+def write_result(path: Path, result: RunResult) -> None:
     """Keeps a result; a reader sees the old file or the whole new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
@@ -243,9 +243,9 @@ def write_result(path: Path, result: Result) -> None:
     beside.replace(path)
 
 
-def read_result(path: Path) -> Result | None:
+def read_result(path: Path) -> RunResult | None:
     """Returns a kept result; None when there is none, or none that this version can read."""
     try:
-        return decode_json(path.read_bytes(), type=Result)
+        return decode_json(path.read_bytes(), type=RunResult)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -18,7 +18,7 @@ from entraide_scheduler.core.policy import Lend, Quota
 START = dt.datetime(2025, 1, 13, 5, tzinfo=dt.UTC)  # a Monday, midnight in Québec
 
 
-class Solar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SolarSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Panels of a site.
 
     Attributes:
@@ -36,7 +36,7 @@ class Solar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clearness: float = 0.7
 
 
-class Battery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BatterySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Battery of a site: it takes what the machines leave of the surplus, and gives to them later.
 
     Attributes:
@@ -52,7 +52,7 @@ class Battery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     floor_part: float = 0.2
 
 
-class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A place where machines stand.
 
     Attributes:
@@ -76,14 +76,14 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lifecycle_column: str = ""
     forecast: str = ""
     tariff_cad_per_kwh: float | None = None
-    solar: Solar | None = None
-    battery: Battery | None = None
+    solar: SolarSpec | None = None
+    battery: BatterySpec | None = None
     surplus: str = ""
     own_use_w: float = 400.0
     rtt_s: float = 0.03
 
 
-class Coop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ScenarioCoop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A member: name, shares, quotas, and what it lends, as in the policy.
 
     Attributes:
@@ -97,7 +97,7 @@ class Coop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lend: Lend = Lend()
 
 
-class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ScenarioModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model that machines serve.
 
     Attributes:
@@ -118,7 +118,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     features: tuple[str, ...] = ()
 
 
-class Owner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OwnerSchedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When somebody sits at a machine, and what that means.
 
     Attributes:
@@ -135,7 +135,7 @@ class Owner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     present_cap_w: float | None = None
 
 
-class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Equal machines at one site.
 
     Attributes:
@@ -176,7 +176,7 @@ class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     loadable: tuple[str, ...] = ()
     models_gb: float | None = None
     hours: tuple[str, ...] = ()
-    owner: Owner = Owner()
+    owner: OwnerSchedule = OwnerSchedule()
     dedicated: bool = False
     price_cad: float | None = None
     life_years: float = 5.0
@@ -194,7 +194,7 @@ class Nodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     energy_told: float = 1.0
 
 
-class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClassObjective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a class of jobs is promised; a key that is left out keeps the policy's."""
 
     ttft_s: float | None = None
@@ -235,7 +235,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     model: str = ""
     job_class: JobClass = field(name="class", default=JobClass.INTERACTIVE)
-    objective: Objective = Objective()
+    objective: ClassObjective = ClassObjective()
     data_class: DataClass = DataClass.INTERNAL
     project: str = "main"
     jurisdiction: str = "CA"
@@ -258,7 +258,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until_h: float | None = None
 
 
-class Mishap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FaultSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that happens to machines.
 
     Attributes:
@@ -282,7 +282,7 @@ class Mishap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     late_s: float | None = None
 
 
-class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A restart of the scheduler: its own gateway's live jobs are over, all else goes on.
 
     Attributes:
@@ -294,7 +294,7 @@ class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     down_s: float = 10.0
 
 
-class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FaultPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What goes wrong.
 
     Attributes:
@@ -307,24 +307,24 @@ class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         restart: of the scheduler.
     """
 
-    vanish: tuple[Mishap, ...] = ()
-    slow: tuple[Mishap, ...] = ()
-    silent: tuple[Mishap, ...] = ()
-    pause: tuple[Mishap, ...] = ()
-    late: tuple[Mishap, ...] = ()
-    broken: tuple[Mishap, ...] = ()
-    restart: tuple[Restart, ...] = ()
+    vanish: tuple[FaultSpec, ...] = ()
+    slow: tuple[FaultSpec, ...] = ()
+    silent: tuple[FaultSpec, ...] = ()
+    pause: tuple[FaultSpec, ...] = ()
+    late: tuple[FaultSpec, ...] = ()
+    broken: tuple[FaultSpec, ...] = ()
+    restart: tuple[RestartSpec, ...] = ()
 
 
-class Alternative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FleetAlternative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another fleet for the same demand: machines that are added to those of the scenario."""
 
     name: str
     title: dict[str, str] = {}
-    nodes: tuple[Nodes, ...] = ()
+    nodes: tuple[NodeGroup, ...] = ()
 
 
-class Range(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CountRange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many machines of a group a plan may have."""
 
     nodes: str
@@ -332,7 +332,7 @@ class Range(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     most: int
 
 
-class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PlanSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a plan may change.
 
     Attributes:
@@ -341,8 +341,8 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         purchases: machines that could be bought, up to ``count`` of each.
     """
 
-    ranges: tuple[Range, ...] = ()
-    purchases: tuple[Nodes, ...] = ()
+    ranges: tuple[CountRange, ...] = ()
+    purchases: tuple[NodeGroup, ...] = ()
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -368,15 +368,15 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timezone: str = "America/Toronto"
     seed: int = 1
     heartbeat_s: float = 30.0
-    sites: tuple[Site, ...] = ()
-    coops: tuple[Coop, ...] = ()
-    models: tuple[Model, ...] = ()
-    nodes: tuple[Nodes, ...] = ()
+    sites: tuple[ScenarioSite, ...] = ()
+    coops: tuple[ScenarioCoop, ...] = ()
+    models: tuple[ScenarioModel, ...] = ()
+    nodes: tuple[NodeGroup, ...] = ()
     workloads: tuple[Workload, ...] = ()
     policy: dict[str, Any] = {}
-    faults: Faults = Faults()
-    alternatives: tuple[Alternative, ...] = ()
-    plan: PlanTerms = PlanTerms()
+    faults: FaultPlan = FaultPlan()
+    alternatives: tuple[FleetAlternative, ...] = ()
+    plan: PlanSettings = PlanSettings()
 
     def members(self, names: tuple[str, ...] = ("*",)) -> tuple[str, ...]:
         """Returns the co-ops whose names fit one of these, in the order of the scenario."""
@@ -390,14 +390,14 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.start.timestamp()
 
     @property
-    def fleet(self) -> tuple[Nodes, ...]:
+    def fleet(self) -> tuple[NodeGroup, ...]:
         """Its machines, those of its first alternative included."""
         return self.nodes + (self.alternatives[0].nodes if self.alternatives else ())
 
 
-def expanded(scenario: Scenario) -> Scenario:
+def expand_coops(scenario: Scenario) -> Scenario:
     """Returns the scenario with each of several members alike as one of its own."""
-    coops: list[Coop] = []
+    coops: list[ScenarioCoop] = []
     for coop in scenario.coops:
         if coop.count is None:
             coops.append(coop)

@@ -14,28 +14,36 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from entraide_sim.arrivals import BLOCK, Arrival, Lengths, Luck, Window, luck, times
-from entraide_sim.tables import numbered_rows
+from entraide_sim.arrivals import (
+    BLOCK,
+    Arrival,
+    LengthDistribution,
+    RateWindow,
+    Rng,
+    arrival_times,
+    make_rng,
+)
+from entraide_sim.csv_rows import numbered_rows
 
 RATE_WINDOW_S = 600.0
 LENGTH_WINDOW_S = 21_600.0
 QUANTILES = ("p10", "p25", "p50", "p75", "p90", "p99")
-PARTS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
-LONGEST = 1.5  # times p99: where the last straight line ends
+QUANTILE_PARTS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+LONGEST_FACTOR = 1.5  # times p99: where the last straight line ends
 
 
-class Sender(Struct, frozen=True):
+class ServeGenClient(Struct, frozen=True):
     """One client's windows, and its lengths by six-hour window (-1 for the rest)."""
 
     name: str
-    windows: tuple[Window, ...]
-    inputs: dict[int, Lengths]
-    outputs: dict[int, Lengths]
+    windows: tuple[RateWindow, ...]
+    inputs: dict[int, LengthDistribution]
+    outputs: dict[int, LengthDistribution]
 
 
 def read_servegen(
     rates: Path, lengths: Path, *, scale: float = 1.0, begin_s: float = 0.0, until_s: float = 0.0
-) -> list[Sender]:
+) -> list[ServeGenClient]:
     """Reads the two tables.
 
     Args:
@@ -48,12 +56,12 @@ def read_servegen(
     Raises:
         ValueError: a column is missing, or a cell is no number; it names file and line.
     """
-    by_client: dict[str, list[Window]] = defaultdict(list)
+    by_client: dict[str, list[RateWindow]] = defaultdict(list)
     end_s = begin_s + until_s if until_s else float("inf")
     for line, row in numbered_rows(rates, RATES):
-        start, rate, param = (_number(row[name], rates, line) for name in NUMBERS)
+        start, rate, param = (_parse_number(row[name], rates, line) for name in NUMBERS)
         if begin_s <= start < end_s:
-            window = Window(
+            window = RateWindow(
                 start - begin_s,
                 min(start + RATE_WINDOW_S, end_s) - begin_s,
                 rate * scale,
@@ -61,9 +69,9 @@ def read_servegen(
                 param,
             )
             by_client[row["client"]].append(window)
-    inputs, outputs = _lengths(lengths, begin_s)
+    inputs, outputs = _read_lengths(lengths, begin_s)
     return [
-        Sender(
+        ServeGenClient(
             name,
             tuple(sorted(windows, key=lambda window: window.begin_s)),
             inputs.get(name, inputs[""]),
@@ -73,15 +81,18 @@ def read_servegen(
     ]
 
 
-def generated(senders: list[Sender], *, seed: int) -> Iterator[Arrival]:
+def generate_servegen(senders: list[ServeGenClient], *, seed: int) -> Iterator[Arrival]:
     """Yields the requests of all senders in order of time."""
     return merge(
-        *(_of_sender(sender, luck(seed, number)) for number, sender in enumerate(senders)),
+        *(
+            _client_arrivals(sender, make_rng(seed, number))
+            for number, sender in enumerate(senders)
+        ),
         key=lambda arrival: arrival.at_s,
     )
 
 
-def mean_rate_per_s(senders: list[Sender], *, until_s: float) -> float:
+def mean_rate_per_s(senders: list[ServeGenClient], *, until_s: float) -> float:
     """Returns the expected requests per second of all senders together over that time."""
     expected = sum(
         (window.end_s - window.begin_s) * window.rate_per_s
@@ -91,47 +102,49 @@ def mean_rate_per_s(senders: list[Sender], *, until_s: float) -> float:
     return expected / until_s
 
 
-def _of_sender(sender: Sender, source: Luck) -> Iterator[Arrival]:
+def _client_arrivals(sender: ServeGenClient, source: Rng) -> Iterator[Arrival]:
     lengths = source.spawn(1)[0]
     ready: dict[int, list[tuple[int, int]]] = {}
-    for at_s in times(sender.windows, source):
+    for at_s in arrival_times(sender.windows, source):
         part = int(at_s // LENGTH_WINDOW_S)
         if not ready.get(part):
             inputs = sender.inputs.get(part, sender.inputs[-1])
             outputs = sender.outputs.get(part, sender.outputs[-1])
-            pairs = zip(inputs.draw(lengths, BLOCK), outputs.draw(lengths, BLOCK), strict=True)
+            pairs = zip(inputs.sample(lengths, BLOCK), outputs.sample(lengths, BLOCK), strict=True)
             ready = {part: list(pairs)}
         yield Arrival(at_s, sender.name, *ready[part].pop())
 
 
 NUMBERS = ("window_start_s", "rate_req_per_s", "param1")
 RATES = {"client", "interarrival_family", *NUMBERS}
-Tables = dict[str, dict[int, Lengths]]
+LengthTables = dict[str, dict[int, LengthDistribution]]
 
 
-def _lengths(path: Path, begin_s: float) -> tuple[Tables, Tables]:
-    tables: tuple[Tables, Tables] = ({}, {})
+def _read_lengths(path: Path, begin_s: float) -> tuple[LengthTables, LengthTables]:
+    tables: tuple[LengthTables, LengthTables] = ({}, {})
     for table, prefix in zip(tables, ("in", "out"), strict=True):
         seen: dict[str, dict[int, list[float]]] = defaultdict(dict)
         names = [f"{prefix}_{name}" for name in QUANTILES]
         for line, row in numbered_rows(path, {"client", "window_start_s", *names}):
-            part = int((_number(row["window_start_s"], path, line) - begin_s) // LENGTH_WINDOW_S)
-            seen[row["client"]][part] = [_number(row[name], path, line) for name in names]
+            part = int(
+                (_parse_number(row["window_start_s"], path, line) - begin_s) // LENGTH_WINDOW_S
+            )
+            seen[row["client"]][part] = [_parse_number(row[name], path, line) for name in names]
         if not seen:
             raise ValueError(f"{path}: no rows")
         everyone = [values for parts in seen.values() for values in parts.values()]
-        table[""] = {-1: _curve(np.mean(everyone, axis=0).tolist())}
+        table[""] = {-1: _make_distribution(np.mean(everyone, axis=0).tolist())}
         for client, parts in seen.items():
-            table[client] = {part: _curve(values) for part, values in parts.items()}
-            table[client][-1] = _curve(np.mean(list(parts.values()), axis=0).tolist())
+            table[client] = {part: _make_distribution(values) for part, values in parts.items()}
+            table[client][-1] = _make_distribution(np.mean(list(parts.values()), axis=0).tolist())
     return tables
 
 
-def _curve(quantiles: list[float]) -> Lengths:
-    return Lengths(PARTS, (1.0, *quantiles, quantiles[-1] * LONGEST))
+def _make_distribution(quantiles: list[float]) -> LengthDistribution:
+    return LengthDistribution(QUANTILE_PARTS, (1.0, *quantiles, quantiles[-1] * LONGEST_FACTOR))
 
 
-def _number(text: str, path: Path, line: int) -> float:
+def _parse_number(text: str, path: Path, line: int) -> float:
     try:
         number = float(text)
     except ValueError:

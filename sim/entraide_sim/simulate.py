@@ -13,17 +13,17 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from entraide_scheduler.core.machine import Core
-from entraide_sim import shelves
-from entraide_sim.build import build
+from entraide_sim import model_layout
 from entraide_sim.driver import Driver
 from entraide_sim.grid import HOUR_S
-from entraide_sim.outcome import Recorder, result
-from entraide_sim.results import Result
-from entraide_sim.scenario import Nodes, Scenario
+from entraide_sim.results import RunResult
+from entraide_sim.run_metrics import RunRecorder, build_result
+from entraide_sim.scenario import NodeGroup, Scenario
 from entraide_sim.world import World
+from entraide_sim.world_builder import build_world
 
 PROGRESS_S_MAX = 15.0
-TELLS = 200  # how often a run says how far it is
+PROGRESS_STEPS = 200  # how often a run says how far it is
 
 Column = npt.NDArray[Any]
 
@@ -51,7 +51,7 @@ def simulate(
     *,
     clock: Callable[[], float],
     progress: Callable[[float], None] | None = None,
-) -> tuple[Result, Mapping[str, Column]]:
+) -> tuple[RunResult, Mapping[str, Column]]:
     """Lets a case live.
 
     Args:
@@ -67,8 +67,8 @@ def simulate(
     """
     began = clock()
     scenario = case.scenario
-    built = build(scenario, home=Path(case.home), seed=case.seed)
-    recorder = Recorder(built.policy)
+    built = build_world(scenario, home=Path(case.home), seed=case.seed)
+    recorder = RunRecorder(built.policy)
     driver = Driver(Core(), start_at=scenario.start_at)
     world = World(
         driver,
@@ -81,25 +81,27 @@ def simulate(
         heartbeat_s=scenario.heartbeat_s,
         progress_s=min(PROGRESS_S_MAX, max(1.0, scenario.heartbeat_s / 2.0)),
         recorder=recorder,
-        catalogue=shelves.catalogue_of(scenario),
+        catalogue=model_layout.pool_catalogue(scenario),
     )
     if progress is not None:
-        _tell(driver, scenario, progress)
+        _report_progress(driver, scenario, progress)
     world.run(built.requests)
-    found = result(built, world, recorder, label=case.label, wall_s=clock() - began)
+    found = build_result(built, world, recorder, label=case.label, wall_s=clock() - began)
     found = msgspec.structs.replace(found, names=case.names)
     return found, recorder.records.columns()
 
 
-def _tell(driver: Driver, scenario: Scenario, progress: Callable[[float], None]) -> None:
+def _report_progress(driver: Driver, scenario: Scenario, progress: Callable[[float], None]) -> None:
     long_s = scenario.hours * HOUR_S
 
     def tell(number: int) -> None:
-        progress(number / TELLS)
-        if number < TELLS:
-            driver.at(scenario.start_at + (number + 1) * long_s / TELLS, tell, number + 1)
+        progress(number / PROGRESS_STEPS)
+        if number < PROGRESS_STEPS:
+            driver.schedule(
+                scenario.start_at + (number + 1) * long_s / PROGRESS_STEPS, tell, number + 1
+            )
 
-    driver.at(scenario.start_at, tell, 0)
+    driver.schedule(scenario.start_at, tell, 0)
 
 
 # Changes.
@@ -122,12 +124,12 @@ def with_alternative(scenario: Scenario, name: str) -> Scenario:
     )
 
 
-def with_nodes(scenario: Scenario, nodes: tuple[Nodes, ...]) -> Scenario:
+def with_nodes(scenario: Scenario, nodes: tuple[NodeGroup, ...]) -> Scenario:
     """Returns the scenario with these machines, groups without any left out."""
     kept = tuple(group for group in nodes if group.count)
     return msgspec.structs.replace(scenario, nodes=kept, alternatives=())
 
 
-def shortened(scenario: Scenario, hours: float) -> Scenario:
+def with_hours_limit(scenario: Scenario, hours: float) -> Scenario:
     """Returns the scenario with a shorter time."""
     return msgspec.structs.replace(scenario, hours=min(hours, scenario.hours))

@@ -13,40 +13,40 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from entraide_sim.scenario import Nodes, Owner
+from entraide_sim.scenario import NodeGroup, OwnerSchedule
 
 ROWS_MAX = 10_000
-OWNERS = tuple(field.encode_name for field in msgspec.structs.fields(Owner))
+OWNER_COLUMNS = tuple(field.encode_name for field in msgspec.structs.fields(OwnerSchedule))
 COLUMNS = tuple(
-    field.encode_name for field in msgspec.structs.fields(Nodes) if field.name != "owner"
+    field.encode_name for field in msgspec.structs.fields(NodeGroup) if field.name != "owner"
 )
-TRUE = ("true", "yes", "oui", "1", "x")
+TRUE_TEXTS = ("true", "yes", "oui", "1", "x")
 
 
-class BadSheet(ValueError):
+class SpreadsheetError(ValueError):
     """A spreadsheet that cannot be used.
 
     Attributes:
         line: of the file.
-        fault: stable code of what is wrong.
+        code: stable code of what is wrong.
         values: the names in its sentence.
     """
 
     def __init__(self, line: int, fault: str, values: dict[str, str | int | float]) -> None:
         super().__init__(f"line {line}: {fault} {values}")
         self.line = line
-        self.fault = fault
+        self.code = fault
         self.values = values
 
 
-class Row(Struct, frozen=True):
+class SheetRow(Struct, frozen=True):
     """One row as a table of a scenario, and the line that it ends on."""
 
-    table: dict[str, Any]
+    values: dict[str, Any]
     line: int
 
 
-def read_machines(path: Path) -> list[Row]:
+def read_machines(path: Path) -> list[SheetRow]:
     """Returns the rows of a spreadsheet.
 
     Raises:
@@ -64,47 +64,49 @@ def read_machines(path: Path) -> list[Row]:
     reader = csv.DictReader(text.splitlines(), restkey="", restval="", delimiter=mark)
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     for name in reader.fieldnames or ():
-        if name not in COLUMNS + OWNERS:
-            known = ", ".join(COLUMNS + OWNERS)
-            raise BadSheet(1, "unknown_key", {"value": name, "known": known, "key": name})
-    rows: list[Row] = []
+        if name not in COLUMNS + OWNER_COLUMNS:
+            known = ", ".join(COLUMNS + OWNER_COLUMNS)
+            raise SpreadsheetError(1, "unknown_key", {"value": name, "known": known, "key": name})
+    rows: list[SheetRow] = []
     for row in reader:
         if len(rows) >= ROWS_MAX:
-            raise BadSheet(reader.line_num, "too_many", {"value": ROWS_MAX + 1, "high": ROWS_MAX})
-        rows.append(Row(_table(row, reader.line_num), reader.line_num))
+            raise SpreadsheetError(
+                reader.line_num, "too_many", {"value": ROWS_MAX + 1, "high": ROWS_MAX}
+            )
+        rows.append(SheetRow(_row_table(row, reader.line_num), reader.line_num))
     return rows
 
 
-def _table(row: dict[str, Any], line: int) -> dict[str, Any]:
+def _row_table(row: dict[str, Any], line: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     owner: dict[str, Any] = {}
     if row.pop("", None):
-        raise BadSheet(line, "bad_cell", {"value": "…"})  # more cells than columns
+        raise SpreadsheetError(line, "bad_cell", {"value": "…"})  # more cells than columns
     for name, cell in row.items():
         written = cell.strip()
         if written:
-            place = owner if name in OWNERS else found
-            place[name] = _value(name, written, line)
+            place = owner if name in OWNER_COLUMNS else found
+            place[name] = _cell_value(name, written, line)
     if owner:
         found["owner"] = owner
     return found
 
 
-def _value(name: str, written: str, line: int) -> Any:
+def _cell_value(name: str, written: str, line: int) -> Any:
     kinds = {
         field.encode_name: str(field.type)
-        for struct in (Nodes, Owner)
+        for struct in (NodeGroup, OwnerSchedule)
         for field in msgspec.structs.fields(struct)
     }
     kind = kinds[name]
     if "tuple" in kind:
         return [part.strip() for part in written.split("|")]
     if "bool" in kind:
-        return written.lower() in TRUE
+        return written.lower() in TRUE_TEXTS
     if "int" in kind or "float" in kind:
         try:
             number = float("".join(written.replace(",", ".").split()))
             return int(number) if "int" in kind else number
         except (OverflowError, ValueError):  # an OverflowError: infinitely many
-            raise BadSheet(line, "bad_cell", {"value": written}) from None
+            raise SpreadsheetError(line, "bad_cell", {"value": written}) from None
     return written

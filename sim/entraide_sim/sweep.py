@@ -20,17 +20,17 @@ import msgspec
 from msgspec import Struct
 
 from entraide.decoding import decode_msgpack
-from entraide_sim.crew import Crew
-from entraide_sim.results import Result, version
+from entraide_sim.process_pool import ProcessPool
+from entraide_sim.results import RunResult, version
 from entraide_sim.scenario import Scenario
 from entraide_sim.simulate import Case, simulate
 
-AT_ONCE_MAX = 64
+PARALLEL_MAX = 64
 RAY_RETRIES = 10  # of a case whose machine was lost
 RAY_PENDING_MAX = 1_000
 
 
-class Parcel(Struct, frozen=True):
+class CaseTask(Struct, frozen=True):
     """A case on its way, with the files that it names where it goes to another machine."""
 
     case: Case
@@ -38,52 +38,55 @@ class Parcel(Struct, frozen=True):
     files: dict[str, bytes] = {}
 
 
-class Outcome(Struct, frozen=True):
+class CaseOutcome(Struct, frozen=True):
     """What came back: a result, and its jobs as Parquet where that was asked."""
 
-    result: Result
+    result: RunResult
     table: bytes = b""
 
 
-def carry_out(parcel: Parcel, progress: Callable[[float], None] | None = None) -> Outcome:
+def run_task(parcel: CaseTask, progress: Callable[[float], None] | None = None) -> CaseOutcome:
     """Runs one case here.
 
     Raises:
         ValueError: a file of the scenario is not what it should be.
     """
     if not parcel.files:
-        return _carry_out(parcel, progress)
+        return _run_task(parcel, progress)
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, content) in enumerate(sorted(parcel.files.items())):
-            (Path(folder) / _unpacked(number, name)).write_bytes(content)
-        scenario = renamed(
+            (Path(folder) / _unpacked_name(number, name)).write_bytes(content)
+        scenario = with_file_names(
             parcel.case.scenario,
-            {name: _unpacked(number, name) for number, name in enumerate(sorted(parcel.files))},
+            {
+                name: _unpacked_name(number, name)
+                for number, name in enumerate(sorted(parcel.files))
+            },
         )
         case = msgspec.structs.replace(parcel.case, scenario=scenario, home=folder)
-        return _carry_out(msgspec.structs.replace(parcel, case=case), progress)
+        return _run_task(msgspec.structs.replace(parcel, case=case), progress)
 
 
-def _carry_out(parcel: Parcel, progress: Callable[[float], None] | None) -> Outcome:
+def _run_task(parcel: CaseTask, progress: Callable[[float], None] | None) -> CaseOutcome:
     result, table = simulate(parcel.case, clock=time.perf_counter, progress=progress)
     if not parcel.table:
-        return Outcome(result)
+        return CaseOutcome(result)
     import polars as pl  # noqa: PLC0415 - a process that is asked for no jobs starts sooner
 
     file = BytesIO()
     pl.DataFrame({name: table[name] for name in sorted(table)}).write_parquet(file)
-    return Outcome(result, file.getvalue())
+    return CaseOutcome(result, file.getvalue())
 
 
-def at_once_here(wanted: int = 0) -> int:
+def local_parallelism(wanted: int = 0) -> int:
     """Returns how many cases run at once: as many as asked, else as there are processors."""
-    return min(AT_ONCE_MAX, wanted or len(os.sched_getaffinity(0)))
+    return min(PARALLEL_MAX, wanted or len(os.sched_getaffinity(0)))
 
 
 # Where cases run.
 
 
-class Sweeper:
+class SweepRunner:
     """Runs cases, as often as it is asked; leave it to end its processes.
 
     Args of the constructor:
@@ -103,27 +106,27 @@ class Sweeper:
         ray: str = "",
         progress: Callable[[float], None] | None = None,
     ) -> None:
-        self.at_once = at_once_here(at_once)
-        self._keep = keep
+        self.parallel = local_parallelism(at_once)
+        self._cache_folder = keep
         self._resume = resume
         self._ray = ray
         self._progress = progress
-        self._crew: Crew | None = None
+        self._pool: ProcessPool | None = None
 
     def __enter__(self) -> Self:
         if self._ray:
-            _join_ray(self._ray)
+            _connect_ray(self._ray)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._ray:
-            _leave_ray()
-        if self._crew is not None:
-            self._crew.leave()
+            _disconnect_ray()
+        if self._pool is not None:
+            self._pool.terminate()
 
     def __call__(
         self, cases: Sequence[Case], *, tables: bool = False
-    ) -> Iterator[tuple[int, Outcome]]:
+    ) -> Iterator[tuple[int, CaseOutcome]]:
         """Runs cases, and yields each with its place as it is done.
 
         Args:
@@ -133,32 +136,36 @@ class Sweeper:
         Raises:
             ValueError: a file of a scenario is not what it should be.
         """
-        left: dict[int, Parcel] = {}
+        left: dict[int, CaseTask] = {}
         for number, case in enumerate(cases):
-            found = kept(self._keep, key_of(case), tables=tables) if self._resume else None
+            found = (
+                load_outcome(self._cache_folder, cache_key(case), tables=tables)
+                if self._resume
+                else None
+            )
             if found is None:
-                left[number] = Parcel(case, tables)
+                left[number] = CaseTask(case, tables)
             else:
                 yield number, found
-        run = _on_ray(left) if self._ray else self._here(left)
+        run = _run_on_ray(left) if self._ray else self._run_locally(left)
         for number, outcome in run:
-            keep(self._keep, key_of(cases[number]), outcome)
+            store_outcome(self._cache_folder, cache_key(cases[number]), outcome)
             yield number, outcome
 
-    def _here(self, parcels: dict[int, Parcel]) -> Iterator[tuple[int, Outcome]]:
-        if self.at_once == 1 or (len(parcels) <= 1 and self._crew is None):
+    def _run_locally(self, parcels: dict[int, CaseTask]) -> Iterator[tuple[int, CaseOutcome]]:
+        if self.parallel == 1 or (len(parcels) <= 1 and self._pool is None):
             for number, parcel in parcels.items():
-                yield number, carry_out(parcel, self._progress)
+                yield number, run_task(parcel, self._progress)
             return
-        if self._crew is None:
-            self._crew = Crew(carry_out, self.at_once)
-        yield from self._crew.run(parcels)
+        if self._pool is None:
+            self._pool = ProcessPool(run_task, self.parallel)
+        yield from self._pool.map_unordered(parcels)
 
 
 # Ray is loaded where it is used: only who sweeps on a cluster needs it, and it is slow to load.
 
 
-def _join_ray(address: str) -> None:
+def _connect_ray(address: str) -> None:
     import ray  # noqa: PLC0415
 
     ray.init(
@@ -169,40 +176,40 @@ def _join_ray(address: str) -> None:
     )
 
 
-def _leave_ray() -> None:
+def _disconnect_ray() -> None:
     import ray  # noqa: PLC0415
 
     ray.shutdown()
 
 
-def _on_ray(parcels: dict[int, Parcel]) -> Iterator[tuple[int, Outcome]]:
+def _run_on_ray(parcels: dict[int, CaseTask]) -> Iterator[tuple[int, CaseOutcome]]:
     """Runs parcels on the cluster; one whose machine is lost is run again elsewhere."""
     import ray  # noqa: PLC0415
 
-    remote = ray.remote(max_retries=RAY_RETRIES, retry_exceptions=False)(_parcel_there)
+    remote = ray.remote(max_retries=RAY_RETRIES, retry_exceptions=False)(_run_remote_task)
     waiting = iter(parcels.items())
     pending: dict[Any, int] = {}
     while True:
         for number, parcel in islice(waiting, RAY_PENDING_MAX - len(pending)):
-            packed = msgspec.structs.replace(parcel, files=_files(parcel.case))
+            packed = msgspec.structs.replace(parcel, files=_read_files(parcel.case))
             pending[remote.remote(msgspec.msgpack.encode(packed))] = number
         if not pending:
             return
         done, _ = ray.wait(list(pending), num_returns=1)
         for reference in done:
-            outcome = decode_msgpack(ray.get(reference), type=Outcome)
+            outcome = decode_msgpack(ray.get(reference), type=CaseOutcome)
             yield pending.pop(reference), outcome
 
 
-def _parcel_there(packed: bytes) -> bytes:
+def _run_remote_task(packed: bytes) -> bytes:
     """Runs a parcel on a machine of the cluster, which has this package too."""
-    return msgspec.msgpack.encode(carry_out(decode_msgpack(packed, type=Parcel)))
+    return msgspec.msgpack.encode(run_task(decode_msgpack(packed, type=CaseTask)))
 
 
 # Files that a scenario names.
 
 
-def names(scenario: Scenario) -> list[str]:
+def scenario_files(scenario: Scenario) -> list[str]:
     """Returns the files that a scenario names, relative to its home, each once."""
     found = {workload.trace for workload in scenario.workloads}
     for site in scenario.sites:
@@ -210,15 +217,15 @@ def names(scenario: Scenario) -> list[str]:
     return sorted(found - {""})
 
 
-def _files(case: Case) -> dict[str, bytes]:
-    return {name: (Path(case.home) / name).read_bytes() for name in names(case.scenario)}
+def _read_files(case: Case) -> dict[str, bytes]:
+    return {name: (Path(case.home) / name).read_bytes() for name in scenario_files(case.scenario)}
 
 
-def _unpacked(number: int, name: str) -> str:
+def _unpacked_name(number: int, name: str) -> str:
     return f"{number}{Path(name).suffix}"
 
 
-def renamed(scenario: Scenario, new: dict[str, str]) -> Scenario:
+def with_file_names(scenario: Scenario, new: dict[str, str]) -> Scenario:
     """Returns a scenario whose files have other names."""
     replace = msgspec.structs.replace
     return replace(
@@ -241,25 +248,25 @@ def renamed(scenario: Scenario, new: dict[str, str]) -> Scenario:
 # What is done.
 
 
-def key_of(case: Case) -> str:
+def cache_key(case: Case) -> str:
     """Returns the key of a case: whatever its result depends on, in one short word."""
     found = hashlib.sha256(version().encode())
     found.update(msgspec.json.encode((case.scenario, case.seed, case.label)))
-    for name in names(case.scenario):
+    for name in scenario_files(case.scenario):
         found.update((Path(case.home) / name).read_bytes())
     return found.hexdigest()[:24]
 
 
-def kept(folder: Path, key: str, *, tables: bool) -> Outcome | None:
+def load_outcome(folder: Path, key: str, *, tables: bool) -> CaseOutcome | None:
     """Returns what was kept of a case; None when nothing was, or no jobs and they are wanted."""
     try:
-        found = decode_msgpack((folder / f"{key}.run").read_bytes(), type=Outcome)
+        found = decode_msgpack((folder / f"{key}.run").read_bytes(), type=CaseOutcome)
     except (OSError, msgspec.MsgspecError):
         return None
     return found if found.table or not tables else None
 
 
-def keep(folder: Path, key: str, outcome: Outcome) -> None:
+def store_outcome(folder: Path, key: str, outcome: CaseOutcome) -> None:
     """Keeps an outcome at one stroke: a file is whole or not there."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{key}.part"

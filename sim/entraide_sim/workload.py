@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import DataClass, JobClass, JobKind, RequestFacts
-from entraide_sim.arrivals import Arrival, luck
+from entraide_sim.arrivals import Arrival, make_rng
 
 GATEWAY = "sim"
 
@@ -34,7 +34,7 @@ class Request(Struct, frozen=True, gc=False):
     patience_s: float | None = None
 
 
-class Wish(Struct, frozen=True):
+class RequestTemplate(Struct, frozen=True):
     """What requests of one workload ask for.
 
     Attributes:
@@ -46,7 +46,7 @@ class Wish(Struct, frozen=True):
         max_carbon_ug: cap for each job.
         patience_s: as in ``Request``.
         project: within the co-op.
-        estimate: factor from true to estimated prompt tokens.
+        estimate_factor: factor from true to estimated prompt tokens.
     """
 
     model: str
@@ -60,19 +60,19 @@ class Wish(Struct, frozen=True):
     max_carbon_ug: int | None = None
     patience_s: float | None = None
     project: str = "main"
-    estimate: float = 1.0
+    estimate_factor: float = 1.0
 
 
-def coops_of(clients: Iterable[str], coops: Sequence[str], *, seed: int) -> dict[str, str]:
+def assign_coops(clients: Iterable[str], coops: Sequence[str], *, seed: int) -> dict[str, str]:
     """Returns the co-op of each client: all co-ops get as many, give or take one, by luck."""
     names = sorted(set(clients))
-    order = luck(seed).permutation(len(names)).tolist()
+    order = make_rng(seed).permutation(len(names)).tolist()
     return {names[index]: coops[rank % len(coops)] for rank, index in enumerate(order)}
 
 
-def requests(
+def make_requests(
     arrivals: Iterable[Arrival],
-    wish: Wish,
+    wish: RequestTemplate,
     *,
     start_at: float,
     coop_of: dict[str, str] | None = None,
@@ -92,21 +92,23 @@ def requests(
         name: their jobs are called so, with a serial number; one name for each workload.
     """
     mapping = coop_of or {}
-    source = luck(seed, 1)
+    source = make_rng(seed, 1)
     for number, arrival in enumerate(arrivals):
-        if arrival.asked is not None:
-            yield _recorded(
-                arrival, arrival.asked, wish, start_at=start_at, job=f"{name}-{number:07}"
+        if arrival.recorded_facts is not None:
+            yield _recorded_request(
+                arrival, arrival.recorded_facts, wish, start_at=start_at, job=f"{name}-{number:07}"
             )
             continue
         coop = mapping.get(arrival.client) or coops[int(source.integers(len(coops)))]
-        yield _request(arrival, wish, coop, start_at=start_at, job=f"{name}-{number:07}")
+        yield _make_request(arrival, wish, coop, start_at=start_at, job=f"{name}-{number:07}")
 
 
-def _request(arrival: Arrival, wish: Wish, coop: str, *, start_at: float, job: str) -> Request:
+def _make_request(
+    arrival: Arrival, wish: RequestTemplate, coop: str, *, start_at: float, job: str
+) -> Request:
     at = start_at + arrival.at_s
     limit = arrival.output_tokens if wish.output_tokens_max is None else wish.output_tokens_max
-    estimated = max(1, int(arrival.input_tokens * wish.estimate + 0.5))
+    estimated = max(1, int(arrival.input_tokens * wish.estimate_factor + 0.5))
     facts = RequestFacts(
         job,
         coop,
@@ -131,8 +133,8 @@ def _request(arrival: Arrival, wish: Wish, coop: str, *, start_at: float, job: s
     return Request(at, facts, arrival.input_tokens, arrival.output_tokens, wish.patience_s)
 
 
-def _recorded(
-    arrival: Arrival, asked: RequestFacts, wish: Wish, *, start_at: float, job: str
+def _recorded_request(
+    arrival: Arrival, asked: RequestFacts, wish: RequestTemplate, *, start_at: float, job: str
 ) -> Request:
     at = start_at + arrival.at_s
     limit = asked.output_tokens_max
@@ -149,6 +151,6 @@ def _recorded(
     return Request(at, facts, arrival.input_tokens, arrival.output_tokens, wish.patience_s)
 
 
-def merged(*workloads: Iterable[Request]) -> Iterator[Request]:
+def merge_requests(*workloads: Iterable[Request]) -> Iterator[Request]:
     """Yields the requests of several workloads in order of time."""
     return merge(*workloads, key=lambda request: request.at)

@@ -20,19 +20,19 @@ from entraide_scheduler.core.events import (
     NodeJoined,
 )
 from entraide_scheduler.core.policy import Policy, Timing
-from entraide_sim.driver import Driver, Kept
-from entraide_sim.garage import Garage
+from entraide_sim.driver import Driver, RestorableCore
+from entraide_sim.environment import DELAY_S_MAX, Fault, SimulatedEnvironment
 from entraide_sim.grid import Grid
 from entraide_sim.jobs import Job
-from entraide_sim.machines import Machines, Offer
+from entraide_sim.model_manager import ModelManager
+from entraide_sim.node_agents import NodeAgents, RunOffer
 from entraide_sim.nodes import Node, NodeSpec, Site, SiteSpec
-from entraide_sim.surroundings import DELAY_S_MAX, Fault, Surroundings
 from entraide_sim.workload import Request
 
 DRAIN_S = 604_800.0  # after the last request a world goes on for so long at most
 
 
-def quiet(heartbeat_s: float) -> Timing:
+def slow_heartbeat_timing(heartbeat_s: float) -> Timing:
     """Returns a policy's timing for heartbeats that come this rarely, in the live proportions."""
     live = Timing()
     return Timing(
@@ -42,10 +42,10 @@ def quiet(heartbeat_s: float) -> Timing:
     )
 
 
-class Around(Protocol):
+class Environment(Protocol):
     """What happens to a pool whatever it decides."""
 
-    def begin(self, policy: Policy, faults: Sequence[Fault]) -> None:
+    def start(self, policy: Policy, faults: Sequence[Fault]) -> None:
         """Tells the core how things stand, and schedules all that will come."""
 
 
@@ -56,10 +56,10 @@ class World:
         driver: virtual time and the core.
         nodes: by name.
         sites: where they stand.
-        machines: what the nodes do.
+        agents: what the nodes do.
         jobs: those under way, by identifier.
-        asked: how many requests came.
-        dropped: how many messages the core did not use, by what they were.
+        requests_received: how many requests came.
+        dropped_messages: how many messages the core did not use, by what they were.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class World:
         heartbeat_s: float = 1.0,
         progress_s: float = 1.0,
         recorder: Callable[[Job], None] | None = None,
-        around: Callable[["World"], Around] | None = None,
+        around: Callable[["World"], Environment] | None = None,
         catalogue: Catalogue | None = None,
     ) -> None:
         """Builds a world; nothing happens before ``run``.
@@ -107,8 +107,8 @@ class World:
         self.policy = policy
         self.started_at = driver.now
         self.jobs: dict[str, Job] = {}
-        self.asked = 0
-        self.dropped: dict[str, int] = {}
+        self.requests_received = 0
+        self.dropped_messages: dict[str, int] = {}
         self._recorder = recorder
         self._faults = faults
         self._catalogue = catalogue
@@ -122,24 +122,24 @@ class World:
             node = Node(spec, site, seed=seed, number=number, at=driver.now)
             site.nodes.append(node)
             self.nodes[node.name] = node
-        _check(places.values())
-        _check_faults(faults, self.nodes, restarts=isinstance(driver.core, Kept))
+        _check_sites(places.values())
+        _check_faults(faults, self.nodes, restarts=isinstance(driver.core, RestorableCore))
         self.sites = list(places.values())
-        self.machines = Machines(driver, progress_s=progress_s, closed=self._forget)
-        self._surroundings: Around
+        self.agents = NodeAgents(driver, progress_s=progress_s, closed=self._release_job)
+        self._environment: Environment
         if around is None:
-            self._surroundings = Surroundings(
+            self._environment = SimulatedEnvironment(
                 driver,
-                machines=self.machines,
+                machines=self.agents,
                 grid=grid,
                 nodes=self.nodes,
                 sites=self.sites,
                 heartbeat_s=heartbeat_s,
             )
         else:
-            self._surroundings = around(self)
-        self._garage = Garage(driver, self._hello)
-        driver.carry_out = self._carry_out
+            self._environment = around(self)
+        self._models = ModelManager(driver, self._send_card)
+        driver.execute_command = self._execute
 
     def run(self, requests: Iterable[Request], *, until: float = inf) -> None:
         """Begins the world and lets it go on until all requests are over.
@@ -150,14 +150,14 @@ class World:
         """
         driver = self.driver
         if self._catalogue is not None:
-            driver.tell(CatalogueChanged, self._catalogue)
-        self._surroundings.begin(self.policy, self._faults)
+            driver.deliver(CatalogueChanged, self._catalogue)
+        self._environment.start(self.policy, self._faults)
         self._requests = iter(requests)
-        self._await_request()
+        self._schedule_next_request()
         if self.jobs or not self._exhausted:
             driver.run(until)
 
-    def adopt(
+    def adopt_job(
         self, request: Request, *, node: str = "", epoch: int = 0, output_tokens_max: int = 0
     ) -> None:
         """Takes over a job that the core knows already; call it before ``run``.
@@ -168,76 +168,76 @@ class World:
             epoch: of that run.
             output_tokens_max: of that run.
         """
-        self.asked += 1
+        self.requests_received += 1
         job = self.jobs[request.facts.job] = Job(request)
         if node:
-            self._send(job, self.nodes[node], epoch=epoch, output_tokens_max=output_tokens_max)
+            self._start_run(job, self.nodes[node], epoch=epoch, output_tokens_max=output_tokens_max)
 
-    def _hello(self, node: Node) -> None:
+    def _send_card(self, node: Node) -> None:
         """Has a node tell its card, with what its site has to give where that is known."""
-        if isinstance(self._surroundings, Surroundings):
-            self._surroundings.hello(node)
+        if isinstance(self._environment, SimulatedEnvironment):
+            self._environment.send_card(node)
         else:
-            self.driver.tell(NodeJoined, node.card, node.accepting, node.reason)
+            self.driver.deliver(NodeJoined, node.card, node.accepting, node.reason)
 
     # Requests.
 
-    def _await_request(self) -> None:
+    def _schedule_next_request(self) -> None:
         request = next(self._requests, None)
         if request is not None:
-            self.driver.at(request.at, self._ask, request)
+            self.driver.schedule(request.at, self._submit_request, request)
             return
         self._exhausted = True
-        self.driver.at(self.driver.now + DRAIN_S, lambda _: self.driver.stop())
+        self.driver.schedule(self.driver.now + DRAIN_S, lambda _: self.driver.stop())
         self._stop_if_done()
 
-    def _ask(self, request: Request) -> None:
+    def _submit_request(self, request: Request) -> None:
         name = request.facts.job
         assert name not in self.jobs, f"two requests are called {name}"
-        self.asked += 1
+        self.requests_received += 1
         self.jobs[name] = Job(request)
-        self.driver.tell(JobRequested, request.facts)
+        self.driver.deliver(JobRequested, request.facts)
         if request.patience_s is not None and name in self.jobs:
-            self.driver.at(self.driver.now + request.patience_s, self._lose_patience, name)
-        self._await_request()
+            self.driver.schedule(self.driver.now + request.patience_s, self._cancel_if_queued, name)
+        self._schedule_next_request()
 
-    def _lose_patience(self, name: str) -> None:
+    def _cancel_if_queued(self, name: str) -> None:
         job = self.jobs.get(name)
         if job is not None and job.state is JobState.QUEUED:
-            self.driver.tell(JobCancelled, name, "cancelled")
+            self.driver.deliver(JobCancelled, name, "cancelled")
 
     # Commands.
 
-    def _carry_out(self, command: commands.Command) -> None:
+    def _execute(self, command: commands.Command) -> None:
         match command:
             case commands.Place():
-                self._place(command)
+                self._place_job(command)
             case commands.EndJob():
-                self._over(command.job, command.state, command.code)
+                self._end_job(command.job, command.state, command.code)
             case commands.Refuse():
-                self._over(command.job, JobState.REFUSED, command.code)
+                self._end_job(command.job, JobState.REFUSED, command.code)
             case commands.CancelRun():
-                self.machines.cancel(self.nodes[command.node], command.job, command.epoch)
+                self.agents.send_cancellation(self.nodes[command.node], command.job, command.epoch)
             case commands.LoadModel():
-                self._garage.load(self.nodes[command.node], command.model)
+                self._models.send_load(self.nodes[command.node], command.model)
             case commands.UnloadModel():
-                self._garage.unload(self.nodes[command.node], command.model)
+                self._models.send_unload(self.nodes[command.node], command.model)
             case commands.Dropped():
-                self.dropped[command.what] = self.dropped.get(command.what, 0) + 1
+                self.dropped_messages[command.what] = self.dropped_messages.get(command.what, 0) + 1
             case _:
                 pass
 
-    def _place(self, command: commands.Place) -> None:
+    def _place_job(self, command: commands.Place) -> None:
         job, node, model = self.jobs[command.job], self.nodes[command.node], ""
-        if node.bays:
+        if node.other_instances:
             model = command.terms.model
-            bay = node.bay(model)
+            bay = node.instance_of(model)
             assert bay is not None, f"{node.name} has no {model}"
             node = bay
         limit = command.output_tokens_max
-        self._send(job, node, epoch=command.epoch, output_tokens_max=limit, model=model)
+        self._start_run(job, node, epoch=command.epoch, output_tokens_max=limit, model=model)
 
-    def _send(
+    def _start_run(
         self, job: Job, node: Node, *, epoch: int, output_tokens_max: int, model: str = ""
     ) -> None:
         job.node = node
@@ -245,16 +245,16 @@ class World:
         job.placements += 1
         job.placed_at = self.driver.now
         job.first_at = 0.0
-        self.machines.send(Offer(node, job, epoch, output_tokens_max, model))
+        self.agents.send_offer(RunOffer(node, job, epoch, output_tokens_max, model))
 
-    def _over(self, name: str, state: JobState, code: str) -> None:
+    def _end_job(self, name: str, state: JobState, code: str) -> None:
         """The pool is done with a job; the world keeps it while a machine has a run of it."""
         job = self.jobs[name]
         job.state, job.code, job.end_at = state, code, self.driver.now
         if job.runs == 0:
-            self._forget(job)
+            self._release_job(job)
 
-    def _forget(self, job: Job) -> None:
+    def _release_job(self, job: Job) -> None:
         if job.state is JobState.QUEUED:
             return
         name = job.request.facts.job
@@ -269,7 +269,7 @@ class World:
             self.driver.stop()
 
 
-def _check(sites: Iterable[Site]) -> None:
+def _check_sites(sites: Iterable[Site]) -> None:
     for site in sites:
         zones = sorted({node.card.zone for node in site.nodes})
         if len(zones) > 1:

@@ -1,6 +1,6 @@
 """The fairness benchmark's random pools: the bound's witness, and who may use which node."""
 
-from benchmarks.support import bound, eligibility
+from benchmarks.support import eligibility, fairness_bound
 from msgspec import structs
 
 from entraide_scheduler.core.policy import FairShare
@@ -11,31 +11,31 @@ SEEDS = range(1, 6)
 def test_the_bound_holds_in_random_pools() -> None:
     """On one node and on fifty, each pair that the bound speaks of keeps to it."""
     found = [
-        bound.lived(pool, FairShare(pool.cap_tokens))
+        fairness_bound.simulate_pool(pool, FairShare(pool.cap_tokens))
         for nodes, seeds in ((1, SEEDS), (50, (1,)))
-        for pool in [bound.random_pool(nodes, seed) for seed in seeds]
+        for pool in [fairness_bound.random_pool(nodes, seed) for seed in seeds]
     ]
 
-    assert [0] * len(found) == [one.broken for one in found]
-    assert sum(one.checked for one in found) > 500
-    assert 0.0 < max(one.widest for one in found) <= 1.0
+    assert [0] * len(found) == [one.violations for one in found]
+    assert sum(one.pairs_checked for one in found) > 500
+    assert 0.0 < max(one.widest_part for one in found) <= 1.0
 
 
 def test_the_witness_sees_what_breaks_the_bound() -> None:
     """Where one co-op may fill the pool while another waits, the same check fails."""
-    pools = [bound.random_pool(50, seed) for seed in (1, 2, 3)]
+    pools = [fairness_bound.random_pool(50, seed) for seed in (1, 2, 3)]
     tight = [structs.replace(pool, cap_tokens=pool.longest_tokens) for pool in pools]
-    plain = FairShare(bound.HUGE_TOKENS, expected_lengths=False)
+    plain = FairShare(fairness_bound.HUGE_TOKENS, expected_lengths=False)
 
-    assert any(bound.lived(pool, plain).broken for pool in tight)
+    assert any(fairness_bound.simulate_pool(pool, plain).violations for pool in tight)
 
 
 def test_a_seed_is_a_pool() -> None:
     """The same seed makes the same pool, another one another."""
-    first, again, other = (bound.random_pool(1, seed) for seed in (3, 3, 4))
+    first, again, other = (fairness_bound.random_pool(1, seed) for seed in (3, 3, 4))
 
     assert first == again
-    assert first.asked != other.asked
+    assert first.requests != other.requests
 
 
 def test_who_may_use_which_node() -> None:
@@ -52,7 +52,7 @@ def test_who_may_use_which_node() -> None:
 
 def test_service_is_near_max_min() -> None:
     """Where co-ops can use different nodes, each gets nearly its weighted max-min part."""
-    mine, equal = eligibility.distances(1)
+    mine, equal = eligibility.max_min_distances(1)
 
     assert max(mine) < 0.15
     assert max(equal) > max(mine)
@@ -60,7 +60,7 @@ def test_service_is_near_max_min() -> None:
 
 def test_owners_are_never_passed_over_here_and_are_by_plain_vtc() -> None:
     """In pools whose borrowers own nodes no slot that is owed goes to another; VTC knows none."""
-    rows = bound.owners_rows(10)
+    rows = fairness_bound.owners_rows(10)
 
     assert [0, 0] == [row.violations for row in rows]
     assert [0, 0] == [row.owner_violations for row in rows]

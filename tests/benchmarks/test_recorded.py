@@ -4,15 +4,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from benchmarks.support import recorded, twin_fit
-from benchmarks.support.recorded import Recording, by_load, changed, predicted
-from benchmarks.support.twin_fit import Engine, Fitted, Seen
-from benchmarks.support.twin_kept import Kept, Repeat, Settings
+from benchmarks.support import recorded_engines, twin_fit
+from benchmarks.support.recorded_engines import (
+    Recording,
+    group_by_load,
+    predict_recording,
+    scale_card_speed,
+)
+from benchmarks.support.twin_fit import BatchBounds, FittedModel, MeasuredRequest
+from benchmarks.support.twin_store import LoadRepeat, MeasurementStore, TwinSettings
 
 from entraide.types import Basis, NodeCard, Rates
 
-BOUNDS = Engine(slots=2, context_tokens=2_048, chunk_tokens=512)
-FITTED = Fitted(
+BOUNDS = BatchBounds(slots=2, context_tokens=2_048, chunk_tokens=512)
+FITTED = FittedModel(
     Rates(1_000.0, 0.02, 0.0, Basis.MEASURED),
     steps_s=(0.02, 0.02),
     mixed_s=0.0,
@@ -25,16 +30,18 @@ FITTED = Fitted(
 
 def card() -> NodeCard:
     """A node of two slots that reads 1,000 tokens and writes 50 a second."""
-    return twin_fit.node(FITTED, BOUNDS).card
+    return twin_fit.make_node(FITTED, BOUNDS).card
 
 
-def alone(number: int, *, slower: float = 1.0) -> Seen:
+def alone(number: int, *, slower: float = 1.0) -> MeasuredRequest:
     """A request long after the one before, which took so many times what the card says."""
     ttft_s = 0.03 + 0.2 * slower
-    return Seen(200, 11, 10.0 * number, ttft_s, ttft_s + 0.2 * slower, ttft_s + 0.21 * slower)
+    return MeasuredRequest(
+        200, 11, 10.0 * number, ttft_s, ttft_s + 0.2 * slower, ttft_s + 0.21 * slower
+    )
 
 
-def recording(sent: list[Seen]) -> Recording:
+def recording(sent: list[MeasuredRequest]) -> Recording:
     """One load."""
     return Recording("box", card(), [("half", sent)], 0.0)
 
@@ -42,7 +49,7 @@ def recording(sent: list[Seen]) -> Recording:
 def test_what_is_compared_was_recorded() -> None:
     """Times are those that the client measured, from the placement, and so at once here."""
     sent = [alone(number, slower=1.0 + number / 10.0) for number in range(4)]
-    told = predicted(recording(sent), card(), confidence=0.9)
+    told = predict_recording(recording(sent), card(), confidence=0.9)
 
     assert ["half"] * 4 == [load for load, _ in told]
     assert [one.ttft_s for one in sent] == pytest.approx([one.ttft_s for _, one in told])
@@ -54,7 +61,7 @@ def test_what_is_compared_was_recorded() -> None:
 def test_the_core_learns_from_what_was_recorded() -> None:
     """An engine twice as slow as its card is predicted by the card at first, and rightly later."""
     sent = [alone(number, slower=2.0) for number in range(60)]
-    told = [one for _, one in predicted(recording(sent), card(), confidence=0.9)]
+    told = [one for _, one in predict_recording(recording(sent), card(), confidence=0.9)]
 
     assert told[0].predicted_ttft_s == pytest.approx(0.23, rel=0.15)
     assert told[-1].predicted_ttft_s == pytest.approx(0.43, rel=0.1)
@@ -63,32 +70,34 @@ def test_the_core_learns_from_what_was_recorded() -> None:
 
 def test_a_request_that_waited_for_a_slot_is_not_compared() -> None:
     """With two slots the third waits; no client knows when it was placed. The fourth does not."""
-    sent = [Seen(100, 50, 0.1 * number, 0.2, 2.0, 2.0) for number in range(2)]
-    third = Seen(100, 50, 0.3, 1.9, 4.0, 4.0)
-    fourth = Seen(100, 50, 60.0, 0.123, 2.0, 2.0)
-    told = predicted(recording([*sent, third, fourth]), card(), confidence=0.9)
+    sent = [MeasuredRequest(100, 50, 0.1 * number, 0.2, 2.0, 2.0) for number in range(2)]
+    third = MeasuredRequest(100, 50, 0.3, 1.9, 4.0, 4.0)
+    fourth = MeasuredRequest(100, 50, 60.0, 0.123, 2.0, 2.0)
+    told = predict_recording(recording([*sent, third, fourth]), card(), confidence=0.9)
 
     assert [0.2, 0.2, 0.123] == pytest.approx([one.ttft_s for _, one in told])
 
 
 def test_a_card_can_be_off() -> None:
     """The changed card says that everything is so many times as fast."""
-    (replica,) = changed(card(), faster=2.0).replicas
+    (replica,) = scale_card_speed(card(), faster=2.0).replicas
 
     assert (2_000.0, 0.01) == (replica.rates.prefill_tokens_per_s, replica.rates.tpot_base_s)
 
 
 def test_the_first_requests_are_left_out() -> None:
     """So many of all loads together are left out, as the core has learned nothing then."""
-    told = predicted(recording([alone(number) for number in range(6)]), card(), confidence=0.9)
-    loads = by_load(told, left_out=4)
+    told = predict_recording(
+        recording([alone(number) for number in range(6)]), card(), confidence=0.9
+    )
+    loads = group_by_load(told, left_out=4)
 
     assert {"half": 2, "all": 2} == {load: len(found) for load, found in loads.items()}
 
 
 def test_recordings_come_in_the_order_of_their_recording(tmp_path: Path) -> None:
     """Repeats follow each other, each with its loads; the worst repeat says what others took."""
-    settings = Settings(
+    settings = TwinSettings(
         engine="box",
         bounds=BOUNDS,
         loads={"light": 0.3, "half": 0.5},
@@ -98,21 +107,23 @@ def test_recordings_come_in_the_order_of_their_recording(tmp_path: Path) -> None
         repeats=2,
         seed=1,
     )
-    kept = Kept(tmp_path / "box", settings)
-    kept.keep_calibration(1, twin_fit.Samples(calibration(), [(1, alone(1)), (1, alone(2))]))
+    kept = MeasurementStore(tmp_path / "box", settings)
+    kept.store_calibration(
+        1, twin_fit.CalibrationSamples(calibration(), [(1, alone(1)), (1, alone(2))])
+    )
     for number in (1, 2):
         for load in settings.loads:
-            kept.keep_repeat(load, number, Repeat([alone(number)], 0.1 * number))
-    (found,) = recorded.recordings(tmp_path)
+            kept.store_repeat(load, number, LoadRepeat([alone(number)], 0.1 * number))
+    (found,) = recorded_engines.read_recordings(tmp_path)
 
     assert ["light", "half", "light", "half"] == [load for load, _ in found.loads]
     assert ("box", "box", 0.2) == (found.engine, found.card.power.device, found.others_part)
 
 
-def calibration() -> list[Seen]:
+def calibration() -> list[MeasuredRequest]:
     """Requests of two lengths each, on a machine at rest."""
     return [
-        Seen(tokens, answer, 0.0, 0.03 + 0.001 * tokens, end_s, end_s)
+        MeasuredRequest(tokens, answer, 0.0, 0.03 + 0.001 * tokens, end_s, end_s)
         for tokens in (100, 200)
         for answer in (6, 12)
         if (end_s := 0.03 + 0.001 * tokens + 0.02 * (answer - 1))
@@ -121,11 +132,11 @@ def calibration() -> list[Seen]:
 
 def test_the_recording_of_the_repository_is_facts_without_text() -> None:
     """A real engine's loads are at hand, with more requests than are left out, and only numbers."""
-    found = recorded.recordings()
+    found = recorded_engines.read_recordings()
 
     assert ["llama.cpp"] == [one.engine for one in found]
     assert sum(len(sent) for one in found for _, sent in one.loads) > 300
-    for path in sorted(recorded.DATA.rglob("*.json")):
+    for path in sorted(recorded_engines.DATA.rglob("*.json")):
         if path.name != "settings.json":
             assert not texts(msgspec.json.decode(path.read_bytes())), path
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.support.twin_model import shortened_folder
+from benchmarks.support.twin_model import truncate_safetensors
 
 NAMES = ("model.embed_tokens.weight", *(f"model.layers.{at}.mlp.up_proj.weight" for at in range(4)))
 
@@ -34,7 +34,7 @@ def test_half_of_the_layers_is_left(tmp_path: Path) -> None:
     values = b"".join(bytes([at] * 4) for at in range(len(NAMES)))
     (whole / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + values)
 
-    made = shortened_folder(whole, tmp_path / "half")
+    made = truncate_safetensors(whole, tmp_path / "half")
 
     before = tensors_of(whole / "model.safetensors")
     assert {name: before[name] for name in NAMES[:3]} == tensors_of(made / "model.safetensors")

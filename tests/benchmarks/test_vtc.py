@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from benchmarks.support import vtc_metrics, vtc_workloads
 from benchmarks.support.max_min import max_min
-from benchmarks.support.vtc_metrics import REFUSED, Response, figures, light_clients
-from benchmarks.support.vtc_queue import FirstCome, Vtc
-from benchmarks.support.vtc_world import (
+from benchmarks.support.vtc_metrics import REFUSED, Response, fairness_figures, light_clients
+from benchmarks.support.vtc_queue import FirstComeScheduler, VtcScheduler
+from benchmarks.support.vtc_simulation import (
     HOST,
     OUTPUT_TOKENS_MAX,
     START_AT,
-    Machine,
-    machine_for,
-    policy_of,
-    requests_of,
-    run,
+    VtcNode,
+    client_requests,
+    make_policy,
+    serve_requests,
+    size_node,
 )
 from msgspec import structs
 
@@ -74,7 +74,7 @@ def artifact_row(responses: list[Response], folder: Path) -> list[str]:
 def test_figures_are_the_artifacts(tmp_path: Path) -> None:
     """Our figures of a run are those of the tool that reads the artifact's own records."""
     responses = some_responses()
-    found = figures(responses)
+    found = fairness_figures(responses)
     waits = ", ".join(f"{p50:.0f}/{p99:.0f}" for p50, p99 in found["ttft"].values())
     mine = [
         f"{found['clients']}",
@@ -99,8 +99,8 @@ def test_a_steady_gap_is_what_one_computes_by_hand() -> None:
     starved = [
         Response("hungry", 10, 0, second + 5.0, 400.0, 430.0) for second in range(0, 360, 10)
     ]
-    found = figures([*served, *hungry])
-    late = figures([*served, *starved])
+    found = fairness_figures([*served, *hungry])
+    late = fairness_figures([*served, *starved])
 
     assert found["avg_diff"] == pytest.approx(0.0, abs=0.5)
     assert late["avg_diff"] == pytest.approx(1.0, abs=0.2)
@@ -111,8 +111,8 @@ def test_weights_divide_service() -> None:
     responses = [Response("one", 10, 10, second * 1.0, 0.0, 5.0) for second in range(300)]
     responses += [Response("two", 20, 20, second * 1.0, 0.0, 5.0) for second in range(300)]
 
-    assert figures(responses, weights={"two": 2.0})["acc_gap_max"] == pytest.approx(0.0)
-    assert figures(responses)["acc_gap_max"] > 1_000.0
+    assert fairness_figures(responses, weights={"two": 2.0})["acc_gap_max"] == pytest.approx(0.0)
+    assert fairness_figures(responses)["acc_gap_max"] > 1_000.0
 
 
 def test_light_clients_ask_for_least() -> None:
@@ -156,7 +156,7 @@ def test_workloads_have_the_tabled_parameters(
     lengths: tuple[int, int] | None,
 ) -> None:
     """Each client of a workload sends at its rate, with its lengths, in its time."""
-    (workload,) = [one for one in vtc_workloads.synthetic() if one.name == name]
+    (workload,) = [one for one in vtc_workloads.synthetic_workloads() if one.name == name]
     mine = [one for one in workload.arrivals(7) if one.client == f"client-{client:02}"]
     begin, end = times
     found = len([one for one in mine if begin <= one.at_s < end]) / (end - begin)
@@ -173,8 +173,8 @@ def test_workloads_have_the_tabled_parameters(
 @pytest.mark.parametrize("name", ["overload-unknown", "overload-long-tail"])
 def test_unknown_answers_are_as_long_as_those_of_overload_on_average(name: str) -> None:
     """Clients send as in ``overload``, but the length of each answer is drawn anew."""
-    (overload,) = [one for one in vtc_workloads.synthetic() if one.name == "overload"]
-    (workload,) = [one for one in vtc_workloads.unknown() if one.name == name]
+    (overload,) = [one for one in vtc_workloads.synthetic_workloads() if one.name == "overload"]
+    (workload,) = [one for one in vtc_workloads.unknown_length_workloads() if one.name == name]
     known, asked = overload.arrivals(7), workload.arrivals(7)
     answers = [one.output_tokens for one in asked]
 
@@ -189,7 +189,7 @@ def test_the_large_workloads_ask_for_equal_service() -> None:
     """The three sizes of the large node's workloads ask for the same tokens in all."""
     asked = {
         sum(one.input_tokens + one.output_tokens for one in workload.arrivals(1)) // 10_000
-        for workload in vtc_workloads.large()
+        for workload in vtc_workloads.large_node_workloads()
     }
 
     assert len(asked) == 1
@@ -205,7 +205,7 @@ def small_arrivals(seconds: int = 60) -> list[Arrival]:
     ]
 
 
-class Watched(Vtc):
+class Watched(VtcScheduler):
     """Plain VTC that looks at the paper's invariant after each event."""
 
     def __init__(self) -> None:
@@ -223,9 +223,11 @@ class Watched(Vtc):
 def test_plain_vtc_keeps_the_papers_invariant() -> None:
     """Waiting clients' counters differ by max(w_in longest prompt, w_out full batch) at most."""
     arrivals, slots, core = small_arrivals(), 6, Watched()
-    policy = policy_of({one.client: 1.0 for one in arrivals})
-    machine = Machine(RATES, 20_000, slots)
-    run(requests_of(arrivals), lambda _: core, policy=policy, machine=machine, seed=1)
+    policy = make_policy({one.client: 1.0 for one in arrivals})
+    machine = VtcNode(RATES, 20_000, slots)
+    serve_requests(
+        client_requests(arrivals), lambda _: core, policy=policy, machine=machine, seed=1
+    )
     longest = max(one.input_tokens for one in arrivals)
     full_batch = slots * max(one.output_tokens for one in arrivals)
     bound = max(1.0 * longest, 2.0 * full_batch)
@@ -236,17 +238,19 @@ def test_plain_vtc_keeps_the_papers_invariant() -> None:
 
 def test_plain_vtc_charges_what_was_served() -> None:
     """A client that is alone ends with its prompts plus twice its answers on its counter."""
-    core = Vtc()
+    core = VtcScheduler()
     arrivals = [one for one in small_arrivals(20) if one.client == "c1"]
-    policy, machine = policy_of({"c1": 1.0}), Machine(RATES, 20_000, 4)
-    run(requests_of(arrivals), lambda _: core, policy=policy, machine=machine, seed=1)
+    policy, machine = make_policy({"c1": 1.0}), VtcNode(RATES, 20_000, 4)
+    serve_requests(
+        client_requests(arrivals), lambda _: core, policy=policy, machine=machine, seed=1
+    )
 
     assert {
         "c1": float(sum(one.input_tokens + 2 * one.output_tokens for one in arrivals))
     } == core.counters
 
 
-def place_order(core: FirstCome, *told: events.Event) -> list[str]:
+def place_order(core: FirstComeScheduler, *told: events.Event) -> list[str]:
     """The jobs that a scheduler places, in order."""
     return [
         command.job
@@ -258,7 +262,7 @@ def place_order(core: FirstCome, *told: events.Event) -> list[str]:
 
 def told_of(number: int, client: str, tokens: int) -> events.JobRequested:
     """A request, as a scheduler hears of it."""
-    (request,) = requests_of([Arrival(0.0, client, tokens, 10)])
+    (request,) = client_requests([Arrival(0.0, client, tokens, 10)])
     return events.JobRequested(
         number, START_AT, structs.replace(request.facts, job=f"{client}-{number}")
     )
@@ -266,13 +270,13 @@ def told_of(number: int, client: str, tokens: int) -> events.JobRequested:
 
 def joined(slots: int) -> events.NodeJoined:
     """A node says hello."""
-    return events.NodeJoined(1, START_AT, Machine(RATES, 20_000, slots).spec().card, True, "")
+    return events.NodeJoined(1, START_AT, VtcNode(RATES, 20_000, slots).spec().card, True, "")
 
 
 def test_vtc_takes_the_least_counter_and_charges_by_weight() -> None:
     """With one weight twice the other, the heavier gets two turns of equal jobs for one."""
-    core = Vtc()
-    core.handle(events.PolicyChanged(0, START_AT, policy_of({"a": 2.0, "b": 1.0})))
+    core = VtcScheduler()
+    core.handle(events.PolicyChanged(0, START_AT, make_policy({"a": 2.0, "b": 1.0})))
     told = [told_of(number, "ab"[number % 2], 100) for number in range(2, 20)]
     placed = place_order(core, *told, joined(9))
 
@@ -281,8 +285,8 @@ def test_vtc_takes_the_least_counter_and_charges_by_weight() -> None:
 
 def test_vtc_lifts_a_client_that_returns() -> None:
     """A client that was away is lifted to those that wait: idle time buys nothing."""
-    core = Vtc()
-    core.handle(events.PolicyChanged(0, START_AT, policy_of({"a": 1.0, "b": 1.0})))
+    core = VtcScheduler()
+    core.handle(events.PolicyChanged(0, START_AT, make_policy({"a": 1.0, "b": 1.0})))
     place_order(core, *[told_of(number, "a", 100) for number in range(2, 10)], joined(4))
     core.handle(told_of(20, "b", 100))
 
@@ -292,8 +296,8 @@ def test_vtc_lifts_a_client_that_returns() -> None:
 
 def test_the_oracle_charges_answers_ahead() -> None:
     """With lengths known, a client with long answers waits from its first turn on."""
-    core = Vtc({"a-2": 500, "a-4": 500, "b-3": 10, "b-5": 10, "b-7": 10})
-    core.handle(events.PolicyChanged(0, START_AT, policy_of({"a": 1.0, "b": 1.0})))
+    core = VtcScheduler({"a-2": 500, "a-4": 500, "b-3": 10, "b-5": 10, "b-7": 10})
+    core.handle(events.PolicyChanged(0, START_AT, make_policy({"a": 1.0, "b": 1.0})))
     told = [told_of(number, "ba"[number % 2 == 0], 100) for number in (2, 3, 4, 5, 7)]
 
     assert ["a-2", "b-3", "b-5", "b-7"] == place_order(core, *told, joined(4))
@@ -302,23 +306,27 @@ def test_the_oracle_charges_answers_ahead() -> None:
 def test_first_come_is_first_served() -> None:
     """The baseline without fairness serves in order of arrival."""
     told = [told_of(number, "ab"[number % 2], 100) for number in range(2, 8)]
-    placed = place_order(FirstCome(), *told, joined(3))
+    placed = place_order(FirstComeScheduler(), *told, joined(3))
 
     assert ["a-2", "b-3", "a-4"] == placed
 
 
 def test_the_artifacts_node_serves_as_it_did() -> None:
     """On overload the node holds about twenty sequences and serves about 890 tokens/s."""
-    workload = vtc_workloads.synthetic()[0]
+    workload = vtc_workloads.synthetic_workloads()[0]
     arrivals = workload.arrivals(1)
-    machine = machine_for(arrivals, workload.pool_tokens)
-    policy = policy_of({one.client: 1.0 for one in arrivals})
-    responses = run(
-        requests_of(arrivals), lambda _: FirstCome(), policy=policy, machine=machine, seed=1
+    machine = size_node(arrivals, workload.pool_tokens)
+    policy = make_policy({one.client: 1.0 for one in arrivals})
+    responses = serve_requests(
+        client_requests(arrivals),
+        lambda _: FirstComeScheduler(),
+        policy=policy,
+        machine=machine,
+        seed=1,
     )
 
     assert 18 <= machine.slots <= 24
-    assert figures(responses)["tok_s"] == pytest.approx(890.0, rel=0.02)
+    assert fairness_figures(responses)["tok_s"] == pytest.approx(890.0, rel=0.02)
     assert all(one.output_len <= OUTPUT_TOKENS_MAX for one in responses)
 
 
@@ -326,8 +334,8 @@ def test_nobody_is_owed_the_node() -> None:
     """The node belongs to a co-op that asks for nothing."""
     arrivals = small_arrivals()
 
-    assert HOST not in {request.facts.coop for request in requests_of(arrivals)}
-    assert HOST == Machine(RATES, 1_000, 2).spec().card.coop
+    assert HOST not in {request.facts.coop for request in client_requests(arrivals)}
+    assert HOST == VtcNode(RATES, 1_000, 2).spec().card.coop
 
 
 def test_max_min_divides_one_machine_by_weight() -> None:

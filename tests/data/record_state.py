@@ -42,7 +42,7 @@ from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import Head, Line, event_of, written
 from entraide_scheduler.export import COMPRESS_LEVEL
-from entraide_sim.replay.recording import head_of, lines_of
+from entraide_sim.replay.recording import read_head, read_lines
 
 SEED = 313
 COOPS = {"boreale": 5, "grands-lacs": 3, "prairie": 2}  # and how often each asks
@@ -261,7 +261,7 @@ def pack(state: Path, archive: Path) -> None:
 
 def write_busy(journal: Path, file: Path) -> None:
     """Writes the part of a journal that begins where most jobs waited beside many that ran."""
-    head, lines = head_of(journal), list(lines_of(journal))
+    head, lines = read_head(journal), list(read_lines(journal))
     most, where = -1, 0
     core = Core.restore(head.core)
     for number, line in enumerate(lines[:-BUSY_LINES], 1):

@@ -45,7 +45,7 @@ from entraide_scheduler.journal import recover
 from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
 from entraide_scheduler.store.rows import KeptRow
 from entraide_scheduler.store.store import Store
-from entraide_sim.replay.recording import head_of, lines_of, replay
+from entraide_sim.replay.recording import read_head, read_lines, replay_exactly
 
 DATA = Path(__file__).resolve().parent
 NAMES = sorted(path.stem.removeprefix("golden-") for path in DATA.glob("golden-*.json"))
@@ -249,12 +249,12 @@ def journal_facts(
         file: the journal.
         watch: is called with the core and each event after it.
     """
-    head = head_of(file)
+    head = read_head(file)
     core, digest = Core.restore(head.core), head.digest
     events: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     found = hashlib.sha256()
-    for line in lines_of(file):
+    for line in read_lines(file):
         event = event_of(line)
         commands: list[Command] = core.handle(event)
         events[type(event).__name__] += 1
@@ -272,7 +272,7 @@ def journal_facts(
 
 def decisions(file: Path) -> Decisions:
     """Returns what the present code decides when it is fed a journal."""
-    diverged = replay(file, head_of(file))[0].diverged
+    diverged = replay_exactly(file, read_head(file))[0].diverged
     return Decisions(journal_facts(file), None if diverged is None else diverged.event)
 
 

@@ -93,10 +93,10 @@ OURS = {
     "entraide_scheduler.up.settings:node_name": WRITTEN_BY_US,
     "entraide_scheduler.up.settings:waits_for_word": WRITTEN_BY_US,
     "entraide_scheduler.up.settings:configure_node": WRITTEN_BY_US,
-    "entraide_sim.build:policy_of": CHECKED,
-    "entraide_sim.catalogue:_rows": SHIPPED,
-    "entraide_sim.sweep:_on_ray": "an outcome that our own task computed",
-    "entraide_sim.sweep:_parcel_there": "a case that our own driver packed",
+    "entraide_sim.world_builder:make_policy": CHECKED,
+    "entraide_sim.catalogue:_read_rows": SHIPPED,
+    "entraide_sim.sweep:_run_on_ray": "an outcome that our own task computed",
+    "entraide_sim.sweep:_run_remote_task": "a case that our own driver packed",
 }
 
 

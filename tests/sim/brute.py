@@ -7,7 +7,7 @@ from entraide_sim.hardware import Hardware
 
 
 @dataclass
-class Asked:
+class StepRequest:
     """A run asked of an engine; ``stop_at`` cancels it."""
 
     at: float
@@ -25,16 +25,16 @@ class Asked:
         self.left = self.input_tokens
 
 
-class Brute:
+class StepwiseEngine:
     """One engine that takes every step there is."""
 
-    def __init__(self, hardware: Hardware, asked: list[Asked]) -> None:
+    def __init__(self, hardware: Hardware, asked: list[StepRequest]) -> None:
         self.hardware = hardware
         self.to_come = sorted(asked, key=lambda one: one.at)
-        self.line: list[Asked] = []
-        self.heads: list[Asked] = []
+        self.line: list[StepRequest] = []
+        self.heads: list[StepRequest] = []
         self.settles = False
-        self.batch: list[Asked] = []
+        self.batch: list[StepRequest] = []
         self.now = 0.0
         self.most_tokens = 0  # ever held in memory
 
@@ -42,7 +42,7 @@ class Brute:
         look_again, since = True, 0
         while self.to_come or self.line or self.batch or self.heads:
             look_again |= self.arrive()
-            shares = bool(self.heads) and self.hardware.together
+            shares = bool(self.heads) and self.hardware.batches_prefill
             if shares or (not self.heads and (look_again or since >= RETRY_STEPS)):
                 self.enter()
                 look_again, since = False, 0
@@ -69,13 +69,13 @@ class Brute:
         hardware = self.hardware
         while self.line and len(self.batch) + len(self.heads) < hardware.slots:
             room = hardware.chunk_tokens - sum(one.left for one in self.heads)
-            if self.heads and (not hardware.together or room <= 0):
+            if self.heads and (not hardware.batches_prefill or room <= 0):
                 return
             if not self.fits(self.line[0]):
                 return
             self.heads.append(self.line.pop(0))
 
-    def fits(self, new: Asked) -> bool:
+    def fits(self, new: StepRequest) -> bool:
         """Plays the future, each answer as long as it may be."""
         wanted = [*self.batch, *self.heads, new]
         if sum(o.input_tokens + o.output_tokens_max for o in wanted) <= self.hardware.pool_tokens:

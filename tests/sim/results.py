@@ -4,7 +4,14 @@ from math import cos, pi
 
 import numpy as np
 
-from entraide_sim.results import Assumption, CoopShare, FleetLine, Latency, Result, ZoneHours
+from entraide_sim.results import (
+    Assumption,
+    ClassLatency,
+    CoopShare,
+    GroupUsage,
+    RunResult,
+    ZoneHours,
+)
 
 START_AT = 1_768_348_800.0  # 14 January 2026, 0 h UTC
 GRIDS = {"CA-QC": 1.4, "CA-ON": 42.0, "CA-AB": 390.0, "CA-NS": 610.0, "CA-MB": 2.0,
@@ -47,7 +54,8 @@ ASSUMPTIONS = (
 
 
 def result(label: str = "", *, green: float = 1.0, quick: float = 1.0, cheap: float = 1.0,
-           coops: int = 4, zones: int = 3, hours: int = 72, seed: int = 7) -> Result:  # fmt: skip
+           coops: int = 4, zones: int = 3, hours: int = 72,
+           seed: int = 7) -> RunResult:  # fmt: skip
     """A whole result; ``green``, ``quick`` and ``cheap`` scale grams, seconds and dollars."""
     columns = tuple(
         zone_hours(zone, hours, 1.0 / (1 + at), seed=seed + at)
@@ -60,7 +68,7 @@ def result(label: str = "", *, green: float = 1.0, quick: float = 1.0, cheap: fl
     luck = np.random.default_rng(seed)
     due = [float(one) for one in luck.integers(5_000, 90_000, coops)]
     ttft, e2e = quantiles(0.5 * quick, 0.7, seed=seed), quantiles(6.0 * quick, 0.5, seed=seed)
-    return Result(
+    return RunResult(
         scenario="trois-provinces",
         title={"fr": "Trois provinces, 14 machines", "en": "Three provinces, 14 machines"},
         label=label, policy="défaut-1", picker="greenest", seed=seed, version="0.4.0",
@@ -85,15 +93,15 @@ def result(label: str = "", *, green: float = 1.0, quick: float = 1.0, cheap: fl
             for at, value in enumerate(due)
         ),
         latencies=(
-            Latency("interactive", 2.0, 0.2, None, jobs // 2, ttft, quantiles(0.03, 0.3, seed=1),
-                    e2e),
-            Latency("standard", None, None, 60.0, jobs // 3, quantiles(1.2, 0.8, seed=2),
-                    quantiles(0.03, 0.3, seed=3), quantiles(14.0, 0.6, seed=4)),
+            ClassLatency("interactive", 2.0, 0.2, None, jobs // 2, ttft,
+                         quantiles(0.03, 0.3, seed=1), e2e),
+            ClassLatency("standard", None, None, 60.0, jobs // 3, quantiles(1.2, 0.8, seed=2),
+                         quantiles(0.03, 0.3, seed=3), quantiles(14.0, 0.6, seed=4)),
         ),
         fleet=(
-            FleetLine("mac-mini-m4-16", "Mac mini M4, 16 Go", "CA-QC", "coop-1", 10, 799.0, 5.0,
+            GroupUsage("mac-mini-m4-16", "Mac mini M4, 16 Go", "CA-QC", "coop-1", 10, 799.0, 5.0,
                       65.0, 800, 90_000, 1_200.0),
-            FleetLine("rtx-4090", "PC, RTX 4090", "CA-AB", "coop-2", 4, None, None, 450.0, 300,
+            GroupUsage("rtx-4090", "PC, RTX 4090", "CA-AB", "coop-2", 4, None, None, 450.0, 300,
                       40_000, 900.0),
         ),
         assumptions=ASSUMPTIONS,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from entraide_sim.reading import Loaded, read
+from entraide_sim.scenario_reader import LoadedScenario, parse_scenario
 
 SMALL = """\
 name = "small"
@@ -54,9 +54,9 @@ output_tokens = [10, 120]
 """
 
 
-def small(*changes: tuple[str, str], more: str = "", home: Path | None = None) -> Loaded:
+def small(*changes: tuple[str, str], more: str = "", home: Path | None = None) -> LoadedScenario:
     """The small scenario, with some of its text replaced and some added."""
-    return read(text(*changes, more=more), path="small.toml", home=home or Path())
+    return parse_scenario(text(*changes, more=more), path="small.toml", home=home or Path())
 
 
 def text(*changes: tuple[str, str], more: str = "") -> str:

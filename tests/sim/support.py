@@ -61,41 +61,48 @@ def provinces(**changes: Any) -> list[sim.NodeSpec]:
 def policy(heartbeat_s: float = 60.0, **changes: Any) -> Policy:
     """A policy for three co-ops and rare heartbeats."""
     coops = tuple(CoopTerms(coop) for coop in COOPS)
-    return Policy(**{"version": "v1", "coops": coops, "timing": sim.quiet(heartbeat_s), **changes})
+    return Policy(
+        **{
+            "version": "v1",
+            "coops": coops,
+            "timing": sim.slow_heartbeat_timing(heartbeat_s),
+            **changes,
+        }
+    )
 
 
 def grid(*zones: str, hours: int = 48) -> sim.Grid:
     """A made-up grid."""
     return sim.Grid(
-        sim.profile(zone, ANNUAL[zone], start_at=START, hours=hours, seed=number)
+        sim.synthetic_series(zone, ANNUAL[zone], start_at=START, hours=hours, seed=number)
         for number, zone in enumerate(zones or ZONES)
     )
 
 
-def even(
+def even_arrivals(
     rate_per_s: float, until_s: float, *, input_tokens: int = 200, output_tokens: int = 50
 ) -> list[sim.Arrival]:
     """Evenly spaced arrivals of one client, all alike."""
-    lengths = sim.fixed(input_tokens), sim.fixed(output_tokens)
-    client = sim.Client("c", sim.steady(rate_per_s, until_s), *lengths)
-    return list(sim.generated([client], seed=1))
+    lengths = sim.fixed_length(input_tokens), sim.fixed_length(output_tokens)
+    client = sim.ClientSpec("c", sim.steady_rate(rate_per_s, until_s), *lengths)
+    return list(sim.generate_arrivals([client], seed=1))
 
 
-def mixed(rate_per_s: float, until_s: float, *, seed: int) -> list[sim.Arrival]:
+def mixed_arrivals(rate_per_s: float, until_s: float, *, seed: int) -> list[sim.Arrival]:
     """Poisson arrivals of three clients with mixed lengths."""
     clients = [
-        sim.Client(
+        sim.ClientSpec(
             f"c{number}",
-            sim.steady(rate_per_s / 3, until_s, family="poisson"),
-            sim.between(10, 1_500),
-            sim.between(1, 200),
+            sim.steady_rate(rate_per_s / 3, until_s, family="poisson"),
+            sim.uniform_length(10, 1_500),
+            sim.uniform_length(1, 200),
         )
         for number in range(3)
     ]
-    return list(sim.generated(clients, seed=seed))
+    return list(sim.generate_arrivals(clients, seed=seed))
 
 
-class Turns:
+class RoundRobinScheduler:
     """A scheduler to compare with: first come, first served, to each node in turn."""
 
     def __init__(self, names: list[str]) -> None:
@@ -118,7 +125,7 @@ class Turns:
         return None
 
 
-class Lived:
+class SimulatedWorld:
     """A world that has lived, with all that was told and asked."""
 
     def __init__(
@@ -126,7 +133,7 @@ class Lived:
         nodes: list[sim.NodeSpec],
         arrivals: Iterable[sim.Arrival],
         *,
-        wish: sim.Wish | None = None,
+        wish: sim.RequestTemplate | None = None,
         watch: Any = None,
         terms: Policy | None = None,
         until: float = float("inf"),
@@ -134,12 +141,12 @@ class Lived:
         **changes: Any,
     ) -> None:
         self.policy = terms or policy()
-        self.records = sim.Records(self.policy)
-        self.told: list[Any] = []
-        self.asked: list[Any] = []
+        self.records = sim.JobRecords(self.policy)
+        self.events: list[Any] = []
+        self.commands: list[Any] = []
         self.watch = watch
         self.world = sim.World(
-            sim.Driver(core or Core(), start_at=START, watch=self.see),
+            sim.Driver(core or Core(), start_at=START, watch=self.observe),
             policy=self.policy,
             nodes=nodes,
             **{
@@ -150,7 +157,9 @@ class Lived:
                 **changes,
             },
         )
-        asks = sim.requests(arrivals, wish or sim.Wish(MODEL), start_at=START, coops=COOPS)
+        asks = sim.make_requests(
+            arrivals, wish or sim.RequestTemplate(MODEL), start_at=START, coops=COOPS
+        )
         self.world.run(asks, until=until)
 
     @property
@@ -158,12 +167,12 @@ class Lived:
         """What decides now: another one after each restart."""
         return self.world.driver.core
 
-    def see(self, event: Any, asked: list[Any]) -> None:
-        self.told.append(event)
-        self.asked += asked
+    def observe(self, event: Any, asked: list[Any]) -> None:
+        self.events.append(event)
+        self.commands += asked
         if self.watch is not None and hasattr(self, "world"):
             self.watch(self)
 
-    def of(self, kind: type) -> list[Any]:
+    def of_kind(self, kind: type) -> list[Any]:
         """The events and commands of one kind."""
-        return [one for one in (*self.told, *self.asked) if type(one) is kind]
+        return [one for one in (*self.events, *self.commands) if type(one) is kind]

@@ -10,7 +10,7 @@ from tests.sim.support import COOPS, MODEL, START
 import entraide_sim as sim
 from entraide.types import JobClass
 from entraide_sim import servegen
-from entraide_sim.arrivals import Window, luck, times
+from entraide_sim.arrivals import RateWindow, arrival_times, make_rng
 
 LONG_S = 50_000.0
 TRACES = Path(__file__).parents[3] / "shared/data/traces"
@@ -22,8 +22,8 @@ TRACES = Path(__file__).parents[3] / "shared/data/traces"
 )
 def test_a_renewal_process_has_its_rate_and_its_burstiness(family, shape, cv) -> None:
     """Intervals have the mean that the rate asks for and the variation that the shape implies."""
-    windows = sim.steady(0.5, LONG_S, family=family, shape=shape)
-    moments = np.array(list(times(windows, luck(7))))
+    windows = sim.steady_rate(0.5, LONG_S, family=family, shape=shape)
+    moments = np.array(list(arrival_times(windows, make_rng(7))))
     gaps = np.diff(moments)
 
     assert len(moments) == pytest.approx(0.5 * LONG_S, rel=0.05)
@@ -34,15 +34,15 @@ def test_a_bursty_process_keeps_its_rate_in_short_windows() -> None:
     """Cutting time into short windows adds no request, however bursty they come."""
     counts = []
     for seed in range(40):
-        windows = [Window(10.0 * n, 10.0 * n + 10.0, 0.2, "gamma", 0.05) for n in range(500)]
-        counts.append(len(list(times(windows, luck(seed)))))
+        windows = [RateWindow(10.0 * n, 10.0 * n + 10.0, 0.2, "gamma", 0.05) for n in range(500)]
+        counts.append(len(list(arrival_times(windows, make_rng(seed)))))
 
     assert np.mean(counts) == pytest.approx(0.2 * 5_000.0, rel=0.08)
 
 
 def test_even_arrivals_are_even() -> None:
     """Evenly spaced requests keep their distance after a random phase."""
-    moments = list(times(sim.steady(2.0, 10.0), luck(1)))
+    moments = list(arrival_times(sim.steady_rate(2.0, 10.0), make_rng(1)))
 
     assert 20 == len(moments)
     assert 0.0 <= moments[0] < 0.5
@@ -51,8 +51,8 @@ def test_even_arrivals_are_even() -> None:
 
 def test_on_off_sends_only_while_on() -> None:
     """A client that is on and off sends its rate while on, and nothing while off."""
-    windows = sim.on_off(2.0, 600.0, on_s=60.0, off_s=60.0)
-    moments = list(times(windows, luck(1)))
+    windows = sim.on_off_rate(2.0, 600.0, on_s=60.0, off_s=60.0)
+    moments = list(arrival_times(windows, make_rng(1)))
 
     assert 600 == len(moments)
     assert all(moment % 120.0 < 60.0 for moment in moments)
@@ -60,24 +60,31 @@ def test_on_off_sends_only_while_on() -> None:
 
 def test_a_rising_rate_rises() -> None:
     """A rate that rises from r to s sends on average their mean, and more in the second half."""
-    moments = list(times(sim.rising(0.2, 2.0, 600.0), luck(1)))
+    moments = list(arrival_times(sim.rising_rate(0.2, 2.0, 600.0), make_rng(1)))
     late = sum(moment >= 300.0 for moment in moments)
 
     assert 660 == len(moments)
     assert late == pytest.approx(300.0 * 1.55, abs=2)
 
 
-def clients() -> list[sim.Client]:
+def clients() -> list[sim.ClientSpec]:
     """Two clients of different kinds."""
     return [
-        sim.Client("a", sim.steady(1.0, 100.0), sim.fixed(7), sim.between(16, 512)),
-        sim.Client("b", sim.steady(3.0, 100.0, family="poisson"), sim.between(1, 3), sim.fixed(9)),
+        sim.ClientSpec(
+            "a", sim.steady_rate(1.0, 100.0), sim.fixed_length(7), sim.uniform_length(16, 512)
+        ),
+        sim.ClientSpec(
+            "b",
+            sim.steady_rate(3.0, 100.0, family="poisson"),
+            sim.uniform_length(1, 3),
+            sim.fixed_length(9),
+        ),
     ]
 
 
 def test_generated_arrivals_are_seeded_and_in_order() -> None:
     """The same seed gives the same arrivals, in order of time; another gives others."""
-    once, again, other = (list(sim.generated(clients(), seed=seed)) for seed in (4, 4, 5))
+    once, again, other = (list(sim.generate_arrivals(clients(), seed=seed)) for seed in (4, 4, 5))
 
     assert once == again
     assert once != other
@@ -90,16 +97,16 @@ def test_generated_arrivals_are_seeded_and_in_order() -> None:
 
 def test_one_client_more_changes_no_other() -> None:
     """Each client has luck of its own: what one sends does not depend on who else does."""
-    alone = list(sim.generated(clients()[:1], seed=4))
-    both = [one for one in sim.generated(clients(), seed=4) if one.client == "a"]
+    alone = list(sim.generate_arrivals(clients()[:1], seed=4))
+    both = [one for one in sim.generate_arrivals(clients(), seed=4) if one.client == "a"]
 
     assert alone == both
 
 
 def test_lengths_follow_their_quantiles() -> None:
     """Drawn lengths have the quantiles that were given."""
-    lengths = sim.Lengths((0.0, 0.5, 0.9, 1.0), (10.0, 100.0, 500.0, 1_000.0))
-    drawn = lengths.draw(luck(2), 20_000)
+    lengths = sim.LengthDistribution((0.0, 0.5, 0.9, 1.0), (10.0, 100.0, 500.0, 1_000.0))
+    drawn = lengths.sample(make_rng(2), 20_000)
 
     assert np.quantile(drawn, [0.5, 0.9]) == pytest.approx([100.0, 500.0], rel=0.05)
     assert 10 <= min(drawn) <= max(drawn) <= 1_000
@@ -155,7 +162,7 @@ def test_mooncake_brings_prefixes(tmp_path) -> None:
 def test_tiles_repeat_without_sharing_prefixes() -> None:
     """A tiled trace repeats to the end, and one copy's prefixes are not another's."""
     pattern = [sim.Arrival(0.0, "", 9, 9, (0, 3)), sim.Arrival(50.0, "", 9, 9, (0,))]
-    found = list(sim.tiled(pattern, period_s=60.0, until_s=170.0))
+    found = list(sim.repeat_trace(pattern, period_s=60.0, until_s=170.0))
 
     assert [0.0, 50.0, 60.0, 110.0, 120.0] == [one.at_s for one in found]
     assert [(0, 3), (0,), (4, 7), (4,), (8, 11)] == [one.prefix for one in found]
@@ -164,7 +171,7 @@ def test_tiles_repeat_without_sharing_prefixes() -> None:
 def test_thinning_keeps_families_whole() -> None:
     """Thinning keeps about the part asked for, and whole families of prefixes."""
     pattern = [sim.Arrival(float(n), "", 9, 9, (n % 100, n)) for n in range(1_000)]
-    kept = list(sim.thinned(pattern, keep=0.3, seed=1))
+    kept = list(sim.sample_trace(pattern, keep=0.3, seed=1))
     families = {one.prefix[0] for one in kept}
 
     assert len(kept) == pytest.approx(300, abs=150)
@@ -174,19 +181,21 @@ def test_thinning_keeps_families_whole() -> None:
 def test_co_ops_share_clients_evenly() -> None:
     """The seeded mapping gives each co-op as many clients, and another seed another mapping."""
     names = [f"c{number}" for number in range(31)]
-    mapping = sim.coops_of(names, COOPS, seed=1)
+    mapping = sim.assign_coops(names, COOPS, seed=1)
     counts = [list(mapping.values()).count(coop) for coop in COOPS]
 
     assert [10, 10, 11] == sorted(counts)
-    assert mapping == sim.coops_of(reversed(names), COOPS, seed=1)
-    assert mapping != sim.coops_of(names, COOPS, seed=2)
+    assert mapping == sim.assign_coops(reversed(names), COOPS, seed=1)
+    assert mapping != sim.assign_coops(names, COOPS, seed=2)
 
 
 def test_requests_carry_the_wish() -> None:
     """A request has its arrival's lengths and its workload's wish."""
-    wish = sim.Wish(MODEL, JobClass.BATCH, deadline_s=60.0, estimate=1.5, output_tokens_max=0)
+    wish = sim.RequestTemplate(
+        MODEL, JobClass.BATCH, deadline_s=60.0, estimate_factor=1.5, output_tokens_max=0
+    )
     arrivals = [sim.Arrival(2.0, "c", 100, 30)]
-    (request,) = sim.requests(arrivals, wish, start_at=START, coop_of={"c": "beta"})
+    (request,) = sim.make_requests(arrivals, wish, start_at=START, coop_of={"c": "beta"})
 
     assert (START + 2.0, 100, 30) == (request.at, request.input_tokens, request.output_tokens)
     assert ("beta", 150, 150, None) == (
@@ -201,9 +210,11 @@ def test_requests_carry_the_wish() -> None:
 def test_workloads_merge_in_order() -> None:
     """Several workloads come in order of time, each under its own name."""
     lone = [sim.Arrival(float(n), "c", 5, 5) for n in range(3)]
-    both = sim.merged(
-        sim.requests(lone, sim.Wish(MODEL), start_at=START, coops=COOPS, name="a"),
-        sim.requests(lone, sim.Wish(MODEL), start_at=START + 0.5, coops=COOPS, name="b"),
+    both = sim.merge_requests(
+        sim.make_requests(lone, sim.RequestTemplate(MODEL), start_at=START, coops=COOPS, name="a"),
+        sim.make_requests(
+            lone, sim.RequestTemplate(MODEL), start_at=START + 0.5, coops=COOPS, name="b"
+        ),
     )
 
     assert ["a", "b", "a", "b", "a", "b"] == [request.facts.job[0] for request in both]
@@ -214,9 +225,9 @@ def test_servegen_keeps_the_published_rate() -> None:
     """Clients of the published tables send as many requests as their windows say, scaled."""
     names = [f"servegen_m-small_days0-6_{what}.csv" for what in ("rates", "lengths")]
     senders = sim.read_servegen(*(TRACES / name for name in names), scale=0.000_5, until_s=86_400.0)
-    found = list(servegen.generated(senders, seed=1))
+    found = list(servegen.generate_servegen(senders, seed=1))
     expected = servegen.mean_rate_per_s(senders, until_s=86_400.0)
 
     assert len(found) / 86_400.0 == pytest.approx(expected, rel=0.1)
     assert len(found) > 1_000
-    assert found == list(islice(servegen.generated(senders, seed=1), len(found)))
+    assert found == list(islice(servegen.generate_servegen(senders, seed=1), len(found)))

@@ -6,24 +6,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sim.scenarios import small
-from tests.sim.support import START, Lived, even, grid, mixed, node
+from tests.sim.support import START, SimulatedWorld, even_arrivals, grid, mixed_arrivals, node
 
 import entraide_sim as sim
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.events import NodeChanged
-from entraide_sim.battery import Battery, Supply, part
-from entraide_sim.build import build
+from entraide_sim.battery import Battery, SiteSupply, scale_battery
 from entraide_sim.results import SiteEnergy
 from entraide_sim.simulate import Case, simulate
+from entraide_sim.world_builder import build_world
 
 WH = JOULES_PER_WH
 HOME = Battery(capacity_j=1_000.0 * WH, power_w=500.0, efficiency=0.8, floor_j=200.0 * WH)
 
 
-def off(supply: Supply, begun_j: float) -> float:
+def off(supply: SiteSupply, begun_j: float) -> float:
     """What the books of a site are out by, joules."""
     sums = supply.balance
-    out = sums.used_j + sums.lost_j + sums.away_j + supply.held_j - begun_j
+    out = sums.used_j + sums.lost_j + sums.unused_j + supply.held_j - begun_j
     return sums.surplus_j + sums.grid_j - out
 
 
@@ -37,17 +37,17 @@ def off(supply: Supply, begun_j: float) -> float:
 )
 def test_nothing_is_made_and_nothing_lost(steps: list[tuple[float, float, float]]) -> None:
     """At every step: surplus + grid = used + lost + given away + what is held more."""
-    supply = Supply(HOME)
+    supply = SiteSupply(HOME)
     for surplus_w, draw_w, long_s in steps:
         left_s = long_s
         while left_s > 0.0:
-            flows = supply.divide(surplus_w, draw_w)
-            now_s = min(left_s, supply.turn_s())
-            supply.pass_time(now_s)
+            flows = supply.allocate_power(surplus_w, draw_w)
+            now_s = min(left_s, supply.time_to_limit_s())
+            supply.advance(now_s)
             left_s -= now_s
 
             assert draw_w == pytest.approx(flows.own_w + flows.battery_w + flows.grid_w)
-            assert surplus_w == pytest.approx(flows.own_w + flows.charge_w + flows.away_w)
+            assert surplus_w == pytest.approx(flows.own_w + flows.charge_w + flows.unused_w)
             assert abs(off(supply, HOME.floor_j)) < 1e-6 * HOME.capacity_j
             assert HOME.floor_j <= supply.held_j <= HOME.capacity_j
             assert max(flows.battery_w, flows.charge_w) <= HOME.power_w
@@ -69,24 +69,24 @@ CASES = {
 def test_where_the_watts_go(given: tuple[float, ...], wanted: tuple[float, ...]) -> None:
     """Surplus first, then the battery, then the grid; what is left charges, then goes away."""
     surplus_w, draw_w, held_wh = given
-    supply = Supply(HOME)
+    supply = SiteSupply(HOME)
     supply.held_j = held_wh * WH
-    flows = supply.divide(surplus_w, draw_w)
+    flows = supply.allocate_power(surplus_w, draw_w)
 
-    assert wanted == (flows.own_w, flows.battery_w, flows.grid_w, flows.charge_w, flows.away_w)
+    assert wanted == (flows.own_w, flows.battery_w, flows.grid_w, flows.charge_w, flows.unused_w)
 
 
 def test_its_turns_are_foreseen() -> None:
     """It is full after what is missing over what arrives, and at its floor after what it has."""
-    supply = Supply(HOME)
-    supply.divide(500.0, 0.0)
-    full_s = supply.turn_s()
-    supply.pass_time(full_s)
-    supply.divide(0.0, 250.0)
-    empty_s = supply.turn_s()
+    supply = SiteSupply(HOME)
+    supply.allocate_power(500.0, 0.0)
+    full_s = supply.time_to_limit_s()
+    supply.advance(full_s)
+    supply.allocate_power(0.0, 250.0)
+    empty_s = supply.time_to_limit_s()
 
     assert (2.0, 3.2) == pytest.approx((full_s / 3_600.0, empty_s / 3_600.0))
-    assert inf == Supply(None).turn_s()
+    assert inf == SiteSupply(None).time_to_limit_s()
 
 
 def home(battery: Battery | None, *, until_s: float = 1_800.0) -> sim.SiteSpec:
@@ -99,19 +99,19 @@ def test_a_world_keeps_its_books_at_every_step() -> None:
     battery = Battery(20.0 * WH, 60.0, 0.8, 2.0 * WH)
     steps = 0
 
-    def watch(lived: Lived) -> None:
+    def watch(lived: SimulatedWorld) -> None:
         nonlocal steps
         steps += 1
         (site,) = [one for one in lived.world.sites if one.spec is not None]
-        site.account(lived.world.driver.now)
+        site.account_energy(lived.world.driver.now)
         sums = site.supply.balance
         used_j = sum(one.engine.total_j for one in site.nodes)
         assert sums.used_j == pytest.approx(used_j, rel=1e-9, abs=1e-6)
         assert abs(off(site.supply, battery.floor_j)) < 1.0
 
-    lived = Lived(
+    lived = SimulatedWorld(
         [node("n1", site="home", noise=0.1), node("n2", site="home")],
-        mixed(0.6, 5_400.0, seed=2),
+        mixed_arrivals(0.6, 5_400.0, seed=2),
         sites=[home(battery, until_s=3_600.0)],
         watch=watch,
         progress_s=5.0,
@@ -119,10 +119,10 @@ def test_a_world_keeps_its_books_at_every_step() -> None:
     )
     (site,) = [one for one in lived.world.sites if one.spec is not None]
     sums = site.supply.balance
-    hourly = [grid().at("CA-QC", START + hour * 3_600.0)[0] for hour in range(3)]
+    hourly = [grid().intensity_at("CA-QC", START + hour * 3_600.0)[0] for hour in range(3)]
 
     assert steps > 5_000
-    assert min(sums.own_j, sums.battery_j, sums.grid_j, sums.lost_j, sums.away_j) > 0.0
+    assert min(sums.own_j, sums.battery_j, sums.grid_j, sums.lost_j, sums.unused_j) > 0.0
     assert (
         min(hourly) <= lived.records.column("carbon_g").sum() / sums.grid_j * 3.6e6 <= max(hourly)
     )
@@ -131,15 +131,15 @@ def test_a_world_keeps_its_books_at_every_step() -> None:
 def test_nodes_say_when_it_has_something_to_give() -> None:
     """A charged battery counts as surplus up to its power, and no more once it is at its floor."""
     battery = Battery(60.0 * WH, 40.0, 0.9, 10.0 * WH)
-    lived = Lived(
+    lived = SimulatedWorld(
         [node("n1", site="home")],
-        even(0.2, 9_000.0, output_tokens=150),
+        even_arrivals(0.2, 9_000.0, output_tokens=150),
         sites=[home(battery)],
         progress_s=5.0,
     )
     told = [
         (event.at - START, event.energy.surplus_w)
-        for event in lived.of(NodeChanged)
+        for event in lived.of_kind(NodeChanged)
         if event.energy is not None
     ]
     said = [watts for _, watts in told]
@@ -152,7 +152,7 @@ def test_nodes_say_when_it_has_something_to_give() -> None:
 
 def test_a_part_of_a_battery_is_one() -> None:
     """Two halves hold and give what the whole does."""
-    half = part(HOME, 0.5)
+    half = scale_battery(HOME, 0.5)
 
     assert (HOME.capacity_j, HOME.power_w, HOME.floor_j) == (
         2 * half.capacity_j, 2 * half.power_w, 2 * half.floor_j,
@@ -172,7 +172,7 @@ def test_a_scenario_tells_where_its_energy_came_from(stored: str) -> None:
     case = Case(scenario=loaded.scenario, home="", seed=1)
     found, _ = simulate(case, clock=lambda: 0.0)
     (line,) = found.sites
-    told = {one.code for one in build(loaded.scenario, home=loaded.home, seed=1).assumptions}
+    told = {one.code for one in build_world(loaded.scenario, home=loaded.home, seed=1).assumptions}
 
     assert line.surplus_wh + line.grid_wh == pytest.approx(balanced(line))
     assert line.own_wh > 0.0
@@ -189,9 +189,9 @@ def balanced(line: SiteEnergy) -> float:
 def test_a_battery_makes_the_grid_emit_less() -> None:
     """After sunset, work at a site with a charged battery emits nothing for as long as it lasts."""
     lived = [
-        Lived(
+        SimulatedWorld(
             [node("n1", zone="CA-AB", site="home")],
-            even(0.05, 5_400.0, output_tokens=100),
+            even_arrivals(0.05, 5_400.0, output_tokens=100),
             sites=[home(battery)],
             grid=grid("CA-AB"),
             progress_s=5.0,

@@ -1,6 +1,6 @@
 """Machines whose engines fail every run: the others do the work, and few runs are lost."""
 
-from tests.sim.support import START, Lived, even, node
+from tests.sim.support import START, SimulatedWorld, even_arrivals, node
 
 import entraide_sim as sim
 from entraide.types import JobState, Outcome
@@ -17,9 +17,9 @@ def fourteen() -> list[sim.NodeSpec]:
 def test_four_broken_green_machines_of_fourteen_fail_no_job() -> None:
     """All of two hundred jobs complete on the ten that work; a handful of runs fail."""
     faults = [sim.Fault(START, f"broken-{number}", "broken") for number in range(4)]
-    lived = Lived(fourteen(), even(2.0, 100.0), faults=faults)
-    ends = lived.of(EndJob)
-    reports = lived.of(RunReported)
+    lived = SimulatedWorld(fourteen(), even_arrivals(2.0, 100.0), faults=faults)
+    ends = lived.of_kind(EndJob)
+    reports = lived.of_kind(RunReported)
     failed = [one for one in reports if one.outcome is Outcome.FAILED]
 
     assert [JobState.COMPLETED] * 200 == [end.state for end in ends]
@@ -30,9 +30,9 @@ def test_four_broken_green_machines_of_fourteen_fail_no_job() -> None:
 def test_a_mended_machine_works_again() -> None:
     """Once its engine works, the next probe shows it, and the greenest machine is used again."""
     faults = [sim.Fault(START, "broken-0", "broken"), sim.Fault(START + 30.0, "broken-0", "mended")]
-    lived = Lived(fourteen(), even(8.0, 100.0), faults=faults)
+    lived = SimulatedWorld(fourteen(), even_arrivals(8.0, 100.0), faults=faults)
     nodes = {one.card.node: one for one in lived.core.nodes()}
-    done = [one.node for one in lived.of(RunReported) if one.outcome is Outcome.COMPLETED]
+    done = [one.node for one in lived.of_kind(RunReported) if one.outcome is Outcome.COMPLETED]
 
     assert () == nodes["broken-0"].resting
     assert "broken-0" in done

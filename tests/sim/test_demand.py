@@ -11,10 +11,10 @@ from entraide import i18n
 from entraide.errors import RequestError
 from entraide.types import Outcome
 from entraide_scheduler.core.events import Event, JobRequested, RunReported
-from entraide_sim.build import build
-from entraide_sim.reading import Loaded, check_files
+from entraide_sim.scenario_reader import LoadedScenario, check_files
 from entraide_sim.simulate import Case, simulate
 from entraide_sim.workload import Request
+from entraide_sim.world_builder import build_world
 
 TRACE = ("clients = 10", 'trace = "pool.journal"\nmodel = "petit"')
 
@@ -41,7 +41,7 @@ def asked(life: list[Event]) -> list[JobRequested]:
     return list(found.values())
 
 
-def scenario(home: Path, life: list[Event], *, more: str = "") -> Loaded:
+def scenario(home: Path, life: list[Event], *, more: str = "") -> LoadedScenario:
     """The small scenario with that trace, and all co-ops that are recorded."""
     names = sorted({event.facts.coop for event in asked(life)} - {"alpha", "beta"})
     coops = "\n".join(f'[[coops]]\nname = "{name}"' for name in names)
@@ -49,9 +49,9 @@ def scenario(home: Path, life: list[Event], *, more: str = "") -> Loaded:
     return small((TRACE[0], f"{trace}\n{model}\n{more}"), more=coops, home=home)
 
 
-def requests(loaded: Loaded) -> list[Request]:
+def requests(loaded: LoadedScenario) -> list[Request]:
     """What it asks for."""
-    return list(build(loaded.scenario, home=loaded.home, seed=1).requests)
+    return list(build_world(loaded.scenario, home=loaded.home, seed=1).requests)
 
 
 def test_recorded_requests_come_as_they_were(home: Path, life: list[Event]) -> None:
@@ -136,7 +136,7 @@ WRONG = {
 }  # fmt: skip
 
 
-def refusal(loaded: Loaded) -> tuple[RequestError, list[str]]:
+def refusal(loaded: LoadedScenario) -> tuple[RequestError, list[str]]:
     """The error that a scenario's files are refused with, and its sentences."""
     with pytest.raises(RequestError) as caught:
         check_files(loaded)

@@ -29,7 +29,7 @@ def test_same_moment_keeps_the_order() -> None:
     """What is scheduled for one moment happens in the order in which it was scheduled."""
     driver, seen = Driver(Sleeper(), start_at=0.0), []
     for moment, name in ((5.0, "a"), (3.0, "b"), (5.0, "c"), (3.0, "d"), (1.0, "e")):
-        driver.at(moment, seen.append, name)
+        driver.schedule(moment, seen.append, name)
     driver.run()
 
     assert ["e", "b", "d", "a", "c"] == seen
@@ -40,7 +40,7 @@ def test_a_deadline_comes_before_what_is_later() -> None:
     """The core is woken at its deadline; what is due at the same moment comes first."""
     core = Sleeper(2.0, 4.0, 6.0)
     driver = Driver(core, start_at=0.0)
-    driver.at(4.0, lambda _: driver.tell(NodesSeen, ()))
+    driver.schedule(4.0, lambda _: driver.deliver(NodesSeen, ()))
     driver.run()
 
     assert [(2.0, Woke), (4.0, NodesSeen), (6.0, Woke)] == [(e.at, type(e)) for e in core.told]
@@ -50,7 +50,7 @@ def test_a_deadline_comes_before_what_is_later() -> None:
 def test_the_past_counts_as_now() -> None:
     """Time never goes back for something scheduled too late."""
     driver, seen = Driver(Sleeper(), start_at=10.0), []
-    driver.at(12.0, lambda _: driver.at(3.0, lambda _: seen.append(driver.now)))
+    driver.schedule(12.0, lambda _: driver.schedule(3.0, lambda _: seen.append(driver.now)))
     driver.run()
 
     assert [12.0] == seen
@@ -60,12 +60,12 @@ def test_an_end_leaves_the_rest_undone() -> None:
     """``until`` still does what is due at it; ``stop`` ends after the present entry."""
     driver, seen = Driver(Sleeper(9.0), start_at=0.0), []
     for moment in (1.0, 2.0, 3.0):
-        driver.at(moment, seen.append, moment)
+        driver.schedule(moment, seen.append, moment)
     driver.run(until=2.0)
     assert [1.0, 2.0] == seen
     driver.run(until=2.5)
     assert 2.5 == driver.now
-    driver.at(2.7, lambda _: driver.stop())
+    driver.schedule(2.7, lambda _: driver.stop())
     driver.run()
 
     assert [1.0, 2.0] == seen
@@ -80,7 +80,7 @@ def test_a_core_that_never_rests_is_stopped() -> None:
             return 1.0
 
     driver = Driver(Broken(), start_at=0.0)
-    driver.at(inf, lambda _: None)
+    driver.schedule(inf, lambda _: None)
 
     with pytest.raises(AssertionError, match="without end"):
         driver.run()

@@ -32,12 +32,12 @@ def test_a_series_is_read_by_hour(tmp_path) -> None:
     found = sim.read_series(path, zone="CA-QC", lifecycle_column=lifecycle, start_at=START, hours=2)
     grid = sim.Grid([found])
 
-    assert sim.Series("CA-QC", START, (10.0, 11.0), (20.0, 21.0)) == found
-    assert (11.0, 21.0) == grid.at("CA-QC", START + 3_600.0)
+    assert sim.IntensitySeries("CA-QC", START, (10.0, 11.0), (20.0, 21.0)) == found
+    assert (11.0, 21.0) == grid.intensity_at("CA-QC", START + 3_600.0)
     with pytest.raises(ValueError, match="no hour for 2023-01-16T02"):
-        grid.at("CA-QC", START + 7_200.0)
+        grid.intensity_at("CA-QC", START + 7_200.0)
     with pytest.raises(ValueError, match="zone CA-ON has no intensity series"):
-        grid.at("CA-ON", START)
+        grid.intensity_at("CA-ON", START)
 
 
 @pytest.mark.parametrize(
@@ -76,31 +76,31 @@ def test_forecasts_are_read_by_issue(tmp_path) -> None:
     )
 
     assert [
-        sim.Forecast("CA-ON", START, START, (5.0, 0.0)),
-        sim.Forecast("CA-ON", START + 86_400.0, START + 86_400.0, (7.0,)),
+        sim.IntensityForecast("CA-ON", START, START, (5.0, 0.0)),
+        sim.IntensityForecast("CA-ON", START + 86_400.0, START + 86_400.0, (7.0,)),
     ] == sim.read_forecasts(path, zone="CA-ON")
 
 
 def test_a_profile_has_its_average_and_its_rhythm() -> None:
     """A made-up year has the average asked for, is dearer in the evening and in January."""
-    year = sim.profile("CA-ON", 40.0, start_at=START - 15 * 86_400.0, hours=8_760, seed=1)
+    year = sim.synthetic_series("CA-ON", 40.0, start_at=START - 15 * 86_400.0, hours=8_760, seed=1)
     values = np.array(year.direct).reshape(365, 24)
 
     assert values.mean() == pytest.approx(40.0, rel=0.03)
     assert values[:, 23].mean() > 1.3 * values[:, 11].mean()
     assert values[:31].mean() > 1.2 * values[181:212].mean()
     assert "estimated" == year.basis
-    assert year == sim.profile("CA-ON", 40.0, start_at=year.start_at, hours=8_760, seed=1)
+    assert year == sim.synthetic_series("CA-ON", 40.0, start_at=year.start_at, hours=8_760, seed=1)
 
 
 def test_a_made_up_forecast_gets_worse_with_its_lead() -> None:
     """Forecasts are issued daily at 0 h, know the present hour, and miss more the later."""
-    year = sim.profile("CA-ON", 40.0, start_at=START + 5 * 3_600.0, hours=8_000)
-    issues = sim.forecasts_of(year, error_per_day=0.2, seed=3)
+    year = sim.synthetic_series("CA-ON", 40.0, start_at=START + 5 * 3_600.0, hours=8_000)
+    issues = sim.synthetic_forecasts(year, error_per_day=0.2, seed=3)
     full = [one for one in issues if len(one.direct) == 96]
     errors = []
     for one in full:
-        begin = year.hour(one.start_at)
+        begin = year.hour_index(one.start_at)
         errors.append(np.array(one.direct) / year.direct[begin : begin + 96] - 1.0)
     spread = np.std(errors, axis=0)
 

@@ -13,11 +13,11 @@ from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Models
 from entraide_sim.driver import Driver
+from entraide_sim.environment import Fault
 from entraide_sim.jobs import Job
-from entraide_sim.reading import load
+from entraide_sim.scenario_reader import load_scenario
 from entraide_sim.simulate import Case, simulate
-from entraide_sim.surroundings import Fault
-from entraide_sim.workload import Wish, requests
+from entraide_sim.workload import RequestTemplate, make_requests
 from entraide_sim.world import World
 
 GB = 1_000_000_000
@@ -43,7 +43,7 @@ def shelf_node(name: str = "n1", *, room_gb: int = 8, loaded: tuple[str, ...] = 
         loadable=(offer("small", 4), offer("large", 6)),
         models_bytes=room_gb * GB,
     )
-    return msgspec.structs.replace(specs[0], card=here, shelf=tuple(specs))
+    return msgspec.structs.replace(specs[0], card=here, model_specs=tuple(specs))
 
 
 class Watched:
@@ -79,8 +79,8 @@ def arriving(*asked: tuple[float, str]) -> list[Any]:
     found = []
     for number, (at_s, model) in enumerate(asked):
         one = sim.Arrival(at_s, "c", 200, 50)
-        wish, name = Wish(model=model), f"j{number}"
-        found += requests([one], wish, start_at=START, coops=("alpha",), name=name)
+        wish, name = RequestTemplate(model=model), f"j{number}"
+        found += make_requests([one], wish, start_at=START, coops=("alpha",), name=name)
     return found
 
 
@@ -114,7 +114,7 @@ def test_two_models_on_one_machine_share_it() -> None:
         max(job.end_at - job.request.at for job in watched.jobs) for watched in (together, apart)
     )
     used_j, alone_j = (
-        sum(bay.engine.total_j for bay in watched.world.nodes["n1"].all())
+        sum(bay.engine.total_j for bay in watched.world.nodes["n1"].model_instances())
         for watched in (together, apart)
     )
 
@@ -187,7 +187,7 @@ def test_a_scenario_may_leave_loading_to_the_pool(tmp_path: Path) -> None:
     """Machines that serve nothing at first load what is asked for, a size too; all is served."""
     path = tmp_path / "pret.toml"
     path.write_text(SCENARIO, "utf-8")
-    case = Case(scenario=load(str(path)).scenario, home=str(tmp_path), seed=1)
+    case = Case(scenario=load_scenario(str(path)).scenario, home=str(tmp_path), seed=1)
     first, _ = simulate(case, clock=lambda: 0.0)
     second, _ = simulate(case, clock=lambda: 0.0)
 

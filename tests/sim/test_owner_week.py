@@ -14,7 +14,7 @@ from entraide.types import JobState
 from entraide_node.core.terms import OwnerTerms
 from entraide_scheduler.core.events import NodeChanged, RunReported
 from entraide_scheduler.core.machine import Core
-from entraide_sim import presence
+from entraide_sim import owner_presence
 from entraide_sim.jobs import Job
 
 MINUTE, HOUR, WEEK = 60.0, 3_600.0, 604_800.0
@@ -49,7 +49,7 @@ class Week:
         self.visits = {name: visits(number) for number, name in enumerate(OWNED)}
         faults: list[sim.Fault] = []
         for name in OWNED:
-            faults += presence.doings(
+            faults += owner_presence.visit_faults(
                 name, TERMS, visits=self.visits[name], start_at=START, until=START + WEEK,
                 zone=CLOCK,
             )  # fmt: skip
@@ -71,11 +71,11 @@ class Week:
 
     def _requests(self) -> Iterator[sim.Request]:
         """Three to four answers of a minute at once on average; each second one is streamed."""
-        lengths = sim.between(50, 400), sim.between(50, 600)
-        client = sim.Client("c", sim.steady(0.04, WEEK - HOUR, family="poisson"), *lengths)
-        wish = sim.Wish(MODEL)
-        arrivals = sim.generated([client], seed=11)
-        for turn, one in enumerate(sim.requests(arrivals, wish, start_at=START, coops=COOPS)):
+        lengths = sim.uniform_length(50, 400), sim.uniform_length(50, 600)
+        client = sim.ClientSpec("c", sim.steady_rate(0.04, WEEK - HOUR, family="poisson"), *lengths)
+        wish = sim.RequestTemplate(MODEL)
+        arrivals = sim.generate_arrivals([client], seed=11)
+        for turn, one in enumerate(sim.make_requests(arrivals, wish, start_at=START, coops=COOPS)):
             facts = msgspec.structs.replace(one.facts, stream=turn % 2 == 0)
             yield msgspec.structs.replace(one, facts=facts)
 
@@ -124,7 +124,7 @@ def test_no_client_sees_a_failure_but_streams_that_had_begun() -> None:
     failed = [job for job in lived.ended if job.state is not JobState.COMPLETED]
     moved = [job for job in lived.ended if job.state is JobState.COMPLETED and job.placements > 1]
 
-    assert lived.world.asked == len(lived.ended)
+    assert lived.world.requests_received == len(lived.ended)
     assert {"owner_returned"} == {job.code for job in failed}
     assert all(job.request.facts.stream for job in failed)
     assert any(not job.request.facts.stream for job in moved)

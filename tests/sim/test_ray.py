@@ -10,7 +10,7 @@ import pytest
 from tests.sim.scenarios import small
 
 from entraide_sim.simulate import Case
-from entraide_sim.sweep import Parcel, Sweeper, carry_out
+from entraide_sim.sweep import CaseTask, SweepRunner, run_task
 
 RUNS = 200
 KILLED_AFTER = 40
@@ -65,12 +65,12 @@ def test_all_results_arrive_though_a_node_is_lost(cluster: Any, tmp_path: Path) 
         Case(scenario=loaded.scenario, home=str(loaded.home), seed=seed) for seed in range(RUNS)
     ]
     found = {}
-    with Sweeper(keep=tmp_path, ray=cluster.address) as sweep:
+    with SweepRunner(keep=tmp_path, ray=cluster.address) as sweep:
         for number, outcome in sweep(cases):
             found[number] = outcome.result
             if len(found) == KILLED_AFTER:
                 cluster.remove_node(second, allow_graceful=False)
-    here = carry_out(Parcel(cases[-1])).result
+    here = run_task(CaseTask(cases[-1])).result
 
     assert list(range(RUNS)) == sorted(found)
     assert list(range(RUNS)) == [found[number].seed for number in range(RUNS)]

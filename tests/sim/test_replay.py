@@ -19,8 +19,8 @@ from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.events import Event, JobRequested, NodeJoined, PolicyChanged
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import Head, Line, chained, written
-from entraide_sim.replay import recording, reported, whatif
-from entraide_sim.replay.past import Past
+from entraide_sim.replay import policy_comparison, recording, report_inputs
+from entraide_sim.replay.recorded_history import RecordedHistory
 
 SEEDS = (1, 5)
 BEGUN, EVENTS = 400, 2_500
@@ -59,11 +59,11 @@ def journal(tmp_path: Path, life: Recorded) -> Path:
     return write(tmp_path / "pool.journal", *record(life))
 
 
-def replayed(path: Path) -> tuple[recording.Exact, Core, Past]:
+def replayed(path: Path) -> tuple[recording.ExactReplay, Core, RecordedHistory]:
     """Replays a file exactly."""
-    head = recording.head_of(path)
-    past = Past(snapshot.read(head.core))
-    exact, core = recording.replay(path, head, watch=past.watch)
+    head = recording.read_head(path)
+    past = RecordedHistory(snapshot.read(head.core))
+    exact, core = recording.replay_exactly(path, head, watch=past.observe)
     return exact, core, past
 
 
@@ -134,7 +134,7 @@ def test_tampering_is_noticed_before_anything_is_replayed(
     path = write(tmp_path / "pool.journal", *record(lives.record(2, 600).pool.events))
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(RequestError) as refused:
-        recording.head_of(path)
+        recording.read_head(path)
 
     assert ("journal_refused", fault) == (refused.value.code, refused.value.values["fault"])
 
@@ -145,7 +145,7 @@ def test_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
     head = Head("0.0.1", msgspec.msgpack.encode([1, 2]), head.event_id, head.at, head.digest)
     path = write(tmp_path / "pool.journal", head, lines)
     with pytest.raises(RequestError) as refused:
-        recording.restored(path, recording.head_of(path))
+        recording.restore_core(path, recording.read_head(path))
 
     assert ("other_version", "0.0.1") == tuple(
         refused.value.values[name] for name in ("fault", "recorded")
@@ -155,17 +155,17 @@ def test_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
 # Under another policy.
 
 
-def compared(path: Path, proposed: str) -> whatif.Compared:
+def compared(path: Path, proposed: str) -> policy_comparison.PolicyComparison:
     """Holds a picker against the recorded policy."""
     exact, core, past = replayed(path)
-    return whatif.compare(
+    return policy_comparison.compare_policies(
         path,
-        recording.head_of(path),
+        recording.read_head(path),
         past=past,
         exact=exact,
         core=core,
-        proposed=whatif.read_policy(proposed, past.policy),
-        grid=reported.grid_of(past, exact),
+        proposed=policy_comparison.read_policy(proposed, past.policy),
+        grid=report_inputs.build_grid(past, exact),
     )
 
 
@@ -187,12 +187,12 @@ def test_each_recorded_job_is_over_in_both_lives(
     """No job is lost or made under either policy: as many are over as were asked for."""
     path = write(tmp_path / "pool.journal", *record(simple(life)))
     found = compared(path, proposed)
-    head, lines = recording.head_of(path), list(recording.events_of(path))
+    head, lines = recording.read_head(path), list(recording.read_events(path))
     begun = set(snapshot.read(head.core).jobs)
     asked = {event.facts.job for event in lines if isinstance(event, JobRequested)}
     everybody = found.coops[0]
 
-    assert found.carried == len(begun)
+    assert found.unfinished_at_start == len(begun)
     for row in (everybody.old, everybody.proposed):
         ends = row.completed + row.refused + row.failed + row.cancelled + row.waiting
         assert len(asked | begun) == row.jobs == ends
@@ -218,9 +218,9 @@ def test_policy_keys_lie_over_the_recorded_policy(tmp_path: Path) -> None:
     base = next(e for e in lives.record(1, 50).pool.events if isinstance(e, PolicyChanged)).policy
     (tmp_path / "greener.toml").write_text("[carbon]\ntolerance = 0.1\n")
     (tmp_path / "wrong.json").write_text('{"carbon": {"tolerance": -1}}')
-    read = whatif.read_policy(str(tmp_path / "greener.toml"), base)
+    read = policy_comparison.read_policy(str(tmp_path / "greener.toml"), base)
     with pytest.raises(EntraideError) as refused:
-        whatif.read_policy(str(tmp_path / "wrong.json"), base)
+        policy_comparison.read_policy(str(tmp_path / "wrong.json"), base)
 
     assert ("greener", 0.1, base.coops) == (read.version, read.carbon.tolerance, read.coops)
     assert "carbon.tolerance" == refused.value.values["key"]
@@ -274,7 +274,7 @@ def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Pa
 
 def test_command_says_where_a_replay_differs(tmp_path: Path, small: Path) -> None:
     """A replay that differs ends with status 1 and names the event; nothing is compared."""
-    head, lines = recording.head_of(small), list(recording.lines_of(small))
+    head, lines = recording.read_head(small), list(recording.read_lines(small))
     lines[50] = Line(lines[50].event, b"another")
     write(small, head, lines)
     done = told(str(small), "--policy", "fastest", "--out", str(tmp_path / "out"), "--lang", "en")

@@ -14,8 +14,8 @@ from tests.sim import browser
 from tests.sim.results import START_AT, result
 
 from entraide import i18n
-from entraide_sim.report import answers, facts, words, write_report
-from entraide_sim.results import CoopShare, MishapLine, Result, SiteEnergy
+from entraide_sim.report import formatting, report_data, summary_text, write_report
+from entraide_sim.results import CoopShare, FaultImpact, RunResult, SiteEnergy
 
 CHOICES = (
     result("round_robin", green=3.0),
@@ -168,7 +168,7 @@ def test_a_comparison_says_who_does_best_in_what(folder) -> None:
     assert (
         "A million tokens produced comes to $0.50 of electricity (the hardware is there already); "
         "“coop-2” received only 82% of what was due to it."
-    ) == answers.sentences([owned], "en")[2]
+    ) == summary_text.summary_sentences([owned], "en")[2]
 
 
 def test_a_plan_names_what_it_takes(folder) -> None:
@@ -233,7 +233,7 @@ def test_a_run_without_an_answer_says_so(tmp_path) -> None:
         "cost_cad": {"energy": 0.0, "hardware": 0.0, "per_1m_output_tokens": None},
         "utilisation": None,
     }  # fmt: skip
-    bare = Result(scenario="vide", policy="p", picker="greenest", seed=1, version="0",
+    bare = RunResult(scenario="vide", policy="p", picker="greenest", seed=1, version="0",
                   start_at=1.7e9, hours=0, summary=summary)  # fmt: skip
     write_report(tmp_path / "one.html", [bare])
     write_report(tmp_path / "two.html", [bare, bare])
@@ -255,7 +255,7 @@ def test_no_report_of_nothing(tmp_path, results, chosen) -> None:
 
 def test_what_nothing_beats() -> None:
     """A result is beaten by one as good in delay, grams and dollars and better in one of them."""
-    assert [False, True, True, True, False] == facts.unbeaten(CHOICES)
+    assert [False, True, True, True, False] == report_data.pareto_optimal(CHOICES)
 
 
 def test_who_leads() -> None:
@@ -263,19 +263,19 @@ def test_who_leads() -> None:
     green = result("green", green=0.1)
     careless = msgspec.structs.replace(green, summary={**green.summary, "slo_attainment": 0.9})
 
-    assert 1 == facts.leading(CHOICES)
-    assert 1 == facts.leading([*CHOICES, careless])
-    assert 5 == facts.leading([*CHOICES, green])
-    assert 3 == facts.leading(CHOICES, 3)
+    assert 1 == report_data.recommended_index(CHOICES)
+    assert 1 == report_data.recommended_index([*CHOICES, careless])
+    assert 5 == report_data.recommended_index([*CHOICES, green])
+    assert 3 == report_data.recommended_index(CHOICES, 3)
 
 
 def test_hours_are_those_of_the_readers() -> None:
     """A run folds into the local hours of the day: the same hour of each day is averaged."""
     one = result(hours=48, zones=1)
-    day = facts.day(one)
+    day = report_data.day_profile(one)
     jobs = one.zones[0].jobs
 
-    longer = facts.day(msgspec.structs.replace(one, hours=55))
+    longer = report_data.day_profile(msgspec.structs.replace(one, hours=55))
 
     assert tuple(range(24)) == day.hours
     assert day == longer  # the third day had only begun
@@ -284,25 +284,25 @@ def test_hours_are_those_of_the_readers() -> None:
 
 def test_many_coops_show_those_off_their_due() -> None:
     """Of many co-ops those furthest from their due are drawn, whoever was short among them."""
-    shown = facts.coops_shown(result(coops=40))
+    shown = report_data.coops_shown(result(coops=40))
 
-    assert facts.COOPS_MAX == len(shown)
+    assert report_data.COOPS_MAX == len(shown)
     assert "coop-2" in [one.coop for one in shown]
 
 
 NUMBERS = {
-    "kilowatt-hours": (words.energy(12_345.0, "fr"), "12,3\u00a0kWh"),
-    "milligrams": (words.carbon(0.0345, "en"), "34.5\u00a0mg\u00a0CO2e"),
-    "a column in grams": (words.grams(0.0345, "en"), "0.0345\u00a0g\u00a0CO2e"),
-    "tonnes": (words.carbon(2.5e6, "fr"), "2,5\u00a0t\u00a0CO2e"),
-    "minutes": (words.seconds(600.0, "fr"), "10\u00a0min"),
-    "dollars": (words.money(1_234.5, "fr"), "1\u00a0234\u00a0$"),
-    "cents": (words.money(0.0123, "en"), "$0.0123"),
-    "almost all": (words.part(0.9999, "fr"), "99,9\u00a0%"),
-    "all": (words.part(1.0, "en"), "100%"),
-    "almost none": (words.part(0.00001, "en"), "0.1%"),
-    "nothing known": (words.money(None, "fr"), "–"),
-    "a goal in words": (words.goal("carbon_g_per_1k_output_tokens<=5", "fr"),
+    "kilowatt-hours": (formatting.format_energy(12_345.0, "fr"), "12,3\u00a0kWh"),
+    "milligrams": (formatting.format_carbon(0.0345, "en"), "34.5\u00a0mg\u00a0CO2e"),
+    "a column in grams": (formatting.format_grams(0.0345, "en"), "0.0345\u00a0g\u00a0CO2e"),
+    "tonnes": (formatting.format_carbon(2.5e6, "fr"), "2,5\u00a0t\u00a0CO2e"),
+    "minutes": (formatting.format_seconds(600.0, "fr"), "10\u00a0min"),
+    "dollars": (formatting.format_money(1_234.5, "fr"), "1\u00a0234\u00a0$"),
+    "cents": (formatting.format_money(0.0123, "en"), "$0.0123"),
+    "almost all": (formatting.format_percentage(0.9999, "fr"), "99,9\u00a0%"),
+    "all": (formatting.format_percentage(1.0, "en"), "100%"),
+    "almost none": (formatting.format_percentage(0.00001, "en"), "0.1%"),
+    "nothing known": (formatting.format_money(None, "fr"), "–"),
+    "a goal in words": (formatting.format_goal("carbon_g_per_1k_output_tokens<=5", "fr"),
                         "g\u00a0CO2e pour 1\u00a0000\u00a0jetons ≤\u00a05"),
 }  # fmt: skip
 
@@ -350,7 +350,7 @@ def test_what_happened_and_what_was_generated_are_told(tmp_path: Path) -> None:
         result(),
         about={"fr": "Une tempête.", "en": "A storm."},
         sites=(SiteEnergy("Gaspé", "CA-QC", 9_000.0, 400.0, 50.0, 70.0, 5.0, 8_500.0, 45.0, True),),
-        mishaps=(MishapLine("vanish", START_AT + 3_600.0, None, 4, 120, 118, 0.97, 1.4),),
+        mishaps=(FaultImpact("vanish", START_AT + 3_600.0, None, 4, 120, 118, 0.97, 1.4),),
     )
     write_report(tmp_path / "report.html", [told])
     read = Reader((tmp_path / "report.html").read_text("utf-8"))
@@ -377,14 +377,14 @@ def test_a_battery_has_columns_only_where_there_is_one(tmp_path: Path) -> None:
 def test_own_generation_explains_where_tokens_came_from() -> None:
     """The second sentence says how much of the main zone's energy was generated on site."""
     plain = result()
-    main = facts.main_zone(plain)
+    main = report_data.main_zone(plain)
     assert main is not None
     used_wh = sum(sum(one.energy_wh) for one in plain.zones if one.zone == main[0])
     site = SiteEnergy("ici", main[0], 9_000.0, used_wh / 2, 0.0, 0.0, 0.0, 0.0, 0.0, False)
     sunny = msgspec.structs.replace(plain, sites=(site,))
 
-    assert "50% of the machines’ energy" in answers.sentences([sunny], "en")[1]
-    assert "machines’ energy" not in answers.sentences([plain], "en")[1]
+    assert "50% of the machines’ energy" in summary_text.summary_sentences([sunny], "en")[1]
+    assert "machines’ energy" not in summary_text.summary_sentences([plain], "en")[1]
 
 
 def test_alternatives_are_called_by_their_titles() -> None:
@@ -393,8 +393,8 @@ def test_alternatives_are_called_by_their_titles() -> None:
         result("gpu · greenest"), names={"gpu": {"fr": "Une carte", "en": "A card"}}
     )
 
-    assert words.name(named, "fr").startswith("Une carte · ")
-    assert words.name(named, "en").startswith("A card · ")
+    assert formatting.result_name(named, "fr").startswith("Une carte · ")
+    assert formatting.result_name(named, "en").startswith("A card · ")
 
 
 def test_hours_after_the_last_job_are_not_drawn() -> None:
@@ -402,4 +402,4 @@ def test_hours_after_the_last_job_are_not_drawn() -> None:
     short = result(hours=5)
     zones = tuple(msgspec.structs.replace(one, jobs=(*one.jobs[:3], 0, 0)) for one in short.zones)
 
-    assert 3 == len(facts.day(msgspec.structs.replace(short, zones=zones)).hours)
+    assert 3 == len(report_data.day_profile(msgspec.structs.replace(short, zones=zones)).hours)

@@ -9,11 +9,16 @@ from tests.sim.scenarios import SMALL, small, text
 
 from entraide import i18n
 from entraide.errors import RequestError
-from entraide_sim.build import build
-from entraide_sim.fleet import machines
-from entraide_sim.reading import check_files, load, read, shipped
-from entraide_sim.tomllines import line_of
-from entraide_sim.tomlwrite import scenario_toml
+from entraide_sim.fleet import build_machines
+from entraide_sim.scenario_reader import (
+    check_files,
+    load_scenario,
+    parse_scenario,
+    shipped_scenarios,
+)
+from entraide_sim.toml_lines import find_line
+from entraide_sim.toml_writer import scenario_toml
+from entraide_sim.world_builder import build_world
 
 SHIPPED = ["gpu-ou-minis", "province", "quartier", "trois-provinces", "verglas"]
 
@@ -135,7 +140,7 @@ def test_what_is_wrong_is_told_with_its_line(case: str) -> None:
     """Code, key and line of the first thing that is wrong, in a sentence without holes."""
     made, fault, key, at = WRONG[case]
     written = made()
-    problem = refusal(lambda: read(written, path="f.toml", home=Path()))
+    problem = refusal(lambda: parse_scenario(written, path="f.toml", home=Path()))
     line = int(str(problem.values["path"]).rpartition(":")[2])
     sentences = [i18n.error(problem.code, lang, problem.values) for lang in ("fr", "en")]
 
@@ -147,7 +152,9 @@ def test_what_is_wrong_is_told_with_its_line(case: str) -> None:
 
 def test_what_is_no_toml_is_told_with_its_line() -> None:
     """A file that cannot be read names its line."""
-    problem = refusal(lambda: read(text(("[[models]]", "[[models")), path="f.toml", home=Path()))
+    problem = refusal(
+        lambda: parse_scenario(text(("[[models]]", "[[models")), path="f.toml", home=Path())
+    )
 
     assert ("f.toml:12", "unreadable") == (problem.values["path"], problem.values["fault"])
 
@@ -155,7 +162,7 @@ def test_what_is_no_toml_is_told_with_its_line() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_scenarios_are_sound(name: str) -> None:
     """Each has both titles, and its files are in the package."""
-    loaded = load(name)
+    loaded = load_scenario(name)
     check_files(loaded)
 
     assert {"fr", "en"} == set(loaded.scenario.title) == set(loaded.scenario.about)
@@ -164,7 +171,7 @@ def test_shipped_scenarios_are_sound(name: str) -> None:
 
 def test_the_shipped_scenarios_are_these() -> None:
     """Names that people type do not change by accident."""
-    assert SHIPPED == shipped()
+    assert SHIPPED == shipped_scenarios()
 
 
 @pytest.mark.parametrize(
@@ -173,12 +180,14 @@ def test_the_shipped_scenarios_are_these() -> None:
 )
 def test_shipped_fleets_are_as_large_as_their_names_say(name: str, count: int) -> None:
     """A scenario has the machines that it promises."""
-    assert count == len(machines(load(name).scenario))
+    assert count == len(build_machines(load_scenario(name).scenario))
 
 
 def test_machines_are_dealt_to_co_ops_in_turn() -> None:
     """A pattern gives each of its co-ops its share, group after group."""
-    owners = [machine.spec.card.coop for machine in machines(load("province").scenario)]
+    owners = [
+        machine.spec.card.coop for machine in build_machines(load_scenario("province").scenario)
+    ]
 
     assert {5} == {owners.count(owner) for owner in set(owners)}
     assert 200 == len(set(owners))
@@ -187,9 +196,9 @@ def test_machines_are_dealt_to_co_ops_in_turn() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_scenario_that_was_written_reads_the_same(name: str) -> None:
     """TOML there and back changes nothing."""
-    scenario = load(name).scenario
+    scenario = load_scenario(name).scenario
 
-    assert scenario == read(scenario_toml(scenario), path="copy", home=Path()).scenario
+    assert scenario == parse_scenario(scenario_toml(scenario), path="copy", home=Path()).scenario
 
 
 def test_a_series_with_a_gap_names_its_line(tmp_path: Path) -> None:
@@ -253,7 +262,7 @@ def test_restarts_and_late_heartbeats_become_faults() -> None:
     """A scenario's seconds and hours are those of the faults in its world."""
     loaded = small(more="[[faults.restart]]\nat_h = 0.5\ndown_s = 20\n[[faults.late]]\n"
                         "at_h = 1.0\nuntil_h = 1.5\nlate_s = 90\nnodes = \"carte\"")  # fmt: skip
-    faults = build(loaded.scenario, home=loaded.home, seed=1).faults
+    faults = build_world(loaded.scenario, home=loaded.home, seed=1).faults
     start_at = loaded.scenario.start_at
 
     assert [("restart", "", 1_800.0, 20.0), ("late", "carte-1", 3_600.0, 90.0),
@@ -268,7 +277,7 @@ def test_the_same_seed_makes_the_same_demand() -> None:
     loaded = small()
 
     def asked(seed: int) -> list[object]:
-        return list(build(loaded.scenario, home=loaded.home, seed=seed).requests)
+        return list(build_world(loaded.scenario, home=loaded.home, seed=seed).requests)
 
     assert asked(1) == asked(1)
     assert asked(1) != asked(2)
@@ -280,7 +289,7 @@ def test_demand_follows_its_rate() -> None:
         ("2025-01-14T13:00:00Z", "2025-01-13T05:00:00Z"), ("hours = 2.0", "hours = 168.0"),
         ("clients = 10", "clients = 40"),
     )  # fmt: skip
-    count = sum(1 for _ in build(loaded.scenario, home=loaded.home, seed=1).requests)
+    count = sum(1 for _ in build_world(loaded.scenario, home=loaded.home, seed=1).requests)
 
     assert 0.97 < count / (40 * 60 * 7) < 1.03
 
@@ -289,7 +298,7 @@ def test_lines_are_found_in_inline_tables_by_their_table() -> None:
     """A key in an inline table is shown at the line of that table."""
     written = "[[nodes]]\nname = 1\nowner = { present = 2 }\n"
 
-    assert 3 == line_of(written, ["nodes", 0, "owner", "present"])
+    assert 3 == find_line(written, ["nodes", 0, "owner", "present"])
 
 
 SHEET = """\
@@ -304,7 +313,7 @@ def test_a_spreadsheet_is_read_as_programs_write_it(encoding: str, tmp_path: Pat
     """Windows' own letters, a byte order mark, capitals and spaced thousands are no hindrance."""
     rows = "Name;Device ;count;coop;site;price_cad\r\nété;mac-mini-m4;2;alpha;ici;1 380,50\r\n"
     (tmp_path / "m.csv").write_bytes(rows.encode(encoding))
-    loaded = read(f'machines = "m.csv"\n{SMALL}', path="f.toml", home=tmp_path)
+    loaded = parse_scenario(f'machines = "m.csv"\n{SMALL}', path="f.toml", home=tmp_path)
 
     assert ("été", 2, 1_380.5) == (
         loaded.scenario.nodes[-1].name,
@@ -317,7 +326,7 @@ def test_a_spreadsheet_of_machines_is_a_fleet(tmp_path: Path) -> None:
     """Rows become groups, as French spreadsheets write numbers too."""
     (tmp_path / "m.csv").write_text(SHEET.replace("1 250", "1250"), "utf-8")
     written = 'machines = "m.csv"\n' + re.sub(r"\[\[nodes\]\]\n(?:[^\n]+\n)+", "", SMALL)
-    mini, card = read(written, path="f.toml", home=tmp_path).scenario.nodes
+    mini, card = parse_scenario(written, path="f.toml", home=tmp_path).scenario.nodes
 
     assert (3, "office", None, False) == (
         mini.count, mini.owner.present, mini.price_cad, mini.dedicated,
@@ -344,7 +353,9 @@ def test_a_bad_spreadsheet_is_told_with_its_line(case: str, tmp_path: Path) -> N
     """The file and line are the spreadsheet's."""
     content, fault, where = BAD_SHEETS[case]
     (tmp_path / "m.csv").write_text(content, "utf-8")
-    problem = refusal(lambda: read(f'machines = "m.csv"\n{SMALL}', path="f.toml", home=tmp_path))
+    problem = refusal(
+        lambda: parse_scenario(f'machines = "m.csv"\n{SMALL}', path="f.toml", home=tmp_path)
+    )
     sentences = [i18n.error(problem.code, lang, problem.values) for lang in ("fr", "en")]
 
     assert (fault, str(tmp_path / where)) == (problem.values["fault"], problem.values["path"])

@@ -16,10 +16,10 @@ from tests.sim.scenarios import small, text
 
 from entraide.cli.app import run_command as entraide
 from entraide.errors import RequestError
-from entraide_sim import advice, compare, goals, plan
-from entraide_sim.reading import load
+from entraide_sim import fleet_planner, goals, policy_variants, scenario_advice
+from entraide_sim.scenario_reader import load_scenario
 from entraide_sim.simulate import Case
-from entraide_sim.sweep import Parcel, Sweeper, carry_out, kept, key_of
+from entraide_sim.sweep import CaseTask, SweepRunner, cache_key, load_outcome, run_task
 
 DEADLINE_S = 100.0
 
@@ -40,8 +40,8 @@ def same(found: Sequence[Any]) -> list[Any]:
 def test_processes_and_one_process_say_the_same(tmp_path: Path) -> None:
     """Where cases run changes nothing of what they come to."""
     many = cases(4)
-    alone = [carry_out(Parcel(case)) for case in many]
-    with Sweeper(keep=tmp_path, at_once=2) as sweep:
+    alone = [run_task(CaseTask(case)) for case in many]
+    with SweepRunner(keep=tmp_path, at_once=2) as sweep:
         found = dict(sweep(many))
 
     assert same(alone) == same([found[number] for number in range(4)])
@@ -50,14 +50,14 @@ def test_processes_and_one_process_say_the_same(tmp_path: Path) -> None:
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     """A sweep that goes on takes what is kept, and runs the rest."""
     many = cases(3)
-    with Sweeper(keep=tmp_path, at_once=1) as sweep:
+    with SweepRunner(keep=tmp_path, at_once=1) as sweep:
         first = dict(sweep(many[:2]))
-    with Sweeper(keep=tmp_path, at_once=1, resume=True) as sweep:
+    with SweepRunner(keep=tmp_path, at_once=1, resume=True) as sweep:
         second = dict(sweep(many))
 
     assert [one.result for one in first.values()] == [second[0].result, second[1].result]
-    assert kept(tmp_path, key_of(many[2]), tables=False) is not None
-    assert None is kept(tmp_path, key_of(many[2]), tables=True)
+    assert load_outcome(tmp_path, cache_key(many[2]), tables=False) is not None
+    assert None is load_outcome(tmp_path, cache_key(many[2]), tables=True)
 
 
 def test_a_case_travels_with_its_files(tmp_path: Path) -> None:
@@ -67,9 +67,9 @@ def test_a_case_travels_with_its_files(tmp_path: Path) -> None:
     (case,) = cases(1)
     loaded = small(("clients = 10", 'trace = "t.csv"'), home=tmp_path)
     case = Case(scenario=loaded.scenario, home=str(tmp_path), seed=1)
-    there = Parcel(case, files={"t.csv": (tmp_path / "t.csv").read_bytes()})
+    there = CaseTask(case, files={"t.csv": (tmp_path / "t.csv").read_bytes()})
 
-    assert same([carry_out(Parcel(case))]) == same([carry_out(there)])
+    assert same([run_task(CaseTask(case))]) == same([run_task(there)])
 
 
 def test_keys_tell_cases_apart(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_keys_tell_cases_apart(tmp_path: Path) -> None:
     one, other = cases(2)
     (more,) = cases(1, more='[policy]\npicker = "fastest"')
 
-    assert 3 == len({key_of(one), key_of(other), key_of(more)})
-    assert key_of(one) == key_of(cases(1)[0])
+    assert 3 == len({cache_key(one), cache_key(other), cache_key(more)})
+    assert cache_key(one) == cache_key(cases(1)[0])
 
 
 # Goals.
@@ -96,9 +96,9 @@ def test_keys_tell_cases_apart(tmp_path: Path) -> None:
 )
 def test_goals_are_read_as_typed(typed: str, summary: dict[str, Any], met: bool) -> None:
     """Each sign means what it says, and what is not there is missed."""
-    goal = goals.parse(typed)
+    goal = goals.parse_goal(typed)
 
-    assert met is goal.met(summary)
+    assert met is goal.is_met(summary)
     assert (goal.missed_by(summary) == 0.0) is met
 
 
@@ -109,7 +109,7 @@ def test_goals_are_read_as_typed(typed: str, summary: dict[str, Any], met: bool)
 def test_goals_that_are_none_are_refused(typed: str, fault: str) -> None:
     """What cannot be read, or is no number of a summary, is told."""
     with pytest.raises(RequestError) as caught:
-        goals.parse(typed)
+        goals.parse_goal(typed)
 
     assert ("plan_refused", fault) == (caught.value.code, caught.value.values["fault"])
 
@@ -124,57 +124,63 @@ BUSY = (
 )  # fmt: skip
 
 
-def planned(tmp_path: Path, goal: str, minimise: str) -> plan.Plan:
+def planned(tmp_path: Path, goal: str, minimise: str) -> fleet_planner.FleetPlan:
     """A plan for the small scenario when it is busy."""
     loaded = small(("hours = 2.0", "hours = 0.3"), *BUSY)
-    with Sweeper(keep=tmp_path, at_once=1) as sweep:
-        return plan.Planner(
-            loaded, groups=plan.groups_of(loaded.scenario, {"carte": (0, 1)}),
-            goals=(goals.parse(goal),), minimise=minimise, seed=1, run_all=sweep, at_once=1,
-        ).plan()  # fmt: skip
+    with SweepRunner(keep=tmp_path, at_once=1) as sweep:
+        return fleet_planner.FleetPlanner(
+            loaded, groups=fleet_planner.plan_groups(loaded.scenario, {"carte": (0, 1)}),
+            goals=(goals.parse_goal(goal),), minimise=minimise, seed=1, run_all=sweep, at_once=1,
+        ).find_plan()  # fmt: skip
 
 
-@pytest.mark.parametrize("minimise", plan.OBJECTIVES)
+@pytest.mark.parametrize("minimise", fleet_planner.OBJECTIVES)
 def test_no_machine_of_a_plan_can_be_taken_away(minimise: str, tmp_path: Path) -> None:
     """The planned fleet meets the goal, and each with one machine fewer does not."""
     found = planned(tmp_path, "ttft_s.p95<=0.6", minimise)
 
-    assert found.found is not None
-    assert found.found.meets
-    assert [False] * len(found.fewer) == [tried.meets for tried in found.fewer]
-    assert sum(found.best.counts) < sum(found.base.counts)
+    assert found.feasible is not None
+    assert found.feasible.meets_goals
+    assert [False] * len(found.smaller_fleets) == [
+        tried.meets_goals for tried in found.smaller_fleets
+    ]
+    assert sum(found.closest.counts) < sum(found.current.counts)
 
 
 def test_a_goal_out_of_reach_is_said_so(tmp_path: Path) -> None:
     """When the largest fleet misses, there is no plan but the nearest fleet."""
     found = planned(tmp_path, "ttft_s.p50<=0.0001", "machines")
 
-    assert None is found.found
-    assert tuple(group.most for group in found.groups) == found.best.counts
+    assert None is found.feasible
+    assert tuple(group.most for group in found.groups) == found.closest.counts
 
 
 def test_the_busiest_hours_are_found() -> None:
     """Of a day of office work, they lie in the working day."""
-    hours = plan.busy_hours(load("trois-provinces"), 1)
+    hours = fleet_planner.busiest_hours(load_scenario("trois-provinces"), 1)
 
     assert hours is not None
-    assert plan.BUSY_H == hours.hours
+    assert fleet_planner.PEAK_H == hours.hours
     assert 13 <= hours.start.hour <= 20  # UTC: 8 to 15 h in Montréal
 
 
 def test_advice_tries_each_change_alone() -> None:
     """Buying, lending, waiting and retiring are each one case beside the scenario itself."""
-    loaded = load("trois-provinces")
-    changes = advice.changes(loaded.scenario)
+    loaded = load_scenario("trois-provinces")
+    changes = scenario_advice.list_changes(loaded.scenario)
     codes = [change.code for change in changes]
 
     assert {"buy", "lend_always", "later", "retire"} == set(codes)
-    assert 1 + len(codes) == len(advice.cases(loaded, changes, seed=1))
+    assert 1 + len(codes) == len(scenario_advice.advice_cases(loaded, changes, seed=1))
 
 
 def test_a_comparison_runs_each_policy_with_each_fleet() -> None:
     """Two pickers and two alternatives are four cases with the same seed."""
-    found = compare.cases(load("gpu-ou-minis"), compare.choices(["greenest", "fastest"]), seed=5)
+    found = policy_variants.variant_cases(
+        load_scenario("gpu-ou-minis"),
+        policy_variants.read_variants(["greenest", "fastest"]),
+        seed=5,
+    )
 
     assert ["gpu · greenest", "minis · greenest", "gpu · fastest", "minis · fastest"] == [
         case.label for case in found
@@ -290,4 +296,6 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(tmp_path: Path) -> None:
     assert 130 == child.returncode
     assert f"{left} run" in said
     assert 0 == again.returncode, again.stderr
-    assert sorted(compare.PICKERS) == sorted(json.loads((out / "comparison.json").read_text()))
+    assert sorted(policy_variants.PICKERS) == sorted(
+        json.loads((out / "comparison.json").read_text())
+    )

@@ -14,11 +14,11 @@ from tests.sim.support import (
     RATES,
     START,
     ZONES,
-    Lived,
-    Turns,
-    even,
+    RoundRobinScheduler,
+    SimulatedWorld,
+    even_arrivals,
     grid,
-    mixed,
+    mixed_arrivals,
     node,
     policy,
     provinces,
@@ -47,10 +47,10 @@ from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 WH = JOULES_PER_WH
 
 
-def check(lived: Lived) -> None:
+def check(lived: SimulatedWorld) -> None:
     """Nothing is lost or made: jobs, tokens, energy, grams, ledger."""
     world, records = lived.world, lived.records
-    assert world.asked == len(world.jobs) + len(records)
+    assert world.requests_received == len(world.jobs) + len(records)
     engines = [one.engine for one in world.nodes.values()]
     closed = sum(records.column(name).sum() for name in ("prefill_wh", "decode_wh", "wake_wh")) * WH
     grams = records.column("carbon_g").sum()
@@ -59,10 +59,10 @@ def check(lived: Lived) -> None:
         grams += job.carbon_g
     for engine in engines:
         for run in engine.runs():
-            energy_j, carbon_g = engine.used(run)
+            energy_j, carbon_g = engine.run_usage(run)
             closed += energy_j
             grams += carbon_g
-            assert 0 <= engine.produced(run, world.driver.now) <= run.output_tokens
+            assert 0 <= engine.output_tokens(run, world.driver.now) <= run.output_tokens
     assert closed == pytest.approx(sum(engine.total_j for engine in engines))
     assert grams == pytest.approx(sum(engine.total_g for engine in engines))
     totals: dict[str, int] = {}
@@ -76,7 +76,7 @@ def test_nothing_is_lost_at_any_step() -> None:
     """Jobs, tokens, energy, grams and books add up after every event, faults and all."""
     steps = 0
 
-    def watch(lived: Lived) -> None:
+    def watch(lived: SimulatedWorld) -> None:
         nonlocal steps
         steps += 1
         if steps % 7 == 0:
@@ -92,10 +92,10 @@ def test_nothing_is_lost_at_any_step() -> None:
         sim.Fault(START + 60.0, "n-CA-QC", "return"),
         sim.Fault(START + 65.0, "n-CA-ON", "late", 0.0),
     ]
-    lived = Lived(
+    lived = SimulatedWorld(
         provinces(noise=0.1),
-        mixed(1.0, 90.0, seed=3),
-        wish=sim.Wish(MODEL, patience_s=8.0),
+        mixed_arrivals(1.0, 90.0, seed=3),
+        wish=sim.RequestTemplate(MODEL, patience_s=8.0),
         watch=watch,
         terms=policy(1.0),
         heartbeat_s=1.0,
@@ -103,11 +103,15 @@ def test_nothing_is_lost_at_any_step() -> None:
     )
     check(lived)
     done = lived.records.column("state") == "completed"
-    tokens = {event.facts.job: event.facts.output_tokens_max for event in lived.of(JobRequested)}
-    reported = {
-        event.job: event.usage.output_tokens for event in lived.of(RunReported) if not event.code
+    tokens = {
+        event.facts.job: event.facts.output_tokens_max for event in lived.of_kind(JobRequested)
     }
-    completed = [end.job for end in lived.of(EndJob) if end.state is JobState.COMPLETED]
+    reported = {
+        event.job: event.usage.output_tokens
+        for event in lived.of_kind(RunReported)
+        if not event.code
+    }
+    completed = [end.job for end in lived.of_kind(EndJob) if end.state is JobState.COMPLETED]
 
     assert steps > 500
     assert done.sum() == len(completed)
@@ -119,31 +123,33 @@ def test_nothing_is_lost_at_any_step() -> None:
 def test_a_restart_goes_on_from_what_was_known() -> None:
     """The core comes back from its snapshot as the next incarnation; what came meanwhile waited."""
     fault = sim.Fault(START + 10.0, "", "restart", 7.5)
-    lived = Lived([node(slots=16)], even(1.0, 60.0), faults=[fault], heartbeat_s=5.0)
+    lived = SimulatedWorld(
+        [node(slots=16)], even_arrivals(1.0, 60.0), faults=[fault], heartbeat_s=5.0
+    )
     back = START + 17.5
-    asked = lived.of(JobRequested)
-    ended = lived.of(EndJob)
+    asked = lived.of_kind(JobRequested)
+    ended = lived.of_kind(EndJob)
     over = [end for end in ended if end.code == "gateway_lost"]
-    silent = [event for event in lived.told if START + 10.0 < event.at < back]
+    silent = [event for event in lived.events if START + 10.0 < event.at < back]
 
     check(lived)
     assert [(START, 1), (back, 2)] == [
-        (event.at, event.incarnation) for event in lived.of(SchedulerStarted)
+        (event.at, event.incarnation) for event in lived.of_kind(SchedulerStarted)
     ]
     assert [] == silent
     assert 7 <= sum(event.at == back for event in asked) <= 8
     assert 60 == len(asked) == len(ended)
     assert 0 < len(over) < 5
     assert 60 - len(over) == sum(end.state is JobState.COMPLETED for end in ended)
-    assert [event.id for event in lived.told] == list(range(1, len(lived.told) + 1))
+    assert [event.id for event in lived.events] == list(range(1, len(lived.events) + 1))
 
 
 def test_a_restart_in_a_restart_is_none() -> None:
     """A scheduler that is down already cannot be stopped again."""
     faults = [sim.Fault(START + at_s, "", "restart", 5.0) for at_s in (10.0, 12.0)]
-    lived = Lived([node(slots=16)], even(1.0, 30.0), faults=faults)
+    lived = SimulatedWorld([node(slots=16)], even_arrivals(1.0, 30.0), faults=faults)
 
-    assert [1, 2] == [event.incarnation for event in lived.of(SchedulerStarted)]
+    assert [1, 2] == [event.incarnation for event in lived.of_kind(SchedulerStarted)]
 
 
 def test_late_heartbeats_make_a_node_suspect_for_a_while() -> None:
@@ -152,15 +158,15 @@ def test_late_heartbeats_make_a_node_suspect_for_a_while() -> None:
         sim.Fault(START + 20.5, "n1", "late", 5.0),
         sim.Fault(START + 60.5, "n1", "late", 0.0),
     ]
-    lived = Lived(
+    lived = SimulatedWorld(
         [node("n1", slots=16), node("n2", slots=16)],
-        even(1.0, 90.0),
+        even_arrivals(1.0, 90.0),
         faults=faults,
         terms=policy(1.0),
         heartbeat_s=1.0,
     )
-    turned = [one for one in lived.of(NodeTurned) if one.node == "n1"]
-    seen = [event.at for event in lived.of(NodesSeen) if "n1" in event.nodes]
+    turned = [one for one in lived.of_kind(NodeTurned) if one.node == "n1"]
+    seen = [event.at for event in lived.of_kind(NodesSeen) if "n1" in event.nodes]
 
     check(lived)
     assert [NodeState.LIVE, NodeState.SUSPECT, NodeState.LIVE] == [one.state for one in turned]
@@ -179,21 +185,26 @@ def test_late_heartbeats_make_a_node_suspect_for_a_while() -> None:
 def test_a_fault_that_cannot_happen_is_refused(fault: sim.Fault) -> None:
     """Times out of bounds and nodes that are not there are told before anything happens."""
     with pytest.raises(ValueError, match="a fault"):
-        Lived([node("n1")], [], faults=[fault])
+        SimulatedWorld([node("n1")], [], faults=[fault])
 
 
 def test_what_leaves_no_snapshot_cannot_restart() -> None:
     """A baseline scheduler has nothing to come back from, which is told at once."""
     with pytest.raises(ValueError, match="snapshot"):
-        Lived([node("n1")], [], faults=[sim.Fault(START, "", "restart")], core=Turns(["n1"]))
+        SimulatedWorld(
+            [node("n1")],
+            [],
+            faults=[sim.Fault(START, "", "restart")],
+            core=RoundRobinScheduler(["n1"]),
+        )
 
 
 def digest(seed: int) -> str:
     """A fingerprint of all that one seed leads to."""
     sha = hashlib.sha256()
-    lived = Lived(provinces(noise=0.2), mixed(2.0, 120.0, seed=seed), seed=seed)
-    sha.update(msgspec.msgpack.encode(lived.told))
-    sha.update(msgspec.msgpack.encode(lived.asked))
+    lived = SimulatedWorld(provinces(noise=0.2), mixed_arrivals(2.0, 120.0, seed=seed), seed=seed)
+    sha.update(msgspec.msgpack.encode(lived.events))
+    sha.update(msgspec.msgpack.encode(lived.commands))
     for column in lived.records.columns().values():
         sha.update(column.tobytes())
     return sha.hexdigest()
@@ -221,10 +232,10 @@ def test_same_seed_same_bytes() -> None:
 
 def test_a_single_job_takes_what_the_formula_says() -> None:
     """What a client waits is the round trip, the prefill, and t0 + t1 for each further token."""
-    lived = Lived([node()], even(1.0, 1.0, input_tokens=400, output_tokens=21))
+    lived = SimulatedWorld([node()], even_arrivals(1.0, 1.0, input_tokens=400, output_tokens=21))
     (ttft_s,) = lived.records.column("first_at") - lived.records.column("asked_at")
     (decode_s,) = lived.records.column("end_at") - lived.records.column("first_at")
-    (report,) = lived.of(RunReported)
+    (report,) = lived.of_kind(RunReported)
 
     assert ttft_s == pytest.approx(0.02 + 400 / RATES.prefill_tokens_per_s, abs=1e-6)
     assert decode_s == pytest.approx(20 * 0.022, abs=1e-6)
@@ -236,13 +247,13 @@ def test_a_single_job_takes_what_the_formula_says() -> None:
 
 def test_answers_come_as_an_agent_gives_them() -> None:
     """A run is accepted, shows its first token, then a sign of life each second, then its usage."""
-    lived = Lived([node()], even(1.0, 1.0, output_tokens=200))
+    lived = SimulatedWorld([node()], even_arrivals(1.0, 1.0, output_tokens=200))
     kinds = [
         type(event).__name__
-        for event in lived.told
+        for event in lived.events
         if isinstance(event, RunAccepted | RunProgressed | RunReported)
     ]
-    signs = [event.output_tokens for event in lived.of(RunProgressed)]
+    signs = [event.output_tokens for event in lived.of_kind(RunProgressed)]
 
     assert kinds == ["RunAccepted", *["RunProgressed"] * 5, "RunReported"]
     assert signs == sorted(signs)
@@ -251,34 +262,34 @@ def test_answers_come_as_an_agent_gives_them() -> None:
 
 def test_a_day_in_three_provinces() -> None:
     """A day of jobs in three provinces ends with all done, most of them where it is cleanest."""
-    lived = Lived(
+    lived = SimulatedWorld(
         provinces(slots=8),
-        sim.tiled(mixed(0.5, 60.0, seed=1), period_s=1_800.0, until_s=86_400.0),
+        sim.repeat_trace(mixed_arrivals(0.5, 60.0, seed=1), period_s=1_800.0, until_s=86_400.0),
         progress_s=5.0,
     )
-    told = sim.summary(lived.records, lived.world)
+    told = sim.summarize_run(lived.records, lived.world)
     zones = list(lived.records.column("zone"))
 
-    assert told["jobs"] == told["completed"] == lived.world.asked > 1_000
+    assert told["jobs"] == told["completed"] == lived.world.requests_received > 1_000
     assert told["slo_attainment"] > 0.9
     assert max(ZONES, key=zones.count) == "CA-QC"
     assert told["energy_wh"] > 0.0
-    assert 24 == len({event.at for event in lived.of(IntensityChanged)})
+    assert 24 == len({event.at for event in lived.of_kind(IntensityChanged)})
 
 
 def test_decided_on_the_forecast_and_paid_on_the_actual() -> None:
     """The core hears forecasts with their issue; what is emitted follows the actual series."""
-    actual = sim.Series("CA-QC", START, (50.0,) * 2 + (400.0,) * 22)
-    wrong = sim.Forecast("CA-QC", START - 60.0, START, (400.0,) * 2 + (50.0,) * 22)
-    later = sim.Forecast("CA-QC", START + 30.0, START, (50.0,) * 24)
-    lived = Lived(
+    actual = sim.IntensitySeries("CA-QC", START, (50.0,) * 2 + (400.0,) * 22)
+    wrong = sim.IntensityForecast("CA-QC", START - 60.0, START, (400.0,) * 2 + (50.0,) * 22)
+    later = sim.IntensityForecast("CA-QC", START + 30.0, START, (50.0,) * 24)
+    lived = SimulatedWorld(
         [node("n1", slots=64)],
-        even(1.0, 60.0),
+        even_arrivals(1.0, 60.0),
         grid=sim.Grid([actual], [wrong, later]),
-        core=Turns(["n1"]),
+        core=RoundRobinScheduler(["n1"]),
     )
-    issued = lived.of(ForecastIssued)
-    energy_wh = sim.summary(lived.records, lived.world)["energy_wh"]
+    issued = lived.of_kind(ForecastIssued)
+    energy_wh = sim.summarize_run(lived.records, lived.world)["energy_wh"]
 
     assert [(START, START - 60.0), (START + 30.0, START + 30.0)] == [
         (event.at, event.issued_at) for event in issued
@@ -288,11 +299,11 @@ def test_decided_on_the_forecast_and_paid_on_the_actual() -> None:
 
 def test_a_run_pays_each_hour_its_own_intensity() -> None:
     """A run over the hour is emitted half at one intensity and half at the next."""
-    actual = sim.Series("CA-QC", START, (100.0, 300.0, 300.0))
+    actual = sim.IntensitySeries("CA-QC", START, (100.0, 300.0, 300.0))
     tokens = 1 + round(20.0 / 0.022)
     arrival = sim.Arrival(3_590.0 - 0.01 - 0.0005, "c", 1, tokens)
-    lived = Lived([node()], [arrival], grid=sim.Grid([actual]))
-    energy_wh = sim.summary(lived.records, lived.world)["energy_wh"]
+    lived = SimulatedWorld([node()], [arrival], grid=sim.Grid([actual]))
+    energy_wh = sim.summarize_run(lived.records, lived.world)["energy_wh"]
 
     assert lived.records.column("carbon_g").sum() == pytest.approx(
         energy_wh * 200.0 / 1_000, rel=1e-3
@@ -301,15 +312,15 @@ def test_a_run_pays_each_hour_its_own_intensity() -> None:
 
 def test_own_surplus_is_used_first_and_shared() -> None:
     """Two machines at a site share its surplus: what is beyond it comes from the grid."""
-    actual = sim.Series("CA-QC", START, (100.0,) * 24)
+    actual = sim.IntensitySeries("CA-QC", START, (100.0,) * 24)
     site = sim.SiteSpec("alpha", "home", ((START, 150.0), (START + 3_000.0, 0.0)))
     nodes = [node(name, site="home", slots=1) for name in ("n1", "n2")]
     pair = [sim.Arrival(at_s, "c", 1, 101) for at_s in (0.0, 0.0, 3_600.0, 3_600.0)]
-    lived = Lived(nodes, pair, grid=sim.Grid([actual]), sites=[site])
+    lived = SimulatedWorld(nodes, pair, grid=sim.Grid([actual]), sites=[site])
     grams = lived.records.column("carbon_g")
     energy_wh = lived.records.column("decode_wh")
-    joined = [event.card.energy.surplus_w for event in lived.of(NodeJoined)]
-    changed = [event.energy.surplus_w for event in lived.of(NodeChanged)]
+    joined = [event.card.energy.surplus_w for event in lived.of_kind(NodeJoined)]
+    changed = [event.energy.surplus_w for event in lived.of_kind(NodeChanged)]
 
     assert [150.0, 150.0] == joined
     assert [0.0, 0.0] == changed
@@ -319,8 +330,10 @@ def test_own_surplus_is_used_first_and_shared() -> None:
 
 def test_a_full_node_declines() -> None:
     """A node with less memory than its card says declines what can never fit."""
-    lived = Lived([node(pool_tokens=300)], even(1.0, 1.0, input_tokens=290, output_tokens=50))
-    (declined,) = lived.of(RunDeclined)
+    lived = SimulatedWorld(
+        [node(pool_tokens=300)], even_arrivals(1.0, 1.0, input_tokens=290, output_tokens=50)
+    )
+    (declined,) = lived.of_kind(RunDeclined)
 
     assert "context_exceeded" == declined.code
     assert ["failed"] == list(lived.records.column("state"))
@@ -331,15 +344,15 @@ def test_memory_bounds_the_batch(pool_tokens: int, together: int) -> None:
     """As many sequences run at once as their keys and values fit the memory, whatever the slots."""
     most = 0
 
-    def watch(lived: Lived) -> None:
+    def watch(lived: SimulatedWorld) -> None:
         nonlocal most
         engines = [one.engine for one in lived.world.nodes.values()]
         begun = [run for run in engines[0].runs() if run.first_at > 0.0]
         most = max(most, len(begun))
 
     spec = node(slots=6, pool_tokens=pool_tokens)
-    arrivals = even(20.0, 0.5, input_tokens=900, output_tokens=120)
-    lived = Lived([spec], arrivals, watch=watch, progress_s=0.1)
+    arrivals = even_arrivals(20.0, 0.5, input_tokens=900, output_tokens=120)
+    lived = SimulatedWorld([spec], arrivals, watch=watch, progress_s=0.1)
 
     assert together == most
     assert set(lived.records.column("state")) == {"completed"}
@@ -348,7 +361,7 @@ def test_memory_bounds_the_batch(pool_tokens: int, together: int) -> None:
 def test_a_node_that_sleeps_is_woken() -> None:
     """A machine with a wake time is late for its first job, and waking counts as energy."""
     power = Power("box", 10.0, 110.0, Basis.DECLARED, wake_j=3_600.0, wake_s=4.0)
-    lived = Lived([node(power=power, sleep_after_s=60.0)], even(0.5, 4.0))
+    lived = SimulatedWorld([node(power=power, sleep_after_s=60.0)], even_arrivals(0.5, 4.0))
     first = lived.records.column("first_at") - lived.records.column("asked_at")
 
     assert [1.0, 0.0] == list(lived.records.column("wake_wh"))
@@ -360,9 +373,9 @@ def test_shared_prefixes_need_no_prefill() -> None:
     arrivals = [
         sim.Arrival(number * 20.0, "c", 1_200, 2, (1, 2, 10 + number)) for number in range(3)
     ]
-    lived = Lived([node(prefix_tokens=5_120, prefix_block_tokens=400)], arrivals)
+    lived = SimulatedWorld([node(prefix_tokens=5_120, prefix_block_tokens=400)], arrivals)
     cached: dict[str, list[int]] = {}
-    for told, report in zip(lived.of(JobRequested), lived.of(RunReported), strict=True):
+    for told, report in zip(lived.of_kind(JobRequested), lived.of_kind(RunReported), strict=True):
         cached.setdefault(told.facts.coop, []).append(report.usage.cached_tokens)
 
     assert all(counts == [0, *[800] * (len(counts) - 1)] for counts in cached.values())
@@ -376,51 +389,53 @@ def test_refused_and_given_up_are_counted() -> None:
             CoopTerms(coop, quotas=(Quota(QuotaKind.REQUESTS, 3, Period.DAY),)) for coop in COOPS
         )
     )
-    lived = Lived(
+    lived = SimulatedWorld(
         [node(slots=1)],
-        even(2.0, 10.0, output_tokens=400),
+        even_arrivals(2.0, 10.0, output_tokens=400),
         terms=terms,
-        wish=sim.Wish(MODEL, patience_s=15.0),
+        wish=sim.RequestTemplate(MODEL, patience_s=15.0),
     )
-    told = sim.summary(lived.records, lived.world)
+    told = sim.summarize_run(lived.records, lived.world)
 
     assert (9, 11) == (told["completed"] + told["cancelled"], told["rejected"])
     assert told["cancelled"] > 0
-    assert len(lived.of(Refuse)) == told["rejected"]
-    assert [START + 86_400.0] == [event.ends_at for event in lived.of(PeriodBegan)]
+    assert len(lived.of_kind(Refuse)) == told["rejected"]
+    assert [START + 86_400.0] == [event.ends_at for event in lived.of_kind(PeriodBegan)]
 
 
 def test_it_goes_on_until_it_is_told() -> None:
     """A world that is given an end stops there, with its open jobs still under way."""
-    lived = Lived([node(slots=1)], even(2.0, 60.0, output_tokens=400), until=START + 30.0)
+    lived = SimulatedWorld(
+        [node(slots=1)], even_arrivals(2.0, 60.0, output_tokens=400), until=START + 30.0
+    )
 
     assert START + 30.0 == lived.world.driver.now
-    assert lived.world.asked == len(lived.records) + len(lived.world.jobs) < 120
+    assert lived.world.requests_received == len(lived.records) + len(lived.world.jobs) < 120
 
 
 def test_a_rare_heartbeat_needs_a_patient_policy() -> None:
     """A heartbeat that would come too late for the policy is refused before anything happens."""
     with pytest.raises(ValueError, match="heartbeat_s"):
-        Lived([node()], [], terms=policy(1.0), heartbeat_s=60.0)
+        SimulatedWorld([node()], [], terms=policy(1.0), heartbeat_s=60.0)
 
 
 def test_any_scheduler_can_be_driven() -> None:
     """A baseline with the core's two methods runs in the same world."""
     names = ["n1", "n2"]
     nodes = [node(name, slots=64) for name in names]
-    lived = Lived(nodes, even(2.0, 20.0), core=Turns(names))
+    lived = SimulatedWorld(nodes, even_arrivals(2.0, 20.0), core=RoundRobinScheduler(names))
 
     assert [20, 20] == [list(lived.records.column("node")).count(name) for name in names]
 
 
 def test_memory_does_not_grow_with_finished_jobs() -> None:
     """Without a recorder the world holds nothing of a job that is over."""
-    lived = Lived([node(slots=32)], even(5.0, 60.0), recorder=None)
+    lived = SimulatedWorld([node(slots=32)], even_arrivals(5.0, 60.0), recorder=None)
 
     assert {} == lived.world.jobs
     assert {} == lived.world.nodes["n1"].runs
     assert 0 == len(lived.records)
-    assert 300 == lived.world.asked
+    assert 300 == lived.world.requests_received
 
 
 @pytest.mark.parametrize(
@@ -434,7 +449,7 @@ def test_memory_does_not_grow_with_finished_jobs() -> None:
 def test_a_world_that_cannot_be_is_refused(changes, why) -> None:
     """A site without nodes, a fault of nobody and a zone without series are named."""
     with pytest.raises(ValueError, match=why):
-        Lived([node()], even(1.0, 1.0), **changes)
+        SimulatedWorld([node()], even_arrivals(1.0, 1.0), **changes)
 
 
 def test_a_site_lies_in_one_zone() -> None:
@@ -442,13 +457,13 @@ def test_a_site_lies_in_one_zone() -> None:
     nodes = [node("n1", site="home"), node("n2", zone="CA-ON", site="home")]
 
     with pytest.raises(ValueError, match="site home lies in CA-ON and CA-QC"):
-        Lived(nodes, [])
+        SimulatedWorld(nodes, [])
 
 
 def test_a_node_may_lie_about_its_energy() -> None:
     """A node that tells half of its energy reports half, and the records know the truth."""
-    lived = Lived([node(energy_told=0.5)], even(1.0, 1.0, output_tokens=100))
-    (report,) = lived.of(RunReported)
+    lived = SimulatedWorld([node(energy_told=0.5)], even_arrivals(1.0, 1.0, output_tokens=100))
+    (report,) = lived.of_kind(RunReported)
 
     assert report.usage.energy_decode_uwh / 1e6 == pytest.approx(
         lived.records.column("decode_wh")[0] / 2, rel=1e-6

@@ -70,7 +70,7 @@ class Device(Struct, frozen=True):
         return self.memory_gb * self.memory_part
 
 
-class Size(Struct, frozen=True):
+class ModelFootprint(Struct, frozen=True):
     """How large a model is.
 
     Attributes:
@@ -86,7 +86,7 @@ class Size(Struct, frozen=True):
     kv_mb_per_token: float = KV_MB_PER_TOKEN
 
 
-def rates(device: Device, size: Size) -> Rates:
+def estimate_rates(device: Device, size: ModelFootprint) -> Rates:
     """Returns how fast a device runs a model.
 
     Prompts are bound by computing, so their speed goes with the parameters; answers are bound by
@@ -94,7 +94,7 @@ def rates(device: Device, size: Size) -> Rates:
     peak bandwidth across cards).
     """
     step_s = size.read_gb / REFERENCE_WEIGHTS_GB / device.decode_tokens_per_s
-    same = size == Size()
+    same = size == ModelFootprint()
     return Rates(
         device.prefill_tokens_per_s * REFERENCE_PARAMS_B / size.params_b,
         step_s * (1.0 - device.step_part),
@@ -103,7 +103,7 @@ def rates(device: Device, size: Size) -> Rates:
     )
 
 
-def pool_tokens(device: Device, size: Size) -> int:
+def kv_capacity_tokens(device: Device, size: ModelFootprint) -> int:
     """Returns how many tokens' keys and values fit beside the weights; 0 or less when none do."""
     return int((device.usable_gb - size.weights_gb) * 1_000.0 / size.kv_mb_per_token)
 
@@ -111,28 +111,28 @@ def pool_tokens(device: Device, size: Size) -> int:
 @cache
 def devices() -> Mapping[str, Device]:
     """Returns the catalogue by identifier."""
-    power = {row["device_id"]: row for row in _rows("entraide", "hardware/devices.csv")}
+    power = {row["device_id"]: row for row in _read_rows("entraide", "hardware/devices.csv")}
     found = {}
-    for row in _rows("entraide_sim", "catalogue/devices.csv"):
+    for row in _read_rows("entraide_sim", "catalogue/devices.csv"):
         name = row["device_id"]
-        found[name] = _device(row, power[name])
+        found[name] = _make_device(row, power[name])
     return MappingProxyType(found)
 
 
 @cache
-def sources() -> Mapping[str, str]:
+def source_texts() -> Mapping[str, str]:
     """Returns what each source code stands for, and how far it was checked."""
     both = (("entraide", "hardware/sources.csv"), ("entraide_sim", "catalogue/sources.csv"))
     return MappingProxyType(
         {
             row["code"]: f"{row['citation']} [{row['status']}]"
             for package, path in both
-            for row in _rows(package, path)
+            for row in _read_rows(package, path)
         }
     )
 
 
-class Annual(Struct, frozen=True):
+class ZoneAverage(Struct, frozen=True):
     """What a zone's mean kilowatt-hour emits in one year, and whose figure it is."""
 
     year: int
@@ -142,22 +142,22 @@ class Annual(Struct, frozen=True):
 
 
 @cache
-def annual() -> Mapping[str, Annual]:
+def zone_averages() -> Mapping[str, ZoneAverage]:
     """Returns the shipped averages by zone: those that the pool itself falls back on."""
     return MappingProxyType(
         {
-            row["zone"]: Annual(
+            row["zone"]: ZoneAverage(
                 int(row["year"]),
                 float(row["direct_g_per_kwh"]),
                 float(row["lifecycle_g_per_kwh"]),
                 row["source"],
             )
-            for row in _rows("entraide_scheduler", "grid/annual.csv")
+            for row in _read_rows("entraide_scheduler", "grid/annual.csv")
         }
     )
 
 
-def _device(row: dict[str, str], power: dict[str, str]) -> Device:
+def _make_device(row: dict[str, str], power: dict[str, str]) -> Device:
     figures = ("memory", "idle", "active", "max")
     from_agent = {figure: power[f"{figure}_src"] for figure in figures}
     own = ("prefill", "decode", "step", "price", "throttle")
@@ -188,6 +188,6 @@ def _device(row: dict[str, str], power: dict[str, str]) -> Device:
     )
 
 
-def _rows(package: str, path: str) -> list[dict[str, str]]:
+def _read_rows(package: str, path: str) -> list[dict[str, str]]:
     text = files(package).joinpath(path).read_text("utf-8")
     return list(csv.DictReader(text.splitlines()))

@@ -12,7 +12,7 @@ import typer
 from entraide import i18n
 
 
-def add(sim: typer.Typer, lang: str) -> None:
+def add_command(sim: typer.Typer, lang: str) -> None:
     """Adds the command to the group of the simulator's commands, in one language."""
 
     def words(code: str) -> str:
@@ -40,45 +40,45 @@ def run_replay(journal: Path, policy: str, out: Path, *, lang: str, as_json: boo
     from entraide.errors import EntraideError, error_for
 
     try:
-        return _run(journal, policy, out, lang=lang, as_json=as_json)
+        return _replay_journal(journal, policy, out, lang=lang, as_json=as_json)
     except EntraideError as problem:
         sentence = i18n.error(problem.code, lang, problem.values)
         raise error_for(problem.code, sentence, values=problem.values) from problem
 
 
-def _run(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
+def _replay_journal(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
     from entraide_scheduler.core import snapshot
-    from entraide_sim import output
-    from entraide_sim.replay import recording, reported, telling, whatif
-    from entraide_sim.replay.past import Past
+    from entraide_sim import output_files
+    from entraide_sim.replay import cli_output, policy_comparison, recording, report_inputs
+    from entraide_sim.replay.recorded_history import RecordedHistory
     from entraide_sim.report import write_report
 
-    head = recording.head_of(journal)
-    recording.restored(journal, head)
-    past = Past(snapshot.read(head.core))
-    exact, core = recording.replay(journal, head, watch=past.watch)
+    head = recording.read_head(journal)
+    recording.restore_core(journal, head)
+    past = RecordedHistory(snapshot.read(head.core))
+    exact, core = recording.replay_exactly(journal, head, watch=past.observe)
     plain: dict[str, Any] = {"exact": exact.diverged is None, **msgspec.to_builtins(exact)}
     if exact.diverged is None and policy:
-        proposed = whatif.read_policy(policy, past.policy)
-        grid = reported.grid_of(past, exact)
-        compared = whatif.compare(
+        proposed = policy_comparison.read_policy(policy, past.policy)
+        grid = report_inputs.build_grid(past, exact)
+        compared = policy_comparison.compare_policies(
             journal, head, past=past, exact=exact, core=core, proposed=proposed, grid=grid
         )
-        plain["compared"] = telling.plain(compared)
+        plain["compared"] = cli_output.comparison_to_json(compared)
         command = f"entraide sim replay {journal} --policy {policy}"
-        found = reported.results(
+        found = report_inputs.build_results(
             compared, past=past, exact=exact, grid=grid, proposed=proposed, command=command
         )
-        output.write_json(out / "replay.json", plain)
+        output_files.write_json(out / "replay.json", plain)
         write_report(out / "report.html", found, lang=lang)
         if not as_json:
-            telling.exactly(exact, lang)
-            telling.comparison(compared, lang)
-            telling.where(out / "report.html", lang)
+            cli_output.print_exact_replay(exact, lang)
+            cli_output.print_comparison(compared, lang)
+            cli_output.print_report_path(out / "report.html", lang)
     else:
-        output.write_json(out / "replay.json", plain)
+        output_files.write_json(out / "replay.json", plain)
         if not as_json:
-            telling.exactly(exact, lang)
+            cli_output.print_exact_replay(exact, lang)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode())
     return 0 if exact.diverged is None else 1

@@ -46,7 +46,7 @@ class Divergence(Struct, frozen=True):
     detail: str = ""
 
 
-class Exact(Struct, frozen=True):
+class ExactReplay(Struct, frozen=True):
     """What an exact replay came to.
 
     Attributes:
@@ -65,7 +65,7 @@ class Exact(Struct, frozen=True):
     diverged: Divergence | None = None
 
 
-def head_of(path: Path) -> Head:
+def read_head(path: Path) -> Head:
     """Reads a recording to its end, so that it is known to be whole; returns its head.
 
     Raises:
@@ -73,28 +73,28 @@ def head_of(path: Path) -> Head:
     """
     head: Head | None = None
     try:
-        for part in parts(_blocks(path)):
+        for part in parts(_read_blocks(path)):
             if head is None:
                 if not isinstance(part, Head):
                     raise Unreadable("altered")
                 head = part
     except Unreadable as problem:
-        raise refused(path, problem.code) from problem
+        raise journal_error(path, problem.code) from problem
     assert head is not None
     return head
 
 
-def lines_of(path: Path) -> Iterator[Line]:
+def read_lines(path: Path) -> Iterator[Line]:
     """Yields the lines of a recording that is known to be whole."""
-    return (part for part in parts(_blocks(path)) if isinstance(part, Line))
+    return (part for part in parts(_read_blocks(path)) if isinstance(part, Line))
 
 
-def events_of(path: Path) -> Iterator[Event]:
+def read_events(path: Path) -> Iterator[Event]:
     """Yields the events of a recording that was replayed exactly."""
-    return map(event_of, lines_of(path))
+    return map(event_of, read_lines(path))
 
 
-def restored(path: Path, head: Head) -> Core:
+def restore_core(path: Path, head: Head) -> Core:
     """Returns the core as it was where a recording begins.
 
     Raises:
@@ -104,10 +104,12 @@ def restored(path: Path, head: Head) -> Core:
         return Core.restore(head.core)
     except msgspec.DecodeError as problem:
         versions = {"recorded": head.version, "version": version()}
-        raise refused(path, "other_version", **versions) from problem
+        raise journal_error(path, "other_version", **versions) from problem
 
 
-def replay(path: Path, head: Head, *, watch: Watch | None = None) -> tuple[Exact, Core]:
+def replay_exactly(
+    path: Path, head: Head, *, watch: Watch | None = None
+) -> tuple[ExactReplay, Core]:
     """Feeds all events again, up to the first at which the commands differ.
 
     Args:
@@ -121,32 +123,32 @@ def replay(path: Path, head: Head, *, watch: Watch | None = None) -> tuple[Exact
     Raises:
         RequestError: as ``restored``.
     """
-    core, digest, at = restored(path, head), head.digest, head.at
+    core, digest, at = restore_core(path, head), head.digest, head.at
     events = commands = 0
     diverged: Divergence | None = None
-    for line in lines_of(path):
+    for line in read_lines(path):
         event: Event | None = None
         asked: list[Command] = []
         try:
             event = event_of(line)
             asked = core.handle(event)
         except Exception as problem:  # noqa: BLE001  (whatever it is, the replay ends there)
-            diverged = _diverged(events + 1, event, asked, repr(problem))
+            diverged = _divergence(events + 1, event, asked, repr(problem))
             break
         digest = chained(digest, line.event, asked)
         if digest != line.digest:
-            diverged = _diverged(events + 1, event, asked, "")
+            diverged = _divergence(events + 1, event, asked, "")
             break
         events += 1
         commands += len(asked)
         at = event.at
         if watch is not None:
             watch(event, asked)
-    found = Exact(head.version, version(), head.at, at, events, commands, diverged)
+    found = ExactReplay(head.version, version(), head.at, at, events, commands, diverged)
     return found, core
 
 
-def refused(path: Path, fault: str, **values: str | float) -> RequestError:
+def journal_error(path: Path, fault: str, **values: str | float) -> RequestError:
     """Returns the error of a recording that cannot be used."""
     return RequestError(
         "journal_refused",
@@ -155,7 +157,7 @@ def refused(path: Path, fault: str, **values: str | float) -> RequestError:
     )
 
 
-def _diverged(
+def _divergence(
     number: int, event: Event | None, commands: Sequence[Command], detail: str
 ) -> Divergence:
     kinds = tuple(type(command).__name__ for command in commands)
@@ -164,7 +166,7 @@ def _diverged(
     return Divergence(number, event.id, event.at, type(event).__name__, kinds, detail)
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _read_blocks(path: Path) -> Iterator[bytes]:
     try:
         with gzip.open(path) as file:
             while block := file.read(BLOCK_BYTES):
@@ -174,9 +176,9 @@ def _blocks(path: Path) -> Iterator[bytes]:
     except EOFError:
         raise Unreadable("cut") from None
     except (OSError, zlib.error) as problem:
-        raise Unreadable("altered" if _is_packed(path) else "no_journal") from problem
+        raise Unreadable("altered" if _is_gzip(path) else "no_journal") from problem
 
 
-def _is_packed(path: Path) -> bool:
+def _is_gzip(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC

@@ -15,22 +15,31 @@ from jinja2 import DictLoader, Environment
 
 from entraide import i18n
 from entraide.i18n import text
-from entraide_sim.report import answers, facts, words
-from entraide_sim.report.coops import shares
-from entraide_sim.report.day import hours_and_zones, over_the_day
-from entraide_sim.report.figures import Picture
-from entraide_sim.report.latency import latency
-from entraide_sim.report.pareto import pareto
-from entraide_sim.results import CITED, Assumption, Result
+from entraide_sim.report import formatting, report_data, summary_text
+from entraide_sim.report.chart import Chart
+from entraide_sim.report.day_charts import make_day_chart, make_zone_map
+from entraide_sim.report.latency_chart import make_latency_chart
+from entraide_sim.report.pareto_chart import make_pareto_chart
+from entraide_sim.report.share_chart import make_share_chart
+from entraide_sim.results import SOURCE_SEPARATOR, Assumption, RunResult
 
 RESULTS_MAX = 1_000
 BASES = ("measured", "declared", "estimated", "default")
-TERMS = ("token", "first_word", "p95", "promise", "intensity", "due", "coop_gave", "unbeaten")
+GLOSSARY_TERMS = (
+    "token",
+    "first_word",
+    "p95",
+    "promise",
+    "intensity",
+    "due",
+    "coop_gave",
+    "unbeaten",
+)
 
 
 def write_report(
     path: Path,
-    results: Sequence[Result],
+    results: Sequence[RunResult],
     *,
     lang: str = i18n.DEFAULT_LANG,
     chosen: int | None = None,
@@ -56,7 +65,7 @@ def write_report(
         raise ValueError(f"there is no result {chosen} among {len(results)}")
     first = i18n.lang_of(lang)
     languages = (first, *(one for one in i18n.LANGUAGES if one != first))
-    pages = [_page(results, one, chosen, goals) for one in languages]
+    pages = [_page_values(results, one, chosen, goals) for one in languages]
     here = files("entraide_sim.report")
     template = Environment(
         loader=DictLoader({"page.html": (here / "page.html").read_text("utf-8")}),
@@ -70,171 +79,187 @@ def write_report(
     beside.replace(path)
 
 
-def _page(
-    results: Sequence[Result], lang: str, chosen: int | None, goals: Sequence[str]
+def _page_values(
+    results: Sequence[RunResult], lang: str, chosen: int | None, goals: Sequence[str]
 ) -> dict[str, Any]:
-    lead = facts.leading(results, chosen)
+    lead = report_data.recommended_index(results, chosen)
     several = len(results) > 1
     return {
         "lang": lang,
         "language": text("sim-report-language", lang),
-        "say": partial(_say, lang),
-        "title": words.title(results[0], lang),
-        "about": _about(results, lang),
+        "say": partial(_report_text, lang),
+        "title": formatting.scenario_title(results[0], lang),
+        "about": _about_text(results, lang),
         "story": results[0].about.get(i18n.lang_of(lang), ""),
         "mishaps_header": [
             text(f"sim-report-col-{key}", lang)
             for key in ("mishap", "hit", "from", "until", "jobs", "ttft_p95", "kept")
         ],
-        "mishaps_rows": _mishaps(results[lead], lang),
-        "sentences": answers.sentences(results, lang, chosen=chosen, goals=goals),
+        "mishaps_rows": _fault_rows(results[lead], lang),
+        "sentences": summary_text.summary_sentences(results, lang, chosen=chosen, goals=goals),
         "lead": lead,
-        "lead_name": words.name(results[lead], lang) if several else "",
-        "figures": answers.figures(results[lead], lang),
-        "pictures": _pictures(results, lang, lead, chosen=chosen is not None),
+        "lead_name": formatting.result_name(results[lead], lang) if several else "",
+        "figures": summary_text.key_figures(results[lead], lang),
+        "pictures": _make_charts(results, lang, lead, chosen=chosen is not None),
         "fleet_header": [
             text(f"sim-report-col-{key}", lang)
             for key in ("machine", "count", "zone", "coop", "price", "jobs", "energy")
         ],
-        "fleet_rows": _fleet(results[lead], lang),
+        "fleet_rows": _fleet_rows(results[lead], lang),
         "sites_header": [
             text(f"sim-report-col-{key}", lang) for key in _site_columns(results[lead])
         ],
-        "sites_rows": _sites(results[lead], lang),
-        "bases": _bases(results, lang),
-        "assumptions": _assumptions(results, lang),
-        "sources": [(one, one.startswith("https://")) for one in _sources(results)],
+        "sites_rows": _site_rows(results[lead], lang),
+        "bases": _basis_text(results, lang),
+        "assumptions": _assumption_entries(results, lang),
+        "sources": [(one, one.startswith("https://")) for one in _all_sources(results)],
         "glossary": [
             (text(f"sim-report-term-{key}", lang), text(f"sim-report-term-{key}.meaning", lang))
-            for key in TERMS
+            for key in GLOSSARY_TERMS
         ],
         "colophon": _colophon(results, lang),
         "commands": list(dict.fromkeys(one.command for one in results if one.command)),
     }
 
 
-def _say(lang: str, code: str, **values: i18n.Value) -> str:
+def _report_text(lang: str, code: str, **values: i18n.Value) -> str:
     return text(f"sim-report-{code}", lang, **values)
 
 
-def _about(results: Sequence[Result], lang: str) -> str:
+def _about_text(results: Sequence[RunResult], lang: str) -> str:
     first = results[0]
-    counts = [facts.machines(one) for one in results]
+    counts = [report_data.machine_count(one) for one in results]
     values: dict[str, i18n.Value] = {} if min(counts) == max(counts) else {"least": min(counts)}
     return text(
         "sim-report-about",
         lang,
         tried=len(results),
-        date=words.date(first.start_at, first.timezone, lang),
+        date=formatting.format_date_of(first.start_at, first.timezone, lang),
         coops=len(first.coops),
         machines=max(counts),
         **values,
     )
 
 
-def _pictures(
-    results: Sequence[Result], lang: str, lead: int, *, chosen: bool
-) -> list[tuple[str, Picture]]:
+def _make_charts(
+    results: Sequence[RunResult], lang: str, lead: int, *, chosen: bool
+) -> list[tuple[str, Chart]]:
     """The pictures with their titles; hours and shares are those of who leads, then of the first.
 
     A comparison comes first, for it is the choice.
     """
-    found: list[tuple[str, Picture | None]] = []
+    found: list[tuple[str, Chart | None]] = []
 
-    def add(picture: Picture | None, of: int | None = None) -> None:
+    def add(picture: Chart | None, of: int | None = None) -> None:
         if picture is not None:
             title = text(f"sim-report-{picture.name}", lang)
             if of is not None and len(results) > 1:
-                title = text("sim-report-of", lang, title=title, name=words.name(results[of], lang))
+                title = text(
+                    "sim-report-of",
+                    lang,
+                    title=title,
+                    name=formatting.result_name(results[of], lang),
+                )
             found.append((title, picture))
 
-    add(pareto(results, lang, lead, chosen=chosen))
-    add(latency(results, lang))
+    add(make_pareto_chart(results, lang, lead, chosen=chosen))
+    add(make_latency_chart(results, lang))
     for of in dict.fromkeys((lead, 0)):
-        add(over_the_day(results[of], lang, mark=str(of)), of)
-        add(hours_and_zones(results[of], lang, mark=str(of)), of)
-        add(shares(results[of], lang, mark=str(of)), of)
+        add(make_day_chart(results[of], lang, mark=str(of)), of)
+        add(make_zone_map(results[of], lang, mark=str(of)), of)
+        add(make_share_chart(results[of], lang, mark=str(of)), of)
     return [(title, picture) for title, picture in found if picture is not None]
 
 
-def _fleet(result: Result, lang: str) -> list[tuple[str, ...]]:
+def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
     return [
         (
-            words.device(line.name or line.device, lang),
-            words.count(line.count, lang),
-            words.zone(line.zone, lang),
-            words.owners(line.coop, (one.coop for one in result.coops), lang),
-            _price(line.price_cad, lang),
-            words.count(line.jobs, lang),
-            words.energy(line.energy_wh, lang),
+            formatting.device_name(line.name or line.device, lang),
+            formatting.format_count(line.count, lang),
+            formatting.zone_name(line.zone, lang),
+            formatting.owner_text(line.coop, (one.coop for one in result.coops), lang),
+            _format_price(line.price_cad, lang),
+            formatting.format_count(line.jobs, lang),
+            formatting.format_energy(line.energy_wh, lang),
         )
         for line in result.fleet
     ]
 
 
-def _site_columns(result: Result) -> tuple[str, ...]:
+def _site_columns(result: RunResult) -> tuple[str, ...]:
     """A battery has columns only where there is one."""
     stored = ("battery", "lost") if any(one.stores for one in result.sites) else ()
     return ("site", "surplus", "own", *stored, "grid", "away")
 
 
-def _sites(result: Result, lang: str) -> list[tuple[str, ...]]:
+def _site_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
     columns = _site_columns(result)[1:]
     return [
-        (line.site, *(words.energy(getattr(line, f"{key}_wh"), lang) for key in columns))
+        (
+            line.site,
+            *(formatting.format_energy(getattr(line, f"{key}_wh"), lang) for key in columns),
+        )
         for line in result.sites
     ]
 
 
-def _mishaps(result: Result, lang: str) -> list[tuple[str, ...]]:
+def _fault_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
     return [
         (
             text(f"sim-mishap-{line.kind}", lang),
-            words.count(line.machines, lang) if line.machines else words.DASH,
-            words.moment(line.at, result.timezone, lang),
-            words.DASH if line.until is None else words.moment(line.until, result.timezone, lang),
-            words.count(line.jobs, lang),
-            words.seconds(line.ttft_s_p95, lang),
-            words.part(line.kept_part, lang),
+            formatting.format_count(line.machines, lang) if line.machines else formatting.DASH,
+            formatting.format_moment(line.at, result.timezone, lang),
+            formatting.DASH
+            if line.until is None
+            else formatting.format_moment(line.until, result.timezone, lang),
+            formatting.format_count(line.jobs, lang),
+            formatting.format_seconds(line.ttft_s_p95, lang),
+            formatting.format_percentage(line.kept_part, lang),
         )
         for line in result.mishaps
     ]
 
 
-def _price(price_cad: float | None, lang: str) -> str:
-    return text("sim-report-owned", lang) if price_cad == 0 else words.money(price_cad, lang)
+def _format_price(price_cad: float | None, lang: str) -> str:
+    return (
+        text("sim-report-owned", lang)
+        if price_cad == 0
+        else formatting.format_money(price_cad, lang)
+    )
 
 
-def _assumptions(results: Sequence[Result], lang: str) -> list[dict[str, Any]]:
+def _assumption_entries(results: Sequence[RunResult], lang: str) -> list[dict[str, Any]]:
     told = []
-    sources = _sources(results)
-    for one, where in facts.assumptions(results):
-        names = [words.name(results[at], lang) for at in where]
+    sources = _all_sources(results)
+    for one, where in report_data.merged_assumptions(results):
+        names = [formatting.result_name(results[at], lang) for at in where]
         values: dict[str, i18n.Value] = dict(one.values)
         if "device" in values:
-            values["device"] = words.device(str(values["device"]), lang)
+            values["device"] = formatting.device_name(str(values["device"]), lang)
         told.append({
             "basis": one.basis,
             "basis_told": i18n.word("basis", one.basis, lang),
             "sentence": text(f"sim-assumption-{one.code}", lang, **values),
-            "sources": [sources.index(part) + 1 for part in _cited(one)],
-            "only": "" if len(where) == len(results) else words.listed(names, lang),
+            "sources": [sources.index(part) + 1 for part in _split_sources(one)],
+            "only": "" if len(where) == len(results) else formatting.join_list(names, lang),
         })  # fmt: skip
     return told
 
 
-def _cited(assumption: Assumption) -> list[str]:
-    return assumption.source.split(CITED) if assumption.source else []
+def _split_sources(assumption: Assumption) -> list[str]:
+    return assumption.source.split(SOURCE_SEPARATOR) if assumption.source else []
 
 
-def _sources(results: Sequence[Result]) -> list[str]:
+def _all_sources(results: Sequence[RunResult]) -> list[str]:
     """Returns every source once, in the order in which the assumptions cite them."""
-    parts = (part for one, _ in facts.assumptions(results) for part in _cited(one))
+    parts = (
+        part for one, _ in report_data.merged_assumptions(results) for part in _split_sources(one)
+    )
     return list(dict.fromkeys(parts))
 
 
-def _bases(results: Sequence[Result], lang: str) -> str:
-    bases = [one.basis for one, _ in facts.assumptions(results)]
+def _basis_text(results: Sequence[RunResult], lang: str) -> str:
+    bases = [one.basis for one, _ in report_data.merged_assumptions(results)]
     parts = [
         text(f"sim-report-basis-{basis}", lang, count=bases.count(basis))
         for basis in BASES
@@ -242,17 +267,23 @@ def _bases(results: Sequence[Result], lang: str) -> str:
     ]
     if not parts:
         return ""
-    told = words.listed(parts, lang)
+    told = formatting.join_list(parts, lang)
     return text("sim-report-bases", lang, parts=told, default=bases.count("default"))
 
 
-def _colophon(results: Sequence[Result], lang: str) -> list[str]:
+def _colophon(results: Sequence[RunResult], lang: str) -> list[str]:
     seeds = sorted({one.seed for one in results})
     versions = sorted({one.version for one in results})
     policies = sorted({one.policy for one in results})
     return [
-        text("sim-report-colophon", lang, scenario=results[0].scenario,
-             policies=words.listed(policies, lang), count=len(seeds),
-             seeds=words.listed(map(str, seeds), lang), versions=words.listed(versions, lang)),
+        text(
+            "sim-report-colophon",
+            lang,
+            scenario=results[0].scenario,
+            policies=formatting.join_list(policies, lang),
+            count=len(seeds),
+            seeds=formatting.join_list(map(str, seeds), lang),
+            versions=formatting.join_list(versions, lang),
+        ),
         text("sim-report-same_bytes", lang),
-    ]  # fmt: skip
+    ]

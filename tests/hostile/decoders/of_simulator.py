@@ -14,10 +14,18 @@ from tests.hostile.mutations import binary_like, json_like, text_like
 from entraide.errors import PoolError, RequestError
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.recording import Head, Unreadable, parts
-from entraide_sim import compare, places, reading, results, servegen, spreadsheet, sweep
+from entraide_sim import (
+    energy_inputs,
+    policy_variants,
+    results,
+    scenario_reader,
+    servegen,
+    spreadsheet,
+    sweep,
+)
 from entraide_sim.arrivals import read_azure, read_mooncake
 from entraide_sim.grid import read_forecasts, read_series
-from entraide_sim.replay import recording, whatif
+from entraide_sim.replay import policy_comparison, recording
 
 HOURS = 2
 START_AT = 1_767_225_600.0  # 2026-01-01
@@ -41,12 +49,12 @@ def read_recording(data: bytes, _: Path) -> None:
     """Reads the parts of a recording and restores the core at its beginning."""
     for part in parts([data[:BLOCK], data[BLOCK:]]):
         if isinstance(part, Head):
-            recording.restored(Path("x"), part)
+            recording.restore_core(Path("x"), part)
 
 
 def scenario_of(name: str) -> bytes:
     """A scenario that ships."""
-    return (Path(reading.__file__).parent / "scenarios" / f"{name}.toml").read_bytes()
+    return (Path(scenario_reader.__file__).parent / "scenarios" / f"{name}.toml").read_bytes()
 
 
 def all_of(reader: Callable[[Path], object]) -> Callable[[Path], object]:
@@ -61,7 +69,7 @@ def both_tables(path: Path) -> object:
 
 def read_scenario(data: bytes, folder: Path) -> None:
     """Reads a scenario, then the spreadsheet that it names."""
-    reading.read(data.decode("utf-8", "replace"), path="s.toml", home=folder)
+    scenario_reader.parse_scenario(data.decode("utf-8", "replace"), path="s.toml", home=folder)
 
 
 SHEET = (
@@ -86,66 +94,105 @@ NO_FILE = (ValueError,)
 
 CASES: dict[str, Case] = {
     "a scenario": Case(
-        read_scenario, text_like(scenario_of("quartier"), scenario_of("province")),
+        read_scenario,
+        text_like(scenario_of("quartier"), scenario_of("province")),
         (RequestError,),
-        ("entraide_sim.reading:read", "entraide_sim.reading:_convert"),
+        (
+            "entraide_sim.scenario_reader:parse_scenario",
+            "entraide_sim.scenario_reader:_convert_scenario",
+        ),
     ),
     "a spreadsheet of machines": Case(
-        from_file("s.csv", spreadsheet.read_machines), text_like(SHEET), (spreadsheet.BadSheet,),
-        ("entraide_sim.spreadsheet:read_machines", "entraide_sim.reading:_take_machines"),
+        from_file("s.csv", spreadsheet.read_machines),
+        text_like(SHEET),
+        (spreadsheet.SpreadsheetError,),
+        (
+            "entraide_sim.spreadsheet:read_machines",
+            "entraide_sim.scenario_reader:_merge_spreadsheet",
+        ),
     ),
     "Azure's trace": Case(
-        from_file("t.csv", all_of(read_azure)), text_like(TRACE), NO_FILE,
-        ("entraide_sim.tables:numbered_rows",),
+        from_file("t.csv", all_of(read_azure)),
+        text_like(TRACE),
+        NO_FILE,
+        ("entraide_sim.csv_rows:numbered_rows",),
     ),
     "Mooncake's trace": Case(
-        from_file("t.jsonl", all_of(read_mooncake)), json_like(MOONCAKE), NO_FILE,
+        from_file("t.jsonl", all_of(read_mooncake)),
+        json_like(MOONCAKE),
+        NO_FILE,
         ("entraide_sim.arrivals:read_mooncake",),
     ),
     "ServeGen's tables": Case(from_file("g.csv", both_tables), text_like(SERVEGEN), NO_FILE),
     "a series of the simulator": Case(
-        from_file("i.csv", lambda path: read_series(
-            path, zone="CA-QC", column="d", lifecycle_column="l", start_at=START_AT, hours=HOURS)),
-        text_like(SERIES), NO_FILE, ("entraide_sim.grid:moment_of",),
+        from_file(
+            "i.csv",
+            lambda path: read_series(
+                path, zone="CA-QC", column="d", lifecycle_column="l", start_at=START_AT, hours=HOURS
+            ),
+        ),
+        text_like(SERIES),
+        NO_FILE,
+        ("entraide_sim.grid:parse_moment",),
     ),
     "forecasts of the simulator": Case(
         from_file("f.csv", lambda path: read_forecasts(path, zone="CA-QC")),
-        text_like(FORECASTS), NO_FILE,
+        text_like(FORECASTS),
+        NO_FILE,
     ),
     "a surplus": Case(
-        from_file("u.csv", lambda path: places._read_surplus(path, START_AT, HOURS)),
-        text_like(SURPLUS), NO_FILE,
+        from_file("u.csv", lambda path: energy_inputs._read_surplus(path, START_AT, HOURS)),
+        text_like(SURPLUS),
+        NO_FILE,
     ),
     "policies to compare": Case(
-        from_file("c.toml", lambda path: compare.choices([str(path)])), text_like(POLICY),
-        (RequestError,), ("entraide_sim.compare:choices",),
+        from_file("c.toml", lambda path: policy_variants.read_variants([str(path)])),
+        text_like(POLICY),
+        (RequestError,),
+        ("entraide_sim.policy_variants:read_variants",),
     ),
     "a policy for a replay, TOML": Case(
-        from_file("r.toml", lambda path: whatif.read_policy(str(path), BASE)), text_like(POLICY),
+        from_file("r.toml", lambda path: policy_comparison.read_policy(str(path), BASE)),
+        text_like(POLICY),
         (PoolError,),
-        ("entraide_sim.replay.whatif:read_policy", "entraide_sim.replay.whatif:_keys"),
+        (
+            "entraide_sim.replay.policy_comparison:read_policy",
+            "entraide_sim.replay.policy_comparison:_read_keys",
+        ),
     ),
     "a policy for a replay, JSON": Case(
-        from_file("r.json", lambda path: whatif.read_policy(str(path), BASE)),
-        json_like(b'{"picker":"greenest","coops":[{"coop":"a"}]}'), (PoolError,),
+        from_file("r.json", lambda path: policy_comparison.read_policy(str(path), BASE)),
+        json_like(b'{"picker":"greenest","coops":[{"coop":"a"}]}'),
+        (PoolError,),
     ),
     "a recording": Case(
-        read_recording, binary_like(JOURNAL), (Unreadable, RequestError),
-        ("entraide_scheduler.core.recording:", "entraide_scheduler.core.recording:parts",
-         "entraide_scheduler.core.snapshot:read"),
+        read_recording,
+        binary_like(JOURNAL),
+        (Unreadable, RequestError),
+        (
+            "entraide_scheduler.core.recording:",
+            "entraide_scheduler.core.recording:parts",
+            "entraide_scheduler.core.snapshot:read",
+        ),
     ),
     "a packed recording": Case(
-        from_file("j.gz", recording.head_of), binary_like(gzip.compress(JOURNAL[:4_096])),
+        from_file("j.gz", recording.read_head),
+        binary_like(gzip.compress(JOURNAL[:4_096])),
         (RequestError,),
     ),
     "a kept result": Case(
-        from_file("r.json", results.read_result), json_like(b'{"seed":1}'), (),
+        from_file("r.json", results.read_result),
+        json_like(b'{"seed":1}'),
+        (),
         ("entraide_sim.results:read_result",),
     ),
     "a kept outcome": Case(
         lambda data, folder: (
-            (folder / "k.run").write_bytes(data), sweep.kept(folder, "k", tables=False)
+            (folder / "k.run").write_bytes(data),
+            sweep.load_outcome(folder, "k", tables=False),
         ),
-        binary_like(msgspec.msgpack.encode({"a": 1})), (), ("entraide_sim.sweep:kept",),
+        binary_like(msgspec.msgpack.encode({"a": 1})),
+        (),
+        ("entraide_sim.sweep:load_outcome",),
     ),
-}  # fmt: skip
+}

@@ -1,0 +1,251 @@
+"""Hours: batch jobs with a day of slack in one zone, and what waiting for green hours saves them.
+
+Decides the jobs, the machine and the signals. Emissions are linear in time here, so that nothing
+but the hour counts. Beside the core, which plans again whenever it learns something, stand jobs
+that fix their hour when they arrive: by the same forecast, by yesterday's hours, or knowing the
+year. They share the same slots; or each has all the room there is, which a pool never has: with
+four slots for one job's work, knowing the year saves less than a forecast with room for all.
+"""
+
+from collections.abc import Callable, Sequence
+from math import inf
+
+import msgspec
+from benchmarks.support.devices import MODEL
+from benchmarks.support.linear_optimum import min_shift_cost
+from msgspec import Struct
+
+from entraide.types import Basis, DataClass, JobClass, JobKind, NodeCard, Power, Rates, Replica
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import (
+    DEFAULT_CLASSES,
+    CoopTerms,
+    Deferral,
+    FairShare,
+    Policy,
+)
+from entraide_sim import (
+    LINEAR,
+    Arrival,
+    ClientSpec,
+    Driver,
+    Grid,
+    IntensityForecast,
+    IntensitySeries,
+    JobRecords,
+    NodeSpec,
+    RequestTemplate,
+    World,
+    fixed_length,
+    generate_arrivals,
+    make_requests,
+    slow_heartbeat_timing,
+    steady_rate,
+)
+
+HOUR_S = 3_600.0
+SLACK_S = 86_400.0  # a job may start so long after it came
+RUN_S = 1_800.0
+BUSY_SLOTS = 1.0  # slots that the jobs keep busy on average
+INPUT_TOKENS = 64
+TPOT_S = 0.1
+PREFILL_TOKENS_PER_S = 10_000.0
+WARM_UP_H = 24  # before the first job, so that there is a yesterday
+HEARTBEAT_S = 900.0
+
+IntensityBelief = Callable[[int, int], float]  # of an hour, as believed in the present one: g/kWh
+
+
+class ShiftingResult(Struct, frozen=True):
+    """What the pool's waiting came to.
+
+    Attributes:
+        part: emissions saved against running each job when it comes.
+        late: how many ended after their deadline, or not at all.
+    """
+
+    part: float
+    late: int
+
+
+def batch_arrivals(hours: int, *, seed: int) -> list[Arrival]:
+    """Returns jobs that come at random over so many hours, after the warm-up."""
+    output_tokens = int((RUN_S - INPUT_TOKENS / PREFILL_TOKENS_PER_S) / TPOT_S)
+    windows = steady_rate(BUSY_SLOTS / RUN_S, hours * HOUR_S, family="poisson")
+    sender = ClientSpec("batch", windows, fixed_length(INPUT_TOKENS), fixed_length(output_tokens))
+    begin_s = WARM_UP_H * HOUR_S
+    return [
+        msgspec.structs.replace(one, at_s=one.at_s + begin_s)
+        for one in generate_arrivals([sender], seed=seed)
+    ]
+
+
+# Jobs that fix their hour when they arrive.
+
+
+def mean_g_per_kwh(actual: Sequence[float], at_s: float, run_s: float) -> float:
+    """Returns the mean intensity of a run that begins then, seconds from the series' beginning."""
+    total, now_s, end_s = 0.0, at_s, at_s + run_s
+    while now_s < end_s:
+        hour = int(now_s // HOUR_S)
+        until_s = min(end_s, (hour + 1) * HOUR_S)
+        total += actual[hour] * (until_s - now_s)
+        now_s = until_s
+    return total / run_s
+
+
+def committed_saving(
+    actual: Sequence[float], jobs: Sequence[Arrival], guess: IntensityBelief, *, slots: int = 0
+) -> float:
+    """Returns the part of emissions saved by jobs that each fix their hour on arrival.
+
+    A job starts at once, or in the hour that it believes best of those which have room, and runs
+    within that hour.
+
+    Args:
+        actual: hourly intensity.
+        jobs: in order of time.
+        guess: what is believed.
+        slots: how many jobs run at once; 0 for as many as like to.
+    """
+    room = int(slots * HOUR_S / RUN_S) or len(jobs)
+    taken: dict[int, int] = {}
+    at_once, grams = 0.0, 0.0
+    for job in jobs:
+        hour = int(job.at_s // HOUR_S)
+        last = int((job.at_s + SLACK_S) // HOUR_S)
+        free = [one for one in range(hour, last + 1) if taken.get(one, 0) < room] or [last]
+        best = min(free, key=lambda one, now=hour: (guess(now, one), one))  # type: ignore[misc]
+        taken[best] = taken.get(best, 0) + 1
+        now = mean_g_per_kwh(actual, job.at_s, RUN_S)
+        at_once += now
+        grams += now if best == hour else actual[best]
+    return 1.0 - grams / at_once
+
+
+def optimal_saving(actual: Sequence[float], jobs: Sequence[Arrival], *, slots: int) -> float:
+    """Returns the most that any schedule of jobs in whole hours can save, with so many slots."""
+    counts = [0] * len(actual)
+    for job in jobs:
+        counts[int(job.at_s // HOUR_S)] += 1
+    at_once = sum(mean_g_per_kwh(actual, job.at_s, RUN_S) for job in jobs)
+    least = min_shift_cost(counts, actual, wait=int(SLACK_S // HOUR_S), room=slots * HOUR_S / RUN_S)
+    return 1.0 - least / at_once
+
+
+def oracle_belief(actual: Sequence[float]) -> IntensityBelief:
+    """Knows every hour."""
+    return lambda _, hour: actual[hour]
+
+
+def yesterday_belief(actual: Sequence[float]) -> IntensityBelief:
+    """Believes that each hour will be as it was a day before, and knows the present one."""
+    return lambda now, hour: actual[
+        hour if hour == now else hour - (24 if hour - 24 <= now else 48)
+    ]
+
+
+def forecast_belief(
+    actual: Sequence[float], begin_at: float, forecasts: Sequence[IntensityForecast]
+) -> IntensityBelief:
+    """Believes the newest forecast, and knows the present hour.
+
+    Args:
+        actual: hourly, from ``begin_at`` on.
+        begin_at: seconds since the epoch.
+        forecasts: of the zone, by issue.
+    """
+    issues = sorted((int((one.issued_at - begin_at) // HOUR_S), one) for one in forecasts)
+    newest: dict[int, IntensityForecast] = {}
+    for issued, one in issues:
+        for hour in range(max(0, issued), len(actual)):
+            newest[hour] = one
+
+    def guess(now: int, hour: int) -> float:
+        one = newest.get(now)
+        if hour == now or one is None:
+            return actual[hour] if hour == now else inf
+        place = hour - int((one.start_at - begin_at) // HOUR_S)
+        return one.direct[place] if 0 <= place < len(one.direct) else inf
+
+    return guess
+
+
+# The pool.
+
+
+def make_node(slots: int, zone: str) -> NodeSpec:
+    """Returns the one node: a job takes as long and as much whatever runs beside it.
+
+    Args:
+        zone: of the node.
+        slots: that the default policy leaves to batch work; it has twice as many.
+    """
+    all_slots = int(slots / Deferral().slots_part)
+    rates = Rates(PREFILL_TOKENS_PER_S, TPOT_S, 0.0, Basis.MEASURED)
+    replica = Replica(MODEL, "sha256:published", "published/1", 32_768, all_slots, (), rates)
+    card = NodeCard(
+        node="node-0",
+        coop="alpha",
+        site="site",
+        zone=zone,
+        power=Power("even", 20.0, 120.0, Basis.DECLARED),
+        replicas=(replica,),
+        data_classes=tuple(DataClass),
+        energy=None,
+        rtt_s=0.02,
+        agent="benchmark",
+    )
+    return NodeSpec(card=card, curve=LINEAR)
+
+
+def make_policy() -> Policy:
+    """Returns the pool's own policy, but for heartbeats that come rarely, with no more hurry.
+
+    The class of batch jobs promises nothing beyond their own deadline, and the one co-op there is
+    may hold what it likes.
+    """
+    classes = tuple(
+        msgspec.structs.replace(one, completion_s=None) if one.job_class is JobClass.BATCH else one
+        for one in DEFAULT_CLASSES
+    )
+    return Policy(
+        "deferral",
+        (CoopTerms("alpha"),),
+        classes=classes,
+        timing=slow_heartbeat_timing(HEARTBEAT_S),
+        fair_share=FairShare(cap_tokens=1 << 24),
+    )
+
+
+def simulate_shifting(
+    series: IntensitySeries,
+    jobs: Sequence[Arrival],
+    forecasts: Sequence[IntensityForecast],
+    *,
+    slots: int,
+) -> ShiftingResult:
+    """Returns what the core saves, in the world, with so many slots for batch work."""
+    rules = make_policy()
+    records = JobRecords(rules)
+    world = World(
+        Driver(Core(), start_at=series.start_at),
+        policy=rules,
+        nodes=[make_node(slots, series.zone)],
+        grid=Grid([series], forecasts),
+        heartbeat_s=HEARTBEAT_S,
+        progress_s=HEARTBEAT_S,
+        recorder=records,
+    )
+    wish = RequestTemplate(
+        MODEL, job_class=JobClass.BATCH, kind=JobKind.KEPT, deadline_s=SLACK_S + RUN_S + 60.0
+    )
+    world.run(make_requests(jobs, wish, start_at=series.start_at, coops=("alpha",)))
+    grams = float(records.column("carbon_g").sum())
+    energy_kwh = (
+        sum(float(records.column(name).sum()) for name in ("prefill_wh", "decode_wh", "wake_wh"))
+        / 1_000
+    )
+    at_once = sum(mean_g_per_kwh(series.direct, job.at_s, RUN_S) for job in jobs) / len(jobs)
+    late = int((records.column("promise") != 1).sum())
+    return ShiftingResult(1.0 - grams / energy_kwh / at_once, late)

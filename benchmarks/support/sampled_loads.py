@@ -1,0 +1,243 @@
+"""Loads: a week and a day of published traces, cut to what a benchmark can run.
+
+Decides which requests come when, and scales them so that the heaviest hour is expected to need a
+given part of a fleet. A week of a real pool is millions of requests; so of every hour only a
+*sample* is lived through, some seconds from the half hour on, at the trace's own pace. Requests
+come some seconds before that, too: this *lead-in* is served, but not counted, so that a sample
+begins with busy engines and not with an empty fleet. Queues, bursts and batches are then those of a
+pool under way, every hour of the week has its intensity, and only the number of requests is
+smaller.
+
+Work is measured in seconds of a machine whose batch is full.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from benchmarks.support.common import data_path
+from benchmarks.support.devices import Device
+from msgspec import Struct
+
+from entraide_sim import (
+    Arrival,
+    LengthDistribution,
+    RateWindow,
+    read_azure,
+    read_servegen,
+    repeat_trace,
+)
+from entraide_sim.servegen import LENGTH_WINDOW_S, ServeGenClient, generate_servegen
+
+HOUR_S = 3_600.0
+SAMPLE_BEGIN_S = 1_800.0  # in every hour
+LEAD_S = 10.0  # of requests before it: some five mean answers of a full RTX 4090 long
+AZURE = "traces/azure_llm_2023_conv_first40min.csv"
+AZURE_PERIOD_S = 2_400.0  # length of the published part
+
+
+class Load(Struct, frozen=True):
+    """Requests, and how much of each hour they stand for.
+
+    Attributes:
+        name: of the load.
+        hours: how many there are.
+        machines: of the fleet for which it is scaled.
+        sample_s: how long in each hour requests come that count.
+        arrivals: in order of time, seconds from the beginning; with those of the lead-ins.
+        work_s: machine-seconds that come in each hour's sample.
+        mean_s: machine-seconds that are expected in an hour's sample, on average.
+    """
+
+    name: str
+    hours: int
+    machines: int
+    sample_s: float
+    arrivals: tuple[Arrival, ...]
+    work_s: tuple[float, ...]
+    mean_s: float
+
+    def counted_arrivals(self) -> tuple[Arrival, ...]:
+        """Returns the arrivals of the samples, without those of the lead-ins."""
+        return tuple(one for one in self.arrivals if is_counted(one.at_s))
+
+
+def sampled_hours(load: Load) -> int:
+    """Returns how many hours of a load have a sample."""
+    return len({int(one.at_s // HOUR_S) for one in load.arrivals})
+
+
+def is_counted(at_s: float) -> bool:
+    """Returns whether a moment lies in a sample, and not in its lead-in."""
+    return at_s % HOUR_S >= SAMPLE_BEGIN_S
+
+
+WorkModel = Callable[
+    [Any, Any], Any
+]  # of prompt and answer tokens, numbers or columns: machine-seconds
+
+
+def work_model(device: Device, slots: int) -> WorkModel:
+    """Returns how long a request keeps a machine whose batch is full, by its two lengths.
+
+    The first token comes with the prompt.
+    """
+    rates = device.rates
+    token_s = (rates.tpot_base_s + rates.tpot_per_sequence_s * slots) / slots
+    prompt_s = 1.0 / rates.prefill_tokens_per_s
+    return lambda input_tokens, output_tokens: (
+        input_tokens * prompt_s + (output_tokens - 1.0) * token_s
+    )
+
+
+def work_by_hour(arrivals: Iterable[Arrival], work: WorkModel, *, hours: int) -> tuple[float, ...]:
+    """Returns the work that comes in each hour."""
+    sums = [0.0] * hours
+    for arrival in arrivals:
+        sums[int(arrival.at_s // HOUR_S)] += work(arrival.input_tokens, arrival.output_tokens)
+    return tuple(sums)
+
+
+def mean_tokens(lengths: LengthDistribution) -> float:
+    """Returns the mean of a length given by quantiles."""
+    points = zip(lengths.probabilities, lengths.tokens, strict=True)
+    return sum((y + z) / 2.0 * (q - p) for (p, y), (q, z) in pairwise(points))
+
+
+def expected_work_s(
+    senders: Iterable[ServeGenClient], work: WorkModel, *, hours: int
+) -> tuple[float, ...]:
+    """Returns the work that senders are expected to bring in each whole hour."""
+    sums = [0.0] * hours
+    for sender in senders:
+        costs: dict[int, float] = {}
+        for window in sender.windows:
+            part = int(window.begin_s // LENGTH_WINDOW_S)
+            if part not in costs:
+                inputs = sender.inputs.get(part, sender.inputs[-1])
+                outputs = sender.outputs.get(part, sender.outputs[-1])
+                costs[part] = work(mean_tokens(inputs), mean_tokens(outputs))
+            count = (window.end_s - window.begin_s) * window.rate_per_s
+            sums[int(window.begin_s // HOUR_S)] += count * costs[part]
+    return tuple(sums)
+
+
+def sample_windows(
+    windows: Iterable[RateWindow],
+    *,
+    sample_s: float,
+    hours: int,
+    lead_s: float = 0.0,
+    every_h: int = 1,
+) -> tuple[RateWindow, ...]:
+    """Returns the parts of the windows that lie in the samples of so many hours, or in lead-ins.
+
+    Only every so manieth hour has a sample, from the first one on.
+    """
+    return tuple(_window_pieces(windows, sample_s, hours, lead_s, every_h))
+
+
+def _window_pieces(
+    windows: Iterable[RateWindow], sample_s: float, hours: int, lead_s: float, every_h: int
+) -> Iterator[RateWindow]:
+    for window in windows:
+        hour = window.begin_s // HOUR_S
+        begin_s = max(window.begin_s, hour * HOUR_S + SAMPLE_BEGIN_S - lead_s)
+        end_s = min(window.end_s, hour * HOUR_S + SAMPLE_BEGIN_S + sample_s)
+        if begin_s < end_s and hour < hours and hour % every_h == 0:
+            yield msgspec.structs.replace(window, begin_s=begin_s, end_s=end_s)
+
+
+def servegen_week(
+    work: WorkModel,
+    *,
+    days: int,
+    sample_s: float,
+    machines: int,
+    peak_part: float,
+    seed: int,
+    lead_s: float = LEAD_S,
+    every_h: int = 1,
+) -> Load:
+    """Returns days of the ServeGen-derived load: 43 clients, their bursts and their lengths.
+
+    In the heaviest hour it is expected to need ``peak_part`` of so many machines.
+    """
+    hours = days * 24
+    heaviest_s = peak_part * machines * sample_s
+    rates = data_path("traces/servegen_m-small_days0-6_rates.csv")
+    lengths = data_path("traces/servegen_m-small_days0-6_lengths.csv")
+
+    whole = read_servegen(rates, lengths, until_s=hours * HOUR_S)
+    expected = expected_work_s(whole, work, hours=hours)
+    scale = heaviest_s / (max(expected) * sample_s / HOUR_S)
+    senders = read_servegen(rates, lengths, scale=scale, until_s=hours * HOUR_S)
+    cut = [
+        msgspec.structs.replace(
+            one,
+            windows=sample_windows(
+                one.windows, sample_s=sample_s, hours=hours, lead_s=lead_s, every_h=every_h
+            ),
+        )
+        for one in senders
+    ]
+    arrivals = list(generate_servegen(cut, seed=seed))
+    mean_s = heaviest_s * sum(expected) / max(expected) / hours
+    found = work_by_hour((one for one in arrivals if is_counted(one.at_s)), work, hours=hours)
+    return Load("servegen_week", hours, machines, sample_s, tuple(arrivals), found, mean_s)
+
+
+def azure_day(
+    work: WorkModel,
+    *,
+    hours: int,
+    sample_s: float,
+    needed: float,
+    machines: int,
+    services: int = 1,
+    lead_s: float = LEAD_S,
+    every_h: int = 1,
+) -> Load:
+    """Returns Azure's conversations, their first 40 minutes tiled over a day.
+
+    Args:
+        work: of a request.
+        hours: how many; every one is alike, but for what falls into its sample.
+        sample_s: of each hour.
+        needed: machines that the load is expected to need.
+        machines: of the fleet.
+        services: that are asked at once. Each is the trace, begun at another moment, and all come
+            faster or slower by one factor: the more of them, the nearer to the trace's own pace,
+            and the longer its bursts last.
+        lead_s: of requests before each sample.
+        every_h: only every so manieth hour has a sample.
+    """
+    trace = list(read_azure(data_path(AZURE)))
+    factor = services * azure_machines_needed(work) / needed  # above 1 is slower
+    period_s = AZURE_PERIOD_S * factor
+    paced = sorted(
+        (
+            msgspec.structs.replace(
+                one, at_s=(one.at_s * factor + period_s * number / services) % period_s
+            )
+            for number in range(services)
+            for one in trace
+        ),
+        key=lambda one: one.at_s,
+    )
+    begin_s, end_s = SAMPLE_BEGIN_S - lead_s, SAMPLE_BEGIN_S + sample_s
+    arrivals = tuple(
+        one
+        for one in repeat_trace(paced, period_s=period_s, until_s=hours * HOUR_S)
+        if begin_s <= one.at_s % HOUR_S < end_s and one.at_s // HOUR_S % every_h == 0
+    )
+    found = work_by_hour((one for one in arrivals if is_counted(one.at_s)), work, hours=hours)
+    name = "azure_day" if services == 1 else "azure_services_day"
+    return Load(name, hours, machines, sample_s, arrivals, found, needed * sample_s)
+
+
+def azure_machines_needed(work: WorkModel) -> float:
+    """Returns how many machines Azure's trace needs at its own pace, on average."""
+    trace = read_azure(data_path(AZURE))
+    return float(sum(work(one.input_tokens, one.output_tokens) for one in trace) / AZURE_PERIOD_S)

@@ -1,0 +1,282 @@
+"""Places: one load, one way of picking nodes, one energy model; what it emits and what it keeps.
+
+Decides the fleet in three zones and what is told of a run. All machines are alike and only their
+places differ, so that a linear program over hours and zones bounds what any placement can save.
+Only requests of the samples count, not those of the lead-ins that keep the engines busy before; the
+bound does not know the lead-ins and so lies a little lower than it could. The node's behaviour is
+the simulator's, the decisions are the core's.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from benchmarks.support.devices import MODEL, make_card, read_catalogue
+from benchmarks.support.linear_optimum import min_emissions_g
+from benchmarks.support.pooled_capacity import overflow_part
+from benchmarks.support.sampled_loads import (
+    HOUR_S,
+    SAMPLE_BEGIN_S,
+    Load,
+    is_counted,
+    sampled_hours,
+    work_model,
+)
+from msgspec import Struct
+
+from entraide.types import JobState
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import Carbon, CoopTerms, Picker, Policy
+from entraide_sim import (
+    LINEAR,
+    SERVER,
+    Driver,
+    Grid,
+    IntensitySeries,
+    JobRecords,
+    NodeSpec,
+    PowerCurve,
+    RequestTemplate,
+    World,
+    make_requests,
+    slow_heartbeat_timing,
+)
+from entraide_sim.energy import J_PER_KWH
+from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT
+
+DEVICE = "rtx-4090-24"
+SLOTS = 16
+GREEN_PART_MAX = 0.4  # of the mean load that the first zone can carry
+RTT_S = (0.010, 0.020, 0.060)  # of the zones, the first as Québec is from a pool in Montréal
+COOPS = ("alpha", "beta", "gamma")
+ENERGY: dict[str, PowerCurve] = {"linear": LINEAR, "batch_curve": SERVER}
+OBJECTIVE_S = 2.0  # to the first token: what comes last in a sample may begin so much later
+# Ways to pick that look at no energy: one run of theirs tells what it costs in either model (only
+# the credit that lenders earn by energy, and so who goes first in a queue, is then the curve's).
+ENERGY_BLIND = (Picker.ROUND_ROBIN, Picker.LEAST_LOADED, Picker.FASTEST, Picker.GREEDY_GREEN)
+HEARTBEAT_S = 300.0
+PROGRESS_S = 30.0
+
+
+class PlacementMethod(Struct, frozen=True):
+    """A way to pick: a picker, and the headroom of the policy where the picker weighs it."""
+
+    name: str
+    picker: Picker
+    headroom: float = Carbon().headroom
+
+
+class PlacementMetrics(Struct, frozen=True):
+    """Metrics of the requests that came in the samples of a run.
+
+    Attributes:
+        by_zone: part of the output tokens, by zone.
+        last_work_part: part of the work that was done in the last zone.
+        missed: promises that were not kept.
+        busy_at_begin_part: part of all slots that held a run when a sample began, on average.
+    """
+
+    gco2e_per_1k_output_tokens: float
+    slo_attainment: float | None
+    ttft_p95_s: float | None
+    jobs: int
+    completed: int
+    by_zone: dict[str, float]
+    last_work_part: float
+    missed: int | None = None
+    busy_at_begin_part: float | None = None
+
+
+def make_fleet(load: Load, energy: str, zones: Sequence[str]) -> list[NodeSpec]:
+    """Returns the nodes: in the first zone as many as may be, the others in the others by turns.
+
+    Args:
+        load: scaled for so many machines; its expected mean decides how many the first zone has.
+        energy: which energy curve they have.
+        zones: of the fleet, the one with the lowest mean intensity first.
+    """
+    green = int(GREEN_PART_MAX * load.mean_s / load.sample_s)
+    device = read_catalogue()[DEVICE]
+    return [
+        NodeSpec(
+            card=make_card(
+                device,
+                node=f"node-{number}",
+                coop=COOPS[number % len(COOPS)],
+                zone=zone,
+                slots=SLOTS,
+                rtt_s=RTT_S[zones.index(zone)],
+            ),
+            curve=ENERGY[energy],
+        )
+        for number, zone in enumerate(_node_zones(green, load.machines, zones))
+    ]
+
+
+def _node_zones(green: int, machines: int, zones: Sequence[str]) -> list[str]:
+    """Returns the zones by node, the first zone's in the middle: a tie goes to the first name."""
+    others = [zones[1 + number % 2] for number in range(machines - green)]
+    middle = len(others) // 2
+    return [*others[:middle], *([zones[0]] * green), *others[middle:]]
+
+
+def make_policy(way: PlacementMethod) -> Policy:
+    """Returns the pool's own policy, but for the pick and for heartbeats that come rarely."""
+    return Policy(
+        way.name,
+        tuple(CoopTerms(coop) for coop in COOPS),
+        timing=slow_heartbeat_timing(HEARTBEAT_S),
+        picker=way.picker,
+        carbon=Carbon(headroom=way.headroom),
+    )
+
+
+def measure_method(
+    load: Load,
+    way: PlacementMethod,
+    series: Sequence[IntensitySeries],
+    energies: Sequence[str] = tuple(ENERGY),
+) -> dict[str, PlacementMetrics]:
+    """Returns the outcome of a way to pick in each energy model; of a blind way always in both."""
+    if way.picker not in ENERGY_BLIND:
+        return {energy: simulate_load(load, energy, way, series)[0] for energy in energies}
+    told, records = simulate_load(load, "batch_curve", way, series)
+    tokens = records.column("output_tokens")[_counted(records, series)]
+    linear = linear_g(records, series) * 1_000 / int(tokens.sum())
+    return {
+        "linear": msgspec.structs.replace(told, gco2e_per_1k_output_tokens=linear),
+        "batch_curve": told,
+    }
+
+
+def simulate_load(
+    load: Load, energy: str, way: PlacementMethod, series: Sequence[IntensitySeries]
+) -> tuple[PlacementMetrics, JobRecords]:
+    """Lives through a load once."""
+    terms = make_policy(way)
+    records = JobRecords(terms)
+    start_at = series[0].start_at
+    world = World(
+        Driver(Core(), start_at=start_at),
+        policy=terms,
+        nodes=make_fleet(load, energy, [one.zone for one in series]),
+        grid=Grid(series),
+        heartbeat_s=HEARTBEAT_S,
+        progress_s=PROGRESS_S,
+        recorder=records,
+    )
+    wish = RequestTemplate(MODEL, output_tokens_max=0)
+    world.run(make_requests(load.arrivals, wish, start_at=start_at, coops=COOPS))
+    return _load_metrics(records, load, series), records
+
+
+def _load_metrics(
+    records: JobRecords, load: Load, series: Sequence[IntensitySeries]
+) -> PlacementMetrics:
+    """Returns the metrics of the requests that came in the samples."""
+    table = {name: column[_counted(records, series)] for name, column in records.columns().items()}
+    done = table["state"] == JobState.COMPLETED.value
+    zones, tokens = table["zone"], table["output_tokens"]
+    work = work_model(read_catalogue()[DEVICE], SLOTS)(table["input_tokens"], tokens)
+    promised = table["promise"] != NO_PROMISE
+    missed = int((promised & (table["promise"] != PROMISE_KEPT)).sum())
+    return PlacementMetrics(
+        float(table["carbon_g"].sum() * 1_000 / tokens[done].sum()),
+        1.0 - missed / int(promised.sum()),
+        float(np.quantile((table["first_at"] - table["asked_at"])[done], 0.95)),
+        len(tokens),
+        int(done.sum()),
+        {one.zone: float(tokens[zones == one.zone].sum() / tokens.sum()) for one in series},
+        float(work[zones == series[-1].zone].sum() / work.sum()),
+        missed,
+        _busy_at_begin_part(records, load, series),
+    )
+
+
+def _counted(records: JobRecords, series: Sequence[IntensitySeries]) -> npt.NDArray[np.bool_]:
+    """Returns by job whether it came in a sample, and not in its lead-in."""
+    offset = (records.column("asked_at") - series[0].start_at) % HOUR_S
+    counted: npt.NDArray[np.bool_] = offset >= SAMPLE_BEGIN_S
+    return counted
+
+
+def _busy_at_begin_part(
+    records: JobRecords, load: Load, series: Sequence[IntensitySeries]
+) -> float:
+    """Returns the part of all slots that held a run when a sample began, averaged over samples."""
+    hour = (records.column("asked_at") - series[0].start_at) // HOUR_S
+    begin_at = series[0].start_at + hour * HOUR_S + SAMPLE_BEGIN_S
+    running = (records.column("placed_at") < begin_at) & (begin_at < records.column("end_at"))
+    return float(running.sum()) / (sampled_hours(load) * load.machines * SLOTS)
+
+
+def linear_g(records: JobRecords, series: Sequence[IntensitySeries]) -> float:
+    """Returns what the same runs would have emitted with linear energy, grams.
+
+    A job ends in the hour in which it came: samples lie in the middle of their hours.
+    """
+    device = read_catalogue()[DEVICE]
+    counted = _counted(records, series)
+    work = work_model(device, SLOTS)(
+        records.column("input_tokens")[counted], records.column("output_tokens")[counted]
+    )
+    hours = (records.column("asked_at")[counted] - series[0].start_at) // HOUR_S
+    zones = records.column("zone")[counted]
+    grams = 0.0
+    for one in series:
+        here = zones == one.zone
+        intensity = np.array(one.direct)[hours[here].astype(np.int64)]
+        grams += float((work[here] * intensity).sum())
+    return grams * (device.active_w - device.idle_w) / J_PER_KWH
+
+
+def optimal_emissions(
+    load: Load, series: Sequence[IntensitySeries]
+) -> tuple[float, dict[str, float]]:
+    """Returns the least grams per 1,000 output tokens that any placement of a load can emit.
+
+    With linear energy a token costs what it costs in a full batch; under the batch curve no batch
+    is cheaper than a full one, so the bound holds there too.
+
+    Returns:
+        The grams, and the part of the work that each zone does.
+    """
+    device = read_catalogue()[DEVICE]
+    zones = [one.zone for one in series]
+    nodes = [spec.card.zone for spec in make_fleet(load, "linear", zones)]
+    # After the last first token a machine may still have a batch of average answers to decode.
+    counted = load.counted_arrivals()
+    output_tokens = sum(one.output_tokens for one in counted)
+    answer_tokens = output_tokens / len(counted)
+    tail_s = OBJECTIVE_S + SLOTS * work_model(device, SLOTS)(0.0, answer_tokens)
+    capacity_s = [nodes.count(zone) * (load.sample_s + tail_s) for zone in zones]
+    extra_w = device.active_w - device.idle_w
+    by_zone = {one.zone: one.direct for one in series}
+    grams = [
+        [extra_w / J_PER_KWH * by_zone[zone][hour] for zone in zones] for hour in range(load.hours)
+    ]
+    least, done_s = min_emissions_g(load.work_s, capacity_s, grams)
+    whole_s = sum(load.work_s)
+    parts = {
+        zone: sum(hour[place] for hour in done_s) / whole_s for place, zone in enumerate(zones)
+    }
+    return least * 1_000 / output_tokens, parts
+
+
+def zone_overflow_part(load: Load, zones: Sequence[str], *, patience_s: float = 0.0) -> float:
+    """Returns the part of the work that the greener zones together would pass on to the last.
+
+    As if their machines shared all work, and nobody waited longer; see ``pooled``.
+    """
+    device = read_catalogue()[DEVICE]
+    machines = sum(spec.card.zone != zones[-1] for spec in make_fleet(load, "linear", zones))
+    return overflow_part(
+        load.arrivals,
+        work_model(device, SLOTS),
+        device,
+        machines=machines,
+        slots=SLOTS,
+        patience_s=patience_s,
+        counts=is_counted,
+    )

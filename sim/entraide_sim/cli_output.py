@@ -1,0 +1,170 @@
+"""Telling: what a run, a comparison, a plan or advice came to, in a terminal.
+
+Decides which few numbers a person is shown; all of them stand in the files. Words come from the
+catalogue.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from entraide import i18n
+from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, describe_fleet
+from entraide_sim.goals import summary_value
+from entraide_sim.report import formatting
+from entraide_sim.results import RunResult
+from entraide_sim.scenario_advice import ChangeEffect
+
+DASH = "—"
+
+
+def print_json(value: Any) -> None:
+    """Prints a value as JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_report_path(out: Path, lang: str) -> None:
+    """Says where the report is."""
+    typer.echo(i18n.text("sim-report-at", lang, path=str(out / "report.html")))
+
+
+def print_run(result: RunResult, lang: str) -> None:
+    """Tells one run."""
+    summary = result.summary
+    typer.echo(typer.style(result.title.get(i18n.lang_of(lang), result.scenario), bold=True))
+    typer.echo(
+        i18n.text(
+            "sim-told-jobs",
+            lang,
+            jobs=summary["jobs"],
+            completed=summary["completed"],
+            rejected=summary["rejected"],
+            failed=summary["failed"],
+        )
+    )
+    typer.echo(
+        i18n.text(
+            "sim-told-latency",
+            lang,
+            p50=formatting.format_seconds(summary["ttft_s"]["p50"], lang),
+            p95=formatting.format_seconds(summary["ttft_s"]["p95"], lang),
+            kept=formatting.format_percentage(summary["slo_attainment"], lang),
+        )
+    )
+    cost = summary["cost_cad"]
+    typer.echo(
+        i18n.text(
+            "sim-told-spent",
+            lang,
+            energy=formatting.format_energy(summary["energy_wh"], lang),
+            carbon=formatting.format_carbon(summary["carbon_g"], lang),
+            per_1k=formatting.format_carbon(summary["carbon_g_per_1k_output_tokens"], lang),
+            cost=formatting.format_money(cost["energy"] + cost["hardware"], lang),
+        )
+    )
+
+
+def print_comparison(results: Sequence[RunResult], lang: str) -> None:
+    """Tells several runs side by side."""
+    heads = [
+        i18n.text(f"sim-col-{name}", lang)
+        for name in ("run", "ttft", "kept", "energy", "carbon", "cost")
+    ]
+    rows = []
+    for result in results:
+        summary = result.summary
+        cost = summary["cost_cad"]
+        rows.append(
+            [
+                result.label or result.policy,
+                formatting.format_seconds(summary["ttft_s"]["p95"], lang),
+                formatting.format_percentage(summary["slo_attainment"], lang),
+                formatting.format_energy(summary["energy_wh"], lang),
+                formatting.format_carbon(summary["carbon_g"], lang),
+                formatting.format_money(cost["energy"] + cost["hardware"], lang),
+            ]
+        )
+    _print_table(heads, rows)
+
+
+def print_plan(found: FleetPlan, lang: str) -> None:
+    """Tells a plan: the fleet, that it was confirmed, and what one machine fewer would do."""
+    count = sum(found.closest.counts)
+    if found.feasible is None:
+        typer.echo(
+            i18n.text(
+                "sim-plan-none", lang, fleet=describe_fleet(found.groups, found.closest.counts)
+            )
+        )
+        _print_missed_goals(found, found.closest, lang)
+        return
+    typer.echo(
+        typer.style(
+            i18n.text(
+                "sim-plan-found",
+                lang,
+                fleet=describe_fleet(found.groups, found.closest.counts),
+                count=count,
+                before=sum(found.current.counts),
+            ),
+            bold=True,
+        )
+    )
+    print_run(found.closest.result, lang)
+    for tried in found.smaller_fleets:
+        typer.echo(
+            i18n.text("sim-plan-fewer", lang, fleet=describe_fleet(found.groups, tried.counts))
+            + " "
+            + ", ".join(_goal_value_text(goal.key, tried, lang) for goal in found.goals
+                        if not goal.is_met(tried.result.summary))
+        )  # fmt: skip
+    typer.echo(i18n.text("sim-plan-runs", lang, busy=found.peak_runs, whole=found.full_runs))
+
+
+def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) -> None:
+    """Tells single changes: ranked by dollars, by seconds and by grams."""
+    print_run(base, lang)
+    ranks = (
+        ("dollars", "cad_per_year", formatting.format_money),
+        ("seconds", "ttft_s_p95", formatting.format_seconds),
+        ("grams", "g_per_year", formatting.format_carbon),
+    )
+    for name, key, shown in ranks:
+        held = [one for one in effects if getattr(one, key) is not None]
+        typer.echo("")
+        typer.echo(typer.style(i18n.text(f"sim-advice-{name}", lang), bold=True))
+        for one in sorted(held, key=lambda one: getattr(one, key))[:5]:
+            value = getattr(one, key)
+            sign = "+" if value > 0 else ""
+            values: dict[str, i18n.Value] = dict(one.values)
+            if "device" in values:
+                values["device"] = formatting.device_name(str(values["device"]), lang)
+            sentence = i18n.text(f"sim-change-{one.code}", lang, **values)
+            typer.echo(f"  {sign}{shown(value, lang)}  {sentence}")
+
+
+def _print_missed_goals(found: FleetPlan, tried: EvaluatedFleet, lang: str) -> None:
+    for goal in found.goals:
+        if not goal.is_met(tried.result.summary):
+            typer.echo(f"  {goal}: {_goal_value_text(goal.key, tried, lang)}")
+
+
+def _goal_value_text(key: str, tried: EvaluatedFleet, lang: str) -> str:
+    value = summary_value(tried.result.summary, key)
+    code = f"sim-measure-{key.replace('.', '-')}"
+    measure = i18n.text(code, lang) if i18n.known(code) else key
+    return f"{measure} = {DASH if value is None else i18n.decimal(value, lang)}"
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    lines = [heads, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    for number, line in enumerate(lines):
+        cells = [
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        typer.echo(typer.style("  ".join(cells).rstrip(), bold=number == 0))

@@ -1,0 +1,132 @@
+"""Clients: generated senders with days and weeks, bursts, and conversations.
+
+Decides how a workload of a scenario becomes arrivals: each client is a renewal process of its own
+whose rate follows the hours of the local week; some send much more than others (their mean rates
+are exponentially distributed); the requests of a conversation share the beginning of their prompts,
+block by block.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from entraide_sim.arrivals import (
+    Arrival,
+    ClientSpec,
+    LengthDistribution,
+    RateWindow,
+    generate_arrivals,
+    make_rng,
+)
+from entraide_sim.grid import HOUR_S
+from entraide_sim.scenario import Workload
+
+BLOCK_TOKENS = 512
+QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+DAY_S = 86_400.0
+
+# Weight of each local hour, on working days and at weekends; only proportions count.
+_OFFICE_WEIGHTS = (0, 0, 0, 0, 0, 0, 1, 3, 8, 12, 13, 11, 7, 10, 12, 11, 9, 5, 2, 1, 1, 1, 0, 0)
+_HOME_WEIGHTS = (2, 1, 0, 0, 0, 0, 2, 4, 4, 3, 3, 4, 5, 4, 3, 3, 5, 7, 9, 11, 12, 11, 8, 4)
+RHYTHM_WEIGHTS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "steady": ((1.0,) * 24, (1.0,) * 24),
+    "office": (_OFFICE_WEIGHTS, tuple(weight * 0.08 for weight in _OFFICE_WEIGHTS)),
+    "evenings": (
+        (0.2,) * 17 + (3, 6, 8, 9, 8, 5, 2),
+        (0.5,) * 9 + (2,) * 8 + (3, 6, 8, 9, 8, 5, 2),
+    ),
+    "home": (_HOME_WEIGHTS, tuple(weight * 1.4 for weight in _HOME_WEIGHTS)),
+    "nights": ((4,) * 6 + (0.2,) * 14 + (1, 2, 4, 4), (4,) * 6 + (0.2,) * 14 + (1, 2, 4, 4)),
+}
+
+
+def length_distribution(quantiles: tuple[float, ...]) -> LengthDistribution:
+    """Returns lengths of one number (fixed), two (uniform) or eight (quantiles)."""
+    match len(quantiles):
+        case 1:
+            return LengthDistribution((0.0, 1.0), (quantiles[0], quantiles[0]))
+        case 2:
+            return LengthDistribution((0.0, 1.0), (quantiles[0] - 0.499, quantiles[1] + 0.499))
+        case _:
+            return LengthDistribution(QUANTILES, quantiles)
+
+
+def client_arrivals(
+    workload: Workload, *, start_at: float, hours: float, zone: ZoneInfo, seed: int, number: int
+) -> Iterator[Arrival]:
+    """Yields the requests of a workload's generated clients in order of time.
+
+    Args:
+        workload: without a trace.
+        start_at: begin of the scenario, seconds since the epoch.
+        hours: its length.
+        zone: the clients' clock.
+        seed: of all luck.
+        number: of this workload.
+    """
+    end_h = hours if workload.until_h is None else min(hours, workload.until_h)
+    shape = _rate_windows(workload, start_at, workload.from_h, end_h, zone)
+    source = make_rng(seed, 6, number)
+    sizes = source.standard_exponential(workload.clients)
+    sizes *= workload.clients / sizes.sum()
+    rate = workload.requests_per_client_day / DAY_S
+    senders = [
+        ClientSpec(
+            f"{workload.name}-{index + 1}",
+            tuple(
+                msgspec.structs.replace(one, rate_per_s=one.rate_per_s * rate * size)
+                for one in shape
+            ),
+            length_distribution(workload.input_tokens),
+            length_distribution(workload.output_tokens),
+        )
+        for index, size in enumerate(sizes.tolist())
+    ]
+    found = generate_arrivals(senders, seed=seed * 1_000 + number)
+    return _group_conversations(found, workload, seed, number) if workload.turns > 1.0 else found
+
+
+def _rate_windows(
+    workload: Workload, start_at: float, from_h: float, end_h: float, zone: ZoneInfo
+) -> tuple[RateWindow, ...]:
+    """Returns hourly windows whose mean over a whole week is 1 request a second."""
+    working, weekend = RHYTHM_WEIGHTS[workload.rhythm]
+    mean = (5.0 * sum(working) + 2.0 * sum(weekend)) / (7.0 * 24.0)
+    found = []
+    at_h = from_h
+    while at_h < end_h:
+        moment = dt.datetime.fromtimestamp(start_at + at_h * HOUR_S, zone)
+        weight = (weekend if moment.weekday() >= 5 else working)[moment.hour] / mean
+        next_h = min(end_h, at_h + 1.0 - moment.minute / 60.0)
+        if weight > 0.0:
+            found.append(
+                RateWindow(
+                    at_h * HOUR_S, next_h * HOUR_S, weight, workload.arrivals, workload.shape
+                )
+            )
+        at_h = next_h
+    return tuple(found)
+
+
+def _group_conversations(
+    found: Iterator[Arrival], workload: Workload, seed: int, number: int
+) -> Iterator[Arrival]:
+    """Gives each client's requests to conversations of a geometric number of turns."""
+    source = make_rng(seed, 7, number)
+    goes_on = 1.0 - 1.0 / workload.turns
+    serial = 0
+    current: dict[str, int] = {}
+    for arrival in found:
+        if arrival.client not in current or source.random() >= goes_on:
+            serial += 1
+            current[arrival.client] = serial
+        session = current[arrival.client]
+        first = (number << 48) + (session << 16)
+        blocks = arrival.input_tokens // BLOCK_TOKENS
+        yield msgspec.structs.replace(
+            arrival,
+            prefix=tuple(first + block for block in range(blocks)),
+            session=f"{workload.name}-s{session}",
+        )

@@ -1,0 +1,258 @@
+"""Places: the grid of a scenario's zones and the surplus of its sites, from files or made up.
+
+Decides what stands in where no file is given: a profile about the zone's annual average, forecasts
+that are off as forecasts are, a sky by luck; and says so as assumptions. It refuses to know the
+machines.
+"""
+
+from collections.abc import Sequence
+from math import ceil, isfinite
+from pathlib import Path
+
+import msgspec
+
+from entraide_sim import catalogue, solar_power
+from entraide_sim.battery import Battery
+from entraide_sim.csv_rows import numbered_rows
+from entraide_sim.energy import J_PER_KWH
+from entraide_sim.grid import (
+    HOUR_S,
+    Grid,
+    IntensityForecast,
+    IntensitySeries,
+    parse_moment,
+    read_forecasts,
+    read_series,
+    synthetic_forecasts,
+    synthetic_series,
+)
+from entraide_sim.results import Assumption
+from entraide_sim.scenario import Scenario, ScenarioSite
+
+DRAIN_H = 24 * 9  # a world may go on for so long after its last request
+FORECAST_ERROR = 0.1  # relative, after a day: between Alberta's 5 % and Ontario's 60 % in 2023
+DAILY_AMPLITUDE, SEASONAL_AMPLITUDE = 0.2, 0.2
+TARIFF_CAD_PER_KWH = 0.12
+
+
+def tariff_cad_per_kwh(site: ScenarioSite) -> float:
+    """Returns what a kilowatt-hour costs at a site."""
+    given = site.tariff_cad_per_kwh
+    return TARIFF_CAD_PER_KWH if given is None else given
+
+
+def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[Assumption]]:
+    """Returns the grid of all zones.
+
+    Args:
+        scenario: sound.
+        home: where its files lie.
+        seed: of the made-up profiles and forecasts.
+
+    Raises:
+        ValueError: a file is not what it should be; file and line are named.
+    """
+    series: list[IntensitySeries] = []
+    forecasts: list[IntensityForecast] = []
+    told: list[Assumption] = []
+    zones = {site.zone: site for site in reversed(scenario.sites)}
+    hours = ceil(scenario.hours) + DRAIN_H
+    for number, zone in enumerate(sorted(zones)):
+        site = zones[zone]
+        one = _zone_series(scenario, site, home, hours=hours, seed=seed * 100 + number, told=told)
+        series.append(one)
+        if site.forecast:
+            found = read_forecasts(home / site.forecast, zone=zone)
+            forecasts += [one for one in found if one.issued_at < scenario.start_at + hours * 3_600]
+            told.append(Assumption("forecast_file", "measured", {"zone": zone}, site.forecast))
+        else:
+            made = synthetic_forecasts(one, error_per_day=FORECAST_ERROR, seed=seed * 100 + number)
+            forecasts += made
+    if any(not site.forecast for site in zones.values()):
+        told.append(
+            Assumption("forecast_made", "default", {"percent": round(FORECAST_ERROR * 100)})
+        )
+    return Grid(series, forecasts), told
+
+
+def _zone_series(
+    scenario: Scenario,
+    site: ScenarioSite,
+    home: Path,
+    *,
+    hours: int,
+    seed: int,
+    told: list[Assumption],
+) -> IntensitySeries:
+    start_at = scenario.start_at // HOUR_S * HOUR_S
+    if site.intensity:
+        found = read_series(
+            home / site.intensity,
+            zone=site.zone,
+            column=site.column,
+            lifecycle_column=site.lifecycle_column,
+            start_at=start_at,
+            hours=hours,
+        )
+        if len(found.direct) < scenario.hours:
+            raise ValueError(f"{home / site.intensity}: the series ends before the scenario does")
+        told.append(
+            Assumption("intensity_file", "measured", {"zone": site.zone}, Path(site.intensity).name)
+        )
+        return _extend_series(found, hours)
+    average = catalogue.zone_averages()[site.zone]
+    told.append(
+        Assumption(
+            "intensity_profile",
+            "estimated",
+            {
+                "zone": site.zone,
+                "year": str(average.year),
+                "annual_g_per_kwh": average.direct_g_per_kwh,
+            },
+            average.source,
+        )
+    )
+    made = synthetic_series(
+        site.zone,
+        average.direct_g_per_kwh,
+        start_at=start_at,
+        hours=hours,
+        daily=DAILY_AMPLITUDE,
+        seasonal=SEASONAL_AMPLITUDE,
+        seed=seed,
+    )
+    offset = average.lifecycle_g_per_kwh - average.direct_g_per_kwh
+    return msgspec.structs.replace(made, lifecycle=tuple(one + offset for one in made.direct))
+
+
+def _extend_series(series: IntensitySeries, hours: int) -> IntensitySeries:
+    """Repeats the last day of a series that ends before its world may."""
+
+    def longer(values: tuple[float, ...]) -> tuple[float, ...]:
+        missing = hours - len(values)
+        if missing <= 0 or not values:
+            return values
+        last = values[-24:]
+        return values + (last * (missing // len(last) + 1))[:missing]
+
+    return msgspec.structs.replace(
+        series, direct=longer(series.direct), lifecycle=longer(series.lifecycle)
+    )
+
+
+def site_surplus(
+    scenario: Scenario, site: ScenarioSite, home: Path, *, seed: int
+) -> tuple[list[tuple[float, float]], list[Assumption]]:
+    """Returns a site's surplus as hourly steps, and what it rests on; no steps where it has none.
+
+    Args:
+        scenario: sound.
+        site: one of its sites.
+        home: where its files lie.
+        seed: of the sky.
+
+    Raises:
+        ValueError: the file of a surplus is not what it should be.
+    """
+    hours = ceil(scenario.hours) + DRAIN_H
+    start_at = scenario.start_at // HOUR_S * HOUR_S
+    told: list[Assumption] = []
+    if site.surplus:
+        values = _read_surplus(home / site.surplus, start_at, hours)
+        told.append(
+            Assumption("surplus_file", "measured", {"site": site.name}, Path(site.surplus).name)
+        )
+    elif site.solar is not None:
+        values = _solar_surplus(scenario, site, hours=hours, start_at=start_at, seed=seed)
+        told.append(
+            Assumption(
+                "solar",
+                "estimated",
+                {
+                    "site": site.name,
+                    "peak_kw": site.solar.peak_kw,
+                    "percent": round(site.solar.clearness * 100),
+                    "own_use_w": site.own_use_w,
+                },
+            )
+        )
+    else:
+        return [], []
+    return _merge_equal_hours(values, start_at), told
+
+
+def site_battery(site: ScenarioSite) -> tuple[Battery, Assumption] | None:
+    """Returns a site's battery as it works, and what is assumed of it; None where it has none."""
+    given = site.battery
+    if given is None:
+        return None
+    capacity_j = given.capacity_kwh * J_PER_KWH
+    floor_j = capacity_j * given.floor_part
+    values: dict[str, str | int | float] = {
+        "site": site.name,
+        "capacity_kwh": given.capacity_kwh,
+        "power_kw": given.power_kw,
+        "percent": round(given.efficiency * 100),
+        "floor_percent": round(given.floor_part * 100),
+    }
+    battery = Battery(capacity_j, given.power_kw * 1_000.0, given.efficiency, floor_j)
+    return battery, Assumption("battery", "declared", values)
+
+
+def _solar_surplus(
+    scenario: Scenario, site: ScenarioSite, *, hours: int, start_at: float, seed: int
+) -> list[float]:
+    solar = site.solar
+    assert solar is not None
+    number = [one.name for one in scenario.sites].index(site.name)
+    sky = solar_power.cloud_clearness(hours, clearness=solar.clearness, seed=seed, number=number)
+    return [
+        max(
+            0.0,
+            solar_power.panel_power_w(
+                start_at + (index + 0.5) * HOUR_S,
+                peak_kw=solar.peak_kw,
+                latitude=solar.latitude,
+                longitude=solar.longitude,
+                tilt_deg=solar.tilt_deg,
+                clearness=sky[index],
+            )
+            - site.own_use_w,
+        )
+        for index in range(hours)
+    ]
+
+
+def _read_surplus(path: Path, start_at: float, hours: int) -> list[float]:
+    found: list[float] = []
+    for line, row in numbered_rows(path, {"utc", "surplus_w"}):
+        at = parse_moment(row["utc"], path, line)
+        if not start_at <= at < start_at + hours * HOUR_S:
+            continue
+        if at != start_at + len(found) * HOUR_S:
+            raise ValueError(f"{path}:{line}: the hour before is missing")
+        surplus_w = _parse_watts(row["surplus_w"])
+        if surplus_w is None:
+            raise ValueError(f"{path}:{line}: {row['surplus_w']!r} is no number")
+        found.append(max(0.0, surplus_w))
+    if len(found) < hours - DRAIN_H:
+        raise ValueError(f"{path}: the series ends before the scenario does")
+    return found
+
+
+def _parse_watts(text: str) -> float | None:
+    try:
+        watts = float(text)
+    except ValueError:
+        return None
+    return watts if isfinite(watts) else None
+
+
+def _merge_equal_hours(values: Sequence[float], start_at: float) -> list[tuple[float, float]]:
+    """Leaves out hours in which nothing changes."""
+    found: list[tuple[float, float]] = []
+    for index, value in enumerate(values):
+        if not found or found[-1][1] != value:
+            found.append((start_at + index * HOUR_S, value))
+    return found

@@ -1,0 +1,168 @@
+"""Records: one row a job in growing columns, and what they come to.
+
+Decides what is kept of a job that is over, and how a run of a world is summed up: quantiles of
+latency, promises kept, energy and grams. It refuses to know how they came about.
+"""
+
+from array import array
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from entraide.types import JobState
+from entraide.units import JOULES_PER_WH
+from entraide_scheduler.core.policy import ClassTerms, Policy
+from entraide_sim.jobs import Job
+from entraide_sim.world import World
+
+QUANTILES = (("p50", 0.50), ("p95", 0.95), ("p99", 0.99))
+FLOATS = (
+    "asked_at", "placed_at", "first_at", "end_at", "prefill_wh", "decode_wh", "wake_wh", "carbon_g",
+)  # fmt: skip
+INTEGERS = ("input_tokens", "cached_tokens", "output_tokens", "placements", "promise")
+TEXTS = ("state", "code", "node", "zone", "coop", "project", "job_class")
+
+PROMISE_KEPT, PROMISE_MISSED, NO_PROMISE = 1, 0, -1
+
+Column = npt.NDArray[Any]
+
+
+class JobRecords:
+    """Columns with a row for each job that is over, in the order in which they ended.
+
+    Give it as a world's ``recorder``. ``column(name)`` returns a column as a numpy array: those of
+    ``FLOATS`` (moments in seconds since the epoch, 0 for never; energy in Wh; grams of what was
+    really emitted, direct), of ``INTEGERS`` (``promise``: 1 kept, 0 missed, -1 nothing promised or
+    cancelled) and of ``WORDS`` (as strings). A moment of the first token or of the end is that at
+    the gateway.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._classes = {terms.job_class: terms for terms in policy.classes}
+        self._floats = array("d")  # row after row
+        self._integers = array("q")
+        self._numbers: dict[tuple[str, ...], int] = {}  # of each combination of words seen
+
+    def __call__(self, job: Job) -> None:
+        """Takes in a job that is over."""
+        request = job.request
+        facts = request.facts
+        node = job.node
+        words = (
+            job.state.value, job.code, "" if node is None else node.name,
+            "" if node is None else node.card.zone, facts.coop, facts.project,
+            facts.job_class.value,
+        )  # fmt: skip
+        self._floats.extend((
+            request.at, job.placed_at, job.first_at, job.end_at, job.prefill_j / JOULES_PER_WH,
+            job.decode_j / JOULES_PER_WH, job.wake_j / JOULES_PER_WH, job.carbon_g,
+        ))  # fmt: skip
+        self._integers.extend((
+            request.input_tokens, job.cached_tokens, job.output_tokens, job.placements,
+            _promise_state(job, self._classes[facts.job_class]),
+            self._numbers.setdefault(words, len(self._numbers)),
+        ))  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self._floats) // len(FLOATS)
+
+    def column(self, name: str) -> Column:
+        """Returns a column.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        if name in FLOATS:
+            floats: Column = np.array(self._floats)
+            return floats[FLOATS.index(name) :: len(FLOATS)]
+        integers: Column = np.array(self._integers)
+        if name in INTEGERS:
+            return integers[INTEGERS.index(name) :: len(INTEGERS) + 1]
+        if name in TEXTS:
+            index = TEXTS.index(name)
+            words: Column = np.array([found[index] for found in self._numbers] or [""])
+            return words[integers[len(INTEGERS) :: len(INTEGERS) + 1]]
+        raise ValueError(f"no column is called {name!r}")
+
+    def columns(self) -> dict[str, Column]:
+        """Returns all columns by name."""
+        return {name: self.column(name) for name in (*FLOATS, *INTEGERS, *TEXTS)}
+
+
+def _promise_state(job: Job, terms: ClassTerms) -> int:
+    facts = job.request.facts
+    objectives = (terms.ttft_s, terms.tpot_s, terms.completion_s, facts.deadline_at)
+    if job.state is JobState.CANCELLED or all(one is None for one in objectives):
+        return NO_PROMISE
+    if job.state is not JobState.COMPLETED:
+        return PROMISE_MISSED
+    asked_at, steps = job.request.at, max(1, job.output_tokens - 1)
+    kept = (
+        (terms.ttft_s is None or job.first_at - asked_at <= terms.ttft_s)
+        and (terms.tpot_s is None or (job.end_at - job.first_at) / steps <= terms.tpot_s)
+        and (terms.completion_s is None or job.end_at - asked_at <= terms.completion_s)
+        and (facts.deadline_at is None or job.end_at <= facts.deadline_at)
+    )
+    return PROMISE_KEPT if kept else PROMISE_MISSED
+
+
+def summarize_run(records: JobRecords, world: World, *, wall_s: float = 0.0) -> dict[str, Any]:
+    """Returns what a run of a world came to.
+
+    Energy and grams are what running added (wake included, idle power not), of lost runs too.
+    ``slo_attainment`` is the part of the jobs that were promised something and were not cancelled
+    whose promise was kept; a refused or failed job counts as missed. ``utilisation`` is the part
+    of all slots' time that runs held. Latencies are those of completed jobs, seen by the client;
+    a ``tpot_s`` needs two tokens.
+
+    Args:
+        records: the world's recorder.
+        world: after its run.
+        wall_s: how long the run took, by the caller's clock.
+    """
+    table = records.columns()
+    done = table["state"] == JobState.COMPLETED.value
+    asked, first, end = (table[name][done] for name in ("asked_at", "first_at", "end_at"))
+    tokens = table["output_tokens"][done]
+    several = tokens > 1
+    promised = table["promise"] != NO_PROMISE
+    energy_wh = float(sum(table[name].sum() for name in ("prefill_wh", "decode_wh", "wake_wh")))
+    carbon_g = float(table["carbon_g"].sum())
+    long_s = world.driver.now - world.started_at
+    slots_s = sum(node.replica.slots for node in world.nodes.values()) * long_s
+    slot_s = sum(bay.slot_s for node in world.nodes.values() for bay in node.model_instances())
+    output_tokens = int(tokens.sum())
+    return {
+        "jobs": len(records),
+        "completed": int(done.sum()),
+        "rejected": int((table["state"] == JobState.REFUSED.value).sum()),
+        "failed": int((table["state"] == JobState.FAILED.value).sum()),
+        "cancelled": int((table["state"] == JobState.CANCELLED.value).sum()),
+        "input_tokens": int(table["input_tokens"][done].sum()),
+        "output_tokens": output_tokens,
+        "ttft_s": quantiles(first - asked),
+        "tpot_s": quantiles((end - first)[several] / (tokens[several] - 1)),
+        "e2e_s": quantiles(end - asked),
+        "slo_attainment": _ratio(
+            int((table["promise"] == PROMISE_KEPT).sum()), int(promised.sum())
+        ),
+        "energy_wh": energy_wh,
+        "carbon_g": carbon_g,
+        "carbon_g_per_1k_output_tokens": _ratio(carbon_g * 1_000, output_tokens),
+        "utilisation": _ratio(slot_s, slots_s),
+        "virtual_s": long_s,
+        "events": world.driver.events_delivered,
+        "wall_s": wall_s,
+    }
+
+
+def quantiles(values: Column) -> dict[str, float | None]:
+    """Returns the quantiles that a summary tells; None where there is no value."""
+    if not len(values):
+        return {name: None for name, _ in QUANTILES}
+    return {name: float(np.quantile(values, part)) for name, part in QUANTILES}
+
+
+def _ratio(of: float, whole: float) -> float | None:
+    return of / whole if whole else None

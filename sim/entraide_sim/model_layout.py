@@ -1,0 +1,128 @@
+"""Shelves: the models that a scenario's machines serve and could load, with what that takes.
+
+Decides the memory and the time of a load from the model's size, and how large a model counts for
+whoever asks by size. It refuses to know when anything is loaded; the core does.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from entraide.models import Catalogue, ModelEntry, ModelSize, Openness
+from entraide.types import Loadable
+from entraide_sim import catalogue
+from entraide_sim.catalogue import Device, ModelFootprint
+from entraide_sim.nodes import NodeSpec
+from entraide_sim.results import Assumption
+from entraide_sim.scenario import NodeGroup, Scenario, ScenarioModel
+
+BYTES_PER_GB = 1e9
+LOAD_GB_PER_S = 1.0  # a solid-state disk, decompression and copy to the engine counted
+ENGINE_START_S = 5.0  # an engine's own start and first measurement
+SMALL_BELOW_B, MEDIUM_UP_TO_B = 4.0, 15.0  # billions of parameters, as the shipped catalogue has it
+
+
+def split_models(
+    scenario: Scenario, group: NodeGroup
+) -> tuple[list[ScenarioModel], list[ScenarioModel]]:
+    """Returns what a group serves from the beginning, and what else it could load."""
+    names = {model.name: model for model in scenario.models}
+    if group.models is None:
+        served = [names[group.model] if group.model else scenario.models[0]]
+    else:
+        served = [names[name] for name in group.models]
+    known = {model.name for model in served}
+    return served, [names[name] for name in group.loadable if name not in known]
+
+
+def combine_models(
+    machine: Callable[[ScenarioModel], NodeSpec],
+    group: NodeGroup,
+    *,
+    served: Sequence[ScenarioModel],
+    more: Sequence[ScenarioModel],
+    device: Device,
+    size_of: Callable[[ScenarioModel], ModelFootprint],
+) -> NodeSpec:
+    """Returns a machine that serves some models and could load others.
+
+    Args:
+        machine: makes it as one that serves a model alone.
+        group: which.
+        served: models that it serves from the beginning.
+        more: those that it could load; with the others one at least.
+        device: what it is.
+        size_of: how large a model is.
+    """
+    specs = [machine(model) for model in (*served, *more)]
+    if len(specs) == 1 and served:
+        return specs[0]
+    offers = []
+    for spec, model in zip(specs, (*served, *more), strict=True):
+        replica, size = spec.card.replicas[0], size_of(model)
+        memory_gb = size.weights_gb + spec.pool_tokens * size.kv_mb_per_token / 1_000.0
+        offers.append(
+            Loadable(
+                model=model.name,
+                revision=replica.revision,
+                engine=replica.engine,
+                context_tokens=replica.context_tokens,
+                slots=replica.slots,
+                features=replica.features,
+                memory_bytes=int(memory_gb * BYTES_PER_GB),
+                fetch_bytes=0,
+                load_s=ENGINE_START_S + size.weights_gb / LOAD_GB_PER_S,
+            )
+        )
+    fixed = sum(offer.memory_bytes for offer in offers[: len(served)])
+    room_gb = (
+        device.usable_gb - fixed / BYTES_PER_GB if group.models_gb is None else group.models_gb
+    )
+    card = msgspec.structs.replace(
+        specs[0].card,
+        replicas=tuple(spec.card.replicas[0] for spec in specs[: len(served)]),
+        loadable=tuple(offers),
+        models_bytes=max(0, int(room_gb * BYTES_PER_GB)),
+    )
+    return msgspec.structs.replace(specs[0], card=card, model_specs=tuple(specs))
+
+
+def pool_catalogue(scenario: Scenario) -> Catalogue | None:
+    """Returns the scenario's models as a pool's catalogue; None where no machine loads any."""
+    if not any(group.loadable for group in scenario.fleet):
+        return None
+    entries = tuple(_catalogue_entry(model) for model in scenario.models)
+    return Catalogue(1, scenario.start_at, entries)
+
+
+def _catalogue_entry(model: ScenarioModel) -> ModelEntry:
+    active_b = model.params_b if model.active_params_b is None else model.active_params_b
+    size = ModelSize.SMALL
+    if model.params_b >= SMALL_BELOW_B:
+        size = ModelSize.MEDIUM if model.params_b <= MEDIUM_UP_TO_B else ModelSize.LARGE
+    return ModelEntry(
+        name=model.name,
+        title=model.name,
+        size=size,
+        parameters=int(model.params_b * 1e9),
+        active_parameters=int(active_b * 1e9),
+        licence="",
+        openness=Openness.OPEN_WEIGHT,
+        languages=(),
+        features=model.features,
+        reasoning=False,
+        context_tokens_max=model.context_tokens,
+        kv_bytes_per_token=int(
+            catalogue.KV_MB_PER_TOKEN * model.params_b / catalogue.REFERENCE_PARAMS_B * 1e6
+        ),
+        artefacts=(),
+        source="scenario",
+    )
+
+
+def load_assumptions(scenario: Scenario) -> list[Assumption]:
+    """Returns what loading rests on, where there is any."""
+    if not any(group.loadable for group in scenario.fleet):
+        return []
+    values: dict[str, str | int | float] = {"gb_per_s": LOAD_GB_PER_S, "start_s": ENGINE_START_S}
+    return [Assumption("load", "default", values)]

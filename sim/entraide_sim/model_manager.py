@@ -1,0 +1,118 @@
+"""Garage: what a world's machines load and unload at the pool's word, and what they say of it.
+
+A machine that is told to load a model serves it after the time that its offer states, if its owner
+lets it work and it fits beside what is loaded; else it says why not. It unloads a model once its
+runs have ended. Models that work side by side on one machine share its speed and its power evenly.
+It refuses to know why the pool asked.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from entraide.types import Loadable
+from entraide_scheduler.core.events import LoadFailed
+from entraide_sim.driver import Driver
+from entraide_sim.nodes import Node
+
+NOT_NOW, UNKNOWN, NO_ROOM = "load_not_now", "load_unknown", "load_no_room"
+UNLOAD_RETRY_S = 1.0  # between two looks whether the runs of a model that is to go have ended
+
+
+class ModelManager:
+    """All machines' models.
+
+    Args of the constructor:
+        driver: virtual time and the core.
+        hello: has a machine tell its card.
+    """
+
+    def __init__(self, driver: Driver, hello: Callable[[Node], None]) -> None:
+        self._driver = driver
+        self._announce = hello
+
+    def send_load(self, node: Node, model: str) -> None:
+        """Sends a machine the word to load a model."""
+        self._driver.schedule(self._driver.now + node.one_way_s, self._receive_load, (node, model))
+
+    def send_unload(self, node: Node, model: str) -> None:
+        """Sends a machine the word to unload one."""
+        self._driver.schedule(
+            self._driver.now + node.one_way_s, self._receive_unload, (node, model)
+        )
+
+    def _receive_load(self, what: tuple[Node, str]) -> None:
+        node, model = what
+        if not node.up or model in node.card.loading or _is_loaded(node, model):
+            return
+        offer = next((one for one in node.card.loadable if one.model == model), None)
+        code = _refusal_code(node, offer)
+        if code or offer is None:
+            values = (node.name, model, code)
+            self._driver.schedule(self._driver.now + node.one_way_s, self._deliver_failure, values)
+            return
+        _update_card(node, loading=(*node.card.loading, model))
+        self._send_card(node)
+        self._driver.schedule(
+            self._driver.now + offer.load_s, self._finish_load, (node, model, node.restarts)
+        )
+
+    def _finish_load(self, what: tuple[Node, str, int]) -> None:
+        node, model, life = what
+        if not node.up or node.restarts != life:
+            return
+        bay = node.instance_of(model)
+        assert bay is not None
+        _update_card(
+            node,
+            loading=tuple(one for one in node.card.loading if one != model),
+            replicas=(*node.card.replicas, bay.replica),
+        )
+        self._send_card(node)
+
+    def _receive_unload(self, what: tuple[Node, str]) -> None:
+        node, model = what
+        bay = node.instance_of(model)
+        if bay is None or not _is_loaded(node, model):
+            return
+        if bay.runs:
+            self._driver.schedule(self._driver.now + UNLOAD_RETRY_S, self._receive_unload, what)
+            return
+        kept = tuple(one for one in node.card.replicas if one.model != model)
+        _update_card(node, replicas=kept)
+        self._send_card(node)
+
+    def _send_card(self, node: Node) -> None:
+        self._driver.schedule(self._driver.now + node.one_way_s, self._deliver_card, node)
+
+    def _deliver_card(self, node: Node) -> None:
+        if node.up and node.reachable:
+            self._announce(node)
+
+    def _deliver_failure(self, values: tuple[str, str, str]) -> None:
+        self._driver.deliver(LoadFailed, *values)
+
+
+def reset_models(node: Node) -> None:
+    """A machine that vanished comes back with what it had at the beginning."""
+    node.restarts += 1
+    node.card = node.spec.card
+
+
+def _update_card(node: Node, **changes: object) -> None:
+    node.card = msgspec.structs.replace(node.card, **changes)
+
+
+def _is_loaded(node: Node, model: str) -> bool:
+    return any(replica.model == model for replica in node.card.replicas)
+
+
+def _refusal_code(node: Node, offer: Loadable | None) -> str:
+    if offer is None or node.instance_of(offer.model) is None:
+        return UNKNOWN
+    if not node.accepting:
+        return NOT_NOW
+    there = {replica.model for replica in node.card.replicas} | set(node.card.loading)
+    fixed = {replica.model for replica in node.spec.card.replicas}
+    used_bytes = sum(one.memory_bytes for one in node.card.loadable if one.model in there - fixed)
+    return "" if used_bytes + offer.memory_bytes <= node.card.models_bytes else NO_ROOM

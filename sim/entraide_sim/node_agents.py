@@ -1,0 +1,331 @@
+"""Machines: what the nodes of a world do with runs, and what they say of them.
+
+A node takes a run or declines it by the decision of its own core (``entraide_node.core.duty``),
+works on it, and says what an agent says: accepted, signs of life, usage; each message takes half a
+round trip. It refuses to know why the pool asked.
+"""
+
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from msgspec import Struct
+
+from entraide.types import Basis, Outcome, Usage
+from entraide.units import uwh_from_joules
+from entraide_node.core.duty import Asked, Decision, Holding, Verdict, judge
+from entraide_scheduler.core.events import (
+    RunAccepted,
+    RunDeclined,
+    RunProgressed,
+    RunReported,
+)
+from entraide_sim.driver import Driver
+from entraide_sim.hardware import Run
+from entraide_sim.jobs import Job
+from entraide_sim.nodes import Node, make_hardware
+
+ENDPOINT = "/v1/chat/completions"
+OWNER_RETURNED = "owner_returned"  # what a run ends with whose owner wants the machine
+ENGINE_FAILED = "engine_failed"  # what a run ends with on a machine whose engine is broken
+NO_USAGE = Usage(0, 0, 0, Basis.ESTIMATED, 0, 0, Basis.ESTIMATED, 0.0, 0.0)
+TOO_LONG = Decision(Verdict.DECLINE, "context_exceeded")
+
+Values = tuple[Any, ...]
+
+
+class RunOffer(Struct, frozen=True, gc=False):
+    """A run on its way to a node; ``model`` is the one that runs it, "" for the one asked for."""
+
+    node: Node
+    job: Job
+    epoch: int
+    output_tokens_max: int
+    model: str = ""
+
+
+class NodeAgents:
+    """All nodes at work.
+
+    Args of the constructor:
+        driver: virtual time and the core.
+        progress_s: how often a running job is heard of.
+        closed: is told each job of which a machine has nothing any more.
+    """
+
+    def __init__(self, driver: Driver, *, progress_s: float, closed: Callable[[Job], None]) -> None:
+        self._driver = driver
+        self._progress_s = progress_s
+        self._on_job_released = closed
+
+    # What reaches a node.
+
+    def send_offer(self, offer: RunOffer) -> None:
+        """Sends a run on its way to a node."""
+        offer.job.runs += 1
+        self._driver.schedule(self._driver.now + offer.node.one_way_s, self._receive_offer, offer)
+
+    def send_cancellation(self, node: Node, job: str, epoch: int) -> None:
+        """Sends a cancellation after it."""
+        for bay in node.model_instances():
+            self._driver.schedule(
+                self._driver.now + node.one_way_s, self._receive_cancellation, (bay, job, epoch)
+            )
+
+    def crash_node(self, node: Node) -> None:
+        """A node is gone with all it has; nobody is told."""
+        for bay in node.model_instances():
+            self._account_energy(bay)
+            bay.up = False
+            for run in bay.engine.drop_runs():
+                self._add_usage(bay, run)
+            bay.runs.clear()
+            bay.phase_end_at = inf
+        if node.shares_surplus:
+            node.site.update_carbon_rate()
+
+    def set_power_cap(self, node: Node, power_cap_w: float) -> None:
+        """A node's owner limits its power, watts; infinite for no limit."""
+        for bay in node.model_instances():
+            self._account_energy(bay)
+            bay.engine.set_hardware(
+                make_hardware(bay.served_spec, power_cap_w=power_cap_w), self._driver.now
+            )
+            self._schedule_phase_end(bay)
+
+    def return_to_owner(self, node: Node) -> None:
+        """Ends all that a node runs: its owner wants the machine."""
+        for bay in node.model_instances():
+            self._account_energy(bay)
+            for run in list(bay.runs.values()):
+                if not run.cancelled:
+                    run.given_back = True
+                    self._cancel_run(bay, run)
+            self._schedule_phase_end(bay)
+
+    def _receive_offer(self, offer: RunOffer) -> None:
+        node, job = offer.node, offer.job
+        if not node.up:
+            self._release_run(job)
+            return
+        decision = _admit_run(offer)
+        facts = job.request.facts
+        if decision.verdict is not Verdict.TAKE:
+            self._release_run(job)
+            if decision.verdict is Verdict.DECLINE:
+                self._send_event(
+                    node, RunDeclined, (facts.job, offer.epoch, node.name, decision.code, {})
+                )
+            return
+        old = node.runs.get(facts.job)
+        self._account_energy(node)
+        if old is not None:
+            self._cancel_run(node, old)
+        if node.broken:
+            self._fail_run(offer)
+            return
+        self._start_run(offer)
+        self._send_event(node, RunAccepted, (facts.job, offer.epoch, node.name))
+
+    def _fail_run(self, offer: RunOffer) -> None:
+        """A broken engine takes a run and fails it before its first token."""
+        node, job = offer.node, offer.job
+        run = job.request.facts.job, offer.epoch, node.name
+        self._send_event(node, RunAccepted, run)
+        self._send_event(node, RunReported, (*run, Outcome.FAILED, ENGINE_FAILED, False, NO_USAGE))
+        self._release_run(job)
+
+    def _start_run(self, offer: RunOffer) -> None:
+        node, job, now = offer.node, offer.job, self._driver.now
+        request = job.request
+        facts = request.facts
+        cached = 0
+        if node.cache is not None and facts.prefix_keys:
+            cached = node.cache.cached_tokens(
+                facts.coop, facts.prefix_keys, input_tokens=request.input_tokens
+            )
+        room = node.replica.context_tokens - request.input_tokens
+        limit = min(offer.output_tokens_max, room)
+        run = Run(
+            facts.job,
+            offer.epoch,
+            request.input_tokens,
+            cached,
+            min(request.output_tokens, limit),
+            limit,
+            now,
+            job,
+        )
+        node.runs[facts.job] = run
+        node.engine.add_run(run, now, node.site.g_per_j)
+        node.site.supply.balance.grid_j += run.wake_j
+        if node.sharing_instances:
+            self._update_sharing(node)
+        if node.engine.next_at <= now:
+            self._advance_engine(node)
+        else:
+            self._schedule_phase_end(node)
+        if not node.progress_scheduled:
+            node.progress_scheduled = True
+            self._driver.schedule(now + self._progress_s, self._send_progress, node)
+
+    def _receive_cancellation(self, what: tuple[Node, str, int]) -> None:
+        node, job, epoch = what
+        run = node.runs.get(job)
+        if run is None or run.epoch != epoch or run.cancelled:
+            return
+        self._account_energy(node)
+        self._cancel_run(node, run)
+        self._schedule_phase_end(node)
+
+    def _cancel_run(self, node: Node, run: Run) -> None:
+        if node.engine.cancel_run(run, self._driver.now):
+            self._end_run(node, run)
+
+    # What an engine does by itself.
+
+    def _account_energy(self, node: Node) -> None:
+        site = node.site
+        if node.shares_surplus:
+            site.account_energy(self._driver.now)
+        else:
+            node.engine.account_energy(self._driver.now, site.g_per_j)
+
+    def _schedule_phase_end(self, node: Node) -> None:
+        if node.shares_surplus:
+            node.site.update_carbon_rate()
+        at = node.engine.next_at
+        if at != node.phase_end_at:
+            node.phase_end_at = at
+            if at < inf:
+                self._driver.schedule(at, self._end_phase, node)
+
+    def _end_phase(self, node: Node) -> None:
+        # A phase that was cut short leaves its old end behind in the heap.
+        if node.engine.next_at == self._driver.now:
+            self._account_energy(node)
+            self._advance_engine(node)
+
+    def _advance_engine(self, node: Node) -> None:
+        first, over = node.engine.advance(self._driver.now)
+        for run in first:
+            self._report_first_token(node, run)
+        for run in over:
+            self._end_run(node, run)
+        if node.sharing_instances and not node.engine.run_count:
+            self._update_sharing(node)
+        self._schedule_phase_end(node)
+
+    def _update_sharing(self, node: Node) -> None:
+        """Divides a machine among its models that have something to do."""
+        busy = [bay for bay in node.sharing_instances if bay.engine.run_count]
+        for bay in busy:
+            if bay.engine.sharing_engines != len(busy):
+                self._account_energy(bay)
+                bay.engine.set_sharing(len(busy), self._driver.now)
+                if bay is not node:
+                    self._schedule_phase_end(bay)
+
+    def _report_first_token(self, node: Node, run: Run) -> None:
+        job: Job = run.payload
+        facts = job.request.facts
+        if node.cache is not None and facts.prefix_keys:
+            node.cache.insert(facts.coop, facts.prefix_keys)
+        if run.epoch == job.epoch:
+            job.first_at = self._driver.now + node.one_way_s
+        self._send_event(node, RunProgressed, (run.job, run.epoch, node.name, 1))
+
+    def _end_run(self, node: Node, run: Run) -> None:
+        now, spec = self._driver.now, node.served_spec
+        outcome = Outcome.CANCELLED if run.cancelled else Outcome.COMPLETED
+        code = ""
+        first = run.first_at > 0.0
+        if run.given_back:
+            outcome, code = Outcome.FAILED, OWNER_RETURNED
+        usage = Usage(
+            run.input_tokens if first else 0,
+            run.cached_tokens if first else 0,
+            run.produced_tokens,
+            Basis.MEASURED,
+            uwh_from_joules(run.prefill_j * spec.energy_told),
+            uwh_from_joules(run.decode_j * spec.energy_told),
+            spec.energy_basis,
+            run.first_at - run.received_at if first else 0.0,
+            now - run.received_at,
+        )
+        if node.runs.get(run.job) is run:
+            del node.runs[run.job]
+        values = (run.job, run.epoch, node.name, outcome, code, run.produced_tokens > 0, usage)
+        self._send_event(node, RunReported, values)
+        self._add_usage(node, run)
+
+    def _add_usage(self, node: Node, run: Run) -> None:
+        job: Job = run.payload
+        node.slot_s += self._driver.now - run.received_at
+        job.prefill_j += run.prefill_j
+        job.decode_j += run.decode_j
+        job.wake_j += run.wake_j
+        job.carbon_g += run.carbon_g
+        if run.epoch == job.epoch:
+            job.cached_tokens, job.output_tokens = run.cached_tokens, run.produced_tokens
+        self._release_run(job)
+
+    def _release_run(self, job: Job) -> None:
+        job.runs -= 1
+        if job.runs == 0:
+            self._on_job_released(job)
+
+    # What it says.
+
+    def _send_progress(self, node: Node) -> None:
+        """Signs of life of all runs that a node has, in one message's time."""
+        if not node.runs:
+            node.progress_scheduled = False
+            return
+        now, engine = self._driver.now, node.engine
+        said = [
+            (run.job, run.epoch, node.name, engine.output_tokens(run, now))
+            for run in node.runs.values()
+        ]
+        self._driver.schedule(now + node.one_way_s, self._deliver_progress, said)
+        self._driver.schedule(now + self._progress_s, self._send_progress, node)
+
+    def _deliver_progress(self, said: list[Values]) -> None:
+        tell = self._driver.deliver
+        for values in said:
+            tell(RunProgressed, *values)
+
+    def _send_event(self, node: Node, kind: Callable[..., Any], values: Values) -> None:
+        self._driver.schedule(
+            self._driver.now + node.one_way_s, self._deliver_event, (kind, values)
+        )
+
+    def _deliver_event(self, said: tuple[Callable[..., Any], Values]) -> None:
+        kind, values = said
+        self._driver.deliver(kind, *values)
+
+
+def _admit_run(offer: RunOffer) -> Decision:
+    """Lets the node's core decide on a run; a prompt too long is the engine's to refuse."""
+    node, request = offer.node, offer.job.request
+    job = request.facts.job
+    old = node.runs.get(job)
+    decision = judge(
+        Asked(job, offer.epoch, ENDPOINT, offer.model or request.facts.model, sealed=False),
+        holding=Holding(
+            node.replica.model if node.is_loaded else "",
+            node.replica.slots,
+            len(node.runs),
+            0 if old is None else old.epoch,
+            old is not None,
+        ),
+        reason=node.reason,
+    )
+    if decision.verdict is not Verdict.TAKE:
+        return decision
+    hardware = node.engine.hardware
+    longest = min(hardware.pool_tokens, node.replica.context_tokens)
+    wanted = request.input_tokens + min(offer.output_tokens_max, request.output_tokens)
+    if request.input_tokens >= longest or wanted > hardware.pool_tokens:
+        return TOO_LONG
+    return decision

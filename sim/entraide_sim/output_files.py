@@ -1,0 +1,125 @@
+"""Output: the files of a run, of a comparison and of a plan.
+
+``DIR/summary.json``, ``DIR/jobs.parquet``, ``DIR/result.json`` and ``DIR/report.html``; where there
+are several runs these are of the first, and ``DIR/runs/LABEL/`` has the first three of each. The
+same runs give the same bytes, but for ``wall_s``.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan
+from entraide_sim.report import write_report
+from entraide_sim.results import write_result
+from entraide_sim.scenario_advice import ChangeEffect
+from entraide_sim.sweep import CaseOutcome
+
+RUNS_FOLDER = "runs"
+
+
+def write_runs(out: Path, outcomes: Sequence[CaseOutcome]) -> None:
+    """Writes the files of one run or of several, the first one's at the top."""
+    write_run(out, outcomes[0])
+    if len(outcomes) > 1:
+        for outcome in outcomes:
+            write_run(out / RUNS_FOLDER / run_folder(outcome.result.label), outcome)
+
+
+def write_run(out: Path, outcome: CaseOutcome) -> None:
+    """Writes the files of one run."""
+    write_json(out / "summary.json", outcome.result.summary)
+    write_result(out / "result.json", outcome.result)
+    if outcome.table:
+        _write_atomically(out / "jobs.parquet", outcome.table)
+
+
+def write_report_page(
+    out: Path,
+    outcomes: Sequence[CaseOutcome],
+    *,
+    lang: str,
+    chosen: int | None = None,
+    goals: Sequence[str] = (),
+) -> None:
+    """Writes the report.
+
+    Args:
+        out: folder.
+        outcomes: what it tells.
+        lang: language that it opens in.
+        chosen: which run a plan recommends.
+        goals: of a plan, as typed.
+    """
+    results = [outcome.result for outcome in outcomes]
+    write_report(out / "report.html", results, lang=lang, chosen=chosen, goals=goals)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a value as JSON that a person can read."""
+    _write_atomically(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def run_folder(label: str) -> str:
+    """Returns the name of a run's folder."""
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", label).strip("-.") or "run"
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
+    """Returns a plan as JSON has it."""
+
+    def fleet(tried: EvaluatedFleet) -> dict[str, Any]:
+        counts = zip(plan.groups, tried.counts, strict=True)
+        return {
+            "machines": sum(tried.counts),
+            "nodes": {group.nodes.name: count for group, count in counts},
+            "meets": tried.meets_goals,
+            "missed": [str(goal) for goal in plan.goals if not goal.is_met(tried.result.summary)],
+            "summary": tried.result.summary,
+        }
+
+    return {
+        "goals": [str(goal) for goal in plan.goals],
+        "minimise": plan.minimise,
+        "found": plan.feasible is not None,
+        "fleet": fleet(plan.closest),
+        "as_is": fleet(plan.current),
+        "one_machine_fewer": [fleet(tried) for tried in plan.smaller_fleets],
+        "runs": {"busy_hours": plan.peak_runs, "whole": plan.full_runs},
+    }
+
+
+def advice_to_json(effects: Sequence[ChangeEffect]) -> dict[str, Any]:
+    """Returns single changes as JSON has them, and their ranks by dollars, seconds and grams."""
+    rows = {f"{one.code} {one.values['name']}": one for one in effects}
+
+    def ranked(key: str) -> list[str]:
+        held = {name: getattr(one, key) for name, one in rows.items()}
+        return sorted((name for name in held if held[name] is not None), key=lambda n: held[n])
+
+    return {
+        "changes": [
+            {
+                "change": name,
+                "code": one.code,
+                "values": one.values,
+                "price_cad": one.price_cad,
+                "cad_per_year": one.cad_per_year,
+                "ttft_s_p95": one.ttft_s_p95,
+                "g_per_year": one.g_per_year,
+            }
+            for name, one in rows.items()
+        ],
+        "by_dollars": ranked("cad_per_year"),
+        "by_seconds": ranked("ttft_s_p95"),
+        "by_grams": ranked("g_per_year"),
+    }

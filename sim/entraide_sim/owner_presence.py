@@ -1,0 +1,167 @@
+"""Presence: when owners sit at their machines, and what their nodes then do.
+
+Decides, by pattern and luck, when somebody is there; the node's own core (``stewardship``) says
+what that means. It yields the moments at which a node stops taking work, gives back what runs,
+works again, and works with less power. Days and hours are local.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from math import inf
+from zoneinfo import ZoneInfo
+
+from entraide_node.core.situation import Situation
+from entraide_node.core.stewardship import State, Stewardship
+from entraide_node.core.terms import DAY_MIN, OwnerTerms, Present
+from entraide_sim.arrivals import make_rng
+from entraide_sim.environment import Fault
+
+MINUTE_S = 60.0
+AFTER_TOUCH_S = 1e-3  # a moment after somebody has gone
+
+# For each pattern: days, usual begin and end (minutes of the day), and how often somebody comes.
+PATTERNS: dict[str, tuple[tuple[tuple[int, ...], int, int, float], ...]] = {
+    "never": (),
+    "office": (((0, 1, 2, 3, 4), 510, 1_020, 0.9),),
+    "evenings": (((0, 1, 2, 3, 4, 5, 6), 1_080, 1_350, 0.8),),
+    "home": (((0, 1, 2, 3, 4, 5, 6), 1_080, 1_350, 0.8), ((5, 6), 600, 960, 0.6)),
+}
+JITTER_MIN = 25.0  # standard deviation of each arrival and departure
+
+
+def presence_faults(
+    node: str,
+    terms: OwnerTerms,
+    *,
+    pattern: str,
+    start_at: float,
+    until: float,
+    zone: ZoneInfo,
+    seed: int,
+    number: int,
+    power_cap_w: float | None = None,
+    present_cap_w: float | None = None,
+) -> Iterator[Fault]:
+    """Yields what an owner's presence and hours do to one node, limits on its power first.
+
+    Args:
+        node: which.
+        terms: of its owner.
+        pattern: a key of ``PATTERNS``.
+        start_at: from which moment on, seconds since the epoch.
+        until: before which moment.
+        zone: the owner's clock.
+        seed: of all luck.
+        number: of this owner.
+        power_cap_w: limit on the machine's power, watts, if any.
+        present_cap_w: another one while somebody is there.
+    """
+    capped = present_cap_w is not None
+    if not terms.hours and (not PATTERNS[pattern] or (terms.present is Present.ALL and not capped)):
+        return
+    days = list(_local_days(start_at, until, zone))
+    there = _draw_visits(days, pattern, seed, number)
+    if present_cap_w is not None:
+        usual_w = inf if power_cap_w is None else power_cap_w
+        for begin, end in there:
+            if end > start_at and begin < until:
+                yield Fault(max(begin, start_at), node, "cap", min(usual_w, present_cap_w))
+                yield Fault(end, node, "cap", usual_w)
+    yield from visit_faults(node, terms, visits=there, start_at=start_at, until=until, zone=zone)
+
+
+def visit_faults(
+    node: str,
+    terms: OwnerTerms,
+    *,
+    visits: Sequence[tuple[float, float]],
+    start_at: float,
+    until: float,
+    zone: ZoneInfo,
+) -> Iterator[Fault]:
+    """Yields what visits of an owner do to one node, in order of time.
+
+    Args:
+        node: which.
+        terms: of its owner.
+        visits: from when to when somebody is there, in order, seconds since the epoch.
+        start_at: from which moment on, seconds since the epoch.
+        until: before which moment.
+        zone: the owner's clock.
+    """
+    steward = Stewardship()
+    edges = sorted(
+        at for at in _change_moments(terms, visits, start_at, until, zone) if start_at < at
+    )
+    at, place, working, holds = start_at, 0, True, True
+    while at < until:
+        now = _machine_state(visits, at, zone)
+        lent, back = steward.look(terms, now, at=at, running=holds, foreign=False)
+        if lent.reason is not None and working:
+            yield Fault(at, node, "refuse", reason=lent.reason.code)
+        if back:
+            yield Fault(at, node, "give_back")
+        if lent.reason is None and not working:
+            yield Fault(at, node, "take")
+        working = lent.reason is None
+        holds = lent.state not in (State.GIVING_BACK, State.AWAY)
+        if lent.state is State.GIVING_BACK:
+            continue  # what ran has ended: the same moment again, without it
+        while place < len(edges) and edges[place] <= at:
+            place += 1
+        due = steward.next_deadline(terms)
+        at = min(inf if due is None else due, edges[place] if place < len(edges) else inf)
+
+
+def _change_moments(
+    terms: OwnerTerms,
+    visits: Sequence[tuple[float, float]],
+    start_at: float,
+    until: float,
+    zone: ZoneInfo,
+) -> set[float]:
+    """Returns the moments at which something may change for an owner."""
+    found = {edge for visit in visits for edge in visit}
+    found |= {end + terms.idle_min * MINUTE_S for _, end in visits}
+    for midnight, _ in _local_days(start_at, until, zone):
+        for span in terms.hours:
+            found |= {midnight + span.begin_min * MINUTE_S, midnight + span.end_min * MINUTE_S}
+    return found
+
+
+def _machine_state(visits: Sequence[tuple[float, float]], at: float, zone: ZoneInfo) -> Situation:
+    local = dt.datetime.fromtimestamp(at, zone)
+    since = [at - end for begin, end in visits if begin <= at]
+    idle_s = inf if not since else 0.0 if min(since) < 0.0 else max(min(since), AFTER_TOUCH_S)
+    return Situation(day=local.weekday(), minute=local.hour * 60 + local.minute, idle_s=idle_s)
+
+
+def _local_days(start_at: float, until: float, zone: ZoneInfo) -> Iterator[tuple[float, int]]:
+    """Yields the local midnights with their weekday, from the day before the start on."""
+    day = dt.datetime.fromtimestamp(start_at, zone).date() - dt.timedelta(days=1)
+    while True:
+        at = dt.datetime.combine(day, dt.time(), zone).timestamp()
+        if at >= until:
+            return
+        yield at, day.weekday()
+        day += dt.timedelta(days=1)
+
+
+def _draw_visits(
+    days: list[tuple[float, int]], pattern: str, seed: int, number: int
+) -> list[tuple[float, float]]:
+    """Returns from when to when somebody is there."""
+    source = make_rng(seed, 5, number)
+    found = []
+    for midnight, weekday in days:
+        for on, begin_min, end_min, chance in PATTERNS[pattern]:
+            comes = float(source.random())
+            early, late = (
+                float(source.normal(0.0, JITTER_MIN)),
+                float(source.normal(0.0, JITTER_MIN)),
+            )
+            if weekday in on and comes < chance:
+                begin = max(0.0, begin_min + early)
+                end = min(float(DAY_MIN), max(begin + 10.0, end_min + late))
+                found.append((midnight + begin * MINUTE_S, midnight + end * MINUTE_S))
+    return found

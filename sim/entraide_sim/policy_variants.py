@@ -1,0 +1,88 @@
+"""Compare: the same world under several policies, or with several fleets.
+
+Decides which cases a comparison is made of, and what of them stands side by side. All cases have
+the same seed, so the same demand, sky and luck: what differs is what was decided.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from entraide.decoding import decode_toml
+from entraide_scheduler.core.policy import Picker
+from entraide_sim.results import LABEL_SEPARATOR
+from entraide_sim.scenario_reader import LoadedScenario, scenario_error
+from entraide_sim.scenario_validation import find_issues
+from entraide_sim.simulate import Case, with_alternative, with_policy
+
+PICKERS = tuple(picker.value for picker in Picker)
+COLUMNS = (
+    "ttft_s.p50", "ttft_s.p95", "e2e_s.p95", "slo_attainment", "deadline_misses", "energy_wh",
+    "carbon_g", "carbon_g_per_1k_output_tokens", "cost_cad.per_1m_output_tokens",
+)  # fmt: skip
+
+
+class PolicyVariant(Struct, frozen=True):
+    """A policy to compare: its name, and the keys that it sets."""
+
+    name: str
+    keys: dict[str, Any]
+
+
+def read_variants(names: Sequence[str]) -> list[PolicyVariant]:
+    """Returns the policies that are meant: pickers by name, or TOML files of policy keys.
+
+    Raises:
+        RequestError: ``scenario_refused``: there is no such picker or file, or it is no TOML.
+    """
+    found = []
+    for name in names:
+        if name in PICKERS:
+            found.append(PolicyVariant(name, {"picker": name, "version": name}))
+            continue
+        path = Path(name)
+        try:
+            raw = decode_toml(path.read_text("utf-8"))
+        except OSError:
+            known = ", ".join(PICKERS)
+            raise scenario_error(
+                name, 0, "", "no_policy", {"value": name, "known": known}
+            ) from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+            raise scenario_error(name, 0, "", "unreadable", {"detail": str(problem)}) from None
+        found.append(PolicyVariant(path.stem, {"version": path.stem, **raw}))
+    return found
+
+
+def variant_cases(
+    loaded: LoadedScenario, policies: Sequence[PolicyVariant], *, seed: int
+) -> list[Case]:
+    """Returns the cases: each policy with each fleet; one case where nothing differs.
+
+    Args:
+        loaded: the scenario.
+        policies: to compare; none for the scenario's own.
+        seed: of all of them.
+
+    Raises:
+        RequestError: ``scenario_refused``: a policy is not sound.
+    """
+    scenario = loaded.scenario
+    titles = {one.name: one.title for one in scenario.alternatives if one.title}
+    fleets = [
+        (one.name, with_alternative(scenario, one.name)) for one in scenario.alternatives
+    ] or [("", scenario)]
+    found = []
+    for choice in policies or [PolicyVariant("", {})]:
+        for fleet, variant in fleets:
+            changed = with_policy(variant, choice.keys)
+            for fault in find_issues(changed):
+                key = ".".join(map(str, fault.path))
+                raise scenario_error(choice.name or loaded.path, 0, key, fault.code, fault.values)
+            label = LABEL_SEPARATOR.join(part for part in (fleet, choice.name) if part)
+            home = str(loaded.home)
+            found.append(Case(scenario=changed, home=home, seed=seed, label=label, names=titles))
+    return found

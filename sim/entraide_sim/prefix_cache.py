@@ -1,0 +1,33 @@
+"""Prefix cache of one machine: which leading blocks of a co-op's prompts it still holds.
+
+Decides how many prompt tokens need no prefill, and which blocks go when room is short (the ones
+used longest ago). No co-op ever finds another's blocks.
+"""
+
+
+class PrefixCache:
+    """Blocks of equal size, least recently used out first."""
+
+    def __init__(self, *, capacity_tokens: int, block_tokens: int) -> None:
+        self.block_tokens = block_tokens
+        self._blocks_max = capacity_tokens // block_tokens
+        self._cached: dict[tuple[str, int], None] = {}  # oldest first
+
+    def cached_tokens(self, coop: str, keys: tuple[int, ...], *, input_tokens: int) -> int:
+        """Returns how much of a prompt is held; its last token is computed in any case."""
+        held, count = self._cached, 0
+        for key in keys:
+            if (coop, key) not in held:
+                break
+            count += 1
+        return min(count * self.block_tokens, input_tokens - 1)
+
+    def insert(self, coop: str, keys: tuple[int, ...]) -> None:
+        """Takes in the blocks of a prompt that was prefilled, the leading ones as the freshest."""
+        held = self._cached
+        for key in reversed(keys):
+            block = (coop, key)
+            held.pop(block, None)
+            held[block] = None
+        while len(held) > self._blocks_max:
+            del held[next(iter(held))]

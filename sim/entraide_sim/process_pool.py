@@ -1,0 +1,99 @@
+"""Crew: some processes of this machine that do the same work, each with a pipe of its own.
+
+Decides who does what next: whoever is free. There are no threads and no shared locks, so that it
+can be left at any moment: what runs is ended. A process that dies by itself ends the whole.
+"""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+TERMINATE_TIMEOUT_S = 2.0
+
+
+class ProcessPool:
+    """So many processes, started at once.
+
+    Args of the constructor:
+        work: what each does with what it is given; importable, as its answers and errors are
+            sent between processes.
+        count: how many.
+    """
+
+    def __init__(self, work: Callable[[Any], Any], count: int) -> None:
+        # Not forked: a fork of a process that shows a progress bar may hang.
+        context = get_context("spawn")
+        self._processes: list[BaseProcess] = []
+        self._pipes: list[Connection] = []
+        # They are born deaf to Ctrl-C: it is the parent's to hear, and to end them.
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            for _ in range(count):
+                here, there = context.Pipe()
+                process = context.Process(target=_work_loop, args=(work, there), daemon=True)
+                process.start()
+                there.close()
+                self._processes.append(process)
+                self._pipes.append(here)
+        finally:
+            signal.signal(signal.SIGINT, heard)
+
+    def map_unordered(self, parcels: Mapping[int, Any]) -> Iterator[tuple[int, Any]]:
+        """Has parcels worked on; yields each answer with its number as it comes.
+
+        Raises:
+            ChildProcessError: a process died by itself.
+        """
+        left = iter(parcels.items())
+        busy: dict[Connection, int] = {}
+        for free in self._pipes:
+            self._send_next(free, left, busy)
+        while busy:
+            ready: list[Any] = wait(list(busy))
+            for link in ready:
+                number = busy.pop(link)
+                try:
+                    answer, problem = link.recv()
+                except (EOFError, OSError):
+                    raise ChildProcessError("a process of the simulation died") from None
+                if problem is not None:
+                    raise problem
+                self._send_next(link, left, busy)
+                yield number, answer
+
+    def terminate(self) -> None:
+        """Ends all processes, whatever they do."""
+        for link in self._pipes:
+            link.close()
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(TERMINATE_TIMEOUT_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+    @staticmethod
+    def _send_next(
+        link: Connection, left: Iterator[tuple[int, Any]], busy: dict[Connection, int]
+    ) -> None:
+        following = next(left, None)
+        if following is not None:
+            busy[link] = following[0]
+            link.send(following[1])
+
+
+def _work_loop(work: Callable[[Any], Any], link: Connection) -> None:
+    """Works until the other end of the pipe is closed."""
+    while True:
+        try:
+            parcel = link.recv()
+        except EOFError:
+            return
+        try:
+            link.send((work(parcel), None))
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it is the parent's to raise
+            link.send((None, problem))

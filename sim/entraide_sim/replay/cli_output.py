@@ -1,0 +1,139 @@
+"""Telling a replay: what it came to, in a terminal and as plain values.
+
+Decides which few numbers a person is shown; all of them stand in the file. Words come from the
+catalogue.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+from babel.dates import format_datetime
+
+from entraide import i18n
+from entraide_sim.replay.policy_comparison import (
+    ALL_COOPS,
+    CoopComparison,
+    CoopMetrics,
+    PolicyComparison,
+)
+from entraide_sim.replay.recording import ExactReplay
+from entraide_sim.report import formatting
+
+ARROW = " → "
+SAME = 0.005  # a part that makes no difference to a reader
+
+
+def print_exact_replay(exact: ExactReplay, lang: str) -> None:
+    """Tells whether a replay was exact, and where it was not."""
+    span = formatting.format_span((exact.end_at - exact.start_at) / 3_600.0, lang)
+    values: dict[str, i18n.Value] = {
+        "events": exact.events,
+        "commands": exact.commands,
+        "span": span,
+        "recorded": exact.recorded_version,
+        "version": exact.version,
+    }
+    diverged = exact.diverged
+    if diverged is None:
+        typer.echo(i18n.text("sim-replay-exact", lang, **values))
+        return
+    values |= {"number": diverged.number, "event": str(diverged.event), "kind": diverged.kind}
+    values |= {"when": _format_moment(diverged.at, lang)} if diverged.at else {}
+    typer.echo(i18n.text("sim-replay-diverged", lang, **values))
+    if diverged.detail:
+        typer.echo(f"  {diverged.detail}")
+    elif diverged.commands:
+        asked = ", ".join(diverged.commands)
+        typer.echo(i18n.text("sim-replay-asked", lang, commands=asked))
+
+
+def print_comparison(compared: PolicyComparison, lang: str) -> None:
+    """Tells what a proposed policy would have changed, for all and for each co-op."""
+    values: dict[str, i18n.Value] = {
+        "old": compared.old_policy,
+        "proposed": compared.proposed_policy,
+    }
+    typer.echo("")
+    typer.echo(typer.style(i18n.text("sim-replay-compared", lang, **values), bold=True))
+    heads = [
+        i18n.text(f"sim-replay-col-{name}", lang)
+        for name in ("coop", "jobs", "waited", "ttft", "tokens", "energy", "carbon", "kept")
+    ]
+    rows = [_table_cells(coop, lang) for coop in compared.coops]
+    _print_table(heads, rows)
+    typer.echo("")
+    everybody = compared.coops[0]
+    typer.echo(
+        i18n.text(
+            "sim-replay-trust",
+            lang,
+            recorded=formatting.format_seconds(everybody.recorded.ttft_s["p95"], lang),
+            old=formatting.format_seconds(everybody.old.ttft_s["p95"], lang),
+            recorded_energy=formatting.format_energy(everybody.recorded.energy_wh, lang),
+            old_energy=formatting.format_energy(everybody.old.energy_wh, lang),
+        )
+    )
+    if compared.lengths_estimated:
+        count = compared.lengths_estimated
+        typer.echo(i18n.text("sim-assumption-replay_lengths", lang, jobs=count))
+
+
+def print_report_path(path: Path, lang: str) -> None:
+    """Says where the report is."""
+    typer.echo(i18n.text("sim-report-at", lang, path=str(path)))
+
+
+def comparison_to_json(compared: PolicyComparison) -> dict[str, Any]:
+    """Returns a comparison as JSON has it; the row of all co-ops is called ``all``."""
+    return {
+        "old_policy": compared.old_policy,
+        "proposed_policy": compared.proposed_policy,
+        "lengths_known": compared.lengths_known,
+        "lengths_taken": compared.lengths_estimated,
+        "carried": compared.unfinished_at_start,
+        "all": _metrics_to_json(compared.coops[0]),
+        "coops": {coop.coop: _metrics_to_json(coop) for coop in compared.coops[1:]},
+    }
+
+
+def _metrics_to_json(coop: CoopComparison) -> dict[str, Any]:
+    rows = {name: getattr(coop, name) for name in ("recorded", "old", "proposed")}
+    return {name: msgspec.to_builtins(row) for name, row in rows.items()}
+
+
+def _table_cells(coop: CoopComparison, lang: str) -> list[str]:
+    def both(shown: Callable[[CoopMetrics], str]) -> str:
+        old, new = shown(coop.old), shown(coop.proposed)
+        return old if old == new else f"{old}{ARROW}{new}"
+
+    return [
+        i18n.text("sim-replay-all", lang) if coop.coop == ALL_COOPS else coop.coop,
+        both(lambda row: formatting.format_count(row.completed, lang)),
+        both(lambda row: formatting.format_seconds(row.waited_s["p95"], lang)),
+        both(lambda row: formatting.format_seconds(row.ttft_s["p95"], lang)),
+        both(lambda row: formatting.format_count(row.input_tokens + row.output_tokens, lang)),
+        both(lambda row: formatting.format_energy(row.energy_wh, lang)),
+        both(lambda row: formatting.format_carbon(row.carbon_g, lang)),
+        both(lambda row: formatting.format_percentage(row.promises_kept, lang)),
+    ]
+
+
+def _format_moment(at: float, lang: str) -> str:
+    """A moment in universal time: nobody's clock is known here."""
+    moment = dt.datetime.fromtimestamp(at, dt.UTC)
+    return f"{format_datetime(moment, 'yyyy-MM-dd HH:mm:ss', locale=f'{lang}_CA')} UTC"
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    lines = [heads, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    for number, line in enumerate(lines):
+        cells = [
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        typer.echo(typer.style("  ".join(cells).rstrip(), bold=number == 0))

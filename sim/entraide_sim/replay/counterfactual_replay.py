@@ -1,0 +1,316 @@
+"""Retold: a recorded life once more, with the machines of a world giving the answers.
+
+What the world gave is given again, as it was and when it was: requests, heartbeats, owners, grid,
+calendar, restarts. What machines answered is not: they answer anew, so that another policy can be
+held against the old one. Decides what is true of a machine (its card, corrected by what the core
+learned of it), and what of the recording is the world's truth: the grid's intensity, a site's
+surplus as its nodes said it, when a node was away. It refuses to know what is compared.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from entraide.types import Basis, EnergyStatus, JobState, NodeCard, NodeState, Rates, RequestFacts
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.pace import Pace
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.quarantine import SenderKind
+from entraide_scheduler.core.records import Job, Lease
+from entraide_scheduler.core.state import State
+from entraide_scheduler.core.tables import LeaseState
+from entraide_sim.environment import Fault
+from entraide_sim.nodes import NodeSpec, Site, SiteSpec
+from entraide_sim.replay.recorded_history import Absence, RecordedHistory
+from entraide_sim.workload import Request
+from entraide_sim.world import World
+
+HEARTBEAT_S = 1.0  # between heartbeats once the recording is over
+BLOCK_TOKENS = 256  # of a prompt's kibibyte, by which prefixes are keyed
+PREDICTIONS_MIN = 8.0  # predictions, faded, before what was learned is taken for true
+
+
+class LengthCounts(Struct):
+    """How many jobs' lengths are known, and how many were taken for what is usual."""
+
+    known: int = 0
+    estimated: int = 0
+
+
+# Machines.
+
+
+def node_specs(past: RecordedHistory, learned: State) -> list[NodeSpec]:
+    """Returns the machines, by name.
+
+    Args:
+        past: with their cards.
+        learned: the core's state at the end of the recording.
+
+    Raises:
+        ValueError: a node serves several models at once, which a world has no machine for.
+    """
+    return [_node_spec(past, past.cards[name], learned) for name in sorted(past.cards)
+            if past.cards[name].replicas]  # fmt: skip
+
+
+def _node_spec(past: RecordedHistory, card: NodeCard, learned: State) -> NodeSpec:
+    if len(card.replicas) > 1:
+        raise ValueError(card.node)
+    replica = card.replicas[0]
+    node = learned.fleet.nodes.get(card.node)
+    load = None if node is None else node.loads.get(replica.model)
+    pace = None if load is None else load.pace
+    start_s = _start_delay_s(pace)
+    tokens = replica.slots * replica.context_tokens
+    reuses = "prefix_cache" in replica.features
+    extra_w = max(0.0, card.power.active_w - card.power.idle_w)
+    return NodeSpec(
+        card=msgspec.structs.replace(card, rtt_s=card.rtt_s + start_s),
+        rates=_learned_rates(pace),
+        extra_w=extra_w * pace.prefill_power if pace is not None and pace.metered else None,
+        prefix_tokens=tokens if reuses else 0,
+        prefix_block_tokens=BLOCK_TOKENS,
+        energy_basis=Basis(past.energy_basis.get(card.node, Basis.ESTIMATED.value)),
+    )
+
+
+def _trusted_model(pace: Pace | None) -> Pace | None:
+    enough = pace is not None and pace.calibration().predictions_tpot >= PREDICTIONS_MIN
+    return pace if enough else None
+
+
+def _learned_rates(pace: Pace | None) -> Rates | None:
+    """Returns the speed that was learned; None where the card's is all that is known."""
+    found = _trusted_model(pace)
+    if found is None:
+        return None
+    return Rates(
+        1.0 / found.prefill_s_per_token,
+        found.tpot_base_s,
+        found.tpot_per_sequence_s,
+        Basis.MEASURED,
+    )
+
+
+def _start_delay_s(pace: Pace | None) -> float:
+    """Returns what a run's start takes beyond its card's first belief, one step."""
+    found = _trusted_model(pace)
+    return 0.0 if found is None else max(0.0, found.start_s - found.tpot_base_s)
+
+
+# Demand.
+
+
+def recorded_requests(
+    given: Iterable[e.Event], past: RecordedHistory, *, known: Iterable[str], lengths: LengthCounts
+) -> Iterator[Request]:
+    """Yields the recorded requests, each once, with their true lengths.
+
+    Args:
+        given: the recording's events.
+        past: what it tells of them.
+        known: jobs that the core knows already.
+        lengths: counts where the lengths come from.
+    """
+    seen = set(known)
+    for event in given:
+        if isinstance(event, e.JobRequested) and event.facts.job not in seen:
+            seen.add(event.facts.job)
+            yield make_request(event.facts, event.at, past, lengths)
+
+
+def make_request(
+    facts: RequestFacts, at: float, past: RecordedHistory, lengths: LengthCounts
+) -> Request:
+    """Returns a request with its true lengths."""
+    truth = past.true_lengths(facts)
+    lengths.known += truth.known
+    lengths.estimated += not truth.known
+    return Request(at, facts, truth.input_tokens, truth.output_tokens)
+
+
+def unfinished_jobs(state: State) -> list[tuple[Job, Lease | None]]:
+    """Returns the jobs that are not over in a state, with the run that each may have."""
+    found: list[tuple[Job, Lease | None]] = []
+    for name, job in state.jobs.items():
+        lease = state.leases.get(name)
+        runs = lease is not None and lease.state is not LeaseState.STOPPING
+        if runs or job.state is JobState.QUEUED:
+            found.append((job, lease if runs else None))
+    return found
+
+
+# What surrounds the core.
+
+NOT_REPLAYED = (
+    e.Woke,  # the world's clock wakes the core itself
+    e.JobRequested,
+    e.RunAccepted,
+    e.RunDeclined,
+    e.RunProgressed,
+    e.RunReported,
+    e.JobAbandoned,
+    e.LoadFailed,
+    e.DeadlineDropped,  # what failed there need not fail here
+)
+
+
+class RecordedEnvironment:
+    """The surroundings of a world whose past is known; it tells the recording's given events."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        given: Iterator[e.Event],
+        begin: State,
+        away: Sequence[Absence],
+        proposed: Policy | None,
+    ) -> None:
+        """Surrounds a world; nothing is told before ``begin``.
+
+        Args:
+            world: whose core knows what it knew when the recording began.
+            given: all events of the recording, in order.
+            begin: what the core knew.
+            away: when nodes were away.
+            proposed: the policy that is in force in the place of every recorded one; None for
+                those.
+        """
+        self._world = world
+        self._driver = world.driver
+        self._events = given
+        self._initial_state = begin
+        self._absences = away
+        self._proposed = proposed
+        self._requested_jobs = set(begin.jobs)
+        self._last_heartbeats: tuple[str, ...] = ()
+        self._surplus_expiry: dict[tuple[str, str], float] = {}  # by site: when its surplus expires
+
+    def start(self, policy: Policy, faults: Sequence[Fault]) -> None:  # noqa: ARG002  (Around's)
+        """Sets how things stand, and begins to tell what happened."""
+        driver = self._driver
+        for zone, now in self._initial_state.fleet.lanes.grid.items():
+            self._set_grid_intensity(zone, now.direct_g_per_kwh)
+        for name, record in self._initial_state.fleet.nodes.items():
+            node = self._world.nodes.get(name)
+            if node is not None:
+                node.up = record.state in (NodeState.LIVE, NodeState.SUSPECT)
+                self._set_node_state(name, record.accepting, record.reason, record.energy)
+        for one in self._absences:
+            driver.schedule(one.from_at, self._crash_node, one.node)
+            driver.schedule(one.until_at, self._restore_node, one.node)
+        if self._proposed is not None:
+            driver.deliver(e.PolicyChanged, self._proposed)
+        self._schedule_next()
+
+    # The recording.
+
+    def _schedule_next(self) -> None:
+        event = next(self._events, None)
+        while event is not None and self._is_skipped(event):
+            event = next(self._events, None)
+        if event is None:
+            self._driver.schedule(self._driver.now + HEARTBEAT_S, self._send_heartbeats)
+        else:
+            self._driver.schedule(event.at, self._replay_event, event)
+
+    def _is_skipped(self, event: e.Event) -> bool:
+        if isinstance(event, e.JobRequested):
+            again = event.facts.job in self._requested_jobs
+            self._requested_jobs.add(event.facts.job)
+            return not again  # the first time it is the world that asks
+        if isinstance(event, e.PolicyChanged):
+            return self._proposed is not None
+        return isinstance(event, NOT_REPLAYED)
+
+    def _replay_event(self, event: e.Event) -> None:
+        match event:
+            case e.IntensityChanged():
+                self._set_grid_intensity(event.zone, event.direct_g_per_kwh)
+            case e.NodeJoined():
+                self._restore_node(event.card.node)
+                self._set_node_state(
+                    event.card.node, event.accepting, event.reason, event.card.energy
+                )
+            case e.NodeChanged():
+                self._set_node_state(event.node, event.accepting, event.reason, event.energy)
+            case e.NodeLeft():
+                self._crash_node(event.node)
+            case e.SenderQuarantined(kind=SenderKind.NODE):
+                self._crash_node(event.name)
+            case e.NodesSeen():
+                self._last_heartbeats = event.nodes
+            case _:
+                pass
+        if isinstance(event, e.NodeJoined):  # its machines serve what they served, and load nothing
+            card = msgspec.structs.replace(event.card, loadable=(), loading=())
+            event = msgspec.structs.replace(event, card=card)
+        if not self._is_job_over(event):
+            self._driver.deliver(type(event), *msgspec.structs.astuple(event)[2:])
+        self._schedule_next()
+
+    def _is_job_over(self, event: e.Event) -> bool:
+        """Whether an event speaks of a job that is over in this world."""
+        if isinstance(event, e.JobRequested):
+            return event.facts.job not in self._world.jobs
+        return isinstance(event, e.JobCancelled) and event.job not in self._world.jobs
+
+    def _send_heartbeats(self, _: None) -> None:
+        """Nothing more is known: whoever was there at last stays."""
+        self._driver.deliver(e.NodesSeen, self._last_heartbeats)
+        self._driver.schedule(self._driver.now + HEARTBEAT_S, self._send_heartbeats)
+
+    # What is true.
+
+    def _crash_node(self, name: str) -> None:
+        node = self._world.nodes.get(name)
+        if node is not None and node.up:
+            self._world.agents.crash_node(node)
+
+    def _restore_node(self, name: str) -> None:
+        node = self._world.nodes.get(name)
+        if node is not None:
+            node.up = True
+
+    def _set_node_state(
+        self, name: str, accepting: bool, reason: str, energy: EnergyStatus | None
+    ) -> None:
+        node = self._world.nodes.get(name)
+        if node is None:
+            return
+        node.accepting, node.reason = accepting, "" if accepting else reason
+        surplus_w = 0.0
+        if energy is not None and energy.expires_at > self._driver.now:
+            surplus_w = max(0.0, energy.surplus_w)
+            self._surplus_expiry[node.card.coop, node.card.site] = energy.expires_at
+            if surplus_w:
+                self._driver.schedule(energy.expires_at, self._expire_surplus, node.site)
+        self._set_surplus(node.site, surplus_w)
+
+    def _expire_surplus(self, site: Site) -> None:
+        card = site.nodes[0].card
+        if self._surplus_expiry[card.coop, card.site] <= self._driver.now:
+            self._set_surplus(site, 0.0)
+
+    def _set_surplus(self, site: Site, surplus_w: float) -> None:
+        if surplus_w != site.surplus_w:
+            site.account_energy(self._driver.now)
+            site.surplus_w = surplus_w
+            site.update_carbon_rate()
+
+    def _set_grid_intensity(self, zone: str, grams: float) -> None:
+        for site in self._world.sites:
+            if site.nodes and site.nodes[0].card.zone == zone:
+                site.account_energy(self._driver.now)
+                site.grid_g_per_kwh = grams
+                site.update_carbon_rate()
+
+
+def site_specs(found: Sequence[NodeSpec], policy: Policy) -> list[SiteSpec]:
+    """Returns the places of some machines, each with generation of its own that may be nothing."""
+    places = sorted({(spec.card.coop, spec.card.site) for spec in found})
+    own_g_per_kwh = policy.carbon.own_direct_g_per_kwh
+    return [SiteSpec(coop, site, (), own_g_per_kwh) for coop, site in places]

@@ -1,0 +1,368 @@
+"""What if: a recorded life under the policy it had and under a proposed one, in the same world.
+
+Decides what is compared for each co-op: what was recorded, what the world of the same machines
+makes of the same demand under the same policy, and what it makes of it under the proposed one. The
+difference that counts is that of the last two; the first tells how far the world can be believed.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from entraide.decoding import decode_json, decode_toml
+from entraide.errors import PoolError
+from entraide.types import JobClass, JobState
+from entraide_scheduler.core import snapshot
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import Picker, Policy
+from entraide_scheduler.core.recording import Head
+from entraide_scheduler.core.soundness import faults
+from entraide_scheduler.core.state import State
+from entraide_sim.driver import Driver
+from entraide_sim.grid import Grid
+from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT
+from entraide_sim.nodes import NodeSpec
+from entraide_sim.replay import counterfactual_replay
+from entraide_sim.replay.recorded_history import CoopTotals, RecordedHistory, carbon_g, energy_wh
+from entraide_sim.replay.recording import ExactReplay, journal_error, read_events
+from entraide_sim.run_metrics import RunRecorder
+from entraide_sim.world import World
+
+ALL_COOPS = ""  # the row of all co-ops
+POLICY_BYTES_MAX = 16 * 1024 * 1024
+DRAIN_S = 86_400.0  # what waits for longer once all is asked will not be served
+QUANTILES = (("p50", 0.50), ("p95", 0.95))
+
+Column = npt.NDArray[Any]
+Table = Mapping[str, Column]
+
+
+class CoopMetrics(Struct, frozen=True):
+    """What became of the jobs of one co-op, or of all.
+
+    Attributes:
+        jobs: asked for, or under way when the recording began.
+        completed, refused, failed, cancelled: how they ended.
+        waiting: not over at the end of the recording, or a day after it in the world.
+        waited_s, ttft_s, e2e_s: of the completed ones, median and 95th percentile: until placed,
+            until the first token, until the end. Of jobs that somebody waits for, and
+            ``ttft_s`` of the classes that promise it; of others only where there are none.
+        input_tokens, output_tokens: of the completed ones.
+        energy_wh, carbon_g: of all runs; direct emissions.
+        promises_kept: part of the promised ones; None when nothing was promised.
+    """
+
+    jobs: int
+    completed: int
+    refused: int
+    failed: int
+    cancelled: int
+    waiting: int
+    waited_s: dict[str, float | None]
+    ttft_s: dict[str, float | None]
+    e2e_s: dict[str, float | None]
+    input_tokens: int
+    output_tokens: int
+    energy_wh: float
+    carbon_g: float
+    promises_kept: float | None
+
+
+class CoopComparison(Struct, frozen=True):
+    """One co-op (or all, named ``""``), three times."""
+
+    coop: str
+    recorded: CoopMetrics
+    old: CoopMetrics
+    proposed: CoopMetrics
+
+
+class SimulatedRun(Struct, frozen=True):
+    """One life in the world: the world after it, and its jobs."""
+
+    world: World
+    recorder: RunRecorder
+    table: Table
+
+
+class PolicyComparison(Struct, frozen=True):
+    """Both lives, and what they come to.
+
+    Attributes:
+        old_policy, proposed_policy: versions.
+        coops: all first, then by name.
+        lengths_known, lengths_estimated: jobs whose true lengths are known, and whose are taken for
+            what is usual.
+        unfinished_at_start: jobs that were under way when the recording began.
+        speeds_learned: nodes whose speed is what the core had learned; the others' is their card's.
+        node_specs, old, proposed: the machines and the two lives, for a report.
+    """
+
+    old_policy: str
+    proposed_policy: str
+    coops: tuple[CoopComparison, ...]
+    lengths_known: int
+    lengths_estimated: int
+    unfinished_at_start: int
+    speeds_learned: int
+    node_specs: tuple[NodeSpec, ...]
+    old: SimulatedRun
+    proposed: SimulatedRun
+
+
+def read_policy(name: str, base: Policy) -> Policy:
+    """Returns the proposed policy: the recorded one with the keys that a file sets.
+
+    Args:
+        name: a TOML or JSON file of policy keys, or a picker's name.
+        base: the policy in force at the end of the recording.
+
+    Raises:
+        PoolError: ``policy_refused``, with the file, the key and what is wrong there.
+    """
+    if name in {picker.value for picker in Picker}:
+        keys: dict[str, Any] = {"picker": name, "version": name}
+    else:
+        keys = _read_keys(Path(name))
+    raw = {**msgspec.to_builtins(base), "version": Path(name).stem, **keys}
+    try:
+        policy = msgspec.convert(raw, Policy)
+    except msgspec.ValidationError as problem:
+        detail, _, key = str(problem).partition(" - at `$")
+        raise _policy_error(
+            name, key.strip("`.") or "policy", "unreadable", detail=detail
+        ) from None
+    for fault in faults(policy):
+        raise _policy_error(name, fault.key, fault.fault, **fault.values)
+    return policy
+
+
+def _read_keys(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes()
+        if len(raw) > POLICY_BYTES_MAX:
+            raise ValueError(f"{len(raw)} bytes, {POLICY_BYTES_MAX} at most")
+        found = decode_json(raw) if path.suffix == ".json" else decode_toml(raw.decode())
+        if not isinstance(found, dict):
+            raise ValueError("no table of keys")
+    except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
+        raise _policy_error(str(path), "policy", "unreadable", detail=str(problem)) from None
+    return found
+
+
+def _policy_error(path: str, key: str, fault: str, **values: str | float) -> PoolError:
+    told = {**values, "path": path, "key": key, "fault": fault}
+    return PoolError("policy_refused", f"{path}: {key}: {fault}", values=told)
+
+
+def compare_policies(
+    path: Path,
+    head: Head,
+    *,
+    past: RecordedHistory,
+    exact: ExactReplay,
+    core: Core,
+    proposed: Policy,
+    grid: Grid,
+) -> PolicyComparison:
+    """Lets a recorded demand live twice.
+
+    Args:
+        path: of the recording, which was replayed exactly.
+        head: its head.
+        past: what it tells.
+        exact: that replay.
+        core: where it ended.
+        proposed: sound.
+        grid: actual intensities, for the report.
+
+    Raises:
+        RequestError: ``journal_refused``: its machines are none that a world has.
+    """
+    begin = snapshot.read(head.core)
+    learned = snapshot.read(core.snapshot())
+    try:
+        specs = counterfactual_replay.node_specs(past, learned)
+    except ValueError as problem:
+        raise journal_error(path, "several_models", node=str(problem)) from None
+    lengths = counterfactual_replay.LengthCounts()
+    both: dict[str, Any] = {"specs": specs, "grid": grid, "end_at": exact.end_at}
+    old = _simulate(path, head, past, policy=None, lengths=lengths, **both)
+    new = _simulate(
+        path, head, past, policy=proposed, lengths=counterfactual_replay.LengthCounts(), **both
+    )
+    coops = sorted({*past.totals, *old.table["coop"].tolist()})
+    everybody = _add_totals(list(past.totals.values()))
+    hasty = _ttft_classes(past.policy)
+    told = {ALL_COOPS: everybody, **past.totals}
+    rows = [
+        CoopComparison(
+            name,
+            _recorded_metrics(told[name], hasty),
+            coop_metrics(old, name, hasty),
+            coop_metrics(new, name, hasty),
+        )
+        for name in (ALL_COOPS, *coops)
+    ]
+    return PolicyComparison(
+        old_policy=past.policy.version,
+        proposed_policy=proposed.version,
+        coops=tuple(rows),
+        lengths_known=lengths.known,
+        lengths_estimated=lengths.estimated,
+        unfinished_at_start=len(counterfactual_replay.unfinished_jobs(begin)),
+        speeds_learned=sum(spec.rates is not None for spec in specs),
+        node_specs=tuple(specs),
+        old=old,
+        proposed=new,
+    )
+
+
+def _simulate(
+    path: Path,
+    head: Head,
+    past: RecordedHistory,
+    *,
+    specs: Sequence[NodeSpec],
+    policy: Policy | None,
+    grid: Grid,
+    end_at: float,
+    lengths: counterfactual_replay.LengthCounts,
+) -> SimulatedRun:
+    begin: State = snapshot.read(head.core)
+    in_force = policy or past.policy
+    recorder = RunRecorder(in_force)
+
+    def around(world: World) -> counterfactual_replay.RecordedEnvironment:
+        return counterfactual_replay.RecordedEnvironment(
+            world, given=read_events(path), begin=begin, away=past.absences(), proposed=policy
+        )
+
+    try:
+        world = World(
+            Driver(Core.restore(head.core), start_at=head.at),
+            policy=in_force,
+            nodes=specs,
+            grid=grid,
+            sites=counterfactual_replay.site_specs(specs, in_force),
+            heartbeat_s=counterfactual_replay.HEARTBEAT_S,
+            progress_s=counterfactual_replay.HEARTBEAT_S,
+            recorder=recorder,
+            around=around,
+        )
+    except ValueError as problem:
+        raise journal_error(path, "no_world", detail=str(problem)) from None
+    for job, lease in counterfactual_replay.unfinished_jobs(begin):
+        request = counterfactual_replay.make_request(job.facts, job.requested_at, past, lengths)
+        if lease is None:
+            world.adopt_job(request)
+        else:
+            limit, terms = job.output_tokens_max, lease.terms
+            world.adopt_job(request, node=terms.node, epoch=terms.epoch, output_tokens_max=limit)
+    known = [job.facts.job for job, _ in counterfactual_replay.unfinished_jobs(begin)]
+    world.run(
+        counterfactual_replay.recorded_requests(
+            read_events(path), past, known=known, lengths=lengths
+        ),
+        until=max(end_at, past.deadline_at) + DRAIN_S,
+    )
+    return SimulatedRun(world, recorder, recorder.records.columns())
+
+
+# Rows.
+
+
+def _ttft_classes(policy: Policy) -> frozenset[str]:
+    """Returns the classes that promise a first token."""
+    return frozenset(terms.job_class.value for terms in policy.classes if terms.ttft_s is not None)
+
+
+def coop_metrics(life: SimulatedRun, coop: str, hasty: frozenset[str]) -> CoopMetrics:
+    """Returns what became of the jobs of a co-op (or of ``ALL``) in a world."""
+    table = life.table
+    waiting = sum(
+        1 for job in life.world.jobs.values() if coop in (ALL_COOPS, job.request.facts.coop)
+    )
+    mine = table["coop"] == coop if coop != ALL_COOPS else np.ones(len(table["coop"]), dtype=bool)
+    state = table["state"]
+    done = mine & (state == JobState.COMPLETED.value)
+    promised = mine & (table["promise"] != NO_PROMISE)
+    asked = table["asked_at"][done]
+    awaited, promised_soon = _latency_rows(table["job_class"][done], hasty)
+    energy = sum(table[name][mine].sum() for name in ("prefill_wh", "decode_wh", "wake_wh"))
+    return CoopMetrics(
+        jobs=int(mine.sum()) + waiting,
+        completed=int(done.sum()),
+        refused=int((mine & (state == JobState.REFUSED.value)).sum()),
+        failed=int((mine & (state == JobState.FAILED.value)).sum()),
+        cancelled=int((mine & (state == JobState.CANCELLED.value)).sum()),
+        waiting=waiting,
+        waited_s=_quantiles((table["placed_at"][done] - asked)[awaited]),
+        ttft_s=_quantiles((table["first_at"][done] - asked)[promised_soon]),
+        e2e_s=_quantiles((table["end_at"][done] - asked)[awaited]),
+        input_tokens=int(table["input_tokens"][done].sum()),
+        output_tokens=int(table["output_tokens"][done].sum()),
+        energy_wh=float(energy),
+        carbon_g=float(table["carbon_g"][mine].sum()),
+        promises_kept=_ratio(
+            int((table["promise"][promised] == PROMISE_KEPT).sum()), int(promised.sum())
+        ),
+    )
+
+
+def _latency_rows(classes: Column, hasty: frozenset[str]) -> tuple[Column, Column]:
+    """Returns whose waits, and whose first tokens, are looked at."""
+    awaited = _rows_or_all(classes != JobClass.BATCH.value)
+    return awaited, _rows_or_all(awaited & np.isin(classes, sorted(hasty)))
+
+
+def _rows_or_all(mask: Column) -> Column:
+    return mask if mask.any() else np.ones(len(mask), dtype=bool)
+
+
+def _recorded_metrics(told: CoopTotals, hasty: frozenset[str]) -> CoopMetrics:
+    awaited, promised_soon = _latency_rows(_tuple_column(told.completed_waits, 0), hasty)
+    finished, _ = _latency_rows(_tuple_column(told.completed_durations, 0), hasty)
+    return CoopMetrics(
+        jobs=told.jobs,
+        completed=told.completed,
+        refused=told.refused,
+        failed=told.failed,
+        cancelled=told.cancelled,
+        waiting=told.jobs - told.completed - told.refused - told.failed - told.cancelled,
+        waited_s=_quantiles(_tuple_column(told.completed_waits, 1)[awaited]),
+        ttft_s=_quantiles(_tuple_column(told.completed_waits, 2)[promised_soon]),
+        e2e_s=_quantiles(_tuple_column(told.completed_durations, 1)[finished]),
+        input_tokens=told.input_tokens,
+        output_tokens=told.output_tokens,
+        energy_wh=energy_wh(told),
+        carbon_g=carbon_g(told),
+        promises_kept=_ratio(told.promises_kept, told.promises_made),
+    )
+
+
+def _tuple_column(rows: Sequence[tuple[Any, ...]], place: int) -> Column:
+    return np.array([one[place] for one in rows])
+
+
+def _add_totals(all_told: Sequence[CoopTotals]) -> CoopTotals:
+    total = CoopTotals()
+    for told in all_told:
+        for field in msgspec.structs.fields(CoopTotals):
+            setattr(total, field.name, getattr(total, field.name) + getattr(told, field.name))
+    return total
+
+
+def _quantiles(values: Column) -> dict[str, float | None]:
+    if not len(values):
+        return {name: None for name, _ in QUANTILES}
+    return {name: float(np.quantile(values, part)) for name, part in QUANTILES}
+
+
+def _ratio(of: int, whole: int) -> float | None:
+    return of / whole if whole else None

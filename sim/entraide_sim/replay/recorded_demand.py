@@ -1,0 +1,82 @@
+"""Demand: the requests of a recorded journal as arrivals, for the machines of a scenario.
+
+Decides what of a recording is demand: when each job was asked for, what was asked, and how long
+prompt and answer truly were (``past``). It refuses to know the machines that answered, and what
+became of the jobs.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from entraide.types import RequestFacts
+from entraide_scheduler.core.events import Event, JobRequested
+from entraide_scheduler.core.state import State
+from entraide_sim.arrivals import Arrival
+from entraide_sim.replay import recording
+from entraide_sim.replay.recorded_history import RecordedHistory
+from entraide_sim.results import version
+
+SUFFIX = ".journal"
+
+
+def read_journal(
+    path: Path, *, coops: Sequence[str], chosen: bool, models: Sequence[str]
+) -> Iterator[Arrival]:
+    """Reads the requests of a recording, each once; its beginning is that of the arrivals.
+
+    Args:
+        path: of the file that ``entraide scheduler journal export`` wrote.
+        coops: of the scenario whose requests are wanted.
+        chosen: whether those of other co-ops are left out; else they are told.
+        models: of the scenario; none where another model is asked for in any case.
+
+    Raises:
+        RequestError: ``journal_refused``: it is none, or speaks of what the scenario lacks.
+    """
+    head = recording.read_head(path)
+    past = RecordedHistory(State())
+    for event in _read_events(path, head.version):
+        past.observe(event, ())
+    seen: set[str] = set()
+    blocks: dict[int, int] = {}
+    at_s = 0.0
+    for event in _read_events(path, head.version):
+        if not isinstance(event, JobRequested) or event.facts.job in seen:
+            continue
+        facts = event.facts
+        seen.add(facts.job)
+        if facts.coop not in coops:
+            if chosen:
+                continue
+            raise recording.journal_error(path, "no_coop", value=facts.coop)
+        if models and facts.model not in models:
+            raise recording.journal_error(path, "no_model", value=facts.model)
+        at_s = max(at_s, event.at - head.at)
+        yield _make_arrival(facts, past, at_s=at_s, since_s=event.at, blocks=blocks)
+
+
+def _read_events(path: Path, recorded: str) -> Iterator[Event]:
+    try:
+        yield from recording.read_events(path)
+    except msgspec.MsgspecError as problem:
+        versions = {"recorded": recorded, "version": version()}
+        raise recording.journal_error(path, "other_version", **versions) from problem
+
+
+def _make_arrival(
+    facts: RequestFacts,
+    past: RecordedHistory,
+    *,
+    at_s: float,
+    since_s: float,
+    blocks: dict[int, int],
+) -> Arrival:
+    """Returns a request with its true lengths, and its deadline counted from when it came."""
+    truth = past.true_lengths(facts)
+    # Two blocks of a recording are one of a scenario's machines; a key stands for all before it.
+    prefix = tuple(blocks.setdefault(key, len(blocks)) for key in facts.prefix_keys[1::2])
+    left_s = None if facts.deadline_at is None else facts.deadline_at - since_s
+    asked = msgspec.structs.replace(facts, deadline_at=left_s, prefix_keys=(), idempotency="")
+    return Arrival(at_s, "", truth.input_tokens, truth.output_tokens, prefix, facts.session, asked)

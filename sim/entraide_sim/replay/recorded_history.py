@@ -1,0 +1,269 @@
+"""Past: what a recorded life tells of the world around its core, gathered while it is replayed.
+
+Decides how long each answer truly is (as its usage says; where no run was completed, what that
+co-op's answers from that model usually are), which machines there were, when one was away, and
+what became of each co-op's jobs. It refuses to know any other life than the one that was lived.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from entraide.types import JobState, NodeCard, Outcome, Promise, RequestFacts, Usage
+from entraide.units import UG_PER_G, UWH_PER_WH
+from entraide_scheduler.core import commands as c
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.quarantine import SenderKind
+from entraide_scheduler.core.state import State
+
+OUTPUT_TOKENS_DEFAULT = 128  # of an answer where none of its model was ever completed
+
+
+class TrueLengths(Struct, frozen=True, gc=False):
+    """True lengths of a job; ``known`` when a run of it was completed."""
+
+    input_tokens: int
+    output_tokens: int
+    known: bool
+
+
+class Absence(Struct, frozen=True):
+    """A time in which nothing was heard of a node, longer than the policy waits."""
+
+    node: str
+    from_at: float
+    until_at: float
+
+
+class CoopTotals(Struct):
+    """What became of one co-op's jobs, as it was recorded.
+
+    Attributes:
+        jobs: asked for, or under way when the recording began.
+        completed, refused, failed, cancelled: how they ended; the rest had not.
+        completed_waits: of each completed one: class, time until placed and until the first token.
+        completed_durations: of each completed one: class, time until the end.
+        input_tokens, output_tokens: of the completed ones.
+        energy_uwh, carbon_ug: of all runs, direct.
+        promises_kept, promises_made: promises on first tokens that were kept, and that were looked
+            at.
+    """
+
+    jobs: int = 0
+    completed: int = 0
+    refused: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    completed_waits: list[tuple[str, float, float]] = []
+    completed_durations: list[tuple[str, float]] = []
+    input_tokens: int = 0
+    output_tokens: int = 0
+    energy_uwh: int = 0
+    carbon_ug: int = 0
+    promises_kept: int = 0
+    promises_made: int = 0
+
+
+class RecordedHistory:
+    """Gathers; give ``observe`` each event with its commands.
+
+    Attributes:
+        policy: the one in force at last.
+        cards: by node, the last one with a model; those at the beginning among them.
+        totals: by co-op.
+        intensities: by zone: from when on, direct and life-cycle, gCO2e/kWh, ascending.
+        energy_basis: by node, how its last report's energy was obtained.
+        deadline_at: the last deadline of all jobs, seconds since the epoch.
+    """
+
+    def __init__(self, begin: State) -> None:
+        """Begins with what the core knew when the recording began."""
+        self.policy: Policy = begin.policy
+        self.cards: dict[str, NodeCard] = {}
+        self.totals: dict[str, CoopTotals] = {}
+        self.intensities: dict[str, list[tuple[float, float, float]]] = {}
+        self.energy_basis: dict[str, str] = {}
+        self.deadline_at = 0.0
+        self._usage: dict[str, tuple[int, int, bool]] = {}
+        # Of a job: co-op, model, class, asked at.
+        self._requests: dict[str, tuple[str, str, str, float]] = {}
+        self._lengths: dict[tuple[str, str], list[int]] = {}
+        self._medians: dict[tuple[str, str], int] = {}  # asked for once all is known
+        self._last_seen: dict[str, float] = {}
+        self._absences: list[Absence] = []
+        for node in begin.fleet.nodes.values():
+            self._add_card(node.card)
+            self._last_seen[node.card.node] = begin.now
+        for zone, now in begin.fleet.lanes.grid.items():
+            first = (begin.now, now.direct_g_per_kwh, now.lifecycle_g_per_kwh)
+            self.intensities[zone] = [first]
+        for job in begin.jobs.values():
+            self._add_request(job.facts, job.requested_at)
+
+    # What is asked afterwards.
+
+    def true_lengths(self, facts: RequestFacts) -> TrueLengths:
+        """Returns a job's true lengths, or what they are taken for."""
+        used = self._usage.get(facts.job)
+        if used is not None and used[2]:
+            # A run of several answers tells their sum; the world's runs have one.
+            return TrueLengths(max(1, used[0]), max(1, -(-used[1] // max(1, facts.choices))), True)
+        produced = 0 if used is None else used[1]
+        usual = self._typical_output_tokens(facts.coop, facts.model)
+        if facts.output_tokens_max is not None:
+            usual = min(usual, facts.output_tokens_max)
+        return TrueLengths(max(1, facts.input_tokens_est), max(1, produced, usual), False)
+
+    def absences(self) -> Sequence[Absence]:
+        """Returns when nodes were away, in order of time."""
+        return sorted(self._absences, key=lambda one: (one.from_at, one.node))
+
+    def coop_names(self) -> Iterator[str]:
+        """Yields the co-ops that asked for something, sorted."""
+        return iter(sorted(self.totals))
+
+    # What happens.
+
+    def observe(self, event: e.Event, commands: Sequence[c.Command]) -> None:
+        """Takes in an event and what was asked for."""
+        match event:
+            case e.JobRequested():
+                if event.facts.job not in self._requests:
+                    self._add_request(event.facts, event.at)
+            case e.RunReported():
+                self._add_report(event)
+            case e.PolicyChanged():
+                self.policy = event.policy
+            case e.IntensityChanged():
+                step = (event.at, event.direct_g_per_kwh, event.lifecycle_g_per_kwh)
+                self.intensities.setdefault(event.zone, []).append(step)
+            case _:
+                self._observe_node(event)
+        for command in commands:
+            self._observe_command(command, event.at)
+
+    def _observe_node(self, event: e.Event) -> None:
+        match event:
+            case e.NodesSeen():
+                for node in event.nodes:
+                    self._observe_heartbeat(node, event.at)
+            case e.NodeJoined():
+                self._add_card(event.card)
+                self._observe_heartbeat(event.card.node, event.at)
+            case e.NodeChanged():
+                self._observe_heartbeat(event.node, event.at)
+            case e.NodeLeft():
+                self._last_seen.pop(event.node, None)
+            case e.SenderQuarantined(kind=SenderKind.NODE):
+                self._last_seen.pop(event.name, None)
+            case e.SchedulerStarted():
+                # That nodes were silent while nobody listened means nothing.
+                self._last_seen = dict.fromkeys(self._last_seen, event.at)
+            case _:
+                pass
+
+    def _add_request(self, facts: RequestFacts, at: float) -> None:
+        self._requests[facts.job] = (facts.coop, facts.model, facts.job_class.value, at)
+        self._totals_of(facts.coop).jobs += 1
+        self.deadline_at = max(self.deadline_at, facts.deadline_at or 0.0)
+
+    def _totals_of(self, coop: str) -> CoopTotals:
+        if coop not in self.totals:
+            self.totals[coop] = CoopTotals()
+        return self.totals[coop]
+
+    def _add_card(self, card: NodeCard) -> None:
+        if card.replicas or card.node not in self.cards:
+            self.cards[card.node] = card
+
+    def _observe_heartbeat(self, node: str, at: float) -> None:
+        before = self._last_seen.get(node)
+        if before is not None and at - before > self.policy.timing.lost_after_s:
+            self._absences.append(Absence(node, before, at))
+        self._last_seen[node] = at
+
+    def _add_report(self, event: e.RunReported) -> None:
+        usage = event.usage
+        self.energy_basis[event.node] = usage.energy_basis.value
+        before = self._usage.get(event.job, (0, 0, False))
+        if event.outcome is Outcome.COMPLETED:
+            self._usage[event.job] = (usage.input_tokens, usage.output_tokens, True)
+            if not before[2] and event.job in self._requests:
+                self._lengths.setdefault(self._requests[event.job][:2], []).append(
+                    usage.output_tokens
+                )
+        elif not before[2]:
+            self._usage[event.job] = (0, max(before[1], usage.output_tokens), False)
+
+    def _typical_output_tokens(self, coop: str, model: str) -> int:
+        """Returns the median length of a co-op's answers from a model, or of all answers of it."""
+        found = self._medians.get((coop, model))
+        if found is None:
+            found = self._medians[coop, model] = self._median_output_tokens(coop, model)
+        return found
+
+    def _median_output_tokens(self, coop: str, model: str) -> int:
+        lengths = self._lengths.get((coop, model)) or [
+            length
+            for (_, other), some in sorted(self._lengths.items())
+            if other == model
+            for length in some
+        ]
+        return sorted(lengths)[len(lengths) // 2] if lengths else OUTPUT_TOKENS_DEFAULT
+
+    # What it led to.
+
+    def _observe_command(self, command: c.Command, at: float) -> None:
+        match command:
+            case c.Refuse():
+                self._totals_of(self._requests[command.job][0]).refused += 1
+            case c.EndJob():
+                self._add_end(command, at)
+            case c.Settle():
+                self._add_settlement(command)
+            case _:
+                pass
+
+    def _add_end(self, command: c.EndJob, at: float) -> None:
+        coop, _, job_class, asked_at = self._requests[command.job]
+        told = self._totals_of(coop)
+        match command.state:
+            case JobState.COMPLETED:
+                told.completed += 1
+                told.completed_durations.append((job_class, at - asked_at))
+            case JobState.FAILED:
+                told.failed += 1
+            case _:
+                told.cancelled += 1
+
+    def _add_settlement(self, command: c.Settle) -> None:
+        told, settled, usage = (
+            self._totals_of(command.terms.borrower),
+            command.settlement,
+            command.usage,
+        )
+        told.energy_uwh += settled.energy_uwh
+        told.carbon_ug += settled.carbon_direct_ug
+        if command.state is JobState.COMPLETED:
+            self._add_tokens(told, usage)
+            times = (command.terms.job_class.value, settled.queue_s, settled.ttft_s)
+            told.completed_waits.append(times)
+        if settled.promise is not Promise.NONE:
+            told.promises_made += 1
+            told.promises_kept += settled.promise is Promise.KEPT
+
+    @staticmethod
+    def _add_tokens(told: CoopTotals, usage: Usage) -> None:
+        told.input_tokens += usage.input_tokens
+        told.output_tokens += usage.output_tokens
+
+
+def energy_wh(told: CoopTotals) -> float:
+    """Returns the energy of a co-op's jobs, watt-hours."""
+    return told.energy_uwh / UWH_PER_WH
+
+
+def carbon_g(told: CoopTotals) -> float:
+    """Returns the direct emissions of a co-op's jobs, grams."""
+    return told.carbon_ug / UG_PER_G

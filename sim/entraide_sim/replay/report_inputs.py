@@ -1,0 +1,177 @@
+"""Reported: a recorded life as a report knows runs: sites, machines, grid, assumptions.
+
+Decides how the recording's facts are named in a report: each machine is a group of its own, there
+anyway, at what it draws beyond its rest; a zone's hour has the intensity that was told in it last.
+It refuses to know what was compared.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from entraide_node.core.terms import OwnerTerms
+from entraide_scheduler.core.policy import Policy
+from entraide_sim import catalogue
+from entraide_sim.catalogue import Device
+from entraide_sim.energy_inputs import DRAIN_H
+from entraide_sim.fleet import Machine
+from entraide_sim.grid import HOUR_S, Grid, IntensitySeries
+from entraide_sim.nodes import NodeSpec
+from entraide_sim.replay.policy_comparison import PolicyComparison, SimulatedRun
+from entraide_sim.replay.recorded_history import RecordedHistory
+from entraide_sim.replay.recording import ExactReplay
+from entraide_sim.results import Assumption, RunResult
+from entraide_sim.run_metrics import build_result
+from entraide_sim.scenario import NodeGroup, Scenario, ScenarioCoop, ScenarioModel, ScenarioSite
+from entraide_sim.world_builder import WorldParts
+
+TITLE = {"fr": "Journal rejoué", "en": "Replayed journal"}
+SCENARIO_NAME = "journal"
+HOURS_MIN = 1.0 / 60.0
+
+
+class ReportInputs(Struct, frozen=True):
+    """What both lives have in common in a report."""
+
+    scenario: Scenario
+    machines: list[Machine]
+    assumptions: list[Assumption]
+
+
+def build_grid(past: RecordedHistory, exact: ExactReplay) -> Grid:
+    """Returns the actual intensities by hour, to beyond the end of any drain."""
+    begin = exact.start_at // HOUR_S * HOUR_S
+    hours = int((exact.end_at - begin) // HOUR_S) + 1 + DRAIN_H
+    found = []
+    for zone, steps in sorted(past.intensities.items()):
+        direct, lifecycle = [], []
+        place = 0
+        for hour in range(hours):
+            while place + 1 < len(steps) and steps[place + 1][0] < begin + (hour + 1) * HOUR_S:
+                place += 1
+            direct.append(steps[place][1])
+            lifecycle.append(steps[place][2])
+        found.append(IntensitySeries(zone, begin, tuple(direct), tuple(lifecycle)))
+    return Grid(found)
+
+
+def build_results(
+    compared: PolicyComparison,
+    *,
+    past: RecordedHistory,
+    exact: ExactReplay,
+    grid: Grid,
+    proposed: Policy,
+    command: str,
+) -> list[RunResult]:
+    """Returns both lives as results: under the old policy, then under the proposed one."""
+    made = _make_inputs(compared, past, exact)
+    lives = ((compared.old, past.policy), (compared.proposed, proposed))
+    names = _policy_labels(past.policy.version, proposed.version)
+    return [
+        _build_result(made, life, policy, grid, label=label, command=command)
+        for (life, policy), label in zip(lives, names, strict=True)
+    ]
+
+
+def _policy_labels(old: str, proposed: str) -> tuple[str, str]:
+    return (old, proposed) if old != proposed else (old, f"{proposed}*")
+
+
+def _build_result(
+    made: ReportInputs, life: SimulatedRun, policy: Policy, grid: Grid, *, label: str, command: str
+) -> RunResult:
+    built = WorldParts(
+        made.scenario, 0, made.machines, [], grid, policy, [], iter(()), made.assumptions
+    )
+    found = build_result(built, life.world, life.recorder, label=label)
+    return msgspec.structs.replace(found, command=command)
+
+
+def _make_inputs(
+    compared: PolicyComparison, past: RecordedHistory, exact: ExactReplay
+) -> ReportInputs:
+    sites: dict[str, ScenarioSite] = {}
+    machines = []
+    for spec in compared.node_specs:
+        card = spec.card
+        site = sites.setdefault(f"{card.coop}/{card.site}", _make_site(spec))
+        device = _make_device(spec)
+        machines.append(Machine(spec, _make_group(spec, site, device), site, device, OwnerTerms()))
+    models = sorted({spec.card.replicas[0].model for spec in compared.node_specs})
+    scenario = Scenario(
+        name=SCENARIO_NAME,
+        title=TITLE,
+        start=dt.datetime.fromtimestamp(exact.start_at, dt.UTC),
+        hours=max(HOURS_MIN, (exact.end_at - exact.start_at) / HOUR_S),
+        sites=tuple(sites.values()),
+        coops=tuple(
+            ScenarioCoop(name=terms.coop, shares=terms.shares) for terms in past.policy.coops
+        ),
+        models=tuple(ScenarioModel(name=name) for name in models),
+        nodes=tuple(machine.group for machine in machines),
+    )
+    return ReportInputs(scenario, machines, _make_assumptions(compared, machines))
+
+
+def _make_site(spec: NodeSpec) -> ScenarioSite:
+    card = spec.card
+    return ScenarioSite(name=f"{card.coop}/{card.site}", zone=card.zone, rtt_s=card.rtt_s)
+
+
+def _make_group(spec: NodeSpec, site: ScenarioSite, device: Device) -> NodeGroup:
+    card = spec.card
+    return NodeGroup(
+        name=card.node,
+        device=device.device_id,
+        coop=card.coop,
+        site=site.name,
+        model=card.replicas[0].model,
+        slots=card.replicas[0].slots,
+        idle_w=card.power.idle_w,
+        active_w=card.power.active_w,
+    )
+
+
+def _make_device(spec: NodeSpec) -> Device:
+    power = spec.card.power
+    known = catalogue.devices().get(power.device)
+    if known is not None:
+        return known
+    rates = spec.rates or spec.card.replicas[0].rates
+    return Device(
+        device_id=power.device,
+        name=power.device,
+        kind="other",
+        memory_gb=0.0,
+        memory_part=1.0,
+        idle_w=power.idle_w,
+        active_w=power.active_w,
+        max_w=power.active_w,
+        prefill_tokens_per_s=rates.prefill_tokens_per_s,
+        decode_tokens_per_s=1.0 / (rates.tpot_base_s + rates.tpot_per_sequence_s),
+        basis=rates.basis,
+        step_part=0.0,
+        slots=spec.card.replicas[0].slots,
+        curve="flat",
+        price_cad=None,
+        throttle_after_s=0.0,
+        throttle_factor=1.0,
+        sources={},
+    )
+
+
+def _make_assumptions(compared: PolicyComparison, machines: Sequence[Machine]) -> list[Assumption]:
+    told = [Assumption("replay_demand", "measured", {"jobs": compared.lengths_known})]
+    if compared.lengths_estimated:
+        told.append(Assumption("replay_lengths", "estimated", {"jobs": compared.lengths_estimated}))
+    learned = compared.speeds_learned
+    if learned:
+        told.append(Assumption("replay_speed", "measured", {"nodes": learned}))
+    if learned < len(machines):
+        told.append(Assumption("replay_card", "declared", {"nodes": len(machines) - learned}))
+    told.append(Assumption("replay_intensity", "measured"))
+    told.append(Assumption("rest", "default"))
+    return told

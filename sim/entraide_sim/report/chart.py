@@ -1,0 +1,72 @@
+"""Figures: what every picture of a report has, and how its axes are marked.
+
+Decides the form of a picture with its words and its table, and when an axis is logarithmic. It
+refuses to know what is shown.
+"""
+
+from collections.abc import Callable
+from math import log10
+from typing import Any
+
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
+from msgspec import Struct
+
+# What an axis of waiting marks when it reaches beyond minutes.
+DELAY_TICKS_S = (0.01, 0.1, 1.0, 10.0, 60.0, 900.0, 14_400.0, 172_800.0)
+LONG_DELAY_S = 600.0
+LOG_RATIO = 30.0  # from this ratio of largest to smallest on, an axis is logarithmic
+DECADE_TICKS = (1.0, 2.0, 5.0)  # what a decade marks, where there is room
+
+
+class Chart(Struct, frozen=True):
+    """A picture with its words.
+
+    Attributes:
+        name: of the picture; its title is ``sim-report-NAME`` in the catalogue.
+        caption: what it shows, in a sentence or two.
+        svg: the picture.
+        header, rows: the same numbers as a table.
+    """
+
+    name: str
+    caption: str
+    svg: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def needs_log_scale(values: list[float]) -> bool:
+    """Returns whether values differ so much that only a logarithmic axis shows them all."""
+    return min(values) > 0 and max(values) / min(values) > LOG_RATIO
+
+
+def mark_delays(axes: Any, show: Callable[[float], str]) -> None:
+    """Marks a logarithmic axis of seconds that reaches beyond minutes as clocks have it."""
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(FixedLocator([one for one in DELAY_TICKS_S if low <= one <= high]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
+
+
+def mark_ticks(
+    axis: Any, show: Callable[[float], str], *, log: bool = False, most: int = 6
+) -> None:
+    """Marks an axis at round values, as ``show`` writes them."""
+    if log:
+        low, high = axis.get_view_interval()
+        room = most + 4
+        crowded = log10(high / low) * len(DECADE_TICKS) > room
+        axis.set_major_locator(
+            LogLocator(10, subs=(1.0,) if crowded else DECADE_TICKS, numticks=room)
+        )
+        axis.set_minor_formatter(NullFormatter())
+    else:
+        axis.set_major_locator(MaxNLocator(nbins=most))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))

@@ -1,0 +1,219 @@
+"""Words: how a report writes its numbers, names and moments, in French or in English.
+
+Decides units and digits: three significant ones, the unit that keeps the number between 1 and
+1,000, and never "100 %" of what is not whole. Babel knows the signs and spaces of each language. It
+refuses to know what the numbers mean.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from math import floor
+
+from babel.dates import format_date, get_timezone
+from babel.lists import format_list
+from babel.numbers import format_currency, format_percent
+from babel.units import format_unit
+
+from entraide import i18n
+from entraide.i18n import text
+from entraide_sim.results import LABEL_SEPARATOR, RunResult
+
+NBSP = "\u00a0"
+MICROWAVE_W = 1_000.0  # a microwave oven, as a measure that everybody has felt
+DAY_H = 24
+DASH = "–"
+# The common words in the catalogue's names of machines.
+DEVICE_PHRASES = (
+    ("sim-device-cores", r"(?P<count>\d+)-core GPU"),
+    ("sim-device-desktop", r"in a desktop"),
+    ("sim-device-processor", r", processor only"),
+)
+
+
+def babel_locale(lang: str) -> str:
+    """Returns Babel's name of the language as it is written in Canada."""
+    return f"{i18n.lang_of(lang)}_CA"
+
+
+def format_number(value: float | None, lang: str) -> str:
+    """Returns a number to three significant digits; a dash for none."""
+    return DASH if value is None else i18n.decimal(value, lang)
+
+
+def format_count(value: int, lang: str) -> str:
+    """Returns a whole number, all its digits."""
+    return i18n.decimal(float(value), lang)
+
+
+def _format_scaled(value: float | None, steps: tuple[tuple[float, str], ...], lang: str) -> str:
+    if value is None:
+        return DASH
+    size, unit = next((s for s in steps if abs(value) >= s[0]), steps[-1])
+    return f"{i18n.decimal(value / size if size else value, lang)}{NBSP}{unit}"
+
+
+def format_energy(value_wh: float | None, lang: str) -> str:
+    """Returns an energy in Wh, kWh or MWh."""
+    if value_wh is None:
+        return DASH
+    return _format_scaled(value_wh, ((1e6, "MWh"), (1e3, "kWh"), (0, "Wh")), lang)
+
+
+def format_carbon(value_g: float | None, lang: str) -> str:
+    """Returns emissions in mg, g, kg or t of CO2e."""
+    if value_g is not None and 0 < abs(value_g) < 0.1:
+        return f"{i18n.decimal(value_g * 1_000, lang)}{NBSP}mg{NBSP}CO2e"
+    steps = ((1e6, f"t{NBSP}CO2e"), (1e3, f"kg{NBSP}CO2e"), (0, f"g{NBSP}CO2e"))
+    return _format_scaled(value_g, steps, lang)
+
+
+def format_grams(value_g: float | None, lang: str) -> str:
+    """Returns emissions in g of CO2e, however few or many."""
+    return _format_scaled(value_g, ((0, f"g{NBSP}CO2e"),), lang)
+
+
+def format_seconds(value_s: float | None, lang: str) -> str:
+    """Returns a duration in seconds, minutes or hours."""
+    if value_s is None:
+        return DASH
+    if value_s < 120:
+        return f"{i18n.decimal(value_s, lang)}{NBSP}s"
+    return _format_scaled(value_s, ((7_200.0, "h"), (60.0, "min")), lang)
+
+
+def format_tick(value_s: float, lang: str) -> str:
+    """Returns a duration as a clock has it, for an axis: ``1 min``, never ``60 s``."""
+    return _format_scaled(value_s, ((3_600.0, "h"), (60.0, "min"), (0, "s")), lang)
+
+
+def format_money(value_cad: float | None, lang: str) -> str:
+    """Returns Canadian dollars: whole ones from 1,000 on, below 10 cents parts of a cent too."""
+    if value_cad is None:
+        return DASH
+    size = abs(value_cad)
+    digits = "0" if size >= 1_000 else "0.00" if size >= 0.1 or size == 0 else "0.00##"
+    form = f"#,##{digits}{NBSP}¤" if i18n.lang_of(lang) == "fr" else f"¤#,##{digits}"
+    return format_currency(value_cad, "CAD", form, babel_locale(lang), currency_digits=False)
+
+
+def format_percentage(value: float | None, lang: str) -> str:
+    r"""Returns a part in percent; what is not whole is never told as 100 %, nor what is, as 0 %.
+
+    >>> part(0.9996, "fr"), part(1.0, "fr"), part(0.52, "en"), part(0.0002, "en"), part(None, "en")
+    ('99,9\xa0%', '100\xa0%', '52%', '0.1%', '–')
+    """
+    if value is None:
+        return DASH
+    if 0.99 < value < 1:
+        value = min(floor(value * 1_000) / 1_000, 0.999)
+    elif 0 < value < 0.001:
+        value = 0.001
+    digits = "0.#" if value < 0.1 or value > 0.99 else "0"
+    sign = f"{NBSP}%" if i18n.lang_of(lang) == "fr" else "%"
+    return format_percent(value, format=f"{digits}{sign}", locale=babel_locale(lang))
+
+
+def format_span(hours: float, lang: str) -> str:
+    """Returns a length of time in hours, or in days from two on."""
+    days = hours / DAY_H
+    unit, size = ("duration-day", days) if days >= 2 else ("duration-hour", hours)
+    return format_unit(round(size, 1), unit, "long", locale=babel_locale(lang)).replace(" ", NBSP)
+
+
+def local_time(at: float, timezone: str) -> dt.datetime:
+    """Returns a moment as the clocks of a time zone show it."""
+    return dt.datetime.fromtimestamp(at, dt.UTC).astimezone(get_timezone(timezone))
+
+
+def format_date_of(at: float, timezone: str, lang: str) -> str:
+    """Returns the date of a moment: ``14 janvier 2026``."""
+    return format_date(local_time(at, timezone), "long", locale=babel_locale(lang))
+
+
+def format_hour(of_day: int, lang: str) -> str:
+    """Returns an hour of the day: ``7 h``, ``7:00``."""
+    return f"{of_day}{NBSP}h" if i18n.lang_of(lang) == "fr" else f"{of_day}:00"
+
+
+def join_list(items: Iterable[str], lang: str) -> str:
+    """Returns items as a list in a sentence: ``a, b et c``."""
+    return format_list(list(items), locale=babel_locale(lang))
+
+
+def join_clauses(items: Iterable[str], lang: str) -> str:
+    """Returns parts of a sentence that hold commas or an "and" of their own: ``a ; b``."""
+    return f"{NBSP if i18n.lang_of(lang) == 'fr' else ''}; ".join(items)
+
+
+def scenario_title(result: RunResult, lang: str) -> str:
+    """Returns what a scenario calls itself, else its name."""
+    return result.title.get(i18n.lang_of(lang)) or result.scenario
+
+
+def result_name(result: RunResult, lang: str) -> str:
+    """Returns what tells a result from the others: its label, in words where we have them."""
+    parts = (result.label or result.policy).split(LABEL_SEPARATOR)
+    return LABEL_SEPARATOR.join(_label_part_name(result, one, lang) for one in parts)
+
+
+def _label_part_name(result: RunResult, label: str, lang: str) -> str:
+    titled = result.names.get(label, {}).get(i18n.lang_of(lang))
+    if titled:
+        return titled
+    return text(f"sim-picker-{label}", lang) if i18n.known(f"sim-picker-{label}") else label
+
+
+def device_name(name: str, lang: str) -> str:
+    """Returns a machine's name in the catalogue with its common words in the language.
+
+    >>> device("Mac mini M4 (10-core GPU)", "fr"), device("GeForce RTX 3060 in a desktop", "fr")
+    ('Mac mini M4 (GPU à 10 cœurs)', 'GeForce RTX 3060 dans un PC')
+    """
+    for code, pattern in DEVICE_PHRASES:
+        found = re.search(pattern, name)
+        if found:
+            name = name.replace(found[0], text(code, lang, **found.groupdict()))
+    return name
+
+
+def owner_text(pattern: str, coops: Iterable[str], lang: str) -> str:
+    """Returns whose machines are: a co-op, or of a pattern how many."""
+    if "*" not in pattern:
+        return pattern
+    return text("sim-report-coops", lang, count=sum(fnmatchcase(one, pattern) for one in coops))
+
+
+def format_moment(at: float, timezone: str, lang: str) -> str:
+    """Returns the day of the week and the time of a moment: ``mardi 7 janvier, 11 h 00``."""
+    here = local_time(at, timezone)
+    form = "EEEE d MMMM" if i18n.lang_of(lang) == "fr" else "EEEE, MMMM d"
+    clock = f"{here.hour}{NBSP}h{NBSP}{here.minute:02}"
+    if i18n.lang_of(lang) != "fr":
+        clock = f"{here.hour}:{here.minute:02}"
+    return f"{format_date(here, form, locale=babel_locale(lang))}, {clock}"
+
+
+def zone_name(code: str, lang: str) -> str:
+    """Returns a zone's name."""
+    return i18n.zone_name(code, lang)
+
+
+def format_goal(typed: str, lang: str) -> str:
+    """Returns a goal as typed (``ttft_s.p95<=2``) in words where we know what it measures."""
+    for sign, shown in (("<=", "≤"), (">=", "≥"), ("<", "<"), (">", ">"), ("=", "=")):
+        key, found, bound = typed.partition(sign)
+        code = f"sim-measure-{key.strip().replace('.', '-')}"
+        if found and i18n.known(code):
+            try:
+                limit = i18n.decimal(float(bound), lang)
+            except ValueError:
+                limit = bound.strip()
+            return f"{text(code, lang)} {shown}{NBSP}{limit}"
+    return typed
+
+
+def microwave_time(value_wh: float, lang: str) -> str:
+    """Returns how long a microwave oven would run on that energy."""
+    return format_seconds(value_wh * 3_600.0 / MICROWAVE_W, lang)

@@ -1,0 +1,131 @@
+"""Latency: how many were answered by when.
+
+Decides how the wait for the first word and for the whole answer is drawn: a curve by class, or by
+result where several are compared. It refuses to know what made them wait.
+"""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from entraide import i18n
+from entraide.i18n import text
+from entraide_sim.report import formatting, svg
+from entraide_sim.report.chart import LONG_DELAY_S, Chart, mark_delays, mark_ticks, needs_log_scale
+from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
+from entraide_sim.results import ClassLatency, RunResult
+
+MARKED_PERCENTILES = (50, 95, 99)  # percentiles that a curve marks
+CURVES_MAX = svg.SERIES_COLOURS
+
+
+Curve = tuple[str, tuple[float, ...], float | None, int]  # name, quantiles, objective, colour
+
+
+def make_latency_chart(results: Sequence[RunResult], lang: str) -> Chart | None:
+    """Returns how long answers took: a curve by class, or by result where there are several."""
+    found = [(one, latency) for one in results[:CURVES_MAX] for latency in one.latencies
+             if latency.ttft_s and latency.e2e_s]  # fmt: skip
+    if not found:
+        return None
+    several = len(results) > 1
+    if several:
+        most = max(found, key=lambda pair: pair[1].jobs)[1].job_class
+        found = [pair for pair in found if pair[1].job_class == most]
+    names = [
+        formatting.result_name(one, lang)
+        if several
+        else i18n.word("class", latency.job_class, lang)
+        for one, latency in found
+    ]
+    panels = [
+        (
+            text(f"sim-report-axis-{kind}", lang),
+            [(name, _quantiles(latency, kind), _objective(latency, kind), at)
+             for at, (name, (_, latency)) in enumerate(zip(names, found, strict=True))],
+        )
+        for kind in ("ttft", "e2e")
+    ]  # fmt: skip
+    rows = [
+        (name, title, *(formatting.format_seconds(values[at], lang) for at in MARKED_PERCENTILES),
+         formatting.format_seconds(objective, lang))
+        for title, curves in panels
+        for name, values, objective, _ in curves
+    ]  # fmt: skip
+    return Chart(
+        "latency",
+        text(
+            "sim-report-latency.caption", lang,
+            scope="several" if several else "one",
+            class_name=i18n.word("class", found[0][1].job_class, lang),
+        ),
+        render_svg(
+            lambda figure, tips: _draw_latency(figure, tips, panels, lang),
+            name=f"latency-{lang}", label=text("sim-report-latency", lang), height_in=3.1,
+        ),
+        tuple(text(f"sim-report-col-{key}", lang)
+              for key in ("what", "measure", "p50", "p95", "p99", "objective")),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _quantiles(latency: ClassLatency, kind: str) -> tuple[float, ...]:
+    return latency.ttft_s if kind == "ttft" else latency.e2e_s
+
+
+def _objective(latency: ClassLatency, kind: str) -> float | None:
+    return latency.objective_ttft_s if kind == "ttft" else latency.objective_e2e_s
+
+
+def _draw_latency(
+    figure: Figure, tips: Tooltips, panels: Sequence[tuple[str, list[Curve]]], lang: str
+) -> None:
+    for axes, (title, curves) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
+        ends = [value for _, values, _, _ in curves for value in (values[2], values[99])]
+        log = needs_log_scale(ends)
+        for curve in curves:
+            _draw_curve(axes, tips, curve, title, lang)
+        _draw_objectives(axes, tips, curves, lang)
+        if log:
+            axes.set_xscale("log")
+        else:
+            axes.set_xlim(0, 1.05 * max(*ends, *(c[2] or 0.0 for c in curves)) or 1.0)
+        axes.set_ylim(0, 1.02)
+        axes.set_title(title)
+        if log and max(ends) > LONG_DELAY_S:
+            axes.set_xlabel(text("sim-report-axis-waiting", lang))
+            mark_delays(axes, lambda value: formatting.format_tick(value, lang))
+        else:
+            axes.set_xlabel(text("sim-report-axis-seconds", lang))
+            mark_ticks(axes.xaxis, lambda value: i18n.decimal(value, lang), log=log, most=5)
+        mark_ticks(axes.yaxis, lambda value: formatting.format_percentage(value, lang), most=5)
+        svg.style_axes(axes)
+    figure.axes[0].set_ylabel(text("sim-report-axis-answered", lang))
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=3)
+
+
+def _draw_curve(axes: Axes, tips: Tooltips, curve: Curve, title: str, lang: str) -> None:
+    name, values, _, at = curve
+    heights = [step / 100 for step in range(100)]
+    axes.plot(values[:100], heights, color=series_colour(at), linestyle=svg.DASHES[at],
+              label=svg.legend_label(name))  # fmt: skip
+    for percent in MARKED_PERCENTILES:
+        part = formatting.format_percentage(percent / 100, lang)
+        point_text = f"{title}, {part} ≤ {formatting.format_seconds(values[percent], lang)}"
+        axes.plot([values[percent]], [percent / 100], color=series_colour(at),
+                  marker=svg.POINTS[at], markersize=6, markeredgecolor=mark_colour("paper"),
+                  gid=tips.add(text("sim-report-tip", lang, name=name, what=point_text)),
+              )  # fmt: skip
+
+
+def _draw_objectives(axes: Axes, tips: Tooltips, curves: Sequence[Curve], lang: str) -> None:
+    """Draws each promised delay once: in the colour of its curve, or in ink where several share."""
+    for objective in sorted({one for _, _, one, _ in curves if one is not None}):
+        sharing = [(name, at) for name, _, one, at in curves if one == objective]
+        told = text("sim-report-objective", lang, limit=formatting.format_seconds(objective, lang))
+        names = formatting.join_list((name for name, _ in sharing), lang)
+        shade = series_colour(sharing[0][1]) if len(sharing) == 1 else mark_colour("ink")
+        axes.axvline(objective, color=shade, linewidth=1.2, linestyle=(0, (2, 2)),
+                     gid=tips.add(text("sim-report-tip", lang, name=names, what=told)))  # fmt: skip

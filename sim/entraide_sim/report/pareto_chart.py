@@ -1,0 +1,149 @@
+"""Pareto: latency, carbon and cost of several results, two by two.
+
+Decides how a choice between policies or fleets is drawn, so that one sees which of them nothing
+beats. It refuses to know which is right.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.i18n import text
+from entraide_sim.report import formatting, report_data, summary_text, svg
+from entraide_sim.report.chart import Chart, mark_ticks, needs_log_scale
+from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
+from entraide_sim.results import RunResult
+
+LOG_MARGIN = (
+    2.0  # beyond the least and the most of a logarithmic axis, for the numbers of the points
+)
+NUMBERED_MAX = 12  # results that a picture numbers, all of them
+_PAIRS = (
+    (report_data.CARBON, report_data.TTFT),
+    (report_data.COST, report_data.CARBON),
+    (report_data.COST, report_data.TTFT),
+)
+
+
+def make_pareto_chart(
+    results: Sequence[RunResult], lang: str, lead: int, *, chosen: bool = False
+) -> Chart | None:
+    """Returns latency, carbon and cost two by two; what nothing beats is drawn full.
+
+    The caption says why the one that leads does: a plan has ``chosen`` it, or the report has.
+    """
+    pairs = tuple(
+        pair
+        for pair in _PAIRS
+        if sum(
+            all(report_data.summary_value(one, *path) is not None for path in pair)
+            for one in results
+        )
+        > 1
+    )
+    if len(results) < 2 or not pairs:
+        return None
+    best = report_data.pareto_optimal(results)
+    choice = _ParetoData(tuple(results), lead, pairs, lang)
+    return Chart(
+        "pareto",
+        text(
+            "sim-report-pareto.caption",
+            lang,
+            best=sum(best),
+            tried=len(results),
+            how="chosen" if chosen else "leads",
+        ),
+        render_svg(
+            lambda figure, tips: _draw_pareto(figure, tips, choice),
+            name=f"pareto-{lang}",
+            label=text("sim-report-pareto", lang),
+            height_in=3.0,
+        ),
+        tuple(
+            text(f"sim-report-col-{key}", lang)
+            for key in ("number", "what", "ttft_p95", "g_per_1k", "cad_per_1m", "unbeaten")
+        ),
+        tuple(
+            (
+                str(at + 1),
+                formatting.result_name(one, lang),
+                _axis_value(one, report_data.TTFT, lang),
+                _axis_value(one, report_data.CARBON, lang),
+                _axis_value(one, report_data.COST, lang),
+                text("sim-report-yes" if best[at] else "sim-report-no", lang),
+            )
+            for at, one in enumerate(results)
+        ),
+    )
+
+
+def _axis_value(result: RunResult, path: tuple[str, ...], lang: str) -> str:
+    """As the answer tells it, but always grams: one column has one unit."""
+    if path == report_data.CARBON:
+        return formatting.format_grams(report_data.summary_value(result, *path), lang)
+    return summary_text.format_axis_value(result, path, lang)
+
+
+class _ParetoData(Struct, frozen=True):
+    """What is compared, for one language."""
+
+    results: tuple[RunResult, ...]
+    lead: int
+    pairs: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+    lang: str
+
+
+def _draw_pareto(figure: Figure, tips: Tooltips, choice: _ParetoData) -> None:
+    best = report_data.pareto_optimal(choice.results)
+    numbered = {0, choice.lead, *(at for at, one in enumerate(best) if one)}
+    if len(choice.results) <= NUMBERED_MAX:
+        numbered = set(range(len(choice.results)))
+    panels = figure.subplots(1, len(choice.pairs), squeeze=False)[0]
+    for axes, (x_path, y_path) in zip(panels, choice.pairs, strict=True):
+        for at, result in enumerate(choice.results):
+            x, y = (
+                report_data.summary_value(result, *x_path),
+                report_data.summary_value(result, *y_path),
+            )
+            if x is None or y is None:
+                continue
+            numbers = [_axis_value(result, path, choice.lang) for path in (x_path, y_path)]
+            shade = series_colour(1 if at == choice.lead else 0)
+            axes.plot(
+                [x], [y], marker="D" if at == choice.lead else "o", markersize=8, linestyle="none",
+                color=shade if best[at] else mark_colour("paper"), markeredgecolor=shade,
+                markeredgewidth=1.6,
+                gid=tips.add(", ".join((formatting.result_name(result, choice.lang), *numbers))),
+            )  # fmt: skip
+            if at in numbered:
+                beside = (6, 5) if at % 2 else (-11, -12)  # neighbours on two sides
+                axes.annotate(
+                    str(at + 1), (x, y), xytext=beside, textcoords="offset points", fontsize=8.5
+                )
+        for axis, path in ((axes.xaxis, x_path), (axes.yaxis, y_path)):
+            _set_scale(
+                axes,
+                axis,
+                [report_data.summary_value(one, *path) for one in choice.results],
+                choice.lang,
+            )
+        axes.set_xlabel(text(f"sim-report-axis-{'-'.join(x_path)}", choice.lang))
+        axes.set_ylabel(text(f"sim-report-axis-{'-'.join(y_path)}", choice.lang))
+        svg.style_axes(axes)
+        axes.grid(visible=True)
+
+
+def _set_scale(axes: Axes, axis: Any, values: list[float | None], lang: str) -> None:
+    have = [value for value in values if value is not None]
+    across, log = axis is axes.xaxis, needs_log_scale(have)
+    if log:
+        axes.set(**{"xscale" if across else "yscale": "log"})
+        axes.set(**{"xlim" if across else "ylim": (min(have) / LOG_MARGIN, max(have) * LOG_MARGIN)})
+    else:
+        axes.set(**{"xlim" if across else "ylim": (0, 1.18 * max(have) or 1.0)})
+    mark_ticks(axis, lambda value: i18n.decimal(value, lang), log=log, most=2 if log else 4)

@@ -1,0 +1,206 @@
+"""Facts: what a report reads out of results, before any word or line is drawn.
+
+Decides which of several results leads, which ones nothing beats in all of latency, carbon and
+cost, which zones and co-ops are shown when there are many, and how hours become hours of the day.
+It refuses to know how these are shown.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from entraide_sim.report import formatting
+from entraide_sim.results import Assumption, CoopShare, RunResult, ZoneHours
+
+HOUR_S = 3_600.0
+DAY_H = 24
+ZONES_MAX = 6  # with a colour of their own
+COOPS_MAX = 16  # in one picture
+PROMISE_TOLERANCE = 0.01  # part of the promises that makes no difference to who leads
+DUE_PART_MIN = 0.95  # of its due: who received at least that was not short
+
+# What is weighed in a comparison, less is better: the path in the summary.
+TTFT = ("ttft_s", "p95")
+CARBON = ("carbon_g_per_1k_output_tokens",)
+COST = ("cost_cad", "per_1m_output_tokens")
+AXES = (TTFT, CARBON, COST)
+
+
+def summary_value(result: RunResult, *path: str) -> Any:
+    """Returns a value of a summary; None where there is none."""
+    found: Any = result.summary
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -> int:
+    """Returns which result a report recommends.
+
+    It is the chosen one; else, of those that keep about as many promises as the best, the one with
+    the least grams per token; of equals the first.
+    """
+    if chosen is not None:
+        return chosen
+    kept = [summary_value(one, "slo_attainment") for one in results]
+    most = max((value for value in kept if value is not None), default=None)
+    may = [
+        at
+        for at, value in enumerate(kept)
+        if most is None or (value or 0.0) >= most - PROMISE_TOLERANCE
+    ]
+    return (
+        index_of_least(results, CARBON, may)
+        if any(_float_value(results[at], CARBON) for at in may)
+        else may[0]
+    )
+
+
+def index_of_least(
+    results: Sequence[RunResult], path: tuple[str, ...], among: Sequence[int] = ()
+) -> int:
+    """Returns which result has the least of a value; those without come last."""
+    indices = among or range(len(results))
+    return min(
+        indices,
+        key=lambda at: (
+            _float_value(results[at], path) is None,
+            _float_value(results[at], path),
+            at,
+        ),
+    )
+
+
+def _float_value(result: RunResult, path: tuple[str, ...]) -> float | None:
+    value = summary_value(result, *path)
+    return None if value is None else float(value)
+
+
+def pareto_optimal(results: Sequence[RunResult]) -> list[bool]:
+    """Returns for each result whether no other is as good in all of ``AXES`` and better in one.
+
+    An axis without a value in any result does not count; a result without a value is beaten.
+    """
+    axes = [path for path in AXES if any(summary_value(one, *path) is not None for one in results)]
+    points = [tuple(_float_value(one, path) for path in axes) for one in results]
+    whole = [tuple(value for value in point if value is not None) for point in points]
+    full = [len(point) == len(axes) for point in whole]
+    return [
+        full[mine]
+        and not any(
+            full[other]
+            and whole[other] != whole[mine]
+            and all(theirs <= ours for theirs, ours in zip(whole[other], whole[mine], strict=True))
+            for other in range(len(results))
+        )
+        for mine in range(len(results))
+    ]
+
+
+def machine_count(result: RunResult) -> int:
+    """Returns how many machines a fleet has."""
+    return sum(line.count for line in result.fleet)
+
+
+def zones_by_work(result: RunResult) -> list[ZoneHours]:
+    """Returns the zones, those that produced most first."""
+    return sorted(result.zones, key=lambda one: (-sum(one.output_tokens), one.zone))
+
+
+def main_zone(result: RunResult) -> tuple[str, float] | None:
+    """Returns the zone that produced most tokens, and its part; None when none produced any."""
+    produced = {one.zone: sum(one.output_tokens) for one in result.zones}
+    total = sum(produced.values())
+    if not total:
+        return None
+    zone = min(produced, key=lambda name: (-produced[name], name))
+    return zone, produced[zone] / total
+
+
+def worst_served_coop(result: RunResult) -> CoopShare | None:
+    """Returns the co-op that is furthest below its due; None when each had what was due to it."""
+    with_due = [one for one in result.coops if one.due_tokens > 0]
+    worst = min(with_due, key=lambda one: (one.received_tokens / one.due_tokens, one.coop),
+                default=None)  # fmt: skip
+    if worst is None or worst.received_tokens >= DUE_PART_MIN * worst.due_tokens:
+        return None
+    return worst
+
+
+def coops_shown(result: RunResult) -> list[CoopShare]:
+    """Returns the co-ops to draw: all by due, or of many those furthest from their due."""
+    coops = sorted(result.coops, key=lambda one: (-one.due_tokens, one.coop))
+    if len(coops) <= COOPS_MAX:
+        return coops
+    off = sorted(coops, key=lambda one: (-abs(one.received_tokens - one.due_tokens), one.coop))
+    return sorted(off[:COOPS_MAX], key=lambda one: (-one.due_tokens, one.coop))
+
+
+class DayProfile(Struct, frozen=True):
+    """A run folded into one day.
+
+    Attributes:
+        hours: hours of the day that the run has, in order.
+        zones: zones that the columns are of, those that produced most first.
+        jobs: by zone: jobs placed in that hour of the day, a day's mean.
+        intensity_g_per_kwh: by zone: mean of that hour of the day.
+    """
+
+    hours: tuple[int, ...]
+    zones: tuple[str, ...]
+    jobs: tuple[tuple[float, ...], ...]
+    intensity_g_per_kwh: tuple[tuple[float, ...], ...]
+
+
+def whole_days_hours(result: RunResult) -> int:
+    """Returns the hours of the whole days of a run, without the last, begun one."""
+    return result.hours // DAY_H * DAY_H
+
+
+def _hours_with_jobs(result: RunResult) -> int:
+    """Returns the hours of a run up to the last one in which a job was placed; else all.
+
+    After the last request a run goes on until all answers are given.
+    """
+    last = (at for at in reversed(range(result.hours)) if any(one.jobs[at] for one in result.zones))
+    return next(last, result.hours - 1) + 1
+
+
+def own_energy_part(result: RunResult, zone: str) -> float:
+    """Returns the part of a zone's energy that came from own generation, battery included."""
+    used_wh = sum(one.own_wh + one.battery_wh for one in result.sites if one.zone == zone)
+    whole_wh = sum(sum(one.energy_wh) for one in result.zones if one.zone == zone)
+    return min(1.0, used_wh / whole_wh) if whole_wh else 0.0
+
+
+def day_profile(result: RunResult) -> DayProfile:
+    """Folds a run into the hours of the day of its readers' time zone, whole days if there are."""
+    columns: dict[int, list[int]] = {}
+    for index in range(whole_days_hours(result) or _hours_with_jobs(result)):
+        moment = formatting.local_time(result.start_at + index * HOUR_S, result.timezone)
+        columns.setdefault(moment.hour, []).append(index)
+    hours = tuple(sorted(columns))
+    zones = zones_by_work(result)
+
+    def mean(values: Sequence[float]) -> tuple[float, ...]:
+        return tuple(sum(values[at] for at in columns[one]) / len(columns[one]) for one in hours)
+
+    return DayProfile(
+        hours,
+        tuple(one.zone for one in zones),
+        tuple(mean(one.jobs) for one in zones),
+        tuple(mean(one.intensity_g_per_kwh) for one in zones),
+    )
+
+
+def merged_assumptions(results: Sequence[RunResult]) -> list[tuple[Assumption, tuple[int, ...]]]:
+    """Returns each assumption once, with the results that rest on it, surest basis first."""
+    order = {"measured": 0, "declared": 1, "estimated": 2, "default": 3}
+    found: dict[str, tuple[Assumption, list[int]]] = {}
+    for at, result in enumerate(results):
+        for one in result.assumptions:
+            key = f"{one.code}|{one.basis}|{sorted(one.values.items())}|{one.source}"
+            found.setdefault(key, (one, []))[1].append(at)
+    listed = [(one, tuple(dict.fromkeys(where))) for one, where in found.values()]
+    return sorted(listed, key=lambda pair: order.get(pair[0].basis, len(order)))

@@ -1,0 +1,99 @@
+"""Co-ops: what each received, what was due to it, and what it gave.
+
+Decides how shares are drawn and which are shown of many. It refuses to know what is due.
+"""
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from entraide.i18n import text
+from entraide_sim.report import formatting, report_data, svg
+from entraide_sim.report.chart import Chart, mark_ticks
+from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
+from entraide_sim.results import RunResult
+
+
+def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | None:
+    """Returns what each co-op received against what was due to it, and what it gave."""
+    shown = report_data.coops_shown(result)
+    total = sum(one.received_tokens for one in result.coops)
+    if not shown or not total:
+        return None
+
+    def part(value: float) -> str:
+        return formatting.format_percentage(value / total, lang)
+
+    return Chart(
+        "shares",
+        text(
+            "sim-report-shares.caption",
+            lang,
+            shown=len(shown),
+            coops=len(result.coops),
+            scope="all" if len(shown) == len(result.coops) else "some",
+        ),
+        render_svg(
+            lambda figure, tips: _draw_shares(figure, tips, result, lang),
+            name=f"shares{mark}-{lang}",
+            label=text("sim-report-shares", lang),
+            height_in=1.2 + 0.27 * len(shown),
+        ),
+        tuple(
+            text(f"sim-report-col-{key}", lang)
+            for key in ("coop", "weight", "jobs", "rejected", "received", "due", "given")
+        ),
+        tuple(
+            (
+                one.coop,
+                formatting.format_number(one.weight, lang),
+                formatting.format_count(one.jobs, lang),
+                formatting.format_count(one.rejected, lang),
+                part(one.received_tokens),
+                part(one.due_tokens),
+                part(one.given_tokens),
+            )
+            for one in shown
+        ),
+    )
+
+
+def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -> None:
+    axes = figure.subplots()
+    shown = report_data.coops_shown(result)
+    total = sum(one.received_tokens for one in result.coops)
+    for at, one in enumerate(shown):
+        received, due, given = (
+            value / total for value in (one.received_tokens, one.due_tokens, one.given_tokens)
+        )
+        said = text(
+            "sim-report-tip-share",
+            lang,
+            coop=one.coop,
+            received=formatting.format_percentage(received, lang),
+            due=formatting.format_percentage(due, lang),
+            given=formatting.format_percentage(given, lang),
+        )
+        axes.barh([at], [received], height=0.62, color=series_colour(0))[0].set_gid(tips.add(said))
+        axes.plot(
+            [due, due],
+            [at - 0.42, at + 0.42],
+            color=mark_colour("ink"),
+            linewidth=2.4,
+            solid_capstyle="butt",
+            label=text("sim-report-due", lang) if not at else None,
+        )
+        axes.plot([given], [at], marker="D", markersize=6, linestyle="none",
+                  markerfacecolor=mark_colour("paper"), markeredgecolor=series_colour(1),
+                  markeredgewidth=1.6,
+                  label=text("sim-report-given", lang) if not at else None)  # fmt: skip
+        axes.axhspan(at - 0.5, at + 0.5, alpha=0, gid=tips.add(said, band=True))
+    handles, labels = axes.get_legend_handles_labels()
+    bar = Patch(color=series_colour(0), label=text("sim-report-received", lang))
+    figure.legend([bar, *handles], [str(bar.get_label()), *labels],
+                  loc="outside upper left", ncols=3)  # fmt: skip
+    axes.set_yticks(range(len(shown)), [one.coop for one in shown])
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(text("sim-report-axis-part_of_tokens", lang))
+    mark_ticks(axes.xaxis, lambda value: formatting.format_percentage(value, lang))
+    svg.style_axes(axes, grid="x")

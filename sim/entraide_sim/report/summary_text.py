@@ -1,0 +1,255 @@
+"""Answers: what a report says first, in three sentences, and its key figures.
+
+Decides what a board is told before anything else: of a run, how it served, what it emitted, and
+what it cost and whether shares were just; of a comparison, which result leads, what that changes
+against the first, and at what price in promises and shares. It refuses to know the page.
+"""
+
+from collections.abc import Sequence
+
+from entraide import i18n
+from entraide.i18n import Value, text
+from entraide_sim.report import formatting, report_data
+from entraide_sim.results import RunResult
+
+SAME_PART = 0.005  # a change below half a percent is none
+OWN_PART_MIN = 0.05  # own generation below this part of a zone's energy is not worth a word
+
+KeyFigure = tuple[str, str, str]  # what, how much, a note
+
+
+def summary_sentences(
+    results: Sequence[RunResult], lang: str, *, chosen: int | None = None, goals: Sequence[str] = ()
+) -> tuple[str, str, str]:
+    """Returns the answer in three sentences."""
+    if len(results) == 1:
+        return _service_sentence(results[0], lang, goals)
+    lead = report_data.recommended_index(results, chosen)
+    first = (
+        _plan_sentence(results, lang, chosen, goals)
+        if goals
+        else _comparison_sentence(results, lang, lead)
+    )
+    return first, _difference_sentence(results, lang, lead), _promise_sentence(results[lead], lang)
+
+
+def _service_sentence(result: RunResult, lang: str, goals: Sequence[str]) -> tuple[str, str, str]:
+    completed = report_data.summary_value(result, "completed") or 0
+    values: dict[str, Value] = {
+        "machines": report_data.machine_count(result),
+        "completed": int(completed),
+        "jobs": int(report_data.summary_value(result, "jobs") or 0),
+        "span": formatting.format_span(_run_hours(result), lang),
+        "ttft": formatting.format_seconds(
+            report_data.summary_value(result, *report_data.TTFT), lang
+        ),
+    }
+    if goals:
+        values["goals"] = formatting.join_list(
+            (formatting.format_goal(one, lang) for one in goals), lang
+        )
+    kept = report_data.summary_value(result, "slo_attainment")
+    if kept is not None:
+        values["kept"] = formatting.format_percentage(kept, lang)
+    code = "sim-report-run-service" if completed else "sim-report-run-nothing"
+    return text(code, lang, **values), _carbon_sentence(result, lang), _cost_sentence(result, lang)
+
+
+def _run_hours(result: RunResult) -> float:
+    """How long the run was in hours: what the summary says, else its columns."""
+    return (
+        float(report_data.summary_value(result, "virtual_s") or result.hours * report_data.HOUR_S)
+        / report_data.HOUR_S
+    )
+
+
+def _carbon_sentence(result: RunResult, lang: str) -> str:
+    values: dict[str, Value] = {
+        "energy": formatting.format_energy(report_data.summary_value(result, "energy_wh"), lang),
+        "carbon": formatting.format_carbon(report_data.summary_value(result, "carbon_g"), lang),
+    }
+    per_1k = report_data.summary_value(result, *report_data.CARBON)
+    if per_1k is not None:
+        values["per_1k"] = formatting.format_carbon(per_1k, lang)
+    main = report_data.main_zone(result)
+    if main is not None:
+        values |= {
+            "where": i18n.zone_in(main[0], lang),
+            "where_part": formatting.format_percentage(main[1], lang),
+        }
+        own = report_data.own_energy_part(result, main[0])
+        if own >= OWN_PART_MIN:
+            values["own_part"] = formatting.format_percentage(own, lang)
+    return text("sim-report-run-carbon", lang, **values)
+
+
+def _cost_sentence(result: RunResult, lang: str) -> str:
+    values = _share_values(result, lang)
+    per_1m = report_data.summary_value(result, *report_data.COST)
+    if per_1m is not None:
+        values["per_1m"] = formatting.format_money(per_1m, lang)
+        values["of"] = (
+            "all" if report_data.summary_value(result, "cost_cad", "hardware") else "energy"
+        )
+    return text("sim-report-run-cost", lang, **values)
+
+
+def _share_values(result: RunResult, lang: str) -> dict[str, Value]:
+    """How just the shares were: ``even``, ``short`` with who was, or ``alone`` with one co-op."""
+    if len(result.coops) < 2:
+        used = report_data.summary_value(result, "utilisation")
+        return {"fair": "alone", "used": formatting.format_percentage(used, lang)}
+    short = report_data.worst_served_coop(result)
+    if short is None:
+        return {"fair": "even"}
+    part = short.received_tokens / short.due_tokens
+    return {
+        "fair": "short",
+        "coop": short.coop,
+        "coop_part": formatting.format_percentage(part, lang),
+    }
+
+
+def _plan_sentence(
+    results: Sequence[RunResult], lang: str, chosen: int | None, goals: Sequence[str]
+) -> str:
+    told = formatting.join_list((formatting.format_goal(one, lang) for one in goals), lang)
+    if chosen is None:
+        return text("sim-report-plan-none", lang, tried=len(results), goals=told)
+    return text("sim-report-plan-chosen", lang, tried=len(results), goals=told,
+                name=formatting.result_name(results[chosen], lang))  # fmt: skip
+
+
+def _comparison_sentence(results: Sequence[RunResult], lang: str, lead: int) -> str:
+    paths = [
+        path
+        for path in report_data.AXES
+        if any(report_data.summary_value(one, *path) is not None for one in results)
+    ]
+    if not paths:
+        return text("sim-report-compare-nothing", lang, tried=len(results))
+    firsts = [report_data.index_of_least(results, path) for path in paths]
+    if set(firsts) == {lead}:
+        return text("sim-report-compare-all", lang, tried=len(results),
+                    name=formatting.result_name(results[lead], lang))  # fmt: skip
+    parts = []
+    for at in dict.fromkeys(firsts):
+        best = [
+            text(
+                f"sim-report-least-{'-'.join(path)}",
+                lang,
+                amount=format_axis_value(results[at], path, lang),
+            )
+            for path, first in zip(paths, firsts, strict=True)
+            if first == at
+        ]
+        parts.append(text("sim-report-least", lang, name=formatting.result_name(results[at], lang),
+                          parts=formatting.join_list(best, lang)))  # fmt: skip
+    code = "sim-report-compare-each"
+    return text(code, lang, tried=len(results), parts=formatting.join_clauses(parts, lang))
+
+
+def format_axis_value(result: RunResult, path: tuple[str, ...], lang: str) -> str:
+    """Returns one of the three numbers that results are weighed by, with its unit."""
+    value = report_data.summary_value(result, *path)
+    if path == report_data.TTFT:
+        return formatting.format_seconds(value, lang)
+    return (
+        formatting.format_carbon(value, lang)
+        if path == report_data.CARBON
+        else formatting.format_money(value, lang)
+    )
+
+
+def _difference_sentence(results: Sequence[RunResult], lang: str, lead: int) -> str:
+    name = formatting.result_name(results[lead], lang)
+    if lead == 0:
+        numbers = {
+            "-".join(path): format_axis_value(results[0], path, lang) for path in report_data.AXES
+        }
+        return text("sim-report-lead-numbers", lang, name=name, ttft=numbers["ttft_s-p95"],
+                    per_1k=numbers["carbon_g_per_1k_output_tokens"],
+                    per_1m=numbers["cost_cad-per_1m_output_tokens"])  # fmt: skip
+    parts = []
+    for path in (report_data.CARBON, report_data.TTFT, report_data.COST):
+        now, before = (
+            report_data.summary_value(results[lead], *path),
+            report_data.summary_value(results[0], *path),
+        )
+        if now is None or before is None:
+            continue
+        how, by = _describe_change(now, before, path, lang)
+        parts.append(text(f"sim-report-change-{'-'.join(path)}", lang, how=how, by=by))
+    return text(
+        "sim-report-compare-change",
+        lang,
+        base=formatting.result_name(results[0], lang),
+        name=name,
+        parts=formatting.join_list(parts, lang),
+    )
+
+
+def _describe_change(
+    now: float, before: float, path: tuple[str, ...], lang: str
+) -> tuple[str, str]:
+    """How a number changed (``less``, ``more``, ``same``), and by how much."""
+    if abs(now - before) <= SAME_PART * abs(before):
+        return "same", ""
+    how = "less" if now < before else "more"
+    if path == report_data.TTFT or not before:
+        return how, formatting.format_seconds(abs(now - before), lang)
+    return how, formatting.format_percentage(abs(now - before) / before, lang)
+
+
+def _promise_sentence(result: RunResult, lang: str) -> str:
+    values = _share_values(result, lang)
+    kept = report_data.summary_value(result, "slo_attainment")
+    if kept is not None:
+        values["kept"] = formatting.format_percentage(kept, lang)
+    return text("sim-report-lead-kept", lang, name=formatting.result_name(result, lang), **values)
+
+
+def key_figures(result: RunResult, lang: str) -> list[KeyFigure]:
+    """Returns the key figures of one result, those that it has."""
+    completed = report_data.summary_value(result, "completed") or 0
+    each_wh = (
+        (report_data.summary_value(result, "energy_wh") or 0.0) / completed if completed else None
+    )
+    told = {
+        "ttft": formatting.format_seconds(
+            report_data.summary_value(result, *report_data.TTFT), lang
+        ),
+        "kept": formatting.format_percentage(
+            report_data.summary_value(result, "slo_attainment"), lang
+        ),
+        "per_1k": formatting.format_carbon(
+            report_data.summary_value(result, *report_data.CARBON), lang
+        ),
+        "each": formatting.format_energy(each_wh, lang),
+        "per_1m": formatting.format_money(
+            report_data.summary_value(result, *report_data.COST), lang
+        ),
+        "used": formatting.format_percentage(
+            report_data.summary_value(result, "utilisation"), lang
+        ),
+    }
+    microwave = formatting.DASH if each_wh is None else formatting.microwave_time(each_wh, lang)
+    unserved = [int(report_data.summary_value(result, key) or 0) for key in ("rejected", "failed")]
+    notes: dict[str, Value] = {
+        "microwave": microwave,
+        "watts": formatting.format_number(formatting.MICROWAVE_W, lang),
+        "rejected": unserved[0],
+        "failed": unserved[1],
+        "energy_cost": formatting.format_money(
+            report_data.summary_value(result, "cost_cad", "energy"), lang
+        ),
+        "hardware_cost": formatting.format_money(
+            report_data.summary_value(result, "cost_cad", "hardware"), lang
+        ),
+    }
+    return [
+        (text(f"sim-report-figure-{key}", lang), value,
+         text(f"sim-report-figure-{key}.note", lang, **notes))
+        for key, value in told.items()
+        if value != formatting.DASH
+    ]  # fmt: skip

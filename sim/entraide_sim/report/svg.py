@@ -1,0 +1,176 @@
+"""Canvas: a figure of Matplotlib as a picture that a page can hold.
+
+Decides how a drawing becomes inline SVG: text stays text, colours become the page's variables (so
+that one picture serves light, dark and paper), each mark that has something to say carries a
+``<title>`` that shows on hover, and the same drawing is the same bytes. It refuses to know what is
+drawn.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+WIDTH_IN = 7.4
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+TOOLTIPS_MAX = 2_000  # marks with a title in one picture
+
+# What Matplotlib is told, and what the page's style sheet calls it. The two lists of colours stand
+# in page.css; these are only marks that nothing else draws with.
+_VARIABLES = (
+    "ink", "faint", "line", "paper", "good", "bad",
+    "c0", "c1", "c2", "c3", "c4", "c5", "c6",
+    "h0", "h1", "h2", "h3", "h4", "h5", "h6", "h7",
+)  # fmt: skip
+_MARK_COLOURS = {name: f"#fe{number:02x}dc" for number, name in enumerate(_VARIABLES)}
+_MARK_PATTERN = re.compile(r"#fe([0-9a-f]{2})dc")
+
+SERIES_COLOURS = 6  # colours that tell series apart; one more (``c6``) is for all others together
+HEAT_STEPS = 8  # of a heat map
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)),
+                           (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)))  # fmt: skip
+POINTS = "osD^vP"
+
+_SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans"],  # it comes with Matplotlib: the same measure everywhere
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.8,
+    "axes.edgecolor": _MARK_COLOURS["line"],
+    "axes.labelcolor": _MARK_COLOURS["ink"],
+    "axes.titlecolor": _MARK_COLOURS["ink"],
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "text.color": _MARK_COLOURS["ink"],
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "xtick.color": _MARK_COLOURS["line"],
+    "ytick.color": _MARK_COLOURS["line"],
+    "xtick.labelcolor": _MARK_COLOURS["ink"],
+    "ytick.labelcolor": _MARK_COLOURS["ink"],
+    "grid.color": _MARK_COLOURS["faint"],
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "axes.unicode_minus": True,
+}
+
+
+def mark_colour(name: str) -> str:
+    """Returns what to tell Matplotlib for one of the page's colours.
+
+    Args:
+        name: ``ink``, ``faint``, ``line``, ``paper``, ``good``, ``bad``, ``c0`` to ``c6`` for
+            series, ``h0`` to ``h7`` for the steps of a heat map.
+    """
+    return _MARK_COLOURS[name]
+
+
+class Tooltips:
+    """What marks say when one points at them.
+
+    Give a mark the ``gid`` that ``add`` returns.
+    """
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def add(self, words: str, *, band: bool = False) -> str:
+        """Returns the name of a mark that says these words; a ``band`` is unseen until then."""
+        if len(self.texts) >= TOOLTIPS_MAX:
+            return ""
+        name = f"{'band' if band else 'tip'}-{len(self.texts)}"
+        self.texts[name] = words
+        return name
+
+
+DrawFunction = Callable[[Figure, Tooltips], None]
+
+
+def render_svg(draw: DrawFunction, *, name: str, label: str, height_in: float) -> str:
+    """Returns a drawing as an ``svg`` element.
+
+    Args:
+        draw: draws on an empty figure.
+        name: of the picture in its page; two pictures of a page never share one.
+        label: what those hear who do not see it.
+        height_in: height in inches; the width is that of a page.
+    """
+    tips = Tooltips()
+    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
+        # What the font has no sign for is measured a little wrong; the reader's own font has it.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        FigureCanvasSVG(figure)
+        draw(figure, tips)
+        written = io.StringIO()
+        nobody = {"Date": None, "Creator": None, "Type": None, "Format": None}
+        figure.savefig(written, format="svg", metadata=nobody, transparent=True)
+    return _to_inline_svg(written.getvalue(), name, label, tips)
+
+
+def _to_inline_svg(svg: str, name: str, label: str, tips: Tooltips) -> str:
+    """Makes a file of Matplotlib's into an element of a page."""
+    ET.register_namespace("", SVG)
+    ET.register_namespace("xlink", XLINK)
+    root = ET.fromstring(svg)  # noqa: S314  # we have just drawn it
+    for child in [one for one in root if one.tag in {f"{{{SVG}}}metadata", f"{{{SVG}}}defs"}]:
+        if child.find(f"{{{SVG}}}style") is not None or child.tag.endswith("metadata"):
+            root.remove(child)
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    for element in root.iter():
+        _adapt_element(element, name, used, tips)
+    root.attrib.pop("width", None)
+    root.attrib.pop("height", None)
+    root.attrib |= {"role": "img", "aria-label": label, "class": "picture"}
+    text = ET.tostring(root, encoding="unicode")
+    return _MARK_PATTERN.sub(lambda found: f"var(--{_VARIABLES[int(found[1], 16)]})", text)
+
+
+def _adapt_element(element: ET.Element, name: str, used: set[str], tips: Tooltips) -> None:
+    held = element.attrib
+    mark = held.pop("id", None)
+    if mark in used:
+        held["id"] = f"{name}-{mark}"
+    elif mark in tips.texts:
+        held["class"] = mark.partition("-")[0]
+        title = ET.Element(f"{{{SVG}}}title")
+        title.text = tips.texts[mark]
+        element.insert(0, title)
+    if (link := held.get(f"{{{XLINK}}}href", "")).startswith("#"):
+        held[f"{{{XLINK}}}href"] = f"#{name}-{link[1:]}"
+    if (clip := held.get("clip-path", "")).startswith("url(#"):
+        held["clip-path"] = f"url(#{name}-{clip[5:]}"
+    if element.tag == f"{{{SVG}}}text" and "style" in held:
+        held["style"] = re.sub(r"font-family: [^;]*;? ?", "", held["style"])
+        held["style"] = re.sub(r"font: ([\d.]+px) [^;]*", r"font-size: \1", held["style"])
+    if element.tag == f"{{{SVG}}}path" and "d" in held:
+        held["d"] = re.sub(r"\d+\.\d+", lambda found: f"{float(found[0]):.1f}", held["d"])
+        held["d"] = " ".join(held["d"].split())
+
+
+def style_axes(axes: Axes, *, grid: str = "y") -> None:
+    """Makes axes quiet: no ticks beside their labels, a faint grid along ``grid``."""
+    axes.tick_params(which="both", length=0, labelsize=8.5)
+    axes.grid(visible=True, axis="x" if grid == "x" else "y")
+
+
+def legend_label(name: str) -> str:
+    """Returns a name as a legend shows it: Matplotlib hides those that begin with ``_``."""
+    return f"\u200b{name}" if name.startswith("_") else name
+
+
+def series_colour(index: int) -> str:
+    """Returns the colour of the ``index``-th series; past the last, that of all others."""
+    return mark_colour(f"c{index if index < SERIES_COLOURS else SERIES_COLOURS}")

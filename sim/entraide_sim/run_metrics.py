@@ -1,0 +1,196 @@
+"""Outcome: what a world that has lived comes to, as a ``Result``.
+
+Decides what counts in energy, grams and dollars: what running added, and the rest of machines that
+were bought for the pool; energy at the site's tariff, machines by price over life. Own generation
+used is counted at the tariff too: under net metering it could have been credited. Waits and
+latencies are those of jobs that somebody waits for, and ``ttft_s`` that of classes that promise it;
+of others only where there are none.
+Machines cost, and rest, for as long as requests come: the drain after the last one is not theirs.
+It refuses to know how the world was made.
+"""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from entraide.types import JobClass, JobState
+from entraide.units import JOULES_PER_WH
+from entraide_scheduler.core.policy import Policy
+from entraide_sim import breakdown, energy_inputs, fairness, fleet
+from entraide_sim.grid import HOUR_S
+from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT, JobRecords, quantiles
+from entraide_sim.jobs import Job
+from entraide_sim.results import (
+    CoopShare,
+    RunResult,
+    version,
+)
+from entraide_sim.world import World
+from entraide_sim.world_builder import WorldParts
+
+YEAR_H = 8_766.0
+
+Column = npt.NDArray[Any]
+
+
+class RunRecorder:
+    """A world's recorder: rows of jobs, and what each co-op asked for in virtual tokens."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.records = JobRecords(policy)
+        self.requested_tokens: dict[str, float] = {}
+        self._charge = policy.charge
+
+    def __call__(self, job: Job) -> None:
+        """Takes in a job that is over."""
+        self.records(job)
+        request = job.request
+        limit = request.facts.output_tokens_max
+        answer = request.output_tokens if limit is None else min(limit, request.output_tokens)
+        wanted = self._charge.input_weight * request.input_tokens
+        wanted += self._charge.output_weight * answer
+        if job.state is JobState.COMPLETED:
+            wanted = self._charge.input_weight * (request.input_tokens - job.cached_tokens)
+            wanted += self._charge.output_weight * job.output_tokens
+        coop = request.facts.coop
+        self.requested_tokens[coop] = self.requested_tokens.get(coop, 0.0) + wanted
+
+
+def build_result(
+    built: WorldParts, world: World, recorder: RunRecorder, *, label: str = "", wall_s: float = 0.0
+) -> RunResult:
+    """Returns what a run came to.
+
+    Args:
+        built: what the world was made of.
+        world: after its run.
+        recorder: that it was given.
+        label: what tells this run from others.
+        wall_s: how long the run took, by the caller's clock.
+    """
+    scenario, policy = built.scenario, built.policy
+    table = recorder.records.columns()
+    coops = breakdown.coop_shares(built, table, recorder.requested_tokens)
+    return RunResult(
+        scenario=scenario.name,
+        title=scenario.title,
+        about=scenario.about,
+        label=label,
+        policy=policy.version,
+        picker=policy.picker.value,
+        seed=built.seed,
+        version=version(),
+        start_at=scenario.start_at // HOUR_S * HOUR_S,
+        hours=breakdown.hour_count(built, world),
+        timezone=scenario.timezone,
+        summary=_summarize(built, world, table, coops=coops, wall_s=wall_s),
+        zones=breakdown.zone_hours(built, world, table),
+        coops=coops,
+        latencies=breakdown.class_latencies(policy, table),
+        fleet=breakdown.group_usage(built, table),
+        assumptions=tuple(built.assumptions),
+        sites=breakdown.site_energy(world),
+        mishaps=breakdown.fault_impacts(built, table),
+    )
+
+
+# The summary.
+
+
+def _summarize(
+    built: WorldParts,
+    world: World,
+    table: Mapping[str, Column],
+    *,
+    coops: tuple[CoopShare, ...],
+    wall_s: float,
+) -> dict[str, Any]:
+    done = table["state"] == JobState.COMPLETED.value
+    batch = table["job_class"] == JobClass.BATCH.value
+    asked, first, end = (table[name][done] for name in ("asked_at", "first_at", "end_at"))
+    tokens = table["output_tokens"][done]
+    several = tokens > 1
+    waited = _rows_or_all(~batch[done])
+    hasty = [terms.job_class.value for terms in built.policy.classes if terms.ttft_s is not None]
+    promised_soon = _rows_or_all(waited & np.isin(table["job_class"][done], hasty))
+    promised = table["promise"] != NO_PROMISE
+    output_tokens = int(tokens.sum())
+    energy_wh, carbon_g, energy_cad = _energy_carbon_cost(built, world, table)
+    hardware_cad = _hardware_cost_cad(built)
+    slot_s = sum(bay.slot_s for node in world.nodes.values() for bay in node.model_instances())
+    slots = sum(node.replica.slots for node in world.nodes.values())
+    cad = energy_cad + hardware_cad
+    return {
+        "seed": built.seed,
+        "scenario": built.scenario.name,
+        "policy": built.policy.version,
+        "jobs": len(done),
+        "completed": int(done.sum()),
+        "rejected": int((table["state"] == JobState.REFUSED.value).sum()),
+        "failed": int((table["state"] == JobState.FAILED.value).sum()),
+        "ttft_s": quantiles((first - asked)[promised_soon]),
+        "tpot_s": quantiles((end - first)[several] / (tokens[several] - 1)),
+        "e2e_s": quantiles((end - asked)[waited]),
+        "slo_attainment": _ratio(
+            int((table["promise"] == PROMISE_KEPT).sum()), int(promised.sum())
+        ),
+        "deadline_misses": int((batch & promised & (table["promise"] != PROMISE_KEPT)).sum()),
+        "energy_wh": energy_wh,
+        "carbon_g": carbon_g,
+        "carbon_g_per_1k_output_tokens": _ratio(carbon_g * 1_000.0, output_tokens),
+        "cost_cad": {
+            "energy": energy_cad,
+            "hardware": hardware_cad,
+            "per_1m_output_tokens": _ratio(cad * 1e6, output_tokens),
+        },
+        "fairness": fairness.measure_fairness(
+            table,
+            built.policy,
+            received={one.coop: one.received_tokens for one in coops},
+            due_tokens={one.coop: one.due_tokens for one in coops},
+        ),
+        "utilisation": _ratio(slot_s, slots * (world.driver.now - world.started_at)),
+        "wall_s": wall_s,
+        "events": world.driver.events_delivered,
+    }
+
+
+def _rows_or_all(rows: Column) -> Column:
+    """Returns these rows, or all where there are none."""
+    return rows if rows.any() else np.ones(len(rows), dtype=bool)
+
+
+def _ratio(of: float, whole: float) -> float | None:
+    return of / whole if whole else None
+
+
+def _energy_carbon_cost(
+    built: WorldParts, world: World, table: Mapping[str, Column]
+) -> tuple[float, float, float]:
+    """Returns energy (Wh), grams and dollars of energy."""
+    energy_wh = cad = 0.0
+    rest = breakdown.idle_power_w(built)
+    carbon_g = float(table["carbon_g"].sum())
+    hours = built.scenario.hours
+    for machine in built.machines:
+        name = machine.spec.card.node
+        node = world.nodes[name]
+        own_wh = sum(bay.engine.total_j for bay in node.model_instances()) / JOULES_PER_WH
+        if name in rest:
+            own_wh += rest[name] * hours
+            grams = breakdown.zone_intensities(built, world, machine.site.zone)[: ceil(hours)]
+            carbon_g += rest[name] * sum(grams) / len(grams) * hours / 1_000.0
+        energy_wh += own_wh
+        cad += own_wh / 1_000.0 * energy_inputs.tariff_cad_per_kwh(machine.site)
+    return energy_wh, carbon_g, cad
+
+
+def _hardware_cost_cad(built: WorldParts) -> float:
+    years = built.scenario.hours / YEAR_H
+    cad = 0.0
+    for machine in built.machines:
+        cad += (fleet.group_price_cad(machine.group) or 0.0) / machine.group.life_years * years
+    return cad

@@ -1,0 +1,173 @@
+"""Advice: which one purchase, or which one change of the schedule, helps most.
+
+Decides which single changes are tried on a scenario, and what each would change in a year: dollars
+(energy, and price over life), grams, and the seconds of the 95th percentile until the first token.
+Each is run for the whole time with the same demand and luck. Signs: below zero is less, so better.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from entraide.types import JobClass
+from entraide_sim import catalogue
+from entraide_sim.goals import summary_value
+from entraide_sim.results import RunResult
+from entraide_sim.run_metrics import YEAR_H
+from entraide_sim.scenario import NodeGroup, OwnerSchedule, Scenario
+from entraide_sim.scenario_reader import LoadedScenario
+from entraide_sim.simulate import Case, with_nodes
+
+BATCH_DEADLINE_H = 12.0  # a job that need not be answered at once may end within so many hours
+CHANGES_MAX = 64
+
+Values = dict[str, str | int | float]
+
+
+class ScenarioChange(Struct, frozen=True):
+    """One change.
+
+    Attributes:
+        code: ``buy``, ``retire``, ``lend_always`` or ``later``.
+        values: the numbers and names in its sentence.
+        scenario: with the change made.
+    """
+
+    code: str
+    values: Values
+    scenario: Scenario
+
+
+class ChangeEffect(Struct, frozen=True):
+    """What a change does.
+
+    Attributes:
+        code, values: of the change.
+        cad_per_year, g_per_year: more (above zero) or less.
+        ttft_s_p95: likewise; None where nothing completed.
+        price_cad: to be paid at once.
+        result: of the run.
+    """
+
+    code: str
+    values: Values
+    cad_per_year: float
+    g_per_year: float
+    ttft_s_p95: float | None
+    price_cad: float
+    result: RunResult
+
+
+def list_changes(scenario: Scenario) -> list[ScenarioChange]:
+    """Returns the single changes that are worth a try, at most ``CHANGES_MAX``."""
+    found = [
+        *_buy_machines(scenario),
+        *_lend_always(scenario),
+        *_shift_to_batch(scenario),
+        *_retire_machines(scenario),
+    ]
+    return found[:CHANGES_MAX]
+
+
+def advice_cases(
+    loaded: LoadedScenario, found: Sequence[ScenarioChange], *, seed: int
+) -> list[Case]:
+    """Returns the scenario as it is, then with each change."""
+    home = str(loaded.home)
+    base = with_nodes(loaded.scenario, loaded.scenario.fleet)
+    return [
+        Case(scenario=base, home=home, seed=seed),
+        *(
+            Case(scenario=change.scenario, home=home, seed=seed, label=change_label(change))
+            for change in found
+        ),
+    ]
+
+
+def change_label(change: ScenarioChange) -> str:
+    """Returns what a change's run is called."""
+    return f"{change.code} {change.values['name']}"
+
+
+def measure_effect(change: ScenarioChange, base: RunResult, result: RunResult) -> ChangeEffect:
+    """Returns what a change does, against the scenario as it is."""
+    years = change.scenario.hours / YEAR_H
+
+    def more(key: str) -> float:
+        return (summary_value(result.summary, key) or 0.0) - (
+            summary_value(base.summary, key) or 0.0
+        )
+
+    first = summary_value(base.summary, "ttft_s.p95")
+    second = summary_value(result.summary, "ttft_s.p95")
+    return ChangeEffect(
+        change.code,
+        change.values,
+        (more("cost_cad.energy") + more("cost_cad.hardware")) / years,
+        more("carbon_g") / years,
+        None if first is None or second is None else second - first,
+        float(change.values.get("price_cad", 0.0)),
+        result,
+    )
+
+
+def _buy_machines(scenario: Scenario) -> Iterator[ScenarioChange]:
+    bought = scenario.plan.purchases or tuple(_extend_groups(scenario))
+    for nodes in bought:
+        one = msgspec.structs.replace(nodes, count=1)
+        device = catalogue.devices()[nodes.device]
+        price = device.price_cad if nodes.price_cad is None else nodes.price_cad
+        values: Values = {
+            "name": nodes.name,
+            "device": device.name,
+            "site": nodes.site,
+            "price_cad": price or 0.0,
+        }
+        yield ScenarioChange("buy", values, with_nodes(scenario, (*scenario.fleet, one)))
+
+
+def _extend_groups(scenario: Scenario) -> Iterator[NodeGroup]:
+    """Yields one more machine of each group whose price is known."""
+    for nodes in scenario.fleet:
+        price = nodes.price_cad or catalogue.devices()[nodes.device].price_cad
+        if price is not None:
+            name = f"{nodes.name}-plus"
+            yield msgspec.structs.replace(nodes, name=name, price_cad=price)
+
+
+def _lend_always(scenario: Scenario) -> Iterator[ScenarioChange]:
+    for number, nodes in enumerate(scenario.fleet):
+        if not nodes.hours and nodes.owner.present == "never":
+            continue
+        always = msgspec.structs.replace(nodes, hours=(), owner=OwnerSchedule())
+        fleet = list(scenario.fleet)
+        fleet[number] = always
+        values: Values = {"name": nodes.name, "count": nodes.count}
+        yield ScenarioChange("lend_always", values, with_nodes(scenario, tuple(fleet)))
+
+
+def _shift_to_batch(scenario: Scenario) -> Iterator[ScenarioChange]:
+    base = with_nodes(scenario, scenario.fleet)
+    for number, workload in enumerate(scenario.workloads):
+        if workload.job_class is not JobClass.STANDARD:
+            continue
+        workloads = list(scenario.workloads)
+        workloads[number] = msgspec.structs.replace(
+            workload, job_class=JobClass.BATCH, deadline_h=BATCH_DEADLINE_H
+        )
+        values: Values = {"name": workload.name, "hours": BATCH_DEADLINE_H}
+        yield ScenarioChange(
+            "later", values, msgspec.structs.replace(base, workloads=tuple(workloads))
+        )
+
+
+def _retire_machines(scenario: Scenario) -> Iterator[ScenarioChange]:
+    total = sum(nodes.count for nodes in scenario.fleet)
+    for number, nodes in enumerate(scenario.fleet):
+        if nodes.count < 1 or total < 2:
+            continue
+        fleet = list(scenario.fleet)
+        fleet[number] = msgspec.structs.replace(nodes, count=nodes.count - 1)
+        values: Values = {"name": nodes.name}
+        yield ScenarioChange("retire", values, with_nodes(scenario, tuple(fleet)))

@@ -1,0 +1,270 @@
+"""Reading: a scenario from a file, or a shipped one by name, with each fault at its line.
+
+Decides how what is wrong becomes one error: ``scenario_refused`` with the file, the line, the key,
+a stable code and its values. Nothing is written, and nothing is simulated, before a scenario is
+sound.
+"""
+
+import re
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from entraide.decoding import decode_toml
+from entraide.errors import RequestError
+from entraide_sim.scenario import NodeGroup, Scenario, expand_coops
+from entraide_sim.scenario_validation import find_issues
+from entraide_sim.spreadsheet import SpreadsheetError, read_machines
+from entraide_sim.toml_lines import find_line
+from entraide_sim.world_builder import build_world
+
+SCENARIO_BYTES_MAX = 4 * 1024 * 1024
+SUFFIX = ".toml"
+
+Values = dict[str, str | int | float]
+KeyPath = tuple[str | int, ...]
+
+# What the readers of series and traces say, and our code for it.
+_MESSAGE_CODES = (
+    (re.compile(r"no column (?P<value>.+)"), "no_column"),
+    (re.compile(r"the hour before is missing"), "gap"),
+    (re.compile(r"no hours from there on"), "too_early"),
+    (re.compile(r"the series ends before the scenario does"), "too_short"),
+    (re.compile(r"it comes before the one above it"), "not_in_order"),
+    (re.compile(r"(?P<value>.+) is no (?:arrival|moment|intensity|number)"), "bad_cell"),
+)
+_LOCATION = re.compile(
+    r"^(?P<path>.+?\.(?:csv|jsonl))(?::(?P<line>\d+))?: (?P<said>.+)$", re.DOTALL
+)
+
+
+class LoadedScenario(Struct, frozen=True):
+    """A sound scenario, and where it came from.
+
+    Attributes:
+        scenario: itself.
+        home: folder that its files are relative to.
+        text: as it was written.
+        path: what it was read from, for people.
+    """
+
+    scenario: Scenario
+    home: Path
+    text: str
+    path: str
+
+
+def shipped_scenarios() -> list[str]:
+    """Returns the names of the scenarios that come with the package."""
+    folder = files("entraide_sim") / "scenarios"
+    names = [one.name for one in folder.iterdir() if one.name.endswith(SUFFIX)]
+    return sorted(name.removesuffix(SUFFIX) for name in names)
+
+
+def load_scenario(source: str) -> LoadedScenario:
+    """Reads a scenario by its file or its name.
+
+    Raises:
+        RequestError: ``scenario_refused``.
+    """
+    path = Path(source)
+    if path.suffix != SUFFIX and source in shipped_scenarios():
+        text = (files("entraide_sim") / "scenarios" / f"{source}{SUFFIX}").read_text("utf-8")
+        return parse_scenario(text, path=source, home=Path())
+    try:
+        raw = path.read_bytes()
+        if len(raw) > SCENARIO_BYTES_MAX:
+            raise scenario_error(source, 0, "", "too_large", {"high": SCENARIO_BYTES_MAX})
+        text = raw.decode("utf-8")
+    except OSError:
+        known = ", ".join(shipped_scenarios())
+        raise scenario_error(
+            source, 0, "", "no_scenario", {"value": source, "known": known}
+        ) from None
+    except UnicodeDecodeError as problem:
+        raise scenario_error(source, 0, "", "unreadable", {"detail": str(problem)}) from None
+    return parse_scenario(text, path=source, home=path.absolute().parent)
+
+
+def parse_scenario(text: str, *, path: str, home: Path) -> LoadedScenario:
+    """Reads a scenario from its text, and checks it.
+
+    Args:
+        text: TOML.
+        path: what it is called in an error.
+        home: folder that its files are relative to.
+
+    Raises:
+        RequestError: ``scenario_refused``.
+    """
+    try:
+        raw = decode_toml(text)
+    except tomllib.TOMLDecodeError as problem:
+        line = re.search(r"line (\d+)", str(problem))
+        number = int(line.group(1)) if line else 0
+        raise scenario_error(path, number, "", "unreadable", {"detail": str(problem)}) from None
+    sheet = _merge_spreadsheet(raw, text, path=path, home=home)
+    scenario = expand_coops(_convert_scenario(raw, text, path))
+    for fault in find_issues(scenario):
+        row = sheet.line_of(fault.path) if sheet is not None else 0
+        if sheet is not None and row:
+            raise scenario_error(
+                sheet.path, row, _format_path(fault.path[2:]), fault.code, fault.values
+            )
+        line_number = find_line(text, list(fault.path))
+        raise scenario_error(path, line_number, _format_path(fault.path), fault.code, fault.values)
+    return LoadedScenario(scenario, home, text, path)
+
+
+def check_files(loaded: LoadedScenario) -> None:
+    """Reads every file that a scenario names, to its end.
+
+    Raises:
+        RequestError: ``scenario_refused``, with the file and the line.
+    """
+    scenario = loaded.scenario
+    for number, site in enumerate(scenario.sites):
+        for key in ("intensity", "forecast", "surplus"):
+            _check_file(loaded, ("sites", number, key), getattr(site, key))
+    for number, workload in enumerate(scenario.workloads):
+        _check_file(loaded, ("workloads", number, "trace"), workload.trace)
+    try:
+        built = build_world(scenario, home=loaded.home, seed=scenario.seed)
+        if any(workload.trace for workload in scenario.workloads):
+            for _ in built.requests:
+                pass
+    except ValueError as problem:
+        raise _file_error(str(problem)) from problem
+
+
+def scenario_error(path: str, line: int, key: str, fault: str, values: Values) -> RequestError:
+    """Returns the error of a scenario that cannot be used."""
+    where = f"{path}:{line}" if line else path
+    named: Values = {"key": key} if key else {}
+    return RequestError(
+        "scenario_refused",
+        f"{where}: {key}: {fault} {values}",
+        values={**values, **named, "path": where, "fault": fault},
+    )
+
+
+def _check_file(loaded: LoadedScenario, place: KeyPath, name: str) -> None:
+    if name and not (loaded.home / name).is_file():
+        line = find_line(loaded.text, list(place))
+        raise scenario_error(loaded.path, line, _format_path(place), "no_file", {"value": name})
+
+
+def _file_error(said: str) -> RequestError:
+    where = _LOCATION.match(said)
+    path, line, rest = (
+        (where["path"], int(where["line"] or 0), where["said"]) if where else ("", 0, said)
+    )
+    for pattern, code in _MESSAGE_CODES:
+        found = pattern.fullmatch(rest)
+        if found:
+            return scenario_error(path, line, "", code, {**found.groupdict()})
+    return scenario_error(path, line, "", "unreadable", {"detail": rest})
+
+
+def _format_path(place: KeyPath) -> str:
+    """A path as a person reads it: places in arrays from 1."""
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
+
+
+# From raw values to a scenario.
+
+
+class _SheetLines(Struct, frozen=True):
+    """Where the machines of a spreadsheet stand in ``[[nodes]]``: from ``first`` on."""
+
+    path: str
+    first: int
+    lines: tuple[int, ...]
+
+    def line_of(self, place: KeyPath) -> int:
+        """Returns the line of the row that a place lies in; 0 where it lies in none."""
+        if len(place) < 2 or place[0] != "nodes":
+            return 0
+        row = int(place[1]) - self.first
+        return self.lines[row] if 0 <= row < len(self.lines) else 0
+
+
+def _merge_spreadsheet(
+    raw: dict[str, Any], text: str, *, path: str, home: Path
+) -> _SheetLines | None:
+    """Adds the machines of a spreadsheet (``machines = "FILE.csv"``) to ``[[nodes]]``."""
+    name = raw.pop("machines", None)
+    if name is None:
+        return None
+    line = find_line(text, ["machines"])
+    if not isinstance(name, str):
+        raise scenario_error(path, line, "machines", "wrong_type", {"detail": type(name).__name__})
+    try:
+        rows = read_machines(home / name)
+    except OSError:
+        raise scenario_error(path, line, "machines", "no_file", {"value": name}) from None
+    except SpreadsheetError as problem:
+        raise scenario_error(
+            str(home / name), problem.line, "", problem.code, problem.values
+        ) from None
+    for row in rows:
+        try:
+            msgspec.convert(row.values, NodeGroup)
+        except msgspec.ValidationError as problem:
+            place, detail = _locate_problem(problem)
+            missing = re.search(r"missing required field `([^`]+)`", detail)
+            key = missing.group(1) if missing else _format_path(place)
+            fault = "missing_key" if missing else "wrong_type"
+            values: Values = {"detail": detail}
+            raise scenario_error(str(home / name), row.line, key, fault, values) from None
+    own = raw.get("nodes", [])
+    raw["nodes"] = [*own, *(row.values for row in rows)]
+    return _SheetLines(str(home / name), len(own), tuple(row.line for row in rows))
+
+
+def _convert_scenario(raw: dict[str, Any], text: str, path: str) -> Scenario:
+    try:
+        return msgspec.convert(raw, Scenario)
+    except msgspec.ValidationError as problem:
+        place, detail = _locate_problem(problem)
+        unknown = re.search(r"unknown field `([^`]+)`", detail)
+        missing = re.search(r"missing required field `([^`]+)`", detail)
+        if unknown:
+            key = (*place, unknown.group(1))
+            known = ", ".join(_known_keys(place))
+            values: Values = {"value": unknown.group(1), "known": known}
+            line = find_line(text, list(key))
+            raise scenario_error(path, line, _format_path(key), "unknown_key", values) from None
+        if missing:
+            key = (*place, missing.group(1))
+            line = find_line(text, list(key))
+            raise scenario_error(path, line, _format_path(key), "missing_key", {}) from None
+        line = find_line(text, list(place))
+        raise scenario_error(
+            path, line, _format_path(place), "wrong_type", {"detail": detail}
+        ) from None
+
+
+def _locate_problem(problem: msgspec.ValidationError) -> tuple[KeyPath, str]:
+    """Returns where a problem is, and what it is."""
+    detail, _, at = str(problem).partition(" - at `$")
+    parts = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", at)
+    return tuple(name or int(index) for name, index in parts), detail
+
+
+def _known_keys(place: KeyPath) -> list[str]:
+    """Returns the keys that a table of a scenario may have."""
+    kind: Any = Scenario
+    for part in place:
+        if isinstance(part, int):
+            kind = kind.__args__[0]
+            continue
+        field = {one.encode_name: one for one in msgspec.structs.fields(kind)}[part]
+        kind = field.type
+        if type(None) in getattr(kind, "__args__", ()):
+            kind = next(one for one in kind.__args__ if one is not type(None))
+    return [one.encode_name for one in msgspec.structs.fields(kind)]

@@ -1,0 +1,66 @@
+"""TOML lines: where in a file a key stands, so that a person can be shown the line.
+
+It reads no values (``tomllib`` does): it finds headers of tables and keys at the start of a line,
+which is how scenarios are written; for anything else it gives the line of the nearest header.
+"""
+
+import re
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_.\"-]+)\s*=")
+
+
+def find_line(text: str, path: list[str | int]) -> int:
+    """Returns the line of a key.
+
+    Args:
+        text: the file.
+        path: names of tables and keys, and places in arrays of tables (from 0), for instance
+            ``["nodes", 2, "device"]``.
+
+    Returns:
+        The line, from 1; that of the nearest table above it where the key is not found.
+    """
+    counts: dict[str, int] = {}
+    here: list[str | int] = []
+    best, best_length = 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = _HEADER.match(line)
+        key = _KEY.match(line)
+        if header:
+            here = _header_path(header.group(2), counts, array=header.group(1) == "[[")
+            found = here
+        elif key:
+            found = [*here, *key.group(1).replace('"', "").split(".")]
+        else:
+            continue
+        shared = _common_length(found, path)
+        if shared > best_length and shared == len(found):
+            best, best_length = number, shared
+    return best
+
+
+def _header_path(name: str, counts: dict[str, int], *, array: bool) -> list[str | int]:
+    """Returns the path of a header; an array's last table is the one that a name in it means."""
+    parts = [part.strip().strip('"') for part in name.split(".")]
+    found: list[str | int] = []
+    for index, part in enumerate(parts):
+        found.append(part)
+        so_far = ".".join(map(str, found))
+        if array and index == len(parts) - 1:
+            counts[so_far] = counts.get(so_far, -1) + 1
+            # Tables inside the one before are no more.
+            for old in [one for one in counts if one.startswith(f"{so_far}.")]:
+                del counts[old]
+        if so_far in counts:
+            found.append(counts[so_far])
+    return found
+
+
+def _common_length(found: list[str | int], path: list[str | int]) -> int:
+    count = 0
+    for one, other in zip(found, path, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count

@@ -1,0 +1,350 @@
+"""Build: a scenario becomes a world's parts: nodes, sites, grid, policy, requests and mishaps.
+
+Decides nothing of its own: the parts do (``fleet``, ``places``, ``clients``, ``presence``). The
+same scenario and seed give the same parts.
+"""
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from entraide.types import JobClass
+from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Policy
+from entraide_sim import client_generator, energy_inputs, fleet, owner_presence
+from entraide_sim.arrivals import (
+    Arrival,
+    make_rng,
+    read_azure,
+    read_mooncake,
+    repeat_trace,
+    sample_trace,
+)
+from entraide_sim.battery import scale_battery
+from entraide_sim.environment import Fault
+from entraide_sim.fleet import Machine
+from entraide_sim.grid import HOUR_S, Grid
+from entraide_sim.nodes import SiteSpec
+from entraide_sim.replay import recorded_demand
+from entraide_sim.results import Assumption
+from entraide_sim.scenario import FaultSpec, Scenario, ScenarioSite, Workload
+from entraide_sim.workload import (
+    Request,
+    RequestTemplate,
+    assign_coops,
+    make_requests,
+    merge_requests,
+)
+from entraide_sim.world import slow_heartbeat_timing
+
+# How mishaps begin and end.
+FAULT_KINDS = (
+    ("vanish", "return"),
+    ("slow", "slow"),
+    ("silent", "heard"),
+    ("pause", "take"),
+    ("late", "late"),
+    ("broken", "mended"),
+)
+
+
+class WorldParts(Struct, frozen=True):
+    """What a world is made of; ``requests`` can be gone through once."""
+
+    scenario: Scenario
+    seed: int
+    machines: list[Machine]
+    sites: list[SiteSpec]
+    grid: Grid
+    policy: Policy
+    faults: list[Fault]
+    requests: Iterator[Request]
+    assumptions: list[Assumption]
+
+
+def build_world(scenario: Scenario, *, home: Path, seed: int) -> WorldParts:
+    """Makes the parts of a world.
+
+    Args:
+        scenario: sound.
+        home: folder that its files' names are relative to.
+        seed: of all luck.
+
+    Raises:
+        ValueError: a file is not what it should be; file and line are named.
+    """
+    found = fleet.build_machines(scenario)
+    grid, told = energy_inputs.build_grid(scenario, home, seed)
+    sites: list[SiteSpec] = []
+    for site in scenario.sites:
+        more, why = _site_specs(scenario, site, found, home=home, seed=seed)
+        sites += more
+        told += why
+    told += fleet.fleet_assumptions(scenario)
+    told += _demand_assumptions(scenario)
+    return WorldParts(
+        scenario,
+        seed,
+        found,
+        sites,
+        grid,
+        make_policy(scenario),
+        _make_faults(scenario, found, seed),
+        _make_requests(scenario, home, seed),
+        told,
+    )
+
+
+def make_policy(scenario: Scenario) -> Policy:
+    """Returns the policy: the scenario's keys, its members, and the objectives of its workloads.
+
+    Raises:
+        msgspec.ValidationError: a key or a value is not known.
+    """
+    raw: dict[str, Any] = {"version": scenario.name, **scenario.policy}
+    policy = msgspec.convert(raw, Policy)
+    changes: dict[str, Any] = {}
+    if not policy.coops:
+        changes["coops"] = tuple(
+            CoopTerms(coop.name, coop.shares, coop.quotas, coop.lend) for coop in scenario.coops
+        )
+    if "timing" not in scenario.policy:
+        changes["timing"] = slow_heartbeat_timing(scenario.heartbeat_s)
+    if "classes" not in scenario.policy:
+        changes["classes"] = tuple(
+            _with_objective(terms, scenario.workloads) for terms in DEFAULT_CLASSES
+        )
+    return msgspec.structs.replace(policy, **changes)
+
+
+def _with_objective(terms: Any, workloads: tuple[Workload, ...]) -> Any:
+    for workload in workloads:
+        if workload.job_class is terms.job_class:
+            given = msgspec.structs.asdict(workload.objective)
+            changes = {key: value for key, value in given.items() if value is not None}
+            terms = msgspec.structs.replace(terms, **changes)
+    return terms
+
+
+def _site_specs(
+    scenario: Scenario, site: ScenarioSite, machines: list[Machine], *, home: Path, seed: int
+) -> tuple[list[SiteSpec], list[Assumption]]:
+    """Shares a site's surplus among the co-ops whose machines stand there, by machine."""
+    here = [machine for machine in machines if machine.site.name == site.name]
+    if not here:
+        return [], []
+    steps, told = energy_inputs.site_surplus(scenario, site, home, seed=seed)
+    if not steps:
+        return [], []
+    battery, why = energy_inputs.site_battery(site) or (None, None)
+    if why is not None:
+        told.append(why)
+    owners = [machine.spec.card.coop for machine in here]
+    found = []
+    for coop in sorted(set(owners)):
+        share = owners.count(coop) / len(owners)
+        own = tuple((at, value * share) for at, value in steps)
+        stored = None if battery is None else scale_battery(battery, share)
+        found.append(SiteSpec(coop, site.name, own, battery=stored))
+    return found, told
+
+
+# Demand.
+
+
+def _make_requests(scenario: Scenario, home: Path, seed: int) -> Iterator[Request]:
+    return merge_requests(
+        *(
+            _workload_requests(scenario, workload, home=home, seed=seed, number=number)
+            for number, workload in enumerate(scenario.workloads)
+        )
+    )
+
+
+def _workload_requests(
+    scenario: Scenario, workload: Workload, *, home: Path, seed: int, number: int
+) -> Iterator[Request]:
+    coops = scenario.members(workload.coops or ("*",))
+    arrivals = _workload_arrivals(scenario, workload, home=home, seed=seed, number=number)
+    names = [f"{workload.name}-{index + 1}" for index in range(workload.clients)]
+    return make_requests(
+        arrivals,
+        _make_template(scenario, workload),
+        start_at=scenario.start_at,
+        coop_of=assign_coops(names, coops, seed=seed + number) if names else None,
+        coops=coops,
+        seed=seed * 1_000 + number,
+        name=workload.name,
+    )
+
+
+def _workload_arrivals(
+    scenario: Scenario, workload: Workload, *, home: Path, seed: int, number: int
+) -> Iterator[Arrival]:
+    if not workload.trace:
+        return client_generator.client_arrivals(
+            workload,
+            start_at=scenario.start_at,
+            hours=scenario.hours,
+            zone=ZoneInfo(scenario.timezone),
+            seed=seed,
+            number=number,
+        )
+    path = home / workload.trace
+    found: Iterator[Arrival]
+    if _is_recorded(workload):
+        found = recorded_demand.read_journal(
+            path,
+            coops=scenario.members(workload.coops or ("*",)),
+            chosen=bool(workload.coops),
+            models=() if workload.model else [model.name for model in scenario.models],
+        )
+    else:
+        read = read_mooncake if path.suffix == ".jsonl" else read_azure
+        found = _check_order(read(path), path)
+    if workload.keep < 1.0:
+        found = sample_trace(found, keep=workload.keep, seed=seed + number)
+    if workload.repeat_h:
+        until_s = scenario.hours * HOUR_S
+        found = repeat_trace(found, period_s=workload.repeat_h * HOUR_S, until_s=until_s)
+    return _within_hours(found, workload, scenario.hours)
+
+
+def _is_recorded(workload: Workload) -> bool:
+    return Path(workload.trace).suffix == recorded_demand.SUFFIX
+
+
+def _check_order(arrivals: Iterator[Arrival], path: Path) -> Iterator[Arrival]:
+    before = 0.0
+    for number, arrival in enumerate(arrivals, 1):
+        if arrival.at_s < before:
+            line = number + (path.suffix != ".jsonl")
+            raise ValueError(f"{path}:{line}: it comes before the one above it")
+        before = arrival.at_s
+        yield arrival
+
+
+def _within_hours(
+    arrivals: Iterator[Arrival], workload: Workload, hours: float
+) -> Iterator[Arrival]:
+    end_h = hours if workload.until_h is None else min(hours, workload.until_h)
+    for arrival in arrivals:
+        if workload.from_h * HOUR_S <= arrival.at_s < end_h * HOUR_S:
+            yield arrival
+
+
+def _make_template(scenario: Scenario, workload: Workload) -> RequestTemplate:
+    limit = workload.output_tokens_max
+    if limit is None and not workload.trace:
+        limit = ceil(workload.output_tokens[-1])
+    first = "" if _is_recorded(workload) else scenario.models[0].name
+    return RequestTemplate(
+        model=workload.model or first,
+        job_class=workload.job_class,
+        data_class=workload.data_class,
+        jurisdiction=workload.jurisdiction,
+        output_tokens_max=limit,
+        deadline_s=None if workload.deadline_h is None else workload.deadline_h * HOUR_S,
+        patience_s=workload.patience_s,
+        project=workload.project,
+    )
+
+
+def _demand_assumptions(scenario: Scenario) -> list[Assumption]:
+    told = []
+    for workload in scenario.workloads:
+        if workload.trace:
+            values: dict[str, str | int | float] = {
+                "workload": workload.name,
+                "percent": round(workload.keep * 100),
+            }
+            code = "journal" if _is_recorded(workload) else "trace"
+            told.append(Assumption(code, "measured", values, Path(workload.trace).name))
+            continue
+        values = {
+            "workload": workload.name,
+            "clients": workload.clients,
+            "requests_per_day": workload.requests_per_client_day,
+            "rhythm": workload.rhythm,
+        }
+        told.append(Assumption("clients", "declared", values))
+    for site in scenario.sites:
+        basis = "default" if site.tariff_cad_per_kwh is None else "declared"
+        told.append(
+            Assumption(
+                "tariff",
+                basis,
+                {"site": site.name, "tariff_cad": energy_inputs.tariff_cad_per_kwh(site)},
+            )
+        )
+    told.append(Assumption("heartbeats", "default", {"seconds": scenario.heartbeat_s}))
+    if any(workload.job_class is JobClass.BATCH for workload in scenario.workloads):
+        told.append(Assumption("fairness_without_batch", "default"))
+    return told
+
+
+# Mishaps.
+
+
+def _make_faults(scenario: Scenario, machines: list[Machine], seed: int) -> list[Fault]:
+    found: list[Fault] = []
+    end_at = scenario.start_at + (scenario.hours + energy_inputs.DRAIN_H) * HOUR_S
+    for number, machine in enumerate(machines):
+        found += owner_presence.presence_faults(
+            machine.spec.card.node,
+            machine.terms,
+            pattern=machine.group.owner.present,
+            start_at=scenario.start_at,
+            until=end_at,
+            zone=ZoneInfo(scenario.timezone),
+            seed=seed,
+            number=number,
+            power_cap_w=machine.group.power_cap_w,
+            present_cap_w=machine.group.owner.present_cap_w,
+        )
+    for restart in scenario.faults.restart:
+        at = scenario.start_at + restart.at_h * HOUR_S
+        found.append(Fault(at, "", "restart", restart.down_s))
+    for begins, ends in FAULT_KINDS:
+        for number, mishap in enumerate(getattr(scenario.faults, begins)):
+            source = make_rng(seed, 8, number, FAULT_KINDS.index((begins, ends)))
+            hit = _select_machines(mishap, machines, source)
+            for place, machine in enumerate(hit):
+                found += _faults_of_spec(
+                    scenario, mishap, machine, kinds=(begins, ends), rank=place / len(hit)
+                )
+    return sorted(found, key=lambda fault: fault.at)
+
+
+def _select_machines(mishap: FaultSpec, machines: list[Machine], source: Any) -> list[Machine]:
+    """Returns the machines that a mishap befalls, in an order by luck."""
+    there = [
+        machine
+        for machine in machines
+        if machine.site.zone.startswith(mishap.zone)
+        and mishap.site in ("", machine.site.name)
+        and mishap.nodes in ("", machine.group.name)
+    ]
+    order = source.permutation(len(there)).tolist()
+    return [there[index] for index in order[: round(mishap.part * len(there))]]
+
+
+def _faults_of_spec(
+    scenario: Scenario, mishap: FaultSpec, machine: Machine, *, kinds: tuple[str, str], rank: float
+) -> list[Fault]:
+    node = machine.spec.card.node
+    begins, ends = kinds
+    at = scenario.start_at + mishap.at_h * HOUR_S
+    kind = "refuse" if begins == "pause" else begins
+    late = begins == "late"
+    found = [Fault(at, node, kind, mishap.late_s or 0.0 if late else mishap.factor)]
+    if begins == "pause":
+        found.append(Fault(at + machine.terms.give_back_s, node, "give_back"))
+    if mishap.until_h is not None:
+        back_h = mishap.until_h + mishap.spread_h * rank
+        found.append(Fault(scenario.start_at + back_h * HOUR_S, node, ends, 0.0 if late else 1.0))
+    return found
