@@ -1,11 +1,13 @@
 """Counterfactuals: the node that one condition alone kept from a job.
 
 An explanation names a node and a condition: "It could have gone to X if that machine had had a free
-slot." The filter stops at the first rule that a node breaks, so this module checks that the node
-breaks no other one: rules, green hours, barred engines, nodes tried before, limits. It tells the
-first checked node, or None. ``TRIES_MAX`` bounds the nodes that are checked for one explanation.
+slot." The filter stops at the first rule that a node breaks. This module checks that the node
+breaks no other one: rules, green hours, barred engines, nodes tried before, energy and carbon.
 
-To lift a limit, the check repeats ``placement.beyond`` on a want without it.
+Inputs: the state, a job as a ``Want``, and the excluded nodes, each with the first rule that it
+breaks. Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds how many nodes
+are checked for one explanation. To lift a limit, the check repeats ``placement.beyond`` on a want
+without it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,11 +56,12 @@ TRIES_MAX = 3  # nodes that are checked for one explanation
 PROMISE_AT_RISK = "promise_at_risk"
 LITTLE_ROOM = "little_room"
 
-# Rules that tell nothing certain: what an absent model offers is unknown, what a node that left
-# would do is unknown, and without an engine's exit the job would have ended where it first ran.
-UNTOLD = ("model_not_loaded", "node_left", "same_engine", "alone_limit")
+# What an absent model offers, and what a node that left would do, is unknown.
+_UNKNOWN = ("model_not_loaded", "node_left")
 
-# A node comes the nearer, the later in the filter the rule stands that excludes it.
+# The rules that may be told, in the order of the filter: a node that a later rule excludes passes
+# more rules, so it is checked first. ``same_engine`` and ``alone_limit`` are not among them:
+# without an engine's exit the job would have ended where it first ran.
 _RANK = {
     rule.code: rank
     for rank, rule in enumerate(
@@ -71,7 +74,7 @@ _RANK = {
             TRIED_BEFORE,
         )
     )
-    if rule.code not in UNTOLD
+    if rule.code not in _UNKNOWN
 }
 
 
