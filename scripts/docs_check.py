@@ -1,7 +1,7 @@
-"""Checks the papers: each relative link resolves, heading anchors too, and each doctest holds.
+"""Checks the documents: relative links and heading anchors resolve, and doctests pass.
 
-Looks at every Markdown file that git knows, and at every Python module that bears a doctest.
-Refuses to know: whether an address on the web answers; no check needs a network.
+Reads every Markdown file that git tracks, and every Python module with a doctest. It does not check
+addresses on the web: no check needs a network.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ def anchors(text: str) -> set[str]:
 
 
 def broken_links(page: Path) -> list[str]:
-    """One sentence for each link of a page that leads nowhere."""
+    """Returns one sentence for each broken link of a page."""
     text = FENCE.sub("", page.read_text("utf-8"))
-    found = []
+    broken = []
     for target in LINK.findall(text):
         if "://" in target or target.startswith("mailto:"):
             continue
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
         if not file.is_relative_to(ROOT):
-            found.append(f"{page.relative_to(ROOT)}: {target} leaves the checkout")
+            broken.append(f"{page.relative_to(ROOT)}: {target} leaves the checkout")
         elif not file.exists():
-            found.append(f"{page.relative_to(ROOT)}: no file at {target}")
+            broken.append(f"{page.relative_to(ROOT)}: no file at {target}")
         elif (
             anchor
             and file.suffix == ".md"
             and anchor not in anchors(FENCE.sub("", file.read_text("utf-8")))
         ):
-            found.append(f"{page.relative_to(ROOT)}: no heading for {target}")
-    return found
+            broken.append(f"{page.relative_to(ROOT)}: no heading for {target}")
+    return broken
 
 
 def module_name(path: Path) -> str:

@@ -33,18 +33,18 @@ Made from the code by `python scripts/reference.py`; do not edit. A pool serves 
 3.1 at `/openapi.json`, without a key.
 
 Point any OpenAI client at `http://HOST:PORT/v1` with a key of the pool. The fields of a request are
-known by name, in four groups. *Honoured*: checked against its bound, and given to the engine.
-*Ignored*: changes nothing here, whatever it holds. *One value*: accepted with the value that the
-pool uses anyway. *Refused*: every other field at the top of a request, unless it is null, by a 400
-with its name in `param` and a sentence that says what to write instead. What an engine is given is
-built from the honoured fields alone. Over gRPC a field has the same bound and stands in `extra`;
-the Python client takes it as a keyword.
+in four groups. *Honoured*: checked against its limit, and passed to the engine.
+*Ignored*: has no effect, with any value. *One value*: accepted only with the value that the
+pool uses anyway. *Refused*: every other top-level field of a request, unless it is null, with a
+400, its name in `param` and a sentence that says what to write instead. The engine's request
+contains only the honoured fields. Over gRPC a field has the same limit and is in `extra`;
+the Python client takes it as a keyword argument.
 """
 
 REFUSED_HEAD = """
 ### Refused, with a substitute
 
-All fields that are not above are refused; for these the refusal says what to write instead.
+All other fields are refused; for these the refusal says what to write instead.
 
 | field | write instead |
 |---|---|
@@ -66,9 +66,9 @@ left out. Pictures are `data:` URLs of PNG, JPEG, WebP or GIF, at most {images};
 refused. A result of a tool answers a call of the assistant's message just before it, each call
 once; `arguments` is the text of a JSON object, or empty.
 
-Tools, pictures and JSON formats need an engine that has them: a 400 `feature_unsupported` says
-that no machine of the pool can do it with this model, a 503 `no_node_live` that those which can
-are away.
+Tools, pictures and JSON formats need an engine that supports them. A 400 `feature_unsupported`
+means that no machine of the pool supports it with this model, a 503 `no_node_live` that the
+machines which do are offline.
 """
 
 SCHEMAS = """
@@ -89,16 +89,16 @@ In `response_format` and in `tools`; of all tools together {tools_bytes:,} bytes
 | groups in groups of a `pattern` | {groups} |
 | parts of a `pattern` that may be missing | {optional} |
 
-A group that `{{n,m}}` repeats cannot be empty. What is to be at least is not larger than what is to
-be at most. `$ref` names something inside the schema, and not only another `$ref` without end.
-`minimum`, `maximum` and their like are at most 2^53.
+A group that `{{n,m}}` repeats cannot be empty. A minimum is not larger than its maximum. `$ref`
+names a part of the same schema, without a cycle of `$ref` alone. `minimum`, `maximum` and similar
+bounds are at most 2^53.
 """
 
 JSON = """
 ## JSON
 
-UTF-8 text, an object, with no name twice in one object, no `NaN` or `Infinity`, no half of a
-surrogate pair, whole numbers of at most 63 bits where any JSON may stand, and at most
+UTF-8 text with one object; no duplicate name in an object, no `NaN` or `Infinity`, no unpaired
+surrogate, integers of at most 63 bits where any JSON is allowed, and at most
 {containers:,} objects and lists. Anything else is a 400 `invalid_json` that names the line and
 column, or the field.
 """
@@ -106,13 +106,13 @@ column, or the field.
 OPTIONS = """
 ## Headers
 
-What a request asks of the pool itself. Over gRPC the same bounds hold for `JobOptions`.
+Options for the pool itself. Over gRPC the same limits apply to `JobOptions`.
 
 | header | gRPC | accepted |
 |---|---|---|
 """
 
-FIELDS_HEAD = "| field | accepted | what it does |\n|---|---|---|\n"
+FIELDS_HEAD = "| field | accepted | effect |\n|---|---|---|\n"
 
 KINDS = {
     "string": "text", "integer": "whole number", "number": "number", "boolean": "true or false",
@@ -130,12 +130,12 @@ def accepted(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     kind = schema.get("type", "")
-    told = KINDS.get(kind, "any JSON")
+    words = KINDS.get(kind, "any JSON")
     if "minimum" in schema and "maximum" in schema:
-        return f"{told}, {plain(schema['minimum'])} to {plain(schema['maximum'])}"
+        return f"{words}, {plain(schema['minimum'])} to {plain(schema['maximum'])}"
     unit = {"string": "characters", "array": "entries"}.get(kind, "entries")
     most = schema.get("maxLength", schema.get("maxItems", schema.get("maxProperties")))
-    return told if most is None else f"{told}, at most {most:,} {unit}"
+    return words if most is None else f"{words}, at most {most:,} {unit}"
 
 
 def plain(number: float) -> str:
@@ -145,23 +145,23 @@ def plain(number: float) -> str:
     return f"{number:,.15g}"
 
 
-def field_rows(name: str, told: Mapping[str, Any], honoured: tuple[str, ...]) -> str:
+def field_rows(name: str, components: Mapping[str, Any], honoured: tuple[str, ...]) -> str:
     """The rows of a request's honoured fields."""
     rows = []
-    required = told[name]["required"]
+    required = components[name]["required"]
     for field in honoured:
-        schema = told[name]["properties"][field]
+        schema = components[name]["properties"][field]
         needed = " (required)" if field in required else ""
         rows.append(f"| `{field}`{needed} | {accepted(schema)} | {openapi.SAYS[field]} |\n")
     return "".join(rows)
 
 
-def endpoint(path: str, told: Mapping[str, Any]) -> str:
+def endpoint(path: str, components: Mapping[str, Any]) -> str:
     """The section of one inference endpoint."""
     kind = REQUESTS[path]
     honoured = kind.__struct_fields__
     lines = [f"\n## POST {path}\n\n### Honoured\n\n{FIELDS_HEAD}"]
-    lines.append(field_rows(kind.__name__, told, honoured))
+    lines.append(field_rows(kind.__name__, components, honoured))
     ignored = ", ".join(f"`{name}`" for name in sorted(IGNORED[path]))
     lines.append(f"\n### Ignored\n\n{ignored}.\n\n### One value\n\n| field | value |\n|---|---|\n")
     for name, value in sorted(NEUTRAL[path].items()):
@@ -175,9 +175,9 @@ def endpoint(path: str, told: Mapping[str, Any]) -> str:
     return "".join(lines)
 
 
-def jobs_section(told: Mapping[str, Any]) -> str:
+def jobs_section(components: Mapping[str, Any]) -> str:
     """The section of kept jobs."""
-    rows = field_rows("JobRequest", told, JobRequest.__struct_fields__)
+    rows = field_rows("JobRequest", components, JobRequest.__struct_fields__)
     return f"\n## POST /v1/jobs\n\n{FIELDS_HEAD}{rows}\nAny other field is refused.\n"
 
 
@@ -201,22 +201,22 @@ def options_section() -> str:
 
 def paths_section() -> str:
     """The table of all paths."""
-    lines = ["\n## Paths\n\n| method | path | key | what it does |\n|---|---|---|---|\n"]
+    lines = ["\n## Paths\n\n| method | path | key | purpose |\n|---|---|---|---|\n"]
     for pattern, methods in sorted(PATHS.items()):
         for method, name in methods.items():
             facts = openapi.OPERATIONS[name]
             key = "no" if facts.open else "yes"
             lines.append(f"| {method} | `{pattern}` | {key} | {facts.summary} |\n")
     lines.append(
-        "\nRefusals come in OpenAI's shape; [their codes](errors.md) are stable. A 5xx that waiting"
-        " cannot help bears\n`x-should-retry: false`, which the official clients obey.\n"
+        "\nRefusals have OpenAI's error format; [their codes](errors.md) are stable. A 5xx with a"
+        " useless retry has\n`x-should-retry: false`, which the official clients follow.\n"
     )
     return "".join(lines)
 
 
 def http_page() -> str:
     """The whole page."""
-    told = openapi.schemas()
+    components = openapi.schemas()
     schemas = SCHEMAS.format(
         tools_bytes=conversation.TOOLS_BYTES_MAX, bytes=schema_bounds.SCHEMA_BYTES_MAX,
         depth=schema_bounds.SCHEMA_DEPTH_MAX, count=pattern_bounds.REPETITIONS_MAX,
@@ -226,5 +226,10 @@ def http_page() -> str:
         pattern=pattern_bounds.PATTERN_CHARS_MAX, groups=pattern_bounds.PATTERN_GROUPS_MAX,
     )  # fmt: skip
     json_text = JSON.format(containers=strict_json.CONTAINERS_MAX)
-    parts = [endpoint(CHAT, told), endpoint(COMPLETION, told), jobs_section(told), schemas]
+    parts = [
+        endpoint(CHAT, components),
+        endpoint(COMPLETION, components),
+        jobs_section(components),
+        schemas,
+    ]
     return "".join([HEAD, *parts, options_section(), json_text, paths_section()])

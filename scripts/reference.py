@@ -33,25 +33,25 @@ ERRORS_HEAD = """\
 
 Made from the code by `python scripts/reference.py`; do not edit.
 
-Every refusal has a stable code. Over HTTP it comes in OpenAI's shape, in the language of
-`Accept-Language` (else the pool's, French), with `Retry-After` when it is known when to try
-again:
+Every refusal has a stable code. Over HTTP it has OpenAI's error format, in the language of
+`Accept-Language` (else the pool's, French), with `Retry-After` if the time of a useful retry is
+known:
 
 ```json
 {"error": {"message": "…", "type": "insufficient_quota", "param": null, "code": "quota_tokens"}}
 ```
 
 Over gRPC the code is the `reason` of a `google.rpc.ErrorInfo` in the status details (domain
-`entraide`; `job` and the values of the sentence are its metadata), the wait a
+`entraide`; `job` and the values of the sentence are its metadata), and the wait is a
 `google.rpc.RetryInfo`. The Python clients raise `entraide.errors.RequestError` (the caller must
-change something; `AuthenticationError`, `NotFoundError` and `QuotaError` are such), `PoolError`
-(the pool could not do it) or `PoolUnreachable`, each with `code`, `job`, `retryable` and
+change something; `AuthenticationError`, `NotFoundError` and `QuotaError` are its subclasses),
+`PoolError` (the pool failed) or `PoolUnreachable`, each with `code`, `job`, `retryable` and
 `retry_after_s`.
 
-*Again*: whether the same request may succeed later, unchanged. The sentences below are the
-shortest form; where numbers and names are known, they are in it.
+*Retry*: whether the same request may succeed later, unchanged. The sentences below are the
+shortest form; known numbers and names are added.
 
-| code | HTTP | gRPC | again | in English | en français |
+| code | HTTP | gRPC | retry | in English | en français |
 |---|---|---|---|---|---|
 """
 
@@ -60,25 +60,25 @@ REASONS_HEAD = """\
 
 Made from the code by `python scripts/reference.py`; do not edit.
 
-`entraide jobs explain ID`, `GET /v1/jobs/{id}/explanation` and gRPC `Pool.Explain` say of a job:
-what was decided (`placed`, `waiting`, `deferred` or `refused`) and whose machine it is, why, the
-numbers with their units, and what would have changed it. The facts are codes and values; the
-sentences are made from them in French or in English, so that an old explanation can be told again.
+`entraide jobs explain ID`, `GET /v1/jobs/{id}/explanation` and gRPC `Pool.Explain` return for a
+job: the decision (`placed`, `waiting`, `deferred` or `refused`) and the machine's co-op, the
+reason, the numbers with their units, and what would have changed the decision. The stored facts
+are codes and values; the sentences are made from them in French or in English at each request.
 
 A value's name ends with its unit: `_g` (of CO2 equivalent), `_g_per_kwh`, `_wh`, `_w`, `_s`,
-`_tokens`. Those in `_at` are moments, in seconds since the epoch; a text tells them by their
-distance from the decision ("in about 3 h"), which is true in every time zone, and
-`entraide jobs explain` adds the time of day on the reader's own clock. A value that a sentence
-needs and that is missing shows as ⟨?⟩.
+`_tokens`. Values in `_at` are times, in seconds since the epoch; a text gives them relative to
+the decision ("in about 3 h"), which is true in every time zone, and
+`entraide jobs explain` adds the time of day on the reader's own clock. A missing value shows as
+⟨?⟩.
 
-The sentences below have made-up values in them; *in italics* what would have changed the decision.
+The sentences below contain example values; *in italics*: what would have changed the decision.
 
 ## Reasons
 
 A refused job's reason is an [error code](errors.md); all other reasons are these. `next_…` is the
-best of the other nodes that could have run the job. `could_node` is a node that one condition alone
-kept from it, [as the core has checked](../concepts/decisions.md#counterfactuals): an excluded node
-with its rule, or `greener_…`, one that would have emitted less, with `greener_rule`.
+best of the other nodes that could have run the job. `could_node` is a node that only one condition
+excluded, [as the core has checked](../concepts/decisions.md#counterfactuals): an excluded node
+with its rule, or `greener_…`, a node that would have emitted less, with `greener_rule`.
 
 | code | values | in English | en français |
 |---|---|---|---|
@@ -87,18 +87,18 @@ with its rule, or `greener_…`, one that would have emitted less, with `greener
 RULES_HEAD = """
 ## Rules
 
-Why one machine was ruled out; the machine is the subject of the sentence.
+Why a machine was excluded; the machine is the subject of the sentence.
 
 | code | values | in English | en français |
 |---|---|---|---|
 """
 
-# Values that a text makes for itself from the others.
-MADE = frozenset(
+# Values that a message computes from the others.
+COMPUTED = frozenset(
     {"example_node", "example_coop", "example_zone", "next_how", "objective_s", "others"}
 )
 
-# Made-up values: for any sentence, and where one code means something else by the same name.
+# Example values: for any sentence, and for codes that use a name in another sense.
 EXAMPLE: dict[str, i18n.Value] = {
     "ahead": 1,
     "cap_tokens": 16_384,
@@ -154,11 +154,11 @@ CLI_HEAD = """\
 Made from the code by `python scripts/reference.py`; do not edit. `entraide --lang fr … --help`
 says the same in French.
 
-A command speaks to the pool of `--state DIR`; else to the one at `ENTRAIDE_URL` (with
+A command uses the pool of `--state DIR`; else the one at `ENTRAIDE_URL` (with
 `ENTRAIDE_KEY`, for the operator `ENTRAIDE_ADMIN_KEY`, and `ENTRAIDE_CA`, a file, for a pool with
-its own certificate authority); else to the pool that runs on this machine. `--lang fr|en` may
-stand anywhere; else the locale decides. Exit status: 0 done, 1 refused or failed (one sentence on
-the error output), 2 misused, 130 interrupted.
+its own certificate authority); else the pool that runs on this machine. `--lang fr|en` may
+be anywhere; without it the locale decides. Exit status: 0 done, 1 refused or failed (one sentence
+on the error output), 2 wrong usage, 130 interrupted.
 """
 
 
@@ -174,8 +174,8 @@ def errors_page() -> str:
     return "".join(lines)
 
 
-def told(prefix: str, code: str, lang: str) -> str:
-    """What a code says, and what would have undone it."""
+def sentences(prefix: str, code: str, lang: str) -> str:
+    """The sentence of a code, and what would have changed the decision."""
     times = {name: moments.told(away, lang, at=0.0) for name, away in EXAMPLE_TIMES_S.items()}
     values = {**EXAMPLE, **times, **EXAMPLES.get(code, {})}
     said = i18n.text(f"{prefix}-{code}", lang, **values)
@@ -192,8 +192,8 @@ def explanations_page() -> str:
         lines.append(head)
         for code in i18n.codes(f"{prefix}-"):
             names = i18n.names(f"{prefix}-{code}") | i18n.names(f"{prefix}-{code}.otherwise")
-            values = ", ".join(f"`{name}`" for name in sorted(names - MADE))
-            english, french = (told(prefix, code, lang) for lang in ("en", "fr"))
+            values = ", ".join(f"`{name}`" for name in sorted(names - COMPUTED))
+            english, french = (sentences(prefix, code, lang) for lang in ("en", "fr"))
             lines.append(f"| `{code}` | {values} | {english} | {french} |\n")
     return "".join(lines)
 
@@ -231,8 +231,8 @@ LIMITS_HEAD = """\
 
 Made from the code by `python scripts/reference.py`; do not edit.
 
-The scheduler and the gateways hold each message of a node to these limits. A number must also be
-finite. A message that is beyond a limit is dropped and counted (`node.out_of_bounds`,
+The scheduler and the gateways check each message of a node against these limits. A number must also
+be finite. A message beyond a limit is dropped and counted (`node.out_of_bounds`,
 `node.too_large`, `node.too_many`, `node.undecodable`); the log names the field once per node. The
 numbers of `Usage` are clipped instead, because a run that has ended must be settled; the core then
 limits them to what the lease granted.
@@ -290,8 +290,10 @@ def limits_page() -> str:
             words, why = bound_words(bound)
             lines.append(f"| `{name}` | {words} | {why} |\n")
     lines.append("\n## Products\n\n| of a replica | limit | what it is |\n|---|---|---|\n")
-    for one in bounds.PRODUCTS:
-        lines.append(f"| {one.formula} | {one.low:,} to {one.high:,} | {one.why} |\n")
+    for product in bounds.PRODUCTS:
+        lines.append(
+            f"| {product.formula} | {product.low:,} to {product.high:,} | {product.why} |\n"
+        )
     return "".join(lines)
 
 
