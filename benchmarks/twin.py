@@ -52,7 +52,7 @@ from benchmarks.support.twin_table import (
     twin_rows,
 )
 
-from entraide_node.models.files import demo_path
+from entraide_node.models.model_files import demo_path
 from entraide_scheduler.up.logs import quiet
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_sim import Arrival

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from entraide_node.core import garage, stewardship
+from entraide_node.core import model_manager, owner_policy
 from entraide_scheduler.core import tables
 
 CONCEPTS = Path(__file__).resolve().parent.parent / "docs/concepts"
@@ -51,8 +51,8 @@ def drawn(page: str) -> str:
         "nodes": diagram(tables.NODE, tables.NODE_STARTS),
         "replicas": diagram(tables.REPLICA, tables.REPLICA_STARTS),
         "orders": diagram(tables.ORDER, tables.ORDER_STARTS, (tables.OrderState.OVER,)),
-        "owner": diagram(stewardship.TABLE, (stewardship.State.SETTLING,)),
-        "models": diagram(garage.TRANSITIONS, (garage.ModelState.ABSENT,)),
+        "owner": diagram(owner_policy.TRANSITIONS, (owner_policy.LendingState.SETTLING,)),
+        "models": diagram(model_manager.TRANSITIONS, (model_manager.ModelState.ABSENT,)),
     }
     return BLOCK.sub(lambda block: block[1] + diagrams[block[2]] + block[3], page)
 

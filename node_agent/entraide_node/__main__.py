@@ -5,14 +5,14 @@ import os
 import typer
 
 from entraide import i18n
-from entraide_node.cli import commands
+from entraide_node.cli import add_commands
 
 
 def main() -> None:
     """Runs one command in the language of the environment."""
     lang = i18n.lang_of_environment(os.environ)
     app = typer.Typer(add_completion=False, no_args_is_help=True)
-    commands(app, lang)
+    add_commands(app, lang)
     app()
 
 

@@ -1,7 +1,9 @@
 """The agent: keeps its engines, one connection and one promise, to say truly what it can do.
 
-It decides when to beat and when to stop; what to accept, ``core.duty`` decides, which models are
-loaded, ``core.garage``, and what follows on a signal, ``core.phases``. What it says, the ``voice``
+It decides when to beat and when to stop; what to accept, ``core.run_admission`` decides, which
+models are
+loaded, ``core.model_manager``, and what follows on a signal, ``core.phases``. What it says, the
+``voice``
 says.
 
 Two loops: one asks the engines whether they serve, the other reads the owner's files, speaks to
@@ -35,24 +37,34 @@ from entraide.wire.messages import (
     UsageAck,
     Welcome,
 )
-from entraide_node.bus import Bus
+from entraide_node.announcer import Announcer
+from entraide_node.bus import NodeBus
 from entraide_node.config import NodeConfig
-from entraide_node.core.duty import DRAINING, Standing, owners_reason, reason_not_accepting
-from entraide_node.core.garage import Limits, Refusal
-from entraide_node.core.phases import Phase, Sign, after
-from entraide_node.energy.sampler import Sampler
-from entraide_node.energy.site import Site
-from entraide_node.garage.garage import Garage
-from entraide_node.garage.supplier import NoSupplier, Supplier
-from entraide_node.keys import Keyring, ca_pem
-from entraide_node.machine import Machine
+from entraide_node.core.model_manager import LoadLimits, Refusal
+from entraide_node.core.phases import Phase, PhaseEvent, next_phase
+from entraide_node.core.run_admission import (
+    DRAINING,
+    NodeReadiness,
+    reason_not_accepting,
+    reason_not_loading,
+)
+from entraide_node.energy.power_sampler import PowerSampler
+from entraide_node.energy.site_meters import SiteMeters
+from entraide_node.keys import Keyring, read_ca_pem
+from entraide_node.machine_setup import MachineSetup
+from entraide_node.model_manager.engine_manager import EngineManager
+from entraide_node.model_manager.model_source import ModelSource, NoModelSource
 from entraide_node.owner import files as owner_files
-from entraide_node.owner.stewardship import OWNER_RETURNED, Steward, Unattended, Work
-from entraide_node.reports import Reports
-from entraide_node.runs import Runs
-from entraide_node.voice import Voice
+from entraide_node.owner.policy_driver import (
+    OWNER_RETURNED,
+    PolicyDriver,
+    UnrestrictedDriver,
+    Workload,
+)
+from entraide_node.report_outbox import ReportOutbox
+from entraide_node.run_manager import RunManager
 
-__all__ = ["OWNER_RETURNED", "Agent", "Steward", "Unattended"]
+__all__ = ["OWNER_RETURNED", "Agent", "PolicyDriver", "UnrestrictedDriver"]
 
 RESEND_S = 5.0
 PROGRESS_S = 1.0
@@ -66,8 +78,8 @@ class Agent:
     """One node agent, from its first hello to its goodbye."""
 
     def __init__(
-        self, config: NodeConfig, *, machine: Machine, steward: Steward | None = None,
-        supplier: Supplier | None = None,
+        self, config: NodeConfig, *, machine: MachineSetup, steward: PolicyDriver | None = None,
+        supplier: ModelSource | None = None,
     ) -> None:  # fmt: skip
         """Connects nothing yet.
 
@@ -79,13 +91,13 @@ class Agent:
         """
         self._config = config
         self._folder = Path(config.dir)
-        self._steward = steward or Unattended()
-        self._supplier = supplier or NoSupplier()
-        self._power = Sampler(machine.power, machine.meters)
-        self._site = Site(config.energy, self._folder, added_w=lambda: self._power.added_w)
+        self._steward = steward or UnrestrictedDriver()
+        self._supplier = supplier or NoModelSource()
+        self._power = PowerSampler(machine.power, machine.meters)
+        self._site = SiteMeters(config.energy, self._folder, added_w=lambda: self._power.added_w)
         self._keyring = Keyring(self._folder)
-        self._reports = Reports(self._folder)
-        self._bus = Bus(
+        self._reports = ReportOutbox(self._folder)
+        self._bus = NodeBus(
             config.node, keyring=self._keyring, reports=self._reports,
             on_ctl=self._on_ctl, on_in=self._on_in, on_change=self._on_change,
         )  # fmt: skip
@@ -93,16 +105,16 @@ class Agent:
         self._poked = asyncio.Event()
         self._turned = asyncio.Event()
         self._paused = owner_files.is_paused(self._folder)
-        self._garage = Garage(
-            machine.bays, folder=self._folder, limits=self._limits, supplier=self._supplier,
-            awaited=machine.awaited, failed=self._load_failed, changed=self._poked.set,
+        self._garage = EngineManager(
+            machine.instances, folder=self._folder, limits=self._limits, supplier=self._supplier,
+            unreachable=machine.unreachable, failed=self._load_failed, changed=self._poked.set,
         )  # fmt: skip
         self._allowed = self._limits()
-        self._runs = Runs(
+        self._runs = RunManager(
             self._garage, post=self._bus, meter=self._power,
-            slots_max=lambda: self._steward.lent().slots,
+            slots_max=lambda: self._steward.limits().slots,
         )  # fmt: skip
-        self._voice = Voice(
+        self._voice = Announcer(
             config, bus=self._bus, garage=self._garage, runs=self._runs, power=self._power,
             site=self._site, reports=self._reports,
         )  # fmt: skip
@@ -111,9 +123,9 @@ class Agent:
 
     # What happens to it.
 
-    def sign(self, sign: Sign) -> None:
+    def apply_event(self, sign: PhaseEvent) -> None:
         """Takes a signal, or what came of one."""
-        before, self._phase = self._phase, after(self._phase, sign)
+        before, self._phase = self._phase, next_phase(self._phase, sign)
         if before is not self._phase:
             self._log.info("node.phase", phase=self._phase, sign=sign)
             self._turned.set()
@@ -124,23 +136,23 @@ class Agent:
 
     def _again(self, *, refused: bool = False) -> None:
         """The pool may be another one than before: all is said, and asked, again."""
-        self._voice.again(refused=refused)
+        self._voice.reset(refused=refused)
         self._catalogue_s = -math.inf
         self._poked.set()
 
-    def _give_back(self, code: str, others_only: bool) -> None:
+    def _give_back(self, code: str, foreign_only: bool) -> None:
         """The owner's machine is the owner's again: what still runs ends now."""
-        self._log.info("node.given_back", code=code, running=len(self._runs.held()))
-        self._runs.stop_all(code=code, others_only=others_only)
+        self._log.info("node.given_back", code=code, running=len(self._runs.active_runs()))
+        self._runs.stop_all(code=code, foreign_only=foreign_only)
         self._poked.set()
 
-    def _work(self) -> Work:
+    def _work(self) -> Workload:
         """What the steward judges by."""
         now, power = time.time(), self._power.power()
-        energy = self._voice.energy(now)
-        return Work(
-            running=len(self._runs.held()),
-            foreign=self._runs.foreign,
+        energy = self._voice.energy_status(now)
+        return Workload(
+            running=len(self._runs.active_runs()),
+            foreign=self._runs.foreign_count,
             slots=sum(replica.slots for replica in self._garage.replicas()),
             surplus_w=energy.surplus_w if energy is not None and now < energy.expires_at else 0.0,
             idle_w=power.idle_w,
@@ -149,8 +161,8 @@ class Agent:
 
     async def _on_in(self, message: NodeIn) -> None:
         if isinstance(message, StartRun):
-            own_only = self._steward.lent().lending is Lending.OWN_ONLY
-            await self._runs.take(message, reason=self._reason(), own_only=own_only)
+            own_only = self._steward.limits().lending is Lending.OWN_ONLY
+            await self._runs.admit(message, reason=self._reason(), own_only=own_only)
         elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
 
@@ -161,7 +173,7 @@ class Agent:
             case HelloRequest():
                 self._again()
             case UsageAck():
-                self._reports.acknowledged(message.job, message.epoch)
+                self._reports.acknowledge(message.job, message.epoch)
                 if self._phase is not Phase.SERVING:
                     self._poked.set()  # it may be the last one that it waits for
             case StopRun():
@@ -170,21 +182,21 @@ class Agent:
                 self._keyring.renew(message.jwt)
                 self._log.info("node.renewed")
             case LoadModel():
-                await self._garage.load(message.model)
+                await self._garage.load_model(message.model)
             case UnloadModel():
-                await self._garage.unload(message.model)
+                await self._garage.unload_model(message.model)
             case CatalogueReply():
-                if await self._supplier.take(message.document, message.signature):
-                    self._garage.look_again()
+                if await self._supplier.accept_catalogue(message.document, message.signature):
+                    self._garage.wake()
 
     def _on_welcome(self, message: Welcome) -> None:
-        for job, epoch in self._voice.welcomed(message):
+        for job, epoch in self._voice.accept_welcome(message):
             self._runs.stop(job, epoch)
         self._log.info("node.welcomed", heartbeat_s=self._voice.heartbeat_s)
         self._poked.set()
 
     async def _load_failed(self, refusal: Refusal) -> None:
-        await self._bus.ctl(LoadFailed(refusal.model, refusal.code, refusal.values))
+        await self._bus.send_to_scheduler(LoadFailed(refusal.model, refusal.code, refusal.values))
 
     # Its life.
 
@@ -197,10 +209,10 @@ class Agent:
         """
         stages = (
             self._wind_down(), self._connect(), self._pulse(), self._garage.run(),
-            self._supplier.run(changed=self._garage.look_again),
+            self._supplier.run(changed=self._garage.wake),
             self._power.run(), self._site.run(),
             self._steward.run(
-                poke=self._poked.set, give_back=self._give_back, busy=self._work
+                notify=self._poked.set, end_runs=self._give_back, read_workload=self._work
             ),
         )  # fmt: skip
         tasks = [asyncio.create_task(stage) for stage in stages]
@@ -225,7 +237,7 @@ class Agent:
                 timeout=self._config.drain_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            self.sign(Sign.IDLE if idle.done() else Sign.TIME_UP)
+            self.apply_event(PhaseEvent.IDLE if idle.done() else PhaseEvent.TIME_UP)
             for waiter in (idle, turned):
                 waiter.cancel()
 
@@ -236,7 +248,7 @@ class Agent:
             await self._turned.wait()
 
     async def _connect(self) -> None:
-        await self._bus.open(self._config.nats_urls, ca_pem=ca_pem(self._folder))
+        await self._bus.open(self._config.nats_urls, ca_pem=read_ca_pem(self._folder))
         while True:
             rtt_s, known_s = round(await self._bus.rtt_s(), 6), self._voice.rtt_s
             if rtt_s and (not known_s or abs(rtt_s - known_s) > RTT_CHANGE_S):
@@ -255,12 +267,12 @@ class Agent:
                     beaten_s = now_s
                 if now_s - progressed_s >= PROGRESS_S:
                     progressed_s = now_s
-                    await self._runs.progress()
+                    await self._runs.send_progress()
                 if self._voice.is_welcomed and now_s - resent_s >= RESEND_S:
                     resent_s = now_s
-                    await self._bus.resend()
+                    await self._bus.resend_reports()
                 await self._ask_catalogue(now_s)
-            self._voice.write_status(self._state(), self._steward.told())
+            self._voice.write_status(self._state(), self._steward.status())
             with contextlib.suppress(TimeoutError):
                 # Not wait_for, which loses a cancellation that comes together with a poke.
                 async with asyncio.timeout(min(PROGRESS_S, self._voice.heartbeat_s)):
@@ -272,14 +284,14 @@ class Agent:
         limits = self._limits()
         if limits != self._allowed:
             self._allowed = limits
-            self._garage.look_again()
+            self._garage.wake()
 
     async def _ask_catalogue(self, now_s: float) -> None:
         digest = self._supplier.digest
         due = now_s - self._catalogue_s >= CATALOGUE_S
         if digest is not None and due and self._voice.is_welcomed:
             self._catalogue_s = now_s
-            await self._bus.ctl(CatalogueRequest(digest))
+            await self._bus.send_to_scheduler(CatalogueRequest(digest))
 
     async def _leave(self) -> None:
         self._phase = Phase.LEAVING
@@ -294,7 +306,7 @@ class Agent:
         await asyncio.wait(last)
         await self._garage.stop()
         await self._bus.close()
-        self.sign(Sign.DONE)
+        self.apply_event(PhaseEvent.DONE)
 
     async def _hand_in(self) -> None:
         """Ends the runs, hands in the reports as far as the pool answers, says goodbye."""
@@ -305,18 +317,18 @@ class Agent:
                     self._poked.clear()
                     await self._poked.wait()
         if self._bus.is_up:
-            await self._bus.ctl(Goodbye(DRAINING))
+            await self._bus.send_to_scheduler(Goodbye(DRAINING))
             await self._bus.flush(LEAVE_S)
 
     # What it says.
 
     async def _speak(self, *, due: bool) -> bool:
-        return await self._voice.speak(
-            self._reason(), self._steward.lent(), models_bytes=self._allowed.models_bytes, due=due
+        return await self._voice.announce(
+            self._reason(), self._steward.limits(), models_bytes=self._allowed.models_bytes, due=due
         )
 
-    def _standing(self) -> Standing:
-        return Standing(
+    def _standing(self) -> NodeReadiness:
+        return NodeReadiness(
             phase=self._phase,
             paused=self._paused,
             owner=self._steward.reason(),
@@ -327,14 +339,14 @@ class Agent:
     def _reason(self) -> str:
         return reason_not_accepting(self._standing())
 
-    def _limits(self) -> Limits:
+    def _limits(self) -> LoadLimits:
         """What the owner allows of loading now."""
-        most, lent = self._supplier.models_bytes, self._steward.lent().models_bytes
-        return Limits(
+        most, lent = self._supplier.models_bytes, self._steward.limits().models_bytes
+        return LoadLimits(
             models_bytes=most if lent is None else min(most, lent),
             unload_idle_s=self._config.models.unload_idle_s,
-            reason=owners_reason(
-                Standing(
+            reason=reason_not_loading(
+                NodeReadiness(
                     phase=self._phase,
                     paused=self._paused,
                     engine_up=True,
@@ -353,5 +365,5 @@ class Agent:
         if not self._voice.is_welcomed:
             return "waiting"
         if self._reason() or self._garage.replicas():
-            return self._reason() or ("working" if self._runs.held() else "ready")
-        return "loading" if self._garage.loading() else "empty"
+            return self._reason() or ("working" if self._runs.active_runs() else "ready")
+        return "loading" if self._garage.loading_models() else "empty"

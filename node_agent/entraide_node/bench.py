@@ -45,7 +45,7 @@ SHORT_WORDS = 6
 RESULTS_MAX = 32
 IDLE_S = 1.0  # of rest, where a meter tells what the machine then draws
 
-PowerW = Callable[[], Awaitable[float | None]]
+ReadPowerW = Callable[[], Awaitable[float | None]]
 
 
 class EngineRates(Struct, frozen=True):
@@ -86,20 +86,20 @@ class EngineRates(Struct, frozen=True):
         )
 
 
-class _Written(Struct, frozen=True):
+class _SequenceTrace(Struct, frozen=True):
     """One sequence: when it had how many output tokens, and how it ended."""
 
     marks: list[tuple[float, int]]
     end: EngineEnd | None
 
 
-async def engine_rates(
+async def load_or_measure_rates(
     engine: Engine,
     *,
     cache_path: Path | None = None,
     anew: bool = False,
     is_busy: Callable[[], bool] = lambda: False,
-    power_w: PowerW | None = None,
+    power_w: ReadPowerW | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
 ) -> EngineRates | EngineProblem:
@@ -116,47 +116,47 @@ async def engine_rates(
         wall_clock: seconds since the epoch.
     """
     key = cache_key(engine.facts)
-    known = await asyncio.to_thread(_load, cache_path)
+    known = await asyncio.to_thread(_load_results, cache_path)
     if key in known and not anew:
         return known[key]
     was_busy = is_busy()
-    rates = await measure(engine, power_w=power_w, clock=clock, wall_clock=wall_clock)
+    rates = await measure_rates(engine, power_w=power_w, clock=clock, wall_clock=wall_clock)
     if isinstance(rates, EngineProblem):
         return rates
     if was_busy or is_busy():
         return msgspec.structs.replace(rates, basis=Basis.ESTIMATED, measured_at=0.0)
     if cache_path is not None:
-        await asyncio.to_thread(_save, cache_path, known | {key: rates})
+        await asyncio.to_thread(_save_results, cache_path, known | {key: rates})
     return rates
 
 
-async def measure(
+async def measure_rates(
     engine: Engine,
     *,
-    power_w: PowerW | None,
+    power_w: ReadPowerW | None,
     clock: Callable[[], float],
     wall_clock: Callable[[], float],
 ) -> EngineRates | EngineProblem:
     """Times a started engine; see ``engine_rates``."""
-    idle_w = await _idle_w(power_w)
+    idle_w = await _measure_idle_w(power_w)
     started = clock()
     sequences = max(1, min(SEQUENCES, engine.facts.slots))
-    alone = await _write_side_by_side(engine, 1, clock=clock)
-    tpot_1_s, seen_1 = _tpot_s(alone)
+    alone = await _decode_concurrently(engine, 1, clock=clock)
+    tpot_1_s, seen_1 = _measured_tpot_s(alone)
     first = alone[0].end
     if tpot_1_s is None or first is None:
-        return _failed(alone)
+        return _bench_problem(alone)
     tokens = _prefill_tokens(first, engine.facts)
     words = max(SHORT_WORDS, tokens * SHORT_WORDS // max(1, first.usage.prompt_tokens))
-    read = await _one(engine, words=words, output_tokens=1, clock=clock)
+    read = await _run_sequence(engine, words=words, output_tokens=1, clock=clock)
     if read.end is None or read.end.outcome is not Outcome.COMPLETED:
-        return _failed([read])
-    await _mean_w(power_w)  # from here on
-    together = await _write_side_by_side(engine, sequences, clock=clock)
-    busy_w = await _mean_w(power_w)
-    tpot_n_s, seen_n = _tpot_s(together) if sequences > 1 else (tpot_1_s, seen_1)
+        return _bench_problem([read])
+    await _read_mean_w(power_w)  # from here on
+    together = await _decode_concurrently(engine, sequences, clock=clock)
+    busy_w = await _read_mean_w(power_w)
+    tpot_n_s, seen_n = _measured_tpot_s(together) if sequences > 1 else (tpot_1_s, seen_1)
     if tpot_n_s is None:
-        return _failed(together)
+        return _bench_problem(together)
     base_s, per_sequence_s = fit_tpot(tpot_1_s, tpot_n_s, sequences=sequences)
     usage = read.end.usage
     return EngineRates(
@@ -174,7 +174,7 @@ async def measure(
     )
 
 
-async def _idle_w(power_w: PowerW | None) -> float | None:
+async def _measure_idle_w(power_w: ReadPowerW | None) -> float | None:
     """The machine's power while it waits for a moment; None where nobody tells."""
     if power_w is None:
         return None
@@ -183,7 +183,7 @@ async def _idle_w(power_w: PowerW | None) -> float | None:
     return await power_w()
 
 
-async def _mean_w(power_w: PowerW | None) -> float | None:
+async def _read_mean_w(power_w: ReadPowerW | None) -> float | None:
     return await power_w() if power_w is not None else None
 
 
@@ -226,7 +226,7 @@ def mean_tpot_s(sequences: list[list[tuple[float, int]]]) -> float | None:
     return mean_s if mean_s > 0 else None
 
 
-def _tpot_s(written: list[_Written]) -> tuple[float | None, bool]:
+def _measured_tpot_s(written: list[_SequenceTrace]) -> tuple[float | None, bool]:
     """Returns the time per output token, and whether it was seen between tokens.
 
     An engine, or a proxy before it, may hand over all tokens at once: then it is a whole run's
@@ -251,12 +251,12 @@ def cache_key(facts: EngineFacts) -> str:
     ))  # fmt: skip
 
 
-async def _write_side_by_side(
+async def _decode_concurrently(
     engine: Engine, sequences: int, *, clock: Callable[[], float]
-) -> list[_Written]:
+) -> list[_SequenceTrace]:
     """Lets sequences write at once, until all have written together for a while."""
     marks: list[list[tuple[float, int]]] = [[] for _ in range(sequences)]
-    jobs = [_job() for _ in range(sequences)]
+    jobs = [_new_job_id() for _ in range(sequences)]
 
     def enough() -> bool:
         if not all(marks):
@@ -271,8 +271,8 @@ async def _write_side_by_side(
             for job in jobs:
                 engine.cancel(job)
 
-    async def one(index: int) -> _Written:
-        return await _one(
+    async def one(index: int) -> _SequenceTrace:
+        return await _run_sequence(
             engine, words=SHORT_WORDS, output_tokens=OUTPUT_TOKENS_MAX, clock=clock,
             job=jobs[index], marks=marks[index], note=lambda mark: note(index, mark),
         )  # fmt: skip
@@ -280,7 +280,7 @@ async def _write_side_by_side(
     return list(await asyncio.gather(*(one(index) for index in range(sequences))))
 
 
-async def _one(
+async def _run_sequence(
     engine: Engine,
     *,
     words: int,
@@ -289,7 +289,7 @@ async def _one(
     job: str = "",
     marks: list[tuple[float, int]] | None = None,
     note: Callable[[tuple[float, int]], None] | None = None,
-) -> _Written:
+) -> _SequenceTrace:
     """One request of so many random words; None as its end when it took too long."""
     body = {
         "messages": [{"role": "user", "content": _random_words(words)}],
@@ -298,7 +298,7 @@ async def _one(
         "temperature": 0,
     }
     request = EngineRequest(
-        job=job or _job(),
+        job=job or _new_job_id(),
         path=CHAT,
         body=msgspec.json.encode(body),
         stream=True,
@@ -313,7 +313,7 @@ async def _one(
                     end = item
                 elif item.n_output_tokens > 0 and note is not None:
                     note((clock(), item.n_output_tokens))
-    return _Written(marks if marks is not None else [], end)
+    return _SequenceTrace(marks if marks is not None else [], end)
 
 
 def _prefill_tokens(first: EngineEnd, facts: EngineFacts) -> int:
@@ -329,11 +329,11 @@ def _random_words(words: int) -> str:
     return " ".join(str(luck.randrange(1_000, 10_000)) for _ in range(words))
 
 
-def _job() -> str:
+def _new_job_id() -> str:
     return f"bench-{random.SystemRandom().randrange(1 << 48):012x}"
 
 
-def _failed(written: list[_Written]) -> EngineProblem:
+def _bench_problem(written: list[_SequenceTrace]) -> EngineProblem:
     """Why no rates came of it."""
     for one in written:
         if one.end is not None and one.end.failure is not None:
@@ -341,7 +341,7 @@ def _failed(written: list[_Written]) -> EngineProblem:
     return EngineProblem("engine_bench_failed", {"reason_code": "too_slow"})
 
 
-def _load(path: Path | None) -> dict[str, EngineRates]:
+def _load_results(path: Path | None) -> dict[str, EngineRates]:
     if path is None:
         return {}
     try:
@@ -350,7 +350,7 @@ def _load(path: Path | None) -> dict[str, EngineRates]:
         return {}
 
 
-def _save(path: Path, results: dict[str, EngineRates]) -> None:
+def _save_results(path: Path, results: dict[str, EngineRates]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
     partial.write_bytes(msgspec.json.encode(dict(list(results.items())[-RESULTS_MAX:])))

@@ -26,7 +26,7 @@ from entraide.wire.messages import (
 )
 from entraide.wire.nats import Connection, client_context, connect
 from entraide_node.keys import Keyring
-from entraide_node.reports import Reports
+from entraide_node.report_outbox import ReportOutbox
 
 PENDING_BYTES_MAX = 64 * 1024 * 1024
 RTT_SAMPLES = 3
@@ -34,7 +34,7 @@ RTT_TIMEOUT_S = 5
 CLOSE_TIMEOUT_S = 2.0
 
 
-class Bus:
+class NodeBus:
     """The connection of one agent."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Bus:
         node: str,
         *,
         keyring: Keyring,
-        reports: Reports,
+        reports: ReportOutbox,
         on_ctl: Callable[[NodeDownCtl], Awaitable[None]],
         on_in: Callable[[NodeIn], Awaitable[None]],
         on_change: Callable[[str], None],
@@ -122,13 +122,13 @@ class Bus:
             return best
         return best
 
-    async def ctl(self, message: NodeUp) -> None:
+    async def send_to_scheduler(self, message: NodeUp) -> None:
         """Sends to the scheduler; signs of life are not sent late."""
         if isinstance(message, Heartbeat | Progress) and not self.is_up:
             return
         await self._publish(subjects.node_ctl_up(self._node), message)
 
-    async def out(self, gateway: str, message: NodeOut) -> None:
+    async def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
         """Sends part of an answer to the gateway that holds the job."""
         try:
             subject = subjects.node_out(self._node, subjects.checked(gateway))
@@ -137,16 +137,16 @@ class Bus:
             return
         await self._publish(subject, message)
 
-    async def report(self, message: UsageReport) -> None:
+    async def send_report(self, message: UsageReport) -> None:
         """Keeps a usage report and sends it a first time."""
         self._reports.add(message)
-        await self.ctl(message)
+        await self.send_to_scheduler(message)
 
-    async def resend(self) -> None:
+    async def resend_reports(self) -> None:
         """Sends again every report that is not acknowledged."""
         if self.is_up:
-            for report in self._reports.waiting():
-                await self.ctl(report)
+            for report in self._reports.pending():
+                await self.send_to_scheduler(report)
 
     async def flush(self, timeout_s: float) -> None:
         """Waits until the server has what was sent, or cannot be reached."""

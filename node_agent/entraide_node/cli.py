@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 FROM_STDIN = "-"
 TOKEN_CHARS_MAX = 4_096
 
-Dir = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
-Json = Annotated[bool, typer.Option("--json")]
+DirOption = Annotated[Path | None, typer.Option("--dir", metavar="DIR")]
+JsonOption = Annotated[bool, typer.Option("--json")]
 
 
 def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     """Adds ``node`` and its commands to the ``entraide`` command, in one language."""
     node = typer.Typer(help=i18n.text("help-node", lang), no_args_is_help=True)
-    commands(node, lang)
+    add_commands(node, lang)
     app.add_typer(node, name="node")
 
 
-def commands(app: typer.Typer, lang: str) -> None:
+def add_commands(app: typer.Typer, lang: str) -> None:
     """Adds the commands themselves."""
-    _life(app, lang)
-    _service(app, lang)
-    _engine(app, lang)
-    _owner(app, lang)
-    _reading(app, lang)
+    _add_life_commands(app, lang)
+    _add_service_commands(app, lang)
+    _add_engine_commands(app, lang)
+    _add_owner_commands(app, lang)
+    _add_report_commands(app, lang)
 
 
-def _life(app: typer.Typer, lang: str) -> None:
+def _add_life_commands(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-join", lang))
     def join(
         url: Annotated[str, typer.Argument(metavar="URL")],
@@ -47,7 +47,7 @@ def _life(app: typer.Typer, lang: str) -> None:
         token: Annotated[
             str, typer.Option("--token", metavar="T", help=i18n.text("opt-node-token", lang))
         ] = FROM_STDIN,
-        dir: Dir = None,  # noqa: A002  (the option's name)
+        dir: DirOption = None,  # noqa: A002  (the option's name)
         site: Annotated[str, typer.Option("--site")] = "",
         zone: Annotated[str, typer.Option("--zone")] = "CA-QC",
         name: Annotated[str, typer.Option("--name")] = "",
@@ -58,13 +58,13 @@ def _life(app: typer.Typer, lang: str) -> None:
         any_time: Annotated[
             bool, typer.Option("--any-time", help=i18n.text("opt-node-any-time", lang))
         ] = False,
-        json: Json = False,
+        json: JsonOption = False,
     ) -> None:
         raise typer.Exit(
             _join(
                 url,
                 token,
-                folder=_folder(dir),
+                folder=_node_folder(dir),
                 wish={"site": site, "zone": zone, "name": name, "lang": lang},
                 ca=ca,
                 serves=not no_service,
@@ -76,22 +76,22 @@ def _life(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-run", lang))
     def run(
         config: Annotated[Path | None, typer.Option("--config", metavar="F")] = None,
-        dir: Dir = None,  # noqa: A002
+        dir: DirOption = None,  # noqa: A002
         log: Annotated[bool, typer.Option("--log", help=i18n.text("opt-node-log", lang))] = False,
     ) -> None:
         if config is None:
-            _config_of(dir, lang)
+            _require_config(dir, lang)
         from entraide_node.main import run_node
 
         raise typer.Exit(run_node(config or _config_path(dir), log=log))
 
-    _leaving(app, lang)
+    _add_leave_command(app, lang)
 
 
-def _leaving(app: typer.Typer, lang: str) -> None:
+def _add_leave_command(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-leave", lang))
     def leave(
-        dir: Dir = None,  # noqa: A002
+        dir: DirOption = None,  # noqa: A002
         weights: Annotated[
             bool | None,
             typer.Option("--weights/--keep-weights", help=i18n.text("opt-node-weights", lang)),
@@ -100,44 +100,48 @@ def _leaving(app: typer.Typer, lang: str) -> None:
             bool, typer.Option("--purge", help=i18n.text("opt-node-purge", lang))
         ] = False,
     ) -> None:
-        _node_of(dir, lang)
-        from entraide_node import living
+        _require_node(dir, lang)
+        from entraide_node import service_commands
         from entraide_node.logs import log_nothing
 
         log_nothing()
-        raise typer.Exit(living.leave(_folder(dir), lang, weights=weights, purge=purge))
+        raise typer.Exit(
+            service_commands.leave_pool(_node_folder(dir), lang, weights=weights, purge=purge)
+        )
 
 
-def _service(app: typer.Typer, lang: str) -> None:
+def _add_service_commands(app: typer.Typer, lang: str) -> None:
     service = typer.Typer(help=i18n.text("help-node-service", lang), no_args_is_help=True)
     app.add_typer(service, name="service")
 
     @service.command(help=i18n.text("help-node-service-install", lang))
-    def install(dir: Dir = None) -> None:  # noqa: A002
-        from entraide_node import living
+    def install(dir: DirOption = None) -> None:  # noqa: A002
+        from entraide_node import service_commands
 
-        raise typer.Exit(living.install(_config_of(dir, lang), lang))
+        raise typer.Exit(service_commands.install_service(_require_config(dir, lang), lang))
 
     @service.command(help=i18n.text("help-node-service-remove", lang))
-    def remove(dir: Dir = None) -> None:  # noqa: A002
-        from entraide_node import living
+    def remove(dir: DirOption = None) -> None:  # noqa: A002
+        from entraide_node import service_commands
 
-        raise typer.Exit(living.remove(_config_of(dir, lang), lang))
+        raise typer.Exit(service_commands.remove_service(_require_config(dir, lang), lang))
 
     @service.command(help=i18n.text("help-node-service-restart", lang))
-    def restart(dir: Dir = None) -> None:  # noqa: A002
-        from entraide_node import living
+    def restart(dir: DirOption = None) -> None:  # noqa: A002
+        from entraide_node import service_commands
 
-        raise typer.Exit(living.restart(_config_of(dir, lang), lang))
+        raise typer.Exit(service_commands.restart_service(_require_config(dir, lang), lang))
 
     @service.command(help=i18n.text("help-node-service-status", lang))
-    def status(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
-        from entraide_node import living
+    def status(dir: DirOption = None, json: JsonOption = False) -> None:  # noqa: A002
+        from entraide_node import service_commands
 
-        raise typer.Exit(living.status(_config_of(dir, lang), lang, as_json=json))
+        raise typer.Exit(
+            service_commands.print_service_status(_require_config(dir, lang), lang, as_json=json)
+        )
 
 
-def _engine(app: typer.Typer, lang: str) -> None:
+def _add_engine_commands(app: typer.Typer, lang: str) -> None:
     engine = typer.Typer(help=i18n.text("help-node-engine", lang), no_args_is_help=True)
     app.add_typer(engine, name="engine")
 
@@ -145,14 +149,14 @@ def _engine(app: typer.Typer, lang: str) -> None:
     def install(
         name: Annotated[str, typer.Argument(metavar="NAME")],
         *,
-        json: Json = False,
+        json: JsonOption = False,
     ) -> None:
         from entraide_node.engines.commands import install_command
 
         raise typer.Exit(install_command(name, lang=lang, as_json=json))
 
     @engine.command("list", help=i18n.text("help-node-engine-list", lang))
-    def listed(json: Json = False) -> None:
+    def listed(json: JsonOption = False) -> None:
         from entraide_node.engines.commands import list_command
 
         raise typer.Exit(list_command(lang=lang, as_json=json))
@@ -162,16 +166,16 @@ def _engine(app: typer.Typer, lang: str) -> None:
         urls: Annotated[list[str] | None, typer.Argument(metavar="[URL]...")] = None,
         *,
         key: Annotated[str, typer.Option("--key", metavar="K")] = "",
-        json: Json = False,
+        json: JsonOption = False,
     ) -> None:
         from entraide_node.engines.commands import find_command
 
         raise typer.Exit(find_command(lang=lang, urls=tuple(urls or ()), key=key, as_json=json))
 
-    _attaching(engine, lang)
+    _add_attach_command(engine, lang)
 
 
-def _attaching(engine: typer.Typer, lang: str) -> None:
+def _add_attach_command(engine: typer.Typer, lang: str) -> None:
     @engine.command(help=i18n.text("help-node-engine-attach", lang))
     def attach(
         url: Annotated[str, typer.Argument(metavar="URL")],
@@ -196,76 +200,78 @@ def _attaching(engine: typer.Typer, lang: str) -> None:
             Path | None,
             typer.Option("--dir", metavar="DIR", help=i18n.text("opt-node-dir", lang)),
         ] = None,
-        json: Json = False,
+        json: JsonOption = False,
     ) -> None:
-        _node_of(dir, lang)
-        from entraide_node.engines.attaching import Wanted, attach_command
+        _require_node(dir, lang)
+        from entraide_node.engines.attachment import AttachRequest, attach_command
 
-        wanted = Wanted(url=url, model=model, alias=alias, key=key)
+        wanted = AttachRequest(url=url, model=model, alias=alias, key=key)
         path = _config_path(dir)
         raise typer.Exit(attach_command(path, wanted, lang=lang, as_json=json))
 
 
-def _owner(app: typer.Typer, lang: str) -> None:
+def _add_owner_commands(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-pause", lang))
-    def pause(dir: Dir = None) -> None:  # noqa: A002
+    def pause(dir: DirOption = None) -> None:  # noqa: A002
         from entraide_node.owner import files as owner_files
 
-        _node_of(dir, lang)
-        owner_files.pause(_folder(dir))
+        _require_node(dir, lang)
+        owner_files.pause(_node_folder(dir))
         typer.echo(i18n.text("node-paused-now", lang))
 
     @app.command(help=i18n.text("help-node-resume", lang))
-    def resume(dir: Dir = None) -> None:  # noqa: A002
+    def resume(dir: DirOption = None) -> None:  # noqa: A002
         from entraide_node.owner import files as owner_files
 
-        _node_of(dir, lang)
-        owner_files.resume(_folder(dir))
+        _require_node(dir, lang)
+        owner_files.resume(_node_folder(dir))
         typer.echo(i18n.text("node-resumed-now", lang))
 
     @app.command(help=i18n.text("help-node-page", lang))
     def page(
-        dir: Dir = None,  # noqa: A002
+        dir: DirOption = None,  # noqa: A002
         port: Annotated[int, typer.Option("--port", metavar="PORT")] = 0,
         no_open: Annotated[bool, typer.Option("--no-open")] = False,
     ) -> None:
-        from entraide_node.page.server import show
+        from entraide_node.page.server import show_page
 
-        raise typer.Exit(show(_config_of(dir, lang), port=port, lang=lang, opens=not no_open))
+        raise typer.Exit(
+            show_page(_require_config(dir, lang), port=port, lang=lang, opens=not no_open)
+        )
 
 
-def _reading(app: typer.Typer, lang: str) -> None:
+def _add_report_commands(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-status", lang))
-    def status(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
-        node = _node_of(dir, lang)
-        from entraide_node.status_words import say_status
+    def status(dir: DirOption = None, json: JsonOption = False) -> None:  # noqa: A002
+        node = _require_node(dir, lang)
+        from entraide_node.status_output import print_status
 
-        raise typer.Exit(say_status(_folder(dir), node, lang, as_json=json))
+        raise typer.Exit(print_status(_node_folder(dir), node, lang, as_json=json))
 
     @app.command(help=i18n.text("help-node-bench", lang))
     def bench(
         config: Annotated[Path | None, typer.Option("--config", metavar="F")] = None,
-        dir: Dir = None,  # noqa: A002
-        json: Json = False,
+        dir: DirOption = None,  # noqa: A002
+        json: JsonOption = False,
     ) -> None:
-        from entraide_node.status_words import say_bench
+        from entraide_node.status_output import print_bench
 
-        raise typer.Exit(say_bench(config or _config_path(dir), lang, as_json=json))
+        raise typer.Exit(print_bench(config or _config_path(dir), lang, as_json=json))
 
     @app.command(help=i18n.text("help-node-doctor", lang))
-    def doctor(dir: Dir = None, json: Json = False) -> None:  # noqa: A002
-        from entraide_node.doctor.words import say_doctor
+    def doctor(dir: DirOption = None, json: JsonOption = False) -> None:  # noqa: A002
+        from entraide_node.doctor.cli_output import print_doctor
 
-        raise typer.Exit(say_doctor(_folder(dir), lang, as_json=json))
+        raise typer.Exit(print_doctor(_node_folder(dir), lang, as_json=json))
 
     @app.command(help=i18n.text("help-node-hardware", lang))
-    def hardware(json: Json = False) -> None:
-        from entraide_node.hardware_words import say_hardware
+    def hardware(json: JsonOption = False) -> None:
+        from entraide_node.hardware_output import print_hardware
 
-        raise typer.Exit(say_hardware(lang, as_json=json))
+        raise typer.Exit(print_hardware(lang, as_json=json))
 
 
-def _folder(folder: Path | None) -> Path:
+def _node_folder(folder: Path | None) -> Path:
     """The node's folder: the one that is named, else this machine's own."""
     from entraide_node.config import default_dir
 
@@ -275,30 +281,30 @@ def _folder(folder: Path | None) -> Path:
 def _config_path(folder: Path | None) -> Path:
     from entraide_node.config import CONFIG_NAME
 
-    return _folder(folder) / CONFIG_NAME
+    return _node_folder(folder) / CONFIG_NAME
 
 
-def _node_of(folder: Path | None, lang: str) -> str:
+def _require_node(folder: Path | None, lang: str) -> str:
     """The node of a folder; ends the command when there is none."""
-    return _config_of(folder, lang).node
+    return _require_config(folder, lang).node
 
 
-def _config_of(folder: Path | None, lang: str) -> "NodeConfig":
+def _require_config(folder: Path | None, lang: str) -> "NodeConfig":
     """The configuration in a folder; ends the command when there is none."""
-    from entraide_node.config import load
+    from entraide_node.config import load_config
 
     path = _config_path(folder)
     if not path.exists():
         typer.echo(i18n.text("node-not-joined", lang, path=str(path)), err=True)
         raise typer.Exit(1)
     try:
-        return load(path)
+        return load_config(path)
     except EntraideError as problem:
-        _say(problem, lang)
+        _print_error(problem, lang)
         raise typer.Exit(1) from problem
 
 
-def _token(given: str, lang: str) -> str:
+def _read_token(given: str, lang: str) -> str:
     """Returns the join token; ``-`` reads it where no other account sees it in a process list."""
     if given != FROM_STDIN:
         return given
@@ -309,10 +315,10 @@ def _token(given: str, lang: str) -> str:
     return sys.stdin.readline(TOKEN_CHARS_MAX).strip()
 
 
-def _say(problem: EntraideError, lang: str) -> None:
-    from entraide_node.sentences import say
+def _print_error(problem: EntraideError, lang: str) -> None:
+    from entraide_node.error_output import print_error
 
-    say(problem, lang)
+    print_error(problem, lang)
 
 
 def _join(
@@ -328,18 +334,20 @@ def _join(
 ) -> int:
     import msgspec
 
-    from entraide_node import living
-    from entraide_node.join import Wish, join
-    from entraide_node.owner import terms as owner_terms
+    from entraide_node import service_commands
+    from entraide_node.join import JoinOptions, join_pool
+    from entraide_node.owner import terms_file as owner_terms
 
     lang = wish["lang"]
     try:
         ca_pem = ca.read_text("ascii") if ca is not None else ""
-        config = join(url, _token(token, lang), folder=folder, wish=Wish(**wish), ca_pem=ca_pem)
-        living.note_pool(folder, url)
-        begun = careful and owner_terms.begin(folder)
+        config = join_pool(
+            url, _read_token(token, lang), folder=folder, wish=JoinOptions(**wish), ca_pem=ca_pem
+        )
+        service_commands.save_pool_address(folder, url)
+        begun = careful and owner_terms.write_default_terms(folder)
     except EntraideError as problem:
-        _say(problem, lang)
+        _print_error(problem, lang)
         return 1
     except (OSError, UnicodeDecodeError) as problem:
         typer.echo(str(problem), err=True)
@@ -353,8 +361,8 @@ def _join(
         if begun:
             typer.echo(i18n.text("owner-terms-begun", lang))
     if serves:
-        living.install(config, lang, as_json=as_json)
+        service_commands.install_service(config, lang, as_json=as_json)
     elif not as_json:
-        command = living.run_command(config)
+        command = service_commands.run_command(config)
         typer.echo(i18n.text("node-joined-next", lang, command=command))
     return 0

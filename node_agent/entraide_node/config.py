@@ -16,13 +16,25 @@ from entraide.decoding import decode_toml
 from entraide.errors import RequestError
 from entraide.types import Basis, DataClass
 from entraide.wire.subjects import checked
-from entraide_node.core.fit import ANY
-from entraide_node.energy.sources import SourceConfig, Wrong, wrong_in
-from entraide_node.engine_config import Attach, Fixed, LlamaCpp, MlxLm, NoEngine, Vllm
+from entraide_node.core.model_fit import ANY_MODEL
+from entraide_node.energy.source_config import ConfigFault, SourceConfig, find_fault
+from entraide_node.engine_config import Attach, LlamaCpp, MlxLm, NoEngine, OwnerEngine, Vllm
 
 __all__ = [
-    "Attach", "Declared", "EnergyConfig", "LlamaCpp", "MlxLm", "ModelsConfig", "NoEngine",
-    "NodeConfig", "PowerConfig", "Vllm", "default_dir", "dump", "energy_problem", "load",
+    "Attach",
+    "EnergyConfig",
+    "LlamaCpp",
+    "MlxLm",
+    "ModelsConfig",
+    "NoEngine",
+    "NodeConfig",
+    "PowerConfig",
+    "SurplusDeclaration",
+    "Vllm",
+    "default_dir",
+    "dump_config",
+    "find_declaration_problem",
+    "load_config",
 ]  # fmt: skip
 
 SLOTS_MAX = 256
@@ -48,7 +60,7 @@ class PowerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     meter: SourceConfig | None = None
 
 
-class Declared(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class SurplusDeclaration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the owner declares of the site's own generation.
 
     Attributes:
@@ -66,7 +78,7 @@ class Declared(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     until: float = 0.0
 
 
-class EnergyConfig(Declared, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class EnergyConfig(SurplusDeclaration, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is declared of the site, and where its meters are; a meter goes before a declaration.
 
     Attributes:
@@ -120,7 +132,7 @@ class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     dir: str = ""
     memory_gb: float | None = None
     unload_idle_s: float = 900.0
-    allow: tuple[str, ...] = (ANY,)
+    allow: tuple[str, ...] = (ANY_MODEL,)
     threads: int = 0
     share_on_lan: bool = False
     mirror: str = ""
@@ -164,7 +176,7 @@ class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pool: str = ""
 
     @property
-    def fixed(self) -> tuple[Fixed, ...]:
+    def owner_engines(self) -> tuple[OwnerEngine, ...]:
         """The engines that the owner put there, in their order."""
         first = () if isinstance(self.engine, NoEngine) else (self.engine,)
         return (*first, *self.engines)
@@ -175,13 +187,13 @@ def default_dir() -> Path:
     return Path(platformdirs.user_data_dir("entraide")) / "node"
 
 
-def _refuse(path: Path, problem: str) -> RequestError:
+def _config_error(path: Path, problem: str) -> RequestError:
     return RequestError(
         "config_refused", f"{path}: {problem}", values={"path": str(path), "detail": problem}
     )
 
 
-def load(path: Path) -> NodeConfig:
+def load_config(path: Path) -> NodeConfig:
     """Reads a configuration; ``dir`` comes back absolute.
 
     Raises:
@@ -192,11 +204,11 @@ def load(path: Path) -> NodeConfig:
         config = msgspec.convert(decode_toml(path.read_text("utf-8")), NodeConfig)
         checked(config.node)
     except (OSError, ValueError, msgspec.ValidationError) as problem:
-        raise _refuse(path, str(problem)) from problem
-    problem_found = _problem(config)
+        raise _config_error(path, str(problem)) from problem
+    problem_found = _find_problem(config)
     if problem_found:
-        raise _refuse(path, problem_found)
-    wrong = _wrong(config)
+        raise _config_error(path, problem_found)
+    wrong = _find_energy_fault(config)
     if wrong is not None:
         values = {"path": str(path), "key": wrong.key, "fault": wrong.fault, "value": wrong.value}
         raise RequestError("config_refused", f"{path}: {wrong.key}: {wrong.fault}", values=values)
@@ -204,11 +216,11 @@ def load(path: Path) -> NodeConfig:
     return msgspec.structs.replace(config, dir=str(home))
 
 
-def _problem(config: NodeConfig) -> str:
+def _find_problem(config: NodeConfig) -> str:
     """What the types alone cannot tell."""
     if len(config.engines) > ENGINES_MAX:
         return f"engines: at most {ENGINES_MAX}"
-    for engine in config.fixed:
+    for engine in config.owner_engines:
         table = "engine" if engine is config.engine else "engines"
         if not 1 <= engine.slots <= SLOTS_MAX:
             return f"{table}.slots: 1 to {SLOTS_MAX}"
@@ -226,37 +238,37 @@ def _problem(config: NodeConfig) -> str:
         return "power: set idle_w and active_w, or neither"
     if config.drain_s < 0:
         return "drain_s: not negative"
-    return energy_problem(config.energy) if config.energy else ""
+    return find_declaration_problem(config.energy) if config.energy else ""
 
 
-def _wrong(config: NodeConfig) -> Wrong | None:
+def _find_energy_fault(config: NodeConfig) -> ConfigFault | None:
     """What is wrong with a meter, or with how meters go together."""
     tables = {"power.meter": config.power.meter} if config.power.meter is not None else {}
     if config.energy is not None:
         tables |= {f"energy.{role}": source for role, source in config.energy.sources.items()}
     for table, source in tables.items():
-        wrong = wrong_in(source)
+        wrong = find_fault(source)
         if wrong is not None:
-            return Wrong(f"{table}.{wrong.key}", wrong.fault, wrong.value)
-    return _ill_matched(config.energy) if config.energy is not None else None
+            return ConfigFault(f"{table}.{wrong.key}", wrong.fault, wrong.value)
+    return _find_mismatch(config.energy) if config.energy is not None else None
 
 
-def _ill_matched(energy: EnergyConfig) -> Wrong | None:
+def _find_mismatch(energy: EnergyConfig) -> ConfigFault | None:
     if energy.surplus is not None and len(energy.sources) > 1:
-        return Wrong("energy.surplus", "surplus_alone")
+        return ConfigFault("energy.surplus", "surplus_alone")
     if energy.use is not None and energy.own_use_w is not None:
-        return Wrong("energy.own_use_w", "use_twice")
+        return ConfigFault("energy.own_use_w", "use_twice")
     has_use = energy.use is not None or energy.own_use_w is not None
     if energy.generation is not None and not has_use and energy.grid is None:
-        return Wrong("energy.generation", "needs_use")
+        return ConfigFault("energy.generation", "needs_use")
     if has_use and energy.generation is None:
-        return Wrong("energy.use" if energy.use else "energy.own_use_w", "needs_generation")
+        return ConfigFault("energy.use" if energy.use else "energy.own_use_w", "needs_generation")
     if energy.battery is not None and energy.generation is None and energy.grid is None:
-        return Wrong("energy.battery", "needs_generation")
+        return ConfigFault("energy.battery", "needs_generation")
     if energy.battery_gives_w and energy.charge is None:
-        return Wrong("energy.battery_gives_w", "needs_charge")
+        return ConfigFault("energy.battery_gives_w", "needs_charge")
     if energy.charge is not None and energy.battery is None:
-        return Wrong("energy.charge", "needs_battery")
+        return ConfigFault("energy.charge", "needs_battery")
     for key, value, low, high in (
         ("own_use_w", energy.own_use_w or 0.0, 0.0, 1e9),
         ("charge_enough_percent", energy.charge_enough_percent, 0.0, 100.0),
@@ -266,11 +278,11 @@ def _ill_matched(energy: EnergyConfig) -> Wrong | None:
         ("stale_s", energy.stale_s, 2.0, 86_400.0),
     ):
         if not low <= value <= high:
-            return Wrong(f"energy.{key}", "between", f"{low:g}–{high:g}")
+            return ConfigFault(f"energy.{key}", "between", f"{low:g}–{high:g}")
     return None
 
 
-def energy_problem(energy: Declared) -> str:
+def find_declaration_problem(energy: SurplusDeclaration) -> str:
     """Returns what is wrong with a declaration, or ""."""
     if not 0 <= energy.surplus_w < 1e9:
         return "energy.surplus_w: watts, not negative"
@@ -279,24 +291,24 @@ def energy_problem(energy: Declared) -> str:
     return ""
 
 
-def dump(config: NodeConfig) -> str:
+def dump_config(config: NodeConfig) -> str:
     """Returns a configuration as TOML that ``load`` reads."""
     table = msgspec.to_builtins(config)
     if not config.engines:
         del table["engines"]  # an owner who adds one writes a table of its own
-    return tomli_w.dumps(_told(table))
+    return tomli_w.dumps(_without_none(table))
 
 
-def _told(table: Mapping[str, object]) -> dict[str, object]:
+def _without_none(table: Mapping[str, object]) -> dict[str, object]:
     """A table without what is not set: TOML has no word for it."""
     return {
-        key: _told(value) if isinstance(value, dict) else _each(value)
+        key: _without_none(value) if isinstance(value, dict) else _plain_value(value)
         for key, value in table.items()
         if value is not None
     }
 
 
-def _each(value: object) -> object:
+def _plain_value(value: object) -> object:
     if isinstance(value, tuple):
-        return [_told(one) if isinstance(one, dict) else one for one in value]
+        return [_without_none(one) if isinstance(one, dict) else one for one in value]
     return value

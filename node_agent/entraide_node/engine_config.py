@@ -109,4 +109,4 @@ class NoEngine(
     """None: the node serves only what the pool asks it to load."""
 
 
-Fixed = LlamaCpp | Attach | MlxLm | Vllm
+OwnerEngine = LlamaCpp | Attach | MlxLm | Vllm

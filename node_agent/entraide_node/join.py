@@ -26,7 +26,7 @@ from entraide.wire.subjects import checked
 from entraide_node import config as configuration
 from entraide_node import keys
 from entraide_node.engine_config import NoEngine
-from entraide_node.models.files import demo_path
+from entraide_node.models.model_files import demo_path
 
 JOIN_TIMEOUT_S = 15.0
 PAGE_BYTES_MAX = 256 * 1024
@@ -54,7 +54,7 @@ class PoolPage(Struct, frozen=True):
     now: float = 0.0
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class JoinOptions(Struct, frozen=True, kw_only=True):
     """What the machine's owner says of it when it joins.
 
     Attributes:
@@ -69,8 +69,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     lang: str = "fr"
 
 
-def join(
-    url: str, token: str, *, folder: Path, wish: Wish, ca_pem: str = ""
+def join_pool(
+    url: str, token: str, *, folder: Path, wish: JoinOptions, ca_pem: str = ""
 ) -> configuration.NodeConfig:
     """Joins a pool and writes identity, authority and configuration into a folder.
 
@@ -89,9 +89,9 @@ def join(
         PoolUnreachable: nobody answers there.
     """
     secret, fingerprint = split_token(token)
-    page = read_page(url, ca_pem=ca_pem, fingerprint=fingerprint)
-    authority = _trusted(page, url=url, fingerprint=fingerprint, given=ca_pem)
-    seed, public_key = _durable_key(folder)
+    page = read_pool_page(url, ca_pem=ca_pem, fingerprint=fingerprint)
+    authority = _choose_authority(page, url=url, fingerprint=fingerprint, given=ca_pem)
+    seed, public_key = _load_or_make_key(folder)
     request = enrolment_pb2.JoinRequest(
         token=secret,
         node_public_key=public_key,
@@ -99,8 +99,8 @@ def join(
         site=wish.site,
         zone=wish.zone,
     )
-    answer = _call(page, request, authority=authority, lang=wish.lang)
-    return _write(folder, answer, seed=seed, wish=wish, pool=page.pool)
+    answer = _send_request(page, request, authority=authority, lang=wish.lang)
+    return _write_folder(folder, answer, seed=seed, wish=wish, pool=page.pool)
 
 
 def split_token(token: str) -> tuple[str, str]:
@@ -119,7 +119,7 @@ def default_name() -> str:
     return name[:NAME_CHARS_MAX] or "node"
 
 
-def read_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> PoolPage:
+def read_pool_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> PoolPage:
     """Returns what the pool says of itself at an address.
 
     A pool's own authority is in no system's list. With its fingerprint at hand the page is read
@@ -165,7 +165,7 @@ def fingerprint_of(ca_pem: str) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca_pem.strip())).hexdigest()
 
 
-def _trusted(page: PoolPage, *, url: str, fingerprint: str, given: str) -> str:
+def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given: str) -> str:
     """The authority to trust: "" for none, which only this machine itself may have."""
     host = urlsplit(f"//{page.grpc}").hostname or ""
     authority = given or page.ca_pem
@@ -187,7 +187,7 @@ def _trusted(page: PoolPage, *, url: str, fingerprint: str, given: str) -> str:
     return authority
 
 
-def _durable_key(folder: Path) -> tuple[str, str]:
+def _load_or_make_key(folder: Path) -> tuple[str, str]:
     """The node's key: made once, so that a second attempt is the same node."""
     import nkeys  # noqa: PLC0415  (only whoever joins needs it)
 
@@ -200,7 +200,7 @@ def _durable_key(folder: Path) -> tuple[str, str]:
     return seed, public_key
 
 
-def _call(
+def _send_request(
     page: PoolPage, request: enrolment_pb2.JoinRequest, *, authority: str, lang: str
 ) -> enrolment_pb2.JoinResponse:
     if page.tls:
@@ -213,10 +213,10 @@ def _call(
         try:
             return stub.Join(request, timeout=JOIN_TIMEOUT_S, metadata=(("accept-language", lang),))
         except grpc.RpcError as problem:
-            raise _said(problem, page.grpc) from problem
+            raise _join_error(problem, page.grpc) from problem
 
 
-def _said(problem: grpc.RpcError, address: str) -> RequestError | PoolUnreachable:
+def _join_error(problem: grpc.RpcError, address: str) -> RequestError | PoolUnreachable:
     status = problem.code()
     sentence = problem.details() or ""
     if status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
@@ -227,8 +227,8 @@ def _said(problem: grpc.RpcError, address: str) -> RequestError | PoolUnreachabl
     return RequestError(code, sentence, values={"detail": sentence})
 
 
-def _write(
-    folder: Path, answer: enrolment_pb2.JoinResponse, *, seed: str, wish: Wish, pool: str
+def _write_folder(
+    folder: Path, answer: enrolment_pb2.JoinResponse, *, seed: str, wish: JoinOptions, pool: str
 ) -> configuration.NodeConfig:
     path = folder / configuration.CONFIG_NAME
     node = checked(answer.node)
@@ -244,12 +244,12 @@ def _write(
         engine=configuration.LlamaCpp() if demo_path() is not None else NoEngine(),
     )
     if path.exists():  # the owner's own choices outlive a second joining
-        old = configuration.load(path)
+        old = configuration.load_config(path)
         fresh = msgspec.structs.replace(
             fresh, engine=old.engine, engines=old.engines, models=old.models, power=old.power,
             energy=old.energy, data_classes=old.data_classes, drain_s=old.drain_s,
         )  # fmt: skip
-    keys.save(folder, keys.StoredIdentity(node=node, jwt=answer.jwt, seed=seed))
+    keys.save_identity(folder, keys.StoredIdentity(node=node, jwt=answer.jwt, seed=seed))
     authority = folder / keys.CA_NAME
     if answer.ca_pem:
         keys.write_private(authority, answer.ca_pem.encode("ascii"))
@@ -258,5 +258,5 @@ def _write(
     if answer.signing_key:
         pool_key = f"{answer.signing_key}\n".encode("ascii")
         keys.write_private(folder / keys.POOL_KEY_NAME, pool_key)
-    keys.write_private(path, configuration.dump(fresh).encode("utf-8"))
-    return configuration.load(path)
+    keys.write_private(path, configuration.dump_config(fresh).encode("utf-8"))
+    return configuration.load_config(path)

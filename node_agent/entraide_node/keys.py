@@ -54,24 +54,24 @@ def read_private(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
         if os.name == "posix" and mode & 0o077:
-            raise _refuse(path, f"mode {mode & 0o777:04o}")
+            raise _identity_error(path, f"mode {mode & 0o777:04o}")
         return path.read_bytes()
     except OSError as problem:
-        raise _refuse(path, problem.strerror or str(problem)) from problem
+        raise _identity_error(path, problem.strerror or str(problem)) from problem
 
 
-def _refuse(path: Path, problem: str) -> RequestError:
+def _identity_error(path: Path, problem: str) -> RequestError:
     return RequestError(
         "identity_refused", f"{path}: {problem}", values={"file": str(path), "problem": problem}
     )
 
 
-def save(folder: Path, identity: StoredIdentity) -> None:
+def save_identity(folder: Path, identity: StoredIdentity) -> None:
     """Writes the identity."""
     write_private(folder / IDENTITY_NAME, msgspec.json.encode(identity))
 
 
-def read(folder: Path) -> StoredIdentity:
+def read_identity(folder: Path) -> StoredIdentity:
     """Reads the identity.
 
     Raises:
@@ -81,7 +81,7 @@ def read(folder: Path) -> StoredIdentity:
     try:
         return decode_json(read_private(path), type=StoredIdentity)
     except msgspec.MsgspecError as problem:
-        raise _refuse(path, "?") from problem
+        raise _identity_error(path, "?") from problem
 
 
 class Keyring:
@@ -89,7 +89,7 @@ class Keyring:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stored = read(folder)
+        self._stored = read_identity(folder)
 
     def identity(self) -> Identity:
         """Returns what to show to the bus now."""
@@ -99,17 +99,17 @@ class Keyring:
     def renew(self, jwt: str) -> None:
         """Keeps a new token; it serves from the next connection on."""
         renewed = msgspec.structs.replace(self._stored, jwt=jwt)
-        save(self._folder, renewed)
+        save_identity(self._folder, renewed)
         self._stored = renewed
 
 
-def ca_pem(folder: Path) -> str:
+def read_ca_pem(folder: Path) -> str:
     """Returns the pool's authority, or "" when the bus does not leave this machine."""
     path = folder / CA_NAME
     return path.read_text("ascii") if path.exists() else ""
 
 
-def pool_key(folder: Path) -> str:
+def read_pool_key(folder: Path) -> str:
     """Returns the pool's public signing key, base64; "" when it is not known."""
     path = folder / POOL_KEY_NAME
     return path.read_text("ascii").strip() if path.exists() else ""

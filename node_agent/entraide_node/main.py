@@ -21,16 +21,16 @@ import structlog
 from entraide import i18n
 from entraide.errors import EntraideError
 from entraide_node.agent import Agent
-from entraide_node.config import Attach, NodeConfig, load
-from entraide_node.core.phases import Sign
+from entraide_node.config import Attach, NodeConfig, load_config
+from entraide_node.core.phases import PhaseEvent
 from entraide_node.engines.base import EngineProblem
-from entraide_node.garage.supply import Supply
+from entraide_node.error_output import error_sentence, print_error
 from entraide_node.logs import log_to_folder, log_to_stderr
-from entraide_node.machine import Machine, open_machine
+from entraide_node.machine_probes import MachineProbes
+from entraide_node.machine_setup import MachineSetup, start_machine
+from entraide_node.model_manager.catalogue_source import CatalogueSource
 from entraide_node.owner import files as owner_files
-from entraide_node.owner.steward import OwnerSteward
-from entraide_node.probes import Probes
-from entraide_node.sentences import say, sentence
+from entraide_node.owner.terms_driver import TermsPolicyDriver
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
@@ -50,9 +50,9 @@ def run_node(path: Path, *, log: bool = False) -> int:
     os.umask(PRIVATE_UMASK)
     log_to_stderr()
     try:
-        config = load(path)
+        config = load_config(path)
     except EntraideError as problem:
-        say(problem, i18n.DEFAULT_LANG)
+        print_error(problem, i18n.DEFAULT_LANG)
         return 1
     folder = Path(config.dir)
     if log:
@@ -61,7 +61,7 @@ def run_node(path: Path, *, log: bool = False) -> int:
     if running is not None:
         sys.stderr.write(f"{i18n.text('node-runs-already', config.lang, pid=running.pid)}\n")
         return 1
-    return run_loop(_Process(config).run())
+    return run_loop(_AgentProcess(config).run())
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
@@ -73,7 +73,7 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(main)
 
 
-class _Process:
+class _AgentProcess:
     """What a signal reaches: an agent, or the start of one."""
 
     def __init__(self, config: NodeConfig) -> None:
@@ -87,40 +87,40 @@ class _Process:
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._sign, Sign.ASKED)
+            loop.add_signal_handler(number, self._sign, PhaseEvent.ASKED)
         if os.environ.get(PARENT_PIPE) == "1":
-            watch_parent(lambda: loop.call_soon_threadsafe(self._sign, Sign.ORPHANED))
+            watch_parent(lambda: loop.call_soon_threadsafe(self._sign, PhaseEvent.ORPHANED))
         self._log.info("node.starting", config=self._shown())
         stopped = await self._serve()
         if stopped.code:
             self._log.error("node.stopped", code=stopped.code)
-            said = sentence(stopped.code, stopped.values, self._config.lang) or stopped.code
+            said = error_sentence(stopped.code, stopped.values, self._config.lang) or stopped.code
             sys.stderr.write(f"{said}\n")
         owner_files.write_stopped(self._folder, stopped)
         return 1 if stopped.code else 0
 
     def _shown(self) -> str:
         shown = repr(self._config)
-        for engine in self._config.fixed:
+        for engine in self._config.owner_engines:
             shown = shown.replace(getattr(engine, "key", "") or "\0", "…")
         return shown
 
-    def _sign(self, sign: Sign) -> None:
+    def _sign(self, sign: PhaseEvent) -> None:
         self._stopping.set()
         if self._agent is not None:
-            self._agent.sign(sign)
+            self._agent.apply_event(sign)
 
-    async def _serve(self) -> owner_files.Stopped:
+    async def _serve(self) -> owner_files.StopReason:
         try:
             machine = await self._until_machine()
         except EntraideError as problem:
-            return owner_files.Stopped(problem.code, problem.values)
+            return owner_files.StopReason(problem.code, problem.values)
         if machine is None:
-            return owner_files.Stopped("", {})
+            return owner_files.StopReason("", {})
         if isinstance(machine, EngineProblem):
-            return owner_files.Stopped(machine.code, machine.values)
+            return owner_files.StopReason(machine.code, machine.values)
         try:
-            supply = Supply(self._config)
+            supply = CatalogueSource(self._config)
             await supply.open()
             self._agent = Agent(
                 self._config, machine=machine, supplier=supply, steward=self._steward()
@@ -128,21 +128,21 @@ class _Process:
             if not self._stopping.is_set():
                 await self._agent.run()
         except EntraideError as problem:
-            return owner_files.Stopped(problem.code, problem.values)
+            return owner_files.StopReason(problem.code, problem.values)
         finally:
             await machine.stop()
-        return owner_files.Stopped("", {})
+        return owner_files.StopReason("", {})
 
-    def _steward(self) -> OwnerSteward:
+    def _steward(self) -> TermsPolicyDriver:
         # What an engine that the owner started uses cannot be told from what the owner uses.
-        attached = any(isinstance(engine, Attach) for engine in self._config.fixed)
-        return OwnerSteward(self._folder, Probes(tells_load=not attached))
+        attached = any(isinstance(engine, Attach) for engine in self._config.owner_engines)
+        return TermsPolicyDriver(self._folder, MachineProbes(tells_load=not attached))
 
-    async def _until_machine(self) -> Machine | EngineProblem | None:
+    async def _until_machine(self) -> MachineSetup | EngineProblem | None:
         """Starts the engine; one that somebody else runs is waited for. None: asked to stop."""
         wait_s = RETRY_MIN_S
         while True:
-            opening = asyncio.create_task(open_machine(self._config, tell=self._tell))
+            opening = asyncio.create_task(start_machine(self._config, tell=self._tell))
             stopping = asyncio.create_task(self._stopping.wait())
             await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -150,13 +150,13 @@ class _Process:
                 opening.cancel()
                 await asyncio.wait({opening})
                 left = None if opening.cancelled() else opening.result()
-                if isinstance(left, Machine):
+                if isinstance(left, MachineSetup):
                     await left.stop()
                 return None
             machine = opening.result()
-            fixed = self._config.fixed
+            fixed = self._config.owner_engines
             others = [engine for engine in fixed if not isinstance(engine, Attach)]
-            if isinstance(machine, Machine) or others or not fixed:
+            if isinstance(machine, MachineSetup) or others or not fixed:
                 return machine
             self._log.warning("node.engine_awaited", code=machine.code, wait_s=wait_s)
             self._tell("engine_down")
@@ -170,7 +170,7 @@ class _Process:
         config = self._config
         owner_files.write_status(
             self._folder,
-            owner_files.Status(
+            owner_files.NodeStatus(
                 node=config.node,
                 coop=config.coop,
                 zone=config.zone,

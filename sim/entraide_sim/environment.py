@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, EnergyStatus, Lending, NodeCard
-from entraide_node.core.site import Told, surplus
+from entraide_node.core.site_surplus import SiteReadings, compute_surplus
 from entraide_scheduler.core.events import (
     NodeChanged,
     NodeJoined,
@@ -172,10 +172,10 @@ class SimulatedEnvironment:
         if site.spec is None:
             return node.card.energy
         draw_w, battery = site.draw_w, site.supply.battery
-        told = Told(generation_w=site.surplus_w, use_w=draw_w)
+        told = SiteReadings(generation_w=site.surplus_w, use_w=draw_w)
         if battery is not None:
             full = 100.0 / battery.capacity_j
-            told = Told(
+            told = SiteReadings(
                 generation_w=site.surplus_w,
                 use_w=draw_w,
                 battery_w=site.supply.flows.charge_w - site.supply.flows.battery_w,
@@ -184,7 +184,7 @@ class SimulatedEnvironment:
                 battery_gives_w=battery.power_w,
                 floor_percent=battery.floor_j * full,
             )
-        found = surplus(told, added_w=draw_w)
+        found = compute_surplus(told, added_w=draw_w)
         assert found is not None
         return EnergyStatus(found.surplus_w, Basis.MEASURED, "sim", now, now + FOREVER_S)
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Power, Rates, Replica
-from entraide_node.core.terms import OwnerTerms, Present, Span, parse_span
+from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy, WeeklyHours, parse_hours
 from entraide_sim import catalogue, model_layout, thermal
 from entraide_sim.catalogue import Device, ModelFootprint
 from entraide_sim.client_generator import BLOCK_TOKENS
@@ -78,15 +78,15 @@ def build_machines(scenario: Scenario) -> list[Machine]:
 
 def owner_terms(group: NodeGroup) -> OwnerTerms:
     """Returns an owner's terms as the node's core has them."""
-    spans: list[Span] = []
+    spans: list[WeeklyHours] = []
     for text in group.hours:
-        span = parse_span(text)
+        span = parse_hours(text)
         assert span is not None, text
         spans.append(span)
     owner = group.owner
     return OwnerTerms(
         hours=tuple(spans),
-        present=Present.ALL if owner.works_present else Present.NOTHING,
+        present=PresencePolicy.ALL if owner.works_present else PresencePolicy.NOTHING,
         idle_min=0.0,  # a pattern says when somebody is there, not when a key was touched
         give_back_s=owner.give_back_s,
         settle_s=0.0,

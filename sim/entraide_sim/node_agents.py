@@ -1,8 +1,8 @@
 """Machines: what the nodes of a world do with runs, and what they say of them.
 
-A node takes a run or declines it by the decision of its own core (``entraide_node.core.duty``),
-works on it, and says what an agent says: accepted, signs of life, usage; each message takes half a
-round trip. It refuses to know why the pool asked.
+A node takes a run or declines it by the decision of ``entraide_node.core.run_admission``, works on
+it, and says what an agent says: accepted, signs of life, usage; each message takes half a round
+trip. It refuses to know why the pool asked.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,13 @@ from msgspec import Struct
 
 from entraide.types import Basis, Outcome, Usage
 from entraide.units import uwh_from_joules
-from entraide_node.core.duty import Asked, Decision, Holding, Verdict, judge
+from entraide_node.core.run_admission import (
+    Admission,
+    AdmissionDecision,
+    ModelOccupancy,
+    RunRequest,
+    admit_run,
+)
 from entraide_scheduler.core.events import (
     RunAccepted,
     RunDeclined,
@@ -29,7 +35,7 @@ ENDPOINT = "/v1/chat/completions"
 OWNER_RETURNED = "owner_returned"  # what a run ends with whose owner wants the machine
 ENGINE_FAILED = "engine_failed"  # what a run ends with on a machine whose engine is broken
 NO_USAGE = Usage(0, 0, 0, Basis.ESTIMATED, 0, 0, Basis.ESTIMATED, 0.0, 0.0)
-TOO_LONG = Decision(Verdict.DECLINE, "context_exceeded")
+TOO_LONG = AdmissionDecision(Admission.DECLINE, "context_exceeded")
 
 Values = tuple[Any, ...]
 
@@ -110,9 +116,9 @@ class NodeAgents:
             return
         decision = _admit_run(offer)
         facts = job.request.facts
-        if decision.verdict is not Verdict.TAKE:
+        if decision.verdict is not Admission.TAKE:
             self._release_run(job)
-            if decision.verdict is Verdict.DECLINE:
+            if decision.verdict is Admission.DECLINE:
                 self._send_event(
                     node, RunDeclined, (facts.job, offer.epoch, node.name, decision.code, {})
                 )
@@ -305,14 +311,14 @@ class NodeAgents:
         self._driver.deliver(kind, *values)
 
 
-def _admit_run(offer: RunOffer) -> Decision:
+def _admit_run(offer: RunOffer) -> AdmissionDecision:
     """Lets the node's core decide on a run; a prompt too long is the engine's to refuse."""
     node, request = offer.node, offer.job.request
     job = request.facts.job
     old = node.runs.get(job)
-    decision = judge(
-        Asked(job, offer.epoch, ENDPOINT, offer.model or request.facts.model, sealed=False),
-        holding=Holding(
+    decision = admit_run(
+        RunRequest(job, offer.epoch, ENDPOINT, offer.model or request.facts.model, sealed=False),
+        holding=ModelOccupancy(
             node.replica.model if node.is_loaded else "",
             node.replica.slots,
             len(node.runs),
@@ -321,7 +327,7 @@ def _admit_run(offer: RunOffer) -> Decision:
         ),
         reason=node.reason,
     )
-    if decision.verdict is not Verdict.TAKE:
+    if decision.verdict is not Admission.TAKE:
         return decision
     hardware = node.engine.hardware
     longest = min(hardware.pool_tokens, node.replica.context_tokens)

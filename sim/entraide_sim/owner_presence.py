@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from zoneinfo import ZoneInfo
 
-from entraide_node.core.situation import Situation
-from entraide_node.core.stewardship import State, Stewardship
-from entraide_node.core.terms import DAY_MIN, OwnerTerms, Present
+from entraide_node.core.machine_state import MachineState
+from entraide_node.core.owner_policy import LendingState, OwnerPolicy
+from entraide_node.core.owner_terms import DAY_MIN, OwnerTerms, PresencePolicy
 from entraide_sim.arrivals import make_rng
 from entraide_sim.environment import Fault
 
@@ -57,7 +57,9 @@ def presence_faults(
         present_cap_w: another one while somebody is there.
     """
     capped = present_cap_w is not None
-    if not terms.hours and (not PATTERNS[pattern] or (terms.present is Present.ALL and not capped)):
+    if not terms.hours and (
+        not PATTERNS[pattern] or (terms.present is PresencePolicy.ALL and not capped)
+    ):
         return
     days = list(_local_days(start_at, until, zone))
     there = _draw_visits(days, pattern, seed, number)
@@ -89,14 +91,14 @@ def visit_faults(
         until: before which moment.
         zone: the owner's clock.
     """
-    steward = Stewardship()
+    steward = OwnerPolicy()
     edges = sorted(
         at for at in _change_moments(terms, visits, start_at, until, zone) if start_at < at
     )
     at, place, working, holds = start_at, 0, True, True
     while at < until:
         now = _machine_state(visits, at, zone)
-        lent, back = steward.look(terms, now, at=at, running=holds, foreign=False)
+        lent, back = steward.evaluate(terms, now, at=at, running=holds, foreign=False)
         if lent.reason is not None and working:
             yield Fault(at, node, "refuse", reason=lent.reason.code)
         if back:
@@ -104,8 +106,8 @@ def visit_faults(
         if lent.reason is None and not working:
             yield Fault(at, node, "take")
         working = lent.reason is None
-        holds = lent.state not in (State.GIVING_BACK, State.AWAY)
-        if lent.state is State.GIVING_BACK:
+        holds = lent.state not in (LendingState.GIVING_BACK, LendingState.AWAY)
+        if lent.state is LendingState.GIVING_BACK:
             continue  # what ran has ended: the same moment again, without it
         while place < len(edges) and edges[place] <= at:
             place += 1
@@ -129,11 +131,13 @@ def _change_moments(
     return found
 
 
-def _machine_state(visits: Sequence[tuple[float, float]], at: float, zone: ZoneInfo) -> Situation:
+def _machine_state(
+    visits: Sequence[tuple[float, float]], at: float, zone: ZoneInfo
+) -> MachineState:
     local = dt.datetime.fromtimestamp(at, zone)
     since = [at - end for begin, end in visits if begin <= at]
     idle_s = inf if not since else 0.0 if min(since) < 0.0 else max(min(since), AFTER_TOUCH_S)
-    return Situation(day=local.weekday(), minute=local.hour * 60 + local.minute, idle_s=idle_s)
+    return MachineState(day=local.weekday(), minute=local.hour * 60 + local.minute, idle_s=idle_s)
 
 
 def _local_days(start_at: float, until: float, zone: ZoneInfo) -> Iterator[tuple[float, int]]:

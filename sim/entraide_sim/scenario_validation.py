@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.models import ALIASES
-from entraide_node.core.terms import parse_span
+from entraide_node.core.owner_terms import parse_hours
 from entraide_scheduler.core import soundness
 from entraide_scheduler.core.soundness import Range
 from entraide_sim import catalogue, fleet, owner_presence
@@ -250,7 +250,7 @@ def _check_group(scenario: s.Scenario, group: s.NodeGroup, path: Path) -> Iterat
     if group.models == () and not group.loadable:
         yield ScenarioIssue((*path, "loadable"), "missing_key")
     for number, text in enumerate(group.hours):
-        if parse_span(text) is None:
+        if parse_hours(text) is None:
             yield ScenarioIssue((*path, "hours", number), "no_hours", {"value": text})
     yield from _check_known(
         group.owner.present, owner_presence.PATTERNS, (*path, "owner", "present")

@@ -157,11 +157,11 @@ def renew_identities(state: Path) -> None:
     """
     pool = PoolIdentity(state)
     for home in sorted((state / "nodes").iterdir()):
-        stored = keys.read(home)
+        stored = keys.read_identity(home)
         public = nkeys.from_seed(stored.seed.encode()).public_key.decode()
         jwt = pool.node(stored.node, public)
         assert jwt is not None, "the pool has revoked this node"
-        keys.save(home, msgspec.structs.replace(stored, jwt=jwt))
+        keys.save_identity(home, msgspec.structs.replace(stored, jwt=jwt))
 
 
 def pending(state: Path) -> list[RequestFacts]:

@@ -7,7 +7,7 @@ import pytest
 from tests.engines.own_environments import ENVIRONMENT, cache_folder
 
 from entraide import i18n
-from entraide_node.engines.environments import lacking
+from entraide_node.engines.environments import find_install_problem
 
 _REASONS = pytest.StashKey[list[str]]()
 
@@ -15,7 +15,7 @@ _REASONS = pytest.StashKey[list[str]]()
 @cache
 def why_absent(kind: str) -> str:
     """Why an engine's environment cannot be made here; "" when it can."""
-    problem = lacking(ENVIRONMENT[kind], cache_folder())
+    problem = find_install_problem(ENVIRONMENT[kind], cache_folder())
     if problem is None:
         return ""
     return i18n.text(f"node-{problem.code.replace('_', '-')}", "en", **problem.values)

@@ -7,12 +7,12 @@ from pathlib import Path
 from tests.engines.own_environments import engine_of
 from tests.engines.support import config
 
-from entraide_node.engines.llamacpp import llama_cpp
+from entraide_node.engines.llamacpp import make_llama_cpp
 
 
 async def main(kind: str, folder: Path) -> None:
     """Starts the engine and never ends by itself."""
-    engine = llama_cpp(config()) if kind == "llama.cpp" else engine_of(kind, folder)
+    engine = make_llama_cpp(config()) if kind == "llama.cpp" else engine_of(kind, folder)
     assert await engine.start() is None
     print(engine.pid, engine.facts.api_base, flush=True)
     await asyncio.Event().wait()

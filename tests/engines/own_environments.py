@@ -15,9 +15,9 @@ import platformdirs
 from tests.engines.hub_folder import TOOL_TEMPLATE, hub_folder, with_template
 from tests.engines.support import demo_model
 
-from entraide_node.engines.environments import install, made, python_of
+from entraide_node.engines.environments import install_environment, python_of, read_record
 from entraide_node.engines.factory import make_engine
-from entraide_node.engines.supervised import Supervised
+from entraide_node.engines.supervised_engine import SupervisedEngine
 
 ENVIRONMENT = {"mlx-lm": "mlx", "vllm": "vllm-cpu"}
 ALIAS = "smollm2-135m-instruct"
@@ -36,7 +36,7 @@ def installed(name: str) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     with (root / f"{name}.wait").open("w") as waiting:
         fcntl.flock(waiting, fcntl.LOCK_EX)  # another run of the tests may be making it
-        problem = install(name, root, tell=lambda code: None)
+        problem = install_environment(name, root, tell=lambda code: None)
     assert problem is None, problem
     python = python_of(name, root)
     assert python is not None
@@ -68,7 +68,7 @@ def _alone(name: str) -> Any:
     return waiting
 
 
-def engine_of(kind: str, folder: Path, **options: Any) -> Supervised:
+def engine_of(kind: str, folder: Path, **options: Any) -> SupervisedEngine:
     """An engine of this kind with the small model, not started."""
     if kind != "llama.cpp":
         installed(ENVIRONMENT[kind])
@@ -76,12 +76,12 @@ def engine_of(kind: str, folder: Path, **options: Any) -> Supervised:
     fixed = {"folder": folder, "root": cache_folder(), "threads": 1}
     path = options.pop("weights", None) or (demo_model().path if kind == "llama.cpp" else weights())
     engine = make_engine(kind, path, **{**plain, **fixed, **options})
-    assert isinstance(engine, Supervised), engine
+    assert isinstance(engine, SupervisedEngine), engine
     return engine
 
 
 @asynccontextmanager
-async def running(kind: str, folder: Path, **options: Any) -> AsyncIterator[Supervised]:
+async def running(kind: str, folder: Path, **options: Any) -> AsyncIterator[SupervisedEngine]:
     """A started engine of this kind; stopped afterwards."""
     engine = engine_of(kind, folder, **options)
     problem = await engine.start()
@@ -95,6 +95,6 @@ async def running(kind: str, folder: Path, **options: Any) -> AsyncIterator[Supe
 def version_of(kind: str) -> str:
     """The version of an installed engine."""
     installed(ENVIRONMENT[kind])
-    record = made(ENVIRONMENT[kind], cache_folder())
+    record = read_record(ENVIRONMENT[kind], cache_folder())
     assert record is not None
     return record.version

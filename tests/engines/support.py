@@ -19,9 +19,9 @@ from entraide_node.engines.base import (
     EngineProblem,
     EngineRequest,
 )
-from entraide_node.engines.llamacpp import LlamaCppConfig, llama_cpp
-from entraide_node.engines.supervised import Supervised
-from entraide_node.models.files import ModelFile, find_model
+from entraide_node.engines.llamacpp import LlamaCppConfig, make_llama_cpp
+from entraide_node.engines.supervised_engine import SupervisedEngine
+from entraide_node.models.model_files import ModelFile, find_model
 
 DEADLINE_S = 60.0
 QUESTION = [{"role": "user", "content": "Write a long story about a cat."}]
@@ -41,9 +41,9 @@ def config(**options: Any) -> LlamaCppConfig:
 
 
 @asynccontextmanager
-async def llamacpp(**options: Any) -> AsyncIterator[Supervised]:
+async def llamacpp(**options: Any) -> AsyncIterator[SupervisedEngine]:
     """A started llama.cpp; stopped afterwards."""
-    engine = llama_cpp(config(**options))
+    engine = make_llama_cpp(config(**options))
     problem = await engine.start()
     assert problem is None, problem
     try:

@@ -23,12 +23,12 @@ from tests.engines.support import (
 )
 
 from entraide.types import Basis, Outcome
-from entraide_node.engines.attach import AttachConfig, Attached
+from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import CONTEXT_EXCEEDED, EngineProblem
-from entraide_node.engines.discovery import discover
-from entraide_node.engines.listing import Listed
+from entraide_node.engines.discovery import discover_servers
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
-from entraide_node.engines.process import CappedLog, spawn
+from entraide_node.engines.model_listing import ListedModel
+from entraide_node.engines.process import CappedLog, spawn_module
 
 pytestmark = pytest.mark.engines
 
@@ -44,22 +44,22 @@ async def url() -> AsyncIterator[str]:
         context_tokens=1024, threads=1, batch_tokens=512, cache_ram_mib=64, gpu_layers=None,
         parent_pid=os.getpid(),
     )  # fmt: skip
-    process = await spawn(
+    process = await spawn_module(
         MODULE, first_line=msgspec.json.encode(child), env={}, log=CappedLog(None),
         keeps_when_ready=lambda line: False,
     )  # fmt: skip
-    line = await process.ready_line(timeout_s=60.0)
+    line = await process.read_ready_line(timeout_s=60.0)
     assert line, process.tail
     yield msgspec.json.decode(line, type=ChildReady).address
     process.terminate()
-    await process.gone()
+    await process.wait_exit()
 
 
 @asynccontextmanager
-async def attached(url: str, **options: object) -> AsyncIterator[Attached]:
+async def attached(url: str, **options: object) -> AsyncIterator[AttachedEngine]:
     """An attached engine, whether it is ready or not."""
     plain = {"url": url, "model": "theirs", "key": KEY, "alias": "ours"}
-    engine = Attached(AttachConfig(**{**plain, **options}))
+    engine = AttachedEngine(AttachConfig(**{**plain, **options}))
     try:
         yield engine
     finally:
@@ -134,11 +134,11 @@ async def test_the_only_model(url: str) -> None:
 
 async def test_it_is_found(url: str) -> None:
     """A llama-server that runs is found with its model; without its key only that it wants one."""
-    (stranger,) = await discover([url])
-    (friend,) = await discover([url], key=KEY)
+    (stranger,) = await discover_servers([url])
+    (friend,) = await discover_servers([url], key=KEY)
 
     assert (True, ()) == (stranger.wants_key, stranger.models)
-    assert ("llama.cpp", (Listed("theirs", 1024),)) == (friend.program, friend.models)
+    assert ("llama.cpp", (ListedModel("theirs", 1024),)) == (friend.program, friend.models)
 
 
 async def test_its_prompts_are_not_kept_for_others(url: str) -> None:
@@ -189,7 +189,7 @@ async def test_an_mlx_server_that_its_owner_runs(their_mlx: str) -> None:
         again = await engine.ready()
 
         assert "ours" == engine.facts.model_alias
-    (found,) = await discover([their_mlx])
+    (found,) = await discover_servers([their_mlx])
 
     assert EngineProblem("engine_name_model", {"url": their_mlx}) == problem
     assert again is None
@@ -203,7 +203,7 @@ async def test_an_mlx_server_that_its_owner_runs(their_mlx: str) -> None:
 async def found_at(url: str) -> None:
     """Waits until a server answers there."""
     async with asyncio.timeout(DEADLINE_S):
-        while not await discover([url]):  # noqa: ASYNC110
+        while not await discover_servers([url]):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 

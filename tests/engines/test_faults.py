@@ -32,9 +32,9 @@ from entraide_node.engines.base import (
     EngineEnd,
     EngineProblem,
 )
-from entraide_node.engines.llamacpp import llama_cpp
+from entraide_node.engines.llamacpp import make_llama_cpp
 from entraide_node.engines.llamacpp_child import MODULE
-from entraide_node.models.files import ModelFile
+from entraide_node.models.model_files import ModelFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,7 +115,7 @@ async def test_stop_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 async def test_stop_while_it_starts() -> None:
     """An engine that is stopped while its model loads ends at once and serves nobody."""
-    engine = llama_cpp(config())
+    engine = make_llama_cpp(config())
     start = asyncio.create_task(engine.start())
     await eventually(lambda: len(engine_children()) == 1)
     await engine.stop()
@@ -165,7 +165,7 @@ async def test_bad_weights(tmp_path: Path, cut: Callable[[bytes], bytes], code: 
     """Weights that cannot be loaded are told in one code with llama.cpp's own words."""
     path, log = tmp_path / "bad.gguf", tmp_path / "engine.log"
     path.write_bytes(cut(demo_model().path.read_bytes()))
-    engine = llama_cpp(config(model=model_at(path), log_path=log))
+    engine = make_llama_cpp(config(model=model_at(path), log_path=log))
 
     problem = await engine.start()
 
@@ -178,7 +178,7 @@ async def test_bad_weights(tmp_path: Path, cut: Callable[[bytes], bytes], code: 
 
 async def test_weights_that_are_not_there(tmp_path: Path) -> None:
     """A file that vanished before the start is told as missing."""
-    engine = llama_cpp(config(model=model_at(tmp_path / "no.gguf")))
+    engine = make_llama_cpp(config(model=model_at(tmp_path / "no.gguf")))
 
     problem = await engine.start()
 
@@ -188,7 +188,7 @@ async def test_weights_that_are_not_there(tmp_path: Path) -> None:
 
 async def test_a_start_that_takes_too_long() -> None:
     """A child that does not serve in time is killed, and that is told."""
-    engine = llama_cpp(config(ready_timeout_s=0.01))
+    engine = make_llama_cpp(config(ready_timeout_s=0.01))
 
     problem = await engine.start()
 
@@ -232,6 +232,6 @@ async def test_an_exit_is_told_apart_from_a_stop() -> None:
         _, ended = await stopped
 
     assert [ENGINE_EXITED] * 2 == [end.failure.code for end in exits if end.failure is not None]
-    assert [1, 1, 0] == [end.beside for end in (*exits, lone)]
+    assert [1, 1, 0] == [end.other_runs for end in (*exits, lone)]
     assert ended.failure is not None
     assert ENGINE_CRASHED == ended.failure.code

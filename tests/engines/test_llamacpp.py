@@ -27,20 +27,20 @@ from entraide_node.engines.base import (
     EngineChunk,
     EngineEnd,
 )
-from entraide_node.engines.llamacpp import llama_cpp
-from entraide_node.engines.supervised import WAITING_PER_SLOT_MAX, Supervised
+from entraide_node.engines.llamacpp import make_llama_cpp
+from entraide_node.engines.supervised_engine import WAITING_PER_SLOT_MAX, SupervisedEngine
 
 pytestmark = pytest.mark.engines
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[Supervised]:
+async def engine() -> AsyncIterator[SupervisedEngine]:
     """A started engine with two slots."""
     async with llamacpp() as started:
         yield started
 
 
-async def test_facts(engine: Supervised) -> None:
+async def test_facts(engine: SupervisedEngine) -> None:
     """It says what it is: program, version, weights, slots, context and what it can do."""
     facts = engine.facts
 
@@ -54,7 +54,7 @@ async def test_facts(engine: Supervised) -> None:
     assert await engine.ready() is None
 
 
-async def test_stream(engine: Supervised) -> None:
+async def test_stream(engine: SupervisedEngine) -> None:
     """A streamed chat comes token by token, under our names, and ends with its finish reason."""
     chunks, end = await ran(engine, request(max_tokens=12, seed=1))
 
@@ -69,7 +69,7 @@ async def test_stream(engine: Supervised) -> None:
     assert ("job-1", "length") == (last["id"], last["choices"][0]["finish_reason"])
 
 
-async def test_whole_answer(engine: Supervised) -> None:
+async def test_whole_answer(engine: SupervisedEngine) -> None:
     """The same chat with the same seed gives the same text, streamed or in one piece."""
     chunks, _ = await ran(engine, request("job-1", max_tokens=12, seed=7))
     silent, end = await ran(engine, request("job-2", stream=False, max_tokens=12, seed=7))
@@ -81,7 +81,7 @@ async def test_whole_answer(engine: Supervised) -> None:
     assert 12 == silent[-1].n_output_tokens == whole["usage"]["completion_tokens"]
 
 
-async def test_completion(engine: Supervised) -> None:
+async def test_completion(engine: SupervisedEngine) -> None:
     """A plain completion works as a chat does."""
     asked = request(path=COMPLETIONS, stream=False, prompt="Un, deux,", max_tokens=4)
 
@@ -92,7 +92,7 @@ async def test_completion(engine: Supervised) -> None:
     assert whole["choices"][0]["text"]
 
 
-async def test_usage_is_the_engines_own(engine: Supervised) -> None:
+async def test_usage_is_the_engines_own(engine: SupervisedEngine) -> None:
     """The tokens that runs report add up to what the engine's own counters say."""
     prompt = output = 0
     for n in range(3):
@@ -105,7 +105,7 @@ async def test_usage_is_the_engines_own(engine: Supervised) -> None:
     assert (prompt, output) == (metrics.prompt_tokens_total, metrics.output_tokens_total)
 
 
-async def test_no_prompt_is_kept_for_the_next(engine: Supervised) -> None:
+async def test_no_prompt_is_kept_for_the_next(engine: SupervisedEngine) -> None:
     """A repeated prompt is read anew, even if asked otherwise: a cache would tell tales."""
     _, first = await ran(engine, request("job-1", max_tokens=1))
     _, second = await ran(engine, request("job-2", max_tokens=1, cache_prompt=True))
@@ -114,7 +114,7 @@ async def test_no_prompt_is_kept_for_the_next(engine: Supervised) -> None:
     assert 0 == second.usage.cached_tokens
 
 
-async def test_timings(engine: Supervised) -> None:
+async def test_timings(engine: SupervisedEngine) -> None:
     """The engine's own timings come with the end, and fit into the time that the run took."""
     _, end = await ran(engine, request(max_tokens=8))
 
@@ -124,7 +124,7 @@ async def test_timings(engine: Supervised) -> None:
     assert 0 < timings.decode_s < timings.run_s
 
 
-async def test_schema(engine: Supervised) -> None:
+async def test_schema(engine: SupervisedEngine) -> None:
     """An answer that must fit a JSON schema does."""
     schema = {
         "type": "object",
@@ -140,7 +140,7 @@ async def test_schema(engine: Supervised) -> None:
     assert ["ville"] == list(msgspec.json.decode(content))
 
 
-async def test_two_choices(engine: Supervised) -> None:
+async def test_two_choices(engine: SupervisedEngine) -> None:
     """Two choices come apart, and their prompt counts once."""
     _, one = await ran(engine, request("job-1", max_tokens=4, stream=False))
     _, two = await ran(engine, request("job-2", max_tokens=4, n=2, stream=False))
@@ -151,7 +151,7 @@ async def test_two_choices(engine: Supervised) -> None:
     assert 8 == two.usage.completion_tokens
 
 
-async def test_log_probabilities(engine: Supervised) -> None:
+async def test_log_probabilities(engine: SupervisedEngine) -> None:
     """Log-probabilities come for each token of a whole answer."""
     asked = request(stream=False, max_tokens=3, logprobs=True, top_logprobs=2)
 
@@ -161,7 +161,7 @@ async def test_log_probabilities(engine: Supervised) -> None:
     assert [2, 2, 2] == [len(entry["top_logprobs"]) for entry in entries]
 
 
-async def test_prompt_too_long(engine: Supervised) -> None:
+async def test_prompt_too_long(engine: SupervisedEngine) -> None:
     """A prompt beyond the slot is refused with its length and the slot's."""
     messages = [{"role": "user", "content": "le chat " * 3000}]
 
@@ -173,7 +173,7 @@ async def test_prompt_too_long(engine: Supervised) -> None:
     assert end.failure.n_prompt_tokens > end.failure.n_ctx == 2048
 
 
-async def test_bad_request(engine: Supervised) -> None:
+async def test_bad_request(engine: SupervisedEngine) -> None:
     """A request that the engine does not accept is the caller's fault, in the engine's words."""
     _, end = await ran(engine, request(messages="no list"))
 
@@ -182,7 +182,7 @@ async def test_bad_request(engine: Supervised) -> None:
     assert "messages" in end.failure.detail
 
 
-async def test_cancelling_stops_the_engine(engine: Supervised) -> None:
+async def test_cancelling_stops_the_engine(engine: SupervisedEngine) -> None:
     """A cancelled run ends at once with its exact counts, and the engine computes no more."""
     chunks: list[EngineChunk] = []
     end: EngineEnd | None = None
@@ -202,7 +202,7 @@ async def test_cancelling_stops_the_engine(engine: Supervised) -> None:
     assert metrics.output_tokens_total < 100
 
 
-async def test_leaving_stops_the_engine(engine: Supervised) -> None:
+async def test_leaving_stops_the_engine(engine: SupervisedEngine) -> None:
     """A reader that leaves makes the engine stop, while it writes and while it reads."""
     long = [{"role": "user", "content": "le chat " * 300}]
     for n, asked in enumerate([request("w", max_tokens=1500), request("r", messages=long)]):
@@ -214,7 +214,7 @@ async def test_leaving_stops_the_engine(engine: Supervised) -> None:
         assert metrics.output_tokens_total < 100, n
 
 
-async def test_long_prompts_show_life(engine: Supervised) -> None:
+async def test_long_prompts_show_life(engine: SupervisedEngine) -> None:
     """While a long prompt is read its progress is told, and that it was read to its end."""
     messages = [{"role": "user", "content": "le chat " * 300}]
 
@@ -226,7 +226,7 @@ async def test_long_prompts_show_life(engine: Supervised) -> None:
     assert 0 == chunks[0].n_output_tokens
 
 
-async def test_too_many_at_a_time(engine: Supervised) -> None:
+async def test_too_many_at_a_time(engine: SupervisedEngine) -> None:
     """Beyond its slots and a few that wait, the engine takes no more."""
     places = engine.facts.slots * (1 + WAITING_PER_SLOT_MAX)
     running = [engine.run(request(f"job-{n}", max_tokens=1500)) for n in range(places)]
@@ -263,5 +263,5 @@ async def test_the_context_never_passes_the_models() -> None:
 
 def test_threads_leave_a_core_to_the_owner() -> None:
     """Without a number of threads the engine leaves one core alone, if there is more than one."""
-    assert llama_cpp(config(threads=0)).facts.threads >= 1
-    assert 3 == llama_cpp(config(threads=3)).facts.threads
+    assert make_llama_cpp(config(threads=0)).facts.threads >= 1
+    assert 3 == make_llama_cpp(config(threads=3)).facts.threads

@@ -19,10 +19,10 @@ from entraide.models import Catalogue
 from entraide.types import JobState
 from entraide_node.agent import Agent
 from entraide_node.config import ModelsConfig, NoEngine
-from entraide_node.core.phases import Sign
-from entraide_node.garage.supply import Supply
-from entraide_node.join import Wish, join
-from entraide_node.machine import Machine
+from entraide_node.core.phases import PhaseEvent
+from entraide_node.join import JoinOptions, join_pool
+from entraide_node.machine_setup import MachineSetup
+from entraide_node.model_manager.catalogue_source import CatalogueSource
 
 pytestmark = pytest.mark.engines
 
@@ -41,20 +41,22 @@ async def when(condition: Callable[[], object]) -> None:
 async def node(scheduler: RunningScheduler, folder: Path, mirror: Path) -> AsyncIterator[None]:
     """A machine that has joined, serves nothing, and lets the pool load what fits."""
     token = await scheduler.operator.token("beta", valid_s=600.0)
-    wish = Wish(name="seul")
-    joined = await asyncio.to_thread(join, scheduler.gateway.url, token, folder=folder, wish=wish)
+    wish = JoinOptions(name="seul")
+    joined = await asyncio.to_thread(
+        join_pool, scheduler.gateway.url, token, folder=folder, wish=wish
+    )
     models = ModelsConfig(
         mirror=str(mirror), hub=False, memory_gb=3.0, threads=1, unload_idle_s=IDLE_S
     )
     config = replace(joined, engine=NoEngine(), models=models)
-    supply = Supply(config, hardware=lambda: MACHINE, root=folder)
+    supply = CatalogueSource(config, hardware=lambda: MACHINE, root=folder)
     await supply.open()
-    agent = Agent(config, machine=Machine((), POWER), supplier=supply)
+    agent = Agent(config, machine=MachineSetup((), POWER), supplier=supply)
     work = asyncio.create_task(agent.run())
     try:
         yield
     finally:
-        agent.sign(Sign.ORPHANED)
+        agent.apply_event(PhaseEvent.ORPHANED)
         await work
 
 

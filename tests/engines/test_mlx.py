@@ -29,8 +29,8 @@ from tests.engines.support import (
 
 from entraide.types import Basis, Outcome
 from entraide_node.engines.base import BAD_REQUEST, ENGINE_EXITED, ENGINE_HUNG, EngineEnd
-from entraide_node.engines.model_folder import takes_tools
-from entraide_node.engines.supervised import Supervised
+from entraide_node.engines.model_folder import supports_tools
+from entraide_node.engines.supervised_engine import SupervisedEngine
 
 ROOT = Path(__file__).parents[2]
 SHORT = [{"role": "user", "content": "Un chat"}]
@@ -49,13 +49,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["mlx-lm"])
-async def engine(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Supervised]:
+async def engine(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[SupervisedEngine]:
     """One engine for all tests."""
     async with running(request.param, folder, stall_timeout_s=5.0) as started:
         yield started
 
 
-async def test_facts(engine: Supervised) -> None:
+async def test_facts(engine: SupervisedEngine) -> None:
     """It says what it is and what it can do, and that it listens on the loopback only."""
     facts = engine.facts
 
@@ -76,10 +76,10 @@ async def test_tools_are_offered_where_the_template_has_them(
     with_tools = engine_of(engine_name, folder, weights=weights(tools=True))
 
     assert ("logprobs", "tools") == with_tools.facts.features
-    assert (True, False) == (takes_tools(weights(tools=True)), takes_tools(weights()))
+    assert (True, False) == (supports_tools(weights(tools=True)), supports_tools(weights()))
 
 
-async def test_stream(engine: Supervised) -> None:
+async def test_stream(engine: SupervisedEngine) -> None:
     """A streamed chat comes under our names, and is counted by the engine at its end."""
     chunks, end = await ran(engine, request(messages=SHORT, max_tokens=6))
 
@@ -93,7 +93,7 @@ async def test_stream(engine: Supervised) -> None:
     assert not {"usage", "system_fingerprint"} & set().union(*events(chunks))
 
 
-async def test_whole_answer(engine: Supervised) -> None:
+async def test_whole_answer(engine: SupervisedEngine) -> None:
     """A chat in one piece has the same prompt, counted alike; no greedy text differs."""
     asked = {"messages": SHORT, "max_tokens": 4, "temperature": 0}
     chunks, streamed = await ran(engine, request("job-1", **asked))
@@ -106,7 +106,7 @@ async def test_whole_answer(engine: Supervised) -> None:
     assert streamed.usage == silent.usage
 
 
-async def test_no_prompt_is_kept_for_the_next(engine: Supervised) -> None:
+async def test_no_prompt_is_kept_for_the_next(engine: SupervisedEngine) -> None:
     """A repeated prompt is read anew: a cache would tell tales."""
     usages = [
         (await ran(engine, request(f"job-{n}", messages=SHORT, max_tokens=1)))[1].usage
@@ -116,7 +116,7 @@ async def test_no_prompt_is_kept_for_the_next(engine: Supervised) -> None:
     assert [0, 0, 0] == [usage.cached_tokens for usage in usages]
 
 
-async def test_a_request_names_no_other_weights(engine: Supervised) -> None:
+async def test_a_request_names_no_other_weights(engine: SupervisedEngine) -> None:
     """Whatever model, adapter or draft a request names, the engine's own model answers."""
     asked = request(
         messages=SHORT, max_tokens=1, model="other", adapters="/tmp", draft_model="owner/name"
@@ -127,7 +127,7 @@ async def test_a_request_names_no_other_weights(engine: Supervised) -> None:
     assert Outcome.COMPLETED is end.outcome
 
 
-async def test_refusals(engine: Supervised) -> None:
+async def test_refusals(engine: SupervisedEngine) -> None:
     """A request that it does not accept, and an address to fetch from, are the caller's fault."""
     image = {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/a.png"}}
     codes = []
@@ -139,7 +139,7 @@ async def test_refusals(engine: Supervised) -> None:
     assert [BAD_REQUEST, BAD_REQUEST] == codes
 
 
-async def test_cancelling_ends_the_run(engine: Supervised) -> None:
+async def test_cancelling_ends_the_run(engine: SupervisedEngine) -> None:
     """A cancelled run ends at once, estimated, and the next one is served."""
     end: EngineEnd | None = None
     async for item in engine.run(request(messages=SHORT, max_tokens=400)):
@@ -154,7 +154,7 @@ async def test_cancelling_ends_the_run(engine: Supervised) -> None:
     assert Outcome.COMPLETED is served.outcome
 
 
-async def test_the_log_holds_nothing_of_requests(engine: Supervised, folder: Path) -> None:
+async def test_the_log_holds_nothing_of_requests(engine: SupervisedEngine, folder: Path) -> None:
     """What mlx-lm writes while it serves holds nothing of a request."""
     for messages in ("SECRET", [{"role": "SECRET", "content": "SECRET"}]):
         await ran(engine, request(messages=messages, max_tokens=1))
@@ -163,7 +163,7 @@ async def test_the_log_holds_nothing_of_requests(engine: Supervised, folder: Pat
     assert [] == [line for line in lines_of(folder / "engine.log") if "SECRET" in line]
 
 
-async def test_a_server_that_is_killed(engine: Supervised) -> None:
+async def test_a_server_that_is_killed(engine: SupervisedEngine) -> None:
     """When the server is killed its run fails as one whose engine exited, and it comes back."""
     assert engine.pid is not None
     server = psutil.Process(engine.pid).children()[0]
@@ -179,7 +179,7 @@ async def test_a_server_that_is_killed(engine: Supervised) -> None:
     assert Outcome.COMPLETED is served.outcome
 
 
-async def test_a_server_that_hangs(engine: Supervised) -> None:
+async def test_a_server_that_hangs(engine: SupervisedEngine) -> None:
     """A frozen server is killed, with its wrapper, after the stall limit; the next one serves."""
     assert engine.pid is not None
     wrapper = psutil.Process(engine.pid)
@@ -200,7 +200,7 @@ async def test_a_server_that_hangs(engine: Supervised) -> None:
     assert Outcome.COMPLETED is served.outcome
 
 
-async def test_a_server_that_hangs_while_nobody_asks(engine: Supervised) -> None:
+async def test_a_server_that_hangs_while_nobody_asks(engine: SupervisedEngine) -> None:
     """A frozen server without work is noticed by its health, and killed after the stall limit."""
     assert engine.pid is not None
     server = psutil.Process(engine.pid).children()[0]

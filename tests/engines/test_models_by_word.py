@@ -36,11 +36,11 @@ from entraide.wire.messages import (
 from entraide_node.agent import Agent
 from entraide_node.config import ModelsConfig, NodeConfig, NoEngine
 from entraide_node.core.hardware import Hardware
-from entraide_node.core.phases import Sign
+from entraide_node.core.phases import PhaseEvent
 from entraide_node.engines.llamacpp_child import MODULE
-from entraide_node.garage.supply import Supply
 from entraide_node.keys import POOL_KEY_NAME, write_private
-from entraide_node.machine import Machine
+from entraide_node.machine_setup import MachineSetup
+from entraide_node.model_manager.catalogue_source import CatalogueSource
 
 pytestmark = pytest.mark.engines
 
@@ -107,18 +107,18 @@ class Pool:
 
 
 @asynccontextmanager
-async def node(pool: Pool, config: NodeConfig) -> AsyncIterator[Supply]:
+async def node(pool: Pool, config: NodeConfig) -> AsyncIterator[CatalogueSource]:
     """An agent without an engine of its own, at work."""
     public = base64.b64encode(pool.key.public_key().public_bytes_raw())
     write_private(Path(config.dir) / POOL_KEY_NAME, public)
-    supply = Supply(config, hardware=lambda: MACHINE, root=Path(config.dir))
+    supply = CatalogueSource(config, hardware=lambda: MACHINE, root=Path(config.dir))
     await supply.open()
-    agent = Agent(config, machine=Machine((), POWER), supplier=supply)
+    agent = Agent(config, machine=MachineSetup((), POWER), supplier=supply)
     task = asyncio.create_task(agent.run())
     try:
         yield supply
     finally:
-        agent.sign(Sign.ORPHANED)
+        agent.apply_event(PhaseEvent.ORPHANED)
         await task
 
 
@@ -217,7 +217,7 @@ async def test_another_pools_catalogue_is_not_believed(pool: Pool, tmp_path: Pat
     async with node(pool, config) as supply:
         await pool.peer.hear(CatalogueRequest, digest="")
         forged = sign(document, Ed25519PrivateKey.generate())
-        believed = await supply.take(document, forged)
+        believed = await supply.accept_catalogue(document, forged)
         before = supply.loadable
         await pool.hand_out(known)
         await pool.card_when(loadable=3)

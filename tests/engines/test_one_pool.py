@@ -30,12 +30,12 @@ from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 
 from entraide_node.agent import Agent
 from entraide_node.config import LlamaCpp, MlxLm, Vllm
-from entraide_node.core.phases import Sign
-from entraide_node.engine_config import Fixed
+from entraide_node.core.phases import PhaseEvent
+from entraide_node.engine_config import OwnerEngine
 from entraide_node.engines.base import Engine
 from entraide_node.engines.environments import ROOT_VARIABLE
-from entraide_node.join import Wish, join
-from entraide_node.machine import Machine, open_machine
+from entraide_node.join import JoinOptions, join_pool
+from entraide_node.machine_setup import MachineSetup, start_machine
 
 KINDS = ("llama.cpp", "mlx-lm", "vllm")
 LIVE_S = 120.0
@@ -74,7 +74,7 @@ def alias(kind: str) -> str:
     return f"smollm2-on-{kind}"
 
 
-def engine_config(kind: str) -> Fixed:
+def engine_config(kind: str) -> OwnerEngine:
     """What the owner of a node with this engine writes."""
     common: dict[str, Any] = {"alias": alias(kind), "slots": 2, "context_tokens": 1024}
     match kind:
@@ -108,20 +108,22 @@ class Pool:
 
 
 @contextlib.asynccontextmanager
-async def node(scheduler: RunningScheduler, kind: str, folder: Path) -> AsyncIterator[Machine]:
+async def node(scheduler: RunningScheduler, kind: str, folder: Path) -> AsyncIterator[MachineSetup]:
     """A node that has joined with its engine, and works until this ends."""
     token = await scheduler.operator.token("beta", valid_s=600.0)
-    wish = Wish(name=kind.replace(".", "-"))
-    joined = await asyncio.to_thread(join, scheduler.gateway.url, token, folder=folder, wish=wish)
+    wish = JoinOptions(name=kind.replace(".", "-"))
+    joined = await asyncio.to_thread(
+        join_pool, scheduler.gateway.url, token, folder=folder, wish=wish
+    )
     config = replace(joined, engine=engine_config(kind))
-    machine = await open_machine(config, tell=lambda state: None)
-    assert isinstance(machine, Machine), machine
+    machine = await start_machine(config, tell=lambda state: None)
+    assert isinstance(machine, MachineSetup), machine
     agent = Agent(config, machine=machine)
     work = asyncio.create_task(agent.run())
     try:
         yield machine
     finally:
-        agent.sign(Sign.ORPHANED)
+        agent.apply_event(PhaseEvent.ORPHANED)
         await work
         await machine.stop()
 
@@ -141,7 +143,7 @@ async def pool(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
         engines = {}
         for kind in kinds:
             machine = await stack.enter_async_context(node(scheduler, kind, folder / kind))
-            engines[kind] = machine.bays[0].engine
+            engines[kind] = machine.instances[0].engine
         started = Pool(scheduler, await scheduler.operator.key("alpha"), engines)
         stack.push_async_callback(started.asking.close)
         async with asyncio.timeout(LIVE_S):

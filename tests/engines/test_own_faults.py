@@ -24,12 +24,12 @@ from tests.node.test_environments import NAME, Told, recipe, wheel
 from entraide import i18n
 from entraide.types import Outcome
 from entraide_node.engines.base import EngineProblem
-from entraide_node.engines.environments import install, made
-from entraide_node.engines.llamacpp import llama_cpp
-from entraide_node.engines.mlx import MlxConfig, mlx_lm
-from entraide_node.engines.model_folder import fault_in
-from entraide_node.engines.supervised import Supervised
-from entraide_node.engines.vllm import VllmConfig, vllm
+from entraide_node.engines.environments import install_environment, read_record
+from entraide_node.engines.llamacpp import make_llama_cpp
+from entraide_node.engines.mlx import MlxConfig, make_mlx_lm
+from entraide_node.engines.model_folder import find_weights_problem
+from entraide_node.engines.supervised_engine import SupervisedEngine
+from entraide_node.engines.vllm import VllmConfig, make_vllm
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
@@ -44,15 +44,15 @@ def limited(folder: Path, python: Path, *, address_kib: int) -> Path:
     return script
 
 
-def on(kind: str, python: Path, folder: Path, model: Path) -> Supervised:
+def on(kind: str, python: Path, folder: Path, model: Path) -> SupervisedEngine:
     """An engine of its own environment, run by this Python."""
     common = {
         "weights": model, "alias": ALIAS, "revision": "unknown", "python": python,
         "version": version_of(kind), "log_path": folder / "engine.log", "context_tokens": 1024,
     }  # fmt: skip
     if kind == "mlx-lm":
-        return mlx_lm(MlxConfig(**common))  # type: ignore[arg-type]
-    return vllm(VllmConfig(**common, cpu=True, threads=1))  # type: ignore[arg-type]
+        return make_mlx_lm(MlxConfig(**common))  # type: ignore[arg-type]
+    return make_vllm(VllmConfig(**common, cpu=True, threads=1))  # type: ignore[arg-type]
 
 
 def told(problem: EngineProblem) -> list[str]:
@@ -72,7 +72,7 @@ async def test_too_little_memory(
     if kind == "llama.cpp":
         python = limited(tmp_path, Path(sys.executable), address_kib=ROOM_KIB[kind])
         monkeypatch.setattr("sys.executable", str(python))
-        engine = llama_cpp(config(slots=8, context_tokens=8192))
+        engine = make_llama_cpp(config(slots=8, context_tokens=8192))
     else:
         python = limited(tmp_path, installed(ENVIRONMENT[kind]), address_kib=ROOM_KIB[kind])
         engine = on(kind, python, tmp_path, weights())
@@ -125,7 +125,7 @@ async def test_bad_weights(
     assert problem is not None
     assert (code, str(tmp_path)) == (problem.code, problem.values["file"]), problem
     assert problem.values["detail"]
-    found = fault_in(tmp_path)
+    found = find_weights_problem(tmp_path)
     assert found is not None
     assert code == found.code
 
@@ -184,8 +184,10 @@ def test_an_environment_on_a_full_disk(
     (small_disk / "engines").mkdir()
     fill(small_disk)
 
-    problem = install(NAME, small_disk, tell=Told(), recipe=replace(recipe(), disk_bytes=0))
+    problem = install_environment(
+        NAME, small_disk, tell=Told(), recipe=replace(recipe(), disk_bytes=0)
+    )
 
     assert problem is not None
     assert "No space left on device" in str(problem.values["detail"])
-    assert made(NAME, small_disk) is None
+    assert read_record(NAME, small_disk) is None

@@ -14,8 +14,8 @@ import pytest
 from tests.integration.local_pool import MODEL, RunningPool, up
 from tests.node import desktops
 
-from entraide_node.core.terms import OwnerTerms
-from entraide_node.owner.terms import write
+from entraide_node.core.owner_terms import OwnerTerms
+from entraide_node.owner.terms_file import write_terms
 
 OWNED = "node-2"  # the greenest: it has sun of its own
 GIVE_BACK_S = 1.0
@@ -59,7 +59,7 @@ def owned_pool(tmp_path: Path, screen: dict[str, str]) -> Iterator[RunningPool]:
     assert screen
     pool = up(tmp_path / "pool", "--nodes", "3")
     try:
-        write(tmp_path / "pool" / "nodes" / OWNED, TERMS)
+        write_terms(tmp_path / "pool" / "nodes" / OWNED, TERMS)
         pool.until(lambda: reason(pool) == "", f"{OWNED} works while nobody is there")
         yield pool
     finally:

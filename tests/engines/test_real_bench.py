@@ -6,7 +6,7 @@ import pytest
 from tests.engines.support import llamacpp, metrics_when
 
 from entraide.types import Basis
-from entraide_node.bench import EngineRates, engine_rates
+from entraide_node.bench import EngineRates, load_or_measure_rates
 
 pytestmark = pytest.mark.engines
 
@@ -15,10 +15,10 @@ async def test_a_real_engine_is_timed(tmp_path: Path) -> None:
     """A real engine is timed by its own counts, left idle, and not asked again after a restart."""
     path = tmp_path / "bench.json"
     async with llamacpp(slots=4) as engine:
-        rates = await engine_rates(engine, cache_path=path)
+        rates = await load_or_measure_rates(engine, cache_path=path)
         before = await metrics_when(engine, lambda m: m.processing == m.waiting == 0)
     async with llamacpp(slots=4) as engine:
-        again = await engine_rates(engine, cache_path=path)
+        again = await load_or_measure_rates(engine, cache_path=path)
         after = await metrics_when(engine, lambda m: True)
 
     assert isinstance(rates, EngineRates)

@@ -33,7 +33,7 @@ from entraide_node.engines.base import (
     EngineChunk,
     EngineEnd,
 )
-from entraide_node.engines.supervised import Supervised
+from entraide_node.engines.supervised_engine import SupervisedEngine
 
 pytestmark = [
     pytest.mark.engines,
@@ -64,7 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["vllm"])
-async def engine(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Supervised]:
+async def engine(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[SupervisedEngine]:
     """One engine for all tests: it takes the better part of a minute to start."""
     async with running(
         request.param, folder, weights=weights(tools=True), tool_parser="hermes"
@@ -72,7 +72,7 @@ async def engine(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[
         yield started
 
 
-async def test_facts(engine: Supervised) -> None:
+async def test_facts(engine: SupervisedEngine) -> None:
     """It says what it is, what it can do, and that it listens where only its owner may go."""
     facts = engine.facts
 
@@ -87,7 +87,7 @@ async def test_facts(engine: Supervised) -> None:
     assert await engine.ready() is None
 
 
-async def test_stream(engine: Supervised) -> None:
+async def test_stream(engine: SupervisedEngine) -> None:
     """A streamed chat comes under our names, counted on the way and at the end."""
     chunks, end = await ran(engine, request(max_tokens=12))
 
@@ -102,7 +102,7 @@ async def test_stream(engine: Supervised) -> None:
     assert not {"usage", "metrics", "system_fingerprint"} & set().union(*events(chunks))
 
 
-async def test_whole_answers(engine: Supervised) -> None:
+async def test_whole_answers(engine: SupervisedEngine) -> None:
     """A chat and a completion in one piece, each with its usage."""
     _, chat = await ran(engine, request(stream=False, max_tokens=4))
     asked = request(path=COMPLETIONS, stream=False, prompt="Un, deux,", max_tokens=4, n=2)
@@ -114,7 +114,7 @@ async def test_whole_answers(engine: Supervised) -> None:
     assert [0, 1] == [choice["index"] for choice in text["choices"]]
 
 
-async def test_usage_is_the_engines_own(engine: Supervised) -> None:
+async def test_usage_is_the_engines_own(engine: SupervisedEngine) -> None:
     """The tokens that runs report add up to what the engine's own counters grow by."""
     before = await metrics_when(engine, lambda m: m.processing == 0)
     ends = [
@@ -135,7 +135,7 @@ async def test_usage_is_the_engines_own(engine: Supervised) -> None:
     )
 
 
-async def test_timings_are_the_engines_own(engine: Supervised) -> None:
+async def test_timings_are_the_engines_own(engine: SupervisedEngine) -> None:
     """Prefill and decode come from the engine, and fit into the time that the run took."""
     _, end = await ran(engine, request(max_tokens=8))
 
@@ -145,7 +145,7 @@ async def test_timings_are_the_engines_own(engine: Supervised) -> None:
     assert 0 < timings.decode_s < timings.run_s
 
 
-async def test_no_prompt_is_kept_for_the_next(engine: Supervised) -> None:
+async def test_no_prompt_is_kept_for_the_next(engine: SupervisedEngine) -> None:
     """A long prompt that is repeated is read anew: a cache would tell tales."""
     messages = [{"role": "user", "content": "le chat " * 100}]
     usages = [
@@ -156,7 +156,7 @@ async def test_no_prompt_is_kept_for_the_next(engine: Supervised) -> None:
     assert [0, 0] == [usage.cached_tokens for usage in usages]
 
 
-async def test_schema(engine: Supervised) -> None:
+async def test_schema(engine: SupervisedEngine) -> None:
     """An answer that must fit a JSON schema does."""
     form = {
         "type": "json_schema",
@@ -169,7 +169,7 @@ async def test_schema(engine: Supervised) -> None:
     assert msgspec.json.decode(content)["ville"] in ("Gaspé", "Rimouski")
 
 
-async def test_tools(engine: Supervised) -> None:
+async def test_tools(engine: SupervisedEngine) -> None:
     """A call that the request demands comes as a tool call, put together."""
     asked = request(stream=False, max_tokens=60, tools=[TOOL], tool_choice="required")
 
@@ -181,7 +181,7 @@ async def test_tools(engine: Supervised) -> None:
     assert msgspec.json.decode(called["arguments"])["ville"] in ("Gaspé", "Rimouski")
 
 
-async def test_refusals(engine: Supervised) -> None:
+async def test_refusals(engine: SupervisedEngine) -> None:
     """A prompt that is too long, a form that is wrong and an address to fetch from are refused."""
     long = [{"role": "user", "content": "le chat " * 1500}]
     image = {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/a.png"}}
@@ -194,7 +194,7 @@ async def test_refusals(engine: Supervised) -> None:
     assert [(CONTEXT_EXCEEDED, False), (BAD_REQUEST, False), (BAD_REQUEST, False)] == codes
 
 
-async def test_cancelling_stops_the_engine(engine: Supervised) -> None:
+async def test_cancelling_stops_the_engine(engine: SupervisedEngine) -> None:
     """A cancelled run ends at once with exact counts, and the engine computes no more."""
     chunks: list[EngineChunk] = []
     end: EngineEnd | None = None
@@ -213,7 +213,7 @@ async def test_cancelling_stops_the_engine(engine: Supervised) -> None:
     assert 5 <= end.usage.completion_tokens == chunks[-1].n_output_tokens < 900
 
 
-async def test_the_log_holds_nothing_of_requests(engine: Supervised, folder: Path) -> None:
+async def test_the_log_holds_nothing_of_requests(engine: SupervisedEngine, folder: Path) -> None:
     """What vLLM writes while it serves holds nothing of a request."""
     await ran(engine, request("job-1", messages="SECRET"))
     _, end = await ran(engine, request("job-2", messages=STORY, max_tokens=1, user="SECRET"))
@@ -223,7 +223,7 @@ async def test_the_log_holds_nothing_of_requests(engine: Supervised, folder: Pat
     assert [] == [line for line in lines_of(folder / "engine.log") if "SECRET" in line]
 
 
-async def test_a_process_that_computes_is_killed(engine: Supervised) -> None:
+async def test_a_process_that_computes_is_killed(engine: SupervisedEngine) -> None:
     """When the process that computes is killed, the run fails as crashed and vLLM comes back."""
     assert engine.pid is not None
     family = psutil.Process(engine.pid).children(recursive=True)

@@ -7,9 +7,9 @@ import pytest
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 
-from entraide_node import keys, living
-from entraide_node.join import Wish, join
-from entraide_node.models.store import PROOFS_NAME
+from entraide_node import keys, service_commands
+from entraide_node.join import JoinOptions, join_pool
+from entraide_node.models.model_store import PROOFS_NAME
 
 PLACE = Path("models/small/gguf-Q4-00ff")
 
@@ -18,9 +18,9 @@ async def joined(pool: RunningScheduler, folder: Path) -> None:
     """A machine that joined, with fetched weights and a file of its owner's beside them."""
     token = await pool.operator.token("beta")
     await asyncio.to_thread(
-        join, pool.gateway.url, token, folder=folder, wish=Wish(name="mini", lang="en")
+        join_pool, pool.gateway.url, token, folder=folder, wish=JoinOptions(name="mini", lang="en")
     )
-    living.note_pool(folder, pool.gateway.url)
+    service_commands.save_pool_address(folder, pool.gateway.url)
     (folder / PLACE).mkdir(parents=True)
     (folder / PLACE / PROOFS_NAME).write_text("{}")
     (folder / PLACE / "small.gguf").write_bytes(b"weights")
@@ -35,7 +35,7 @@ async def test_leaving(
     folder = tmp_path / "node"
     async with running_scheduler(tmp_path, nats_pool) as pool:
         await joined(pool, folder)
-        status = await asyncio.to_thread(living.leave, folder, "en", weights=weights)
+        status = await asyncio.to_thread(service_commands.leave_pool, folder, "en", weights=weights)
         row = await pool.operator.node("mini")
     left = {path.name for path in folder.iterdir()}
 
@@ -54,9 +54,11 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
     async with running_scheduler(tmp_path, nats_pool) as pool:
         await joined(pool, folder)
         (folder / "checksums.json").write_text("{}")
-        await asyncio.to_thread(living.leave, folder, "en", weights=False)
+        await asyncio.to_thread(service_commands.leave_pool, folder, "en", weights=False)
         first = capsys.readouterr().out
-        status = await asyncio.to_thread(living.leave, folder, "en", weights=None, purge=True)
+        status = await asyncio.to_thread(
+            service_commands.leave_pool, folder, "en", weights=None, purge=True
+        )
         last = capsys.readouterr().out
 
     assert f"Still in {folder}: checksums.json, models, node.toml." in first
@@ -73,12 +75,12 @@ async def test_joining_again_after_leaving(nats_pool: NatsPool, tmp_path: Path) 
     folder = tmp_path / "node"
     async with running_scheduler(tmp_path, nats_pool) as pool:
         await joined(pool, folder)
-        await asyncio.to_thread(living.leave, folder, "en", weights=True)
+        await asyncio.to_thread(service_commands.leave_pool, folder, "en", weights=True)
         await joined(pool, folder)
         row = await pool.operator.node("mini")
 
     assert "approved" == row.approval
-    assert "mini" == keys.read(folder).node
+    assert "mini" == keys.read_identity(folder).node
 
 
 async def test_leaving_a_pool_that_is_away(
@@ -88,7 +90,7 @@ async def test_leaving_a_pool_that_is_away(
     folder = tmp_path / "node"
     async with running_scheduler(tmp_path, nats_pool) as pool:
         await joined(pool, folder)
-    status = await asyncio.to_thread(living.leave, folder, "en", weights=False)
+    status = await asyncio.to_thread(service_commands.leave_pool, folder, "en", weights=False)
 
     assert 0 == status
     assert "its operator can revoke it" in capsys.readouterr().out

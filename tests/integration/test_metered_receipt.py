@@ -13,10 +13,10 @@ from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 from entraide.types import Basis
 from entraide_node.agent import Agent
 from entraide_node.config import EnergyConfig
-from entraide_node.energy.make import make_source
 from entraide_node.energy.meters import PlugMeter
-from entraide_node.energy.sources import Http, Sunspec
-from entraide_node.join import Wish, join
+from entraide_node.energy.source_config import Http, Sunspec
+from entraide_node.energy.source_factory import make_source
+from entraide_node.join import JoinOptions, join_pool
 
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}], "max_tokens": 9}
 ANSWER = b'{"choices":[{"message":{"content":"Salut"}}],"usage":{"prompt_tokens":7}}'
@@ -58,7 +58,11 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
         page.pages |= {"/use": {"w": 300}, "/plug": {"apower": REST_W}}
         token, key = await pool.operator.token("beta"), await pool.operator.key("alpha")
         config = await asyncio.to_thread(
-            join, pool.gateway.url, token, folder=tmp_path / "node", wish=Wish(name="mini")
+            join_pool,
+            pool.gateway.url,
+            token,
+            folder=tmp_path / "node",
+            wish=JoinOptions(name="mini"),
         )
         energy = EnergyConfig(
             generation=Sunspec(host="127.0.0.1", port=roof.port),
@@ -71,7 +75,7 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
         async with serving(metered, engine, meters=(plug,)) as agent:
             chat = Chatting(pool, key, engine)
             await eventually(lambda: surplus_w(pool) == 600.0)
-            await eventually(lambda: agent._power._energy.rest_w is not None)
+            await eventually(lambda: agent._power._energy.idle_w is not None)
             page.pages["/plug"] = {"apower": WORK_W}
             measured = await chat.receipt(lambda: is_measured(agent))
             await fall_silent(page, agent, pool)
@@ -98,5 +102,5 @@ def is_measured(agent: Agent) -> bool:
 async def fall_silent(page: Home, agent: Agent, pool: RunningScheduler) -> None:
     """Lets the pages vanish, until node and pool have noticed."""
     page.pages.clear()
-    await eventually(lambda: agent._power.told().kind == "catalogue")
+    await eventually(lambda: agent._power.status().kind == "catalogue")
     await eventually(lambda: surplus_w(pool) is None)

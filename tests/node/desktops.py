@@ -14,7 +14,7 @@ from typing import Any
 from dbus_fast import BusType, Message, Variant
 from dbus_fast.aio import MessageBus
 
-from entraide_node.presence.wayland import sockets
+from entraide_node.idle_detection.wayland import find_sockets
 
 DEADLINE_S = 20.0
 XVFB, XDOTOOL = shutil.which("Xvfb"), shutil.which("xdotool")
@@ -104,8 +104,8 @@ async def compositor(folder: Path) -> AsyncIterator[dict[str, str]]:
     quiet = {"WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman",
              "DISPLAY": "", "WAYLAND_DISPLAY": ""}  # fmt: skip
     with running([str(SWAY), "-c", str(config)], **environ, **quiet):
-        await until(lambda: bool(sockets(environ)))
-        yield {**environ, "WAYLAND_DISPLAY": sockets(environ)[0].name}
+        await until(lambda: bool(find_sockets(environ)))
+        yield {**environ, "WAYLAND_DISPLAY": find_sockets(environ)[0].name}
 
 
 @contextlib.asynccontextmanager

@@ -28,8 +28,8 @@ from entraide.wire.messages import (
 from entraide_node import keys
 from entraide_node.agent import Agent
 from entraide_node.config import NodeConfig
-from entraide_node.core.phases import Sign
-from entraide_node.energy.meters import Meter
+from entraide_node.core.phases import PhaseEvent
+from entraide_node.energy.meters import PowerMeter
 from entraide_node.engines.base import (
     CHAT,
     Engine,
@@ -43,8 +43,8 @@ from entraide_node.engines.base import (
     EngineTimings,
     EngineUsage,
 )
-from entraide_node.machine import Bay, Machine
-from entraide_node.owner.stewardship import Steward
+from entraide_node.machine_setup import EngineInstance, MachineSetup
+from entraide_node.owner.policy_driver import PolicyDriver
 
 DEADLINE_S = 20.0
 NODE, GATEWAY, MODEL = "node-1", "desk-1", "small"
@@ -192,7 +192,7 @@ async def eventually(condition: Callable[[], object]) -> None:
 def configure(pool: NatsPool, folder: Path, **fields: object) -> NodeConfig:
     """Admits a node and gives it a folder."""
     identity, _ = pool.new_node(NODE)
-    keys.save(folder, keys.StoredIdentity(node=NODE, jwt=identity.jwt, seed=identity.seed))
+    keys.save_identity(folder, keys.StoredIdentity(node=NODE, jwt=identity.jwt, seed=identity.seed))
     config = NodeConfig(
         node=NODE, coop="boreale", zone="CA-QC", nats_urls=(pool.url,), dir=str(folder),
         drain_s=5.0, lang="en",
@@ -211,17 +211,17 @@ def replica(facts: EngineFacts) -> Replica:
 
 @asynccontextmanager
 async def serving(
-    config: NodeConfig, engine: Engine, *, meters: tuple[Meter, ...] = (),
-    steward: Steward | None = None,
+    config: NodeConfig, engine: Engine, *, meters: tuple[PowerMeter, ...] = (),
+    steward: PolicyDriver | None = None,
 ) -> AsyncIterator[Agent]:  # fmt: skip
     """An agent at work; it has left when this ends."""
-    bay = Bay(engine, replica(engine.facts), measured_at=time.time())
-    agent = Agent(config, machine=Machine((bay,), POWER, meters), steward=steward)
+    bay = EngineInstance(engine, replica(engine.facts), measured_at=time.time())
+    agent = Agent(config, machine=MachineSetup((bay,), POWER, meters), steward=steward)
     task = asyncio.create_task(agent.run())
     try:
         yield agent
     finally:
-        agent.sign(Sign.ORPHANED)
+        agent.apply_event(PhaseEvent.ORPHANED)
         with contextlib.suppress(asyncio.CancelledError):
             await task
 

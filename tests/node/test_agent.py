@@ -36,7 +36,7 @@ from entraide.wire.messages import (
 )
 from entraide_node import agent
 from entraide_node.config import EnergyConfig
-from entraide_node.core.phases import Phase, Sign
+from entraide_node.core.phases import Phase, PhaseEvent
 from entraide_node.engines.base import (
     CONTEXT_EXCEEDED,
     ENGINE_CRASHED,
@@ -291,7 +291,7 @@ async def test_drain(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
         await peer.hear(Hello)
         await peer.send(run("job-1"))
         await peer.hear(Accept)
-        agent.sign(Sign.ASKED)
+        agent.apply_event(PhaseEvent.ASKED)
         await peer.hear(Heartbeat, accepting=False, reason="draining")
         await peer.send(run("job-2"))
         declined = await peer.hear(Decline)
@@ -310,7 +310,7 @@ async def test_drain_out_of_time(bus: NatsPool, peer: Peer, tmp_path: Path) -> N
         await peer.hear(Hello)
         await peer.send(run("job-1"))
         await peer.hear(Accept)
-        agent.sign(Sign.ASKED)
+        agent.apply_event(PhaseEvent.ASKED)
         report = await peer.hear(UsageReport, job="job-1")
         await peer.hear(Goodbye)
 
@@ -371,6 +371,6 @@ async def test_stopped_before_the_bus_answers(bus: NatsPool, tmp_path: Path) -> 
     config = configure(bus, tmp_path, nats_urls=("nats://127.0.0.1:9",))
     async with serving(config, ScriptedEngine()) as agent:
         await eventually((tmp_path / owner_files.STATUS_NAME).exists)
-        agent.sign(Sign.ASKED)
+        agent.apply_event(PhaseEvent.ASKED)
 
     assert Phase.GONE is agent._phase

@@ -38,13 +38,18 @@ from entraide.wire.messages import (
 from entraide_node.agent import OWNER_RETURNED, Agent
 from entraide_node.bench import EngineRates, cache_key
 from entraide_node.config import ModelsConfig
-from entraide_node.core.duty import Lent
-from entraide_node.core.phases import Sign
+from entraide_node.core.phases import PhaseEvent
+from entraide_node.core.run_admission import LendingLimits
 from entraide_node.engines.base import Engine, EngineChunk, EngineProblem
-from entraide_node.garage import garage
-from entraide_node.machine import RATES_NAME, Bay, Machine
+from entraide_node.machine_setup import RATES_NAME, EngineInstance, MachineSetup
+from entraide_node.model_manager import engine_manager
 from entraide_node.owner import files as owner_files
-from entraide_node.owner.stewardship import Busy, GiveBack, OwnerTold, Poke
+from entraide_node.owner.policy_driver import (
+    EndRunsCallback,
+    NotifyChange,
+    OwnerStatus,
+    ReadWorkload,
+)
 
 MEASURED = EngineRates(500.0, 47.0, 160.0, 0.02, 0.001, Basis.MEASURED, 1e9, 3.0)
 
@@ -56,9 +61,9 @@ def engine_of(model: str, *, slots: int = 2) -> ScriptedEngine:
     return engine
 
 
-def bay(engine: ScriptedEngine) -> Bay:
+def bay(engine: ScriptedEngine) -> EngineInstance:
     """Its bay, measured just now."""
-    return Bay(engine, replica(engine.facts), measured_at=time.time())
+    return EngineInstance(engine, replica(engine.facts), measured_at=time.time())
 
 
 class Shelf:
@@ -79,11 +84,11 @@ class Shelf:
         self.given_up: list[str] = []
         self.changed: Callable[[], object] = lambda: None
 
-    def why_not(self, model: str) -> EngineProblem:
+    def explain_refusal(self, model: str) -> EngineProblem:
         """Says so."""
         return EngineProblem("load_unknown", {"model": model})
 
-    async def take(self, document: bytes, signature: bytes) -> bool:
+    async def accept_catalogue(self, document: bytes, signature: bytes) -> bool:
         """Believes what is signed with ``yes``."""
         self.digest = document.decode()
         return signature == b"yes"
@@ -93,13 +98,13 @@ class Shelf:
         self.changed = changed
         await asyncio.Event().wait()
 
-    async def fetch(self, model: str) -> EngineProblem | None:
+    async def fetch_weights(self, model: str) -> EngineProblem | None:
         """Comes when it may."""
         await self._come(model)
         self.fetched.append(model)
         return self.problem
 
-    async def make(self, model: str) -> Engine | EngineProblem:
+    async def make_engine(self, model: str) -> Engine | EngineProblem:
         """Comes when it may."""
         await self._come(model)
         return self.problem or self.engines[model]
@@ -117,31 +122,33 @@ class Owner:
 
     def __init__(self) -> None:
         self.why = ""
-        self.lends = Lent()
-        self.poke: Poke = lambda: None
-        self.give_back: GiveBack = lambda _code, _others: None
+        self.lends = LendingLimits()
+        self.notify: NotifyChange = lambda: None
+        self.end_runs: EndRunsCallback = lambda _code, _others: None
 
     def reason(self) -> str:
-        """See ``Steward``."""
+        """See ``PolicyDriver``."""
         return self.why
 
-    def lent(self) -> Lent:
-        """See ``Steward``."""
+    def limits(self) -> LendingLimits:
+        """See ``PolicyDriver``."""
         return self.lends
 
-    def told(self) -> OwnerTold:
-        """See ``Steward``."""
-        return OwnerTold()
+    def status(self) -> OwnerStatus:
+        """See ``PolicyDriver``."""
+        return OwnerStatus()
 
-    async def run(self, *, poke: Poke, give_back: GiveBack, busy: Busy) -> None:
-        """See ``Steward``."""
-        self.poke, self.give_back, self.busy = poke, give_back, busy
+    async def run(
+        self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
+    ) -> None:
+        """See ``PolicyDriver``."""
+        self.notify, self.end_runs, self.read_workload = notify, end_runs, read_workload
         await asyncio.Event().wait()
 
-    def says(self, why: str = "", lends: Lent | None = None) -> None:
+    def says(self, why: str = "", lends: LendingLimits | None = None) -> None:
         """The owner's word changes."""
-        self.why, self.lends = why, lends or Lent()
-        self.poke()
+        self.why, self.lends = why, lends or LendingLimits()
+        self.notify()
 
 
 class Node:
@@ -159,14 +166,14 @@ class Node:
     @asynccontextmanager
     async def serving(self, *engines: ScriptedEngine) -> AsyncIterator[Agent]:
         """Its agent at work, with these engines of its owner's."""
-        machine = Machine(tuple(bay(engine) for engine in engines), POWER)
+        machine = MachineSetup(tuple(bay(engine) for engine in engines), POWER)
         agent = Agent(self.config, machine=machine, steward=self.owner, supplier=self.shelf)
         task = asyncio.create_task(agent.run())
         try:
             await self.peer.hear(Hello)
             yield agent
         finally:
-            agent.sign(Sign.ORPHANED)
+            agent.apply_event(PhaseEvent.ORPHANED)
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
@@ -246,7 +253,7 @@ async def test_a_crashed_engine_leaves_the_others(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one engine is down its model takes nothing and leaves the card; the other goes on."""
-    monkeypatch.setattr(garage, "GONE_S", 0.5)
+    monkeypatch.setattr(engine_manager, "DOWN_HIDDEN_S", 0.5)
     one, two = engine_of("one"), engine_of("two")
     async with node.serving(one, two):
         await node.card(models=["one", "two"])
@@ -270,7 +277,7 @@ async def test_an_engine_that_does_not_come_back_is_given_up(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the pool had loaded and stays down is unloaded, and the pool is told why."""
-    monkeypatch.setattr(garage, "LOST_S", 0.5)
+    monkeypatch.setattr(engine_manager, "DOWN_LOST_S", 0.5)
     async with node.serving(engine_of("fixed")):
         await node.peer.tell(LoadModel("a"))
         await node.card(models=["fixed", "a"])
@@ -355,7 +362,7 @@ async def test_a_returning_owner_takes_memory_and_slots(node: Node) -> None:
     async with node.serving(fixed):
         await node.peer.tell(LoadModel("a"))
         await node.card(models=["fixed", "a"])
-        node.owner.says(lends=Lent(slots=1, models_bytes=0))
+        node.owner.says(lends=LendingLimits(slots=1, models_bytes=0))
         less = await node.card(models=["fixed"])
         for job in ("job-1", "job-2"):
             await node.peer.send(run(job, model="fixed"))
@@ -377,7 +384,7 @@ async def test_giving_back_ends_what_runs(node: Node) -> None:
         one.say("job-1", EngineChunk(b"data: a\n\n", 3))
         await eventually(lambda: len(node.peer.said(Accept)) == 2)
         await eventually(lambda: node.peer.out)
-        node.owner.give_back(OWNER_RETURNED, False)
+        node.owner.end_runs(OWNER_RETURNED, False)
         streamed = await node.peer.hear(UsageReport, job="job-1")
         whole = await node.peer.hear(UsageReport, job="job-2")
 
@@ -420,18 +427,20 @@ async def test_a_drifted_engine_is_measured_again(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An engine that was never measured in quiet is, once the node is; then it takes no work."""
-    monkeypatch.setattr(garage, "QUIET_S", 0.2)
+    monkeypatch.setattr(engine_manager, "QUIET_MIN_S", 0.2)
     fixed = engine_of("fixed")
     measured: list[str] = []
     go_on = asyncio.Event()
 
-    async def slowly(unsure: Bay, **_: object) -> Bay:
+    async def slowly(unsure: EngineInstance, **_: object) -> EngineInstance:
         measured.append(unsure.replica.model)
         await go_on.wait()
         faster = replace(unsure.replica.rates, prefill_tokens_per_s=9_000.0)
-        return Bay(unsure.engine, replace(unsure.replica, rates=faster), measured_at=time.time())
+        return EngineInstance(
+            unsure.engine, replace(unsure.replica, rates=faster), measured_at=time.time()
+        )
 
-    monkeypatch.setattr(garage, "remeasured", slowly)
+    monkeypatch.setattr(engine_manager, "remeasure_instance", slowly)
     monkeypatch.setattr("tests.node.test_agent_models.bay", unsure_bay)
     async with node.serving(fixed):
         await node.peer.hear(Heartbeat, accepting=False, reason="benchmarking")
@@ -445,9 +454,9 @@ async def test_a_drifted_engine_is_measured_again(
     assert ["fixed"] == measured
 
 
-def unsure_bay(engine: ScriptedEngine) -> Bay:
+def unsure_bay(engine: ScriptedEngine) -> EngineInstance:
     """A bay whose speed was estimated beside other work."""
-    return Bay(engine, replica(engine.facts))
+    return EngineInstance(engine, replica(engine.facts))
 
 
 def rates_of(node: Node) -> float:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from entraide.types import Basis, Outcome
 from entraide_node import bench
-from entraide_node.bench import EngineRates, cache_key, engine_rates, fit_tpot, mean_tpot_s
+from entraide_node.bench import EngineRates, cache_key, fit_tpot, load_or_measure_rates, mean_tpot_s
 from entraide_node.engines.base import (
     ENGINE_CRASHED,
     EngineChunk,
@@ -95,7 +95,7 @@ class TimedEngine:
 
 async def rates_of(engine: TimedEngine, clock: Clock, **options: Any) -> EngineRates:
     """The rates of an engine that can be timed."""
-    rates = await engine_rates(engine, clock=clock, wall_clock=lambda: 1e9, **options)
+    rates = await load_or_measure_rates(engine, clock=clock, wall_clock=lambda: 1e9, **options)
     assert isinstance(rates, EngineRates)
     return rates
 
@@ -171,7 +171,7 @@ async def test_an_engine_that_fails() -> None:
     engine = TimedEngine(clock)
     engine.failure = EngineFailure(ENGINE_CRASHED, "boum", retryable=True)
 
-    problem = await engine_rates(engine, clock=clock)
+    problem = await load_or_measure_rates(engine, clock=clock)
 
     assert EngineProblem("engine_bench_failed", {"reason_code": ENGINE_CRASHED}) == problem
 

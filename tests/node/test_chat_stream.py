@@ -21,7 +21,7 @@ from entraide_node.engines.base import (
     EngineEnd,
     EngineRequest,
 )
-from entraide_node.engines.chat_stream import ChatStream, Target
+from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
 
 DEADLINE_S = 10.0
 LONG_S = 60.0
@@ -85,7 +85,7 @@ async def talking(
     await site.start()
     host, port = runner.addresses[0][:2]
     engine.url = f"http://{host}:{port}"
-    target = Target(base_url=engine.url, model="its-name", api_key="secret", **options)
+    target = EngineEndpoint(base_url=engine.url, model="its-name", api_key="secret", **options)
     stream = ChatStream(target)
     try:
         yield engine, stream
@@ -174,7 +174,7 @@ async def test_nobody_there() -> None:
     """An engine that is not there counts as crashed."""
     async with talking(good) as (engine, _):
         url = engine.url
-    stream = ChatStream(Target(base_url=url, model="m"))
+    stream = ChatStream(EngineEndpoint(base_url=url, model="m"))
 
     _, end = await ran(stream, request())
     await stream.close()
@@ -403,7 +403,7 @@ async def test_a_refusal() -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    stream = ChatStream(Target(base_url=f"http://{host}:{port}", model="m"))
+    stream = ChatStream(EngineEndpoint(base_url=f"http://{host}:{port}", model="m"))
 
     _, end = await ran(stream, request())
     await stream.close()

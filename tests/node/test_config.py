@@ -9,7 +9,7 @@ from entraide import i18n
 from entraide.errors import RequestError
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire.messages import UsageReport
-from entraide_node import reports
+from entraide_node import report_outbox
 from entraide_node.config import (
     Attach,
     EnergyConfig,
@@ -20,12 +20,12 @@ from entraide_node.config import (
     NoEngine,
     PowerConfig,
     Vllm,
-    dump,
-    load,
+    dump_config,
+    load_config,
 )
-from entraide_node.energy.sources import HomeAssistant, Mqtt, Sunspec
+from entraide_node.energy.source_config import HomeAssistant, Mqtt, Sunspec
 from entraide_node.owner import files as owner_files
-from entraide_node.reports import Reports
+from entraide_node.report_outbox import ReportOutbox
 
 CONFIG = NodeConfig(node="mini", coop="boreale", zone="CA-QC", nats_urls=("nats://127.0.0.1:4222",))
 USAGE = Usage(1, 0, 2, Basis.MEASURED, 3, 4, Basis.DEFAULT, 0.1, 0.2)
@@ -63,9 +63,9 @@ USAGE = Usage(1, 0, 2, Basis.MEASURED, 3, 4, Basis.DEFAULT, 0.1, 0.2)
 def test_there_and_back(config: NodeConfig, tmp_path: Path) -> None:
     """What is written is read again, with the folder made absolute."""
     path = tmp_path / "node.toml"
-    path.write_text(dump(config), "utf-8")
+    path.write_text(dump_config(config), "utf-8")
 
-    assert replace(config, dir=str(tmp_path.resolve())) == load(path)
+    assert replace(config, dir=str(tmp_path.resolve())) == load_config(path)
 
 
 PV, USE, GRID, SURPLUS, CHARGE = (
@@ -133,10 +133,10 @@ def test_what_is_refused(name: str, tmp_path: Path) -> None:
     """A file that says something we do not know is refused, naming file and key."""
     lines, key = WRONG[name]
     path = tmp_path / "node.toml"
-    head, _, _ = dump(CONFIG).partition("\n\n[")
+    head, _, _ = dump_config(CONFIG).partition("\n\n[")
     path.write_text(f"{head}\n{lines}\n", "utf-8")
     with pytest.raises(RequestError) as refused:
-        load(path)
+        load_config(path)
 
     assert "config_refused" == refused.value.code
     assert str(path) in refused.value.message
@@ -164,8 +164,8 @@ def test_what_the_owner_put_there() -> None:
     """The engine and those beside it are the owner's, in their order; no engine is none."""
     beside = replace(CONFIG, engines=(Vllm(model="m"),))
 
-    assert (LlamaCpp(), Vllm(model="m")) == beside.fixed
-    assert () == replace(CONFIG, engine=NoEngine()).fixed
+    assert (LlamaCpp(), Vllm(model="m")) == beside.owner_engines
+    assert () == replace(CONFIG, engine=NoEngine()).owner_engines
 
 
 def report(n: int) -> UsageReport:
@@ -174,39 +174,39 @@ def report(n: int) -> UsageReport:
 
 def test_reports_survive(tmp_path: Path) -> None:
     """Reports without an acknowledgement are there again after a restart, in their order."""
-    before = Reports(tmp_path)
+    before = ReportOutbox(tmp_path)
     for n in range(4):
         before.add(report(n))
-    before.acknowledged("job-1", 1)
-    before.acknowledged("job-9", 1)
-    with (tmp_path / reports.REPORTS_NAME).open("ab") as file:
+    before.acknowledge("job-1", 1)
+    before.acknowledge("job-9", 1)
+    with (tmp_path / report_outbox.REPORTS_NAME).open("ab") as file:
         file.write(b'["usage","job-5",1')
 
-    assert (report(0), report(2), report(3)) == Reports(tmp_path).waiting()
+    assert (report(0), report(2), report(3)) == ReportOutbox(tmp_path).pending()
 
 
 def test_reports_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest report goes first when there are too many, and the file is written anew."""
-    monkeypatch.setattr(reports, "REPORTS_MAX", 3)
-    monkeypatch.setattr(reports, "LINES_MAX", 6)
-    kept = Reports(tmp_path)
+    monkeypatch.setattr(report_outbox, "REPORTS_MAX", 3)
+    monkeypatch.setattr(report_outbox, "LINES_MAX", 6)
+    kept = ReportOutbox(tmp_path)
     for n in range(20):
         kept.add(report(n))
-        kept.acknowledged(f"job-{n - 2}", 1) if n % 2 else None
-    lines = (tmp_path / reports.REPORTS_NAME).read_bytes().splitlines()
+        kept.acknowledge(f"job-{n - 2}", 1) if n % 2 else None
+    lines = (tmp_path / report_outbox.REPORTS_NAME).read_bytes().splitlines()
 
     assert len(kept) <= 3
     assert len(lines) <= 7
-    assert kept.waiting() == Reports(tmp_path).waiting()
-    assert report(19) == kept.waiting()[-1]
+    assert kept.pending() == ReportOutbox(tmp_path).pending()
+    assert report(19) == kept.pending()[-1]
 
 
 def test_a_declaration_is_renewed(tmp_path: Path) -> None:
     """A standing declaration stays the same until half its time, then is renewed; it may end."""
     standing = EnergyConfig(surplus_w=4.0, ttl_s=100.0, until=1_120.0)
-    declaration = owner_files.Declaration(tmp_path, standing)
-    first, same = declaration.at(1_000.0), declaration.at(1_049.0)
-    renewed, over = declaration.at(1_051.0), declaration.at(1_120.0)
+    declaration = owner_files.DeclaredSurplus(tmp_path, standing)
+    first, same = declaration.current_status(1_000.0), declaration.current_status(1_049.0)
+    renewed, over = declaration.current_status(1_051.0), declaration.current_status(1_120.0)
 
     assert first is not None
     assert (1_000.0, 1_100.0) == (first.measured_at, first.expires_at)

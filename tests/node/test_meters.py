@@ -11,13 +11,32 @@ from tests.node.energy_peers import Powercap, home
 from tests.node.support import eventually
 
 from entraide.types import Basis, Power
-from entraide_node.energy.apple import battery_power_w
-from entraide_node.energy.counters import GONE, NOT_ALLOWED, Count, Nvml, Rapl, added_j
-from entraide_node.energy.make import make_source
-from entraide_node.energy.meters import CounterMeter, Meter, PlugMeter, Reading, meters_here
-from entraide_node.energy.sampler import PowerTold, Sampler
-from entraide_node.energy.sources import Http
-from entraide_node.energy.values import NOT_YET, UNAVAILABLE, UNREACHABLE, Missing, Value
+from entraide_node.energy.counters import (
+    GONE,
+    NOT_ALLOWED,
+    CounterReading,
+    NvmlCounter,
+    RaplCounter,
+    energy_between_j,
+)
+from entraide_node.energy.mac_power import battery_power_w
+from entraide_node.energy.meters import (
+    CounterMeter,
+    PlugMeter,
+    PowerMeter,
+    PowerReading,
+    find_meters,
+)
+from entraide_node.energy.power_sampler import PowerSampler, PowerStatus
+from entraide_node.energy.source_config import Http
+from entraide_node.energy.source_factory import make_source
+from entraide_node.energy.source_values import (
+    NOT_YET,
+    UNAVAILABLE,
+    UNREACHABLE,
+    MissingValue,
+    SourceValue,
+)
 
 POWER = Power("test", idle_w=10.0, active_w=46.0, basis=Basis.ESTIMATED)
 
@@ -40,10 +59,10 @@ class Scripted:
         self.said = list(said)
         self.closed = False
 
-    async def read(self) -> Reading:
+    async def read(self) -> PowerReading:
         """Returns the next reading."""
         word = self.said.pop(0) if self.said else UNREACHABLE
-        return Reading(None, word) if isinstance(word, str) else Reading(word)
+        return PowerReading(None, word) if isinstance(word, str) else PowerReading(word)
 
     async def close(self) -> None:
         """Remembers it."""
@@ -60,9 +79,9 @@ def test_rapl_counts_packages_and_their_memory(tmp_path: Path) -> None:
     files.domain("intel-rapl:0:0", "core", energy_j=60.0)
     files.domain("intel-rapl:0:1", "dram", energy_j=7.0)
     files.domain("intel-rapl:1", "package-1", energy_j=50.0, wrap_j=65_532.0)
-    rapl = Rapl(tmp_path)
+    rapl = RaplCounter(tmp_path)
 
-    assert Count((100.0, 7.0, 50.0), (262_143.0, 262_143.0, 65_532.0)) == rapl.count()
+    assert CounterReading((100.0, 7.0, 50.0), (262_143.0, 262_143.0, 65_532.0)) == rapl.count()
 
 
 def test_rapl_takes_the_platform_where_it_is_told(tmp_path: Path) -> None:
@@ -70,17 +89,17 @@ def test_rapl_takes_the_platform_where_it_is_told(tmp_path: Path) -> None:
     files = Powercap(tmp_path)
     files.domain("intel-rapl:0", "package-0", energy_j=100.0)
     files.domain("intel-rapl:1", "psys", energy_j=180.0)
-    rapl = Rapl(tmp_path)
+    rapl = RaplCounter(tmp_path)
 
-    assert Count((180.0,), (262_143.0,)) == rapl.count()
+    assert CounterReading((180.0,), (262_143.0,)) == rapl.count()
 
 
 def test_rapl_that_is_not_there(tmp_path: Path) -> None:
     """A machine without the counters has none, and one whose counter vanished says so."""
-    absent = Rapl(tmp_path / "none")
+    absent = RaplCounter(tmp_path / "none")
     files = Powercap(tmp_path)
     files.domain("intel-rapl:0", "package-0", energy_j=1.0)
-    rapl = Rapl(tmp_path)
+    rapl = RaplCounter(tmp_path)
     (tmp_path / "intel-rapl:0" / "energy_uj").unlink()
 
     assert not absent
@@ -91,7 +110,7 @@ def test_rapl_for_root_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Counters that only root may read are named, not guessed."""
     files = Powercap(tmp_path)
     files.domain("intel-rapl:0", "package-0", energy_j=1.0)
-    rapl = Rapl(tmp_path)
+    rapl = RaplCounter(tmp_path)
 
     def refused(*_: object, **__: object) -> str:
         raise PermissionError
@@ -107,26 +126,28 @@ def test_rapl_for_root_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_counters_wrap(before: float, now: float, wrap: float, expected: float) -> None:
     """A counter goes on from 0 after its wrap; one without a wrap that fell began anew."""
-    assert expected == added_j(Count((before,), (wrap,)), Count((now,), (wrap,)))
+    assert expected == energy_between_j(
+        CounterReading((before,), (wrap,)), CounterReading((now,), (wrap,))
+    )
 
 
 async def test_a_counter_tells_the_mean_between_two_looks(tmp_path: Path) -> None:
     """The first look tells nothing yet, each later one the mean power since the one before."""
     clock, files = Clock(), Powercap(tmp_path)
     files.domain("intel-rapl:0", "package-0", energy_j=100.0)
-    meter = CounterMeter((Rapl(tmp_path),), clock)
+    meter = CounterMeter((RaplCounter(tmp_path),), clock)
     first = await meter.read()
     files.domain("intel-rapl:0", "package-0", energy_j=190.0)
     clock.now_s = 3.0
     second = await meter.read()
     again = await meter.read()
 
-    assert [Reading(None), Reading(30.0), Reading(None)] == [first, second, again]
+    assert [PowerReading(None), PowerReading(30.0), PowerReading(None)] == [first, second, again]
 
 
 def test_no_card_without_its_driver() -> None:
     """A machine without NVIDIA's driver has no cards, and asking for them does no harm."""
-    nvml = Nvml()
+    nvml = NvmlCounter()
     nvml.close()
 
     assert bool(nvml) is _has_driver()
@@ -155,12 +176,15 @@ def test_cards_with_and_without_a_counter(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda n: ("new", "old")[n])
     monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", energy)
     monkeypatch.setattr(pynvml, "nvmlDeviceGetPowerUsage", lambda card: 80_000)
-    nvml = Nvml(clock)
+    nvml = NvmlCounter(clock)
     first = nvml.count()
     clock.now_s = 2.0
     second = nvml.count()
 
-    assert [Count((5.0, 0.0), (0.0, 0.0)), Count((5.0, 160.0), (0.0, 0.0))] == [first, second]
+    assert [CounterReading((5.0, 0.0), (0.0, 0.0)), CounterReading((5.0, 160.0), (0.0, 0.0))] == [
+        first,
+        second,
+    ]
 
 
 def tag(name: str, number: int) -> str:
@@ -201,10 +225,10 @@ class Word:
 
     kind = "tasmota"
 
-    def __init__(self, said: Value | Missing) -> None:
+    def __init__(self, said: SourceValue | MissingValue) -> None:
         self.said = said
 
-    async def read(self) -> Value | Missing:
+    async def read(self) -> SourceValue | MissingValue:
         """Says it."""
         return self.said
 
@@ -214,39 +238,44 @@ class Word:
 
 async def test_a_plugs_word_counts_once_and_grows_old() -> None:
     """The same word again is nothing new, and after a minute there is none."""
-    clock, word = Clock(), Word(Value(61.0, 10.0))
+    clock, word = Clock(), Word(SourceValue(61.0, 10.0))
     clock.now_s = 12.0
     meter = PlugMeter(word, clock)
     said = [await meter.read(), await meter.read()]
-    word.said, clock.now_s = Value(58.0, 22.0), 23.0
+    word.said, clock.now_s = SourceValue(58.0, 22.0), 23.0
     said.append(await meter.read())
     clock.now_s = 83.0
     said.append(await meter.read())
 
-    assert [Reading(61.0), Reading(None), Reading(58.0), Reading(None, UNAVAILABLE)] == said
+    assert [
+        PowerReading(61.0),
+        PowerReading(None),
+        PowerReading(58.0),
+        PowerReading(None, UNAVAILABLE),
+    ] == said
 
 
 async def test_a_plug_that_speaks_by_itself_is_waited_for() -> None:
     """A plug that has not spoken yet is no liar for a minute."""
     clock = Clock()
-    meter = PlugMeter(Word(Missing(NOT_YET)), clock)
+    meter = PlugMeter(Word(MissingValue(NOT_YET)), clock)
     said = []
     for now_s in (0.0, 59.0, 60.0):
         clock.now_s = now_s
         said.append(await meter.read())
 
-    assert [Reading(None), Reading(None), Reading(None, NOT_YET)] == said
+    assert [PowerReading(None), PowerReading(None), PowerReading(None, NOT_YET)] == said
 
 
 async def test_a_slow_plug_measures_a_long_job() -> None:
     """A plug that speaks each four seconds is believed, and its windows are as long as that."""
     clock = Clock()
     words = [20.0, None, None, None, 20.0, None, None, None, 56.0, None, None, None, 56.0]
-    sampler = Sampler(POWER, (Scripted("plug_tasmota", *words),), clock=clock)
+    sampler = PowerSampler(POWER, (Scripted("plug_tasmota", *words),), clock=clock)
     await looked(sampler, clock, 6)
-    sampler.begin("a", clock())
+    sampler.begin_job("a", clock())
     await looked(sampler, clock, 7)
-    energy = sampler.end("a", clock())
+    energy = sampler.end_job("a", clock())
 
     # Seven seconds at 36 W; the first three, in a window with rest, at the next one's power.
     assert (70_000, Basis.MEASURED) == (energy.prefill_uwh, energy.basis)
@@ -255,7 +284,7 @@ async def test_a_slow_plug_measures_a_long_job() -> None:
 async def test_the_owners_plug_goes_first(tmp_path: Path) -> None:
     """A plug that the owner names comes before the machine's own counters, which may be off."""
     plug = Http(url="http://127.0.0.1:1/", shape="tasmota")
-    found = await meters_here(plug, counters=False, gpu=False, folder=tmp_path)
+    found = await find_meters(plug, counters=False, gpu=False, folder=tmp_path)
 
     assert ["plug_tasmota"] == [meter.kind for meter in found]
 
@@ -263,28 +292,28 @@ async def test_the_owners_plug_goes_first(tmp_path: Path) -> None:
 # The sampler.
 
 
-async def looked(sampler: Sampler, clock: Clock, times: int) -> None:
+async def looked(sampler: PowerSampler, clock: Clock, times: int) -> None:
     """Looks so many times, a second apart."""
     for _ in range(times):
         clock.now_s += 1.0
-        await sampler.look()
+        await sampler.sample()
 
 
 async def test_a_job_is_measured() -> None:
     """A job is charged what its meter said while it ran, above what it said at rest."""
     clock = Clock()
-    sampler = Sampler(POWER, (Scripted("plug_shelly", 20.0, 20.0, 56.0, 56.0),), clock=clock)
+    sampler = PowerSampler(POWER, (Scripted("plug_shelly", 20.0, 20.0, 56.0, 56.0),), clock=clock)
     await looked(sampler, clock, 2)
-    sampler.begin("a", clock())
+    sampler.begin_job("a", clock())
     await looked(sampler, clock, 1)
-    sampler.first_token("a", clock())
+    sampler.note_first_token("a", clock())
     await looked(sampler, clock, 1)
-    energy = sampler.end("a", clock())
+    energy = sampler.end_job("a", clock())
 
     assert (10_000, 10_000, Basis.MEASURED) == (
         energy.prefill_uwh, energy.decode_uwh, energy.basis,
     )  # fmt: skip
-    assert PowerTold("plug_shelly", 56.0, Basis.MEASURED) == sampler.told()
+    assert PowerStatus("plug_shelly", 56.0, Basis.MEASURED) == sampler.status()
     assert Power("test", 20.0, 56.0, Basis.MEASURED) == sampler.power()
 
 
@@ -302,24 +331,24 @@ async def test_the_next_meter_stands_in(name: str) -> None:
     word, fault = FALLS[name]
     clock = Clock()
     first = Scripted("plug_shelly", 20.0, *[word] * 3)
-    sampler = Sampler(POWER, (first, Scripted("rapl", 8.0, 8.0, 30.0)), clock=clock)
+    sampler = PowerSampler(POWER, (first, Scripted("rapl", 8.0, 8.0, 30.0)), clock=clock)
     await looked(sampler, clock, 4)
 
-    assert PowerTold("rapl", 8.0, Basis.MEASURED, "plug_shelly", fault) == sampler.told()
+    assert PowerStatus("rapl", 8.0, Basis.MEASURED, "plug_shelly", fault) == sampler.status()
 
 
 async def test_the_catalogue_stands_in_at_last() -> None:
     """Without any meter that is believed, energy is what the catalogue says, and is called so."""
     clock = Clock()
-    sampler = Sampler(POWER, (Scripted("plug_shelly", 20.0, 20.0),), clock=clock)
+    sampler = PowerSampler(POWER, (Scripted("plug_shelly", 20.0, 20.0),), clock=clock)
     await looked(sampler, clock, 2)
-    sampler.begin("a", clock())
+    sampler.begin_job("a", clock())
     await looked(sampler, clock, 10)
-    energy = sampler.end("a", clock())
+    energy = sampler.end_job("a", clock())
 
     assert (100_000, Basis.ESTIMATED) == (energy.prefill_uwh, energy.basis)
-    assert PowerTold("catalogue", None, Basis.ESTIMATED, "plug_shelly", UNREACHABLE) == (
-        sampler.told()
+    assert PowerStatus("catalogue", None, Basis.ESTIMATED, "plug_shelly", UNREACHABLE) == (
+        sampler.status()
     )
     assert POWER == sampler.power()
 
@@ -327,37 +356,37 @@ async def test_the_catalogue_stands_in_at_last() -> None:
 async def test_one_bad_reading_changes_nothing() -> None:
     """A reading that is dropped makes the window longer, and the meter stays in use."""
     clock = Clock()
-    sampler = Sampler(POWER, (Scripted("plug_shelly", 20.0, 20.0, -1.0, 56.0),), clock=clock)
+    sampler = PowerSampler(POWER, (Scripted("plug_shelly", 20.0, 20.0, -1.0, 56.0),), clock=clock)
     await looked(sampler, clock, 2)
-    sampler.begin("a", clock())
+    sampler.begin_job("a", clock())
     await looked(sampler, clock, 2)
-    energy = sampler.end("a", clock())
+    energy = sampler.end_job("a", clock())
 
     assert (20_000, Basis.MEASURED) == (energy.prefill_uwh, energy.basis)
-    assert PowerTold("plug_shelly", 56.0, Basis.MEASURED) == sampler.told()
+    assert PowerStatus("plug_shelly", 56.0, Basis.MEASURED) == sampler.status()
 
 
 async def test_a_meter_that_breaks_does_not_take_the_node_away() -> None:
     """An error that nobody foresaw in a driver counts as no reading."""
 
     class Broken(Scripted):
-        async def read(self) -> Reading:
+        async def read(self) -> PowerReading:
             raise RuntimeError("a driver's bug")
 
     clock = Clock()
-    sampler = Sampler(POWER, (Broken("rapl"),), clock=clock)
+    sampler = PowerSampler(POWER, (Broken("rapl"),), clock=clock)
     await looked(sampler, clock, 4)
 
-    assert PowerTold("catalogue", None, Basis.ESTIMATED, "rapl", "unreadable") == sampler.told()
+    assert PowerStatus("catalogue", None, Basis.ESTIMATED, "rapl", "unreadable") == sampler.status()
 
 
 async def test_small_changes_are_not_told() -> None:
     """The card says anew what the machine draws when that has changed by more than a seventh."""
     clock = Clock()
     said = (20.0, 20.0, 56.0, 58.0, 80.0)
-    sampler = Sampler(POWER, (Scripted("plug_shelly", *said),), clock=clock)
+    sampler = PowerSampler(POWER, (Scripted("plug_shelly", *said),), clock=clock)
     await looked(sampler, clock, 2)
-    sampler.begin("a", clock())
+    sampler.begin_job("a", clock())
     cards = []
     for _ in range(3):
         await looked(sampler, clock, 1)
@@ -369,10 +398,10 @@ async def test_small_changes_are_not_told() -> None:
 async def test_it_looks_as_a_run_begins_and_closes_its_meters() -> None:
     """The agent's sampler looks at once when the machine's work begins, and lets go at the end."""
     meter = Scripted("plug_shelly", *[20.0 + n / 100 for n in range(50)])
-    sampler = Sampler(POWER, (meter,))
+    sampler = PowerSampler(POWER, (meter,))
     task = asyncio.create_task(sampler.run())
     await eventually(lambda: len(meter.said) == 48)
-    sampler.begin("a", time.monotonic())
+    sampler.begin_job("a", time.monotonic())
     await eventually(lambda: len(meter.said) == 47)
     task.cancel()
     await asyncio.wait([task])
@@ -398,7 +427,7 @@ async def test_two_methods_agree(tmp_path: Path) -> None:
             page.pages["/p"] = {"apower": 1.08 * power_w + 9.0}
 
         draw(20.0)
-        rapl = CounterMeter((Rapl(tmp_path),), clock)
+        rapl = CounterMeter((RaplCounter(tmp_path),), clock)
         charged = await _charged(plug, rapl, draw=draw, curve=curve, clock=clock)
 
     assert charged[0] == pytest.approx(charged[1], rel=0.15)
@@ -408,22 +437,22 @@ async def test_two_methods_agree(tmp_path: Path) -> None:
 
 
 async def _charged(
-    *meters: Meter, draw: Callable[[float], None], curve: list[float], clock: Clock
+    *meters: PowerMeter, draw: Callable[[float], None], curve: list[float], clock: Clock
 ) -> list[int]:
     """What each meter alone charges the same job."""
-    samplers = [Sampler(POWER, (meter,), clock=clock) for meter in meters]
+    samplers = [PowerSampler(POWER, (meter,), clock=clock) for meter in meters]
     for _ in range(3):
         for sampler in samplers:
-            await sampler.look()
+            await sampler.sample()
         draw(20.0)
     for sampler in samplers:
-        await sampler.look()
-        sampler.begin("a", clock())
+        await sampler.sample()
+        sampler.begin_job("a", clock())
     for power_w in curve:
         draw(power_w)
         for sampler in samplers:
-            await sampler.look()
-    energies = [sampler.end("a", clock()) for sampler in samplers]
+            await sampler.sample()
+    energies = [sampler.end_job("a", clock()) for sampler in samplers]
     for meter in meters:
         await meter.close()
     assert all(energy.basis is Basis.MEASURED for energy in energies)

@@ -8,11 +8,11 @@ import pytest
 
 from entraide_node.engines.model_folder import (
     context_max_of,
-    fault_in,
+    find_weights_problem,
     kv_bytes_per_token_of,
-    size_of,
-    takes_tools,
+    supports_tools,
     tool_parser_of,
+    weights_bytes,
 )
 
 CONFIG = {
@@ -41,7 +41,7 @@ def test_a_plain_model(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, CONFIG)
 
     assert (4096, 2 * 30 * 3 * 64 * 2, len(whole())) == (
-        context_max_of(folder), kv_bytes_per_token_of(folder), size_of(folder)
+        context_max_of(folder), kv_bytes_per_token_of(folder), weights_bytes(folder)
     )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_tools(template: str, parser: str, tmp_path: Path) -> None:
     """Tools are offered only with a template that has them, read by the family's parser."""
     folder = folder_of(tmp_path, CONFIG, template)
 
-    assert (bool(parser), parser) == (takes_tools(folder), tool_parser_of(folder))
+    assert (bool(parser), parser) == (supports_tools(folder), tool_parser_of(folder))
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -93,6 +93,6 @@ def test_weights_that_are_not_whole(
     folder = folder_of(tmp_path, CONFIG)
     spoil(folder)
 
-    fault = fault_in(folder)
+    fault = find_weights_problem(folder)
 
     assert code == (fault.code if fault is not None else "")

@@ -9,37 +9,56 @@ from pathlib import Path
 import aiohttp
 import pytest
 from hypothesis import given
-from tests.node.test_owner_terms import terms as any_terms
+from tests.node.test_terms_file import terms as any_terms
 from tests.sim import browser
 
 from entraide.types import DataClass
 from entraide_node.config import NodeConfig
-from entraide_node.core.terms import ANY_TIME, Caps, OwnerTerms, Present, Span, Unseen
+from entraide_node.core.owner_terms import (
+    UNRESTRICTED_TERMS,
+    OwnerTerms,
+    PresencePolicy,
+    ResourceCaps,
+    UnknownPresencePolicy,
+    WeeklyHours,
+)
 from entraide_node.owner import files as owner_files
-from entraide_node.owner import terms as owner_terms
-from entraide_node.owner.stewardship import OwnerTold
-from entraide_node.owner.terms import TERMS_NAME
-from entraide_node.owner.words import owner_sentences
-from entraide_node.page.form import FormProblem, fields_of, terms_of
-from entraide_node.page.server import OwnersPage
+from entraide_node.owner import terms_file as owner_terms
+from entraide_node.owner.cli_output import owner_sentences
+from entraide_node.owner.policy_driver import OwnerStatus
+from entraide_node.owner.terms_file import TERMS_NAME
+from entraide_node.page.form import FormProblem, fields_to_terms, terms_to_fields
+from entraide_node.page.server import OwnerPage
 
-NIGHTS = Span((0, 1, 2, 3, 4), 1_080, 480)
+NIGHTS = WeeklyHours((0, 1, 2, 3, 4), 1_080, 480)
 SET = OwnerTerms(
-    hours=(NIGHTS, Span((5, 6), 0, 1_440)), present=Present.OWN, idle_min=7.5,
-    unseen=Unseen.ABSENT, on_battery=True, charge_min_percent=40.0, temperature_max_c=85.0,
-    load_max_percent=25.0, memory_free_min_gb=2.0, programs=("blender", "obs"), surplus_only=True,
-    own_first=True, data_classes=(DataClass.PUBLIC, DataClass.RESTRICTED), give_back_s=20.0,
-    settle_s=45.0, caps_idle=Caps(memory_gb=12.0), caps_present=Caps(memory_gb=4.0, power_w=60.0),
-)  # fmt: skip
+    hours=(NIGHTS, WeeklyHours((5, 6), 0, 1_440)),
+    present=PresencePolicy.OWN,
+    idle_min=7.5,
+    unseen=UnknownPresencePolicy.ABSENT,
+    on_battery=True,
+    charge_min_percent=40.0,
+    temperature_max_c=85.0,
+    load_max_percent=25.0,
+    memory_free_min_gb=2.0,
+    programs=("blender", "obs"),
+    surplus_only=True,
+    own_first=True,
+    data_classes=(DataClass.PUBLIC, DataClass.RESTRICTED),
+    give_back_s=20.0,
+    settle_s=45.0,
+    caps_idle=ResourceCaps(memory_gb=12.0),
+    caps_present=ResourceCaps(memory_gb=4.0, power_w=60.0),
+)
 
 
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[OwnersPage]:
+async def page(tmp_path: Path) -> AsyncIterator[OwnerPage]:
     """A page of a node that does not run."""
     config = NodeConfig(
         node="mini", coop="boreale", zone="CA-QC", nats_urls=(), dir=str(tmp_path), lang="fr"
     )
-    page = OwnersPage(config)
+    page = OwnerPage(config)
     await page.open()
     yield page
     await page.close()
@@ -52,13 +71,13 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def status(**fields: object) -> owner_files.Status:
+def status(**fields: object) -> owner_files.NodeStatus:
     """What an agent says of itself."""
     values = {
         "node": "mini", "coop": "boreale", "zone": "CA-QC", "pool": "demo", "pid": 0,
         "started_at": 0.0, "state": "ready", "values": {}, "written_at": 0.0, **fields,
     }  # fmt: skip
-    return owner_files.Status(**values)  # type: ignore[arg-type]
+    return owner_files.NodeStatus(**values)  # type: ignore[arg-type]
 
 
 def form_of(html: str) -> list[tuple[str, str]]:
@@ -86,15 +105,15 @@ def changed(form: list[tuple[str, str]], **fields: str) -> aiohttp.FormData:
 @given(any_terms)
 def test_terms_come_back_from_the_form_with_the_same_meaning(said: OwnerTerms) -> None:
     """Whatever the form shows is read again, at each minute of the week, as it was."""
-    found = terms_of(fields_of(said))
+    found = fields_to_terms(terms_to_fields(said))
 
     assert isinstance(found, OwnerTerms)
     assert float(f"{said.idle_min:g}") == found.idle_min
     assert set(said.data_classes) == set(found.data_classes)
     for day in range(7):
         for minute in (0, 479, 480, 720, 1_080, 1_439):
-            assert any(span.holds(day, minute) for span in said.hours) is any(
-                span.holds(day, minute) for span in found.hours
+            assert any(span.contains(day, minute) for span in said.hours) is any(
+                span.contains(day, minute) for span in found.hours
             )
 
 
@@ -111,42 +130,42 @@ def test_terms_come_back_from_the_form_with_the_same_meaning(said: OwnerTerms) -
 )
 def test_what_cannot_be_is_not_saved(field: str, text: str, code: str) -> None:
     """The field and what stands in it are named."""
-    fields = fields_of(SET) | {field: text}
+    fields = terms_to_fields(SET) | {field: text}
 
-    assert FormProblem(code, field, text) == terms_of(fields)
+    assert FormProblem(code, field, text) == fields_to_terms(fields)
 
 
 def test_numbers_are_read_as_either_language_writes_them() -> None:
     """A comma is a point, and an empty field is none."""
-    found = terms_of(fields_of(SET) | {"idle_min": "2,5", "load_max_percent": ""})
+    found = fields_to_terms(terms_to_fields(SET) | {"idle_min": "2,5", "load_max_percent": ""})
 
     assert isinstance(found, OwnerTerms)
     assert (2.5, 0.0) == (found.idle_min, found.load_max_percent)
 
 
 async def test_an_owner_sets_their_terms(
-    page: OwnersPage, session: aiohttp.ClientSession, tmp_path: Path
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """The form, sent as it is shown, changes nothing; sent with a change, it changes that."""
-    owner_terms.write(tmp_path, SET)
+    owner_terms.write_terms(tmp_path, SET)
     async with session.get(page.url) as answer:
         form = form_of(await answer.text())
     async with session.post(page.url + "save", data=changed(form)) as answer:
-        same, said = owner_terms.read(tmp_path), await answer.text()
+        same, said = owner_terms.read_terms(tmp_path), await answer.text()
     async with session.post(
         page.url + "save", data=changed(form, hours_0="22:00-06:00", idle_min="12,5")
     ):
-        other = owner_terms.read(tmp_path)
+        other = owner_terms.read_terms(tmp_path)
 
     assert same == SET
     assert "Enregistré" in said
     assert isinstance(other, OwnerTerms)
     assert 12.5 == other.idle_min
-    assert Span((0,), 1_320, 360) in other.hours
+    assert WeeklyHours((0,), 1_320, 360) in other.hours
 
 
 async def test_what_is_wrong_stays_on_the_page(
-    page: OwnersPage, session: aiohttp.ClientSession, tmp_path: Path
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """A refused form says why, marks the field, keeps what was typed, and saves nothing."""
     async with session.get(page.url) as answer:
@@ -155,14 +174,14 @@ async def test_what_is_wrong_stays_on_the_page(
     async with session.post(page.url + "save?lang=en", data=data) as answer:
         said = await answer.text()
 
-    assert ANY_TIME == owner_terms.read(tmp_path)
+    assert UNRESTRICTED_TERMS == owner_terms.read_terms(tmp_path)
     assert "Not saved: “de 8 h &lt;b&gt;à&lt;/b&gt; 18 h” is not a time range" in said
     assert 'value="12"' in said
     assert 1 == said.count("aria-invalid")
 
 
 async def test_pause_and_resume(
-    page: OwnersPage, session: aiohttp.ClientSession, tmp_path: Path
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """One button, and what it does is what the command does."""
     async with session.get(page.url) as answer:
@@ -177,7 +196,7 @@ async def test_pause_and_resume(
 
 
 async def test_only_this_machine_is_answered(
-    page: OwnersPage, session: aiohttp.ClientSession, tmp_path: Path
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """Neither without the address's secret, nor under a foreign name, nor from a foreign page."""
     port = page.url.split(":")[2].split("/")[0]
@@ -201,7 +220,7 @@ async def test_only_this_machine_is_answered(
 
 
 async def test_a_broken_file_is_shown_with_its_line(
-    page: OwnersPage, session: aiohttp.ClientSession, tmp_path: Path
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """An owner who wrote the file by hand learns on the page what is wrong with it."""
     (tmp_path / TERMS_NAME).write_text("\nidle_mins = 5")
@@ -215,11 +234,11 @@ async def test_a_broken_file_is_shown_with_its_line(
 @pytest.mark.parametrize("lang", ["fr", "en"])
 def test_the_reason_is_said_with_its_number_since_when_and_what_would_change_it(lang: str) -> None:
     """Beside the state's sentence, an owner reads why, since when, and until what."""
-    told = OwnerTold(
+    told = OwnerStatus(
         number=9, code="owner_busy", values={"idle_min": 5.0}, state="away", since_at=1_000.0
     )
     said = list(owner_sentences(status(state="owner_busy", owner=told), lang, now=1_750.0))
-    waits = OwnerTold(number=13, code="settling", state="settling", until_at=1_030.0)
+    waits = OwnerStatus(number=13, code="settling", state="settling", until_at=1_030.0)
     settling = list(owner_sentences(status(state="settling", owner=waits), lang, now=1_000.0))
 
     assert 2 == len(said) == len(settling)
@@ -231,14 +250,14 @@ def test_the_reason_is_said_with_its_number_since_when_and_what_would_change_it(
 
 def test_nothing_more_is_said_of_a_machine_that_works() -> None:
     """No reason, no sentence; but an owner whose own work goes on beside them is told."""
-    beside = OwnerTold(state="working", own_only=True)
+    beside = OwnerStatus(state="working", own_only=True)
 
     assert [] == list(owner_sentences(status(), "fr", now=0.0))
     assert 1 == len(list(owner_sentences(status(owner=beside), "fr", now=0.0)))
 
 
 @pytest.mark.needs("chromium|google-chrome")
-async def test_a_browser_without_scripts_saves_it(page: OwnersPage, tmp_path: Path) -> None:
+async def test_a_browser_without_scripts_saves_it(page: OwnerPage, tmp_path: Path) -> None:
     """A real browser shows the form at a phone's width, nothing wider, and sends it."""
     blank = tmp_path / "blank.html"
     blank.write_text("<title>blank</title>")
@@ -257,7 +276,7 @@ async def test_a_browser_without_scripts_saves_it(page: OwnersPage, tmp_path: Pa
         said = await shown.evaluate("document.querySelector('.notice').textContent")
         wrong = [params for name, params in shown.heard if name == "Log.entryAdded"]
     shutil.rmtree(tmp_path / "home", ignore_errors=True)
-    found = owner_terms.read(tmp_path)
+    found = owner_terms.read_terms(tmp_path)
 
     assert 390 >= width
     assert isinstance(found, OwnerTerms)

@@ -28,7 +28,7 @@ from entraide.wire.messages import (
     Tokens,
     UsageReport,
 )
-from entraide_node.config import LlamaCpp, dump
+from entraide_node.config import LlamaCpp, dump_config
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(180)]
 
@@ -67,7 +67,9 @@ def agent(folder: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]
 def prepare(bus: NatsPool, folder: Path, **fields: object) -> None:
     """Writes the folder of a node that the pool admitted."""
     folder.mkdir(exist_ok=True)
-    (folder / "node.toml").write_text(dump(configure(bus, folder, dir=".", **fields)), "utf-8")
+    (folder / "node.toml").write_text(
+        dump_config(configure(bus, folder, dir=".", **fields)), "utf-8"
+    )
 
 
 def copy(this: Path, there: Path) -> None:

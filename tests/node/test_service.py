@@ -10,17 +10,22 @@ from pathlib import Path
 import pytest
 import structlog
 
-from entraide_node import living, logs
+from entraide_node import logs, service_commands
 from entraide_node.config import NodeConfig
 from entraide_node.engines.process import LOG_BYTES_MAX
-from entraide_node.service.manager import Launchd, Said, Systemd, ask_system
+from entraide_node.service.manager import (
+    CommandResult,
+    LaunchdManager,
+    SystemdManager,
+    run_system_command,
+)
 from entraide_node.service.units import (
     Service,
-    State,
+    ServiceState,
     label_of,
     launchd_plist,
     launchd_state,
-    service_of,
+    make_service,
     systemd_unit,
 )
 
@@ -29,22 +34,22 @@ ODD = '/home/été/my "node" $HOME 100% \\'
 
 def service(folder: str = "/home/a/node", *, default: str = "/home/a/node") -> Service:
     """The service of a node."""
-    return service_of(Path(folder), node="mini", drain_s=30.0, default=Path(default), logs=False)
+    return make_service(Path(folder), node="mini", drain_s=30.0, default=Path(default), logs=False)
 
 
 class System:
     """A system's commands: keeps what it was asked, and answers as the test says."""
 
-    def __init__(self, answers: dict[str, Said] | None = None) -> None:
+    def __init__(self, answers: dict[str, CommandResult] | None = None) -> None:
         self.asked: list[str] = []
         self._answers = answers or {}
 
-    def __call__(self, command: tuple[str, ...]) -> Said:
+    def __call__(self, command: tuple[str, ...]) -> CommandResult:
         """Answers the first of the test's answers whose words stand in the command."""
         said = " ".join(command)
         self.asked.append(said)
         found = (answer for words, answer in self._answers.items() if words in said)
-        return next(found, Said(0, ""))
+        return next(found, CommandResult(0, ""))
 
 
 def test_one_service_for_each_folder() -> None:
@@ -83,7 +88,7 @@ def test_where_the_log_goes() -> None:
     """Where the system keeps no log, the agent is told to keep one itself."""
     folder = Path("/home/a/node")
     kept, own = (
-        service_of(folder, node="mini", drain_s=1.0, default=folder, logs=logs)
+        make_service(folder, node="mini", drain_s=1.0, default=folder, logs=logs)
         for logs in (False, True)
     )
 
@@ -115,7 +120,7 @@ if shutil.which("systemd-analyze"):
 def test_systemd_installs_and_removes(tmp_path: Path) -> None:
     """Installing writes the unit, enables and starts it; removing undoes all of it."""
     system = System()
-    manager = Systemd(system, units=tmp_path / "user")
+    manager = SystemdManager(system, units=tmp_path / "user")
     installed = manager.install(service())
     there = (tmp_path / "user/entraide-node.service").exists()
     asked = [*system.asked]
@@ -133,25 +138,31 @@ def test_systemd_installs_and_removes(tmp_path: Path) -> None:
 
 def test_systemd_refuses(tmp_path: Path) -> None:
     """What the system says against the service comes back as it said it."""
-    system = System({"enable": Said(1, "Failed to enable unit: access denied\n")})
+    system = System({"enable": CommandResult(1, "Failed to enable unit: access denied\n")})
 
-    assert "Failed to enable unit: access denied" == Systemd(system, units=tmp_path).install(
+    assert "Failed to enable unit: access denied" == SystemdManager(system, units=tmp_path).install(
         service()
     )
 
 
-ACTIVE = {"active": State.RUNNING, "activating": State.RUNNING, "inactive": State.STOPPED,
-          "failed": State.FAILED, "deactivating": State.STOPPED, "": State.STOPPED}  # fmt: skip
+ACTIVE = {
+    "active": ServiceState.RUNNING,
+    "activating": ServiceState.RUNNING,
+    "inactive": ServiceState.STOPPED,
+    "failed": ServiceState.FAILED,
+    "deactivating": ServiceState.STOPPED,
+    "": ServiceState.STOPPED,
+}
 
 
 @pytest.mark.parametrize("word", ACTIVE)
 def test_systemd_states(word: str, tmp_path: Path) -> None:
     """systemd's word for a unit is read as ours; without a unit file there is no service."""
-    manager = Systemd(System({"ActiveState": Said(0, f"{word}\n")}), units=tmp_path)
+    manager = SystemdManager(System({"ActiveState": CommandResult(0, f"{word}\n")}), units=tmp_path)
     before = manager.state(service())
     (tmp_path / "entraide-node.service").touch()
 
-    assert (State.ABSENT, ACTIVE[word]) == (before, manager.state(service()))
+    assert (ServiceState.ABSENT, ACTIVE[word]) == (before, manager.state(service()))
 
 
 LINGER = {"no": True, "yes": False}
@@ -160,8 +171,8 @@ LINGER = {"no": True, "yes": False}
 @pytest.mark.parametrize("word", LINGER)
 def test_linger(word: str, tmp_path: Path) -> None:
     """A service that ends with its owner's session is known as such; without a word, it is not."""
-    told = Systemd(System({"Linger": Said(0, f"{word}\n")}), units=tmp_path)
-    untold = Systemd(System({"Linger": Said(1, "")}), units=tmp_path)
+    told = SystemdManager(System({"Linger": CommandResult(0, f"{word}\n")}), units=tmp_path)
+    untold = SystemdManager(System({"Linger": CommandResult(1, "")}), units=tmp_path)
 
     assert (LINGER[word], False) == (told.needs_linger(), untold.needs_linger())
 
@@ -169,7 +180,7 @@ def test_linger(word: str, tmp_path: Path) -> None:
 def test_launchd_installs_and_removes(tmp_path: Path) -> None:
     """Installing loads the property list into the session; removing takes it out again."""
     system = System()
-    manager = Launchd(system, agents=tmp_path, uid=501)
+    manager = LaunchdManager(system, agents=tmp_path, uid=501)
     installed = manager.install(service())
     path = tmp_path / "coop.entraide.node.plist"
     there = path.exists()
@@ -182,22 +193,31 @@ def test_launchd_installs_and_removes(tmp_path: Path) -> None:
 
 def test_launchd_without_a_screen(tmp_path: Path) -> None:
     """Where nobody is signed in at the screen, the agent lives in the owner's own domain."""
-    system = System({"bootstrap gui/": Said(125, "Domain does not support specified action")})
-    installed = Launchd(system, agents=tmp_path, uid=501).install(service())
+    system = System(
+        {"bootstrap gui/": CommandResult(125, "Domain does not support specified action")}
+    )
+    installed = LaunchdManager(system, agents=tmp_path, uid=501).install(service())
 
     assert "" == installed
     assert system.asked[-1].startswith("launchctl bootstrap user/501 ")
 
 
 PRINTED = {
-    "running": ("\tstate = running\n\tpid = 123\n\tlast exit code = (never exited)\n",
-                State.RUNNING),
-    "stopped": ("\tstate = not running\n\tlast exit code = 0\n", State.STOPPED),
-    "never run": ("\tstate = not running\n\tlast exit code = (never exited)\n", State.STOPPED),
-    "failed": ("\tstate = spawn scheduled\n\tlast exit code = 1\n", State.FAILED),
-    "another part's state": ("\tstate = running\n\tendpoints = {\n\t\tstate = 0\n\t}\n",
-                             State.RUNNING),
-}  # fmt: skip
+    "running": (
+        "\tstate = running\n\tpid = 123\n\tlast exit code = (never exited)\n",
+        ServiceState.RUNNING,
+    ),
+    "stopped": ("\tstate = not running\n\tlast exit code = 0\n", ServiceState.STOPPED),
+    "never run": (
+        "\tstate = not running\n\tlast exit code = (never exited)\n",
+        ServiceState.STOPPED,
+    ),
+    "failed": ("\tstate = spawn scheduled\n\tlast exit code = 1\n", ServiceState.FAILED),
+    "another part's state": (
+        "\tstate = running\n\tendpoints = {\n\t\tstate = 0\n\t}\n",
+        ServiceState.RUNNING,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -210,7 +230,7 @@ def test_launchd_states(name: str) -> None:
 
 def test_a_command_that_is_not_there() -> None:
     """A system without the command answers as a shell would, and nothing raises."""
-    said = ask_system(("entraide-no-such-command",))
+    said = run_system_command(("entraide-no-such-command",))
 
     assert 127 == said.status
     assert said.text
@@ -242,15 +262,18 @@ def test_log_stays_small(tmp_path: Path) -> None:
 )
 def test_the_pool_is_remembered_without_a_password(url: str, kept: str, tmp_path: Path) -> None:
     """The address by which a node joined is kept, and nothing secret in it."""
-    living.note_pool(tmp_path, url)
+    service_commands.save_pool_address(tmp_path, url)
 
-    assert kept == living.read_pool(tmp_path)
-    assert "" == living.read_pool(tmp_path / "elsewhere")
+    assert kept == service_commands.read_pool_address(tmp_path)
+    assert "" == service_commands.read_pool_address(tmp_path / "elsewhere")
 
 
 def test_the_command_by_hand(tmp_path: Path) -> None:
     """Whoever has no service is told the command that starts the agent of this very folder."""
     config = NodeConfig(node="mini", coop="c", zone="CA-QC", nats_urls=(), dir=str(tmp_path))
 
-    assert f"entraide node run --dir {tmp_path}" == living.run_command(config)
-    assert living.run_command(config) == living.told(config, None).command
+    assert f"entraide node run --dir {tmp_path}" == service_commands.run_command(config)
+    assert (
+        service_commands.run_command(config)
+        == service_commands.report_service(config, None).command
+    )

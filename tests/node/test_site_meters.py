@@ -24,12 +24,12 @@ from tests.node.support import (
 from entraide import i18n
 from entraide.types import Basis, EnergyStatus
 from entraide.wire.messages import Heartbeat, Hello, UsageReport
-from entraide_node.config import EnergyConfig, NodeConfig, dump, load
-from entraide_node.energy.make import make_source
+from entraide_node.config import EnergyConfig, NodeConfig, dump_config, load_config
+from entraide_node.energy.cli_output import energy_sentences
 from entraide_node.energy.meters import PlugMeter
-from entraide_node.energy.site import Site, SiteTold
-from entraide_node.energy.sources import Http, Sunspec
-from entraide_node.energy.telling import energy_sentences
+from entraide_node.energy.site_meters import SiteMeters, SiteStatus
+from entraide_node.energy.source_config import Http, Sunspec
+from entraide_node.energy.source_factory import make_source
 from entraide_node.engines.base import EngineChunk
 from entraide_node.owner import files as owner_files
 
@@ -49,17 +49,17 @@ class Sun:
             battery=Http(url=page.url + battery, path="w") if battery else None,
             stale_s=60.0,
         )
-        self.site = Site(
+        self.site = SiteMeters(
             replace(config, **keys), folder, added_w=lambda: self.added_w, now=lambda: self.now
         )
 
     async def says(self, pv_w: float | str, use_w: float | str) -> EnergyStatus | None:
         """Lets the pages say something, asks them, and returns what is advertised."""
         self.page.pages["/pv"], self.page.pages["/use"] = {"w": pv_w}, {"w": use_w}
-        await self.site.ask()
+        await self.site.poll()
         values = self.site._values
         self.now = max([self.now, *(value.at for value in values.values())])
-        return self.site.at(self.now)
+        return self.site.current_status(self.now)
 
 
 @asynccontextmanager
@@ -120,10 +120,10 @@ async def test_a_silent_meter_ends_the_surplus(tmp_path: Path) -> None:
         first = await sun.says(900, 300)
         assert first is not None
         sun.page.pages.clear()
-        await sun.site.ask()
-        before = sun.site.at(first.measured_at + 60.0)
+        await sun.site.poll()
+        before = sun.site.current_status(first.measured_at + 60.0)
         sun.now = first.measured_at + 61.0
-        after, told = sun.site.at(sun.now), sun.site.told()
+        after, told = sun.site.current_status(sun.now), sun.site.status()
 
     assert first == replace(before, expires_at=first.expires_at) if before else False
     assert after is None
@@ -186,7 +186,7 @@ async def test_an_agent_with_meters(bus: NatsPool, peer: Peer, tmp_path: Path) -
                 b.energy is not None and b.energy.surplus_w == 600.0
                 for b in peer.said(Heartbeat)
             ))  # fmt: skip
-            await eventually(lambda: agent._power._energy.rest_w is not None)
+            await eventually(lambda: agent._power._energy.idle_w is not None)
             page.pages["/plug"] = {"apower": 56.0}
             await peer.send(run("job-1"))
             await eventually(lambda: agent._power._energy._added_w is not None)
@@ -215,7 +215,7 @@ def agent_now(folder: Path) -> float:
 
     return float(
         msgspec.json.decode(
-            (folder / owner_files.STATUS_NAME).read_bytes(), type=owner_files.Status
+            (folder / owner_files.STATUS_NAME).read_bytes(), type=owner_files.NodeStatus
         ).written_at
     )
 
@@ -258,9 +258,9 @@ SILENT = {
 @pytest.mark.parametrize("lang", i18n.LANGUAGES)
 def test_a_silent_meter_in_a_sentence(lang: str) -> None:
     """The status names the meter that is silent, why, and what follows from it."""
-    status = owner_files.Status(
+    status = owner_files.NodeStatus(
         node="mini", coop="boreale", zone="CA-QC", pool="", pid=1, started_at=0.0, state="ready",
-        values={}, written_at=0.0, site=SiteTold(role="generation", fault="unreachable"),
+        values={}, written_at=0.0, site=SiteStatus(role="generation", fault="unreachable"),
     )  # fmt: skip
 
     assert SILENT[lang] == list(energy_sentences(status, lang))[-1]
@@ -272,10 +272,12 @@ def test_the_page_of_meters_names_every_key(tmp_path: Path) -> None:
     page = Path("docs/reference/meters.md").read_text("utf-8")
     examples = [part.partition("```")[0] for part in page.split("```toml\n")[1:]]
     path = tmp_path / "node.toml"
-    path.write_text(dump(NodeConfig(node="n", coop="c", zone="CA-QC", nats_urls=("nats://h",))))
+    path.write_text(
+        dump_config(NodeConfig(node="n", coop="c", zone="CA-QC", nats_urls=("nats://h",)))
+    )
     head = path.read_text().partition("\n\n[")[0]
     path.write_text("\n".join([head, *examples]))
-    config = load(path)
+    config = load_config(path)
     assert config.energy is not None
     structs = (config.power, config.energy, *config.energy.sources.values(), config.power.meter)
     keys = {key for struct in structs for key in struct.__struct_fields__}

@@ -13,54 +13,56 @@ from aiohttp import web
 from tests.node.energy_peers import Home, broker, float_at, free_port, home, inverter
 from tests.node.support import DEADLINE_S
 
-from entraide_node.energy.make import make_source
-from entraide_node.energy.sources import CsvFile, HomeAssistant, Http, Mqtt, Sunspec
-from entraide_node.energy.values import (
+from entraide_node.energy.source_config import CsvFile, HomeAssistant, Http, Mqtt, Sunspec
+from entraide_node.energy.source_factory import make_source
+from entraide_node.energy.source_values import (
     NO_SECRET,
     REFUSED,
     UNAVAILABLE,
     UNREACHABLE,
     UNREADABLE,
-    Missing,
-    Source,
-    Value,
+    MissingValue,
+    SourceValue,
+    ValueSource,
 )
 
 LOCAL = "127.0.0.1"
 
 
-async def heard(source: Source) -> float:
+async def heard(source: ValueSource) -> float:
     """Asks until there is a value."""
     async with asyncio.timeout(DEADLINE_S):
-        while not isinstance(said := await source.read(), Value):  # noqa: ASYNC110
+        while not isinstance(said := await source.read(), SourceValue):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return said.number
 
 
-async def told(source: Source, client: aiomqtt.Client, topic: str, payload: str) -> Value:
+async def told(
+    source: ValueSource, client: aiomqtt.Client, topic: str, payload: str
+) -> SourceValue:
     """Publishes until the source has heard it."""
     async with asyncio.timeout(DEADLINE_S):
-        while not isinstance(said := await source.read(), Value):
+        while not isinstance(said := await source.read(), SourceValue):
             await client.publish(topic, payload)
             await asyncio.sleep(0.02)
     return said
 
 
-async def missed(source: Source, fault: str) -> Missing:
+async def missed(source: ValueSource, fault: str) -> MissingValue:
     """Asks until it fails in one way."""
     async with asyncio.timeout(DEADLINE_S):
         while fault_in(said := await source.read()) != fault:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert isinstance(said, Missing)
+    assert isinstance(said, MissingValue)
     return said
 
 
-def fault_in(said: Value | Missing) -> str:
-    return said.fault if isinstance(said, Missing) else ""
+def fault_in(said: SourceValue | MissingValue) -> str:
+    return said.fault if isinstance(said, MissingValue) else ""
 
 
-def fault_of(said: Value | Missing) -> str:
-    assert isinstance(said, Missing)
+def fault_of(said: SourceValue | MissingValue) -> str:
+    assert isinstance(said, MissingValue)
     return said.fault
 
 
@@ -92,7 +94,7 @@ async def test_sunspec(name: str) -> None:
         said = [await source.read(), await source.read()]
         await source.close()
 
-    assert [expected, expected] == [v.number for v in said if isinstance(v, Value)]
+    assert [expected, expected] == [v.number for v in said if isinstance(v, SourceValue)]
 
 
 @pytest.mark.parametrize("model", [101, 102, 103, 111, 112, 113, 701, 201, 202, 203, 204,
@@ -253,7 +255,7 @@ async def test_mqtt_password(tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text("pluie\n")
     async with broker(tmp_path, port=free_port(), password="beau temps") as port:
 
-        def with_password(name: str) -> Source:
+        def with_password(name: str) -> ValueSource:
             config = Mqtt(host=LOCAL, port=port, topic="t", username="node", password_file=name)
             return make_source(config, role="meter", folder=tmp_path)
 
@@ -275,7 +277,9 @@ def reported(age_s: float = 0.0) -> str:
     return dt.datetime.fromtimestamp(time.time() - age_s, dt.UTC).isoformat()
 
 
-async def of_home(page: Home, folder: Path, entity: str = "sensor.solar") -> Value | Missing:
+async def of_home(
+    page: Home, folder: Path, entity: str = "sensor.solar"
+) -> SourceValue | MissingValue:
     """Reads a sensor with the right token in a file."""
     (folder / "token").write_text(Home.TOKEN)
     config = HomeAssistant(url=page.url, entity=entity, token_file="token")
@@ -300,7 +304,7 @@ async def test_home_assistant(state: str, unit: str, expected: float, tmp_path: 
         }
         said = await of_home(page, tmp_path)
 
-    assert isinstance(said, Value)
+    assert isinstance(said, SourceValue)
     assert expected == said.number
     assert 30.0 <= time.time() - said.at < 30.0 + DEADLINE_S
 
@@ -380,7 +384,7 @@ async def test_http(name: str, tmp_path: Path) -> None:
         said = await source.read()
         await source.close()
 
-    assert isinstance(said, Value), said
+    assert isinstance(said, SourceValue), said
     assert expected == said.number
 
 
@@ -437,7 +441,7 @@ async def test_csv(tmp_path: Path) -> None:
     source = make_source(CsvFile(file="sun.csv", column="pv_w"), role="use", folder=tmp_path)
 
     noon = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC).timestamp()
-    assert Value(640.5, noon) == await source.read()
+    assert SourceValue(640.5, noon) == await source.read()
 
 
 @pytest.mark.parametrize(

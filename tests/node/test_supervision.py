@@ -5,17 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entraide_node.core.supervision import (
-    BACK_OFF_MAX_S,
-    STEADY_S,
-    STORY_STEPS_MAX,
+    BACKOFF_MAX_S,
+    HISTORY_STEPS_MAX,
+    STABLE_S,
     TRANSITIONS,
-    IllegalStep,
+    IllegalProcessTransition,
     ProcessAction,
     ProcessEvent,
     ProcessState,
     Supervision,
-    rest_s,
-    step,
+    apply_process_event,
+    restart_backoff_s,
 )
 
 S, E, A = ProcessState, ProcessEvent, ProcessAction
@@ -47,7 +47,7 @@ def live(events: list[E], *, at: list[float] | None = None) -> tuple[Supervision
     """The last state and action of a life; a second passes between two events unless told."""
     supervision, action = Supervision(), A.NOTHING
     for n, event in enumerate(events):
-        supervision, action = step(supervision, event, at=at[n] if at else float(n))
+        supervision, action = apply_process_event(supervision, event, at=at[n] if at else float(n))
     return supervision, action
 
 
@@ -79,12 +79,14 @@ def test_an_illegal_step_raises(events: list[E]) -> None:
     supervision = Supervision()
     for event in events:
         if (supervision.state, event) in TRANSITIONS:
-            supervision, _ = step(supervision, event, at=0.0)
+            supervision, _ = apply_process_event(supervision, event, at=0.0)
         else:
-            with pytest.raises(IllegalStep, match=f"no step for {event} while {supervision.state}"):
-                step(supervision, event, at=0.0)
+            with pytest.raises(
+                IllegalProcessTransition, match=f"no step for {event} while {supervision.state}"
+            ):
+                apply_process_event(supervision, event, at=0.0)
 
-    assert len(supervision.story) <= STORY_STEPS_MAX
+    assert len(supervision.story) <= HISTORY_STEPS_MAX
 
 
 def test_failures_are_counted() -> None:
@@ -92,14 +94,14 @@ def test_failures_are_counted() -> None:
     supervision, _ = live([E.START, *[E.GONE, E.RESTED] * 20])
 
     assert 20 == supervision.failures
-    rests = [rest_s(n) for n in range(1, 21)]
+    rests = [restart_backoff_s(n) for n in range(1, 21)]
     assert sorted(rests) == rests
-    assert (0.5, BACK_OFF_MAX_S) == (rests[0], rests[-1])
+    assert (0.5, BACKOFF_MAX_S) == (rests[0], rests[-1])
 
 
 def test_a_long_service_pays_off_failures() -> None:
     """A process that served for a while begins again with the shortest rest."""
-    short = live([E.START, E.GONE, E.RESTED, E.UP, E.GONE], at=[0, 1, 2, 3, 3 + STEADY_S - 1])
-    long = live([E.START, E.GONE, E.RESTED, E.UP, E.GONE], at=[0, 1, 2, 3, 3 + STEADY_S])
+    short = live([E.START, E.GONE, E.RESTED, E.UP, E.GONE], at=[0, 1, 2, 3, 3 + STABLE_S - 1])
+    long = live([E.START, E.GONE, E.RESTED, E.UP, E.GONE], at=[0, 1, 2, 3, 3 + STABLE_S])
 
     assert (2, 1) == (short[0].failures, long[0].failures)

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from entraide.catalogue import find, shipped
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 from entraide_node.engines.base import EngineProblem
-from entraide_node.models.fetch import Sources
-from entraide_node.models.store import LOCKS_FOLDER, ModelStore
+from entraide_node.models.fetch import WeightSources
+from entraide_node.models.model_store import LOCKS_FOLDER, ModelStore
 
 MODEL = "qwen3-8b"
 REPOSITORY = "coop/petit"
@@ -210,9 +210,9 @@ async def a_hub(files: dict[str, bytes], *, large: tuple[str, ...] = ()) -> Asyn
         yield hub
 
 
-def only(mirror: str) -> Sources:
+def only(mirror: str) -> WeightSources:
     """One mirror and nothing else."""
-    return Sources(mirror=mirror, hub=False)
+    return WeightSources(mirror=mirror, hub=False)
 
 
 def left(store: ModelStore) -> list[str]:

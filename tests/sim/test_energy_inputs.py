@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.sim.scenarios import small
 
-from entraide_node.core.terms import OwnerTerms, Present, parse_span
+from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy, parse_hours
 from entraide_sim import catalogue, owner_presence, solar_power
 from entraide_sim.catalogue import ModelFootprint
 from entraide_sim.world_builder import build_world
@@ -133,8 +133,8 @@ def test_an_office_machine_rests_by_day() -> None:
 
 def test_hours_bind_on_the_local_clock() -> None:
     """A machine lent at night works from six in the evening to eight, in local time."""
-    hours = (parse_span("18:00-08:00"),)
-    terms = OwnerTerms(hours=hours, present=Present.ALL, settle_s=0.0)
+    hours = (parse_hours("18:00-08:00"),)
+    terms = OwnerTerms(hours=hours, present=PresencePolicy.ALL, settle_s=0.0)
     told = visits(pattern="never", terms=terms)
     local = [dt.datetime.fromtimestamp(fault.at, CLOCK).strftime("%H:%M") for fault in told]
 

@@ -11,7 +11,7 @@ from tests.sim.support import COOPS, MODEL, RATES, START, grid, node, policy
 
 import entraide_sim as sim
 from entraide.types import JobState
-from entraide_node.core.terms import OwnerTerms
+from entraide_node.core.owner_terms import OwnerTerms
 from entraide_scheduler.core.events import NodeChanged, RunReported
 from entraide_scheduler.core.machine import Core
 from entraide_sim import owner_presence

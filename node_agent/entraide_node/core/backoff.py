@@ -4,7 +4,7 @@ It decides the doubling and its limit, and nothing of what failed.
 """
 
 
-def doubled_s(failures: int, *, first_s: float, max_s: float) -> float:
+def doubling_backoff_s(failures: int, *, first_s: float, max_s: float) -> float:
     """Returns the rest after so many failures in a row, seconds.
 
     Args:

@@ -7,7 +7,9 @@ there, the best first. It refuses to know how a fact is found.
 from msgspec import Struct
 
 GPU_KINDS = ("nvidia", "amd", "apple")
-CARD_BYTES_MIN = 6 * 1024**3  # below, no model that is worth its while fits beside what vLLM takes
+VLLM_CARD_BYTES_MIN = (
+    6 * 1024**3
+)  # below, no model that is worth its while fits beside what vLLM takes
 
 
 class Gpu(Struct, frozen=True):
@@ -67,7 +69,7 @@ class Hardware(Struct, frozen=True, kw_only=True):
         return () if self.unified_memory else tuple(gpu.memory_bytes for gpu in self.gpus)
 
 
-def engines_for(hardware: Hardware) -> tuple[str, ...]:
+def suitable_engines(hardware: Hardware) -> tuple[str, ...]:
     """Returns the engines that suit a machine, the best first; llama.cpp suits any.
 
     MLX is made for Apple's chips; vLLM for NVIDIA's and AMD's cards under Linux.
@@ -77,6 +79,6 @@ def engines_for(hardware: Hardware) -> tuple[str, ...]:
         return ("llama.cpp",)
     if first.kind == "apple":
         return ("mlx-lm", "llama.cpp")
-    if hardware.os == "linux" and first.memory_bytes >= CARD_BYTES_MIN:
+    if hardware.os == "linux" and first.memory_bytes >= VLLM_CARD_BYTES_MIN:
         return ("vllm", "llama.cpp")
     return ("llama.cpp",)

@@ -16,7 +16,7 @@ class Phase(StrEnum):
     GONE = "gone"
 
 
-class Sign(StrEnum):
+class PhaseEvent(StrEnum):
     """What happens to it."""
 
     ASKED = "asked"  # SIGTERM or SIGINT
@@ -26,22 +26,22 @@ class Sign(StrEnum):
     DONE = "done"  # goodbye was said
 
 
-TABLE: dict[tuple[Phase, Sign], Phase] = {
-    (Phase.SERVING, Sign.ASKED): Phase.DRAINING,
-    (Phase.SERVING, Sign.ORPHANED): Phase.LEAVING,
-    (Phase.DRAINING, Sign.ASKED): Phase.LEAVING,  # asked twice: at once
-    (Phase.DRAINING, Sign.IDLE): Phase.LEAVING,
-    (Phase.DRAINING, Sign.TIME_UP): Phase.LEAVING,
-    (Phase.DRAINING, Sign.ORPHANED): Phase.LEAVING,
-    (Phase.LEAVING, Sign.ASKED): Phase.GONE,  # asked again: without goodbye
-    (Phase.LEAVING, Sign.DONE): Phase.GONE,
+TRANSITIONS: dict[tuple[Phase, PhaseEvent], Phase] = {
+    (Phase.SERVING, PhaseEvent.ASKED): Phase.DRAINING,
+    (Phase.SERVING, PhaseEvent.ORPHANED): Phase.LEAVING,
+    (Phase.DRAINING, PhaseEvent.ASKED): Phase.LEAVING,  # asked twice: at once
+    (Phase.DRAINING, PhaseEvent.IDLE): Phase.LEAVING,
+    (Phase.DRAINING, PhaseEvent.TIME_UP): Phase.LEAVING,
+    (Phase.DRAINING, PhaseEvent.ORPHANED): Phase.LEAVING,
+    (Phase.LEAVING, PhaseEvent.ASKED): Phase.GONE,  # asked again: without goodbye
+    (Phase.LEAVING, PhaseEvent.DONE): Phase.GONE,
 }
 
 
-def after(phase: Phase, sign: Sign) -> Phase:
+def next_phase(phase: Phase, sign: PhaseEvent) -> Phase:
     """Returns the phase that follows; a sign without meaning in a phase changes nothing.
 
-    >>> after(Phase.SERVING, Sign.IDLE)
+    >>> next_phase(Phase.SERVING, PhaseEvent.IDLE)
     <Phase.SERVING: 'serving'>
     """
-    return TABLE.get((phase, sign), phase)
+    return TRANSITIONS.get((phase, sign), phase)

@@ -11,12 +11,12 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from entraide_node.core.backoff import doubled_s
+from entraide_node.core.backoff import doubling_backoff_s
 
-BACK_OFF_FIRST_S = 0.5
-BACK_OFF_MAX_S = 60.0
-STEADY_S = 60.0  # a process that served this long has paid off its earlier failures
-STORY_STEPS_MAX = 16
+BACKOFF_FIRST_S = 0.5
+BACKOFF_MAX_S = 60.0
+STABLE_S = 60.0  # a process that served this long has paid off its earlier failures
+HISTORY_STEPS_MAX = 16
 
 
 class ProcessState(StrEnum):
@@ -94,7 +94,7 @@ class Supervision(Struct, frozen=True):
     story: tuple[str, ...] = ()
 
 
-class IllegalStep(AssertionError):
+class IllegalProcessTransition(AssertionError):
     """An event that the table does not foresee in this state; nothing has changed."""
 
     def __init__(self, supervision: Supervision, event: ProcessEvent) -> None:
@@ -104,7 +104,7 @@ class IllegalStep(AssertionError):
         self.event = event
 
 
-def step(
+def apply_process_event(
     supervision: Supervision, event: ProcessEvent, *, at: float
 ) -> tuple[Supervision, ProcessAction]:
     """Returns the next state and what to do.
@@ -119,12 +119,12 @@ def step(
     """
     found = TRANSITIONS.get((supervision.state, event))
     if found is None:
-        raise IllegalStep(supervision, event)
+        raise IllegalProcessTransition(supervision, event)
     state, action = found
     failures = supervision.failures
     if action is ProcessAction.REST:
         ready_at = supervision.ready_at
-        was_steady = ready_at is not None and at - ready_at >= STEADY_S
+        was_steady = ready_at is not None and at - ready_at >= STABLE_S
         failures = 1 if was_steady else failures + 1
     told = f"{at:.3f} {supervision.state} {event} {state}"
     after = replace(
@@ -132,15 +132,15 @@ def step(
         state=state,
         failures=failures,
         ready_at=at if action is ProcessAction.SERVE else supervision.ready_at,
-        story=(*supervision.story, told)[-STORY_STEPS_MAX:],
+        story=(*supervision.story, told)[-HISTORY_STEPS_MAX:],
     )
     return after, action
 
 
-def rest_s(failures: int) -> float:
+def restart_backoff_s(failures: int) -> float:
     """Returns how long to wait after so many failures in a row: doubling, up to a minute.
 
-    >>> [rest_s(n) for n in (1, 2, 3, 100)]
+    >>> [restart_backoff_s(n) for n in (1, 2, 3, 100)]
     [0.5, 1.0, 2.0, 60.0]
     """
-    return doubled_s(failures, first_s=BACK_OFF_FIRST_S, max_s=BACK_OFF_MAX_S)
+    return doubling_backoff_s(failures, first_s=BACKOFF_FIRST_S, max_s=BACKOFF_MAX_S)

@@ -23,34 +23,34 @@ NOT_ALLOWED = "not_allowed"
 GONE = "gone"
 
 
-class Count(Struct, frozen=True):
+class CounterReading(Struct, frozen=True):
     """Energy counted since some beginning, joules; and the wrap of each part, if it has one."""
 
     parts_j: tuple[float, ...]
     wraps_j: tuple[float, ...]
 
 
-class Counter(Protocol):
+class EnergyCounter(Protocol):
     """Something that counts energy."""
 
     @property
     def kind(self) -> str:
         """Its kind; the catalogue has its name under ``meter-KIND``."""
 
-    def count(self) -> Count | str:
+    def count(self) -> CounterReading | str:
         """Returns what it has counted, or the code of why it does not say. May block shortly."""
 
     def close(self) -> None:
         """Lets go of what it holds."""
 
 
-class Rapl:
+class RaplCounter:
     """The processor's energy, all packages and their memory, or the whole platform's if told."""
 
     kind = "rapl"
 
     def __init__(self, root: Path = POWERCAP) -> None:
-        self._domains = _domains(root)
+        self._domains = _find_domains(root)
         self._wraps_j = tuple(
             int((domain / "max_energy_range_uj").read_text("ascii")) / 1e6
             for domain in self._domains
@@ -59,7 +59,7 @@ class Rapl:
     def __bool__(self) -> bool:
         return bool(self._domains)
 
-    def count(self) -> Count | str:
+    def count(self) -> CounterReading | str:
         """Reads each domain's counter."""
         try:
             parts_j = tuple(
@@ -69,13 +69,13 @@ class Rapl:
             return NOT_ALLOWED  # root only, unless the machine's owner opens it
         except (OSError, ValueError):
             return GONE
-        return Count(parts_j, self._wraps_j)
+        return CounterReading(parts_j, self._wraps_j)
 
     def close(self) -> None:
         """Holds nothing."""
 
 
-def _domains(root: Path) -> tuple[Path, ...]:
+def _find_domains(root: Path) -> tuple[Path, ...]:
     """The domains that together count the most, none twice."""
     try:
         named = {
@@ -93,7 +93,7 @@ def _domains(root: Path) -> tuple[Path, ...]:
     )
 
 
-class Nvml:
+class NvmlCounter:
     """The energy of NVIDIA's cards in this machine, all of them."""
 
     kind = "nvml"
@@ -112,13 +112,13 @@ class Nvml:
     def __bool__(self) -> bool:
         return bool(self._cards)
 
-    def count(self) -> Count | str:
+    def count(self) -> CounterReading | str:
         """Asks each card for its counter; one that has none is reckoned by its power now."""
         try:
             parts_j = tuple(self._card_j(n, card) for n, card in enumerate(self._cards))
         except pynvml.NVMLError:
             return GONE
-        return Count(parts_j, (0.0,) * len(parts_j))
+        return CounterReading(parts_j, (0.0,) * len(parts_j))
 
     def close(self) -> None:
         """Lets the driver go."""
@@ -136,7 +136,7 @@ class Nvml:
         return self._summed[number][1]
 
 
-def added_j(before: Count, now: Count) -> float:
+def energy_between_j(before: CounterReading, now: CounterReading) -> float:
     """Returns the energy between two looks, joules; negative when a counter began anew.
 
     A counter that wraps goes on from 0 after its wrap.

@@ -6,8 +6,14 @@ import datetime as dt
 import os
 from pathlib import Path
 
-from entraide_node.energy.sources import CsvFile
-from entraide_node.energy.values import UNAVAILABLE, UNREADABLE, Missing, Value, number_of
+from entraide_node.energy.source_config import CsvFile
+from entraide_node.energy.source_values import (
+    UNAVAILABLE,
+    UNREADABLE,
+    MissingValue,
+    SourceValue,
+    parse_number,
+)
 
 HEAD_BYTES, TAIL_BYTES = 64 * 1024, 64 * 1024
 
@@ -21,14 +27,14 @@ class CsvSource:
         self._config = config
         self._path = folder / Path(config.file).expanduser()
 
-    async def read(self) -> Value | Missing:
+    async def read(self) -> SourceValue | MissingValue:
         """Reads the file's head and its end, however long it is."""
         return await asyncio.to_thread(self._read)
 
     async def close(self) -> None:
         """Holds nothing."""
 
-    def _read(self) -> Value | Missing:
+    def _read(self) -> SourceValue | MissingValue:
         try:
             with self._path.open("rb") as file:
                 head = file.read(HEAD_BYTES).partition(b"\n")[0]
@@ -39,15 +45,15 @@ class CsvSource:
             whole, _, _ = tail.decode("utf-8").rpartition("\n")  # a row without its end is not done
             cells = next(csv.reader([whole.rpartition("\n")[2]]), [])
         except (OSError, UnicodeDecodeError, csv.Error) as problem:
-            return Missing(UNAVAILABLE, type(problem).__name__)
+            return MissingValue(UNAVAILABLE, type(problem).__name__)
         row = dict(zip(names, cells, strict=False))
-        number = number_of(row.get(self._config.column, ""))
+        number = parse_number(row.get(self._config.column, ""))
         try:
             moment = dt.datetime.fromisoformat(row.get(self._config.time_column, ""))
         except ValueError:
-            return Missing(UNREADABLE, "no moment in the last row")
+            return MissingValue(UNREADABLE, "no moment in the last row")
         if number is None:
-            return Missing(UNREADABLE, "no number in the last row")
+            return MissingValue(UNREADABLE, "no number in the last row")
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=dt.UTC)
-        return Value(number * self._config.scale, moment.timestamp())
+        return SourceValue(number * self._config.scale, moment.timestamp())

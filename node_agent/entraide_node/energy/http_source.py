@@ -15,19 +15,19 @@ import aiohttp
 import msgspec
 
 from entraide.decoding import decode_json
-from entraide_node.energy.sources import HomeAssistant, Http, expression
-from entraide_node.energy.values import (
+from entraide_node.energy.source_config import HomeAssistant, Http, value_expression
+from entraide_node.energy.source_values import (
     BODY_BYTES_MAX,
     NO_SECRET,
     REFUSED,
     UNAVAILABLE,
     UNREACHABLE,
     UNREADABLE,
-    Missing,
-    Value,
-    number_in,
-    number_of,
-    secret,
+    MissingValue,
+    SourceValue,
+    extract_number,
+    parse_number,
+    read_secret,
 )
 
 TIMEOUT_S = 3.0
@@ -36,13 +36,13 @@ TIMEOUT_S = 3.0
 UNITS = {"W": 1.0, "kW": 1_000.0, "MW": 1_000_000.0, "mW": 0.001, "%": 1.0, "": 1.0}
 
 
-class Pages:
+class JsonClient:
     """Asks one server for JSON."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
-    async def json(self, url: str, *, token: str = "") -> Any | Missing:
+    async def json(self, url: str, *, token: str = "") -> Any | MissingValue:
         """Returns what a page says, decoded."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
@@ -52,18 +52,20 @@ class Pages:
             ):
                 if answer.status != 200:
                     refused = answer.status in (401, 403)
-                    return Missing(REFUSED if refused else UNAVAILABLE, f"HTTP {answer.status}")
+                    return MissingValue(
+                        REFUSED if refused else UNAVAILABLE, f"HTTP {answer.status}"
+                    )
                 body = await answer.content.read(BODY_BYTES_MAX + 1)
                 while len(body) <= BODY_BYTES_MAX and (more := await answer.content.readany()):
                     body += more
         except (TimeoutError, aiohttp.ClientError, ValueError) as problem:
-            return Missing(UNREACHABLE, type(problem).__name__)
+            return MissingValue(UNREACHABLE, type(problem).__name__)
         if len(body) > BODY_BYTES_MAX:
-            return Missing(UNREADABLE, "too long")
+            return MissingValue(UNREADABLE, "too long")
         try:
             return decode_json(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return Missing(UNREADABLE, "no JSON")
+            return MissingValue(UNREADABLE, "no JSON")
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -85,26 +87,26 @@ class HttpSource:
     def __init__(self, config: Http, folder: Path) -> None:
         self._config = config
         self._folder = folder
-        self._expression = expression(config)
-        self._pages = Pages()
+        self._expression = value_expression(config)
+        self._pages = JsonClient()
         if config.shape not in ("", "number"):
             self.kind = config.shape
 
-    async def read(self) -> Value | Missing:
+    async def read(self) -> SourceValue | MissingValue:
         """Asks the page."""
         config, token = self._config, ""
         if config.token_file or config.token_env:
-            found = secret(self._folder, file=config.token_file, env=config.token_env)
+            found = read_secret(self._folder, file=config.token_file, env=config.token_env)
             if found is None:
-                return Missing(NO_SECRET)
+                return MissingValue(NO_SECRET)
             token = found
         said = await self._pages.json(config.url, token=token)
-        if isinstance(said, Missing):
+        if isinstance(said, MissingValue):
             return said
-        number = number_in(said, self._expression)
+        number = extract_number(said, self._expression)
         if number is None:
-            return Missing(UNREADABLE, "no number there")
-        return Value(number * config.scale, time.time())
+            return MissingValue(UNREADABLE, "no number there")
+        return SourceValue(number * config.scale, time.time())
 
     async def close(self) -> None:
         """Closes its connection."""
@@ -120,40 +122,40 @@ class HomeAssistantSource:
         self._config = config
         self._folder = folder
         self._url = f"{config.url.rstrip('/')}/api/states/{quote(config.entity)}"
-        self._pages = Pages()
+        self._pages = JsonClient()
 
-    async def read(self) -> Value | Missing:
+    async def read(self) -> SourceValue | MissingValue:
         """Asks for the state."""
         config = self._config
-        token = secret(self._folder, file=config.token_file, env=config.token_env)
+        token = read_secret(self._folder, file=config.token_file, env=config.token_env)
         if token is None:
-            return Missing(NO_SECRET)
+            return MissingValue(NO_SECRET)
         said = await self._pages.json(self._url, token=token)
-        if isinstance(said, Missing):
+        if isinstance(said, MissingValue):
             return said
-        return _state(said, scale=config.scale)
+        return _parse_state(said, scale=config.scale)
 
     async def close(self) -> None:
         """Closes its connection."""
         await self._pages.close()
 
 
-def _state(said: Any, *, scale: float) -> Value | Missing:
+def _parse_state(said: Any, *, scale: float) -> SourceValue | MissingValue:
     """A state as the REST API tells it: ``state``, ``attributes`` and when it was reported."""
     if not isinstance(said, dict):
-        return Missing(UNREADABLE, "no state")
+        return MissingValue(UNREADABLE, "no state")
     state, attributes = said.get("state"), said.get("attributes")
     if state in ("unavailable", "unknown", None):
-        return Missing(UNAVAILABLE, str(state))
-    number = number_of(state)
+        return MissingValue(UNAVAILABLE, str(state))
+    number = parse_number(state)
     unit = attributes.get("unit_of_measurement", "") if isinstance(attributes, dict) else ""
     if number is None or not isinstance(unit, str) or unit not in UNITS:
         shown = repr(unit[:20]) if isinstance(unit, str) else type(unit).__name__
-        return Missing(UNREADABLE, f"no power: unit {shown}")
+        return MissingValue(UNREADABLE, f"no power: unit {shown}")
     # `last_reported` is newer than `last_updated` where a sensor says the same again.
     moment = said.get("last_reported") or said.get("last_updated")
     try:
         at = dt.datetime.fromisoformat(str(moment)).timestamp() if moment else time.time()
     except (OverflowError, OSError, ValueError):
-        return Missing(UNREADABLE, "no moment")
-    return Value(number * UNITS[unit] * scale, at)
+        return MissingValue(UNREADABLE, "no moment")
+    return SourceValue(number * UNITS[unit] * scale, at)

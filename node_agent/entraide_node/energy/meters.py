@@ -2,7 +2,7 @@
 
 It decides the order: a plug that the owner names (the whole machine, at the wall), then the
 machine's own counters, then the telemetry of a portable Mac. What is behind all of them, the
-hardware catalogue, is no meter. Whether a reading is believed, ``core.trust`` decides.
+hardware catalogue, is no meter. Whether a reading is believed, ``core.meter_health`` decides.
 """
 
 import asyncio
@@ -13,18 +13,24 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from entraide_node.energy.apple import mac_power_w
-from entraide_node.energy.counters import Count, Counter, Nvml, Rapl, added_j
-from entraide_node.energy.make import make_source
-from entraide_node.energy.sources import SourceConfig
-from entraide_node.energy.values import NOT_YET, UNAVAILABLE, Missing, Source
+from entraide_node.energy.counters import (
+    CounterReading,
+    EnergyCounter,
+    NvmlCounter,
+    RaplCounter,
+    energy_between_j,
+)
+from entraide_node.energy.mac_power import mac_power_w
+from entraide_node.energy.source_config import SourceConfig
+from entraide_node.energy.source_factory import make_source
+from entraide_node.energy.source_values import NOT_YET, UNAVAILABLE, MissingValue, ValueSource
 
 STALE_S = 60.0  # of a plug's word
-FIRST_WORD_S = 60.0  # until a plug that speaks by itself must have spoken
-BETWEEN_MIN_S = 0.05  # two looks at a counter closer than this tell nothing
+FIRST_VALUE_S = 60.0  # until a plug that speaks by itself must have spoken
+READ_INTERVAL_MIN_S = 0.05  # two looks at a counter closer than this tell nothing
 
 
-class Reading(Struct, frozen=True):
+class PowerReading(Struct, frozen=True):
     """What a meter says.
 
     Attributes:
@@ -37,14 +43,14 @@ class Reading(Struct, frozen=True):
     fault: str = ""
 
 
-class Meter(Protocol):
+class PowerMeter(Protocol):
     """A source of a machine's power."""
 
     @property
     def kind(self) -> str:
         """Its kind; the catalogue has its name under ``meter-KIND``."""
 
-    async def read(self) -> Reading:
+    async def read(self) -> PowerReading:
         """Looks once."""
 
     async def close(self) -> None:
@@ -55,14 +61,14 @@ class CounterMeter:
     """Counters of the machine's parts, added up."""
 
     def __init__(
-        self, counters: tuple[Counter, ...], clock: Callable[[], float] = time.monotonic
+        self, counters: tuple[EnergyCounter, ...], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.kind = "_".join(counter.kind for counter in counters)
         self._counters = counters
         self._clock = clock
-        self._before: tuple[float, tuple[Count, ...]] | None = None
+        self._before: tuple[float, tuple[CounterReading, ...]] | None = None
 
-    async def read(self) -> Reading:
+    async def read(self) -> PowerReading:
         """Returns the mean power since the last look."""
         return await asyncio.to_thread(self._read)
 
@@ -71,48 +77,50 @@ class CounterMeter:
         for counter in self._counters:
             counter.close()
 
-    def _read(self) -> Reading:
+    def _read(self) -> PowerReading:
         before, counts = self._before, []
         for counter in self._counters:
             count = counter.count()
             if isinstance(count, str):
                 self._before = None
-                return Reading(None, count)
+                return PowerReading(None, count)
             counts.append(count)
         now_s = self._clock()
-        if before is not None and now_s - before[0] < BETWEEN_MIN_S:
-            return Reading(None)
+        if before is not None and now_s - before[0] < READ_INTERVAL_MIN_S:
+            return PowerReading(None)
         self._before = now_s, tuple(counts)
         if before is None:
-            return Reading(None)
+            return PowerReading(None)
         pairs = zip(before[1], counts, strict=True)
-        return Reading(sum(added_j(old, new) for old, new in pairs) / (now_s - before[0]))
+        return PowerReading(
+            sum(energy_between_j(old, new) for old, new in pairs) / (now_s - before[0])
+        )
 
 
 class PlugMeter:
     """A device of the owner's that tells power: a smart plug, or a sensor of Home Assistant."""
 
-    def __init__(self, source: Source, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, source: ValueSource, now: Callable[[], float] = time.time) -> None:
         self.kind = f"plug_{source.kind}"
         self._source = source
         self._now = now
         self._spoke_at = 0.0
         self._asked_at: float | None = None
 
-    async def read(self) -> Reading:
+    async def read(self) -> PowerReading:
         """Returns its newest word, once; the same word again is nothing new."""
         value, now = await self._source.read(), self._now()
         if self._asked_at is None:
             self._asked_at = now
-        if isinstance(value, Missing):
-            waiting = value.fault == NOT_YET and now - self._asked_at < FIRST_WORD_S
-            return Reading(None, "" if waiting else value.fault)
+        if isinstance(value, MissingValue):
+            waiting = value.fault == NOT_YET and now - self._asked_at < FIRST_VALUE_S
+            return PowerReading(None, "" if waiting else value.fault)
         if now - value.at > STALE_S:
-            return Reading(None, UNAVAILABLE)
+            return PowerReading(None, UNAVAILABLE)
         if value.at <= self._spoke_at:
-            return Reading(None)
+            return PowerReading(None)
         self._spoke_at = value.at
-        return Reading(value.number)
+        return PowerReading(value.number)
 
     async def close(self) -> None:
         """Closes its connection."""
@@ -124,18 +132,18 @@ class MacMeter:
 
     kind = "mac"
 
-    async def read(self) -> Reading:
+    async def read(self) -> PowerReading:
         """Asks the registry."""
         power_w = await asyncio.to_thread(mac_power_w)
-        return Reading(power_w, "" if power_w is not None else UNAVAILABLE)
+        return PowerReading(power_w, "" if power_w is not None else UNAVAILABLE)
 
     async def close(self) -> None:
         """Holds nothing."""
 
 
-async def meters_here(
+async def find_meters(
     plug: SourceConfig | None, *, counters: bool, gpu: bool, folder: Path
-) -> tuple[Meter, ...]:
+) -> tuple[PowerMeter, ...]:
     """Returns the meters of this machine, best first.
 
     Args:
@@ -145,21 +153,21 @@ async def meters_here(
             cover the part that does the work.
         folder: the agent's own.
     """
-    found: list[Meter] = []
+    found: list[PowerMeter] = []
     if plug is not None:
         found.append(PlugMeter(make_source(plug, role="meter", folder=folder)))
     if counters:
-        found += await asyncio.to_thread(_own, gpu=gpu)
+        found += await asyncio.to_thread(_find_own_meters, gpu=gpu)
     return tuple(found)
 
 
-def _own(*, gpu: bool) -> list[Meter]:
-    rapl = Rapl()
+def _find_own_meters(*, gpu: bool) -> list[PowerMeter]:
+    rapl = RaplCounter()
     readable = bool(rapl) and not isinstance(rapl.count(), str)
     if gpu:
-        nvml = Nvml()
+        nvml = NvmlCounter()
         if nvml:
-            parts: tuple[Counter, ...] = (nvml, rapl) if readable else (nvml,)
+            parts: tuple[EnergyCounter, ...] = (nvml, rapl) if readable else (nvml,)
             return [CounterMeter(parts)]
         nvml.close()
     if rapl:  # closed to us, it stays in line all the same, so that the status can say so

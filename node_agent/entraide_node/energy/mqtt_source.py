@@ -14,18 +14,18 @@ from pathlib import Path
 import msgspec
 
 from entraide.decoding import decode_json
-from entraide_node.energy.sources import Mqtt, expression
-from entraide_node.energy.values import (
+from entraide_node.energy.source_config import Mqtt, value_expression
+from entraide_node.energy.source_values import (
     BODY_BYTES_MAX,
     NO_SECRET,
     NOT_YET,
     REFUSED,
     UNREACHABLE,
     UNREADABLE,
-    Missing,
-    Value,
-    number_in,
-    secret,
+    MissingValue,
+    SourceValue,
+    extract_number,
+    read_secret,
 )
 
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 60.0
@@ -42,13 +42,13 @@ class MqttSource:
     def __init__(self, config: Mqtt, folder: Path) -> None:
         self._config = config
         self._folder = folder
-        self._expression = expression(config)
-        self._last: Value | Missing = Missing(NOT_YET)
+        self._expression = value_expression(config)
+        self._last: SourceValue | MissingValue = MissingValue(NOT_YET)
         self._listening: asyncio.Task[None] | None = None
         if config.shape not in ("", "number"):
             self.kind = config.shape
 
-    async def read(self) -> Value | Missing:
+    async def read(self) -> SourceValue | MissingValue:
         """Returns what was last heard."""
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen_for_ever(), name="mqtt")
@@ -72,17 +72,17 @@ class MqttSource:
                 await self._listen()
             except aiomqtt.MqttCodeError as problem:
                 refused = getattr(problem.rc, "value", problem.rc) in REFUSALS
-                self._missed(Missing(REFUSED if refused else UNREACHABLE, str(problem)[:100]))
+                self._missed(MissingValue(REFUSED if refused else UNREACHABLE, str(problem)[:100]))
             except (aiomqtt.MqttError, OSError, ValueError) as problem:
-                self._missed(Missing(UNREACHABLE, type(problem).__name__))
+                self._missed(MissingValue(UNREACHABLE, type(problem).__name__))
             if time.monotonic() - began_s > RETRY_MAX_S:
                 wait_s = RETRY_MIN_S
             await asyncio.sleep(wait_s)
             wait_s = min(RETRY_MAX_S, 2 * wait_s)
 
-    def _missed(self, missing: Missing) -> None:
+    def _missed(self, missing: MissingValue) -> None:
         """What was heard before stays, and grows old."""
-        if isinstance(self._last, Missing):
+        if isinstance(self._last, MissingValue):
             self._last = missing
 
     async def _listen(self) -> None:
@@ -91,9 +91,9 @@ class MqttSource:
         config = self._config
         password = None
         if config.password_file or config.password_env:
-            password = secret(self._folder, file=config.password_file, env=config.password_env)
+            password = read_secret(self._folder, file=config.password_file, env=config.password_env)
             if password is None:
-                self._missed(Missing(NO_SECRET))
+                self._missed(MissingValue(NO_SECRET))
                 return
         async with aiomqtt.Client(
             config.host,
@@ -115,8 +115,8 @@ class MqttSource:
         number = None
         if len(raw) <= BODY_BYTES_MAX:
             with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                number = number_in(decode_json(raw), self._expression)
+                number = extract_number(decode_json(raw), self._expression)
         if number is not None:
-            self._last = Value(number * self._config.scale, time.time())
+            self._last = SourceValue(number * self._config.scale, time.time())
         else:
-            self._missed(Missing(UNREADABLE, "no number there"))
+            self._missed(MissingValue(UNREADABLE, "no number there"))

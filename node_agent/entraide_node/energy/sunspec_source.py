@@ -13,11 +13,17 @@ from msgspec import Struct
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from entraide_node.energy.sources import Sunspec
-from entraide_node.energy.values import UNAVAILABLE, UNREACHABLE, UNREADABLE, Missing, Value
+from entraide_node.energy.source_config import Sunspec
+from entraide_node.energy.source_values import (
+    UNAVAILABLE,
+    UNREACHABLE,
+    UNREADABLE,
+    MissingValue,
+    SourceValue,
+)
 
 BASES = (40_000, 0, 50_000)  # where the list of models may begin
-MARK = (0x5375, 0x6E53)  # "SunS"
+SUNSPEC_MARKER = (0x5375, 0x6E53)  # "SunS"
 END_OF_LIST = 0xFFFF
 MODELS_MAX = 64
 REGISTERS_MAX = 125  # of one request
@@ -26,7 +32,7 @@ TIMEOUT_S = 3.0
 ABSENT_INT, ABSENT_UINT = 0x8000, 0xFFFF
 
 
-class Place(Struct, frozen=True):
+class RegisterLayout(Struct, frozen=True):
     """Where a number stands in a model.
 
     Attributes:
@@ -41,17 +47,17 @@ class Place(Struct, frozen=True):
 
 
 INVERTERS = {
-    **dict.fromkeys((101, 102, 103), Place(14, 15)),
-    **dict.fromkeys((111, 112, 113), Place(22)),
-    701: Place(10, 116),
+    **dict.fromkeys((101, 102, 103), RegisterLayout(14, 15)),
+    **dict.fromkeys((111, 112, 113), RegisterLayout(22)),
+    701: RegisterLayout(10, 116),
 }
 METERS = {
-    **dict.fromkeys((201, 202, 203, 204), Place(18, 22)),
-    **dict.fromkeys((211, 212, 213, 214), Place(28)),
+    **dict.fromkeys((201, 202, 203, 204), RegisterLayout(18, 22)),
+    **dict.fromkeys((211, 212, 213, 214), RegisterLayout(28)),
 }
-BATTERIES = {802: Place(47, 63)}
-CHARGES = {124: Place(8, 22, signed=False), 713: Place(4, 8, signed=False),
-           802: Place(11, 56, signed=False)}  # fmt: skip
+BATTERIES = {802: RegisterLayout(47, 63)}
+CHARGES = {124: RegisterLayout(8, 22, signed=False), 713: RegisterLayout(4, 8, signed=False),
+           802: RegisterLayout(11, 56, signed=False)}  # fmt: skip
 
 # Which models answer which question, in the words of the owner's file.
 MODELS = {
@@ -60,7 +66,7 @@ MODELS = {
 }  # fmt: skip
 
 
-class _Unanswered(Exception):
+class _RequestRefused(Exception):
     """The device refused a request, or answered too little."""
 
 
@@ -75,20 +81,20 @@ class SunspecSource:
         self._client: AsyncModbusTcpClient | None = None
         self._found: tuple[int, int] | None = None  # register and number of the model
 
-    async def read(self) -> Value | Missing:
+    async def read(self) -> SourceValue | MissingValue:
         """Asks the device."""
         try:
             client = await self._connected()
             if client is None:
-                return Missing(UNREACHABLE)
+                return MissingValue(UNREACHABLE)
             if self._found is None:
                 self._found = await self._walk(client)
             if self._found is None:
-                return Missing(UNAVAILABLE, "no such model")
+                return MissingValue(UNAVAILABLE, "no such model")
             return await self._number(client, *self._found)
-        except (ModbusException, OSError, TimeoutError, _Unanswered) as problem:
+        except (ModbusException, OSError, TimeoutError, _RequestRefused) as problem:
             await self.close()
-            return Missing(UNREACHABLE, type(problem).__name__)
+            return MissingValue(UNREACHABLE, type(problem).__name__)
 
     async def close(self) -> None:
         """Hangs up; the next reading looks for the model again."""
@@ -117,9 +123,9 @@ class SunspecSource:
         for base in BASES:
             try:
                 mark = await self._registers(client, base, 2)
-            except _Unanswered:
+            except _RequestRefused:
                 continue  # it has no registers there
-            if tuple(mark) != MARK:
+            if tuple(mark) != SUNSPEC_MARKER:
                 continue
             at = base + 2
             for _ in range(MODELS_MAX):
@@ -131,27 +137,29 @@ class SunspecSource:
                 at += 2 + (await self._registers(client, at + 1, 1))[0]
         return None
 
-    async def _number(self, client: AsyncModbusTcpClient, at: int, model: int) -> Value | Missing:
+    async def _number(
+        self, client: AsyncModbusTcpClient, at: int, model: int
+    ) -> SourceValue | MissingValue:
         place = self._places[model]
         count = max(place.at + (1 if place.scale_at else 2), place.scale_at + 1)
         block = await self._registers(client, at, count)
         if block[0] != model:
             self._found = None
-            return Missing(UNREADABLE, "the device changed its models")
-        number = _decoded(block, place)
+            return MissingValue(UNREADABLE, "the device changed its models")
+        number = _decode_number(block, place)
         if number is None:
-            return Missing(UNAVAILABLE, "not implemented")
-        return Value(number * self._config.scale, time.time())
+            return MissingValue(UNAVAILABLE, "not implemented")
+        return SourceValue(number * self._config.scale, time.time())
 
     async def _registers(self, client: AsyncModbusTcpClient, at: int, count: int) -> list[int]:
         assert count <= REGISTERS_MAX
         answer = await client.read_holding_registers(at, count=count, device_id=self._config.unit)
         if answer.isError() or len(answer.registers) != count:
-            raise _Unanswered
+            raise _RequestRefused
         return list(answer.registers)
 
 
-def _decoded(block: list[int], place: Place) -> float | None:
+def _decode_number(block: list[int], place: RegisterLayout) -> float | None:
     """Returns the number of a model's registers; None where the device leaves it out."""
     raw = block[place.at]
     if not place.scale_at:

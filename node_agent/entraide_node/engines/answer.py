@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from entraide_node.engines.base import CHAT, EngineUsage
-from entraide_node.engines.foreign import objects_in
-from entraide_node.engines.tally import CHOICES_MAX
+from entraide_node.engines.token_counter import CHOICES_MAX
+from entraide_node.engines.untrusted_json import list_objects
 
 # Of an event's own fields, these are the engine's bookkeeping: the usage is told at the end, and
 # the fingerprint of some names the machine's kernel.
@@ -23,7 +23,7 @@ _WHOLE = frozenset({"role", "id", "type", "name", "object", "model", "finish_rea
 _encode = msgspec.json.Encoder().encode
 
 
-def rewrite(chunk: dict[str, Any], *, job: str, model: str) -> bytes:
+def rewrite_chunk(chunk: dict[str, Any], *, job: str, model: str) -> bytes:
     """Returns an event's JSON as the caller sees it."""
     for field in _BOOKKEEPING:
         chunk.pop(field, None)
@@ -32,12 +32,12 @@ def rewrite(chunk: dict[str, Any], *, job: str, model: str) -> bytes:
     return _encode(chunk)
 
 
-def event(payload: bytes) -> bytes:
+def format_event(payload: bytes) -> bytes:
     """Returns a payload as a server-sent event."""
     return b"data: " + payload + b"\n\n"
 
 
-def last_chunk(*, chat: bool, created: int) -> dict[str, Any]:
+def closing_chunk(*, chat: bool, created: int) -> dict[str, Any]:
     """Returns a last event for an engine that ended well without one."""
     choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
     choice["delta" if chat else "text"] = {} if chat else ""
@@ -48,7 +48,7 @@ def last_chunk(*, chat: bool, created: int) -> dict[str, Any]:
     }
 
 
-class Answer:
+class AnswerBuilder:
     """Merges a stream's events into the whole answer."""
 
     def __init__(self, *, path: str) -> None:
@@ -56,18 +56,18 @@ class Answer:
         self._top: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
 
-    def add(self, chunk: dict[str, Any]) -> None:
+    def add_chunk(self, chunk: dict[str, Any]) -> None:
         """Takes one event."""
         for key, value in chunk.items():
             if key not in _BOOKKEEPING and key != "choices":
                 self._top.setdefault(key, value)
-        for choice in objects_in(chunk.get("choices")):
+        for choice in list_objects(chunk.get("choices")):
             index = choice.get("index")
             number = index if isinstance(index, int) else 0
             if number in self._choices or len(self._choices) < CHOICES_MAX:
                 self._add_choice(self._choice(number), choice)
 
-    def body(self, *, job: str, model: str, created: int, usage: EngineUsage) -> bytes:
+    def build(self, *, job: str, model: str, created: int, usage: EngineUsage) -> bytes:
         """Returns the JSON of the whole answer; ``created`` is used if the engine told none."""
         choices = [self._choices[index] for index in sorted(self._choices)]
         whole = {
@@ -96,9 +96,9 @@ class Answer:
     def _add_choice(self, whole: dict[str, Any], choice: dict[str, Any]) -> None:
         for key, value in choice.items():
             if key == "delta" and self._chat and isinstance(value, dict):
-                _merge(whole["message"], value)
+                _merge_fragment(whole["message"], value)
             elif key not in ("index", "delta", "message"):
-                _merge(whole, {key: value})
+                _merge_fragment(whole, {key: value})
 
 
 def usage_object(usage: EngineUsage) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def usage_object(usage: EngineUsage) -> dict[str, Any]:
     }
 
 
-def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
+def _merge_fragment(whole: dict[str, Any], part: dict[str, Any]) -> None:
     """Merges a fragment into what came before it."""
     for key, value in part.items():
         before = whole.get(key)
@@ -119,7 +119,7 @@ def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
             case _, None:
                 whole.setdefault(key, None)
             case _, list() if key == "tool_calls":
-                whole[key] = _merge_calls(objects_in(before), value)
+                whole[key] = _merge_tool_calls(list_objects(before), value)
             case str(), str() if key == "finish_reason":
                 whole[key] = value
             case str(), str() if key in _WHOLE:
@@ -127,17 +127,17 @@ def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
             case (str(), str()) | (list(), list()):
                 whole[key] = before + value
             case dict(), dict():
-                _merge(before, value)
+                _merge_fragment(before, value)
             case _:
                 whole[key] = value
 
 
-def _merge_calls(calls: list[dict[str, Any]], parts: list[Any]) -> list[dict[str, Any]]:
+def _merge_tool_calls(calls: list[dict[str, Any]], parts: list[Any]) -> list[dict[str, Any]]:
     """Merges tool calls by their index; one without an index is a new call."""
-    for part in objects_in(parts):
+    for part in list_objects(parts):
         index = part.get("index")
         at = index if isinstance(index, int) and 0 <= index <= len(calls) else len(calls)
         if at == len(calls):
             calls.append({"id": "", "type": "function"})
-        _merge(calls[at], {key: value for key, value in part.items() if key != "index"})
+        _merge_fragment(calls[at], {key: value for key, value in part.items() if key != "index"})
     return calls

@@ -178,7 +178,7 @@ class EngineEnd(Struct, frozen=True):
     final_chunk: bytes = b""
     body: bytes = b""
     failure: EngineFailure | None = None
-    beside: int = 0
+    other_runs: int = 0
 
 
 class EngineMetrics(Struct, frozen=True):

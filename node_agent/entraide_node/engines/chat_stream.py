@@ -31,9 +31,9 @@ from entraide_node.engines.base import (
     EngineFailure,
     EngineRequest,
 )
-from entraide_node.engines.refusals import failure_of
-from entraide_node.engines.run import ANSWER_BYTES_MAX, Run, parse
+from entraide_node.engines.engine_errors import failure_from_response
 from entraide_node.engines.sse import EventReader, EventTooLong
+from entraide_node.engines.stream_run import ANSWER_BYTES_MAX, StreamRun, parse_request
 
 CONNECT_TIMEOUT_S = 5.0
 REFUSAL_TIMEOUT_S = 5.0
@@ -46,7 +46,7 @@ IDLE_CONNECTION_S = 4.0  # below the 5 s after which many engines hang up
 _T = TypeVar("_T")
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class EngineEndpoint(Struct, frozen=True, kw_only=True):
     """Where and how to speak to an engine.
 
     Attributes:
@@ -87,7 +87,7 @@ class _Failed(Exception):
         self.failure = failure
 
 
-class _Line:
+class _RunConnection:
     """One run's line to the engine: what to drop when the run is cancelled."""
 
     def __init__(self, limit_s: float) -> None:
@@ -122,7 +122,7 @@ class _Line:
         except TimeoutError:
             if self._dropped is not None:
                 raise self._dropped from None
-            raise _failed(ENGINE_HUNG, "the engine has been silent for too long") from None
+            raise _run_failure(ENGINE_HUNG, "the engine has been silent for too long") from None
         except (aiohttp.ClientError, OSError):
             if self._dropped is not None:
                 raise self._dropped from None
@@ -136,7 +136,7 @@ class ChatStream:
 
     def __init__(
         self,
-        target: Target,
+        target: EngineEndpoint,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
@@ -144,7 +144,7 @@ class ChatStream:
         self._target = target
         self._clock = clock
         self._wall_clock = wall_clock
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _RunConnection] = {}
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -156,29 +156,29 @@ class ChatStream:
     async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
         """Runs one request; see ``Engine.run``."""
         started = self._clock()
-        body = parse(request)
-        run = Run(
+        body = parse_request(request)
+        run = StreamRun(
             request, body if isinstance(body, dict) else {}, started=started,
             counted_each_event=self._target.counted_each_event,
         )  # fmt: skip
         if isinstance(body, EngineFailure):
-            yield run.cut_short(Outcome.FAILED, now=self._clock(), failure=body)
+            yield run.abort(Outcome.FAILED, now=self._clock(), failure=body)
             return
         if request.job in self._lines:
             failure = EngineFailure(ENGINE_REJECTED, "the job runs already", retryable=False)
-            yield run.cut_short(Outcome.FAILED, now=self._clock(), failure=failure)
+            yield run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
             return
         limit_s = request.first_event_timeout_s or self._target.first_event_timeout_s
-        line = self._lines[request.job] = _Line(limit_s)
+        line = self._lines[request.job] = _RunConnection(limit_s)
         try:
             async with contextlib.aclosing(self._chunks(run, line, request, body)) as chunks:
                 async for chunk in chunks:
                     yield chunk
-            end = run.completed(now=self._clock(), created=int(self._wall_clock()))
+            end = run.complete(now=self._clock(), created=int(self._wall_clock()))
         except _Stopped:
-            end = run.cut_short(Outcome.CANCELLED, now=self._clock())
+            end = run.abort(Outcome.CANCELLED, now=self._clock())
         except _Failed as failed:
-            end = run.cut_short(Outcome.FAILED, now=self._clock(), failure=failed.failure)
+            end = run.abort(Outcome.FAILED, now=self._clock(), failure=failed.failure)
         finally:
             del self._lines[request.job]
         yield end
@@ -213,7 +213,7 @@ class ChatStream:
             crashed: the engine is gone, so that its runs have failed; else they are cancelled.
         """
         for line in self._lines.values():
-            line.drop(_failed(ENGINE_CRASHED, "the engine is gone") if crashed else _Stopped())
+            line.drop(_run_failure(ENGINE_CRASHED, "the engine is gone") if crashed else _Stopped())
         self._closed = True
         if self._session is not None:
             session, self._session = self._session, None
@@ -242,19 +242,19 @@ class ChatStream:
         return self._session
 
     async def _chunks(
-        self, run: Run, line: _Line, request: EngineRequest, body: dict[str, Any]
+        self, run: StreamRun, line: _RunConnection, request: EngineRequest, body: dict[str, Any]
     ) -> AsyncGenerator[EngineChunk, None]:
         """Yields what to send on until the stream is complete; raises _Stopped or _Failed."""
         line.response = response = await self._send(line, request.path, self._asked(body))
         try:
             if response.status != 200:
-                raise _Failed(await _refusal(line, response))
+                raise _Failed(await _read_refusal(line, response))
             reader = EventReader()
             data = b"-"
             while data and not run.is_over:
                 data = await self._read(run, line, response)
                 seen = run.events
-                chunk = run.take(_payloads(reader, data), now=self._clock())
+                chunk = run.add_events(_read_payloads(reader, data), now=self._clock())
                 if run.events > seen:
                     limit_s = self._target.stall_timeout_s if run.has_output else line.limit_s
                     line.deadline = asyncio.get_running_loop().time() + limit_s
@@ -263,9 +263,9 @@ class ChatStream:
             if run.failure is not None:
                 raise _Failed(run.failure)
             if not run.is_over and not run.is_answered:
-                raise _failed(ENGINE_CRASHED, "the stream ended before the answer did")
+                raise _run_failure(ENGINE_CRASHED, "the stream ended before the answer did")
             if self._target.keep_alive:
-                await _drain(response)
+                await _drain_response(response)
         finally:
             response.close()
 
@@ -279,7 +279,9 @@ class ChatStream:
             ours["cache_salt"] = secrets.token_urlsafe(SALT_BYTES)
         return msgspec.json.encode(body | target.extra | ours)
 
-    async def _send(self, line: _Line, path: str, payload: bytes) -> aiohttp.ClientResponse:
+    async def _send(
+        self, line: _RunConnection, path: str, payload: bytes
+    ) -> aiohttp.ClientResponse:
         """Sends the request; once more if a kept connection turns out to be dead."""
         url = self._target.base_url + path
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
@@ -291,13 +293,15 @@ class ChatStream:
                     lambda: self._open().post(url, data=payload, headers=headers)
                 )
             except aiohttp.ClientConnectorError as error:
-                raise _failed(ENGINE_CRASHED, f"cannot connect: {error.os_error}") from None
+                raise _run_failure(ENGINE_CRASHED, f"cannot connect: {error.os_error}") from None
             except (aiohttp.ClientError, OSError) as error:
                 # No byte of an answer has come, so that nothing was shown to anybody yet.
                 if not attempts_left:
-                    raise _failed(ENGINE_CRASHED, _named(error)) from None
+                    raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
 
-    async def _read(self, run: Run, line: _Line, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(
+        self, run: StreamRun, line: _RunConnection, response: aiohttp.ClientResponse
+    ) -> bytes:
         """Returns all bytes that have arrived, at least one; b"" at the end.
 
         An engine that dies or hangs after the answer has done its work all the same.
@@ -311,17 +315,17 @@ class ChatStream:
         except (aiohttp.ClientError, OSError) as error:
             if run.is_answered:
                 return b""
-            raise _failed(ENGINE_CRASHED, _named(error)) from None
+            raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
 
 
-def _payloads(reader: EventReader, data: bytes) -> list[bytes]:
+def _read_payloads(reader: EventReader, data: bytes) -> list[bytes]:
     try:
         return reader.feed(data) if data else reader.close()
     except EventTooLong:
-        raise _failed(ENGINE_REJECTED, "an event of the engine is too long") from None
+        raise _run_failure(ENGINE_REJECTED, "an event of the engine is too long") from None
 
 
-async def _refusal(line: _Line, response: aiohttp.ClientResponse) -> EngineFailure:
+async def _read_refusal(line: _RunConnection, response: aiohttp.ClientResponse) -> EngineFailure:
     loop_now = asyncio.get_running_loop().time()
     line.deadline = min(line.deadline, loop_now + REFUSAL_TIMEOUT_S)
     payload = b""
@@ -333,10 +337,10 @@ async def _refusal(line: _Line, response: aiohttp.ClientResponse) -> EngineFailu
             payload += data
     except (_Failed, aiohttp.ClientError, OSError):
         pass  # what has come will do
-    return failure_of(response.status, payload)
+    return failure_from_response(response.status, payload)
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
+async def _drain_response(response: aiohttp.ClientResponse) -> None:
     """Waits a moment for the stream's last bytes, so that its connection can be used again."""
     with contextlib.suppress(aiohttp.ClientError, OSError):
         async with asyncio.timeout(LAST_BYTES_TIMEOUT_S):
@@ -344,9 +348,9 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
                 pass
 
 
-def _failed(code: str, detail: str) -> _Failed:
+def _run_failure(code: str, detail: str) -> _Failed:
     return _Failed(EngineFailure(code=code, detail=detail, retryable=True))
 
 
-def _named(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

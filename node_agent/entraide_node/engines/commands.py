@@ -12,8 +12,14 @@ import msgspec
 
 from entraide import i18n
 from entraide_node.engines.base import EngineProblem
-from entraide_node.engines.discovery import USUAL, Found, discover
-from entraide_node.engines.environments import SYNONYMS, default_root, install, made, recipes
+from entraide_node.engines.discovery import USUAL_URLS, DiscoveredServer, discover_servers
+from entraide_node.engines.environments import (
+    SYNONYMS,
+    default_root,
+    install_environment,
+    read_record,
+    recipes,
+)
 
 
 def install_command(
@@ -34,11 +40,11 @@ def install_command(
         words = i18n.text(f"node-engine-install-{code}", lang, engine=name)
         sys.stderr.write(f"{words}\n")
 
-    problem = install(name, place, tell=tell)
+    problem = install_environment(name, place, tell=tell)
     if problem is not None:
-        sys.stderr.write(f"{sentence(problem, lang)}\n")
+        sys.stderr.write(f"{problem_sentence(problem, lang)}\n")
         return 1
-    done = made(name, place)
+    done = read_record(name, place)
     if as_json and done is not None:
         sys.stdout.write(f"{msgspec.json.encode(done).decode('utf-8')}\n")
     return 0
@@ -47,7 +53,7 @@ def install_command(
 def list_command(*, lang: str, root: Path | None = None, as_json: bool = False) -> int:
     """Says which engines' environments there are, and which could be made."""
     place = root or default_root()
-    known = {name: made(name, place) for name in recipes()}
+    known = {name: read_record(name, place) for name in recipes()}
     if as_json:
         sys.stdout.write(f"{msgspec.json.encode(known).decode('utf-8')}\n")
         return 0
@@ -69,7 +75,7 @@ def find_command(
         key: bearer key to show, or "".
         as_json: whether to print what was found as JSON.
     """
-    found = asyncio.run(discover(urls or USUAL, key=key))
+    found = asyncio.run(discover_servers(urls or USUAL_URLS, key=key))
     if as_json:
         sys.stdout.write(f"{msgspec.json.encode(found).decode('utf-8')}\n")
         return 0 if found else 1
@@ -79,14 +85,14 @@ def find_command(
         values = {"url": one.url, "program": one.program, "models": models}
         sys.stdout.write(f"{i18n.text(f'node-engine-{code}', lang, **values)}\n")
     for one in found:
-        command = shlex.join(attach_words(one))
+        command = shlex.join(attach_arguments(one))
         sys.stdout.write(f"{i18n.text('node-engine-paste', lang, command=command)}\n")
     if not found:
         sys.stdout.write(f"{i18n.text('node-engine-none-found', lang)}\n")
     return 0 if found else 1
 
 
-def attach_words(found: Found) -> list[str]:
+def attach_arguments(found: DiscoveredServer) -> list[str]:
     """Returns the command that attaches an engine that was found."""
     words = ["entraide", "node", "engine", "attach", found.url]
     if len(found.models) == 1:
@@ -94,6 +100,6 @@ def attach_words(found: Found) -> list[str]:
     return [*words, "--model", found.models[0].name if found.models else "MODEL"]
 
 
-def sentence(problem: EngineProblem, lang: str) -> str:
+def problem_sentence(problem: EngineProblem, lang: str) -> str:
     """Returns a problem as one sentence."""
     return i18n.text(f"node-{problem.code.replace('_', '-')}", lang, **problem.values)

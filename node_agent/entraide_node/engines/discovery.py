@@ -11,16 +11,16 @@ from collections.abc import Sequence
 import aiohttp
 from msgspec import Struct
 
-from entraide_node.engines.listing import Listed, listing_of
+from entraide_node.engines.model_listing import ListedModel, parse_listing
 
 # Ollama; LM Studio; llama-server and mlx_lm; vLLM.
-USUAL = tuple(f"http://127.0.0.1:{port}" for port in (11434, 1234, 8080, 8000))
+USUAL_URLS = tuple(f"http://127.0.0.1:{port}" for port in (11434, 1234, 8080, 8000))
 TIMEOUT_S = 2.0
 ADDRESSES_MAX = 16
 ANSWER_BYTES_MAX = 1024 * 1024
 
 
-class Found(Struct, frozen=True):
+class DiscoveredServer(Struct, frozen=True):
     """A server that answers.
 
     Attributes:
@@ -32,11 +32,13 @@ class Found(Struct, frozen=True):
 
     url: str
     program: str
-    models: tuple[Listed, ...]
+    models: tuple[ListedModel, ...]
     wants_key: bool = False
 
 
-async def discover(urls: Sequence[str] = USUAL, *, key: str = "") -> tuple[Found, ...]:
+async def discover_servers(
+    urls: Sequence[str] = USUAL_URLS, *, key: str = ""
+) -> tuple[DiscoveredServer, ...]:
     """Asks each address what it serves; returns those that answer as an engine does.
 
     Args:
@@ -45,12 +47,12 @@ async def discover(urls: Sequence[str] = USUAL, *, key: str = "") -> tuple[Found
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with aiohttp.ClientSession(headers=headers) as session:
-        asked = (_ask(session, url) for url in urls[:ADDRESSES_MAX])
+        asked = (_probe_server(session, url) for url in urls[:ADDRESSES_MAX])
         answers = await asyncio.gather(*asked)
     return tuple(found for found in answers if found is not None)
 
 
-async def _ask(session: aiohttp.ClientSession, url: str) -> Found | None:
+async def _probe_server(session: aiohttp.ClientSession, url: str) -> DiscoveredServer | None:
     base = url.rstrip("/").removesuffix("/v1")
     try:
         async with (
@@ -62,10 +64,10 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> Found | None:
     except (aiohttp.ClientError, OSError):
         return None
     if status in (401, 403):
-        return Found(base, "openai", (), wants_key=True)
-    listing = listing_of(payload) if status == 200 else None
+        return DiscoveredServer(base, "openai", (), wants_key=True)
+    listing = parse_listing(payload) if status == 200 else None
     # A server without models may be an engine (mlx-lm without a cache answers nothing at all), but
     # so is any web server that knows no /v1/models.
     if listing is None or (payload and not listing.models and b'"data"' not in payload):
         return None
-    return Found(base, listing.program, listing.models)
+    return DiscoveredServer(base, listing.program, listing.models)

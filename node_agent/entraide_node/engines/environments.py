@@ -41,7 +41,7 @@ GB = 1_000_000_000
 SYNONYMS = {"mlx-lm": "mlx"}  # the engine's own name for its environment's
 
 # How uv and pip say that a package is not to be had for this machine.
-_NOT_TO_BE_HAD = re.compile(
+_UNAVAILABLE_PACKAGE = re.compile(
     r"there is no version of (\S+==[^\s,]+)|(\S+==[^\s,]+) has no (?:usable )?wheels"
     r"|satisfies the requirement (\S+==[^\s,]+)|you require (\S+==[^\s,]+), we can conclude"
 )
@@ -65,7 +65,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     disk_bytes: int
 
 
-class Made(Struct, frozen=True, kw_only=True):
+class EnvironmentRecord(Struct, frozen=True, kw_only=True):
     """What is written beside an environment that is made.
 
     Attributes:
@@ -110,19 +110,21 @@ def default_root() -> Path:
 
 def python_of(name: str, root: Path) -> Path | None:
     """Returns the Python of an environment; None while it is not made."""
-    python = _python_in(_folder(name, root))
-    return python if made(name, root) is not None and python.exists() else None
+    python = _python_in(_environment_folder(name, root))
+    return python if read_record(name, root) is not None and python.exists() else None
 
 
-def made(name: str, root: Path) -> Made | None:
+def read_record(name: str, root: Path) -> EnvironmentRecord | None:
     """Returns what an environment was made of; None while it is not made."""
     try:
-        return decode_json((_folder(name, root) / RECORD_NAME).read_bytes(), type=Made)
+        return decode_json(
+            (_environment_folder(name, root) / RECORD_NAME).read_bytes(), type=EnvironmentRecord
+        )
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         return None
 
 
-def install(
+def install_environment(
     name: str, root: Path, *, tell: Callable[[str], None], recipe: Recipe | None = None
 ) -> EngineProblem | None:
     """Makes an environment, unless it is made already; returns why it could not be.
@@ -139,42 +141,54 @@ def install(
     if recipe is None:
         return EngineProblem("engine_unknown", {"engine": name, "engines": ", ".join(recipes())})
     try:
-        _folder(name, root).parent.mkdir(parents=True, exist_ok=True)
-        with _alone(_folder(name, root).with_suffix(".lock")) as alone:
+        _environment_folder(name, root).parent.mkdir(parents=True, exist_ok=True)
+        with _exclusive_lock(_environment_folder(name, root).with_suffix(".lock")) as alone:
             if not alone:
                 return EngineProblem("engine_install_runs", {"engine": name})
-            return _install(name, root, recipe, tell)
+            return _install_locked(name, root, recipe, tell)
     except OSError as error:
         values: dict[str, str | int | float] = {"engine": name, "detail": str(error)}
         return EngineProblem("engine_install_failed", values)
 
 
-def lacking(name: str, root: Path) -> EngineProblem | None:
+def find_install_problem(name: str, root: Path) -> EngineProblem | None:
     """Returns why an environment could not be made here; None when it could, or is made.
 
     Asks the package client what it would fetch, and fetches nothing.
     """
-    uv = _uv()
+    uv = _find_uv()
     if uv is None or python_of(name, root) is not None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
         pins = Path(scratch) / "pins.txt"
         pins.write_text(recipes()[name].pins, "utf-8")
-        command = [uv, "pip", "install", "--dry-run", "--no-deps", "--no-build", "--quiet",
-                   "--python", sys.executable, "--requirement", str(pins), *_told()]  # fmt: skip
-        said = _ran(command, timeout_s=ASK_TIMEOUT_S)
-    return None if said is None else _problem(name, said)
+        command = [
+            uv,
+            "pip",
+            "install",
+            "--dry-run",
+            "--no-deps",
+            "--no-build",
+            "--quiet",
+            "--python",
+            sys.executable,
+            "--requirement",
+            str(pins),
+            *_pip_options(),
+        ]
+        said = _run_command(command, timeout_s=ASK_TIMEOUT_S)
+    return None if said is None else _installer_problem(name, said)
 
 
-def remove(name: str, root: Path) -> bool:
+def remove_environment(name: str, root: Path) -> bool:
     """Removes an environment; returns whether there was one."""
-    folder = _folder(name, root)
+    folder = _environment_folder(name, root)
     there = folder.exists()
     shutil.rmtree(folder, ignore_errors=True)
     return there
 
 
-def _folder(name: str, root: Path) -> Path:
+def _environment_folder(name: str, root: Path) -> Path:
     return root / FOLDER / SYNONYMS.get(name, name)
 
 
@@ -183,7 +197,7 @@ def _python_in(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[bool]:
+def _exclusive_lock(path: Path) -> Iterator[bool]:
     """Whether no other process makes this environment now."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -195,12 +209,12 @@ def _alone(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _install(
+def _install_locked(
     name: str, root: Path, recipe: Recipe, tell: Callable[[str], None]
 ) -> EngineProblem | None:
-    folder = _folder(name, root)
+    folder = _environment_folder(name, root)
     digest = hashlib.sha256(recipe.pins.encode()).hexdigest()
-    known = made(name, root)
+    known = read_record(name, root)
     if known is not None and known.pins == digest and python_of(name, root) is not None:
         tell("there")
         return None
@@ -216,22 +230,22 @@ def _install(
     pins = folder.with_suffix(".txt")
     pins.write_text(recipe.pins, "utf-8")
     tell("making")
-    for step, command in _steps(folder, pins, _uv()):
+    for step, command in _install_steps(folder, pins, _find_uv()):
         if step == "installing":
             tell("installing")
-        said = _ran(command, timeout_s=INSTALL_TIMEOUT_S)
+        said = _run_command(command, timeout_s=INSTALL_TIMEOUT_S)
         if said is not None:
-            return _problem(name, said)
+            return _installer_problem(name, said)
     tell("checking")
-    return _check(name, folder, recipe, digest, tell)
+    return _verify_import(name, folder, recipe, digest, tell)
 
 
-def _uv() -> str | None:
+def _find_uv() -> str | None:
     beside = Path(sys.executable).with_name("uv")
     return str(beside) if beside.exists() else shutil.which("uv")
 
 
-def _told() -> list[str]:
+def _pip_options() -> list[str]:
     """What a member has told pip, for uv, which does not read pip's settings."""
     told = []
     for variable, option in (
@@ -243,7 +257,7 @@ def _told() -> list[str]:
     return [*told, "--no-index"] if os.environ.get("PIP_NO_INDEX") else told
 
 
-def _steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, list[str]]]:
+def _install_steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, list[str]]]:
     """The commands that make an environment: with uv where it is, else with pip.
 
     No dependency is resolved: the pins are complete.
@@ -261,12 +275,12 @@ def _steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, list[str
         ("making", [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]),
         ("installing", [
             uv, "pip", "install", "--quiet", "--no-deps", "--no-build", "--python", python,
-            "--requirement", str(pins), *_told(),
+            "--requirement", str(pins), *_pip_options(),
         ]),
     ]  # fmt: skip
 
 
-def _check(
+def _verify_import(
     name: str, folder: Path, recipe: Recipe, digest: str, tell: Callable[[str], None]
 ) -> EngineProblem | None:
     """Imports the engine, and writes down that the environment is made."""
@@ -281,10 +295,10 @@ def _check(
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     if done.returncode != 0:
-        detail = _end_of(done.stderr)
+        detail = _tail_of(done.stderr)
         return EngineProblem("engine_install_failed", {"engine": name, "detail": detail})
     version, python_version = done.stdout.split()[-2:]
-    record = Made(
+    record = EnvironmentRecord(
         name=name, engine=recipe.engine, version=version, pins=digest, python=python_version,
         made_at=time.time(),
     )  # fmt: skip
@@ -295,7 +309,7 @@ def _check(
     return None
 
 
-def _ran(command: list[str], *, timeout_s: float) -> str | None:
+def _run_command(command: list[str], *, timeout_s: float) -> str | None:
     """Runs a command; returns the end of what it said if it failed."""
     try:
         done = subprocess.run(
@@ -304,17 +318,17 @@ def _ran(command: list[str], *, timeout_s: float) -> str | None:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"{Path(command[0]).name}: {timeout_s:.0f} s"
-    return None if done.returncode == 0 else _end_of(done.stderr or done.stdout)
+    return None if done.returncode == 0 else _tail_of(done.stderr or done.stdout)
 
 
-def _problem(name: str, said: str) -> EngineProblem:
+def _installer_problem(name: str, said: str) -> EngineProblem:
     """What the installer's last words mean."""
-    found = _NOT_TO_BE_HAD.search(said)
+    found = _UNAVAILABLE_PACKAGE.search(said)
     if found is not None:
         package = next(group for group in found.groups() if group)
         return EngineProblem("engine_install_no_wheels", {"engine": name, "package": package})
     return EngineProblem("engine_install_failed", {"engine": name, "detail": said})
 
 
-def _end_of(text: str) -> str:
+def _tail_of(text: str) -> str:
     return " ".join(text.split())[-DETAIL_CHARS_MAX:]

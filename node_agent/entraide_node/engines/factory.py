@@ -8,11 +8,11 @@ from pathlib import Path
 
 from entraide_node.engines import mlx, vllm
 from entraide_node.engines.base import Engine, EngineProblem
-from entraide_node.engines.environments import made, python_of
-from entraide_node.engines.llamacpp import LlamaCppConfig, llama_cpp
-from entraide_node.engines.model_folder import fault_in
-from entraide_node.models.files import ModelFile
-from entraide_node.models.gguf import NotGguf, read_head
+from entraide_node.engines.environments import python_of, read_record
+from entraide_node.engines.llamacpp import LlamaCppConfig, make_llama_cpp
+from entraide_node.engines.model_folder import find_weights_problem
+from entraide_node.models.gguf import NotGguf, read_header
+from entraide_node.models.model_files import ModelFile
 
 LLAMA_CPP, MLX_LM, VLLM = "llama.cpp", "mlx-lm", "vllm"
 KINDS = (LLAMA_CPP, MLX_LM, VLLM)
@@ -62,27 +62,27 @@ def make_engine(
     """
     log_path = folder / "engine.log"
     if kind == LLAMA_CPP:
-        model = _gguf(weights, alias=alias, revision=revision)
+        model = _read_gguf(weights, alias=alias, revision=revision)
         if isinstance(model, EngineProblem):
             return model
-        return llama_cpp(LlamaCppConfig(
+        return make_llama_cpp(LlamaCppConfig(
             model=model, slots=slots, context_tokens=context_tokens, threads=threads,
             log_path=log_path, stall_timeout_s=stall_timeout_s,
         ))  # fmt: skip
-    found = _environment(kind, root, cpu)
+    found = _resolve_environment(kind, root, cpu)
     if isinstance(found, EngineProblem):
         return found
-    fault = fault_in(weights)
+    fault = find_weights_problem(weights)
     if fault is not None:
         return fault
     python, version, on_cpu = found
     if kind == MLX_LM:
-        return mlx.mlx_lm(mlx.MlxConfig(
+        return mlx.make_mlx_lm(mlx.MlxConfig(
             weights=weights, alias=alias, revision=revision, slots=slots,
             context_tokens=context_tokens, python=python, version=version, log_path=log_path,
             stall_timeout_s=stall_timeout_s, arguments=arguments,
         ))  # fmt: skip
-    return vllm.vllm(vllm.VllmConfig(
+    return vllm.make_vllm(vllm.VllmConfig(
         weights=weights, alias=alias, revision=revision, slots=slots,
         context_tokens=context_tokens, python=python, version=version, cpu=on_cpu,
         threads=threads, tool_parser=tool_parser, tensor_parallel=tensor_parallel,
@@ -91,18 +91,20 @@ def make_engine(
     ))  # fmt: skip
 
 
-def _environment(kind: str, root: Path, cpu: bool | None) -> tuple[Path, str, bool] | EngineProblem:
+def _resolve_environment(
+    kind: str, root: Path, cpu: bool | None
+) -> tuple[Path, str, bool] | EngineProblem:
     """An engine's Python, its version, and whether it is the build for processors."""
-    name = environment_of(kind, root, cpu=cpu)
+    name = find_environment(kind, root, cpu=cpu)
     if isinstance(name, EngineProblem):
         return name
-    python, known = python_of(name, root), made(name, root)
+    python, known = python_of(name, root), read_record(name, root)
     if python is None or known is None:  # removed since
         return EngineProblem("engine_not_made", {"engine": kind, "name": name})
     return python, known.version, name == "vllm-cpu"
 
 
-def environment_of(kind: str, root: Path, *, cpu: bool | None = None) -> str | EngineProblem:
+def find_environment(kind: str, root: Path, *, cpu: bool | None = None) -> str | EngineProblem:
     """Returns which environment an engine would run in, or that it is not installed.
 
     Args:
@@ -121,15 +123,15 @@ def environment_of(kind: str, root: Path, *, cpu: bool | None = None) -> str | E
     return EngineProblem("engine_not_made", {"engine": kind, "name": names[0]})
 
 
-def available(root: Path) -> tuple[str, ...]:
+def available_kinds(root: Path) -> tuple[str, ...]:
     """Returns the kinds of engines that could be started now; llama.cpp ships with the agent."""
-    there = (kind for kind in ENVIRONMENTS if isinstance(environment_of(kind, root), str))
+    there = (kind for kind in ENVIRONMENTS if isinstance(find_environment(kind, root), str))
     return (LLAMA_CPP, *there)
 
 
-def _gguf(path: Path, *, alias: str, revision: str) -> ModelFile | EngineProblem:
+def _read_gguf(path: Path, *, alias: str, revision: str) -> ModelFile | EngineProblem:
     try:
-        head = read_head(path)
+        head = read_header(path)
         size_bytes = path.stat().st_size
     except FileNotFoundError:
         return EngineProblem("model_missing", {"file": str(path)})

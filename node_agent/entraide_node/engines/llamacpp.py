@@ -25,14 +25,14 @@ from msgspec.structs import replace
 
 from entraide.decoding import decode_json
 from entraide_node.engines.base import EngineFacts, EngineProblem
-from entraide_node.engines.chat_stream import ChatStream, Target
+from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
-from entraide_node.engines.llamacpp_said import features_of, slot_context_of
-from entraide_node.engines.process import CappedLog, EngineProcess, spawn
+from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
+from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
 from entraide_node.engines.sockets import socket_folder
-from entraide_node.engines.start_reasons import may_be_kept, start_problem
-from entraide_node.engines.supervised import Supervised
-from entraide_node.models.files import ModelFile
+from entraide_node.engines.start_failures import diagnose_start, is_loggable
+from entraide_node.engines.supervised_engine import SupervisedEngine
+from entraide_node.models.model_files import ModelFile
 
 NAME = "llama.cpp"
 BATCH_TOKENS = 512  # llama.cpp computes in 512s anyway; after each it tells how far it is
@@ -44,7 +44,7 @@ READY_BYTES_PER_S = 100e6  # a slow disk
 # Asked of every run: counts on every event, so that one cut short is counted exactly, and a sign
 # of life while a long prompt is read. No prompt is kept for the next run: the cache knows no co-ops
 # and would tell one what another asked (ADR 0011).
-EXTRA = {"timings_per_token": True, "return_progress": True, "cache_prompt": False}
+REQUEST_FIELDS = {"timings_per_token": True, "return_progress": True, "cache_prompt": False}
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait must not take the owner's cores
 
 
@@ -73,17 +73,19 @@ class LlamaCppConfig(Struct, frozen=True, kw_only=True):
     ready_timeout_s: float = 0.0
 
 
-def llama_cpp(config: LlamaCppConfig, *, clock: Callable[[], float] = time.monotonic) -> Supervised:
+def make_llama_cpp(
+    config: LlamaCppConfig, *, clock: Callable[[], float] = time.monotonic
+) -> SupervisedEngine:
     """Returns the engine, not started."""
-    return Supervised(
-        _Child(config, clock=clock),
+    return SupervisedEngine(
+        _LlamaCppChild(config, clock=clock),
         stall_timeout_s=config.stall_timeout_s,
         ready_timeout_s=_ready_timeout_s(config),
         clock=clock,
     )
 
 
-class _Child:
+class _LlamaCppChild:
     """The children, one after the other, and the line to the one that serves."""
 
     def __init__(self, config: LlamaCppConfig, *, clock: Callable[[], float]) -> None:
@@ -112,29 +114,29 @@ class _Child:
         try:
             self._folder = socket_folder()
             self._started = self._child_config()
-            return await spawn(
+            return await spawn_module(
                 MODULE,
                 first_line=msgspec.json.encode(self._started),
                 env=ENVIRONMENT,
                 log=self._log,
-                keeps_when_ready=may_be_kept,
+                keeps_when_ready=is_loggable,
             )
         except OSError as error:
             self.problem = EngineProblem("engine_exited", {"status": 0, "detail": str(error)})
             return None
 
-    async def up(self, line: bytes) -> bool:
+    async def on_ready(self, line: bytes) -> bool:
         """See ``keeper.Ward``; opens the line to the child and asks it what it can do."""
         assert self._started is not None
         ready = decode_json(line, type=ChildReady)
         socket_path = self._started.socket_path
         stream = ChatStream(
-            Target(
+            EngineEndpoint(
                 base_url="http://engine" if socket_path else ready.address,
                 socket_path=socket_path,
                 model=self._started.alias,
                 api_key=self._started.api_key,
-                extra=dict(EXTRA),
+                extra=dict(REQUEST_FIELDS),
                 keep_alive=False,
                 first_event_timeout_s=self._config.first_event_timeout_s,
                 stall_timeout_s=self._config.stall_timeout_s,
@@ -148,14 +150,14 @@ class _Child:
         self.facts = replace(
             self.facts,
             version=ready.version,
-            context_tokens=slot_context_of(props[1]) or self.facts.context_tokens,
-            features=features_of(props[1]),
+            context_tokens=parse_slot_context(props[1]) or self.facts.context_tokens,
+            features=parse_features(props[1]),
             api_base=ready.address,
         )
         self.stream, self.problem = stream, None
         return True
 
-    async def down(
+    async def on_exit(
         self, process: EngineProcess | None, exit_code: int | None, *, asked: bool
     ) -> None:
         """See ``keeper.Ward``."""
@@ -166,7 +168,7 @@ class _Child:
             await stream.close(crashed=not asked)
         elif process is not None:
             file = str(self._config.model.path)
-            self.problem = start_problem(process.tail, file=file, exit_code=exit_code)
+            self.problem = diagnose_start(process.tail, file=file, exit_code=exit_code)
         if asked:
             self.problem = EngineProblem("engine_stopped", {})
         if self._folder is not None:

@@ -72,11 +72,11 @@ def main() -> int:
     """Serves until told to end; returns only when it cannot serve."""
     config = decode_json(sys.stdin.buffer.readline(), type=ChildConfig)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the agent's affair
-    _die_with(config.parent_pid)
+    _end_with_parent(config.parent_pid)
     # The library may print: what goes to standard output must be the one line and no other.
     answer = os.dup(1)
     os.dup2(2, 1)
-    server = _serve(config)
+    server = _start_server(config)
     if server is None:
         return 1
     over = threading.Event()
@@ -90,7 +90,7 @@ def main() -> int:
     os._exit(0)  # there is nothing to save, and to take the server down properly lasts a second
 
 
-def _serve(config: ChildConfig) -> Any:
+def _start_server(config: ChildConfig) -> Any:
     """Loads the model and serves it; None when llama.cpp refused, with its reasons on stderr."""
     import xllamacpp  # noqa: PLC0415 - 30 MB that the agent itself never loads
 
@@ -120,7 +120,7 @@ def _serve(config: ChildConfig) -> Any:
         return None
 
 
-def _die_with(parent_pid: int) -> None:
+def _end_with_parent(parent_pid: int) -> None:
     """Asks the kernel to end this process when its parent dies (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -15,19 +15,26 @@ from pathlib import Path
 from msgspec import Struct
 
 from entraide_node.engines.base import CHAT, EngineFacts
-from entraide_node.engines.model_folder import context_max_of, takes_tools
-from entraide_node.engines.program import Program, supervised
-from entraide_node.engines.supervised import Supervised
+from entraide_node.engines.model_folder import context_max_of, supports_tools
+from entraide_node.engines.server_program import ServerProgram, make_supervised_engine
+from entraide_node.engines.supervised_engine import SupervisedEngine
 
 NAME = "mlx-lm"
-SERVED = "default_model"  # the server's own name for the model that it was started with
+SERVED_MODEL = "default_model"  # the server's own name for the model that it was started with
 READY_BASE_S = 120.0
 
 # What a request may not choose: other weights, and how roles are told apart.
-_FIXED = {"adapters": None, "draft_model": SERVED, "num_draft_tokens": 0, "role_mapping": None}
+_REQUEST_FIELDS = {
+    "adapters": None,
+    "draft_model": SERVED_MODEL,
+    "num_draft_tokens": 0,
+    "role_mapping": None,
+}
 
 # What it writes once it serves and that can hold nothing of a request.
-_KEEPS = re.compile(r"^(?:libc\+\+abi|\[METAL\]|\[metal::malloc\]|MemoryError|RuntimeError: \[)")
+_LOGGABLE_LINES = re.compile(
+    r"^(?:libc\+\+abi|\[METAL\]|\[metal::malloc\]|MemoryError|RuntimeError: \[)"
+)
 
 
 class MlxConfig(Struct, frozen=True, kw_only=True):
@@ -59,10 +66,12 @@ class MlxConfig(Struct, frozen=True, kw_only=True):
     ready_timeout_s: float = 0.0
 
 
-def mlx_lm(config: MlxConfig, *, clock: Callable[[], float] = time.monotonic) -> Supervised:
+def make_mlx_lm(
+    config: MlxConfig, *, clock: Callable[[], float] = time.monotonic
+) -> SupervisedEngine:
     """Returns the engine, not started; reads the model's folder."""
     context_max = context_max_of(config.weights)
-    program = Program(
+    program = ServerProgram(
         facts=EngineFacts(
             name=NAME,
             version=config.version,
@@ -71,7 +80,7 @@ def mlx_lm(config: MlxConfig, *, clock: Callable[[], float] = time.monotonic) ->
             context_tokens=min(config.context_tokens, context_max or config.context_tokens),
             slots=config.slots,
             threads=0,
-            features=("logprobs", "tools") if takes_tools(config.weights) else ("logprobs",),
+            features=("logprobs", "tools") if supports_tools(config.weights) else ("logprobs",),
             api_base="",
         ),
         python=config.python,
@@ -86,14 +95,14 @@ def mlx_lm(config: MlxConfig, *, clock: Callable[[], float] = time.monotonic) ->
         environment={},
         probe_path=CHAT,
         probe_body='{"messages":[{"role":"user","content":"?"}],"max_tokens":1}',
-        model=SERVED,
-        extra=_FIXED,
-        keeps=_KEEPS,
+        model=SERVED_MODEL,
+        extra=_REQUEST_FIELDS,
+        keeps=_LOGGABLE_LINES,
         log_path=config.log_path,
         first_event_timeout_s=config.first_event_timeout_s,
         stall_timeout_s=config.stall_timeout_s,
         weights=config.weights,
     )  # fmt: skip
-    return supervised(
+    return make_supervised_engine(
         program, ready_timeout_s=config.ready_timeout_s, ready_base_s=READY_BASE_S, clock=clock
     )

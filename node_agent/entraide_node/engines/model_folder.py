@@ -11,7 +11,7 @@ import msgspec
 
 from entraide.decoding import decode_json
 from entraide_node.engines.base import EngineProblem
-from entraide_node.engines.foreign import count_in, object_in, objects_in, text_in
+from entraide_node.engines.untrusted_json import list_objects, parse_count, parse_object, parse_text
 
 CONFIG_NAME = "config.json"
 JSON_BYTES_MAX = 64 * 1024 * 1024
@@ -33,25 +33,27 @@ _TOOL_PARSERS = {
 
 def context_max_of(folder: Path) -> int:
     """Returns the longest context the model was made for, in tokens; 0 when it does not say."""
-    return count_in(_text_config(folder).get("max_position_embeddings"))
+    return parse_count(_text_config(folder).get("max_position_embeddings"))
 
 
 def kv_bytes_per_token_of(folder: Path) -> int:
     """Returns the memory of one token of context at 16 bits; 0 when it cannot be told."""
     said = _text_config(folder)
-    layers = count_in(said.get("num_hidden_layers"))
-    heads = count_in(said.get("num_attention_heads"))
-    groups = count_in(said.get("num_key_value_heads")) or heads
-    size = count_in(said.get("head_dim")) or count_in(said.get("hidden_size")) // max(1, heads)
+    layers = parse_count(said.get("num_hidden_layers"))
+    heads = parse_count(said.get("num_attention_heads"))
+    groups = parse_count(said.get("num_key_value_heads")) or heads
+    size = parse_count(said.get("head_dim")) or parse_count(said.get("hidden_size")) // max(
+        1, heads
+    )
     return 2 * layers * groups * size * BYTES_PER_VALUE
 
 
-def size_of(folder: Path) -> int:
+def weights_bytes(folder: Path) -> int:
     """Returns the bytes of the weights in a folder."""
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
-def fault_in(folder: Path) -> EngineProblem | None:
+def find_weights_problem(folder: Path) -> EngineProblem | None:
     """Returns why the weights in a folder cannot be loaded, as far as their heads tell.
 
     An engine would find the same only after the better part of a minute. A file of the safetensors
@@ -63,7 +65,7 @@ def fault_in(folder: Path) -> EngineProblem | None:
         return EngineProblem("model_missing", {"file": str(missing)})
     for file in files:
         try:
-            detail = _fault_in(file)
+            detail = _find_file_fault(file)
         except OSError as error:
             values: dict[str, str | int | float] = {"file": str(file), "detail": str(error)}
             return EngineProblem("model_unreadable", values)
@@ -72,7 +74,7 @@ def fault_in(folder: Path) -> EngineProblem | None:
     return None
 
 
-def _fault_in(path: Path) -> str:
+def _find_file_fault(path: Path) -> str:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -82,44 +84,46 @@ def _fault_in(path: Path) -> str:
             header = decode_json(file.read(length), type=dict[str, dict[str, Any]])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return "its header is not JSON"
-    whole = 8 + length + max(map(_end_of, header.values()), default=0)
+    whole = 8 + length + max(map(_tensor_end, header.values()), default=0)
     return f"{size} bytes instead of {whole}" if size != whole else ""
 
 
-def _end_of(tensor: dict[str, Any]) -> int:
+def _tensor_end(tensor: dict[str, Any]) -> int:
     offsets = tensor.get("data_offsets")
-    return count_in(offsets[-1]) if isinstance(offsets, list) and offsets else 0
+    return parse_count(offsets[-1]) if isinstance(offsets, list) and offsets else 0
 
 
-def takes_tools(folder: Path) -> bool:
+def supports_tools(folder: Path) -> bool:
     """Whether the model's chat template speaks of tools."""
     try:
         with (folder / "chat_template.jinja").open("rb") as file:
             return b"tools" in file.read(JSON_BYTES_MAX)
     except OSError:
-        template = _object(folder / "tokenizer_config.json").get("chat_template")
-        texts = [template, *(named.get("template") for named in objects_in(template))]
+        template = _read_object(folder / "tokenizer_config.json").get("chat_template")
+        texts = [template, *(named.get("template") for named in list_objects(template))]
         return any(isinstance(text, str) and "tools" in text for text in texts)
 
 
 def tool_parser_of(folder: Path) -> str:
     """Returns vLLM's parser for the model's tool calls; "" when none is known to fit."""
-    names = _object(folder / CONFIG_NAME).get("architectures")
-    known = (_TOOL_PARSERS.get(text_in(name)) for name in names) if isinstance(names, list) else ()
-    return next((name for name in known if name), "") if takes_tools(folder) else ""
+    names = _read_object(folder / CONFIG_NAME).get("architectures")
+    known = (
+        (_TOOL_PARSERS.get(parse_text(name)) for name in names) if isinstance(names, list) else ()
+    )
+    return next((name for name in known if name), "") if supports_tools(folder) else ""
 
 
 def _text_config(folder: Path) -> dict[str, Any]:
     """The part of the configuration that is about text: models with images nest it."""
-    said = _object(folder / CONFIG_NAME)
+    said = _read_object(folder / CONFIG_NAME)
     inner = said.get("text_config")
     return inner if isinstance(inner, dict) else said
 
 
-def _object(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > JSON_BYTES_MAX:
             return {}
-        return object_in(path.read_bytes())
+        return parse_object(path.read_bytes())
     except OSError:
         return {}

@@ -73,7 +73,7 @@ class EngineProcess:
         """The last lines that it wrote and that may be kept."""
         return list(self._tail)
 
-    async def ready_line(self, *, timeout_s: float) -> bytes | None:
+    async def read_ready_line(self, *, timeout_s: float) -> bytes | None:
         """Waits for the line that says where it is; b"" when it ended first, None when late."""
         assert self._process.stdout is not None
         try:
@@ -85,7 +85,7 @@ class EngineProcess:
             self._is_ready = True
         return line
 
-    async def gone(self) -> int:
+    async def wait_exit(self) -> int:
         """Waits until it has ended, and until all that it wrote has been read."""
         await self._process.wait()
         self._kill_group()
@@ -131,7 +131,7 @@ class EngineProcess:
                 self._log.write(text)
 
 
-async def spawn(
+async def spawn_module(
     module: str,
     *,
     first_line: bytes,

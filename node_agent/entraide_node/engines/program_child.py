@@ -62,7 +62,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the agent's affair
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
-    _bind_to(config.parent_pid)
+    _bind_lifetime_to(config.parent_pid)
     answer = os.dup(1)
     os.dup2(2, 1)
     server = subprocess.Popen(
@@ -75,18 +75,18 @@ def main() -> int:
     for watch in (
         lambda: _wait_for_end_of_input(over),
         lambda: _wait_for_end_of(server, over),
-        lambda: _say_when_ready(config, answer, over),
+        lambda: _report_when_ready(config, answer, over),
     ):
         threading.Thread(target=watch, daemon=True).start()
     over.wait()
-    _end(server)
+    _end_server(server)
     if config.folder:
         shutil.rmtree(config.folder, ignore_errors=True)
     status = server.returncode
     return status if status >= 0 else _SIGNALLED - status
 
 
-def _bind_to(parent_pid: int) -> None:
+def _bind_lifetime_to(parent_pid: int) -> None:
     """Asks the kernel for a signal when the agent dies, and for our orphans (Linux)."""
     if sys.platform == "linux":
         kernel = ctypes.CDLL(None)
@@ -111,20 +111,20 @@ def _wait_for_end_of(server: "subprocess.Popen[bytes]", over: threading.Event) -
     over.set()
 
 
-def _say_when_ready(config: ProgramConfig, answer: int, over: threading.Event) -> None:
+def _report_when_ready(config: ProgramConfig, answer: int, over: threading.Event) -> None:
     while not over.is_set():
-        if _status(config, config.probe_path, config.probe_body) == http.HTTPStatus.OK:
+        if _probe_status(config, config.probe_path, config.probe_body) == http.HTTPStatus.OK:
             os.write(answer, config.address.encode() + b"\n")
             os.close(answer)
             return
-        if _status(config, HEALTH_PATH) == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        if _probe_status(config, HEALTH_PATH) == http.HTTPStatus.SERVICE_UNAVAILABLE:
             over.set()  # mlx-lm goes on listening after its model could not be loaded
         over.wait(PROBE_EVERY_S)
 
 
-def _status(config: ProgramConfig, path: str, body: str = "") -> int:
+def _probe_status(config: ProgramConfig, path: str, body: str = "") -> int:
     """The status with which the server answers; 0 when it does not."""
-    connection = _connection(config.address)
+    connection = _open_connection(config.address)
     headers = {"Content-Type": "application/json"}
     if config.key:
         headers["Authorization"] = f"Bearer {config.key}"
@@ -139,7 +139,7 @@ def _status(config: ProgramConfig, path: str, body: str = "") -> int:
         connection.close()
 
 
-def _connection(address: str) -> http.client.HTTPConnection:
+def _open_connection(address: str) -> http.client.HTTPConnection:
     if not address.startswith("unix://"):
         return http.client.HTTPConnection(urlsplit(address).netloc, timeout=PROBE_TIMEOUT_S)
     connection = http.client.HTTPConnection("engine", timeout=PROBE_TIMEOUT_S)
@@ -154,7 +154,7 @@ def _connection(address: str) -> http.client.HTTPConnection:
     return connection
 
 
-def _end(server: "subprocess.Popen[bytes]") -> None:
+def _end_server(server: "subprocess.Popen[bytes]") -> None:
     """Ends the server, politely first, and then whatever it has left behind."""
     if server.poll() is None:
         server.terminate()

@@ -22,8 +22,8 @@ from entraide_node.engines.model_folder import (
     kv_bytes_per_token_of,
     tool_parser_of,
 )
-from entraide_node.engines.program import Program, supervised
-from entraide_node.engines.supervised import Supervised
+from entraide_node.engines.server_program import ServerProgram, make_supervised_engine
+from entraide_node.engines.supervised_engine import SupervisedEngine
 
 NAME = "vllm"
 READY_BASE_S = 600.0  # imports, kernels compiled at the first start, graphs captured
@@ -33,7 +33,7 @@ FEATURES = ("logprobs", "schema")
 NO_PARSER = "none"
 
 # What it writes once it serves and that can hold nothing of a request.
-_KEEPS = re.compile(
+_LOGGABLE_LINES = re.compile(
     r"(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA (?:error|out of memory)|EngineDeadError"
     r"|HIP error|NCCL error|died unexpectedly|No space left on device)[^{\[]*$"
 )
@@ -83,13 +83,15 @@ class VllmConfig(Struct, frozen=True, kw_only=True):
     ready_timeout_s: float = 0.0
 
 
-def vllm(config: VllmConfig, *, clock: Callable[[], float] = time.monotonic) -> Supervised:
+def make_vllm(
+    config: VllmConfig, *, clock: Callable[[], float] = time.monotonic
+) -> SupervisedEngine:
     """Returns the engine, not started; reads the model's folder."""
     context_max = context_max_of(config.weights)
     context_tokens = min(config.context_tokens, context_max or config.context_tokens)
     parser = config.tool_parser or tool_parser_of(config.weights) or NO_PARSER
     threads = config.threads or default_threads()
-    program = Program(
+    program = ServerProgram(
         facts=EngineFacts(
             name=NAME,
             version=config.version,
@@ -109,13 +111,13 @@ def vllm(config: VllmConfig, *, clock: Callable[[], float] = time.monotonic) -> 
         folder_variable="VLLM_RPC_BASE_PATH",
         model=config.alias,
         counted_each_event=True,
-        keeps=_KEEPS,
+        keeps=_LOGGABLE_LINES,
         log_path=config.log_path,
         first_event_timeout_s=config.first_event_timeout_s,
         stall_timeout_s=config.stall_timeout_s,
         weights=config.weights,
     )  # fmt: skip
-    return supervised(
+    return make_supervised_engine(
         program, ready_timeout_s=config.ready_timeout_s, ready_base_s=READY_BASE_S, clock=clock
     )
 

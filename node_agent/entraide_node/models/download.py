@@ -27,10 +27,10 @@ SLOWEST_BYTES_PER_S = 16 * 1024  # over a window; slower than that, another sour
 TOO_SLOW = "too slow"
 CUT_OFF = "cut off"  # what a piece of a file looks like too: the next request goes on
 OK, PARTIAL, NOT_FOUND, UNSATISFIABLE = 200, 206, 404, 416
-FOR_GOOD = frozenset({401, 403, NOT_FOUND, 410})
+PERMANENT = frozenset({401, 403, NOT_FOUND, 410})
 
 
-class Access(Struct, frozen=True):
+class PoolAccess(Struct, frozen=True):
     """How the pool's own server is asked.
 
     Attributes:
@@ -50,7 +50,7 @@ async def download(
     size_bytes: int,
     tell: Callable[[int], None],
     redirects: bool = True,
-    access: Access | None = None,
+    access: PoolAccess | None = None,
 ) -> EngineProblem | None:
     """Brings a file to its full length; what there is of it stays for the next attempt.
 
@@ -74,7 +74,7 @@ async def download(
     while fruitless < TRIES_MAX:
         before = _length(part)
         try:
-            detail = await _more(
+            detail = await _request_rest(
                 session,
                 url,
                 part,
@@ -91,7 +91,7 @@ async def download(
         if after > size_bytes:
             await asyncio.to_thread(part.unlink)
             return EngineProblem("checksum_wrong", {"file": part.stem, "source": _host(url)})
-        if detail == TOO_SLOW or detail in {str(status) for status in FOR_GOOD}:
+        if detail == TOO_SLOW or detail in {str(status) for status in PERMANENT}:
             break
         fruitless = 0 if after > before else fruitless + 1
         if fruitless or detail != CUT_OFF:
@@ -101,7 +101,7 @@ async def download(
     )
 
 
-async def _more(
+async def _request_rest(
     session: aiohttp.ClientSession,
     url: str,
     part: Path,
@@ -109,7 +109,7 @@ async def _more(
     size_bytes: int,
     tell: Callable[[int], None],
     redirects: bool,
-    access: Access | None,
+    access: PoolAccess | None,
 ) -> str:
     """One request; returns what went wrong, or ""."""
     have = _length(part)
@@ -130,7 +130,9 @@ async def _more(
         allow_redirects=redirects,
         ssl=access.tls if access is not None and access.tls is not None else True,
     ) as reply:
-        if reply.status == UNSATISFIABLE or (reply.status == PARTIAL and not _goes_on(reply, have)):
+        if reply.status == UNSATISFIABLE or (
+            reply.status == PARTIAL and not _continues_at(reply, have)
+        ):
             # The server has another file: begin anew.
             await asyncio.to_thread(part.unlink, missing_ok=True)
             return str(reply.status)
@@ -138,10 +140,12 @@ async def _more(
             return str(reply.status)
         mode: Literal["ab", "wb"] = "ab" if reply.status == PARTIAL else "wb"
         with await asyncio.to_thread(_open, part, mode) as file:
-            return await _pour(reply, file, at=file.tell(), size_bytes=size_bytes, tell=tell)
+            return await _write_blocks(
+                reply, file, at=file.tell(), size_bytes=size_bytes, tell=tell
+            )
 
 
-async def _pour(
+async def _write_blocks(
     reply: aiohttp.ClientResponse,
     file: BinaryIO,
     *,
@@ -169,7 +173,7 @@ def _open(path: Path, mode: Literal["ab", "wb"]) -> BinaryIO:
     return path.open(mode)
 
 
-def _goes_on(reply: aiohttp.ClientResponse, have: int) -> bool:
+def _continues_at(reply: aiohttp.ClientResponse, have: int) -> bool:
     return reply.headers.get("Content-Range", "").startswith(f"bytes {have}-")
 
 

@@ -20,19 +20,26 @@ from entraide.catalogue import is_safe
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import hub
-from entraide_node.models.download import Access, download
-from entraide_node.models.files import DEMO_FILE, demo_path
-from entraide_node.models.store import HUB_FOLDER, ModelStore, as_problem
+from entraide_node.models.download import PoolAccess, download
+from entraide_node.models.model_files import DEMO_FILE, demo_path
+from entraide_node.models.model_store import HUB_FOLDER, ModelStore, disk_problem
 
 Progress = Callable[[int, int], None]
 
 # Of several failures, which one is told: what somebody can mend goes first.
-TOLD = ("disk_full", "models_unwritable", "checksum_wrong", "model_gated", "fetch_failed",
-        "model_not_on_hub", "model_no_source")  # fmt: skip
+PROBLEM_PRIORITY = (
+    "disk_full",
+    "models_unwritable",
+    "checksum_wrong",
+    "model_gated",
+    "fetch_failed",
+    "model_not_on_hub",
+    "model_no_source",
+)
 FATAL = frozenset({"disk_full", "models_unwritable"})
 
 
-class Sources(Struct, frozen=True, kw_only=True):
+class WeightSources(Struct, frozen=True, kw_only=True):
     """Where weights may come from, beside this machine's disk.
 
     Attributes:
@@ -49,15 +56,15 @@ class Sources(Struct, frozen=True, kw_only=True):
     mirror: str = ""
     hub: bool = True
     pool: str = ""
-    access: Access | None = None
+    access: PoolAccess | None = None
 
 
-async def fetch(
+async def fetch_weights(
     store: ModelStore,
     entry: ModelEntry,
     artefact: Artefact,
     *,
-    sources: Sources,
+    sources: WeightSources,
     tell: Progress = lambda _done, _whole: None,
 ) -> Path | EngineProblem:
     """Returns what an engine loads, once every byte of it is here and proven.
@@ -81,13 +88,13 @@ async def fetch(
     if not all(is_safe(file) and "*" not in file.name for file in artefact.files):
         return EngineProblem("model_name_refused", {"model": entry.name})
     try:
-        async with store.alone(artefact.relative_folder(entry.name)):
-            return await _Filling(store, entry, artefact, sources=sources, tell=tell).run()
+        async with store.lock_place(artefact.relative_folder(entry.name)):
+            return await _FetchTask(store, entry, artefact, sources=sources, tell=tell).run()
     except OSError as error:
-        return as_problem(error, store.folder, needed_bytes=artefact.size_bytes)
+        return disk_problem(error, store.folder, needed_bytes=artefact.size_bytes)
 
 
-class _Filling:
+class _FetchTask:
     """One filling of one place, while nobody else fills it."""
 
     def __init__(
@@ -96,7 +103,7 @@ class _Filling:
         entry: ModelEntry,
         artefact: Artefact,
         *,
-        sources: Sources,
+        sources: WeightSources,
         tell: Progress,
     ) -> None:
         self._store = store
@@ -121,7 +128,7 @@ class _Filling:
                 problem = await self._bring(session, file)
                 if problem is not None:
                     return problem
-        path = await asyncio.to_thread(self._store.path, self._entry, self._artefact)
+        path = await asyncio.to_thread(self._store.loadable_path, self._entry, self._artefact)
         assert path is not None, "every file was proven just now"
         return path
 
@@ -131,12 +138,12 @@ class _Filling:
 
     def _find_here(self, file: ArtefactFile) -> bool:
         store, model, artefact = self._store, self._entry.name, self._artefact
-        found = store.settle(model, artefact, file)
+        found = store.verify_file(model, artefact, file)
         if not found:
-            twin = store.twin_of(file)
+            twin = store.find_duplicate(file)
             origins = [twin] if twin else []
             origins += [path for path in self._nearby(file) if path.is_file()]
-            found = any(store.take(model, artefact, file, origin=path) for path in origins)
+            found = any(store.import_file(model, artefact, file, origin=path) for path in origins)
         if found:
             self._settled(file)
         return found
@@ -177,7 +184,7 @@ class _Filling:
                 problems.append(problem)
         if not problems:
             return EngineProblem("model_no_source", {"model": self._entry.name, "file": file.name})
-        return min(problems, key=lambda one: TOLD.index(one.code))
+        return min(problems, key=lambda one: PROBLEM_PRIORITY.index(one.code))
 
     def _bases(self) -> list[str]:
         mirror = self._sources.mirror
@@ -212,7 +219,7 @@ class _Filling:
         url: str,
         source: str,
         redirects: bool,
-        access: Access | None = None,
+        access: PoolAccess | None = None,
     ) -> EngineProblem | None:
         part = self._store.part_path(self._entry.name, self._artefact, file)
         before, began = _length(part), time.monotonic()
@@ -228,18 +235,18 @@ class _Filling:
             )
             if problem is not None:
                 return problem
-            self._store.note_speed(file.size_bytes - before, time.monotonic() - began)
+            self._store.record_speed(file.size_bytes - before, time.monotonic() - began)
             return await self._prove(file, part, source=source)
         except OSError as error:
             part.unlink(missing_ok=True)  # a half of it would only keep the disk full
-            return as_problem(error, self._store.folder, needed_bytes=file.size_bytes)
+            return disk_problem(error, self._store.folder, needed_bytes=file.size_bytes)
 
     async def _from_hub(self, file: ArtefactFile) -> EngineProblem | None:
         folder = self._store.folder / self._artefact.relative_folder(self._entry.name) / HUB_FOLDER
         stop, began = threading.Event(), time.monotonic()
         work = asyncio.create_task(
             asyncio.to_thread(
-                hub.from_hub, self._artefact, file, folder=folder, tell=self._told, stop=stop
+                hub.fetch_from_hub, self._artefact, file, folder=folder, tell=self._told, stop=stop
             )
         )
         try:
@@ -250,18 +257,18 @@ class _Filling:
             work.exception()
             raise
         except OSError as error:
-            await asyncio.to_thread(_clear, folder)
-            return as_problem(error, self._store.folder, needed_bytes=file.size_bytes)
+            await asyncio.to_thread(_remove_folder, folder)
+            return disk_problem(error, self._store.folder, needed_bytes=file.size_bytes)
         if isinstance(found, EngineProblem):
             return found
-        self._store.note_speed(file.size_bytes, time.monotonic() - began)
+        self._store.record_speed(file.size_bytes, time.monotonic() - began)
         problem = await self._prove(file, found, source=self._artefact.repository)
-        await asyncio.to_thread(_clear, folder)
+        await asyncio.to_thread(_remove_folder, folder)
         return problem
 
     async def _prove(self, file: ArtefactFile, path: Path, *, source: str) -> EngineProblem | None:
         sound = await asyncio.to_thread(
-            self._store.settle, self._entry.name, self._artefact, file, source=path
+            self._store.verify_file, self._entry.name, self._artefact, file, source=path
         )
         if not sound:
             return EngineProblem("checksum_wrong", {"file": file.name, "source": source})
@@ -276,7 +283,7 @@ class _Filling:
         self._tell(self._settled_bytes + of_this_file, self._artefact.size_bytes)
 
 
-def _clear(folder: Path) -> None:
+def _remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 

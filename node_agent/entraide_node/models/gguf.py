@@ -24,7 +24,7 @@ _WHOLE = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 7: "<?", 10: "<Q
 _SIZES = {kind: struct.calcsize(form) for kind, form in _WHOLE.items()} | {6: 4, 12: 8}
 
 
-class GgufHead(Struct, frozen=True):
+class GgufHeader(Struct, frozen=True):
     """What the head of the file says.
 
     Attributes:
@@ -42,7 +42,7 @@ class NotGguf(Exception):
     """The file is not a GGUF file, or its head is cut off or beyond the limits."""
 
 
-def read_head(path: Path) -> GgufHead:
+def read_header(path: Path) -> GgufHeader:
     """Reads the head of a GGUF file, version 2 or later.
 
     Raises:
@@ -60,7 +60,7 @@ def read_head(path: Path) -> GgufHead:
         return _read_keys(file, keys)
 
 
-def _read_keys(file: BinaryIO, keys: int) -> GgufHead:
+def _read_keys(file: BinaryIO, keys: int) -> GgufHeader:
     found: dict[str, str | int] = {}
     for _ in range(keys):
         key = _string(file)
@@ -77,7 +77,7 @@ def _read_keys(file: BinaryIO, keys: int) -> GgufHead:
         raise NotGguf("no architecture in the head")
     context = found.get(f"{architecture}.context_length", 0)
     known = isinstance(context, int) and 0 < context <= CONTEXT_TOKENS_MAX
-    return GgufHead(
+    return GgufHeader(
         architecture=architecture,
         name=str(found.get("general.name", "")),
         context_tokens=int(context) if known else 0,

@@ -20,7 +20,7 @@ TRUE = frozenset({"1", "on", "yes", "true"})
 DETAIL_CHARS_MAX = 300
 
 
-class Stopped(Exception):
+class FetchCancelled(Exception):
     """Whoever wanted the file wants it no more."""
 
 
@@ -29,7 +29,7 @@ def is_offline() -> bool:
     return os.environ.get(OFFLINE_VARIABLE, "").lower() in TRUE
 
 
-def from_hub(
+def fetch_from_hub(
     artefact: Artefact,
     file: ArtefactFile,
     *,
@@ -64,30 +64,30 @@ def from_hub(
             revision=artefact.revision or None,
             local_dir=folder,
             endpoint=os.environ.get(ENDPOINT_VARIABLE) or None,
-            tqdm_class=_progress(tell, stop),
+            tqdm_class=_progress_class(tell, stop),
         )
     except (hub.GatedRepoError, hub.DisabledRepoError):
         return EngineProblem("model_gated", values)
     except (hub.RepositoryNotFoundError, hub.RevisionNotFoundError, hub.EntryNotFoundError) as gone:
         if isinstance(gone, hub.LocalEntryNotFoundError):
-            return _failed(file, str(gone.__cause__ or gone))
+            return _fetch_failure(file, str(gone.__cause__ or gone))
         return EngineProblem("model_not_on_hub", values)
-    except Stopped:
+    except FetchCancelled:
         raise
     except Exception as problem:
         if isinstance(problem, OSError) and problem.errno is not None:
             raise  # the disk's; what the library says of the network is an OSError without number
         # The library lets the errors of what it stands on through, and that changes.
-        return _failed(file, str(problem))
+        return _fetch_failure(file, str(problem))
     return Path(found)
 
 
-def _failed(file: ArtefactFile, detail: str) -> EngineProblem:
+def _fetch_failure(file: ArtefactFile, detail: str) -> EngineProblem:
     first = detail.strip().partition("\n")[0][:DETAIL_CHARS_MAX]
     return EngineProblem("fetch_failed", {"file": file.name, "source": "hub", "detail": first})
 
 
-def _progress(tell: Callable[[int], None], stop: threading.Event) -> Any:
+def _progress_class(tell: Callable[[int], None], stop: threading.Event) -> Any:
     """A progress bar as the library wants one, which draws nothing."""
     from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # noqa: PLC0415
 
@@ -99,7 +99,7 @@ def _progress(tell: Callable[[int], None], stop: threading.Event) -> Any:
 
         def update(self, n: float | None = 1) -> bool | None:
             if stop.is_set():
-                raise Stopped
+                raise FetchCancelled
             self._so_far += int(n or 0)
             tell(self._so_far)
             return None

@@ -7,24 +7,24 @@ from entraide.errors import EntraideError
 from entraide.wire import node_pass
 from entraide.wire.nats import client_context
 from entraide_node import keys
-from entraide_node.living import read_pool
-from entraide_node.models.download import Access
+from entraide_node.models.download import PoolAccess
+from entraide_node.service_commands import read_pool_address
 
 SCHEMES = ("http://", "https://")
 
 
-def pool_access(folder: Path) -> tuple[str, Access | None]:
+def read_pool_access(folder: Path) -> tuple[str, PoolAccess | None]:
     """Returns the pool's address and how it is asked; "" and None when it is not known. Blocks.
 
     Args:
         folder: of the node.
     """
-    address = read_pool(folder)
+    address = read_pool_address(folder)
     if not address.startswith(SCHEMES):
         return "", None
     try:
-        stored = keys.read(folder)
-        authority = keys.ca_pem(folder)
+        stored = keys.read_identity(folder)
+        authority = keys.read_ca_pem(folder)
     except (EntraideError, OSError):
         return "", None
 
@@ -32,4 +32,4 @@ def pool_access(folder: Path) -> tuple[str, Access | None]:
         return node_pass.write(stored.node, seed=stored.seed, path=path, now=time.time())
 
     tls = client_context(authority) if authority else None
-    return address, Access(authorise, tls)
+    return address, PoolAccess(authorise, tls)

@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json, decode_toml
 from entraide.types import EnergyStatus
-from entraide_node.config import Declared, EnergyConfig, energy_problem
-from entraide_node.energy.sampler import PowerTold
-from entraide_node.energy.site import SiteTold
+from entraide_node.config import EnergyConfig, SurplusDeclaration, find_declaration_problem
+from entraide_node.energy.power_sampler import PowerStatus
+from entraide_node.energy.site_meters import SiteStatus
 from entraide_node.keys import write_private
-from entraide_node.owner.stewardship import OwnerTold
+from entraide_node.owner.policy_driver import OwnerStatus
 
 PAUSE_NAME = "paused"
 ENERGY_NAME = "energy.toml"
@@ -28,12 +28,12 @@ STALE_S = 10.0
 ENERGY_BYTES_MAX = 64 * 1024
 
 
-class ModelTold(Struct, frozen=True):
+class ModelStatus(Struct, frozen=True):
     """What the status says of a model.
 
     Attributes:
         model: public name.
-        state: as ``core.garage`` names it; ``down`` or ``waiting`` beside that.
+        state: as ``core.model_manager`` names it; ``down`` or ``waiting`` beside that.
         runs: that it has now.
     """
 
@@ -42,7 +42,7 @@ class ModelTold(Struct, frozen=True):
     runs: int = 0
 
 
-class Status(Struct, frozen=True, kw_only=True):
+class NodeStatus(Struct, frozen=True, kw_only=True):
     """What a running agent says of itself, once a second.
 
     Attributes:
@@ -81,12 +81,12 @@ class Status(Struct, frozen=True, kw_only=True):
     slots: int = 0
     model: str = ""
     engine: str = ""
-    models: tuple[ModelTold, ...] = ()
+    models: tuple[ModelStatus, ...] = ()
     surplus_w: float = 0.0
-    site: SiteTold = SiteTold()
-    power: PowerTold = PowerTold()
+    site: SiteStatus = SiteStatus()
+    power: PowerStatus = PowerStatus()
     reports: int = 0
-    owner: OwnerTold = OwnerTold()
+    owner: OwnerStatus = OwnerStatus()
     prefill_tokens_per_s: float = 0.0
     tpot_base_s: float = 0.0
     tpot_per_sequence_s: float = 0.0
@@ -109,7 +109,7 @@ def resume(folder: Path) -> None:
     (folder / PAUSE_NAME).unlink(missing_ok=True)
 
 
-def write_status(folder: Path, status: Status) -> None:
+def write_status(folder: Path, status: NodeStatus) -> None:
     """Replaces the status at one stroke; what is lost in a power cut is not missed."""
     path = folder / STATUS_NAME
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -117,10 +117,10 @@ def write_status(folder: Path, status: Status) -> None:
     beside.replace(path)
 
 
-def read_status(folder: Path, *, now: float) -> Status | None:
+def read_status(folder: Path, *, now: float) -> NodeStatus | None:
     """Returns the status of a running agent; None when none runs there."""
     try:
-        status = decode_json((folder / STATUS_NAME).read_bytes(), type=Status)
+        status = decode_json((folder / STATUS_NAME).read_bytes(), type=NodeStatus)
         process = psutil.Process(status.pid)
         same = abs(process.create_time() - status.started_at) < 1
     except (OSError, msgspec.MsgspecError, psutil.Error):
@@ -128,28 +128,28 @@ def read_status(folder: Path, *, now: float) -> Status | None:
     return status if same and now - status.written_at < STALE_S else None
 
 
-class Stopped(Struct, frozen=True):
+class StopReason(Struct, frozen=True):
     """Why the last agent in this folder ended: a stable code and its values; "" when asked to."""
 
     code: str
     values: dict[str, str | int | float]
 
 
-def write_stopped(folder: Path, stopped: Stopped) -> None:
+def write_stopped(folder: Path, stopped: StopReason) -> None:
     """Remembers why the agent ended, and takes its status away."""
     (folder / STATUS_NAME).unlink(missing_ok=True)
     write_private(folder / STOPPED_NAME, msgspec.json.encode(stopped))
 
 
-def read_stopped(folder: Path) -> Stopped:
+def read_stopped(folder: Path) -> StopReason:
     """Returns why the last agent ended; as if asked to, when nothing is known."""
     try:
-        return decode_json((folder / STOPPED_NAME).read_bytes(), type=Stopped)
+        return decode_json((folder / STOPPED_NAME).read_bytes(), type=StopReason)
     except (OSError, msgspec.MsgspecError):
-        return Stopped("", {})
+        return StopReason("", {})
 
 
-class Declaration:
+class DeclaredSurplus:
     """The site's declared surplus, renewed while the agent lives.
 
     A statement stays the same until half of its time is over, so that a heartbeat changes only
@@ -160,13 +160,13 @@ class Declaration:
         self._path = folder / ENERGY_NAME
         # Where meters are named and nothing is declared, there is nothing to fall back on.
         only_meters = standing is not None and standing.sources and not standing.surplus_w
-        self._standing: Declared | None = None if only_meters else standing
-        self._said: Declared | None = None
+        self._standing: SurplusDeclaration | None = None if only_meters else standing
+        self._said: SurplusDeclaration | None = None
         self._status: EnergyStatus | None = None
         self._problem = ""
         self._log = structlog.get_logger("entraide.node")
 
-    def at(self, now: float) -> EnergyStatus | None:
+    def current_status(self, now: float) -> EnergyStatus | None:
         """Returns what to advertise at a moment; None when nothing is declared."""
         declared = self._read()
         if declared is None or (declared.until and now >= declared.until):
@@ -185,7 +185,7 @@ class Declaration:
         self._said = declared
         return self._status
 
-    def _read(self) -> Declared | None:
+    def _read(self) -> SurplusDeclaration | None:
         try:
             with self._path.open("rb") as file:
                 raw = file.read(ENERGY_BYTES_MAX)
@@ -196,11 +196,11 @@ class Declaration:
             self._unread(str(problem))
             return None
         try:
-            declared = msgspec.convert(decode_toml(raw.decode("utf-8")), Declared)
+            declared = msgspec.convert(decode_toml(raw.decode("utf-8")), SurplusDeclaration)
         except (ValueError, msgspec.ValidationError) as problem:
             self._unread(str(problem))
             return None
-        wrong = energy_problem(declared)
+        wrong = find_declaration_problem(declared)
         if wrong:
             self._unread(wrong)
             return None

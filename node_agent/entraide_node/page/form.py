@@ -10,13 +10,24 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import DataClass
-from entraide_node.core.terms import DAYS, OwnerTerms, Present, Span, Unseen, parse_span, span_text
-from entraide_node.owner.terms import BOUNDS, PROGRAMS_MAX
+from entraide_node.core.owner_terms import (
+    DAYS,
+    OwnerTerms,
+    PresencePolicy,
+    UnknownPresencePolicy,
+    WeeklyHours,
+    format_hours,
+    parse_hours,
+)
+from entraide_node.owner.terms_file import BOUNDS, PROGRAMS_MAX
 
 TEXT_CHARS_MAX = 4_096
 
 CHECKS = ("on_battery", "surplus_only", "own_first")
-CHOICES: Mapping[str, Sequence[str]] = {"present": tuple(Present), "unseen": tuple(Unseen)}
+CHOICES: Mapping[str, Sequence[str]] = {
+    "present": tuple(PresencePolicy),
+    "unseen": tuple(UnknownPresencePolicy),
+}
 
 # What a field holds: one text, or for boxes that may be ticked together a list.
 Fields = dict[str, str | list[str]]
@@ -36,12 +47,12 @@ class FormProblem(Struct, frozen=True):
     text: str
 
 
-def fields_of(terms: OwnerTerms) -> Fields:
+def terms_to_fields(terms: OwnerTerms) -> Fields:
     """Returns terms as the form shows them."""
     found: Fields = {}
     for day in range(len(DAYS)):
         spans = [span for span in terms.hours if day in span.days]
-        found[f"hours-{day}"] = ", ".join(span_text(span).split()[-1] for span in spans)
+        found[f"hours-{day}"] = ", ".join(format_hours(span).split()[-1] for span in spans)
     values = msgspec.to_builtins(terms)
     for key in BOUNDS:
         table, _, inner = key.rpartition(".")
@@ -55,25 +66,25 @@ def fields_of(terms: OwnerTerms) -> Fields:
     return found
 
 
-def terms_of(fields: Fields) -> OwnerTerms | FormProblem:
+def fields_to_terms(fields: Fields) -> OwnerTerms | FormProblem:
     """Reads what a person filled in."""
-    hours = _hours(fields)
+    hours = _parse_hours(fields)
     if isinstance(hours, FormProblem):
         return hours
     table: dict[str, Any] = {"caps_idle": {}, "caps_present": {}}
     for key, (low, high) in BOUNDS.items():
-        text = _text(fields, key)
-        number = _number(text)
+        text = _field_text(fields, key)
+        number = _parse_number(text)
         if number is None or not low <= number <= high:
             return FormProblem("wrong-number", key, text)
         name, _, inner = key.rpartition(".")
         (table[name] if name else table)[inner] = number
     for key in CHECKS:
-        table[key] = _text(fields, key) == "on"
+        table[key] = _field_text(fields, key) == "on"
     for key, known in CHOICES.items():
-        chosen = _text(fields, key)
+        chosen = _field_text(fields, key)
         table[key] = chosen if chosen in known else known[0]
-    lines = [line.strip() for line in _text(fields, "programs").splitlines()]
+    lines = [line.strip() for line in _field_text(fields, "programs").splitlines()]
     table["programs"] = [line for line in lines if line][:PROGRAMS_MAX]
     ticked = fields.get("data_classes", [])
     table["data_classes"] = [one for one in DataClass if one in ticked]
@@ -81,28 +92,28 @@ def terms_of(fields: Fields) -> OwnerTerms | FormProblem:
     return msgspec.structs.replace(terms, hours=hours)
 
 
-def _hours(fields: Fields) -> tuple[Span, ...] | FormProblem:
+def _parse_hours(fields: Fields) -> tuple[WeeklyHours, ...] | FormProblem:
     days_of: dict[tuple[int, int], list[int]] = {}
     for day in range(len(DAYS)):
-        for part in _text(fields, f"hours-{day}").split(","):
+        for part in _field_text(fields, f"hours-{day}").split(","):
             if not part.strip():
                 continue
-            span = parse_span(part)
+            span = parse_hours(part)
             if span is None or len(part.split()) != 1:
                 return FormProblem("wrong-hours", f"hours-{day}", part.strip())
             days_of.setdefault((span.begin_min, span.end_min), []).append(day)
     return tuple(
-        Span(tuple(sorted(set(days))), begin_min, end_min)
+        WeeklyHours(tuple(sorted(set(days))), begin_min, end_min)
         for (begin_min, end_min), days in days_of.items()
     )
 
 
-def _text(fields: Fields, key: str) -> str:
+def _field_text(fields: Fields, key: str) -> str:
     value = fields.get(key, "")
     return value.strip()[:TEXT_CHARS_MAX] if isinstance(value, str) else ""
 
 
-def _number(text: str) -> float | None:
+def _parse_number(text: str) -> float | None:
     """A number as people write it in either language; an empty field is 0."""
     try:
         return float(text.replace(",", ".").replace("\u00a0", "") or "0")

@@ -20,13 +20,13 @@ from msgspec.structs import replace
 
 from entraide import i18n
 from entraide_node.config import NodeConfig
-from entraide_node.core.terms import OwnerTerms
+from entraide_node.core.owner_terms import OwnerTerms
 from entraide_node.owner import files as owner_files
-from entraide_node.owner import terms as owner_terms
-from entraide_node.owner.terms import BOUNDS, TERMS_NAME, TermsProblem
-from entraide_node.owner.words import owner_sentences
-from entraide_node.page.form import Fields, FormProblem, fields_of, terms_of
-from entraide_node.page.view import STYLE_NAME, Shown, asset, render
+from entraide_node.owner import terms_file as owner_terms
+from entraide_node.owner.cli_output import owner_sentences
+from entraide_node.owner.terms_file import BOUNDS, TERMS_NAME, TermsProblem
+from entraide_node.page.form import Fields, FormProblem, fields_to_terms, terms_to_fields
+from entraide_node.page.view import STYLE_NAME, PageContent, read_asset, render_page
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +44,7 @@ HEADERS = {
 }
 
 
-class OwnersPage:
+class OwnerPage:
     """The page of one node."""
 
     def __init__(self, config: NodeConfig) -> None:
@@ -103,34 +103,34 @@ class OwnersPage:
         return response
 
     async def _style(self, _: web.Request) -> web.Response:
-        return web.Response(text=asset(STYLE_NAME), content_type="text/css")
+        return web.Response(text=read_asset(STYLE_NAME), content_type="text/css")
 
     async def _show(self, request: web.Request) -> web.Response:
         notice = ""
         lang = self._lang(request)
-        found = owner_terms.read(self._folder)
+        found = owner_terms.read_terms(self._folder)
         if isinstance(found, TermsProblem):
             problem = i18n.text(
                 f"owner-file-{found.code}", lang, **found.values(self._folder / TERMS_NAME)
             )
-            return self._page(lang, fields_of(OwnerTerms()), problem=problem)
+            return self._page(lang, terms_to_fields(OwnerTerms()), problem=problem)
         if not (self._folder / TERMS_NAME).exists():
             notice = i18n.text("page-no-terms", lang)
             found = OwnerTerms()
         if request.query.get("saved"):
             notice = i18n.text("page-saved", lang)
-        return self._page(lang, fields_of(found), notice=notice)
+        return self._page(lang, terms_to_fields(found), notice=notice)
 
     async def _save(self, request: web.Request) -> web.StreamResponse:
         lang = self._lang(request)
         form = await request.post()
         fields: Fields = {key: str(value) for key, value in form.items() if isinstance(value, str)}
         fields["data_classes"] = [str(one) for one in form.getall("data_classes", [])]
-        terms = terms_of(fields)
+        terms = fields_to_terms(fields)
         if isinstance(terms, FormProblem):
-            said = i18n.text("page-refused", lang, problem=_said(terms, lang))
+            said = i18n.text("page-refused", lang, problem=_problem_sentence(terms, lang))
             return self._page(lang, fields, problem=said, wrong=terms.field)
-        await asyncio.to_thread(owner_terms.write, self._folder, terms)
+        await asyncio.to_thread(owner_terms.write_terms, self._folder, terms)
         raise web.HTTPSeeOther(f"./?lang={lang}&saved=1", headers=HEADERS)
 
     async def _pause(self, request: web.Request) -> web.StreamResponse:
@@ -149,12 +149,12 @@ class OwnersPage:
     ) -> web.Response:
         paused = owner_files.is_paused(self._folder)
         state, works = self._state(lang, paused=paused)
-        shown = Shown(
+        shown = PageContent(
             lang=lang, node=self._config.node, state=state, works=works, paused=paused,
             path=str(self._folder / TERMS_NAME), csrf=self._csrf, fields=fields, notice=notice,
             problem=problem, wrong=wrong,
         )  # fmt: skip
-        return web.Response(text=render(shown), content_type="text/html")
+        return web.Response(text=render_page(shown), content_type="text/html")
 
     def _state(self, lang: str, *, paused: bool) -> tuple[list[str], bool]:
         now = time.time()
@@ -169,7 +169,7 @@ class OwnersPage:
         return [first, *owner_sentences(status, lang, now=now)], works
 
 
-def _said(problem: FormProblem, lang: str) -> str:
+def _problem_sentence(problem: FormProblem, lang: str) -> str:
     if problem.code == "wrong-hours":
         return i18n.text("page-wrong-hours", lang, text=problem.text)
     low, high = BOUNDS[problem.field]
@@ -177,16 +177,16 @@ def _said(problem: FormProblem, lang: str) -> str:
     return i18n.text("page-wrong-number", lang, text=problem.text, name=name, low=low, high=high)
 
 
-def show(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
+def show_page(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
     """Shows the page until Ctrl-C; returns the exit status."""
     with contextlib.suppress(KeyboardInterrupt):
-        return asyncio.run(serve(config, port=port, lang=lang, opens=opens))
+        return asyncio.run(serve_page(config, port=port, lang=lang, opens=opens))
     return 0
 
 
-async def serve(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
+async def serve_page(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
     """Shows the page until it is interrupted; returns the exit status."""
-    page = OwnersPage(config)
+    page = OwnerPage(config)
     try:
         await page.open(port)
     except OSError:

@@ -13,13 +13,13 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.types import DataClass
-from entraide_node.core.terms import DAYS
+from entraide_node.core.owner_terms import DAYS
 from entraide_node.page.form import CHOICES, Fields
 
 STYLE_NAME, FRAME_NAME = "style.css", "page.html"
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class PageContent(Struct, frozen=True, kw_only=True):
     """What the page shows.
 
     Attributes:
@@ -48,18 +48,18 @@ class Shown(Struct, frozen=True, kw_only=True):
     wrong: str = ""
 
 
-def asset(name: str) -> str:
+def read_asset(name: str) -> str:
     """Returns a file that the page is made of."""
     return (files("entraide_node") / "page" / name).read_text("utf-8")
 
 
-def render(shown: Shown) -> str:
+def render_page(shown: PageContent) -> str:
     """Returns the page."""
-    say, lang = _Said(shown.lang), shown.lang
+    say, lang = _PageTexts(shown.lang), shown.lang
     other = "en" if lang == "fr" else "fr"
     first, *rest = shown.state
     act = "resume" if shown.paused else "pause"
-    return Template(asset(FRAME_NAME)).substitute(
+    return Template(read_asset(FRAME_NAME)).substitute(
         lang=lang,
         other=other,
         other_name=say("other-language"),
@@ -68,18 +68,18 @@ def render(shown: Shown) -> str:
         mood="works" if shown.works else "rests",
         first=escape(first),
         rest="".join(f"<p>{escape(one)}</p>" for one in rest),
-        notice=_message("notice", shown.notice),
-        problem=_message("problem", shown.problem),
+        notice=_message_paragraph("notice", shown.notice),
+        problem=_message_paragraph("problem", shown.problem),
         act=act,
         act_name=say(act),
         csrf=escape(shown.csrf),
-        sections="".join(_sections(shown, say)),
+        sections="".join(_form_sections(shown, say)),
         save=say("save"),
         legend=say("legend", path=shown.path),
     )
 
 
-class _Said:
+class _PageTexts:
     """The page's own messages, escaped."""
 
     def __init__(self, lang: str) -> None:
@@ -89,89 +89,94 @@ class _Said:
         return escape(i18n.text(f"page-{code}", self.lang, **values))
 
 
-def _message(kind: str, text: str) -> str:
+def _message_paragraph(kind: str, text: str) -> str:
     return f'<p class="{kind}" role="status">{escape(text)}</p>' if text else ""
 
 
-def _sections(shown: Shown, say: _Said) -> list[str]:
+def _form_sections(shown: PageContent, say: _PageTexts) -> list[str]:
     return [
-        _section(say("when"), _hours(shown, say)),
-        _section(
+        _fieldset(say("when"), _hours_section(shown, say)),
+        _fieldset(
             say("present"),
-            _choice(shown, say, "present") + _number(shown, say, "idle_min")
-            + f"<h3>{say('unseen')}</h3>" + _choice(shown, say, "unseen"),
+            _radio_group(shown, say, "present")
+            + _number_field(shown, say, "idle_min")
+            + f"<h3>{say('unseen')}</h3>"
+            + _radio_group(shown, say, "unseen"),
         ),
-        _section(say("spare"), _spare(shown, say)),
-        _section(
+        _fieldset(say("spare"), _capacity_section(shown, say)),
+        _fieldset(
             say("whose"),
-            _check(shown, say, "surplus_only") + _check(shown, say, "own_first")
-            + f"<h3>{say('data_classes')}</h3>" + _classes(shown),
+            _checkbox(shown, say, "surplus_only")
+            + _checkbox(shown, say, "own_first")
+            + f"<h3>{say('data_classes')}</h3>"
+            + _data_class_boxes(shown),
         ),
-        _section(
-            say("back"), _number(shown, say, "give_back_s") + _number(shown, say, "settle_s")
+        _fieldset(
+            say("back"),
+            _number_field(shown, say, "give_back_s") + _number_field(shown, say, "settle_s"),
         ),
-    ]  # fmt: skip
+    ]
 
 
-def _section(title: str, body: str) -> str:
+def _fieldset(title: str, body: str) -> str:
     return f"<fieldset><legend>{title}</legend>{body}</fieldset>"
 
 
-def _hours(shown: Shown, say: _Said) -> str:
+def _hours_section(shown: PageContent, say: _PageTexts) -> str:
     rows = "".join(
         f'<label class="day"><span>{say(f"day-{day}")}</span>'
-        f'<input name="hours-{day}" value="{_value(shown, f"hours-{day}")}"'
-        f' placeholder="—" autocomplete="off"{_mark(shown, f"hours-{day}")}></label>'
+        f'<input name="hours-{day}" value="{_field_value(shown, f"hours-{day}")}"'
+        f' placeholder="—" autocomplete="off"{_invalid_mark(shown, f"hours-{day}")}></label>'
         for day in range(len(DAYS))
     )
     return f'<div class="days">{rows}</div><p class="hint">{say("hours-hint")}</p>'
 
 
-def _spare(shown: Shown, say: _Said) -> str:
+def _capacity_section(shown: PageContent, say: _PageTexts) -> str:
     numbers = ("charge_min_percent", "temperature_max_c", "load_max_percent", "memory_free_min_gb")
     caps = "".join(
         f'<div class="caps"><b>{say(table)}</b>'
         + "".join(
-            _labelled(say(inner), _input(shown, f"{table}.{inner}"))
+            _labelled_field(say(inner), _number_input(shown, f"{table}.{inner}"))
             for inner in ("memory_gb", "power_w")
         )
         + "</div>"
         for table in ("caps_idle", "caps_present")
     )
     return (
-        _check(shown, say, "on_battery")
-        + "".join(_number(shown, say, key) for key in numbers)
+        _checkbox(shown, say, "on_battery")
+        + "".join(_number_field(shown, say, key) for key in numbers)
         + f'<label>{say("programs")}<textarea name="programs" rows="3" autocomplete="off">'
-        + f"{_value(shown, 'programs')}</textarea></label>"
+        + f"{_field_value(shown, 'programs')}</textarea></label>"
         + f"<h3>{say('caps')}</h3>{caps}"
     )
 
 
-def _number(shown: Shown, say: _Said, key: str) -> str:
-    return _labelled(say(key), _input(shown, key))
+def _number_field(shown: PageContent, say: _PageTexts, key: str) -> str:
+    return _labelled_field(say(key), _number_input(shown, key))
 
 
-def _labelled(text: str, control: str) -> str:
+def _labelled_field(text: str, control: str) -> str:
     return f'<label class="number"><span>{text}</span>{control}</label>'
 
 
-def _input(shown: Shown, key: str) -> str:
-    value = _value(shown, key)
+def _number_input(shown: PageContent, key: str) -> str:
+    value = _field_value(shown, key)
     if shown.lang == "fr":
         value = value.replace(".", ",")
     return (
         f'<input name="{key}" inputmode="decimal" value="{value}"'
-        f' autocomplete="off"{_mark(shown, key)}>'
+        f' autocomplete="off"{_invalid_mark(shown, key)}>'
     )
 
 
-def _check(shown: Shown, say: _Said, key: str) -> str:
+def _checkbox(shown: PageContent, say: _PageTexts, key: str) -> str:
     ticked = " checked" if shown.fields.get(key) == "on" else ""
     box = f'<input type="checkbox" name="{key}"{ticked}>'
     return f'<label class="check">{box}<span>{say(key)}</span></label>'
 
 
-def _choice(shown: Shown, say: _Said, key: str) -> str:
+def _radio_group(shown: PageContent, say: _PageTexts, key: str) -> str:
     found = ""
     for value in CHOICES[key]:
         ticked = " checked" if shown.fields.get(key) == value else ""
@@ -182,7 +187,7 @@ def _choice(shown: Shown, say: _Said, key: str) -> str:
     return found
 
 
-def _classes(shown: Shown) -> str:
+def _data_class_boxes(shown: PageContent) -> str:
     found = ""
     for value in DataClass:
         ticked = " checked" if value in shown.fields.get("data_classes", []) else ""
@@ -194,10 +199,10 @@ def _classes(shown: Shown) -> str:
     return found
 
 
-def _value(shown: Shown, key: str) -> str:
+def _field_value(shown: PageContent, key: str) -> str:
     value = shown.fields.get(key, "")
     return escape(value) if isinstance(value, str) else ""
 
 
-def _mark(shown: Shown, key: str) -> str:
+def _invalid_mark(shown: PageContent, key: str) -> str:
     return ' aria-invalid="true"' if key == shown.wrong else ""

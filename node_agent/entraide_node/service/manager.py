@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from entraide_node.service.units import (
     Service,
-    State,
+    ServiceState,
     label_of,
     launchd_plist,
     launchd_state,
@@ -26,17 +26,17 @@ ASK_TIMEOUT_S = 120.0  # stopping waits for what runs
 _SYSTEMCTL = ("systemctl", "--user")
 
 
-class Said(Struct, frozen=True):
+class CommandResult(Struct, frozen=True):
     """How a command of the system ended, and what it wrote."""
 
     status: int
     text: str
 
 
-Ask = Callable[[tuple[str, ...]], Said]
+SystemCommand = Callable[[tuple[str, ...]], CommandResult]
 
 
-class Manager(Protocol):
+class ServiceManager(Protocol):
     """A system that keeps services."""
 
     @property
@@ -52,19 +52,19 @@ class Manager(Protocol):
     def restart(self, service: Service) -> str:
         """Stops it and starts it again; returns "" or the system's words."""
 
-    def state(self, service: Service) -> State:
+    def state(self, service: Service) -> ServiceState:
         """Returns what the system says of it."""
 
     def needs_linger(self) -> bool:
         """Whether it ends when its owner logs out unless told otherwise."""
 
 
-class Systemd:
+class SystemdManager:
     """systemd's user manager."""
 
     kind = "systemd"
 
-    def __init__(self, ask: Ask, *, units: Path) -> None:
+    def __init__(self, ask: SystemCommand, *, units: Path) -> None:
         """Asks nothing yet.
 
         Args:
@@ -83,7 +83,7 @@ class Systemd:
 
     def remove(self, service: Service) -> str:
         """See ``Manager``."""
-        if self.state(service) is State.ABSENT:
+        if self.state(service) is ServiceState.ABSENT:
             return ""
         problem = self._all("disable", "--now", f"{service.name}.service")
         self._path(service).unlink(missing_ok=True)
@@ -94,18 +94,18 @@ class Systemd:
         """See ``Manager``."""
         return self._all("restart", f"{service.name}.service")
 
-    def state(self, service: Service) -> State:
+    def state(self, service: Service) -> ServiceState:
         """See ``Manager``."""
         if not self._path(service).exists():
-            return State.ABSENT
+            return ServiceState.ABSENT
         said = self._ask(
             (*_SYSTEMCTL, "show", "-p", "ActiveState", "--value", f"{service.name}.service")
         )
         active = said.text.strip()
         if active == "failed":
-            return State.FAILED
+            return ServiceState.FAILED
         running = ("active", "activating", "reloading")
-        return State.RUNNING if active in running else State.STOPPED
+        return ServiceState.RUNNING if active in running else ServiceState.STOPPED
 
     def needs_linger(self) -> bool:
         """See ``Manager``."""
@@ -120,12 +120,12 @@ class Systemd:
         return "" if said.status == 0 else said.text.strip() or f"systemctl: {said.status}"
 
 
-class Launchd:
+class LaunchdManager:
     """launchd, for an agent of the owner's session."""
 
     kind = "launchd"
 
-    def __init__(self, ask: Ask, *, agents: Path, uid: int) -> None:
+    def __init__(self, ask: SystemCommand, *, agents: Path, uid: int) -> None:
         """Asks nothing yet.
 
         Args:
@@ -143,7 +143,7 @@ class Launchd:
         path = self._path(service)
         path.write_bytes(launchd_plist(service))
         self._out(service)
-        said = Said(1, "")
+        said = CommandResult(1, "")
         for domain in self._domains:
             self._ask(("launchctl", "enable", f"{domain}/{label_of(service)}"))
             said = self._ask(("launchctl", "bootstrap", domain, str(path)))
@@ -159,22 +159,22 @@ class Launchd:
 
     def restart(self, service: Service) -> str:
         """See ``Manager``."""
-        said = Said(1, "")
+        said = CommandResult(1, "")
         for domain in self._domains:
             said = self._ask(("launchctl", "kickstart", "-k", f"{domain}/{label_of(service)}"))
             if said.status == 0:
                 return ""
         return said.text.strip() or f"launchctl: {said.status}"
 
-    def state(self, service: Service) -> State:
+    def state(self, service: Service) -> ServiceState:
         """See ``Manager``."""
         if not self._path(service).exists():
-            return State.ABSENT
+            return ServiceState.ABSENT
         for domain in self._domains:
             said = self._ask(("launchctl", "print", f"{domain}/{label_of(service)}"))
             if said.status == 0:
                 return launchd_state(said.text)
-        return State.STOPPED
+        return ServiceState.STOPPED
 
     def needs_linger(self) -> bool:
         """See ``Manager``: an agent of a session ends with it, and nothing changes that."""
@@ -188,17 +188,19 @@ class Launchd:
         return self._agents / f"{label_of(service)}.plist"
 
 
-def manager_here() -> Manager | None:
+def find_manager() -> ServiceManager | None:
     """Returns what keeps services on this machine; None where nothing does. Blocks."""
     if sys.platform == "darwin":
-        return Launchd(ask_system, agents=Path.home() / "Library/LaunchAgents", uid=os.getuid())
-    if sys.platform != "linux" or ask_system((*_SYSTEMCTL, "show-environment")).status != 0:
+        return LaunchdManager(
+            run_system_command, agents=Path.home() / "Library/LaunchAgents", uid=os.getuid()
+        )
+    if sys.platform != "linux" or run_system_command((*_SYSTEMCTL, "show-environment")).status != 0:
         return None
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Systemd(ask_system, units=Path(config) / "systemd/user")
+    return SystemdManager(run_system_command, units=Path(config) / "systemd/user")
 
 
-def ask_system(command: tuple[str, ...]) -> Said:
+def run_system_command(command: tuple[str, ...]) -> CommandResult:
     """Runs a command of the system; one that is not there ends with 127. Blocks."""
     env = dict(os.environ)
     runtime = f"/run/user/{os.getuid()}"
@@ -209,5 +211,5 @@ def ask_system(command: tuple[str, ...]) -> Said:
             command, check=False, capture_output=True, text=True, timeout=ASK_TIMEOUT_S, env=env
         )
     except (OSError, subprocess.SubprocessError) as problem:
-        return Said(127, str(problem))
-    return Said(done.returncode, done.stdout if done.returncode == 0 else done.stderr)
+        return CommandResult(127, str(problem))
+    return CommandResult(done.returncode, done.stdout if done.returncode == 0 else done.stderr)

@@ -38,7 +38,7 @@ class Service(Struct, frozen=True):
     stop_s: int
 
 
-class State(StrEnum):
+class ServiceState(StrEnum):
     """What the system says of a service."""
 
     ABSENT = "absent"
@@ -47,7 +47,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-def service_of(folder: Path, *, node: str, drain_s: float, default: Path, logs: bool) -> Service:
+def make_service(folder: Path, *, node: str, drain_s: float, default: Path, logs: bool) -> Service:
     """Returns the service of a node's folder.
 
     Args:
@@ -58,7 +58,7 @@ def service_of(folder: Path, *, node: str, drain_s: float, default: Path, logs: 
         logs: whether the agent keeps its log in its folder, where the system keeps none.
     """
     folder = folder.resolve()
-    mark = "" if folder == default.resolve() else f"-{_mark(folder)}"
+    mark = "" if folder == default.resolve() else f"-{_folder_mark(folder)}"
     command = (sys.executable, "-P", "-m", "entraide_node", "run", "--dir", str(folder))
     return Service(
         name=f"{UNIT}{mark}",
@@ -69,7 +69,7 @@ def service_of(folder: Path, *, node: str, drain_s: float, default: Path, logs: 
     )
 
 
-def _mark(folder: Path) -> str:
+def _folder_mark(folder: Path) -> str:
     return hashlib.sha256(str(folder).encode("utf-8")).hexdigest()[:8]
 
 
@@ -79,7 +79,7 @@ def systemd_unit(service: Service) -> str:
     The pause between two starts grows with systemd 254 and newer; an older one ignores that, and
     starts the agent again every five seconds.
     """
-    command = " ".join(map(_quoted, service.command))
+    command = " ".join(map(_quote, service.command))
     return f"""[Unit]
 Description=Entraide node agent ({service.node.replace("%", "%%")})
 StartLimitIntervalSec=0
@@ -102,7 +102,7 @@ WantedBy=default.target
 """
 
 
-def _quoted(word: str) -> str:
+def _quote(word: str) -> str:
     """A word of a command as systemd reads it."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped.replace("%", "%%").replace("$", "$$")}"'
@@ -137,7 +137,7 @@ def launchd_plist(service: Service) -> bytes:
     })  # fmt: skip
 
 
-def launchd_state(printed: str) -> State:
+def launchd_state(printed: str) -> ServiceState:
     """Reads what ``launchctl print`` says of a service."""
     said: dict[str, str] = {}
     for line in printed.splitlines():
@@ -145,5 +145,9 @@ def launchd_state(printed: str) -> State:
         if equals:
             said.setdefault(name.strip(), value.strip())
     if said.get("state") == "running":
-        return State.RUNNING
-    return State.STOPPED if said.get("last exit code", "0").startswith(("0", "(")) else State.FAILED
+        return ServiceState.RUNNING
+    return (
+        ServiceState.STOPPED
+        if said.get("last exit code", "0").startswith(("0", "("))
+        else ServiceState.FAILED
+    )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from entraide_node.core.terms import OwnerTerms
+from entraide_node.core.owner_terms import OwnerTerms
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import catalogue
 from entraide_sim.catalogue import Device

@@ -17,16 +17,23 @@ from entraide.wire.nats import expires_at
 from entraide_node import config
 from entraide_node.energy import sunspec_source
 from entraide_node.energy.csv_source import CsvSource
-from entraide_node.energy.http_source import _state
-from entraide_node.energy.sources import CsvFile
-from entraide_node.energy.values import Value, number_in
-from entraide_node.engines import listing, llamacpp_said, load, model_folder, program, refusals
+from entraide_node.energy.http_source import _parse_state
+from entraide_node.energy.source_config import CsvFile
+from entraide_node.energy.source_values import SourceValue, extract_number
+from entraide_node.engines import (
+    engine_errors,
+    engine_metrics,
+    llamacpp_props,
+    model_folder,
+    model_listing,
+    server_program,
+)
 from entraide_node.engines.base import CHAT, COMPLETIONS, EngineFailure, EngineRequest
-from entraide_node.engines.run import Run, parse
 from entraide_node.engines.sse import EventReader, EventTooLong
-from entraide_node.models.gguf import NotGguf, read_head
-from entraide_node.owner import terms
-from entraide_node.presence.x11 import cookie_of
+from entraide_node.engines.stream_run import StreamRun, parse_request
+from entraide_node.idle_detection.x11 import find_cookie
+from entraide_node.models.gguf import NotGguf, read_header
+from entraide_node.owner import terms_file
 
 EXPRESSIONS = ("POWER.x", "ENERGY.Power", "sum(a)", "avg(@)", "to_number(a)", "max_by(a, &b)")
 
@@ -56,17 +63,17 @@ STREAM = b"".join((
 PAYLOADS = tuple(part.removeprefix(b"data: ") for part in STREAM.split(b"\n\n")[:5])
 
 
-def run_of(*, path: str, stream: bool) -> Run:
+def run_of(*, path: str, stream: bool) -> StreamRun:
     """A run that has not begun."""
     request = EngineRequest(job="j", path=path, body=FULL_CHAT, model="m", stream=stream)
-    body = parse(request)
+    body = parse_request(request)
     assert not isinstance(body, EngineFailure)
-    return Run(request, body, started=0.0, counted_each_event=stream)
+    return StreamRun(request, body, started=0.0, counted_each_event=stream)
 
 
-def answer_of(run: Run) -> None:
+def answer_of(run: StreamRun) -> None:
     """Ends a run; what it says of itself can be sent."""
-    end = run.completed(now=1.0, created=1)
+    end = run.complete(now=1.0, created=1)
     for number in (end.usage.prompt_tokens, end.usage.completion_tokens, end.usage.cached_tokens):
         assert 0 <= number < 2**63
     msgspec.msgpack.encode((msgspec.structs.astuple(end.usage), end.timings))
@@ -77,7 +84,7 @@ def read_stream(data: bytes, _: Path) -> None:
     reader, run = EventReader(), run_of(path=CHAT, stream=True)
     middle = len(data) // 2
     payloads = [*reader.feed(data[:middle]), *reader.feed(data[middle:]), *reader.close()]
-    run.take(payloads, now=0.5)
+    run.add_events(payloads, now=0.5)
     answer_of(run)
 
 
@@ -88,7 +95,7 @@ def read_events(path: str) -> Callable[[bytes, Path], object]:
         for stream in (True, False):
             run = run_of(path=path, stream=stream)
             for payload in (PAYLOADS[0], data, *PAYLOADS[1:3], data, *PAYLOADS[3:]):
-                run.take([payload], now=0.5)
+                run.add_events([payload], now=0.5)
             answer_of(run)
 
     return read
@@ -97,7 +104,7 @@ def read_events(path: str) -> Callable[[bytes, Path], object]:
 def read_refusal(data: bytes, _: Path) -> None:
     """Reads what an engine answers instead; its numbers can be sent."""
     for status in (400, 500):
-        failure = refusals.failure_of(status, data)
+        failure = engine_errors.failure_from_response(status, data)
         codec.encode(failure)
 
 
@@ -107,7 +114,7 @@ def read_folder(data: bytes, folder: Path) -> None:
     home.mkdir(exist_ok=True)
     for name in ("config.json", "tokenizer_config.json", "model.safetensors"):
         (home / name).write_bytes(data)
-    model_folder.fault_in(home)
+    model_folder.find_weights_problem(home)
     numbers = model_folder.context_max_of(home), model_folder.kv_bytes_per_token_of(home)
     assert all(number >= 0 for number in numbers)
     model_folder.tool_parser_of(home)
@@ -120,10 +127,10 @@ def read_value(data: bytes, _: Path) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     for expression in EXPRESSIONS:
-        number = number_in(document, expression)
+        number = extract_number(document, expression)
         assert number is None or abs(number) <= 1e17
-    state = _state(document, scale=1.0)
-    assert not isinstance(state, Value) or abs(state.number) <= 1e22
+    state = _parse_state(document, scale=1.0)
+    assert not isinstance(state, SourceValue) or abs(state.number) <= 1e22
 
 
 def read_csv(path: Path) -> None:
@@ -138,7 +145,7 @@ def read_registers(data: bytes, _: Path) -> None:
     block = [*words, *[0] * 125]
     for places in sunspec_source.MODELS.values():
         for place in places.values():
-            sunspec_source._decoded(block, place)
+            sunspec_source._decode_number(block, place)
 
 
 HEAD = b"GGUF" + struct.pack("<IQQ", 3, 0, 3)
@@ -179,61 +186,96 @@ CASES: dict[str, Case] = {
     "an engine's stream": Case(read_stream, text_like(STREAM), (EventTooLong,)),
     **{
         f"an engine's event for {path}": Case(
-            read_events(path), json_like(*PAYLOADS, ERROR), (), (f"{ENGINES}.run:Run._take",)
+            read_events(path),
+            json_like(*PAYLOADS, ERROR),
+            (),
+            (f"{ENGINES}.stream_run:StreamRun._take",),
         )
         for path in (CHAT, COMPLETIONS)
     },
     "an engine's refusal": Case(
-        read_refusal, json_like(ERROR), (), (f"{ENGINES}.foreign:object_in",)
+        read_refusal, json_like(ERROR), (), (f"{ENGINES}.untrusted_json:parse_object",)
     ),
-    "an engine's models": Case(lambda data, _: listing.listing_of(data), json_like(LISTING)),
+    "an engine's models": Case(
+        lambda data, _: model_listing.parse_listing(data), json_like(LISTING)
+    ),
     "llama.cpp's properties": Case(
-        lambda data, _: (llamacpp_said.features_of(data), llamacpp_said.slot_context_of(data)),
+        lambda data, _: (
+            llamacpp_props.parse_features(data),
+            llamacpp_props.parse_slot_context(data),
+        ),
         json_like(PROPS),
     ),
-    "an engine's context": Case(lambda data, _: program._context_in(data), json_like(LISTING)),
-    "an engine's metrics": Case(lambda data, _: load.metrics_of(data), text_like(METRICS)),
+    "an engine's context": Case(
+        lambda data, _: server_program._parse_context_tokens(data), json_like(LISTING)
+    ),
+    "an engine's metrics": Case(
+        lambda data, _: engine_metrics.parse_metrics(data), text_like(METRICS)
+    ),
     "a run's request": Case(
-        lambda data, _: parse(SimpleNamespace(body=data)),  # type: ignore[arg-type]
-        json_like(FULL_CHAT), (), (f"{ENGINES}.run:parse",),
+        lambda data, _: parse_request(SimpleNamespace(body=data)),  # type: ignore[arg-type]
+        json_like(FULL_CHAT),
+        (),
+        (f"{ENGINES}.stream_run:parse_request",),
     ),
     "a model's folder": Case(
-        read_folder, json_like(MODEL_CONFIG) | binary_like(SAFETENSORS)
-        | json_like(TENSORS).map(lambda head: struct.pack("<Q", len(head)) + head), (),
-        (f"{ENGINES}.model_folder:_fault_in",),
+        read_folder,
+        json_like(MODEL_CONFIG)
+        | binary_like(SAFETENSORS)
+        | json_like(TENSORS).map(lambda head: struct.pack("<Q", len(head)) + head),
+        (),
+        (f"{ENGINES}.model_folder:_find_file_fault",),
     ),
     "a GGUF file": Case(
-        from_file("m.gguf", read_head), binary_like(GGUF), (NotGguf,),
+        from_file("m.gguf", read_header),
+        binary_like(GGUF),
+        (NotGguf,),
         ("entraide_node.models.gguf:_number",),
     ),
     "a device's JSON": Case(
-        read_value, json_like(STATE, METER), (),
-        ("entraide_node.energy.http_source:_state", "entraide_node.energy.http_source:Pages.json",
-         "entraide_node.energy.mqtt_source:MqttSource._heard"),
+        read_value,
+        json_like(STATE, METER),
+        (),
+        (
+            "entraide_node.energy.http_source:_parse_state",
+            "entraide_node.energy.http_source:JsonClient.json",
+            "entraide_node.energy.mqtt_source:MqttSource._heard",
+        ),
     ),
     "a growing CSV file": Case(
-        from_file("meter.csv", read_csv), text_like(b"t,w\n2026-01-01T00:00:00,5\n"), (),
+        from_file("meter.csv", read_csv),
+        text_like(b"t,w\n2026-01-01T00:00:00,5\n"),
+        (),
         ("entraide_node.energy.csv_source:CsvSource._read",),
     ),
     "a SunSpec device's registers": Case(
-        read_registers, st.binary(max_size=250), (),
-        ("entraide_node.energy.sunspec_source:_decoded",),
+        read_registers,
+        st.binary(max_size=250),
+        (),
+        ("entraide_node.energy.sunspec_source:_decode_number",),
     ),
     "the owner's terms": Case(
-        lambda data, _: terms.parse(data.decode("utf-8", "replace")), text_like(TERMS), (),
-        ("entraide_node.owner.terms:parse",),
+        lambda data, _: terms_file.parse_terms(data.decode("utf-8", "replace")),
+        text_like(TERMS),
+        (),
+        ("entraide_node.owner.terms_file:parse_terms",),
     ),
     "a node's configuration": Case(
-        from_file("node.toml", config.load), text_like(CONFIG), (RequestError,),
-        ("entraide_node.config:load",),
+        from_file("node.toml", config.load_config),
+        text_like(CONFIG),
+        (RequestError,),
+        ("entraide_node.config:load_config",),
     ),
     "a JWT": Case(
-        lambda data, _: expires_at(data.decode("latin-1")), text_like(JWT), (ValueError,),
+        lambda data, _: expires_at(data.decode("latin-1")),
+        text_like(JWT),
+        (ValueError,),
         ("entraide.wire.nats:expires_at",),
     ),
     "an X11 authority file": Case(
-        lambda data, _: cookie_of(data, 0), binary_like(struct.pack(
-            ">H0sH1sH1sH1sH1s", 256, b"", 0, b"0", 1, b"0", 1, b"M", 1, b"c")), (),
-        ("entraide_node.presence.x11:cookie_of.field",),
+        lambda data, _: find_cookie(data, 0),
+        binary_like(struct.pack(">H0sH1sH1sH1sH1s", 256, b"", 0, b"0", 1, b"0", 1, b"M", 1, b"c")),
+        (),
+        ("entraide_node.idle_detection.x11:find_cookie.field",),
     ),
-}  # fmt: skip
+}

@@ -248,9 +248,10 @@ CASES: dict[str, Case] = {
             "explained": ("entraide_scheduler.bus:NatsDesk.explain",),
             "models": ("entraide_scheduler.bus:NatsDesk.models",),
             "node_down_ctl": (
-                "entraide_node.bus:Bus._ctl", "entraide_node.doctor.visit:_listen.heard",
+                "entraide_node.bus:NodeBus._ctl",
+                "entraide_node.doctor.inspection:_count_hello_requests.heard",
             ),
-            "node_in": ("entraide_node.bus:Bus._in",),
+            "node_in": ("entraide_node.bus:NodeBus._in",),
         }.items()
     },
     **{

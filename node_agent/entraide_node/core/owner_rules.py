@@ -1,0 +1,261 @@
+"""Objections: what of an owner's terms stands against work at a moment.
+
+It decides by rules asked in order; each has a number and a code that never change, and the first
+that objects is the reason that a person reads. A rule that objects already lets go only well on the
+other side of its limit, so that a value that trembles around it changes nothing. It refuses to know
+how anything is measured: what could not be measured is None, and objects to nothing but for the
+owner's presence, where not knowing is a reason of its own.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from entraide_node.core.machine_state import (
+    GIB,
+    MachineState,
+    current_caps,
+    is_owner_present,
+    slots_within_cap,
+)
+from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy
+
+# How far on the other side of its limit a value must be before the rule lets go.
+CHARGE_BAND_PERCENT = 5.0
+TEMPERATURE_BAND_C = 5.0
+LOAD_BAND = 0.7
+MEMORY_BAND = 1.25
+SURPLUS_BAND = 1.1
+
+Values = dict[str, str | int | float]
+
+
+class RuleReason(Struct, frozen=True):
+    """Why the machine takes no work.
+
+    Attributes:
+        number: of the rule, which people may quote.
+        code: stable; the catalogue has its sentences.
+        values: the numbers and names in them.
+    """
+
+    number: int
+    code: str
+    values: Values = {}
+
+
+class OwnerRule(Struct, frozen=True):
+    """One rule.
+
+    Attributes:
+        number, code: see ``Reason``.
+        objects: whether it objects; the last argument tells whether it did so before.
+        values: the numbers and names in its sentences.
+        after_s: how long it must hold before it counts, seconds.
+    """
+
+    number: int
+    code: str
+    applies: Callable[[OwnerTerms, MachineState, bool], bool]
+    values: Callable[[OwnerTerms, MachineState], Values] = lambda *_: {}
+    after_s: float = 0.0
+
+
+def _is_over_power_cap(terms: OwnerTerms, now: MachineState, _: bool) -> bool:
+    return now.slots > 0 and slots_within_cap(current_caps(terms, now), now) == 0
+
+
+def _is_outside_hours(terms: OwnerTerms, now: MachineState, _: bool) -> bool:
+    return bool(terms.hours) and not any(span.contains(now.day, now.minute) for span in terms.hours)
+
+
+def _is_charge_low(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
+    band = CHARGE_BAND_PERCENT if held and terms.charge_min_percent else 0.0
+    limit = min(100.0, terms.charge_min_percent + band)
+    return now.charge_percent is not None and now.charge_percent < limit
+
+
+def _is_too_hot(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
+    if not terms.temperature_max_c:
+        return False
+    limit = terms.temperature_max_c - (TEMPERATURE_BAND_C if held else 0.0)
+    return now.throttled or (now.temperature_c is not None and now.temperature_c >= limit)
+
+
+def _heat_values(terms: OwnerTerms, now: MachineState) -> Values:
+    told = {} if now.temperature_c is None else {"temperature_c": now.temperature_c}
+    return {"limit_c": terms.temperature_max_c, **told}
+
+
+def _is_busy_elsewhere(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
+    if not terms.load_max_percent or now.load_percent is None:
+        return False
+    return now.load_percent > terms.load_max_percent * (LOAD_BAND if held else 1.0)
+
+
+def _is_memory_low(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
+    if not terms.memory_free_min_gb or now.memory_free_bytes is None:
+        return False
+    limit = terms.memory_free_min_gb * GIB * (MEMORY_BAND if held else 1.0)
+    return now.memory_free_bytes < limit
+
+
+def _lacks_surplus(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
+    limit = now.extra_w * (SURPLUS_BAND if held else 1.0)
+    return terms.surplus_only and (now.surplus_w <= 0.0 or now.surplus_w < limit)
+
+
+def _idle_values(terms: OwnerTerms, _: MachineState) -> Values:
+    return {"idle_min": terms.idle_min}
+
+
+RULES = (
+    OwnerRule(1, "paused", lambda _, now, __: now.paused),
+    OwnerRule(2, "outside_hours", _is_outside_hours),
+    OwnerRule(3, "on_battery", lambda terms, now, _: now.on_battery and not terms.on_battery),
+    OwnerRule(
+        4,
+        "charge_low",
+        _is_charge_low,
+        lambda terms, now: {
+            "charge_percent": now.charge_percent or 0.0,
+            "limit_percent": min(100.0, terms.charge_min_percent + CHARGE_BAND_PERCENT),
+        },
+    ),
+    OwnerRule(5, "too_hot", _is_too_hot, _heat_values, after_s=5.0),
+    OwnerRule(
+        6,
+        "busy_elsewhere",
+        _is_busy_elsewhere,
+        lambda terms, now: {
+            "load_percent": now.load_percent or 0.0,
+            "limit_percent": terms.load_max_percent,
+        },
+        after_s=10.0,
+    ),
+    OwnerRule(
+        7,
+        "memory_low",
+        _is_memory_low,
+        lambda terms, now: {
+            "free_gb": (now.memory_free_bytes or 0) / GIB,
+            "limit_gb": terms.memory_free_min_gb,
+        },
+        after_s=5.0,
+    ),
+    OwnerRule(
+        8,
+        "program_open",
+        lambda _, now, __: bool(now.programs),
+        lambda _, now: {"program": now.programs[0]},
+    ),
+    OwnerRule(
+        9,
+        "owner_busy",
+        lambda terms, now, _: (
+            terms.present is PresencePolicy.NOTHING
+            and now.idle_s is not None
+            and is_owner_present(terms, now)
+        ),
+        _idle_values,
+    ),
+    OwnerRule(
+        10,
+        "activity_unknown",
+        lambda terms, now, _: (
+            terms.present is PresencePolicy.NOTHING
+            and now.idle_s is None
+            and is_owner_present(terms, now)
+        ),
+        _idle_values,
+    ),
+    OwnerRule(
+        11,
+        "no_surplus",
+        _lacks_surplus,
+        lambda _, now: {"surplus_w": now.surplus_w, "needed_w": now.extra_w},
+        after_s=60.0,
+    ),
+    OwnerRule(
+        12,
+        "power_cap",
+        _is_over_power_cap,
+        lambda terms, now: {
+            "cap_w": current_caps(terms, now).power_w,
+            "needed_w": now.idle_w + now.extra_w / max(1, now.slots),
+        },
+    ),
+)
+
+# Not a rule: nothing objects any more, and that has not lasted for long enough.
+SETTLING = 13, "settling"
+
+# What stands against the others' work only.
+FOREIGN_WORK_RULES = (
+    OwnerRule(
+        14,
+        "own_only",
+        lambda terms, now, _: terms.present is PresencePolicy.OWN and is_owner_present(terms, now),
+        _idle_values,
+    ),
+)
+
+
+class ActiveRule(Struct, frozen=True):
+    """A rule that holds.
+
+    Attributes:
+        number: its number.
+        since: from when on, by the caller's clock.
+        counts: whether that was long enough to object.
+    """
+
+    number: int
+    since: float
+    is_effective: bool
+
+
+def evaluate_rules(
+    terms: OwnerTerms,
+    now: MachineState,
+    *,
+    at: float,
+    before: tuple[ActiveRule, ...] = (),
+    rules: tuple[OwnerRule, ...] = RULES,
+) -> tuple[ActiveRule, ...]:
+    """Asks each rule, in order.
+
+    Args:
+        terms: of the owner.
+        now: the moment.
+        at: when that is, seconds by any clock that does not go back.
+        before: what this returned the last time.
+        rules: all of them.
+
+    Returns:
+        The rules that hold, those that do not count yet too.
+    """
+    known = {held.number: held for held in before}
+    found: list[ActiveRule] = []
+    for rule in rules:
+        was = known.get(rule.number)
+        if rule.applies(terms, now, was is not None and was.is_effective):
+            since = at if was is None else was.since
+            counts = (was is not None and was.is_effective) or at - since >= rule.after_s
+            found.append(ActiveRule(rule.number, since, counts))
+    return tuple(found)
+
+
+def first_reason(
+    held: tuple[ActiveRule, ...],
+    terms: OwnerTerms,
+    now: MachineState,
+    *,
+    rules: tuple[OwnerRule, ...] = RULES,
+) -> RuleReason | None:
+    """Returns the first objection that counts, as a reason; None when there is none."""
+    counting = {one.number for one in held if one.is_effective}
+    for rule in rules:
+        if rule.number in counting:
+            return RuleReason(rule.number, rule.code, rule.values(terms, now))
+    return None

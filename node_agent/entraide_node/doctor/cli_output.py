@@ -1,0 +1,100 @@
+"""The doctor in words: what ``entraide node doctor`` says, to a person and to a program."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from entraide import i18n
+from entraide_node.doctor.inspection import inspect_node
+from entraide_node.doctor.node_checks import Check, Level, Value, has_failure
+from entraide_node.energy.cli_output import meter_name
+from entraide_node.error_output import error_sentence
+from entraide_node.logs import log_nothing
+from entraide_node.main import run_loop
+
+MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
+
+
+class CheckReport(Struct, frozen=True):
+    """A finding in words.
+
+    Attributes:
+        name, level, code: of the finding.
+        sentence: what was found.
+        mend: how to mend it; "" where there is nothing to mend.
+    """
+
+    name: str
+    level: Level
+    code: str
+    sentence: str
+    mend: str
+
+
+def report_check(check: Check, lang: str) -> CheckReport:
+    """Returns a finding in words."""
+    if check.problem is not None:
+        code, problem_values = check.problem.code, check.problem.values
+        said = error_sentence(code, problem_values, lang) or i18n.text(code, lang, **problem_values)
+        return CheckReport(check.name, check.level, code, said, "")
+    code = f"doctor-{check.name}-{check.code}"
+    values = _localise_values(check.values, lang)
+    mend = i18n.text(f"{code}.mend", lang, **values) if i18n.known(f"{code}.mend") else ""
+    return CheckReport(check.name, check.level, check.code, i18n.text(code, lang, **values), mend)
+
+
+def print_doctor(folder: Path, lang: str, *, as_json: bool) -> int:
+    """Looks at a node and says what is wrong; returns 1 when something keeps it from working."""
+    log_nothing()
+    checks = run_loop(inspect_node(folder))
+    say = _as_json if as_json else _as_lines
+    sys.stdout.write(say([report_check(check, lang) for check in checks], lang))
+    return 1 if has_failure(checks) else 0
+
+
+def _as_json(checks: Sequence[CheckReport], _: str) -> str:
+    ok = not any(check.level is Level.FAIL for check in checks)
+    return msgspec.json.encode({"ok": ok, "checks": checks}).decode("utf-8") + "\n"
+
+
+def _as_lines(checks: Sequence[CheckReport], lang: str) -> str:
+    lines = []
+    for check in checks:
+        name = i18n.text(f"doctor-{check.name}", lang)
+        lines.append(
+            f"{MARKS[check.level]} {name}{i18n.text('doctor-colon', lang)}{check.sentence}"
+        )
+        if check.mend:
+            lines.append(f"  → {check.mend}")
+    levels = [check.level for check in checks]
+    summary = i18n.text(
+        "doctor-summary", lang, failed=levels.count(Level.FAIL), warned=levels.count(Level.WARN)
+    )
+    return "\n".join([*lines, summary, ""])
+
+
+def _localise_values(values: dict[str, Value], lang: str) -> dict[str, Value]:
+    """Values that are codes, as people call what they stand for."""
+    found = dict(values)
+    for key in ("meter", "aside"):
+        if key in found:
+            found[key] = meter_name(str(found[key]), lang)
+    if "fault" in found:
+        found["fault"] = i18n.text(f"meter-fault-{found['fault']}", lang)
+    if isinstance(off_s := found.get("off_s"), float):
+        found["off"] = _format_duration(off_s, lang)
+    for key, value in found.items():
+        if key.endswith("_gb") and isinstance(value, float):
+            found[key] = i18n.decimal(value, lang)
+    return found
+
+
+def _format_duration(value_s: float, lang: str) -> str:
+    """A duration by its largest unit; the units' signs are the same in both languages."""
+    for unit, size_s in (("h", 3_600.0), ("min", 60.0)):
+        if value_s >= size_s:
+            return f"{i18n.decimal(round(value_s / size_s, 1), lang)}\u00a0{unit}"
+    return i18n.seconds(value_s, lang)

@@ -1,0 +1,249 @@
+"""The doctor's visit: looks at a node from all sides, whether its agent runs or not.
+
+It decides what is looked at and in which order, and that looking disturbs nothing: it reads files,
+asks systems, and listens on the bus beside the agent without a word. What a finding means,
+``judgement`` decides.
+"""
+
+import asyncio
+import shutil
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+from nats.aio.msg import Msg
+
+from entraide import __version__
+from entraide.errors import EntraideError
+from entraide.wire import codec, subjects
+from entraide.wire.messages import HelloRequest
+from entraide.wire.nats import client_context, connect, expires_at
+from entraide_node import keys, service_commands
+from entraide_node.config import CONFIG_NAME, NodeConfig, load_config
+from entraide_node.doctor import node_checks
+from entraide_node.doctor.engine_checks import check_engine, check_models
+from entraide_node.doctor.node_checks import Check, failure_from_problem, passed, warning
+from entraide_node.engines.base import EngineProblem
+from entraide_node.idle_detection.detector import make_detector
+from entraide_node.join import read_pool_page
+from entraide_node.machine_setup import find_machine_meters
+from entraide_node.owner import files as owner_files
+from entraide_node.owner import terms_file as owner_terms
+from entraide_node.service.manager import find_manager
+from entraide_node.update import update_command
+
+BUS_TIMEOUT_S = 5.0
+LISTEN_S = 2.5  # two agents with one identity make the pool ask again and again
+METER_INTERVAL_S = 0.3  # between two looks at a counter
+DETECTIONS_MAX, DETECTION_INTERVAL_S = 5, 0.3
+
+
+async def inspect_node(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Check, ...]:
+    """Looks at the node of a folder; returns what was found, in order.
+
+    Args:
+        folder: of the node.
+        listen_s: how long to listen for a second agent with its identity.
+    """
+    if not (folder / CONFIG_NAME).exists():
+        return (node_checks.failure("config", "absent", folder=str(folder)),)
+    try:
+        config = load_config(folder / CONFIG_NAME)
+    except EntraideError as problem:
+        return (_failure_from_error("config", problem), _check_disk(folder))
+    status = owner_files.read_status(folder, now=time.time())
+    weights_bytes, models = await asyncio.to_thread(check_models, config)
+    pool_side = await _check_pool(config, status, listen_s)
+    return (
+        passed("config"),
+        _check_agent(config, status),
+        await asyncio.to_thread(_check_service, config, running=status is not None),
+        _check_identity(folder),
+        *pool_side,
+        *_check_disks(folder, service_commands.weights_folder(config)),
+        _check_memory(weights_bytes, running=status is not None),
+        *[await check_engine(asked) for asked in config.owner_engines],
+        *models,
+        await _check_meter(config, status),
+        _check_terms(folder, status),
+        await _check_idle_detection(),
+    )
+
+
+def _failure_from_error(name: str, problem: EntraideError) -> Check:
+    return failure_from_problem(name, EngineProblem(problem.code, problem.values))
+
+
+def _check_agent(config: NodeConfig, status: owner_files.NodeStatus | None) -> Check:
+    if status is not None:
+        return passed("agent", pid=str(status.pid))
+    stopped = owner_files.read_stopped(Path(config.dir))
+    if stopped.code:
+        return failure_from_problem("agent", EngineProblem(stopped.code, stopped.values))
+    return warning("agent", "absent", command=service_commands.run_command(config))
+
+
+def _check_service(config: NodeConfig, *, running: bool) -> Check:
+    manager = find_manager()
+    told = service_commands.report_service(config, manager)
+    linger = manager is not None and manager.needs_linger()
+    return node_checks.check_service(told.manager, told.state, linger=linger, running=running)
+
+
+def _check_identity(folder: Path) -> Check:
+    try:
+        jwt = keys.read_identity(folder).jwt
+    except EntraideError as problem:
+        return _failure_from_error("identity", problem)
+    try:
+        return node_checks.check_identity(expires_at(jwt) - time.time())
+    except ValueError:
+        return node_checks.failure("identity", "unreadable")
+
+
+async def _check_pool(
+    config: NodeConfig, status: owner_files.NodeStatus | None, listen_s: float
+) -> tuple[Check, ...]:
+    """The bus, who else is on it, and how clock and version compare."""
+    bus, hellos = await _count_hello_requests(config, listen_s)
+    says = await asyncio.to_thread(_read_pool_facts, Path(config.dir))
+    offset_s = status.clock_offset_s if status is not None else None
+    pools = status.pool_version if status is not None else ""
+    if says is not None:
+        offset_s = says[1] if offset_s is None else offset_s
+        pools = pools or says[0]
+    twin = (node_checks.check_duplicate_agent(hellos),) if bus.level is node_checks.Level.OK else ()
+    return (
+        bus,
+        *twin,
+        node_checks.check_clock(offset_s),
+        node_checks.check_version(__version__, pools, update_command()),
+    )
+
+
+async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Check, int]:
+    """Enters the bus with the node's identity, and counts how often its hello is asked for."""
+    folder, asked = Path(config.dir), 0
+
+    async def heard(message: Msg) -> None:
+        nonlocal asked
+        try:
+            asked += isinstance(codec.node_down_ctl.decode(message.data), HelloRequest)
+        except msgspec.DecodeError:
+            return
+
+    try:
+        authority = keys.read_ca_pem(folder)
+        connection = await connect(
+            config.nats_urls,
+            identity=keys.Keyring(folder).identity(),
+            name=f"doctor-{config.node}",
+            tls=client_context(authority) if authority else None,
+            deadline_s=BUS_TIMEOUT_S,
+        )
+    except EntraideError as problem:
+        return _failure_from_error("bus", problem), 0
+    except (OSError, ValueError):  # an authority that is none
+        return node_checks.failure("bus", "authority"), 0
+    try:
+        await connection.subscribe(subjects.node_ctl_down(config.node), cb=heard)
+        await asyncio.sleep(listen_s)
+    finally:
+        await connection.close()
+    return passed(
+        "bus", "tls" if authority else "plain", servers=", ".join(config.nats_urls)
+    ), asked
+
+
+def _read_pool_facts(folder: Path) -> tuple[str, float] | None:
+    """The pool's version as its page says it, and this clock minus the pool's."""
+    url = service_commands.read_pool_address(folder)
+    # The page may show the certificate of the pool's own authority, or one that systems know.
+    for ca_pem in dict.fromkeys((keys.read_ca_pem(folder), "")) if url else ():
+        asked_at = time.time()
+        try:
+            page = read_pool_page(url, ca_pem=ca_pem)
+        except EntraideError:
+            continue
+        if page.now:
+            return page.version, (asked_at + time.time()) / 2 - page.now
+    return None
+
+
+def _check_disk(folder: Path) -> Check:
+    try:
+        return node_checks.check_disk(shutil.disk_usage(folder).free)
+    except OSError:
+        return node_checks.failure("disk", "absent", folder=str(folder))
+
+
+def _check_disks(folder: Path, weights: Path) -> tuple[Check, ...]:
+    """The disk of the node's folder, and that of its weights where it is another one."""
+    checks = (_check_disk(folder),)
+    try:
+        apart = weights.stat().st_dev != folder.stat().st_dev
+    except OSError:  # no weights yet
+        return checks
+    return (*checks, _check_disk(weights)) if apart else checks
+
+
+def _check_memory(weights_bytes: int, *, running: bool) -> Check:
+    memory = psutil.virtual_memory()
+    return node_checks.check_memory(
+        total_bytes=memory.total,
+        free_bytes=memory.available,
+        weights_bytes=weights_bytes,
+        running=running,
+    )
+
+
+async def _check_meter(config: NodeConfig, status: owner_files.NodeStatus | None) -> Check:
+    """Where energy comes from: as the agent says, else by a look of our own."""
+    if status is not None:
+        told = status.power
+        return node_checks.check_meter(told.kind, aside=told.aside, fault=told.fault)
+    meters = await find_machine_meters(config)
+    try:
+        aside, fault = "", ""
+        for meter in meters:
+            reading = await meter.read()
+            if not reading.fault and reading.power_w is None:  # a counter wants two looks
+                await asyncio.sleep(METER_INTERVAL_S)
+                reading = await meter.read()
+            if not reading.fault:
+                return node_checks.check_meter(meter.kind, aside=aside, fault=fault)
+            aside, fault = aside or meter.kind, fault or reading.fault
+        return node_checks.check_meter("catalogue", aside=aside, fault=fault)
+    finally:
+        for meter in meters:
+            await meter.close()
+
+
+def _check_terms(folder: Path, status: owner_files.NodeStatus | None) -> Check:
+    """Whether the owner's file can be used, and what it comes to now."""
+    terms = owner_terms.read_terms(folder)
+    if isinstance(terms, owner_terms.TermsProblem):
+        values = terms.values(folder)
+        return Check("terms", node_checks.Level.WARN, "file", {}, EngineProblem(
+            f"owner-file-{terms.code}", values
+        ))  # fmt: skip
+    if status is None:
+        return passed("terms", "readable")
+    if status.owner.code:
+        return passed("terms", "rest", reason=status.owner.code, **status.owner.values)
+    return passed("terms", "work")
+
+
+async def _check_idle_detection() -> Check:
+    """Whether anybody could notice that somebody is at the machine."""
+    look = make_detector()
+    try:
+        for _ in range(DETECTIONS_MAX):  # a desktop may need a moment for its first answer
+            seen = await look.detect()
+            if seen.idle_s is not None:
+                return passed("presence", how=seen.how)
+            await asyncio.sleep(DETECTION_INTERVAL_S)
+        return warning("presence", "unknown")
+    finally:
+        await look.close()

@@ -1,0 +1,178 @@
+"""The doctor's judgement: from what was found on a node to what is wrong, and how bad it is.
+
+It decides for each finding whether it is fine, worth a word, or keeps the node from working; the
+words stand in the catalogue, ``doctor-NAME-CODE`` with its ``.mend``. Findings are gathered by
+``visit``. Nothing here holds a secret or a text of a job, so that what the doctor says may
+be shown to anybody who helps.
+"""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from entraide_node.engines.base import EngineProblem
+from entraide_node.service.units import ServiceState
+from entraide_node.update import is_older
+
+CLOCK_OFF_S = 2.0
+DISK_BYTES_MIN = 200_000_000
+DISK_BYTES_LOW = 5_000_000_000
+IDENTITY_LEFT_S = 3 * 86_400.0  # the pool renews ten days before the end
+DUPLICATE_HELLOS_MIN = 2  # asked for within ``visit.LISTEN_S``: one agent alone is asked once
+MEMORY_FACTOR = 1.15  # what weights take once loaded, by their size on disk
+
+Value = str | int | float
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Check(Struct, frozen=True):
+    """One finding.
+
+    Attributes:
+        name: what was looked at.
+        level: how bad it is.
+        code: what was found; with the name, the code of its sentence.
+        values: the names and numbers in it.
+        problem: an error or a problem of an engine that says all by itself; then it is the
+            sentence, and how to mend it is in it.
+    """
+
+    name: str
+    level: Level
+    code: str
+    values: dict[str, Value]
+    problem: EngineProblem | None = None
+
+
+def passed(name: str, code: str = "ok", **values: Value) -> Check:
+    """Returns a finding that is as it should be."""
+    return Check(name, Level.OK, code, values)
+
+
+def warning(name: str, code: str, **values: Value) -> Check:
+    """Returns a finding that is worth a word."""
+    return Check(name, Level.WARN, code, values)
+
+
+def failure(name: str, code: str, **values: Value) -> Check:
+    """Returns a finding that keeps the node from working."""
+    return Check(name, Level.FAIL, code, values)
+
+
+def failure_from_problem(name: str, problem: EngineProblem) -> Check:
+    """Returns a problem as a finding."""
+    return Check(name, Level.FAIL, "problem", {}, problem)
+
+
+def has_failure(checks: Sequence[Check]) -> bool:
+    """Whether something keeps the node from working."""
+    return any(check.level is Level.FAIL for check in checks)
+
+
+def check_identity(left_s: float) -> Check:
+    """Judges how long the identity still holds, seconds; infinite when it never expires."""
+    if left_s <= 0:
+        return failure("identity", "expired")
+    if left_s == math.inf:
+        return passed("identity")
+    days = int(left_s // 86_400)
+    if left_s < IDENTITY_LEFT_S:
+        return warning("identity", "expiring", days=days)
+    return passed("identity", days=days)
+
+
+def check_duplicate_agent(hellos_asked: int) -> Check:
+    """Judges how often the pool asked for a hello while one listened."""
+    return failure("twin", "two") if hellos_asked >= DUPLICATE_HELLOS_MIN else passed("twin")
+
+
+def check_clock(offset_s: float | None) -> Check:
+    """Judges this machine's clock minus the pool's, seconds; None when it is not known."""
+    if offset_s is None:
+        return passed("clock", "unknown")
+    if abs(offset_s) > CLOCK_OFF_S:
+        return warning(
+            "clock", "off", off_s=abs(offset_s), side="ahead" if offset_s > 0 else "behind"
+        )
+    return passed("clock")
+
+
+def check_version(mine: str, pools: str, command: str) -> Check:
+    """Judges this node's version beside its pool's ("" when it is not known)."""
+    if not pools:
+        return passed("version", "unknown", version=mine)
+    if is_older(mine, pools):
+        return warning("version", "older", version=mine, pool=pools, command=command)
+    return passed("version", version=mine, pool=pools)
+
+
+def check_disk(free_bytes: int) -> Check:
+    """Judges what is free on the disk of the node's folder."""
+    free_gb = free_bytes / 1e9
+    if free_bytes < DISK_BYTES_MIN:
+        return failure("disk", "full", free_gb=free_gb)
+    if free_bytes < DISK_BYTES_LOW:
+        return warning("disk", "low", free_gb=free_gb)
+    return passed("disk", free_gb=free_gb)
+
+
+def check_memory(*, total_bytes: int, free_bytes: int, weights_bytes: int, running: bool) -> Check:
+    """Judges whether the owner's models fit.
+
+    Args:
+        total_bytes: memory of the machine.
+        free_bytes: what is free of it now.
+        weights_bytes: size of the weights.
+        running: whether the agent runs, so that they are in memory already.
+    """
+    needed_bytes = weights_bytes * MEMORY_FACTOR
+    values: dict[str, Value] = {
+        "total_gb": total_bytes / 2**30,
+        "free_gb": free_bytes / 2**30,
+        "needed_gb": needed_bytes / 2**30,
+    }
+    if needed_bytes > total_bytes:
+        return failure("memory", "small", **values)
+    if not running and needed_bytes > free_bytes:
+        return warning("memory", "taken", **values)
+    return passed("memory", "ok", **values)
+
+
+def check_service(manager: str, state: ServiceState, *, linger: bool, running: bool) -> Check:
+    """Judges the service.
+
+    Args:
+        manager: what keeps services here, or "".
+        state: of the service.
+        linger: whether it would end with its owner's session.
+        running: whether the agent runs, however it was started.
+    """
+    if not manager:
+        return (passed if running else warning)("service", "none")
+    if state is ServiceState.ABSENT:
+        return warning("service", "absent")
+    if state is not ServiceState.RUNNING:
+        return failure("service", str(state), kind=manager)
+    return warning("service", "linger") if linger else passed("service", kind=manager)
+
+
+def check_meter(kind: str, *, aside: str, fault: str) -> Check:
+    """Judges where energy comes from.
+
+    Args:
+        kind: of the meter in use, or ``catalogue``.
+        aside: kind of a better one that is not used, or "".
+        fault: why not.
+    """
+    if aside:
+        return warning("meter", "aside", meter=kind, aside=aside, fault=fault)
+    return passed("meter", "catalogue" if kind == "catalogue" else "ok", meter=kind)

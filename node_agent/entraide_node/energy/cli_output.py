@@ -1,0 +1,60 @@
+"""Telling: what a node's meters say, in sentences that a person reads."""
+
+from collections.abc import Iterator
+
+from entraide import i18n
+from entraide_node.energy.power_sampler import PowerStatus
+from entraide_node.energy.site_meters import SiteStatus
+from entraide_node.owner.files import NodeStatus
+
+
+def energy_sentences(status: NodeStatus, lang: str) -> Iterator[str]:
+    """Yields what the meters of a machine and of its site say, and which of them do not."""
+    yield from _power_sentences(status.power, lang)
+    yield from _site_sentences(status.site, status.surplus_w, lang)
+
+
+def _power_sentences(told: PowerStatus, lang: str) -> Iterator[str]:
+    meter, basis = meter_name(told.kind, lang), str(told.basis)
+    if told.power_w is None:
+        yield i18n.text("node-energy-power-unread", lang, meter=meter, basis=basis)
+    else:
+        yield i18n.text("node-energy-power", lang, meter=meter, basis=basis, power_w=told.power_w)
+    if told.aside:
+        yield i18n.text(
+            "node-energy-aside",
+            lang,
+            meter=meter_name(told.aside, lang),
+            fault=i18n.text(f"meter-fault-{told.fault}", lang),
+        )
+
+
+def _site_sentences(told: SiteStatus, surplus_w: float, lang: str) -> Iterator[str]:
+    measured = told.surplus_w is not None
+    if measured:
+        yield i18n.text(
+            "node-energy-surplus",
+            lang,
+            surplus_w=surplus_w,
+            basis=str(told.basis),
+            meter=", ".join(meter_name(kind, lang) for kind in told.kinds.split("+")),
+            age=round(told.age_s),
+        )
+    elif surplus_w > 0.0:
+        yield i18n.text("node-energy-declared", lang, surplus_w=surplus_w)
+    if told.role:
+        yield i18n.text(
+            "node-energy-silent",
+            lang,
+            role=i18n.text(f"meter-role-{told.role}", lang),
+            fault=i18n.text(f"meter-fault-{told.fault}", lang),
+            left="measured" if measured else "declared" if surplus_w > 0.0 else "none",
+        )
+
+
+def meter_name(kind: str, lang: str) -> str:
+    """Returns what people call a kind of meter."""
+    plug = kind.removeprefix("plug_")
+    if plug != kind:
+        return i18n.text("meter-plug", lang, source=i18n.text(f"meter-{plug}", lang))
+    return i18n.text(f"meter-{kind}", lang)

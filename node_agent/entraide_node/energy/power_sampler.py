@@ -1,0 +1,182 @@
+"""The sampler: looks at the machine's power, about once a second while jobs run.
+
+It decides which meter is asked: the first in line that is trusted. A reading that is not believed
+is dropped, and where a meter is put aside the next one stands in, at last the catalogue; each
+change is logged and told in the node's status. The sharing among jobs is
+``core.energy_allocation``'s.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+import structlog
+from msgspec import Struct
+
+from entraide.types import Basis, Power
+from entraide_node.core.energy_allocation import EnergyAllocator, JobEnergy
+from entraide_node.core.meter_health import MeterHealth, added_power_min_w, power_limit_w
+from entraide_node.energy.meters import PowerMeter, PowerReading
+from entraide_node.energy.source_values import UNREADABLE
+
+BUSY_INTERVAL_S = 1.0
+IDLE_INTERVAL_S = 5.0
+POWER_CHANGE = 0.15  # of idle or active power, for the node to say anew what it draws
+
+
+class PowerStatus(Struct, frozen=True):
+    """What the status says of the machine's power.
+
+    Attributes:
+        kind: of the meter in use, or ``catalogue``.
+        power_w: its last reading, watts; None where there is none.
+        basis: how energy is obtained now.
+        aside: kind of a better meter that is not believed, or "".
+        fault: why not.
+    """
+
+    kind: str = "catalogue"
+    power_w: float | None = None
+    basis: Basis = Basis.DEFAULT
+    aside: str = ""
+    fault: str = ""
+
+
+class PowerSampler:
+    """Shares a machine's energy among its jobs, with what its meters say."""
+
+    def __init__(
+        self,
+        power: Power,
+        meters: tuple[PowerMeter, ...] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            power: from the owner or the catalogue.
+            meters: best first.
+            clock: seconds, never going back; the runs' one.
+        """
+        self._clock = clock
+        self._meters = meters
+        self._energy = EnergyAllocator(power, clock())
+        limits_w = power_limit_w(power.active_w), added_power_min_w(power.idle_w, power.active_w)
+        self._belief = {meter.kind: MeterHealth(*limits_w) for meter in meters}
+        self._used = ""
+        self._last_w: float | None = None
+        self._said = power
+        self._turned = asyncio.Event()
+        self._log = structlog.get_logger("entraide.node")
+
+    # What the runs tell it.
+
+    def begin_job(self, job: str, at: float) -> None:
+        """A job begins to be computed."""
+        self._energy.begin_job(job, at)
+        if self._energy.running == 1:
+            self._turned.set()
+
+    def note_first_token(self, job: str, at: float) -> None:
+        """A job's prefill is over."""
+        self._energy.note_first_token(job, at)
+
+    def end_job(self, job: str, at: float) -> JobEnergy:
+        """A job is over; returns what it is charged."""
+        energy = self._energy.end_job(job, at)
+        if not self._energy.running:
+            self._turned.set()
+        return energy
+
+    # What it tells.
+
+    @property
+    def added_w(self) -> float:
+        """What running adds to the machine's power now, watts."""
+        return self._energy.added_w if self._energy.running else 0.0
+
+    def power(self) -> Power:
+        """Returns the machine's power for the node's card; small changes are not told."""
+        now, said = self._energy.power, self._said
+        if now.basis is not said.basis or any(
+            abs(new_w - old_w) > POWER_CHANGE * max(1.0, old_w)
+            for new_w, old_w in ((now.idle_w, said.idle_w), (now.active_w, said.active_w))
+        ):
+            self._said = now
+        return self._said
+
+    def status(self) -> PowerStatus:
+        """Returns what the status says."""
+        aside = next((meter.kind for meter in self._meters if self._belief[meter.kind].fault), "")
+        return PowerStatus(
+            kind=self._used or "catalogue",
+            power_w=self._last_w,
+            basis=self._energy.power.basis if self._last_w is None else Basis.MEASURED,
+            aside=aside,
+            fault=self._belief[aside].fault if aside else "",
+        )
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Looks for ever: each second while jobs run, else each five, and as a run begins."""
+        if not self._meters:
+            await asyncio.Event().wait()  # a part of the agent's life ends with the agent
+        try:
+            while True:
+                await self.sample()
+                known = self._energy.idle_w is not None or not self._used
+                wait_s = IDLE_INTERVAL_S if known and not self._energy.running else BUSY_INTERVAL_S
+                self._turned.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._turned.wait()
+        finally:
+            for meter in self._meters:
+                await meter.close()
+
+    async def sample(self) -> None:
+        """Asks the best meter that is trusted, once."""
+        for meter in self._meters:
+            belief = self._belief[meter.kind]
+            if not belief.is_usable(self._clock()):
+                continue
+            busy = self._energy.running > 0
+            reading = await self._read(meter)
+            at = self._clock()
+            if reading.power_w is None and not reading.fault:
+                self._use(meter.kind, at)  # a window that is open grows
+                return
+            before = belief.fault
+            if reading.power_w is None:
+                belief.add_fault(reading.fault, at)
+            elif belief.accept_reading(
+                reading.power_w, busy=busy, rest_w=self._rest_w(meter.kind), at=at
+            ):
+                self._use(meter.kind, at)
+                self._last_w = reading.power_w
+                self._energy.add_reading(reading.power_w, at)
+                return
+            if belief.fault != before:
+                self._log.warning("node.meter_doubted", meter=meter.kind, fault=belief.fault)
+            if belief.is_usable(at) and self._used == meter.kind:
+                return  # one bad reading: the window grows until the next good one
+        self._use("", self._clock())
+
+    async def _read(self, meter: PowerMeter) -> PowerReading:
+        try:
+            return await meter.read()
+        except Exception:  # noqa: BLE001  (a driver's bug must not take the node away)
+            self._log.exception("node.meter_broken", meter=meter.kind)
+            return PowerReading(None, UNREADABLE)
+
+    def _rest_w(self, kind: str) -> float | None:
+        return self._energy.idle_w if kind == self._used else None
+
+    def _use(self, kind: str, at: float) -> None:
+        if kind != self._used:
+            self._log.info("node.meter", meter=kind or "catalogue", before=self._used)
+            self._used, self._last_w = kind, None
+            self._energy.reset(at)

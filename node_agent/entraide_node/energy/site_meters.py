@@ -1,0 +1,196 @@
+"""The site's meters: asked every few seconds, and what they come to told as one surplus.
+
+It decides how long a value is used, and that a surplus is told anew only when it has changed by
+enough to matter: a heartbeat changes only when there is something to tell. Where the meters tell
+too little, the owner's declaration holds, and else no surplus. The arithmetic is
+``core.site_surplus``'s.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from entraide.types import Basis, EnergyStatus
+from entraide_node.config import EnergyConfig
+from entraide_node.core.meter_health import TOO_HIGH
+from entraide_node.core.site_surplus import SiteReadings, Surplus, compute_surplus
+from entraide_node.energy.source_factory import make_source
+from entraide_node.energy.source_values import (
+    UNAVAILABLE,
+    UNREADABLE,
+    MissingValue,
+    SourceValue,
+    ValueSource,
+)
+
+CHANGE_PART, CHANGE_W = 0.05, 20.0  # a smaller change of the surplus is not told
+ASK_TIMEOUT_S = 10.0
+POWER_MAX_W = 1e9
+
+
+class SiteStatus(Struct, frozen=True):
+    """What the status says of the site's meters.
+
+    Attributes:
+        surplus_w: what is advertised; None where the meters tell no surplus.
+        basis: how it was obtained.
+        kinds: of the meters behind it, with a plus sign between them.
+        age_s: of its oldest value.
+        role: the meter that tells nothing, by its table's name, or "".
+        fault: why not.
+    """
+
+    surplus_w: float | None = None
+    basis: Basis = Basis.DEFAULT
+    kinds: str = ""
+    age_s: float = 0.0
+    role: str = ""
+    fault: str = ""
+
+
+class SiteMeters:
+    """The meters of one site."""
+
+    def __init__(
+        self,
+        config: EnergyConfig | None,
+        folder: Path,
+        *,
+        added_w: Callable[[], float] = lambda: 0.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+            config: which meters there are.
+            folder: where relative paths begin.
+            added_w: what this node's work adds to the site's use.
+            now: seconds since the epoch.
+        """
+        self._config = config or EnergyConfig()
+        self._sources: Mapping[str, ValueSource] = {
+            role: make_source(source, role=role, folder=folder)
+            for role, source in self._config.sources.items()
+        }
+        self._added_w = added_w
+        self._now = now
+        self._values: dict[str, SourceValue] = {}
+        self._faults: dict[str, str] = dict.fromkeys(self._sources, UNAVAILABLE)
+        self._status: EnergyStatus | None = None
+        self._log = structlog.get_logger("entraide.node")
+
+    async def run(self) -> None:
+        """Asks for ever."""
+        if not self._sources:
+            await asyncio.Event().wait()  # a part of the agent's life ends with the agent
+        try:
+            while True:
+                await self.poll()
+                await asyncio.sleep(self._config.every_s)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Lets go of each meter."""
+        for source in self._sources.values():
+            await source.close()
+
+    async def poll(self) -> None:
+        """Asks each meter once, all at the same time."""
+        await asyncio.gather(*(self._ask(role) for role in self._sources))
+
+    async def _ask(self, role: str) -> None:
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                said = await self._sources[role].read()
+        except TimeoutError:
+            said = MissingValue(UNAVAILABLE, "no answer")
+        except Exception:  # noqa: BLE001  (a driver's bug must not take the node away)
+            self._log.exception("node.site_meter_broken", role=role)
+            said = MissingValue(UNREADABLE)
+        if isinstance(said, SourceValue) and abs(said.number) > POWER_MAX_W:
+            said = MissingValue(TOO_HIGH)
+        fault = said.fault if isinstance(said, MissingValue) else ""
+        if isinstance(said, SourceValue):
+            self._values[role] = said
+        if fault != self._faults[role]:
+            self._log.info("node.site_meter", role=role, fault=fault)
+        self._faults[role] = fault
+
+    def current_status(self, now: float) -> EnergyStatus | None:
+        """Returns what to advertise at a moment; None when the meters tell no surplus."""
+        found = self._surplus(now)
+        if found is None:
+            self._status = None
+            return None
+        old, oldest = self._status, self._oldest(now)
+        if old is None or old.basis is not found.basis or self._matters(old, found, now):
+            self._status = EnergyStatus(
+                surplus_w=round(found.surplus_w, 1),
+                basis=found.basis,
+                evidence=", ".join(self._kinds(now)),
+                measured_at=oldest,
+                expires_at=oldest + self._config.stale_s,
+            )
+        return self._status
+
+    def status(self) -> SiteStatus:
+        """Returns what the status says."""
+        now = self._now()
+        status = self.current_status(now)
+        silent = next((role for role in self._sources if self._value(role, now) is None), "")
+        return SiteStatus(
+            surplus_w=status.surplus_w if status is not None else None,
+            basis=status.basis if status is not None else Basis.DEFAULT,
+            kinds="+".join(self._kinds(now)),
+            age_s=max(0.0, now - self._oldest(now)),
+            role=silent,
+            fault=(self._faults[silent] or UNAVAILABLE) if silent else "",
+        )
+
+    def _matters(self, old: EnergyStatus, found: Surplus, now: float) -> bool:
+        """Whether the surplus is to be told anew: half of its time is over, or it changed."""
+        if now >= old.expires_at - self._config.stale_s / 2:
+            return True
+        change_w = abs(found.surplus_w - old.surplus_w)
+        vanished = (found.surplus_w <= 0.0) is not (old.surplus_w <= 0.0)
+        return vanished or change_w > max(CHANGE_W, CHANGE_PART * old.surplus_w)
+
+    def _surplus(self, now: float) -> Surplus | None:
+        if not self._sources:
+            return None
+        value = {role: self._value(role, now) for role in self._sources}
+        declared_use = self._config.own_use_w
+        if "battery" in value and value["battery"] is None:
+            return None  # it could be taking all of it
+        told = SiteReadings(
+            surplus_w=value.get("surplus"),
+            generation_w=value.get("generation"),
+            use_w=value.get("use") if declared_use is None else declared_use,
+            use_basis=Basis.MEASURED if declared_use is None else Basis.DECLARED,
+            grid_w=value.get("grid"),
+            battery_w=value.get("battery"),
+            battery_percent=value.get("charge"),
+            enough_percent=self._config.charge_enough_percent,
+            battery_gives_w=self._config.battery_gives_w,
+            floor_percent=self._config.charge_floor_percent,
+        )
+        return compute_surplus(told, added_w=self._added_w())
+
+    def _value(self, role: str, now: float) -> float | None:
+        value = self._values.get(role)
+        fresh = value is not None and now - value.at <= self._config.stale_s
+        return value.number if value is not None and fresh else None
+
+    def _fresh(self, now: float) -> list[str]:
+        return [role for role in self._sources if self._value(role, now) is not None]
+
+    def _kinds(self, now: float) -> list[str]:
+        return list(dict.fromkeys(self._sources[role].kind for role in self._fresh(now)))
+
+    def _oldest(self, now: float) -> float:
+        return min([now, *(self._values[role].at for role in self._fresh(now))])

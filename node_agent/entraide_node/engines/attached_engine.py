@@ -1,0 +1,184 @@
+"""An engine that its owner runs: any server that speaks OpenAI's API, by its address.
+
+It decides only whether that server serves the model now, and which model that is when its owner
+names none. It starts and stops nothing. Readiness is what ``/v1/models`` lists; a server that
+lists nothing (mlx-lm without a cache answers with an empty body) is asked for one token, once, and
+after that for the list again.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from entraide.types import Outcome
+from entraide_node.engines.base import (
+    CHAT,
+    EngineChunk,
+    EngineEnd,
+    EngineFacts,
+    EngineMetrics,
+    EngineProblem,
+    EngineRequest,
+)
+from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
+from entraide_node.engines.engine_metrics import parse_metrics
+from entraide_node.engines.model_listing import OPENAI, ModelListing, dialect_of, parse_listing
+from entraide_node.engines.untrusted_json import parse_object
+
+NAME = "openai"
+UNNAMED_MODEL = (
+    "default_model"  # how mlx-lm, which may list nothing, calls what it was started with
+)
+PROBE_TIMEOUT_S = 5.0
+FIRST_TOKEN_TIMEOUT_S = 120.0
+
+
+class AttachConfig(Struct, frozen=True, kw_only=True):
+    """How to reach the engine.
+
+    Attributes:
+        url: base address without ``/v1``.
+        model: name by which it knows the model; "" for the only one that it serves.
+        key: bearer key, or "".
+        alias: public name; "" for the engine's own.
+        slots: sequences that it is given at once.
+        context_tokens: longest prompt plus answer; the engine's own word goes before it.
+        features: what it can do beyond text, as its owner says.
+        first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
+    """
+
+    url: str
+    model: str
+    key: str = ""
+    alias: str = ""
+    slots: int = 4
+    context_tokens: int = 4096
+    features: tuple[str, ...] = ("logprobs",)
+    first_event_timeout_s: float = 300.0
+    stall_timeout_s: float = 60.0
+
+
+class AttachedEngine:
+    """The engine; see ``base.Engine``."""
+
+    def __init__(
+        self, config: AttachConfig, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._has_answered = False
+        self._model = config.model
+        self._program = ""
+        self._stream = self._line(OPENAI)
+        self._facts = EngineFacts(
+            name=NAME,
+            version="unknown",
+            model_alias=config.alias or config.model,
+            model_revision="unknown",
+            context_tokens=config.context_tokens,
+            slots=config.slots,
+            threads=0,
+            features=tuple(sorted(config.features)),
+            api_base=config.url,
+        )
+
+    @property
+    def facts(self) -> EngineFacts:
+        """What it serves, as far as its owner and itself say."""
+        return self._facts
+
+    async def start(self) -> EngineProblem | None:
+        """Asks whether it serves; returns why not, after which it is stopped."""
+        problem = await self.ready()
+        if problem is not None:
+            await self.stop()
+            return problem
+        answer = await self._stream.get("/version", timeout_s=PROBE_TIMEOUT_S)
+        version = parse_object(answer[1]).get("version") if answer and answer[0] == 200 else None
+        if isinstance(version, str):
+            self._facts = replace(self._facts, version=version)
+        return None
+
+    async def ready(self) -> EngineProblem | None:
+        """Asks whether it serves the model now; None when it does."""
+        url = self._config.url
+        answer = await self._stream.get("/v1/models", timeout_s=PROBE_TIMEOUT_S)
+        if answer is None:
+            return EngineProblem("engine_unreachable", {"url": url})
+        status, payload = answer
+        if status in (401, 403):
+            return EngineProblem("engine_key_refused", {"url": url})
+        listing = parse_listing(payload if status == 200 else b"")
+        if not listing.models:
+            return await self._ask_for_a_token()
+        return await self._judge(listing)
+
+    def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+        """Runs one request; see ``base.Engine.run``."""
+        return self._stream.run(request)
+
+    def cancel(self, job: str) -> bool:
+        """Makes a run end at once, as cancelled; False when it is unknown."""
+        return self._stream.cancel(job)
+
+    async def metrics(self) -> EngineMetrics | None:
+        """Asks for its load; None when it tells none."""
+        answer = await self._stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
+        return parse_metrics(answer[1]) if answer is not None and answer[0] == 200 else None
+
+    async def stop(self) -> None:
+        """Hangs up, and ends every run; the engine itself goes on. May be called again."""
+        await self._stream.close()
+
+    async def _judge(self, listing: ModelListing) -> EngineProblem | None:
+        """Whether the model is among those that it lists; learns what it tells of it."""
+        if not self._model and len(listing.models) > 1:
+            values: dict[str, str | int | float] = {"models": listing.names}
+            return EngineProblem("engine_choose_model", values)
+        wanted = self._model or listing.models[0].name
+        mine = next((model for model in listing.models if model.name == wanted), None)
+        if mine is None:
+            return EngineProblem("engine_lacks_model", {"model": wanted, "models": listing.names})
+        if (wanted, listing.program) != (self._model, self._program):
+            self._model, self._program = wanted, listing.program
+            await self._stream.close()
+            self._stream = self._line(listing.program)
+        context_tokens = mine.context_tokens or self._config.context_tokens
+        alias = self._config.alias or wanted
+        if (alias, context_tokens) != (self._facts.model_alias, self._facts.context_tokens):
+            self._facts = replace(self._facts, model_alias=alias, context_tokens=context_tokens)
+        return None
+
+    def _line(self, program: str) -> ChatStream:
+        config, dialect = self._config, dialect_of(program)
+        target = EngineEndpoint(
+            base_url=config.url.rstrip("/").removesuffix("/v1"),
+            model=self._model or UNNAMED_MODEL,
+            api_key=config.key,
+            extra=dialect.extra,
+            counted_each_event=dialect.counted_each_event,
+            salted=dialect.salted,
+            first_event_timeout_s=config.first_event_timeout_s,
+            stall_timeout_s=config.stall_timeout_s,
+        )
+        return ChatStream(target, clock=self._clock)
+
+    async def _ask_for_a_token(self) -> EngineProblem | None:
+        if self._has_answered:
+            return None
+        if not self._facts.model_alias:
+            return EngineProblem("engine_name_model", {"url": self._config.url})
+        body = {"messages": [{"role": "user", "content": "?"}], "max_tokens": 1}
+        request = EngineRequest(
+            job="readiness", path=CHAT, body=msgspec.json.encode(body), stream=True,
+            model=self._facts.model_alias, first_event_timeout_s=FIRST_TOKEN_TIMEOUT_S,
+        )  # fmt: skip
+        async for item in self._stream.run(request):
+            if isinstance(item, EngineEnd):
+                self._has_answered = item.outcome is Outcome.COMPLETED
+        if self._has_answered:
+            return None
+        return EngineProblem("engine_lacks_model", {"model": self._model or UNNAMED_MODEL})

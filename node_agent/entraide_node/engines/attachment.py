@@ -1,0 +1,108 @@
+"""``entraide node engine attach URL``: the node's configuration names an engine that runs already.
+
+It decides which model of the engine is meant, and where the engine goes in the file: in the place
+of the same engine or of the demonstration's model, else beside the engines that are there.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomli_w
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.decoding import decode_toml
+from entraide_node.config import load_config
+from entraide_node.engine_config import Attach
+from entraide_node.engines.discovery import DiscoveredServer, discover_servers
+from entraide_node.keys import write_private
+
+DEMONSTRATION = {"kind": "llama.cpp", "model": "demo"}
+
+
+class AttachRequest(Struct, frozen=True, kw_only=True):
+    """What is to be attached.
+
+    Attributes:
+        url: base address of the engine, with or without ``/v1``.
+        model: name that the engine knows; "" for the only one that it serves.
+        alias: public name; "" for the engine's own.
+        key: bearer key, or "".
+    """
+
+    url: str
+    model: str = ""
+    alias: str = ""
+    key: str = ""
+
+
+def attach_command(path: Path, wanted: AttachRequest, *, lang: str, as_json: bool = False) -> int:
+    """Writes the engine into the configuration and says so; returns the exit status.
+
+    Args:
+        path: of the configuration; it has been read once.
+        wanted: what is to be attached.
+        lang: of what is said.
+        as_json: whether to print the engine's table as JSON.
+    """
+    found = asyncio.run(discover_servers((wanted.url,), key=wanted.key))
+    refusal = _refusal_sentence(found, wanted, lang)
+    if refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    model = wanted.model or found[0].models[0].name
+    engine = Attach(url=found[0].url, model=model, alias=wanted.alias, key=wanted.key)
+    before = path.read_bytes()
+    write_private(path, tomli_w.dumps(insert_engine(decode_toml(before.decode()), engine)).encode())
+    try:
+        load_config(path)
+    except Exception:
+        write_private(path, before)
+        raise
+    if as_json:
+        shown = msgspec.structs.replace(engine, key="")
+        sys.stdout.write(f"{msgspec.json.encode(shown).decode()}\n")
+    else:
+        values = {"url": engine.url, "model": wanted.alias or model}
+        sys.stdout.write(f"{i18n.text('node-engine-attached', lang, **values)}\n")
+    return 0
+
+
+def insert_engine(config: dict[str, Any], engine: Attach) -> dict[str, Any]:
+    """Returns a configuration's tables with an engine put in its place, or added."""
+    table = msgspec.to_builtins(engine)
+    first = config.get("engine", DEMONSTRATION)
+    further = list(config.get("engines", ()))
+    replaceable = first.get("kind") == "none" or {"model": "demo", **first}.items() >= (
+        DEMONSTRATION.items()
+    )
+    if replaceable or _is_same_engine(first, engine):
+        return {**config, "engine": table}
+    others = [one for one in further if not _is_same_engine(one, engine)]
+    return {**config, "engines": [*others, table]}
+
+
+def _is_same_engine(table: dict[str, Any], engine: Attach) -> bool:
+    same = table.get("url") == engine.url and table.get("model") == engine.model
+    return table.get("kind") == "attach" and same
+
+
+def _refusal_sentence(found: tuple[DiscoveredServer, ...], wanted: AttachRequest, lang: str) -> str:
+    """Why it cannot be attached, in a sentence; "" when it can."""
+    values: dict[str, str] = {"url": wanted.url, "model": wanted.model}
+    if not found:
+        return i18n.text("node-engine-attach-none", lang, **values)
+    if found[0].wants_key:
+        return i18n.text("node-engine-wants-key", lang, **values)
+    names = [model.name for model in found[0].models]
+    values["models"] = ", ".join(names)
+    if not names:
+        return "" if wanted.model else i18n.text("node-engine-attach-unnamed", lang, **values)
+    if wanted.model and wanted.model not in names:
+        return i18n.text("node-engine-attach-unknown", lang, **values)
+    if not wanted.model and len(names) > 1:
+        return i18n.text("node-engine-attach-which", lang, **values)
+    return ""

@@ -1,0 +1,48 @@
+"""An engine's load, read from its Prometheus metrics.
+
+It decides which metric of which engine means what; an engine that has none of them is one that
+tells nothing.
+"""
+
+from entraide_node.engines.base import EngineMetrics
+from entraide_node.engines.untrusted_json import COUNT_MAX
+
+# llama.cpp counts cached prompt tokens apart, vLLM among the others.
+_PROCESSING = ("llamacpp:requests_processing", "vllm:num_requests_running")
+_WAITING = ("llamacpp:requests_deferred", "vllm:num_requests_waiting")
+_PROMPT = (
+    "llamacpp:prompt_tokens_total",
+    "llamacpp:prompt_tokens_cached_total",
+    "vllm:prompt_tokens_total",
+)
+_OUTPUT = ("llamacpp:tokens_predicted_total", "vllm:generation_tokens_total")
+_KNOWN = frozenset((*_PROCESSING, *_WAITING, *_PROMPT, *_OUTPUT))
+
+
+def parse_metrics(text: bytes) -> EngineMetrics | None:
+    """Returns an engine's load; None when its metrics are of no engine that we know."""
+    found: dict[str, float] = {}
+    for line in text.decode("utf-8", "replace").splitlines():
+        name = line.partition("{")[0].partition(" ")[0]
+        if name in _KNOWN:
+            found[name] = found.get(name, 0.0) + _number(line.rpartition(" ")[2])
+    if not any(name in found for name in _PROCESSING):
+        return None
+    return EngineMetrics(
+        processing=_sum(found, _PROCESSING),
+        waiting=_sum(found, _WAITING),
+        prompt_tokens_total=_sum(found, _PROMPT),
+        output_tokens_total=_sum(found, _OUTPUT),
+    )
+
+
+def _sum(found: dict[str, float], names: tuple[str, ...]) -> int:
+    return int(sum(found.get(name, 0.0) for name in names))
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return 0.0
+    return number if abs(number) <= COUNT_MAX else 0.0  # NaN compares as false

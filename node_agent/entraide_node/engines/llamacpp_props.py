@@ -1,0 +1,28 @@
+"""What llama.cpp says of itself, read.
+
+It decides which of its words become our facts, and knows nothing of how they were asked for.
+"""
+
+from entraide_node.engines.untrusted_json import parse_count, parse_object
+
+BASE_FEATURES = ("logprobs", "schema")
+
+
+def parse_features(props: bytes) -> tuple[str, ...]:
+    """Returns what it can do beyond text: tools only if the model's chat template has them."""
+    said = parse_object(props)
+    caps = said.get("chat_template_caps")
+    modalities = said.get("modalities")
+    found = list(BASE_FEATURES)
+    if isinstance(caps, dict) and caps.get("supports_tools") and caps.get("supports_tool_calls"):
+        found.append("tools")
+    if isinstance(modalities, dict) and modalities.get("vision"):
+        found.append("images")
+    return tuple(sorted(found))
+
+
+def parse_slot_context(props: bytes) -> int:
+    """Returns the context of one slot, in tokens; 0 when it does not say."""
+    settings = parse_object(props).get("default_generation_settings")
+    context = settings.get("n_ctx") if isinstance(settings, dict) else None
+    return parse_count(context)

@@ -1,0 +1,183 @@
+"""Keeping an engine's process alive: the loop that does what ``core.supervision`` says.
+
+It decides nothing of its own: what follows what is in the table, how a process is started and
+what its first line means is the engine's. It starts one process at a time, watches it to its end,
+rests, and starts the next, until it is stopped.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from entraide_node.core.supervision import (
+    ProcessAction,
+    ProcessEvent,
+    ProcessState,
+    Supervision,
+    apply_process_event,
+    restart_backoff_s,
+)
+from entraide_node.engines.process import TERMINATE_TIMEOUT_S, EngineProcess
+
+STOPPED_CODES = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+class ProcessHooks(Protocol):
+    """What a keeper must be told of the engine whose process it keeps."""
+
+    async def spawn(self) -> EngineProcess | None:
+        """Starts a process; None when that failed."""
+        ...
+
+    async def on_ready(self, line: bytes) -> bool:
+        """Takes the line that says where it is; False when it does not serve after all."""
+        ...
+
+    async def on_exit(
+        self, process: EngineProcess | None, exit_code: int | None, *, asked: bool
+    ) -> None:
+        """Takes leave of a process that has ended.
+
+        Args:
+            process: it; None when it could not be started.
+            exit_code: its status; None when it was ended for being too slow to start.
+            asked: whether it was stopped for good.
+        """
+        ...
+
+
+class ProcessSupervisor:
+    """Keeps one process alive at a time, from ``start`` to ``stop``."""
+
+    def __init__(
+        self,
+        ward: ProcessHooks,
+        *,
+        ready_timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ward = ward
+        self._ready_timeout_s = ready_timeout_s
+        self._clock = clock
+        self._supervision = Supervision()
+        self._process: EngineProcess | None = None
+        self._loop: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._end: tuple[int, asyncio.Future[bool]] | None = None  # of the last process, by its id
+
+    @property
+    def supervision(self) -> Supervision:
+        """Where the process stands, and the story of it."""
+        return self._supervision
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the process that serves now."""
+        ready = self._is(ProcessState.READY) and self._process is not None
+        return self._process.pid if ready and self._process is not None else None
+
+    async def start(self) -> bool:
+        """Starts the first process; returns whether it serves. The next ones come by themselves."""
+        assert self._loop is None, "an engine is started once"
+        self._apply(ProcessEvent.START)
+        self._loop = asyncio.create_task(self._keep())
+        undecided = (ProcessState.STARTING, ProcessState.ENDING)
+        while self._is(*undecided) and not self._loop.done():
+            await self._next_change()
+        return self._is(ProcessState.READY)
+
+    async def stop(self) -> None:
+        """Ends the process, by force if it must be, and starts no other; may be called again."""
+        if self._loop is None:
+            return
+        if not self._is(ProcessState.STOPPED):
+            self._apply(ProcessEvent.STOP)
+            await asyncio.wait([self._loop], timeout=TERMINATE_TIMEOUT_S)
+            if self._is(ProcessState.STOPPING):
+                self._apply(ProcessEvent.LATE)
+        await self._loop
+
+    def mark_hung(self) -> None:
+        """The process is there and serves no more: it is killed, and the next one started."""
+        if not self._is(ProcessState.STARTING, ProcessState.STOPPED):
+            self._apply(ProcessEvent.HUNG)
+
+    async def has_exited(self, pid: int, *, timeout_s: float) -> bool:
+        """Tells whether a process has ended by itself; waits a moment for its end.
+
+        One that was stopped, or killed because it hung, has not; nor one that ended in order, as
+        it does when the system's service manager stops all processes of the agent.
+        """
+        if self._end is None or self._end[0] != pid:
+            return False
+        done, _ = await asyncio.wait([self._end[1]], timeout=timeout_s)
+        return bool(done) and self._end[1].result()
+
+    def _is(self, *states: ProcessState) -> bool:
+        return self._supervision.state in states
+
+    def _apply(self, event: ProcessEvent) -> None:
+        self._supervision, action = apply_process_event(self._supervision, event, at=self._clock())
+        if self._process is not None and action is ProcessAction.KILL:
+            self._process.kill()
+        elif self._process is not None and action is ProcessAction.TERMINATE:
+            self._process.terminate()
+        self._changed.set()
+
+    async def _next_change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def _keep(self) -> None:
+        try:
+            while self._is(ProcessState.STARTING):
+                await self._live()
+                self._apply(ProcessEvent.GONE)
+                await self._rest()
+        except BaseException:
+            if self._process is not None:
+                self._process.kill()
+            raise
+        finally:
+            self._changed.set()
+
+    async def _live(self) -> None:
+        """The life of one process, from its start to its end."""
+        process = await self._ward.spawn()
+        if process is None:
+            await self._ward.on_exit(None, None, asked=self._is(ProcessState.STOPPING))
+            return
+        self._process = process
+        end = asyncio.get_running_loop().create_future()
+        self._end = process.pid, end
+        if self._is(ProcessState.STOPPING):
+            process.terminate()
+        line = await process.read_ready_line(timeout_s=self._ready_timeout_s)
+        late = line is None
+        if late and self._is(ProcessState.STARTING):
+            self._apply(ProcessEvent.LATE)
+        if line and self._is(ProcessState.STARTING):
+            serves = await self._ward.on_ready(line)
+            if not serves:
+                process.kill()
+            elif self._is(ProcessState.STARTING):
+                self._apply(ProcessEvent.UP)
+        exit_code = await process.wait_exit()
+        self._process = None
+        end.set_result(self._is(ProcessState.READY) and exit_code not in STOPPED_CODES)
+        asked = self._is(ProcessState.STOPPING)
+        await self._ward.on_exit(process, None if late else exit_code, asked=asked)
+
+    async def _rest(self) -> None:
+        until = self._clock() + restart_backoff_s(self._supervision.failures)
+        while self._is(ProcessState.RESTING):
+            left_s = until - self._clock()
+            if left_s <= 0:
+                self._apply(ProcessEvent.RESTED)
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._next_change()

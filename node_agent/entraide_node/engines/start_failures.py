@@ -1,0 +1,91 @@
+"""Why an engine did not start, out of what it wrote.
+
+It decides which of a few reasons fits, in the order of the table: llama.cpp itself only says that
+it failed, and the others say it in the middle of a stack of calls. It also decides which lines of
+llama.cpp may be kept at all: once an engine serves, it may write parts of requests (a grammar that
+it cannot parse, for one), so only those of the arithmetic below it are.
+"""
+
+import re
+from collections.abc import Sequence
+
+from entraide_node.engines.base import EngineProblem
+
+DETAIL_CHARS_MAX = 300
+
+Reasons = tuple[tuple[str, re.Pattern[str]], ...]
+
+# What llama.cpp writes, and the code that it means.
+LLAMACPP_REASONS: Reasons = (
+    ("engine_address_taken", re.compile(r"couldn't bind HTTP server socket")),
+    ("engine_no_memory", re.compile(
+        r"insufficient memory|failed to allocate|out of memory|cannot allocate", re.I)),
+    ("model_missing", re.compile(r"failed to open GGUF file")),
+    ("model_damaged", re.compile(
+        r"invalid magic|corrupted or incomplete|failed to read|not within the file bounds"
+        r"|gguf_init_from")),
+    ("model_unsupported", re.compile(r"unknown (?:model architecture|pre-tokenizer)", re.I)),
+    ("engine_not_installed", re.compile(r"No module named '?xllamacpp")),
+    ("model_damaged", re.compile(r"failed to load model")),
+)  # fmt: skip
+
+# What vLLM and mlx-lm write, and what Python and torch write below them.
+PROGRAM_REASONS: Reasons = (
+    ("engine_disk_full", re.compile(r"No space left on device|Disk quota exceeded|File too large")),
+    ("engine_address_taken", re.compile(r"[Aa]ddress already in use")),
+    ("engine_no_memory", re.compile(
+        r"out of memory|OutOfMemoryError|MemoryError|bad_alloc|[Cc]an(?:no|')t allocate memory"
+        r"|[Nn]o available memory|KV cache memory|less than desired|metal::malloc"
+        r"|memory utilization|failed to map segment|Resource temporarily unavailable"
+        r"|allocation of \d+ bytes failed|can't start new thread")),
+    ("model_missing", re.compile(
+        r"does not appear to have a file named|[Nn]o safetensors found|[Nn]o model weights found"
+        r"|FileNotFoundError|Repo id must be|not found in path|Cannot find any model weights")),
+    ("model_damaged", re.compile(
+        r"SafetensorError|[Ii]nvalid[Hh]eader|HeaderTooLarge|IncompleteBuffer|JSONDecodeError"
+        r"|not a valid JSON file|\[load_safetensors\]|Missing \d+ parameters|size mismatch")),
+    ("model_unsupported", re.compile(
+        r"[Mm]odel (?:type|architectures?) .*not supported|not supported for now"
+        r"|does not recognize this architecture")),
+)  # fmt: skip
+
+# Before what is said: which process says it, how gravely, when and where in the code.
+_STAMP = re.compile(
+    r"^(?:\(\w+ pid=\d+\) )?(?:[\d.]+ [EWIDF] |[A-Z]+ [\d-]+ [\d:]+ \[[\w.]+:\d+\] )?"
+)
+_COMPUTE_LINES = re.compile(
+    r"^(?:[\d.]+ [EWF] )?(?:ggml|GGML|llama_|CUDA|cuda|terminate called|\S*:\d+: GGML_ASSERT)"
+)
+
+
+def diagnose_start(
+    lines: Sequence[str],
+    *,
+    file: str,
+    exit_code: int | None,
+    reasons: Reasons = LLAMACPP_REASONS,
+) -> EngineProblem:
+    """Returns why an engine did not start.
+
+    Args:
+        lines: the last lines that it wrote.
+        file: the model's file.
+        exit_code: of its process; negative for a signal; None when it was only too slow.
+        reasons: what the engine writes, and what that means.
+    """
+    for code, pattern in reasons:
+        for line in lines:
+            if pattern.search(line):
+                detail = _STAMP.sub("", line).strip()[:DETAIL_CHARS_MAX]
+                return EngineProblem(code, {"file": file, "detail": detail})
+    if exit_code is None:
+        return EngineProblem("engine_start_too_slow", {"file": file})
+    values: dict[str, str | int | float] = {"status": exit_code}
+    if lines:
+        values["detail"] = _STAMP.sub("", lines[-1]).strip()[:DETAIL_CHARS_MAX]
+    return EngineProblem("engine_exited", values)
+
+
+def is_loggable(line: str) -> bool:
+    """Whether a line that a serving engine wrote can hold nothing of a request."""
+    return _COMPUTE_LINES.match(line) is not None

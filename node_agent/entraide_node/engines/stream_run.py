@@ -1,0 +1,229 @@
+"""One run, without the socket: events in, what to send on and how it ended out.
+
+It decides what leaves at once, what is held for the end, and when an answer is complete. Time is
+an argument; it opens nothing and knows no engine by name.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from entraide.decoding import decode_json
+from entraide.types import Basis, Outcome
+from entraide_node.engines.answer import AnswerBuilder, closing_chunk, format_event, rewrite_chunk
+from entraide_node.engines.base import (
+    BAD_REQUEST,
+    CHAT,
+    ENGINE_REJECTED,
+    EngineChunk,
+    EngineEnd,
+    EngineFailure,
+    EngineRequest,
+    EngineTimings,
+    EngineUsage,
+)
+from entraide_node.engines.engine_errors import failure_from_stream
+from entraide_node.engines.token_counter import CHOICES_MAX, TokenCounter, carries_output
+from entraide_node.engines.untrusted_json import list_objects, parse_text
+
+ANSWER_BYTES_MAX = 6 * 1024 * 1024  # leaves room in a message of the bus for what goes with it
+EVENTS_BYTES_MAX = 256 * 1024 * 1024  # of events that are merged: a million tokens
+DONE = b"[DONE]"
+TOO_LONG = EngineFailure(ENGINE_REJECTED, "the answer is too long", retryable=False)
+TOO_DEEP = EngineFailure(ENGINE_REJECTED, "the answer nests too deep", retryable=False)
+NO_USAGE = EngineUsage(0, 0, 0, counted=Basis.ESTIMATED)
+
+
+def parse_request(request: EngineRequest) -> dict[str, Any] | EngineFailure:
+    """Returns a request's fields, or why it cannot run.
+
+    What is to be fetched from elsewhere is refused: an engine would ask its owner's own network.
+    """
+    try:
+        body = decode_json(request.body)
+    except msgspec.DecodeError as error:
+        return EngineFailure(BAD_REQUEST, str(error), retryable=False)
+    if not isinstance(body, dict):
+        return EngineFailure(BAD_REQUEST, "the request is not an object", retryable=False)
+    if any(not url.startswith("data:") for url in _media_urls(body.get("messages"))):
+        return EngineFailure(BAD_REQUEST, "images must come as data: URLs", retryable=False)
+    return body
+
+
+def _media_urls(messages: Any) -> Iterator[str]:
+    """What the messages' parts point to: images, sound, films."""
+    for message in messages if isinstance(messages, list) else ():
+        parts = message.get("content") if isinstance(message, dict) else None
+        for part in parts if isinstance(parts, list) else ():
+            for name, value in part.items() if isinstance(part, dict) else ():
+                if str(name).endswith("_url"):
+                    url = value.get("url") if isinstance(value, dict) else value
+                    yield str(url)
+
+
+class StreamRun:
+    """What has come of one run so far."""
+
+    def __init__(
+        self, request: EngineRequest, body: dict[str, Any], *, started: float,
+        counted_each_event: bool = False,
+    ) -> None:  # fmt: skip
+        """Knows nothing of an answer yet.
+
+        Args:
+            request: what runs.
+            body: its fields.
+            started: when, in seconds on any clock.
+            counted_each_event: see ``tally``.
+        """
+        self._request = request
+        self._body = body
+        self._started = started
+        self._first_output: float | None = None
+        asked = body.get("n")
+        self._tally = TokenCounter(
+            choices_asked=asked if isinstance(asked, int) else 1,
+            counted_each_event=counted_each_event,
+        )
+        self._answer = None if request.stream else AnswerBuilder(path=request.path)
+        self._held: dict[str, Any] | None = None
+        self._choices: dict[int, str] = {}  # finish reason by index, "" while it goes on
+        self._failure: EngineFailure | None = None
+        self._done = False
+        self._taken_bytes = 0
+        self.events = 0
+
+    @property
+    def failure(self) -> EngineFailure | None:
+        """The failure that the engine told inside the stream."""
+        return self._failure
+
+    @property
+    def has_output(self) -> bool:
+        """Whether there was output yet."""
+        return self._first_output is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the engine said that nothing more comes."""
+        return self._done or self._failure is not None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every choice seen has its finish reason."""
+        return bool(self._choices) and all(self._choices.values())
+
+    def add_events(self, payloads: list[bytes], *, now: float) -> EngineChunk | None:
+        """Takes the events that arrived together; returns what to send on, if anything."""
+        out: list[bytes] = []
+        before = (self._tally.n_output_tokens(), self._tally.n_prompt_processed)
+        for payload in payloads:
+            if payload.strip() == DONE:
+                self._done = True
+            if self.is_over:
+                break
+            self._taken_bytes += len(payload)
+            if self._answer is not None and self._taken_bytes > EVENTS_BYTES_MAX:
+                self._failure = TOO_LONG
+                break
+            try:
+                self._take(payload, out, now=now)
+            except RecursionError:
+                self._failure = TOO_DEEP
+        after = (self._tally.n_output_tokens(), self._tally.n_prompt_processed)
+        if not out and before == after:
+            return None
+        return EngineChunk(b"".join(out), *after)
+
+    def complete(self, *, now: float, created: int) -> EngineEnd:
+        """Returns the end of a run whose stream is complete.
+
+        Args:
+            now: when it ended, on the clock that ``started`` was read from.
+            created: seconds since the epoch, for an engine that told none.
+        """
+        usage = self._tally.usage(body=self._body)
+        try:
+            final, body = self._whole(created, usage)
+        except RecursionError:
+            return self.abort(Outcome.FAILED, now=now, failure=TOO_DEEP)
+        if max(len(body), len(final)) > ANSWER_BYTES_MAX:
+            return self.abort(Outcome.FAILED, now=now, failure=TOO_LONG)
+        return EngineEnd(
+            outcome=Outcome.COMPLETED,
+            usage=usage,
+            timings=self._timings(now),
+            finish_reason=self._choices.get(min(self._choices, default=0)) or "stop",
+            final_chunk=final,
+            body=body,
+        )
+
+    def abort(
+        self, outcome: Outcome, *, now: float, failure: EngineFailure | None = None
+    ) -> EngineEnd:
+        """Returns the end of a run that was cancelled or failed.
+
+        Of a run without a single event nothing is known to have been computed: it used nothing.
+        """
+        usage = self._tally.usage(body=self._body) if self.events else NO_USAGE
+        return EngineEnd(outcome, usage=usage, timings=self._timings(now), failure=failure)
+
+    def _whole(self, created: int, usage: EngineUsage) -> tuple[bytes, bytes]:
+        """Returns the last chunk of a stream and b"", or b"" and the whole answer."""
+        if self._answer is None:
+            chat = self._request.path == CHAT
+            return self._rewritten(self._held or closing_chunk(chat=chat, created=created)), b""
+        job, model = self._request.job, self._request.model
+        return b"", self._answer.build(job=job, model=model, created=created, usage=usage)
+
+    def _take(self, payload: bytes, out: list[bytes], *, now: float) -> None:
+        try:
+            chunk = decode_json(payload)
+        except msgspec.DecodeError:
+            self._failure = EngineFailure(ENGINE_REJECTED, "an event is not JSON", retryable=True)
+            return
+        self.events += 1
+        if not isinstance(chunk, dict):
+            return  # llama.cpp sends `null` now and then
+        if chunk.get("error"):
+            self._failure = failure_from_stream(chunk["error"])
+            return
+        choices = list_objects(chunk.get("choices"))
+        self._tally.add_event(chunk)
+        if not choices or "prompt_progress" in chunk:
+            return
+        if self._first_output is None and any(carries_output(choice) for choice in choices):
+            self._first_output = now
+        finished = self._note_finish(choices)
+        if self._answer is not None:
+            self._answer.add_chunk(chunk)
+            return
+        if finished:
+            self._held, chunk = chunk, self._held
+        if chunk is not None:
+            out.append(format_event(self._rewritten(chunk)))
+
+    def _note_finish(self, choices: list[dict[str, Any]]) -> bool:
+        finished = False
+        for choice in choices:
+            index = choice.get("index")
+            reason = choice.get("finish_reason")
+            if reason:
+                finished = True
+            key = index if isinstance(index, int) else 0
+            if key in self._choices or len(self._choices) < CHOICES_MAX:
+                self._choices[key] = parse_text(reason) or self._choices.get(key, "")
+        return finished
+
+    def _rewritten(self, chunk: dict[str, Any]) -> bytes:
+        return rewrite_chunk(chunk, job=self._request.job, model=self._request.model)
+
+    def _timings(self, now: float) -> EngineTimings:
+        run_s = now - self._started
+        ttft_s = 0.0 if self._first_output is None else self._first_output - self._started
+        if self._tally.has_timings:
+            prefill_s, decode_s = self._tally.prefill_s, self._tally.decode_s
+            return EngineTimings(ttft_s, run_s, prefill_s, decode_s, timed=Basis.MEASURED)
+        prefill_s = run_s if self._first_output is None else ttft_s
+        return EngineTimings(ttft_s, run_s, prefill_s, run_s - prefill_s, timed=Basis.ESTIMATED)

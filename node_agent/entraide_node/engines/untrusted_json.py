@@ -1,0 +1,54 @@
+"""Foreign values: what an engine's JSON holds, as values that are safe to count with.
+
+An attached engine is somebody else's program and may send anything. It decides which values count:
+a number is whole and within what a message of the bus can hold, a list is a list.
+"""
+
+from typing import Any
+
+import msgspec
+
+from entraide.decoding import decode_json
+
+COUNT_MAX = 2**53
+TEXT_CHARS_MAX = 500
+MILLISECONDS_MAX = 1e12
+
+
+def parse_object(payload: bytes) -> dict[str, Any]:
+    """Returns the object that a document is; {} when it is none."""
+    try:
+        document = decode_json(payload)
+    except msgspec.DecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def list_objects(value: Any) -> list[dict[str, Any]]:
+    """Returns the objects in a list; [] when it is none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def parse_count(value: Any) -> int:
+    """Returns a positive whole number; 0 for anything else.
+
+    >>> parse_count(7), parse_count(-7), parse_count(10**30), parse_count("7")
+    (7, 0, 0, 0)
+    """
+    return value if isinstance(value, int) and 0 < value <= COUNT_MAX else 0
+
+
+def parse_milliseconds(value: Any) -> float:
+    """Returns a positive number of milliseconds; 0 for anything else."""
+    known = isinstance(value, int | float) and 0 < value <= MILLISECONDS_MAX
+    return float(value) if known else 0.0
+
+
+def parse_text(value: Any) -> str:
+    """Returns a value as a short text for a person; "" for none, or one that nests too deep."""
+    if isinstance(value, str):
+        return value[:TEXT_CHARS_MAX]
+    try:
+        return str(value)[:TEXT_CHARS_MAX] if value is not None else ""
+    except (RecursionError, ValueError):  # a ValueError: an integer of thousands of digits
+        return ""

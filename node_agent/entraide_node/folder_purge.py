@@ -1,0 +1,57 @@
+"""Departure: which files of a node's folder are Entraide's, and taking them away.
+
+It decides what ``entraide node leave --purge`` erases: files that Entraide writes, by their names.
+A file that it does not know is somebody else's, and stays.
+"""
+
+import contextlib
+import shutil
+from pathlib import Path
+
+from entraide_node import keys
+from entraide_node.config import CONFIG_NAME
+from entraide_node.logs import ERRORS_NAME, LOG_NAME
+from entraide_node.machine_setup import RATES_NAME
+from entraide_node.model_manager.catalogue_source import (
+    CATALOGUE_NAME,
+    LOADED_FOLDER,
+    MODELS_FOLDER,
+    SIGNATURE_NAME,
+)
+from entraide_node.models.model_files import CHECKSUMS_NAME
+from entraide_node.models.model_store import LOCKS_FOLDER, SPEEDS_NAME
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.terms_file import TERMS_NAME
+from entraide_node.report_outbox import REPORTS_NAME
+
+NAMES_SHOWN_MAX = 12  # names that a sentence lists
+
+OWN_FILES = (
+    CONFIG_NAME, CHECKSUMS_NAME, CATALOGUE_NAME, SIGNATURE_NAME, TERMS_NAME, RATES_NAME, LOG_NAME,
+    ERRORS_NAME, REPORTS_NAME, keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME,
+    owner_files.PAUSE_NAME, owner_files.ENERGY_NAME, owner_files.STATUS_NAME,
+    owner_files.STOPPED_NAME,
+)  # fmt: skip
+
+
+def purge_folder(folder: Path) -> None:
+    """Erases Entraide's files in a node's folder, and the folder if nothing else is in it."""
+    for name in OWN_FILES:
+        for path in (folder / name, *folder.glob(f"{name}.[0-9]*"), folder / f"{name}.part"):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+    shutil.rmtree(folder / LOADED_FOLDER, ignore_errors=True)
+    models = folder / MODELS_FOLDER
+    shutil.rmtree(models / LOCKS_FOLDER, ignore_errors=True)
+    (models / SPEEDS_NAME).unlink(missing_ok=True)
+    for empty in (models, folder):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
+
+
+def list_remaining(folder: Path) -> list[str]:
+    """Returns the names of what is left in a node's folder, some of many."""
+    if not folder.is_dir():
+        return []
+    names = sorted(path.name for path in folder.iterdir())
+    return names if len(names) <= NAMES_SHOWN_MAX else [*names[:NAMES_SHOWN_MAX], "…"]

@@ -1,0 +1,294 @@
+"""Which machine this is: processor, memory, graphics, battery, thermals.
+
+It decides how each system is asked and how its answer is read; what cannot be read is left out,
+never guessed. The readers are plain functions over what a system says, so that they can be tried
+on what other machines said. It blocks for as long as the system takes: call it off the event loop.
+"""
+
+import contextlib
+import os
+import platform
+import sys
+from pathlib import Path
+
+import msgspec
+import psutil
+import pynvml
+from msgspec import Struct
+
+from entraide.decoding import decode_json
+from entraide_node.core.hardware import Gpu, Hardware
+from entraide_node.energy.device_detection import (
+    apple_device,
+    cpu_device,
+    nvidia_device,
+    run_command,
+)
+
+CARDS_MAX = 64
+TEXT_BYTES_MAX = 256 * 1024
+AMD_VENDOR = "0x1002"
+CARVEOUT_BYTES_MAX = 4 * 1024**3  # an integrated card's own memory is a small part of the machine's
+
+CPUINFO = Path("/proc/cpuinfo")
+DRM = Path("/sys/class/drm")
+KFD = Path("/sys/class/kfd/kfd/topology/nodes")
+POWER_SUPPLY = Path("/sys/class/power_supply")
+THERMAL = (Path("/sys/class/thermal"), Path("/sys/class/hwmon"))
+CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+_MAC = ["/usr/sbin/system_profiler", "SPHardwareDataType", "SPDisplaysDataType", "-json"]
+_MAC_CHIP = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+_SYSTEMS = {"linux": "linux", "darwin": "darwin", "win32": "windows"}
+_ARCHS = {"amd64": "x86_64", "aarch64": "arm64"}
+# What matters to an engine of what a processor says of itself, under the name that people use.
+_FEATURES = {
+    "avx": "avx", "avx2": "avx2", "f16c": "f16c", "fma": "fma", "avx512f": "avx512",
+    "avx512_vnni": "avx512_vnni", "avx512_bf16": "avx512_bf16", "avx_vnni": "avx_vnni",
+    "amx_tile": "amx", "asimd": "neon", "asimddp": "dotprod", "i8mm": "i8mm", "bf16": "bf16",
+    "sve": "sve", "sve2": "sve2", "sme": "sme",
+}  # fmt: skip
+# NVIDIA's machines whose card has no memory of its own.
+_NVIDIA_UNIFIED = ("gb10", "orin", "thor", "xavier")
+
+
+class DetectedGpu(Struct, frozen=True):
+    """A graphics processor, and whether it works in the machine's own memory."""
+
+    gpu: Gpu
+    shares_memory: bool
+
+
+def detect_hardware() -> Hardware:
+    """Returns what this machine is, as far as it says so itself. Blocks."""
+    system = _SYSTEMS.get(sys.platform, sys.platform)
+    memory_bytes = psutil.virtual_memory().total
+    if system == "darwin":
+        return _detect_mac(memory_bytes)
+    if system != "linux":
+        cards = nvidia_gpus(nvml_cards(), memory_bytes=memory_bytes)
+        return _build_hardware(
+            system, platform.processor(), found=cards, memory_bytes=memory_bytes,
+            battery=_has_battery(),
+        )  # fmt: skip
+    cpu, features = parse_cpuinfo(_read_text(CPUINFO))
+    memory_bytes = available_memory_bytes(
+        memory_bytes, tuple(_read_text(path) for path in CGROUP_LIMITS)
+    )
+    cards = nvidia_gpus(nvml_cards(), memory_bytes=memory_bytes)
+    cards += amd_gpus(DRM, KFD)
+    return _build_hardware(
+        system,
+        cpu,
+        features=features,
+        found=cards,
+        memory_bytes=memory_bytes,
+        battery=has_battery_under(POWER_SUPPLY),
+        thermals=any(has_thermals_under(root) for root in THERMAL),
+    )
+
+
+def parse_cpuinfo(cpuinfo: str) -> tuple[str, tuple[str, ...]]:
+    """Reads Linux's ``/proc/cpuinfo``: the processor's name, and the features that matter.
+
+    An ARM processor has no name there but its board's, where that is told.
+    """
+    said: dict[str, str] = {}
+    for line in cpuinfo.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            said.setdefault(name.strip(), value.strip())
+    name = said.get("model name") or said.get("Model") or said.get("Hardware") or ""
+    flags = set(f"{said.get('flags', '')} {said.get('Features', '')}".split())
+    return name, tuple(sorted({ours for theirs, ours in _FEATURES.items() if theirs in flags}))
+
+
+def available_memory_bytes(memory_bytes: int, limits: tuple[str, ...]) -> int:
+    """Returns a machine's memory, or what its container leaves of it, bytes."""
+    told = (int(limit) for limit in map(str.strip, limits) if limit.isdecimal())
+    return min([memory_bytes, *(limit for limit in told if limit > 0)])
+
+
+def nvidia_gpus(
+    cards: tuple[tuple[str, int | None], ...], *, memory_bytes: int
+) -> tuple[DetectedGpu, ...]:
+    """Returns NVIDIA's cards; one without memory of its own works in the machine's."""
+    found = []
+    for name, own_bytes in cards:
+        shares = own_bytes is None or any(word in name.lower() for word in _NVIDIA_UNIFIED)
+        gpu = Gpu(kind="nvidia", name=name, memory_bytes=own_bytes or memory_bytes)
+        found.append(DetectedGpu(gpu, shares))
+    return tuple(found)
+
+
+def amd_gpus(drm: Path, kfd: Path) -> tuple[DetectedGpu, ...]:
+    """Returns AMD's cards, as the kernel's driver lists them.
+
+    One that is part of the processor works in the machine's memory: a part set aside for it at
+    start, and as much of the rest as the driver may lend. It is told by the compute driver (a node
+    with processor cores and with vector units), or by how little is set aside.
+
+    Args:
+        drm: folder of the graphics cards.
+        kfd: folder of the compute driver's nodes.
+    """
+    integrated = _integrated(kfd)
+    found = []
+    for card in sorted(drm.glob("card[0-9]*/device"))[:CARDS_MAX]:
+        if _read_text(card / "vendor").strip() != AMD_VENDOR:
+            continue
+        own_bytes = _read_number(card / "mem_info_vram_total")
+        lent_bytes = _read_number(card / "mem_info_gtt_total")
+        name = (
+            _read_text(card / "product_name").strip()
+            or f"AMD {_read_text(card / 'device').strip()}"
+        )
+        minors = {path.name.removeprefix("renderD") for path in card.glob("drm/renderD*")}
+        shares = bool(minors & integrated) or own_bytes < min(CARVEOUT_BYTES_MAX, lent_bytes)
+        total_bytes = own_bytes + lent_bytes if shares else own_bytes
+        found.append(DetectedGpu(Gpu(kind="amd", name=name, memory_bytes=total_bytes), shares))
+    return tuple(found)
+
+
+def parse_mac_profile(profile: str) -> tuple[str, int, Gpu | None]:
+    """Reads a Mac's profiler: the chip, its cores, and its graphics processor, if it is Apple's.
+
+    Returns:
+        The chip's name, processor cores (0 when not told), and the graphics without memory.
+    """
+    try:
+        said = decode_json(profile, type=dict[str, list[dict[str, object]]])
+        hardware = said["SPHardwareDataType"][0]
+    except (msgspec.DecodeError, KeyError, IndexError):
+        return "", 0, None
+    chip = str(hardware.get("chip_type", "") or hardware.get("cpu_type", ""))
+    processors = str(hardware.get("number_processors", "")).removeprefix("proc ").split(":")[0]
+    cores = int(processors) if processors.isdecimal() else 0
+    for display in said.get("SPDisplaysDataType", []):
+        if "apple" in str(display.get("spdisplays_vendor", "")).lower():
+            name, told = str(display.get("sppci_model", chip)), str(display.get("sppci_cores", ""))
+            count = int(told) if told.isdecimal() else 0
+            return chip, cores, Gpu(kind="apple", name=name, memory_bytes=0, cores=count)
+    if chip.startswith("Apple"):  # a Mac without a screen lists no display
+        return chip, cores, Gpu(kind="apple", name=chip, memory_bytes=0)
+    return chip, cores, None
+
+
+def has_battery_under(root: Path) -> bool:
+    """Tells whether the machine itself has a battery; that of a mouse is none."""
+    return any(
+        _read_text(supply / "type").strip() == "Battery"
+        and _read_text(supply / "scope").strip() != "Device"
+        for supply in sorted(root.glob("*"))
+    )
+
+
+def has_thermals_under(root: Path) -> bool:
+    """Tells whether some temperature can be read below a folder of sensors."""
+    paths = [*root.glob("thermal_zone*/temp"), *root.glob("hwmon*/temp*_input")]
+    return any(_read_text(path).strip().removeprefix("-").isdecimal() for path in paths)
+
+
+def _build_hardware(
+    system: str, cpu: str, *, found: tuple[DetectedGpu, ...], memory_bytes: int, battery: bool,
+    features: tuple[str, ...] = (), thermals: bool = False,
+) -> Hardware:  # fmt: skip
+    gpus = tuple(one.gpu for one in found)
+    nvidia = next((gpu.name for gpu in gpus if gpu.kind == "nvidia"), "")
+    device, _ = nvidia_device(nvidia) if nvidia else cpu_device(cpu)
+    return Hardware(
+        os=system, arch=_arch(), cpu=cpu, cores=_cores(), cpu_features=features,
+        memory_bytes=memory_bytes, gpus=gpus, battery=battery, thermals=thermals, device=device,
+        unified_memory=bool(found) and found[0].shares_memory,
+    )  # fmt: skip
+
+
+def _detect_mac(memory_bytes: int) -> Hardware:
+    profile = run_command(_MAC)
+    chip, cores, graphics = parse_mac_profile(profile)
+    device, _ = apple_device(profile)
+    arm = _arch() == "arm64"
+    gpus = (msgspec.structs.replace(graphics, memory_bytes=memory_bytes),) if graphics else ()
+    return Hardware(
+        os="darwin",
+        arch=_arch(),
+        cpu=chip or run_command(_MAC_CHIP).strip(),
+        cores=cores or _cores(),
+        cpu_features=("neon",) if arm else (),
+        memory_bytes=memory_bytes,
+        unified_memory=bool(gpus),
+        gpus=gpus,
+        battery=_has_battery(),
+        thermals=True,
+        device=device,
+    )
+
+
+def nvml_cards() -> tuple[tuple[str, int | None], ...]:
+    """Asks NVIDIA's driver for its cards; none where there is no driver.
+
+    Returns:
+        Each card's name, and its memory in bytes: None where it has none of its own.
+    """
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        count = min(CARDS_MAX, pynvml.nvmlDeviceGetCount())
+        return tuple(_nvml_card(pynvml.nvmlDeviceGetHandleByIndex(n)) for n in range(count))
+    except pynvml.NVMLError:
+        return ()
+    finally:
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+
+
+def _nvml_card(handle: object) -> tuple[str, int | None]:
+    said = pynvml.nvmlDeviceGetName(handle)
+    name = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    try:
+        return name, int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    except pynvml.NVMLError_NotSupported:
+        return name, None
+
+
+def _arch() -> str:
+    machine = platform.machine().lower()
+    return _ARCHS.get(machine, machine)
+
+
+def _cores() -> int:
+    usable = getattr(os, "sched_getaffinity", None)  # not every system has it
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1
+
+
+def _has_battery() -> bool:
+    return psutil.sensors_battery() is not None
+
+
+def _integrated(kfd: Path) -> set[str]:
+    """The render numbers of the compute driver's nodes that are processor and graphics at once."""
+    found = set()
+    for properties in sorted(kfd.glob("*/properties")):
+        words = (line.split() for line in _read_text(properties).splitlines())
+        said = {line[0]: line[1] for line in words if len(line) == 2}
+        if said.get("cpu_cores_count", "0") != "0" and said.get("simd_count", "0") != "0":
+            found.add(said.get("drm_render_minor", ""))
+    return found - {""}
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(TEXT_BYTES_MAX)
+    except OSError:
+        return ""
+
+
+def _read_number(path: Path) -> int:
+    said = _read_text(path).strip()
+    return int(said) if said.isdecimal() else 0

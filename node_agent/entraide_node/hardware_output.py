@@ -1,0 +1,92 @@
+"""Hardware in words: what ``entraide node hardware`` says, to a person and to a program."""
+
+import sys
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from entraide import i18n
+from entraide_node.core.hardware import Hardware, suitable_engines
+from entraide_node.energy.device_catalogue import devices
+from entraide_node.hardware_detection import detect_hardware
+
+GIB = 1024**3
+SYSTEMS = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
+MAKERS = {"nvidia": "NVIDIA", "amd": "AMD", "apple": "Apple"}
+
+
+class HardwareReport(Struct, frozen=True):
+    """A machine, for programs.
+
+    Attributes:
+        hardware: what it is.
+        recognised: whether the catalogue knows it.
+        idle_w, active_w, power_scope: what the catalogue says that it draws, and of what.
+        engines: that suit it, the best first.
+    """
+
+    hardware: Hardware
+    recognised: bool
+    idle_w: float
+    active_w: float
+    power_scope: str
+    engines: tuple[str, ...]
+
+
+def report_hardware(hardware: Hardware) -> HardwareReport:
+    """Returns a machine with what the catalogue knows of it."""
+    entry = devices()[hardware.device]
+    return HardwareReport(
+        hardware=hardware,
+        recognised=not hardware.device.startswith("default-"),
+        idle_w=entry.idle_w,
+        active_w=entry.active_w,
+        power_scope=entry.power_scope,
+        engines=suitable_engines(hardware),
+    )
+
+
+def hardware_sentences(hardware: Hardware, lang: str) -> Iterator[str]:
+    """Yields what a machine is, a sentence at a time."""
+    yield i18n.text(
+        "node-hardware-machine", lang,
+        system=SYSTEMS.get(hardware.os, hardware.os), arch=hardware.arch,
+        cpu=hardware.cpu or i18n.ABSENT, cores=hardware.cores,
+        features=", ".join(hardware.cpu_features) or i18n.ABSENT,
+        memory=_gib(hardware.memory_bytes, lang),
+    )  # fmt: skip
+    for gpu in hardware.gpus:
+        yield i18n.text(
+            "node-hardware-gpu", lang,
+            kind=MAKERS.get(gpu.kind, gpu.kind), name=gpu.name or gpu.kind,
+            memory=_gib(gpu.memory_bytes, lang) if gpu.memory_bytes else i18n.ABSENT,
+            shared=hardware.unified_memory,
+        )  # fmt: skip
+    if not hardware.gpus:
+        yield i18n.text("node-hardware-no-gpu", lang)
+    yield i18n.text(
+        "node-hardware-sensors", lang, battery=hardware.battery, thermals=hardware.thermals
+    )
+    told, entry = report_hardware(hardware), devices()[hardware.device]
+    yield i18n.text(
+        "node-hardware-known" if told.recognised else "node-hardware-unknown", lang,
+        name=entry.name, idle_w=told.idle_w, active_w=told.active_w,
+    )  # fmt: skip
+    yield i18n.text("node-hardware-engines", lang, engines=", ".join(told.engines))
+
+
+def print_hardware(lang: str, *, as_json: bool) -> int:
+    """Says what this machine is; returns the exit status. Blocks."""
+    hardware = detect_hardware()
+    if as_json:
+        said = msgspec.json.encode(report_hardware(hardware)).decode("utf-8")
+        sys.stdout.write(f"{said}\n")
+        return 0
+    for sentence in hardware_sentences(hardware, lang):
+        sys.stdout.write(f"{sentence}\n")
+    return 0
+
+
+def _gib(size_bytes: int, lang: str) -> str:
+    return i18n.decimal(round(size_bytes / GIB, 1), lang)

@@ -1,0 +1,202 @@
+"""The look: whether somebody is at this machine, by whatever this system offers.
+
+It decides whom to ask, in order, and how answers go together: the machine is touched when any seat
+or terminal of it is. A desktop that nobody can ask makes the whole answer "cannot tell", unless a
+terminal shows that somebody is there. It refuses to know what an owner wants of it.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import inf
+
+import psutil
+from dbus_fast import BusType
+
+from entraide_node.idle_detection import macos, terminals, windows
+from entraide_node.idle_detection.activity import Activity
+from entraide_node.idle_detection.desktop import (
+    DBusConnection,
+    DesktopClient,
+    LoginSession,
+    find_session_address,
+)
+from entraide_node.idle_detection.wayland import WaylandClient, find_sockets
+from entraide_node.idle_detection.x11 import X11Client, has_display
+
+SESSIONS_EVERY_S = 5.0
+WATCHING_EVERY_S = 5.0
+COMMAND_EVERY_S = 2.0
+COMMAND_TIMEOUT_S = 5.0
+CommandRunner = Callable[[Sequence[str]], Awaitable[str]]
+
+RECENT_INPUT_S = (
+    300.0  # a terminal touched so recently shows somebody there, whatever else is unknown
+)
+
+
+class LinuxIdleDetector:
+    """Seats, desktops and terminals of a Linux machine."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        system_bus: str | None = None,
+        places: Sequence[tuple[str, str]] = terminals.LINUX,
+    ) -> None:
+        """Connects nothing yet.
+
+        Args:
+            environ: where the session's addresses stand.
+            system_bus: where the machine's bus listens; None for the usual place.
+            places: where terminals are.
+        """
+        self._environ = environ
+        self._places = places
+        address = find_session_address(environ)
+        session = None if address is None else DBusConnection(BusType.SESSION, address)
+        self._desktop = DesktopClient(session, DBusConnection(BusType.SYSTEM, system_bus))
+        self._wayland = WaylandClient(environ)
+        self._x11 = X11Client(environ)
+        self._boot_at = psutil.boot_time()
+        self._sessions: list[LoginSession] = []
+        self._watching = False
+        self._asked_sessions_s = self._asked_watching_s = -inf
+
+    async def detect(self) -> Activity:
+        """Returns whether somebody is there now."""
+        now, now_s = time.time(), time.monotonic()
+        typed_s = await asyncio.to_thread(
+            terminals.idle_s, self._places, now=now, boot_at=self._boot_at
+        )
+        if now_s - self._asked_sessions_s >= SESSIONS_EVERY_S:
+            self._asked_sessions_s = now_s
+            self._sessions = await self._desktop.list_sessions(now=now)
+        own = await self._own(now_s)
+        graphical = [one for one in self._sessions if one.graphical and one.active]
+        others = [one for one in graphical if own is None or one.uid != os.getuid()]
+        found = ([own] if own is not None else []) + [(one.idle_s, "logind") for one in others]
+        if not found:
+            return self._without_answer(typed_s)
+        if any(idle_s is None for idle_s, _ in found) and typed_s >= RECENT_INPUT_S:
+            return Activity(None)
+        known = [(idle_s, how) for idle_s, how in found if idle_s is not None]
+        idle_s, how = min([*known, (typed_s, "terminals")])
+        if own is not None and await self._screen_on(now_s):
+            return Activity(0.0, how, watching=True)
+        return Activity(idle_s, how)
+
+    def _without_answer(self, typed_s: float) -> Activity:
+        """No desktop answered: either there is none, or it cannot be asked."""
+        desktop = has_display(self._environ) or bool(find_sockets(self._environ))
+        if desktop and typed_s >= RECENT_INPUT_S:
+            return Activity(None)
+        return Activity(typed_s, "terminals")
+
+    async def _own(self, now_s: float) -> tuple[float, str] | None:
+        """Returns what this person's own desktop tells, and by whom."""
+        found = await self._wayland.idle_s()
+        if found is not None:
+            return found, "wayland"
+        found = await self._desktop.mutter_idle_s()
+        if found is not None:
+            return found, "mutter"
+        if not find_sockets(self._environ):  # beside Wayland, X11 sees its own windows only
+            found = await self._x11.idle_s()
+            if found is not None:
+                return found, "x11"
+        found = await self._desktop.screensaver_idle_s(now=now_s)
+        return None if found is None else (found, "screensaver")
+
+    async def _screen_on(self, now_s: float) -> bool:
+        if now_s - self._asked_watching_s >= WATCHING_EVERY_S:
+            self._asked_watching_s = now_s
+            self._watching = await self._desktop.is_screen_kept_on()
+        return self._watching
+
+    async def close(self) -> None:
+        """Lets go of all that it asks."""
+        await self._wayland.close()
+        await self._x11.close()
+        await self._desktop.close()
+
+
+async def run_command(command: Sequence[str]) -> str:
+    """Returns what one of the system's own commands writes; "" when it cannot be run."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+    except OSError:
+        return ""
+    try:
+        async with asyncio.timeout(COMMAND_TIMEOUT_S):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return ""
+    return said.decode("utf-8", "replace")
+
+
+class MacIdleDetector:
+    """Input devices, screen and terminals of a Mac."""
+
+    def __init__(self, *, says: CommandRunner | None = None) -> None:
+        """Asks nothing yet.
+
+        Args:
+            says: runs a command; None for the system's own.
+        """
+        self._says = says or run_command
+        self._told: tuple[float, float | None] = (-inf, None)
+        self._watching = False
+        self._asked_watching_s = -inf
+        self._boot_at = psutil.boot_time()
+
+    async def detect(self) -> Activity:
+        """Returns whether somebody is there now."""
+        now_s = time.monotonic()
+        asked_s, idle_s = self._told
+        if now_s - asked_s >= COMMAND_EVERY_S:
+            idle_s = macos.parse_idle_s(await self._says(macos.IDLE_COMMAND))
+            asked_s, self._told = now_s, (now_s, idle_s)
+        if now_s - self._asked_watching_s >= WATCHING_EVERY_S:
+            self._asked_watching_s = now_s
+            self._watching = macos.is_screen_kept_on(await self._says(macos.SCREEN_COMMAND))
+        typed_s = terminals.idle_s(terminals.MACOS, now=time.time(), boot_at=self._boot_at)
+        if idle_s is None:
+            return Activity(typed_s, "terminals") if typed_s < RECENT_INPUT_S else Activity(None)
+        if self._watching:
+            return Activity(0.0, "macos", watching=True)
+        idle_s, how = min((idle_s + now_s - asked_s, "macos"), (typed_s, "terminals"))
+        return Activity(idle_s, how)
+
+    async def close(self) -> None:
+        """Has nothing to let go of."""
+
+
+class WindowsIdleDetector:
+    """The last input of a Windows machine."""
+
+    async def detect(self) -> Activity:
+        """Returns whether somebody is there now."""
+        return Activity(windows.idle_s(), "windows")
+
+    async def close(self) -> None:
+        """Has nothing to let go of."""
+
+
+IdleDetector = LinuxIdleDetector | MacIdleDetector | WindowsIdleDetector
+
+
+def make_detector() -> IdleDetector:
+    """Returns the look for this system."""
+    if sys.platform == "darwin":
+        return MacIdleDetector()
+    if sys.platform == "win32":
+        return WindowsIdleDetector()
+    return LinuxIdleDetector(os.environ)

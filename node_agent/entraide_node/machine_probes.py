@@ -1,0 +1,193 @@
+"""Probes: battery, heat, memory and other programs, as the system tells of them.
+
+It decides how often each is asked, and asks only for what the owner's terms speak of, so that an
+agent at rest costs next to nothing. What the system does not tell is None. It refuses to know what
+any of it means.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from math import inf
+from typing import Any
+
+import msgspec
+import psutil
+
+from entraide_node.core.machine_state import MachineState
+from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy
+from entraide_node.idle_detection import macos
+from entraide_node.idle_detection.activity import Activity
+from entraide_node.idle_detection.detector import IdleDetector, make_detector, run_command
+
+READ_INTERVAL_S = 5.0
+HEAT_INTERVAL_S = 10.0  # on macOS, where a command is run for it
+PROCESSES_MAX = 20_000
+
+# Where processors tell their temperature; other sensors (disks, batteries) are left aside.
+SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "acpitz")
+
+
+def max_temperature_c(told: Mapping[str, Iterable[Any]]) -> float | None:
+    """Returns the highest temperature of the processors, from psutil's table; None without one."""
+    found = [part.current for name in SENSORS for part in told.get(name, ()) if part.current]
+    return max(found) if found else None
+
+
+def running_programs(programs: tuple[str, ...], names: Iterable[str]) -> tuple[str, ...]:
+    """Returns those of the programs that run, in their order; case and ``.exe`` do not matter.
+
+    >>> running_programs(("blender", "obs"), ["bash", "Blender.exe"])
+    ('blender',)
+    """
+    there = {name.lower().removesuffix(".exe") for name in names}
+    return tuple(name for name in programs if name.lower().removesuffix(".exe") in there)
+
+
+class ForeignLoad:
+    """The processor time of programs that are not ours, between two looks."""
+
+    def __init__(self) -> None:
+        self._before: tuple[float, float, float] | None = None
+
+    def percent(self) -> float | None:
+        """Returns what others used since the last look, of all processors; None at the first."""
+        times = psutil.cpu_times()
+        whole = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        rest = times.idle + getattr(times, "iowait", 0.0)
+        now, before = (whole, rest, _own_s()), self._before
+        self._before = now
+        if before is None or whole <= before[0]:
+            return None
+        passed_s = whole - before[0]
+        # A child of ours that has ended takes its time with it: never less than nothing.
+        own_s = max(0.0, now[2] - before[2])
+        others_s = passed_s - (rest - before[1]) - own_s
+        return min(100.0, max(0.0, 100.0 * others_s / passed_s))
+
+
+def _own_s() -> float:
+    """Returns the processor time of this process and of all below it, seconds."""
+    this = psutil.Process()
+    found = 0.0
+    for process in [this, *this.children(recursive=True)]:
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        found += times.user + times.system
+    return found
+
+
+class _SystemReadings(msgspec.Struct, frozen=True):
+    """What was read of the machine last."""
+
+    on_battery: bool = False
+    charge_percent: float | None = None
+    temperature_c: float | None = None
+    load_percent: float | None = None
+    memory_free_bytes: int | None = None
+    programs: tuple[str, ...] = ()
+
+
+class MachineProbes:
+    """All that is asked of this machine for its owner's terms.
+
+    Attributes:
+        activity: what the presence probes told last.
+    """
+
+    def __init__(self, look: IdleDetector | None = None, *, tells_load: bool = True) -> None:
+        """Asks nothing yet.
+
+        Args:
+            look: for somebody at the machine; None for this system's own.
+            tells_load: whether others' load can be told from ours: not where an engine that the
+                owner started computes for us.
+        """
+        self._look = look or make_detector()
+        self._load = ForeignLoad()
+        self._tells_load = tells_load
+        self._machine = _SystemReadings()
+        self._throttled = False
+        self._asked: tuple[OwnerTerms, float] | None = None
+        self._asked_heat_s = -inf
+        self.activity = Activity(inf)
+
+    async def read_state(self, terms: OwnerTerms, *, paused: bool) -> MachineState:
+        """Returns the moment as the machine tells it; what the site and the work tell is left out.
+
+        Args:
+            terms: of the owner: only what they speak of is asked.
+            paused: whether the owner paused the node.
+        """
+        now_s = time.monotonic()
+        if (
+            self._asked is None
+            or self._asked[0] != terms
+            or now_s - self._asked[1] >= READ_INTERVAL_S
+        ):
+            self._asked = terms, now_s
+            self._machine = await asyncio.to_thread(self._read, terms)
+        await self._look_at_heat(terms, now_s)
+        if needs_presence(terms):
+            self.activity = await self._look.detect()
+        local, machine = datetime.now().astimezone(), self._machine
+        return MachineState(
+            day=local.weekday(),
+            minute=local.hour * 60 + local.minute,
+            paused=paused,
+            on_battery=machine.on_battery,
+            charge_percent=machine.charge_percent,
+            temperature_c=machine.temperature_c,
+            throttled=self._throttled,
+            load_percent=machine.load_percent,
+            memory_free_bytes=machine.memory_free_bytes,
+            programs=machine.programs,
+            idle_s=self.activity.idle_s,
+        )
+
+    async def close(self) -> None:
+        """Lets go of all that it asks."""
+        await self._look.close()
+
+    def _read(self, terms: OwnerTerms) -> _SystemReadings:
+        battery = None
+        if (not terms.on_battery or terms.charge_min_percent) and hasattr(
+            psutil, "sensors_battery"
+        ):
+            battery = psutil.sensors_battery()
+        temperature_c = None
+        if terms.temperature_max_c and hasattr(psutil, "sensors_temperatures"):
+            temperature_c = max_temperature_c(psutil.sensors_temperatures())
+        names: list[str] = []
+        if terms.programs:
+            for process in psutil.process_iter(["name"]):
+                names.append(process.info["name"] or "")
+                if len(names) >= PROCESSES_MAX:
+                    break
+        load = terms.load_max_percent and self._tells_load
+        return _SystemReadings(
+            on_battery=battery is not None and battery.power_plugged is False,
+            charge_percent=None if battery is None else float(battery.percent),
+            temperature_c=temperature_c,
+            load_percent=self._load.percent() if load else None,
+            memory_free_bytes=(
+                psutil.virtual_memory().available if terms.memory_free_min_gb else None
+            ),
+            programs=running_programs(terms.programs, names),
+        )
+
+    async def _look_at_heat(self, terms: OwnerTerms, now_s: float) -> None:
+        if sys.platform != "darwin" or not terms.temperature_max_c:
+            self._throttled = False
+        elif now_s - self._asked_heat_s >= HEAT_INTERVAL_S:
+            self._asked_heat_s = now_s
+            self._throttled = macos.is_throttled(await run_command(macos.HEAT_COMMAND))
+
+
+def needs_presence(terms: OwnerTerms) -> bool:
+    """Tells whether it matters to an owner that somebody is there."""
+    return terms.present is not PresencePolicy.ALL or terms.caps_idle != terms.caps_present

@@ -1,0 +1,276 @@
+"""Supply: what the pool may ask this node to load, and where that comes from.
+
+It keeps the pool's catalogue on disk, believed only with the pool's signature; says, by
+``core.model_fit``, what of it this machine could load; fetches weights into the store, and makes
+the
+engine for them. It decides nothing about when: that is the garage's affair.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from entraide import catalogue as documents
+from entraide.models import Artefact, Catalogue, ModelEntry
+from entraide.types import Loadable
+from entraide_node.config import LlamaCpp, MlxLm, NodeConfig, Vllm
+from entraide_node.core import model_fit
+from entraide_node.core.hardware import Hardware, suitable_engines
+from entraide_node.core.model_fit import EngineKind, LoadConfig, ModelCapacity, UnloadableModel
+from entraide_node.engines import factory
+from entraide_node.engines.base import Engine, EngineProblem
+from entraide_node.engines.environments import default_root
+from entraide_node.engines.factory import available_kinds, find_environment, make_engine
+from entraide_node.engines.llamacpp_props import BASE_FEATURES
+from entraide_node.hardware_detection import detect_hardware
+from entraide_node.keys import read_pool_key, write_private
+from entraide_node.model_manager.engine_setup import WEIGHTS_PATTERN, find_configured_model
+from entraide_node.models.capacity import measure_capacity
+from entraide_node.models.model_files import ModelFile
+from entraide_node.models.model_store import ModelStore
+
+CATALOGUE_NAME = "catalogue.json"
+SIGNATURE_NAME = "catalogue.sig"
+MODELS_FOLDER = "models"
+LOADED_FOLDER = "loaded"  # a log for each model that the pool had loaded
+SURVEY_INTERVAL_S = 600.0  # a disk fills, and an engine is installed, without a word to us
+
+# What an engine can do; tools and images only with models that can, see ``core.model_fit``.
+FEATURES = {
+    factory.LLAMA_CPP: (*BASE_FEATURES, "tools"),
+    factory.MLX_LM: ("logprobs", "tools"),
+    factory.VLLM: ("logprobs", "schema", "tools"),
+}
+
+
+class CatalogueSource:
+    """The supplier of one node; see ``supplier.Supplier``."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        *,
+        hardware: Callable[[], Hardware] = detect_hardware,
+        root: Path | None = None,
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            config: of the node.
+            hardware: says what the machine is; it may block.
+            root: where engines' environments stand; None for the usual place.
+        """
+        self._config = config
+        self._folder = Path(config.dir)
+        self._hardware = hardware
+        self._root = root or default_root()
+        self.store = ModelStore(self._folder / (config.models.dir or MODELS_FOLDER))
+        self._machine: Hardware | None = None
+        self._catalogue = Catalogue(0, 0.0, ())
+        self._room: ModelCapacity | None = None
+        self._unfit: dict[str, UnloadableModel] = {}
+        self._neighbours: Callable[[], tuple[str, ...]] = tuple
+        self._log = structlog.get_logger("entraide.node").bind(node=config.node)
+        self.loadable: tuple[Loadable, ...] = ()
+        self.models_bytes = 0
+        self.digest: str | None = "" if self._is_wanted else None
+
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether the owner lets the pool load anything, and the pool's word can be proven."""
+        models = self._config.models
+        return models.memory_gb != 0 and bool(models.allow) and bool(read_pool_key(self._folder))
+
+    async def open(self) -> None:
+        """Reads the catalogue that it has, and looks at the machine."""
+        if self.digest is None:
+            return
+        self._machine = await asyncio.to_thread(self._hardware)
+        kept = await asyncio.to_thread(self._kept)
+        if kept is not None:
+            await self._believe(*kept)
+        await self._survey()
+
+    async def run(self, *, changed: Callable[[], object]) -> None:
+        """Shares weights if its owner wants that, and looks at the disk now and then."""
+        if self.digest is None:
+            await asyncio.Event().wait()
+        async with contextlib.AsyncExitStack() as stack:
+            if self._config.models.share_on_lan:
+                from entraide_node.models.weight_share import WeightShare  # noqa: PLC0415  (few owners share)
+
+                share = WeightShare(self.store)
+                problem = await share.start()
+                stack.push_async_callback(share.stop)
+                self._neighbours = share.neighbours
+                self._log.info("node.sharing", code=problem.code if problem else "")
+            while True:
+                await asyncio.sleep(SURVEY_INTERVAL_S)
+                if await self._survey():
+                    changed()
+
+    def explain_refusal(self, model: str) -> EngineProblem:
+        """Returns why this node could not load a model that is not loadable."""
+        unfit = self._unfit.get(model)
+        if unfit is None:
+            return EngineProblem("load_unknown", {"model": model})
+        return EngineProblem(unfit.code, unfit.values)
+
+    async def accept_catalogue(self, document: bytes, signature: bytes) -> bool:
+        """Takes the pool's catalogue; False, and nothing changes, when it is not the pool's."""
+        if self.digest is None or not await self._believe(document, signature):
+            self._log.warning("node.catalogue_refused", size_bytes=len(document))
+            return False
+        with contextlib.suppress(OSError):  # a full disk: it is asked for again after a restart
+            await asyncio.to_thread(self._keep, document, signature)
+        await self._survey()
+        return True
+
+    async def fetch_weights(self, model: str) -> EngineProblem | None:
+        """Fetches a model's weights; None once they are here and proven."""
+        from entraide_node.models.fetch import WeightSources, fetch_weights  # noqa: PLC0415  (the hub's library)
+        from entraide_node.models.pool_access import read_pool_access  # noqa: PLC0415  (likewise)
+
+        chosen = self._chosen(model)
+        if isinstance(chosen, EngineProblem):
+            return chosen
+        entry, _, artefact, _ = chosen
+        models = self._config.models
+        pool, access = await asyncio.to_thread(read_pool_access, self._folder)
+        sources = WeightSources(
+            neighbours=self._neighbours(),
+            mirror=models.mirror,
+            hub=models.hub,
+            pool=pool,
+            access=access,
+        )
+        came = await fetch_weights(self.store, entry, artefact, sources=sources)
+        await self._survey()
+        return came if isinstance(came, EngineProblem) else None
+
+    async def make_engine(self, model: str) -> Engine | EngineProblem:
+        """Returns the engine for a model whose weights are here; not started."""
+        chosen = self._chosen(model)
+        if isinstance(chosen, EngineProblem):
+            return chosen
+        return await asyncio.to_thread(self._made, *chosen)
+
+    def _made(
+        self, entry: ModelEntry, kind: EngineKind, artefact: Artefact, shape: LoadConfig
+    ) -> Engine | EngineProblem:
+        path = self.store.loadable_path(entry, artefact)
+        if path is None:  # somebody deleted them meanwhile
+            return EngineProblem("model_missing", {"file": artefact.relative_folder(entry.name)})
+        return make_engine(
+            kind.name,
+            path,
+            alias=entry.name,
+            revision=artefact.checksum,
+            slots=shape.slots,
+            context_tokens=shape.context_tokens,
+            folder=self._folder / LOADED_FOLDER / entry.name,
+            root=self._root,
+            threads=self._config.models.threads,
+        )
+
+    def _chosen(
+        self, model: str
+    ) -> tuple[ModelEntry, EngineKind, Artefact, LoadConfig] | EngineProblem:
+        """How a model would be loaded, as the last survey offered it."""
+        entry = documents.find(self._catalogue, model)
+        way = model_fit.choose_artefact(entry, self._room) if entry and self._room else None
+        if entry is None or way is None:
+            return self.explain_refusal(model)
+        return (entry, *way)
+
+    async def _survey(self) -> bool:
+        """Looks what could be loaded now; returns whether that has changed."""
+        before = (self.loadable, self.models_bytes)
+        room = await asyncio.to_thread(self._look)
+        if room is None:
+            return False
+        self._room = room
+        self.models_bytes = room.memory_bytes
+        survey = model_fit.assess_models(self._catalogue, room)
+        self.loadable = tuple(one for one in survey if isinstance(one, Loadable))
+        self._unfit = {one.model: one for one in survey if isinstance(one, UnloadableModel)}
+        return before != (self.loadable, self.models_bytes)
+
+    def _look(self) -> ModelCapacity | None:
+        """The room that is left beside the owner's own engines."""
+        if self._machine is None:
+            return None
+        models = self._config.models
+        room = measure_capacity(
+            self._catalogue,
+            self.store,
+            self._machine,
+            self._engines(self._machine),
+            cap_bytes=int((models.memory_gb or 0.0) * 1e9),
+            allow=models.allow,
+        )
+        left_bytes = 0 if self._takes_all() else room.memory_bytes - self._fixed_bytes()
+        return replace(room, memory_bytes=max(0, left_bytes))
+
+    def _engines(self, machine: Hardware) -> list[EngineKind]:
+        """The engines that could be started now, the ones that suit the machine first."""
+        there = available_kinds(self._root)
+        suits = [name for name in suitable_engines(machine) if name in there]
+        kinds = [*suits, *(name for name in there if name not in suits)]
+        return [
+            EngineKind(name, on_gpu=self._on_gpu(name, machine), features=FEATURES[name])
+            for name in kinds
+        ]
+
+    def _on_gpu(self, name: str, machine: Hardware) -> bool:
+        """Whether an engine computes on the graphics; llama.cpp's wheels do on Apple's only."""
+        if name == factory.VLLM:
+            return find_environment(name, self._root) == "vllm"
+        return machine.accelerator == "apple"
+
+    def _takes_all(self) -> bool:
+        """Whether an engine of the owner's takes its cards' whole memory, as vLLM does."""
+        return any(isinstance(one, Vllm) and not one.cpu for one in self._config.owner_engines)
+
+    def _fixed_bytes(self) -> int:
+        """What the owner's own engines take of the memory: their weights, and a little."""
+        total = 0
+        for engine in self._config.owner_engines:
+            if isinstance(engine, LlamaCpp):
+                found = find_configured_model(engine.model, engine.alias, self._folder)
+                size_bytes = found.size_bytes if isinstance(found, ModelFile) else 0
+                total += size_bytes + model_fit.OVERHEAD_BYTES[factory.LLAMA_CPP]
+            elif isinstance(engine, MlxLm | Vllm):
+                files = (self._folder / Path(engine.model).expanduser()).glob(WEIGHTS_PATTERN)
+                kind = factory.MLX_LM if isinstance(engine, MlxLm) else factory.VLLM
+                total += sum(f.stat().st_size for f in files) + model_fit.OVERHEAD_BYTES[kind]
+        return total
+
+    async def _believe(self, document: bytes, signature: bytes) -> bool:
+        """Takes a document as the pool's catalogue if the pool signed it."""
+        from entraide.catalogue.signature import verify_catalogue  # noqa: PLC0415  (cryptography)
+
+        key = read_pool_key(self._folder)
+        catalogue = await asyncio.to_thread(verify_catalogue, document, signature, key)
+        if catalogue is None:
+            return False
+        self._catalogue = catalogue
+        self.digest = documents.digest(document)
+        self._log.info("node.catalogue", version=catalogue.version, models=len(catalogue.models))
+        return True
+
+    def _kept(self) -> tuple[bytes, bytes] | None:
+        try:
+            document = (self._folder / CATALOGUE_NAME).read_bytes()
+            return document, (self._folder / SIGNATURE_NAME).read_bytes()
+        except OSError:
+            return None
+
+    def _keep(self, document: bytes, signature: bytes) -> None:
+        # A death between the two leaves a pair that nobody believes, and it is asked for anew.
+        write_private(self._folder / CATALOGUE_NAME, document)
+        write_private(self._folder / SIGNATURE_NAME, signature)

@@ -1,0 +1,112 @@
+"""Making: builds and starts the engines that an owner names in the configuration.
+
+It decides which weights and which public name a configured engine has, and where its log goes. How
+an engine is run is its own affair. What is wrong is a value with a stable code.
+"""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from entraide_node.config import Attach, LlamaCpp, MlxLm, Vllm
+from entraide_node.engine_config import OwnerEngine
+from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
+from entraide_node.engines.base import Engine, EngineProblem
+from entraide_node.engines.environments import default_root
+from entraide_node.engines.factory import MLX_LM, VLLM, make_engine
+from entraide_node.engines.llamacpp import LlamaCppConfig, make_llama_cpp
+from entraide_node.models.model_files import DEMO, ModelFile, alias_of, compute_revision, find_model
+
+ENGINE_LOG = "engine.log"
+WEIGHTS_PATTERN = "*.safetensors"  # in the folder of a model for MLX or vLLM
+
+
+async def start_owner_engine(
+    asked: OwnerEngine, *, folder: Path, number: int = 0
+) -> Engine | EngineProblem:
+    """Returns the engine that the configuration names, started, or why there is none."""
+    return await start_engine(await _build_owner_engine(asked, folder, number))
+
+
+async def start_engine(engine: Engine | EngineProblem) -> Engine | EngineProblem:
+    """Returns an engine that was made, started, or why there is none; half a start is undone."""
+    if isinstance(engine, EngineProblem):
+        return engine
+    try:
+        problem = await engine.start()
+    except BaseException:
+        await engine.stop()
+        raise
+    return problem if problem is not None else engine
+
+
+async def _build_owner_engine(
+    asked: OwnerEngine, folder: Path, number: int
+) -> Engine | EngineProblem:
+    if isinstance(asked, Attach):
+        return AttachedEngine(
+            AttachConfig(
+                url=asked.url,
+                model=asked.model,
+                key=asked.key,
+                alias=asked.alias,
+                slots=asked.slots,
+                context_tokens=asked.context_tokens,
+                features=asked.features,
+            )
+        )
+    if not isinstance(asked, LlamaCpp):
+        return await asyncio.to_thread(_build_server_engine, asked, folder, number)
+    model = await asyncio.to_thread(find_configured_model, asked.model, asked.alias, folder)
+    if isinstance(model, EngineProblem):
+        return model
+    return make_llama_cpp(
+        LlamaCppConfig(
+            model=model,
+            slots=asked.slots,
+            context_tokens=asked.context_tokens,
+            threads=asked.threads,
+            log_path=folder / (f"engine-{number}.log" if number else ENGINE_LOG),
+        )
+    )
+
+
+def _build_server_engine(asked: MlxLm | Vllm, folder: Path, number: int) -> Engine | EngineProblem:
+    """An engine that is a server of its own, in an environment of its own."""
+    weights = folder / Path(asked.model).expanduser()
+    parts = sorted(weights.glob(WEIGHTS_PATTERN))
+    if not parts:
+        return EngineProblem("model_missing", {"file": str(weights / WEIGHTS_PATTERN)})
+    try:
+        revision = compute_revision(parts, folder)
+    except OSError as error:
+        values: dict[str, str | int | float] = {"file": str(weights), "detail": str(error)}
+        return EngineProblem("model_unreadable", values)
+    make = partial(
+        make_engine,
+        MLX_LM if isinstance(asked, MlxLm) else VLLM,
+        weights,
+        alias=asked.alias or alias_of(weights),
+        revision=revision,
+        slots=asked.slots,
+        context_tokens=asked.context_tokens,
+        folder=folder / f"engine-{number}",
+        root=default_root(),
+        arguments=asked.args,
+    )
+    if isinstance(asked, MlxLm):
+        return make()
+    return make(
+        threads=asked.threads,
+        cpu=asked.cpu,
+        tool_parser=asked.tool_parser,
+        tensor_parallel=asked.tensor_parallel,
+        pipeline_parallel=asked.pipeline_parallel,
+        ray=asked.ray,
+    )
+
+
+def find_configured_model(name: str, alias: str, folder: Path) -> ModelFile | EngineProblem:
+    """Returns the GGUF model that a configuration names, relative to the agent's own folder."""
+    path = name if name == DEMO else str(folder / Path(name).expanduser())
+    return find_model(path, alias=alias, cache_dir=folder)

@@ -1,0 +1,70 @@
+"""The room that this machine has for models, as the core's fit asks for it.
+
+It decides nothing: it reads disk and system, so that ``core.model_fit`` need not. It blocks: call
+it
+off the event loop.
+"""
+
+import platform
+import subprocess
+from collections.abc import Sequence
+
+from entraide.models import Catalogue
+from entraide_node.core.hardware import Hardware
+from entraide_node.core.model_fit import (
+    ANY_MODEL,
+    EngineKind,
+    ModelCapacity,
+    engines_in_fastest_memory,
+    models_memory_limit_bytes,
+)
+from entraide_node.models.model_store import ModelStore
+
+ASK_TIMEOUT_S = 5.0
+
+_WIRED = ["/usr/sbin/sysctl", "-n", "iogpu.wired_limit_mb"]
+
+
+def measure_capacity(
+    catalogue: Catalogue,
+    store: ModelStore,
+    hardware: Hardware,
+    engines: Sequence[EngineKind],
+    *,
+    cap_bytes: int = 0,
+    allow: Sequence[str] = (ANY_MODEL,),
+) -> ModelCapacity:
+    """Returns what this machine gives to models.
+
+    Args:
+        catalogue: whose weights are looked for on the disk.
+        store: where they lie.
+        hardware: what the machine is.
+        engines: those it could start, the preferred one first.
+        cap_bytes: the owner's own limit of memory; 0 for none.
+        allow: the models that its owner allows, or ``*``.
+    """
+    limit = read_wired_limit_bytes()
+    return ModelCapacity(
+        engines=engines_in_fastest_memory(hardware, engines),
+        memory_bytes=models_memory_limit_bytes(
+            hardware, engines, wired_limit_bytes=limit, cap_bytes=cap_bytes
+        ),
+        missing_bytes=store.missing_bytes_by_place(catalogue),
+        disk_free_bytes=store.free_bytes(),
+        allow=tuple(allow),
+        speeds=store.transfer_rates(),
+    )
+
+
+def read_wired_limit_bytes() -> int:
+    """Returns what a Mac's owner lets its GPU wire; 0 elsewhere, and where nobody said."""
+    if platform.system() != "Darwin":
+        return 0
+    try:
+        said = subprocess.run(
+            _WIRED, check=True, capture_output=True, text=True, timeout=ASK_TIMEOUT_S
+        ).stdout
+        return max(0, int(said)) * 1024**2
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0

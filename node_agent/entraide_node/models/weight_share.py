@@ -1,0 +1,175 @@
+"""Sharing on the site: proven weights for the neighbours, once the owner turned it on.
+
+It decides who is served (private addresses only), what (files of the catalogue that were proven,
+and nothing else of this disk) and how many at once, and it finds who else shares. Nothing listens
+and nothing is looked for before ``start``. A neighbour need not be trusted: whoever fetches
+proves each byte, and what is given are open weights.
+"""
+
+import asyncio
+import ipaddress
+import secrets
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+from aiohttp import web
+from zeroconf import IPVersion, ServiceStateChange
+from zeroconf.asyncio import (
+    AsyncServiceBrowser,
+    AsyncServiceInfo,
+    AsyncZeroconf,
+)
+
+from entraide_node.engines.base import EngineProblem
+from entraide_node.models.model_store import ModelStore
+
+SERVICE = "_entraide-models._tcp.local."
+SENDS_MAX = 4  # connections that weights go over at once
+KEEP_ALIVE_S = 5.0
+NEIGHBOURS_MAX = 32
+ASK_TIMEOUT_MS = 3_000
+STOP_GRACE_S = 2.0
+
+
+class WeightShare:
+    """Gives weights to the machines of the site, and knows which of them give theirs.
+
+    Args:
+        store: whose proven files are given.
+        addresses: of this machine, where it listens; None for all its private ones.
+    """
+
+    def __init__(self, store: ModelStore, *, addresses: Sequence[str] | None = None) -> None:
+        self._store = store
+        self._addresses = addresses
+        self._name = f"entraide-{secrets.token_hex(4)}.{SERVICE}"
+        self._lines: set[asyncio.Task[None]] = set()  # connections that weights go over
+        self._found: dict[str, str] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self._runner: web.AppRunner | None = None
+        self._zeroconf: AsyncZeroconf | None = None
+        self._browser: AsyncServiceBrowser | None = None
+        self.port = 0
+
+    def neighbours(self) -> tuple[str, ...]:
+        """Returns the base addresses of the machines that share now, for ``fetch.Sources``."""
+        return tuple(self._found[name] for name in sorted(self._found))
+
+    async def start(self) -> EngineProblem | None:
+        """Listens and announces it; None, or ``share_failed``, after which nothing listens."""
+        try:
+            addresses = list(self._addresses or private_addresses())
+            if not addresses:
+                return EngineProblem("share_failed", {"detail": "no private address"})
+            await self._listen(addresses)
+            await self._announce(addresses)
+        except Exception as problem:  # noqa: BLE001  (zeroconf's have no common root)
+            await self.stop()
+            return EngineProblem("share_failed", {"detail": str(problem) or repr(problem)})
+        return None
+
+    async def stop(self) -> None:
+        """Withdraws the announcement and listens no more; may be called again."""
+        for task in self._asking:
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+        browser, self._browser = self._browser, None
+        if browser is not None:
+            await browser.async_cancel()
+        zeroconf, self._zeroconf = self._zeroconf, None
+        if zeroconf is not None:
+            await zeroconf.async_unregister_all_services()
+            await zeroconf.async_close()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+        self._found.clear()
+
+    async def _listen(self, addresses: Sequence[str]) -> None:
+        app = web.Application()
+        app.router.add_get("/{model}/{weights}/{name:.+}", self._give)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=STOP_GRACE_S, keepalive_timeout=KEEP_ALIVE_S
+        )
+        await self._runner.setup()
+        self.port = 0
+        for address in addresses:
+            site = web.TCPSite(self._runner, address, self.port)
+            await site.start()
+            if not self.port:
+                self.port = int(self._runner.addresses[0][1])
+
+    async def _announce(self, addresses: Sequence[str]) -> None:
+        self._zeroconf = AsyncZeroconf(interfaces=list(addresses), ip_version=IPVersion.V4Only)
+        info = AsyncServiceInfo(
+            SERVICE,
+            self._name,
+            port=self.port,
+            addresses=[socket.inet_aton(address) for address in addresses],
+            properties={"v": "1"},
+        )
+        await self._zeroconf.async_register_service(info)
+        self._browser = AsyncServiceBrowser(
+            self._zeroconf.zeroconf, [SERVICE], handlers=[self._seen]
+        )
+
+    async def _give(self, request: web.Request) -> web.StreamResponse:
+        if not is_private(request.remote or ""):
+            raise web.HTTPForbidden
+        asked = request.match_info
+        place = f"{asked['model']}/{asked['weights']}"
+        path = await asyncio.to_thread(self._store.find_shared, place, asked["name"])
+        if path is None:
+            raise web.HTTPNotFound
+        self._lines = {line for line in self._lines if not line.done()} | {request.task}
+        if len(self._lines) > SENDS_MAX:
+            self._lines.discard(request.task)
+            raise web.HTTPServiceUnavailable
+        return web.FileResponse(path)
+
+    def _seen(
+        self, zeroconf: Any, service_type: str, name: str, state_change: ServiceStateChange
+    ) -> None:
+        if name == self._name:
+            return
+        if state_change is ServiceStateChange.Removed:
+            self._found.pop(name, None)
+            return
+        task = asyncio.get_running_loop().create_task(self._ask(zeroconf, service_type, name))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _ask(self, zeroconf: Any, service_type: str, name: str) -> None:
+        info = AsyncServiceInfo(service_type, name)
+        if not await info.async_request(zeroconf, ASK_TIMEOUT_MS) or not info.port:
+            return
+        addresses = info.parsed_addresses(IPVersion.V4Only)
+        near = next((address for address in addresses if is_private(address)), None)
+        if near is not None and len(self._found) < NEIGHBOURS_MAX:
+            self._found[name] = f"http://{near}:{info.port}"
+
+
+def private_addresses() -> tuple[str, ...]:
+    """Returns this machine's own IPv4 addresses on private networks, loopback aside."""
+    up = {name for name, stats in psutil.net_if_stats().items() if stats.isup}
+    found = {
+        address.address
+        for name, addresses in psutil.net_if_addrs().items()
+        for address in addresses
+        if address.family == socket.AF_INET and name in up and is_private(address.address)
+    }
+    return tuple(sorted(one for one in found if not ipaddress.ip_address(one).is_loopback))
+
+
+def is_private(address: str) -> bool:
+    """Whether an address is of a private network, or this very machine.
+
+    >>> is_private("192.168.1.20"), is_private("8.8.8.8"), is_private("nowhere")
+    (True, False, False)
+    """
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False

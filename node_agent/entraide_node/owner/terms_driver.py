@@ -1,0 +1,162 @@
+"""The owner's steward: the terms in force, put to the machine as it is, once a second.
+
+It decides nothing about the terms, which the node's core does (``core.owner_policy``): it reads the
+owner's file and the probes, tells the core, and carries out what the core says. A probe that breaks
+is a machine that cannot tell whether somebody is there.
+"""
+
+import asyncio
+import time
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from entraide.types import Lending
+from entraide_node.core import run_admission
+from entraide_node.core.machine_state import MachineState
+from entraide_node.core.owner_policy import LendingState, OwnerPolicy, PolicyOutcome
+from entraide_node.machine_probes import MachineProbes
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.policy_driver import (
+    OWNER_RETURNED,
+    EndRunsCallback,
+    NotifyChange,
+    OwnerStatus,
+    ReadWorkload,
+)
+from entraide_node.owner.terms_file import TermsFile
+
+POLL_INTERVAL_S = 1.0
+
+
+class TermsPolicyDriver:
+    """Speaks for the owner of the machine that the agent runs on."""
+
+    def __init__(self, folder: Path, probes: MachineProbes) -> None:
+        """Looks at nothing yet, and allows nothing before it has.
+
+        Args:
+            folder: of the node, where the owner's files are.
+            probes: of the machine; this closes them.
+        """
+        self._folder = folder
+        self._probes = probes
+        self._file = TermsFile(folder)
+        self._core = OwnerPolicy()
+        self._lent: PolicyOutcome | None = None
+        self._since_at = time.time()
+        self._log = structlog.get_logger("entraide.node")
+
+    # What the agent asks.
+
+    def reason(self) -> str:
+        """See ``stewardship.Steward``."""
+        if self._lent is None:
+            return "starting"
+        return "" if self._lent.reason is None else self._lent.reason.code
+
+    def limits(self) -> run_admission.LendingLimits:
+        """See ``stewardship.Steward``."""
+        terms, now = self._file.terms, self._lent
+        if now is None:
+            return run_admission.LendingLimits()
+        lending = Lending.OWN_FIRST if terms.own_first else Lending.ALL
+        return run_admission.LendingLimits(
+            slots=now.slots,
+            models_bytes=now.models_bytes,
+            lending=Lending.OWN_ONLY if now.own_only else lending,
+            data_classes=terms.data_classes,
+        )
+
+    def status(self) -> OwnerStatus:
+        """See ``stewardship.Steward``."""
+        now, problem, seen = self._lent, self._file.problem, self._probes.activity
+        if now is None:
+            return OwnerStatus()
+        return OwnerStatus(
+            number=0 if now.reason is None else now.reason.number,
+            code="" if now.reason is None else now.reason.code,
+            values={} if now.reason is None else now.reason.values,
+            state=now.state,
+            since_at=self._since_at,
+            until_at=None if now.until is None else time.time() + now.until - time.monotonic(),
+            give_back_s=self._file.terms.give_back_s,
+            own_only=now.own_only,
+            how=seen.how,
+            watching=seen.watching,
+            file_code="" if problem is None else problem.code,
+            file_values={} if problem is None else problem.values(self._folder),
+        )
+
+    # Its life.
+
+    async def run(
+        self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
+    ) -> None:
+        """See ``stewardship.Steward``."""
+        try:
+            while True:
+                await self.look(notify=notify, end_runs=end_runs, read_workload=read_workload)
+                await asyncio.sleep(self._rest_s())
+        finally:
+            await self._probes.close()
+
+    async def look(
+        self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
+    ) -> None:
+        """Looks once, and carries out what the core says."""
+        self._file.refresh()
+        terms = self._file.terms
+        seen = await self._situation()
+        load = read_workload()
+        now = msgspec.structs.replace(
+            seen, surplus_w=load.surplus_w, idle_w=load.idle_w, active_w=load.active_w,
+            slots=load.slots,
+        )  # fmt: skip
+        before, said = self._lent, self.limits()
+        self._lent, asked = self._core.evaluate(
+            terms, now, at=time.monotonic(), running=load.running, foreign=load.foreign
+        )
+        if before is None or (before.reason, before.state) != (
+            self._lent.reason, self._lent.state
+        ):  # fmt: skip
+            self._turned(before)
+        for one in asked:
+            self._log.info("node.owner_returned", foreign_only=one.foreign_only)
+            end_runs(OWNER_RETURNED, one.foreign_only)
+        if (
+            before is None
+            or said != self.limits()
+            or _reason_code(before) != _reason_code(self._lent)
+        ):
+            notify()
+
+    async def _situation(self) -> MachineState:
+        paused = owner_files.is_paused(self._folder)
+        try:
+            return await self._probes.read_state(self._file.terms, paused=paused)
+        except Exception:  # noqa: BLE001  (a probe's bug must not take the node away)
+            self._log.exception("node.probe_broken")
+            return MachineState(paused=paused, idle_s=None)
+
+    def _turned(self, before: PolicyOutcome | None) -> None:
+        assert self._lent is not None
+        now = self._lent
+        if before is None or _reason_code(before) != _reason_code(now):
+            self._since_at = time.time()
+            code = _reason_code(now)
+            self._log.info("node.owner", state=now.state, reason=code)
+
+    def _rest_s(self) -> float:
+        """Returns how long to rest: until the next look, or what the core waits for."""
+        deadline = self._core.next_deadline(self._file.terms)
+        if self._lent is not None and self._lent.state is LendingState.GIVING_BACK:
+            return POLL_INTERVAL_S / 4
+        if deadline is None:
+            return POLL_INTERVAL_S
+        return min(POLL_INTERVAL_S, max(0.01, deadline - time.monotonic()))
+
+
+def _reason_code(lent: PolicyOutcome) -> str:
+    return "" if lent.reason is None else lent.reason.code

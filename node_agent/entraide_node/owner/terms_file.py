@@ -1,0 +1,228 @@
+"""The owner's terms as a file: ``owner.toml`` in the node's folder.
+
+It decides how the file is read and written, and says what is wrong with it by line. A file that
+cannot be used changes nothing: the last good terms hold. No file at all means that the machine
+works at any time.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import tomli_w
+from msgspec import Struct
+
+from entraide.decoding import decode_toml
+from entraide_node.core.owner_terms import UNRESTRICTED_TERMS, OwnerTerms, format_hours, parse_hours
+from entraide_node.keys import write_private
+
+TERMS_NAME = "owner.toml"
+TERMS_BYTES_MAX = 64 * 1024
+PROGRAMS_MAX = 64
+HOURS_MAX = 64
+
+# What a number may be, by its key.
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "idle_min": (0.0, 1_440.0),
+    "charge_min_percent": (0.0, 100.0),
+    "temperature_max_c": (0.0, 150.0),
+    "load_max_percent": (0.0, 100.0),
+    "memory_free_min_gb": (0.0, 4_096.0),
+    "give_back_s": (0.0, 3_600.0),
+    "settle_s": (0.0, 3_600.0),
+    "caps_idle.memory_gb": (0.0, 4_096.0),
+    "caps_idle.power_w": (0.0, 100_000.0),
+    "caps_present.memory_gb": (0.0, 4_096.0),
+    "caps_present.power_w": (0.0, 100_000.0),
+}
+
+_AT = re.compile(r"at line (\d+)")
+_PATH = re.compile(r"`\$((?:\.\w+|\[\.{3}\]|\[\d+\])+)`")
+_WORDS = re.compile(r"^(caps_idle|caps_present|\w+)")
+
+
+class TermsProblem(Struct, frozen=True):
+    """Why the file cannot be used.
+
+    Attributes:
+        code: stable; the catalogue has its sentence under ``owner-file-CODE``.
+        line: of the file; 0 when it is not known.
+        key: which key, or "".
+        detail: the value that is wrong, or the system's own words.
+    """
+
+    code: str
+    line: int = 0
+    key: str = ""
+    detail: str = ""
+
+    def values(self, path: Path) -> dict[str, str | int | float]:
+        """Returns the values of its sentence."""
+        return {"path": str(path), "line": self.line, "key": self.key, "detail": self.detail}
+
+
+def parse_terms(text: str) -> OwnerTerms | TermsProblem:
+    """Reads terms; a key that is left out has its default.
+
+    >>> parse_terms('idle_min = "long"')
+    TermsProblem(code='wrong_kind', line=1, key='idle_min', detail='')
+    """
+    try:
+        table = decode_toml(text)
+    except tomllib.TOMLDecodeError as problem:
+        found = _AT.search(str(problem))
+        line = int(found.group(1)) if found else text.count("\n") + 1
+        return TermsProblem("not_toml", line, detail=str(problem).split(" (")[0])
+    unknown = _find_unknown_key(table)
+    if unknown:
+        return TermsProblem("unknown_key", find_line(text, unknown), unknown)
+    hours = table.pop("hours", [])
+    if not isinstance(hours, list) or not all(isinstance(one, str) for one in hours):
+        return TermsProblem("wrong_kind", find_line(text, "hours"), "hours")
+    spans = [parse_hours(one) for one in hours]
+    for one, span in zip(hours, spans, strict=True):
+        if span is None:
+            return TermsProblem("wrong_hours", find_line(text, "hours"), "hours", one)
+    try:
+        terms = msgspec.convert(table, OwnerTerms)
+    except msgspec.ValidationError as problem:
+        return _validation_problem(text, str(problem))
+    terms = msgspec.structs.replace(terms, hours=tuple(span for span in spans if span))
+    return _find_out_of_range(text, terms) or terms
+
+
+def _find_unknown_key(table: Mapping[str, Any]) -> str:
+    known = set(OwnerTerms.__struct_fields__)
+    for key, value in table.items():
+        if key not in known:
+            return key
+        if key.startswith("caps_") and isinstance(value, dict):
+            for inner in value:
+                if inner not in ("memory_gb", "power_w"):
+                    return f"{key}.{inner}"
+    return ""
+
+
+def _validation_problem(text: str, problem: str) -> TermsProblem:
+    found = _PATH.search(problem)
+    key = re.sub(r"\[.*?\]", "", found.group(1)).lstrip(".") if found else ""
+    enumerated = re.search(r"Invalid enum value '(.*?)'", problem)
+    if enumerated:
+        return TermsProblem("wrong_word", find_line(text, key), key, enumerated.group(1))
+    return TermsProblem("wrong_kind", find_line(text, key), key)
+
+
+def _find_out_of_range(text: str, terms: OwnerTerms) -> TermsProblem | None:
+    values = msgspec.to_builtins(terms)
+    for key, (low, high) in BOUNDS.items():
+        table, _, inner = key.rpartition(".")
+        value = (values[table] if table else values)[inner]
+        if not low <= value <= high:
+            return TermsProblem("beyond", find_line(text, key), key, f"{low:g}–{high:g}")
+    if len(terms.programs) > PROGRAMS_MAX or len(terms.hours) > HOURS_MAX:
+        key = "programs" if len(terms.programs) > PROGRAMS_MAX else "hours"
+        return TermsProblem("too_many", find_line(text, key), key, str(PROGRAMS_MAX))
+    return None
+
+
+def find_line(text: str, key: str) -> int:
+    """Returns the line on which a key stands, counted from 1; 0 when it is not found."""
+    wanted, inner = key.partition(".")[0], key.partition(".")[2]
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.split("#")[0].strip()
+        if bare.startswith("["):
+            table = bare.strip("[] ")
+            if table == wanted and not inner:
+                return number
+            continue
+        name = bare.partition("=")[0].strip()
+        if f"{table}.{name}".lstrip(".") == key or (not table and inner and name == wanted):
+            return number
+    return 0
+
+
+def format_terms(terms: OwnerTerms) -> str:
+    """Returns terms as a file that ``parse`` reads, all keys named."""
+    table = msgspec.to_builtins(terms)
+    table["hours"] = [format_hours(span) for span in terms.hours]
+    return tomli_w.dumps(table)
+
+
+def read_terms(folder: Path) -> OwnerTerms | TermsProblem:
+    """Reads a node's terms; without a file the machine works at any time."""
+    try:
+        with (folder / TERMS_NAME).open("rb") as file:
+            raw = file.read(TERMS_BYTES_MAX + 1)
+    except FileNotFoundError:
+        return UNRESTRICTED_TERMS
+    except OSError as problem:
+        return TermsProblem("unreadable", detail=problem.strerror or str(problem))
+    if len(raw) > TERMS_BYTES_MAX:
+        return TermsProblem("too_long", detail=str(TERMS_BYTES_MAX))
+    try:
+        return parse_terms(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        return TermsProblem("not_text")
+
+
+def write_terms(folder: Path, terms: OwnerTerms) -> None:
+    """Replaces a node's terms at one stroke."""
+    write_private(folder / TERMS_NAME, format_terms(terms).encode("utf-8"))
+
+
+def write_default_terms(folder: Path) -> bool:
+    """Writes the careful terms that a machine begins with, unless it has some already."""
+    if (folder / TERMS_NAME).exists():
+        return False
+    write_terms(folder, OwnerTerms())
+    return True
+
+
+class TermsFile:
+    """The terms in force, read again whenever the file has changed.
+
+    Attributes:
+        terms: the last good ones.
+        problem: what is wrong with the file as it is now; None when nothing is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: tuple[int, int, int] | None = (0, 0, 0)
+        self._is_new = True
+        self.terms = UNRESTRICTED_TERMS
+        self.problem: TermsProblem | None = None
+        self._log = structlog.get_logger("entraide.node")
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Reads the file if it is another one than before; returns whether it was."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        found = read_terms(self._folder)
+        if isinstance(found, TermsProblem):
+            self.problem = found
+            if self._is_new:
+                self.terms = OwnerTerms()  # terms were meant: the careful ones, never none
+            self._log.warning(
+                "node.terms_unusable", code=found.code, line=found.line, key=found.key
+            )
+        else:
+            self.terms, self.problem = found, None
+            self._log.info("node.terms", terms=repr(found))
+        self._is_new = False
+        return True
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = (self._folder / TERMS_NAME).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,306 @@
+"""Living on a machine: what ``entraide node join``, ``leave`` and ``service`` do.
+
+It decides their order and what a person is told of it: joining ends with a service that runs,
+leaving with a pool that knows and a folder without an identity. How a system keeps a service,
+``service.manager`` knows, and how a machine joins, ``join``.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import psutil
+from msgspec import Struct
+
+from entraide import i18n
+from entraide.decoding import decode_json
+from entraide.errors import EntraideError
+from entraide_node import keys
+from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load_config
+from entraide_node.logs import LOG_NAME
+from entraide_node.owner import files as owner_files
+from entraide_node.service.manager import ServiceManager, find_manager
+from entraide_node.service.units import STOP_MARGIN_S, Service, ServiceState, make_service
+
+GOODBYE_TIMEOUT_S = 5.0  # to reach the bus, and until it refuses us
+POOL_NAME = "pool.json"
+
+
+class PoolAddress(Struct, frozen=True):
+    """What a node remembers of its pool beside its configuration.
+
+    Attributes:
+        url: the address by which it joined.
+    """
+
+    url: str
+
+
+class ServiceReport(Struct, frozen=True, kw_only=True):
+    """A node's service, for programs.
+
+    Attributes:
+        manager: ``systemd``, ``launchd``, or "" where nothing keeps services.
+        state: ``absent``, ``stopped``, ``running`` or ``failed``.
+        name: of its unit.
+        command: what it runs.
+        log: how its log is read.
+    """
+
+    manager: str
+    state: ServiceState
+    name: str
+    command: str
+    log: str
+
+
+def save_pool_address(folder: Path, url: str) -> None:
+    """Remembers by which address a node joined, without what it may hold of a password."""
+    host = urlsplit(url if "://" in url else f"//{url}").netloc.rpartition("@")[2]
+    scheme = url.partition("://")[0] if "://" in url else ""
+    plain = f"{scheme}://{host}" if scheme else host
+    keys.write_private(folder / POOL_NAME, msgspec.json.encode(PoolAddress(plain)))
+
+
+def read_pool_address(folder: Path) -> str:
+    """Returns the address by which a node joined; "" when it is not known."""
+    try:
+        return decode_json((folder / POOL_NAME).read_bytes(), type=PoolAddress).url
+    except (OSError, msgspec.MsgspecError):
+        return ""
+
+
+def service_of_config(config: NodeConfig, manager: ServiceManager | None) -> Service:
+    """Returns the service of a configured node."""
+    return make_service(
+        Path(config.dir), node=config.node, drain_s=config.drain_s, default=default_dir(),
+        logs=manager is not None and manager.kind == "launchd",
+    )  # fmt: skip
+
+
+def report_service(config: NodeConfig, manager: ServiceManager | None) -> ServiceReport:
+    """Returns what there is to say of a node's service. Blocks."""
+    service = service_of_config(config, manager)
+    journal = f"journalctl --user -u {service.name}"
+    return ServiceReport(
+        manager=manager.kind if manager is not None else "",
+        state=manager.state(service) if manager is not None else ServiceState.ABSENT,
+        name=service.name,
+        command=run_command(config),
+        log=str(service.folder / LOG_NAME) if "--log" in service.command else journal,
+    )
+
+
+def run_command(config: NodeConfig) -> str:
+    """Returns how the agent is started by hand."""
+    default = Path(config.dir) == default_dir().resolve()
+    return "entraide node run" if default else f"entraide node run --dir {config.dir}"
+
+
+def install_service(config: NodeConfig, lang: str, *, as_json: bool = False) -> int:
+    """Installs and starts a node's service, and says so; returns the exit status. Blocks."""
+    manager = find_manager()
+    if manager is None:
+        _print_sentence("node-service-none", lang, as_json=as_json, command=run_command(config))
+        return 0 if as_json else 1
+    service = service_of_config(config, manager)
+    running = owner_files.read_status(Path(config.dir), now=time.time())
+    if running is not None and manager.state(service) is not ServiceState.RUNNING:
+        sys.stderr.write(f"{i18n.text('node-service-taken', lang, pid=str(running.pid))}\n")
+        return 1
+    problem = manager.install(service)
+    if problem:
+        values = {"problem": problem, "command": run_command(config)}
+        sys.stderr.write(f"{i18n.text('node-service-failed', lang, **values)}\n")
+        return 1
+    log = report_service(config, manager).log
+    _print_sentence("node-service-installed", lang, as_json=as_json, kind=manager.kind, log=log)
+    if manager.needs_linger():
+        _print_sentence("node-service-linger", lang, as_json=as_json)
+    return 0
+
+
+def remove_service(config: NodeConfig, lang: str) -> int:
+    """Stops and removes a node's service, and says so; returns the exit status. Blocks."""
+    manager = find_manager()
+    if manager is None or manager.state(service_of_config(config, manager)) is ServiceState.ABSENT:
+        sys.stdout.write(f"{i18n.text('node-service-absent', lang)}\n")
+        return 0
+    return _print_outcome(
+        manager.remove(service_of_config(config, manager)), "node-service-removed", lang
+    )
+
+
+def restart_service(config: NodeConfig, lang: str) -> int:
+    """Starts a node's service anew, and says so; returns the exit status. Blocks."""
+    manager = find_manager()
+    if manager is None or manager.state(service_of_config(config, manager)) is ServiceState.ABSENT:
+        sys.stderr.write(f"{i18n.text('node-service-absent', lang)}\n")
+        return 1
+    return _print_outcome(
+        manager.restart(service_of_config(config, manager)), "node-service-restarted", lang
+    )
+
+
+def print_service_status(config: NodeConfig, lang: str, *, as_json: bool) -> int:
+    """Says how a node's service stands; returns the exit status. Blocks."""
+    found = report_service(config, find_manager())
+    if as_json:
+        sys.stdout.write(f"{msgspec.json.encode(found).decode('utf-8')}\n")
+        return 0
+    code = f"node-service-is-{found.state}" if found.manager else "node-service-none"
+    values = {"kind": found.manager, "log": found.log, "command": found.command}
+    sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
+    return 0
+
+
+def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = False) -> int:
+    """Leaves the pool: stops the agent, tells the pool, forgets the identity. Blocks.
+
+    Args:
+        folder: of the node.
+        lang: of what is said.
+        weights: whether the fetched models go too; None to ask whoever is at the terminal.
+        purge: whether everything of Entraide in the folder goes, the fetched models too.
+
+    Returns:
+        The exit status.
+    """
+    # They bring the whole agent along.
+    from entraide_node.main import run_loop  # noqa: PLC0415
+    from entraide_node.model_manager.catalogue_source import CATALOGUE_NAME, SIGNATURE_NAME  # noqa: PLC0415
+    from entraide_node.report_outbox import REPORTS_NAME  # noqa: PLC0415
+
+    config = load_config(folder / CONFIG_NAME)
+    manager = find_manager()
+    if manager is not None:
+        manager.remove(service_of_config(config, manager))
+    if not _stop_agent(folder, within_s=config.drain_s + STOP_MARGIN_S):
+        sys.stderr.write(f"{i18n.text('node-leave-stuck', lang)}\n")
+        return 1
+    if not (folder / keys.IDENTITY_NAME).exists():  # it has left already
+        return _remove_files(folder, config, lang, purge=purge, weights=weights)
+    knows = run_loop(_say_goodbye(config))
+    for name in (
+        keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
+        CATALOGUE_NAME, SIGNATURE_NAME, REPORTS_NAME, owner_files.STOPPED_NAME,
+        owner_files.PAUSE_NAME,
+    ):  # fmt: skip
+        (folder / name).unlink(missing_ok=True)
+    code = "node-left" if knows else "node-left-untold"
+    sys.stdout.write(f"{i18n.text(code, lang, node=config.node)}\n")
+    return _remove_files(folder, config, lang, purge=purge, weights=weights)
+
+
+def _remove_files(
+    folder: Path, config: NodeConfig, lang: str, *, purge: bool, weights: bool | None
+) -> int:
+    """Takes away what is asked for, and says what stays; returns the exit status."""
+    from entraide_node import folder_purge  # noqa: PLC0415  (brings every engine along)
+
+    _remove_weights(config, lang, wanted=True if purge else weights)
+    if purge:
+        folder_purge.purge_folder(folder)
+    left = folder_purge.list_remaining(folder)
+    values = {"folder": str(folder), "files": ", ".join(left)}
+    some = "node-left-foreign" if purge else "node-left-stays"
+    code = some if left else "node-left-purged"
+    sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
+    return 0
+
+
+def _stop_agent(folder: Path, *, within_s: float) -> bool:
+    """Asks a running agent to stop, and waits until it has."""
+    running = owner_files.read_status(folder, now=time.time())
+    if running is None:
+        return True
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(running.pid)
+        os.kill(running.pid, signal.SIGTERM)
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(within_s)
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+async def _say_goodbye(config: NodeConfig) -> bool:
+    """Says goodbye for good; returns whether the bus then refused this identity."""
+    from entraide.wire import codec, subjects  # noqa: PLC0415  (only whoever leaves needs the bus)
+    from entraide.wire.messages import LEFT, Goodbye  # noqa: PLC0415
+    from entraide.wire.nats import client_context, connect  # noqa: PLC0415
+
+    refused = asyncio.Event()
+
+    async def on_refused() -> None:
+        refused.set()
+
+    folder = Path(config.dir)
+    try:
+        authority = keys.read_ca_pem(folder)
+        connection = await connect(
+            config.nats_urls,
+            identity=keys.Keyring(folder).identity(),
+            name=f"farewell-{config.node}",
+            tls=client_context(authority) if authority else None,
+            deadline_s=GOODBYE_TIMEOUT_S,
+            on_refused=on_refused,
+        )
+    except EntraideError as problem:
+        return problem.code == "bus_refused"
+    try:
+        async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+            await connection.publish(subjects.node_ctl_up(config.node), codec.encode(Goodbye(LEFT)))
+            await refused.wait()
+    except TimeoutError:
+        return False
+    finally:
+        await connection.close()
+    return True
+
+
+def _remove_weights(config: NodeConfig, lang: str, *, wanted: bool | None) -> None:
+    from entraide_node.models.model_store import ModelStore  # noqa: PLC0415  (only whoever leaves)
+
+    store = ModelStore(weights_folder(config))
+    stored = store.list_stored()
+    if not stored:
+        return
+    values = {
+        "folder": str(weights_folder(config)),
+        "size": i18n.decimal(sum(one.size_bytes for one in stored) / 1e9, lang),
+    }
+    if wanted is None and sys.stdin.isatty():
+        answer = input(f"{i18n.text('node-leave-weights-ask', lang, **values)} ")
+        wanted = answer.strip().lower()[:1] in ("o", "y")
+    if wanted:
+        for one in stored:
+            store.delete(one.place)
+    code = "node-left-weights-gone" if wanted else "node-left-weights-kept"
+    sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
+
+
+def weights_folder(config: NodeConfig) -> Path:
+    """Returns where a node's weights lie."""
+    from entraide_node.model_manager.catalogue_source import MODELS_FOLDER  # noqa: PLC0415  (brings every engine along)
+
+    return Path(config.dir) / (config.models.dir or MODELS_FOLDER)
+
+
+def _print_sentence(code: str, lang: str, *, as_json: bool, **values: str) -> None:
+    """Says something to a person: beside the data, where there is some."""
+    stream = sys.stderr if as_json else sys.stdout
+    stream.write(f"{i18n.text(code, lang, **values)}\n")
+
+
+def _print_outcome(problem: str, code: str, lang: str) -> int:
+    if problem:
+        sys.stderr.write(f"{i18n.text('node-service-trouble', lang, problem=problem)}\n")
+        return 1
+    sys.stdout.write(f"{i18n.text(code, lang)}\n")
+    return 0

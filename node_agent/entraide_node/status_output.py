@@ -1,0 +1,102 @@
+"""The node's state in words: what ``entraide node status`` and ``bench`` say."""
+
+import time
+from pathlib import Path
+
+import msgspec
+import typer
+
+from entraide import __version__, i18n
+from entraide.errors import EntraideError
+from entraide_node.config import load_config
+from entraide_node.energy.cli_output import energy_sentences
+from entraide_node.engines.base import EngineProblem
+from entraide_node.error_output import error_sentence, print_error
+from entraide_node.logs import log_to_stderr
+from entraide_node.machine_setup import benchmark_machine
+from entraide_node.main import run_loop
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.cli_output import owner_sentences
+from entraide_node.update import is_older, update_command
+
+
+def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
+    """Says why a node works or not; returns the exit status."""
+    status = owner_files.read_status(folder, now=time.time())
+    if status is None:
+        stopped = owner_files.read_stopped(folder)
+        if as_json:
+            said = {"node": node, "state": "stopped", "code": stopped.code}
+            typer.echo(msgspec.json.encode(said).decode("utf-8"))
+            return 0
+        typer.echo(i18n.text("node-status-stopped", lang, node=node))
+        if stopped.code:
+            typer.echo(error_sentence(stopped.code, stopped.values, lang) or stopped.code)
+        return 0
+    if as_json:
+        typer.echo(msgspec.json.encode(status).decode("utf-8"))
+        return 0
+    typer.echo(i18n.text(f"node-status-{status.state}", lang, node=node, **status.values))
+    for of_owner in owner_sentences(status, lang, now=time.time()):
+        typer.echo(of_owner)
+    if status.model:
+        typer.echo(
+            i18n.text(
+                "node-status-facts", lang, model=status.model, engine=status.engine,
+                running=status.running, slots=status.slots,
+                prefill=status.prefill_tokens_per_s, decode=_decode_per_s(status),
+            )
+        )  # fmt: skip
+    if len(status.models) > 1 or any(told.state != "serving" for told in status.models):
+        for told in status.models:
+            typer.echo(
+                i18n.text(
+                    "node-status-model", lang,
+                    model=told.model, state=told.state, running=told.runs,
+                )
+            )  # fmt: skip
+    for sentence_said in energy_sentences(status, lang):
+        typer.echo(sentence_said)
+    if is_older(__version__, status.pool_version):
+        typer.echo(
+            i18n.text(
+                "node-status-older", lang,
+                version=__version__, pool=status.pool_version, command=update_command(),
+            )
+        )  # fmt: skip
+    return 0
+
+
+def _decode_per_s(status: owner_files.NodeStatus) -> float:
+    tpot_s = status.tpot_base_s + status.tpot_per_sequence_s
+    return 1 / tpot_s if tpot_s else 0.0
+
+
+def print_bench(path: Path, lang: str, *, as_json: bool) -> int:
+    """Measures the engine of a configuration and says so; returns the exit status."""
+    log_to_stderr()
+    try:
+        config = load_config(path)
+    except EntraideError as problem:
+        print_error(problem, lang)
+        return 1
+    rates = run_loop(benchmark_machine(config))
+    if isinstance(rates, EngineProblem):
+        typer.echo(error_sentence(rates.code, rates.values, lang) or rates.code, err=True)
+        return 1
+    if as_json:
+        typer.echo(msgspec.json.encode(rates).decode("utf-8"))
+        return 0
+    typer.echo(
+        i18n.text(
+            "node-bench",
+            lang,
+            prefill=rates.prefill_tokens_per_s,
+            one=rates.decode_tokens_per_s_1,
+            four=rates.decode_tokens_per_s_4,
+        )
+    )
+    if rates.idle_w is not None and rates.busy_w is not None:
+        watts = i18n.text("node-bench-power", lang, idle=rates.idle_w, busy=rates.busy_w)
+        typer.echo(watts)
+    return 0

@@ -1,0 +1,458 @@
+"""Which models a node loads and unloads: situations in plain English, and properties."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entraide_node.core.model_manager import (
+    BACKING_OFF,
+    EVICTION_IDLE_S,
+    IN_MEMORY,
+    NO_ROOM,
+    NOT_NOW,
+    REQUESTS_MAX,
+    TOO_MANY,
+    TRANSITIONS,
+    UNKNOWN,
+    IllegalModelTransition,
+    LoadLimits,
+    LoadRequest,
+    ModelAction,
+    ModelActionKind,
+    ModelEvent,
+    ModelManager,
+    ModelRecord,
+    ModelState,
+    Refusal,
+    apply_model_event,
+    load_backoff_s,
+)
+
+LIMITS = LoadLimits(models_bytes=10)
+S, E = ModelState, ModelEvent
+
+
+class Node:
+    """A node's garage with a shell that does at once what it is told, unless it is held."""
+
+    def __init__(self, limits: LoadLimits = LIMITS) -> None:
+        self.garage = ModelManager()
+        self.limits = limits
+        self.now = 1_000.0
+        self.done: list[str] = []
+        self.refused: list[tuple[str, str]] = []
+        self.held: list[ModelAction] = []  # orders that wait for `finish`
+        self.is_slow = False
+
+    def load(self, model: str, size: int = 4, *, fetch: bool = False, known: bool = True) -> str:
+        """The pool asks; returns why not, or ""."""
+        need = LoadRequest(model, size, fetch) if known else None
+        refusal = self.garage.request(model, need, limits=self.limits, at=self.now)
+        self.look()
+        return refusal.code if refusal is not None else ""
+
+    def look(self) -> None:
+        """Lets the garage decide until it has nothing more to say."""
+        while said := self.garage.decide(self.limits, self.now):
+            for one in said:
+                if isinstance(one, Refusal):
+                    self.refused.append((one.model, one.code))
+                    continue
+                self.done.append(f"{one.do} {one.model}")
+                if self.is_slow:
+                    self.held.append(one)
+                else:
+                    self.finish(one)
+
+    def finish(self, order: ModelAction, *, fails: str = "") -> None:
+        """What an order comes to."""
+        event = {
+            ModelActionKind.FETCH: E.FETCHED,
+            ModelActionKind.LOAD: E.UP,
+            ModelActionKind.UNLOAD: E.GONE,
+        }[order.do]
+        if fails:
+            self.garage.apply_event(order.model, E.FAIL, at=self.now, code=fails)
+        else:
+            self.garage.apply_event(order.model, event, at=self.now)
+
+    def release_held(self, *, fails: str = "") -> None:
+        """Ends the orders that were held, and looks again."""
+        held, self.held = self.held, []
+        for order in held:
+            self.finish(order, fails=fails)
+        self.look()
+
+    def set_run_count(self, model: str, runs: int) -> None:
+        """A model has so many runs now."""
+        self.garage.set_run_count(model, runs, self.now)
+        self.look()
+
+    def pool_lets_go(self, model: str) -> None:
+        """The pool unloads a model."""
+        self.garage.release(model, at=self.now)
+        self.look()
+
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+        self.look()
+
+    def allow(self, models_bytes: int = 10, unload_idle_s: float = 0.0, reason: str = "") -> None:
+        """The owner's word changes."""
+        self.limits = LoadLimits(models_bytes, unload_idle_s, reason)
+        self.look()
+
+
+def loads_and_unloads(node: Node) -> None:
+    node.load("a")
+    node.pool_lets_go("a")
+
+
+def fetches_first(node: Node) -> None:
+    node.load("a", fetch=True)
+
+
+def twice(node: Node) -> None:
+    node.load("a")
+    node.load("a")
+
+
+def busy_is_kept(node: Node) -> None:
+    node.load("a")
+    node.set_run_count("a", 2)
+    node.pool_lets_go("a")
+    node.set_run_count("a", 1)
+
+
+def busy_then_gone(node: Node) -> None:
+    busy_is_kept(node)
+    node.set_run_count("a", 0)
+
+
+def recalled(node: Node) -> None:
+    node.load("a")
+    node.set_run_count("a", 1)
+    node.pool_lets_go("a")
+    node.load("a")
+    node.set_run_count("a", 0)
+
+
+def room_by_idle(node: Node) -> None:
+    node.load("a")
+    node.wait(5)
+    node.load("b")
+    node.wait(EVICTION_IDLE_S)
+    node.load("c")
+
+
+def no_room_by_busy(node: Node) -> None:
+    node.load("a", 6)
+    node.set_run_count("a", 1)
+    node.wait(EVICTION_IDLE_S)
+    node.load("b", 6)
+
+
+def no_room_by_fresh(node: Node) -> None:
+    node.load("a", 6)
+    node.load("b", 6)
+
+
+def too_large(node: Node) -> None:
+    node.load("a", 11)
+
+
+def one_at_a_time(node: Node) -> None:
+    node.is_slow = True
+    node.load("a")
+    node.load("b")
+
+
+def then_the_other(node: Node) -> None:
+    one_at_a_time(node)
+    node.release_held()
+
+
+def fetch_beside_load(node: Node) -> None:
+    node.is_slow = True
+    node.load("a", fetch=True)
+    node.load("b")
+
+
+def waits_for_what_leaves(node: Node) -> None:
+    node.load("a", 6)
+    node.set_run_count("a", 1)
+    node.pool_lets_go("a")
+    node.load("b", 6)
+    node.set_run_count("a", 0)
+
+
+def idle_by_owner(node: Node) -> None:
+    node.allow(unload_idle_s=300.0)
+    node.load("a")
+    node.wait(299)
+    node.load("b")
+    node.wait(1)
+
+
+def owner_takes_memory(node: Node) -> None:
+    node.load("a")
+    node.load("b")
+    node.set_run_count("a", 1)
+    node.allow(models_bytes=4)
+
+
+def owner_takes_all(node: Node) -> None:
+    owner_takes_memory(node)
+    node.allow(models_bytes=0)
+    node.set_run_count("a", 0)
+
+
+def owner_comes_back(node: Node) -> None:
+    node.is_slow = True
+    node.load("a")
+    node.load("b", fetch=True)
+    node.load("c", 2)
+    node.allow(reason="owner_busy")
+    node.load("d")
+
+
+def fixed_stays(node: Node) -> None:
+    node.garage.add_fixed("a")
+    node.allow(models_bytes=0, unload_idle_s=1.0)
+    node.pool_lets_go("a")
+    node.wait(1_000)
+
+
+def dropped(node: Node) -> None:
+    node.is_slow = True
+    node.load("a")
+    node.load("b")
+    node.pool_lets_go("a")
+    node.pool_lets_go("b")
+
+
+def order_is_kept(node: Node) -> None:
+    node.load("a", 6)
+    node.set_run_count("a", 1)
+    node.pool_lets_go("a")
+    node.load("b", 8)
+    node.load("c", 2)
+    node.set_run_count("a", 0)
+
+
+SITUATIONS: dict[str, tuple[Callable[[Node], None], str]] = {
+    "a model is loaded, then unloaded": (loads_and_unloads, "load a, unload a"),
+    "weights that are not here are fetched first": (fetches_first, "fetch a, load a"),
+    "asked for twice it is loaded once": (twice, "load a"),
+    "what runs is not unloaded": (busy_is_kept, "load a"),
+    "once its last run ends it is": (busy_then_gone, "load a, unload a"),
+    "asked for again while it drains it stays": (recalled, "load a"),
+    "the longest idle makes room": (room_by_idle, "load a, load b, unload a, load c"),
+    "what runs makes no room": (no_room_by_busy, "load a"),
+    "what was just loaded makes no room": (no_room_by_fresh, "load a"),
+    "a model larger than all the memory": (too_large, ""),
+    "one is loaded at a time": (one_at_a_time, "load a"),
+    "then comes the next": (then_the_other, "load a, load b"),
+    "one is fetched while another loads": (fetch_beside_load, "fetch a, load b"),
+    "a model waits for one that leaves": (waits_for_what_leaves, "load a, unload a, load b"),
+    "the owner's idle time unloads": (idle_by_owner, "load a, load b, unload a"),
+    "the owner takes memory: the idle one goes": (owner_takes_memory, "load a, load b, unload b"),
+    "the owner takes all: the busy one ends first": (
+        owner_takes_all, "load a, load b, unload b, unload a",
+    ),
+    "the owner is back: what loads is given up": (
+        owner_comes_back, "load a, fetch b, unload a, unload b",
+    ),
+    "what the owner put there stays": (fixed_stays, ""),
+    "let go before it served": (dropped, "load a, unload a, load b, unload b"),
+    "a small one does not overtake a large one": (
+        order_is_kept, "load a, unload a, load b, load c",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_situations(name: str) -> None:
+    """The node fetches, loads and unloads as the situation asks for."""
+    live, expected = SITUATIONS[name]
+    node = Node()
+    live(node)
+
+    assert expected == ", ".join(node.done)
+
+
+REFUSALS: dict[str, tuple[Callable[[Node], str], str]] = {
+    "a model that this node cannot load": (lambda n: n.load("x", known=False), UNKNOWN),
+    "a model larger than the memory": (lambda n: n.load("x", 11), NO_ROOM),
+    "the memory is taken by what runs": (
+        lambda n: n.load("a", 8) or n.set_run_count("a", 1) or n.wait(99) or n.load("x"), NO_ROOM,
+    ),
+    "the memory is promised": (
+        lambda n: setattr(n, "is_slow", True) or n.load("a", 8) or n.load("x"), NO_ROOM,
+    ),
+    "its owner is there": (lambda n: n.allow(reason="owner_busy") or n.load("x"), NOT_NOW),
+    "its owner lends no memory": (lambda n: n.allow(models_bytes=0) or n.load("x"), NO_ROOM),
+    "it served already": (lambda n: n.load("x") or n.load("x", known=False), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusals(name: str) -> None:
+    """What cannot be had is refused at once, with its code."""
+    ask, expected = REFUSALS[name]
+
+    assert expected == ask(Node())
+
+
+def test_too_many() -> None:
+    """No more models wait than may."""
+    node = Node(LoadLimits(models_bytes=1_000))
+    node.is_slow = True
+    codes = [node.load(f"m{n}", 1) for n in range(REQUESTS_MAX + 1)]
+
+    assert ["", TOO_MANY] == codes[-2:]
+
+
+def test_a_failed_model_rests() -> None:
+    """A model that failed is refused until it has rested, longer after each failure."""
+    node = Node()
+    node.is_slow = True
+    node.load("a")
+    node.release_held(fails="model_damaged")
+    refused = node.load("a")
+    node.wait(load_backoff_s(1))
+    again = node.load("a")
+    node.release_held(fails="model_damaged")
+    node.wait(load_backoff_s(1))
+    still = node.load("a")
+
+    assert (BACKING_OFF, "", BACKING_OFF) == (refused, again, still)
+    assert S.FAILED is node.garage.state_of("a")
+
+
+def test_a_long_service_pays_off() -> None:
+    """An engine that fails after it served for long rests as after a first failure."""
+    failed = apply_model_event(ModelRecord("a", S.LOADING, failures=4), E.FAIL, at=1.0)
+    served = apply_model_event(
+        ModelRecord("a", S.SERVING, failures=4, up_since=0.0), E.FAIL, at=700.0
+    )
+
+    assert (5, 1) == (failed.failures, served.failures)
+
+
+def test_what_waits_is_told() -> None:
+    """The models on their way are told in the order in which they will come."""
+    node = Node()
+    node.is_slow = True
+    for model in ("a", "b", "c"):
+        node.load(model, 3)
+
+    assert ("a", "b", "c") == node.garage.loading_models()
+
+
+def test_it_wakes_when_a_model_has_been_idle() -> None:
+    """The shell is told when the next model will have been idle for long enough."""
+    node = Node(LoadLimits(models_bytes=10, unload_idle_s=60.0))
+    before = node.garage.next_deadline(node.limits)
+    node.load("a")
+    node.wait(10)
+    node.load("b")
+
+    assert (None, 1_060.0) == (before, node.garage.next_deadline(node.limits))
+
+
+@pytest.mark.parametrize("state", ModelState)
+@pytest.mark.parametrize("event", ModelEvent)
+def test_the_table_is_all(state: ModelState, event: ModelEvent) -> None:
+    """A step that the table does not foresee raises and changes nothing."""
+    parked = ModelRecord("a", state)
+    expected = TRANSITIONS.get((state, event))
+    if expected is None:
+        with pytest.raises(IllegalModelTransition, match="a is"):
+            apply_model_event(parked, event, at=1.0)
+    else:
+        assert expected is apply_model_event(parked, event, at=1.0).state
+
+
+MODELS = st.sampled_from("abcdef")
+DEEDS = st.one_of(
+    st.tuples(st.just("load"), MODELS, st.integers(1, 12), st.booleans()),
+    st.tuples(st.just("let go"), MODELS),
+    st.tuples(st.just("took"), MODELS, st.integers(0, 2)),
+    st.tuples(st.just("wait"), st.sampled_from([1.0, 31.0, 500.0])),
+    st.tuples(st.just("finish"), st.booleans()),
+    st.tuples(st.just("allow"), st.sampled_from(["", "owner_busy"])),
+)
+
+
+@given(st.lists(DEEDS, max_size=60))
+def test_whatever_happens(deeds: list[tuple[object, ...]]) -> None:
+    """Memory is never exceeded, what runs or is fixed never unloaded, one loads at a time."""
+    node = Node(LoadLimits(models_bytes=12, unload_idle_s=200.0))
+    node.is_slow = True
+    node.garage.add_fixed("f")
+    for deed, *args in deeds:
+        runs = {parked.model: parked.runs for parked in node.garage.records()}
+        done = len(node.done)
+        match deed, args:
+            case "load", (str(model), int(size), bool(fetch)):
+                node.load(model, size, fetch=fetch)
+            case "let go", (str(model),):
+                node.pool_lets_go(model)
+            case "took", (str(model), int(count)):
+                if node.garage.state_of(model) in (S.SERVING, S.DRAINING):
+                    runs[model] = count
+                    node.set_run_count(model, count)
+            case "wait", (float(seconds),):
+                node.wait(seconds)
+            case "finish", (bool(fails),):
+                finish_one(node, fails=fails)
+            case "allow", (str(reason),):
+                node.allow(12, 200.0, reason)
+        check(node, runs, node.done[done:])
+    node.allow(12, 0.0)
+    settle(node)
+
+    assert () == node.garage.loading_models()
+
+
+def finish_one(node: Node, *, fails: bool) -> None:
+    """The oldest order that still stands comes to its end."""
+    if node.held:
+        order = node.held.pop(0)
+        dropped = (
+            order.do is not ModelActionKind.UNLOAD
+            and node.garage.state_of(order.model) is S.UNLOADING
+        )
+        if not dropped:
+            node.finish(
+                order, fails="boum" if fails and order.do is not ModelActionKind.UNLOAD else ""
+            )
+        node.look()
+
+
+def settle(node: Node) -> None:
+    """Everything that was begun comes to its end, and no run is left."""
+    for _ in range(200):
+        for parked in node.garage.records():
+            if parked.runs:
+                node.set_run_count(parked.model, 0)
+        if not node.held:
+            return
+        finish_one(node, fails=False)
+
+
+def check(node: Node, runs: dict[str, int], done: list[str]) -> None:
+    """What must hold after each deed."""
+    parked = node.garage.records()
+    states = [one.state for one in parked]
+    unloaded = [what.removeprefix("unload ") for what in done if what.startswith("unload ")]
+
+    assert sum(one.memory_bytes for one in parked if one.state in IN_MEMORY) <= 12
+    assert states.count(S.LOADING) <= 1
+    assert states.count(S.FETCHING) <= 1
+    assert S.SERVING is node.garage.state_of("f")
+    assert [] == [model for model in unloaded if runs.get(model)]

@@ -1,0 +1,116 @@
+"""The command lines of engines that are servers of their own: what their owner's words become."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from entraide_node.engines.mlx import MlxConfig, make_mlx_lm
+from entraide_node.engines.server_program import ServerProgram
+from entraide_node.engines.supervised_engine import SupervisedEngine
+from entraide_node.engines.vllm import VllmConfig, make_vllm
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small model of a family whose tools vLLM can read."""
+    config = {
+        "architectures": ["Qwen3ForCausalLM"], "max_position_embeddings": 2048,
+        "hidden_size": 1024, "num_hidden_layers": 28, "num_attention_heads": 16,
+        "num_key_value_heads": 8, "head_dim": 128,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "chat_template.jinja").write_text("{{ tools }}")
+    return tmp_path
+
+
+def program_of(engine: SupervisedEngine) -> ServerProgram:
+    """What an engine would run."""
+    program: ServerProgram = engine._child._program  # type: ignore[attr-defined]
+    return program
+
+
+def vllm_of(folder: Path, **options: Any) -> ServerProgram:
+    """What vLLM would run."""
+    plain = {"alias": "m", "revision": "unknown", "python": Path("/p"), "version": "1"}
+    return program_of(make_vllm(VllmConfig(weights=folder, **{**plain, **options})))
+
+
+def value(program: ServerProgram, option: str) -> str | None:
+    """The word after an option; None when it is not there."""
+    words = program.arguments
+    return words[words.index(option) + 1] if option in words else None
+
+
+VLLM: dict[str, tuple[dict[str, Any], dict[str, str | None]]] = {
+    "one card": ({}, {
+        "--gpu-memory-utilization": "0.9", "--tensor-parallel-size": None,
+        "--distributed-executor-backend": None, "--max-num-seqs": "8",
+    }),
+    "two cards": ({"tensor_parallel": 2}, {
+        "--tensor-parallel-size": "2", "--distributed-executor-backend": None,
+    }),
+    "two machines of a site": ({"tensor_parallel": 2, "pipeline_parallel": 2, "ray": True}, {
+        "--tensor-parallel-size": "2", "--pipeline-parallel-size": "2",
+        "--distributed-executor-backend": "ray",
+    }),
+    "processors": ({"cpu": True, "tensor_parallel": 2}, {
+        "--distributed-executor-backend": "uni", "--tensor-parallel-size": None,
+        "--gpu-memory-utilization": None,
+    }),
+    "a context beyond the model's": ({"context_tokens": 9000}, {"--max-model-len": "2048"}),
+    "the family's parser": ({}, {"--tool-call-parser": "hermes"}),
+    "another parser": ({"tool_parser": "mistral"}, {"--tool-call-parser": "mistral"}),
+    "no parser": ({"tool_parser": "none"}, {"--tool-call-parser": None}),
+    "words of the owner's": ({"arguments": ("--dtype", "float16")}, {"--dtype": "float16"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "expected"), VLLM.values(), ids=VLLM)
+def test_vllm(options: dict[str, Any], expected: dict[str, str | None], folder: Path) -> None:
+    """Each of the owner's settings is an option of vLLM's, and no other is."""
+    program = vllm_of(folder, **options)
+
+    assert expected == {option: value(program, option) for option in expected}
+
+
+@pytest.mark.parametrize("options", [{}, {"cpu": True}, {"ray": True}])
+def test_vllm_keeps_no_prompt_and_fetches_nothing(options: dict[str, Any], folder: Path) -> None:
+    """Whatever its owner sets, prompts are not kept, and nothing is fetched for a request."""
+    program = vllm_of(folder, **options)
+
+    assert "--no-enable-prefix-caching" in program.arguments
+    assert "none.invalid" == value(program, "--allowed-media-domains")
+    assert ("--uds", "VLLM_API_KEY") == (program.socket_option, program.key_variable)
+    assert "1" == program.environment["VLLM_NO_USAGE_STATS"]
+
+
+def test_vllm_offers_tools_with_a_parser_only(folder: Path) -> None:
+    """Tools are offered where something reads them."""
+    features = [vllm_of(folder, tool_parser=name).facts.features for name in ("", "none")]
+
+    assert [("logprobs", "schema", "tools"), ("logprobs", "schema")] == features
+
+
+def test_memory_for_the_context_on_processors(folder: Path) -> None:
+    """On processors vLLM gets room for the context of all slots, in whole GiB, threads as told."""
+    program = vllm_of(folder, cpu=True, slots=16, threads=3, context_tokens=2048)
+
+    # 2 * 28 layers * 8 groups * 128 values * 2 bytes = 112 KiB a token; 16 * 2048 of them.
+    assert "4" == program.environment["VLLM_CPU_KVCACHE_SPACE"]
+    assert ("3", 3) == (program.environment["OMP_NUM_THREADS"], program.facts.threads)
+
+
+def test_mlx(folder: Path) -> None:
+    """mlx-lm keeps no prompt, and answers under the name that any request is given."""
+    engine = make_mlx_lm(MlxConfig(
+        weights=folder, alias="m", revision="unknown", python=Path("/p"), version="1", slots=3,
+    ))  # fmt: skip
+    program = program_of(engine)
+
+    assert ("0", "3") == (
+        value(program, "--prompt-cache-size"), value(program, "--decode-concurrency")
+    )  # fmt: skip
+    assert ("default_model", None) == (program.model, program.extra["adapters"])
+    assert ("logprobs", "tools") == engine.facts.features

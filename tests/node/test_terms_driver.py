@@ -1,0 +1,170 @@
+"""The owner's file and the agent: terms obeyed on a real bus, with a scripted engine."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import inf
+from pathlib import Path
+
+import pytest
+from tests.integration.nats_support import NatsPool
+from tests.node.support import (
+    Peer,
+    ScriptedEngine,
+    configure,
+    end,
+    eventually,
+    run,
+    serving,
+)
+from tests.node.test_machine_probes import Seeing
+
+from entraide.types import DataClass, Lending, Outcome
+from entraide.wire.messages import Accept, Decline, Heartbeat, Hello, Tokens, UsageReport
+from entraide_node.agent import Agent
+from entraide_node.config import EnergyConfig, NodeConfig
+from entraide_node.engines.base import EngineChunk
+from entraide_node.machine_probes import MachineProbes
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.terms_driver import TermsPolicyDriver
+from entraide_node.owner.terms_file import TERMS_NAME
+
+QUICK = "settle_s = 0.0\ntemperature_max_c = 0\nload_max_percent = 0\nmemory_free_min_gb = 0\n"
+
+
+@asynccontextmanager
+async def owned(config: NodeConfig, engine: ScriptedEngine, look: Seeing) -> AsyncIterator[Agent]:
+    """An agent whose owner's presence is as the test says."""
+    steward = TermsPolicyDriver(Path(config.dir), MachineProbes(look))
+    async with serving(config, engine, steward=steward) as agent:
+        yield agent
+
+
+def say(folder: Path, text: str) -> None:
+    """The owner writes their terms."""
+    (folder / TERMS_NAME).write_text(QUICK + text)
+
+
+async def test_an_owner_who_comes_back(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """New work stops at once; a stream in mid-answer ends with the owner's code; then it works."""
+    say(tmp_path, "give_back_s = 0.2\nidle_min = 1.0\n")
+    engine, look = ScriptedEngine(), Seeing(inf)
+    async with owned(configure(bus, tmp_path), engine, look):
+        await peer.hear(Hello, accepting=True)
+        await peer.send(run("job-1", stream=True))
+        await peer.send(run("job-2"))
+        engine.say("job-1", EngineChunk(b"data: a\n\n", 3))
+        await peer.hear(Tokens)
+        look.idle_s = 0.0
+        await peer.hear(Heartbeat, accepting=False, reason="owner_busy")
+        await peer.send(run("job-3"))
+        declined = await peer.hear(Decline, job="job-3")
+        first = await peer.hear(UsageReport, job="job-1")
+        second = await peer.hear(UsageReport, job="job-2")
+        status = owner_files.read_status(tmp_path, now=time.time())
+        look.idle_s = 61.0
+        heard = len(peer.ctl)
+        await eventually(
+            lambda: any(isinstance(m, Heartbeat) and m.accepting for m in peer.ctl[heard:])
+        )
+
+    assert "draining" == declined.code
+    assert (Outcome.FAILED, "owner_returned", True) == (first.outcome, first.code, first.delivered)
+    assert ("owner_returned", False) == (second.code, second.delivered)
+    assert status is not None
+    assert (9, "owner_busy", "test") == (
+        status.owner.number, status.owner.code, status.owner.how
+    )  # fmt: skip
+
+
+async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """Within the promised time a run may finish, and nothing is cut short."""
+    say(tmp_path, "give_back_s = 600\n")
+    engine, look = ScriptedEngine(), Seeing(inf)
+    async with owned(configure(bus, tmp_path), engine, look):
+        await peer.hear(Hello, accepting=True)
+        await peer.send(run("job-1"))
+        await peer.hear(Accept)
+        look.idle_s = 0.0
+        await peer.hear(Heartbeat, accepting=False, reason="owner_busy")
+        engine.say("job-1", end(body=b"{}"))
+        report = await peer.hear(UsageReport, job="job-1")
+
+    assert Outcome.COMPLETED == report.outcome
+    assert [] == engine.cancelled
+
+
+async def test_own_work_goes_on_beside_the_owner(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """The others' runs are given back and their new ones declined; its own co-op's are not."""
+    say(tmp_path, 'present = "own"\ngive_back_s = 0.2\n')
+    engine, look = ScriptedEngine(), Seeing(inf)
+    async with owned(configure(bus, tmp_path), engine, look):
+        await peer.hear(Hello, accepting=True, lending=Lending.ALL)
+        await peer.send(run("job-1", own=True))
+        await peer.send(run("job-2", own=False))
+        await peer.hear(Accept, job="job-2")
+        look.idle_s = 0.0
+        await peer.hear(Heartbeat, accepting=True, lending=Lending.OWN_ONLY)
+        given = await peer.hear(UsageReport, job="job-2")
+        await peer.send(run("job-3", own=False))
+        declined = await peer.hear(Decline, job="job-3")
+        await peer.send(run("job-4", own=True))
+        await peer.hear(Accept, job="job-4")
+
+    assert ("owner_returned", "own_only") == (given.code, declined.code)
+    assert [] == peer.said(UsageReport, job="job-1", code="owner_returned")
+
+
+async def test_terms_are_obeyed_within_a_moment_of_being_written(
+    bus: NatsPool, peer: Peer, tmp_path: Path
+) -> None:
+    """Hours, data classes and a broken file, all while the agent runs."""
+    engine, look = ScriptedEngine(), Seeing(inf)
+    async with owned(configure(bus, tmp_path), engine, look):
+        await peer.hear(Hello, accepting=True)
+        say(tmp_path, 'data_classes = ["public"]\nown_first = true\n')
+        card = (await peer.hear(Hello, lending=Lending.OWN_FIRST)).card
+        never = 'hours = ["mo 00:00-00:01", "th 00:00-00:01"]\n'
+        day = time.localtime().tm_wday
+        say(tmp_path, never if day not in (0, 3) else 'hours = ["sa 00:00-00:01"]\n')
+        await peer.hear(Heartbeat, accepting=False, reason="outside_hours")
+        (tmp_path / TERMS_NAME).write_text("hours = [")
+        await eventually(lambda: _file_code(tmp_path) == "not_toml")
+        still = owner_files.read_status(tmp_path, now=time.time())
+
+    assert (DataClass.PUBLIC,) == card.data_classes
+    assert still is not None
+    assert "outside_hours" == still.state
+
+
+def _file_code(folder: Path) -> str:
+    status = owner_files.read_status(folder, now=time.time())
+    return "" if status is None else status.owner.file_code
+
+
+async def test_only_on_own_surplus(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """Without sun enough for what work takes the machine rests; declared sun opens it."""
+    say(tmp_path, "surplus_only = true\n")
+    dull = EnergyConfig(surplus_w=10.0, evidence="panels", ttl_s=60.0)
+    async with owned(configure(bus, tmp_path, energy=dull), ScriptedEngine(), Seeing(inf)):
+        hello = await peer.hear(Hello, reason="no_surplus")
+        (tmp_path / owner_files.ENERGY_NAME).write_text("surplus_w = 400.0")
+        await peer.hear(Heartbeat, accepting=True)
+
+    assert not hello.accepting
+
+
+@pytest.mark.parametrize("idle_s", [None, "broken"])
+async def test_not_knowing_is_a_reason_of_its_own(
+    bus: NatsPool, peer: Peer, tmp_path: Path, idle_s: str | None
+) -> None:
+    """A probe that cannot tell, or that breaks, is told apart from somebody there."""
+    say(tmp_path, "")
+    look = Seeing(None)
+    if idle_s == "broken":
+        look.detect = None  # type: ignore[assignment, method-assign]
+    async with owned(configure(bus, tmp_path), ScriptedEngine(), look):
+        await peer.hear(Hello)
+        await eventually(lambda: peer.said(Heartbeat, reason="activity_unknown"))
+
+    assert [] == peer.said(Heartbeat, accepting=True)
