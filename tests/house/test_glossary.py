@@ -26,8 +26,8 @@ EMPTY_WORDS = frozenset({"found", "told", "seen", "one", "it"})
 
 # What is still to be renamed: a component is taken out as soon as it has nothing left.
 CLASSES_LEFT = frozenset({CORE})
-REPEATS_LEFT = frozenset({"entraide", "entraide_node", "entraide_scheduler"})
-METAPHORS_LEFT = frozenset({"entraide_node", "entraide_scheduler"})
+REPEATS_LEFT = frozenset({"entraide", "entraide_scheduler"})
+METAPHORS_LEFT = frozenset({"entraide_scheduler"})
 LOCALS_LEFT = frozenset({"entraide", "entraide_node", "entraide_scheduler", "entraide_sim"})
 
 
