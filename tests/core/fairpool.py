@@ -1,30 +1,45 @@
 """A small pool around a fair queue: slots, runs of random lengths, and who got what.
 
+Jobs are of two classes and two data classes, and some nodes take public data only. So a co-op that
+waits already is lifted when a job comes of a class or data class of which it had none.
+
 It reckons what each co-op was served by itself, from what it tells the queue, and checks after
 every step what the page on fairness proves.
 """
 
 from collections.abc import Mapping
+from itertools import product
 from random import Random
 from types import MappingProxyType
 
-from tests.core.fairplain import job, own_kind, own_slots, reserved
+from msgspec import structs
+from tests.core.fairplain import job, own_kind, reserved, shape
 
+from entraide.types import DataClass, JobClass
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.owed import OwnDelta
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.records import Job, Shape
 
 MODEL = "petit"
+
+
+def batch_share(slots: int) -> int:
+    """How many of a co-op's own slots batch work may hold: half of them, one at least."""
+    return max(1, min(slots // 2, slots - 1))
 
 
 class Run:
     """A job on a node, and how long its answer is going to be."""
 
-    def __init__(self, one: Job, bill: Bill, answer: int, *, owed: bool, turns: int) -> None:
+    def __init__(
+        self, one: Job, bill: Bill, answer: int, *, owed: bool, turns: int, on_public: bool
+    ) -> None:
         self.job, self.bill, self.answer = one, bill, answer
         self.output = 0
         self.owed, self.turns = owed, turns
+        self.on_public = on_public
 
     def in_flight(self) -> int:
         return reserved(self.job) - self.output
@@ -37,11 +52,12 @@ class Account:
         charged: virtual tokens over its weight.
         served: whether it ever was.
         in_order: whether its last turn kept it within its cap.
-        came_within: whether it last came with no more in flight than its cap.
+        came_within: whether it had no more in flight than its cap when it last came or was lifted.
         able: whether it came so, kept within its cap, and could have had each turn since.
         turns: its turns in order, and lifts.
         owed: of ``charged``, for runs that began since the last of these in a turn owed to it.
         lift: as it was last seen.
+        lifted_waiting: whether the last of its turns in order and lifts was a lift while it waited.
     """
 
     def __init__(self) -> None:
@@ -52,18 +68,24 @@ class Account:
         self.able = True
         self.turns = 0
         self.owed = self.lift = 0.0
+        self.lifted_waiting = False
 
-    def begin_again(self) -> None:
+    def begin_again(self, *, lifted_waiting: bool = False) -> None:
         self.turns += 1
         self.owed = 0.0
+        self.lifted_waiting = lifted_waiting
 
 
 class FairPool:
-    """Nodes with slots, all able to run every job, and a queue in front of them.
+    """Nodes with slots, and a queue in front of them; one slot in three takes public data only.
 
     Attributes:
+        free, free_public: slots that are free for every job, and for public data only.
+        stuck: shapes that were found to fit no free slot.
         most_tokens: K of the bound: the cap, or one job where that is larger.
         checked: pairs to which the bound applied. widest: the largest part of it that was reached.
+        checked_lifted: those pairs of which the one ahead was lifted while it waited, and has taken
+            no turn in order since.
         breaches: what went against it, in words.
     """
 
@@ -79,61 +101,80 @@ class FairPool:
         self.queue, self.terms, self.own = queue, terms, own
         queue.agree(terms)
         for coop, count in own.items():
-            queue.own(own_slots(coop, count))
-            queue.own(own_slots(coop, 10 * count, own_kind("grand")))
+            queue.own(OwnDelta(coop, own_kind(), count, batch_share(count)))
+            queue.own(OwnDelta(coop, own_kind("grand"), 10 * count, 10 * count))
         self.most_tokens = max(terms.fair_share.cap_tokens, LONGEST)
-        self.free = slots
+        self.free_public = slots // 3
+        self.free = slots - self.free_public
+        self.stuck: set[Shape] = set()
         self.luck = Random(seed)
         self.weights = {one.coop: one.shares for one in terms.coops}
         self.accounts = {coop: Account() for coop in self.weights}
         self.waiting: dict[str, list[Job]] = {coop: [] for coop in self.weights}
         self.runs: list[Run] = []
-        self.serial = self.checked = 0
+        self.serial = self.checked = self.checked_lifted = 0
         self.breaches: list[str] = []
         self.widest = 0.0
 
     # What happens.
 
-    def ask(self, coop: str, *, prompt: int, answer: int) -> None:
+    def ask(
+        self,
+        coop: str,
+        *,
+        prompt: int,
+        answer: int,
+        job_class: JobClass = JobClass.INTERACTIVE,
+        data_class: DataClass = DataClass.INTERNAL,
+    ) -> None:
         """A job comes; nobody knows yet how long its answer will be."""
         self.serial += 1
-        if not self.waiting[coop]:
-            account = self.accounts[coop]
-            account.able = account.came_within = self.in_flight(coop) <= self.most_tokens
-        one = job(self.serial, coop, prompt=prompt, answer=answer)
+        account, waited = self.accounts[coop], bool(self.waiting[coop])
+        within = self.in_flight(coop) <= self.most_tokens
+        if not waited:
+            account.able = account.came_within = within
+        batch = job_class is JobClass.BATCH
+        where = structs.replace(shape(data_class=data_class), batch=batch)
+        one = job(self.serial, coop, where=where, prompt=prompt, answer=answer, job_class=job_class)
         self.waiting[coop].append(one)
         self.queue.add(one)
-        lift, account = self.lift(coop), self.accounts[coop]
+        lift = self.lift(coop)
         if lift != account.lift:
-            account.lift = lift
-            account.begin_again()
+            account.lift, account.came_within = lift, within
+            account.begin_again(lifted_waiting=waited)
 
     def dispatch(self) -> None:
-        """Places jobs while a slot is free."""
+        """Places jobs while a slot is free that takes them."""
         while (one := self.queue.next()) is not None:
-            if not self.free:
+            on_public = one.shape.data_class is DataClass.PUBLIC and self.free_public > 0
+            if not on_public and not self.free:
                 self.queue.stick(one.shape)
+                self.stuck.add(one.shape)
             else:
-                self.free -= 1
-                self._begin(one)
+                self._begin(one, on_public=on_public)
 
-    def _begin(self, one: Job) -> None:
+    def _begin(self, one: Job, *, on_public: bool) -> None:
         """Starts a run whose answer nobody foresaw rightly."""
         longest, luck = one.output_tokens_max, self.luck
         expected = luck.choice((longest, longest // 2, luck.randrange(longest + 1)))
         answer = luck.choice((longest, luck.randrange(longest + 1)))
-        self.start(one, answer=answer, expected=expected)
+        self.start(one, answer=answer, expected=expected, on_public=on_public)
 
-    def start(self, one: Job, *, answer: int, expected: int) -> Run:
+    def start(self, one: Job, *, answer: int, expected: int, on_public: bool = False) -> Run:
         """Starts a run, and notes what its turn means for the bound's conditions."""
         coop = one.facts.coop
         account, within = self.accounts[coop], self.below_cap(coop, one)
-        owed = self.is_owed(coop)
+        owed = self.is_owed(one)
         others = [other for other, jobs in self.waiting.items() if jobs and other != coop]
-        passed_over = [other for other in others if self.below_cap(other)]
+        able = {other: self.able_jobs(other) for other in others}
+        passed_over = [
+            other
+            for other in others
+            if able[other] and all(self.below_cap(other, first) for first in able[other])
+        ]
         if passed_over and not within and not owed:
             self.breaches.append(f"{coop} goes over its cap before {passed_over}")
-        if not owed and any(self.is_owed(other) for other in others):
+        if not owed and any(self.is_owed(first) for other in others for first in able[other]):
             self.breaches.append(f"{coop} goes before those whose turn is owed to them")
         for other in others:
             self.accounts[other].able &= other in passed_over
@@ -143,30 +184,42 @@ class FairPool:
             account.in_order = within
             account.begin_again()
         self.waiting[coop].remove(one)
+        self.free_public -= on_public
+        self.free -= not on_public
         bill = self.queue.serve(
             one,
             input_tokens=one.facts.input_tokens_est,
             expected_tokens=expected,
             reserved_tokens=reserved(one),
         )
-        run = Run(one, bill, answer, owed=owed, turns=account.turns)
+        run = Run(one, bill, answer, owed=owed, turns=account.turns, on_public=on_public)
         self.charge(run, self.terms.charge.input_weight * one.facts.input_tokens_est)
         self.runs.append(run)
         return run
 
-    def below_cap(self, coop: str, one: Job | None = None) -> bool:
-        """Whether a co-op's next job would stay within the tokens it may have in flight."""
+    def able_jobs(self, coop: str) -> list[Job]:
+        """A co-op's waiting jobs that were not found to fit no free slot; one of them is first."""
+        return [one for one in self.waiting[coop] if one.shape not in self.stuck]
+
+    def below_cap(self, coop: str, one: Job) -> bool:
+        """Whether with a job a co-op would stay within the tokens it may have in flight."""
         held = self.in_flight(coop)
-        first = self.waiting[coop][0] if one is None else one
-        return not held or held + reserved(first) <= self.terms.fair_share.cap_tokens
+        return not held or held + reserved(one) <= self.terms.fair_share.cap_tokens
 
     def in_flight(self, coop: str) -> int:
         return sum(run.in_flight() for run in self.runs if run.job.facts.coop == coop)
 
-    def is_owed(self, coop: str) -> bool:
-        """Whether a co-op holds fewer runs than its own nodes have slots of this model."""
-        held = sum(run.job.facts.coop == coop for run in self.runs)
-        return held < self.own.get(coop, 0)
+    def is_owed(self, one: Job) -> bool:
+        """Whether a job's co-op holds less than its own nodes alone would have room for.
+
+        They would run batch work on its share of their slots at most.
+        """
+        coop = one.facts.coop
+        slots = self.own.get(coop, 0)
+        held = [run.job.shape.batch for run in self.runs if run.job.facts.coop == coop]
+        batch, share = sum(held), batch_share(slots)
+        room = slots - (len(held) - batch) - min(batch, share)
+        return room > 0 and (not one.shape.batch or batch < share)
 
     def charge(self, run: Run, virtual_tokens: float) -> None:
         coop = run.job.facts.coop
@@ -189,12 +242,14 @@ class FairPool:
 
     def end(self, run: Run) -> None:
         self.runs.remove(run)
-        self.free += 1
+        self.free_public += run.on_public
+        self.free += not run.on_public
         self.queue.leave(run.bill)
         self.queue.correct(
             run.bill, input_tokens=run.job.facts.input_tokens_est, output_tokens=run.output
         )
         self.queue.unstick(MODEL, lambda _: True)
+        self.stuck.clear()
 
     # What must hold.
 
@@ -213,6 +268,7 @@ class FairPool:
                 gap = self.counter(ahead) - mine.owed - self.counter(behind)
                 allowed = self.room(ahead) + self.room(behind)
                 self.checked += 1
+                self.checked_lifted += mine.lifted_waiting
                 self.widest = max(self.widest, gap / allowed)
                 if gap > allowed * (1 + 1e-9):
                     self.breaches.append(f"{ahead} is {gap} ahead of {behind}, allowed {allowed}")
@@ -230,20 +286,31 @@ class FairPool:
         return self.terms.charge.output_weight * self.most_tokens / self.weights[coop]
 
 
+KINDS = tuple(
+    product((JobClass.INTERACTIVE, JobClass.BATCH), (DataClass.INTERNAL, DataClass.PUBLIC))
+)
 LONGEST = 700  # prompt and answer of any job here, tokens
 
 
 def live(pool: FairPool, steps: int) -> None:
-    """Lets co-ops come and go, some with floods, some with a job now and then."""
+    """Lets co-ops come and go, some with floods, some with a job now and then.
+
+    Most jobs of a co-op are alike for a while; now and then one is of another class or data class.
+    """
     floods = (0, 1, 3 + pool.free // 8)
     moods = {coop: pool.luck.choice(floods) for coop in pool.weights}
+    usual = {coop: pool.luck.choice(KINDS) for coop in pool.weights}
     for _ in range(steps):
         for coop, mood in moods.items():
             if pool.luck.random() < 0.03:
-                moods[coop] = pool.luck.choice(floods)
+                moods[coop], usual[coop] = pool.luck.choice(floods), pool.luck.choice(KINDS)
             for _ in range(pool.luck.randrange(mood + 1)):
                 prompt, answer = pool.luck.choice(((20, 30), (200, 100), (100, 600)))
-                pool.ask(coop, prompt=prompt, answer=answer)
+                alike = pool.luck.random() < 0.9
+                job_class, data_class = usual[coop] if alike else pool.luck.choice(KINDS)
+                pool.ask(
+                    coop, prompt=prompt, answer=answer, job_class=job_class, data_class=data_class
+                )
                 pool.dispatch()
                 pool.check()
         pool.work(pool.luck.choice((10, 100)))

@@ -19,7 +19,9 @@ CAPS = {1: (700, 1_500, 3_000, 5_000), 50: (1_500, 4_000, 8_000, 16_000)}
 def terms(seed: int, nodes: int, **share) -> Policy:
     weights = WEIGHTS[seed % len(WEIGHTS)]
     coops = [CoopTerms(coop, weight) for coop, weight in zip(COOPS, weights, strict=True)]
-    return policy(*coops, **{"cap_tokens": CAPS[nodes][seed % len(CAPS[nodes])], **share})
+    head_start = {} if seed % 2 else {"head_start_tokens": 0}
+    cap = CAPS[nodes][seed // 2 % len(CAPS[nodes])]
+    return policy(*coops, **{"cap_tokens": cap, **head_start, **share})
 
 
 def lived(queue: FairQueue, seed: int, nodes: int, own=OWN_NOTHING, **share) -> FairPool:
@@ -48,24 +50,40 @@ def test_the_bound_holds_where_borrowers_own_nodes(nodes: int, own: dict[str, in
     assert sum(pool.checked for pool in pools) > 1_000
 
 
+@pytest.mark.parametrize("own", [OWN_NOTHING, {"alpha": 2}], ids=["borrowers", "owners"])
+def test_the_bound_is_held_against_lifts_while_waiting(own: dict[str, int]) -> None:
+    """In the pools above co-ops that wait already are lifted, and pairs are measured then."""
+    pools = [lived(FairQueue(), seed, 1, own, own_nodes=bool(own)) for seed in range(SEEDS)]
+
+    assert sum(pool.checked_lifted > 0 for pool in pools) >= 3
+    assert sum(pool.checked_lifted for pool in pools) > 100
+
+
 class Hoarding(FairQueue):
     """Owes a co-op for any job what its nodes of any model could give."""
 
-    def own(self, delta: OwnDelta) -> None:
-        super().own(delta._replace(kind=own_kind()))
+    def own(self, *deltas: OwnDelta) -> None:
+        super().own(*(delta._replace(kind=own_kind()) for delta in deltas))
 
 
 class Unowed(FairQueue):
     """Plain counters: nobody's own nodes count."""
 
-    def own(self, delta: OwnDelta) -> None:
+    def own(self, *deltas: OwnDelta) -> None:
         pass
 
 
-@pytest.mark.parametrize("broken", [Hoarding, Unowed])
+class Crowded(FairQueue):
+    """Lets batch runs beyond their share take slots of their co-op's other work."""
+
+    def own(self, *deltas: OwnDelta) -> None:
+        super().own(*(delta._replace(batch_slots=delta.slots) for delta in deltas))
+
+
+@pytest.mark.parametrize("broken", [Hoarding, Unowed, Crowded])
 def test_what_is_owed_is_needed_and_no_more(broken: type[FairQueue]) -> None:
-    """More is owed than own nodes could give, or nothing: the same lives break what is proved."""
-    own = {"alpha": 1}
+    """More is owed than own nodes could give, or less: the same lives break what is proved."""
+    own = {"alpha": 2 if broken is Crowded else 1}
     pools = [lived(broken(), seed, 1, own, own_nodes=True) for seed in range(SEEDS)]
 
     assert any(pool.breaches for pool in pools)
