@@ -32,7 +32,7 @@ import psutil
 from msgspec import Struct
 
 from entraide_scheduler.nats.config import free_port
-from entraide_scheduler.up.logs import quiet
+from entraide_scheduler.up.logs import log_to_file
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 
 TOOLS = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
@@ -350,7 +350,7 @@ def main() -> int:
         print(missing, file=sys.stderr)
         return 2
     home = Path(tempfile.mkdtemp(prefix="entraide-bench-"))
-    quiet(home / "up.log")
+    log_to_file(home / "up.log")
     try:
         rows = asyncio.run(run(home, options))
     finally:

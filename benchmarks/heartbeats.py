@@ -40,8 +40,8 @@ from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide_scheduler.core import events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.nodes import NodesEar
-from entraide_scheduler.roster import APPROVED, Roster
+from entraide_scheduler.node_listener import NodeListener
+from entraide_scheduler.node_registry import APPROVED, NodeRegistry
 from entraide_scheduler.store.rows import NodeRow
 
 NODES = 10_000
@@ -94,10 +94,10 @@ class CountingDriver:
 class NullNodePort:
     """The way out to the nodes and the issuer of their identities: nobody listens."""
 
-    def put(self, subject: str, data: bytes) -> None:
+    def publish(self, subject: str, data: bytes) -> None:
         """Drops a message."""
 
-    def node(self, node: str, public_key: str) -> None:
+    def issue_node_jwt(self, node: str, public_key: str) -> None:
         """Issues nothing."""
 
 
@@ -155,13 +155,13 @@ class HeartbeatTotals(Struct):
 
 
 async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
-    """Lets the scheduler's own ear hear a fleet for so many CPU seconds."""
+    """Lets the scheduler's node listener handle a fleet's messages for so many CPU seconds."""
     driver, nobody, heard = CountingDriver(), NullNodePort(), HeartbeatTotals()
     rows = [NodeRow(c.node, c.coop, c.site, c.zone, "U", APPROVED) for c in fleet.cards]
-    anything: Any = {"live": driver, "outbox": nobody, "issuer": nobody}
-    ear = NodesEar(roster=Roster(None, rows), **anything)  # type: ignore[arg-type]
+    anything: Any = {"driver": driver, "publisher": nobody, "issuer": nobody}
+    listener = NodeListener(registry=NodeRegistry(None, rows), **anything)  # type: ignore[arg-type]
     for hello in fleet.make_hellos():
-        await ear.hear(hello)
+        await listener.on_message(hello)
     assert len(driver.core.nodes()) == len(fleet.cards)
     driver.events = driver.journal_bytes = 0
     while heard.spent_s < secs or heard.seconds < ROUNDS_MIN:
@@ -169,9 +169,9 @@ async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
         beats = fleet.make_heartbeats(driver.at)
         began = time.process_time()
         for beat in beats:
-            await ear.hear(beat)
+            await listener.on_message(beat)
         tick = time.process_time()
-        ear.tick()
+        listener.report_seen_nodes()
         ended = time.process_time()
         heard.spent_s += ended - began
         heard.ticks_s.append(ended - tick)

@@ -35,10 +35,10 @@ import uvloop
 from benchmarks.gateway import Phase, Sample, Target, compiled, load, process, until_ready
 from msgspec import Struct
 
-from entraide_scheduler.gateway.auth import Keys
+from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.head_check import KeyCheck
 from entraide_scheduler.gateway.http import Exchange, HttpServer
-from entraide_scheduler.gateway.refusals import Refusal, body, status
+from entraide_scheduler.gateway.refusals import ErrorReply, error_body, http_status
 from entraide_scheduler.http_limits import UNREAD_MAX_BYTES, HttpLimits
 from entraide_scheduler.nats.config import free_port
 from entraide_scheduler.store.rows import KeyRow
@@ -113,7 +113,7 @@ async def handle_exchange(exchange: Exchange) -> None:
         exchange.respond(401, b"{}")
         return
     ask = _ASK.decode(request.body)
-    exchange.on_gone = lambda: None
+    exchange.on_client_left = lambda: None
     if ask.stream:
         exchange.begin(200, kind="text/event-stream")
 
@@ -203,21 +203,21 @@ def _start(ask: Ask, content: bytes) -> Message:
 class KnownKeys:
     """Stands for the store of a gateway's keys."""
 
-    async def key_by_hash(self, key_hash: str) -> KeyRow | None:
+    async def find_key(self, key_hash: str) -> KeyRow | None:
         """Returns the one key that there is."""
         coop = KEYS.get(key_hash)
         return KeyRow("key-1", coop, "main", coop) if coop else None
 
 
-def refuse(exchange: Exchange, refusal: Refusal) -> None:
+def refuse(exchange: Exchange, refusal: ErrorReply) -> None:
     """Answers with an error on our own server."""
-    exchange.respond(status(refusal), body(refusal, "en"))
+    exchange.respond(http_status(refusal), error_body(refusal, "en"))
 
 
 async def serve_ours(port: int) -> None:
     """Runs our own server."""
     limits = HttpLimits()
-    check = KeyCheck(Keys(KnownKeys()), limits, lambda _reason: None)
+    check = KeyCheck(Authenticator(KnownKeys()), limits, lambda _reason: None)
     server = HttpServer(handle_exchange, refuse, check=check, limits=limits)
     await server.start("127.0.0.1", port)
     await asyncio.Event().wait()

@@ -37,9 +37,9 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events, machine
 from entraide_scheduler.core.machine import HANDLERS
 from entraide_scheduler.feeder import REFEED_MAX_S
-from entraide_scheduler.journal import Recovered
-from entraide_scheduler.live import Live
-from entraide_scheduler.store.journal import Keep
+from entraide_scheduler.journal import RecoveredState
+from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.store.journal import Retention
 from entraide_scheduler.store.store import Store
 
 NODES, JOBS, ROUNDS = 1_000, 10_000, 5
@@ -91,7 +91,7 @@ def break_node(nodes: tuple[str, ...]) -> None:
     machine.HANDLERS = {**HANDLERS, events.NodeChanged: broken}  # type: ignore[misc]
 
 
-def live_once(live: Live, outside: Placements, number: int) -> None:
+def live_once(live: LiveDriver, outside: Placements, number: int) -> None:
     """One job comes, and one that runs ends."""
     live.feed(events.JobRequested, facts=facts(1_000_000 + number, ASKED))
     run = outside.placed.popleft()
@@ -102,7 +102,7 @@ def live_once(live: Live, outside: Placements, number: int) -> None:
     live.feed(events.RunReported, **fields, **told)
 
 
-def timed_raise(live: Live, node: str) -> tuple[float, float]:
+def timed_raise(live: LiveDriver, node: str) -> tuple[float, float]:
     """Feeds a node's event that raises; returns its seconds, on the wall and of CPU."""
     began, began_cpu = time.perf_counter(), time.thread_time()
     fields = {"accepting": False, "reason": "paused", "energy": None}
@@ -121,16 +121,16 @@ async def measure(nodes: int, jobs: int) -> Row:
     outside = Placements()
     with tempfile.TemporaryDirectory() as folder:
         store = await Store.open(f"sqlite:///{folder}/store.db")
-        recovered = Recovered(bench.core, 10_000_000, START, 1, {}, [], base=state)
-        keep = Keep(3_600.0, 1_000_000)
-        live = Live(recovered, store=store, clock=Clock(), outside=outside, keep=keep)
+        recovered = RecoveredState(bench.core, 10_000_000, START, 1, {}, [], base=state)
+        keep = Retention(3_600.0, 1_000_000)
+        live = LiveDriver(recovered, store=store, clock=Clock(), outbound=outside, retention=keep)
         feeder = live._feeder  # noqa: SLF001  (the worst moment is known to it alone)
         gc.collect()
         gc.freeze()
         checkpoints, recoveries, cpu, again, since = [], [], [], [], 0
         for number in range(ROUNDS):
             began = time.thread_time()
-            feeder.frame()
+            feeder.take_snapshot()
             checkpoints.append(time.thread_time() - began)
             first = live.event_id
             while feeder.handled_s < ALMOST * REFEED_MAX_S:

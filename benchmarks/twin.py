@@ -53,7 +53,7 @@ from benchmarks.support.twin_table import (
 )
 
 from entraide_node.models.model_files import demo_path
-from entraide_scheduler.up.logs import quiet
+from entraide_scheduler.up.logs import log_to_file
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_sim import Arrival
 
@@ -309,7 +309,7 @@ def main() -> int:
         if not options.table:
             core, others = chosen
             os.sched_setaffinity(0, others)
-            quiet(home / "up.log")
+            log_to_file(home / "up.log")
             asyncio.run(run(home, options, settings_from(options), core))
         print_rows(twin_rows(options.keep), as_json=options.json)
     except ValueError as problem:

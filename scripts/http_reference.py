@@ -19,8 +19,8 @@ from entraide_scheduler.gateway.fields import (
     CHAT,
     COMPLETION,
     IGNORED,
-    INSTEAD,
     NEUTRAL,
+    REPLACEMENTS,
     REQUESTS,
     JobRequest,
 )
@@ -152,7 +152,9 @@ def field_rows(name: str, components: Mapping[str, Any], honoured: tuple[str, ..
     for field in honoured:
         schema = components[name]["properties"][field]
         needed = " (required)" if field in required else ""
-        rows.append(f"| `{field}`{needed} | {accepted(schema)} | {openapi.SAYS[field]} |\n")
+        rows.append(
+            f"| `{field}`{needed} | {accepted(schema)} | {openapi.FIELD_DESCRIPTIONS[field]} |\n"
+        )
     return "".join(rows)
 
 
@@ -167,7 +169,7 @@ def endpoint(path: str, components: Mapping[str, Any]) -> str:
     for name, value in sorted(NEUTRAL[path].items()):
         lines.append(f"| `{name}` | `{json.dumps(value)}` |\n")
     lines.append(REFUSED_HEAD)
-    for name, instead in sorted(INSTEAD.items()):
+    for name, instead in sorted(REPLACEMENTS.items()):
         if instead in honoured and name not in NEUTRAL[path]:
             lines.append(f"| `{name}` | `{instead}` |\n")
     if path == CHAT:
@@ -216,7 +218,7 @@ def paths_section() -> str:
 
 def http_page() -> str:
     """The whole page."""
-    components = openapi.schemas()
+    components = openapi.build_schemas()
     schemas = SCHEMAS.format(
         tools_bytes=conversation.TOOLS_BYTES_MAX, bytes=schema_bounds.SCHEMA_BYTES_MAX,
         depth=schema_bounds.SCHEMA_DEPTH_MAX, count=pattern_bounds.REPETITIONS_MAX,

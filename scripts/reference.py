@@ -21,7 +21,7 @@ from typing import Any
 from entraide import i18n, moments
 from entraide.cli.app import root_command
 from entraide.errors import CODES
-from entraide_scheduler.node_validation import bounds, rate
+from entraide_scheduler.node_validation import bounds, rate_limits
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs/reference"
@@ -251,17 +251,17 @@ each run that it holds.
 def bound_words(bound: bounds.Bound) -> tuple[str, str]:
     """A bound in words, and its reason."""
     match bound:
-        case bounds.Number():
+        case bounds.NumberBound():
             words = f"{bound.low:,} to {bound.high:,}"
-        case bounds.Text():
+        case bounds.TextBound():
             free = "" if bound.free else ", no control characters"
             words = f"at most {bound.chars:,} characters{free}"
-        case bounds.Data():
+        case bounds.BytesBound():
             words = f"at most {bound.size:,} bytes"
-        case bounds.Listed():
+        case bounds.ListBound():
             inner = ", ".join(bound_words(item)[0] or item.why for item in bound.items)
             words = f"at most {bound.count:,}, each: {inner}"
-        case bounds.Values():
+        case bounds.ValuesBound():
             number, text = bound_words(bound.number)[0], bound_words(bound.text)[0]
             words = (
                 f"at most {bound.count}, names of at most {bound.name_chars} characters; "
@@ -276,10 +276,10 @@ def limits_page() -> str:
     """The page of the bounds on what a node sends."""
     lines = [
         LIMITS_HEAD.format(
-            rate=rate.MESSAGES_PER_S,
-            burst=rate.BURST,
-            part=rate.BYTES_PER_MESSAGE // 1024,
-            run=rate.RUN_MESSAGES_PER_S,
+            rate=rate_limits.MESSAGES_PER_S,
+            burst=rate_limits.BURST,
+            part=rate_limits.BYTES_PER_MESSAGE // 1024,
+            run=rate_limits.RUN_MESSAGES_PER_S,
         )
     ]
     sizes = {**bounds.CONTROL_BYTES, **bounds.ANSWER_BYTES}
@@ -290,7 +290,7 @@ def limits_page() -> str:
             words, why = bound_words(bound)
             lines.append(f"| `{name}` | {words} | {why} |\n")
     lines.append("\n## Products\n\n| of a replica | limit | what it is |\n|---|---|---|\n")
-    for product in bounds.PRODUCTS:
+    for product in bounds.DERIVED_BOUNDS:
         lines.append(
             f"| {product.formula} | {product.low:,} to {product.high:,} | {product.why} |\n"
         )

@@ -5,7 +5,7 @@ import os
 import typer
 
 from entraide import i18n
-from entraide_scheduler.cli import Config, run_gateway, run_scheduler, told
+from entraide_scheduler.cli import Config, run_command, run_gateway, run_scheduler
 
 
 def main() -> None:
@@ -15,11 +15,11 @@ def main() -> None:
 
     @app.command(help=i18n.text("help-scheduler-run", lang))
     def run(config: Config) -> None:
-        raise typer.Exit(told(lambda: run_scheduler(config), lang))
+        raise typer.Exit(run_command(lambda: run_scheduler(config), lang))
 
     @app.command(help=i18n.text("help-gateway-run", lang))
     def gateway(config: Config) -> None:
-        raise typer.Exit(told(lambda: run_gateway(config), lang))
+        raise typer.Exit(run_command(lambda: run_gateway(config), lang))
 
     app()
 

@@ -20,10 +20,10 @@ from entraide.errors import PoolUnreachable
 from entraide.types import RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
-from entraide_scheduler.desk import GatewaySink
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
-from entraide_scheduler.outbox import Outbox
+from entraide_scheduler.publisher import Publisher
+from entraide_scheduler.scheduler_port import GatewaySink
 
 BEAT_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
@@ -43,40 +43,40 @@ async def subscribe(
     )
 
 
-class NatsNodeLine:
+class NatsNodeChannel:
     """The way from a gateway to the nodes, over the bus."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
 
     def run(self, node: str, message: m.StartRun) -> None:
         """Sends a run to a node."""
-        self._outbox.put(subjects.node_in(node), codec.encode(message))
+        self._publisher.publish(subjects.node_in(node), codec.encode(message))
 
     def cancel(self, node: str, message: m.CancelRun) -> None:
         """Stops a run on a node."""
-        self._outbox.put(subjects.node_in(node), codec.encode(message))
+        self._publisher.publish(subjects.node_in(node), codec.encode(message))
 
 
-async def subscribe_out(connection: Client, gateway: str, sink: GatewaySink) -> Subscription:
+async def subscribe_answers(connection: Client, gateway: str, sink: GatewaySink) -> Subscription:
     """Brings what nodes send to this gateway to its sink; the subject says which node it is."""
     log = structlog.get_logger("entraide.bus")
 
-    async def heard(message: Msg) -> None:
+    async def on_message(message: Msg) -> None:
         node = subjects.sender(message.subject)
         why = check.size_fault(message.data, ANSWER_BYTES)
         if why:
             log.warning("bus.dropped", node=node, why=why, size=len(message.data))
             return
         try:
-            sink.on_out(node, codec.node_out.decode(message.data))
+            sink.on_node_message(node, codec.node_out.decode(message.data))
         except msgspec.DecodeError:
             log.warning("bus.undecodable", node=node, subject=message.subject)
 
-    return await subscribe(connection, subjects.out_of_all_nodes(gateway), heard)
+    return await subscribe(connection, subjects.out_of_all_nodes(gateway), on_message)
 
 
-class NatsDesk:
+class NatsSchedulerAdapter:
     """The scheduler's desk, for a gateway that is a process of its own.
 
     What is asked while no scheduler is there is lost: the gateway asks again, with the same job.
@@ -86,10 +86,10 @@ class NatsDesk:
         self._connection = connection
         self._gateway = gateway
         self._sink = sink
-        self._outbox = Outbox(connection)
+        self._publisher = Publisher(connection)
         self._boot = secrets.token_hex(8)
         self._subscription: Subscription | None = None
-        self._beats: asyncio.Task[None] | None = None
+        self._heartbeat_task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("entraide.bus")
 
     @property
@@ -98,42 +98,42 @@ class NatsDesk:
         return self._gateway
 
     @property
-    def outbox(self) -> Outbox:
+    def publisher(self) -> Publisher:
         """The way out that this desk and the gateway's node line share."""
-        return self._outbox
+        return self._publisher
 
     async def start(self) -> None:
         """Begins to listen and to beat."""
         down = subjects.gateway_down(self._gateway)
-        self._subscription = await subscribe(self._connection, down, self._heard)
-        self._beats = asyncio.create_task(self._beat(), name="gateway-beat")
+        self._subscription = await subscribe(self._connection, down, self._on_message)
+        self._heartbeat_task = asyncio.create_task(self._send_heartbeats(), name="gateway-beat")
 
     async def stop(self) -> None:
         """Stops both."""
-        if self._beats is not None:
-            self._beats.cancel()
+        if self._heartbeat_task is not None:
+            self._heartbeat_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._beats
+                await self._heartbeat_task
         if self._subscription is not None and not self._connection.is_closed:
             with contextlib.suppress(errors.Error):
                 await self._subscription.unsubscribe()
-        await self._outbox.close()
+        await self._publisher.close()
 
     def submit(self, facts: RequestFacts) -> None:
         """Asks for a job; the answer comes to the sink."""
-        self._tell(m.SubmitJob(facts))
+        self._send(m.SubmitJob(facts))
 
     def cancel(self, job: str, reason: str) -> None:
         """The client left or cancelled; ``reason`` is an error code."""
-        self._tell(m.CancelJob(job, reason))
+        self._send(m.CancelJob(job, reason))
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
         """A placement cannot be used."""
-        self._tell(m.AbandonPlacement(job, epoch, code))
+        self._send(m.AbandonPlacement(job, epoch, code))
 
     def exceeded(self, message: m.LeaseExceeded) -> None:
         """A node sent more than its lease grants; the client has been answered."""
-        self._tell(message)
+        self._send(message)
 
     async def explain(self, job: str, coop: str) -> m.ExplanationReply:
         """Returns why a job of this co-op is where it is, and its settled receipt if any.
@@ -151,8 +151,8 @@ class NatsDesk:
         """
         return codec.models_reply.decode(await self._ask(m.ModelsRequest())).models
 
-    def _tell(self, message: m.GatewayUp) -> None:
-        self._outbox.put(subjects.gateway_up(self._gateway), codec.encode(message))
+    def _send(self, message: m.GatewayUp) -> None:
+        self._publisher.publish(subjects.gateway_up(self._gateway), codec.encode(message))
 
     async def _ask(self, question: m.GatewayUp) -> bytes:
         subject = subjects.gateway_up(self._gateway)
@@ -164,15 +164,15 @@ class NatsDesk:
             raise PoolUnreachable("pool_unreachable") from problem
         return answer.data
 
-    async def _heard(self, message: Msg) -> None:
+    async def _on_message(self, message: Msg) -> None:
         try:
             down = codec.gateway_down.decode(message.data)
         except msgspec.DecodeError:
             self._log.warning("bus.undecodable", subject=message.subject)
             return
-        self._sink.on_down(down)
+        self._sink.on_scheduler_message(down)
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            self._tell(m.GatewayHeartbeat(self._boot))
+            self._send(m.GatewayHeartbeat(self._boot))
             await asyncio.sleep(BEAT_S)

@@ -38,8 +38,8 @@ class PoolCatalogue:
         self._path = home / NAME
         self._key = key
         self._now = now
-        self._changed: list[Callable[[], None]] = []
-        self._take(_read(self._path) or documents.shipped())
+        self._listeners: list[Callable[[], None]] = []
+        self._install(_read_catalogue(self._path) or documents.shipped())
 
     @property
     def catalogue(self) -> Catalogue:
@@ -51,15 +51,15 @@ class PoolCatalogue:
         """The same as nodes get it."""
         return self._message
 
-    def answer(self, digest: str) -> m.CatalogueReply | None:
+    def update_for(self, digest: str) -> m.CatalogueReply | None:
         """Returns what to tell a node that has the document with this digest; None for nothing."""
         return None if digest == self._digest else self._message
 
-    def on_change(self, listener: Callable[[], None]) -> None:
+    def add_listener(self, listener: Callable[[], None]) -> None:
         """Calls somebody after each change."""
-        self._changed.append(listener)
+        self._listeners.append(listener)
 
-    def put(self, document: bytes, *, base_version: int) -> m.CatalogueReply | None:
+    def replace(self, document: bytes, *, base_version: int) -> m.CatalogueReply | None:
         """Takes a changed document; it is on disk before it is in force.
 
         Args:
@@ -74,24 +74,24 @@ class PoolCatalogue:
         """
         if base_version != self._catalogue.version:
             return None
-        asked = documents.read(document)
-        after = documents.sorted_(
-            replace(asked, version=self._catalogue.version + 1, issued_at=self._now())
+        requested = documents.read(document)
+        updated = documents.sorted_(
+            replace(requested, version=self._catalogue.version + 1, issued_at=self._now())
         )
-        write_private(self._path, documents.write(after))
-        self._take(after)
-        for listener in self._changed:
+        write_private(self._path, documents.write(updated))
+        self._install(updated)
+        for listener in self._listeners:
             listener()
         return self._message
 
-    def _take(self, catalogue: Catalogue) -> None:
+    def _install(self, catalogue: Catalogue) -> None:
         document = documents.write(catalogue)
         self._catalogue = catalogue
         self._digest = documents.digest(document)
         self._message = m.CatalogueReply(document, sign(document, self._key))
 
 
-def _read(path: Path) -> Catalogue | None:
+def _read_catalogue(path: Path) -> Catalogue | None:
     try:
         return documents.read(path.read_bytes())
     except FileNotFoundError:

@@ -33,7 +33,7 @@ class Checkpoint:
         self._state = state
         self._events: list[bytes] | None = list(events)
 
-    def append(self, event: bytes) -> None:
+    def append_event(self, event: bytes) -> None:
         """Adds an event that the core has handled."""
         if self._events is None:
             return

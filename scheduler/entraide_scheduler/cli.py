@@ -29,11 +29,11 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
 
     @scheduler.command("run", help=i18n.text("help-scheduler-run", lang))
     def scheduler_run(config: Config) -> None:
-        raise typer.Exit(told(lambda: run_scheduler(config), lang))
+        raise typer.Exit(run_command(lambda: run_scheduler(config), lang))
 
     @gateway.command("run", help=i18n.text("help-gateway-run", lang))
     def gateway_run(config: Config) -> None:
-        raise typer.Exit(told(lambda: run_gateway(config), lang))
+        raise typer.Exit(run_command(lambda: run_gateway(config), lang))
 
     @journal.command("export", help=i18n.text("help-scheduler-journal-export", lang))
     def journal_export(
@@ -44,7 +44,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
         json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
         raise typer.Exit(
-            told(
+            run_command(
                 lambda: export_journal(
                     config_of(state, config), out, hours=hours, lang=lang, as_json=json
                 ),
@@ -70,11 +70,11 @@ def run_gateway(path: Path) -> int:
     from entraide_scheduler.gateway.run import load_gateway_config
     from entraide_scheduler.gateway.run import run_gateway as run
     from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK
-    from entraide_scheduler.run import log_to_stderr, run_loop
+    from entraide_scheduler.run import log_to_stderr, run_event_loop
 
     os.umask(PRIVATE_UMASK)
     log_to_stderr()
-    run_loop(run(load_gateway_config(path)))
+    run_event_loop(run(load_gateway_config(path)))
     return 0
 
 
@@ -92,22 +92,24 @@ def export_journal(config: Path, out: Path, *, hours: float, lang: str, as_json:
 
     from entraide import moments
     from entraide_scheduler.config import load_config
-    from entraide_scheduler.export import export
+    from entraide_scheduler.export import write_recording
 
     now = time.time()
     since = now - hours * 3_600.0 if hours else 0.0
-    done = export(load_config(config).url_of_store, out, since=since)
+    summary = write_recording(load_config(config).url_of_store, out, since=since)
     if as_json:
-        typer.echo(msgspec.json.encode(done).decode())
+        typer.echo(msgspec.json.encode(summary).decode())
         return 0
-    begun = moments.told(done.start_at, lang, at=now)
-    size_kb = done.bytes / 1e3
-    named = {"file": done.file, "begun": begun}
-    typer.echo(i18n.text("journal-exported", lang, events=done.events, size_kb=size_kb, **named))
+    start_text = moments.told(summary.start_at, lang, at=now)
+    size_kb = summary.bytes / 1e3
+    file_values = {"file": summary.file, "begun": start_text}
+    typer.echo(
+        i18n.text("journal-exported", lang, events=summary.events, size_kb=size_kb, **file_values)
+    )
     return 0
 
 
-def told(work: Callable[[], int], lang: str) -> int:
+def run_command(work: Callable[[], int], lang: str) -> int:
     """Does some work; an error of ours becomes one sentence on standard error, and status 1."""
     try:
         return work()

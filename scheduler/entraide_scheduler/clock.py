@@ -25,23 +25,23 @@ class Clock:
         self._wall = wall
         self._steady = steady
         self._last = last
-        self._mark = steady()
-        self._back_s = 0.0
+        self._steady_at = steady()
+        self._offset_s = 0.0
 
-    def stand_back(self, by_s: float) -> None:
+    def set_back(self, by_s: float) -> None:
         """Lets time that passed unseen count later: the one way in which the clock goes back.
 
         Whoever keeps events in order must look to that itself.
         """
-        self._mark = self._steady()
-        self._back_s += by_s
-        self._last = min(self._last, self._wall() - self._back_s)
+        self._steady_at = self._steady()
+        self._offset_s += by_s
+        self._last = min(self._last, self._wall() - self._offset_s)
 
     def __call__(self) -> float:
         """Returns now."""
         mark = self._steady()
-        half = (mark - self._mark) / 2
-        self._back_s = max(0.0, self._back_s - half)
-        self._last = max(self._wall() - self._back_s, self._last + half)
-        self._mark = mark
+        half = (mark - self._steady_at) / 2
+        self._offset_s = max(0.0, self._offset_s - half)
+        self._last = max(self._wall() - self._offset_s, self._last + half)
+        self._steady_at = mark
         return self._last

@@ -20,7 +20,7 @@ from entraide.wire.nats import requires_tls
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.soundness import Fault, faults
 from entraide_scheduler.http_limits import HttpLimits
-from entraide_scheduler.store.journal import Keep
+from entraide_scheduler.store.journal import Retention
 
 CONFIG_BYTES_MAX = 1024 * 1024
 POLICY_BYTES_MAX = 16 * 1024 * 1024
@@ -171,9 +171,9 @@ class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
     events_max: int = 5_000_000
 
     @property
-    def keep(self) -> Keep:
+    def retention(self) -> Retention:
         """The same as the store has it."""
-        return Keep(self.keep_days * 86_400.0, self.events_max)
+        return Retention(self.keep_days * 86_400.0, self.events_max)
 
 
 class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -230,24 +230,24 @@ def load_config(path: Path) -> SchedulerConfig:
         PoolError: ``config_refused`` or ``policy_refused``, with the file and the key.
     """
     config = read_toml(path, SchedulerConfig)
-    config = _anchored(config, path.absolute().parent)
+    config = _with_absolute_paths(config, path.absolute().parent)
     for listen in (config.http, config.grpc):
         if requires_tls(listen.host) and not config.has_tls:
-            raise _refused(
+            raise _config_error(
                 path, f"{listen.host} is reached from beyond this machine: [tls] is needed"
             )
     if config.http.fault:
-        raise _refused(path, config.http.fault)
+        raise _config_error(path, config.http.fault)
     if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
-        raise _refused(path, "[journal] keep_days and events_max are never negative")
+        raise _config_error(path, "[journal] keep_days and events_max are never negative")
     if config.grid.electricity_maps is not None:
-        wrong = _wrong_in_maps(config.grid.electricity_maps)
-        if wrong:
-            raise _refused(path, f"[grid.electricity_maps] {wrong}")
+        maps_fault = _electricity_maps_fault(config.grid.electricity_maps)
+        if maps_fault:
+            raise _config_error(path, f"[grid.electricity_maps] {maps_fault}")
     if config.lang not in ("fr", "en"):
-        raise _refused(path, "lang must be fr or en")
+        raise _config_error(path, "lang must be fr or en")
     for fault in faults(first_policy(config)):
-        raise _unsound(Path(config.policy_file or path), fault)
+        raise _policy_error(Path(config.policy_file or path), fault)
     return config
 
 
@@ -260,12 +260,12 @@ def read_toml(path: Path, kind: type[T]) -> T:
     try:
         raw = path.read_bytes()
         if len(raw) > CONFIG_BYTES_MAX:
-            raise _refused(path, "too large")
+            raise _config_error(path, "too large")
         return msgspec.convert(decode_toml(raw.decode()), kind)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise _refused(path, str(problem)) from problem
+        raise _config_error(path, str(problem)) from problem
     except msgspec.ValidationError as problem:
-        raise _refused(path, str(problem)) from problem
+        raise _config_error(path, str(problem)) from problem
 
 
 def first_policy(config: SchedulerConfig) -> Policy:
@@ -294,10 +294,10 @@ def read_policy(path: Path) -> Policy:
     except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
         detail, _, key = str(problem).partition(" - at `$")
         fault = Fault(key.strip("`.") or "policy", "unreadable", {"detail": detail})
-        raise _unsound(path, fault) from problem
+        raise _policy_error(path, fault) from problem
 
 
-def _wrong_in_maps(maps: ElectricityMapsConfig) -> str:
+def _electricity_maps_fault(maps: ElectricityMapsConfig) -> str:
     if not 0 < len(maps.zones) <= ZONES_MAX or not all(re.fullmatch(ZONE, z) for z in maps.zones):
         return f"zones are 1 to {ZONES_MAX} names such as CA-QC"
     parts = urlsplit(maps.url)
@@ -308,7 +308,7 @@ def _wrong_in_maps(maps: ElectricityMapsConfig) -> str:
     return ""
 
 
-def _anchored(config: SchedulerConfig, home: Path) -> SchedulerConfig:
+def _with_absolute_paths(config: SchedulerConfig, home: Path) -> SchedulerConfig:
     def beside(name: str) -> str:
         return str(home / name) if name else ""
 
@@ -331,19 +331,21 @@ def _anchored(config: SchedulerConfig, home: Path) -> SchedulerConfig:
                 msgspec.structs.replace(forecast, file=beside(forecast.file))
                 for forecast in config.grid.forecasts
             ),
-            _anchored_maps(config.grid.electricity_maps, home),
+            _maps_with_absolute_paths(config.grid.electricity_maps, home),
         ),
     }
     return msgspec.structs.replace(config, **replaced)
 
 
-def _anchored_maps(maps: ElectricityMapsConfig | None, home: Path) -> ElectricityMapsConfig | None:
+def _maps_with_absolute_paths(
+    maps: ElectricityMapsConfig | None, home: Path
+) -> ElectricityMapsConfig | None:
     if maps is None or not maps.token_file:
         return maps
     return msgspec.structs.replace(maps, token_file=str(home / maps.token_file))
 
 
-def _unsound(path: Path, fault: Fault) -> PoolError:
+def _policy_error(path: Path, fault: Fault) -> PoolError:
     return PoolError(
         "policy_refused",
         f"{path}: {fault.key}: {fault.fault}",
@@ -351,5 +353,5 @@ def _unsound(path: Path, fault: Fault) -> PoolError:
     )
 
 
-def _refused(path: Path, why: str) -> PoolError:
+def _config_error(path: Path, why: str) -> PoolError:
     return PoolError("config_refused", f"{path}: {why}", values={"path": str(path), "detail": why})

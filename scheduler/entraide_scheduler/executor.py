@@ -22,7 +22,7 @@ from entraide_scheduler.core.carbon import receipt
 from entraide_scheduler.core.events import Event, JobRequested
 from entraide_scheduler.health import Health
 from entraide_scheduler.journal import Journal
-from entraide_scheduler.store.rows import CorrectionRow, SettleRow
+from entraide_scheduler.store.rows import CorrectionRow, SettlementRow
 from entraide_scheduler.store.store import Store
 
 TRACE_CHARS_MAX = 8_000
@@ -30,7 +30,7 @@ TRACE_CHARS_MAX = 8_000
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Outside(Protocol):
+class Outbound(Protocol):
     """Where commands go: the gateways and the nodes."""
 
     def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
@@ -40,7 +40,7 @@ class Outside(Protocol):
         """Tells a node; must not raise."""
 
 
-def trace_of(problem: BaseException) -> str:
+def format_traceback(problem: BaseException) -> str:
     """Returns a traceback without the values of variables, which may be a client's."""
     return "".join(traceback.format_exception(problem))[-TRACE_CHARS_MAX:]
 
@@ -61,7 +61,7 @@ class Executor:
         *,
         store: Store,
         journal: Journal,
-        outside: Outside,
+        outbound: Outbound,
         health: Health,
         counts: collections.Counter[str],
         stop: Callable[[Exception], None],
@@ -69,7 +69,7 @@ class Executor:
     ) -> None:
         self._store = store
         self._journal = journal
-        self._outside = outside
+        self._outbound = outbound
         self._health = health
         self._counts = counts
         self._stop = stop
@@ -83,30 +83,32 @@ class Executor:
             try:
                 self._carry_out(command, event)
             except Exception as problem:  # noqa: BLE001  (one command must not take the others)
-                self._failed(command, problem)
+                self._note_failure(command, problem)
 
-    def post_again(self, postings: Sequence[tuple[float, c.Settle | c.PostCorrection]]) -> None:
+    def repeat_postings(
+        self, postings: Sequence[tuple[float, c.Settle | c.PostCorrection]]
+    ) -> None:
         """Writes into the books what was asked for before a restart; it may stand there already."""
         for at, command in postings:
             try:
                 self._post(command, at)
             except Exception as problem:  # noqa: BLE001  (as above)
-                self._failed(command, problem)
+                self._note_failure(command, problem)
 
-    def answer_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+    def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Tells a gateway of a job what the core cannot."""
-        self._outside.to_gateway(gateway, message)
+        self._outbound.to_gateway(gateway, message)
 
-    def _failed(self, command: c.Command, problem: Exception) -> None:
+    def _note_failure(self, command: c.Command, problem: Exception) -> None:
         kind = type(command).__name__
-        self._health.note("command_failed", kind)
+        self._health.add("command_failed", kind)
         self._counts[f"command_failed.{kind}"] += 1
-        self._log.error("live.command_failed", command=kind, traceback=trace_of(problem))
+        self._log.error("live.command_failed", command=kind, traceback=format_traceback(problem))
 
     def _carry_out(self, command: c.Command, event: Event) -> None:
         match command:
             case c.Place():
-                self._outside.to_gateway(
+                self._outbound.to_gateway(
                     command.gateway,
                     m.JobPlaced(
                         command.job,
@@ -117,39 +119,39 @@ class Executor:
                         self._peak_w(command.node),
                     ),
                 )
-                self._keep(command.explanation, command.terms.borrower)
+                self._keep_explanation(command.explanation, command.terms.borrower)
             case c.Refuse():
-                self._outside.to_gateway(
+                self._outbound.to_gateway(
                     command.gateway,
                     m.JobRefused(command.job, command.code, command.values, command.retry_after_s),
                 )
                 if isinstance(event, JobRequested):
-                    self._keep(command.explanation, event.facts.coop)
+                    self._keep_explanation(command.explanation, event.facts.coop)
             case c.EndJob():
-                self._outside.to_gateway(
+                self._outbound.to_gateway(
                     command.gateway,
                     m.JobEnded(
                         command.job, command.state, command.code, command.epoch, command.values
                     ),
                 )
             case c.CancelRun():
-                self._outside.to_node(command.node, m.StopRun(command.job, command.epoch))
+                self._outbound.to_node(command.node, m.StopRun(command.job, command.epoch))
             case c.Settle() | c.PostCorrection():
                 self._post(command, event.at)
             case c.AckUsage():
-                self._acknowledge(command)
+                self._queue_acknowledgement(command)
             case c.NodeTurned() | c.NodeMarked():
                 self._report_node(command)
             case c.LoadModel():
                 self._log.info("model.load", node=command.node, model=command.model)
-                self._outside.to_node(command.node, m.LoadModel(command.model))
+                self._outbound.to_node(command.node, m.LoadModel(command.model))
             case c.UnloadModel():
                 self._log.info("model.unload", node=command.node, model=command.model)
-                self._outside.to_node(command.node, m.UnloadModel(command.model))
+                self._outbound.to_node(command.node, m.UnloadModel(command.model))
             case c.Dropped():
                 self._counts[f"dropped.{command.what}"] += 1
 
-    def _keep(self, explanation: Explanation, coop: str) -> None:
+    def _keep_explanation(self, explanation: Explanation, coop: str) -> None:
         document = _encode(explanation)
         self._store.put_explanation(explanation.job, coop, document, at=explanation.at)
 
@@ -160,15 +162,15 @@ class Executor:
             self._settle(command, at)
             return
         row = CorrectionRow(command.correction, command.reason, at, command.entries)
-        self._store.correct(row).add_done_callback(partial(self._posted, "corrected"))
+        self._store.write_correction(row).add_done_callback(partial(self._on_posted, "corrected"))
 
     def _settle(self, command: c.Settle, at: float) -> None:
         # It is signed when somebody asks for it: a signature costs more than the decision.
         unsigned = receipt(
             command.terms, command.usage, command.settlement, settled=True, issued_at=at
         )
-        self._store.settle(
-            SettleRow(
+        self._store.write_settlement(
+            SettlementRow(
                 job=command.job,
                 coop=command.terms.borrower,
                 state=command.state,
@@ -178,9 +180,9 @@ class Executor:
                 receipt=unsigned,
                 entries=command.entries,
             )
-        ).add_done_callback(partial(self._posted, "settled"))
+        ).add_done_callback(partial(self._on_posted, "settled"))
 
-    def _posted(self, what: str, future: Future[bool]) -> None:
+    def _on_posted(self, what: str, future: Future[bool]) -> None:
         if future.cancelled():
             return
         problem = future.exception()
@@ -189,12 +191,12 @@ class Executor:
         elif future.result():
             self._counts[what] += 1
 
-    def _acknowledge(self, command: c.AckUsage) -> None:
+    def _queue_acknowledgement(self, command: c.AckUsage) -> None:
         if not self._acks:
-            asyncio.get_running_loop().call_soon(self._acknowledge_all)
+            asyncio.get_running_loop().call_soon(self._send_acknowledgements)
         self._acks.append(command)
 
-    def _acknowledge_all(self) -> None:
+    def _send_acknowledgements(self) -> None:
         """One wait for the disk serves all reports of a turn of the loop."""
         acks, self._acks = self._acks, []
 
@@ -202,7 +204,7 @@ class Executor:
             if future.cancelled() or future.exception() is not None:
                 return
             for ack in acks:
-                self._outside.to_node(ack.node, m.UsageAck(ack.job, ack.epoch))
+                self._outbound.to_node(ack.node, m.UsageAck(ack.job, ack.epoch))
 
         if not self._journal.failed.done():
             self._journal.committed().add_done_callback(send)

@@ -16,15 +16,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from entraide.decoding import decode_msgpack
 from entraide.errors import PoolError
 from entraide_scheduler.core.recording import Head, Line, written
-from entraide_scheduler.journal import Frame
+from entraide_scheduler.journal import DriverSnapshot
 from entraide_scheduler.store import journal
 from entraide_scheduler.store.database import check_current, database_url, make_engines
-from entraide_scheduler.store.journal import Kept, Written
+from entraide_scheduler.store.journal import JournalRow, SnapshotKey
 
 COMPRESS_LEVEL = 6
 
 
-class Exported(Struct, frozen=True):
+class ExportSummary(Struct, frozen=True):
     """What a recording holds.
 
     Attributes:
@@ -42,7 +42,7 @@ class Exported(Struct, frozen=True):
     bytes: int
 
 
-def export(url: str, file: Path, *, since: float = 0.0) -> Exported:
+def write_recording(url: str, file: Path, *, since: float = 0.0) -> ExportSummary:
     """Writes a recording, readable by its owner only.
 
     Args:
@@ -59,7 +59,7 @@ def export(url: str, file: Path, *, since: float = 0.0) -> Exported:
         raise _absent(str(parsed.database))
     engines = make_engines(parsed)
     try:
-        return _export(engines[1], file, since)
+        return _write_recording(engines[1], file, since)
     except SQLAlchemyError as problem:
         raise PoolError(
             "journal_unreadable",
@@ -71,12 +71,12 @@ def export(url: str, file: Path, *, since: float = 0.0) -> Exported:
             engine.dispose()
 
 
-def _export(engine: Engine, file: Path, since: float) -> Exported:
+def _write_recording(engine: Engine, file: Path, since: float) -> ExportSummary:
     with engine.connect() as connection:
         check_current(connection)
-        frame, seq = _begin(connection, since)
+        frame, seq = _first_snapshot(connection, since)
         head = Head(frame.version, frame.core, frame.event_id, frame.at, frame.digest)
-        counted = _Counted(journal.after(connection, seq))
+        counted = _CountingRows(journal.read_events_after(connection, seq))
         part = file.with_name(f"{file.name}.part")
         opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         # Neither a name nor a moment in it: the same journal gives the same bytes.
@@ -88,32 +88,32 @@ def _export(engine: Engine, file: Path, since: float) -> Exported:
                 packed.write(block)
         part.replace(file)
     size = file.stat().st_size
-    return Exported(str(file), frame.version, counted.lines, frame.at, size)
+    return ExportSummary(str(file), frame.version, counted.lines, frame.at, size)
 
 
-def _begin(connection: Connection, since: float) -> tuple[Frame, int]:
+def _first_snapshot(connection: Connection, since: float) -> tuple[DriverSnapshot, int]:
     """Returns the snapshot to begin at, and its number."""
-    undigested = journal.undigested(connection)
-    rows = [row for row in journal.listed(connection) if row.seq >= undigested]
+    undigested = journal.last_undigested_seq(connection)
+    rows = [row for row in journal.list_snapshots(connection) if row.seq >= undigested]
     if not rows:
         raise _absent("")
-    newest = _frame(connection, rows[-1])
-    before = [number for number, row in enumerate(rows) if row.at <= since]
-    for row in rows[before[-1] if before else 0 : -1]:
-        frame = _frame(connection, row)
+    newest = _read_snapshot(connection, rows[-1])
+    earlier = [number for number, row in enumerate(rows) if row.at <= since]
+    for row in rows[earlier[-1] if earlier else 0 : -1]:
+        frame = _read_snapshot(connection, row)
         if frame.version == newest.version:
             return frame, row.seq
     return newest, rows[-1].seq
 
 
-def _frame(connection: Connection, row: Kept) -> Frame:
-    return decode_msgpack(journal.snapshot(connection, row.seq), type=Frame)
+def _read_snapshot(connection: Connection, row: SnapshotKey) -> DriverSnapshot:
+    return decode_msgpack(journal.read_snapshot(connection, row.seq), type=DriverSnapshot)
 
 
-class _Counted:
+class _CountingRows:
     """Lines of rows, counted as they go by."""
 
-    def __init__(self, rows: Iterable[Written]) -> None:
+    def __init__(self, rows: Iterable[JournalRow]) -> None:
         self._rows = rows
         self.lines = 0
 

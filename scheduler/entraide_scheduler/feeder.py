@@ -32,10 +32,10 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.quarantine import EVENT_RAISED, Sender, SenderKind
-from entraide_scheduler.executor import Executor, trace_of
+from entraide_scheduler.event_backoff import FREE_FAILURES, EventBackoff
+from entraide_scheduler.executor import Executor, format_traceback
 from entraide_scheduler.health import Health
-from entraide_scheduler.journal import Frame, Journal, Recovered
-from entraide_scheduler.pauses import FREE_FAILURES, Pauses
+from entraide_scheduler.journal import DriverSnapshot, Journal, RecoveredState
 
 REFEED_MAX_S = 0.5  # of CPU since the checkpoint; beyond it a new one is made
 RECOVERIES_PER_MINUTE_MAX = 60
@@ -66,7 +66,7 @@ class Feeder:
 
     def __init__(
         self,
-        recovered: Recovered,
+        recovered: RecoveredState,
         *,
         journal: Journal,
         executor: Executor,
@@ -87,10 +87,10 @@ class Feeder:
         self._clock = clock
         self._checkpoint = Checkpoint(recovered.base, recovered.since)
         self.handled_s = 0.0
-        self._pauses = Pauses()
-        self._settled = True
+        self._backoff = EventBackoff()
+        self._is_settled = True
         self._recoveries: collections.deque[float] = collections.deque()
-        self._poll_at: float | None = None
+        self._retry_question_at: float | None = None
         self._log = structlog.get_logger("entraide.live")
 
     def now(self) -> float:
@@ -102,46 +102,48 @@ class Feeder:
         try:
             due = self.core.next_deadline()
         except Exception as problem:  # noqa: BLE001  (asking must not stop anything)
-            self.question_failed("next_deadline", problem)
-            if self._poll_at is None:
-                self._poll_at = self.now() + POLL_S
-            return self._poll_at
-        paused_until = self._pauses.until(_name(e.Woke))
+            self.note_failed_question("next_deadline", problem)
+            if self._retry_question_at is None:
+                self._retry_question_at = self.now() + POLL_S
+            return self._retry_question_at
+        paused_until = self._backoff.paused_until(_name(e.Woke))
         return due if due is None else max(due, paused_until)
 
-    def question_failed(self, question: str, problem: Exception) -> None:
+    def note_failed_question(self, question: str, problem: Exception) -> None:
         """Notes that the core raised when it was asked something."""
         if not self._counts[f"question_failed.{question}"]:
-            self._log.error("live.question_failed", question=question, traceback=trace_of(problem))
+            self._log.error(
+                "live.question_failed", question=question, traceback=format_traceback(problem)
+            )
         self._counts[f"question_failed.{question}"] += 1
-        self._health.note("question_failed", question)
+        self._health.add("question_failed", question)
 
-    def take(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
+    def apply_event(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
         """Feeds an event and carries out what follows; False when it was dropped.
 
         Raises:
             RecoveryFailed: the core could not be brought back, or raises too often.
         """
-        self._poll_at = None
-        if self._pauses.until(_name(kind)) > self.now():
+        self._retry_question_at = None
+        if self._backoff.paused_until(_name(kind)) > self.now():
             self._counts[f"event_paused.{_name(kind)}"] += 1
-            self._answer(kind, fields)
+            self._answer_client(kind, fields)
             return False
-        if self._attempt(kind, fields):
-            self._settle()
+        if self._try_event(kind, fields):
+            self._place_after_quarantine()
             return True
-        sender = self._sender(kind, fields)
-        if sender is None and self._attempt(kind, fields):
+        sender = self._find_sender(kind, fields)
+        if sender is None and self._try_event(kind, fields):
             return True
-        self._drop(kind, fields, sender)
+        self._drop_event(kind, fields, sender)
         return False
 
-    def frame(self) -> Frame | None:
+    def take_snapshot(self) -> DriverSnapshot | None:
         """Returns the core as it is, to be written; None when it cannot be encoded."""
         state = self._new_checkpoint()
         if state is None:
             return None
-        return Frame(
+        return DriverSnapshot(
             core=state,
             event_id=self.event_id,
             at=self.at or self.now(),  # before the first event the core knows no time
@@ -152,7 +154,7 @@ class Feeder:
 
     # One event.
 
-    def _stamp(self, kind: type[e.Event]) -> float:
+    def _event_time(self, kind: type[e.Event]) -> float:
         """Returns an event's time: just before a deadline that it need not wait for."""
         now = self.now()
         due = self.next_deadline()
@@ -160,15 +162,15 @@ class Feeder:
             return now
         return max(self.at, math.nextafter(due, 0.0))
 
-    def _step(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
-        event = kind(id=self.event_id + 1, at=self._stamp(kind), **fields)
-        packed = self._journal.packed(event)  # what cannot be written must not change the core
+    def _handle_event(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
+        event = kind(id=self.event_id + 1, at=self._event_time(kind), **fields)
+        packed = self._journal.encode(event)  # what cannot be written must not change the core
         began = time.thread_time()
         commands = self.core.handle(event)
         self.handled_s += time.thread_time() - began
         self._journal.append(event.id, packed, commands)
-        self._checkpoint.append(packed)
-        self._settled = kind is not e.SenderQuarantined
+        self._checkpoint.append_event(packed)
+        self._is_settled = kind is not e.SenderQuarantined
         self.event_id, self.at = event.id, event.at
         if isinstance(event, e.PeriodBegan):
             self.periods[event.period] = event.ends_at
@@ -181,16 +183,16 @@ class Feeder:
             self._new_checkpoint()
 
     def _new_checkpoint(self) -> bytes | None:
-        if not self._settled:
+        if not self._is_settled:
             return None  # a snapshot does not hold what is still to be placed
         self.handled_s = 0.0
         try:
             state = self.core.snapshot()
         except Exception as problem:  # noqa: BLE001  (the journal holds all that is needed)
             if not self._counts["snapshot_failed"]:
-                self._log.error("live.snapshot_failed", traceback=trace_of(problem))
+                self._log.error("live.snapshot_failed", traceback=format_traceback(problem))
             self._counts["snapshot_failed"] += 1
-            self._health.note("snapshot_failed")
+            self._health.add("snapshot_failed")
             return None
         self._health.clear("snapshot_failed")
         self._checkpoint = Checkpoint(state)
@@ -198,12 +200,12 @@ class Feeder:
 
     # When the core raises.
 
-    def _attempt(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
+    def _try_event(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
         """Feeds an event; False when it raised by its own fault: then the core is as before."""
         failed: tuple[str, str] | None = None
         while True:
             try:
-                self._step(kind, fields)
+                self._handle_event(kind, fields)
                 return True
             except Exception as problem:  # noqa: BLE001  (any: the core is not what it was)
                 deadline, job = self.core.deadline_at_work, self.core.job_at_work
@@ -228,19 +230,21 @@ class Feeder:
         self._new_checkpoint()
         took_s = round(time.perf_counter() - began, 3)
         self._counts["recoveries"] += 1
-        told = {"kind": _name(kind), "deadline": at_work, "took_s": took_s}
-        self._log.error("live.recovered", **told, traceback=trace_of(problem))
+        fields = {"kind": _name(kind), "deadline": at_work, "took_s": took_s}
+        self._log.error("live.recovered", **fields, traceback=format_traceback(problem))
 
-    def _drop(self, kind: type[e.Event], fields: dict[str, Any], sender: Sender | None) -> None:
+    def _drop_event(
+        self, kind: type[e.Event], fields: dict[str, Any], sender: Sender | None
+    ) -> None:
         """Lets an event go; its sender is put in quarantine."""
         name = _name(kind)
         if kind is e.SchedulerStarted:
             raise RecoveryFailed("the core cannot start: no epoch of leases would be new")
         self._log.error("live.event_dropped", kind=name, sender=sender and str(sender.kind))
         self._counts[f"event_dropped.{name}"] += 1
-        self._health.note("event_dropped", name)
-        self._pauses.failed(name, self.now(), free=FREE_FAILURES if sender else 0)
-        self._answer(kind, fields)
+        self._health.add("event_dropped", name)
+        self._backoff.note_failure(name, self.now(), free=FREE_FAILURES if sender else 0)
+        self._answer_client(kind, fields)
         if sender is not None:
             self._quarantine(sender, name)
 
@@ -250,16 +254,16 @@ class Feeder:
         if known is not None and known.reason == EVENT_RAISED:
             return
         fields = {**sender._asdict(), "reason": EVENT_RAISED, "detail": detail}
-        if not self._attempt(e.SenderQuarantined, fields):
-            self._step(e.SenderQuarantined, {**fields, "ends_work": False})
-        self._health.note(f"{sender.kind}_quarantined", detail)
+        if not self._try_event(e.SenderQuarantined, fields):
+            self._handle_event(e.SenderQuarantined, {**fields, "ends_work": False})
+        self._health.add(f"{sender.kind}_quarantined", detail)
         self._log.error("live.quarantined", kind=str(sender.kind), name=sender.name, cause=detail)
-        self._settle()
+        self._place_after_quarantine()
 
-    def _settle(self) -> None:
+    def _place_after_quarantine(self) -> None:
         """After a quarantine, which does nothing else, places what it has set free."""
-        if not self._settled:
-            self._attempt(e.Woke, {})
+        if not self._is_settled:
+            self._try_event(e.Woke, {})
 
     def _blame_job(self, job: str) -> bool:
         """Takes a job out of the queue that raises as it is placed; False when it cannot be."""
@@ -267,7 +271,7 @@ class Feeder:
         if view is None:
             return False  # it is the very job that the event asks for
         if not view.key:
-            return self._attempt(e.JobCancelled, {"job": job, "reason": INTERNAL})
+            return self._try_event(e.JobCancelled, {"job": job, "reason": INTERNAL})
         known = self.core.quarantine(SenderKind.KEY, view.key)
         if known is not None and known.reason == EVENT_RAISED:
             return False
@@ -278,13 +282,15 @@ class Feeder:
         """Lets a deadline go, and the job that it is about."""
         self._log.error("live.deadline_dropped", deadline=kind)
         self._counts[f"deadline_dropped.{kind}"] += 1
-        self._health.note("deadline_dropped", kind)
-        job = self._job(name) if kind in JOB_DEADLINES else None
-        self._step(e.DeadlineDropped, {"kind": kind, "name": name})
-        if job is not None and not self._attempt(e.JobCancelled, {"job": name, "reason": INTERNAL}):
-            self._end(job)
+        self._health.add("deadline_dropped", kind)
+        job = self._find_unended_job(name) if kind in JOB_DEADLINES else None
+        self._handle_event(e.DeadlineDropped, {"kind": kind, "name": name})
+        if job is not None and not self._try_event(
+            e.JobCancelled, {"job": name, "reason": INTERNAL}
+        ):
+            self._send_internal_error(job)
 
-    def _sender(self, kind: type[e.Event], fields: dict[str, Any]) -> Sender | None:
+    def _find_sender(self, kind: type[e.Event], fields: dict[str, Any]) -> Sender | None:
         try:
             return self.core.sender_of(kind(id=0, at=0.0, **fields))
         except Exception:  # noqa: BLE001  (what cannot even be read has no sender)
@@ -292,26 +298,26 @@ class Feeder:
 
     # What its client must be told.
 
-    def _answer(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
+    def _answer_client(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
         """Answers the client of a job whose event was dropped."""
         if kind is e.JobRequested:
             facts = fields["facts"]
             refusal = m.JobRefused(facts.job, INTERNAL, {}, None)
-            self._executor.answer_gateway(facts.gateway, refusal)
+            self._executor.send_to_gateway(facts.gateway, refusal)
         elif kind in (e.JobCancelled, e.JobAbandoned):
-            job = self._job(fields["job"])
+            job = self._find_unended_job(fields["job"])
             if job is not None:
-                self._end(job)
+                self._send_internal_error(job)
 
-    def _job(self, name: str) -> _Job | None:
+    def _find_unended_job(self, name: str) -> _Job | None:
         """Returns a job that is not over."""
         view = self.core.job(name)
         return (name, view.gateway, view.epoch) if view is not None and not view.ended_at else None
 
-    def _end(self, job: _Job) -> None:
+    def _send_internal_error(self, job: _Job) -> None:
         name, gateway, epoch = job
         ended = m.JobEnded(name, JobState.FAILED, INTERNAL, epoch, {})
-        self._executor.answer_gateway(gateway, ended)
+        self._executor.send_to_gateway(gateway, ended)
 
 
 def _name(kind: type[e.Event]) -> str:

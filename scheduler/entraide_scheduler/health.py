@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 KEPT_S = 3_600.0
-TROUBLES_MAX = 100  # distinct ones; the oldest goes first
+INCIDENTS_MAX = 100  # distinct ones; the oldest goes first
 
 
-class Trouble(Struct, frozen=True):
+class Incident(Struct, frozen=True):
     """Something that has gone wrong.
 
     Attributes:
@@ -47,24 +47,24 @@ class Health:
 
     def __init__(self, now: Callable[[], float], counts: Mapping[str, int]) -> None:
         self._now = now
-        self._troubles: dict[tuple[str, str], Trouble] = {}
+        self._incidents: dict[tuple[str, str], Incident] = {}
         self.counts = counts
 
-    def note(self, code: str, what: str = "") -> None:
+    def add(self, code: str, what: str = "") -> None:
         """Notes a trouble."""
-        before = self._troubles.pop((code, what), None)
-        count = 1 if before is None else before.count + 1
-        self._troubles[code, what] = Trouble(code, what, count, self._now())
-        if len(self._troubles) > TROUBLES_MAX:
-            del self._troubles[next(iter(self._troubles))]
+        previous = self._incidents.pop((code, what), None)
+        count = 1 if previous is None else previous.count + 1
+        self._incidents[code, what] = Incident(code, what, count, self._now())
+        if len(self._incidents) > INCIDENTS_MAX:
+            del self._incidents[next(iter(self._incidents))]
 
     def clear(self, code: str) -> None:
         """Notes that troubles with a code are over."""
-        for key in [key for key in self._troubles if key[0] == code]:
-            del self._troubles[key]
+        for key in [key for key in self._incidents if key[0] == code]:
+            del self._incidents[key]
 
-    def troubles(self) -> tuple[Trouble, ...]:
+    def incidents(self) -> tuple[Incident, ...]:
         """Returns the troubles of the last hour, by code and what they concern."""
         oldest = self._now() - KEPT_S
-        recent = [self._troubles[key] for key in sorted(self._troubles)]
+        recent = [self._incidents[key] for key in sorted(self._incidents)]
         return tuple(trouble for trouble in recent if trouble.last_at >= oldest)

@@ -23,7 +23,7 @@ from entraide_scheduler.core.events import Event, PeriodBegan, SchedulerStarted
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.recording import chained
-from entraide_scheduler.store.journal import NOTHING, Keep, Written
+from entraide_scheduler.store.journal import NO_RETENTION, JournalRow, Retention
 from entraide_scheduler.store.store import Store
 
 EVENTS_PER_SNAPSHOT = 20_000
@@ -34,7 +34,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: MsgpackDecoder[Event] = MsgpackDecoder(Event)
 
 
-class Frame(Struct, frozen=True, array_like=True):
+class DriverSnapshot(Struct, frozen=True, array_like=True):
     """A snapshot: the core's state, and what its driver must remember beside it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Frame(Struct, frozen=True, array_like=True):
     version: str = ""
 
 
-class Recovered(Struct):
+class RecoveredState(Struct):
     """The core as it was, and what its driver must go on with.
 
     Attributes:
@@ -76,21 +76,21 @@ class Recovered(Struct):
     since: list[bytes] = []
 
 
-async def recover(store: Store) -> Recovered:
+async def recover(store: Store) -> RecoveredState:
     """Brings the core back from the store; a fresh core when there is nothing.
 
     Raises:
         PoolError: ``journal_unreadable``: a snapshot or an event cannot be understood, so that
             starting would forget what was promised.
     """
-    snapshot, events = await store.journal_load()
+    snapshot, events = await store.load_journal()
     try:
         frame = (
-            Frame(Core().snapshot())
+            DriverSnapshot(Core().snapshot())
             if snapshot is None
-            else decode_msgpack(snapshot[1], type=Frame)
+            else decode_msgpack(snapshot[1], type=DriverSnapshot)
         )
-        found = Recovered(
+        recovered = RecoveredState(
             core=Core.restore(frame.core),
             event_id=frame.event_id,
             at=frame.at,
@@ -102,33 +102,33 @@ async def recover(store: Store) -> Recovered:
         )
     except Exception as problem:
         raise _unreadable(snapshot[0] if snapshot else 0, problem) from problem
-    alike = True
+    matches = True
     for row in events:
         try:
-            _replay(found, row)
+            _replay(recovered, row)
         except Exception as problem:
             raise _unreadable(row.seq, problem) from problem
-        if alike and row.digest and row.digest != found.digest:
-            alike = False
+        if matches and row.digest and row.digest != recovered.digest:
+            matches = False
             structlog.get_logger("entraide.journal").warning("journal.diverged", seq=row.seq)
-    return found
+    return recovered
 
 
-def _replay(found: Recovered, row: Written) -> None:
+def _replay(recovered: RecoveredState, row: JournalRow) -> None:
     event = _decoder.decode(row.event)
-    commands = found.core.handle(event)
+    commands = recovered.core.handle(event)
     if row.digest:
-        found.digest = chained(found.digest, row.event, commands)
+        recovered.digest = chained(recovered.digest, row.event, commands)
     for command in commands:
         if isinstance(command, Settle | PostCorrection):
-            found.postings.append((event.at, command))
-    found.since.append(row.event)
-    found.event_id = event.id
-    found.at = event.at
+            recovered.postings.append((event.at, command))
+    recovered.since.append(row.event)
+    recovered.event_id = event.id
+    recovered.at = event.at
     if isinstance(event, PeriodBegan):
-        found.periods[event.period] = event.ends_at
+        recovered.periods[event.period] = event.ends_at
     elif isinstance(event, SchedulerStarted):
-        found.incarnation = event.incarnation
+        recovered.incarnation = event.incarnation
 
 
 def _unreadable(seq: int, problem: Exception) -> PoolError:
@@ -144,7 +144,7 @@ class Journal:
     """The writing side: gathers events into one write, for ``GATHER_S`` unless somebody waits."""
 
     def __init__(
-        self, store: Store, *, at: float, digest: bytes = b"", keep: Keep = NOTHING
+        self, store: Store, *, at: float, digest: bytes = b"", retention: Retention = NO_RETENTION
     ) -> None:
         """Writes on where a digest stands.
 
@@ -152,19 +152,19 @@ class Journal:
             store: to write to.
             at: now.
             digest: the chain so far.
-            keep: what is kept of the past; nothing keeps no digests either.
+            retention: how much of the past is kept; without retention no digests are kept.
         """
         self._store = store
         self._digest = digest
-        self._keep = keep
-        self._pending: list[Written] = []
+        self._retention = retention
+        self._rows: list[JournalRow] = []
         self._timer: asyncio.TimerHandle | None = None
         self._since_snapshot = 0
         self._snapshot_at = at
         self._log = structlog.get_logger("entraide.journal")
         self.failed: Future[None] = asyncio.get_running_loop().create_future()
 
-    def packed(self, event: Event) -> bytes:
+    def encode(self, event: Event) -> bytes:
         """Returns an event as it is written; raises when it cannot be."""
         return _encoder.encode(event)
 
@@ -176,11 +176,11 @@ class Journal:
             packed: the event, encoded.
             commands: what followed from it; where they cannot be encoded, nothing is written.
         """
-        if self._keep.keep_s > 0.0:
+        if self._retention.keep_s > 0.0:
             self._digest = chained(self._digest, packed, commands)
-            self._pending.append(Written(event, packed, self._digest))
+            self._rows.append(JournalRow(event, packed, self._digest))
         else:
-            self._pending.append(Written(event, packed))
+            self._rows.append(JournalRow(event, packed))
         self._since_snapshot += 1
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self.flush)
@@ -190,10 +190,10 @@ class Journal:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._pending:
-            written = self._store.journal_append(self._pending)
-            written.add_done_callback(self._written)
-            self._pending = []
+        if self._rows:
+            written = self._store.append_journal(self._rows)
+            written.add_done_callback(self._on_written)
+            self._rows = []
 
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all that was written so far is on disk."""
@@ -205,15 +205,17 @@ class Journal:
         old = at - self._snapshot_at >= SNAPSHOT_EVERY_S
         return self._since_snapshot >= EVENTS_PER_SNAPSHOT or (old and self._since_snapshot > 0)
 
-    def snapshot(self, frame: Frame, *, at: float) -> Future[None]:
+    def write_snapshot(self, frame: DriverSnapshot, *, at: float) -> Future[None]:
         """Writes a snapshot with the digest so far; forgets what is too old to be kept."""
         self.flush()
         self._since_snapshot = 0
         self._snapshot_at = at
         state = _encoder.encode(msgspec.structs.replace(frame, digest=self._digest))
-        return self._store.put_snapshot(frame.event_id, state, at=frame.at, keep=self._keep)
+        return self._store.put_snapshot(
+            frame.event_id, state, at=frame.at, retention=self._retention
+        )
 
-    def _written(self, future: Future[Any]) -> None:
+    def _on_written(self, future: Future[Any]) -> None:
         problem = None if future.cancelled() else future.exception()
         if problem is not None and not self.failed.done():
             self._log.critical("journal.failed", problem=repr(problem))

@@ -36,10 +36,10 @@ def run_scheduler(config: SchedulerConfig) -> int:
     os.umask(PRIVATE_UMASK)
     log_to_stderr()
     sys.setswitchinterval(SWITCH_S)
-    return run_loop(_live(config))
+    return run_event_loop(_run_until_stopped(config))
 
 
-def run_loop(main: Coroutine[Any, Any, T]) -> T:
+def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine on the quickest event loop that there is."""
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     with contextlib.suppress(ImportError):  # it is not there on every platform
@@ -59,7 +59,7 @@ def log_to_stderr() -> None:
     )
 
 
-def told_to_stop() -> asyncio.Event:
+def stop_event() -> asyncio.Event:
     """Returns an event that is set by SIGTERM, SIGINT, and the end of the parent's pipe."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -76,8 +76,8 @@ def _read_pipe(stop: asyncio.Event) -> None:
         stop.set()
 
 
-async def _live(config: SchedulerConfig) -> int:
-    stop = told_to_stop()
+async def _run_until_stopped(config: SchedulerConfig) -> int:
+    stop = stop_event()
     service = Service(config)
     waiting = asyncio.ensure_future(stop.wait())
     starting = asyncio.ensure_future(service.start())
@@ -88,10 +88,10 @@ async def _live(config: SchedulerConfig) -> int:
         await asyncio.wait({starting})
         return 0
     await starting
-    assert service.live is not None
-    ends: set[asyncio.Future[Any]] = {waiting, service.live.failed}
+    assert service.driver is not None
+    ends: set[asyncio.Future[Any]] = {waiting, service.driver.failed}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-    broken = service.live.failed.done()
+    broken = service.driver.failed.done()
     await service.stop()
     return EXIT_BROKEN if broken else 0

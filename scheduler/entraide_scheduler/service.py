@@ -20,7 +20,7 @@ from entraide.i18n import lang_of
 from entraide.types import JobState
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide.wire.nats import client_context, connect
-from entraide_scheduler.bus import NatsNodeLine, subscribe_out
+from entraide_scheduler.bus import NatsNodeChannel, subscribe_answers
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.config import SchedulerConfig, first_policy
@@ -29,23 +29,27 @@ from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.server import Certificate, GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.desks import GatewaysEar, LocalDesk, Switch
-from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, Settings, Signer
+from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
 from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
-from entraide_scheduler.gateway.weights import Weights
-from entraide_scheduler.grid.feed import Feed
-from entraide_scheduler.grid.watch import Watch
-from entraide_scheduler.journal import recover
-from entraide_scheduler.live import Live
+from entraide_scheduler.gateway.weights import WeightServer
+from entraide_scheduler.grid.feed import IntensityFeed
+from entraide_scheduler.grid.poller import GridPoller
+from entraide_scheduler.journal import RecoveredState, recover
+from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
 from entraide_scheduler.nats.keyfiles import private_home, read_private, write_private
 from entraide_scheduler.nats.tls import TlsFiles, ensure_files, fingerprint, server_context
-from entraide_scheduler.nodes import NodesEar
-from entraide_scheduler.outbox import Outbox
-from entraide_scheduler.reports import PatientReports
-from entraide_scheduler.roster import Roster
+from entraide_scheduler.node_listener import NodeListener
+from entraide_scheduler.node_registry import NodeRegistry
+from entraide_scheduler.periodic import PeriodicTasks
+from entraide_scheduler.publisher import Publisher
+from entraide_scheduler.scheduler_adapters import (
+    GatewayListener,
+    LocalSchedulerAdapter,
+    MessageRouter,
+)
 from entraide_scheduler.store.store import Store
-from entraide_scheduler.upkeep import Upkeep
+from entraide_scheduler.usage_reports import DeferredReports
 
 GRPC_GRACE_S = 2.0
 
@@ -57,10 +61,10 @@ class Service:
         self._config = config
         self._home = Path(config.dir)
         self._log = structlog.get_logger("entraide.scheduler")
-        self._undo = contextlib.AsyncExitStack()
-        self.live: Live | None = None
+        self._cleanup = contextlib.AsyncExitStack()
+        self.driver: LiveDriver | None = None
         self.gateway: Gateway | None = None
-        self.roster: Roster | None = None
+        self.registry: NodeRegistry | None = None
         self.store: Store | None = None
         self.grpc = GrpcServer()
 
@@ -78,77 +82,88 @@ class Service:
 
     async def stop(self) -> None:
         """Stops everything, in the reverse order, and writes a last snapshot."""
-        await self._undo.aclose()
+        await self._cleanup.aclose()
 
     async def _start(self) -> None:
-        self._undo.enter_context(contextlib.closing(_only_one(self._home)))
+        self._cleanup.enter_context(contextlib.closing(_lock_state_directory(self._home)))
         identity = PoolIdentity(self._home)
         store = self.store = await Store.open(self._config.url_of_store)
-        self._undo.push_async_callback(store.close)
-        policy = await self._policy(store)
+        self._cleanup.push_async_callback(store.close)
+        policy = await self._load_policy(store)
         recovered = await recover(store)
         bus = await self._connect(identity)
-        self._undo.push_async_callback(bus.close)
-        outbox = Outbox(bus)
-        self._undo.push_async_callback(outbox.close)
-        switch = Switch(outbox)
-        signer = Signer(key := signing_key(self._home))
-        live = self.live = Live(
-            recovered,
-            store=store,
-            clock=Clock(last=recovered.at),
-            outside=switch,
-            keep=self._config.journal.keep,
+        self._cleanup.push_async_callback(bus.close)
+        publisher = Publisher(bus)
+        self._cleanup.push_async_callback(publisher.close)
+        router = MessageRouter(publisher)
+        signer = ReceiptSigner(key := signing_key(self._home))
+        driver = self.driver = self._make_driver(recovered, store, router)
+        self._cleanup.push_async_callback(driver.stop)
+        registry = self.registry = NodeRegistry(store, await store.list_nodes())
+        catalogue = PoolCatalogue(self._home, key, now=driver.now)
+        gateway = self._make_gateway(
+            driver, store=store, publisher=publisher, signer=signer, policy=policy
         )
-        self._undo.push_async_callback(live.stop)
-        roster = self.roster = Roster(store, await store.nodes())
-        catalogue = PoolCatalogue(self._home, key, now=live.now)
-        gateway = self._make_gateway(live, store=store, outbox=outbox, signer=signer, policy=policy)
-        switch.attach(self._config.gateway, gateway.sink)
-        ears = NodesEar(live, roster=roster, outbox=outbox, issuer=identity, catalogue=catalogue)
-        catalogue.on_change(ears.tell_catalogue)
-        ears.report_through(PatientReports(live, awaited=gateway.awaits, take=ears.report))
-        gateways = GatewaysEar(live, store, switch, local=self._config.gateway)
-        feed = Feed.of(self._config.grid)
-        upkeep = Upkeep(
-            live,
+        router.attach(self._config.gateway, gateway.sink)
+        node_listener = NodeListener(
+            driver, registry=registry, publisher=publisher, issuer=identity, catalogue=catalogue
+        )
+        catalogue.add_listener(node_listener.send_catalogue)
+        node_listener.defer_reports_through(
+            DeferredReports(driver, gateway.is_answer_pending, node_listener.feed_report)
+        )
+        gateway_listener = GatewayListener(driver, store, router, local=self._config.gateway)
+        feed = IntensityFeed.from_config(self._config.grid)
+        periodic = PeriodicTasks(
+            driver,
             store=store,
-            nodes=ears,
-            gateways=gateways,
+            nodes=node_listener,
+            gateways=gateway_listener,
             feed=feed,
             timezone=self._config.timezone,
         )
-        await live.start(self._config.gateway)
-        live.feed(e.PolicyChanged, policy=policy)
-        _follow(catalogue, live)
-        upkeep.begin()
-        await subscribe_out(bus, self._config.gateway, gateway.sink)
-        await gateways.start(bus)
-        await ears.start(bus)
-        upkeep.start()
-        self._undo.push_async_callback(upkeep.stop)
-        self._watch_grid(feed, live)
+        await driver.start(self._config.gateway)
+        driver.feed(e.PolicyChanged, policy=policy)
+        _feed_catalogue(catalogue, driver)
+        periodic.feed_current()
+        await subscribe_answers(bus, self._config.gateway, gateway.sink)
+        await gateway_listener.start(bus)
+        await node_listener.start(bus)
+        periodic.start()
+        self._cleanup.push_async_callback(periodic.stop)
+        self._start_grid_poller(feed, driver)
         await self._serve(
-            live,
+            driver,
             store=store,
-            roster=roster,
+            registry=registry,
             identity=identity,
             policy=policy,
-            ears=ears,
+            node_listener=node_listener,
             catalogue=catalogue,
-            gateways=gateways,
+            gateway_listener=gateway_listener,
         )
-        told = {"incarnation": live.incarnation, "policy": policy.version}
-        self._log.info("scheduler.ready", http=gateway.url, grpc=self.grpc.port, **told)
+        versions = {"incarnation": driver.incarnation, "policy": policy.version}
+        self._log.info("scheduler.ready", http=gateway.url, grpc=self.grpc.port, **versions)
 
-    def _watch_grid(self, feed: Feed, live: Live) -> None:
+    def _make_driver(
+        self, recovered: RecoveredState, store: Store, router: MessageRouter
+    ) -> LiveDriver:
+        return LiveDriver(
+            recovered,
+            store=store,
+            clock=Clock(last=recovered.at),
+            outbound=router,
+            retention=self._config.journal.retention,
+        )
+
+    def _start_grid_poller(self, feed: IntensityFeed, driver: LiveDriver) -> None:
         if self._config.grid.electricity_maps is not None:
-            watch = Watch(self._config.grid.electricity_maps, feed, now=live.now)
-            watch.start()
-            self._undo.push_async_callback(watch.stop)
+            poller = GridPoller(self._config.grid.electricity_maps, feed, now=driver.now)
+            poller.start()
+            self._cleanup.push_async_callback(poller.stop)
 
-    async def _policy(self, store: Store) -> Policy:
-        policy = await store.policy()
+    async def _load_policy(self, store: Store) -> Policy:
+        policy = await store.get_policy()
         if policy is None:
             policy = first_policy(self._config)
             await store.put_policy(policy)
@@ -159,12 +174,12 @@ class Service:
         tls = client_context(_text(nats.ca_file)) if nats.ca_file else None
 
         async def push() -> None:
-            if not await identity.push(nats.urls, tls=tls):
+            if not await identity.push_claims(nats.urls, tls=tls):
                 self._log.warning("bus.revocations_not_pushed")
 
         bus = await connect(
             nats.urls,
-            identity=identity.scheduler_identity,
+            identity=identity.make_scheduler_identity,
             name="scheduler",
             tls=tls,
             on_reconnected=push,
@@ -173,12 +188,18 @@ class Service:
         return bus
 
     def _make_gateway(
-        self, live: Live, *, store: Store, outbox: Outbox, signer: Signer, policy: Policy
+        self,
+        driver: LiveDriver,
+        *,
+        store: Store,
+        publisher: Publisher,
+        signer: ReceiptSigner,
+        policy: Policy,
     ) -> Gateway:
         config = self._config
         gateway = self.gateway = Gateway(
-            desk=LocalDesk(live, store, config.gateway),
-            line=NatsNodeLine(outbox),
+            scheduler=LocalSchedulerAdapter(driver, store, config.gateway),
+            nodes=NatsNodeChannel(publisher),
             store=store,
             sealing_key=sealing_key(self._home),
             signer=signer,
@@ -192,69 +213,71 @@ class Service:
                 trusted_proxies=config.http.trusted_proxies,
                 limits=config.http.limits,
             ),
-            status=lambda: pool_status(live),
-            health=live.health,
-            tls=self._http_tls(),
+            status=lambda: pool_status(driver),
+            health=driver.health,
+            tls=self._http_context(),
         )
         return gateway
 
-    def _weights(self, live: Live, roster: Roster, catalogue: PoolCatalogue) -> Weights:
+    def _make_weight_server(
+        self, driver: LiveDriver, registry: NodeRegistry, catalogue: PoolCatalogue
+    ) -> WeightServer:
         def key_of(node: str) -> str:
-            row = roster.approved(node)
+            row = registry.get_approved(node)
             return row.public_key if row is not None else ""
 
         folders = [self._home / WEIGHTS_FOLDER, *map(Path, self._config.weights_folders)]
-        return Weights(
-            catalogue=lambda: catalogue.catalogue, folders=folders, key_of=key_of, now=live.now
+        return WeightServer(
+            catalogue=lambda: catalogue.catalogue, folders=folders, key_of=key_of, now=driver.now
         )
 
     async def _serve(
         self,
-        live: Live,
+        driver: LiveDriver,
         *,
         store: Store,
-        roster: Roster,
+        registry: NodeRegistry,
         identity: PoolIdentity,
         policy: Policy,
-        ears: NodesEar,
+        node_listener: NodeListener,
         catalogue: PoolCatalogue,
-        gateways: GatewaysEar,
+        gateway_listener: GatewayListener,
     ) -> None:
         config, gateway, files = self._config, self.gateway, self._tls_files()
         assert gateway is not None
         ca_pem = _text(files.ca) if files and files.ca.name else ""
         nats_ca = _text(config.nats.ca_file) if config.nats.ca_file else ""
         bus_tls = client_context(nats_ca) if nats_ca else None
-        cut_off = partial(identity.revoke, servers=config.nats.urls, tls=bus_tls)
-        ears.revoke_through(cut_off)
+        revoke_bus_key = partial(identity.revoke_key, servers=config.nats.urls, tls=bus_tls)
+        node_listener.set_key_revoker(revoke_bus_key)
         enrolment = EnrolmentService(
             store=store,
-            roster=roster,
+            registry=registry,
             identity=identity,
-            now=live.now,
+            now=driver.now,
             nats_urls=config.nats.node_urls or config.nats.urls,
             ca_pem=nats_ca or ca_pem,
             pool=config.pool,
             lang=config.lang,
-            signing_key=Signer(signing_key(self._home)).public_base64,
+            signing_key=ReceiptSigner(signing_key(self._home)).public_base64,
         )
         admin = AdminService(
             store=store,
-            live=live,
-            roster=roster,
+            driver=driver,
+            registry=registry,
             identity=identity,
             policy=policy,
             catalogue=catalogue,
             admin_key=config.admin_key or _admin_key(self._home),
-            cut_off=cut_off,
-            ears=ears,
-            keys_changed=gateway.key_revoked,
-            revoked=gateways.tell_all,
+            revoke_bus_key=revoke_bus_key,
+            node_listener=node_listener,
+            on_keys_changed=gateway.forget_keys,
+            broadcast_revocation=gateway_listener.broadcast,
             ca_fingerprint=fingerprint(ca_pem) if ca_pem else "",
             lang=config.lang,
             timezone=config.timezone,
         )
-        gateway.serve_weights(self._weights(live, roster, catalogue))
+        gateway.serve_weights(self._make_weight_server(driver, registry, catalogue))
         for name, register in (
             (
                 "Enrolment",
@@ -263,18 +286,18 @@ class Service:
             ("Admin", lambda s: admin_pb2_grpc.add_AdminServicer_to_server(admin, s)),
             ("Pool", lambda s: pool_pb2_grpc.add_PoolServicer_to_server(gateway.pool_service(), s)),
         ):
-            self.grpc.add(f"entraide.v1.{name}", register)
+            self.grpc.add_service(f"entraide.v1.{name}", register)
         certificate = Certificate(files.cert, files.key) if files else None
         await self.grpc.start(config.grpc.host, config.grpc.port, certificate)
-        self._undo.push_async_callback(self.grpc.stop, GRPC_GRACE_S)
-        await self._open(gateway, tls=files is not None, ca_pem=ca_pem)
+        self._cleanup.push_async_callback(self.grpc.stop, GRPC_GRACE_S)
+        await self._open_gateway(gateway, tls=files is not None, ca_pem=ca_pem)
 
-    async def _open(self, gateway: Gateway, *, tls: bool, ca_pem: str) -> None:
+    async def _open_gateway(self, gateway: Gateway, *, tls: bool, ca_pem: str) -> None:
         grpc = self._config.grpc
         public = grpc.public or f"{grpc.host}:{self.grpc.port}"
-        gateway.announce(grpc=public, tls=tls, ca_pem=ca_pem)
+        gateway.set_endpoints(grpc=public, tls=tls, ca_pem=ca_pem)
         await gateway.start()
-        self._undo.push_async_callback(self._stop_gateway, gateway)
+        self._cleanup.push_async_callback(self._stop_gateway, gateway)
         gateway.ready = True
 
     async def _stop_gateway(self, gateway: Gateway) -> None:
@@ -287,25 +310,25 @@ class Service:
             return TlsFiles(Path(tls.ca_file), Path(tls.cert_file), Path(tls.key_file))
         return ensure_files(self._home, tls.hosts) if tls.hosts else None
 
-    def _http_tls(self) -> ssl.SSLContext | None:
+    def _http_context(self) -> ssl.SSLContext | None:
         files = self._tls_files()
         return server_context(files) if files else None
 
 
-def _follow(catalogue: PoolCatalogue, live: Live) -> None:
+def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
     """Tells the core of the catalogue in force, now and after each change."""
 
-    def tell() -> None:
-        if live.core.catalogue() != catalogue.catalogue:
-            live.feed(e.CatalogueChanged, catalogue=catalogue.catalogue)
+    def feed_if_changed() -> None:
+        if driver.core.catalogue() != catalogue.catalogue:
+            driver.feed(e.CatalogueChanged, catalogue=catalogue.catalogue)
 
-    tell()
-    catalogue.on_change(tell)
+    feed_if_changed()
+    catalogue.add_listener(feed_if_changed)
 
 
-def pool_status(live: Live) -> PoolStatus:
+def pool_status(driver: LiveDriver) -> PoolStatus:
     """Returns the pool as the status page shows it."""
-    core = live.core
+    core = driver.core
     nodes = tuple(
         NodeStatus(
             node=view.card.node,
@@ -326,12 +349,12 @@ def pool_status(live: Live) -> PoolStatus:
     return PoolStatus(
         queued=sum(core.queue_lengths().values()),
         running=sum(1 for view in core.jobs() if view.state in held),
-        policy_version=live.policy_version,
+        policy_version=driver.policy_version,
         nodes=nodes,
     )
 
 
-def _only_one(home: Path) -> IO[bytes]:
+def _lock_state_directory(home: Path) -> IO[bytes]:
     """Takes the state directory for this scheduler.
 
     Raises:

@@ -237,8 +237,8 @@ def test_a_pool_takes_what_the_twin_asks() -> None:
     """The gateway knows every field of the twin's requests, and gives the bias to the engine."""
     target = twin_load.LoadTarget("http://pool", "key", "petit", (0, 2))
     body = twin_load.request_body(target, words=5, output_tokens=9, number=1)
-    ask = openai.parse(openai.CHAT, msgspec.json.encode(body))
-    given = msgspec.json.decode(openai.forwarded(ask, 9, model="petit", stream=True))
+    ask = openai.parse_request(openai.CHAT, msgspec.json.encode(body))
+    given = msgspec.json.decode(openai.encode_for_engine(ask, 9, model="petit", stream=True))
 
     assert {"0": -100.0, "2": -100.0} == given["logit_bias"]
     assert 9 == given["max_tokens"]

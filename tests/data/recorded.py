@@ -39,11 +39,11 @@ from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import chained, event_of
-from entraide_scheduler.gateway.kept import Seal
+from entraide_scheduler.gateway.kept_jobs import Sealer
 from entraide_scheduler.gateway.receipts import is_genuine
 from entraide_scheduler.journal import recover
 from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
-from entraide_scheduler.store.rows import KeptRow
+from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 from entraide_sim.replay.recording import read_head, read_lines, replay_exactly
 
@@ -159,7 +159,7 @@ def renew_identities(state: Path) -> None:
     for home in sorted((state / "nodes").iterdir()):
         stored = keys.read_identity(home)
         public = nkeys.from_seed(stored.seed.encode()).public_key.decode()
-        jwt = pool.node(stored.node, public)
+        jwt = pool.issue_node_jwt(stored.node, public)
         assert jwt is not None, "the pool has revoked this node"
         keys.save_identity(home, msgspec.structs.replace(stored, jwt=jwt))
 
@@ -183,11 +183,11 @@ async def state_facts(state: Path) -> StateFacts:
     store = await Store.open(load_config(state / "scheduler.toml").url_of_store)
     try:
         recovered = await recover(store)
-        policy = await store.policy()
+        policy = await store.get_policy()
         assert policy is not None
         catalogue = recovered.core.catalogue()
         assert catalogue == PoolCatalogue(state, signing_key(state), now=float).catalogue
-        rows = {coop.coop: await store.kept_of(coop.coop, KEPT_MAX) for coop in policy.coops}
+        rows = {coop.coop: await store.list_kept(coop.coop, KEPT_MAX) for coop in policy.coops}
         kept = sorted((row for found in rows.values() for row in found), key=lambda row: row.job)
         return StateFacts(
             incarnation=recovered.incarnation,
@@ -196,15 +196,15 @@ async def state_facts(state: Path) -> StateFacts:
             shares={coop.coop: coop.shares for coop in policy.coops},
             quotas={coop.coop: len(coop.quotas) for coop in policy.coops},
             catalogue=(catalogue.version, len(catalogue.models)),
-            zones={node.node: node.zone for node in await store.nodes()},
-            api_keys=counted(key.coop for key in await store.keys()),
-            settled=await store.settled_count(),
+            zones={node.node: node.zone for node in await store.list_nodes()},
+            api_keys=counted(key.coop for key in await store.list_keys()),
+            settled=await store.count_settled(),
             jobs=counted(str(job.state) for job in recovered.core.jobs()),
             waiting=recovered.core.queue_lengths(),
             kept=counted(row.state for row in kept),
-            results_sha256=_results_sha256(kept, Seal(sealing_key(state))),
+            results_sha256=_results_sha256(kept, Sealer(sealing_key(state))),
             receipts=_genuine(kept, state),
-            balances=await store.balances(),
+            balances=await store.get_balances(),
         )
     finally:
         await store.close()
@@ -215,16 +215,16 @@ def counted(names: Any) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
 
 
-def _results_sha256(rows: list[KeptRow], seal: Seal) -> str:
+def _results_sha256(rows: list[KeptJobRow], seal: Sealer) -> str:
     digest = hashlib.sha256()
     for row in rows:
-        digest.update(seal.opened(row.job, "request", row.sealed_body))
+        digest.update(seal.unseal(row.job, "request", row.sealed_body))
         if row.sealed_result:
-            digest.update(seal.opened(row.job, "result", row.sealed_result))
+            digest.update(seal.unseal(row.job, "result", row.sealed_result))
     return digest.hexdigest()
 
 
-def _genuine(rows: list[KeptRow], state: Path) -> int:
+def _genuine(rows: list[KeptJobRow], state: Path) -> int:
     public = signing_key(state).public_key()
     receipts = [
         msgspec.json.decode(row.receipt_json, type=Receipt) for row in rows if row.receipt_json

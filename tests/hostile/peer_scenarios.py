@@ -110,7 +110,8 @@ def answered(pool: Pool) -> float:
 def held_bytes(pool: Pool) -> int:
     """What all connections hold of bytes that wait to be read on or to be taken."""
     return sum(
-        len(connection._ahead) + connection.unread_bytes for connection in server(pool)._connections
+        len(connection._read_ahead) + connection.unread_bytes
+        for connection in server(pool)._connections
     )
 
 

@@ -186,7 +186,7 @@ class HostilePool:
         self._balances(self.running.live.core.balances())
         assert self.service.store is not None
         await self.service.store.committed()
-        self._balances(await self.service.store.balances())
+        self._balances(await self.service.store.get_balances())
 
     async def serves(self) -> None:
         """Asks that another request is served by the honest node."""

@@ -22,25 +22,25 @@ EXTREME_INTS = (-(2**63), -1, 0, 1, 2**31, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2
 def within(kind: Any, bound: bounds.Bound) -> st.SearchStrategy[Any]:
     """Returns values of a type that a bound accepts, its ends often."""
     match bound:
-        case bounds.Number() if kind is int:
+        case bounds.NumberBound() if kind is int:
             low, high = int(bound.low), int(bound.high)
             return st.sampled_from((low, high)) | st.integers(low, high)
-        case bounds.Number():
+        case bounds.NumberBound():
             return st.sampled_from((bound.low, bound.high)) | st.floats(bound.low, bound.high)
-        case bounds.Text():
+        case bounds.TextBound():
             letters = st.characters(
                 min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=("C", "Z")
             )
             return st.text(letters, min_size=1, max_size=min(12, bound.chars))
-        case bounds.Data():
+        case bounds.BytesBound():
             return st.binary(max_size=64)
-        case bounds.Values():
+        case bounds.ValuesBound():
             values = within(float, bound.number) | within(int, bound.number) | st.text(max_size=9)
             return st.dictionaries(st.sampled_from(("a", "b")), values, max_size=2)
-        case bounds.Listed():
+        case bounds.ListBound():
             inner = _items(kind, bound)
             return st.lists(inner, max_size=min(3, bound.count)).map(tuple)
-        case bounds.Part():
+        case bounds.StructBound():
             options = [one for one in _options(kind) if one is not type(None)]
             found: st.SearchStrategy[Any] = valid(options[0])
             return found | st.none() if type(None) in _options(kind) else found
@@ -48,7 +48,7 @@ def within(kind: Any, bound: bounds.Bound) -> st.SearchStrategy[Any]:
             return anything(kind)
 
 
-def _items(kind: Any, bound: bounds.Listed) -> st.SearchStrategy[Any]:
+def _items(kind: Any, bound: bounds.ListBound) -> st.SearchStrategy[Any]:
     inner = typing.get_args(kind)[0]
     if len(bound.items) == 1:
         return within(inner, bound.items[0])

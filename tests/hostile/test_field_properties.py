@@ -17,13 +17,13 @@ from entraide import i18n
 from entraide.types import JobKind
 from entraide_scheduler.gateway import openai, options, refusals
 from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.fields import IGNORED, INSTEAD, REQUESTS, JobRequest
-from entraide_scheduler.gateway.options import Caller, FactsMaker
+from entraide_scheduler.gateway.fields import IGNORED, REPLACEMENTS, REQUESTS, JobRequest
+from entraide_scheduler.gateway.options import Caller, FactsBuilder
 from entraide_scheduler.gateway.pattern_bounds import check_pattern
-from entraide_scheduler.gateway.refusals import Refusal, Refused
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 from entraide_scheduler.gateway.schema_bounds import COUNTS, LIMITS, check_schema
-from entraide_scheduler.gateway.sizes import Sizes
 from entraide_scheduler.gateway.strict_json import read_object
+from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.request_bounds import facts_fault
 
 CODES = {"invalid_json", "invalid_request", "deadline_passed"}
@@ -37,7 +37,9 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 FIELDS = sorted({name for kind in REQUESTS.values() for name in kind.__struct_fields__})
-NAMES = st.sampled_from([*FIELDS, *INSTEAD, *sorted(IGNORED[openai.CHAT])]) | st.text(max_size=12)
+NAMES = st.sampled_from([*FIELDS, *REPLACEMENTS, *sorted(IGNORED[openai.CHAT])]) | st.text(
+    max_size=12
+)
 BODIES = [json.dumps(asked["body"]) for client in RECORDED for asked in RECORDED[client][:3]]
 KEYWORDS = ("type", "items", "properties", "anyOf", "enum", "const", "$ref", "$defs", "required")
 SCHEMA_NAMES = st.sampled_from((*COUNTS, *LIMITS, *KEYWORDS, "pattern")) | st.text(max_size=4)
@@ -46,33 +48,37 @@ SCHEMAS = st.recursive(
     lambda inner: st.dictionaries(SCHEMA_NAMES, inner, max_size=5) | st.lists(inner, max_size=3),
     max_leaves=25,
 )
-MAKER = FactsMaker(
-    gateway="main", kept_gateway="main", jurisdiction="CA", secret=bytes(32), sizes=Sizes()
+MAKER = FactsBuilder(
+    gateway="main",
+    kept_gateway="main",
+    jurisdiction="CA",
+    secret=bytes(32),
+    token_estimator=TokenEstimator(),
 )
 CALLER = Caller("key-1", "alpha", "main")
 
 
-def told(refusal: Refusal) -> None:
+def told(refusal: ErrorReply) -> None:
     """Checks that a refusal has an expected code, and a whole sentence in both languages."""
     assert refusal.code in CODES
     for lang in i18n.LANGUAGES:
-        sentence = refusals.sentence(refusal, lang)
+        sentence = refusals.error_sentence(refusal, lang)
 
         assert i18n.HOLE not in sentence
         assert len(sentence) < 1_000
         assert not any(ord(sign) < 32 for sign in sentence)
-    json.loads(refusals.body(refusal, "fr"))
+    json.loads(refusals.error_body(refusal, "fr"))
 
 
 def answer(path: str, body: bytes) -> None:
     """Reads a request as the gateway does, up to the facts that the core sees."""
     try:
-        ask = openai.parse(path, body)
-        facts = MAKER.facts(ask, CALLER, options.Options(), JobKind.LIVE)
+        ask = openai.parse_request(path, body)
+        facts = MAKER.build_facts(ask, CALLER, options.Options(), JobKind.LIVE)
     except Refused as refused:
         told(refused.refusal)
         return
-    given = msgspec.json.decode(openai.forwarded(ask, 9, model="m", stream=ask.stream))
+    given = msgspec.json.decode(openai.encode_for_engine(ask, 9, model="m", stream=ask.stream))
 
     assert given.keys() <= set(REQUESTS[path].__struct_fields__)
     assert "" == facts_fault(facts, now=0.0)
@@ -164,6 +170,6 @@ def test_any_job(fields: dict[str, Any]) -> None:
 def test_any_header(headers: dict[str, str], now: float) -> None:
     """Options that are anything are accepted or refused."""
     try:
-        options.check(options.from_headers(headers, now), now)
+        options.check_options(options.options_from_headers(headers, now), now)
     except Refused as refused:
         told(refused.refusal)

@@ -37,7 +37,7 @@ async def settled(pool: HostilePool, job: str) -> Receipt:
     await eventually(lambda: pool.running.live.core.job(job).ended_at > 0.0)
     assert pool.service.store is not None
     await pool.service.store.committed()
-    found = await pool.service.store.receipt(job)
+    found = await pool.service.store.get_receipt(job)
     assert found is not None
     return found[1]
 

@@ -26,7 +26,7 @@ from entraide_scheduler.core import events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.node_validation import check, clocks
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
-from entraide_scheduler.node_validation.intake import Intake, Refused
+from entraide_scheduler.node_validation.message_reader import MessageReader, RejectedMessage
 from entraide_scheduler.store.rows import NodeRow
 
 NOW = 1_700_000_000.0
@@ -39,8 +39,8 @@ tags = st.sampled_from(["hello", "beat", "usage", "decline", "tokens", "end", "a
 shapes = st.builds(lambda tag, rest: [tag, *rest], tags, st.lists(trees, max_size=10))
 
 
-def read(data: bytes) -> m.NodeUp | Refused:
-    return Intake(lambda *_: True).read("n1", data, NOW)
+def read(data: bytes) -> m.NodeUp | RejectedMessage:
+    return MessageReader(lambda *_: True).read_message("n1", data, NOW)
 
 
 @pytest.mark.fuzz
@@ -51,7 +51,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     read(data)
     if not check.size_fault(data, ANSWER_BYTES):
         with contextlib.suppress(msgspec.DecodeError):
-            check.fault(codec.node_out.decode(data))
+            check.find_fault(codec.node_out.decode(data))
 
 
 @pytest.mark.fuzz
@@ -61,7 +61,7 @@ def test_any_message_is_read_or_refused(message: Any) -> None:
     """What is read is within the bounds, and can be written again."""
     accepted = read(codec.encode(message))
 
-    assert isinstance(accepted, Refused) or "" == check.fault(accepted)
+    assert isinstance(accepted, RejectedMessage) or "" == check.find_fault(accepted)
 
 
 @pytest.mark.fuzz
@@ -72,8 +72,8 @@ def test_any_answer_is_judged(message: Any) -> None:
     if isinstance(message, m.RunEnded):
         message = check.with_clipped_usage(message)
 
-        assert not check.fault(message).startswith("usage")
-    check.fault(message)
+        assert not check.find_fault(message).startswith("usage")
+    check.find_fault(message)
 
 
 @pytest.mark.fuzz
@@ -97,8 +97,8 @@ def whole(pool: Pool) -> None:
 def test_core_survives_what_is_accepted(message: Any) -> None:
     """A message within the bounds leaves a core that works and that can be written."""
     accepted = read(codec.encode(message))
-    event("refused" if isinstance(accepted, Refused) else type(accepted).__name__)
-    if isinstance(accepted, Refused):
+    event("refused" if isinstance(accepted, RejectedMessage) else type(accepted).__name__)
+    if isinstance(accepted, RejectedMessage):
         return
     pool = Pool("alpha", "beta")
     pool.join(card("n1", "beta"))
@@ -121,7 +121,9 @@ def feed(pool: Pool, message: Any, place: Any) -> None:
                 live_through(pool, f"on-it-{number}", replica.model)
         case m.Heartbeat():
             behind_s = pool.now - message.sent_at
-            energy = clocks.energy_on_our_clock(message.energy, behind_s=behind_s, now=pool.now)
+            energy = clocks.energy_on_scheduler_clock(
+                message.energy, behind_s=behind_s, now=pool.now
+            )
             pool.tell(events.NodeChanged, "n1", message.accepting, message.reason, energy)
         case m.Decline():
             pool.tell(events.RunDeclined, *run, message.code, message.values)

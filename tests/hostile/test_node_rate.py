@@ -9,7 +9,12 @@ from tests.scheduler.driver_support import eventually
 
 from entraide.wire import codec
 from entraide.wire import messages as m
-from entraide_scheduler.node_validation.rate import BURST, MESSAGES_PER_S, RUN_BURST, NodeRates
+from entraide_scheduler.node_validation.rate_limits import (
+    BURST,
+    MESSAGES_PER_S,
+    RUN_BURST,
+    NodeRateLimits,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,7 +65,7 @@ async def test_large_declines_do_not_fill_the_store(pool: HostilePool, rogue: Ro
 
 async def test_bucket_gives_what_it_says() -> None:
     """A node may send its burst at once, and then its rate; a long message counts as several."""
-    rates = NodeRates()
+    rates = NodeRateLimits()
     sent = sum(rates.take_control("n", 10, 1_000.0) for _ in range(500))
     later = sum(rates.take_control("n", 10, 1_001.0) for _ in range(500))
     other = rates.take_control("m", 10, 1_001.0)
@@ -71,7 +76,7 @@ async def test_bucket_gives_what_it_says() -> None:
 
 async def test_fast_node_is_not_held_back() -> None:
     """A thousand runs in a tenth of a second, each with its four messages, all count."""
-    rates = NodeRates()
+    rates = NodeRateLimits()
     taken = [
         rates.take_run("n", f"job-{number}", 1, 1_000.0 + number / 10_000)
         for number in range(1_000)
@@ -85,7 +90,7 @@ async def test_fast_node_is_not_held_back() -> None:
 
 async def test_clock_that_stands_back_gives_nothing() -> None:
     """A time before the last one neither fills nor empties a bucket."""
-    rates = NodeRates()
+    rates = NodeRateLimits()
     for _ in range(int(BURST)):
         rates.take_control("n", 10, 1_000.0)
 

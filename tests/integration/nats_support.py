@@ -55,16 +55,16 @@ class NatsPool:
 
     async def scheduler(self, **options: object) -> Connection:
         """Connects as the scheduler."""
-        return await self.enter(self.identity.scheduler_identity, **options)
+        return await self.enter(self.identity.make_scheduler_identity, **options)
 
     async def gateway(self, gateway: str, **options: object) -> Connection:
         """Connects as a gateway."""
-        return await self.enter(self.identity.gateway_identity(gateway), **options)
+        return await self.enter(self.identity.make_gateway_identity(gateway), **options)
 
     def new_node(self, node: str) -> tuple[Identity, str]:
         """Admits a node that makes its own key; returns its identity and its public key."""
         seed, public = new_user_key()
-        jwt = self.identity.node(node, public)
+        jwt = self.identity.issue_node_jwt(node, public)
         assert jwt is not None
         return Identity(jwt=jwt, seed=seed, inbox_prefix=f"_INBOX.{node}"), public
 

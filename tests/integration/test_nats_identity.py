@@ -142,7 +142,7 @@ async def test_forged_chain_is_refused(nats_pool: NatsPool, tmp_path: Path) -> N
     """A JWT that another pool's account signed, or that was altered, opens nothing."""
     stranger = PoolIdentity(tmp_path / "another")
     seed, public = new_user_key()
-    forged = stranger.node("a", public)
+    forged = stranger.issue_node_jwt("a", public)
     assert forged is not None
     mine = nats_pool.new_node("a")[0]
     head, body, signature = mine.jwt.split(".")
@@ -174,7 +174,7 @@ async def test_nobody_enters_without_an_identity(nats_pool: NatsPool) -> None:
 async def test_subscriptions_are_limited(nats_pool: NatsPool) -> None:
     """A node holds as many subscriptions as its JWT says, and no more."""
     node = await nats_pool.node("a")
-    allowed = claims.node_grant("a").subscriptions_max
+    allowed = claims.node_permissions("a").subscriptions_max
     with capture_logs() as logs:
         for number in range(allowed + 1):
             await listen(node, f"node.a.down.{number}")
@@ -207,7 +207,7 @@ async def test_revocation_cuts_at_once(nats_pool: NatsPool) -> None:
     other = await nats_pool.node("b")
     scheduler = await nats_pool.scheduler()
 
-    assert await nats_pool.identity.revoke(public, servers=nats_pool.url)
+    assert await nats_pool.identity.revoke_key(public, servers=nats_pool.url)
     await asyncio.wait_for(refused.wait(), 10)
     await eventually(lambda: not revoked.is_connected)
     assert [0, 0] == [other.stats["reconnects"], scheduler.stats["reconnects"]]
@@ -220,7 +220,7 @@ async def test_revocation_may_be_repeated(nats_pool: NatsPool) -> None:
     """Revoking twice is revoking once, and one revocation never undoes another."""
     first, second = nats_pool.new_node("a"), nats_pool.new_node("b")
     for public in (first[1], first[1], second[1], first[1]):
-        assert await nats_pool.identity.revoke(public, servers=nats_pool.url)
+        assert await nats_pool.identity.revoke_key(public, servers=nats_pool.url)
 
     for identity, public in (first, second):
         assert nats_pool.identity.is_revoked(public)
@@ -232,7 +232,7 @@ async def test_revocation_survives_an_emptied_server(nats_pool: NatsPool) -> Non
     """After a crash that also lost the server's own files, a revoked node is still refused."""
     identity, public = nats_pool.new_node("a")
     other = await nats_pool.node("b")
-    assert await nats_pool.identity.revoke(public, servers=nats_pool.url)
+    assert await nats_pool.identity.revoke_key(public, servers=nats_pool.url)
     before = nats_pool.server.pid
     for file in (nats_pool.state / "nats/jwt").iterdir():
         file.unlink()
@@ -251,7 +251,7 @@ async def test_revocation_without_a_server_holds_later(tmp_path: Path) -> None:
     pool = NatsPool(tmp_path)
     identity, public = pool.new_node("a")
 
-    assert not await pool.identity.revoke(public, servers=NOWHERE, timeout_s=0.1)
+    assert not await pool.identity.revoke_key(public, servers=NOWHERE, timeout_s=0.1)
     await pool.server.start()
     try:
         with pytest.raises(AuthenticationError):
@@ -265,10 +265,10 @@ async def test_push_brings_a_server_up_to_date(nats_pool: NatsPool) -> None:
     identity, public = nats_pool.new_node("a")
     node = await nats_pool.enter(identity)
     elsewhere = PoolIdentity(nats_pool.state)
-    assert not await elsewhere.revoke(public, servers=NOWHERE, timeout_s=0.1)
+    assert not await elsewhere.revoke_key(public, servers=NOWHERE, timeout_s=0.1)
     assert node.is_connected
 
-    assert await nats_pool.identity.push(nats_pool.url)
+    assert await nats_pool.identity.push_claims(nats_pool.url)
     await eventually(lambda: not node.is_connected)
 
 
@@ -276,18 +276,18 @@ async def test_revoked_key_gets_nothing_more(tmp_path: Path) -> None:
     """A revoked key is issued no other JWT; the machine comes back with a new key."""
     pool = PoolIdentity(tmp_path)
     _, public = new_user_key()
-    await pool.revoke(public, servers=NOWHERE, timeout_s=0.1)
+    await pool.revoke_key(public, servers=NOWHERE, timeout_s=0.1)
 
-    assert pool.node("a", public) is None
-    assert PoolIdentity(tmp_path).node("a", public) is None
-    assert pool.node("a", new_user_key()[1]) is not None
+    assert pool.issue_node_jwt("a", public) is None
+    assert PoolIdentity(tmp_path).issue_node_jwt("a", public) is None
+    assert pool.issue_node_jwt("a", new_user_key()[1]) is not None
 
 
 async def test_expired_identity_is_refused(nats_pool: NatsPool) -> None:
     """A JWT whose time has passed opens nothing."""
     late = PoolIdentity(nats_pool.state, now=lambda: time.time() - NODE_LIFE_S - 60)
     seed, public = new_user_key()
-    jwt = late.node("a", public)
+    jwt = late.issue_node_jwt("a", public)
     assert jwt is not None
 
     with pytest.raises(AuthenticationError):
@@ -299,7 +299,7 @@ async def test_renewed_identity_outlives_the_first(nats_pool: NatsPool) -> None:
     seed, public = new_user_key()
 
     def issued(life_s: float) -> Identity:
-        jwt = nats_pool.identity.node("a", public, life_s=life_s)
+        jwt = nats_pool.identity.issue_node_jwt("a", public, life_s=life_s)
         assert jwt is not None
         return Identity(jwt=jwt, seed=seed, inbox_prefix="_INBOX.a")
 
@@ -320,7 +320,7 @@ async def test_renewed_identity_can_be_taken_up_early(nats_pool: NatsPool) -> No
     issued: list[str] = []
 
     def source() -> Identity:
-        identity = nats_pool.identity.scheduler_identity()
+        identity = nats_pool.identity.make_scheduler_identity()
         issued.append(identity.jwt)
         return identity
 
@@ -334,11 +334,11 @@ async def test_renewed_identity_can_be_taken_up_early(nats_pool: NatsPool) -> No
 def test_node_identity_lasts_thirty_days(tmp_path: Path) -> None:
     """A node's JWT expires thirty days after it was issued."""
     pool = PoolIdentity(tmp_path, now=lambda: 1_000_000.0)
-    jwt = pool.node("a", new_user_key()[1])
+    jwt = pool.issue_node_jwt("a", new_user_key()[1])
     assert jwt is not None
 
     assert 1_000_000 + 30 * 86_400 == expires_at(jwt)
-    assert math.inf == expires_at(pool.server_claims().operator_jwt)
+    assert math.inf == expires_at(pool.build_server_claims().operator_jwt)
     with pytest.raises(ValueError, match="not a JWT"):
         expires_at("nonsense")
 
@@ -350,21 +350,21 @@ def test_names_that_would_lie_are_refused(tmp_path: Path, name: str) -> None:
     pool = PoolIdentity(tmp_path)
 
     with pytest.raises(ValueError, match="identifier"):
-        pool.node(name, new_user_key()[1])
+        pool.issue_node_jwt(name, new_user_key()[1])
 
 
 @pytest.mark.parametrize("key", ["", "U", "é", "SUAM", "U" + "A" * 55])
 def test_keys_that_are_none_are_refused(tmp_path: Path, key: str) -> None:
     """A JWT is made for the public key of a user only, whole and of the right kind."""
     pool = PoolIdentity(tmp_path)
-    account = pool.server_claims().account
+    account = pool.build_server_claims().account
     seed, public = new_user_key()
     swapped = public[:20] + ("A" if public[20] != "A" else "B") + public[21:]
 
     assert claims.is_user_key(public)
     for wrong in (key, account, seed, swapped):
         with pytest.raises(ValueError, match="key"):
-            pool.node("a", wrong)
+            pool.issue_node_jwt("a", wrong)
 
 
 def test_identity_is_made_once(tmp_path: Path) -> None:
@@ -373,7 +373,7 @@ def test_identity_is_made_once(tmp_path: Path) -> None:
     other = PoolIdentity(tmp_path / "b")
 
     def names(pool: PoolIdentity) -> tuple[str, str]:
-        known: ServerClaims = pool.server_claims()
+        known: ServerClaims = pool.build_server_claims()
         return known.account, known.system
 
     assert names(first) == names(second)
@@ -421,7 +421,7 @@ def test_harmed_identity_is_refused(tmp_path: Path, name: str, harm: str) -> Non
 
 def test_seeds_are_not_shown(tmp_path: Path) -> None:
     """An identity can be printed or logged without giving its key away."""
-    identity = PoolIdentity(tmp_path).gateway_identity("g")
+    identity = PoolIdentity(tmp_path).make_gateway_identity("g")
 
     assert identity.seed not in repr(identity) + str(identity) + f"{[identity]}"
     assert identity.jwt not in repr(identity)
@@ -429,7 +429,7 @@ def test_seeds_are_not_shown(tmp_path: Path) -> None:
 
 def test_server_is_told_no_secret(tmp_path: Path) -> None:
     """What the server is told holds public keys and signed claims only."""
-    told = PoolIdentity(tmp_path).server_claims()
+    told = PoolIdentity(tmp_path).build_server_claims()
     text = json.dumps([told.operator_jwt, told.account_jwt, told.system_jwt, told.account])
     seeds = [file.read_text() for file in (tmp_path / "identity").glob("*.seed")]
 

@@ -25,7 +25,7 @@ from entraide.wire.nats import (
 )
 from entraide_scheduler.nats import config, server
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nats.server import NatsServer, NatsSettings, healthy, write_config
+from entraide_scheduler.nats.server import NatsServer, NatsSettings, is_healthy, write_config
 
 
 def gone(pid: int) -> bool:
@@ -234,7 +234,7 @@ def test_configuration_says_what_matters(tmp_path: Path) -> None:
         written["port"],
         written["max_payload"],
     )
-    assert {identity.server_claims().account, identity.server_claims().system} == set(
+    assert {identity.build_server_claims().account, identity.build_server_claims().system} == set(
         written["resolver_preload"]
     )
     assert "jetstream" not in text.lower()
@@ -280,7 +280,7 @@ async def test_stop_ends_the_server(tmp_path: Path) -> None:
     await pool.server.stop()
 
     assert gone(pid)
-    assert not await healthy(settings)
+    assert not await is_healthy(settings)
 
 
 async def test_taken_port_is_said(nats_pool: NatsPool, tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ async def test_free_port_is_tried_again(
     await second.start()
     try:
         assert taken != second.config.port
-        assert await healthy(second.config)
+        assert await is_healthy(second.config)
     finally:
         await second.stop()
 
@@ -321,7 +321,7 @@ def test_missing_binary_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(config.sysconfig, "get_path", lambda _name: str(tmp_path))
     with pytest.raises(PoolError) as refused:
-        server.binary()
+        server.server_binary()
 
     assert "nats_binary_missing" == refused.value.code
     assert str(tmp_path) == refused.value.values["path"]
@@ -378,7 +378,7 @@ async def test_server_of_a_dead_owner_is_ended(tmp_path: Path) -> None:
     """Where a parent's death leaves the server behind, the next start ends it and goes on."""
     pool = NatsPool(tmp_path)
     written = write_config(NatsSettings(state=tmp_path), pool.identity)
-    orphan = start(*server.command(written))
+    orphan = start(*server.server_command(written))
     try:
         pid_file = tmp_path / "nats/nats-server.pid"
         await eventually(lambda: pid_file.exists() and pid_file.read_text().strip())

@@ -64,7 +64,7 @@ async def test_revocation_over_tls(tmp_path: Path) -> None:
         identity, public = pool.new_node("a")
         node = await pool.enter(identity, tls=trusted(pool))
 
-        assert await pool.identity.revoke(public, servers=pool.url, tls=trusted(pool))
+        assert await pool.identity.revoke_key(public, servers=pool.url, tls=trusted(pool))
         await eventually(lambda: not node.is_connected)
 
 
@@ -145,7 +145,7 @@ async def test_reload_takes_a_new_certificate(
 
     async with running_pool(tmp_path, tls_hosts=NAMES) as pool:
         identity, public = pool.new_node("b")
-        await pool.identity.revoke(public, servers=pool.url, tls=trusted(pool))
+        await pool.identity.revoke_key(public, servers=pool.url, tls=trusted(pool))
         node = await pool.node("a", tls=trusted(pool))
         before = await shown(pool)
         later = time.time() + 340 * DAY_S  # at the same second a server cannot tell a difference
@@ -166,11 +166,11 @@ async def test_reload_that_failed_is_said(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("entraide_scheduler.nats.server.RELOAD_TIMEOUT_S", 0.2)
     async with running_pool(tmp_path, tls_hosts=NAMES) as pool:
         node = await pool.node("a", tls=trusted(pool))
-        original = PoolIdentity.server_claims
-        foreign = PoolIdentity(tmp_path / "another").server_claims().operator_jwt
+        original = PoolIdentity.build_server_claims
+        foreign = PoolIdentity(tmp_path / "another").build_server_claims().operator_jwt
         monkeypatch.setattr(
             PoolIdentity,
-            "server_claims",
+            "build_server_claims",
             lambda self: msgspec.structs.replace(original(self), operator_jwt=foreign),
         )
 

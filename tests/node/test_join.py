@@ -38,7 +38,7 @@ class Desk(enrolment_pb2_grpc.EnrolmentServicer):
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "unknown token")
         self.tokens.remove(request.token)
         self.keys.append(request.node_public_key)
-        jwt = self._pool.identity.node(request.node_name, request.node_public_key)
+        jwt = self._pool.identity.issue_node_jwt(request.node_name, request.node_public_key)
         return enrolment_pb2.JoinResponse(
             node=request.node_name, coop="boreale", jwt=jwt, nats_urls=[self._pool.url], pool="p",
             signing_key="cG9vbA==",

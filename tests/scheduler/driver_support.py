@@ -11,7 +11,7 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.journal import recover
-from entraide_scheduler.live import Live
+from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.store.store import Store
 
 DEADLINE_S = 20.0
@@ -43,15 +43,15 @@ class Told:
         return [message for _, message in self.gateways if isinstance(message, kind)][-1]
 
 
-async def recovered_live(store: Store, told: Told) -> Live:
+async def recovered_live(store: Store, told: Told) -> LiveDriver:
     """Returns a driver that goes on where the store says, not yet started."""
     recovered = await recover(store)
     clock = Clock(last=recovered.at)
-    return Live(recovered, store=store, clock=clock, outside=told)
+    return LiveDriver(recovered, store=store, clock=clock, outbound=told)
 
 
 @asynccontextmanager
-async def running_live(folder: Path) -> AsyncIterator[tuple[Live, Store, Told]]:
+async def running_live(folder: Path) -> AsyncIterator[tuple[LiveDriver, Store, Told]]:
     """Runs a driver with the policy of two co-ops."""
     store, told = await Store.open(store_url(folder)), Told()
     live = await recovered_live(store, told)

@@ -25,12 +25,12 @@ from entraide.wire import messages as m
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
-from entraide_scheduler.desk import GatewaySink
-from entraide_scheduler.desks import LocalDesk
-from entraide_scheduler.gateway import Gateway, Settings, Signer
+from entraide_scheduler.gateway import Gateway, ReceiptSigner, Settings
 from entraide_scheduler.gateway.auth import key_hash
 from entraide_scheduler.journal import recover
-from entraide_scheduler.live import Live
+from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
+from entraide_scheduler.scheduler_port import GatewaySink
 from entraide_scheduler.service import pool_status
 from entraide_scheduler.store.rows import KeyRow
 from entraide_scheduler.store.store import Store
@@ -109,7 +109,7 @@ class Outside:
 
     def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         assert self.sink is not None
-        self.sink.on_down(message)
+        self.sink.on_scheduler_message(message)
 
     def to_node(self, node: str, message: m.NodeDownCtl) -> None:
         self.to_nodes.append((node, message))
@@ -124,7 +124,7 @@ class Running:
         self.sent = 0
 
     def _out(self, message: m.NodeOut) -> None:
-        self.pool.gateway.sink.on_out(self.node, message)
+        self.pool.gateway.sink.on_node_message(self.node, message)
 
     def accept(self) -> None:
         self.pool.live.feed(e.RunAccepted, job=self.run.job, epoch=self.run.epoch, node=self.node)
@@ -184,7 +184,7 @@ class Running:
 class Pool:
     """The whole: store, core, gateway, and an HTTP client at its door."""
 
-    def __init__(self, store: Store, live: Live, gateway: Gateway, nodes: Nodes) -> None:
+    def __init__(self, store: Store, live: LiveDriver, gateway: Gateway, nodes: Nodes) -> None:
         self.store, self.live, self.gateway, self.nodes = store, live, gateway, nodes
         self.session = aiohttp.ClientSession(gateway.url)
 
@@ -211,7 +211,7 @@ class Pool:
             return answer.status, await answer.json()
 
 
-SIGNER = Signer(Ed25519PrivateKey.generate())
+SIGNER = ReceiptSigner(Ed25519PrivateKey.generate())
 
 
 @asynccontextmanager
@@ -227,15 +227,15 @@ async def open_pool(
     store = await Store.open(f"sqlite:///{folder / 'store.db'}")
     recovered = await recover(store)
     outside = Outside()
-    live = Live(recovered, store=store, clock=Clock(), outside=outside)
+    live = LiveDriver(recovered, store=store, clock=Clock(), outbound=outside)
     coops = (CoopTerms("alpha", quotas=quotas), CoopTerms("beta"), CoopTerms("gamma"))
     if not recovered.event_id:
         for coop, secret in (("alpha", KEY_A), ("beta", KEY_B)):
             await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), key_hash(secret))
     nodes = Nodes()
     gateway = Gateway(
-        desk=LocalDesk(live, store, "main"),
-        line=nodes,
+        scheduler=LocalSchedulerAdapter(live, store, "main"),
+        nodes=nodes,
         store=store,
         sealing_key=bytes(32),
         signer=SIGNER,

@@ -143,13 +143,13 @@ class RunningScheduler:
     """A scheduler that runs, with its operator and the nodes that joined it."""
 
     def __init__(self, service: Service) -> None:
-        assert service.live is not None
+        assert service.driver is not None
         assert service.gateway is not None
-        assert service.roster is not None
+        assert service.registry is not None
         self.service = service
-        self.live = service.live
+        self.live = service.driver
         self.gateway = service.gateway
-        self.roster = service.roster
+        self.roster = service.registry
         self.operator = Operator(service.grpc.port)
         self._closing: list[Connection] = []
 

@@ -7,10 +7,10 @@ from tests.core.builders import facts, usage
 from entraide.types import Basis, JobClass, JobState, Terms
 from entraide_scheduler.core.carbon import receipt, settle
 from entraide_scheduler.core.commands import Entry
-from entraide_scheduler.store.rows import KeptRow, SettleRow
+from entraide_scheduler.store.rows import KeptJobRow, SettlementRow
 
 
-def kept_row(job: str, coop: str = "alpha", **changes: Any) -> KeptRow:
+def kept_row(job: str, coop: str = "alpha", **changes: Any) -> KeptJobRow:
     """Returns a kept job that waits."""
     values: dict[str, Any] = {
         "job": job,
@@ -24,7 +24,7 @@ def kept_row(job: str, coop: str = "alpha", **changes: Any) -> KeptRow:
         "submitted_at": 100.0,
         "keep_s": 86_400.0,
     }
-    return KeptRow(**{**values, **changes})
+    return KeptJobRow(**{**values, **changes})
 
 
 def terms(job: str, *, borrower: str = "alpha", lender: str = "beta") -> Terms:
@@ -55,11 +55,11 @@ def terms(job: str, *, borrower: str = "alpha", lender: str = "beta") -> Terms:
 
 def settle_row(
     job: str, *, borrower: str = "alpha", lender: str = "beta", at: float = 110.0, **used_: Any
-) -> SettleRow:
+) -> SettlementRow:
     """Returns the books of a job of one co-op that another ran."""
     fixed, used = terms(job, borrower=borrower, lender=lender), usage(**used_)
     come_to = settle(fixed, used)
-    return SettleRow(
+    return SettlementRow(
         job=job,
         coop=borrower,
         state=JobState.COMPLETED,

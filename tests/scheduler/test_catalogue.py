@@ -40,9 +40,9 @@ def test_a_change_is_kept(tmp_path: Path) -> None:
     """A change has the next version and its time, is signed, and outlives a restart."""
     first = opened(tmp_path)
     heard: list[int] = []
-    first.on_change(lambda: heard.append(first.catalogue.version))
+    first.add_listener(lambda: heard.append(first.catalogue.version))
     smaller = documents.without(shipped(), "qwen3-8b")
-    message = first.put(documents.write(smaller), base_version=shipped().version)
+    message = first.replace(documents.write(smaller), base_version=shipped().version)
     again = opened(tmp_path)
 
     assert message is not None
@@ -56,8 +56,10 @@ def test_two_changes_of_one_version(tmp_path: Path) -> None:
     """Of two changes made of the same version the second is not taken."""
     pool = opened(tmp_path)
     base = pool.catalogue.version
-    first = pool.put(documents.write(documents.without(shipped(), "qwen3-8b")), base_version=base)
-    second = pool.put(documents.write(shipped()), base_version=base)
+    first = pool.replace(
+        documents.write(documents.without(shipped(), "qwen3-8b")), base_version=base
+    )
+    second = pool.replace(documents.write(shipped()), base_version=base)
 
     assert first is not None
     assert second is None
@@ -68,7 +70,7 @@ def test_an_unsound_change(tmp_path: Path) -> None:
     """An unsound change is refused, and what was in force stays so."""
     pool = opened(tmp_path)
     with pytest.raises(InvalidCatalogue):
-        pool.put(b'{"version": 1}', base_version=pool.catalogue.version)
+        pool.replace(b'{"version": 1}', base_version=pool.catalogue.version)
 
     assert shipped() == pool.catalogue
     assert not (tmp_path / NAME).exists()

@@ -34,8 +34,8 @@ def answers(body: dict[str, Any]) -> int:
 def test_recorded_request_is_accepted(client: str, turn: int) -> None:
     """Every request of a client is read; what goes on has the same messages."""
     asked = RECORDED[client][turn]
-    ask = openai.parse(asked["path"], json.dumps(asked["body"]).encode())
-    given = json.loads(openai.forwarded(ask, 9, model="petit", stream=ask.stream))
+    ask = openai.parse_request(asked["path"], json.dumps(asked["body"]).encode())
+    given = json.loads(openai.encode_for_engine(ask, 9, model="petit", stream=ask.stream))
 
     assert len(asked["body"].get("messages", ())) == len(given.get("messages", ()))
     assert not {"user", "metadata", "store", "reasoning_content"} & given.keys()

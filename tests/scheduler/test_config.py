@@ -13,7 +13,7 @@ from entraide_scheduler.calendar import period_end
 from entraide_scheduler.config import SeriesConfig, first_policy, load_config
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.grid.annual import annual_averages
-from entraide_scheduler.grid.feed import Feed
+from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.series import read_series
 
 TORONTO = ZoneInfo("America/Toronto")
@@ -127,9 +127,9 @@ def test_zone_has_its_hour_and_else_its_annual_average(tmp_path: Path) -> None:
     path = tmp_path / "on.csv"
     path.write_text(f"utc,direct,life\n{stamp},30.5,51\n{blank},,\n")
     series = read_series(path, zone="CA-ON", column="direct", lifecycle_column="life")
-    feed = Feed([series])
+    feed = IntensityFeed([series])
     now, later = (
-        next(reading for reading in feed.at(moment) if reading.zone == "CA-ON")
+        next(reading for reading in feed.readings_at(moment) if reading.zone == "CA-ON")
         for moment in (HOUR + 1_800.0, HOUR + 3_600.0)
     )
 
@@ -140,7 +140,7 @@ def test_zone_has_its_hour_and_else_its_annual_average(tmp_path: Path) -> None:
         now.valid_until,
     )
     assert (60.8, Basis.DEFAULT) == (later.direct_g_per_kwh, later.basis)
-    assert 13 == len(feed.at(HOUR))
+    assert 13 == len(feed.readings_at(HOUR))
 
 
 def test_series_of_an_earlier_year_is_an_estimate(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_series_of_an_earlier_year_is_an_estimate(tmp_path: Path) -> None:
     series = read_series(path, zone="CA-QC", column="direct", lifecycle_column="life", year_shift=3)
     moment = dt.datetime(2026, 11, 25, 10, 59, tzinfo=dt.UTC).timestamp()
 
-    assert ((1.5, 30.0), Basis.ESTIMATED) == (series.at(moment), series.basis)
+    assert ((1.5, 30.0), Basis.ESTIMATED) == (series.value_at(moment), series.basis)
 
 
 @pytest.mark.parametrize(

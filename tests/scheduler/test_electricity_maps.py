@@ -17,17 +17,17 @@ from entraide.errors import PoolError
 from entraide.types import Basis
 from entraide_scheduler.config import ElectricityMapsConfig, load_config
 from entraide_scheduler.core import events as e
-from entraide_scheduler.grid.annual import Annual
-from entraide_scheduler.grid.electricitymaps import ElectricityMaps, Trouble
-from entraide_scheduler.grid.feed import Feed, Hour, Reading
-from entraide_scheduler.grid.forecasts import Forecasts, Issue
-from entraide_scheduler.grid.series import Series
-from entraide_scheduler.grid.watch import Watch
-from entraide_scheduler.upkeep import Upkeep
+from entraide_scheduler.grid.annual import AnnualAverage
+from entraide_scheduler.grid.electricitymaps import ElectricityMaps, FetchFailure
+from entraide_scheduler.grid.feed import HourlyIntensity, IntensityFeed, IntensityReading
+from entraide_scheduler.grid.forecasts import ForecastSeries, ZoneForecast
+from entraide_scheduler.grid.poller import GridPoller
+from entraide_scheduler.grid.series import IntensitySeries
+from entraide_scheduler.periodic import PeriodicTasks
 
 ZONE, TOKEN, HOUR = "CA-ON", "a-token-of-ours", 3_600.0
 NOON = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC).timestamp()
-YEAR = {ZONE: Annual(ZONE, 2024, 70.0, 100.0, "test")}
+YEAR = {ZONE: AnnualAverage(ZONE, 2024, 70.0, 100.0, "test")}
 
 
 def stamp(moment: float) -> str:
@@ -119,10 +119,10 @@ async def test_the_newest_hour(estimated: bool) -> None:
     """Direct and life-cycle intensity of one hour, and whether they are estimates of theirs."""
     async with api() as served, asking(served) as client:
         served.estimated = estimated
-        said = await client.latest(ZONE)
+        said = await client.fetch_latest(ZONE)
 
     basis = Basis.ESTIMATED if estimated else Basis.MEASURED
-    assert Hour(ZONE, NOON, 41.0, 73.5, basis) == said
+    assert HourlyIntensity(ZONE, NOON, 41.0, 73.5, basis) == said
     assert [
         {"what": "latest", "zone": ZONE, "emissionFactorType": factor,
          "temporalGranularity": "hourly", "disableCallerLookup": "true"}
@@ -133,9 +133,9 @@ async def test_the_newest_hour(estimated: bool) -> None:
 async def test_a_forecast() -> None:
     """A forecast has both intensities hour by hour, and when it was made."""
     async with api() as served, asking(served) as client:
-        said = await client.forecast(ZONE, NOON + 600.0)
+        said = await client.fetch_forecast(ZONE, NOON + 600.0)
 
-    expected = Issue(ZONE, NOON + 300.0, NOON, (41.0, 39.0, 55.0), (73.0, 71.0, 88.0))
+    expected = ZoneForecast(ZONE, NOON + 300.0, NOON, (41.0, 39.0, 55.0), (73.0, 71.0, 88.0))
     assert expected == said
     assert ["24", "24"] == [asked["horizonHours"] for asked in served.asked]
 
@@ -144,18 +144,18 @@ async def test_a_forecast_is_as_long_as_both_have_it() -> None:
     """An hour that one of the two lacks ends the forecast."""
     async with api() as served, asking(served) as client:
         served.hours["lifecycle"] = [73.0, 71.0]
-        said = await client.forecast(ZONE, NOON + 600.0)
+        said = await client.fetch_forecast(ZONE, NOON + 600.0)
 
-    assert isinstance(said, Issue)
+    assert isinstance(said, ZoneForecast)
     assert ((41.0, 39.0), (73.0, 71.0)) == (said.direct_g_per_kwh, said.lifecycle_g_per_kwh)
 
 
 async def test_a_forecast_from_the_future_was_made_now() -> None:
     """A clock of theirs that runs ahead makes no forecast that is not known yet."""
     async with api() as served, asking(served) as client:
-        said = await client.forecast(ZONE, NOON)
+        said = await client.fetch_forecast(ZONE, NOON)
 
-    assert isinstance(said, Issue)
+    assert isinstance(said, ZoneForecast)
     assert NOON == said.issued_at
 
 
@@ -177,9 +177,9 @@ async def test_what_is_not_believed(name: str) -> None:
     """An answer that is not the one to our question is none."""
     async with api() as served, asking(served) as client:
         served.broken["latest"] = BROKEN[name]
-        said = await client.latest(ZONE)
+        said = await client.fetch_latest(ZONE)
 
-    assert Trouble("unreadable") == said
+    assert FetchFailure("unreadable") == said
 
 
 BROKEN_FORECASTS = {
@@ -197,27 +197,27 @@ async def test_what_is_no_forecast(name: str) -> None:
     """A forecast of another zone, of nothing, or with a value that is none, is none."""
     async with api() as served, asking(served) as client:
         served.broken["forecast"] = BROKEN_FORECASTS[name]
-        said = await client.forecast(ZONE, NOON)
+        said = await client.fetch_forecast(ZONE, NOON)
 
-    assert Trouble("unreadable") == said
+    assert FetchFailure("unreadable") == said
 
 
 @pytest.mark.parametrize(
     ("status", "headers", "expected"),
     [
-        (403, {}, Trouble("refused", 403)),
-        (404, {}, Trouble("failed", 404)),
-        (429, {"Retry-After": "120"}, Trouble("too_many", 429, 120.0)),
-        (429, {"Retry-After": "soon"}, Trouble("too_many", 429)),
-        (302, {"Location": "http://127.0.0.1:1/"}, Trouble("failed", 302)),
-        (503, {}, Trouble("failed", 503)),
+        (403, {}, FetchFailure("refused", 403)),
+        (404, {}, FetchFailure("failed", 404)),
+        (429, {"Retry-After": "120"}, FetchFailure("too_many", 429, 120.0)),
+        (429, {"Retry-After": "soon"}, FetchFailure("too_many", 429)),
+        (302, {"Location": "http://127.0.0.1:1/"}, FetchFailure("failed", 302)),
+        (503, {}, FetchFailure("failed", 503)),
     ],
 )
-async def test_troubles(status: int, headers: dict[str, str], expected: Trouble) -> None:
+async def test_troubles(status: int, headers: dict[str, str], expected: FetchFailure) -> None:
     """What the API refuses is told by a code; a redirect is not followed with our token."""
     async with api() as served, asking(served) as client:
         served.status["latest"], served.headers = status, headers
-        said = await client.latest(ZONE)
+        said = await client.fetch_latest(ZONE)
 
     assert expected == said
 
@@ -226,43 +226,43 @@ async def test_a_wrong_token_and_nobody_there() -> None:
     """A wrong token is refused, and an address that nobody answers is unreachable."""
     async with api() as served:
         async with asking(served, "another") as client:
-            refused = await client.latest(ZONE)
+            refused = await client.fetch_latest(ZONE)
         gone = replace(config(served), url="http://127.0.0.1:1/v4")
     client = ElectricityMaps(gone, TOKEN)
-    unreachable = await client.latest(ZONE)
+    unreachable = await client.fetch_latest(ZONE)
     await client.close()
 
-    assert (Trouble("refused", 401), Trouble("unreachable")) == (refused, unreachable)
+    assert (FetchFailure("refused", 401), FetchFailure("unreachable")) == (refused, unreachable)
 
 
 # The feed.
 
-FILED = Series(ZONE, {int(NOON + 2 * HOUR): (50.0, 80.0)})
+FILED = IntensitySeries(ZONE, {int(NOON + 2 * HOUR): (50.0, 80.0)})
 
 
 def test_what_is_told_goes_first_and_falls_back() -> None:
     """An hour that was told holds to its end, for one more as an estimate, then series, average."""
-    feed = Feed([FILED], YEAR)
-    feed.tell(Hour(ZONE, NOON, 41.0, 73.5, Basis.MEASURED))
-    readings = [feed.at(NOON + n * HOUR)[0] for n in range(-1, 4)]
+    feed = IntensityFeed([FILED], YEAR)
+    feed.put_hour(HourlyIntensity(ZONE, NOON, 41.0, 73.5, Basis.MEASURED))
+    readings = [feed.readings_at(NOON + n * HOUR)[0] for n in range(-1, 4)]
 
     assert [
-        Reading(ZONE, 70.0, 100.0, Basis.DEFAULT, NOON),
-        Reading(ZONE, 41.0, 73.5, Basis.MEASURED, NOON + HOUR),
-        Reading(ZONE, 41.0, 73.5, Basis.ESTIMATED, NOON + 2 * HOUR),
-        Reading(ZONE, 50.0, 80.0, Basis.MEASURED, NOON + 3 * HOUR),
-        Reading(ZONE, 70.0, 100.0, Basis.DEFAULT, NOON + 4 * HOUR),
+        IntensityReading(ZONE, 70.0, 100.0, Basis.DEFAULT, NOON),
+        IntensityReading(ZONE, 41.0, 73.5, Basis.MEASURED, NOON + HOUR),
+        IntensityReading(ZONE, 41.0, 73.5, Basis.ESTIMATED, NOON + 2 * HOUR),
+        IntensityReading(ZONE, 50.0, 80.0, Basis.MEASURED, NOON + 3 * HOUR),
+        IntensityReading(ZONE, 70.0, 100.0, Basis.DEFAULT, NOON + 4 * HOUR),
     ] == readings
 
 
 def test_the_newest_forecast_counts_wherever_it_is_from() -> None:
     """Of a file's forecast and one that was told, the newer one that is known counts."""
-    filed = Issue(ZONE, NOON, NOON, (1.0,))
-    told = Issue(ZONE, NOON + HOUR, NOON + HOUR, (2.0,))
-    feed = Feed([], YEAR, [Forecasts(ZONE, (filed,))])
-    feed.issue(told)
+    filed = ZoneForecast(ZONE, NOON, NOON, (1.0,))
+    told = ZoneForecast(ZONE, NOON + HOUR, NOON + HOUR, (2.0,))
+    feed = IntensityFeed([], YEAR, [ForecastSeries(ZONE, (filed,))])
+    feed.put_forecast(told)
 
-    assert [(), (filed,), (told,)] == [feed.forecasts(NOON + n * HOUR) for n in (-1, 0, 1)]
+    assert [(), (filed,), (told,)] == [feed.forecasts_at(NOON + n * HOUR) for n in (-1, 0, 1)]
 
 
 # The watch.
@@ -280,31 +280,31 @@ class Clock:
 
 async def test_it_asks_as_often_as_it_should() -> None:
     """The intensity each ten minutes, the forecast each hour, and nothing in between."""
-    clock, feed = Clock(), Feed([], YEAR)
+    clock, feed = Clock(), IntensityFeed([], YEAR)
     async with api() as served, asking(served) as client:
-        watch = Watch(config(served), feed, now=clock)
+        watch = GridPoller(config(served), feed, now=clock)
         counts = []
         for wait_s in (0.0, 599.0, 1.0, 3_000.0):
             clock.now_s += wait_s
-            await watch.round(client)
+            await watch.poll_due(client)
             counts.append([asked["what"] for asked in served.asked].count("latest"))
             counts.append([asked["what"] for asked in served.asked].count("forecast"))
 
     assert [2, 2, 2, 2, 4, 2, 6, 4] == counts
-    assert Basis.MEASURED is feed.at(NOON + 400.0)[0].basis
-    assert 1 == len(feed.forecasts(clock.now_s))
+    assert Basis.MEASURED is feed.readings_at(NOON + 400.0)[0].basis
+    assert 1 == len(feed.forecasts_at(clock.now_s))
 
 
 async def test_trouble_makes_it_patient() -> None:
     """After trouble it waits twice as long each time, up to an hour, or as long as it is told."""
     clock, waits = Clock(), []
     async with api() as served, asking(served) as client:
-        watch = Watch(config(served, forecasts=False), Feed([], YEAR), now=clock)
+        watch = GridPoller(config(served, forecasts=False), IntensityFeed([], YEAR), now=clock)
         served.status["latest"] = 503
         for n in range(6):
             if n == 5:
                 served.status["latest"], served.headers = 429, {"Retry-After": "7200"}
-            await watch.round(client)
+            await watch.poll_due(client)
             waits.append(watch._due[(ZONE, "latest")] - clock.now_s)
             clock.now_s += waits[-1]
 
@@ -313,12 +313,12 @@ async def test_trouble_makes_it_patient() -> None:
 
 async def test_a_contract_without_forecasts() -> None:
     """A forecast that the contract lacks is asked for once a day, and the intensity goes on."""
-    clock, feed = Clock(), Feed([], YEAR)
+    clock, feed = Clock(), IntensityFeed([], YEAR)
     async with api() as served, asking(served) as client:
         served.status["forecast"] = 403
-        watch = Watch(config(served), feed, now=clock)
+        watch = GridPoller(config(served), feed, now=clock)
         for _ in range(24):
-            await watch.round(client)
+            await watch.poll_due(client)
             clock.now_s += HOUR
 
     whats = [asked["what"] for asked in served.asked]
@@ -329,10 +329,10 @@ async def test_the_token_is_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the API answers, our token is in its header and nowhere else."""
     monkeypatch.setenv("MAPS_TOKEN", TOKEN)
     async with api() as served:
-        feed = Feed([], YEAR)
+        feed = IntensityFeed([], YEAR)
         served.status["forecast"] = 500
         with structlog.testing.capture_logs() as logged:
-            watch = Watch(config(served, token_env="MAPS_TOKEN"), feed, now=Clock())
+            watch = GridPoller(config(served, token_env="MAPS_TOKEN"), feed, now=Clock())
             watch.start()
             await eventually(lambda: feed.revision)
             await eventually(lambda: logged)
@@ -346,16 +346,16 @@ async def test_the_token_is_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_without_a_token_the_feed_falls_back(tmp_path: Path) -> None:
     """No token is told once, asks nothing, and leaves the average in force."""
     async with api() as served:
-        feed = Feed([], YEAR)
+        feed = IntensityFeed([], YEAR)
         keys = {"token_file": str(tmp_path / "none")}
         with structlog.testing.capture_logs() as logged:
-            watch = Watch(config(served, **keys), feed, now=Clock())
+            watch = GridPoller(config(served, **keys), feed, now=Clock())
             watch.start()
             await watch.stop()
 
     assert ["grid.no_token"] == [line["event"] for line in logged]
     assert [] == served.asked
-    assert Basis.DEFAULT is feed.at(NOON)[0].basis
+    assert Basis.DEFAULT is feed.readings_at(NOON)[0].basis
 
 
 class Told:
@@ -378,14 +378,16 @@ class Told:
 def test_the_core_hears_of_a_change_at_once_and_once() -> None:
     """A new hour reaches the core in the middle of an hour, and only what changed is told."""
     other = "CA-QC"
-    feed = Feed([], YEAR | {other: Annual(other, 2024, 1.0, 30.0, "test")})
+    feed = IntensityFeed([], YEAR | {other: AnnualAverage(other, 2024, 1.0, 30.0, "test")})
     live: Any = Told(NOON + 400.0)
     nothing: Any = None
-    upkeep = Upkeep(live, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC")
-    upkeep._intensity()
-    feed.tell(Hour(ZONE, NOON, 41.0, 73.5, Basis.MEASURED))
-    upkeep._intensity()
-    upkeep._intensity()
+    upkeep = PeriodicTasks(
+        live, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC"
+    )
+    upkeep._feed_intensity()
+    feed.put_hour(HourlyIntensity(ZONE, NOON, 41.0, 73.5, Basis.MEASURED))
+    upkeep._feed_intensity()
+    upkeep._feed_intensity()
 
     assert [(ZONE, "default"), (other, "default"), (ZONE, "measured")] == [
         (fields["zone"], fields["basis"]) for kind, fields in live.fed if kind is e.IntensityChanged

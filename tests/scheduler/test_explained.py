@@ -15,7 +15,7 @@ from entraide_scheduler.gateway import pool_messages, views
 def test_a_client_tells_what_the_gateway_knows(name: str, lang: str) -> None:
     """What a client renders from the message is what the gateway would render from the facts."""
     facts = CASES[name]
-    message = pool_messages.explanation(facts, lang)
+    message = pool_messages.explanation_message(facts, lang)
     told = explanations.render(_convert.explanation(message), lang)
 
     assert explanations.render(facts, lang) == told

@@ -8,8 +8,8 @@ import pytest
 
 from entraide import i18n
 from entraide_scheduler.gateway import openai, refusals
-from entraide_scheduler.gateway.fields import IGNORED, INSTEAD, NEUTRAL, REQUESTS
-from entraide_scheduler.gateway.refusals import Refusal, Refused
+from entraide_scheduler.gateway.fields import IGNORED, NEUTRAL, REPLACEMENTS, REQUESTS
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 
 CHAT, COMPLETION = openai.CHAT, openai.COMPLETION
 USER = {"role": "user", "content": "Bonjour"}
@@ -39,16 +39,16 @@ def said(of: dict[str, Any], **values: Any) -> bytes:
     return chat(of | values)
 
 
-def refusal(path: str, body: bytes) -> Refusal:
+def refusal(path: str, body: bytes) -> ErrorReply:
     with pytest.raises(Refused) as refused:
-        openai.parse(path, body)
+        openai.parse_request(path, body)
     return refused.value.refusal
 
 
 def engine_fields(path: str, body: bytes) -> dict[str, Any]:
     """What an engine is given of a request."""
-    ask = openai.parse(path, body)
-    return json.loads(openai.forwarded(ask, 9, model="smollm", stream=ask.stream))
+    ask = openai.parse_request(path, body)
+    return json.loads(openai.encode_for_engine(ask, 9, model="smollm", stream=ask.stream))
 
 
 # A name; the request; the field that the refusal names; the fault.
@@ -211,7 +211,7 @@ def test_field_is_refused_by_its_name(name: str) -> None:
         refused.values["fault"],
     )
     for lang in i18n.LANGUAGES:
-        sentence = refusals.sentence(refused, lang)
+        sentence = refusals.error_sentence(refused, lang)
 
         assert param in sentence
         assert i18n.HOLE not in sentence
@@ -231,7 +231,7 @@ def test_schema_is_bounded(name: str, place: str) -> None:
         refused.values["fault"],
         str(refused.values["param"]).startswith(place),
     )
-    assert not any(i18n.HOLE in refusals.sentence(refused, lang) for lang in i18n.LANGUAGES)
+    assert not any(i18n.HOLE in refusals.error_sentence(refused, lang) for lang in i18n.LANGUAGES)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_usual_pattern_passes(pattern: str) -> None:
     """Patterns as people write them for codes, numbers, names and dates are forwarded."""
     asked = chat(response_format=schema({"type": "string", "pattern": pattern}))
 
-    assert ("schema",) == openai.parse(CHAT, asked).features
+    assert ("schema",) == openai.parse_request(CHAT, asked).features
 
 
 def test_usual_schema_passes() -> None:
@@ -280,7 +280,7 @@ def test_json_is_read_strictly(name: str, path: str) -> None:
     refused = refusal(path, body)
 
     assert ("invalid_json", fault) == (refused.code, refused.values["fault"])
-    assert not any(i18n.HOLE in refusals.sentence(refused, lang) for lang in i18n.LANGUAGES)
+    assert not any(i18n.HOLE in refusals.error_sentence(refused, lang) for lang in i18n.LANGUAGES)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"3", b'"a"', b"null"])
@@ -358,11 +358,13 @@ def test_features_are_what_the_request_needs() -> None:
     """Tools, pictures and schemas are asked of an engine; a history of calls asks for tools."""
     pictures = said(USER, content=[{"type": "image_url", "image_url": {"url": PIXEL}}])
     told = {
-        "text": openai.parse(CHAT, chat(tools=[], response_format={"type": "text"})).features,
-        "tools": openai.parse(CHAT, chat(tools=[TOOL])).features,
-        "history": openai.parse(CHAT, chat(CALLED, RESULT)).features,
-        "images": openai.parse(CHAT, pictures).features,
-        "schema": openai.parse(CHAT, chat(response_format=schema({}))).features,
+        "text": openai.parse_request(
+            CHAT, chat(tools=[], response_format={"type": "text"})
+        ).features,
+        "tools": openai.parse_request(CHAT, chat(tools=[TOOL])).features,
+        "history": openai.parse_request(CHAT, chat(CALLED, RESULT)).features,
+        "images": openai.parse_request(CHAT, pictures).features,
+        "schema": openai.parse_request(CHAT, chat(response_format=schema({}))).features,
     }
 
     assert {
@@ -379,7 +381,7 @@ def test_limit_and_stream_are_the_pools() -> None:
     body = chat(
         max_tokens=7, max_completion_tokens=8, stream=True, stream_options={"include_usage": True}
     )
-    ask = openai.parse(CHAT, body)
+    ask = openai.parse_request(CHAT, body)
 
     assert (8, True, True) == (ask.output_tokens_max, ask.stream, ask.include_usage)
     assert {
@@ -402,4 +404,4 @@ def test_no_field_is_in_two_groups() -> None:
 
         assert not honoured & IGNORED[path]
         assert not (honoured | IGNORED[path]) & NEUTRAL[path].keys()
-        assert not honoured & INSTEAD.keys()
+        assert not honoured & REPLACEMENTS.keys()

@@ -10,9 +10,9 @@ from tests.scheduler.test_config import written
 from entraide.errors import PoolError
 from entraide_scheduler.config import load_config
 from entraide_scheduler.core import events as e
-from entraide_scheduler.grid.feed import Feed
-from entraide_scheduler.grid.forecasts import Issue, read_forecasts
-from entraide_scheduler.upkeep import Upkeep
+from entraide_scheduler.grid.feed import IntensityFeed
+from entraide_scheduler.grid.forecasts import ZoneForecast, read_forecasts
+from entraide_scheduler.periodic import PeriodicTasks
 
 BEGIN = dt.datetime(2026, 3, 1, tzinfo=dt.UTC).timestamp()
 HOUR = 3_600.0
@@ -39,19 +39,22 @@ def test_the_newest_issue_that_is_known_counts(tmp_path: Path) -> None:
     """Nothing before the first issue, and a later one only from its issue time on."""
     path = file_of(tmp_path, (BEGIN, [30.0, 31.5]), (BEGIN + 24 * HOUR, [40.0]))
     forecasts = read_forecasts(path, zone="CA-ON", column=COLUMN)
-    first = Issue("CA-ON", BEGIN, BEGIN, (30.0, 31.5))
+    first = ZoneForecast("CA-ON", BEGIN, BEGIN, (30.0, 31.5))
 
-    assert forecasts.at(BEGIN - 1.0) is None
-    assert [first, first] == [forecasts.at(BEGIN), forecasts.at(BEGIN + 24 * HOUR - 1.0)]
-    assert Issue("CA-ON", BEGIN + 24 * HOUR, BEGIN + 24 * HOUR, (40.0,)) == forecasts.at(
-        BEGIN + 1e9
-    )
+    assert forecasts.newest_at(BEGIN - 1.0) is None
+    assert [first, first] == [
+        forecasts.newest_at(BEGIN),
+        forecasts.newest_at(BEGIN + 24 * HOUR - 1.0),
+    ]
+    assert ZoneForecast(
+        "CA-ON", BEGIN + 24 * HOUR, BEGIN + 24 * HOUR, (40.0,)
+    ) == forecasts.newest_at(BEGIN + 1e9)
 
 
 def test_an_issue_ends_at_its_first_gap(tmp_path: Path) -> None:
     """A blank hour is no zero, and what follows it would be told for the wrong hour."""
     path = file_of(tmp_path, (BEGIN, [30.0, 31.0, None, 33.0]))
-    issue = read_forecasts(path, zone="CA-ON", column=COLUMN).at(BEGIN)
+    issue = read_forecasts(path, zone="CA-ON", column=COLUMN).newest_at(BEGIN)
 
     assert issue is not None
     assert (30.0, 31.0) == issue.direct_g_per_kwh
@@ -63,8 +66,8 @@ def test_a_year_is_played_later_with_its_issue_times(tmp_path: Path) -> None:
     later = dt.datetime(2028, 3, 1, tzinfo=dt.UTC).timestamp()
     forecasts = read_forecasts(path, zone="CA-ON", column=COLUMN, year_shift=2)
 
-    assert forecasts.at(later - 1.0) is None
-    assert Issue("CA-ON", later, later, (30.0,)) == forecasts.at(later)
+    assert forecasts.newest_at(later - 1.0) is None
+    assert ZoneForecast("CA-ON", later, later, (30.0,)) == forecasts.newest_at(later)
 
 
 def test_both_bases_are_read_where_the_file_has_them(tmp_path: Path) -> None:
@@ -73,7 +76,7 @@ def test_both_bases_are_read_where_the_file_has_them(tmp_path: Path) -> None:
     path.write_text(f"issued_utc,utc,direct,life\n{stamp(BEGIN)},{stamp(BEGIN)},30,62\n")
     forecasts = read_forecasts(path, zone="CA-ON", column="direct", lifecycle_column="life")
 
-    assert (Issue("CA-ON", BEGIN, BEGIN, (30.0,), (62.0,)),) == forecasts.issues
+    assert (ZoneForecast("CA-ON", BEGIN, BEGIN, (30.0,), (62.0,)),) == forecasts.forecasts
 
 
 @pytest.mark.parametrize(
@@ -129,9 +132,11 @@ def test_each_issue_is_told_once(tmp_path: Path) -> None:
     )
     told: Any = Told()
     parts: dict[str, Any] = {"store": None, "nodes": None, "gateways": None}
-    upkeep = Upkeep(told, feed=Feed.of(config.grid), timezone="America/Toronto", **parts)
-    upkeep.begin()
+    upkeep = PeriodicTasks(
+        told, feed=IntensityFeed.from_config(config.grid), timezone="America/Toronto", **parts
+    )
+    upkeep.feed_current()
     for told.at in (BEGIN + 1.0, BEGIN + 599.0, BEGIN + 600.0, BEGIN + 601.0):
-        upkeep._forecasts()
+        upkeep._feed_forecasts()
 
     assert [("CA-ON", BEGIN - HOUR), ("CA-ON", BEGIN + 600.0)] == told.forecasts

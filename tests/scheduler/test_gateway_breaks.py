@@ -126,14 +126,14 @@ async def test_node_that_fails_before_it_answers_is_replaced(pool: Pool) -> None
 
     assert "Oui" == body["choices"][0]["message"]["content"]
     assert second.node == body["entraide"]["node"]
-    assert 1 == await pool.store.settled_count()
+    assert 1 == await pool.store.count_settled()
 
 
 async def test_end_that_the_core_was_not_told_of_is_told_by_the_gateway(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that tells only the gateway that its run failed does not keep the client waiting."""
-    monkeypatch.setattr("entraide_scheduler.gateway.jobs.VERDICT_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("entraide_scheduler.gateway.running_jobs.CORE_OUTCOME_TIMEOUT_S", 0.0)
     asked = asyncio.ensure_future(pool.send(ask()))
     first = await pool.placed()
     first.accept()
@@ -160,7 +160,7 @@ async def test_slow_client_is_cut_off(pool: Pool) -> None:
     run = await pool.placed()
     run.accept()
     run_limits = pool.gateway._running.get(run.run.job).limits
-    run_limits.size = 64 * 1024 * 1024  # more than what a gateway keeps for a slow client
+    run_limits.bytes_max = 64 * 1024 * 1024  # more than what a gateway keeps for a slow client
     sent = 0
     while pool.gateway._running.get(run.run.job) is not None and sent < 64:
         run.raw(b"data: %s\n\n" % chunk("x" * 1_000_000))
@@ -251,7 +251,7 @@ async def test_stop_tells_who_still_waits(tmp_path: Path) -> None:
 
 async def test_head_comes_before_a_long_wait(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that waits long gets its head and comments, and then errors come as events."""
-    monkeypatch.setattr("entraide_scheduler.gateway.streams.HEAD_AFTER_S", 0.0)
+    monkeypatch.setattr("entraide_scheduler.gateway.answer_writers.HEAD_AFTER_S", 0.0)
     asked = asyncio.ensure_future(pool.send(ask(stream=True)))
     run = await pool.placed()
     answer: aiohttp.ClientResponse = await asyncio.wait_for(asked, WAIT_S)
@@ -294,7 +294,7 @@ async def test_receipt_that_cannot_be_made_keeps_no_answer_back(
     def broken(*_: object) -> None:
         raise ValueError("no receipt")
 
-    monkeypatch.setattr("entraide_scheduler.gateway.jobs.settle", broken)
+    monkeypatch.setattr("entraide_scheduler.gateway.running_jobs.settle", broken)
     asked = asyncio.ensure_future(pool.send(ask()))
     (await pool.placed()).finish("Salut")
     async with await asked as answer:
@@ -306,7 +306,9 @@ async def test_receipt_that_cannot_be_made_keeps_no_answer_back(
     assert 'entraide_gateway_failures_total{what="receipt"} 1.0' in metrics
 
 
-@pytest.mark.parametrize("step", ["sizes.Sizes.learn", "metrics.Metrics.ended"])
+@pytest.mark.parametrize(
+    "step", ["token_estimator.TokenEstimator.add_count", "metrics.Metrics.count_end"]
+)
 async def test_listener_is_told_before_anything_that_may_fail(
     pool: Pool, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

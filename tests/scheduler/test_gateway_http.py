@@ -211,7 +211,7 @@ async def test_revoked_key_is_refused_at_once(pool: Pool) -> None:
     """A key that was just used is refused as soon as it is revoked."""
     before = (await pool.call("GET", "/v1/models"))[0]
     await pool.store.revoke_key("key-alpha")
-    pool.gateway.key_revoked()
+    pool.gateway.forget_keys()
     after = (await pool.call("GET", "/v1/models"))[0]
 
     assert (200, 401) == (before, after)
@@ -299,7 +299,7 @@ async def test_public_pages_hold_no_secret(pool: Pool) -> None:
     assert "Ontario" == status["nodes"][1]["zone_name"]["fr"]
     announced = json.loads(texts["/.well-known/entraide"])
 
-    assert SIGNER.key == announced["receipt_key"]["id"]
+    assert SIGNER.key_id == announced["receipt_key"]["id"]
     assert __version__ == announced["version"]
     assert not any(KEY_A in text or "Bonjour" in text for text in texts.values())
 

@@ -20,7 +20,7 @@ from tests.scheduler.gateway_support import (
 
 from entraide.types import Receipt
 from entraide_scheduler.core import events as e
-from entraide_scheduler.gateway.kept import Seal
+from entraide_scheduler.gateway.kept_jobs import Sealer
 from entraide_scheduler.gateway.receipts import is_genuine
 
 JOBS = "/v1/jobs"
@@ -79,7 +79,7 @@ async def test_kept_job_survives_a_restart(tmp_path: Path) -> None:
         second = await pool.placed()
         second.finish("Enfin")
         view = await ended(pool, job["id"])
-        settled = await pool.store.settled_count()
+        settled = await pool.store.count_settled()
 
     assert first.run.job == second.run.job == job["id"]
     assert first.run.epoch < second.run.epoch
@@ -193,7 +193,7 @@ async def test_malformed_kept_jobs_are_refused(tmp_path: Path, body: bytes) -> N
     async with open_pool(tmp_path) as pool:
         async with pool.send(body, path=JOBS) as answer:
             error = (await answer.json())["error"]
-        listed = await pool.store.kept_of("alpha", 10)
+        listed = await pool.store.list_kept("alpha", 10)
 
     assert (400, "invalid_request") == (answer.status, error["code"])
     assert () == listed
@@ -201,12 +201,12 @@ async def test_malformed_kept_jobs_are_refused(tmp_path: Path, body: bytes) -> N
 
 def test_seal_is_bound_to_its_job() -> None:
     """What was sealed for one job cannot be opened as another's, nor once altered."""
-    seal = Seal(bytes(32))
-    sealed = seal.closed("kept-1", "request", b"texte")
+    seal = Sealer(bytes(32))
+    sealed = seal.seal("kept-1", "request", b"texte")
     wrong = [("kept-2", "request", sealed), ("kept-1", "result", sealed)]
     wrong += [("kept-1", "request", sealed[:-1] + bytes([sealed[-1] ^ 1]))]
 
-    assert b"texte" == seal.opened("kept-1", "request", sealed)
+    assert b"texte" == seal.unseal("kept-1", "request", sealed)
     for attempt in wrong:
         with pytest.raises(InvalidTag):
-            seal.opened(*attempt)
+            seal.unseal(*attempt)

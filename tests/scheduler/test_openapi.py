@@ -16,7 +16,7 @@ from entraide_scheduler.gateway.fields import REQUESTS as KINDS
 from entraide_scheduler.gateway.fields import JobRequest
 from entraide_scheduler.gateway.routes import PATHS
 
-DOCUMENT: dict[str, Any] = openapi.document(PATHS)
+DOCUMENT: dict[str, Any] = openapi.build_document(PATHS)
 
 # Faults that a schema cannot say: relations between fields, and what JSON itself is.
 BEYOND_A_SCHEMA = {
@@ -41,7 +41,7 @@ def test_every_route_is_in_it() -> None:
     fields = {name for kind in (*KINDS.values(), JobRequest) for name in kind.__struct_fields__}
 
     assert {path: set(methods) for path, methods in PATHS.items()} == told
-    assert fields == set(openapi.SAYS)
+    assert fields == set(openapi.FIELD_DESCRIPTIONS)
 
 
 def test_names_of_operations_are_unique() -> None:

@@ -21,7 +21,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.journal import recover
-from entraide_scheduler.live import Live
+from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.store.store import Store
 
 RECORDED_JOURNALS = [file for name in NAMES for file in journals(name)]
@@ -74,7 +74,7 @@ async def test_books_sum_to_zero(state: Path) -> None:
     """The entries of the ledger sum to zero in each unit, and the core has the same balances."""
     store = await Store.open(store_url(state))
     live = await recovered_live(store, Told())
-    balances, known = await store.balances(), live.core.balances()
+    balances, known = await store.get_balances(), live.core.balances()
     await store.close()
     sums: Counter[str] = Counter()
     for account in balances.values():
@@ -90,11 +90,11 @@ async def test_driver_goes_on_with_the_jobs_that_waited(name: str, state: Path, 
     """Started on the old store after some days, the driver places the kept jobs that waited; it
     ends those whose deadline has passed."""
     store, told = await Store.open(store_url(state)), Told()
-    waited = {row.job: row.facts.deadline_at for row in await store.pending_kept()}
+    waited = {row.job: row.facts.deadline_at for row in await store.list_pending_kept()}
     recovered = await recover(store)
     cards = [node.card for node in recovered.core.nodes()]
     now = recovered.at + 1.0 + days * DAY_S
-    live = Live(recovered, store=store, clock=Clock(wall=lambda: now), outside=told)
+    live = LiveDriver(recovered, store=store, clock=Clock(wall=lambda: now), outbound=told)
     await live.start(GATEWAY)
     for card in cards:
         live.feed(e.NodeJoined, card=card, accepting=True, reason="")

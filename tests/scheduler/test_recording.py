@@ -16,13 +16,13 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import Head, Line, Tail, chained, event_of, parts
-from entraide_scheduler.export import export
+from entraide_scheduler.export import write_recording
 from entraide_scheduler.journal import recover
-from entraide_scheduler.live import Live
-from entraide_scheduler.store.journal import Keep, Kept, spared
+from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.store.journal import Retention, SnapshotKey, select_retained
 from entraide_scheduler.store.store import Store
 
-KEEP = Keep(keep_s=86_400.0, events_max=1_000_000)
+KEEP = Retention(keep_s=86_400.0, events_max=1_000_000)
 
 
 def read(file: Path) -> list[Head | Line | Tail]:
@@ -41,18 +41,20 @@ def replayed(recording: Sequence[Any]) -> list[bool]:
     return alike
 
 
-async def living(folder: Path, keep: Keep = KEEP) -> tuple[Live, Store, Told]:
+async def living(folder: Path, keep: Retention = KEEP) -> tuple[LiveDriver, Store, Told]:
     """Returns a driver that records, started on what its store holds."""
     store, told = await Store.open(store_url(folder)), Told()
     recovered = await recover(store)
-    live = Live(recovered, store=store, clock=Clock(last=recovered.at), outside=told, keep=keep)
+    live = LiveDriver(
+        recovered, store=store, clock=Clock(last=recovered.at), outbound=told, retention=keep
+    )
     await live.start("gw")
     live.feed(e.PolicyChanged, policy=POLICY)
     live.feed(e.NodeJoined, card=card("n1", "beta"), accepting=True, reason="")
     return live, store, told
 
 
-def one_job(live: Live, told: Told, name: str) -> None:
+def one_job(live: LiveDriver, told: Told, name: str) -> None:
     """Lets a job go from its request to its report."""
     live.feed(e.JobRequested, facts=facts(name))
     run = told.last(m.JobPlaced)
@@ -66,15 +68,15 @@ async def test_exported_journal_replays_exactly_over_snapshots_and_restarts(tmp_
     """What two starts, a crash among them, have decided comes out byte for byte."""
     live, store, told = await living(tmp_path)
     one_job(live, told, "job-1")
-    await live.snapshot()
+    await live.write_snapshot()
     one_job(live, told, "job-2")
     await live.committed()
-    live._disarm()  # a crash: no last snapshot
+    live._cancel_timer()  # a crash: no last snapshot
     await store.close()
     live, store, told = await living(tmp_path)
     one_job(live, told, "job-3")
     await live.stop()
-    done = export(store_url(tmp_path), tmp_path / "pool.journal")
+    done = write_recording(store_url(tmp_path), tmp_path / "pool.journal")
     await store.close()
     recording = read(tmp_path / "pool.journal")
     asked = [
@@ -92,7 +94,7 @@ async def test_altered_event_breaks_the_chain_from_there_on(tmp_path: Path) -> N
     live, store, told = await living(tmp_path)
     one_job(live, told, "job-1")
     await live.stop()
-    export(store_url(tmp_path), tmp_path / "pool.journal")
+    write_recording(store_url(tmp_path), tmp_path / "pool.journal")
     await store.close()
     recording = read(tmp_path / "pool.journal")
     where = 1 + next(
@@ -114,9 +116,9 @@ async def test_export_of_a_running_pool_takes_what_is_committed(tmp_path: Path) 
     live, store, told = await living(tmp_path)
     one_job(live, told, "job-1")
     await live.committed()
-    before = await store.journal_load()
-    done = export(store_url(tmp_path), tmp_path / "pool.journal")
-    after = await store.journal_load()
+    before = await store.load_journal()
+    done = write_recording(store_url(tmp_path), tmp_path / "pool.journal")
+    after = await store.load_journal()
     await live.stop()
     await store.close()
 
@@ -125,47 +127,47 @@ async def test_export_of_a_running_pool_takes_what_is_committed(tmp_path: Path) 
     assert [True] * done.events == replayed(read(tmp_path / "pool.journal"))
 
 
-@pytest.mark.parametrize("keep", [Keep(), KEEP])
-async def test_nothing_to_export_is_one_error(tmp_path: Path, keep: Keep) -> None:
+@pytest.mark.parametrize("keep", [Retention(), KEEP])
+async def test_nothing_to_export_is_one_error(tmp_path: Path, keep: Retention) -> None:
     """A store that is not there, or that keeps nothing of the past, has no journal to export."""
     if keep is not KEEP:
         live, store, told = await living(tmp_path, keep)
         one_job(live, told, "job-1")
         await live.committed()
-        live._disarm()
+        live._cancel_timer()
         await store.close()
     with pytest.raises(PoolError) as refused:
-        export(store_url(tmp_path), tmp_path / "pool.journal")
+        write_recording(store_url(tmp_path), tmp_path / "pool.journal")
 
     assert "journal_absent" == refused.value.code
     assert not (tmp_path / "pool.journal").exists()
 
 
-HOURS = [Kept(number * 10, number * 1_800.0) for number in range(9)]  # one each half-hour
+HOURS = [SnapshotKey(number * 10, number * 1_800.0) for number in range(9)]  # one each half-hour
 
 
 @pytest.mark.parametrize(
     ("keep", "stay"),
     [
-        (Keep(), [80]),
-        (Keep(2 * 3_600.0, 1_000), [40, 60, 80]),
-        (Keep(2 * 3_600.0 - 1, 1_000), [40, 60, 80]),
-        (Keep(100 * 3_600.0, 1_000), [0, 20, 40, 60, 80]),
-        (Keep(100 * 3_600.0, 35), [50, 70, 80]),
+        (Retention(), [80]),
+        (Retention(2 * 3_600.0, 1_000), [40, 60, 80]),
+        (Retention(2 * 3_600.0 - 1, 1_000), [40, 60, 80]),
+        (Retention(100 * 3_600.0, 1_000), [0, 20, 40, 60, 80]),
+        (Retention(100 * 3_600.0, 35), [50, 70, 80]),
     ],
     ids=["only the newest", "two hours", "from the one before the edge", "all", "few events"],
 )
-def test_snapshots_that_stay(keep: Keep, stay: list[int]) -> None:
+def test_snapshots_that_stay(keep: Retention, stay: list[int]) -> None:
     """The newest stays, and older ones an hour apart, back to the edge of what is kept."""
-    assert stay == [row.seq for row in spared(HOURS, keep)]
+    assert stay == [row.seq for row in select_retained(HOURS, keep)]
 
 
 async def test_events_before_the_oldest_snapshot_are_forgotten(tmp_path: Path) -> None:
     """Events older than what is kept leave the journal with the snapshot that they follow."""
-    live, store, told = await living(tmp_path, Keep(86_400.0, 0))
+    live, store, told = await living(tmp_path, Retention(86_400.0, 0))
     one_job(live, told, "job-1")
     await live.stop()
-    done = export(store_url(tmp_path), tmp_path / "pool.journal")
+    done = write_recording(store_url(tmp_path), tmp_path / "pool.journal")
     await store.close()
 
     assert 0 == done.events

@@ -24,9 +24,9 @@ from entraide_scheduler.core.machine import DUE, HANDLERS, Core
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.quarantine import EVENT_RAISED, Sender, SenderKind
 from entraide_scheduler.feeder import JOB_DEADLINES, RECOVERIES_PER_MINUTE_MAX
-from entraide_scheduler.journal import Recovered, recover
-from entraide_scheduler.live import Live
-from entraide_scheduler.store.journal import Keep
+from entraide_scheduler.journal import RecoveredState, recover
+from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.store.journal import Retention
 from entraide_scheduler.store.store import Store
 
 NODE, KEY = SenderKind.NODE, SenderKind.KEY
@@ -67,7 +67,7 @@ BY_KEY = (events.JobRequested, events.JobCancelled, events.JobAbandoned)
 class Driver:
     """A driver whose clock stands still until a test moves it."""
 
-    def __init__(self, live: Live, store: Store, told: Told, moment: list[float]) -> None:
+    def __init__(self, live: LiveDriver, store: Store, told: Told, moment: list[float]) -> None:
         self.live = live
         self.store = store
         self.told = told
@@ -114,10 +114,10 @@ async def driver(folder: Path, core: Core, *, keep_s: float = 3_600.0) -> AsyncI
     await asyncio.to_thread(folder.mkdir)
     store, told, moment = await Store.open(store_url(folder)), Told(), [START + 1.0]
     state = core.snapshot()
-    recovered = Recovered(Core.restore(state), 100, START, 1, {}, [], base=state)
+    recovered = RecoveredState(Core.restore(state), 100, START, 1, {}, [], base=state)
     clock = Clock(wall=lambda: moment[0], steady=lambda: moment[0])
-    keep = Keep(keep_s, 100_000)
-    live = Live(recovered, store=store, clock=clock, outside=told, keep=keep)
+    keep = Retention(keep_s, 100_000)
+    live = LiveDriver(recovered, store=store, clock=clock, outbound=told, retention=keep)
     try:
         await live.start("gw-own")
         live.feed(events.NodesSeen, nodes=("n1", "n2"))
@@ -179,7 +179,7 @@ async def test_an_event_that_raises_leaves_nothing_but_the_quarantine_of_its_sen
         assert not bad.live.failed.done()
         assert 1 == bad.live.counts[f"event_dropped.{name}"]
         assert (1 if found else 2) == bad.live.counts["recoveries"]
-        assert "event_dropped" in {trouble.code for trouble in bad.live.health.troubles()}
+        assert "event_dropped" in {trouble.code for trouble in bad.live.health.incidents()}
         assert b.live._journal._digest == bad.live._journal._digest
         assert b.told.nodes == bad.told.nodes
         assert len(b.told.gateways) + (kind in BY_KEY) == len(bad.told.gateways)
@@ -228,7 +228,7 @@ def due(core: Core, kind: str) -> list[str]:
 
 
 def troubles(driver: Driver) -> set[tuple[str, str]]:
-    return {(trouble.code, trouble.what) for trouble in driver.live.health.troubles()}
+    return {(trouble.code, trouble.what) for trouble in driver.live.health.incidents()}
 
 
 async def test_a_deadline_that_raises_once_is_done_the_second_time(
@@ -401,14 +401,14 @@ async def test_a_snapshot_that_fails_leaves_the_journal(
             raise OverflowError("spoilt")
 
         monkeypatch.setattr(machine.snapshot, "write", broken)
-        await bad.live.snapshot()
+        await bad.live.write_snapshot()
         bad.feed(events.JobRequested, facts("j-more", key="key-more"))
         break_handler(monkeypatch, events.NodeLeft, bad.live.event_id + 1)
         bad.feed(events.NodeLeft, "n1", "goodbye")
         failing = troubles(bad)
         monkeypatch.undo()
         state, replayed = bad.state(), await bad.replayed()
-        await bad.live.snapshot()
+        await bad.live.write_snapshot()
 
         assert ("snapshot_failed", "") in failing
         assert ("snapshot_failed", "") not in troubles(bad)

@@ -80,14 +80,14 @@ async def test_kept_job_survives_the_scheduler_and_is_billed_once(
         await node.finish(node.runs[0], ANSWER)
         await eventually(lambda: len(node.got(m.UsageAck)) == 2)
         done = await job(pool, key, name)
-        books = await pool.service.store.balances()
+        books = await pool.service.store.get_balances()
 
         assert () == node.got(m.Welcome)[0].keep
         assert ("completed", "Salut") == (
             done["state"],
             done["result"]["choices"][0]["message"]["content"],
         )
-        assert 1 == await pool.service.store.settled_count()
+        assert 1 == await pool.service.store.count_settled()
         assert {0} == {sum(b[unit] for b in books.values()) for unit in books["alpha"]}
 
 

@@ -19,7 +19,7 @@ from entraide_scheduler.calendar import month_span
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.store.database import database_url, make_engines
 from entraide_scheduler.store.rows import CorrectionRow
-from entraide_scheduler.store.statements import Amounts, Corrected, Exchange
+from entraide_scheduler.store.statements import CoopExchange, JobTotals, StatementCorrection
 from entraide_scheduler.store.store import Store
 
 COOPS = ("alpha", "beta", "gamma")
@@ -42,21 +42,21 @@ def correction(name: str, *, at: float = 110.0, tokens: int = 9) -> CorrectionRo
 
 async def test_a_statement_sorts_given_received_and_own(store: Store) -> None:
     """Each job stands where its lender and its borrower put it, emissions on both bases."""
-    store.settle(settle_row("j1", borrower="alpha", lender="beta"))
-    store.settle(settle_row("j2", borrower="alpha", lender="beta"))
-    store.settle(settle_row("j3", borrower="beta", lender="alpha", output_tokens=10))
-    store.settle(settle_row("j4", borrower="alpha", lender="alpha"))
-    await store.settle(settle_row("j5", borrower="beta", lender="gamma"))
-    found = await store.statement("alpha", start_at=0.0, end_at=1e9)
-    one = Amounts(1, 140, 32_000, 32, 960)
-    given = Amounts(1, 100, 32_000, 32, 960)
+    store.write_settlement(settle_row("j1", borrower="alpha", lender="beta"))
+    store.write_settlement(settle_row("j2", borrower="alpha", lender="beta"))
+    store.write_settlement(settle_row("j3", borrower="beta", lender="alpha", output_tokens=10))
+    store.write_settlement(settle_row("j4", borrower="alpha", lender="alpha"))
+    await store.write_settlement(settle_row("j5", borrower="beta", lender="gamma"))
+    found = await store.get_statement("alpha", start_at=0.0, end_at=1e9)
+    one = JobTotals(1, 140, 32_000, 32, 960)
+    given = JobTotals(1, 100, 32_000, 32, 960)
 
-    assert (given, Amounts(2, 280, 64_000, 64, 1_920), one) == (
+    assert (given, JobTotals(2, 280, 64_000, 64, 1_920), one) == (
         found.given,
         found.received,
         found.own,
     )
-    assert (Exchange("beta", given, found.received),) == found.others
+    assert (CoopExchange("beta", given, found.received),) == found.others
 
 
 async def test_over_all_coops_what_was_given_was_received(store: Store) -> None:
@@ -65,11 +65,11 @@ async def test_over_all_coops_what_was_given_was_received(store: Store) -> None:
     for number in range(200):
         borrower, lender = luck.choice(COOPS), luck.choice(COOPS)
         used = {"output_tokens": luck.randint(0, 999), "energy_decode_uwh": luck.randint(0, 10**6)}
-        store.settle(settle_row(f"j{number}", borrower=borrower, lender=lender, **used))
-    await store.correct(correction("c1"))
-    found = [await store.statement(coop, start_at=0.0, end_at=1e9) for coop in COOPS]
+        store.write_settlement(settle_row(f"j{number}", borrower=borrower, lender=lender, **used))
+    await store.write_correction(correction("c1"))
+    found = [await store.get_statement(coop, start_at=0.0, end_at=1e9) for coop in COOPS]
 
-    for unit in Amounts.__struct_fields__:
+    for unit in JobTotals.__struct_fields__:
         given = sum(getattr(one.given, unit) for one in found)
         assert given == sum(getattr(one.received, unit) for one in found) > 0
     assert 200 == sum(one.given.jobs + one.own.jobs for one in found)
@@ -80,9 +80,9 @@ async def test_a_month_has_its_own_jobs_and_corrections(store: Store) -> None:
     """What came before the month, or at the first instant of the next, is another month's."""
     start_at, end_at = month_span("2026-11", TORONTO)
     for number, at in enumerate((start_at - 1.0, start_at, end_at - 1.0, end_at)):
-        store.settle(settle_row(f"j{number}", at=at))
-        await store.correct(correction(f"c{number}", at=at))
-    found = await store.statement("beta", start_at=start_at, end_at=end_at)
+        store.write_settlement(settle_row(f"j{number}", at=at))
+        await store.write_correction(correction(f"c{number}", at=at))
+    found = await store.get_statement("beta", start_at=start_at, end_at=end_at)
 
     assert (2, 0) == (found.given.jobs, found.received.jobs)
     assert ["c1", "c2"] == [one.correction for one in found.corrections]
@@ -90,9 +90,9 @@ async def test_a_month_has_its_own_jobs_and_corrections(store: Store) -> None:
 
 async def test_a_coop_that_did_nothing_has_a_statement(store: Store) -> None:
     """Zeros, and nobody else in it."""
-    found = await store.statement("gamma", start_at=0.0, end_at=1e9)
+    found = await store.get_statement("gamma", start_at=0.0, end_at=1e9)
 
-    assert (Amounts(), Amounts(), Amounts(), (), ()) == (
+    assert (JobTotals(), JobTotals(), JobTotals(), (), ()) == (
         found.given,
         found.received,
         found.own,
@@ -103,10 +103,10 @@ async def test_a_coop_that_did_nothing_has_a_statement(store: Store) -> None:
 
 async def test_a_correction_is_written_once(store: Store) -> None:
     """The second time changes nothing, not even with other amounts; balances count it once."""
-    first = await store.correct(correction("c1"))
-    again = await store.correct(correction("c1", tokens=5_000))
-    balances = await store.balances()
-    found = await store.statement("alpha", start_at=0.0, end_at=1e9)
+    first = await store.write_correction(correction("c1"))
+    again = await store.write_correction(correction("c1", tokens=5_000))
+    balances = await store.get_balances()
+    found = await store.get_statement("alpha", start_at=0.0, end_at=1e9)
 
     assert (True, False, True, False) == (
         first,
@@ -115,7 +115,9 @@ async def test_a_correction_is_written_once(store: Store) -> None:
         await store.is_corrected("c2"),
     )
     assert {"alpha": {"tokens": -9}, "beta": {"tokens": 9}} == balances
-    assert (Corrected("c1", "a wrong meter", 110.0, "beta", -9, 0, 0),) == found.corrections
+    assert (
+        StatementCorrection("c1", "a wrong meter", 110.0, "beta", -9, 0, 0),
+    ) == found.corrections
 
 
 async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
@@ -137,10 +139,10 @@ async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
         raw.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
     raw.close()
     store = await Store.open(store_url(tmp_path))
-    found = await store.statement("beta", start_at=0.0, end_at=1e9)
+    found = await store.get_statement("beta", start_at=0.0, end_at=1e9)
     await store.close()
 
-    assert Amounts(1, 140, 32_000, 32, 960) == found.given
+    assert JobTotals(1, 140, 32_000, 32, 960) == found.given
 
 
 @pytest.mark.parametrize(

@@ -21,21 +21,21 @@ from entraide import i18n
 from entraide.errors import PoolError
 from entraide_scheduler.store import journal
 from entraide_scheduler.store.database import database_url, make_engines, upgrade
-from entraide_scheduler.store.journal import Written
+from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.schema import metadata
 from entraide_scheduler.store.store import Store
 
 WRITER = """
 import asyncio, sys
-from entraide_scheduler.store.journal import Written
+from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.store import Store
 
 async def main():
     store = await Store.open(sys.argv[1])
     seq = 0
     while True:
-        batch = [store.journal_append([Written(seq + i, b"x" * 200)]) for i in range(20)]
+        batch = [store.append_journal([JournalRow(seq + i, b"x" * 200)]) for i in range(20)]
         await asyncio.gather(*batch)
         seq += len(batch)
         print(seq, flush=True)
@@ -73,13 +73,13 @@ async def test_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked(store:
     """A key is found by its secret's hash, and says when it has been revoked."""
     row = KeyRow("key-1", "alpha", "main", "laptop")
     await store.create_key(row, "ab" * 32)
-    found = await store.key_by_hash("ab" * 32)
+    found = await store.find_key("ab" * 32)
     revoked = await store.revoke_key("key-1")
 
     assert row == found
     assert msgspec.structs.replace(row, revoked=True) == revoked
-    assert revoked == await store.key_by_hash("ab" * 32)
-    assert await store.key_by_hash("cd" * 32) is None
+    assert revoked == await store.find_key("ab" * 32)
+    assert await store.find_key("cd" * 32) is None
     assert await store.revoke_key("key-2") is None
 
 
@@ -100,7 +100,7 @@ async def test_newest_policy_is_in_force(store: Store) -> None:
     await store.put_policy(POLICY)
     await store.put_policy(newer)
 
-    assert newer == await store.policy()
+    assert newer == await store.get_policy()
 
 
 async def test_node_is_replaced_by_what_is_known_later(store: Store) -> None:
@@ -110,7 +110,7 @@ async def test_node_is_replaced_by_what_is_known_later(store: Store) -> None:
     changed = msgspec.structs.replace(row, zone="CA-ON", approval="revoked", device="mac-mini-m4")
     await store.put_node(changed)
 
-    assert (changed,) == await store.nodes()
+    assert (changed,) == await store.list_nodes()
 
 
 async def test_equal_idempotency_key_of_one_coop_keeps_one_job(store: Store) -> None:
@@ -121,7 +121,7 @@ async def test_equal_idempotency_key_of_one_coop_keeps_one_job(store: Store) -> 
     plain = await store.put_kept(kept_row("kept-4"))
 
     assert ["kept-1", "kept-1", "kept-3", "kept-4"] == [first, again, other, plain]
-    assert ["kept-1", "kept-4"] == sorted(row.job for row in await store.kept_of("alpha", 10))
+    assert ["kept-1", "kept-4"] == sorted(row.job for row in await store.list_kept("alpha", 10))
 
 
 async def test_kept_job_ends_once_and_goes_when_its_time_is_over(store: Store) -> None:
@@ -130,52 +130,52 @@ async def test_kept_job_ends_once_and_goes_when_its_time_is_over(store: Store) -
     ending = {"code": "", "receipt_json": b"{}", "ended_at": 1_000.0}
     first = await store.end_kept("kept-1", state="completed", sealed_result=b"one", **ending)
     second = await store.end_kept("kept-1", state="failed", sealed_result=b"two", **ending)
-    row = await store.kept("kept-1")
+    row = await store.get_kept("kept-1")
 
     assert [True, False] == [first, second]
     assert row is not None
     assert ("completed", b"one", facts("kept-1")) == (row.state, row.sealed_result, row.facts)
-    assert () == await store.pending_kept()
+    assert () == await store.list_pending_kept()
     assert 0 == await store.expire_kept(1_059.0)
     assert 1 == await store.expire_kept(1_060.0)
-    assert await store.kept("kept-1") is None
+    assert await store.get_kept("kept-1") is None
 
 
 async def test_books_of_a_job_are_written_once_and_sum_to_zero(store: Store) -> None:
     """Settling a job again changes nothing, and what one gave another received."""
     row = settle_row("job-1")
-    first, again = await asyncio.gather(store.settle(row), store.settle(row))
+    first, again = await asyncio.gather(store.write_settlement(row), store.write_settlement(row))
 
     assert [True, False] == [first, again]
-    assert (row.coop, row.receipt) == await store.receipt("job-1")
-    assert 1 == await store.settled_count()
-    assert {"alpha": {"tokens": -7}, "beta": {"tokens": 7}} == await store.balances()
+    assert (row.coop, row.receipt) == await store.get_receipt("job-1")
+    assert 1 == await store.count_settled()
+    assert {"alpha": {"tokens": -7}, "beta": {"tokens": 7}} == await store.get_balances()
 
 
 async def test_snapshot_takes_the_place_of_the_events_before_it(store: Store) -> None:
     """A snapshot replaces the events up to its number; later ones stay in order."""
-    await store.journal_append([Written(1, b"a"), Written(2, b"b"), Written(3, b"c")])
+    await store.append_journal([JournalRow(1, b"a"), JournalRow(2, b"b"), JournalRow(3, b"c")])
     await store.put_snapshot(2, b"state")
-    await store.journal_append([Written(4, b"d")])
+    await store.append_journal([JournalRow(4, b"d")])
 
-    assert ((2, b"state"), (Written(3, b"c"), Written(4, b"d"))) == await store.journal_load()
+    assert ((2, b"state"), (JournalRow(3, b"c"), JournalRow(4, b"d"))) == await store.load_journal()
 
 
 async def test_write_that_fails_takes_nobody_with_it(store: Store) -> None:
     """Of writes committed together, one that cannot be fails alone; the others are kept."""
-    await store.journal_append([Written(2, b"there")])
+    await store.append_journal([JournalRow(2, b"there")])
     outcomes = await asyncio.gather(
-        store.journal_append([Written(1, b"a")]),
-        store.journal_append([Written(2, b"clash")]),
-        store.journal_append([Written(3, b"c")]),
+        store.append_journal([JournalRow(1, b"a")]),
+        store.append_journal([JournalRow(2, b"clash")]),
+        store.append_journal([JournalRow(3, b"c")]),
         return_exceptions=True,
     )
 
     assert [type(None), IntegrityError, type(None)] == [type(one) for one in outcomes]
     assert (
         None,
-        (Written(1, b"a"), Written(2, b"there"), Written(3, b"c")),
-    ) == await store.journal_load()
+        (JournalRow(1, b"a"), JournalRow(2, b"there"), JournalRow(3, b"c")),
+    ) == await store.load_journal()
 
 
 async def test_explanations_are_forgotten_when_they_are_old(store: Store) -> None:
@@ -184,10 +184,10 @@ async def test_explanations_are_forgotten_when_they_are_old(store: Store) -> Non
     await store.put_explanation("job-1", "alpha", b"new", at=2.0)
     await store.put_explanation("job-2", "alpha", b"late", at=10_000_000.0)
 
-    assert ("alpha", b"new") == await store.explanation("job-1")
+    assert ("alpha", b"new") == await store.get_explanation("job-1")
     assert 1 == await store.expire_explanations(10_000_000.0)
-    assert await store.explanation("job-1") is None
-    assert ("alpha", b"late") == await store.explanation("job-2")
+    assert await store.get_explanation("job-1") is None
+    assert ("alpha", b"late") == await store.get_explanation("job-2")
 
 
 def test_writer_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_writer_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path: Pat
     acknowledged = max([acknowledged, *(int(line) for line in rest[:-1])])
     writing, reading = make_engines(database_url(url))
     with reading.connect() as connection:
-        _, events = journal.load(connection)
+        _, events = journal.load_latest(connection)
     writing.dispose()
     reading.dispose()
 

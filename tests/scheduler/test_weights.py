@@ -15,9 +15,9 @@ from entraide.v1 import admin_pb2
 from entraide.wire import node_pass
 from entraide.wire.nats import new_user_key
 from entraide_scheduler.gateway import weights
-from entraide_scheduler.gateway.weights import PIECE_BYTES_MAX, Weights
+from entraide_scheduler.gateway.weights import PART_BYTES_MAX, WeightServer
 
-DATA = bytes(range(256)) * (PIECE_BYTES_MAX // 256) + b"the last bytes"
+DATA = bytes(range(256)) * (PART_BYTES_MAX // 256) + b"the last bytes"
 SHA256 = hashlib.sha256(DATA).hexdigest()
 PATH = f"/weights/{SHA256}"
 SEED, PUBLIC = new_user_key()
@@ -25,7 +25,7 @@ NOW = 1_800_000_000.0
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Weights:
+def served(tmp_path: Path) -> WeightServer:
     """Weights of one pinned file, for one approved node."""
     file = ArtefactFile("toy.gguf", len(DATA), SHA256)
     artefact = Artefact(
@@ -37,7 +37,7 @@ def served(tmp_path: Path) -> Weights:
     (place / "toy.gguf").write_bytes(DATA)
     (tmp_path / "secret").write_bytes(b"x")
     catalogue = with_entries(shipped(), entry)
-    return Weights(
+    return WeightServer(
         catalogue=lambda: catalogue,
         folders=[tmp_path],
         key_of=lambda node: PUBLIC if node == "n1" else "",
@@ -52,29 +52,29 @@ def with_one_artefact(artefact: Artefact):
     return replace(shipped().models[0], name="toy", artefacts=(artefact,))
 
 
-def test_a_file_comes_in_pieces(served: Weights) -> None:
+def test_a_file_comes_in_pieces(served: WeightServer) -> None:
     """Pieces of bounded length, from where the download stands, make the file."""
-    first = served.piece(SHA256, 0)
+    first = served.read_part(SHA256, 0)
     assert first is not None
-    second = served.piece(SHA256, len(first.data))
+    second = served.read_part(SHA256, len(first.data))
     assert second is not None
 
     assert DATA == first.data + second.data
-    assert PIECE_BYTES_MAX == len(first.data)
+    assert PART_BYTES_MAX == len(first.data)
 
 
 @pytest.mark.parametrize("asked", ["0" * 64, "../secret", "", "secret"])
-def test_what_is_not_pinned_is_not_served(served: Weights, asked: str) -> None:
+def test_what_is_not_pinned_is_not_served(served: WeightServer, asked: str) -> None:
     """Only a checksum of the catalogue leads to a file."""
-    assert served.piece(asked, 0) is None
+    assert served.read_part(asked, 0) is None
 
 
-def test_a_file_of_another_length_is_not_served(served: Weights, tmp_path: Path) -> None:
+def test_a_file_of_another_length_is_not_served(served: WeightServer, tmp_path: Path) -> None:
     """A file that was changed since it was pinned is left alone."""
     (found,) = tmp_path.rglob("toy.gguf")
     found.write_bytes(b"short")
 
-    assert served.piece(SHA256, 0) is None
+    assert served.read_part(SHA256, 0) is None
 
 
 OTHER_SEED, _ = new_user_key()
@@ -97,7 +97,7 @@ GOOD = node_pass.write("n1", seed=SEED, path=PATH, now=NOW)
         "long": ("Entraide-Node " * 1_000, False),
     }.values(),
 )
-def test_who_is_served(served: Weights, header: str, approved: bool) -> None:
+def test_who_is_served(served: WeightServer, header: str, approved: bool) -> None:
     """A pass counts for its node, its file and its hour."""
     assert approved is served.is_approved(header, PATH)
 

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from entraide import i18n
 from entraide.client import _convert
 from entraide.types import Basis, JobClass, Promise, Receipt, SmallerModel
-from entraide_scheduler.gateway.pool_messages import receipt as as_message
-from entraide_scheduler.gateway.receipts import Signer, canonical, is_genuine
+from entraide_scheduler.gateway.pool_messages import receipt_message as as_message
+from entraide_scheduler.gateway.receipts import ReceiptSigner, canonical_bytes, is_genuine
 
 NB = "\u00a0"
 RECEIPT = Receipt(
@@ -63,12 +63,12 @@ def test_the_line_names_model_energy_grams_and_saving() -> None:
 def test_it_is_signed_with_the_rest() -> None:
     """Whoever changes it breaks the signature; a receipt without it is signed as ever."""
     key = Ed25519PrivateKey.generate()
-    signed = Signer(key).signed(receipt(0.06))
+    signed = ReceiptSigner(key).sign(receipt(0.06))
     forged = msgspec.structs.replace(signed, smaller=None)
 
     assert is_genuine(signed, key.public_key())
     assert not is_genuine(forged, key.public_key())
-    assert b"smaller" not in canonical(receipt(None))
+    assert b"smaller" not in canonical_bytes(receipt(None))
 
 
 @pytest.mark.parametrize("energy_wh", [None, 0.06])

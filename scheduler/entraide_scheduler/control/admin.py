@@ -25,7 +25,7 @@ from entraide.wire import subjects
 from entraide_scheduler.calendar import month_span
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert, plans
-from entraide_scheduler.control.corrections import corrected, correction_fault
+from entraide_scheduler.control.corrections import correction_fault, correction_fields
 from entraide_scheduler.control.enrolment import token_hash
 from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.core import events as e
@@ -34,10 +34,10 @@ from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.views import NodeView
-from entraide_scheduler.live import Live
+from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nodes import NodesEar
-from entraide_scheduler.roster import APPROVED, REVOKED, Roster
+from entraide_scheduler.node_listener import NodeListener
+from entraide_scheduler.node_registry import APPROVED, REVOKED, NodeRegistry
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.store import Store
 
@@ -64,32 +64,32 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self,
         *,
         store: Store,
-        live: Live,
-        roster: Roster,
+        driver: LiveDriver,
+        registry: NodeRegistry,
         identity: PoolIdentity,
         policy: Policy,
         catalogue: PoolCatalogue,
         admin_key: str,
-        cut_off: Callable[[str], Awaitable[bool]],
-        ears: NodesEar,
-        keys_changed: Callable[[], None],
-        revoked: Callable[[m.Revocation], None],
+        revoke_bus_key: Callable[[str], Awaitable[bool]],
+        node_listener: NodeListener,
+        on_keys_changed: Callable[[], None],
+        broadcast_revocation: Callable[[m.Revocation], None],
         ca_fingerprint: str = "",
         lang: str = "fr",
         timezone: str = "UTC",
     ) -> None:
         self._store = store
         self._zone = ZoneInfo(timezone)
-        self._live = live
-        self._roster = roster
+        self._driver = driver
+        self._registry = registry
         self._identity = identity
         self._policy = policy
         self._catalogue = catalogue
         self._key_hash = hashlib.sha256(admin_key.encode()).digest()
-        self._cut_off = cut_off
-        self._ears = ears
-        self._keys_changed = keys_changed
-        self._revoked = revoked
+        self._revoke_bus_key = revoke_bus_key
+        self._listener = node_listener
+        self._on_keys_changed = on_keys_changed
+        self._broadcast_revocation = broadcast_revocation
         self._fingerprint = ca_fingerprint
         self._lang = lang
         self._log = structlog.get_logger("entraide.admin")
@@ -98,8 +98,8 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, _: admin_pb2.ListNodesRequest, context: Context
     ) -> admin_pb2.ListNodesResponse:
         """Lists every node that ever joined, with what it does now."""
-        await self._check(context)
-        return admin_pb2.ListNodesResponse(nodes=self._nodes())
+        await self._authenticate(context)
+        return admin_pb2.ListNodesResponse(nodes=self._list_nodes())
 
     async def ApproveNode(  # noqa: N802
         self, request: admin_pb2.NodeRequest, context: Context
@@ -108,39 +108,39 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
         A node in quarantine comes out of it, and is asked for a hello at its next heartbeat.
         """
-        await self._check(context)
-        row = await self._node(request.node, context)
+        await self._authenticate(context)
+        row = await self._find_node(request.node, context)
         if self._identity.is_revoked(row.public_key):
             await self._abort(context, "node_key_revoked", node=row.node)
-        changed = await self._roster.set_approval(row.node, APPROVED)
+        changed = await self._registry.set_approval(row.node, APPROVED)
         assert changed is not None
-        if await self._clear(SenderKind.NODE, row.node, context):
-            self._ears.forget(row.node)
-        return self._one(changed)
+        if await self._clear_quarantine(SenderKind.NODE, row.node, context):
+            self._listener.forget(row.node)
+        return self._describe_node(changed)
 
     async def RevokeNode(  # noqa: N802
         self, request: admin_pb2.NodeRequest, context: Context
     ) -> admin_pb2.Node:
         """Cuts a node off at once; its jobs are placed again elsewhere."""
-        await self._check(context)
-        row = await self._node(request.node, context)
-        changed = await self._roster.set_approval(row.node, REVOKED)
+        await self._authenticate(context)
+        row = await self._find_node(request.node, context)
+        changed = await self._registry.set_approval(row.node, REVOKED)
         assert changed is not None
-        self._ears.forget(row.node)
-        taken = self._live.feed(e.NodeLeft, node=row.node, reason="revoked")
-        self._revoked(m.NodeRevoked(row.node))
+        self._listener.forget(row.node)
+        taken = self._driver.feed(e.NodeLeft, node=row.node, reason="revoked")
+        self._broadcast_revocation(m.NodeRevoked(row.node))
         if taken:  # another machine may bear the name one day
-            await self._clear(SenderKind.NODE, row.node, context)
-        confirmed = await self._cut_off(row.public_key)
+            await self._clear_quarantine(SenderKind.NODE, row.node, context)
+        confirmed = await self._revoke_bus_key(row.public_key)
         self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
-        return self._one(changed)
+        return self._describe_node(changed)
 
     async def CreateJoinToken(  # noqa: N802
         self, request: admin_pb2.CreateJoinTokenRequest, context: Context
     ) -> admin_pb2.JoinToken:
         """Makes a one-time token with which one machine of a co-op joins."""
-        await self._check(context)
-        await self._coop(request.coop, context)
+        await self._authenticate(context)
+        await self._check_coop(request.coop, context)
         valid_s = request.valid_s or TOKEN_VALID_DEFAULT_S
         if not 0 < valid_s <= TOKEN_VALID_MAX_S:
             await self._abort(
@@ -152,7 +152,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
                 high=round(TOKEN_VALID_MAX_S),
             )
         secret = f"join_{secrets.token_urlsafe(24)}"
-        expires_at = self._live.now() + valid_s
+        expires_at = self._driver.now() + valid_s
         await self._store.put_token(token_hash(secret), request.coop, expires_at)
         token = f"{secret}.{self._fingerprint}" if self._fingerprint else secret
         return admin_pb2.JoinToken(token=token, expires_at=expires_at)
@@ -161,46 +161,46 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, _: admin_pb2.ListCoopsRequest, context: Context
     ) -> admin_pb2.ListCoopsResponse:
         """Lists the members with their quotas and balances."""
-        await self._check(context)
-        coops = [self._one_coop(terms) for terms in self._policy.coops]
+        await self._authenticate(context)
+        coops = [self._describe_coop(terms) for terms in self._policy.coops]
         return admin_pb2.ListCoopsResponse(coops=coops)
 
     async def SetCoop(  # noqa: N802
         self, request: admin_pb2.Coop, context: Context
     ) -> admin_pb2.Coop:
         """Creates a co-op, or changes its terms: a new version of the policy."""
-        await self._check(context)
+        await self._authenticate(context)
         try:
-            terms = convert.coop_terms(request, self._policy.coops)
+            terms = convert.read_coop_terms(request, self._policy.coops)
             subjects.checked(terms.coop)
         except ValueError as problem:
             await self._abort(context, "invalid_request", detail=str(problem))
         policy = _with_coop(self._policy, terms)
-        for wrong in faults(policy):
-            values = {**wrong.values, "key": wrong.key, "fault": wrong.fault}
+        for fault in faults(policy):
+            values = {**fault.values, "key": fault.key, "fault": fault.fault}
             await self._abort(context, "policy_refused", **values)
         self._policy = policy
         await self._store.put_policy(policy)
         await self._feed(context, e.PolicyChanged, policy=policy)
         self._log.info("policy.changed", version=policy.version, coop=terms.coop)
-        return self._one_coop(terms)
+        return self._describe_coop(terms)
 
     async def ListKeys(  # noqa: N802
         self, request: admin_pb2.ListKeysRequest, context: Context
     ) -> admin_pb2.ListKeysResponse:
         """Lists the API keys of a co-op, or all."""
-        await self._check(context)
-        rows = await self._store.keys(request.coop or None)
+        await self._authenticate(context)
+        rows = await self._store.list_keys(request.coop or None)
         if request.coop and not rows:
-            await self._coop(request.coop, context)
-        return admin_pb2.ListKeysResponse(keys=[self._one_key(row) for row in rows])
+            await self._check_coop(request.coop, context)
+        return admin_pb2.ListKeysResponse(keys=[self._describe_key(row) for row in rows])
 
     async def CreateKey(  # noqa: N802
         self, request: admin_pb2.CreateKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Makes an API key; its secret is shown this once, and only its hash is stored."""
-        await self._check(context)
-        await self._coop(request.coop, context)
+        await self._authenticate(context)
+        await self._check_coop(request.coop, context)
         project = request.project or "default"
         if len(project) > LABEL_MAX or len(request.label) > LABEL_MAX:
             param = "project" if len(project) > LABEL_MAX else "label"
@@ -210,54 +210,54 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         secret = f"ent_{secrets.token_urlsafe(24)}"
         row = KeyRow(f"key-{secrets.token_hex(6)}", request.coop, project, request.label)
         await self._store.create_key(row, hashlib.sha256(secret.encode()).hexdigest())
-        self._keys_changed()
-        return convert.key(row, secret)
+        self._on_keys_changed()
+        return convert.key_message(row, secret)
 
     async def RevokeKey(  # noqa: N802
         self, request: admin_pb2.RevokeKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Revokes an API key for ever."""
-        await self._check(context)
+        await self._authenticate(context)
         row = await self._store.revoke_key(request.key)
         if row is None:
             await self._abort(context, "unknown_key", key=request.key)
-        self._revoked(m.KeyRevoked(row.key))
-        return self._one_key(row)
+        self._broadcast_revocation(m.KeyRevoked(row.key))
+        return self._describe_key(row)
 
     async def ClearKey(  # noqa: N802
         self, request: admin_pb2.ClearKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Takes an API key out of quarantine; one that is in none stays as it is."""
-        await self._check(context)
-        rows = await self._store.keys(None)
+        await self._authenticate(context)
+        rows = await self._store.list_keys(None)
         row = next((row for row in rows if row.key == request.key), None)
         if row is None:
             await self._abort(context, "unknown_key", key=request.key)
-        await self._clear(SenderKind.KEY, row.key, context)
-        return self._one_key(row)
+        await self._clear_quarantine(SenderKind.KEY, row.key, context)
+        return self._describe_key(row)
 
     async def GetStatus(  # noqa: N802
         self, _: admin_pb2.GetStatusRequest, context: Context
     ) -> admin_pb2.Status:
         """Says how the pool is."""
-        await self._check(context)
-        core = self._live.core
+        await self._authenticate(context)
+        core = self._driver.core
         running = [v for v in core.jobs() if v.state in (JobState.OFFERED, JobState.ACTIVE)]
         return admin_pb2.Status(
             version=entraide.__version__,
             policy_version=self._policy.version,
             queued=sum(core.queue_lengths().values()),
             running=len(running),
-            nodes=self._nodes(),
-            settled=await self._store.settled_count(),
+            nodes=self._list_nodes(),
+            settled=await self._store.count_settled(),
         )
 
     async def GetStatement(  # noqa: N802
         self, request: admin_pb2.GetStatementRequest, context: Context
     ) -> admin_pb2.Statement:
         """Says what a co-op gave and received in a month; a former member too, if it did."""
-        await self._check(context)
-        now = self._live.now()
+        await self._authenticate(context)
+        now = self._driver.now()
         month = request.month or dt.datetime.fromtimestamp(now, self._zone).strftime("%Y-%m")
         try:
             start_at, end_at = month_span(month, self._zone)
@@ -270,93 +270,93 @@ class AdminService(admin_pb2_grpc.AdminServicer):
                 form="2026-11",
                 found=shortened(month, LABEL_MAX),
             )
-        found = await self._store.statement(request.coop, start_at=start_at, end_at=end_at)
-        jobs = found.own.jobs + found.given.jobs + found.received.jobs
-        if not jobs and not found.corrections:
-            await self._coop(request.coop, context)
-        return convert.statement(found, month)
+        statement = await self._store.get_statement(request.coop, start_at=start_at, end_at=end_at)
+        jobs = statement.own.jobs + statement.given.jobs + statement.received.jobs
+        if not jobs and not statement.corrections:
+            await self._check_coop(request.coop, context)
+        return convert.statement_message(statement, month)
 
     async def PostCorrection(  # noqa: N802
         self, request: admin_pb2.Correction, context: Context
     ) -> admin_pb2.Correction:
         """Posts a correction of the books; it is on disk on return."""
-        await self._check(context)
+        await self._authenticate(context)
         fault = correction_fault(request, {terms.coop for terms in self._policy.coops})
         if fault:
             await self._abort(context, "invalid_request", detail=fault)
         if await self._store.is_corrected(request.correction):
             await self._abort(context, "already_exists", name=request.correction)
-        await self._feed(context, e.LedgerCorrected, **corrected(request))
-        await self._live.committed()
+        await self._feed(context, e.LedgerCorrected, **correction_fields(request))
+        await self._driver.committed()
         self._log.warning("ledger.corrected", correction=request.correction)
         posted = admin_pb2.Correction()
         posted.CopyFrom(request)
-        posted.posted_at = self._live.now()
+        posted.posted_at = self._driver.now()
         return posted
 
     async def GetCatalogue(  # noqa: N802
         self, _: admin_pb2.GetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Hands out the catalogue of models, as nodes get it."""
-        await self._check(context)
-        return convert.catalogue(self._catalogue.message)
+        await self._authenticate(context)
+        return convert.catalogue_message(self._catalogue.message)
 
     async def SetCatalogue(  # noqa: N802
         self, request: admin_pb2.SetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Replaces the catalogue, unless another change came in between."""
-        await self._check(context)
+        await self._authenticate(context)
         try:
-            put = self._catalogue.put(request.document, base_version=request.base_version)
+            put = self._catalogue.replace(request.document, base_version=request.base_version)
         except InvalidCatalogue as problem:
             await self._abort(context, "catalogue_refused", detail=str(problem)[:LABEL_MAX])
         if put is None:
             await self._abort(context, "catalogue_changed")
         self._log.info("catalogue.changed", version=self._catalogue.catalogue.version)
-        return convert.catalogue(put)
+        return convert.catalogue_message(put)
 
     async def PlanModels(  # noqa: N802
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Says what would be loaded and unloaded; with a model, what placing it comes to."""
-        await self._check(context)
-        core = self._live.core
+        await self._authenticate(context)
+        core = self._driver.core
         if not request.model:
-            return plans.message(core, core.plan(), at=self._live.now())
-        step = await self._placement(request, context)
-        return plans.message(core, [step], at=self._live.now())
+            return plans.plan_message(core, core.plan(), at=self._driver.now())
+        step = await self._plan_placement(request, context)
+        return plans.plan_message(core, [step], at=self._driver.now())
 
     async def PlaceModel(  # noqa: N802
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Has a node load a model though no job waits for it."""
-        await self._check(context)
-        step = await self._placement(request, context)
+        await self._authenticate(context)
+        step = await self._plan_placement(request, context)
         await self._feed(context, e.LoadAsked, node=step.node, model=step.model)
-        return plans.message(self._live.core, [], at=self._live.now())
+        return plans.plan_message(self._driver.core, [], at=self._driver.now())
 
     async def UnloadModel(  # noqa: N802
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Has a node unload a model that was loaded at the pool's word."""
-        await self._check(context)
-        loaded = {(o.node, o.model) for o in self._live.core.orders() if o.state == "loaded"}
+        await self._authenticate(context)
+        loaded = {(o.node, o.model) for o in self._driver.core.orders() if o.state == "loaded"}
         if (request.node, request.model) not in loaded:
             why = {"model": request.model, "node": request.node, "why": "not_ours"}
             await self._abort(context, "placement_refused", **why)
         await self._feed(context, e.UnloadAsked, node=request.node, model=request.model)
-        return plans.message(self._live.core, [], at=self._live.now())
+        return plans.plan_message(self._driver.core, [], at=self._driver.now())
 
-    async def _placement(self, request: admin_pb2.ModelOnNode, context: Context) -> Step:
-        found = self._live.core.placement(request.model, request.node)
-        if isinstance(found, str):
-            if found in ("not_loadable", "no_node"):
-                found = _why_not_offered(self._catalogue.catalogue, request.model) or found
-            why = {"model": request.model, "node": request.node, "why": found}
+    async def _plan_placement(self, request: admin_pb2.ModelOnNode, context: Context) -> Step:
+        step = self._driver.core.placement(request.model, request.node)
+        if isinstance(step, str):
+            if step in ("not_loadable", "no_node"):
+                step = _why_not_offered(self._catalogue.catalogue, request.model) or step
+            why = {"model": request.model, "node": request.node, "why": step}
             await self._abort(context, "placement_refused", **why)
-        return found
+        return step
 
-    async def _check(self, context: Context) -> None:
+    async def _authenticate(self, context: Context) -> None:
         scheme, _, secret = metadata(context).get("authorization", "").partition(" ")
         digest = hashlib.sha256(secret.strip().encode("utf-8", "surrogateescape")).digest()
         if scheme.lower() != "bearer" or not hmac.compare_digest(digest, self._key_hash):
@@ -365,59 +365,59 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def _abort(self, context: Context, code: str, **values: Any) -> NoReturn:
         await abort(context, code, default_lang=self._lang, **values)
 
-    async def _node(self, name: str, context: Context) -> NodeRow:
-        row = self._roster.get(name)
+    async def _find_node(self, name: str, context: Context) -> NodeRow:
+        row = self._registry.get(name)
         if row is None:
             await self._abort(context, "unknown_node", node=name)
         return row
 
-    async def _coop(self, name: str, context: Context) -> None:
+    async def _check_coop(self, name: str, context: Context) -> None:
         known = sorted(terms.coop for terms in self._policy.coops)
         if name not in known:
             await self._abort(context, "unknown_coop", coop=name, coops=", ".join(known))
 
     async def _feed(self, context: Context, kind: type[e.Event], /, **fields: Any) -> None:
         """Feeds an event of the operator's; the call fails when the core fails on it."""
-        if not self._live.feed(kind, **fields):
+        if not self._driver.feed(kind, **fields):
             await self._abort(context, "internal")
 
-    async def _clear(self, kind: SenderKind, name: str, context: Context) -> bool:
+    async def _clear_quarantine(self, kind: SenderKind, name: str, context: Context) -> bool:
         """Takes a sender out of quarantine, on disk on return; False when it was in none."""
-        if self._live.core.quarantine(kind, name) is None:
+        if self._driver.core.quarantine(kind, name) is None:
             return False
         await self._feed(context, e.QuarantineCleared, kind=kind, name=name)
-        await self._live.committed()
+        await self._driver.committed()
         self._log.warning("quarantine.cleared", kind=kind.value, name=name)
         return True
 
-    def _nodes(self) -> list[admin_pb2.Node]:
-        views = {view.card.node: view for view in self._live.core.nodes()}
-        return [self._as_message(row, views) for row in self._roster.all()]
+    def _list_nodes(self) -> list[admin_pb2.Node]:
+        views = {view.card.node: view for view in self._driver.core.nodes()}
+        return [self._as_message(row, views) for row in self._registry.list_nodes()]
 
-    def _one(self, row: NodeRow) -> admin_pb2.Node:
-        views = {view.card.node: view for view in self._live.core.nodes()}
+    def _describe_node(self, row: NodeRow) -> admin_pb2.Node:
+        views = {view.card.node: view for view in self._driver.core.nodes()}
         return self._as_message(row, views)
 
     def _as_message(self, row: NodeRow, views: Mapping[str, NodeView]) -> admin_pb2.Node:
-        quarantine = self._live.core.quarantine(SenderKind.NODE, row.node)
-        refusals = self._ears.load_refusals(row.node)
-        return convert.node(row, views.get(row.node), quarantine, refusals=refusals)
+        quarantine = self._driver.core.quarantine(SenderKind.NODE, row.node)
+        refusals = self._listener.load_refusals(row.node)
+        return convert.node_message(row, views.get(row.node), quarantine, refusals=refusals)
 
-    def _one_key(self, row: KeyRow) -> admin_pb2.Key:
-        quarantine = self._live.core.quarantine(SenderKind.KEY, row.key)
-        return convert.key(row, quarantine=quarantine)
+    def _describe_key(self, row: KeyRow) -> admin_pb2.Key:
+        quarantine = self._driver.core.quarantine(SenderKind.KEY, row.key)
+        return convert.key_message(row, quarantine=quarantine)
 
-    def _one_coop(self, terms: CoopTerms) -> admin_pb2.Coop:
-        core = self._live.core
+    def _describe_coop(self, terms: CoopTerms) -> admin_pb2.Coop:
+        core = self._driver.core
         balances = core.balances().get(terms.coop, {})
-        return convert.coop(terms, core.quota_left(terms.coop), balances)
+        return convert.coop_message(terms, core.quota_left(terms.coop), balances)
 
 
 def _with_coop(policy: Policy, terms: CoopTerms) -> Policy:
     """Returns the next version of a policy, with these terms in the place of the co-op's own."""
     others = tuple(other for other in policy.coops if other.coop != terms.coop)
     number = int(policy.version) + 1 if policy.version.isdecimal() else f"{policy.version}+1"
-    coops = tuple(sorted((*others, terms), key=lambda one: one.coop))
+    coops = tuple(sorted((*others, terms), key=lambda coop_terms: coop_terms.coop))
     return msgspec.structs.replace(policy, version=str(number), coops=coops)
 
 

@@ -8,12 +8,12 @@ from entraide.wire import messages as m
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 from entraide_scheduler.core.quarantine import Quarantine
 from entraide_scheduler.core.views import NodeView, QuotaView
-from entraide_scheduler.nodes import LoadRefusal
+from entraide_scheduler.node_listener import LoadRefusal
 from entraide_scheduler.store.rows import KeyRow, NodeRow
-from entraide_scheduler.store.statements import Amounts, Statement
+from entraide_scheduler.store.statements import JobTotals, Statement
 
 
-def node(
+def node_message(
     row: NodeRow,
     view: NodeView | None,
     quarantine: Quarantine | None = None,
@@ -27,7 +27,7 @@ def node(
         site=row.site,
         zone=row.zone,
         approval=row.approval,
-        quarantine=_quarantine(quarantine),
+        quarantine=_quarantine_message(quarantine),
         load_refusals=[
             admin_pb2.LoadRefusal(model=one.model, code=one.code, at=one.at) for one in refusals
         ],
@@ -66,7 +66,9 @@ def node(
     return message
 
 
-def coop(terms: CoopTerms, quotas: list[QuotaView], balances: dict[str, int]) -> admin_pb2.Coop:
+def coop_message(
+    terms: CoopTerms, quotas: list[QuotaView], balances: dict[str, int]
+) -> admin_pb2.Coop:
     """Returns a co-op with its quotas and its balance."""
     return admin_pb2.Coop(
         coop=terms.coop,
@@ -93,7 +95,7 @@ def coop(terms: CoopTerms, quotas: list[QuotaView], balances: dict[str, int]) ->
     )
 
 
-def coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> CoopTerms:
+def read_coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> CoopTerms:
     """Returns the terms in a message; shares that were not set are 1.
 
     Args:
@@ -124,39 +126,41 @@ def coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> CoopTerm
     )
 
 
-def statement(found: Statement, month: str) -> admin_pb2.Statement:
+def statement_message(statement: Statement, month: str) -> admin_pb2.Statement:
     """Returns a co-op's statement of a month."""
     return admin_pb2.Statement(
-        coop=found.coop,
+        coop=statement.coop,
         month=month,
-        start_at=found.start_at,
-        end_at=found.end_at,
-        given=_amounts(found.given),
-        received=_amounts(found.received),
-        own=_amounts(found.own),
+        start_at=statement.start_at,
+        end_at=statement.end_at,
+        given=_totals_message(statement.given),
+        received=_totals_message(statement.received),
+        own=_totals_message(statement.own),
         others=[
             admin_pb2.Exchange(
-                coop=other.coop, given=_amounts(other.given), received=_amounts(other.received)
+                coop=other.coop,
+                given=_totals_message(other.given),
+                received=_totals_message(other.received),
             )
-            for other in found.others
+            for other in statement.others
         ],
         corrections=[
             admin_pb2.Correction(
-                correction=one.correction,
-                reason=one.reason,
-                lender=found.coop,
-                borrower=one.other,
-                tokens=one.tokens,
-                energy_wh=wh_from_uwh(one.energy_uwh),
-                direct_gco2e=g_from_ug(one.carbon_ug),
-                posted_at=one.at,
+                correction=correction.correction,
+                reason=correction.reason,
+                lender=statement.coop,
+                borrower=correction.other,
+                tokens=correction.tokens,
+                energy_wh=wh_from_uwh(correction.energy_uwh),
+                direct_gco2e=g_from_ug(correction.carbon_ug),
+                posted_at=correction.at,
             )
-            for one in found.corrections
+            for correction in statement.corrections
         ],
     )
 
 
-def _amounts(amounts: Amounts) -> admin_pb2.Amounts:
+def _totals_message(amounts: JobTotals) -> admin_pb2.Amounts:
     return admin_pb2.Amounts(
         jobs=amounts.jobs,
         tokens=amounts.tokens,
@@ -166,13 +170,17 @@ def _amounts(amounts: Amounts) -> admin_pb2.Amounts:
     )
 
 
-def _quarantine(found: Quarantine | None) -> admin_pb2.Quarantine | None:
-    if found is None:
+def _quarantine_message(quarantine: Quarantine | None) -> admin_pb2.Quarantine | None:
+    if quarantine is None:
         return None
-    return admin_pb2.Quarantine(reason=found.reason, detail=found.detail, since=found.since)
+    return admin_pb2.Quarantine(
+        reason=quarantine.reason, detail=quarantine.detail, since=quarantine.since
+    )
 
 
-def key(row: KeyRow, secret: str = "", quarantine: Quarantine | None = None) -> admin_pb2.Key:
+def key_message(
+    row: KeyRow, secret: str = "", quarantine: Quarantine | None = None
+) -> admin_pb2.Key:
     """Returns an API key; with its secret only as it is made."""
     return admin_pb2.Key(
         key=row.key,
@@ -181,10 +189,10 @@ def key(row: KeyRow, secret: str = "", quarantine: Quarantine | None = None) -> 
         label=row.label,
         secret=secret,
         revoked=row.revoked,
-        quarantine=_quarantine(quarantine),
+        quarantine=_quarantine_message(quarantine),
     )
 
 
-def catalogue(message: m.CatalogueReply) -> admin_pb2.ModelCatalogue:
+def catalogue_message(message: m.CatalogueReply) -> admin_pb2.ModelCatalogue:
     """Returns the catalogue of models, as it was signed."""
     return admin_pb2.ModelCatalogue(document=message.document, signature=message.signature)

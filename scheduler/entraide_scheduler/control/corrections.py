@@ -31,7 +31,7 @@ def correction_fault(correction: admin_pb2.Correction, coops: set[str]) -> str:
     return ""
 
 
-def corrected(correction: admin_pb2.Correction) -> dict[str, Any]:
+def correction_fields(correction: admin_pb2.Correction) -> dict[str, Any]:
     """Returns the fields of the event ``LedgerCorrected``, in what the ledger counts."""
     return {
         "correction": correction.correction,

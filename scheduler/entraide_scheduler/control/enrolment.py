@@ -16,7 +16,7 @@ from entraide.wire.nats import expires_at
 from entraide_scheduler.control.errors import Context, abort
 from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.roster import APPROVED, Roster
+from entraide_scheduler.node_registry import APPROVED, NodeRegistry
 from entraide_scheduler.store.rows import NodeRow
 from entraide_scheduler.store.store import Store
 
@@ -40,7 +40,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         self,
         *,
         store: Store,
-        roster: Roster,
+        registry: NodeRegistry,
         identity: PoolIdentity,
         now: Callable[[], float],
         nats_urls: Sequence[str],
@@ -50,7 +50,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         signing_key: str = "",
     ) -> None:
         self._store = store
-        self._roster = roster
+        self._registry = registry
         self._identity = identity
         self._now = now
         self._nats_urls = tuple(nats_urls)
@@ -68,20 +68,22 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         A key that the pool knows is the same node again (its answer was lost, or its identity
         expired): it gets its name back, with a new token of the same co-op only.
         """
-        wrong = self._wrong(request)
-        if wrong:
+        fault = self._find_fault(request)
+        if fault:
             await abort(
-                context, "invalid_request", default_lang=self._lang, param=wrong, fault="unusable"
+                context, "invalid_request", default_lang=self._lang, param=fault, fault="unusable"
             )
         coop = await self._store.use_token(token_hash(request.token), self._now())
-        known = self._known(request.node_public_key)
-        if coop is None or (known is not None and known.coop != coop):
+        row = self._find_node_by_key(request.node_public_key)
+        if coop is None or (row is not None and row.coop != coop):
             self._log.warning("join.refused", peer=context.peer())
             await abort(context, "join_token_refused", default_lang=self._lang)
-        node = known.node if known is not None else self._roster.free_name(request.node_name, coop)
-        jwt = self._identity.node(node, request.node_public_key)
+        node = (
+            row.node if row is not None else self._registry.find_free_name(request.node_name, coop)
+        )
+        jwt = self._identity.issue_node_jwt(node, request.node_public_key)
         assert jwt is not None, "a revoked key was refused above"
-        await self._roster.put(
+        await self._registry.put(
             NodeRow(
                 node=node,
                 coop=coop,
@@ -104,11 +106,11 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
             signing_key=self._signing_key,
         )
 
-    def _known(self, public_key: str) -> NodeRow | None:
-        rows = (row for row in self._roster.all() if row.public_key == public_key)
+    def _find_node_by_key(self, public_key: str) -> NodeRow | None:
+        rows = (row for row in self._registry.list_nodes() if row.public_key == public_key)
         return next(rows, None)
 
-    def _wrong(self, request: enrolment_pb2.JoinRequest) -> str:
+    def _find_fault(self, request: enrolment_pb2.JoinRequest) -> str:
         if not is_user_key(request.node_public_key):
             return "node_public_key"
         if self._identity.is_revoked(request.node_public_key):

@@ -50,14 +50,14 @@ async def abort(
         default_lang: for those who do not say theirs.
         values: the numbers and names of the sentence.
     """
-    known = code if code in CODES else "internal"
+    known_code = code if code in CODES else "internal"
     lang = language(context, default_lang)
     info = error_details_pb2.ErrorInfo(
-        reason=known,
+        reason=known_code,
         domain=DOMAIN,
         metadata={name: str(value) for name, value in values.items()} | {"job": job},
     )
-    sentence = i18n.error(known, lang, values | ({"job": job} if job else {}))
+    sentence = i18n.error(known_code, lang, values | ({"job": job} if job else {}))
     details: list[Message] = [info]
     if retry_after_s is not None:
         delay = duration_pb2.Duration()
@@ -67,7 +67,7 @@ async def abort(
         fault = error_details_pb2.BadRequest.FieldViolation(field=field, description=sentence)
         details.append(error_details_pb2.BadRequest(field_violations=[fault]))
     status = status_pb2.Status(
-        code=grpc.StatusCode[CODES[known].grpc].value[0],
+        code=grpc.StatusCode[CODES[known_code].grpc].value[0],
         message=sentence,
         details=[_packed(detail) for detail in details],
     )

@@ -12,7 +12,7 @@ from entraide_scheduler.core.loading import Step
 from entraide_scheduler.core.machine import Core
 
 
-def message(core: Core, steps: Sequence[Step], *, at: float) -> admin_pb2.ModelPlan:
+def plan_message(core: Core, steps: Sequence[Step], *, at: float) -> admin_pb2.ModelPlan:
     """Returns some steps, and what stands, as a message.
 
     Args:
@@ -21,11 +21,11 @@ def message(core: Core, steps: Sequence[Step], *, at: float) -> admin_pb2.ModelP
         at: now, seconds since the epoch.
     """
     cards = {view.card.node: view.card for view in core.nodes()}
-    found = admin_pb2.ModelPlan(at=at)
+    plan = admin_pb2.ModelPlan(at=at)
     for step in steps:
         values = struct_pb2.Struct()
         values.update(step.values)
-        found.steps.add(
+        plan.steps.add(
             load=step.load,
             node=step.node,
             coop=cards[step.node].coop,
@@ -35,7 +35,7 @@ def message(core: Core, steps: Sequence[Step], *, at: float) -> admin_pb2.ModelP
             values=values,
         )
     for order in core.orders():
-        found.orders.add(
+        plan.orders.add(
             node=order.node,
             coop=order.coop,
             zone=order.zone,
@@ -46,4 +46,4 @@ def message(core: Core, steps: Sequence[Step], *, at: float) -> admin_pb2.ModelP
             ready_at=order.ready_at,
             memory_bytes=order.memory_bytes,
         )
-    return found
+    return plan

@@ -41,7 +41,7 @@ class GrpcServer:
         self._names = [health.SERVICE_NAME, reflection.SERVICE_NAME]
         self.port = 0
 
-    def add(self, name: str, register: Callable[[grpc.aio.Server], None]) -> None:
+    def add_service(self, name: str, register: Callable[[grpc.aio.Server], None]) -> None:
         """Adds a service by its full name and the generated function that registers it."""
         register(self._server)
         self._names.append(name)

@@ -4,7 +4,7 @@
 """
 
 from entraide_scheduler.gateway.gateway import Gateway, Settings
-from entraide_scheduler.gateway.receipts import Signer
+from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.views import NodeStatus, PoolStatus
 
-__all__ = ["Gateway", "NodeStatus", "PoolStatus", "Settings", "Signer"]
+__all__ = ["Gateway", "NodeStatus", "PoolStatus", "ReceiptSigner", "Settings"]

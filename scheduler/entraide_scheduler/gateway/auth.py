@@ -20,7 +20,7 @@ SECRET_MAX = 512
 class KeyStore(Protocol):
     """What is needed of the store."""
 
-    async def key_by_hash(self, key_hash: str) -> KeyRow | None:
+    async def find_key(self, key_hash: str) -> KeyRow | None:
         """Returns the key with this SHA-256, if any."""
 
 
@@ -29,48 +29,48 @@ def key_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _secret(authorization: str) -> str:
+def _bearer_secret(authorization: str) -> str:
     """Returns the bearer key of an ``Authorization`` header, or ""."""
     scheme, _, secret = authorization.partition(" ")
     secret = secret.strip()
     return secret if scheme.lower() == "bearer" and len(secret) <= SECRET_MAX else ""
 
 
-class Keys:
+class Authenticator:
     """Callers by key, believed for ``CACHE_S`` seconds."""
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
-        self._known: dict[str, tuple[float, Caller | None]] = {}
+        self._cache: dict[str, tuple[float, Caller | None]] = {}
 
-    def believed(self, authorization: str) -> Caller | None:
+    def cached_caller(self, authorization: str) -> Caller | None:
         """Returns who shows this ``Authorization`` header, where that is known without asking."""
-        found = self._known.get(key_hash(_secret(authorization)))
-        return found[1] if found is not None and found[0] > time.monotonic() else None
+        entry = self._cache.get(key_hash(_bearer_secret(authorization)))
+        return entry[1] if entry is not None and entry[0] > time.monotonic() else None
 
-    async def caller(self, authorization: str) -> Caller:
+    async def authenticate(self, authorization: str) -> Caller:
         """Returns who shows this ``Authorization`` header.
 
         Raises:
             Refused: ``unauthorised``: it is missing, unknown or revoked.
         """
-        secret = _secret(authorization)
+        secret = _bearer_secret(authorization)
         if not secret:
             raise refused("unauthorised")
         hashed = key_hash(secret)
-        found = self._known.get(hashed)
+        entry = self._cache.get(hashed)
         now = time.monotonic()
-        if found is None or found[0] <= now:
-            row = await self._store.key_by_hash(hashed)
+        if entry is None or entry[0] <= now:
+            row = await self._store.find_key(hashed)
             valid = row is not None and not row.revoked
             caller = Caller(row.key, row.coop, row.project) if valid and row else None
-            if len(self._known) >= CACHED_MAX:
-                self._known.clear()
-            self._known[hashed] = found = (now + CACHE_S, caller)
-        if found[1] is None:
+            if len(self._cache) >= CACHED_MAX:
+                self._cache.clear()
+            self._cache[hashed] = entry = (now + CACHE_S, caller)
+        if entry[1] is None:
             raise refused("unauthorised")
-        return found[1]
+        return entry[1]
 
-    def invalidate(self) -> None:
+    def clear_cache(self) -> None:
         """Forgets what was believed: a key was revoked."""
-        self._known.clear()
+        self._cache.clear()

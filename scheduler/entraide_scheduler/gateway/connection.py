@@ -15,9 +15,9 @@ from typing import Protocol, cast
 import httptools
 from msgspec import Struct
 
-from entraide_scheduler.gateway.exchange import Exchange, Request
-from entraide_scheduler.gateway.incoming import Incoming
-from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.gateway.exchange import Exchange, HttpRequest
+from entraide_scheduler.gateway.incoming import IncomingRequest
+from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.http_limits import (
     AHEAD_MAX_BYTES,
     DISCARDED_MAX_BYTES,
@@ -32,7 +32,7 @@ NEVER = float("inf")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Admission(Struct, frozen=True):
+class Permit(Struct, frozen=True):
     """Leave to send a body and to be answered.
 
     Attributes:
@@ -44,7 +44,7 @@ class Admission(Struct, frozen=True):
     key: str = ""
 
 
-Verdict = Admission | Refusal
+HeadDecision = Permit | ErrorReply
 
 
 class Server(Protocol):
@@ -54,10 +54,10 @@ class Server(Protocol):
     limits: HttpLimits
     stopping: bool
 
-    def admit(self, connection: "Connection") -> bool:
+    def add_connection(self, connection: "Connection") -> bool:
         """Counts a connection in; False when there are too many."""
 
-    def forget(self, connection: "Connection") -> None:
+    def remove_connection(self, connection: "Connection") -> None:
         """Counts a connection out."""
 
     def set_idle(self, connection: "Connection", *, idle: bool) -> None:
@@ -66,21 +66,23 @@ class Server(Protocol):
     def peer_of(self, connection: "Connection", headers: dict[str, str]) -> str:
         """Returns the client's address."""
 
-    def check(self, connection: "Connection", head: Request) -> Verdict | Awaitable[Verdict]:
+    def check_head(
+        self, connection: "Connection", head: HttpRequest
+    ) -> HeadDecision | Awaitable[HeadDecision]:
         """Says whether a request may go on, from its head alone."""
 
-    def check_later(
-        self, connection: "Connection", incoming: Incoming, verdict: Awaitable[Verdict]
+    def await_decision(
+        self, connection: "Connection", incoming: IncomingRequest, verdict: Awaitable[HeadDecision]
     ) -> None:
         """Awaits a verdict and tells the connection."""
 
-    def release(self, admission: Admission) -> None:
+    def release(self, admission: Permit) -> None:
         """Takes an admission back: its answer is over."""
 
     def handle(self, exchange: Exchange) -> None:
         """Begins to answer."""
 
-    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+    def refuse(self, exchange: Exchange, refusal: ErrorReply) -> None:
         """Answers with an error."""
 
     def count(self, reason: str) -> None:
@@ -93,20 +95,22 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._parser = httptools.HttpRequestParser(self)
-        self._incoming: Incoming | None = None  # its last byte has not come yet
-        self._queue: deque[Incoming] = deque()  # heads that are whole; the first is the current
-        self._admission: Admission | None = None  # of the current request
+        self._incoming: IncomingRequest | None = None  # its last byte has not come yet
+        self._queue: deque[IncomingRequest] = (
+            deque()
+        )  # heads that are whole; the first is the current
+        self._permit: Permit | None = None  # of the current request
         self.exchange: Exchange | None = None
         self.lost = False
         self.address = ""
-        self.keyed = self.proxied = False
-        self._checking = self._write_paused = self._read_paused = False
-        self._deaf = False  # no further request is taken
-        self._overfull = False  # because too many were sent ahead
+        self.has_key = self.proxied = False
+        self._awaiting_decision = self._write_paused = self._read_paused = False
+        self._stopped_parsing = False  # no further request is taken
+        self._pipeline_overflow = False  # because too many were sent ahead
         self._closing = False  # what comes is discarded until the answer is through
-        self._ahead = bytearray()
+        self._read_ahead = bytearray()
         self._discarded = 0
-        self._bare = 0  # bytes since the last that were part of a body
+        self._bytes_since_body = 0  # bytes since the last that were part of a body
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = NEVER
         self._unread_deadline = NEVER
@@ -119,13 +123,13 @@ class Connection(asyncio.Protocol):
         return 0 if self.lost else self._transport.get_write_buffer_size()
 
     @property
-    def _busy(self) -> bool:
-        return self.exchange is not None or self._checking or self._write_paused
+    def _is_busy(self) -> bool:
+        return self.exchange is not None or self._awaiting_decision or self._write_paused
 
     @property
-    def _open(self) -> bool:
+    def _can_read_request(self) -> bool:
         """Whether a further request may be read."""
-        return not (self.lost or self._busy or self._closing)
+        return not (self.lost or self._is_busy or self._closing)
 
     # asyncio calls these.
 
@@ -135,24 +139,24 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(UNREAD_HIGH_BYTES, 0)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
-        if not self._server.admit(self):
+        if not self._server.add_connection(self):
             self.abort()
             return
-        self._set_stage(self._server.limits.head_deadline_s)
+        self._set_deadline(self._server.limits.head_deadline_s)
 
     def data_received(self, data: bytes) -> None:
         """Reads bytes, keeps them for later, or discards them."""
-        if self._closing or self._deaf:
+        if self._closing or self._stopped_parsing:
             self._discarded += len(data)
             if self._discarded > DISCARDED_MAX_BYTES:
                 self.abort()
-        elif self._busy or self._ahead:
-            self._ahead += data
-            if len(self._ahead) > AHEAD_MAX_BYTES and not self._read_paused:
+        elif self._is_busy or self._read_ahead:
+            self._read_ahead += data
+            if len(self._read_ahead) > AHEAD_MAX_BYTES and not self._read_paused:
                 self._read_paused = True
                 self._transport.pause_reading()
         else:
-            self._feed(data)
+            self._parse(data)
 
     def eof_received(self) -> bool:
         """Closes: a client that says no more is a client that left."""
@@ -162,34 +166,34 @@ class Connection(asyncio.Protocol):
         """More waits for the client than may: its requests are not read any further."""
         self._write_paused = True
         self._unread_deadline = self._server.loop.time() + self._server.limits.unread_deadline_s
-        self._arm()
+        self._set_timer()
 
     def resume_writing(self) -> None:
         """The client has taken all that waited for it."""
         self._write_paused = False
         self._unread_deadline = NEVER
-        if self.exchange is None and not self._checking:
-            self._server.loop.call_soon(self._go_on)
+        if self.exchange is None and not self._awaiting_decision:
+            self._server.loop.call_soon(self._resume)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio gives it)
         """Tells whoever answers that the client has left."""
         self.lost = True
         if self._timer is not None:
             self._timer.cancel()
-        self._release()
+        self._release_permit()
         self._queue.clear()
-        self._ahead.clear()
-        self._server.forget(self)
+        self._read_ahead.clear()
+        self._server.remove_connection(self)
         if self.exchange is not None:
-            self.exchange.lost()
+            self.exchange.on_connection_lost()
             self.exchange = None
 
     # httptools calls these, from within _feed.
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._bare = 0
-        self._incoming = None if self._closing or self._deaf else Incoming()
+        self._bytes_since_body = 0
+        self._incoming = None if self._closing or self._stopped_parsing else IncomingRequest()
 
     def on_url(self, url: bytes) -> None:
         """Takes a part of its target."""
@@ -214,16 +218,16 @@ class Connection(asyncio.Protocol):
         )
         if len(self._queue) > PIPELINED_MAX:
             self._server.count("pipelined")
-            self._deaf = self._overfull = True
+            self._stopped_parsing = self._pipeline_overflow = True
             self._incoming = None
             return
         self._queue.append(incoming)
         if len(self._queue) == 1:
-            self._check(incoming)
+            self._check_head(incoming)
 
     def on_body(self, body: bytes) -> None:
         """Takes a part of the body."""
-        self._bare = 0
+        self._bytes_since_body = 0
         incoming = self._incoming
         if incoming is None or self._closing:
             return
@@ -238,87 +242,87 @@ class Connection(asyncio.Protocol):
             return
         incoming.complete = True
         if not incoming.keep_alive:
-            self._deaf = True  # what follows a last request is no request
+            self._stopped_parsing = True  # what follows a last request is no request
         if self._is_current(incoming):
-            self._begin(incoming)
+            self._begin_exchange(incoming)
 
     # One request after another.
 
-    def _is_current(self, incoming: Incoming) -> bool:
+    def _is_current(self, incoming: IncomingRequest) -> bool:
         """Whether its body may be read, or it may be answered, now."""
-        return not self._busy and bool(self._queue) and self._queue[0] is incoming
+        return not self._is_busy and bool(self._queue) and self._queue[0] is incoming
 
-    def _feed(self, data: bytes) -> None:
-        before = self._incoming
-        had_head = before is not None and before.head is not None
-        self._bare += len(data)
+    def _parse(self, data: bytes) -> None:
+        previous = self._incoming
+        had_head = previous is not None and previous.head is not None
+        self._bytes_since_body += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._deaf = True  # answered as plain HTTP/1.1, then closed
+            self._stopped_parsing = True  # answered as plain HTTP/1.1, then closed
         except httptools.HttpParserError:
-            self._fail("invalid_request")
+            self._refuse_current("invalid_request")
         incoming = self._incoming
-        if incoming is None or not self._open:
+        if incoming is None or not self._can_read_request:
             return
-        if incoming is not before or (incoming.head is not None and not had_head):
-            self._await_rest()
-        elif self._bare > HEAD_MAX_BYTES:
-            self._fail("head_too_large")
+        if incoming is not previous or (incoming.head is not None and not had_head):
+            self._await_input()
+        elif self._bytes_since_body > HEAD_MAX_BYTES:
+            self._refuse_current("head_too_large")
 
-    def _fail(self, code: str) -> None:
+    def _refuse_current(self, code: str) -> None:
         """Refuses the request that is being read; what follows it is lost."""
-        if self._closing or self._deaf:
+        if self._closing or self._stopped_parsing:
             return
-        incoming, self._incoming = self._incoming or Incoming(), None
+        incoming, self._incoming = self._incoming or IncomingRequest(), None
         incoming.refuse(code)
-        self._deaf = True
+        self._stopped_parsing = True
         if not any(queued is incoming for queued in self._queue):
             self._queue.append(incoming)
         if self._is_current(incoming):
             self._refuse_unread(incoming)
 
-    def _check(self, incoming: Incoming) -> None:
+    def _check_head(self, incoming: IncomingRequest) -> None:
         """Decides on the current request by its head."""
         if incoming.refusal or incoming.head is None:
             self._refuse_unread(incoming)
             return
-        verdict = self._server.check(self, incoming.head)
-        if isinstance(verdict, Admission | Refusal):
-            self._decide(incoming, verdict)
+        verdict = self._server.check_head(self, incoming.head)
+        if isinstance(verdict, Permit | ErrorReply):
+            self._apply_decision(incoming, verdict)
         else:
-            self._checking = True
+            self._awaiting_decision = True
             self._deadline = NEVER
-            self._server.check_later(self, incoming, verdict)
+            self._server.await_decision(self, incoming, verdict)
 
-    def checked(self, incoming: Incoming, verdict: Verdict) -> None:
+    def on_decision(self, incoming: IncomingRequest, verdict: HeadDecision) -> None:
         """Goes on with a request whose verdict took time."""
-        self._checking = False
+        self._awaiting_decision = False
         if self.lost or self._transport.is_closing():
-            if isinstance(verdict, Admission):
+            if isinstance(verdict, Permit):
                 self._server.release(verdict)
             return
-        self._decide(incoming, verdict)
-        self._go_on()
+        self._apply_decision(incoming, verdict)
+        self._resume()
 
-    def _decide(self, incoming: Incoming, verdict: Verdict) -> None:
-        if isinstance(verdict, Refusal):
+    def _apply_decision(self, incoming: IncomingRequest, verdict: HeadDecision) -> None:
+        if isinstance(verdict, ErrorReply):
             self._refuse(incoming, verdict)
             return
-        self._admission = verdict
+        self._permit = verdict
         if verdict.body_max < incoming.body_max:
             incoming.body_max = verdict.body_max
             incoming.check_length()
         if incoming.refusal:
             self._refuse_unread(incoming)
         elif incoming.complete:
-            self._begin(incoming)
-        elif incoming.expects and not incoming.body_bytes:
+            self._begin_exchange(incoming)
+        elif incoming.expects_continue and not incoming.body_bytes:
             self.write(CONTINUE)
 
-    def _begin(self, incoming: Incoming) -> None:
-        if self._admission is None or incoming.refusal:  # it was behind others
-            self._check(incoming)
+    def _begin_exchange(self, incoming: IncomingRequest) -> None:
+        if self._permit is None or incoming.refusal:  # it was behind others
+            self._check_head(incoming)
             return
         self._deadline = NEVER
         self._server.set_idle(self, idle=False)
@@ -326,7 +330,7 @@ class Connection(asyncio.Protocol):
         self.exchange = Exchange(self, incoming.request, keep_alive=alive, http11=incoming.http11)
         self._server.handle(self.exchange)
 
-    def _refuse(self, incoming: Incoming, refusal: Refusal) -> None:
+    def _refuse(self, incoming: IncomingRequest, refusal: ErrorReply) -> None:
         """Answers with an error; a request that is not whole is the connection's last."""
         self._deadline = NEVER
         self._closing = not incoming.complete
@@ -334,28 +338,28 @@ class Connection(asyncio.Protocol):
         self.exchange = Exchange(self, incoming.request, keep_alive=alive)
         self._server.refuse(self.exchange, refusal)
 
-    def _refuse_unread(self, incoming: Incoming) -> None:
+    def _refuse_unread(self, incoming: IncomingRequest) -> None:
         """Refuses what is no sound request, or comes too slowly."""
         if incoming.refusal != "request_timeout":  # counted by the deadline's name
             self._server.count(incoming.refusal)
-        self._refuse(incoming, Refusal(incoming.refusal))
+        self._refuse(incoming, ErrorReply(incoming.refusal))
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         """Takes up what the client has sent ahead, else waits for more."""
-        if not self._open:
+        if not self._can_read_request:
             return
         first = self._queue[0] if self._queue else None
-        if first is not None and (first.refusal or first.complete or self._admission is None):
-            self._begin(first)
-        if self._ahead and self._open:
-            data = bytes(self._ahead)
-            self._ahead.clear()
-            self._feed(data)
-        if self._read_paused and not self._ahead:
+        if first is not None and (first.refusal or first.complete or self._permit is None):
+            self._begin_exchange(first)
+        if self._read_ahead and self._can_read_request:
+            data = bytes(self._read_ahead)
+            self._read_ahead.clear()
+            self._parse(data)
+        if self._read_paused and not self._read_ahead:
             self._read_paused = False
             self._transport.resume_reading()
-        if self._deadline == NEVER and self._open:
-            self._await_rest()
+        if self._deadline == NEVER and self._can_read_request:
+            self._await_input()
 
     # The exchange calls these.
 
@@ -373,53 +377,53 @@ class Connection(asyncio.Protocol):
         if not self.lost:
             self._transport.close()
             self._closing = True
-            self._set_stage(self._server.limits.unread_deadline_s)
+            self._set_deadline(self._server.limits.unread_deadline_s)
 
-    def exchange_over(self, *, keep_alive: bool) -> None:
+    def on_exchange_ended(self, *, keep_alive: bool) -> None:
         """Goes on after a whole answer."""
         self.exchange = None
-        self._release()
+        self._release_permit()
         if self.lost or self._transport.is_closing():
             return
         if self._queue:
             self._queue.popleft()
-        if self._closing or (self._overfull and not self._queue):
+        if self._closing or (self._pipeline_overflow and not self._queue):
             # Bytes are still coming: closing now would reset, and lose the answer.
             self._closing = True
             if self._transport.can_write_eof():
                 self._transport.write_eof()
-            self._set_stage(LINGER_S)
-        elif not keep_alive or (self._deaf and not self._queue):
+            self._set_deadline(LINGER_S)
+        elif not keep_alive or (self._stopped_parsing and not self._queue):
             self.close()
-        elif self._queue or self._ahead:
-            self._server.loop.call_soon(self._go_on)
+        elif self._queue or self._read_ahead:
+            self._server.loop.call_soon(self._resume)
         else:
-            self._await_rest()
+            self._await_input()
 
-    def _release(self) -> None:
-        if self._admission is not None:
-            self._server.release(self._admission)
-            self._admission = None
+    def _release_permit(self) -> None:
+        if self._permit is not None:
+            self._server.release(self._permit)
+            self._permit = None
 
     # Deadlines.
 
-    def _await_rest(self) -> None:
+    def _await_input(self) -> None:
         """Waits for the next request, or for the rest of one: a head or a body."""
         limits, incoming = self._server.limits, self._incoming
         if incoming is None:
-            self._set_stage(limits.idle_s if self.keyed else limits.idle_without_key_s)
+            self._set_deadline(limits.idle_s if self.has_key else limits.idle_without_key_s)
         elif incoming.head is None:
-            self._set_stage(limits.head_deadline_s)
+            self._set_deadline(limits.head_deadline_s)
         else:
-            self._set_stage(limits.body_deadline_s)
+            self._set_deadline(limits.body_deadline_s)
         self._server.set_idle(self, idle=incoming is None)
 
-    def _set_stage(self, seconds: float) -> None:
+    def _set_deadline(self, seconds: float) -> None:
         """Sets the deadline of what the connection waits for now."""
         self._deadline = self._server.loop.time() + seconds
-        self._arm()
+        self._set_timer()
 
-    def _arm(self) -> None:
+    def _set_timer(self) -> None:
         at = min(self._deadline, self._unread_deadline)
         if self._timer is not None:
             if self._timer.when() <= at:
@@ -435,11 +439,11 @@ class Connection(asyncio.Protocol):
             self.abort()
         elif now >= self._deadline:
             self._deadline = NEVER
-            self._expire()
+            self._on_deadline()
         elif min(self._deadline, self._unread_deadline) < NEVER:
-            self._arm()
+            self._set_timer()
 
-    def _expire(self) -> None:
+    def _on_deadline(self) -> None:
         if self._transport.is_closing():
             self.abort()
         elif self._closing:
@@ -447,7 +451,7 @@ class Connection(asyncio.Protocol):
         elif self._incoming is not None:
             in_head = self._incoming.head is None
             self._server.count("head_deadline" if in_head else "body_deadline")
-            self._fail("request_timeout")
+            self._refuse_current("request_timeout")
         elif not self._write_paused:  # else the deadline for what is unread counts
             self._server.count("idle")
             self.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from entraide_scheduler.gateway.field_faults import found
+from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.fields import (
     AssistantMessage,
     CalledFunction,
@@ -71,7 +71,7 @@ def check_tools(request: ChatRequest) -> None:
     if isinstance(choice, NamedTool) and choice.function.name not in names:
         raise refused(
             "invalid_request", param="tool_choice", fault="tool_choice",
-            found=found(choice.function.name),
+            found=show_value(choice.function.name),
         )  # fmt: skip
     if choice == "required" and not names:
         raise refused("invalid_request", param="tool_choice", fault="needs", needed="tools")
@@ -89,7 +89,7 @@ def check_history(messages: Sequence[Message]) -> None:
             if message.tool_call_id not in calls:
                 raise refused(
                     "invalid_request", param=f"messages[{place}].tool_call_id",
-                    fault="tool_call_unknown", found=found(message.tool_call_id),
+                    fault="tool_call_unknown", found=show_value(message.tool_call_id),
                 )  # fmt: skip
             calls.discard(message.tool_call_id)
         else:
@@ -100,7 +100,7 @@ def check_history(messages: Sequence[Message]) -> None:
                 if call.id in calls:
                     raise refused(
                         "invalid_request", param=f"{param}.id", fault="tool_call_twice",
-                        found=found(call.id),
+                        found=show_value(call.id),
                     )  # fmt: skip
                 calls.add(call.id)
                 _check_arguments(call.function, f"{param}.function.arguments")

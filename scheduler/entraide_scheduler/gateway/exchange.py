@@ -12,13 +12,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.http_limits import UNREAD_MAX_BYTES
 
 Headers = Sequence[tuple[str, str]]
 
 
-class Request(Struct, frozen=True):
+class HttpRequest(Struct, frozen=True):
     """One request: its head, and its body once that is whole. Header names are in lower case."""
 
     method: str
@@ -29,7 +29,7 @@ class Request(Struct, frozen=True):
     peer: str
 
 
-class Writer(Protocol):
+class ResponseWriter(Protocol):
     """What an exchange needs of its connection."""
 
     lost: bool
@@ -44,12 +44,12 @@ class Writer(Protocol):
     def abort(self) -> None:
         """Cuts the connection."""
 
-    def exchange_over(self, *, keep_alive: bool) -> None:
+    def on_exchange_ended(self, *, keep_alive: bool) -> None:
         """Goes on after a whole answer."""
 
 
-Handler = Callable[["Exchange"], Awaitable[None]]
-Refuser = Callable[["Exchange", Refusal], None]
+RequestHandler = Callable[["Exchange"], Awaitable[None]]
+RefusalHandler = Callable[["Exchange", ErrorReply], None]
 
 
 def _head(status: int, headers: Headers) -> bytes:
@@ -74,26 +74,31 @@ class Exchange:
     """
 
     def __init__(
-        self, connection: Writer, request: Request, *, keep_alive: bool, http11: bool = True
+        self,
+        connection: ResponseWriter,
+        request: HttpRequest,
+        *,
+        keep_alive: bool,
+        http11: bool = True,
     ) -> None:
         self.request = request
-        self.on_gone: Callable[[], None] | None = None
-        self.on_over: Callable[[int], None] | None = None
+        self.on_client_left: Callable[[], None] | None = None
+        self.on_ended: Callable[[int], None] | None = None
         self.status = 0
         self.began_at = time.monotonic()
         self._connection = connection
         self._keep_alive = keep_alive
         self._chunked = http11
         self._head: bytes = b""
-        self.over = False
+        self.is_over = False
 
     @property
-    def gone(self) -> bool:
+    def client_left(self) -> bool:
         """Whether the client has left."""
         return self._connection.lost
 
     @property
-    def began(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether a status was chosen; it cannot be changed any more."""
         return self.status != 0
 
@@ -101,7 +106,7 @@ class Exchange:
         self, status: int, body: bytes, *, kind: str = "application/json", headers: Headers = ()
     ) -> None:
         """Sends a whole answer."""
-        assert not self.began, "an answer begins once"
+        assert not self.has_begun, "an answer begins once"
         self.status = status
         head = _head(
             status,
@@ -114,11 +119,11 @@ class Exchange:
         )
         content = b"" if self.request.method == "HEAD" else body
         self._connection.write(head + b"\r\n" + content)
-        self._over()
+        self._end_exchange()
 
     def begin(self, status: int, *, kind: str, headers: Headers = ()) -> None:
         """Chooses the head of a streamed answer; it leaves with the first ``write``."""
-        assert not self.began, "an answer begins once"
+        assert not self.has_begun, "an answer begins once"
         self.status = status
         self._keep_alive = self._keep_alive and self._chunked
         coding = [("transfer-encoding", "chunked")] if self._chunked else []
@@ -141,7 +146,7 @@ class Exchange:
         Returns:
             False when the client has left ``UNREAD_MAX_BYTES`` or more unread: give up.
         """
-        if data and not self.over:
+        if data and not self.is_over:
             if self._chunked:
                 data = b"%s%x\r\n%s\r\n" % (self._head, len(data), data)
             else:
@@ -152,27 +157,27 @@ class Exchange:
 
     def end(self) -> None:
         """Ends a streamed answer."""
-        if not self.over:
+        if not self.is_over:
             self._connection.write(self._head + (b"0\r\n\r\n" if self._chunked else b""))
             self._head = b""
-            self._over()
+            self._end_exchange()
 
     def abort(self) -> None:
         """Cuts the connection: the only way to say that a streamed answer is not whole."""
         self._connection.abort()
 
-    def _over(self) -> None:
-        self.over = True
-        self.on_gone = None
-        if self.on_over is not None:
-            self.on_over(self.status)
-        self._connection.exchange_over(keep_alive=self._keep_alive)
+    def _end_exchange(self) -> None:
+        self.is_over = True
+        self.on_client_left = None
+        if self.on_ended is not None:
+            self.on_ended(self.status)
+        self._connection.on_exchange_ended(keep_alive=self._keep_alive)
 
-    def lost(self) -> None:
+    def on_connection_lost(self) -> None:
         """Tells whoever answers that the client has left (called by the connection)."""
-        if not self.over:
-            self.over = True
-            if self.on_over is not None:
-                self.on_over(499)
-            if self.on_gone is not None:
-                self.on_gone()
+        if not self.is_over:
+            self.is_over = True
+            if self.on_ended is not None:
+                self.on_ended(499)
+            if self.on_client_left is not None:
+                self.on_client_left()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from entraide_scheduler.gateway.refusals import Refusal, Refused, clean, refused
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, clean_text, refused
 
 FOUND_MAX_CHARS = 60
 WHOLE_MAX = 2**53
@@ -54,39 +54,39 @@ def convert(fields: Mapping[str, Any], kind: type[Chosen]) -> Chosen:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as problem:
-        raise _refused(str(problem), fields) from None
+        raise _refusal_of(str(problem), fields) from None
     except RecursionError:
         raise refused("invalid_request", fault="too_deep", limit=0) from None
 
 
-def found(value: Any) -> str:
+def show_value(value: Any) -> str:
     """Returns a value as a refusal shows it; "" for one that is not a text or a number."""
     if isinstance(value, str):
-        return f'"{clean(value, FOUND_MAX_CHARS)}"'
+        return f'"{clean_text(value, FOUND_MAX_CHARS)}"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return clean(repr(value), FOUND_MAX_CHARS)
+        return clean_text(repr(value), FOUND_MAX_CHARS)
     return ""
 
 
-def _refused(problem: str, fields: Mapping[str, Any]) -> Refused:
+def _refusal_of(problem: str, fields: Mapping[str, Any]) -> Refused:
     place = "$"
     if at := _PLACE.search(problem):
         place, problem = at["place"] or at["of"], problem[: at.start()]
-    param, value = _located(place, fields)
+    param, value = _locate(place, fields)
     values = _values(problem, param, value)
-    return Refused(Refusal("invalid_request", values))
+    return Refused(ErrorReply("invalid_request", values))
 
 
 def _values(problem: str, param: str, value: Any) -> dict[str, str | float]:
-    shown: dict[str, str | float] = {"param": param, "found": found(value)}
+    shown: dict[str, str | float] = {"param": param, "found": show_value(value)}
     if not shown["found"]:
         del shown["found"]
     if match := _MISSING.match(problem):
         return {"param": _joined(param, match[1]), "fault": "missing"}
     if match := _UNKNOWN.match(problem):
-        return {"param": _joined(param, clean(match[1])), "fault": "unknown_field"}
+        return {"param": _joined(param, clean_text(match[1])), "fault": "unknown_field"}
     if match := _KIND.match(problem):
         kinds = "-".join(part for part in match[1].split(" | ") if part != "null")
         return shown | {"fault": "wrong_kind", "expected": kinds, "got": match[2]}
@@ -118,13 +118,13 @@ def _choice(param: str) -> dict[str, str | float]:
     return {"fault": "not_one_of", "choices": TYPES.get(of, "function")}
 
 
-def _located(place: str, fields: Mapping[str, Any]) -> tuple[str, Any]:
+def _locate(place: str, fields: Mapping[str, Any]) -> tuple[str, Any]:
     """Returns a place as a client writes it (``messages[0].content``), and the value there."""
     value: Any = fields
     parts: list[str] = []
     for name, index in _STEP.findall(place.removeprefix("$")):
         if name:
-            parts.append(f".{clean(name)}" if parts else clean(name))
+            parts.append(f".{clean_text(name)}" if parts else clean_text(name))
             value = value.get(name) if isinstance(value, dict) else None
         elif index == "...":
             value = None

@@ -238,20 +238,20 @@ class JobRequest(Struct, frozen=True, forbid_unknown_fields=True):
     keep_s: Annotated[float, Meta(ge=0.0, le=KEEP_MAX_S)] = 0.0
 
 
-Request = ChatRequest | CompletionRequest
+InferenceRequest = ChatRequest | CompletionRequest
 
 REQUESTS: Mapping[str, type[ChatRequest] | type[CompletionRequest]] = MappingProxyType(
     {CHAT: ChatRequest, COMPLETION: CompletionRequest}
 )
 
-_OF_BOTH = frozenset(
+_IGNORED_BY_BOTH = frozenset(
     {"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
      "service_tier", "store", "user"}
 )  # fmt: skip
 
 # Fields that change nothing in an answer here, whatever they hold.
 IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {CHAT: _OF_BOTH | {"prediction", "verbosity"}, COMPLETION: _OF_BOTH}
+    {CHAT: _IGNORED_BY_BOTH | {"prediction", "verbosity"}, COMPLETION: _IGNORED_BY_BOTH}
 )
 
 # Fields that are accepted with one value, which is what the pool does anyway.
@@ -263,7 +263,7 @@ NEUTRAL: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 # What to write instead of a field that is refused.
-INSTEAD: Mapping[str, str] = MappingProxyType(
+REPLACEMENTS: Mapping[str, str] = MappingProxyType(
     {
         "best_of": "n",
         "function_call": "tool_choice",

@@ -9,6 +9,7 @@ import contextlib
 import hmac
 import ssl
 from collections.abc import Coroutine
+from typing import TypeVar
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,25 +18,27 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.wire.messages import GatewayDown, KeyRevoked, NodeOut
 from entraide.wire.nats import requires_tls
-from entraide_scheduler.desk import Desk, GatewaySink, NodeLine
-from entraide_scheduler.gateway.auth import Keys
+from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.coop_jobs import CoopJobs
 from entraide_scheduler.gateway.head_check import KeyCheck
 from entraide_scheduler.gateway.http import HttpServer
-from entraide_scheduler.gateway.jobs import RunningJobs
-from entraide_scheduler.gateway.kept import KeptJobs, Seal
+from entraide_scheduler.gateway.kept_jobs import KeptJobs, Sealer
 from entraide_scheduler.gateway.metrics import Metrics
-from entraide_scheduler.gateway.options import FactsMaker
-from entraide_scheduler.gateway.pages import Announced, Pages, StatusSource
+from entraide_scheduler.gateway.options import FactsBuilder
+from entraide_scheduler.gateway.pages import Pages, PoolEndpoints, StatusSource
 from entraide_scheduler.gateway.peers import parse_networks
 from entraide_scheduler.gateway.pool_service import PoolService
-from entraide_scheduler.gateway.receipts import Signer
+from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.routes import Routes
-from entraide_scheduler.gateway.sizes import Sizes
-from entraide_scheduler.gateway.weights import Weights
+from entraide_scheduler.gateway.running_jobs import RunningJobs
+from entraide_scheduler.gateway.token_estimator import TokenEstimator
+from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.health import Health
 from entraide_scheduler.http_limits import HttpLimits
+from entraide_scheduler.scheduler_port import GatewaySink, NodeChannel, SchedulerPort
 from entraide_scheduler.store.store import Store
+
+Api = TypeVar("Api", Routes, PoolService)
 
 
 class Settings(Struct, frozen=True):
@@ -70,11 +73,11 @@ class Gateway:
     def __init__(
         self,
         *,
-        desk: Desk,
-        line: NodeLine,
+        scheduler: SchedulerPort,
+        nodes: NodeChannel,
         store: Store,
         sealing_key: bytes,
-        signer: Signer | Ed25519PrivateKey,
+        signer: ReceiptSigner | Ed25519PrivateKey,
         settings: Settings,
         status: StatusSource | None = None,
         health: Health | None = None,
@@ -83,8 +86,8 @@ class Gateway:
         """Puts the parts together; nothing listens yet.
 
         Args:
-            desk: the scheduler, as a gateway sees it.
-            line: the way to the nodes.
+            scheduler: receives jobs, cancellations and questions.
+            nodes: sends runs and cancellations to nodes.
             store: shared by all gateways of a pool.
             sealing_key: 32 bytes; the same for all gateways of a pool.
             signer: the key of its receipts.
@@ -101,48 +104,58 @@ class Gateway:
         self._settings = settings
         self._tls = tls
         self._log = structlog.get_logger("entraide.gateway")
-        self._keys = Keys(store)
+        self._keys = Authenticator(store)
         self.metrics = Metrics(health.counts if health is not None else {})
-        sizes = Sizes()
-        signing = signer if isinstance(signer, Signer) else Signer(signer)
+        token_estimator = TokenEstimator()
+        receipt_signer = signer if isinstance(signer, ReceiptSigner) else ReceiptSigner(signer)
         self._running = RunningJobs(
-            desk=desk, line=line, signer=signing, sizes=sizes, counts=self.metrics
+            scheduler=scheduler,
+            nodes=nodes,
+            signer=receipt_signer,
+            token_estimator=token_estimator,
+            counters=self.metrics,
         )
-        self._apart = settings.kept_gateway not in ("", desk.gateway)
-        maker = _facts_maker(desk.gateway, settings, sealing_key, sizes)
+        self._keeps_jobs_elsewhere = settings.kept_gateway not in ("", scheduler.gateway)
+        facts_builder = _facts_maker(scheduler.gateway, settings, sealing_key, token_estimator)
         self._kept = KeptJobs(
-            store=store, desk=desk, running=self._running, maker=maker, seal=Seal(sealing_key)
+            store=store,
+            scheduler=scheduler,
+            running_jobs=self._running,
+            facts_builder=facts_builder,
+            sealer=Sealer(sealing_key),
         )
-        if not self._apart:
-            self._running.keep_with(self._kept)
+        if not self._keeps_jobs_elsewhere:
+            self._running.set_kept_job_handler(self._kept)
         self._pages = Pages(
-            desk=desk, signer=signing, pool=settings.pool, status=status, health=health
+            scheduler=scheduler,
+            signer=receipt_signer,
+            pool=settings.pool,
+            status=status,
+            health=health,
         )
         coop_jobs = CoopJobs(
-            store=store, desk=desk, running=self._running, kept=self._kept, signer=signing
+            store=store,
+            scheduler=scheduler,
+            running_jobs=self._running,
+            kept_jobs=self._kept,
+            signer=receipt_signer,
         )
-        self._routes = Routes(
-            keys=self._keys,
-            maker=maker,
-            running=self._running,
-            kept=self._kept,
-            coop_jobs=coop_jobs,
-            pages=self._pages,
-            metrics=self.metrics,
-            lang=settings.lang,
-        )
-        self._pool_service = PoolService(
-            keys=self._keys,
-            maker=maker,
-            running=self._running,
-            kept=self._kept,
-            coop_jobs=coop_jobs,
-            pages=self._pages,
-            metrics=self.metrics,
-            lang=settings.lang,
-        )
+        self._routes = self._make_api(Routes, facts_builder, coop_jobs)
+        self._pool_service = self._make_api(PoolService, facts_builder, coop_jobs)
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
+
+    def _make_api(self, kind: type[Api], facts_builder: FactsBuilder, coop_jobs: CoopJobs) -> Api:
+        return kind(
+            authenticator=self._keys,
+            facts_builder=facts_builder,
+            running_jobs=self._running,
+            kept_jobs=self._kept,
+            coop_jobs=coop_jobs,
+            pages=self._pages,
+            metrics=self.metrics,
+            lang=self._settings.lang,
+        )
 
     @property
     def sink(self) -> GatewaySink:
@@ -174,32 +187,32 @@ class Gateway:
         """Returns the gRPC ``Pool`` servicer of this gateway."""
         return self._pool_service
 
-    def serve_weights(self, weights: Weights) -> None:
+    def serve_weights(self, weights: WeightServer) -> None:
         """Serves the pinned files that the pool has to its nodes."""
         self._routes.pool_weights = weights
 
-    def announce(self, *, grpc: str, tls: bool, ca_pem: str) -> None:
+    def set_endpoints(self, *, grpc: str, tls: bool, ca_pem: str) -> None:
         """Says how the gRPC services are reached (``/.well-known/entraide``)."""
-        self._pages.announced = Announced(grpc, tls, ca_pem)
+        self._pages.endpoints = PoolEndpoints(grpc, tls, ca_pem)
 
-    def awaits(self, job: str, epoch: int) -> bool:
+    def is_answer_pending(self, job: str, epoch: int) -> bool:
         """Whether this run's answer is still on its way."""
         running = self._running.get(job)
         return running is not None and running.epoch == epoch
 
-    def key_revoked(self) -> None:
+    def forget_keys(self) -> None:
         """Forgets which keys were believed."""
-        self._keys.invalidate()
+        self._keys.clear_cache()
 
-    def on_down(self, message: GatewayDown) -> None:
+    def on_scheduler_message(self, message: GatewayDown) -> None:
         """Takes what the scheduler says; after a revocation no key is believed unasked."""
         if isinstance(message, KeyRevoked):
-            self._keys.invalidate()
-        self._running.on_down(message)
+            self._keys.clear_cache()
+        self._running.on_scheduler_message(message)
 
-    def on_out(self, node: str, message: NodeOut) -> None:
+    def on_node_message(self, node: str, message: NodeOut) -> None:
         """Takes what a node sends of an answer."""
-        self._running.on_out(node, message)
+        self._running.on_node_message(node, message)
 
     async def start(self) -> None:
         """Listens. Kept jobs that had not ended are asked for again.
@@ -207,7 +220,7 @@ class Gateway:
         Raises:
             OSError: the address is taken or not ours.
         """
-        settings, count = self._settings, self.metrics.refused
+        settings, count = self._settings, self.metrics.count_refused
         self._http = HttpServer(
             self._routes,
             self._routes.refuse,
@@ -217,10 +230,10 @@ class Gateway:
             count=count,
         )
         await self._http.start(self._settings.host, self._settings.port, self._tls)
-        if not self._apart:
-            resumed = await self._kept.resume()
+        if not self._keeps_jobs_elsewhere:
+            resumed = await self._kept.resubmit_pending()
             self._log.info("gateway.resumed", kept=resumed)
-            self._spawn(self._kept.expire_for_ever())
+            self._spawn(self._kept.run_expiry())
         self._log.info("gateway.listening", url=self.url)
 
     async def stop(self) -> None:
@@ -228,8 +241,8 @@ class Gateway:
         self._routes.stopping = self._pool_service.stopping = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
-                await self._running.drained()
-        self._running.close("shutting_down")
+                await self._running.wait_until_drained()
+        self._running.end_all("shutting_down")
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -243,11 +256,13 @@ class Gateway:
         self._background.append(asyncio.get_running_loop().create_task(work))
 
 
-def _facts_maker(gateway: str, settings: Settings, sealing_key: bytes, sizes: Sizes) -> FactsMaker:
-    return FactsMaker(
+def _facts_maker(
+    gateway: str, settings: Settings, sealing_key: bytes, token_estimator: TokenEstimator
+) -> FactsBuilder:
+    return FactsBuilder(
         gateway=gateway,
         kept_gateway=settings.kept_gateway or gateway,
         jurisdiction=settings.jurisdiction,
         secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
-        sizes=sizes,
+        token_estimator=token_estimator,
     )

@@ -12,34 +12,52 @@ from typing import Protocol
 
 import structlog
 
-from entraide_scheduler.gateway.connection import Admission, Connection, Verdict
-from entraide_scheduler.gateway.exchange import Exchange, Handler, Refuser, Request
-from entraide_scheduler.gateway.incoming import Incoming
-from entraide_scheduler.gateway.peers import KeylessConnections, Network, client_address, is_in
-from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.gateway.connection import Connection, HeadDecision, Permit
+from entraide_scheduler.gateway.exchange import (
+    Exchange,
+    HttpRequest,
+    RefusalHandler,
+    RequestHandler,
+)
+from entraide_scheduler.gateway.incoming import IncomingRequest
+from entraide_scheduler.gateway.peers import (
+    KeylessConnections,
+    Network,
+    client_address,
+    is_in_networks,
+)
+from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.http_limits import BODY_MAX_BYTES, SMALL_BODY_MAX_BYTES, HttpLimits
 
-__all__ = ["BODY_MAX_BYTES", "Exchange", "Handler", "HeadCheck", "HttpServer", "Refuser", "Request"]
+__all__ = [
+    "BODY_MAX_BYTES",
+    "Exchange",
+    "HeadCheck",
+    "HttpRequest",
+    "HttpServer",
+    "RefusalHandler",
+    "RequestHandler",
+]
 
 
 class HeadCheck(Protocol):
     """Says at the end of a head whether the request may go on."""
 
-    def check(self, head: Request) -> Verdict | Awaitable[Verdict]:
+    def check(self, head: HttpRequest) -> HeadDecision | Awaitable[HeadDecision]:
         """Returns leave, or why not."""
 
-    def release(self, admission: Admission) -> None:
+    def release(self, admission: Permit) -> None:
         """Takes leave back: the answer is over."""
 
 
 class NoCheck:
     """Lets every request go on: a server that knows no keys."""
 
-    def check(self, head: Request) -> Verdict:
+    def check(self, head: HttpRequest) -> HeadDecision:
         """Returns leave."""
-        return Admission(BODY_MAX_BYTES if head.method == "POST" else SMALL_BODY_MAX_BYTES)
+        return Permit(BODY_MAX_BYTES if head.method == "POST" else SMALL_BODY_MAX_BYTES)
 
-    def release(self, admission: Admission) -> None:
+    def release(self, admission: Permit) -> None:
         """Nothing was counted."""
 
 
@@ -48,8 +66,8 @@ class HttpServer:
 
     def __init__(
         self,
-        handler: Handler,
-        refuse: Refuser,
+        handler: RequestHandler,
+        refuse: RefusalHandler,
         *,
         check: HeadCheck | None = None,
         limits: HttpLimits | None = None,
@@ -117,7 +135,7 @@ class HttpServer:
 
     # A connection calls these.
 
-    def admit(self, connection: Connection) -> bool:
+    def add_connection(self, connection: Connection) -> bool:
         """Counts a connection in, unless there are too many and none is idle."""
         if self.stopping:
             return False
@@ -127,9 +145,9 @@ class HttpServer:
             if longest_idle is None:
                 return False
             longest_idle.abort()
-            self.forget(longest_idle)
+            self.remove_connection(longest_idle)
         self._connections.add(connection)
-        connection.proxied = is_in(connection.address, self._proxies)
+        connection.proxied = is_in_networks(connection.address, self._proxies)
         if not connection.proxied:
             surplus = self._keyless.add(connection, connection.address)
             if surplus is not None:
@@ -137,7 +155,7 @@ class HttpServer:
                 surplus.abort()
         return True
 
-    def forget(self, connection: Connection) -> None:
+    def remove_connection(self, connection: Connection) -> None:
         """Counts a connection out."""
         self._connections.discard(connection)
         self._idle.pop(connection, None)
@@ -156,30 +174,32 @@ class HttpServer:
             return client_address(connection.address, headers, self._proxies)
         return connection.address
 
-    def check(self, connection: Connection, head: Request) -> Verdict | Awaitable[Verdict]:
+    def check_head(
+        self, connection: Connection, head: HttpRequest
+    ) -> HeadDecision | Awaitable[HeadDecision]:
         """Asks the head check; a connection that shows a valid key is no keyless one any more."""
         verdict = self._head_check.check(head)
-        if isinstance(verdict, Admission):
-            self._note_key(connection, verdict)
+        if isinstance(verdict, Permit):
+            self._mark_keyed(connection, verdict)
         return verdict
 
-    def check_later(
-        self, connection: Connection, incoming: Incoming, verdict: Awaitable[Verdict]
+    def await_decision(
+        self, connection: Connection, incoming: IncomingRequest, verdict: Awaitable[HeadDecision]
     ) -> None:
         """Awaits a verdict and tells the connection."""
-        self._spawn(self._checked(connection, incoming, verdict))
+        self._spawn(self._finish_check(connection, incoming, verdict))
 
-    def release(self, admission: Admission) -> None:
+    def release(self, admission: Permit) -> None:
         """Takes an admission back."""
         self._head_check.release(admission)
 
     def handle(self, exchange: Exchange) -> None:
         """Runs the handler as a task of its own."""
-        self._spawn(self._handled(exchange))
+        self._spawn(self._run_handler(exchange))
 
-    def _note_key(self, connection: Connection, admission: Admission) -> None:
-        if admission.key and not connection.keyed:
-            connection.keyed = True
+    def _mark_keyed(self, connection: Connection, admission: Permit) -> None:
+        if admission.key and not connection.has_key:
+            connection.has_key = True
             self._keyless.remove(connection)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -187,24 +207,24 @@ class HttpServer:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _checked(
-        self, connection: Connection, incoming: Incoming, verdict: Awaitable[Verdict]
+    async def _finish_check(
+        self, connection: Connection, incoming: IncomingRequest, pending: Awaitable[HeadDecision]
     ) -> None:
         try:
-            found = await verdict
+            outcome = await pending
         except Exception:  # noqa: BLE001  (one request must never take the server with it)
             self._log.exception("http.check_failed")
-            found = Refusal("internal")
-        if isinstance(found, Admission) and not connection.lost:
-            self._note_key(connection, found)
-        connection.checked(incoming, found)
+            outcome = ErrorReply("internal")
+        if isinstance(outcome, Permit) and not connection.lost:
+            self._mark_keyed(connection, outcome)
+        connection.on_decision(incoming, outcome)
 
-    async def _handled(self, exchange: Exchange) -> None:
+    async def _run_handler(self, exchange: Exchange) -> None:
         try:
             await self._handler(exchange)
         except Exception:  # noqa: BLE001  (one request must never take the server with it)
             self._log.exception("http.handler_failed", path=exchange.request.path)
-            if exchange.began:
+            if exchange.has_begun:
                 exchange.abort()
             else:
-                self.refuse(exchange, Refusal("internal"))
+                self.refuse(exchange, ErrorReply("internal"))

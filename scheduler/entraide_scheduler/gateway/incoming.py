@@ -8,13 +8,13 @@ no HTTP (conflicting lengths, length beside a transfer coding, folded lines, bar
 from typing import Final
 from urllib.parse import unquote
 
-from entraide_scheduler.gateway.exchange import Request
+from entraide_scheduler.gateway.exchange import HttpRequest
 from entraide_scheduler.http_limits import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX
 
 ONCE: Final = frozenset({"host", "authorization", "expect", "content-type"})
 
 
-class Incoming:
+class IncomingRequest:
     """A request that is being read.
 
     Attributes:
@@ -28,14 +28,14 @@ class Incoming:
 
     __slots__ = (
         "_body", "_count", "_size_bytes", "_target", "body_bytes", "body_max", "complete",
-        "expects", "head", "headers", "http11", "keep_alive", "refusal",
+        "expects_continue", "head", "headers", "http11", "keep_alive", "refusal",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.head: Request | None = None
+        self.head: HttpRequest | None = None
         self.headers: dict[str, str] = {}
         self.refusal = ""
-        self.expects = self.keep_alive = self.complete = False
+        self.expects_continue = self.keep_alive = self.complete = False
         self.http11 = True
         self.body_bytes = 0
         self.body_max = BODY_MAX_BYTES
@@ -44,15 +44,15 @@ class Incoming:
         self._body: list[bytes] = []
 
     @property
-    def request(self) -> Request:
+    def request(self) -> HttpRequest:
         """The request as far as it was read."""
         if self.head is None:
-            return Request("GET", "", "", self.headers, b"", "")
+            return HttpRequest("GET", "", "", self.headers, b"", "")
         if not self.complete or not self._body:
             return self.head
         head = self.head
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Request(head.method, head.path, head.query, head.headers, body, head.peer)
+        return HttpRequest(head.method, head.path, head.query, head.headers, body, head.peer)
 
     @property
     def announced_bytes(self) -> int:
@@ -79,25 +79,25 @@ class Incoming:
         if self._size_bytes > HEAD_MAX_BYTES or self._count > HEADERS_MAX:
             self.refuse("head_too_large")
         elif self.head is None:
-            known = name.decode("latin-1").lower()
+            lower_name = name.decode("latin-1").lower()
             text = value.decode("latin-1")
-            if known not in self.headers:
-                self.headers[known] = text
-            elif known in ONCE:
+            if lower_name not in self.headers:
+                self.headers[lower_name] = text
+            elif lower_name in ONCE:
                 self.refuse("invalid_request")
             else:
-                self.headers[known] += f", {text}"
+                self.headers[lower_name] += f", {text}"
 
     def end_head(self, *, method: str, version: str, keep_alive: bool, peer: str) -> None:
         """Completes the head."""
         target = self._target
         if not target.startswith(b"/"):  # the absolute form: a server must take it (RFC 9112)
-            scheme, found, rest = target.partition(b"://")
-            if found and scheme.lower() in (b"http", b"https"):
+            scheme, separator, rest = target.partition(b"://")
+            if separator and scheme.lower() in (b"http", b"https"):
                 target = b"/" + rest.partition(b"/")[2]
         raw, _, query = target.partition(b"?")
         path = raw.decode("latin-1")
-        self.head = Request(
+        self.head = HttpRequest(
             method, unquote(path) if "%" in path else path, query.decode("latin-1"),
             self.headers, b"", peer,
         )  # fmt: skip
@@ -107,7 +107,7 @@ class Incoming:
         if missing or (not self.http11 and "transfer-encoding" in self.headers):
             self.refuse("invalid_request")
         if "expect" in self.headers:
-            self.expects = self.http11 and self.headers["expect"].lower() == "100-continue"
+            self.expects_continue = self.http11 and self.headers["expect"].lower() == "100-continue"
         self.check_length()
 
     def check_length(self) -> None:

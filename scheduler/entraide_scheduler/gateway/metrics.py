@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from entraide.units import wh_from_uwh
-from entraide_scheduler.gateway.jobs import Answer
+from entraide_scheduler.gateway.answer_listener import CompleteAnswer
 
 TTFT_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
 
@@ -72,30 +72,30 @@ class Metrics:
             registry=self.registry,
         )
 
-    def answered(self, route: str, status: int) -> None:
+    def count_request(self, route: str, status: int) -> None:
         """Counts a request."""
-        known = self._by_answer.get((route, status))
-        if known is None:
-            known = self._by_answer[route, status] = self._requests.labels(route, str(status))
-        known.inc()
+        counter = self._by_answer.get((route, status))
+        if counter is None:
+            counter = self._by_answer[route, status] = self._requests.labels(route, str(status))
+        counter.inc()
 
-    def first_token(self, ttft_s: float) -> None:
+    def observe_ttft(self, ttft_s: float) -> None:
         """Notes how long a client waited for the first part of its answer."""
         self._ttft.observe(ttft_s)
 
-    def dropped(self, what: str) -> None:
+    def count_dropped(self, what: str) -> None:
         """Counts a message that was not for us any more."""
         self._dropped.labels(what).inc()
 
-    def refused(self, reason: str) -> None:
+    def count_refused(self, reason: str) -> None:
         """Counts a request or a connection that a limit of the HTTP server refused or cut off."""
         self._refused.labels(reason).inc()
 
-    def placed(self, attempt: int) -> None:
+    def count_placement(self, attempt: int) -> None:
         """Counts a placement."""
         self._placements.labels("first" if attempt == 1 else "again").inc()
 
-    def ended(self, state: str, answer: Answer | None) -> None:
+    def count_end(self, state: str, answer: CompleteAnswer | None) -> None:
         """Counts the end of a job."""
         self._jobs.labels(state).inc()
         if answer is None or answer.receipt is None:
@@ -109,23 +109,25 @@ class Metrics:
             wh_from_uwh(energy_uwh),
             answer.receipt.carbon_gco2e,
         )
-        for known, amount in zip(self._of_model(answer.receipt.model), amounts, strict=True):
-            known.inc(amount)
+        for counter, amount in zip(
+            self._model_counters(answer.receipt.model), amounts, strict=True
+        ):
+            counter.inc(amount)
 
-    def _of_model(self, model: str) -> tuple[Counter, ...]:
-        known = self._by_model.get(model)
-        if known is None:
+    def _model_counters(self, model: str) -> tuple[Counter, ...]:
+        counters = self._by_model.get(model)
+        if counters is None:
             kinds = ("input", "cached", "output")
             tokens = (self._tokens.labels(model, kind) for kind in kinds)
-            known = (*tokens, self._energy.labels(model), self._carbon.labels(model))
-            self._by_model[model] = known
-        return known
+            counters = (*tokens, self._energy.labels(model), self._carbon.labels(model))
+            self._by_model[model] = counters
+        return counters
 
-    def failed(self, what: str) -> None:
+    def count_failure(self, what: str) -> None:
         """Counts a step beside an answer that could not be done."""
         self._failed.labels(what).inc()
 
-    def page(self, running: int) -> bytes:
+    def render(self, running: int) -> bytes:
         """Returns all of it as Prometheus reads it."""
         self._running.set(running)
         return generate_latest(self.registry)

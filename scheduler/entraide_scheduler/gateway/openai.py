@@ -19,24 +19,24 @@ from entraide_scheduler.gateway.fields import (
     CHOICES_MAX,
     COMPLETION,
     IGNORED,
-    INSTEAD,
     NEUTRAL,
     PATHS,
+    REPLACEMENTS,
     REQUESTS,
     AssistantMessage,
     ChatRequest,
     CompletionRequest,
     ImagePart,
+    InferenceRequest,
     Message,
-    Request,
     TextFormat,
     TextPart,
     ToolMessage,
 )
-from entraide_scheduler.gateway.refusals import clean, refused
+from entraide_scheduler.gateway.refusals import clean_text, refused
 from entraide_scheduler.gateway.strict_json import read_object
 
-__all__ = ["CHAT", "COMPLETION", "PATHS", "Ask", "forwarded", "parse"]
+__all__ = ["CHAT", "COMPLETION", "PATHS", "ParsedRequest", "encode_for_engine", "parse_request"]
 
 # A bound that always holds for tokenizers that work on bytes: one token per byte of text, and what
 # a chat template adds.
@@ -45,10 +45,10 @@ MESSAGE_TOKENS = 16
 IMAGE_TOKENS_MAX = 4_096
 
 # The word that engines know for each effort; "" leaves the engine's own default.
-EFFORTS = {"none": "", "minimal": "low", "xhigh": "high"}
+ENGINE_EFFORTS = {"none": "", "minimal": "low", "xhigh": "high"}
 
 
-class Ask(Struct, frozen=True):
+class ParsedRequest(Struct, frozen=True):
     """A request as the pool understands it.
 
     Attributes:
@@ -73,10 +73,10 @@ class Ask(Struct, frozen=True):
     features: tuple[str, ...]
     stream: bool
     include_usage: bool
-    request: Request
+    request: InferenceRequest
 
 
-def parse(path: str, body: bytes) -> Ask:
+def parse_request(path: str, body: bytes) -> ParsedRequest:
     """Reads a request.
 
     Args:
@@ -86,18 +86,18 @@ def parse(path: str, body: bytes) -> Ask:
     Raises:
         Refused: ``invalid_json`` or ``invalid_request``, with the field and what is wrong.
     """
-    request = convert(known_fields(path, read_object(body)), REQUESTS[path])
+    request = convert(select_known_fields(path, read_object(body)), REQUESTS[path])
     conversation.check_format(request)
     if isinstance(request, ChatRequest):
-        request, size, tokens, features = _chat(request)
+        request, size, tokens, features = _measure_chat(request)
         prompts, limit = 1, request.max_completion_tokens
     else:
-        size, tokens, prompts = _completion_size(request)
+        size, tokens, prompts = _measure_completion(request)
         features, limit = [], None
     if not isinstance(request.response_format, TextFormat | None):
         features.append("schema")
     options = request.stream_options
-    return Ask(
+    return ParsedRequest(
         path=path,
         model=request.model,
         text_bytes=size,
@@ -111,45 +111,51 @@ def parse(path: str, body: bytes) -> Ask:
     )
 
 
-def forwarded(ask: Ask, output_tokens_max: int, *, model: str, stream: bool) -> bytes:
+def encode_for_engine(
+    ask: ParsedRequest, output_tokens_max: int, *, model: str, stream: bool
+) -> bytes:
     """Returns the request for the node, with the limit and the model decided on."""
-    told = stream if stream or ask.stream else None
-    fields = replace(ask.request, model=model, max_tokens=output_tokens_max, stream=told)
+    stream_field = stream if stream or ask.stream else None
+    fields = replace(ask.request, model=model, max_tokens=output_tokens_max, stream=stream_field)
     return msgspec.json.encode(fields)
 
 
-def known_fields(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def select_known_fields(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the fields that are honoured and hold something.
 
     Raises:
         Refused: ``invalid_request``, for a field that this endpoint does not know.
     """
     honoured = REQUESTS[path].__struct_fields__
-    kept: dict[str, Any] = {}
+    honoured_fields: dict[str, Any] = {}
     for name, value in fields.items():
         if value is None or name in IGNORED[path]:
             continue
         if name in honoured:
-            kept[name] = value
+            honoured_fields[name] = value
         elif name not in NEUTRAL[path]:
-            instead = INSTEAD.get(name, "")
-            named = {"instead": instead} if instead in honoured else {}
+            instead = REPLACEMENTS.get(name, "")
+            suggestion = {"instead": instead} if instead in honoured else {}
             raise refused(
-                "invalid_request", param=clean(name), fault="unknown_field", path=path, **named
+                "invalid_request",
+                param=clean_text(name),
+                fault="unknown_field",
+                path=path,
+                **suggestion,
             )
-        elif not _same(value, NEUTRAL[path][name]):
+        elif not _is_neutral(value, NEUTRAL[path][name]):
             raise refused(
                 "invalid_request", param=name, fault="only_neutral",
                 expected_value=msgspec.json.encode(NEUTRAL[path][name]).decode(),
             )  # fmt: skip
-    return kept
+    return honoured_fields
 
 
-def _same(value: Any, neutral: Any) -> bool:
+def _is_neutral(value: Any, neutral: Any) -> bool:
     return type(value) is type(neutral) and value == neutral
 
 
-def _for_engine(request: Request) -> Request:
+def _for_engine(request: InferenceRequest) -> InferenceRequest:
     """Returns a request without what the pool itself answers to, or what says nothing."""
     top_k = None if request.top_k is not None and request.top_k < 1 else request.top_k
     request = replace(request, top_k=top_k, stop=request.stop or None, stream_options=None)
@@ -160,13 +166,13 @@ def _for_engine(request: Request) -> Request:
         request,
         max_completion_tokens=None,
         tools=request.tools or None,
-        reasoning_effort=None if effort is None else EFFORTS.get(effort, effort) or None,
+        reasoning_effort=None if effort is None else ENGINE_EFFORTS.get(effort, effort) or None,
         tool_choice=request.tool_choice if request.tools else None,
         parallel_tool_calls=request.parallel_tool_calls if request.tools else None,
     )
 
 
-def _chat(request: ChatRequest) -> tuple[ChatRequest, int, int, list[str]]:
+def _measure_chat(request: ChatRequest) -> tuple[ChatRequest, int, int, list[str]]:
     """Checks a chat; returns it with its bytes of text, its bound in tokens and its features."""
     if request.top_logprobs and not request.logprobs:
         raise refused("invalid_request", param="top_logprobs", fault="needs", needed="logprobs")
@@ -176,14 +182,14 @@ def _chat(request: ChatRequest) -> tuple[ChatRequest, int, int, list[str]]:
     messages = conversation.for_engine(request.messages)
     size = sum(map(_message_bytes, messages))
     size += len(msgspec.json.encode(request.tools)) if request.tools else 0
-    features = ["tools"] if request.tools or any(map(_tells_of_tools, messages)) else []
+    features = ["tools"] if request.tools or any(map(_uses_tools, messages)) else []
     if images:
         features.append("images")
     tokens = size + MESSAGE_TOKENS * len(messages) + TEMPLATE_TOKENS + IMAGE_TOKENS_MAX * images
     return replace(request, messages=messages), size, tokens, features
 
 
-def _tells_of_tools(message: Message) -> bool:
+def _uses_tools(message: Message) -> bool:
     calls = isinstance(message, AssistantMessage) and bool(message.tool_calls)
     return calls or isinstance(message, ToolMessage)
 
@@ -199,7 +205,7 @@ def _message_bytes(message: Message) -> int:
     return size + sum(_utf8_bytes(part.text) for part in parts if isinstance(part, TextPart))
 
 
-def _completion_size(request: CompletionRequest) -> tuple[int, int, int]:
+def _measure_completion(request: CompletionRequest) -> tuple[int, int, int]:
     prompt = request.prompt
     parts = [prompt] if isinstance(prompt, str) else prompt
     size = tokens = 0

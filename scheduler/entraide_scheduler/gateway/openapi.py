@@ -15,12 +15,13 @@ from entraide import __version__
 from entraide.types import Receipt
 from entraide_scheduler.gateway.fields import IGNORED, NEUTRAL, REQUESTS, JobRequest
 from entraide_scheduler.gateway.options import HTTP_NAMES
-from entraide_scheduler.gateway.views import JobView
+from entraide_scheduler.gateway.views import JobStatus
 
 SCHEMAS = "#/components/schemas/"
+PUBLISHED_NAMES = {"JobStatus": "JobView"}  # a schema keeps the name that clients know
 
 # What each honoured field does, in one sentence.
-SAYS: Mapping[str, str] = MappingProxyType(
+FIELD_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "model": "Public name of a model, or a size: `petit`, `moyen`, `grand`, `auto`.",
         "messages": "The conversation so far. Unknown fields inside a message are left out.",
@@ -53,7 +54,7 @@ SAYS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_OPTION_SAYS: Mapping[str, str] = MappingProxyType(
+_OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "job_class": "interactive, standard or batch.",
         "data_class": "public, internal or restricted.",
@@ -132,7 +133,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
 )
 
 
-def document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def build_document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """Returns the document.
 
     Args:
@@ -153,34 +154,36 @@ def document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
             for pattern, methods in paths.items()
         },
         "components": {
-            "schemas": schemas(),
+            "schemas": build_schemas(),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"key": []}],
     }
 
 
-def schemas() -> dict[str, Any]:
+def build_schemas() -> dict[str, Any]:
     """Returns the schemas of requests and answers, by name."""
-    kinds = [*REQUESTS.values(), JobRequest, Error, JobView, Receipt]
-    _, found = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
+    kinds = [*REQUESTS.values(), JobRequest, Error, JobStatus, Receipt]
+    _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):
-        for name, schema in found[kind.__name__]["properties"].items():
-            schema["description"] = SAYS[name]
+        for name, schema in components[kind.__name__]["properties"].items():
+            schema["description"] = FIELD_DESCRIPTIONS[name]
     for path, kind in REQUESTS.items():
-        properties = found[kind.__name__]["properties"]
+        properties = components[kind.__name__]["properties"]
         for name in sorted(IGNORED[path]):
             properties[name] = {"description": "Ignored."}
         for name, value in sorted(NEUTRAL[path].items()):
             properties[name] = {"enum": [value, None], "description": "Only this value."}
         # Any other field may be there if it is null.
-        found[kind.__name__]["additionalProperties"] = {"type": "null"}
-    return found
+        components[kind.__name__]["additionalProperties"] = {"type": "null"}
+    for name, published in PUBLISHED_NAMES.items():
+        components[name]["title"] = published
+    return {PUBLISHED_NAMES.get(name, name): schema for name, schema in components.items()}
 
 
 def _operation(pattern: str, method: str, name: str) -> dict[str, Any]:
     facts = OPERATIONS[name]
-    told: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": f"{name}_{method.lower()}_{pattern.count('/')}",
         "summary": facts.summary,
         "parameters": _parameters(pattern, name, facts),
@@ -188,27 +191,36 @@ def _operation(pattern: str, method: str, name: str) -> dict[str, Any]:
     }
     if facts.request:
         content = {"application/json": {"schema": {"$ref": SCHEMAS + facts.request}}}
-        told["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": True, "content": content}
     if facts.open:
-        told["security"] = []
-    return told
+        operation["security"] = []
+    return operation
 
 
 def _parameters(pattern: str, name: str, facts: Operation) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for hole in ("job", "model", "sha256"):
-        if f"{{{hole}}}" in pattern:
+    parameters: list[dict[str, Any]] = []
+    for placeholder in ("job", "model", "sha256"):
+        if f"{{{placeholder}}}" in pattern:
             schema = {"type": "string"}
-            found.append({"name": hole, "in": "path", "required": True, "schema": schema})
-    if name == "list_jobs":
-        found.append({"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}})
-    if facts.request:
-        for option, says in _OPTION_SAYS.items():
-            schema = {"type": "string"}
-            found.append(
-                {"name": HTTP_NAMES[option], "in": "header", "description": says, "schema": schema}
+            parameters.append(
+                {"name": placeholder, "in": "path", "required": True, "schema": schema}
             )
-    return found
+    if name == "list_jobs":
+        parameters.append(
+            {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}}
+        )
+    if facts.request:
+        for option, description in _OPTION_DESCRIPTIONS.items():
+            schema = {"type": "string"}
+            parameters.append(
+                {
+                    "name": HTTP_NAMES[option],
+                    "in": "header",
+                    "description": description,
+                    "schema": schema,
+                }
+            )
+    return parameters
 
 
 def _responses(name: str, facts: Operation) -> dict[str, Any]:
@@ -216,9 +228,9 @@ def _responses(name: str, facts: Operation) -> dict[str, Any]:
     content: dict[str, Any] = {facts.kind: {"schema": schema}}
     if name in ("chat", "completion"):
         content["text/event-stream"] = {"schema": {}}
-    good = {"description": "The answer.", "content": content}
-    wrong = {
+    success = {"description": "The answer.", "content": content}
+    refusal = {
         "description": "A refusal.",
         "content": {"application/json": {"schema": {"$ref": SCHEMAS + "Error"}}},
     }
-    return {"202" if name == "submit_job" else "200": good, "default": wrong}
+    return {"202" if name == "submit_job" else "200": success, "default": refusal}

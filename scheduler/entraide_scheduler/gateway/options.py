@@ -22,10 +22,10 @@ from msgspec import Struct
 
 from entraide.types import DataClass, JobClass, JobKind, RequestFacts
 from entraide.units import UG_PER_G, round_half_up
-from entraide_scheduler.gateway.field_faults import found
-from entraide_scheduler.gateway.openai import Ask
+from entraide_scheduler.gateway.field_faults import show_value
+from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import refused
-from entraide_scheduler.gateway.sizes import Sizes
+from entraide_scheduler.gateway.token_estimator import TokenEstimator
 
 DEADLINE_DAYS_MAX = 31
 DEADLINE_S_MAX = DEADLINE_DAYS_MAX * 86_400.0
@@ -91,7 +91,7 @@ class Options(Struct, frozen=True):
     names: Mapping[str, str] = HTTP_NAMES
 
 
-def from_headers(headers: Mapping[str, str], now: float) -> Options:
+def options_from_headers(headers: Mapping[str, str], now: float) -> Options:
     """Reads the pool's own request headers.
 
     Raises:
@@ -110,7 +110,7 @@ def from_headers(headers: Mapping[str, str], now: float) -> Options:
     )
 
 
-def check(options: Options, now: float) -> None:
+def check_options(options: Options, now: float) -> None:
     """Checks all that was asked of the pool.
 
     Raises:
@@ -122,7 +122,7 @@ def check(options: Options, now: float) -> None:
     if options.jurisdiction and not _JURISDICTION.fullmatch(options.jurisdiction):
         raise refused(
             "invalid_request", param=names["jurisdiction"], fault="wrong_form", form="CA, CA-QC",
-            found=found(options.jurisdiction),
+            found=show_value(options.jurisdiction),
         )  # fmt: skip
     deadline, name = options.deadline_at, names["deadline"]
     if deadline is not None:
@@ -138,7 +138,7 @@ def check(options: Options, now: float) -> None:
     if grams is not None and not 0.0 <= grams <= CARBON_G_MAX:
         raise refused(
             "invalid_request", param=names["max_gco2e"], fault="between", low=0,
-            high=round(CARBON_G_MAX), found=found(grams),
+            high=round(CARBON_G_MAX), found=show_value(grams),
         )  # fmt: skip
     for field, text in (("session", options.session), ("idempotency", options.idempotency)):
         if len(text) > NAME_MAX:
@@ -149,7 +149,7 @@ def _check_word(name: str, kind: type[StrEnum], text: str) -> None:
     if text and text not in list(kind):
         raise refused(
             "invalid_request", param=name, fault="not_one_of", choices=", ".join(kind),
-            found=found(text),
+            found=show_value(text),
         )  # fmt: skip
 
 
@@ -173,19 +173,20 @@ def _deadline(text: str, now: float) -> float:
         return math.nan
 
 
-JOB_NAME = re.compile(r"(job|kept)-[0-9a-f]{8,64}")
+JOB_ID = re.compile(r"(job|kept)-[0-9a-f]{8,64}")
 
 
-def is_job_name(text: str) -> bool:
+def is_job_id(text: str) -> bool:
     r"""Whether a text has the form of a job's identifier; only then may it stand in a header.
 
-    >>> is_job_name(JobNames().new(JobKind.LIVE, 1_795_612_841.25)), is_job_name("job-x\r\n")
+    >>> job = JobIdGenerator().next_id(JobKind.LIVE, 1_795_612_841.25)
+    >>> is_job_id(job), is_job_id("job-x\r\n")
     (True, False)
     """
-    return JOB_NAME.fullmatch(text) is not None
+    return JOB_ID.fullmatch(text) is not None
 
 
-class JobNames:
+class JobIdGenerator:
     """Makes job identifiers, ``job-…`` or ``kept-…``; later ones sort after earlier ones.
 
     Each is the time in milliseconds, what is drawn once for this run of the gateway, and a count.
@@ -196,16 +197,17 @@ class JobNames:
         self._boot = secrets.token_hex(5)
         self._count = itertools.count()
 
-    def new(self, kind: JobKind, now: float) -> str:
+    def next_id(self, kind: JobKind, now: float) -> str:
         """Returns the next one."""
         prefix = KEPT_PREFIX if kind is JobKind.KEPT else "job-"
         return f"{prefix}{int(now * 1_000):012x}{self._boot}{next(self._count):08x}"
 
 
-def named_at(job: str) -> float:
+def created_at(job: str) -> float:
     """Returns when a name was made, seconds since the epoch; 0 for a name that is not ours.
 
-    >>> named_at(JobNames().new(JobKind.LIVE, 1_795_612_841.25)), named_at("job-x")
+    >>> job = JobIdGenerator().next_id(JobKind.LIVE, 1_795_612_841.25)
+    >>> created_at(job), created_at("job-x")
     (1795612841.25, 0.0)
     """
     try:
@@ -214,36 +216,44 @@ def named_at(job: str) -> float:
         return 0.0
 
 
-class FactsMaker:
+class FactsBuilder:
     """Makes the facts of a request, with this gateway's name and the pool's defaults."""
 
     def __init__(
-        self, *, gateway: str, kept_gateway: str, jurisdiction: str, secret: bytes, sizes: Sizes
+        self,
+        *,
+        gateway: str,
+        kept_gateway: str,
+        jurisdiction: str,
+        secret: bytes,
+        token_estimator: TokenEstimator,
     ) -> None:
         self._gateways = {JobKind.LIVE: gateway, JobKind.KEPT: kept_gateway}
         self._jurisdiction = jurisdiction
         self._secret = secret
-        self._sizes = sizes
-        self._names = JobNames()
+        self._token_estimator = token_estimator
+        self._ids = JobIdGenerator()
 
-    def veiled(self, coop: str, text: str) -> str:
+    def keyed_hash(self, coop: str, text: str) -> str:
         """Returns a keyed hash of a client's text, or "" for none."""
         if not text:
             return ""
         key = hmac.digest(self._secret, coop.encode(), "sha256")
         return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()
 
-    def facts(self, ask: Ask, caller: Caller, options: Options, kind: JobKind) -> RequestFacts:
+    def build_facts(
+        self, ask: ParsedRequest, caller: Caller, options: Options, kind: JobKind
+    ) -> RequestFacts:
         """Returns all that the core learns.
 
         Raises:
             Refused: an option is not one of its values, or the deadline has passed.
         """
         now = time.time()
-        check(options, now)
+        check_options(options, now)
         grams = options.max_gco2e
         return RequestFacts(
-            job=self._names.new(kind, now),
+            job=self._ids.next_id(kind, now),
             coop=caller.coop,
             project=caller.project,
             key=caller.key,
@@ -253,14 +263,14 @@ class FactsMaker:
             data_class=DataClass(options.data_class or DataClass.INTERNAL),
             jurisdiction=options.jurisdiction or self._jurisdiction,
             model=ask.model,
-            input_tokens_est=self._sizes.input_tokens_est(ask),
+            input_tokens_est=self._token_estimator.estimate_input_tokens(ask),
             input_tokens_max=ask.input_tokens_max,
             output_tokens_max=ask.output_tokens_max,
             choices=ask.choices,
             features=ask.features,
             stream=ask.stream and kind is JobKind.LIVE,
-            session=self.veiled(caller.coop, options.session),
+            session=self.keyed_hash(caller.coop, options.session),
             deadline_at=options.deadline_at,
             max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
-            idempotency=self.veiled(caller.coop, options.idempotency),
+            idempotency=self.keyed_hash(caller.coop, options.idempotency),
         )

@@ -14,11 +14,11 @@ from msgspec import Struct
 from entraide import __version__
 from entraide.decoding import decode_json
 from entraide.wire.messages import ModelCard
-from entraide_scheduler.desk import Desk
 from entraide_scheduler.gateway.http import Exchange
-from entraide_scheduler.gateway.receipts import Signer
+from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.views import PoolStatus, models_json, status_json
 from entraide_scheduler.health import Health
+from entraide_scheduler.scheduler_port import SchedulerPort
 
 FRESH_S = 1.0
 CONTENT_POLICY = (
@@ -36,7 +36,7 @@ PAGE_HEADERS = (
 StatusSource = Callable[[], PoolStatus]
 
 
-class Announced(Struct, frozen=True):
+class PoolEndpoints(Struct, frozen=True):
     """How others reach the pool, told at ``/.well-known/entraide``.
 
     Attributes:
@@ -56,13 +56,13 @@ class Pages:
     def __init__(
         self,
         *,
-        desk: Desk,
-        signer: Signer,
+        scheduler: SchedulerPort,
+        signer: ReceiptSigner,
         pool: str,
         status: StatusSource | None,
         health: Health | None = None,
     ) -> None:
-        self._desk = desk
+        self._scheduler = scheduler
         self._signer = signer
         self._pool = pool
         self._source = status
@@ -70,44 +70,44 @@ class Pages:
         self._page = (files("entraide_dashboard") / "index.html").read_bytes()
         self._models: tuple[float, tuple[ModelCard, ...]] = (0.0, ())
         self._status: tuple[float, bytes] = (0.0, b"")
-        self.announced = Announced()
+        self.endpoints = PoolEndpoints()
         self.ready = False
 
-    async def cards(self) -> tuple[ModelCard, ...]:
+    async def model_cards(self) -> tuple[ModelCard, ...]:
         """Returns the models that may be asked for, and what a size means now."""
         now = time.monotonic()
         if now >= self._models[0]:
-            self._models = (now + FRESH_S, await self._desk.models())
+            self._models = (now + FRESH_S, await self._scheduler.models())
         return self._models[1]
 
-    async def models(self) -> bytes:
+    async def list_models(self) -> bytes:
         """Returns the list of models, as OpenAI shapes it."""
-        return models_json(await self.cards(), self._pool)
+        return models_json(await self.model_cards(), self._pool)
 
-    async def model(self, name: str) -> bytes | None:
+    async def get_model(self, name: str) -> bytes | None:
         """Returns one model of that list."""
-        listed = decode_json(await self.models())["data"]
+        listed = decode_json(await self.list_models())["data"]
         return next((msgspec.json.encode(card) for card in listed if card["id"] == name), None)
 
-    async def status(self) -> bytes:
+    async def render_status(self) -> bytes:
         """Returns the pool's state."""
         now = time.monotonic()
         if now >= self._status[0]:
-            shown = self._source() if self._source is not None else None
-            body = status_json(shown, await self.cards(), pool=self._pool, at=time.time())
+            status = self._source() if self._source is not None else None
+            body = status_json(status, await self.model_cards(), pool=self._pool, at=time.time())
             self._status = (now + FRESH_S, body)
         return self._status[1]
 
-    def readiness(self, *, ready: bool) -> bytes:
+    def render_readiness(self, *, ready: bool) -> bytes:
         """Returns whether requests are served, and what went wrong in the last hour.
 
         A pool that is degraded serves: only whether it is ready decides the HTTP status.
         """
-        reasons = self._health.troubles() if self._health is not None else ()
+        reasons = self._health.incidents() if self._health is not None else ()
         status = "not_ready" if not ready else "degraded" if reasons else "ok"
         return msgspec.json.encode({"ready": ready, "status": status, "reasons": reasons})
 
-    def well_known(self) -> bytes:
+    def render_well_known(self) -> bytes:
         """Returns how programs and nodes reach the pool, and which key signs its receipts.
 
         ``version`` and ``now`` let a node tell that it is out of date, or that its clock is off.
@@ -117,10 +117,10 @@ class Pages:
                 "pool": self._pool,
                 "version": __version__,
                 "now": time.time(),
-                "grpc": self.announced.grpc,
-                "tls": self.announced.tls,
-                "ca_pem": self.announced.ca_pem,
-                "receipt_key": {"id": self._signer.key, "ed25519": self._signer.public_base64},
+                "grpc": self.endpoints.grpc,
+                "tls": self.endpoints.tls,
+                "ca_pem": self.endpoints.ca_pem,
+                "receipt_key": {"id": self._signer.key_id, "ed25519": self._signer.public_base64},
             }
         )
 

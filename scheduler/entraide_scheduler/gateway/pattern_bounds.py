@@ -11,8 +11,8 @@ import re
 
 from msgspec import Struct
 
-from entraide_scheduler.gateway.field_faults import found
-from entraide_scheduler.gateway.refusals import Refusal, Refused
+from entraide_scheduler.gateway.field_faults import show_value
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 
 PATTERN_CHARS_MAX = 512
 PATTERN_GROUPS_MAX = 8  # groups inside groups
@@ -100,11 +100,15 @@ def _repeat(group: _Group, piece: str, param: str) -> int:
     group.last_times *= times
     if group.last_times > limit:
         raise _refused(
-            param, "schema_keyword", keyword="pattern", limit=limit, found=found(group.last_times)
+            param,
+            "schema_keyword",
+            keyword="pattern",
+            limit=limit,
+            found=show_value(group.last_times),
         )
     group.last_empty = not numbers or numbers[0] == 0 or piece.startswith("{,")
     return group.last_times
 
 
 def _refused(param: str, fault: str, **values: str | float) -> Refused:
-    return Refused(Refusal("invalid_request", {"param": param, "fault": fault, **values}))
+    return Refused(ErrorReply("invalid_request", {"param": param, "fault": fault, **values}))

@@ -25,10 +25,10 @@ def parse_networks(names: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(name) for name in names)
 
 
-def is_in(address: str, networks: tuple[Network, ...]) -> bool:
+def is_in_networks(address: str, networks: tuple[Network, ...]) -> bool:
     """Returns whether an address belongs to one of the networks.
 
-    >>> is_in("10.1.2.3", parse_networks(["10.0.0.0/8"]))
+    >>> is_in_networks("10.1.2.3", parse_networks(["10.0.0.0/8"]))
     True
     """
     if not networks:
@@ -39,11 +39,13 @@ def is_in(address: str, networks: tuple[Network, ...]) -> bool:
     )
 
 
-def group_of(address: str) -> str:
+def address_group(address: str) -> str:
     """Returns the unit by which an address is counted.
 
-    >>> group_of("203.0.113.9"), group_of("2001:db8::5:1"), group_of("::ffff:203.0.113.9")
-    ('203.0.113.9', '2001:db8::/64', '203.0.113.9')
+    >>> address_group("203.0.113.9"), address_group("2001:db8::5:1")
+    ('203.0.113.9', '2001:db8::/64')
+    >>> address_group("::ffff:203.0.113.9")
+    '203.0.113.9'
     """
     if ":" not in address:
         return address
@@ -74,15 +76,15 @@ def client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Network
         hops = headers["x-forwarded-for"].split(",")
     else:
         hops = [_forwarded_for(hop) for hop in headers.get("forwarded", "").split(",")]
-    found = peer
+    address = peer
     for hop in reversed(hops[-HOPS_MAX:]):
         parsed = _parsed(_without_port(hop.strip()))
         if parsed is None:
             break
-        found = str(parsed)
-        if not is_in(found, proxies):
+        address = str(parsed)
+        if not is_in_networks(address, proxies):
             break
-    return found
+    return address
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -122,11 +124,11 @@ class KeylessConnections(Generic[C]):
 
     def add(self, connection: C, address: str) -> C | None:
         """Adds a connection; returns the one that must be closed for it, if any."""
-        group = group_of(address)
-        mates = self._by_group.get(group, {})
+        group = address_group(address)
+        same_group = self._by_group.get(group, {})
         surplus: C | None = None
-        if len(mates) >= self._most_per_address:
-            surplus = next(iter(mates))
+        if len(same_group) >= self._most_per_address:
+            surplus = next(iter(same_group))
         elif len(self._groups) >= self._most:
             surplus = next(iter(self._groups))
         if surplus is not None:
@@ -139,9 +141,9 @@ class KeylessConnections(Generic[C]):
         """Removes a connection: it has shown a key, or it is closed."""
         group = self._groups.pop(connection, None)
         if group is not None:
-            mates = self._by_group[group]
-            del mates[connection]
-            if not mates:
+            same_group = self._by_group[group]
+            del same_group[connection]
+            if not same_group:
                 del self._by_group[group]
 
 
@@ -164,7 +166,7 @@ class WrongKeys:
             The seconds until the address's wrong keys are forgotten, once there are too many
             of them; else 0.
         """
-        group = group_of(address)
+        group = address_group(address)
         began_at, count = self._shown.get(group, (now, 0))
         if now - began_at >= self._window_s:
             del self._shown[group]

@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 
-class Phase(StrEnum):
+class JobPhase(StrEnum):
     """Where a job stands at its gateway."""
 
     WAITING = "waiting"  # asked for, not placed
@@ -14,17 +14,17 @@ class Phase(StrEnum):
     CLOSED = "closed"  # told to the listener
 
 
-STEPS: Mapping[tuple[Phase, str], Phase] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[JobPhase, str], JobPhase] = MappingProxyType(
     {
-        (Phase.WAITING, "placed"): Phase.RUNNING,
-        (Phase.RUNNING, "placed"): Phase.RUNNING,
-        (Phase.ANSWERING, "placed"): Phase.CLOSED,  # stream_broken
-        (Phase.RUNNING, "tokens"): Phase.ANSWERING,
-        (Phase.ANSWERING, "tokens"): Phase.ANSWERING,
-        (Phase.RUNNING, "whole"): Phase.CLOSED,
-        (Phase.ANSWERING, "whole"): Phase.CLOSED,
-        (Phase.WAITING, "failed"): Phase.CLOSED,
-        (Phase.RUNNING, "failed"): Phase.CLOSED,
-        (Phase.ANSWERING, "failed"): Phase.CLOSED,
+        (JobPhase.WAITING, "placed"): JobPhase.RUNNING,
+        (JobPhase.RUNNING, "placed"): JobPhase.RUNNING,
+        (JobPhase.ANSWERING, "placed"): JobPhase.CLOSED,  # stream_broken
+        (JobPhase.RUNNING, "tokens"): JobPhase.ANSWERING,
+        (JobPhase.ANSWERING, "tokens"): JobPhase.ANSWERING,
+        (JobPhase.RUNNING, "whole"): JobPhase.CLOSED,
+        (JobPhase.ANSWERING, "whole"): JobPhase.CLOSED,
+        (JobPhase.WAITING, "failed"): JobPhase.CLOSED,
+        (JobPhase.RUNNING, "failed"): JobPhase.CLOSED,
+        (JobPhase.ANSWERING, "failed"): JobPhase.CLOSED,
     }
 )

@@ -21,28 +21,28 @@ from entraide.v1 import common_pb2, pool_pb2
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.options import GRPC_NAMES, Options
-from entraide_scheduler.gateway.refusals import Refusal, refused
-from entraide_scheduler.gateway.views import JobView
+from entraide_scheduler.gateway.refusals import ErrorReply, refused
+from entraide_scheduler.gateway.views import JobStatus
 
 # Fields of ``extra`` that the message or the call itself says.
 OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "stream_options"})
 WHOLE_MAX = 2.0**53
 REQUEST_FIELDS = frozenset({"model", "messages", "prompt", "keep_s"})
-GIVEN_NAMES: Mapping[str, str] = MappingProxyType({"max_tokens": "max_output_tokens"})
+GRPC_PARAM_NAMES: Mapping[str, str] = MappingProxyType({"max_tokens": "max_output_tokens"})
 
 
-def _whole(value: Any) -> Any:
+def _restore_integers(value: Any) -> Any:
     """Protobuf knows floats only: whole numbers become integers again."""
     if isinstance(value, float) and abs(value) < WHOLE_MAX and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
+        return {key: _restore_integers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_restore_integers(item) for item in value]
     return value
 
 
-def request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[str, bytes]:
+def build_request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[str, bytes]:
     """Returns the path and the JSON of a request.
 
     Raises:
@@ -54,7 +54,7 @@ def request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[s
         raise refused("invalid_request", param="extra", fault="not_finite") from None
     if own := OWN_FIELDS & extra.keys():
         raise refused("invalid_request", param=f"extra.{min(own)}", fault="own_field")
-    body: dict[str, Any] = {key: _whole(value) for key, value in extra.items()}
+    body: dict[str, Any] = {key: _restore_integers(value) for key, value in extra.items()}
     body["model"] = request.model
     if request.max_output_tokens:
         body["max_tokens"] = request.max_output_tokens
@@ -67,7 +67,7 @@ def request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[s
     return openai.COMPLETION, msgspec.json.encode(body)
 
 
-def named_as_asked(refusal: Refusal) -> Refusal:
+def rename_param(refusal: ErrorReply) -> ErrorReply:
     """Returns a refusal with its field called as this contract calls it."""
     param = refusal.values.get("param")
     if not isinstance(param, str) or param.startswith(("extra", "options.")):
@@ -75,11 +75,11 @@ def named_as_asked(refusal: Refusal) -> Refusal:
     first = re.split(r"[.\[]", param, maxsplit=1)[0]
     if first in REQUEST_FIELDS:
         return refusal
-    named = GIVEN_NAMES.get(param, f"extra.{param}")
-    return structs.replace(refusal, values={**refusal.values, "param": named})
+    renamed = GRPC_PARAM_NAMES.get(param, f"extra.{param}")
+    return structs.replace(refusal, values={**refusal.values, "param": renamed})
 
 
-def options(message: pool_pb2.JobOptions, now: float) -> Options:
+def read_options(message: pool_pb2.JobOptions, now: float) -> Options:
     """Returns what was asked of the pool."""
     return Options(
         job_class=message.job_class,
@@ -93,7 +93,7 @@ def options(message: pool_pb2.JobOptions, now: float) -> Options:
     )
 
 
-def usage(facts: Usage) -> common_pb2.Usage:
+def usage_message(facts: Usage) -> common_pb2.Usage:
     """Returns a usage."""
     return common_pb2.Usage(
         input_tokens=facts.input_tokens,
@@ -103,7 +103,7 @@ def usage(facts: Usage) -> common_pb2.Usage:
     )
 
 
-def receipt(facts: Receipt) -> common_pb2.Receipt:
+def receipt_message(facts: Receipt) -> common_pb2.Receipt:
     """Returns a receipt."""
     fields = msgspec.structs.asdict(facts)
     tokens = common_pb2.Usage(
@@ -118,7 +118,7 @@ def receipt(facts: Receipt) -> common_pb2.Receipt:
     return common_pb2.Receipt(usage=tokens, **fields)
 
 
-def job(view: JobView, result: bytes = b"") -> pool_pb2.Job:
+def job_message(view: JobStatus, result: bytes = b"") -> pool_pb2.Job:
     """Returns a job."""
     message = pool_pb2.Job(
         job=view.id,
@@ -132,17 +132,17 @@ def job(view: JobView, result: bytes = b"") -> pool_pb2.Job:
         result_json=result,
     )
     if view.receipt is not None:
-        message.receipt.CopyFrom(receipt(decode_json(view.receipt, type=Receipt)))
+        message.receipt.CopyFrom(receipt_message(decode_json(view.receipt, type=Receipt)))
     return message
 
 
-def _values(values: Any) -> struct_pb2.Struct:
+def _struct_message(values: Any) -> struct_pb2.Struct:
     message = struct_pb2.Struct()
     message.update(values)
     return message
 
 
-def explanation(facts: Explanation, lang: str) -> common_pb2.Explanation:
+def explanation_message(facts: Explanation, lang: str) -> common_pb2.Explanation:
     """Returns an explanation with its sentences in one language."""
     return common_pb2.Explanation(
         job=facts.job,
@@ -150,7 +150,7 @@ def explanation(facts: Explanation, lang: str) -> common_pb2.Explanation:
         policy_version=facts.policy_version,
         decision=facts.decision,
         reason=facts.reason,
-        values=_values(facts.values),
+        values=_struct_message(facts.values),
         node=facts.node,
         candidates=[
             common_pb2.Candidate(
@@ -175,7 +175,7 @@ def explanation(facts: Explanation, lang: str) -> common_pb2.Explanation:
                 coop=one.coop,
                 zone=one.zone,
                 rule=one.rule,
-                values=_values(one.values),
+                values=_struct_message(one.values),
                 waiting_helps=one.waiting_helps,
                 sentence=explanations.rule_sentence(one, lang, facts.at),
             )
@@ -188,7 +188,7 @@ def explanation(facts: Explanation, lang: str) -> common_pb2.Explanation:
     )
 
 
-def model(card: ModelCard) -> pool_pb2.Model:
+def model_message(card: ModelCard) -> pool_pb2.Model:
     """Returns a model that may be asked for."""
     return pool_pb2.Model(
         model=card.model,

@@ -21,17 +21,18 @@ from entraide.types import JobKind
 from entraide.v1 import common_pb2, pool_pb2, pool_pb2_grpc
 from entraide_scheduler.control.errors import Context, abort, language, metadata
 from entraide_scheduler.gateway import openai, pool_messages
-from entraide_scheduler.gateway.auth import Keys
+from entraide_scheduler.gateway.answer_listener import CompleteAnswer
+from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.coop_jobs import CoopJobs
-from entraide_scheduler.gateway.jobs import Answer, RunningJobs
-from entraide_scheduler.gateway.kept import KeptJobs
+from entraide_scheduler.gateway.kept_jobs import KeptJobs
 from entraide_scheduler.gateway.metrics import Metrics
-from entraide_scheduler.gateway.options import Caller, FactsMaker
+from entraide_scheduler.gateway.options import Caller, FactsBuilder
 from entraide_scheduler.gateway.pages import Pages
-from entraide_scheduler.gateway.refusals import Refusal, Refused, refused
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
+from entraide_scheduler.gateway.running_jobs import RunningJobs
 
 UNREAD_MAX_BYTES = 4 * 1024 * 1024
-EVENT = b"data: "
+EVENT_PREFIX = b"data: "
 RESERVED = frozenset({"context", "code", "job", "retry_after_s", "default_lang"})
 
 
@@ -53,7 +54,7 @@ class _Chunk(Struct):
 _CHUNK = JsonDecoder[_Chunk](_Chunk)
 
 
-def text_of(chunk: bytes) -> tuple[str, str]:
+def chunk_text(chunk: bytes) -> tuple[str, str]:
     """Returns the text of the first choice in a chunk, and its finish reason."""
     for choice in _CHUNK.decode(chunk).choices:
         if choice.index == 0:
@@ -61,20 +62,20 @@ def text_of(chunk: bytes) -> tuple[str, str]:
     return "", ""
 
 
-def texts_of(events: bytes) -> str:
+def events_text(events: bytes) -> str:
     """Returns the text of the first choice in server-sent events."""
-    lines = (line for line in events.split(b"\n") if line.startswith(EVENT))
-    return "".join(text_of(line[len(EVENT) :])[0] for line in lines)
+    lines = (line for line in events.split(b"\n") if line.startswith(EVENT_PREFIX))
+    return "".join(chunk_text(line[len(EVENT_PREFIX) :])[0] for line in lines)
 
 
-class _Events:
+class _EventBuffer:
     """A listener that keeps what came until the call has sent it, within bounds."""
 
     def __init__(self) -> None:
         self._parts: deque[bytes] = deque()
         self._bytes = 0
         self._woken = asyncio.Event()
-        self.end: Answer | Refusal | None = None
+        self.end: CompleteAnswer | ErrorReply | None = None
         self.first_at = 0.0
 
     def on_tokens(self, data: bytes) -> bool:
@@ -84,15 +85,15 @@ class _Events:
         self._woken.set()
         return self._bytes < UNREAD_MAX_BYTES
 
-    def on_answer(self, answer: Answer) -> None:
+    def on_answer(self, answer: CompleteAnswer) -> None:
         self.end = answer
         self._woken.set()
 
-    def on_refusal(self, refusal: Refusal) -> None:
+    def on_error(self, refusal: ErrorReply) -> None:
         self.end = refusal
         self._woken.set()
 
-    async def take(self) -> bytes:
+    async def take_parts(self) -> bytes:
         """Returns all that waits, together; nothing once the end has come."""
         while not self._parts and self.end is None:
             self._woken.clear()
@@ -109,19 +110,19 @@ class PoolService(pool_pb2_grpc.PoolServicer):
     def __init__(
         self,
         *,
-        keys: Keys,
-        maker: FactsMaker,
-        running: RunningJobs,
-        kept: KeptJobs,
+        authenticator: Authenticator,
+        facts_builder: FactsBuilder,
+        running_jobs: RunningJobs,
+        kept_jobs: KeptJobs,
         coop_jobs: CoopJobs,
         pages: Pages,
         metrics: Metrics,
         lang: i18n.Lang,
     ) -> None:
-        self._keys = keys
-        self._maker = maker
-        self._running = running
-        self._kept = kept
+        self._keys = authenticator
+        self._facts_builder = facts_builder
+        self._running = running_jobs
+        self._kept = kept_jobs
         self._coop_jobs = coop_jobs
         self._pages = pages
         self._metrics = metrics
@@ -129,19 +130,19 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self._log = structlog.get_logger("entraide.grpc")
         self.stopping = False
 
-    def _heard(self, context: Context) -> tuple[str, str]:
+    def _read_credentials(self, context: Context) -> tuple[str, str]:
         """The key that is shown, and the language to answer in."""
         return metadata(context).get("authorization", ""), language(context, self._lang)
 
     async def _refuse(self, context: Context, name: str, problem: Exception, lang: str) -> NoReturn:
         if isinstance(problem, Refused):
-            refusal = pool_messages.named_as_asked(problem.refusal)
+            refusal = pool_messages.rename_param(problem.refusal)
         elif isinstance(problem, EntraideError):
-            refusal = Refusal(problem.code, problem.values, problem.retry_after_s, problem.job)
+            refusal = ErrorReply(problem.code, problem.values, problem.retry_after_s, problem.job)
         else:
             self._log.error("grpc.handler_failed", method=name, exc_info=problem)
-            refusal = Refusal("internal")
-        self._metrics.answered(f"Pool/{name}", CODES[refusal.known_code].http)
+            refusal = ErrorReply("internal")
+        self._metrics.count_request(f"Pool/{name}", CODES[refusal.known_code].http)
         values = {key: value for key, value in refusal.values.items() if key not in RESERVED}
         await abort(
             context,
@@ -156,51 +157,53 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self, request: pool_pb2.InferenceRequest, context: Context
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
         """Runs a live job; leaving the call cancels it."""
-        authorization, lang = self._heard(context)
+        authorization, lang = self._read_credentials(context)
         began_at = time.monotonic()
-        events = _Events()
+        events = _EventBuffer()
         try:
-            caller = await self._keys.caller(authorization)
-            job = self._start(request, caller, events)
+            caller = await self._keys.authenticate(authorization)
+            job = self._start_job(request, caller, events)
         except Exception as problem:  # noqa: BLE001  (the caller must hear of it)
             await self._refuse(context, "Stream", problem, lang)
         try:
             yield pool_pb2.StreamEvent(started=pool_pb2.Started(job=job))
             parts: list[str] = []
-            while data := await events.take():
+            while data := await events.take_parts():
                 if not parts:
-                    self._metrics.first_token(events.first_at - began_at)
-                parts.append(texts_of(data))
+                    self._metrics.observe_ttft(events.first_at - began_at)
+                parts.append(events_text(data))
                 yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=parts[-1]))
             end = events.end
-            if isinstance(end, Answer):
-                last, finish_reason = text_of(end.final) if end.final else ("", "")
+            if isinstance(end, CompleteAnswer):
+                last, finish_reason = chunk_text(end.final) if end.final else ("", "")
                 if last:
                     yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=last))
                 done = pool_pb2.Done(
                     text="".join([*parts, last]),
                     finish_reason=finish_reason,
-                    usage=pool_messages.usage(end.usage),
-                    receipt=pool_messages.receipt(end.receipt) if end.receipt else None,
+                    usage=pool_messages.usage_message(end.usage),
+                    receipt=pool_messages.receipt_message(end.receipt) if end.receipt else None,
                 )
                 yield pool_pb2.StreamEvent(done=done)
         finally:
             self._running.cancel(job, "client_gone")
-        if isinstance(end, Refusal):
+        if isinstance(end, ErrorReply):
             await self._refuse(context, "Stream", Refused(end), lang)
-        self._metrics.answered("Pool/Stream", 200)
+        self._metrics.count_request("Pool/Stream", 200)
 
-    def _start(self, request: pool_pb2.InferenceRequest, caller: Caller, events: _Events) -> str:
+    def _start_job(
+        self, request: pool_pb2.InferenceRequest, caller: Caller, events: _EventBuffer
+    ) -> str:
         if self.stopping:
             raise refused("shutting_down")
-        path, body = pool_messages.request_body(request, stream=True)
-        options = pool_messages.options(request.options, time.time())
-        ask = openai.parse(path, body)
-        facts = self._maker.facts(ask, caller, options, JobKind.LIVE)
-        if facts.idempotency and self._running.has(facts.coop, facts.idempotency):
+        path, body = pool_messages.build_request_body(request, stream=True)
+        options = pool_messages.read_options(request.options, time.time())
+        ask = openai.parse_request(path, body)
+        facts = self._facts_builder.build_facts(ask, caller, options, JobKind.LIVE)
+        if facts.idempotency and self._running.has_idempotency_key(facts.coop, facts.idempotency):
             raise refused("already_exists", name="idempotency_key")
         if not self._running.has_room:
-            raise Refused(Refusal("queue_full", retry_after_s=1.0))
+            raise Refused(ErrorReply("queue_full", retry_after_s=1.0))
         self._running.start(facts, ask, events)
         return facts.job
 
@@ -208,17 +211,17 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self, request: pool_pb2.SubmitRequest, context: Context
     ) -> pool_pb2.Job:
         """Keeps a job."""
-        authorization, lang = self._heard(context)
+        authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.caller(authorization)
+            caller = await self._keys.authenticate(authorization)
             if self.stopping:
                 raise refused("shutting_down")
-            path, body = pool_messages.request_body(request.request, stream=False)
-            options = pool_messages.options(request.request.options, time.time())
+            path, body = pool_messages.build_request_body(request.request, stream=False)
+            options = pool_messages.read_options(request.request.options, time.time())
             row = await self._kept.submit(caller, path, body, options, request.keep_s)
-            found = await self._coop_jobs.find(caller, row.job, lang)
-            self._metrics.answered("Pool/Submit", 200)
-            return pool_messages.job(found.view, found.result)
+            details = await self._coop_jobs.find_job(caller, row.job, lang)
+            self._metrics.count_request("Pool/Submit", 200)
+            return pool_messages.job_message(details.view, details.result)
         except Exception as problem:  # noqa: BLE001  (the caller must hear of it)
             await self._refuse(context, "Submit", problem, lang)
 
@@ -226,12 +229,12 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self, request: pool_pb2.JobRequest, context: Context
     ) -> pool_pb2.Job:
         """Returns a job, with its result when it has one."""
-        authorization, lang = self._heard(context)
+        authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.caller(authorization)
-            found = await self._coop_jobs.find(caller, request.job, lang)
-            self._metrics.answered("Pool/Get", 200)
-            return pool_messages.job(found.view, found.result)
+            caller = await self._keys.authenticate(authorization)
+            details = await self._coop_jobs.find_job(caller, request.job, lang)
+            self._metrics.count_request("Pool/Get", 200)
+            return pool_messages.job_message(details.view, details.result)
         except Exception as problem:  # noqa: BLE001
             await self._refuse(context, "Get", problem, lang)
 
@@ -239,12 +242,12 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self, request: pool_pb2.JobRequest, context: Context
     ) -> pool_pb2.Job:
         """Cancels a job."""
-        authorization, lang = self._heard(context)
+        authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.caller(authorization)
-            view = await self._coop_jobs.cancel(caller, request.job, lang)
-            self._metrics.answered("Pool/Cancel", 200)
-            return pool_messages.job(view)
+            caller = await self._keys.authenticate(authorization)
+            view = await self._coop_jobs.cancel_job(caller, request.job, lang)
+            self._metrics.count_request("Pool/Cancel", 200)
+            return pool_messages.job_message(view)
         except Exception as problem:  # noqa: BLE001
             await self._refuse(context, "Cancel", problem, lang)
 
@@ -252,12 +255,14 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self, request: pool_pb2.ListJobsRequest, context: Context
     ) -> pool_pb2.ListJobsResponse:
         """Lists the caller's jobs, newest first."""
-        authorization, lang = self._heard(context)
+        authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.caller(authorization)
-            views = await self._coop_jobs.list(caller, request.limit, lang)
-            self._metrics.answered("Pool/ListJobs", 200)
-            return pool_pb2.ListJobsResponse(jobs=[pool_messages.job(view) for view in views])
+            caller = await self._keys.authenticate(authorization)
+            views = await self._coop_jobs.list_jobs(caller, request.limit, lang)
+            self._metrics.count_request("Pool/ListJobs", 200)
+            return pool_pb2.ListJobsResponse(
+                jobs=[pool_messages.job_message(view) for view in views]
+            )
         except Exception as problem:  # noqa: BLE001
             await self._refuse(context, "ListJobs", problem, lang)
 
@@ -265,12 +270,12 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self, request: pool_pb2.JobRequest, context: Context
     ) -> common_pb2.Explanation:
         """Says why a job is where it is."""
-        authorization, lang = self._heard(context)
+        authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.caller(authorization)
-            told = await self._coop_jobs.explanation(caller, request.job)
-            self._metrics.answered("Pool/Explain", 200)
-            return pool_messages.explanation(told, lang)
+            caller = await self._keys.authenticate(authorization)
+            explanation = await self._coop_jobs.get_explanation(caller, request.job)
+            self._metrics.count_request("Pool/Explain", 200)
+            return pool_messages.explanation_message(explanation, lang)
         except Exception as problem:  # noqa: BLE001
             await self._refuse(context, "Explain", problem, lang)
 
@@ -280,11 +285,13 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         context: Context,
     ) -> pool_pb2.ListModelsResponse:
         """Lists the models that may be asked for."""
-        authorization, lang = self._heard(context)
+        authorization, lang = self._read_credentials(context)
         try:
-            await self._keys.caller(authorization)
-            cards = await self._pages.cards()
-            self._metrics.answered("Pool/ListModels", 200)
-            return pool_pb2.ListModelsResponse(models=[pool_messages.model(card) for card in cards])
+            await self._keys.authenticate(authorization)
+            cards = await self._pages.model_cards()
+            self._metrics.count_request("Pool/ListModels", 200)
+            return pool_pb2.ListModelsResponse(
+                models=[pool_messages.model_message(card) for card in cards]
+            )
         except Exception as problem:  # noqa: BLE001
             await self._refuse(context, "ListModels", problem, lang)

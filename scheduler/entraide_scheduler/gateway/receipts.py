@@ -23,7 +23,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 KEY_ID_DIGITS = 16
 
 
-def canonical(receipt: Receipt) -> bytes:
+def canonical_bytes(receipt: Receipt) -> bytes:
     """Returns the bytes that are signed."""
     facts = msgspec.to_builtins(receipt)
     del facts["key"], facts["signature"]
@@ -37,25 +37,25 @@ def key_id(public: Ed25519PublicKey) -> str:
     return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:KEY_ID_DIGITS]
 
 
-class Signer:
+class ReceiptSigner:
     """Signs receipts with the pool's key, or with one that it delegated."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
         public = key.public_key()
-        self.key = key_id(public)
+        self.key_id = key_id(public)
         self.public_base64 = base64.b64encode(public.public_bytes_raw()).decode("ascii")
 
-    def signed(self, receipt: Receipt) -> Receipt:
+    def sign(self, receipt: Receipt) -> Receipt:
         """Returns a receipt with its signature."""
-        signature = base64.b64encode(self._key.sign(canonical(receipt))).decode("ascii")
-        return msgspec.structs.replace(receipt, key=self.key, signature=signature)
+        signature = base64.b64encode(self._key.sign(canonical_bytes(receipt))).decode("ascii")
+        return msgspec.structs.replace(receipt, key=self.key_id, signature=signature)
 
 
 def is_genuine(receipt: Receipt, public: Ed25519PublicKey) -> bool:
     """Whether a receipt says what the holder of a key signed."""
     try:
-        public.verify(base64.b64decode(receipt.signature, validate=True), canonical(receipt))
+        public.verify(base64.b64decode(receipt.signature, validate=True), canonical_bytes(receipt))
     except (InvalidSignature, binascii.Error):
         return False
     return receipt.key == key_id(public)

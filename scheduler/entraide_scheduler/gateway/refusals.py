@@ -15,12 +15,12 @@ from entraide.errors import CODES
 from entraide.printable import printable
 
 Values = Mapping[str, str | int | float]
-NOTHING: Values = {}
+NO_VALUES: Values = {}
 NAME_SHOWN_MAX_CHARS = 60
 _ONE_LINE = str.maketrans("\n\t\u2028\u2029", "    ")
 
 
-class Refusal(Struct, frozen=True):
+class ErrorReply(Struct, frozen=True):
     """An expected no.
 
     Attributes:
@@ -31,7 +31,7 @@ class Refusal(Struct, frozen=True):
     """
 
     code: str
-    values: Values = NOTHING
+    values: Values = NO_VALUES
     retry_after_s: float | None = None
     job: str = ""
 
@@ -44,42 +44,42 @@ class Refusal(Struct, frozen=True):
 class Refused(Exception):
     """Carries a refusal up to the one place of a protocol that answers."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: ErrorReply) -> None:
         super().__init__(refusal.code)
         self.refusal = refusal
 
 
 def refused(code: str, *, job: str = "", **values: str | float) -> Refused:
     """Returns the exception that carries a refusal."""
-    return Refused(Refusal(code, values, job=job))
+    return Refused(ErrorReply(code, values, job=job))
 
 
-def clean(text: str, limit: int = NAME_SHOWN_MAX_CHARS) -> str:
+def clean_text(text: str, limit: int = NAME_SHOWN_MAX_CHARS) -> str:
     r"""Returns a foreign text fit for a sentence: bounded, and without control characters.
 
-    >>> clean("a\x1b[31mb" + "c" * 9, limit=8)
+    >>> clean_text("a\x1b[31mb" + "c" * 9, limit=8)
     'a[31mbc…'
     """
     shown = printable(text[:limit]).translate(_ONE_LINE)
     return shown + "…" if len(text) > limit else shown
 
 
-def status(refusal: Refusal) -> int:
+def http_status(refusal: ErrorReply) -> int:
     """Returns the HTTP status of a refusal."""
     return CODES[refusal.known_code].http
 
 
-def sentence(refusal: Refusal, lang: str) -> str:
+def error_sentence(refusal: ErrorReply, lang: str) -> str:
     """Returns what a person reads."""
     named = {"job": refusal.job} if refusal.job else {}
     return i18n.error(refusal.known_code, lang, {**refusal.values, **named})
 
 
-def body(refusal: Refusal, lang: str) -> bytes:
+def error_body(refusal: ErrorReply, lang: str) -> bytes:
     """Returns a refusal as JSON in OpenAI's error shape."""
     facts = CODES[refusal.known_code]
     error: dict[str, object] = {
-        "message": sentence(refusal, lang),
+        "message": error_sentence(refusal, lang),
         "type": facts.kind,
         "param": refusal.values.get("param"),
         "code": refusal.known_code,
@@ -89,14 +89,16 @@ def body(refusal: Refusal, lang: str) -> bytes:
     return msgspec.json.encode({"error": error})
 
 
-def headers(refusal: Refusal) -> list[tuple[str, str]]:
+def error_headers(refusal: ErrorReply) -> list[tuple[str, str]]:
     """Returns the headers that go with a refusal: ``Retry-After`` in whole seconds, if known."""
-    found = [("x-request-id", refusal.job)] if refusal.job else []
+    header_list = [("x-request-id", refusal.job)] if refusal.job else []
     if refusal.retry_after_s is not None:
-        found.append(("retry-after", str(max(1, math.ceil(refusal.retry_after_s)))))
+        header_list.append(("retry-after", str(max(1, math.ceil(refusal.retry_after_s)))))
     facts = CODES[refusal.known_code]
     if facts.http >= 500 and not facts.retryable:
-        found.append(("x-should-retry", "false"))  # the official clients repeat any 5xx otherwise
+        header_list.append(
+            ("x-should-retry", "false")
+        )  # the official clients repeat any 5xx otherwise
     if refusal.known_code == "unauthorised":
-        found.append(("www-authenticate", "Bearer"))
-    return found
+        header_list.append(("www-authenticate", "Bearer"))
+    return header_list

@@ -17,18 +17,22 @@ from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
 from entraide.types import JobKind
 from entraide_scheduler.gateway import openai, openapi, weights
-from entraide_scheduler.gateway.auth import Keys
+from entraide_scheduler.gateway.answer_writers import (
+    StreamedAnswerWriter,
+    WholeAnswerWriter,
+    send_refusal,
+)
+from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.coop_jobs import LIST_MAX, CoopJobs
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import JobRequest
 from entraide_scheduler.gateway.http import BODY_MAX_BYTES, Exchange
-from entraide_scheduler.gateway.jobs import RunningJobs
-from entraide_scheduler.gateway.kept import KeptJobs
+from entraide_scheduler.gateway.kept_jobs import KeptJobs
 from entraide_scheduler.gateway.metrics import Metrics
-from entraide_scheduler.gateway.options import Caller, FactsMaker, from_headers
+from entraide_scheduler.gateway.options import Caller, FactsBuilder, options_from_headers
 from entraide_scheduler.gateway.pages import Pages
-from entraide_scheduler.gateway.refusals import Refusal, Refused, refused
-from entraide_scheduler.gateway.streams import StreamedAnswer, WholeAnswer, refuse
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
+from entraide_scheduler.gateway.running_jobs import RunningJobs
 from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
 from entraide_scheduler.gateway.views import explanation_json, receipt_json
 
@@ -76,14 +80,14 @@ def route_of(path: str) -> Route | None:
     methods = PATHS.get(path)
     if methods is not None and "{" not in path:
         return Route(path, "", methods)
-    for prefix, hole in (
+    for prefix, placeholder in (
         (f"{JOBS}/", "{job}"), ("/v1/models/", "{model}"), (weights.PATH, "{sha256}"),
     ):  # fmt: skip
         if path.startswith(prefix):
             name, slash, rest = path[len(prefix) :].partition("/")
-            pattern = f"{prefix}{hole}{slash}{rest}"
-            if hole == "{model}":  # a model's name may hold a slash
-                name, pattern = path[len(prefix) :], f"{prefix}{hole}"
+            pattern = f"{prefix}{placeholder}{slash}{rest}"
+            if placeholder == "{model}":  # a model's name may hold a slash
+                name, pattern = path[len(prefix) :], f"{prefix}{placeholder}"
             if name and pattern in PATHS:
                 return Route(pattern, name, PATHS[pattern])
     return None
@@ -98,7 +102,7 @@ class _Body(Struct):
 _BODY = JsonDecoder[_Body](_Body)
 
 
-def _request_of(body: bytes) -> bytes:
+def _request_bytes(body: bytes) -> bytes:
     """Returns the request in a job's body, byte for byte: the same job sent again is the same."""
     try:
         return bytes(_BODY.decode(body).request)
@@ -106,19 +110,19 @@ def _request_of(body: bytes) -> bytes:
         raise refused("invalid_json", fault="json_too_deep", limit=DEPTH_MAX) from None
 
 
-Handle = Callable[["Call"], Awaitable[None]]
+RouteHandler = Callable[["RouteCall"], Awaitable[None]]
 
 
-class Call(Struct, frozen=True):
+class RouteCall(Struct, frozen=True):
     """One request on its way: the exchange, the name in its path, and its language."""
 
     exchange: Exchange
     name: str
     lang: str
 
-    def answer(self, body: bytes, status: int = 200) -> None:
+    def respond(self, body: bytes, status: int = 200) -> None:
         """Answers with JSON, unless the client has left."""
-        if not self.exchange.over:
+        if not self.exchange.is_over:
             self.exchange.respond(status, body)
 
 
@@ -128,27 +132,27 @@ class Routes:
     def __init__(
         self,
         *,
-        keys: Keys,
-        maker: FactsMaker,
-        running: RunningJobs,
-        kept: KeptJobs,
+        authenticator: Authenticator,
+        facts_builder: FactsBuilder,
+        running_jobs: RunningJobs,
+        kept_jobs: KeptJobs,
         coop_jobs: CoopJobs,
         pages: Pages,
         metrics: Metrics,
         lang: i18n.Lang,
     ) -> None:
-        self._keys = keys
-        self.pool_weights: weights.Weights | None = None
-        self._maker = maker
-        self._running = running
-        self._kept = kept
+        self._keys = authenticator
+        self.pool_weights: weights.WeightServer | None = None
+        self._facts_builder = facts_builder
+        self._running = running_jobs
+        self._kept = kept_jobs
         self._coop_jobs = coop_jobs
         self._pages = pages
         self._metrics = metrics
         self._lang = lang
-        self._document = msgspec.json.encode(openapi.document(PATHS))
+        self._document = msgspec.json.encode(openapi.build_document(PATHS))
         self.stopping = False
-        self._handles: dict[str, Handle] = {
+        self._handlers: dict[str, RouteHandler] = {
             "page": self._page,
             "status": self._status,
             "well_known": self._well_known,
@@ -159,8 +163,8 @@ class Routes:
             "models": self._models,
             "model": self._model,
             "weights": self._pool_weights,
-            "chat": partial(self._complete, openai.CHAT),
-            "completion": partial(self._complete, openai.COMPLETION),
+            "chat": partial(self._run_inference, openai.CHAT),
+            "completion": partial(self._run_inference, openai.COMPLETION),
             "list_jobs": self._list_jobs,
             "submit_job": self._submit_job,
             "get_job": self._get_job,
@@ -173,12 +177,12 @@ class Routes:
         """Returns the language to answer in."""
         return i18n.lang_of_header(exchange.request.headers.get("accept-language"), self._lang)
 
-    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+    def refuse(self, exchange: Exchange, refusal: ErrorReply) -> None:
         """Answers a request that the server did not hand over."""
-        exchange.on_over = partial(self._metrics.answered, UNKNOWN)
+        exchange.on_ended = partial(self._metrics.count_request, UNKNOWN)
         if refusal.code == "body_too_large" and not refusal.values:
-            refusal = Refusal(refusal.code, {"limit_bytes": BODY_MAX_BYTES})
-        refuse(exchange, refusal, self.lang_of(exchange))
+            refusal = ErrorReply(refusal.code, {"limit_bytes": BODY_MAX_BYTES})
+        send_refusal(exchange, refusal, self.lang_of(exchange))
 
     async def __call__(self, exchange: Exchange) -> None:
         """Answers a request."""
@@ -186,7 +190,7 @@ class Routes:
         lang = self.lang_of(exchange)
         route = route_of(request.path)
         pattern = route.pattern if route else UNKNOWN
-        exchange.on_over = partial(self._metrics.answered, pattern)
+        exchange.on_ended = partial(self._metrics.count_request, pattern)
         try:
             if route is None:
                 raise refused("unknown_path", path=request.path)
@@ -194,135 +198,135 @@ class Routes:
             handle = route.methods.get(method)
             if handle is None:
                 raise refused("method_not_allowed", method=request.method)
-            await self._handles[handle](Call(exchange, route.name, lang))
+            await self._handlers[handle](RouteCall(exchange, route.name, lang))
         except Refused as problem:
-            refuse(exchange, problem.refusal, lang)
+            send_refusal(exchange, problem.refusal, lang)
         except EntraideError as problem:
-            refusal = Refusal(problem.code, problem.values, problem.retry_after_s, problem.job)
-            refuse(exchange, refusal, lang)
+            refusal = ErrorReply(problem.code, problem.values, problem.retry_after_s, problem.job)
+            send_refusal(exchange, refusal, lang)
 
-    async def _caller(self, call: Call) -> Caller:
-        return await self._keys.caller(call.exchange.request.headers.get("authorization", ""))
+    async def _authenticate(self, call: RouteCall) -> Caller:
+        return await self._keys.authenticate(call.exchange.request.headers.get("authorization", ""))
 
     # Inference.
 
-    async def _complete(self, path: str, call: Call) -> None:
+    async def _run_inference(self, path: str, call: RouteCall) -> None:
         exchange = call.exchange
         request = exchange.request
-        caller = await self._caller(call)
+        caller = await self._authenticate(call)
         if self.stopping:
             raise refused("shutting_down")
-        ask = openai.parse(path, request.body)
-        options = from_headers(request.headers, time.time())
-        facts = self._maker.facts(ask, caller, options, JobKind.LIVE)
-        if exchange.over:
+        ask = openai.parse_request(path, request.body)
+        options = options_from_headers(request.headers, time.time())
+        facts = self._facts_builder.build_facts(ask, caller, options, JobKind.LIVE)
+        if exchange.is_over:
             return
-        if facts.idempotency and self._running.has(facts.coop, facts.idempotency):
+        if facts.idempotency and self._running.has_idempotency_key(facts.coop, facts.idempotency):
             raise refused("already_exists", name="Idempotency-Key")
         if not self._running.has_room:
-            raise Refused(Refusal("queue_full", retry_after_s=1.0))
-        listener: StreamedAnswer | WholeAnswer
+            raise Refused(ErrorReply("queue_full", retry_after_s=1.0))
+        listener: StreamedAnswerWriter | WholeAnswerWriter
         if ask.stream:
-            listener = StreamedAnswer(
+            listener = StreamedAnswerWriter(
                 exchange,
                 facts.job,
                 call.lang,
                 include_usage=ask.include_usage,
-                on_first=lambda: self._metrics.first_token(time.monotonic() - exchange.began_at),
+                on_first=lambda: self._metrics.observe_ttft(time.monotonic() - exchange.began_at),
             )
         else:
-            listener = WholeAnswer(exchange, facts.job, call.lang)
+            listener = WholeAnswerWriter(exchange, facts.job, call.lang)
 
         def gone() -> None:
-            listener.stop()
+            listener.on_client_left()
             self._running.cancel(facts.job, "client_gone")
 
-        exchange.on_gone = gone
+        exchange.on_client_left = gone
         self._running.start(facts, ask, listener)
 
     # Jobs.
 
-    async def _submit_job(self, call: Call) -> None:
-        caller = await self._caller(call)
+    async def _submit_job(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
         if self.stopping:
             raise refused("shutting_down")
         request = call.exchange.request
-        asked = convert(read_object(request.body), JobRequest)
-        body = _request_of(request.body)
-        options = from_headers(request.headers, time.time())
-        row = await self._kept.submit(caller, asked.path, body, options, asked.keep_s)
-        view = (await self._coop_jobs.find(caller, row.job, call.lang)).view
-        if not call.exchange.over:
+        submission = convert(read_object(request.body), JobRequest)
+        body = _request_bytes(request.body)
+        options = options_from_headers(request.headers, time.time())
+        row = await self._kept.submit(caller, submission.path, body, options, submission.keep_s)
+        view = (await self._coop_jobs.find_job(caller, row.job, call.lang)).view
+        if not call.exchange.is_over:
             headers = [("x-request-id", row.job), ("location", f"{JOBS}/{row.job}")]
             call.exchange.respond(202, msgspec.json.encode(view), headers=headers)
 
-    async def _list_jobs(self, call: Call) -> None:
-        caller = await self._caller(call)
+    async def _list_jobs(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
         limit = dict(
             part.partition("=")[::2] for part in call.exchange.request.query.split("&")
         ).get("limit", "0")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= LIMIT_DIGITS_MAX):
             raise refused("invalid_request", param="limit", fault="limit_list", limit=LIST_MAX)
-        jobs = await self._coop_jobs.list(caller, int(limit), call.lang)
-        call.answer(msgspec.json.encode({"object": "list", "data": jobs}))
+        jobs = await self._coop_jobs.list_jobs(caller, int(limit), call.lang)
+        call.respond(msgspec.json.encode({"object": "list", "data": jobs}))
 
-    async def _get_job(self, call: Call) -> None:
-        caller = await self._caller(call)
-        found = await self._coop_jobs.find(caller, call.name, call.lang)
-        call.answer(msgspec.json.encode(found.view))
+    async def _get_job(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        details = await self._coop_jobs.find_job(caller, call.name, call.lang)
+        call.respond(msgspec.json.encode(details.view))
 
-    async def _cancel_job(self, call: Call) -> None:
-        caller = await self._caller(call)
-        view = await self._coop_jobs.cancel(caller, call.name, call.lang)
-        call.answer(msgspec.json.encode(view))
+    async def _cancel_job(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        view = await self._coop_jobs.cancel_job(caller, call.name, call.lang)
+        call.respond(msgspec.json.encode(view))
 
-    async def _explain_job(self, call: Call) -> None:
-        caller = await self._caller(call)
-        call.answer(explanation_json(await self._coop_jobs.explanation(caller, call.name)))
+    async def _explain_job(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        call.respond(explanation_json(await self._coop_jobs.get_explanation(caller, call.name)))
 
-    async def _job_receipt(self, call: Call) -> None:
-        caller = await self._caller(call)
-        call.answer(receipt_json(await self._coop_jobs.receipt(caller, call.name, call.lang)))
+    async def _job_receipt(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        call.respond(receipt_json(await self._coop_jobs.get_receipt(caller, call.name, call.lang)))
 
-    async def _models(self, call: Call) -> None:
-        await self._caller(call)
-        call.answer(await self._pages.models())
+    async def _models(self, call: RouteCall) -> None:
+        await self._authenticate(call)
+        call.respond(await self._pages.list_models())
 
-    async def _model(self, call: Call) -> None:
-        await self._caller(call)
-        found = await self._pages.model(call.name)
-        if found is None:
+    async def _model(self, call: RouteCall) -> None:
+        await self._authenticate(call)
+        model = await self._pages.get_model(call.name)
+        if model is None:
             raise refused("unknown_model", model=call.name)
-        call.answer(found)
+        call.respond(model)
 
     # Pages: no key, no secret.
 
-    async def _pool_weights(self, call: Call) -> None:
+    async def _pool_weights(self, call: RouteCall) -> None:
         if self.pool_weights is None:  # a gateway in a process of its own has no roster
             raise refused("unknown_path", path=call.exchange.request.path)
-        await self.pool_weights.answer(call.exchange, call.name)
+        await self.pool_weights.send_part(call.exchange, call.name)
 
-    async def _page(self, call: Call) -> None:
-        if not call.exchange.over:
+    async def _page(self, call: RouteCall) -> None:
+        if not call.exchange.is_over:
             self._pages.send_page(call.exchange)
 
-    async def _status(self, call: Call) -> None:
-        call.answer(await self._pages.status())
+    async def _status(self, call: RouteCall) -> None:
+        call.respond(await self._pages.render_status())
 
-    async def _well_known(self, call: Call) -> None:
-        call.answer(self._pages.well_known())
+    async def _well_known(self, call: RouteCall) -> None:
+        call.respond(self._pages.render_well_known())
 
-    async def _openapi(self, call: Call) -> None:
-        call.answer(self._document)
+    async def _openapi(self, call: RouteCall) -> None:
+        call.respond(self._document)
 
-    async def _health(self, call: Call) -> None:
-        call.answer(b'{"status":"ok"}')
+    async def _health(self, call: RouteCall) -> None:
+        call.respond(b'{"status":"ok"}')
 
-    async def _readiness(self, call: Call) -> None:
+    async def _readiness(self, call: RouteCall) -> None:
         ready = self._pages.ready and not self.stopping
-        call.answer(self._pages.readiness(ready=ready), 200 if ready else 503)
+        call.respond(self._pages.render_readiness(ready=ready), 200 if ready else 503)
 
-    async def _metrics_page(self, call: Call) -> None:
-        if not call.exchange.over:
-            page, kind = self._metrics.page(len(self._running)), self._metrics.CONTENT_TYPE
+    async def _metrics_page(self, call: RouteCall) -> None:
+        if not call.exchange.is_over:
+            page, kind = self._metrics.render(len(self._running)), self._metrics.CONTENT_TYPE
             call.exchange.respond(200, page, kind=kind)

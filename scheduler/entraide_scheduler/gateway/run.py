@@ -19,14 +19,14 @@ from entraide.v1 import pool_pb2, pool_pb2_grpc
 from entraide.wire.messages import GatewayDown, NodeOut
 from entraide.wire.nats import Connection, client_context, connect, requires_tls
 from entraide.wire.subjects import checked
-from entraide_scheduler.bus import NatsDesk, NatsNodeLine, subscribe_out
+from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
 from entraide_scheduler.config import HttpConfig, ListenConfig, NatsConfig, TlsConfig, read_toml
 from entraide_scheduler.control.server import Certificate, GrpcServer
-from entraide_scheduler.desk import GatewaySink
 from entraide_scheduler.gateway.gateway import Gateway, Settings
 from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
 from entraide_scheduler.nats.tls import TlsFiles, ensure_files, server_context
-from entraide_scheduler.run import told_to_stop
+from entraide_scheduler.run import stop_event
+from entraide_scheduler.scheduler_port import GatewaySink
 from entraide_scheduler.store.store import Store
 
 GRPC_GRACE_S = 2.0
@@ -57,19 +57,19 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     tls: TlsConfig = TlsConfig()
 
 
-class _Ears:
+class _DeferredSink:
     """Stands for the gateway until it is there: desk and gateway each want the other first."""
 
     def __init__(self) -> None:
         self.sink: GatewaySink | None = None
 
-    def on_down(self, message: GatewayDown) -> None:
+    def on_scheduler_message(self, message: GatewayDown) -> None:
         if self.sink is not None:
-            self.sink.on_down(message)
+            self.sink.on_scheduler_message(message)
 
-    def on_out(self, node: str, message: NodeOut) -> None:
+    def on_node_message(self, node: str, message: NodeOut) -> None:
         if self.sink is not None:
-            self.sink.on_out(node, message)
+            self.sink.on_node_message(node, message)
 
 
 def load_gateway_config(path: Path) -> GatewayConfig:
@@ -95,11 +95,11 @@ def load_gateway_config(path: Path) -> GatewayConfig:
     if config.http.fault:
         raise _refused(path, config.http.fault)
     home = path.absolute().parent
-    beside: dict[str, Any] = {"dir": str(home / config.dir)}
+    absolute: dict[str, Any] = {"dir": str(home / config.dir)}
     if config.nats.ca_file:
         ca_file = str(home / config.nats.ca_file)
-        beside["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
-    return msgspec.structs.replace(config, **beside)
+        absolute["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
+    return msgspec.structs.replace(config, **absolute)
 
 
 def _refused(path: Path, why: str) -> PoolError:
@@ -114,23 +114,23 @@ async def run_gateway(config: GatewayConfig) -> None:
     """
     log = structlog.get_logger("entraide.gateway")
     log.info("gateway.starting", config=msgspec.to_builtins(config))
-    stopped = told_to_stop()
+    stopped = stop_event()
     state = Path(config.dir)
     url = config.store_url or f"sqlite:///{state / 'store.db'}"
     store = await Store.open(url)
     identity = PoolIdentity(state)
     connection = await connect(
         config.nats.urls,
-        identity=lambda: identity.gateway_identity(config.gateway),
+        identity=lambda: identity.make_gateway_identity(config.gateway),
         name=f"gateway {config.gateway}",
         tls=_bus_context(config.nats.ca_file),
     )
-    ears = _Ears()
-    desk = NatsDesk(connection, config.gateway, ears)
+    sink = _DeferredSink()
+    scheduler = NatsSchedulerAdapter(connection, config.gateway, sink)
     files = _certificate(config)
     gateway = Gateway(
-        desk=desk,
-        line=NatsNodeLine(desk.outbox),
+        scheduler=scheduler,
+        nodes=NatsNodeChannel(scheduler.publisher),
         store=store,
         sealing_key=sealing_key(state),
         signer=signing_key(state),
@@ -146,14 +146,16 @@ async def run_gateway(config: GatewayConfig) -> None:
         ),
         tls=_context(files),
     )
-    ears.sink = gateway.sink
+    sink.sink = gateway.sink
     grpc = GrpcServer()
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
     servicer = gateway.pool_service()
-    grpc.add(pool, lambda server: pool_pb2_grpc.add_PoolServicer_to_server(servicer, server))
+    grpc.add_service(
+        pool, lambda server: pool_pb2_grpc.add_PoolServicer_to_server(servicer, server)
+    )
     try:
-        await subscribe_out(connection, config.gateway, ears)
-        await desk.start()
+        await subscribe_answers(connection, config.gateway, sink)
+        await scheduler.start()
         await gateway.start()
         certificate = Certificate(cert=files.cert, key=files.key) if files else None
         await grpc.start(config.grpc.host, config.grpc.port, certificate)
@@ -163,21 +165,23 @@ async def run_gateway(config: GatewayConfig) -> None:
         await stopped.wait()
     finally:
         gateway.ready = False
-        await _stop(gateway, grpc, desk, connection)
+        await _stop(gateway, grpc, scheduler, connection)
         await store.close()
 
 
-async def _stop(gateway: Gateway, grpc: GrpcServer, desk: NatsDesk, connection: Connection) -> None:
+async def _stop(
+    gateway: Gateway, grpc: GrpcServer, scheduler: NatsSchedulerAdapter, connection: Connection
+) -> None:
     await gateway.stop()
     await grpc.stop(GRPC_GRACE_S)
-    await desk.stop()
+    await scheduler.stop()
     await connection.close()
 
 
 def _announce(
     gateway: Gateway, config: GatewayConfig, grpc_port: int, files: TlsFiles | None
 ) -> None:
-    gateway.announce(
+    gateway.set_endpoints(
         grpc=config.grpc.public or f"{config.grpc.host}:{grpc_port}",
         tls=files is not None,
         ca_pem=files.ca.read_text("ascii") if files is not None else "",
@@ -186,8 +190,8 @@ def _announce(
 
 def _certificate(config: GatewayConfig) -> TlsFiles | None:
     if config.tls.cert_file:
-        named = (config.tls.ca_file, config.tls.cert_file, config.tls.key_file)
-        ca, cert, key = map(Path, named)
+        names = (config.tls.ca_file, config.tls.cert_file, config.tls.key_file)
+        ca, cert, key = map(Path, names)
         return TlsFiles(ca=ca, cert=cert, key=key)
     if config.tls.hosts:
         return ensure_files(Path(config.dir), config.tls.hosts)

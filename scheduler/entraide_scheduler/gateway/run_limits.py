@@ -14,7 +14,7 @@ from entraide.wire.messages import JobPlaced, RunEnded, Tokens
 from entraide_scheduler.core.marks import STREAM_BYTES, STREAM_TOKENS
 from entraide_scheduler.core.usage_limits import Estimate, Grant, energy_limit_uwh, limit
 from entraide_scheduler.gateway.openai import CHAT
-from entraide_scheduler.gateway.sizes import PER_BYTE
+from entraide_scheduler.gateway.token_estimator import TOKENS_PER_BYTE
 
 BYTES_AT_LEAST = 64 * 1024
 BYTES_PER_TOKEN = 1024  # of a chunk with one token, its frame and names included
@@ -51,7 +51,7 @@ class RunLimits(Struct):
 
     input_tokens: int
     output_tokens: int
-    size: int
+    bytes_max: int
     peak_w: float
     placed_at: float
     tokens: int = 0
@@ -59,36 +59,36 @@ class RunLimits(Struct):
     events: int = 0
 
     @classmethod
-    def of(cls, facts: RequestFacts, placed: JobPlaced) -> "RunLimits":
+    def from_placement(cls, facts: RequestFacts, placed: JobPlaced) -> "RunLimits":
         """Returns the limits of a run that was just placed."""
         granted = placed.output_tokens_max * max(1, facts.choices)
         with_logprobs = "logprobs" in facts.features
-        each = LOGPROBS_BYTES_PER_TOKEN if with_logprobs else BYTES_PER_TOKEN
+        bytes_per_token = LOGPROBS_BYTES_PER_TOKEN if with_logprobs else BYTES_PER_TOKEN
         return cls(
             facts.input_tokens_max,
             granted,
-            BYTES_AT_LEAST + granted * each,
+            BYTES_AT_LEAST + granted * bytes_per_token,
             placed.peak_w,
             placed.terms.placed_at,
         )
 
-    def excess(self, message: Tokens) -> str:
+    def count_part(self, message: Tokens) -> str:
         """Counts a part of a stream; returns the code of what goes beyond the grant, or ""."""
         self.tokens += message.n
         self.received += len(message.data)
         self.events += message.data.count(b"data:")
         if self.tokens > self.output_tokens:
             return STREAM_TOKENS
-        return STREAM_BYTES if self.received > self.size else ""
+        return STREAM_BYTES if self.received > self.bytes_max else ""
 
-    def answer_tokens_est(self, message: RunEnded | None) -> int:
+    def estimate_answer_tokens(self, message: RunEnded | None) -> int:
         """Returns the tokens of what came, by the gateway's own estimate."""
-        came = self.events
+        tokens = self.events
         if message is not None and message.body:
-            came = _text_tokens(message.body)
-        return min(self.output_tokens, max(1, came))
+            tokens = _estimate_answer_tokens(message.body)
+        return min(self.output_tokens, max(1, tokens))
 
-    def believed(
+    def limit_usage(
         self, facts: RequestFacts, message: RunEnded, at: float
     ) -> tuple[Usage, tuple[str, ...]]:
         """Returns the usage of an answer within the lease, and the codes of what was beyond."""
@@ -96,16 +96,16 @@ class RunLimits(Struct):
         grant = Grant(self.input_tokens, self.output_tokens, energy_uwh)
         estimate = Estimate(facts.input_tokens_est, None)
         if message.usage.output_tokens > self.output_tokens:
-            tokens = self.answer_tokens_est(message)
+            tokens = self.estimate_answer_tokens(message)
             estimate = Estimate(facts.input_tokens_est, tokens)
         return limit(message.usage, grant, estimate)
 
-    def cut_usage(self, facts: RequestFacts, at: float) -> Usage:
+    def estimate_cut_usage(self, facts: RequestFacts, at: float) -> Usage:
         """Returns the usage of a stream that was cut, by the gateway's own estimate."""
         return Usage(
             input_tokens=facts.input_tokens_est,
             cached_tokens=0,
-            output_tokens=self.answer_tokens_est(None),
+            output_tokens=self.estimate_answer_tokens(None),
             counted=Basis.ESTIMATED,
             energy_prefill_uwh=0,
             energy_decode_uwh=0,
@@ -128,7 +128,7 @@ def last_chunk(facts: RequestFacts, path: str, model: str, at: float) -> bytes:
     return msgspec.json.encode({**chunk, "choices": choices})
 
 
-def _text_tokens(body: bytes) -> int:
+def _estimate_answer_tokens(body: bytes) -> int:
     """Returns about how many tokens the texts of a whole answer have."""
     try:
         choices = _body.decode(body).choices
@@ -139,4 +139,4 @@ def _text_tokens(body: bytes) -> int:
         message = choice.message or _Message()
         texts += [message.content, message.reasoning_content, choice.text]
     size = sum(len(text.encode("utf-8", "replace")) for text in texts if text)
-    return round(size * PER_BYTE.mean)
+    return round(size * TOKENS_PER_BYTE.mean)

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from entraide_scheduler.gateway.field_faults import found
+from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.pattern_bounds import NUMBER_MAX, REPETITIONS_MAX, check_pattern
-from entraide_scheduler.gateway.refusals import Refusal, Refused, clean
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, clean_text
 from entraide_scheduler.gateway.strict_json import check_free_json
 
 SCHEMA_BYTES_MAX = 64 * 1024  # of one schema, and of all tools together four times as much
@@ -67,7 +67,7 @@ def check_schema(schema: dict[str, Any], param: str) -> int:
 
 
 def _refused(param: str, fault: str, **values: str | float) -> Refused:
-    return Refused(Refusal("invalid_request", {"param": param, "fault": fault, **values}))
+    return Refused(ErrorReply("invalid_request", {"param": param, "fault": fault, **values}))
 
 
 def _parts(schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
@@ -76,14 +76,14 @@ def _parts(schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
     depth = 0
     while level:
         depth += 1
-        below: list[Any] = []
+        next_level: list[Any] = []
         for item in level:
             if isinstance(item, dict):
                 yield item, depth
-                below.extend(item.values())
+                next_level.extend(item.values())
             elif isinstance(item, list):
-                below.extend(item)
-        level = below
+                next_level.extend(item)
+        level = next_level
 
 
 def _repetitions(part: dict[str, Any], param: str) -> int:
@@ -95,7 +95,7 @@ def _repetitions(part: dict[str, Any], param: str) -> int:
             if not 0 <= count <= REPETITIONS_MAX:
                 raise _refused(
                     param, "schema_keyword", keyword=keyword, limit=REPETITIONS_MAX,
-                    found=found(count),
+                    found=show_value(count),
                 )  # fmt: skip
             counted += int(count)
     pattern = part.get("pattern")
@@ -106,7 +106,7 @@ def _check_limits(part: dict[str, Any], param: str) -> None:
     for keyword in LIMITS:
         number = part.get(keyword)
         if isinstance(number, int | float) and not -NUMBER_MAX <= number <= NUMBER_MAX:
-            raise _refused(param, "schema_number", keyword=keyword, found=found(number))
+            raise _refused(param, "schema_number", keyword=keyword, found=show_value(number))
 
 
 def _check_pairs(part: dict[str, Any], param: str) -> None:
@@ -124,10 +124,10 @@ def _check_reference(part: dict[str, Any], schema: dict[str, Any], param: str) -
     while isinstance(target, dict) and isinstance(reference := target.get("$ref"), str):
         followed += 1
         if followed > REFERENCES_MAX:
-            raise _refused(param, "schema_cycle", found=found(clean(reference)))
+            raise _refused(param, "schema_cycle", found=show_value(clean_text(reference)))
         target = _target(reference, schema)
         if not isinstance(target, dict | bool):
-            raise _refused(param, "schema_reference", found=found(reference))
+            raise _refused(param, "schema_reference", found=show_value(reference))
 
 
 def _target(reference: str, schema: dict[str, Any]) -> Any:

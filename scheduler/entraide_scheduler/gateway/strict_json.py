@@ -9,7 +9,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from entraide_scheduler.gateway.refusals import clean, refused
+from entraide_scheduler.gateway.refusals import clean_text, refused
 
 CONTAINERS_MAX = 100_000
 DEPTH_MAX = 64  # levels of free JSON, such as a schema; see ``check_free_json``
@@ -59,17 +59,17 @@ def check_free_json(value: Any, param: str) -> None:
         depth += 1
         if depth > DEPTH_MAX:
             raise refused("invalid_request", param=param, fault="too_deep", limit=DEPTH_MAX)
-        below: list[Any] = []
+        next_level: list[Any] = []
         for item in level:
             if isinstance(item, dict):
-                below.extend(item.values())
+                next_level.extend(item.values())
             elif isinstance(item, list):
-                below.extend(item)
+                next_level.extend(item)
             elif isinstance(item, float) and not math.isfinite(item):
                 raise refused("invalid_request", param=param, fault="not_finite")
             elif isinstance(item, int) and abs(item) > INTEGER_MAX:
                 raise refused("invalid_request", param=param, fault="integer_too_large")
-        level = below
+        level = next_level
 
 
 def _decoded(text: str) -> Any:
@@ -80,7 +80,7 @@ def _decoded(text: str) -> Any:
             "invalid_json", fault="json_syntax", line=problem.lineno, column=problem.colno
         ) from None
     except _DuplicateName as problem:
-        name = clean(problem.name)
+        name = clean_text(problem.name)
         raise refused("invalid_json", fault="json_duplicate", param=name) from None
     except _NotFinite:
         raise refused("invalid_json", fault="json_not_finite") from None

@@ -13,18 +13,18 @@ from entraide import explanations, i18n
 from entraide.types import Explanation, Receipt
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import refusals
-from entraide_scheduler.gateway.jobs import RunningJob
-from entraide_scheduler.gateway.kept import CANCELLED
-from entraide_scheduler.gateway.options import named_at
-from entraide_scheduler.gateway.phases import Phase
-from entraide_scheduler.gateway.recent import EndedJob
-from entraide_scheduler.gateway.refusals import Refusal
-from entraide_scheduler.store.rows import KeptRow
+from entraide_scheduler.gateway.kept_jobs import CANCELLED
+from entraide_scheduler.gateway.options import created_at
+from entraide_scheduler.gateway.phases import JobPhase
+from entraide_scheduler.gateway.recent_jobs import EndedJob
+from entraide_scheduler.gateway.refusals import ErrorReply
+from entraide_scheduler.gateway.running_jobs import RunningJob
+from entraide_scheduler.store.rows import KeptJobRow
 
 REFUSED_STATUS = frozenset({400, 403, 404, 413, 429})
 
 
-class JobView(Struct, frozen=True, omit_defaults=True):
+class JobStatus(Struct, frozen=True, omit_defaults=True):
     """A job as its owner sees it; times are seconds since the epoch."""
 
     id: str
@@ -42,12 +42,14 @@ class JobView(Struct, frozen=True, omit_defaults=True):
     result: Raw | None = None
 
 
-def kept_view(row: KeptRow, running: RunningJob | None, lang: str, result: bytes = b"") -> JobView:
+def kept_job_status(
+    row: KeptJobRow, running: RunningJob | None, lang: str, result: bytes = b""
+) -> JobStatus:
     """Returns a kept job."""
     state = row.state
     if state == "queued" and running is not None:
         state = "active"
-    return JobView(
+    return JobStatus(
         id=row.job,
         object="job",
         kind="kept",
@@ -58,38 +60,38 @@ def kept_view(row: KeptRow, running: RunningJob | None, lang: str, result: bytes
         ended_at=row.ended_at,
         expires_at=row.ended_at + row.keep_s if row.ended_at else 0.0,
         code=row.code,
-        message=refusals.sentence(Refusal(row.code), lang) if row.code else "",
+        message=refusals.error_sentence(ErrorReply(row.code), lang) if row.code else "",
         receipt=Raw(row.receipt_json) if row.receipt_json else None,
         result=Raw(result) if result else None,
     )
 
 
-def running_view(job: RunningJob) -> JobView:
+def running_job_status(job: RunningJob) -> JobStatus:
     """Returns a live job that has not ended."""
-    return JobView(
+    return JobStatus(
         id=job.facts.job,
         object="job",
         kind=job.facts.kind,
-        state="queued" if job.phase is Phase.WAITING else "active",
+        state="queued" if job.phase is JobPhase.WAITING else "active",
         model=job.facts.model,
         job_class=job.facts.job_class,
-        submitted_at=named_at(job.facts.job),
+        submitted_at=created_at(job.facts.job),
     )
 
 
-def ended_view(job: EndedJob, lang: str, receipt: Receipt | None = None) -> JobView:
+def ended_job_status(job: EndedJob, lang: str, receipt: Receipt | None = None) -> JobStatus:
     """Returns a live job that ended lately, with its settled receipt if it is known."""
-    return JobView(
+    return JobStatus(
         id=job.facts.job,
         object="job",
         kind=job.facts.kind,
         state=ended_state(job.code),
         model=job.facts.model,
         job_class=job.facts.job_class,
-        submitted_at=named_at(job.facts.job),
+        submitted_at=created_at(job.facts.job),
         ended_at=job.ended_at,
         code=job.code,
-        message=refusals.sentence(Refusal(job.code), lang) if job.code else "",
+        message=refusals.error_sentence(ErrorReply(job.code), lang) if job.code else "",
         receipt=Raw(receipt_json(receipt)) if receipt is not None else None,
     )
 
@@ -100,7 +102,7 @@ def ended_state(code: str) -> str:
         return "completed"
     if code in CANCELLED or code == "client_too_slow":
         return "cancelled"
-    return "refused" if refusals.status(Refusal(code)) in REFUSED_STATUS else "failed"
+    return "refused" if refusals.http_status(ErrorReply(code)) in REFUSED_STATUS else "failed"
 
 
 def explanation_json(explanation: Explanation) -> bytes:

@@ -17,18 +17,18 @@ from entraide.catalogue import is_safe
 from entraide.models import ArtefactFile, Catalogue
 from entraide.wire import node_pass
 from entraide_scheduler.gateway.http import Exchange
-from entraide_scheduler.gateway.refusals import Refusal, Refused, refused
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 
 PATH = "/weights/"
 FOLDER = "weights"  # of the pool's own, in its state directory
-PIECE_BYTES_MAX = 4 * 1024 * 1024
+PART_BYTES_MAX = 4 * 1024 * 1024
 READS_MAX = 8  # pieces in memory at once, over all nodes
 BUSY_RETRY_S = 1.0
 
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})?")
 
 
-class Piece(Struct, frozen=True):
+class FilePart(Struct, frozen=True):
     """A part of a file: its bytes, where it begins, and how long the file is."""
 
     data: bytes
@@ -36,7 +36,7 @@ class Piece(Struct, frozen=True):
     size_bytes: int
 
 
-class Weights:
+class WeightServer:
     """Serves the pinned files that the pool has.
 
     Args:
@@ -60,7 +60,7 @@ class Weights:
         self._now = now
         self._reads = 0
 
-    async def answer(self, exchange: Exchange, sha256: str) -> None:
+    async def send_part(self, exchange: Exchange, sha256: str) -> None:
         """Answers with a piece of the file that has this checksum.
 
         Raises:
@@ -70,40 +70,42 @@ class Weights:
         headers = exchange.request.headers
         if not self.is_approved(headers.get("authorization", ""), f"{PATH}{sha256}"):
             raise refused("unauthorised")
-        asked = _RANGE.fullmatch(headers.get("range", "bytes=0-"))
-        if asked is None:
+        byte_range = _RANGE.fullmatch(headers.get("range", "bytes=0-"))
+        if byte_range is None:
             raise refused("invalid_request", detail="range")
         if self._reads >= READS_MAX:
-            raise Refused(Refusal("queue_full", retry_after_s=BUSY_RETRY_S))
+            raise Refused(ErrorReply("queue_full", retry_after_s=BUSY_RETRY_S))
         self._reads += 1
         try:
-            piece = await asyncio.to_thread(self.piece, sha256, int(asked[1]), asked[2])
+            part = await asyncio.to_thread(
+                self.read_part, sha256, int(byte_range[1]), byte_range[2]
+            )
         finally:
             self._reads -= 1
-        if piece is None:
+        if part is None:
             raise refused("unknown_path", path=exchange.request.path)
-        if not exchange.over:
-            _send(exchange, piece)
+        if not exchange.is_over:
+            _send(exchange, part)
 
     def is_approved(self, authorization: str, path: str) -> bool:
         """Whether a header is the pass of a node that is approved now."""
-        shown = node_pass.read(authorization)
-        key = self._key_of(shown.node) if shown is not None else ""
-        if shown is None or not key:
+        node_token = node_pass.read(authorization)
+        key = self._key_of(node_token.node) if node_token is not None else ""
+        if node_token is None or not key:
             return False
-        return node_pass.is_genuine(shown, public_key=key, path=path, now=self._now())
+        return node_pass.is_genuine(node_token, public_key=key, path=path, now=self._now())
 
-    def piece(self, sha256: str, start: int, last: str | None = None) -> Piece | None:
+    def read_part(self, sha256: str, start: int, last: str | None = None) -> FilePart | None:
         """Reads a piece of a pinned file; None when the pool does not have it. Blocks."""
-        for place, file in self._pinned(sha256):
+        for place, file in self._pinned_files(sha256):
             for folder in self._folders:
                 for name in (f"{place}/{file.name}", file.name, Path(file.name).name):
                     data = _read(folder / name, file, start, last)
                     if data is not None:
-                        return Piece(data, start, file.size_bytes)
+                        return FilePart(data, start, file.size_bytes)
         return None
 
-    def _pinned(self, sha256: str) -> list[tuple[str, ArtefactFile]]:
+    def _pinned_files(self, sha256: str) -> list[tuple[str, ArtefactFile]]:
         return [
             (artefact.relative_folder(entry.name), file)
             for entry in self._catalogue().models
@@ -115,7 +117,7 @@ class Weights:
 
 
 def _read(path: Path, file: ArtefactFile, start: int, last: str | None) -> bytes | None:
-    end = min(file.size_bytes, start + PIECE_BYTES_MAX)
+    end = min(file.size_bytes, start + PART_BYTES_MAX)
     if last is not None:
         end = min(end, int(last) + 1)
     try:
@@ -128,7 +130,7 @@ def _read(path: Path, file: ArtefactFile, start: int, last: str | None) -> bytes
         return None
 
 
-def _send(exchange: Exchange, piece: Piece) -> None:
+def _send(exchange: Exchange, piece: FilePart) -> None:
     if not piece.data:
         headers = [("content-range", f"bytes */{piece.size_bytes}")]
         exchange.respond(416, b"", kind="application/octet-stream", headers=headers)

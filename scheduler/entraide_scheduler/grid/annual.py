@@ -11,7 +11,7 @@ from importlib.resources import files
 from msgspec import Struct
 
 
-class Annual(Struct, frozen=True):
+class AnnualAverage(Struct, frozen=True):
     """A zone's average over one year, and whose figure it is."""
 
     zone: str
@@ -21,11 +21,11 @@ class Annual(Struct, frozen=True):
     source: str
 
 
-def annual_averages() -> dict[str, Annual]:
+def annual_averages() -> dict[str, AnnualAverage]:
     """Returns the shipped averages by zone."""
     text = files("entraide_scheduler.grid").joinpath("annual.csv").read_text("utf-8")
     return {
-        row["zone"]: Annual(
+        row["zone"]: AnnualAverage(
             row["zone"],
             int(row["year"]),
             float(row["direct_g_per_kwh"]),

@@ -17,8 +17,8 @@ from msgspec import Struct
 from entraide.decoding import decode_json
 from entraide.types import Basis
 from entraide_scheduler.config import ElectricityMapsConfig
-from entraide_scheduler.grid.feed import Hour
-from entraide_scheduler.grid.forecasts import HOURS_MAX, Issue
+from entraide_scheduler.grid.feed import HourlyIntensity
+from entraide_scheduler.grid.forecasts import HOURS_MAX, ZoneForecast
 from entraide_scheduler.grid.series import HOUR_S
 
 TIMEOUT_S = 20.0
@@ -35,7 +35,7 @@ UNREADABLE = "unreadable"
 FAILED = "failed"
 
 
-class Trouble(Struct, frozen=True):
+class FetchFailure(Struct, frozen=True):
     """Why there is no answer: a stable code, its HTTP status, and when to ask again if told."""
 
     code: str
@@ -71,38 +71,38 @@ class ElectricityMaps:
         self._token = token
         self._session: aiohttp.ClientSession | None = None
 
-    async def latest(self, zone: str) -> Hour | Trouble:
+    async def fetch_latest(self, zone: str) -> HourlyIntensity | FetchFailure:
         """Returns the newest hour of a zone."""
-        found = []
+        readings = []
         for factor in (DIRECT, LIFECYCLE):
-            said = await self._ask("latest", zone, factor)
-            if isinstance(said, Trouble):
-                return said
-            read = _latest(said, zone=zone, factor=factor)
-            if read is None:
-                return Trouble(UNREADABLE)
-            found.append(read)
-        direct, lifecycle = found
+            answer = await self._fetch("latest", zone, factor)
+            if isinstance(answer, FetchFailure):
+                return answer
+            reading = _parse_latest(answer, zone=zone, factor=factor)
+            if reading is None:
+                return FetchFailure(UNREADABLE)
+            readings.append(reading)
+        direct, lifecycle = readings
         if direct[0] != lifecycle[0]:
-            return Trouble(UNREADABLE)  # an hour began between the two questions
+            return FetchFailure(UNREADABLE)  # an hour began between the two questions
         basis = Basis.ESTIMATED if direct[2] or lifecycle[2] else Basis.MEASURED
-        return Hour(zone, direct[0], direct[1], lifecycle[1], basis)
+        return HourlyIntensity(zone, direct[0], direct[1], lifecycle[1], basis)
 
-    async def forecast(self, zone: str, now: float) -> Issue | Trouble:
+    async def fetch_forecast(self, zone: str, now: float) -> ZoneForecast | FetchFailure:
         """Returns the newest forecast of a zone; one from the future is taken as made now."""
         values: list[dict[float, float]] = []
         issued_at = now
         for factor in (DIRECT, LIFECYCLE):
-            more = {"horizonHours": str(self._horizon_h)}
-            said = await self._ask("forecast", zone, factor, more)
-            if isinstance(said, Trouble):
-                return said
-            read = _forecast(said, zone=zone)
-            if read is None:
-                return Trouble(UNREADABLE)
-            values.append(read[1])
-            issued_at = min(issued_at, read[0]) if read[0] else issued_at
-        return _issue(zone, issued_at, *values) or Trouble(UNREADABLE)
+            parameters = {"horizonHours": str(self._horizon_h)}
+            answer = await self._fetch("forecast", zone, factor, parameters)
+            if isinstance(answer, FetchFailure):
+                return answer
+            forecast = _parse_forecast(answer, zone=zone)
+            if forecast is None:
+                return FetchFailure(UNREADABLE)
+            values.append(forecast[1])
+            issued_at = min(issued_at, forecast[0]) if forecast[0] else issued_at
+        return _build_forecast(zone, issued_at, *values) or FetchFailure(UNREADABLE)
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -110,20 +110,20 @@ class ElectricityMaps:
             await self._session.close()
             self._session = None
 
-    async def _ask(
-        self, what: str, zone: str, factor: str, more: Mapping[str, str] | None = None
-    ) -> bytes | Trouble:
+    async def _fetch(
+        self, what: str, zone: str, factor: str, parameters: Mapping[str, str] | None = None
+    ) -> bytes | FetchFailure:
         query = {
             "zone": zone,
             "emissionFactorType": factor,
             "temporalGranularity": "hourly",
             "disableCallerLookup": "true",  # else an unknown zone becomes the one we stand in
-            **(more or {}),
+            **(parameters or {}),
         }
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
-                self._opened().get(
+                self._get_session().get(
                     f"{self._url}/carbon-intensity/{what}",
                     params=query,
                     headers={"auth-token": self._token},
@@ -131,59 +131,63 @@ class ElectricityMaps:
                 ) as answer,
             ):
                 if answer.status != 200:
-                    return _trouble(answer)
+                    return _read_failure(answer)
                 body = await answer.content.read(BODY_BYTES_MAX + 1)
                 while len(body) <= BODY_BYTES_MAX and (rest := await answer.content.readany()):
                     body += rest
         except (TimeoutError, aiohttp.ClientError, OSError):
-            return Trouble(UNREACHABLE)
-        return body if len(body) <= BODY_BYTES_MAX else Trouble(UNREADABLE)
+            return FetchFailure(UNREACHABLE)
+        return body if len(body) <= BODY_BYTES_MAX else FetchFailure(UNREADABLE)
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
         return self._session
 
 
-def _trouble(answer: aiohttp.ClientResponse) -> Trouble:
+def _read_failure(answer: aiohttp.ClientResponse) -> FetchFailure:
     status = answer.status
     if status in (401, 403):
-        return Trouble(REFUSED, status)
+        return FetchFailure(REFUSED, status)
     if status == 429:
-        said = answer.headers.get("Retry-After", "")
-        retry_s = float(said) if said.isdigit() else 0.0
-        return Trouble(TOO_MANY, status, min(RETRY_MAX_S, retry_s))
-    return Trouble(FAILED, status)
+        retry_after = answer.headers.get("Retry-After", "")
+        retry_s = float(retry_after) if retry_after.isdigit() else 0.0
+        return FetchFailure(TOO_MANY, status, min(RETRY_MAX_S, retry_s))
+    return FetchFailure(FAILED, status)
 
 
-def _latest(body: bytes, *, zone: str, factor: str) -> tuple[float, float, bool] | None:
+def _parse_latest(body: bytes, *, zone: str, factor: str) -> tuple[float, float, bool] | None:
     """Returns an answer's hour, intensity and whether it is estimated; None if it is not ours."""
     try:
-        said = decode_json(body, type=_Latest)
-        start_at = _hour(said.datetime)
+        latest = decode_json(body, type=_Latest)
+        start_at = _start_of_hour(latest.datetime)
     except (msgspec.MsgspecError, ValueError):
         return None
-    if said.zone != zone or said.emission_factor_type not in ("", factor):
+    if latest.zone != zone or latest.emission_factor_type not in ("", factor):
         return None
-    return (start_at, said.carbon_intensity, said.is_estimated) if _sound(said) else None
+    return (
+        (start_at, latest.carbon_intensity, latest.is_estimated) if _is_plausible(latest) else None
+    )
 
 
-def _forecast(body: bytes, *, zone: str) -> tuple[float, dict[float, float]] | None:
+def _parse_forecast(body: bytes, *, zone: str) -> tuple[float, dict[float, float]] | None:
     """Returns when a forecast was made (0 if not told), and its hours."""
     try:
-        said = decode_json(body, type=_Forecast)
-        made_at = _moment(said.updated_at) if said.updated_at else 0.0
-        hours = {_hour(point.datetime): point.carbon_intensity for point in said.forecast}
+        parsed = decode_json(body, type=_Forecast)
+        made_at = _parse_time(parsed.updated_at) if parsed.updated_at else 0.0
+        hours = {
+            _start_of_hour(point.datetime): point.carbon_intensity for point in parsed.forecast
+        }
     except (msgspec.MsgspecError, ValueError):
         return None
-    if said.zone != zone or not hours or not all(map(_sound, said.forecast)):
+    if parsed.zone != zone or not hours or not all(map(_is_plausible, parsed.forecast)):
         return None
     return made_at, hours
 
 
-def _issue(
+def _build_forecast(
     zone: str, issued_at: float, direct: Mapping[float, float], lifecycle: Mapping[float, float]
-) -> Issue | None:
+) -> ZoneForecast | None:
     """Returns the hours that both have, up to the first gap."""
     start_at = min(direct)
     hours: list[tuple[float, float]] = []
@@ -195,18 +199,18 @@ def _issue(
     if not hours:
         return None
     first, second = zip(*hours, strict=True)
-    return Issue(zone, issued_at, start_at, first, second)
+    return ZoneForecast(zone, issued_at, start_at, first, second)
 
 
-def _sound(said: _Latest | _Point) -> bool:
-    intensity = said.carbon_intensity
+def _is_plausible(point: _Latest | _Point) -> bool:
+    intensity = point.carbon_intensity
     return math.isfinite(intensity) and 0.0 <= intensity <= INTENSITY_MAX_G_PER_KWH
 
 
-def _moment(text: str) -> float:
+def _parse_time(text: str) -> float:
     moment = dt.datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
 
 
-def _hour(text: str) -> float:
-    return float(int(_moment(text)) // HOUR_S * HOUR_S)
+def _start_of_hour(text: str) -> float:
+    return float(int(_parse_time(text)) // HOUR_S * HOUR_S)

@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from entraide.types import Basis
 from entraide_scheduler.config import GridConfig
-from entraide_scheduler.grid.annual import Annual, annual_averages
-from entraide_scheduler.grid.forecasts import Forecasts, Issue, read_forecasts
-from entraide_scheduler.grid.series import HOUR_S, Series, read_series
+from entraide_scheduler.grid.annual import AnnualAverage, annual_averages
+from entraide_scheduler.grid.forecasts import ForecastSeries, ZoneForecast, read_forecasts
+from entraide_scheduler.grid.series import HOUR_S, IntensitySeries, read_series
 
 
-class Reading(Struct, frozen=True):
+class IntensityReading(Struct, frozen=True):
     """A zone's intensity, and until when it holds, seconds since the epoch."""
 
     zone: str
@@ -27,7 +27,7 @@ class Reading(Struct, frozen=True):
     valid_until: float
 
 
-class Hour(Struct, frozen=True):
+class HourlyIntensity(Struct, frozen=True):
     """A zone's intensity in one hour, as somebody told it.
 
     Attributes:
@@ -43,35 +43,37 @@ class Hour(Struct, frozen=True):
     lifecycle_g_per_kwh: float
     basis: Basis
 
-    def holds(self, moment: float) -> bool:
+    def is_valid_at(self, moment: float) -> bool:
         """Whether it can still be used: in its own hour, and in the next while that is awaited."""
         return self.start_at <= moment < self.start_at + 2 * HOUR_S
 
-    def reading(self, moment: float, until: float) -> Reading:
+    def to_reading(self, moment: float, until: float) -> IntensityReading:
         """Returns it as of a moment; an hour that stands for the next one is an estimate."""
         own = moment < self.start_at + HOUR_S
         basis = self.basis if own else Basis.ESTIMATED
-        return Reading(self.zone, self.direct_g_per_kwh, self.lifecycle_g_per_kwh, basis, until)
+        return IntensityReading(
+            self.zone, self.direct_g_per_kwh, self.lifecycle_g_per_kwh, basis, until
+        )
 
 
-class Feed:
+class IntensityFeed:
     """Readings of all known zones at a moment, and the forecasts known then."""
 
     def __init__(
         self,
-        series: Iterable[Series],
-        annual: dict[str, Annual] | None = None,
-        forecasts: Iterable[Forecasts] = (),
+        series: Iterable[IntensitySeries],
+        annual: dict[str, AnnualAverage] | None = None,
+        forecasts: Iterable[ForecastSeries] = (),
     ) -> None:
-        self._series = {one.zone: one for one in series}
-        self._forecasts = {one.zone: one for one in forecasts}
+        self._series = {item.zone: item for item in series}
+        self._forecast_series = {item.zone: item for item in forecasts}
         self._annual = annual_averages() if annual is None else annual
-        self._told: dict[str, Hour] = {}
-        self._issued: dict[str, Issue] = {}
+        self._hours: dict[str, HourlyIntensity] = {}
+        self._received_forecasts: dict[str, ZoneForecast] = {}
         self.revision = 0  # grows with whatever is told
 
     @classmethod
-    def of(cls, config: GridConfig) -> "Feed":
+    def from_config(cls, config: GridConfig) -> "IntensityFeed":
         """Makes the feed that a config describes.
 
         Raises:
@@ -79,65 +81,69 @@ class Feed:
         """
         series = (
             read_series(
-                Path(one.file),
-                zone=one.zone,
-                column=one.column,
-                lifecycle_column=one.lifecycle_column,
-                year_shift=one.year_shift,
+                Path(item.file),
+                zone=item.zone,
+                column=item.column,
+                lifecycle_column=item.lifecycle_column,
+                year_shift=item.year_shift,
             )
-            for one in config.series
+            for item in config.series
         )
         forecasts = (
             read_forecasts(
-                Path(one.file),
-                zone=one.zone,
-                column=one.column,
-                lifecycle_column=one.lifecycle_column,
-                year_shift=one.year_shift,
+                Path(item.file),
+                zone=item.zone,
+                column=item.column,
+                lifecycle_column=item.lifecycle_column,
+                year_shift=item.year_shift,
             )
-            for one in config.forecasts
+            for item in config.forecasts
         )
         return cls(series, forecasts=forecasts)
 
-    def tell(self, hour: Hour) -> None:
+    def put_hour(self, hour: HourlyIntensity) -> None:
         """Takes a zone's newest hour."""
-        if self._told.get(hour.zone) != hour:
-            self._told[hour.zone] = hour
+        if self._hours.get(hour.zone) != hour:
+            self._hours[hour.zone] = hour
             self.revision += 1
 
-    def issue(self, issue: Issue) -> None:
+    def put_forecast(self, issue: ZoneForecast) -> None:
         """Takes a zone's newest forecast."""
-        self._issued[issue.zone] = issue
+        self._received_forecasts[issue.zone] = issue
 
-    def forecasts(self, moment: float) -> tuple[Issue, ...]:
+    def forecasts_at(self, moment: float) -> tuple[ZoneForecast, ...]:
         """Returns the newest forecast of each zone that has one at a moment, in order of zone."""
         newest = []
-        for zone in sorted(self._forecasts.keys() | self._issued.keys()):
-            filed = self._forecasts[zone].at(moment) if zone in self._forecasts else None
-            told = self._issued.get(zone)
-            if told is not None and told.issued_at > moment:
-                told = None
-            known = [issue for issue in (filed, told) if issue is not None]
-            if known:
-                newest.append(max(known, key=lambda issue: issue.issued_at))
+        for zone in sorted(self._forecast_series.keys() | self._received_forecasts.keys()):
+            from_file = (
+                self._forecast_series[zone].newest_at(moment)
+                if zone in self._forecast_series
+                else None
+            )
+            received = self._received_forecasts.get(zone)
+            if received is not None and received.issued_at > moment:
+                received = None
+            candidates = [issue for issue in (from_file, received) if issue is not None]
+            if candidates:
+                newest.append(max(candidates, key=lambda issue: issue.issued_at))
         return tuple(newest)
 
-    def at(self, moment: float) -> tuple[Reading, ...]:
+    def readings_at(self, moment: float) -> tuple[IntensityReading, ...]:
         """Returns one reading for each zone, in order of zone."""
         until = float((int(moment) // HOUR_S + 1) * HOUR_S)
         readings = []
-        for zone in sorted(self._annual.keys() | self._series.keys() | self._told.keys()):
-            told = self._told.get(zone)
-            if told is not None and told.holds(moment):
-                readings.append(told.reading(moment, until))
+        for zone in sorted(self._annual.keys() | self._series.keys() | self._hours.keys()):
+            hour_now = self._hours.get(zone)
+            if hour_now is not None and hour_now.is_valid_at(moment):
+                readings.append(hour_now.to_reading(moment, until))
                 continue
-            hour = self._series[zone].at(moment) if zone in self._series else None
+            hour = self._series[zone].value_at(moment) if zone in self._series else None
             if hour is not None:
-                readings.append(Reading(zone, *hour, self._series[zone].basis, until))
+                readings.append(IntensityReading(zone, *hour, self._series[zone].basis, until))
             elif zone in self._annual:
                 year = self._annual[zone]
                 readings.append(
-                    Reading(
+                    IntensityReading(
                         zone,
                         year.direct_g_per_kwh,
                         year.lifecycle_g_per_kwh,

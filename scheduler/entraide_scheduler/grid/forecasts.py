@@ -10,13 +10,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from entraide_scheduler.grid.rows import moment_of, numbered_rows, refused
+from entraide_scheduler.grid.csv_rows import numbered_rows, parse_time, series_error
 from entraide_scheduler.grid.series import HOUR_S
 
 HOURS_MAX = 24 * 31  # of one issue
 
 
-class Issue(Struct, frozen=True):
+class ZoneForecast(Struct, frozen=True):
     """One forecast of a zone, gCO2e/kWh.
 
     Attributes:
@@ -34,21 +34,21 @@ class Issue(Struct, frozen=True):
     lifecycle_g_per_kwh: tuple[float, ...] = ()
 
 
-class Forecasts(Struct, frozen=True):
+class ForecastSeries(Struct, frozen=True):
     """All issues of a zone, oldest first."""
 
     zone: str
-    issues: tuple[Issue, ...]
+    forecasts: tuple[ZoneForecast, ...]
 
-    def at(self, moment: float) -> Issue | None:
+    def newest_at(self, moment: float) -> ZoneForecast | None:
         """Returns the newest issue known at a moment; None before the first."""
-        place = bisect_right(self.issues, moment, key=lambda issue: issue.issued_at)
-        return self.issues[place - 1] if place else None
+        place = bisect_right(self.forecasts, moment, key=lambda issue: issue.issued_at)
+        return self.forecasts[place - 1] if place else None
 
 
 def read_forecasts(
     path: Path, *, zone: str, column: str, lifecycle_column: str = "", year_shift: int = 0
-) -> Forecasts:
+) -> ForecastSeries:
     """Reads a CSV file with columns ``issued_utc`` and ``utc`` (ISO 8601) and one or two of values.
 
     Args:
@@ -67,22 +67,26 @@ def read_forecasts(
         if not all(row[name] for name in values):
             continue
         try:
-            issued_at = moment_of(row["issued_utc"], year_shift)
-            hour = int(moment_of(row["utc"], year_shift)) // HOUR_S
-            found = tuple(float(row[name]) for name in values)
+            issued_at = parse_time(row["issued_utc"], year_shift)
+            hour = int(parse_time(row["utc"], year_shift)) // HOUR_S
+            intensities = tuple(float(row[name]) for name in values)
         except ValueError as problem:
-            raise refused(path, f"row {number}: {problem}") from problem
-        if not all(math.isfinite(value) and value >= 0.0 for value in found):
-            raise refused(path, f"row {number}: {found} are no intensities")
-        cells.setdefault(issued_at, {})[hour] = found
-    issues = (_issue(zone, issued_at, cells[issued_at]) for issued_at in sorted(cells))
-    return Forecasts(zone, tuple(issues))
+            raise series_error(path, f"row {number}: {problem}") from problem
+        if not all(math.isfinite(value) and value >= 0.0 for value in intensities):
+            raise series_error(path, f"row {number}: {intensities} are no intensities")
+        cells.setdefault(issued_at, {})[hour] = intensities
+    issues = (_build_forecast(zone, issued_at, cells[issued_at]) for issued_at in sorted(cells))
+    return ForecastSeries(zone, tuple(issues))
 
 
-def _issue(zone: str, issued_at: float, hours: dict[int, tuple[float, ...]]) -> Issue:
+def _build_forecast(
+    zone: str, issued_at: float, hours: dict[int, tuple[float, ...]]
+) -> ZoneForecast:
     first = min(hours)
     run: list[tuple[float, ...]] = []
     while len(run) < HOURS_MAX and first + len(run) in hours:
         run.append(hours[first + len(run)])
     direct, *lifecycle = zip(*run, strict=True)
-    return Issue(zone, issued_at, float(first * HOUR_S), direct, lifecycle[0] if lifecycle else ())
+    return ZoneForecast(
+        zone, issued_at, float(first * HOUR_S), direct, lifecycle[0] if lifecycle else ()
+    )

@@ -9,12 +9,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from entraide.types import Basis
-from entraide_scheduler.grid.rows import moment_of, numbered_rows, refused
+from entraide_scheduler.grid.csv_rows import numbered_rows, parse_time, series_error
 
 HOUR_S = 3_600
 
 
-class Series(Struct, frozen=True):
+class IntensitySeries(Struct, frozen=True):
     """Intensities of one zone: (direct, life cycle) in gCO2e/kWh by the hour's start, UTC.
 
     Attributes:
@@ -27,14 +27,14 @@ class Series(Struct, frozen=True):
     hours: dict[int, tuple[float, float]]
     basis: Basis = Basis.MEASURED
 
-    def at(self, moment: float) -> tuple[float, float] | None:
+    def value_at(self, moment: float) -> tuple[float, float] | None:
         """Returns the intensities of the hour that holds a moment; None when it is missing."""
         return self.hours.get(int(moment) // HOUR_S * HOUR_S)
 
 
 def read_series(
     path: Path, *, zone: str, column: str, lifecycle_column: str, year_shift: int = 0
-) -> Series:
+) -> IntensitySeries:
     """Reads a CSV file with a ``utc`` column (ISO 8601, start of the hour).
 
     Raises:
@@ -46,10 +46,10 @@ def read_series(
             continue
         try:
             pair = float(row[column]), float(row[lifecycle_column])
-            hour = int(moment_of(row["utc"], year_shift)) // HOUR_S * HOUR_S
+            hour = int(parse_time(row["utc"], year_shift)) // HOUR_S * HOUR_S
         except ValueError as problem:
-            raise refused(path, f"row {number}: {problem}") from problem
+            raise series_error(path, f"row {number}: {problem}") from problem
         if not all(math.isfinite(value) and value >= 0.0 for value in pair):
-            raise refused(path, f"row {number}: {pair} are no intensities")
+            raise series_error(path, f"row {number}: {pair} are no intensities")
         hours[hour] = pair
-    return Series(zone, hours, Basis.ESTIMATED if year_shift else Basis.MEASURED)
+    return IntensitySeries(zone, hours, Basis.ESTIMATED if year_shift else Basis.MEASURED)

@@ -39,7 +39,7 @@ _RESERVED_PREFIX = "gw-"
 _SYSTEM_INBOX = "_INBOX.system"
 
 
-class Grant(Struct, frozen=True):
+class SubjectPermissions(Struct, frozen=True):
     """The subjects that one identity may use.
 
     Attributes:
@@ -69,11 +69,11 @@ class Account(Struct, frozen=True):
     revoked: tuple[str, ...] = ()
 
 
-def node_grant(node: str) -> Grant:
+def node_permissions(node: str) -> SubjectPermissions:
     """Returns what a node may do: speak upwards, and hear what is sent down to it."""
     _check_identifier(node)
     inbox = subjects.node_inbox(node)
-    return Grant(
+    return SubjectPermissions(
         publish=(f"node.{node}.up.>",),
         subscribe=(f"node.{node}.down.>", f"{inbox}.>"),
         inbox=inbox,
@@ -81,11 +81,11 @@ def node_grant(node: str) -> Grant:
     )
 
 
-def gateway_grant(gateway: str) -> Grant:
+def gateway_permissions(gateway: str) -> SubjectPermissions:
     """Returns what a gateway may do: ask the scheduler, send bodies in, hear answers out."""
     _check_identifier(gateway)
     inbox = subjects.gateway_inbox(gateway)
-    return Grant(
+    return SubjectPermissions(
         publish=(f"gw.{gateway}.up.>", subjects.node_in("*")),
         subscribe=(
             f"gw.{gateway}.down.>",
@@ -98,10 +98,10 @@ def gateway_grant(gateway: str) -> Grant:
     )
 
 
-def scheduler_grant() -> Grant:
+def scheduler_permissions() -> SubjectPermissions:
     """Returns what the scheduler may do: all that is the pool's, nothing of the server's own."""
     inbox = subjects.SCHEDULER_INBOX
-    return Grant(
+    return SubjectPermissions(
         publish=("node.>", "gw.>", "_INBOX.>"),  # it answers requests of nodes and gateways
         subscribe=("node.>", "gw.>", f"{inbox}.>"),
         inbox=inbox,
@@ -109,9 +109,9 @@ def scheduler_grant() -> Grant:
     )
 
 
-def system_grant() -> Grant:
+def system_permissions() -> SubjectPermissions:
     """Returns what it takes to hand a new account JWT to the server, and no more."""
-    return Grant(
+    return SubjectPermissions(
         publish=("$SYS.REQ.CLAIMS.UPDATE",),
         subscribe=(f"{_SYSTEM_INBOX}.>",),
         inbox=_SYSTEM_INBOX,
@@ -143,7 +143,7 @@ def user_jwt(
     public: str,
     *,
     label: str,
-    grant: Grant,
+    grant: SubjectPermissions,
     issued_at: int,
     expires_at: int,
 ) -> str:

@@ -46,7 +46,7 @@ class NatsSettings(Struct, frozen=True):
     tls_hosts: tuple[str, ...] = ()
 
 
-class NatsConfig(Struct, frozen=True):
+class NatsServerConfig(Struct, frozen=True):
     """A configuration as it was written.
 
     Attributes:
@@ -116,7 +116,7 @@ def config_text(
 
 def write_config(
     settings: NatsSettings, identity: PoolIdentity, *, monitor_port: int = 0
-) -> NatsConfig:
+) -> NatsServerConfig:
     """Writes the configuration for a start that comes next, with the claims as of now.
 
     Makes or renews the server's certificate if TLS is on. A port 0 is replaced by a free one.
@@ -130,13 +130,13 @@ def write_config(
     tls = None
     if settings.tls_hosts:
         tls = ensure_files(settings.state, (*LOOPBACK, settings.host, *settings.tls_hosts))
-    text = config_text(settings, identity.server_claims(), monitor_port=monitor_port, tls=tls)
+    text = config_text(settings, identity.build_server_claims(), monitor_port=monitor_port, tls=tls)
     path = settings.state / "nats" / "nats-server.conf"
     path.parent.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
     write_private(path, text.encode())
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::", ""} else settings.host  # noqa: S104
     host = f"[{host}]" if ":" in host else host
-    return NatsConfig(
+    return NatsServerConfig(
         path=path,
         url=f"{'tls' if tls else 'nats'}://{host}:{settings.port}",
         port=settings.port,
@@ -145,7 +145,7 @@ def write_config(
     )
 
 
-def binary() -> Path:
+def server_binary() -> Path:
     """Returns the nats-server that was installed with Entraide.
 
     Raises:
@@ -153,9 +153,9 @@ def binary() -> Path:
     """
     folders = (Path(sys.executable).parent, Path(sysconfig.get_path("scripts")))
     for folder in folders:
-        found = shutil.which("nats-server", path=str(folder))
-        if found:
-            return Path(found)
+        program = shutil.which("nats-server", path=str(folder))
+        if program:
+            return Path(program)
     raise PoolError(
         "nats_binary_missing",
         f"nats-server is not in {folders[0]}: install Entraide with its extra “scheduler”.",
@@ -163,9 +163,9 @@ def binary() -> Path:
     )
 
 
-def command(config: NatsConfig) -> list[str]:
+def server_command(config: NatsServerConfig) -> list[str]:
     """Returns the command line that starts a server with this configuration."""
-    return [str(binary()), "-c", str(config.path)]
+    return [str(server_binary()), "-c", str(config.path)]
 
 
 def free_port(host: str) -> int:

@@ -123,12 +123,14 @@ class PoolIdentity:
     def __init__(self, state: Path, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._home = _identity_directory(state)
-        self._operator = self._pair(_OPERATOR_FILE, nkeys.PREFIX_BYTE_OPERATOR)
-        self._account = self._pair(_ACCOUNT_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
-        self._system = self._pair(_SYSTEM_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
-        self._revocations()
+        self._operator = self._read_key_pair(_OPERATOR_FILE, nkeys.PREFIX_BYTE_OPERATOR)
+        self._account = self._read_key_pair(_ACCOUNT_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
+        self._system = self._read_key_pair(_SYSTEM_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
+        self._read_revocations()
 
-    def node(self, node: str, public_key: str, *, life_s: float = NODE_LIFE_S) -> str | None:
+    def issue_node_jwt(
+        self, node: str, public_key: str, *, life_s: float = NODE_LIFE_S
+    ) -> str | None:
         """Issues a node's JWT, its first or a renewed one.
 
         Args:
@@ -142,26 +144,28 @@ class PoolIdentity:
         Raises:
             ValueError: the identifier or the key is malformed.
         """
-        return self._issue(f"node {node}", public_key, claims.node_grant(node), life_s)
+        return self._issue_jwt(f"node {node}", public_key, claims.node_permissions(node), life_s)
 
-    def gateway(self, gateway: str, public_key: str) -> str | None:
+    def issue_gateway_jwt(self, gateway: str, public_key: str) -> str | None:
         """Issues the JWT of a gateway that is a process of its own; as ``node``."""
-        grant = claims.gateway_grant(gateway)
-        return self._issue(f"gateway {gateway}", public_key, grant, GATEWAY_LIFE_S)
+        grant = claims.gateway_permissions(gateway)
+        return self._issue_jwt(f"gateway {gateway}", public_key, grant, GATEWAY_LIFE_S)
 
-    def scheduler_identity(self) -> Identity:
+    def make_scheduler_identity(self) -> Identity:
         """Makes an identity for the scheduler's own connection, with a key of its own.
 
         Hand the method itself to ``entraide.wire.nats.connect``: each reconnection then comes with
         a fresh identity, and none expires.
         """
-        return self._own("scheduler", claims.scheduler_grant(), SCHEDULER_LIFE_S)
+        return self._make_identity("scheduler", claims.scheduler_permissions(), SCHEDULER_LIFE_S)
 
-    def gateway_identity(self, gateway: str) -> Identity:
+    def make_gateway_identity(self, gateway: str) -> Identity:
         """Makes an identity for a gateway inside this process, with a key of its own."""
-        return self._own(f"gateway {gateway}", claims.gateway_grant(gateway), GATEWAY_LIFE_S)
+        return self._make_identity(
+            f"gateway {gateway}", claims.gateway_permissions(gateway), GATEWAY_LIFE_S
+        )
 
-    def server_claims(self) -> ServerClaims:
+    def build_server_claims(self) -> ServerClaims:
         """Returns what the server must be told, with the revocations as they stand on disk now."""
         now = int(self._now())
         system = claims.Account(public=claims.public_key(self._system), label="system")
@@ -175,9 +179,9 @@ class PoolIdentity:
 
     def is_revoked(self, public_key: str) -> bool:
         """Whether a user key was revoked; it stays so, and its machine comes back with another."""
-        return public_key in self._revocations()
+        return public_key in self._read_revocations()
 
-    async def revoke(
+    async def revoke_key(
         self,
         public_key: str,
         *,
@@ -202,10 +206,10 @@ class PoolIdentity:
             ValueError: it is not the public key of a NATS user.
             PoolError: ``revocations_full``.
         """
-        self._record(public_key)
-        return await self.push(servers, tls=tls, timeout_s=timeout_s)
+        self._record_revocation(public_key)
+        return await self.push_claims(servers, tls=tls, timeout_s=timeout_s)
 
-    async def push(
+    async def push_claims(
         self,
         servers: str | Sequence[str],
         *,
@@ -220,7 +224,7 @@ class PoolIdentity:
         try:
             connection = await connect(
                 servers,
-                identity=self._own("system", claims.system_grant(), SYSTEM_LIFE_S),
+                identity=self._make_identity("system", claims.system_permissions(), SYSTEM_LIFE_S),
                 name="system",
                 tls=tls,
                 deadline_s=timeout_s,
@@ -243,7 +247,9 @@ class PoolIdentity:
         finally:
             await connection.close()
 
-    def _issue(self, label: str, public_key: str, grant: claims.Grant, life_s: float) -> str | None:
+    def _issue_jwt(
+        self, label: str, public_key: str, grant: claims.SubjectPermissions, life_s: float
+    ) -> str | None:
         assert 0 < life_s <= LONGEST_LIFE_S, "revocations are kept for the longest life only"
         if self.is_revoked(public_key):
             return None
@@ -257,7 +263,7 @@ class PoolIdentity:
             expires_at=int(now + life_s),
         )
 
-    def _own(self, label: str, grant: claims.Grant, life_s: int) -> Identity:
+    def _make_identity(self, label: str, grant: claims.SubjectPermissions, life_s: int) -> Identity:
         seed, public_key = new_user_key()
         now = int(self._now())
         jwt = claims.user_jwt(
@@ -274,23 +280,23 @@ class PoolIdentity:
         account = claims.Account(
             public=claims.public_key(self._account),
             label="pool",
-            revoked=tuple(sorted(self._revocations())),
+            revoked=tuple(sorted(self._read_revocations())),
         )
         return claims.account_jwt(self._operator, account, issued_at=int(self._now()))
 
-    def _pair(self, name: str, prefix: int) -> nkeys.KeyPair:
+    def _read_key_pair(self, name: str, prefix: int) -> nkeys.KeyPair:
         path = self._home / name
         seed = read_private(path).strip()
         try:
             kind, raw = nkeys.decode_seed(seed)
-            whole = nkeys.encode_seed(raw, kind) == seed  # decode_seed ignores the checksum
+            is_intact = nkeys.encode_seed(raw, kind) == seed  # decode_seed ignores the checksum
         except (nkeys.NkeysError, ValueError) as problem:
             raise unreadable(path, "not a seed") from problem
-        if not whole or kind != prefix:
+        if not is_intact or kind != prefix:
             raise unreadable(path, "damaged, or a seed of another kind")
         return nkeys.from_seed(seed)
 
-    def _revocations(self) -> dict[str, float]:
+    def _read_revocations(self) -> dict[str, float]:
         """Reads them from disk each time: another process may have written them."""
         path = self._home / _REVOCATIONS_FILE
         try:
@@ -298,10 +304,10 @@ class PoolIdentity:
         except msgspec.MsgspecError as problem:
             raise unreadable(path, "not a list of revocations") from problem
 
-    def _record(self, public_key: str) -> None:
+    def _record_revocation(self, public_key: str) -> None:
         if not claims.is_user_key(public_key):
             raise ValueError(f"not a NATS user key: {public_key!r}")
-        revoked = self._revocations()
+        revoked = self._read_revocations()
         if public_key in revoked:
             return
         now = self._now()

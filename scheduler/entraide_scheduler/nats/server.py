@@ -17,24 +17,24 @@ import structlog
 from entraide.decoding import decode_json
 from entraide.errors import PoolError
 from entraide_scheduler.nats.config import (
-    NatsConfig,
+    NatsServerConfig,
     NatsSettings,
-    binary,
-    command,
     config_text,
+    server_binary,
+    server_command,
     write_config,
 )
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nats.leash import claim, die_with_parent
+from entraide_scheduler.nats.parent_watch import claim_directory, die_with_parent
 
 __all__ = [
-    "NatsConfig",
     "NatsServer",
+    "NatsServerConfig",
     "NatsSettings",
-    "binary",
-    "command",
     "config_text",
-    "healthy",
+    "is_healthy",
+    "server_binary",
+    "server_command",
     "write_config",
 ]
 
@@ -68,13 +68,13 @@ class NatsServer:
     def __init__(self, settings: NatsSettings, identity: PoolIdentity) -> None:
         self._settings = settings
         self._identity = identity
-        self._config: NatsConfig | None = None
+        self._config: NatsServerConfig | None = None
         self._process: Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._supervisor: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
     @property
-    def config(self) -> NatsConfig:
+    def config(self) -> NatsServerConfig:
         """The configuration in use; there is one once ``start`` has returned."""
         assert self._config is not None, "the server was not started"
         return self._config
@@ -97,8 +97,10 @@ class NatsServer:
             PoolError: ``nats_not_ready``, ``nats_binary_missing``, ``nats_plain_refused``,
                 ``nats_already_running``, or what is wrong with a file of the pool's identity.
         """
-        assert self._keeper is None, "start a server once"
-        await asyncio.to_thread(claim, self._settings.state / "nats", program="nats-server")
+        assert self._supervisor is None, "start a server once"
+        await asyncio.to_thread(
+            claim_directory, self._settings.state / "nats", program="nats-server"
+        )
         attempts = 1 if self._settings.port else FREE_PORT_ATTEMPTS_MAX
         for attempt in range(1, attempts + 1):
             try:
@@ -108,14 +110,14 @@ class NatsServer:
                 if attempt == attempts:
                     raise
         self._settings = msgspec.structs.replace(self._settings, port=self.config.port)
-        self._keeper = asyncio.create_task(self._keep(), name="nats-server keeper")
+        self._supervisor = asyncio.create_task(self._supervise(), name="nats-server keeper")
 
     async def stop(self) -> None:
         """Ends the server and what watches it; may be repeated."""
         self._stopping.set()
-        await self._end()
-        if self._keeper is not None:
-            await self._keeper
+        await self._terminate()
+        if self._supervisor is not None:
+            await self._supervisor
         _log.info("nats.stopped")
 
     async def reload(self) -> bool:
@@ -139,7 +141,7 @@ class NatsServer:
             await asyncio.sleep(READY_POLL_S)
         return True
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         failures = 0
         while True:
             assert self._process is not None
@@ -162,7 +164,7 @@ class NatsServer:
         config = write_config(self._settings, self._identity)
         with config.path.with_name(_STDERR_FILE).open("wb") as stderr:
             self._process = await asyncio.create_subprocess_exec(
-                *command(config),
+                *server_command(config),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
@@ -170,21 +172,21 @@ class NatsServer:
                 start_new_session=True,  # Ctrl-C is for the parent, which ends its children itself
             )
         deadline = time.monotonic() + READY_TIMEOUT_S
-        while not await healthy(config):
+        while not await is_healthy(config):
             exited = self._process.returncode is not None
             if exited or self._stopping.is_set() or time.monotonic() > deadline:
-                await self._end()
-                said = _complaint(config)
+                await self._terminate()
+                reason = _read_last_error(config)
                 raise PoolError(
                     "nats_not_ready",
-                    f"nats-server did not become ready: {said}",
-                    values={"path": str(config.path.parent), "problem": said},
+                    f"nats-server did not become ready: {reason}",
+                    values={"path": str(config.path.parent), "problem": reason},
                 )
             await asyncio.sleep(READY_POLL_S)
         self._config = config
         _log.info("nats.ready", pid=self._process.pid, url=config.url)
 
-    async def _end(self) -> None:
+    async def _terminate(self) -> None:
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -198,23 +200,23 @@ class NatsServer:
             await process.wait()
 
 
-def _complaint(config: NatsConfig) -> str:
+def _read_last_error(config: NatsServerConfig) -> str:
     """Returns the server's own last words: from stderr, or the fatal ones of its log."""
-    said = config.path.with_name(_STDERR_FILE).read_bytes()[-COMPLAINT_MAX_BYTES:]
-    if not said.strip():
+    output = config.path.with_name(_STDERR_FILE).read_bytes()[-COMPLAINT_MAX_BYTES:]
+    if not output.strip():
         with contextlib.suppress(OSError):
             log = config.path.with_name("nats-server.log").read_bytes()[-COMPLAINT_MAX_BYTES:]
-            said = b"\n".join(line for line in log.splitlines()[-2:] if b"[FTL]" in line)
-    return said.decode(errors="replace").strip() or "it gave no reason"
+            output = b"\n".join(line for line in log.splitlines()[-2:] if b"[FTL]" in line)
+    return output.decode(errors="replace").strip() or "it gave no reason"
 
 
-async def healthy(config: NatsConfig) -> bool:
+async def is_healthy(config: NatsServerConfig) -> bool:
     """Whether the server with this configuration takes connections (its ``/healthz``)."""
     status, _ = await _monitor(config, "/healthz")
     return status == 200
 
 
-async def _loaded_at(config: NatsConfig) -> str:
+async def _loaded_at(config: NatsServerConfig) -> str:
     """Returns when the server last took a configuration, in its own words; "" if it is silent."""
     status, body = await _monitor(config, "/varz")
     if status != 200:
@@ -222,7 +224,7 @@ async def _loaded_at(config: NatsConfig) -> str:
     return str(decode_json(body, type=dict[str, Any]).get("config_load_time", ""))
 
 
-async def _monitor(config: NatsConfig, path: str) -> tuple[int, bytes]:
+async def _monitor(config: NatsServerConfig, path: str) -> tuple[int, bytes]:
     """Asks the server's monitoring page; status 0 when it does not answer."""
     try:
         async with asyncio.timeout(MONITOR_TIMEOUT_S):

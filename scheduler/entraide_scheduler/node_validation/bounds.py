@@ -22,7 +22,7 @@ ANSWER_MAX_BYTES = 8 * 1024 * 1024
 STREAM_MAX_BYTES = 1024 * 1024
 
 
-class Number(Struct, frozen=True):
+class NumberBound(Struct, frozen=True):
     """A finite number in a range."""
 
     low: float
@@ -30,7 +30,7 @@ class Number(Struct, frozen=True):
     why: str
 
 
-class Text(Struct, frozen=True):
+class TextBound(Struct, frozen=True):
     """A text of at most so many characters; without control characters unless ``free``."""
 
     chars: int
@@ -38,14 +38,14 @@ class Text(Struct, frozen=True):
     free: bool = False
 
 
-class Data(Struct, frozen=True):
+class BytesBound(Struct, frozen=True):
     """So many bytes at most."""
 
     size: int
     why: str
 
 
-class Listed(Struct, frozen=True):
+class ListBound(Struct, frozen=True):
     """So many items at most, each within bounds of its own (one for each place of a pair)."""
 
     count: int
@@ -53,64 +53,64 @@ class Listed(Struct, frozen=True):
     why: str
 
 
-class Values(Struct, frozen=True):
+class ValuesBound(Struct, frozen=True):
     """The values of a code's sentence: so many, by short names, each a number or a text."""
 
     count: int
     name_chars: int
-    number: Number
-    text: Text
+    number: NumberBound
+    text: TextBound
     why: str
 
 
-class Part(Struct, frozen=True):
+class StructBound(Struct, frozen=True):
     """Another struct, with rows of its own; or None."""
 
     why: str
 
 
-class Fixed(Struct, frozen=True):
+class EnumBound(Struct, frozen=True):
     """One of a few values, which the decoder knows."""
 
     why: str
 
 
-Bound = Number | Text | Data | Listed | Values | Part | Fixed
+Bound = NumberBound | TextBound | BytesBound | ListBound | ValuesBound | StructBound | EnumBound
 
-_ENUM = Fixed("one of the vocabulary's words")
-_FLAG = Fixed("true or false")
-_NAME = Text(NAME_CHARS, "a name that pages and logs show")
-_CODE = Text(CODE_CHARS, "a stable code")
-_JOB = Text(128, "a job's identifier")
-_EPOCH = Number(0, COUNT_MAX, "number of an attempt")
-_CLOCK = Number(0.0, TIME_MAX_S, "seconds since the epoch, on the node's clock")
-_FEATURES = Listed(32, (_NAME,), "features of one model")
-_SLOTS = Number(1, 4_096, "sequences that one engine runs at once")
-_CONTEXT = Number(1, 16_777_216, "tokens of the longest context")
-_BYTES = Number(0, COUNT_MAX, "bytes")
-_STEP = Number(0.0, 600.0, "seconds for one output token")
-_TOKENS = Number(0, TOKENS_MAX, "tokens of one run")
-_ENERGY = Number(0, ENERGY_MAX_UWH, "one run uses less than 1 MWh")
-_RUN_S = Number(0.0, 2_592_000.0, "a run lasts less than 30 days")
-_VALUES = Values(
+_ENUM = EnumBound("one of the vocabulary's words")
+_FLAG = EnumBound("true or false")
+_NAME = TextBound(NAME_CHARS, "a name that pages and logs show")
+_CODE = TextBound(CODE_CHARS, "a stable code")
+_JOB = TextBound(128, "a job's identifier")
+_EPOCH = NumberBound(0, COUNT_MAX, "number of an attempt")
+_CLOCK = NumberBound(0.0, TIME_MAX_S, "seconds since the epoch, on the node's clock")
+_FEATURES = ListBound(32, (_NAME,), "features of one model")
+_SLOTS = NumberBound(1, 4_096, "sequences that one engine runs at once")
+_CONTEXT = NumberBound(1, 16_777_216, "tokens of the longest context")
+_BYTES = NumberBound(0, COUNT_MAX, "bytes")
+_STEP = NumberBound(0.0, 600.0, "seconds for one output token")
+_TOKENS = NumberBound(0, TOKENS_MAX, "tokens of one run")
+_ENERGY = NumberBound(0, ENERGY_MAX_UWH, "one run uses less than 1 MWh")
+_RUN_S = NumberBound(0.0, 2_592_000.0, "a run lasts less than 30 days")
+_VALUES = ValuesBound(
     16,
     CODE_CHARS,
-    Number(-1e15, 1e15, "a number of a sentence"),
-    Text(1_024, "a name or an engine's words", free=True),
+    NumberBound(-1e15, 1e15, "a number of a sentence"),
+    TextBound(1_024, "a name or an engine's words", free=True),
     "the values of one sentence",
 )
 
 BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
     {
         m.Hello: {
-            "card": Part("the node's card"),
+            "card": StructBound("the node's card"),
             "boot": _CODE,
-            "seq": Number(0, COUNT_MAX, "number of a message"),
+            "seq": NumberBound(0, COUNT_MAX, "number of a message"),
             "sent_at": _CLOCK,
             "accepting": _FLAG,
             "reason": _CODE,
-            "running": Listed(4_096, (_JOB, _EPOCH), "runs that a node holds"),
-            "protocol": Number(1, 1_000, "version of the protocol"),
+            "running": ListBound(4_096, (_JOB, _EPOCH), "runs that a node holds"),
+            "protocol": NumberBound(1, 1_000, "version of the protocol"),
             "lending": _ENUM,
         },
         NodeCard: {
@@ -118,26 +118,30 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "coop": _NAME,
             "site": _NAME,
             "zone": _NAME,
-            "power": Part("power of the machine"),
-            "replicas": Listed(64, (Part("a model that it serves"),), "models of one machine"),
-            "data_classes": Listed(8, (_ENUM,), "there are three"),
-            "energy": Part("renewable status of its site"),
-            "rtt_s": Number(0.0, 60.0, "round trip, seconds"),
-            "agent": Text(NAME_CHARS, "version of the node agent"),
-            "loadable": Listed(256, (Part("a model that it could load"),), "models of a catalogue"),
-            "loading": Listed(256, (_NAME,), "models that it loads"),
+            "power": StructBound("power of the machine"),
+            "replicas": ListBound(
+                64, (StructBound("a model that it serves"),), "models of one machine"
+            ),
+            "data_classes": ListBound(8, (_ENUM,), "there are three"),
+            "energy": StructBound("renewable status of its site"),
+            "rtt_s": NumberBound(0.0, 60.0, "round trip, seconds"),
+            "agent": TextBound(NAME_CHARS, "version of the node agent"),
+            "loadable": ListBound(
+                256, (StructBound("a model that it could load"),), "models of a catalogue"
+            ),
+            "loading": ListBound(256, (_NAME,), "models that it loads"),
             "models_bytes": _BYTES,
         },
         Power: {
             "device": _NAME,
-            "idle_w": Number(0.0, 100_000.0, "a site that joins as one node draws less"),
-            "active_w": Number(0.0, 100_000.0, "the same; not below idle_w"),
+            "idle_w": NumberBound(0.0, 100_000.0, "a site that joins as one node draws less"),
+            "active_w": NumberBound(0.0, 100_000.0, "the same; not below idle_w"),
             "basis": _ENUM,
-            "wake_j": Number(0.0, 1e7, "joules to wake one machine"),
-            "wake_s": Number(0.0, 3_600.0, "seconds to wake one machine"),
+            "wake_j": NumberBound(0.0, 1e7, "joules to wake one machine"),
+            "wake_s": NumberBound(0.0, 3_600.0, "seconds to wake one machine"),
         },
         Rates: {
-            "prefill_tokens_per_s": Number(0.01, 1e7, "prompt tokens per second"),
+            "prefill_tokens_per_s": NumberBound(0.01, 1e7, "prompt tokens per second"),
             "tpot_base_s": _STEP,
             "tpot_per_sequence_s": _STEP,
             "basis": _ENUM,
@@ -149,7 +153,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "context_tokens": _CONTEXT,
             "slots": _SLOTS,
             "features": _FEATURES,
-            "rates": Part("how fast it works"),
+            "rates": StructBound("how fast it works"),
         },
         Loadable: {
             "model": _NAME,
@@ -160,23 +164,23 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "features": _FEATURES,
             "memory_bytes": _BYTES,
             "fetch_bytes": _BYTES,
-            "load_s": Number(0.0, 604_800.0, "a fetch over a slow line takes days at most"),
+            "load_s": NumberBound(0.0, 604_800.0, "a fetch over a slow line takes days at most"),
         },
         EnergyStatus: {
-            "surplus_w": Number(0.0, 1e6, "watts of one site"),
-            "basis": Fixed("measured or declared"),
-            "evidence": Text(NAME_CHARS, "a few words"),
+            "surplus_w": NumberBound(0.0, 1e6, "watts of one site"),
+            "basis": EnumBound("measured or declared"),
+            "evidence": TextBound(NAME_CHARS, "a few words"),
             "measured_at": _CLOCK,
             "expires_at": _CLOCK,
         },
         m.Heartbeat: {
             "boot": _CODE,
-            "seq": Number(0, COUNT_MAX, "number of a message"),
+            "seq": NumberBound(0, COUNT_MAX, "number of a message"),
             "sent_at": _CLOCK,
             "accepting": _FLAG,
             "reason": _CODE,
-            "running": Number(0, COUNT_MAX, "runs that it holds"),
-            "energy": Part("renewable status of its site"),
+            "running": NumberBound(0, COUNT_MAX, "runs that it holds"),
+            "energy": StructBound("renewable status of its site"),
             "lending": _ENUM,
         },
         m.Accept: {"job": _JOB, "epoch": _EPOCH},
@@ -188,8 +192,8 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "outcome": _ENUM,
             "code": _CODE,
             "delivered": _FLAG,
-            "usage": Part("what the run used"),
-            "beside": Number(0, COUNT_MAX, "runs that an engine holds at once"),
+            "usage": StructBound("what the run used"),
+            "beside": NumberBound(0, COUNT_MAX, "runs that an engine holds at once"),
         },
         Usage: {
             "input_tokens": _TOKENS,
@@ -204,13 +208,13 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
         },
         m.Goodbye: {"reason": _CODE},
         m.LoadFailed: {"model": _NAME, "code": _CODE, "values": _VALUES},
-        m.CatalogueRequest: {"digest": Text(64, "a SHA-256 in hexadecimal")},
+        m.CatalogueRequest: {"digest": TextBound(64, "a SHA-256 in hexadecimal")},
         m.Tokens: {
             "job": _JOB,
             "epoch": _EPOCH,
             "first": _TOKENS,
             "n": _TOKENS,
-            "data": Data(STREAM_MAX_BYTES, "part of a streamed answer"),
+            "data": BytesBound(STREAM_MAX_BYTES, "part of a streamed answer"),
         },
         m.RunEnded: {
             "job": _JOB,
@@ -219,9 +223,9 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "code": _CODE,
             "values": _VALUES,
             "first": _TOKENS,
-            "final": Data(STREAM_MAX_BYTES, "the last chunk of a stream"),
-            "body": Data(ANSWER_MAX_BYTES, "a whole answer"),
-            "usage": Part("what the run used"),
+            "final": BytesBound(STREAM_MAX_BYTES, "the last chunk of a stream"),
+            "body": BytesBound(ANSWER_MAX_BYTES, "a whole answer"),
+            "usage": StructBound("what the run used"),
         },
     }
 )
@@ -245,7 +249,7 @@ ANSWER_BYTES: Mapping[str, int] = MappingProxyType(
 )
 
 
-class Product(Struct, frozen=True):
+class DerivedBound(Struct, frozen=True):
     """A bound on a number that the core computes from several fields of one struct.
 
     Attributes:
@@ -264,8 +268,8 @@ class Product(Struct, frozen=True):
     why: str
 
 
-PRODUCTS: tuple[Product, ...] = (
-    Product(
+DERIVED_BOUNDS: tuple[DerivedBound, ...] = (
+    DerivedBound(
         "token_s",
         "tpot_base_s + tpot_per_sequence_s",
         1e-6,
@@ -273,7 +277,7 @@ PRODUCTS: tuple[Product, ...] = (
         lambda _, rates, __: rates.tpot_base_s + rates.tpot_per_sequence_s,
         "seconds for an output token of one sequence alone",
     ),
-    Product(
+    DerivedBound(
         "full_batch_s",
         "tpot_base_s + slots × tpot_per_sequence_s",
         0.0,
@@ -281,7 +285,7 @@ PRODUCTS: tuple[Product, ...] = (
         lambda _, rates, slots: rates.tpot_base_s + slots * rates.tpot_per_sequence_s,
         "seconds for a step of a full batch",
     ),
-    Product(
+    DerivedBound(
         "output_token_j",
         "(active_w − idle_w) × (tpot_base_s + tpot_per_sequence_s)",
         0.0,
@@ -291,7 +295,7 @@ PRODUCTS: tuple[Product, ...] = (
         ),
         "joules for an output token: a slow machine of 1 kW stays below",
     ),
-    Product(
+    DerivedBound(
         "prompt_token_j",
         "(active_w − idle_w) / prefill_tokens_per_s",
         0.0,

@@ -17,20 +17,20 @@ from entraide.types import Basis, EnergyStatus, NodeCard, Power, Usage
 from entraide.wire import messages as m
 from entraide_scheduler.node_validation.bounds import (
     BOUNDS,
-    PRODUCTS,
+    DERIVED_BOUNDS,
     Bound,
-    Data,
-    Listed,
-    Number,
-    Part,
-    Text,
-    Values,
+    BytesBound,
+    ListBound,
+    NumberBound,
+    StructBound,
+    TextBound,
+    ValuesBound,
 )
 
 WithUsage = TypeVar("WithUsage", m.UsageReport, m.RunEnded)
 
 
-def tag_of(data: bytes) -> str:
+def message_tag(data: bytes) -> str:
     """Returns the tag of an encoded message without decoding the rest; "" when it has none.
 
     A message is a MessagePack array whose first item is a short string.
@@ -47,13 +47,13 @@ def size_fault(data: bytes, limits: Mapping[str, int]) -> str:
         data: the message.
         limits: bytes by tag, of the messages that may come on its subject.
     """
-    limit = limits.get(tag_of(data))
+    limit = limits.get(message_tag(data))
     if limit is None:
         return "undecodable"
     return "too_large" if len(data) > limit else ""
 
 
-def fault(message: Struct) -> str:
+def find_fault(message: Struct) -> str:
     """Returns the path of the first field that is out of bounds, or ""."""
     if isinstance(message, m.Hello):
         return _struct_fault(message) or _card_fault(message.card)
@@ -72,7 +72,7 @@ def clipped_usage(usage: Usage) -> Usage:
     """Returns a usage with each number clipped into its bounds; the same one when all fit."""
     changed: dict[str, float] = {}
     for name, bound in BOUNDS[Usage].items():
-        if isinstance(bound, Number):
+        if isinstance(bound, NumberBound):
             value = getattr(usage, name)
             if not bound.low <= value <= bound.high:
                 changed[name] = _clipped(value, bound)
@@ -82,57 +82,57 @@ def clipped_usage(usage: Usage) -> Usage:
     return msgspec.structs.replace(usage, **changed) if changed else usage
 
 
-def _clipped(value: float, bound: Number) -> float:
+def _clipped(value: float, bound: NumberBound) -> float:
     """Returns a value in its bounds, of its own type; the lowest one for what is no number."""
     return type(value)(bound.high if value > bound.high else bound.low)
 
 
 def _struct_fault(struct: Struct) -> str:
     for name, bound in BOUNDS[type(struct)].items():
-        found = _fault(getattr(struct, name), bound)
-        if found is not None:
-            return f"{name}.{found}" if found else name
+        path = _value_fault(getattr(struct, name), bound)
+        if path is not None:
+            return f"{name}.{path}" if path else name
     return ""
 
 
-def _fault(value: Any, bound: Bound) -> str | None:
+def _value_fault(value: Any, bound: Bound) -> str | None:
     """Returns where a value is out of bounds ("" for the value itself); None when it is not."""
     match bound:
-        case Number():
+        case NumberBound():
             return None if bound.low <= value <= bound.high else ""
-        case Text():
+        case TextBound():
             return None if _is_text(value, bound) else ""
-        case Data():
+        case BytesBound():
             return None if len(value) <= bound.size else ""
-        case Listed():
+        case ListBound():
             return _listed_fault(value, bound)
-        case Values():
+        case ValuesBound():
             return None if _are_values(value, bound) else ""
-        case Part() if value is not None:
+        case StructBound() if value is not None:
             return _struct_fault(value) or None
     return None
 
 
-def _is_text(value: str, bound: Text) -> bool:
+def _is_text(value: str, bound: TextBound) -> bool:
     return len(value) <= bound.chars and (bound.free or is_printable(value))
 
 
-def _listed_fault(value: tuple[Any, ...], bound: Listed) -> str | None:
+def _listed_fault(value: tuple[Any, ...], bound: ListBound) -> str | None:
     if len(value) > bound.count:
         return ""
-    found: Iterator[str | None]
+    paths: Iterator[str | None]
     if len(bound.items) == 1:
-        found = (_fault(item, bound.items[0]) for item in value)
+        paths = (_value_fault(item, bound.items[0]) for item in value)
     else:
-        found = (
-            _fault(one, inner)
+        paths = (
+            _value_fault(element, inner)
             for item in value
-            for one, inner in zip(item, bound.items, strict=True)
+            for element, inner in zip(item, bound.items, strict=True)
         )
-    return next((one for one in found if one is not None), None)
+    return next((element for element in paths if element is not None), None)
 
 
-def _are_values(values: dict[str, str | int | float], bound: Values) -> bool:
+def _are_values(values: dict[str, str | int | float], bound: ValuesBound) -> bool:
     if len(values) > bound.count:
         return False
     for name, value in values.items():
@@ -159,13 +159,13 @@ def _card_fault(card: NodeCard) -> str:
 
 
 def _energy_fault(energy: EnergyStatus | None) -> str:
-    known = energy is None or energy.basis in (Basis.MEASURED, Basis.DECLARED)
-    return "" if known else "energy.basis"
+    is_allowed = energy is None or energy.basis in (Basis.MEASURED, Basis.DECLARED)
+    return "" if is_allowed else "energy.basis"
 
 
 def _product_fault(power: Power, card: NodeCard) -> str:
     for replica in card.replicas:
-        for product in PRODUCTS:
+        for product in DERIVED_BOUNDS:
             value = product.value(power, replica.rates, replica.slots)
             if not product.low <= value <= product.high:
                 return f"card.replicas.{product.name}"

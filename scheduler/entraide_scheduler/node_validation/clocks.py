@@ -26,11 +26,11 @@ def card_as_known(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) 
         coop=row.coop,
         site=row.site,
         zone=row.zone,
-        energy=energy_on_our_clock(card.energy, behind_s=behind_s, now=now),
+        energy=energy_on_scheduler_clock(card.energy, behind_s=behind_s, now=now),
     )
 
 
-def energy_on_our_clock(
+def energy_on_scheduler_clock(
     energy: EnergyStatus | None, *, behind_s: float, now: float
 ) -> EnergyStatus | None:
     """Returns a site's renewable status with its times on our clock, never from the future."""
@@ -43,7 +43,7 @@ def energy_on_our_clock(
     )
 
 
-def energy_changed(known: EnergyStatus | None, new: EnergyStatus | None, now: float) -> bool:
+def has_energy_changed(known: EnergyStatus | None, new: EnergyStatus | None, now: float) -> bool:
     """Whether the core must learn of a status: it says something else, or lasts much longer.
 
     An agent that measures the same each second would otherwise make an event each second.

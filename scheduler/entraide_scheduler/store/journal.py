@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 1_000
 _APPEND = insert(journal)
 
 
-class Written(NamedTuple):
+class JournalRow(NamedTuple):
     """An event's row: its number, its bytes, and the chain of digests, if one is kept."""
 
     seq: int
@@ -27,24 +27,24 @@ class Written(NamedTuple):
     digest: bytes = b""
 
 
-class Keep(Struct, frozen=True):
+class Retention(Struct, frozen=True):
     """What is kept of the past: events of so many seconds, and no more than so many."""
 
     keep_s: float = 0.0
     events_max: int = 0
 
 
-class Kept(NamedTuple):
+class SnapshotKey(NamedTuple):
     """A snapshot that is kept: the number of its last event, and when it was taken."""
 
     seq: int
     at: float
 
 
-NOTHING = Keep()
+NO_RETENTION = Retention()
 
 
-def append(connection: Connection, batches: list[Sequence[Written]]) -> list[None]:
+def append_events(connection: Connection, batches: list[Sequence[JournalRow]]) -> list[None]:
     """Adds events to the journal; a number that stands there already is an error."""
     rows = [
         {"seq": row.seq, "event": row.event, "digest": row.digest or None}
@@ -57,65 +57,74 @@ def append(connection: Connection, batches: list[Sequence[Written]]) -> list[Non
 
 
 def put_snapshot(
-    connection: Connection, seq: int, state: bytes, *, at: float = 0.0, keep: Keep = NOTHING
+    connection: Connection,
+    seq: int,
+    state: bytes,
+    *,
+    at: float = 0.0,
+    retention: Retention = NO_RETENTION,
 ) -> None:
     """Adds a snapshot of all events up to and including ``seq``; forgets what is too old."""
     connection.execute(delete(snapshots).where(snapshots.c.seq == seq))
     connection.execute(insert(snapshots).values(seq=seq, state=state, at=at))
-    kept = spared(listed(connection), keep)
-    connection.execute(delete(snapshots).where(snapshots.c.seq.not_in([row.seq for row in kept])))
+    retained = select_retained(list_snapshots(connection), retention)
+    connection.execute(
+        delete(snapshots).where(snapshots.c.seq.not_in([row.seq for row in retained]))
+    )
     first = connection.execute(select(func.min(journal.c.seq))).scalar()
-    if first is not None and first <= kept[0].seq:
-        edge = min(kept[0].seq, first + FORGET_MAX)
+    if first is not None and first <= retained[0].seq:
+        edge = min(retained[0].seq, first + FORGET_MAX)
         connection.execute(delete(journal).where(journal.c.seq <= edge))
 
 
-def spared(rows: Sequence[Kept], keep: Keep) -> list[Kept]:
+def select_retained(rows: Sequence[SnapshotKey], retention: Retention) -> list[SnapshotKey]:
     """Returns which snapshots stay: one to begin at, some on the way, and the newest."""
     newest = rows[-1]
-    old = [row for row in rows[:-1] if newest.seq - row.seq <= keep.events_max]
+    candidates = [row for row in rows[:-1] if newest.seq - row.seq <= retention.events_max]
     # The last one before the edge stays, so that all of the time that is kept can be replayed.
-    before = [row for row in old if row.at <= newest.at - keep.keep_s]
-    old = [row for row in old if row.at > newest.at - keep.keep_s]
-    if before and keep.keep_s > 0.0:
-        old.insert(0, before[-1])
-    stay: list[Kept] = []
-    for row in old:
-        if not stay or row.at - stay[-1].at >= SNAPSHOTS_APART_S:
-            stay.append(row)
-    return [*stay, newest]
+    before_limit = [row for row in candidates if row.at <= newest.at - retention.keep_s]
+    candidates = [row for row in candidates if row.at > newest.at - retention.keep_s]
+    if before_limit and retention.keep_s > 0.0:
+        candidates.insert(0, before_limit[-1])
+    spaced: list[SnapshotKey] = []
+    for row in candidates:
+        if not spaced or row.at - spaced[-1].at >= SNAPSHOTS_APART_S:
+            spaced.append(row)
+    return [*spaced, newest]
 
 
-def listed(connection: Connection) -> list[Kept]:
+def list_snapshots(connection: Connection) -> list[SnapshotKey]:
     """Returns the snapshots that are kept, oldest first."""
     query = select(snapshots.c.seq, snapshots.c.at).order_by(snapshots.c.seq)
-    return [Kept(*row) for row in connection.execute(query)]
+    return [SnapshotKey(*row) for row in connection.execute(query)]
 
 
-def undigested(connection: Connection) -> int:
+def last_undigested_seq(connection: Connection) -> int:
     """Returns the number of the last event without a digest; -1 when there is none."""
-    found = connection.execute(select(func.max(journal.c.seq)).where(journal.c.digest.is_(None)))
-    newest = found.scalar()
+    result = connection.execute(select(func.max(journal.c.seq)).where(journal.c.digest.is_(None)))
+    newest = result.scalar()
     return -1 if newest is None else int(newest)
 
 
-def snapshot(connection: Connection, seq: int) -> bytes:
+def read_snapshot(connection: Connection, seq: int) -> bytes:
     """Returns the snapshot with that number, which must be there."""
     query = select(snapshots.c.state).where(snapshots.c.seq == seq)
     return bytes(connection.execute(query).scalar_one())
 
 
-def load(connection: Connection) -> tuple[tuple[int, bytes] | None, tuple[Written, ...]]:
+def load_latest(connection: Connection) -> tuple[tuple[int, bytes] | None, tuple[JournalRow, ...]]:
     """Returns the newest snapshot (number, state) if any, and the events after it in order."""
     query = select(snapshots.c.seq, snapshots.c.state).order_by(snapshots.c.seq.desc()).limit(1)
-    found = connection.execute(query).first()
-    seq = found.seq if found else -1
-    return ((found.seq, found.state) if found else None), tuple(after(connection, seq))
+    newest = connection.execute(query).first()
+    seq = newest.seq if newest else -1
+    return ((newest.seq, newest.state) if newest else None), tuple(
+        read_events_after(connection, seq)
+    )
 
 
-def after(connection: Connection, seq: int) -> Iterator[Written]:
+def read_events_after(connection: Connection, seq: int) -> Iterator[JournalRow]:
     """Yields the events after a number, in order."""
     columns = (journal.c.seq, journal.c.event, journal.c.digest)
     query = select(*columns).where(journal.c.seq > seq).order_by(journal.c.seq)
     for row in connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
-        yield Written(row.seq, row.event, row.digest or b"")
+        yield JournalRow(row.seq, row.event, row.digest or b"")

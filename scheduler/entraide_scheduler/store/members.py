@@ -55,7 +55,7 @@ def put_policy(connection: Connection, policy: Policy) -> None:
     )
 
 
-def node(connection: Connection, name: str) -> NodeRow | None:
+def get_node(connection: Connection, name: str) -> NodeRow | None:
     """Returns one node."""
     row = connection.execute(select(nodes).where(nodes.c.node == name)).first()
     return NodeRow(*row) if row else None

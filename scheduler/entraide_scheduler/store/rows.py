@@ -48,7 +48,7 @@ class NodeRow(Struct, frozen=True):
     device: str = ""
 
 
-class KeptRow(Struct, frozen=True):
+class KeptJobRow(Struct, frozen=True):
     """A kept job: its request, and its result once it has ended, both sealed.
 
     Attributes:
@@ -99,7 +99,7 @@ class CorrectionRow(Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
-class SettleRow(Struct, frozen=True):
+class SettlementRow(Struct, frozen=True):
     """The books of one job; its entries sum to zero in each unit."""
 
     job: str

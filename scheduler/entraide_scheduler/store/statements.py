@@ -12,10 +12,10 @@ from sqlalchemy import Connection, func, insert, or_, select
 from entraide_scheduler.store.rows import CorrectionRow
 from entraide_scheduler.store.schema import corrections, entries, settled
 
-OF_CORRECTION = "correction/"  # before a correction's name, among the jobs of the entries
+CORRECTION_PREFIX = "correction/"  # before a correction's name, among the jobs of the entries
 
 
-class Amounts(Struct, frozen=True):
+class JobTotals(Struct, frozen=True):
     """What jobs come to: how many, their tokens, energy, and emissions on both bases."""
 
     jobs: int = 0
@@ -25,15 +25,15 @@ class Amounts(Struct, frozen=True):
     carbon_lifecycle_ug: int = 0
 
 
-class Exchange(Struct, frozen=True):
+class CoopExchange(Struct, frozen=True):
     """What one co-op gave another, and received from it."""
 
     coop: str
-    given: Amounts
-    received: Amounts
+    given: JobTotals
+    received: JobTotals
 
 
-class Corrected(Struct, frozen=True):
+class StatementCorrection(Struct, frozen=True):
     """What one correction changed for a co-op: positive is more given, to the other co-op.
 
     Emissions are direct ones; the ledger holds no others.
@@ -63,14 +63,14 @@ class Statement(Struct, frozen=True):
     coop: str
     start_at: float
     end_at: float
-    given: Amounts
-    received: Amounts
-    own: Amounts
-    others: tuple[Exchange, ...]
-    corrections: tuple[Corrected, ...]
+    given: JobTotals
+    received: JobTotals
+    own: JobTotals
+    others: tuple[CoopExchange, ...]
+    corrections: tuple[StatementCorrection, ...]
 
 
-def correct(connection: Connection, rows: list[CorrectionRow]) -> list[bool]:
+def write_corrections(connection: Connection, rows: list[CorrectionRow]) -> list[bool]:
     """Writes corrections, each once; returns, for each row, whether this call did."""
     query = select(corrections.c.correction).where(
         corrections.c.correction.in_([row.correction for row in rows])
@@ -84,7 +84,7 @@ def correct(connection: Connection, rows: list[CorrectionRow]) -> list[bool]:
         known.add(row.correction)
         head = {"correction": row.correction, "reason": row.reason, "at": row.at}
         connection.execute(insert(corrections), head)
-        name = f"{OF_CORRECTION}{row.correction}"
+        name = f"{CORRECTION_PREFIX}{row.correction}"
         lines = [
             {"job": name, "line": line, "account": e.account, "unit": e.unit, "amount": e.amount}
             for line, e in enumerate(row.entries)
@@ -99,7 +99,9 @@ def is_corrected(connection: Connection, correction: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def statement(connection: Connection, coop: str, *, start_at: float, end_at: float) -> Statement:
+def read_statement(
+    connection: Connection, coop: str, *, start_at: float, end_at: float
+) -> Statement:
     """Returns a co-op's statement; one that did nothing has a statement of zeros."""
     totals = (
         func.count(),
@@ -117,9 +119,9 @@ def statement(connection: Connection, coop: str, *, start_at: float, end_at: flo
         )
         .group_by(settled.c.lender, settled.c.coop)
     )
-    own, given, received = Amounts(), {}, {}
+    own, given, received = JobTotals(), {}, {}
     for lender, borrower, *sums in connection.execute(query):
-        amounts = Amounts(*map(int, sums))
+        amounts = JobTotals(*map(int, sums))
         if lender == borrower:
             own = amounts
         elif lender == coop:
@@ -130,48 +132,48 @@ def statement(connection: Connection, coop: str, *, start_at: float, end_at: flo
         coop=coop,
         start_at=start_at,
         end_at=end_at,
-        given=_sum(given.values()),
-        received=_sum(received.values()),
+        given=_sum_totals(given.values()),
+        received=_sum_totals(received.values()),
         own=own,
         others=tuple(
-            Exchange(other, given.get(other, Amounts()), received.get(other, Amounts()))
+            CoopExchange(other, given.get(other, JobTotals()), received.get(other, JobTotals()))
             for other in sorted(given.keys() | received.keys())
         ),
-        corrections=_corrections(connection, coop, start_at, end_at),
+        corrections=_read_corrections(connection, coop, start_at, end_at),
     )
 
 
-def _corrections(
+def _read_corrections(
     connection: Connection, coop: str, start_at: float, end_at: float
-) -> tuple[Corrected, ...]:
+) -> tuple[StatementCorrection, ...]:
     head, line = corrections.c, entries.c
     query = (
         select(head.correction, head.reason, head.at, line.account, line.unit, line.amount)
-        .join(entries, line.job == OF_CORRECTION + head.correction)
+        .join(entries, line.job == CORRECTION_PREFIX + head.correction)
         .where(head.at >= start_at, head.at < end_at)
         .order_by(head.at, head.correction, line.line)
     )
-    found: dict[tuple[str, str, float], dict[str, dict[str, int]]] = {}
+    amounts_of: dict[tuple[str, str, float], dict[str, dict[str, int]]] = {}
     for correction, reason, at, account, unit, amount in connection.execute(query):
-        accounts = found.setdefault((correction, reason, at), {})
+        accounts = amounts_of.setdefault((correction, reason, at), {})
         units = accounts.setdefault(account, {})
         units[unit] = units.get(unit, 0) + int(amount)
     return tuple(
-        Corrected(
+        StatementCorrection(
             *name,
             other=next((account for account in accounts if account != coop), coop),
             tokens=accounts[coop].get("tokens", 0),
             energy_uwh=accounts[coop].get("energy_uwh", 0),
             carbon_ug=accounts[coop].get("carbon_ug", 0),
         )
-        for name, accounts in found.items()
+        for name, accounts in amounts_of.items()
         if coop in accounts
     )
 
 
-def _sum(parts: Iterable[Amounts]) -> Amounts:
+def _sum_totals(parts: Iterable[JobTotals]) -> JobTotals:
     rows = list(parts)
-    return Amounts(
+    return JobTotals(
         jobs=sum(part.jobs for part in rows),
         tokens=sum(part.tokens for part in rows),
         energy_uwh=sum(part.energy_uwh for part in rows),

@@ -16,12 +16,12 @@ from sqlalchemy.exc import OperationalError
 from entraide.errors import PoolError
 from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.store import books, journal, kept, members, statements
+from entraide_scheduler.store import journal, kept_jobs, members, settlements, statements
 from entraide_scheduler.store.database import database_url, make_engines, upgrade
-from entraide_scheduler.store.journal import NOTHING, Keep, Written
-from entraide_scheduler.store.rows import CorrectionRow, KeptRow, KeyRow, NodeRow, SettleRow
+from entraide_scheduler.store.journal import NO_RETENTION, JournalRow, Retention
+from entraide_scheduler.store.rows import CorrectionRow, KeptJobRow, KeyRow, NodeRow, SettlementRow
 from entraide_scheduler.store.statements import Statement
-from entraide_scheduler.store.writer import Writer
+from entraide_scheduler.store.writer import GroupCommitWriter
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Store:
     def __init__(self, writing: Engine, reading: Engine) -> None:
         self._writing = writing
         self._reading = reading
-        self._writer = Writer(writing)
+        self._writer = GroupCommitWriter(writing)
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -56,7 +56,7 @@ class Store:
 
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all that was asked before it is committed."""
-        return self._writer.ask_row(books.nothing, None)
+        return self._writer.submit_row(settlements.write_nothing, None)
 
     async def _read(self, question: Callable[[Connection], T]) -> T:
         def ask() -> T:
@@ -67,67 +67,67 @@ class Store:
 
     # Members: keys, policies, nodes, join tokens.
 
-    async def key_by_hash(self, digest: str) -> KeyRow | None:
+    async def find_key(self, digest: str) -> KeyRow | None:
         """Returns the key whose secret has this SHA-256 (hexadecimal), also a revoked one."""
         return await self._read(lambda c: members.key_by_hash(c, digest))
 
-    async def keys(self, coop: str | None = None) -> tuple[KeyRow, ...]:
+    async def list_keys(self, coop: str | None = None) -> tuple[KeyRow, ...]:
         """Returns the keys of a co-op, or all."""
         return await self._read(lambda c: members.list_keys(c, coop))
 
     def create_key(self, row: KeyRow, digest: str) -> Future[None]:
         """Adds a key by the SHA-256 of its secret."""
-        return self._writer.ask(lambda c: members.create_key(c, row, digest))
+        return self._writer.submit(lambda c: members.create_key(c, row, digest))
 
     def revoke_key(self, key: str) -> Future[KeyRow | None]:
         """Revokes a key; resolves to None when there is none."""
-        return self._writer.ask(lambda c: members.revoke_key(c, key))
+        return self._writer.submit(lambda c: members.revoke_key(c, key))
 
-    async def policy(self) -> Policy | None:
+    async def get_policy(self) -> Policy | None:
         """Returns the policy in force."""
         return await self._read(members.newest_policy)
 
     def put_policy(self, policy: Policy) -> Future[None]:
         """Adds a policy that is in force from now on."""
-        return self._writer.ask(lambda c: members.put_policy(c, policy))
+        return self._writer.submit(lambda c: members.put_policy(c, policy))
 
-    async def node(self, node: str) -> NodeRow | None:
+    async def get_node(self, node: str) -> NodeRow | None:
         """Returns one node."""
-        return await self._read(lambda c: members.node(c, node))
+        return await self._read(lambda c: members.get_node(c, node))
 
-    async def nodes(self) -> tuple[NodeRow, ...]:
+    async def list_nodes(self) -> tuple[NodeRow, ...]:
         """Returns every node that ever joined."""
         return await self._read(members.list_nodes)
 
     def put_node(self, row: NodeRow) -> Future[None]:
         """Adds a node, or replaces what is known of it."""
-        return self._writer.ask(lambda c: members.put_node(c, row))
+        return self._writer.submit(lambda c: members.put_node(c, row))
 
     def put_token(self, digest: str, coop: str, expires_at: float) -> Future[None]:
         """Adds a join token by its SHA-256."""
-        return self._writer.ask(lambda c: members.put_token(c, digest, coop, expires_at))
+        return self._writer.submit(lambda c: members.put_token(c, digest, coop, expires_at))
 
     def use_token(self, digest: str, now: float) -> Future[str | None]:
         """Uses a token up; resolves to its co-op, or None when it is unknown, used or expired."""
-        return self._writer.ask(lambda c: members.use_token(c, digest, now))
+        return self._writer.submit(lambda c: members.use_token(c, digest, now))
 
     # Kept jobs.
 
-    def put_kept(self, row: KeptRow) -> Future[str]:
+    def put_kept(self, row: KeptJobRow) -> Future[str]:
         """Keeps a job; resolves to its id, or to that of the co-op's earlier equal request."""
-        return self._writer.ask(lambda c: kept.put(c, row))
+        return self._writer.submit(lambda c: kept_jobs.put_job(c, row))
 
-    async def kept(self, job: str) -> KeptRow | None:
+    async def get_kept(self, job: str) -> KeptJobRow | None:
         """Returns one kept job."""
-        return await self._read(lambda c: kept.get(c, job))
+        return await self._read(lambda c: kept_jobs.get_job(c, job))
 
-    async def kept_of(self, coop: str, limit: int) -> tuple[KeptRow, ...]:
+    async def list_kept(self, coop: str, limit: int) -> tuple[KeptJobRow, ...]:
         """Returns a co-op's kept jobs, newest first."""
-        return await self._read(lambda c: kept.of_coop(c, coop, limit))
+        return await self._read(lambda c: kept_jobs.list_of_coop(c, coop, limit))
 
-    async def pending_kept(self) -> tuple[KeptRow, ...]:
+    async def list_pending_kept(self) -> tuple[KeptJobRow, ...]:
         """Returns the kept jobs that have not ended, oldest first."""
-        return await self._read(kept.pending)
+        return await self._read(kept_jobs.list_pending)
 
     def end_kept(
         self,
@@ -140,8 +140,8 @@ class Store:
         ended_at: float,
     ) -> Future[bool]:
         """Ends a kept job, once; resolves to whether this call did."""
-        return self._writer.ask(
-            lambda c: kept.end(
+        return self._writer.submit(
+            lambda c: kept_jobs.end_job(
                 c,
                 job,
                 state=state,
@@ -154,66 +154,68 @@ class Store:
 
     def expire_kept(self, now: float) -> Future[int]:
         """Forgets ended jobs whose time is over; resolves to how many."""
-        return self._writer.ask(lambda c: kept.expire(c, now))
+        return self._writer.submit(lambda c: kept_jobs.expire_jobs(c, now))
 
     # Journal, books, explanations.
 
-    def journal_append(self, events: Sequence[Written]) -> Future[None]:
+    def append_journal(self, events: Sequence[JournalRow]) -> Future[None]:
         """Adds events to the journal."""
-        return self._writer.ask_row(journal.append, events)
+        return self._writer.submit_row(journal.append_events, events)
 
     def put_snapshot(
-        self, seq: int, state: bytes, *, at: float = 0.0, keep: Keep = NOTHING
+        self, seq: int, state: bytes, *, at: float = 0.0, retention: Retention = NO_RETENTION
     ) -> Future[None]:
         """Adds a snapshot of all events up to and including ``seq``; forgets what is too old."""
-        return self._writer.ask(lambda c: journal.put_snapshot(c, seq, state, at=at, keep=keep))
+        return self._writer.submit(
+            lambda c: journal.put_snapshot(c, seq, state, at=at, retention=retention)
+        )
 
-    async def journal_load(self) -> tuple[tuple[int, bytes] | None, tuple[Written, ...]]:
+    async def load_journal(self) -> tuple[tuple[int, bytes] | None, tuple[JournalRow, ...]]:
         """Returns the newest snapshot (number, state) if any, and the events after it in order."""
-        return await self._read(journal.load)
+        return await self._read(journal.load_latest)
 
-    def settle(self, row: SettleRow) -> Future[bool]:
+    def write_settlement(self, row: SettlementRow) -> Future[bool]:
         """Writes the books of a job, once; resolves to whether this call did."""
-        return self._writer.ask_row(books.settle, row)
+        return self._writer.submit_row(settlements.write_settlements, row)
 
-    async def receipt(self, job: str) -> tuple[str, Receipt] | None:
+    async def get_receipt(self, job: str) -> tuple[str, Receipt] | None:
         """Returns the co-op and the settled receipt of a job."""
-        return await self._read(lambda c: books.receipt(c, job))
+        return await self._read(lambda c: settlements.read_receipt(c, job))
 
-    async def settled_count(self) -> int:
+    async def count_settled(self) -> int:
         """Returns how many jobs are settled."""
-        return await self._read(books.settled_count)
+        return await self._read(settlements.count_settled)
 
-    async def balances(self) -> dict[str, dict[str, int]]:
+    async def get_balances(self) -> dict[str, dict[str, int]]:
         """Returns the balance of each account in each unit, from the entries alone."""
-        return await self._read(books.balances)
+        return await self._read(settlements.read_balances)
 
-    def correct(self, row: CorrectionRow) -> Future[bool]:
+    def write_correction(self, row: CorrectionRow) -> Future[bool]:
         """Writes a correction of the books, once; resolves to whether this call did."""
-        return self._writer.ask_row(statements.correct, row)
+        return self._writer.submit_row(statements.write_corrections, row)
 
     async def is_corrected(self, correction: str) -> bool:
         """Returns whether a correction of this name was posted."""
         return await self._read(lambda c: statements.is_corrected(c, correction))
 
-    async def statement(self, coop: str, *, start_at: float, end_at: float) -> Statement:
+    async def get_statement(self, coop: str, *, start_at: float, end_at: float) -> Statement:
         """Returns what a co-op gave and received in a span of time."""
         return await self._read(
-            lambda c: statements.statement(c, coop, start_at=start_at, end_at=end_at)
+            lambda c: statements.read_statement(c, coop, start_at=start_at, end_at=end_at)
         )
 
     def put_explanation(self, job: str, coop: str, document: bytes, *, at: float) -> Future[None]:
         """Keeps the newest explanation of a job (MessagePack of ``Explanation``)."""
-        row = books.Explained(job, coop, at, document)
-        return self._writer.ask_row(books.put_explanations, row)
+        row = settlements.ExplanationRow(job, coop, at, document)
+        return self._writer.submit_row(settlements.put_explanations, row)
 
-    async def explanation(self, job: str) -> tuple[str, bytes] | None:
+    async def get_explanation(self, job: str) -> tuple[str, bytes] | None:
         """Returns the co-op and the newest explanation of a job."""
-        return await self._read(lambda c: books.explanation(c, job))
+        return await self._read(lambda c: settlements.read_explanation(c, job))
 
     def expire_explanations(self, now: float) -> Future[int]:
         """Forgets explanations beyond their retention; resolves to how many."""
-        return self._writer.ask(lambda c: books.expire_explanations(c, now))
+        return self._writer.submit(lambda c: settlements.expire_explanations(c, now))
 
 
 def _unreachable(engine: Engine, problem: OperationalError) -> PoolError:

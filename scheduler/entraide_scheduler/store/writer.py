@@ -24,40 +24,40 @@ GROUP_MAX = 1_000
 GATHER_S = 0.01
 QUEUE_MAX = 200_000
 
-Step = Callable[[Connection], Any]
-Many = Callable[[Connection, list[Any]], Sequence[Any]]
+WriteStep = Callable[[Connection], Any]
+BatchWrite = Callable[[Connection, list[Any]], Sequence[Any]]
 
 
-class Asked(NamedTuple):
+class WriteRequest(NamedTuple):
     """A step, or a row and the function that writes many of its kind; and who waits for it."""
 
-    step: Step | None
-    write: Many | None
+    step: WriteStep | None
+    write: BatchWrite | None
     row: Any
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
 
-class Writer:
+class GroupCommitWriter:
     """The writing side of a store; ``ask`` may be called from the event loop only."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queue: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[WriteRequest | None] = queue.SimpleQueue()
         self._closed = False
         self._log = structlog.get_logger("entraide.store")
-        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread = threading.Thread(target=self._run_thread, name="store-writer", daemon=True)
         self._thread.start()
 
-    def ask(self, step: Step) -> asyncio.Future[Any]:
+    def submit(self, step: WriteStep) -> asyncio.Future[Any]:
         """Queues a step; the future resolves with its result after the commit.
 
         Raises:
             RuntimeError: the store is closed, or its queue is full.
         """
-        return self._ask(step, None, None)
+        return self._enqueue(step, None, None)
 
-    def ask_row(self, write: Many, row: Any) -> asyncio.Future[Any]:
+    def submit_row(self, write: BatchWrite, row: Any) -> asyncio.Future[Any]:
         """Queues a row; the future resolves with the result for it after the commit.
 
         Args:
@@ -69,14 +69,16 @@ class Writer:
         Raises:
             RuntimeError: the store is closed, or its queue is full.
         """
-        return self._ask(None, write, row)
+        return self._enqueue(None, write, row)
 
-    def _ask(self, step: Step | None, write: Many | None, row: Any) -> asyncio.Future[Any]:
+    def _enqueue(
+        self, step: WriteStep | None, write: BatchWrite | None, row: Any
+    ) -> asyncio.Future[Any]:
         if self._closed or self._queue.qsize() >= QUEUE_MAX:
             raise RuntimeError("the store takes no more writes")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._queue.put(Asked(step, write, row, future, loop))
+        self._queue.put(WriteRequest(step, write, row, future, loop))
         return future
 
     def close(self) -> None:
@@ -86,7 +88,7 @@ class Writer:
             self._queue.put(None)
         self._thread.join()
 
-    def _work(self) -> None:
+    def _run_thread(self) -> None:
         with self._engine.connect() as connection:
             going = True
             while going:
@@ -94,8 +96,8 @@ class Writer:
                 if group:
                     self._commit(connection, group)
 
-    def _gather(self) -> tuple[list[Asked], bool]:
-        group: list[Asked] = []
+    def _gather(self) -> tuple[list[WriteRequest], bool]:
+        group: list[WriteRequest] = []
         item = self._queue.get()
         if item is not None and item.step is None:
             time.sleep(GATHER_S)
@@ -109,10 +111,10 @@ class Writer:
                 return group, True
         return group, False
 
-    def _commit(self, connection: Connection, group: list[Asked]) -> None:
+    def _commit(self, connection: Connection, group: list[WriteRequest]) -> None:
         try:
             with connection.begin():
-                results = _run(connection, group)
+                results = _run_group(connection, group)
         except Exception as problem:  # noqa: BLE001  (whatever it is, its asker must hear it)
             if isinstance(problem, SQLAlchemyError) and connection.invalidated:
                 connection.rollback()
@@ -125,19 +127,19 @@ class Writer:
             return
         self._resolve(list(zip(group, results, strict=True)))
 
-    def _resolve(self, done: list[tuple[Asked, Any]]) -> None:
+    def _resolve(self, done: list[tuple[WriteRequest, Any]]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
-        for asked, result in done:
-            by_loop.setdefault(asked.loop, []).append((asked.future, result))
+        for request, result in done:
+            by_loop.setdefault(request.loop, []).append((request.future, result))
         for loop, results in by_loop.items():
             if not loop.is_closed():
-                loop.call_soon_threadsafe(_settle, results)
+                loop.call_soon_threadsafe(_resolve_futures, results)
 
 
-def _run(connection: Connection, group: list[Asked]) -> list[Any]:
+def _run_group(connection: Connection, group: list[WriteRequest]) -> list[Any]:
     """Runs a group's steps in order, the rows between two of them together; returns results."""
     results: list[Any] = [None] * len(group)
-    gathered: dict[Many, list[int]] = {}
+    gathered: dict[BatchWrite, list[int]] = {}
 
     def write_gathered() -> None:
         for write, places in gathered.items():
@@ -146,17 +148,17 @@ def _run(connection: Connection, group: list[Asked]) -> list[Any]:
                 results[place] = result
         gathered.clear()
 
-    for place, asked in enumerate(group):
-        if asked.write is not None:
-            gathered.setdefault(asked.write, []).append(place)
-        elif asked.step is not None:
+    for place, request in enumerate(group):
+        if request.write is not None:
+            gathered.setdefault(request.write, []).append(place)
+        elif request.step is not None:
             write_gathered()
-            results[place] = asked.step(connection)
+            results[place] = request.step(connection)
     write_gathered()
     return results
 
 
-def _settle(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
+def _resolve_futures(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
     for future, result in results:
         if future.cancelled():
             continue

@@ -49,7 +49,7 @@ class Child:
         self.starts = 0
         self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._supervisor: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -60,13 +60,13 @@ class Child:
     async def start(self) -> None:
         """Starts the process and, from then on, keeps it running."""
         await self._spawn()
-        self._keeper = asyncio.create_task(self._keep(), name=f"keep-{self.spec.name}")
+        self._supervisor = asyncio.create_task(self._supervise(), name=f"keep-{self.spec.name}")
 
     async def _spawn(self) -> None:
         log_file = self.spec.log
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        grown = log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX
-        with log_file.open("wb" if grown else "ab") as output:
+        is_too_large = log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX
+        with log_file.open("wb" if is_too_large else "ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self.spec.argv,
                 stdin=asyncio.subprocess.PIPE,
@@ -77,7 +77,7 @@ class Child:
             )
         self.starts += 1
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         wait_s = BACKOFF_FIRST_S
         while True:
             began = time.monotonic()
@@ -109,10 +109,10 @@ class Child:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-        if self._keeper is not None:
-            self._keeper.cancel()
+        if self._supervisor is not None:
+            self._supervisor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+                await self._supervisor
 
     def tail(self, lines: int = 15) -> str:
         """Returns the last lines of its log."""

@@ -82,10 +82,10 @@ def _home(state: Path | None) -> Path:
 
 def _foreground(options: "PoolOptions") -> int:
     from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, private_home
-    from entraide_scheduler.up.logs import quiet
+    from entraide_scheduler.up.logs import log_to_file
 
     os.umask(PRIVATE_UMASK)
-    quiet(private_home(options.state) / "logs" / "up.log")
+    log_to_file(private_home(options.state) / "logs" / "up.log")
     try:
         asyncio.run(_serve(options))
     except EntraideError as problem:
@@ -102,10 +102,10 @@ async def _serve(options: "PoolOptions") -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-    def tell(code: str, **values: str) -> None:
+    def report(code: str, **values: str) -> None:
         typer.echo(typer.style(i18n.text(code, options.lang, **values), dim=True))
 
-    pool = LocalPool(options, tell)
+    pool = LocalPool(options, report)
     starting = asyncio.create_task(pool.start())
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -119,7 +119,7 @@ async def _serve(options: "PoolOptions") -> None:
         starting.cancel()
         stopping.cancel()
         await asyncio.gather(starting, stopping, return_exceptions=True)
-        tell("up-stopping")
+        report("up-stopping")
         await pool.stop()
 
 
@@ -144,8 +144,8 @@ def how_to_use(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
         )
     )
     export = f"export ENTRAIDE_URL={pool.http} ENTRAIDE_KEY={key}"
-    shown = {"export": export, "curl": curl, "program": program, "page": pool.http}
-    return i18n.text("up-ready", lang, **shown, keys=str(state / poolfile.NAME))
+    values = {"export": export, "curl": curl, "program": program, "page": pool.http}
+    return i18n.text("up-ready", lang, **values, keys=str(state / poolfile.NAME))
 
 
 def _detach(options: "PoolOptions") -> int:
@@ -209,35 +209,40 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
 
     pool = poolfile.running(state)
     if pool is None:
-        known = msgspec.json.encode({"running": False, "state": str(state)}).decode()
-        typer.echo(known if as_json else i18n.text("down-none", lang, path=str(state)))
+        stopped = msgspec.json.encode({"running": False, "state": str(state)}).decode()
+        typer.echo(stopped if as_json else i18n.text("down-none", lang, path=str(state)))
         return 3
     from entraide.client.admin import AdminClient
     from entraide.v1 import admin_pb2
 
     with AdminClient(pool.grpc, pool.admin_key, lang=lang) as admin:
-        told = admin.call("GetStatus", admin_pb2.GetStatusRequest())
-    live = sum(node.state == "live" for node in told.nodes)
+        status = admin.call("GetStatus", admin_pb2.GetStatusRequest())
+    live = sum(node.state == "live" for node in status.nodes)
     if as_json:
-        shown = {
+        document = {
             "running": True,
             "state": str(state),
             "http": pool.http,
             "grpc": pool.grpc,
             "nats": pool.nats,
             "pids": pool.pids,
-            "policy_version": told.policy_version,
+            "policy_version": status.policy_version,
             "nodes_live": live,
-            "jobs_queued": told.queued,
-            "jobs_running": told.running,
-            "settled": told.settled,
+            "jobs_queued": status.queued,
+            "jobs_running": status.running,
+            "settled": status.settled,
         }
-        typer.echo(msgspec.json.encode(shown).decode())
+        typer.echo(msgspec.json.encode(document).decode())
     else:
         page = pool.http
         typer.echo(
             i18n.text(
-                "status-up", lang, page=page, live=live, running=told.running, queued=told.queued
+                "status-up",
+                lang,
+                page=page,
+                live=live,
+                running=status.running,
+                queued=status.queued,
             )
         )
     return 0

@@ -19,7 +19,7 @@ from entraide.client import AsyncClient
 from entraide.errors import EntraideError
 from entraide_scheduler.core.snapshot import VERSION
 from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, private_home
-from entraide_scheduler.up.logs import quiet
+from entraide_scheduler.up.logs import log_to_file
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_scheduler.up.poolfile import PoolFile
 
@@ -34,31 +34,31 @@ SUNNY = 2  # number of the Ontario node
 SUN_GONE_TIMEOUT_S = 20.0
 
 
-async def demonstrate(options: PoolOptions, console: Console) -> None:
+async def run_demo(options: PoolOptions, console: Console) -> None:
     """Runs the demonstration on a pool of its own."""
     lang = options.lang
 
-    def tell(code: str, **values: str) -> None:
+    def report(code: str, **values: str) -> None:
         console.print(f"[dim]{i18n.text(code, lang, **values)}[/dim]", soft_wrap=True)
 
     console.print(f"[bold]{i18n.text('demo-title', lang)}[/bold]", soft_wrap=True)
     if not options.model:
         console.print(f"[yellow]{i18n.text('demo-toy', lang)}[/yellow]", soft_wrap=True)
-    pool = LocalPool(options, tell)
+    pool = LocalPool(options, report)
     try:
         running = await pool.start()
-        await ask(running, console, lang)
+        await ask_question(running, console, lang)
         console.print()
-        tell("demo-sun-gone")
+        report("demo-sun-gone")
         await pool.declare_surplus(SUNNY, 0.0)
         await _until_sun_gone(pool)
-        await ask(running, console, lang)
+        await ask_question(running, console, lang)
     finally:
-        tell("up-stopping")
+        report("up-stopping")
         await pool.stop()
 
 
-async def ask(pool: PoolFile, console: Console, lang: str) -> None:
+async def ask_question(pool: PoolFile, console: Console, lang: str) -> None:
     """Asks the question and prints answer, receipt and explanation."""
     async with AsyncClient(pool.grpc, key=pool.keys[ASKING], lang=lang) as client:
         models = await client.models()
@@ -93,19 +93,19 @@ def main() -> int:
     parser.add_argument(
         "--lang", choices=i18n.LANGUAGES, default=i18n.lang_of_environment(os.environ)
     )
-    asked = parser.parse_args()
+    options_given = parser.parse_args()
     # Nobody keeps a demonstration: one that an older version left is not read.
-    mine = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"
-    state = asked.state or mine
+    default_state = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"
+    state = options_given.state or default_state
     os.umask(PRIVATE_UMASK)
-    quiet(private_home(state) / "logs" / "up.log")
+    log_to_file(private_home(state) / "logs" / "up.log")
     console = Console()
-    options = PoolOptions(state=state, model=asked.model, lang=asked.lang)
+    options = PoolOptions(state=state, model=options_given.model, lang=options_given.lang)
     try:
-        asyncio.run(demonstrate(options, console))
+        asyncio.run(run_demo(options, console))
     except EntraideError as problem:
-        said = i18n.error(problem.code, asked.lang, problem.values)
-        sys.stderr.write(f"{said}\n{problem.message}\n")
+        sentence = i18n.error(problem.code, options_given.lang, problem.values)
+        sys.stderr.write(f"{sentence}\n{problem.message}\n")
         return 1
     except KeyboardInterrupt:
         return 130

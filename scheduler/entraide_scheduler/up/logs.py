@@ -7,7 +7,7 @@ import structlog
 from entraide.log_format import json_processors
 
 
-def quiet(path: Path) -> None:
+def log_to_file(path: Path) -> None:
     """Sends structlog's lines to a file as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     structlog.configure(

@@ -70,20 +70,20 @@ class LocalPool:
     """
 
     def __init__(
-        self, options: PoolOptions, tell: Callable[..., None] = lambda _code, **_values: None
+        self, options: PoolOptions, report: Callable[..., None] = lambda _code, **_values: None
     ) -> None:
         self._options = options
-        self._tell = tell
+        self._report = report
         self._nats: NatsServer | None = None
         self._children: dict[str, Child] = {}
         self._secrets = settings.load_or_make_secrets(options.state)
         self._ports = ports.Ports()
         self._channel: grpc.aio.Channel | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._file_task: asyncio.Task[None] | None = None
         self._lock: IO[bytes] | None = None
 
     @property
-    def file(self) -> PoolFile:
+    def pool_file(self) -> PoolFile:
         """What ``pool.json`` says now."""
         assert self._nats is not None
         pids = {"up": os.getpid(), "nats": self._nats.pid}
@@ -115,38 +115,38 @@ class LocalPool:
             PoolError: ``already_running``, or ``up_failed`` with what the child said last.
         """
         state = self._options.state
-        self._lock = _take(state)
+        self._lock = _lock_state_directory(state)
         identity = PoolIdentity(state)
-        self._tell("up-nats")
+        self._report("up-nats")
         hosts = TLS_HOSTS if self._options.tls else ()
-        self._ports = ports.choose(state, http=self._options.http_port)
+        self._ports = ports.choose_ports(state, http=self._options.http_port)
         bus = NatsSettings(state=state, port=self._ports.nats, tls_hosts=hosts)
         self._nats = NatsServer(bus, identity)
         await self._nats.start()
-        self._tell("up-scheduler")
+        self._report("up-scheduler")
         await self._launch_scheduler()
-        await self._until(self._late_scheduler)
+        await self._wait_until_none_late(self._find_late_scheduler)
         await self._make_keys()
-        self._tell("up-nodes")
-        out = await self._out()
-        names = {n: self._name(n) for n in range(1, self._options.nodes + 1)}
+        self._report("up-nodes")
+        out = await self._excluded_nodes()
+        names = {n: self._node_name(n) for n in range(1, self._options.nodes + 1)}
         numbers = [number for number, name in names.items() if name not in out]
         if len(numbers) < len(names):
             left_out = [name for name in names.values() if name in out]
-            self._tell("up-nodes-out", nodes=", ".join(left_out))
-        await asyncio.gather(*(self._bring(number) for number in numbers))
-        await self._until_nodes_live(numbers)
-        poolfile.write(state, self.file)
-        self._watch = asyncio.create_task(self._keep_file(), name="pool-file")
-        return self.file
+            self._report("up-nodes-out", nodes=", ".join(left_out))
+        await asyncio.gather(*(self._start_or_join(number) for number in numbers))
+        await self._wait_for_nodes(numbers)
+        poolfile.write(state, self.pool_file)
+        self._file_task = asyncio.create_task(self._update_pool_file(), name="pool-file")
+        return self.pool_file
 
     async def stop(self) -> None:
         """Ends everything: nodes drain first, then the scheduler, then NATS."""
         poolfile.remove(self._options.state)
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._file_task is not None:
+            self._file_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+                await self._file_task
         nodes = [child for name, child in self._children.items() if name != "scheduler"]
         await asyncio.gather(*(child.stop() for child in nodes))
         if "scheduler" in self._children:
@@ -184,7 +184,7 @@ class LocalPool:
 
     async def _launch_scheduler(self) -> None:
         assert self._nats is not None
-        config = settings.write_scheduler(
+        config = settings.write_scheduler_config(
             self._options.state,
             nats_url=self._nats.url,
             http_port=self._ports.http,
@@ -194,7 +194,7 @@ class LocalPool:
             tls=(TLS_HOSTS, self.ca) if self.ca else None,
         )
         argv = (sys.executable, "-m", "entraide_scheduler", "run", "--config", str(config))
-        await self._child("scheduler", argv)
+        await self._start_child("scheduler", argv)
 
     async def _make_keys(self) -> None:
         for site in SITES:
@@ -203,22 +203,22 @@ class LocalPool:
                     coop=site.coop, project="demo", label="entraide up"
                 )
                 key = await self._admin().CreateKey(request, metadata=self._auth)
-                self._secrets = settings.with_key(
+                self._secrets = settings.add_key(
                     self._options.state, self._secrets, site.coop, key.secret
                 )
 
-    async def _bring(self, number: int) -> None:
+    async def _start_or_join(self, number: int) -> None:
         """Starts a node; one that has not joined yet joins first."""
-        if not settings.joined(settings.node_dir(self._options.state, number)):
-            await self._join_number(number)
+        if not settings.has_joined(settings.node_dir(self._options.state, number)):
+            await self._join_node(number)
         await self._start_node(number)
 
-    async def _join_number(self, number: int) -> None:
+    async def _join_node(self, number: int) -> None:
         token = await self._admin().CreateJoinToken(
             admin_pb2.CreateJoinTokenRequest(coop=site_of(number).coop, valid_s=300.0),
             metadata=self._auth,
         )
-        await self._join(number, token.token, settings.node_dir(self._options.state, number))
+        await self._run_join(number, token.token, settings.node_dir(self._options.state, number))
 
     async def _start_node(self, number: int) -> None:
         site = site_of(number)
@@ -235,9 +235,9 @@ class LocalPool:
             memory_gb=round(psutil.virtual_memory().total / 2e9 / self._options.nodes, 1),
         )
         argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(home))
-        await self._child(f"node-{number}", argv)
+        await self._start_child(f"node-{number}", argv)
 
-    async def _join(self, number: int, token: str, home: Path) -> None:
+    async def _run_join(self, number: int, token: str, home: Path) -> None:
         site = site_of(number)
         argv = [sys.executable, "-m", "entraide_node", "join", self._http]
         argv += ["--token", "-", "--dir", str(home), "--site", site.name, "--zone", site.zone]
@@ -250,9 +250,9 @@ class LocalPool:
         )
         output, _ = await process.communicate(f"{token}\n".encode())
         if process.returncode:
-            raise _failed(f"node-{number}", output.decode(errors="replace"))
+            raise _up_error(f"node-{number}", output.decode(errors="replace"))
 
-    async def _child(self, name: str, argv: tuple[str, ...]) -> None:
+    async def _start_child(self, name: str, argv: tuple[str, ...]) -> None:
         spec = ChildSpec(
             name=name,
             argv=argv,
@@ -262,7 +262,7 @@ class LocalPool:
         self._children[name] = child
         await child.start()
 
-    async def _late_scheduler(self) -> list[str]:
+    async def _find_late_scheduler(self) -> list[str]:
         try:
             await self._admin().GetStatus(
                 admin_pb2.GetStatusRequest(), metadata=self._auth, timeout=1.0
@@ -271,35 +271,35 @@ class LocalPool:
             return ["scheduler"]
         return []
 
-    def _name(self, number: int) -> str:
+    def _node_name(self, number: int) -> str:
         """The name by which the pool knows a node of ours."""
         home = settings.node_dir(self._options.state, number)
         return settings.node_name(home) or f"node-{number}"
 
-    async def _out(self) -> set[str]:
+    async def _excluded_nodes(self) -> set[str]:
         """The names of the nodes that may not come: revoked, or gone for good."""
         return {node.node for node in await self.nodes() if node.approval == "revoked"}
 
-    async def _until_nodes_live(self, numbers: Sequence[int]) -> None:
+    async def _wait_for_nodes(self, numbers: Sequence[int]) -> None:
         """Waits until each of these nodes is live with its model; one revoked meanwhile is not."""
         homes = {n: settings.node_dir(self._options.state, n) for n in numbers}
-        empty = {n for n, home in homes.items() if settings.waits_for_word(home)}
+        empty = {n for n, home in homes.items() if settings.has_no_own_engine(home)}
 
         async def late() -> list[str]:
-            known = {node.node: node for node in await self.nodes()}
-            found = []
+            nodes = {node.node: node for node in await self.nodes()}
+            late_nodes = []
             for number in numbers:
-                node = known.get(self._name(number))
+                node = nodes.get(self._node_name(number))
                 if node is None or (
                     node.approval != "revoked"
                     and not (node.state == "live" and (node.models or number in empty))
                 ):
-                    found.append(f"node-{number}")
-            return found
+                    late_nodes.append(f"node-{number}")
+            return late_nodes
 
-        await self._until(late)
+        await self._wait_until_none_late(late)
 
-    async def _until(self, late: Callable[[], Awaitable[list[str]]]) -> None:
+    async def _wait_until_none_late(self, late: Callable[[], Awaitable[list[str]]]) -> None:
         """Waits until no child is late.
 
         Raises:
@@ -310,20 +310,20 @@ class LocalPool:
             for name in names:
                 overdue = time.monotonic() > deadline
                 if overdue or self._children[name].starts >= STARTS_MAX:
-                    raise _failed(name, self._children[name].tail())
+                    raise _up_error(name, self._children[name].tail())
             await asyncio.sleep(POLL_S)
 
-    async def _keep_file(self) -> None:
-        written = self.file
+    async def _update_pool_file(self) -> None:
+        written = self.pool_file
         while True:
             await asyncio.sleep(WATCH_S)
-            now = self.file
+            now = self.pool_file
             if now != written:
                 poolfile.write(self._options.state, now)
                 written = now
 
 
-def _take(state: Path) -> IO[bytes]:
+def _lock_state_directory(state: Path) -> IO[bytes]:
     """Takes the state directory for this process.
 
     Raises:
@@ -338,5 +338,5 @@ def _take(state: Path) -> IO[bytes]:
     return lock
 
 
-def _failed(name: str, said: str) -> PoolError:
-    return PoolError("up_failed", f"{name}: {said}", values={"child": name, "detail": said})
+def _up_error(name: str, detail: str) -> PoolError:
+    return PoolError("up_failed", f"{name}: {detail}", values={"child": name, "detail": detail})

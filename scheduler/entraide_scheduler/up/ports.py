@@ -24,7 +24,7 @@ class Ports(Struct, frozen=True):
     nats: int = 0
 
 
-def choose(state: Path, *, http: int = 0) -> Ports:
+def choose_ports(state: Path, *, http: int = 0) -> Ports:
     """Returns the ports for a start and remembers them: those of the last start where free.
 
     Args:

@@ -36,19 +36,19 @@ def load_or_make_secrets(state: Path) -> Secrets:
     path = private_home(state) / SECRETS_NAME
     if path.exists():
         return decode_json(path.read_bytes(), type=Secrets)
-    made = Secrets(admin_key=f"ent_{secrets.token_urlsafe(24)}")
-    _write_private(path, msgspec.json.encode(made))
-    return made
+    new_secrets = Secrets(admin_key=f"ent_{secrets.token_urlsafe(24)}")
+    _write_private(path, msgspec.json.encode(new_secrets))
+    return new_secrets
 
 
-def with_key(state: Path, known: Secrets, coop: str, secret: str) -> Secrets:
+def add_key(state: Path, known: Secrets, coop: str, secret: str) -> Secrets:
     """Keeps a co-op's API key and returns the secrets with it."""
-    grown = Secrets(admin_key=known.admin_key, keys={**known.keys, coop: secret})
-    _write_private(state / SECRETS_NAME, msgspec.json.encode(grown))
-    return grown
+    updated = Secrets(admin_key=known.admin_key, keys={**known.keys, coop: secret})
+    _write_private(state / SECRETS_NAME, msgspec.json.encode(updated))
+    return updated
 
 
-def write_scheduler(
+def write_scheduler_config(
     state: Path,
     *,
     nats_url: str,
@@ -90,19 +90,19 @@ def node_dir(state: Path, number: int) -> Path:
     return state / "nodes" / f"node-{number}"
 
 
-def joined(home: Path) -> bool:
+def has_joined(home: Path) -> bool:
     """Whether the node in this directory has joined already."""
     return (home / NODE_CONFIG_NAME).exists()
 
 
 def node_name(home: Path) -> str:
     """Returns the name that the pool gave the node in this directory; "" before it has joined."""
-    if not joined(home):
+    if not has_joined(home):
         return ""
     return str(decode_toml((home / NODE_CONFIG_NAME).read_text("utf-8")).get("node", ""))
 
 
-def waits_for_word(home: Path) -> bool:
+def has_no_own_engine(home: Path) -> bool:
     """Whether the node in this directory has no engine of its own: the pool loads its models."""
     config = decode_toml((home / NODE_CONFIG_NAME).read_text("utf-8"))
     return bool(config.get("engine", {}).get("kind") == "none" and not config.get("engines"))

@@ -21,25 +21,32 @@ from entraide.v1 import admin_pb2, pool_pb2
 from entraide.wire import codec, node_pass
 from entraide.wire import messages as m
 from entraide_scheduler.config import SchedulerConfig, read_policy, read_toml
-from entraide_scheduler.control.convert import coop_terms
-from entraide_scheduler.control.corrections import corrected, correction_fault
+from entraide_scheduler.control.convert import read_coop_terms
+from entraide_scheduler.control.corrections import correction_fault, correction_fields
 from entraide_scheduler.core.soundness import faults
-from entraide_scheduler.gateway import answers, openai, pool_messages, routes, run_limits, streams
+from entraide_scheduler.gateway import (
+    answer_validation,
+    answer_writers,
+    openai,
+    pool_messages,
+    routes,
+    run_limits,
+)
+from entraide_scheduler.gateway.answer_listener import CompleteAnswer
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import PATHS, JobRequest
-from entraide_scheduler.gateway.jobs import Answer
-from entraide_scheduler.gateway.options import Caller, FactsMaker, Options, from_headers
-from entraide_scheduler.gateway.pool_service import texts_of
+from entraide_scheduler.gateway.options import Caller, FactsBuilder, Options, options_from_headers
+from entraide_scheduler.gateway.pool_service import events_text
 from entraide_scheduler.gateway.refusals import Refused
-from entraide_scheduler.gateway.sizes import Sizes
 from entraide_scheduler.gateway.strict_json import read_object
+from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.grid import electricitymaps
 from entraide_scheduler.grid.forecasts import read_forecasts
 from entraide_scheduler.grid.series import read_series
 from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
-from entraide_scheduler.node_validation.intake import Intake
+from entraide_scheduler.node_validation.message_reader import MessageReader
 from entraide_scheduler.request_bounds import facts_fault
 
 NOW = 1_700_000_000.0
@@ -50,8 +57,12 @@ RECORDED = [
     for path in sorted(CLIENTS.glob("*.json"))
     for request in json.loads(path.read_text("utf-8"))["requests"]
 ]
-MAKER = FactsMaker(
-    gateway="g", kept_gateway="g", jurisdiction="CA", secret=bytes(32), sizes=Sizes()
+MAKER = FactsBuilder(
+    gateway="g",
+    kept_gateway="g",
+    jurisdiction="CA",
+    secret=bytes(32),
+    token_estimator=TokenEstimator(),
 )
 
 
@@ -85,12 +96,12 @@ def read_request(path: str) -> Callable[[bytes, Path], object]:
     """Reads a request as HTTP's handler does, to what the core and the node are given."""
 
     def read(data: bytes, _: Path) -> None:
-        ask = openai.parse(path, data)
-        facts = MAKER.facts(ask, CALLER, Options(), JobKind.LIVE)
+        ask = openai.parse_request(path, data)
+        facts = MAKER.build_facts(ask, CALLER, Options(), JobKind.LIVE)
 
         assert not facts_fault(facts, now=time.time())
         codec.encode(m.SubmitJob(facts))
-        json.loads(openai.forwarded(ask, 9, model="m", stream=ask.stream))
+        json.loads(openai.encode_for_engine(ask, 9, model="m", stream=ask.stream))
 
     return read
 
@@ -98,15 +109,15 @@ def read_request(path: str) -> Callable[[bytes, Path], object]:
 def read_job(data: bytes, _: Path) -> object:
     """Reads the body of a job that is kept."""
     asked = convert(read_object(data), JobRequest)
-    return openai.parse(asked.path, routes._request_of(data))
+    return openai.parse_request(asked.path, routes._request_bytes(data))
 
 
 def read_options(data: bytes, _: Path) -> None:
     """Reads the request headers that are the pool's own."""
     pairs = (line.partition(":") for line in data.decode("latin-1").split("\n"))
-    options = from_headers({name: value for name, _, value in pairs}, time.time())
-    ask = openai.parse(openai.COMPLETION, FULL_COMPLETION)
-    facts = MAKER.facts(ask, CALLER, options, JobKind.LIVE)
+    options = options_from_headers({name: value for name, _, value in pairs}, time.time())
+    ask = openai.parse_request(openai.COMPLETION, FULL_COMPLETION)
+    facts = MAKER.build_facts(ask, CALLER, options, JobKind.LIVE)
 
     assert not facts_fault(facts, now=time.time())
 
@@ -114,26 +125,26 @@ def read_options(data: bytes, _: Path) -> None:
 def read_call(data: bytes, _: Path) -> None:
     """Reads a request over gRPC, once grpc itself took its bytes."""
     request = pool_pb2.InferenceRequest.FromString(data)
-    path, body = pool_messages.request_body(request, stream=True)
-    options = pool_messages.options(request.options, time.time())
-    MAKER.facts(openai.parse(path, body), CALLER, options, JobKind.LIVE)
+    path, body = pool_messages.build_request_body(request, stream=True)
+    options = pool_messages.read_options(request.options, time.time())
+    MAKER.build_facts(openai.parse_request(path, body), CALLER, options, JobKind.LIVE)
 
 
 def read_correction(data: bytes, _: Path) -> None:
     """Reads a correction of the books."""
     correction = admin_pb2.Correction.FromString(data)
     if not correction_fault(correction, {"a", "b"}):
-        msgspec.msgpack.encode(corrected(correction))
+        msgspec.msgpack.encode(correction_fields(correction))
 
 
 def read_terms(data: bytes, _: Path) -> object:
     """Reads a co-op's terms."""
-    return coop_terms(admin_pb2.Coop.FromString(data), ())
+    return read_coop_terms(admin_pb2.Coop.FromString(data), ())
 
 
 def read_control(data: bytes, _: Path) -> object:
     """Reads a node's control message."""
-    return Intake(lambda *_: True).read("n1", data, NOW)
+    return MessageReader(lambda *_: True).read_message("n1", data, NOW)
 
 
 def read_answer(data: bytes, _: Path) -> None:
@@ -143,20 +154,20 @@ def read_answer(data: bytes, _: Path) -> None:
     message = codec.node_out.decode(data)
     if isinstance(message, m.RunEnded):
         message = check.with_clipped_usage(message)
-        answers.is_whole(message, 1 << 20, stream=True)
-        if answers.is_whole(message, 1 << 20, stream=False):
-            answers.with_usage(message.body, message.usage)
-        run_limits._text_tokens(message.body)
-    check.fault(message)
+        answer_validation.is_valid_answer(message, 1 << 20, stream=True)
+        if answer_validation.is_valid_answer(message, 1 << 20, stream=False):
+            answer_validation.replace_usage(message.body, message.usage)
+        run_limits._estimate_answer_tokens(message.body)
+    check.find_fault(message)
 
 
 def read_last_chunk(data: bytes, _: Path) -> None:
     """Reads the last chunk of a stream, when it was found whole."""
     end = structs.replace(END, final=data)
-    if answers.is_whole(end, 1 << 20, stream=True):
-        answer = Answer(data, b"", END.usage, None)
-        streams.last_events(answer, include_usage=True)
-        texts_of(b"data: " + data + b"\n\n")
+    if answer_validation.is_valid_answer(end, 1 << 20, stream=True):
+        answer = CompleteAnswer(data, b"", END.usage, None)
+        answer_writers.last_events(answer, include_usage=True)
+        events_text(b"data: " + data + b"\n\n")
 
 
 def read_gateway(data: bytes, _: Path) -> None:
@@ -221,22 +232,24 @@ QUOTA = {"kind": "tokens", "limit": 5, "period": "day"}
 CASES: dict[str, Case] = {
     "a node's control message": Case(
         read_control, binary_like(*messages_at("node_up")), (),
-        ("entraide.wire.codec:", "entraide_scheduler.node_validation.intake:Intake.read"),
+        ("entraide.wire.codec:",
+         "entraide_scheduler.node_validation.message_reader:MessageReader.read_message"),
     ),
     "a node's answer": Case(
         read_answer, binary_like(*messages_at("node_out")), (msgspec.DecodeError,),
-        ("entraide_scheduler.bus:subscribe_out.heard", "entraide_scheduler.gateway.answers:",
+        ("entraide_scheduler.bus:subscribe_answers.on_message",
+         "entraide_scheduler.gateway.answer_validation:",
          "entraide_scheduler.gateway.run_limits:"),
     ),
     "the last chunk of a stream": Case(
         read_last_chunk, json_like(b'{"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}'),
         (msgspec.DecodeError,),
         ("entraide_scheduler.gateway.pool_service:",
-         "entraide_scheduler.gateway.streams:last_events"),
+         "entraide_scheduler.gateway.answer_writers:last_events"),
     ),
     "a gateway's message": Case(
         read_gateway, binary_like(*messages_at("gateway_up")), (msgspec.DecodeError,),
-        ("entraide_scheduler.desks:GatewaysEar._heard",),
+        ("entraide_scheduler.scheduler_adapters:GatewayListener._on_message",),
     ),
     **{
         f"a message at {door}": Case(
@@ -244,9 +257,9 @@ CASES: dict[str, Case] = {
             sites,
         )
         for door, sites in {
-            "gateway_down": ("entraide_scheduler.bus:NatsDesk._heard",),
-            "explained": ("entraide_scheduler.bus:NatsDesk.explain",),
-            "models": ("entraide_scheduler.bus:NatsDesk.models",),
+            "gateway_down": ("entraide_scheduler.bus:NatsSchedulerAdapter._on_message",),
+            "explained": ("entraide_scheduler.bus:NatsSchedulerAdapter.explain",),
+            "models": ("entraide_scheduler.bus:NatsSchedulerAdapter.models",),
             "node_down_ctl": (
                 "entraide_node.bus:NodeBus._ctl",
                 "entraide_node.doctor.inspection:_count_hello_requests.heard",
@@ -257,7 +270,8 @@ CASES: dict[str, Case] = {
     **{
         f"POST {path}": Case(
             read_request(path), json_like(*bodies(path)), (Refused,),
-            ("entraide_scheduler.gateway.strict_json:", "entraide_scheduler.gateway.openai:parse",
+            ("entraide_scheduler.gateway.strict_json:",
+             "entraide_scheduler.gateway.openai:parse_request",
              "entraide_scheduler.gateway.field_faults:convert"),
         )
         for path in PATHS
@@ -278,7 +292,7 @@ CASES: dict[str, Case] = {
     ),
     "gRPC InferenceRequest": Case(
         read_call, packed(chat_call()), (Refused, DecodeError),
-        ("entraide_scheduler.gateway.pool_messages:request_body",),
+        ("entraide_scheduler.gateway.pool_messages:build_request_body",),
     ),
     "gRPC Correction": Case(
         read_correction, packed(admin_pb2.Correction(
@@ -311,23 +325,24 @@ CASES: dict[str, Case] = {
         text_like(b"A" * 43 + b"="), (), ("entraide.catalogue.signature:verify_catalogue",),
     ),
     "an hour of Electricity Maps": Case(
-        lambda data, _: electricitymaps._latest(data, zone="CA-QC", factor="direct"),
+        lambda data, _: electricitymaps._parse_latest(data, zone="CA-QC", factor="direct"),
         json_like(LATEST), (),
-        ("entraide_scheduler.grid.electricitymaps:_latest",
-         "entraide_scheduler.grid.electricitymaps:_moment"),
+        ("entraide_scheduler.grid.electricitymaps:_parse_latest",
+         "entraide_scheduler.grid.electricitymaps:_parse_time"),
     ),
     "a forecast of Electricity Maps": Case(
         lambda data, _: (
-            (read := electricitymaps._forecast(data, zone="CA-QC"))
-            and electricitymaps._issue("CA-QC", read[0], read[1], read[1])
+            (read := electricitymaps._parse_forecast(data, zone="CA-QC"))
+            and electricitymaps._build_forecast("CA-QC", read[0], read[1], read[1])
         ),
-        json_like(FORECAST), (), ("entraide_scheduler.grid.electricitymaps:_forecast",),
+        json_like(FORECAST), (), ("entraide_scheduler.grid.electricitymaps:_parse_forecast",),
     ),
     "a series": Case(
         from_file("series.csv", lambda path: read_series(
             path, zone="CA-QC", column="d", lifecycle_column="l", year_shift=1)),
         text_like(SERIES), FILE,
-        ("entraide_scheduler.grid.rows:numbered_rows", "entraide_scheduler.grid.rows:moment_of"),
+        ("entraide_scheduler.grid.csv_rows:numbered_rows",
+         "entraide_scheduler.grid.csv_rows:parse_time"),
     ),
     "a file of forecasts": Case(
         from_file("forecasts.csv", lambda path: read_forecasts(

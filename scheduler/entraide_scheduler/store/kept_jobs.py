@@ -7,16 +7,16 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import RequestFacts
-from entraide_scheduler.store.rows import KeptRow
+from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.schema import kept
 
 _facts = MsgpackDecoder[RequestFacts](RequestFacts)
 
 
-def put(connection: Connection, row: KeptRow) -> str:
+def put_job(connection: Connection, row: KeptJobRow) -> str:
     """Keeps a job; returns its identifier, or that of the same co-op's earlier equal request."""
     if row.idempotency:
-        earlier = by_idempotency(connection, row.coop, row.idempotency)
+        earlier = find_by_idempotency(connection, row.coop, row.idempotency)
         if earlier is not None:
             return earlier.job
     values = msgspec.structs.asdict(row)
@@ -26,33 +26,33 @@ def put(connection: Connection, row: KeptRow) -> str:
     return row.job
 
 
-def get(connection: Connection, job: str) -> KeptRow | None:
+def get_job(connection: Connection, job: str) -> KeptJobRow | None:
     """Returns one kept job."""
     row = connection.execute(select(kept).where(kept.c.job == job)).first()
-    return _struct(row) if row else None
+    return _row(row) if row else None
 
 
-def by_idempotency(connection: Connection, coop: str, key: str) -> KeptRow | None:
+def find_by_idempotency(connection: Connection, coop: str, key: str) -> KeptJobRow | None:
     """Returns a co-op's kept job with this idempotency key."""
     query = select(kept).where((kept.c.coop == coop) & (kept.c.idempotency == key))
     row = connection.execute(query).first()
-    return _struct(row) if row else None
+    return _row(row) if row else None
 
 
-def of_coop(connection: Connection, coop: str, limit: int) -> tuple[KeptRow, ...]:
+def list_of_coop(connection: Connection, coop: str, limit: int) -> tuple[KeptJobRow, ...]:
     """Returns a co-op's kept jobs, newest first."""
     query = select(kept).where(kept.c.coop == coop)
     ordered = query.order_by(kept.c.submitted_at.desc(), kept.c.job).limit(limit)
-    return tuple(_struct(row) for row in connection.execute(ordered))
+    return tuple(_row(row) for row in connection.execute(ordered))
 
 
-def pending(connection: Connection) -> tuple[KeptRow, ...]:
+def list_pending(connection: Connection) -> tuple[KeptJobRow, ...]:
     """Returns the kept jobs that have not ended, oldest first."""
     query = select(kept).where(kept.c.ended_at == 0.0).order_by(kept.c.submitted_at, kept.c.job)
-    return tuple(_struct(row) for row in connection.execute(query))
+    return tuple(_row(row) for row in connection.execute(query))
 
 
-def end(
+def end_job(
     connection: Connection,
     job: str,
     *,
@@ -77,14 +77,14 @@ def end(
     return bool(changed.rowcount)
 
 
-def expire(connection: Connection, now: float) -> int:
+def expire_jobs(connection: Connection, now: float) -> int:
     """Forgets ended jobs whose time is over; returns how many."""
     over = (kept.c.ended_at > 0.0) & (kept.c.ended_at + kept.c.keep_s <= now)
     return connection.execute(delete(kept).where(over)).rowcount
 
 
-def _struct(row: Row[Any]) -> KeptRow:
+def _row(row: Row[Any]) -> KeptJobRow:
     values = dict(row._mapping)  # noqa: SLF001  (SQLAlchemy's public way, in spite of its name)
     values["facts"] = _facts.decode(values["facts"])
     values["idempotency"] = values["idempotency"] or ""
-    return KeptRow(**values)
+    return KeptJobRow(**values)

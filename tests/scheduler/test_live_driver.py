@@ -23,12 +23,12 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.journal import recover
-from entraide_scheduler.live import Live
-from entraide_scheduler.store.journal import Written
+from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.store import Store
 
 
-def join(live: Live, node: str = "n1", coop: str = "beta") -> None:
+def join(live: LiveDriver, node: str = "n1", coop: str = "beta") -> None:
     live.feed(e.NodeJoined, card=card(node, coop), accepting=True, reason="")
 
 
@@ -38,7 +38,7 @@ def placed(told: Told) -> m.JobPlaced:
     return message
 
 
-def report(live: Live, run: m.JobPlaced) -> None:
+def report(live: LiveDriver, run: m.JobPlaced) -> None:
     live.feed(
         e.RunReported,
         job=run.job,
@@ -61,15 +61,15 @@ async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
         report(live, run)
         report(live, run)
         await eventually(lambda: len(told.nodes) == 2)
-        coop, receipt = await store.receipt("job-1") or ("", None)
-        explained = await store.explanation("job-1")
+        coop, receipt = await store.get_receipt("job-1") or ("", None)
+        explained = await store.get_explanation("job-1")
 
         assert [("n1", m.UsageAck("job-1", run.epoch))] * 2 == told.nodes
         assert isinstance(told.last(m.JobEnded), m.JobEnded)
         assert receipt is not None
         assert ("alpha", True) == (coop, receipt.settled)
-        assert 1 == await store.settled_count()
-        assert live.core.balances() == await store.balances()
+        assert 1 == await store.count_settled()
+        assert live.core.balances() == await store.get_balances()
         assert explained is not None
         assert "alpha" == explained[0]
 
@@ -111,7 +111,7 @@ async def test_restart_without_warning_finds_the_same_core(tmp_path: Path) -> No
         await live.committed()
         from_events = await recover(store)
         expected = live.core.snapshot()
-        await live.snapshot()
+        await live.write_snapshot()
         live.feed(e.JobRequested, facts=facts("job-late"))
         await live.committed()
         from_both = await recover(store)
@@ -138,7 +138,7 @@ async def test_second_start_has_later_epochs_and_keeps_its_jobs(tmp_path: Path) 
 
         assert (first.job, 2) == (second.job, live.incarnation)
         assert second.epoch > first.epoch
-        assert 1 == await store.settled_count()
+        assert 1 == await store.count_settled()
 
 
 async def test_books_that_a_crash_cut_off_are_written_at_the_next_start(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ async def test_books_that_a_crash_cut_off_are_written_at_the_next_start(tmp_path
         live.feed(e.JobRequested, facts=facts("job-1"))
         report(live, placed(told))
         await live.committed()
-        receipt = await store.receipt("job-1")
+        receipt = await store.get_receipt("job-1")
         with store._writing.begin() as connection:
             connection.exec_driver_sql("DELETE FROM settled")
             connection.exec_driver_sql("DELETE FROM entries")
@@ -156,7 +156,7 @@ async def test_books_that_a_crash_cut_off_are_written_at_the_next_start(tmp_path
         await store.committed()
 
         assert again.core.snapshot() == live.core.snapshot()
-        assert receipt == await store.receipt("job-1")
+        assert receipt == await store.get_receipt("job-1")
 
 
 async def test_a_correction_that_a_crash_cut_off_is_written_at_the_next_start(
@@ -169,7 +169,7 @@ async def test_a_correction_that_a_crash_cut_off_is_written_at_the_next_start(
             live.feed(e.LedgerCorrected, correction="c1", lender="alpha", borrower="beta", **fields)
         await live.committed()
         await eventually(lambda: live.counts["corrected"])
-        balances = await store.balances()
+        balances = await store.get_balances()
         with store._writing.begin() as connection:
             connection.exec_driver_sql("DELETE FROM corrections")
             connection.exec_driver_sql("DELETE FROM entries")
@@ -178,14 +178,14 @@ async def test_a_correction_that_a_crash_cut_off_is_written_at_the_next_start(
 
         assert again.core.snapshot() == live.core.snapshot()
         assert live.core.balances()["alpha"]["tokens"] == 9 == balances["alpha"]["tokens"]
-        assert balances == await store.balances()
+        assert balances == await store.get_balances()
         assert await store.is_corrected("c1")
 
 
 async def test_journal_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     """A start from a damaged journal is refused, and says at which event."""
     store = await Store.open(store_url(tmp_path))
-    await store.journal_append([Written(7, b"\xc1 not an event")])
+    await store.append_journal([JournalRow(7, b"\xc1 not an event")])
     with pytest.raises(PoolError) as refused:
         await recover(store)
     await store.close()
@@ -242,11 +242,11 @@ async def test_event_that_the_core_cannot_take_is_not_in_the_journal(tmp_path: P
     async with running_live(tmp_path) as (live, store, _):
         live.feed(e.NodeChanged, node="n1", accepting=True, reason="", energy=None)
         await live.committed()
-        before = await store.journal_load()
+        before = await store.load_journal()
         taken = live.feed(e.NodesSeen, nodes=7)
         live.feed(e.NodeLeft, node="n1", reason="goodbye")
         await live.committed()
-        after = await store.journal_load()
+        after = await store.load_journal()
 
         assert not taken
         assert before[0] == after[0]
@@ -258,13 +258,13 @@ async def test_journal_is_bounded_by_snapshots(tmp_path: Path) -> None:
     """When the journal has grown enough, a snapshot takes its place."""
     async with running_live(tmp_path) as (live, store, _):
         live._journal._since_snapshot = 19_999
-        live.snapshot_if_due()
+        live.write_snapshot_if_due()
         await store.committed()
-        first, long = await store.journal_load()
+        first, long = await store.load_journal()
         live.feed(e.NodesSeen, nodes=())
-        live.snapshot_if_due()
+        live.write_snapshot_if_due()
         await store.committed()
-        snapshot, events = await store.journal_load()
+        snapshot, events = await store.load_journal()
 
         assert (0, True) == (first[0], bool(long))
         assert (live.event_id, ()) == (snapshot[0], events)

@@ -25,7 +25,7 @@ _CLOCK_SLACK_S = 2.0  # the start of a process is computed from the boot time, w
 _PR_SET_PDEATHSIG = 1
 
 
-class Owner(Struct, frozen=True):
+class OwnerProcess(Struct, frozen=True):
     """The process that started a server: its pid, and when it was started itself."""
 
     pid: int
@@ -46,15 +46,15 @@ def die_with_parent() -> Callable[[], None] | None:
     libc = ctypes.CDLL(None, use_errno=True)  # loaded here: between fork and exec it might hang
     parent = os.getpid()
 
-    def tie() -> None:
+    def set_death_signal() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:  # it died before the tie
             os._exit(1)
 
-    return tie
+    return set_death_signal
 
 
-def claim(home: Path, *, program: str) -> None:
+def claim_directory(home: Path, *, program: str) -> None:
     """Takes a server's directory for this process, and ends a server that an earlier owner left.
 
     Args:
@@ -65,22 +65,22 @@ def claim(home: Path, *, program: str) -> None:
         PoolError: ``nats_already_running``: the owner of a running server is alive.
     """
     owner_file = home / f"{program}.owner"
-    server = _running(home, program)
+    server = _find_server(home, program)
     if server is not None:
         owner = _read_owner(owner_file)
-        if owner is not None and owner.pid != os.getpid() and _alive(owner):
+        if owner is not None and owner.pid != os.getpid() and _is_alive(owner):
             raise PoolError(
                 "nats_already_running",
                 f"{program} already runs in {home}, started by process {owner.pid}.",
                 values={"program": program, "path": str(home), "pid": str(owner.pid)},
             )
-        _end(server)
+        _terminate(server)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    me = Owner(os.getpid(), psutil.Process().create_time())
-    owner_file.write_bytes(msgspec.json.encode(me))
+    this_process = OwnerProcess(os.getpid(), psutil.Process().create_time())
+    owner_file.write_bytes(msgspec.json.encode(this_process))
 
 
-def _running(home: Path, program: str) -> psutil.Process | None:
+def _find_server(home: Path, program: str) -> psutil.Process | None:
     """Returns the server that the pid file names, if that is what this process is."""
     try:
         process = psutil.Process(int((home / f"{program}.pid").read_text().strip()))
@@ -90,14 +90,14 @@ def _running(home: Path, program: str) -> psutil.Process | None:
         return None
 
 
-def _read_owner(path: Path) -> Owner | None:
+def _read_owner(path: Path) -> OwnerProcess | None:
     try:
-        return decode_json(path.read_bytes(), type=Owner)
+        return decode_json(path.read_bytes(), type=OwnerProcess)
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def _alive(owner: Owner) -> bool:
+def _is_alive(owner: OwnerProcess) -> bool:
     try:
         created_at = psutil.Process(owner.pid).create_time()
     except psutil.Error:
@@ -105,7 +105,7 @@ def _alive(owner: Owner) -> bool:
     return abs(created_at - owner.created_at) < _CLOCK_SLACK_S
 
 
-def _end(process: psutil.Process) -> None:
+def _terminate(process: psutil.Process) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         process.terminate()
         try:

@@ -20,7 +20,7 @@ BYTES_PER_MESSAGE = 8 * 1024  # a longer message counts as several
 BUCKETS_MAX = 100_000  # that are kept; the oldest one goes
 
 
-class Bucket(Struct):
+class TokenBucket(Struct):
     """A token bucket: what is left of it, and when it was last looked at."""
 
     left: float
@@ -36,12 +36,12 @@ class Bucket(Struct):
         return True
 
 
-class NodeRates:
+class NodeRateLimits:
     """The buckets of all nodes."""
 
     def __init__(self) -> None:
-        self._control: dict[str, Bucket] = {}
-        self._runs: dict[tuple[str, str, int], Bucket] = {}
+        self._control: dict[str, TokenBucket] = {}
+        self._runs: dict[tuple[str, str, int], TokenBucket] = {}
 
     def take_control(self, node: str, size: int, at: float) -> bool:
         """Takes a message that belongs to no run; False when the node sends too many."""
@@ -58,10 +58,10 @@ class NodeRates:
 Key = TypeVar("Key", bound=Hashable)
 
 
-def _bucket(buckets: dict[Key, Bucket], key: Key, burst: float, at: float) -> Bucket:
-    found = buckets.get(key)
-    if found is None:
+def _bucket(buckets: dict[Key, TokenBucket], key: Key, burst: float, at: float) -> TokenBucket:
+    bucket = buckets.get(key)
+    if bucket is None:
         if len(buckets) >= BUCKETS_MAX:
             del buckets[next(iter(buckets))]
-        found = buckets[key] = Bucket(burst, at)
-    return found
+        bucket = buckets[key] = TokenBucket(burst, at)
+    return bucket

@@ -10,35 +10,42 @@ from collections.abc import Callable
 
 from entraide.types import JobKind, Outcome
 from entraide.wire.messages import UsageReport
-from entraide_scheduler.live import Live
+from entraide_scheduler.live_driver import LiveDriver
 
 POLL_S = 0.02
 POLLS_MAX = 250
 
-Take = Callable[[str, UsageReport], None]
+ReportHandler = Callable[[str, UsageReport], None]
 
 
-class PatientReports:
+class DeferredReports:
     """Hands reports on, those of kept jobs after their answer."""
 
-    def __init__(self, live: Live, *, awaited: Callable[[str, int], bool], take: Take) -> None:
-        self._live = live
-        self._awaited = awaited
-        self._take = take
+    def __init__(
+        self,
+        driver: LiveDriver,
+        is_answer_pending: Callable[[str, int], bool],
+        handle_report: ReportHandler,
+    ) -> None:
+        self._driver = driver
+        self._is_answer_pending = is_answer_pending
+        self._handle_report = handle_report
 
     def __call__(self, node: str, report: UsageReport) -> None:
         """Takes a report as it comes."""
-        self._try(node, report, POLLS_MAX)
+        self._forward_or_wait(node, report, POLLS_MAX)
 
-    def _try(self, node: str, report: UsageReport, polls: int) -> None:
+    def _forward_or_wait(self, node: str, report: UsageReport, polls: int) -> None:
         if polls > 0 and self._must_wait(report):
             loop = asyncio.get_running_loop()
-            loop.call_later(POLL_S, self._try, node, report, polls - 1)
+            loop.call_later(POLL_S, self._forward_or_wait, node, report, polls - 1)
         else:
-            self._take(node, report)
+            self._handle_report(node, report)
 
     def _must_wait(self, report: UsageReport) -> bool:
-        if report.outcome is not Outcome.COMPLETED or not self._awaited(report.job, report.epoch):
+        if report.outcome is not Outcome.COMPLETED or not self._is_answer_pending(
+            report.job, report.epoch
+        ):
             return False
-        view = self._live.core.job(report.job)
+        view = self._driver.core.job(report.job)
         return view is not None and view.kind is JobKind.KEPT

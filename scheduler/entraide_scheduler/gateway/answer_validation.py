@@ -14,7 +14,7 @@ from entraide_scheduler.node_validation.bounds import ANSWER_MAX_BYTES
 _object = JsonDecoder[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
 
 
-def is_whole(message: RunEnded, size: int, *, stream: bool) -> bool:
+def is_valid_answer(message: RunEnded, size: int, *, stream: bool) -> bool:
     """Returns whether a completed run brought an answer that can be handed on.
 
     Args:
@@ -28,7 +28,7 @@ def is_whole(message: RunEnded, size: int, *, stream: bool) -> bool:
     return not last or (b"\n" not in last and b"\r" not in last and _is_object(last))
 
 
-def with_usage(body: bytes, usage: Usage) -> bytes:
+def replace_usage(body: bytes, usage: Usage) -> bytes:
     """Returns a whole answer whose own usage is replaced; nothing of a stream is changed."""
     if not body:
         return body

@@ -15,7 +15,7 @@ class EndedJob(Struct, frozen=True):
     ended_at: float
 
 
-class Recent:
+class RecentJobs:
     """The live jobs that ended last, so that their owners may still ask."""
 
     def __init__(self) -> None:
@@ -33,6 +33,6 @@ class Recent:
         """Returns a job that ended lately."""
         return self._ended.get(job)
 
-    def of_coop(self, coop: str) -> list[EndedJob]:
+    def list_of_coop(self, coop: str) -> list[EndedJob]:
         """Returns a co-op's jobs that ended lately, newest first."""
         return [job for job in reversed(self._ended.values()) if job.facts.coop == coop]

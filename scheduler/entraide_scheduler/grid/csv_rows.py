@@ -21,16 +21,16 @@ def numbered_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, d
             rows = csv.DictReader(file)
             missing = set(columns) - set(rows.fieldnames or ())
             if missing:
-                raise refused(path, f"no column {sorted(missing)[0]}")
+                raise series_error(path, f"no column {sorted(missing)[0]}")
             for number, row in enumerate(rows):
                 if number >= ROWS_MAX:
-                    raise refused(path, "too many rows")
+                    raise series_error(path, "too many rows")
                 yield number + 2, row
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise refused(path, str(problem)) from problem
+        raise series_error(path, str(problem)) from problem
 
 
-def moment_of(text: str, year_shift: int) -> float:
+def parse_time(text: str, year_shift: int) -> float:
     """Returns a time of a file, played some years later, seconds since the epoch.
 
     Raises:
@@ -48,6 +48,6 @@ def moment_of(text: str, year_shift: int) -> float:
     return moment.timestamp()
 
 
-def refused(path: Path, why: str) -> PoolError:
+def series_error(path: Path, why: str) -> PoolError:
     """Returns what to raise for a file that cannot be used."""
     return PoolError("series_refused", f"{path}: {why}", values={"path": str(path), "detail": why})

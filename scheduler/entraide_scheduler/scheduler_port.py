@@ -22,14 +22,14 @@ from entraide.wire.messages import (
 class GatewaySink(Protocol):
     """The gateway's ears; called in the event loop, must not block or raise."""
 
-    def on_down(self, message: GatewayDown) -> None:
+    def on_scheduler_message(self, message: GatewayDown) -> None:
         """The scheduler placed, refused or ended a job."""
 
-    def on_out(self, node: str, message: NodeOut) -> None:
+    def on_node_message(self, node: str, message: NodeOut) -> None:
         """A node sent part of an answer, or its end."""
 
 
-class Desk(Protocol):
+class SchedulerPort(Protocol):
     """The scheduler, as a gateway sees it."""
 
     @property
@@ -55,7 +55,7 @@ class Desk(Protocol):
         """Returns the models that may be asked for, and what a size means now."""
 
 
-class NodeLine(Protocol):
+class NodeChannel(Protocol):
     """The way from a gateway to the nodes."""
 
     def run(self, node: str, message: StartRun) -> None:

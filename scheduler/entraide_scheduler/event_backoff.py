@@ -17,13 +17,13 @@ class _Entry(Struct):
     until: float = 0.0
 
 
-class Pauses:
+class EventBackoff:
     """Failures and pauses by kind of event."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
 
-    def failed(self, kind: str, at: float, *, free: int = 0) -> None:
+    def note_failure(self, kind: str, at: float, *, free: int = 0) -> None:
         """Notes a failure; each beyond the ``free`` ones doubles the pause that follows it."""
         entry = self._entries.setdefault(kind, _Entry())
         if at - entry.last_at > FORGET_AFTER_S:
@@ -34,7 +34,7 @@ class Pauses:
         if beyond > 0:
             entry.until = at + min(PAUSE_MAX_S, PAUSE_FIRST_S * 2.0 ** min(beyond - 1, 16))
 
-    def until(self, kind: str) -> float:
+    def paused_until(self, kind: str) -> float:
         """Returns when the pause of a kind ends, seconds since the epoch; 0 without one."""
         entry = self._entries.get(kind)
         return 0.0 if entry is None else entry.until

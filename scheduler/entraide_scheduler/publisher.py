@@ -16,42 +16,42 @@ from nats.aio.client import Client
 WAITING_MAX = 100_000
 
 
-class Outbox:
+class Publisher:
     """One ordered way out to the bus."""
 
     def __init__(self, connection: Client) -> None:
         self._connection = connection
-        self._waiting: collections.deque[tuple[str, bytes]] = collections.deque()
-        self._filled = asyncio.Event()
+        self._queue: collections.deque[tuple[str, bytes]] = collections.deque()
+        self._not_empty = asyncio.Event()
         self._log = structlog.get_logger("entraide.bus")
         self.dropped = 0
-        self._sender = asyncio.create_task(self._send(), name="outbox")
+        self._send_task = asyncio.create_task(self._run(), name="outbox")
 
-    def put(self, subject: str, data: bytes) -> None:
+    def publish(self, subject: str, data: bytes) -> None:
         """Sends a message, soon; drops it when too many wait."""
-        if len(self._waiting) >= WAITING_MAX:
+        if len(self._queue) >= WAITING_MAX:
             self._drop(subject, "full")
             return
-        self._waiting.append((subject, data))
-        self._filled.set()
+        self._queue.append((subject, data))
+        self._not_empty.set()
 
     async def close(self) -> None:
         """Sends what waits, as far as the bus takes it, and ends."""
-        if not self._sender.done():
+        if not self._send_task.done():
             await self._drain()
-        self._sender.cancel()
+        self._send_task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._sender
+            await self._send_task
 
-    async def _send(self) -> None:
+    async def _run(self) -> None:
         while True:
-            await self._filled.wait()
-            self._filled.clear()
+            await self._not_empty.wait()
+            self._not_empty.clear()
             await self._drain()
 
     async def _drain(self) -> None:
-        while self._waiting:
-            subject, data = self._waiting.popleft()
+        while self._queue:
+            subject, data = self._queue.popleft()
             try:
                 await self._connection.publish(subject, data)
             except errors.Error as problem:

@@ -23,11 +23,11 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core.events import Event, SchedulerStarted, Woke
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
-from entraide_scheduler.executor import Executor, Outside, trace_of
+from entraide_scheduler.executor import Executor, Outbound, format_traceback
 from entraide_scheduler.feeder import Feeder
 from entraide_scheduler.health import Health
-from entraide_scheduler.journal import Journal, Recovered
-from entraide_scheduler.store.journal import NOTHING, Keep
+from entraide_scheduler.journal import Journal, RecoveredState
+from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.store import Store
 
 GRACE_TURNS = 3  # of the loop, between a deadline's coming and its being fed
@@ -37,25 +37,25 @@ WAKE_MIN_S = 0.001
 SNAPSHOT_RETRY_S = 60.0  # after the core's state could not be encoded
 
 
-class Live:
+class LiveDriver:
     """Drives one core; all its methods are called in the event loop."""
 
     def __init__(
         self,
-        recovered: Recovered,
+        recovered: RecoveredState,
         *,
         store: Store,
         clock: Clock,
-        outside: Outside,
-        keep: Keep = NOTHING,
+        outbound: Outbound,
+        retention: Retention = NO_RETENTION,
     ) -> None:
         self._clock = clock
-        self._outside = outside
-        self._journal = Journal(store, at=clock(), digest=recovered.digest, keep=keep)
-        self._inbox: collections.deque[tuple[type[Any], dict[str, Any]]] = collections.deque()
-        self._busy = False
+        self._outbound = outbound
+        self._journal = Journal(store, at=clock(), digest=recovered.digest, retention=retention)
+        self._event_queue: collections.deque[tuple[type[Any], dict[str, Any]]] = collections.deque()
+        self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
-        self._granting = False
+        self._grace_running = False
         self._snapshot_not_before = 0.0
         self._log = structlog.get_logger("entraide.live")
         self.failed: Future[None] = self._journal.failed
@@ -64,10 +64,10 @@ class Live:
         executor = Executor(
             store=store,
             journal=self._journal,
-            outside=outside,
+            outbound=outbound,
             health=self.health,
             counts=self.counts,
-            stop=self._stop_for,
+            stop=self._fail,
             peak_w=self._peak_w,
         )
         self._feeder = Feeder(
@@ -78,7 +78,7 @@ class Live:
             counts=self.counts,
             clock=clock,
         )
-        executor.post_again(recovered.postings)
+        executor.repeat_postings(recovered.postings)
 
     def _peak_w(self, node: str) -> float:
         return self.core.peak_w(node)
@@ -116,16 +116,16 @@ class Live:
 
         A snapshot goes before it: what this version decides can then be replayed by itself.
         """
-        self.snapshot()
+        self.write_snapshot()
         self.feed(SchedulerStarted, incarnation=self.incarnation + 1, gateway=gateway)
         await self._journal.committed()
 
     async def stop(self) -> None:
         """Takes a last snapshot; nothing may be fed afterwards."""
-        self._disarm()
-        self._busy = True
+        self._cancel_timer()
+        self._feeding = True
         if not self.failed.done():
-            await self.snapshot()
+            await self.write_snapshot()
 
     def feed(self, kind: type[Event], /, **fields: Any) -> bool:
         """Feeds an event; what that leads to is fed after it, in order.
@@ -136,25 +136,25 @@ class Live:
         """
         if self.failed.done():
             return False
-        self._inbox.append((kind, fields))
-        if self._busy:
+        self._event_queue.append((kind, fields))
+        if self._feeding:
             return True
-        self._busy = True
+        self._feeding = True
         try:
-            taken = self._feeder.take(*self._inbox.popleft())
-            while self._inbox:
-                self._feeder.take(*self._inbox.popleft())
+            taken = self._feeder.apply_event(*self._event_queue.popleft())
+            while self._event_queue:
+                self._feeder.apply_event(*self._event_queue.popleft())
         except Exception as problem:  # noqa: BLE001  (any: the core is not what it was)
-            self._stop_for(problem)
+            self._fail(problem)
             return False
         finally:
-            self._busy = False
-        self._arm()
+            self._feeding = False
+        self._set_timer()
         return taken
 
-    def answer(self, gateway: str, message: m.GatewayDown) -> None:
+    def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Tells a gateway what the core need not be asked for."""
-        self._outside.to_gateway(gateway, message)
+        self._outbound.to_gateway(gateway, message)
 
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all that was fed so far is on disk."""
@@ -165,37 +165,39 @@ class Live:
         try:
             return self.core.explain(job, self.now())
         except Exception as problem:  # noqa: BLE001  (asking must not stop anything)
-            self._feeder.question_failed("explain", problem)
+            self._feeder.note_failed_question("explain", problem)
             return None
 
-    def snapshot(self) -> Future[None]:
+    def write_snapshot(self) -> Future[None]:
         """Writes a snapshot in the place of the journal so far; the journal stays without one."""
-        frame = self._feeder.frame()
+        frame = self._feeder.take_snapshot()
         if frame is None:
             self._snapshot_not_before = self.now() + SNAPSHOT_RETRY_S
             return self._journal.committed()
-        return self._journal.snapshot(frame, at=self.now())
+        return self._journal.write_snapshot(frame, at=self.now())
 
-    def snapshot_if_due(self) -> None:
+    def write_snapshot_if_due(self) -> None:
         """Writes a snapshot when the journal has grown, or aged, enough."""
         now = self.now()
         if self.failed.done() or now < self._snapshot_not_before:
             return
         if self._journal.snapshot_is_due(now):
-            self.snapshot()
+            self.write_snapshot()
 
     # Deadlines.
 
-    def _stop_for(self, problem: Exception) -> None:
-        self._log.critical("live.failed", problem=repr(problem), traceback=trace_of(problem))
-        self._inbox.clear()
+    def _fail(self, problem: Exception) -> None:
+        self._log.critical(
+            "live.failed", problem=repr(problem), traceback=format_traceback(problem)
+        )
+        self._event_queue.clear()
         self._journal.flush()
         if not self.failed.done():
             self.failed.set_exception(problem)
 
-    def _arm(self) -> None:
+    def _set_timer(self) -> None:
         due = None if self.failed.done() else self._feeder.next_deadline()
-        if due is None or self._granting:
+        if due is None or self._grace_running:
             return
         loop = asyncio.get_running_loop()
         when = loop.time() + max(WAKE_MIN_S, due - self._clock())
@@ -203,32 +205,32 @@ class Live:
             if self._timer.when() <= when:
                 return  # it fires early and arms again: cheaper than a new timer for each event
             self._timer.cancel()
-        self._timer = loop.call_at(when, self._deadline_came, when)
+        self._timer = loop.call_at(when, self._on_timer, when)
 
-    def _disarm(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _deadline_came(self, when: float) -> None:
+    def _on_timer(self, when: float) -> None:
         self._timer = None
         late_s = asyncio.get_running_loop().time() - when
         if late_s > LATE_S:
             self._log.warning("live.held_up", late_s=round(late_s, 3))
             self.counts["held_up"] += 1
-            self._clock.stand_back(late_s + LATE_GRACE_S)
-            self._arm()
+            self._clock.set_back(late_s + LATE_GRACE_S)
+            self._set_timer()
         else:
-            self._granting = True
-            self._grant(GRACE_TURNS)
+            self._grace_running = True
+            self._wait_grace(GRACE_TURNS)
 
-    def _grant(self, turns: int) -> None:
+    def _wait_grace(self, turns: int) -> None:
         if turns > 0:
-            asyncio.get_running_loop().call_soon(self._grant, turns - 1)
+            asyncio.get_running_loop().call_soon(self._wait_grace, turns - 1)
             return
-        self._granting = False
+        self._grace_running = False
         due = self._feeder.next_deadline()
         if due is not None and due <= self.now():
             self.feed(Woke)
         else:
-            self._arm()
+            self._set_timer()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Receipt
-from entraide_scheduler.store.rows import SettleRow
+from entraide_scheduler.store.rows import SettlementRow
 from entraide_scheduler.store.schema import entries, explanations, settled
 
 EXPLANATIONS_MAX = 200_000
@@ -22,7 +22,7 @@ _FORGET = delete(explanations).where(explanations.c.job == bindparam("forgotten"
 _EXPLAIN = insert(explanations)
 
 
-class Explained(NamedTuple):
+class ExplanationRow(NamedTuple):
     """The newest explanation of a job: MessagePack of ``Explanation``."""
 
     job: str
@@ -31,12 +31,12 @@ class Explained(NamedTuple):
     document: bytes
 
 
-def nothing(_: Connection, rows: list[None]) -> list[None]:
+def write_nothing(_: Connection, rows: list[None]) -> list[None]:
     """Writes nothing: whoever asks for it waits for what was asked before."""
     return rows
 
 
-def settle(connection: Connection, rows: list[SettleRow]) -> list[bool]:
+def write_settlements(connection: Connection, rows: list[SettlementRow]) -> list[bool]:
     """Writes the books of each job, once; returns, for each row, whether this call did."""
     query = select(settled.c.job).where(settled.c.job.in_([row.job for row in rows]))
     known = {job for (job,) in connection.execute(query)}
@@ -57,7 +57,7 @@ def settle(connection: Connection, rows: list[SettleRow]) -> list[bool]:
     return fresh
 
 
-def _settled_values(row: SettleRow) -> dict[str, object]:
+def _settled_values(row: SettlementRow) -> dict[str, object]:
     return {
         "job": row.job,
         "coop": row.coop,
@@ -75,32 +75,32 @@ def _settled_values(row: SettleRow) -> dict[str, object]:
     }
 
 
-def receipt(connection: Connection, job: str) -> tuple[str, Receipt] | None:
+def read_receipt(connection: Connection, job: str) -> tuple[str, Receipt] | None:
     """Returns the co-op and the settled receipt of a job."""
     query = select(settled.c.coop, settled.c.receipt).where(settled.c.job == job)
     row = connection.execute(query).first()
     return (row.coop, _receipt.decode(row.receipt)) if row else None
 
 
-def settled_count(connection: Connection) -> int:
+def count_settled(connection: Connection) -> int:
     """Returns how many jobs are settled."""
     return connection.execute(select(func.count()).select_from(settled)).scalar_one()
 
 
-def balances(connection: Connection) -> dict[str, dict[str, int]]:
+def read_balances(connection: Connection) -> dict[str, dict[str, int]]:
     """Returns the balance of each account in each unit, from the entries alone."""
     query = (
         select(entries.c.account, entries.c.unit, func.sum(entries.c.amount))
         .group_by(entries.c.account, entries.c.unit)
         .order_by(entries.c.account, entries.c.unit)
     )
-    found: dict[str, dict[str, int]] = {}
+    balances: dict[str, dict[str, int]] = {}
     for account, unit, amount in connection.execute(query):
-        found.setdefault(account, {})[unit] = int(amount)
-    return found
+        balances.setdefault(account, {})[unit] = int(amount)
+    return balances
 
 
-def put_explanations(connection: Connection, rows: list[Explained]) -> list[None]:
+def put_explanations(connection: Connection, rows: list[ExplanationRow]) -> list[None]:
     """Keeps the newest explanation of each job."""
     newest = {row.job: row for row in rows}
     connection.execute(_FORGET, [{"forgotten": job} for job in newest])
@@ -108,7 +108,7 @@ def put_explanations(connection: Connection, rows: list[Explained]) -> list[None
     return [None] * len(rows)
 
 
-def explanation(connection: Connection, job: str) -> tuple[str, bytes] | None:
+def read_explanation(connection: Connection, job: str) -> tuple[str, bytes] | None:
     """Returns the co-op and the newest explanation of a job."""
     query = select(explanations.c.coop, explanations.c.document).where(explanations.c.job == job)
     row = connection.execute(query).first()

@@ -25,11 +25,11 @@ from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.hardware import peak_w
-from entraide_scheduler.live import Live
+from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.node_registry import REVOKED, NodeRegistry
 from entraide_scheduler.node_validation import clocks
-from entraide_scheduler.node_validation.intake import Intake, Refused
-from entraide_scheduler.outbox import Outbox
-from entraide_scheduler.roster import REVOKED, Roster
+from entraide_scheduler.node_validation.message_reader import MessageReader, RejectedMessage
+from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.store.rows import NodeRow
 
 HEARTBEAT_S = 1.0
@@ -39,14 +39,14 @@ RENEW_AT_HELLO_AFTER_S = 86_400.0
 IGNORED_KEPT = 10_000  # pairs of node and reason that were logged once
 
 
-class Issuer(Protocol):
+class IdentityIssuer(Protocol):
     """Who issues identities on the bus."""
 
-    def node(self, node: str, public_key: str) -> str | None:
+    def issue_node_jwt(self, node: str, public_key: str) -> str | None:
         """Returns a JWT; None when that key was revoked."""
 
 
-class Peer(Struct):
+class NodeSession(Struct):
     """What is remembered of a node between two of its messages."""
 
     boot: str
@@ -71,70 +71,70 @@ class LoadRefusal(Struct, frozen=True):
     at: float
 
 
-class NodesEar:
+class NodeListener:
     """Hears all nodes."""
 
     def __init__(
         self,
-        live: Live,
+        driver: LiveDriver,
         *,
-        roster: Roster,
-        outbox: Outbox,
-        issuer: Issuer,
+        registry: NodeRegistry,
+        publisher: Publisher,
+        issuer: IdentityIssuer,
         catalogue: PoolCatalogue,
     ) -> None:
         self._catalogue = catalogue
-        self._live = live
-        self._roster = roster
-        self._outbox = outbox
+        self._driver = driver
+        self._registry = registry
+        self._publisher = publisher
         self._issuer = issuer
-        self._report: Callable[[str, m.UsageReport], None] = self.report
-        self._cut_off: Callable[[str], Awaitable[bool]] | None = None
-        self._peers: dict[str, Peer] = {}
-        self._seen: set[str] = set()
+        self._on_report: Callable[[str, m.UsageReport], None] = self.feed_report
+        self._revoke_key: Callable[[str], Awaitable[bool]] | None = None
+        self._sessions: dict[str, NodeSession] = {}
+        self._seen_nodes: set[str] = set()
         self._load_refusals: dict[str, dict[str, LoadRefusal]] = {}
-        self._intake = Intake(self._holds_run)
+        self._reader = MessageReader(self._holds_run)
         self._ignored: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("entraide.nodes")
 
     async def start(self, connection: Client) -> None:
         """Begins to listen."""
-        await subscribe(connection, subjects.ALL_NODES_CTL, self.hear)
+        await subscribe(connection, subjects.ALL_NODES_CTL, self.on_message)
 
-    def report_through(self, way: Callable[[str, m.UsageReport], None]) -> None:
+    def defer_reports_through(self, way: Callable[[str, m.UsageReport], None]) -> None:
         """Gives usage reports to somebody who hands them to ``report`` when it is time."""
-        self._report = way
+        self._on_report = way
 
-    def revoke_through(self, cut_off: Callable[[str], Awaitable[bool]]) -> None:
+    def set_key_revoker(self, revoke_key: Callable[[str], Awaitable[bool]]) -> None:
         """Lets a node that leaves for good be cut off by somebody who can."""
-        self._cut_off = cut_off
+        self._revoke_key = revoke_key
 
-    def tick(self) -> None:
+    def report_seen_nodes(self) -> None:
         """Tells the core whom it heard since the last tick; once a second."""
-        if self._seen:
-            nodes = tuple(sorted(self._seen))
-            self._seen.clear()
-            self._live.feed(e.NodesSeen, nodes=nodes)
+        if self._seen_nodes:
+            nodes = tuple(sorted(self._seen_nodes))
+            self._seen_nodes.clear()
+            self._driver.feed(e.NodesSeen, nodes=nodes)
 
     def forget(self, node: str) -> None:
         """Forgets a node that was revoked."""
-        self._peers.pop(node, None)
-        self._seen.discard(node)
+        self._sessions.pop(node, None)
+        self._seen_nodes.discard(node)
 
-    def tell_catalogue(self) -> None:
+    def send_catalogue(self) -> None:
         """Hands the catalogue to every node that is there, after a change of it."""
-        for node in sorted(self._peers):
-            self._tell(node, self._catalogue.message)
+        for node in sorted(self._sessions):
+            self._send(node, self._catalogue.message)
 
-    async def renew_due(self) -> None:
+    async def renew_due_identities(self) -> None:
         """Gives a new identity to each node whose own is about to expire; now and then."""
-        for row in self._roster.all():
-            if row.node in self._peers:
-                await self._renew(row, fresh_s=RENEW_WHEN_LEFT_S)
+        for row in self._registry.list_nodes():
+            if row.node in self._sessions:
+                await self._renew_identity(row, fresh_s=RENEW_WHEN_LEFT_S)
 
-    def report(self, node: str, message: m.UsageReport) -> None:
+    def feed_report(self, node: str, message: m.UsageReport) -> None:
         """Tells the core how a run ended."""
-        self._live.feed(
+        self._driver.feed(
             e.RunReported,
             job=message.job,
             epoch=message.epoch,
@@ -146,24 +146,24 @@ class NodesEar:
             beside=message.beside,
         )
 
-    async def hear(self, raw: Msg) -> None:
+    async def on_message(self, raw: Msg) -> None:
         """Takes in one message of a node."""
         node = subjects.sender(raw.subject)
-        row = self._roster.approved(node)
+        row = self._registry.get_approved(node)
         if row is None:
             self._ignore("unknown", node)
             return
-        if self._live.core.quarantine(SenderKind.NODE, node) is not None:
+        if self._driver.core.quarantine(SenderKind.NODE, node) is not None:
             self._ignore("quarantined", node)
             return
-        message = self._intake.read(node, raw.data, self._live.now())
+        message = self._reader.read_message(node, raw.data, self._driver.now())
         match message:
-            case Refused():
+            case RejectedMessage():
                 self._ignore(message.why, node, message.field)
             case m.Heartbeat():
-                self._beat(node, message)
+                self._handle_heartbeat(node, message)
             case m.Progress():
-                self._live.feed(
+                self._driver.feed(
                     e.RunProgressed,
                     job=message.job,
                     epoch=message.epoch,
@@ -171,22 +171,22 @@ class NodesEar:
                     output_tokens=message.output_tokens,
                 )
             case m.Accept():
-                self._live.feed(e.RunAccepted, job=message.job, epoch=message.epoch, node=node)
+                self._driver.feed(e.RunAccepted, job=message.job, epoch=message.epoch, node=node)
             case m.UsageReport():
-                self._report(node, message)
+                self._on_report(node, message)
             case _:
-                await self._seldom(row, message)
+                await self._handle_rare(row, message)
 
-    async def _seldom(
+    async def _handle_rare(
         self,
         row: NodeRow,
         message: m.Hello | m.Decline | m.Goodbye | m.LoadFailed | m.CatalogueRequest,
     ) -> None:
         match message:
             case m.Hello():
-                await self._hello(row, message)
+                await self._handle_hello(row, message)
             case m.Decline():
-                self._live.feed(
+                self._driver.feed(
                     e.RunDeclined,
                     job=message.job,
                     epoch=message.epoch,
@@ -195,37 +195,37 @@ class NodesEar:
                     values=message.values,
                 )
             case m.LoadFailed():
-                self._load_failed(row.node, message)
+                self._handle_load_failure(row.node, message)
             case m.CatalogueRequest():
-                answer = self._catalogue.answer(message.digest)
+                answer = self._catalogue.update_for(message.digest)
                 if answer is not None:
-                    self._tell(row.node, answer)
+                    self._send(row.node, answer)
             case m.Goodbye():
                 self.forget(row.node)
-                self._live.feed(e.NodeLeft, node=row.node, reason="goodbye")
+                self._driver.feed(e.NodeLeft, node=row.node, reason="goodbye")
                 if message.reason == m.LEFT:
-                    await self._revoke(row)
+                    await self._revoke_node(row)
 
-    async def _hello(self, row: NodeRow, hello: m.Hello) -> None:
+    async def _handle_hello(self, row: NodeRow, hello: m.Hello) -> None:
         node = row.node
-        known = self._peers.get(node)
-        if known is not None and known.boot == hello.boot and hello.seq <= known.seq:
+        session = self._sessions.get(node)
+        if session is not None and session.boot == hello.boot and hello.seq <= session.seq:
             self._ignore("old", node)
             return
-        now = self._live.now()
+        now = self._driver.now()
         card = clocks.card_as_known(hello.card, row, behind_s=now - hello.sent_at, now=now)
-        device = await self._roster.approved_device(row, card.power.device)
+        device = await self._registry.pin_device(row, card.power.device)
         if device != card.power.device:
-            self._live.counts["node.device_changed"] += 1
+            self._driver.counts["node.device_changed"] += 1
             self._log.warning("node.device_changed", node=node, approved=device)
-        self._peers[node] = Peer(
+        self._sessions[node] = NodeSession(
             hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending
         )
-        self._seen.discard(node)
+        self._seen_nodes.discard(node)
         for replica in card.replicas:
             self._load_refusals.get(node, {}).pop(replica.model, None)
         self._log.info("node.hello", node=node, boot=hello.boot, agent=card.agent)
-        if not self._live.feed(
+        if not self._driver.feed(
             e.NodeJoined,
             card=card,
             accepting=hello.accepting,
@@ -237,13 +237,13 @@ class NodesEar:
         ):
             self.forget(node)  # its next heartbeat is answered by a wish for a hello
             return
-        keep = tuple(run for run in hello.running if self._wanted(node, *run))
+        runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
-        self._tell(node, m.Welcome(HEARTBEAT_S, keep, protocol, __version__, now))
-        await self._renew(self._roster.get(node) or row, fresh_s=None)
+        self._send(node, m.Welcome(HEARTBEAT_S, runs_to_keep, protocol, __version__, now))
+        await self._renew_identity(self._registry.get(node) or row, fresh_s=None)
 
-    def _load_failed(self, node: str, message: m.LoadFailed) -> None:
-        self._live.counts["model.load_failed"] += 1
+    def _handle_load_failure(self, node: str, message: m.LoadFailed) -> None:
+        self._driver.counts["model.load_failed"] += 1
         self._log.warning(
             "model.load_failed",
             node=node,
@@ -253,41 +253,41 @@ class NodesEar:
         )
         refusals = self._load_refusals.setdefault(node, {})
         refusals.pop(message.model, None)
-        refusals[message.model] = LoadRefusal(message.model, message.code, self._live.now())
+        refusals[message.model] = LoadRefusal(message.model, message.code, self._driver.now())
         while len(refusals) > REFUSALS_MAX:
             refusals.pop(next(iter(refusals)))
-        self._live.feed(e.LoadFailed, node=node, model=message.model, code=message.code)
+        self._driver.feed(e.LoadFailed, node=node, model=message.model, code=message.code)
 
     def load_refusals(self, node: str) -> tuple[LoadRefusal, ...]:
         """Returns what a node was asked to load and did not, by model; since this start."""
         refusals = self._load_refusals.get(node, {})
         return tuple(refusals[model] for model in sorted(refusals))
 
-    def _wanted(self, node: str, job: str, epoch: int) -> bool:
-        view = self._live.core.job(job)
+    def _is_current_run(self, node: str, job: str, epoch: int) -> bool:
+        view = self._driver.core.job(job)
         held = (JobState.OFFERED, JobState.ACTIVE)
         return view is not None and view.state in held and (view.epoch, view.node) == (epoch, node)
 
-    def _beat(self, node: str, beat: m.Heartbeat) -> None:
-        peer = self._peers.get(node)
+    def _handle_heartbeat(self, node: str, beat: m.Heartbeat) -> None:
+        peer = self._sessions.get(node)
         if peer is None or peer.boot != beat.boot:
-            self._tell(node, m.HelloRequest())
+            self._send(node, m.HelloRequest())
             return
         if beat.seq <= peer.seq:
             self._ignore("old", node)
             return
         peer.seq = beat.seq
-        now = self._live.now()
-        energy = clocks.energy_on_our_clock(beat.energy, behind_s=now - beat.sent_at, now=now)
-        said = beat.accepting, beat.reason, beat.lending
-        same = (peer.accepting, peer.reason, peer.lending) == said
-        if same and not clocks.energy_changed(peer.energy, energy, now):
-            self._seen.add(node)
+        now = self._driver.now()
+        energy = clocks.energy_on_scheduler_clock(beat.energy, behind_s=now - beat.sent_at, now=now)
+        state = beat.accepting, beat.reason, beat.lending
+        same = (peer.accepting, peer.reason, peer.lending) == state
+        if same and not clocks.has_energy_changed(peer.energy, energy, now):
+            self._seen_nodes.add(node)
             return
-        peer.accepting, peer.reason, peer.lending = said
+        peer.accepting, peer.reason, peer.lending = state
         peer.energy = energy
-        self._seen.discard(node)
-        if not self._live.feed(
+        self._seen_nodes.discard(node)
+        if not self._driver.feed(
             e.NodeChanged,
             node=node,
             accepting=beat.accepting,
@@ -297,39 +297,39 @@ class NodesEar:
         ):
             self.forget(node)
 
-    async def _revoke(self, row: NodeRow) -> None:
+    async def _revoke_node(self, row: NodeRow) -> None:
         """Refuses from now on the identity of a node that left for good."""
-        await self._roster.set_approval(row.node, REVOKED)
+        await self._registry.set_approval(row.node, REVOKED)
         try:
-            confirmed = self._cut_off is not None and await self._cut_off(row.public_key)
+            confirmed = self._revoke_key is not None and await self._revoke_key(row.public_key)
         except EntraideError as problem:  # too many revocations: the operator's to mend
             self._log.error("node.not_cut_off", node=row.node, code=problem.code)
             return
         self._log.info("node.left_for_good", node=row.node, confirmed=confirmed)
 
-    async def _renew(self, row: NodeRow, *, fresh_s: float | None) -> None:
+    async def _renew_identity(self, row: NodeRow, *, fresh_s: float | None) -> None:
         """Renews at each hello (once a day at most), or when less than ``fresh_s`` is left."""
-        now = self._live.now()
+        now = self._driver.now()
         left_s, age_s = row.jwt_expires_at - now, now - row.jwt_issued_at
         if left_s > fresh_s if fresh_s is not None else age_s < RENEW_AT_HELLO_AFTER_S:
             return
-        jwt = self._issuer.node(row.node, row.public_key)
+        jwt = self._issuer.issue_node_jwt(row.node, row.public_key)
         if jwt is None:
             return
-        self._tell(row.node, m.IdentityRenewed(jwt))
-        await self._roster.put(
+        self._send(row.node, m.IdentityRenewed(jwt))
+        await self._registry.put(
             msgspec.structs.replace(row, jwt_issued_at=now, jwt_expires_at=expires_at(jwt))
         )
 
-    def _tell(self, node: str, message: m.NodeDownCtl) -> None:
-        self._outbox.put(subjects.node_ctl_down(node), codec.encode(message))
+    def _send(self, node: str, message: m.NodeDownCtl) -> None:
+        self._publisher.publish(subjects.node_ctl_down(node), codec.encode(message))
 
     def _holds_run(self, node: str, job: str, epoch: int) -> bool:
-        return self._live.core.holds_run(node, job, epoch)
+        return self._driver.core.holds_run(node, job, epoch)
 
     def _ignore(self, why: str, node: str, field: str = "") -> None:
         """Counts a message that is not used, and logs the first one of a node and a reason."""
-        self._live.counts[f"node.{why}"] += 1
+        self._driver.counts[f"node.{why}"] += 1
         if (node, why) not in self._ignored and len(self._ignored) < IGNORED_KEPT:
             self._ignored.add((node, why))
             self._log.warning("node.ignored", node=node, why=why, field=field)

@@ -14,9 +14,9 @@ import msgspec
 from entraide.decoding import decode_json
 from entraide.types import Receipt, Usage
 from entraide_scheduler.gateway import refusals
+from entraide_scheduler.gateway.answer_listener import CompleteAnswer
 from entraide_scheduler.gateway.http import Exchange
-from entraide_scheduler.gateway.jobs import Answer
-from entraide_scheduler.gateway.refusals import Refusal
+from entraide_scheduler.gateway.refusals import ErrorReply
 
 HEAD_AFTER_S = 10.0
 COMMENT_EVERY_S = 10.0
@@ -35,7 +35,7 @@ def usage_json(usage: Usage) -> dict[str, object]:
     }
 
 
-def with_receipt(document: bytes, receipt: Receipt | None) -> bytes:
+def add_receipt(document: bytes, receipt: Receipt | None) -> bytes:
     """Returns a JSON object with the receipt, if there is one, beside its other fields."""
     if receipt is None:
         return document
@@ -44,7 +44,7 @@ def with_receipt(document: bytes, receipt: Receipt | None) -> bytes:
     return b'%s%s"entraide":%s}' % (start, comma, msgspec.json.encode(receipt))
 
 
-def last_events(answer: Answer, *, include_usage: bool) -> bytes:
+def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:
     """Returns the events that end a stream.
 
     The receipt rides on the chunk that bears ``finish_reason``, or on the usage chunk if the
@@ -52,19 +52,19 @@ def last_events(answer: Answer, *, include_usage: bool) -> bytes:
     """
     events = []
     if answer.final:
-        final = answer.final if include_usage else with_receipt(answer.final, answer.receipt)
+        final = answer.final if include_usage else add_receipt(answer.final, answer.receipt)
         events.append(b"data: %s\n\n" % final.strip())
     if include_usage:
         head = decode_json(answer.final) if answer.final else {}
         chunk = {key: head[key] for key in ("id", "object", "created", "model") if key in head}
         chunk |= {"choices": [], "usage": usage_json(answer.usage)}
-        usage_chunk = with_receipt(msgspec.json.encode(chunk), answer.receipt)
+        usage_chunk = add_receipt(msgspec.json.encode(chunk), answer.receipt)
         events.append(b"data: %s\n\n" % usage_chunk)
     events.append(b"data: [DONE]\n\n")
     return b"".join(events)
 
 
-class WholeAnswer:
+class WholeAnswerWriter:
     """A listener that answers with one JSON document."""
 
     def __init__(self, exchange: Exchange, job: str, lang: str) -> None:
@@ -72,25 +72,25 @@ class WholeAnswer:
         self._job = job
         self._lang = lang
 
-    def stop(self) -> None:
+    def on_client_left(self) -> None:
         """The client has left."""
 
     def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (no node streams what is not wanted)
         """Takes nothing: the answer comes in one piece."""
         return True
 
-    def on_answer(self, answer: Answer) -> None:
+    def on_answer(self, answer: CompleteAnswer) -> None:
         """Sends the answer with its receipt."""
-        if not self._exchange.over:
-            body = with_receipt(answer.body, answer.receipt)
+        if not self._exchange.is_over:
+            body = add_receipt(answer.body, answer.receipt)
             self._exchange.respond(200, body, headers=[("x-request-id", self._job)])
 
-    def on_refusal(self, refusal: Refusal) -> None:
+    def on_error(self, refusal: ErrorReply) -> None:
         """Sends the error."""
-        refuse(self._exchange, refusal, self._lang)
+        send_refusal(self._exchange, refusal, self._lang)
 
 
-class StreamedAnswer:
+class StreamedAnswerWriter:
     """A listener that sends server-sent events as they come."""
 
     def __init__(
@@ -109,9 +109,9 @@ class StreamedAnswer:
         self._on_first = on_first
         self._answering = False
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(HEAD_AFTER_S, self._comment)
+        self._timer = loop.call_later(HEAD_AFTER_S, self._send_comment)
 
-    def stop(self) -> None:
+    def on_client_left(self) -> None:
         """The client has left."""
         self._timer.cancel()
 
@@ -121,46 +121,46 @@ class StreamedAnswer:
             self._answering = True
             self._timer.cancel()
             self._on_first()
-            self._begin()
+            self._begin_answer()
         return self._exchange.write(data)
 
-    def on_answer(self, answer: Answer) -> None:
+    def on_answer(self, answer: CompleteAnswer) -> None:
         """Sends the last chunks, the receipt on one of them."""
         self._timer.cancel()
-        self._begin()
+        self._begin_answer()
         self._exchange.write(last_events(answer, include_usage=self._include_usage))
         self._exchange.end()
 
-    def on_refusal(self, refusal: Refusal) -> None:
+    def on_error(self, refusal: ErrorReply) -> None:
         """Sends the error: as a status of its own, or as an event when the head has left."""
         self._timer.cancel()
-        if self._exchange.over:
+        if self._exchange.is_over:
             return
         if refusal.code == "client_too_slow":
             self._exchange.abort()
-        elif not self._exchange.began:
-            refuse(self._exchange, refusal, self._lang)
+        elif not self._exchange.has_begun:
+            send_refusal(self._exchange, refusal, self._lang)
         else:
-            self._exchange.write(b"data: %s\n\n" % refusals.body(refusal, self._lang))
+            self._exchange.write(b"data: %s\n\n" % refusals.error_body(refusal, self._lang))
             self._exchange.end()
 
-    def _begin(self) -> None:
-        if not self._exchange.began:
+    def _begin_answer(self) -> None:
+        if not self._exchange.has_begun:
             headers = [*STREAM_HEADERS, ("x-request-id", self._job)]
             self._exchange.begin(200, kind=EVENT_STREAM, headers=headers)
 
-    def _comment(self) -> None:
-        if not self._exchange.over:
-            self._begin()
+    def _send_comment(self) -> None:
+        if not self._exchange.is_over:
+            self._begin_answer()
             self._exchange.write(COMMENT)
-            self._timer = asyncio.get_running_loop().call_later(COMMENT_EVERY_S, self._comment)
+            self._timer = asyncio.get_running_loop().call_later(COMMENT_EVERY_S, self._send_comment)
 
 
-def refuse(exchange: Exchange, refusal: Refusal, lang: str) -> None:
+def send_refusal(exchange: Exchange, refusal: ErrorReply, lang: str) -> None:
     """Answers with an error, unless the client has left or an answer has begun."""
-    if not exchange.over and not exchange.began:
+    if not exchange.is_over and not exchange.has_begun:
         exchange.respond(
-            refusals.status(refusal),
-            refusals.body(refusal, lang),
-            headers=refusals.headers(refusal),
+            refusals.http_status(refusal),
+            refusals.error_body(refusal, lang),
+            headers=refusals.error_headers(refusal),
         )

@@ -14,7 +14,7 @@ from entraide.errors import PoolUnreachable
 from entraide.types import JobKind, JobState
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
-from entraide_scheduler.bus import NatsDesk, NatsNodeLine, subscribe_out
+from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
 
 
 class Ears:
@@ -24,28 +24,30 @@ class Ears:
         self.down: list[m.GatewayDown] = []
         self.out: list[tuple[str, m.NodeOut]] = []
 
-    def on_down(self, message: m.GatewayDown) -> None:
+    def on_scheduler_message(self, message: m.GatewayDown) -> None:
         self.down.append(message)
 
-    def on_out(self, node: str, message: m.NodeOut) -> None:
+    def on_node_message(self, node: str, message: m.NodeOut) -> None:
         self.out.append((node, message))
 
 
 @pytest.fixture
-async def apart(pool: RunningScheduler, bus: NatsPool) -> AsyncIterator[tuple[NatsDesk, Ears]]:
+async def apart(
+    pool: RunningScheduler, bus: NatsPool
+) -> AsyncIterator[tuple[NatsSchedulerAdapter, Ears]]:
     """A gateway of its own at the scheduler's desk."""
     ears = Ears()
     connection = await bus.gateway("second")
-    desk = NatsDesk(connection, "second", ears)
+    desk = NatsSchedulerAdapter(connection, "second", ears)
     await desk.start()
-    await subscribe_out(connection, "second", ears)
+    await subscribe_answers(connection, "second", ears)
     await connection.flush()
     yield desk, ears
     await desk.stop()
 
 
 async def test_gateway_apart_asks_places_runs_and_hears_the_end(
-    pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears]
 ) -> None:
     """A job of a gateway apart goes its whole way over the bus, receipt included."""
     desk, ears = apart
@@ -57,7 +59,7 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     placed = ears.down[0]
     assert isinstance(placed, m.JobPlaced)
     run = m.StartRun("job-1", placed.epoch, "second", "/v1/completions", "petit", False, b"{}")
-    NatsNodeLine(desk.outbox).run(placed.node, run)
+    NatsNodeChannel(desk.publisher).run(placed.node, run)
     await eventually(lambda: node.runs)
     await node.finish(node.runs[0])
     await eventually(lambda: len(ears.down) == 2)
@@ -78,7 +80,7 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
 
 
 async def test_jobs_of_a_silent_gateway_end(
-    pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears]
 ) -> None:
     """When a gateway falls silent its live jobs end, and its kept jobs do not."""
     desk, ears = apart
@@ -98,7 +100,7 @@ async def test_jobs_of_a_silent_gateway_end(
 
 
 async def test_same_request_twice_is_one_job(
-    pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears]
 ) -> None:
     """A gateway that asks again for a job that is known changes nothing."""
     desk, ears = apart
@@ -115,7 +117,7 @@ async def test_same_request_twice_is_one_job(
 
 
 async def test_gateway_cannot_ask_in_the_name_of_another(
-    pool: RunningScheduler, apart: tuple[NatsDesk, Ears]
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears]
 ) -> None:
     """A request whose facts name a foreign gateway is dropped and counted."""
     desk, _ = apart
@@ -145,7 +147,7 @@ UNSOUND: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", UNSOUND)
 async def test_facts_out_of_bounds_are_refused_before_the_core(
-    pool: RunningScheduler, apart: tuple[NatsDesk, Ears], name: str
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears], name: str
 ) -> None:
     """A gateway whose numbers no core could reckon with is told so; the next request is served."""
     changes = UNSOUND[name]
@@ -166,16 +168,16 @@ async def test_facts_out_of_bounds_are_refused_before_the_core(
 
 async def test_desk_without_a_scheduler_says_so(bus: NatsPool) -> None:
     """Questions that no scheduler answers end as unreachable."""
-    desk = NatsDesk(await bus.gateway("second"), "second", Ears())
+    desk = NatsSchedulerAdapter(await bus.gateway("second"), "second", Ears())
     with pytest.raises(PoolUnreachable) as refused:
         await desk.models()
-    await desk.outbox.close()
+    await desk.publisher.close()
 
     assert "pool_unreachable" == refused.value.code
 
 
 async def test_message_that_cannot_be_read_is_dropped(
-    pool: RunningScheduler, bus: NatsPool, apart: tuple[NatsDesk, Ears]
+    pool: RunningScheduler, bus: NatsPool, apart: tuple[NatsSchedulerAdapter, Ears]
 ) -> None:
     """Noise on a gateway's subject is counted, and the next message is heard."""
     desk, _ = apart

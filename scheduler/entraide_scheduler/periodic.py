@@ -8,57 +8,57 @@ import structlog
 
 from entraide_scheduler.calendar import PERIODS, period_end
 from entraide_scheduler.core import events as e
-from entraide_scheduler.desks import GatewaysEar
-from entraide_scheduler.grid.feed import Feed, Reading
-from entraide_scheduler.live import Live
-from entraide_scheduler.nodes import NodesEar
+from entraide_scheduler.grid.feed import IntensityFeed, IntensityReading
+from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.node_listener import NodeListener
+from entraide_scheduler.scheduler_adapters import GatewayListener
 from entraide_scheduler.store.store import Store
 
 TICK_S = 1.0
 
 
-class Upkeep:
+class PeriodicTasks:
     """Ticks once a second until it is stopped."""
 
     def __init__(
         self,
-        live: Live,
+        driver: LiveDriver,
         *,
         store: Store,
-        nodes: NodesEar,
-        gateways: GatewaysEar,
-        feed: Feed,
+        nodes: NodeListener,
+        gateways: GatewayListener,
+        feed: IntensityFeed,
         timezone: str,
     ) -> None:
-        self._live = live
+        self._driver = driver
         self._store = store
         self._nodes = nodes
         self._gateways = gateways
         self._feed = feed
         self._zone = ZoneInfo(timezone)
         self._hour_ends_at = 0.0
-        self._issued: dict[str, float] = {}
-        self._read: dict[str, Reading] = {}
+        self._fed_forecasts: dict[str, float] = {}
+        self._fed_readings: dict[str, IntensityReading] = {}
         self._revision = -1
         self._log = structlog.get_logger("entraide.upkeep")
-        self._ticking: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
+    def feed_current(self) -> None:
         """Tells the core the periods, the grid's intensity and its forecasts as they are now."""
-        self._periods()
-        self._intensity()
-        self._forecasts()
+        self._feed_periods()
+        self._feed_intensity()
+        self._feed_forecasts()
 
     def start(self) -> None:
         """Begins to tick."""
-        self._ticking = asyncio.create_task(self._tick_for_ever(), name="upkeep")
+        self._task = asyncio.create_task(self._tick_for_ever(), name="upkeep")
 
     async def stop(self) -> None:
         """Stops ticking."""
-        if self._ticking is not None:
-            self._ticking.cancel()
+        if self._task is not None:
+            self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._ticking
+                await self._task
 
     async def _tick_for_ever(self) -> None:
         while True:
@@ -69,36 +69,36 @@ class Upkeep:
                 self._log.exception("upkeep.failed")
 
     async def _tick(self) -> None:
-        self._nodes.tick()
-        self._gateways.tick()
-        self._periods()
-        self._forecasts()
-        self._live.snapshot_if_due()
-        hour_over = self._live.now() >= self._hour_ends_at
+        self._nodes.report_seen_nodes()
+        self._gateways.report_lost_gateways()
+        self._feed_periods()
+        self._feed_forecasts()
+        self._driver.write_snapshot_if_due()
+        hour_over = self._driver.now() >= self._hour_ends_at
         if hour_over or self._revision != self._feed.revision:
-            self._intensity()
+            self._feed_intensity()
         if hour_over:
-            await self._nodes.renew_due()
-            await self._store.expire_explanations(self._live.now())
+            await self._nodes.renew_due_identities()
+            await self._store.expire_explanations(self._driver.now())
 
-    def _periods(self) -> None:
-        now = self._live.now()
+    def _feed_periods(self) -> None:
+        now = self._driver.now()
         for period in PERIODS:
-            if now >= self._live.period_ends_at(period):
+            if now >= self._driver.period_ends_at(period):
                 ends_at = period_end(period, now, self._zone)
-                self._live.feed(e.PeriodBegan, period=period, ends_at=ends_at)
+                self._driver.feed(e.PeriodBegan, period=period, ends_at=ends_at)
 
-    def _intensity(self) -> None:
+    def _feed_intensity(self) -> None:
         self._revision = self._feed.revision
-        for reading in self._feed.at(self._live.now()):
+        for reading in self._feed.readings_at(self._driver.now()):
             self._hour_ends_at = reading.valid_until
-            before = self._read.get(reading.zone)
-            if reading == before:
+            previous = self._fed_readings.get(reading.zone)
+            if reading == previous:
                 continue
-            self._read[reading.zone] = reading
-            if before is not None and before.basis is not reading.basis:
+            self._fed_readings[reading.zone] = reading
+            if previous is not None and previous.basis is not reading.basis:
                 self._log.info("grid.basis", zone=reading.zone, basis=reading.basis.value)
-            if not self._live.feed(
+            if not self._driver.feed(
                 e.IntensityChanged,
                 zone=reading.zone,
                 direct_g_per_kwh=reading.direct_g_per_kwh,
@@ -106,15 +106,15 @@ class Upkeep:
                 basis=reading.basis.value,
                 valid_until=reading.valid_until,
             ):
-                del self._read[reading.zone]
+                del self._fed_readings[reading.zone]
                 self._revision = -1  # the next tick tells it again
 
-    def _forecasts(self) -> None:
+    def _feed_forecasts(self) -> None:
         """Tells of each issue once; at a start the newest is told again, which changes nothing."""
-        for issue in self._feed.forecasts(self._live.now()):
-            if self._issued.get(issue.zone) == issue.issued_at:
+        for issue in self._feed.forecasts_at(self._driver.now()):
+            if self._fed_forecasts.get(issue.zone) == issue.issued_at:
                 continue
-            if self._live.feed(
+            if self._driver.feed(
                 e.ForecastIssued,
                 zone=issue.zone,
                 issued_at=issue.issued_at,
@@ -122,4 +122,4 @@ class Upkeep:
                 direct_g_per_kwh=issue.direct_g_per_kwh,
                 lifecycle_g_per_kwh=issue.lifecycle_g_per_kwh,
             ):
-                self._issued[issue.zone] = issue.issued_at
+                self._fed_forecasts[issue.zone] = issue.issued_at

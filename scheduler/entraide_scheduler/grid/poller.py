@@ -14,9 +14,9 @@ from pathlib import Path
 import structlog
 
 from entraide_scheduler.config import ElectricityMapsConfig
-from entraide_scheduler.grid.electricitymaps import REFUSED, ElectricityMaps, Trouble
-from entraide_scheduler.grid.feed import Feed, Hour
-from entraide_scheduler.grid.forecasts import Issue
+from entraide_scheduler.grid.electricitymaps import REFUSED, ElectricityMaps, FetchFailure
+from entraide_scheduler.grid.feed import HourlyIntensity, IntensityFeed
+from entraide_scheduler.grid.forecasts import ZoneForecast
 
 FORECAST_EVERY_S = 3_600.0
 RETRY_MAX_S = 3_600.0
@@ -26,11 +26,11 @@ TOKEN_BYTES_MAX = 4_096
 PAUSE_S = 1.0  # between two questions: all zones at once would look like a burst
 
 
-class Watch:
+class GridPoller:
     """Asks for ever, until it is stopped."""
 
     def __init__(
-        self, config: ElectricityMapsConfig, feed: Feed, *, now: Callable[[], float]
+        self, config: ElectricityMapsConfig, feed: IntensityFeed, *, now: Callable[[], float]
     ) -> None:
         """Asks nothing yet.
 
@@ -45,7 +45,7 @@ class Watch:
         self._failures: dict[tuple[str, str], int] = {}
         self._due: dict[tuple[str, str], float] = {}
         self._log = structlog.get_logger("entraide.grid")
-        self._watching: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begins to ask; without a token it says so, and the feed falls back."""
@@ -54,60 +54,68 @@ class Watch:
             self._log.warning("grid.no_token", zones=self._config.zones)
             return
         api = ElectricityMaps(self._config, token)
-        self._watching = asyncio.create_task(self._watch(api), name="grid")
+        self._task = asyncio.create_task(self._run(api), name="grid")
 
     async def stop(self) -> None:
         """Stops asking."""
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._task is not None:
+            self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
-            self._watching = None
+                await self._task
+            self._task = None
 
-    async def _watch(self, api: ElectricityMaps) -> None:
+    async def _run(self, api: ElectricityMaps) -> None:
         try:
             while True:
                 try:
-                    await self.round(api)
+                    await self.poll_due(api)
                 except Exception:  # noqa: BLE001  (the next round must come, whatever this one met)
                     self._log.exception("grid.broken")
                 await asyncio.sleep(PAUSE_S)
         finally:
             await api.close()
 
-    async def round(self, api: ElectricityMaps) -> None:
+    async def poll_due(self, api: ElectricityMaps) -> None:
         """Asks whatever is due."""
         for zone in self._config.zones:
             if self._is_due(zone, "latest"):
-                self._take(zone, "latest", await api.latest(zone), self._config.every_s)
+                self._record_result(
+                    zone, "latest", await api.fetch_latest(zone), self._config.every_s
+                )
             if self._config.forecasts and self._is_due(zone, "forecast"):
-                said = await api.forecast(zone, self._now())
-                self._take(zone, "forecast", said, FORECAST_EVERY_S)
+                result = await api.fetch_forecast(zone, self._now())
+                self._record_result(zone, "forecast", result, FORECAST_EVERY_S)
 
     def _is_due(self, zone: str, what: str) -> bool:
         return self._now() >= self._due.get((zone, what), 0.0)
 
-    def _take(self, zone: str, what: str, said: Hour | Issue | Trouble, every_s: float) -> None:
+    def _record_result(
+        self,
+        zone: str,
+        what: str,
+        result: HourlyIntensity | ZoneForecast | FetchFailure,
+        every_s: float,
+    ) -> None:
         key, failures = (zone, what), self._failures.get((zone, what), 0)
-        if isinstance(said, Trouble):
+        if isinstance(result, FetchFailure):
             if failures == 0:
                 self._log.warning(
-                    "grid.lost", zone=zone, what=what, code=said.code, status=said.status
+                    "grid.lost", zone=zone, what=what, code=result.code, status=result.status
                 )
             self._failures[key] = failures + 1
-            self._due[key] = self._now() + _wait_s(said, what, every_s, failures)
+            self._due[key] = self._now() + _wait_s(result, what, every_s, failures)
             return
         if failures:
             self._log.info("grid.found", zone=zone, what=what)
         self._failures[key] = 0
         self._due[key] = self._now() + every_s
-        if isinstance(said, Hour):
-            self._feed.tell(said)
+        if isinstance(result, HourlyIntensity):
+            self._feed.put_hour(result)
         else:
-            self._feed.issue(said)
+            self._feed.put_forecast(result)
 
 
-def _wait_s(trouble: Trouble, what: str, every_s: float, failures: int) -> float:
+def _wait_s(trouble: FetchFailure, what: str, every_s: float, failures: int) -> float:
     """Returns how long to wait after trouble."""
     if trouble.code == REFUSED and what == "forecast":
         return REFUSED_EVERY_S

@@ -1,0 +1,477 @@
+"""Running jobs: from the desk's placements and the nodes' answers to whoever listens.
+
+It decides which messages of a job still count, when an answer is whole, and when it is broken.
+It knows nothing of HTTP, gRPC or the store: those listen. Until the first part of an answer has
+been handed on, a job may be placed again as often as the core likes; after that it may not.
+
+A job here goes through the phases of ``phases``; whatever is not in the table is not for us, and
+is dropped and counted.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from entraide.types import JobKind, JobState, Outcome, Receipt, RequestFacts, Terms, Usage
+from entraide.wire.messages import (
+    CancelRun,
+    GatewayDown,
+    JobEnded,
+    JobPlaced,
+    JobRefused,
+    JobUpdate,
+    KeyRevoked,
+    LeaseExceeded,
+    NodeOut,
+    NodeRevoked,
+    RunEnded,
+    StartRun,
+    Tokens,
+)
+from entraide_scheduler.core.carbon import receipt, settle
+from entraide_scheduler.core.usage_limits import TOKEN_CODES
+from entraide_scheduler.gateway.answer_listener import AnswerListener, CompleteAnswer
+from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
+from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
+from entraide_scheduler.gateway.phases import TRANSITIONS, JobPhase
+from entraide_scheduler.gateway.receipts import ReceiptSigner
+from entraide_scheduler.gateway.recent_jobs import RecentJobs
+from entraide_scheduler.gateway.refusals import ErrorReply
+from entraide_scheduler.gateway.run_limits import RunLimits, last_chunk
+from entraide_scheduler.gateway.token_estimator import TokenEstimator
+from entraide_scheduler.node_validation import check
+from entraide_scheduler.scheduler_port import NodeChannel, SchedulerPort
+
+JOBS_MAX = 20_000
+COMPLETED_UNSEEN = "stream_broken"  # the core says that a job completed whose answer never came
+CORE_OUTCOME_TIMEOUT_S = 15.0  # between the two tellings of a job's end: the node's and the core's
+
+
+class JobCounters(Protocol):
+    """What is counted on the way."""
+
+    def count_dropped(self, what: str) -> None:
+        """A message was not for us any more."""
+
+    def count_placement(self, attempt: int) -> None:
+        """A job was placed; ``attempt`` begins at 1."""
+
+    def count_end(self, state: str, answer: CompleteAnswer | None) -> None:
+        """A job ended."""
+
+    def count_failure(self, what: str) -> None:
+        """Something beside the answer could not be done."""
+
+
+class KeptJobHandler(Protocol):
+    """Whoever knows the jobs that are kept in the store."""
+
+    def on_scheduler_message(self, message: JobUpdate) -> bool:
+        """Takes a message about a job that is not in memory; False when it is not a kept job."""
+
+
+class RunningJob:
+    """One job: who asked, what, where it runs, and how much of it was handed on."""
+
+    __slots__ = (
+        "attempts",
+        "epoch",
+        "facts",
+        "limits",
+        "listener",
+        "node",
+        "outcome_timer",
+        "phase",
+        "request",
+        "sent_tokens",
+        "stream",
+        "terms",
+    )  # fmt: skip
+
+    def __init__(self, facts: RequestFacts, ask: ParsedRequest, listener: AnswerListener) -> None:
+        self.facts = facts
+        self.request = ask
+        self.listener = listener
+        self.stream = facts.stream
+        self.phase = JobPhase.WAITING
+        self.node = ""
+        self.epoch = 0
+        self.terms: Terms | None = None
+        self.limits: RunLimits | None = None
+        self.sent_tokens = 0
+        self.attempts = 0
+        self.outcome_timer: asyncio.TimerHandle | None = None
+
+    def advance(self, trigger: str) -> bool:
+        """Goes to the next phase, if the table has one."""
+        phase = TRANSITIONS.get((self.phase, trigger))
+        if phase is None:
+            return False
+        self.phase = phase
+        return True
+
+
+class RunningJobs:
+    """The jobs of this gateway; the desk's sink."""
+
+    def __init__(
+        self,
+        *,
+        scheduler: SchedulerPort,
+        nodes: NodeChannel,
+        signer: ReceiptSigner,
+        token_estimator: TokenEstimator,
+        counters: JobCounters,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._scheduler = scheduler
+        self._nodes = nodes
+        self._signer = signer
+        self._token_estimator = token_estimator
+        self._counters = counters
+        self._clock = clock
+        self._jobs: dict[str, RunningJob] = {}
+        self._kept_job_handler: KeptJobHandler | None = None
+        self._job_closed = asyncio.Event()
+        self.recent = RecentJobs()
+        self._log = structlog.get_logger("entraide.gateway")
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def live_count(self) -> int:
+        """How many live jobs have not ended."""
+        return sum(job.facts.kind is JobKind.LIVE for job in self._jobs.values())
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another job may be asked for."""
+        return len(self._jobs) < JOBS_MAX
+
+    def has_idempotency_key(self, coop: str, idempotency: str) -> bool:
+        """Whether a job of this co-op with this idempotency key has not ended."""
+        return any(job.facts.idempotency == idempotency for job in self.list_of_coop(coop))
+
+    async def wait_until_drained(self) -> None:
+        """Returns when no live job is left."""
+        while self.live_count:
+            self._job_closed.clear()
+            await self._job_closed.wait()
+
+    def set_kept_job_handler(self, handler: KeptJobHandler) -> None:
+        """Names whoever knows the kept jobs."""
+        self._kept_job_handler = handler
+
+    def get(self, job: str) -> RunningJob | None:
+        """Returns a job that has not ended."""
+        return self._jobs.get(job)
+
+    def list_of_coop(self, coop: str) -> list[RunningJob]:
+        """Returns a co-op's jobs that have not ended, newest first."""
+        return [job for job in reversed(self._jobs.values()) if job.facts.coop == coop]
+
+    def start(self, facts: RequestFacts, ask: ParsedRequest, listener: AnswerListener) -> bool:
+        """Asks for a job; its listener hears the rest. False when there are too many."""
+        if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
+            return False
+        self._jobs[facts.job] = RunningJob(facts, ask, listener)
+        self._scheduler.submit(facts)
+        return True
+
+    def start_placed(
+        self, facts: RequestFacts, ask: ParsedRequest, listener: AnswerListener, placed: JobPlaced
+    ) -> bool:
+        """Takes up a kept job where the core has just placed it. False when there are too many."""
+        if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
+            return False
+        self._jobs[facts.job] = RunningJob(facts, ask, listener)
+        self.on_scheduler_message(placed)
+        return True
+
+    def cancel(self, job: str, reason: str) -> bool:
+        """Ends a job from this side: its node stops at once, and its listener is told."""
+        running = self._jobs.get(job)
+        if running is None:
+            return False
+        self._cancel_run(running)
+        self._scheduler.cancel(job, reason)
+        self._fail(running, ErrorReply(reason, job=job))
+        return True
+
+    def end_revoked(self, revoked: KeyRevoked | NodeRevoked) -> None:
+        """Ends the live jobs of a revoked key, or the answers that a revoked node has begun."""
+        for running in list(self._jobs.values()):
+            if isinstance(revoked, KeyRevoked):
+                if running.facts.key == revoked.key and running.facts.kind is JobKind.LIVE:
+                    self.cancel(running.facts.job, "unauthorised")
+            elif running.node == revoked.node and running.phase is JobPhase.ANSWERING:
+                self._abandon(running, "stream_broken")
+
+    def end_all(self, code: str) -> None:
+        """Ends every live job, for this gateway stops; kept jobs go on after its next start."""
+        for running in list(self._jobs.values()):
+            if running.facts.kind is JobKind.LIVE:
+                self.cancel(running.facts.job, code)
+            else:
+                self._cancel_outcome_timer(running)
+                del self._jobs[running.facts.job]
+
+    # The desk calls these.
+
+    def on_scheduler_message(self, message: GatewayDown) -> None:
+        """The scheduler placed, refused or ended a job."""
+        if isinstance(message, KeyRevoked | NodeRevoked):
+            self.end_revoked(message)
+            return
+        running = self._jobs.get(message.job)
+        if running is None:
+            self._handle_unknown_job(message)
+            return
+        try:
+            self._handle_scheduler_message(message, running)
+        except Exception:  # noqa: BLE001  (one job must never take the others' ears with it)
+            self._log.exception("gateway.job_failed", job=message.job)
+            self._fail(running, ErrorReply("internal", job=message.job))
+
+    def on_node_message(self, node: str, message: NodeOut) -> None:
+        """A node sent part of an answer, or its end."""
+        running = self._jobs.get(message.job)
+        try:
+            self._handle_node_message(node, message, running)
+        except Exception:  # noqa: BLE001  (as above)
+            self._log.exception("gateway.job_failed", job=message.job)
+            if running is not None:
+                self._stop_and_fail(running, "internal")
+
+    def _handle_node_message(self, node: str, message: NodeOut, running: RunningJob | None) -> None:
+        if running is None or (running.node, running.epoch) != (node, message.epoch):
+            self._counters.count_dropped("old_epoch" if running is not None else "unknown_job")
+        elif check.find_fault(message := _clipped(message)):
+            self._counters.count_dropped("out_of_bounds")
+            self._reject_answer(running)
+        elif running.stream and message.first != running.sent_tokens:
+            self._abandon(running, "stream_broken")
+        elif isinstance(message, Tokens):
+            self._handle_tokens(message, running)
+        else:
+            self._handle_end(message, running)
+
+    def _handle_scheduler_message(self, message: JobUpdate, running: RunningJob) -> None:
+        match message:
+            case JobPlaced():
+                self._handle_placement(message, running)
+            case JobRefused():
+                refusal = ErrorReply(
+                    message.code, message.values, message.retry_after_s, message.job
+                )
+                self._fail(running, refusal)
+            case JobEnded():
+                self._handle_core_end(message, running)
+
+    def _handle_unknown_job(self, message: JobUpdate) -> None:
+        """A job that is not in memory: a kept one, or one that we ended first."""
+        if self._kept_job_handler is not None and self._kept_job_handler.on_scheduler_message(
+            message
+        ):
+            return
+        if isinstance(message, JobPlaced):
+            self._scheduler.cancel(message.job, "client_gone")
+
+    def _handle_placement(self, message: JobPlaced, running: RunningJob) -> None:
+        if message.epoch <= running.epoch:
+            self._counters.count_dropped("old_epoch")
+            return
+        if running.phase is JobPhase.ANSWERING:
+            running.epoch = message.epoch
+            self._abandon(running, "stream_broken")
+            return
+        if running.node:  # one answer is enough, should the old node still be there
+            self._cancel_run(running)
+        running.advance("placed")
+        self._cancel_outcome_timer(running)
+        running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
+        running.limits = RunLimits.from_placement(running.facts, message)
+        running.attempts += 1
+        self._counters.count_placement(running.attempts)
+        model = message.terms.model
+        body = encode_for_engine(
+            running.request, message.output_tokens_max, model=model, stream=running.stream
+        )
+        run = StartRun(
+            message.job,
+            message.epoch,
+            self._scheduler.gateway,
+            running.request.path,
+            model,
+            running.stream,
+            body,
+            own=message.terms.borrower == message.terms.lender,
+        )
+        self._nodes.run(message.node, run)
+
+    def _handle_tokens(self, message: Tokens, running: RunningJob) -> None:
+        if not running.stream or running.limits is None:
+            self._counters.count_dropped("unwanted_tokens")
+            return
+        excess = running.limits.count_part(message)
+        if excess:
+            self._end_at_limit(running, running.limits, excess)
+            return
+        if not running.advance("tokens"):
+            self._counters.count_dropped("unwanted_tokens")
+            return
+        running.sent_tokens += message.n
+        if not running.listener.on_tokens(message.data):
+            self.cancel(running.facts.job, "client_too_slow")
+
+    def _handle_end(self, message: RunEnded, running: RunningJob) -> None:
+        if message.outcome is not Outcome.COMPLETED:
+            # The core decides whether it is placed again or over; either is told soon.
+            self._await_core_outcome(running, message.code or "engine_failed")
+            return
+        limits = running.limits
+        if limits is None or not is_valid_answer(message, limits.bytes_max, stream=running.stream):
+            self._reject_answer(running)
+            return
+        usage, exceeded = limits.limit_usage(running.facts, message, self._clock())
+        body = message.body if not exceeded else replace_usage(message.body, usage)
+        if self._finish(running, message.final, body, usage) and TOKEN_CODES & {*exceeded}:
+            self._report_excess(running, exceeded[0], limits.estimate_answer_tokens(message))
+
+    def _end_at_limit(self, running: RunningJob, limits: RunLimits, excess: str) -> None:
+        """Ends a stream that brought more than was granted, as one that reached its length."""
+        model = running.terms.model if running.terms is not None else running.request.model
+        final = last_chunk(running.facts, running.request.path, model, self._clock())
+        usage = limits.estimate_cut_usage(running.facts, self._clock())
+        self._cancel_run(running)
+        if self._finish(running, final, b"", usage):
+            self._report_excess(running, excess, usage.output_tokens)
+
+    def _report_excess(self, running: RunningJob, reason: str, output_tokens: int) -> None:
+        run = running.facts.job, running.epoch, running.node
+        self._scheduler.exceeded(LeaseExceeded(*run, reason, output_tokens))
+
+    def _finish(self, running: RunningJob, final: bytes, body: bytes, usage: Usage) -> bool:
+        """Hands a whole answer on; False when the job is over already."""
+        if running.terms is None or not running.advance("whole"):
+            return False
+        answer = CompleteAnswer(
+            final, body, usage, self._make_receipt(running, running.terms, usage)
+        )
+        self._close_job(running)
+        self._notify_listener(running, partial(running.listener.on_answer, answer))
+        self._follow_up(running, "completed", answer)
+        return True
+
+    def _make_receipt(self, running: RunningJob, terms: Terms, usage: Usage) -> Receipt | None:
+        """Returns the receipt on an answer; an answer does not wait for one that cannot be made."""
+        try:
+            settlement = settle(terms, usage)
+            unsigned = receipt(terms, usage, settlement, settled=False, issued_at=self._clock())
+            return self._signer.sign(unsigned)
+        except Exception:  # noqa: BLE001  (any: the client gets its answer all the same)
+            self._log.exception("gateway.no_receipt", job=running.facts.job)
+            self._counters.count_failure("receipt")
+            return None
+
+    def _handle_core_end(self, message: JobEnded, running: RunningJob) -> None:
+        if message.state is JobState.COMPLETED:
+            # Told on another road than the answer, which may still be on its way.
+            self._await_core_outcome(running, COMPLETED_UNSEEN)
+            return
+        fallback = "cancelled" if message.state is JobState.CANCELLED else "internal"
+        self._cancel_run(running)
+        self._fail(running, ErrorReply(message.code or fallback, message.values, job=message.job))
+
+    # Endings.
+
+    def _abandon(self, running: RunningJob, code: str) -> None:
+        self._scheduler.abandon(running.facts.job, running.epoch, code)
+        self._stop_and_fail(running, code)
+
+    def _stop_and_fail(self, running: RunningJob, code: str) -> None:
+        self._cancel_run(running)
+        self._fail(running, ErrorReply(code, job=running.facts.job))
+
+    def _cancel_run(self, running: RunningJob) -> None:
+        if running.node:
+            self._nodes.cancel(running.node, CancelRun(running.facts.job, running.epoch))
+
+    def _reject_answer(self, running: RunningJob) -> None:
+        """Drops an answer that cannot be used: its job runs again unless some was handed on."""
+        if running.phase is JobPhase.RUNNING:
+            self._await_core_outcome(running, "engine_failed")
+            self._scheduler.abandon(running.facts.job, running.epoch, "answer_invalid")
+        else:
+            self._abandon(running, "engine_failed")
+
+    def _fail(self, running: RunningJob, refusal: ErrorReply) -> None:
+        if running.advance("failed"):
+            self._close_job(running)
+            self._notify_listener(running, partial(running.listener.on_error, refusal))
+            self._follow_up(running, refusal.code, None)
+
+    def _close_job(self, running: RunningJob) -> None:
+        running.phase = JobPhase.CLOSED
+        self._cancel_outcome_timer(running)
+        self._jobs.pop(running.facts.job, None)
+        self._job_closed.set()
+
+    def _notify_listener(self, running: RunningJob, notify: Callable[[], None]) -> None:
+        """Tells the listener how its job ended, before anything else that might fail."""
+        try:
+            notify()
+        except Exception:  # noqa: BLE001  (one listener must not silence the others)
+            self._log.exception("gateway.listener_failed", job=running.facts.job)
+            self._counters.count_failure("listener")
+            with contextlib.suppress(Exception):
+                running.listener.on_error(ErrorReply("internal", job=running.facts.job))
+
+    def _follow_up(self, running: RunningJob, state: str, answer: CompleteAnswer | None) -> None:
+        """Counts, remembers and learns from a job whose listener has been told."""
+        try:
+            self._counters.count_end(state, answer)
+            self.recent.add(running.facts, state, self._clock())
+            if answer is not None and running.terms is not None:
+                model, tokens = running.terms.model, answer.usage.input_tokens
+                self._token_estimator.add_count(running.request, model, tokens)
+        except Exception:  # noqa: BLE001  (the client has been answered)
+            self._log.exception("gateway.follow_up_failed", job=running.facts.job)
+            self._counters.count_failure("follow_up")
+
+    def _await_core_outcome(self, running: RunningJob, code: str) -> None:
+        if running.outcome_timer is None:
+            loop = asyncio.get_running_loop()
+            running.outcome_timer = loop.call_later(
+                CORE_OUTCOME_TIMEOUT_S, self._on_outcome_timeout, running, code
+            )
+
+    def _on_outcome_timeout(self, running: RunningJob, code: str) -> None:
+        """The core has not said what follows on the end of a run.
+
+        A job of which nothing was handed on may stand in line. The core is told that its run is
+        over, for its node may have told the core something else.
+        """
+        if running.phase is JobPhase.RUNNING and code != COMPLETED_UNSEEN:
+            running.outcome_timer = None
+            self._await_core_outcome(running, code)  # ended by a placement, which may come at once
+            self._scheduler.abandon(running.facts.job, running.epoch, "answer_invalid")
+            return
+        self._log.warning("gateway.no_verdict", job=running.facts.job, code=code)
+        self._scheduler.abandon(running.facts.job, running.epoch, "stream_broken")
+        self._stop_and_fail(running, code)
+
+    def _cancel_outcome_timer(self, running: RunningJob) -> None:
+        if running.outcome_timer is not None:
+            running.outcome_timer.cancel()
+            running.outcome_timer = None
+
+
+def _clipped(message: NodeOut) -> NodeOut:
+    return check.with_clipped_usage(message) if isinstance(message, RunEnded) else message
