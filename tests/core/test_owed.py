@@ -204,6 +204,17 @@ class TestEarlierRuns:
 
         assert ["alpha"] * 4 == [place.terms.borrower for place in joined]
 
+    def test_a_hello_that_changes_no_kind_looks_at_no_run(self) -> None:
+        """The kinds that count are the same as before it, and so nothing is booked anew."""
+        pool = self.elsewhere()
+        mine = self.own().card
+        pool.join(mine)
+        own = pool.core._state.queue.shares.coops["alpha"].own[MODEL]
+        before = own.version
+        pool.join(mine)
+
+        assert before == own.version
+
     @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
     def test_a_restored_core_counts_them_too(self, *, old: bool) -> None:
         """Also where the snapshot is from before leases kept what books their runs."""

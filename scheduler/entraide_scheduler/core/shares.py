@@ -12,6 +12,7 @@ from entraide.types import JobClass, RequestFacts
 from entraide_scheduler.core.bills import Bill
 from entraide_scheduler.core.habits import FEW
 from entraide_scheduler.core.owed import OwnDelta, OwnModel
+from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import Charge, ClassTerms, FairShare, Policy
 from entraide_scheduler.core.records import Shape
 from entraide_scheduler.core.turns import NEVER, Coop, Line
@@ -147,14 +148,25 @@ class Shares:
         """Takes in more or fewer slots of some kinds of own replicas.
 
         Runs that began before their co-op had a kind which could run them are booked then. The
-        work is bounded by the co-op's runs of the model that are not booked.
+        work is bounded by the co-op's runs of the model that are not booked; a hello that changes
+        no kind does none.
         """
-        changed: dict[tuple[str, str], Coop] = {}
+        sums: dict[tuple[str, OwnKind], OwnDelta] = {}
         for delta in deltas:
-            coop, model = self.coop(delta.coop), delta.kind.model
-            coop.own.setdefault(model, OwnModel()).add(delta)
+            key = delta.coop, delta.kind
+            before = sums.get(key, OwnDelta(*key, 0, 0))
+            sums[key] = OwnDelta(
+                *key, before.slots + delta.slots, before.batch_slots + delta.batch_slots
+            )
+        changed: dict[tuple[str, str], Coop] = {}
+        for (name, kind), delta in sums.items():
+            coop = self.coop(name)
+            own = coop.own.setdefault(kind.model, OwnModel())
+            version = own.version
+            own.add(delta)
             self.coop_fell(coop)
-            changed[coop.name, model] = coop
+            if own.version != version:
+                changed[name, kind.model] = coop
         for (_, model), coop in changed.items():
             self._book_earlier(coop, model)
 
