@@ -67,10 +67,10 @@ def entraide(*words: str) -> str:
 def pool(state: Path) -> Iterator[poolfile.PoolFile]:
     """A pool that is up, and down at the end."""
     entraide("up", "--detach", "--nodes", "1", "--state", str(state))
-    found = poolfile.read(state)
-    assert found is not None
+    running = poolfile.read(state)
+    assert running is not None
     try:
-        yield found
+        yield running
     finally:
         entraide("down", "--state", str(state))
 

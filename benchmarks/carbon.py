@@ -213,7 +213,7 @@ def submit_runs(
 def placement(begun: PendingRuns) -> Iterator[PlacementRow]:
     """Yields a row for each energy model and way to pick; the optimum comes last."""
     load, series = begun.load, begun.series
-    zones = [one.zone for one in series]
+    zones = [zone_series.zone for zone_series in series]
     outcomes = {way: life.result() for way, life in begun.lives.items()}
     least_g, parts = zone_placement.optimal_emissions(load, series)
     patient_part = zone_placement.zone_overflow_part(
@@ -223,21 +223,26 @@ def placement(begun: PendingRuns) -> Iterator[PlacementRow]:
     jobs = len(load.counted_arrivals())
     best = zone_placement.PlacementMetrics(least_g, None, None, jobs, 0, parts, parts[zones[-1]])
     for energy in begun.energies:
-        told = {way.name: outcomes[way][energy] for way in outcomes} | {"optimum": best}
-        yield from placement_rows(begun, energy, told, pooled)
+        metrics_by_method = {way.name: outcomes[way][energy] for way in outcomes} | {
+            "optimum": best
+        }
+        yield from placement_rows(begun, energy, metrics_by_method, pooled)
     print(f"{begun.region.name}, {load.name}, {load.machines}: done", file=sys.stderr)
 
 
 def placement_rows(
     begun: PendingRuns,
     energy: str,
-    told: Mapping[str, zone_placement.PlacementMetrics],
+    metrics_by_method: Mapping[str, zone_placement.PlacementMetrics],
     pooled: OverflowReference,
 ) -> list[PlacementRow]:
     """Compares each way to pick with least loaded and the optimum."""
-    reference, best = told[REFERENCE.name], told["optimum"].gco2e_per_1k_output_tokens
+    reference, best = (
+        metrics_by_method[REFERENCE.name],
+        metrics_by_method["optimum"].gco2e_per_1k_output_tokens,
+    )
     least_loaded = reference.gco2e_per_1k_output_tokens
-    load, zones = begun.load, [one.zone for one in begun.series]
+    load, zones = begun.load, [zone_series.zone for zone_series in begun.series]
     return [
         PlacementRow(
             begun.region.name,
@@ -246,25 +251,25 @@ def placement_rows(
             load.machines,
             energy,
             name,
-            one.gco2e_per_1k_output_tokens,
-            one.slo_attainment,
-            one.missed,
-            one.ttft_p95_s,
-            (least_loaded - one.gco2e_per_1k_output_tokens) / (least_loaded - best),
+            metrics.gco2e_per_1k_output_tokens,
+            metrics.slo_attainment,
+            metrics.missed,
+            metrics.ttft_p95_s,
+            (least_loaded - metrics.gco2e_per_1k_output_tokens) / (least_loaded - best),
             least_loaded,
             reference.slo_attainment,
             best,
-            one.by_zone[zones[0]],
-            one.by_zone[zones[1]],
-            one.by_zone[zones[2]],
-            one.last_work_part,
+            metrics.by_zone[zones[0]],
+            metrics.by_zone[zones[1]],
+            metrics.by_zone[zones[2]],
+            metrics.last_work_part,
             pooled.part,
             pooled.patient_part,
-            one.busy_at_begin_part,
-            one.jobs,
-            one.completed,
+            metrics.busy_at_begin_part,
+            metrics.jobs,
+            metrics.completed,
         )
-        for name, one in told.items()
+        for name, metrics in metrics_by_method.items()
     ]
 
 
@@ -329,8 +334,8 @@ def placement_rows_of(
         for machines in fleets
         for load in make_loads(size, machines, options.seed)
     ]
-    for one in begun:
-        yield from placement(one)
+    for pending in begun:
+        yield from placement(pending)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -57,13 +57,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("ENTRAIDE_")}
         environ = kept | {"XDG_DATA_HOME": home, "HOME": home}
-        found = {}
+        cpu_by_command = {}
         for arguments in (*helps(root_command("en"), []), *ENDING):
             cpu_s(arguments, environ)
             times = [cpu_s(arguments, environ) for _ in range(repeat)]
-            found[" ".join(["entraide", *arguments])] = round(statistics.median(times), 3)
-    worst = max(found, key=lambda name: found[name])
-    summary = {"limit_s": LIMIT_S, "worst": worst, "worst_cpu_s": found[worst], "cpu_s": found}
+            cpu_by_command[" ".join(["entraide", *arguments])] = round(statistics.median(times), 3)
+    worst = max(cpu_by_command, key=lambda name: cpu_by_command[name])
+    summary = {
+        "limit_s": LIMIT_S,
+        "worst": worst,
+        "worst_cpu_s": cpu_by_command[worst],
+        "cpu_s": cpu_by_command,
+    }
     print(json.dumps(summary, indent=2))
     return 0
 

@@ -118,12 +118,12 @@ def figures_of(workload: Workload, seed: int, make: SchedulerFactory) -> Figures
     arrivals = workload.arrivals(seed)
     machine = size_node(arrivals, workload.pool_tokens)
     weights = dict(workload.weights)
-    policy = make_policy({one.client: weights.get(one.client, 1.0) for one in arrivals})
+    policy = make_policy({arrival.client: weights.get(arrival.client, 1.0) for arrival in arrivals})
     responses = serve_requests(
         client_requests(arrivals), make, policy=policy, machine=machine, seed=seed
     )
-    found = fairness_figures(responses, weights=weights)
-    return {name: float(found[name]) for name in REPORTED_FIGURES} | {
+    figures = fairness_figures(responses, weights=weights)
+    return {name: float(figures[name]) for name in REPORTED_FIGURES} | {
         "slots": float(machine.slots),
         "light_p99_s": light_p99_s(responses),
     }
@@ -132,22 +132,25 @@ def figures_of(workload: Workload, seed: int, make: SchedulerFactory) -> Figures
 def light_p99_s(responses: Sequence[Response]) -> float:
     """Returns the p99 time to the first token of those that ask for least."""
     light = light_clients(responses)
-    waits = [one.first_token_latency for one in responses if one.client in light]
+    waits = [response.first_token_latency for response in responses if response.client in light]
     return quantile([wait for wait in waits if wait != REFUSED], 0.99)
 
 
 def rows_of(workload: Workload, seeds_of: Mapping[str, int]) -> list[Row]:
     """Returns a row for each policy, compared over the seeds that it shares with plain VTC."""
-    found: dict[str, list[Figures]] = {}
+    figures_by_policy: dict[str, list[Figures]] = {}
     for policy, make in POLICIES.items():
         seeds = range(1, seeds_of[policy] + 1)
-        found[policy] = [figures_of(workload, seed, make) for seed in seeds]
-    return [_row(workload, policy, found[policy], found[VTC]) for policy in found]
+        figures_by_policy[policy] = [figures_of(workload, seed, make) for seed in seeds]
+    return [
+        _row(workload, policy, figures_by_policy[policy], figures_by_policy[VTC])
+        for policy in figures_by_policy
+    ]
 
 
 def _row(workload: Workload, policy: str, mine: Sequence[Figures], vtc: Sequence[Figures]) -> Row:
     def mean(name: str, of: Iterable[Figures] = mine) -> float:
-        return statistics.fmean(one[name] for one in of)
+        return statistics.fmean(figures[name] for figures in of)
 
     def ratio(name: str) -> float | None:
         base = mean(name, vtc[: len(mine)])
@@ -167,7 +170,7 @@ def _row(workload: Workload, policy: str, mine: Sequence[Figures], vtc: Sequence
         windowed_gap_variance=round(mean("diff_var"), 1),
         accumulated_gap_max=round(mean("acc_gap_max"), 1),
         tokens_per_s=round(mean("tok_s"), 2),
-        refused=round(sum(one["refused"] for one in mine)),
+        refused=round(sum(figures["refused"] for figures in mine)),
         light_ttft_p99_s=round(mean("light_p99_s"), 3),
         windowed_gap_max_vtc_ratio=ratio("max_diff"),
         windowed_gap_mean_vtc_ratio=ratio("avg_diff"),

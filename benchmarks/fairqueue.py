@@ -280,23 +280,23 @@ def rows(rounds: int) -> list[Row]:
         Row(
             coops=coops,
             waiting=WAITING,
-            pairs_per_s=round(one.pairs_per_s),
-            operations_per_s=round(2 * one.pairs_per_s),
-            slowdown_ratio=round(fewest.pairs_per_s / one.pairs_per_s, 2),
-            lives_per_s=round(one.lives_per_s),
-            bytes_per_queued_job=round(one.bytes_per_queued_job, 1),
-            reference_pairs_per_s=round(one.reference_pairs_per_s),
-            reference_operations_per_s=round(2 * one.reference_pairs_per_s),
+            pairs_per_s=round(timings.pairs_per_s),
+            operations_per_s=round(2 * timings.pairs_per_s),
+            slowdown_ratio=round(fewest.pairs_per_s / timings.pairs_per_s, 2),
+            lives_per_s=round(timings.lives_per_s),
+            bytes_per_queued_job=round(timings.bytes_per_queued_job, 1),
+            reference_pairs_per_s=round(timings.reference_pairs_per_s),
+            reference_operations_per_s=round(2 * timings.reference_pairs_per_s),
             reference_slowdown_ratio=round(
-                fewest.reference_pairs_per_s / one.reference_pairs_per_s, 2
+                fewest.reference_pairs_per_s / timings.reference_pairs_per_s, 2
             ),
-            reference_ratio=round(one.pairs_per_s / one.reference_pairs_per_s, 2),
-            reference_rotation_operations_per_s=round(2 * one.rotation_pairs_per_s),
+            reference_ratio=round(timings.pairs_per_s / timings.reference_pairs_per_s, 2),
+            reference_rotation_operations_per_s=round(2 * timings.rotation_pairs_per_s),
             reference_rotation_slowdown_ratio=round(
-                fewest.rotation_pairs_per_s / one.rotation_pairs_per_s, 2
+                fewest.rotation_pairs_per_s / timings.rotation_pairs_per_s, 2
             ),
         )
-        for coops, one in measured.items()
+        for coops, timings in measured.items()
     ]
 
 
@@ -306,15 +306,15 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each size; the best counts")
     options = parser.parse_args(arguments)
-    found = rows(options.rounds)
+    table = rows(options.rounds)
     if options.json:
-        print(json.dumps(to_builtins(found)))
+        print(json.dumps(to_builtins(table)))
         return
     print(
         f"{'coops':>7} {'ops/s':>9} {'slower':>7} {'lives/s':>9} {'VTC ops/s':>10} {'slower':>8} "
         f"{'rotation ops/s':>15} {'slower':>8}"
     )
-    for row in found:
+    for row in table:
         print(
             f"{row.coops:>7} {row.operations_per_s:>9} {row.slowdown_ratio:>7} "
             f"{row.lives_per_s:>9} {row.reference_operations_per_s:>10} "

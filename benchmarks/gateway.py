@@ -213,8 +213,8 @@ async def measured(
 
 def median(samples: list[Sample], figure: Callable[[Sample], float | None]) -> float | None:
     """Returns the median of a figure over the rounds that have it."""
-    found = [value for value in map(figure, samples) if value is not None]
-    return round(statistics.median(found), 2) if found else None
+    values = [value for value in map(figure, samples) if value is not None]
+    return round(statistics.median(values), 2) if values else None
 
 
 def percentile(which: str, name: str) -> Callable[[Sample], float | None]:

@@ -107,14 +107,14 @@ class HeartbeatFleet:
     def __init__(self, nodes: int, changed_part: float) -> None:
         self.random = Random(20_260)
         self.cards = [card(number) for number in range(nodes)]
-        self.names = [one.node for one in self.cards]
+        self.names = [card.node for card in self.cards]
         self.surplus_w = [100.0 if number % 2 else None for number in range(nodes)]
         self.changed_count = round(nodes * changed_part)
         self.sequence = 1
 
     def make_hellos(self) -> list[Msg]:
         """Returns what each node says first."""
-        said = (m.Hello(one, "boot", 1, START, True, "", ()) for one in self.cards)
+        said = (m.Hello(card, "boot", 1, START, True, "", ()) for card in self.cards)
         return [self._message(name, hello) for name, hello in zip(self.names, said, strict=True)]
 
     def make_heartbeats(self, at: float) -> list[Msg]:
@@ -184,8 +184,8 @@ async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
 def reference(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
     """Makes an event of each heartbeat of a fleet for so many CPU seconds."""
     driver, heard = CountingDriver(), HeartbeatTotals()
-    for one in fleet.cards:
-        driver.feed(events.NodeJoined, card=one, accepting=True, reason="")
+    for node_card in fleet.cards:
+        driver.feed(events.NodeJoined, card=node_card, accepting=True, reason="")
     driver.events = driver.journal_bytes = 0
     while heard.spent_s < secs or heard.seconds < ROUNDS_MIN:
         driver.at += 1.0

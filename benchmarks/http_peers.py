@@ -67,8 +67,10 @@ def odd_requests(address: peers.Address) -> list[str]:
         return peers.statuses(data) not in right
 
     with ThreadPoolExecutor(8) as pool:
-        found = pool.map(wrong, peers.ODD_REQUESTS)
-        return [name for name, is_wrong in zip(peers.ODD_REQUESTS, found, strict=True) if is_wrong]
+        results = pool.map(wrong, peers.ODD_REQUESTS)
+        return [
+            name for name, is_wrong in zip(peers.ODD_REQUESTS, results, strict=True) if is_wrong
+        ]
 
 
 def long_header_mib(address: peers.Address, target: Target) -> float:

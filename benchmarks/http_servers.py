@@ -284,7 +284,7 @@ def row(name: str, samples: dict[tuple[str, str], list[Sample]]) -> dict[str, An
         "cpu_us_per_request": figure(by_phase["request"], "reqs"),
         "cpu_us_per_token": figure(by_phase["token"], "toks"),
         "cpu_us_per_stream": figure(by_phase["stream"], "reqs"),
-        "errors": sum(s.seen["err"] for found in by_phase.values() for s in found),
+        "errors": sum(s.seen["err"] for figures in by_phase.values() for s in figures),
     }
 
 

@@ -116,11 +116,11 @@ def measure(name: str, typed: Sequence[str], home: Path) -> list[Row]:
     out = home / "plan"
     asked = [word for goal in typed for word in ("--goal", goal)]
     took = timed(["sim", "plan", name, *asked, "--minimise", "machines", "--out", str(out)])
-    told = json.loads((out / "plan.json").read_text("utf-8"))
+    plan = json.loads((out / "plan.json").read_text("utf-8"))
     planned = load_scenario(str(out / "plan.toml")).scenario
-    runs = told["runs"]["busy_hours"] + told["runs"]["whole"]
-    said = told["fleet"]["summary"]
-    rows = [row("plan", planned, said, goals, took, confirmed=told["found"], simulations=runs)]
+    runs = plan["runs"]["busy_hours"] + plan["runs"]["whole"]
+    said = plan["fleet"]["summary"]
+    rows = [row("plan", planned, said, goals, took, confirmed=plan["found"], simulations=runs)]
     for number, scenario in enumerate((planned, *fewer(planned))):
         path, result = home / f"{number}.toml", home / str(number)
         path.write_text(scenario_toml(scenario), "utf-8")
@@ -145,7 +145,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="entraide-bench-") as home:
         rows = measure(options.scenario, options.goal or GOALS, Path(home))
     print_rows(rows, as_json=options.json)
-    return 0 if all(one.confirmed for one in rows) else 1
+    return 0 if all(row.confirmed for row in rows) else 1
 
 
 if __name__ == "__main__":

@@ -148,8 +148,8 @@ def fleet(seed: int) -> list[NodeSpec]:
 
 def per_s(specs: Sequence[NodeSpec], trace: Sequence[Arrival]) -> float:
     """Returns how many requests of a trace the fleet's full batches can do in a second."""
-    inputs = float(np.mean([one.input_tokens for one in trace]))
-    outputs = float(np.mean([one.output_tokens for one in trace]))
+    inputs = float(np.mean([arrival.input_tokens for arrival in trace]))
+    outputs = float(np.mean([arrival.output_tokens for arrival in trace]))
     total = 0.0
     for spec in specs:
         rates = spec.rates or spec.card.replicas[0].rates
@@ -162,7 +162,10 @@ def arrivals(specs: Sequence[NodeSpec], *, requests_most: int) -> list[Arrival]:
     """Returns the load: the trace, faster or slower by one factor, so that the fleet carries it."""
     trace = list(read_azure(data_path("traces/azure_llm_2023_conv_first40min.csv")))
     factor = len(trace) / trace[-1].at_s / (LOAD_PART * per_s(specs, trace))
-    return [msgspec.structs.replace(one, at_s=one.at_s * factor) for one in trace[:requests_most]]
+    return [
+        msgspec.structs.replace(arrival, at_s=arrival.at_s * factor)
+        for arrival in trace[:requests_most]
+    ]
 
 
 def told(picker: Picker, *, requests_most: int, seed: int) -> list[PredictionRecord]:
@@ -194,40 +197,42 @@ def told(picker: Picker, *, requests_most: int, seed: int) -> list[PredictionRec
     return foresight.records
 
 
-def row(policy: str, device: str, found: Sequence[PredictionRecord]) -> Row:
+def row(policy: str, device: str, records: Sequence[PredictionRecord]) -> Row:
     """Sums up what was foreseen."""
-    seen = np.array([one.ttft_s for one in found])
-    several = [one for one in found if one.tpot_s > 0.0]
+    measured_s = np.array([record.ttft_s for record in records])
+    several = [record for record in records if record.tpot_s > 0.0]
     return Row(
         policy,
         device,
-        len(found),
-        mape([one.predicted_ttft_s for one in found], seen),
-        float(np.mean([one.ttft_s > one.predicted_ttft_upper_s for one in found])),
-        mape([one.predicted_tpot_s for one in several], [one.tpot_s for one in several]),
-        float(np.quantile(seen, 0.5)),
-        float(np.quantile(seen, 0.95)),
-        mape([one.card_ttft_s for one in found], seen),
-        mape([one.card_tpot_s for one in several], [one.tpot_s for one in several]),
-        mape([one.rtt_s for one in found], seen),
+        len(records),
+        mape([record.predicted_ttft_s for record in records], measured_s),
+        float(np.mean([record.ttft_s > record.predicted_ttft_upper_s for record in records])),
+        mape(
+            [record.predicted_tpot_s for record in several], [record.tpot_s for record in several]
+        ),
+        float(np.quantile(measured_s, 0.5)),
+        float(np.quantile(measured_s, 0.95)),
+        mape([record.card_ttft_s for record in records], measured_s),
+        mape([record.card_tpot_s for record in several], [record.tpot_s for record in several]),
+        mape([record.rtt_s for record in records], measured_s),
     )
 
 
-def mape(predicted: npt.ArrayLike, seen: npt.ArrayLike) -> float:
+def mape(predicted: npt.ArrayLike, measured: npt.ArrayLike) -> float:
     """Returns the mean absolute error as a part of what was seen."""
-    expected, actual = np.asarray(predicted), np.asarray(seen)
+    expected, actual = np.asarray(predicted), np.asarray(measured)
     return float(np.mean(np.abs(expected - actual) / actual))
 
 
 def rows(picker: Picker, *, requests_most: int, seed: int) -> list[Row]:
     """Returns a row for each device class that had enough requests, and one for all."""
     by_device: dict[str, list[PredictionRecord]] = {device: [] for device in DEVICES}
-    for one in told(picker, requests_most=requests_most, seed=seed):
-        by_device[one.device].append(one)
-    after = {device: found[BURN_IN:] for device, found in by_device.items()}
-    whole = [one for found in after.values() for one in found]
+    for record in told(picker, requests_most=requests_most, seed=seed):
+        by_device[record.device].append(record)
+    after = {device: records[BURN_IN:] for device, records in by_device.items()}
+    whole = [record for records in after.values() for record in records]
     after["all"] = whole
-    return [row(picker.value, device, found) for device, found in after.items() if found]
+    return [row(picker.value, device, records) for device, records in after.items() if records]
 
 
 def recorded_rows(recording: Recording) -> list[Row]:
@@ -237,9 +242,9 @@ def recorded_rows(recording: Recording) -> list[Row]:
         "recorded_card_off": scale_card_speed(recording.card, faster=OFF_FASTER),
     }
     return [
-        row(name, f"{recording.engine} {load}", found)
+        row(name, f"{recording.engine} {load}", records)
         for name, card in cards.items()
-        for load, found in group_by_load(
+        for load, records in group_by_load(
             predict_recording(recording, card, confidence=CONFIDENCE), left_out=BURN_IN
         ).items()
     ]
@@ -256,13 +261,13 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     most = QUICK_REQUESTS if options.quick else REQUESTS
     print(f"seed {options.seed}, {most} requests", file=sys.stderr)
-    found: list[Row] = []
+    table: list[Row] = []
     for recording in read_recordings(options.recorded) if "recorded" in options.only else []:
         print(f"{recording.engine}: others took {recording.others_part}", file=sys.stderr)
-        found += recorded_rows(recording)
+        table += recorded_rows(recording)
     for picker in PICKERS if "simulated" in options.only else ():
-        found += rows(picker, requests_most=most, seed=options.seed)
-    print_rows(found, as_json=options.json)
+        table += rows(picker, requests_most=most, seed=options.seed)
+    print_rows(table, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -98,8 +98,8 @@ def live_once(live: LiveDriver, outside: Placements, number: int) -> None:
     fields = {"job": run.job, "epoch": run.epoch, "node": run.node}
     live.feed(events.RunAccepted, **fields)
     live.feed(events.RunProgressed, **fields, output_tokens=60)
-    told = {"outcome": Outcome.COMPLETED, "code": "", "delivered": True, "usage": USED}
-    live.feed(events.RunReported, **fields, **told)
+    report_fields = {"outcome": Outcome.COMPLETED, "code": "", "delivered": True, "usage": USED}
+    live.feed(events.RunReported, **fields, **report_fields)
 
 
 def timed_raise(live: LiveDriver, node: str) -> tuple[float, float]:

@@ -212,8 +212,10 @@ def simulate(
         recorder=sim.JobRecords(policy),
     )
     denser = [
-        sim.Arrival(one.at_s / dense, one.client, one.input_tokens, one.output_tokens)
-        for one in arrivals
+        sim.Arrival(
+            arrival.at_s / dense, arrival.client, arrival.input_tokens, arrival.output_tokens
+        )
+        for arrival in arrivals
     ]
     gc.collect()
     began = time.process_time()
@@ -282,12 +284,12 @@ def measure(rounds: int) -> list[Row]:
     return rows
 
 
-def entries_per_s(*, told: bool) -> float:
+def entries_per_s(*, with_events: bool) -> float:
     """Returns how many entries of its heap the driver carries out a second."""
     driver = sim.Driver(NullCore(), start_at=0.0)
 
     def act(number: int) -> None:
-        if told:
+        if with_events:
             driver.deliver(Woke)
         if driver.actions < ENTRIES:
             driver.schedule(driver.now + 1.0, act, number)
@@ -306,7 +308,7 @@ def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
     two times: what is under way, and what the core remembers of the last minutes, is as much then.
     """
     sizes: list[int] = []
-    short = [one for one in arrivals if one.at_s < WEIGHED_S]
+    short = [arrival for arrival in arrivals if arrival.at_s < WEIGHED_S]
     ends = ((TIMES - 1) * len(short), TIMES * len(short))
 
     class Weighed(sim.JobRecords):
@@ -347,8 +349,8 @@ def limits(rounds: int) -> LimitsRow:
     """Measures what the parts do at best."""
     _, arrivals = load()
     return LimitsRow(
-        round(max(entries_per_s(told=False) for _ in range(rounds)), 1),
-        round(max(entries_per_s(told=True) for _ in range(rounds)), 1),
+        round(max(entries_per_s(with_events=False) for _ in range(rounds)), 1),
+        round(max(entries_per_s(with_events=True) for _ in range(rounds)), 1),
         round(bytes_per_job(arrivals, recorded=False), 1),
         round(bytes_per_job(arrivals, recorded=True), 1),
     )

@@ -156,10 +156,10 @@ async def calibrate(
     async with twin_load.open_session() as session:
         for words, tokens in ((8, 8), *ALONE):  # the first one only warms up
             await asyncio.sleep(PAUSE_S)
-            seen = await twin_load.send_request(
+            measured = await twin_load.send_request(
                 session, target, words=words, output_tokens=tokens, number=number
             )
-            alone.append(seen)
+            alone.append(measured)
             number += 1
     beside: list[tuple[int, MeasuredRequest]] = []
     for companions in range(1, bounds.slots):
@@ -205,10 +205,10 @@ async def measure(
             print(f"calibrated: {twin_fit.fit_model(kept.calibrations())}", file=sys.stderr)
         began, others = time.monotonic(), twin_engines.foreign_cpu_s(engine, core)
         first_number = (repeat * len(loads) + list(loads).index(load)) * NUMBERS_APART
-        seen = await twin_load.play_load(target, loads[load], first_number=first_number)
+        measured = await twin_load.play_load(target, loads[load], first_number=first_number)
         later, long_s = twin_engines.foreign_cpu_s(engine, core), time.monotonic() - began
         part = None if others is None or later is None else (later - others) / long_s
-        kept.store_repeat(load, repeat, LoadRepeat(seen, part))
+        kept.store_repeat(load, repeat, LoadRepeat(measured, part))
         print(
             f"{settings.engine}: {place} of {len(whole)} ({load}, {long_s:.0f} s, others {part})",
             file=sys.stderr,

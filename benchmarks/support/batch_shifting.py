@@ -75,8 +75,8 @@ def batch_arrivals(hours: int, *, seed: int) -> list[Arrival]:
     sender = ClientSpec("batch", windows, fixed_length(INPUT_TOKENS), fixed_length(output_tokens))
     begin_s = WARM_UP_H * HOUR_S
     return [
-        msgspec.structs.replace(one, at_s=one.at_s + begin_s)
-        for one in generate_arrivals([sender], seed=seed)
+        msgspec.structs.replace(arrival, at_s=arrival.at_s + begin_s)
+        for arrival in generate_arrivals([sender], seed=seed)
     ]
 
 
@@ -114,8 +114,10 @@ def committed_saving(
     for job in jobs:
         hour = int(job.at_s // HOUR_S)
         last = int((job.at_s + SLACK_S) // HOUR_S)
-        free = [one for one in range(hour, last + 1) if taken.get(one, 0) < room] or [last]
-        best = min(free, key=lambda one, now=hour: (guess(now, one), one))  # type: ignore[misc]
+        free = [
+            candidate for candidate in range(hour, last + 1) if taken.get(candidate, 0) < room
+        ] or [last]
+        best = min(free, key=lambda candidate, now=hour: (guess(now, candidate), candidate))  # type: ignore[misc]
         taken[best] = taken.get(best, 0) + 1
         now = mean_g_per_kwh(actual, job.at_s, RUN_S)
         at_once += now
@@ -155,18 +157,20 @@ def forecast_belief(
         begin_at: seconds since the epoch.
         forecasts: of the zone, by issue.
     """
-    issues = sorted((int((one.issued_at - begin_at) // HOUR_S), one) for one in forecasts)
+    issues = sorted(
+        (int((forecast.issued_at - begin_at) // HOUR_S), forecast) for forecast in forecasts
+    )
     newest: dict[int, IntensityForecast] = {}
-    for issued, one in issues:
+    for issued, forecast in issues:
         for hour in range(max(0, issued), len(actual)):
-            newest[hour] = one
+            newest[hour] = forecast
 
     def guess(now: int, hour: int) -> float:
-        one = newest.get(now)
-        if hour == now or one is None:
+        forecast = newest.get(now)
+        if hour == now or forecast is None:
             return actual[hour] if hour == now else inf
-        place = hour - int((one.start_at - begin_at) // HOUR_S)
-        return one.direct[place] if 0 <= place < len(one.direct) else inf
+        place = hour - int((forecast.start_at - begin_at) // HOUR_S)
+        return forecast.direct[place] if 0 <= place < len(forecast.direct) else inf
 
     return guess
 
@@ -206,8 +210,10 @@ def make_policy() -> Policy:
     may hold what it likes.
     """
     classes = tuple(
-        msgspec.structs.replace(one, completion_s=None) if one.job_class is JobClass.BATCH else one
-        for one in DEFAULT_CLASSES
+        msgspec.structs.replace(terms, completion_s=None)
+        if terms.job_class is JobClass.BATCH
+        else terms
+        for terms in DEFAULT_CLASSES
     )
     return Policy(
         "deferral",

@@ -113,11 +113,11 @@ def service_rates(
         recorder=lambda job: responses.append(job_response(job)),
     )
     world.run(asked, until=START_AT + UNTIL_S + TAIL_S)
-    found = {}
+    rates = {}
     for coop in weights:
-        line = ClientService([one for one in responses if one.client == coop], 1.0)
-        found[coop] = line.served_between(WARM_S, UNTIL_S) / (UNTIL_S - WARM_S)
-    return found
+        line = ClientService([response for response in responses if response.client == coop], 1.0)
+        rates[coop] = line.served_between(WARM_S, UNTIL_S) / (UNTIL_S - WARM_S)
+    return rates
 
 
 def max_min_distances(seed: int) -> tuple[list[float], list[float]]:
@@ -125,7 +125,7 @@ def max_min_distances(seed: int) -> tuple[list[float], list[float]]:
     source = make_rng(seed, 4)
     nodes = [make_node(*spec, source) for spec in NODES]
     weights = {coop: float(source.integers(1, 5)) for coop, _, _ in COOPS}
-    slots = {one.card.node: one.card.replicas[0].slots for one in nodes}
+    slots = {node.card.node: node.card.replicas[0].slots for node in nodes}
     asked = [
         make_backlog(
             *spec, jobs=BACKLOG_PER_SLOT * sum(slots[name] for name in ELIGIBLE[spec[0]]), seed=seed
@@ -133,13 +133,15 @@ def max_min_distances(seed: int) -> tuple[list[float], list[float]]:
         for spec in COOPS
     ]
     capacity: dict[str, float] = {}
-    for one in nodes:
-        replica, zone = one.card.replicas[0], one.card.zone
+    for node in nodes:
+        replica, zone = node.card.replicas[0], node.card.zone
         alone = make_backlog(
             "alone", zone, replica.model, jobs=BACKLOG_PER_SLOT * replica.slots, seed=seed
         )
         capacity |= {
-            one.card.node: service_rates(FirstComeScheduler, [one], alone, {"alone": 1.0})["alone"]
+            node.card.node: service_rates(FirstComeScheduler, [node], alone, {"alone": 1.0})[
+                "alone"
+            ]
         }
     due = max_min(weights, ELIGIBLE, capacity)
     got = service_rates(Core, nodes, list(merge_requests(*asked)), weights)
@@ -158,18 +160,18 @@ def max_min_distances(seed: int) -> tuple[list[float], list[float]]:
 
 def eligibility_row(seeds: int) -> EligibilityRow:
     """Returns the row."""
-    found = [max_min_distances(seed) for seed in range(1, seeds + 1)]
-    mine = [one for one, _ in found]
+    distances_by_seed = [max_min_distances(seed) for seed in range(1, seeds + 1)]
+    mine = [distances for distances, _ in distances_by_seed]
     return EligibilityRow(
         benchmark="fairness",
         workload="eligibility",
         seeds=seeds,
         coops=len(COOPS),
         nodes=len(NODES),
-        distance_mean=round(statistics.fmean(part for one in mine for part in one), 4),
-        distance_worst_mean=round(statistics.fmean(max(one) for one in mine), 4),
-        distance_worst=round(max(max(one) for one in mine), 4),
+        distance_mean=round(statistics.fmean(part for distances in mine for part in distances), 4),
+        distance_worst_mean=round(statistics.fmean(max(distances) for distances in mine), 4),
+        distance_worst=round(max(max(distances) for distances in mine), 4),
         reference_equal_split_distance_mean=round(
-            statistics.fmean(part for _, one in found for part in one), 4
+            statistics.fmean(part for _, distances in distances_by_seed for part in distances), 4
         ),
     )

@@ -460,14 +460,14 @@ def _owners_row(nodes: int, seeds: int) -> OwnersRow:
         nodes=nodes,
         seeds=seeds,
         jobs=jobs,
-        pairs_checked=sum(one.pairs_checked for one in mine),
-        violations=sum(one.violations for one in mine),
-        widest_part=round(max(one.widest_part for one in mine), 4),
-        owner_waits_checked=sum(one.slots_lent for one in mine),
-        owner_violations=sum(one.owners_skipped for one in mine),
-        reference_uncapped_vtc_violations=sum(one.violations for one in plain),
-        reference_uncapped_vtc_owner_waits_checked=sum(one.slots_lent for one in plain),
-        reference_uncapped_vtc_owner_violations=sum(one.owners_skipped for one in plain),
+        pairs_checked=sum(checker.pairs_checked for checker in mine),
+        violations=sum(checker.violations for checker in mine),
+        widest_part=round(max(checker.widest_part for checker in mine), 4),
+        owner_waits_checked=sum(checker.slots_lent for checker in mine),
+        owner_violations=sum(checker.owners_skipped for checker in mine),
+        reference_uncapped_vtc_violations=sum(checker.violations for checker in plain),
+        reference_uncapped_vtc_owner_waits_checked=sum(checker.slots_lent for checker in plain),
+        reference_uncapped_vtc_owner_violations=sum(checker.owners_skipped for checker in plain),
     )
 
 

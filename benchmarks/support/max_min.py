@@ -37,8 +37,11 @@ def max_min(
         left = sorted(set(weights) - set(given))
         sets = chain.from_iterable(combinations(left, size) for size in range(1, len(left) + 1))
         level, hardest = min(
-            ((_room(one, eligible, capacity, used) / _sum(weights, one), one) for one in sets),
-            key=lambda found: (found[0], -len(found[1]), found[1]),
+            (
+                (_room(subset, eligible, capacity, used) / _sum(weights, subset), subset)
+                for subset in sets
+            ),
+            key=lambda level_and_set: (level_and_set[0], -len(level_and_set[1]), level_and_set[1]),
         )
         given |= {coop: level * weights[coop] for coop in hardest}
         used |= set[str]().union(*(eligible[coop] for coop in hardest))

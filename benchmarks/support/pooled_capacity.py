@@ -71,15 +71,15 @@ def overflow_part(
                 heappush(ends, done_s + line.popleft()[1])
         at = max(at, moment) if moment < inf else at
 
-    for one in arrivals:
-        work_until(one.at_s)
-        needed_s = work(one.input_tokens, one.output_tokens)
-        counted_s = needed_s if counts(one.at_s) else 0.0
+    for arrival in arrivals:
+        work_until(arrival.at_s)
+        needed_s = work(arrival.input_tokens, arrival.output_tokens)
+        counted_s = needed_s if counts(arrival.at_s) else 0.0
         whole_s += counted_s
         if len(ends) < machines * slots:
             heappush(ends, done_s + needed_s)
         elif patience_s > 0.0:
-            line.append((one.at_s + patience_s, needed_s, counted_s))
+            line.append((arrival.at_s + patience_s, needed_s, counted_s))
         else:
             passed_s += counted_s
     work_until(inf)

@@ -96,7 +96,9 @@ class PredictionRecorder:
         rates = card.replicas[0].rates
         waiting, running = self._waiting[place.node], self._running[place.node]
         tokens = sum(waiting.values()) + self._prompt_tokens[place.job]
-        picked = next(one for one in place.explanation.candidates if one.node == place.node)
+        picked = next(
+            candidate for candidate in place.explanation.candidates if candidate.node == place.node
+        )
         self._predictions[place.job] = Prediction(
             picked.ttft_s,
             picked.ttft_upper_s,

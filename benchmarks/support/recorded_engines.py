@@ -56,10 +56,10 @@ class Recording(Struct, frozen=True):
 def read_recordings(folder: Path = DATA) -> list[Recording]:
     """Returns the recordings of a folder, which holds one folder for each engine."""
     homes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    found = [(home, read_settings(home)) for home in homes]
+    settings_by_folder = [(home, read_settings(home)) for home in homes]
     return [
         _read_recording(MeasurementStore(home, settings), settings)
-        for home, settings in found
+        for home, settings in settings_by_folder
         if settings
     ]
 
@@ -105,7 +105,7 @@ def predict_recording(
     begin_s = 0.0
     for load, sent in recording.loads:
         player.add_load(load, sent, begin_s)
-        begin_s += max(one.sent_at + one.e2e_s for one in sent) + PAUSE_S
+        begin_s += max(request.sent_at + request.e2e_s for request in sent) + PAUSE_S
     return player.play()
 
 
@@ -135,13 +135,14 @@ class RecordingPlayer:
     def add_load(self, load: str, sent: Sequence[MeasuredRequest], begin_s: float) -> None:
         """Adds a load that begins so many seconds after the start."""
         arrivals = [
-            Arrival(begin_s + one.sent_at, "", one.input_tokens, one.output_tokens) for one in sent
+            Arrival(begin_s + measured.sent_at, "", measured.input_tokens, measured.output_tokens)
+            for measured in sent
         ]
         wish = RequestTemplate(twin_fit.MODEL, job_class=JobClass.INTERACTIVE)
         name = f"job-{len(self._loads)}"
         made = make_requests(arrivals, wish, start_at=START_AT, coops=(COOP,), name=name)
-        for request, one in zip(made, sent, strict=True):
-            self._requests.append((request, one))
+        for request, measured in zip(made, sent, strict=True):
+            self._requests.append((request, measured))
             self._loads[request.facts.job] = load
 
     def play(self) -> list[tuple[str, PredictionRecord]]:
@@ -151,8 +152,8 @@ class RecordingPlayer:
         tell(events.SchedulerStarted, 1, "gateway")
         tell(events.IntensityChanged, ZONE, GRAMS, GRAMS, "measured", START_AT + 1e9)
         tell(events.NodeJoined, self._card, True, "")
-        for request, one in self._requests:
-            self.driver.schedule(request.at, self._submit_request, (request, one))
+        for request, measured in self._requests:
+            self.driver.schedule(request.at, self._submit_request, (request, measured))
         self.driver.run()
         assert self._ended == len(self._requests), "a recorded request was not served"
         loads = [self._loads[job] for job in self._compared]
@@ -162,21 +163,21 @@ class RecordingPlayer:
         self.predictions.observe(event, commands)
 
     def _submit_request(self, asked: tuple[Request, MeasuredRequest]) -> None:
-        request, one = asked
-        self._sent[request.facts.job] = (request.at, one)
+        request, measured = asked
+        self._sent[request.facts.job] = (request.at, measured)
         self.driver.deliver(events.JobRequested, request.facts)
 
     def _execute(self, command: Command) -> None:
         if isinstance(command, Place):
-            sent_at, one = self._sent[command.job]
+            sent_at, measured = self._sent[command.job]
             way_s = self._card.rtt_s / 2.0
             placed_at = self.driver.now
-            first_at = max(placed_at + self._card.rtt_s + LEAST_S, sent_at + one.ttft_s)
-            end_at = max(first_at, sent_at + one.last_s)
+            first_at = max(placed_at + self._card.rtt_s + LEAST_S, sent_at + measured.ttft_s)
+            end_at = max(first_at, sent_at + measured.last_s)
             run = (command.job, command.epoch, command.node)
             self.driver.schedule(placed_at + way_s, self._accept, run)
             self.driver.schedule(first_at, self._progress, run)
-            self.driver.schedule(end_at, self._report, (run, placed_at, first_at, end_at, one))
+            self.driver.schedule(end_at, self._report, (run, placed_at, first_at, end_at, measured))
 
     def _accept(self, run: tuple[str, int, str]) -> None:
         self.driver.deliver(events.RunAccepted, *run)
@@ -187,13 +188,13 @@ class RecordingPlayer:
     def _report(
         self, ended: tuple[tuple[str, int, str], float, float, float, MeasuredRequest]
     ) -> None:
-        run, placed_at, first_at, end_at, one = ended
+        run, placed_at, first_at, end_at, measured = ended
         ttft_s = first_at - placed_at
         at_once = placed_at == self._sent[run[0]][0]
         usage = Usage(
-            one.input_tokens,
+            measured.input_tokens,
             0,
-            one.output_tokens,
+            measured.output_tokens,
             Basis.MEASURED,
             0,
             0,
@@ -212,16 +213,16 @@ class RecordingPlayer:
             self._card,
             ttft_s=ttft_s,
             decode_s=end_at - first_at,
-            output_tokens=one.output_tokens,
+            output_tokens=measured.output_tokens,
         )
 
 
 def group_by_load(
-    told: Iterable[tuple[str, PredictionRecord]], *, left_out: int
+    records: Iterable[tuple[str, PredictionRecord]], *, left_out: int
 ) -> dict[str, list[PredictionRecord]]:
     """Returns the requests of each load, and of ``all``, without so many of the first ones."""
     loads: dict[str, list[PredictionRecord]] = {}
-    for place, (load, one) in enumerate(told):
+    for place, (load, record) in enumerate(records):
         if place >= left_out:
-            loads.setdefault(load, []).append(one)
-    return loads | {"all": [one for found in loads.values() for one in found]}
+            loads.setdefault(load, []).append(record)
+    return loads | {"all": [record for load_records in loads.values() for record in load_records]}

@@ -60,12 +60,12 @@ class Load(Struct, frozen=True):
 
     def counted_arrivals(self) -> tuple[Arrival, ...]:
         """Returns the arrivals of the samples, without those of the lead-ins."""
-        return tuple(one for one in self.arrivals if is_counted(one.at_s))
+        return tuple(arrival for arrival in self.arrivals if is_counted(arrival.at_s))
 
 
 def sampled_hours(load: Load) -> int:
     """Returns how many hours of a load have a sample."""
-    return len({int(one.at_s // HOUR_S) for one in load.arrivals})
+    return len({int(arrival.at_s // HOUR_S) for arrival in load.arrivals})
 
 
 def is_counted(at_s: float) -> bool:
@@ -175,17 +175,19 @@ def servegen_week(
     senders = read_servegen(rates, lengths, scale=scale, until_s=hours * HOUR_S)
     cut = [
         msgspec.structs.replace(
-            one,
+            sender,
             windows=sample_windows(
-                one.windows, sample_s=sample_s, hours=hours, lead_s=lead_s, every_h=every_h
+                sender.windows, sample_s=sample_s, hours=hours, lead_s=lead_s, every_h=every_h
             ),
         )
-        for one in senders
+        for sender in senders
     ]
     arrivals = list(generate_servegen(cut, seed=seed))
     mean_s = heaviest_s * sum(expected) / max(expected) / hours
-    found = work_by_hour((one for one in arrivals if is_counted(one.at_s)), work, hours=hours)
-    return Load("servegen_week", hours, machines, sample_s, tuple(arrivals), found, mean_s)
+    work_by_hour_s = work_by_hour(
+        (arrival for arrival in arrivals if is_counted(arrival.at_s)), work, hours=hours
+    )
+    return Load("servegen_week", hours, machines, sample_s, tuple(arrivals), work_by_hour_s, mean_s)
 
 
 def azure_day(
@@ -219,25 +221,29 @@ def azure_day(
     paced = sorted(
         (
             msgspec.structs.replace(
-                one, at_s=(one.at_s * factor + period_s * number / services) % period_s
+                arrival, at_s=(arrival.at_s * factor + period_s * number / services) % period_s
             )
             for number in range(services)
-            for one in trace
+            for arrival in trace
         ),
-        key=lambda one: one.at_s,
+        key=lambda arrival: arrival.at_s,
     )
     begin_s, end_s = SAMPLE_BEGIN_S - lead_s, SAMPLE_BEGIN_S + sample_s
     arrivals = tuple(
-        one
-        for one in repeat_trace(paced, period_s=period_s, until_s=hours * HOUR_S)
-        if begin_s <= one.at_s % HOUR_S < end_s and one.at_s // HOUR_S % every_h == 0
+        arrival
+        for arrival in repeat_trace(paced, period_s=period_s, until_s=hours * HOUR_S)
+        if begin_s <= arrival.at_s % HOUR_S < end_s and arrival.at_s // HOUR_S % every_h == 0
     )
-    found = work_by_hour((one for one in arrivals if is_counted(one.at_s)), work, hours=hours)
+    work_by_hour_s = work_by_hour(
+        (arrival for arrival in arrivals if is_counted(arrival.at_s)), work, hours=hours
+    )
     name = "azure_day" if services == 1 else "azure_services_day"
-    return Load(name, hours, machines, sample_s, arrivals, found, needed * sample_s)
+    return Load(name, hours, machines, sample_s, arrivals, work_by_hour_s, needed * sample_s)
 
 
 def azure_machines_needed(work: WorkModel) -> float:
     """Returns how many machines Azure's trace needs at its own pace, on average."""
     trace = read_azure(data_path(AZURE))
-    return float(sum(work(one.input_tokens, one.output_tokens) for one in trace) / AZURE_PERIOD_S)
+    return float(
+        sum(work(arrival.input_tokens, arrival.output_tokens) for arrival in trace) / AZURE_PERIOD_S
+    )

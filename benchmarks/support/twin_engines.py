@@ -38,8 +38,8 @@ class VllmSettings(Struct, frozen=True):
 
 def pin_processes(processes: list[psutil.Process], core: int) -> None:
     """Pins processes, with all their threads, to one core."""
-    for one in processes:
-        for thread in Path(f"/proc/{one.pid}/task").iterdir():
+    for process in processes:
+        for thread in Path(f"/proc/{process.pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):
                 os.sched_setaffinity(int(thread.name), {core})
 
@@ -51,16 +51,16 @@ def llama_processes(node_pid: int) -> list[psutil.Process]:
         RuntimeError: there are none.
     """
     children = psutil.Process(node_pid).children(recursive=True)
-    found = [child for child in children if LLAMA_CHILD in " ".join(child.cmdline())]
-    if not found:
+    matching = [child for child in children if LLAMA_CHILD in " ".join(child.cmdline())]
+    if not matching:
         raise RuntimeError("the engine's process was not found, so that it cannot be pinned")
-    return found
+    return matching
 
 
 def process_tree(pid: int) -> list[psutil.Process]:
     """Returns a process with all that it started."""
-    one = psutil.Process(pid)
-    return [one, *one.children(recursive=True)]
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
 
 
 def foreign_cpu_s(engine: list[psutil.Process], core: int) -> float | None:
@@ -69,8 +69,8 @@ def foreign_cpu_s(engine: list[psutil.Process], core: int) -> float | None:
         return None
     busy = psutil.cpu_times(percpu=True)[core]
     own = 0.0
-    for one in engine:
-        times = one.cpu_times()
+    for process in engine:
+        times = process.cpu_times()
         own += times.user + times.system
     return float(sum(busy) - busy.idle - busy.iowait - own)
 
@@ -93,7 +93,7 @@ async def run_vllm(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    told = {
+    environment = {
         "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1", "VLLM_CPU_KVCACHE_SPACE": str(KV_GIB), "OMP_NUM_THREADS": "1",
         "VLLM_CPU_OMP_THREADS_BIND": str(core),
@@ -105,7 +105,7 @@ async def run_vllm(
         "--max-num-batched-tokens", str(max(chunk_tokens, slots)), "--dtype", "bfloat16",
         "--enforce-eager", "--no-enable-prefix-caching",
     ]  # fmt: skip
-    child = _start_process(["taskset", "-c", str(core), *command], told, log)
+    child = _start_process(["taskset", "-c", str(core), *command], environment, log)
     url = f"http://127.0.0.1:{port}"
     try:
         await _ready(url, child, log)
@@ -120,14 +120,14 @@ async def run_vllm(
 
 
 def _start_process(
-    command: list[str], told: dict[str, str], log: Path
+    command: list[str], environment: dict[str, str], log: Path
 ) -> "subprocess.Popen[bytes]":
     ours = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
     with log.open("wb") as written:
         return subprocess.Popen(
             command,
-            env={**kept, **told},
+            env={**inherited, **environment},
             stdout=written,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -118,11 +118,11 @@ class Latencies(Struct, frozen=True):
 
     def figures(self) -> dict[str, float]:
         """Returns the figures that are compared."""
-        found = {}
+        figures = {}
         for name in ("ttft_s", "tpot_s", "e2e_s"):
             for part, at in QUANTILES:
-                found[f"{name}_{part}"] = float(np.quantile(getattr(self, name), at))
-        return found
+                figures[f"{name}_{part}"] = float(np.quantile(getattr(self, name), at))
+        return figures
 
 
 class FigureComparison(Struct, frozen=True):
@@ -150,34 +150,36 @@ def fit_model(calibrations: Sequence[CalibrationSamples]) -> FittedModel:
         ValueError: they are too few, or all of one length, to draw a line through; or there is a
             size of batch of which nothing was measured.
     """
-    alone = [seen for one in calibrations for seen in one.alone]
-    beside = [each for one in calibrations for each in one.beside]
-    if len({one.input_tokens for one in alone}) < 2:
+    alone = [request for calibration in calibrations for request in calibration.alone]
+    beside = [each for calibration in calibrations for each in calibration.beside]
+    if len({request.input_tokens for request in alone}) < 2:
         raise ValueError("a calibration needs prompts of two lengths")
-    if len({one.output_tokens for one in alone}) < 2:
+    if len({request.output_tokens for request in alone}) < 2:
         raise ValueError("a calibration needs answers of two lengths")
-    start_s, prompt_s = fit_line(*median_by_x([(one.input_tokens, one.ttft_s) for one in alone]))
+    start_s, prompt_s = fit_line(
+        *median_by_x([(request.input_tokens, request.ttft_s) for request in alone])
+    )
     settle_s, step_s = fit_line(
-        *median_by_x([(one.output_tokens - 1, one.decode_s) for one in alone])
+        *median_by_x([(request.output_tokens - 1, request.decode_s) for request in alone])
     )
     settle_s, prompt_s = max(0.0, settle_s), max(LEAST_S, prompt_s)
     sizes, more = median_by_x(
         [
-            (companions + 1, (one.decode_s - settle_s) / (one.output_tokens - 1))
-            for companions, one in beside
+            (companions + 1, (request.decode_s - settle_s) / (request.output_tokens - 1))
+            for companions, request in beside
         ]
     )
     if sizes != list(range(2, len(sizes) + 2)):
         raise ValueError("a calibration needs a batch of each size")
-    steps_s = [max(LEAST_S, one) for one in (step_s, *more)]
+    steps_s = [max(LEAST_S, step) for step in (step_s, *more)]
     base_s, more_s = float(np.mean(steps_s)), 0.0
     if steps_s[-1] > steps_s[0]:
         base_s, more_s = fit_line(range(1, len(steps_s) + 1), steps_s)
     way_s = max(0.0, start_s - steps_s[0])
     # It comes in the middle of a step, on average, and is read in the next one.
     added = [
-        one.ttft_s - way_s - 1.5 * steps_s[companions - 1] - prompt_s * one.input_tokens
-        for companions, one in beside
+        request.ttft_s - way_s - 1.5 * steps_s[companions - 1] - prompt_s * request.input_tokens
+        for companions, request in beside
     ]
     return FittedModel(
         Rates(1.0 / prompt_s, max(LEAST_S, base_s), more_s, Basis.MEASURED),
@@ -185,7 +187,7 @@ def fit_model(calibrations: Sequence[CalibrationSamples]) -> FittedModel:
         max(-min(steps_s), float(np.median(added))) if added else 0.0,
         settle_s,
         max(0.0, start_s),
-        float(np.median([one.e2e_s - one.last_s for one in alone])),
+        float(np.median([request.e2e_s - request.last_s for request in alone])),
         len(alone) + len(beside),
     )
 

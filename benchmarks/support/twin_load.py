@@ -133,21 +133,23 @@ async def play_load(
     """
     began = time.perf_counter()
 
-    async def one(place: int, arrival: Arrival) -> MeasuredRequest:
+    async def send_at_time(place: int, arrival: Arrival) -> MeasuredRequest:
         await asyncio.sleep(max(0.0, began + arrival.at_s - time.perf_counter()))
         sent_at = round(time.perf_counter() - began, DIGITS)
-        seen = await send_request(
+        measured = await send_request(
             opened,
             target,
             words=arrival.input_tokens,
             output_tokens=arrival.output_tokens,
             number=first_number + place,
         )
-        return msgspec.structs.replace(seen, sent_at=sent_at)
+        return msgspec.structs.replace(measured, sent_at=sent_at)
 
     async with open_session() as opened:
         return list(
-            await asyncio.gather(*(one(place, each) for place, each in enumerate(arrivals)))
+            await asyncio.gather(
+                *(send_at_time(place, each) for place, each in enumerate(arrivals))
+            )
         )
 
 

@@ -102,10 +102,12 @@ def all_load_arrivals(
     }
 
 
-def measured_latencies(seen: Sequence[MeasuredRequest]) -> Latencies:
+def measured_latencies(requests: Sequence[MeasuredRequest]) -> Latencies:
     """Returns what clients saw of one repeat of a load."""
     return Latencies(
-        [one.ttft_s for one in seen], [one.tpot_s for one in seen], [one.e2e_s for one in seen]
+        [request.ttft_s for request in requests],
+        [request.tpot_s for request in requests],
+        [request.e2e_s for request in requests],
     )
 
 
@@ -113,10 +115,10 @@ def figure_rows(
     engine: str, name: str, repeats: Sequence[Sequence[MeasuredRequest]], twin: Latencies
 ) -> list[TwinRow]:
     """Returns a row for each figure of a load."""
-    live = [measured_latencies(seen).figures() for seen in repeats]
+    live = [measured_latencies(requests).figures() for requests in repeats]
     rows = []
     for figure, simulated in twin.figures().items():
-        found = twin_fit.compare_figure([one[figure] for one in live], simulated)
+        comparison = twin_fit.compare_figure([figures[figure] for figures in live], simulated)
         rows.append(
             TwinRow(
                 engine=engine,
@@ -124,12 +126,12 @@ def figure_rows(
                 figure=figure,
                 requests=len(repeats[0]),
                 repeats=len(repeats),
-                live_s=found.live_s,
-                live_spread_part=found.spread_part,
-                simulated_s=found.simulated_s,
-                error_part=found.error_part,
-                allowed_part=found.allowed_part,
-                held=found.error_part <= found.allowed_part,
+                live_s=comparison.live_s,
+                live_spread_part=comparison.spread_part,
+                simulated_s=comparison.simulated_s,
+                error_part=comparison.error_part,
+                allowed_part=comparison.allowed_part,
+                held=comparison.error_part <= comparison.allowed_part,
             )
         )
     return rows
@@ -145,25 +147,29 @@ def twin_rows(folder: Path) -> list[Struct]:
             continue
         kept = MeasurementStore(home, settings)
         calibrations, per_s = kept.calibrations(), load_capacities(kept)
-        found = {load: list(_read_repeats(kept, settings, load)) for load in settings.loads}
-        if not calibrations or per_s is None or not all(found.values()):
+        repeats_by_load = {
+            load: list(_read_repeats(kept, settings, load)) for load in settings.loads
+        }
+        if not calibrations or per_s is None or not all(repeats_by_load.values()):
             continue
         fitted = twin_fit.fit_model(calibrations)
-        told = [one.others_part for repeats in found.values() for one in repeats]
-        known = [part for part in told if part is not None]
+        other_parts = [
+            repeat.others_part for repeats in repeats_by_load.values() for repeat in repeats
+        ]
+        known = [part for part in other_parts if part is not None]
         machines.append(
             _make_machine_row(
                 settings, fitted, per_s[next(iter(settings.loads))], max(known) if known else None
             )
         )
         for load, arrivals in all_load_arrivals(settings, per_s).items():
-            seen = [repeat.seen for repeat in found[load]]
+            measured = [repeat.seen for repeat in repeats_by_load[load]]
             counted = [
-                msgspec.structs.replace(arrival, input_tokens=one.input_tokens)
-                for arrival, one in zip(arrivals, seen[0], strict=True)
+                msgspec.structs.replace(arrival, input_tokens=request.input_tokens)
+                for arrival, request in zip(arrivals, measured[0], strict=True)
             ]
             twin = twin_fit.simulate_load(counted, fitted, settings.bounds)
-            rows += figure_rows(settings.engine, load, seen, twin)
+            rows += figure_rows(settings.engine, load, measured, twin)
     return [*machines, *rows]
 
 
@@ -171,9 +177,9 @@ def _read_repeats(
     kept: MeasurementStore, settings: TwinSettings, load: str
 ) -> Iterator[LoadRepeat]:
     for number in range(1, settings.repeats + 1):
-        found = kept.repeat(load, number)
-        if found is not None:
-            yield found
+        repeat = kept.repeat(load, number)
+        if repeat is not None:
+            yield repeat
 
 
 def _make_machine_row(

@@ -51,13 +51,17 @@ class ClientService:
     """
 
     def __init__(self, responses: Sequence[Response], weight: float) -> None:
-        costs = [(one.prompt_len + 2 * one.output_len) / weight for one in responses]
-        self._asked_at = np.array([one.req_time for one in responses])
+        costs = [(response.prompt_len + 2 * response.output_len) / weight for response in responses]
+        self._asked_at = np.array([response.req_time for response in responses])
         self._asked = np.array(costs)
         served = [
-            (cost, one.req_time + one.first_token_latency, one.req_time + one.request_latency)
-            for cost, one in zip(costs, responses, strict=True)
-            if one.first_token_latency != REFUSED
+            (
+                cost,
+                response.req_time + response.first_token_latency,
+                response.req_time + response.request_latency,
+            )
+            for cost, response in zip(costs, responses, strict=True)
+            if response.first_token_latency != REFUSED
         ]
         served = [row for row in served if row[2] >= 1.0 and row[2] > row[1]]
         columns = np.array(served).reshape(len(served), 3)
@@ -102,20 +106,24 @@ def fairness_figures(
         ``tok_s``; ``ttft``: p50 and p99 seconds to the first token, by client. Ours alone:
         ``settled_diff``, the mean of the windowed gaps from ``SETTLED_S`` on.
     """
-    done = [one for one in responses if one.first_token_latency != REFUSED]
-    names = sorted({one.client for one in responses})
-    mine = {name: [one for one in responses if one.client == name] for name in names}
+    done = [response for response in responses if response.first_token_latency != REFUSED]
+    names = sorted({response.client for response in responses})
+    mine = {name: [response for response in responses if response.client == name] for name in names}
     lines = {name: ClientService(mine[name], (weights or {}).get(name, 1.0)) for name in names}
-    until = int(max(one.req_time for one in responses)) / 10 * 10
+    until = int(max(response.req_time for response in responses)) / 10 * 10
     moments = [until / (MOMENTS + 1) * number for number in range(1, MOMENTS + 1)]
     gaps = [_windowed_gap(lines.values(), moment) for moment in moments]
     settled = [gap for gap, moment in zip(gaps, moments, strict=True) if moment >= SETTLED_S]
     totals = [[line.served_between(0.0, moment) for line in lines.values()] for moment in moments]
     accumulated = [max(values) - min(values) for values in totals]
     if total_s is None:
-        total_s = max(one.req_time + one.request_latency for one in done)
+        total_s = max(response.req_time + response.request_latency for response in done)
     waits = {
-        name: [one.first_token_latency for one in mine[name] if one.first_token_latency != REFUSED]
+        name: [
+            response.first_token_latency
+            for response in mine[name]
+            if response.first_token_latency != REFUSED
+        ]
         for name in names
     }
     return {
@@ -128,7 +136,7 @@ def fairness_figures(
         "settled_diff": statistics.mean(settled or gaps),
         "acc_gap_max": max(accumulated),
         "acc_gap_end": accumulated[-1],
-        "tok_s": sum(one.prompt_len + one.output_len for one in done) / total_s,
+        "tok_s": sum(response.prompt_len + response.output_len for response in done) / total_s,
         "ttft": {name: (quantile(waits[name], 0.5), quantile(waits[name], 0.99)) for name in names},
     }
 
@@ -145,7 +153,9 @@ def _windowed_gap(lines: Collection[ClientService], moment: float) -> float:
 def light_clients(responses: Sequence[Response]) -> tuple[str, ...]:
     """Returns the half of the clients that asked for the least service, at least one."""
     asked: dict[str, int] = {}
-    for one in responses:
-        asked[one.client] = asked.get(one.client, 0) + one.prompt_len + 2 * one.output_len
+    for response in responses:
+        asked[response.client] = (
+            asked.get(response.client, 0) + response.prompt_len + 2 * response.output_len
+        )
     ordered = sorted(asked, key=lambda name: (asked[name], name))
     return tuple(sorted(ordered[: max(1, len(ordered) // 2)]))

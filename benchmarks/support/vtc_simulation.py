@@ -91,8 +91,8 @@ def size_node(arrivals: Sequence[Arrival], pool_tokens: int) -> VtcNode:
     most = len(arrivals)
     free = (0.0,) * (most + 1)
     engine = Engine(Hardware(rates, most, CHUNK_TOKENS, pool_tokens, 0.0, free), at=0.0)
-    for number, one in enumerate(arrivals):
-        tokens = one.input_tokens, 0, one.output_tokens, one.output_tokens
+    for number, arrival in enumerate(arrivals):
+        tokens = arrival.input_tokens, 0, arrival.output_tokens, arrival.output_tokens
         engine.add_run(Run(str(number), 1, *tokens, 0.0), 0.0, 0.0)
     at = 0.0
     while engine.run_count > most // 2:

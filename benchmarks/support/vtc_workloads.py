@@ -64,7 +64,9 @@ def _client(
     answer: int | LengthDistribution,
 ) -> ClientSpec:
     name = f"client-{number:02}"
-    lengths = [fixed_length(one) if isinstance(one, int) else one for one in (prompt, answer)]
+    lengths = [
+        fixed_length(length) if isinstance(length, int) else length for length in (prompt, answer)
+    ]
     return ClientSpec(name, windows, *lengths)
 
 

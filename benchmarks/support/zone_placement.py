@@ -141,12 +141,12 @@ def measure_method(
     """Returns the outcome of a way to pick in each energy model; of a blind way always in both."""
     if way.picker not in ENERGY_BLIND:
         return {energy: simulate_load(load, energy, way, series)[0] for energy in energies}
-    told, records = simulate_load(load, "batch_curve", way, series)
+    metrics, records = simulate_load(load, "batch_curve", way, series)
     tokens = records.column("output_tokens")[_counted(records, series)]
     linear = linear_g(records, series) * 1_000 / int(tokens.sum())
     return {
-        "linear": msgspec.structs.replace(told, gco2e_per_1k_output_tokens=linear),
-        "batch_curve": told,
+        "linear": msgspec.structs.replace(metrics, gco2e_per_1k_output_tokens=linear),
+        "batch_curve": metrics,
     }
 
 
@@ -160,7 +160,7 @@ def simulate_load(
     world = World(
         Driver(Core(), start_at=start_at),
         policy=terms,
-        nodes=make_fleet(load, energy, [one.zone for one in series]),
+        nodes=make_fleet(load, energy, [zone_series.zone for zone_series in series]),
         grid=Grid(series),
         heartbeat_s=HEARTBEAT_S,
         progress_s=PROGRESS_S,
@@ -187,7 +187,10 @@ def _load_metrics(
         float(np.quantile((table["first_at"] - table["asked_at"])[done], 0.95)),
         len(tokens),
         int(done.sum()),
-        {one.zone: float(tokens[zones == one.zone].sum() / tokens.sum()) for one in series},
+        {
+            zone_series.zone: float(tokens[zones == zone_series.zone].sum() / tokens.sum())
+            for zone_series in series
+        },
         float(work[zones == series[-1].zone].sum() / work.sum()),
         missed,
         _busy_at_begin_part(records, load, series),
@@ -224,9 +227,9 @@ def linear_g(records: JobRecords, series: Sequence[IntensitySeries]) -> float:
     hours = (records.column("asked_at")[counted] - series[0].start_at) // HOUR_S
     zones = records.column("zone")[counted]
     grams = 0.0
-    for one in series:
-        here = zones == one.zone
-        intensity = np.array(one.direct)[hours[here].astype(np.int64)]
+    for zone_series in series:
+        here = zones == zone_series.zone
+        intensity = np.array(zone_series.direct)[hours[here].astype(np.int64)]
         grams += float((work[here] * intensity).sum())
     return grams * (device.active_w - device.idle_w) / J_PER_KWH
 
@@ -243,16 +246,16 @@ def optimal_emissions(
         The grams, and the part of the work that each zone does.
     """
     device = read_catalogue()[DEVICE]
-    zones = [one.zone for one in series]
+    zones = [zone_series.zone for zone_series in series]
     nodes = [spec.card.zone for spec in make_fleet(load, "linear", zones)]
     # After the last first token a machine may still have a batch of average answers to decode.
     counted = load.counted_arrivals()
-    output_tokens = sum(one.output_tokens for one in counted)
+    output_tokens = sum(arrival.output_tokens for arrival in counted)
     answer_tokens = output_tokens / len(counted)
     tail_s = OBJECTIVE_S + SLOTS * work_model(device, SLOTS)(0.0, answer_tokens)
     capacity_s = [nodes.count(zone) * (load.sample_s + tail_s) for zone in zones]
     extra_w = device.active_w - device.idle_w
-    by_zone = {one.zone: one.direct for one in series}
+    by_zone = {zone_series.zone: zone_series.direct for zone_series in series}
     grams = [
         [extra_w / J_PER_KWH * by_zone[zone][hour] for zone in zones] for hour in range(load.hours)
     ]

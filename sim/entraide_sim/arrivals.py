@@ -150,8 +150,8 @@ class LengthDistribution(Struct, frozen=True):
 
     def sample(self, source: Rng, number: int) -> list[int]:
         """Returns so many lengths, each at least 1."""
-        found = np.interp(source.random(number), self.probabilities, self.tokens)
-        return [max(1, int(value + 0.5)) for value in found.tolist()]
+        lengths = np.interp(source.random(number), self.probabilities, self.tokens)
+        return [max(1, int(value + 0.5)) for value in lengths.tolist()]
 
 
 def fixed_length(tokens: int) -> LengthDistribution:

@@ -66,7 +66,7 @@ def zone_hours(built: WorldParts, world: World, table: Table) -> tuple[ZoneHours
     start_at = built.scenario.start_at // HOUR_S * HOUR_S
     hour = np.clip(((table["placed_at"] - start_at) // HOUR_S).astype(int), 0, hours - 1)
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
-    found = []
+    rows = []
     for zone in sorted({machine.site.zone for machine in built.machines}):
         here = (table["zone"] == zone) & (table["placed_at"] > 0.0)
         grams = zone_intensities(built, world, zone)
@@ -87,7 +87,7 @@ def zone_hours(built: WorldParts, world: World, table: Table) -> tuple[ZoneHours
 
         resting_w = rest_w * np.clip(built.scenario.hours - np.arange(hours), 0.0, 1.0)
         carbon = by_hour(table["carbon_g"]) + resting_w * np.array(grams) / 1_000.0
-        found.append(
+        rows.append(
             ZoneHours(
                 zone,
                 tuple(grams),
@@ -98,7 +98,7 @@ def zone_hours(built: WorldParts, world: World, table: Table) -> tuple[ZoneHours
                 tuple(_slot_utilisation(table, here, start_at, hours, slots)),
             )
         )
-    return tuple(found)
+    return tuple(rows)
 
 
 def _slot_utilisation(
@@ -160,7 +160,7 @@ def coop_shares(
 
 def class_latencies(policy: Policy, table: Table) -> tuple[ClassLatency, ...]:
     """Returns the latencies of each class that has completed jobs."""
-    found = []
+    class_rows = []
     for terms in policy.classes:
         rows = (table["job_class"] == terms.job_class.value) & (
             table["state"] == JobState.COMPLETED.value
@@ -170,7 +170,7 @@ def class_latencies(policy: Policy, table: Table) -> tuple[ClassLatency, ...]:
         asked, first, end = (table[name][rows] for name in ("asked_at", "first_at", "end_at"))
         tokens = table["output_tokens"][rows]
         several = tokens > 1
-        found.append(
+        class_rows.append(
             ClassLatency(
                 terms.job_class.value,
                 terms.ttft_s,
@@ -182,7 +182,7 @@ def class_latencies(policy: Policy, table: Table) -> tuple[ClassLatency, ...]:
                 _percentiles(end - asked),
             )
         )
-    return tuple(found)
+    return tuple(class_rows)
 
 
 def _percentiles(values: Column) -> tuple[float, ...]:
@@ -199,14 +199,16 @@ def group_usage(built: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
     where = np.array([groups.get(node, "") for node in table["node"].tolist()] or [""])
     where = where[: len(energy)]
-    found = []
+    usages = []
     for group in built.scenario.fleet:
-        first = next((one for one in built.machines if one.group.name == group.name), None)
+        first = next(
+            (machine for machine in built.machines if machine.group.name == group.name), None
+        )
         if first is None:
             continue
         rows = where == group.name
         rest_wh = sum(rest.get(node, 0.0) for node, name in groups.items() if name == group.name)
-        found.append(
+        usages.append(
             GroupUsage(
                 group.device,
                 first.device.name,
@@ -222,12 +224,12 @@ def group_usage(built: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
                 group.name,
             )
         )
-    return tuple(found)
+    return tuple(usages)
 
 
 def site_energy(world: World) -> tuple[SiteEnergy, ...]:
     """Returns where the energy of sites with own generation came from and went."""
-    found: dict[tuple[str, str], list[float]] = {}
+    sums_by_site: dict[tuple[str, str], list[float]] = {}
     stores: set[str] = set()
     for site in world.sites:
         if site.spec is None:
@@ -246,7 +248,7 @@ def site_energy(world: World) -> tuple[SiteEnergy, ...]:
             sums.unused_j,
         )
         key = (site.spec.site, site.nodes[0].card.zone)
-        row = found.setdefault(key, [0.0] * (len(flows) + 1))
+        row = sums_by_site.setdefault(key, [0.0] * (len(flows) + 1))
         for place, value_j in enumerate((*flows, supply.held_j - at_first_j)):
             row[place] += value_j / JOULES_PER_WH
     return tuple(
@@ -262,27 +264,31 @@ def site_energy(world: World) -> tuple[SiteEnergy, ...]:
             held_wh=row[6],
             stores=name in stores,
         )
-        for (name, zone), row in sorted(found.items())
+        for (name, zone), row in sorted(sums_by_site.items())
     )
 
 
 def fault_impacts(built: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
     """Returns what happened to machines, and how requests fared that came meanwhile."""
-    scenario, found = built.scenario, []
+    scenario, impacts = built.scenario, []
     hasty = [terms.job_class.value for terms in built.policy.classes if terms.ttft_s is not None]
-    for kind, fault, one in _fault_specs(scenario):
-        at = scenario.start_at + one.at_h * HOUR_S
-        until = at + one.down_s if isinstance(one, RestartSpec) else None
-        if isinstance(one, FaultSpec) and one.until_h is not None:
-            until = scenario.start_at + (one.until_h + one.spread_h) * HOUR_S
+    for kind, fault, spec in _fault_specs(scenario):
+        at = scenario.start_at + spec.at_h * HOUR_S
+        until = at + spec.down_s if isinstance(spec, RestartSpec) else None
+        if isinstance(spec, FaultSpec) and spec.until_h is not None:
+            until = scenario.start_at + (spec.until_h + spec.spread_h) * HOUR_S
         rows = (table["asked_at"] >= at) & (table["asked_at"] < (inf if until is None else until))
         promised = rows & (table["promise"] != NO_PROMISE)
         done = rows & (table["state"] == JobState.COMPLETED.value)
         soon = done & np.isin(table["job_class"], hasty)
         waits = (table["first_at"] - table["asked_at"])[soon]
         kept = int((promised & (table["promise"] == PROMISE_KEPT)).sum())
-        hit = {one.node for one in built.faults if one.kind == fault and one.at == at and one.node}
-        found.append(
+        hit = {
+            event.node
+            for event in built.faults
+            if event.kind == fault and event.at == at and event.node
+        }
+        impacts.append(
             FaultImpact(
                 kind,
                 at,
@@ -294,13 +300,13 @@ def fault_impacts(built: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
                 float(np.quantile(waits, 0.95)) if len(waits) else None,
             )
         )
-    return tuple(found)
+    return tuple(impacts)
 
 
 def _fault_specs(scenario: Scenario) -> Iterator[tuple[str, str, FaultSpec | RestartSpec]]:
     """Yields each mishap with its kind, and with that of the fault by which it begins."""
     for kind, _ in FAULT_KINDS:
-        for one in getattr(scenario.faults, kind):
-            yield kind, "refuse" if kind == "pause" else kind, one
+        for spec in getattr(scenario.faults, kind):
+            yield kind, "refuse" if kind == "pause" else kind, spec
     for restart in scenario.faults.restart:
         yield "restart", "restart", restart

@@ -115,8 +115,8 @@ def _add_plan(sim: typer.Typer, lang: str) -> None:
         at_once: Annotated[int, _make_option("--at-once", "opt-sim-at_once", lang)] = 0,
         as_json: Annotated[bool, _make_option("--json", "opt-json", lang)] = False,
     ) -> None:
-        typed = "".join(f" --goal '{one}'" for one in goal or [])
-        typed += "".join(f" --range {one}" for one in ranges or [])
+        typed = "".join(f" --goal '{goal_text}'" for goal_text in goal or [])
+        typed += "".join(f" --range {bounds}" for bounds in ranges or [])
         typed += f" --minimise {minimise}" if goal else ""
         command = f"entraide sim plan {scenario}{typed}"
         options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command)
@@ -164,13 +164,13 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
     outcomes = _run_all(cases, options, tables=True)
     output_files.write_runs(options.out, outcomes)
     if len(outcomes) > 1:
-        rows = {one.result.label: one.result.summary for one in outcomes}
+        rows = {outcome.result.label: outcome.result.summary for outcome in outcomes}
         output_files.write_json(options.out / "comparison.json", rows)
     output_files.write_report_page(options.out, outcomes, lang=options.lang)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
-    results = [one.result for one in outcomes]
+    results = [outcome.result for outcome in outcomes]
     if options.as_json:
-        shown: Any = [one.summary for one in results]
+        shown: Any = [result.summary for result in results]
         cli_output.print_json(shown if len(shown) > 1 else shown[0])
     elif len(results) > 1:
         cli_output.print_comparison(results, options.lang)
@@ -199,7 +199,7 @@ def run_plan(
     check_files(loaded)
     seed = loaded.scenario.seed if options.seed is None else options.seed
     with _sweep_with_progress(options) as (run_all, at_once):
-        found = fleet_planner.FleetPlanner(
+        plan = fleet_planner.FleetPlanner(
             loaded,
             groups=groups,
             goals=wanted,
@@ -209,41 +209,44 @@ def run_plan(
             at_once=at_once,
         ).find_plan()
         planned = fleet_planner.fleet_case(
-            loaded.scenario, groups, found.closest.counts, home=str(loaded.home), seed=seed
+            loaded.scenario, groups, plan.closest.counts, home=str(loaded.home), seed=seed
         )
         ((_, outcome),) = run_all([planned], tables=True)
-    _write_plan(options, found, planned, outcome)
+    _write_plan(options, plan, planned, outcome)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
-        cli_output.print_json(output_files.plan_to_json(found))
+        cli_output.print_json(output_files.plan_to_json(plan))
     else:
-        cli_output.print_plan(found, options.lang)
+        cli_output.print_plan(plan, options.lang)
         cli_output.print_report_path(options.out, options.lang)
-    return 0 if found.feasible is not None else 1
+    return 0 if plan.feasible is not None else 1
 
 
-def _write_plan(options: CommandOptions, found: Any, planned: Any, outcome: Any) -> None:
+def _write_plan(options: CommandOptions, plan: Any, planned: Any, outcome: Any) -> None:
     from entraide_sim import output_files
     from entraide_sim.sweep import CaseOutcome, scenario_files, with_file_names
     from entraide_sim.toml_writer import scenario_toml
 
     first = msgspec.structs.replace(outcome.result, command=options.command)
     output_files.write_run(options.out, CaseOutcome(first, outcome.table))
-    output_files.write_json(options.out / "plan.json", output_files.plan_to_json(found))
+    output_files.write_json(options.out / "plan.json", output_files.plan_to_json(plan))
     moved = {
         name: os.path.relpath(Path(planned.home) / name, options.out)
         for name in scenario_files(planned.scenario)
     }
     text = scenario_toml(with_file_names(planned.scenario, moved), comment=options.command)
     (options.out / "plan.toml").write_text(text, "utf-8")
-    others = [one.result for one in (found.current, *found.smaller_fleets)]
-    told_first = [others[0], first, *others[1:]]
+    others = [fleet.result for fleet in (plan.current, *plan.smaller_fleets)]
+    shown_results = [others[0], first, *others[1:]]
     output_files.write_report_page(
         options.out,
-        [CaseOutcome(msgspec.structs.replace(one, command=options.command)) for one in told_first],
+        [
+            CaseOutcome(msgspec.structs.replace(result, command=options.command))
+            for result in shown_results
+        ],
         lang=options.lang,
-        chosen=1 if found.feasible is not None else None,
-        goals=[str(goal) for goal in found.goals],
+        chosen=1 if plan.feasible is not None else None,
+        goals=[str(goal) for goal in plan.goals],
     )
 
 
@@ -255,14 +258,14 @@ def run_advice(source: str, options: CommandOptions) -> int:
     loaded = load_scenario(source)
     check_files(loaded)
     seed = loaded.scenario.seed if options.seed is None else options.seed
-    found = scenario_advice.list_changes(loaded.scenario)
+    changes = scenario_advice.list_changes(loaded.scenario)
     outcomes = _run_all(
-        scenario_advice.advice_cases(loaded, found, seed=seed), options, tables=False
+        scenario_advice.advice_cases(loaded, changes, seed=seed), options, tables=False
     )
     base = outcomes[0].result
     effects = [
         scenario_advice.measure_effect(change, base, outcome.result)
-        for change, outcome in zip(found, outcomes[1:], strict=True)
+        for change, outcome in zip(changes, outcomes[1:], strict=True)
     ]
     output_files.write_run(options.out, outcomes[0])
     output_files.write_json(options.out / "advice.json", output_files.advice_to_json(effects))
@@ -290,11 +293,11 @@ def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
 def _run_all(cases: Sequence[Any], options: CommandOptions, *, tables: bool) -> list[Any]:
     """Runs all cases; returns their outcomes in the order of the cases, with the command."""
     with _sweep_with_progress(options, total=len(cases)) as (run_all, _):
-        found = dict(run_all(cases, tables=tables))
+        outcomes = dict(run_all(cases, tables=tables))
     return [
         msgspec.structs.replace(
-            found[number],
-            result=msgspec.structs.replace(found[number].result, command=options.command),
+            outcomes[number],
+            result=msgspec.structs.replace(outcomes[number].result, command=options.command),
         )
         for number in range(len(cases))
     ]
@@ -334,9 +337,9 @@ def _sweep_with_progress(options: CommandOptions, *, total: int = 0) -> Iterator
         with sweeper:
 
             def run_all(cases: Sequence[Any], *, tables: bool = False) -> Iterator[Any]:
-                for found in sweeper(cases, tables=tables):
+                for numbered_outcome in sweeper(cases, tables=tables):
                     if not alone:
                         bar.advance(line)
-                    yield found
+                    yield numbered_outcome
 
             yield run_all, sweeper.parallel

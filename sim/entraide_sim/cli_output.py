@@ -90,38 +90,36 @@ def print_comparison(results: Sequence[RunResult], lang: str) -> None:
     _print_table(heads, rows)
 
 
-def print_plan(found: FleetPlan, lang: str) -> None:
+def print_plan(plan: FleetPlan, lang: str) -> None:
     """Tells a plan: the fleet, that it was confirmed, and what one machine fewer would do."""
-    count = sum(found.closest.counts)
-    if found.feasible is None:
+    count = sum(plan.closest.counts)
+    if plan.feasible is None:
         typer.echo(
-            i18n.text(
-                "sim-plan-none", lang, fleet=describe_fleet(found.groups, found.closest.counts)
-            )
+            i18n.text("sim-plan-none", lang, fleet=describe_fleet(plan.groups, plan.closest.counts))
         )
-        _print_missed_goals(found, found.closest, lang)
+        _print_missed_goals(plan, plan.closest, lang)
         return
     typer.echo(
         typer.style(
             i18n.text(
                 "sim-plan-found",
                 lang,
-                fleet=describe_fleet(found.groups, found.closest.counts),
+                fleet=describe_fleet(plan.groups, plan.closest.counts),
                 count=count,
-                before=sum(found.current.counts),
+                before=sum(plan.current.counts),
             ),
             bold=True,
         )
     )
-    print_run(found.closest.result, lang)
-    for tried in found.smaller_fleets:
+    print_run(plan.closest.result, lang)
+    for tried in plan.smaller_fleets:
         typer.echo(
-            i18n.text("sim-plan-fewer", lang, fleet=describe_fleet(found.groups, tried.counts))
+            i18n.text("sim-plan-fewer", lang, fleet=describe_fleet(plan.groups, tried.counts))
             + " "
-            + ", ".join(_goal_value_text(goal.key, tried, lang) for goal in found.goals
+            + ", ".join(_goal_value_text(goal.key, tried, lang) for goal in plan.goals
                         if not goal.is_met(tried.result.summary))
         )  # fmt: skip
-    typer.echo(i18n.text("sim-plan-runs", lang, busy=found.peak_runs, whole=found.full_runs))
+    typer.echo(i18n.text("sim-plan-runs", lang, busy=plan.peak_runs, whole=plan.full_runs))
 
 
 def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) -> None:
@@ -133,21 +131,21 @@ def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) ->
         ("grams", "g_per_year", formatting.format_carbon),
     )
     for name, key, shown in ranks:
-        held = [one for one in effects if getattr(one, key) is not None]
+        held = [effect for effect in effects if getattr(effect, key) is not None]
         typer.echo("")
         typer.echo(typer.style(i18n.text(f"sim-advice-{name}", lang), bold=True))
-        for one in sorted(held, key=lambda one: getattr(one, key))[:5]:
-            value = getattr(one, key)
+        for effect in sorted(held, key=lambda effect: getattr(effect, key))[:5]:
+            value = getattr(effect, key)
             sign = "+" if value > 0 else ""
-            values: dict[str, i18n.Value] = dict(one.values)
+            values: dict[str, i18n.Value] = dict(effect.values)
             if "device" in values:
                 values["device"] = formatting.device_name(str(values["device"]), lang)
-            sentence = i18n.text(f"sim-change-{one.code}", lang, **values)
+            sentence = i18n.text(f"sim-change-{effect.code}", lang, **values)
             typer.echo(f"  {sign}{shown(value, lang)}  {sentence}")
 
 
-def _print_missed_goals(found: FleetPlan, tried: EvaluatedFleet, lang: str) -> None:
-    for goal in found.goals:
+def _print_missed_goals(plan: FleetPlan, tried: EvaluatedFleet, lang: str) -> None:
+    for goal in plan.goals:
         if not goal.is_met(tried.result.summary):
             typer.echo(f"  {goal}: {_goal_value_text(goal.key, tried, lang)}")
 

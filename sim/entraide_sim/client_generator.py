@@ -67,7 +67,7 @@ def client_arrivals(
         number: of this workload.
     """
     end_h = hours if workload.until_h is None else min(hours, workload.until_h)
-    shape = _rate_windows(workload, start_at, workload.from_h, end_h, zone)
+    windows = _rate_windows(workload, start_at, workload.from_h, end_h, zone)
     source = make_rng(seed, 6, number)
     sizes = source.standard_exponential(workload.clients)
     sizes *= workload.clients / sizes.sum()
@@ -76,16 +76,18 @@ def client_arrivals(
         ClientSpec(
             f"{workload.name}-{index + 1}",
             tuple(
-                msgspec.structs.replace(one, rate_per_s=one.rate_per_s * rate * size)
-                for one in shape
+                msgspec.structs.replace(window, rate_per_s=window.rate_per_s * rate * size)
+                for window in windows
             ),
             length_distribution(workload.input_tokens),
             length_distribution(workload.output_tokens),
         )
         for index, size in enumerate(sizes.tolist())
     ]
-    found = generate_arrivals(senders, seed=seed * 1_000 + number)
-    return _group_conversations(found, workload, seed, number) if workload.turns > 1.0 else found
+    arrivals = generate_arrivals(senders, seed=seed * 1_000 + number)
+    return (
+        _group_conversations(arrivals, workload, seed, number) if workload.turns > 1.0 else arrivals
+    )
 
 
 def _rate_windows(
@@ -94,31 +96,31 @@ def _rate_windows(
     """Returns hourly windows whose mean over a whole week is 1 request a second."""
     working, weekend = RHYTHM_WEIGHTS[workload.rhythm]
     mean = (5.0 * sum(working) + 2.0 * sum(weekend)) / (7.0 * 24.0)
-    found = []
+    windows = []
     at_h = from_h
     while at_h < end_h:
         moment = dt.datetime.fromtimestamp(start_at + at_h * HOUR_S, zone)
         weight = (weekend if moment.weekday() >= 5 else working)[moment.hour] / mean
         next_h = min(end_h, at_h + 1.0 - moment.minute / 60.0)
         if weight > 0.0:
-            found.append(
+            windows.append(
                 RateWindow(
                     at_h * HOUR_S, next_h * HOUR_S, weight, workload.arrivals, workload.shape
                 )
             )
         at_h = next_h
-    return tuple(found)
+    return tuple(windows)
 
 
 def _group_conversations(
-    found: Iterator[Arrival], workload: Workload, seed: int, number: int
+    arrivals: Iterator[Arrival], workload: Workload, seed: int, number: int
 ) -> Iterator[Arrival]:
     """Gives each client's requests to conversations of a geometric number of turns."""
     source = make_rng(seed, 7, number)
     goes_on = 1.0 - 1.0 / workload.turns
     serial = 0
     current: dict[str, int] = {}
-    for arrival in found:
+    for arrival in arrivals:
         if arrival.client not in current or source.random() >= goes_on:
             serial += 1
             current[arrival.client] = serial

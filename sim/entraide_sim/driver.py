@@ -138,11 +138,11 @@ class Driver:
         """
         heap = self._heap
         self._stopped = False
-        due, told = self._next_wake(), self.events_delivered
+        due, delivered = self._next_wake(), self.events_delivered
         while not self._stopped:
             at = heap[0][0] if heap else inf
-            if told != self.events_delivered or self._deferred is not None:
-                due, told = (
+            if delivered != self.events_delivered or self._deferred is not None:
+                due, delivered = (
                     self._next_wake(),
                     self.events_delivered,
                 )  # only what it is told changes it

@@ -54,25 +54,35 @@ def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[As
     """
     series: list[IntensitySeries] = []
     forecasts: list[IntensityForecast] = []
-    told: list[Assumption] = []
+    assumptions: list[Assumption] = []
     zones = {site.zone: site for site in reversed(scenario.sites)}
     hours = ceil(scenario.hours) + DRAIN_H
     for number, zone in enumerate(sorted(zones)):
         site = zones[zone]
-        one = _zone_series(scenario, site, home, hours=hours, seed=seed * 100 + number, told=told)
-        series.append(one)
+        zone_series = _zone_series(
+            scenario, site, home, hours=hours, seed=seed * 100 + number, assumptions=assumptions
+        )
+        series.append(zone_series)
         if site.forecast:
-            found = read_forecasts(home / site.forecast, zone=zone)
-            forecasts += [one for one in found if one.issued_at < scenario.start_at + hours * 3_600]
-            told.append(Assumption("forecast_file", "measured", {"zone": zone}, site.forecast))
+            published = read_forecasts(home / site.forecast, zone=zone)
+            forecasts += [
+                forecast
+                for forecast in published
+                if forecast.issued_at < scenario.start_at + hours * 3_600
+            ]
+            assumptions.append(
+                Assumption("forecast_file", "measured", {"zone": zone}, site.forecast)
+            )
         else:
-            made = synthetic_forecasts(one, error_per_day=FORECAST_ERROR, seed=seed * 100 + number)
+            made = synthetic_forecasts(
+                zone_series, error_per_day=FORECAST_ERROR, seed=seed * 100 + number
+            )
             forecasts += made
     if any(not site.forecast for site in zones.values()):
-        told.append(
+        assumptions.append(
             Assumption("forecast_made", "default", {"percent": round(FORECAST_ERROR * 100)})
         )
-    return Grid(series, forecasts), told
+    return Grid(series, forecasts), assumptions
 
 
 def _zone_series(
@@ -82,11 +92,11 @@ def _zone_series(
     *,
     hours: int,
     seed: int,
-    told: list[Assumption],
+    assumptions: list[Assumption],
 ) -> IntensitySeries:
     start_at = scenario.start_at // HOUR_S * HOUR_S
     if site.intensity:
-        found = read_series(
+        measured = read_series(
             home / site.intensity,
             zone=site.zone,
             column=site.column,
@@ -94,14 +104,14 @@ def _zone_series(
             start_at=start_at,
             hours=hours,
         )
-        if len(found.direct) < scenario.hours:
+        if len(measured.direct) < scenario.hours:
             raise ValueError(f"{home / site.intensity}: the series ends before the scenario does")
-        told.append(
+        assumptions.append(
             Assumption("intensity_file", "measured", {"zone": site.zone}, Path(site.intensity).name)
         )
-        return _extend_series(found, hours)
+        return _extend_series(measured, hours)
     average = catalogue.zone_averages()[site.zone]
-    told.append(
+    assumptions.append(
         Assumption(
             "intensity_profile",
             "estimated",
@@ -123,7 +133,7 @@ def _zone_series(
         seed=seed,
     )
     offset = average.lifecycle_g_per_kwh - average.direct_g_per_kwh
-    return msgspec.structs.replace(made, lifecycle=tuple(one + offset for one in made.direct))
+    return msgspec.structs.replace(made, lifecycle=tuple(value + offset for value in made.direct))
 
 
 def _extend_series(series: IntensitySeries, hours: int) -> IntensitySeries:
@@ -157,15 +167,15 @@ def site_surplus(
     """
     hours = ceil(scenario.hours) + DRAIN_H
     start_at = scenario.start_at // HOUR_S * HOUR_S
-    told: list[Assumption] = []
+    assumptions: list[Assumption] = []
     if site.surplus:
         values = _read_surplus(home / site.surplus, start_at, hours)
-        told.append(
+        assumptions.append(
             Assumption("surplus_file", "measured", {"site": site.name}, Path(site.surplus).name)
         )
     elif site.solar is not None:
         values = _solar_surplus(scenario, site, hours=hours, start_at=start_at, seed=seed)
-        told.append(
+        assumptions.append(
             Assumption(
                 "solar",
                 "estimated",
@@ -179,7 +189,7 @@ def site_surplus(
         )
     else:
         return [], []
-    return _merge_equal_hours(values, start_at), told
+    return _merge_equal_hours(values, start_at), assumptions
 
 
 def site_battery(site: ScenarioSite) -> tuple[Battery, Assumption] | None:
@@ -205,7 +215,7 @@ def _solar_surplus(
 ) -> list[float]:
     solar = site.solar
     assert solar is not None
-    number = [one.name for one in scenario.sites].index(site.name)
+    number = [other.name for other in scenario.sites].index(site.name)
     sky = solar_power.cloud_clearness(hours, clearness=solar.clearness, seed=seed, number=number)
     return [
         max(
@@ -225,20 +235,20 @@ def _solar_surplus(
 
 
 def _read_surplus(path: Path, start_at: float, hours: int) -> list[float]:
-    found: list[float] = []
+    values_w: list[float] = []
     for line, row in numbered_rows(path, {"utc", "surplus_w"}):
         at = parse_moment(row["utc"], path, line)
         if not start_at <= at < start_at + hours * HOUR_S:
             continue
-        if at != start_at + len(found) * HOUR_S:
+        if at != start_at + len(values_w) * HOUR_S:
             raise ValueError(f"{path}:{line}: the hour before is missing")
         surplus_w = _parse_watts(row["surplus_w"])
         if surplus_w is None:
             raise ValueError(f"{path}:{line}: {row['surplus_w']!r} is no number")
-        found.append(max(0.0, surplus_w))
-    if len(found) < hours - DRAIN_H:
+        values_w.append(max(0.0, surplus_w))
+    if len(values_w) < hours - DRAIN_H:
         raise ValueError(f"{path}: the series ends before the scenario does")
-    return found
+    return values_w
 
 
 def _parse_watts(text: str) -> float | None:
@@ -251,8 +261,8 @@ def _parse_watts(text: str) -> float | None:
 
 def _merge_equal_hours(values: Sequence[float], start_at: float) -> list[tuple[float, float]]:
     """Leaves out hours in which nothing changes."""
-    found: list[tuple[float, float]] = []
+    steps: list[tuple[float, float]] = []
     for index, value in enumerate(values):
-        if not found or found[-1][1] != value:
-            found.append((start_at + index * HOUR_S, value))
-    return found
+        if not steps or steps[-1][1] != value:
+            steps.append((start_at + index * HOUR_S, value))
+    return steps

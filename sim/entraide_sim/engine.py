@@ -435,8 +435,11 @@ class Engine:
             for _, _, other in self._batch
         ]
         holders += [
-            (one.output_tokens_max + -(-one.prefill_left_tokens // chunk), one.input_tokens)
-            for one in (*self._prefilling, run)
+            (
+                waiting.output_tokens_max + -(-waiting.prefill_left_tokens // chunk),
+                waiting.input_tokens,
+            )
+            for waiting in (*self._prefilling, run)
         ]
         holders.sort(reverse=True)
         peak = held = 0

@@ -172,10 +172,10 @@ class SimulatedEnvironment:
         if site.spec is None:
             return node.card.energy
         draw_w, battery = site.draw_w, site.supply.battery
-        told = SiteReadings(generation_w=site.surplus_w, use_w=draw_w)
+        readings = SiteReadings(generation_w=site.surplus_w, use_w=draw_w)
         if battery is not None:
             full = 100.0 / battery.capacity_j
-            told = SiteReadings(
+            readings = SiteReadings(
                 generation_w=site.surplus_w,
                 use_w=draw_w,
                 battery_w=site.supply.flows.charge_w - site.supply.flows.battery_w,
@@ -184,9 +184,9 @@ class SimulatedEnvironment:
                 battery_gives_w=battery.power_w,
                 floor_percent=battery.floor_j * full,
             )
-        found = compute_surplus(told, added_w=draw_w)
-        assert found is not None
-        return EnergyStatus(found.surplus_w, Basis.MEASURED, "sim", now, now + FOREVER_S)
+        site_surplus = compute_surplus(readings, added_w=draw_w)
+        assert site_surplus is not None
+        return EnergyStatus(site_surplus.surplus_w, Basis.MEASURED, "sim", now, now + FOREVER_S)
 
     def _current_card(self, node: Node) -> NodeCard:
         return msgspec.structs.replace(node.card, energy=self._energy_status(node))

@@ -37,19 +37,19 @@ def max_min_shares(
     >>> due([10.0, 100.0, 100.0], [1.0, 1.0, 2.0], 100.0)
     [10.0, 30.0, 60.0]
     """
-    found = [0.0] * len(demands)
+    shares = [0.0] * len(demands)
     left = served
     open_ones = [index for index, demand in enumerate(demands) if demand > 0.0]
     while open_ones and left > 0.0:
         level = left / sum(weights[index] for index in open_ones)
         full = [index for index in open_ones if demands[index] <= level * weights[index]]
         for index in full or open_ones:
-            found[index] = demands[index] if full else level * weights[index]
-            left -= found[index]
+            shares[index] = demands[index] if full else level * weights[index]
+            left -= shares[index]
         if not full:
             break
         open_ones = [index for index in open_ones if index not in full]
-    return found
+    return shares
 
 
 def jain_index(values: Sequence[float]) -> float | None:
@@ -108,11 +108,11 @@ def _service_gaps(
     served = [_service_until(table, table["coop"] == name, moments, policy) / weights[name]
               for name in names]  # fmt: skip
     gap, violations = 0.0, 0
-    for one in range(len(names)):
-        for other in range(one + 1, len(names)):
-            both = waiting[one] & waiting[other]
+    for first in range(len(names)):
+        for second in range(first + 1, len(names)):
+            both = waiting[first] & waiting[second]
             if both.any():
-                spans = _gap_ranges(served[one] - served[other], both)
+                spans = _gap_ranges(served[first] - served[second], both)
                 gap = max(gap, float(spans.max()))
                 violations += int((spans > bound).sum())
     return gap, violations
@@ -138,13 +138,13 @@ def _service_until(
     prompts = (table["input_tokens"] - table["cached_tokens"])[placed] * charge.input_weight
     order = np.argsort(at, kind="stable")
     total = np.concatenate(([0.0], np.cumsum(prompts[order])))
-    found: Column = total[np.searchsorted(at[order], moments, side="right")]
+    prompt_tokens: Column = total[np.searchsorted(at[order], moments, side="right")]
     answered = placed & (table["first_at"] > 0.0)
     first, end = table["first_at"][answered], table["end_at"][answered]
     tokens = table["output_tokens"][answered] * charge.output_weight
     rate = tokens / np.maximum(end - first, 1e-3)
     return (
-        found
+        prompt_tokens
         + _ramp_sum(first, rate, moments)
         - _ramp_sum(np.maximum(end, first + 1e-3), rate, moments)
     )
@@ -159,8 +159,8 @@ def _ramp_sum(begins: Column, rates: Column, moments: Column) -> Column:
     slope = np.concatenate(([0.0], np.cumsum(slopes)))
     offset = np.concatenate(([0.0], np.cumsum(slopes * starts)))
     count = np.searchsorted(starts, moments - origin, side="right")
-    found: Column = slope[count] * (moments - origin) - offset[count]
-    return found
+    sums: Column = slope[count] * (moments - origin) - offset[count]
+    return sums
 
 
 def _gap_ranges(difference: Column, both: Column) -> Column:

@@ -62,18 +62,20 @@ def group_price_cad(group: NodeGroup) -> float | None:
 def build_machines(scenario: Scenario) -> list[Machine]:
     """Returns all machines, by group and number."""
     sites = {site.name: site for site in scenario.sites}
-    found: list[Machine] = []
-    dealt: dict[str, int] = {}  # by pattern: the next group goes on where the last one stopped
+    machines: list[Machine] = []
+    groups_dealt: dict[
+        str, int
+    ] = {}  # by pattern: the next group goes on where the last one stopped
     for group in scenario.fleet:
         terms = owner_terms(group)
         owners = scenario.members((group.coop,))
         for number in range(1, group.count + 1):
-            turn = dealt[group.coop] = dealt.get(group.coop, -1) + 1
+            turn = groups_dealt[group.coop] = groups_dealt.get(group.coop, -1) + 1
             owned = msgspec.structs.replace(group, coop=owners[turn % len(owners)])
             device = catalogue.devices()[group.device]
             spec = _make_machine(scenario, owned, sites[group.site], f"{group.name}-{number}")
-            found.append(Machine(spec, group, sites[group.site], device, terms))
-    return found
+            machines.append(Machine(spec, group, sites[group.site], device, terms))
+    return machines
 
 
 def owner_terms(group: NodeGroup) -> OwnerTerms:
@@ -191,25 +193,25 @@ def _thermal_model(device: Device, group: NodeGroup, *, extra_w: float) -> Therm
 
 def fleet_assumptions(scenario: Scenario) -> list[Assumption]:
     """Returns what the machines' figures rest on."""
-    told = []
-    seen: set[tuple[str, str]] = set()
+    assumptions = []
+    covered: set[tuple[str, str]] = set()
     for group in scenario.fleet:
         device = catalogue.devices()[group.device]
         for model in group_models(scenario, group):
-            if (group.device, model.name) not in seen:
-                seen.add((group.device, model.name))
-                told.append(_speed_assumption(device, model))
-                told.append(_power_assumption(device, group))
-        told += _limit_assumptions(device, group)
+            if (group.device, model.name) not in covered:
+                covered.add((group.device, model.name))
+                assumptions.append(_speed_assumption(device, model))
+                assumptions.append(_power_assumption(device, group))
+        assumptions += _limit_assumptions(device, group)
         if group.count and group_price_cad(group):
-            told.append(_price_assumption(device, group))
-    told += model_layout.load_assumptions(scenario)
-    told.append(Assumption("rest", "default"))
+            assumptions.append(_price_assumption(device, group))
+    assumptions += model_layout.load_assumptions(scenario)
+    assumptions.append(Assumption("rest", "default"))
     if any(group.dedicated for group in scenario.fleet):
-        told.append(Assumption("rest_dedicated", "default"))
+        assumptions.append(Assumption("rest_dedicated", "default"))
     if any(group.hours or group.owner.present != "never" for group in scenario.fleet):
-        told.append(Assumption("presence", "default"))
-    return told
+        assumptions.append(Assumption("presence", "default"))
+    return assumptions
 
 
 def _speed_assumption(device: Device, model: ScenarioModel) -> Assumption:
@@ -243,7 +245,7 @@ def _power_assumption(device: Device, group: NodeGroup) -> Assumption:
 
 def _limit_assumptions(device: Device, group: NodeGroup) -> list[Assumption]:
     """What heat and the owner's limits do to a group."""
-    told = []
+    assumptions = []
     after_s, factor = throttle_limits(device, group)
     if factor < 1.0:
         values: dict[str, str | int | float] = {
@@ -253,13 +255,15 @@ def _limit_assumptions(device: Device, group: NodeGroup) -> list[Assumption]:
         }
         own = group.throttle_factor is not None
         cited = "" if own else _cite_sources(device, "throttle")
-        told.append(Assumption("throttle", "declared" if own else "estimated", values, cited))
+        assumptions.append(
+            Assumption("throttle", "declared" if own else "estimated", values, cited)
+        )
     caps = (("power_cap", group.power_cap_w), ("power_cap_present", group.owner.present_cap_w))
     for code, cap_w in caps:
         if cap_w is not None:
             values = {"machines": group.name, "cap_w": cap_w}
-            told.append(Assumption(code, "declared", values, thermal.SOURCE))
-    return told
+            assumptions.append(Assumption(code, "declared", values, thermal.SOURCE))
+    return assumptions
 
 
 def _price_assumption(device: Device, group: NodeGroup) -> Assumption:

@@ -94,7 +94,7 @@ def plan_groups(
     Raises:
         RequestError: ``plan_refused``: a range is of a group that is not there, or is empty.
     """
-    own = {one.nodes: (one.least, one.most) for one in scenario.plan.ranges}
+    own = {bounds.nodes: (bounds.least, bounds.most) for bounds in scenario.plan.ranges}
     own |= ranges
     every = scenario.fleet + scenario.plan.purchases
     known = [nodes.name for nodes in every]
@@ -153,14 +153,14 @@ class FleetPlanner:
             for number, group in enumerate(self._groups)
         )
         if self._meets_peak_goals(most):
-            tried, found = self._refine_fleet(self._shrink_fleet(most))
+            tried, feasible = self._refine_fleet(self._shrink_fleet(most))
         else:
             (tried,) = self._run_full([most])
-            found = tried.meets_goals
-            if found:  # the busy hours were too strict: only the whole can tell
-                tried, found = self._refine_fleet(most)
+            feasible = tried.meets_goals
+            if feasible:  # the busy hours were too strict: only the whole can tell
+                tried, feasible = self._refine_fleet(most)
         fewer = tuple(
-            self._full_results[one] for one in self._smaller_fleets(tried.counts) if found
+            self._full_results[counts] for counts in self._smaller_fleets(tried.counts) if feasible
         )
         (first,) = self._run_full([base])
         return FleetPlan(
@@ -168,7 +168,7 @@ class FleetPlanner:
             self._goals,
             self._minimise,
             first,
-            tried if found else None,
+            tried if feasible else None,
             tried,
             fewer,
             len(self._peak_results),
@@ -179,14 +179,14 @@ class FleetPlanner:
 
     def _shrink_fleet(self, most: Counts) -> Counts:
         """Takes machines away, the ones first that the objective can best do without."""
-        found: list[Counts] = []
+        candidates: list[Counts] = []
         for order in _removal_orders(self._groups, self._minimise, self._loaded.scenario):
             counts = most
             for number in order:
                 counts = self._fewest_machines(counts, number)
-            found.append(counts)
+            candidates.append(counts)
         return min(
-            found, key=lambda counts: self._objective_value(counts, self._peak_result(counts))
+            candidates, key=lambda counts: self._objective_value(counts, self._peak_result(counts))
         )
 
     def _fewest_machines(self, counts: Counts, number: int) -> Counts:
@@ -200,8 +200,8 @@ class FleetPlanner:
             self._run_peak(fleets)
             good = [
                 count
-                for count, one in zip(asked, fleets, strict=True)
-                if self._meets_peak_goals(one)
+                for count, fleet in zip(asked, fleets, strict=True)
+                if self._meets_peak_goals(fleet)
             ]
             high = min([high, *good])
             low = max([low, *(count + 1 for count in asked if count < high)])
@@ -217,9 +217,11 @@ class FleetPlanner:
         return self._peak_results[counts]
 
     def _run_peak(self, fleets: Sequence[Counts]) -> None:
-        left = [one for one in fleets if sum(one) and one not in self._peak_results]
+        left = [counts for counts in fleets if sum(counts) and counts not in self._peak_results]
         scenario = self._peak or self._loaded.scenario
-        for number, outcome in self._run_all([self._fleet_case(scenario, one) for one in left]):
+        for number, outcome in self._run_all(
+            [self._fleet_case(scenario, counts) for counts in left]
+        ):
             self._peak_results[left[number]] = outcome.result
 
     # The whole time.
@@ -229,10 +231,11 @@ class FleetPlanner:
         for _ in range(CHANGES_MAX):
             fewer = self._smaller_fleets(counts)
             tried, *smaller = self._run_full([counts, *fewer])
-            good = [one for one in smaller if one.meets_goals]
+            good = [candidate for candidate in smaller if candidate.meets_goals]
             if good:
                 counts = min(
-                    good, key=lambda one: self._objective_value(one.counts, one.result)
+                    good,
+                    key=lambda candidate: self._objective_value(candidate.counts, candidate.result),
                 ).counts
                 continue
             if tried.meets_goals:
@@ -259,13 +262,13 @@ class FleetPlanner:
         ]
 
     def _run_full(self, fleets: Sequence[Counts]) -> list[EvaluatedFleet]:
-        left = [one for one in fleets if one not in self._full_results]
-        cases = [self._fleet_case(self._loaded.scenario, one) for one in left]
+        left = [counts for counts in fleets if counts not in self._full_results]
+        cases = [self._fleet_case(self._loaded.scenario, counts) for counts in left]
         for number, outcome in self._run_all(cases):
             result = outcome.result
             meets = _meets_goals(self._goals, result)
             self._full_results[left[number]] = EvaluatedFleet(left[number], result, meets)
-        return [self._full_results[one] for one in fleets]
+        return [self._full_results[counts] for counts in fleets]
 
     # What both do.
 
@@ -314,7 +317,8 @@ def busiest_hours(loaded: LoadedScenario, seed: int) -> Scenario | None:
     """
     scenario = loaded.scenario
     fixed = any(
-        one.trace or one.from_h or one.until_h is not None for one in scenario.workloads
+        workload.trace or workload.from_h or workload.until_h is not None
+        for workload in scenario.workloads
     ) or any(getattr(scenario.faults, kind) for kind in scenario.faults.__struct_fields__)
     if fixed or scenario.hours <= PEAK_H * 2.0:
         return None

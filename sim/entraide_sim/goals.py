@@ -69,10 +69,10 @@ class Goal(Struct, frozen=True):
 
 def summary_value(summary: Mapping[str, Any], key: str) -> float | None:
     """Returns the number at a path of a summary; None where it holds none."""
-    found: Any = summary
+    value: Any = summary
     for part in key.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return float(found) if isinstance(found, int | float) else None
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def parse_goal(text: str) -> Goal:

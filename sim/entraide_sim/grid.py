@@ -72,8 +72,10 @@ class Grid:
     def __init__(
         self, series: Iterable[IntensitySeries], forecasts: Iterable[IntensityForecast] = ()
     ) -> None:
-        self._series = {one.zone: one for one in series}
-        self._forecasts = sorted(forecasts, key=lambda one: (one.issued_at, one.zone))
+        self._series = {zone_series.zone: zone_series for zone_series in series}
+        self._forecasts = sorted(
+            forecasts, key=lambda forecast: (forecast.issued_at, forecast.zone)
+        )
         self.current: dict[str, tuple[float, float]] = {}
 
     def zones(self) -> list[str]:
@@ -97,9 +99,9 @@ class Grid:
         """Moves on to the hour of a moment; returns the zones whose intensity is another now."""
         changed = []
         for zone in self.zones():
-            found = self.intensity_at(zone, moment)
-            if self.current.get(zone) != found:
-                self.current[zone] = found
+            intensity = self.intensity_at(zone, moment)
+            if self.current.get(zone) != intensity:
+                self.current[zone] = intensity
                 changed.append(zone)
         return changed
 
@@ -112,10 +114,16 @@ class Grid:
 
     def schedule_forecasts(self, driver: Driver) -> None:
         """Has each forecast told when it is issued; of those issued before, each zone's newest."""
-        known = {one.zone: one for one in self._forecasts if one.issued_at <= driver.now}
+        known = {
+            forecast.zone: forecast
+            for forecast in self._forecasts
+            if forecast.issued_at <= driver.now
+        }
         for zone in sorted(known):
             self._deliver_forecast(driver, known[zone])
-        to_come = iter([one for one in self._forecasts if one.issued_at > driver.now])
+        to_come = iter(
+            [forecast for forecast in self._forecasts if forecast.issued_at > driver.now]
+        )
         self._schedule_forecast(driver, to_come)
 
     def _schedule_forecast(self, driver: Driver, to_come: Iterator[IntensityForecast]) -> None:
@@ -132,9 +140,14 @@ class Grid:
         self._deliver_forecast(driver, forecast)
         self._schedule_forecast(driver, to_come)
 
-    def _deliver_forecast(self, driver: Driver, one: IntensityForecast) -> None:
+    def _deliver_forecast(self, driver: Driver, forecast: IntensityForecast) -> None:
         driver.deliver(
-            ForecastIssued, one.zone, one.issued_at, one.start_at, one.direct, one.lifecycle
+            ForecastIssued,
+            forecast.zone,
+            forecast.issued_at,
+            forecast.start_at,
+            forecast.direct,
+            forecast.lifecycle,
         )
 
 
@@ -288,9 +301,9 @@ def _parse_intensity(text: str | None, path: Path, line: int, *, least: float = 
 
 def step_value(steps: Sequence[tuple[float, float]], moment: float) -> float:
     """Returns the value of a step function, given as (from, value) ascending; 0 before it."""
-    found = 0.0
+    current = 0.0
     for begin, value in steps:
         if begin > moment:
             break
-        found = value
-    return found
+        current = value
+    return current

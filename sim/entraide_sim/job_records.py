@@ -81,8 +81,8 @@ class JobRecords:
             return integers[INTEGERS.index(name) :: len(INTEGERS) + 1]
         if name in TEXTS:
             index = TEXTS.index(name)
-            words: Column = np.array([found[index] for found in self._numbers] or [""])
-            return words[integers[len(INTEGERS) :: len(INTEGERS) + 1]]
+            values: Column = np.array([texts[index] for texts in self._numbers] or [""])
+            return values[integers[len(INTEGERS) :: len(INTEGERS) + 1]]
         raise ValueError(f"no column is called {name!r}")
 
     def columns(self) -> dict[str, Column]:
@@ -93,7 +93,7 @@ class JobRecords:
 def _promise_state(job: Job, terms: ClassTerms) -> int:
     facts = job.request.facts
     objectives = (terms.ttft_s, terms.tpot_s, terms.completion_s, facts.deadline_at)
-    if job.state is JobState.CANCELLED or all(one is None for one in objectives):
+    if job.state is JobState.CANCELLED or all(objective is None for objective in objectives):
         return NO_PROMISE
     if job.state is not JobState.COMPLETED:
         return PROMISE_MISSED

@@ -45,7 +45,7 @@ class ModelManager:
         node, model = what
         if not node.up or model in node.card.loading or _is_loaded(node, model):
             return
-        offer = next((one for one in node.card.loadable if one.model == model), None)
+        offer = next((offer for offer in node.card.loadable if offer.model == model), None)
         code = _refusal_code(node, offer)
         if code or offer is None:
             values = (node.name, model, code)
@@ -65,7 +65,7 @@ class ModelManager:
         assert bay is not None
         _update_card(
             node,
-            loading=tuple(one for one in node.card.loading if one != model),
+            loading=tuple(name for name in node.card.loading if name != model),
             replicas=(*node.card.replicas, bay.replica),
         )
         self._send_card(node)
@@ -78,8 +78,8 @@ class ModelManager:
         if bay.runs:
             self._driver.schedule(self._driver.now + UNLOAD_RETRY_S, self._receive_unload, what)
             return
-        kept = tuple(one for one in node.card.replicas if one.model != model)
-        _update_card(node, replicas=kept)
+        remaining = tuple(replica for replica in node.card.replicas if replica.model != model)
+        _update_card(node, replicas=remaining)
         self._send_card(node)
 
     def _send_card(self, node: Node) -> None:
@@ -114,5 +114,7 @@ def _refusal_code(node: Node, offer: Loadable | None) -> str:
         return NOT_NOW
     there = {replica.model for replica in node.card.replicas} | set(node.card.loading)
     fixed = {replica.model for replica in node.spec.card.replicas}
-    used_bytes = sum(one.memory_bytes for one in node.card.loadable if one.model in there - fixed)
+    used_bytes = sum(
+        offer.memory_bytes for offer in node.card.loadable if offer.model in there - fixed
+    )
     return "" if used_bytes + offer.memory_bytes <= node.card.models_bytes else NO_ROOM

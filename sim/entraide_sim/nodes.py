@@ -209,7 +209,8 @@ class Node:
         self.one_way_s = spec.card.rtt_s / 2.0
         self.restarts = 0
         self.other_instances = [
-            Node(one, site, seed=seed, number=number, at=at) for one in spec.model_specs[1:]
+            Node(model_spec, site, seed=seed, number=number, at=at)
+            for model_spec in spec.model_specs[1:]
         ]
         spec = spec.first_model
         self.replica = spec.card.replicas[0]
@@ -242,7 +243,7 @@ class Node:
     @property
     def is_loaded(self) -> bool:
         """Whether the model that works here is loaded."""
-        return any(one.model == self.replica.model for one in self.host.card.replicas)
+        return any(replica.model == self.replica.model for replica in self.host.card.replicas)
 
     def model_instances(self) -> list["Node"]:
         """Returns itself and its other models' bays."""
@@ -269,13 +270,13 @@ def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
     power = spec.card.power
     extra_w = max(0.0, power.active_w - power.idle_w) if spec.extra_w is None else spec.extra_w
     part = allowed_power_part(power_cap_w, idle_w=power.idle_w, extra_w=extra_w)
-    found, cooling = _scaled_hardware(spec, extra_w, part), spec.thermal
+    hardware, cooling = _scaled_hardware(spec, extra_w, part), spec.thermal
     if cooling is None:
-        return found
+        return hardware
     warm = None
     if part * extra_w > cooling.sustained_w:
         warm = _scaled_hardware(spec, extra_w, cooling.sustained_w / extra_w)
-    return msgspec.structs.replace(found, thermal=cooling, throttled=warm)
+    return msgspec.structs.replace(hardware, thermal=cooling, throttled=warm)
 
 
 def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:

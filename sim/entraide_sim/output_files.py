@@ -100,24 +100,26 @@ def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
 
 def advice_to_json(effects: Sequence[ChangeEffect]) -> dict[str, Any]:
     """Returns single changes as JSON has them, and their ranks by dollars, seconds and grams."""
-    rows = {f"{one.code} {one.values['name']}": one for one in effects}
+    rows = {f"{effect.code} {effect.values['name']}": effect for effect in effects}
 
     def ranked(key: str) -> list[str]:
-        held = {name: getattr(one, key) for name, one in rows.items()}
-        return sorted((name for name in held if held[name] is not None), key=lambda n: held[n])
+        values = {name: getattr(effect, key) for name, effect in rows.items()}
+        return sorted(
+            (name for name in values if values[name] is not None), key=lambda n: values[n]
+        )
 
     return {
         "changes": [
             {
                 "change": name,
-                "code": one.code,
-                "values": one.values,
-                "price_cad": one.price_cad,
-                "cad_per_year": one.cad_per_year,
-                "ttft_s_p95": one.ttft_s_p95,
-                "g_per_year": one.g_per_year,
+                "code": effect.code,
+                "values": effect.values,
+                "price_cad": effect.price_cad,
+                "cad_per_year": effect.cad_per_year,
+                "ttft_s_p95": effect.ttft_s_p95,
+                "g_per_year": effect.g_per_year,
             }
-            for name, one in rows.items()
+            for name, effect in rows.items()
         ],
         "by_dollars": ranked("cad_per_year"),
         "by_seconds": ranked("ttft_s_p95"),

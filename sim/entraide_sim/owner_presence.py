@@ -62,14 +62,14 @@ def presence_faults(
     ):
         return
     days = list(_local_days(start_at, until, zone))
-    there = _draw_visits(days, pattern, seed, number)
+    visits = _draw_visits(days, pattern, seed, number)
     if present_cap_w is not None:
         usual_w = inf if power_cap_w is None else power_cap_w
-        for begin, end in there:
+        for begin, end in visits:
             if end > start_at and begin < until:
                 yield Fault(max(begin, start_at), node, "cap", min(usual_w, present_cap_w))
                 yield Fault(end, node, "cap", usual_w)
-    yield from visit_faults(node, terms, visits=there, start_at=start_at, until=until, zone=zone)
+    yield from visit_faults(node, terms, visits=visits, start_at=start_at, until=until, zone=zone)
 
 
 def visit_faults(
@@ -123,12 +123,12 @@ def _change_moments(
     zone: ZoneInfo,
 ) -> set[float]:
     """Returns the moments at which something may change for an owner."""
-    found = {edge for visit in visits for edge in visit}
-    found |= {end + terms.idle_min * MINUTE_S for _, end in visits}
+    moments = {edge for visit in visits for edge in visit}
+    moments |= {end + terms.idle_min * MINUTE_S for _, end in visits}
     for midnight, _ in _local_days(start_at, until, zone):
         for span in terms.hours:
-            found |= {midnight + span.begin_min * MINUTE_S, midnight + span.end_min * MINUTE_S}
-    return found
+            moments |= {midnight + span.begin_min * MINUTE_S, midnight + span.end_min * MINUTE_S}
+    return moments
 
 
 def _machine_state(
@@ -156,7 +156,7 @@ def _draw_visits(
 ) -> list[tuple[float, float]]:
     """Returns from when to when somebody is there."""
     source = make_rng(seed, 5, number)
-    found = []
+    visits = []
     for midnight, weekday in days:
         for on, begin_min, end_min, chance in PATTERNS[pattern]:
             comes = float(source.random())
@@ -167,5 +167,5 @@ def _draw_visits(
             if weekday in on and comes < chance:
                 begin = max(0.0, begin_min + early)
                 end = min(float(DAY_MIN), max(begin + 10.0, end_min + late))
-                found.append((midnight + begin * MINUTE_S, midnight + end * MINUTE_S))
-    return found
+                visits.append((midnight + begin * MINUTE_S, midnight + end * MINUTE_S))
+    return visits

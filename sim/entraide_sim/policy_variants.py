@@ -38,10 +38,10 @@ def read_variants(names: Sequence[str]) -> list[PolicyVariant]:
     Raises:
         RequestError: ``scenario_refused``: there is no such picker or file, or it is no TOML.
     """
-    found = []
+    variants = []
     for name in names:
         if name in PICKERS:
-            found.append(PolicyVariant(name, {"picker": name, "version": name}))
+            variants.append(PolicyVariant(name, {"picker": name, "version": name}))
             continue
         path = Path(name)
         try:
@@ -53,8 +53,8 @@ def read_variants(names: Sequence[str]) -> list[PolicyVariant]:
             ) from None
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
             raise scenario_error(name, 0, "", "unreadable", {"detail": str(problem)}) from None
-        found.append(PolicyVariant(path.stem, {"version": path.stem, **raw}))
-    return found
+        variants.append(PolicyVariant(path.stem, {"version": path.stem, **raw}))
+    return variants
 
 
 def variant_cases(
@@ -71,11 +71,16 @@ def variant_cases(
         RequestError: ``scenario_refused``: a policy is not sound.
     """
     scenario = loaded.scenario
-    titles = {one.name: one.title for one in scenario.alternatives if one.title}
+    titles = {
+        alternative.name: alternative.title
+        for alternative in scenario.alternatives
+        if alternative.title
+    }
     fleets = [
-        (one.name, with_alternative(scenario, one.name)) for one in scenario.alternatives
+        (alternative.name, with_alternative(scenario, alternative.name))
+        for alternative in scenario.alternatives
     ] or [("", scenario)]
-    found = []
+    cases = []
     for choice in policies or [PolicyVariant("", {})]:
         for fleet, variant in fleets:
             changed = with_policy(variant, choice.keys)
@@ -84,5 +89,5 @@ def variant_cases(
                 raise scenario_error(choice.name or loaded.path, 0, key, fault.code, fault.values)
             label = LABEL_SEPARATOR.join(part for part in (fleet, choice.name) if part)
             home = str(loaded.home)
-            found.append(Case(scenario=changed, home=home, seed=seed, label=label, names=titles))
-    return found
+            cases.append(Case(scenario=changed, home=home, seed=seed, label=label, names=titles))
+    return cases

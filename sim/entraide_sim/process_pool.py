@@ -29,17 +29,17 @@ class ProcessPool:
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
         # They are born deaf to Ctrl-C: it is the parent's to hear, and to end them.
-        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        previous_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             for _ in range(count):
-                here, there = context.Pipe()
-                process = context.Process(target=_work_loop, args=(work, there), daemon=True)
+                parent_end, child_end = context.Pipe()
+                process = context.Process(target=_work_loop, args=(work, child_end), daemon=True)
                 process.start()
-                there.close()
+                child_end.close()
                 self._processes.append(process)
-                self._pipes.append(here)
+                self._pipes.append(parent_end)
         finally:
-            signal.signal(signal.SIGINT, heard)
+            signal.signal(signal.SIGINT, previous_handler)
 
     def map_unordered(self, parcels: Mapping[int, Any]) -> Iterator[tuple[int, Any]]:
         """Has parcels worked on; yields each answer with its number as it comes.
@@ -47,10 +47,10 @@ class ProcessPool:
         Raises:
             ChildProcessError: a process died by itself.
         """
-        left = iter(parcels.items())
+        remaining = iter(parcels.items())
         busy: dict[Connection, int] = {}
         for free in self._pipes:
-            self._send_next(free, left, busy)
+            self._send_next(free, remaining, busy)
         while busy:
             ready: list[Any] = wait(list(busy))
             for link in ready:
@@ -61,7 +61,7 @@ class ProcessPool:
                     raise ChildProcessError("a process of the simulation died") from None
                 if problem is not None:
                     raise problem
-                self._send_next(link, left, busy)
+                self._send_next(link, remaining, busy)
                 yield number, answer
 
     def terminate(self) -> None:
@@ -78,9 +78,9 @@ class ProcessPool:
 
     @staticmethod
     def _send_next(
-        link: Connection, left: Iterator[tuple[int, Any]], busy: dict[Connection, int]
+        link: Connection, remaining: Iterator[tuple[int, Any]], busy: dict[Connection, int]
     ) -> None:
-        following = next(left, None)
+        following = next(remaining, None)
         if following is not None:
             busy[link] = following[0]
             link.send(following[1])

@@ -149,8 +149,8 @@ def _summarize(
         "fairness": fairness.measure_fairness(
             table,
             built.policy,
-            received={one.coop: one.received_tokens for one in coops},
-            due_tokens={one.coop: one.due_tokens for one in coops},
+            received={coop.coop: coop.received_tokens for coop in coops},
+            due_tokens={coop.coop: coop.due_tokens for coop in coops},
         ),
         "utilisation": _ratio(slot_s, slots * (world.driver.now - world.started_at)),
         "wall_s": wall_s,

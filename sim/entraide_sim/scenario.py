@@ -381,7 +381,9 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def members(self, names: tuple[str, ...] = ("*",)) -> tuple[str, ...]:
         """Returns the co-ops whose names fit one of these, in the order of the scenario."""
         return tuple(
-            coop.name for coop in self.coops if any(fnmatchcase(coop.name, one) for one in names)
+            coop.name
+            for coop in self.coops
+            if any(fnmatchcase(coop.name, pattern) for pattern in names)
         )
 
     @property

@@ -61,17 +61,17 @@ class ChangeEffect(Struct, frozen=True):
 
 def list_changes(scenario: Scenario) -> list[ScenarioChange]:
     """Returns the single changes that are worth a try, at most ``CHANGES_MAX``."""
-    found = [
+    changes = [
         *_buy_machines(scenario),
         *_lend_always(scenario),
         *_shift_to_batch(scenario),
         *_retire_machines(scenario),
     ]
-    return found[:CHANGES_MAX]
+    return changes[:CHANGES_MAX]
 
 
 def advice_cases(
-    loaded: LoadedScenario, found: Sequence[ScenarioChange], *, seed: int
+    loaded: LoadedScenario, changes: Sequence[ScenarioChange], *, seed: int
 ) -> list[Case]:
     """Returns the scenario as it is, then with each change."""
     home = str(loaded.home)
@@ -80,7 +80,7 @@ def advice_cases(
         Case(scenario=base, home=home, seed=seed),
         *(
             Case(scenario=change.scenario, home=home, seed=seed, label=change_label(change))
-            for change in found
+            for change in changes
         ),
     ]
 
@@ -115,7 +115,7 @@ def measure_effect(change: ScenarioChange, base: RunResult, result: RunResult) -
 def _buy_machines(scenario: Scenario) -> Iterator[ScenarioChange]:
     bought = scenario.plan.purchases or tuple(_extend_groups(scenario))
     for nodes in bought:
-        one = msgspec.structs.replace(nodes, count=1)
+        machine = msgspec.structs.replace(nodes, count=1)
         device = catalogue.devices()[nodes.device]
         price = device.price_cad if nodes.price_cad is None else nodes.price_cad
         values: Values = {
@@ -124,7 +124,7 @@ def _buy_machines(scenario: Scenario) -> Iterator[ScenarioChange]:
             "site": nodes.site,
             "price_cad": price or 0.0,
         }
-        yield ScenarioChange("buy", values, with_nodes(scenario, (*scenario.fleet, one)))
+        yield ScenarioChange("buy", values, with_nodes(scenario, (*scenario.fleet, machine)))
 
 
 def _extend_groups(scenario: Scenario) -> Iterator[NodeGroup]:

@@ -61,7 +61,7 @@ class LoadedScenario(Struct, frozen=True):
 def shipped_scenarios() -> list[str]:
     """Returns the names of the scenarios that come with the package."""
     folder = files("entraide_sim") / "scenarios"
-    names = [one.name for one in folder.iterdir() if one.name.endswith(SUFFIX)]
+    names = [file.name for file in folder.iterdir() if file.name.endswith(SUFFIX)]
     return sorted(name.removesuffix(SUFFIX) for name in names)
 
 
@@ -158,15 +158,15 @@ def _check_file(loaded: LoadedScenario, place: KeyPath, name: str) -> None:
         raise scenario_error(loaded.path, line, _format_path(place), "no_file", {"value": name})
 
 
-def _file_error(said: str) -> RequestError:
-    where = _LOCATION.match(said)
+def _file_error(message: str) -> RequestError:
+    where = _LOCATION.match(message)
     path, line, rest = (
-        (where["path"], int(where["line"] or 0), where["said"]) if where else ("", 0, said)
+        (where["path"], int(where["line"] or 0), where["said"]) if where else ("", 0, message)
     )
     for pattern, code in _MESSAGE_CODES:
-        found = pattern.fullmatch(rest)
-        if found:
-            return scenario_error(path, line, "", code, {**found.groupdict()})
+        match = pattern.fullmatch(rest)
+        if match:
+            return scenario_error(path, line, "", code, {**match.groupdict()})
     return scenario_error(path, line, "", "unreadable", {"detail": rest})
 
 
@@ -263,8 +263,10 @@ def _known_keys(place: KeyPath) -> list[str]:
         if isinstance(part, int):
             kind = kind.__args__[0]
             continue
-        field = {one.encode_name: one for one in msgspec.structs.fields(kind)}[part]
+        field = {
+            struct_field.encode_name: struct_field for struct_field in msgspec.structs.fields(kind)
+        }[part]
         kind = field.type
         if type(None) in getattr(kind, "__args__", ()):
-            kind = next(one for one in kind.__args__ if one is not type(None))
-    return [one.encode_name for one in msgspec.structs.fields(kind)]
+            kind = next(member for member in kind.__args__ if member is not type(None))
+    return [struct_field.encode_name for struct_field in msgspec.structs.fields(kind)]

@@ -141,9 +141,9 @@ def find_issues(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
     for number, workload in enumerate(scenario.workloads):
         yield from _check_workload(scenario, workload, ("workloads", number))
     yield from _check_fault_specs(scenario)
-    for number, one in enumerate(scenario.plan.ranges):
+    for number, bounds in enumerate(scenario.plan.ranges):
         yield from _check_known(
-            one.nodes, [n.name for n in scenario.fleet], ("plan", "ranges", number, "nodes")
+            bounds.nodes, [n.name for n in scenario.fleet], ("plan", "ranges", number, "nodes")
         )
     yield from _check_policy(scenario)
 
@@ -183,21 +183,21 @@ def _check_required(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
 
 def _check_names(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
     for kind in ("sites", "coops", "models", "workloads", "alternatives"):
-        yield from _find_duplicates(kind, [one.name for one in getattr(scenario, kind)])
+        yield from _find_duplicates(kind, [entry.name for entry in getattr(scenario, kind)])
     for alternative in scenario.alternatives or (s.FleetAlternative(name=""),):
         yield from _find_duplicates(
-            "nodes", [one.name for one in scenario.nodes + alternative.nodes]
+            "nodes", [group.name for group in scenario.nodes + alternative.nodes]
         )
 
 
 def _find_duplicates(kind: str, names: list[str]) -> Iterator[ScenarioIssue]:
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for number, name in enumerate(names):
         if not name:
             yield ScenarioIssue((kind, number, "name"), "empty")
-        elif name in seen:
+        elif name in earlier:
             yield ScenarioIssue((kind, number, "name"), "twice", {"value": name})
-        seen.add(name)
+        earlier.add(name)
 
 
 def _check_sites(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
@@ -220,9 +220,9 @@ def _check_sites(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
 def _node_groups(scenario: s.Scenario) -> Iterator[tuple[Path, s.NodeGroup]]:
     for number, group in enumerate(scenario.nodes):
         yield ("nodes", number), group
-    for one, alternative in enumerate(scenario.alternatives):
+    for index, alternative in enumerate(scenario.alternatives):
         for number, group in enumerate(alternative.nodes):
-            yield ("alternatives", one, "nodes", number), group
+            yield ("alternatives", index, "nodes", number), group
     for number, group in enumerate(scenario.plan.purchases):
         yield ("plan", "purchases", number), group
 
@@ -235,13 +235,13 @@ def _check_known(name: str, names: Iterable[str], path: Path) -> Iterator[Scenar
 
 def _check_member(scenario: s.Scenario, name: str, path: Path) -> Iterator[ScenarioIssue]:
     if not scenario.members((name,)):
-        yield from _check_known(name, [one.name for one in scenario.coops], path)
+        yield from _check_known(name, [coop.name for coop in scenario.coops], path)
 
 
 def _check_group(scenario: s.Scenario, group: s.NodeGroup, path: Path) -> Iterator[ScenarioIssue]:
     yield from _check_member(scenario, group.coop, (*path, "coop"))
-    yield from _check_known(group.site, [one.name for one in scenario.sites], (*path, "site"))
-    models = [one.name for one in scenario.models]
+    yield from _check_known(group.site, [site.name for site in scenario.sites], (*path, "site"))
+    models = [model.name for model in scenario.models]
     if group.model:
         yield from _check_known(group.model, models, (*path, "model"))
     for key, names in (("models", group.models or ()), ("loadable", group.loadable)):
@@ -302,7 +302,7 @@ def _check_workload(
     scenario: s.Scenario, workload: s.Workload, path: Path
 ) -> Iterator[ScenarioIssue]:
     if workload.model:
-        names = [one.name for one in scenario.models]
+        names = [model.name for model in scenario.models]
         if any(group.loadable for group in scenario.fleet):
             names += ALIASES
         yield from _check_known(workload.model, names, (*path, "model"))
@@ -314,8 +314,8 @@ def _check_workload(
         yield ScenarioIssue((*path, "clients"), "trace_or_clients", {"value": workload.name})
     for key in ("input_tokens", "output_tokens"):
         lengths = getattr(workload, key)
-        rising = all(one <= other for one, other in pairwise(lengths))
-        sound = rising and all(isfinite(one) and one >= 1 for one in lengths)
+        rising = all(lower <= upper for lower, upper in pairwise(lengths))
+        sound = rising and all(isfinite(length) and length >= 1 for length in lengths)
         if len(lengths) not in QUANTILES_ALLOWED or not sound:
             yield ScenarioIssue((*path, key), "no_lengths", {"value": str(list(lengths))})
 
@@ -343,7 +343,7 @@ def _check_fault_specs(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
 
 def _check_restarts(restarts: tuple[s.RestartSpec, ...]) -> Iterator[ScenarioIssue]:
     back_h = -1.0
-    for number, restart in sorted(enumerate(restarts), key=lambda one: one[1].at_h):
+    for number, restart in sorted(enumerate(restarts), key=lambda numbered: numbered[1].at_h):
         if restart.at_h <= back_h:
             values: Values = {"value": restart.at_h, "low": back_h}
             yield ScenarioIssue(("faults", "restart", number, "at_h"), "still_down", values)

@@ -123,18 +123,20 @@ LengthTables = dict[str, dict[int, LengthDistribution]]
 def _read_lengths(path: Path, begin_s: float) -> tuple[LengthTables, LengthTables]:
     tables: tuple[LengthTables, LengthTables] = ({}, {})
     for table, prefix in zip(tables, ("in", "out"), strict=True):
-        seen: dict[str, dict[int, list[float]]] = defaultdict(dict)
+        quantiles_by_client: dict[str, dict[int, list[float]]] = defaultdict(dict)
         names = [f"{prefix}_{name}" for name in QUANTILES]
         for line, row in numbered_rows(path, {"client", "window_start_s", *names}):
             part = int(
                 (_parse_number(row["window_start_s"], path, line) - begin_s) // LENGTH_WINDOW_S
             )
-            seen[row["client"]][part] = [_parse_number(row[name], path, line) for name in names]
-        if not seen:
+            quantiles_by_client[row["client"]][part] = [
+                _parse_number(row[name], path, line) for name in names
+            ]
+        if not quantiles_by_client:
             raise ValueError(f"{path}: no rows")
-        everyone = [values for parts in seen.values() for values in parts.values()]
+        everyone = [values for parts in quantiles_by_client.values() for values in parts.values()]
         table[""] = {-1: _make_distribution(np.mean(everyone, axis=0).tolist())}
-        for client, parts in seen.items():
+        for client, parts in quantiles_by_client.items():
             table[client] = {part: _make_distribution(values) for part, values in parts.items()}
             table[client][-1] = _make_distribution(np.mean(list(parts.values()), axis=0).tolist())
     return tables

@@ -86,9 +86,9 @@ def simulate(
     if progress is not None:
         _report_progress(driver, scenario, progress)
     world.run(built.requests)
-    found = build_result(built, world, recorder, label=case.label, wall_s=clock() - began)
-    found = msgspec.structs.replace(found, names=case.names)
-    return found, recorder.records.columns()
+    run_result = build_result(built, world, recorder, label=case.label, wall_s=clock() - began)
+    run_result = msgspec.structs.replace(run_result, names=case.names)
+    return run_result, recorder.records.columns()
 
 
 def _report_progress(driver: Driver, scenario: Scenario, progress: Callable[[float], None]) -> None:
@@ -118,7 +118,7 @@ def with_alternative(scenario: Scenario, name: str) -> Scenario:
     Raises:
         KeyError: it has no alternative of that name.
     """
-    named = {one.name: one for one in scenario.alternatives}
+    named = {alternative.name: alternative for alternative in scenario.alternatives}
     return msgspec.structs.replace(
         scenario, nodes=scenario.nodes + named[name].nodes, alternatives=()
     )

@@ -45,8 +45,10 @@ def clear_sky(
     )  # fmt: skip
     solar_h = (moment % DAY_S) / HOUR_S + longitude / 15.0 + equation_min / 60.0
     hour_angle = radians(15.0 * (solar_h - 12.0))
-    place = radians(latitude)
-    height = sin(place) * sin(declination) + cos(place) * cos(declination) * cos(hour_angle)
+    latitude_rad = radians(latitude)
+    height = sin(latitude_rad) * sin(declination) + cos(latitude_rad) * cos(declination) * cos(
+        hour_angle
+    )
     if height <= 0.0:
         return 0.0, height, declination, hour_angle
     return 1_098.0 * height * exp(-0.057 / height), height, declination, hour_angle
@@ -78,10 +80,10 @@ def panel_power_w(
     if level <= 0.0:
         return 0.0
     sky = level * _diffuse_part(level / (SOLAR_W_PER_M2 * height))
-    tilt, place = radians(tilt_deg), radians(latitude)
-    incidence = sin(place - tilt) * sin(declination) + cos(place - tilt) * cos(declination) * cos(
-        hour_angle
-    )
+    tilt, latitude_rad = radians(tilt_deg), radians(latitude)
+    incidence = sin(latitude_rad - tilt) * sin(declination) + cos(latitude_rad - tilt) * cos(
+        declination
+    ) * cos(hour_angle)
     # A sun on the horizon would make the ratio endless: Haurwitz' light is almost none by then.
     beam = (level - sky) * max(0.0, incidence) / max(height, 0.05)
     tilted = beam + sky * (1.0 + cos(tilt)) / 2.0 + level * ALBEDO * (1.0 - cos(tilt)) / 2.0
@@ -101,8 +103,8 @@ def _diffuse_part(clearness: float) -> float:
 def cloud_clearness(hours: int, *, clearness: float, seed: int, number: int) -> list[float]:
     """Returns the part of a clear sky's light that comes through, hour by hour, by luck."""
     shocks = make_rng(seed, 4, number).normal(0.0, 1.0, hours).tolist()
-    found, deviation = [], 0.0
+    clearness_by_hour, deviation = [], 0.0
     for shock in shocks:
         deviation = CLOUD_PERSISTENCE * deviation + (1.0 - CLOUD_PERSISTENCE**2) ** 0.5 * shock
-        found.append(max(0.05, min(1.0, clearness + CLOUD_DEVIATION * deviation)))
-    return found
+        clearness_by_hour.append(max(0.05, min(1.0, clearness + CLOUD_DEVIATION * deviation)))
+    return clearness_by_hour

@@ -78,18 +78,18 @@ def read_machines(path: Path) -> list[SheetRow]:
 
 
 def _row_table(row: dict[str, Any], line: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     owner: dict[str, Any] = {}
     if row.pop("", None):
         raise SpreadsheetError(line, "bad_cell", {"value": "…"})  # more cells than columns
     for name, cell in row.items():
         written = cell.strip()
         if written:
-            place = owner if name in OWNER_COLUMNS else found
+            place = owner if name in OWNER_COLUMNS else table
             place[name] = _cell_value(name, written, line)
     if owner:
-        found["owner"] = owner
-    return found
+        table["owner"] = owner
+    return table
 
 
 def _cell_value(name: str, written: str, line: int) -> Any:

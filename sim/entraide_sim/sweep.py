@@ -138,15 +138,15 @@ class SweepRunner:
         """
         left: dict[int, CaseTask] = {}
         for number, case in enumerate(cases):
-            found = (
+            cached = (
                 load_outcome(self._cache_folder, cache_key(case), tables=tables)
                 if self._resume
                 else None
             )
-            if found is None:
+            if cached is None:
                 left[number] = CaseTask(case, tables)
             else:
-                yield number, found
+                yield number, cached
         run = _run_on_ray(left) if self._ray else self._run_locally(left)
         for number, outcome in run:
             store_outcome(self._cache_folder, cache_key(cases[number]), outcome)
@@ -211,10 +211,10 @@ def _run_remote_task(packed: bytes) -> bytes:
 
 def scenario_files(scenario: Scenario) -> list[str]:
     """Returns the files that a scenario names, relative to its home, each once."""
-    found = {workload.trace for workload in scenario.workloads}
+    names = {workload.trace for workload in scenario.workloads}
     for site in scenario.sites:
-        found |= {site.intensity, site.forecast, site.surplus}
-    return sorted(found - {""})
+        names |= {site.intensity, site.forecast, site.surplus}
+    return sorted(names - {""})
 
 
 def _read_files(case: Case) -> dict[str, bytes]:
@@ -250,20 +250,20 @@ def with_file_names(scenario: Scenario, new: dict[str, str]) -> Scenario:
 
 def cache_key(case: Case) -> str:
     """Returns the key of a case: whatever its result depends on, in one short word."""
-    found = hashlib.sha256(version().encode())
-    found.update(msgspec.json.encode((case.scenario, case.seed, case.label)))
+    digest = hashlib.sha256(version().encode())
+    digest.update(msgspec.json.encode((case.scenario, case.seed, case.label)))
     for name in scenario_files(case.scenario):
-        found.update((Path(case.home) / name).read_bytes())
-    return found.hexdigest()[:24]
+        digest.update((Path(case.home) / name).read_bytes())
+    return digest.hexdigest()[:24]
 
 
 def load_outcome(folder: Path, key: str, *, tables: bool) -> CaseOutcome | None:
     """Returns what was kept of a case; None when nothing was, or no jobs and they are wanted."""
     try:
-        found = decode_msgpack((folder / f"{key}.run").read_bytes(), type=CaseOutcome)
+        outcome = decode_msgpack((folder / f"{key}.run").read_bytes(), type=CaseOutcome)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if found.table or not tables else None
+    return outcome if outcome.table or not tables else None
 
 
 def store_outcome(folder: Path, key: str, outcome: CaseOutcome) -> None:

@@ -29,13 +29,13 @@ def find_line(text: str, path: list[str | int]) -> int:
         key = _KEY.match(line)
         if header:
             here = _header_path(header.group(2), counts, array=header.group(1) == "[[")
-            found = here
+            key_path = here
         elif key:
-            found = [*here, *key.group(1).replace('"', "").split(".")]
+            key_path = [*here, *key.group(1).replace('"', "").split(".")]
         else:
             continue
-        shared = _common_length(found, path)
-        if shared > best_length and shared == len(found):
+        shared = _common_length(key_path, path)
+        if shared > best_length and shared == len(key_path):
             best, best_length = number, shared
     return best
 
@@ -43,24 +43,24 @@ def find_line(text: str, path: list[str | int]) -> int:
 def _header_path(name: str, counts: dict[str, int], *, array: bool) -> list[str | int]:
     """Returns the path of a header; an array's last table is the one that a name in it means."""
     parts = [part.strip().strip('"') for part in name.split(".")]
-    found: list[str | int] = []
+    key_path: list[str | int] = []
     for index, part in enumerate(parts):
-        found.append(part)
-        so_far = ".".join(map(str, found))
+        key_path.append(part)
+        so_far = ".".join(map(str, key_path))
         if array and index == len(parts) - 1:
             counts[so_far] = counts.get(so_far, -1) + 1
             # Tables inside the one before are no more.
-            for old in [one for one in counts if one.startswith(f"{so_far}.")]:
+            for old in [counted for counted in counts if counted.startswith(f"{so_far}.")]:
                 del counts[old]
         if so_far in counts:
-            found.append(counts[so_far])
-    return found
+            key_path.append(counts[so_far])
+    return key_path
 
 
-def _common_length(found: list[str | int], path: list[str | int]) -> int:
+def _common_length(first: list[str | int], second: list[str | int]) -> int:
     count = 0
-    for one, other in zip(found, path, strict=False):
-        if one != other:
+    for part, other in zip(first, second, strict=False):
+        if part != other:
             break
         count += 1
     return count

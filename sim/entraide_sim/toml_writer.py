@@ -26,12 +26,12 @@ def scenario_toml(scenario: Struct, *, comment: str = "") -> str:
 def _to_builtins(value: Any) -> Any:
     """Returns built-in values, keys with their defaults left out."""
     if isinstance(value, Struct):
-        found = {}
+        table = {}
         for field in msgspec.structs.fields(value):
             held = getattr(value, field.name)
             if held is not None and held != field.default:
-                found[field.encode_name] = _to_builtins(held)
-        return found
+                table[field.encode_name] = _to_builtins(held)
+        return table
     if isinstance(value, Mapping):
         return {key: _to_builtins(held) for key, held in value.items()}
     if isinstance(value, list | tuple):

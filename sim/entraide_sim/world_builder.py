@@ -77,25 +77,25 @@ def build_world(scenario: Scenario, *, home: Path, seed: int) -> WorldParts:
     Raises:
         ValueError: a file is not what it should be; file and line are named.
     """
-    found = fleet.build_machines(scenario)
-    grid, told = energy_inputs.build_grid(scenario, home, seed)
+    machines = fleet.build_machines(scenario)
+    grid, assumptions = energy_inputs.build_grid(scenario, home, seed)
     sites: list[SiteSpec] = []
     for site in scenario.sites:
-        more, why = _site_specs(scenario, site, found, home=home, seed=seed)
-        sites += more
-        told += why
-    told += fleet.fleet_assumptions(scenario)
-    told += _demand_assumptions(scenario)
+        specs, site_assumptions = _site_specs(scenario, site, machines, home=home, seed=seed)
+        sites += specs
+        assumptions += site_assumptions
+    assumptions += fleet.fleet_assumptions(scenario)
+    assumptions += _demand_assumptions(scenario)
     return WorldParts(
         scenario,
         seed,
-        found,
+        machines,
         sites,
         grid,
         make_policy(scenario),
-        _make_faults(scenario, found, seed),
+        _make_faults(scenario, machines, seed),
         _make_requests(scenario, home, seed),
-        told,
+        assumptions,
     )
 
 
@@ -134,23 +134,23 @@ def _site_specs(
     scenario: Scenario, site: ScenarioSite, machines: list[Machine], *, home: Path, seed: int
 ) -> tuple[list[SiteSpec], list[Assumption]]:
     """Shares a site's surplus among the co-ops whose machines stand there, by machine."""
-    here = [machine for machine in machines if machine.site.name == site.name]
-    if not here:
+    site_machines = [machine for machine in machines if machine.site.name == site.name]
+    if not site_machines:
         return [], []
-    steps, told = energy_inputs.site_surplus(scenario, site, home, seed=seed)
+    steps, assumptions = energy_inputs.site_surplus(scenario, site, home, seed=seed)
     if not steps:
         return [], []
-    battery, why = energy_inputs.site_battery(site) or (None, None)
-    if why is not None:
-        told.append(why)
-    owners = [machine.spec.card.coop for machine in here]
-    found = []
+    battery, battery_assumption = energy_inputs.site_battery(site) or (None, None)
+    if battery_assumption is not None:
+        assumptions.append(battery_assumption)
+    owners = [machine.spec.card.coop for machine in site_machines]
+    specs = []
     for coop in sorted(set(owners)):
         share = owners.count(coop) / len(owners)
-        own = tuple((at, value * share) for at, value in steps)
-        stored = None if battery is None else scale_battery(battery, share)
-        found.append(SiteSpec(coop, site.name, own, battery=stored))
-    return found, told
+        surplus_steps = tuple((at, value * share) for at, value in steps)
+        battery_share = None if battery is None else scale_battery(battery, share)
+        specs.append(SiteSpec(coop, site.name, surplus_steps, battery=battery_share))
+    return specs, assumptions
 
 
 # Demand.
@@ -195,9 +195,9 @@ def _workload_arrivals(
             number=number,
         )
     path = home / workload.trace
-    found: Iterator[Arrival]
+    arrivals: Iterator[Arrival]
     if _is_recorded(workload):
-        found = recorded_demand.read_journal(
+        arrivals = recorded_demand.read_journal(
             path,
             coops=scenario.members(workload.coops or ("*",)),
             chosen=bool(workload.coops),
@@ -205,13 +205,13 @@ def _workload_arrivals(
         )
     else:
         read = read_mooncake if path.suffix == ".jsonl" else read_azure
-        found = _check_order(read(path), path)
+        arrivals = _check_order(read(path), path)
     if workload.keep < 1.0:
-        found = sample_trace(found, keep=workload.keep, seed=seed + number)
+        arrivals = sample_trace(arrivals, keep=workload.keep, seed=seed + number)
     if workload.repeat_h:
         until_s = scenario.hours * HOUR_S
-        found = repeat_trace(found, period_s=workload.repeat_h * HOUR_S, until_s=until_s)
-    return _within_hours(found, workload, scenario.hours)
+        arrivals = repeat_trace(arrivals, period_s=workload.repeat_h * HOUR_S, until_s=until_s)
+    return _within_hours(arrivals, workload, scenario.hours)
 
 
 def _is_recorded(workload: Workload) -> bool:
@@ -255,7 +255,7 @@ def _make_template(scenario: Scenario, workload: Workload) -> RequestTemplate:
 
 
 def _demand_assumptions(scenario: Scenario) -> list[Assumption]:
-    told = []
+    assumptions = []
     for workload in scenario.workloads:
         if workload.trace:
             values: dict[str, str | int | float] = {
@@ -263,7 +263,7 @@ def _demand_assumptions(scenario: Scenario) -> list[Assumption]:
                 "percent": round(workload.keep * 100),
             }
             code = "journal" if _is_recorded(workload) else "trace"
-            told.append(Assumption(code, "measured", values, Path(workload.trace).name))
+            assumptions.append(Assumption(code, "measured", values, Path(workload.trace).name))
             continue
         values = {
             "workload": workload.name,
@@ -271,30 +271,30 @@ def _demand_assumptions(scenario: Scenario) -> list[Assumption]:
             "requests_per_day": workload.requests_per_client_day,
             "rhythm": workload.rhythm,
         }
-        told.append(Assumption("clients", "declared", values))
+        assumptions.append(Assumption("clients", "declared", values))
     for site in scenario.sites:
         basis = "default" if site.tariff_cad_per_kwh is None else "declared"
-        told.append(
+        assumptions.append(
             Assumption(
                 "tariff",
                 basis,
                 {"site": site.name, "tariff_cad": energy_inputs.tariff_cad_per_kwh(site)},
             )
         )
-    told.append(Assumption("heartbeats", "default", {"seconds": scenario.heartbeat_s}))
+    assumptions.append(Assumption("heartbeats", "default", {"seconds": scenario.heartbeat_s}))
     if any(workload.job_class is JobClass.BATCH for workload in scenario.workloads):
-        told.append(Assumption("fairness_without_batch", "default"))
-    return told
+        assumptions.append(Assumption("fairness_without_batch", "default"))
+    return assumptions
 
 
 # Mishaps.
 
 
 def _make_faults(scenario: Scenario, machines: list[Machine], seed: int) -> list[Fault]:
-    found: list[Fault] = []
+    faults: list[Fault] = []
     end_at = scenario.start_at + (scenario.hours + energy_inputs.DRAIN_H) * HOUR_S
     for number, machine in enumerate(machines):
-        found += owner_presence.presence_faults(
+        faults += owner_presence.presence_faults(
             machine.spec.card.node,
             machine.terms,
             pattern=machine.group.owner.present,
@@ -308,43 +308,43 @@ def _make_faults(scenario: Scenario, machines: list[Machine], seed: int) -> list
         )
     for restart in scenario.faults.restart:
         at = scenario.start_at + restart.at_h * HOUR_S
-        found.append(Fault(at, "", "restart", restart.down_s))
+        faults.append(Fault(at, "", "restart", restart.down_s))
     for begins, ends in FAULT_KINDS:
-        for number, mishap in enumerate(getattr(scenario.faults, begins)):
+        for number, spec in enumerate(getattr(scenario.faults, begins)):
             source = make_rng(seed, 8, number, FAULT_KINDS.index((begins, ends)))
-            hit = _select_machines(mishap, machines, source)
-            for place, machine in enumerate(hit):
-                found += _faults_of_spec(
-                    scenario, mishap, machine, kinds=(begins, ends), rank=place / len(hit)
+            selected = _select_machines(spec, machines, source)
+            for place, machine in enumerate(selected):
+                faults += _faults_of_spec(
+                    scenario, spec, machine, kinds=(begins, ends), rank=place / len(selected)
                 )
-    return sorted(found, key=lambda fault: fault.at)
+    return sorted(faults, key=lambda fault: fault.at)
 
 
-def _select_machines(mishap: FaultSpec, machines: list[Machine], source: Any) -> list[Machine]:
+def _select_machines(spec: FaultSpec, machines: list[Machine], source: Any) -> list[Machine]:
     """Returns the machines that a mishap befalls, in an order by luck."""
-    there = [
+    matching = [
         machine
         for machine in machines
-        if machine.site.zone.startswith(mishap.zone)
-        and mishap.site in ("", machine.site.name)
-        and mishap.nodes in ("", machine.group.name)
+        if machine.site.zone.startswith(spec.zone)
+        and spec.site in ("", machine.site.name)
+        and spec.nodes in ("", machine.group.name)
     ]
-    order = source.permutation(len(there)).tolist()
-    return [there[index] for index in order[: round(mishap.part * len(there))]]
+    order = source.permutation(len(matching)).tolist()
+    return [matching[index] for index in order[: round(spec.part * len(matching))]]
 
 
 def _faults_of_spec(
-    scenario: Scenario, mishap: FaultSpec, machine: Machine, *, kinds: tuple[str, str], rank: float
+    scenario: Scenario, spec: FaultSpec, machine: Machine, *, kinds: tuple[str, str], rank: float
 ) -> list[Fault]:
     node = machine.spec.card.node
     begins, ends = kinds
-    at = scenario.start_at + mishap.at_h * HOUR_S
+    at = scenario.start_at + spec.at_h * HOUR_S
     kind = "refuse" if begins == "pause" else begins
     late = begins == "late"
-    found = [Fault(at, node, kind, mishap.late_s or 0.0 if late else mishap.factor)]
+    faults = [Fault(at, node, kind, spec.late_s or 0.0 if late else spec.factor)]
     if begins == "pause":
-        found.append(Fault(at + machine.terms.give_back_s, node, "give_back"))
-    if mishap.until_h is not None:
-        back_h = mishap.until_h + mishap.spread_h * rank
-        found.append(Fault(scenario.start_at + back_h * HOUR_S, node, ends, 0.0 if late else 1.0))
-    return found
+        faults.append(Fault(at + machine.terms.give_back_s, node, "give_back"))
+    if spec.until_h is not None:
+        back_h = spec.until_h + spec.spread_h * rank
+        faults.append(Fault(scenario.start_at + back_h * HOUR_S, node, ends, 0.0 if late else 1.0))
+    return faults

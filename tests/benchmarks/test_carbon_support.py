@@ -218,8 +218,10 @@ def test_samples_are_the_same_minutes_of_each_hour() -> None:
     windows = [RateWindow(begin, begin + 600.0, 2.0) for begin in range(0, 10_800, 600)]
     pieces = sample_windows(windows, sample_s=60.0, hours=2)
 
-    assert [(1_800.0, 1_860.0), (5_400.0, 5_460.0)] == [(one.begin_s, one.end_s) for one in pieces]
-    assert {2.0} == {one.rate_per_s for one in pieces}
+    assert [(1_800.0, 1_860.0), (5_400.0, 5_460.0)] == [
+        (piece.begin_s, piece.end_s) for piece in pieces
+    ]
+    assert {2.0} == {piece.rate_per_s for piece in pieces}
 
 
 def test_expected_work_is_what_comes_on_average() -> None:
@@ -292,8 +294,8 @@ def test_requests_of_the_lead_in_are_served_and_not_counted() -> None:
         load.counted_arrivals(), work_model(device, zone_placement.SLOTS), hours=load.hours
     )
 
-    assert {False, True} == {is_counted(one.at_s) for one in load.arrivals}
-    assert min(one.at_s % 3_600.0 for one in load.arrivals) >= SAMPLE_BEGIN_S - LEAD_S
+    assert {False, True} == {is_counted(arrival.at_s) for arrival in load.arrivals}
+    assert min(arrival.at_s % 3_600.0 for arrival in load.arrivals) >= SAMPLE_BEGIN_S - LEAD_S
     assert load.work_s == pytest.approx(counted)
 
 
@@ -322,9 +324,11 @@ def test_a_region_is_a_complete_week_of_three_zones(region: regions.Region) -> N
     """Each zone has all hours of the same week, also where a year has blank hours elsewhere."""
     series = regions.region_intensities(region)
 
-    assert [regions.zone_label(zone) for zone in region.zones] == [one.zone for one in series]
-    assert {regions.WEEK_H + regions.SPARE_H} == {len(one.direct) for one in series}
-    assert 1 == len({one.start_at for one in series})
+    assert [regions.zone_label(zone) for zone in region.zones] == [
+        zone_series.zone for zone_series in series
+    ]
+    assert {regions.WEEK_H + regions.SPARE_H} == {len(zone_series.direct) for zone_series in series}
+    assert 1 == len({zone_series.start_at for zone_series in series})
 
 
 @pytest.mark.shared_data

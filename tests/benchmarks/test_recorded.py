@@ -52,9 +52,11 @@ def test_what_is_compared_was_recorded() -> None:
     told = predict_recording(recording(sent), card(), confidence=0.9)
 
     assert ["half"] * 4 == [load for load, _ in told]
-    assert [one.ttft_s for one in sent] == pytest.approx([one.ttft_s for _, one in told])
+    assert [request.ttft_s for request in sent] == pytest.approx(
+        [record.ttft_s for _, record in told]
+    )
     assert [0.02 * (1.0 + number / 10.0) for number in range(4)] == pytest.approx(
-        [one.tpot_s for _, one in told]
+        [record.tpot_s for _, record in told]
     )
 
 
@@ -75,7 +77,7 @@ def test_a_request_that_waited_for_a_slot_is_not_compared() -> None:
     fourth = MeasuredRequest(100, 50, 60.0, 0.123, 2.0, 2.0)
     told = predict_recording(recording([*sent, third, fourth]), card(), confidence=0.9)
 
-    assert [0.2, 0.2, 0.123] == pytest.approx([one.ttft_s for _, one in told])
+    assert [0.2, 0.2, 0.123] == pytest.approx([record.ttft_s for _, record in told])
 
 
 def test_a_card_can_be_off() -> None:

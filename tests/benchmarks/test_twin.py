@@ -55,9 +55,14 @@ def lived(arrivals: list[Arrival], machine: FittedModel = TRUE) -> list[Measured
     found = twin_fit.simulate_load(arrivals, machine, ENGINE)
     return [
         MeasuredRequest(
-            one.input_tokens, one.output_tokens, one.at_s, ttft, e2e - machine.tail_s, e2e
+            arrival.input_tokens,
+            arrival.output_tokens,
+            arrival.at_s,
+            ttft,
+            e2e - machine.tail_s,
+            e2e,
         )
-        for one, ttft, e2e in zip(arrivals, found.ttft_s, found.e2e_s, strict=True)
+        for arrival, ttft, e2e in zip(arrivals, found.ttft_s, found.e2e_s, strict=True)
     ]
 
 
@@ -147,8 +152,8 @@ def test_what_was_kept_goes_on_and_makes_the_table(tmp_path: Path) -> None:
     assert per_s == again.capacity_per_s()
     assert again.repeat("light", 1) is not None
     assert again.repeat("light", 2) is None
-    assert ["one", "two"] == [one.engine for one in machines]
-    assert [0.25, 0.25] == [one.others_part for one in machines]
+    assert ["one", "two"] == [machine.engine for machine in machines]
+    assert [0.25, 0.25] == [machine.others_part for machine in machines]
     assert 2 * 3 * 6 == len(rows)
     assert {1} == {row.repeats for row in rows if isinstance(row, TwinRow)}
 
@@ -207,13 +212,13 @@ def test_a_load_of_another_shape_has_lengths_and_groups_of_its_own() -> None:
     shape = LoadShape(words=(130, 260), answers=(32, 80), together=3)
     many = msgspec.structs.replace(SETTINGS, requests=3_000, shapes={"other": shape})
     asked = load_arrivals(many, "other", 4.0, 1)
-    times = [one.at_s for one in asked]
+    times = [request.at_s for request in asked]
 
     assert times[0::3] == times[1::3] == times[2::3]
     assert 1_000 == len(set(times))
     assert 4.0 == pytest.approx(3_000 / times[-1], rel=0.1)
-    assert set(range(130, 261)) == {one.input_tokens for one in asked}
-    assert set(range(32, 81)) == {one.output_tokens for one in asked}
+    assert set(range(130, 261)) == {request.input_tokens for request in asked}
+    assert set(range(32, 81)) == {request.output_tokens for request in asked}
 
 
 def test_a_load_of_another_shape_is_a_part_of_its_own_capacity(tmp_path: Path) -> None:

@@ -55,14 +55,14 @@ def artifact_row(responses: list[Response], folder: Path) -> list[str]:
     file = folder / "one.jsonl"
     rows = [
         {
-            "adapter_dir": one.client,
-            "prompt_len": one.prompt_len,
-            "output_len": one.output_len,
-            "req_time": one.req_time,
-            "first_token_latency": one.first_token_latency,
-            "request_latency": one.request_latency,
+            "adapter_dir": response.client,
+            "prompt_len": response.prompt_len,
+            "output_len": response.output_len,
+            "req_time": response.req_time,
+            "first_token_latency": response.first_token_latency,
+            "request_latency": response.request_latency,
         }
-        for one in responses
+        for response in responses
     ]
     file.write_text(json.dumps(rows), "utf-8")
     command = [sys.executable, str(ARTIFACT), str(file)]
@@ -157,7 +157,7 @@ def test_workloads_have_the_tabled_parameters(
 ) -> None:
     """Each client of a workload sends at its rate, with its lengths, in its time."""
     (workload,) = [one for one in vtc_workloads.synthetic_workloads() if one.name == name]
-    mine = [one for one in workload.arrivals(7) if one.client == f"client-{client:02}"]
+    mine = [arrival for arrival in workload.arrivals(7) if arrival.client == f"client-{client:02}"]
     begin, end = times
     found = len([one for one in mine if begin <= one.at_s < end]) / (end - begin)
     sizes = {(one.input_tokens, one.output_tokens) for one in mine}
@@ -176,10 +176,10 @@ def test_unknown_answers_are_as_long_as_those_of_overload_on_average(name: str) 
     (overload,) = [one for one in vtc_workloads.synthetic_workloads() if one.name == "overload"]
     (workload,) = [one for one in vtc_workloads.unknown_length_workloads() if one.name == name]
     known, asked = overload.arrivals(7), workload.arrivals(7)
-    answers = [one.output_tokens for one in asked]
+    answers = [request.output_tokens for request in asked]
 
-    assert [one.input_tokens for one in known] == [one.input_tokens for one in asked]
-    assert [one.client for one in known] == [one.client for one in asked]
+    assert [one.input_tokens for one in known] == [request.input_tokens for request in asked]
+    assert [one.client for one in known] == [request.client for request in asked]
     assert 256 == pytest.approx(sum(answers) / len(answers), rel=0.08)
     assert 1 == len({one.output_tokens for one in known}) < 100 < len(set(answers))
     assert max(answers) <= OUTPUT_TOKENS_MAX
@@ -188,7 +188,8 @@ def test_unknown_answers_are_as_long_as_those_of_overload_on_average(name: str) 
 def test_the_large_workloads_ask_for_equal_service() -> None:
     """The three sizes of the large node's workloads ask for the same tokens in all."""
     asked = {
-        sum(one.input_tokens + one.output_tokens for one in workload.arrivals(1)) // 10_000
+        sum(arrival.input_tokens + arrival.output_tokens for arrival in workload.arrivals(1))
+        // 10_000
         for workload in vtc_workloads.large_node_workloads()
     }
 
@@ -223,13 +224,13 @@ class Watched(VtcScheduler):
 def test_plain_vtc_keeps_the_papers_invariant() -> None:
     """Waiting clients' counters differ by max(w_in longest prompt, w_out full batch) at most."""
     arrivals, slots, core = small_arrivals(), 6, Watched()
-    policy = make_policy({one.client: 1.0 for one in arrivals})
+    policy = make_policy({arrival.client: 1.0 for arrival in arrivals})
     machine = VtcNode(RATES, 20_000, slots)
     serve_requests(
         client_requests(arrivals), lambda _: core, policy=policy, machine=machine, seed=1
     )
-    longest = max(one.input_tokens for one in arrivals)
-    full_batch = slots * max(one.output_tokens for one in arrivals)
+    longest = max(arrival.input_tokens for arrival in arrivals)
+    full_batch = slots * max(arrival.output_tokens for arrival in arrivals)
     bound = max(1.0 * longest, 2.0 * full_batch)
 
     assert len(core.seen) > 200
@@ -246,7 +247,7 @@ def test_plain_vtc_charges_what_was_served() -> None:
     )
 
     assert {
-        "c1": float(sum(one.input_tokens + 2 * one.output_tokens for one in arrivals))
+        "c1": float(sum(arrival.input_tokens + 2 * arrival.output_tokens for arrival in arrivals))
     } == core.counters
 
 
@@ -316,7 +317,7 @@ def test_the_artifacts_node_serves_as_it_did() -> None:
     workload = vtc_workloads.synthetic_workloads()[0]
     arrivals = workload.arrivals(1)
     machine = size_node(arrivals, workload.pool_tokens)
-    policy = make_policy({one.client: 1.0 for one in arrivals})
+    policy = make_policy({arrival.client: 1.0 for arrival in arrivals})
     responses = serve_requests(
         client_requests(arrivals),
         lambda _: FirstComeScheduler(),
@@ -327,7 +328,7 @@ def test_the_artifacts_node_serves_as_it_did() -> None:
 
     assert 18 <= machine.slots <= 24
     assert fairness_figures(responses)["tok_s"] == pytest.approx(890.0, rel=0.02)
-    assert all(one.output_len <= OUTPUT_TOKENS_MAX for one in responses)
+    assert all(response.output_len <= OUTPUT_TOKENS_MAX for response in responses)
 
 
 def test_nobody_is_owed_the_node() -> None:

@@ -28,7 +28,7 @@ EMPTY_WORDS = frozenset({"found", "told", "seen", "one", "it"})
 CLASSES_LEFT = frozenset({CORE})
 REPEATS_LEFT = frozenset({"entraide", "entraide_scheduler"})
 METAPHORS_LEFT = frozenset({"entraide_scheduler"})
-LOCALS_LEFT = frozenset({"entraide", "entraide_node", "entraide_scheduler", "entraide_sim"})
+LOCALS_LEFT = frozenset({"entraide", "entraide_node", "entraide_scheduler"})
 
 
 def paths(component: str) -> Iterator[Path]:

@@ -68,7 +68,7 @@ class StepwiseEngine:
         """Lets prompts into the next step: one, or as many as its chunk and the slots hold."""
         hardware = self.hardware
         while self.line and len(self.batch) + len(self.heads) < hardware.slots:
-            room = hardware.chunk_tokens - sum(one.left for one in self.heads)
+            room = hardware.chunk_tokens - sum(head.left for head in self.heads)
             if self.heads and (not hardware.batches_prefill or room <= 0):
                 return
             if not self.fits(self.line[0]):
@@ -112,20 +112,20 @@ class StepwiseEngine:
             head.energy_j += tokens * hardware.prefill_j
             long_s += tokens / hardware.rates.prefill_tokens_per_s
         self.now += long_s
-        for one in self.batch:
-            one.produced += 1
-            one.energy_j += hardware.decode_j[count]
-        for head in [one for one in self.heads if one.left == 0]:
+        for run in self.batch:
+            run.produced += 1
+            run.energy_j += hardware.decode_j[count]
+        for head in [head for head in self.heads if head.left == 0]:
             head.first_at, head.produced = self.now, 1
             self.batch.append(head)
             self.heads.remove(head)
             changed = True
         held = [*self.batch, *self.heads]
         self.most_tokens = max(self.most_tokens, sum(o.input_tokens + o.produced for o in held))
-        for one in held:
-            if one.produced >= one.output_tokens or one.stop_at <= self.now:
-                one.end_at = self.now
+        for run in held:
+            if run.produced >= run.output_tokens or run.stop_at <= self.now:
+                run.end_at = self.now
                 changed = True
-        self.batch = [one for one in self.batch if one.end_at == 0.0]
-        self.heads = [one for one in self.heads if one.end_at == 0.0]
+        self.batch = [run for run in self.batch if run.end_at == 0.0]
+        self.heads = [head for head in self.heads if head.end_at == 0.0]
         return changed

@@ -61,10 +61,10 @@ def result(label: str = "", *, green: float = 1.0, quick: float = 1.0, cheap: fl
         zone_hours(zone, hours, 1.0 / (1 + at), seed=seed + at)
         for at, zone in enumerate(list(GRIDS)[:zones])
     )
-    jobs = sum(sum(one.jobs) for one in columns)
-    tokens = sum(sum(one.output_tokens) for one in columns)
-    energy_wh = sum(sum(one.energy_wh) for one in columns)
-    carbon_g = sum(sum(one.carbon_g) for one in columns) * green
+    jobs = sum(sum(column.jobs) for column in columns)
+    tokens = sum(sum(column.output_tokens) for column in columns)
+    energy_wh = sum(sum(column.energy_wh) for column in columns)
+    carbon_g = sum(sum(column.carbon_g) for column in columns) * green
     luck = np.random.default_rng(seed)
     due = [float(one) for one in luck.integers(5_000, 90_000, coops)]
     ttft, e2e = quantiles(0.5 * quick, 0.7, seed=seed), quantiles(6.0 * quick, 0.5, seed=seed)

@@ -98,7 +98,9 @@ def test_generated_arrivals_are_seeded_and_in_order() -> None:
 def test_one_client_more_changes_no_other() -> None:
     """Each client has luck of its own: what one sends does not depend on who else does."""
     alone = list(sim.generate_arrivals(clients()[:1], seed=4))
-    both = [one for one in sim.generate_arrivals(clients(), seed=4) if one.client == "a"]
+    both = [
+        arrival for arrival in sim.generate_arrivals(clients(), seed=4) if arrival.client == "a"
+    ]
 
     assert alone == both
 

@@ -102,10 +102,10 @@ def test_a_world_keeps_its_books_at_every_step() -> None:
     def watch(lived: SimulatedWorld) -> None:
         nonlocal steps
         steps += 1
-        (site,) = [one for one in lived.world.sites if one.spec is not None]
+        (site,) = [site for site in lived.world.sites if site.spec is not None]
         site.account_energy(lived.world.driver.now)
         sums = site.supply.balance
-        used_j = sum(one.engine.total_j for one in site.nodes)
+        used_j = sum(node.engine.total_j for node in site.nodes)
         assert sums.used_j == pytest.approx(used_j, rel=1e-9, abs=1e-6)
         assert abs(off(site.supply, battery.floor_j)) < 1.0
 
@@ -117,7 +117,7 @@ def test_a_world_keeps_its_books_at_every_step() -> None:
         progress_s=5.0,
         faults=[sim.Fault(START + 4_000.0, "n2", "vanish")],
     )
-    (site,) = [one for one in lived.world.sites if one.spec is not None]
+    (site,) = [site for site in lived.world.sites if site.spec is not None]
     sums = site.supply.balance
     hourly = [grid().intensity_at("CA-QC", START + hour * 3_600.0)[0] for hour in range(3)]
 
@@ -172,7 +172,10 @@ def test_a_scenario_tells_where_its_energy_came_from(stored: str) -> None:
     case = Case(scenario=loaded.scenario, home="", seed=1)
     found, _ = simulate(case, clock=lambda: 0.0)
     (line,) = found.sites
-    told = {one.code for one in build_world(loaded.scenario, home=loaded.home, seed=1).assumptions}
+    told = {
+        assumption.code
+        for assumption in build_world(loaded.scenario, home=loaded.home, seed=1).assumptions
+    }
 
     assert line.surplus_wh + line.grid_wh == pytest.approx(balanced(line))
     assert line.own_wh > 0.0

@@ -31,7 +31,7 @@ def test_a_mended_machine_works_again() -> None:
     """Once its engine works, the next probe shows it, and the greenest machine is used again."""
     faults = [sim.Fault(START, "broken-0", "broken"), sim.Fault(START + 30.0, "broken-0", "mended")]
     lived = SimulatedWorld(fourteen(), even_arrivals(8.0, 100.0), faults=faults)
-    nodes = {one.card.node: one for one in lived.core.nodes()}
+    nodes = {node.card.node: node for node in lived.core.nodes()}
     done = [one.node for one in lived.of_kind(RunReported) if one.outcome is Outcome.COMPLETED]
 
     assert () == nodes["broken-0"].resting

@@ -120,12 +120,12 @@ def test_a_scenario_lives_with_recorded_demand(home: Path, life: list[Event]) ->
     loaded = scenario(home, life, more="patience_s = 600.0")
     case = Case(scenario=loaded.scenario, home=str(loaded.home), seed=1)
     found, table = simulate(case, clock=lambda: 0.0)
-    (told,) = [one for one in found.assumptions if one.code == "journal"]
+    (told,) = [assumption for assumption in found.assumptions if assumption.code == "journal"]
     sentences = [i18n.text("sim-assumption-journal", lang, **told.values) for lang in ("fr", "en")]
 
     assert len(asked(life)) == len(table["state"]) == found.summary["jobs"]
     assert found.summary["completed"] > 0
-    assert [] == [one for one in sentences if i18n.HOLE in one]
+    assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]
 
 
 WRONG = {
@@ -151,8 +151,8 @@ def test_what_a_scenario_lacks_is_told(case: str, home: Path) -> None:
     problem, sentences = refusal(small(*changes, home=home))
 
     assert ("journal_refused", fault) == (problem.code, problem.values["fault"])
-    assert all(str(problem.values["value"]) in one for one in sentences)
-    assert [] == [one for one in sentences if i18n.HOLE in one]
+    assert all(str(problem.values["value"]) in sentence for sentence in sentences)
+    assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]
 
 
 def test_a_journal_that_was_cut_is_refused(home: Path) -> None:

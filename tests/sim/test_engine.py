@@ -37,10 +37,10 @@ def hardware(**changes: object) -> Hardware:
 def live(engine: Engine, asked: list[StepRequest], *, g_per_j: float = 1.0) -> list[Run]:
     """Drives an engine through what is asked of it; returns the runs as they ended."""
     heap: list[tuple[float, int, str, int]] = []
-    for number, one in enumerate(asked):
-        heappush(heap, (one.at, number, "add", number))
-        if one.stop_at < inf:
-            heappush(heap, (one.stop_at, number + len(asked), "stop", number))
+    for number, request in enumerate(asked):
+        heappush(heap, (request.at, number, "add", number))
+        if request.stop_at < inf:
+            heappush(heap, (request.stop_at, number + len(asked), "stop", number))
     runs: dict[int, Run] = {}
     ended: list[Run] = []
 
@@ -57,9 +57,9 @@ def live(engine: Engine, asked: list[StepRequest], *, g_per_j: float = 1.0) -> l
             continue
         at, _, what, number = heappop(heap)
         engine.account_energy(at, g_per_j)
-        one = asked[number]
+        request = asked[number]
         if what == "add":
-            numbers = one.input_tokens, 0, one.output_tokens, one.output_tokens_max
+            numbers = request.input_tokens, 0, request.output_tokens, request.output_tokens_max
             runs[number] = Run(f"j{number}", 1, *numbers, at, Outcome())
             engine.add_run(runs[number], at, g_per_j)
         elif runs[number].payload.end_at == 0.0 and engine.cancel_run(runs[number], at):
@@ -114,8 +114,14 @@ def test_closed_form_is_step_by_step(
     """Each run goes as the step-by-step engine says: moments, tokens, energy."""
     parts = hardware(slots=slots, pool_tokens=pool, **ways)
     copies = [
-        StepRequest(one.at, one.input_tokens, one.output_tokens, one.output_tokens_max, one.stop_at)
-        for one in asked
+        StepRequest(
+            request.at,
+            request.input_tokens,
+            request.output_tokens,
+            request.output_tokens_max,
+            request.stop_at,
+        )
+        for request in asked
     ]
     brute = StepwiseEngine(parts, copies)
     brute.run()

@@ -97,14 +97,14 @@ def test_a_made_up_forecast_gets_worse_with_its_lead() -> None:
     """Forecasts are issued daily at 0 h, know the present hour, and miss more the later."""
     year = sim.synthetic_series("CA-ON", 40.0, start_at=START + 5 * 3_600.0, hours=8_000)
     issues = sim.synthetic_forecasts(year, error_per_day=0.2, seed=3)
-    full = [one for one in issues if len(one.direct) == 96]
+    full = [issued for issued in issues if len(issued.direct) == 96]
     errors = []
     for one in full:
         begin = year.hour_index(one.start_at)
         errors.append(np.array(one.direct) / year.direct[begin : begin + 96] - 1.0)
     spread = np.std(errors, axis=0)
 
-    assert {0.0} == {one.issued_at % 86_400.0 for one in issues}
+    assert {0.0} == {issued.issued_at % 86_400.0 for issued in issues}
     assert {86_400.0} == {after.issued_at - before.issued_at for before, after in pairwise(issues)}
     assert 0.0 == spread[0]
     assert [0.2, 0.4] == pytest.approx([spread[24], spread[95]], rel=0.2)

@@ -287,7 +287,7 @@ def test_many_coops_show_those_off_their_due() -> None:
     shown = report_data.coops_shown(result(coops=40))
 
     assert report_data.COOPS_MAX == len(shown)
-    assert "coop-2" in [one.coop for one in shown]
+    assert "coop-2" in [coop.coop for coop in shown]
 
 
 NUMBERS = {
@@ -380,7 +380,9 @@ def test_own_generation_explains_where_tokens_came_from() -> None:
     plain = result()
     main = report_data.main_zone(plain)
     assert main is not None
-    used_wh = sum(sum(one.energy_wh) for one in plain.zones if one.zone == main[0])
+    used_wh = sum(
+        sum(zone_hours.energy_wh) for zone_hours in plain.zones if zone_hours.zone == main[0]
+    )
     site = SiteEnergy("ici", main[0], 9_000.0, used_wh / 2, 0.0, 0.0, 0.0, 0.0, 0.0, False)
     sunny = msgspec.structs.replace(plain, sites=(site,))
 
@@ -401,6 +403,9 @@ def test_alternatives_are_called_by_their_titles() -> None:
 def test_hours_after_the_last_job_are_not_drawn() -> None:
     """A run of less than a day ends with the last hour in which a job was placed."""
     short = result(hours=5)
-    zones = tuple(msgspec.structs.replace(one, jobs=(*one.jobs[:3], 0, 0)) for one in short.zones)
+    zones = tuple(
+        msgspec.structs.replace(zone_hours, jobs=(*zone_hours.jobs[:3], 0, 0))
+        for zone_hours in short.zones
+    )
 
     assert 3 == len(report_data.day_profile(msgspec.structs.replace(short, zones=zones)).hours)

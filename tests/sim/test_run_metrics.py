@@ -177,12 +177,14 @@ def test_every_assumption_has_its_sentence(name: str) -> None:
     loaded = load_scenario(name)
     told = build_world(loaded.scenario, home=loaded.home, seed=1).assumptions
     sentences = [
-        i18n.text(f"sim-assumption-{one.code}", lang, **one.values)
-        for one in told
+        i18n.text(f"sim-assumption-{event.code}", lang, **event.values)
+        for event in told
         for lang in ("fr", "en")
     ]
 
-    assert [] == [one for one in sentences if i18n.HOLE in one or one.startswith("sim-")]
+    assert [] == [
+        sentence for sentence in sentences if i18n.HOLE in sentence or sentence.startswith("sim-")
+    ]
 
 
 def test_mishaps_are_told_with_how_requests_fared() -> None:

@@ -146,8 +146,8 @@ def test_what_is_wrong_is_told_with_its_line(case: str) -> None:
 
     assert (fault, key) == (problem.values["fault"], problem.values["key"])
     assert written.splitlines()[line - 1].startswith(at)
-    assert [] == [one for one in sentences if i18n.HOLE in one]
-    assert all("f.toml:" in one for one in sentences)
+    assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]
+    assert all("f.toml:" in sentence for sentence in sentences)
 
 
 def test_what_is_no_toml_is_told_with_its_line() -> None:
@@ -235,7 +235,7 @@ def test_a_bad_series_is_refused(case: str, tmp_path: Path) -> None:
     sentences = [i18n.error(problem.code, lang, problem.values) for lang in ("fr", "en")]
 
     assert fault == problem.values["fault"]
-    assert [] == [one for one in sentences if i18n.HOLE in one]
+    assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]
 
 
 def test_a_trace_out_of_order_names_its_line(tmp_path: Path) -> None:
@@ -267,8 +267,8 @@ def test_restarts_and_late_heartbeats_become_faults() -> None:
 
     assert [("restart", "", 1_800.0, 20.0), ("late", "carte-1", 3_600.0, 90.0),
             ("late", "carte-1", 5_400.0, 0.0)] == [
-        (one.kind, one.node, one.at - start_at, one.value)
-        for one in faults if one.kind in ("restart", "late") and one.node in ("", "carte-1")
+        (fault.kind, fault.node, fault.at - start_at, fault.value)
+        for fault in faults if fault.kind in ("restart", "late") and fault.node in ("", "carte-1")
     ]  # fmt: skip
 
 
@@ -359,4 +359,4 @@ def test_a_bad_spreadsheet_is_told_with_its_line(case: str, tmp_path: Path) -> N
     sentences = [i18n.error(problem.code, lang, problem.values) for lang in ("fr", "en")]
 
     assert (fault, str(tmp_path / where)) == (problem.values["fault"], problem.values["path"])
-    assert [] == [one for one in sentences if i18n.HOLE in one]
+    assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]

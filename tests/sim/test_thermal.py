@@ -129,7 +129,7 @@ def test_a_limit_changes_a_prompt_under_way_at_the_next_step() -> None:
     lived = SimulatedWorld(
         [node()], even_arrivals(1.0, 0.5, input_tokens=3_000, output_tokens=9), faults=faults
     )
-    (engine,) = [one.engine for one in lived.world.nodes.values()]
+    (engine,) = [node.engine for node in lived.world.nodes.values()]
     used_wh = lived.records.column("prefill_wh") + lived.records.column("decode_wh")
 
     assert engine.total_j == pytest.approx(used_wh.sum() * 3_600.0)
@@ -164,7 +164,7 @@ def test_a_scenario_says_its_limits() -> None:
     """A laptop without a fan slows down; a limit is on the card and among the assumptions."""
     loaded = small(('device = "mac-mini-m4"', 'device = "macbook-m3"\npower_cap_w = 18.0'))
     machines = fleet.build_machines(loaded.scenario)
-    spec = next(one.spec for one in machines if one.device.device_id == "macbook-m3")
+    spec = next(machine.spec for machine in machines if machine.device.device_id == "macbook-m3")
     told = {one.code for one in fleet.fleet_assumptions(loaded.scenario)}
 
     assert 18.0 == spec.card.power.active_w

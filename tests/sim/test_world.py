@@ -51,7 +51,7 @@ def check(lived: SimulatedWorld) -> None:
     """Nothing is lost or made: jobs, tokens, energy, grams, ledger."""
     world, records = lived.world, lived.records
     assert world.requests_received == len(world.jobs) + len(records)
-    engines = [one.engine for one in world.nodes.values()]
+    engines = [node.engine for node in world.nodes.values()]
     closed = sum(records.column(name).sum() for name in ("prefill_wh", "decode_wh", "wake_wh")) * WH
     grams = records.column("carbon_g").sum()
     for job in world.jobs.values():
@@ -346,7 +346,7 @@ def test_memory_bounds_the_batch(pool_tokens: int, together: int) -> None:
 
     def watch(lived: SimulatedWorld) -> None:
         nonlocal most
-        engines = [one.engine for one in lived.world.nodes.values()]
+        engines = [node.engine for node in lived.world.nodes.values()]
         begun = [run for run in engines[0].runs() if run.first_at > 0.0]
         most = max(most, len(begun))
 

@@ -112,11 +112,11 @@ def kv_capacity_tokens(device: Device, size: ModelFootprint) -> int:
 def devices() -> Mapping[str, Device]:
     """Returns the catalogue by identifier."""
     power = {row["device_id"]: row for row in _read_rows("entraide", "hardware/devices.csv")}
-    found = {}
+    devices_by_id = {}
     for row in _read_rows("entraide_sim", "catalogue/devices.csv"):
         name = row["device_id"]
-        found[name] = _make_device(row, power[name])
-    return MappingProxyType(found)
+        devices_by_id[name] = _make_device(row, power[name])
+    return MappingProxyType(devices_by_id)
 
 
 @cache

@@ -66,11 +66,11 @@ def _replay_journal(journal: Path, policy: str, out: Path, *, lang: str, as_json
         )
         plain["compared"] = cli_output.comparison_to_json(compared)
         command = f"entraide sim replay {journal} --policy {policy}"
-        found = report_inputs.build_results(
+        results = report_inputs.build_results(
             compared, past=past, exact=exact, grid=grid, proposed=proposed, command=command
         )
         output_files.write_json(out / "replay.json", plain)
-        write_report(out / "report.html", found, lang=lang)
+        write_report(out / "report.html", results, lang=lang)
         if not as_json:
             cli_output.print_exact_replay(exact, lang)
             cli_output.print_comparison(compared, lang)

@@ -83,21 +83,21 @@ def _trusted_model(pace: Pace | None) -> Pace | None:
 
 def _learned_rates(pace: Pace | None) -> Rates | None:
     """Returns the speed that was learned; None where the card's is all that is known."""
-    found = _trusted_model(pace)
-    if found is None:
+    model = _trusted_model(pace)
+    if model is None:
         return None
     return Rates(
-        1.0 / found.prefill_s_per_token,
-        found.tpot_base_s,
-        found.tpot_per_sequence_s,
+        1.0 / model.prefill_s_per_token,
+        model.tpot_base_s,
+        model.tpot_per_sequence_s,
         Basis.MEASURED,
     )
 
 
 def _start_delay_s(pace: Pace | None) -> float:
     """Returns what a run's start takes beyond its card's first belief, one step."""
-    found = _trusted_model(pace)
-    return 0.0 if found is None else max(0.0, found.start_s - found.tpot_base_s)
+    model = _trusted_model(pace)
+    return 0.0 if model is None else max(0.0, model.start_s - model.tpot_base_s)
 
 
 # Demand.
@@ -114,10 +114,10 @@ def recorded_requests(
         known: jobs that the core knows already.
         lengths: counts where the lengths come from.
     """
-    seen = set(known)
+    requested = set(known)
     for event in given:
-        if isinstance(event, e.JobRequested) and event.facts.job not in seen:
-            seen.add(event.facts.job)
+        if isinstance(event, e.JobRequested) and event.facts.job not in requested:
+            requested.add(event.facts.job)
             yield make_request(event.facts, event.at, past, lengths)
 
 
@@ -133,13 +133,13 @@ def make_request(
 
 def unfinished_jobs(state: State) -> list[tuple[Job, Lease | None]]:
     """Returns the jobs that are not over in a state, with the run that each may have."""
-    found: list[tuple[Job, Lease | None]] = []
+    unfinished: list[tuple[Job, Lease | None]] = []
     for name, job in state.jobs.items():
         lease = state.leases.get(name)
         runs = lease is not None and lease.state is not LeaseState.STOPPING
         if runs or job.state is JobState.QUEUED:
-            found.append((job, lease if runs else None))
-    return found
+            unfinished.append((job, lease if runs else None))
+    return unfinished
 
 
 # What surrounds the core.
@@ -199,9 +199,9 @@ class RecordedEnvironment:
             if node is not None:
                 node.up = record.state in (NodeState.LIVE, NodeState.SUSPECT)
                 self._set_node_state(name, record.accepting, record.reason, record.energy)
-        for one in self._absences:
-            driver.schedule(one.from_at, self._crash_node, one.node)
-            driver.schedule(one.until_at, self._restore_node, one.node)
+        for absence in self._absences:
+            driver.schedule(absence.from_at, self._crash_node, absence.node)
+            driver.schedule(absence.until_at, self._restore_node, absence.node)
         if self._proposed is not None:
             driver.deliver(e.PolicyChanged, self._proposed)
         self._schedule_next()
@@ -309,8 +309,8 @@ class RecordedEnvironment:
                 site.update_carbon_rate()
 
 
-def site_specs(found: Sequence[NodeSpec], policy: Policy) -> list[SiteSpec]:
+def site_specs(specs: Sequence[NodeSpec], policy: Policy) -> list[SiteSpec]:
     """Returns the places of some machines, each with generation of its own that may be nothing."""
-    places = sorted({(spec.card.coop, spec.card.site) for spec in found})
+    places = sorted({(spec.card.coop, spec.card.site) for spec in specs})
     own_g_per_kwh = policy.carbon.own_direct_g_per_kwh
     return [SiteSpec(coop, site, (), own_g_per_kwh) for coop, site in places]

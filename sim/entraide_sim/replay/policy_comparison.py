@@ -147,17 +147,17 @@ def _read_keys(path: Path) -> dict[str, Any]:
         raw = path.read_bytes()
         if len(raw) > POLICY_BYTES_MAX:
             raise ValueError(f"{len(raw)} bytes, {POLICY_BYTES_MAX} at most")
-        found = decode_json(raw) if path.suffix == ".json" else decode_toml(raw.decode())
-        if not isinstance(found, dict):
+        keys = decode_json(raw) if path.suffix == ".json" else decode_toml(raw.decode())
+        if not isinstance(keys, dict):
             raise ValueError("no table of keys")
     except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
         raise _policy_error(str(path), "policy", "unreadable", detail=str(problem)) from None
-    return found
+    return keys
 
 
 def _policy_error(path: str, key: str, fault: str, **values: str | float) -> PoolError:
-    told = {**values, "path": path, "key": key, "fault": fault}
-    return PoolError("policy_refused", f"{path}: {key}: {fault}", values=told)
+    error_values = {**values, "path": path, "key": key, "fault": fault}
+    return PoolError("policy_refused", f"{path}: {key}: {fault}", values=error_values)
 
 
 def compare_policies(
@@ -191,21 +191,26 @@ def compare_policies(
     except ValueError as problem:
         raise journal_error(path, "several_models", node=str(problem)) from None
     lengths = counterfactual_replay.LengthCounts()
-    both: dict[str, Any] = {"specs": specs, "grid": grid, "end_at": exact.end_at}
-    old = _simulate(path, head, past, policy=None, lengths=lengths, **both)
+    run_options: dict[str, Any] = {"specs": specs, "grid": grid, "end_at": exact.end_at}
+    old = _simulate(path, head, past, policy=None, lengths=lengths, **run_options)
     new = _simulate(
-        path, head, past, policy=proposed, lengths=counterfactual_replay.LengthCounts(), **both
+        path,
+        head,
+        past,
+        policy=proposed,
+        lengths=counterfactual_replay.LengthCounts(),
+        **run_options,
     )
     coops = sorted({*past.totals, *old.table["coop"].tolist()})
-    everybody = _add_totals(list(past.totals.values()))
-    hasty = _ttft_classes(past.policy)
-    told = {ALL_COOPS: everybody, **past.totals}
+    all_totals = _add_totals(list(past.totals.values()))
+    ttft_classes = _ttft_classes(past.policy)
+    totals = {ALL_COOPS: all_totals, **past.totals}
     rows = [
         CoopComparison(
             name,
-            _recorded_metrics(told[name], hasty),
-            coop_metrics(old, name, hasty),
-            coop_metrics(new, name, hasty),
+            _recorded_metrics(totals[name], ttft_classes),
+            coop_metrics(old, name, ttft_classes),
+            coop_metrics(new, name, ttft_classes),
         )
         for name in (ALL_COOPS, *coops)
     ]
@@ -282,25 +287,27 @@ def _ttft_classes(policy: Policy) -> frozenset[str]:
     return frozenset(terms.job_class.value for terms in policy.classes if terms.ttft_s is not None)
 
 
-def coop_metrics(life: SimulatedRun, coop: str, hasty: frozenset[str]) -> CoopMetrics:
+def coop_metrics(life: SimulatedRun, coop: str, ttft_classes: frozenset[str]) -> CoopMetrics:
     """Returns what became of the jobs of a co-op (or of ``ALL``) in a world."""
     table = life.table
     waiting = sum(
         1 for job in life.world.jobs.values() if coop in (ALL_COOPS, job.request.facts.coop)
     )
-    mine = table["coop"] == coop if coop != ALL_COOPS else np.ones(len(table["coop"]), dtype=bool)
+    of_coop = (
+        table["coop"] == coop if coop != ALL_COOPS else np.ones(len(table["coop"]), dtype=bool)
+    )
     state = table["state"]
-    done = mine & (state == JobState.COMPLETED.value)
-    promised = mine & (table["promise"] != NO_PROMISE)
+    done = of_coop & (state == JobState.COMPLETED.value)
+    promised = of_coop & (table["promise"] != NO_PROMISE)
     asked = table["asked_at"][done]
-    awaited, promised_soon = _latency_rows(table["job_class"][done], hasty)
-    energy = sum(table[name][mine].sum() for name in ("prefill_wh", "decode_wh", "wake_wh"))
+    awaited, promised_soon = _latency_rows(table["job_class"][done], ttft_classes)
+    energy = sum(table[name][of_coop].sum() for name in ("prefill_wh", "decode_wh", "wake_wh"))
     return CoopMetrics(
-        jobs=int(mine.sum()) + waiting,
+        jobs=int(of_coop.sum()) + waiting,
         completed=int(done.sum()),
-        refused=int((mine & (state == JobState.REFUSED.value)).sum()),
-        failed=int((mine & (state == JobState.FAILED.value)).sum()),
-        cancelled=int((mine & (state == JobState.CANCELLED.value)).sum()),
+        refused=int((of_coop & (state == JobState.REFUSED.value)).sum()),
+        failed=int((of_coop & (state == JobState.FAILED.value)).sum()),
+        cancelled=int((of_coop & (state == JobState.CANCELLED.value)).sum()),
         waiting=waiting,
         waited_s=_quantiles((table["placed_at"][done] - asked)[awaited]),
         ttft_s=_quantiles((table["first_at"][done] - asked)[promised_soon]),
@@ -308,53 +315,55 @@ def coop_metrics(life: SimulatedRun, coop: str, hasty: frozenset[str]) -> CoopMe
         input_tokens=int(table["input_tokens"][done].sum()),
         output_tokens=int(table["output_tokens"][done].sum()),
         energy_wh=float(energy),
-        carbon_g=float(table["carbon_g"][mine].sum()),
+        carbon_g=float(table["carbon_g"][of_coop].sum()),
         promises_kept=_ratio(
             int((table["promise"][promised] == PROMISE_KEPT).sum()), int(promised.sum())
         ),
     )
 
 
-def _latency_rows(classes: Column, hasty: frozenset[str]) -> tuple[Column, Column]:
+def _latency_rows(classes: Column, ttft_classes: frozenset[str]) -> tuple[Column, Column]:
     """Returns whose waits, and whose first tokens, are looked at."""
     awaited = _rows_or_all(classes != JobClass.BATCH.value)
-    return awaited, _rows_or_all(awaited & np.isin(classes, sorted(hasty)))
+    return awaited, _rows_or_all(awaited & np.isin(classes, sorted(ttft_classes)))
 
 
 def _rows_or_all(mask: Column) -> Column:
     return mask if mask.any() else np.ones(len(mask), dtype=bool)
 
 
-def _recorded_metrics(told: CoopTotals, hasty: frozenset[str]) -> CoopMetrics:
-    awaited, promised_soon = _latency_rows(_tuple_column(told.completed_waits, 0), hasty)
-    finished, _ = _latency_rows(_tuple_column(told.completed_durations, 0), hasty)
+def _recorded_metrics(totals: CoopTotals, ttft_classes: frozenset[str]) -> CoopMetrics:
+    awaited, promised_soon = _latency_rows(_tuple_column(totals.completed_waits, 0), ttft_classes)
+    finished, _ = _latency_rows(_tuple_column(totals.completed_durations, 0), ttft_classes)
     return CoopMetrics(
-        jobs=told.jobs,
-        completed=told.completed,
-        refused=told.refused,
-        failed=told.failed,
-        cancelled=told.cancelled,
-        waiting=told.jobs - told.completed - told.refused - told.failed - told.cancelled,
-        waited_s=_quantiles(_tuple_column(told.completed_waits, 1)[awaited]),
-        ttft_s=_quantiles(_tuple_column(told.completed_waits, 2)[promised_soon]),
-        e2e_s=_quantiles(_tuple_column(told.completed_durations, 1)[finished]),
-        input_tokens=told.input_tokens,
-        output_tokens=told.output_tokens,
-        energy_wh=energy_wh(told),
-        carbon_g=carbon_g(told),
-        promises_kept=_ratio(told.promises_kept, told.promises_made),
+        jobs=totals.jobs,
+        completed=totals.completed,
+        refused=totals.refused,
+        failed=totals.failed,
+        cancelled=totals.cancelled,
+        waiting=totals.jobs - totals.completed - totals.refused - totals.failed - totals.cancelled,
+        waited_s=_quantiles(_tuple_column(totals.completed_waits, 1)[awaited]),
+        ttft_s=_quantiles(_tuple_column(totals.completed_waits, 2)[promised_soon]),
+        e2e_s=_quantiles(_tuple_column(totals.completed_durations, 1)[finished]),
+        input_tokens=totals.input_tokens,
+        output_tokens=totals.output_tokens,
+        energy_wh=energy_wh(totals),
+        carbon_g=carbon_g(totals),
+        promises_kept=_ratio(totals.promises_kept, totals.promises_made),
     )
 
 
 def _tuple_column(rows: Sequence[tuple[Any, ...]], place: int) -> Column:
-    return np.array([one[place] for one in rows])
+    return np.array([row[place] for row in rows])
 
 
-def _add_totals(all_told: Sequence[CoopTotals]) -> CoopTotals:
+def _add_totals(every_coop: Sequence[CoopTotals]) -> CoopTotals:
     total = CoopTotals()
-    for told in all_told:
+    for coop_totals in every_coop:
         for field in msgspec.structs.fields(CoopTotals):
-            setattr(total, field.name, getattr(total, field.name) + getattr(told, field.name))
+            setattr(
+                total, field.name, getattr(total, field.name) + getattr(coop_totals, field.name)
+            )
     return total
 
 

@@ -39,14 +39,14 @@ def read_journal(
     past = RecordedHistory(State())
     for event in _read_events(path, head.version):
         past.observe(event, ())
-    seen: set[str] = set()
+    requested: set[str] = set()
     blocks: dict[int, int] = {}
     at_s = 0.0
     for event in _read_events(path, head.version):
-        if not isinstance(event, JobRequested) or event.facts.job in seen:
+        if not isinstance(event, JobRequested) or event.facts.job in requested:
             continue
         facts = event.facts
-        seen.add(facts.job)
+        requested.add(facts.job)
         if facts.coop not in coops:
             if chosen:
                 continue

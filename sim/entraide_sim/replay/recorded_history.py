@@ -117,7 +117,7 @@ class RecordedHistory:
 
     def absences(self) -> Sequence[Absence]:
         """Returns when nodes were away, in order of time."""
-        return sorted(self._absences, key=lambda one: (one.from_at, one.node))
+        return sorted(self._absences, key=lambda absence: (absence.from_at, absence.node))
 
     def coop_names(self) -> Iterator[str]:
         """Yields the co-ops that asked for something, sorted."""
@@ -198,10 +198,10 @@ class RecordedHistory:
 
     def _typical_output_tokens(self, coop: str, model: str) -> int:
         """Returns the median length of a co-op's answers from a model, or of all answers of it."""
-        found = self._medians.get((coop, model))
-        if found is None:
-            found = self._medians[coop, model] = self._median_output_tokens(coop, model)
-        return found
+        median = self._medians.get((coop, model))
+        if median is None:
+            median = self._medians[coop, model] = self._median_output_tokens(coop, model)
+        return median
 
     def _median_output_tokens(self, coop: str, model: str) -> int:
         lengths = self._lengths.get((coop, model)) or [
@@ -227,43 +227,43 @@ class RecordedHistory:
 
     def _add_end(self, command: c.EndJob, at: float) -> None:
         coop, _, job_class, asked_at = self._requests[command.job]
-        told = self._totals_of(coop)
+        totals = self._totals_of(coop)
         match command.state:
             case JobState.COMPLETED:
-                told.completed += 1
-                told.completed_durations.append((job_class, at - asked_at))
+                totals.completed += 1
+                totals.completed_durations.append((job_class, at - asked_at))
             case JobState.FAILED:
-                told.failed += 1
+                totals.failed += 1
             case _:
-                told.cancelled += 1
+                totals.cancelled += 1
 
     def _add_settlement(self, command: c.Settle) -> None:
-        told, settled, usage = (
+        totals, settled, usage = (
             self._totals_of(command.terms.borrower),
             command.settlement,
             command.usage,
         )
-        told.energy_uwh += settled.energy_uwh
-        told.carbon_ug += settled.carbon_direct_ug
+        totals.energy_uwh += settled.energy_uwh
+        totals.carbon_ug += settled.carbon_direct_ug
         if command.state is JobState.COMPLETED:
-            self._add_tokens(told, usage)
+            self._add_tokens(totals, usage)
             times = (command.terms.job_class.value, settled.queue_s, settled.ttft_s)
-            told.completed_waits.append(times)
+            totals.completed_waits.append(times)
         if settled.promise is not Promise.NONE:
-            told.promises_made += 1
-            told.promises_kept += settled.promise is Promise.KEPT
+            totals.promises_made += 1
+            totals.promises_kept += settled.promise is Promise.KEPT
 
     @staticmethod
-    def _add_tokens(told: CoopTotals, usage: Usage) -> None:
-        told.input_tokens += usage.input_tokens
-        told.output_tokens += usage.output_tokens
+    def _add_tokens(totals: CoopTotals, usage: Usage) -> None:
+        totals.input_tokens += usage.input_tokens
+        totals.output_tokens += usage.output_tokens
 
 
-def energy_wh(told: CoopTotals) -> float:
+def energy_wh(totals: CoopTotals) -> float:
     """Returns the energy of a co-op's jobs, watt-hours."""
-    return told.energy_uwh / UWH_PER_WH
+    return totals.energy_uwh / UWH_PER_WH
 
 
-def carbon_g(told: CoopTotals) -> float:
+def carbon_g(totals: CoopTotals) -> float:
     """Returns the direct emissions of a co-op's jobs, grams."""
-    return told.carbon_ug / UG_PER_G
+    return totals.carbon_ug / UG_PER_G

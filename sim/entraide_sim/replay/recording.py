@@ -128,24 +128,24 @@ def replay_exactly(
     diverged: Divergence | None = None
     for line in read_lines(path):
         event: Event | None = None
-        asked: list[Command] = []
+        replayed: list[Command] = []
         try:
             event = event_of(line)
-            asked = core.handle(event)
+            replayed = core.handle(event)
         except Exception as problem:  # noqa: BLE001  (whatever it is, the replay ends there)
-            diverged = _divergence(events + 1, event, asked, repr(problem))
+            diverged = _divergence(events + 1, event, replayed, repr(problem))
             break
-        digest = chained(digest, line.event, asked)
+        digest = chained(digest, line.event, replayed)
         if digest != line.digest:
-            diverged = _divergence(events + 1, event, asked, "")
+            diverged = _divergence(events + 1, event, replayed, "")
             break
         events += 1
-        commands += len(asked)
+        commands += len(replayed)
         at = event.at
         if watch is not None:
-            watch(event, asked)
-    found = ExactReplay(head.version, version(), head.at, at, events, commands, diverged)
-    return found, core
+            watch(event, replayed)
+    exact = ExactReplay(head.version, version(), head.at, at, events, commands, diverged)
+    return exact, core
 
 
 def journal_error(path: Path, fault: str, **values: str | float) -> RequestError:

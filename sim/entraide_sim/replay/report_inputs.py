@@ -44,7 +44,7 @@ def build_grid(past: RecordedHistory, exact: ExactReplay) -> Grid:
     """Returns the actual intensities by hour, to beyond the end of any drain."""
     begin = exact.start_at // HOUR_S * HOUR_S
     hours = int((exact.end_at - begin) // HOUR_S) + 1 + DRAIN_H
-    found = []
+    series = []
     for zone, steps in sorted(past.intensities.items()):
         direct, lifecycle = [], []
         place = 0
@@ -53,8 +53,8 @@ def build_grid(past: RecordedHistory, exact: ExactReplay) -> Grid:
                 place += 1
             direct.append(steps[place][1])
             lifecycle.append(steps[place][2])
-        found.append(IntensitySeries(zone, begin, tuple(direct), tuple(lifecycle)))
-    return Grid(found)
+        series.append(IntensitySeries(zone, begin, tuple(direct), tuple(lifecycle)))
+    return Grid(series)
 
 
 def build_results(
@@ -67,11 +67,11 @@ def build_results(
     command: str,
 ) -> list[RunResult]:
     """Returns both lives as results: under the old policy, then under the proposed one."""
-    made = _make_inputs(compared, past, exact)
+    inputs = _make_inputs(compared, past, exact)
     lives = ((compared.old, past.policy), (compared.proposed, proposed))
     names = _policy_labels(past.policy.version, proposed.version)
     return [
-        _build_result(made, life, policy, grid, label=label, command=command)
+        _build_result(inputs, life, policy, grid, label=label, command=command)
         for (life, policy), label in zip(lives, names, strict=True)
     ]
 
@@ -81,13 +81,19 @@ def _policy_labels(old: str, proposed: str) -> tuple[str, str]:
 
 
 def _build_result(
-    made: ReportInputs, life: SimulatedRun, policy: Policy, grid: Grid, *, label: str, command: str
+    inputs: ReportInputs,
+    life: SimulatedRun,
+    policy: Policy,
+    grid: Grid,
+    *,
+    label: str,
+    command: str,
 ) -> RunResult:
     built = WorldParts(
-        made.scenario, 0, made.machines, [], grid, policy, [], iter(()), made.assumptions
+        inputs.scenario, 0, inputs.machines, [], grid, policy, [], iter(()), inputs.assumptions
     )
-    found = build_result(built, life.world, life.recorder, label=label)
-    return msgspec.structs.replace(found, command=command)
+    result = build_result(built, life.world, life.recorder, label=label)
+    return msgspec.structs.replace(result, command=command)
 
 
 def _make_inputs(
@@ -164,14 +170,18 @@ def _make_device(spec: NodeSpec) -> Device:
 
 
 def _make_assumptions(compared: PolicyComparison, machines: Sequence[Machine]) -> list[Assumption]:
-    told = [Assumption("replay_demand", "measured", {"jobs": compared.lengths_known})]
+    assumptions = [Assumption("replay_demand", "measured", {"jobs": compared.lengths_known})]
     if compared.lengths_estimated:
-        told.append(Assumption("replay_lengths", "estimated", {"jobs": compared.lengths_estimated}))
+        assumptions.append(
+            Assumption("replay_lengths", "estimated", {"jobs": compared.lengths_estimated})
+        )
     learned = compared.speeds_learned
     if learned:
-        told.append(Assumption("replay_speed", "measured", {"nodes": learned}))
+        assumptions.append(Assumption("replay_speed", "measured", {"nodes": learned}))
     if learned < len(machines):
-        told.append(Assumption("replay_card", "declared", {"nodes": len(machines) - learned}))
-    told.append(Assumption("replay_intensity", "measured"))
-    told.append(Assumption("rest", "default"))
-    return told
+        assumptions.append(
+            Assumption("replay_card", "declared", {"nodes": len(machines) - learned})
+        )
+    assumptions.append(Assumption("replay_intensity", "measured"))
+    assumptions.append(Assumption("rest", "default"))
+    return assumptions

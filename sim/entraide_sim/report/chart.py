@@ -50,7 +50,9 @@ def needs_log_scale(values: list[float]) -> bool:
 def mark_delays(axes: Any, show: Callable[[float], str]) -> None:
     """Marks a logarithmic axis of seconds that reaches beyond minutes as clocks have it."""
     low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(FixedLocator([one for one in DELAY_TICKS_S if low <= one <= high]))
+    axes.xaxis.set_major_locator(
+        FixedLocator([tick_s for tick_s in DELAY_TICKS_S if low <= tick_s <= high])
+    )
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
 

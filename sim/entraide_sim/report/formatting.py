@@ -155,7 +155,7 @@ def scenario_title(result: RunResult, lang: str) -> str:
 def result_name(result: RunResult, lang: str) -> str:
     """Returns what tells a result from the others: its label, in words where we have them."""
     parts = (result.label or result.policy).split(LABEL_SEPARATOR)
-    return LABEL_SEPARATOR.join(_label_part_name(result, one, lang) for one in parts)
+    return LABEL_SEPARATOR.join(_label_part_name(result, label_part, lang) for label_part in parts)
 
 
 def _label_part_name(result: RunResult, label: str, lang: str) -> str:
@@ -172,9 +172,9 @@ def device_name(name: str, lang: str) -> str:
     ('Mac mini M4 (GPU à 10 cœurs)', 'GeForce RTX 3060 dans un PC')
     """
     for code, pattern in DEVICE_PHRASES:
-        found = re.search(pattern, name)
-        if found:
-            name = name.replace(found[0], text(code, lang, **found.groupdict()))
+        match = re.search(pattern, name)
+        if match:
+            name = name.replace(match[0], text(code, lang, **match.groupdict()))
     return name
 
 
@@ -182,7 +182,7 @@ def owner_text(pattern: str, coops: Iterable[str], lang: str) -> str:
     """Returns whose machines are: a co-op, or of a pattern how many."""
     if "*" not in pattern:
         return pattern
-    return text("sim-report-coops", lang, count=sum(fnmatchcase(one, pattern) for one in coops))
+    return text("sim-report-coops", lang, count=sum(fnmatchcase(coop, pattern) for coop in coops))
 
 
 def format_moment(at: float, timezone: str, lang: str) -> str:
@@ -203,9 +203,9 @@ def zone_name(code: str, lang: str) -> str:
 def format_goal(typed: str, lang: str) -> str:
     """Returns a goal as typed (``ttft_s.p95<=2``) in words where we know what it measures."""
     for sign, shown in (("<=", "≤"), (">=", "≥"), ("<", "<"), (">", ">"), ("=", "=")):
-        key, found, bound = typed.partition(sign)
+        key, separator, bound = typed.partition(sign)
         code = f"sim-measure-{key.strip().replace('.', '-')}"
-        if found and i18n.known(code):
+        if separator and i18n.known(code):
             try:
                 limit = i18n.decimal(float(bound), lang)
             except ValueError:

@@ -25,25 +25,25 @@ Curve = tuple[str, tuple[float, ...], float | None, int]  # name, quantiles, obj
 
 def make_latency_chart(results: Sequence[RunResult], lang: str) -> Chart | None:
     """Returns how long answers took: a curve by class, or by result where there are several."""
-    found = [(one, latency) for one in results[:CURVES_MAX] for latency in one.latencies
+    shown = [(result, latency) for result in results[:CURVES_MAX] for latency in result.latencies
              if latency.ttft_s and latency.e2e_s]  # fmt: skip
-    if not found:
+    if not shown:
         return None
     several = len(results) > 1
     if several:
-        most = max(found, key=lambda pair: pair[1].jobs)[1].job_class
-        found = [pair for pair in found if pair[1].job_class == most]
+        most = max(shown, key=lambda pair: pair[1].jobs)[1].job_class
+        shown = [pair for pair in shown if pair[1].job_class == most]
     names = [
-        formatting.result_name(one, lang)
+        formatting.result_name(result, lang)
         if several
         else i18n.word("class", latency.job_class, lang)
-        for one, latency in found
+        for result, latency in shown
     ]
     panels = [
         (
             text(f"sim-report-axis-{kind}", lang),
             [(name, _quantiles(latency, kind), _objective(latency, kind), at)
-             for at, (name, (_, latency)) in enumerate(zip(names, found, strict=True))],
+             for at, (name, (_, latency)) in enumerate(zip(names, shown, strict=True))],
         )
         for kind in ("ttft", "e2e")
     ]  # fmt: skip
@@ -58,7 +58,7 @@ def make_latency_chart(results: Sequence[RunResult], lang: str) -> Chart | None:
         text(
             "sim-report-latency.caption", lang,
             scope="several" if several else "one",
-            class_name=i18n.word("class", found[0][1].job_class, lang),
+            class_name=i18n.word("class", shown[0][1].job_class, lang),
         ),
         render_svg(
             lambda figure, tips: _draw_latency(figure, tips, panels, lang),
@@ -122,10 +122,13 @@ def _draw_curve(axes: Axes, tips: Tooltips, curve: Curve, title: str, lang: str)
 
 def _draw_objectives(axes: Axes, tips: Tooltips, curves: Sequence[Curve], lang: str) -> None:
     """Draws each promised delay once: in the colour of its curve, or in ink where several share."""
-    for objective in sorted({one for _, _, one, _ in curves if one is not None}):
-        sharing = [(name, at) for name, _, one, at in curves if one == objective]
-        told = text("sim-report-objective", lang, limit=formatting.format_seconds(objective, lang))
+    for objective in sorted({limit_s for _, _, limit_s, _ in curves if limit_s is not None}):
+        sharing = [(name, at) for name, _, limit_s, at in curves if limit_s == objective]
+        objective_text = text(
+            "sim-report-objective", lang, limit=formatting.format_seconds(objective, lang)
+        )
         names = formatting.join_list((name for name, _ in sharing), lang)
         shade = series_colour(sharing[0][1]) if len(sharing) == 1 else mark_colour("ink")
+        tip = text("sim-report-tip", lang, name=names, what=objective_text)
         axes.axvline(objective, color=shade, linewidth=1.2, linestyle=(0, (2, 2)),
-                     gid=tips.add(text("sim-report-tip", lang, name=names, what=told)))  # fmt: skip
+                     gid=tips.add(tip))  # fmt: skip

@@ -64,8 +64,8 @@ def write_report(
     if chosen is not None and not 0 <= chosen < len(results):
         raise ValueError(f"there is no result {chosen} among {len(results)}")
     first = i18n.lang_of(lang)
-    languages = (first, *(one for one in i18n.LANGUAGES if one != first))
-    pages = [_page_values(results, one, chosen, goals) for one in languages]
+    languages = (first, *(language for language in i18n.LANGUAGES if language != first))
+    pages = [_page_values(results, language, chosen, goals) for language in languages]
     here = files("entraide_sim.report")
     template = Environment(
         loader=DictLoader({"page.html": (here / "page.html").read_text("utf-8")}),
@@ -112,13 +112,13 @@ def _page_values(
         "sites_rows": _site_rows(results[lead], lang),
         "bases": _basis_text(results, lang),
         "assumptions": _assumption_entries(results, lang),
-        "sources": [(one, one.startswith("https://")) for one in _all_sources(results)],
+        "sources": [(source, source.startswith("https://")) for source in _all_sources(results)],
         "glossary": [
             (text(f"sim-report-term-{key}", lang), text(f"sim-report-term-{key}.meaning", lang))
             for key in GLOSSARY_TERMS
         ],
         "colophon": _colophon(results, lang),
-        "commands": list(dict.fromkeys(one.command for one in results if one.command)),
+        "commands": list(dict.fromkeys(result.command for result in results if result.command)),
     }
 
 
@@ -128,7 +128,7 @@ def _report_text(lang: str, code: str, **values: i18n.Value) -> str:
 
 def _about_text(results: Sequence[RunResult], lang: str) -> str:
     first = results[0]
-    counts = [report_data.machine_count(one) for one in results]
+    counts = [report_data.machine_count(result) for result in results]
     values: dict[str, i18n.Value] = {} if min(counts) == max(counts) else {"least": min(counts)}
     return text(
         "sim-report-about",
@@ -148,7 +148,7 @@ def _make_charts(
 
     A comparison comes first, for it is the choice.
     """
-    found: list[tuple[str, Chart | None]] = []
+    charts: list[tuple[str, Chart | None]] = []
 
     def add(picture: Chart | None, of: int | None = None) -> None:
         if picture is not None:
@@ -160,7 +160,7 @@ def _make_charts(
                     title=title,
                     name=formatting.result_name(results[of], lang),
                 )
-            found.append((title, picture))
+            charts.append((title, picture))
 
     add(make_pareto_chart(results, lang, lead, chosen=chosen))
     add(make_latency_chart(results, lang))
@@ -168,7 +168,7 @@ def _make_charts(
         add(make_day_chart(results[of], lang, mark=str(of)), of)
         add(make_zone_map(results[of], lang, mark=str(of)), of)
         add(make_share_chart(results[of], lang, mark=str(of)), of)
-    return [(title, picture) for title, picture in found if picture is not None]
+    return [(title, picture) for title, picture in charts if picture is not None]
 
 
 def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
@@ -177,7 +177,7 @@ def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
             formatting.device_name(line.name or line.device, lang),
             formatting.format_count(line.count, lang),
             formatting.zone_name(line.zone, lang),
-            formatting.owner_text(line.coop, (one.coop for one in result.coops), lang),
+            formatting.owner_text(line.coop, (coop.coop for coop in result.coops), lang),
             _format_price(line.price_cad, lang),
             formatting.format_count(line.jobs, lang),
             formatting.format_energy(line.energy_wh, lang),
@@ -188,7 +188,7 @@ def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
 
 def _site_columns(result: RunResult) -> tuple[str, ...]:
     """A battery has columns only where there is one."""
-    stored = ("battery", "lost") if any(one.stores for one in result.sites) else ()
+    stored = ("battery", "lost") if any(site.stores for site in result.sites) else ()
     return ("site", "surplus", "own", *stored, "grid", "away")
 
 
@@ -229,21 +229,21 @@ def _format_price(price_cad: float | None, lang: str) -> str:
 
 
 def _assumption_entries(results: Sequence[RunResult], lang: str) -> list[dict[str, Any]]:
-    told = []
+    entries = []
     sources = _all_sources(results)
-    for one, where in report_data.merged_assumptions(results):
+    for assumption, where in report_data.merged_assumptions(results):
         names = [formatting.result_name(results[at], lang) for at in where]
-        values: dict[str, i18n.Value] = dict(one.values)
+        values: dict[str, i18n.Value] = dict(assumption.values)
         if "device" in values:
             values["device"] = formatting.device_name(str(values["device"]), lang)
-        told.append({
-            "basis": one.basis,
-            "basis_told": i18n.word("basis", one.basis, lang),
-            "sentence": text(f"sim-assumption-{one.code}", lang, **values),
-            "sources": [sources.index(part) + 1 for part in _split_sources(one)],
+        entries.append({
+            "basis": assumption.basis,
+            "basis_told": i18n.word("basis", assumption.basis, lang),
+            "sentence": text(f"sim-assumption-{assumption.code}", lang, **values),
+            "sources": [sources.index(part) + 1 for part in _split_sources(assumption)],
             "only": "" if len(where) == len(results) else formatting.join_list(names, lang),
         })  # fmt: skip
-    return told
+    return entries
 
 
 def _split_sources(assumption: Assumption) -> list[str]:
@@ -253,13 +253,15 @@ def _split_sources(assumption: Assumption) -> list[str]:
 def _all_sources(results: Sequence[RunResult]) -> list[str]:
     """Returns every source once, in the order in which the assumptions cite them."""
     parts = (
-        part for one, _ in report_data.merged_assumptions(results) for part in _split_sources(one)
+        part
+        for assumption, _ in report_data.merged_assumptions(results)
+        for part in _split_sources(assumption)
     )
     return list(dict.fromkeys(parts))
 
 
 def _basis_text(results: Sequence[RunResult], lang: str) -> str:
-    bases = [one.basis for one, _ in report_data.merged_assumptions(results)]
+    bases = [assumption.basis for assumption, _ in report_data.merged_assumptions(results)]
     parts = [
         text(f"sim-report-basis-{basis}", lang, count=bases.count(basis))
         for basis in BASES
@@ -267,14 +269,14 @@ def _basis_text(results: Sequence[RunResult], lang: str) -> str:
     ]
     if not parts:
         return ""
-    told = formatting.join_list(parts, lang)
-    return text("sim-report-bases", lang, parts=told, default=bases.count("default"))
+    counts_text = formatting.join_list(parts, lang)
+    return text("sim-report-bases", lang, parts=counts_text, default=bases.count("default"))
 
 
 def _colophon(results: Sequence[RunResult], lang: str) -> list[str]:
-    seeds = sorted({one.seed for one in results})
-    versions = sorted({one.version for one in results})
-    policies = sorted({one.policy for one in results})
+    seeds = sorted({result.seed for result in results})
+    versions = sorted({result.version for result in results})
+    policies = sorted({result.policy for result in results})
     return [
         text(
             "sim-report-colophon",

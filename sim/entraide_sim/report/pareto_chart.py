@@ -40,8 +40,8 @@ def make_pareto_chart(
         pair
         for pair in _PAIRS
         if sum(
-            all(report_data.summary_value(one, *path) is not None for path in pair)
-            for one in results
+            all(report_data.summary_value(result, *path) is not None for path in pair)
+            for result in results
         )
         > 1
     )
@@ -71,13 +71,13 @@ def make_pareto_chart(
         tuple(
             (
                 str(at + 1),
-                formatting.result_name(one, lang),
-                _axis_value(one, report_data.TTFT, lang),
-                _axis_value(one, report_data.CARBON, lang),
-                _axis_value(one, report_data.COST, lang),
+                formatting.result_name(result, lang),
+                _axis_value(result, report_data.TTFT, lang),
+                _axis_value(result, report_data.CARBON, lang),
+                _axis_value(result, report_data.COST, lang),
                 text("sim-report-yes" if best[at] else "sim-report-no", lang),
             )
-            for at, one in enumerate(results)
+            for at, result in enumerate(results)
         ),
     )
 
@@ -100,7 +100,7 @@ class _ParetoData(Struct, frozen=True):
 
 def _draw_pareto(figure: Figure, tips: Tooltips, choice: _ParetoData) -> None:
     best = report_data.pareto_optimal(choice.results)
-    numbered = {0, choice.lead, *(at for at, one in enumerate(best) if one)}
+    numbered = {0, choice.lead, *(at for at, is_optimal in enumerate(best) if is_optimal)}
     if len(choice.results) <= NUMBERED_MAX:
         numbered = set(range(len(choice.results)))
     panels = figure.subplots(1, len(choice.pairs), squeeze=False)[0]
@@ -129,7 +129,7 @@ def _draw_pareto(figure: Figure, tips: Tooltips, choice: _ParetoData) -> None:
             _set_scale(
                 axes,
                 axis,
-                [report_data.summary_value(one, *path) for one in choice.results],
+                [report_data.summary_value(result, *path) for result in choice.results],
                 choice.lang,
             )
         axes.set_xlabel(text(f"sim-report-axis-{'-'.join(x_path)}", choice.lang))

@@ -29,10 +29,10 @@ AXES = (TTFT, CARBON, COST)
 
 def summary_value(result: RunResult, *path: str) -> Any:
     """Returns a value of a summary; None where there is none."""
-    found: Any = result.summary
+    value: Any = result.summary
     for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -> int:
@@ -43,7 +43,7 @@ def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -
     """
     if chosen is not None:
         return chosen
-    kept = [summary_value(one, "slo_attainment") for one in results]
+    kept = [summary_value(result, "slo_attainment") for result in results]
     most = max((value for value in kept if value is not None), default=None)
     may = [
         at
@@ -82,8 +82,10 @@ def pareto_optimal(results: Sequence[RunResult]) -> list[bool]:
 
     An axis without a value in any result does not count; a result without a value is beaten.
     """
-    axes = [path for path in AXES if any(summary_value(one, *path) is not None for one in results)]
-    points = [tuple(_float_value(one, path) for path in axes) for one in results]
+    axes = [
+        path for path in AXES if any(summary_value(result, *path) is not None for result in results)
+    ]
+    points = [tuple(_float_value(result, path) for path in axes) for result in results]
     whole = [tuple(value for value in point if value is not None) for point in points]
     full = [len(point) == len(axes) for point in whole]
     return [
@@ -105,12 +107,14 @@ def machine_count(result: RunResult) -> int:
 
 def zones_by_work(result: RunResult) -> list[ZoneHours]:
     """Returns the zones, those that produced most first."""
-    return sorted(result.zones, key=lambda one: (-sum(one.output_tokens), one.zone))
+    return sorted(
+        result.zones, key=lambda zone_hours: (-sum(zone_hours.output_tokens), zone_hours.zone)
+    )
 
 
 def main_zone(result: RunResult) -> tuple[str, float] | None:
     """Returns the zone that produced most tokens, and its part; None when none produced any."""
-    produced = {one.zone: sum(one.output_tokens) for one in result.zones}
+    produced = {zone_hours.zone: sum(zone_hours.output_tokens) for zone_hours in result.zones}
     total = sum(produced.values())
     if not total:
         return None
@@ -120,8 +124,8 @@ def main_zone(result: RunResult) -> tuple[str, float] | None:
 
 def worst_served_coop(result: RunResult) -> CoopShare | None:
     """Returns the co-op that is furthest below its due; None when each had what was due to it."""
-    with_due = [one for one in result.coops if one.due_tokens > 0]
-    worst = min(with_due, key=lambda one: (one.received_tokens / one.due_tokens, one.coop),
+    with_due = [coop for coop in result.coops if coop.due_tokens > 0]
+    worst = min(with_due, key=lambda coop: (coop.received_tokens / coop.due_tokens, coop.coop),
                 default=None)  # fmt: skip
     if worst is None or worst.received_tokens >= DUE_PART_MIN * worst.due_tokens:
         return None
@@ -130,11 +134,11 @@ def worst_served_coop(result: RunResult) -> CoopShare | None:
 
 def coops_shown(result: RunResult) -> list[CoopShare]:
     """Returns the co-ops to draw: all by due, or of many those furthest from their due."""
-    coops = sorted(result.coops, key=lambda one: (-one.due_tokens, one.coop))
+    coops = sorted(result.coops, key=lambda coop: (-coop.due_tokens, coop.coop))
     if len(coops) <= COOPS_MAX:
         return coops
-    off = sorted(coops, key=lambda one: (-abs(one.received_tokens - one.due_tokens), one.coop))
-    return sorted(off[:COOPS_MAX], key=lambda one: (-one.due_tokens, one.coop))
+    off = sorted(coops, key=lambda coop: (-abs(coop.received_tokens - coop.due_tokens), coop.coop))
+    return sorted(off[:COOPS_MAX], key=lambda coop: (-coop.due_tokens, coop.coop))
 
 
 class DayProfile(Struct, frozen=True):
@@ -163,14 +167,20 @@ def _hours_with_jobs(result: RunResult) -> int:
 
     After the last request a run goes on until all answers are given.
     """
-    last = (at for at in reversed(range(result.hours)) if any(one.jobs[at] for one in result.zones))
+    last = (
+        at
+        for at in reversed(range(result.hours))
+        if any(zone_hours.jobs[at] for zone_hours in result.zones)
+    )
     return next(last, result.hours - 1) + 1
 
 
 def own_energy_part(result: RunResult, zone: str) -> float:
     """Returns the part of a zone's energy that came from own generation, battery included."""
-    used_wh = sum(one.own_wh + one.battery_wh for one in result.sites if one.zone == zone)
-    whole_wh = sum(sum(one.energy_wh) for one in result.zones if one.zone == zone)
+    used_wh = sum(site.own_wh + site.battery_wh for site in result.sites if site.zone == zone)
+    whole_wh = sum(
+        sum(zone_hours.energy_wh) for zone_hours in result.zones if zone_hours.zone == zone
+    )
     return min(1.0, used_wh / whole_wh) if whole_wh else 0.0
 
 
@@ -184,23 +194,24 @@ def day_profile(result: RunResult) -> DayProfile:
     zones = zones_by_work(result)
 
     def mean(values: Sequence[float]) -> tuple[float, ...]:
-        return tuple(sum(values[at] for at in columns[one]) / len(columns[one]) for one in hours)
+        return tuple(sum(values[at] for at in columns[hour]) / len(columns[hour]) for hour in hours)
 
     return DayProfile(
         hours,
-        tuple(one.zone for one in zones),
-        tuple(mean(one.jobs) for one in zones),
-        tuple(mean(one.intensity_g_per_kwh) for one in zones),
+        tuple(zone_hours.zone for zone_hours in zones),
+        tuple(mean(zone_hours.jobs) for zone_hours in zones),
+        tuple(mean(zone_hours.intensity_g_per_kwh) for zone_hours in zones),
     )
 
 
 def merged_assumptions(results: Sequence[RunResult]) -> list[tuple[Assumption, tuple[int, ...]]]:
     """Returns each assumption once, with the results that rest on it, surest basis first."""
     order = {"measured": 0, "declared": 1, "estimated": 2, "default": 3}
-    found: dict[str, tuple[Assumption, list[int]]] = {}
+    uses: dict[str, tuple[Assumption, list[int]]] = {}
     for at, result in enumerate(results):
-        for one in result.assumptions:
-            key = f"{one.code}|{one.basis}|{sorted(one.values.items())}|{one.source}"
-            found.setdefault(key, (one, []))[1].append(at)
-    listed = [(one, tuple(dict.fromkeys(where))) for one, where in found.values()]
+        for assumption in result.assumptions:
+            values = sorted(assumption.values.items())
+            key = f"{assumption.code}|{assumption.basis}|{values}|{assumption.source}"
+            uses.setdefault(key, (assumption, []))[1].append(at)
+    listed = [(assumption, tuple(dict.fromkeys(where))) for assumption, where in uses.values()]
     return sorted(listed, key=lambda pair: order.get(pair[0].basis, len(order)))

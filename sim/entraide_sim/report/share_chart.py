@@ -16,7 +16,7 @@ from entraide_sim.results import RunResult
 def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | None:
     """Returns what each co-op received against what was due to it, and what it gave."""
     shown = report_data.coops_shown(result)
-    total = sum(one.received_tokens for one in result.coops)
+    total = sum(coop.received_tokens for coop in result.coops)
     if not shown or not total:
         return None
 
@@ -44,15 +44,15 @@ def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart |
         ),
         tuple(
             (
-                one.coop,
-                formatting.format_number(one.weight, lang),
-                formatting.format_count(one.jobs, lang),
-                formatting.format_count(one.rejected, lang),
-                part(one.received_tokens),
-                part(one.due_tokens),
-                part(one.given_tokens),
+                coop.coop,
+                formatting.format_number(coop.weight, lang),
+                formatting.format_count(coop.jobs, lang),
+                formatting.format_count(coop.rejected, lang),
+                part(coop.received_tokens),
+                part(coop.due_tokens),
+                part(coop.given_tokens),
             )
-            for one in shown
+            for coop in shown
         ),
     )
 
@@ -60,15 +60,15 @@ def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart |
 def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -> None:
     axes = figure.subplots()
     shown = report_data.coops_shown(result)
-    total = sum(one.received_tokens for one in result.coops)
-    for at, one in enumerate(shown):
+    total = sum(coop.received_tokens for coop in result.coops)
+    for at, coop in enumerate(shown):
         received, due, given = (
-            value / total for value in (one.received_tokens, one.due_tokens, one.given_tokens)
+            value / total for value in (coop.received_tokens, coop.due_tokens, coop.given_tokens)
         )
         said = text(
             "sim-report-tip-share",
             lang,
-            coop=one.coop,
+            coop=coop.coop,
             received=formatting.format_percentage(received, lang),
             due=formatting.format_percentage(due, lang),
             given=formatting.format_percentage(given, lang),
@@ -91,7 +91,7 @@ def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -
     bar = Patch(color=series_colour(0), label=text("sim-report-received", lang))
     figure.legend([bar, *handles], [str(bar.get_label()), *labels],
                   loc="outside upper left", ncols=3)  # fmt: skip
-    axes.set_yticks(range(len(shown)), [one.coop for one in shown])
+    axes.set_yticks(range(len(shown)), [coop.coop for coop in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(left=0)
     axes.set_xlabel(text("sim-report-axis-part_of_tokens", lang))

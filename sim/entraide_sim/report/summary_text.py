@@ -46,7 +46,7 @@ def _service_sentence(result: RunResult, lang: str, goals: Sequence[str]) -> tup
     }
     if goals:
         values["goals"] = formatting.join_list(
-            (formatting.format_goal(one, lang) for one in goals), lang
+            (formatting.format_goal(goal, lang) for goal in goals), lang
         )
     kept = report_data.summary_value(result, "slo_attainment")
     if kept is not None:
@@ -113,10 +113,10 @@ def _share_values(result: RunResult, lang: str) -> dict[str, Value]:
 def _plan_sentence(
     results: Sequence[RunResult], lang: str, chosen: int | None, goals: Sequence[str]
 ) -> str:
-    told = formatting.join_list((formatting.format_goal(one, lang) for one in goals), lang)
+    goals_text = formatting.join_list((formatting.format_goal(goal, lang) for goal in goals), lang)
     if chosen is None:
-        return text("sim-report-plan-none", lang, tried=len(results), goals=told)
-    return text("sim-report-plan-chosen", lang, tried=len(results), goals=told,
+        return text("sim-report-plan-none", lang, tried=len(results), goals=goals_text)
+    return text("sim-report-plan-chosen", lang, tried=len(results), goals=goals_text,
                 name=formatting.result_name(results[chosen], lang))  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def _comparison_sentence(results: Sequence[RunResult], lang: str, lead: int) -> 
     paths = [
         path
         for path in report_data.AXES
-        if any(report_data.summary_value(one, *path) is not None for one in results)
+        if any(report_data.summary_value(result, *path) is not None for result in results)
     ]
     if not paths:
         return text("sim-report-compare-nothing", lang, tried=len(results))
@@ -215,7 +215,7 @@ def key_figures(result: RunResult, lang: str) -> list[KeyFigure]:
     each_wh = (
         (report_data.summary_value(result, "energy_wh") or 0.0) / completed if completed else None
     )
-    told = {
+    values_by_key = {
         "ttft": formatting.format_seconds(
             report_data.summary_value(result, *report_data.TTFT), lang
         ),
@@ -250,6 +250,6 @@ def key_figures(result: RunResult, lang: str) -> list[KeyFigure]:
     return [
         (text(f"sim-report-figure-{key}", lang), value,
          text(f"sim-report-figure-{key}.note", lang, **notes))
-        for key, value in told.items()
+        for key, value in values_by_key.items()
         if value != formatting.DASH
     ]  # fmt: skip

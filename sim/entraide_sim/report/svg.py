@@ -125,7 +125,9 @@ def _to_inline_svg(svg: str, name: str, label: str, tips: Tooltips) -> str:
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
     root = ET.fromstring(svg)  # noqa: S314  # we have just drawn it
-    for child in [one for one in root if one.tag in {f"{{{SVG}}}metadata", f"{{{SVG}}}defs"}]:
+    for child in [
+        element for element in root if element.tag in {f"{{{SVG}}}metadata", f"{{{SVG}}}defs"}
+    ]:
         if child.find(f"{{{SVG}}}style") is not None or child.tag.endswith("metadata"):
             root.remove(child)
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
@@ -135,7 +137,7 @@ def _to_inline_svg(svg: str, name: str, label: str, tips: Tooltips) -> str:
     root.attrib.pop("height", None)
     root.attrib |= {"role": "img", "aria-label": label, "class": "picture"}
     text = ET.tostring(root, encoding="unicode")
-    return _MARK_PATTERN.sub(lambda found: f"var(--{_VARIABLES[int(found[1], 16)]})", text)
+    return _MARK_PATTERN.sub(lambda match: f"var(--{_VARIABLES[int(match[1], 16)]})", text)
 
 
 def _adapt_element(element: ET.Element, name: str, used: set[str], tips: Tooltips) -> None:
@@ -156,7 +158,7 @@ def _adapt_element(element: ET.Element, name: str, used: set[str], tips: Tooltip
         held["style"] = re.sub(r"font-family: [^;]*;? ?", "", held["style"])
         held["style"] = re.sub(r"font: ([\d.]+px) [^;]*", r"font-size: \1", held["style"])
     if element.tag == f"{{{SVG}}}path" and "d" in held:
-        held["d"] = re.sub(r"\d+\.\d+", lambda found: f"{float(found[0]):.1f}", held["d"])
+        held["d"] = re.sub(r"\d+\.\d+", lambda match: f"{float(match[0]):.1f}", held["d"])
         held["d"] = " ".join(held["d"].split())
 
 
