@@ -1,12 +1,11 @@
-"""Arrivals: when requests come and how long they are, from traces or from seeded generators.
+"""Arrivals: times and lengths of requests, from traces or seeded generators.
 
-An arrival knows a client and lengths, and nothing of co-ops, classes or the pool: ``workload``
-makes requests of it. Every iterator yields in order of time. Generators draw from numpy's PCG64,
-seeded by the caller: the same seed gives the same arrivals.
+Every iterator yields in order of time. Generators draw from numpy's PCG64, seeded by the caller:
+the same seed gives the same arrivals. ``workload`` turns arrivals into requests.
 
 A generator is a renewal process in *operational time*: intervals of mean 1 are laid along the
-integral of the rate, so that the expected number follows the rate exactly, however bursty the
-intervals and however the rate changes.
+integral of the rate, so the expected number follows the rate exactly, whatever the burstiness of
+the intervals and the changes of the rate.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

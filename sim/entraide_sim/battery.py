@@ -1,15 +1,12 @@
-"""Battery: what a site's own generation gives to its machines, now and later, and what it does not.
+"""Battery: power flows between a site's surplus, its battery, its machines and the grid.
 
-Decides where the watts go. The machines use the site's surplus first, then what the battery gives,
-then the grid; what the machines leave of the surplus charges the battery, and the rest is given
-away. The battery gives down to its floor and never feeds the grid; its losses are taken when it
-charges. Between two changes all flows are even, so its charge moves along a straight line, and the
-next moment at which it is full or at its floor is known. It counts in joules, so that at every
-step
+Machines use the surplus first, then the battery, then the grid. Surplus that the machines leave
+charges the battery; the rest is unused. The battery discharges to its floor and never feeds the
+grid; its losses are counted when it charges. Between two changes all flows are constant, so the
+charge is linear in time and the next moment at which the battery is full or empty is known. At
+every step, in joules::
 
-    surplus + grid = used + lost + given away + (held now - held at first)
-
-It refuses to know grams (``nodes``) and who is told (``surroundings``).
+    surplus + grid = used + lost + unused + (held now - held at the start)
 """
 
 from math import inf
@@ -17,17 +14,20 @@ from math import inf
 import msgspec
 from msgspec import Struct
 
-ROUNDING_S = 1e-6  # moments are told apart down to less than this
+ROUNDING_S = 1e-6  # upper bound of the rounding error of moments
 
 
 class Battery(Struct, frozen=True):
-    """A battery, or a part of one.
+    """A battery, or a share of one.
 
     Attributes:
         capacity_j: what it can hold.
         power_w: most that it takes, and that it gives.
         efficiency: part of what goes in that comes out.
-        floor_j: it gives nothing below; it begins with so much.
+        capacity_j: energy when full.
+        power_w: maximum charge and discharge power.
+        efficiency: of the round trip.
+        floor_j: minimum charge, and the initial one.
     """
 
     capacity_j: float
@@ -37,7 +37,7 @@ class Battery(Struct, frozen=True):
 
 
 class EnergyBalance(Struct):
-    """What went where since the beginning, joules.
+    """Energy flows since the start, joules.
 
     Attributes:
         surplus_j: own generation beyond the site's own use.
@@ -45,7 +45,12 @@ class EnergyBalance(Struct):
         battery_j: used by them out of the battery.
         grid_j: used by them from the grid.
         charged_j: taken by the battery, its losses included.
-        lost_j: of that, lost.
+        surplus_j: own generation minus the site's own use.
+        own_j: surplus used by the machines directly.
+        battery_j: used by the machines from the battery.
+        grid_j: used by the machines from the grid.
+        charged_j: taken by the battery, losses included.
+        lost_j: battery losses.
         unused_j: given away: nobody had a use for it.
     """
 
@@ -59,12 +64,12 @@ class EnergyBalance(Struct):
 
     @property
     def used_j(self) -> float:
-        """What the machines used."""
+        """Energy used by the machines."""
         return self.own_j + self.battery_j + self.grid_j
 
 
 class PowerFlows(Struct, frozen=True):
-    """Where the watts go now."""
+    """Current power flows."""
 
     surplus_w: float = 0.0
     own_w: float = 0.0
@@ -75,10 +80,10 @@ class PowerFlows(Struct, frozen=True):
 
 
 class SiteSupply:
-    """A site's surplus and battery at work.
+    """State of a site's surplus and battery.
 
     Attributes:
-        held_j: what the battery holds.
+        held_j: current charge of the battery.
         flows: since the last ``allocate_power``.
         balance: up to the last ``advance``.
     """
@@ -91,7 +96,7 @@ class SiteSupply:
 
     @property
     def discharge_limit_w(self) -> float:
-        """What the battery could give, were it asked to."""
+        """Maximum power that the battery can supply now."""
         battery = self.battery
         return battery.power_w if battery is not None and self.held_j > battery.floor_j else 0.0
 
@@ -114,11 +119,12 @@ class SiteSupply:
         sums.unused_j += held_j - self.held_j
 
     def allocate_power(self, surplus_w: float, draw_w: float) -> PowerFlows:
-        """Sets the flows anew, and returns them.
+        """Recomputes the flows, and returns them.
 
         Args:
             surplus_w: own generation beyond the site's own use.
-            draw_w: what the machines draw.
+            surplus_w: own generation minus the site's own use.
+            draw_w: added power of the machines.
         """
         own_w = min(surplus_w, draw_w)
         left_w, wanted_w = surplus_w - own_w, draw_w - own_w
@@ -133,7 +139,7 @@ class SiteSupply:
         return self.flows
 
     def time_to_limit_s(self) -> float:
-        """Returns after how long the battery is full or at its floor; infinite for never."""
+        """Returns the time until the battery is full or empty; infinite for never."""
         battery, flows = self.battery, self.flows
         if battery is None:
             return inf
@@ -145,7 +151,7 @@ class SiteSupply:
 
 
 def _snap_to_limit(held_j: float, battery: Battery) -> float:
-    """Returns what is held, at an end where the rounding of moments leaves it just beside."""
+    """Returns the charge, set to the floor or capacity where only rounding separates them."""
     beside_j = battery.power_w * ROUNDING_S
     if held_j < battery.floor_j + beside_j:
         return battery.floor_j
@@ -155,7 +161,7 @@ def _snap_to_limit(held_j: float, battery: Battery) -> float:
 
 
 def scale_battery(battery: Battery, share: float) -> Battery:
-    """Returns a share of a battery, as if it were one."""
+    """Returns a battery scaled by ``share``."""
     return msgspec.structs.replace(
         battery,
         capacity_j=battery.capacity_j * share,

@@ -1,7 +1,7 @@
-"""Breakdown: what a run came to by zone and hour, by co-op, by class and by group of machines.
+"""Breakdown: metrics of a run by zone and hour, co-op, class, node group, site and fault.
 
-Decides in which hour a job counts (that of its last placement) and what a co-op was due (weighted
-max-min of all that was served). It refuses to know sums of the whole run; ``outcome`` does.
+A job counts in the hour of its last placement. A co-op's due service is its weighted max-min share
+of everything that was served.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,12 +35,12 @@ Table = Mapping[str, Column]
 
 
 def hour_count(built: WorldParts, world: World) -> int:
-    """Returns how many hours of the clock a run touched."""
+    """Returns the number of clock hours of a run."""
     return ceil((world.driver.now - built.scenario.start_at // HOUR_S * HOUR_S) / HOUR_S)
 
 
 def zone_intensities(built: WorldParts, world: World, zone: str) -> list[float]:
-    """Returns a zone's direct intensity in each of those hours, gCO2e/kWh."""
+    """Returns a zone's direct intensity in each hour of a run, gCO2e/kWh."""
     start_at = built.scenario.start_at // HOUR_S * HOUR_S
     return [
         built.grid.intensity_at(zone, start_at + hour * HOUR_S)[0]
@@ -49,7 +49,7 @@ def zone_intensities(built: WorldParts, world: World, zone: str) -> list[float]:
 
 
 def idle_power_w(built: WorldParts) -> dict[str, float]:
-    """Returns the power at rest by node, watts, of the machines whose rest counts."""
+    """Returns the idle power by node, watts, of dedicated machines."""
     return {
         machine.spec.card.node: machine.spec.card.power.idle_w
         for machine in built.machines
@@ -104,7 +104,7 @@ def zone_hours(built: WorldParts, world: World, table: Table) -> tuple[ZoneHours
 def _slot_utilisation(
     table: Table, here: Column, start_at: float, hours: int, slots: int
 ) -> list[float]:
-    """Returns the part of so many slots that runs held, hour by hour."""
+    """Returns the part of the slots that runs used, by hour."""
     edges = np.arange(hours + 1) * HOUR_S
     total = np.zeros(hours + 1)
     for name, sign in (("placed_at", 1.0), ("end_at", -1.0)):
@@ -122,12 +122,12 @@ def _slot_utilisation(
 def coop_shares(
     built: WorldParts, table: Table, asked_tokens: Mapping[str, float]
 ) -> tuple[CoopShare, ...]:
-    """Returns what each co-op received, was due and gave.
+    """Returns the service that each co-op received, was due and gave.
 
     Args:
-        built: what the world was made of.
-        table: the jobs.
-        asked_tokens: virtual tokens that each asked for.
+        built: parts of the simulation.
+        table: of jobs.
+        asked_tokens: virtual tokens requested by each co-op.
     """
     policy = built.policy
     charge = policy.charge
@@ -193,7 +193,7 @@ def _percentiles(values: Column) -> tuple[float, ...]:
 
 
 def group_usage(built: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
-    """Returns what each group of machines ran."""
+    """Returns the use of each node group."""
     rest = idle_power_w(built)
     groups = {machine.spec.card.node: machine.group.name for machine in built.machines}
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
@@ -228,7 +228,7 @@ def group_usage(built: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
 
 
 def site_energy(world: World) -> tuple[SiteEnergy, ...]:
-    """Returns where the energy of sites with own generation came from and went."""
+    """Returns the energy balance of each site with own generation."""
     sums_by_site: dict[tuple[str, str], list[float]] = {}
     stores: set[str] = set()
     for site in world.sites:
@@ -269,7 +269,7 @@ def site_energy(world: World) -> tuple[SiteEnergy, ...]:
 
 
 def fault_impacts(built: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
-    """Returns what happened to machines, and how requests fared that came meanwhile."""
+    """Returns each fault with the metrics of the requests that arrived while it lasted."""
     scenario, impacts = built.scenario, []
     hasty = [terms.job_class.value for terms in built.policy.classes if terms.ttft_s is not None]
     for kind, fault, spec in _fault_specs(scenario):
@@ -304,7 +304,7 @@ def fault_impacts(built: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
 
 
 def _fault_specs(scenario: Scenario) -> Iterator[tuple[str, str, FaultSpec | RestartSpec]]:
-    """Yields each mishap with its kind, and with that of the fault by which it begins."""
+    """Yields each fault with its kind, and with the kind of the event that begins it."""
     for kind, _ in FAULT_KINDS:
         for spec in getattr(scenario.faults, kind):
             yield kind, "refuse" if kind == "pause" else kind, spec

@@ -1,7 +1,7 @@
-"""``entraide sim …``: a scenario, or a journal, becomes files that people and programs read.
+"""``entraide sim``: the commands ``run``, ``compare``, ``plan`` and ``replay``.
 
-Nothing is written before the scenario, its files and the options are sound. What is done of an
-interrupted command stays in ``DIR/done``; ``--resume`` goes on from there.
+Nothing is written before the scenario, its files and the options have been checked. Results of an
+interrupted command stay in ``DIR/done``; ``--resume`` continues from there.
 """
 
 import os

@@ -1,7 +1,6 @@
-"""Telling: what a run, a comparison, a plan or advice came to, in a terminal.
+"""CLI output: prints the main numbers of a run, a comparison, a plan or advice in the terminal.
 
-Decides which few numbers a person is shown; all of them stand in the files. Words come from the
-catalogue.
+The files hold all numbers. Sentences come from the message catalogue.
 """
 
 import json

@@ -1,9 +1,7 @@
-"""Clients: generated senders with days and weeks, bursts, and conversations.
+"""Client generator: arrivals of a workload without a trace.
 
-Decides how a workload of a scenario becomes arrivals: each client is a renewal process of its own
-whose rate follows the hours of the local week; some send much more than others (their mean rates
-are exponentially distributed); the requests of a conversation share the beginning of their prompts,
-block by block.
+Each client is a renewal process whose rate follows the hours of the local week. Clients' mean rates
+are exponentially distributed. Requests of one conversation share the first blocks of their prompts.
 """
 
 import datetime as dt
@@ -27,7 +25,7 @@ BLOCK_TOKENS = 512
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 DAY_S = 86_400.0
 
-# Weight of each local hour, on working days and at weekends; only proportions count.
+# Weight of each local hour, on working days and at weekends; only ratios matter.
 _OFFICE_WEIGHTS = (0, 0, 0, 0, 0, 0, 1, 3, 8, 12, 13, 11, 7, 10, 12, 11, 9, 5, 2, 1, 1, 1, 0, 0)
 _HOME_WEIGHTS = (2, 1, 0, 0, 0, 0, 2, 4, 4, 3, 3, 4, 5, 4, 3, 3, 5, 7, 9, 11, 12, 11, 8, 4)
 RHYTHM_WEIGHTS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -43,7 +41,7 @@ RHYTHM_WEIGHTS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 
 
 def length_distribution(quantiles: tuple[float, ...]) -> LengthDistribution:
-    """Returns lengths of one number (fixed), two (uniform) or eight (quantiles)."""
+    """Returns a distribution from 1 number (fixed), 2 (uniform) or 8 (quantiles)."""
     match len(quantiles):
         case 1:
             return LengthDistribution((0.0, 1.0), (quantiles[0], quantiles[0]))
@@ -63,7 +61,10 @@ def client_arrivals(
         start_at: begin of the scenario, seconds since the epoch.
         hours: its length.
         zone: the clients' clock.
-        seed: of all luck.
+        start_at: start of the scenario, seconds since the epoch.
+        hours: its duration.
+        zone: the clients' time zone.
+        seed: of all random draws.
         number: of this workload.
     """
     end_h = hours if workload.until_h is None else min(hours, workload.until_h)
@@ -115,7 +116,7 @@ def _rate_windows(
 def _group_conversations(
     arrivals: Iterator[Arrival], workload: Workload, seed: int, number: int
 ) -> Iterator[Arrival]:
-    """Gives each client's requests to conversations of a geometric number of turns."""
+    """Groups each client's requests into conversations with a geometric number of turns."""
     source = make_rng(seed, 7, number)
     goes_on = 1.0 - 1.0 / workload.turns
     serial = 0

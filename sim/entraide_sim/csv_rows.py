@@ -1,6 +1,6 @@
-"""Tables: the rows of a CSV file, with one kind of error that names file and line.
+"""CSV rows: the rows of a CSV file, with errors that name file and line.
 
-A cell that a row does not have is empty text; cells beyond the head are left out.
+A missing cell is empty text; cells beyond the header are ignored.
 """
 
 import csv

@@ -1,9 +1,10 @@
-"""Driver: virtual time over a heap, and a decision core that knows no other.
+"""Driver: discrete-event simulation of one decision core in virtual time.
 
-It drives the very core that the live scheduler drives: events in, commands out, a ``Woke`` when the
-core asked to be woken. What happens at the same moment happens in the order in which it was
-scheduled, so that the same world gives the same events. While the core is down, what it would be
-told waits. It refuses to know what events mean.
+Pops the next entry of a heap, sets the clock to its time and runs its action; actions deliver
+events to the core, and the core's commands go to ``execute_command``. A ``Woke`` event is delivered
+at each deadline that the core names. Entries of the same moment run in the order in which they were
+scheduled, so the same inputs give the same events. While the core is stopped, events are queued and
+delivered after its restart.
 """
 
 from collections.abc import Callable
@@ -14,42 +15,42 @@ from typing import Any, Protocol, Self, runtime_checkable
 from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event, Woke
 
-WAKES_MAX = 100_000  # a core that asks for so many wakes at one moment is broken
-DEFERRED_MAX = 10_000_000  # events that wait for a core that is down
+WAKES_MAX = 100_000  # wake-ups at one moment; a core that asks for more is broken
+DEFERRED_MAX = 10_000_000  # events queued while the core is stopped
 
 Action = Callable[[Any], None]
 
 
 class DecisionCore(Protocol):
-    """What decides: the core, or a scheduler to compare it with."""
+    """The scheduler core, or a scheduler to compare with it."""
 
     def handle(self, event: Event) -> list[Command]:
         """Takes in one event and returns the commands that follow."""
 
     def next_deadline(self) -> float | None:
-        """Returns when it wants to be woken, seconds since the epoch."""
+        """Returns the next wake-up time, seconds since the epoch."""
 
 
 @runtime_checkable
 class RestorableCore(DecisionCore, Protocol):
-    """A core that can be stopped, and goes on from its snapshot."""
+    """A core that can be stopped and restored from a snapshot."""
 
     def snapshot(self) -> bytes:
-        """Returns all that it knows."""
+        """Returns the core's state, encoded."""
 
     @classmethod
     def restore(cls, data: bytes) -> Self:
-        """Returns one that goes on from there."""
+        """Returns a core with the state of a snapshot."""
 
 
 class Driver:
-    """A clock that jumps from one event to the next.
+    """A virtual clock with a heap of scheduled actions.
 
     Attributes:
-        core: what decides; another one after each ``resume_core``.
+        core: the decision core; replaced by each ``resume_core``.
         now: virtual time, seconds since the epoch.
         events_delivered: how many events the core was told; the next one's identifier.
-        actions: how many entries of the heap were carried out.
+        actions: how many entries of the heap were run.
     """
 
     def __init__(
@@ -59,12 +60,12 @@ class Driver:
         start_at: float,
         watch: Callable[[Event, list[Command]], None] | None = None,
     ) -> None:
-        """Starts a clock.
+        """Creates the clock.
 
         Args:
-            core: what decides.
-            start_at: virtual time to begin at, seconds since the epoch.
-            watch: is shown each event with the commands that followed (a journal, a checker).
+            core: the decision core.
+            start_at: virtual start time, seconds since the epoch.
+            watch: called with each event and the commands that follow (a journal, a checker).
         """
         self.core = core
         self.now = start_at
@@ -76,7 +77,7 @@ class Driver:
         self._serial = 0
         self._stopped = False
         self._wakes = 0
-        self._snapshot = b""  # what a core that is down goes on from
+        self._snapshot = b""  # of a stopped core
         self._deferred: list[tuple[Callable[..., Event], tuple[Any, ...]]] | None = None
 
     def schedule(self, moment: float, act: Action, what: Any = None) -> None:
@@ -85,13 +86,13 @@ class Driver:
         heappush(self._heap, (moment, serial, act, what))
 
     def deliver(self, kind: Callable[..., Event], *values: Any) -> None:
-        """Tells the core an event that happens now, and has its commands carried out.
+        """Delivers an event that happens now to the core, and executes its commands.
 
-        Carrying a command out may schedule, but never tell: one event is over before the next.
-        While the core is down the event waits, and happens when the core is back.
+        Executing a command may schedule actions but must not deliver events: one event is complete
+        before the next. While the core is stopped, the event is queued until it resumes.
         """
         if self._deferred is not None:
-            assert len(self._deferred) < DEFERRED_MAX, "too much waits for a core that is down"
+            assert len(self._deferred) < DEFERRED_MAX, "too many events for a stopped core"
             self._deferred.append((kind, values))
             return
         self.events_delivered = number = self.events_delivered + 1
@@ -104,22 +105,22 @@ class Driver:
             carry_out(command)
 
     def halt_core(self) -> bool:
-        """Stops the core, which leaves a snapshot; returns False when it is down already."""
+        """Stops the core and keeps its snapshot; returns False if it is stopped already."""
         if self._deferred is not None:
             return False
-        assert isinstance(self.core, RestorableCore), "this core leaves no snapshot"
+        assert isinstance(self.core, RestorableCore), "this core has no snapshots"
         self._snapshot, self._deferred = self.core.snapshot(), []
         return True
 
     def resume_core(self, kind: Callable[..., Event], *values: Any) -> None:
-        """Starts a halted core again from its snapshot, and tells it what has waited.
+        """Restores a stopped core from its snapshot, and delivers the queued events.
 
         Args:
-            kind: of the event that it is told first.
-            *values: of that event, as in ``tell``.
+            kind: of the first event to deliver.
+            *values: of that event, as in ``deliver``.
         """
         waiting = self._deferred
-        assert waiting is not None, "the core is not down"
+        assert waiting is not None, "the core is not stopped"
         assert isinstance(self.core, RestorableCore)
         self.core, self._snapshot, self._deferred = self.core.restore(self._snapshot), b"", None
         self.deliver(kind, *values)
@@ -127,14 +128,14 @@ class Driver:
             self.deliver(late, *said)
 
     def stop(self) -> None:
-        """Ends ``run`` once the present entry is carried out."""
+        """Ends ``run`` after the current entry."""
         self._stopped = True
 
     def run(self, until: float = inf) -> None:
-        """Lets time pass until that moment, until ``stop``, or until nothing is left to happen.
+        """Runs until a moment, until ``stop``, or until the heap is empty.
 
         Args:
-            until: seconds since the epoch; what is due at it still happens.
+            until: seconds since the epoch; entries due at that moment are still run.
         """
         heap = self._heap
         self._stopped = False
@@ -145,7 +146,7 @@ class Driver:
                 due, delivered = (
                     self._next_wake(),
                     self.events_delivered,
-                )  # only what it is told changes it
+                )  # only events change the core's deadline
             if due is not None and due < at:
                 if due > until:
                     break
@@ -170,9 +171,9 @@ class Driver:
             self.now = due
             self._wakes = 0
         self._wakes += 1
-        assert self._wakes <= WAKES_MAX, f"the core wants to be woken at {due} without end"
+        assert self._wakes <= WAKES_MAX, f"the core asks to be woken at {due} without end"
         self.deliver(Woke)
 
 
 def _ignore_command(_: Command) -> None:
-    """Carries out nothing: there is no world yet."""
+    """Executes nothing: no world is attached."""

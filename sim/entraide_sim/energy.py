@@ -1,10 +1,9 @@
-"""Energy: what a machine draws for a batch of so many sequences.
+"""Energy: power that a batch adds to a machine, and energy per token.
 
-Decides the energy of one decode step for each size of the batch, and of one prompt token. Counted
-is what running adds to the machine at rest: idle power belongs to nobody, the machine is on anyway
-for its owner. While it prefills, a machine draws its full active power; the decode part of a step
-draws ``(active - idle) * curve(b / slots)``, and its sequences share it alike. Under a limit on its
-power (``heat``) it draws no more than that, for longer.
+Only the power above idle counts: the machine is on anyway for its owner. During prefill a machine
+draws its full active power; the decode part of a step draws ``(active - idle) * curve(b / slots)``,
+shared equally by the ``b`` sequences. Under a power cap (``thermal``) it draws no more than the
+cap.
 """
 
 from msgspec import Struct
@@ -15,20 +14,20 @@ J_PER_KWH = 3_600_000.0
 
 
 class PowerCurve(Struct, frozen=True):
-    """Power that decoding adds, by how full the batch is.
+    """Power that decoding adds, by batch fill.
 
     Attributes:
         points: (part of the slots taken, part of active minus idle power), ascending, from 0 to 1;
             straight lines between them.
-        linear: each token costs what it costs in a full batch, whatever the batch: for checks
-            against a linear optimum. ``points`` are not looked at then.
+        linear: every token uses the energy of a token in a full batch, for checks against a
+            linear optimum; ``points`` are ignored.
     """
 
     points: tuple[tuple[float, float], ...] = ()
     linear: bool = False
 
     def power_part(self, part: float) -> float:
-        """Returns the part of the added power that so full a batch draws."""
+        """Returns the part of the added power at a batch fill from 0 to 1."""
         before = self.points[0]
         for point in self.points:
             if part <= point[0]:
@@ -40,7 +39,7 @@ class PowerCurve(Struct, frozen=True):
         return before[1]
 
 
-# A desktop or a laptop: busy or not, as the node agent reckons without a meter.
+# A desktop or laptop: busy or idle, as the node agent estimates without a meter.
 FLAT = PowerCurve(((0.0, 1.0), (1.0, 1.0)))
 # Llama-3.1-8B bf16 on one H100, 486 W at 8 sequences, 560 W at 32, 691 W at 256 (ML.ENERGY
 # leaderboard, vLLM), over 120 W at rest: parts of what a full batch adds.
@@ -49,14 +48,14 @@ LINEAR = PowerCurve(linear=True)
 
 
 def prefill_energy_j(rates: Rates, extra_w: float, *, part: float = 1.0) -> float:
-    """Returns the energy of one prompt token, joules; ``part`` of the added power is allowed."""
+    """Returns the energy per prompt token, joules, at ``part`` of the added power."""
     return extra_w * part / rates.prefill_tokens_per_s
 
 
 def decode_energy_j(
     rates: Rates, extra_w: float, *, slots: int, curve: PowerCurve, part: float = 1.0
 ) -> tuple[float, ...]:
-    """Returns the energy of one token by the size of the batch, from 0 to ``slots``, joules.
+    """Returns the energy per output token by batch size, from 0 to ``slots``, joules.
 
     ``E(b) = extra_w * min(part, curve(b / slots)) * (t0 + t1 * b) / b``; index 0 is never used.
     """

@@ -1,8 +1,8 @@
-"""Places: the grid of a scenario's zones and the surplus of its sites, from files or made up.
+"""Energy inputs: grid intensity of a scenario's zones; surplus, battery and tariff of its sites.
 
-Decides what stands in where no file is given: a profile about the zone's annual average, forecasts
-that are off as forecasts are, a sky by luck; and says so as assumptions. It refuses to know the
-machines.
+Reads the files that the scenario names. Without a file it generates a synthetic series around the
+zone's annual average, forecasts with a typical error, or solar generation under random clouds, and
+records each as an assumption.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ from entraide_sim.grid import (
 from entraide_sim.results import Assumption
 from entraide_sim.scenario import Scenario, ScenarioSite
 
-DRAIN_H = 24 * 9  # a world may go on for so long after its last request
+DRAIN_H = 24 * 9  # hours of series beyond the last request
 FORECAST_ERROR = 0.1  # relative, after a day: between Alberta's 5 % and Ontario's 60 % in 2023
 DAILY_AMPLITUDE, SEASONAL_AMPLITUDE = 0.2, 0.2
 TARIFF_CAD_PER_KWH = 0.12
 
 
 def tariff_cad_per_kwh(site: ScenarioSite) -> float:
-    """Returns what a kilowatt-hour costs at a site."""
+    """Returns a site's electricity price per kilowatt-hour."""
     given = site.tariff_cad_per_kwh
     return TARIFF_CAD_PER_KWH if given is None else given
 
@@ -46,8 +46,8 @@ def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[As
 
     Args:
         scenario: sound.
-        home: where its files lie.
-        seed: of the made-up profiles and forecasts.
+        home: folder of its files.
+        seed: of the synthetic series and forecasts.
 
     Raises:
         ValueError: a file is not what it should be; file and line are named.
@@ -137,7 +137,7 @@ def _zone_series(
 
 
 def _extend_series(series: IntensitySeries, hours: int) -> IntensitySeries:
-    """Repeats the last day of a series that ends before its world may."""
+    """Repeats the last day of a series up to a number of hours."""
 
     def longer(values: tuple[float, ...]) -> tuple[float, ...]:
         missing = hours - len(values)
@@ -154,16 +154,16 @@ def _extend_series(series: IntensitySeries, hours: int) -> IntensitySeries:
 def site_surplus(
     scenario: Scenario, site: ScenarioSite, home: Path, *, seed: int
 ) -> tuple[list[tuple[float, float]], list[Assumption]]:
-    """Returns a site's surplus as hourly steps, and what it rests on; no steps where it has none.
+    """Returns a site's surplus as hourly steps, and its assumptions; no steps without surplus.
 
     Args:
         scenario: sound.
         site: one of its sites.
-        home: where its files lie.
-        seed: of the sky.
+        home: folder of its files.
+        seed: of the clouds.
 
     Raises:
-        ValueError: the file of a surplus is not what it should be.
+        ValueError: the surplus file is invalid.
     """
     hours = ceil(scenario.hours) + DRAIN_H
     start_at = scenario.start_at // HOUR_S * HOUR_S
@@ -193,7 +193,7 @@ def site_surplus(
 
 
 def site_battery(site: ScenarioSite) -> tuple[Battery, Assumption] | None:
-    """Returns a site's battery as it works, and what is assumed of it; None where it has none."""
+    """Returns a site's battery and its assumption; None if the site has none."""
     given = site.battery
     if given is None:
         return None
@@ -260,7 +260,7 @@ def _parse_watts(text: str) -> float | None:
 
 
 def _merge_equal_hours(values: Sequence[float], start_at: float) -> list[tuple[float, float]]:
-    """Leaves out hours in which nothing changes."""
+    """Merges consecutive hours with the same value."""
     steps: list[tuple[float, float]] = []
     for index, value in enumerate(values):
         if not steps or steps[-1][1] != value:

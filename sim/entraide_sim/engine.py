@@ -1,17 +1,17 @@
 """Engine: continuous batching on one machine, in closed form.
 
-One step of the engine decodes one token of each of the ``b`` sequences in the batch and prefills
-at most one chunk of prompt: of the one at the head of the line, or, where the engine reads them
-``together``, of as many as the chunk holds. It takes ``t0 + t1 * b`` plus the chunk over the
-prefill rate; without a batch, ``alone_s`` (nothing unless told) instead of the first part; or what
-was measured by the size of the batch. The step that ends a prompt yields its first token.
-Between two changes of the batch all steps are alike, so time jumps over them: a *phase* is a run of
-steps that nothing disturbs. Who arrives in the middle of a step joins at its end.
+One step decodes one token of each of the ``b`` sequences in the batch and prefills at most one
+chunk of prompt tokens: of the first prompt in the queue, or, with ``batches_prefill``, of as many
+prompts as fit in the chunk. A step takes ``t0 + t1 * b`` plus the chunk over the prefill rate; with
+an empty batch ``alone_s`` replaces ``t0 + t1 * b``; measured ``steps_s`` by batch size replace
+both. The step that ends a prompt yields its first token. Steps between two changes of the batch are
+identical, so time jumps over them: a *phase* is a run of identical steps. A run that arrives during
+a step joins at the end of that step.
 
-A prompt enters the batch in order of arrival, when a slot is free and the KV memory will hold all
-that is in it at every later step, were each answer as long as it may be; a prompt that finds no
-room is looked at again when the batch changes, and every ``RETRY_STEPS`` steps. Nothing is ever
-thrown out. It knows neither the pool nor virtual time: moments are told, seconds.
+Prompts are admitted in order of arrival when a slot is free and the KV memory can hold all admitted
+sequences at every later step, each at its maximum length. A prompt that does not fit is tested
+again when the batch changes and every ``RETRY_STEPS`` steps. Nothing is evicted. Times are in
+seconds.
 """
 
 from collections import deque
@@ -33,21 +33,21 @@ class Engine:
     """The engine of one machine.
 
     Attributes:
-        hardware: as fast as it is now, limits and heat counted.
-        next_at: when the present phase ends; infinite at rest.
-        heat_w: how warm it is (``heat``); 0 where it is never too warm.
+        hardware: current speed, with power cap and throttling applied.
+        next_at: end of the current phase; infinite when idle.
+        heat_w: heat (see ``thermal``); 0 for a machine that never throttles.
         slowdown: factor on all times (2 is half as fast), read when a phase begins.
         sharing_engines: engines that share its machine's speed and power, itself among them; read
             when a phase begins.
-        total_j, total_g: all that running added, over all runs, joules and grams.
-        batch_s: sequence-seconds in the batch, for the mean batch.
+        total_j, total_g: energy and emissions of all runs, joules and grams.
+        batch_s: sequence-seconds in the batch, for the mean batch size.
     """
 
     def __init__(
         self, hardware: Hardware, *, at: float, noise: Callable[[], float] = _no_noise
     ) -> None:
         self.hardware = hardware
-        self._full_hardware = hardware  # as its owner lets it run, when it is not too warm
+        self._full_hardware = hardware  # as its owner allows, without throttling
         self.heat_w = 0.0
         self._throttled = False
         self.next_at = inf
@@ -58,20 +58,20 @@ class Engine:
         self.batch_s = 0.0
         self._noise = noise
         self._queue: deque[Run] = deque()
-        self._prefilling: list[Run] = []  # prompts that are read; the first may take several steps
+        self._prefilling: list[Run] = []  # prompts in prefill; the first may take several steps
         self._batch: list[tuple[int, int, Run]] = []  # (last step, serial, run), a heap
         self._serial = 0
-        self._reserved_tokens = 0  # memory promised to the batch and the heads, at their longest
+        self._reserved_tokens = 0  # of the batch and prefill, at maximum length
         self._has_cancelled = False
         self._can_sleep = hardware.wake_s > 0.0 or hardware.wake_j > 0.0
         self._idle_since = -inf
-        self._step = 0  # steps done when the phase began
+        self._step = 0  # steps completed when the phase began
         self._phase_began_at = at
         self._step_s = 0.0
         self._phase_factor = 1.0
         self._phase_steps = 0
         self._phase_tokens: list[int] = []  # of the heads' prompts, tokens in this phase
-        self._after_prefill = False  # the last step read a prompt
+        self._after_prefill = False  # the last step included prefill
         self._accounted_at = at
         self._sequence_w = 0.0
         self._prefill_w = 0.0
@@ -80,25 +80,25 @@ class Engine:
 
     @property
     def draw_w(self) -> float:
-        """What running adds to the machine's power now, watts."""
+        """Power that running adds to the machine now, watts."""
         return self._sequence_w * len(self._batch) + self._prefill_w
 
     @property
     def _machine_w(self) -> float:
-        """What all engines of its machine draw, taken to draw as much as this one."""
+        """Power of all engines of the machine, each assumed to draw as much as this one."""
         return self.draw_w * self.sharing_engines
 
     @property
     def run_count(self) -> int:
-        """How many runs it has, in line or in the batch."""
+        """How many runs it has, queued, in prefill or in the batch."""
         return len(self._queue) + len(self._batch) + len(self._prefilling)
 
     def runs(self) -> list[Run]:
-        """Returns the runs it has, in no order that means anything but always the same."""
+        """Returns its runs, in an arbitrary but deterministic order."""
         return [*(run for _, _, run in self._batch), *self._prefilling, *self._queue]
 
     def run_usage(self, run: Run) -> tuple[float, float]:
-        """Returns what a run has used so far, joules, and what was emitted for it, grams."""
+        """Returns the energy (joules) and emissions (grams) of a run so far."""
         energy_j = run.prefill_j + run.decode_j + run.wake_j
         if run.first_at == 0.0:
             return energy_j, run.carbon_g
@@ -108,17 +108,17 @@ class Engine:
         )
 
     def output_tokens(self, run: Run, at: float) -> int:
-        """Returns how many output tokens a run has by now."""
+        """Returns how many output tokens a run has at a moment."""
         if run.first_at == 0.0:
             return 0
         done = int((at - self._phase_began_at) / self._step_s) if self._step_s > 0.0 else 0
         done = self._step + min(done, self._phase_steps)
         return min(done - run.first_token_step + 1, run.output_tokens)
 
-    # What happens to it. Each needs the energy's grams per joule since the last time.
+    # Inputs. ``g_per_j`` is the carbon intensity since the last call, grams per joule.
 
     def account_energy(self, at: float, g_per_j: float) -> None:
-        """Counts energy and emissions up to now, at one intensity."""
+        """Adds energy and emissions since the last call, at one intensity."""
         passed_s = at - self._accounted_at
         if passed_s <= 0.0:
             return
@@ -148,11 +148,11 @@ class Engine:
                 heads[0].carbon_g += energy_j * g_per_j
 
     def add_run(self, run: Run, at: float, g_per_j: float) -> None:
-        """Puts a run in line; ``next_at`` may come nearer."""
+        """Queues a run; ``next_at`` may become earlier."""
         run.prefill_left_tokens = run.input_tokens - run.cached_tokens
         self._queue.append(run)
         if self.next_at < inf:
-            # Heads keep the steps as they are; a batch alone stops for the newcomer.
+            # A phase with prefill goes on; a phase without ends with the current step.
             if not self._prefilling and self._batch:
                 self._cut_phase(at)
             return
@@ -168,9 +168,9 @@ class Engine:
         self.next_at = at + hardware.wake_s if asleep else at
 
     def cancel_run(self, run: Run, at: float) -> bool:
-        """Cancels a run; returns whether it is over at once (it had not begun).
+        """Cancels a run; returns whether it ended at once because it had not started.
 
-        One that has begun is over at the end of the present step.
+        A run that has started ends with the current step.
         """
         run.cancelled = True
         if run.first_at == 0.0 and run not in self._prefilling:
@@ -181,21 +181,21 @@ class Engine:
         return False
 
     def set_hardware(self, hardware: Hardware, at: float) -> None:
-        """Lets it run as this hardware from the end of the present step on."""
+        """Changes the hardware at the end of the current step."""
         self._full_hardware = hardware
         self._cut_phase(at)
 
     def set_sharing(self, beside: int, at: float) -> None:
-        """Shares its machine with so many engines, itself among them, from the next step on."""
+        """Sets how many engines share the machine, this one included, from the next step on."""
         if beside != self.sharing_engines:
             self.sharing_engines = beside
             self._cut_phase(at)
 
     def advance(self, at: float) -> tuple[list[Run], list[Run]]:
-        """Ends the phase and begins the next; ``account`` comes first.
+        """Ends the phase and starts the next; call ``account_energy`` first.
 
         Returns:
-            The runs whose first token came now, and the runs that are over now.
+            The runs whose first token is ready, and the runs that have ended.
         """
         self._step += self._phase_steps
         first, over = self._finish_prefills(at), self._finish_decodes()
@@ -210,7 +210,7 @@ class Engine:
         return first, over
 
     def drop_runs(self) -> list[Run]:
-        """Loses all runs, as they are, and rests; ``account`` comes first."""
+        """Drops all runs and becomes idle; call ``account_energy`` first."""
         lost = self.runs()
         for run in lost:
             if run.first_at > 0.0:
@@ -269,7 +269,7 @@ class Engine:
     # Plans.
 
     def _start_phase(self, at: float) -> None:
-        """Begins a phase at a step's boundary."""
+        """Starts a phase at a step boundary."""
         if self._full_hardware is not self.hardware or self._full_hardware.thermal is not None:
             self._apply_thermal_state()
         self._admit_prompts()
@@ -300,7 +300,7 @@ class Engine:
         self._sequence_w = steps * hardware.decode_j[count] / long_s if count else 0.0
         self._prefill_w = tokens * hardware.prefill_j / long_s if heads else 0.0
         self._phase_steps, self._phase_began_at = steps, at
-        # A machine that is slow draws the same power for longer.
+        # A slowed machine draws the same power for longer.
         self._phase_factor = factor = self.slowdown * self._noise()
         if self.sharing_engines > 1:
             factor *= self.sharing_engines
@@ -312,7 +312,7 @@ class Engine:
             self._end_phase_when_warm(hardware.thermal)
 
     def _admit_prompts(self) -> None:
-        """Lets prompts into the next step, in order of arrival, as far as it holds them."""
+        """Admits prompts to the next step in order of arrival, as many as fit."""
         heads, line, hardware = self._prefilling, self._queue, self.hardware
         room = (
             hardware.chunk_tokens - heads[0].prefill_left_tokens if heads else hardware.chunk_tokens
@@ -329,10 +329,10 @@ class Engine:
             room -= head.prefill_left_tokens
 
     def _plan_prefill(self, until: float) -> tuple[int, int]:
-        """Shares the next steps among the heads' prompts; returns how many, and tokens read.
+        """Plans prefill for the next steps; returns the number of steps and of prompt tokens.
 
-        A prompt longer than a chunk has steps to itself, until so many are done; what is left of it
-        shares a step with others where they are read together.
+        A prompt longer than a chunk has whole steps to itself, at most ``until``; its remainder
+        shares a step with other prompts where the engine batches prefill.
         """
         heads, chunk = self._prefilling, self.hardware.chunk_tokens
         tokens = heads[0].prefill_left_tokens
@@ -353,7 +353,7 @@ class Engine:
         return steps, tokens
 
     def _apply_thermal_state(self) -> None:
-        """Sets how fast it is from now on: as its owner allows, or slower where it is warm."""
+        """Sets the speed of the next phase: as the owner allows, or throttled when too warm."""
         allowed = self._full_hardware
         self.hardware = allowed
         if allowed.thermal is None or allowed.throttled is None:
@@ -364,24 +364,24 @@ class Engine:
             self.hardware = allowed.throttled
 
     def _end_phase_when_warm(self, cooling: ThermalModel) -> None:
-        """Ends the phase with the step in which the machine becomes too warm."""
+        """Ends the phase with the step in which the machine reaches its thermal limit."""
         left_s = cooling.time_left_s(self.heat_w, self._machine_w)
         steps = inf if left_s == inf else left_s // self._step_s + 1.0
         if steps < self._phase_steps:
             self._shorten_phase(int(steps), self._phase_began_at)
 
     def _become_idle(self, at: float) -> None:
-        """Nothing runs from now on, or nothing yet."""
+        """Becomes idle."""
         self._idle_since = self._phase_began_at = at
         self._phase_steps = 0
         self._after_prefill = False
         self._step_s = self._sequence_w = self._prefill_w = 0.0
         self._sequence_sum_j = self._sequence_sum_g = (
-            0.0  # nobody holds a mark: keep the sums small and exact
+            0.0  # no run refers to the sums: reset them to keep them exact
         )
 
     def _cut_phase(self, at: float) -> None:
-        """Ends the phase at the end of the step that is under way."""
+        """Ends the phase with the current step."""
         if self._step_s <= 0.0:
             return
         passed = (at - self._phase_began_at) / self._step_s
@@ -392,7 +392,7 @@ class Engine:
             self._shorten_phase(steps, at)
 
     def _shorten_phase(self, steps: int, at: float) -> None:
-        """Ends the phase after so many steps; what is drawn from then on is reckoned anew."""
+        """Ends the phase after ``steps`` steps, and corrects the power for the rest of it."""
         hardware = self.hardware
         self._phase_steps = steps
         self.next_at = max(at, self._phase_began_at + steps * self._step_s)
@@ -402,7 +402,7 @@ class Engine:
         self._phase_tokens = [tokens, *(0 for _ in self._prefilling[1:])]
         rest_s = self.next_at - at
         if rest_s > 0.0:
-            # The last chunk, shorter than the others, falls away: so does its part of the mean.
+            # The last, shorter chunk is no longer part of the phase, nor of its mean power.
             passed_s, factor = at - self._phase_began_at, self._phase_factor
             step_j = hardware.decode_j[len(self._batch)] * factor
             prefill_j = tokens * hardware.prefill_j * factor
@@ -410,7 +410,7 @@ class Engine:
             self._prefill_w = (prefill_j - self._prefill_w * passed_s) / rest_s
 
     def _has_room(self, run: Run) -> bool:
-        """Tells whether a run may enter the batch now and never bring it beyond the memory."""
+        """Returns whether a run fits in the memory now and at every later step."""
         hardware = self.hardware
         if len(self._batch) + len(self._prefilling) >= hardware.slots:
             return False
@@ -420,11 +420,11 @@ class Engine:
         return self._peak_tokens(run) <= hardware.pool_tokens
 
     def _peak_tokens(self, run: Run) -> int:
-        """Returns the most memory that the batch and a run can come to hold.
+        """Returns the peak memory of the batch with one more run, tokens.
 
-        Each sequence grows by a token a step until it has its longest answer; the newcomer begins
-        once it is prefilled, and is counted as growing from now. So the sum is largest when one of
-        them ends: those with as many steps left or more have grown as many tokens.
+        Each sequence grows by one token per step up to its maximum length; the new run is counted
+        as growing from now. So the sum has its maximum when one of the sequences ends: those with
+        at least as many steps left have grown by as many tokens.
         """
         chunk = self.hardware.chunk_tokens
         holders = [

@@ -1,8 +1,8 @@
-"""Surroundings: what happens to a pool whatever it decides.
+"""Environment: what happens to a pool independently of its decisions.
 
-Gives heartbeats, intensities, forecasts, surplus, calendar periods (UTC) and faults at their
-times. What a node says of its site's surplus is what the node's own core makes of it. It refuses to
-know jobs.
+Schedules heartbeats, grid intensities, forecasts, site surplus, quota periods (UTC) and injected
+faults. The surplus that a node reports is computed by the live node agent's core from the site's
+generation, use and battery.
 """
 
 import datetime as dt
@@ -32,26 +32,26 @@ from entraide_sim.nodes import Node, Site
 from entraide_sim.workload import GATEWAY
 
 FOREVER_S = 1e9
-BATTERY_CHECK_S = 900.0  # how often nodes look whether their site's battery has something to give
-DELAY_S_MAX = 3_600.0  # of a restart, and of late heartbeats
+BATTERY_CHECK_S = 900.0  # interval at which nodes check whether the battery can discharge
+DELAY_S_MAX = 3_600.0  # longest restart, and longest delay of heartbeats
 
 
 class Fault(Struct, frozen=True):
-    """Something that happens to a node, or to the scheduler.
+    """A failure or an owner's action to inject.
 
     Attributes:
         at: seconds since the epoch.
-        node: which; "" for the scheduler.
-        kind: ``vanish`` (silently, with all it has), ``return``, ``slow`` (``value`` times as
-            long from then on), ``refuse`` (takes nothing new), ``take``, ``give_back`` (what it
-            runs ends now, and goes elsewhere), ``cap`` (its power is limited to ``value`` watts
-            from then on; infinite ends it), ``silent`` (its heartbeats are lost), ``heard``,
-            ``late`` (its heartbeats take ``value`` seconds from then on; 0 ends it), ``broken``
-            (its engine fails every run that comes from then on), ``mended``, or, of the
-            scheduler, ``restart`` (it is down for ``value`` seconds and comes back from its
-            snapshot; what it would be told waits, and its gateway's live jobs are over).
-        value: see there; seconds are ``DELAY_S_MAX`` at most.
-        reason: of ``refuse``: stable code of why the node takes no work.
+        node: the affected node; "" for the scheduler.
+        kind: ``vanish`` (crash without a message, all runs lost), ``return``; ``slow`` (steps take
+            ``value`` times as long from now on); ``refuse`` (accepts no new run), ``take``;
+            ``give_back`` (its runs end now and are placed elsewhere); ``cap`` (power cap of
+            ``value`` watts from now on, infinite for none); ``silent`` (heartbeats are lost),
+            ``heard``; ``late`` (heartbeats take ``value`` seconds from now on, 0 for none);
+            ``broken`` (the engine fails every new run), ``mended``; and for the scheduler
+            ``restart`` (stopped for ``value`` seconds, then restored from its snapshot; events
+            are queued meanwhile, and live jobs of its gateway end).
+        value: see ``kind``; seconds are at most ``DELAY_S_MAX``.
+        reason: of ``refuse``: stable code of the reason.
     """
 
     at: float
@@ -62,7 +62,7 @@ class Fault(Struct, frozen=True):
 
 
 class SimulatedEnvironment:
-    """Grid, sky, calendar and luck around the nodes."""
+    """Grid, surplus, calendar, heartbeats and faults of a simulation."""
 
     def __init__(
         self,
@@ -81,11 +81,11 @@ class SimulatedEnvironment:
         self._sites = [site for site in sites if site.nodes]
         self._heartbeat_s = heartbeat_s
         self._reachable: tuple[str, ...] = ()
-        self._delayed: list[tuple[float, tuple[str, ...]]] = []  # delay, and whose heartbeats
+        self._delayed: list[tuple[float, tuple[str, ...]]] = []  # delay, nodes
         self._incarnation = 1
 
     def start(self, policy: Policy, faults: Sequence[Fault]) -> None:
-        """Tells the core how things stand, and schedules all that will come."""
+        """Delivers the initial state to the core, and schedules all later events."""
         driver = self._driver
         driver.deliver(PolicyChanged, policy)
         driver.deliver(SchedulerStarted, self._incarnation, GATEWAY)
@@ -133,7 +133,7 @@ class SimulatedEnvironment:
             self._driver.schedule(next_at, self._change_surplus, site)
 
     def _change_surplus(self, site: Site) -> None:
-        """A site's surplus changes, and its nodes say so."""
+        """Changes a site's surplus, and makes its nodes report it."""
         site.account_energy(self._driver.now)
         self._schedule_surplus(site)
         for node in site.nodes:
@@ -143,7 +143,7 @@ class SimulatedEnvironment:
         self._driver.schedule(at, self._handle_battery_event, (site, at))
 
     def _handle_battery_event(self, what: tuple[Site, float]) -> None:
-        """A battery is full or at its floor, if nothing has changed since that was foreseen."""
+        """Handles a full or empty battery, unless its flows changed since this was scheduled."""
         site, at = what
         if at != site.battery_event_at:
             return
@@ -156,7 +156,7 @@ class SimulatedEnvironment:
                 self._send_change(node)
 
     def _check_battery(self, what: tuple[Site, bool]) -> None:
-        """Nodes tell once a battery that had nothing to give has, which no moment foretells."""
+        """Makes nodes report when an empty battery can discharge again."""
         site, gave = what
         site.account_energy(self._driver.now)
         gives = site.supply.discharge_limit_w > 0.0
@@ -192,7 +192,7 @@ class SimulatedEnvironment:
         return msgspec.structs.replace(node.card, energy=self._energy_status(node))
 
     def send_card(self, node: Node) -> None:
-        """Has a node tell its card as it is now."""
+        """Makes a node send its current card."""
         said = self._current_card(node), node.accepting, node.reason
         self._driver.deliver(NodeJoined, *said, Lending.ALL, str(node.restarts))
 
@@ -203,7 +203,7 @@ class SimulatedEnvironment:
             NodeChanged, node.name, node.accepting, node.reason, self._energy_status(node)
         )
 
-    # Presence.
+    # Heartbeats.
 
     def _send_heartbeats(self, _: None) -> None:
         driver = self._driver
@@ -228,7 +228,7 @@ class SimulatedEnvironment:
         self._driver.resume_core(SchedulerStarted, self._incarnation, GATEWAY)
 
     def _recover_node(self, node: Node, kind: str) -> None:
-        """A node returns, or is heard again."""
+        """Restores a crashed node, or a node whose heartbeats were lost."""
         if kind == "return" and not node.up:
             reset_models(node)
         node.up = node.up or kind == "return"
@@ -268,12 +268,12 @@ class SimulatedEnvironment:
             case "cap":
                 self._agents.set_power_cap(node, fault.value)
             case _:
-                raise ValueError(f"no fault is called {fault.kind!r}")
+                raise ValueError(f"unknown kind of fault: {fault.kind!r}")
         node.copy_state()
 
 
 def _policy_periods(policy: Policy) -> list[Period]:
-    """Returns the periods that a policy speaks of."""
+    """Returns the quota periods that a policy uses."""
     spoken = {quota.period for terms in policy.coops for quota in terms.quotas}
     if any(terms.lend.energy_wh_per_day is not None for terms in policy.coops):
         spoken.add(Period.DAY)

@@ -1,17 +1,17 @@
-"""Fairness: how evenly co-ops were served, measured from outside by what became of their jobs.
+"""Fairness: how evenly co-ops were served, measured from the table of finished jobs.
 
-Decides what counts as service (virtual tokens: prompts when placed, answers as they come, weighted
-as the policy charges them), when a co-op waits, and what is compared:
+Service is in virtual tokens: prompts when placed, answers as they are generated, weighted as the
+policy charges them. Metrics:
 
-- ``max_gap``: over any two co-ops and any time through which both had jobs waiting, the largest
-  difference of what they were served by weight, in virtual tokens per share.
-- ``gap_bound``: ``2 * max(w_in * L_in, w_out * K) / least weight``: longest prompt seen, and the
-  policy's cap on tokens in flight. It is proved for equal eligible nodes and constant weights.
-- ``violations``: pairs and such times in which the gap passed the bound.
-- ``jain``: Jain's index over what each co-op received by what weighted max-min would have given it.
+- ``max_gap``: over any two co-ops and any interval during which both had jobs waiting, the largest
+  difference of their service per share.
+- ``gap_bound``: ``2 * max(w_in * L_in, w_out * K) / least weight``: ``L_in`` is the longest prompt,
+  ``K`` the policy's cap on tokens in flight. Proved for equal nodes and constant weights.
+- ``violations``: pairs and intervals in which the gap exceeded the bound.
+- ``jain``: Jain's index of received service over the weighted max-min share.
 
-Batch jobs are left out of the gaps: they wait for green hours, not for their turn. It is looked at
-every ``STEP_S`` seconds, or at ``STEPS_MAX`` moments of a longer run.
+Batch jobs are excluded from the gaps: they wait for low-carbon hours. Sampled every ``STEP_S``
+seconds, or at ``STEPS_MAX`` moments of a longer run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ Column = npt.NDArray[Any]
 def max_min_shares(
     demands: Sequence[float], weights: Sequence[float], served: float
 ) -> list[float]:
-    """Returns weighted max-min shares of what was served: nobody gets more than it asked.
+    """Returns the weighted max-min shares of the service, at most each one's demand.
 
     >>> due([10.0, 100.0, 100.0], [1.0, 1.0, 2.0], 100.0)
     [10.0, 30.0, 60.0]
@@ -53,7 +53,7 @@ def max_min_shares(
 
 
 def jain_index(values: Sequence[float]) -> float | None:
-    """Returns Jain's index, from 1 / n to 1 (all alike); None of nothing."""
+    """Returns Jain's index, from 1 / n to 1 (all equal); None without values."""
     squares = sum(value * value for value in values)
     return sum(values) ** 2 / (len(values) * squares) if squares > 0.0 else None
 
@@ -65,13 +65,13 @@ def measure_fairness(
     received: Mapping[str, float],
     due_tokens: Mapping[str, float],
 ) -> dict[str, float | int | None]:
-    """Returns the fairness of a run.
+    """Returns the fairness metrics of a run.
 
     Args:
-        table: columns of the jobs that are over (``Records``).
+        table: columns of finished jobs (``JobRecords``).
         policy: with the weights of the co-ops.
         received: virtual tokens served to each co-op.
-        due_tokens: what each was due.
+        due_tokens: virtual tokens due to each co-op.
     """
     weights = {terms.coop: terms.shares for terms in policy.coops}
     longest = int(table["input_tokens"].max()) if len(table["input_tokens"]) else 0
@@ -119,7 +119,7 @@ def _service_gaps(
 
 
 def _is_waiting(table: Mapping[str, Column], rows: Column, moments: Column) -> Column:
-    """Tells at which moments some of these jobs wait to be placed."""
+    """Returns at which moments some of these jobs wait for placement."""
     asked, placed = np.sort(table["asked_at"][rows]), table["placed_at"][rows]
     over = np.sort(np.where(placed > 0.0, placed, table["end_at"][rows]))
     came: Column = np.searchsorted(asked, moments, side="right")
@@ -131,7 +131,7 @@ def _is_waiting(table: Mapping[str, Column], rows: Column, moments: Column) -> C
 def _service_until(
     table: Mapping[str, Column], rows: Column, moments: Column, policy: Policy
 ) -> Column:
-    """Returns the virtual tokens served up to each moment; an answer counts evenly as it comes."""
+    """Returns the virtual tokens served up to each moment; answers count linearly in time."""
     placed = rows & (table["placed_at"] > 0.0)
     charge = policy.charge
     at = table["placed_at"][placed]
@@ -153,7 +153,7 @@ def _service_until(
 def _ramp_sum(begins: Column, rates: Column, moments: Column) -> Column:
     """Returns the sum of ``rate * max(0, t - begin)`` at each moment."""
     order = np.argsort(begins, kind="stable")
-    # Relative to the first moment: seconds since the epoch would cost digits.
+    # Relative to the first moment: seconds since the epoch would lose precision.
     origin = float(moments[0])
     starts, slopes = begins[order] - origin, rates[order]
     slope = np.concatenate(([0.0], np.cumsum(slopes)))
@@ -164,7 +164,7 @@ def _ramp_sum(begins: Column, rates: Column, moments: Column) -> Column:
 
 
 def _gap_ranges(difference: Column, both: Column) -> Column:
-    """Returns, for each time through which both wait, how far their difference moved."""
+    """Returns the range of the difference in each interval during which both wait."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], both, [False])).astype(np.int8)))
     begins, ends = edges[::2], edges[1::2]
     pairs = np.stack((begins, np.minimum(ends, len(difference) - 1)), axis=1).ravel()

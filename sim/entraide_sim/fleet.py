@@ -1,7 +1,7 @@
-"""Fleet: the machines of a scenario as a world's nodes, with what they cost and rest on.
+"""Fleet: turns a scenario's node groups into node specifications, and lists their assumptions.
 
-Decides what a machine's card says, from the catalogue, the model's size and the scenario's own
-figures. It refuses to know what the machines will do.
+A card's speed, power and memory come from the catalogue, the model's size and the values that the
+scenario overrides.
 """
 
 from math import inf
@@ -20,11 +20,11 @@ from entraide_sim.results import SOURCE_SEPARATOR, Assumption
 from entraide_sim.scenario import NodeGroup, Scenario, ScenarioModel, ScenarioSite
 from entraide_sim.thermal import ThermalModel, allowed_power_part, fit_thermal_model, speed_parts
 
-PREFIX_CACHE_PART = 0.25  # of the KV memory that holds prompts for reuse, where the engine can
+PREFIX_CACHE_PART = 0.25  # of the KV memory, for engines with a prefix cache
 
 
 class Machine(Struct, frozen=True):
-    """One machine of a scenario: its node, and the entry that it comes from."""
+    """One machine of a scenario: its node specification, and its ``[[nodes]]`` entry."""
 
     spec: NodeSpec
     group: NodeGroup
@@ -34,7 +34,7 @@ class Machine(Struct, frozen=True):
 
 
 def model_footprint(model: ScenarioModel) -> ModelFootprint:
-    """Returns how large a model is."""
+    """Returns a model's parameters, weights and KV memory per token."""
     per_b = catalogue.REFERENCE_WEIGHTS_GB / catalogue.REFERENCE_PARAMS_B
     weights_gb = model.params_b * per_b if model.weights_gb is None else model.weights_gb
     active_b = model.params_b if model.active_params_b is None else model.active_params_b
@@ -47,13 +47,13 @@ def model_footprint(model: ScenarioModel) -> ModelFootprint:
 
 
 def group_models(scenario: Scenario, group: NodeGroup) -> list[ScenarioModel]:
-    """Returns what a group serves or could load."""
+    """Returns the models that a group serves or can load."""
     served, more = model_layout.split_models(scenario, group)
     return [*served, *more]
 
 
 def group_price_cad(group: NodeGroup) -> float | None:
-    """Returns what one machine counts for; 0 for one that is there anyway, None if unknown."""
+    """Returns the price of one machine; 0 if not dedicated, None if unknown."""
     if group.price_cad is not None:
         return group.price_cad
     return catalogue.devices()[group.device].price_cad if group.dedicated else 0.0
@@ -63,9 +63,7 @@ def build_machines(scenario: Scenario) -> list[Machine]:
     """Returns all machines, by group and number."""
     sites = {site.name: site for site in scenario.sites}
     machines: list[Machine] = []
-    groups_dealt: dict[
-        str, int
-    ] = {}  # by pattern: the next group goes on where the last one stopped
+    groups_dealt: dict[str, int] = {}  # by pattern: groups take turns across co-ops
     for group in scenario.fleet:
         terms = owner_terms(group)
         owners = scenario.members((group.coop,))
@@ -79,7 +77,7 @@ def build_machines(scenario: Scenario) -> list[Machine]:
 
 
 def owner_terms(group: NodeGroup) -> OwnerTerms:
-    """Returns an owner's terms as the node's core has them."""
+    """Returns an owner's terms in the form of the node agent's core."""
     spans: list[WeeklyHours] = []
     for text in group.hours:
         span = parse_hours(text)
@@ -89,7 +87,7 @@ def owner_terms(group: NodeGroup) -> OwnerTerms:
     return OwnerTerms(
         hours=tuple(spans),
         present=PresencePolicy.ALL if owner.works_present else PresencePolicy.NOTHING,
-        idle_min=0.0,  # a pattern says when somebody is there, not when a key was touched
+        idle_min=0.0,  # a pattern gives presence, not keyboard activity
         give_back_s=owner.give_back_s,
         settle_s=0.0,
     )
@@ -163,7 +161,7 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
 
 
 def _capped_rates(rates: Rates, part: float) -> Rates:
-    """Returns how fast a machine runs that may add this part of its full power."""
+    """Returns a machine's rates when it may add ``part`` of its full power."""
     prompts, answers = speed_parts(part)
     if part == 1.0:
         return rates
@@ -176,7 +174,7 @@ def _capped_rates(rates: Rates, part: float) -> Rates:
 
 
 def throttle_limits(device: Device, group: NodeGroup) -> tuple[float, float]:
-    """Returns after how long at full load a machine is too warm, and what it keeps of its speed."""
+    """Returns the time at full load until throttling, and the remaining part of the speed."""
     after_s, factor = group.throttle_after_s, group.throttle_factor
     return (
         device.throttle_after_s if after_s is None else after_s,
@@ -192,7 +190,7 @@ def _thermal_model(device: Device, group: NodeGroup, *, extra_w: float) -> Therm
 
 
 def fleet_assumptions(scenario: Scenario) -> list[Assumption]:
-    """Returns what the machines' figures rest on."""
+    """Returns the assumptions about the machines."""
     assumptions = []
     covered: set[tuple[str, str]] = set()
     for group in scenario.fleet:
@@ -244,7 +242,7 @@ def _power_assumption(device: Device, group: NodeGroup) -> Assumption:
 
 
 def _limit_assumptions(device: Device, group: NodeGroup) -> list[Assumption]:
-    """What heat and the owner's limits do to a group."""
+    """Returns the assumptions about throttling and power caps of a group."""
     assumptions = []
     after_s, factor = throttle_limits(device, group)
     if factor < 1.0:

@@ -1,13 +1,12 @@
-"""Plan: the smallest, cheapest or greenest fleet that meets its goals; or what helps most.
+"""Fleet planner: searches the smallest, cheapest or lowest-carbon fleet that meets its goals.
 
-Decides the search. A few busy hours tell most of what a fleet can do, so they go first: from the
-largest fleet allowed, machines are taken away group by group, by halving, as long as the goals that
-a busy hour can tell are met. What is left is then run for the whole time, together with each fleet
-that has one machine fewer: if it fails, the machine that helps most is added; if a smaller one does
-as well, that one is taken. The answer is a fleet that was run and meets the goals, of which no
-machine can be taken away: each such fleet was run too, and failed.
+1. On the busiest hours, from the largest allowed fleet, remove machines group by group with a
+   binary search while the goals that those hours can test are met.
+2. Run that fleet for the whole time, together with each fleet that has one machine fewer. If it
+   fails, add the machine that helps most; if a smaller fleet succeeds, take that one; repeat.
 
-It takes for granted that more machines never make a goal on latency worse; the last step does not.
+The answer was run and meets the goals; each fleet with one machine fewer was run too and fails.
+Step 1 assumes that more machines never make a latency goal worse; step 2 does not.
 """
 
 import datetime as dt

@@ -1,7 +1,7 @@
-"""Goals: conditions on a summary, as people type them: ``ttft_s.p95<=2``.
+"""Goals: conditions on a run's summary, typed as ``ttft_s.p95<=2``.
 
-Decides how a goal is read and how far a summary is from it. A number that a summary does not have
-(``null``: nothing completed) misses every goal.
+Parses a goal and computes how far a summary is from it. A value that a summary lacks (``null``:
+nothing completed) misses every goal.
 """
 
 import re

@@ -1,8 +1,7 @@
-"""Grid: what a kilowatt-hour costs in grams, by zone and hour, and what was forecast.
+"""Grid: carbon intensity of electricity by zone and hour, actual and forecast, gCO2e/kWh.
 
-Forecast and actual are apart: decisions see ``IntensityChanged`` for the present hour and
-``ForecastIssued`` for what is to come; what is emitted is reckoned with the actual. Hours are UTC.
-It refuses to know who consumes.
+The core gets ``IntensityChanged`` for the current hour and ``ForecastIssued`` for later hours;
+emissions are computed from the actual intensity. Hours are UTC.
 """
 
 import datetime as dt

@@ -1,7 +1,4 @@
-"""Hardware: what an engine is made of, and one run on it.
-
-Decides nothing: it is the vocabulary of ``engine``, which says what becomes of a run.
-"""
+"""Hardware: parameters of an engine, and the state of one run on it. Data only; see ``engine``."""
 
 from typing import Any
 
@@ -12,13 +9,13 @@ from entraide_sim.thermal import ThermalModel
 
 
 class Run(Struct, gc=False, eq=False):
-    """One job on one machine.
+    """One run of a job on a machine.
 
     Attributes:
-        job, epoch: the lease.
+        job, epoch: identify the lease.
         input_tokens, cached_tokens: of the prompt; cached ones need no prefill.
-        output_tokens: how long its answer will be.
-        output_tokens_max: how long it may be: what memory is kept for.
+        output_tokens: true length of the answer.
+        output_tokens_max: maximum length, for which memory is reserved.
         received_at, first_at: seconds; ``first_at`` is 0 before the first token.
         produced_tokens: output tokens, when it is over (``Engine.produced_tokens`` tells before).
         prefill_j, decode_j, wake_j, carbon_g: what it has used.
@@ -50,17 +47,20 @@ class Run(Struct, gc=False, eq=False):
 
 
 class Hardware(Struct, frozen=True):
-    """What an engine is made of.
+    """Parameters of an engine.
 
     Attributes:
         rates: true speed.
         slots: sequences at once.
         chunk_tokens: most prompt tokens in one step.
-        pool_tokens: KV memory, tokens.
+        slots: maximum batch size.
+        chunk_tokens: maximum number of prompt tokens in one step.
+        pool_tokens: KV cache capacity, tokens.
         prefill_j: energy of one prompt token, joules.
-        decode_j: energy of one token by the size of the batch, joules.
+        prefill_j: energy per prompt token, joules.
+        decode_j: energy per output token by batch size, joules.
         wake_s, wake_j: time and energy to wake the machine.
-        sleep_after_s: how long it rests before it sleeps, if it sleeps at all.
+        sleep_after_s: idle time before it sleeps, if it has a wake time or energy.
         alone_s: what a step takes beside its prompt while nobody is in the batch.
         steps_s: what a step takes beside prompts by the size of the batch, from 0 to as many as
             there are slots; empty where that is the line of its rates, and ``alone_s``.
@@ -91,7 +91,7 @@ class Hardware(Struct, frozen=True):
     throttled: "Hardware | None" = None
 
     def step_s(self, batch: int) -> float:
-        """Returns what a step takes beside prompts, seconds."""
+        """Returns the duration of a step without prefill, seconds."""
         if self.steps_s:
             return self.steps_s[batch]
         if not batch:

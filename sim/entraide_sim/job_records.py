@@ -1,7 +1,7 @@
-"""Records: one row a job in growing columns, and what they come to.
+"""Job records: one row per finished job, and the summary of a run.
 
-Decides what is kept of a job that is over, and how a run of a world is summed up: quantiles of
-latency, promises kept, energy and grams. It refuses to know how they came about.
+Columns grow in typed arrays. The summary holds latency quantiles, SLO attainment, energy and
+emissions.
 """
 
 from array import array
@@ -29,7 +29,7 @@ Column = npt.NDArray[Any]
 
 
 class JobRecords:
-    """Columns with a row for each job that is over, in the order in which they ended.
+    """Columns with a row for each finished job, in the order of their ends.
 
     Give it as a world's ``recorder``. ``column(name)`` returns a column as a numpy array: those of
     ``FLOATS`` (moments in seconds since the epoch, 0 for never; energy in Wh; grams of what was
@@ -42,10 +42,10 @@ class JobRecords:
         self._classes = {terms.job_class: terms for terms in policy.classes}
         self._floats = array("d")  # row after row
         self._integers = array("q")
-        self._numbers: dict[tuple[str, ...], int] = {}  # of each combination of words seen
+        self._numbers: dict[tuple[str, ...], int] = {}  # index of each combination of texts
 
     def __call__(self, job: Job) -> None:
-        """Takes in a job that is over."""
+        """Adds a finished job."""
         request = job.request
         facts = request.facts
         node = job.node
@@ -83,7 +83,7 @@ class JobRecords:
             index = TEXTS.index(name)
             values: Column = np.array([texts[index] for texts in self._numbers] or [""])
             return values[integers[len(INTEGERS) :: len(INTEGERS) + 1]]
-        raise ValueError(f"no column is called {name!r}")
+        raise ValueError(f"unknown column: {name!r}")
 
     def columns(self) -> dict[str, Column]:
         """Returns all columns by name."""
@@ -108,18 +108,17 @@ def _promise_state(job: Job, terms: ClassTerms) -> int:
 
 
 def summarize_run(records: JobRecords, world: World, *, wall_s: float = 0.0) -> dict[str, Any]:
-    """Returns what a run of a world came to.
+    """Returns the summary of a run.
 
-    Energy and grams are what running added (wake included, idle power not), of lost runs too.
-    ``slo_attainment`` is the part of the jobs that were promised something and were not cancelled
-    whose promise was kept; a refused or failed job counts as missed. ``utilisation`` is the part
-    of all slots' time that runs held. Latencies are those of completed jobs, seen by the client;
-    a ``tpot_s`` needs two tokens.
+    Energy and emissions are those that running added, wake-ups and lost runs included, idle power
+    excluded. ``slo_attainment`` is the part of the jobs with an objective, without cancelled ones,
+    that met it; a refused or failed job missed it. ``utilisation`` is the part of all slots' time
+    that runs used. Latencies are of completed jobs, at the client; ``tpot_s`` needs two tokens.
 
     Args:
         records: the world's recorder.
         world: after its run.
-        wall_s: how long the run took, by the caller's clock.
+        wall_s: duration of the run by the caller's clock.
     """
     table = records.columns()
     done = table["state"] == JobState.COMPLETED.value
@@ -158,7 +157,7 @@ def summarize_run(records: JobRecords, world: World, *, wall_s: float = 0.0) -> 
 
 
 def quantiles(values: Column) -> dict[str, float | None]:
-    """Returns the quantiles that a summary tells; None where there is no value."""
+    """Returns the quantiles of a summary; None without values."""
     if not len(values):
         return {name: None for name, _ in QUANTILES}
     return {name: float(np.quantile(values, part)) for name, part in QUANTILES}

@@ -1,4 +1,4 @@
-"""Jobs: what a world keeps of each request that is under way."""
+"""Jobs: the state of each request in progress."""
 
 from msgspec import Struct
 
@@ -8,20 +8,23 @@ from entraide_sim.workload import Request
 
 
 class Job(Struct, gc=False, eq=False):
-    """A job under way, as its client and its machines see it.
+    """A job in progress, as its client and its nodes see it.
 
     Attributes:
-        request: what was asked.
-        node: where it ran last.
+        request: of the client.
+        node: of the last placement.
         epoch: of its last placement.
-        placements: how often it was placed.
-        placed_at, first_at, end_at: of its last placement, seconds since the epoch; 0 while not
-            so. The first token and the end count when they have reached the gateway.
+        placements: number of placements.
+        placed_at, first_at, end_at: placement, first token and end of the last run, seconds since
+            the epoch at the gateway; 0 if not yet.
         cached_tokens, output_tokens: of its last run.
         prefill_j, decode_j, wake_j: energy of all its runs, those lost too, joules.
         carbon_g: what was emitted for them, actual intensity, direct.
         state, code: how it ended.
-        runs: how many runs of it machines have, or will get.
+        prefill_j, decode_j, wake_j: energy of all its runs, lost runs included, joules.
+        carbon_g: their direct emissions at the actual intensity.
+        state, code: final state and reason.
+        runs: runs that nodes have, or that are on their way.
     """
 
     request: Request

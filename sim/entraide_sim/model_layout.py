@@ -1,7 +1,7 @@
-"""Shelves: the models that a scenario's machines serve and could load, with what that takes.
+"""Model layout: which models a node group serves and could load, with memory and load time.
 
-Decides the memory and the time of a load from the model's size, and how large a model counts for
-whoever asks by size. It refuses to know when anything is loaded; the core does.
+Input: the scenario's models and node groups. Output: node specifications whose cards list the
+loadable models, and the pool's model catalogue with a size class for each model.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,15 +17,15 @@ from entraide_sim.results import Assumption
 from entraide_sim.scenario import NodeGroup, Scenario, ScenarioModel
 
 BYTES_PER_GB = 1e9
-LOAD_GB_PER_S = 1.0  # a solid-state disk, decompression and copy to the engine counted
-ENGINE_START_S = 5.0  # an engine's own start and first measurement
+LOAD_GB_PER_S = 1.0  # from a solid-state disk, decompression and copy to the engine included
+ENGINE_START_S = 5.0  # start of the engine and its first measurement
 SMALL_BELOW_B, MEDIUM_UP_TO_B = 4.0, 15.0  # billions of parameters, as the shipped catalogue has it
 
 
 def split_models(
     scenario: Scenario, group: NodeGroup
 ) -> tuple[list[ScenarioModel], list[ScenarioModel]]:
-    """Returns what a group serves from the beginning, and what else it could load."""
+    """Returns the models that a group serves initially, and the others that it can load."""
     names = {model.name: model for model in scenario.models}
     if group.models is None:
         served = [names[group.model] if group.model else scenario.models[0]]
@@ -44,15 +44,19 @@ def combine_models(
     device: Device,
     size_of: Callable[[ScenarioModel], ModelFootprint],
 ) -> NodeSpec:
-    """Returns a machine that serves some models and could load others.
+    """Returns the specification of a machine that serves some models and can load others.
 
     Args:
         machine: makes it as one that serves a model alone.
-        group: which.
+        machine: makes the specification for one model.
+        group: the node group.
         served: models that it serves from the beginning.
         more: those that it could load; with the others one at least.
         device: what it is.
-        size_of: how large a model is.
+        served: models served initially.
+        more: models that it can load; ``served`` and ``more`` have at least one model.
+        device: of the catalogue.
+        size_of: returns a model's footprint.
     """
     specs = [machine(model) for model in (*served, *more)]
     if len(specs) == 1 and served:
@@ -88,7 +92,7 @@ def combine_models(
 
 
 def pool_catalogue(scenario: Scenario) -> Catalogue | None:
-    """Returns the scenario's models as a pool's catalogue; None where no machine loads any."""
+    """Returns the pool's model catalogue; None if no machine can load models."""
     if not any(group.loadable for group in scenario.fleet):
         return None
     entries = tuple(_catalogue_entry(model) for model in scenario.models)
@@ -121,7 +125,7 @@ def _catalogue_entry(model: ScenarioModel) -> ModelEntry:
 
 
 def load_assumptions(scenario: Scenario) -> list[Assumption]:
-    """Returns what loading rests on, where there is any."""
+    """Returns the assumptions about loading models, if any machine can."""
     if not any(group.loadable for group in scenario.fleet):
         return []
     values: dict[str, str | int | float] = {"gb_per_s": LOAD_GB_PER_S, "start_s": ENGINE_START_S}

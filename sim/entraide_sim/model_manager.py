@@ -1,9 +1,9 @@
-"""Garage: what a world's machines load and unload at the pool's word, and what they say of it.
+"""Model manager: loads and unloads models on simulated nodes as the core commands.
 
-A machine that is told to load a model serves it after the time that its offer states, if its owner
-lets it work and it fits beside what is loaded; else it says why not. It unloads a model once its
-runs have ended. Models that work side by side on one machine share its speed and its power evenly.
-It refuses to know why the pool asked.
+A node that gets a load command serves the model after the load time of its card, if its owner lets
+it work and the memory suffices; otherwise it reports a load failure with a code. It unloads a model
+once the model's runs have ended. Models that run at the same time share the machine's speed and
+power equally.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from entraide_sim.driver import Driver
 from entraide_sim.nodes import Node
 
 NOT_NOW, UNKNOWN, NO_ROOM = "load_not_now", "load_unknown", "load_no_room"
-UNLOAD_RETRY_S = 1.0  # between two looks whether the runs of a model that is to go have ended
+UNLOAD_RETRY_S = 1.0  # between two checks whether the runs of a model to unload have ended
 
 
 class ModelManager:
-    """All machines' models.
+    """The models of all nodes.
 
     Args of the constructor:
         driver: virtual time and the core.
-        hello: has a machine tell its card.
+        hello: makes a node send its card.
     """
 
     def __init__(self, driver: Driver, hello: Callable[[Node], None]) -> None:
@@ -32,11 +32,11 @@ class ModelManager:
         self._announce = hello
 
     def send_load(self, node: Node, model: str) -> None:
-        """Sends a machine the word to load a model."""
+        """Sends a node the command to load a model."""
         self._driver.schedule(self._driver.now + node.one_way_s, self._receive_load, (node, model))
 
     def send_unload(self, node: Node, model: str) -> None:
-        """Sends a machine the word to unload one."""
+        """Sends a node the command to unload a model."""
         self._driver.schedule(
             self._driver.now + node.one_way_s, self._receive_unload, (node, model)
         )
@@ -94,7 +94,7 @@ class ModelManager:
 
 
 def reset_models(node: Node) -> None:
-    """A machine that vanished comes back with what it had at the beginning."""
+    """Restores a node's initial card after a crash."""
     node.restarts += 1
     node.card = node.spec.card
 

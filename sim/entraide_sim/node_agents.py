@@ -1,8 +1,8 @@
-"""Machines: what the nodes of a world do with runs, and what they say of them.
+"""Node agents: the simulated nodes' reactions to offers and cancellations.
 
-A node takes a run or declines it by the decision of ``entraide_node.core.run_admission``, works on
-it, and says what an agent says: accepted, signs of life, usage; each message takes half a round
-trip. It refuses to know why the pool asked.
+A node accepts or declines a run by the decision function of the live node agent, executes the run
+on its engine, and sends the events that an agent sends: acceptance, progress, usage report. Each
+message takes half the node's round trip.
 """
 
 from collections.abc import Callable
@@ -32,8 +32,8 @@ from entraide_sim.jobs import Job
 from entraide_sim.nodes import Node, make_hardware
 
 ENDPOINT = "/v1/chat/completions"
-OWNER_RETURNED = "owner_returned"  # what a run ends with whose owner wants the machine
-ENGINE_FAILED = "engine_failed"  # what a run ends with on a machine whose engine is broken
+OWNER_RETURNED = "owner_returned"  # code of a run ended for the machine's owner
+ENGINE_FAILED = "engine_failed"  # code of a run on a broken engine
 NO_USAGE = Usage(0, 0, 0, Basis.ESTIMATED, 0, 0, Basis.ESTIMATED, 0.0, 0.0)
 TOO_LONG = AdmissionDecision(Admission.DECLINE, "context_exceeded")
 
@@ -41,7 +41,7 @@ Values = tuple[Any, ...]
 
 
 class RunOffer(Struct, frozen=True, gc=False):
-    """A run on its way to a node; ``model`` is the one that runs it, "" for the one asked for."""
+    """A run sent to a node; ``model`` runs it, "" for the requested model."""
 
     node: Node
     job: Job
@@ -51,12 +51,13 @@ class RunOffer(Struct, frozen=True, gc=False):
 
 
 class NodeAgents:
-    """All nodes at work.
+    """The agents of all nodes.
 
     Args of the constructor:
         driver: virtual time and the core.
         progress_s: how often a running job is heard of.
-        closed: is told each job of which a machine has nothing any more.
+        progress_s: interval of progress reports.
+        closed: called with each job whose last run has ended.
     """
 
     def __init__(self, driver: Driver, *, progress_s: float, closed: Callable[[Job], None]) -> None:
@@ -64,22 +65,22 @@ class NodeAgents:
         self._progress_s = progress_s
         self._on_job_released = closed
 
-    # What reaches a node.
+    # Messages to a node.
 
     def send_offer(self, offer: RunOffer) -> None:
-        """Sends a run on its way to a node."""
+        """Sends a run to a node."""
         offer.job.runs += 1
         self._driver.schedule(self._driver.now + offer.node.one_way_s, self._receive_offer, offer)
 
     def send_cancellation(self, node: Node, job: str, epoch: int) -> None:
-        """Sends a cancellation after it."""
+        """Sends the cancellation of a run to a node."""
         for bay in node.model_instances():
             self._driver.schedule(
                 self._driver.now + node.one_way_s, self._receive_cancellation, (bay, job, epoch)
             )
 
     def crash_node(self, node: Node) -> None:
-        """A node is gone with all it has; nobody is told."""
+        """Stops a node and drops its runs without any message."""
         for bay in node.model_instances():
             self._account_energy(bay)
             bay.up = False
@@ -91,7 +92,7 @@ class NodeAgents:
             node.site.update_carbon_rate()
 
     def set_power_cap(self, node: Node, power_cap_w: float) -> None:
-        """A node's owner limits its power, watts; infinite for no limit."""
+        """Sets the owner's power cap of a node, watts; infinite for no cap."""
         for bay in node.model_instances():
             self._account_energy(bay)
             bay.engine.set_hardware(
@@ -100,7 +101,7 @@ class NodeAgents:
             self._schedule_phase_end(bay)
 
     def return_to_owner(self, node: Node) -> None:
-        """Ends all that a node runs: its owner wants the machine."""
+        """Ends all runs of a node because its owner needs the machine."""
         for bay in node.model_instances():
             self._account_energy(bay)
             for run in list(bay.runs.values()):
@@ -134,7 +135,7 @@ class NodeAgents:
         self._send_event(node, RunAccepted, (facts.job, offer.epoch, node.name))
 
     def _fail_run(self, offer: RunOffer) -> None:
-        """A broken engine takes a run and fails it before its first token."""
+        """Accepts a run and fails it before its first token, as a broken engine does."""
         node, job = offer.node, offer.job
         run = job.request.facts.job, offer.epoch, node.name
         self._send_event(node, RunAccepted, run)
@@ -188,7 +189,7 @@ class NodeAgents:
         if node.engine.cancel_run(run, self._driver.now):
             self._end_run(node, run)
 
-    # What an engine does by itself.
+    # Progress of the engine.
 
     def _account_energy(self, node: Node) -> None:
         site = node.site
@@ -207,7 +208,7 @@ class NodeAgents:
                 self._driver.schedule(at, self._end_phase, node)
 
     def _end_phase(self, node: Node) -> None:
-        # A phase that was cut short leaves its old end behind in the heap.
+        # A phase that was cut short leaves its old end in the heap.
         if node.engine.next_at == self._driver.now:
             self._account_energy(node)
             self._advance_engine(node)
@@ -223,7 +224,7 @@ class NodeAgents:
         self._schedule_phase_end(node)
 
     def _update_sharing(self, node: Node) -> None:
-        """Divides a machine among its models that have something to do."""
+        """Divides a machine among its models that have runs."""
         busy = [bay for bay in node.sharing_instances if bay.engine.run_count]
         for bay in busy:
             if bay.engine.sharing_engines != len(busy):
@@ -281,10 +282,10 @@ class NodeAgents:
         if job.runs == 0:
             self._on_job_released(job)
 
-    # What it says.
+    # Messages from a node.
 
     def _send_progress(self, node: Node) -> None:
-        """Signs of life of all runs that a node has, in one message's time."""
+        """Sends the progress of all runs of a node."""
         if not node.runs:
             node.progress_scheduled = False
             return
@@ -312,7 +313,7 @@ class NodeAgents:
 
 
 def _admit_run(offer: RunOffer) -> AdmissionDecision:
-    """Lets the node's core decide on a run; a prompt too long is the engine's to refuse."""
+    """Returns the decision of the node's core; a prompt that is too long is declined."""
     node, request = offer.node, offer.job.request
     job = request.facts.job
     old = node.runs.get(job)

@@ -1,7 +1,8 @@
-"""Nodes: the machines of a world, what is true of them, and the sites they stand in.
+"""Nodes: the simulated machines and the sites that they share.
 
-Decides what of a machine is truth and what is only on its card, how its luck falls, and what its
-energy costs in grams at its site now. It refuses to know jobs; ``world`` does.
+A ``NodeSpec`` holds a node's card and its true values where the card is wrong. ``Node`` and
+``Site`` are their state during a run: the engine, its noise, and the grams of CO2e per joule at the
+site, ``[max(0, P - S) * I_grid + min(P, S) * I_own] / P`` for power ``P`` and surplus ``S``.
 """
 
 from collections.abc import Callable
@@ -21,35 +22,35 @@ from entraide_sim.hardware import Hardware, Run
 from entraide_sim.prefix_cache import PrefixCache
 from entraide_sim.thermal import ThermalModel, allowed_power_part, speed_parts
 
-NOISE_SAMPLES = 1_024  # factors drawn for a node, used in turn
+NOISE_SAMPLES = 1_024  # random factors of a node, used cyclically
 
 
 class NodeSpec(Struct, frozen=True, kw_only=True):
-    """A machine: its card, and what is true of it.
+    """A machine: its card and its true values.
 
     Attributes:
-        card: what it tells the pool; without a shelf it serves exactly one replica.
+        card: as sent to the pool; without ``model_specs`` it has exactly one replica.
         model_specs: all models that it serves or could load, each as a machine that serves only
             that one; empty where it serves one for ever.
-        rates: its true speed; None where the card's is true.
+        rates: true speed; None for the card's.
         extra_w: what running truly adds to its power at full load, watts; None as on the card.
         power_cap_w: limit on the power of the whole machine, watts; speeds and ``extra_w`` are
             those without it.
-        thermal: of a machine that slows down when it is warm.
-        curve: power by how full the batch is.
-        chunk_tokens: most prompt tokens that its engine prefills in one step.
+        thermal: of a machine that throttles.
+        curve: added power by batch fill.
+        chunk_tokens: maximum number of prompt tokens prefilled in one step.
         alone_s: what such a step takes beside its prompt while nobody is in the batch.
         steps_s: what a step takes by the size of the batch, from 1 to as many as there are slots;
             empty where that is the line of its rates.
         mixed_s: what reading prompts adds to a step of a batch, beside their tokens.
         settle_s: what the first step of a batch takes more after a step that read a prompt.
         batches_prefill: whether its engine reads prompts that wait at the same time in one step.
-        pool_tokens: KV memory, tokens; 0 for a full context in each slot.
+        pool_tokens: KV cache capacity, tokens; 0 for a full context in each slot.
         noise: standard deviation of the relative time that each phase takes.
-        prefix_tokens: what its prefix cache holds, tokens; 0 for no cache.
+        prefix_tokens: capacity of its prefix cache, tokens; 0 for no cache.
         prefix_block_tokens: tokens of one prefix block of the workload.
-        sleep_after_s: how long it rests before it sleeps, where its card has a wake time or energy.
-        energy_basis: how it says that its energy was obtained.
+        sleep_after_s: idle time before it sleeps, where its card has a wake time or energy.
+        energy_basis: basis of its reported energy.
         energy_told: factor from the energy that a run used to the energy that it reports.
     """
 
@@ -76,20 +77,21 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
 
     @property
     def first_model(self) -> "NodeSpec":
-        """The machine as it serves its first model, loaded or not."""
+        """The specification for its first model, loaded or not."""
         return self.model_specs[0] if self.model_specs else self
 
 
 class SiteSpec(Struct, frozen=True):
-    """Own generation of a site beyond its own use.
+    """Own generation of a site minus its own use.
 
-    What a card says of a surplus is a claim: without this there is none.
+    Without a ``SiteSpec`` a site has no surplus, whatever its nodes' cards say.
 
     Attributes:
-        coop, site: which, as on the cards of the nodes that stand there.
+        coop, site: as on the cards of its nodes.
         surplus_w: (from, watts), ascending, seconds since the epoch; 0 before the first.
         own_g_per_kwh: what its own generation emits (direct).
-        battery: that the surplus may charge.
+        own_g_per_kwh: direct emissions of its own generation.
+        battery: charged by the surplus.
     """
 
     coop: str
@@ -100,13 +102,13 @@ class SiteSpec(Struct, frozen=True):
 
 
 class Site:
-    """A place: its nodes share its surplus and its battery.
+    """A location whose nodes share a surplus and a battery.
 
     Attributes:
         nodes: those that stand there.
-        surplus_w: what its generation leaves for them now, watts.
+        surplus_w: current surplus, watts.
         supply: where the watts come from and go to.
-        g_per_j: what their energy costs now.
+        g_per_j: current carbon intensity of the nodes' energy.
         battery_event_at: when the battery is full or at its floor, as last scheduled.
         schedule_battery_event: is told of each such moment; nothing happens then unless it sees to
             it.
@@ -125,7 +127,7 @@ class Site:
 
     @property
     def draw_w(self) -> float:
-        """What running adds to the power of its nodes now, watts."""
+        """Power that running adds to its nodes now, watts."""
         draw_w = 0.0
         for node in self.nodes:
             draw_w += node.engine.draw_w
@@ -134,7 +136,7 @@ class Site:
         return draw_w
 
     def account_energy(self, at: float) -> None:
-        """Counts all that its nodes used up to now; call it before anything changes."""
+        """Adds the nodes' energy up to now; call it before any change."""
         for node in self.nodes:
             node.engine.account_energy(at, self.g_per_j)
             for bay in node.other_instances:
@@ -144,7 +146,7 @@ class Site:
             self._accounted_at = at
 
     def update_carbon_rate(self) -> None:
-        """Sets the price in grams anew; ``account`` comes first.
+        """Recomputes the carbon intensity; call ``account_energy`` first.
 
         It is ``[max(0, P-S) * I_grid + min(P, S) * I_own] / P``, where what a battery gives counts
         to ``S``, at as much of its own generation as went in for it.
@@ -167,14 +169,14 @@ class Site:
             self.schedule_battery_event(turns_at)
 
     def update_surplus(self, at: float) -> float:
-        """Takes the surplus of a moment; returns when it changes next."""
+        """Sets the surplus of a moment; returns the moment of its next change."""
         steps = () if self.spec is None else self.spec.surplus_w
         self.surplus_w = step_value(steps, at)
         return next((begin for begin, _ in steps if begin > at), inf)
 
 
 class Node:
-    """A machine in the world.
+    """A machine during a run.
 
     Attributes:
         spec, name, site: which.
@@ -187,11 +189,11 @@ class Node:
         reachable: whether its heartbeats arrive.
         heartbeat_delay_s: how long they take.
         broken: whether its engine fails every run that it is given.
-        accepting, reason: whether it takes new work, and why not.
+        accepting, reason: whether it accepts new runs, and the code of the reason if not.
         shares_surplus: whether its site's surplus ties its emissions to other nodes'.
         phase_end_at: when the end of its engine's phase is scheduled.
         progress_scheduled: whether its next signs of life are scheduled.
-        slot_s: slot-seconds that runs held.
+        slot_s: slot-seconds used by runs.
         other_instances: its other models, each as a node of its own that shares the machine; their
             runs and engines are their own, all else is the machine's.
         host: itself, or of a bay the node whose it is.
@@ -242,19 +244,19 @@ class Node:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the model that works here is loaded."""
+        """Whether this instance's model is loaded."""
         return any(replica.model == self.replica.model for replica in self.host.card.replicas)
 
     def model_instances(self) -> list["Node"]:
-        """Returns itself and its other models' bays."""
+        """Returns the instances of all its models, this one first."""
         return [self, *self.other_instances]
 
     def instance_of(self, model: str) -> "Node | None":
-        """Returns where a model works, loaded or not; None where there is none such."""
+        """Returns the instance of a model, loaded or not; None if there is none."""
         return next((bay for bay in self.model_instances() if bay.replica.model == model), None)
 
     def copy_state(self) -> None:
-        """Has its bays be up, willing and slow as the machine is."""
+        """Copies availability and slowdown to the instances of the other models."""
         for bay in self.other_instances:
             bay.up, bay.accepting, bay.reason = self.up, self.accepting, self.reason
             bay.engine.slowdown = self.engine.slowdown
@@ -262,11 +264,11 @@ class Node:
 
 
 def _ignore_moment(_: float) -> None:
-    """Schedules nothing: nobody has asked."""
+    """Schedules nothing."""
 
 
 def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
-    """Returns what a machine's engine is made of while this limit on its power holds, watts."""
+    """Returns a machine's hardware under a power cap, watts."""
     power = spec.card.power
     extra_w = max(0.0, power.active_w - power.idle_w) if spec.extra_w is None else spec.extra_w
     part = allowed_power_part(power_cap_w, idle_w=power.idle_w, extra_w=extra_w)
@@ -280,7 +282,7 @@ def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
 
 
 def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
-    """Makes an engine's hardware of a machine that may add this part of its full power."""
+    """Returns the hardware of a machine that may add ``part`` of its full power."""
     card = spec.card
     replica = card.replicas[0]
     free = spec.rates or replica.rates
@@ -311,7 +313,7 @@ def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
 
 
 def _noise_source(spread: float, seed: int, number: int) -> Callable[[], float]:
-    """Returns a source of factors with mean 1, normal and never below a fifth."""
+    """Returns a source of normal factors with mean 1, at least 0.2."""
     if spread <= 0.0:
         return lambda: 1.0
     drawn = make_rng(seed, 2, number).normal(1.0, spread, NOISE_SAMPLES)

@@ -1,8 +1,8 @@
-"""Output: the files of a run, of a comparison and of a plan.
+"""Output files: writes the files of a run, a comparison or a plan.
 
-``DIR/summary.json``, ``DIR/jobs.parquet``, ``DIR/result.json`` and ``DIR/report.html``; where there
-are several runs these are of the first, and ``DIR/runs/LABEL/`` has the first three of each. The
-same runs give the same bytes, but for ``wall_s``.
+``DIR/summary.json``, ``DIR/jobs.parquet``, ``DIR/result.json`` and ``DIR/report.html``. With
+several runs these are of the first one, and ``DIR/runs/LABEL/`` has the first three files of each
+run. The same runs give the same bytes, except ``wall_s``.
 """
 
 import json
@@ -21,7 +21,7 @@ RUNS_FOLDER = "runs"
 
 
 def write_runs(out: Path, outcomes: Sequence[CaseOutcome]) -> None:
-    """Writes the files of one run or of several, the first one's at the top."""
+    """Writes the files of one run or several, the first run's files in ``out`` itself."""
     write_run(out, outcomes[0])
     if len(outcomes) > 1:
         for outcome in outcomes:
@@ -48,9 +48,9 @@ def write_report_page(
 
     Args:
         out: folder.
-        outcomes: what it tells.
-        lang: language that it opens in.
-        chosen: which run a plan recommends.
+        outcomes: runs to report.
+        lang: language shown first.
+        chosen: index of the run that a plan recommends.
         goals: of a plan, as typed.
     """
     results = [outcome.result for outcome in outcomes]
@@ -58,7 +58,7 @@ def write_report_page(
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a value as JSON that a person can read."""
+    """Writes a value as indented JSON."""
     _write_atomically(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
 
 
@@ -75,7 +75,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
 
 
 def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
-    """Returns a plan as JSON has it."""
+    """Returns a plan as JSON values."""
 
     def fleet(tried: EvaluatedFleet) -> dict[str, Any]:
         counts = zip(plan.groups, tried.counts, strict=True)
@@ -99,7 +99,7 @@ def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
 
 
 def advice_to_json(effects: Sequence[ChangeEffect]) -> dict[str, Any]:
-    """Returns single changes as JSON has them, and their ranks by dollars, seconds and grams."""
+    """Returns single changes as JSON values, ranked by dollars, seconds and grams."""
     rows = {f"{effect.code} {effect.values['name']}": effect for effect in effects}
 
     def ranked(key: str) -> list[str]:

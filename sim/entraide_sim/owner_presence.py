@@ -1,8 +1,7 @@
-"""Presence: when owners sit at their machines, and what their nodes then do.
+"""Owner presence: when owners use their machines, and the faults that follow for their nodes.
 
-Decides, by pattern and luck, when somebody is there; the node's own core (``stewardship``) says
-what that means. It yields the moments at which a node stops taking work, gives back what runs,
-works again, and works with less power. Days and hours are local.
+Draws visits from a weekly pattern; the live node agent's owner policy then decides when the node
+pauses, returns its runs, resumes, or works under a power cap. Days and hours are local.
 """
 
 import datetime as dt
@@ -17,9 +16,9 @@ from entraide_sim.arrivals import make_rng
 from entraide_sim.environment import Fault
 
 MINUTE_S = 60.0
-AFTER_TOUCH_S = 1e-3  # a moment after somebody has gone
+AFTER_TOUCH_S = 1e-3  # least idle time after a visit
 
-# For each pattern: days, usual begin and end (minutes of the day), and how often somebody comes.
+# For each pattern: weekdays, mean begin and end (minutes of the day), probability of a visit.
 PATTERNS: dict[str, tuple[tuple[tuple[int, ...], int, int, float], ...]] = {
     "never": (),
     "office": (((0, 1, 2, 3, 4), 510, 1_020, 0.9),),
@@ -42,19 +41,19 @@ def presence_faults(
     power_cap_w: float | None = None,
     present_cap_w: float | None = None,
 ) -> Iterator[Fault]:
-    """Yields what an owner's presence and hours do to one node, limits on its power first.
+    """Yields the faults of one node from its owner's presence and hours, power caps first.
 
     Args:
-        node: which.
+        node: name of the node.
         terms: of its owner.
         pattern: a key of ``PATTERNS``.
-        start_at: from which moment on, seconds since the epoch.
-        until: before which moment.
-        zone: the owner's clock.
-        seed: of all luck.
+        start_at: first moment, seconds since the epoch.
+        until: end, exclusive.
+        zone: the owner's time zone.
+        seed: of all random draws.
         number: of this owner.
-        power_cap_w: limit on the machine's power, watts, if any.
-        present_cap_w: another one while somebody is there.
+        power_cap_w: power cap of the machine, watts, if any.
+        present_cap_w: power cap while the owner is present.
     """
     capped = present_cap_w is not None
     if not terms.hours and (
@@ -81,15 +80,15 @@ def visit_faults(
     until: float,
     zone: ZoneInfo,
 ) -> Iterator[Fault]:
-    """Yields what visits of an owner do to one node, in order of time.
+    """Yields the faults of one node from its owner's visits, in order of time.
 
     Args:
-        node: which.
+        node: name of the node.
         terms: of its owner.
-        visits: from when to when somebody is there, in order, seconds since the epoch.
-        start_at: from which moment on, seconds since the epoch.
-        until: before which moment.
-        zone: the owner's clock.
+        visits: begin and end of each visit, in order, seconds since the epoch.
+        start_at: first moment, seconds since the epoch.
+        until: end, exclusive.
+        zone: the owner's time zone.
     """
     steward = OwnerPolicy()
     edges = sorted(
@@ -108,7 +107,7 @@ def visit_faults(
         working = lent.reason is None
         holds = lent.state not in (LendingState.GIVING_BACK, LendingState.AWAY)
         if lent.state is LendingState.GIVING_BACK:
-            continue  # what ran has ended: the same moment again, without it
+            continue  # evaluate the same moment again: the runs have ended
         while place < len(edges) and edges[place] <= at:
             place += 1
         due = steward.next_deadline(terms)
@@ -122,7 +121,7 @@ def _change_moments(
     until: float,
     zone: ZoneInfo,
 ) -> set[float]:
-    """Returns the moments at which something may change for an owner."""
+    """Returns the moments at which the owner policy's answer may change."""
     moments = {edge for visit in visits for edge in visit}
     moments |= {end + terms.idle_min * MINUTE_S for _, end in visits}
     for midnight, _ in _local_days(start_at, until, zone):
@@ -154,7 +153,7 @@ def _local_days(start_at: float, until: float, zone: ZoneInfo) -> Iterator[tuple
 def _draw_visits(
     days: list[tuple[float, int]], pattern: str, seed: int, number: int
 ) -> list[tuple[float, float]]:
-    """Returns from when to when somebody is there."""
+    """Returns the begin and end of each visit."""
     source = make_rng(seed, 5, number)
     visits = []
     for midnight, weekday in days:

@@ -1,7 +1,6 @@
-"""Compare: the same world under several policies, or with several fleets.
+"""Policy variants: the cases of a comparison between policies or fleets.
 
-Decides which cases a comparison is made of, and what of them stands side by side. All cases have
-the same seed, so the same demand, sky and luck: what differs is what was decided.
+All cases have the same seed, so the same demand, clouds and noise: only the decisions differ.
 """
 
 import tomllib

@@ -1,7 +1,6 @@
-"""Prefix cache of one machine: which leading blocks of a co-op's prompts it still holds.
+"""Prefix cache: the prompt blocks that one machine holds, evicted least recently used first.
 
-Decides how many prompt tokens need no prefill, and which blocks go when room is short (the ones
-used longest ago). No co-op ever finds another's blocks.
+Returns how many prompt tokens need no prefill. Co-ops never share blocks.
 """
 
 

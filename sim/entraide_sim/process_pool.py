@@ -1,7 +1,7 @@
-"""Crew: some processes of this machine that do the same work, each with a pipe of its own.
+"""Process pool: worker processes of this machine, each with a pipe of its own.
 
-Decides who does what next: whoever is free. There are no threads and no shared locks, so that it
-can be left at any moment: what runs is ended. A process that dies by itself ends the whole.
+Sends the next item to the first idle worker. It has no threads and no shared locks, so it can be
+terminated at any moment. If a worker dies, the whole pool fails.
 """
 
 import signal
@@ -15,12 +15,11 @@ TERMINATE_TIMEOUT_S = 2.0
 
 
 class ProcessPool:
-    """So many processes, started at once.
+    """A fixed number of worker processes.
 
     Args of the constructor:
-        work: what each does with what it is given; importable, as its answers and errors are
-            sent between processes.
-        count: how many.
+        work: function of one item; importable, because workers are spawned.
+        count: number of workers.
     """
 
     def __init__(self, work: Callable[[Any], Any], count: int) -> None:
@@ -28,7 +27,7 @@ class ProcessPool:
         context = get_context("spawn")
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
-        # They are born deaf to Ctrl-C: it is the parent's to hear, and to end them.
+        # Workers ignore Ctrl-C: the parent handles it, and terminates them.
         previous_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             for _ in range(count):
@@ -42,10 +41,10 @@ class ProcessPool:
             signal.signal(signal.SIGINT, previous_handler)
 
     def map_unordered(self, parcels: Mapping[int, Any]) -> Iterator[tuple[int, Any]]:
-        """Has parcels worked on; yields each answer with its number as it comes.
+        """Applies the function to all items; yields each answer with its number as it arrives.
 
         Raises:
-            ChildProcessError: a process died by itself.
+            ChildProcessError: a worker died.
         """
         remaining = iter(parcels.items())
         busy: dict[Connection, int] = {}
@@ -65,7 +64,7 @@ class ProcessPool:
                 yield number, answer
 
     def terminate(self) -> None:
-        """Ends all processes, whatever they do."""
+        """Terminates all workers."""
         for link in self._pipes:
             link.close()
         for process in self._processes:
@@ -87,7 +86,7 @@ class ProcessPool:
 
 
 def _work_loop(work: Callable[[Any], Any], link: Connection) -> None:
-    """Works until the other end of the pipe is closed."""
+    """Answers items until the other end of the pipe is closed."""
     while True:
         try:
             parcel = link.recv()
@@ -95,5 +94,5 @@ def _work_loop(work: Callable[[Any], Any], link: Connection) -> None:
             return
         try:
             link.send((work(parcel), None))
-        except Exception as problem:  # noqa: BLE001 - whatever it is, it is the parent's to raise
+        except Exception as problem:  # noqa: BLE001 - the parent raises it
             link.send((None, problem))

@@ -1,10 +1,8 @@
-"""Results: what a run of a scenario came to, as plain facts that can be kept and read again.
+"""Results: the stored form of a simulation run.
 
-A ``Result`` holds everything that a report, a comparison or a plan needs, and nothing that must be
-recomputed from jobs: the summary, hours by zone, shares by co-op, quantiles by class, the fleet,
-and each assumption with how it was obtained. It is frozen, of plain numbers, and goes through JSON
-there and back without loss. It refuses to know how the numbers came about and how they are
-shown.
+A ``RunResult`` holds everything that a report, a comparison or a plan needs: summary, hours by
+zone, shares by co-op, latency quantiles by class, fleet, and each assumption with its basis. It is
+frozen and survives a JSON round trip without loss.
 """
 
 from importlib import metadata
@@ -16,20 +14,20 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json
 
-LABEL_SEPARATOR = " · "  # of the parts of a label
+LABEL_SEPARATOR = " · "  # between the parts of a label
 SOURCE_SEPARATOR = " | "  # between the sources of one figure
 PERCENTILES = 101  # quantiles kept of a latency: 0, 0.01, ..., 1
 
 
 class Assumption(Struct, frozen=True):
-    """Something that the result rests on.
+    """An assumption of the result.
 
     Attributes:
         code: message code without its prefix ``sim-assumption-``.
         basis: ``measured``, ``estimated``, ``declared`` or ``default``.
-        values: the numbers and names in its sentence.
-        source: where the figure comes from, one line, several with ``CITED`` between them; ""
-            where the sentence says it.
+        values: numbers and names of its sentence.
+        source: of the figure, one line; several are separated by ``SOURCE_SEPARATOR``; "" where
+            the sentence names it.
     """
 
     code: str
@@ -39,17 +37,17 @@ class Assumption(Struct, frozen=True):
 
 
 class ZoneHours(Struct, frozen=True):
-    """One zone, hour by hour of the run; all columns are equally long.
+    """Hourly columns of one zone, all of the same length.
 
-    A job counts in the hour in which it was placed last, with all it used.
+    A job counts, with all its energy, in the hour of its last placement.
 
     Attributes:
         zone: grid zone.
-        intensity_g_per_kwh: the grid's actual direct intensity.
-        jobs: placed at nodes of this zone.
+        intensity_g_per_kwh: actual direct intensity of the grid.
+        jobs: placed on nodes of this zone.
         output_tokens: of those jobs.
-        energy_wh, carbon_g: of those jobs, and of dedicated machines at rest.
-        utilisation: part of the zone's slots that runs held.
+        energy_wh, carbon_g: of those jobs, and of idle dedicated machines.
+        utilisation: part of the zone's slots that runs used.
     """
 
     zone: str
@@ -62,15 +60,15 @@ class ZoneHours(Struct, frozen=True):
 
 
 class CoopShare(Struct, frozen=True):
-    """What one co-op asked, received and gave, over the whole run.
+    """Service that one co-op requested, received and gave during the run.
 
     Attributes:
         coop: identifier.
-        jobs, rejected: how many it asked, and how many of them were refused.
-        received_tokens: virtual tokens served to it: as the policy charges them.
-        due_tokens: what weighted max-min of all that was served would have given it, by what it
-            asked; equal to ``received_tokens`` when everything asked was served.
-        weight: shares voted.
+        jobs, rejected: number of requests, and of refused ones.
+        received_tokens: virtual tokens served to it, as the policy charges them.
+        due_tokens: its weighted max-min share of all service, limited by its requests; equal to
+            ``received_tokens`` when every request was served.
+        weight: its shares.
         given_tokens: virtual tokens that its own nodes served to others.
         weight_basis: ``declared`` where the scenario sets the shares.
     """
@@ -86,13 +84,13 @@ class CoopShare(Struct, frozen=True):
 
 
 class ClassLatency(Struct, frozen=True):
-    """Latencies of one class, of completed jobs, as their clients saw them, seconds.
+    """Client-side latencies of one class, of completed jobs, seconds.
 
     Attributes:
-        job_class: which.
-        objective_ttft_s, objective_tpot_s, objective_e2e_s: promised; None where nothing is.
+        job_class: name of the class.
+        objective_ttft_s, objective_tpot_s, objective_e2e_s: objectives; None for none.
         jobs: completed.
-        ttft_s, tpot_s, e2e_s: quantiles at 0, 0.01, ..., 1; empty when there is no value.
+        ttft_s, tpot_s, e2e_s: quantiles at 0, 0.01, ..., 1; empty without values.
     """
 
     job_class: str
@@ -106,17 +104,17 @@ class ClassLatency(Struct, frozen=True):
 
 
 class GroupUsage(Struct, frozen=True):
-    """Machines of one kind at one place.
+    """Use of one node group.
 
     Attributes:
         device: identifier in the catalogue.
-        name: as people call it.
-        zone, coop: where they stand and whose they are.
-        count: how many.
-        price_cad: of one machine; None where it is not known or not counted.
-        life_years: over which the price is spread; None where no price is.
-        power_max_w: the most that one draws.
-        jobs, output_tokens, energy_wh: what they ran, and what that and their rest took.
+        name: of the device, for people.
+        zone, coop: of the machines.
+        count: number of machines.
+        price_cad: of one machine; None if unknown or not counted.
+        life_years: over which the price is spread; None without a price.
+        power_max_w: maximum power of one machine.
+        jobs, output_tokens, energy_wh: of their runs; idle energy of dedicated machines included.
         group: name of the ``[[nodes]]`` entry.
     """
 
@@ -135,20 +133,20 @@ class GroupUsage(Struct, frozen=True):
 
 
 class SiteEnergy(Struct, frozen=True):
-    """Where the energy of a site with own generation came from and went, Wh, over the whole run.
+    """Energy balance of a site with own generation, Wh, over the whole run.
 
-    ``surplus + grid = used + lost + away + held now - held at first``, where what the machines used
-    is ``own + battery + grid``.
+    ``surplus + grid = used + lost + away + held at the end - held at the start``; the machines used
+    ``own + battery + grid``.
 
     Attributes:
         site: name.
-        zone: where it lies.
-        surplus_wh: own generation beyond the site's own use.
-        own_wh: of it, used by the machines at once.
-        battery_wh, grid_wh: used by them out of the battery, and from the grid.
-        lost_wh: in the battery.
-        away_wh: nobody had a use for it.
-        held_wh: more (or, below zero, less) in the battery at the end than at first.
+        zone: of the site.
+        surplus_wh: own generation minus the site's own use.
+        own_wh: surplus used by the machines directly.
+        battery_wh, grid_wh: used by the machines from the battery, and from the grid.
+        lost_wh: battery losses.
+        away_wh: unused surplus.
+        held_wh: change of the battery's charge from start to end.
         stores: whether it has a battery.
     """
 
@@ -165,15 +163,15 @@ class SiteEnergy(Struct, frozen=True):
 
 
 class FaultImpact(Struct, frozen=True):
-    """Something that happened to machines, and how requests fared that came meanwhile.
+    """A fault, and the metrics of the requests that arrived while it lasted.
 
     Attributes:
         kind: ``vanish``, ``slow``, ``silent``, ``pause``, ``late`` or ``restart``.
-        at, until: seconds since the epoch; ``until`` is None where it never ended.
-        machines: how many it befell.
-        jobs, completed: asked for while it lasted, and of those.
-        kept_part: of their promises; None where nothing was promised.
-        ttft_s_p95: until the first token of those completed that promise it.
+        at, until: seconds since the epoch; ``until`` is None if it never ended.
+        machines: number of affected machines.
+        jobs, completed: requested while it lasted, and completed ones of them.
+        kept_part: part of their objectives that were met; None without objectives.
+        ttft_s_p95: TTFT of the completed jobs whose class has a TTFT objective.
     """
 
     kind: str
@@ -191,20 +189,20 @@ class RunResult(Struct, frozen=True, kw_only=True):
 
     Attributes:
         scenario: name.
-        title, about: in each language; empty when the scenario has none.
-        names: in each language, what the parts of a label stand for where they have a title.
-        label: what tells this run from the others of a comparison; "" when it is alone.
-        policy, picker: version of the policy, and how it picks.
-        seed: of all luck.
+        title, about: by language; empty if the scenario has none.
+        names: titles of the label's parts, by language.
+        label: name of the run in a comparison; "" for a single run.
+        policy, picker: version of the policy, and its picker.
+        seed: of all random draws.
         version: of Entraide.
-        start_at: begin of the first hour, seconds since the epoch (UTC).
-        hours: how many hours the columns have.
-        timezone: whose hours of the day a reader thinks in.
+        start_at: start of the first hour, seconds since the epoch (UTC).
+        hours: number of hours of the columns.
+        timezone: for hours of the day in a report.
         summary: as ``summary.json`` has it.
-        zones, coops, latencies, fleet, assumptions: see there.
-        sites: those with own generation.
-        mishaps: in the order of the scenario.
-        command: the command line that makes it again.
+        zones, coops, latencies, fleet, assumptions: see their types.
+        sites: with own generation.
+        mishaps: faults, in the order of the scenario.
+        command: command line that reproduces the run.
     """
 
     scenario: str
@@ -236,7 +234,7 @@ def version() -> str:
 
 
 def write_result(path: Path, result: RunResult) -> None:
-    """Keeps a result; a reader sees the old file or the whole new one, never a part."""
+    """Writes a result atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     beside.write_bytes(msgspec.json.encode(result))
@@ -244,7 +242,7 @@ def write_result(path: Path, result: RunResult) -> None:
 
 
 def read_result(path: Path) -> RunResult | None:
-    """Returns a kept result; None when there is none, or none that this version can read."""
+    """Returns a stored result; None if there is none that this version can read."""
     try:
         return decode_json(path.read_bytes(), type=RunResult)
     except (OSError, msgspec.MsgspecError):

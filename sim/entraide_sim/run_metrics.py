@@ -1,12 +1,11 @@
-"""Outcome: what a world that has lived comes to, as a ``Result``.
+"""Run metrics: the metrics of a finished simulation run, as a ``RunResult``.
 
-Decides what counts in energy, grams and dollars: what running added, and the rest of machines that
-were bought for the pool; energy at the site's tariff, machines by price over life. Own generation
-used is counted at the tariff too: under net metering it could have been credited. Waits and
-latencies are those of jobs that somebody waits for, and ``ttft_s`` that of classes that promise it;
-of others only where there are none.
-Machines cost, and rest, for as long as requests come: the drain after the last one is not theirs.
-It refuses to know how the world was made.
+Energy and emissions: what running added, plus the idle power of dedicated machines. Cost: energy at
+the site's tariff, plus price over life of dedicated machines; own generation is charged at the
+tariff too, because net metering would have credited it. Latencies are of jobs that are not batch
+jobs; ``ttft_s`` of classes with a TTFT objective. Where there are no such jobs, all jobs count.
+Machines cost, and idle, for as long as requests arrive; the drain after the last one is not
+counted.
 """
 
 from collections.abc import Mapping
@@ -37,7 +36,7 @@ Column = npt.NDArray[Any]
 
 
 class RunRecorder:
-    """A world's recorder: rows of jobs, and what each co-op asked for in virtual tokens."""
+    """A world's recorder: rows of jobs, and the virtual tokens that each co-op requested."""
 
     def __init__(self, policy: Policy) -> None:
         self.records = JobRecords(policy)
@@ -45,7 +44,7 @@ class RunRecorder:
         self._charge = policy.charge
 
     def __call__(self, job: Job) -> None:
-        """Takes in a job that is over."""
+        """Adds a finished job."""
         self.records(job)
         request = job.request
         limit = request.facts.output_tokens_max
@@ -62,14 +61,14 @@ class RunRecorder:
 def build_result(
     built: WorldParts, world: World, recorder: RunRecorder, *, label: str = "", wall_s: float = 0.0
 ) -> RunResult:
-    """Returns what a run came to.
+    """Returns the metrics of a finished run.
 
     Args:
-        built: what the world was made of.
+        built: parts of the simulation.
         world: after its run.
-        recorder: that it was given.
-        label: what tells this run from others.
-        wall_s: how long the run took, by the caller's clock.
+        recorder: of the world.
+        label: name of the run in a comparison.
+        wall_s: duration of the run by the caller's clock.
     """
     scenario, policy = built.scenario, built.policy
     table = recorder.records.columns()
@@ -159,7 +158,7 @@ def _summarize(
 
 
 def _rows_or_all(rows: Column) -> Column:
-    """Returns these rows, or all where there are none."""
+    """Returns these rows, or all rows if there are none."""
     return rows if rows.any() else np.ones(len(rows), dtype=bool)
 
 
@@ -170,7 +169,7 @@ def _ratio(of: float, whole: float) -> float | None:
 def _energy_carbon_cost(
     built: WorldParts, world: World, table: Mapping[str, Column]
 ) -> tuple[float, float, float]:
-    """Returns energy (Wh), grams and dollars of energy."""
+    """Returns energy (Wh), emissions (grams) and energy cost (dollars)."""
     energy_wh = cad = 0.0
     rest = breakdown.idle_power_w(built)
     carbon_g = float(table["carbon_g"].sum())

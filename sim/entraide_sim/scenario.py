@@ -1,8 +1,8 @@
-"""Scenario: sites, machines, co-ops, models, demand, policy and mishaps, as a TOML file has them.
+"""Scenario: the keys of a scenario file with their units and defaults.
 
-Decides which keys there are, their units and their defaults. What is wrong with the values stands
-in ``soundness``; how a world is made of them in ``build``. Every moment in a scenario is hours from
-its ``start`` (``_h``); hours of the day are local, by ``timezone``.
+A scenario describes sites, machines, co-ops, models, demand, policy and faults in TOML.
+``scenario_validation`` checks the values. Moments are hours from ``start`` (``_h``); hours of the
+day are local to ``timezone``.
 """
 
 import datetime as dt

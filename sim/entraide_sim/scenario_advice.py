@@ -1,8 +1,8 @@
-"""Advice: which one purchase, or which one change of the schedule, helps most.
+"""Scenario advice: the yearly effect of single purchases and schedule changes.
 
-Decides which single changes are tried on a scenario, and what each would change in a year: dollars
-(energy, and price over life), grams, and the seconds of the 95th percentile until the first token.
-Each is run for the whole time with the same demand and luck. Signs: below zero is less, so better.
+Runs the scenario with one change at a time, with the same demand and seed, for the whole time.
+Effects are per year: dollars (energy, and price over life), grams, and seconds of TTFT p95. Below
+zero is less, so better.
 """
 
 from collections.abc import Iterator, Sequence

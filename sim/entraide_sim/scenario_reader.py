@@ -1,8 +1,6 @@
-"""Reading: a scenario from a file, or a shipped one by name, with each fault at its line.
+"""Scenario reader: loads a scenario from a file, or a shipped one by name, and validates it.
 
-Decides how what is wrong becomes one error: ``scenario_refused`` with the file, the line, the key,
-a stable code and its values. Nothing is written, and nothing is simulated, before a scenario is
-sound.
+Every problem becomes one ``scenario_refused`` error with file, line, key, stable code and values.
 """
 
 import re

@@ -1,8 +1,7 @@
-"""Faults: what is wrong with the values of a scenario, told before anything is made of it.
+"""Scenario validation: checks the values of a scenario before a simulation is built.
 
-Decides which values each key may have and which names must fit. A fault names its key by a path,
-what is wrong by a stable code, and the values in its sentence (``error-scenario_refused``). It
-refuses to know files; ``reading`` does.
+Each issue names its key by a path, the problem by a stable code, and the values of its error
+message (``error-scenario_refused``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,8 +1,8 @@
-"""ServeGen: many clients' rates, burstiness and lengths by window, as published for a large cloud.
+"""ServeGen: arrivals from published rates and length quantiles of a large cloud's clients.
 
-Makes arrivals of two tables: rates by client in windows of ten minutes, quantiles of lengths by
-client in windows of six hours (Xiang et al., 2025). A client without lengths gets the mean of the
-others' quantiles. Rates are scaled by one factor for all, so that a small pool can carry them.
+Two tables (Xiang et al., 2025): rates by client in windows of 10 minutes, length quantiles by
+client in windows of 6 hours. A client without lengths gets the mean of the others' quantiles. One
+factor scales all rates.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""Simulate: one scenario, one seed, one world, one result.
+"""Simulate: runs one scenario with one seed, and returns its result and its table of jobs.
 
-Decides how a scenario is changed for a run (another policy, another alternative, other counts, a
-shorter time) and lets it live. The same ``Case`` gives the same result, but for ``wall_s``.
+Also returns variants of a scenario: another policy, fleet or duration. The same ``Case`` gives the
+same result, except ``wall_s``.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,20 +23,20 @@ from entraide_sim.world import World
 from entraide_sim.world_builder import build_world
 
 PROGRESS_S_MAX = 15.0
-PROGRESS_STEPS = 200  # how often a run says how far it is
+PROGRESS_STEPS = 200  # progress reports of a run
 
 Column = npt.NDArray[Any]
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """A run to be made: everything that its result depends on, but the files.
+    """A run to make: everything that its result depends on, except the files.
 
     Attributes:
-        scenario: with all changes made, sound.
+        scenario: with all changes made, validated.
         home: folder that its files are relative to.
-        seed: of all luck.
-        label: what tells it from others.
-        names: in each language, what parts of the label stand for.
+        seed: of all random draws.
+        label: name of the run in a comparison.
+        names: titles of the label's parts, by language.
     """
 
     scenario: Scenario
@@ -52,18 +52,18 @@ def simulate(
     clock: Callable[[], float],
     progress: Callable[[float], None] | None = None,
 ) -> tuple[RunResult, Mapping[str, Column]]:
-    """Lets a case live.
+    """Runs a case.
 
     Args:
-        case: what to run.
+        case: to run.
         clock: seconds, for ``wall_s`` alone.
-        progress: is told how far it is, from 0 to 1.
+        progress: called with the progress, from 0 to 1.
 
     Returns:
         The result, and the table of its jobs.
 
     Raises:
-        ValueError: a file of the scenario is not what it should be.
+        ValueError: a file of the scenario is invalid.
     """
     began = clock()
     scenario = case.scenario
@@ -113,10 +113,10 @@ def with_policy(scenario: Scenario, keys: Mapping[str, Any]) -> Scenario:
 
 
 def with_alternative(scenario: Scenario, name: str) -> Scenario:
-    """Returns the scenario with one alternative's machines as its own, and no alternatives.
+    """Returns the scenario with one alternative's machines, and no alternatives.
 
     Raises:
-        KeyError: it has no alternative of that name.
+        KeyError: there is no alternative of that name.
     """
     named = {alternative.name: alternative for alternative in scenario.alternatives}
     return msgspec.structs.replace(
@@ -125,11 +125,11 @@ def with_alternative(scenario: Scenario, name: str) -> Scenario:
 
 
 def with_nodes(scenario: Scenario, nodes: tuple[NodeGroup, ...]) -> Scenario:
-    """Returns the scenario with these machines, groups without any left out."""
+    """Returns the scenario with these machines; groups of 0 machines are removed."""
     kept = tuple(group for group in nodes if group.count)
     return msgspec.structs.replace(scenario, nodes=kept, alternatives=())
 
 
 def with_hours_limit(scenario: Scenario, hours: float) -> Scenario:
-    """Returns the scenario with a shorter time."""
+    """Returns the scenario limited to ``hours``."""
     return msgspec.structs.replace(scenario, hours=min(hours, scenario.hours))

@@ -1,9 +1,8 @@
-"""Spreadsheet: a list of machines as CSV becomes ``[[nodes]]`` of a scenario.
+"""Spreadsheet: reads a CSV list of machines as ``[[nodes]]`` of a scenario.
 
-The columns are keys of ``[[nodes]]``; empty cells are left out. Several hours stand in one cell,
-with ``|`` between them; ``present`` and ``give_back_s`` are the owner's. It decides how a cell
-becomes a value; whether the value is right is asked with all others. Files are UTF-8, or what
-spreadsheets under Windows write where they are not asked (Windows-1252).
+Columns are keys of ``[[nodes]]``; empty cells are omitted. Several hours go in one cell, separated
+by ``|``; ``present`` and ``give_back_s`` belong to the owner. Values are validated with the rest of
+the scenario. Files are UTF-8 or Windows-1252.
 """
 
 import csv

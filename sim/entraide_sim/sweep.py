@@ -1,8 +1,7 @@
-"""Sweep: many cases at once, on this machine's processors or on a Ray cluster.
+"""Sweep: runs many cases on this machine's processors or on a Ray cluster.
 
-Decides where cases run and that what is done stays done: each result is kept in a file under its
-case's key as soon as it arrives, so that an interrupted sweep goes on where it stopped. The order
-in which cases end changes nothing. It refuses to know what the cases are for.
+Each result is stored in a file under its case's key as soon as it arrives, so an interrupted sweep
+resumes where it stopped. The order in which cases finish does not change the results.
 """
 
 import hashlib
@@ -26,12 +25,12 @@ from entraide_sim.scenario import Scenario
 from entraide_sim.simulate import Case, simulate
 
 PARALLEL_MAX = 64
-RAY_RETRIES = 10  # of a case whose machine was lost
+RAY_RETRIES = 10  # of a case whose cluster node was lost
 RAY_PENDING_MAX = 1_000
 
 
 class CaseTask(Struct, frozen=True):
-    """A case on its way, with the files that it names where it goes to another machine."""
+    """A case to run, with its files where it is sent to another machine."""
 
     case: Case
     table: bool = False
@@ -39,17 +38,17 @@ class CaseTask(Struct, frozen=True):
 
 
 class CaseOutcome(Struct, frozen=True):
-    """What came back: a result, and its jobs as Parquet where that was asked."""
+    """The result of a case, and its jobs as Parquet if requested."""
 
     result: RunResult
     table: bytes = b""
 
 
 def run_task(parcel: CaseTask, progress: Callable[[float], None] | None = None) -> CaseOutcome:
-    """Runs one case here.
+    """Runs one case in this process.
 
     Raises:
-        ValueError: a file of the scenario is not what it should be.
+        ValueError: a file of the scenario is invalid.
     """
     if not parcel.files:
         return _run_task(parcel, progress)
@@ -71,7 +70,7 @@ def _run_task(parcel: CaseTask, progress: Callable[[float], None] | None) -> Cas
     result, table = simulate(parcel.case, clock=time.perf_counter, progress=progress)
     if not parcel.table:
         return CaseOutcome(result)
-    import polars as pl  # noqa: PLC0415 - a process that is asked for no jobs starts sooner
+    import polars as pl  # noqa: PLC0415 - only needed for the table of jobs
 
     file = BytesIO()
     pl.DataFrame({name: table[name] for name in sorted(table)}).write_parquet(file)
@@ -79,22 +78,22 @@ def _run_task(parcel: CaseTask, progress: Callable[[float], None] | None) -> Cas
 
 
 def local_parallelism(wanted: int = 0) -> int:
-    """Returns how many cases run at once: as many as asked, else as there are processors."""
+    """Returns the number of parallel cases: ``wanted``, or the number of processors."""
     return min(PARALLEL_MAX, wanted or len(os.sched_getaffinity(0)))
 
 
-# Where cases run.
+# Running cases.
 
 
 class SweepRunner:
-    """Runs cases, as often as it is asked; leave it to end its processes.
+    """Runs cases; a context manager that terminates its processes on exit.
 
     Args of the constructor:
-        keep: folder for what is done.
-        resume: take from there what is done already.
-        at_once: how many at once here; 0 for all processors.
+        keep: folder of finished results.
+        resume: take finished results from there.
+        at_once: number of parallel cases on this machine; 0 for all processors.
         ray: address of a Ray cluster; "" to run here, ``local`` to start one here.
-        progress: is told how far a case is that runs alone, from 0 to 1.
+        progress: called with the progress of a single case, from 0 to 1.
     """
 
     def __init__(
@@ -127,14 +126,14 @@ class SweepRunner:
     def __call__(
         self, cases: Sequence[Case], *, tables: bool = False
     ) -> Iterator[tuple[int, CaseOutcome]]:
-        """Runs cases, and yields each with its place as it is done.
+        """Runs cases, and yields each outcome with the index of its case as it finishes.
 
         Args:
-            cases: what to run.
-            tables: jobs are wanted too.
+            cases: to run.
+            tables: whether to include the tables of jobs.
 
         Raises:
-            ValueError: a file of a scenario is not what it should be.
+            ValueError: a file of a scenario is invalid.
         """
         left: dict[int, CaseTask] = {}
         for number, case in enumerate(cases):
@@ -162,7 +161,7 @@ class SweepRunner:
         yield from self._pool.map_unordered(parcels)
 
 
-# Ray is loaded where it is used: only who sweeps on a cluster needs it, and it is slow to load.
+# Ray is imported where it is used: only cluster sweeps need it, and its import is slow.
 
 
 def _connect_ray(address: str) -> None:
@@ -183,7 +182,7 @@ def _disconnect_ray() -> None:
 
 
 def _run_on_ray(parcels: dict[int, CaseTask]) -> Iterator[tuple[int, CaseOutcome]]:
-    """Runs parcels on the cluster; one whose machine is lost is run again elsewhere."""
+    """Runs tasks on the cluster; a task whose node is lost is run again elsewhere."""
     import ray  # noqa: PLC0415
 
     remote = ray.remote(max_retries=RAY_RETRIES, retry_exceptions=False)(_run_remote_task)
@@ -202,7 +201,7 @@ def _run_on_ray(parcels: dict[int, CaseTask]) -> Iterator[tuple[int, CaseOutcome
 
 
 def _run_remote_task(packed: bytes) -> bytes:
-    """Runs a parcel on a machine of the cluster, which has this package too."""
+    """Runs an encoded task on a cluster node that has this package."""
     return msgspec.msgpack.encode(run_task(decode_msgpack(packed, type=CaseTask)))
 
 
@@ -210,7 +209,7 @@ def _run_remote_task(packed: bytes) -> bytes:
 
 
 def scenario_files(scenario: Scenario) -> list[str]:
-    """Returns the files that a scenario names, relative to its home, each once."""
+    """Returns the files that a scenario names, relative to its folder, each once."""
     names = {workload.trace for workload in scenario.workloads}
     for site in scenario.sites:
         names |= {site.intensity, site.forecast, site.surplus}
@@ -226,7 +225,7 @@ def _unpacked_name(number: int, name: str) -> str:
 
 
 def with_file_names(scenario: Scenario, new: dict[str, str]) -> Scenario:
-    """Returns a scenario whose files have other names."""
+    """Returns a scenario with other file names."""
     replace = msgspec.structs.replace
     return replace(
         scenario,
@@ -245,11 +244,11 @@ def with_file_names(scenario: Scenario, new: dict[str, str]) -> Scenario:
     )
 
 
-# What is done.
+# Stored outcomes.
 
 
 def cache_key(case: Case) -> str:
-    """Returns the key of a case: whatever its result depends on, in one short word."""
+    """Returns the key of a case: a digest of everything that its result depends on."""
     digest = hashlib.sha256(version().encode())
     digest.update(msgspec.json.encode((case.scenario, case.seed, case.label)))
     for name in scenario_files(case.scenario):
@@ -258,7 +257,7 @@ def cache_key(case: Case) -> str:
 
 
 def load_outcome(folder: Path, key: str, *, tables: bool) -> CaseOutcome | None:
-    """Returns what was kept of a case; None when nothing was, or no jobs and they are wanted."""
+    """Returns a stored outcome; None if there is none, or no table although requested."""
     try:
         outcome = decode_msgpack((folder / f"{key}.run").read_bytes(), type=CaseOutcome)
     except (OSError, msgspec.MsgspecError):
@@ -267,7 +266,7 @@ def load_outcome(folder: Path, key: str, *, tables: bool) -> CaseOutcome | None:
 
 
 def store_outcome(folder: Path, key: str, outcome: CaseOutcome) -> None:
-    """Keeps an outcome at one stroke: a file is whole or not there."""
+    """Stores an outcome atomically: the file is complete or absent."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{key}.part"
     beside.write_bytes(msgspec.msgpack.encode(outcome))

@@ -1,7 +1,7 @@
-"""TOML lines: where in a file a key stands, so that a person can be shown the line.
+"""TOML lines: the line number of a key in a TOML file, for error messages.
 
-It reads no values (``tomllib`` does): it finds headers of tables and keys at the start of a line,
-which is how scenarios are written; for anything else it gives the line of the nearest header.
+Recognises table headers and keys at the start of a line; for anything else it returns the line of
+the nearest header.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""TOML writing: a scenario as the file that would be read as it.
+"""TOML writer: a scenario as the TOML text that reads back as the same scenario.
 
-What has its default is left out.
+Values equal to their defaults are omitted.
 """
 
 import datetime as dt

@@ -1,8 +1,7 @@
-"""Workload: requests as the pool gets them, made of arrivals.
+"""Workload: requests made of arrivals.
 
-Decides which co-op a client belongs to, and what is asked for beside the lengths: class, data
-class, deadline, limits; of a recorded request, what the recording says. It refuses to know when
-they come (``arrivals``) and what becomes of them (``world``).
+Assigns each client to a co-op and adds what a request asks for: model, class, data class, deadline,
+limits. A recorded request keeps its recorded values.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

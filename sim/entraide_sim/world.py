@@ -1,9 +1,8 @@
-"""World: machines, sites, grid and requests around a decision core.
+"""World: nodes, sites, grid and requests around a decision core.
 
-It tells the core each request, carries out its commands, and follows each job until it and all its
-runs are over. It holds what is under way and nothing of what is over: whoever wants records gives a
-``recorder``. What machines do stands in ``machines``, what happens whatever the pool decides in
-``surroundings``.
+Passes each request to the core, executes the core's commands, and follows each job until the job
+and all its runs have ended. Finished jobs go to ``recorder`` and are not kept here. ``node_agents``
+models the nodes; ``environment`` models what happens independently of the pool's decisions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,11 +28,11 @@ from entraide_sim.node_agents import NodeAgents, RunOffer
 from entraide_sim.nodes import Node, NodeSpec, Site, SiteSpec
 from entraide_sim.workload import Request
 
-DRAIN_S = 604_800.0  # after the last request a world goes on for so long at most
+DRAIN_S = 604_800.0  # longest time to run after the last request
 
 
 def slow_heartbeat_timing(heartbeat_s: float) -> Timing:
-    """Returns a policy's timing for heartbeats that come this rarely, in the live proportions."""
+    """Returns policy timing for a long heartbeat interval, in proportion to the live timing."""
     live = Timing()
     return Timing(
         suspect_after_s=live.suspect_after_s * heartbeat_s,
@@ -43,21 +42,21 @@ def slow_heartbeat_timing(heartbeat_s: float) -> Timing:
 
 
 class Environment(Protocol):
-    """What happens to a pool whatever it decides."""
+    """Schedules what happens independently of the pool's decisions."""
 
     def start(self, policy: Policy, faults: Sequence[Fault]) -> None:
-        """Tells the core how things stand, and schedules all that will come."""
+        """Delivers the initial state to the core, and schedules all later events."""
 
 
 class World:
-    """A world around one driver.
+    """A simulated pool around one driver.
 
     Attributes:
         driver: virtual time and the core.
         nodes: by name.
-        sites: where they stand.
+        sites: locations of the nodes.
         agents: what the nodes do.
-        jobs: those under way, by identifier.
+        jobs: jobs in progress, by identifier.
         requests_received: how many requests came.
         dropped_messages: how many messages the core did not use, by what they were.
     """
@@ -78,27 +77,27 @@ class World:
         around: Callable[["World"], Environment] | None = None,
         catalogue: Catalogue | None = None,
     ) -> None:
-        """Builds a world; nothing happens before ``run``.
+        """Builds a world; ``run`` starts it.
 
         Args:
-            driver: with its core, and the time to begin at.
-            policy: told to the core first.
+            driver: the core, and the time at which to start.
+            policy: delivered to the core first.
             nodes: the machines.
             grid: intensities of all their zones.
-            sites: those with generation of their own.
-            faults: what goes wrong, and when.
-            seed: of all luck in here.
-            heartbeat_s: how often the nodes are heard; for long times see ``quiet``.
-            progress_s: how often a running job is heard of; under the policy's ``lease_s``.
-            recorder: is given each job once it is over, and its runs too.
+            sites: sites with own generation.
+            faults: failures to inject.
+            seed: of all random draws.
+            heartbeat_s: heartbeat interval; for long intervals see ``slow_heartbeat_timing``.
+            progress_s: interval of progress reports; less than the policy's ``lease_s``.
+            recorder: called with each job once the job and its runs have ended.
             around: makes what surrounds this world; None for what the grid, the sites and the
                 faults come to.
-            catalogue: of models, told to the core before anything is asked.
+            catalogue: of models, delivered to the core before the first request.
 
         Raises:
-            ValueError: a heartbeat or a sign of life would come too late for the policy, a site
-                has no node or lies in two zones, or a fault cannot happen here: of a node that is
-                not there, of so many seconds, or a restart of what leaves no snapshot.
+            ValueError: ``heartbeat_s`` or ``progress_s`` is too long for the policy, a site has no
+                node or nodes in two zones, or a fault is impossible: an unknown node, a duration
+                out of range, or a restart of a core without snapshots.
         """
         timing = policy.timing
         if heartbeat_s >= timing.suspect_after_s or progress_s >= timing.lease_s:
@@ -142,11 +141,11 @@ class World:
         driver.execute_command = self._execute
 
     def run(self, requests: Iterable[Request], *, until: float = inf) -> None:
-        """Begins the world and lets it go on until all requests are over.
+        """Runs the simulation until all requests have ended.
 
         Args:
             requests: in order of time.
-            until: end there in any case, seconds since the epoch.
+            until: latest end, seconds since the epoch.
         """
         driver = self.driver
         if self._catalogue is not None:
@@ -160,11 +159,11 @@ class World:
     def adopt_job(
         self, request: Request, *, node: str = "", epoch: int = 0, output_tokens_max: int = 0
     ) -> None:
-        """Takes over a job that the core knows already; call it before ``run``.
+        """Adds a job that the core already knows; call it before ``run``.
 
         Args:
-            request: it.
-            node: that has a run of it, which begins anew there; "" for a job that waits.
+            request: of the job.
+            node: node of the job's run, which starts again there; "" for a queued job.
             epoch: of that run.
             output_tokens_max: of that run.
         """
@@ -174,7 +173,7 @@ class World:
             self._start_run(job, self.nodes[node], epoch=epoch, output_tokens_max=output_tokens_max)
 
     def _send_card(self, node: Node) -> None:
-        """Has a node tell its card, with what its site has to give where that is known."""
+        """Makes a node send its card, with the site's surplus if the environment knows it."""
         if isinstance(self._environment, SimulatedEnvironment):
             self._environment.send_card(node)
         else:
@@ -248,7 +247,7 @@ class World:
         self.agents.send_offer(RunOffer(node, job, epoch, output_tokens_max, model))
 
     def _end_job(self, name: str, state: JobState, code: str) -> None:
-        """The pool is done with a job; the world keeps it while a machine has a run of it."""
+        """Records a job's end; the job is kept while a node still has a run of it."""
         job = self.jobs[name]
         job.state, job.code, job.end_at = state, code, self.driver.now
         if job.runs == 0:
@@ -273,19 +272,19 @@ def _check_sites(sites: Iterable[Site]) -> None:
     for site in sites:
         zones = sorted({node.card.zone for node in site.nodes})
         if len(zones) > 1:
-            raise ValueError(f"site {site.nodes[0].card.site} lies in {' and '.join(zones)}")
+            raise ValueError(f"site {site.nodes[0].card.site} is in {' and '.join(zones)}")
         if site.spec is not None and not zones:
-            raise ValueError(f"no node stands at site {site.spec.site} of {site.spec.coop}")
+            raise ValueError(f"site {site.spec.site} of {site.spec.coop} has no node")
 
 
 def _check_faults(faults: Iterable[Fault], nodes: dict[str, Node], *, restarts: bool) -> None:
     for fault in faults:
         if fault.kind in ("restart", "late") and not 0.0 <= fault.value <= DELAY_S_MAX:
             raise ValueError(
-                f"a fault ({fault.kind}) lasts {fault.value} s: 0 to {DELAY_S_MAX} can be"
+                f"fault {fault.kind} lasts {fault.value} s; allowed: 0 to {DELAY_S_MAX} s"
             )
         if fault.kind == "restart":
             if not restarts:
-                raise ValueError("what decides leaves no snapshot to restart from")
+                raise ValueError("this core has no snapshots, so it cannot be restarted")
         elif fault.node not in nodes:
-            raise ValueError(f"a fault is of node {fault.node}, which is not there")
+            raise ValueError(f"fault of unknown node {fault.node}")

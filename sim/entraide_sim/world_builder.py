@@ -1,7 +1,8 @@
-"""Build: a scenario becomes a world's parts: nodes, sites, grid, policy, requests and mishaps.
+"""World builder: makes the parts of a simulation from a scenario and a seed.
 
-Decides nothing of its own: the parts do (``fleet``, ``places``, ``clients``, ``presence``). The
-same scenario and seed give the same parts.
+Parts: nodes, sites, grid, policy, faults, and an iterator over the requests. The values come from
+``fleet``, ``energy_inputs``, ``client_generator`` and ``owner_presence``. The same scenario and
+seed give the same parts.
 """
 
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ from entraide_sim.workload import (
 )
 from entraide_sim.world import slow_heartbeat_timing
 
-# How mishaps begin and end.
+# Kinds of the events that begin and end a fault.
 FAULT_KINDS = (
     ("vanish", "return"),
     ("slow", "slow"),
@@ -53,7 +54,7 @@ FAULT_KINDS = (
 
 
 class WorldParts(Struct, frozen=True):
-    """What a world is made of; ``requests`` can be gone through once."""
+    """The parts of a simulation; ``requests`` can be iterated once."""
 
     scenario: Scenario
     seed: int
@@ -67,15 +68,15 @@ class WorldParts(Struct, frozen=True):
 
 
 def build_world(scenario: Scenario, *, home: Path, seed: int) -> WorldParts:
-    """Makes the parts of a world.
+    """Builds the parts of a simulation.
 
     Args:
-        scenario: sound.
-        home: folder that its files' names are relative to.
-        seed: of all luck.
+        scenario: validated.
+        home: folder that its file names are relative to.
+        seed: of all random draws.
 
     Raises:
-        ValueError: a file is not what it should be; file and line are named.
+        ValueError: a file is invalid; the message names file and line.
     """
     machines = fleet.build_machines(scenario)
     grid, assumptions = energy_inputs.build_grid(scenario, home, seed)
@@ -100,7 +101,7 @@ def build_world(scenario: Scenario, *, home: Path, seed: int) -> WorldParts:
 
 
 def make_policy(scenario: Scenario) -> Policy:
-    """Returns the policy: the scenario's keys, its members, and the objectives of its workloads.
+    """Returns the policy made of the scenario's keys, co-ops and workload objectives.
 
     Raises:
         msgspec.ValidationError: a key or a value is not known.
@@ -133,7 +134,7 @@ def _with_objective(terms: Any, workloads: tuple[Workload, ...]) -> Any:
 def _site_specs(
     scenario: Scenario, site: ScenarioSite, machines: list[Machine], *, home: Path, seed: int
 ) -> tuple[list[SiteSpec], list[Assumption]]:
-    """Shares a site's surplus among the co-ops whose machines stand there, by machine."""
+    """Divides a site's surplus among the co-ops with machines there, by number of machines."""
     site_machines = [machine for machine in machines if machine.site.name == site.name]
     if not site_machines:
         return [], []
@@ -287,7 +288,7 @@ def _demand_assumptions(scenario: Scenario) -> list[Assumption]:
     return assumptions
 
 
-# Mishaps.
+# Faults.
 
 
 def _make_faults(scenario: Scenario, machines: list[Machine], seed: int) -> list[Fault]:
@@ -321,7 +322,7 @@ def _make_faults(scenario: Scenario, machines: list[Machine], seed: int) -> list
 
 
 def _select_machines(spec: FaultSpec, machines: list[Machine], source: Any) -> list[Machine]:
-    """Returns the machines that a mishap befalls, in an order by luck."""
+    """Returns the machines that a fault affects, in random order."""
     matching = [
         machine
         for machine in machines

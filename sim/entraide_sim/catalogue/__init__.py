@@ -1,12 +1,8 @@
-"""Catalogue: how fast machines are, what they draw, hold and cost, each figure with its source.
+"""Catalogue: speed, power, memory and price of devices, each figure with its source.
 
-Speeds are those of the reference model, 8 billion parameters at 4 bits (Llama-3-8B Q4_K_M); memory
-and power of each device stand in the shared catalogue, so that a machine weighs the same
-in a plan and in a pool. Expect up to 25 % error, more for prompts: a plan's last word is a
-benchmark of the machine itself. What a zone emits in a mean year is the pool's own table.
-
-It decides how a model's size changes a speed, and what fits a memory. It refuses to know which
-machines a scenario has.
+Speeds are of the reference model, 8 billion parameters at 4 bits (Llama-3-8B Q4_K_M); power and
+memory come from the catalogue that the node agent uses too. Expect up to 25 % error, more for
+prefill; benchmark the machine itself before a purchase. Zone averages are the pool's own table.
 """
 
 import csv

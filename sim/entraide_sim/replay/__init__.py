@@ -1,6 +1,7 @@
-"""Replay: a recorded journal again, exactly, or its given events under a proposed policy.
+"""Replay: a recorded journal again, exactly, or its demand under a proposed policy.
 
-``recording`` reads it and replays it exactly; ``past`` gathers what it tells of the world around
-the core; ``retold`` lets it live once more among a world's machines; ``whatif`` holds a proposed
-policy against the old one there; ``reported`` and ``telling`` say what came of it.
+``recording`` reads a journal and replays it exactly; ``recorded_history`` collects what the journal
+says about the pool's environment; ``counterfactual_replay`` simulates the recorded demand on the
+recorded machines; ``policy_comparison`` does so under the old and under a proposed policy;
+``report_inputs`` and ``cli_output`` present the results.
 """

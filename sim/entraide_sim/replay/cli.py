@@ -1,6 +1,6 @@
-"""``entraide sim replay``: a recorded journal again, exactly, or under a proposed policy.
+"""``entraide sim replay``: replays a recorded journal exactly, or under a proposed policy.
 
-Nothing is written before the recording is known to be whole and the policy to be sound.
+Nothing is written before the recording is known to be complete and the policy to be valid.
 """
 
 from pathlib import Path

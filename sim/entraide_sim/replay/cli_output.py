@@ -1,7 +1,6 @@
-"""Telling a replay: what it came to, in a terminal and as plain values.
+"""CLI output of a replay: prints its result in the terminal, and converts it to JSON values.
 
-Decides which few numbers a person is shown; all of them stand in the file. Words come from the
-catalogue.
+The file holds all numbers. Sentences come from the message catalogue.
 """
 
 import datetime as dt

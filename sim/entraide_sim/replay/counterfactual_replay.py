@@ -1,10 +1,9 @@
-"""Retold: a recorded life once more, with the machines of a world giving the answers.
+"""Counterfactual replay: the recorded demand and environment with simulated machines.
 
-What the world gave is given again, as it was and when it was: requests, heartbeats, owners, grid,
-calendar, restarts. What machines answered is not: they answer anew, so that another policy can be
-held against the old one. Decides what is true of a machine (its card, corrected by what the core
-learned of it), and what of the recording is the world's truth: the grid's intensity, a site's
-surplus as its nodes said it, when a node was away. It refuses to know what is compared.
+Requests, heartbeats, owners' actions, grid, calendar and restarts happen as recorded. Machines'
+answers are simulated, so that another policy can be compared with the old one. A machine's true
+speed is its card corrected by what the core had learned by the end of the recording; the true grid
+intensity, surplus and absences are those recorded.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,8 +1,8 @@
-"""What if: a recorded life under the policy it had and under a proposed one, in the same world.
+"""Policy comparison: a recorded demand under the old and under a proposed policy.
 
-Decides what is compared for each co-op: what was recorded, what the world of the same machines
-makes of the same demand under the same policy, and what it makes of it under the proposed one. The
-difference that counts is that of the last two; the first tells how far the world can be believed.
+Compares three sets of metrics for each co-op: as recorded; simulated under the old policy;
+simulated under the proposed policy. The effect of the proposal is the difference of the last two;
+the difference of the first two shows how well the simulation matches reality.
 """
 
 from collections.abc import Mapping, Sequence

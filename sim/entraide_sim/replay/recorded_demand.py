@@ -1,8 +1,6 @@
-"""Demand: the requests of a recorded journal as arrivals, for the machines of a scenario.
+"""Recorded demand: the requests of a journal as arrivals of a scenario.
 
-Decides what of a recording is demand: when each job was asked for, what was asked, and how long
-prompt and answer truly were (``past``). It refuses to know the machines that answered, and what
-became of the jobs.
+Each request keeps its time, its content and its true lengths (``recorded_history``).
 """
 
 from collections.abc import Iterator, Sequence

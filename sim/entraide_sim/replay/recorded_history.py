@@ -1,8 +1,8 @@
-"""Past: what a recorded life tells of the world around its core, gathered while it is replayed.
+"""Recorded history: what a journal says about the pool's environment, collected during its replay.
 
-Decides how long each answer truly is (as its usage says; where no run was completed, what that
-co-op's answers from that model usually are), which machines there were, when one was away, and
-what became of each co-op's jobs. It refuses to know any other life than the one that was lived.
+Collects the true length of each answer (from its usage report; without a completed run, the median
+length of that co-op's answers from that model), the nodes, their absences, and the totals of each
+co-op's jobs.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,8 +1,7 @@
-"""Recording: a pool's journal from its file, and its exact replay.
+"""Recording: reads a journal file and replays it exactly.
 
-The very core that decided is fed the very events, given and answers, and must ask for the same
-commands, byte for byte. Decides where a replay differs: at the first event whose digest is
-another. It refuses to know what would have happened otherwise; ``retold`` does.
+The core's state at the start and the recorded events must give the same commands, byte for byte.
+The replay diverges at the first event whose digest differs.
 """
 
 import gzip

@@ -1,8 +1,7 @@
-"""Reported: a recorded life as a report knows runs: sites, machines, grid, assumptions.
+"""Report inputs: a recorded run as a report's sites, machines, grid and assumptions.
 
-Decides how the recording's facts are named in a report: each machine is a group of its own, there
-anyway, at what it draws beyond its rest; a zone's hour has the intensity that was told in it last.
-It refuses to know what was compared.
+Each machine becomes a group of its own, not dedicated. An hour has the last intensity that the
+journal reported for its zone in that hour.
 """
 
 import datetime as dt

@@ -1,7 +1,6 @@
-"""Figures: what every picture of a report has, and how its axes are marked.
+"""Chart: a chart with its caption and table, and the marks of axes.
 
-Decides the form of a picture with its words and its table, and when an axis is logarithmic. It
-refuses to know what is shown.
+An axis is logarithmic where values differ by more than ``LOG_RATIO``.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,4 @@
-"""Day: load, grid intensity and places, hour by hour of the day.
-
-Decides that load stands above intensity on one axis of hours, and that hours and zones make a map
-of parts. It refuses to know why jobs ran where they did.
-"""
+"""Day charts: load and grid intensity by hour of the day, and a map of zones by hour."""
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch

@@ -1,8 +1,7 @@
-"""Words: how a report writes its numbers, names and moments, in French or in English.
+"""Formatting: numbers, names and times of a report, in French or English.
 
-Decides units and digits: three significant ones, the unit that keeps the number between 1 and
-1,000, and never "100 %" of what is not whole. Babel knows the signs and spaces of each language. It
-refuses to know what the numbers mean.
+Three significant digits, a unit that keeps the number between 1 and 1,000, and never "100 %" for
+less than the whole. Babel supplies the signs and spaces of each language.
 """
 
 import datetime as dt

@@ -1,7 +1,6 @@
-"""Latency: how many were answered by when.
+"""Latency chart: cumulative distributions of TTFT and of end-to-end latency.
 
-Decides how the wait for the first word and for the whole answer is drawn: a curve by class, or by
-result where several are compared. It refuses to know what made them wait.
+One curve per class, or per result where several are compared.
 """
 
 from collections.abc import Sequence

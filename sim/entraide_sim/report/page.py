@@ -1,8 +1,7 @@
-"""Page: the parts of a report in one HTML file, in both languages.
+"""Page: a report as one HTML file in both languages.
 
-Decides which pictures a report of these results has, and puts what is told into the template. There
-is no script: languages switch by style, so that the file works from a mail, offline, and on paper.
-It refuses to know how a sentence or a picture is made.
+Chooses the charts and fills the template. There is no script: CSS switches the language, so the
+file works as an attachment, offline and in print.
 """
 
 from collections.abc import Sequence

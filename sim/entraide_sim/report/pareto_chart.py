@@ -1,7 +1,6 @@
-"""Pareto: latency, carbon and cost of several results, two by two.
+"""Pareto chart: latency, carbon and cost of several results, two at a time.
 
-Decides how a choice between policies or fleets is drawn, so that one sees which of them nothing
-beats. It refuses to know which is right.
+Pareto-optimal results have filled marks.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,7 @@
-"""Facts: what a report reads out of results, before any word or line is drawn.
+"""Report data: values that a report derives from results before formatting.
 
-Decides which of several results leads, which ones nothing beats in all of latency, carbon and
-cost, which zones and co-ops are shown when there are many, and how hours become hours of the day.
-It refuses to know how these are shown.
+Which result is recommended, which are Pareto-optimal in latency, carbon and cost, which zones and
+co-ops are shown when there are many, and the profile of a run over the hours of the day.
 """
 
 from collections.abc import Sequence

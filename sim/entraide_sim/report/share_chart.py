@@ -1,7 +1,4 @@
-"""Co-ops: what each received, what was due to it, and what it gave.
-
-Decides how shares are drawn and which are shown of many. It refuses to know what is due.
-"""
+"""Share chart: service received, due and given by each co-op."""
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch

@@ -1,8 +1,7 @@
-"""Answers: what a report says first, in three sentences, and its key figures.
+"""Summary text: a report's first three sentences and its key figures.
 
-Decides what a board is told before anything else: of a run, how it served, what it emitted, and
-what it cost and whether shares were just; of a comparison, which result leads, what that changes
-against the first, and at what price in promises and shares. It refuses to know the page.
+One run: service, emissions, then cost and fairness of the shares. A comparison: which result is
+recommended, what it changes against the first, and its SLO attainment and fairness.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,7 @@
-"""Canvas: a figure of Matplotlib as a picture that a page can hold.
+"""SVG: Matplotlib figures as inline SVG elements of a page.
 
-Decides how a drawing becomes inline SVG: text stays text, colours become the page's variables (so
-that one picture serves light, dark and paper), each mark that has something to say carries a
-``<title>`` that shows on hover, and the same drawing is the same bytes. It refuses to know what is
-drawn.
+Text stays text; colours become the page's CSS variables, so one picture serves light, dark and
+print; marks with a tooltip carry a ``<title>``. The same drawing gives the same bytes.
 """
 
 import io
