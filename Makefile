@@ -25,7 +25,7 @@ demo: env ## Ask a pool of three co-ops one question, and explain where it ran (
 run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). | Garder ce parc en marche au premier plan jusqu’à Ctrl-C (MODEL=fichier.gguf).
 	@.venv/bin/entraide up $(MODEL_OPTION)
 
-test: test-unit test-replay test-wheel ## Run the tests, the replays, then the tests of the wheel. | Lancer les tests, les reprises, puis les tests du paquet wheel.
+test: test-unit test-replay test-wheel ## Run the tests, the replays, then the tests of the wheel. | Lancer les tests, les rejeux, puis les tests du paquet wheel.
 
 test-unit: env ## Run all tests but the engines', with warnings as errors. | Lancer tous les tests sauf ceux des moteurs ; un avertissement y est une erreur.
 	$(PYTEST) $(SPREAD) -m "not engines"
