@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from entraide import i18n, moments
+from entraide import i18n, relative_time
 from entraide.cli.app import root_command
 from entraide.errors import CODES
 from entraide_scheduler.node_validation import bounds, rate_limits
@@ -176,11 +176,14 @@ def errors_page() -> str:
 
 def sentences(prefix: str, code: str, lang: str) -> str:
     """The sentence of a code, and what would have changed the decision."""
-    times = {name: moments.told(away, lang, at=0.0) for name, away in EXAMPLE_TIMES_S.items()}
+    times = {
+        name: relative_time.format_time(away, lang, at=0.0)
+        for name, away in EXAMPLE_TIMES_S.items()
+    }
     values = {**EXAMPLE, **times, **EXAMPLES.get(code, {})}
     said = i18n.text(f"{prefix}-{code}", lang, **values)
     undone = f"{prefix}-{code}.otherwise"
-    if i18n.known(undone):
+    if i18n.has_message(undone):
         said += f" *{i18n.text(undone, lang, **values)}*"
     return said.replace("|", "\\|")
 
@@ -190,8 +193,10 @@ def explanations_page() -> str:
     lines = []
     for prefix, head in (("reason", REASONS_HEAD), ("rule", RULES_HEAD)):
         lines.append(head)
-        for code in i18n.codes(f"{prefix}-"):
-            names = i18n.names(f"{prefix}-{code}") | i18n.names(f"{prefix}-{code}.otherwise")
+        for code in i18n.message_codes(f"{prefix}-"):
+            names = i18n.value_names(f"{prefix}-{code}") | i18n.value_names(
+                f"{prefix}-{code}.otherwise"
+            )
             values = ", ".join(f"`{name}`" for name in sorted(names - COMPUTED))
             english, french = (sentences(prefix, code, lang) for lang in ("en", "fr"))
             lines.append(f"| `{code}` | {values} | {english} | {french} |\n")

@@ -15,6 +15,6 @@ def print_error(problem: EntraideError, lang: str) -> None:
 def error_sentence(code: str, values: Mapping[str, str | int | float], lang: str) -> str:
     """Returns the sentence of an error's or an engine problem's code; "" when there is none."""
     for name in (f"error-{code}", f"node-{code.replace('_', '-')}"):
-        if i18n.known(name):
+        if i18n.has_message(name):
             return i18n.text(name, lang, **values)
     return ""

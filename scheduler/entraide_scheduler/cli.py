@@ -90,7 +90,7 @@ def export_journal(config: Path, out: Path, *, hours: float, lang: str, as_json:
     """Writes the journal of the pool with that config into a file; returns the exit status."""
     import msgspec
 
-    from entraide import moments
+    from entraide import relative_time
     from entraide_scheduler.config import load_config
     from entraide_scheduler.export import write_recording
 
@@ -100,7 +100,7 @@ def export_journal(config: Path, out: Path, *, hours: float, lang: str, as_json:
     if as_json:
         typer.echo(msgspec.json.encode(summary).decode())
         return 0
-    start_text = moments.told(summary.start_at, lang, at=now)
+    start_text = relative_time.format_time(summary.start_at, lang, at=now)
     size_kb = summary.bytes / 1e3
     file_values = {"file": summary.file, "begun": start_text}
     typer.echo(
@@ -114,7 +114,7 @@ def run_command(work: Callable[[], int], lang: str) -> int:
     try:
         return work()
     except EntraideError as problem:
-        known = i18n.known(f"error-{problem.code}")
+        known = i18n.has_message(f"error-{problem.code}")
         sentence = i18n.error(problem.code, lang, problem.values) if known else problem.message
         sys.stderr.write(f"{sentence}\n")
         return 1

@@ -1,7 +1,7 @@
-"""Entraide: what other programs import.
+"""Entraide: the package that other programs import.
 
-``from entraide import Client`` works, but the clients are loaded only when they are asked for:
-importing the vocabulary (``entraide.types`` and its like) must never load I/O.
+``from entraide import Client`` works, but the clients are loaded at first use, because importing
+the vocabulary (``entraide.types`` and the modules beside it) must not load I/O.
 """
 
 from typing import TYPE_CHECKING, Any

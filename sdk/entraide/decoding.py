@@ -1,10 +1,10 @@
-"""Decoding: bytes that somebody else wrote become values, or one kind of error for each format.
+"""Decoding: JSON, MessagePack and TOML from untrusted bytes, with one exception per format.
 
-msgspec raises three unrelated errors for bytes that are no JSON or MessagePack (``DecodeError``,
-``UnicodeDecodeError``, and ``RecursionError`` for lists in lists), and tomllib as many. A caller
-that forgets one is stopped by the bytes that raise it. Here each format has one error:
-``msgspec.DecodeError`` for JSON and MessagePack, ``tomllib.TOMLDecodeError`` for TOML.
-``tests/house`` asks that no other module decodes these formats.
+For invalid bytes, msgspec raises three unrelated exceptions (``DecodeError``,
+``UnicodeDecodeError``, and ``RecursionError`` for deep nesting), and tomllib as many. A caller that
+forgets one of them can be crashed. Here JSON and MessagePack raise ``msgspec.DecodeError`` only,
+and TOML ``tomllib.TOMLDecodeError`` only. ``tests/house`` checks that no other module decodes these
+formats.
 """
 
 import tomllib
@@ -20,19 +20,19 @@ TOO_DEEP = "lists or objects nested too deep"
 
 
 class JsonDecoder(Generic[T]):
-    """Reads JSON of one type."""
+    """Decodes JSON into one type."""
 
     __slots__ = ("_inner",)
 
     def __init__(self, kind: Any) -> None:
-        """Prepares to read values of a type."""
+        """Prepares a decoder for a type."""
         self._inner: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
 
     def decode(self, data: bytes | bytearray | str) -> T:
         """Returns the value.
 
         Raises:
-            msgspec.DecodeError: the bytes hold no value of the type.
+            msgspec.DecodeError: the bytes are not a value of the type.
         """
         try:
             return self._inner.decode(data)
@@ -43,19 +43,19 @@ class JsonDecoder(Generic[T]):
 
 
 class MsgpackDecoder(Generic[T]):
-    """Reads MessagePack of one type."""
+    """Decodes MessagePack into one type."""
 
     __slots__ = ("_inner",)
 
     def __init__(self, kind: Any) -> None:
-        """Prepares to read values of a type."""
+        """Prepares a decoder for a type."""
         self._inner: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kind)
 
     def decode(self, data: bytes) -> T:
         """Returns the value.
 
         Raises:
-            msgspec.DecodeError: the bytes hold no value of the type.
+            msgspec.DecodeError: the bytes are not a value of the type.
         """
         try:
             return self._inner.decode(data)
@@ -77,7 +77,7 @@ def decode_json(data: bytes | bytearray | str, *, type: Any = Any) -> Any:  # no
     """Returns the value of a JSON document.
 
     Raises:
-        msgspec.DecodeError: the bytes hold no value of the type.
+        msgspec.DecodeError: the bytes are not a value of the type.
 
     >>> decode_json(b'{"n": 1}')
     {'n': 1}
@@ -95,7 +95,7 @@ def decode_msgpack(data: bytes, *, type: Any = Any) -> Any:  # noqa: A002
     """Returns the value of a MessagePack document.
 
     Raises:
-        msgspec.DecodeError: the bytes hold no value of the type.
+        msgspec.DecodeError: the bytes are not a value of the type.
     """
     return MsgpackDecoder[Any](type).decode(data)
 
@@ -104,7 +104,7 @@ def decode_toml(text: str) -> dict[str, Any]:
     """Returns the table of a TOML document.
 
     Raises:
-        tomllib.TOMLDecodeError: the text is no TOML.
+        tomllib.TOMLDecodeError: the text is not TOML.
 
     >>> decode_toml("n = 1")
     {'n': 1}
@@ -115,5 +115,5 @@ def decode_toml(text: str) -> dict[str, Any]:
         raise
     except RecursionError:
         raise tomllib.TOMLDecodeError(TOO_DEEP) from None
-    except ValueError as problem:  # an integer of thousands of digits, a date that is none
+    except ValueError as problem:  # an integer of thousands of digits, an impossible date
         raise tomllib.TOMLDecodeError(str(problem)) from None

@@ -1,14 +1,14 @@
-"""Words: the stable codes that facts are told in, as enumerations.
+"""Enumerations: the stable codes in the vocabulary's structs.
 
-Each value is what travels, is stored and is looked up in the message catalogue; it never changes.
-``types`` gives them all on, so that the vocabulary is imported from one place.
+Each value is sent, stored and looked up in the message catalogue, so it never changes. ``types``
+exports them too, so that the vocabulary has one place to import from.
 """
 
 from enum import StrEnum
 
 
 class JobClass(StrEnum):
-    """What a job is promised: a first token, a completion, or a deadline."""
+    """Latency class: the promise is a time to first token, a time to completion, or a deadline."""
 
     INTERACTIVE = "interactive"
     STANDARD = "standard"
@@ -16,7 +16,7 @@ class JobClass(StrEnum):
 
 
 class DataClass(StrEnum):
-    """Where the content of a job may go."""
+    """Machines that may process the content of a job."""
 
     PUBLIC = "public"
     INTERNAL = "internal"  # approved members' nodes; the default
@@ -24,15 +24,15 @@ class DataClass(StrEnum):
 
 
 class Lending(StrEnum):
-    """For whose work a node takes jobs now, by its owner's word."""
+    """Whose jobs a node takes now, by its owner's policy."""
 
     ALL = "all"
-    OWN_FIRST = "own_first"  # one slot stays free for its own co-op, where there is another
+    OWN_FIRST = "own_first"  # one slot stays free for its own co-op, if the node has several
     OWN_ONLY = "own_only"
 
 
 class JobKind(StrEnum):
-    """How a job was accepted: with its gateway, or in the store."""
+    """How a job was accepted: a live job ends with its gateway, a kept job is stored."""
 
     LIVE = "live"
     KEPT = "kept"
@@ -56,7 +56,7 @@ class Outcome(StrEnum):
 
 
 class NodeState(StrEnum):
-    """What the fleet view holds of a node's liveness."""
+    """Liveness of a node in the fleet view."""
 
     LIVE = "live"
     SUSPECT = "suspect"  # silent for a while: gets no new work
@@ -65,10 +65,10 @@ class NodeState(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """State of a job."""
 
     QUEUED = "queued"
-    OFFERED = "offered"  # placed, and the node has not answered yet
+    OFFERED = "offered"  # placed; the node has not answered yet
     ACTIVE = "active"  # the node has accepted
     COMPLETED = "completed"
     CANCELLED = "cancelled"

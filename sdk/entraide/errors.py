@@ -5,12 +5,12 @@
     │   ├── AuthenticationError
     │   ├── NotFoundError
     │   └── QuotaError      has ``retry_after_s``
-    ├── PoolError           the pool could not do it
-    └── PoolUnreachable     the network between the two
+    ├── PoolError           the pool failed
+    └── PoolUnreachable     the network between caller and pool failed
 
-Every code stands once in ``CODES``, with the HTTP status and the gRPC status it maps to and
-whether trying again may help. The sentence a person reads is in the message catalogue under
-``error-CODE``. Expected refusals travel as codes (values); exceptions are raised to callers only.
+``CODES`` has each code once, with its HTTP status, its gRPC status and whether trying again may
+help. The sentence that a person reads is in the message catalogue under ``error-CODE``. Expected
+refusals are passed as codes (values); exceptions are raised to callers only.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from msgspec import Struct
 
 
 class CodeFacts(Struct, frozen=True):
-    """What a stable code means to a protocol.
+    """How the protocols represent a stable code.
 
     Attributes:
         http: HTTP status.
@@ -49,7 +49,7 @@ def _quota() -> CodeFacts:
 
 CODES: Mapping[str, CodeFacts] = MappingProxyType(
     {
-        # The caller's.
+        # Errors of the caller.
         "invalid_json": _request(400, "INVALID_ARGUMENT"),
         "invalid_request": _request(400, "INVALID_ARGUMENT"),
         "engine_refused": _request(400, "INVALID_ARGUMENT"),
@@ -93,7 +93,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "too_many_requests": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         "queue_full": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         "queue_shapes": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
-        # The pool's.
+        # Errors of the pool.
         "no_node_serves": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "no_node_live": _pool(503, "UNAVAILABLE"),
         "no_model_fits": _pool(503, "FAILED_PRECONDITION", retryable=False),
@@ -111,7 +111,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
         "client_gone": CodeFacts(499, "CANCELLED", "cancelled", True),
         "client_too_slow": CodeFacts(499, "CANCELLED", "cancelled", True),
-        # Of starting a part, said on a terminal.
+        # Errors of starting a process, printed on a terminal.
         "already_running": _request(409, "FAILED_PRECONDITION"),
         "up_failed": _pool(500, "INTERNAL", retryable=False),
         "internal": _pool(500, "INTERNAL", retryable=False),
@@ -161,19 +161,19 @@ class AuthenticationError(RequestError):
 
 
 class NotFoundError(RequestError):
-    """What was asked for does not exist, or is not the caller's."""
+    """The requested object does not exist, or belongs to another caller."""
 
 
 class QuotaError(RequestError):
-    """A quota or a queue is full; ``retry_after_s`` says when it opens."""
+    """A quota or a queue is full; ``retry_after_s`` says when to try again."""
 
 
 class PoolError(EntraideError):
-    """The pool could not do it."""
+    """The pool failed to serve the request."""
 
 
 class PoolUnreachable(EntraideError):
-    """The pool could not be reached at all."""
+    """The pool could not be reached."""
 
 
 def error_for(
@@ -184,7 +184,7 @@ def error_for(
     retry_after_s: float | None = None,
     values: Mapping[str, str | int | float] | None = None,
 ) -> EntraideError:
-    """Returns the exception that fits a stable code; an unknown code is a ``PoolError``."""
+    """Returns the exception of a stable code; an unknown code gives a ``PoolError``."""
     facts = CODES.get(code)
     kind: type[EntraideError]
     if facts is None or facts.http >= 500 or facts.http == 499:

@@ -1,13 +1,11 @@
-"""Words: every sentence a person reads, in French or in English, by stable code.
+"""Internationalisation: every sentence that a person reads, in French or English, by stable code.
 
-It decides how a code and its values become a sentence, and how numbers, units and places are
-written in each language. The sentences themselves stand in ``locales/fr.ftl`` and
-``locales/en.ftl``. It refuses to know who asks, and where the sentence goes. Which language a
-reader gets is decided in ``entraide.language``, whose names are found here too.
+Input: a code, a language and values. Output: the sentence, with numbers, units and zones as the
+language writes them. The sentences are in ``locales/fr.ftl`` and ``locales/en.ftl``.
+``entraide.language`` chooses the language; its names are exported here too.
 
-A sentence never fails for want of a value: one that is missing is ``none`` to the catalogue's
-selectors, and where no selector asks, the sentence shows ``HOLE``. An unknown code is shown as it
-is.
+A missing value never raises: a selector of the catalogue sees it as ``none``, and elsewhere the
+sentence shows ``HOLE``. An unknown code is shown as it is.
 """
 
 from collections.abc import Mapping
@@ -36,26 +34,27 @@ from entraide.types import Receipt
 from entraide.units import UG_PER_G
 
 __all__ = [
-    "ABSENT", "DEFAULT_LANG", "HOLE", "LANGUAGES", "Lang", "Value", "codes", "decimal", "error",
-    "known", "lang_of", "lang_of_environment", "lang_of_header", "names", "node_reason",
-    "receipt_line", "rule", "seconds", "smaller_line", "text", "word", "zone_in", "zone_name",
+    "ABSENT", "DEFAULT_LANG", "HOLE", "LANGUAGES", "Lang", "Value", "decimal", "error",
+    "has_message", "lang_of", "lang_of_environment", "lang_of_header", "message_codes",
+    "node_reason", "receipt_line", "rule", "seconds", "smaller_line", "text", "value_names", "word",
+    "zone_in", "zone_name",
 ]  # fmt: skip
 
-SAVING_LEAST = 1 / 3  # a smaller model is worth a line when it saves more than this part
+SAVING_MIN = 1 / 3  # share of the energy that a smaller model must save to be mentioned
 
-# Values that are codes of rules, told with the other values.
+# Values that are codes of rules; their sentences use the other values.
 RULES = frozenset({"rule", "greener_rule"})
 
-# A value that is the code of what is wrong with a field, told with the other values: only in these
-# messages, for others have variants of their own by codes of the same names.
+# The value ``fault`` is the code of what is wrong with a field; its sentence uses the other values.
+# In any other message it selects a variant.
 FAULT = "fault"
-OF_FIELDS = ("error-invalid_request", "error-invalid_json")
+FIELD_MESSAGES = ("error-invalid_request", "error-invalid_json")
 
-# Numbers whose name ends so are told with that unit, three significant digits.
+# Units by the ending of a value's name; three significant digits are shown.
 _UNITS = (("_g_per_kwh", "g\u00a0CO2e/kWh"), ("_wh", "Wh"), ("_g", "g\u00a0CO2e"), ("_w", "W"))
 
-# Values that are themselves stable codes: the catalogue has their words under these prefixes.
-_WORDS: Mapping[str, str] = {
+# Values that are stable codes themselves: prefix of their messages, by the value's name.
+_CODE_PREFIXES: Mapping[str, str] = {
     "reason": "node-reason",
     "failure": "failure",
     "quarantine": "quarantine",
@@ -71,18 +70,18 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def known(code: str) -> bool:
+def has_message(code: str) -> bool:
     """Whether the catalogue has a message for a code."""
     return catalogue(DEFAULT_LANG).has(code)
 
 
-def codes(prefix: str) -> list[str]:
-    """Returns the codes that the catalogue has under a prefix (``rule-``), in its own order."""
-    found = catalogue(DEFAULT_LANG).codes
-    return [code.removeprefix(prefix) for code in found if code.startswith(prefix)]
+def message_codes(prefix: str) -> list[str]:
+    """Returns the message codes with a prefix (``rule-``), without it, in the file's order."""
+    codes = catalogue(DEFAULT_LANG).codes
+    return [code.removeprefix(prefix) for code in codes if code.startswith(prefix)]
 
 
-def names(code: str) -> frozenset[str]:
+def value_names(code: str) -> frozenset[str]:
     """Returns the names of the values that a message may use."""
     return catalogue(DEFAULT_LANG).variables(code)
 
@@ -93,12 +92,11 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
     Args:
         code: for instance ``error-unknown_model``; ``code.attribute`` reads an attribute.
         lang: ``fr`` or ``en``; any other tag is read as one of them, else as French.
-        **values: the numbers and names in it. Those that are stable codes themselves
-            (``reason``, ``rule``, ``fault``, ``zone``, ``period``, ``job_class``, ``data_class``,
-            ``basis``, ``expected``, ``got``) are put into words first; numbers are written as the
-            language writes them, with the unit that their name ends with. Moments (``…_at``) count
-            as absent unless they are words already: only who knows a reader's clock can tell
-            them.
+        **values: the numbers and names in it. Stable codes (``reason``, ``rule``, ``fault``,
+            ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``, ``expected``, ``got``)
+            are replaced by their own messages. Numbers are formatted for the language, with the
+            unit that ends their name. A time (``…_at``) that is a number counts as absent:
+            ``relative_time`` formats times.
 
     Returns:
         The sentence, or the code itself when the catalogue does not have it.
@@ -107,30 +105,30 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
     messages = catalogue(chosen)
     if not messages.has(code):
         return code
-    told = {key: _in_words(key, values, chosen) for key in values}
-    if FAULT in values and code not in OF_FIELDS:
-        told[FAULT] = values[FAULT]  # it chooses a variant of the message
-    return messages.format(code, told)
+    texts = {key: _value_text(key, values, chosen) for key in values}
+    if FAULT in values and code not in FIELD_MESSAGES:
+        texts[FAULT] = values[FAULT]  # it selects a variant of the message
+    return messages.format(code, texts)
 
 
-def _in_words(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
+def _value_text(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
     value = values[key]
     if not isinstance(value, str):
         return _with_unit(key, value, lang)
     if key in RULES:
-        rest = {name: held for name, held in values.items() if name not in RULES}
-        return rule(value, lang, rest)
-    if key == FAULT and known(f"fault-{value}"):
-        rest = {name: held for name, held in values.items() if name != FAULT}
-        return text(f"fault-{value}", lang, **rest)
-    prefix = "zone" if key.endswith("_zone") else _WORDS.get(key)
+        others = {name: other for name, other in values.items() if name not in RULES}
+        return rule(value, lang, others)
+    if key == FAULT and has_message(f"fault-{value}"):
+        others = {name: other for name, other in values.items() if name != FAULT}
+        return text(f"fault-{value}", lang, **others)
+    prefix = "zone" if key.endswith("_zone") else _CODE_PREFIXES.get(key)
     if prefix is None:
         return value
     return zone_name(value, lang) if prefix == "zone" else word(prefix, value, lang)
 
 
 def _with_unit(key: str, value: float, lang: Lang) -> Value:
-    """A number with the unit that its name ends with, or as it is when there is none."""
+    """A number with the unit that ends its name; the number itself where no unit does."""
     if is_large(value):
         return power_of_ten(value)
     if key == "confidence":
@@ -150,28 +148,28 @@ def _with_unit(key: str, value: float, lang: Lang) -> Value:
 
 
 def word(prefix: str, value: str, lang: str) -> str:
-    """Returns a stable code in words (``word("class", "batch", "fr")``), or the code itself."""
+    """Returns the text of a stable code (``word("class", "batch", "fr")``), or the code itself."""
     messages = catalogue(lang_of(lang))
     code = f"{prefix}-{value}"
     return messages.format(code, {}) if value and messages.has(code) else value
 
 
 def _zone_code(zone: str, messages: Catalogue) -> str:
-    """The catalogue's code for a zone, or for the province that a smaller zone lies in."""
+    """The message code of a zone, or of the province that contains it; "" where there is none."""
     while zone and not messages.has(f"zone-{zone}"):
         zone = zone.rpartition("-")[0]
     return f"zone-{zone}" if zone else ""
 
 
 def zone_name(zone: str, lang: str) -> str:
-    """Returns the name of a zone's province: ``Québec`` for ``CA-QC``; else the zone itself."""
+    """Returns the province's name of a zone (``Québec`` for ``CA-QC``), or the zone itself."""
     messages = catalogue(lang_of(lang))
     code = _zone_code(zone, messages)
     return messages.format(code, {}) if code else zone
 
 
 def zone_in(zone: str, lang: str) -> str:
-    """Returns where a zone is, with its preposition: ``au Québec``, ``in Ontario``."""
+    """Returns a zone's province with its preposition: ``au Québec``, ``in Ontario``."""
     messages = catalogue(lang_of(lang))
     code = _zone_code(zone, messages)
     return messages.format(f"{code}.in", {}) if code else f"({zone})"
@@ -184,16 +182,16 @@ def error(code: str, lang: str, values: Mapping[str, Value] | None = None) -> st
 
 def rule(code: str, lang: str, values: Mapping[str, Value] | None = None) -> str:
     """Returns the sentence of the rule that excluded a node."""
-    return text(f"rule-{code}", lang, **(values or {})) if known(f"rule-{code}") else code
+    return text(f"rule-{code}", lang, **(values or {})) if has_message(f"rule-{code}") else code
 
 
 def node_reason(code: str, lang: str) -> str:
-    """Returns why a node takes no work, in a few words; "" for no reason."""
+    """Returns why a node takes no jobs, in a few words; "" without a reason."""
     return word("node-reason", code, lang)
 
 
 def decimal(value: float, lang: str, *, digits_min: int = 0) -> str:
-    r"""Returns a number to three significant digits, as the language writes it.
+    r"""Returns a number to three significant digits, formatted for the language.
 
     >>> decimal(0.01234, "fr"), decimal(0.0, "en", digits_min=3), decimal(1234.5, "fr")
     ('0,0123', '0.000', '1\xa0234')
@@ -214,9 +212,9 @@ def seconds(value_s: float, lang: str) -> str:
 
 
 def smaller_line(receipt: Receipt, lang: str) -> str:
-    """Returns what a smaller model would have cost, in one line; "" where that saves little."""
+    """Returns one line on what a smaller model would have used; "" where it would save little."""
     smaller = receipt.smaller
-    if smaller is None or smaller.energy_wh >= receipt.energy_wh * (1.0 - SAVING_LEAST):
+    if smaller is None or smaller.energy_wh >= receipt.energy_wh * (1.0 - SAVING_MIN):
         return ""
     saved = 1.0 - smaller.energy_wh / receipt.energy_wh
     whole = "0\u00a0%" if lang == "fr" else "0%"
@@ -232,7 +230,7 @@ def smaller_line(receipt: Receipt, lang: str) -> str:
 
 
 def receipt_line(receipt: Receipt, lang: str) -> str:
-    """Returns a receipt in one line: whose machine, where, how much, how that was obtained."""
+    """Returns a receipt in one line: machine, province, energy and carbon with their basis."""
     if receipt.surplus_basis is not None:
         carbon_basis = text(f"receipt-surplus-{receipt.surplus_basis}", lang)
     else:

@@ -1,8 +1,8 @@
-"""Log format: how scheduler, gateway, node agent and ``entraide up`` write their logs.
+"""Log format of the scheduler, the gateway, the node agent and ``entraide up``.
 
-Input: structlog events. Output: one JSON object a line, or coloured lines for a person at a
-terminal. Three rules hold for every line: a traceback never shows local variables (a prompt or a
-key would stand there), control characters are taken out, and secrets are replaced by ``***``.
+Input: structlog events. Output: one JSON object per line, or coloured lines for a person at a
+terminal. In every line, tracebacks have no local variables (they may contain a prompt or a key),
+control characters are removed, and secrets are replaced by ``***``.
 """
 
 import re
@@ -15,18 +15,18 @@ from entraide.printable import printable
 
 HIDDEN = "***"
 FRAMES_MAX = 50
-DEPTH_MAX = 8  # of nested values; what lies deeper is written as text
+DEPTH_MAX = 8  # of nested values; deeper values are written as text
 
-# Fields of our configurations that hold a secret.
+# Configuration fields that hold a secret.
 SECRET_FIELDS = frozenset({"admin_key", "api_key", "key", "password", "secret", "token"})
-# The password in a URL, and secrets of ours: API keys, the operator's key, join tokens.
-# Both are bounded on each side, so that a long text costs time in proportion to its length.
+# The password in a URL, and Entraide's own secrets: API keys, the operator's key, join tokens.
+# Both patterns are bounded, so that matching takes time linear in the length of the text.
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]{0,256}):[^\s/@]{1,256}@")
 _OUR_SECRET = re.compile(r"\b(ent|join)_[\w-]{8,}")
 
 
 def without_secrets(text: str) -> str:
-    """Returns a text with passwords in URLs and our own secrets replaced by ``***``.
+    """Returns a text with URL passwords and Entraide's own secrets replaced by ``***``.
 
     >>> without_secrets("postgresql://ent:geheim@db/pool, ent_abcdefghijkl")
     'postgresql://ent:***@db/pool, ent_***'
@@ -37,7 +37,7 @@ def without_secrets(text: str) -> str:
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    r"""Returns a log value without control characters and secrets, also inside lists and tables.
+    r"""Returns a log value without control characters and secrets, also inside lists and mappings.
 
     >>> clean({"admin_key": "x", "urls": ["a\x07b"]})
     {'admin_key': '***', 'urls': ['ab']}
@@ -59,12 +59,12 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 
 def _clean_event(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Cleans every value of an event but the identifiers that we name ``key`` ourselves."""
+    """Cleans every value of an event; a top-level ``key`` is an identifier and is kept."""
     return {name: clean(value) for name, value in event.items()}
 
 
 def _exception_text(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Cleans a traceback that was written as text."""
+    """Cleans a traceback that is already text."""
     text = event.get("exception")
     if isinstance(text, str):
         event["exception"] = without_secrets(printable(text))
@@ -80,7 +80,7 @@ def _head() -> list[Processor]:
 
 
 def json_processors() -> list[Processor]:
-    """Returns the steps that write one JSON object a line."""
+    """Returns the steps that write one JSON object per line."""
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(
         show_locals=False, max_frames=FRAMES_MAX
     )

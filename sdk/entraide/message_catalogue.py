@@ -1,7 +1,7 @@
 """Message catalogue: the Fluent messages of one language, each parsed when it is first used.
 
-It decides how a value enters a sentence: numbers are rounded and bounded, control characters are
-taken out, long values are shortened. So a sentence always comes out whole, whatever a value holds.
+Values are made safe before they enter a sentence: numbers are rounded and bounded, control
+characters are removed, long values are shortened. So formatting never fails, whatever the values.
 """
 
 import re
@@ -22,16 +22,16 @@ Value = str | int | float
 
 
 class AbsentValue(str):
-    """The value that was not given, by its class: somebody's text may read ``none``, too."""
+    """A missing value. It has a class of its own because a real text may read ``none`` too."""
 
     __slots__ = ()
 
 
 ABSENT: Final = AbsentValue("none")
-HOLE = "⟨?⟩"  # what a sentence shows in the place of a value that it needs and was not given
+HOLE = "⟨?⟩"  # shown in place of a missing value
 NUMBER_MAX = 1e15  # a larger number is written as a power of ten
-# Characters of one value that a sentence shows. Fluent gives up on a part of more than 2,500, so a
-# sentence with many long values is made again with shorter ones.
+# Maximum length of one value, characters. Fluent refuses a part of more than 2,500 characters, so a
+# sentence that it refuses is formatted again with the next shorter maximum.
 VALUE_CHARS_MAX = (1_000, 300, 80)
 
 _ENTRY = re.compile(r"^([a-zA-Z][\w-]*) =", re.MULTILINE)
@@ -39,7 +39,7 @@ _NEXT = re.compile(r"^[a-zA-Z#]", re.MULTILINE)
 
 
 class _Absent(FluentType):
-    """A value that was not given: ``none`` to a selector, a hole in a sentence."""
+    """A missing value for Fluent: ``none`` to a selector, ``HOLE`` in a sentence."""
 
     def __eq__(self, other: object) -> bool:
         return other == ABSENT
@@ -85,7 +85,7 @@ class Catalogue:
         return self._parsed(code.partition(".")[0]).get(code, frozenset())
 
     def format(self, code: str, values: Mapping[str, Value]) -> str:
-        """Returns the sentence of a code; the code where the message has attributes only."""
+        """Returns the sentence of a code; the code itself where the message has attributes only."""
         name, _, attribute = code.partition(".")
         variables = self.variables(code)
         message = self._bundle.get_message(name)
@@ -93,14 +93,14 @@ class Catalogue:
         if pattern is None:
             return code
         for chars_max in VALUE_CHARS_MAX:
-            given = {key: _fluent(values.get(key, ABSENT), chars_max) for key in variables}
+            given = {key: _to_fluent(values.get(key, ABSENT), chars_max) for key in variables}
             formatted, problems = self._bundle.format_pattern(pattern, given)
             if not any(isinstance(problem, ValueError) for problem in problems):
                 return str(formatted)
         return code
 
     def _parsed(self, name: str) -> dict[str, frozenset[str]]:
-        """The values of a message and of its attributes by code; parses it the first time."""
+        """Value names of a message and of its attributes, by code; parses it at first use."""
         if name not in self._variables:
             resource = FluentResource(self._sources.get(name, ""))
             self._bundle.add_resource(resource)
@@ -110,7 +110,7 @@ class Catalogue:
                 if isinstance(entry, ast.Message)
                 for code, pattern in (
                     (name, entry.value),
-                    *((f"{name}.{one.id.name}", one.value) for one in entry.attributes),
+                    *((f"{name}.{item.id.name}", item.value) for item in entry.attributes),
                 )
             }
         return self._variables[name]
@@ -124,7 +124,7 @@ def catalogue(lang: str) -> Catalogue:
 
 
 def digits(value: float) -> int:
-    """Returns how many decimals leave three significant digits, six at most."""
+    """Returns the number of decimals that gives three significant digits, at most six."""
     size, count = abs(value), 2 if abs(value) < 10 else 1
     while 0 < size < 1 and count < 6:
         size, count = size * 10, count + 1
@@ -132,12 +132,12 @@ def digits(value: float) -> int:
 
 
 def is_large(value: float) -> bool:
-    """Whether a number is infinite, no number, or too large for digits in groups."""
+    """Whether a number is infinite, NaN, or too large to be written out."""
     return not -NUMBER_MAX <= value <= NUMBER_MAX
 
 
 def power_of_ten(value: float) -> str:
-    """Returns a large number in short: ``1.2e+20``, ``inf``."""
+    """Returns a large number in scientific notation: ``1.2e+20``, ``inf``."""
     try:
         return f"{float(value):.3g}"
     except OverflowError:
@@ -146,22 +146,22 @@ def power_of_ten(value: float) -> str:
 
 def _entries(text: str) -> list[tuple[str, str]]:
     """The messages of a file, each with its code and its lines."""
-    found = []
+    entries = []
     for start in _ENTRY.finditer(text):
         end = _NEXT.search(text, start.end())
-        found.append((start[1], text[start.start() : end.start() if end else len(text)]))
-    return found
+        entries.append((start[1], text[start.start() : end.start() if end else len(text)]))
+    return entries
 
 
 def _names(pattern: Any) -> frozenset[str]:
-    reader = _Variables()
+    collector = _Variables()
     if pattern is not None:
-        reader.visit(pattern)
-    return frozenset(reader.names)
+        collector.visit(pattern)
+    return frozenset(collector.names)
 
 
-def _fluent(value: Value, chars_max: int) -> Any:
-    """A value as Fluent writes it: three significant digits are enough for a person."""
+def _to_fluent(value: Value, chars_max: int) -> Any:
+    """Converts a value for Fluent; a number keeps three significant digits."""
     if isinstance(value, AbsentValue):
         return _Absent()
     if isinstance(value, bool):

@@ -1,8 +1,8 @@
-"""Vocabulary of models: what the pool's catalogue says of each, as facts.
+"""Vocabulary of models: the entries of the pool's model catalogue.
 
-The catalogue is one document that the pool signs and hands to its nodes. It holds open-weight
-models only. It decides nothing: which model an alias means and where a model is loaded are the
-scheduler's decisions, and whether one fits a machine is the node's.
+The catalogue is one document that the pool signs and sends to its nodes. It has open-weight models
+only. The scheduler decides which model an alias stands for and where a model is loaded; the node
+decides whether a model fits its machine.
 """
 
 import hashlib
@@ -11,20 +11,20 @@ from enum import StrEnum
 from msgspec import Struct
 
 FORMATS = ("gguf", "safetensors", "mlx")
-FOLDER_DIGEST_DIGITS = 12  # of a checksum, in the name of the folder that holds those weights
+FOLDER_DIGEST_DIGITS = 12  # hexadecimal digits of a checksum in the name of the weights' folder
 ENGINE_FORMATS = {"llama.cpp": "gguf", "vllm": "safetensors", "mlx-lm": "mlx"}
 
 
 class ModelSize(StrEnum):
-    """How large a model is for whoever asks; also the alias that asks for it."""
+    """Size of a model, which is also an alias that requests may use."""
 
     SMALL = "petit"
     MEDIUM = "moyen"
     LARGE = "grand"
 
 
-AUTO = "auto"  # the smallest model that does the job
-# Every alias, and the sizes it accepts, the preferred one first.
+AUTO = "auto"  # alias of the smallest model that has the requested features
+# Sizes that each alias accepts, the preferred one first.
 ALIASES: dict[str, tuple[ModelSize, ...]] = {
     "petit": (ModelSize.SMALL,),
     "moyen": (ModelSize.MEDIUM,),
@@ -37,20 +37,20 @@ ALIASES: dict[str, tuple[ModelSize, ...]] = {
 
 
 class Openness(StrEnum):
-    """What the licence leaves open."""
+    """What is open: weights, code, training data."""
 
-    FULLY_OPEN = "fully-open"  # weights, code and training data, so that anybody can make it anew
-    OPEN_SOURCE = "open-source"  # weights under a licence that the OSI approves
-    OPEN_WEIGHT = "open-weight"  # weights under terms of their own
+    FULLY_OPEN = "fully-open"  # weights, code and training data, so that anybody can train it again
+    OPEN_SOURCE = "open-source"  # weights under a licence approved by the OSI
+    OPEN_WEIGHT = "open-weight"  # weights under the authors' own terms
 
 
 class ArtefactFile(Struct, frozen=True, gc=False):
     """A file of an artefact.
 
     Attributes:
-        name: path inside the repository; until it is pinned also a pattern (``*Q4_K_M*.gguf``).
-        size_bytes: its length; 0 while not pinned.
-        sha256: of its bytes, 64 hexadecimal digits; "" while not pinned.
+        name: path inside the repository; before pinning also a pattern (``*Q4_K_M*.gguf``).
+        size_bytes: length; 0 before pinning.
+        sha256: checksum, 64 hexadecimal digits; "" before pinning.
     """
 
     name: str
@@ -63,11 +63,11 @@ class Artefact(Struct, frozen=True, gc=False):
 
     Attributes:
         format: ``gguf``, ``safetensors`` or ``mlx``.
-        quantisation: as its makers call it (``Q4_K_M``, ``bf16``, ``4bit``).
-        repository: on the hub, ``owner/name``; "" where it comes from elsewhere.
-        revision: commit on the hub; "" while not pinned.
-        files: what is needed of it; empty for all.
-        weights_bytes: memory that the weights take once loaded.
+        quantisation: as its authors name it (``Q4_K_M``, ``bf16``, ``4bit``).
+        repository: repository of the hub, ``owner/name``; "" where it comes from elsewhere.
+        revision: commit on the hub; "" before pinning.
+        files: required files of the repository; empty for all.
+        weights_bytes: memory of the loaded weights.
     """
 
     format: str
@@ -79,17 +79,17 @@ class Artefact(Struct, frozen=True, gc=False):
 
     @property
     def is_pinned(self) -> bool:
-        """Whether each of its files is known by its checksum."""
+        """Whether each of its files has a checksum."""
         return bool(self.files) and all(file.sha256 for file in self.files)
 
     @property
     def size_bytes(self) -> int:
-        """Length of all its files; 0 while not pinned."""
+        """Total length of its files; 0 before pinning."""
         return sum(file.size_bytes for file in self.files)
 
     @property
     def checksum(self) -> str:
-        """``sha256:…`` of its one file, or of the checksums of several; ``unknown`` unpinned."""
+        """``sha256:…`` of its only file, or of its files' checksums; ``unknown`` before pinning."""
         if not self.is_pinned:
             return "unknown"
         if len(self.files) == 1:
@@ -98,7 +98,7 @@ class Artefact(Struct, frozen=True, gc=False):
         return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
 
     def relative_folder(self, model: str) -> str:
-        """Returns the folder of its files below a store or a mirror; only once it is pinned."""
+        """Returns its folder relative to a store or a mirror; the artefact must be pinned."""
         digest = self.files[0].sha256[:FOLDER_DIGEST_DIGITS]
         return f"{model}/{self.format}-{self.quantisation}-{digest}"
 
@@ -107,24 +107,25 @@ class ModelEntry(Struct, frozen=True, gc=False):
     """A model.
 
     Attributes:
-        name: its public name, as requests ask for it.
-        title: for a person.
-        size: how large it is for whoever asks.
-        parameters, active_parameters: weights, and those used for each token.
+        name: its public name, used in requests.
+        title: its name for people.
+        size: its size class.
+        parameters, active_parameters: number of weights, and of those used for each token.
         licence: SPDX identifier, or the name of its own terms.
-        openness: what the licence leaves open.
-        languages: ISO 639-1 codes that its makers name; ``mul`` for many that they do not.
-        features: what it can do beyond text (``tools``, ``schema``, ``images``).
-        reasoning: whether it thinks aloud before it answers, at twice the energy and time.
-        context_tokens_max: longest prompt plus answer it was made for.
+        openness: what is open: weights, code, training data.
+        languages: ISO 639-1 codes that its authors list; ``mul`` where they list none.
+        features: its features beyond text (``tools``, ``schema``, ``images``).
+        reasoning: whether it writes its reasoning before the answer, at about twice the energy and
+            time.
+        context_tokens_max: longest prompt plus answer that it was trained for.
         kv_bytes_per_token: memory of one token of context, bytes, at 16 bits.
         energy_wh_per_1k_tokens: energy of 1,000 output tokens on the reference machine, one
-            sequence at a time; 0 when unknown.
-        energy_class: a letter from A (least) to G by that figure; "" when unknown.
-        artefacts: its weights, the preferred one of each format first.
-        source: where these facts stand.
-        kv_bytes_per_sequence: memory of one sequence whatever its length, bytes: the windows of
-            layers that look back only so far.
+            sequence at a time; 0 where unknown.
+        energy_class: class of that figure, from A (least) to G; "" where unknown.
+        artefacts: its weights, the preferred artefact of each format first.
+        source: source of these facts.
+        kv_bytes_per_sequence: memory of one sequence regardless of its length, bytes: the layers
+            with sliding-window attention.
     """
 
     name: str
@@ -147,12 +148,12 @@ class ModelEntry(Struct, frozen=True, gc=False):
 
 
 class Catalogue(Struct, frozen=True, gc=False):
-    """The pool's models.
+    """The pool's model catalogue.
 
     Attributes:
-        version: grows by one with each change.
+        version: incremented by each change.
         issued_at: seconds since the epoch.
-        models: by name.
+        models: the models, sorted by name.
     """
 
     version: int

@@ -1,18 +1,18 @@
-r"""Printable text: what may reach a terminal, a log or a sentence.
+r"""Printable text: makes untrusted text safe for a terminal, a log or a sentence.
 
 Input: text that a node, a model or a client wrote. Output: the same text without control
-characters (C0, C1, and the characters that change the writing direction), cut to a length where a
-length is given. A terminal would obey such characters: they can hide text, change the window's
-title or rewrite what stands above.
+characters (C0, C1, and the characters that change the writing direction), shortened where a length
+is given. A terminal interprets such characters: they can hide text, change the window's title or
+overwrite earlier lines.
 """
 
 import re
 
 CUT = " […] "
-LAST_CHARS = 1 / 3  # part of a shortened text's characters that are taken from its end
+LAST_CHARS = 1 / 3  # share of a shortened text's characters that come from its end
 
-# C0 and C1 but tab and newline, line separators, and the characters that change the direction of
-# what follows.
+# C0 and C1 except tab and newline, line separators, and the characters that change the direction
+# of the text after them.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -39,12 +39,12 @@ def shortened(text: str, chars_max: int) -> str:
 
     Args:
         text: any text.
-        chars_max: length of the result at most, characters; at least 20.
+        chars_max: maximum length of the result, characters; at least 20.
 
     >>> shortened("a\x1b[31mb", 80), shortened("0123456789" * 3, 20)
     ('a[31mb', '0123456789 […] 56789')
     """
-    if len(text) > chars_max * 4:  # enough is left where many are taken out
+    if len(text) > chars_max * 4:  # enough remains even if many characters are removed
         text = text[: chars_max * 2] + text[-chars_max * 2 :]
     text = printable(text)
     if len(text) <= chars_max:

@@ -1,10 +1,10 @@
-"""Vocabulary: the facts that the core, the shells, the wire and the clients speak of.
+"""Vocabulary: the structs that the cores, the shells, the wire format and the clients share.
 
-Every struct is frozen and holds facts only: never a prompt, never an answer. Times are seconds
-since the epoch on the scheduler's clock (``_at``) or durations (``_s``); a node's own clock is
-corrected at the scheduler's door and never reaches these types. Energy is in microwatt-hours,
-carbon in micrograms of CO2 equivalent, intensity in gCO2e/kWh, power in watts. None can hold
-itself, so the cyclic garbage collector need not look at them (``gc=False``).
+Every struct is frozen, and none holds a prompt or an answer. Times are seconds since the epoch on
+the scheduler's clock (``_at``) or durations in seconds (``_s``); the scheduler corrects times of a
+node's clock before they reach these types. Energy is in microwatt-hours, carbon in micrograms of
+CO2 equivalent, intensity in gCO2e/kWh, power in watts. No struct can contain a reference cycle, so
+the garbage collector need not track them (``gc=False``).
 """
 
 from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ class Power(Struct, frozen=True, gc=False):
         active_w: power while at least one job runs.
         basis: how the two were obtained.
         wake_j, wake_s: energy and time to wake the machine for its first job, joules and seconds;
-            0 where it is on anyway.
+            0 where the machine is always on.
     """
 
     device: str
@@ -53,12 +53,12 @@ class Power(Struct, frozen=True, gc=False):
 
 
 class Rates(Struct, frozen=True, gc=False):
-    """How fast one replica works: TPOT(b) = tpot_base_s + tpot_per_sequence_s * b.
+    """Speed of one replica; with b sequences, TPOT(b) = tpot_base_s + tpot_per_sequence_s * b.
 
     Attributes:
-        prefill_tokens_per_s: prompt tokens per second, one sequence.
-        tpot_base_s: t0 of the time per output token, seconds.
-        tpot_per_sequence_s: t1, seconds for each sequence in the batch.
+        prefill_tokens_per_s: prompt tokens per second, for one sequence.
+        tpot_base_s: constant part of the time per output token, seconds.
+        tpot_per_sequence_s: part for each sequence in the batch, seconds.
         basis: measured (the enrolment benchmark) or default.
     """
 
@@ -72,14 +72,14 @@ class Replica(Struct, frozen=True, gc=False):
     """A model that a node has loaded and serves.
 
     Attributes:
-        model: the public name, as requests ask for it.
+        model: public name, used in requests.
         revision: checksum of the weights, ``sha256:…`` or ``unknown``.
         engine: engine and version, for instance ``llama.cpp/2026.10.11549``.
         context_tokens: longest prompt plus answer of one job.
-        slots: sequences it runs at once.
-        features: what it can do beyond text (``tools``, ``schema``, ``images``, ``logprobs``),
-            and ``prefix_cache`` where it reuses a co-op's own prompts and nobody else's.
-        rates: its measured speed.
+        slots: number of sequences that it runs at once.
+        features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``),
+            and ``prefix_cache`` where it reuses prompts, of the same co-op only.
+        rates: its speed.
     """
 
     model: str
@@ -92,14 +92,14 @@ class Replica(Struct, frozen=True, gc=False):
 
 
 class EnergyStatus(Struct, frozen=True, gc=False):
-    """Renewable status of a node's site, as the node advertises it.
+    """Renewable energy of a node's site, as the node reports it.
 
     Attributes:
-        surplus_w: own generation beyond the site's own use, watts (never negative).
+        surplus_w: the site's generation minus its own use, watts; never negative.
         basis: measured or declared.
-        evidence: where the number comes from, in a few words (a meter, a statement).
-        measured_at: when it held, seconds since the epoch.
-        expires_at: from when it must not be used any more.
+        evidence: source of the number, in a few words (a meter, a declaration).
+        measured_at: time of the reading, seconds since the epoch.
+        expires_at: time from which it must not be used, seconds since the epoch.
     """
 
     surplus_w: float
@@ -110,16 +110,16 @@ class EnergyStatus(Struct, frozen=True, gc=False):
 
 
 class Loadable(Struct, frozen=True, gc=False):
-    """A model of the catalogue that a node could load, and what that takes.
+    """A model of the catalogue that a node can load, with the memory and time required.
 
     Attributes:
         model: public name.
-        revision: of the weights, ``sha256:…`` or ``unknown``.
+        revision: checksum of the weights, ``sha256:…`` or ``unknown``.
         engine: name of the engine that would serve it.
-        context_tokens, slots, features: what the replica would offer.
-        memory_bytes: that it takes while loaded, weights and context.
-        fetch_bytes: still to be fetched; 0 when the weights lie on the node's disk.
-        load_s: expected time until it serves, the fetch included.
+        context_tokens, slots, features: of the replica, if loaded.
+        memory_bytes: memory while loaded, weights and context.
+        fetch_bytes: bytes still to download; 0 where the weights are on the node's disk.
+        load_s: expected time until it serves, download included, seconds.
     """
 
     model: str
@@ -134,23 +134,23 @@ class Loadable(Struct, frozen=True, gc=False):
 
 
 class NodeCard(Struct, frozen=True, gc=False):
-    """What a node says of itself when it joins, and again when it changes.
+    """Description of a node, sent when it joins and whenever it changes.
 
     Attributes:
         node: durable identifier, bound to the node's key.
         coop: the member that owns it (set by the pool at enrolment, not by the node).
-        site: name of the place it stands in.
+        site: name of its site.
         zone: grid zone, as Electricity Maps names it (``CA-QC``).
-        power: of the machine.
-        replicas: the models it serves.
-        data_classes: what its owner lets it process.
-        energy: renewable status of its site, if any.
-        rtt_s: round trip between pool and node, seconds, as the node measured it.
+        power: power of the machine.
+        replicas: the models that it serves.
+        data_classes: data classes that its owner lets it process.
+        energy: renewable energy of its site, if any.
+        rtt_s: round-trip time between pool and node as the node measured it, seconds.
         agent: version of the node agent.
-        loadable: models that it could load at the pool's word.
+        loadable: models that it can load at the pool's request.
         loading: models that it is loading.
-        models_bytes: memory that its owner gives to models altogether; 0 where the owner alone
-            says what is loaded.
+        models_bytes: memory that its owner allows for all models; 0 where the owner alone decides
+            which models are loaded.
     """
 
     node: str
@@ -169,26 +169,27 @@ class NodeCard(Struct, frozen=True, gc=False):
 
 
 class RequestFacts(Struct, frozen=True, gc=False):
-    """All that the core learns of a request: never its text.
+    """Everything that the core knows of a request; its text is not included.
 
     Attributes:
         job: identifier, made by the gateway.
-        coop, project, key: who asks; ``key`` is the API key's identifier, not its secret.
+        coop, project, key: sender of the request; ``key`` is the API key's identifier, not its
+            secret.
         gateway: the gateway that holds the body.
         kind: live or kept.
-        job_class, data_class, jurisdiction: what was asked, or the pool's defaults. Jurisdiction
+        job_class, data_class, jurisdiction: as requested, else the pool's defaults. Jurisdiction
             is a prefix of the node's zone (``CA``, ``CA-QC``).
         model: the public model name.
         input_tokens_est: expected prompt tokens.
-        input_tokens_max: a bound on them that always holds.
-        output_tokens_max: the client's own limit; None when it set none.
-        choices: answers asked for (``n``).
-        features: what the engine must be able to do.
+        input_tokens_max: an upper bound on the prompt tokens.
+        output_tokens_max: the client's own limit; None where it set none.
+        choices: number of answers requested (``n``).
+        features: features that the engine must have.
         stream: whether the answer is streamed.
         session: conversation identifier for affinity, or "".
         prefix_keys: keyed hashes of the request's leading blocks.
-        deadline_at: end of the last acceptable completion, seconds since the epoch.
-        max_carbon_ug: the client's cap for this job.
+        deadline_at: latest acceptable completion, seconds since the epoch.
+        max_carbon_ug: the client's cap on the job's emissions, micrograms.
         idempotency: the client's idempotency key, or "".
     """
 
@@ -216,16 +217,16 @@ class RequestFacts(Struct, frozen=True, gc=False):
 
 
 class Usage(Struct, frozen=True, gc=False):
-    """What one run used.
+    """Tokens, energy and time of one run.
 
     Attributes:
         input_tokens, cached_tokens, output_tokens: as the engine counted them; cached tokens are
-            a part of the input.
+            included in the input tokens.
         counted: ``measured`` (the engine's own counts) or ``estimated``.
         energy_prefill_uwh, energy_decode_uwh: the run's share of the machine's energy.
         energy_basis: how the energy was obtained.
-        ttft_s: from the node's receipt of the run to its first token; 0 when there was none.
-        run_s: from the node's receipt of the run to its end.
+        ttft_s: time from the node's receipt of the run to the first token, seconds; 0 without one.
+        run_s: time from the node's receipt of the run to its end, seconds.
     """
 
     input_tokens: int
@@ -240,14 +241,14 @@ class Usage(Struct, frozen=True, gc=False):
 
 
 class SmallerQuote(Struct, frozen=True, gc=False):
-    """What a token would take on the smallest model that does the same.
+    """Energy of a token on the smallest model that has the requested features.
 
     Attributes:
         model: its public name.
-        input_uwh, output_uwh: of an uncached prompt token and of an output token.
-        intensity_g_per_kwh: where it would run.
-        basis: ``estimated`` (the learned pace of a replica of it) or ``default`` (in proportion to
-            the catalogue's energy figures).
+        input_uwh, output_uwh: energy of an uncached prompt token and of an output token, uWh.
+        intensity_g_per_kwh: intensity of the node where it would run.
+        basis: ``estimated`` (learned from a replica of that model) or ``default`` (in proportion
+            to the catalogue's energy figures).
     """
 
     model: str
@@ -258,23 +259,23 @@ class SmallerQuote(Struct, frozen=True, gc=False):
 
 
 class Terms(Struct, frozen=True, gc=False):
-    """What was fixed when a job was placed; with the usage it settles the job.
+    """Terms fixed when a job is placed; terms and usage determine the settlement.
 
     Attributes:
         job, epoch: the lease.
-        borrower: the co-op that asked.
-        node, lender, site, zone: where it runs and whose machine that is.
-        engine, model, revision: what runs it.
+        borrower: the co-op that sent the request.
+        node, lender, site, zone: the node that runs the job, its co-op and its place.
+        engine, model, revision: engine and weights that run the job.
         job_class: class of the job.
         objective_ttft_s: promised time to first token; None when the class has none.
-        intensity_direct_g_per_kwh, intensity_lifecycle_g_per_kwh: effective, surplus counted.
-        intensity_basis: how the grid's part was obtained.
-        surplus_basis: how the surplus was obtained; None when there was none.
-        requested_at, placed_at: when the job came, and when it was placed.
-        policy_version: the policy that decided.
+        intensity_direct_g_per_kwh, intensity_lifecycle_g_per_kwh: effective intensity, the
+            site's surplus included.
+        intensity_basis: how the grid's intensity was obtained.
+        surplus_basis: how the surplus was obtained; None without a surplus.
+        requested_at, placed_at: times of the request and of the placement.
+        policy_version: version of the policy that decided.
         at_risk: no node was predicted to keep the promise.
-        smaller: what a token would take on a smaller model; None when this was the smallest, or
-            nothing is known of sizes.
+        smaller: energy on a smaller model; None where there is none, or its size is unknown.
     """
 
     job: str
@@ -303,7 +304,7 @@ class Terms(Struct, frozen=True, gc=False):
 class Candidate(Struct, frozen=True, gc=False):
     """A node that could have run the job, with what was predicted for it.
 
-    ``ttft_s`` is the mean; ``ttft_upper_s`` holds with the confidence that the class asks for.
+    ``ttft_s`` is the mean; ``ttft_upper_s`` is the quantile of the class's confidence.
     """
 
     node: str
@@ -321,9 +322,9 @@ class Candidate(Struct, frozen=True, gc=False):
 
 
 class Candidates(Struct, frozen=True, array_like=True, gc=False):
-    """Candidates as columns: a decision over many nodes is kept and sent as a few lists.
+    """Candidates as columns, so that a decision over many nodes is encoded as a few lists.
 
-    A sequence of ``Candidate`` for whoever reads it. The columns are ``Candidate``'s fields.
+    It reads as a sequence of ``Candidate``. The columns are ``Candidate``'s fields.
     """
 
     node: list[str] = []
@@ -342,25 +343,25 @@ class Candidates(Struct, frozen=True, array_like=True, gc=False):
     @classmethod
     def of(cls, candidates: Iterable[Candidate]) -> "Candidates":
         """Returns candidates as columns, in the same order."""
-        rows = [astuple(one) for one in candidates]
+        rows = [astuple(candidate) for candidate in candidates]
         return cls(*map(list, zip(*rows, strict=True))) if rows else cls()
 
     def __len__(self) -> int:
         return len(self.node)
 
-    def __getitem__(self, place: int) -> Candidate:
-        return Candidate(*[column[place] for column in astuple(self)])
+    def __getitem__(self, index: int) -> Candidate:
+        return Candidate(*[column[index] for column in astuple(self)])
 
     def __iter__(self) -> Iterator[Candidate]:
         return (Candidate(*row) for row in zip(*astuple(self), strict=True))
 
 
 class Exclusion(Struct, frozen=True, gc=False):
-    """A node that was ruled out, and by which rule.
+    """A node that a filter rule excluded.
 
     Attributes:
-        node, coop, zone: which node.
-        rule: stable code of the rule (the catalogue has its sentence).
+        node, coop, zone: the node.
+        rule: stable code of the rule (the message catalogue has its sentence).
         values: the numbers and names in that sentence.
         waiting_helps: whether the node may pass the same rule later.
     """
@@ -378,19 +379,19 @@ class Explanation(Struct, frozen=True, gc=False):
 
     Attributes:
         job: the job.
-        at: when it was decided.
-        policy_version: under which policy.
+        at: time of the decision, seconds since the epoch.
+        policy_version: version of the policy that decided.
         decision: ``placed``, ``waiting``, ``deferred`` or ``refused``.
         reason: stable code (``greenest``, ``fastest``, ``fair_share``, ``no_free_slot``, or an
-            error code); the catalogue has its sentence.
+            error code); the message catalogue has its sentence.
         values: the numbers and names in that sentence.
-        epoch: of the placement; 0 when not placed.
-        node: the node picked, or "".
+        epoch: epoch of the placement; 0 without one.
+        node: the picked node, or "".
         candidates: nodes that passed every rule, best first.
-        excluded: nodes ruled out.
-        excluded_counts: how many nodes each rule excluded, also those not listed.
+        excluded: excluded nodes; of many, one example for each rule.
+        excluded_counts: number of nodes that each rule excluded, listed or not.
         waiting_helps: whether waiting could change the decision.
-        objective_ttft_s: the promise that was looked at.
+        objective_ttft_s: promised time to first token, seconds; None where the class has none.
     """
 
     job: str
@@ -409,7 +410,7 @@ class Explanation(Struct, frozen=True, gc=False):
 
 
 class Settlement(Struct, frozen=True, gc=False):
-    """What a run comes to, computed from its terms and its usage alone."""
+    """Final amounts of a run, computed from its terms and its usage alone."""
 
     energy_uwh: int
     carbon_direct_ug: int
@@ -420,12 +421,12 @@ class Settlement(Struct, frozen=True, gc=False):
 
 
 class SmallerModel(Struct, frozen=True, gc=False):
-    """What the same tokens would have cost on the smallest model that does the same.
+    """Energy of the same tokens on the smallest model that has the requested features.
 
     Attributes:
         model: its public name.
-        energy_wh, carbon_gco2e: watt-hours and grams (direct).
-        basis: how that was obtained; see ``SmallerQuote``.
+        energy_wh, carbon_gco2e: watt-hours, and grams of direct emissions.
+        basis: how the figures were obtained; see ``SmallerQuote``.
     """
 
     model: str
@@ -435,12 +436,11 @@ class SmallerModel(Struct, frozen=True, gc=False):
 
 
 class Receipt(Struct, frozen=True, gc=False):
-    """What a member gets with each answer.
+    """Signed attestation that a member receives with each answer.
 
-    ``settled`` is false on the receipt that rides on the answer and true on the one that the
-    ledger holds; both come from the same function and the same facts. ``signature`` is Ed25519
-    over the receipt's canonical JSON without ``signature`` and ``key``, and without ``smaller``
-    when that is None, base64.
+    ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
+    function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
+    canonical JSON without ``signature`` and ``key``, and without ``smaller`` where that is None.
     """
 
     job: str

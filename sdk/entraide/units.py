@@ -1,18 +1,18 @@
-"""Units: the few conversions that every part must make alike.
+"""Units: the conversions that all components share.
 
-What is counted is an integer: tokens, energy in microwatt-hours (``_uwh``), carbon in micrograms
-(``_ug``). What is measured is a float in the unit its name ends with. Rounding happens here only:
-half up, so that it is the same on every machine.
+Counted quantities are integers: tokens, energy in microwatt-hours (``_uwh``), carbon in micrograms
+(``_ug``). Measured quantities are floats in the unit that ends their name. Rounding happens in this
+module only, half up, so that it is the same on every machine.
 """
 
 UWH_PER_WH = 1_000_000
 UG_PER_G = 1_000_000
 JOULES_PER_WH = 3_600
-COUNT_MAX = 2**53  # up to here a float tells each integer from the next; int64 holds it
+COUNT_MAX = 2**53  # up to this number a float represents every integer; int64 does too
 
 
 def round_half_up(value: float) -> int:
-    """Rounds to the nearest integer, halves up, within ``COUNT_MAX``; 0 for what is no number.
+    """Rounds to the nearest integer, halves up, within ``COUNT_MAX``; NaN gives 0.
 
     >>> round_half_up(2.5), round_half_up(float("inf")) == COUNT_MAX, round_half_up(float("nan"))
     (3, True, 0)

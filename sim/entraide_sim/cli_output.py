@@ -152,7 +152,7 @@ def _print_missed_goals(plan: FleetPlan, tried: EvaluatedFleet, lang: str) -> No
 def _goal_value_text(key: str, tried: EvaluatedFleet, lang: str) -> str:
     value = summary_value(tried.result.summary, key)
     code = f"sim-measure-{key.replace('.', '-')}"
-    measure = i18n.text(code, lang) if i18n.known(code) else key
+    measure = i18n.text(code, lang) if i18n.has_message(code) else key
     return f"{measure} = {DASH if value is None else i18n.decimal(value, lang)}"
 
 

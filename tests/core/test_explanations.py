@@ -74,4 +74,4 @@ def test_every_rule_of_the_core_has_its_sentence() -> None:
     }
 
     assert {"no_free_slot", "over_carbon_cap"} <= codes
-    assert [] == sorted(code for code in codes if not i18n.known(f"rule-{code}.otherwise"))
+    assert [] == sorted(code for code in codes if not i18n.has_message(f"rule-{code}.otherwise"))

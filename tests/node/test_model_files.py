@@ -254,4 +254,4 @@ CODES = ("demo_model_missing", "demo_model_altered", "model_missing", "model_dam
 @pytest.mark.parametrize("code", CODES)
 def test_every_problem_has_its_sentence(code: str) -> None:
     """Each problem of an engine or a model has a sentence in both languages."""
-    assert i18n.known(f"node-{code.replace('_', '-')}")
+    assert i18n.has_message(f"node-{code.replace('_', '-')}")

@@ -443,4 +443,4 @@ async def test_a_fetch_that_is_given_up(store: ModelStore) -> None:
                                   "share_failed"])  # fmt: skip
 def test_every_failure_has_its_sentence(code: str) -> None:
     """Each failure of a fetch or a fit has a sentence in both languages."""
-    assert i18n.known(f"node-{code.replace('_', '-')}")
+    assert i18n.has_message(f"node-{code.replace('_', '-')}")

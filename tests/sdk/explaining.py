@@ -7,8 +7,8 @@ that it writes as the member who asked would.
 import re
 from pathlib import Path
 
-from entraide import explanations, i18n, telling
-from entraide.explanations import Kind, Part
+from entraide import explanation_values, explanations, i18n
+from entraide.explanations import Part, PartKind
 from entraide.types import Basis, Candidate, Candidates, Exclusion, Explanation
 
 GOLDEN = Path(__file__).parent / "golden/explanations"
@@ -307,10 +307,10 @@ CASES: dict[str, Explanation] = {
 
 # What each decision must tell; a refusal's own sentence holds its numbers.
 TOLD = {
-    "placed": {Kind.WHO, Kind.WHY, Kind.NUMBERS, Kind.OTHERWISE, Kind.FOOT},
-    "waiting": {Kind.WHO, Kind.WHY, Kind.OTHERWISE, Kind.FOOT},
-    "deferred": {Kind.WHO, Kind.WHY, Kind.OTHERWISE, Kind.FOOT},
-    "refused": {Kind.WHO, Kind.WHY, Kind.OTHERWISE, Kind.FOOT},
+    "placed": {PartKind.WHO, PartKind.WHY, PartKind.NUMBERS, PartKind.OTHERWISE, PartKind.FOOT},
+    "waiting": {PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE, PartKind.FOOT},
+    "deferred": {PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE, PartKind.FOOT},
+    "refused": {PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE, PartKind.FOOT},
 }
 
 
@@ -322,15 +322,15 @@ def faults(facts: Explanation, lang: str) -> list[str]:
     found += [f"a value is missing: {part.text}" for part in parts if i18n.HOLE in part.text]
     found += [f"{mark!r} in the text" for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)]
     if facts.decision == "placed":
-        node = telling.of_nodes(facts)
-        who = _one(parts, Kind.WHO)
+        node = explanation_values.predictions(facts)
+        who = _one(parts, PartKind.WHO)
         found += [f"{key} is not named" for key in ("node", "coop") if str(node[key]) not in who]
-        numbers = _one(parts, Kind.NUMBERS)
+        numbers = _one(parts, PartKind.NUMBERS)
         found += [f"no {unit}" for unit in ("g\u00a0CO2e", "Wh", "\u00a0s") if unit not in numbers]
     return found
 
 
-def _one(parts: list[Part], kind: Kind) -> str:
+def _one(parts: list[Part], kind: PartKind) -> str:
     return next(part.text for part in parts if part.kind is kind)
 
 

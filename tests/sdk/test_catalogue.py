@@ -243,7 +243,7 @@ def test_several_files_have_one_checksum() -> None:
 @pytest.mark.parametrize("code", ["none", "nothing", "several", "hub", "no_library", "no_folder"])
 def test_every_fault_has_its_sentence(code: str) -> None:
     """Each reason why a model cannot be pinned has a sentence."""
-    assert i18n.known(f"pin-fault-{code}")
+    assert i18n.has_message(f"pin-fault-{code}")
 
 
 def test_without_the_hubs_library(monkeypatch: pytest.MonkeyPatch) -> None:

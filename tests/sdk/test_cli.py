@@ -387,7 +387,7 @@ def test_each_command_is_found_by_its_name() -> None:
         command = app.load_command(name, "fr")
 
         assert name == command.name
-        assert i18n.known(f"help-{name}")
+        assert i18n.has_message(f"help-{name}")
 
 
 def test_a_command_without_its_extra_says_what_to_install(

@@ -19,10 +19,10 @@ from tests.sdk.explaining import (
     placed,
 )
 
-from entraide import explanations, i18n, moments
+from entraide import explanations, i18n, relative_time
 from entraide.cli.explanation_output import wrap_part
 from entraide.errors import CODES
-from entraide.explanations import Kind, Part
+from entraide.explanations import Part, PartKind
 from entraide.types import Exclusion
 
 LANGS = i18n.LANGUAGES
@@ -95,7 +95,7 @@ def test_every_reason_has_its_golden_text() -> None:
     """Each reason of the catalogue is told by at least one case, and no case invents one."""
     told = {facts.reason for facts in CASES.values() if facts.decision != "refused"}
 
-    assert set(i18n.codes("reason-")) == told
+    assert set(i18n.message_codes("reason-")) == told
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -108,14 +108,16 @@ def test_every_error_code_can_be_a_refusals_reason(code: str, lang: str) -> None
 
 
 @pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("code", i18n.codes("rule-"))
+@pytest.mark.parametrize("code", i18n.message_codes("rule-"))
 def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None:
     """A node ruled out by any rule can be told as the one that a job could have gone to."""
     excluded = Exclusion("ab-1", "prairie", "CA-AB", code, {}, True)
     facts = placed("only_one", excluded, candidates=(ON,), could_node="ab-1")
-    (could,) = [one.text for one in explanations.parts(facts, lang) if one.kind is Kind.OTHERWISE]
+    (could,) = [
+        one.text for one in explanations.parts(facts, lang) if one.kind is PartKind.OTHERWISE
+    ]
 
-    assert i18n.known(f"rule-{code}.otherwise")
+    assert i18n.has_message(f"rule-{code}.otherwise")
     assert [] == faults(facts, lang)
     assert "ab-1" in could
     assert not re.search(r"\b(rule|règle)\b", could)
@@ -133,7 +135,7 @@ def test_a_rule_is_undone_with_its_own_numbers(lang: str) -> None:
         values=CASES["placed-greenest-but-for-a-slot"].values
         | {"greener_rule": "context_too_small"},
     )
-    (otherwise,) = [p.text for p in explanations.parts(facts, lang) if p.kind is Kind.OTHERWISE]
+    (otherwise,) = [p.text for p in explanations.parts(facts, lang) if p.kind is PartKind.OTHERWISE]
 
     assert "512" in otherwise
 
@@ -192,7 +194,7 @@ def test_only_the_greenest_have_a_next_by_their_order() -> None:
 def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str) -> None:
     """The short form says what the first parts of the long one say."""
     facts = CASES["placed-greenest"]
-    wanted = (Kind.WHO, Kind.WHY, Kind.OTHERWISE)
+    wanted = (PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE)
     said = [part.text for part in explanations.parts(facts, lang) if part.kind in wanted]
 
     assert " ".join(said) == explanations.sentence(facts, lang)
@@ -212,7 +214,7 @@ def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str)
 )
 def test_a_moment_is_told_by_its_distance(after_s: float, french: str, english: str) -> None:
     """Whoever writes a sentence seldom knows the reader's clock: the distance is true anywhere."""
-    told = [moments.told(AT + after_s, lang, at=AT) for lang in LANGS]
+    told = [relative_time.format_time(AT + after_s, lang, at=AT) for lang in LANGS]
 
     assert [french, english] == told
 
@@ -230,7 +232,7 @@ def test_a_moment_is_told_by_its_distance(after_s: float, french: str, english: 
 )
 def test_a_known_clock_adds_the_time_of_day(after_s: float, french: str, english: str) -> None:
     """On the reader's own machine the time of day stands beside it, and the day if another."""
-    told = [moments.told(AT + after_s, lang, at=AT, clock=clock) for lang in LANGS]
+    told = [relative_time.format_time(AT + after_s, lang, at=AT, clock=clock) for lang in LANGS]
 
     assert [french, english] == [re.sub(r"[\u00a0\u202f]", " ", text) for text in told]
 
@@ -240,7 +242,7 @@ def test_the_foot_says_when_on_a_known_clock(lang: str, day: str) -> None:
     """With a clock the decision's own day and time are told; without one they are not."""
     facts = CASES["placed-greenest"]
     feet = [
-        next(p.text for p in explanations.parts(facts, lang, given) if p.kind is Kind.FOOT)
+        next(p.text for p in explanations.parts(facts, lang, given) if p.kind is PartKind.FOOT)
         for given in (clock, None)
     ]
 
@@ -256,12 +258,12 @@ def test_lines_are_folded_at_ordinary_spaces() -> None:
             assert all(len(line) <= 60 for line in lines), (name, lines)
             assert part.text.split(" ") == [
                 word for line in lines for word in line.split(" ") if word
-            ] or part.kind in (Kind.NODE, Kind.PICKED)
+            ] or part.kind in (PartKind.NODE, PartKind.PICKED)
 
 
 def test_a_machines_lines_hang_under_its_name() -> None:
     """A machine's second line stands further in than its first."""
-    first, *more = wrap_part(Part(Kind.NODE, "    on-1 " + "mot " * 30), 60).splitlines()
+    first, *more = wrap_part(Part(PartKind.NODE, "    on-1 " + "mot " * 30), 60).splitlines()
 
     assert first.startswith("    on-1")
     assert more
@@ -276,4 +278,4 @@ def test_the_page_names_every_code_and_no_other() -> None:
     page = (ROOT / "docs/reference/explanations.md").read_text("utf-8")
     named = re.findall(r"^\| `([a-z_]+)` \|", page, re.M)
 
-    assert sorted(i18n.codes("reason-") + i18n.codes("rule-")) == sorted(named)
+    assert sorted(i18n.message_codes("reason-") + i18n.message_codes("rule-")) == sorted(named)

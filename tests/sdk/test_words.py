@@ -100,7 +100,7 @@ def test_every_error_has_its_sentence(code: str, lang: str) -> None:
 @pytest.mark.parametrize("code", codes())
 def test_no_sentence_shows_its_machinery(code: str, lang: str) -> None:
     """With all values and with none, a message has no brace, no doubled space and no code."""
-    for values in (dict.fromkeys(i18n.names(code), 7) | VALUES, VALUES):
+    for values in (dict.fromkeys(i18n.value_names(code), 7) | VALUES, VALUES):
         text = i18n.text(code, lang, **values)
 
         assert "{" not in re.sub(r'\{"|\{\}', "", text)
@@ -189,7 +189,7 @@ def test_values_are_never_read_as_patterns() -> None:
 def test_no_value_breaks_a_sentence(value: str | float, lang: str) -> None:
     """Whatever the values hold, each sentence comes out whole, and no longer than can be read."""
     for code in codes():
-        told = i18n.text(code, lang, **dict.fromkeys(i18n.names(code), value))
+        told = i18n.text(code, lang, **dict.fromkeys(i18n.value_names(code), value))
 
         assert "???" not in told
         assert code != told
@@ -233,7 +233,7 @@ def test_values_are_told_with_the_unit_in_their_name(
     name: str, value: float | str, french: str, english: str
 ) -> None:
     """A value's name says its unit; a moment alone says nothing and is left out."""
-    told = [i18n._in_words(name, {name: value}, lang) for lang in LANGS]
+    told = [i18n._value_text(name, {name: value}, lang) for lang in LANGS]
 
     assert [french, english] == told
 

@@ -1,8 +1,8 @@
-"""The catalogue of models as a document: the one that ships, how it is read, and what is unsound.
+"""Model catalogue as a document: reads, validates, changes and writes it.
 
-It decides the document's form (JSON of ``entraide.models.Catalogue``) and what a catalogue must
-never say: a name that would lead out of a folder, a figure that nobody could reckon with. Whether
-a document is the pool's own is asked of ``entraide.catalogue.signature``. It fetches nothing.
+The document is JSON of ``entraide.models.Catalogue``. Validation refuses a file name that leads out
+of its folder, and a figure outside its range. ``entraide.catalogue.signature`` checks whether the
+pool signed a document.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from entraide.decoding import decode_json
 from entraide.models import ALIASES, FORMATS, Artefact, ArtefactFile, Catalogue, ModelEntry
 
-DOCUMENT_BYTES_MAX = 3 * 1024 * 1024  # fits a message of gRPC's usual size
+DOCUMENT_BYTES_MAX = 3 * 1024 * 1024  # below gRPC's default message limit of 4 MiB
 MODELS_MAX = 1_000
 ARTEFACTS_MAX = 32
 FILES_MAX = 500
@@ -32,11 +32,11 @@ REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class CatalogueFault(Struct, frozen=True):
-    """What is wrong with a catalogue.
+    """An invalid field of a catalogue.
 
     Attributes:
-        model: which model it is about; "" for the whole.
-        key: which field.
+        model: the model; "" for a field of the catalogue itself.
+        key: the field.
     """
 
     model: str
@@ -44,12 +44,12 @@ class CatalogueFault(Struct, frozen=True):
 
 
 class InvalidCatalogue(ValueError):
-    """A document is no catalogue, or an unsound one."""
+    """A document is not a catalogue, or has invalid fields."""
 
 
 @cache
 def shipped() -> Catalogue:
-    """Returns the catalogue that comes with this version."""
+    """Returns the catalogue that is part of this version of Entraide."""
     return read((files("entraide") / "catalogue" / "models.json").read_bytes())
 
 
@@ -57,7 +57,7 @@ def read(document: bytes) -> Catalogue:
     """Reads a catalogue.
 
     Raises:
-        InvalidCatalogue: it is none, or something in it is unsound.
+        InvalidCatalogue: the document is not a catalogue, or has an invalid field.
     """
     if len(document) > DOCUMENT_BYTES_MAX:
         raise InvalidCatalogue(f"{len(document)} bytes, {DOCUMENT_BYTES_MAX} at most")
@@ -71,18 +71,18 @@ def read(document: bytes) -> Catalogue:
 
 
 def write(catalogue: Catalogue) -> bytes:
-    """Returns a catalogue as the document that is signed: the same bytes for the same facts."""
+    """Returns the document of a catalogue; equal catalogues give the same bytes."""
     return msgspec.json.encode(sorted_(catalogue))
 
 
 def digest(document: bytes) -> str:
-    """Returns by what a node says which document it has: its SHA-256, hexadecimal."""
+    """Returns the digest by which a node identifies its catalogue: SHA-256, hexadecimal."""
     return hashlib.sha256(document).hexdigest()
 
 
 def sorted_(catalogue: Catalogue) -> Catalogue:
-    """Returns a catalogue with its models by name."""
-    return replace(catalogue, models=tuple(sorted(catalogue.models, key=lambda one: one.name)))
+    """Returns a catalogue with its models sorted by name."""
+    return replace(catalogue, models=tuple(sorted(catalogue.models, key=lambda entry: entry.name)))
 
 
 def find(catalogue: Catalogue, name: str) -> ModelEntry | None:
@@ -91,9 +91,9 @@ def find(catalogue: Catalogue, name: str) -> ModelEntry | None:
 
 
 def with_entries(catalogue: Catalogue, *entries: ModelEntry) -> Catalogue:
-    """Returns a catalogue with these models added, or put in the place of those so named."""
-    named = {entry.name: entry for entry in (*catalogue.models, *entries)}
-    return sorted_(replace(catalogue, models=tuple(named.values())))
+    """Returns a catalogue with models added; one of the same name is replaced."""
+    by_name = {entry.name: entry for entry in (*catalogue.models, *entries)}
+    return sorted_(replace(catalogue, models=tuple(by_name.values())))
 
 
 def without(catalogue: Catalogue, name: str) -> Catalogue:
@@ -102,66 +102,66 @@ def without(catalogue: Catalogue, name: str) -> Catalogue:
 
 
 def faults(catalogue: Catalogue) -> tuple[CatalogueFault, ...]:
-    """Returns all that is unsound."""
-    found = []
+    """Returns every invalid field."""
+    invalid = []
     if catalogue.version < 0 or not 0 <= catalogue.issued_at < 1e12:
-        found.append(CatalogueFault("", "version"))
+        invalid.append(CatalogueFault("", "version"))
     names = [entry.name for entry in catalogue.models]
     if len(names) > MODELS_MAX or len(set(names)) < len(names):
-        found.append(CatalogueFault("", "models"))
+        invalid.append(CatalogueFault("", "models"))
     for entry in catalogue.models:
-        found += [CatalogueFault(entry.name[:96], key) for key in _entry_faults(entry)]
-    return tuple(found)
+        invalid += [CatalogueFault(entry.name[:96], key) for key in _entry_faults(entry)]
+    return tuple(invalid)
 
 
 def is_safe(file: ArtefactFile) -> bool:
-    """Whether a file's name stays inside the folder it is put in, on every system."""
+    """Whether a file's name stays inside its folder on every operating system."""
     parts = file.name.split("/")
     return len(parts) <= 8 and all(PART.fullmatch(part) for part in parts)
 
 
 def _entry_faults(entry: ModelEntry) -> list[str]:
-    found = []
+    keys = []
     if not NAME.fullmatch(entry.name) or ".." in entry.name or entry.name in ALIASES:
-        found.append("name")
+        keys.append("name")
     if not 0 < entry.active_parameters <= entry.parameters < 10**14:
-        found.append("parameters")
+        keys.append("parameters")
     if not 0 < entry.context_tokens_max < 10**8:
-        found.append("context_tokens_max")
+        keys.append("context_tokens_max")
     if not (0 < entry.kv_bytes_per_token < 10**9 and 0 <= entry.kv_bytes_per_sequence < 10**12):
-        found.append("kv_bytes_per_token")
+        keys.append("kv_bytes_per_token")
     if not 0.0 <= entry.energy_wh_per_1k_tokens < 1e6 or len(entry.energy_class) > 1:
-        found.append("energy_wh_per_1k_tokens")
+        keys.append("energy_wh_per_1k_tokens")
     if len(entry.artefacts) > ARTEFACTS_MAX:
-        found.append("artefacts")
+        keys.append("artefacts")
     for number, artefact in enumerate(entry.artefacts):
-        found += [f"artefacts[{number}].{key}" for key in _artefact_faults(artefact)]
-    return found
+        keys += [f"artefacts[{number}].{key}" for key in _artefact_faults(artefact)]
+    return keys
 
 
 def _artefact_faults(artefact: Artefact) -> list[str]:
-    found = []
+    keys = []
     if artefact.format not in FORMATS:
-        found.append("format")
+        keys.append("format")
     if not QUANTISATION.fullmatch(artefact.quantisation) or ".." in artefact.quantisation:
-        found.append("quantisation")
+        keys.append("quantisation")
     if artefact.repository and not REPOSITORY.fullmatch(artefact.repository):
-        found.append("repository")
+        keys.append("repository")
     if artefact.revision and not REVISION.fullmatch(artefact.revision):
-        found.append("revision")
+        keys.append("revision")
     if not 0 < artefact.weights_bytes < FILE_BYTES_MAX:
-        found.append("weights_bytes")
+        keys.append("weights_bytes")
     names = {file.name.casefold() for file in artefact.files}
     if len(artefact.files) > FILES_MAX or len(names) < len(artefact.files):
-        found.append("files")
+        keys.append("files")
     pinned = any(file.sha256 for file in artefact.files)
     if any(not is_safe(file) or not _is_sound(file, pinned=pinned) for file in artefact.files):
-        found.append("files")
-    return found
+        keys.append("files")
+    return keys
 
 
 def _is_sound(file: ArtefactFile, *, pinned: bool) -> bool:
-    """Pinned files are named one by one, all of them, each with its length."""
+    """Whether a file's fields agree: a pinned file has a full name, a length and a checksum."""
     if not pinned:
         return file.size_bytes == 0 and not file.sha256
     sized = 0 < file.size_bytes < FILE_BYTES_MAX

@@ -1,4 +1,4 @@
-"""The demonstration's model: a small one that comes as a wheel, for pools without a network."""
+"""Model of the demonstration: a small one in a wheel, for pools without Internet access."""
 
 import importlib.util
 from pathlib import Path
@@ -8,9 +8,9 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def path() -> Path | None:
-    """Returns where the model's file is; None when its wheel is not installed."""
+    """Returns the path of the model's file; None where its wheel is not installed."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.origin:
         return None
-    found = Path(spec.origin).with_name(FILE)
-    return found if found.is_file() else None
+    file = Path(spec.origin).with_name(FILE)
+    return file if file.is_file() else None

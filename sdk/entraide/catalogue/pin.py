@@ -1,9 +1,9 @@
-"""Pinning: which files of a model are meant, each by its length and checksum.
+"""Pinning: fixes the files of a model by name, length and checksum.
 
-It decides which files of a repository or of a folder an artefact's patterns mean, and refuses a
-choice that is not clear. The hub tells the checksums of large files; small ones it is asked for,
-and they are computed here. What is pinned is what the operator's machine saw, and from then on
-nobody need be trusted.
+Input: an artefact whose files are patterns, and a repository of the hub or a folder. Output: the
+artefact with each file's name, length and SHA-256, or a fault where the patterns are ambiguous. The
+hub gives the checksums of large files; small files are downloaded and hashed here. Later downloads
+are checked against the pinned checksums, so their source need not be trusted.
 """
 
 import fnmatch
@@ -22,7 +22,7 @@ from entraide.catalogue.energy import energy_class, energy_wh_per_1k_tokens
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 
 ENDPOINT_VARIABLE = "HF_ENDPOINT"
-SMALL_BYTES_MAX = 64 * 1024 * 1024  # of a file that the hub keeps without a checksum
+SMALL_BYTES_MAX = 64 * 1024 * 1024  # of a file for which the hub gives no checksum
 WEIGHTS = (".gguf", ".safetensors")
 BLOCK_BYTES = 1024 * 1024
 
@@ -33,10 +33,9 @@ class PinFault(Struct, frozen=True):
     """Why an artefact cannot be pinned.
 
     Attributes:
-        code: ``nothing`` (no file fits), ``several`` (not clear which), ``hub`` (it
-            refused), ``unreachable`` (it did not answer: no network, perhaps), ``no_library``,
-            ``no_folder``.
-        detail: names of files, or the hub's own words.
+        code: ``nothing`` (no file matches), ``several`` (several match), ``hub`` (the hub refused),
+            ``unreachable`` (the hub did not answer), ``no_library``, ``no_folder``.
+        detail: names of files, or the hub's message.
     """
 
     code: str
@@ -44,30 +43,32 @@ class PinFault(Struct, frozen=True):
 
 
 def pin_from_hub(artefact: Artefact, *, revision: str = "") -> Artefact | PinFault:
-    """Pins an artefact to what the hub has now.
+    """Pins an artefact to the files that the hub has now.
 
     Args:
-        artefact: with its repository, and patterns of files or none for all.
+        artefact: an artefact with its repository, and patterns of files; none for all files.
         revision: branch, tag or commit; "" for the main branch.
     """
     try:
-        from huggingface_hub import HfApi  # noqa: PLC0415  (only whoever pins)
+        from huggingface_hub import HfApi  # noqa: PLC0415  (needed only to pin)
         from huggingface_hub import errors as hub  # noqa: PLC0415
     except ModuleNotFoundError:
         return PinFault("no_library", "pip install 'entraide[node]'")
     api = HfApi(endpoint=os.environ.get(ENDPOINT_VARIABLE) or None)
     try:
         info = api.model_info(artefact.repository, revision=revision or None, files_metadata=True)
-        named = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-        chosen = select_files(tuple(named), artefact)
+        siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
+        chosen = select_files(tuple(siblings), artefact)
         if isinstance(chosen, PinFault):
             return chosen
-        files = [_of_hub(api, artefact.repository, str(info.sha), named[name]) for name in chosen]
+        files = [
+            _file_of_hub(api, artefact.repository, str(info.sha), siblings[name]) for name in chosen
+        ]
     except hub.OfflineModeIsEnabled as problem:
         return PinFault("unreachable", _first_line(problem))
     except (hub.HfHubHTTPError, OSError, ValueError) as problem:
         return PinFault("hub", _first_line(problem))
-    except Exception as problem:  # noqa: BLE001  (its HTTP library's, which has no name of its own)
+    except Exception as problem:  # noqa: BLE001  (errors of the hub's HTTP library)
         return PinFault("unreachable", _first_line(problem))
     return _pinned(replace(artefact, revision=str(info.sha)), files)
 
@@ -83,33 +84,34 @@ def pin_from_folder(artefact: Artefact, folder: Path) -> Artefact | PinFault:
         chosen = select_files(names, artefact)
         if isinstance(chosen, PinFault):
             return chosen
-        files = [_of_disk(folder, name) for name in chosen]
+        files = [_file_of_disk(folder, name) for name in chosen]
     except OSError as problem:
         return PinFault("no_folder", str(problem))
     return _pinned(artefact, files)
 
 
 def select_files(names: Sequence[str], artefact: Artefact) -> tuple[str, ...] | PinFault:
-    """Returns which files an artefact means, weights first, then by name.
+    """Returns the files that an artefact's patterns match, weights first, then by name.
 
-    Patterns are compared without regard to case, and a pattern without ``/`` means files at the
-    top only. Of GGUF files one model is taken, whole or in its parts. Where a repository has the
-    same weights twice (``consolidated`` beside ``model``), the ones that engines read are taken.
+    Matching ignores case, and a pattern without ``/`` matches files at the top level only. GGUF
+    files must be one model, in one file or in numbered parts. Where a repository has the same
+    weights twice (``consolidated`` beside ``model``), the ``model`` files are selected, which the
+    engines read.
     """
     patterns = [file.name.lower() for file in artefact.files] or ["*"]
-    found = sorted(name for name in names if any(_fits(name, pattern) for pattern in patterns))
-    if artefact.format != "gguf" and any(name.startswith("model") for name in found):
-        found = [name for name in found if not name.startswith("consolidated")]
-    weights = [name for name in found if name.endswith(WEIGHTS)]
+    matching = sorted(name for name in names if any(_fits(name, pattern) for pattern in patterns))
+    if artefact.format != "gguf" and any(name.startswith("model") for name in matching):
+        matching = [name for name in matching if not name.startswith("consolidated")]
+    weights = [name for name in matching if name.endswith(WEIGHTS)]
     if not weights:
         return PinFault("nothing", ", ".join(file.name for file in artefact.files) or "*")
     if artefact.format == "gguf" and len({_PART.sub("", name) for name in weights}) > 1:
         return PinFault("several", ", ".join(weights[:8]))
-    return (*weights, *(name for name in found if name not in weights))
+    return (*weights, *(name for name in matching if name not in weights))
 
 
 def with_energy_estimate(entry: ModelEntry) -> ModelEntry:
-    """Returns a model with the estimate of its energy made anew, by its first artefact."""
+    """Returns a model with its energy estimated again, from its first artefact."""
     if not entry.artefacts:
         return entry
     energy_wh = energy_wh_per_1k_tokens(
@@ -121,8 +123,8 @@ def with_energy_estimate(entry: ModelEntry) -> ModelEntry:
 
 
 def _fits(name: str, pattern: str) -> bool:
-    at_the_top = "/" in pattern or "/" not in name
-    return at_the_top and fnmatch.fnmatchcase(name.lower(), pattern)
+    level_matches = "/" in pattern or "/" not in name
+    return level_matches and fnmatch.fnmatchcase(name.lower(), pattern)
 
 
 def _pinned(artefact: Artefact, files: Sequence[ArtefactFile]) -> Artefact:
@@ -130,17 +132,17 @@ def _pinned(artefact: Artefact, files: Sequence[ArtefactFile]) -> Artefact:
     return replace(artefact, files=tuple(files), weights_bytes=weights_bytes)
 
 
-def _of_hub(api: Any, repository: str, commit: str, sibling: Any) -> ArtefactFile:
+def _file_of_hub(api: Any, repository: str, commit: str, sibling: Any) -> ArtefactFile:
     if sibling.lfs is not None:
         return ArtefactFile(sibling.rfilename, int(sibling.lfs.size), str(sibling.lfs.sha256))
     if int(sibling.size or 0) > SMALL_BYTES_MAX:
         raise ValueError(f"{sibling.rfilename}: {sibling.size} bytes without a checksum")
     with tempfile.TemporaryDirectory() as folder:
         api.hf_hub_download(repository, sibling.rfilename, revision=commit, local_dir=folder)
-        return _of_disk(Path(folder), sibling.rfilename)
+        return _file_of_disk(Path(folder), sibling.rfilename)
 
 
-def _of_disk(folder: Path, name: str) -> ArtefactFile:
+def _file_of_disk(folder: Path, name: str) -> ArtefactFile:
     digest, size_bytes = hashlib.sha256(), 0
     with (folder / name).open("rb") as file:
         while block := file.read(BLOCK_BYTES):

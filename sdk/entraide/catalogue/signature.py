@@ -1,7 +1,7 @@
-"""The pool's signature on its catalogue: Ed25519 over the document's bytes.
+"""Signature of the pool's catalogue: Ed25519 over the document's bytes.
 
-It decides when a document is the pool's own. The key is the one that signs receipts, whose public
-half a node learned when it joined; so a catalogue may come from anybody.
+The pool signs with the key that signs receipts, and a node receives its public half on joining. So
+a node can accept a catalogue from any source.
 """
 
 import base64
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from entraide.catalogue import InvalidCatalogue, read
 from entraide.models import Catalogue
 
-# What is signed begins so, lest another thing that this key signs be taken for a catalogue.
+# Prefix of the signed bytes, so that no other signature by this key can serve for a catalogue.
 PURPOSE = b"entraide catalogue 1\n"
 
 
@@ -26,11 +26,11 @@ def sign(document: bytes, key: Ed25519PrivateKey) -> bytes:
 
 
 def verify_catalogue(document: bytes, signature: bytes, public_base64: str) -> Catalogue | None:
-    """Returns the catalogue that a document holds; None when the pool did not sign it.
+    """Returns the catalogue in a document; None where the pool did not sign the document.
 
     Args:
-        document: of ``CatalogueReply``.
-        signature: likewise.
+        document: the field of ``CatalogueReply``.
+        signature: the field of ``CatalogueReply``.
         public_base64: the pool's public key, 32 bytes in base64.
     """
     try:

@@ -13,17 +13,17 @@ from typing import Any
 import typer
 
 from entraide import explanations
-from entraide.explanations import Kind, Part
+from entraide.explanations import Part, PartKind
 from entraide.types import Explanation
 
 WIDTH_MIN, WIDTH_MAX = 40, 110
-HANGING = {Kind.PICKED: 8, Kind.NODE: 8}
-STYLES: dict[Kind, dict[str, Any]] = {
-    Kind.WHO: {"bold": True},
-    Kind.OTHERWISE: {"italic": True},
-    Kind.FOOT: {"dim": True},
-    Kind.TITLE: {"bold": True},
-    Kind.PICKED: {"fg": "green"},
+HANGING = {PartKind.PICKED: 8, PartKind.NODE: 8}
+STYLES: dict[PartKind, dict[str, Any]] = {
+    PartKind.WHO: {"bold": True},
+    PartKind.OTHERWISE: {"italic": True},
+    PartKind.FOOT: {"dim": True},
+    PartKind.TITLE: {"bold": True},
+    PartKind.PICKED: {"fg": "green"},
 }
 
 
@@ -33,7 +33,7 @@ def print_explanation(explanation: Explanation, lang: str) -> None:
     if sys.stdout.isatty():
         width = max(WIDTH_MIN, min(WIDTH_MAX, shutil.get_terminal_size().columns))
     for part in explanations.parts(explanation, lang, _clock):
-        if part.kind is Kind.TITLE and width is not None:
+        if part.kind is PartKind.TITLE and width is not None:
             typer.echo()
         text = part.text if width is None else wrap_part(part, width)
         typer.echo(typer.style(text, **STYLES.get(part.kind, {})))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from entraide import i18n, moments
+from entraide import i18n, relative_time
 from entraide.cli import options, output
 from entraide.cli.pool_access import find_pool
 from entraide.errors import error_for
@@ -101,7 +101,7 @@ def _step_line(step: "admin_pb2.ModelStep", lang: str) -> str:
     }
     for name in ("load", "missing", "idle", "loaded"):
         if f"{name}_s" in values:
-            sentence_values[name] = moments.span(values[f"{name}_s"], lang)
+            sentence_values[name] = relative_time.format_duration(values[f"{name}_s"], lang)
     if "g_per_kwh" in values:
         intensity = i18n.decimal(values["g_per_kwh"], lang)
         sentence_values["intensity"] = f"{intensity}\u00a0g\u00a0CO2e/kWh"
@@ -121,7 +121,7 @@ def _order_line(order: "admin_pb2.ModelOrder", lang: str, at: float) -> str:
         zone=i18n.zone_name(order.zone, lang),
         model=order.model,
         state=i18n.word("order", order.state, lang),
-        since=moments.told(order.since, lang, at=at),
+        since=relative_time.format_time(order.since, lang, at=at),
         memory=_format_gb(order.memory_bytes, lang),
     )
 

@@ -1,7 +1,7 @@
-"""Clients of a pool over gRPC, one that waits and one for asyncio, with the same methods.
+"""Clients of a pool over gRPC: ``Client`` is synchronous, ``AsyncClient`` is for asyncio.
 
-It decides how a call is repeated and what its answers look like; it knows nothing of the pool's
-insides. What it raises is in ``entraide.errors``.
+Both have the same methods, the same retries and the same answers; their exceptions are in
+``entraide.errors``.
 """
 
 from entraide.client._request import RequestOptions

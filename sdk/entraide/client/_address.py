@@ -1,6 +1,6 @@
-"""Where a pool's gRPC service is, from what a person gives: a web address or a host and port.
+"""Finds a pool's gRPC endpoint from a web address, or from a host and port.
 
-A key never travels in clear beyond this machine unless ``grpc://`` asks for it in so many words.
+An API key leaves this machine unencrypted only if the address begins with ``grpc://``.
 """
 
 import ipaddress
@@ -25,7 +25,7 @@ class Address(Struct, frozen=True):
     Attributes:
         target: ``host:port``.
         tls: whether to speak TLS.
-        ca_pem: the authority to trust; "" for the system's.
+        ca_pem: certificate authority to trust, PEM; "" for the system's.
     """
 
     target: str
@@ -34,7 +34,7 @@ class Address(Struct, frozen=True):
 
 
 class _WellKnown(Struct):
-    """What a pool says of itself at its web address."""
+    """Document at a pool's well-known address."""
 
     grpc: str
     tls: bool = False
@@ -51,16 +51,17 @@ def is_loopback(target: str) -> bool:
 
 
 def resolve(url: str, *, ca_pem: str, lang: str) -> Address:
-    """Finds the gRPC endpoint of a pool; a web address is asked for it.
+    """Returns the gRPC endpoint of a pool; a web address is queried for it.
 
     Args:
         url: ``http(s)://…``, ``grpc://host:port`` (in clear), ``grpcs://host:port``, or
-            ``host:port`` (TLS unless it is on this machine or no other way is known).
-        ca_pem: the authority to trust; "" for the pool's own word or the system's.
-        lang: of a sentence, should it fail.
+            ``host:port`` (TLS unless it is on this machine and ``ca_pem`` is "").
+        ca_pem: certificate authority to trust, PEM; "" for the one that the pool names, else the
+            system's.
+        lang: language of the error's sentence.
 
     Raises:
-        PoolUnreachable: the web address does not answer as a pool does.
+        PoolUnreachable: the web address does not answer, or is not a pool's.
     """
     scheme, _, rest = url.rpartition("://")
     target = rest.rstrip("/")
@@ -83,9 +84,9 @@ def _discover(url: str, *, ca_pem: str, lang: str) -> Address:
             url + WELL_KNOWN, timeout=WELL_KNOWN_TIMEOUT_S, context=context
         ) as answer:
             body = answer.read(WELL_KNOWN_BYTES_MAX)
-        said = decode_json(body, type=_WellKnown)
+        document = decode_json(body, type=_WellKnown)
     except (OSError, urllib.error.URLError, msgspec.MsgspecError) as problem:
         values = {"address": url}
         sentence = i18n.error("pool_unreachable", lang, values)
         raise error_for("pool_unreachable", sentence, values=values) from problem
-    return Address(said.grpc, tls=said.tls, ca_pem=ca_pem or said.ca_pem)
+    return Address(document.grpc, tls=document.tls, ca_pem=ca_pem or document.ca_pem)

@@ -1,10 +1,10 @@
-"""The client's limits and defaults, each with its name."""
+"""The client's limits and defaults."""
 
 TIMEOUT_S = 600.0  # one call, retries included
 RETRIES = 2  # attempts after the first
 RETRY_DELAY_MIN_S = 0.5
 RETRY_DELAY_MAX_S = 8.0
-RETRY_AFTER_MAX_S = 30.0  # a pool that asks for a longer pause is not waited for
+RETRY_AFTER_MAX_S = 30.0  # a longer Retry-After is not waited for
 WELL_KNOWN_TIMEOUT_S = 10.0
 WELL_KNOWN_BYTES_MAX = 256 * 1024
 POLL_MIN_S = 0.1

@@ -1,4 +1,4 @@
-"""From the public contract's messages to our vocabulary. Nothing is decided here."""
+"""Converts the messages of the gRPC contract to the vocabulary's structs."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from entraide.v1 import common_pb2, pool_pb2
 
 
 def usage(message: common_pb2.Usage) -> TokenUsage:
-    """Tokens of one job."""
+    """Returns the tokens of one job."""
     return TokenUsage(
         message.input_tokens,
         message.cached_tokens,
@@ -32,7 +32,7 @@ def usage(message: common_pb2.Usage) -> TokenUsage:
 
 
 def receipt(message: common_pb2.Receipt) -> Receipt | None:
-    """A receipt; None for an empty one."""
+    """Returns a receipt; None for an empty message."""
     if not message.job:
         return None
     tokens = usage(message.usage)
@@ -78,16 +78,16 @@ def _smaller(message: common_pb2.SmallerModel) -> SmallerModel:
 
 
 def values(message: struct_pb2.Struct) -> dict[str, str | int | float]:
-    """The numbers and names of a sentence; protobuf's numbers are whole again where they were."""
-    found: dict[str, str | int | float] = {}
+    """Returns a sentence's values; protobuf's floats that are whole numbers become integers."""
+    converted: dict[str, str | int | float] = {}
     for key, value in json_format.MessageToDict(message).items():
         whole = isinstance(value, float) and value.is_integer()
-        found[key] = int(value) if whole else value
-    return found
+        converted[key] = int(value) if whole else value
+    return converted
 
 
 def candidate(message: common_pb2.Candidate) -> Candidate:
-    """A node that could have run the job."""
+    """Returns a node that could have run the job."""
     return Candidate(
         node=message.node,
         coop=message.coop,
@@ -105,7 +105,7 @@ def candidate(message: common_pb2.Candidate) -> Candidate:
 
 
 def exclusion(message: common_pb2.Exclusion) -> Exclusion:
-    """A node that was ruled out."""
+    """Returns an excluded node."""
     return Exclusion(
         node=message.node,
         coop=message.coop,
@@ -117,7 +117,7 @@ def exclusion(message: common_pb2.Exclusion) -> Exclusion:
 
 
 def explanation(message: common_pb2.Explanation) -> Explanation:
-    """A decision and its reasons. The contract does not carry the epoch: it reads 0."""
+    """Returns an explanation; its epoch is 0, since the contract does not have it."""
     objective = message.objective_ttft_s if message.HasField("objective_ttft_s") else None
     return Explanation(
         job=message.job,
@@ -137,7 +137,7 @@ def explanation(message: common_pb2.Explanation) -> Explanation:
 
 
 def job(message: pool_pb2.Job) -> Job:
-    """A job, its result decoded."""
+    """Returns a job, with its result decoded."""
     result: dict[str, Any] | None = None
     if message.result_json:
         result = decode_json(message.result_json, type=dict[str, Any])

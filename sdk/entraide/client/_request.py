@@ -1,6 +1,7 @@
-"""What a call asks for, how its events add up, and when it is worth another attempt.
+"""Requests, streamed answers and retries: the logic that both clients share, without I/O.
 
-Shared by the two clients, so that they behave alike. Nothing here waits or sends.
+It builds a request from the caller's options, assembles an answer from the stream's events, and
+decides whether and when a failed call is retried.
 """
 
 import random
@@ -25,18 +26,18 @@ Prompt = str | Sequence[Mapping[str, str]]
 
 
 class RequestOptions(TypedDict, total=False):
-    """What may be asked of a job beside its text; all optional, else the pool's defaults.
+    """Options of a request; the pool's defaults apply to those left out.
 
-    Any other field of an OpenAI request is passed on untouched when given as a keyword; type
+    Any other field of an OpenAI request may be given as a keyword and is sent unchanged; type
     checkers know the usual ones.
 
     Attributes:
         job_class: ``interactive``, ``standard`` or ``batch``.
         data_class: ``public``, ``internal`` or ``restricted``.
-        jurisdiction: prefix of the zones where it may run (``CA``, ``CA-QC``).
+        jurisdiction: prefix of the zones where the job may run (``CA``, ``CA-QC``).
         deadline_s: latest acceptable completion, seconds from now.
-        max_gco2e: cap on its emissions, grams.
-        max_output_tokens: longest answer.
+        max_gco2e: cap on the job's emissions, gCO2e.
+        max_output_tokens: maximum length of the answer.
         session: conversation identifier.
         idempotency_key: the same key twice gives the same job.
     """
@@ -79,7 +80,7 @@ def build_request(
     """Builds a request; a plain string becomes a chat of one message.
 
     Raises:
-        RequestError: a message has no text, or a field is not something JSON can say.
+        RequestError: a message has no text, or a field cannot be written as JSON.
     """
     turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     job_options = {key: value for key, value in options.items() if key in _JOB_OPTIONS}
@@ -123,7 +124,7 @@ def _first_invalid_field(
 
 
 class AnswerBuilder:
-    """What has come of a streamed answer so far."""
+    """Assembles an answer from the events of a stream."""
 
     def __init__(self) -> None:
         self.job = ""
@@ -131,7 +132,7 @@ class AnswerBuilder:
         self.done: pool_pb2.Done | None = None
 
     def add_event(self, event: pool_pb2.StreamEvent) -> str:
-        """Takes one event; returns the text that it brought, or ""."""
+        """Adds one event; returns its new text, or ""."""
         match event.WhichOneof("event"):
             case "started":
                 self.job = event.started.job
@@ -139,10 +140,10 @@ class AnswerBuilder:
                 return self._add(event.delta.text)
             case "done":
                 self.done = event.done
-                # The end carries the whole text: take what has not come yet.
-                came = "".join(self.parts)
+                # The last event has the whole text: add the part that has not arrived yet.
+                received = "".join(self.parts)
                 whole = event.done.text
-                return self._add(whole[len(came) :]) if whole.startswith(came) else ""
+                return self._add(whole[len(received) :]) if whole.startswith(received) else ""
         return ""
 
     def _add(self, text: str) -> str:
@@ -164,7 +165,7 @@ class AnswerBuilder:
         """The whole answer.
 
         Raises:
-            PoolError: it ended before it was complete (``stream_broken``).
+            PoolError: the stream ended before the answer was complete (``stream_broken``).
         """
         if self.done is None:
             raise error_for("stream_broken", job=self.job)
@@ -180,21 +181,21 @@ class AnswerBuilder:
 def retry_delay_s(
     error: EntraideError, *, attempt: int, retries: int, left_s: float
 ) -> float | None:
-    """Returns how long to wait before another attempt; None when there is to be none.
+    """Returns the wait before another attempt, seconds; None where there must be no other.
 
     Args:
-        error: what the last attempt met.
-        attempt: how many attempts there were before it.
-        retries: how many may follow the first.
-        left_s: time left for the whole call.
+        error: error of the last attempt.
+        attempt: number of attempts before the last one.
+        retries: maximum number of attempts after the first.
+        left_s: time left for the whole call, seconds.
     """
     facts = CODES.get(error.code)
-    stopped = facts is None or facts.http == 499  # somebody wanted it to end
+    stopped = facts is None or facts.http == 499  # somebody cancelled it
     if stopped or not error.retryable or attempt >= retries:
         return None
     if error.retry_after_s is not None:
         wait_s = error.retry_after_s if error.retry_after_s <= RETRY_AFTER_MAX_S else left_s
     else:
         wait_s = min(RETRY_DELAY_MAX_S, RETRY_DELAY_MIN_S * 2**attempt)
-        wait_s *= random.uniform(0.75, 1.0)  # noqa: S311 - it spreads callers, it guards nothing
+        wait_s *= random.uniform(0.75, 1.0)  # noqa: S311 - jitter, not a secret
     return wait_s if wait_s < left_s else None

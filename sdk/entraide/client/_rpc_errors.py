@@ -1,7 +1,7 @@
-"""From a failed gRPC call to one of our errors: the stable code first, the status as a last resort.
+"""Converts a failed gRPC call to an ``EntraideError``, by the pool's stable code, else the status.
 
-The pool puts its stable code into ``google.rpc.ErrorInfo`` as ``reason``, with the job and the
-sentence's values as metadata, and the wait into ``google.rpc.RetryInfo``.
+The pool sends its stable code as ``reason`` of ``google.rpc.ErrorInfo``, with the job and the
+sentence's values as metadata, and the wait in ``google.rpc.RetryInfo``.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from entraide.errors import EntraideError, error_for
 
 DETAILS_KEY = "grpc-status-details-bin"
 
-# For answers that carry no code of ours: a proxy, another server, or no answer at all.
+# For answers without a code of the pool: from a proxy or another server, or no answer at all.
 _BY_STATUS: Mapping[grpc.StatusCode, str] = {
     grpc.StatusCode.UNAVAILABLE: "pool_unreachable",
     grpc.StatusCode.DEADLINE_EXCEEDED: "deadline_exceeded",
@@ -35,14 +35,14 @@ def _number(text: str | None) -> float | None:
 
 
 def error_from_rpc(error: grpc.RpcError, *, address: str, lang: str) -> EntraideError:
-    """Returns the error that a failed call stands for, with a sentence in the caller's language.
+    """Returns the exception for a failed call, with a sentence in the caller's language.
 
     Args:
-        error: of grpc or grpc.aio.
-        address: of the pool, for the sentence.
-        lang: for sentences that the pool did not write.
+        error: error of grpc or grpc.aio.
+        address: address of the pool, for the sentence.
+        lang: language of the sentence where the pool sent none.
     """
-    trailing: Any = error.trailing_metadata()  # pairs, whatever the stubs of grpc say
+    trailing: Any = error.trailing_metadata()  # pairs; the stubs of grpc are wrong here
     for key, raw in trailing or ():
         if key == DETAILS_KEY:
             status = status_pb2.Status.FromString(raw)

@@ -1,7 +1,7 @@
-"""``AdminClient``: the operator's calls, as the public contract has them.
+"""``AdminClient``: the operator's calls of the gRPC service ``Admin``.
 
-It hands back the contract's own messages: the operator's command line prints them, and no other
-program is meant to hold the admin key.
+It returns the contract's own messages, which the operator's command line prints; no other program
+is meant to hold the admin key.
 """
 
 from types import TracebackType
@@ -14,7 +14,7 @@ from entraide.client._constants import RETRIES, TIMEOUT_S
 from entraide.client.sync import call_with_retries
 from entraide.client.transport import GrpcTransport, Transport
 
-# What may be call_with_retries when a reply is lost: each of these done twice is as done once.
+# Idempotent methods: they may be repeated when a reply is lost.
 REPEATABLE = frozenset(
     {
         "ListNodes",
@@ -34,14 +34,14 @@ REPEATABLE = frozenset(
 
 
 class AdminClient:
-    """The operator's side of a pool.
+    """Client for the operator of a pool.
 
     Args:
         url: the pool's web address, or ``host:port`` of its gRPC service.
         key: the pool's admin key.
         ca_pem: certificate authority of the pool, PEM; "" for the system's.
-        lang: of the sentences in errors.
-        transport: how calls travel; gRPC unless given.
+        lang: language of the errors' sentences.
+        transport: transport of the calls; gRPC by default.
     """
 
     def __init__(

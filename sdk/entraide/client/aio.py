@@ -1,4 +1,4 @@
-"""``AsyncClient``: a pool for asyncio programs, with the methods of ``Client``."""
+"""``AsyncClient``: the client for asyncio programs, with the methods of ``Client``."""
 
 import asyncio
 import itertools
@@ -33,7 +33,7 @@ AsyncOpener = Callable[[float], AsyncIterator[pool_pb2.StreamEvent]]
 class AsyncStream:
     """A streamed answer: an asynchronous context manager and iterator of pieces of text.
 
-    It is tried again on failures that may pass, but never once text has come.
+    A transient failure is retried, but only before any text has arrived.
     """
 
     def __init__(
@@ -85,43 +85,43 @@ class AsyncStream:
         await self.close()
 
     async def close(self) -> None:
-        """Cancels what is still to come."""
+        """Cancels the rest of the answer."""
         await self._texts.aclose()
 
     @property
     def job(self) -> str:
-        """The job's identifier, once the pool has told it."""
+        """The job's identifier; "" before the pool has sent it."""
         return self._builder.job
 
     @property
     def text(self) -> str:
-        """The text that has come so far."""
+        """The text received so far."""
         return "".join(self._builder.parts)
 
     @property
     def finish_reason(self) -> str:
-        """Why the answer stopped; "" while it goes on."""
+        """Why the model stopped; "" while the answer is incomplete."""
         return self._builder.done.finish_reason if self._builder.done else ""
 
     @property
     def usage(self) -> TokenUsage | None:
-        """The tokens, once the answer is complete."""
+        """The tokens; None until the answer is complete."""
         return self._builder.usage
 
     @property
     def receipt(self) -> Receipt | None:
-        """The receipt, once the answer is complete."""
+        """The receipt; None until the answer is complete."""
         return self._builder.receipt
 
     async def answer(self) -> Answer:
-        """Reads what is left, and returns the whole answer."""
+        """Reads the rest, and returns the whole answer."""
         async for _ in self._texts:
             pass
         return self._builder.answer()
 
 
 class AsyncClient:
-    """A pool, for asyncio programs; arguments and methods are those of ``Client``."""
+    """Client of a pool for asyncio programs; arguments and methods are those of ``Client``."""
 
     def __init__(
         self,
@@ -152,20 +152,20 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         await self._transport.close()
 
     async def chat(
         self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
     ) -> Answer:
-        """Asks, and waits for the whole answer; see ``Client.chat``."""
+        """Sends a chat request and returns the whole answer; see ``Client.chat``."""
         async with self.stream(prompt, model=model, **options) as stream:
             return await stream.answer()
 
     def stream(
         self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
     ) -> AsyncStream:
-        """Asks, and gives the answer piece by piece: ``async with client.stream(…) as s``."""
+        """Sends a chat request and streams the answer: ``async with client.stream(…) as s``."""
 
         async def prepare() -> AsyncOpener:
             name = model or await self._first_model()
@@ -182,7 +182,7 @@ class AsyncClient:
         keep_s: float = 0.0,
         **options: Unpack[RequestOptions],
     ) -> Job:
-        """Leaves a job with the pool; see ``Client.submit``."""
+        """Submits a kept job; see ``Client.submit``."""
         options.setdefault("idempotency_key", uuid.uuid4().hex)
         request = build_request(
             prompt, model=model or await self._first_model(), options=options, lang=self._lang
@@ -197,28 +197,28 @@ class AsyncClient:
     async def wait(self, job: str, *, timeout_s: float | None = None) -> Job:
         """Waits until a job has ended, and returns it; see ``Client.wait``."""
         ends_at = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
-        pause = POLL_MIN_S
-        while not (found := await self.get(job)).ended:
-            if time.monotonic() + pause > ends_at:
+        poll_s = POLL_MIN_S
+        while not (current := await self.get(job)).ended:
+            if time.monotonic() + poll_s > ends_at:
                 sentence = i18n.error("deadline_exceeded", self._lang)
                 raise error_for("deadline_exceeded", sentence, job=job)
-            await asyncio.sleep(pause)
-            pause = min(POLL_MAX_S, pause * 2)
-        return found
+            await asyncio.sleep(poll_s)
+            poll_s = min(POLL_MAX_S, poll_s * 2)
+        return current
 
     async def cancel(self, job: str) -> Job:
         """Cancels a job."""
         return _convert.job(await self._call("Cancel", pool_pb2.JobRequest(job=job)))
 
     async def explain(self, job: str, lang: str | None = None) -> JobExplanation:
-        """Says why a job is where it is, in words and as facts."""
+        """Returns why a job was placed, waits or was refused, as text and as a struct."""
         lang = lang or self._lang
         message = await self._call("Explain", pool_pb2.JobRequest(job=job), lang=lang)
-        facts = _convert.explanation(message)
-        return JobExplanation(explanations.render(facts, lang), facts)
+        explanation = _convert.explanation(message)
+        return JobExplanation(explanations.render(explanation, lang), explanation)
 
     async def models(self) -> list[ModelInfo]:
-        """Returns the models that may be asked for, those served now first, the sizes last."""
+        """Returns the models that requests may name: the loaded ones first, the aliases last."""
         answer = await self._call("ListModels", pool_pb2.ListModelsRequest())
         return [_convert.model(message) for message in answer.models]
 

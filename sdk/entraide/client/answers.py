@@ -1,4 +1,4 @@
-"""Answers: what the clients hand back, as frozen structs without a trace of the transport."""
+"""Answers of the clients, as frozen structs that do not depend on the transport."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ ENDED = frozenset({"completed", "cancelled", "failed", "refused"})
 
 
 class TokenUsage(Struct, frozen=True):
-    """Tokens of one job, and whether the engine counted them (``measured``) or not."""
+    """Tokens of one job; ``basis`` is ``measured`` where the engine counted them."""
 
     input_tokens: int
     cached_tokens: int
@@ -22,11 +22,11 @@ class Answer(Struct, frozen=True):
     """A whole answer.
 
     Attributes:
-        text: what the model said.
-        finish_reason: why it stopped (``stop``, ``length``, ``tool_calls``).
-        usage: its tokens.
-        receipt: where it ran, for how much; None when the pool gave none.
-        job: its identifier.
+        text: text of the answer.
+        finish_reason: why the model stopped (``stop``, ``length``, ``tool_calls``).
+        usage: tokens.
+        receipt: machine, energy and emissions; None where the pool gave no receipt.
+        job: identifier of the job.
     """
 
     text: str
@@ -37,16 +37,16 @@ class Answer(Struct, frozen=True):
 
 
 class Job(Struct, frozen=True):
-    """A job as the pool knows it.
+    """A job in the pool's records.
 
     Attributes:
         job: identifier.
         state: one of ``entraide.types.JobState``.
-        code, message: why it failed or was refused, as a stable code and a sentence, else "".
-        model, job_class: what was asked for.
+        code, message: why the job failed or was refused, as a stable code and a sentence, else "".
+        model, job_class: requested model and class.
         submitted_at, ended_at: seconds since the epoch; 0 for not yet.
         result: the OpenAI-shaped answer of a completed kept job, else None.
-        receipt: its receipt, once there is one.
+        receipt: its receipt; None until there is one.
     """
 
     job: str
@@ -62,7 +62,7 @@ class Job(Struct, frozen=True):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the job has reached a final state."""
         return self.state in ENDED
 
     @property
@@ -74,16 +74,16 @@ class Job(Struct, frozen=True):
 
 
 class ModelInfo(Struct, frozen=True):
-    """A model that may be asked for.
+    """A model that requests may name.
 
     Attributes:
-        model: its public name, or the name of a size (``petit``, ``moyen``, ``grand``, ``auto``).
+        model: its public name, or an alias (``petit``, ``moyen``, ``grand``, ``auto``).
         revisions: checksums of the weights.
         context_tokens: longest prompt plus answer.
-        features: what it can do beyond text.
-        replicas: how many machines serve it.
-        loaded: whether any does; else one loads it when it is asked for.
-        means: of a size, the model that it means now; else "".
+        features: its features beyond text.
+        replicas: number of nodes that serve it.
+        loaded: whether a node serves it; if not, a node loads it on request.
+        means: for an alias, the model that it stands for now; else "".
     """
 
     model: str
@@ -96,11 +96,11 @@ class ModelInfo(Struct, frozen=True):
 
 
 class JobExplanation(Struct, frozen=True):
-    """Why a job is where it is: in words, and as facts."""
+    """Explanation of a job, as text and as a struct."""
 
     text: str
     explanation: Explanation
 
     def __str__(self) -> str:
-        """Returns the words."""
+        """Returns the text."""
         return self.text

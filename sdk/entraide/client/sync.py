@@ -1,4 +1,4 @@
-"""``Client``: a pool for programs that wait for their answers."""
+"""``Client``: the synchronous client of a pool."""
 
 import itertools
 import os
@@ -38,7 +38,7 @@ Opener = Callable[[float], Iterator[pool_pb2.StreamEvent]]
 
 
 def pool_address_and_key(url: str | None, key: str | None, lang: str) -> tuple[str, str]:
-    """Returns address and key, from the arguments or from the environment.
+    """Returns the pool's address and the API key, from the arguments or the environment.
 
     Raises:
         PoolUnreachable: there is no address.
@@ -55,7 +55,7 @@ def pool_address_and_key(url: str | None, key: str | None, lang: str) -> tuple[s
 class Stream:
     """A streamed answer: a context manager, and an iterator of pieces of text.
 
-    It is tried again on failures that may pass, but never once text has come.
+    A transient failure is retried, but only before any text has arrived.
     """
 
     def __init__(self, opener: Opener, *, timeout_s: float, retries: int) -> None:
@@ -104,52 +104,53 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Cancels what is still to come."""
+        """Cancels the rest of the answer."""
         self._texts.close()
 
     @property
     def job(self) -> str:
-        """The job's identifier, once the pool has told it."""
+        """The job's identifier; "" before the pool has sent it."""
         return self._builder.job
 
     @property
     def text(self) -> str:
-        """The text that has come so far."""
+        """The text received so far."""
         return "".join(self._builder.parts)
 
     @property
     def finish_reason(self) -> str:
-        """Why the answer stopped; "" while it goes on."""
+        """Why the model stopped; "" while the answer is incomplete."""
         return self._builder.done.finish_reason if self._builder.done else ""
 
     @property
     def usage(self) -> TokenUsage | None:
-        """The tokens, once the answer is complete."""
+        """The tokens; None until the answer is complete."""
         return self._builder.usage
 
     @property
     def receipt(self) -> Receipt | None:
-        """The receipt, once the answer is complete."""
+        """The receipt; None until the answer is complete."""
         return self._builder.receipt
 
     def answer(self) -> Answer:
-        """Reads what is left, and returns the whole answer."""
+        """Reads the rest, and returns the whole answer."""
         for _ in self._texts:
             pass
         return self._builder.answer()
 
 
 class Client:
-    """A pool, for programs that wait.
+    """Synchronous client of a pool.
 
     Args:
-        url: the pool's web address, or ``host:port`` of its gRPC service; ``ENTRAIDE_URL``.
-        key: an API key of a co-op; ``ENTRAIDE_KEY``.
-        timeout_s: of a call, its retries included.
-        retries: attempts after the first, on failures that may pass.
+        url: the pool's web address, or ``host:port`` of its gRPC service; by default
+            ``ENTRAIDE_URL``.
+        key: an API key of a co-op; by default ``ENTRAIDE_KEY``.
+        timeout_s: time limit of a call, retries included, seconds.
+        retries: maximum number of attempts after the first, on transient failures.
         ca_pem: certificate authority of the pool, PEM; "" for the system's.
-        lang: of the sentences in errors and explanations, ``fr`` or ``en``.
-        transport: how calls travel; gRPC unless given.
+        lang: language of errors and explanations, ``fr`` or ``en``.
+        transport: transport of the calls; gRPC by default.
     """
 
     def __init__(
@@ -181,19 +182,19 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         self._transport.close()
 
     def chat(self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]) -> Answer:
-        """Asks, and waits for the whole answer.
+        """Sends a chat request and returns the whole answer.
 
         Args:
             prompt: a question, or messages as ``{"role": …, "content": …}``.
-            model: public model name; "" for the first that the pool serves.
+            model: public model name; "" for the first model that the pool serves.
             **options: see ``RequestOptions``.
 
         Raises:
-            EntraideError: of the kind that fits, with ``code``, ``job`` and ``retryable``.
+            EntraideError: the subclass that fits, with ``code``, ``job`` and ``retryable``.
         """
         with self.stream(prompt, model=model, **options) as stream:
             return stream.answer()
@@ -201,7 +202,7 @@ class Client:
     def stream(
         self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
     ) -> Stream:
-        """Asks, and gives the answer piece by piece; see ``chat`` and ``Stream``."""
+        """Sends a chat request and streams the answer; see ``chat`` and ``Stream``."""
         request = build_request(
             prompt, model=model or self._first_model(), options=options, lang=self._lang
         )
@@ -219,15 +220,15 @@ class Client:
         keep_s: float = 0.0,
         **options: Unpack[RequestOptions],
     ) -> Job:
-        """Leaves a job with the pool, which keeps it until it is done, whatever happens.
+        """Submits a kept job: the pool stores it, so that it survives any restart or disconnection.
 
         Args:
             prompt: as in ``chat``.
             model: as in ``chat``.
             **options: as in ``chat``.
-            keep_s: how long the result is kept after its end; 0 for the pool's 24 hours.
+            keep_s: retention of the result after the job's end, seconds; 0 for the pool's 24 hours.
         """
-        # The same key on each attempt: a reply that was lost must not make a second job.
+        # The same key on each attempt: after a lost reply, the retry must not create a second job.
         options.setdefault("idempotency_key", uuid.uuid4().hex)
         request = build_request(
             prompt, model=model or self._first_model(), options=options, lang=self._lang
@@ -240,34 +241,34 @@ class Client:
         return _convert.job(self._call("Get", pool_pb2.JobRequest(job=job)))
 
     def wait(self, job: str, *, timeout_s: float | None = None) -> Job:
-        """Waits until a job has ended, and returns it; a failed job is returned, not raised.
+        """Waits until a job has ended, and returns it; a failed job raises nothing.
 
         Raises:
-            PoolError: ``deadline_exceeded``, when it has not ended within ``timeout_s``.
+            PoolError: ``deadline_exceeded`` if the job has not ended within ``timeout_s``.
         """
         ends_at = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
-        pause = POLL_MIN_S
-        while not (found := self.get(job)).ended:
-            if time.monotonic() + pause > ends_at:
+        poll_s = POLL_MIN_S
+        while not (current := self.get(job)).ended:
+            if time.monotonic() + poll_s > ends_at:
                 sentence = i18n.error("deadline_exceeded", self._lang)
                 raise error_for("deadline_exceeded", sentence, job=job)
-            time.sleep(pause)
-            pause = min(POLL_MAX_S, pause * 2)
-        return found
+            time.sleep(poll_s)
+            poll_s = min(POLL_MAX_S, poll_s * 2)
+        return current
 
     def cancel(self, job: str) -> Job:
         """Cancels a job."""
         return _convert.job(self._call("Cancel", pool_pb2.JobRequest(job=job)))
 
     def explain(self, job: str, lang: str | None = None) -> JobExplanation:
-        """Says why a job is where it is, in words and as facts."""
+        """Returns why a job was placed, waits or was refused, as text and as a struct."""
         lang = lang or self._lang
         message = self._call("Explain", pool_pb2.JobRequest(job=job), lang=lang)
-        facts = _convert.explanation(message)
-        return JobExplanation(explanations.render(facts, lang), facts)
+        explanation = _convert.explanation(message)
+        return JobExplanation(explanations.render(explanation, lang), explanation)
 
     def models(self) -> list[ModelInfo]:
-        """Returns the models that may be asked for, those served now first, the sizes last."""
+        """Returns the models that requests may name: the loaded ones first, the aliases last."""
         answer = self._call("ListModels", pool_pb2.ListModelsRequest())
         return [_convert.model(message) for message in answer.models]
 
@@ -295,7 +296,7 @@ class Client:
 
 
 def call_with_retries(call: Callable[[float], Any], *, timeout_s: float, retries: int) -> Any:
-    """Makes a call that may be repeated safely, again if it fails in a way that may pass."""
+    """Makes an idempotent call, and retries it on transient failures."""
     ends_at = time.monotonic() + timeout_s
     for attempt in itertools.count():
         left_s = ends_at - time.monotonic()

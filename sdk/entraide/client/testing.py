@@ -1,10 +1,10 @@
-"""Transports without a pool, for the tests of programs that use a client.
+"""Mock transports, for the tests of programs that use a client.
 
     transport = MockTransport({"Pool/ListModels": [pool_pb2.ListModelsResponse()]})
     client = Client(transport=transport)
 
-Each method has a script: its answers, one a call. An answer that is an exception is raised; for
-``Pool/Stream`` an answer is a list of events, of which any may be an exception.
+The script has a list of answers for each method, one per call. An answer that is an exception is
+raised. For ``Pool/Stream`` an answer is a list of events, and an event may be an exception.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -18,16 +18,16 @@ Script = Mapping[str, Sequence[Any]]
 
 
 class MockTransport:
-    """A transport for ``Client`` that follows a script.
+    """Transport for ``Client`` that answers from a script.
 
     Attributes:
-        requests: what was asked, as (method, request), in order.
+        requests: calls received, as (method, request), in order.
         languages: the language of each call, in order.
-        closed: whether the client let go of it.
+        closed: whether the client has closed it.
     """
 
     def __init__(self, script: Script) -> None:
-        self._left = {method: list(answers) for method, answers in script.items()}
+        self._answers = {method: list(answers) for method, answers in script.items()}
         self.requests: list[tuple[str, Message]] = []
         self.languages: list[str] = []
         self.closed = False
@@ -35,8 +35,8 @@ class MockTransport:
     def _next(self, method: str, request: Message, lang: str) -> Any:
         self.requests.append((method, request))
         self.languages.append(lang)
-        assert self._left.get(method), f"the script has no answer left for {method}"
-        answer = self._left[method].pop(0)
+        assert self._answers.get(method), f"the script has no answer left for {method}"
+        answer = self._answers[method].pop(0)
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -49,7 +49,7 @@ class MockTransport:
     def stream(
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
     ) -> Iterator[pool_pb2.StreamEvent]:
-        """Gives the events of the script's next answer for ``Pool/Stream``."""
+        """Yields the events of the script's next answer for ``Pool/Stream``."""
         assert timeout_s > 0
         for event in self._next("Pool/Stream", request, lang):
             if isinstance(event, BaseException):
@@ -57,12 +57,12 @@ class MockTransport:
             yield event
 
     def close(self) -> None:
-        """Notes that the client let go of it."""
+        """Records that the client has closed it."""
         self.closed = True
 
 
 class AsyncMockTransport:
-    """The same for ``AsyncClient``; what was asked is in ``mock``."""
+    """Transport for ``AsyncClient`` that answers from a script; ``mock`` has the calls received."""
 
     def __init__(self, script: Script) -> None:
         self.mock = MockTransport(script)
@@ -74,10 +74,10 @@ class AsyncMockTransport:
     async def stream(
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
-        """Gives the events of the script's next answer for ``Pool/Stream``."""
+        """Yields the events of the script's next answer for ``Pool/Stream``."""
         for event in self.mock.stream(request, timeout_s=timeout_s, lang=lang):
             yield event
 
     async def close(self) -> None:
-        """Notes that the client let go of it."""
+        """Records that the client has closed it."""
         self.mock.close()

@@ -1,6 +1,6 @@
-"""Transports: how a client's calls travel. gRPC is the one that ships; a test brings its own.
+"""Transports of the clients' calls: gRPC, and the protocol that any other one must implement.
 
-A transport raises errors of ``entraide.errors`` only; it never tries again by itself.
+A transport raises exceptions of ``entraide.errors`` only, and never retries by itself.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ SERVICES = {
 
 
 class Transport(Protocol):
-    """What a ``Client`` needs of its transport."""
+    """Transport of a ``Client``."""
 
     def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
         """Makes one call (``Pool/Get``) and returns its answer."""
@@ -36,11 +36,11 @@ class Transport(Protocol):
         """Runs a live job; a generator, whose ``close`` cancels the job."""
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
 
 
 class AsyncTransport(Protocol):
-    """What an ``AsyncClient`` needs of its transport."""
+    """Transport of an ``AsyncClient``."""
 
     async def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
         """Makes one call (``Pool/Get``) and returns its answer."""
@@ -51,7 +51,7 @@ class AsyncTransport(Protocol):
         """Runs a live job; an asynchronous generator, whose ``aclose`` cancels the job."""
 
     async def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
 
 
 def _options(address: Address) -> list[tuple[str, int]]:
@@ -73,7 +73,7 @@ def _metadata(key: str, lang: str) -> tuple[tuple[str, str | bytes], ...]:
 
 
 class GrpcTransport:
-    """Calls over one gRPC channel, opened when it is first needed. Threads may share it."""
+    """Calls over one gRPC channel, opened at first use. Thread-safe."""
 
     def __init__(self, url: str, key: str, *, ca_pem: str = "") -> None:
         self._url, self._key, self._ca_pem = url, key, ca_pem
@@ -118,7 +118,7 @@ class GrpcTransport:
             call.cancel()
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         with self._lock:
             if self._channel is not None:
                 self._channel.close()
@@ -126,7 +126,7 @@ class GrpcTransport:
 
 
 class AsyncGrpcTransport:
-    """Calls over one gRPC channel in the running event loop, opened when first needed."""
+    """Calls over one gRPC channel in the running event loop, opened at first use."""
 
     def __init__(self, url: str, key: str, *, ca_pem: str = "") -> None:
         self._url, self._key, self._ca_pem = url, key, ca_pem
@@ -174,7 +174,7 @@ class AsyncGrpcTransport:
             call.cancel()
 
     async def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         if self._channel is not None:
             await self._channel.close()
             self._channel = None

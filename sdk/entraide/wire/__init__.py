@@ -1,1 +1,1 @@
-"""The wire: messages, subjects and codec between gateways, scheduler and node agents (NATS)."""
+"""Wire format: messages, subjects and codec between gateways, scheduler and node agents (NATS)."""

@@ -1,8 +1,8 @@
-"""Messages: what travels over NATS, as tagged MessagePack arrays.
+"""Messages on NATS, as tagged MessagePack arrays; ``docs/reference/protocol.md`` explains them.
 
-Fields are only ever added at the end, with a default; a tag is never used for another meaning.
-A message is at most ``MESSAGE_BYTES_MAX`` long. Times ``sent_at`` are on the sender's clock and
-serve only to correct the other times of the same message.
+Compatibility: a field is only added at the end, with a default, and a tag never changes its
+meaning. A message has at most ``MESSAGE_BYTES_MAX`` bytes. ``sent_at`` is on the sender's clock and
+serves only to correct the other times of the same message.
 """
 
 from msgspec import Struct
@@ -23,29 +23,29 @@ from entraide.types import (
 PROTOCOL = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
-LEFT = "left"  # a goodbye for good
+LEFT = "left"  # reason of the goodbye of a node that leaves the pool
 
 
 class Message(Struct, frozen=True, array_like=True, tag=True):
-    """What every message is (settings only, no fields)."""
+    """Base of every message: encoding options, no fields."""
 
 
 # Node to scheduler: ctl.
 
 
 class Hello(Message, frozen=True, tag="hello"):
-    """First message of an agent, and again whenever its card changes.
+    """First message of an agent, sent again whenever its card changes.
 
     Attributes:
-        card: itself; ``coop`` is ignored, the pool knows it.
-        boot: identifier of this run of the agent; ``seq`` restarts with it.
+        card: the node's own card; the pool ignores its ``coop`` and uses the enrolled one.
+        boot: identifier of this process of the agent; ``seq`` restarts with it.
         seq: number of this ctl message.
         sent_at: sender's clock.
-        accepting, reason: whether it takes work, else the stable code why not.
-        running: the runs it still holds, or whose usage reports are not acknowledged, as
-            (job, epoch).
-        protocol: highest protocol it speaks.
-        lending: for whose work it takes jobs.
+        accepting, reason: whether the node takes jobs, else the stable code why not.
+        running: the runs that the node still holds, or whose usage reports are not acknowledged,
+            as (job, epoch).
+        protocol: highest protocol version that the agent speaks.
+        lending: whose jobs the node takes.
     """
 
     card: NodeCard
@@ -60,7 +60,7 @@ class Hello(Message, frozen=True, tag="hello"):
 
 
 class Heartbeat(Message, frozen=True, tag="beat"):
-    """Once a second."""
+    """Sent once a second."""
 
     boot: str
     seq: int
@@ -73,14 +73,14 @@ class Heartbeat(Message, frozen=True, tag="beat"):
 
 
 class Accept(Message, frozen=True, tag="accept"):
-    """The node runs it."""
+    """The node accepts the run."""
 
     job: str
     epoch: int
 
 
 class Decline(Message, frozen=True, tag="decline"):
-    """The node does not run it, with the reason as a stable code."""
+    """The node declines the run; ``code`` is the reason as a stable code."""
 
     job: str
     epoch: int
@@ -89,7 +89,7 @@ class Decline(Message, frozen=True, tag="decline"):
 
 
 class Progress(Message, frozen=True, tag="progress"):
-    """Sign of life of a run, about once a second: output tokens so far."""
+    """Progress of a run, about once a second: output tokens so far; renews the lease."""
 
     job: str
     epoch: int
@@ -97,14 +97,15 @@ class Progress(Message, frozen=True, tag="progress"):
 
 
 class UsageReport(Message, frozen=True, tag="usage"):
-    """A run is over; sent again until ``UsageAck``.
+    """A run has ended; sent again until ``UsageAck``.
 
     Attributes:
         job, epoch: the lease.
-        outcome, code: how it ended; ``engine_exited`` when the engine's process ended by itself.
-        delivered: whether some of its answer had been sent.
-        usage: what it used.
-        beside: with ``engine_exited``, how many other runs were in the engine then.
+        outcome, code: how the run ended; ``engine_exited`` when the engine's process ended by
+            itself.
+        delivered: whether part of the answer had been sent.
+        usage: usage of the run.
+        beside: with ``engine_exited``, number of other runs in the engine at that time.
     """
 
     job: str
@@ -117,13 +118,13 @@ class UsageReport(Message, frozen=True, tag="usage"):
 
 
 class Goodbye(Message, frozen=True, tag="goodbye"):
-    """The agent stops, after its runs ended; with the reason ``LEFT`` its identity is revoked."""
+    """The agent stops after its runs have ended; the reason ``LEFT`` revokes its identity."""
 
     reason: str
 
 
 class LoadFailed(Message, frozen=True, tag="load-failed"):
-    """A model that the pool asked for could not be loaded; the reason is a stable code."""
+    """A model that the pool asked the node to load could not be loaded; ``code`` says why."""
 
     model: str
     code: str
@@ -131,10 +132,10 @@ class LoadFailed(Message, frozen=True, tag="load-failed"):
 
 
 class CatalogueRequest(Message, frozen=True, tag="ask-catalogue"):
-    """The node wants the pool's catalogue of models.
+    """The node requests the pool's catalogue of models.
 
     Attributes:
-        digest: of the one that it has, sha256 in hexadecimal; "" for none.
+        digest: SHA-256 of the node's catalogue, hexadecimal; "" where it has none.
     """
 
     digest: str
@@ -157,14 +158,14 @@ NodeUp = (
 
 
 class Welcome(Message, frozen=True, tag="welcome"):
-    """Answer to Hello: how often to beat, and which of its runs are still wanted.
+    """Answer to ``Hello``: the heartbeat interval, and the runs to continue.
 
     Attributes:
         heartbeat_s: seconds between two heartbeats.
-        keep: the runs that are still wanted, as (job, epoch).
-        protocol: the one to speak.
-        pool_version: of the pool's Entraide; "" when it does not say.
-        sent_at: sender's clock; 0 when it does not say.
+        keep: the runs to continue, as (job, epoch); the node stops the others.
+        protocol: protocol version to speak.
+        pool_version: version of Entraide in the pool; "" from a pool that does not send it.
+        sent_at: sender's clock; 0 from a pool that does not send it.
     """
 
     heartbeat_s: float
@@ -175,18 +176,18 @@ class Welcome(Message, frozen=True, tag="welcome"):
 
 
 class HelloRequest(Message, frozen=True, tag="say-hello"):
-    """The scheduler does not know this node (any more): say hello again."""
+    """The scheduler does not know this boot: the node must send ``Hello`` again."""
 
 
 class UsageAck(Message, frozen=True, tag="usage-ack"):
-    """The report is in the books: forget it."""
+    """The report is in the ledger: the node may delete it."""
 
     job: str
     epoch: int
 
 
 class StopRun(Message, frozen=True, tag="stop"):
-    """Stop a run: its lease is over."""
+    """Stop a run: its lease has ended."""
 
     job: str
     epoch: int
@@ -199,13 +200,13 @@ class IdentityRenewed(Message, frozen=True, tag="renewed"):
 
 
 class LoadModel(Message, frozen=True, tag="load"):
-    """Load a model of the node's ``loadable``; it appears among the card's replicas."""
+    """Load a model of the card's ``loadable``; it then appears among the card's replicas."""
 
     model: str
 
 
 class UnloadModel(Message, frozen=True, tag="unload"):
-    """Unload a model once its runs have ended; it takes no new ones from now on."""
+    """Unload a model after its runs have ended; it takes no new runs from now on."""
 
     model: str
 
@@ -238,16 +239,16 @@ NodeDownCtl = (
 
 
 class StartRun(Message, frozen=True, tag="run"):
-    """Run this request.
+    """Run a request.
 
     Attributes:
         job, epoch: the lease.
-        gateway: where the answer goes.
+        gateway: gateway that receives the answer.
         path: ``/v1/chat/completions`` or ``/v1/completions``.
         model: public model name.
-        stream: whether tokens are wanted as they come.
-        body: the request, one opaque field.
-        sealed: how the body is sealed; "" for not.
+        stream: whether tokens are sent as they are produced.
+        body: the request, as one opaque field.
+        sealed: how the body is encrypted; "" where it is not.
         own: whether the job is the node's own co-op's.
     """
 
@@ -263,7 +264,7 @@ class StartRun(Message, frozen=True, tag="run"):
 
 
 class CancelRun(Message, frozen=True, tag="cancel"):
-    """The client went away, or cancelled: stop the engine at once."""
+    """The client disconnected or cancelled: stop the engine at once."""
 
     job: str
     epoch: int
@@ -282,7 +283,7 @@ class Tokens(Message, frozen=True, tag="tokens"):
         job, epoch: the lease.
         first: number of output tokens sent before this message.
         n: output tokens in it.
-        data: server-sent events, ready to be sent on.
+        data: server-sent events, ready for the client.
     """
 
     job: str
@@ -293,15 +294,15 @@ class Tokens(Message, frozen=True, tag="tokens"):
 
 
 class RunEnded(Message, frozen=True, tag="end"):
-    """A run is over; goes to the gateway, as ``UsageReport`` goes to the scheduler.
+    """A run has ended; sent to the gateway, while ``UsageReport`` goes to the scheduler.
 
     Attributes:
         job, epoch: the lease.
-        outcome, code, values: how it ended.
+        outcome, code, values: how the run ended.
         first: number of output tokens sent before.
-        final: streamed: JSON of the chunk that bears ``finish_reason``.
-        body: not streamed: JSON of the whole answer.
-        usage: what it used.
+        final: where streamed, JSON of the chunk that has ``finish_reason``.
+        body: where not streamed, JSON of the whole answer.
+        usage: usage of the run.
     """
 
     job: str
@@ -322,19 +323,19 @@ NodeOut = Tokens | RunEnded
 
 
 class GatewayHeartbeat(Message, frozen=True, tag="gw-beat"):
-    """A gateway is there; once a second."""
+    """Heartbeat of a gateway, once a second."""
 
     boot: str
 
 
 class SubmitJob(Message, frozen=True, tag="submit"):
-    """A gateway asks for a job."""
+    """A gateway submits a job."""
 
     facts: RequestFacts
 
 
 class CancelJob(Message, frozen=True, tag="cancel-job"):
-    """The client left or cancelled (``reason`` is an error code)."""
+    """The client disconnected or cancelled; ``reason`` is an error code."""
 
     job: str
     reason: str
@@ -349,7 +350,7 @@ class AbandonPlacement(Message, frozen=True, tag="abandon"):
 
 
 class LeaseExceeded(Message, frozen=True, tag="exceeded"):
-    """A node sent more of a run than its lease grants; the client's answer has ended well.
+    """A node sent more tokens than its lease grants; the client's answer was ended normally.
 
     Attributes:
         job, epoch, node: the lease.
@@ -365,14 +366,14 @@ class LeaseExceeded(Message, frozen=True, tag="exceeded"):
 
 
 class ExplanationRequest(Message, frozen=True, tag="ask-explanation"):
-    """Why is this job where it is (request-reply, answered by ``ExplanationReply``)."""
+    """Requests the explanation of a job (request-reply, answered by ``ExplanationReply``)."""
 
     job: str
     coop: str
 
 
 class ModelsRequest(Message, frozen=True, tag="ask-models"):
-    """Which models are served (request-reply, answered by ``ModelsReply``)."""
+    """Requests the models that are served (request-reply, answered by ``ModelsReply``)."""
 
 
 GatewayUp = (
@@ -387,7 +388,7 @@ GatewayUp = (
 
 
 class JobPlaced(Message, frozen=True, tag="placed"):
-    """A job has its node: send the body there; ``peak_w`` limits what its receipt believes."""
+    """A job was placed: send the body to the node. ``peak_w`` bounds the energy on the receipt."""
 
     job: str
     epoch: int
@@ -407,7 +408,7 @@ class JobRefused(Message, frozen=True, tag="refused"):
 
 
 class JobEnded(Message, frozen=True, tag="ended"):
-    """A job is over."""
+    """A job has ended."""
 
     job: str
     state: JobState
@@ -417,13 +418,13 @@ class JobEnded(Message, frozen=True, tag="ended"):
 
 
 class KeyRevoked(Message, frozen=True, tag="key-revoked"):
-    """An API key was revoked: the gateway ends its live jobs and no longer believes the key."""
+    """An API key was revoked: the gateway ends its live jobs and refuses the key."""
 
     key: str
 
 
 class NodeRevoked(Message, frozen=True, tag="node-revoked"):
-    """A node was revoked: the gateway ends the answers that the node had begun to stream."""
+    """A node was revoked: the gateway ends the answers that the node is streaming."""
 
     node: str
 
@@ -441,16 +442,16 @@ class ExplanationReply(Message, frozen=True, tag="explained"):
 
 
 class ModelCard(Struct, frozen=True, array_like=True):
-    """A model that may be asked for.
+    """A model that requests may name.
 
     Attributes:
-        model: its public name, or the name of a size.
+        model: its public name, or an alias (a size).
         revisions: checksums of the weights.
         context_tokens: the longest context offered.
-        features: what it can do beyond text.
-        replicas: how many nodes serve it.
-        loaded: whether any does; else one loads it when it is asked for.
-        means: of a size, the model that it means now; else "".
+        features: its features beyond text.
+        replicas: number of nodes that serve it.
+        loaded: whether a node serves it; if not, a node loads it on request.
+        means: for an alias, the model that it stands for now; else "".
     """
 
     model: str

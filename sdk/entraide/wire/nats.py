@@ -1,13 +1,12 @@
-"""How a process of the pool gets onto the bus, and stays there.
+"""Connection to the bus (NATS): connects, reconnects with back-off, and logs both.
 
-It decides when to try again and what to log about it; it knows nothing of subjects or messages.
-Only the shells import this module: it needs nats-py, which the bare SDK does not install. The
-options of the connection stand here once, so that every process behaves alike when the server goes.
+Every process uses the same connection options, so all behave alike when the server is lost. Only
+the shells import this module: it needs nats-py, which the plain SDK does not install.
 
-What nats-py leaves to its caller is handled here: it closes for ever on most errors that a server
-sends (an expired identity among them), its flush does not wait for what was not written yet, its
-back-off is constant, a first connection is tried again without end even when the server refuses
-the identity, and an exception that it does not expect ends its attempts in silence.
+It works around five properties of nats-py: most errors from the server (an expired identity among
+them) close the connection for good; ``flush`` does not wait for data that is not yet written; the
+back-off is constant; a first connection is retried without end even if the server refuses the
+identity; and an unexpected exception silently ends the reconnection attempts.
 """
 
 import asyncio
@@ -44,16 +43,16 @@ CANCEL_TIMEOUT_S = 0.05
 PENDING_MAX_BYTES = 16 * 1024 * 1024
 
 
-Notice = Callable[[], Awaitable[None]]
+Callback = Callable[[], Awaitable[None]]
 
 
 class Identity(Struct, frozen=True):
-    """What a process shows when it connects: a JWT, and the key that it names.
+    """Credentials of a process: a JWT, and the seed of the key in it.
 
     Attributes:
         jwt: the user JWT that the pool issued.
         seed: the private half of the user key; it never leaves the process.
-        inbox_prefix: where answers to its requests come (``_INBOX.…``).
+        inbox_prefix: prefix of the subjects for replies to its requests (``_INBOX.…``).
     """
 
     jwt: str
@@ -69,7 +68,7 @@ IdentitySource = Callable[[], Identity]
 
 
 def new_user_key() -> tuple[str, str]:
-    """Makes a user key; the seed stays with whoever asked.
+    """Makes a user key; the seed stays with the caller.
 
     Returns:
         The seed (``SU…``) and the public key (``U…``).
@@ -81,10 +80,10 @@ def new_user_key() -> tuple[str, str]:
 def expires_at(jwt: str) -> float:
     """Returns when a JWT expires, seconds since the epoch; infinity when it never does.
 
-    The signature is not checked: this tells the holder when to ask for the next one.
+    The signature is not checked: the holder uses this to renew its own JWT in time.
 
     Raises:
-        ValueError: it is not a JWT.
+        ValueError: the text is not a JWT.
     """
     try:
         body = jwt.split(".")[1]
@@ -98,7 +97,7 @@ def expires_at(jwt: str) -> float:
 
 
 def requires_tls(host: str) -> bool:
-    """Whether a host may be reached from beyond this machine, so that plain text is refused.
+    """Whether a host can be reached from other machines, so that TLS is required.
 
     >>> [requires_tls(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "bus.coop")]
     [False, False, False, True, True]
@@ -115,49 +114,49 @@ def requires_tls(host: str) -> bool:
 
 
 def client_context(ca_pem: str) -> ssl.SSLContext:
-    """Makes a TLS context that trusts the pool's own CA and nobody else."""
+    """Makes a TLS context that trusts the pool's own CA only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_verify_locations(cadata=ca_pem)
     return context
 
 
-def reconnect_delay_s(attempt: int, luck: float) -> float:
-    """Returns how long to wait before an attempt: doubling, bounded, spread by luck in [0, 1).
+def reconnect_delay_s(attempt: int, jitter: float) -> float:
+    """Returns the wait before an attempt: exponential back-off, bounded, with jitter in [0, 1).
 
-    The wait lies between half and all of the doubled value, so that a fleet that lost its server
-    at one moment does not come back at one moment.
+    The wait is between half of the doubled value and all of it, so that the nodes that lost their
+    server at the same time do not all reconnect at the same time.
 
     >>> [reconnect_delay_s(attempt, 1.0) for attempt in (0, 1, 2, 20)]
     [0.05, 0.1, 0.2, 2.0]
     """
     doubled = RECONNECT_DELAY_MIN_S * (1 << min(attempt, 16))
-    return min(RECONNECT_DELAY_MAX_S, doubled) * (0.5 + 0.5 * luck)
+    return min(RECONNECT_DELAY_MAX_S, doubled) * (0.5 + 0.5 * jitter)
 
 
 class Connection(Client):
-    """nats-py's client, made to come back after whatever the server or the network does."""
+    """nats-py's client, which reconnects after every failure of the server or the network."""
 
     async def flush(self, timeout: int = FLUSH_TIMEOUT_S) -> None:
-        """Returns when the server has seen all that was published and subscribed before.
+        """Returns when the server has received everything published and subscribed before.
 
-        nats-py's own lets its ping overtake what still waits to be written.
+        nats-py's own ``flush`` sends its ping before the data that is not yet written.
         """
         await self._flush_pending(force_flush=True)
         await super().flush(timeout)
 
     async def _process_err(self, err_msg: str) -> None:
-        # nats-py would close for good. An error that ends the connection is followed by its end,
-        # which the read loop turns into a reconnection; the others do not end it.
+        # nats-py would close for good. An error that ends the connection is followed by its close,
+        # after which the read loop reconnects; other errors do not end the connection.
         await self._error_cb(errors.Error(f"nats: {err_msg.strip()}"))
 
     async def _attempt_reconnect(self) -> None:
-        # nats-py catches its own and the system's errors only. Another one (uvloop raises
-        # RuntimeError on a transport that closed meanwhile) would end the attempts in silence.
+        # nats-py catches its own errors and OSError only. Another exception (uvloop raises
+        # RuntimeError on a closed transport) would silently end the attempts.
         while not self.is_closed:
             try:
                 await super()._attempt_reconnect()
-            except Exception as problem:  # noqa: BLE001  (a node must never vanish for a bug)
+            except Exception as problem:  # noqa: BLE001  (a bug must not disconnect a node for good)
                 await self._error_cb(problem)
                 self._status = Client.RECONNECTING
                 await asyncio.sleep(RECONNECT_DELAY_MAX_S)
@@ -167,16 +166,16 @@ class Connection(Client):
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         await super()._close(status, do_cbs)
         if self._reconnection_task is not asyncio.current_task():
-            await _ended(self._reconnection_task)
-        if not self.is_closed:  # an attempt did not hear that it was over, and succeeded
+            await _cancel_until_ended(self._reconnection_task)
+        if not self.is_closed:  # an attempt missed its cancellation, and succeeded
             await super()._close(status, False)
 
 
-async def _ended(task: asyncio.Future[Any] | None) -> None:
-    """Cancels a task until it has ended.
+async def _cancel_until_ended(task: asyncio.Future[Any] | None) -> None:
+    """Cancels a task repeatedly until it has ended.
 
-    Once is not enough: wait_for, in Python 3.11, loses a cancellation that comes in the same turn
-    as the end of what it waits for, and nats-py's attempts then go on for ever.
+    One cancellation is not enough: in Python 3.11, ``wait_for`` loses a cancellation that arrives
+    in the loop iteration in which its awaitable ends, and nats-py then retries for ever.
     """
     for _ in range(CANCELS_MAX):
         if task is None or task.done():
@@ -185,22 +184,22 @@ async def _ended(task: asyncio.Future[Any] | None) -> None:
         await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
 
 
-class _Watch:
-    """Counts attempts, holds the identity in use, speaks to the log and to the owner."""
+class _ConnectionState:
+    """State of one connection: attempts, identity in use, logging and the caller's callbacks."""
 
     def __init__(self, identity: Identity | IdentitySource, name: str) -> None:
         self._source = identity
         self._log = structlog.get_logger("entraide.bus").bind(connection=name)
         self.connection = Connection()
-        self.identity = self._newest()
+        self.identity = self._current_identity()
         self.attempt = 0
         self.problem = ""
         self.refusal: asyncio.Future[EntraideError] = asyncio.get_running_loop().create_future()
-        self.on_reconnected: Notice | None = None
-        self.on_disconnected: Notice | None = None
-        self.on_refused: Notice | None = None
+        self.on_reconnected: Callback | None = None
+        self.on_disconnected: Callback | None = None
+        self.on_refused: Callback | None = None
 
-    def _newest(self) -> Identity:
+    def _current_identity(self) -> Identity:
         return self._source if isinstance(self._source, Identity) else self._source()
 
     def next_delay_s(self) -> float:
@@ -211,7 +210,7 @@ class _Watch:
     def next_server(
         self, servers: list[Server], _info: dict[str, object]
     ) -> tuple[Server | None, float]:
-        self.identity = self._newest()
+        self.identity = self._current_identity()
         server = servers[self.attempt % len(servers)]
         return server, self.next_delay_s()
 
@@ -230,27 +229,29 @@ class _Watch:
         elif isinstance(problem, errors.SlowConsumerError):
             self._log.error("bus.slow", subject=problem.subject)
         elif isinstance(problem, ssl.SSLCertVerificationError):
-            self._say("bus.untrusted")
+            self._log_attempt("bus.untrusted")
             self._give_up(PoolError("bus_untrusted", self.problem))
         elif "authorization violation" in lowered or "user authentication" in lowered:
-            self._say("bus.refused")
+            self._log_attempt("bus.refused")
             self._give_up(AuthenticationError("bus_refused", self.problem))
             if self.on_refused is not None:
                 await self.on_refused()
         else:
-            self._say("bus.error")
+            self._log_attempt("bus.error")
 
     def _give_up(self, problem: EntraideError) -> None:
-        """Matters to a first connection only: later ones go on for ever."""
+        """Ends the first connection; later reconnections are retried for ever."""
         if not self.refusal.done():
             self.refusal.set_result(problem)
 
-    def _say(self, event: str) -> None:
-        if self.attempt & (self.attempt - 1) == 0:  # 0, 1, 2, 4, 8…: a long outage fills no disk
+    def _log_attempt(self, event: str) -> None:
+        if (
+            self.attempt & (self.attempt - 1) == 0
+        ):  # 0, 1, 2, 4, 8…: a long outage must not fill the disk
             self._log.warning(event, problem=self.problem, attempt=self.attempt)
 
     async def disconnected(self) -> None:
-        if self.connection.is_closed:  # we closed it ourselves
+        if self.connection.is_closed:  # this process closed it
             return
         self._log.warning("bus.disconnected")
         if self.on_disconnected is not None:
@@ -277,27 +278,27 @@ async def connect(
     name: str,
     tls: ssl.SSLContext | None = None,
     deadline_s: float | None = None,
-    on_reconnected: Notice | None = None,
-    on_disconnected: Notice | None = None,
-    on_refused: Notice | None = None,
+    on_reconnected: Callback | None = None,
+    on_disconnected: Callback | None = None,
+    on_refused: Callback | None = None,
 ) -> Connection:
-    """Connects to the bus, and from then on reconnects for ever by itself.
+    """Connects to the bus; the connection then reconnects by itself for ever.
 
-    Subscriptions survive a reconnection, and what is published meanwhile is sent after it, up to
-    ``PENDING_MAX_BYTES``. Waits start at 50 ms, double up to 2 s, and are jittered. Logged events
-    have stable codes: ``bus.connected``, ``bus.disconnected``, ``bus.reconnected``,
+    Subscriptions survive a reconnection, and messages published during an outage are sent after it,
+    up to ``PENDING_MAX_BYTES``. Waits start at 50 ms, double up to 2 s, and have jitter. Logged
+    events have stable codes: ``bus.connected``, ``bus.disconnected``, ``bus.reconnected``,
     ``bus.refused``, ``bus.untrusted``, ``bus.forbidden``, ``bus.slow``, ``bus.error``,
     ``bus.closed``.
 
     Args:
         servers: one address or several (``nats://host:port``, or ``tls://host:port`` with TLS).
-        identity: who connects; a function is asked again before each reconnection, which is how
-            a renewed identity comes into use. It must not raise.
-        name: what the server's monitoring calls this connection.
-        tls: from ``client_context``; the handshake comes before anything else, so that nobody on
-            the way can talk a process into plain text.
-        deadline_s: how long the first connection may take; None waits for ever.
-        on_reconnected: awaited after each reconnection, with subscriptions in place again.
+        identity: the credentials, or a function that returns them. The function is called before
+            each reconnection, so that a renewed identity is used; it must not raise.
+        name: name of the connection in the server's monitoring.
+        tls: from ``client_context``; the TLS handshake comes first, so that an attacker on the path
+            cannot downgrade the connection to plain text.
+        deadline_s: maximum time for the first connection, seconds; None waits for ever.
+        on_reconnected: awaited after each reconnection, when subscriptions are restored.
         on_disconnected: awaited when the connection is lost.
         on_refused: awaited when the server refuses the identity after the first connection.
 
@@ -310,52 +311,52 @@ async def connect(
     addresses = [servers] if isinstance(servers, str) else list(servers)
     if tls is None:
         _refuse_plain(addresses)
-    watch = _Watch(identity, name)
-    first = asyncio.ensure_future(_open(watch, addresses, name=name, tls=tls))
+    state = _ConnectionState(identity, name)
+    first = asyncio.ensure_future(_open(state, addresses, name=name, tls=tls))
     try:
-        either: set[asyncio.Future[Any]] = {first, watch.refusal}
+        either: set[asyncio.Future[Any]] = {first, state.refusal}
         await asyncio.wait(either, timeout=deadline_s, return_when=FIRST_COMPLETED)
         if not first.done():
             unreachable = PoolUnreachable(
                 "bus_unreachable",
-                f"no server of the bus answered: {watch.problem}",
-                values={"servers": ", ".join(addresses), "problem": watch.problem},
+                f"no server of the bus answered: {state.problem}",
+                values={"servers": ", ".join(addresses), "problem": state.problem},
             )
-            raise watch.refusal.result() if watch.refusal.done() else unreachable
+            raise state.refusal.result() if state.refusal.done() else unreachable
         first.result()
     except BaseException:
-        await _ended(first)
-        await watch.connection.close()
+        await _cancel_until_ended(first)
+        await state.connection.close()
         raise
-    watch.connected()
-    watch.on_reconnected = on_reconnected
-    watch.on_disconnected = on_disconnected
-    watch.on_refused = on_refused
-    return watch.connection
+    state.connected()
+    state.on_reconnected = on_reconnected
+    state.on_disconnected = on_disconnected
+    state.on_refused = on_refused
+    return state.connection
 
 
 async def _open(
-    watch: _Watch, addresses: list[str], *, name: str, tls: ssl.SSLContext | None
+    state: _ConnectionState, addresses: list[str], *, name: str, tls: ssl.SSLContext | None
 ) -> None:
-    """Makes the first connection, trying again until it succeeds or is cancelled."""
+    """Makes the first connection; retries until it succeeds or is cancelled."""
     first_time = True
 
     async def error(problem: Exception) -> None:
-        await watch.error(problem)
-        if first_time:  # nats-py's own wait, which is constant, serves the first connection
-            watch.connection.options["reconnect_time_wait"] = watch.next_delay_s()
+        await state.error(problem)
+        if first_time:  # the first connection uses nats-py's own constant wait: update it
+            state.connection.options["reconnect_time_wait"] = state.next_delay_s()
 
-    await watch.connection.connect(
+    await state.connection.connect(
         addresses,
         name=name,
         error_cb=error,
-        disconnected_cb=watch.disconnected,
-        reconnected_cb=watch.reconnected,
-        closed_cb=watch.closed,
-        user_jwt_cb=watch.jwt,
-        signature_cb=watch.signature,
-        inbox_prefix=watch.identity.inbox_prefix,
-        reconnect_to_server_handler=watch.next_server,
+        disconnected_cb=state.disconnected,
+        reconnected_cb=state.reconnected,
+        closed_cb=state.closed,
+        user_jwt_cb=state.jwt,
+        signature_cb=state.signature,
+        inbox_prefix=state.identity.inbox_prefix,
+        reconnect_to_server_handler=state.next_server,
         max_reconnect_attempts=-1,
         connect_timeout=CONNECT_TIMEOUT_S,
         ping_interval=PING_INTERVAL_S,

@@ -1,8 +1,8 @@
-"""Node pass: how a node shows over HTTP who it is, with the key of its identity on the bus.
+"""Node pass: authenticates a node over HTTP with the key of its identity on the bus.
 
-The pass is a value of ``Authorization``: scheme, node, seconds since the epoch, and the signature
-over both and the path that is asked for. It is good for an hour around its time, for that path
-only, and only while the pool approves the node. The seed never leaves the node.
+The pass is a value of ``Authorization``: scheme, node, seconds since the epoch, and a signature
+over node, time and requested path. It is valid for one hour around its time, for that path only,
+and only while the pool approves the node. The seed never leaves the node.
 """
 
 import base64
@@ -17,12 +17,12 @@ SCHEME = "Entraide-Node"
 VALID_S = 3_600.0
 HEADER_CHARS_MAX = 512
 
-# What is signed begins so, lest a signature for another purpose be taken for a pass.
+# Prefix of the signed bytes, so that a signature for another purpose cannot serve as a pass.
 PURPOSE = b"entraide node pass 1"
 
 
 class NodePass(Struct, frozen=True):
-    """A pass as it came; nothing of it is believed before ``is_genuine``."""
+    """A pass as received; untrusted until ``is_genuine`` accepts it."""
 
     node: str
     at: int
@@ -34,8 +34,8 @@ def write(node: str, *, seed: str, path: str, now: float) -> str:
 
     Args:
         node: identifier of the node.
-        seed: of its identity on the bus.
-        path: that is asked for.
+        seed: seed of its identity on the bus.
+        path: requested path.
         now: seconds since the epoch.
     """
     at = int(now)
@@ -44,7 +44,7 @@ def write(node: str, *, seed: str, path: str, now: float) -> str:
 
 
 def read(header: str) -> NodePass | None:
-    """Reads a value of ``Authorization``; None when it is no pass."""
+    """Parses a value of ``Authorization``; None where it is not a pass."""
     words = header.split(" ") if len(header) <= HEADER_CHARS_MAX else []
     if len(words) != 4 or words[0] != SCHEME or not words[2].isascii():
         return None
@@ -57,21 +57,21 @@ def read(header: str) -> NodePass | None:
     return NodePass(words[1], int(words[2]), signature)
 
 
-def is_genuine(shown: NodePass, *, public_key: str, path: str, now: float) -> bool:
-    """Whether a pass is the node's own, for that path, and of this hour.
+def is_genuine(node_pass: NodePass, *, public_key: str, path: str, now: float) -> bool:
+    """Whether a pass is signed by the node, for that path, and not expired.
 
     Args:
-        shown: the pass.
-        public_key: of the node's identity, as the pool knows it.
-        path: that is asked for.
+        node_pass: the pass.
+        public_key: public key of the node's identity, from the pool's records.
+        path: requested path.
         now: seconds since the epoch.
     """
-    if abs(now - shown.at) > VALID_S:
+    if abs(now - node_pass.at) > VALID_S:
         return False
     try:
         raw = base64.b32decode(public_key.encode("ascii"))[1:33]
         key = Ed25519PublicKey.from_public_bytes(raw)
-        key.verify(shown.signature, _signed(shown.node, shown.at, path))
+        key.verify(node_pass.signature, _signed(node_pass.node, node_pass.at, path))
     except (InvalidSignature, binascii.Error, UnicodeEncodeError, ValueError):
         return False
     return True

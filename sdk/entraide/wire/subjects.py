@@ -1,7 +1,8 @@
-"""Subjects: who may speak where. This page and docs/reference/protocol.md say the same.
+"""Subjects of NATS: which process publishes and subscribes to which subject.
 
 ``up`` is towards the pool, ``down`` towards the node or gateway. Planes: ``ctl`` (control, no
-text), ``in`` (bodies towards a node), ``out`` (answers towards one gateway).
+text), ``in`` (requests towards a node), ``out`` (answers towards one gateway).
+``docs/reference/protocol.md`` has the table.
 """
 
 import re
@@ -14,7 +15,7 @@ def checked(identifier: str) -> str:
     """Returns an identifier that is safe inside a subject.
 
     Raises:
-        ValueError: it is not 1 to 63 of a-z, 0-9 and '-'.
+        ValueError: the identifier is not 1 to 63 of a-z, 0-9 and '-'.
     """
     if not ID_PATTERN.fullmatch(identifier):
         raise ValueError(f"identifier {identifier!r}: 1 to 63 of a-z, 0-9 and '-' are allowed")
@@ -47,7 +48,7 @@ def node_inbox(node: str) -> str:
 
 
 def gateway_up(gateway: str) -> str:
-    """Gateway to scheduler: beat, submit, cancel, abandon, questions (request-reply)."""
+    """Gateway to scheduler: heartbeat, submit, cancel, abandon, requests (request-reply)."""
     return f"gw.{gateway}.up.ctl"
 
 
@@ -66,10 +67,10 @@ ALL_GATEWAYS_UP = "gw.*.up.ctl"
 
 
 def out_of_all_nodes(gateway: str) -> str:
-    """What a gateway listens to."""
+    """Subscription of a gateway: the answers of every node to it."""
     return f"node.*.up.out.{gateway}"
 
 
 def sender(subject: str) -> str:
-    """Returns the identifier in a subject: the server vouches for it by its permissions."""
+    """Returns the sender's identifier in a subject; the server's permissions guarantee it."""
     return subject.split(".", 2)[1]

@@ -161,7 +161,7 @@ def _label_part_name(result: RunResult, label: str, lang: str) -> str:
     titled = result.names.get(label, {}).get(i18n.lang_of(lang))
     if titled:
         return titled
-    return text(f"sim-picker-{label}", lang) if i18n.known(f"sim-picker-{label}") else label
+    return text(f"sim-picker-{label}", lang) if i18n.has_message(f"sim-picker-{label}") else label
 
 
 def device_name(name: str, lang: str) -> str:
@@ -204,7 +204,7 @@ def format_goal(typed: str, lang: str) -> str:
     for sign, shown in (("<=", "≤"), (">=", "≥"), ("<", "<"), (">", ">"), ("=", "=")):
         key, separator, bound = typed.partition(sign)
         code = f"sim-measure-{key.strip().replace('.', '-')}"
-        if separator and i18n.known(code):
+        if separator and i18n.has_message(code):
             try:
                 limit = i18n.decimal(float(bound), lang)
             except ValueError:
