@@ -1,1 +1,1 @@
-"""The scheduler: a pure core that decides, and the shells that carry its decisions out."""
+"""The scheduler: a pure core that decides, and the shell that does all input and output."""

@@ -1,4 +1,4 @@
-"""``python -m entraide_scheduler``: ``run`` and ``gateway``, for whoever starts processes."""
+"""``python -m entraide_scheduler``: the commands ``run`` and ``gateway``, for supervisors."""
 
 import os
 

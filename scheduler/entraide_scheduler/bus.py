@@ -1,7 +1,7 @@
-"""The bus, as a gateway sees it: nodes to run on, answers from them, and the scheduler's desk.
+"""The bus (NATS) as a gateway uses it: runs go out to nodes, answers and placements come in.
 
-The gateway inside the scheduler uses ``NatsNodeLine`` and ``subscribe_out``; one in a process of
-its own also uses ``NatsDesk``, which is the scheduler's desk across the bus. Nothing here decides.
+The gateway inside the scheduler uses ``NatsNodeChannel`` and ``subscribe_answers``. A gateway in a
+process of its own also uses ``NatsSchedulerAdapter``, which implements ``SchedulerPort`` over NATS.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ PENDING_BYTES_MAX = 256 * 1024 * 1024
 async def subscribe(
     connection: Client, subject: str, handle: Callable[[Msg], Awaitable[None]]
 ) -> Subscription:
-    """Subscribes with the limits that all our subscriptions have."""
+    """Subscribes with the limits on pending messages and bytes that all subscriptions share."""
     return await connection.subscribe(
         subject,
         cb=handle,
@@ -44,7 +44,7 @@ async def subscribe(
 
 
 class NatsNodeChannel:
-    """The way from a gateway to the nodes, over the bus."""
+    """``NodeChannel`` over NATS."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -59,7 +59,7 @@ class NatsNodeChannel:
 
 
 async def subscribe_answers(connection: Client, gateway: str, sink: GatewaySink) -> Subscription:
-    """Brings what nodes send to this gateway to its sink; the subject says which node it is."""
+    """Passes nodes' answers for this gateway to its sink; the subject names the node."""
     log = structlog.get_logger("entraide.bus")
 
     async def on_message(message: Msg) -> None:
@@ -77,9 +77,9 @@ async def subscribe_answers(connection: Client, gateway: str, sink: GatewaySink)
 
 
 class NatsSchedulerAdapter:
-    """The scheduler's desk, for a gateway that is a process of its own.
+    """``SchedulerPort`` over NATS, for a gateway that is a process of its own.
 
-    What is asked while no scheduler is there is lost: the gateway asks again, with the same job.
+    A message sent while no scheduler is connected is lost; the gateway submits the same job again.
     """
 
     def __init__(self, connection: Client, gateway: str, sink: GatewaySink) -> None:
@@ -94,22 +94,22 @@ class NatsSchedulerAdapter:
 
     @property
     def gateway(self) -> str:
-        """Identifier of the gateway at this desk."""
+        """Identifier of this gateway."""
         return self._gateway
 
     @property
     def publisher(self) -> Publisher:
-        """The way out that this desk and the gateway's node line share."""
+        """The publisher, which the gateway's node channel shares to keep one order."""
         return self._publisher
 
     async def start(self) -> None:
-        """Begins to listen and to beat."""
+        """Subscribes to the scheduler's messages and starts the heartbeats."""
         down = subjects.gateway_down(self._gateway)
         self._subscription = await subscribe(self._connection, down, self._on_message)
         self._heartbeat_task = asyncio.create_task(self._send_heartbeats(), name="gateway-beat")
 
     async def stop(self) -> None:
-        """Stops both."""
+        """Stops the heartbeats, the subscription and the publisher."""
         if self._heartbeat_task is not None:
             self._heartbeat_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -120,23 +120,23 @@ class NatsSchedulerAdapter:
         await self._publisher.close()
 
     def submit(self, facts: RequestFacts) -> None:
-        """Asks for a job; the answer comes to the sink."""
+        """Submits a job; the reply comes to the sink."""
         self._send(m.SubmitJob(facts))
 
     def cancel(self, job: str, reason: str) -> None:
-        """The client left or cancelled; ``reason`` is an error code."""
+        """Cancels a job; ``reason`` is an error code."""
         self._send(m.CancelJob(job, reason))
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
-        """A placement cannot be used."""
+        """Reports that a placement cannot be used."""
         self._send(m.AbandonPlacement(job, epoch, code))
 
     def exceeded(self, message: m.LeaseExceeded) -> None:
-        """A node sent more than its lease grants; the client has been answered."""
+        """Reports that a node sent more than its lease grants; the client has been answered."""
         self._send(message)
 
     async def explain(self, job: str, coop: str) -> m.ExplanationReply:
-        """Returns why a job of this co-op is where it is, and its settled receipt if any.
+        """Returns the explanation of a job of this co-op, and its settled receipt if any.
 
         Raises:
             PoolUnreachable: no scheduler answered.
@@ -144,7 +144,7 @@ class NatsSchedulerAdapter:
         return codec.explanation_reply.decode(await self._ask(m.ExplanationRequest(job, coop)))
 
     async def models(self) -> tuple[m.ModelCard, ...]:
-        """Returns the models that may be asked for, and what a size means now.
+        """Returns the models that clients may name, and the model that each size alias means now.
 
         Raises:
             PoolUnreachable: no scheduler answered.

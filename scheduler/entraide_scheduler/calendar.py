@@ -1,4 +1,4 @@
-"""Calendar: when a quota's period ends and a month lasts, in the pool's own time zone."""
+"""Calendar: ends of quota periods and spans of months, in the pool's time zone."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -9,9 +9,9 @@ PERIODS = (Period.MINUTE, Period.DAY, Period.MONTH)
 
 
 def period_end(period: Period, moment: float, zone: ZoneInfo) -> float:
-    """Returns when the period that holds a moment ends, seconds since the epoch.
+    """Returns when the period that contains a moment ends, seconds since the epoch.
 
-    Days and months begin at midnight on the wall, so a day may last 23 or 25 hours.
+    Days and months begin at local midnight, so a day may last 23 or 25 hours.
 
     Raises:
         ValueError: the period is ``none``.
@@ -34,7 +34,7 @@ def month_span(month: str, zone: ZoneInfo) -> tuple[float, float]:
     """Returns when a month (``2026-11``) begins and ends, seconds since the epoch.
 
     Raises:
-        ValueError: it is written otherwise.
+        ValueError: ``month`` has another form.
     """
     begin = dt.datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
     return begin.timestamp(), period_end(Period.MONTH, begin.timestamp(), zone)

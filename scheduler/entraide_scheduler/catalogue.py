@@ -1,8 +1,7 @@
-"""The pool's catalogue of models: kept in the pool's folder, signed, and handed to its nodes.
+"""The pool's model catalogue: stored in the pool's directory, signed, and sent to its nodes.
 
-It decides which document is in force (the pool's own once the operator has changed anything,
-until then the one that ships), and that a change is refused when it is unsound or was made of an
-older version. Which models are loaded where is the core's decision.
+The shipped catalogue is in force until the operator changes it; from then on the pool's own is. A
+change is refused if it is invalid or if it is based on an older version (optimistic concurrency).
 """
 
 from collections.abc import Callable
@@ -43,34 +42,34 @@ class PoolCatalogue:
 
     @property
     def catalogue(self) -> Catalogue:
-        """What it says."""
+        """The catalogue."""
         return self._catalogue
 
     @property
     def message(self) -> m.CatalogueReply:
-        """The same as nodes get it."""
+        """The signed message that nodes receive."""
         return self._message
 
     def update_for(self, digest: str) -> m.CatalogueReply | None:
-        """Returns what to tell a node that has the document with this digest; None for nothing."""
+        """Returns the message for a node whose document has this digest; None if it is current."""
         return None if digest == self._digest else self._message
 
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """Calls somebody after each change."""
+        """Calls ``listener`` after each change."""
         self._listeners.append(listener)
 
     def replace(self, document: bytes, *, base_version: int) -> m.CatalogueReply | None:
-        """Takes a changed document; it is on disk before it is in force.
+        """Replaces the catalogue; the new one is on disk before it is in force.
 
         Args:
             document: the changed catalogue; its version and time are set here.
-            base_version: of the catalogue that was changed.
+            base_version: version on which the change is based.
 
         Returns:
-            The catalogue as it is now; None when another change came in between.
+            The new signed catalogue; None if the version in force is another one.
 
         Raises:
-            InvalidCatalogue: it is unsound.
+            InvalidCatalogue: the document is invalid.
         """
         if base_version != self._catalogue.version:
             return None

@@ -1,7 +1,7 @@
-"""Checkpoint: the core as bytes and the events since, in memory, to rebuild it from.
+"""Checkpoint: a snapshot of the core and the events after it, in memory, to rebuild the core.
 
-It is what makes an event reversible: a core that raised may be half changed, so it is thrown away
-and rebuilt. What the events since led to was carried out already: their commands are dropped.
+If ``Core.handle`` raises, the core's state may be inconsistent. The core is then discarded and
+rebuilt from the checkpoint. The commands of the repeated events are dropped: they were carried out.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _decoder: MsgpackDecoder[Event] = MsgpackDecoder(Event)
 
 
 class RecoveryFailed(Exception):
-    """The core could not be rebuilt, or it raises too often for that to help."""
+    """The core could not be rebuilt, or it raises too often."""
 
 
 class Checkpoint:
@@ -26,7 +26,7 @@ class Checkpoint:
 
     Args:
         state: ``Core.snapshot()``.
-        events: those that the core has handled since, encoded.
+        events: encoded events that the core has handled since the snapshot.
     """
 
     def __init__(self, state: bytes, events: Sequence[bytes] = ()) -> None:
@@ -45,7 +45,7 @@ class Checkpoint:
         """Returns a core that has handled exactly these events.
 
         Raises:
-            RecoveryFailed: the events are more than are kept in memory.
+            RecoveryFailed: there are more than ``EVENTS_MAX`` events.
         """
         if self._events is None:
             raise RecoveryFailed(f"more than {EVENTS_MAX} events since the last checkpoint")
@@ -58,7 +58,7 @@ class Checkpoint:
 
 @contextlib.contextmanager
 def _paused_collector() -> Iterator[None]:
-    """Pauses the garbage collector: it would scan each new object of a large state many times."""
+    """Pauses the garbage collector, which would scan the objects of a large state many times."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

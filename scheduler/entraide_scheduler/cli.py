@@ -79,7 +79,7 @@ def run_gateway(path: Path) -> int:
 
 
 def config_of(state: Path | None, config: Path | None) -> Path:
-    """Returns the scheduler's config: the one that is named, or that of a pool of ``up``."""
+    """Returns the path of the scheduler's config: ``config``, else that of ``entraide up``."""
     from entraide_scheduler.up import poolfile
     from entraide_scheduler.up.settings import SCHEDULER_CONFIG_NAME
 
@@ -110,7 +110,7 @@ def export_journal(config: Path, out: Path, *, hours: float, lang: str, as_json:
 
 
 def run_command(work: Callable[[], int], lang: str) -> int:
-    """Does some work; an error of ours becomes one sentence on standard error, and status 1."""
+    """Runs a command; an ``EntraideError`` becomes one sentence on stderr and exit status 1."""
     try:
         return work()
     except EntraideError as problem:

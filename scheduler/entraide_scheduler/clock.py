@@ -1,11 +1,11 @@
-"""Clock: the only one that the core is ever told of, seconds since the epoch, never going back.
+"""Clock: the time of events, seconds since the epoch, monotonic and slewed rather than stepped.
 
-When the system's clock is set back, ours goes on at half speed until the two meet: deadlines then
-take at most twice as long, and no event is older than the one before it.
+If the system clock is set back, this clock runs at half speed until both agree. Deadlines then take
+at most twice as long, and no event is older than the one before it.
 
-Time during which the process was held up counts only bit by bit: the clock stands back by as much
-and comes home at one and a half times its speed. What happened meanwhile can then be read before
-conclusions are drawn from silence.
+If the process was suspended (a stopped virtual machine, a sleeping laptop), ``set_back`` moves the
+clock back by that time and it catches up at 1.5 times its speed. The heartbeats that arrived
+meanwhile are then read before the core's timeouts elapse.
 """
 
 import time
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Reads the time of day, kept from going back."""
+    """A clock that never goes back, except by ``set_back``."""
 
     def __init__(
         self,
@@ -29,16 +29,17 @@ class Clock:
         self._offset_s = 0.0
 
     def set_back(self, by_s: float) -> None:
-        """Lets time that passed unseen count later: the one way in which the clock goes back.
+        """Moves the clock back by time in which the process did not run.
 
-        Whoever keeps events in order must look to that itself.
+        This is the only way in which the clock goes back: a caller that orders events by time must
+        take the later of the event's time and the clock's.
         """
         self._steady_at = self._steady()
         self._offset_s += by_s
         self._last = min(self._last, self._wall() - self._offset_s)
 
     def __call__(self) -> float:
-        """Returns now."""
+        """Returns the time now, seconds since the epoch."""
         mark = self._steady()
         half = (mark - self._steady_at) / 2
         self._offset_s = max(0.0, self._offset_s - half)

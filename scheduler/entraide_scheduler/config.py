@@ -1,7 +1,7 @@
-"""Config: one TOML file becomes one frozen struct, once; a key that is not known is refused.
+"""Config: decodes one TOML file into one frozen struct; unknown keys are refused.
 
-The policy's first version may stand here (``[[coops]]``, or a whole ``policy_file``); it is used
-when the store holds none yet, and never again: from then on the members change it.
+The config may contain the policy's first version (``[[coops]]``, or a ``policy_file``). It is used
+only if the store holds no policy; later versions are made by the members.
 """
 
 import re
@@ -33,11 +33,11 @@ T = TypeVar("T")
 
 
 class NatsConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the bus is.
+    """Addresses of the bus.
 
     Attributes:
-        urls: where the scheduler finds it.
-        node_urls: what nodes are told when they join; the same when empty.
+        urls: addresses that the scheduler uses.
+        node_urls: addresses given to nodes that join; ``urls`` if empty.
         ca_file: PEM of the CA that signed the bus's certificate; "" without TLS.
     """
 
@@ -47,7 +47,7 @@ class NatsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListenConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a server listens, and (``public``) what others are told when that differs."""
+    """Where a server listens, and its ``public`` address if that differs."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -55,13 +55,13 @@ class ListenConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The HTTP server: where it listens, whom it believes and what it allows.
+    """The HTTP server: where it listens, which proxies it trusts, and its limits.
 
     Attributes:
-        host, port, public: as ``ListenConfig``'s.
-        trusted_proxies: addresses and networks of the proxies in front of it. From them alone
-            ``X-Forwarded-For`` or ``Forwarded`` tells the client's address.
-        limits: see there.
+        host, port, public: as in ``ListenConfig``.
+        trusted_proxies: addresses and networks of the proxies in front of it. Only from them
+            is the client's address taken from ``X-Forwarded-For`` or ``Forwarded``.
+        limits: limits per connection, address and key.
     """
 
     host: str = "127.0.0.1"
@@ -72,7 +72,7 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def fault(self) -> str:
-        """What is wrong with it, or ""."""
+        """Description of the first invalid value, or ""."""
         try:
             for name in self.trusted_proxies:
                 ip_network(name)
@@ -86,7 +86,7 @@ class TlsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         hosts: names and addresses for which the pool's own CA makes a certificate.
-        ca_file, cert_file, key_file: files of another authority, in the place of that.
+        ca_file, cert_file, key_file: files of another authority, used instead.
     """
 
     hosts: tuple[str, ...] = ()
@@ -99,10 +99,10 @@ class SeriesConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """An hourly series of a zone's intensity, as CSV with a ``utc`` column.
 
     Attributes:
-        zone: which zone.
+        zone: name of the zone.
         file: path, relative to the config file.
-        column, lifecycle_column: columns with gCO2e/kWh.
-        year_shift: years added to the file's hours, to play an earlier year now.
+        column, lifecycle_column: columns with direct and life-cycle gCO2e/kWh.
+        year_shift: years added to the file's hours, to replay an earlier year.
     """
 
     zone: str
@@ -113,14 +113,14 @@ class SeriesConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ForecastConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Issues of a zone's hourly forecast, as CSV with ``issued_utc`` and ``utc`` columns.
+    """Hourly forecasts of a zone, as CSV with ``issued_utc`` and ``utc`` columns.
 
     Attributes:
-        zone: which zone.
+        zone: name of the zone.
         file: path, relative to the config file.
         column: column with direct gCO2e/kWh.
         lifecycle_column: column with life-cycle gCO2e/kWh; "" when there is none.
-        year_shift: years added to the file's times, to play an earlier year now.
+        year_shift: years added to the file's times, to replay an earlier year.
     """
 
     zone: str
@@ -131,15 +131,15 @@ class ForecastConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ElectricityMapsConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Zones whose intensity comes from Electricity Maps' API, hour by hour.
+    """Zones whose hourly intensity comes from Electricity Maps' API.
 
     Attributes:
-        zones: which ones; what the API does not tell comes from the series, else the average.
+        zones: names; an hour that the API lacks comes from the series, else from the average.
         url: base address, its version included.
-        token_env, token_file: where the token is: a variable, or a file beside this one.
-        every_s: how often each zone is asked.
-        forecasts: whether forecasts are asked too, once an hour; not every contract has them.
-        horizon_h: how far a forecast looks.
+        token_env, token_file: environment variable or file (relative to the config) of the token.
+        every_s: interval between two requests for a zone, seconds.
+        forecasts: whether forecasts are fetched once an hour; not every contract has them.
+        horizon_h: horizon of a forecast, hours.
     """
 
     zones: tuple[str, ...]
@@ -152,7 +152,7 @@ class ElectricityMapsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GridConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Intensity by zone: by the API, else by a series, else by the shipped annual average."""
+    """Sources of intensity by zone: the API, else a series, else the shipped annual average."""
 
     series: tuple[SeriesConfig, ...] = ()
     forecasts: tuple[ForecastConfig, ...] = ()
@@ -160,11 +160,12 @@ class GridConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How much of the past is kept for replays.
+    """How long the journal is retained for replays.
 
     Attributes:
-        keep_days: events of so many days; 0 keeps only what a restart needs, and no digests.
-        events_max: and never more events than so many.
+        keep_days: retention of events, days; with 0, only the events that a restart needs are
+            kept, and no digests.
+        events_max: maximum number of retained events.
     """
 
     keep_days: float = 3.0
@@ -172,26 +173,26 @@ class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def retention(self) -> Retention:
-        """The same as the store has it."""
+        """The retention as the store takes it."""
         return Retention(self.keep_days * 86_400.0, self.events_max)
 
 
 class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """All that a scheduler is told.
+    """Settings of a scheduler.
 
     Attributes:
         dir: the pool's state directory.
-        pool: what the pool is called.
-        lang: language of those who do not say theirs, ``fr`` or ``en``.
-        timezone: in which days and months begin.
+        pool: name of the pool.
+        lang: default language of replies, ``fr`` or ``en``.
+        timezone: time zone of quota periods and statements.
         gateway: identifier of the gateway inside the scheduler.
-        admin_key: the operator's key; "" for the one kept in ``dir/admin.key``.
+        admin_key: the operator's key; "" for the one in ``dir/admin.key``.
         store_url: "" for SQLite in ``dir/store.db``.
         policy_file: JSON or TOML of the policy's first version.
-        coops: the members of that version, when there is no file.
-        drain_s: how long running jobs may go on at a stop.
-        nats, http, grpc, tls, grid, journal: see there.
-        weights_folders: where pinned weights lie that nodes may fetch, beside ``dir/weights``.
+        coops: members of the first version, if there is no ``policy_file``.
+        drain_s: how long running jobs may continue at a stop, seconds.
+        nats, http, grpc, tls, grid, journal: see their classes.
+        weights_folders: folders of pinned weights for nodes, besides ``dir/weights``.
     """
 
     dir: str
@@ -214,17 +215,17 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def url_of_store(self) -> str:
-        """The store's URL, the default one included."""
+        """The store's URL, with its default."""
         return self.store_url or f"sqlite:///{Path(self.dir).absolute() / 'store.db'}"
 
     @property
     def has_tls(self) -> bool:
-        """Whether the HTTP and gRPC servers speak TLS."""
+        """Whether the HTTP and gRPC servers use TLS."""
         return bool(self.tls.hosts or self.tls.cert_file)
 
 
 def load_config(path: Path) -> SchedulerConfig:
-    """Reads and checks a scheduler's config file; relative paths in it are beside it.
+    """Reads and checks a scheduler's config file; paths in it are relative to it.
 
     Raises:
         PoolError: ``config_refused`` or ``policy_refused``, with the file and the key.
@@ -234,12 +235,12 @@ def load_config(path: Path) -> SchedulerConfig:
     for listen in (config.http, config.grpc):
         if requires_tls(listen.host) and not config.has_tls:
             raise _config_error(
-                path, f"{listen.host} is reached from beyond this machine: [tls] is needed"
+                path, f"{listen.host} is reachable from other machines: [tls] is needed"
             )
     if config.http.fault:
         raise _config_error(path, config.http.fault)
     if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
-        raise _config_error(path, "[journal] keep_days and events_max are never negative")
+        raise _config_error(path, "[journal] keep_days and events_max must not be negative")
     if config.grid.electricity_maps is not None:
         maps_fault = _electricity_maps_fault(config.grid.electricity_maps)
         if maps_fault:
@@ -255,7 +256,7 @@ def read_toml(path: Path, kind: type[T]) -> T:
     """Reads a TOML file as a frozen struct.
 
     Raises:
-        PoolError: ``config_refused``: it cannot be read, or a key or value is not known.
+        PoolError: ``config_refused``: the file cannot be read, or a key or value is invalid.
     """
     try:
         raw = path.read_bytes()
@@ -269,7 +270,7 @@ def read_toml(path: Path, kind: type[T]) -> T:
 
 
 def first_policy(config: SchedulerConfig) -> Policy:
-    """Returns the policy's first version, as the config has it.
+    """Returns the policy's first version from the config.
 
     Raises:
         PoolError: ``policy_refused``: the policy's file cannot be read.
@@ -280,10 +281,10 @@ def first_policy(config: SchedulerConfig) -> Policy:
 
 
 def read_policy(path: Path) -> Policy:
-    """Reads a policy as its members wrote it, TOML or JSON; whether it is sound is not asked.
+    """Reads a policy file, TOML or JSON, without checking its values.
 
     Raises:
-        PoolError: ``policy_refused``, with the file, the key and what is wrong there.
+        PoolError: ``policy_refused``, with the file, the key and the fault.
     """
     try:
         raw = path.read_bytes()
@@ -299,12 +300,12 @@ def read_policy(path: Path) -> Policy:
 
 def _electricity_maps_fault(maps: ElectricityMapsConfig) -> str:
     if not 0 < len(maps.zones) <= ZONES_MAX or not all(re.fullmatch(ZONE, z) for z in maps.zones):
-        return f"zones are 1 to {ZONES_MAX} names such as CA-QC"
+        return f"zones must be 1 to {ZONES_MAX} names such as CA-QC"
     parts = urlsplit(maps.url)
     if parts.scheme != "https" and requires_tls(parts.hostname or ""):
-        return "url begins with https://: the token travels with each question"
+        return "url must begin with https://: each request carries the token"
     if not maps.every_s >= EVERY_MIN_S or not 1 <= maps.horizon_h <= HORIZON_MAX_H:
-        return f"every_s is {EVERY_MIN_S:g} or more, horizon_h from 1 to {HORIZON_MAX_H}"
+        return f"every_s must be {EVERY_MIN_S:g} or more, horizon_h from 1 to {HORIZON_MAX_H}"
     return ""
 
 

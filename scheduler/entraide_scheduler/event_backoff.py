@@ -1,14 +1,15 @@
-"""Pauses: how long events of a kind that keeps failing are dropped without being tried.
+"""Event back-off: how long events of a kind that keeps failing are dropped without being tried.
 
-Each recovery of the core takes up to a second in which nobody is served. Quarantine bounds how
-often one sender costs that; a pause bounds how often a kind of event does, over all senders.
+Each recovery of the core blocks the scheduler for up to one second. Quarantine limits how often one
+sender causes a recovery; exponential back-off limits how often one kind of event does, over all
+senders.
 """
 
 from msgspec import Struct
 
-FREE_FAILURES = 20  # of events with a sender: quarantine answers those
+FREE_FAILURES = 20  # of events with a sender, which is quarantined at its first failure
 PAUSE_FIRST_S, PAUSE_MAX_S = 2.0, 64.0
-FORGET_AFTER_S = 300.0  # without a failure, a kind starts afresh
+FORGET_AFTER_S = 300.0  # after so long without a failure, the count starts again at 0
 
 
 class _Entry(Struct):
@@ -18,13 +19,13 @@ class _Entry(Struct):
 
 
 class EventBackoff:
-    """Failures and pauses by kind of event."""
+    """Counts failures and computes pauses, by kind of event."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
 
     def note_failure(self, kind: str, at: float, *, free: int = 0) -> None:
-        """Notes a failure; each beyond the ``free`` ones doubles the pause that follows it."""
+        """Records a failure; after ``free`` failures, each further one doubles the pause."""
         entry = self._entries.setdefault(kind, _Entry())
         if at - entry.last_at > FORGET_AFTER_S:
             entry.failures = 0

@@ -1,7 +1,8 @@
-"""Executor: carries out what the core asks for, command by command.
+"""Executor: carries out the core's commands, in order.
 
-A command that cannot be carried out is logged and counted, and the next one follows: the event
-that led to it stands in the journal. Only books that cannot be written stop the scheduler.
+In: the commands of one event. Out: messages to gateways and nodes, rows in the store. A command
+that fails is logged and counted, and the next one follows, because the journal holds its event.
+Only a failure to write settlements stops the scheduler.
 """
 
 import asyncio
@@ -31,17 +32,17 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Outbound(Protocol):
-    """Where commands go: the gateways and the nodes."""
+    """Sends the core's messages to gateways and nodes."""
 
     def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
-        """Tells a gateway; must not raise."""
+        """Sends a message to a gateway; must not raise."""
 
     def to_node(self, node: str, message: m.NodeDownCtl) -> None:
-        """Tells a node; must not raise."""
+        """Sends a message to a node; must not raise."""
 
 
 def format_traceback(problem: BaseException) -> str:
-    """Returns a traceback without the values of variables, which may be a client's."""
+    """Returns a traceback without values of variables, which may hold a client's text."""
     return "".join(traceback.format_exception(problem))[-TRACE_CHARS_MAX:]
 
 
@@ -49,11 +50,11 @@ class Executor:
     """Carries commands out.
 
     Args:
-        store, journal: where books and explanations go; the journal first.
+        store, journal: hold settlements and explanations; the journal is written first.
         outside: where messages go.
-        health, counts: where failures are noted, and what is counted.
-        stop: stops the scheduler, for a reason.
-        peak_w: the most that a node's device draws, watts.
+        health, counts: record failures and count events.
+        stop: stops the scheduler because of an error.
+        peak_w: returns the peak power of a node's device, watts.
     """
 
     def __init__(
@@ -82,13 +83,13 @@ class Executor:
         for command in commands:
             try:
                 self._carry_out(command, event)
-            except Exception as problem:  # noqa: BLE001  (one command must not take the others)
+            except Exception as problem:  # noqa: BLE001  (one failed command must not stop the others)
                 self._note_failure(command, problem)
 
     def repeat_postings(
         self, postings: Sequence[tuple[float, c.Settle | c.PostCorrection]]
     ) -> None:
-        """Writes into the books what was asked for before a restart; it may stand there already."""
+        """Writes the settlements that were due before a restart; repeating one changes nothing."""
         for at, command in postings:
             try:
                 self._post(command, at)
@@ -96,7 +97,7 @@ class Executor:
                 self._note_failure(command, problem)
 
     def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
-        """Tells a gateway of a job what the core cannot."""
+        """Sends a gateway a message that does not come from the core."""
         self._outbound.to_gateway(gateway, message)
 
     def _note_failure(self, command: c.Command, problem: Exception) -> None:
@@ -156,7 +157,7 @@ class Executor:
         self._store.put_explanation(explanation.job, coop, document, at=explanation.at)
 
     def _post(self, command: c.Settle | c.PostCorrection, at: float) -> None:
-        """Writes into the books, once however often it is asked."""
+        """Writes a settlement or a correction; repeating it changes nothing."""
         self._journal.flush()
         if isinstance(command, c.Settle):
             self._settle(command, at)
@@ -165,7 +166,7 @@ class Executor:
         self._store.write_correction(row).add_done_callback(partial(self._on_posted, "corrected"))
 
     def _settle(self, command: c.Settle, at: float) -> None:
-        # It is signed when somebody asks for it: a signature costs more than the decision.
+        # The receipt is signed when a client asks for it: signing costs more than the decision.
         unsigned = receipt(
             command.terms, command.usage, command.settlement, settled=True, issued_at=at
         )
@@ -187,7 +188,7 @@ class Executor:
             return
         problem = future.exception()
         if problem is not None:
-            self._stop(RuntimeError(f"the books could not be written: {problem!r}"))
+            self._stop(RuntimeError(f"settlements could not be written: {problem!r}"))
         elif future.result():
             self._counts[what] += 1
 
@@ -197,7 +198,7 @@ class Executor:
         self._acks.append(command)
 
     def _send_acknowledgements(self) -> None:
-        """One wait for the disk serves all reports of a turn of the loop."""
+        """Waits once for the disk for all reports of one iteration of the event loop."""
         acks, self._acks = self._acks, []
 
         def send(future: Future[None]) -> None:

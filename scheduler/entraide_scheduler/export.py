@@ -1,7 +1,7 @@
-"""Export: a pool's journal as one file, read from its store while the pool runs or stands still.
+"""Export: writes a pool's journal from its store into one file, whether or not the pool runs.
 
-Decides where a recording begins: at the oldest snapshot that is kept, or the one before a moment
-that was asked for, and not before the version that decides now. Nothing in the store is changed.
+A recording begins at the oldest retained snapshot, or at the last one before a given time, and
+never before the snapshots of the newest version of Entraide. The store is only read.
 """
 
 import gzip
@@ -25,14 +25,14 @@ COMPRESS_LEVEL = 6
 
 
 class ExportSummary(Struct, frozen=True):
-    """What a recording holds.
+    """Summary of a recording.
 
     Attributes:
-        file: where it is.
-        version: of Entraide, whose decisions it has.
-        events: how many follow its snapshot.
-        start_at: when its snapshot was taken, seconds since the epoch.
-        bytes: its size.
+        file: path.
+        version: version of Entraide that made the decisions.
+        events: number of events after the snapshot.
+        start_at: time of the snapshot, seconds since the epoch.
+        bytes: size of the file.
     """
 
     file: str
@@ -47,12 +47,12 @@ def write_recording(url: str, file: Path, *, since: float = 0.0) -> ExportSummar
 
     Args:
         url: of the store.
-        file: to write; one that is there is replaced.
-        since: the recording begins at the last snapshot before that, seconds since the epoch.
+        file: path to write; an existing file is replaced.
+        since: seconds since the epoch; the recording begins at the last snapshot before.
 
     Raises:
-        PoolError: ``journal_absent``: there is no store, or nothing in it to replay; or what
-            opening a store raises.
+        PoolError: ``journal_absent``: there is no store, or it has no snapshot; or an error of
+            opening a store.
     """
     parsed = database_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
@@ -79,7 +79,7 @@ def _write_recording(engine: Engine, file: Path, since: float) -> ExportSummary:
         counted = _CountingRows(journal.read_events_after(connection, seq))
         part = file.with_name(f"{file.name}.part")
         opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        # Neither a name nor a moment in it: the same journal gives the same bytes.
+        # Without a name and a time in the header, the same journal gives the same bytes.
         with (
             os.fdopen(opened, "wb") as raw,
             gzip.GzipFile("", "wb", COMPRESS_LEVEL, raw, mtime=0) as packed,
@@ -92,7 +92,7 @@ def _write_recording(engine: Engine, file: Path, since: float) -> ExportSummary:
 
 
 def _first_snapshot(connection: Connection, since: float) -> tuple[DriverSnapshot, int]:
-    """Returns the snapshot to begin at, and its number."""
+    """Returns the snapshot with which the recording begins, and its sequence number."""
     undigested = journal.last_undigested_seq(connection)
     rows = [row for row in journal.list_snapshots(connection) if row.seq >= undigested]
     if not rows:
@@ -111,7 +111,7 @@ def _read_snapshot(connection: Connection, row: SnapshotKey) -> DriverSnapshot:
 
 
 class _CountingRows:
-    """Lines of rows, counted as they go by."""
+    """Iterates over rows as lines of a recording, and counts them."""
 
     def __init__(self, rows: Iterable[JournalRow]) -> None:
         self._rows = rows

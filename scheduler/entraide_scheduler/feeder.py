@@ -1,19 +1,15 @@
-"""Feeder: numbers and times events and feeds them to the core; what raises costs its sender.
+"""Feeder: numbers events, sets their time, feeds them to the core, and recovers if it raises.
 
-An event that raises may leave the core half changed. The feeder then rebuilds the core as it was
-before the event, drops the event, and journals who is accountable:
+If an event raises, the core's state may be inconsistent. The feeder rebuilds the core from the
+checkpoint, drops the event, and then, depending on the cause:
 
-- an event of a node or an API key: the sender is put in quarantine, and a client that waits for
-  the job is answered ``internal``;
-- an event without a sender (a period, a policy, ``Woke``) is tried once more, then dropped, and
-  events of its kind pause for a while;
-- a deadline that fell due within an event is no fault of that event: when it raises twice it is
-  dropped, and the event is fed again;
-- a waiting job that raises as it is placed within another event: its key is put in quarantine,
-  which ends its waiting jobs, and the event is fed again.
+- event of a node or an API key: quarantines the sender; a waiting client gets ``internal``;
+- event without a sender (a period, a policy, ``Woke``): tries it once more, drops it, backs off;
+- deadline due within the event: drops the deadline if it raises twice, and feeds the event again;
+- queued job that raises while it is placed: quarantines its key, and feeds the event again.
 
-The dropped event is not in the journal, and all that the feeder decides is: so a replay decides the
-same. When rebuilding fails, or does not help (``RECOVERIES_PER_MINUTE_MAX``), the scheduler stops.
+A dropped event is not in the journal; quarantines and dropped deadlines are. A replay therefore
+makes the same decisions. After ``RECOVERIES_PER_MINUTE_MAX`` recoveries, the scheduler stops.
 """
 
 import collections
@@ -37,31 +33,31 @@ from entraide_scheduler.executor import Executor, format_traceback
 from entraide_scheduler.health import Health
 from entraide_scheduler.journal import DriverSnapshot, Journal, RecoveredState
 
-REFEED_MAX_S = 0.5  # of CPU since the checkpoint; beyond it a new one is made
+REFEED_MAX_S = 0.5  # CPU seconds of events since the checkpoint; then a new one is made
 RECOVERIES_PER_MINUTE_MAX = 60
 MINUTE_S = 60.0
-POLL_S = 1.0  # between wakes, while the core cannot tell its next deadline
-JOB_DEADLINES = ("green", "job", "lease")  # their names are jobs'
+POLL_S = 1.0  # between ``Woke`` events while ``next_deadline`` raises
+JOB_DEADLINES = ("green", "job", "lease")  # kinds whose name is a job's
 INTERNAL = "internal"
 
-_Job = tuple[str, str, int]  # its identifier, its gateway, the epoch of its run
+_Job = tuple[str, str, int]  # identifier, gateway, epoch of the run
 
 
 class Feeder:
     """Feeds one core.
 
     Args:
-        recovered: where to go on.
-        journal: where events are written once the core has handled them.
-        executor: carries out what the core asks for.
-        health, counts: where failures are noted, and what is counted.
-        clock: the time now.
+        recovered: state to continue from.
+        journal: receives each event after the core has handled it.
+        executor: carries out the core's commands.
+        health, counts: record incidents and count events.
+        clock: returns the time now.
 
     Attributes:
-        core: the core as it is now; another object after a recovery.
+        core: the present core; another object after a recovery.
         event_id, at: of the last event.
-        incarnation, periods, policy_version: what the driver must remember beside the core.
-        handled_s: CPU seconds that the core has handled events since the checkpoint.
+        incarnation, periods, policy_version: state of the driver outside the core.
+        handled_s: CPU seconds spent in ``Core.handle`` since the checkpoint.
     """
 
     def __init__(
@@ -98,10 +94,10 @@ class Feeder:
         return max(self.at, self._clock())
 
     def next_deadline(self) -> float | None:
-        """Returns when the core wants to be woken; a moment soon when it cannot tell."""
+        """Returns the core's next deadline; ``POLL_S`` from now if the core raises."""
         try:
             due = self.core.next_deadline()
-        except Exception as problem:  # noqa: BLE001  (asking must not stop anything)
+        except Exception as problem:  # noqa: BLE001  (a query must not stop the scheduler)
             self.note_failed_question("next_deadline", problem)
             if self._retry_question_at is None:
                 self._retry_question_at = self.now() + POLL_S
@@ -110,7 +106,7 @@ class Feeder:
         return due if due is None else max(due, paused_until)
 
     def note_failed_question(self, question: str, problem: Exception) -> None:
-        """Notes that the core raised when it was asked something."""
+        """Records that the core raised on a query."""
         if not self._counts[f"question_failed.{question}"]:
             self._log.error(
                 "live.question_failed", question=question, traceback=format_traceback(problem)
@@ -119,10 +115,10 @@ class Feeder:
         self._health.add("question_failed", question)
 
     def apply_event(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
-        """Feeds an event and carries out what follows; False when it was dropped.
+        """Feeds an event and carries out its commands; returns False if it was dropped.
 
         Raises:
-            RecoveryFailed: the core could not be brought back, or raises too often.
+            RecoveryFailed: the core could not be rebuilt, or raises too often.
         """
         self._retry_question_at = None
         if self._backoff.paused_until(_name(kind)) > self.now():
@@ -139,14 +135,14 @@ class Feeder:
         return False
 
     def take_snapshot(self) -> DriverSnapshot | None:
-        """Returns the core as it is, to be written; None when it cannot be encoded."""
+        """Returns a snapshot of core and driver; None if it cannot be encoded."""
         state = self._new_checkpoint()
         if state is None:
             return None
         return DriverSnapshot(
             core=state,
             event_id=self.event_id,
-            at=self.at or self.now(),  # before the first event the core knows no time
+            at=self.at or self.now(),  # before the first event there is no event time
             incarnation=self.incarnation,
             periods=self.periods,
             version=entraide.__version__,
@@ -155,7 +151,7 @@ class Feeder:
     # One event.
 
     def _event_time(self, kind: type[e.Event]) -> float:
-        """Returns an event's time: just before a deadline that it need not wait for."""
+        """Returns an event's time: just before the next deadline, if that has passed."""
         now = self.now()
         due = self.next_deadline()
         if due is None or due > now or kind in (e.Woke, e.SchedulerStarted):
@@ -164,7 +160,9 @@ class Feeder:
 
     def _handle_event(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
         event = kind(id=self.event_id + 1, at=self._event_time(kind), **fields)
-        packed = self._journal.encode(event)  # what cannot be written must not change the core
+        packed = self._journal.encode(
+            event
+        )  # an event that cannot be written must not change the core
         began = time.thread_time()
         commands = self.core.handle(event)
         self.handled_s += time.thread_time() - began
@@ -184,11 +182,11 @@ class Feeder:
 
     def _new_checkpoint(self) -> bytes | None:
         if not self._is_settled:
-            return None  # a snapshot does not hold what is still to be placed
+            return None  # a snapshot does not hold jobs that await placement
         self.handled_s = 0.0
         try:
             state = self.core.snapshot()
-        except Exception as problem:  # noqa: BLE001  (the journal holds all that is needed)
+        except Exception as problem:  # noqa: BLE001  (the journal holds all events)
             if not self._counts["snapshot_failed"]:
                 self._log.error("live.snapshot_failed", traceback=format_traceback(problem))
             self._counts["snapshot_failed"] += 1
@@ -198,16 +196,16 @@ class Feeder:
         self._checkpoint = Checkpoint(state)
         return state
 
-    # When the core raises.
+    # Recovery.
 
     def _try_event(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
-        """Feeds an event; False when it raised by its own fault: then the core is as before."""
+        """Feeds an event; returns False if it raised, with the core as it was before."""
         failed: tuple[str, str] | None = None
         while True:
             try:
                 self._handle_event(kind, fields)
                 return True
-            except Exception as problem:  # noqa: BLE001  (any: the core is not what it was)
+            except Exception as problem:  # noqa: BLE001  (any exception leaves the core inconsistent)
                 deadline, job = self.core.deadline_at_work, self.core.job_at_work
                 self._rebuild(problem, kind, at_work=deadline[0] if deadline else "")
             if deadline is not None:
@@ -218,7 +216,7 @@ class Feeder:
                 return False
 
     def _rebuild(self, problem: Exception, kind: type[e.Event], *, at_work: str) -> None:
-        """Brings the core back to before the event that raised."""
+        """Rebuilds the core as it was before the event that raised."""
         now = self.now()
         self._recoveries.append(now)
         while self._recoveries[0] < now - MINUTE_S:
@@ -236,10 +234,10 @@ class Feeder:
     def _drop_event(
         self, kind: type[e.Event], fields: dict[str, Any], sender: Sender | None
     ) -> None:
-        """Lets an event go; its sender is put in quarantine."""
+        """Drops an event and quarantines its sender."""
         name = _name(kind)
         if kind is e.SchedulerStarted:
-            raise RecoveryFailed("the core cannot start: no epoch of leases would be new")
+            raise RecoveryFailed("the core cannot start: no new lease epochs could be issued")
         self._log.error("live.event_dropped", kind=name, sender=sender and str(sender.kind))
         self._counts[f"event_dropped.{name}"] += 1
         self._health.add("event_dropped", name)
@@ -249,7 +247,7 @@ class Feeder:
             self._quarantine(sender, name)
 
     def _quarantine(self, sender: Sender, detail: str) -> None:
-        """Puts a sender in quarantine; where ending its work raises, without that."""
+        """Quarantines a sender; if ending its jobs raises, leaves the jobs."""
         known = self.core.quarantine(sender.kind, sender.name)
         if known is not None and known.reason == EVENT_RAISED:
             return
@@ -261,15 +259,15 @@ class Feeder:
         self._place_after_quarantine()
 
     def _place_after_quarantine(self) -> None:
-        """After a quarantine, which does nothing else, places what it has set free."""
+        """After a quarantine, places jobs on the slots that it freed."""
         if not self._is_settled:
             self._try_event(e.Woke, {})
 
     def _blame_job(self, job: str) -> bool:
-        """Takes a job out of the queue that raises as it is placed; False when it cannot be."""
+        """Removes a queued job that raises while it is placed; returns False if it cannot."""
         view = self.core.job(job)
         if view is None:
-            return False  # it is the very job that the event asks for
+            return False  # the event itself requests this job
         if not view.key:
             return self._try_event(e.JobCancelled, {"job": job, "reason": INTERNAL})
         known = self.core.quarantine(SenderKind.KEY, view.key)
@@ -279,7 +277,7 @@ class Feeder:
         return True
 
     def _drop_deadline(self, kind: str, name: str) -> None:
-        """Lets a deadline go, and the job that it is about."""
+        """Drops a deadline and the job to which it belongs."""
         self._log.error("live.deadline_dropped", deadline=kind)
         self._counts[f"deadline_dropped.{kind}"] += 1
         self._health.add("deadline_dropped", kind)
@@ -293,13 +291,13 @@ class Feeder:
     def _find_sender(self, kind: type[e.Event], fields: dict[str, Any]) -> Sender | None:
         try:
             return self.core.sender_of(kind(id=0, at=0.0, **fields))
-        except Exception:  # noqa: BLE001  (what cannot even be read has no sender)
+        except Exception:  # noqa: BLE001  (an event that cannot be built has no sender)
             return None
 
-    # What its client must be told.
+    # Replies to clients of dropped events.
 
     def _answer_client(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
-        """Answers the client of a job whose event was dropped."""
+        """Sends an error to the client of a job whose event was dropped."""
         if kind is e.JobRequested:
             facts = fields["facts"]
             refusal = m.JobRefused(facts.job, INTERNAL, {}, None)
@@ -310,7 +308,7 @@ class Feeder:
                 self._send_internal_error(job)
 
     def _find_unended_job(self, name: str) -> _Job | None:
-        """Returns a job that is not over."""
+        """Returns a job that has not ended, or None."""
         view = self.core.job(name)
         return (name, view.gateway, view.epoch) if view is not None and not view.ended_at else None
 

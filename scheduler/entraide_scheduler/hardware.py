@@ -1,8 +1,8 @@
-"""Hardware: the peak power of a device by the catalogue, for the limit on what a run can use.
+"""Hardware: the peak power of a device, an upper bound on the energy that a run can use.
 
-A node names its device; the figure is the catalogue's. A name that stands for a class
-(``default-KIND``) has the highest peak of that class, and an unknown name the highest of all: a
-machine that nobody has measured is not called dishonest.
+A node names its device; the catalogue ``devices.csv`` gives its peak power. A class name
+(``default-KIND``) has the highest peak of the class, and an unknown name the highest of all, so
+that an unlisted machine is never found to exceed its peak.
 """
 
 import csv
@@ -28,7 +28,7 @@ def _peaks() -> Mapping[str, float]:
 
 
 def peak_w(device: str) -> float:
-    """Returns the most that a device draws, watts; of its class, or of all, when it is unknown.
+    """Returns the peak power of a device, watts; of its class, or of all, if it is not listed.
 
     >>> peak_w("mac-mini-m4"), peak_w("default-cpu"), peak_w("a machine of our own")
     (65.0, 300.0, 700.0)

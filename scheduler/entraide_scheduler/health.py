@@ -1,16 +1,16 @@
-"""Health: what has gone wrong in the scheduler and did not stop it, for readiness and metrics.
+"""Health: errors from which the scheduler recovered, for ``/readyz`` and the metrics.
 
-A trouble is a stable code, what it concerns, how often and when last. It is kept for ``KEPT_S``, or
-until it is known to be over. Nothing here names a job, an API key or a text.
+An incident has a stable code, a subject, a count and the time of its last occurrence. It is kept
+for ``KEPT_S`` seconds, or until ``clear``. An incident never names a job, an API key or a text.
 
 Codes:
 
-- ``event_dropped``: the core failed on an event of that kind, which was dropped;
-- ``deadline_dropped``: the core failed twice on a deadline of that kind, which was dropped;
-- ``node_quarantined``, ``key_quarantined``: a sender was put in quarantine for such an event;
+- ``event_dropped``: the core raised on an event of that kind, and the event was dropped;
+- ``deadline_dropped``: the core raised twice on a deadline of that kind, which was dropped;
+- ``node_quarantined``, ``key_quarantined``: the sender of such an event was quarantined;
 - ``command_failed``: a command of that kind could not be carried out;
-- ``snapshot_failed``: the core's state cannot be encoded; the journal grows until it can;
-- ``question_failed``: the core failed on a question (``next_deadline``, ``explain``).
+- ``snapshot_failed``: the core's state cannot be encoded, so the journal keeps growing;
+- ``question_failed``: the core raised on a query (``next_deadline``, ``explain``).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,17 +18,17 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 KEPT_S = 3_600.0
-INCIDENTS_MAX = 100  # distinct ones; the oldest goes first
+INCIDENTS_MAX = 100  # distinct ones; the oldest is dropped first
 
 
 class Incident(Struct, frozen=True):
-    """Something that has gone wrong.
+    """An error from which the scheduler recovered.
 
     Attributes:
         code: stable code.
-        what: a kind of event, deadline, command or question; or "".
-        count: how often since the first time.
-        last_at: seconds since the epoch.
+        what: kind of event, deadline, command or query; or "".
+        count: number of occurrences.
+        last_at: time of the last occurrence, seconds since the epoch.
     """
 
     code: str
@@ -38,11 +38,11 @@ class Incident(Struct, frozen=True):
 
 
 class Health:
-    """The troubles of one scheduler, and its counts.
+    """The incidents of one scheduler, and its counters.
 
     Args:
         now: the scheduler's clock.
-        counts: what the scheduler counts, by name.
+        counts: the scheduler's counters, by name.
     """
 
     def __init__(self, now: Callable[[], float], counts: Mapping[str, int]) -> None:
@@ -51,7 +51,7 @@ class Health:
         self.counts = counts
 
     def add(self, code: str, what: str = "") -> None:
-        """Notes a trouble."""
+        """Records an incident."""
         previous = self._incidents.pop((code, what), None)
         count = 1 if previous is None else previous.count + 1
         self._incidents[code, what] = Incident(code, what, count, self._now())
@@ -59,12 +59,12 @@ class Health:
             del self._incidents[next(iter(self._incidents))]
 
     def clear(self, code: str) -> None:
-        """Notes that troubles with a code are over."""
+        """Removes the incidents with a code."""
         for key in [key for key in self._incidents if key[0] == code]:
             del self._incidents[key]
 
     def incidents(self) -> tuple[Incident, ...]:
-        """Returns the troubles of the last hour, by code and what they concern."""
+        """Returns the incidents of the last ``KEPT_S`` seconds, sorted by code and subject."""
         oldest = self._now() - KEPT_S
         recent = [self._incidents[key] for key in sorted(self._incidents)]
         return tuple(trouble for trouble in recent if trouble.last_at >= oldest)

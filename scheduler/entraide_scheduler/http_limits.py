@@ -1,8 +1,7 @@
-"""Limits of the HTTP server: what one connection, one address and one key may take of it.
+"""Limits of the HTTP server per connection, per client address and per API key.
 
-It decides the numbers and nothing else. ``HttpLimits`` are settings (``[http.limits]`` of the
-config); the constants are sizes that clients never need to change. The reasons stand in
-``docs/reference/security.md``.
+``HttpLimits`` are settings (``[http.limits]`` of the config); the constants are not configurable.
+The reasons are in ``docs/reference/security.md``.
 """
 
 from msgspec import Struct
@@ -10,9 +9,9 @@ from msgspec import Struct
 HEAD_MAX_BYTES = 32 * 1024
 HEADERS_MAX = 100
 BODY_MAX_BYTES = 4 * 1024 * 1024
-SMALL_BODY_MAX_BYTES = 4 * 1024  # of requests that need no body
+SMALL_BODY_MAX_BYTES = 4 * 1024  # of requests without a payload
 UNREAD_MAX_BYTES = 4 * 1024 * 1024
-UNREAD_HIGH_BYTES = 64 * 1024  # beyond, no further request is read
+UNREAD_HIGH_BYTES = 64 * 1024  # above, no further request is read
 AHEAD_MAX_BYTES = 64 * 1024
 PIPELINED_MAX = 64
 DISCARDED_MAX_BYTES = 64 * 1024 * 1024
@@ -20,22 +19,22 @@ LINGER_S = 2.0
 
 
 class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Deadlines and counts. Deadlines are absolute: no byte that arrives renews one.
+    """Deadlines and counts. Deadlines are absolute: a byte that arrives does not extend one.
 
     Attributes:
-        connections: open at a time; beyond, the connection that has been idle longest is closed.
-        connections_without_key: of them, those that have shown no valid key yet; beyond, the
-            oldest of them is closed.
-        connections_without_key_per_address: likewise from one address (an IPv6 /64 network).
-        requests_per_key: under way at a time with one key.
-        head_deadline_s: from the first byte of a head, or from the connection, to its end.
+        connections: open at once; above, the connection that has been idle longest is closed.
+        connections_without_key: open at once without a valid key so far; above, the oldest of
+            them is closed.
+        connections_without_key_per_address: the same, per address (per /64 network for IPv6).
+        requests_per_key: concurrent requests with one key.
+        head_deadline_s: from the connection, or a head's first byte, to the end of the head.
         body_deadline_s: from the end of the head to the end of the body.
-        idle_s: without a request, on a connection that has shown a key.
-        idle_without_key_s: without a request, on a connection that has not.
-        unread_deadline_s: for a client to take all that waits for it, once that is over 64 KiB.
-        wrong_keys: from one address in ``wrong_keys_window_s``; beyond, wrong keys are slowed.
-        wrong_keys_window_s: how long wrong keys are remembered.
-        wrong_key_delay_s: how long the answer to a slowed wrong key waits.
+        idle_s: time without a request on a connection that has shown a valid key.
+        idle_without_key_s: time without a request on a connection that has not.
+        unread_deadline_s: for a client to read the send buffer, once that exceeds 64 KiB.
+        wrong_keys: per address in ``wrong_keys_window_s``; above, replies to wrong keys are slow.
+        wrong_keys_window_s: length of the window in which wrong keys are counted.
+        wrong_key_delay_s: delay of a slow reply.
     """
 
     connections: int = 4_096
@@ -53,8 +52,8 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def fault(self) -> str:
-        """What is wrong with the numbers, or ""."""
+        """Description of the first invalid number, or ""."""
         for name in self.__struct_fields__:
             if not 0 < getattr(self, name) <= 1_000_000:
-                return f"{name} is above 0 and at most 1,000,000"
+                return f"{name} must be above 0 and at most 1,000,000"
         return ""

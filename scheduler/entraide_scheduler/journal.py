@@ -1,10 +1,10 @@
-"""Journal: snapshots and the events between them, so that the core can be what it was.
+"""Journal: write-ahead log of events and snapshots, from which the core is recovered.
 
-An event is written after the core has taken it and before any durable consequence of it leaves.
-Recovery feeds the written events to the core again; what the core then asks for was carried out
-already, or has lost its point, save for the books: those are written once more, which changes
-nothing when they stand. What is older than the last snapshot is kept for a while, with a chain of
-digests of what was decided, so that it can be exported and replayed exactly.
+An event is written after the core has handled it and before any durable effect of it. Recovery
+restores the newest snapshot and replays the events after it. The commands of replayed events are
+dropped, because they were carried out or have expired; settlements alone are written again, which
+is idempotent. Events before the newest snapshot are retained for a time, with a hash chain over
+events and commands, so that they can be exported and replayed exactly.
 """
 
 import asyncio
@@ -35,15 +35,15 @@ _decoder: MsgpackDecoder[Event] = MsgpackDecoder(Event)
 
 
 class DriverSnapshot(Struct, frozen=True, array_like=True):
-    """A snapshot: the core's state, and what its driver must remember beside it.
+    """A snapshot of the core and of the driver's own state.
 
     Attributes:
         core: ``Core.snapshot()``.
-        event_id, at: of the last event in it.
+        event_id, at: number and time of the last event before the snapshot.
         incarnation: how many times the scheduler has started.
-        periods: when the present period of each kind ends.
-        digest: the chain of digests up to there; empty when none was kept.
-        version: of Entraide, which took it.
+        periods: end of the present period of each kind, seconds since the epoch.
+        digest: the hash chain up to this snapshot; empty without retention.
+        version: version of Entraide that made the snapshot.
     """
 
     core: bytes
@@ -56,13 +56,13 @@ class DriverSnapshot(Struct, frozen=True, array_like=True):
 
 
 class RecoveredState(Struct):
-    """The core as it was, and what its driver must go on with.
+    """The recovered core and driver state.
 
     Attributes:
-        core: after the last written event.
-        event_id, at, incarnation, periods, digest: as in ``Frame``.
-        postings: the books that the replayed events asked for, with the time of each.
-        base, since: the snapshot that it was brought back from, and the encoded events after it.
+        core: the core after the last written event.
+        event_id, at, incarnation, periods, digest: as in ``DriverSnapshot``.
+        postings: settlements and corrections of the replayed events, with their times.
+        base, since: the snapshot used, and the encoded events after it.
     """
 
     core: Core
@@ -77,11 +77,11 @@ class RecoveredState(Struct):
 
 
 async def recover(store: Store) -> RecoveredState:
-    """Brings the core back from the store; a fresh core when there is nothing.
+    """Recovers the core from the store; an empty store gives a new core.
 
     Raises:
-        PoolError: ``journal_unreadable``: a snapshot or an event cannot be understood, so that
-            starting would forget what was promised.
+        PoolError: ``journal_unreadable``: a snapshot or an event cannot be decoded; starting
+            without it would lose accepted jobs.
     """
     snapshot, events = await store.load_journal()
     try:
@@ -141,17 +141,17 @@ def _unreadable(seq: int, problem: Exception) -> PoolError:
 
 
 class Journal:
-    """The writing side: gathers events into one write, for ``GATHER_S`` unless somebody waits."""
+    """Writes events in batches: each ``GATHER_S``, or at once if a caller awaits the commit."""
 
     def __init__(
         self, store: Store, *, at: float, digest: bytes = b"", retention: Retention = NO_RETENTION
     ) -> None:
-        """Writes on where a digest stands.
+        """Continues a journal.
 
         Args:
-            store: to write to.
-            at: now.
-            digest: the chain so far.
+            store: receives the rows.
+            at: time now, seconds since the epoch.
+            digest: the hash chain so far.
             retention: how much of the past is kept; without retention no digests are kept.
         """
         self._store = store
@@ -165,16 +165,16 @@ class Journal:
         self.failed: Future[None] = asyncio.get_running_loop().create_future()
 
     def encode(self, event: Event) -> bytes:
-        """Returns an event as it is written; raises when it cannot be."""
+        """Returns an event encoded; raises if it cannot be encoded."""
         return _encoder.encode(event)
 
     def append(self, event: int, packed: bytes, commands: Sequence[Command]) -> None:
-        """Writes an event, soon, and the digest of what was decided on it.
+        """Queues an event for writing, with the digest of its commands.
 
         Args:
-            event: its number.
+            event: number of the event.
             packed: the event, encoded.
-            commands: what followed from it; where they cannot be encoded, nothing is written.
+            commands: commands of the event; if they cannot be encoded, nothing is written.
         """
         if self._retention.keep_s > 0.0:
             self._digest = chained(self._digest, packed, commands)
@@ -186,7 +186,7 @@ class Journal:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self.flush)
 
     def flush(self) -> None:
-        """Hands what was gathered to the store, ahead of whatever is written next."""
+        """Passes the queued events to the store, before any later write."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -196,17 +196,17 @@ class Journal:
             self._rows = []
 
     def committed(self) -> Future[None]:
-        """Returns a future that resolves when all that was written so far is on disk."""
+        """Returns a future that resolves when all events so far are on disk."""
         self.flush()
         return self._store.committed()
 
     def snapshot_is_due(self, at: float) -> bool:
-        """Whether the journal has grown, or aged, enough."""
+        """Whether enough events or time have passed since the last snapshot."""
         old = at - self._snapshot_at >= SNAPSHOT_EVERY_S
         return self._since_snapshot >= EVENTS_PER_SNAPSHOT or (old and self._since_snapshot > 0)
 
     def write_snapshot(self, frame: DriverSnapshot, *, at: float) -> Future[None]:
-        """Writes a snapshot with the digest so far; forgets what is too old to be kept."""
+        """Writes a snapshot with the digest so far; deletes rows beyond the retention."""
         self.flush()
         self._since_snapshot = 0
         self._snapshot_at = at

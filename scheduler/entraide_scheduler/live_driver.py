@@ -1,13 +1,13 @@
-"""Live: the driver that lets the core live in real time.
+"""Live driver: runs one core in real time, on the asyncio event loop.
 
-It takes events one by one and wakes the core at its deadlines. It decides nothing. Its one liberty
-is the order of what has come at once: messages that had already come are fed before a deadline that
-passed meanwhile, and after a hold-up of the whole process its clock stands back, so that it does
-not call its nodes lost before it has read their heartbeats.
+In: events, one at a time. Out: ``Woke`` at the core's deadlines, snapshots when they are due. The
+driver decides only the order of simultaneous inputs: messages that have arrived are fed before a
+deadline that has passed, and after a suspension of the process the clock is set back, so that
+heartbeats are read before nodes time out.
 
-How an event is fed, and what becomes of one that raises, stands in ``feeder``; how commands are
-carried out, in ``executor``. When the core cannot be brought back the driver stops, and the next
-start goes on from the journal, which does not hold that event.
+``feeder`` feeds events and recovers from errors; ``executor`` carries out commands. If the core
+cannot be rebuilt, the driver stops; the next start recovers from the journal, which does not
+contain the failing event.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from entraide_scheduler.journal import Journal, RecoveredState
 from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.store import Store
 
-GRACE_TURNS = 3  # of the loop, between a deadline's coming and its being fed
-LATE_S = 1.0  # a timer this late means that the whole process was held up
-LATE_GRACE_S = 1.5  # time to read what came meanwhile: more than a heartbeat and a tick
+GRACE_TURNS = 3  # iterations of the event loop between a timer and ``Woke``
+LATE_S = 1.0  # a timer this late means that the process was suspended
+LATE_GRACE_S = 1.5  # time to read queued messages: more than a heartbeat and a tick
 WAKE_MIN_S = 0.001
-SNAPSHOT_RETRY_S = 60.0  # after the core's state could not be encoded
+SNAPSHOT_RETRY_S = 60.0  # after a failed snapshot
 
 
 class LiveDriver:
-    """Drives one core; all its methods are called in the event loop."""
+    """Drives one core; all methods are called in the event loop."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class LiveDriver:
 
     @property
     def core(self) -> Core:
-        """The core, for questions only."""
+        """The core, for queries only."""
         return self._feeder.core
 
     @property
@@ -100,7 +100,7 @@ class LiveDriver:
 
     @property
     def policy_version(self) -> str:
-        """The policy that was fed last."""
+        """Version of the policy in force."""
         return self._feeder.policy_version
 
     def now(self) -> float:
@@ -108,31 +108,31 @@ class LiveDriver:
         return self._feeder.now()
 
     def period_ends_at(self, period: Period) -> float:
-        """Returns when the present period ends; 0 when none has begun."""
+        """Returns when the present period ends, seconds since the epoch; 0 before the first."""
         return self._feeder.periods.get(period, 0.0)
 
     async def start(self, gateway: str) -> None:
-        """Begins a new incarnation, on disk before any lease can carry its epochs.
+        """Starts a new incarnation; it is on disk before any lease uses its epochs.
 
-        A snapshot goes before it: what this version decides can then be replayed by itself.
+        A snapshot precedes it, so that the decisions of this version can be replayed by themselves.
         """
         self.write_snapshot()
         self.feed(SchedulerStarted, incarnation=self.incarnation + 1, gateway=gateway)
         await self._journal.committed()
 
     async def stop(self) -> None:
-        """Takes a last snapshot; nothing may be fed afterwards."""
+        """Writes a last snapshot; no event may be fed afterwards."""
         self._cancel_timer()
         self._feeding = True
         if not self.failed.done():
             await self.write_snapshot()
 
     def feed(self, kind: type[Event], /, **fields: Any) -> bool:
-        """Feeds an event; what that leads to is fed after it, in order.
+        """Feeds an event; events that it causes are fed after it, in order.
 
         Returns:
-            False when the event was dropped: the core failed on it, or the driver has stopped. An
-            event that is fed from within another one is only queued.
+            False if the event was dropped: the core raised, or the driver has stopped. An event
+            that is fed during another one is queued, and True is returned.
         """
         if self.failed.done():
             return False
@@ -153,23 +153,23 @@ class LiveDriver:
         return taken
 
     def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
-        """Tells a gateway what the core need not be asked for."""
+        """Sends a gateway a message that does not come from the core."""
         self._outbound.to_gateway(gateway, message)
 
     def committed(self) -> Future[None]:
-        """Returns a future that resolves when all that was fed so far is on disk."""
+        """Returns a future that resolves when all events fed so far are on disk."""
         return self._journal.committed()
 
     def explain(self, job: str) -> Explanation | None:
-        """Returns why a job is where it is; None when the core cannot tell."""
+        """Returns the explanation of a job; None if the job is unknown or the core raises."""
         try:
             return self.core.explain(job, self.now())
-        except Exception as problem:  # noqa: BLE001  (asking must not stop anything)
+        except Exception as problem:  # noqa: BLE001  (a query must not stop the scheduler)
             self._feeder.note_failed_question("explain", problem)
             return None
 
     def write_snapshot(self) -> Future[None]:
-        """Writes a snapshot in the place of the journal so far; the journal stays without one."""
+        """Writes a snapshot; if it cannot be encoded, the journal is kept."""
         frame = self._feeder.take_snapshot()
         if frame is None:
             self._snapshot_not_before = self.now() + SNAPSHOT_RETRY_S
@@ -177,7 +177,7 @@ class LiveDriver:
         return self._journal.write_snapshot(frame, at=self.now())
 
     def write_snapshot_if_due(self) -> None:
-        """Writes a snapshot when the journal has grown, or aged, enough."""
+        """Writes a snapshot if enough events or time have passed."""
         now = self.now()
         if self.failed.done() or now < self._snapshot_not_before:
             return
@@ -203,7 +203,7 @@ class LiveDriver:
         when = loop.time() + max(WAKE_MIN_S, due - self._clock())
         if self._timer is not None:
             if self._timer.when() <= when:
-                return  # it fires early and arms again: cheaper than a new timer for each event
+                return  # an early timer sets itself again: cheaper than a new timer per event
             self._timer.cancel()
         self._timer = loop.call_at(when, self._on_timer, when)
 

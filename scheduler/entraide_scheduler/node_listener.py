@@ -1,8 +1,9 @@
-"""Nodes: the scheduler's ears on the nodes' control subjects.
+"""Node listener: turns the nodes' control messages into events for the core.
 
-It decides who is heard: an approved node, in the order of its own numbers, within the bounds and
-the rate of ``node_validation``. It turns messages into events and forgets them. Heartbeats that
-change nothing become one ``NodesSeen`` a second.
+In: messages on the nodes' control subjects. Out: events, and replies on the bus. A message is used
+if its node is approved and not quarantined, if its sequence number is new, and if it is within the
+bounds and the rate of ``node_validation``. Heartbeats without a change are batched into one
+``NodesSeen`` per second.
 """
 
 from collections.abc import Awaitable, Callable
@@ -33,21 +34,21 @@ from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.store.rows import NodeRow
 
 HEARTBEAT_S = 1.0
-REFUSALS_MAX = 32  # models of one node whose refused load is remembered
+REFUSALS_MAX = 32  # failed loads remembered per node
 RENEW_WHEN_LEFT_S = 10 * 86_400.0
 RENEW_AT_HELLO_AFTER_S = 86_400.0
-IGNORED_KEPT = 10_000  # pairs of node and reason that were logged once
+IGNORED_KEPT = 10_000  # pairs of node and reason that are logged only once
 
 
 class IdentityIssuer(Protocol):
-    """Who issues identities on the bus."""
+    """Issues identities for the bus."""
 
     def issue_node_jwt(self, node: str, public_key: str) -> str | None:
-        """Returns a JWT; None when that key was revoked."""
+        """Returns a JWT; None if the key was revoked."""
 
 
 class NodeSession(Struct):
-    """What is remembered of a node between two of its messages."""
+    """State of a node's connection: last sequence number and last reported state."""
 
     boot: str
     seq: int
@@ -58,12 +59,12 @@ class NodeSession(Struct):
 
 
 class LoadRefusal(Struct, frozen=True):
-    """A model that a node was asked to load and did not.
+    """A failed load of a model on a node.
 
     Attributes:
-        model: public name.
+        model: public name of the model.
         code: stable code of the reason.
-        at: when it said so, seconds since the epoch.
+        at: time of the node's reply, seconds since the epoch.
     """
 
     model: str
@@ -72,7 +73,7 @@ class LoadRefusal(Struct, frozen=True):
 
 
 class NodeListener:
-    """Hears all nodes."""
+    """Listens to the control messages of all nodes."""
 
     def __init__(
         self,
@@ -98,42 +99,42 @@ class NodeListener:
         self._log = structlog.get_logger("entraide.nodes")
 
     async def start(self, connection: Client) -> None:
-        """Begins to listen."""
+        """Subscribes to the control subjects of all nodes."""
         await subscribe(connection, subjects.ALL_NODES_CTL, self.on_message)
 
     def defer_reports_through(self, way: Callable[[str, m.UsageReport], None]) -> None:
-        """Gives usage reports to somebody who hands them to ``report`` when it is time."""
+        """Passes usage reports to ``way``, which later passes them to ``feed_report``."""
         self._on_report = way
 
     def set_key_revoker(self, revoke_key: Callable[[str], Awaitable[bool]]) -> None:
-        """Lets a node that leaves for good be cut off by somebody who can."""
+        """Sets the function that revokes the bus key of a node that has left the pool."""
         self._revoke_key = revoke_key
 
     def report_seen_nodes(self) -> None:
-        """Tells the core whom it heard since the last tick; once a second."""
+        """Feeds ``NodesSeen`` with the nodes heard since the last call; called once a second."""
         if self._seen_nodes:
             nodes = tuple(sorted(self._seen_nodes))
             self._seen_nodes.clear()
             self._driver.feed(e.NodesSeen, nodes=nodes)
 
     def forget(self, node: str) -> None:
-        """Forgets a node that was revoked."""
+        """Removes a node's session; its next heartbeat is answered with ``HelloRequest``."""
         self._sessions.pop(node, None)
         self._seen_nodes.discard(node)
 
     def send_catalogue(self) -> None:
-        """Hands the catalogue to every node that is there, after a change of it."""
+        """Sends the catalogue to every connected node, after a change."""
         for node in sorted(self._sessions):
             self._send(node, self._catalogue.message)
 
     async def renew_due_identities(self) -> None:
-        """Gives a new identity to each node whose own is about to expire; now and then."""
+        """Renews the identities that expire within ``RENEW_WHEN_LEFT_S``; called once an hour."""
         for row in self._registry.list_nodes():
             if row.node in self._sessions:
                 await self._renew_identity(row, fresh_s=RENEW_WHEN_LEFT_S)
 
     def feed_report(self, node: str, message: m.UsageReport) -> None:
-        """Tells the core how a run ended."""
+        """Feeds a usage report as ``RunReported``."""
         self._driver.feed(
             e.RunReported,
             job=message.job,
@@ -147,7 +148,7 @@ class NodeListener:
         )
 
     async def on_message(self, raw: Msg) -> None:
-        """Takes in one message of a node."""
+        """Handles one message of a node."""
         node = subjects.sender(raw.subject)
         row = self._registry.get_approved(node)
         if row is None:
@@ -235,7 +236,7 @@ class NodeListener:
             held=hello.running,
             peak_w=peak_w(device),
         ):
-            self.forget(node)  # its next heartbeat is answered by a wish for a hello
+            self.forget(node)  # its next heartbeat is answered with HelloRequest
             return
         runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
@@ -259,7 +260,7 @@ class NodeListener:
         self._driver.feed(e.LoadFailed, node=node, model=message.model, code=message.code)
 
     def load_refusals(self, node: str) -> tuple[LoadRefusal, ...]:
-        """Returns what a node was asked to load and did not, by model; since this start."""
+        """Returns a node's failed loads since this start, sorted by model."""
         refusals = self._load_refusals.get(node, {})
         return tuple(refusals[model] for model in sorted(refusals))
 
@@ -298,17 +299,17 @@ class NodeListener:
             self.forget(node)
 
     async def _revoke_node(self, row: NodeRow) -> None:
-        """Refuses from now on the identity of a node that left for good."""
+        """Revokes the identity of a node that has left the pool."""
         await self._registry.set_approval(row.node, REVOKED)
         try:
             confirmed = self._revoke_key is not None and await self._revoke_key(row.public_key)
-        except EntraideError as problem:  # too many revocations: the operator's to mend
+        except EntraideError as problem:  # too many revocations: the operator must act
             self._log.error("node.not_cut_off", node=row.node, code=problem.code)
             return
         self._log.info("node.left_for_good", node=row.node, confirmed=confirmed)
 
     async def _renew_identity(self, row: NodeRow, *, fresh_s: float | None) -> None:
-        """Renews at each hello (once a day at most), or when less than ``fresh_s`` is left."""
+        """Renews an identity with less than ``fresh_s`` left; if None, one older than a day."""
         now = self._driver.now()
         left_s, age_s = row.jwt_expires_at - now, now - row.jwt_issued_at
         if left_s > fresh_s if fresh_s is not None else age_s < RENEW_AT_HELLO_AFTER_S:
@@ -328,7 +329,7 @@ class NodeListener:
         return self._driver.core.holds_run(node, job, epoch)
 
     def _ignore(self, why: str, node: str, field: str = "") -> None:
-        """Counts a message that is not used, and logs the first one of a node and a reason."""
+        """Counts an ignored message, and logs the first one per node and reason."""
         self._driver.counts[f"node.{why}"] += 1
         if (node, why) not in self._ignored and len(self._ignored) < IGNORED_KEPT:
             self._ignored.add((node, why))

@@ -1,7 +1,4 @@
-"""Roster: the nodes that joined, in memory as in the store.
-
-It says whether a node may be heard at all. What a node does now is the core's to know.
-"""
+"""Node registry: the nodes that joined and their approval, in memory and in the store."""
 
 import re
 import unicodedata
@@ -15,11 +12,11 @@ from entraide_scheduler.store.store import Store
 
 APPROVED = "approved"
 REVOKED = "revoked"
-NAME_MAX = 50  # leaves room for what comes before and after it
+NAME_MAX = 50  # leaves room for the prefix and the suffix that find_free_name adds
 
 
 class NodeRegistry:
-    """The pool's record of its nodes; one process, the scheduler, changes it."""
+    """The pool's record of its nodes; only the scheduler's process changes it."""
 
     def __init__(self, store: Store, rows: Iterable[NodeRow]) -> None:
         self._store = store
@@ -30,23 +27,23 @@ class NodeRegistry:
         return self._rows.get(node)
 
     def get_approved(self, node: str) -> NodeRow | None:
-        """Returns the record of a node that may be heard."""
+        """Returns the record of an approved node, or None."""
         row = self._rows.get(node)
         return row if row is not None and row.approval == APPROVED else None
 
     def list_nodes(self) -> tuple[NodeRow, ...]:
-        """Returns all records, by name."""
+        """Returns all records, sorted by name."""
         return tuple(self._rows[node] for node in sorted(self._rows))
 
     async def put(self, row: NodeRow) -> None:
-        """Adds or replaces a record; others see it at once, and it is on disk on return."""
+        """Adds or replaces a record, in memory at once and on disk on return."""
         self._rows[row.node] = row
         await self._store.put_node(row)
 
     async def set_approval(self, node: str, approval: str) -> NodeRow | None:
-        """Approves or revokes a node; None when there is none.
+        """Approves or revokes a node; returns None if there is none.
 
-        Whoever approves approves the device, too: the one that the next hello names.
+        The approval covers the device that the node's next hello names.
         """
         row = self._rows.get(node)
         if row is None:
@@ -56,9 +53,9 @@ class NodeRegistry:
         return changed
 
     async def pin_device(self, row: NodeRow, device: str) -> str:
-        """Returns the device with which a node is approved: the first that it names after that.
+        """Returns a node's approved device: the first that it named after its approval.
 
-        A node cannot raise what its reports may claim by naming a larger device later on.
+        A node cannot raise the limit on its reported energy by naming a larger device later.
         """
         if not row.device:
             row = msgspec.structs.replace(self._rows.get(row.node, row), device=device)
@@ -66,9 +63,9 @@ class NodeRegistry:
         return row.device
 
     def find_free_name(self, wished: str, coop: str) -> str:
-        """Returns an identifier close to a wished name that no other node has.
+        """Returns an unused identifier derived from the requested name.
 
-        A revoked node of the same co-op gives its name back: its machine returns with a new key.
+        The name of a revoked node of the same co-op is free: its machine rejoins with a new key.
 
         >>> NodeRegistry(None, ()).find_free_name("Mac mini d'Élise", "boreale")
         'mac-mini-d-elise'
@@ -90,7 +87,7 @@ class NodeRegistry:
 
 
 def _is_allowed_name(name: str) -> bool:
-    """Whether the bus lets a node bear this name: some are its own."""
+    """Whether a node may have this name: some are reserved on the bus."""
     try:
         node_permissions(name)
     except ValueError:

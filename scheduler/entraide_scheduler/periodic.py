@@ -1,4 +1,8 @@
-"""Upkeep: what the scheduler does by the clock, once a second and once an hour."""
+"""Periodic tasks of the scheduler: once a second, and at the end of each hour.
+
+They feed quota periods, grid intensity and forecasts to the core, report silent nodes and gateways,
+write snapshots, renew identities and delete old explanations.
+"""
 
 import asyncio
 import contextlib
@@ -18,7 +22,7 @@ TICK_S = 1.0
 
 
 class PeriodicTasks:
-    """Ticks once a second until it is stopped."""
+    """Runs the periodic tasks until it is stopped."""
 
     def __init__(
         self,
@@ -40,21 +44,21 @@ class PeriodicTasks:
         self._fed_forecasts: dict[str, float] = {}
         self._fed_readings: dict[str, IntensityReading] = {}
         self._revision = -1
-        self._log = structlog.get_logger("entraide.upkeep")
+        self._log = structlog.get_logger("entraide.periodic")
         self._task: asyncio.Task[None] | None = None
 
     def feed_current(self) -> None:
-        """Tells the core the periods, the grid's intensity and its forecasts as they are now."""
+        """Feeds the present periods, intensities and forecasts to the core."""
         self._feed_periods()
         self._feed_intensity()
         self._feed_forecasts()
 
     def start(self) -> None:
-        """Begins to tick."""
-        self._task = asyncio.create_task(self._tick_for_ever(), name="upkeep")
+        """Starts the periodic tasks."""
+        self._task = asyncio.create_task(self._tick_for_ever(), name="periodic-tasks")
 
     async def stop(self) -> None:
-        """Stops ticking."""
+        """Stops the periodic tasks."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -65,8 +69,8 @@ class PeriodicTasks:
             await asyncio.sleep(TICK_S)
             try:
                 await self._tick()
-            except Exception:  # noqa: BLE001  (the next tick must come, whatever this one met)
-                self._log.exception("upkeep.failed")
+            except Exception:  # noqa: BLE001  (an error must not stop the next tick)
+                self._log.exception("periodic.failed")
 
     async def _tick(self) -> None:
         self._nodes.report_seen_nodes()
@@ -107,10 +111,10 @@ class PeriodicTasks:
                 valid_until=reading.valid_until,
             ):
                 del self._fed_readings[reading.zone]
-                self._revision = -1  # the next tick tells it again
+                self._revision = -1  # the next tick feeds it again
 
     def _feed_forecasts(self) -> None:
-        """Tells of each issue once; at a start the newest is told again, which changes nothing."""
+        """Feeds each forecast once; the newest is fed again at a start, which changes nothing."""
         for issue in self._feed.forecasts_at(self._driver.now()):
             if self._fed_forecasts.get(issue.zone) == issue.issued_at:
                 continue

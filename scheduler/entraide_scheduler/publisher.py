@@ -1,8 +1,8 @@
-"""Outbox: lets code that must not wait send on the bus, in order.
+"""Publisher: sends messages on the bus in order, from code that cannot await.
 
-nats-py's ``publish`` is a coroutine; handlers of the core's commands are not. What does not fit
-in the bus's own buffer while it is away is dropped and counted: every message of ours is repeated
-by its sender or made good by a deadline.
+nats-py's ``publish`` is a coroutine, and the executor is synchronous; a queue and one task connect
+them. While the bus is unreachable, messages beyond its buffer are dropped and counted. This is
+safe, because each message is repeated by its sender or covered by a deadline of the core.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ WAITING_MAX = 100_000
 
 
 class Publisher:
-    """One ordered way out to the bus."""
+    """An ordered queue of outgoing messages."""
 
     def __init__(self, connection: Client) -> None:
         self._connection = connection
@@ -25,10 +25,10 @@ class Publisher:
         self._not_empty = asyncio.Event()
         self._log = structlog.get_logger("entraide.bus")
         self.dropped = 0
-        self._send_task = asyncio.create_task(self._run(), name="outbox")
+        self._send_task = asyncio.create_task(self._run(), name="publisher")
 
     def publish(self, subject: str, data: bytes) -> None:
-        """Sends a message, soon; drops it when too many wait."""
+        """Queues a message; drops it if the queue is full."""
         if len(self._queue) >= WAITING_MAX:
             self._drop(subject, "full")
             return
@@ -36,7 +36,7 @@ class Publisher:
         self._not_empty.set()
 
     async def close(self) -> None:
-        """Sends what waits, as far as the bus takes it, and ends."""
+        """Sends the queued messages that the bus accepts, and stops."""
         if not self._send_task.done():
             await self._drain()
         self._send_task.cancel()
@@ -59,5 +59,7 @@ class Publisher:
 
     def _drop(self, subject: str, why: str) -> None:
         self.dropped += 1
-        if self.dropped & (self.dropped - 1) == 0:  # 1, 2, 4, 8…: a long outage fills no disk
-            self._log.warning("outbox.dropped", subject=subject, why=why, dropped=self.dropped)
+        if (
+            self.dropped & (self.dropped - 1) == 0
+        ):  # logged at 1, 2, 4, 8…, to bound the log of a long outage
+            self._log.warning("publisher.dropped", subject=subject, why=why, dropped=self.dropped)

@@ -1,8 +1,8 @@
-"""Request bounds: what a gateway may say of a request before the core reckons with it. Pure.
+"""Request bounds: limits of every field of ``RequestFacts``, checked before the core. Pure.
 
-A gateway may be a process of its own, on another machine, or of another version; a kept job's facts
-may have been written by an older one. It decides the bound of every number and text of
-``RequestFacts``: what is beyond could overflow a sum, or stop a comparison (NaN), in the core.
+A gateway may run on another machine or another version, and a kept job's facts may come from an
+older version. A value out of bounds could overflow a sum in the core, and a NaN would break its
+comparisons.
 """
 
 import math
@@ -16,16 +16,16 @@ CHOICES_MAX = 128 * 128  # ``n`` times the prompts of one request
 FEATURES_MAX = 16
 FEATURE_MAX = 64
 PREFIX_KEYS_MAX = 65_536
-DEADLINE_AHEAD_S_MAX = 32 * 86_400.0  # a gateway's clock may be off by a little
+DEADLINE_AHEAD_S_MAX = 32 * 86_400.0  # 31 days, and a day for clock differences
 CARBON_UG_MAX = 2**53
 HASH_MAX = 128
 
 
 def facts_fault(facts: RequestFacts, *, now: float) -> str:
-    """Returns the name of the first field that is out of bounds; "" when all are sound.
+    """Returns the name of the first field that is out of bounds, or "".
 
     Args:
-        facts: as a gateway sent them, of the right types.
+        facts: decoded facts, as a gateway sent them.
         now: seconds since the epoch.
     """
     return _text_fault(facts) or _count_fault(facts) or _time_fault(facts, now)
@@ -71,7 +71,7 @@ def _time_fault(facts: RequestFacts, now: float) -> str:
         return ""
     if not math.isfinite(deadline) or deadline < 0.0:
         return "deadline_at"
-    # A kept job's facts come again at each start; the core refuses a deadline that has passed.
+    # A kept job is submitted again at each start; the core refuses a deadline that has passed.
     ahead = deadline - now > DEADLINE_AHEAD_S_MAX
     return "deadline_at" if ahead and facts.kind is JobKind.LIVE else ""
 

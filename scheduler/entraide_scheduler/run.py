@@ -1,8 +1,8 @@
-"""Run: a scheduler as a process, from its config to its exit.
+"""Run: a scheduler as a process, from its config to its exit status.
 
-It ends by SIGTERM or SIGINT, when its parent's pipe closes (``ENTRAIDE_PARENT_PIPE=1``), and when
-the core, or the books, cannot go on: then with ``EXIT_BROKEN``, for its supervisor to start it anew
-from the journal.
+The process ends on SIGTERM or SIGINT, when its parent's pipe closes (``ENTRAIDE_PARENT_PIPE=1``),
+or when the core cannot be recovered or a settlement cannot be written. In the last two cases it
+exits with ``EXIT_BROKEN``, and its supervisor restarts it from the journal.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from entraide_scheduler.service import Service
 
 EXIT_BROKEN = 70
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
-SWITCH_S = 0.0005  # threads give way to the event loop ten times sooner than by default
+SWITCH_S = 0.0005  # a tenth of Python's default, so that threads delay the event loop less
 
 T = TypeVar("T")
 
 
 def run_scheduler(config: SchedulerConfig) -> int:
-    """Runs a scheduler until it is told to stop; returns the exit status.
+    """Runs a scheduler until it is stopped; returns the exit status.
 
     Raises:
-        EntraideError: it could not start.
+        EntraideError: the scheduler could not start.
     """
     os.umask(PRIVATE_UMASK)
     log_to_stderr()
@@ -40,9 +40,9 @@ def run_scheduler(config: SchedulerConfig) -> int:
 
 
 def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on the quickest event loop that there is."""
+    """Runs a coroutine on uvloop if it is installed, else on asyncio's event loop."""
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    with contextlib.suppress(ImportError):  # it is not there on every platform
+    with contextlib.suppress(ImportError):  # uvloop is not available on every platform
         import uvloop  # noqa: PLC0415
 
         factory = uvloop.new_event_loop
@@ -51,7 +51,7 @@ def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
 
 
 def log_to_stderr() -> None:
-    """Logs as one JSON object a line, or in colour for a person at a terminal."""
+    """Logs one JSON object per line, or coloured text if stderr is a terminal."""
     structlog.configure(
         processors=terminal_processors() if sys.stderr.isatty() else json_processors(),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -60,7 +60,7 @@ def log_to_stderr() -> None:
 
 
 def stop_event() -> asyncio.Event:
-    """Returns an event that is set by SIGTERM, SIGINT, and the end of the parent's pipe."""
+    """Returns an event that SIGTERM, SIGINT and the end of the parent's pipe set."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,7 +1,8 @@
-"""Desks: where gateways meet the core, in this process or across the bus.
+"""Scheduler adapters: connect gateways, in this process or on the bus, with the core.
 
-It decides which gateway is still there. A gateway of its own process beats once a second; one that
-is silent for ``SILENT_MAX_S`` is lost, and the jobs that lived with it end.
+In: submissions, cancellations and queries of gateways. Out: events for the core, replies. A gateway
+process sends a heartbeat once a second; after ``SILENT_MAX_S`` seconds without a message it is
+lost, and its live jobs end.
 """
 
 import msgspec
@@ -29,35 +30,35 @@ _explanation = MsgpackDecoder[Explanation](Explanation)
 
 
 class MessageRouter:
-    """Carries the core's answers to the gateway or node that they are for."""
+    """Delivers the core's messages to gateways and nodes."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._sinks: dict[str, GatewaySink] = {}
-        self._log = structlog.get_logger("entraide.desk")
+        self._log = structlog.get_logger("entraide.gateways")
 
     def attach(self, gateway: str, sink: GatewaySink) -> None:
-        """From now on this gateway is in this process."""
+        """Registers a gateway of this process."""
         self._sinks[gateway] = sink
 
     def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
-        """Tells a gateway."""
+        """Sends a message to a gateway, directly or over the bus."""
         sink = self._sinks.get(gateway)
         if sink is None:
             self._publisher.publish(subjects.gateway_down(gateway), codec.encode(message))
             return
         try:
             sink.on_scheduler_message(message)
-        except Exception:  # noqa: BLE001  (a bug of one gateway is not the pool's end)
-            self._log.exception("desk.sink_failed", message_kind=type(message).__name__)
+        except Exception:  # noqa: BLE001  (an error in one gateway must not stop the pool)
+            self._log.exception("gateway.sink_failed", message_kind=type(message).__name__)
 
     def to_node(self, node: str, message: m.NodeDownCtl) -> None:
-        """Tells a node."""
+        """Sends a message to a node."""
         self._publisher.publish(subjects.node_ctl_down(node), codec.encode(message))
 
 
 class LocalSchedulerAdapter:
-    """The desk of the gateway inside the scheduler."""
+    """``SchedulerPort`` for the gateway inside the scheduler."""
 
     def __init__(self, driver: LiveDriver, store: Store, gateway: str) -> None:
         self._driver = driver
@@ -66,37 +67,37 @@ class LocalSchedulerAdapter:
 
     @property
     def gateway(self) -> str:
-        """Identifier of the gateway at this desk."""
+        """Identifier of this gateway."""
         return self._gateway
 
     def submit(self, facts: RequestFacts) -> None:
-        """Asks for a job; the answer comes to the sink."""
+        """Submits a job; the reply comes to the sink."""
         if not _refuse_out_of_bounds(self._driver, facts):
             self._driver.feed(e.JobRequested, facts=facts)
 
     def cancel(self, job: str, reason: str) -> None:
-        """The client left or cancelled; ``reason`` is an error code."""
+        """Cancels a job; ``reason`` is an error code."""
         self._driver.feed(e.JobCancelled, job=job, reason=reason)
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
-        """A placement cannot be used."""
+        """Reports that a placement cannot be used."""
         self._driver.feed(e.JobAbandoned, job=job, epoch=epoch, code=code)
 
     def exceeded(self, message: m.LeaseExceeded) -> None:
-        """A node sent more than its lease grants; the client has been answered."""
+        """Reports that a node sent more than its lease grants; the client has been answered."""
         feed_exceeded(self._driver, message)
 
     async def explain(self, job: str, coop: str) -> m.ExplanationReply:
-        """Returns why a job of this co-op is where it is, and its settled receipt if any."""
+        """Returns the explanation of a job of this co-op, and its settled receipt if any."""
         return await explain_job(self._driver, self._store, job, coop)
 
     async def models(self) -> tuple[m.ModelCard, ...]:
-        """Returns the models that may be asked for, and what a size means now."""
+        """Returns the models that clients may name, and the model of each size alias."""
         return model_cards(self._driver.core)
 
 
 class GatewayListener:
-    """The desk of all gateways in processes of their own."""
+    """Handles the messages of gateways in processes of their own."""
 
     def __init__(
         self, driver: LiveDriver, store: Store, router: MessageRouter, *, local: str
@@ -106,10 +107,10 @@ class GatewayListener:
         self._router = router
         self._local = local
         self._last_message_at: dict[str, float] = {}
-        self._log = structlog.get_logger("entraide.desk")
+        self._log = structlog.get_logger("entraide.gateways")
 
     async def start(self, connection: Client) -> None:
-        """Begins to listen; gateways that have jobs in the core get their time to be heard."""
+        """Subscribes; gateways with jobs in the core get ``SILENT_MAX_S`` to send a heartbeat."""
         now = self._driver.now()
         for view in self._driver.core.jobs():
             if view.gateway != self._local and view.ended_at == 0.0:
@@ -117,12 +118,12 @@ class GatewayListener:
         await subscribe(connection, subjects.ALL_GATEWAYS_UP, self._on_message)
 
     def broadcast(self, message: m.Revocation) -> None:
-        """Tells every gateway that is there, the one inside the scheduler first."""
+        """Sends a message to every connected gateway, the local one first."""
         for gateway in (self._local, *sorted(self._last_message_at)):
             self._router.to_gateway(gateway, message)
 
     def report_lost_gateways(self) -> None:
-        """Tells the core which gateways are gone; once a second."""
+        """Feeds ``GatewayLost`` for silent gateways; called once a second."""
         now = self._driver.now()
         for gateway in [g for g, at in self._last_message_at.items() if now - at > SILENT_MAX_S]:
             del self._last_message_at[gateway]
@@ -132,7 +133,7 @@ class GatewayListener:
     async def _on_message(self, raw: Msg) -> None:
         gateway = subjects.sender(raw.subject)
         if gateway == self._local:
-            return  # another process bears our own gateway's name: never mix the two
+            return  # another process uses the local gateway's name: ignore it
         if gateway not in self._last_message_at:
             self._log.info("gateway.here", gateway=gateway)
         self._last_message_at[gateway] = self._driver.now()
@@ -164,13 +165,13 @@ class GatewayListener:
         if facts.gateway not in (gateway, self._local):
             self._driver.counts["gateway.foreign"] += 1
         elif self._driver.core.job(facts.job) is not None:
-            return  # a gateway asks again until it is answered
+            return  # a gateway repeats a submission until it gets a reply
         elif not _refuse_out_of_bounds(self._driver, facts):
             self._driver.feed(e.JobRequested, facts=facts)
 
 
 def _refuse_out_of_bounds(driver: LiveDriver, facts: RequestFacts) -> bool:
-    """Refuses a request whose facts are out of bounds before the core hears of it."""
+    """Refuses a request whose facts are out of bounds; returns whether it did."""
     fault = facts_fault(facts, now=driver.now())
     if fault:
         driver.counts["gateway.unsound"] += 1
@@ -184,7 +185,7 @@ def _refuse_out_of_bounds(driver: LiveDriver, facts: RequestFacts) -> bool:
 
 
 def feed_exceeded(driver: LiveDriver, message: m.LeaseExceeded) -> None:
-    """Tells the core that a node sent more than its lease grants."""
+    """Feeds ``RunExceeded``: a node sent more than its lease grants."""
     driver.feed(
         e.RunExceeded,
         job=message.job,
@@ -196,7 +197,7 @@ def feed_exceeded(driver: LiveDriver, message: m.LeaseExceeded) -> None:
 
 
 async def explain_job(driver: LiveDriver, store: Store, job: str, coop: str) -> m.ExplanationReply:
-    """Returns why a job is where it is and its settled receipt; nothing of another co-op's."""
+    """Returns the explanation and the settled receipt of a job, if it is this co-op's."""
     view = driver.core.job(job)
     explanation = None
     if view is not None and view.coop == coop:
@@ -211,7 +212,7 @@ async def explain_job(driver: LiveDriver, store: Store, job: str, coop: str) -> 
 
 
 def model_cards(core: Core) -> tuple[m.ModelCard, ...]:
-    """Returns the models that may be asked for: those served, those loadable, then the sizes."""
+    """Returns served models, then loadable models, then size aliases."""
     cards = [_model_card(view) for view in core.models()]
     cards += [_model_card(view) for view in core.loadable_models()]
     by_name = {card.model: card for card in cards}

@@ -1,8 +1,8 @@
-"""Desk: what a gateway sees of the scheduler, whether in its own process or across NATS.
+"""Scheduler port: the interfaces between a gateway, the scheduler and the nodes.
 
-A gateway asks with ``submit``, ``cancel`` and ``abandon`` and is told by its ``GatewaySink``. It
-speaks to nodes through its ``NodeLine`` only after the core has placed a job there. Neither side
-of this page decides anything.
+A gateway sends jobs through ``SchedulerPort`` and runs through ``NodeChannel``; it receives
+placements and answers by its ``GatewaySink``. Adapters exist in process (``scheduler_adapters``)
+and over NATS (``bus``): ports and adapters, after Cockburn (2005).
 """
 
 from typing import Protocol
@@ -20,43 +20,43 @@ from entraide.wire.messages import (
 
 
 class GatewaySink(Protocol):
-    """The gateway's ears; called in the event loop, must not block or raise."""
+    """Receives messages for a gateway; called in the event loop, must not block or raise."""
 
     def on_scheduler_message(self, message: GatewayDown) -> None:
-        """The scheduler placed, refused or ended a job."""
+        """Handles a job's placement, refusal or end, or a revocation."""
 
     def on_node_message(self, node: str, message: NodeOut) -> None:
-        """A node sent part of an answer, or its end."""
+        """Handles a part of an answer, or its end."""
 
 
 class SchedulerPort(Protocol):
-    """The scheduler, as a gateway sees it."""
+    """The scheduler's interface for a gateway."""
 
     @property
     def gateway(self) -> str:
-        """Identifier of the gateway at this desk."""
+        """Identifier of this gateway."""
 
     def submit(self, facts: RequestFacts) -> None:
-        """Asks for a job; the answer comes to the sink."""
+        """Submits a job; the reply comes to the sink."""
 
     def cancel(self, job: str, reason: str) -> None:
-        """The client left or cancelled; ``reason`` is an error code."""
+        """Cancels a job; ``reason`` is an error code."""
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
-        """A placement cannot be used."""
+        """Reports that a placement cannot be used."""
 
     def exceeded(self, message: LeaseExceeded) -> None:
-        """A node sent more than its lease grants; the client has been answered."""
+        """Reports that a node sent more than its lease grants; the client has been answered."""
 
     async def explain(self, job: str, coop: str) -> ExplanationReply:
-        """Returns why a job of this co-op is where it is, and its settled receipt if any."""
+        """Returns the explanation of a job of this co-op, and its settled receipt if any."""
 
     async def models(self) -> tuple[ModelCard, ...]:
-        """Returns the models that may be asked for, and what a size means now."""
+        """Returns the models that clients may name, and the model of each size alias."""
 
 
 class NodeChannel(Protocol):
-    """The way from a gateway to the nodes."""
+    """Sends a gateway's runs and cancellations to nodes."""
 
     def run(self, node: str, message: StartRun) -> None:
         """Sends a run to a node."""

@@ -1,7 +1,7 @@
-"""Service: the scheduler's parts put together in one process, and their start and stop.
+"""Service: creates, connects, starts and stops the parts of a scheduler process.
 
-It decides the order of both. What was promised is read back before anybody is heard; the gateway
-listens last, and is the first to stop.
+The journal is recovered before any message is received. The gateway starts to listen last and
+stops first.
 """
 
 import contextlib
@@ -69,10 +69,10 @@ class Service:
         self.grpc = GrpcServer()
 
     async def start(self) -> None:
-        """Starts everything; on return the gateway says that it is ready.
+        """Starts all parts; on return ``/readyz`` says ready.
 
         Raises:
-            EntraideError: something that must be there is not; its sentence says what.
+            EntraideError: a part cannot start; the message says which.
         """
         try:
             await self._start()
@@ -81,7 +81,7 @@ class Service:
             raise
 
     async def stop(self) -> None:
-        """Stops everything, in the reverse order, and writes a last snapshot."""
+        """Stops all parts in the reverse order, and writes a last snapshot."""
         await self._cleanup.aclose()
 
     async def _start(self) -> None:
@@ -316,7 +316,7 @@ class Service:
 
 
 def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
-    """Tells the core of the catalogue in force, now and after each change."""
+    """Feeds the catalogue in force to the core, now and after each change."""
 
     def feed_if_changed() -> None:
         if driver.core.catalogue() != catalogue.catalogue:
@@ -327,7 +327,7 @@ def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
 
 
 def pool_status(driver: LiveDriver) -> PoolStatus:
-    """Returns the pool as the status page shows it."""
+    """Returns the pool's state for the status page."""
     core = driver.core
     nodes = tuple(
         NodeStatus(
@@ -355,10 +355,10 @@ def pool_status(driver: LiveDriver) -> PoolStatus:
 
 
 def _lock_state_directory(home: Path) -> IO[bytes]:
-    """Takes the state directory for this scheduler.
+    """Locks the state directory for this process.
 
     Raises:
-        PoolError: ``already_running``: another scheduler has it.
+        PoolError: ``already_running``: another scheduler holds the lock.
     """
     private_home(home)
     lock = (home / "scheduler.lock").open("ab")
@@ -375,7 +375,7 @@ def _lock_state_directory(home: Path) -> IO[bytes]:
 
 
 def _admin_key(home: Path) -> str:
-    """Returns the operator's key, made at first start."""
+    """Returns the operator's key; makes it at the first start."""
     path = home / "admin.key"
     if not path.exists():
         write_private(path, f"ent_{secrets.token_urlsafe(24)}\n".encode())

@@ -1,8 +1,9 @@
-"""Reports: the usage report of a kept job waits until its answer is in the store.
+"""Usage reports: defers the usage report of a kept job until its answer is in the store.
 
-A node tells a run's end on two roads: the answer to the gateway, the usage to the core. For a kept
-job the books must not be closed first: a crash in between would leave a job that is billed and has
-no result. The wait is short and bounded; the node repeats a report that is not acknowledged.
+A node sends the answer to the gateway and the usage to the core. If the settlement of a kept job
+were written before its answer, a crash in between would leave a job that is charged and has no
+result. The delay is bounded (``POLL_S`` times ``POLLS_MAX``), and the node repeats a report that is
+not acknowledged.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ ReportHandler = Callable[[str, UsageReport], None]
 
 
 class DeferredReports:
-    """Hands reports on, those of kept jobs after their answer."""
+    """Passes reports on; those of kept jobs after their answer."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class DeferredReports:
         self._handle_report = handle_report
 
     def __call__(self, node: str, report: UsageReport) -> None:
-        """Takes a report as it comes."""
+        """Passes a report on, now or later."""
         self._forward_or_wait(node, report, POLLS_MAX)
 
     def _forward_or_wait(self, node: str, report: UsageReport, polls: int) -> None:

@@ -1,4 +1,1 @@
-"""Control: the gRPC services by which machines join and the operator rules.
-
-It is for people and for seldom things: nothing here lies on a request's way.
-"""
+"""Control: the gRPC services for enrolment and administration; not used by requests."""

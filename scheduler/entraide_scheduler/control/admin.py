@@ -1,6 +1,6 @@
-"""Admin: what the operator may ask and change, behind one bearer key.
+"""Admin: the gRPC service of the operator, authenticated by one bearer key.
 
-It changes the pool's record and then tells the core; it decides nothing about jobs.
+It changes the pool's record in the store and then feeds an event to the core.
 """
 
 import datetime as dt
@@ -51,13 +51,13 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
     Args:
         policy: the policy in force.
-        catalogue: the models that the pool may run.
-        cut_off: refuses a node's key on the bus and cuts its connections at once.
-        ears: what is remembered of the nodes' messages.
-        keys_changed: told after a key was made.
-        revoked: tells every gateway that a key or a node was revoked.
-        ca_fingerprint: of the pool's CA, put into join tokens; "" without TLS.
-        timezone: in which months begin.
+        catalogue: the pool's model catalogue.
+        revoke_bus_key: revokes a node's key on the bus and closes its connections.
+        node_listener: holds the sessions and the failed loads of nodes.
+        on_keys_changed: called after a key was created.
+        broadcast_revocation: tells every gateway of a revoked key or node.
+        ca_fingerprint: fingerprint of the pool's CA, for join tokens; "" without TLS.
+        timezone: time zone of statements.
     """
 
     def __init__(
@@ -97,16 +97,16 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def ListNodes(  # noqa: N802
         self, _: admin_pb2.ListNodesRequest, context: Context
     ) -> admin_pb2.ListNodesResponse:
-        """Lists every node that ever joined, with what it does now."""
+        """Lists every node that ever joined, with its present state."""
         await self._authenticate(context)
         return admin_pb2.ListNodesResponse(nodes=self._list_nodes())
 
     async def ApproveNode(  # noqa: N802
         self, request: admin_pb2.NodeRequest, context: Context
     ) -> admin_pb2.Node:
-        """Approves a node; one whose key was revoked must join again with a new one.
+        """Approves a node; a node whose key was revoked must join again with a new key.
 
-        A node in quarantine comes out of it, and is asked for a hello at its next heartbeat.
+        The approval ends a quarantine; the node's next heartbeat is answered with HelloRequest.
         """
         await self._authenticate(context)
         row = await self._find_node(request.node, context)
@@ -121,7 +121,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def RevokeNode(  # noqa: N802
         self, request: admin_pb2.NodeRequest, context: Context
     ) -> admin_pb2.Node:
-        """Cuts a node off at once; its jobs are placed again elsewhere."""
+        """Revokes a node at once; its jobs are placed again on other nodes."""
         await self._authenticate(context)
         row = await self._find_node(request.node, context)
         changed = await self._registry.set_approval(row.node, REVOKED)
@@ -129,7 +129,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self._listener.forget(row.node)
         taken = self._driver.feed(e.NodeLeft, node=row.node, reason="revoked")
         self._broadcast_revocation(m.NodeRevoked(row.node))
-        if taken:  # another machine may bear the name one day
+        if taken:  # a later node may get the same name
             await self._clear_quarantine(SenderKind.NODE, row.node, context)
         confirmed = await self._revoke_bus_key(row.public_key)
         self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
@@ -138,7 +138,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def CreateJoinToken(  # noqa: N802
         self, request: admin_pb2.CreateJoinTokenRequest, context: Context
     ) -> admin_pb2.JoinToken:
-        """Makes a one-time token with which one machine of a co-op joins."""
+        """Creates a one-time token with which one machine of a co-op joins."""
         await self._authenticate(context)
         await self._check_coop(request.coop, context)
         valid_s = request.valid_s or TOKEN_VALID_DEFAULT_S
@@ -168,7 +168,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def SetCoop(  # noqa: N802
         self, request: admin_pb2.Coop, context: Context
     ) -> admin_pb2.Coop:
-        """Creates a co-op, or changes its terms: a new version of the policy."""
+        """Creates a co-op or changes its terms, in a new version of the policy."""
         await self._authenticate(context)
         try:
             terms = convert.read_coop_terms(request, self._policy.coops)
@@ -198,7 +198,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def CreateKey(  # noqa: N802
         self, request: admin_pb2.CreateKeyRequest, context: Context
     ) -> admin_pb2.Key:
-        """Makes an API key; its secret is shown this once, and only its hash is stored."""
+        """Creates an API key; its secret is returned only here, and its hash is stored."""
         await self._authenticate(context)
         await self._check_coop(request.coop, context)
         project = request.project or "default"
@@ -216,7 +216,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def RevokeKey(  # noqa: N802
         self, request: admin_pb2.RevokeKeyRequest, context: Context
     ) -> admin_pb2.Key:
-        """Revokes an API key for ever."""
+        """Revokes an API key permanently."""
         await self._authenticate(context)
         row = await self._store.revoke_key(request.key)
         if row is None:
@@ -227,7 +227,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def ClearKey(  # noqa: N802
         self, request: admin_pb2.ClearKeyRequest, context: Context
     ) -> admin_pb2.Key:
-        """Takes an API key out of quarantine; one that is in none stays as it is."""
+        """Ends the quarantine of an API key, if there is one."""
         await self._authenticate(context)
         rows = await self._store.list_keys(None)
         row = next((row for row in rows if row.key == request.key), None)
@@ -239,7 +239,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def GetStatus(  # noqa: N802
         self, _: admin_pb2.GetStatusRequest, context: Context
     ) -> admin_pb2.Status:
-        """Says how the pool is."""
+        """Returns the pool's status."""
         await self._authenticate(context)
         core = self._driver.core
         running = [v for v in core.jobs() if v.state in (JobState.OFFERED, JobState.ACTIVE)]
@@ -255,7 +255,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def GetStatement(  # noqa: N802
         self, request: admin_pb2.GetStatementRequest, context: Context
     ) -> admin_pb2.Statement:
-        """Says what a co-op gave and received in a month; a former member too, if it did."""
+        """Returns a co-op's statement of a month; former members are included."""
         await self._authenticate(context)
         now = self._driver.now()
         month = request.month or dt.datetime.fromtimestamp(now, self._zone).strftime("%Y-%m")
@@ -279,7 +279,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def PostCorrection(  # noqa: N802
         self, request: admin_pb2.Correction, context: Context
     ) -> admin_pb2.Correction:
-        """Posts a correction of the books; it is on disk on return."""
+        """Posts a correction of the ledger; it is on disk on return."""
         await self._authenticate(context)
         fault = correction_fault(request, {terms.coop for terms in self._policy.coops})
         if fault:
@@ -297,14 +297,14 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def GetCatalogue(  # noqa: N802
         self, _: admin_pb2.GetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
-        """Hands out the catalogue of models, as nodes get it."""
+        """Returns the signed model catalogue."""
         await self._authenticate(context)
         return convert.catalogue_message(self._catalogue.message)
 
     async def SetCatalogue(  # noqa: N802
         self, request: admin_pb2.SetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
-        """Replaces the catalogue, unless another change came in between."""
+        """Replaces the catalogue, unless it has changed since ``base_version``."""
         await self._authenticate(context)
         try:
             put = self._catalogue.replace(request.document, base_version=request.base_version)
@@ -318,7 +318,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def PlanModels(  # noqa: N802
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
-        """Says what would be loaded and unloaded; with a model, what placing it comes to."""
+        """Returns the planned loads and unloads; with a model, the step that would place it."""
         await self._authenticate(context)
         core = self._driver.core
         if not request.model:
@@ -329,7 +329,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def PlaceModel(  # noqa: N802
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
-        """Has a node load a model though no job waits for it."""
+        """Makes a node load a model without demand."""
         await self._authenticate(context)
         step = await self._plan_placement(request, context)
         await self._feed(context, e.LoadAsked, node=step.node, model=step.model)
@@ -338,7 +338,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def UnloadModel(  # noqa: N802
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
-        """Has a node unload a model that was loaded at the pool's word."""
+        """Makes a node unload a model that the scheduler loaded."""
         await self._authenticate(context)
         loaded = {(o.node, o.model) for o in self._driver.core.orders() if o.state == "loaded"}
         if (request.node, request.model) not in loaded:
@@ -377,12 +377,12 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             await self._abort(context, "unknown_coop", coop=name, coops=", ".join(known))
 
     async def _feed(self, context: Context, kind: type[e.Event], /, **fields: Any) -> None:
-        """Feeds an event of the operator's; the call fails when the core fails on it."""
+        """Feeds an event of the operator; aborts the call if the core raised on it."""
         if not self._driver.feed(kind, **fields):
             await self._abort(context, "internal")
 
     async def _clear_quarantine(self, kind: SenderKind, name: str, context: Context) -> bool:
-        """Takes a sender out of quarantine, on disk on return; False when it was in none."""
+        """Ends a sender's quarantine, on disk on return; returns False if there was none."""
         if self._driver.core.quarantine(kind, name) is None:
             return False
         await self._feed(context, e.QuarantineCleared, kind=kind, name=name)
@@ -414,7 +414,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
 
 def _with_coop(policy: Policy, terms: CoopTerms) -> Policy:
-    """Returns the next version of a policy, with these terms in the place of the co-op's own."""
+    """Returns the next version of a policy, with new terms for one co-op."""
     others = tuple(other for other in policy.coops if other.coop != terms.coop)
     number = int(policy.version) + 1 if policy.version.isdecimal() else f"{policy.version}+1"
     coops = tuple(sorted((*others, terms), key=lambda coop_terms: coop_terms.coop))
@@ -422,7 +422,7 @@ def _with_coop(policy: Policy, terms: CoopTerms) -> Policy:
 
 
 def _why_not_offered(catalogue: Catalogue, model: str) -> str:
-    """Why no node can offer a model, by the catalogue; "" when it is the nodes that do not."""
+    """Returns why the catalogue lets no node offer a model; "" if the nodes are the reason."""
     entry = find(catalogue, model)
     if entry is None:
         return "not_in_catalogue"

@@ -1,4 +1,4 @@
-"""Convert: the pool's facts as messages of the public contract."""
+"""Convert: builds the Admin service's messages from rows, views and policies."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def node_message(
     *,
     refusals: Sequence[LoadRefusal] = (),
 ) -> admin_pb2.Node:
-    """Returns a node as its operator sees it; without a view it never said hello."""
+    """Returns a node's message; ``view`` is None for a node that never sent a hello."""
     message = admin_pb2.Node(
         node=row.node,
         coop=row.coop,
@@ -29,7 +29,8 @@ def node_message(
         approval=row.approval,
         quarantine=_quarantine_message(quarantine),
         load_refusals=[
-            admin_pb2.LoadRefusal(model=one.model, code=one.code, at=one.at) for one in refusals
+            admin_pb2.LoadRefusal(model=refusal.model, code=refusal.code, at=refusal.at)
+            for refusal in refusals
         ],
     )
     if view is None:
@@ -50,13 +51,13 @@ def node_message(
     message.agent = card.agent
     message.rests.extend(
         admin_pb2.Rest(
-            model=one.model,
-            state=one.state.value,
-            failures=one.failures,
-            code=one.code,
-            until=one.until,
+            model=rest.model,
+            state=rest.state.value,
+            failures=rest.failures,
+            code=rest.code,
+            until=rest.until,
         )
-        for one in view.resting
+        for rest in view.resting
     )
     if card.replicas:
         rates = card.replicas[0].rates
@@ -96,14 +97,14 @@ def coop_message(
 
 
 def read_coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> CoopTerms:
-    """Returns the terms in a message; shares that were not set are 1.
+    """Returns the terms in a message; unset shares are 1.
 
     Args:
-        message: the terms as they are to be.
-        before: the terms in force, for what the message leaves out.
+        message: the new terms.
+        before: the terms in force, used for unset fields.
 
     Raises:
-        ValueError: a quota's kind or period is not known.
+        ValueError: a quota's kind or period is unknown.
     """
     lend = next((terms.lend for terms in before if terms.coop == message.coop), Lend())
     if message.HasField("lend"):
@@ -181,7 +182,7 @@ def _quarantine_message(quarantine: Quarantine | None) -> admin_pb2.Quarantine |
 def key_message(
     row: KeyRow, secret: str = "", quarantine: Quarantine | None = None
 ) -> admin_pb2.Key:
-    """Returns an API key; with its secret only as it is made."""
+    """Returns an API key; with its secret only at its creation."""
     return admin_pb2.Key(
         key=row.key,
         coop=row.coop,
@@ -194,5 +195,5 @@ def key_message(
 
 
 def catalogue_message(message: m.CatalogueReply) -> admin_pb2.ModelCatalogue:
-    """Returns the catalogue of models, as it was signed."""
+    """Returns the signed model catalogue."""
     return admin_pb2.ModelCatalogue(document=message.document, signature=message.signature)

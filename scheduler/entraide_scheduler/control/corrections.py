@@ -1,4 +1,4 @@
-"""Corrections: what the operator may post into the books, and how it reaches the core."""
+"""Corrections: checks an operator's correction of the ledger and converts it to an event."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from entraide.v1 import admin_pb2
 
 NAME_MAX = 200
 REASON_MAX = 2_000
-AMOUNT_MAX = 10**12  # tokens, Wh or g: in uWh it still is a 64-bit integer
+AMOUNT_MAX = 10**12  # tokens, Wh or g; in µWh it still fits a 64-bit integer
 
 
 def correction_fault(correction: admin_pb2.Correction, coops: set[str]) -> str:
-    """Returns what is wrong with a correction, or ""."""
+    """Returns the name of the first invalid field of a correction, or ""."""
     if not 0 < len(correction.correction) <= NAME_MAX:
         return "correction"
     if not 0 < len(correction.reason) <= REASON_MAX:
@@ -32,7 +32,7 @@ def correction_fault(correction: admin_pb2.Correction, coops: set[str]) -> str:
 
 
 def correction_fields(correction: admin_pb2.Correction) -> dict[str, Any]:
-    """Returns the fields of the event ``LedgerCorrected``, in what the ledger counts."""
+    """Returns the fields of the event ``LedgerCorrected``, in the ledger's units."""
     return {
         "correction": correction.correction,
         "lender": correction.lender,

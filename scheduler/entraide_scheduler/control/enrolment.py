@@ -1,8 +1,8 @@
-"""Enrolment: a machine trades a one-time token for its name and its identity on the bus.
+"""Enrolment: a machine exchanges a one-time token for its name and its identity on the bus.
 
-The token was made by the operator for one co-op, so the node is approved as it joins. Only its
-SHA-256 is stored. What the node says of its place is taken once, here, from whoever holds the
-token; afterwards the pool's record counts and not the node's word.
+The operator created the token for one co-op, so the node is approved at once. The store has only
+the token's SHA-256. The site and the zone are taken from this request only; later the pool's
+record is used, whatever the node reports.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ NAME_MAX = 200
 
 
 def token_hash(token: str) -> str:
-    """Returns what the store knows a token by: the SHA-256 of its secret part, hexadecimal.
+    """Returns the SHA-256 of a token's secret part, hexadecimal, by which the store knows it.
 
-    A token may end with ``.`` and the fingerprint of the pool's CA, which is for the node.
+    A token may end with ``.`` and the fingerprint of the pool's CA, which the node checks.
     """
     return hashlib.sha256(token.partition(".")[0].encode()).hexdigest()
 
@@ -63,10 +63,10 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
     async def Join(  # noqa: N802  (gRPC's names)
         self, request: enrolment_pb2.JoinRequest, context: Context
     ) -> enrolment_pb2.JoinResponse:
-        """Takes a machine in; the token is used up only when nothing else is wrong.
+        """Enrols a machine; the token is consumed only if the request is valid.
 
-        A key that the pool knows is the same node again (its answer was lost, or its identity
-        expired): it gets its name back, with a new token of the same co-op only.
+        A known public key is the same node again (the reply was lost, or its identity expired): it
+        keeps its name, if the new token is of the same co-op.
         """
         fault = self._find_fault(request)
         if fault:

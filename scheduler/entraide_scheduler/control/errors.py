@@ -1,7 +1,7 @@
-"""Errors over gRPC: a stable code becomes a status, a sentence and ``google.rpc`` details.
+"""gRPC errors: converts a stable error code to a status with ``google.rpc`` details.
 
-``ErrorInfo.reason`` is the code and its metadata the sentence's values; a wait is a ``RetryInfo``;
-a field that is at fault is named by a ``BadRequest``.
+``ErrorInfo`` has the code and the sentence's values, ``RetryInfo`` the wait, and ``BadRequest`` the
+invalid field.
 """
 
 from typing import Any, NoReturn
@@ -21,7 +21,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def language(context: Context, default: str = i18n.DEFAULT_LANG) -> i18n.Lang:
-    """Returns the language that a caller asked for by its ``accept-language`` metadata."""
+    """Returns the caller's language, by its ``accept-language`` metadata."""
     return i18n.lang_of_header(metadata(context).get("accept-language"), i18n.lang_of(default))
 
 
@@ -40,15 +40,15 @@ async def abort(
     default_lang: str = i18n.DEFAULT_LANG,
     **values: str | float,
 ) -> NoReturn:
-    """Ends a call with an error of ours.
+    """Ends a call with an error.
 
     Args:
-        context: of the call.
-        code: stable code; one that ``CODES`` does not have reads as ``internal``.
-        job: the job it is about, or "".
-        retry_after_s: when the same call may succeed.
-        default_lang: for those who do not say theirs.
-        values: the numbers and names of the sentence.
+        context: context of the call.
+        code: stable code; a code that is not in ``CODES`` becomes ``internal``.
+        job: identifier of the job, or "".
+        retry_after_s: seconds after which the same call may succeed.
+        default_lang: language of callers that name none.
+        values: values of the sentence.
     """
     known_code = code if code in CODES else "internal"
     lang = language(context, default_lang)

@@ -1,7 +1,4 @@
-"""Plans: what is loaded where at the pool's word, and what would be, as messages.
-
-Nothing is decided here.
-"""
+"""Plans: builds messages of planned and present model loads."""
 
 from collections.abc import Sequence
 
@@ -13,12 +10,12 @@ from entraide_scheduler.core.machine import Core
 
 
 def plan_message(core: Core, steps: Sequence[Step], *, at: float) -> admin_pb2.ModelPlan:
-    """Returns some steps, and what stands, as a message.
+    """Returns steps, and the present loads, as a message.
 
     Args:
-        core: which knows the nodes.
-        steps: not yet taken.
-        at: now, seconds since the epoch.
+        core: source of nodes and present loads.
+        steps: planned steps.
+        at: time now, seconds since the epoch.
     """
     cards = {view.card.node: view.card for view in core.nodes()}
     plan = admin_pb2.ModelPlan(at=at)

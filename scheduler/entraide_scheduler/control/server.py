@@ -1,6 +1,6 @@
-"""Server: one gRPC server with the pool's services, health and reflection.
+"""Server: a gRPC server with the pool's services, health and reflection.
 
-It refuses to listen in plain text beyond this machine.
+Without a certificate it listens on loopback only.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,14 @@ STREAMS_MAX = 1_000
 
 
 class Certificate(Struct, frozen=True):
-    """Files of a server's certificate and key, PEM."""
+    """PEM files of a server's certificate and key."""
 
     cert: Path
     key: Path
 
 
 class GrpcServer:
-    """A gRPC server; add services, then start it."""
+    """A gRPC server: add services, then start it."""
 
     def __init__(self) -> None:
         self._server = grpc.aio.server(
@@ -42,16 +42,16 @@ class GrpcServer:
         self.port = 0
 
     def add_service(self, name: str, register: Callable[[grpc.aio.Server], None]) -> None:
-        """Adds a service by its full name and the generated function that registers it."""
+        """Adds a service, by its full name and its generated registration function."""
         register(self._server)
         self._names.append(name)
 
     async def start(self, host: str, port: int, certificate: Certificate | None) -> None:
-        """Begins to listen; ``port`` 0 takes a free one, which ``self.port`` then says.
+        """Starts to listen; with ``port`` 0, ``self.port`` is the free port that was taken.
 
         Raises:
-            PoolError: ``grpc_plain_refused``: beyond this machine without a certificate;
-                ``grpc_not_listening``: the address cannot be had.
+            PoolError: ``grpc_plain_refused``: not on loopback and without a certificate;
+                ``grpc_not_listening``: the address cannot be used.
         """
         if certificate is None and requires_tls(host):
             raise PoolError(
@@ -77,6 +77,6 @@ class GrpcServer:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, grace_s: float) -> None:
-        """Stops listening; calls that run have their grace."""
+        """Stops listening; running calls may continue for ``grace_s`` seconds."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)

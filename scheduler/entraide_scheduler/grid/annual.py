@@ -1,6 +1,6 @@
-"""Annual averages: one for each Canadian province and territory, shipped with its source.
+"""Annual averages: carbon intensity of each Canadian province and territory, with its source.
 
-The figures stand in ``annual.csv`` beside this module: location-based averages of consumption,
+The figures are in ``annual.csv`` beside this module: location-based averages of consumption,
 gCO2e/kWh, from Electricity Maps' open zone files (Open Database Licence 1.0) where they have the
 zone, else from CodeCarbon's provincial mixes (MIT) and Electricity Maps' emission factors.
 """
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 
 class AnnualAverage(Struct, frozen=True):
-    """A zone's average over one year, and whose figure it is."""
+    """A zone's average intensity over one year, and its source."""
 
     zone: str
     year: int

@@ -1,4 +1,4 @@
-"""Rows: CSV files of intensities, read with the place named of whatever is wrong."""
+"""CSV rows: reads files of intensities; an error names the file and the row."""
 
 import csv
 import datetime as dt
@@ -14,7 +14,7 @@ def numbered_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, d
     """Yields the rows of a file with their line numbers.
 
     Raises:
-        PoolError: ``series_refused``: the file or a column is not there, or it is too long.
+        PoolError: ``series_refused``: the file or a column is missing, or there are too many rows.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -31,17 +31,17 @@ def numbered_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, d
 
 
 def parse_time(text: str, year_shift: int) -> float:
-    """Returns a time of a file, played some years later, seconds since the epoch.
+    """Returns an ISO 8601 time, shifted by some years, in seconds since the epoch.
 
     Raises:
-        ValueError: it is no ISO 8601 time.
+        ValueError: the text is no ISO 8601 time.
     """
     moment = dt.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     if year_shift:
-        # 29 February has no match in a common year: its hours fall on 1 March, which is then
-        # overwritten by the day itself.
+        # 29 February does not exist in a common year: its hours become those of 1 March, which
+        # the rows of 1 March then replace.
         if (moment.month, moment.day) == (2, 29):
             moment += dt.timedelta(days=1)
         moment = moment.replace(year=moment.year + year_shift)
@@ -49,5 +49,5 @@ def parse_time(text: str, year_shift: int) -> float:
 
 
 def series_error(path: Path, why: str) -> PoolError:
-    """Returns what to raise for a file that cannot be used."""
+    """Returns the error for a file that cannot be used."""
     return PoolError("series_refused", f"{path}: {why}", values={"path": str(path), "detail": why})

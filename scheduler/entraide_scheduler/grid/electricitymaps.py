@@ -1,8 +1,8 @@
-"""Electricity Maps: a zone's intensity now and its forecast, asked over their API, version 4.
+"""Electricity Maps: client of their API, version 4, for a zone's intensity and its forecast.
 
-It decides what of an answer is believed: the zone and the kind of emission factor that were asked
-for, an hour that can be read, and finite intensities. Direct and life-cycle intensities are two
-questions each. The token travels in a header, to one host, over TLS, and into no log.
+A response is used if it has the requested zone and emission factor type, a valid hour, and finite
+intensities within ``INTENSITY_MAX_G_PER_KWH``. Direct and life-cycle intensities need one request
+each. The token is sent in a header, to one host, over TLS, and is never logged.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ INTENSITY_MAX_G_PER_KWH = 5_000.0
 DIRECT, LIFECYCLE = "direct", "lifecycle"
 RETRY_MAX_S = 86_400.0
 
-# Why there is no answer.
+# Codes of ``FetchFailure``.
 UNREACHABLE = "unreachable"
 REFUSED = "refused"  # no token, a wrong one, or a contract without this
 TOO_MANY = "too_many"
@@ -36,7 +36,7 @@ FAILED = "failed"
 
 
 class FetchFailure(Struct, frozen=True):
-    """Why there is no answer: a stable code, its HTTP status, and when to ask again if told."""
+    """A failed request: a stable code, the HTTP status, and ``Retry-After`` in seconds or 0."""
 
     code: str
     status: int = 0
@@ -63,7 +63,7 @@ class _Forecast(Struct, frozen=True, rename="camel"):
 
 
 class ElectricityMaps:
-    """Asks the API, with one connection."""
+    """A client with one connection."""
 
     def __init__(self, config: ElectricityMapsConfig, token: str) -> None:
         self._url = config.url.rstrip("/")
@@ -72,7 +72,7 @@ class ElectricityMaps:
         self._session: aiohttp.ClientSession | None = None
 
     async def fetch_latest(self, zone: str) -> HourlyIntensity | FetchFailure:
-        """Returns the newest hour of a zone."""
+        """Returns the intensity of a zone's newest hour."""
         readings = []
         for factor in (DIRECT, LIFECYCLE):
             answer = await self._fetch("latest", zone, factor)
@@ -84,12 +84,12 @@ class ElectricityMaps:
             readings.append(reading)
         direct, lifecycle = readings
         if direct[0] != lifecycle[0]:
-            return FetchFailure(UNREADABLE)  # an hour began between the two questions
+            return FetchFailure(UNREADABLE)  # an hour began between the two requests
         basis = Basis.ESTIMATED if direct[2] or lifecycle[2] else Basis.MEASURED
         return HourlyIntensity(zone, direct[0], direct[1], lifecycle[1], basis)
 
     async def fetch_forecast(self, zone: str, now: float) -> ZoneForecast | FetchFailure:
-        """Returns the newest forecast of a zone; one from the future is taken as made now."""
+        """Returns a zone's newest forecast; an issue time in the future becomes ``now``."""
         values: list[dict[float, float]] = []
         issued_at = now
         for factor in (DIRECT, LIFECYCLE):
@@ -117,7 +117,7 @@ class ElectricityMaps:
             "zone": zone,
             "emissionFactorType": factor,
             "temporalGranularity": "hourly",
-            "disableCallerLookup": "true",  # else an unknown zone becomes the one we stand in
+            "disableCallerLookup": "true",  # else an unknown zone is guessed
             **(parameters or {}),
         }
         try:
@@ -157,7 +157,7 @@ def _read_failure(answer: aiohttp.ClientResponse) -> FetchFailure:
 
 
 def _parse_latest(body: bytes, *, zone: str, factor: str) -> tuple[float, float, bool] | None:
-    """Returns an answer's hour, intensity and whether it is estimated; None if it is not ours."""
+    """Returns a response's hour, intensity and whether it is estimated; None if invalid."""
     try:
         latest = decode_json(body, type=_Latest)
         start_at = _start_of_hour(latest.datetime)
@@ -171,7 +171,7 @@ def _parse_latest(body: bytes, *, zone: str, factor: str) -> tuple[float, float,
 
 
 def _parse_forecast(body: bytes, *, zone: str) -> tuple[float, dict[float, float]] | None:
-    """Returns when a forecast was made (0 if not told), and its hours."""
+    """Returns a forecast's issue time (0 if absent) and its hours; None if invalid."""
     try:
         parsed = decode_json(body, type=_Forecast)
         made_at = _parse_time(parsed.updated_at) if parsed.updated_at else 0.0
@@ -188,7 +188,7 @@ def _parse_forecast(body: bytes, *, zone: str) -> tuple[float, dict[float, float
 def _build_forecast(
     zone: str, issued_at: float, direct: Mapping[float, float], lifecycle: Mapping[float, float]
 ) -> ZoneForecast | None:
-    """Returns the hours that both have, up to the first gap."""
+    """Returns the hours that are in both series, up to the first gap."""
     start_at = min(direct)
     hours: list[tuple[float, float]] = []
     while len(hours) < HOURS_MAX:

@@ -1,8 +1,8 @@
-"""Feed: what each zone's intensity is now, when that ends, and what is forecast.
+"""Intensity feed: each zone's carbon intensity and forecast at a given time.
 
-What somebody told it while it ran goes first, for as long as that holds; then a series' value of
-the hour; and where there is neither the zone falls back to its annual average. The basis says which
-of them it is. It reads no clock: it is asked for a moment.
+In: a time, seconds since the epoch. Out: one reading per zone and the forecasts known then. For
+each zone the first available source is used: an hour received from the API while it is valid, the
+hourly series, the annual average. The reading's basis states the source.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from entraide_scheduler.grid.series import HOUR_S, IntensitySeries, read_series
 
 
 class IntensityReading(Struct, frozen=True):
-    """A zone's intensity, and until when it holds, seconds since the epoch."""
+    """A zone's intensity, gCO2e/kWh, valid until a time in seconds since the epoch."""
 
     zone: str
     direct_g_per_kwh: float
@@ -28,13 +28,13 @@ class IntensityReading(Struct, frozen=True):
 
 
 class HourlyIntensity(Struct, frozen=True):
-    """A zone's intensity in one hour, as somebody told it.
+    """A zone's intensity in one hour, as received from an API.
 
     Attributes:
-        zone: which zone.
-        start_at: begin of the hour, seconds since the epoch.
-        direct_g_per_kwh, lifecycle_g_per_kwh: the intensities.
-        basis: measured, or estimated by whoever told it.
+        zone: name of the zone.
+        start_at: start of the hour, seconds since the epoch.
+        direct_g_per_kwh, lifecycle_g_per_kwh: intensities, gCO2e/kWh.
+        basis: measured, or estimated by the source.
     """
 
     zone: str
@@ -44,11 +44,11 @@ class HourlyIntensity(Struct, frozen=True):
     basis: Basis
 
     def is_valid_at(self, moment: float) -> bool:
-        """Whether it can still be used: in its own hour, and in the next while that is awaited."""
+        """Whether it is usable at a time: in its own hour, and in the next one as an estimate."""
         return self.start_at <= moment < self.start_at + 2 * HOUR_S
 
     def to_reading(self, moment: float, until: float) -> IntensityReading:
-        """Returns it as of a moment; an hour that stands for the next one is an estimate."""
+        """Returns the reading at a time; in the following hour its basis is ``estimated``."""
         own = moment < self.start_at + HOUR_S
         basis = self.basis if own else Basis.ESTIMATED
         return IntensityReading(
@@ -57,7 +57,7 @@ class HourlyIntensity(Struct, frozen=True):
 
 
 class IntensityFeed:
-    """Readings of all known zones at a moment, and the forecasts known then."""
+    """Readings and forecasts of all known zones."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class IntensityFeed:
         self._annual = annual_averages() if annual is None else annual
         self._hours: dict[str, HourlyIntensity] = {}
         self._received_forecasts: dict[str, ZoneForecast] = {}
-        self.revision = 0  # grows with whatever is told
+        self.revision = 0  # incremented by each changed hour
 
     @classmethod
     def from_config(cls, config: GridConfig) -> "IntensityFeed":
-        """Makes the feed that a config describes.
+        """Creates a feed from the ``[grid]`` config.
 
         Raises:
             PoolError: ``series_refused``.
@@ -102,17 +102,17 @@ class IntensityFeed:
         return cls(series, forecasts=forecasts)
 
     def put_hour(self, hour: HourlyIntensity) -> None:
-        """Takes a zone's newest hour."""
+        """Stores a zone's newest hour."""
         if self._hours.get(hour.zone) != hour:
             self._hours[hour.zone] = hour
             self.revision += 1
 
     def put_forecast(self, issue: ZoneForecast) -> None:
-        """Takes a zone's newest forecast."""
+        """Stores a zone's newest forecast."""
         self._received_forecasts[issue.zone] = issue
 
     def forecasts_at(self, moment: float) -> tuple[ZoneForecast, ...]:
-        """Returns the newest forecast of each zone that has one at a moment, in order of zone."""
+        """Returns the newest forecast of each zone at a time, sorted by zone."""
         newest = []
         for zone in sorted(self._forecast_series.keys() | self._received_forecasts.keys()):
             from_file = (
@@ -129,7 +129,7 @@ class IntensityFeed:
         return tuple(newest)
 
     def readings_at(self, moment: float) -> tuple[IntensityReading, ...]:
-        """Returns one reading for each zone, in order of zone."""
+        """Returns one reading for each zone, sorted by zone."""
         until = float((int(moment) // HOUR_S + 1) * HOUR_S)
         readings = []
         for zone in sorted(self._annual.keys() | self._series.keys() | self._hours.keys()):

@@ -1,7 +1,7 @@
-"""Forecasts: issues of a zone's hourly forecast from a CSV file.
+"""Forecasts: a zone's hourly intensity forecasts from a CSV file.
 
-A forecast is known from its issue time on and not before, also when an earlier year is played. An
-issue ends at the first hour that it does not have: a gap is no value.
+A forecast is known from its issue time on, also when an earlier year is replayed. It ends at the
+first missing hour.
 """
 
 import math
@@ -13,18 +13,18 @@ from msgspec import Struct
 from entraide_scheduler.grid.csv_rows import numbered_rows, parse_time, series_error
 from entraide_scheduler.grid.series import HOUR_S
 
-HOURS_MAX = 24 * 31  # of one issue
+HOURS_MAX = 24 * 31  # of one forecast
 
 
 class ZoneForecast(Struct, frozen=True):
     """One forecast of a zone, gCO2e/kWh.
 
     Attributes:
-        zone: which zone.
-        issued_at: when it was made, seconds since the epoch.
-        start_at: begin of its first hour, seconds since the epoch.
-        direct_g_per_kwh, lifecycle_g_per_kwh: a value for each hour from there on; the latter is
-            empty when the file has none.
+        zone: name of the zone.
+        issued_at: issue time, seconds since the epoch.
+        start_at: start of its first hour, seconds since the epoch.
+        direct_g_per_kwh, lifecycle_g_per_kwh: one value per hour from ``start_at``; the latter
+            is empty if the source has no life-cycle values.
     """
 
     zone: str
@@ -35,13 +35,13 @@ class ZoneForecast(Struct, frozen=True):
 
 
 class ForecastSeries(Struct, frozen=True):
-    """All issues of a zone, oldest first."""
+    """All forecasts of a zone, oldest first."""
 
     zone: str
     forecasts: tuple[ZoneForecast, ...]
 
     def newest_at(self, moment: float) -> ZoneForecast | None:
-        """Returns the newest issue known at a moment; None before the first."""
+        """Returns the newest forecast known at a time; None before the first."""
         place = bisect_right(self.forecasts, moment, key=lambda issue: issue.issued_at)
         return self.forecasts[place - 1] if place else None
 
@@ -53,13 +53,13 @@ def read_forecasts(
 
     Args:
         path: the file.
-        zone: which zone it is about.
-        column: of direct intensity.
-        lifecycle_column: of life-cycle intensity; "" when there is none.
-        year_shift: years added to all its times, to play an earlier year now.
+        zone: name of the zone.
+        column: column of direct intensity, gCO2e/kWh.
+        lifecycle_column: column of life-cycle intensity, or "".
+        year_shift: years added to all times, to replay an earlier year.
 
     Raises:
-        PoolError: ``series_refused``: the file or a column is not there, or a cell is no number.
+        PoolError: ``series_refused``: the file or a column is missing, or a cell is no number.
     """
     values = (column, lifecycle_column) if lifecycle_column else (column,)
     cells: dict[float, dict[int, tuple[float, ...]]] = {}
@@ -73,7 +73,7 @@ def read_forecasts(
         except ValueError as problem:
             raise series_error(path, f"row {number}: {problem}") from problem
         if not all(math.isfinite(value) and value >= 0.0 for value in intensities):
-            raise series_error(path, f"row {number}: {intensities} are no intensities")
+            raise series_error(path, f"row {number}: {intensities} are not intensities")
         cells.setdefault(issued_at, {})[hour] = intensities
     issues = (_build_forecast(zone, issued_at, cells[issued_at]) for issued_at in sorted(cells))
     return ForecastSeries(zone, tuple(issues))

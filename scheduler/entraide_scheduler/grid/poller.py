@@ -1,8 +1,8 @@
-"""Watch: keeps the feed fresh from Electricity Maps, zone by zone.
+"""Grid poller: fetches intensities and forecasts from Electricity Maps into the feed.
 
-It decides when to ask again: as often as the config says, later and later while there is trouble,
-not before the API says so, and for forecasts that the contract lacks once a day. What it gets goes
-to the feed; what it does not get, the feed falls back for by itself.
+Each zone is polled at the configured interval. After failures the interval doubles up to
+``RETRY_MAX_S``, respects ``Retry-After``, and is one day for forecasts that the contract lacks.
+Without fresh data, the feed falls back to series and averages.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ RETRY_MAX_S = 3_600.0
 REFUSED_EVERY_S = 86_400.0
 DOUBLINGS_MAX = 6
 TOKEN_BYTES_MAX = 4_096
-PAUSE_S = 1.0  # between two questions: all zones at once would look like a burst
+PAUSE_S = 1.0  # between two rounds
 
 
 class GridPoller:
-    """Asks for ever, until it is stopped."""
+    """Polls until it is stopped."""
 
     def __init__(
         self, config: ElectricityMapsConfig, feed: IntensityFeed, *, now: Callable[[], float]
     ) -> None:
-        """Asks nothing yet.
+        """Creates a poller; ``start`` starts it.
 
         Args:
-            config: which zones, and how often.
-            feed: what it keeps fresh.
+            config: zones and intervals.
+            feed: receives the results.
             now: seconds since the epoch.
         """
         self._config = config
@@ -48,7 +48,7 @@ class GridPoller:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to ask; without a token it says so, and the feed falls back."""
+        """Starts polling; without a token it logs a warning and does not poll."""
         token = _token(self._config)
         if not token:
             self._log.warning("grid.no_token", zones=self._config.zones)
@@ -57,7 +57,7 @@ class GridPoller:
         self._task = asyncio.create_task(self._run(api), name="grid")
 
     async def stop(self) -> None:
-        """Stops asking."""
+        """Stops polling."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -69,14 +69,14 @@ class GridPoller:
             while True:
                 try:
                     await self.poll_due(api)
-                except Exception:  # noqa: BLE001  (the next round must come, whatever this one met)
+                except Exception:  # noqa: BLE001  (an error must not stop the next round)
                     self._log.exception("grid.broken")
                 await asyncio.sleep(PAUSE_S)
         finally:
             await api.close()
 
     async def poll_due(self, api: ElectricityMaps) -> None:
-        """Asks whatever is due."""
+        """Fetches everything that is due."""
         for zone in self._config.zones:
             if self._is_due(zone, "latest"):
                 self._record_result(
@@ -116,7 +116,7 @@ class GridPoller:
 
 
 def _wait_s(trouble: FetchFailure, what: str, every_s: float, failures: int) -> float:
-    """Returns how long to wait after trouble."""
+    """Returns the wait after a failure, seconds."""
     if trouble.code == REFUSED and what == "forecast":
         return REFUSED_EVERY_S
     growing_s = every_s * float(1 << min(failures, DOUBLINGS_MAX))

@@ -1,6 +1,6 @@
 """Series: hourly intensities of a zone from a CSV file, by UTC hour.
 
-A blank hour, or one that the file does not have, is a missing value and never a zero.
+An empty cell or an absent hour is a missing value, never zero.
 """
 
 import math
@@ -15,12 +15,12 @@ HOUR_S = 3_600
 
 
 class IntensitySeries(Struct, frozen=True):
-    """Intensities of one zone: (direct, life cycle) in gCO2e/kWh by the hour's start, UTC.
+    """Hourly intensities of one zone.
 
     Attributes:
-        zone: which zone.
-        hours: the intensities.
-        basis: measured, or estimated when another year stands for this one.
+        zone: name of the zone.
+        hours: (direct, life-cycle) gCO2e/kWh by the start of the hour, seconds since the epoch.
+        basis: measured; estimated if the values are of another year.
     """
 
     zone: str
@@ -28,7 +28,7 @@ class IntensitySeries(Struct, frozen=True):
     basis: Basis = Basis.MEASURED
 
     def value_at(self, moment: float) -> tuple[float, float] | None:
-        """Returns the intensities of the hour that holds a moment; None when it is missing."""
+        """Returns the intensities of the hour that contains a time; None if it is missing."""
         return self.hours.get(int(moment) // HOUR_S * HOUR_S)
 
 
@@ -38,7 +38,7 @@ def read_series(
     """Reads a CSV file with a ``utc`` column (ISO 8601, start of the hour).
 
     Raises:
-        PoolError: ``series_refused``: the file or a column is not there, or a cell is no number.
+        PoolError: ``series_refused``: the file or a column is missing, or a cell is no number.
     """
     hours: dict[int, tuple[float, float]] = {}
     for number, row in numbered_rows(path, ("utc", column, lifecycle_column)):
@@ -50,6 +50,6 @@ def read_series(
         except ValueError as problem:
             raise series_error(path, f"row {number}: {problem}") from problem
         if not all(math.isfinite(value) and value >= 0.0 for value in pair):
-            raise series_error(path, f"row {number}: {pair} are no intensities")
+            raise series_error(path, f"row {number}: {pair} are not intensities")
         hours[hour] = pair
     return IntensitySeries(zone, hours, Basis.ESTIMATED if year_shift else Basis.MEASURED)

@@ -1,5 +1,5 @@
-"""The pool's own NATS: its server, who may speak on it, and under which keys.
+"""The pool's NATS server: its process, its configuration, identities and permissions.
 
-Nothing here knows what a message says. JetStream is off: the bus carries messages to those who
-listen now, and whatever must outlive a process stands in the store and the journal.
+JetStream is off: the bus delivers messages to present subscribers only. Durable state is in the
+store and the journal.
 """

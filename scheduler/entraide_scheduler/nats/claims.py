@@ -1,8 +1,7 @@
-"""NATS JWTs: what each identity may do on the bus, written down and signed.
+"""NATS JWTs: permissions of each identity on the bus, as signed tokens. Pure.
 
-Pure: keys, times and identifiers come in, text goes out. The format is that of NATS's JWT v2
-(algorithm ``ed25519-nkey``); the claims used here are few, which is why they are written out
-rather than taken from a library. Who holds a key, and where, is ``identity``'s business.
+In: keys, times and identifiers. Out: JWTs in the format of NATS JWT v2 (algorithm
+``ed25519-nkey``), with the few claims that the pool uses. ``identity`` holds the keys.
 """
 
 import base64
@@ -19,33 +18,33 @@ from entraide.wire.messages import MESSAGE_BYTES_MAX
 
 JWT_VERSION = 2
 
-# The end of the year 9999: a revoked key stays revoked, whatever a clock said when a JWT was made.
+# The end of the year 9999: a revocation covers JWTs of any issue time, also of a wrong clock.
 REVOKED_FOR_EVER = 253_402_300_799
 
 _UNLIMITED = -1
 _ACCOUNT_LIMITS = {
-    "subs": _UNLIMITED,  # each identity has its own limit
+    "subs": _UNLIMITED,  # limited per identity
     "data": _UNLIMITED,
     "payload": MESSAGE_BYTES_MAX,
     "imports": 0,
     "exports": 0,
     "wildcards": True,
-    "conn": _UNLIMITED,  # the server has one
+    "conn": _UNLIMITED,  # limited by the server
     "leaf": 0,
 }
-# Names that would make one identity's subjects or inbox read as another's.
+# Names whose subjects or inbox would coincide with another identity's.
 _RESERVED = frozenset({"all", "scheduler", "system"})
 _RESERVED_PREFIX = "gw-"
 _SYSTEM_INBOX = "_INBOX.system"
 
 
 class SubjectPermissions(Struct, frozen=True):
-    """The subjects that one identity may use.
+    """Subjects that one identity may use.
 
     Attributes:
         publish: subjects that it may publish to.
         subscribe: subjects that it may subscribe to.
-        inbox: prefix under which answers to its requests come.
+        inbox: subject prefix of replies to its requests.
         subscriptions_max: how many subscriptions it may hold at once.
     """
 
@@ -56,12 +55,12 @@ class SubjectPermissions(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """Public half of an account, and the keys that it does not accept any more.
+    """Public key of an account, and its revoked user keys.
 
     Attributes:
         public: the account's public key.
         label: its name in the server's log.
-        revoked: public user keys that are refused.
+        revoked: revoked public user keys.
     """
 
     public: str
@@ -70,7 +69,7 @@ class Account(Struct, frozen=True):
 
 
 def node_permissions(node: str) -> SubjectPermissions:
-    """Returns what a node may do: speak upwards, and hear what is sent down to it."""
+    """Returns a node's permissions: publish on its up subjects, subscribe to its down subjects."""
     _check_identifier(node)
     inbox = subjects.node_inbox(node)
     return SubjectPermissions(
@@ -82,7 +81,7 @@ def node_permissions(node: str) -> SubjectPermissions:
 
 
 def gateway_permissions(gateway: str) -> SubjectPermissions:
-    """Returns what a gateway may do: ask the scheduler, send bodies in, hear answers out."""
+    """Returns a gateway's permissions: ask the scheduler, send runs, receive answers."""
     _check_identifier(gateway)
     inbox = subjects.gateway_inbox(gateway)
     return SubjectPermissions(
@@ -99,7 +98,7 @@ def gateway_permissions(gateway: str) -> SubjectPermissions:
 
 
 def scheduler_permissions() -> SubjectPermissions:
-    """Returns what the scheduler may do: all that is the pool's, nothing of the server's own."""
+    """Returns the scheduler's permissions: all subjects of the pool, none of the server."""
     inbox = subjects.SCHEDULER_INBOX
     return SubjectPermissions(
         publish=("node.>", "gw.>", "_INBOX.>"),  # it answers requests of nodes and gateways
@@ -110,7 +109,7 @@ def scheduler_permissions() -> SubjectPermissions:
 
 
 def system_permissions() -> SubjectPermissions:
-    """Returns what it takes to hand a new account JWT to the server, and no more."""
+    """Returns the permissions needed to update the account JWT on the server."""
     return SubjectPermissions(
         publish=("$SYS.REQ.CLAIMS.UPDATE",),
         subscribe=(f"{_SYSTEM_INBOX}.>",),
@@ -120,16 +119,16 @@ def system_permissions() -> SubjectPermissions:
 
 
 def operator_jwt(operator: nkeys.KeyPair, *, system: str) -> str:
-    """Makes the JWT that a server trusts: the pool's operator, and its system account.
+    """Makes the JWT of the pool's operator, which names the system account.
 
-    It has no date, since a running server refuses any configuration in which it differs.
+    Its issue time is constant, because a running server refuses a changed operator JWT.
     """
     nats = {"type": "operator", "system_account": system}
     return _sign(operator, public_key(operator), "entraide", nats, issued_at=1)
 
 
 def account_jwt(operator: nkeys.KeyPair, account: Account, *, issued_at: int) -> str:
-    """Makes an account's JWT, with the user keys that it refuses."""
+    """Makes an account's JWT, with its revoked user keys."""
     nats = {
         "type": "account",
         "limits": _ACCOUNT_LIMITS,
@@ -147,7 +146,7 @@ def user_jwt(
     issued_at: int,
     expires_at: int,
 ) -> str:
-    """Makes the JWT with which the holder of a user key may connect, until it expires.
+    """Makes the JWT with which the holder of a user key may connect until ``expires_at``.
 
     Raises:
         ValueError: the public key is not one of a NATS user.
@@ -167,7 +166,7 @@ def user_jwt(
 
 
 def is_user_key(public: str) -> bool:
-    """Whether a text is the public key of a NATS user: right kind, length and checksum."""
+    """Whether a text is a NATS user's public key, by prefix, length and checksum."""
     try:
         raw = base64.b32decode(public.encode("ascii"))
     except (binascii.Error, UnicodeEncodeError):

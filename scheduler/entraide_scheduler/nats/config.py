@@ -1,9 +1,8 @@
-"""What the pool's nats-server is told: its configuration as text, and where its binary is.
+"""Configuration of the pool's nats-server: limits, TLS and trust; and the path of its program.
 
-It decides limits, TLS and trust, and refuses to listen in plain text beyond this machine. It
-starts nothing. A server takes the account's claims from its configuration at every start, so
-whoever starts one calls ``write_config`` before each start, also after a crash: an older
-configuration would accept again what was revoked since.
+Plain text is refused on any address but loopback. The server reads the account's claims from its
+configuration at each start. ``write_config`` must therefore run before each start, also after a
+crash: an older configuration would accept keys that were revoked since.
 """
 
 import shutil
@@ -37,7 +36,7 @@ class NatsSettings(Struct, frozen=True):
         state: the pool's state directory; the server's files are in ``state/nats``.
         host: address to listen at; beyond loopback only with TLS.
         port: 0 takes a free one.
-        tls_hosts: names and addresses at which others reach the server; TLS is on if there are any.
+        tls_hosts: names and addresses at which others reach the server; if any, TLS is on.
     """
 
     state: Path
@@ -47,14 +46,14 @@ class NatsSettings(Struct, frozen=True):
 
 
 class NatsServerConfig(Struct, frozen=True):
-    """A configuration as it was written.
+    """A written configuration of a server.
 
     Attributes:
-        path: the file.
-        url: where processes of this machine connect.
-        port: for others.
-        monitor_port: of the monitoring page, on loopback.
-        ca: the file of the CA to trust; None without TLS.
+        path: the configuration file.
+        url: address for processes of this machine.
+        port: port of the server.
+        monitor_port: port of the monitoring endpoint, on loopback.
+        ca: certificate file of the CA; None without TLS.
     """
 
     path: Path
@@ -67,10 +66,10 @@ class NatsServerConfig(Struct, frozen=True):
 def config_text(
     settings: NatsSettings, trust: ServerClaims, *, monitor_port: int, tls: TlsFiles | None
 ) -> str:
-    """Returns the configuration of a server; nats-server reads JSON.
+    """Returns the configuration of a server, as JSON.
 
     Raises:
-        PoolError: ``nats_plain_refused``: it would listen beyond this machine without TLS.
+        PoolError: ``nats_plain_refused``: it would be reachable from other machines without TLS.
     """
     if tls is None and requires_tls(settings.host):
         raise PoolError(
@@ -109,7 +108,7 @@ def config_text(
             "key_file": str(tls.key),
             "min_version": "1.3",
             "timeout": 5,
-            "handshake_first": True,  # not a word in plain text, in either direction
+            "handshake_first": True,  # the TLS handshake precedes any other byte
         }
     return msgspec.json.format(msgspec.json.encode(config), indent=2).decode()
 
@@ -117,9 +116,9 @@ def config_text(
 def write_config(
     settings: NatsSettings, identity: PoolIdentity, *, monitor_port: int = 0
 ) -> NatsServerConfig:
-    """Writes the configuration for a start that comes next, with the claims as of now.
+    """Writes the configuration for the next start, with the present claims.
 
-    Makes or renews the server's certificate if TLS is on. A port 0 is replaced by a free one.
+    Creates or renews the server's certificate if TLS is on. A port 0 is replaced by a free one.
 
     Raises:
         PoolError: ``nats_plain_refused``, or a secret file is open to others, missing or damaged.
@@ -146,7 +145,7 @@ def write_config(
 
 
 def server_binary() -> Path:
-    """Returns the nats-server that was installed with Entraide.
+    """Returns the path of the nats-server that was installed with Entraide.
 
     Raises:
         PoolError: ``nats_binary_missing``.
@@ -169,7 +168,7 @@ def server_command(config: NatsServerConfig) -> list[str]:
 
 
 def free_port(host: str) -> int:
-    """Returns a port that nothing listens at now; somebody else may still be faster."""
+    """Returns a port that is free now; another process may still take it first."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.bind((host, 0))

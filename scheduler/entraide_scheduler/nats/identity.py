@@ -1,8 +1,8 @@
-"""The pool's keys: made once at first start, kept in ``DIR/identity``, never anywhere else.
+"""Pool identity: the pool's keys in ``DIR/identity``; issues and revokes JWTs with them.
 
-It decides who gets which JWT and who is refused for ever; what a JWT permits stands in ``claims``.
-The directory comes into being whole. A file that is missing later is not made again: a new
-account key would shut every node out, and an empty list of revocations would let them all in.
+The keys are made once, at the first start, and the directory is created atomically. A missing file
+is never recreated: a new account key would lock out every node, and an empty revocation list would
+admit every revoked key. ``claims`` defines the permissions of each JWT.
 """
 
 import base64
@@ -43,9 +43,9 @@ GATEWAY_LIFE_S = 30 * DAY_S
 SCHEDULER_LIFE_S = 30 * DAY_S
 SYSTEM_LIFE_S = 300
 LONGEST_LIFE_S = max(NODE_LIFE_S, GATEWAY_LIFE_S, SCHEDULER_LIFE_S)
-RENEW_EVERY_S = DAY_S  # a node that is away for less than 29 days never meets its expiry
+RENEW_EVERY_S = DAY_S  # a node that is away for less than 29 days keeps a valid JWT
 
-REVOCATIONS_MAX = 50_000  # the account JWT that names them all still fits one message
+REVOCATIONS_MAX = 50_000  # so that the account JWT with all of them fits one message
 PUSH_ATTEMPTS_MAX = 3
 PUSH_TIMEOUT_S = 5.0
 
@@ -58,12 +58,12 @@ _REVOCATIONS_FILE = "revocations.json"
 
 
 class ServerClaims(Struct, frozen=True):
-    """What a server must be told to check identities: public text, no key.
+    """Claims that a server needs to check identities; they contain no secret.
 
     Attributes:
-        operator_jwt: whom it trusts.
-        account, account_jwt: the pool's account, with its revocations as of now.
-        system, system_jwt: the account that may update the other.
+        operator_jwt: the trusted operator.
+        account, account_jwt: the pool's account, with the present revocations.
+        system, system_jwt: the system account, which may update the pool's account.
     """
 
     operator_jwt: str
@@ -74,7 +74,7 @@ class ServerClaims(Struct, frozen=True):
 
 
 def signing_key(state: Path) -> Ed25519PrivateKey:
-    """Returns the key that signs receipts; makes the pool's identity if there is none yet.
+    """Returns the key that signs receipts; creates the pool's identity if there is none.
 
     Raises:
         PoolError: as ``PoolIdentity``.
@@ -90,7 +90,7 @@ def signing_key(state: Path) -> Ed25519PrivateKey:
 
 
 def sealing_key(state: Path) -> bytes:
-    """Returns the 32 bytes that seal kept jobs; makes the pool's identity if there is none yet.
+    """Returns the 32-byte key that encrypts kept jobs; creates the identity if there is none.
 
     Raises:
         PoolError: as ``PoolIdentity``.
@@ -106,13 +106,13 @@ def sealing_key(state: Path) -> bytes:
 
 
 class PoolIdentity:
-    """Issues, renews and revokes the identities with which processes enter the bus.
+    """Issues, renews and revokes identities on the bus.
 
-    One process, the scheduler, revokes; others may read the same directory (whoever starts the
-    server does, for ``server_claims``).
+    Only the scheduler revokes; other processes may read the same directory (the supervisor of the
+    NATS server does, for ``build_server_claims``).
 
     Args:
-        state: the pool's state directory; ``state/identity`` is made at first start.
+        state: the pool's state directory; ``state/identity`` is created at the first start.
         now: seconds since the epoch.
 
     Raises:
@@ -135,11 +135,11 @@ class PoolIdentity:
 
         Args:
             node: the node's identifier.
-            public_key: of the user key that the node made and keeps (``U…``).
-            life_s: how long the JWT is valid, seconds; at most ``LONGEST_LIFE_S``.
+            public_key: public user key of the node (``U…``); the node keeps its seed.
+            life_s: validity, seconds; at most ``LONGEST_LIFE_S``.
 
         Returns:
-            The JWT; None when that key was revoked.
+            The JWT; None if the key was revoked.
 
         Raises:
             ValueError: the identifier or the key is malformed.
@@ -147,26 +147,26 @@ class PoolIdentity:
         return self._issue_jwt(f"node {node}", public_key, claims.node_permissions(node), life_s)
 
     def issue_gateway_jwt(self, gateway: str, public_key: str) -> str | None:
-        """Issues the JWT of a gateway that is a process of its own; as ``node``."""
+        """Issues the JWT of a gateway that is a process of its own; see ``issue_node_jwt``."""
         grant = claims.gateway_permissions(gateway)
         return self._issue_jwt(f"gateway {gateway}", public_key, grant, GATEWAY_LIFE_S)
 
     def make_scheduler_identity(self) -> Identity:
-        """Makes an identity for the scheduler's own connection, with a key of its own.
+        """Makes an identity for the scheduler's own connection, with a new key.
 
-        Hand the method itself to ``entraide.wire.nats.connect``: each reconnection then comes with
-        a fresh identity, and none expires.
+        Pass the method itself to ``entraide.wire.nats.connect``: each reconnection then uses a new
+        identity, so that none expires.
         """
         return self._make_identity("scheduler", claims.scheduler_permissions(), SCHEDULER_LIFE_S)
 
     def make_gateway_identity(self, gateway: str) -> Identity:
-        """Makes an identity for a gateway inside this process, with a key of its own."""
+        """Makes an identity for a gateway of this process, with a new key."""
         return self._make_identity(
             f"gateway {gateway}", claims.gateway_permissions(gateway), GATEWAY_LIFE_S
         )
 
     def build_server_claims(self) -> ServerClaims:
-        """Returns what the server must be told, with the revocations as they stand on disk now."""
+        """Returns the claims for the server, with the revocations on disk."""
         now = int(self._now())
         system = claims.Account(public=claims.public_key(self._system), label="system")
         return ServerClaims(
@@ -178,7 +178,7 @@ class PoolIdentity:
         )
 
     def is_revoked(self, public_key: str) -> bool:
-        """Whether a user key was revoked; it stays so, and its machine comes back with another."""
+        """Whether a user key was revoked; a revocation is permanent."""
         return public_key in self._read_revocations()
 
     async def revoke_key(
@@ -189,18 +189,18 @@ class PoolIdentity:
         tls: ssl.SSLContext | None = None,
         timeout_s: float = PUSH_TIMEOUT_S,
     ) -> bool:
-        """Refuses a user key from now on and cuts its connections at once; may be repeated.
+        """Revokes a user key and closes its connections at once; idempotent.
 
-        It is on disk before the server hears of it, so that it holds whatever happens next.
+        The revocation is on disk before the server is told, so that it survives a crash.
 
         Args:
-            public_key: the key to refuse (``U…``).
+            public_key: the key to revoke (``U…``).
             servers: address or addresses of the bus.
             tls: from ``entraide.wire.nats.client_context``.
-            timeout_s: how long to wait for a server, and for each of its answers.
+            timeout_s: timeout for the connection and for each reply, seconds.
 
         Returns:
-            Whether a server confirmed. If not, call ``push`` when the bus is back.
+            Whether a server confirmed. If not, call ``push_claims`` after the next connection.
 
         Raises:
             ValueError: it is not the public key of a NATS user.
@@ -216,7 +216,7 @@ class PoolIdentity:
         tls: ssl.SSLContext | None = None,
         timeout_s: float = PUSH_TIMEOUT_S,
     ) -> bool:
-        """Hands the account's present claims to the bus; the scheduler does so at each connection.
+        """Sends the account's present claims to the server; done at each connection.
 
         Returns:
             Whether a server confirmed.
@@ -289,7 +289,9 @@ class PoolIdentity:
         seed = read_private(path).strip()
         try:
             kind, raw = nkeys.decode_seed(seed)
-            is_intact = nkeys.encode_seed(raw, kind) == seed  # decode_seed ignores the checksum
+            is_intact = (
+                nkeys.encode_seed(raw, kind) == seed
+            )  # decode_seed does not check the checksum
         except (nkeys.NkeysError, ValueError) as problem:
             raise unreadable(path, "not a seed") from problem
         if not is_intact or kind != prefix:
@@ -297,7 +299,7 @@ class PoolIdentity:
         return nkeys.from_seed(seed)
 
     def _read_revocations(self) -> dict[str, float]:
-        """Reads them from disk each time: another process may have written them."""
+        """Reads the revocations from disk, because another process may have written them."""
         path = self._home / _REVOCATIONS_FILE
         try:
             return decode_json(read_private(path), type=dict[str, float])
@@ -311,7 +313,7 @@ class PoolIdentity:
         if public_key in revoked:
             return
         now = self._now()
-        if len(revoked) >= REVOCATIONS_MAX:  # what expired long ago is refused for that
+        if len(revoked) >= REVOCATIONS_MAX:  # a JWT that has expired is refused in any case
             revoked = {key: at for key, at in revoked.items() if at + LONGEST_LIFE_S >= now}
         if len(revoked) >= REVOCATIONS_MAX:
             raise PoolError("revocations_full", values={"max": REVOCATIONS_MAX})
@@ -321,7 +323,7 @@ class PoolIdentity:
 
 
 def _identity_directory(state: Path) -> Path:
-    """Returns the directory of the pool's keys, made with all of them at first start."""
+    """Returns the directory of the pool's keys; creates it with all keys at the first start."""
     home = state / "identity"
     if not home.exists():
         signing = Ed25519PrivateKey.generate()
@@ -339,7 +341,7 @@ def _identity_directory(state: Path) -> Path:
 
 
 def _confirmed(answer: bytes) -> bool:
-    """Whether the server's answer says that it took the claims."""
+    """Whether the server's reply confirms the claims."""
 
     class Data(Struct, frozen=True):
         code: int = 0

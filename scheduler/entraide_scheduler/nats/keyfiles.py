@@ -1,7 +1,6 @@
-"""Files that hold secrets: written whole or not at all, and readable by their owner alone.
+"""Key files: files with secrets, written atomically and readable by their owner only.
 
-It knows nothing of what the secrets are for. A file that others may read is refused, never
-silently repaired: whoever opened it may already have been read.
+A file that others may read is refused, not repaired, because its secret may already be known.
 """
 
 import contextlib
@@ -16,7 +15,7 @@ from entraide.errors import PoolError
 
 PRIVATE_FILE_MODE = 0o600
 PRIVATE_DIRECTORY_MODE = 0o700
-PRIVATE_UMASK = 0o077  # what a daemon writes is for its own account
+PRIVATE_UMASK = 0o077  # of a daemon: its files are for its own account
 SECRET_FILE_MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -24,8 +23,8 @@ def read_private(path: Path) -> bytes:
     """Returns the content of a secret file.
 
     Raises:
-        PoolError: ``identity_incomplete`` when it is missing, ``identity_file_open`` when its
-            group or others have any right to it, ``identity_unreadable`` when it cannot be read.
+        PoolError: ``identity_incomplete`` if it is missing, ``identity_file_open`` if its group
+            or others have any right to it, ``identity_unreadable`` if it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -52,7 +51,7 @@ def read_private(path: Path) -> bytes:
 
 
 def unreadable(path: Path, why: str) -> PoolError:
-    """Makes the error for a secret file that is there but cannot be understood."""
+    """Returns the error for a secret file that exists but cannot be used."""
     return PoolError(
         "identity_unreadable",
         f"{path} cannot be read: {why}.",
@@ -61,7 +60,7 @@ def unreadable(path: Path, why: str) -> PoolError:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replaces a secret file in one step; after a crash it holds the old or the new content."""
+    """Replaces a secret file atomically; after a crash it has the old or the new content."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # made 0600
     try:
         with os.fdopen(handle, "wb") as file:
@@ -77,10 +76,10 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def private_home(path: Path) -> Path:
-    """Makes a state folder that only its owner may enter, or closes one that is there; returns it.
+    """Creates a state directory with mode 0700, or sets that mode on an existing one; returns it.
 
     Raises:
-        OSError: it cannot be made, or it is another account's.
+        OSError: it cannot be created, or another account owns it.
     """
     path.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
     if stat.S_IMODE(path.stat().st_mode) & PRIVATE_UMASK:
@@ -89,10 +88,10 @@ def private_home(path: Path) -> Path:
 
 
 def make_private_directory(path: Path, files: Mapping[str, bytes]) -> bool:
-    """Makes a directory with all its secret files in one step.
+    """Creates a directory with all its secret files atomically.
 
     Returns:
-        Whether this call made it; False when it was there already, left as it was.
+        True if this call created it; False if it existed, and was left unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
@@ -104,7 +103,7 @@ def make_private_directory(path: Path, files: Mapping[str, bytes]) -> bool:
         try:
             draft.rename(path)
         except OSError:
-            if path.is_dir():  # another process was faster: its identity is the pool's
+            if path.is_dir():  # another process was first: its identity is the pool's
                 return False
             raise
     finally:

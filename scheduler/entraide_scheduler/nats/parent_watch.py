@@ -1,8 +1,8 @@
-"""No child outlives its parent: how a server is tied to the process that started it.
+"""Parent watch: a server process ends when the process that started it ends.
 
-On Linux the kernel ends the child when its parent dies, however that came about. Elsewhere a
-parent that was killed leaves its child behind, and the next start ends it: the pid file says
-which process, the owner's file says whose, and neither is believed without a look at the process.
+On Linux the kernel sends the child SIGTERM when its parent dies (``PR_SET_PDEATHSIG``). On other
+systems, the next start terminates a server whose parent was killed: the pid file names the server,
+the owner file names the parent, and both are verified against the process table.
 """
 
 import contextlib
@@ -21,41 +21,43 @@ from entraide.decoding import decode_json
 from entraide.errors import PoolError
 
 END_TIMEOUT_S = 5.0
-_CLOCK_SLACK_S = 2.0  # the start of a process is computed from the boot time, which is rounded
+_CLOCK_SLACK_S = 2.0  # a process's start time is computed from the boot time, which is rounded
 _PR_SET_PDEATHSIG = 1
 
 
 class OwnerProcess(Struct, frozen=True):
-    """The process that started a server: its pid, and when it was started itself."""
+    """The process that started a server: its pid and its own start time."""
 
     pid: int
     created_at: float
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """Returns what a child must run before it becomes the server (``preexec_fn``).
+    """Returns a ``preexec_fn`` that makes the kernel end the child with its parent.
 
-    The kernel watches the thread that starts the child: start it from one that lives as long as
-    the process, such as that of the event loop.
+    The kernel watches the thread that starts the child: start the child from a thread that lives
+    as long as the process, such as the event loop's.
 
     Returns:
-        None where the system has no such thing.
+        The function; None on systems other than Linux.
     """
     if sys.platform != "linux":
         return None
-    libc = ctypes.CDLL(None, use_errno=True)  # loaded here: between fork and exec it might hang
+    libc = ctypes.CDLL(
+        None, use_errno=True
+    )  # loaded here, because loading between fork and exec might hang
     parent = os.getpid()
 
     def set_death_signal() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the tie
+        if os.getppid() != parent:  # the parent died before the call
             os._exit(1)
 
     return set_death_signal
 
 
 def claim_directory(home: Path, *, program: str) -> None:
-    """Takes a server's directory for this process, and ends a server that an earlier owner left.
+    """Claims a server's directory for this process, and ends a server left by a dead owner.
 
     Args:
         home: the server's directory, with its ``PROGRAM.pid``.
@@ -81,7 +83,7 @@ def claim_directory(home: Path, *, program: str) -> None:
 
 
 def _find_server(home: Path, program: str) -> psutil.Process | None:
-    """Returns the server that the pid file names, if that is what this process is."""
+    """Returns the server that the pid file names, if that process is the server."""
     try:
         process = psutil.Process(int((home / f"{program}.pid").read_text().strip()))
         ours = any(str(home) in argument for argument in process.cmdline())

@@ -1,7 +1,7 @@
-"""The nats-server as a child of this process: started, watched, started again, ended.
+"""NATS server: starts, supervises, restarts and ends the nats-server as a child process.
 
-It comes back on the same port after a crash, so that every connection finds it again by itself.
-What it is told stands in ``config``. Messages are not its business, and it keeps none.
+After a crash the server restarts on the same port, so that its clients reconnect by themselves.
+``config`` writes its configuration before each start.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class NatsServer:
 
     Args:
         settings: where it listens.
-        identity: the pool's; its claims are written anew before each start.
+        identity: the pool's identity; its claims are written before each start.
     """
 
     def __init__(self, settings: NatsSettings, identity: PoolIdentity) -> None:
@@ -75,27 +75,27 @@ class NatsServer:
 
     @property
     def config(self) -> NatsServerConfig:
-        """The configuration in use; there is one once ``start`` has returned."""
+        """The configuration in use, after ``start``."""
         assert self._config is not None, "the server was not started"
         return self._config
 
     @property
     def url(self) -> str:
-        """Where processes of this machine connect."""
+        """Address for processes of this machine."""
         return self.config.url
 
     @property
     def pid(self) -> int:
-        """Process id of the server that runs now, or ran last."""
+        """Process id of the present or the last server."""
         assert self._process is not None, "the server was not started"
         return self._process.pid
 
     async def start(self) -> None:
-        """Starts the server and returns when it takes connections.
+        """Starts the server; returns when it accepts connections.
 
         Raises:
             PoolError: ``nats_not_ready``, ``nats_binary_missing``, ``nats_plain_refused``,
-                ``nats_already_running``, or what is wrong with a file of the pool's identity.
+                ``nats_already_running``, or an error of the pool's identity files.
         """
         assert self._supervisor is None, "start a server once"
         await asyncio.to_thread(
@@ -113,7 +113,7 @@ class NatsServer:
         self._supervisor = asyncio.create_task(self._supervise(), name="nats-server keeper")
 
     async def stop(self) -> None:
-        """Ends the server and what watches it; may be repeated."""
+        """Ends the server and its supervision; idempotent."""
         self._stopping.set()
         await self._terminate()
         if self._supervisor is not None:
@@ -121,12 +121,10 @@ class NatsServer:
         _log.info("nats.stopped")
 
     async def reload(self) -> bool:
-        """Has the running server read its certificate and claims anew, for instance once a day.
-
-        Connections stay as they are.
+        """Makes the running server reload its certificate and claims; connections stay open.
 
         Returns:
-            Whether the server took them; if not, its log says why.
+            Whether the server loaded them; if not, its log has the reason.
         """
         assert self._process is not None, "the server was not started"
         loaded = await _loaded_at(self.config)
@@ -169,7 +167,7 @@ class NatsServer:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
                 preexec_fn=die_with_parent(),
-                start_new_session=True,  # Ctrl-C is for the parent, which ends its children itself
+                start_new_session=True,  # Ctrl-C reaches the parent only, which ends its children
             )
         deadline = time.monotonic() + READY_TIMEOUT_S
         while not await is_healthy(config):
@@ -201,7 +199,7 @@ class NatsServer:
 
 
 def _read_last_error(config: NatsServerConfig) -> str:
-    """Returns the server's own last words: from stderr, or the fatal ones of its log."""
+    """Returns the server's last error: its stderr, or the fatal lines of its log."""
     output = config.path.with_name(_STDERR_FILE).read_bytes()[-COMPLAINT_MAX_BYTES:]
     if not output.strip():
         with contextlib.suppress(OSError):
@@ -211,13 +209,13 @@ def _read_last_error(config: NatsServerConfig) -> str:
 
 
 async def is_healthy(config: NatsServerConfig) -> bool:
-    """Whether the server with this configuration takes connections (its ``/healthz``)."""
+    """Whether the server with this configuration is healthy (``/healthz``)."""
     status, _ = await _monitor(config, "/healthz")
     return status == 200
 
 
 async def _loaded_at(config: NatsServerConfig) -> str:
-    """Returns when the server last took a configuration, in its own words; "" if it is silent."""
+    """Returns the server's ``config_load_time``; "" if it does not reply."""
     status, body = await _monitor(config, "/varz")
     if status != 200:
         return ""
@@ -225,7 +223,7 @@ async def _loaded_at(config: NatsServerConfig) -> str:
 
 
 async def _monitor(config: NatsServerConfig, path: str) -> tuple[int, bytes]:
-    """Asks the server's monitoring page; status 0 when it does not answer."""
+    """Requests a monitoring page; status 0 if the server does not reply."""
     try:
         async with asyncio.timeout(MONITOR_TIMEOUT_S):
             reader, writer = await asyncio.open_connection("127.0.0.1", config.monitor_port)

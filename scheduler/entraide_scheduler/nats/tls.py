@@ -1,8 +1,8 @@
-"""The pool's own CA and the certificates that it signs for its servers.
+"""TLS: the pool's own CA and the certificates that it signs for the pool's servers.
 
-Members trust this CA alone, by a fingerprint inside their join token, so no public authority and
-no domain name are needed. Both NATS and the scheduler's own listeners use these files. It knows
-nothing of identities on the bus: TLS says which pool this is, a JWT says who asks.
+Members trust this CA only, by a fingerprint in their join token, so neither a public authority nor
+a domain name is needed. NATS, HTTP and gRPC use these files. TLS authenticates the pool; JWTs
+authenticate nodes and gateways.
 """
 
 import datetime as dt
@@ -50,7 +50,7 @@ CLOCK_SLACK = dt.timedelta(days=1)  # a member's clock may be hours behind the p
 
 
 class TlsFiles(Struct, frozen=True):
-    """Where the files are: the CA's certificate, the server's (with the CA's), its key."""
+    """Files: the CA's certificate, the server's certificate chain, the server's key."""
 
     ca: Path
     cert: Path
@@ -60,11 +60,11 @@ class TlsFiles(Struct, frozen=True):
 def ensure_files(
     state: Path, hosts: Sequence[str], *, now: Callable[[], float] = time.time
 ) -> TlsFiles:
-    """Returns a certificate for these hosts, made or renewed when that is due.
+    """Returns the certificate files for these hosts; creates or renews them if due.
 
-    The CA is made once and lasts ten years. A server's certificate lasts one year and is made
-    again when less than 30 days are left, when other hosts are asked for, or when another CA
-    signed it. Servers must read the files again after that.
+    The CA is created once and is valid for ten years. A server's certificate is valid for one year
+    and is renewed if less than 30 days are left, the hosts differ, or another CA signed it.
+    Servers must then reload the files.
 
     Args:
         state: the pool's state directory; the files are in ``state/tls``, all 0600.
@@ -73,7 +73,7 @@ def ensure_files(
 
     Raises:
         ValueError: no host was given.
-        PoolError: a file may be read by others, is missing or is damaged.
+        PoolError: a file is readable by others, missing or damaged.
     """
     if not hosts:
         raise ValueError("a certificate needs at least one host")
@@ -86,21 +86,21 @@ def ensure_files(
     if not _still_good(files, ca, hosts, moment):
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = _new_leaf(key.public_key(), ca, ca_key, hosts=hosts, moment=moment)
-        # The certificate is renewed last: a crash in between leaves a pair that does not match,
-        # which the next start sees and makes again.
+        # The certificate is written last: a crash in between leaves a pair that does not match,
+        # which the next start replaces.
         write_private(files.key, _pem(key))
         write_private(files.cert, leaf.public_bytes(Encoding.PEM) + ca.public_bytes(Encoding.PEM))
     return files
 
 
 def fingerprint(ca_pem: str | bytes) -> str:
-    """Returns the SHA-256 of a certificate (of its DER form), in hexadecimal: 64 characters."""
+    """Returns the SHA-256 of a certificate's DER form, as 64 hexadecimal digits."""
     text = ca_pem.decode("ascii") if isinstance(ca_pem, bytes) else ca_pem
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text.strip())).hexdigest()
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
-    """Makes the TLS context of a server of the pool: TLS 1.3 and nothing older."""
+    """Returns the TLS context of a server of the pool: TLS 1.3 only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(files.cert, files.key)
@@ -145,7 +145,7 @@ def _new_ca(moment: dt.datetime) -> dict[str, bytes]:
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Entraide"),
-            # The random part keeps the CAs of two pools apart by name, too.
+            # The random part gives the CAs of two pools different names.
             x509.NameAttribute(
                 NameOID.COMMON_NAME, f"Pool CA {x509.random_serial_number():x}"[:64]
             ),

@@ -1,7 +1,6 @@
-"""Node validation: what the scheduler accepts of a node's messages.
+"""Node validation: checks the messages of nodes, which may be faulty or dishonest. No I/O.
 
-A node is a member's machine and may be wrong or dishonest. Its identity comes from the bus, its
-co-op and its place from the pool's record; ``bounds`` holds the limits of every field that it
-sends, ``check`` applies them, ``clocks`` puts its times on the scheduler's clock, and ``rate``
-limits how much it may send. Nothing here does I/O.
+A node's identity comes from the bus, its co-op, site and zone from the pool's record. ``bounds``
+defines the limits of every field, ``check`` applies them, ``clocks`` converts times to the
+scheduler's clock, ``rate_limits`` limits the message rate, ``message_reader`` combines them.
 """

@@ -1,8 +1,8 @@
-"""Bounds: the limits of every field that a node sends, by message and field, as data.
+"""Bounds: the limits of every field that a node sends, as a table by message and field.
 
-``check`` applies this table and ``docs/reference/protocol.md`` shows it. A field without a row
-fails a house test. A number must be finite and lie in its range, both ends included; an integer is
-never beyond 2^53, so that a journal, a snapshot and a database column hold it.
+``check`` applies the table; a page of the reference is generated from it; a test requires a row for
+every field. A number must be finite and within its range, ends included. Integers are at most 2^53,
+so that the journal, snapshots and database columns can hold them.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ STREAM_MAX_BYTES = 1024 * 1024
 
 
 class NumberBound(Struct, frozen=True):
-    """A finite number in a range."""
+    """A finite number from ``low`` to ``high``, included."""
 
     low: float
     high: float
@@ -31,7 +31,7 @@ class NumberBound(Struct, frozen=True):
 
 
 class TextBound(Struct, frozen=True):
-    """A text of at most so many characters; without control characters unless ``free``."""
+    """A text of at most ``chars`` characters; printable unless ``free``."""
 
     chars: int
     why: str
@@ -39,14 +39,14 @@ class TextBound(Struct, frozen=True):
 
 
 class BytesBound(Struct, frozen=True):
-    """So many bytes at most."""
+    """At most ``size`` bytes."""
 
     size: int
     why: str
 
 
 class ListBound(Struct, frozen=True):
-    """So many items at most, each within bounds of its own (one for each place of a pair)."""
+    """At most ``count`` items; ``items`` has one bound for all, or one per position of a pair."""
 
     count: int
     items: "tuple[Bound, ...]"
@@ -54,7 +54,7 @@ class ListBound(Struct, frozen=True):
 
 
 class ValuesBound(Struct, frozen=True):
-    """The values of a code's sentence: so many, by short names, each a number or a text."""
+    """Values of a code's sentence: at most ``count`` names with a number or a text each."""
 
     count: int
     name_chars: int
@@ -64,13 +64,13 @@ class ValuesBound(Struct, frozen=True):
 
 
 class StructBound(Struct, frozen=True):
-    """Another struct, with rows of its own; or None."""
+    """A struct with rows of its own, or None."""
 
     why: str
 
 
 class EnumBound(Struct, frozen=True):
-    """One of a few values, which the decoder knows."""
+    """A value of an enumeration, which the decoder checks."""
 
     why: str
 
@@ -230,7 +230,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
     }
 )
 
-# By tag, in bytes: a longer message is dropped before it is decoded.
+# Maximum bytes by tag: a longer message is dropped before it is decoded.
 CONTROL_BYTES: Mapping[str, int] = MappingProxyType(
     {
         "hello": 512 * 1024,
@@ -253,11 +253,11 @@ class DerivedBound(Struct, frozen=True):
     """A bound on a number that the core computes from several fields of one struct.
 
     Attributes:
-        name, formula: what it is called in a fault and on the page.
-        high: the largest value, included.
-        low: the least value, included.
-        value: the same from a power and a replica's rates and slots.
-        why: reason for the limit.
+        name, formula: its name in a fault, and its formula on the page.
+        high: largest value, included.
+        low: smallest value, included.
+        value: computes it from a power, and a replica's rates and slots.
+        why: reason of the limit.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Check: holds a node's message against the table of bounds.
+"""Check: compares a node's message with the table of bounds.
 
-In: a decoded message. Out: the path of the first field that is out of bounds, or "". The usage of
-a run is the exception: its counts are clipped and not refused, since a run that has ended must be
-settled, and the core then limits it to what its lease granted.
+In: a decoded message. Out: the path of the first field that is out of bounds, or "". The counts of
+a run's usage are clipped instead, because a run that has ended must be settled; the core then
+limits them to the lease's grant.
 """
 
 import math
@@ -31,7 +31,7 @@ WithUsage = TypeVar("WithUsage", m.UsageReport, m.RunEnded)
 
 
 def message_tag(data: bytes) -> str:
-    """Returns the tag of an encoded message without decoding the rest; "" when it has none.
+    """Returns the tag of an encoded message without decoding the rest; "" if it has none.
 
     A message is a MessagePack array whose first item is a short string.
     """
@@ -41,11 +41,11 @@ def message_tag(data: bytes) -> str:
 
 
 def size_fault(data: bytes, limits: Mapping[str, int]) -> str:
-    """Returns why an encoded message is not decoded, or "".
+    """Returns the reason to drop an encoded message before decoding it, or "".
 
     Args:
         data: the message.
-        limits: bytes by tag, of the messages that may come on its subject.
+        limits: maximum bytes by tag, for the messages of its subject.
     """
     limit = limits.get(message_tag(data))
     if limit is None:
@@ -63,13 +63,13 @@ def find_fault(message: Struct) -> str:
 
 
 def with_clipped_usage(message: WithUsage) -> WithUsage:
-    """Returns a message with the numbers of its usage clipped into their bounds."""
+    """Returns a message with its usage clipped to the bounds."""
     clipped = clipped_usage(message.usage)
     return message if clipped is message.usage else msgspec.structs.replace(message, usage=clipped)
 
 
 def clipped_usage(usage: Usage) -> Usage:
-    """Returns a usage with each number clipped into its bounds; the same one when all fit."""
+    """Returns a usage with each number clipped to its bounds; the same object if all fit."""
     changed: dict[str, float] = {}
     for name, bound in BOUNDS[Usage].items():
         if isinstance(bound, NumberBound):
@@ -83,7 +83,7 @@ def clipped_usage(usage: Usage) -> Usage:
 
 
 def _clipped(value: float, bound: NumberBound) -> float:
-    """Returns a value in its bounds, of its own type; the lowest one for what is no number."""
+    """Returns the nearer bound, of the value's type; the lower bound for NaN."""
     return type(value)(bound.high if value > bound.high else bound.low)
 
 
@@ -96,7 +96,7 @@ def _struct_fault(struct: Struct) -> str:
 
 
 def _value_fault(value: Any, bound: Bound) -> str | None:
-    """Returns where a value is out of bounds ("" for the value itself); None when it is not."""
+    """Returns the path of a fault below a value ("" for the value itself); None without one."""
     match bound:
         case NumberBound():
             return None if bound.low <= value <= bound.high else ""
@@ -147,7 +147,7 @@ def _are_values(values: dict[str, str | int | float], bound: ValuesBound) -> boo
 
 
 def _card_fault(card: NodeCard) -> str:
-    """Returns what is wrong between the fields of a card, or ""."""
+    """Returns the path of an inconsistency between fields of a card, or ""."""
     if card.power.idle_w > card.power.active_w:
         return "card.power.active_w"
     models = [replica.model for replica in card.replicas]

@@ -1,4 +1,4 @@
-"""Clocks: a node's times on the scheduler's clock, and its card with what the pool knows better.
+"""Clocks: converts a node's times to the scheduler's clock, and overrides fields of its card.
 
 Pure functions on values that ``check`` has accepted.
 """
@@ -8,17 +8,17 @@ import msgspec
 from entraide.types import EnergyStatus, NodeCard
 from entraide_scheduler.store.rows import NodeRow
 
-ENERGY_LIFE_MAX_S = 86_400.0  # a surplus is not promised for longer
+ENERGY_LIFE_MAX_S = 86_400.0  # maximum validity of a declared surplus
 
 
 def card_as_known(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) -> NodeCard:
-    """Returns a node's card with what the pool knows better than the node.
+    """Returns a node's card with identity, co-op, site and zone from the pool's record.
 
     Args:
-        card: as the node sent it.
-        row: the pool's record of it.
-        behind_s: the scheduler's clock minus the node's.
-        now: the scheduler's clock.
+        card: card from the node.
+        row: the pool's record of the node.
+        behind_s: the scheduler's clock minus the node's, seconds.
+        now: the scheduler's clock, seconds since the epoch.
     """
     return msgspec.structs.replace(
         card,
@@ -33,7 +33,7 @@ def card_as_known(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) 
 def energy_on_scheduler_clock(
     energy: EnergyStatus | None, *, behind_s: float, now: float
 ) -> EnergyStatus | None:
-    """Returns a site's renewable status with its times on our clock, never from the future."""
+    """Returns a site's renewable status with its times on the scheduler's clock."""
     if energy is None:
         return None
     return msgspec.structs.replace(
@@ -44,9 +44,9 @@ def energy_on_scheduler_clock(
 
 
 def has_energy_changed(known: EnergyStatus | None, new: EnergyStatus | None, now: float) -> bool:
-    """Whether the core must learn of a status: it says something else, or lasts much longer.
+    """Whether a status must be fed to the core: it differs, or has twice the validity left.
 
-    An agent that measures the same each second would otherwise make an event each second.
+    Otherwise an agent that measures the same value each second would cause an event each second.
     """
     if known is None or new is None:
         return known is not new

@@ -1,7 +1,7 @@
-"""Intake: from the bytes of a node's control message to a message that may be used.
+"""Message reader: decodes and checks the bytes of a node's control message.
 
-In order: its size by its tag, its rate, its form, its bounds. A message that is refused costs its
-node a part of its rate, too.
+In this order: size by tag, rate, form, bounds. A rejected message also counts against its node's
+rate limit.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from entraide_scheduler.node_validation.rate_limits import NodeRateLimits
 
 RUN_TAGS = frozenset({"accept", "decline", "progress", "usage"})
 
-# Whether a node holds the run of this job and epoch.
+# Returns whether a node holds the run of a job and epoch.
 HoldsRun = Callable[[str, str, int], bool]
 
 
 class RejectedMessage(msgspec.Struct, frozen=True):
-    """Why a message is not used: a word to count by, and the field if one is at fault."""
+    """Why a message is rejected: a code for the counters, and the field at fault or ""."""
 
     why: str
     field: str = ""
@@ -35,7 +35,7 @@ class MessageReader:
         self._rate_limits = NodeRateLimits()
 
     def read_message(self, node: str, data: bytes, at: float) -> m.NodeUp | RejectedMessage:
-        """Returns a node's message, or why it is not used."""
+        """Returns a node's decoded message, or the reason of its rejection."""
         why = check.size_fault(data, CONTROL_BYTES)
         if why:
             self._rate_limits.take_control(node, len(data), at)

@@ -1,10 +1,9 @@
-"""Rate: how many control messages a node may send, by token buckets.
+"""Rate limits: token buckets for the control messages of nodes.
 
-Each run that the node holds has a bucket of its own, so that a fast node, whose runs last some
-milliseconds, is not held back; all other messages of a node share one bucket. A long message costs
-more than a short one, so that the journal grows by a bounded number of bytes per second whatever a
-node sends. The excess is dropped and counted: a heartbeat comes again in a second, and a usage
-report until it is acknowledged.
+Each run that a node holds has its own bucket, so that a node with runs of a few milliseconds is not
+limited; all other messages of a node share one bucket. The cost of a message grows with its size,
+which bounds the journal's growth in bytes per second. Excess messages are dropped and counted: a
+heartbeat is repeated after a second, a usage report until it is acknowledged.
 """
 
 from collections.abc import Hashable
@@ -12,22 +11,22 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-MESSAGES_PER_S = 50.0  # outside runs
+MESSAGES_PER_S = 50.0  # of messages that belong to no run
 RUN_MESSAGES_PER_S = 10.0  # of each run that the node holds
 BURST = 100.0
 RUN_BURST = 20.0  # a run needs an acceptance, its progress and a report
-BYTES_PER_MESSAGE = 8 * 1024  # a longer message counts as several
-BUCKETS_MAX = 100_000  # that are kept; the oldest one goes
+BYTES_PER_MESSAGE = 8 * 1024  # a longer message costs more than one token
+BUCKETS_MAX = 100_000  # the oldest bucket is dropped first
 
 
 class TokenBucket(Struct):
-    """A token bucket: what is left of it, and when it was last looked at."""
+    """A token bucket: tokens left, and the time of the last update."""
 
     left: float
     at: float
 
     def take(self, cost: float, *, per_s: float, burst: float, at: float) -> bool:
-        """Takes so many tokens; False, and nothing is taken, when there are not enough."""
+        """Takes ``cost`` tokens; returns False, and takes none, if there are too few."""
         self.left = min(burst, self.left + per_s * max(0.0, at - self.at))
         self.at = max(self.at, at)
         if self.left < cost:
@@ -44,13 +43,13 @@ class NodeRateLimits:
         self._runs: dict[tuple[str, str, int], TokenBucket] = {}
 
     def take_control(self, node: str, size: int, at: float) -> bool:
-        """Takes a message that belongs to no run; False when the node sends too many."""
+        """Counts a message that belongs to no run; returns False if it exceeds the limit."""
         bucket = _bucket(self._control, node, BURST, at)
         cost = 1.0 + size // BYTES_PER_MESSAGE
         return bucket.take(cost, per_s=MESSAGES_PER_S, burst=BURST, at=at)
 
     def take_run(self, node: str, job: str, epoch: int, at: float) -> bool:
-        """Takes a message of a run that a node holds; False when the run sends too many."""
+        """Counts a message of a run that a node holds; returns False if it exceeds the limit."""
         bucket = _bucket(self._runs, (node, job, epoch), RUN_BURST, at)
         return bucket.take(1.0, per_s=RUN_MESSAGES_PER_S, burst=RUN_BURST, at=at)
 

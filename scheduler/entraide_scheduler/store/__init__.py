@@ -1,5 +1,5 @@
-"""The store: what must outlive a process, in SQLite or PostgreSQL behind one schema.
+"""Store: durable state in SQLite or PostgreSQL, with one schema.
 
-One thread writes, and commits together what came together; reads run beside it. It decides
-nothing about jobs, and sees prompts and answers only as sealed bytes.
+One thread writes, with group commit; reads run concurrently. Prompts and answers are stored as
+encrypted bytes only.
 """

@@ -1,7 +1,7 @@
-"""Database: engines for a URL, and the way from an older schema to this one.
+"""Database: SQLAlchemy engines for a URL, and migrations of older schemas.
 
-SQLite runs in WAL mode with ``synchronous=FULL``: a commit that was acknowledged survives a power
-cut, and group commit pays for it. PostgreSQL keeps its own defaults, which promise the same.
+SQLite runs in WAL mode with ``synchronous=FULL``, so that an acknowledged commit survives a power
+failure; group commit spreads the cost. PostgreSQL has the same guarantee by default.
 """
 
 import sqlite3
@@ -40,7 +40,7 @@ def database_url(url: str) -> URL:
 
 
 def make_engines(url: URL) -> tuple[Engine, Engine]:
-    """Returns the engine of the one writer, and that of the readers."""
+    """Returns the engine of the single writer and the engine of the readers."""
     if url.drivername != "sqlite":
         writer = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
         return writer, create_engine(url, pool_size=READERS_MAX, pool_pre_ping=True)
@@ -53,10 +53,10 @@ def make_engines(url: URL) -> tuple[Engine, Engine]:
 
 
 def upgrade(engine: Engine) -> None:
-    """Brings the database to this version's schema.
+    """Migrates the database to this version's schema.
 
     Raises:
-        PoolError: ``store_too_new``: a later version of Entraide made it.
+        PoolError: ``store_too_new``: a later version of Entraide created it.
     """
     config = _config()
     scripts = ScriptDirectory.from_config(config)
@@ -79,7 +79,7 @@ def upgrade(engine: Engine) -> None:
 
 
 def check_current(connection: Connection) -> None:
-    """Checks that a database has this version's schema, for those who only read.
+    """Checks that a database has this version's schema, for read-only use.
 
     Raises:
         PoolError: ``store_too_new`` or ``store_too_old``.
@@ -101,7 +101,7 @@ def _config() -> Config:
 
 
 def _prepare_sqlite(raw: sqlite3.Connection, _record: Any) -> None:
-    raw.isolation_level = None  # we begin transactions ourselves; the module's way is too late
+    raw.isolation_level = None  # transactions begin by BEGIN below; sqlite3 would begin them later
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "journal_mode=WAL",

@@ -1,7 +1,7 @@
-"""The journal's rows: snapshots and the events between them, as functions on a connection.
+"""Journal rows: snapshots and events, with queries as functions on a connection.
 
-The newest snapshot and the events after it are what a start goes on from. Older ones are kept for
-replays, within bounds; of older snapshots only as many as give a replay somewhere to begin.
+A start recovers from the newest snapshot and the events after it. Older rows are retained for
+replays, within the retention; of older snapshots, one per ``SNAPSHOTS_APART_S`` is kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,15 +12,15 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from entraide_scheduler.store.schema import journal, snapshots
 
-SNAPSHOTS_APART_S = 3_600.0  # of the older ones
-FORGET_MAX = 100_000  # events forgotten by one snapshot: the writer has others to serve
+SNAPSHOTS_APART_S = 3_600.0  # between two older snapshots
+FORGET_MAX = 100_000  # events deleted per snapshot, to bound the writer's time
 ROWS_AT_ONCE = 1_000
 
 _APPEND = insert(journal)
 
 
 class JournalRow(NamedTuple):
-    """An event's row: its number, its bytes, and the chain of digests, if one is kept."""
+    """An event's row: number, encoded event, and hash chain (empty without retention)."""
 
     seq: int
     event: bytes
@@ -28,14 +28,14 @@ class JournalRow(NamedTuple):
 
 
 class Retention(Struct, frozen=True):
-    """What is kept of the past: events of so many seconds, and no more than so many."""
+    """Retention of old events: at most ``keep_s`` seconds and ``events_max`` events."""
 
     keep_s: float = 0.0
     events_max: int = 0
 
 
 class SnapshotKey(NamedTuple):
-    """A snapshot that is kept: the number of its last event, and when it was taken."""
+    """A stored snapshot: number of its last event, and its time."""
 
     seq: int
     at: float
@@ -45,7 +45,7 @@ NO_RETENTION = Retention()
 
 
 def append_events(connection: Connection, batches: list[Sequence[JournalRow]]) -> list[None]:
-    """Adds events to the journal; a number that stands there already is an error."""
+    """Adds events to the journal; an existing number is an error."""
     rows = [
         {"seq": row.seq, "event": row.event, "digest": row.digest or None}
         for batch in batches
@@ -64,7 +64,7 @@ def put_snapshot(
     at: float = 0.0,
     retention: Retention = NO_RETENTION,
 ) -> None:
-    """Adds a snapshot of all events up to and including ``seq``; forgets what is too old."""
+    """Adds a snapshot up to and including event ``seq``; deletes rows beyond the retention."""
     connection.execute(delete(snapshots).where(snapshots.c.seq == seq))
     connection.execute(insert(snapshots).values(seq=seq, state=state, at=at))
     retained = select_retained(list_snapshots(connection), retention)
@@ -78,10 +78,10 @@ def put_snapshot(
 
 
 def select_retained(rows: Sequence[SnapshotKey], retention: Retention) -> list[SnapshotKey]:
-    """Returns which snapshots stay: one to begin at, some on the way, and the newest."""
+    """Returns the snapshots to retain: one before the limit, some after it, and the newest."""
     newest = rows[-1]
     candidates = [row for row in rows[:-1] if newest.seq - row.seq <= retention.events_max]
-    # The last one before the edge stays, so that all of the time that is kept can be replayed.
+    # The last snapshot before the limit is kept, so that all retained events can be replayed.
     before_limit = [row for row in candidates if row.at <= newest.at - retention.keep_s]
     candidates = [row for row in candidates if row.at > newest.at - retention.keep_s]
     if before_limit and retention.keep_s > 0.0:
@@ -94,26 +94,26 @@ def select_retained(rows: Sequence[SnapshotKey], retention: Retention) -> list[S
 
 
 def list_snapshots(connection: Connection) -> list[SnapshotKey]:
-    """Returns the snapshots that are kept, oldest first."""
+    """Returns the stored snapshots, oldest first."""
     query = select(snapshots.c.seq, snapshots.c.at).order_by(snapshots.c.seq)
     return [SnapshotKey(*row) for row in connection.execute(query)]
 
 
 def last_undigested_seq(connection: Connection) -> int:
-    """Returns the number of the last event without a digest; -1 when there is none."""
+    """Returns the number of the last event without a digest; -1 if there is none."""
     result = connection.execute(select(func.max(journal.c.seq)).where(journal.c.digest.is_(None)))
     newest = result.scalar()
     return -1 if newest is None else int(newest)
 
 
 def read_snapshot(connection: Connection, seq: int) -> bytes:
-    """Returns the snapshot with that number, which must be there."""
+    """Returns the snapshot with that number, which must exist."""
     query = select(snapshots.c.state).where(snapshots.c.seq == seq)
     return bytes(connection.execute(query).scalar_one())
 
 
 def load_latest(connection: Connection) -> tuple[tuple[int, bytes] | None, tuple[JournalRow, ...]]:
-    """Returns the newest snapshot (number, state) if any, and the events after it in order."""
+    """Returns the newest snapshot (number, state) or None, and the events after it in order."""
     query = select(snapshots.c.seq, snapshots.c.state).order_by(snapshots.c.seq.desc()).limit(1)
     newest = connection.execute(query).first()
     seq = newest.seq if newest else -1

@@ -1,4 +1,4 @@
-"""Kept jobs: sealed requests and results, as functions on a connection."""
+"""Kept jobs: encrypted requests and results, with queries as functions on a connection."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _facts = MsgpackDecoder[RequestFacts](RequestFacts)
 
 
 def put_job(connection: Connection, row: KeptJobRow) -> str:
-    """Keeps a job; returns its identifier, or that of the same co-op's earlier equal request."""
+    """Stores a job; returns its id, or the id of the co-op's job with the same idempotency key."""
     if row.idempotency:
         earlier = find_by_idempotency(connection, row.coop, row.idempotency)
         if earlier is not None:
@@ -62,7 +62,7 @@ def end_job(
     receipt_json: bytes,
     ended_at: float,
 ) -> bool:
-    """Ends a kept job, once; returns whether this call did."""
+    """Ends a kept job; returns False if it had ended already."""
     changed = connection.execute(
         update(kept)
         .where((kept.c.job == job) & (kept.c.ended_at == 0.0))
@@ -78,13 +78,13 @@ def end_job(
 
 
 def expire_jobs(connection: Connection, now: float) -> int:
-    """Forgets ended jobs whose time is over; returns how many."""
+    """Deletes ended jobs after their ``keep_s``; returns their number."""
     over = (kept.c.ended_at > 0.0) & (kept.c.ended_at + kept.c.keep_s <= now)
     return connection.execute(delete(kept).where(over)).rowcount
 
 
 def _row(row: Row[Any]) -> KeptJobRow:
-    values = dict(row._mapping)  # noqa: SLF001  (SQLAlchemy's public way, in spite of its name)
+    values = dict(row._mapping)  # noqa: SLF001  (public in SQLAlchemy, in spite of its name)
     values["facts"] = _facts.decode(values["facts"])
     values["idempotency"] = values["idempotency"] or ""
     return KeptJobRow(**values)

@@ -1,4 +1,4 @@
-"""Members: keys, policies, nodes and join tokens, as functions on a connection."""
+"""Members: API keys, policies, nodes and join tokens; queries as functions on a connection."""
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
@@ -32,7 +32,7 @@ def create_key(connection: Connection, row: KeyRow, digest: str) -> None:
 
 
 def revoke_key(connection: Connection, key: str) -> KeyRow | None:
-    """Revokes a key for ever; None when there is none."""
+    """Revokes a key permanently; returns None if there is none."""
     connection.execute(update(keys).where(keys.c.key == key).values(revoked=True))
     row = connection.execute(select(*_KEY_COLUMNS).where(keys.c.key == key)).first()
     return KeyRow(*row) if row else None
@@ -46,7 +46,7 @@ def newest_policy(connection: Connection) -> Policy | None:
 
 
 def put_policy(connection: Connection, policy: Policy) -> None:
-    """Adds a policy that is in force from now on; a version is never written twice."""
+    """Adds a policy, which is in force from now on; each version is written once."""
     query = select(policies.c.number).order_by(policies.c.number.desc()).limit(1)
     number = (connection.execute(query).scalar() or 0) + 1
     document = msgspec.json.encode(policy)
@@ -62,12 +62,12 @@ def get_node(connection: Connection, name: str) -> NodeRow | None:
 
 
 def list_nodes(connection: Connection) -> tuple[NodeRow, ...]:
-    """Returns every node that ever joined, by name."""
+    """Returns every node that ever joined, sorted by name."""
     return tuple(NodeRow(*row) for row in connection.execute(select(nodes).order_by(nodes.c.node)))
 
 
 def put_node(connection: Connection, row: NodeRow) -> None:
-    """Adds a node, or replaces what is known of it."""
+    """Adds a node, or replaces its record."""
     values = msgspec.structs.asdict(row)
     changed = connection.execute(update(nodes).where(nodes.c.node == row.node).values(**values))
     if not changed.rowcount:
@@ -80,7 +80,7 @@ def put_token(connection: Connection, digest: str, coop: str, expires_at: float)
 
 
 def use_token(connection: Connection, digest: str, now: float) -> str | None:
-    """Uses a token up; returns its co-op, or None when it is unknown, used or expired."""
+    """Consumes a token; returns its co-op, or None if it is unknown, used or expired."""
     usable = (
         (join_tokens.c.hash == digest)
         & join_tokens.c.used_at.is_(None)

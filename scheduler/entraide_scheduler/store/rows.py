@@ -1,4 +1,4 @@
-"""Rows: what the store takes and gives back, as frozen structs."""
+"""Rows of the store, as frozen structs."""
 
 from msgspec import Struct
 
@@ -11,9 +11,9 @@ class KeyRow(Struct, frozen=True):
 
     Attributes:
         key: identifier, safe to show.
-        coop, project: whose it is.
-        label: what its owner calls it.
-        revoked: whether it is refused.
+        coop, project: owner of the key.
+        label: name given by the owner.
+        revoked: whether the key is refused.
     """
 
     key: str
@@ -24,17 +24,17 @@ class KeyRow(Struct, frozen=True):
 
 
 class NodeRow(Struct, frozen=True):
-    """A node that joined, as the pool knows it (never the node's own word).
+    """A node that joined, by the pool's record.
 
     Attributes:
         node: identifier.
-        coop, site, zone: whose machine it is, and where.
+        coop, site, zone: owner and location of the machine.
         public_key: its user key on the bus (``U…``).
         approval: ``approved`` or ``revoked``.
-        jwt_issued_at: when its newest identity token was issued.
-        jwt_expires_at: when that one expires.
-        device: identifier in the hardware catalogue with which it was approved; "" until its first
-            hello after that.
+        jwt_issued_at: issue time of its newest JWT, seconds since the epoch.
+        jwt_expires_at: expiry of that JWT, seconds since the epoch.
+        device: approved identifier in the hardware catalogue; "" until the first hello after
+            the approval.
     """
 
     node: str
@@ -49,20 +49,20 @@ class NodeRow(Struct, frozen=True):
 
 
 class KeptJobRow(Struct, frozen=True):
-    """A kept job: its request, and its result once it has ended, both sealed.
+    """A kept job: its request, and its result once it has ended, both encrypted.
 
     Attributes:
-        job, coop, key, model, job_class: what was asked, by whom.
+        job, coop, key, model, job_class: identifier, owner and kind of the job.
         facts: the core's view of the request.
-        sealed_body: the request, sealed.
-        path: the HTTP path that the request is meant for.
-        submitted_at: when it was accepted.
-        keep_s: how long the result stays once the job ended.
+        sealed_body: the encrypted request.
+        path: HTTP path of the request.
+        submitted_at: time of submission, seconds since the epoch.
+        keep_s: retention of the result after the end, seconds.
         idempotency: the caller's idempotency key, or "".
-        state, code: how it ended; ``queued`` until then.
-        sealed_result: the answer, sealed; empty until then.
-        receipt_json: the receipt that came with the answer.
-        ended_at: 0 until then.
+        state, code: final state and error code; ``queued`` until the end.
+        sealed_result: the encrypted answer; empty until the end.
+        receipt_json: receipt of the answer, as JSON.
+        ended_at: time of the end, seconds since the epoch; 0 until then.
     """
 
     job: str
@@ -84,13 +84,13 @@ class KeptJobRow(Struct, frozen=True):
 
 
 class CorrectionRow(Struct, frozen=True):
-    """A correction of the books; its entries sum to zero in each unit.
+    """A correction of the ledger; its entries sum to zero in each unit.
 
     Attributes:
-        correction: what the members call it.
-        reason: why, in their words.
-        at: when it was posted.
-        entries: its lines.
+        correction: name given by the members.
+        reason: reason given by the members.
+        at: time of posting, seconds since the epoch.
+        entries: ledger entries.
     """
 
     correction: str
@@ -100,7 +100,7 @@ class CorrectionRow(Struct, frozen=True):
 
 
 class SettlementRow(Struct, frozen=True):
-    """The books of one job; its entries sum to zero in each unit."""
+    """The settlement of one job; its entries sum to zero in each unit."""
 
     job: str
     coop: str

@@ -1,6 +1,6 @@
-"""The schema, as SQLAlchemy Core sees it; ``migrations`` brings a database there.
+"""Schema: the tables as SQLAlchemy Core objects; ``migrations`` creates them.
 
-Structs that the database never looks into are MessagePack in a binary column.
+Structs that no query inspects are MessagePack in a binary column.
 """
 
 from sqlalchemy import (
@@ -73,7 +73,9 @@ kept = Table(
     Column("path", String, nullable=False),
     Column("submitted_at", Double, nullable=False),
     Column("keep_s", Double, nullable=False),
-    Column("idempotency", String, nullable=True),  # NULL, not "", so that only real ones clash
+    Column(
+        "idempotency", String, nullable=True
+    ),  # NULL, not "", so that jobs without a key do not conflict
     Column("state", String, nullable=False),
     Column("code", String, nullable=False),
     Column("sealed_result", LargeBinary, nullable=False),
@@ -89,7 +91,9 @@ journal = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("event", LargeBinary, nullable=False),
-    Column("digest", LargeBinary, nullable=True),  # the chain up to here, where one is kept
+    Column(
+        "digest", LargeBinary, nullable=True
+    ),  # hash chain up to this event; NULL without retention
 )
 
 snapshots = Table(
@@ -111,7 +115,7 @@ settled = Table(
     Column("usage", LargeBinary, nullable=False),
     Column("settlement", LargeBinary, nullable=False),
     Column("receipt", LargeBinary, nullable=False),
-    # What statements add up, beside the structs that hold it too.
+    # Copies of fields of the structs above, which statements sum.
     Column("lender", String, nullable=False, server_default=""),
     Column("tokens", BigInteger, nullable=False, server_default="0"),
     Column("energy_uwh", BigInteger, nullable=False, server_default="0"),
@@ -133,7 +137,7 @@ corrections = Table(
 entries = Table(
     "entries",
     metadata,
-    Column("job", String, primary_key=True),  # or `correction/NAME`, which no job is called
+    Column("job", String, primary_key=True),  # or `correction/NAME`, which is no job's identifier
     Column("line", BigInteger, primary_key=True, autoincrement=False),
     Column("account", String, nullable=False),
     Column("unit", String, nullable=False),

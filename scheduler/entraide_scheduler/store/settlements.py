@@ -1,4 +1,4 @@
-"""Books: settlements, ledger entries and explanations, as functions on a connection."""
+"""Settlements, ledger entries and explanations: queries as functions on a connection."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ _EXPLAIN = insert(explanations)
 
 
 class ExplanationRow(NamedTuple):
-    """The newest explanation of a job: MessagePack of ``Explanation``."""
+    """The newest explanation of a job; ``document`` is an ``Explanation`` in MessagePack."""
 
     job: str
     coop: str
@@ -32,12 +32,12 @@ class ExplanationRow(NamedTuple):
 
 
 def write_nothing(_: Connection, rows: list[None]) -> list[None]:
-    """Writes nothing: whoever asks for it waits for what was asked before."""
+    """Writes nothing: its future resolves after all earlier writes are committed."""
     return rows
 
 
 def write_settlements(connection: Connection, rows: list[SettlementRow]) -> list[bool]:
-    """Writes the books of each job, once; returns, for each row, whether this call did."""
+    """Writes the settlement and entries of each new job; returns, per row, whether it was new."""
     query = select(settled.c.job).where(settled.c.job.in_([row.job for row in rows]))
     known = {job for (job,) in connection.execute(query)}
     fresh: list[bool] = []
@@ -76,7 +76,7 @@ def _settled_values(row: SettlementRow) -> dict[str, object]:
 
 
 def read_receipt(connection: Connection, job: str) -> tuple[str, Receipt] | None:
-    """Returns the co-op and the settled receipt of a job."""
+    """Returns the co-op and the settled receipt of a job, or None."""
     query = select(settled.c.coop, settled.c.receipt).where(settled.c.job == job)
     row = connection.execute(query).first()
     return (row.coop, _receipt.decode(row.receipt)) if row else None
@@ -88,7 +88,7 @@ def count_settled(connection: Connection) -> int:
 
 
 def read_balances(connection: Connection) -> dict[str, dict[str, int]]:
-    """Returns the balance of each account in each unit, from the entries alone."""
+    """Returns the balance of each account in each unit: the sum of its entries."""
     query = (
         select(entries.c.account, entries.c.unit, func.sum(entries.c.amount))
         .group_by(entries.c.account, entries.c.unit)
@@ -101,7 +101,7 @@ def read_balances(connection: Connection) -> dict[str, dict[str, int]]:
 
 
 def put_explanations(connection: Connection, rows: list[ExplanationRow]) -> list[None]:
-    """Keeps the newest explanation of each job."""
+    """Stores the newest explanation of each job."""
     newest = {row.job: row for row in rows}
     connection.execute(_FORGET, [{"forgotten": job} for job in newest])
     connection.execute(_EXPLAIN, [row._asdict() for row in newest.values()])
@@ -109,14 +109,14 @@ def put_explanations(connection: Connection, rows: list[ExplanationRow]) -> list
 
 
 def read_explanation(connection: Connection, job: str) -> tuple[str, bytes] | None:
-    """Returns the co-op and the newest explanation of a job."""
+    """Returns the co-op and the newest explanation of a job, or None."""
     query = select(explanations.c.coop, explanations.c.document).where(explanations.c.job == job)
     row = connection.execute(query).first()
     return (row.coop, row.document) if row else None
 
 
 def expire_explanations(connection: Connection, now: float) -> int:
-    """Forgets explanations that are too old, or beyond the newest ``EXPLANATIONS_MAX``."""
+    """Deletes explanations beyond ``EXPLANATIONS_KEEP_S`` and ``EXPLANATIONS_MAX``."""
     newest = select(explanations.c.at).order_by(explanations.c.at.desc())
     edge = connection.execute(newest.offset(EXPLANATIONS_MAX).limit(1)).scalar()
     oldest = max(now - EXPLANATIONS_KEEP_S, edge if edge is not None else 0.0)

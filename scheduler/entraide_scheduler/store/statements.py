@@ -1,7 +1,7 @@
-"""Statements: corrections of the books, and what each co-op gave and received in a span of time.
+"""Statements: corrections of the ledger, and the exchange between co-ops in a period.
 
-Functions on a connection. What a co-op gave, the others received: over all co-ops the two sums are
-equal in each unit, and the corrections sum to zero.
+Functions on a connection. Over all co-ops, the sum given equals the sum received in each unit, and
+the corrections sum to zero.
 """
 
 from collections.abc import Iterable
@@ -12,11 +12,13 @@ from sqlalchemy import Connection, func, insert, or_, select
 from entraide_scheduler.store.rows import CorrectionRow
 from entraide_scheduler.store.schema import corrections, entries, settled
 
-CORRECTION_PREFIX = "correction/"  # before a correction's name, among the jobs of the entries
+CORRECTION_PREFIX = (
+    "correction/"  # prefix of a correction's name in the column ``job`` of the entries
+)
 
 
 class JobTotals(Struct, frozen=True):
-    """What jobs come to: how many, their tokens, energy, and emissions on both bases."""
+    """Totals of jobs: number, tokens, energy (µWh), direct and life-cycle emissions (µg)."""
 
     jobs: int = 0
     tokens: int = 0
@@ -26,7 +28,7 @@ class JobTotals(Struct, frozen=True):
 
 
 class CoopExchange(Struct, frozen=True):
-    """What one co-op gave another, and received from it."""
+    """What one co-op gave to another and received from it."""
 
     coop: str
     given: JobTotals
@@ -34,9 +36,9 @@ class CoopExchange(Struct, frozen=True):
 
 
 class StatementCorrection(Struct, frozen=True):
-    """What one correction changed for a co-op: positive is more given, to the other co-op.
+    """Effect of a correction on a co-op; positive amounts add to what it gave to ``other``.
 
-    Emissions are direct ones; the ledger holds no others.
+    Emissions are direct ones; the ledger holds no life-cycle emissions.
     """
 
     correction: str
@@ -49,15 +51,15 @@ class StatementCorrection(Struct, frozen=True):
 
 
 class Statement(Struct, frozen=True):
-    """A co-op's statement over a span of time.
+    """A co-op's statement of a period.
 
     Attributes:
-        coop: whose.
-        start_at, end_at: the span, its end not in it, seconds since the epoch.
-        given, received: for other co-ops on its nodes, and for it on theirs.
-        own: for it on its own nodes.
-        others: given and received by the other co-op, by name.
-        corrections: posted in the span, oldest first.
+        coop: the co-op.
+        start_at, end_at: the period, without its end, seconds since the epoch.
+        given, received: jobs of others on its nodes, and its jobs on nodes of others.
+        own: its jobs on its own nodes.
+        others: given and received per other co-op, sorted by name.
+        corrections: corrections posted in the period, oldest first.
     """
 
     coop: str
@@ -71,7 +73,7 @@ class Statement(Struct, frozen=True):
 
 
 def write_corrections(connection: Connection, rows: list[CorrectionRow]) -> list[bool]:
-    """Writes corrections, each once; returns, for each row, whether this call did."""
+    """Writes new corrections with their entries; returns, per row, whether it was new."""
     query = select(corrections.c.correction).where(
         corrections.c.correction.in_([row.correction for row in rows])
     )
@@ -102,7 +104,7 @@ def is_corrected(connection: Connection, correction: str) -> bool:
 def read_statement(
     connection: Connection, coop: str, *, start_at: float, end_at: float
 ) -> Statement:
-    """Returns a co-op's statement; one that did nothing has a statement of zeros."""
+    """Returns a co-op's statement; without jobs, all totals are 0."""
     totals = (
         func.count(),
         func.sum(settled.c.tokens),

@@ -1,8 +1,7 @@
-"""Store: one face on the database for the scheduler and its gateways.
+"""Store: the asynchronous interface of the database for the scheduler and its gateways.
 
-Writes are asked in order and return a future that resolves after the commit: nobody needs to wait
-for it but those whose next step must not outrun the disk. Reads run in threads of their own and
-see what is committed.
+Writes are queued in order and return a future that resolves after the commit; callers await it only
+if their next step requires durability. Reads run in other threads and see committed data.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ T = TypeVar("T")
 
 
 class Store:
-    """The pool's memory; make it with ``Store.open`` inside a running event loop."""
+    """The pool's store; create it with ``Store.open`` in a running event loop."""
 
     def __init__(self, writing: Engine, reading: Engine) -> None:
         self._writing = writing
@@ -36,7 +35,7 @@ class Store:
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Opens a store, brought to this version's schema.
+        """Opens a store and migrates it to this version's schema.
 
         Raises:
             PoolError: ``store_url_refused``, ``store_unreachable`` or ``store_too_new``.
@@ -49,13 +48,13 @@ class Store:
         return cls(writing, reading)
 
     async def close(self) -> None:
-        """Commits what was asked and closes every connection."""
+        """Commits the queued writes and closes every connection."""
         await asyncio.to_thread(self._writer.close)
         self._writing.dispose()
         self._reading.dispose()
 
     def committed(self) -> Future[None]:
-        """Returns a future that resolves when all that was asked before it is committed."""
+        """Returns a future that resolves when all earlier writes are committed."""
         return self._writer.submit_row(settlements.write_nothing, None)
 
     async def _read(self, question: Callable[[Connection], T]) -> T:
@@ -68,7 +67,7 @@ class Store:
     # Members: keys, policies, nodes, join tokens.
 
     async def find_key(self, digest: str) -> KeyRow | None:
-        """Returns the key whose secret has this SHA-256 (hexadecimal), also a revoked one."""
+        """Returns the key whose secret has this SHA-256 (hexadecimal), even if revoked."""
         return await self._read(lambda c: members.key_by_hash(c, digest))
 
     async def list_keys(self, coop: str | None = None) -> tuple[KeyRow, ...]:
@@ -80,7 +79,7 @@ class Store:
         return self._writer.submit(lambda c: members.create_key(c, row, digest))
 
     def revoke_key(self, key: str) -> Future[KeyRow | None]:
-        """Revokes a key; resolves to None when there is none."""
+        """Revokes a key; resolves to None if there is none."""
         return self._writer.submit(lambda c: members.revoke_key(c, key))
 
     async def get_policy(self) -> Policy | None:
@@ -100,7 +99,7 @@ class Store:
         return await self._read(members.list_nodes)
 
     def put_node(self, row: NodeRow) -> Future[None]:
-        """Adds a node, or replaces what is known of it."""
+        """Adds a node, or replaces its record."""
         return self._writer.submit(lambda c: members.put_node(c, row))
 
     def put_token(self, digest: str, coop: str, expires_at: float) -> Future[None]:
@@ -108,13 +107,13 @@ class Store:
         return self._writer.submit(lambda c: members.put_token(c, digest, coop, expires_at))
 
     def use_token(self, digest: str, now: float) -> Future[str | None]:
-        """Uses a token up; resolves to its co-op, or None when it is unknown, used or expired."""
+        """Consumes a token; resolves to its co-op, or None if it is unknown, used or expired."""
         return self._writer.submit(lambda c: members.use_token(c, digest, now))
 
     # Kept jobs.
 
     def put_kept(self, row: KeptJobRow) -> Future[str]:
-        """Keeps a job; resolves to its id, or to that of the co-op's earlier equal request."""
+        """Stores a job; resolves to its id, or to that of the job with its idempotency key."""
         return self._writer.submit(lambda c: kept_jobs.put_job(c, row))
 
     async def get_kept(self, job: str) -> KeptJobRow | None:
@@ -139,7 +138,7 @@ class Store:
         receipt_json: bytes,
         ended_at: float,
     ) -> Future[bool]:
-        """Ends a kept job, once; resolves to whether this call did."""
+        """Ends a kept job; resolves to False if it had ended already."""
         return self._writer.submit(
             lambda c: kept_jobs.end_job(
                 c,
@@ -153,10 +152,10 @@ class Store:
         )
 
     def expire_kept(self, now: float) -> Future[int]:
-        """Forgets ended jobs whose time is over; resolves to how many."""
+        """Deletes ended jobs after their ``keep_s``; resolves to their number."""
         return self._writer.submit(lambda c: kept_jobs.expire_jobs(c, now))
 
-    # Journal, books, explanations.
+    # Journal, settlements, explanations.
 
     def append_journal(self, events: Sequence[JournalRow]) -> Future[None]:
         """Adds events to the journal."""
@@ -165,21 +164,21 @@ class Store:
     def put_snapshot(
         self, seq: int, state: bytes, *, at: float = 0.0, retention: Retention = NO_RETENTION
     ) -> Future[None]:
-        """Adds a snapshot of all events up to and including ``seq``; forgets what is too old."""
+        """Adds a snapshot up to and including event ``seq``; deletes rows beyond the retention."""
         return self._writer.submit(
             lambda c: journal.put_snapshot(c, seq, state, at=at, retention=retention)
         )
 
     async def load_journal(self) -> tuple[tuple[int, bytes] | None, tuple[JournalRow, ...]]:
-        """Returns the newest snapshot (number, state) if any, and the events after it in order."""
+        """Returns the newest snapshot (number, state) or None, and the events after it in order."""
         return await self._read(journal.load_latest)
 
     def write_settlement(self, row: SettlementRow) -> Future[bool]:
-        """Writes the books of a job, once; resolves to whether this call did."""
+        """Writes the settlement of a job; resolves to False if it was written already."""
         return self._writer.submit_row(settlements.write_settlements, row)
 
     async def get_receipt(self, job: str) -> tuple[str, Receipt] | None:
-        """Returns the co-op and the settled receipt of a job."""
+        """Returns the co-op and the settled receipt of a job, or None."""
         return await self._read(lambda c: settlements.read_receipt(c, job))
 
     async def count_settled(self) -> int:
@@ -187,11 +186,11 @@ class Store:
         return await self._read(settlements.count_settled)
 
     async def get_balances(self) -> dict[str, dict[str, int]]:
-        """Returns the balance of each account in each unit, from the entries alone."""
+        """Returns the balance of each account in each unit: the sum of its entries."""
         return await self._read(settlements.read_balances)
 
     def write_correction(self, row: CorrectionRow) -> Future[bool]:
-        """Writes a correction of the books, once; resolves to whether this call did."""
+        """Writes a correction of the ledger; resolves to False if it was written already."""
         return self._writer.submit_row(statements.write_corrections, row)
 
     async def is_corrected(self, correction: str) -> bool:
@@ -199,27 +198,27 @@ class Store:
         return await self._read(lambda c: statements.is_corrected(c, correction))
 
     async def get_statement(self, coop: str, *, start_at: float, end_at: float) -> Statement:
-        """Returns what a co-op gave and received in a span of time."""
+        """Returns what a co-op gave and received in a period."""
         return await self._read(
             lambda c: statements.read_statement(c, coop, start_at=start_at, end_at=end_at)
         )
 
     def put_explanation(self, job: str, coop: str, document: bytes, *, at: float) -> Future[None]:
-        """Keeps the newest explanation of a job (MessagePack of ``Explanation``)."""
+        """Stores the newest explanation of a job (``Explanation`` in MessagePack)."""
         row = settlements.ExplanationRow(job, coop, at, document)
         return self._writer.submit_row(settlements.put_explanations, row)
 
     async def get_explanation(self, job: str) -> tuple[str, bytes] | None:
-        """Returns the co-op and the newest explanation of a job."""
+        """Returns the co-op and the newest explanation of a job, or None."""
         return await self._read(lambda c: settlements.read_explanation(c, job))
 
     def expire_explanations(self, now: float) -> Future[int]:
-        """Forgets explanations beyond their retention; resolves to how many."""
+        """Deletes explanations beyond their retention; resolves to their number."""
         return self._writer.submit(lambda c: settlements.expire_explanations(c, now))
 
 
 def _unreachable(engine: Engine, problem: OperationalError) -> PoolError:
-    """Names the database without its password, and what its driver said in one line."""
+    """Returns the error with the database's URL, without its password, and the driver's message."""
     place = engine.url.render_as_string(hide_password=True)
     lines = str(problem.orig).splitlines() or [""]
     return PoolError(

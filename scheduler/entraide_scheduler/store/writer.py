@@ -1,12 +1,12 @@
-"""Writer: one thread that owns the only writing connection and commits in groups.
+"""Writer: one thread with the only writing connection, and group commit.
 
-What is asked together is committed together: while one commit waits for the disk, the next group
-gathers. Order is kept: what was asked earlier is never committed later. A step that fails takes
-nobody with it: its group is rolled back, and each step is tried again in a transaction of its own.
+Writes that are queued while a commit waits for the disk form the next group and are committed
+together (DeWitt et al. 1984). The order of writes is kept. If a write fails, its group is rolled
+back, and each write is repeated in a transaction of its own.
 
-Rows of one kind that are in a group are written by one call: a statement costs far more than a row.
-Rows wait ``GATHER_S`` for others, asleep: a thread that wrote each at once would take turns with
-the event loop at every one of them (measured: 2 ms more to a first token).
+Rows with the same write function in a group are written by one call, because a statement costs far
+more than a row. The thread sleeps ``GATHER_S`` before it collects rows: without that pause it would
+compete with the event loop for each row (measured: 2 ms more to the first token).
 """
 
 import asyncio
@@ -29,7 +29,7 @@ BatchWrite = Callable[[Connection, list[Any]], Sequence[Any]]
 
 
 class WriteRequest(NamedTuple):
-    """A step, or a row and the function that writes many of its kind; and who waits for it."""
+    """A queued write: a step, or a row with its batch function; and the future of its result."""
 
     step: WriteStep | None
     write: BatchWrite | None
@@ -39,7 +39,7 @@ class WriteRequest(NamedTuple):
 
 
 class GroupCommitWriter:
-    """The writing side of a store; ``ask`` may be called from the event loop only."""
+    """Writes for a store; ``submit`` may be called from the event loop only."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -61,10 +61,10 @@ class GroupCommitWriter:
         """Queues a row; the future resolves with the result for it after the commit.
 
         Args:
-            write: writes rows and returns a result for each; between two steps (``ask``) all
-                rows with the same function are given to it at once, in order. What different
-                functions write in one group must not depend on which of them goes first.
-            row: one of them.
+            write: writes rows and returns a result for each. Between two steps, all rows with
+                the same function are passed to it in one call, in order. Different functions
+                in one group must be independent of their order.
+            row: the row to write.
 
         Raises:
             RuntimeError: the store is closed, or its queue is full.
@@ -82,7 +82,7 @@ class GroupCommitWriter:
         return future
 
     def close(self) -> None:
-        """Commits what was asked, then ends the thread."""
+        """Commits the queued writes, then ends the thread."""
         if not self._closed:
             self._closed = True
             self._queue.put(None)
@@ -115,7 +115,7 @@ class GroupCommitWriter:
         try:
             with connection.begin():
                 results = _run_group(connection, group)
-        except Exception as problem:  # noqa: BLE001  (whatever it is, its asker must hear it)
+        except Exception as problem:  # noqa: BLE001  (each error is passed to the caller's future)
             if isinstance(problem, SQLAlchemyError) and connection.invalidated:
                 connection.rollback()
             if len(group) == 1:
@@ -137,7 +137,7 @@ class GroupCommitWriter:
 
 
 def _run_group(connection: Connection, group: list[WriteRequest]) -> list[Any]:
-    """Runs a group's steps in order, the rows between two of them together; returns results."""
+    """Runs a group's steps in order, and rows between steps in batches; returns the results."""
     results: list[Any] = [None] * len(group)
     gathered: dict[BatchWrite, list[int]] = {}
 

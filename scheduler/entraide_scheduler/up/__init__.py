@@ -1,1 +1,1 @@
-"""A whole pool on one machine: NATS, the scheduler and node agents as supervised processes."""
+"""A local pool: NATS, the scheduler and node agents as supervised processes on one machine."""

@@ -1,8 +1,7 @@
-"""Children: processes that are started, watched, started again, and ended.
+"""Children: supervised child processes, restarted with exponential back-off.
 
-Decides when a dead child comes back (back-off) and how the family ends. Knows nothing of what the
-children do. Each child gets a pipe as standard input that nobody writes to: when this process
-dies, however it dies, the pipe closes and the child ends.
+Each child has a pipe as standard input to which nothing is written. When this process ends, by
+whatever cause, the pipe closes and the child ends.
 """
 
 import asyncio
@@ -26,13 +25,13 @@ log = structlog.get_logger()
 
 
 class ChildSpec(Struct, frozen=True):
-    """How to start a child.
+    """How to start a child process.
 
     Attributes:
-        name: as ``pool.json`` lists it.
+        name: its name in ``pool.json``.
         argv: program and arguments.
-        log: file that takes its output; cut when it has grown past 5 MB at a start.
-        env: variables beside our own.
+        log: file for its output; truncated at a start if it is larger than 5 MB.
+        env: variables in addition to this process's own.
     """
 
     name: str
@@ -53,12 +52,12 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Process id while it runs."""
+        """Process id; None if it does not run."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
     async def start(self) -> None:
-        """Starts the process and, from then on, keeps it running."""
+        """Starts the process and its supervision."""
         await self._spawn()
         self._supervisor = asyncio.create_task(self._supervise(), name=f"keep-{self.spec.name}")
 
@@ -96,7 +95,7 @@ class Child:
             await self._spawn()
 
     async def stop(self) -> None:
-        """Ends the process: SIGTERM, then SIGKILL to its whole group."""
+        """Ends the process: SIGTERM, then SIGKILL to its process group."""
         self._stopping.set()
         process = self._process
         if process is not None and process.returncode is None:

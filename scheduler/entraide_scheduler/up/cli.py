@@ -1,4 +1,4 @@
-"""``entraide up``, ``down`` and ``status``: a whole pool on this machine."""
+"""``entraide up``, ``down`` and ``status``: a local pool on this machine."""
 
 import asyncio
 import os
@@ -124,7 +124,7 @@ async def _serve(options: "PoolOptions") -> None:
 
 
 def how_to_use(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
-    """Returns what to paste: a curl call, a program for the ``openai`` client, the page."""
+    """Returns instructions: a curl command, a program for the ``openai`` client, the page."""
     from entraide_scheduler.up import poolfile
 
     key = pool.keys[ASKING]
@@ -169,7 +169,7 @@ def _detach(options: "PoolOptions") -> int:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
-    # The pool gives up by itself, and says which part is late; this is for one that hangs.
+    # The pool ends by itself if a part is late; this deadline covers a process that hangs.
     deadline = time.monotonic() + 2 * READY_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         if pool := poolfile.running(options.state):

@@ -1,7 +1,7 @@
-"""The demonstration: one question from Alberta, answered by the greenest of three machines.
+"""Demonstration: a request from Alberta runs on the machine with the lowest emissions of three.
 
-Starts the demo pool, asks in French through the SDK as a member would, shows the receipt and the
-explanation, takes Ontario's sun away, asks again, and leaves nothing running.
+Starts the demo pool, sends a request in French through the SDK, prints the receipt and the
+explanation, sets Ontario's solar surplus to 0, repeats the request, and stops the pool.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from entraide_scheduler.up.logs import log_to_file
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_scheduler.up.poolfile import PoolFile
 
-# What the toy model answers in readable French at temperature 0: it knows nothing, and can copy.
+# A prompt to which the toy model gives readable French at temperature 0: it can only copy.
 QUESTION = (
     "Résume en une phrase : Une coopérative est une entreprise qui appartient à ses membres "
     "et qu'ils dirigent ensemble."
@@ -59,7 +59,7 @@ async def run_demo(options: PoolOptions, console: Console) -> None:
 
 
 async def ask_question(pool: PoolFile, console: Console, lang: str) -> None:
-    """Asks the question and prints answer, receipt and explanation."""
+    """Sends the request and prints the answer, the receipt and the explanation."""
     async with AsyncClient(pool.grpc, key=pool.keys[ASKING], lang=lang) as client:
         models = await client.models()
         console.print(f"\n[bold]{ASKING} ›[/bold] {QUESTION}", soft_wrap=True)
@@ -81,7 +81,7 @@ async def _until_sun_gone(pool: LocalPool) -> None:
     deadline = time.monotonic() + SUN_GONE_TIMEOUT_S
     while any(node.surplus_w > 0 for node in await pool.nodes()):
         if time.monotonic() > deadline:
-            raise TimeoutError("the scheduler was not told that the sun is gone")
+            raise TimeoutError("the scheduler did not receive the surplus of 0 W")
         await asyncio.sleep(0.1)
 
 
@@ -94,7 +94,7 @@ def main() -> int:
         "--lang", choices=i18n.LANGUAGES, default=i18n.lang_of_environment(os.environ)
     )
     options_given = parser.parse_args()
-    # Nobody keeps a demonstration: one that an older version left is not read.
+    # A demonstration's state is not migrated: each snapshot version has a directory of its own.
     default_state = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"
     state = options_given.state or default_state
     os.umask(PRIVATE_UMASK)

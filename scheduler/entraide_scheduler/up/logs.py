@@ -1,4 +1,4 @@
-"""Where the supervisor's own log lines go: a file, so that a terminal shows only what is asked."""
+"""Logs: sends the supervisor's log lines to a file, to keep the terminal for results."""
 
 from pathlib import Path
 

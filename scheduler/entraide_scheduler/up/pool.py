@@ -1,7 +1,7 @@
-"""The pool on this machine: which processes, in which order, and when it is ready.
+"""Local pool: starts and stops the processes of a pool on this machine, in order.
 
-Decides what ``entraide up`` starts and how the parts find each other. It speaks to the scheduler
-only as an operator would, over gRPC.
+In: options of ``entraide up``. Out: NATS, a scheduler and node agents, connected and ready. The
+scheduler is administered over gRPC, as by an operator.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ READY_TIMEOUT_S = 180.0
 POLL_S = 0.1
 WATCH_S = 0.5
 TLS_HOSTS = ("localhost", "127.0.0.1")
-STARTS_MAX = 5  # a child that died so often before the pool was ready will not do better
+STARTS_MAX = 5  # of one child before the pool is ready; then starting fails
 
 log = structlog.get_logger()
 
 
 class PoolOptions(Struct, frozen=True):
-    """What ``entraide up`` was asked for.
+    """Options of ``entraide up``.
 
     Attributes:
         state: directory of the pool's state.
@@ -48,8 +48,8 @@ class PoolOptions(Struct, frozen=True):
         nodes: number of node agents.
         model: path of a GGUF file, or "" for the demo model.
         lang: the pool's language.
-        engine: the ``[engine]`` table of every node; empty for llama.cpp with that model.
-        tls: speak TLS on every port, as a pool that leaves this machine must.
+        engine: the ``[engine]`` table of every node; empty for llama.cpp with ``model``.
+        tls: use TLS on every port, as a pool on several machines must.
     """
 
     state: Path
@@ -65,7 +65,7 @@ class LocalPool:
     """A pool of processes on this machine.
 
     Args:
-        options: what was asked for.
+        options: options of ``entraide up``.
         tell: is told a stable code, and the values of its sentence, at each step.
     """
 
@@ -84,7 +84,7 @@ class LocalPool:
 
     @property
     def pool_file(self) -> PoolFile:
-        """What ``pool.json`` says now."""
+        """Present content of ``pool.json``."""
         assert self._nats is not None
         pids = {"up": os.getpid(), "nats": self._nats.pid}
         pids |= {name: child.pid for name, child in self._children.items() if child.pid}
@@ -103,16 +103,16 @@ class LocalPool:
 
     @property
     def ca(self) -> Path | None:
-        """The file of the pool's own authority; None without TLS."""
+        """Certificate file of the pool's CA; None without TLS."""
         return self._nats.config.ca if self._nats is not None else None
 
     async def start(self) -> PoolFile:
-        """Starts everything and returns when every node that may come is live with its model.
+        """Starts all parts; returns when every approved node is live with its model.
 
-        A node that was revoked, or left for good, may not come: it is not started.
+        A node that was revoked or has left the pool is not started.
 
         Raises:
-            PoolError: ``already_running``, or ``up_failed`` with what the child said last.
+            PoolError: ``already_running``, or ``up_failed`` with the last lines of the child's log.
         """
         state = self._options.state
         self._lock = _lock_state_directory(state)
@@ -141,7 +141,7 @@ class LocalPool:
         return self.pool_file
 
     async def stop(self) -> None:
-        """Ends everything: nodes drain first, then the scheduler, then NATS."""
+        """Stops the nodes, which drain, then the scheduler, then NATS."""
         poolfile.remove(self._options.state)
         if self._file_task is not None:
             self._file_task.cancel()
@@ -159,12 +159,12 @@ class LocalPool:
             self._lock.close()
 
     async def declare_surplus(self, number: int, surplus_w: float) -> None:
-        """Changes what a demo node's site declares, as its owner would: in the node's own file."""
+        """Changes the surplus that a demo node's site declares, in the node's own file."""
         home = settings.node_dir(self._options.state, number)
         settings.write_energy(home, surplus_w, site_of(number).evidence)
 
     async def nodes(self) -> list[admin_pb2.Node]:
-        """Returns the nodes as the operator sees them."""
+        """Returns the nodes, from the Admin service."""
         answer = await self._admin().ListNodes(admin_pb2.ListNodesRequest(), metadata=self._auth)
         return list(answer.nodes)
 
@@ -208,7 +208,7 @@ class LocalPool:
                 )
 
     async def _start_or_join(self, number: int) -> None:
-        """Starts a node; one that has not joined yet joins first."""
+        """Starts a node; a new node joins first."""
         if not settings.has_joined(settings.node_dir(self._options.state, number)):
             await self._join_node(number)
         await self._start_node(number)
@@ -231,7 +231,7 @@ class LocalPool:
             model=self._options.model,
             lang=self._options.lang,
             engine=self._options.engine,
-            # Half of the machine, shared among its nodes: each would think that it has it all.
+            # Half of the memory, divided among the nodes: each would otherwise assume all of it.
             memory_gb=round(psutil.virtual_memory().total / 2e9 / self._options.nodes, 1),
         )
         argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(home))
@@ -272,16 +272,16 @@ class LocalPool:
         return []
 
     def _node_name(self, number: int) -> str:
-        """The name by which the pool knows a node of ours."""
+        """Returns the name that the pool gave to a node."""
         home = settings.node_dir(self._options.state, number)
         return settings.node_name(home) or f"node-{number}"
 
     async def _excluded_nodes(self) -> set[str]:
-        """The names of the nodes that may not come: revoked, or gone for good."""
+        """Returns the names of revoked nodes, which are not started."""
         return {node.node for node in await self.nodes() if node.approval == "revoked"}
 
     async def _wait_for_nodes(self, numbers: Sequence[int]) -> None:
-        """Waits until each of these nodes is live with its model; one revoked meanwhile is not."""
+        """Waits until each of these nodes is live with its model, or revoked."""
         homes = {n: settings.node_dir(self._options.state, n) for n in numbers}
         empty = {n for n, home in homes.items() if settings.has_no_own_engine(home)}
 
@@ -300,10 +300,10 @@ class LocalPool:
         await self._wait_until_none_late(late)
 
     async def _wait_until_none_late(self, late: Callable[[], Awaitable[list[str]]]) -> None:
-        """Waits until no child is late.
+        """Waits until no child is missing.
 
         Raises:
-            PoolError: ``up_failed``: one died too often, or is late for too long.
+            PoolError: ``up_failed``: a child died too often, or was not ready in time.
         """
         deadline = time.monotonic() + READY_TIMEOUT_S
         while names := await late():
@@ -324,10 +324,10 @@ class LocalPool:
 
 
 def _lock_state_directory(state: Path) -> IO[bytes]:
-    """Takes the state directory for this process.
+    """Locks the state directory for this process.
 
     Raises:
-        PoolError: ``already_running``: another ``entraide up`` has it.
+        PoolError: ``already_running``: another ``entraide up`` holds the lock.
     """
     lock = (private_home(state) / "up.lock").open("ab")
     try:

@@ -1,6 +1,6 @@
-"""``pool.json``: how everything else finds the pool that ``entraide up`` runs.
+"""``pool.json``: addresses, keys and process ids of the pool that ``entraide up`` runs.
 
-It holds keys and is readable by its owner only. It exists while the pool is ready, and only then.
+Readable by its owner only. It exists only while the pool is ready.
 """
 
 import os
@@ -18,7 +18,7 @@ SUPERVISOR = "up"
 
 
 class PoolFile(Struct, frozen=True):
-    """What a ready pool tells.
+    """Content of ``pool.json``.
 
     Attributes:
         http: address of the OpenAI-compatible API and of the page.
@@ -38,12 +38,12 @@ class PoolFile(Struct, frozen=True):
 
 
 def default_state() -> Path:
-    """Returns where a pool's state is when nobody says otherwise."""
+    """Returns the default state directory of a pool."""
     return Path(platformdirs.user_data_dir("entraide")) / "pool"
 
 
 def write(state: Path, pool: PoolFile) -> None:
-    """Writes the file at once and whole, mode 0600."""
+    """Writes the file atomically, mode 0600."""
     part = state / f"{NAME}.part"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -52,7 +52,7 @@ def write(state: Path, pool: PoolFile) -> None:
 
 
 def read(state: Path) -> PoolFile | None:
-    """Returns the pool in this directory, or None when there is none."""
+    """Returns the pool file of this directory, or None."""
     try:
         return decode_json((state / NAME).read_bytes(), type=PoolFile)
     except (OSError, msgspec.MsgspecError):
@@ -60,7 +60,7 @@ def read(state: Path) -> PoolFile | None:
 
 
 def running(state: Path) -> PoolFile | None:
-    """Returns the pool in this directory if its supervisor is alive."""
+    """Returns the pool file of this directory if its supervisor is alive, or None."""
     pool = read(state)
     if pool is None:
         return None
@@ -69,5 +69,5 @@ def running(state: Path) -> PoolFile | None:
 
 
 def remove(state: Path) -> None:
-    """Says that no pool is ready here any more."""
+    """Removes the pool file: no pool is ready here."""
     (state / NAME).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Ports: where the parts of a pool listen, the same ones at each start as long as they are free.
+"""Ports: the ports of a pool's parts, the same at each start if they are free.
 
-A machine that joined, a program and a bookmark know the pool by its ports.
+Nodes, programs and bookmarks refer to the pool by its ports.
 """
 
 import socket
@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 
 
 class Ports(Struct, frozen=True):
-    """A port of each part; 0 for one that is to be chosen."""
+    """The port of each part; 0 for one that is not chosen yet."""
 
     http: int = 0
     grpc: int = 0
@@ -25,11 +25,11 @@ class Ports(Struct, frozen=True):
 
 
 def choose_ports(state: Path, *, http: int = 0) -> Ports:
-    """Returns the ports for a start and remembers them: those of the last start where free.
+    """Chooses and stores the ports for a start: those of the last start, if they are free.
 
     Args:
         state: the pool's state directory.
-        http: the port that is asked for; 0 for that of the last start.
+        http: requested port; 0 for that of the last start.
     """
     try:
         last = decode_json((state / NAME).read_bytes(), type=Ports)
@@ -47,7 +47,7 @@ def choose_ports(state: Path, *, http: int = 0) -> Ports:
 
 
 def _free(port: int) -> int:
-    """This port if nothing listens there, else one that is free."""
+    """Returns this port if it is free, else another free one."""
     if 0 < port < 2**16:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
-"""Settings: the files that ``entraide up`` writes for the parts it starts, and its own secrets.
+"""Settings: the config files and secrets that ``entraide up`` writes for the parts it starts.
 
-The node agent's file is its own affair: what is changed here are the few lines that move with each
-start (the bus's address, the model), and the declaration of the demo site's surplus.
+In a node's own config, only the values that change with each start are replaced: the bus's address,
+the model, and the declared surplus of the demo site.
 """
 
 import os
@@ -25,14 +25,14 @@ DRAIN_S = 5.0
 
 
 class Secrets(Struct, frozen=True):
-    """Keys that ``up`` made: the operator's, and one for each co-op."""
+    """Keys made by ``up``: the operator's, and one for each co-op."""
 
     admin_key: str
     keys: dict[str, str] = {}
 
 
 def load_or_make_secrets(state: Path) -> Secrets:
-    """Returns the pool's keys; makes the operator's at first start."""
+    """Returns the pool's keys; makes the operator's at the first start."""
     path = private_home(state) / SECRETS_NAME
     if path.exists():
         return decode_json(path.read_bytes(), type=Secrets)
@@ -42,7 +42,7 @@ def load_or_make_secrets(state: Path) -> Secrets:
 
 
 def add_key(state: Path, known: Secrets, coop: str, secret: str) -> Secrets:
-    """Keeps a co-op's API key and returns the secrets with it."""
+    """Stores a co-op's API key and returns the secrets with it."""
     updated = Secrets(admin_key=known.admin_key, keys={**known.keys, coop: secret})
     _write_private(state / SECRETS_NAME, msgspec.json.encode(updated))
     return updated
@@ -60,8 +60,7 @@ def write_scheduler_config(
 ) -> Path:
     """Writes the scheduler's config and returns its path.
 
-    ``tls`` has the names for which the pool's authority makes certificates, and that authority's
-    file.
+    ``tls`` has the host names of the certificate, and the file of the pool's CA.
     """
     config: dict[str, object] = {
         "dir": str(state),
@@ -96,14 +95,14 @@ def has_joined(home: Path) -> bool:
 
 
 def node_name(home: Path) -> str:
-    """Returns the name that the pool gave the node in this directory; "" before it has joined."""
+    """Returns the name that the pool gave to the node in this directory; "" before it joined."""
     if not has_joined(home):
         return ""
     return str(decode_toml((home / NODE_CONFIG_NAME).read_text("utf-8")).get("node", ""))
 
 
 def has_no_own_engine(home: Path) -> bool:
-    """Whether the node in this directory has no engine of its own: the pool loads its models."""
+    """Whether the node has no engine of its own, so that the scheduler loads its models."""
     config = decode_toml((home / NODE_CONFIG_NAME).read_text("utf-8"))
     return bool(config.get("engine", {}).get("kind") == "none" and not config.get("engines"))
 
@@ -112,21 +111,21 @@ def configure_node(
     home: Path, *, nats_url: str, model: str, lang: str, engine: Mapping[str, str | int] = {},
     memory_gb: float | None = None,
 ) -> None:  # fmt: skip
-    """Changes what moves with each start in a node's config; an ``engine`` replaces its table.
+    """Updates the values of a node's config that change with each start.
 
     Args:
         home: the node's directory.
-        nats_url: where the bus listens at this start.
-        model: path of a GGUF file; "" for the demo's.
-        lang: of what a person reads.
-        engine: the ``[engine]`` table; empty for llama.cpp with that model.
-        memory_gb: for models that the pool loads, where the owner has not said.
+        nats_url: the bus's address at this start.
+        model: path of a GGUF file; "" for the demo model.
+        lang: language of texts for people.
+        engine: replaces the ``[engine]`` table; empty for llama.cpp with ``model``.
+        memory_gb: memory for models that the scheduler loads, unless the owner set it.
     """
     path = home / NODE_CONFIG_NAME
     config = decode_toml(path.read_text("utf-8"))
     config |= {"nats_urls": [nats_url], "lang": lang, "drain_s": DRAIN_S}
     ours = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
-    if engine or ours["kind"] == "llama.cpp":  # another kind is the owner's own choice
+    if engine or ours["kind"] == "llama.cpp":  # the owner chose another kind of engine
         config["engine"] = dict(engine) or ours | {"model": model or "demo"}
     if memory_gb is not None:
         config["models"] = {"memory_gb": memory_gb} | config.get("models", {})
@@ -134,7 +133,7 @@ def configure_node(
 
 
 def write_energy(home: Path, surplus_w: float, evidence: str) -> None:
-    """Writes what a demo site declares, as its owner would; the agent reads it each second."""
+    """Writes a demo site's declared surplus; the agent reads it once a second."""
     part = home / "energy.toml.part"
     declared = {"surplus_w": surplus_w, "evidence": evidence or "none"}
     part.write_text(tomli_w.dumps(declared), "utf-8")

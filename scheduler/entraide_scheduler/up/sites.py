@@ -1,21 +1,21 @@
-"""The demo pool's sites: three co-ops, as the catalogue of what ``entraide up`` starts.
+"""Sites of the demo pool: three invented co-ops.
 
-The co-ops are invented. The Ontario site declares a solar surplus; nothing measures it.
+The Ontario site declares a solar surplus that is not measured.
 """
 
 from msgspec import Struct
 
 
 class Site(Struct, frozen=True):
-    """Where a demo node stands.
+    """Site of a demo node.
 
     Attributes:
-        coop: its member.
-        coop_name: as a person would say it.
-        name: the site.
+        coop: identifier of the co-op.
+        coop_name: name of the co-op, for people.
+        name: name of the site.
         zone: grid zone.
-        surplus_w: declared own surplus, watts.
-        evidence: what the declaration rests on.
+        surplus_w: declared renewable surplus, watts.
+        evidence: evidence of the declaration.
     """
 
     coop: str
@@ -34,5 +34,5 @@ SITES = (
 
 
 def site_of(number: int) -> Site:
-    """Returns the site of the node with this number, from 1; more nodes go round the three."""
+    """Returns the site of the node with this number, from 1; the sites repeat after three."""
     return SITES[(number - 1) % len(SITES)]
