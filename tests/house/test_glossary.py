@@ -12,8 +12,12 @@ from tests.house.source import PACKAGES, ROOT, is_generated, modules, tree, wher
 
 GLOSSARY = ROOT / "docs/glossary.md"
 CORE = "entraide_scheduler.core"
+PAGES = tuple(
+    ROOT / "docs" / name
+    for name in ("architecture.md", "architecture.fr.md", "glossary.md", "glossary.fr.md")
+)
 COMPONENTS = tuple(PACKAGES)
-VOCABULARY = ("entraide.types", "entraide.words")
+VOCABULARY = ("entraide.types", "entraide.enums")
 
 # Words that no reader of the field would search for; each form that code could use.
 METAPHORS = frozenset(
@@ -26,6 +30,7 @@ EMPTY_WORDS = frozenset({"found", "told", "seen", "one", "it"})
 
 # What is still to be renamed: a component is taken out as soon as it has nothing left.
 CLASSES_LEFT = frozenset({CORE})
+MODULES_LEFT = frozenset({CORE})
 REPEATS_LEFT = frozenset({"entraide", "entraide_scheduler"})
 METAPHORS_LEFT = frozenset({"entraide_scheduler"})
 LOCALS_LEFT = frozenset({"entraide", "entraide_node", "entraide_scheduler"})
@@ -117,6 +122,17 @@ def test_the_glossary_has_every_class_of_the_core() -> None:
                if module.startswith(CORE)}  # fmt: skip
 
     held(sorted(listed ^ defined), CORE, CLASSES_LEFT)
+
+
+def test_the_pages_name_modules_that_exist() -> None:
+    """Each module that the glossary and the architecture name is one of ours."""
+    named_modules = {
+        name
+        for page in PAGES
+        for name in re.findall(r"`(entraide\w*(?:\.\w+)+)`", page.read_text("utf-8"))
+    }
+
+    held(sorted(named_modules - modules().keys()), CORE, MODULES_LEFT)
 
 
 def test_both_languages_have_the_same_terms() -> None:
