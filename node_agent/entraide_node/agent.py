@@ -91,10 +91,12 @@ class Agent:
         """
         self._config = config
         self._folder = Path(config.dir)
-        self._steward = steward or UnrestrictedDriver()
-        self._supplier = supplier or NoModelSource()
-        self._power = PowerSampler(machine.power, machine.meters)
-        self._site = SiteMeters(config.energy, self._folder, added_w=lambda: self._power.added_w)
+        self._policy_driver = steward or UnrestrictedDriver()
+        self._model_source = supplier or NoModelSource()
+        self._power_sampler = PowerSampler(machine.power, machine.meters)
+        self._site_meters = SiteMeters(
+            config.energy, self._folder, added_w=lambda: self._power_sampler.added_w
+        )
         self._keyring = Keyring(self._folder)
         self._reports = ReportOutbox(self._folder)
         self._bus = NodeBus(
@@ -102,58 +104,68 @@ class Agent:
             on_ctl=self._on_ctl, on_in=self._on_in, on_change=self._on_change,
         )  # fmt: skip
         self._phase = Phase.SERVING
-        self._poked = asyncio.Event()
-        self._turned = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._phase_changed = asyncio.Event()
         self._paused = owner_files.is_paused(self._folder)
-        self._garage = EngineManager(
-            machine.instances, folder=self._folder, limits=self._limits, supplier=self._supplier,
-            unreachable=machine.unreachable, failed=self._load_failed, changed=self._poked.set,
-        )  # fmt: skip
-        self._allowed = self._limits()
+        self._engines = EngineManager(
+            machine.instances,
+            folder=self._folder,
+            limits=self._load_limits,
+            supplier=self._model_source,
+            unreachable=machine.unreachable,
+            failed=self._load_failed,
+            changed=self._wake.set,
+        )
+        self._limits_in_force = self._load_limits()
         self._runs = RunManager(
-            self._garage, post=self._bus, meter=self._power,
-            slots_max=lambda: self._steward.limits().slots,
+            self._engines, transport=self._bus, energy=self._power_sampler,
+            slots_max=lambda: self._policy_driver.limits().slots,
         )  # fmt: skip
-        self._voice = Announcer(
-            config, bus=self._bus, garage=self._garage, runs=self._runs, power=self._power,
-            site=self._site, reports=self._reports,
-        )  # fmt: skip
-        self._catalogue_s = -math.inf  # when it was last asked for
+        self._announcer = Announcer(
+            config,
+            bus=self._bus,
+            engines=self._engines,
+            runs=self._runs,
+            power=self._power_sampler,
+            site=self._site_meters,
+            reports=self._reports,
+        )
+        self._catalogue_asked_s = -math.inf  # when it was last asked for
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
 
     # What happens to it.
 
-    def apply_event(self, sign: PhaseEvent) -> None:
+    def apply_event(self, event: PhaseEvent) -> None:
         """Takes a signal, or what came of one."""
-        before, self._phase = self._phase, next_phase(self._phase, sign)
+        before, self._phase = self._phase, next_phase(self._phase, event)
         if before is not self._phase:
-            self._log.info("node.phase", phase=self._phase, sign=sign)
-            self._turned.set()
-            self._poked.set()
+            self._log.info("node.phase", phase=self._phase, sign=event)
+            self._phase_changed.set()
+            self._wake.set()
 
-    def _on_change(self, what: str) -> None:
-        self._again(refused=what == "refused")
+    def _on_change(self, change: str) -> None:
+        self._announce_anew(refused=change == "refused")
 
-    def _again(self, *, refused: bool = False) -> None:
+    def _announce_anew(self, *, refused: bool = False) -> None:
         """The pool may be another one than before: all is said, and asked, again."""
-        self._voice.reset(refused=refused)
-        self._catalogue_s = -math.inf
-        self._poked.set()
+        self._announcer.reset(refused=refused)
+        self._catalogue_asked_s = -math.inf
+        self._wake.set()
 
-    def _give_back(self, code: str, foreign_only: bool) -> None:
+    def _end_runs(self, code: str, foreign_only: bool) -> None:
         """The owner's machine is the owner's again: what still runs ends now."""
         self._log.info("node.given_back", code=code, running=len(self._runs.active_runs()))
         self._runs.stop_all(code=code, foreign_only=foreign_only)
-        self._poked.set()
+        self._wake.set()
 
-    def _work(self) -> Workload:
+    def _workload(self) -> Workload:
         """What the steward judges by."""
-        now, power = time.time(), self._power.power()
-        energy = self._voice.energy_status(now)
+        now, power = time.time(), self._power_sampler.power()
+        energy = self._announcer.energy_status(now)
         return Workload(
             running=len(self._runs.active_runs()),
             foreign=self._runs.foreign_count,
-            slots=sum(replica.slots for replica in self._garage.replicas()),
+            slots=sum(replica.slots for replica in self._engines.replicas()),
             surplus_w=energy.surplus_w if energy is not None and now < energy.expires_at else 0.0,
             idle_w=power.idle_w,
             active_w=power.active_w,
@@ -161,7 +173,7 @@ class Agent:
 
     async def _on_in(self, message: NodeIn) -> None:
         if isinstance(message, StartRun):
-            own_only = self._steward.limits().lending is Lending.OWN_ONLY
+            own_only = self._policy_driver.limits().lending is Lending.OWN_ONLY
             await self._runs.admit(message, reason=self._reason(), own_only=own_only)
         elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
@@ -171,29 +183,29 @@ class Agent:
             case Welcome():
                 self._on_welcome(message)
             case HelloRequest():
-                self._again()
+                self._announce_anew()
             case UsageAck():
                 self._reports.acknowledge(message.job, message.epoch)
                 if self._phase is not Phase.SERVING:
-                    self._poked.set()  # it may be the last one that it waits for
+                    self._wake.set()  # it may be the last one that it waits for
             case StopRun():
                 self._runs.stop(message.job, message.epoch)
             case IdentityRenewed():
                 self._keyring.renew(message.jwt)
                 self._log.info("node.renewed")
             case LoadModel():
-                await self._garage.load_model(message.model)
+                await self._engines.load_model(message.model)
             case UnloadModel():
-                await self._garage.unload_model(message.model)
+                await self._engines.unload_model(message.model)
             case CatalogueReply():
-                if await self._supplier.accept_catalogue(message.document, message.signature):
-                    self._garage.wake()
+                if await self._model_source.accept_catalogue(message.document, message.signature):
+                    self._engines.wake()
 
     def _on_welcome(self, message: Welcome) -> None:
-        for job, epoch in self._voice.accept_welcome(message):
+        for job, epoch in self._announcer.accept_welcome(message):
             self._runs.stop(job, epoch)
-        self._log.info("node.welcomed", heartbeat_s=self._voice.heartbeat_s)
-        self._poked.set()
+        self._log.info("node.welcomed", heartbeat_s=self._announcer.heartbeat_s)
+        self._wake.set()
 
     async def _load_failed(self, refusal: Refusal) -> None:
         await self._bus.send_to_scheduler(LoadFailed(refusal.model, refusal.code, refusal.values))
@@ -208,13 +220,17 @@ class Agent:
             PoolError: the bus is not the pool's, or TLS is missing where it is needed.
         """
         stages = (
-            self._wind_down(), self._connect(), self._pulse(), self._garage.run(),
-            self._supplier.run(changed=self._garage.wake),
-            self._power.run(), self._site.run(),
-            self._steward.run(
-                notify=self._poked.set, end_runs=self._give_back, read_workload=self._work
+            self._wait_for_end(),
+            self._keep_connected(),
+            self._heartbeat_loop(),
+            self._engines.run(),
+            self._model_source.run(changed=self._engines.wake),
+            self._power_sampler.run(),
+            self._site_meters.run(),
+            self._policy_driver.run(
+                notify=self._wake.set, end_runs=self._end_runs, read_workload=self._workload
             ),
-        )  # fmt: skip
+        )
         tasks = [asyncio.create_task(stage) for stage in stages]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -226,144 +242,152 @@ class Agent:
             await asyncio.wait(tasks)
             await self._leave()
 
-    async def _wind_down(self) -> None:
+    async def _wait_for_end(self) -> None:
         """Ends when it is time to leave."""
-        await self._turn(Phase.SERVING)
+        await self._wait_phase_end(Phase.SERVING)
         if self._phase is Phase.DRAINING:
             idle = asyncio.create_task(self._runs.idle.wait())
-            turned = asyncio.create_task(self._turn(Phase.DRAINING))
+            phase_ended = asyncio.create_task(self._wait_phase_end(Phase.DRAINING))
             await asyncio.wait(
-                {idle, turned},
+                {idle, phase_ended},
                 timeout=self._config.drain_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             self.apply_event(PhaseEvent.IDLE if idle.done() else PhaseEvent.TIME_UP)
-            for waiter in (idle, turned):
+            for waiter in (idle, phase_ended):
                 waiter.cancel()
 
-    async def _turn(self, phase: Phase) -> None:
+    async def _wait_phase_end(self, phase: Phase) -> None:
         """Waits for the end of a phase."""
         while self._phase is phase:
-            self._turned.clear()
-            await self._turned.wait()
+            self._phase_changed.clear()
+            await self._phase_changed.wait()
 
-    async def _connect(self) -> None:
+    async def _keep_connected(self) -> None:
         await self._bus.open(self._config.nats_urls, ca_pem=read_ca_pem(self._folder))
         while True:
-            rtt_s, known_s = round(await self._bus.rtt_s(), 6), self._voice.rtt_s
+            rtt_s, known_s = round(await self._bus.rtt_s(), 6), self._announcer.rtt_s
             if rtt_s and (not known_s or abs(rtt_s - known_s) > RTT_CHANGE_S):
-                self._voice.rtt_s = rtt_s
-                self._poked.set()
+                self._announcer.rtt_s = rtt_s
+                self._wake.set()
             await asyncio.sleep(RTT_EVERY_S)
 
-    async def _pulse(self) -> None:
-        beaten_s = progressed_s = resent_s = -math.inf
+    async def _heartbeat_loop(self) -> None:
+        heartbeat_sent_s = progress_sent_s = reports_sent_s = -math.inf
         while True:
-            self._poked.clear()
+            self._wake.clear()
             now_s = time.monotonic()
-            self._look_around()
+            self._refresh_limits()
             if self._bus.is_up:
-                if await self._speak(due=now_s - beaten_s >= self._voice.heartbeat_s):
-                    beaten_s = now_s
-                if now_s - progressed_s >= PROGRESS_S:
-                    progressed_s = now_s
+                if await self._announce(
+                    due=now_s - heartbeat_sent_s >= self._announcer.heartbeat_s
+                ):
+                    heartbeat_sent_s = now_s
+                if now_s - progress_sent_s >= PROGRESS_S:
+                    progress_sent_s = now_s
                     await self._runs.send_progress()
-                if self._voice.is_welcomed and now_s - resent_s >= RESEND_S:
-                    resent_s = now_s
+                if self._announcer.is_welcomed and now_s - reports_sent_s >= RESEND_S:
+                    reports_sent_s = now_s
                     await self._bus.resend_reports()
                 await self._ask_catalogue(now_s)
-            self._voice.write_status(self._state(), self._steward.status())
+            self._announcer.write_status(self._state_code(), self._policy_driver.status())
             with contextlib.suppress(TimeoutError):
                 # Not wait_for, which loses a cancellation that comes together with a poke.
-                async with asyncio.timeout(min(PROGRESS_S, self._voice.heartbeat_s)):
-                    await self._poked.wait()
+                async with asyncio.timeout(min(PROGRESS_S, self._announcer.heartbeat_s)):
+                    await self._wake.wait()
 
-    def _look_around(self) -> None:
+    def _refresh_limits(self) -> None:
         """Sees what the owner says now; what that means for the models is the garage's affair."""
         self._paused = owner_files.is_paused(self._folder)
-        limits = self._limits()
-        if limits != self._allowed:
-            self._allowed = limits
-            self._garage.wake()
+        limits = self._load_limits()
+        if limits != self._limits_in_force:
+            self._limits_in_force = limits
+            self._engines.wake()
 
     async def _ask_catalogue(self, now_s: float) -> None:
-        digest = self._supplier.digest
-        due = now_s - self._catalogue_s >= CATALOGUE_S
-        if digest is not None and due and self._voice.is_welcomed:
-            self._catalogue_s = now_s
+        digest = self._model_source.digest
+        due = now_s - self._catalogue_asked_s >= CATALOGUE_S
+        if digest is not None and due and self._announcer.is_welcomed:
+            self._catalogue_asked_s = now_s
             await self._bus.send_to_scheduler(CatalogueRequest(digest))
 
     async def _leave(self) -> None:
         self._phase = Phase.LEAVING
         self._runs.stop_all(code="shutting_down")
-        last = [
-            asyncio.create_task(self._hand_in()),
-            asyncio.create_task(self._turn(Phase.LEAVING)),
+        closing_tasks = [
+            asyncio.create_task(self._send_last_reports()),
+            asyncio.create_task(self._wait_phase_end(Phase.LEAVING)),
         ]
-        await asyncio.wait(last, return_when=asyncio.FIRST_COMPLETED)
-        for task in last:
+        await asyncio.wait(closing_tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in closing_tasks:
             task.cancel()
-        await asyncio.wait(last)
-        await self._garage.stop()
+        await asyncio.wait(closing_tasks)
+        await self._engines.stop()
         await self._bus.close()
         self.apply_event(PhaseEvent.DONE)
 
-    async def _hand_in(self) -> None:
+    async def _send_last_reports(self) -> None:
         """Ends the runs, hands in the reports as far as the pool answers, says goodbye."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_S):
                 await self._runs.idle.wait()
                 while self._reports and self._bus.is_up:
-                    self._poked.clear()
-                    await self._poked.wait()
+                    self._wake.clear()
+                    await self._wake.wait()
         if self._bus.is_up:
             await self._bus.send_to_scheduler(Goodbye(DRAINING))
             await self._bus.flush(LEAVE_S)
 
     # What it says.
 
-    async def _speak(self, *, due: bool) -> bool:
-        return await self._voice.announce(
-            self._reason(), self._steward.limits(), models_bytes=self._allowed.models_bytes, due=due
+    async def _announce(self, *, due: bool) -> bool:
+        return await self._announcer.announce(
+            self._reason(),
+            self._policy_driver.limits(),
+            models_bytes=self._limits_in_force.models_bytes,
+            due=due,
         )
 
-    def _standing(self) -> NodeReadiness:
+    def _readiness(self) -> NodeReadiness:
         return NodeReadiness(
             phase=self._phase,
             paused=self._paused,
-            owner=self._steward.reason(),
-            engine_up=self._garage.is_up,
-            measuring=self._garage.is_measuring,
+            owner=self._policy_driver.reason(),
+            engine_up=self._engines.is_up,
+            measuring=self._engines.is_measuring,
         )
 
     def _reason(self) -> str:
-        return reason_not_accepting(self._standing())
+        return reason_not_accepting(self._readiness())
 
-    def _limits(self) -> LoadLimits:
+    def _load_limits(self) -> LoadLimits:
         """What the owner allows of loading now."""
-        most, lent = self._supplier.models_bytes, self._steward.limits().models_bytes
+        limit_bytes, lent_bytes = (
+            self._model_source.models_bytes,
+            self._policy_driver.limits().models_bytes,
+        )
         return LoadLimits(
-            models_bytes=most if lent is None else min(most, lent),
+            models_bytes=limit_bytes if lent_bytes is None else min(limit_bytes, lent_bytes),
             unload_idle_s=self._config.models.unload_idle_s,
             reason=reason_not_loading(
                 NodeReadiness(
                     phase=self._phase,
                     paused=self._paused,
                     engine_up=True,
-                    owner=self._steward.reason(),
+                    owner=self._policy_driver.reason(),
                 )
             ),
         )
 
-    def _state(self) -> str:
+    def _state_code(self) -> str:
         if self._phase is not Phase.SERVING:
             return DRAINING
-        if self._voice.is_refused:
+        if self._announcer.is_refused:
             return "refused"
         if not self._bus.is_up:
             return "connecting"
-        if not self._voice.is_welcomed:
+        if not self._announcer.is_welcomed:
             return "waiting"
-        if self._reason() or self._garage.replicas():
+        if self._reason() or self._engines.replicas():
             return self._reason() or ("working" if self._runs.active_runs() else "ready")
-        return "loading" if self._garage.loading_models() else "empty"
+        return "loading" if self._engines.loading_models() else "empty"

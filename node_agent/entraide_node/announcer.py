@@ -41,7 +41,7 @@ class Announcer:
         config: NodeConfig,
         *,
         bus: NodeBus,
-        garage: EngineManager,
+        engines: EngineManager,
         runs: RunManager,
         power: PowerSampler,
         site: SiteMeters,
@@ -51,10 +51,10 @@ class Announcer:
         self._config = config
         self._folder = Path(config.dir)
         self._bus = bus
-        self._garage = garage
+        self._engines = engines
         self._runs = runs
-        self._power = power
-        self._site = site
+        self._power_sampler = power
+        self._site_meters = site
         self._reports = reports
         self._declaration = owner_files.DeclaredSurplus(self._folder, config.energy)
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
@@ -62,8 +62,8 @@ class Announcer:
         self._seq = 0
         self._started_at = psutil.Process().create_time()
         self._hello: Hello | None = None
-        self._asked = True  # to say hello (again)
-        self._said: tuple[str, EnergyStatus | None, Lending] = ("", None, Lending.ALL)
+        self._must_say_hello = True  # to say hello (again)
+        self._last_announced: tuple[str, EnergyStatus | None, Lending] = ("", None, Lending.ALL)
         self._pool_version = ""
         self._clock_offset_s: float | None = None
         self.heartbeat_s = 1.0
@@ -76,7 +76,7 @@ class Announcer:
     def reset(self, *, refused: bool = False) -> None:
         """The pool does not know this node (any more): hello is said again."""
         self.is_refused = refused
-        self.is_welcomed, self._asked = False, True
+        self.is_welcomed, self._must_say_hello = False, True
 
     def accept_welcome(self, message: Welcome) -> tuple[tuple[str, int], ...]:
         """The pool answered; returns the runs that it wants no more."""
@@ -86,106 +86,118 @@ class Announcer:
             self._clock_offset_s = round(time.time() - message.sent_at, 3)
         self.heartbeat_s = min(HEARTBEAT_MAX_S, max(HEARTBEAT_MIN_S, message.heartbeat_s))
         # Only what the hello spoke of: a run that came since is not in the answer to it.
-        spoken_of = self._hello.running if self._hello is not None else ()
-        return tuple(run for run in spoken_of if run not in message.keep)
+        announced_runs = self._hello.running if self._hello is not None else ()
+        return tuple(run for run in announced_runs if run not in message.keep)
 
     # What it says.
 
     async def announce(
-        self, reason: str, lent: LendingLimits, *, models_bytes: int, due: bool
+        self, reason: str, limits: LendingLimits, *, models_bytes: int, due: bool
     ) -> bool:
         """Says hello or beats, if there is something to say; returns whether it did.
 
         Args:
             reason: why the node takes no work, or "".
-            lent: how much of the machine its owner lends now.
+            limits: how much of the machine its owner lends now.
             models_bytes: memory for models that the pool asks for.
             due: whether it is time for a sign of life.
         """
-        card, energy = self._card(lent, models_bytes), self.energy_status(time.time())
-        said = reason, energy, lent.lending
-        known = self._hello is not None and self._hello.card == card and not self._asked
-        if not known or (due and not self.is_welcomed):
+        card, energy = self._card(limits, models_bytes), self.energy_status(time.time())
+        announced = reason, energy, limits.lending
+        is_known = self._hello is not None and self._hello.card == card and not self._must_say_hello
+        if not is_known or (due and not self.is_welcomed):
             hello = Hello(
                 card=card,
                 boot=self._boot,
-                seq=self._next(),
+                seq=self._next_sequence_number(),
                 sent_at=time.time(),
                 accepting=not reason,
                 reason=reason,
                 running=self._open_runs(),
-                lending=lent.lending,
+                lending=limits.lending,
             )
-            self._hello, self._asked = hello, False
+            self._hello, self._must_say_hello = hello, False
             with_energy = msgspec.structs.replace(card, energy=energy)
             await self._bus.send_to_scheduler(msgspec.structs.replace(hello, card=with_energy))
-        elif self.is_welcomed and (due or self._said != said):
+        elif self.is_welcomed and (due or self._last_announced != announced):
             beat = Heartbeat(
                 boot=self._boot,
-                seq=self._next(),
+                seq=self._next_sequence_number(),
                 sent_at=time.time(),
                 accepting=not reason,
                 reason=reason,
                 running=len(self._runs.active_runs()),
                 energy=energy,
-                lending=lent.lending,
+                lending=limits.lending,
             )
             await self._bus.send_to_scheduler(beat)
         else:
             return False
-        self._said = said
+        self._last_announced = announced
         return True
 
     def _open_runs(self) -> tuple[tuple[str, int], ...]:
         """Returns the runs that it holds, and those whose reports are not acknowledged yet."""
-        reported = ((one.job, one.epoch) for one in self._reports.pending())
+        reported = ((report.job, report.epoch) for report in self._reports.pending())
         return tuple(dict.fromkeys((*self._runs.active_runs(), *reported)))
 
-    def _next(self) -> int:
+    def _next_sequence_number(self) -> int:
         self._seq += 1
         return self._seq
 
-    def _card(self, lent: LendingLimits, models_bytes: int) -> NodeCard:
+    def _card(self, limits: LendingLimits, models_bytes: int) -> NodeCard:
         """What it is; its energy, which changes by itself, is added when it is said."""
         return NodeCard(
             node=self._config.node, coop=self._config.coop, site=self._config.site,
-            zone=self._config.zone, power=self._power.power(),
-            replicas=tuple(_limit_slots(replica, lent) for replica in self._garage.replicas()),
-            data_classes=_accepted_classes(self._config.data_classes, lent.data_classes),
+            zone=self._config.zone, power=self._power_sampler.power(),
+            replicas=tuple(_limit_slots(replica, limits) for replica in self._engines.replicas()),
+            data_classes=_accepted_classes(self._config.data_classes, limits.data_classes),
             energy=None, rtt_s=self.rtt_s, agent=VERSION,
-            loadable=self._garage.loadable_models(), loading=self._garage.loading_models(),
+            loadable=self._engines.loadable_models(), loading=self._engines.loading_models(),
             models_bytes=models_bytes,
         )  # fmt: skip
 
     def energy_status(self, now: float) -> EnergyStatus | None:
         """Returns the site's renewable status: by its meters, else as declared."""
-        return self._site.current_status(now) or self._declaration.current_status(now)
+        return self._site_meters.current_status(now) or self._declaration.current_status(now)
 
-    def write_status(self, state: str, told: OwnerStatus) -> None:
+    def write_status(self, state: str, owner: OwnerStatus) -> None:
         """Writes what the owner's commands read.
 
         Args:
             state: stable code of the one sentence that tells why the node works or not.
-            told: what there is to say of the owner's terms.
+            owner: what there is to say of the owner's terms.
         """
-        energy, replicas = self.energy_status(time.time()), self._garage.replicas()
+        energy, replicas = self.energy_status(time.time()), self._engines.replicas()
         first, running = (replicas or (NO_REPLICA,))[0], len(self._runs.active_runs())
         status = owner_files.NodeStatus(
-            node=self._config.node, coop=self._config.coop, zone=self._config.zone,
-            pool=self._config.pool, pid=os.getpid(), started_at=self._started_at, state=state,
-            values={"running": running, "model": first.model, **told.values}, owner=told,
-            connected=self._bus.is_up, welcomed=self.is_welcomed, running=running,
+            node=self._config.node,
+            coop=self._config.coop,
+            zone=self._config.zone,
+            pool=self._config.pool,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            state=state,
+            values={"running": running, "model": first.model, **owner.values},
+            owner=owner,
+            connected=self._bus.is_up,
+            welcomed=self.is_welcomed,
+            running=running,
             slots=sum(replica.slots for replica in replicas),
-            model=first.model, engine=first.engine,
-            models=tuple(owner_files.ModelStatus(*told) for told in self._garage.model_states()),
+            model=first.model,
+            engine=first.engine,
+            models=tuple(owner_files.ModelStatus(*owner) for owner in self._engines.model_states()),
             surplus_w=energy.surplus_w if energy is not None else 0.0,
-            site=self._site.status(), power=self._power.status(), reports=len(self._reports),
+            site=self._site_meters.status(),
+            power=self._power_sampler.status(),
+            reports=len(self._reports),
             prefill_tokens_per_s=first.rates.prefill_tokens_per_s,
             tpot_base_s=first.rates.tpot_base_s,
             tpot_per_sequence_s=first.rates.tpot_per_sequence_s,
-            pool_version=self._pool_version, clock_offset_s=self._clock_offset_s,
+            pool_version=self._pool_version,
+            clock_offset_s=self._clock_offset_s,
             written_at=time.time(),
-        )  # fmt: skip
+        )
         try:
             owner_files.write_status(self._folder, status)
         except OSError as problem:  # a full disk must not take the node away
@@ -193,14 +205,18 @@ class Announcer:
 
 
 def _accepted_classes(
-    classes: tuple[DataClass, ...], lent: tuple[DataClass, ...] | None
+    classes: tuple[DataClass, ...], lent_classes: tuple[DataClass, ...] | None
 ) -> tuple[DataClass, ...]:
     """The classes of data that both the configuration and the owner's terms accept."""
-    return classes if lent is None else tuple(one for one in classes if one in lent)
+    return (
+        classes
+        if lent_classes is None
+        else tuple(data_class for data_class in classes if data_class in lent_classes)
+    )
 
 
-def _limit_slots(replica: Replica, lent: LendingLimits) -> Replica:
+def _limit_slots(replica: Replica, limits: LendingLimits) -> Replica:
     """A replica with no more slots than its owner lends."""
-    if lent.slots is None or lent.slots >= replica.slots:
+    if limits.slots is None or limits.slots >= replica.slots:
         return replica
-    return msgspec.structs.replace(replica, slots=max(1, lent.slots))
+    return msgspec.structs.replace(replica, slots=max(1, limits.slots))

@@ -97,7 +97,7 @@ async def load_or_measure_rates(
     engine: Engine,
     *,
     cache_path: Path | None = None,
-    anew: bool = False,
+    ignore_cache: bool = False,
     is_busy: Callable[[], bool] = lambda: False,
     power_w: ReadPowerW | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -108,7 +108,7 @@ async def load_or_measure_rates(
     Args:
         engine: started.
         cache_path: the file of earlier results; None for none.
-        anew: whether to measure whatever was measured before.
+        ignore_cache: whether to measure whatever was measured before.
         is_busy: whether the machine has other work now. What is measured beside it is an
             estimate, is not kept, and counts as never measured.
         power_w: tells the machine's mean power since it was last asked; None without a meter.
@@ -116,9 +116,9 @@ async def load_or_measure_rates(
         wall_clock: seconds since the epoch.
     """
     key = cache_key(engine.facts)
-    known = await asyncio.to_thread(_load_results, cache_path)
-    if key in known and not anew:
-        return known[key]
+    cached = await asyncio.to_thread(_load_results, cache_path)
+    if key in cached and not ignore_cache:
+        return cached[key]
     was_busy = is_busy()
     rates = await measure_rates(engine, power_w=power_w, clock=clock, wall_clock=wall_clock)
     if isinstance(rates, EngineProblem):
@@ -126,7 +126,7 @@ async def load_or_measure_rates(
     if was_busy or is_busy():
         return msgspec.structs.replace(rates, basis=Basis.ESTIMATED, measured_at=0.0)
     if cache_path is not None:
-        await asyncio.to_thread(_save_results, cache_path, known | {key: rates})
+        await asyncio.to_thread(_save_results, cache_path, cached | {key: rates})
     return rates
 
 
@@ -141,32 +141,32 @@ async def measure_rates(
     idle_w = await _measure_idle_w(power_w)
     started = clock()
     sequences = max(1, min(SEQUENCES, engine.facts.slots))
-    alone = await _decode_concurrently(engine, 1, clock=clock)
-    tpot_1_s, seen_1 = _measured_tpot_s(alone)
-    first = alone[0].end
+    single = await _decode_concurrently(engine, 1, clock=clock)
+    tpot_1_s, timed_1 = _measured_tpot_s(single)
+    first = single[0].end
     if tpot_1_s is None or first is None:
-        return _bench_problem(alone)
+        return _bench_problem(single)
     tokens = _prefill_tokens(first, engine.facts)
     words = max(SHORT_WORDS, tokens * SHORT_WORDS // max(1, first.usage.prompt_tokens))
-    read = await _run_sequence(engine, words=words, output_tokens=1, clock=clock)
-    if read.end is None or read.end.outcome is not Outcome.COMPLETED:
-        return _bench_problem([read])
+    prefill = await _run_sequence(engine, words=words, output_tokens=1, clock=clock)
+    if prefill.end is None or prefill.end.outcome is not Outcome.COMPLETED:
+        return _bench_problem([prefill])
     await _read_mean_w(power_w)  # from here on
-    together = await _decode_concurrently(engine, sequences, clock=clock)
+    batch = await _decode_concurrently(engine, sequences, clock=clock)
     busy_w = await _read_mean_w(power_w)
-    tpot_n_s, seen_n = _measured_tpot_s(together) if sequences > 1 else (tpot_1_s, seen_1)
+    tpot_n_s, timed_n = _measured_tpot_s(batch) if sequences > 1 else (tpot_1_s, timed_1)
     if tpot_n_s is None:
-        return _bench_problem(together)
+        return _bench_problem(batch)
     base_s, per_sequence_s = fit_tpot(tpot_1_s, tpot_n_s, sequences=sequences)
-    usage = read.end.usage
+    usage = prefill.end.usage
     return EngineRates(
         prefill_tokens_per_s=max(1, usage.prompt_tokens - usage.cached_tokens)
-        / max(1e-6, read.end.timings.prefill_s),
+        / max(1e-6, prefill.end.timings.prefill_s),
         decode_tokens_per_s_1=1 / tpot_1_s,
         decode_tokens_per_s_4=sequences / tpot_n_s,
         tpot_base_s=base_s,
         tpot_per_sequence_s=per_sequence_s,
-        basis=usage.counted if seen_1 and seen_n else Basis.ESTIMATED,
+        basis=usage.counted if timed_1 and timed_n else Basis.ESTIMATED,
         measured_at=wall_clock(),
         took_s=clock() - started,
         idle_w=idle_w,
@@ -226,20 +226,20 @@ def mean_tpot_s(sequences: list[list[tuple[float, int]]]) -> float | None:
     return mean_s if mean_s > 0 else None
 
 
-def _measured_tpot_s(written: list[_SequenceTrace]) -> tuple[float | None, bool]:
+def _measured_tpot_s(traces: list[_SequenceTrace]) -> tuple[float | None, bool]:
     """Returns the time per output token, and whether it was seen between tokens.
 
     An engine, or a proxy before it, may hand over all tokens at once: then it is a whole run's
     time for each of its tokens, which is an upper bound.
     """
-    seen_s = mean_tpot_s([one.marks for one in written])
-    if seen_s is not None:
-        return seen_s, True
-    whole = [one.end for one in written if one.end and one.end.outcome is Outcome.COMPLETED]
-    tokens = sum(end.usage.completion_tokens for end in whole)
-    run_s = sum(end.timings.run_s for end in whole)
-    told = len(whole) == len(written) and tokens > 0 and run_s > 0
-    return (run_s / tokens if told else None), False
+    timed_s = mean_tpot_s([trace.marks for trace in traces])
+    if timed_s is not None:
+        return timed_s, True
+    ends = [trace.end for trace in traces if trace.end and trace.end.outcome is Outcome.COMPLETED]
+    tokens = sum(end.usage.completion_tokens for end in ends)
+    run_s = sum(end.timings.run_s for end in ends)
+    is_counted = len(ends) == len(traces) and tokens > 0 and run_s > 0
+    return (run_s / tokens if is_counted else None), False
 
 
 def cache_key(facts: EngineFacts) -> str:
@@ -261,8 +261,8 @@ async def _decode_concurrently(
     def enough() -> bool:
         if not all(marks):
             return False
-        from_s = max(one[0][0] for one in marks)
-        together = [sum(at > from_s for at, _ in one) for one in marks]
+        from_s = max(sequence[0][0] for sequence in marks)
+        together = [sum(at > from_s for at, _ in sequence) for sequence in marks]
         return min(together) >= INTERVALS_MIN and clock() - from_s >= DECODE_S
 
     def note(index: int, mark: tuple[float, int]) -> None:
@@ -271,13 +271,13 @@ async def _decode_concurrently(
             for job in jobs:
                 engine.cancel(job)
 
-    async def one(index: int) -> _SequenceTrace:
+    async def run_sequence(number: int) -> _SequenceTrace:
         return await _run_sequence(
             engine, words=SHORT_WORDS, output_tokens=OUTPUT_TOKENS_MAX, clock=clock,
-            job=jobs[index], marks=marks[index], note=lambda mark: note(index, mark),
+            job=jobs[number], marks=marks[number], note=lambda mark: note(number, mark),
         )  # fmt: skip
 
-    return list(await asyncio.gather(*(one(index) for index in range(sequences))))
+    return list(await asyncio.gather(*(run_sequence(index) for index in range(sequences))))
 
 
 async def _run_sequence(
@@ -325,19 +325,19 @@ def _prefill_tokens(first: EngineEnd, facts: EngineFacts) -> int:
 
 
 def _random_words(words: int) -> str:
-    luck = random.SystemRandom()
-    return " ".join(str(luck.randrange(1_000, 10_000)) for _ in range(words))
+    random_source = random.SystemRandom()
+    return " ".join(str(random_source.randrange(1_000, 10_000)) for _ in range(words))
 
 
 def _new_job_id() -> str:
     return f"bench-{random.SystemRandom().randrange(1 << 48):012x}"
 
 
-def _bench_problem(written: list[_SequenceTrace]) -> EngineProblem:
+def _bench_problem(traces: list[_SequenceTrace]) -> EngineProblem:
     """Why no rates came of it."""
-    for one in written:
-        if one.end is not None and one.end.failure is not None:
-            return EngineProblem("engine_bench_failed", {"reason_code": one.end.failure.code})
+    for trace in traces:
+        if trace.end is not None and trace.end.failure is not None:
+            return EngineProblem("engine_bench_failed", {"reason_code": trace.end.failure.code})
     return EngineProblem("engine_bench_failed", {"reason_code": "too_slow"})
 
 

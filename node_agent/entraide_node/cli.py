@@ -205,9 +205,9 @@ def _add_attach_command(engine: typer.Typer, lang: str) -> None:
         _require_node(dir, lang)
         from entraide_node.engines.attachment import AttachRequest, attach_command
 
-        wanted = AttachRequest(url=url, model=model, alias=alias, key=key)
+        request = AttachRequest(url=url, model=model, alias=alias, key=key)
         path = _config_path(dir)
-        raise typer.Exit(attach_command(path, wanted, lang=lang, as_json=json))
+        raise typer.Exit(attach_command(path, request, lang=lang, as_json=json))
 
 
 def _add_owner_commands(app: typer.Typer, lang: str) -> None:
@@ -304,10 +304,10 @@ def _require_config(folder: Path | None, lang: str) -> "NodeConfig":
         raise typer.Exit(1) from problem
 
 
-def _read_token(given: str, lang: str) -> str:
+def _read_token(option: str, lang: str) -> str:
     """Returns the join token; ``-`` reads it where no other account sees it in a process list."""
-    if given != FROM_STDIN:
-        return given
+    if option != FROM_STDIN:
+        return option
     if sys.stdin.isatty():
         from getpass import getpass
 
@@ -345,7 +345,7 @@ def _join(
             url, _read_token(token, lang), folder=folder, wish=JoinOptions(**wish), ca_pem=ca_pem
         )
         service_commands.save_pool_address(folder, url)
-        begun = careful and owner_terms.write_default_terms(folder)
+        wrote_terms = careful and owner_terms.write_default_terms(folder)
     except EntraideError as problem:
         _print_error(problem, lang)
         return 1
@@ -356,9 +356,9 @@ def _join(
         joined = {"node": config.node, "coop": config.coop, "pool": config.pool, "dir": config.dir}
         typer.echo(msgspec.json.encode(joined).decode("utf-8"))
     else:
-        place = i18n.zone_name(config.zone, lang)
-        typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=place))
-        if begun:
+        zone = i18n.zone_name(config.zone, lang)
+        typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=zone))
+        if wrote_terms:
             typer.echo(i18n.text("owner-terms-begun", lang))
     if serves:
         service_commands.install_service(config, lang, as_json=as_json)

@@ -205,15 +205,15 @@ def load_config(path: Path) -> NodeConfig:
         checked(config.node)
     except (OSError, ValueError, msgspec.ValidationError) as problem:
         raise _config_error(path, str(problem)) from problem
-    problem_found = _find_problem(config)
-    if problem_found:
-        raise _config_error(path, problem_found)
-    wrong = _find_energy_fault(config)
-    if wrong is not None:
-        values = {"path": str(path), "key": wrong.key, "fault": wrong.fault, "value": wrong.value}
-        raise RequestError("config_refused", f"{path}: {wrong.key}: {wrong.fault}", values=values)
-    home = (path.parent / config.dir).resolve()
-    return msgspec.structs.replace(config, dir=str(home))
+    problem_text = _find_problem(config)
+    if problem_text:
+        raise _config_error(path, problem_text)
+    fault = _find_energy_fault(config)
+    if fault is not None:
+        values = {"path": str(path), "key": fault.key, "fault": fault.fault, "value": fault.value}
+        raise RequestError("config_refused", f"{path}: {fault.key}: {fault.fault}", values=values)
+    folder = (path.parent / config.dir).resolve()
+    return msgspec.structs.replace(config, dir=str(folder))
 
 
 def _find_problem(config: NodeConfig) -> str:
@@ -247,9 +247,9 @@ def _find_energy_fault(config: NodeConfig) -> ConfigFault | None:
     if config.energy is not None:
         tables |= {f"energy.{role}": source for role, source in config.energy.sources.items()}
     for table, source in tables.items():
-        wrong = find_fault(source)
-        if wrong is not None:
-            return ConfigFault(f"{table}.{wrong.key}", wrong.fault, wrong.value)
+        fault = find_fault(source)
+        if fault is not None:
+            return ConfigFault(f"{table}.{fault.key}", fault.fault, fault.value)
     return _find_mismatch(config.energy) if config.energy is not None else None
 
 
@@ -310,5 +310,5 @@ def _without_none(table: Mapping[str, object]) -> dict[str, object]:
 
 def _plain_value(value: object) -> object:
     if isinstance(value, tuple):
-        return [_without_none(one) if isinstance(one, dict) else one for one in value]
+        return [_without_none(item) if isinstance(item, dict) else item for item in value]
     return value

@@ -54,7 +54,7 @@ class EngineProvider(Protocol):
     def set_run_count(self, model: str, runs: int) -> None:
         """A model has so many runs now."""
 
-    def record_timing(self, ran: RunTiming) -> None:
+    def record_timing(self, timing: RunTiming) -> None:
         """A run completed."""
 
     async def check_engine(self, model: str) -> None:

@@ -69,22 +69,22 @@ def detect_hardware() -> Hardware:
     if system == "darwin":
         return _detect_mac(memory_bytes)
     if system != "linux":
-        cards = nvidia_gpus(nvml_cards(), memory_bytes=memory_bytes)
+        gpus = nvidia_gpus(nvml_cards(), memory_bytes=memory_bytes)
         return _build_hardware(
-            system, platform.processor(), found=cards, memory_bytes=memory_bytes,
+            system, platform.processor(), detected=gpus, memory_bytes=memory_bytes,
             battery=_has_battery(),
         )  # fmt: skip
     cpu, features = parse_cpuinfo(_read_text(CPUINFO))
     memory_bytes = available_memory_bytes(
         memory_bytes, tuple(_read_text(path) for path in CGROUP_LIMITS)
     )
-    cards = nvidia_gpus(nvml_cards(), memory_bytes=memory_bytes)
-    cards += amd_gpus(DRM, KFD)
+    gpus = nvidia_gpus(nvml_cards(), memory_bytes=memory_bytes)
+    gpus += amd_gpus(DRM, KFD)
     return _build_hardware(
         system,
         cpu,
         features=features,
-        found=cards,
+        detected=gpus,
         memory_bytes=memory_bytes,
         battery=has_battery_under(POWER_SUPPLY),
         thermals=any(has_thermals_under(root) for root in THERMAL),
@@ -96,32 +96,32 @@ def parse_cpuinfo(cpuinfo: str) -> tuple[str, tuple[str, ...]]:
 
     An ARM processor has no name there but its board's, where that is told.
     """
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for line in cpuinfo.splitlines():
         name, colon, value = line.partition(":")
         if colon:
-            said.setdefault(name.strip(), value.strip())
-    name = said.get("model name") or said.get("Model") or said.get("Hardware") or ""
-    flags = set(f"{said.get('flags', '')} {said.get('Features', '')}".split())
+            fields.setdefault(name.strip(), value.strip())
+    name = fields.get("model name") or fields.get("Model") or fields.get("Hardware") or ""
+    flags = set(f"{fields.get('flags', '')} {fields.get('Features', '')}".split())
     return name, tuple(sorted({ours for theirs, ours in _FEATURES.items() if theirs in flags}))
 
 
 def available_memory_bytes(memory_bytes: int, limits: tuple[str, ...]) -> int:
     """Returns a machine's memory, or what its container leaves of it, bytes."""
-    told = (int(limit) for limit in map(str.strip, limits) if limit.isdecimal())
-    return min([memory_bytes, *(limit for limit in told if limit > 0)])
+    limits_bytes = (int(limit) for limit in map(str.strip, limits) if limit.isdecimal())
+    return min([memory_bytes, *(limit for limit in limits_bytes if limit > 0)])
 
 
 def nvidia_gpus(
     cards: tuple[tuple[str, int | None], ...], *, memory_bytes: int
 ) -> tuple[DetectedGpu, ...]:
     """Returns NVIDIA's cards; one without memory of its own works in the machine's."""
-    found = []
+    gpus = []
     for name, own_bytes in cards:
         shares = own_bytes is None or any(word in name.lower() for word in _NVIDIA_UNIFIED)
         gpu = Gpu(kind="nvidia", name=name, memory_bytes=own_bytes or memory_bytes)
-        found.append(DetectedGpu(gpu, shares))
-    return tuple(found)
+        gpus.append(DetectedGpu(gpu, shares))
+    return tuple(gpus)
 
 
 def amd_gpus(drm: Path, kfd: Path) -> tuple[DetectedGpu, ...]:
@@ -136,7 +136,7 @@ def amd_gpus(drm: Path, kfd: Path) -> tuple[DetectedGpu, ...]:
         kfd: folder of the compute driver's nodes.
     """
     integrated = _integrated(kfd)
-    found = []
+    gpus = []
     for card in sorted(drm.glob("card[0-9]*/device"))[:CARDS_MAX]:
         if _read_text(card / "vendor").strip() != AMD_VENDOR:
             continue
@@ -149,8 +149,8 @@ def amd_gpus(drm: Path, kfd: Path) -> tuple[DetectedGpu, ...]:
         minors = {path.name.removeprefix("renderD") for path in card.glob("drm/renderD*")}
         shares = bool(minors & integrated) or own_bytes < min(CARVEOUT_BYTES_MAX, lent_bytes)
         total_bytes = own_bytes + lent_bytes if shares else own_bytes
-        found.append(DetectedGpu(Gpu(kind="amd", name=name, memory_bytes=total_bytes), shares))
-    return tuple(found)
+        gpus.append(DetectedGpu(Gpu(kind="amd", name=name, memory_bytes=total_bytes), shares))
+    return tuple(gpus)
 
 
 def parse_mac_profile(profile: str) -> tuple[str, int, Gpu | None]:
@@ -160,17 +160,20 @@ def parse_mac_profile(profile: str) -> tuple[str, int, Gpu | None]:
         The chip's name, processor cores (0 when not told), and the graphics without memory.
     """
     try:
-        said = decode_json(profile, type=dict[str, list[dict[str, object]]])
-        hardware = said["SPHardwareDataType"][0]
+        sections = decode_json(profile, type=dict[str, list[dict[str, object]]])
+        hardware = sections["SPHardwareDataType"][0]
     except (msgspec.DecodeError, KeyError, IndexError):
         return "", 0, None
     chip = str(hardware.get("chip_type", "") or hardware.get("cpu_type", ""))
     processors = str(hardware.get("number_processors", "")).removeprefix("proc ").split(":")[0]
     cores = int(processors) if processors.isdecimal() else 0
-    for display in said.get("SPDisplaysDataType", []):
+    for display in sections.get("SPDisplaysDataType", []):
         if "apple" in str(display.get("spdisplays_vendor", "")).lower():
-            name, told = str(display.get("sppci_model", chip)), str(display.get("sppci_cores", ""))
-            count = int(told) if told.isdecimal() else 0
+            name, cores_text = (
+                str(display.get("sppci_model", chip)),
+                str(display.get("sppci_cores", "")),
+            )
+            count = int(cores_text) if cores_text.isdecimal() else 0
             return chip, cores, Gpu(kind="apple", name=name, memory_bytes=0, cores=count)
     if chip.startswith("Apple"):  # a Mac without a screen lists no display
         return chip, cores, Gpu(kind="apple", name=chip, memory_bytes=0)
@@ -193,16 +196,16 @@ def has_thermals_under(root: Path) -> bool:
 
 
 def _build_hardware(
-    system: str, cpu: str, *, found: tuple[DetectedGpu, ...], memory_bytes: int, battery: bool,
+    system: str, cpu: str, *, detected: tuple[DetectedGpu, ...], memory_bytes: int, battery: bool,
     features: tuple[str, ...] = (), thermals: bool = False,
 ) -> Hardware:  # fmt: skip
-    gpus = tuple(one.gpu for one in found)
+    gpus = tuple(detected_gpu.gpu for detected_gpu in detected)
     nvidia = next((gpu.name for gpu in gpus if gpu.kind == "nvidia"), "")
     device, _ = nvidia_device(nvidia) if nvidia else cpu_device(cpu)
     return Hardware(
         os=system, arch=_arch(), cpu=cpu, cores=_cores(), cpu_features=features,
         memory_bytes=memory_bytes, gpus=gpus, battery=battery, thermals=thermals, device=device,
-        unified_memory=bool(found) and found[0].shares_memory,
+        unified_memory=bool(detected) and detected[0].shares_memory,
     )  # fmt: skip
 
 
@@ -248,8 +251,8 @@ def nvml_cards() -> tuple[tuple[str, int | None], ...]:
 
 
 def _nvml_card(handle: object) -> tuple[str, int | None]:
-    said = pynvml.nvmlDeviceGetName(handle)
-    name = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    raw_name = pynvml.nvmlDeviceGetName(handle)
+    name = raw_name.decode("utf-8", "replace") if isinstance(raw_name, bytes) else str(raw_name)
     try:
         return name, int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
     except pynvml.NVMLError_NotSupported:
@@ -272,13 +275,13 @@ def _has_battery() -> bool:
 
 def _integrated(kfd: Path) -> set[str]:
     """The render numbers of the compute driver's nodes that are processor and graphics at once."""
-    found = set()
+    minors = set()
     for properties in sorted(kfd.glob("*/properties")):
         words = (line.split() for line in _read_text(properties).splitlines())
-        said = {line[0]: line[1] for line in words if len(line) == 2}
-        if said.get("cpu_cores_count", "0") != "0" and said.get("simd_count", "0") != "0":
-            found.add(said.get("drm_render_minor", ""))
-    return found - {""}
+        values = {line[0]: line[1] for line in words if len(line) == 2}
+        if values.get("cpu_cores_count", "0") != "0" and values.get("simd_count", "0") != "0":
+            minors.add(values.get("drm_render_minor", ""))
+    return minors - {""}
 
 
 def _read_text(path: Path) -> str:
@@ -290,5 +293,5 @@ def _read_text(path: Path) -> str:
 
 
 def _read_number(path: Path) -> int:
-    said = _read_text(path).strip()
-    return int(said) if said.isdecimal() else 0
+    text = _read_text(path).strip()
+    return int(text) if text.isdecimal() else 0

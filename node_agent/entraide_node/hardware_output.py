@@ -68,20 +68,20 @@ def hardware_sentences(hardware: Hardware, lang: str) -> Iterator[str]:
     yield i18n.text(
         "node-hardware-sensors", lang, battery=hardware.battery, thermals=hardware.thermals
     )
-    told, entry = report_hardware(hardware), devices()[hardware.device]
+    report, entry = report_hardware(hardware), devices()[hardware.device]
     yield i18n.text(
-        "node-hardware-known" if told.recognised else "node-hardware-unknown", lang,
-        name=entry.name, idle_w=told.idle_w, active_w=told.active_w,
+        "node-hardware-known" if report.recognised else "node-hardware-unknown", lang,
+        name=entry.name, idle_w=report.idle_w, active_w=report.active_w,
     )  # fmt: skip
-    yield i18n.text("node-hardware-engines", lang, engines=", ".join(told.engines))
+    yield i18n.text("node-hardware-engines", lang, engines=", ".join(report.engines))
 
 
 def print_hardware(lang: str, *, as_json: bool) -> int:
     """Says what this machine is; returns the exit status. Blocks."""
     hardware = detect_hardware()
     if as_json:
-        said = msgspec.json.encode(report_hardware(hardware)).decode("utf-8")
-        sys.stdout.write(f"{said}\n")
+        document = msgspec.json.encode(report_hardware(hardware)).decode("utf-8")
+        sys.stdout.write(f"{document}\n")
         return 0
     for sentence in hardware_sentences(hardware, lang):
         sys.stdout.write(f"{sentence}\n")

@@ -90,7 +90,7 @@ def join_pool(
     """
     secret, fingerprint = split_token(token)
     page = read_pool_page(url, ca_pem=ca_pem, fingerprint=fingerprint)
-    authority = _choose_authority(page, url=url, fingerprint=fingerprint, given=ca_pem)
+    authority = _choose_authority(page, url=url, fingerprint=fingerprint, given_pem=ca_pem)
     seed, public_key = _load_or_make_key(folder)
     request = enrolment_pb2.JoinRequest(
         token=secret,
@@ -165,10 +165,10 @@ def fingerprint_of(ca_pem: str) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca_pem.strip())).hexdigest()
 
 
-def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given: str) -> str:
+def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given_pem: str) -> str:
     """The authority to trust: "" for none, which only this machine itself may have."""
     host = urlsplit(f"//{page.grpc}").hostname or ""
-    authority = given or page.ca_pem
+    authority = given_pem or page.ca_pem
     if not page.tls:
         if requires_tls(host) or fingerprint:
             # A token that names an authority promises TLS: whoever says otherwise is not the pool.
@@ -181,7 +181,7 @@ def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given: str)
             matches = False
         if not matches:
             raise RequestError("join_untrusted", url, values={"url": url})
-    elif not given and url.startswith("http://") and requires_tls(urlsplit(url).hostname or ""):
+    elif not given_pem and url.startswith("http://") and requires_tls(urlsplit(url).hostname or ""):
         # Over plain HTTP anybody on the way could hand out an authority of his own.
         raise RequestError("join_untrusted", url, values={"url": url})
     return authority

@@ -30,10 +30,12 @@ PROCESSES_MAX = 20_000
 SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "acpitz")
 
 
-def max_temperature_c(told: Mapping[str, Iterable[Any]]) -> float | None:
+def max_temperature_c(sensors: Mapping[str, Iterable[Any]]) -> float | None:
     """Returns the highest temperature of the processors, from psutil's table; None without one."""
-    found = [part.current for name in SENSORS for part in told.get(name, ()) if part.current]
-    return max(found) if found else None
+    temperatures = [
+        part.current for name in SENSORS for part in sensors.get(name, ()) if part.current
+    ]
+    return max(temperatures) if temperatures else None
 
 
 def running_programs(programs: tuple[str, ...], names: Iterable[str]) -> tuple[str, ...]:
@@ -50,35 +52,35 @@ class ForeignLoad:
     """The processor time of programs that are not ours, between two looks."""
 
     def __init__(self) -> None:
-        self._before: tuple[float, float, float] | None = None
+        self._previous: tuple[float, float, float] | None = None
 
     def percent(self) -> float | None:
         """Returns what others used since the last look, of all processors; None at the first."""
         times = psutil.cpu_times()
-        whole = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         rest = times.idle + getattr(times, "iowait", 0.0)
-        now, before = (whole, rest, _own_s()), self._before
-        self._before = now
-        if before is None or whole <= before[0]:
+        now, previous = (total, rest, _own_s()), self._previous
+        self._previous = now
+        if previous is None or total <= previous[0]:
             return None
-        passed_s = whole - before[0]
+        passed_s = total - previous[0]
         # A child of ours that has ended takes its time with it: never less than nothing.
-        own_s = max(0.0, now[2] - before[2])
-        others_s = passed_s - (rest - before[1]) - own_s
+        own_s = max(0.0, now[2] - previous[2])
+        others_s = passed_s - (rest - previous[1]) - own_s
         return min(100.0, max(0.0, 100.0 * others_s / passed_s))
 
 
 def _own_s() -> float:
     """Returns the processor time of this process and of all below it, seconds."""
     this = psutil.Process()
-    found = 0.0
+    total_s = 0.0
     for process in [this, *this.children(recursive=True)]:
         try:
             times = process.cpu_times()
         except psutil.Error:
             continue
-        found += times.user + times.system
-    return found
+        total_s += times.user + times.system
+    return total_s
 
 
 class _SystemReadings(msgspec.Struct, frozen=True):
@@ -99,20 +101,20 @@ class MachineProbes:
         activity: what the presence probes told last.
     """
 
-    def __init__(self, look: IdleDetector | None = None, *, tells_load: bool = True) -> None:
+    def __init__(self, detector: IdleDetector | None = None, *, tells_load: bool = True) -> None:
         """Asks nothing yet.
 
         Args:
-            look: for somebody at the machine; None for this system's own.
+            detector: for somebody at the machine; None for this system's own.
             tells_load: whether others' load can be told from ours: not where an engine that the
                 owner started computes for us.
         """
-        self._look = look or make_detector()
+        self._detector = detector or make_detector()
         self._load = ForeignLoad()
         self._tells_load = tells_load
-        self._machine = _SystemReadings()
+        self._readings = _SystemReadings()
         self._throttled = False
-        self._asked: tuple[OwnerTerms, float] | None = None
+        self._last_read: tuple[OwnerTerms, float] | None = None
         self._asked_heat_s = -inf
         self.activity = Activity(inf)
 
@@ -125,16 +127,16 @@ class MachineProbes:
         """
         now_s = time.monotonic()
         if (
-            self._asked is None
-            or self._asked[0] != terms
-            or now_s - self._asked[1] >= READ_INTERVAL_S
+            self._last_read is None
+            or self._last_read[0] != terms
+            or now_s - self._last_read[1] >= READ_INTERVAL_S
         ):
-            self._asked = terms, now_s
-            self._machine = await asyncio.to_thread(self._read, terms)
-        await self._look_at_heat(terms, now_s)
+            self._last_read = terms, now_s
+            self._readings = await asyncio.to_thread(self._read, terms)
+        await self._read_heat(terms, now_s)
         if needs_presence(terms):
-            self.activity = await self._look.detect()
-        local, machine = datetime.now().astimezone(), self._machine
+            self.activity = await self._detector.detect()
+        local, machine = datetime.now().astimezone(), self._readings
         return MachineState(
             day=local.weekday(),
             minute=local.hour * 60 + local.minute,
@@ -151,7 +153,7 @@ class MachineProbes:
 
     async def close(self) -> None:
         """Lets go of all that it asks."""
-        await self._look.close()
+        await self._detector.close()
 
     def _read(self, terms: OwnerTerms) -> _SystemReadings:
         battery = None
@@ -180,7 +182,7 @@ class MachineProbes:
             programs=running_programs(terms.programs, names),
         )
 
-    async def _look_at_heat(self, terms: OwnerTerms, now_s: float) -> None:
+    async def _read_heat(self, terms: OwnerTerms, now_s: float) -> None:
         if sys.platform != "darwin" or not terms.temperature_max_c:
             self._throttled = False
         elif now_s - self._asked_heat_s >= HEAT_INTERVAL_S:

@@ -66,8 +66,8 @@ class MachineSetup(Struct, frozen=True):
 
     async def stop(self) -> None:
         """Stops the engines."""
-        for bay in self.instances:
-            await bay.engine.stop()
+        for instance in self.instances:
+            await instance.engine.stop()
 
 
 async def start_machine(
@@ -89,12 +89,12 @@ async def start_machine(
         meters = await find_machine_meters(config)
         for meter in meters:
             stack.push_async_callback(meter.close)
-        opened = await _start_instances(config, stack, tell=tell, power_w=_power_reader(meters))
-        if isinstance(opened, EngineProblem):
-            return opened
+        started = await _start_instances(config, stack, tell=tell, power_w=_power_reader(meters))
+        if isinstance(started, EngineProblem):
+            return started
         stack.pop_all()
-        bays, awaited = opened
-        return MachineSetup(bays, power, meters, awaited)
+        instances, awaited = started
+        return MachineSetup(instances, power, meters, awaited)
 
 
 async def _start_instances(
@@ -105,40 +105,40 @@ async def _start_instances(
     power_w: ReadPowerW | None,
 ) -> tuple[tuple[EngineInstance, ...], tuple[Attach, ...]] | EngineProblem:
     """The owner's engines that serve, and the servers that do not answer yet."""
-    bays: list[EngineInstance] = []
-    awaited: list[Attach] = []
+    instances: list[EngineInstance] = []
+    unreachable: list[Attach] = []
     problem: EngineProblem | None = None
-    for number, asked in enumerate(config.owner_engines):
-        bay = await start_instance(
-            asked, folder=Path(config.dir), number=number, tell=tell, power_w=power_w
+    for number, engine in enumerate(config.owner_engines):
+        instance = await start_instance(
+            engine, folder=Path(config.dir), number=number, tell=tell, power_w=power_w
         )
-        if isinstance(bay, EngineProblem):
-            problem = bay
-            if not isinstance(asked, Attach):
-                return bay
-            awaited.append(asked)
+        if isinstance(instance, EngineProblem):
+            problem = instance
+            if not isinstance(engine, Attach):
+                return instance
+            unreachable.append(engine)
             continue
-        stack.push_async_callback(bay.engine.stop)
-        if any(one.replica.model == bay.replica.model for one in bays):
-            return EngineProblem("model_twice", {"model": bay.replica.model})
-        bays.append(bay)
-    return (tuple(bays), tuple(awaited)) if bays or problem is None else problem
+        stack.push_async_callback(instance.engine.stop)
+        if any(other.replica.model == instance.replica.model for other in instances):
+            return EngineProblem("model_twice", {"model": instance.replica.model})
+        instances.append(instance)
+    return (tuple(instances), tuple(unreachable)) if instances or problem is None else problem
 
 
 async def start_instance(
-    asked: OwnerEngine, *, folder: Path, number: int = 0, tell: Callable[[str], None],
+    owner_engine: OwnerEngine, *, folder: Path, number: int = 0, tell: Callable[[str], None],
     power_w: ReadPowerW | None = None,
 ) -> EngineInstance | EngineProblem:  # fmt: skip
     """Starts one engine of the owner's and measures it if that was not done before.
 
     Args:
-        asked: the engine.
+        owner_engine: the engine.
         folder: the agent's own.
         number: of the engine among the owner's; each has a log of its own.
         tell: see ``open_machine``.
         power_w: see ``bench.engine_rates``.
     """
-    engine = await start_owner_engine(asked, folder=folder, number=number)
+    engine = await start_owner_engine(owner_engine, folder=folder, number=number)
     if isinstance(engine, EngineProblem):
         return engine
     tell("benchmarking")
@@ -174,17 +174,17 @@ async def measure_instance(
 
 
 async def remeasure_instance(
-    bay: EngineInstance, *, folder: Path, is_busy: Callable[[], bool]
+    instance: EngineInstance, *, folder: Path, is_busy: Callable[[], bool]
 ) -> EngineInstance:
     """Returns a bay with its speed measured now; as it was, where that cannot be."""
     async with exclusive_benchmark():
         rates = await load_or_measure_rates(
-            bay.engine, cache_path=folder / RATES_NAME, anew=True, is_busy=is_busy
+            instance.engine, cache_path=folder / RATES_NAME, ignore_cache=True, is_busy=is_busy
         )
     if isinstance(rates, EngineProblem) or not rates.measured_at:
-        return bay
+        return instance
     return EngineInstance(
-        bay.engine, make_replica(bay.engine.facts, rates.as_rates()), rates.measured_at
+        instance.engine, make_replica(instance.engine.facts, rates.as_rates()), rates.measured_at
     )
 
 
@@ -206,7 +206,10 @@ async def benchmark_machine(config: NodeConfig) -> EngineRates | EngineProblem:
                 stack.push_async_callback(meter.close)
             await stack.enter_async_context(exclusive_benchmark())
             return await load_or_measure_rates(
-                engine, cache_path=folder / RATES_NAME, anew=True, power_w=_power_reader(meters)
+                engine,
+                cache_path=folder / RATES_NAME,
+                ignore_cache=True,
+                power_w=_power_reader(meters),
             )
     finally:
         await engine.stop()
@@ -256,8 +259,8 @@ def find_power(power: PowerConfig, *, gpu: bool) -> Power | EngineProblem:
         power: what the owner said.
         gpu: whether a graphics card may be at work.
     """
-    found = (power.device, Basis.ESTIMATED) if power.device else detect_device(gpu=gpu)
-    device, basis = found
+    detected = (power.device, Basis.ESTIMATED) if power.device else detect_device(gpu=gpu)
+    device, basis = detected
     return device_power(device, basis=basis, idle_w=power.idle_w, active_w=power.active_w)
 
 

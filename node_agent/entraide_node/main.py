@@ -87,32 +87,32 @@ class _AgentProcess:
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._sign, PhaseEvent.ASKED)
+            loop.add_signal_handler(number, self._handle_event, PhaseEvent.ASKED)
         if os.environ.get(PARENT_PIPE) == "1":
-            watch_parent(lambda: loop.call_soon_threadsafe(self._sign, PhaseEvent.ORPHANED))
-        self._log.info("node.starting", config=self._shown())
+            watch_parent(lambda: loop.call_soon_threadsafe(self._handle_event, PhaseEvent.ORPHANED))
+        self._log.info("node.starting", config=self._config_without_keys())
         stopped = await self._serve()
         if stopped.code:
             self._log.error("node.stopped", code=stopped.code)
-            said = error_sentence(stopped.code, stopped.values, self._config.lang) or stopped.code
-            sys.stderr.write(f"{said}\n")
+            text = error_sentence(stopped.code, stopped.values, self._config.lang) or stopped.code
+            sys.stderr.write(f"{text}\n")
         owner_files.write_stopped(self._folder, stopped)
         return 1 if stopped.code else 0
 
-    def _shown(self) -> str:
+    def _config_without_keys(self) -> str:
         shown = repr(self._config)
         for engine in self._config.owner_engines:
             shown = shown.replace(getattr(engine, "key", "") or "\0", "…")
         return shown
 
-    def _sign(self, sign: PhaseEvent) -> None:
+    def _handle_event(self, event: PhaseEvent) -> None:
         self._stopping.set()
         if self._agent is not None:
-            self._agent.apply_event(sign)
+            self._agent.apply_event(event)
 
     async def _serve(self) -> owner_files.StopReason:
         try:
-            machine = await self._until_machine()
+            machine = await self._start_machine()
         except EntraideError as problem:
             return owner_files.StopReason(problem.code, problem.values)
         if machine is None:
@@ -120,10 +120,10 @@ class _AgentProcess:
         if isinstance(machine, EngineProblem):
             return owner_files.StopReason(machine.code, machine.values)
         try:
-            supply = CatalogueSource(self._config)
-            await supply.open()
+            source = CatalogueSource(self._config)
+            await source.open()
             self._agent = Agent(
-                self._config, machine=machine, supplier=supply, steward=self._steward()
+                self._config, machine=machine, supplier=source, steward=self._policy_driver()
             )
             if not self._stopping.is_set():
                 await self._agent.run()
@@ -133,25 +133,25 @@ class _AgentProcess:
             await machine.stop()
         return owner_files.StopReason("", {})
 
-    def _steward(self) -> TermsPolicyDriver:
+    def _policy_driver(self) -> TermsPolicyDriver:
         # What an engine that the owner started uses cannot be told from what the owner uses.
         attached = any(isinstance(engine, Attach) for engine in self._config.owner_engines)
         return TermsPolicyDriver(self._folder, MachineProbes(tells_load=not attached))
 
-    async def _until_machine(self) -> MachineSetup | EngineProblem | None:
+    async def _start_machine(self) -> MachineSetup | EngineProblem | None:
         """Starts the engine; one that somebody else runs is waited for. None: asked to stop."""
         wait_s = RETRY_MIN_S
         while True:
-            opening = asyncio.create_task(start_machine(self._config, tell=self._tell))
+            opening = asyncio.create_task(start_machine(self._config, tell=self._write_state))
             stopping = asyncio.create_task(self._stopping.wait())
             await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             if self._stopping.is_set():
                 opening.cancel()
                 await asyncio.wait({opening})
-                left = None if opening.cancelled() else opening.result()
-                if isinstance(left, MachineSetup):
-                    await left.stop()
+                machine_left = None if opening.cancelled() else opening.result()
+                if isinstance(machine_left, MachineSetup):
+                    await machine_left.stop()
                 return None
             machine = opening.result()
             fixed = self._config.owner_engines
@@ -159,13 +159,13 @@ class _AgentProcess:
             if isinstance(machine, MachineSetup) or others or not fixed:
                 return machine
             self._log.warning("node.engine_awaited", code=machine.code, wait_s=wait_s)
-            self._tell("engine_down")
+            self._write_state("engine_down")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._stopping.wait()
             wait_s = min(RETRY_MAX_S, 2 * wait_s)
 
-    def _tell(self, state: str) -> None:
+    def _write_state(self, state: str) -> None:
         self._log.info("node.state", state=state)
         config = self._config
         owner_files.write_status(

@@ -150,12 +150,12 @@ def restart_service(config: NodeConfig, lang: str) -> int:
 
 def print_service_status(config: NodeConfig, lang: str, *, as_json: bool) -> int:
     """Says how a node's service stands; returns the exit status. Blocks."""
-    found = report_service(config, find_manager())
+    report = report_service(config, find_manager())
     if as_json:
-        sys.stdout.write(f"{msgspec.json.encode(found).decode('utf-8')}\n")
+        sys.stdout.write(f"{msgspec.json.encode(report).decode('utf-8')}\n")
         return 0
-    code = f"node-service-is-{found.state}" if found.manager else "node-service-none"
-    values = {"kind": found.manager, "log": found.log, "command": found.command}
+    code = f"node-service-is-{report.state}" if report.manager else "node-service-none"
+    values = {"kind": report.manager, "log": report.log, "command": report.command}
     sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
     return 0
 
@@ -186,14 +186,14 @@ def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = F
         return 1
     if not (folder / keys.IDENTITY_NAME).exists():  # it has left already
         return _remove_files(folder, config, lang, purge=purge, weights=weights)
-    knows = run_loop(_say_goodbye(config))
+    pool_knows = run_loop(_say_goodbye(config))
     for name in (
         keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
         CATALOGUE_NAME, SIGNATURE_NAME, REPORTS_NAME, owner_files.STOPPED_NAME,
         owner_files.PAUSE_NAME,
     ):  # fmt: skip
         (folder / name).unlink(missing_ok=True)
-    code = "node-left" if knows else "node-left-untold"
+    code = "node-left" if pool_knows else "node-left-untold"
     sys.stdout.write(f"{i18n.text(code, lang, node=config.node)}\n")
     return _remove_files(folder, config, lang, purge=purge, weights=weights)
 
@@ -204,13 +204,13 @@ def _remove_files(
     """Takes away what is asked for, and says what stays; returns the exit status."""
     from entraide_node import folder_purge  # noqa: PLC0415  (brings every engine along)
 
-    _remove_weights(config, lang, wanted=True if purge else weights)
+    _remove_weights(config, lang, remove=True if purge else weights)
     if purge:
         folder_purge.purge_folder(folder)
-    left = folder_purge.list_remaining(folder)
-    values = {"folder": str(folder), "files": ", ".join(left)}
+    remaining = folder_purge.list_remaining(folder)
+    values = {"folder": str(folder), "files": ", ".join(remaining)}
     some = "node-left-foreign" if purge else "node-left-stays"
-    code = some if left else "node-left-purged"
+    code = some if remaining else "node-left-purged"
     sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
     return 0
 
@@ -264,7 +264,7 @@ async def _say_goodbye(config: NodeConfig) -> bool:
     return True
 
 
-def _remove_weights(config: NodeConfig, lang: str, *, wanted: bool | None) -> None:
+def _remove_weights(config: NodeConfig, lang: str, *, remove: bool | None) -> None:
     from entraide_node.models.model_store import ModelStore  # noqa: PLC0415  (only whoever leaves)
 
     store = ModelStore(weights_folder(config))
@@ -273,15 +273,15 @@ def _remove_weights(config: NodeConfig, lang: str, *, wanted: bool | None) -> No
         return
     values = {
         "folder": str(weights_folder(config)),
-        "size": i18n.decimal(sum(one.size_bytes for one in stored) / 1e9, lang),
+        "size": i18n.decimal(sum(weights.size_bytes for weights in stored) / 1e9, lang),
     }
-    if wanted is None and sys.stdin.isatty():
+    if remove is None and sys.stdin.isatty():
         answer = input(f"{i18n.text('node-leave-weights-ask', lang, **values)} ")
-        wanted = answer.strip().lower()[:1] in ("o", "y")
-    if wanted:
-        for one in stored:
-            store.delete(one.place)
-    code = "node-left-weights-gone" if wanted else "node-left-weights-kept"
+        remove = answer.strip().lower()[:1] in ("o", "y")
+    if remove:
+        for weights in stored:
+            store.delete(weights.place)
+    code = "node-left-weights-gone" if remove else "node-left-weights-kept"
     sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
 
 

@@ -26,8 +26,8 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
     if status is None:
         stopped = owner_files.read_stopped(folder)
         if as_json:
-            said = {"node": node, "state": "stopped", "code": stopped.code}
-            typer.echo(msgspec.json.encode(said).decode("utf-8"))
+            document = {"node": node, "state": "stopped", "code": stopped.code}
+            typer.echo(msgspec.json.encode(document).decode("utf-8"))
             return 0
         typer.echo(i18n.text("node-status-stopped", lang, node=node))
         if stopped.code:
@@ -47,12 +47,12 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
                 prefill=status.prefill_tokens_per_s, decode=_decode_per_s(status),
             )
         )  # fmt: skip
-    if len(status.models) > 1 or any(told.state != "serving" for told in status.models):
-        for told in status.models:
+    if len(status.models) > 1 or any(model.state != "serving" for model in status.models):
+        for model in status.models:
             typer.echo(
                 i18n.text(
                     "node-status-model", lang,
-                    model=told.model, state=told.state, running=told.runs,
+                    model=model.model, state=model.state, running=model.runs,
                 )
             )  # fmt: skip
     for sentence_said in energy_sentences(status, lang):

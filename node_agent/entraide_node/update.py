@@ -11,13 +11,13 @@ from pathlib import Path
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
-def is_older(mine: str, pools: str) -> bool:
+def is_older(own_version: str, pool_version: str) -> bool:
     """Tells whether a version is older than the pool's by a minor one at least.
 
     >>> is_older("0.1.9", "0.2.0"), is_older("0.2.0", "0.2.7"), is_older("1.0.0", "")
     (True, False, False)
     """
-    own, other = _VERSION.match(mine), _VERSION.match(pools)
+    own, other = _VERSION.match(own_version), _VERSION.match(pool_version)
     if own is None or other is None:
         return False
     return (int(own[1]), int(own[2])) < (int(other[1]), int(other[2]))

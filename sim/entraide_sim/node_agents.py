@@ -319,7 +319,7 @@ def _admit_run(offer: RunOffer) -> AdmissionDecision:
     old = node.runs.get(job)
     decision = admit_run(
         RunRequest(job, offer.epoch, ENDPOINT, offer.model or request.facts.model, sealed=False),
-        holding=ModelOccupancy(
+        occupancy=ModelOccupancy(
             node.replica.model if node.is_loaded else "",
             node.replica.slots,
             len(node.runs),

@@ -55,7 +55,7 @@ OURS = {
     "entraide_node.service_commands:read_pool_address": WRITTEN_BY_US,
     "entraide_node.models.model_files:_load_checksums": WRITTEN_BY_US,
     "entraide_node.models.model_store:ModelStore.transfer_rates": WRITTEN_BY_US,
-    "entraide_node.models.model_store:ModelStore._proofs": WRITTEN_BY_US,
+    "entraide_node.models.model_store:ModelStore._read_proofs": WRITTEN_BY_US,
     "entraide_node.owner.files:read_status": WRITTEN_BY_US,
     "entraide_node.owner.files:read_stopped": WRITTEN_BY_US,
     "entraide_node.owner.files:DeclaredSurplus._read": "the owner's file; every error is caught",

@@ -61,7 +61,7 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
         )
         last = capsys.readouterr().out
 
-    assert f"Still in {folder}: checksums.json, models, node.toml." in first
+    assert f"Left in {folder}: checksums.json, models, node.toml." in first
     assert "--purge" in first
     assert 0 == status
     assert "not Entraide's: models." in last
@@ -93,5 +93,5 @@ async def test_leaving_a_pool_that_is_away(
     status = await asyncio.to_thread(service_commands.leave_pool, folder, "en", weights=False)
 
     assert 0 == status
-    assert "its operator can revoke it" in capsys.readouterr().out
+    assert "its operator can revoke the identity" in capsys.readouterr().out
     assert not (folder / keys.IDENTITY_NAME).exists()

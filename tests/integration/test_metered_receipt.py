@@ -75,7 +75,7 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
         async with serving(metered, engine, meters=(plug,)) as agent:
             chat = Chatting(pool, key, engine)
             await eventually(lambda: surplus_w(pool) == 600.0)
-            await eventually(lambda: agent._power._energy.idle_w is not None)
+            await eventually(lambda: agent._power_sampler._energy.idle_w is not None)
             page.pages["/plug"] = {"apower": WORK_W}
             measured = await chat.receipt(lambda: is_measured(agent))
             await fall_silent(page, agent, pool)
@@ -96,11 +96,11 @@ def surplus_w(pool: RunningScheduler) -> float | None:
 
 def is_measured(agent: Agent) -> bool:
     """Whether a window of work was read."""
-    return agent._power._energy._added_w is not None
+    return agent._power_sampler._energy._added_w is not None
 
 
 async def fall_silent(page: Home, agent: Agent, pool: RunningScheduler) -> None:
     """Lets the pages vanish, until node and pool have noticed."""
     page.pages.clear()
-    await eventually(lambda: agent._power.status().kind == "catalogue")
+    await eventually(lambda: agent._power_sampler.status().kind == "catalogue")
     await eventually(lambda: surplus_w(pool) is None)

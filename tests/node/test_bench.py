@@ -282,7 +282,7 @@ async def test_what_is_measured_beside_other_work(tmp_path: Path) -> None:
     alone = await rates_of(engine, clock, cache_path=path)
     kept = await rates_of(engine, clock, cache_path=path)
     asked = len(engine.bodies)
-    anew = await rates_of(engine, clock, cache_path=path, anew=True)
+    anew = await rates_of(engine, clock, cache_path=path, ignore_cache=True)
 
     assert (Basis.ESTIMATED, 0.0) == (beside.basis, beside.measured_at)
     assert (Basis.MEASURED, 1e9) == (alone.basis, alone.measured_at)

@@ -310,7 +310,7 @@ async def test_a_mac_tells_by_its_own_tools(
     async def says(command: tuple[str, ...]) -> str:
         return ioreg if command[0] == "ioreg" else screen
 
-    found = await MacIdleDetector(says=says).detect()
+    found = await MacIdleDetector(run=says).detect()
 
     assert (expected.how, expected.watching) == (found.how, found.watching)
     assert expected.idle_s == pytest.approx(found.idle_s)

@@ -159,7 +159,7 @@ def test_trust(name: str) -> None:
     """An authority is believed from its fingerprint, HTTPS, or this machine, and else refused."""
     url, page, named, expected = TRUST[name]
     try:
-        found = _choose_authority(page, url=url, fingerprint=named, given="")
+        found = _choose_authority(page, url=url, fingerprint=named, given_pem="")
     except RequestError as refused:
         found = refused.code
 

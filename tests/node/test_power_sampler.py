@@ -149,9 +149,9 @@ def test_one_lie_is_dropped_and_three_put_a_meter_aside(name: str) -> None:
     """A single bad reading is forgiven; three in a row are not, for a minute."""
     power_w, fault = LIES[name]
     belief = MeterHealth(meter_health.power_limit_w(60.0))
-    believed = [belief.accept_reading(power_w, busy=False, rest_w=None, at=n) for n in (0.0, 1.0)]
+    believed = [belief.accept_reading(power_w, busy=False, idle_w=None, at=n) for n in (0.0, 1.0)]
     forgiven = belief.is_usable(1.0)
-    belief.accept_reading(power_w, busy=False, rest_w=None, at=2.0)
+    belief.accept_reading(power_w, busy=False, idle_w=None, at=2.0)
 
     assert [False, False] == believed
     assert forgiven
@@ -163,7 +163,7 @@ def test_a_good_reading_forgives_the_ones_before() -> None:
     """Faults count only in a row."""
     belief = MeterHealth(1_000.0)
     for n in range(12):
-        belief.accept_reading(-1.0 if n % 3 else 40.0 + n, busy=False, rest_w=None, at=float(n))
+        belief.accept_reading(-1.0 if n % 3 else 40.0 + n, busy=False, idle_w=None, at=float(n))
 
     assert belief.is_usable(12.0)
 
@@ -176,7 +176,7 @@ def test_a_meter_that_lies_again_stays_aside_longer() -> None:
             belief.add_fault(meter_health.SILENT, at)
         waits.append(belief.suspended_until - at)
         at = belief.suspended_until
-        belief.accept_reading(40.0 + at, busy=False, rest_w=None, at=at)
+        belief.accept_reading(40.0 + at, busy=False, idle_w=None, at=at)
 
     assert [60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600] == waits
 
@@ -184,7 +184,7 @@ def test_a_meter_that_lies_again_stays_aside_longer() -> None:
 def test_a_meter_that_does_not_notice_work_is_not_believed() -> None:
     """A meter of another machine says while we work what it said at rest."""
     belief = MeterHealth(1_000.0, meter_health.added_power_min_w(10.0, 46.0))
-    said = [belief.accept_reading(20.0 + n / 10, busy=True, rest_w=20.0, at=n) for n in range(5)]
+    said = [belief.accept_reading(20.0 + n / 10, busy=True, idle_w=20.0, at=n) for n in range(5)]
 
     assert [True, True, True, True, False] == said
     assert meter_health.NOTHING == belief.fault
@@ -193,7 +193,7 @@ def test_a_meter_that_does_not_notice_work_is_not_believed() -> None:
 def test_a_meter_that_is_stuck_is_not_believed() -> None:
     """A reading that is the same to the last digit at rest and at work, again and again, is old."""
     belief = MeterHealth(1_000.0)
-    said = [belief.accept_reading(44.0, busy=n % 2 == 1, rest_w=None, at=n) for n in range(6)]
+    said = [belief.accept_reading(44.0, busy=n % 2 == 1, idle_w=None, at=n) for n in range(6)]
 
     assert [True, True, True, True, False, False] == said
     assert meter_health.UNMOVED == belief.fault
@@ -203,7 +203,7 @@ def test_a_steady_plug_is_believed() -> None:
     """A plug that tells whole watts says the same for long, and moves with the work."""
     belief = MeterHealth(1_000.0)
     said = [
-        belief.accept_reading(47.0 if busy else 12.0, busy=busy, rest_w=12.0, at=0.0)
+        belief.accept_reading(47.0 if busy else 12.0, busy=busy, idle_w=12.0, at=0.0)
         for busy in [False, True, False, True, False, True]
         for _ in range(100)
     ]

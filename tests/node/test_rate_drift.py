@@ -37,14 +37,16 @@ def test_departure(name: str) -> None:
     read, write, beside, runs, expected = CASES[name]
     drift = RateDrift()
     for n in range(runs):
-        drift = add_run(drift, RATES, read=read, write=write, beside=beside, at=float(n))
+        drift = add_run(
+            drift, RATES, prefill=read, decode=write, sequences_mean=beside, at=float(n)
+        )
 
     assert expected is (drift.deviates_since_s is not None)
 
 
 def slow(drift: RateDrift, at: float) -> RateDrift:
     """One more run at half the speed."""
-    return add_run(drift, RATES, read=(1_000, 2.0), write=(100, 5.0), beside=1.0, at=at)
+    return add_run(drift, RATES, prefill=(1_000, 2.0), decode=(100, 5.0), sequences_mean=1.0, at=at)
 
 
 def test_only_what_lasts_is_measured_again() -> None:
@@ -65,7 +67,9 @@ def test_what_mends_itself_is_not_measured() -> None:
     for n in range(RUNS_MIN):
         drift = slow(drift, float(n))
     for n in range(60):
-        drift = add_run(drift, RATES, read=(1_000, 1.0), write=(100, 2.5), beside=1.0, at=100.0 + n)
+        drift = add_run(
+            drift, RATES, prefill=(1_000, 1.0), decode=(100, 2.5), sequences_mean=1.0, at=100.0 + n
+        )
 
     assert drift.deviates_since_s is None
     assert not is_measurement_due(drift, measured_s=-DAY, at=10 * DAY)

@@ -43,7 +43,7 @@ def test_runs(name: str) -> None:
     expected = AdmissionDecision(Admission.DECLINE, wanted) if isinstance(wanted, str) else wanted
 
     assert expected == admit_run(
-        replace(ASKED, **asked), holding=replace(HOLDING, **holding), reason=reason
+        replace(ASKED, **asked), occupancy=replace(HOLDING, **holding), reason=reason
     )
 
 

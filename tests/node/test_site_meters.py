@@ -107,7 +107,7 @@ async def test_a_standing_surplus_is_renewed(tmp_path: Path) -> None:
     async with sunny(tmp_path) as sun:
         first = await sun.says(900, 300)
         assert first is not None
-        sun.site._status = replace(first, expires_at=first.expires_at - 31.0)
+        sun.site._advertised = replace(first, expires_at=first.expires_at - 31.0)
         second = await sun.says(900, 300)
 
     assert second is not None
@@ -186,10 +186,10 @@ async def test_an_agent_with_meters(bus: NatsPool, peer: Peer, tmp_path: Path) -
                 b.energy is not None and b.energy.surplus_w == 600.0
                 for b in peer.said(Heartbeat)
             ))  # fmt: skip
-            await eventually(lambda: agent._power._energy.idle_w is not None)
+            await eventually(lambda: agent._power_sampler._energy.idle_w is not None)
             page.pages["/plug"] = {"apower": 56.0}
             await peer.send(run("job-1"))
-            await eventually(lambda: agent._power._energy._added_w is not None)
+            await eventually(lambda: agent._power_sampler._energy._added_w is not None)
             engine.say("job-1", EngineChunk(b"", 1))
             engine.say("job-1", end())
             usage = (await peer.hear(UsageReport)).usage

@@ -1,1 +1,1 @@
-"""The node agent's pure decisions: no clock, no I/O, no log; time is an argument."""
+"""Pure decisions of the node agent: no clock, no I/O and no log; time is an argument in seconds."""

@@ -1,16 +1,17 @@
-"""Back-off: how long to rest after failures in a row.
+"""Exponential back-off: the wait before the next attempt after consecutive failures.
 
-It decides the doubling and its limit, and nothing of what failed.
+Input: the number of failures, the first wait and the longest wait. Output: the wait in seconds,
+which doubles with each failure.
 """
 
 
 def doubling_backoff_s(failures: int, *, first_s: float, max_s: float) -> float:
-    """Returns the rest after so many failures in a row, seconds.
+    """Returns the wait after a number of consecutive failures, in seconds.
 
     Args:
-        failures: at least one.
-        first_s: after the first; each further one doubles it.
-        max_s: the longest rest.
+        failures: number of consecutive failures, at least one.
+        first_s: the wait after the first failure; each further failure doubles the wait.
+        max_s: the longest wait.
     """
     wait_s = first_s
     for _ in range(1, failures):

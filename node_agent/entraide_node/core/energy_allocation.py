@@ -1,15 +1,14 @@
-"""Energy of jobs on one machine, by the rule of the equal share of what running adds.
+"""Energy allocation: shares the energy of one machine among its concurrent jobs.
 
-What a job is charged grows by ``added_w * dt / n`` while it runs beside n - 1 others; ``added_w``
-is what running adds to the machine's power at rest. Power at rest is charged to nobody: the
-machine is on anyway, for its owner. So the jobs' energies add up to exactly what running added,
-whoever came first, and batching makes each of them cheaper.
+Each of n concurrent jobs is charged ``added_w * dt / n``, where ``added_w`` is the machine's power
+above its idle power. Idle power is charged to no job, because the machine is on for its owner
+anyway. The charges therefore add up exactly to the energy that the jobs added, and batching lowers
+the charge of each job.
 
-``added_w`` comes from readings where a meter is trusted: the mean power of each window between two
-readings, less the power that the same meter told at rest. Until a window is read, and for jobs
-that end within it, the last window's power stands for it; without any, the machine's ``Power``.
-
-It knows neither clocks nor meters: time is an argument, in seconds, and power is told.
+Input: begin, first token and end of each job, and readings of a trusted meter; times in seconds,
+power in watts. Output: energy of each job in microwatt-hours and its basis. ``added_w`` is the mean
+power of the window between two readings minus the idle power of the same meter. Until a window is
+read, the power of the last window applies; without any reading, the machine's ``Power``.
 """
 
 import math
@@ -21,20 +20,20 @@ from entraide.types import Basis, Power
 from entraide.units import uwh_from_joules
 
 RUNNING_MAX = 4096
-BUSY_FRACTION_MIN = 0.9  # of a window with work, for its power to count as power at work
+BUSY_FRACTION_MIN = 0.9  # of a window that must be busy for its power to count as active power
 IDLE_POWER_WEIGHT = (
     0.125  # of a new reading in the power at rest: about eight readings are remembered
 )
 
 
 class JobEnergy(Struct, frozen=True):
-    """What one job was charged, in whole microwatt-hours.
+    """The energy that one job is charged, in whole microwatt-hours.
 
     Attributes:
         prefill_uwh: until its first output token.
-        decode_uwh: from then on.
-        basis: ``measured`` when readings cover at least half of its time, ``estimated`` when an
-            earlier reading stands for more, else how the machine's power was obtained.
+        decode_uwh: from its first output token on.
+        basis: ``measured`` if readings cover at least half of the job's time, ``estimated`` if an
+            earlier reading applies to more than half, else the basis of the machine's power.
     """
 
     prefill_uwh: int
@@ -43,7 +42,7 @@ class JobEnergy(Struct, frozen=True):
 
 
 class _Run(Struct):
-    """A job's share of time, in seconds of the whole machine, and what it was charged for it."""
+    """A job's share of machine time in seconds, and the energy charged for it in joules."""
 
     begun_s: float
     settled_s: float
@@ -53,7 +52,7 @@ class _Run(Struct):
     decode_j: float = 0.0
 
     def settle(self, until_s: float, added_w: float) -> float:
-        """Charges the share of time up to a moment; returns how much that was."""
+        """Charges the share of time up to a moment; returns that share in seconds."""
         share_s = until_s - self.settled_s
         prefill_s = min(share_s, max(0.0, self.first_s - self.settled_s))
         self.prefill_j += added_w * prefill_s
@@ -63,10 +62,11 @@ class _Run(Struct):
 
 
 class EnergyAllocator:
-    """Shares the power that running adds among the jobs that run.
+    """Allocates the power above idle among the running jobs.
 
-    One sum grows for all: the share of time that a job would have had, had it run from the
-    beginning. An event costs the same however many jobs run; only a reading visits each of them.
+    A single sum grows over time: the share that a job would have if it had run since the sum began.
+    A job's share is the difference of that sum between its end and its begin, so an event costs
+    O(1) whatever the number of jobs; only a reading visits each job.
     """
 
     def __init__(self, power: Power, at: float) -> None:
@@ -76,57 +76,57 @@ class EnergyAllocator:
         self._share_s = 0.0
         self._runs: dict[str, _Run] = {}
         self._power = power
-        self._rest_w: float | None = None
+        self._idle_w: float | None = None
         self._added_w: float | None = None
 
     @property
     def running(self) -> int:
-        """How many jobs share now."""
+        """Number of jobs that run now."""
         return len(self._runs)
 
     @property
     def idle_w(self) -> float | None:
-        """What the meter says at rest, watts; None before it was asked then."""
-        return self._rest_w
+        """The meter's idle power, watts; None before it was read at idle."""
+        return self._idle_w
 
     @property
     def added_w(self) -> float:
-        """What running adds to the power at rest, watts, as far as is known."""
+        """Power above idle while jobs run, watts: measured, else from the machine's ``Power``."""
         if self._added_w is not None:
             return self._added_w
         return max(0.0, self._power.active_w - self._power.idle_w)
 
     @property
     def power(self) -> Power:
-        """The machine's power: as measured once rest and work have both been read."""
-        if self._rest_w is None or self._added_w is None:
+        """The machine's power; measured once both idle and active power have been read."""
+        if self._idle_w is None or self._added_w is None:
             return self._power
-        active_w = self._rest_w + self._added_w
-        return replace(self._power, idle_w=self._rest_w, active_w=active_w, basis=Basis.MEASURED)
+        active_w = self._idle_w + self._added_w
+        return replace(self._power, idle_w=self._idle_w, active_w=active_w, basis=Basis.MEASURED)
 
     def set_power(self, power: Power, at: float) -> None:
-        """From now on the machine draws this, where no reading says otherwise."""
+        """Sets the power that applies where there is no reading."""
         self._settle_all(at)
         self._power = power
 
     def begin_job(self, job: str, at: float) -> None:
-        """A job begins to be computed; a clock that went back counts as no time."""
+        """Begins to charge a job; a clock that went back counts as no time."""
         assert job not in self._runs, f"job {job} runs already"
         assert len(self._runs) < RUNNING_MAX
         self._advance(at)
         self._runs[job] = _Run(self._share_s, self._share_s)
 
     def note_first_token(self, job: str, at: float) -> None:
-        """A job's prefill is over; only the first call for a job counts."""
+        """Ends a job's prefill; only the first call for a job has an effect."""
         self._advance(at)
         run = self._runs.get(job)
         if run is not None:
             run.first_s = min(run.first_s, self._share_s)
 
     def end_job(self, job: str, at: float) -> JobEnergy:
-        """A job is over; returns what it is charged, which is nothing if it never began.
+        """Ends a job and returns its charge; zero for a job that never began.
 
-        The parts are rounded so that they add up to the rounded whole.
+        The parts are rounded so that they add up to the rounded total.
         """
         self._advance(at)
         run = self._runs.pop(job, None)
@@ -138,36 +138,39 @@ class EnergyAllocator:
         return JobEnergy(prefill_uwh, whole_uwh - prefill_uwh, self._basis(run))
 
     def add_reading(self, mean_w: float, at: float) -> None:
-        """Takes a reading: the machine's mean power since the window began, which ends here.
+        """Adds a reading: the machine's mean power of the current window, which ends here.
 
-        A window at rest tells the power at rest, one with work what running adds. One with some
-        of each tells neither: jobs that still run are charged for it at the next one's power.
+        A window without jobs gives the idle power, a window full of jobs the power above idle. A
+        mixed window gives neither; the jobs that still run are charged for it at the power of the
+        next window.
         """
         self._advance(at)
         window_s = at - self._window_at
         if window_s > 0.0:
             if self._busy_s <= 0.0:
-                self._rested(mean_w)
-            elif self._rest_w is not None and self._busy_s >= BUSY_FRACTION_MIN * window_s:
-                self._added_w = max(0.0, mean_w - self._rest_w) * window_s / self._busy_s
+                self._observe_idle(mean_w)
+            elif self._idle_w is not None and self._busy_s >= BUSY_FRACTION_MIN * window_s:
+                self._added_w = max(0.0, mean_w - self._idle_w) * window_s / self._busy_s
                 for run in self._runs.values():
                     run.measured_s += run.settle(self._share_s, self._added_w)
         self.open_window(at)
 
     def open_window(self, at: float) -> None:
-        """The next reading is about the time from here on."""
+        """Starts the window of the next reading here."""
         self._advance(at)
         self._window_at, self._busy_s = at, 0.0
 
     def reset(self, at: float) -> None:
-        """The meter is another one, or none: what the last one told does not hold for it."""
+        """Drops the readings of a meter that is no longer in use."""
         self._settle_all(at)
-        self._rest_w = self._added_w = None
+        self._idle_w = self._added_w = None
         self.open_window(at)
 
-    def _rested(self, mean_w: float) -> None:
-        old_w = self._rest_w
-        self._rest_w = mean_w if old_w is None else old_w + IDLE_POWER_WEIGHT * (mean_w - old_w)
+    def _observe_idle(self, mean_w: float) -> None:
+        previous_w = self._idle_w
+        self._idle_w = (
+            mean_w if previous_w is None else previous_w + IDLE_POWER_WEIGHT * (mean_w - previous_w)
+        )
 
     def _basis(self, run: _Run) -> Basis:
         share_s = run.settled_s - run.begun_s
@@ -186,5 +189,5 @@ class EnergyAllocator:
             self._share_s += elapsed_s / len(self._runs)
             self._busy_s += elapsed_s
         else:
-            self._share_s = 0.0  # nobody holds a mark: keep the sum small and exact
+            self._share_s = 0.0  # no job refers to the sum: keep it small and exact
         self._at = max(self._at, at)

@@ -1,7 +1,7 @@
-"""Hardware: what a machine is, as facts, and which engines suit it.
+"""Hardware: the vocabulary of a machine's facts, and the engines that suit a machine.
 
-It decides which accelerator counts, whose memory is its own, and which engines are worth having
-there, the best first. It refuses to know how a fact is found.
+Input: facts that ``hardware_detection`` reads. Output: the accelerator, the memory of each card,
+and the suitable engines, best first.
 """
 
 from msgspec import Struct
@@ -70,9 +70,9 @@ class Hardware(Struct, frozen=True, kw_only=True):
 
 
 def suitable_engines(hardware: Hardware) -> tuple[str, ...]:
-    """Returns the engines that suit a machine, the best first; llama.cpp suits any.
+    """Returns the engines that suit a machine, best first; llama.cpp suits any machine.
 
-    MLX is made for Apple's chips; vLLM for NVIDIA's and AMD's cards under Linux.
+    MLX supports Apple's chips; vLLM supports NVIDIA's and AMD's cards under Linux.
     """
     first = hardware.gpus[0] if hardware.gpus else None
     if first is None:

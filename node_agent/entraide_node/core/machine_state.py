@@ -1,7 +1,7 @@
-"""Situation: a moment at the machine, as its owner lives it, and what follows from it alone.
+"""Machine state: one observation of the machine, and what it implies under the owner's terms.
 
-It decides whether somebody is there, and what the work may take of the machine then. It refuses to
-know how anything is measured: what could not be is None.
+Input: values that ``machine_probes`` reads; None for a value that could not be read. Output:
+whether the owner counts as present, the caps that apply, and the slots that a power cap leaves.
 """
 
 from math import inf
@@ -14,23 +14,23 @@ GIB = 1_073_741_824
 
 
 class MachineState(Struct, frozen=True, kw_only=True):
-    """A moment at the machine, as its owner lives it.
+    """One observation of the machine.
 
     Attributes:
-        day, minute: local, 0 (Monday) to 6, and minute of the day.
+        day, minute: local day, 0 (Monday) to 6, and minute of the day.
         paused: whether the owner paused the node.
-        on_battery: whether it runs on its battery.
-        charge_percent: how full the battery is; None without one.
-        temperature_c: of the hottest part that computes; None where it is not told.
+        on_battery: whether the machine runs on its battery.
+        charge_percent: charge of the battery; None without one.
+        temperature_c: of the hottest processor; None if it cannot be read.
         throttled: whether the system slows the machine down for its heat.
-        load_percent: of all processors, used by other programs; None where it cannot be told.
-        memory_free_bytes: that programs could still take; None where it is not told.
-        programs: those of the terms that run, in their order.
-        idle_s: since somebody last touched it; infinite where nobody is signed in, None where it
-            cannot be detected.
-        surplus_w: of the site's own generation.
-        idle_w, active_w: what the machine draws without and with work.
-        slots: jobs that it can run at once.
+        load_percent: share of all processors that other programs use; None if unknown.
+        memory_free_bytes: memory that programs could still use; None if unknown.
+        programs: programs of the owner's list that run, in the list's order.
+        idle_s: seconds since the last input; infinite if nobody is signed in, None if it cannot be
+            detected.
+        surplus_w: surplus of the site's own generation.
+        idle_w, active_w: power of the machine without and with jobs.
+        slots: concurrent jobs that it can run.
     """
 
     day: int = 0
@@ -51,26 +51,27 @@ class MachineState(Struct, frozen=True, kw_only=True):
 
     @property
     def extra_w(self) -> float:
-        """What work adds to what the machine draws."""
+        """Power that jobs add to the machine's idle power, watts."""
         return max(0.0, self.active_w - self.idle_w)
 
 
 def is_owner_present(terms: OwnerTerms, now: MachineState) -> bool:
-    """Tells whether somebody is at the machine, or must be taken to be."""
+    """Tells whether the owner is at the machine, or counts as present because nobody can tell."""
     if now.idle_s is None:
         return terms.unseen is UnknownPresencePolicy.PRESENT
     return now.idle_s <= 0.0 or now.idle_s < terms.idle_min * 60.0
 
 
 def current_caps(terms: OwnerTerms, now: MachineState) -> ResourceCaps:
-    """Returns what the work may take of the machine at a moment."""
+    """Returns the resource caps that apply now."""
     return terms.caps_present if is_owner_present(terms, now) else terms.caps_idle
 
 
 def slots_within_cap(caps: ResourceCaps, now: MachineState) -> int:
-    """Returns how many of a machine's slots its cap of power leaves, in proportion.
+    """Returns how many of a machine's slots its power cap leaves.
 
-    Between idle and full work the power is taken to rise evenly: an estimate, told as such.
+    Power is assumed to grow linearly from idle to all slots: slots * (cap - idle) / (active -
+    idle), rounded down.
 
     >>> now = MachineState(idle_w=20.0, active_w=100.0, slots=4)
     >>> slots_within_cap(ResourceCaps(power_w=60.0), now)

@@ -1,8 +1,9 @@
-"""Trust: whether a meter's reading is believed, and for how long a meter that lies is left alone.
+"""Meter health: whether a meter's reading is plausible, and how long a faulty meter is suspended.
 
-It decides from readings alone. One bad reading is dropped; ``FAULTS_MAX`` in a row put the meter
-aside, at first for a minute, each time for twice as long until it has been good for a while, and
-what comes next in line is asked. It does not know what kind of meter it is.
+Input: power readings, whether the machine was busy, and its idle power. Output: whether a reading
+is accepted. One implausible reading is dropped; ``FAULTS_MAX`` consecutive ones suspend the meter,
+first for one minute and twice as long each time, until ``GOOD_READINGS_TO_FORGIVE`` good readings
+reset that. While a meter is suspended, the next best meter is used.
 """
 
 import math
@@ -11,13 +12,11 @@ from msgspec import Struct
 
 FAULTS_MAX = 3
 SUSPENSION_MIN_S, SUSPENSION_MAX_S = 60.0, 3_600.0
-LOAD_CHANGES_UNMOVED_MAX = (
-    4  # begins and ends of work that leave a reading the same, to the last digit
-)
-UNNOTICED_MAX = 5  # readings that do not notice that the machine works
-GOOD_READINGS_TO_FORGIVE = 120  # readings without a fault, for earlier ones to be forgotten
+LOAD_CHANGES_UNMOVED_MAX = 4  # changes between busy and idle that leave a reading exactly the same
+UNNOTICED_MAX = 5  # consecutive busy readings that are not above idle power
+GOOD_READINGS_TO_FORGIVE = 120  # consecutive good readings that reset the suspension time
 
-# Why a reading is not believed; the catalogue has the words under `meter-fault-CODE`.
+# Why a reading is rejected; the message catalogue has the words under `meter-fault-CODE`.
 SILENT = "silent"
 NOT_A_NUMBER = "not_a_number"
 NEGATIVE = "negative"
@@ -27,13 +26,13 @@ UNMOVED = "unmoved"
 
 
 class MeterHealth(Struct):
-    """How far one meter is trusted.
+    """The health of one meter.
 
     Attributes:
-        ceiling_w: more than this the machine cannot draw.
-        least_w: less than this work cannot add to the power at rest.
-        fault: why the last reading was not believed, or "".
-        aside_until: from when it is asked again, seconds; 0 while it is trusted.
+        max_w: power that the machine cannot exceed.
+        added_min_w: least power that jobs add to the idle power.
+        fault: why the last reading was rejected, or "".
+        suspended_until: end of its suspension, seconds; 0 while it is in use.
     """
 
     max_w: float
@@ -41,51 +40,51 @@ class MeterHealth(Struct):
     fault: str = ""
     suspended_until: float = 0.0
     _faults: int = 0
-    _asides: int = 0
-    _good: int = 0
+    _suspensions: int = 0
+    _good_readings: int = 0
     _last_w: float = math.nan
     _was_busy: bool = False
-    _turns: int = 0
-    _nothing: int = 0
+    _load_changes: int = 0
+    _unnoticed: int = 0
 
     def is_usable(self, at: float) -> bool:
-        """Whether it may be asked now."""
+        """Whether the meter may be read now."""
         return at >= self.suspended_until
 
     def accept_reading(
-        self, power_w: float, *, busy: bool, rest_w: float | None, at: float
+        self, power_w: float, *, busy: bool, idle_w: float | None, at: float
     ) -> bool:
-        """Takes a reading, and says whether it is believed.
+        """Checks a reading; returns whether it is accepted.
 
         Args:
-            power_w: what the meter says, watts.
-            busy: whether the machine worked meanwhile.
-            rest_w: what it said at rest, if it was asked then.
+            power_w: the reading, watts.
+            busy: whether a job ran since the last reading.
+            idle_w: the meter's idle power, if known.
             at: now, seconds.
         """
-        fault = self._fault_of(power_w, busy=busy, rest_w=rest_w)
+        fault = self._fault_of(power_w, busy=busy, idle_w=idle_w)
         if fault:
             self.add_fault(fault, at)
             return False
         self.fault, self._faults, self.suspended_until = "", 0, 0.0
-        self._good += 1
-        if self._good >= GOOD_READINGS_TO_FORGIVE:
-            self._asides = 0
+        self._good_readings += 1
+        if self._good_readings >= GOOD_READINGS_TO_FORGIVE:
+            self._suspensions = 0
         return True
 
     def add_fault(self, fault: str, at: float) -> None:
-        """It gave no reading, or none that is believed."""
+        """Notes that the meter gave no reading, or a rejected one."""
         self.fault = fault
-        self._good = 0
+        self._good_readings = 0
         self._faults += 1
         if self._faults >= FAULTS_MAX:
             self.suspended_until = at + min(
-                SUSPENSION_MAX_S, SUSPENSION_MIN_S * (1 << self._asides)
+                SUSPENSION_MAX_S, SUSPENSION_MIN_S * (1 << self._suspensions)
             )
-            self._asides = min(self._asides + 1, 10)
-            self._faults = self._turns = self._nothing = 0
+            self._suspensions = min(self._suspensions + 1, 10)
+            self._faults = self._load_changes = self._unnoticed = 0
 
-    def _fault_of(self, power_w: float, *, busy: bool, rest_w: float | None) -> str:
+    def _fault_of(self, power_w: float, *, busy: bool, idle_w: float | None) -> str:
         if not math.isfinite(power_w):
             return NOT_A_NUMBER
         if power_w < 0.0:
@@ -93,29 +92,29 @@ class MeterHealth(Struct):
         if power_w > self.max_w:
             return TOO_HIGH
         if power_w != self._last_w:
-            self._turns = 0
+            self._load_changes = 0
         elif busy is not self._was_busy:
-            self._turns += 1
+            self._load_changes += 1
         self._last_w, self._was_busy = power_w, busy
-        unnoticed = busy and power_w <= (rest_w or 0.0) + self.added_min_w
-        self._nothing = self._nothing + 1 if unnoticed else 0
-        if self._nothing >= UNNOTICED_MAX:
+        unnoticed = busy and power_w <= (idle_w or 0.0) + self.added_min_w
+        self._unnoticed = self._unnoticed + 1 if unnoticed else 0
+        if self._unnoticed >= UNNOTICED_MAX:
             return NOTHING
-        return UNMOVED if self._turns >= LOAD_CHANGES_UNMOVED_MAX else ""
+        return UNMOVED if self._load_changes >= LOAD_CHANGES_UNMOVED_MAX else ""
 
 
 def power_limit_w(active_w: float) -> float:
-    """Returns what a machine cannot draw more than, from what its kind draws at work.
+    """Returns the power that a machine cannot exceed, from the active power of its catalogue entry.
 
-    Generous, since a catalogue's entry stands for one card where there may be eight: what it
-    catches is a unit mistaken by a thousand and a counter that jumped.
+    The limit is generous, because an entry describes one card and the machine may have eight. It
+    detects a unit that is wrong by a factor of 1,000, and a counter that jumped.
     """
     return max(1_000.0, 12.0 * active_w)
 
 
 def added_power_min_w(idle_w: float, active_w: float) -> float:
-    """Returns what work adds at least, from what its kind adds: a twentieth.
+    """Returns the least power that jobs add: a twentieth of the catalogue's difference.
 
-    A meter that notices less measures another machine, or a part that does not do the work.
+    A meter that shows less measures another machine, or a part that does not compute.
     """
     return 0.05 * max(0.0, active_w - idle_w)

@@ -1,10 +1,11 @@
-"""Fit: which models of the catalogue this machine could load, and with what context.
+"""Model fit: which models of the catalogue this machine can load, and with which context length.
 
-It decides how much memory models may take where they would live (the part of unified memory that
-a Mac's GPU may wire, a graphics card's own, or the machine's), what a model takes there, how many
-sequences of which length fit, and how long loading lasts. Weights are never split between a card
-and the machine's memory: an engine can do that, at a tenth of the speed, which no member wants.
-It knows neither disk nor network but by the numbers that it is told.
+Input: the hardware, the engines, the free disk space and the catalogue. Output: for each model a
+load configuration (slots, context, memory, load time), or a code of why it cannot be loaded. Models
+may use one kind of memory: the part of unified memory that a Mac's GPU may wire, the memory of a
+graphics card, or main memory. A model needs its weights, the KV cache of all slots and the engine's
+own overhead. Weights are never split between a card and main memory, which would cost about nine
+tenths of the speed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ VRAM_RESERVE_BYTES = 768 * MIB  # for the driver and a screen on the same card, 
 VRAM_RESERVE_DIVISOR = 10
 DISK_RESERVE_BYTES = 2 * GIB  # of the disk that weights never fill
 
-# Of an engine itself and its buffers, beside a twentieth of the weights.
+# Memory of an engine and its buffers, in addition to a twentieth of the weights.
 OVERHEAD_BYTES: Mapping[str, int] = {
     "llama.cpp": 384 * MIB,
     "mlx-lm": 512 * MIB,
@@ -41,11 +42,11 @@ OVERHEAD_BYTES: Mapping[str, int] = {
 OVERHEAD_DEFAULT_BYTES = 1 * GIB
 OVERHEAD_DIVISOR = 20
 
-# From the weights in memory to the first answer, the first measurement included.
+# Seconds from the weights in memory to the first answer, the first benchmark included.
 START_S: Mapping[str, float] = {"llama.cpp": 10.0, "mlx-lm": 15.0, "vllm": 90.0}
 START_DEFAULT_S = 60.0
 
-# Sequences at once, and the context of each, the best first; the first that fits is taken.
+# Slots and context tokens per slot, best first; the first configuration that fits is chosen.
 LOAD_CONFIGS: tuple[tuple[int, int], ...] = (
     (4, 16_384), (4, 8_192), (2, 8_192), (4, 4_096), (2, 4_096), (1, 4_096), (1, 2_048),
 )  # fmt: skip
@@ -65,7 +66,7 @@ NO_DISK = "disk_full"
 
 
 class MemoryKind(StrEnum):
-    """Where weights live while they are loaded."""
+    """The kind of memory that holds loaded weights."""
 
     VRAM = "vram"
     UNIFIED = "unified"
@@ -73,12 +74,12 @@ class MemoryKind(StrEnum):
 
 
 class EngineKind(Struct, frozen=True):
-    """An engine that this machine could start.
+    """An engine that this machine can start.
 
     Attributes:
         name: ``llama.cpp``, ``mlx-lm`` or ``vllm``.
         on_gpu: whether it computes on the graphics processors.
-        features: what it can do; ``tools`` and ``images`` only with models that can.
+        features: its features; ``tools`` and ``images`` depend on the model too.
     """
 
     name: str
@@ -87,10 +88,10 @@ class EngineKind(Struct, frozen=True):
 
 
 class TransferRates(Struct, frozen=True):
-    """How fast weights come, bytes per second: as measured before, else a plain guess.
+    """Transfer rates of weights, bytes per second: measured, else a default.
 
     Attributes:
-        network_bytes_per_s: from wherever they are fetched (100 Mbit/s).
+        network_bytes_per_s: of a download; the default is 100 Mbit/s.
         disk_bytes_per_s: from the disk into memory.
     """
 
@@ -102,9 +103,9 @@ class LoadConfig(Struct, frozen=True):
     """How a model would be loaded.
 
     Attributes:
-        slots: sequences at once.
-        context_tokens: longest prompt plus answer of each.
-        memory_bytes: all that this takes.
+        slots: concurrent sequences.
+        context_tokens: longest prompt plus answer of each sequence.
+        memory_bytes: total memory that this needs.
     """
 
     slots: int
@@ -113,12 +114,13 @@ class LoadConfig(Struct, frozen=True):
 
 
 class UnloadableModel(Struct, frozen=True):
-    """A model that is not offered.
+    """A model that this machine does not offer.
 
     Attributes:
         model: public name.
-        code: stable code; its sentence stands under ``node-CODE`` with ``_`` as ``-``.
-        values: the names and numbers in that sentence.
+        code: stable code; its sentence is in the message catalogue under ``node-CODE`` with ``_``
+            as ``-``.
+        values: names and numbers in that sentence.
     """
 
     model: str
@@ -127,16 +129,16 @@ class UnloadableModel(Struct, frozen=True):
 
 
 class ModelCapacity(Struct, frozen=True, kw_only=True):
-    """What a machine gives to models.
+    """The capacity of a machine for models.
 
     Attributes:
-        engines: those it could start, the preferred one first.
-        memory_bytes: for all models together (``models_bytes``).
-        missing_bytes: by ``Artefact.place``, what its disk lacks of weights; a place that is not
-            there lacks all.
-        disk_free_bytes: what the disk still takes of weights; None where nobody knows.
-        allow: names that its owner allows, or ``*``.
-        speeds: how fast weights come.
+        engines: engines that it can start, the preferred one first.
+        memory_bytes: for all models together (``models_memory_limit_bytes``).
+        missing_bytes: by ``Artefact.relative_folder``, the bytes of weights that the disk lacks; a
+            folder that is not a key lacks all of them.
+        disk_free_bytes: disk space that weights may still use; None if unknown.
+        allow: names that the owner allows, or ``*``.
+        speeds: transfer rates of weights.
     """
 
     engines: tuple[EngineKind, ...]
@@ -148,7 +150,7 @@ class ModelCapacity(Struct, frozen=True, kw_only=True):
 
 
 def memory_kind_of(hardware: Hardware, engine: EngineKind) -> MemoryKind:
-    """Returns where an engine keeps its weights on a machine."""
+    """Returns the memory in which an engine keeps its weights on a machine."""
     if engine.on_gpu and hardware.vram_bytes:
         return MemoryKind.VRAM
     return MemoryKind.UNIFIED if engine.on_gpu and hardware.unified_memory else MemoryKind.RAM
@@ -157,14 +159,16 @@ def memory_kind_of(hardware: Hardware, engine: EngineKind) -> MemoryKind:
 def engines_in_fastest_memory(
     hardware: Hardware, engines: Sequence[EngineKind]
 ) -> tuple[EngineKind, ...]:
-    """Returns the engines that are offered: those of the fastest memory that any of them uses.
+    """Returns the engines of the fastest memory kind that any of the engines uses.
 
-    One number tells the pool what models may take, so they all live in one memory.
+    The node advertises one memory limit, so all its models must use the same memory.
     """
-    for home in MemoryKind:
-        found = tuple(engine for engine in engines if memory_kind_of(hardware, engine) is home)
-        if found:
-            return found
+    for memory_kind in MemoryKind:
+        offered = tuple(
+            engine for engine in engines if memory_kind_of(hardware, engine) is memory_kind
+        )
+        if offered:
+            return offered
     return ()
 
 
@@ -175,12 +179,12 @@ def models_memory_limit_bytes(
     wired_limit_bytes: int = 0,
     cap_bytes: int = 0,
 ) -> int:
-    """Returns the memory that models may take altogether; 0 without an engine.
+    """Returns the memory that all models together may use; 0 without an engine.
 
     Args:
-        hardware: the machine.
-        engines: those it could start.
-        wired_limit_bytes: a Mac's ``iogpu.wired_limit_mb``, where its owner set one; else 0.
+        hardware: of the machine.
+        engines: engines that it can start.
+        wired_limit_bytes: ``iogpu.wired_limit_mb`` of a Mac if its owner set it; else 0.
         cap_bytes: the owner's own limit; 0 for none.
     """
     offered = engines_in_fastest_memory(hardware, engines)
@@ -188,24 +192,24 @@ def models_memory_limit_bytes(
         return 0
     match memory_kind_of(hardware, offered[0]):
         case MemoryKind.VRAM:
-            most = _vram_limit_bytes(hardware.vram_bytes, together=offered[0].name == "vllm")
+            limit_bytes = _vram_limit_bytes(hardware.vram_bytes, together=offered[0].name == "vllm")
         case MemoryKind.UNIFIED if hardware.accelerator == "apple":
-            most = _wired_limit_bytes(hardware.memory_bytes, wired_limit_bytes)
+            limit_bytes = _wired_limit_bytes(hardware.memory_bytes, wired_limit_bytes)
         case _:
-            room = max(RAM_RESERVE_BYTES, hardware.memory_bytes // RAM_RESERVE_DIVISOR)
-            most = hardware.memory_bytes - room
-    return max(0, min(most, cap_bytes) if cap_bytes else most)
+            reserve_bytes = max(RAM_RESERVE_BYTES, hardware.memory_bytes // RAM_RESERVE_DIVISOR)
+            limit_bytes = hardware.memory_bytes - reserve_bytes
+    return max(0, min(limit_bytes, cap_bytes) if cap_bytes else limit_bytes)
 
 
 def _wired_limit_bytes(memory_bytes: int, limit_bytes: int) -> int:
-    large = memory_bytes >= WIRED_LARGE_BYTES
-    wired = limit_bytes or (memory_bytes * 3 // 4 if large else memory_bytes * 2 // 3)
-    room = max(MAC_RESERVE_BYTES, memory_bytes // MAC_RESERVE_DIVISOR)
-    return min(wired - wired // WIRED_RESERVE_DIVISOR, memory_bytes - room)
+    is_large = memory_bytes >= WIRED_LARGE_BYTES
+    wired = limit_bytes or (memory_bytes * 3 // 4 if is_large else memory_bytes * 2 // 3)
+    reserve_bytes = max(MAC_RESERVE_BYTES, memory_bytes // MAC_RESERVE_DIVISOR)
+    return min(wired - wired // WIRED_RESERVE_DIVISOR, memory_bytes - reserve_bytes)
 
 
 def _vram_limit_bytes(cards: Sequence[int], *, together: bool) -> int:
-    """Of the largest card; of as many equal ones as are a power of two, for vLLM."""
+    """Usable memory of the largest card; for vLLM, of the largest power of two of such cards."""
     largest = max(cards)
     count = 1
     while together and count * 2 <= sum(card == largest for card in cards):
@@ -216,98 +220,111 @@ def _vram_limit_bytes(cards: Sequence[int], *, together: bool) -> int:
 def required_memory_bytes(
     entry: ModelEntry, artefact: Artefact, *, engine: str, slots: int, context_tokens: int
 ) -> int:
-    """Returns what a model takes while it is loaded: weights, context, and the engine itself."""
-    context = slots * (context_tokens * entry.kv_bytes_per_token + entry.kv_bytes_per_sequence)
-    overhead = OVERHEAD_BYTES.get(engine, OVERHEAD_DEFAULT_BYTES)
-    return artefact.weights_bytes + artefact.weights_bytes // OVERHEAD_DIVISOR + overhead + context
+    """Returns the memory of a loaded model: weights, KV cache of all slots, and engine overhead."""
+    context_bytes = slots * (
+        context_tokens * entry.kv_bytes_per_token + entry.kv_bytes_per_sequence
+    )
+    overhead_bytes = OVERHEAD_BYTES.get(engine, OVERHEAD_DEFAULT_BYTES)
+    return (
+        artefact.weights_bytes
+        + artefact.weights_bytes // OVERHEAD_DIVISOR
+        + overhead_bytes
+        + context_bytes
+    )
 
 
 def choose_load_config(
     entry: ModelEntry, artefact: Artefact, *, engine: str, room_bytes: int
 ) -> LoadConfig | int:
-    """Returns the best shape that fits, or the bytes that the least one takes when none does."""
-    needed = 0
+    """Returns the best configuration that fits, else the bytes that the smallest one would need."""
+    needed_bytes = 0
     for slots, wanted_tokens in LOAD_CONFIGS:
         context_tokens = min(wanted_tokens, entry.context_tokens_max)
-        needed = required_memory_bytes(
+        needed_bytes = required_memory_bytes(
             entry, artefact, engine=engine, slots=slots, context_tokens=context_tokens
         )
-        if needed <= room_bytes:
-            return LoadConfig(slots, context_tokens, needed)
-    return needed
+        if needed_bytes <= room_bytes:
+            return LoadConfig(slots, context_tokens, needed_bytes)
+    return needed_bytes
 
 
 def assess_models(
-    catalogue: Catalogue, room: ModelCapacity
+    catalogue: Catalogue, capacity: ModelCapacity
 ) -> tuple[Loadable | UnloadableModel, ...]:
-    """Says of each model of the catalogue how it would be loaded here, or why it is not."""
-    return tuple(_assess_model(entry, room) for entry in catalogue.models)
+    """Returns, for each model of the catalogue, how it would be loaded here or why it cannot be."""
+    return tuple(_assess_model(entry, capacity) for entry in catalogue.models)
 
 
-def loadable_models(catalogue: Catalogue, room: ModelCapacity) -> tuple[Loadable, ...]:
-    """Returns what a node offers to load, for its card."""
-    return tuple(found for found in assess_models(catalogue, room) if isinstance(found, Loadable))
+def loadable_models(catalogue: Catalogue, capacity: ModelCapacity) -> tuple[Loadable, ...]:
+    """Returns the models that the node offers to load, for its card."""
+    return tuple(
+        assessment
+        for assessment in assess_models(catalogue, capacity)
+        if isinstance(assessment, Loadable)
+    )
 
 
 def choose_artefact(
-    entry: ModelEntry, room: ModelCapacity
+    entry: ModelEntry, capacity: ModelCapacity
 ) -> tuple[EngineKind, Artefact, LoadConfig] | None:
-    """Returns how a model would be loaded here: the way that ``loadable`` offers; None for none.
+    """Returns engine, weights and configuration for a model; None if it cannot be loaded.
 
-    What lies on the disk goes before what must be fetched; then the order of the engines and that
-    of the catalogue decide.
+    Weights that are on the disk are preferred to weights that must be fetched; ties follow the
+    order of the engines, then of the catalogue.
     """
-    found = []
-    for rank, (engine, artefact) in enumerate(_usable_artefacts(entry, room)):
-        shape = choose_load_config(
-            entry, artefact, engine=engine.name, room_bytes=room.memory_bytes
+    candidates = []
+    for rank, (engine, artefact) in enumerate(_usable_artefacts(entry, capacity)):
+        config = choose_load_config(
+            entry, artefact, engine=engine.name, room_bytes=capacity.memory_bytes
         )
-        missing = _missing_bytes(entry, artefact, room)
-        if isinstance(shape, LoadConfig) and _fits_on_disk(missing, room):
-            found.append(((missing > 0, rank), engine, artefact, shape))
-    if not found:
+        missing_bytes = _missing_bytes(entry, artefact, capacity)
+        if isinstance(config, LoadConfig) and _fits_on_disk(missing_bytes, capacity):
+            candidates.append(((missing_bytes > 0, rank), engine, artefact, config))
+    if not candidates:
         return None
-    _, engine, artefact, shape = min(found, key=lambda way: way[0])
-    return engine, artefact, shape
+    _, engine, artefact, config = min(candidates, key=lambda candidate: candidate[0])
+    return engine, artefact, config
 
 
-def _usable_artefacts(entry: ModelEntry, room: ModelCapacity) -> list[tuple[EngineKind, Artefact]]:
+def _usable_artefacts(
+    entry: ModelEntry, capacity: ModelCapacity
+) -> list[tuple[EngineKind, Artefact]]:
     return [
         (engine, artefact)
-        for engine in room.engines
+        for engine in capacity.engines
         for artefact in entry.artefacts
         if artefact.is_pinned and artefact.format == ENGINE_FORMATS.get(engine.name)
     ]
 
 
-def _missing_bytes(entry: ModelEntry, artefact: Artefact, room: ModelCapacity) -> int:
-    return room.missing_bytes.get(artefact.relative_folder(entry.name), artefact.size_bytes)
+def _missing_bytes(entry: ModelEntry, artefact: Artefact, capacity: ModelCapacity) -> int:
+    return capacity.missing_bytes.get(artefact.relative_folder(entry.name), artefact.size_bytes)
 
 
-def _fits_on_disk(missing_bytes: int, room: ModelCapacity) -> bool:
-    free = room.disk_free_bytes
-    return missing_bytes == 0 or free is None or missing_bytes <= free
+def _fits_on_disk(missing_bytes: int, capacity: ModelCapacity) -> bool:
+    free_bytes = capacity.disk_free_bytes
+    return missing_bytes == 0 or free_bytes is None or missing_bytes <= free_bytes
 
 
-def _assess_model(entry: ModelEntry, room: ModelCapacity) -> Loadable | UnloadableModel:
-    if ANY_MODEL not in room.allow and entry.name not in room.allow:
+def _assess_model(entry: ModelEntry, capacity: ModelCapacity) -> Loadable | UnloadableModel:
+    if ANY_MODEL not in capacity.allow and entry.name not in capacity.allow:
         return UnloadableModel(entry.name, NOT_ALLOWED, {"model": entry.name})
-    way = choose_artefact(entry, room)
-    if way is None:
-        return _explain_unloadable(entry, room)
-    engine, artefact, shape = way
-    missing = _missing_bytes(entry, artefact, room)
+    choice = choose_artefact(entry, capacity)
+    if choice is None:
+        return _explain_unloadable(entry, capacity)
+    engine, artefact, config = choice
+    missing_bytes = _missing_bytes(entry, artefact, capacity)
     return Loadable(
         model=entry.name,
         revision=artefact.checksum,
         engine=engine.name,
-        context_tokens=shape.context_tokens,
-        slots=shape.slots,
+        context_tokens=config.context_tokens,
+        slots=config.slots,
         features=_replica_features(entry, engine),
-        memory_bytes=shape.memory_bytes,
-        fetch_bytes=missing,
+        memory_bytes=config.memory_bytes,
+        fetch_bytes=missing_bytes,
         load_s=estimate_load_s(
-            artefact, engine=engine.name, fetch_bytes=missing, speeds=room.speeds
+            artefact, engine=engine.name, fetch_bytes=missing_bytes, speeds=capacity.speeds
         ),
     )
 
@@ -315,10 +332,10 @@ def _assess_model(entry: ModelEntry, room: ModelCapacity) -> Loadable | Unloadab
 def estimate_load_s(
     artefact: Artefact, *, engine: str, fetch_bytes: int, speeds: TransferRates
 ) -> float:
-    """Returns how long until a model serves, seconds: fetch, read, start."""
-    fetch = fetch_bytes / speeds.network_bytes_per_s
-    read = artefact.weights_bytes / speeds.disk_bytes_per_s
-    return fetch + read + START_S.get(engine, START_DEFAULT_S)
+    """Returns the estimated seconds until a model serves: fetch, read, start."""
+    fetch_s = fetch_bytes / speeds.network_bytes_per_s
+    read_s = artefact.weights_bytes / speeds.disk_bytes_per_s
+    return fetch_s + read_s + START_S.get(engine, START_DEFAULT_S)
 
 
 def _replica_features(entry: ModelEntry, engine: EngineKind) -> tuple[str, ...]:
@@ -329,26 +346,28 @@ def _replica_features(entry: ModelEntry, engine: EngineKind) -> tuple[str, ...]:
     )
 
 
-def _explain_unloadable(entry: ModelEntry, room: ModelCapacity) -> UnloadableModel:
-    formats = {ENGINE_FORMATS.get(engine.name) for engine in room.engines}
+def _explain_unloadable(entry: ModelEntry, capacity: ModelCapacity) -> UnloadableModel:
+    formats = {ENGINE_FORMATS.get(engine.name) for engine in capacity.engines}
     if not any(artefact.format in formats for artefact in entry.artefacts):
         return UnloadableModel(entry.name, NO_ENGINE, {"model": entry.name})
-    ways = _usable_artefacts(entry, room)
-    if not ways:
+    usable = _usable_artefacts(entry, capacity)
+    if not usable:
         return UnloadableModel(entry.name, UNPINNED, {"model": entry.name})
-    needs = [
-        choose_load_config(entry, artefact, engine=engine.name, room_bytes=room.memory_bytes)
-        for engine, artefact in ways
+    sizes = [
+        choose_load_config(entry, artefact, engine=engine.name, room_bytes=capacity.memory_bytes)
+        for engine, artefact in usable
     ]
-    too_large = [need for need in needs if isinstance(need, int)]
-    if len(too_large) < len(needs):
-        fetch = min(_missing_bytes(entry, artefact, room) for _, artefact in ways)
-        free = room.disk_free_bytes or 0
-        return UnloadableModel(entry.name, NO_DISK, {"needed_gb": _gb(fetch), "free_gb": _gb(free)})
+    too_large = [size for size in sizes if isinstance(size, int)]
+    if len(too_large) < len(sizes):
+        fetch_bytes = min(_missing_bytes(entry, artefact, capacity) for _, artefact in usable)
+        free_bytes = capacity.disk_free_bytes or 0
+        return UnloadableModel(
+            entry.name, NO_DISK, {"needed_gb": _gb(fetch_bytes), "free_gb": _gb(free_bytes)}
+        )
     values: dict[str, str | int | float] = {
         "model": entry.name,
         "needed_gb": _gb(min(too_large)),
-        "room_gb": _gb(room.memory_bytes),
+        "room_gb": _gb(capacity.memory_bytes),
     }
     return UnloadableModel(entry.name, TOO_LARGE, values)
 

@@ -1,12 +1,11 @@
-"""The garage: which models a node fetches, loads, keeps and unloads, as one table and a few rules.
+"""Model manager: which models a node fetches, loads, keeps and unloads.
 
-The pool asks for a model and the node obeys as far as its memory and its owner allow. One model is
-fetched and one is loaded at a time, in the order in which they were asked for. What runs is never
-unloaded, nor what its owner put there. Room for another model is made by those that have been idle
-for a while, the longest first. A model that failed rests, longer each time.
-
-It knows neither engines nor files nor clocks: the shell says what happened and when, and does what
-it is told here.
+Input: load and unload orders of the pool, results of the shell's actions, the number of runs of
+each model, and the owner's limits. Output: actions (fetch, load, unload) and refusals. At most one
+model is fetched and one is loaded at a time, in the order of the orders. A model with runs is never
+unloaded, nor one that the owner configured. Memory for a model is freed by unloading the models
+that have been idle the longest, for at least ``EVICTION_IDLE_S``. A model that failed is not
+retried before an exponential back-off.
 """
 
 from enum import StrEnum
@@ -17,15 +16,15 @@ from msgspec.structs import replace
 from entraide_node.core.backoff import doubling_backoff_s
 
 REQUESTS_MAX = 16
-EVICTION_IDLE_S = 30.0  # idle for so long, a model makes room for another one
+EVICTION_IDLE_S = 30.0  # a model that is idle for this long may be evicted
 BACKOFF_FIRST_S = 30.0
 BACKOFF_MAX_S = 3_600.0
-STABLE_S = 600.0  # a model that served this long has paid off its earlier failures
+STABLE_S = 600.0  # after serving for this long, earlier failures of a model no longer count
 GB = 1e9
 
 Values = dict[str, str | int | float]
 
-# Why a model is not loaded; the catalogue has the sentence under `node-CODE` with `_` as `-`.
+# Why a model is not loaded; its sentence is in the message catalogue under `node-CODE`.
 NOT_NOW = "load_not_now"
 UNKNOWN = "load_unknown"
 BACKING_OFF = "load_resting"
@@ -34,29 +33,29 @@ TOO_MANY = "load_too_many"
 
 
 class ModelState(StrEnum):
-    """Where a model stands on this node."""
+    """The state of a model on this node."""
 
     ABSENT = "absent"
-    FETCHING = "fetching"  # its weights are on their way to the disk
-    LOADING = "loading"  # its engine starts, and is measured
+    FETCHING = "fetching"  # its weights are being fetched to the disk
+    LOADING = "loading"  # its engine starts and is benchmarked
     SERVING = "serving"
-    DRAINING = "draining"  # takes nothing new, finishes what it has
+    DRAINING = "draining"  # accepts no new run, finishes its runs
     UNLOADING = "unloading"  # its engine stops
-    FAILED = "failed"  # rests before it may be tried again
+    FAILED = "failed"  # waits for its back-off before a retry
 
 
 class ModelEvent(StrEnum):
-    """What can happen to it."""
+    """An event that changes the state of a model."""
 
     FETCH = "fetch"
     FETCHED = "fetched"
     LOAD = "load"
-    UP = "up"  # its engine serves, and was measured
-    FAIL = "fail"  # the fetch, the load or the engine failed, and nothing of it is left running
+    UP = "up"  # its engine serves and was benchmarked
+    FAIL = "fail"  # the fetch, the load or the engine failed; nothing of it runs any more
     RETIRE = "retire"
-    RECALL = "recall"  # asked for again before it was gone
+    RECALL = "recall"  # ordered again before it was unloaded
     EMPTY = "empty"  # no run is left
-    DROP = "drop"  # not wanted any more before it served
+    DROP = "drop"  # its order was withdrawn before it served
     GONE = "gone"
 
 
@@ -86,7 +85,7 @@ LEAVING = (S.DRAINING, S.UNLOADING)
 
 
 class IllegalModelTransition(AssertionError):
-    """An event that the table does not foresee in this state; nothing has changed."""
+    """An event without a transition in this state; the state has not changed."""
 
     def __init__(self, record: "ModelRecord", event: ModelEvent) -> None:
         super().__init__(f"no step for {event} while {record.model} is {record.state}")
@@ -95,18 +94,18 @@ class IllegalModelTransition(AssertionError):
 
 
 class ModelRecord(Struct, frozen=True):
-    """A model on this node.
+    """The record of one model on this node.
 
     Attributes:
-        model: its public name.
-        state: where it stands.
-        memory_bytes: that it takes while loaded.
-        fixed: its owner put it there; it stays.
-        runs: that it has now.
-        idle_since, up_since: when it last began to be idle, and to serve.
-        failures: in a row.
-        retry_at: from when a failed one may be tried again.
-        code: why it failed, a stable code, or "".
+        model: public name.
+        state: its state.
+        memory_bytes: memory that it needs while loaded.
+        fixed: whether the owner configured it; it is never unloaded.
+        runs: number of current runs.
+        idle_since, up_since: when it last became idle, and when it last began to serve.
+        failures: number of consecutive failures.
+        retry_at: earliest time of the next attempt after a failure.
+        code: stable code of the last failure, or "".
     """
 
     model: str
@@ -121,33 +120,33 @@ class ModelRecord(Struct, frozen=True):
     code: str = ""
 
 
-def apply_model_event(parked: ModelRecord, event: ModelEvent, *, at: float) -> ModelRecord:
-    """Returns a model after something happened to it.
+def apply_model_event(record: ModelRecord, event: ModelEvent, *, at: float) -> ModelRecord:
+    """Returns a model's record after an event.
 
     Args:
-        parked: the model now.
-        event: what happened.
-        at: when, in seconds on a clock that only goes forward.
+        record: the model now.
+        event: of the model.
+        at: time of the event, in seconds on a monotonic clock.
 
     Raises:
-        IllegalStep: the table does not foresee it.
+        IllegalModelTransition: the table has no transition for it.
     """
-    state = TRANSITIONS.get((parked.state, event))
+    state = TRANSITIONS.get((record.state, event))
     if state is None:
-        raise IllegalModelTransition(parked, event)
+        raise IllegalModelTransition(record, event)
     if event is E.UP:
-        return replace(parked, state=state, up_since=at, idle_since=at, runs=0, code="")
+        return replace(record, state=state, up_since=at, idle_since=at, runs=0, code="")
     if event is E.FAIL:
-        was_up = parked.state in (S.SERVING, S.DRAINING)
-        failures = 1 if was_up and at - parked.up_since >= STABLE_S else parked.failures + 1
+        was_up = record.state in (S.SERVING, S.DRAINING)
+        failures = 1 if was_up and at - record.up_since >= STABLE_S else record.failures + 1
         return replace(
-            parked, state=state, failures=failures, retry_at=at + load_backoff_s(failures), runs=0
+            record, state=state, failures=failures, retry_at=at + load_backoff_s(failures), runs=0
         )
-    return replace(parked, state=state)
+    return replace(record, state=state)
 
 
 def load_backoff_s(failures: int) -> float:
-    """Returns how long a model rests after so many failures in a row: doubling, up to an hour.
+    """Returns the wait after consecutive failures to load: it doubles, up to one hour.
 
     >>> [load_backoff_s(n) for n in (1, 2, 3, 100)]
     [30.0, 60.0, 120.0, 3600.0]
@@ -156,12 +155,12 @@ def load_backoff_s(failures: int) -> float:
 
 
 class LoadLimits(Struct, frozen=True):
-    """What the owner allows now.
+    """The owner's current limits on loading.
 
     Attributes:
-        models_bytes: memory for what the pool asks for, altogether.
-        unload_idle_s: a model that is idle for so long is unloaded; 0 for never.
-        reason: why nothing may be loaded now, a stable code, or "".
+        models_bytes: memory for all models that the pool loads.
+        unload_idle_s: a model is unloaded after it was idle for this long; 0 for never.
+        reason: stable code of why nothing may be loaded now, or "".
     """
 
     models_bytes: int
@@ -170,12 +169,12 @@ class LoadLimits(Struct, frozen=True):
 
 
 class LoadRequest(Struct, frozen=True):
-    """What it takes to load a model.
+    """An accepted load order.
 
     Attributes:
-        model: its public name.
-        memory_bytes: that it takes while loaded.
-        fetch: whether its weights are still to be fetched.
+        model: public name.
+        memory_bytes: memory that the model needs while loaded.
+        fetch: whether its weights must still be fetched.
     """
 
     model: str
@@ -184,22 +183,22 @@ class LoadRequest(Struct, frozen=True):
 
 
 class ModelActionKind(StrEnum):
-    """What the shell is told to do."""
+    """What the shell must do with a model."""
 
     FETCH = "fetch"
     LOAD = "load"
-    UNLOAD = "unload"  # stop its engine, or the fetch or load that goes on; then say GONE
+    UNLOAD = "unload"  # stop its engine, fetch or load; then report GONE
 
 
 class ModelAction(Struct, frozen=True):
-    """Something to be done with a model."""
+    """An action on a model, for the shell."""
 
     do: ModelActionKind
     model: str
 
 
 class Refusal(Struct, frozen=True):
-    """A model that is not loaded, and why: a stable code with its values."""
+    """A model that is not loaded: a stable code with its values."""
 
     model: str
     code: str
@@ -210,220 +209,228 @@ class ModelManager:
     """The models of one node."""
 
     def __init__(self) -> None:
-        self._parked: dict[str, ModelRecord] = {}
-        self._wanted: dict[str, LoadRequest] = {}  # oldest first
+        self._records: dict[str, ModelRecord] = {}
+        self._requests: dict[str, LoadRequest] = {}  # oldest first
 
     def records(self) -> tuple[ModelRecord, ...]:
-        """Returns every model that is, or was, here."""
-        return tuple(self._parked.values())
+        """Returns the record of every model that is or was on this node."""
+        return tuple(self._records.values())
 
     def state_of(self, model: str) -> ModelState:
-        """Returns where a model stands."""
-        parked = self._parked.get(model)
-        return parked.state if parked is not None else S.ABSENT
+        """Returns the state of a model."""
+        record = self._records.get(model)
+        return record.state if record is not None else S.ABSENT
 
     def loading_models(self) -> tuple[str, ...]:
-        """Returns the models that are on their way, in the order in which they will come."""
-        begun = [p.model for p in self.records() if p.state in (S.LOADING, S.FETCHING)]
-        return (*begun, *(model for model in self._wanted if model not in begun))
+        """Returns the models that are being loaded or wait for it, in their order."""
+        started = [p.model for p in self.records() if p.state in (S.LOADING, S.FETCHING)]
+        return (*started, *(model for model in self._requests if model not in started))
 
-    # What the shell tells.
+    # Input.
 
     def add_fixed(self, model: str) -> None:
-        """A model that its owner put there serves."""
-        self._parked[model] = ModelRecord(model=model, state=S.SERVING, fixed=True)
+        """Adds a serving model that the owner configured."""
+        self._records[model] = ModelRecord(model=model, state=S.SERVING, fixed=True)
 
     def set_run_count(self, model: str, runs: int, at: float) -> None:
-        """Tells how many runs a model has now."""
-        parked = self._parked.get(model)
-        if parked is not None and (parked.runs or runs):
-            self._parked[model] = replace(parked, runs=runs, idle_since=at)
+        """Sets the current number of runs of a model."""
+        record = self._records.get(model)
+        if record is not None and (record.runs or runs):
+            self._records[model] = replace(record, runs=runs, idle_since=at)
 
     def apply_event(self, model: str, event: ModelEvent, *, at: float, code: str = "") -> None:
-        """Tells what came of an order, or that an engine failed for good.
+        """Applies the result of an action, or the failure of an engine.
 
         Raises:
-            IllegalStep: the table does not foresee it.
+            IllegalModelTransition: the table has no transition for it.
         """
-        parked = apply_model_event(self._parked[model], event, at=at)
-        self._parked[model] = replace(parked, code=code) if code else parked
-        need = self._wanted.get(model)
-        if need is not None and event is E.FETCHED:
-            self._wanted[model] = replace(need, fetch=False)
+        record = apply_model_event(self._records[model], event, at=at)
+        self._records[model] = replace(record, code=code) if code else record
+        request = self._requests.get(model)
+        if request is not None and event is E.FETCHED:
+            self._requests[model] = replace(request, fetch=False)
         elif event in (E.UP, E.FAIL):
-            self._wanted.pop(model, None)
+            self._requests.pop(model, None)
 
     def request(
-        self, model: str, need: LoadRequest | None, *, limits: LoadLimits, at: float
+        self, model: str, request: LoadRequest | None, *, limits: LoadLimits, at: float
     ) -> Refusal | None:
-        """The pool wants a model; returns why it cannot have it, or None.
+        """Handles a load order; returns a refusal, or None.
 
         Args:
-            model: its public name.
-            need: what it takes; None where this node cannot load it.
-            limits: what the owner allows now.
+            model: public name.
+            request: what it takes; None where this node cannot load it.
+            limits: of the owner, now.
             at: now.
         """
-        parked = self._parked.get(model, ModelRecord(model))
-        if model in self._wanted or parked.state in (S.SERVING, S.LOADING, S.FETCHING):
+        record = self._records.get(model, ModelRecord(model))
+        if model in self._requests or record.state in (S.SERVING, S.LOADING, S.FETCHING):
             return None
-        refusal = self._against(parked, need, limits=limits, at=at)
-        if refusal is not None or need is None:
+        refusal = self._refusal_of(record, request, limits=limits, at=at)
+        if refusal is not None or request is None:
             return refusal
-        if parked.state is S.DRAINING:
-            self._parked[model] = apply_model_event(parked, E.RECALL, at=at)
+        if record.state is S.DRAINING:
+            self._records[model] = apply_model_event(record, E.RECALL, at=at)
         else:
-            self._wanted[model] = need
+            self._requests[model] = request
         return None
 
     def release(self, model: str, *, at: float) -> bool:
-        """The pool wants a model no more; returns whether that changes anything."""
-        parked = self._parked.get(model)
-        wanted = self._wanted.pop(model, None)
-        if parked is None or parked.fixed or parked.state is not S.SERVING:
-            return wanted is not None
-        self._parked[model] = apply_model_event(parked, E.RETIRE, at=at)
+        """Withdraws a load order; returns whether that changes anything."""
+        record = self._records.get(model)
+        request = self._requests.pop(model, None)
+        if record is None or record.fixed or record.state is not S.SERVING:
+            return request is not None
+        self._records[model] = apply_model_event(record, E.RETIRE, at=at)
         return True
 
-    # What it decides.
+    # Output.
 
     def decide(self, limits: LoadLimits, at: float) -> tuple[ModelAction | Refusal, ...]:
-        """Returns what is to be done now; each order is carried out once."""
-        said: list[ModelAction | Refusal] = []
+        """Returns the actions and refusals that are due now; each action is returned once."""
+        decisions: list[ModelAction | Refusal] = []
         if limits.reason:
-            said += [Refusal(m, NOT_NOW, {"reason": limits.reason}) for m in self.loading_models()]
-            self._wanted.clear()
+            decisions += [
+                Refusal(m, NOT_NOW, {"reason": limits.reason}) for m in self.loading_models()
+            ]
+            self._requests.clear()
         self._retire_idle(limits, at)
-        self._retire_beyond(limits, at)
-        said += self._make_room(limits, at)
-        said += self._leave(at)
-        said += self._begin(limits, at)
-        return tuple(said)
+        self._retire_over_limit(limits, at)
+        decisions += self._make_room(limits, at)
+        decisions += self._unload_drained(at)
+        decisions += self._start_next(limits, at)
+        return tuple(decisions)
 
     def next_deadline(self, limits: LoadLimits) -> float | None:
-        """Returns when to decide again though nothing happens; None for never."""
+        """Returns when to call ``decide`` again even without an event; None for never."""
         if not limits.unload_idle_s:
             return None
-        idle = [parked.idle_since for parked in self._idle()]
+        idle = [record.idle_since for record in self._idle_records()]
         return min(idle) + limits.unload_idle_s if idle else None
 
-    def _against(
-        self, parked: ModelRecord, need: LoadRequest | None, *, limits: LoadLimits, at: float
+    def _refusal_of(
+        self, record: ModelRecord, request: LoadRequest | None, *, limits: LoadLimits, at: float
     ) -> Refusal | None:
-        """Why a model cannot be had now, or None."""
-        model = parked.model
+        """Why a model cannot be loaded now, or None."""
+        model = record.model
         if limits.reason:
             return Refusal(model, NOT_NOW, {"reason": limits.reason})
-        if need is None:
+        if request is None:
             return Refusal(model, UNKNOWN, {"model": model})
-        if parked.state is S.FAILED and at < parked.retry_at:
+        if record.state is S.FAILED and at < record.retry_at:
             values: Values = {
-                "model": model, "wait_s": parked.retry_at - at, "reason": parked.code
+                "model": model, "wait_s": record.retry_at - at, "reason": record.code
             }  # fmt: skip
             return Refusal(model, BACKING_OFF, values)
-        if len(self._wanted) >= REQUESTS_MAX:
+        if len(self._requests) >= REQUESTS_MAX:
             return Refusal(model, TOO_MANY, {"model": model, "most": REQUESTS_MAX})
-        promised = sum(wanted.memory_bytes for wanted in self._wanted.values())
-        staying = sum(p.memory_bytes for p in self._staying(at) if p.model not in self._wanted)
-        room_bytes = limits.models_bytes - promised - staying
-        return _refuse_for_memory(need, room_bytes) if need.memory_bytes > room_bytes else None
+        promised_bytes = sum(other.memory_bytes for other in self._requests.values())
+        staying_bytes = sum(
+            p.memory_bytes for p in self._unevictable(at) if p.model not in self._requests
+        )
+        room_bytes = limits.models_bytes - promised_bytes - staying_bytes
+        return (
+            _refuse_for_memory(request, room_bytes) if request.memory_bytes > room_bytes else None
+        )
 
-    def _staying(self, at: float) -> list[ModelRecord]:
-        """Models in memory that make no room for another one."""
-        going = {parked.model for parked in self._evictable(at)}
+    def _unevictable(self, at: float) -> list[ModelRecord]:
+        """Records of models in memory that cannot be evicted now."""
+        evictable = {record.model for record in self._evictable(at)}
         return [
-            parked
-            for parked in self.records()
-            if parked.state in IN_MEMORY
-            and parked.state not in LEAVING
-            and parked.model not in going
+            record
+            for record in self.records()
+            if record.state in IN_MEMORY
+            and record.state not in LEAVING
+            and record.model not in evictable
         ]
 
-    def _idle(self) -> list[ModelRecord]:
-        """Models that the pool asked for and nobody uses, the longest idle first."""
+    def _idle_records(self) -> list[ModelRecord]:
+        """Records of models that the pool ordered and that have no run, longest idle first."""
         idle = [p for p in self.records() if p.state is S.SERVING and not p.fixed and not p.runs]
-        return sorted(idle, key=lambda parked: (parked.idle_since, parked.model))
+        return sorted(idle, key=lambda record: (record.idle_since, record.model))
 
     def _evictable(self, at: float) -> list[ModelRecord]:
-        return [parked for parked in self._idle() if at - parked.idle_since >= EVICTION_IDLE_S]
+        return [
+            record for record in self._idle_records() if at - record.idle_since >= EVICTION_IDLE_S
+        ]
 
     def _held_bytes(self, *states: ModelState) -> int:
-        return sum(parked.memory_bytes for parked in self.records() if parked.state in states)
+        return sum(record.memory_bytes for record in self.records() if record.state in states)
 
-    def _is(self, state: ModelState) -> bool:
-        return any(parked.state is state for parked in self.records())
+    def _has_state(self, state: ModelState) -> bool:
+        return any(record.state is state for record in self.records())
 
     def _retire_idle(self, limits: LoadLimits, at: float) -> None:
         if limits.unload_idle_s:
-            for parked in self._idle():
-                if at - parked.idle_since >= limits.unload_idle_s:
-                    self._parked[parked.model] = apply_model_event(parked, E.RETIRE, at=at)
+            for record in self._idle_records():
+                if at - record.idle_since >= limits.unload_idle_s:
+                    self._records[record.model] = apply_model_event(record, E.RETIRE, at=at)
 
-    def _retire_beyond(self, limits: LoadLimits, at: float) -> None:
-        """Lets models go when their owner gives less memory than they take: the idle ones first."""
+    def _retire_over_limit(self, limits: LoadLimits, at: float) -> None:
+        """Drains models when the owner's limit falls below their memory: the idle ones first."""
         busy = [p for p in self.records() if p.state is S.SERVING and not p.fixed and p.runs]
-        for parked in [*self._idle(), *sorted(busy, key=lambda p: (p.idle_since, p.model))]:
+        for record in [*self._idle_records(), *sorted(busy, key=lambda p: (p.idle_since, p.model))]:
             if self._held_bytes(S.LOADING, S.SERVING) <= limits.models_bytes:
                 return
-            self._parked[parked.model] = apply_model_event(parked, E.RETIRE, at=at)
+            self._records[record.model] = apply_model_event(record, E.RETIRE, at=at)
 
     def _make_room(self, limits: LoadLimits, at: float) -> list[Refusal]:
-        """Retires what is idle until the next model fits; refuses it when that is not enough."""
-        here = [need for need in self._wanted.values() if not need.fetch]
-        if self._is(S.LOADING) or not here:
+        """Drains idle models until the next model fits; refuses it if that is not enough."""
+        fetched = [request for request in self._requests.values() if not request.fetch]
+        if self._has_state(S.LOADING) or not fetched:
             return []
-        need = here[0]
-        for parked in self._evictable(at):
-            if need.memory_bytes + self._held_bytes(S.LOADING, S.SERVING) <= limits.models_bytes:
+        request = fetched[0]
+        for record in self._evictable(at):
+            if request.memory_bytes + self._held_bytes(S.LOADING, S.SERVING) <= limits.models_bytes:
                 return []
-            self._parked[parked.model] = apply_model_event(parked, E.RETIRE, at=at)
+            self._records[record.model] = apply_model_event(record, E.RETIRE, at=at)
         room_bytes = limits.models_bytes - self._held_bytes(S.LOADING, S.SERVING)
-        if need.memory_bytes <= room_bytes:
+        if request.memory_bytes <= room_bytes:
             return []
-        del self._wanted[need.model]
-        return [_refuse_for_memory(need, room_bytes)]
+        del self._requests[request.model]
+        return [_refuse_for_memory(request, room_bytes)]
 
-    def _leave(self, at: float) -> list[ModelAction]:
-        """Unloads what has no runs left, and gives up what nobody wants any more."""
+    def _unload_drained(self, at: float) -> list[ModelAction]:
+        """Unloads drained models without runs, and cancels fetches and loads without an order."""
         orders = []
-        for parked in self.records():
-            if parked.state is S.DRAINING and not parked.runs:
+        for record in self.records():
+            if record.state is S.DRAINING and not record.runs:
                 event = E.EMPTY
-            elif parked.state in (S.FETCHING, S.LOADING) and parked.model not in self._wanted:
+            elif record.state in (S.FETCHING, S.LOADING) and record.model not in self._requests:
                 event = E.DROP
             else:
                 continue
-            self._parked[parked.model] = apply_model_event(parked, event, at=at)
-            orders.append(ModelAction(ModelActionKind.UNLOAD, parked.model))
+            self._records[record.model] = apply_model_event(record, event, at=at)
+            orders.append(ModelAction(ModelActionKind.UNLOAD, record.model))
         return orders
 
-    def _begin(self, limits: LoadLimits, at: float) -> list[ModelAction]:
-        """Begins to fetch, and to load, what may be."""
+    def _start_next(self, limits: LoadLimits, at: float) -> list[ModelAction]:
+        """Starts the next fetch and the next load, if they may start."""
         orders = []
-        fetching, loading = self._is(S.FETCHING), self._is(S.LOADING)
-        for need in self._wanted.values():
-            parked = self._parked.get(need.model, ModelRecord(need.model))
-            if parked.state not in (S.ABSENT, S.FAILED):
+        fetching, loading = self._has_state(S.FETCHING), self._has_state(S.LOADING)
+        for request in self._requests.values():
+            record = self._records.get(request.model, ModelRecord(request.model))
+            if record.state not in (S.ABSENT, S.FAILED):
                 continue
-            if need.fetch and not fetching:
-                fetching, event, do = True, E.FETCH, ModelActionKind.FETCH
-            elif not need.fetch and not loading:
+            if request.fetch and not fetching:
+                fetching, event, kind = True, E.FETCH, ModelActionKind.FETCH
+            elif not request.fetch and not loading:
                 loading = True  # or it waits for room, and none overtakes it
-                if need.memory_bytes + self._held_bytes(*IN_MEMORY) > limits.models_bytes:
+                if request.memory_bytes + self._held_bytes(*IN_MEMORY) > limits.models_bytes:
                     continue
-                event, do = E.LOAD, ModelActionKind.LOAD
+                event, kind = E.LOAD, ModelActionKind.LOAD
             else:
                 continue
-            parked = replace(parked, memory_bytes=need.memory_bytes)
-            self._parked[need.model] = apply_model_event(parked, event, at=at)
-            orders.append(ModelAction(do, need.model))
+            record = replace(record, memory_bytes=request.memory_bytes)
+            self._records[request.model] = apply_model_event(record, event, at=at)
+            orders.append(ModelAction(kind, request.model))
         return orders
 
 
-def _refuse_for_memory(need: LoadRequest, room_bytes: int) -> Refusal:
+def _refuse_for_memory(request: LoadRequest, room_bytes: int) -> Refusal:
     values: Values = {
-        "model": need.model,
-        "needed_gb": round(need.memory_bytes / GB, 1),
+        "model": request.model,
+        "needed_gb": round(request.memory_bytes / GB, 1),
         "room_gb": round(max(0, room_bytes) / GB, 1),
     }
-    return Refusal(need.model, NO_ROOM, values)
+    return Refusal(request.model, NO_ROOM, values)

@@ -1,10 +1,11 @@
-"""Stewardship: how a machine steps aside for its owner, and when it comes back.
+"""Owner policy: when a machine stops working for the pool, and when it starts again.
 
-It decides, as one table, what an objection leads to: no new work at once, what runs given back
-after the promised time, and work again only once nothing has objected for a while; for longer each
-time that work was soon cut short, so that nothing flaps. The same table holds for all work and for
-the others' alone. It reads no clock and knows no engine: it is told how many runs there are, and
-answers with what to give back.
+Input: the owner's terms, the machine's state and the number of runs, observed about once a second.
+Output: what the machine lends now, and commands to end runs. One transition table serves both for
+all jobs and for the jobs of other co-ops. When a rule becomes effective, no new run is accepted;
+runs that are left after ``give_back_s`` are ended. Work starts again after no rule was effective
+for ``settle_s``; that wait doubles each time that work was interrupted within ``SHORT_WORK_S``, at
+most ``DOUBLINGS_MAX`` times, so that the state does not oscillate.
 """
 
 from enum import StrEnum
@@ -26,26 +27,26 @@ from entraide_node.core.owner_rules import (
 )
 from entraide_node.core.owner_terms import OwnerTerms
 
-SHORT_WORK_S = 600.0  # work cut short before that makes the next wait longer
-DOUBLINGS_MAX = 3  # how often the wait doubles at most
+SHORT_WORK_S = 600.0  # an interruption of work sooner than this doubles the next wait
+DOUBLINGS_MAX = 3
 
 
 class LendingState(StrEnum):
-    """Where the machine stands."""
+    """Whether the machine works for the pool."""
 
     WORKING = "working"
-    OBJECTING = "objecting"  # takes nothing new; what runs may still end by itself
-    GIVING_BACK = "giving-back"  # what still ran was told to end
-    AWAY = "away"  # nothing runs
-    SETTLING = "settling"  # nothing objects any more; takes nothing new yet
+    OBJECTING = "objecting"  # accepts no new run; current runs may finish
+    GIVING_BACK = "giving-back"  # the remaining runs were told to end
+    AWAY = "away"  # no run is left
+    SETTLING = "settling"  # no rule is effective; accepts no new run yet
 
 
 class LendingEvent(StrEnum):
-    """What moves it on."""
+    """An event that may change the lending state."""
 
     OBJECTED = "objected"
     CLEARED = "cleared"  # nothing objects
-    EMPTY = "empty"  # nothing runs
+    EMPTY = "empty"  # no run is left
     TIME_UP = "time-up"  # the time to give back is over
     SETTLED = "settled"  # nothing has objected for long enough
 
@@ -62,23 +63,23 @@ TRANSITIONS: dict[tuple[LendingState, LendingEvent], LendingState] = {
 }
 
 
-def next_state(state: LendingState, sign: LendingEvent) -> LendingState:
-    """Returns the state that follows; a sign without meaning in a state changes nothing.
+def next_state(state: LendingState, event: LendingEvent) -> LendingState:
+    """Returns the next state; an event without a transition changes nothing.
 
     >>> next_state(LendingState.AWAY, LendingEvent.OBJECTED)
     <LendingState.AWAY: 'away'>
     """
-    return TRANSITIONS.get((state, sign), state)
+    return TRANSITIONS.get((state, event), state)
 
 
 class PolicyState(Struct, frozen=True):
-    """Where the machine stands, and since when.
+    """A lending state, and the data that its transitions need.
 
     Attributes:
-        state: see there.
-        since: when it came to it, by the caller's clock.
-        held: the rules that hold.
-        longer: how often the wait before it works again has doubled.
+        state: the lending state.
+        since: when it was entered, on the caller's clock.
+        active_rules: the rules that apply.
+        doublings: how often the wait before the next work has doubled.
     """
 
     state: LendingState = LendingState.AWAY
@@ -87,12 +88,12 @@ class PolicyState(Struct, frozen=True):
     doublings: int = 0
 
     def settle_s(self, terms: OwnerTerms) -> float:
-        """Returns how long nothing must object before it works again."""
+        """Returns how long no rule may be effective before work starts again, seconds."""
         return terms.settle_s * (1 << self.doublings)
 
 
 def advance(
-    standing: PolicyState,
+    state: PolicyState,
     terms: OwnerTerms,
     now: MachineState,
     *,
@@ -100,81 +101,86 @@ def advance(
     running: int,
     rules: tuple[OwnerRule, ...] = RULES,
 ) -> PolicyState:
-    """Moves on as far as a moment leads.
+    """Returns the policy state after one observation.
 
     Args:
-        standing: where it stood.
+        state: where it stood.
         terms: of the owner.
-        now: the moment.
-        at: when that is, seconds by a clock that does not go back.
-        running: how many runs there are.
-        rules: that may object.
+        now: the machine's state.
+        at: time of that state, seconds on a monotonic clock.
+        running: number of current runs.
+        rules: rules to evaluate.
     """
-    held = evaluate_rules(terms, now, at=at, before=standing.active_rules, rules=rules)
-    if standing.since == -inf:  # the first look: what holds then need not last to count
-        held = tuple(replace(one, is_effective=True) for one in held)
-    objecting = any(one.is_effective for one in held)
-    found = replace(standing, active_rules=held)
+    active_rules = evaluate_rules(terms, now, at=at, before=state.active_rules, rules=rules)
+    if state.since == -inf:  # the first observation: active rules are effective at once
+        active_rules = tuple(replace(rule, is_effective=True) for rule in active_rules)
+    objecting = any(rule.is_effective for rule in active_rules)
+    next_policy = replace(state, active_rules=active_rules)
     while True:
-        sign = _lending_event(found, terms, at=at, objecting=objecting, running=running)
-        state = next_state(found.state, sign)
-        if state is found.state:
-            return found
-        found = replace(found, state=state, since=at, doublings=_count_doublings(found, sign, at))
+        event = _lending_event(next_policy, terms, at=at, objecting=objecting, running=running)
+        next_lending = next_state(next_policy.state, event)
+        if next_lending is next_policy.state:
+            return next_policy
+        next_policy = replace(
+            next_policy,
+            state=next_lending,
+            since=at,
+            doublings=_count_doublings(next_policy, event, at),
+        )
 
 
 def _lending_event(
-    standing: PolicyState, terms: OwnerTerms, *, at: float, objecting: bool, running: int
+    policy: PolicyState, terms: OwnerTerms, *, at: float, objecting: bool, running: int
 ) -> LendingEvent:
-    waited_s = at - standing.since
-    if standing.state is LendingState.GIVING_BACK:
+    waited_s = at - policy.since
+    if policy.state is LendingState.GIVING_BACK:
         return LendingEvent.CLEARED if running else LendingEvent.EMPTY
     if not objecting:
-        settled = waited_s >= standing.settle_s(terms)
+        settled = waited_s >= policy.settle_s(terms)
         return (
             LendingEvent.SETTLED
-            if standing.state is LendingState.SETTLING and settled
+            if policy.state is LendingState.SETTLING and settled
             else LendingEvent.CLEARED
         )
-    if standing.state is LendingState.OBJECTING:
+    if policy.state is LendingState.OBJECTING:
         if not running:
             return LendingEvent.EMPTY
         return LendingEvent.TIME_UP if waited_s >= terms.give_back_s else LendingEvent.OBJECTED
     return LendingEvent.OBJECTED
 
 
-def _count_doublings(standing: PolicyState, sign: LendingEvent, at: float) -> int:
-    """Returns how often the next wait doubles, after a step."""
-    if standing.state is not LendingState.WORKING or sign is not LendingEvent.OBJECTED:
-        return standing.doublings
-    return min(DOUBLINGS_MAX, standing.doublings + 1) if at - standing.since < SHORT_WORK_S else 0
+def _count_doublings(policy: PolicyState, event: LendingEvent, at: float) -> int:
+    """Returns how often the next wait is doubled, after an event."""
+    if policy.state is not LendingState.WORKING or event is not LendingEvent.OBJECTED:
+        return policy.doublings
+    return min(DOUBLINGS_MAX, policy.doublings + 1) if at - policy.since < SHORT_WORK_S else 0
 
 
-def next_deadline(standing: PolicyState, terms: OwnerTerms) -> float | None:
-    """Returns when the time alone will change something; None when it will not."""
-    found = inf
-    if standing.state is LendingState.OBJECTING:
-        found = standing.since + terms.give_back_s
-    if standing.state is LendingState.SETTLING:
-        found = standing.since + standing.settle_s(terms)
-    afters = {rule.number: rule.after_s for rule in (*RULES, *FOREIGN_WORK_RULES)}
-    for held in standing.active_rules:
-        if not held.is_effective:
-            found = min(found, held.since + afters[held.number])
-    return None if found == inf else found
+def next_deadline(policy: PolicyState, terms: OwnerTerms) -> float | None:
+    """Returns when time alone will change the state; None if it will not."""
+    deadline = inf
+    if policy.state is LendingState.OBJECTING:
+        deadline = policy.since + terms.give_back_s
+    if policy.state is LendingState.SETTLING:
+        deadline = policy.since + policy.settle_s(terms)
+    delays_s = {rule.number: rule.after_s for rule in (*RULES, *FOREIGN_WORK_RULES)}
+    for active in policy.active_rules:
+        if not active.is_effective:
+            deadline = min(deadline, active.since + delays_s[active.number])
+    return None if deadline == inf else deadline
 
 
 class PolicyOutcome(Struct, frozen=True):
-    """What the machine gives now.
+    """What the machine lends now.
 
     Attributes:
-        reason: why it takes nothing at all; None when it does.
-        own_only: whether it takes its own co-op's work only.
-        slots: jobs at once that its cap of power leaves; None for as many as it can run.
+        reason: why it accepts no run; None if it does.
+        own_only: whether it accepts only its own co-op's jobs.
+        slots: concurrent jobs that its power cap leaves; None for no cap.
         models_bytes: memory for models that the pool loads; None for no cap.
-        state: where it stands.
-        since: from when on, by the caller's clock.
-        until: when it will work again if nothing objects until then; None when that is not known.
+        state: the lending state.
+        since: when it was entered, on the caller's clock.
+        until: when work will start again if no rule becomes effective before; None if unknown.
     """
 
     reason: RuleReason | None
@@ -187,75 +193,75 @@ class PolicyOutcome(Struct, frozen=True):
 
 
 class EndRuns(Struct, frozen=True):
-    """Command: what runs must end now; the others' runs, or all."""
+    """Command: end all runs now, or only the runs of other co-ops."""
 
     foreign_only: bool
 
 
 class OwnerPolicy:
-    """One machine's owner, over time.
+    """The owner policy of one machine over time.
 
     Attributes:
-        all, others: where it stands with all work, and with the others'.
+        all_work, foreign_work: state for all jobs, and for the jobs of other co-ops.
     """
 
     def __init__(self) -> None:
-        """Works from the first look on, if nothing objects then."""
+        """Starts so that work is allowed at the first observation if no rule is effective then."""
         self.all_work = PolicyState(LendingState.SETTLING)
         self.foreign_work = PolicyState(LendingState.SETTLING)
 
     def evaluate(
         self, terms: OwnerTerms, now: MachineState, *, at: float, running: int, foreign: int
     ) -> tuple[PolicyOutcome, tuple[EndRuns, ...]]:
-        """Takes in a moment.
+        """Handles one observation of the machine.
 
         Args:
             terms: of the owner.
-            now: the moment.
-            at: when that is, seconds by a clock that does not go back.
-            running: how many runs there are.
-            foreign: how many of them are other co-ops'.
+            now: the machine's state.
+            at: time of that state, seconds on a monotonic clock.
+            running: number of current runs.
+            foreign: number of current runs of other co-ops.
 
         Returns:
             What the machine gives now, and what it must give back.
         """
-        before = self.all_work, self.foreign_work
+        previous = self.all_work, self.foreign_work
         self.all_work = advance(self.all_work, terms, now, at=at, running=running)
         self.foreign_work = advance(
             self.foreign_work, terms, now, at=at, running=foreign, rules=FOREIGN_WORK_RULES
         )
-        asked = []
-        if _began_giving_back(before[0], self.all_work):
-            asked.append(EndRuns(foreign_only=False))
-        elif _began_giving_back(before[1], self.foreign_work):
-            asked.append(EndRuns(foreign_only=True))
-        return self._outcome(terms, now), tuple(asked)
+        commands = []
+        if _began_giving_back(previous[0], self.all_work):
+            commands.append(EndRuns(foreign_only=False))
+        elif _began_giving_back(previous[1], self.foreign_work):
+            commands.append(EndRuns(foreign_only=True))
+        return self._outcome(terms, now), tuple(commands)
 
     def next_deadline(self, terms: OwnerTerms) -> float | None:
-        """Returns when to look again at the latest, if nothing else happens."""
-        found = [next_deadline(self.all_work, terms), next_deadline(self.foreign_work, terms)]
-        known = [at for at in found if at is not None]
+        """Returns when to evaluate again at the latest, if nothing else happens."""
+        deadlines = [next_deadline(self.all_work, terms), next_deadline(self.foreign_work, terms)]
+        known = [at for at in deadlines if at is not None]
         return min(known) if known else None
 
     def _outcome(self, terms: OwnerTerms, now: MachineState) -> PolicyOutcome:
-        standing = self.all_work
-        reason = first_reason(standing.active_rules, terms, now)
+        policy = self.all_work
+        reason = first_reason(policy.active_rules, terms, now)
         until = None
-        if reason is None and standing.state is not LendingState.WORKING:
+        if reason is None and policy.state is not LendingState.WORKING:
             reason = RuleReason(*SETTLING)
-            if standing.state is LendingState.SETTLING:
-                until = standing.since + standing.settle_s(terms)
+            if policy.state is LendingState.SETTLING:
+                until = policy.since + policy.settle_s(terms)
         caps = current_caps(terms, now)
         return PolicyOutcome(
             reason=reason,
             own_only=self.foreign_work.state is not LendingState.WORKING,
             slots=slots_within_cap(caps, now) if caps.power_w else None,
             models_bytes=int(caps.memory_gb * GIB) if caps.memory_gb else None,
-            state=standing.state,
-            since=standing.since,
+            state=policy.state,
+            since=policy.since,
             until=until,
         )
 
 
-def _began_giving_back(before: PolicyState, now: PolicyState) -> bool:
-    return before.state is not LendingState.GIVING_BACK and now.state is LendingState.GIVING_BACK
+def _began_giving_back(previous: PolicyState, now: PolicyState) -> bool:
+    return previous.state is not LendingState.GIVING_BACK and now.state is LendingState.GIVING_BACK

@@ -1,10 +1,11 @@
-"""Objections: what of an owner's terms stands against work at a moment.
+"""Owner rules: which of the owner's rules forbid work now.
 
-It decides by rules asked in order; each has a number and a code that never change, and the first
-that objects is the reason that a person reads. A rule that objects already lets go only well on the
-other side of its limit, so that a value that trembles around it changes nothing. It refuses to know
-how anything is measured: what could not be measured is None, and objects to nothing but for the
-owner's presence, where not knowing is a reason of its own.
+Input: the owner's terms, the machine's state, and the rules that were active before. Output: the
+rules that are active now, and the first effective one as the reason that a person reads. Each rule
+has a number and a code that never change. Rules have hysteresis: an active rule ends only when its
+value is better than the limit by a band, so a value that fluctuates around the limit does not
+switch the node on and off. A value that could not be read (None) makes no rule active, except for
+the owner's presence, which has a rule of its own.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from entraide_node.core.machine_state import (
 )
 from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy
 
-# How far on the other side of its limit a value must be before the rule lets go.
+# Hysteresis: how much better than its limit a value must be before an active rule ends.
 CHARGE_BAND_PERCENT = 5.0
 TEMPERATURE_BAND_C = 5.0
 LOAD_BAND = 0.7
@@ -31,12 +32,12 @@ Values = dict[str, str | int | float]
 
 
 class RuleReason(Struct, frozen=True):
-    """Why the machine takes no work.
+    """Why the machine accepts no work.
 
     Attributes:
         number: of the rule, which people may quote.
-        code: stable; the catalogue has its sentences.
-        values: the numbers and names in them.
+        code: stable; the message catalogue has its sentences.
+        values: numbers and names in the sentences.
     """
 
     number: int
@@ -48,10 +49,10 @@ class OwnerRule(Struct, frozen=True):
     """One rule.
 
     Attributes:
-        number, code: see ``Reason``.
-        objects: whether it objects; the last argument tells whether it did so before.
-        values: the numbers and names in its sentences.
-        after_s: how long it must hold before it counts, seconds.
+        number, code: see ``RuleReason``.
+        applies: whether it applies; the last argument tells whether it was effective before.
+        values: returns the numbers and names in its sentences.
+        after_s: how long it must apply before it is effective, seconds.
     """
 
     number: int
@@ -69,39 +70,39 @@ def _is_outside_hours(terms: OwnerTerms, now: MachineState, _: bool) -> bool:
     return bool(terms.hours) and not any(span.contains(now.day, now.minute) for span in terms.hours)
 
 
-def _is_charge_low(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
-    band = CHARGE_BAND_PERCENT if held and terms.charge_min_percent else 0.0
+def _is_charge_low(terms: OwnerTerms, now: MachineState, is_active: bool) -> bool:
+    band = CHARGE_BAND_PERCENT if is_active and terms.charge_min_percent else 0.0
     limit = min(100.0, terms.charge_min_percent + band)
     return now.charge_percent is not None and now.charge_percent < limit
 
 
-def _is_too_hot(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
+def _is_too_hot(terms: OwnerTerms, now: MachineState, is_active: bool) -> bool:
     if not terms.temperature_max_c:
         return False
-    limit = terms.temperature_max_c - (TEMPERATURE_BAND_C if held else 0.0)
+    limit = terms.temperature_max_c - (TEMPERATURE_BAND_C if is_active else 0.0)
     return now.throttled or (now.temperature_c is not None and now.temperature_c >= limit)
 
 
 def _heat_values(terms: OwnerTerms, now: MachineState) -> Values:
-    told = {} if now.temperature_c is None else {"temperature_c": now.temperature_c}
-    return {"limit_c": terms.temperature_max_c, **told}
+    measured = {} if now.temperature_c is None else {"temperature_c": now.temperature_c}
+    return {"limit_c": terms.temperature_max_c, **measured}
 
 
-def _is_busy_elsewhere(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
+def _is_busy_elsewhere(terms: OwnerTerms, now: MachineState, is_active: bool) -> bool:
     if not terms.load_max_percent or now.load_percent is None:
         return False
-    return now.load_percent > terms.load_max_percent * (LOAD_BAND if held else 1.0)
+    return now.load_percent > terms.load_max_percent * (LOAD_BAND if is_active else 1.0)
 
 
-def _is_memory_low(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
+def _is_memory_low(terms: OwnerTerms, now: MachineState, is_active: bool) -> bool:
     if not terms.memory_free_min_gb or now.memory_free_bytes is None:
         return False
-    limit = terms.memory_free_min_gb * GIB * (MEMORY_BAND if held else 1.0)
+    limit = terms.memory_free_min_gb * GIB * (MEMORY_BAND if is_active else 1.0)
     return now.memory_free_bytes < limit
 
 
-def _lacks_surplus(terms: OwnerTerms, now: MachineState, held: bool) -> bool:
-    limit = now.extra_w * (SURPLUS_BAND if held else 1.0)
+def _lacks_surplus(terms: OwnerTerms, now: MachineState, is_active: bool) -> bool:
+    limit = now.extra_w * (SURPLUS_BAND if is_active else 1.0)
     return terms.surplus_only and (now.surplus_w <= 0.0 or now.surplus_w < limit)
 
 
@@ -187,10 +188,10 @@ RULES = (
     ),
 )
 
-# Not a rule: nothing objects any more, and that has not lasted for long enough.
+# Not a rule: no rule is active any more, but not yet for ``settle_s``.
 SETTLING = 13, "settling"
 
-# What stands against the others' work only.
+# Rules that forbid only the jobs of other co-ops.
 FOREIGN_WORK_RULES = (
     OwnerRule(
         14,
@@ -202,12 +203,12 @@ FOREIGN_WORK_RULES = (
 
 
 class ActiveRule(Struct, frozen=True):
-    """A rule that holds.
+    """A rule that applies now.
 
     Attributes:
-        number: its number.
-        since: from when on, by the caller's clock.
-        counts: whether that was long enough to object.
+        number: of the rule.
+        since: since when it applies, on the caller's clock.
+        is_effective: whether it has applied for ``after_s``, and so forbids work.
     """
 
     number: int
@@ -223,39 +224,41 @@ def evaluate_rules(
     before: tuple[ActiveRule, ...] = (),
     rules: tuple[OwnerRule, ...] = RULES,
 ) -> tuple[ActiveRule, ...]:
-    """Asks each rule, in order.
+    """Evaluates each rule, in order.
 
     Args:
         terms: of the owner.
-        now: the moment.
-        at: when that is, seconds by any clock that does not go back.
-        before: what this returned the last time.
-        rules: all of them.
+        now: the machine's state.
+        at: time of that state, seconds on a monotonic clock.
+        before: previous result.
+        rules: all rules.
 
     Returns:
         The rules that hold, those that do not count yet too.
     """
-    known = {held.number: held for held in before}
-    found: list[ActiveRule] = []
+    previous = {active.number: active for active in before}
+    rules_now: list[ActiveRule] = []
     for rule in rules:
-        was = known.get(rule.number)
-        if rule.applies(terms, now, was is not None and was.is_effective):
-            since = at if was is None else was.since
-            counts = (was is not None and was.is_effective) or at - since >= rule.after_s
-            found.append(ActiveRule(rule.number, since, counts))
-    return tuple(found)
+        active_before = previous.get(rule.number)
+        if rule.applies(terms, now, active_before is not None and active_before.is_effective):
+            since = at if active_before is None else active_before.since
+            counts = (
+                active_before is not None and active_before.is_effective
+            ) or at - since >= rule.after_s
+            rules_now.append(ActiveRule(rule.number, since, counts))
+    return tuple(rules_now)
 
 
 def first_reason(
-    held: tuple[ActiveRule, ...],
+    active_rules: tuple[ActiveRule, ...],
     terms: OwnerTerms,
     now: MachineState,
     *,
     rules: tuple[OwnerRule, ...] = RULES,
 ) -> RuleReason | None:
-    """Returns the first objection that counts, as a reason; None when there is none."""
-    counting = {one.number for one in held if one.is_effective}
+    """Returns the first effective rule as a reason; None if no rule is effective."""
+    effective = {active.number for active in active_rules if active.is_effective}
     for rule in rules:
-        if rule.number in counting:
+        if rule.number in effective:
             return RuleReason(rule.number, rule.code, rule.values(terms, now))
     return None

@@ -1,8 +1,7 @@
-"""Terms: what an owner allows the machine to do, and the hours as people write them.
+"""Owner terms: the vocabulary of what an owner allows the machine to do, and its defaults.
 
-It decides the vocabulary and the defaults, which are careful: nothing runs while somebody is there
-or on a battery. What the terms mean at a moment, ``objections`` decides. It refuses to know
-calendars and files: the local day and minute are arguments, and hours come as text.
+Input: hours as text. Output: the terms as one struct. By default the machine does not work while
+the owner is present or while it runs on its battery. ``owner_rules`` evaluates the terms.
 """
 
 from enum import StrEnum
@@ -16,12 +15,12 @@ DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 
 
 class WeeklyHours(Struct, frozen=True):
-    """Hours of some days of the week.
+    """A time range on some days of the week.
 
     Attributes:
         days: 0 (Monday) to 6.
-        begin_min, end_min: minutes of the local day; an end that is not after the begin lies on
-            the next day.
+        begin_min, end_min: minutes of the local day; an end that is not after the begin is on the
+            next day.
     """
 
     days: tuple[int, ...]
@@ -29,7 +28,7 @@ class WeeklyHours(Struct, frozen=True):
     end_min: int
 
     def contains(self, day: int, minute: int) -> bool:
-        """Tells whether a local moment lies in these hours."""
+        """Tells whether a local time is in this range."""
         if self.begin_min < self.end_min:
             return day in self.days and self.begin_min <= minute < self.end_min
         evening = day in self.days and minute >= self.begin_min
@@ -37,26 +36,26 @@ class WeeklyHours(Struct, frozen=True):
 
 
 class PresencePolicy(StrEnum):
-    """What the machine works for while somebody is there."""
+    """For whose jobs the machine works while the owner is present."""
 
     NOTHING = "nothing"
-    OWN = "own"  # its own co-op only
+    OWN = "own"  # jobs of its own co-op only
     ALL = "all"
 
 
 class UnknownPresencePolicy(StrEnum):
-    """What it means that nobody can tell whether somebody is there."""
+    """How the owner counts if presence cannot be detected."""
 
-    PRESENT = "present"  # as if somebody were
-    ABSENT = "absent"  # as if nobody were
+    PRESENT = "present"  # counts as present
+    ABSENT = "absent"  # counts as absent
 
 
 class ResourceCaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the work may take of the machine; 0 for no cap.
+    """Caps on what jobs may use of the machine; 0 for no cap.
 
     Attributes:
         memory_gb: memory of the models that the pool loads, gigabytes.
-        power_w: power of the whole machine, watts; it bounds how many jobs run at once.
+        power_w: power of the whole machine, watts; it limits the concurrent jobs.
     """
 
     memory_gb: float = 0.0
@@ -64,25 +63,28 @@ class ResourceCaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an owner allows.
+    """The owner's terms.
 
     Attributes:
         hours: when the machine may work; empty for always.
-        present: what it works for while somebody is there.
-        idle_min: for so long without a key or a pointer moved, nobody is there, minutes.
-        unseen: what it means that activity cannot be detected.
+        present: for whose jobs it works while the owner is present.
+        idle_min: minutes without input after which the owner counts as absent.
+        unseen: how the owner counts if presence cannot be detected.
         on_battery: whether it works on its battery.
-        charge_min_percent: below, it does not work, even while it charges; 0 for no limit.
-        temperature_max_c: from there on it rests; 0 for no limit.
-        load_max_percent: of all processors, that other programs may use beside; 0 for no limit.
-        memory_free_min_gb: what must stay free for other programs, gigabytes; 0 for no limit.
-        programs: names of programs during which it rests.
-        surplus_only: whether it works on the site's own surplus only.
-        own_first: whether its own co-op always finds a slot free.
-        data_classes: what it may process.
-        give_back_s: how long a run may go on once the machine should step aside, seconds.
-        settle_s: how long nothing must object before it works again, seconds.
-        caps_idle, caps_present: what the work may take while nobody is there, and otherwise.
+        charge_min_percent: charge below which it does not work, even while charging; 0 for no
+            limit.
+        temperature_max_c: temperature from which it does not work; 0 for no limit.
+        load_max_percent: share of all processors that other programs may use while it works; 0 for
+            no limit.
+        memory_free_min_gb: memory that must stay free for other programs, gigabytes; 0 for no
+            limit.
+        programs: names of programs; while one of them runs, the machine does not work.
+        surplus_only: whether it works only on the site's own surplus.
+        own_first: whether a slot is always kept free for its own co-op.
+        data_classes: data classes that it may process.
+        give_back_s: how long a run may continue after a rule became effective, seconds.
+        settle_s: how long no rule may be effective before work starts again, seconds.
+        caps_idle, caps_present: caps while the owner is absent, and while present.
     """
 
     hours: tuple[WeeklyHours, ...] = ()
@@ -104,7 +106,7 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     caps_present: ResourceCaps = ResourceCaps()
 
 
-# The machine of an owner who has set no terms.
+# The terms of an owner who has set none.
 UNRESTRICTED_TERMS = OwnerTerms(
     present=PresencePolicy.ALL,
     on_battery=True,
@@ -116,7 +118,7 @@ UNRESTRICTED_TERMS = OwnerTerms(
 
 
 def parse_hours(text: str) -> WeeklyHours | None:
-    """Reads ``mo-fr 18:00-08:00``, ``sa,su 00:00-24:00`` or ``18:00-08:00`` (every day).
+    """Parses ``mo-fr 18:00-08:00``, ``sa,su 00:00-24:00`` or ``18:00-08:00`` (every day).
 
     Returns:
         The hours, or None when the text says none.
@@ -133,7 +135,7 @@ def parse_hours(text: str) -> WeeklyHours | None:
 
 
 def format_hours(span: WeeklyHours) -> str:
-    """Returns hours as ``parse_span`` reads them.
+    """Returns hours in the form that ``parse_hours`` reads.
 
     >>> format_hours(WeeklyHours((0, 1, 2, 5), 1_080, 480))
     'mo,tu,we,sa 18:00-08:00'
@@ -149,15 +151,15 @@ def _format_minute(minute: int) -> str:
 
 
 def _parse_days(text: str) -> tuple[int, ...]:
-    found: list[int] = []
+    days: list[int] = []
     for part in text.split(","):
         first, _, last = part.partition("-")
         if first not in DAYS or (last and last not in DAYS):
             return ()
         begin = DAYS.index(first)
-        long = (DAYS.index(last or first) - begin) % len(DAYS)
-        found += [(begin + step) % len(DAYS) for step in range(long + 1)]
-    return tuple(sorted(set(found)))
+        length = (DAYS.index(last or first) - begin) % len(DAYS)
+        days += [(begin + step) % len(DAYS) for step in range(length + 1)]
+    return tuple(sorted(set(days)))
 
 
 def _parse_minute(text: str) -> int | None:
@@ -166,5 +168,5 @@ def _parse_minute(text: str) -> int | None:
         return None
     if len(hours) > 2 or len(minutes) != 2:
         return None
-    found = int(hours) * 60 + int(minutes)
-    return found if found <= DAY_MIN and int(minutes) < 60 else None
+    minute = int(hours) * 60 + int(minutes)
+    return minute if minute <= DAY_MIN and int(minutes) < 60 else None

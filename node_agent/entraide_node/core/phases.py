@@ -1,14 +1,14 @@
-"""Phases of an agent's life: serving, draining, leaving, gone.
+"""Phases of the agent's life: serving, draining, leaving, gone, as one transition table.
 
-It decides what a signal, an idle moment or a deadline lead to, as one table. It reads no clock:
-whoever watches the clock says when the drain's time is over.
+Input: the phase and an event (a signal, the last run's end, a deadline). Output: the next phase.
+The caller watches the clock and reports when the drain time is over.
 """
 
 from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where the agent is in its life."""
+    """A phase of the agent's life."""
 
     SERVING = "serving"
     DRAINING = "draining"  # takes nothing new, finishes what it has
@@ -17,7 +17,7 @@ class Phase(StrEnum):
 
 
 class PhaseEvent(StrEnum):
-    """What happens to it."""
+    """An event that may change the phase."""
 
     ASKED = "asked"  # SIGTERM or SIGINT
     IDLE = "idle"  # no run is left
@@ -38,10 +38,10 @@ TRANSITIONS: dict[tuple[Phase, PhaseEvent], Phase] = {
 }
 
 
-def next_phase(phase: Phase, sign: PhaseEvent) -> Phase:
-    """Returns the phase that follows; a sign without meaning in a phase changes nothing.
+def next_phase(phase: Phase, event: PhaseEvent) -> Phase:
+    """Returns the next phase; an event without a transition changes nothing.
 
     >>> next_phase(Phase.SERVING, PhaseEvent.IDLE)
     <Phase.SERVING: 'serving'>
     """
-    return TRANSITIONS.get((phase, sign), phase)
+    return TRANSITIONS.get((phase, event), phase)

@@ -1,9 +1,8 @@
-"""Duty: whether the node takes work now, and whether it takes this run.
+"""Run admission: whether the node accepts work now, and whether it accepts one particular run.
 
-It decides from facts alone, and each refusal has its stable code. It knows neither bus nor engine.
-
-A decline that another node can make good (``full``, ``draining``, ``not_loaded``, ``stale``) sends
-the job back to the pool's queue; any other code ends the job.
+Input: the node's readiness and, for each run, the occupancy of its model. Output: accept, ignore,
+or decline with a stable code. The pool queues a job again after the codes ``full``, ``draining``,
+``not_loaded`` and ``stale``; any other code ends the job.
 """
 
 from enum import StrEnum
@@ -13,7 +12,7 @@ from msgspec import Struct
 from entraide.types import DataClass, Lending
 from entraide_node.core.phases import Phase
 
-# Why a node takes no work; the catalogue has the sentence under `node-reason-CODE`.
+# Why a node accepts no work; the message catalogue has its sentence under `node-reason-CODE`.
 PAUSED = "paused"
 DRAINING = "draining"
 ENGINE_DOWN = "engine_down"
@@ -23,13 +22,13 @@ SUPPORTED_PATHS = ("/v1/chat/completions", "/v1/completions")
 
 
 class LendingLimits(Struct, frozen=True):
-    """How much of the machine its owner lends now; None where the owner sets no bound.
+    """What the owner lends to the pool now; None where the owner sets no limit.
 
     Attributes:
-        slots: sequences at once, over all its engines.
-        models_bytes: memory for models that the pool asks for.
-        lending: for whose work.
-        data_classes: what it may process.
+        slots: concurrent sequences, summed over all engines.
+        models_bytes: memory for models that the pool loads.
+        lending: for whose jobs.
+        data_classes: data classes that the node may process.
     """
 
     slots: int | None = None
@@ -39,14 +38,14 @@ class LendingLimits(Struct, frozen=True):
 
 
 class NodeReadiness(Struct, frozen=True):
-    """Where the node stands.
+    """The facts that decide whether the node accepts work.
 
     Attributes:
-        phase: of its life.
-        paused: its owner paused it.
-        engine_up: one of its engines serves, or it has none and waits for the pool's word.
-        owner: why its owner's terms allow no work now, or "".
-        measuring: an engine is measured anew, which wants the machine for itself.
+        phase: of the agent's life.
+        paused: whether the owner paused the node.
+        engine_up: whether one of its engines serves, or it has none and waits for a load order.
+        owner: code of the owner's rule that forbids work now, or "".
+        measuring: whether an engine is being benchmarked, which needs the machine for itself.
     """
 
     phase: Phase
@@ -56,29 +55,29 @@ class NodeReadiness(Struct, frozen=True):
     measuring: bool = False
 
 
-def reason_not_accepting(standing: NodeReadiness) -> str:
-    """Returns the stable code why the node takes no work, or "" when it does.
+def reason_not_accepting(readiness: NodeReadiness) -> str:
+    """Returns the stable code of why the node accepts no work, or "" when it accepts work.
 
     >>> reason_not_accepting(NodeReadiness(phase=Phase.SERVING, paused=True, engine_up=False))
     'paused'
     """
-    reason = reason_not_loading(standing)
+    reason = reason_not_loading(readiness)
     if reason:
         return reason
-    if not standing.engine_up:
+    if not readiness.engine_up:
         return ENGINE_DOWN
-    return BENCHMARKING if standing.measuring else ""
+    return BENCHMARKING if readiness.measuring else ""
 
 
-def reason_not_loading(standing: NodeReadiness) -> str:
-    """Returns why the node may do nothing at all for the pool, loading included, or ""."""
-    if standing.phase is not Phase.SERVING:
+def reason_not_loading(readiness: NodeReadiness) -> str:
+    """Returns the code of why the node may do no work at all, loading included, or ""."""
+    if readiness.phase is not Phase.SERVING:
         return DRAINING
-    return PAUSED if standing.paused else standing.owner
+    return PAUSED if readiness.paused else readiness.owner
 
 
 class RunRequest(Struct, frozen=True):
-    """What of a run matters to the decision."""
+    """The fields of a run that its admission depends on."""
 
     job: str
     epoch: int
@@ -89,14 +88,14 @@ class RunRequest(Struct, frozen=True):
 
 
 class ModelOccupancy(Struct, frozen=True):
-    """What the node has and does for the model that a run asks for.
+    """The capacity and the load of the model that a run asks for.
 
     Attributes:
-        model: public name of the model; "" where it does not serve it.
-        slots, running: sequences it can run, and runs that it holds.
-        epoch_seen: newest epoch of this very job that came before; 0 when none did.
-        superseded: whether an older epoch of this job still holds a slot.
-        own_only: whether it takes its own co-op's work only.
+        model: public name of the model; "" if the node does not serve it.
+        slots, running: sequences that it can run at once, and runs that it has.
+        epoch_seen: newest epoch of this job that the node has seen; 0 for none.
+        superseded: whether an older epoch of this job still occupies a slot.
+        own_only: whether the node accepts its own co-op's jobs only.
     """
 
     model: str
@@ -111,38 +110,38 @@ class Admission(StrEnum):
     """What to do with a run."""
 
     TAKE = "take"
-    IGNORE = "ignore"  # it came before: whatever was due has been said
+    IGNORE = "ignore"  # a duplicate: it was answered the first time
     DECLINE = "decline"
 
 
 class AdmissionDecision(Struct, frozen=True):
-    """A verdict, and the stable code of a decline."""
+    """An admission, and the stable code when it is a decline."""
 
     verdict: Admission
     code: str = ""
 
 
-def admit_run(asked: RunRequest, *, holding: ModelOccupancy, reason: str) -> AdmissionDecision:
-    """Decides on a run.
+def admit_run(request: RunRequest, *, occupancy: ModelOccupancy, reason: str) -> AdmissionDecision:
+    """Decides on one run.
 
     Args:
-        asked: the run.
-        holding: what the node has and does.
-        reason: of ``reason_not_accepting``.
+        request: the run.
+        occupancy: of the run's model on this node.
+        reason: result of ``reason_not_accepting``.
     """
-    if asked.epoch == holding.epoch_seen:
+    if request.epoch == occupancy.epoch_seen:
         return AdmissionDecision(Admission.IGNORE)
-    if asked.epoch < holding.epoch_seen:
+    if request.epoch < occupancy.epoch_seen:
         return AdmissionDecision(Admission.DECLINE, "stale")
-    if holding.own_only and not asked.own and not reason:
+    if occupancy.own_only and not request.own and not reason:
         return AdmissionDecision(Admission.DECLINE, "own_only")
     if reason:
         code = "not_loaded" if reason == ENGINE_DOWN else "draining"
         return AdmissionDecision(Admission.DECLINE, code)
-    if asked.model != holding.model or asked.sealed:
+    if request.model != occupancy.model or request.sealed:
         return AdmissionDecision(Admission.DECLINE, "not_loaded")
-    if asked.path not in SUPPORTED_PATHS:
+    if request.path not in SUPPORTED_PATHS:
         return AdmissionDecision(Admission.DECLINE, "engine_refused")
-    if holding.running - holding.superseded >= holding.slots:
+    if occupancy.running - occupancy.superseded >= occupancy.slots:
         return AdmissionDecision(Admission.DECLINE, "full")
     return AdmissionDecision(Admission.TAKE)

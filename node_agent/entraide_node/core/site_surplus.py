@@ -1,17 +1,17 @@
-"""Site: the surplus of own generation at a site, from what its meters tell.
+"""Site surplus: the power of a site's own generation that a node's jobs can use.
 
-The surplus is what an extra load could draw without drawing from the grid. It is told as if the
-node were at rest: what running adds now (``added_w``) is in the site's use already, and is added
-back. Signs: generation and use are never negative; the grid's power is positive when it is drawn
-and negative when it is fed in; a battery's is positive while it charges.
+Input: readings of the site's meters, watts, and the power that the node's jobs add now
+(``added_w``). Output: the surplus, watts: the load that could be added without drawing from the
+grid. The readings include the node's jobs, so ``added_w`` is added back.
 
-    gross = generation - use        where both are known, else
+    gross = generation - use        if both are known, else
     gross = battery - grid
-    surplus = gross + added - what the battery keeps + what it may give
+    surplus = gross + added - power that the battery keeps + power that it may give
 
-A battery that charges comes first, until it holds ``enough_percent``. What it may give counts while
-it holds more than ``floor_percent``, for it is not drawn from the grid either. It knows neither
-meters nor clocks: each value comes with its age, and what is too old is not told to it.
+Signs: generation and use are never negative; grid power is positive when drawn and negative when
+fed in; battery power is positive while it charges. A charging battery has priority until it holds
+``enough_percent``. Power that the battery may give counts while it holds more than
+``floor_percent``. The caller leaves out readings that are too old.
 """
 
 from msgspec import Struct
@@ -20,19 +20,19 @@ from entraide.types import Basis
 
 
 class SiteReadings(Struct, frozen=True):
-    """What the site's meters tell, watts; None where there is no meter or it is too old.
+    """Readings of the site's meters, watts; None without a meter or if the value is too old.
 
     Attributes:
-        surplus_w: the surplus itself, where something else works it out.
+        surplus_w: the surplus itself, if a meter computes it.
         generation_w: own generation.
-        use_w: the site's whole use, this node's included.
-        use_basis: declared when nobody measures it.
+        use_w: the site's total consumption, this node's included.
+        use_basis: ``declared`` if the consumption is not measured.
         grid_w: drawn from the grid; negative when fed in.
         battery_w: taken by the battery; negative when it gives.
-        battery_percent: how full it is.
-        enough_percent: from where it stops coming first.
-        battery_gives_w: what the owner lets the battery give to the pool's work.
-        floor_percent: how full it must stay.
+        battery_percent: its charge.
+        enough_percent: charge from which the battery no longer has priority.
+        battery_gives_w: power that the owner lets the battery give to the pool's jobs.
+        floor_percent: charge below which the battery gives nothing.
     """
 
     surplus_w: float | None = None
@@ -48,44 +48,52 @@ class SiteReadings(Struct, frozen=True):
 
 
 class Surplus(Struct, frozen=True):
-    """A surplus, and how it was obtained."""
+    """A surplus in watts, and its basis."""
 
     surplus_w: float
     basis: Basis
 
 
-def compute_surplus(told: SiteReadings, *, added_w: float) -> Surplus | None:
-    """Returns the surplus that a node's work can use; None when too little is known.
+def compute_surplus(readings: SiteReadings, *, added_w: float) -> Surplus | None:
+    """Returns the surplus that a node's jobs can use; None if too few readings are known.
 
     Args:
-        told: what the meters tell.
-        added_w: what the node's work adds to the site's use now.
+        readings: of the site's meters.
+        added_w: power that the node's jobs add to the site's consumption now.
 
     >>> compute_surplus(SiteReadings(generation_w=900.0, use_w=300.0), added_w=40.0)
     Surplus(surplus_w=640.0, basis=<Basis.MEASURED: 'measured'>)
     """
-    if told.surplus_w is not None:
-        return Surplus(max(0.0, told.surplus_w), Basis.MEASURED)
-    if told.generation_w is not None and told.use_w is not None:
-        measured = told.use_basis is Basis.MEASURED
-        gross_w = told.generation_w - told.use_w + (added_w if measured else 0.0)
-        basis = told.use_basis
-    elif told.grid_w is not None:
-        gross_w = (told.battery_w or 0.0) - told.grid_w + added_w
+    if readings.surplus_w is not None:
+        return Surplus(max(0.0, readings.surplus_w), Basis.MEASURED)
+    if readings.generation_w is not None and readings.use_w is not None:
+        use_is_measured = readings.use_basis is Basis.MEASURED
+        gross_w = readings.generation_w - readings.use_w + (added_w if use_is_measured else 0.0)
+        basis = readings.use_basis
+    elif readings.grid_w is not None:
+        gross_w = (readings.battery_w or 0.0) - readings.grid_w + added_w
         basis = Basis.MEASURED
     else:
         return None
-    return Surplus(max(0.0, gross_w - _battery_kept_w(told) + _battery_given_w(told)), basis)
+    return Surplus(
+        max(0.0, gross_w - _battery_kept_w(readings) + _battery_given_w(readings)), basis
+    )
 
 
-def _battery_kept_w(told: SiteReadings) -> float:
-    """What the battery keeps for itself."""
-    charging_w = max(0.0, told.battery_w or 0.0)
-    full = told.battery_percent is not None and told.battery_percent >= told.enough_percent
-    return 0.0 if full else charging_w
+def _battery_kept_w(readings: SiteReadings) -> float:
+    """Power that the battery keeps for itself."""
+    charging_w = max(0.0, readings.battery_w or 0.0)
+    is_full = (
+        readings.battery_percent is not None and readings.battery_percent >= readings.enough_percent
+    )
+    return 0.0 if is_full else charging_w
 
 
-def _battery_given_w(told: SiteReadings) -> float:
-    """What the battery may give."""
-    percent = told.battery_percent
-    return told.battery_gives_w if percent is not None and percent > told.floor_percent else 0.0
+def _battery_given_w(readings: SiteReadings) -> float:
+    """Power that the battery may give."""
+    percent = readings.battery_percent
+    return (
+        readings.battery_gives_w
+        if percent is not None and percent > readings.floor_percent
+        else 0.0
+    )

@@ -1,9 +1,8 @@
-"""Supervision of an engine's process, as a table.
+"""Process supervision: the transition table of an engine's process, and its restart back-off.
 
-It decides what follows when a supervised process starts, serves, hangs or dies, and how long to
-wait before the next try. It knows neither processes nor clocks: the shell tells what happened and
-does what the table says. The shell spawns, kills and waits; every wait it makes has an end that
-comes back as an event.
+Input: events of the process (started, ready, late, hung, gone) and stop requests. Output: the next
+state and the action for the shell (spawn, kill, terminate, wait). Each wait of the shell ends with
+an event.
 """
 
 from enum import StrEnum
@@ -15,35 +14,35 @@ from entraide_node.core.backoff import doubling_backoff_s
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 60.0
-STABLE_S = 60.0  # a process that served this long has paid off its earlier failures
+STABLE_S = 60.0  # after serving for this long, earlier failures of a process no longer count
 HISTORY_STEPS_MAX = 16
 
 
 class ProcessState(StrEnum):
-    """Where a supervised process stands."""
+    """The state of a supervised process."""
 
     STOPPED = "stopped"
     STARTING = "starting"
     READY = "ready"
-    ENDING = "ending"  # killed, because it was late or hung; not gone yet
-    RESTING = "resting"  # waits before the next try
+    ENDING = "ending"  # killed because it was late or hung; not gone yet
+    RESTING = "resting"  # waits for its back-off
     STOPPING = "stopping"  # asked to end, for good
 
 
 class ProcessEvent(StrEnum):
-    """What can happen to it."""
+    """An event of a supervised process."""
 
     START = "start"
-    UP = "up"  # it says that it serves
-    LATE = "late"  # it did not say so in time
-    HUNG = "hung"  # it serves no more, though it is there
-    GONE = "gone"  # the process is not there any more
+    UP = "up"  # it reported that it serves
+    LATE = "late"  # it did not report in time
+    HUNG = "hung"  # it exists but does not respond
+    GONE = "gone"  # it ended
     RESTED = "rested"
     STOP = "stop"
 
 
 class ProcessAction(StrEnum):
-    """What the shell then does."""
+    """The action that the shell must take."""
 
     SPAWN = "spawn"
     SERVE = "serve"
@@ -82,10 +81,10 @@ class Supervision(Struct, frozen=True):
     """One supervised process.
 
     Attributes:
-        state: where it stands.
-        failures: ends in a row that nobody asked for.
-        ready_at: when it last began to serve, on the shell's clock; None before.
-        story: the last steps, for the one who must find out what happened.
+        state: its state.
+        failures: number of consecutive unexpected ends.
+        ready_at: when it last became ready, on the shell's clock; None before.
+        story: its last transitions, for diagnosis.
     """
 
     state: ProcessState = ProcessState.STOPPED
@@ -95,7 +94,7 @@ class Supervision(Struct, frozen=True):
 
 
 class IllegalProcessTransition(AssertionError):
-    """An event that the table does not foresee in this state; nothing has changed."""
+    """An event without a transition in this state; the state has not changed."""
 
     def __init__(self, supervision: Supervision, event: ProcessEvent) -> None:
         story = " · ".join((*supervision.story, f"{supervision.state} ? {event}"))
@@ -107,38 +106,38 @@ class IllegalProcessTransition(AssertionError):
 def apply_process_event(
     supervision: Supervision, event: ProcessEvent, *, at: float
 ) -> tuple[Supervision, ProcessAction]:
-    """Returns the next state and what to do.
+    """Returns the next state and the action.
 
     Args:
-        supervision: the state now.
-        event: what happened.
-        at: when, in seconds on a clock that only goes forward.
+        supervision: the current state.
+        event: of the process.
+        at: time of the event, in seconds on a monotonic clock.
 
     Raises:
-        IllegalStep: the table does not foresee it.
+        IllegalProcessTransition: the table has no transition for it.
     """
-    found = TRANSITIONS.get((supervision.state, event))
-    if found is None:
+    transition = TRANSITIONS.get((supervision.state, event))
+    if transition is None:
         raise IllegalProcessTransition(supervision, event)
-    state, action = found
+    state, action = transition
     failures = supervision.failures
     if action is ProcessAction.REST:
         ready_at = supervision.ready_at
         was_steady = ready_at is not None and at - ready_at >= STABLE_S
         failures = 1 if was_steady else failures + 1
-    told = f"{at:.3f} {supervision.state} {event} {state}"
-    after = replace(
+    entry = f"{at:.3f} {supervision.state} {event} {state}"
+    updated = replace(
         supervision,
         state=state,
         failures=failures,
         ready_at=at if action is ProcessAction.SERVE else supervision.ready_at,
-        story=(*supervision.story, told)[-HISTORY_STEPS_MAX:],
+        story=(*supervision.story, entry)[-HISTORY_STEPS_MAX:],
     )
-    return after, action
+    return updated, action
 
 
 def restart_backoff_s(failures: int) -> float:
-    """Returns how long to wait after so many failures in a row: doubling, up to a minute.
+    """Returns the wait after consecutive failures: it doubles, up to one minute.
 
     >>> [restart_backoff_s(n) for n in (1, 2, 3, 100)]
     [0.5, 1.0, 2.0, 60.0]

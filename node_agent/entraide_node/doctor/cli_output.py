@@ -38,8 +38,8 @@ def report_check(check: Check, lang: str) -> CheckReport:
     """Returns a finding in words."""
     if check.problem is not None:
         code, problem_values = check.problem.code, check.problem.values
-        said = error_sentence(code, problem_values, lang) or i18n.text(code, lang, **problem_values)
-        return CheckReport(check.name, check.level, code, said, "")
+        text = error_sentence(code, problem_values, lang) or i18n.text(code, lang, **problem_values)
+        return CheckReport(check.name, check.level, code, text, "")
     code = f"doctor-{check.name}-{check.code}"
     values = _localise_values(check.values, lang)
     mend = i18n.text(f"{code}.mend", lang, **values) if i18n.has_message(f"{code}.mend") else ""
@@ -50,8 +50,8 @@ def print_doctor(folder: Path, lang: str, *, as_json: bool) -> int:
     """Looks at a node and says what is wrong; returns 1 when something keeps it from working."""
     log_nothing()
     checks = run_loop(inspect_node(folder))
-    say = _as_json if as_json else _as_lines
-    sys.stdout.write(say([report_check(check, lang) for check in checks], lang))
+    format_report = _as_json if as_json else _as_lines
+    sys.stdout.write(format_report([report_check(check, lang) for check in checks], lang))
     return 1 if has_failure(checks) else 0
 
 
@@ -78,18 +78,18 @@ def _as_lines(checks: Sequence[CheckReport], lang: str) -> str:
 
 def _localise_values(values: dict[str, Value], lang: str) -> dict[str, Value]:
     """Values that are codes, as people call what they stand for."""
-    found = dict(values)
+    localised = dict(values)
     for key in ("meter", "aside"):
-        if key in found:
-            found[key] = meter_name(str(found[key]), lang)
-    if "fault" in found:
-        found["fault"] = i18n.text(f"meter-fault-{found['fault']}", lang)
-    if isinstance(off_s := found.get("off_s"), float):
-        found["off"] = _format_duration(off_s, lang)
-    for key, value in found.items():
+        if key in localised:
+            localised[key] = meter_name(str(localised[key]), lang)
+    if "fault" in localised:
+        localised["fault"] = i18n.text(f"meter-fault-{localised['fault']}", lang)
+    if isinstance(off_s := localised.get("off_s"), float):
+        localised["off"] = _format_duration(off_s, lang)
+    for key, value in localised.items():
         if key.endswith("_gb") and isinstance(value, float):
-            found[key] = i18n.decimal(value, lang)
-    return found
+            localised[key] = i18n.decimal(value, lang)
+    return localised
 
 
 def _format_duration(value_s: float, lang: str) -> str:

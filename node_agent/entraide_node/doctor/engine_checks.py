@@ -20,35 +20,35 @@ from entraide_node.models.model_files import DEMO, ModelFile, find_model
 IMPORT_TIMEOUT_S = 60.0
 
 
-async def check_engine(asked: OwnerEngine) -> Check:
+async def check_engine(engine: OwnerEngine) -> Check:
     """Says whether an engine could start: it loads, its environment is there, or it answers."""
-    if isinstance(asked, Attach):
-        return await _check_attached(asked)
-    if isinstance(asked, MlxLm | Vllm):
-        return await asyncio.to_thread(_check_environment, asked)
-    loads = await _can_import("xllamacpp")
-    if not loads:
+    if isinstance(engine, Attach):
+        return await _check_attached(engine)
+    if isinstance(engine, MlxLm | Vllm):
+        return await asyncio.to_thread(_check_environment, engine)
+    is_importable = await _can_import("xllamacpp")
+    if not is_importable:
         return failure_from_problem("engine", EngineProblem("engine_not_installed", {}))
     return passed("engine", engine="llama.cpp")
 
 
-async def _check_attached(asked: Attach) -> Check:
-    config = AttachConfig(
-        url=asked.url, model=asked.model, key=asked.key, alias=asked.alias, slots=asked.slots,
-        context_tokens=asked.context_tokens, features=asked.features,
+async def _check_attached(config: Attach) -> Check:
+    attach_config = AttachConfig(
+        url=config.url, model=config.model, key=config.key, alias=config.alias, slots=config.slots,
+        context_tokens=config.context_tokens, features=config.features,
     )  # fmt: skip
-    engine = AttachedEngine(config)
+    engine = AttachedEngine(attach_config)
     try:
         problem = await engine.start()
     finally:
         await engine.stop()
     if problem is not None:
         return failure_from_problem("engine", problem)
-    return passed("engine", "answers", model=asked.model)
+    return passed("engine", "answers", model=config.model)
 
 
-def _check_environment(asked: MlxLm | Vllm) -> Check:
-    name = "mlx" if isinstance(asked, MlxLm) else "vllm-cpu" if asked.cpu else "vllm"
+def _check_environment(engine: MlxLm | Vllm) -> Check:
+    name = "mlx" if isinstance(engine, MlxLm) else "vllm-cpu" if engine.cpu else "vllm"
     if python_of(name, default_root()) is None:
         return node_checks.failure("engine", "environment", engine=name)
     return passed("engine", engine=name)
@@ -72,25 +72,25 @@ async def _can_import(module: str) -> bool:
 def check_models(config: NodeConfig) -> tuple[int, tuple[Check, ...]]:
     """Returns the size of the weights that the owner named, and whether they are sound. Blocks."""
     folder, total_bytes, checks = Path(config.dir), 0, []
-    for asked in config.owner_engines:
-        if isinstance(asked, Attach):
+    for engine in config.owner_engines:
+        if isinstance(engine, Attach):
             continue
-        named = asked.model
-        if not isinstance(asked, LlamaCpp):
-            place = folder / Path(named).expanduser()
-            known = (place / "config.json").is_file()
-            total_bytes += sum(file.stat().st_size for file in place.glob("*.safetensors"))
+        name = engine.model
+        if not isinstance(engine, LlamaCpp):
+            weights_folder = folder / Path(name).expanduser()
+            is_known = (weights_folder / "config.json").is_file()
+            total_bytes += sum(file.stat().st_size for file in weights_folder.glob("*.safetensors"))
             checks.append(
-                passed("model", model=named)
-                if known
-                else node_checks.failure("model", "absent", folder=str(place))
+                passed("model", model=name)
+                if is_known
+                else node_checks.failure("model", "absent", folder=str(weights_folder))
             )
             continue
-        path = named if named == DEMO else str(folder / Path(named).expanduser())
-        found = find_model(path, alias=asked.alias, cache_dir=folder)
-        if isinstance(found, ModelFile):
-            total_bytes += found.size_bytes
-            checks.append(passed("model", model=found.alias))
+        path = name if name == DEMO else str(folder / Path(name).expanduser())
+        model = find_model(path, alias=engine.alias, cache_dir=folder)
+        if isinstance(model, ModelFile):
+            total_bytes += model.size_bytes
+            checks.append(passed("model", model=model.alias))
         else:
-            checks.append(failure_from_problem("model", found))
+            checks.append(failure_from_problem("model", model))
     return total_bytes, tuple(checks)

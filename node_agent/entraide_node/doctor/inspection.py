@@ -63,7 +63,7 @@ async def inspect_node(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Che
         *pool_side,
         *_check_disks(folder, service_commands.weights_folder(config)),
         _check_memory(weights_bytes, running=status is not None),
-        *[await check_engine(asked) for asked in config.owner_engines],
+        *[await check_engine(engine) for engine in config.owner_engines],
         *models,
         await _check_meter(config, status),
         _check_terms(folder, status),
@@ -86,9 +86,9 @@ def _check_agent(config: NodeConfig, status: owner_files.NodeStatus | None) -> C
 
 def _check_service(config: NodeConfig, *, running: bool) -> Check:
     manager = find_manager()
-    told = service_commands.report_service(config, manager)
+    report = service_commands.report_service(config, manager)
     linger = manager is not None and manager.needs_linger()
-    return node_checks.check_service(told.manager, told.state, linger=linger, running=running)
+    return node_checks.check_service(report.manager, report.state, linger=linger, running=running)
 
 
 def _check_identity(folder: Path) -> Check:
@@ -107,29 +107,31 @@ async def _check_pool(
 ) -> tuple[Check, ...]:
     """The bus, who else is on it, and how clock and version compare."""
     bus, hellos = await _count_hello_requests(config, listen_s)
-    says = await asyncio.to_thread(_read_pool_facts, Path(config.dir))
+    facts = await asyncio.to_thread(_read_pool_facts, Path(config.dir))
     offset_s = status.clock_offset_s if status is not None else None
-    pools = status.pool_version if status is not None else ""
-    if says is not None:
-        offset_s = says[1] if offset_s is None else offset_s
-        pools = pools or says[0]
-    twin = (node_checks.check_duplicate_agent(hellos),) if bus.level is node_checks.Level.OK else ()
+    pool_version = status.pool_version if status is not None else ""
+    if facts is not None:
+        offset_s = facts[1] if offset_s is None else offset_s
+        pool_version = pool_version or facts[0]
+    duplicate = (
+        (node_checks.check_duplicate_agent(hellos),) if bus.level is node_checks.Level.OK else ()
+    )
     return (
         bus,
-        *twin,
+        *duplicate,
         node_checks.check_clock(offset_s),
-        node_checks.check_version(__version__, pools, update_command()),
+        node_checks.check_version(__version__, pool_version, update_command()),
     )
 
 
 async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Check, int]:
     """Enters the bus with the node's identity, and counts how often its hello is asked for."""
-    folder, asked = Path(config.dir), 0
+    folder, hello_requests = Path(config.dir), 0
 
     async def heard(message: Msg) -> None:
-        nonlocal asked
+        nonlocal hello_requests
         try:
-            asked += isinstance(codec.node_down_ctl.decode(message.data), HelloRequest)
+            hello_requests += isinstance(codec.node_down_ctl.decode(message.data), HelloRequest)
         except msgspec.DecodeError:
             return
 
@@ -153,7 +155,7 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
         await connection.close()
     return passed(
         "bus", "tls" if authority else "plain", servers=", ".join(config.nats_urls)
-    ), asked
+    ), hello_requests
 
 
 def _read_pool_facts(folder: Path) -> tuple[str, float] | None:
@@ -201,8 +203,8 @@ def _check_memory(weights_bytes: int, *, running: bool) -> Check:
 async def _check_meter(config: NodeConfig, status: owner_files.NodeStatus | None) -> Check:
     """Where energy comes from: as the agent says, else by a look of our own."""
     if status is not None:
-        told = status.power
-        return node_checks.check_meter(told.kind, aside=told.aside, fault=told.fault)
+        power = status.power
+        return node_checks.check_meter(power.kind, aside=power.aside, fault=power.fault)
     meters = await find_machine_meters(config)
     try:
         aside, fault = "", ""
@@ -237,13 +239,13 @@ def _check_terms(folder: Path, status: owner_files.NodeStatus | None) -> Check:
 
 async def _check_idle_detection() -> Check:
     """Whether anybody could notice that somebody is at the machine."""
-    look = make_detector()
+    detector = make_detector()
     try:
         for _ in range(DETECTIONS_MAX):  # a desktop may need a moment for its first answer
-            seen = await look.detect()
-            if seen.idle_s is not None:
-                return passed("presence", how=seen.how)
+            activity = await detector.detect()
+            if activity.idle_s is not None:
+                return passed("presence", how=activity.how)
             await asyncio.sleep(DETECTION_INTERVAL_S)
         return warning("presence", "unknown")
     finally:
-        await look.close()
+        await detector.close()

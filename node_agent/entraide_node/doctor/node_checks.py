@@ -106,13 +106,13 @@ def check_clock(offset_s: float | None) -> Check:
     return passed("clock")
 
 
-def check_version(mine: str, pools: str, command: str) -> Check:
+def check_version(own_version: str, pool_version: str, command: str) -> Check:
     """Judges this node's version beside its pool's ("" when it is not known)."""
-    if not pools:
-        return passed("version", "unknown", version=mine)
-    if is_older(mine, pools):
-        return warning("version", "older", version=mine, pool=pools, command=command)
-    return passed("version", version=mine, pool=pools)
+    if not pool_version:
+        return passed("version", "unknown", version=own_version)
+    if is_older(own_version, pool_version):
+        return warning("version", "older", version=own_version, pool=pool_version, command=command)
+    return passed("version", version=own_version, pool=pool_version)
 
 
 def check_disk(free_bytes: int) -> Check:

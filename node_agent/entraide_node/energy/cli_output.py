@@ -14,40 +14,40 @@ def energy_sentences(status: NodeStatus, lang: str) -> Iterator[str]:
     yield from _site_sentences(status.site, status.surplus_w, lang)
 
 
-def _power_sentences(told: PowerStatus, lang: str) -> Iterator[str]:
-    meter, basis = meter_name(told.kind, lang), str(told.basis)
-    if told.power_w is None:
+def _power_sentences(power: PowerStatus, lang: str) -> Iterator[str]:
+    meter, basis = meter_name(power.kind, lang), str(power.basis)
+    if power.power_w is None:
         yield i18n.text("node-energy-power-unread", lang, meter=meter, basis=basis)
     else:
-        yield i18n.text("node-energy-power", lang, meter=meter, basis=basis, power_w=told.power_w)
-    if told.aside:
+        yield i18n.text("node-energy-power", lang, meter=meter, basis=basis, power_w=power.power_w)
+    if power.aside:
         yield i18n.text(
             "node-energy-aside",
             lang,
-            meter=meter_name(told.aside, lang),
-            fault=i18n.text(f"meter-fault-{told.fault}", lang),
+            meter=meter_name(power.aside, lang),
+            fault=i18n.text(f"meter-fault-{power.fault}", lang),
         )
 
 
-def _site_sentences(told: SiteStatus, surplus_w: float, lang: str) -> Iterator[str]:
-    measured = told.surplus_w is not None
+def _site_sentences(site: SiteStatus, surplus_w: float, lang: str) -> Iterator[str]:
+    measured = site.surplus_w is not None
     if measured:
         yield i18n.text(
             "node-energy-surplus",
             lang,
             surplus_w=surplus_w,
-            basis=str(told.basis),
-            meter=", ".join(meter_name(kind, lang) for kind in told.kinds.split("+")),
-            age=round(told.age_s),
+            basis=str(site.basis),
+            meter=", ".join(meter_name(kind, lang) for kind in site.kinds.split("+")),
+            age=round(site.age_s),
         )
     elif surplus_w > 0.0:
         yield i18n.text("node-energy-declared", lang, surplus_w=surplus_w)
-    if told.role:
+    if site.role:
         yield i18n.text(
             "node-energy-silent",
             lang,
-            role=i18n.text(f"meter-role-{told.role}", lang),
-            fault=i18n.text(f"meter-fault-{told.fault}", lang),
+            role=i18n.text(f"meter-role-{site.role}", lang),
+            fault=i18n.text(f"meter-fault-{site.fault}", lang),
             left="measured" if measured else "declared" if surplus_w > 0.0 else "none",
         )
 

@@ -85,9 +85,9 @@ def _find_domains(root: Path) -> tuple[Path, ...]:
         }
     except (OSError, UnicodeDecodeError):
         return ()
-    whole = tuple(path for path, name in named.items() if name == "psys")
-    if whole:
-        return whole
+    platform = tuple(path for path, name in named.items() if name == "psys")
+    if platform:
+        return platform
     return tuple(
         path for path, name in named.items() if name.startswith("package") or name == "dram"
     )

@@ -42,8 +42,10 @@ class CsvSource:
                 file.seek(max(len(head) + 1, size - TAIL_BYTES))
                 tail = file.read(TAIL_BYTES)
             names = next(csv.reader([head.decode("utf-8-sig")]), [])
-            whole, _, _ = tail.decode("utf-8").rpartition("\n")  # a row without its end is not done
-            cells = next(csv.reader([whole.rpartition("\n")[2]]), [])
+            complete_rows, _, _ = tail.decode("utf-8").rpartition(
+                "\n"
+            )  # a row without its end is not done
+            cells = next(csv.reader([complete_rows.rpartition("\n")[2]]), [])
         except (OSError, UnicodeDecodeError, csv.Error) as problem:
             return MissingValue(UNAVAILABLE, type(problem).__name__)
         row = dict(zip(names, cells, strict=False))

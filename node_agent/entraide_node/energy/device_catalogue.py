@@ -53,9 +53,9 @@ class Device(Struct, frozen=True):
 def devices() -> Mapping[str, Device]:
     """Returns the catalogue by identifier, the defaults of each kind included."""
     rows = csv.DictReader(_read_csv("devices.csv").splitlines())
-    found = {row["device_id"]: _parse_device(row) for row in rows}
+    by_id = {row["device_id"]: _parse_device(row) for row in rows}
     return MappingProxyType(
-        found | {d.device_id: d for d in _default_devices(list(found.values()))}
+        by_id | {d.device_id: d for d in _default_devices(list(by_id.values()))}
     )
 
 
@@ -101,11 +101,11 @@ def device_power(
 
 
 def _default_devices(entries: list[Device]) -> list[Device]:
-    found = []
+    defaults = []
     for kind in KINDS:
-        alike = sorted((d.active_w, d.device_id) for d in entries if d.kind == kind)
-        middle = next(d for d in entries if d.device_id == alike[(len(alike) - 1) // 2][1])
-        found.append(
+        by_power = sorted((d.active_w, d.device_id) for d in entries if d.kind == kind)
+        middle = next(d for d in entries if d.device_id == by_power[(len(by_power) - 1) // 2][1])
+        defaults.append(
             Device(
                 device_id=f"default-{kind}",
                 name=f"default ({kind})",
@@ -119,7 +119,7 @@ def _default_devices(entries: list[Device]) -> list[Device]:
                 recognised_as="",
             )
         )
-    return found
+    return defaults
 
 
 def _parse_device(row: dict[str, str]) -> Device:

@@ -41,30 +41,30 @@ def detect_device(*, gpu: bool) -> tuple[str, Basis]:
 def apple_device(profile: str) -> tuple[str, Basis]:
     """Recognises a Mac by its form and chip, or by its chip in another form."""
     try:
-        said = decode_json(profile, type=dict[str, list[dict[str, object]]])
-        hardware = said["SPHardwareDataType"][0]
+        sections = decode_json(profile, type=dict[str, list[dict[str, object]]])
+        hardware = sections["SPHardwareDataType"][0]
     except (msgspec.DecodeError, KeyError, IndexError):
         return "default-apple", Basis.DEFAULT
     form = str(hardware.get("machine_name", ""))
     chip = str(hardware.get("chip_type", "")).removeprefix("Apple ")
-    for named in (form, "Mac mini", "Mac Studio", "MacBook Pro", "MacBook Air"):
-        found = recognise(f"{named} {chip}", kinds=("apple",))
-        if found is not None:
-            return found, Basis.ESTIMATED
+    for name in (form, "Mac mini", "Mac Studio", "MacBook Pro", "MacBook Air"):
+        device = recognise(f"{name} {chip}", kinds=("apple",))
+        if device is not None:
+            return device, Basis.ESTIMATED
     return "default-apple", Basis.DEFAULT
 
 
 def nvidia_device(listed: str) -> tuple[str, Basis]:
     """Recognises an NVIDIA card by the first name that its tool lists."""
     first = listed.strip().partition("\n")[0]
-    found = recognise(first, kinds=("nvidia",))
-    return (found, Basis.ESTIMATED) if found is not None else ("default-nvidia", Basis.DEFAULT)
+    device = recognise(first, kinds=("nvidia",))
+    return (device, Basis.ESTIMATED) if device is not None else ("default-nvidia", Basis.DEFAULT)
 
 
 def cpu_device(name: str) -> tuple[str, Basis]:
     """Recognises a processor by its name."""
-    found = recognise(name, kinds=("cpu", "other")) if name else None
-    return (found, Basis.ESTIMATED) if found is not None else ("default-cpu", Basis.DEFAULT)
+    device = recognise(name, kinds=("cpu", "other")) if name else None
+    return (device, Basis.ESTIMATED) if device is not None else ("default-cpu", Basis.DEFAULT)
 
 
 def run_command(command: list[str]) -> str:

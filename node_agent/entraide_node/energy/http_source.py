@@ -48,7 +48,7 @@ class JsonClient:
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
-                self._opened().get(url, headers=headers, allow_redirects=False) as answer,
+                self._open_session().get(url, headers=headers, allow_redirects=False) as answer,
             ):
                 if answer.status != 200:
                     refused = answer.status in (401, 403)
@@ -73,7 +73,7 @@ class JsonClient:
             await self._session.close()
             self._session = None
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
         return self._session
@@ -88,7 +88,7 @@ class HttpSource:
         self._config = config
         self._folder = folder
         self._expression = value_expression(config)
-        self._pages = JsonClient()
+        self._client = JsonClient()
         if config.shape not in ("", "number"):
             self.kind = config.shape
 
@@ -96,21 +96,21 @@ class HttpSource:
         """Asks the page."""
         config, token = self._config, ""
         if config.token_file or config.token_env:
-            found = read_secret(self._folder, file=config.token_file, env=config.token_env)
-            if found is None:
+            secret = read_secret(self._folder, file=config.token_file, env=config.token_env)
+            if secret is None:
                 return MissingValue(NO_SECRET)
-            token = found
-        said = await self._pages.json(config.url, token=token)
-        if isinstance(said, MissingValue):
-            return said
-        number = extract_number(said, self._expression)
+            token = secret
+        document = await self._client.json(config.url, token=token)
+        if isinstance(document, MissingValue):
+            return document
+        number = extract_number(document, self._expression)
         if number is None:
             return MissingValue(UNREADABLE, "no number there")
         return SourceValue(number * config.scale, time.time())
 
     async def close(self) -> None:
         """Closes its connection."""
-        await self._pages.close()
+        await self._client.close()
 
 
 class HomeAssistantSource:
@@ -122,7 +122,7 @@ class HomeAssistantSource:
         self._config = config
         self._folder = folder
         self._url = f"{config.url.rstrip('/')}/api/states/{quote(config.entity)}"
-        self._pages = JsonClient()
+        self._client = JsonClient()
 
     async def read(self) -> SourceValue | MissingValue:
         """Asks for the state."""
@@ -130,21 +130,21 @@ class HomeAssistantSource:
         token = read_secret(self._folder, file=config.token_file, env=config.token_env)
         if token is None:
             return MissingValue(NO_SECRET)
-        said = await self._pages.json(self._url, token=token)
-        if isinstance(said, MissingValue):
-            return said
-        return _parse_state(said, scale=config.scale)
+        document = await self._client.json(self._url, token=token)
+        if isinstance(document, MissingValue):
+            return document
+        return _parse_state(document, scale=config.scale)
 
     async def close(self) -> None:
         """Closes its connection."""
-        await self._pages.close()
+        await self._client.close()
 
 
-def _parse_state(said: Any, *, scale: float) -> SourceValue | MissingValue:
+def _parse_state(document: Any, *, scale: float) -> SourceValue | MissingValue:
     """A state as the REST API tells it: ``state``, ``attributes`` and when it was reported."""
-    if not isinstance(said, dict):
+    if not isinstance(document, dict):
         return MissingValue(UNREADABLE, "no state")
-    state, attributes = said.get("state"), said.get("attributes")
+    state, attributes = document.get("state"), document.get("attributes")
     if state in ("unavailable", "unknown", None):
         return MissingValue(UNAVAILABLE, str(state))
     number = parse_number(state)
@@ -153,7 +153,7 @@ def _parse_state(said: Any, *, scale: float) -> SourceValue | MissingValue:
         shown = repr(unit[:20]) if isinstance(unit, str) else type(unit).__name__
         return MissingValue(UNREADABLE, f"no power: unit {shown}")
     # `last_reported` is newer than `last_updated` where a sensor says the same again.
-    moment = said.get("last_reported") or said.get("last_updated")
+    moment = document.get("last_reported") or document.get("last_updated")
     try:
         at = dt.datetime.fromisoformat(str(moment)).timestamp() if moment else time.time()
     except (OverflowError, OSError, ValueError):

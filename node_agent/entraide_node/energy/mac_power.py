@@ -44,10 +44,10 @@ def battery_power_w(plist: bytes) -> float | None:
 
 def _read_registry() -> bytes:
     try:
-        said = subprocess.run(_IOREG, check=True, capture_output=True, timeout=ASK_TIMEOUT_S)
+        completed = subprocess.run(_IOREG, check=True, capture_output=True, timeout=ASK_TIMEOUT_S)
     except (OSError, subprocess.SubprocessError):
         return b""
-    return said.stdout
+    return completed.stdout
 
 
 def _signed(number: object) -> int | None:

@@ -66,7 +66,7 @@ class CounterMeter:
         self.kind = "_".join(counter.kind for counter in counters)
         self._counters = counters
         self._clock = clock
-        self._before: tuple[float, tuple[CounterReading, ...]] | None = None
+        self._previous: tuple[float, tuple[CounterReading, ...]] | None = None
 
     async def read(self) -> PowerReading:
         """Returns the mean power since the last look."""
@@ -78,22 +78,22 @@ class CounterMeter:
             counter.close()
 
     def _read(self) -> PowerReading:
-        before, counts = self._before, []
+        previous, counts = self._previous, []
         for counter in self._counters:
             count = counter.count()
             if isinstance(count, str):
-                self._before = None
+                self._previous = None
                 return PowerReading(None, count)
             counts.append(count)
         now_s = self._clock()
-        if before is not None and now_s - before[0] < READ_INTERVAL_MIN_S:
+        if previous is not None and now_s - previous[0] < READ_INTERVAL_MIN_S:
             return PowerReading(None)
-        self._before = now_s, tuple(counts)
-        if before is None:
+        self._previous = now_s, tuple(counts)
+        if previous is None:
             return PowerReading(None)
-        pairs = zip(before[1], counts, strict=True)
+        pairs = zip(previous[1], counts, strict=True)
         return PowerReading(
-            sum(energy_between_j(old, new) for old, new in pairs) / (now_s - before[0])
+            sum(energy_between_j(old, new) for old, new in pairs) / (now_s - previous[0])
         )
 
 
@@ -104,7 +104,7 @@ class PlugMeter:
         self.kind = f"plug_{source.kind}"
         self._source = source
         self._now = now
-        self._spoke_at = 0.0
+        self._value_at = 0.0
         self._asked_at: float | None = None
 
     async def read(self) -> PowerReading:
@@ -117,9 +117,9 @@ class PlugMeter:
             return PowerReading(None, "" if waiting else value.fault)
         if now - value.at > STALE_S:
             return PowerReading(None, UNAVAILABLE)
-        if value.at <= self._spoke_at:
+        if value.at <= self._value_at:
             return PowerReading(None)
-        self._spoke_at = value.at
+        self._value_at = value.at
         return PowerReading(value.number)
 
     async def close(self) -> None:
@@ -153,12 +153,12 @@ async def find_meters(
             cover the part that does the work.
         folder: the agent's own.
     """
-    found: list[PowerMeter] = []
+    meters: list[PowerMeter] = []
     if plug is not None:
-        found.append(PlugMeter(make_source(plug, role="meter", folder=folder)))
+        meters.append(PlugMeter(make_source(plug, role="meter", folder=folder)))
     if counters:
-        found += await asyncio.to_thread(_find_own_meters, gpu=gpu)
-    return tuple(found)
+        meters += await asyncio.to_thread(_find_own_meters, gpu=gpu)
+    return tuple(meters)
 
 
 def _find_own_meters(*, gpu: bool) -> list[PowerMeter]:

@@ -64,11 +64,11 @@ class PowerSampler:
         self._meters = meters
         self._energy = EnergyAllocator(power, clock())
         limits_w = power_limit_w(power.active_w), added_power_min_w(power.idle_w, power.active_w)
-        self._belief = {meter.kind: MeterHealth(*limits_w) for meter in meters}
-        self._used = ""
+        self._health = {meter.kind: MeterHealth(*limits_w) for meter in meters}
+        self._meter_in_use = ""
         self._last_w: float | None = None
-        self._said = power
-        self._turned = asyncio.Event()
+        self._advertised = power
+        self._load_changed = asyncio.Event()
         self._log = structlog.get_logger("entraide.node")
 
     # What the runs tell it.
@@ -77,7 +77,7 @@ class PowerSampler:
         """A job begins to be computed."""
         self._energy.begin_job(job, at)
         if self._energy.running == 1:
-            self._turned.set()
+            self._load_changed.set()
 
     def note_first_token(self, job: str, at: float) -> None:
         """A job's prefill is over."""
@@ -87,7 +87,7 @@ class PowerSampler:
         """A job is over; returns what it is charged."""
         energy = self._energy.end_job(job, at)
         if not self._energy.running:
-            self._turned.set()
+            self._load_changed.set()
         return energy
 
     # What it tells.
@@ -99,23 +99,26 @@ class PowerSampler:
 
     def power(self) -> Power:
         """Returns the machine's power for the node's card; small changes are not told."""
-        now, said = self._energy.power, self._said
-        if now.basis is not said.basis or any(
+        now, advertised = self._energy.power, self._advertised
+        if now.basis is not advertised.basis or any(
             abs(new_w - old_w) > POWER_CHANGE * max(1.0, old_w)
-            for new_w, old_w in ((now.idle_w, said.idle_w), (now.active_w, said.active_w))
+            for new_w, old_w in (
+                (now.idle_w, advertised.idle_w),
+                (now.active_w, advertised.active_w),
+            )
         ):
-            self._said = now
-        return self._said
+            self._advertised = now
+        return self._advertised
 
     def status(self) -> PowerStatus:
         """Returns what the status says."""
-        aside = next((meter.kind for meter in self._meters if self._belief[meter.kind].fault), "")
+        aside = next((meter.kind for meter in self._meters if self._health[meter.kind].fault), "")
         return PowerStatus(
-            kind=self._used or "catalogue",
+            kind=self._meter_in_use or "catalogue",
             power_w=self._last_w,
             basis=self._energy.power.basis if self._last_w is None else Basis.MEASURED,
             aside=aside,
-            fault=self._belief[aside].fault if aside else "",
+            fault=self._health[aside].fault if aside else "",
         )
 
     # Its life.
@@ -127,12 +130,16 @@ class PowerSampler:
         try:
             while True:
                 await self.sample()
-                known = self._energy.idle_w is not None or not self._used
-                wait_s = IDLE_INTERVAL_S if known and not self._energy.running else BUSY_INTERVAL_S
-                self._turned.clear()
+                is_idle_known = self._energy.idle_w is not None or not self._meter_in_use
+                wait_s = (
+                    IDLE_INTERVAL_S
+                    if is_idle_known and not self._energy.running
+                    else BUSY_INTERVAL_S
+                )
+                self._load_changed.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
-                        await self._turned.wait()
+                        await self._load_changed.wait()
         finally:
             for meter in self._meters:
                 await meter.close()
@@ -140,30 +147,30 @@ class PowerSampler:
     async def sample(self) -> None:
         """Asks the best meter that is trusted, once."""
         for meter in self._meters:
-            belief = self._belief[meter.kind]
-            if not belief.is_usable(self._clock()):
+            health = self._health[meter.kind]
+            if not health.is_usable(self._clock()):
                 continue
             busy = self._energy.running > 0
             reading = await self._read(meter)
             at = self._clock()
             if reading.power_w is None and not reading.fault:
-                self._use(meter.kind, at)  # a window that is open grows
+                self._select_meter(meter.kind, at)  # a window that is open grows
                 return
-            before = belief.fault
+            fault_before = health.fault
             if reading.power_w is None:
-                belief.add_fault(reading.fault, at)
-            elif belief.accept_reading(
-                reading.power_w, busy=busy, rest_w=self._rest_w(meter.kind), at=at
+                health.add_fault(reading.fault, at)
+            elif health.accept_reading(
+                reading.power_w, busy=busy, idle_w=self._idle_w(meter.kind), at=at
             ):
-                self._use(meter.kind, at)
+                self._select_meter(meter.kind, at)
                 self._last_w = reading.power_w
                 self._energy.add_reading(reading.power_w, at)
                 return
-            if belief.fault != before:
-                self._log.warning("node.meter_doubted", meter=meter.kind, fault=belief.fault)
-            if belief.is_usable(at) and self._used == meter.kind:
+            if health.fault != fault_before:
+                self._log.warning("node.meter_doubted", meter=meter.kind, fault=health.fault)
+            if health.is_usable(at) and self._meter_in_use == meter.kind:
                 return  # one bad reading: the window grows until the next good one
-        self._use("", self._clock())
+        self._select_meter("", self._clock())
 
     async def _read(self, meter: PowerMeter) -> PowerReading:
         try:
@@ -172,11 +179,11 @@ class PowerSampler:
             self._log.exception("node.meter_broken", meter=meter.kind)
             return PowerReading(None, UNREADABLE)
 
-    def _rest_w(self, kind: str) -> float | None:
-        return self._energy.idle_w if kind == self._used else None
+    def _idle_w(self, kind: str) -> float | None:
+        return self._energy.idle_w if kind == self._meter_in_use else None
 
-    def _use(self, kind: str, at: float) -> None:
-        if kind != self._used:
-            self._log.info("node.meter", meter=kind or "catalogue", before=self._used)
-            self._used, self._last_w = kind, None
+    def _select_meter(self, kind: str, at: float) -> None:
+        if kind != self._meter_in_use:
+            self._log.info("node.meter", meter=kind or "catalogue", before=self._meter_in_use)
+            self._meter_in_use, self._last_w = kind, None
             self._energy.reset(at)

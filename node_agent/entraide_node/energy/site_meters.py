@@ -80,7 +80,7 @@ class SiteMeters:
         self._now = now
         self._values: dict[str, SourceValue] = {}
         self._faults: dict[str, str] = dict.fromkeys(self._sources, UNAVAILABLE)
-        self._status: EnergyStatus | None = None
+        self._advertised: EnergyStatus | None = None
         self._log = structlog.get_logger("entraide.node")
 
     async def run(self) -> None:
@@ -101,42 +101,42 @@ class SiteMeters:
 
     async def poll(self) -> None:
         """Asks each meter once, all at the same time."""
-        await asyncio.gather(*(self._ask(role) for role in self._sources))
+        await asyncio.gather(*(self._read_source(role) for role in self._sources))
 
-    async def _ask(self, role: str) -> None:
+    async def _read_source(self, role: str) -> None:
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
-                said = await self._sources[role].read()
+                answer = await self._sources[role].read()
         except TimeoutError:
-            said = MissingValue(UNAVAILABLE, "no answer")
+            answer = MissingValue(UNAVAILABLE, "no answer")
         except Exception:  # noqa: BLE001  (a driver's bug must not take the node away)
             self._log.exception("node.site_meter_broken", role=role)
-            said = MissingValue(UNREADABLE)
-        if isinstance(said, SourceValue) and abs(said.number) > POWER_MAX_W:
-            said = MissingValue(TOO_HIGH)
-        fault = said.fault if isinstance(said, MissingValue) else ""
-        if isinstance(said, SourceValue):
-            self._values[role] = said
+            answer = MissingValue(UNREADABLE)
+        if isinstance(answer, SourceValue) and abs(answer.number) > POWER_MAX_W:
+            answer = MissingValue(TOO_HIGH)
+        fault = answer.fault if isinstance(answer, MissingValue) else ""
+        if isinstance(answer, SourceValue):
+            self._values[role] = answer
         if fault != self._faults[role]:
             self._log.info("node.site_meter", role=role, fault=fault)
         self._faults[role] = fault
 
     def current_status(self, now: float) -> EnergyStatus | None:
         """Returns what to advertise at a moment; None when the meters tell no surplus."""
-        found = self._surplus(now)
-        if found is None:
-            self._status = None
+        surplus = self._surplus(now)
+        if surplus is None:
+            self._advertised = None
             return None
-        old, oldest = self._status, self._oldest(now)
-        if old is None or old.basis is not found.basis or self._matters(old, found, now):
-            self._status = EnergyStatus(
-                surplus_w=round(found.surplus_w, 1),
-                basis=found.basis,
+        old, oldest = self._advertised, self._oldest_at(now)
+        if old is None or old.basis is not surplus.basis or self._has_changed(old, surplus, now):
+            self._advertised = EnergyStatus(
+                surplus_w=round(surplus.surplus_w, 1),
+                basis=surplus.basis,
                 evidence=", ".join(self._kinds(now)),
                 measured_at=oldest,
                 expires_at=oldest + self._config.stale_s,
             )
-        return self._status
+        return self._advertised
 
     def status(self) -> SiteStatus:
         """Returns what the status says."""
@@ -147,17 +147,17 @@ class SiteMeters:
             surplus_w=status.surplus_w if status is not None else None,
             basis=status.basis if status is not None else Basis.DEFAULT,
             kinds="+".join(self._kinds(now)),
-            age_s=max(0.0, now - self._oldest(now)),
+            age_s=max(0.0, now - self._oldest_at(now)),
             role=silent,
             fault=(self._faults[silent] or UNAVAILABLE) if silent else "",
         )
 
-    def _matters(self, old: EnergyStatus, found: Surplus, now: float) -> bool:
+    def _has_changed(self, old: EnergyStatus, surplus: Surplus, now: float) -> bool:
         """Whether the surplus is to be told anew: half of its time is over, or it changed."""
         if now >= old.expires_at - self._config.stale_s / 2:
             return True
-        change_w = abs(found.surplus_w - old.surplus_w)
-        vanished = (found.surplus_w <= 0.0) is not (old.surplus_w <= 0.0)
+        change_w = abs(surplus.surplus_w - old.surplus_w)
+        vanished = (surplus.surplus_w <= 0.0) is not (old.surplus_w <= 0.0)
         return vanished or change_w > max(CHANGE_W, CHANGE_PART * old.surplus_w)
 
     def _surplus(self, now: float) -> Surplus | None:
@@ -167,7 +167,7 @@ class SiteMeters:
         declared_use = self._config.own_use_w
         if "battery" in value and value["battery"] is None:
             return None  # it could be taking all of it
-        told = SiteReadings(
+        readings = SiteReadings(
             surplus_w=value.get("surplus"),
             generation_w=value.get("generation"),
             use_w=value.get("use") if declared_use is None else declared_use,
@@ -179,18 +179,18 @@ class SiteMeters:
             battery_gives_w=self._config.battery_gives_w,
             floor_percent=self._config.charge_floor_percent,
         )
-        return compute_surplus(told, added_w=self._added_w())
+        return compute_surplus(readings, added_w=self._added_w())
 
     def _value(self, role: str, now: float) -> float | None:
         value = self._values.get(role)
         fresh = value is not None and now - value.at <= self._config.stale_s
         return value.number if value is not None and fresh else None
 
-    def _fresh(self, now: float) -> list[str]:
+    def _fresh_roles(self, now: float) -> list[str]:
         return [role for role in self._sources if self._value(role, now) is not None]
 
     def _kinds(self, now: float) -> list[str]:
-        return list(dict.fromkeys(self._sources[role].kind for role in self._fresh(now)))
+        return list(dict.fromkeys(self._sources[role].kind for role in self._fresh_roles(now)))
 
-    def _oldest(self, now: float) -> float:
-        return min([now, *(self._values[role].at for role in self._fresh(now))])
+    def _oldest_at(self, now: float) -> float:
+        return min([now, *(self._values[role].at for role in self._fresh_roles(now))])

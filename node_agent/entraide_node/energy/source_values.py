@@ -60,22 +60,22 @@ def extract_number(document: Any, expression: str) -> float | None:
     42.5
     """
     try:
-        found = jmespath.search(expression, document)
+        result = jmespath.search(expression, document)
     except (JMESPathError, ArithmeticError, RecursionError, TypeError, ValueError):
         return None  # a function of the expression was given what it does not take
-    parts = found if isinstance(found, list) else [found]
+    parts = result if isinstance(result, list) else [result]
     if not 0 < len(parts) <= PHASES_MAX:
         return None
     numbers = [parse_number(part) for part in parts]
     return sum(number for number in numbers if number is not None) if None not in numbers else None
 
 
-def parse_number(said: Any) -> float | None:
+def parse_number(value: Any) -> float | None:
     """Returns what was said as a finite number; None when it is none."""
-    if isinstance(said, bool) or not isinstance(said, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = float(said)
+        number = float(value)
     except (OverflowError, ValueError):
         return None
     return number if abs(number) <= NUMBER_MAX else None  # NaN compares as false

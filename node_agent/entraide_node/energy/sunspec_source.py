@@ -77,9 +77,9 @@ class SunspecSource:
 
     def __init__(self, config: Sunspec, role: str) -> None:
         self._config = config
-        self._places = MODELS[role]
+        self._layouts = MODELS[role]
         self._client: AsyncModbusTcpClient | None = None
-        self._found: tuple[int, int] | None = None  # register and number of the model
+        self._model_at: tuple[int, int] | None = None  # register and number of the model
 
     async def read(self) -> SourceValue | MissingValue:
         """Asks the device."""
@@ -87,18 +87,18 @@ class SunspecSource:
             client = await self._connected()
             if client is None:
                 return MissingValue(UNREACHABLE)
-            if self._found is None:
-                self._found = await self._walk(client)
-            if self._found is None:
+            if self._model_at is None:
+                self._model_at = await self._find_model(client)
+            if self._model_at is None:
                 return MissingValue(UNAVAILABLE, "no such model")
-            return await self._number(client, *self._found)
+            return await self._number(client, *self._model_at)
         except (ModbusException, OSError, TimeoutError, _RequestRefused) as problem:
             await self.close()
             return MissingValue(UNREACHABLE, type(problem).__name__)
 
     async def close(self) -> None:
         """Hangs up; the next reading looks for the model again."""
-        self._found = None
+        self._model_at = None
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -118,7 +118,7 @@ class SunspecSource:
                 return None
         return self._client
 
-    async def _walk(self, client: AsyncModbusTcpClient) -> tuple[int, int] | None:
+    async def _find_model(self, client: AsyncModbusTcpClient) -> tuple[int, int] | None:
         """Finds the first model of the device's list that answers our question."""
         for base in BASES:
             try:
@@ -132,7 +132,7 @@ class SunspecSource:
                 model = (await self._registers(client, at, 1))[0]
                 if model == END_OF_LIST:
                     return None
-                if model in self._places:
+                if model in self._layouts:
                     return at, model
                 at += 2 + (await self._registers(client, at + 1, 1))[0]
         return None
@@ -140,13 +140,13 @@ class SunspecSource:
     async def _number(
         self, client: AsyncModbusTcpClient, at: int, model: int
     ) -> SourceValue | MissingValue:
-        place = self._places[model]
-        count = max(place.at + (1 if place.scale_at else 2), place.scale_at + 1)
+        layout = self._layouts[model]
+        count = max(layout.at + (1 if layout.scale_at else 2), layout.scale_at + 1)
         block = await self._registers(client, at, count)
         if block[0] != model:
-            self._found = None
+            self._model_at = None
             return MissingValue(UNREADABLE, "the device changed its models")
-        number = _decode_number(block, place)
+        number = _decode_number(block, layout)
         if number is None:
             return MissingValue(UNAVAILABLE, "not implemented")
         return SourceValue(number * self._config.scale, time.time())
@@ -159,17 +159,17 @@ class SunspecSource:
         return list(answer.registers)
 
 
-def _decode_number(block: list[int], place: RegisterLayout) -> float | None:
+def _decode_number(block: list[int], layout: RegisterLayout) -> float | None:
     """Returns the number of a model's registers; None where the device leaves it out."""
-    raw = block[place.at]
-    if not place.scale_at:
-        (number,) = struct.unpack(">f", struct.pack(">HH", raw, block[place.at + 1]))
+    raw = block[layout.at]
+    if not layout.scale_at:
+        (number,) = struct.unpack(">f", struct.pack(">HH", raw, block[layout.at + 1]))
         return float(number) if math.isfinite(number) else None
-    power = block[place.scale_at]
+    power = block[layout.scale_at]
     power = 0 if power == ABSENT_INT else _signed(power)
-    if raw == (ABSENT_INT if place.signed else ABSENT_UINT) or not -10 <= power <= 10:
+    if raw == (ABSENT_INT if layout.signed else ABSENT_UINT) or not -10 <= power <= 10:
         return None
-    number = _signed(raw) if place.signed else raw
+    number = _signed(raw) if layout.signed else raw
     return float(number * 10**power) if power >= 0 else number / 10**-power
 
 

@@ -72,7 +72,7 @@ class AttachedEngine:
         self._has_answered = False
         self._model = config.model
         self._program = ""
-        self._stream = self._line(OPENAI)
+        self._stream = self._open_stream(OPENAI)
         self._facts = EngineFacts(
             name=NAME,
             version="unknown",
@@ -113,8 +113,8 @@ class AttachedEngine:
             return EngineProblem("engine_key_refused", {"url": url})
         listing = parse_listing(payload if status == 200 else b"")
         if not listing.models:
-            return await self._ask_for_a_token()
-        return await self._judge(listing)
+            return await self._request_token()
+        return await self._match_model(listing)
 
     def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
         """Runs one request; see ``base.Engine.run``."""
@@ -133,26 +133,26 @@ class AttachedEngine:
         """Hangs up, and ends every run; the engine itself goes on. May be called again."""
         await self._stream.close()
 
-    async def _judge(self, listing: ModelListing) -> EngineProblem | None:
+    async def _match_model(self, listing: ModelListing) -> EngineProblem | None:
         """Whether the model is among those that it lists; learns what it tells of it."""
         if not self._model and len(listing.models) > 1:
             values: dict[str, str | int | float] = {"models": listing.names}
             return EngineProblem("engine_choose_model", values)
-        wanted = self._model or listing.models[0].name
-        mine = next((model for model in listing.models if model.name == wanted), None)
-        if mine is None:
-            return EngineProblem("engine_lacks_model", {"model": wanted, "models": listing.names})
-        if (wanted, listing.program) != (self._model, self._program):
-            self._model, self._program = wanted, listing.program
+        name = self._model or listing.models[0].name
+        listed = next((model for model in listing.models if model.name == name), None)
+        if listed is None:
+            return EngineProblem("engine_lacks_model", {"model": name, "models": listing.names})
+        if (name, listing.program) != (self._model, self._program):
+            self._model, self._program = name, listing.program
             await self._stream.close()
-            self._stream = self._line(listing.program)
-        context_tokens = mine.context_tokens or self._config.context_tokens
-        alias = self._config.alias or wanted
+            self._stream = self._open_stream(listing.program)
+        context_tokens = listed.context_tokens or self._config.context_tokens
+        alias = self._config.alias or name
         if (alias, context_tokens) != (self._facts.model_alias, self._facts.context_tokens):
             self._facts = replace(self._facts, model_alias=alias, context_tokens=context_tokens)
         return None
 
-    def _line(self, program: str) -> ChatStream:
+    def _open_stream(self, program: str) -> ChatStream:
         config, dialect = self._config, dialect_of(program)
         target = EngineEndpoint(
             base_url=config.url.rstrip("/").removesuffix("/v1"),
@@ -166,7 +166,7 @@ class AttachedEngine:
         )
         return ChatStream(target, clock=self._clock)
 
-    async def _ask_for_a_token(self) -> EngineProblem | None:
+    async def _request_token(self) -> EngineProblem | None:
         if self._has_answered:
             return None
         if not self._facts.model_alias:

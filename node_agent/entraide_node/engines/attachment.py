@@ -39,22 +39,22 @@ class AttachRequest(Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
-def attach_command(path: Path, wanted: AttachRequest, *, lang: str, as_json: bool = False) -> int:
+def attach_command(path: Path, request: AttachRequest, *, lang: str, as_json: bool = False) -> int:
     """Writes the engine into the configuration and says so; returns the exit status.
 
     Args:
         path: of the configuration; it has been read once.
-        wanted: what is to be attached.
+        request: what is to be attached.
         lang: of what is said.
         as_json: whether to print the engine's table as JSON.
     """
-    found = asyncio.run(discover_servers((wanted.url,), key=wanted.key))
-    refusal = _refusal_sentence(found, wanted, lang)
+    servers = asyncio.run(discover_servers((request.url,), key=request.key))
+    refusal = _refusal_sentence(servers, request, lang)
     if refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
-    model = wanted.model or found[0].models[0].name
-    engine = Attach(url=found[0].url, model=model, alias=wanted.alias, key=wanted.key)
+    model = request.model or servers[0].models[0].name
+    engine = Attach(url=servers[0].url, model=model, alias=request.alias, key=request.key)
     before = path.read_bytes()
     write_private(path, tomli_w.dumps(insert_engine(decode_toml(before.decode()), engine)).encode())
     try:
@@ -66,7 +66,7 @@ def attach_command(path: Path, wanted: AttachRequest, *, lang: str, as_json: boo
         shown = msgspec.structs.replace(engine, key="")
         sys.stdout.write(f"{msgspec.json.encode(shown).decode()}\n")
     else:
-        values = {"url": engine.url, "model": wanted.alias or model}
+        values = {"url": engine.url, "model": request.alias or model}
         sys.stdout.write(f"{i18n.text('node-engine-attached', lang, **values)}\n")
     return 0
 
@@ -81,7 +81,7 @@ def insert_engine(config: dict[str, Any], engine: Attach) -> dict[str, Any]:
     )
     if replaceable or _is_same_engine(first, engine):
         return {**config, "engine": table}
-    others = [one for one in further if not _is_same_engine(one, engine)]
+    others = [other for other in further if not _is_same_engine(other, engine)]
     return {**config, "engines": [*others, table]}
 
 
@@ -90,19 +90,21 @@ def _is_same_engine(table: dict[str, Any], engine: Attach) -> bool:
     return table.get("kind") == "attach" and same
 
 
-def _refusal_sentence(found: tuple[DiscoveredServer, ...], wanted: AttachRequest, lang: str) -> str:
+def _refusal_sentence(
+    servers: tuple[DiscoveredServer, ...], request: AttachRequest, lang: str
+) -> str:
     """Why it cannot be attached, in a sentence; "" when it can."""
-    values: dict[str, str] = {"url": wanted.url, "model": wanted.model}
-    if not found:
+    values: dict[str, str] = {"url": request.url, "model": request.model}
+    if not servers:
         return i18n.text("node-engine-attach-none", lang, **values)
-    if found[0].wants_key:
+    if servers[0].wants_key:
         return i18n.text("node-engine-wants-key", lang, **values)
-    names = [model.name for model in found[0].models]
+    names = [model.name for model in servers[0].models]
     values["models"] = ", ".join(names)
     if not names:
-        return "" if wanted.model else i18n.text("node-engine-attach-unnamed", lang, **values)
-    if wanted.model and wanted.model not in names:
+        return "" if request.model else i18n.text("node-engine-attach-unnamed", lang, **values)
+    if request.model and request.model not in names:
         return i18n.text("node-engine-attach-unknown", lang, **values)
-    if not wanted.model and len(names) > 1:
+    if not request.model and len(names) > 1:
         return i18n.text("node-engine-attach-which", lang, **values)
     return ""

@@ -144,14 +144,14 @@ class ChatStream:
         self._target = target
         self._clock = clock
         self._wall_clock = wall_clock
-        self._lines: dict[str, _RunConnection] = {}
+        self._connections: dict[str, _RunConnection] = {}
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
     @property
     def running(self) -> int:
         """How many runs there are now."""
-        return len(self._lines)
+        return len(self._connections)
 
     async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
         """Runs one request; see ``Engine.run``."""
@@ -164,14 +164,14 @@ class ChatStream:
         if isinstance(body, EngineFailure):
             yield run.abort(Outcome.FAILED, now=self._clock(), failure=body)
             return
-        if request.job in self._lines:
+        if request.job in self._connections:
             failure = EngineFailure(ENGINE_REJECTED, "the job runs already", retryable=False)
             yield run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
             return
         limit_s = request.first_event_timeout_s or self._target.first_event_timeout_s
-        line = self._lines[request.job] = _RunConnection(limit_s)
+        connection = self._connections[request.job] = _RunConnection(limit_s)
         try:
-            async with contextlib.aclosing(self._chunks(run, line, request, body)) as chunks:
+            async with contextlib.aclosing(self._chunks(run, connection, request, body)) as chunks:
                 async for chunk in chunks:
                     yield chunk
             end = run.complete(now=self._clock(), created=int(self._wall_clock()))
@@ -180,22 +180,22 @@ class ChatStream:
         except _Failed as failed:
             end = run.abort(Outcome.FAILED, now=self._clock(), failure=failed.failure)
         finally:
-            del self._lines[request.job]
+            del self._connections[request.job]
         yield end
 
     def cancel(self, job: str) -> bool:
         """Makes a run end at once; False when it is unknown."""
-        line = self._lines.get(job)
-        if line is not None:
-            line.drop(_Stopped())
-        return line is not None
+        connection = self._connections.get(job)
+        if connection is not None:
+            connection.drop(_Stopped())
+        return connection is not None
 
     async def get(self, path: str, *, timeout_s: float) -> tuple[int, bytes] | None:
         """Asks the engine something small; None when it does not answer in time."""
         try:
             async with (
                 asyncio.timeout(timeout_s),
-                self._open().get(self._target.base_url + path) as response,
+                self._open_session().get(self._target.base_url + path) as response,
             ):
                 body = b""
                 while data := await response.content.readany():
@@ -212,14 +212,16 @@ class ChatStream:
         Args:
             crashed: the engine is gone, so that its runs have failed; else they are cancelled.
         """
-        for line in self._lines.values():
-            line.drop(_run_failure(ENGINE_CRASHED, "the engine is gone") if crashed else _Stopped())
+        for connection in self._connections.values():
+            connection.drop(
+                _run_failure(ENGINE_CRASHED, "the engine is gone") if crashed else _Stopped()
+            )
         self._closed = True
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._closed:
             raise aiohttp.ClientConnectionError("closed")
         if self._session is None:
@@ -242,22 +244,28 @@ class ChatStream:
         return self._session
 
     async def _chunks(
-        self, run: StreamRun, line: _RunConnection, request: EngineRequest, body: dict[str, Any]
+        self,
+        run: StreamRun,
+        connection: _RunConnection,
+        request: EngineRequest,
+        body: dict[str, Any],
     ) -> AsyncGenerator[EngineChunk, None]:
         """Yields what to send on until the stream is complete; raises _Stopped or _Failed."""
-        line.response = response = await self._send(line, request.path, self._asked(body))
+        connection.response = response = await self._send(
+            connection, request.path, self._request_body(body)
+        )
         try:
             if response.status != 200:
-                raise _Failed(await _read_refusal(line, response))
+                raise _Failed(await _read_refusal(connection, response))
             reader = EventReader()
             data = b"-"
             while data and not run.is_over:
-                data = await self._read(run, line, response)
-                seen = run.events
+                data = await self._read(run, connection, response)
+                events_before = run.events
                 chunk = run.add_events(_read_payloads(reader, data), now=self._clock())
-                if run.events > seen:
-                    limit_s = self._target.stall_timeout_s if run.has_output else line.limit_s
-                    line.deadline = asyncio.get_running_loop().time() + limit_s
+                if run.events > events_before:
+                    limit_s = self._target.stall_timeout_s if run.has_output else connection.limit_s
+                    connection.deadline = asyncio.get_running_loop().time() + limit_s
                 if chunk is not None:
                     yield chunk
             if run.failure is not None:
@@ -269,18 +277,18 @@ class ChatStream:
         finally:
             response.close()
 
-    def _asked(self, body: dict[str, Any]) -> bytes:
+    def _request_body(self, body: dict[str, Any]) -> bytes:
         target = self._target
         options: dict[str, Any] = {"include_usage": True}
         if target.counted_each_event:
             options["continuous_usage_stats"] = True
-        ours: dict[str, Any] = {"model": target.model, "stream": True, "stream_options": options}
+        fields: dict[str, Any] = {"model": target.model, "stream": True, "stream_options": options}
         if target.salted:
-            ours["cache_salt"] = secrets.token_urlsafe(SALT_BYTES)
-        return msgspec.json.encode(body | target.extra | ours)
+            fields["cache_salt"] = secrets.token_urlsafe(SALT_BYTES)
+        return msgspec.json.encode(body | target.extra | fields)
 
     async def _send(
-        self, line: _RunConnection, path: str, payload: bytes
+        self, connection: _RunConnection, path: str, payload: bytes
     ) -> aiohttp.ClientResponse:
         """Sends the request; once more if a kept connection turns out to be dead."""
         url = self._target.base_url + path
@@ -289,8 +297,8 @@ class ChatStream:
         while True:
             attempts_left -= 1
             try:
-                return await line.wait(
-                    lambda: self._open().post(url, data=payload, headers=headers)
+                return await connection.wait(
+                    lambda: self._open_session().post(url, data=payload, headers=headers)
                 )
             except aiohttp.ClientConnectorError as error:
                 raise _run_failure(ENGINE_CRASHED, f"cannot connect: {error.os_error}") from None
@@ -300,14 +308,14 @@ class ChatStream:
                     raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
 
     async def _read(
-        self, run: StreamRun, line: _RunConnection, response: aiohttp.ClientResponse
+        self, run: StreamRun, connection: _RunConnection, response: aiohttp.ClientResponse
     ) -> bytes:
         """Returns all bytes that have arrived, at least one; b"" at the end.
 
         An engine that dies or hangs after the answer has done its work all the same.
         """
         try:
-            return await line.wait(response.content.readany)
+            return await connection.wait(response.content.readany)
         except _Failed:
             if run.is_answered:
                 return b""
@@ -325,13 +333,15 @@ def _read_payloads(reader: EventReader, data: bytes) -> list[bytes]:
         raise _run_failure(ENGINE_REJECTED, "an event of the engine is too long") from None
 
 
-async def _read_refusal(line: _RunConnection, response: aiohttp.ClientResponse) -> EngineFailure:
+async def _read_refusal(
+    connection: _RunConnection, response: aiohttp.ClientResponse
+) -> EngineFailure:
     loop_now = asyncio.get_running_loop().time()
-    line.deadline = min(line.deadline, loop_now + REFUSAL_TIMEOUT_S)
+    connection.deadline = min(connection.deadline, loop_now + REFUSAL_TIMEOUT_S)
     payload = b""
     try:
         while len(payload) < REFUSAL_BYTES_MAX:
-            data = await line.wait(response.content.readany)
+            data = await connection.wait(response.content.readany)
             if not data:
                 break
             payload += data

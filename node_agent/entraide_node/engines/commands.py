@@ -33,33 +33,33 @@ def install_command(
         root: where environments stand; None for the place that all nodes share.
         as_json: whether to print what was made as JSON.
     """
-    place = root or default_root()
+    folder = root or default_root()
     name = SYNONYMS.get(name, name)
 
     def tell(code: str) -> None:
         words = i18n.text(f"node-engine-install-{code}", lang, engine=name)
         sys.stderr.write(f"{words}\n")
 
-    problem = install_environment(name, place, tell=tell)
+    problem = install_environment(name, folder, tell=tell)
     if problem is not None:
         sys.stderr.write(f"{problem_sentence(problem, lang)}\n")
         return 1
-    done = read_record(name, place)
-    if as_json and done is not None:
-        sys.stdout.write(f"{msgspec.json.encode(done).decode('utf-8')}\n")
+    record = read_record(name, folder)
+    if as_json and record is not None:
+        sys.stdout.write(f"{msgspec.json.encode(record).decode('utf-8')}\n")
     return 0
 
 
 def list_command(*, lang: str, root: Path | None = None, as_json: bool = False) -> int:
     """Says which engines' environments there are, and which could be made."""
-    place = root or default_root()
-    known = {name: read_record(name, place) for name in recipes()}
+    folder = root or default_root()
+    records = {name: read_record(name, folder) for name in recipes()}
     if as_json:
-        sys.stdout.write(f"{msgspec.json.encode(known).decode('utf-8')}\n")
+        sys.stdout.write(f"{msgspec.json.encode(records).decode('utf-8')}\n")
         return 0
-    for name, found in known.items():
-        code = "node-engine-listed" if found is not None else "node-engine-unmade"
-        version = found.version if found is not None else ""
+    for name, record in records.items():
+        code = "node-engine-listed" if record is not None else "node-engine-unmade"
+        version = record.version if record is not None else ""
         sys.stdout.write(f"{i18n.text(code, lang, engine=name, version=version)}\n")
     return 0
 
@@ -75,29 +75,29 @@ def find_command(
         key: bearer key to show, or "".
         as_json: whether to print what was found as JSON.
     """
-    found = asyncio.run(discover_servers(urls or USUAL_URLS, key=key))
+    servers = asyncio.run(discover_servers(urls or USUAL_URLS, key=key))
     if as_json:
-        sys.stdout.write(f"{msgspec.json.encode(found).decode('utf-8')}\n")
-        return 0 if found else 1
-    for one in found:
-        models = ", ".join(model.name for model in one.models)
-        code = "wants-key" if one.wants_key else "found" if models else "found-unnamed"
-        values = {"url": one.url, "program": one.program, "models": models}
+        sys.stdout.write(f"{msgspec.json.encode(servers).decode('utf-8')}\n")
+        return 0 if servers else 1
+    for server in servers:
+        models = ", ".join(model.name for model in server.models)
+        code = "wants-key" if server.wants_key else "found" if models else "found-unnamed"
+        values = {"url": server.url, "program": server.program, "models": models}
         sys.stdout.write(f"{i18n.text(f'node-engine-{code}', lang, **values)}\n")
-    for one in found:
-        command = shlex.join(attach_arguments(one))
+    for server in servers:
+        command = shlex.join(attach_arguments(server))
         sys.stdout.write(f"{i18n.text('node-engine-paste', lang, command=command)}\n")
-    if not found:
+    if not servers:
         sys.stdout.write(f"{i18n.text('node-engine-none-found', lang)}\n")
-    return 0 if found else 1
+    return 0 if servers else 1
 
 
-def attach_arguments(found: DiscoveredServer) -> list[str]:
+def attach_arguments(server: DiscoveredServer) -> list[str]:
     """Returns the command that attaches an engine that was found."""
-    words = ["entraide", "node", "engine", "attach", found.url]
-    if len(found.models) == 1:
+    words = ["entraide", "node", "engine", "attach", server.url]
+    if len(server.models) == 1:
         return words
-    return [*words, "--model", found.models[0].name if found.models else "MODEL"]
+    return [*words, "--model", server.models[0].name if server.models else "MODEL"]
 
 
 def problem_sentence(problem: EngineProblem, lang: str) -> str:

@@ -47,9 +47,9 @@ async def discover_servers(
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with aiohttp.ClientSession(headers=headers) as session:
-        asked = (_probe_server(session, url) for url in urls[:ADDRESSES_MAX])
-        answers = await asyncio.gather(*asked)
-    return tuple(found for found in answers if found is not None)
+        probes = (_probe_server(session, url) for url in urls[:ADDRESSES_MAX])
+        answers = await asyncio.gather(*probes)
+    return tuple(server for server in answers if server is not None)
 
 
 async def _probe_server(session: aiohttp.ClientSession, url: str) -> DiscoveredServer | None:

@@ -67,8 +67,8 @@ def failure_from_stream(error: Any) -> EngineFailure:
     if exceeded is not None:
         return exceeded
     code = fields.get("code")
-    known = isinstance(code, int) and code in _REQUEST_AT_FAULT
-    if known or _REQUEST_FAULT_TEXT.search(message):
+    is_request_fault = isinstance(code, int) and code in _REQUEST_AT_FAULT
+    if is_request_fault or _REQUEST_FAULT_TEXT.search(message):
         return EngineFailure(
             code=BAD_REQUEST, detail=message, retryable=False, cause=classify_cause(message)
         )
@@ -99,9 +99,9 @@ def extract_error(answer: Any) -> dict[str, Any]:
 
 
 def _context_failure(error: dict[str, Any], message: str) -> EngineFailure | None:
-    told = {parse_text(error.get("type")), parse_text(error.get("code"))}
+    types = {parse_text(error.get("type")), parse_text(error.get("code"))}
     by_parameter = error.get("param") == "input_tokens" or error.get("parameter") == "input_tokens"
-    if not (told & _CONTEXT_TYPES or by_parameter or _CONTEXT_WORDS.search(message)):
+    if not (types & _CONTEXT_TYPES or by_parameter or _CONTEXT_WORDS.search(message)):
         return None
     prompt = parse_count(error.get("n_prompt_tokens"))
     context = parse_count(error.get("n_ctx"))
@@ -115,5 +115,5 @@ def _context_failure(error: dict[str, Any], message: str) -> EngineFailure | Non
 
 
 def _match_number(pattern: re.Pattern[str], message: str) -> int:
-    found = pattern.search(message)
-    return parse_count(int(next(group for group in found.groups() if group))) if found else 0
+    match = pattern.search(message)
+    return parse_count(int(next(group for group in match.groups() if group))) if match else 0

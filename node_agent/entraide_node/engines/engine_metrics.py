@@ -21,23 +21,23 @@ _KNOWN = frozenset((*_PROCESSING, *_WAITING, *_PROMPT, *_OUTPUT))
 
 def parse_metrics(text: bytes) -> EngineMetrics | None:
     """Returns an engine's load; None when its metrics are of no engine that we know."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for line in text.decode("utf-8", "replace").splitlines():
         name = line.partition("{")[0].partition(" ")[0]
         if name in _KNOWN:
-            found[name] = found.get(name, 0.0) + _number(line.rpartition(" ")[2])
-    if not any(name in found for name in _PROCESSING):
+            values[name] = values.get(name, 0.0) + _number(line.rpartition(" ")[2])
+    if not any(name in values for name in _PROCESSING):
         return None
     return EngineMetrics(
-        processing=_sum(found, _PROCESSING),
-        waiting=_sum(found, _WAITING),
-        prompt_tokens_total=_sum(found, _PROMPT),
-        output_tokens_total=_sum(found, _OUTPUT),
+        processing=_sum(values, _PROCESSING),
+        waiting=_sum(values, _WAITING),
+        prompt_tokens_total=_sum(values, _PROMPT),
+        output_tokens_total=_sum(values, _OUTPUT),
     )
 
 
-def _sum(found: dict[str, float], names: tuple[str, ...]) -> int:
-    return int(sum(found.get(name, 0.0) for name in names))
+def _sum(values: dict[str, float], names: tuple[str, ...]) -> int:
+    return int(sum(values.get(name, 0.0) for name in names))
 
 
 def _number(text: str) -> float:

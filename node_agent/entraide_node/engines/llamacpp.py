@@ -158,18 +158,18 @@ class _LlamaCppChild:
         return True
 
     async def on_exit(
-        self, process: EngineProcess | None, exit_code: int | None, *, asked: bool
+        self, process: EngineProcess | None, exit_code: int | None, *, is_stop: bool
     ) -> None:
         """See ``keeper.Ward``."""
         stream, self.stream = self.stream, None
         self.facts = replace(self.facts, api_base="")
         if stream is not None:
             self.problem = EngineProblem("engine_exited", {"status": exit_code or 0})
-            await stream.close(crashed=not asked)
+            await stream.close(crashed=not is_stop)
         elif process is not None:
             file = str(self._config.model.path)
             self.problem = diagnose_start(process.tail, file=file, exit_code=exit_code)
-        if asked:
+        if is_stop:
             self.problem = EngineProblem("engine_stopped", {})
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)

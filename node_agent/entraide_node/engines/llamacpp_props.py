@@ -10,15 +10,15 @@ BASE_FEATURES = ("logprobs", "schema")
 
 def parse_features(props: bytes) -> tuple[str, ...]:
     """Returns what it can do beyond text: tools only if the model's chat template has them."""
-    said = parse_object(props)
-    caps = said.get("chat_template_caps")
-    modalities = said.get("modalities")
-    found = list(BASE_FEATURES)
+    document = parse_object(props)
+    caps = document.get("chat_template_caps")
+    modalities = document.get("modalities")
+    features = list(BASE_FEATURES)
     if isinstance(caps, dict) and caps.get("supports_tools") and caps.get("supports_tool_calls"):
-        found.append("tools")
+        features.append("tools")
     if isinstance(modalities, dict) and modalities.get("vision"):
-        found.append("images")
-    return tuple(sorted(found))
+        features.append("images")
+    return tuple(sorted(features))
 
 
 def parse_slot_context(props: bytes) -> int:

@@ -38,11 +38,11 @@ def context_max_of(folder: Path) -> int:
 
 def kv_bytes_per_token_of(folder: Path) -> int:
     """Returns the memory of one token of context at 16 bits; 0 when it cannot be told."""
-    said = _text_config(folder)
-    layers = parse_count(said.get("num_hidden_layers"))
-    heads = parse_count(said.get("num_attention_heads"))
-    groups = parse_count(said.get("num_key_value_heads")) or heads
-    size = parse_count(said.get("head_dim")) or parse_count(said.get("hidden_size")) // max(
+    config = _text_config(folder)
+    layers = parse_count(config.get("num_hidden_layers"))
+    heads = parse_count(config.get("num_attention_heads"))
+    groups = parse_count(config.get("num_key_value_heads")) or heads
+    size = parse_count(config.get("head_dim")) or parse_count(config.get("hidden_size")) // max(
         1, heads
     )
     return 2 * layers * groups * size * BYTES_PER_VALUE
@@ -115,9 +115,9 @@ def tool_parser_of(folder: Path) -> str:
 
 def _text_config(folder: Path) -> dict[str, Any]:
     """The part of the configuration that is about text: models with images nest it."""
-    said = _read_object(folder / CONFIG_NAME)
-    inner = said.get("text_config")
-    return inner if isinstance(inner, dict) else said
+    config = _read_object(folder / CONFIG_NAME)
+    inner = config.get("text_config")
+    return inner if isinstance(inner, dict) else config
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -78,8 +78,8 @@ def dialect_of(program: str) -> ApiDialect:
 
 def parse_listing(payload: bytes) -> ModelListing:
     """Returns what an answer of ``/v1/models`` lists; nothing when it lists nothing."""
-    said = parse_object(payload)
-    entries = said.get("data")
+    document = parse_object(payload)
+    entries = document.get("data")
     named = [e for e in list_objects(entries) if isinstance(e.get("id"), str)][:MODELS_MAX]
     programs = (_OWNERS.get(parse_text(entry.get("owned_by"))) for entry in named)
     return ModelListing(
@@ -93,9 +93,9 @@ def parse_listing(payload: bytes) -> ModelListing:
 def _context_tokens(entry: dict[str, Any]) -> int:
     """The context, from where vLLM, llama.cpp and LM Studio tell it."""
     meta = entry.get("meta")
-    told = (
+    context_tokens = (
         entry.get("max_model_len")
         or (meta.get("n_ctx") if isinstance(meta, dict) else None)
         or entry.get("loaded_context_length")
     )
-    return parse_count(told)
+    return parse_count(context_tokens)

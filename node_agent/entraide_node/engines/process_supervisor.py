@@ -37,14 +37,14 @@ class ProcessHooks(Protocol):
         ...
 
     async def on_exit(
-        self, process: EngineProcess | None, exit_code: int | None, *, asked: bool
+        self, process: EngineProcess | None, exit_code: int | None, *, is_stop: bool
     ) -> None:
         """Takes leave of a process that has ended.
 
         Args:
             process: it; None when it could not be started.
             exit_code: its status; None when it was ended for being too slow to start.
-            asked: whether it was stopped for good.
+            is_stop: whether it was stopped for good.
         """
         ...
 
@@ -54,12 +54,12 @@ class ProcessSupervisor:
 
     def __init__(
         self,
-        ward: ProcessHooks,
+        hooks: ProcessHooks,
         *,
         ready_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ward = ward
+        self._hooks = hooks
         self._ready_timeout_s = ready_timeout_s
         self._clock = clock
         self._supervision = Supervision()
@@ -83,7 +83,7 @@ class ProcessSupervisor:
         """Starts the first process; returns whether it serves. The next ones come by themselves."""
         assert self._loop is None, "an engine is started once"
         self._apply(ProcessEvent.START)
-        self._loop = asyncio.create_task(self._keep())
+        self._loop = asyncio.create_task(self._run_loop())
         undecided = (ProcessState.STARTING, ProcessState.ENDING)
         while self._is(*undecided) and not self._loop.done():
             await self._next_change()
@@ -131,12 +131,12 @@ class ProcessSupervisor:
         self._changed.clear()
         await self._changed.wait()
 
-    async def _keep(self) -> None:
+    async def _run_loop(self) -> None:
         try:
             while self._is(ProcessState.STARTING):
-                await self._live()
+                await self._run_process()
                 self._apply(ProcessEvent.GONE)
-                await self._rest()
+                await self._back_off()
         except BaseException:
             if self._process is not None:
                 self._process.kill()
@@ -144,11 +144,11 @@ class ProcessSupervisor:
         finally:
             self._changed.set()
 
-    async def _live(self) -> None:
+    async def _run_process(self) -> None:
         """The life of one process, from its start to its end."""
-        process = await self._ward.spawn()
+        process = await self._hooks.spawn()
         if process is None:
-            await self._ward.on_exit(None, None, asked=self._is(ProcessState.STOPPING))
+            await self._hooks.on_exit(None, None, is_stop=self._is(ProcessState.STOPPING))
             return
         self._process = process
         end = asyncio.get_running_loop().create_future()
@@ -156,11 +156,11 @@ class ProcessSupervisor:
         if self._is(ProcessState.STOPPING):
             process.terminate()
         line = await process.read_ready_line(timeout_s=self._ready_timeout_s)
-        late = line is None
-        if late and self._is(ProcessState.STARTING):
+        is_late = line is None
+        if is_late and self._is(ProcessState.STARTING):
             self._apply(ProcessEvent.LATE)
         if line and self._is(ProcessState.STARTING):
-            serves = await self._ward.on_ready(line)
+            serves = await self._hooks.on_ready(line)
             if not serves:
                 process.kill()
             elif self._is(ProcessState.STARTING):
@@ -168,10 +168,10 @@ class ProcessSupervisor:
         exit_code = await process.wait_exit()
         self._process = None
         end.set_result(self._is(ProcessState.READY) and exit_code not in STOPPED_CODES)
-        asked = self._is(ProcessState.STOPPING)
-        await self._ward.on_exit(process, None if late else exit_code, asked=asked)
+        is_stop = self._is(ProcessState.STOPPING)
+        await self._hooks.on_exit(process, None if is_late else exit_code, is_stop=is_stop)
 
-    async def _rest(self) -> None:
+    async def _back_off(self) -> None:
         until = self._clock() + restart_backoff_s(self._supervision.failures)
         while self._is(ProcessState.RESTING):
             left_s = until - self._clock()

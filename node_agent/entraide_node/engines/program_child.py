@@ -143,14 +143,14 @@ def _open_connection(address: str) -> http.client.HTTPConnection:
     if not address.startswith("unix://"):
         return http.client.HTTPConnection(urlsplit(address).netloc, timeout=PROBE_TIMEOUT_S)
     connection = http.client.HTTPConnection("engine", timeout=PROBE_TIMEOUT_S)
-    line = socket.socket(socket.AF_UNIX)
-    line.settimeout(PROBE_TIMEOUT_S)
+    unix_socket = socket.socket(socket.AF_UNIX)
+    unix_socket.settimeout(PROBE_TIMEOUT_S)
     try:
-        line.connect(address.removeprefix("unix://"))
+        unix_socket.connect(address.removeprefix("unix://"))
     except OSError:
-        line.close()
+        unix_socket.close()
         return connection  # asking it fails the same way, in the one place that expects it
-    connection.sock = line
+    connection.sock = unix_socket
     return connection
 
 
@@ -175,15 +175,15 @@ def _end_server(server: "subprocess.Popen[bytes]") -> None:
 
 def _descendants() -> list[psutil.Process]:
     """What lives of what we started; orphans among them where the kernel hands them to us."""
-    found = {child.pid: child for child in psutil.Process().children(recursive=True)}
+    processes = {child.pid: child for child in psutil.Process().children(recursive=True)}
     group = os.getpgrp()
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and os.getpgid(process.pid) == group:
-                found[process.pid] = process
+                processes[process.pid] = process
         except (OSError, psutil.Error):
             continue
-    return [child for child in found.values() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in processes.values() if child.status() != psutil.STATUS_ZOMBIE]
 
 
 if __name__ == "__main__":

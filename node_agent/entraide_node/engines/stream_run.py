@@ -81,13 +81,13 @@ class StreamRun:
         self._body = body
         self._started = started
         self._first_output: float | None = None
-        asked = body.get("n")
-        self._tally = TokenCounter(
-            choices_asked=asked if isinstance(asked, int) else 1,
+        choices_asked = body.get("n")
+        self._token_counter = TokenCounter(
+            choices_asked=choices_asked if isinstance(choices_asked, int) else 1,
             counted_each_event=counted_each_event,
         )
         self._answer = None if request.stream else AnswerBuilder(path=request.path)
-        self._held: dict[str, Any] | None = None
+        self._held_chunk: dict[str, Any] | None = None
         self._choices: dict[int, str] = {}  # finish reason by index, "" while it goes on
         self._failure: EngineFailure | None = None
         self._done = False
@@ -117,7 +117,7 @@ class StreamRun:
     def add_events(self, payloads: list[bytes], *, now: float) -> EngineChunk | None:
         """Takes the events that arrived together; returns what to send on, if anything."""
         out: list[bytes] = []
-        before = (self._tally.n_output_tokens(), self._tally.n_prompt_processed)
+        before = (self._token_counter.n_output_tokens(), self._token_counter.n_prompt_processed)
         for payload in payloads:
             if payload.strip() == DONE:
                 self._done = True
@@ -128,10 +128,10 @@ class StreamRun:
                 self._failure = TOO_LONG
                 break
             try:
-                self._take(payload, out, now=now)
+                self._add_event(payload, out, now=now)
             except RecursionError:
                 self._failure = TOO_DEEP
-        after = (self._tally.n_output_tokens(), self._tally.n_prompt_processed)
+        after = (self._token_counter.n_output_tokens(), self._token_counter.n_prompt_processed)
         if not out and before == after:
             return None
         return EngineChunk(b"".join(out), *after)
@@ -143,9 +143,9 @@ class StreamRun:
             now: when it ended, on the clock that ``started`` was read from.
             created: seconds since the epoch, for an engine that told none.
         """
-        usage = self._tally.usage(body=self._body)
+        usage = self._token_counter.usage(body=self._body)
         try:
-            final, body = self._whole(created, usage)
+            final, body = self._final_answer(created, usage)
         except RecursionError:
             return self.abort(Outcome.FAILED, now=now, failure=TOO_DEEP)
         if max(len(body), len(final)) > ANSWER_BYTES_MAX:
@@ -166,18 +166,20 @@ class StreamRun:
 
         Of a run without a single event nothing is known to have been computed: it used nothing.
         """
-        usage = self._tally.usage(body=self._body) if self.events else NO_USAGE
+        usage = self._token_counter.usage(body=self._body) if self.events else NO_USAGE
         return EngineEnd(outcome, usage=usage, timings=self._timings(now), failure=failure)
 
-    def _whole(self, created: int, usage: EngineUsage) -> tuple[bytes, bytes]:
+    def _final_answer(self, created: int, usage: EngineUsage) -> tuple[bytes, bytes]:
         """Returns the last chunk of a stream and b"", or b"" and the whole answer."""
         if self._answer is None:
             chat = self._request.path == CHAT
-            return self._rewritten(self._held or closing_chunk(chat=chat, created=created)), b""
+            return self._rewritten(
+                self._held_chunk or closing_chunk(chat=chat, created=created)
+            ), b""
         job, model = self._request.job, self._request.model
         return b"", self._answer.build(job=job, model=model, created=created, usage=usage)
 
-    def _take(self, payload: bytes, out: list[bytes], *, now: float) -> None:
+    def _add_event(self, payload: bytes, out: list[bytes], *, now: float) -> None:
         try:
             chunk = decode_json(payload)
         except msgspec.DecodeError:
@@ -190,7 +192,7 @@ class StreamRun:
             self._failure = failure_from_stream(chunk["error"])
             return
         choices = list_objects(chunk.get("choices"))
-        self._tally.add_event(chunk)
+        self._token_counter.add_event(chunk)
         if not choices or "prompt_progress" in chunk:
             return
         if self._first_output is None and any(carries_output(choice) for choice in choices):
@@ -200,7 +202,7 @@ class StreamRun:
             self._answer.add_chunk(chunk)
             return
         if finished:
-            self._held, chunk = chunk, self._held
+            self._held_chunk, chunk = chunk, self._held_chunk
         if chunk is not None:
             out.append(format_event(self._rewritten(chunk)))
 
@@ -222,8 +224,8 @@ class StreamRun:
     def _timings(self, now: float) -> EngineTimings:
         run_s = now - self._started
         ttft_s = 0.0 if self._first_output is None else self._first_output - self._started
-        if self._tally.has_timings:
-            prefill_s, decode_s = self._tally.prefill_s, self._tally.decode_s
+        if self._token_counter.has_timings:
+            prefill_s, decode_s = self._token_counter.prefill_s, self._token_counter.decode_s
             return EngineTimings(ttft_s, run_s, prefill_s, decode_s, timed=Basis.MEASURED)
         prefill_s = run_s if self._first_output is None else ttft_s
         return EngineTimings(ttft_s, run_s, prefill_s, run_s - prefill_s, timed=Basis.ESTIMATED)

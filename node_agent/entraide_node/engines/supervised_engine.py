@@ -71,7 +71,7 @@ class SupervisedEngine:
         self._child = child
         self._stall_timeout_s = stall_timeout_s
         self._clock = clock
-        self._keeper = ProcessSupervisor(child, ready_timeout_s=ready_timeout_s, clock=clock)
+        self._supervisor = ProcessSupervisor(child, ready_timeout_s=ready_timeout_s, clock=clock)
         self._event_at = clock()
         self._runs = 0
         self._exit: tuple[int, int] | None = None  # the process that exited last, and its runs
@@ -84,20 +84,20 @@ class SupervisedEngine:
     @property
     def pid(self) -> int | None:
         """Process id of the child that serves now."""
-        return self._keeper.pid
+        return self._supervisor.pid
 
     @property
     def supervision(self) -> Supervision:
         """Where the child stands, and the story of it."""
-        return self._keeper.supervision
+        return self._supervisor.supervision
 
     async def start(self) -> EngineProblem | None:
         """Returns None once it serves, or why it cannot; after a problem it is stopped."""
-        if await self._keeper.start():
+        if await self._supervisor.start():
             self._event_at = self._clock()
             return None
         problem = self._child.problem
-        await self._keeper.stop()
+        await self._supervisor.stop()
         return problem
 
     async def ready(self) -> EngineProblem | None:
@@ -129,7 +129,7 @@ class SupervisedEngine:
             return
         if stream.running == 0:
             self._event_at = self._clock()
-        pid = self._keeper.pid
+        pid = self._supervisor.pid
         self._runs += 1
         try:
             async with contextlib.aclosing(stream.run(request)) as items:
@@ -151,7 +151,10 @@ class SupervisedEngine:
             return end
         if self._exit is None or self._exit[0] != pid:
             self._exit = pid, self._runs  # the first to notice: the others are still counted
-        if not await self._keeper.has_exited(pid, timeout_s=EXIT_TIMEOUT_S) or end.failure is None:
+        if (
+            not await self._supervisor.has_exited(pid, timeout_s=EXIT_TIMEOUT_S)
+            or end.failure is None
+        ):
             return end
         beside = max(0, self._exit[1] - 1)
         return replace(end, failure=replace(end.failure, code=ENGINE_EXITED), other_runs=beside)
@@ -171,11 +174,11 @@ class SupervisedEngine:
         """Ends the child, and every run with it; may be called again."""
         if self._child.stream is not None:
             await self._child.stream.close()
-        await self._keeper.stop()
+        await self._supervisor.stop()
 
     def _note_silence(self) -> None:
         if self._clock() - self._event_at >= self._stall_timeout_s:
-            self._keeper.mark_hung()
+            self._supervisor.mark_hung()
 
 
 def _failed_with(end: EngineEnd, code: str) -> bool:

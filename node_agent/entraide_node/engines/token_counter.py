@@ -72,9 +72,9 @@ class TokenCounter:
 
     def n_output_tokens(self) -> int:
         """Output tokens so far; never falls."""
-        told = sum(counts.output for counts in self._running.values())
-        seen = sum(n for index, n in self._events.items() if index not in self._running)
-        self._shown = max(self._shown, told + seen)
+        reported = sum(counts.output for counts in self._running.values())
+        counted = sum(n for index, n in self._events.items() if index not in self._running)
+        self._shown = max(self._shown, reported + counted)
         return self._shown
 
     def usage(self, *, body: dict[str, Any]) -> EngineUsage:
@@ -94,8 +94,8 @@ class TokenCounter:
         )
 
     def _note_choice(self, choice: dict[str, Any]) -> None:
-        told = choice.get("index")
-        index = told if isinstance(told, int) else 0
+        raw_index = choice.get("index")
+        index = raw_index if isinstance(raw_index, int) else 0
         if choice.get("finish_reason"):
             self._finished += 1
         if carries_output(choice) and (index in self._events or len(self._events) < CHOICES_MAX):

@@ -26,7 +26,7 @@ def parse_object(payload: bytes) -> dict[str, Any]:
 
 def list_objects(value: Any) -> list[dict[str, Any]]:
     """Returns the objects in a list; [] when it is none."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def parse_count(value: Any) -> int:
@@ -40,8 +40,8 @@ def parse_count(value: Any) -> int:
 
 def parse_milliseconds(value: Any) -> float:
     """Returns a positive number of milliseconds; 0 for anything else."""
-    known = isinstance(value, int | float) and 0 < value <= MILLISECONDS_MAX
-    return float(value) if known else 0.0
+    is_valid = isinstance(value, int | float) and 0 < value <= MILLISECONDS_MAX
+    return float(value) if is_valid else 0.0
 
 
 def parse_text(value: Any) -> str:

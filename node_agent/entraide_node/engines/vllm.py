@@ -156,8 +156,8 @@ def _environment(config: VllmConfig, context_tokens: int, threads: int) -> dict[
     environment = {"VLLM_NO_USAGE_STATS": "1", "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0"}
     if not config.cpu:
         return environment
-    wanted = kv_bytes_per_token_of(config.weights) * context_tokens * config.slots
-    cache_gib = min(CACHE_GIB_MAX, max(1, math.ceil(wanted / GIB)))
+    cache_bytes = kv_bytes_per_token_of(config.weights) * context_tokens * config.slots
+    cache_gib = min(CACHE_GIB_MAX, max(1, math.ceil(cache_bytes / GIB)))
     return environment | {
         "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",

@@ -112,17 +112,17 @@ class LoginSession(Struct, frozen=True):
     idle_s: float | None
 
 
-def parse_session(told: Mapping[str, Any], *, now: float) -> LoginSession | None:
+def parse_session(properties: Mapping[str, Any], *, now: float) -> LoginSession | None:
     """Returns a session from its properties; None for one that is no person's, or is closing."""
-    if told.get("Class") != "user" or told.get("State") == "closing":
+    if properties.get("Class") != "user" or properties.get("State") == "closing":
         return None
-    since = int(told.get("IdleSinceHint", 0)) / 1e6
-    idle_s = max(0.0, now - since) if told.get("IdleHint") else (0.0 if since else None)
-    user = told.get("User", [-1])
+    since = int(properties.get("IdleSinceHint", 0)) / 1e6
+    idle_s = max(0.0, now - since) if properties.get("IdleHint") else (0.0 if since else None)
+    user = properties.get("User", [-1])
     return LoginSession(
         uid=int(user[0]),
-        graphical=told.get("Type") in GRAPHICAL,
-        active=bool(told.get("Active")),
+        graphical=properties.get("Type") in GRAPHICAL,
+        active=bool(properties.get("Active")),
         idle_s=idle_s,
     )
 
@@ -139,14 +139,18 @@ class DesktopClient:
         """
         self._session = session
         self._system = system
-        self._grew: tuple[float, float] | None = None  # the screen saver's last answer, and when
+        self._previous_answer: tuple[float, float] | None = (
+            None  # the screen saver's last answer, and when
+        )
         self._unit_s = 0.0  # of its answers; 0 while that is not known
 
     async def mutter_idle_s(self) -> float | None:
         """Returns what GNOME's idle monitor tells."""
         name = "org.gnome.Mutter.IdleMonitor"
-        told = await self._ask(name, "/org/gnome/Mutter/IdleMonitor/Core", name, "GetIdletime")
-        return None if told is None else int(told[0]) / 1_000
+        reply = await self._call_session(
+            name, "/org/gnome/Mutter/IdleMonitor/Core", name, "GetIdletime"
+        )
+        return None if reply is None else int(reply[0]) / 1_000
 
     async def screensaver_idle_s(self, *, now: float) -> float | None:
         """Returns what the desktop's screen saver tells.
@@ -155,11 +159,13 @@ class DesktopClient:
             now: seconds by a clock that does not go back.
         """
         name = "org.freedesktop.ScreenSaver"
-        told = await self._ask(name, "/org/freedesktop/ScreenSaver", name, "GetSessionIdleTime")
-        if told is None:
+        reply = await self._call_session(
+            name, "/org/freedesktop/ScreenSaver", name, "GetSessionIdleTime"
+        )
+        if reply is None:
             return None
-        value = float(told[0])
-        before, self._grew = self._grew, (value, now)
+        value = float(reply[0])
+        before, self._previous_answer = self._previous_answer, (value, now)
         if before is not None and value > before[0] and now > before[1]:
             # By its growth in a second: about 1 in seconds, about 1,000 in milliseconds.
             self._unit_s = 0.001 if (value - before[0]) / (now - before[1]) > 30.0 else 1.0
@@ -168,15 +174,15 @@ class DesktopClient:
     async def is_screen_kept_on(self) -> bool:
         """Tells whether a program of this desktop keeps the screen on."""
         gnome = "org.gnome.SessionManager"
-        told = await self._ask(
+        reply = await self._call_session(
             gnome, "/org/gnome/SessionManager", gnome, "IsInhibited", "u", INHIBIT_IDLE
         )
-        if told is not None:
-            return bool(told[0])
+        if reply is not None:
+            return bool(reply[0])
         kde = "org.freedesktop.PowerManagement.Inhibit"
         path = "/org/freedesktop/PowerManagement/Inhibit"
-        told = await self._ask(kde, path, kde, "HasInhibit")
-        return told is not None and bool(told[0])
+        reply = await self._call_session(kde, path, kde, "HasInhibit")
+        return reply is not None and bool(reply[0])
 
     async def list_sessions(self, *, now: float) -> list[LoginSession]:
         """Returns the sessions of people who are signed in, as far as logind is there.
@@ -185,22 +191,22 @@ class DesktopClient:
             now: seconds since the epoch.
         """
         manager = f"{LOGIND}.Manager"
-        listed = await self._ask_system(LOGIND, "/org/freedesktop/login1", manager, "ListSessions")
-        found: list[LoginSession] = []
-        for one in (listed[0] if listed else [])[:SESSIONS_MAX]:
-            told = await self._ask_system(
-                LOGIND, one[4], PROPERTIES, "GetAll", "s", f"{LOGIND}.Session"
+        listed = await self._call_system(LOGIND, "/org/freedesktop/login1", manager, "ListSessions")
+        sessions: list[LoginSession] = []
+        for listed_session in (listed[0] if listed else [])[:SESSIONS_MAX]:
+            reply = await self._call_system(
+                LOGIND, listed_session[4], PROPERTIES, "GetAll", "s", f"{LOGIND}.Session"
             )
-            if told is None:
+            if reply is None:
                 continue
             plain = {
                 key: value.value if isinstance(value, Variant) else value
-                for key, value in told[0].items()
+                for key, value in reply[0].items()
             }
             session = parse_session(plain, now=now)
             if session is not None:
-                found.append(session)
-        return found
+                sessions.append(session)
+        return sessions
 
     async def close(self) -> None:
         """Lets go of the buses."""
@@ -208,8 +214,8 @@ class DesktopClient:
             if bus is not None:
                 await bus.close()
 
-    async def _ask(self, *asked: Any) -> list[Any] | None:
-        return None if self._session is None else await self._session.call(*asked)
+    async def _call_session(self, *call: Any) -> list[Any] | None:
+        return None if self._session is None else await self._session.call(*call)
 
-    async def _ask_system(self, *asked: Any) -> list[Any] | None:
-        return None if self._system is None else await self._system.call(*asked)
+    async def _call_system(self, *call: Any) -> list[Any] | None:
+        return None if self._system is None else await self._system.call(*call)

@@ -75,41 +75,43 @@ class LinuxIdleDetector:
         if now_s - self._asked_sessions_s >= SESSIONS_EVERY_S:
             self._asked_sessions_s = now_s
             self._sessions = await self._desktop.list_sessions(now=now)
-        own = await self._own(now_s)
-        graphical = [one for one in self._sessions if one.graphical and one.active]
-        others = [one for one in graphical if own is None or one.uid != os.getuid()]
-        found = ([own] if own is not None else []) + [(one.idle_s, "logind") for one in others]
-        if not found:
-            return self._without_answer(typed_s)
-        if any(idle_s is None for idle_s, _ in found) and typed_s >= RECENT_INPUT_S:
+        own = await self._own_desktop(now_s)
+        graphical = [session for session in self._sessions if session.graphical and session.active]
+        others = [session for session in graphical if own is None or session.uid != os.getuid()]
+        answers = ([own] if own is not None else []) + [
+            (session.idle_s, "logind") for session in others
+        ]
+        if not answers:
+            return self._detect_without_desktop(typed_s)
+        if any(idle_s is None for idle_s, _ in answers) and typed_s >= RECENT_INPUT_S:
             return Activity(None)
-        known = [(idle_s, how) for idle_s, how in found if idle_s is not None]
+        known = [(idle_s, how) for idle_s, how in answers if idle_s is not None]
         idle_s, how = min([*known, (typed_s, "terminals")])
         if own is not None and await self._screen_on(now_s):
             return Activity(0.0, how, watching=True)
         return Activity(idle_s, how)
 
-    def _without_answer(self, typed_s: float) -> Activity:
+    def _detect_without_desktop(self, typed_s: float) -> Activity:
         """No desktop answered: either there is none, or it cannot be asked."""
         desktop = has_display(self._environ) or bool(find_sockets(self._environ))
         if desktop and typed_s >= RECENT_INPUT_S:
             return Activity(None)
         return Activity(typed_s, "terminals")
 
-    async def _own(self, now_s: float) -> tuple[float, str] | None:
+    async def _own_desktop(self, now_s: float) -> tuple[float, str] | None:
         """Returns what this person's own desktop tells, and by whom."""
-        found = await self._wayland.idle_s()
-        if found is not None:
-            return found, "wayland"
-        found = await self._desktop.mutter_idle_s()
-        if found is not None:
-            return found, "mutter"
+        idle_s = await self._wayland.idle_s()
+        if idle_s is not None:
+            return idle_s, "wayland"
+        idle_s = await self._desktop.mutter_idle_s()
+        if idle_s is not None:
+            return idle_s, "mutter"
         if not find_sockets(self._environ):  # beside Wayland, X11 sees its own windows only
-            found = await self._x11.idle_s()
-            if found is not None:
-                return found, "x11"
-        found = await self._desktop.screensaver_idle_s(now=now_s)
-        return None if found is None else (found, "screensaver")
+            idle_s = await self._x11.idle_s()
+            if idle_s is not None:
+                return idle_s, "x11"
+        idle_s = await self._desktop.screensaver_idle_s(now=now_s)
+        return None if idle_s is None else (idle_s, "screensaver")
 
     async def _screen_on(self, now_s: float) -> bool:
         if now_s - self._asked_watching_s >= WATCHING_EVERY_S:
@@ -134,25 +136,25 @@ async def run_command(command: Sequence[str]) -> str:
         return ""
     try:
         async with asyncio.timeout(COMMAND_TIMEOUT_S):
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.wait()
         return ""
-    return said.decode("utf-8", "replace")
+    return output.decode("utf-8", "replace")
 
 
 class MacIdleDetector:
     """Input devices, screen and terminals of a Mac."""
 
-    def __init__(self, *, says: CommandRunner | None = None) -> None:
+    def __init__(self, *, run: CommandRunner | None = None) -> None:
         """Asks nothing yet.
 
         Args:
-            says: runs a command; None for the system's own.
+            run: runs a command; None for the system's own.
         """
-        self._says = says or run_command
-        self._told: tuple[float, float | None] = (-inf, None)
+        self._run = run or run_command
+        self._last_reading: tuple[float, float | None] = (-inf, None)
         self._watching = False
         self._asked_watching_s = -inf
         self._boot_at = psutil.boot_time()
@@ -160,13 +162,13 @@ class MacIdleDetector:
     async def detect(self) -> Activity:
         """Returns whether somebody is there now."""
         now_s = time.monotonic()
-        asked_s, idle_s = self._told
+        asked_s, idle_s = self._last_reading
         if now_s - asked_s >= COMMAND_EVERY_S:
-            idle_s = macos.parse_idle_s(await self._says(macos.IDLE_COMMAND))
-            asked_s, self._told = now_s, (now_s, idle_s)
+            idle_s = macos.parse_idle_s(await self._run(macos.IDLE_COMMAND))
+            asked_s, self._last_reading = now_s, (now_s, idle_s)
         if now_s - self._asked_watching_s >= WATCHING_EVERY_S:
             self._asked_watching_s = now_s
-            self._watching = macos.is_screen_kept_on(await self._says(macos.SCREEN_COMMAND))
+            self._watching = macos.is_screen_kept_on(await self._run(macos.SCREEN_COMMAND))
         typed_s = terminals.idle_s(terminals.MACOS, now=time.time(), boot_at=self._boot_at)
         if idle_s is None:
             return Activity(typed_s, "terminals") if typed_s < RECENT_INPUT_S else Activity(None)

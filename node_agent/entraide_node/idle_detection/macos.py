@@ -17,32 +17,32 @@ _SPEED = re.compile(r"CPU_Speed_Limit\s*=\s*(\d+)")
 _LEVEL = re.compile(r"thermal warning level[^\n]*?(\d+)", re.I)
 
 
-def parse_idle_s(said: str) -> float | None:
+def parse_idle_s(output: str) -> float | None:
     """Returns the time since the last input, from what ``ioreg`` says.
 
     >>> parse_idle_s('    | |   "HIDIdleTime" = 4521000000')
     4.521
     """
-    found = [int(value) for value in _IDLE.findall(said)]
-    return min(found) / 1e9 if found else None
+    values_ns = [int(value) for value in _IDLE.findall(output)]
+    return min(values_ns) / 1e9 if values_ns else None
 
 
-def is_screen_kept_on(said: str) -> bool:
+def is_screen_kept_on(output: str) -> bool:
     """Tells whether something keeps the screen on, from what ``pmset -g assertions`` says.
 
     >>> is_screen_kept_on("   PreventUserIdleDisplaySleep    1")
     True
     """
-    found = _SCREEN.search(said)
-    return found is not None and found.group(1) != "0"
+    match = _SCREEN.search(output)
+    return match is not None and match.group(1) != "0"
 
 
-def is_throttled(said: str) -> bool:
+def is_throttled(output: str) -> bool:
     """Tells whether the system slows down for heat, from what ``pmset -g therm`` says.
 
     >>> is_throttled("CPU_Speed_Limit = 100"), is_throttled("CPU_Speed_Limit = 72")
     (False, True)
     """
-    speed, level = _SPEED.search(said), _LEVEL.search(said)
+    speed, level = _SPEED.search(output), _LEVEL.search(output)
     slowed = speed is not None and int(speed.group(1)) < 100
     return slowed or (level is not None and level.group(1) != "0")

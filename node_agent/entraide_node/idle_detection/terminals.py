@@ -16,13 +16,13 @@ TERMINALS_MAX = 4_096
 
 def find_terminals(places: Iterable[tuple[str, str]], *, boot_at: float) -> list[Path]:
     """Returns the terminals that somebody may sit at: those touched since the system started."""
-    found: list[Path] = []
+    paths: list[Path] = []
     for folder, pattern in places:
         try:
-            found += sorted(Path(folder).glob(pattern))[:TERMINALS_MAX]
+            paths += sorted(Path(folder).glob(pattern))[:TERMINALS_MAX]
         except OSError:
             continue
-    return [path for path in found if _touched_at(path) > boot_at]
+    return [path for path in paths if _touched_at(path) > boot_at]
 
 
 def idle_s(places: Iterable[tuple[str, str]], *, now: float, boot_at: float) -> float:
@@ -39,7 +39,7 @@ def idle_s(places: Iterable[tuple[str, str]], *, now: float, boot_at: float) -> 
 
 def _touched_at(path: Path) -> float:
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError:
         return 0.0
-    return found.st_atime
+    return stat.st_atime

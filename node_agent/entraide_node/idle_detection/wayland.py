@@ -28,10 +28,10 @@ def find_sockets(environ: Mapping[str, str]) -> list[Path]:
     """Returns where compositors of this desktop may listen, the likeliest first."""
     runtime = Path(environ.get("XDG_RUNTIME_DIR", "") or f"/run/user/{os.getuid()}")
     named = environ.get("WAYLAND_DISPLAY", "")
-    found = [runtime / named] if named else []
+    paths = [runtime / named] if named else []
     with suppress(OSError):
-        found += sorted(path for path in runtime.glob("wayland-*") if path.suffix != ".lock")
-    return list(dict.fromkeys(path for path in found if path.is_socket()))
+        paths += sorted(path for path in runtime.glob("wayland-*") if path.suffix != ".lock")
+    return list(dict.fromkeys(path for path in paths if path.is_socket()))
 
 
 class WaylandClient:
@@ -55,7 +55,7 @@ class WaylandClient:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.listening: asyncio.Task[None] | None = None
         self._idle_since: float | None = None
-        self._unfit_until_s: dict[Path, float] = {}  # compositors without a notifier
+        self._skip_until_s: dict[Path, float] = {}  # compositors without a notifier
 
     async def idle_s(self) -> float | None:
         """Returns since when nothing was touched; None when no compositor tells."""
@@ -80,7 +80,7 @@ class WaylandClient:
 
     async def _find(self) -> bool:
         for path in find_sockets(self._environ):
-            if self._clock() < self._unfit_until_s.get(path, 0.0):
+            if self._clock() < self._skip_until_s.get(path, 0.0):
                 continue
             try:
                 async with asyncio.timeout(TIMEOUT_S):
@@ -90,7 +90,7 @@ class WaylandClient:
                         return True
             except (OSError, EOFError, TimeoutError, struct.error):
                 pass  # as one that has no notifier
-            self._unfit_until_s[path] = self._clock() + RETRY_S
+            self._skip_until_s[path] = self._clock() + RETRY_S
             await self.close()
         return False
 

@@ -111,8 +111,8 @@ class X11Client:
             raise OSError("the display refuses this agent")
         vendor, _, _, formats = struct.unpack_from("<HHBB", setup, 16)
         (self._root,) = struct.unpack_from("<I", setup, 32 + (vendor + 3) // 4 * 4 + 8 * formats)
-        asked = struct.pack("<BxHHxx", QUERY_EXTENSION, 2 + len(EXTENSION) // 4, len(EXTENSION))
-        reply = await self._ask(asked + EXTENSION)
+        request = struct.pack("<BxHHxx", QUERY_EXTENSION, 2 + len(EXTENSION) // 4, len(EXTENSION))
+        reply = await self._ask(request + EXTENSION)
         if reply is None or not reply[8]:
             raise OSError("the display has no screen saver extension")
         self._opcode = reply[9]

@@ -71,16 +71,16 @@ class CatalogueSource:
         self.store = ModelStore(self._folder / (config.models.dir or MODELS_FOLDER))
         self._machine: Hardware | None = None
         self._catalogue = Catalogue(0, 0.0, ())
-        self._room: ModelCapacity | None = None
-        self._unfit: dict[str, UnloadableModel] = {}
+        self._capacity: ModelCapacity | None = None
+        self._unloadable: dict[str, UnloadableModel] = {}
         self._neighbours: Callable[[], tuple[str, ...]] = tuple
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
         self.loadable: tuple[Loadable, ...] = ()
         self.models_bytes = 0
-        self.digest: str | None = "" if self._is_wanted else None
+        self.digest: str | None = "" if self._is_enabled else None
 
     @property
-    def _is_wanted(self) -> bool:
+    def _is_enabled(self) -> bool:
         """Whether the owner lets the pool load anything, and the pool's word can be proven."""
         models = self._config.models
         return models.memory_gb != 0 and bool(models.allow) and bool(read_pool_key(self._folder))
@@ -90,10 +90,10 @@ class CatalogueSource:
         if self.digest is None:
             return
         self._machine = await asyncio.to_thread(self._hardware)
-        kept = await asyncio.to_thread(self._kept)
+        kept = await asyncio.to_thread(self._read_kept)
         if kept is not None:
-            await self._believe(*kept)
-        await self._survey()
+            await self._adopt_catalogue(*kept)
+        await self._refresh_loadable()
 
     async def run(self, *, changed: Callable[[], object]) -> None:
         """Shares weights if its owner wants that, and looks at the disk now and then."""
@@ -110,24 +110,24 @@ class CatalogueSource:
                 self._log.info("node.sharing", code=problem.code if problem else "")
             while True:
                 await asyncio.sleep(SURVEY_INTERVAL_S)
-                if await self._survey():
+                if await self._refresh_loadable():
                     changed()
 
     def explain_refusal(self, model: str) -> EngineProblem:
         """Returns why this node could not load a model that is not loadable."""
-        unfit = self._unfit.get(model)
+        unfit = self._unloadable.get(model)
         if unfit is None:
             return EngineProblem("load_unknown", {"model": model})
         return EngineProblem(unfit.code, unfit.values)
 
     async def accept_catalogue(self, document: bytes, signature: bytes) -> bool:
         """Takes the pool's catalogue; False, and nothing changes, when it is not the pool's."""
-        if self.digest is None or not await self._believe(document, signature):
+        if self.digest is None or not await self._adopt_catalogue(document, signature):
             self._log.warning("node.catalogue_refused", size_bytes=len(document))
             return False
         with contextlib.suppress(OSError):  # a full disk: it is asked for again after a restart
-            await asyncio.to_thread(self._keep, document, signature)
-        await self._survey()
+            await asyncio.to_thread(self._write_kept, document, signature)
+        await self._refresh_loadable()
         return True
 
     async def fetch_weights(self, model: str) -> EngineProblem | None:
@@ -135,7 +135,7 @@ class CatalogueSource:
         from entraide_node.models.fetch import WeightSources, fetch_weights  # noqa: PLC0415  (the hub's library)
         from entraide_node.models.pool_access import read_pool_access  # noqa: PLC0415  (likewise)
 
-        chosen = self._chosen(model)
+        chosen = self._choose(model)
         if isinstance(chosen, EngineProblem):
             return chosen
         entry, _, artefact, _ = chosen
@@ -148,19 +148,19 @@ class CatalogueSource:
             pool=pool,
             access=access,
         )
-        came = await fetch_weights(self.store, entry, artefact, sources=sources)
-        await self._survey()
-        return came if isinstance(came, EngineProblem) else None
+        result = await fetch_weights(self.store, entry, artefact, sources=sources)
+        await self._refresh_loadable()
+        return result if isinstance(result, EngineProblem) else None
 
     async def make_engine(self, model: str) -> Engine | EngineProblem:
         """Returns the engine for a model whose weights are here; not started."""
-        chosen = self._chosen(model)
+        chosen = self._choose(model)
         if isinstance(chosen, EngineProblem):
             return chosen
-        return await asyncio.to_thread(self._made, *chosen)
+        return await asyncio.to_thread(self._build_engine, *chosen)
 
-    def _made(
-        self, entry: ModelEntry, kind: EngineKind, artefact: Artefact, shape: LoadConfig
+    def _build_engine(
+        self, entry: ModelEntry, kind: EngineKind, artefact: Artefact, config: LoadConfig
     ) -> Engine | EngineProblem:
         path = self.store.loadable_path(entry, artefact)
         if path is None:  # somebody deleted them meanwhile
@@ -170,57 +170,67 @@ class CatalogueSource:
             path,
             alias=entry.name,
             revision=artefact.checksum,
-            slots=shape.slots,
-            context_tokens=shape.context_tokens,
+            slots=config.slots,
+            context_tokens=config.context_tokens,
             folder=self._folder / LOADED_FOLDER / entry.name,
             root=self._root,
             threads=self._config.models.threads,
         )
 
-    def _chosen(
+    def _choose(
         self, model: str
     ) -> tuple[ModelEntry, EngineKind, Artefact, LoadConfig] | EngineProblem:
         """How a model would be loaded, as the last survey offered it."""
         entry = documents.find(self._catalogue, model)
-        way = model_fit.choose_artefact(entry, self._room) if entry and self._room else None
-        if entry is None or way is None:
+        choice = (
+            model_fit.choose_artefact(entry, self._capacity) if entry and self._capacity else None
+        )
+        if entry is None or choice is None:
             return self.explain_refusal(model)
-        return (entry, *way)
+        return (entry, *choice)
 
-    async def _survey(self) -> bool:
+    async def _refresh_loadable(self) -> bool:
         """Looks what could be loaded now; returns whether that has changed."""
-        before = (self.loadable, self.models_bytes)
-        room = await asyncio.to_thread(self._look)
-        if room is None:
+        previous = (self.loadable, self.models_bytes)
+        capacity = await asyncio.to_thread(self._measure_capacity)
+        if capacity is None:
             return False
-        self._room = room
-        self.models_bytes = room.memory_bytes
-        survey = model_fit.assess_models(self._catalogue, room)
-        self.loadable = tuple(one for one in survey if isinstance(one, Loadable))
-        self._unfit = {one.model: one for one in survey if isinstance(one, UnloadableModel)}
-        return before != (self.loadable, self.models_bytes)
+        self._capacity = capacity
+        self.models_bytes = capacity.memory_bytes
+        assessments = model_fit.assess_models(self._catalogue, capacity)
+        self.loadable = tuple(
+            assessment for assessment in assessments if isinstance(assessment, Loadable)
+        )
+        self._unloadable = {
+            assessment.model: assessment
+            for assessment in assessments
+            if isinstance(assessment, UnloadableModel)
+        }
+        return previous != (self.loadable, self.models_bytes)
 
-    def _look(self) -> ModelCapacity | None:
+    def _measure_capacity(self) -> ModelCapacity | None:
         """The room that is left beside the owner's own engines."""
         if self._machine is None:
             return None
         models = self._config.models
-        room = measure_capacity(
+        capacity = measure_capacity(
             self._catalogue,
             self.store,
             self._machine,
-            self._engines(self._machine),
+            self._engine_kinds(self._machine),
             cap_bytes=int((models.memory_gb or 0.0) * 1e9),
             allow=models.allow,
         )
-        left_bytes = 0 if self._takes_all() else room.memory_bytes - self._fixed_bytes()
-        return replace(room, memory_bytes=max(0, left_bytes))
+        left_bytes = (
+            0 if self._takes_all_memory() else capacity.memory_bytes - self._owner_engines_bytes()
+        )
+        return replace(capacity, memory_bytes=max(0, left_bytes))
 
-    def _engines(self, machine: Hardware) -> list[EngineKind]:
+    def _engine_kinds(self, machine: Hardware) -> list[EngineKind]:
         """The engines that could be started now, the ones that suit the machine first."""
-        there = available_kinds(self._root)
-        suits = [name for name in suitable_engines(machine) if name in there]
-        kinds = [*suits, *(name for name in there if name not in suits)]
+        installed = available_kinds(self._root)
+        suits = [name for name in suitable_engines(machine) if name in installed]
+        kinds = [*suits, *(name for name in installed if name not in suits)]
         return [
             EngineKind(name, on_gpu=self._on_gpu(name, machine), features=FEATURES[name])
             for name in kinds
@@ -232,17 +242,19 @@ class CatalogueSource:
             return find_environment(name, self._root) == "vllm"
         return machine.accelerator == "apple"
 
-    def _takes_all(self) -> bool:
+    def _takes_all_memory(self) -> bool:
         """Whether an engine of the owner's takes its cards' whole memory, as vLLM does."""
-        return any(isinstance(one, Vllm) and not one.cpu for one in self._config.owner_engines)
+        return any(
+            isinstance(engine, Vllm) and not engine.cpu for engine in self._config.owner_engines
+        )
 
-    def _fixed_bytes(self) -> int:
+    def _owner_engines_bytes(self) -> int:
         """What the owner's own engines take of the memory: their weights, and a little."""
         total = 0
         for engine in self._config.owner_engines:
             if isinstance(engine, LlamaCpp):
-                found = find_configured_model(engine.model, engine.alias, self._folder)
-                size_bytes = found.size_bytes if isinstance(found, ModelFile) else 0
+                model = find_configured_model(engine.model, engine.alias, self._folder)
+                size_bytes = model.size_bytes if isinstance(model, ModelFile) else 0
                 total += size_bytes + model_fit.OVERHEAD_BYTES[factory.LLAMA_CPP]
             elif isinstance(engine, MlxLm | Vllm):
                 files = (self._folder / Path(engine.model).expanduser()).glob(WEIGHTS_PATTERN)
@@ -250,7 +262,7 @@ class CatalogueSource:
                 total += sum(f.stat().st_size for f in files) + model_fit.OVERHEAD_BYTES[kind]
         return total
 
-    async def _believe(self, document: bytes, signature: bytes) -> bool:
+    async def _adopt_catalogue(self, document: bytes, signature: bytes) -> bool:
         """Takes a document as the pool's catalogue if the pool signed it."""
         from entraide.catalogue.signature import verify_catalogue  # noqa: PLC0415  (cryptography)
 
@@ -263,14 +275,14 @@ class CatalogueSource:
         self._log.info("node.catalogue", version=catalogue.version, models=len(catalogue.models))
         return True
 
-    def _kept(self) -> tuple[bytes, bytes] | None:
+    def _read_kept(self) -> tuple[bytes, bytes] | None:
         try:
             document = (self._folder / CATALOGUE_NAME).read_bytes()
             return document, (self._folder / SIGNATURE_NAME).read_bytes()
         except OSError:
             return None
 
-    def _keep(self, document: bytes, signature: bytes) -> None:
+    def _write_kept(self, document: bytes, signature: bytes) -> None:
         # A death between the two leaves a pair that nobody believes, and it is asked for anew.
         write_private(self._folder / CATALOGUE_NAME, document)
         write_private(self._folder / SIGNATURE_NAME, signature)

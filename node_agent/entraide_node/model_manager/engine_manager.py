@@ -52,7 +52,7 @@ class EngineManager:
 
     def __init__(
         self,
-        bays: tuple[EngineInstance, ...],
+        instances: tuple[EngineInstance, ...],
         *,
         folder: Path,
         limits: Callable[[], LoadLimits],
@@ -64,7 +64,7 @@ class EngineManager:
         """Starts nothing yet.
 
         Args:
-            bays: the owner's engines, started; it stops them.
+            instances: the owner's engines, started; it stops them.
             folder: the agent's own.
             limits: what the owner allows now.
             supplier: of models that the pool asks for; None for none.
@@ -74,59 +74,63 @@ class EngineManager:
         """
         self._folder = folder
         self._limits = limits
-        self._supplier = supplier or NoModelSource()
+        self._source = supplier or NoModelSource()
         self._unreachable = unreachable
         self._failed = failed
         self._changed = changed
-        self._plan = Plan()
-        self._bays: dict[str, EngineInstance] = {}
+        self._manager = Plan()
+        self._instances: dict[str, EngineInstance] = {}
         self._down: dict[str, tuple[float, str]] = {}  # since when, and why
         self._drift: dict[str, RateDrift] = {}
-        self._work: dict[str, asyncio.Task[None]] = {}  # what is done with a model
-        self._ran_s = time.monotonic()
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # what is done with a model
+        self._last_run_s = time.monotonic()
         self._running = 0
-        self._turn = asyncio.Event()
+        self._wake = asyncio.Event()
         self._log = structlog.get_logger("entraide.node")
         self.is_measuring = False
-        for bay in bays:
-            self._park(bay)
+        for instance in instances:
+            self._add_owner_instance(instance)
 
     # What the runs see.
 
     def get_engine(self, model: str) -> EngineHandle | None:
         """See ``Seats``."""
-        bay = self._bays.get(model)
-        serves = self._plan.state_of(model) is ModelState.SERVING and model not in self._down
-        return EngineHandle(bay.engine, bay.replica.slots) if bay is not None and serves else None
+        instance = self._instances.get(model)
+        serves = self._manager.state_of(model) is ModelState.SERVING and model not in self._down
+        return (
+            EngineHandle(instance.engine, instance.replica.slots)
+            if instance is not None and serves
+            else None
+        )
 
     def set_run_count(self, model: str, count: int) -> None:
         """See ``Seats``."""
         now_s = time.monotonic()
-        self._ran_s = now_s
-        self._plan.set_run_count(model, count, now_s)
-        self._running = sum(parked.runs for parked in self._plan.records())
+        self._last_run_s = now_s
+        self._manager.set_run_count(model, count, now_s)
+        self._running = sum(record.runs for record in self._manager.records())
         if not count:
-            self._turn.set()
+            self._wake.set()
 
-    def record_timing(self, ran: RunTiming) -> None:
+    def record_timing(self, timing: RunTiming) -> None:
         """See ``Seats``."""
-        bay = self._bays.get(ran.model)
-        if bay is None or not ran.is_alone:
+        instance = self._instances.get(timing.model)
+        if instance is None or not timing.is_alone:
             return
-        self._drift[ran.model] = rate_drift.add_run(
-            self._drift.get(ran.model, RateDrift()),
-            bay.replica.rates,
-            read=(ran.prefill_tokens, ran.prefill_s),
-            write=(ran.decode_tokens, ran.decode_s),
-            beside=ran.sequences_mean,
+        self._drift[timing.model] = rate_drift.add_run(
+            self._drift.get(timing.model, RateDrift()),
+            instance.replica.rates,
+            prefill=(timing.prefill_tokens, timing.prefill_s),
+            decode=(timing.decode_tokens, timing.decode_s),
+            sequences_mean=timing.sequences_mean,
             at=time.time(),
         )
 
     async def check_engine(self, model: str) -> None:
         """See ``Seats``."""
-        bay = self._bays.get(model)
-        if bay is not None:
-            await self._look(bay)
+        instance = self._instances.get(model)
+        if instance is not None:
+            await self._probe(instance)
 
     # What the agent asks.
 
@@ -134,47 +138,53 @@ class EngineManager:
         """Returns what the node serves, for its card; what is down for a moment stays on it."""
         now_s = time.monotonic()
         return tuple(
-            bay.replica
-            for model, bay in self._bays.items()
-            if self._plan.state_of(model) is ModelState.SERVING
+            instance.replica
+            for model, instance in self._instances.items()
+            if self._manager.state_of(model) is ModelState.SERVING
             and now_s - self._down.get(model, (now_s, ""))[0] <= DOWN_HIDDEN_S
         )
 
     def loadable_models(self) -> tuple[Loadable, ...]:
         """Returns what the node could load, for its card."""
-        return self._supplier.loadable
+        return self._source.loadable
 
     def loading_models(self) -> tuple[str, ...]:
         """Returns what the node loads, for its card."""
-        return self._plan.loading_models()
+        return self._manager.loading_models()
 
     def model_states(self) -> tuple[tuple[str, str, int], ...]:
         """Returns each model that is here or on its way: its state, and its runs."""
         down = "down"
-        known = {p.model: p for p in self._plan.records() if p.state is not ModelState.ABSENT}
-        told = [
-            (model, down if model in self._down else str(parked.state), parked.runs)
-            for model, parked in known.items()
+        known = {p.model: p for p in self._manager.records() if p.state is not ModelState.ABSENT}
+        states = [
+            (model, down if model in self._down else str(record.state), record.runs)
+            for model, record in known.items()
         ]
-        waiting = [(m, "waiting", 0) for m in self._plan.loading_models() if m not in known]
-        return (*told, *waiting)
+        waiting = [(m, "waiting", 0) for m in self._manager.loading_models() if m not in known]
+        return (*states, *waiting)
 
     @property
     def is_up(self) -> bool:
         """Whether an engine serves, or there is none that should."""
-        serving = [m for m in self._bays if self._plan.state_of(m) is ModelState.SERVING]
+        serving = [m for m in self._instances if self._manager.state_of(m) is ModelState.SERVING]
         return not serving or any(model not in self._down for model in serving)
 
     # What the pool asks.
 
     async def load_model(self, model: str) -> None:
         """Loads a model, or says why not."""
-        found = next((one for one in self._supplier.loadable if one.model == model), None)
-        need = LoadRequest(model, found.memory_bytes, found.fetch_bytes > 0) if found else None
+        loadable = next(
+            (candidate for candidate in self._source.loadable if candidate.model == model), None
+        )
+        request = (
+            LoadRequest(model, loadable.memory_bytes, loadable.fetch_bytes > 0)
+            if loadable
+            else None
+        )
         limits, now_s = self._limits(), time.monotonic()
-        refusal = self._plan.request(model, need, limits=limits, at=now_s)
+        refusal = self._manager.request(model, request, limits=limits, at=now_s)
         if refusal is not None and refusal.code == UNKNOWN:
-            problem = self._supplier.explain_refusal(model)
+            problem = self._source.explain_refusal(model)
             refusal = Refusal(model, problem.code, problem.values)
         if refusal is not None:
             await self._refuse(refusal)
@@ -182,13 +192,13 @@ class EngineManager:
 
     async def unload_model(self, model: str) -> None:
         """Unloads a model once its runs have ended."""
-        if not self._plan.release(model, at=time.monotonic()):
+        if not self._manager.release(model, at=time.monotonic()):
             self._log.info("node.unload_ignored", model=model)
         self.wake()
 
     def wake(self) -> None:
         """Something changed that it must decide upon: the owner's word, or the pool's."""
-        self._turn.set()
+        self._wake.set()
         self._changed()
 
     # Its life.
@@ -196,109 +206,109 @@ class EngineManager:
     async def run(self) -> None:
         """Does what is to be done for as long as the agent lives."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._decide())
-            group.create_task(self._ask())
-            for number, asked in enumerate(self._unreachable):
-                group.create_task(self._await(asked, len(self._bays) + number))
+            group.create_task(self._decide_loop())
+            group.create_task(self._probe_loop())
+            for number, engine in enumerate(self._unreachable):
+                group.create_task(self._retry_unreachable(engine, len(self._instances) + number))
 
     async def stop(self) -> None:
         """Gives up what goes on, and stops every engine."""
-        for task in self._work.values():
+        for task in self._tasks.values():
             task.cancel()
-        if self._work:
-            await asyncio.wait(self._work.values())
-        await asyncio.gather(*(bay.engine.stop() for bay in self._bays.values()))
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+        await asyncio.gather(*(instance.engine.stop() for instance in self._instances.values()))
 
-    async def _decide(self) -> None:
+    async def _decide_loop(self) -> None:
         while True:
-            self._turn.clear()
+            self._wake.clear()
             limits, now_s = self._limits(), time.monotonic()
-            for said in self._plan.decide(limits, now_s):
-                if isinstance(said, Refusal):
-                    await self._refuse(said)
+            for decision in self._manager.decide(limits, now_s):
+                if isinstance(decision, Refusal):
+                    await self._refuse(decision)
                 else:
-                    self._begin(said)
+                    self._start_action(decision)
                 self._changed()
-            wake_s = self._plan.next_deadline(limits)
+            wake_s = self._manager.next_deadline(limits)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, wake_s - now_s) if wake_s else None):
-                    await self._turn.wait()
+                    await self._wake.wait()
 
-    def _begin(self, order: ModelAction) -> None:
-        self._log.info("node.model", do=order.do, model=order.model)
-        deeds = {
+    def _start_action(self, action: ModelAction) -> None:
+        self._log.info("node.model", do=action.do, model=action.model)
+        handlers = {
             ModelActionKind.FETCH: self._fetch,
             ModelActionKind.LOAD: self._load,
             ModelActionKind.UNLOAD: self._unload,
         }
-        before = self._work.get(order.model)
-        task = asyncio.create_task(deeds[order.do](order.model, before))
-        self._work[order.model] = task
-        task.add_done_callback(lambda done: self._done(order.model, done))
+        previous = self._tasks.get(action.model)
+        task = asyncio.create_task(handlers[action.do](action.model, previous))
+        self._tasks[action.model] = task
+        task.add_done_callback(lambda done: self._finish_task(action.model, done))
 
-    def _done(self, model: str, task: asyncio.Task[None]) -> None:
-        if self._work.get(model) is task:
-            del self._work[model]
+    def _finish_task(self, model: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(model) is task:
+            del self._tasks[model]
         if not task.cancelled() and task.exception() is not None:
             self._log.error("node.model_broken", model=model, exc_info=task.exception())
         self.wake()
 
     async def _fetch(self, model: str, _: asyncio.Task[None] | None) -> None:
-        problem = await self._guarded(self._supplier.fetch_weights(model), model)
-        await self._came_of(model, ModelEvent.FETCHED, problem)
+        problem = await self._run_guarded(self._source.fetch_weights(model), model)
+        await self._report_result(model, ModelEvent.FETCHED, problem)
 
     async def _load(self, model: str, _: asyncio.Task[None] | None) -> None:
-        bay = await self._guarded(self._open(model), model)
-        if isinstance(bay, EngineInstance):
-            self._bays[model] = bay
+        instance = await self._run_guarded(self._open(model), model)
+        if isinstance(instance, EngineInstance):
+            self._instances[model] = instance
             self._drift.pop(model, None)
-            await self._came_of(model, ModelEvent.UP, None)
+            await self._report_result(model, ModelEvent.UP, None)
         else:
-            await self._came_of(model, ModelEvent.UP, bay)
+            await self._report_result(model, ModelEvent.UP, instance)
 
     async def _open(self, model: str) -> EngineInstance | EngineProblem:
-        engine = await start_engine(await self._supplier.make_engine(model))
+        engine = await start_engine(await self._source.make_engine(model))
         if isinstance(engine, EngineProblem):
             return engine
         return await measure_instance(
             engine, folder=self._folder, is_busy=lambda: self._running > 0
         )
 
-    async def _unload(self, model: str, before: asyncio.Task[None] | None) -> None:
-        if before is not None:  # the fetch or load that is given up
-            before.cancel()
-            await asyncio.wait([before])
-        await self._take_out(model)
-        self._plan.apply_event(model, ModelEvent.GONE, at=time.monotonic())
+    async def _unload(self, model: str, previous: asyncio.Task[None] | None) -> None:
+        if previous is not None:  # the fetch or load that is given up
+            previous.cancel()
+            await asyncio.wait([previous])
+        await self._remove_instance(model)
+        self._manager.apply_event(model, ModelEvent.GONE, at=time.monotonic())
 
-    async def _take_out(self, model: str) -> None:
-        bay = self._bays.pop(model, None)
+    async def _remove_instance(self, model: str) -> None:
+        instance = self._instances.pop(model, None)
         self._down.pop(model, None)
-        if bay is not None:
-            await bay.engine.stop()
+        if instance is not None:
+            await instance.engine.stop()
 
-    async def _guarded(
-        self, deed: Awaitable[EngineInstance | EngineProblem | None], model: str
+    async def _run_guarded(
+        self, work: Awaitable[EngineInstance | EngineProblem | None], model: str
     ) -> EngineInstance | EngineProblem | None:
         """A bug in what loads a model is that model's failure, and no more."""
         try:
-            return await deed
+            return await work
         except Exception:  # noqa: BLE001
             self._log.exception("node.model_broken", model=model)
             return EngineProblem("load_broken", {"model": model})
 
-    async def _came_of(
+    async def _report_result(
         self, model: str, event: ModelEvent, problem: EngineInstance | EngineProblem | None
     ) -> None:
         """Tells the plan what came of a fetch or a load, unless it was given up meanwhile."""
-        if self._plan.state_of(model) is ModelState.UNLOADING:
+        if self._manager.state_of(model) is ModelState.UNLOADING:
             return
         now_s = time.monotonic()
         if isinstance(problem, EngineProblem):
-            self._plan.apply_event(model, ModelEvent.FAIL, at=now_s, code=problem.code)
+            self._manager.apply_event(model, ModelEvent.FAIL, at=now_s, code=problem.code)
             await self._refuse(Refusal(model, problem.code, problem.values))
         else:
-            self._plan.apply_event(model, event, at=now_s)
+            self._manager.apply_event(model, event, at=now_s)
             self._log.info("node.model_came", model=model, came=event)
 
     async def _refuse(self, refusal: Refusal) -> None:
@@ -307,17 +317,19 @@ class EngineManager:
 
     # Whether the engines serve.
 
-    async def _ask(self) -> None:
+    async def _probe_loop(self) -> None:
         while True:
-            await asyncio.gather(*(self._look(bay) for bay in tuple(self._bays.values())))
-            await self._give_up_lost()
-            await self._measure_again()
+            await asyncio.gather(
+                *(self._probe(instance) for instance in tuple(self._instances.values()))
+            )
+            await self._unload_lost()
+            await self._remeasure_if_due()
             await asyncio.sleep(PROBE_INTERVAL_S)
 
-    async def _look(self, bay: EngineInstance) -> None:
-        model = bay.replica.model
-        problem = await bay.engine.ready()
-        if self._bays.get(model) is not bay:
+    async def _probe(self, instance: EngineInstance) -> None:
+        model = instance.replica.model
+        problem = await instance.engine.ready()
+        if self._instances.get(model) is not instance:
             return  # it was unloaded meanwhile
         was_down = model in self._down
         if problem is None and was_down:
@@ -329,64 +341,64 @@ class EngineManager:
             self._log.warning("node.engine_down", model=model, code=problem.code)
             self._changed()
 
-    async def _give_up_lost(self) -> None:
+    async def _unload_lost(self) -> None:
         """Unloads what the pool asked for and whose engine does not come back."""
         now_s = time.monotonic()
-        kept = {parked.model for parked in self._plan.records() if parked.fixed}
+        fixed = {record.model for record in self._manager.records() if record.fixed}
         for model, (since_s, code) in tuple(self._down.items()):
-            if model in kept or now_s - since_s < DOWN_LOST_S or model in self._work:
+            if model in fixed or now_s - since_s < DOWN_LOST_S or model in self._tasks:
                 continue
-            await self._take_out(model)
-            self._plan.apply_event(model, ModelEvent.FAIL, at=time.monotonic(), code=code)
+            await self._remove_instance(model)
+            self._manager.apply_event(model, ModelEvent.FAIL, at=time.monotonic(), code=code)
             await self._refuse(Refusal(model, code, {}))
             self.wake()
 
-    async def _await(self, asked: Attach, number: int) -> None:
+    async def _retry_unreachable(self, engine: Attach, number: int) -> None:
         """Waits for a server of the owner's, and takes it in."""
         wait_s = RETRY_MIN_S
         while True:
             await asyncio.sleep(wait_s)
             wait_s = min(RETRY_MAX_S, 2 * wait_s)
-            bay = await start_instance(
-                asked, folder=self._folder, number=number, tell=lambda _: None
+            instance = await start_instance(
+                engine, folder=self._folder, number=number, tell=lambda _: None
             )
-            if isinstance(bay, EngineInstance):
-                self._park(bay)
+            if isinstance(instance, EngineInstance):
+                self._add_owner_instance(instance)
                 self.wake()
                 return
 
-    def _park(self, bay: EngineInstance) -> None:
-        self._bays[bay.replica.model] = bay
-        self._plan.add_fixed(bay.replica.model)
+    def _add_owner_instance(self, instance: EngineInstance) -> None:
+        self._instances[instance.replica.model] = instance
+        self._manager.add_fixed(instance.replica.model)
 
-    async def _measure_again(self) -> None:
+    async def _remeasure_if_due(self) -> None:
         """Measures an engine again that has drifted, once nobody has used the node for a while."""
-        if self._running or self._work or time.monotonic() - self._ran_s < QUIET_MIN_S:
+        if self._running or self._tasks or time.monotonic() - self._last_run_s < QUIET_MIN_S:
             return
         now = time.time()
-        for model, bay in tuple(self._bays.items()):
-            seen = self._drift.get(model)
-            unsure = not bay.measured_at
-            due = seen is not None and rate_drift.is_measurement_due(
-                seen, measured_s=bay.measured_at, at=now
+        for model, instance in tuple(self._instances.items()):
+            rate_drift_seen = self._drift.get(model)
+            is_unmeasured = not instance.measured_at
+            is_due = rate_drift_seen is not None and rate_drift.is_measurement_due(
+                rate_drift_seen, measured_s=instance.measured_at, at=now
             )
-            if model in self._down or not (due or unsure):
+            if model in self._down or not (is_due or is_unmeasured):
                 continue
-            await self._measure(model, bay)
+            await self._remeasure(model, instance)
             return
 
-    async def _measure(self, model: str, bay: EngineInstance) -> None:
+    async def _remeasure(self, model: str, instance: EngineInstance) -> None:
         self._log.info("node.measured_again", model=model)
         self.is_measuring = True
         self._changed()
         try:
-            anew = await remeasure_instance(
-                bay, folder=self._folder, is_busy=lambda: self._running > 0
+            remeasured = await remeasure_instance(
+                instance, folder=self._folder, is_busy=lambda: self._running > 0
             )
         finally:
             self.is_measuring = False
             self._changed()
         self._drift.pop(model, None)
-        self._ran_s = time.monotonic()  # where it could not be measured, not at once again
-        if self._bays.get(model) is bay:
-            self._bays[model] = anew
+        self._last_run_s = time.monotonic()  # where it could not be measured, not at once again
+        if self._instances.get(model) is instance:
+            self._instances[model] = remeasured

@@ -22,10 +22,10 @@ WEIGHTS_PATTERN = "*.safetensors"  # in the folder of a model for MLX or vLLM
 
 
 async def start_owner_engine(
-    asked: OwnerEngine, *, folder: Path, number: int = 0
+    owner_engine: OwnerEngine, *, folder: Path, number: int = 0
 ) -> Engine | EngineProblem:
     """Returns the engine that the configuration names, started, or why there is none."""
-    return await start_engine(await _build_owner_engine(asked, folder, number))
+    return await start_engine(await _build_owner_engine(owner_engine, folder, number))
 
 
 async def start_engine(engine: Engine | EngineProblem) -> Engine | EngineProblem:
@@ -41,39 +41,43 @@ async def start_engine(engine: Engine | EngineProblem) -> Engine | EngineProblem
 
 
 async def _build_owner_engine(
-    asked: OwnerEngine, folder: Path, number: int
+    owner_engine: OwnerEngine, folder: Path, number: int
 ) -> Engine | EngineProblem:
-    if isinstance(asked, Attach):
+    if isinstance(owner_engine, Attach):
         return AttachedEngine(
             AttachConfig(
-                url=asked.url,
-                model=asked.model,
-                key=asked.key,
-                alias=asked.alias,
-                slots=asked.slots,
-                context_tokens=asked.context_tokens,
-                features=asked.features,
+                url=owner_engine.url,
+                model=owner_engine.model,
+                key=owner_engine.key,
+                alias=owner_engine.alias,
+                slots=owner_engine.slots,
+                context_tokens=owner_engine.context_tokens,
+                features=owner_engine.features,
             )
         )
-    if not isinstance(asked, LlamaCpp):
-        return await asyncio.to_thread(_build_server_engine, asked, folder, number)
-    model = await asyncio.to_thread(find_configured_model, asked.model, asked.alias, folder)
+    if not isinstance(owner_engine, LlamaCpp):
+        return await asyncio.to_thread(_build_server_engine, owner_engine, folder, number)
+    model = await asyncio.to_thread(
+        find_configured_model, owner_engine.model, owner_engine.alias, folder
+    )
     if isinstance(model, EngineProblem):
         return model
     return make_llama_cpp(
         LlamaCppConfig(
             model=model,
-            slots=asked.slots,
-            context_tokens=asked.context_tokens,
-            threads=asked.threads,
+            slots=owner_engine.slots,
+            context_tokens=owner_engine.context_tokens,
+            threads=owner_engine.threads,
             log_path=folder / (f"engine-{number}.log" if number else ENGINE_LOG),
         )
     )
 
 
-def _build_server_engine(asked: MlxLm | Vllm, folder: Path, number: int) -> Engine | EngineProblem:
+def _build_server_engine(
+    owner_engine: MlxLm | Vllm, folder: Path, number: int
+) -> Engine | EngineProblem:
     """An engine that is a server of its own, in an environment of its own."""
-    weights = folder / Path(asked.model).expanduser()
+    weights = folder / Path(owner_engine.model).expanduser()
     parts = sorted(weights.glob(WEIGHTS_PATTERN))
     if not parts:
         return EngineProblem("model_missing", {"file": str(weights / WEIGHTS_PATTERN)})
@@ -84,25 +88,25 @@ def _build_server_engine(asked: MlxLm | Vllm, folder: Path, number: int) -> Engi
         return EngineProblem("model_unreadable", values)
     make = partial(
         make_engine,
-        MLX_LM if isinstance(asked, MlxLm) else VLLM,
+        MLX_LM if isinstance(owner_engine, MlxLm) else VLLM,
         weights,
-        alias=asked.alias or alias_of(weights),
+        alias=owner_engine.alias or alias_of(weights),
         revision=revision,
-        slots=asked.slots,
-        context_tokens=asked.context_tokens,
+        slots=owner_engine.slots,
+        context_tokens=owner_engine.context_tokens,
         folder=folder / f"engine-{number}",
         root=default_root(),
-        arguments=asked.args,
+        arguments=owner_engine.args,
     )
-    if isinstance(asked, MlxLm):
+    if isinstance(owner_engine, MlxLm):
         return make()
     return make(
-        threads=asked.threads,
-        cpu=asked.cpu,
-        tool_parser=asked.tool_parser,
-        tensor_parallel=asked.tensor_parallel,
-        pipeline_parallel=asked.pipeline_parallel,
-        ray=asked.ray,
+        threads=owner_engine.threads,
+        cpu=owner_engine.cpu,
+        tool_parser=owner_engine.tool_parser,
+        tensor_parallel=owner_engine.tensor_parallel,
+        pipeline_parallel=owner_engine.pipeline_parallel,
+        ray=owner_engine.ray,
     )
 
 

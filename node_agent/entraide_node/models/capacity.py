@@ -62,9 +62,9 @@ def read_wired_limit_bytes() -> int:
     if platform.system() != "Darwin":
         return 0
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             _WIRED, check=True, capture_output=True, text=True, timeout=ASK_TIMEOUT_S
         ).stdout
-        return max(0, int(said)) * 1024**2
+        return max(0, int(output)) * 1024**2
     except (OSError, ValueError, subprocess.SubprocessError):
         return 0

@@ -114,7 +114,7 @@ class _FetchTask:
         self._settled_bytes = 0
 
     async def run(self) -> Path | EngineProblem:
-        missing = [file for file in self._artefact.files if not await self._here(file)]
+        missing = [file for file in self._artefact.files if not await self._is_local(file)]
         if missing:
             needed = await asyncio.to_thread(
                 self._store.missing_bytes, self._entry.name, self._artefact
@@ -125,47 +125,49 @@ class _FetchTask:
                 return EngineProblem("disk_full", dict(values))
         async with aiohttp.ClientSession(auto_decompress=False) as session:
             for file in missing:
-                problem = await self._bring(session, file)
+                problem = await self._fetch_file(session, file)
                 if problem is not None:
                     return problem
         path = await asyncio.to_thread(self._store.loadable_path, self._entry, self._artefact)
         assert path is not None, "every file was proven just now"
         return path
 
-    async def _here(self, file: ArtefactFile) -> bool:
+    async def _is_local(self, file: ArtefactFile) -> bool:
         """Whether the disk has it, under whichever name; costs a reading at most once."""
-        return await asyncio.to_thread(self._find_here, file)
+        return await asyncio.to_thread(self._find_local, file)
 
-    def _find_here(self, file: ArtefactFile) -> bool:
+    def _find_local(self, file: ArtefactFile) -> bool:
         store, model, artefact = self._store, self._entry.name, self._artefact
-        found = store.verify_file(model, artefact, file)
-        if not found:
+        is_here = store.verify_file(model, artefact, file)
+        if not is_here:
             twin = store.find_duplicate(file)
             origins = [twin] if twin else []
-            origins += [path for path in self._nearby(file) if path.is_file()]
-            found = any(store.import_file(model, artefact, file, origin=path) for path in origins)
-        if found:
-            self._settled(file)
-        return found
+            origins += [path for path in self._local_candidates(file) if path.is_file()]
+            is_here = any(store.import_file(model, artefact, file, origin=path) for path in origins)
+        if is_here:
+            self._add_settled(file)
+        return is_here
 
-    def _nearby(self, file: ArtefactFile) -> list[Path]:
+    def _local_candidates(self, file: ArtefactFile) -> list[Path]:
         """Where on this machine a file of that name may lie."""
         mirror = self._sources.mirror
         folders = list(self._sources.folders)
         if mirror and "://" not in mirror:
             folders.append(Path(mirror))
-        place, name = self._artefact.relative_folder(self._entry.name), Path(file.name).name
-        found = [path for f in folders for path in (f / place / file.name, f / file.name, f / name)]
+        folder_name, name = self._artefact.relative_folder(self._entry.name), Path(file.name).name
+        paths = [
+            path for f in folders for path in (f / folder_name / file.name, f / file.name, f / name)
+        ]
         demo = demo_path() if file.name == DEMO_FILE else None
-        return [*found, *([demo] if demo else [])]
+        return [*paths, *([demo] if demo else [])]
 
-    async def _bring(
+    async def _fetch_file(
         self, session: aiohttp.ClientSession, file: ArtefactFile
     ) -> EngineProblem | None:
         """Brings one file from the first source that has it right."""
         problems = []
-        for base in self._bases():
-            problem = await self._over_http(session, file, base=base)
+        for base in self._http_bases():
+            problem = await self._fetch_from_site(session, file, base=base)
             if problem is None:
                 return None
             problems.append(problem)
@@ -173,20 +175,20 @@ class _FetchTask:
                 break
         else:
             if self._sources.pool and self._sources.access is not None:
-                problem = await self._from_pool(session, file)
+                problem = await self._fetch_from_pool(session, file)
                 if problem is None:
                     return None
                 problems.append(problem)
             if self._may_ask_hub:
-                problem = await self._from_hub(file)
+                problem = await self._fetch_from_hub(file)
                 if problem is None:
                     return None
                 problems.append(problem)
         if not problems:
             return EngineProblem("model_no_source", {"model": self._entry.name, "file": file.name})
-        return min(problems, key=lambda one: PROBLEM_PRIORITY.index(one.code))
+        return min(problems, key=lambda problem: PROBLEM_PRIORITY.index(problem.code))
 
-    def _bases(self) -> list[str]:
+    def _http_bases(self) -> list[str]:
         mirror = self._sources.mirror
         bases = [*self._sources.neighbours, *([mirror] if "://" in mirror else [])]
         return [base.rstrip("/") for base in bases]
@@ -195,23 +197,25 @@ class _FetchTask:
     def _may_ask_hub(self) -> bool:
         return self._sources.hub and bool(self._artefact.repository) and not hub.is_offline()
 
-    async def _over_http(
+    async def _fetch_from_site(
         self, session: aiohttp.ClientSession, file: ArtefactFile, *, base: str
     ) -> EngineProblem | None:
         url = f"{base}/{self._artefact.relative_folder(self._entry.name)}/{file.name}"
         redirects = base == self._sources.mirror.rstrip("/")
-        return await self._downloaded(session, file, url=url, source=base, redirects=redirects)
+        return await self._download_and_verify(
+            session, file, url=url, source=base, redirects=redirects
+        )
 
-    async def _from_pool(
+    async def _fetch_from_pool(
         self, session: aiohttp.ClientSession, file: ArtefactFile
     ) -> EngineProblem | None:
         base = self._sources.pool.rstrip("/")
         url = f"{base}/weights/{file.sha256}"
-        return await self._downloaded(
+        return await self._download_and_verify(
             session, file, url=url, source=base, redirects=False, access=self._sources.access
         )
 
-    async def _downloaded(
+    async def _download_and_verify(
         self,
         session: aiohttp.ClientSession,
         file: ArtefactFile,
@@ -229,28 +233,33 @@ class _FetchTask:
                 url,
                 part,
                 size_bytes=file.size_bytes,
-                tell=self._told,
+                tell=self._report_progress,
                 redirects=redirects,
                 access=access,
             )
             if problem is not None:
                 return problem
             self._store.record_speed(file.size_bytes - before, time.monotonic() - began)
-            return await self._prove(file, part, source=source)
+            return await self._verify(file, part, source=source)
         except OSError as error:
             part.unlink(missing_ok=True)  # a half of it would only keep the disk full
             return disk_problem(error, self._store.folder, needed_bytes=file.size_bytes)
 
-    async def _from_hub(self, file: ArtefactFile) -> EngineProblem | None:
+    async def _fetch_from_hub(self, file: ArtefactFile) -> EngineProblem | None:
         folder = self._store.folder / self._artefact.relative_folder(self._entry.name) / HUB_FOLDER
         stop, began = threading.Event(), time.monotonic()
         work = asyncio.create_task(
             asyncio.to_thread(
-                hub.fetch_from_hub, self._artefact, file, folder=folder, tell=self._told, stop=stop
+                hub.fetch_from_hub,
+                self._artefact,
+                file,
+                folder=folder,
+                tell=self._report_progress,
+                stop=stop,
             )
         )
         try:
-            found = await asyncio.shield(work)
+            result = await asyncio.shield(work)
         except asyncio.CancelledError:
             stop.set()
             await asyncio.wait([work])  # it must be gone before another may fill this place
@@ -259,27 +268,27 @@ class _FetchTask:
         except OSError as error:
             await asyncio.to_thread(_remove_folder, folder)
             return disk_problem(error, self._store.folder, needed_bytes=file.size_bytes)
-        if isinstance(found, EngineProblem):
-            return found
+        if isinstance(result, EngineProblem):
+            return result
         self._store.record_speed(file.size_bytes, time.monotonic() - began)
-        problem = await self._prove(file, found, source=self._artefact.repository)
+        problem = await self._verify(file, result, source=self._artefact.repository)
         await asyncio.to_thread(_remove_folder, folder)
         return problem
 
-    async def _prove(self, file: ArtefactFile, path: Path, *, source: str) -> EngineProblem | None:
+    async def _verify(self, file: ArtefactFile, path: Path, *, source: str) -> EngineProblem | None:
         sound = await asyncio.to_thread(
             self._store.verify_file, self._entry.name, self._artefact, file, source=path
         )
         if not sound:
             return EngineProblem("checksum_wrong", {"file": file.name, "source": source})
-        self._settled(file)
+        self._add_settled(file)
         return None
 
-    def _settled(self, file: ArtefactFile) -> None:
+    def _add_settled(self, file: ArtefactFile) -> None:
         self._settled_bytes += file.size_bytes
-        self._told(0)
+        self._report_progress(0)
 
-    def _told(self, of_this_file: int) -> None:
+    def _report_progress(self, of_this_file: int) -> None:
         self._tell(self._settled_bytes + of_this_file, self._artefact.size_bytes)
 
 

@@ -61,26 +61,26 @@ def read_header(path: Path) -> GgufHeader:
 
 
 def _read_keys(file: BinaryIO, keys: int) -> GgufHeader:
-    found: dict[str, str | int] = {}
+    values: dict[str, str | int] = {}
     for _ in range(keys):
         key = _string(file)
         value = _value(file, _number(file, "<I"))
         wanted = key in {"general.architecture", "general.name"} or key.endswith(".context_length")
         if wanted and len(key) <= KEY_CHARS_MAX:
-            found[key] = value[:NAME_CHARS_MAX] if isinstance(value, str) else value
-        architecture = found.get("general.architecture")
-        context = found.get(f"{architecture}.context_length")
-        if context is not None and ("general.name" in found or not key.startswith("general.")):
+            values[key] = value[:NAME_CHARS_MAX] if isinstance(value, str) else value
+        architecture = values.get("general.architecture")
+        context = values.get(f"{architecture}.context_length")
+        if context is not None and ("general.name" in values or not key.startswith("general.")):
             break
-    architecture = str(found.get("general.architecture", ""))
+    architecture = str(values.get("general.architecture", ""))
     if not architecture:
         raise NotGguf("no architecture in the head")
-    context = found.get(f"{architecture}.context_length", 0)
-    known = isinstance(context, int) and 0 < context <= CONTEXT_TOKENS_MAX
+    context = values.get(f"{architecture}.context_length", 0)
+    is_valid = isinstance(context, int) and 0 < context <= CONTEXT_TOKENS_MAX
     return GgufHeader(
         architecture=architecture,
-        name=str(found.get("general.name", "")),
-        context_tokens=int(context) if known else 0,
+        name=str(values.get("general.name", "")),
+        context_tokens=int(context) if is_valid else 0,
     )
 
 

@@ -58,7 +58,7 @@ def fetch_from_hub(
 
     values: dict[str, str | int | float] = {"file": file.name, "repository": artefact.repository}
     try:
-        found = hf_hub_download(
+        path = hf_hub_download(
             artefact.repository,
             file.name,
             revision=artefact.revision or None,
@@ -79,7 +79,7 @@ def fetch_from_hub(
             raise  # the disk's; what the library says of the network is an OSError without number
         # The library lets the errors of what it stands on through, and that changes.
         return _fetch_failure(file, str(problem))
-    return Path(found)
+    return Path(path)
 
 
 def _fetch_failure(file: ArtefactFile, detail: str) -> EngineProblem:

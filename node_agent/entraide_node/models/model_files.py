@@ -66,11 +66,11 @@ def find_model(
     path = demo_path()
     if path is None:
         return EngineProblem("demo_model_missing", {"command": DEMO_COMMAND})
-    found = _model_file(path, alias=alias or DEMO_ALIAS, cache_dir=cache_dir)
-    if isinstance(found, EngineProblem) or found.revision != DEMO_REVISION:
+    model = _model_file(path, alias=alias or DEMO_ALIAS, cache_dir=cache_dir)
+    if isinstance(model, EngineProblem) or model.revision != DEMO_REVISION:
         values: dict[str, str | int | float] = {"file": str(path), "command": DEMO_COMMAND}
         return EngineProblem("demo_model_altered", values)
-    return found
+    return model
 
 
 def demo_path() -> Path | None:

@@ -93,7 +93,7 @@ class ModelStore:
     def is_verified(self, model: str, artefact: Artefact, file: ArtefactFile) -> bool:
         """Whether a file is there, was proven, and has not changed since; reads no bytes of it."""
         path = self.file_path(model, artefact, file)
-        proof = self._proofs(artefact.relative_folder(model)).get(file.name)
+        proof = self._read_proofs(artefact.relative_folder(model)).get(file.name)
         return proof == FileProof(file.sha256, _fingerprint(path))
 
     def loadable_path(self, entry: ModelEntry, artefact: Artefact) -> Path | None:
@@ -112,8 +112,8 @@ class ModelStore:
         missing = 0
         for file in artefact.files:
             if not self.is_verified(model, artefact, file):
-                there = _size(self.part_path(model, artefact, file))
-                missing += max(1, file.size_bytes - there)
+                present_bytes = _size(self.part_path(model, artefact, file))
+                missing += max(1, file.size_bytes - present_bytes)
         return missing
 
     def missing_bytes_by_place(self, catalogue: Catalogue) -> dict[str, int]:
@@ -147,16 +147,16 @@ class ModelStore:
         path = self.file_path(model, artefact, file)
         if source is None and self.is_verified(model, artefact, file):
             return True
-        found = source or path
-        if not found.is_file():
+        candidate = source or path
+        if not candidate.is_file():
             return False
-        if _size(found) != file.size_bytes or _sha256(found) != file.sha256:
-            found.unlink(missing_ok=True)
+        if _size(candidate) != file.size_bytes or _sha256(candidate) != file.sha256:
+            candidate.unlink(missing_ok=True)
             return False
-        if found != path:
+        if candidate != path:
             path.parent.mkdir(parents=True, exist_ok=True)
-            found.replace(path)
-        self._remember(artefact.relative_folder(model), file)
+            candidate.replace(path)
+        self._record_proof(artefact.relative_folder(model), file)
         return True
 
     def import_file(
@@ -181,7 +181,7 @@ class ModelStore:
     def find_duplicate(self, file: ArtefactFile) -> Path | None:
         """Returns a proven file of the store with the same bytes, in whichever place."""
         for place in self._places():
-            for name, proof in self._proofs(place).items():
+            for name, proof in self._read_proofs(place).items():
                 path = self.folder / place / name
                 if proof == FileProof(file.sha256, _fingerprint(path)):
                     return path
@@ -189,23 +189,23 @@ class ModelStore:
 
     def find_shared(self, place: str, name: str) -> Path | None:
         """Returns a proven file by its place and name; None for anything else on this disk."""
-        proof = self._proofs(place).get(name) if place in self._places() else None
+        proof = self._read_proofs(place).get(name) if place in self._places() else None
         path = self.folder / place / name
         return path if proof and proof.fingerprint == _fingerprint(path) else None
 
     def list_stored(self) -> tuple[StoredWeights, ...]:
         """Returns what lies on the disk, by place."""
-        return tuple(self._stored(place) for place in self._places())
+        return tuple(self._describe(place) for place in self._places())
 
     def used_bytes(self) -> int:
         """Returns what the weights take on the disk."""
-        return sum(one.size_bytes for one in self.list_stored())
+        return sum(weights.size_bytes for weights in self.list_stored())
 
     def delete(self, place: str) -> int:
         """Deletes the weights of a place and returns the bytes that this gives back."""
         if place not in self._places():
             return 0
-        size_bytes = self._stored(place).size_bytes
+        size_bytes = self._describe(place).size_bytes
         shutil.rmtree(self.folder / place, ignore_errors=True)
         with contextlib.suppress(OSError):
             (self.folder / place).parent.rmdir()  # only when nothing else of the model is there
@@ -247,12 +247,12 @@ class ModelStore:
             os.close(descriptor)
 
     def _places(self) -> list[str]:
-        found = self.folder.glob(f"*/*/{PROOFS_NAME}")
-        partly = self.folder.glob(f"*/*/*{PART_SUFFIX}")
-        names = {path.parent.relative_to(self.folder).as_posix() for path in (*found, *partly)}
+        proofs = self.folder.glob(f"*/*/{PROOFS_NAME}")
+        parts = self.folder.glob(f"*/*/*{PART_SUFFIX}")
+        names = {path.parent.relative_to(self.folder).as_posix() for path in (*proofs, *parts)}
         return sorted(names)[:PLACES_MAX]
 
-    def _stored(self, place: str) -> StoredWeights:
+    def _describe(self, place: str) -> StoredWeights:
         paths = [path for path in (self.folder / place).rglob("*") if path.is_file()]
         return StoredWeights(
             place=place,
@@ -261,16 +261,16 @@ class ModelStore:
             complete=not any(path.name.endswith(PART_SUFFIX) for path in paths),
         )
 
-    def _proofs(self, place: str) -> dict[str, FileProof]:
+    def _read_proofs(self, place: str) -> dict[str, FileProof]:
         try:
             kept = (self.folder / place / PROOFS_NAME).read_bytes()
             return decode_json(kept, type=dict[str, FileProof])
         except (OSError, msgspec.MsgspecError):
             return {}
 
-    def _remember(self, place: str, file: ArtefactFile) -> None:
+    def _record_proof(self, place: str, file: ArtefactFile) -> None:
         path = self.folder / place / file.name
-        proofs = self._proofs(place) | {file.name: FileProof(file.sha256, _fingerprint(path))}
+        proofs = self._read_proofs(place) | {file.name: FileProof(file.sha256, _fingerprint(path))}
         _write(self.folder / place / PROOFS_NAME, msgspec.json.encode(proofs))
 
 

@@ -45,8 +45,8 @@ class WeightShare:
         self._store = store
         self._addresses = addresses
         self._name = f"entraide-{secrets.token_hex(4)}.{SERVICE}"
-        self._lines: set[asyncio.Task[None]] = set()  # connections that weights go over
-        self._found: dict[str, str] = {}
+        self._transfers: set[asyncio.Task[None]] = set()  # connections that weights go over
+        self._neighbours: dict[str, str] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
         self._zeroconf: AsyncZeroconf | None = None
@@ -55,7 +55,7 @@ class WeightShare:
 
     def neighbours(self) -> tuple[str, ...]:
         """Returns the base addresses of the machines that share now, for ``fetch.Sources``."""
-        return tuple(self._found[name] for name in sorted(self._found))
+        return tuple(self._neighbours[name] for name in sorted(self._neighbours))
 
     async def start(self) -> EngineProblem | None:
         """Listens and announces it; None, or ``share_failed``, after which nothing listens."""
@@ -85,11 +85,11 @@ class WeightShare:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
-        self._found.clear()
+        self._neighbours.clear()
 
     async def _listen(self, addresses: Sequence[str]) -> None:
         app = web.Application()
-        app.router.add_get("/{model}/{weights}/{name:.+}", self._give)
+        app.router.add_get("/{model}/{weights}/{name:.+}", self._send_file)
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=STOP_GRACE_S, keepalive_timeout=KEEP_ALIVE_S
         )
@@ -112,55 +112,61 @@ class WeightShare:
         )
         await self._zeroconf.async_register_service(info)
         self._browser = AsyncServiceBrowser(
-            self._zeroconf.zeroconf, [SERVICE], handlers=[self._seen]
+            self._zeroconf.zeroconf, [SERVICE], handlers=[self._on_service_change]
         )
 
-    async def _give(self, request: web.Request) -> web.StreamResponse:
+    async def _send_file(self, request: web.Request) -> web.StreamResponse:
         if not is_private(request.remote or ""):
             raise web.HTTPForbidden
-        asked = request.match_info
-        place = f"{asked['model']}/{asked['weights']}"
-        path = await asyncio.to_thread(self._store.find_shared, place, asked["name"])
+        match = request.match_info
+        place = f"{match['model']}/{match['weights']}"
+        path = await asyncio.to_thread(self._store.find_shared, place, match["name"])
         if path is None:
             raise web.HTTPNotFound
-        self._lines = {line for line in self._lines if not line.done()} | {request.task}
-        if len(self._lines) > SENDS_MAX:
-            self._lines.discard(request.task)
+        self._transfers = {transfer for transfer in self._transfers if not transfer.done()} | {
+            request.task
+        }
+        if len(self._transfers) > SENDS_MAX:
+            self._transfers.discard(request.task)
             raise web.HTTPServiceUnavailable
         return web.FileResponse(path)
 
-    def _seen(
+    def _on_service_change(
         self, zeroconf: Any, service_type: str, name: str, state_change: ServiceStateChange
     ) -> None:
         if name == self._name:
             return
         if state_change is ServiceStateChange.Removed:
-            self._found.pop(name, None)
+            self._neighbours.pop(name, None)
             return
-        task = asyncio.get_running_loop().create_task(self._ask(zeroconf, service_type, name))
+        task = asyncio.get_running_loop().create_task(self._resolve(zeroconf, service_type, name))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
-    async def _ask(self, zeroconf: Any, service_type: str, name: str) -> None:
+    async def _resolve(self, zeroconf: Any, service_type: str, name: str) -> None:
         info = AsyncServiceInfo(service_type, name)
         if not await info.async_request(zeroconf, ASK_TIMEOUT_MS) or not info.port:
             return
         addresses = info.parsed_addresses(IPVersion.V4Only)
         near = next((address for address in addresses if is_private(address)), None)
-        if near is not None and len(self._found) < NEIGHBOURS_MAX:
-            self._found[name] = f"http://{near}:{info.port}"
+        if near is not None and len(self._neighbours) < NEIGHBOURS_MAX:
+            self._neighbours[name] = f"http://{near}:{info.port}"
 
 
 def private_addresses() -> tuple[str, ...]:
     """Returns this machine's own IPv4 addresses on private networks, loopback aside."""
     up = {name for name, stats in psutil.net_if_stats().items() if stats.isup}
-    found = {
+    addresses_found = {
         address.address
         for name, addresses in psutil.net_if_addrs().items()
         for address in addresses
         if address.family == socket.AF_INET and name in up and is_private(address.address)
     }
-    return tuple(sorted(one for one in found if not ipaddress.ip_address(one).is_loopback))
+    return tuple(
+        sorted(
+            address for address in addresses_found if not ipaddress.ip_address(address).is_loopback
+        )
+    )
 
 
 def is_private(address: str) -> bool:

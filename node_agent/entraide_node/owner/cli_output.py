@@ -18,22 +18,24 @@ def owner_sentences(status: NodeStatus, lang: str, *, now: float) -> Iterator[st
         lang: of the reader.
         now: seconds since the epoch.
     """
-    told = status.owner
-    if told.code and told.code == status.state and told.number:
+    owner = status.owner
+    if owner.code and owner.code == status.state and owner.number:
         yield i18n.text(
-            "owner-since", lang, number=told.number, since=_format_time(told.since_at, now),
-            minutes=int(max(0.0, now - told.since_at) / 60.0),
+            "owner-since", lang, number=owner.number, since=_format_time(owner.since_at, now),
+            minutes=int(max(0.0, now - owner.since_at) / 60.0),
         )  # fmt: skip
-        wait_s = 0.0 if told.until_at is None else max(0.0, told.until_at - now)
-        yield i18n.text(f"owner-change-{told.code}", lang, **told.values, seconds=int(wait_s + 0.5))
-    elif told.own_only:
+        wait_s = 0.0 if owner.until_at is None else max(0.0, owner.until_at - now)
+        yield i18n.text(
+            f"owner-change-{owner.code}", lang, **owner.values, seconds=int(wait_s + 0.5)
+        )
+    elif owner.own_only:
         yield i18n.text("owner-own-only", lang)
-    if told.state in (LendingState.OBJECTING, LendingState.GIVING_BACK) and status.running:
-        yield i18n.text("owner-giving-back", lang, seconds=int(told.give_back_s + 0.5))
-    if told.watching and told.code == "owner_busy":
+    if owner.state in (LendingState.OBJECTING, LendingState.GIVING_BACK) and status.running:
+        yield i18n.text("owner-giving-back", lang, seconds=int(owner.give_back_s + 0.5))
+    if owner.watching and owner.code == "owner_busy":
         yield i18n.text("owner-watching", lang)
-    if told.file_code:
-        yield i18n.text(f"owner-file-{told.file_code}", lang, **told.file_values)
+    if owner.file_code:
+        yield i18n.text(f"owner-file-{owner.file_code}", lang, **owner.file_values)
 
 
 def _format_time(at: float, now: float) -> str:

@@ -156,12 +156,12 @@ class DeclaredSurplus:
     when there is something to tell.
     """
 
-    def __init__(self, folder: Path, standing: EnergyConfig | None) -> None:
+    def __init__(self, folder: Path, configured: EnergyConfig | None) -> None:
         self._path = folder / ENERGY_NAME
         # Where meters are named and nothing is declared, there is nothing to fall back on.
-        only_meters = standing is not None and standing.sources and not standing.surplus_w
-        self._standing: SurplusDeclaration | None = None if only_meters else standing
-        self._said: SurplusDeclaration | None = None
+        only_meters = configured is not None and configured.sources and not configured.surplus_w
+        self._configured: SurplusDeclaration | None = None if only_meters else configured
+        self._declared: SurplusDeclaration | None = None
         self._status: EnergyStatus | None = None
         self._problem = ""
         self._log = structlog.get_logger("entraide.node")
@@ -170,10 +170,10 @@ class DeclaredSurplus:
         """Returns what to advertise at a moment; None when nothing is declared."""
         declared = self._read()
         if declared is None or (declared.until and now >= declared.until):
-            self._said = self._status = None
+            self._declared = self._status = None
             return None
         old = self._status
-        if old is None or declared != self._said or now >= old.expires_at - declared.ttl_s / 2:
+        if old is None or declared != self._declared or now >= old.expires_at - declared.ttl_s / 2:
             ends_at = now + declared.ttl_s
             self._status = EnergyStatus(
                 surplus_w=declared.surplus_w,
@@ -182,7 +182,7 @@ class DeclaredSurplus:
                 measured_at=now,
                 expires_at=min(ends_at, declared.until) if declared.until else ends_at,
             )
-        self._said = declared
+        self._declared = declared
         return self._status
 
     def _read(self) -> SurplusDeclaration | None:
@@ -191,23 +191,23 @@ class DeclaredSurplus:
                 raw = file.read(ENERGY_BYTES_MAX)
         except FileNotFoundError:
             self._problem = ""
-            return self._standing
+            return self._configured
         except OSError as problem:
-            self._unread(str(problem))
+            self._log_unreadable(str(problem))
             return None
         try:
             declared = msgspec.convert(decode_toml(raw.decode("utf-8")), SurplusDeclaration)
         except (ValueError, msgspec.ValidationError) as problem:
-            self._unread(str(problem))
+            self._log_unreadable(str(problem))
             return None
-        wrong = find_declaration_problem(declared)
-        if wrong:
-            self._unread(wrong)
+        fault = find_declaration_problem(declared)
+        if fault:
+            self._log_unreadable(fault)
             return None
         self._problem = ""
         return declared
 
-    def _unread(self, problem: str) -> None:
+    def _log_unreadable(self, problem: str) -> None:
         if problem != self._problem:
             self._log.warning("node.energy_unreadable", file=str(self._path), problem=problem)
         self._problem = problem

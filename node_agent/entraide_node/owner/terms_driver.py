@@ -43,8 +43,8 @@ class TermsPolicyDriver:
         self._folder = folder
         self._probes = probes
         self._file = TermsFile(folder)
-        self._core = OwnerPolicy()
-        self._lent: PolicyOutcome | None = None
+        self._policy = OwnerPolicy()
+        self._outcome: PolicyOutcome | None = None
         self._since_at = time.time()
         self._log = structlog.get_logger("entraide.node")
 
@@ -52,13 +52,13 @@ class TermsPolicyDriver:
 
     def reason(self) -> str:
         """See ``stewardship.Steward``."""
-        if self._lent is None:
+        if self._outcome is None:
             return "starting"
-        return "" if self._lent.reason is None else self._lent.reason.code
+        return "" if self._outcome.reason is None else self._outcome.reason.code
 
     def limits(self) -> run_admission.LendingLimits:
         """See ``stewardship.Steward``."""
-        terms, now = self._file.terms, self._lent
+        terms, now = self._file.terms, self._outcome
         if now is None:
             return run_admission.LendingLimits()
         lending = Lending.OWN_FIRST if terms.own_first else Lending.ALL
@@ -71,7 +71,7 @@ class TermsPolicyDriver:
 
     def status(self) -> OwnerStatus:
         """See ``stewardship.Steward``."""
-        now, problem, seen = self._lent, self._file.problem, self._probes.activity
+        now, problem, activity = self._outcome, self._file.problem, self._probes.activity
         if now is None:
             return OwnerStatus()
         return OwnerStatus(
@@ -83,8 +83,8 @@ class TermsPolicyDriver:
             until_at=None if now.until is None else time.time() + now.until - time.monotonic(),
             give_back_s=self._file.terms.give_back_s,
             own_only=now.own_only,
-            how=seen.how,
-            watching=seen.watching,
+            how=activity.how,
+            watching=activity.watching,
             file_code="" if problem is None else problem.code,
             file_values={} if problem is None else problem.values(self._folder),
         )
@@ -97,42 +97,45 @@ class TermsPolicyDriver:
         """See ``stewardship.Steward``."""
         try:
             while True:
-                await self.look(notify=notify, end_runs=end_runs, read_workload=read_workload)
-                await asyncio.sleep(self._rest_s())
+                await self.evaluate(notify=notify, end_runs=end_runs, read_workload=read_workload)
+                await asyncio.sleep(self._sleep_s())
         finally:
             await self._probes.close()
 
-    async def look(
+    async def evaluate(
         self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
     ) -> None:
         """Looks once, and carries out what the core says."""
         self._file.refresh()
         terms = self._file.terms
-        seen = await self._situation()
-        load = read_workload()
+        machine_state = await self._read_machine_state()
+        workload = read_workload()
         now = msgspec.structs.replace(
-            seen, surplus_w=load.surplus_w, idle_w=load.idle_w, active_w=load.active_w,
-            slots=load.slots,
-        )  # fmt: skip
-        before, said = self._lent, self.limits()
-        self._lent, asked = self._core.evaluate(
-            terms, now, at=time.monotonic(), running=load.running, foreign=load.foreign
+            machine_state,
+            surplus_w=workload.surplus_w,
+            idle_w=workload.idle_w,
+            active_w=workload.active_w,
+            slots=workload.slots,
         )
-        if before is None or (before.reason, before.state) != (
-            self._lent.reason, self._lent.state
+        previous, limits_before = self._outcome, self.limits()
+        self._outcome, commands = self._policy.evaluate(
+            terms, now, at=time.monotonic(), running=workload.running, foreign=workload.foreign
+        )
+        if previous is None or (previous.reason, previous.state) != (
+            self._outcome.reason, self._outcome.state
         ):  # fmt: skip
-            self._turned(before)
-        for one in asked:
-            self._log.info("node.owner_returned", foreign_only=one.foreign_only)
-            end_runs(OWNER_RETURNED, one.foreign_only)
+            self._log_change(previous)
+        for command in commands:
+            self._log.info("node.owner_returned", foreign_only=command.foreign_only)
+            end_runs(OWNER_RETURNED, command.foreign_only)
         if (
-            before is None
-            or said != self.limits()
-            or _reason_code(before) != _reason_code(self._lent)
+            previous is None
+            or limits_before != self.limits()
+            or _reason_code(previous) != _reason_code(self._outcome)
         ):
             notify()
 
-    async def _situation(self) -> MachineState:
+    async def _read_machine_state(self) -> MachineState:
         paused = owner_files.is_paused(self._folder)
         try:
             return await self._probes.read_state(self._file.terms, paused=paused)
@@ -140,23 +143,23 @@ class TermsPolicyDriver:
             self._log.exception("node.probe_broken")
             return MachineState(paused=paused, idle_s=None)
 
-    def _turned(self, before: PolicyOutcome | None) -> None:
-        assert self._lent is not None
-        now = self._lent
-        if before is None or _reason_code(before) != _reason_code(now):
+    def _log_change(self, previous: PolicyOutcome | None) -> None:
+        assert self._outcome is not None
+        now = self._outcome
+        if previous is None or _reason_code(previous) != _reason_code(now):
             self._since_at = time.time()
             code = _reason_code(now)
             self._log.info("node.owner", state=now.state, reason=code)
 
-    def _rest_s(self) -> float:
+    def _sleep_s(self) -> float:
         """Returns how long to rest: until the next look, or what the core waits for."""
-        deadline = self._core.next_deadline(self._file.terms)
-        if self._lent is not None and self._lent.state is LendingState.GIVING_BACK:
+        deadline = self._policy.next_deadline(self._file.terms)
+        if self._outcome is not None and self._outcome.state is LendingState.GIVING_BACK:
             return POLL_INTERVAL_S / 4
         if deadline is None:
             return POLL_INTERVAL_S
         return min(POLL_INTERVAL_S, max(0.01, deadline - time.monotonic()))
 
 
-def _reason_code(lent: PolicyOutcome) -> str:
-    return "" if lent.reason is None else lent.reason.code
+def _reason_code(outcome: PolicyOutcome) -> str:
+    return "" if outcome.reason is None else outcome.reason.code

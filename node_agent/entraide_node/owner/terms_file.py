@@ -74,19 +74,19 @@ def parse_terms(text: str) -> OwnerTerms | TermsProblem:
     try:
         table = decode_toml(text)
     except tomllib.TOMLDecodeError as problem:
-        found = _AT.search(str(problem))
-        line = int(found.group(1)) if found else text.count("\n") + 1
+        match = _AT.search(str(problem))
+        line = int(match.group(1)) if match else text.count("\n") + 1
         return TermsProblem("not_toml", line, detail=str(problem).split(" (")[0])
     unknown = _find_unknown_key(table)
     if unknown:
         return TermsProblem("unknown_key", find_line(text, unknown), unknown)
     hours = table.pop("hours", [])
-    if not isinstance(hours, list) or not all(isinstance(one, str) for one in hours):
+    if not isinstance(hours, list) or not all(isinstance(text_span, str) for text_span in hours):
         return TermsProblem("wrong_kind", find_line(text, "hours"), "hours")
-    spans = [parse_hours(one) for one in hours]
-    for one, span in zip(hours, spans, strict=True):
+    spans = [parse_hours(text_span) for text_span in hours]
+    for text_span, span in zip(hours, spans, strict=True):
         if span is None:
-            return TermsProblem("wrong_hours", find_line(text, "hours"), "hours", one)
+            return TermsProblem("wrong_hours", find_line(text, "hours"), "hours", text_span)
     try:
         terms = msgspec.convert(table, OwnerTerms)
     except msgspec.ValidationError as problem:
@@ -108,8 +108,8 @@ def _find_unknown_key(table: Mapping[str, Any]) -> str:
 
 
 def _validation_problem(text: str, problem: str) -> TermsProblem:
-    found = _PATH.search(problem)
-    key = re.sub(r"\[.*?\]", "", found.group(1)).lstrip(".") if found else ""
+    match = _PATH.search(problem)
+    key = re.sub(r"\[.*?\]", "", match.group(1)).lstrip(".") if match else ""
     enumerated = re.search(r"Invalid enum value '(.*?)'", problem)
     if enumerated:
         return TermsProblem("wrong_word", find_line(text, key), key, enumerated.group(1))
@@ -193,7 +193,7 @@ class TermsFile:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen: tuple[int, int, int] | None = (0, 0, 0)
+        self._last_stamp: tuple[int, int, int] | None = (0, 0, 0)
         self._is_new = True
         self.terms = UNRESTRICTED_TERMS
         self.problem: TermsProblem | None = None
@@ -203,26 +203,26 @@ class TermsFile:
     def refresh(self) -> bool:
         """Reads the file if it is another one than before; returns whether it was."""
         stamp = self._stamp()
-        if stamp == self._seen:
+        if stamp == self._last_stamp:
             return False
-        self._seen = stamp
-        found = read_terms(self._folder)
-        if isinstance(found, TermsProblem):
-            self.problem = found
+        self._last_stamp = stamp
+        terms = read_terms(self._folder)
+        if isinstance(terms, TermsProblem):
+            self.problem = terms
             if self._is_new:
                 self.terms = OwnerTerms()  # terms were meant: the careful ones, never none
             self._log.warning(
-                "node.terms_unusable", code=found.code, line=found.line, key=found.key
+                "node.terms_unusable", code=terms.code, line=terms.line, key=terms.key
             )
         else:
-            self.terms, self.problem = found, None
-            self._log.info("node.terms", terms=repr(found))
+            self.terms, self.problem = terms, None
+            self._log.info("node.terms", terms=repr(terms))
         self._is_new = False
         return True
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            found = (self._folder / TERMS_NAME).stat()
+            stat = (self._folder / TERMS_NAME).stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino

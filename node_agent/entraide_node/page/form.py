@@ -49,21 +49,21 @@ class FormProblem(Struct, frozen=True):
 
 def terms_to_fields(terms: OwnerTerms) -> Fields:
     """Returns terms as the form shows them."""
-    found: Fields = {}
+    fields: Fields = {}
     for day in range(len(DAYS)):
         spans = [span for span in terms.hours if day in span.days]
-        found[f"hours-{day}"] = ", ".join(format_hours(span).split()[-1] for span in spans)
+        fields[f"hours-{day}"] = ", ".join(format_hours(span).split()[-1] for span in spans)
     values = msgspec.to_builtins(terms)
     for key in BOUNDS:
         table, _, inner = key.rpartition(".")
-        found[key] = f"{(values[table] if table else values)[inner]:g}"
+        fields[key] = f"{(values[table] if table else values)[inner]:g}"
     for key in CHECKS:
-        found[key] = "on" if values[key] else ""
+        fields[key] = "on" if values[key] else ""
     for key in CHOICES:
-        found[key] = values[key]
-    found["programs"] = "\n".join(terms.programs)
-    found["data_classes"] = list(values["data_classes"])
-    return found
+        fields[key] = values[key]
+    fields["programs"] = "\n".join(terms.programs)
+    fields["data_classes"] = list(values["data_classes"])
+    return fields
 
 
 def fields_to_terms(fields: Fields) -> OwnerTerms | FormProblem:
@@ -87,7 +87,7 @@ def fields_to_terms(fields: Fields) -> OwnerTerms | FormProblem:
     lines = [line.strip() for line in _field_text(fields, "programs").splitlines()]
     table["programs"] = [line for line in lines if line][:PROGRAMS_MAX]
     ticked = fields.get("data_classes", [])
-    table["data_classes"] = [one for one in DataClass if one in ticked]
+    table["data_classes"] = [data_class for data_class in DataClass if data_class in ticked]
     terms = msgspec.convert(table, OwnerTerms)
     return msgspec.structs.replace(terms, hours=hours)
 

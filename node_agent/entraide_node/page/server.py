@@ -108,28 +108,28 @@ class OwnerPage:
     async def _show(self, request: web.Request) -> web.Response:
         notice = ""
         lang = self._lang(request)
-        found = owner_terms.read_terms(self._folder)
-        if isinstance(found, TermsProblem):
+        terms = owner_terms.read_terms(self._folder)
+        if isinstance(terms, TermsProblem):
             problem = i18n.text(
-                f"owner-file-{found.code}", lang, **found.values(self._folder / TERMS_NAME)
+                f"owner-file-{terms.code}", lang, **terms.values(self._folder / TERMS_NAME)
             )
             return self._page(lang, terms_to_fields(OwnerTerms()), problem=problem)
         if not (self._folder / TERMS_NAME).exists():
             notice = i18n.text("page-no-terms", lang)
-            found = OwnerTerms()
+            terms = OwnerTerms()
         if request.query.get("saved"):
             notice = i18n.text("page-saved", lang)
-        return self._page(lang, terms_to_fields(found), notice=notice)
+        return self._page(lang, terms_to_fields(terms), notice=notice)
 
     async def _save(self, request: web.Request) -> web.StreamResponse:
         lang = self._lang(request)
         form = await request.post()
         fields: Fields = {key: str(value) for key, value in form.items() if isinstance(value, str)}
-        fields["data_classes"] = [str(one) for one in form.getall("data_classes", [])]
+        fields["data_classes"] = [str(value) for value in form.getall("data_classes", [])]
         terms = fields_to_terms(fields)
         if isinstance(terms, FormProblem):
-            said = i18n.text("page-refused", lang, problem=_problem_sentence(terms, lang))
-            return self._page(lang, fields, problem=said, wrong=terms.field)
+            problem = i18n.text("page-refused", lang, problem=_problem_sentence(terms, lang))
+            return self._page(lang, fields, problem=problem, wrong=terms.field)
         await asyncio.to_thread(owner_terms.write_terms, self._folder, terms)
         raise web.HTTPSeeOther(f"./?lang={lang}&saved=1", headers=HEADERS)
 

@@ -53,29 +53,29 @@ def read_asset(name: str) -> str:
     return (files("entraide_node") / "page" / name).read_text("utf-8")
 
 
-def render_page(shown: PageContent) -> str:
+def render_page(content: PageContent) -> str:
     """Returns the page."""
-    say, lang = _PageTexts(shown.lang), shown.lang
+    text, lang = _PageTexts(content.lang), content.lang
     other = "en" if lang == "fr" else "fr"
-    first, *rest = shown.state
-    act = "resume" if shown.paused else "pause"
+    first, *rest = content.state
+    act = "resume" if content.paused else "pause"
     return Template(read_asset(FRAME_NAME)).substitute(
         lang=lang,
         other=other,
-        other_name=say("other-language"),
-        title=say("title", node=shown.node),
-        what=say("what"),
-        mood="works" if shown.works else "rests",
+        other_name=text("other-language"),
+        title=text("title", node=content.node),
+        what=text("what"),
+        mood="works" if content.works else "rests",
         first=escape(first),
-        rest="".join(f"<p>{escape(one)}</p>" for one in rest),
-        notice=_message_paragraph("notice", shown.notice),
-        problem=_message_paragraph("problem", shown.problem),
+        rest="".join(f"<p>{escape(sentence)}</p>" for sentence in rest),
+        notice=_message_paragraph("notice", content.notice),
+        problem=_message_paragraph("problem", content.problem),
         act=act,
-        act_name=say(act),
-        csrf=escape(shown.csrf),
-        sections="".join(_form_sections(shown, say)),
-        save=say("save"),
-        legend=say("legend", path=shown.path),
+        act_name=text(act),
+        csrf=escape(content.csrf),
+        sections="".join(_form_sections(content, text)),
+        save=text("save"),
+        legend=text("legend", path=content.path),
     )
 
 
@@ -177,26 +177,26 @@ def _checkbox(shown: PageContent, say: _PageTexts, key: str) -> str:
 
 
 def _radio_group(shown: PageContent, say: _PageTexts, key: str) -> str:
-    found = ""
+    html = ""
     for value in CHOICES[key]:
         ticked = " checked" if shown.fields.get(key) == value else ""
-        found += (
+        html += (
             f'<label class="check"><input type="radio" name="{key}" value="{value}"{ticked}>'
             f"<span>{say(f'{key}-{value}')}</span></label>"
         )
-    return found
+    return html
 
 
 def _data_class_boxes(shown: PageContent) -> str:
-    found = ""
+    html = ""
     for value in DataClass:
         ticked = " checked" if value in shown.fields.get("data_classes", []) else ""
         name = escape(i18n.text(f"data-{value}", shown.lang))
-        found += (
+        html += (
             f'<label class="check"><input type="checkbox" name="data_classes" value="{value}"'
             f"{ticked}><span>{name}</span></label>"
         )
-    return found
+    return html
 
 
 def _field_value(shown: PageContent, key: str) -> str:

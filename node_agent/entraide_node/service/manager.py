@@ -64,14 +64,14 @@ class SystemdManager:
 
     kind = "systemd"
 
-    def __init__(self, ask: SystemCommand, *, units: Path) -> None:
+    def __init__(self, run: SystemCommand, *, units: Path) -> None:
         """Asks nothing yet.
 
         Args:
-            ask: runs a command of the system.
+            run: runs a command of the system.
             units: folder of the owner's own units.
         """
-        self._ask = ask
+        self._run = run
         self._units = units
 
     def install(self, service: Service) -> str:
@@ -79,29 +79,33 @@ class SystemdManager:
         self._units.mkdir(parents=True, exist_ok=True)
         self._path(service).write_text(systemd_unit(service), "utf-8")
         unit = f"{service.name}.service"
-        return self._all("daemon-reload") or self._all("enable", unit) or self._all("restart", unit)
+        return (
+            self._systemctl("daemon-reload")
+            or self._systemctl("enable", unit)
+            or self._systemctl("restart", unit)
+        )
 
     def remove(self, service: Service) -> str:
         """See ``Manager``."""
         if self.state(service) is ServiceState.ABSENT:
             return ""
-        problem = self._all("disable", "--now", f"{service.name}.service")
+        problem = self._systemctl("disable", "--now", f"{service.name}.service")
         self._path(service).unlink(missing_ok=True)
-        self._all("reset-failed", f"{service.name}.service")  # nothing to reset is no problem
-        return problem or self._all("daemon-reload")
+        self._systemctl("reset-failed", f"{service.name}.service")  # nothing to reset is no problem
+        return problem or self._systemctl("daemon-reload")
 
     def restart(self, service: Service) -> str:
         """See ``Manager``."""
-        return self._all("restart", f"{service.name}.service")
+        return self._systemctl("restart", f"{service.name}.service")
 
     def state(self, service: Service) -> ServiceState:
         """See ``Manager``."""
         if not self._path(service).exists():
             return ServiceState.ABSENT
-        said = self._ask(
+        result = self._run(
             (*_SYSTEMCTL, "show", "-p", "ActiveState", "--value", f"{service.name}.service")
         )
-        active = said.text.strip()
+        active = result.text.strip()
         if active == "failed":
             return ServiceState.FAILED
         running = ("active", "activating", "reloading")
@@ -109,15 +113,15 @@ class SystemdManager:
 
     def needs_linger(self) -> bool:
         """See ``Manager``."""
-        said = self._ask(("loginctl", "show-user", str(os.getuid()), "-p", "Linger", "--value"))
-        return said.status == 0 and said.text.strip() == "no"
+        result = self._run(("loginctl", "show-user", str(os.getuid()), "-p", "Linger", "--value"))
+        return result.status == 0 and result.text.strip() == "no"
 
     def _path(self, service: Service) -> Path:
         return self._units / f"{service.name}.service"
 
-    def _all(self, *words: str) -> str:
-        said = self._ask((*_SYSTEMCTL, *words))
-        return "" if said.status == 0 else said.text.strip() or f"systemctl: {said.status}"
+    def _systemctl(self, *words: str) -> str:
+        result = self._run((*_SYSTEMCTL, *words))
+        return "" if result.status == 0 else result.text.strip() or f"systemctl: {result.status}"
 
 
 class LaunchdManager:
@@ -125,15 +129,15 @@ class LaunchdManager:
 
     kind = "launchd"
 
-    def __init__(self, ask: SystemCommand, *, agents: Path, uid: int) -> None:
+    def __init__(self, run: SystemCommand, *, agents: Path, uid: int) -> None:
         """Asks nothing yet.
 
         Args:
-            ask: runs a command of the system.
+            run: runs a command of the system.
             agents: folder of the owner's property lists.
             uid: the owner's number.
         """
-        self._ask = ask
+        self._run = run
         self._agents = agents
         self._domains = (f"gui/{uid}", f"user/{uid}")  # the second without a screen
 
@@ -142,47 +146,47 @@ class LaunchdManager:
         self._agents.mkdir(parents=True, exist_ok=True)
         path = self._path(service)
         path.write_bytes(launchd_plist(service))
-        self._out(service)
-        said = CommandResult(1, "")
+        self._bootout(service)
+        result = CommandResult(1, "")
         for domain in self._domains:
-            self._ask(("launchctl", "enable", f"{domain}/{label_of(service)}"))
-            said = self._ask(("launchctl", "bootstrap", domain, str(path)))
-            if said.status == 0:
+            self._run(("launchctl", "enable", f"{domain}/{label_of(service)}"))
+            result = self._run(("launchctl", "bootstrap", domain, str(path)))
+            if result.status == 0:
                 return ""
-        return said.text.strip() or f"launchctl: {said.status}"
+        return result.text.strip() or f"launchctl: {result.status}"
 
     def remove(self, service: Service) -> str:
         """See ``Manager``."""
-        self._out(service)
+        self._bootout(service)
         self._path(service).unlink(missing_ok=True)
         return ""
 
     def restart(self, service: Service) -> str:
         """See ``Manager``."""
-        said = CommandResult(1, "")
+        result = CommandResult(1, "")
         for domain in self._domains:
-            said = self._ask(("launchctl", "kickstart", "-k", f"{domain}/{label_of(service)}"))
-            if said.status == 0:
+            result = self._run(("launchctl", "kickstart", "-k", f"{domain}/{label_of(service)}"))
+            if result.status == 0:
                 return ""
-        return said.text.strip() or f"launchctl: {said.status}"
+        return result.text.strip() or f"launchctl: {result.status}"
 
     def state(self, service: Service) -> ServiceState:
         """See ``Manager``."""
         if not self._path(service).exists():
             return ServiceState.ABSENT
         for domain in self._domains:
-            said = self._ask(("launchctl", "print", f"{domain}/{label_of(service)}"))
-            if said.status == 0:
-                return launchd_state(said.text)
+            result = self._run(("launchctl", "print", f"{domain}/{label_of(service)}"))
+            if result.status == 0:
+                return launchd_state(result.text)
         return ServiceState.STOPPED
 
     def needs_linger(self) -> bool:
         """See ``Manager``: an agent of a session ends with it, and nothing changes that."""
         return False
 
-    def _out(self, service: Service) -> None:
+    def _bootout(self, service: Service) -> None:
         for domain in self._domains:  # one that is not loaded is what was wanted
-            self._ask(("launchctl", "bootout", f"{domain}/{label_of(service)}"))
+            self._run(("launchctl", "bootout", f"{domain}/{label_of(service)}"))
 
     def _path(self, service: Service) -> Path:
         return self._agents / f"{label_of(service)}.plist"

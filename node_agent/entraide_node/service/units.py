@@ -139,15 +139,15 @@ def launchd_plist(service: Service) -> bytes:
 
 def launchd_state(printed: str) -> ServiceState:
     """Reads what ``launchctl print`` says of a service."""
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for line in printed.splitlines():
         name, equals, value = line.partition(" = ")
         if equals:
-            said.setdefault(name.strip(), value.strip())
-    if said.get("state") == "running":
+            fields.setdefault(name.strip(), value.strip())
+    if fields.get("state") == "running":
         return ServiceState.RUNNING
     return (
         ServiceState.STOPPED
-        if said.get("last exit code", "0").startswith(("0", "("))
+        if fields.get("last exit code", "0").startswith(("0", "("))
         else ServiceState.FAILED
     )

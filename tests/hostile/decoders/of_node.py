@@ -189,7 +189,7 @@ CASES: dict[str, Case] = {
             read_events(path),
             json_like(*PAYLOADS, ERROR),
             (),
-            (f"{ENGINES}.stream_run:StreamRun._take",),
+            (f"{ENGINES}.stream_run:StreamRun._add_event",),
         )
         for path in (CHAT, COMPLETIONS)
     },
