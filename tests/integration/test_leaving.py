@@ -64,7 +64,7 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
     assert f"Left in {folder}: checksums.json, models, node.toml." in first
     assert "--purge" in first
     assert 0 == status
-    assert "not Entraide's: models." in last
+    assert "do not belong to Entraide: models." in last
     assert ["models/my-own.gguf"] == [
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     ]
