@@ -1,10 +1,10 @@
-"""The ``entraide`` command: its own subcommands, and those that the shells bring.
+"""The ``entraide`` command: the SDK's subcommands, and those of the shells.
 
-The language is chosen first, since even ``--help`` is read by a person. Commands, those of the
-shells among them (``up``, ``scheduler``, ``node``, …), are found by entry points in the group
-``entraide.cli``: each is a function ``register(app, lang)``. This package imports no shell.
+The language is chosen first, since ``--help`` needs it. Commands are entry points in the group
+``entraide.cli``, also those of the shells (``up``, ``scheduler``, ``node``, …): each is a function
+``register(app, lang)``, so that this package imports no shell.
 
-Exit status: 0 done, 1 refused or failed (one sentence on the error output), 2 misused,
+Exit status: 0 success, 1 refused or failed (one sentence on the error output), 2 wrong usage,
 130 interrupted.
 """
 

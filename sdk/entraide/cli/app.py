@@ -1,8 +1,8 @@
-"""The application: commands found by name, run, and their failures said in one sentence.
+"""The application: finds a command by its name, runs it, and prints a failure as one sentence.
 
-Each command is an entry point in the group ``entraide.cli``, by its name: a function that registers
-it. A command's module is imported when that command is asked for, and no other: ``--help`` lists
-the commands by their names and by the catalogue's sentences (``help-NAME``).
+Each command is an entry point in the group ``entraide.cli``. Only the module of the requested
+command is imported: ``--help`` lists the commands from their names and the message catalogue
+(``help-NAME``), because importing every command is slow.
 """
 
 import inspect
@@ -26,26 +26,26 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 class LazyGroup(typer.core.TyperGroup):
-    """The root command: each of its commands is loaded when it is asked for.
+    """The root command, which loads a subcommand when it is requested.
 
     Attributes:
-        lang: the language of every command that it loads.
+        lang: language of the subcommands.
     """
 
     lang: str = i18n.DEFAULT_LANG
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the parser's name)
-        """Returns the names of the commands, in the order of the alphabet; loads none."""
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the name that the parser uses)
+        """Returns the names of the commands in alphabetical order, without loading them."""
         return sorted(registered_commands())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Returns a command by its name, or None."""
+        """Loads and returns a command; None where there is none of that name."""
         if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
             self.add_command(load_command(cmd_name, self.lang), cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Writes the list of commands, from the catalogue alone."""
+        """Writes the list of commands from the message catalogue, without loading them."""
         names = self.list_commands(ctx)
         help_pages.write_commands(
             formatter, [(name, i18n.text(f"help-{name}", self.lang)) for name in names], self.lang
@@ -53,7 +53,7 @@ class LazyGroup(typer.core.TyperGroup):
 
 
 def root_command(lang: str) -> LazyGroup:
-    """Returns the whole command, in one language."""
+    """Returns the root command in one language."""
     app = typer.Typer(
         name="entraide",
         cls=LazyGroup,
@@ -65,8 +65,8 @@ def root_command(lang: str) -> LazyGroup:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
-    def version(wanted: bool) -> None:
-        if wanted:
+    def print_version(is_requested: bool) -> None:
+        if is_requested:
             typer.echo(f"entraide {__version__}")
             raise typer.Exit
 
@@ -79,7 +79,7 @@ def root_command(lang: str) -> LazyGroup:
             bool,
             typer.Option(
                 "--version",
-                callback=version,
+                callback=print_version,
                 is_eager=True,
                 help=i18n.text("opt-version", lang),
             ),
@@ -98,7 +98,7 @@ def load_command(name: str, lang: str) -> Any:
     """Imports the module of one command and returns the command.
 
     Raises:
-        ModuleNotFoundError: the command is a shell's, and the shell's extra is not installed.
+        ModuleNotFoundError: the command belongs to a shell whose extra is not installed.
     """
     part = typer.Typer(rich_markup_mode=None)
     part.callback()(lambda: None)
@@ -114,12 +114,12 @@ def load_command(name: str, lang: str) -> Any:
 
 @cache
 def registered_commands() -> dict[str, EntryPoint]:
-    """Returns the commands by name, ours and the shells': each is an entry point."""
+    """Returns the entry points of the commands by name, the shells' included."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def _missing_extra(problem: ModuleNotFoundError, arguments: Sequence[str], lang: str) -> str:
-    """Returns which extra brings the module that a command lacks; "" for a fault of ours."""
+    """Returns a sentence naming the extra that a command lacks; "" where no extra is missing."""
     commands = registered_commands()
     entry = next((commands[word] for word in arguments if word in commands), None)
     module = problem.name or ""
@@ -132,17 +132,17 @@ def _missing_extra(problem: ModuleNotFoundError, arguments: Sequence[str], lang:
 
 
 def run_command(arguments: Sequence[str], lang: str) -> int:
-    """Runs one command; returns the exit status."""
+    """Runs one command and returns the exit status."""
     command = root_command(lang)
     try:
         status = command.main(list(arguments), prog_name="entraide", standalone_mode=False)
     except EntraideError as problem:
         typer.echo(problem.message, err=True)
         return FAILED
-    except (KeyboardInterrupt, typer.Abort):  # Ctrl-C, or no answer to a question
+    except (KeyboardInterrupt, typer.Abort):  # Ctrl-C, or end of input at a question
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (`entraide jobs list | head`): nothing is left to say.
+        # The reader closed the pipe (`entraide jobs list | head`): nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except ModuleNotFoundError as problem:

@@ -1,4 +1,4 @@
-"""``entraide chat``: one question, its answer as it comes, and the receipt in one line."""
+"""``entraide chat``: sends a question, prints the answer as it arrives, then the receipt."""
 
 import sys
 from pathlib import Path
@@ -76,6 +76,6 @@ def _chat(
     typer.echo()
     if answer.receipt is not None:
         typer.echo(typer.style(i18n.receipt_line(answer.receipt, pool.lang), dim=True))
-        smaller = i18n.smaller_line(answer.receipt, pool.lang)
-        if smaller:
-            typer.echo(typer.style(smaller, dim=True))
+        smaller_line = i18n.smaller_line(answer.receipt, pool.lang)
+        if smaller_line:
+            typer.echo(typer.style(smaller_line, dim=True))

@@ -1,4 +1,4 @@
-"""``entraide coops``: the members, their shares, quotas and balances."""
+"""``entraide coops``: lists and changes the co-ops, their shares, quotas and balances."""
 
 import re
 from collections.abc import Sequence
@@ -36,14 +36,14 @@ def register(app: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            found = list(admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops)
-        _print(found, lang, json=json)
+            members = list(admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops)
+        _print(members, lang, json=json)
 
-    _add_correct(coops, lang)
-    _add_set(coops, lang)
+    _register_correct(coops, lang)
+    _register_set(coops, lang)
 
 
-def _add_correct(coops: typer.Typer, lang: str) -> None:
+def _register_correct(coops: typer.Typer, lang: str) -> None:
     @coops.command(help=i18n.text("help-coops-correct", lang))
     def correct(
         name: Annotated[
@@ -63,7 +63,7 @@ def _add_correct(coops: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        wanted = admin_pb2.Correction(
+        correction = admin_pb2.Correction(
             correction=name,
             reason=reason,
             lender=lender,
@@ -73,14 +73,14 @@ def _add_correct(coops: typer.Typer, lang: str) -> None:
             direct_gco2e=direct_gco2e,
         )
         with find_pool(state, lang).admin() as admin:
-            posted = admin.call("PostCorrection", wanted)
+            posted = admin.call("PostCorrection", correction)
         if json:
             output.print_json(posted)
         else:
             typer.echo(i18n.text("cli-corrected", lang, name=posted.correction))
 
 
-def _add_set(coops: typer.Typer, lang: str) -> None:
+def _register_set(coops: typer.Typer, lang: str) -> None:
     @coops.command("set", help=i18n.text("help-coops-set", lang))
     def set_(
         coop: Annotated[str, typer.Argument(metavar="COOP", help=i18n.text("arg-coop", lang))],
@@ -105,38 +105,40 @@ def _add_set(coops: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        asked = parse_quotas(quota or [], lang)
+        changes = parse_quotas(quota or [], lang)
         if lend_wh not in (None, NONE) and not lend_wh.isdecimal():
             raise bad_value(i18n.text("cli-bad-lend", lang, text=lend_wh))
         with find_pool(state, lang).admin() as admin:
-            known = admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops
+            members = admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops
             new = admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
-            before = next((c for c in known if c.coop == coop), new)
-            wanted = admin_pb2.Coop(
+            before = next((member for member in members if member.coop == coop), new)
+            request = admin_pb2.Coop(
                 coop=coop,
                 shares=before.shares if shares is None else shares,
-                quotas=merge_quotas(before.quotas, asked),
+                quotas=merge_quotas(before.quotas, changes),
                 lend=merge_lending(before.lend, part=lend_part, energy_wh=lend_wh),
             )
-            after = admin.call("SetCoop", wanted)
+            after = admin.call("SetCoop", request)
         _print([after], lang, json=json)
 
 
 def parse_quotas(texts: Sequence[str], lang: str) -> "list[admin_pb2.Quota]":
-    """Reads ``tokens=1000/day``, ``jobs_in_flight=4,key=K`` or ``requests=none`` (no period).
+    """Parses quotas: ``tokens=1000/day``, ``jobs_in_flight=4,key=K``, or ``requests=none``.
+
+    A quota without a period removes the quota of that kind.
 
     Raises:
-        typer.BadParameter: a quota is written otherwise.
+        typer.BadParameter: a text is not a quota.
     """
     from entraide.v1 import admin_pb2
 
-    found = []
+    quotas = []
     for text in texts:
         parts = QUOTA.fullmatch(text)
         if parts is None:
             raise bad_value(i18n.text("cli-bad-quota", lang, text=text))
         limit = parts["limit"] or parts["most"]
-        found.append(
+        quotas.append(
             admin_pb2.Quota(
                 kind=parts["kind"] or parts["held"],
                 limit=int(limit or 0),
@@ -145,22 +147,22 @@ def parse_quotas(texts: Sequence[str], lang: str) -> "list[admin_pb2.Quota]":
                 key=parts["key"] or "",
             )
         )
-    return found
+    return quotas
 
 
 def merge_quotas(
-    before: "Sequence[admin_pb2.Quota]", asked: "Sequence[admin_pb2.Quota]"
+    before: "Sequence[admin_pb2.Quota]", changes: "Sequence[admin_pb2.Quota]"
 ) -> "list[admin_pb2.Quota]":
-    """Returns a co-op's quotas after a change: those of other kinds and owners stay."""
-    names = {(quota.kind, quota.project, quota.key) for quota in asked}
-    kept = [quota for quota in before if (quota.kind, quota.project, quota.key) not in names]
-    return [*kept, *(quota for quota in asked if quota.period)]
+    """Returns a co-op's quotas after changes; a quota of another kind or owner is kept."""
+    changed = {(quota.kind, quota.project, quota.key) for quota in changes}
+    kept = [quota for quota in before if (quota.kind, quota.project, quota.key) not in changed]
+    return [*kept, *(quota for quota in changes if quota.period)]
 
 
 def merge_lending(
     before: "admin_pb2.Lend", *, part: float | None, energy_wh: str | None
 ) -> "admin_pb2.Lend":
-    """Returns what a co-op lends after a change: what is None stays."""
+    """Returns a co-op's lending limits after a change; a limit given as None is kept."""
     from entraide.v1 import admin_pb2
 
     limited, limit = before.limited, before.energy_wh_per_day

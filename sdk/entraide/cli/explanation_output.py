@@ -1,7 +1,7 @@
-"""How an explanation is shown on a terminal: what matters first stands out, lines fit its width.
+"""Prints an explanation on a terminal: styled, and wrapped to its width.
 
-It decides looks alone; the words are ``entraide.explanations``'s. Where the output is not a
-terminal nothing is styled and no line is folded, so that programs find whole sentences.
+The sentences come from ``entraide.explanations``. Where the output is not a terminal, nothing is
+styled or wrapped, so that programs read whole sentences.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from entraide.explanations import Part, PartKind
 from entraide.types import Explanation
 
 WIDTH_MIN, WIDTH_MAX = 40, 110
-HANGING = {PartKind.PICKED: 8, PartKind.NODE: 8}
+HANGING_INDENT = {PartKind.PICKED: 8, PartKind.NODE: 8}
 STYLES: dict[PartKind, dict[str, Any]] = {
     PartKind.WHO: {"bold": True},
     PartKind.OTHERWISE: {"italic": True},
@@ -28,7 +28,7 @@ STYLES: dict[PartKind, dict[str, Any]] = {
 
 
 def print_explanation(explanation: Explanation, lang: str) -> None:
-    """Prints an explanation, with times of day on this machine's clock."""
+    """Prints an explanation, with times of day in this machine's time zone."""
     width = None
     if sys.stdout.isatty():
         width = max(WIDTH_MIN, min(WIDTH_MAX, shutil.get_terminal_size().columns))
@@ -40,16 +40,16 @@ def print_explanation(explanation: Explanation, lang: str) -> None:
 
 
 def wrap_part(part: Part, width: int) -> str:
-    """Returns a part in lines of at most so many characters; machines hang under their names.
+    """Returns a part wrapped to a width, characters; a machine's lines have a hanging indent.
 
-    Spaces that French keeps unbroken stay so: only ordinary ones are folded at.
+    Lines break at ordinary spaces only, not at the no-break spaces of French.
     """
     start = len(part.text) - len(part.text.lstrip(" "))
     return textwrap.fill(
         part.text.lstrip(" "),
         width,
         initial_indent=" " * start,
-        subsequent_indent=" " * HANGING.get(part.kind, 0),
+        subsequent_indent=" " * HANGING_INDENT.get(part.kind, 0),
         break_long_words=False,
         break_on_hyphens=False,
     )

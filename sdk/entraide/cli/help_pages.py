@@ -1,7 +1,7 @@
-"""Help pages: plain text in the reader's language, without loading what draws boxes.
+"""Help pages: plain text in the reader's language, without typer's rich boxes.
 
-The parser has words of its own ("Options", "required"); it asks gettext for them, and is given
-ours. Plain text copies and searches well, and costs a third of a start less than the boxes.
+The parser translates its own words ("Options", "required") with gettext, which is replaced by the
+message catalogue here. Plain text can be copied and searched, and starts a third faster than boxes.
 """
 
 import re
@@ -12,9 +12,9 @@ from typer import core
 
 from entraide import i18n
 
-GETTEXT = "_"  # the name under which the parser's module has gettext
+GETTEXT = "_"  # name of gettext in the parser's module
 
-# The parser's own words, and our codes for them.
+# The parser's own words, and their codes in the message catalogue.
 HEADINGS = {"Arguments": "cli-arguments", "Options": "cli-options", "Commands": "cli-commands"}
 NOTES = {"required": "cli-required", "default: {default}": "cli-default"}
 
@@ -22,7 +22,7 @@ _BRACES = re.compile(r"\{(\w+)\}")
 
 
 def translate(command: Any, lang: str) -> None:
-    """Gives a command, and those below it, the words of a language."""
+    """Translates a command and its subcommands."""
 
     def word(english: str) -> str:
         if english in HEADINGS:
@@ -36,22 +36,22 @@ def translate(command: Any, lang: str) -> None:
 
 
 def heading(code: str, lang: str) -> str:
-    """Returns a heading as it stands before the parser's colon."""
+    """Returns a heading; in French with the no-break space before the parser's colon."""
     space = "\u00a0" if i18n.lang_of(lang) == "fr" else ""
     return i18n.text(code, lang) + space
 
 
 def write_commands(formatter: Any, rows: Sequence[tuple[str, str]], lang: str) -> None:
-    """Writes a list of commands with their whole sentences."""
+    """Writes a list of commands with their full sentences."""
     with formatter.section(heading("cli-commands", lang)):
         formatter.write_dl(rows)
 
 
 def _translate(command: Any, lang: str) -> None:
-    make = command.get_help_option
+    get_help_option = command.get_help_option
 
     def help_option(context: Any) -> Any:
-        option = make(context)
+        option = get_help_option(context)
         if option is not None:
             option.help = i18n.text("opt-help", lang)
         return option
@@ -63,19 +63,24 @@ def _translate(command: Any, lang: str) -> None:
 
     command.get_help_option = help_option
     command.format_usage = format_usage
-    parts = getattr(command, "commands", {})
-    if parts:
-        _list_whole_sentences(command, lang)
-    for part in parts.values():
-        _translate(part, lang)
+    subcommands = getattr(command, "commands", {})
+    if subcommands:
+        _list_full_sentences(command, lang)
+    for subcommand in subcommands.values():
+        _translate(subcommand, lang)
 
 
-def _list_whole_sentences(group: Any, lang: str) -> None:
-    """Lists a group's commands with their sentences uncut."""
+def _list_full_sentences(group: Any, lang: str) -> None:
+    """Makes a group list its commands with their full sentences."""
 
     def format_commands(context: Any, formatter: Any) -> None:
-        named = [(name, group.get_command(context, name)) for name in group.list_commands(context)]
-        rows = [(name, part.help or "") for name, part in named if part and not part.hidden]
+        names = group.list_commands(context)
+        commands = [(name, group.get_command(context, name)) for name in names]
+        rows = [(name, command.help or "") for name, command in commands if _is_shown(command)]
         write_commands(formatter, rows, lang)
 
     group.format_commands = format_commands
+
+
+def _is_shown(command: Any) -> bool:
+    return command is not None and not command.hidden

@@ -1,4 +1,4 @@
-"""``entraide jobs``: what was asked of the pool, where it is, and why."""
+"""``entraide jobs``: lists, shows, explains and cancels jobs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,40 +18,43 @@ def register(app: typer.Typer, lang: str) -> None:
     jobs = typer.Typer(no_args_is_help=True)
     app.add_typer(jobs, name="jobs", help=i18n.text("help-jobs", lang))
     _register_list(jobs, lang)
-    which = typer.Argument(metavar="ID", help=i18n.text("arg-job", lang))
+    job_argument = typer.Argument(metavar="ID", help=i18n.text("arg-job", lang))
 
     @jobs.command("show", help=i18n.text("help-jobs-show", lang))
     def show_(
-        job: Annotated[str, which],
+        job: Annotated[str, job_argument],
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        found = find_pool(state, lang).ask_about_job(coop, lambda client: client.get(job))
-        output.print_json(found) if json else _print(found, lang)
+        pool = find_pool(state, lang)
+        current = pool.ask_about_job(coop, lambda client: client.get(job))
+        output.print_json(current) if json else _print(current, lang)
 
     @jobs.command(help=i18n.text("help-jobs-explain", lang))
     def explain(
-        job: Annotated[str, which],
+        job: Annotated[str, job_argument],
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        found = find_pool(state, lang).ask_about_job(coop, lambda client: client.explain(job))
+        pool = find_pool(state, lang)
+        reply = pool.ask_about_job(coop, lambda client: client.explain(job))
         if json:
-            output.print_json(explanations.document(found.explanation))
+            output.print_json(explanations.document(reply.explanation))
         else:
-            explanation_output.print_explanation(found.explanation, lang)
+            explanation_output.print_explanation(reply.explanation, lang)
 
     @jobs.command(help=i18n.text("help-jobs-cancel", lang))
     def cancel(
-        job: Annotated[str, which],
+        job: Annotated[str, job_argument],
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        found = find_pool(state, lang).ask_about_job(coop, lambda client: client.cancel(job))
-        output.print_json(found) if json else _print(found, lang)
+        pool = find_pool(state, lang)
+        cancelled = pool.ask_about_job(coop, lambda client: client.cancel(job))
+        output.print_json(cancelled) if json else _print(cancelled, lang)
 
 
 def _register_list(jobs: typer.Typer, lang: str) -> None:
@@ -65,9 +68,9 @@ def _register_list(jobs: typer.Typer, lang: str) -> None:
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         with find_pool(state, lang).client(coop) as client:
-            found = client.jobs(limit)
+            listed = client.jobs(limit)
         if json:
-            output.print_json(found)
+            output.print_json(listed)
             return
         names = ("job", "state", "class", "model", "submitted")
         rows = [
@@ -78,7 +81,7 @@ def _register_list(jobs: typer.Typer, lang: str) -> None:
                 job.model,
                 output.format_time(job.submitted_at, lang),
             ]
-            for job in found
+            for job in listed
         ]
         output.print_table([i18n.text(f"col-{name}", lang) for name in names], rows)
 

@@ -1,4 +1,4 @@
-"""``entraide keys``: API keys of the co-ops; a secret is shown once, when it is made."""
+"""``entraide keys``: manages the co-ops' API keys; a secret is shown once, at its creation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,23 +18,23 @@ def register(app: typer.Typer, lang: str) -> None:
     """Adds the commands."""
     keys = typer.Typer(no_args_is_help=True)
     app.add_typer(keys, name="keys", help=i18n.text("help-keys", lang))
-    of_coop = typer.Option("--coop", metavar="COOP", help=i18n.text("opt-key-coop", lang))
+    coop_option = typer.Option("--coop", metavar="COOP", help=i18n.text("opt-key-coop", lang))
 
     @keys.command("list", help=i18n.text("help-keys-list", lang))
     def list_(
-        coop: Annotated[str, of_coop] = "",
+        coop: Annotated[str, coop_option] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            found = list(admin.call("ListKeys", admin_pb2.ListKeysRequest(coop=coop)).keys)
-        _print(found, lang, json=json)
+            listed = list(admin.call("ListKeys", admin_pb2.ListKeysRequest(coop=coop)).keys)
+        _print(listed, lang, json=json)
 
     @keys.command(help=i18n.text("help-keys-create", lang))
     def create(
-        coop: Annotated[str, of_coop],
+        coop: Annotated[str, coop_option],
         project: Annotated[
             str, typer.Option("--project", help=i18n.text("opt-project", lang))
         ] = "",
@@ -44,14 +44,14 @@ def register(app: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        wanted = admin_pb2.CreateKeyRequest(coop=coop, project=project, label=label)
+        request = admin_pb2.CreateKeyRequest(coop=coop, project=project, label=label)
         with find_pool(state, lang).admin() as admin:
-            made = admin.call("CreateKey", wanted)
+            created = admin.call("CreateKey", request)
         if json:
-            output.print_json(made)
+            output.print_json(created)
             return
-        typer.echo(made.secret)
-        typer.echo(i18n.text("cli-secret-once", lang, key=made.key), err=True)
+        typer.echo(created.secret)
+        typer.echo(i18n.text("cli-secret-once", lang, key=created.key), err=True)
 
     _register_changes(keys, lang)
 
@@ -66,8 +66,8 @@ def _register_changes(keys: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            found = admin.call("RevokeKey", admin_pb2.RevokeKeyRequest(key=key))
-        _print([found], lang, json=json)
+            revoked = admin.call("RevokeKey", admin_pb2.RevokeKeyRequest(key=key))
+        _print([revoked], lang, json=json)
 
     @keys.command(help=i18n.text("help-keys-clear", lang))
     def clear(
@@ -78,8 +78,8 @@ def _register_changes(keys: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            found = admin.call("ClearKey", admin_pb2.ClearKeyRequest(key=key))
-        _print([found], lang, json=json)
+            cleared = admin.call("ClearKey", admin_pb2.ClearKeyRequest(key=key))
+        _print([cleared], lang, json=json)
 
 
 def _print(keys: "Sequence[admin_pb2.Key]", lang: str, *, json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Which language the command speaks: ``--lang``, else the locale's, else French."""
+"""Chooses the command's language: ``--lang``, else the environment's (``entraide.language``)."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,25 +11,25 @@ OPTION = "--lang"
 def choose_language(
     arguments: Sequence[str], environ: Mapping[str, str] | None = None
 ) -> tuple[Lang, list[str]]:
-    """Returns the language, and the arguments without ``--lang``, wherever it stood.
+    """Returns the language, and the arguments without ``--lang``, at whatever position.
 
     >>> choose_language(["chat", "--lang", "en", "Bonjour"], {})
     ('en', ['chat', 'Bonjour'])
     >>> choose_language(["--", "--lang", "en"], {"LANG": "en_CA.UTF-8"})
     ('en', ['--', '--lang', 'en'])
     """
-    found: str | None = None
+    requested: str | None = None
     rest: list[str] = []
-    left = iter(arguments)
-    for argument in left:
+    remaining = iter(arguments)
+    for argument in remaining:
         if argument == "--":
-            rest += [argument, *left]
+            rest += [argument, *remaining]
         elif argument == OPTION:
-            found = next(left, "")
+            requested = next(remaining, "")
         elif argument.startswith(f"{OPTION}="):
-            found = argument.partition("=")[2]
+            requested = argument.partition("=")[2]
         else:
             rest.append(argument)
-    if found is not None:
-        return lang_of(found), rest
+    if requested is not None:
+        return lang_of(requested), rest
     return lang_of_environment(os.environ if environ is None else environ), rest

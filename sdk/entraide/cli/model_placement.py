@@ -1,4 +1,4 @@
-"""``entraide models place`` and ``unload``: what is loaded where at the pool's word, and why."""
+"""``entraide models place`` and ``unload``: loads and unloads models on machines, or plans it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +37,10 @@ def register(models: typer.Typer, lang: str) -> None:
 
         if not model and not dry_run:
             raise error_for("invalid_request", i18n.text("cli-place-what", lang))
-        asked = admin_pb2.ModelOnNode(model=model, node=node)
+        request = admin_pb2.ModelOnNode(model=model, node=node)
         with find_pool(state, lang).admin() as admin:
-            found = admin.call("PlanModels" if dry_run else "PlaceModel", asked)
-        _print_plan(found, lang, json=json, dry_run=dry_run)
+            plan = admin.call("PlanModels" if dry_run else "PlaceModel", request)
+        _print_plan(plan, lang, json=json, dry_run=dry_run)
 
     @models.command("unload", help=i18n.text("help-models-unload", lang))
     def unload(
@@ -52,10 +52,10 @@ def register(models: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        asked = admin_pb2.ModelOnNode(model=model, node=node)
+        request = admin_pb2.ModelOnNode(model=model, node=node)
         with find_pool(state, lang).admin() as admin:
-            found = admin.call("UnloadModel", asked)
-        _print_plan(found, lang, json=json, dry_run=False)
+            plan = admin.call("UnloadModel", request)
+        _print_plan(plan, lang, json=json, dry_run=False)
 
 
 def _node_option(lang: str) -> Any:
@@ -71,12 +71,12 @@ def _print_plan(plan: "admin_pb2.ModelPlan", lang: str, *, json: bool, dry_run: 
 
 
 def plan_lines(plan: "admin_pb2.ModelPlan", lang: str, *, dry_run: bool) -> Iterator[str]:
-    """Yields a plan in words: what would be done and why, then what stands.
+    """Yields a plan as lines: the steps and their reasons, then the current orders.
 
     Args:
-        plan: as the pool gave it.
+        plan: the pool's plan.
         lang: the reader's language.
-        dry_run: whether what would be done was asked for.
+        dry_run: whether the steps were requested, too.
     """
     if dry_run:
         yield from (_step_line(step, lang) for step in plan.steps)
@@ -106,10 +106,10 @@ def _step_line(step: "admin_pb2.ModelStep", lang: str) -> str:
         intensity = i18n.decimal(values["g_per_kwh"], lang)
         sentence_values["intensity"] = f"{intensity}\u00a0g\u00a0CO2e/kWh"
     where = {"node": step.node, "coop": step.coop, "zone": i18n.zone_name(step.zone, lang)}
-    what = i18n.text(f"plan-{'load' if step.load else 'unload'}", lang, model=step.model, **where)
-    why = i18n.text(f"plan-why-{step.reason}", lang, **sentence_values)
+    action = i18n.text(f"plan-{'load' if step.load else 'unload'}", lang, model=step.model, **where)
+    reason = i18n.text(f"plan-why-{step.reason}", lang, **sentence_values)
     facts = i18n.text("plan-facts", lang, **sentence_values) if step.load else ""
-    return " ".join(filter(None, (what, why, facts)))
+    return " ".join(filter(None, (action, reason, facts)))
 
 
 def _order_line(order: "admin_pb2.ModelOrder", lang: str, at: float) -> str:

@@ -1,4 +1,4 @@
-"""``entraide models``: what the pool serves now, and the catalogue of what it may serve."""
+"""``entraide models``: lists the models served now, and manages the model catalogue."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,22 +42,22 @@ def register(app: typer.Typer, lang: str) -> None:
         if json:
             output.print_json(served)
             return
-        heads = [i18n.text(f"col-{name}", lang) for name in ("model", "context", "replicas")]
+        headings = [i18n.text(f"col-{name}", lang) for name in ("model", "context", "replicas")]
         rows = [
             [
-                f"{m.model} → {m.means}" if m.means else m.model,
-                str(m.context_tokens),
-                _served(m, lang),
+                f"{model.model} → {model.means}" if model.means else model.model,
+                str(model.context_tokens),
+                _replica_text(model, lang),
             ]
-            for m in served
+            for model in served
         ]
-        output.print_table(heads, rows)
+        output.print_table(headings, rows)
         for line in _load_refusal_lines(find_pool(state, lang), lang):
             typer.echo(line)
 
 
 def _load_refusal_lines(pool: PoolAccess, lang: str) -> list[str]:
-    """Which machines were asked to load a model and did not; for the operator only."""
+    """Lines on the machines that failed to load a model on request; for the operator only."""
     if not pool.admin_key:
         return []
     with pool.admin() as admin:
@@ -70,8 +70,8 @@ def _list_nodes() -> "admin_pb2.ListNodesRequest":
     return admin_pb2.ListNodesRequest()
 
 
-def _served(model: "ModelInfo", lang: str) -> str:
-    """How many machines serve a model, or that one loads it when it is asked for."""
+def _replica_text(model: "ModelInfo", lang: str) -> str:
+    """Number of machines that serve a model, or "on demand" where none has loaded it."""
     return str(model.replicas) if model.loaded else i18n.text("cli-model-on-demand", lang)
 
 
@@ -81,14 +81,14 @@ def _register_views(models: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        found = read_catalogue(find_pool(state, lang))
+        current = read_catalogue(find_pool(state, lang))
         if json:
-            output.print_json(found)
+            output.print_json(current)
             return
         names = ("model", "size", "parameters", "licence", "context", "energy-class", "weights")
         output.print_table(
             [i18n.text(f"col-{name}", lang) for name in names],
-            [_row(entry, lang) for entry in found.models],
+            [_row(entry, lang) for entry in current.models],
         )
 
     @models.command("show", help=i18n.text("help-models-show", lang))
@@ -118,7 +118,7 @@ def _register_changes(models: typer.Typer, lang: str) -> None:
         entries = _entries(file, lang) if file else []
         if shipped:
             known = {entry.name for entry in before.models}
-            entries += [e for e in documents.shipped().models if e.name not in known]
+            entries += [entry for entry in documents.shipped().models if entry.name not in known]
         write_catalogue(pool, documents.with_entries(before, *entries))
         typer.echo(i18n.text("cli-models-added", lang, count=len(entries)))
 
@@ -144,7 +144,7 @@ def read_catalogue(pool: PoolAccess) -> Catalogue:
 
 
 def write_catalogue(pool: PoolAccess, changed: Catalogue) -> Catalogue:
-    """Replaces the pool's catalogue by one that was made of it, and returns it as it is then.
+    """Replaces the pool's catalogue by a changed copy, and returns the new catalogue.
 
     Raises:
         RequestError: ``catalogue_changed``, ``catalogue_refused``.
@@ -167,14 +167,14 @@ def find_entry(catalogue: Catalogue, model: str, lang: str) -> ModelEntry:
     """
     entry = documents.find(catalogue, model)
     if entry is None:
-        names = ", ".join(one.name for one in catalogue.models)
+        names = ", ".join(entry.name for entry in catalogue.models)
         sentence = i18n.text("cli-model-unknown", lang, model=model, models=names)
         raise error_for("unknown_model", sentence)
     return entry
 
 
 def artefact_text(artefact: Artefact, lang: str) -> str:
-    """Returns an artefact in a few words: its format, and whether it is pinned."""
+    """Returns an artefact's format, quantisation, size, and whether it is pinned."""
     mark = PINNED if artefact.is_pinned else UNPINNED
     size_gb = i18n.decimal(artefact.weights_bytes / 1e9, lang)
     size = f"{size_gb}\u00a0{i18n.text('unit-gb', lang)}"
@@ -186,7 +186,7 @@ def _model(lang: str) -> object:
 
 
 def _entries(file: Path, lang: str) -> list[ModelEntry]:
-    """One model, or several, as a person wrote them."""
+    """Reads one entry, a list of entries or a whole catalogue from a file."""
     try:
         raw = file.read_bytes()
         if raw.lstrip()[:1] == b"[":
@@ -232,10 +232,10 @@ def _print(entry: ModelEntry, lang: str) -> None:
         "energy-class": f"{entry.energy_class or UNPINNED} ({energy})",
         "source": entry.source,
     }
-    heads = {name: i18n.text(f"col-{name}", lang) for name in lines}
-    width = max(map(len, heads.values()))
+    headings = {name: i18n.text(f"col-{name}", lang) for name in lines}
+    width = max(map(len, headings.values()))
     for name, value in lines.items():
-        typer.echo(f"{heads[name].ljust(width)}  {value}")
+        typer.echo(f"{headings[name].ljust(width)}  {value}")
     for artefact in entry.artefacts:
         where = artefact.repository or i18n.text("cli-model-own", lang)
         revision = artefact.revision[:12] or UNPINNED

@@ -1,4 +1,4 @@
-"""``entraide nodes``: the operator's view of the machines, and who may join."""
+"""``entraide nodes``: lists, approves and revokes machines, and creates join tokens."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,15 +39,15 @@ def register(app: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            made = admin.call(
+            created = admin.call(
                 "CreateJoinToken",
                 admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=hours * SECONDS_PER_HOUR),
             )
         if json:
-            output.print_json(made)
+            output.print_json(created)
             return
-        typer.echo(made.token)
-        until = output.format_time(made.expires_at, lang)
+        typer.echo(created.token)
+        until = output.format_time(created.expires_at, lang)
         typer.echo(i18n.text("cli-token-once", lang, until=until, coop=coop), err=True)
 
 
@@ -60,14 +60,13 @@ def _register_views(nodes: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            found = list(admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes)
+            listed = list(admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes)
         if json:
-            output.print_json(found)
+            output.print_json(listed)
             return
         names = ("node", "coop", "place", "state", "running", "surplus", "models")
-        output.print_table(
-            [i18n.text(f"col-{name}", lang) for name in names], [_row(n, lang) for n in found]
-        )
+        headings = [i18n.text(f"col-{name}", lang) for name in names]
+        output.print_table(headings, [_row(node, lang) for node in listed])
 
     @nodes.command("show", help=i18n.text("help-nodes-show", lang))
     def show_(
@@ -78,10 +77,10 @@ def _register_views(nodes: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            found = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
-        for candidate in found:
-            if candidate.node == node:
-                output.print_json(candidate) if json else _print(candidate, lang)
+            listed = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
+        for item in listed:
+            if item.node == node:
+                output.print_json(item) if json else _print(item, lang)
                 return
         raise error_for("unknown_node", i18n.error("unknown_node", lang, {"node": node}))
 
@@ -96,18 +95,18 @@ def _register_change(nodes: typer.Typer, lang: str, name: str, method: str) -> N
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            found = admin.call(method, admin_pb2.NodeRequest(node=node))
-        output.print_json(found) if json else _print(found, lang)
+            changed = admin.call(method, admin_pb2.NodeRequest(node=node))
+        output.print_json(changed) if json else _print(changed, lang)
 
 
 def _state(node: "admin_pb2.Node", lang: str) -> str:
-    """How a node is: revoked, in quarantine, or its liveness and why it takes no work."""
+    """State of a node: revoked, in quarantine, or its liveness and why it takes no jobs."""
     if node.approval == "revoked":
         return i18n.word("approval", node.approval, lang)
     if node.quarantine.since:
         return output.quarantine_text(node.quarantine, lang)
-    said = i18n.word("state", node.state, lang) or i18n.text("cli-never-seen", lang)
-    return f"{said} ({i18n.node_reason(node.reason, lang)})" if node.reason else said
+    state = i18n.word("state", node.state, lang) or i18n.text("cli-never-seen", lang)
+    return f"{state} ({i18n.node_reason(node.reason, lang)})" if node.reason else state
 
 
 def _row(node: "admin_pb2.Node", lang: str) -> list[str]:
@@ -122,8 +121,8 @@ def _row(node: "admin_pb2.Node", lang: str) -> list[str]:
     ]
 
 
-def _rest(rest: "admin_pb2.Rest", lang: str) -> str:
-    """Why a model gets no work on a machine, or one run at a time, and until when."""
+def _backoff_text(rest: "admin_pb2.Rest", lang: str) -> str:
+    """A model's back-off on a machine: its state, the failure and the end."""
     return i18n.text(
         f"cli-{rest.state}",
         lang,
@@ -150,22 +149,22 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
         "agent": node.agent,
     }
     if node.rests:
-        lines["resting"] = ", ".join(_rest(one, lang) for one in node.rests)
+        lines["resting"] = ", ".join(_backoff_text(rest, lang) for rest in node.rests)
     if node.marks:
         lines["marks"] = ", ".join(
             i18n.text("cli-mark", lang, mark=i18n.word("mark", code, lang), times=node.marks[code])
             for code in sorted(node.marks)
         )
-    heads = {name: i18n.text(f"col-{name}", lang) for name in lines}
-    width = max(map(len, heads.values()))
+    headings = {name: i18n.text(f"col-{name}", lang) for name in lines}
+    width = max(map(len, headings.values()))
     for name, value in lines.items():
-        typer.echo(f"{heads[name].ljust(width)}  {value}")
+        typer.echo(f"{headings[name].ljust(width)}  {value}")
     for line in load_refusal_lines([node], lang):
         typer.echo(line)
 
 
 def load_refusal_lines(nodes: "Sequence[admin_pb2.Node]", lang: str) -> list[str]:
-    """Returns a line for each model that a node was asked to load and did not."""
+    """Returns a line for each model that a node failed to load on request."""
     return [
         i18n.text(
             "cli-load-refused",

@@ -1,4 +1,4 @@
-"""The options that several commands share, in one language."""
+"""Options that several commands share."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from entraide import i18n
 
 
 def state(lang: str) -> Any:
-    """``--state DIR``: which local pool."""
+    """Returns ``--state DIR``, the folder of a local pool."""
     return typer.Option("--state", metavar="DIR", help=i18n.text("opt-state", lang))
 
 
 def json(lang: str) -> Any:
-    """``--json``: for programs."""
+    """Returns ``--json``, which prints JSON for programs."""
     return typer.Option("--json", help=i18n.text("opt-json", lang))
 
 
 def coop(lang: str) -> Any:
-    """``--coop C``: in whose name."""
+    """Returns ``--coop C``, the co-op in whose name the command acts."""
     return typer.Option("--coop", metavar="COOP", help=i18n.text("opt-coop", lang))

@@ -1,4 +1,4 @@
-"""How data is shown: as JSON for programs, as aligned columns for people."""
+"""Prints data: as JSON for programs, as aligned columns for people."""
 
 import datetime as dt
 import json
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def to_plain(value: Any) -> Any:
-    """Returns a value as JSON has it; numbers of the contract stay numbers, whatever their size."""
+    """Returns a value as JSON types; a 64-bit integer of protobuf stays a number, not a string."""
     import msgspec
     from google.protobuf.message import Message
 
     if isinstance(value, Message):
         fields = value.DESCRIPTOR.fields
         return {
-            field.name: list(map(to_plain, held)) if field.is_repeated else to_plain(held)
-            for field, held in ((field, getattr(value, field.name)) for field in fields)
+            field.name: list(map(to_plain, content)) if field.is_repeated else to_plain(content)
+            for field, content in ((field, getattr(value, field.name)) for field in fields)
         }
     if isinstance(value, list | tuple):
         return [to_plain(part) for part in value]
@@ -35,25 +35,25 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(to_plain(value), ensure_ascii=False, indent=2))
 
 
-def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints columns, as wide as their widest entry; nothing is ever cut."""
-    lines = [heads, *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints columns as wide as their widest cell; no cell is truncated."""
+    lines = [headings, *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     for number, line in enumerate(lines):
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         typer.echo(typer.style("  ".join(cells).rstrip(), bold=number == 0))
 
 
 def format_time(at: float, lang: str) -> str:
-    """Returns a moment in local time, ``2026-03-01 14:05``; a dash for never."""
+    """Returns a time in local time, ``2026-03-01 14:05``; a dash for 0 (never)."""
     if not at:
         return i18n.text("cli-never", lang)
-    moment = dt.datetime.fromtimestamp(at, tz=dt.UTC).astimezone()
-    return moment.strftime("%Y-%m-%d %H:%M")
+    local = dt.datetime.fromtimestamp(at, tz=dt.UTC).astimezone()
+    return local.strftime("%Y-%m-%d %H:%M")
 
 
 def quarantine_text(quarantine: "Quarantine", lang: str) -> str:
-    """Returns since when and why a node or key is in quarantine; "" when it is not."""
+    """Returns since when and why a node or key is in quarantine; "" where it is not."""
     if not quarantine.since:
         return ""
     values = {"since": format_time(quarantine.since, lang), "quarantine": quarantine.reason}

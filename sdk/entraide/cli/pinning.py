@@ -1,4 +1,4 @@
-"""``entraide models pin``: makes the catalogue name each file of a model by its checksum."""
+"""``entraide models pin``: records the checksum of each file of a model in the catalogue."""
 
 from pathlib import Path
 from typing import Annotated
@@ -39,17 +39,17 @@ def register(models: typer.Typer, lang: str) -> None:
         pool = find_pool(state, lang)
         before = read_catalogue(pool)
         entry = find_entry(before, model, lang)
-        asked = [a for a in entry.artefacts if _is_asked(a, format_, folder=folder)]
-        done, faults = _pin(entry, asked, revision=revision, folder=folder, lang=lang)
-        if not done:
-            raise error_for("pin_failed", "\n".join(faults) or _nothing(model, lang))
-        artefacts = tuple(done.get(number, a) for number, a in enumerate(entry.artefacts))
+        selected = [a for a in entry.artefacts if _is_selected(a, format_, folder=folder)]
+        pinned, faults = _pin(entry, selected, revision=revision, folder=folder, lang=lang)
+        if not pinned:
+            raise error_for("pin_failed", "\n".join(faults) or _nothing_to_pin(model, lang))
+        artefacts = tuple(pinned.get(number, a) for number, a in enumerate(entry.artefacts))
         was_estimate = entry == with_energy_estimate(entry)
         after = replace(entry, artefacts=artefacts)
         if was_estimate:
             after = with_energy_estimate(after)
         write_catalogue(pool, documents.with_entries(before, after))
-        for artefact in done.values():
+        for artefact in pinned.values():
             typer.echo(
                 i18n.text(
                     "cli-pinned",
@@ -64,34 +64,34 @@ def register(models: typer.Typer, lang: str) -> None:
             typer.echo(fault, err=True)
 
 
-def _is_asked(artefact: Artefact, format_: str, *, folder: Path | None) -> bool:
+def _is_selected(artefact: Artefact, format_: str, *, folder: Path | None) -> bool:
     if format_:
         return artefact.format == format_
     return folder is not None or bool(artefact.repository)
 
 
 def _pin(
-    entry: ModelEntry, asked: list[Artefact], *, revision: str, folder: Path | None, lang: str
+    entry: ModelEntry, selected: list[Artefact], *, revision: str, folder: Path | None, lang: str
 ) -> tuple[dict[int, Artefact], list[str]]:
-    """What could be pinned, by its number among the model's artefacts, and why the rest not."""
+    """Pins artefacts: the pinned ones by their index in the entry, and sentences on the others."""
     from entraide.catalogue.pin import PinFault, pin_from_folder, pin_from_hub
 
-    done: dict[int, Artefact] = {}
+    pinned: dict[int, Artefact] = {}
     faults = []
-    for artefact in asked:
+    for artefact in selected:
         if folder is not None:
-            found = pin_from_folder(artefact, folder)
+            result = pin_from_folder(artefact, folder)
         else:
-            found = pin_from_hub(artefact, revision=revision)
-        if isinstance(found, PinFault):
-            named = {"format": artefact.format, "detail": found.detail}
-            faults.append(i18n.text(f"pin-fault-{found.code}", lang, model=entry.name, **named))
-            if found.code == "unreachable":
-                break  # the other formats lie there too
+            result = pin_from_hub(artefact, revision=revision)
+        if isinstance(result, PinFault):
+            values = {"format": artefact.format, "detail": result.detail}
+            faults.append(i18n.text(f"pin-fault-{result.code}", lang, model=entry.name, **values))
+            if result.code == "unreachable":
+                break  # the other formats are on the same hub
         else:
-            done[entry.artefacts.index(artefact)] = found
-    return done, faults
+            pinned[entry.artefacts.index(artefact)] = result
+    return pinned, faults
 
 
-def _nothing(model: str, lang: str) -> str:
+def _nothing_to_pin(model: str, lang: str) -> str:
     return i18n.text("pin-fault-none", lang, model=model)

@@ -1,9 +1,9 @@
-"""Which pool a command speaks to, and with which key.
+"""Pool access: the address and the keys with which a command calls a pool.
 
-In this order: the pool whose state is in ``--state``; the pool of ``ENTRAIDE_URL``; the pool that
-runs on this machine. What commands need of a ``pool.json``, its address and keys, is read here.
-``ENTRAIDE_KEY`` is a member's key; where ``ENTRAIDE_URL`` is the pool of this machine, the
-operator's commands take the operator's key of its ``pool.json``.
+The first of these is used: the pool whose state is in ``--state``; the pool at ``ENTRAIDE_URL``;
+the pool that runs on this machine. A local pool's address and keys are in its ``pool.json``.
+``ENTRAIDE_KEY`` is a member's key. Where ``ENTRAIDE_URL`` is the pool of this machine, the
+operator's commands use the operator's key of its ``pool.json``.
 """
 
 import os
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class PoolFile(Struct):
-    """What a command needs of a local pool's ``pool.json``."""
+    """Fields of a local pool's ``pool.json`` that commands use."""
 
     grpc: str
     http: str = ""
@@ -41,13 +41,13 @@ class PoolFile(Struct):
 
 
 class PoolAccess(Struct, frozen=True):
-    """A pool, as a command sees it.
+    """Address and keys of a pool.
 
     Attributes:
-        url: where it is.
-        keys: an API key by co-op ("" for a key whose co-op is not known here).
+        url: address of the pool.
+        keys: API keys by co-op; "" is the co-op of a key whose co-op is unknown here.
         admin_key: the operator's key, or "".
-        ca_pem: authority to trust, or "".
+        ca_pem: certificate authority to trust, PEM, or "".
         lang: the command's language.
     """
 
@@ -61,7 +61,7 @@ class PoolAccess(Struct, frozen=True):
         """Returns the key of a co-op, or the first one.
 
         Raises:
-            AuthenticationError: there is none.
+            AuthenticationError: there is no such key.
         """
         if coop in self.keys:
             return self.keys[coop]
@@ -94,33 +94,33 @@ class PoolAccess(Struct, frozen=True):
             yield admin
 
     def ask_about_job(self, coop: str, ask: "Callable[[Client], T]") -> T:
-        """Asks about a job with each key in turn, until one of them may know it.
+        """Makes a call about a job with each key in turn, until a key's co-op owns the job.
 
         Args:
-            coop: whose key to use; "" for any.
-            ask: what to ask; it raises ``NotFoundError`` when the job is another co-op's.
+            coop: co-op whose key to use; "" for all keys.
+            ask: the call; it raises ``NotFoundError`` where the job belongs to another co-op.
         """
         problem: NotFoundError | None = None
         for name in [coop] if coop else list(self.keys) or [""]:
             with self.client(name) as client:
                 try:
                     return ask(client)
-                except NotFoundError as found:
-                    problem = found
+                except NotFoundError as not_found:
+                    problem = not_found
         assert problem is not None
         raise problem
 
 
 def default_state() -> Path:
-    """Returns where the state of this machine's own pool is when nobody says otherwise."""
+    """Returns the default folder of this machine's own pool."""
     return Path(platformdirs.user_data_dir("entraide")) / "pool"
 
 
 def find_pool(state: Path | None, lang: str) -> PoolAccess:
-    """Finds the pool.
+    """Returns the access to the pool that a command must use.
 
     Raises:
-        PoolUnreachable: there is none where it was looked for.
+        PoolUnreachable: there is no pool in the folder.
     """
     from entraide.client._constants import KEY_VARIABLE, URL_VARIABLE
 
@@ -131,9 +131,9 @@ def find_pool(state: Path | None, lang: str) -> PoolAccess:
         key = os.environ.get(KEY_VARIABLE)
         admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
         keys = {"": key} if key else {}
-        here = _read_pool_file(default_state())
-        if here is not None and url.rstrip("/") in (here.http, here.grpc):
-            keys, admin_key = keys | here.keys, admin_key or here.admin_key
+        local = _read_pool_file(default_state())
+        if local is not None and url.rstrip("/") in (local.http, local.grpc):
+            keys, admin_key = keys | local.keys, admin_key or local.admin_key
         return PoolAccess(url, keys, admin_key, ca_pem, lang)
     folder = state or default_state()
     pool = _read_pool_file(folder)
@@ -143,7 +143,7 @@ def find_pool(state: Path | None, lang: str) -> PoolAccess:
 
 
 def _read_pool_file(folder: Path) -> PoolFile | None:
-    """The pool that runs with its state in a folder; None when there is none."""
+    """Reads the ``pool.json`` of a folder; None where there is none."""
     try:
         return decode_json((folder / POOL_FILE).read_bytes(), type=PoolFile)
     except (OSError, msgspec.MsgspecError):

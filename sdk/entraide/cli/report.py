@@ -1,4 +1,4 @@
-"""``entraide report``: a co-op's statement of a month, from the pool's books."""
+"""``entraide report``: prints a co-op's statement of a month, from the pool's ledger."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,52 +27,60 @@ def register(app: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
-        wanted = admin_pb2.GetStatementRequest(coop=coop, month=month)
+        request = admin_pb2.GetStatementRequest(coop=coop, month=month)
         with find_pool(state, lang).admin() as admin:
-            found = admin.call("GetStatement", wanted)
+            statement = admin.call("GetStatement", request)
         if json:
-            output.print_json(found)
+            output.print_json(statement)
         else:
-            _print(found, lang)
+            _print(statement, lang)
 
 
-def _print(found: "admin_pb2.Statement", lang: str) -> None:
-    typer.echo(i18n.text("report-title", lang, coop=found.coop, month=found.month))
-    heads = ("what", "coop", "jobs", "tokens", "energy", "direct", "lifecycle")
-    lines = [
-        _line("report-given", "", found.given, lang),
-        *(_line("report-given-to", one.coop, one.given, lang) for one in found.others),
-        _line("report-received", "", found.received, lang),
-        *(_line("report-received-from", one.coop, one.received, lang) for one in found.others),
-        _line("report-own", "", found.own, lang),
+def _print(statement: "admin_pb2.Statement", lang: str) -> None:
+    typer.echo(i18n.text("report-title", lang, coop=statement.coop, month=statement.month))
+    headings = ("what", "coop", "jobs", "tokens", "energy", "direct", "lifecycle")
+    rows = [
+        _amounts_row("report-given", "", statement.given, lang),
+        *(
+            _amounts_row("report-given-to", other.coop, other.given, lang)
+            for other in statement.others
+        ),
+        _amounts_row("report-received", "", statement.received, lang),
+        *(
+            _amounts_row("report-received-from", other.coop, other.received, lang)
+            for other in statement.others
+        ),
+        _amounts_row("report-own", "", statement.own, lang),
     ]
     output.print_table(
-        [i18n.text(f"col-{name}", lang) for name in heads],
-        [line for line, jobs in lines if jobs or not line[1]],
+        [i18n.text(f"col-{name}", lang) for name in headings],
+        [row for row, jobs in rows if jobs or not row[1]],
     )
-    if found.corrections:
+    if statement.corrections:
         typer.echo("")
-        heads = ("correction", "coop", "when", "tokens", "energy", "direct", "reason")
+        headings = ("correction", "coop", "when", "tokens", "energy", "direct", "reason")
         output.print_table(
-            [i18n.text(f"col-{name}", lang) for name in heads],
+            [i18n.text(f"col-{name}", lang) for name in headings],
             [
                 [
-                    one.correction,
-                    one.borrower,
-                    output.format_time(one.posted_at, lang),
-                    i18n.decimal(one.tokens, lang),
-                    f"{i18n.decimal(one.energy_wh, lang)} Wh",
-                    f"{i18n.decimal(one.direct_gco2e, lang)} g",
-                    one.reason,
+                    correction.correction,
+                    correction.borrower,
+                    output.format_time(correction.posted_at, lang),
+                    i18n.decimal(correction.tokens, lang),
+                    f"{i18n.decimal(correction.energy_wh, lang)} Wh",
+                    f"{i18n.decimal(correction.direct_gco2e, lang)} g",
+                    correction.reason,
                 ]
-                for one in found.corrections
+                for correction in statement.corrections
             ],
         )
 
 
-def _line(code: str, coop: str, amounts: "admin_pb2.Amounts", lang: str) -> tuple[list[str], int]:
-    """Returns a line, and how many jobs are in it."""
-    line = [
+def _amounts_row(
+    code: str, coop: str, amounts: "admin_pb2.Amounts", lang: str
+) -> tuple[list[str], int]:
+    """Returns a row of the table, and its number of jobs."""
+    row = [
         i18n.text(code, lang),
         coop,
         i18n.decimal(amounts.jobs, lang),
@@ -81,4 +89,4 @@ def _line(code: str, coop: str, amounts: "admin_pb2.Amounts", lang: str) -> tupl
         f"{i18n.decimal(amounts.direct_gco2e, lang)} g",
         f"{i18n.decimal(amounts.lifecycle_gco2e, lang)} g",
     ]
-    return line, amounts.jobs
+    return row, amounts.jobs

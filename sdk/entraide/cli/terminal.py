@@ -1,8 +1,7 @@
-r"""Terminal: what the command writes, without anything that a terminal would obey but colour.
+r"""Terminal output without control sequences, except those for colour and weight.
 
-Input: every text that a command prints; nodes, models and key holders wrote parts of it. Output:
-the same text, in which only the sequences that set colour and weight (SGR, ECMA-48 section 8.3.117)
-are left of the control characters.
+Input: every text that a command prints; nodes, models and holders of keys wrote parts of it.
+Output: the same text, whose only control sequences are SGR (ECMA-48, section 8.3.117).
 """
 
 import re
@@ -15,7 +14,7 @@ _COLOUR = re.compile(r"(\x1b\[[0-9;]{0,20}m)")
 
 
 def without_controls(text: str) -> str:
-    r"""Returns a text in which colours are the only control sequences.
+    r"""Returns a text whose only control sequences are SGR.
 
     >>> without_controls("\x1b[1mgras\x1b[0m\x1b]0;titre\x07\x1b[2J")
     '\x1b[1mgras\x1b[0m]0;titre[2J'
@@ -23,17 +22,17 @@ def without_controls(text: str) -> str:
     if "\x1b" not in text:
         return printable(text)
     parts = _COLOUR.split(text)
-    return "".join(part if at % 2 else printable(part) for at, part in enumerate(parts))
+    return "".join(part if index % 2 else printable(part) for index, part in enumerate(parts))
 
 
 class CleanStream:
-    """An output stream that writes texts without control characters; all else is the stream's."""
+    """Output stream that removes control characters, and delegates the rest to another stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Writes a text; returns its length as it was given."""
+        """Writes a text without control characters; returns the length of the original."""
         self._stream.write(without_controls(text))
         return len(text)
 
@@ -42,7 +41,7 @@ class CleanStream:
 
 
 def clean_output() -> None:
-    """Cleans what this process writes to its standard output and error from now on."""
+    """Removes control characters from the standard output and error of this process."""
     if not isinstance(sys.stdout, CleanStream):
         sys.stdout = cast("TextIO", CleanStream(sys.stdout))
         sys.stderr = cast("TextIO", CleanStream(sys.stderr))
