@@ -1,1 +1,1 @@
-"""The web pages, shipped as built assets; nothing here runs on the server."""
+"""The web pages, as built assets; no code of this package runs on the server."""

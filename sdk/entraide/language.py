@@ -1,8 +1,8 @@
 """Language: whether a person reads French or English, by one rule for every program.
 
-The first of these that is given decides:
+The first of these that is present decides:
 
-1. what the reader asks for: ``--lang`` on a command line, ``?lang=`` in a page's address;
+1. the reader's own choice: ``--lang`` on a command line, ``?lang=`` or the button on a page;
 2. the environment, for a command or ``make help``: ``ENTRAIDE_LANG``, then the locale
    (``LC_ALL``, ``LC_MESSAGES``, ``LANG``, in the order of POSIX);
    the header ``Accept-Language``, for a page or an answer over HTTP or gRPC;

@@ -285,6 +285,28 @@ async def test_explanation_speaks_both_languages(pool: Pool) -> None:
     assert (404, "unknown_job") == (other[0], other[1]["error"]["code"])
 
 
+@pytest.mark.parametrize(
+    ("path", "header", "lang"),
+    [
+        ("/", "", "fr"),
+        ("/", "en-CA,fr;q=0.5", "en"),
+        ("/", "de", "fr"),
+        ("/?lang=en", "fr", "en"),
+        ("/?lang=fr", "en", "fr"),
+        ("/?lang=de", "en", "fr"),
+    ],
+)
+async def test_the_status_page_is_in_the_readers_language(
+    pool: Pool, path: str, header: str, lang: str
+) -> None:
+    """``?lang=`` decides, then ``Accept-Language``, then it is the pool's language, French."""
+    async with pool.session.get(path, headers={"Accept-Language": header}) as answer:
+        page = await answer.text()
+
+    assert f'<html lang="{lang}">' in page
+    assert "accept-language" == answer.headers["Vary"]
+
+
 async def test_public_pages_hold_no_secret(pool: Pool) -> None:
     """Page, status, metrics and announcement are open, and tell no key and no text."""
     texts = {}

@@ -31,6 +31,7 @@ PAGE_HEADERS = (
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("cache-control", "no-cache"),
+    ("vary", "accept-language"),
 )
 
 StatusSource = Callable[[], PoolStatus]
@@ -67,7 +68,7 @@ class Pages:
         self._pool = pool
         self._source = status
         self._health = health
-        self._page = (files("entraide_dashboard") / "index.html").read_bytes()
+        self._page = (files("entraide_dashboard") / "index.html").read_text("utf-8")
         self._models: tuple[float, tuple[ModelCard, ...]] = (0.0, ())
         self._status: tuple[float, bytes] = (0.0, b"")
         self.endpoints = PoolEndpoints()
@@ -124,7 +125,8 @@ class Pages:
             }
         )
 
-    def send_page(self, exchange: Exchange) -> None:
-        """Sends the status page."""
+    def send_page(self, exchange: Exchange, lang: str) -> None:
+        """Sends the status page in a language, ``fr`` or ``en``."""
+        page = self._page.replace('<html lang="fr">', f'<html lang="{lang}">', 1)
         kind = "text/html; charset=utf-8"
-        exchange.respond(200, self._page, kind=kind, headers=PAGE_HEADERS)
+        exchange.respond(200, page.encode(), kind=kind, headers=PAGE_HEADERS)

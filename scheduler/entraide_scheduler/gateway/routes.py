@@ -262,9 +262,7 @@ class Routes:
 
     async def _list_jobs(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        limit = dict(
-            part.partition("=")[::2] for part in call.exchange.request.query.split("&")
-        ).get("limit", "0")
+        limit = _query_values(call.exchange.request.query).get("limit", "0")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= LIMIT_DIGITS_MAX):
             raise refused("invalid_request", param="limit", fault="limit_list", limit=LIST_MAX)
         jobs = await self._coop_jobs.list_jobs(caller, int(limit), call.lang)
@@ -308,7 +306,9 @@ class Routes:
 
     async def _page(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
-            self._pages.send_page(call.exchange)
+            requested = _query_values(call.exchange.request.query).get("lang")
+            lang = i18n.lang_of(requested) if requested else self.lang_of(call.exchange)
+            self._pages.send_page(call.exchange, lang)
 
     async def _status(self, call: RouteCall) -> None:
         call.respond(await self._pages.render_status())
@@ -330,3 +330,8 @@ class Routes:
         if not call.exchange.is_over:
             page, kind = self._metrics.render(len(self._running)), self._metrics.CONTENT_TYPE
             call.exchange.respond(200, page, kind=kind)
+
+
+def _query_values(query: str) -> dict[str, str]:
+    """Returns the values of a query string by name; a name without a value has ""."""
+    return dict(part.partition("=")[::2] for part in query.split("&"))
