@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from tests.core import recording
 from tests.house.source import modules, tree
-from tests.sdk.explaining import faults
+from tests.sdk.explanation_cases import missing_parts
 
 from entraide import i18n
 from entraide.types import Explanation, JobState
@@ -51,7 +51,7 @@ def test_a_life_is_told_without_a_hole(told: dict[tuple[str, ...], Explanation])
         (facts.decision, facts.reason, lang, fault)
         for facts in told.values()
         for lang in i18n.LANGUAGES
-        for fault in faults(facts, lang)
+        for fault in missing_parts(facts, lang)
     ]
 
     assert {"placed", "waiting", "refused"} <= {facts.decision for facts in told.values()}

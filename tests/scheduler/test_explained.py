@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.sdk.explaining import CASES
+from tests.sdk.explanation_cases import CASES
 
 from entraide import explanations, i18n
 from entraide.client import _convert

@@ -26,7 +26,7 @@ class ServedPool(Struct):
     admin: Admin
 
 
-class Ran(Struct):
+class CliResult(Struct):
     """What one command did."""
 
     status: int
@@ -34,7 +34,7 @@ class Ran(Struct):
     err: str
 
 
-Cli = Callable[[Sequence[str]], Ran]
+Cli = Callable[[Sequence[str]], CliResult]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def served(tmp_path: Path) -> Iterator[ServedPool]:
     """A scripted pool, with its state as ``entraide up`` would write it."""
     pool, admin = Pool(), Admin()
     with serving(pool, admin) as address:
-        found = {
+        pool_file = {
             "http": "http://127.0.0.1:1",
             "grpc": address,
             "nats": "nats://127.0.0.1:1",
@@ -50,7 +50,7 @@ def served(tmp_path: Path) -> Iterator[ServedPool]:
             "keys": {coop: key for key, coop in KEYS.items()},
             "pids": {"up": 1},
         }
-        (tmp_path / "pool.json").write_bytes(msgspec.json.encode(found))
+        (tmp_path / "pool.json").write_bytes(msgspec.json.encode(pool_file))
         yield ServedPool(address, tmp_path, pool, admin)
 
 
@@ -64,11 +64,11 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
-    def run(arguments: Sequence[str]) -> Ran:
-        with pytest.raises(SystemExit) as ended:
+    def run(arguments: Sequence[str]) -> CliResult:
+        with pytest.raises(SystemExit) as exit_info:
             main(arguments)
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, said.out, said.err)
+        captured = capsys.readouterr()
+        assert isinstance(exit_info.value.code, int)
+        return CliResult(exit_info.value.code, captured.out, captured.err)
 
     return run

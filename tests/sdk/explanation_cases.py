@@ -1,7 +1,7 @@
-"""Explanations made by hand, one of each kind, and how a golden text of one is checked.
+"""Explanations made by hand, one of each kind, and the check of an explanation's text.
 
-To add one: write it into ``CASES``, run ``python -m tests.sdk.explaining``, and read the two texts
-that it writes as the member who asked would.
+To add a case: write it into ``CASES``, run ``python -m tests.sdk.explanation_cases``, and read the
+two golden texts that it writes as a member would.
 """
 
 import re
@@ -85,8 +85,8 @@ def explanation(
 ) -> Explanation:
     """An explanation; the node picked is the first candidate, as the core lists it."""
     counts: dict[str, int] = dict(more or {})
-    for one in excluded:
-        counts[one.rule] = counts.get(one.rule, 0) + 1
+    for exclusion in excluded:
+        counts[exclusion.rule] = counts.get(exclusion.rule, 0) + 1
     return Explanation(
         job="job-1",
         at=AT,
@@ -104,36 +104,38 @@ def explanation(
     )
 
 
-def of(one: Candidate, prefix: str = "") -> dict[str, str | float]:
-    """What an explanation's values say of a node."""
-    said: dict[str, str | float] = {
-        f"{prefix}node": one.node,
-        f"{prefix}coop": one.coop,
-        f"{prefix}zone": one.zone,
-        f"{prefix}carbon_g": one.carbon_ug / 1e6,
-        f"{prefix}ttft_s": one.ttft_s,
+def node_values(candidate: Candidate, prefix: str = "") -> dict[str, str | float]:
+    """Returns the values of an explanation about a node."""
+    predicted: dict[str, str | float] = {
+        f"{prefix}node": candidate.node,
+        f"{prefix}coop": candidate.coop,
+        f"{prefix}zone": candidate.zone,
+        f"{prefix}carbon_g": candidate.carbon_ug / 1e6,
+        f"{prefix}ttft_s": candidate.ttft_s,
     }
     if not prefix:
-        said |= {
-            "energy_wh": one.energy_uwh / 1e6,
-            "ttft_upper_s": one.ttft_upper_s,
+        predicted |= {
+            "energy_wh": candidate.energy_uwh / 1e6,
+            "ttft_upper_s": candidate.ttft_upper_s,
             "confidence": 0.9,
-            "intensity_g_per_kwh": one.intensity_g_per_kwh,
+            "intensity_g_per_kwh": candidate.intensity_g_per_kwh,
         }
-    return said
+    return predicted
 
 
 def placed(
     reason: str, *excluded: Exclusion, candidates: tuple[Candidate, ...], **values: str | float
 ) -> Explanation:
     """A placement on the first candidate; the second is the next best."""
-    said = of(candidates[0])
+    predicted = node_values(candidates[0])
     if len(candidates) > 1:
-        said |= of(candidates[1], "next_")
-    return explanation("placed", reason, *excluded, candidates=candidates, **(said | values))
+        predicted |= node_values(candidates[1], "next_")
+    return explanation("placed", reason, *excluded, candidates=candidates, **(predicted | values))
 
 
-NEAR_AB = of(Candidate("ab-1", "prairie", "CA-AB", 0.9, 0, 0, 10, 0, Basis.DEFAULT, 0, True))
+NEAR_AB = node_values(
+    Candidate("ab-1", "prairie", "CA-AB", 0.9, 0, 0, 10, 0, Basis.DEFAULT, 0, True)
+)
 OF_AB = {
     f"greener_{name}": NEAR_AB[name] for name in ("node", "coop", "zone", "carbon_g", "ttft_s")
 }
@@ -154,7 +156,7 @@ CASES: dict[str, Explanation] = {
         candidates=(ON, LATE),
         greener_rule="promise_at_risk",
         could_node="qc-2",
-        **of(LATE, "greener_"),
+        **node_values(LATE, "greener_"),
     ),
     "placed-greenest-with-room": placed(
         "greenest_with_room",
@@ -314,23 +316,27 @@ TOLD = {
 }
 
 
-def faults(facts: Explanation, lang: str) -> list[str]:
-    """What an explanation fails to tell, in words for whoever reads a failing test."""
+def missing_parts(facts: Explanation, lang: str) -> list[str]:
+    """Returns what the text of an explanation omits, in words for a failing test."""
     parts = explanations.parts(facts, lang)
     text = explanations.render(facts, lang) + explanations.sentence(facts, lang)
-    found = [f"{kind} is missing" for kind in TOLD[facts.decision] - {part.kind for part in parts}]
-    found += [f"a value is missing: {part.text}" for part in parts if i18n.HOLE in part.text]
-    found += [f"{mark!r} in the text" for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)]
+    missing = [
+        f"{kind} is missing" for kind in TOLD[facts.decision] - {part.kind for part in parts}
+    ]
+    missing += [f"a value is missing: {part.text}" for part in parts if i18n.HOLE in part.text]
+    missing += [f"{mark!r} in the text" for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)]
     if facts.decision == "placed":
         node = explanation_values.predictions(facts)
-        who = _one(parts, PartKind.WHO)
-        found += [f"{key} is not named" for key in ("node", "coop") if str(node[key]) not in who]
-        numbers = _one(parts, PartKind.NUMBERS)
-        found += [f"no {unit}" for unit in ("g\u00a0CO2e", "Wh", "\u00a0s") if unit not in numbers]
-    return found
+        who = _text_of(parts, PartKind.WHO)
+        missing += [f"{key} is not named" for key in ("node", "coop") if str(node[key]) not in who]
+        numbers = _text_of(parts, PartKind.NUMBERS)
+        missing += [
+            f"no {unit}" for unit in ("g\u00a0CO2e", "Wh", "\u00a0s") if unit not in numbers
+        ]
+    return missing
 
 
-def _one(parts: list[Part], kind: PartKind) -> str:
+def _text_of(parts: list[Part], kind: PartKind) -> str:
     return next(part.text for part in parts if part.kind is kind)
 
 

@@ -10,7 +10,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from msgspec.structs import replace
-from tests.sdk import script
+from tests.sdk import mock_answers
 
 from entraide import catalogue, i18n
 from entraide.errors import CODES
@@ -92,14 +92,14 @@ class Pool(pool_pb2_grpc.PoolServicer):
         if request.model == "endless":
             context.add_callback(lambda: self.gone.append(request.model))
             while context.is_active():
-                yield script.delta("encore ")
+                yield mock_answers.delta("encore ")
             return
-        yield from script.answer("Bonjour", " à toi")
+        yield from mock_answers.answer("Bonjour", " à toi")
 
     def Get(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:  # noqa: N802
         """Returns the one job."""
         self._owned(request, context)
-        return script.job("completed", model="smollm2-135m", receipt=script.RECEIPT)
+        return mock_answers.job("completed", model="smollm2-135m", receipt=mock_answers.RECEIPT)
 
     def Cancel(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:  # noqa: N802
         """Cannot cancel it any more."""
@@ -112,7 +112,7 @@ class Pool(pool_pb2_grpc.PoolServicer):
         """Lists it for its owner."""
         if self._coop(context) != "soleil":
             return pool_pb2.ListJobsResponse()
-        job = script.job("completed", model="smollm2-135m", submitted_at=1_000.0)
+        job = mock_answers.job("completed", model="smollm2-135m", submitted_at=1_000.0)
         return pool_pb2.ListJobsResponse(jobs=[job][: request.limit])
 
     def Explain(  # noqa: N802
@@ -125,17 +125,17 @@ class Pool(pool_pb2_grpc.PoolServicer):
             coop="prairie",
             zone="CA-AB",
             rule="no_free_slot",
-            values=script.values(slots=4),
+            values=mock_answers.values(slots=4),
             waiting_helps=True,
         )
-        return script.explanation([full])
+        return mock_answers.explanation([full])
 
     def ListModels(  # noqa: N802
         self, request: pool_pb2.ListModelsRequest, context: Context
     ) -> pool_pb2.ListModelsResponse:
         """Lists the one model."""
         self._coop(context)
-        return script.MODELS
+        return mock_answers.MODELS
 
 
 class Admin(admin_pb2_grpc.AdminServicer):

@@ -35,9 +35,9 @@ SMALL_BELOW, LARGE_ABOVE = 4_000_000_000, 15_000_000_000
 
 def entry(**changes: object) -> ModelEntry:
     """A model of the shipped catalogue, changed."""
-    found = documents.find(shipped(), "qwen3-8b")
-    assert found is not None
-    return replace(found, **changes)
+    original = documents.find(shipped(), "qwen3-8b")
+    assert original is not None
+    return replace(original, **changes)
 
 
 def artefact(**changes: object) -> Artefact:
@@ -47,14 +47,14 @@ def artefact(**changes: object) -> Artefact:
 
 def test_the_shipped_catalogue_is_sound() -> None:
     """The catalogue that ships has no fault, and is written back as the same facts."""
-    found = shipped()
+    catalogue = shipped()
 
-    assert () == documents.faults(found)
-    assert found == documents.read(documents.write(found))
-    assert len(found.models) >= 12
+    assert () == documents.faults(catalogue)
+    assert catalogue == documents.read(documents.write(catalogue))
+    assert len(catalogue.models) >= 12
 
 
-@pytest.mark.parametrize("model", shipped().models, ids=lambda one: one.name)
+@pytest.mark.parametrize("model", shipped().models, ids=lambda artefact: artefact.name)
 def test_sizes_and_energy_follow_their_rules(model: ModelEntry) -> None:
     """Each model's size and energy are those of the written rules, and its facts have a source."""
     small, large = model.parameters < SMALL_BELOW, model.parameters > LARGE_ABOVE
@@ -65,21 +65,23 @@ def test_sizes_and_energy_follow_their_rules(model: ModelEntry) -> None:
     assert model.source
     assert model.licence
     assert "gguf" == model.artefacts[0].format
-    assert any(one.format == "safetensors" for one in model.artefacts)
+    assert any(artefact.format == "safetensors" for artefact in model.artefacts)
 
 
 def test_each_size_and_french_are_there() -> None:
     """Each alias finds a model that does not think aloud, small and middling ones in French."""
-    quick = [one for one in shipped().models if not one.reasoning]
-    french = {one.size for one in quick if {"fr", "mul"} & set(one.languages)}
+    without_reasoning = [model for model in shipped().models if not model.reasoning]
+    french = {model.size for model in without_reasoning if {"fr", "mul"} & set(model.languages)}
 
     assert set(ModelSize) == french
-    assert all(any(one.size in sizes for one in quick) for sizes in ALIASES.values())
+    assert all(
+        any(model.size in sizes for model in without_reasoning) for sizes in ALIASES.values()
+    )
 
 
 def test_only_the_demo_model_is_pinned() -> None:
     """What ships is pinned only where its bytes ship too."""
-    pinned = {one.name for one in shipped().models if any(a.is_pinned for a in one.artefacts)}
+    pinned = {model.name for model in shipped().models if any(a.is_pinned for a in model.artefacts)}
 
     assert {"smollm2-135m-instruct"} == pinned
 
@@ -132,9 +134,9 @@ FAULTY = {
 def test_what_a_catalogue_must_not_say(changes: dict[str, object], key: str) -> None:
     """Each thing that a catalogue must not say is found, and the document is not read."""
     faulty = Catalogue(1, 0.0, (entry(**changes),))
-    found = documents.faults(faulty)
+    invalid = documents.faults(faulty)
 
-    assert key in {fault.key for fault in found}
+    assert key in {fault.key for fault in invalid}
     with pytest.raises(InvalidCatalogue):
         documents.read(documents.write(faulty))
 
@@ -176,7 +178,7 @@ def test_models_are_put_and_taken_by_name() -> None:
     new = entry(name="a-new-one")
     more = documents.with_entries(shipped(), new)
     changed = documents.with_entries(more, replace(new, title="Changed"))
-    names = [one.name for one in more.models]
+    names = [model.name for model in more.models]
 
     assert sorted(names) == names
     assert len(shipped().models) + 1 == len(more.models) == len(changed.models)
@@ -221,12 +223,12 @@ def test_which_files_are_meant(
 def test_pinning_to_a_folder(tmp_path: Path) -> None:
     """Files of a folder are pinned by their bytes, and weights take as much as they are long."""
     (tmp_path / "m-Q4_K_M.gguf").write_bytes(b"weights")
-    found = pin_from_folder(artefact(), tmp_path)
+    pinned = pin_from_folder(artefact(), tmp_path)
     missing = pin_from_folder(artefact(), tmp_path / "not")
 
-    assert isinstance(found, Artefact)
-    assert (True, 7, 7) == (found.is_pinned, found.weights_bytes, found.size_bytes)
-    assert f"sha256:{found.files[0].sha256}" == found.checksum
+    assert isinstance(pinned, Artefact)
+    assert (True, 7, 7) == (pinned.is_pinned, pinned.weights_bytes, pinned.size_bytes)
+    assert f"sha256:{pinned.files[0].sha256}" == pinned.checksum
     assert isinstance(missing, PinFault)
 
 
@@ -250,7 +252,7 @@ def test_without_the_hubs_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pinning from the hub without its library says which one is missing."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
 
-    found = pin_from_hub(artefact())
+    fault = pin_from_hub(artefact())
 
-    assert isinstance(found, PinFault)
-    assert "no_library" == found.code
+    assert isinstance(fault, PinFault)
+    assert "no_library" == fault.code

@@ -20,21 +20,21 @@ from entraide.v1 import admin_pb2
 
 def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> None:
     """The answer comes first, the receipt is the last line, and nothing is on the error output."""
-    ran = cli(["chat", "Bonjour", "--state", str(served.state), "--class", "batch"])
-    answer, receipt = ran.out.splitlines()
+    result = cli(["chat", "Bonjour", "--state", str(served.state), "--class", "batch"])
+    answer, receipt = result.out.splitlines()
 
-    assert (0, "Bonjour à toi", "") == (ran.status, answer, ran.err)
+    assert (0, "Bonjour à toi", "") == (result.status, answer, result.err)
     assert receipt.startswith("Servi par on-1 en Ontario (coop soleil) · 0,012")
     assert "batch" == served.pool.asked[0].options.job_class
 
 
 def test_chat_for_programs(served: ServedPool, cli: Cli) -> None:
     """With --json there is one object, exact, and nothing else."""
-    ran = cli(["chat", "Bonjour", "--json", "--state", str(served.state), "--lang", "en"])
-    found = json.loads(ran.out)
+    result = cli(["chat", "Bonjour", "--json", "--state", str(served.state), "--lang", "en"])
+    answer = json.loads(result.out)
 
-    assert ["finish_reason", "job", "receipt", "text", "usage"] == sorted(found)
-    assert ("Bonjour à toi", 0.012) == (found["text"], found["receipt"]["energy_wh"])
+    assert ["finish_reason", "job", "receipt", "text", "usage"] == sorted(answer)
+    assert ("Bonjour à toi", 0.012) == (answer["text"], answer["receipt"]["energy_wh"])
 
 
 def test_chat_reads_standard_input(
@@ -56,21 +56,21 @@ def test_chat_reads_standard_input(
 )
 def test_a_refusal_is_one_sentence(served: ServedPool, cli: Cli, lang: str, sentence: str) -> None:
     """A refusal is told on the error output, in the language asked for, with exit status 1."""
-    ran = cli(["chat", "?", "--model", "absent", "--lang", lang, "--state", str(served.state)])
+    result = cli(["chat", "?", "--model", "absent", "--lang", lang, "--state", str(served.state)])
 
-    assert (1, "") == (ran.status, ran.out)
-    assert ran.err.startswith(sentence)
-    assert 1 == len(ran.err.splitlines())
+    assert (1, "") == (result.status, result.out)
+    assert result.err.startswith(sentence)
+    assert 1 == len(result.err.splitlines())
 
 
 def test_a_job_is_found_whoever_owns_it(served: ServedPool, cli: Cli) -> None:
     """On the pool's own machine a job is shown and explained without saying whose it is."""
     state = str(served.state)
-    shown = cli(["jobs", "show", "job-1", "--state", state])
+    listing = cli(["jobs", "show", "job-1", "--state", state])
     explained = cli(["jobs", "explain", "job-1", "--state", state])
     facts = json.loads(cli(["jobs", "explain", "job-1", "--json", "--state", state]).out)
 
-    assert shown.out.startswith("job-1 · terminée")
+    assert listing.out.startswith("job-1 · terminée")
     assert explained.out.startswith("Placée sur on-1 (coop soleil, Ontario).")
     assert "ab-1 (prairie, Alberta) n’a aucune place libre (4 places occupées)" in explained.out
     assert ("placed", 4) == (facts["decision"], facts["excluded"][0]["values"]["slots"])
@@ -78,30 +78,30 @@ def test_a_job_is_found_whoever_owns_it(served: ServedPool, cli: Cli) -> None:
 
 def test_a_job_of_another_coop_is_unknown_to_a_key(served: ServedPool, cli: Cli) -> None:
     """With --coop only that co-op's key is used."""
-    ran = cli(["jobs", "show", "job-1", "--coop", "boreale", "--state", str(served.state)])
+    result = cli(["jobs", "show", "job-1", "--coop", "boreale", "--state", str(served.state)])
 
-    assert 1 == ran.status
-    assert ran.err.startswith("Aucune requête de votre coopérative")
+    assert 1 == result.status
+    assert result.err.startswith("Aucune requête de votre coopérative")
 
 
 def test_jobs_are_listed(served: ServedPool, cli: Cli) -> None:
     """A co-op's jobs are listed in columns, and as JSON."""
     state = ["--coop", "soleil", "--state", str(served.state)]
-    heads, line = cli(["jobs", "list", *state]).out.splitlines()
-    found = json.loads(cli(["jobs", "list", "--json", *state]).out)
+    headings, line = cli(["jobs", "list", *state]).out.splitlines()
+    jobs = json.loads(cli(["jobs", "list", "--json", *state]).out)
 
-    assert ["REQUÊTE", "ÉTAT", "CLASSE", "MODÈLE", "SOUMISE"] == heads.split()
+    assert ["REQUÊTE", "ÉTAT", "CLASSE", "MODÈLE", "SOUMISE"] == headings.split()
     assert ["job-1", "terminée", "interactive", "smollm2-135m"] == line.split()[:4]
-    assert ["job-1"] == [job["job"] for job in found]
+    assert ["job-1"] == [job["job"] for job in jobs]
 
 
 def test_cancelling_an_ended_job(served: ServedPool, cli: Cli) -> None:
     """What cannot be cancelled any more is said so."""
-    ran = cli(["jobs", "cancel", "job-1", "--lang", "en", "--state", str(served.state)])
+    result = cli(["jobs", "cancel", "job-1", "--lang", "en", "--state", str(served.state)])
 
     assert (1, "This job has already ended: there is nothing to cancel.\n") == (
-        ran.status,
-        ran.err,
+        result.status,
+        result.err,
     )
 
 
@@ -133,12 +133,12 @@ def test_quarantine_is_shown_with_its_reason(served: ServedPool, cli: Cli) -> No
     served.admin.quarantine.CopyFrom(quarantine)
     french = cli(["nodes", "list", *state]).out
     english = cli(["--lang", "en", "nodes", "show", "on-1", *state]).out
-    (found,) = json.loads(cli(["nodes", "list", "--json", *state]).out)
+    (node,) = json.loads(cli(["nodes", "list", "--json", *state]).out)
     served.admin.quarantine.reason = "engines_ended"
 
     assert "un de ses messages a fait échouer l’ordonnanceur (joined)" in french
     assert "the scheduler failed on one of its messages (joined)" in english
-    assert "event_raised" == found["quarantine"]["reason"]
+    assert "event_raised" == node["quarantine"]["reason"]
     assert "ses requêtes ont provoqué l’arrêt de moteurs" in cli(["keys", "list", *state]).out
     assert "quarantaine" not in cli(["keys", "clear", "k-1", *state]).out
 
@@ -159,18 +159,20 @@ def test_a_refusal_to_load_is_shown(served: ServedPool, cli: Cli) -> None:
     served.admin.load_refusals = [refusal]
     state = ["--state", str(served.state), "--lang", "en"]
     for command in (["nodes", "show", "on-1"], ["models", "list"]):
-        told = cli([*command, *state]).out.splitlines()[-1]
+        line = cli([*command, *state]).out.splitlines()[-1]
 
-        assert told.startswith('on-1 did not load "qwen3-8b" on 2026-03-01')
-        assert told.endswith("the disk is full (disk_full).")
+        assert line.startswith('on-1 did not load "qwen3-8b" on 2026-03-01')
+        assert line.endswith("the disk is full (disk_full).")
 
 
 def test_a_join_token_stands_alone(served: ServedPool, cli: Cli) -> None:
     """The token alone is on the output, so that a script can take it; advice is beside it."""
-    ran = cli(["nodes", "token", "--coop", "soleil", "--hours", "2", "--state", str(served.state)])
+    result = cli(
+        ["nodes", "token", "--coop", "soleil", "--hours", "2", "--state", str(served.state)]
+    )
 
-    assert "jeton-1\n" == ran.out
-    assert "entraide node join" in ran.err
+    assert "jeton-1\n" == result.out
+    assert "entraide node join" in result.err
     assert ("soleil", 7_200.0) == (served.admin.tokens[0].coop, served.admin.tokens[0].valid_s)
 
 
@@ -206,10 +208,10 @@ def test_coops_change_only_what_is_asked(served: ServedPool, cli: Cli) -> None:
 )
 def test_a_quota_that_is_none(served: ServedPool, cli: Cli, quota: str) -> None:
     """A quota that is written otherwise is misuse, and nothing is changed."""
-    ran = cli(["coops", "set", "boreale", "--quota", quota, "--state", str(served.state)])
+    result = cli(["coops", "set", "boreale", "--quota", quota, "--state", str(served.state)])
 
-    assert 2 == ran.status
-    assert f"«\u00a0{quota}\u00a0» n’est pas un quota" in ran.err
+    assert 2 == result.status
+    assert f"«\u00a0{quota}\u00a0» n’est pas un quota" in result.err
     assert 1.0 == served.admin.coop.shares
 
 
@@ -220,12 +222,12 @@ def test_a_quota_of_a_project_or_a_key_stands_beside_the_others(
     state = ["--state", str(served.state)]
     texts = ("carbon_g=40/month", "carbon_g=9/month,project=chat", "carbon_g=5/month,key=k1")
     options = [part for text in texts for part in ("--quota", text)]
-    shown = cli(["coops", "set", "boreale", *options, *state]).out
+    table = cli(["coops", "set", "boreale", *options, *state]).out
     cli(["coops", "set", "boreale", "--quota", "carbon_g=none,project=chat", *state])
-    left = [(q.limit, q.project, q.key) for q in served.admin.coop.quotas if q.kind == "carbon_g"]
+    quotas = [(q.limit, q.project, q.key) for q in served.admin.coop.quotas if q.kind == "carbon_g"]
 
-    assert "0/9 par mois (chat)" in shown
-    assert [(40, "", ""), (5, "", "k1")] == left
+    assert "0/9 par mois (chat)" in table
+    assert [(40, "", ""), (5, "", "k1")] == quotas
 
 
 def test_what_a_coop_lends_changes_alone(served: ServedPool, cli: Cli) -> None:
@@ -247,15 +249,15 @@ def test_a_statement_says_what_was_given_to_whom(served: ServedPool, cli: Cli) -
     state = ["--state", str(served.state)]
     correction = ["--lender", "boreale", "--borrower", "soleil", "--wh", "-0.5"]
     posted = cli(["coops", "correct", "c1", *correction, "--reason", "compteur", *state])
-    said = cli(["report", "--coop", "boreale", "--month", "2027-01", *state]).out
-    asked = json.loads(cli(["report", "--coop", "boreale", "--json", *state]).out)
+    text = cli(["report", "--coop", "boreale", "--month", "2027-01", *state]).out
+    statement = json.loads(cli(["report", "--coop", "boreale", "--json", *state]).out)
 
     assert "c1" in posted.out
-    assert "Relevé de boreale, 2027-01" in said
-    assert re.search(r"donné à +soleil +3 +1\u00a0500 +0,25 Wh +0,0012 g +0,008 g", said)
-    assert re.search(r"c1 +soleil .* -0,5 Wh +0 g +compteur", said)
-    assert "reçu de" not in said
-    assert 1_500 == asked["others"][0]["given"]["tokens"]
+    assert "Relevé de boreale, 2027-01" in text
+    assert re.search(r"donné à +soleil +3 +1\u00a0500 +0,25 Wh +0,0012 g +0,008 g", text)
+    assert re.search(r"c1 +soleil .* -0,5 Wh +0 g +compteur", text)
+    assert "reçu de" not in text
+    assert 1_500 == statement["others"][0]["given"]["tokens"]
 
 
 def test_a_secret_is_shown_once(served: ServedPool, cli: Cli) -> None:
@@ -303,11 +305,11 @@ def test_a_members_key_in_the_environment_leaves_the_operators_commands_alone(
 
 def test_no_pool_here(cli: Cli, tmp_path: Path) -> None:
     """Without a pool the sentence says where it was looked for and how to start one."""
-    ran = cli(["chat", "Bonjour", "--state", str(tmp_path)])
+    result = cli(["chat", "Bonjour", "--state", str(tmp_path)])
 
-    assert (1, "") == (ran.status, ran.out)
-    assert str(tmp_path) in ran.err
-    assert "entraide up" in ran.err
+    assert (1, "") == (result.status, result.out)
+    assert str(tmp_path) in result.err
+    assert "entraide up" in result.err
 
 
 @pytest.mark.parametrize(
@@ -328,23 +330,23 @@ def test_misuse_is_told_in_both_languages(
 ) -> None:
     """A misused command ends with status 2 and one sentence in the caller's language."""
     for lang, sentence in (("fr", french), ("en", english)):
-        ran = cli([*arguments, "--lang", lang])
+        result = cli([*arguments, "--lang", lang])
 
-        assert (2, "") == (ran.status, ran.out)
-        assert ran.err.startswith(sentence)
-        assert "--help" in ran.err
+        assert (2, "") == (result.status, result.out)
+        assert result.err.startswith(sentence)
+        assert "--help" in result.err
 
 
 @pytest.mark.parametrize(("lang", "words"), [("fr", "Commandes"), ("en", "Commands")])
 def test_help_speaks_the_language(cli: Cli, lang: str, words: str) -> None:
     """Help is in one language throughout, and lists the shells' commands with our own."""
-    ran = cli(["--help", "--lang", lang])
+    result = cli(["--help", "--lang", lang])
 
-    assert 0 == ran.status
-    assert words in ran.out
+    assert 0 == result.status
+    assert words in result.out
     assert {"chat", "jobs", "nodes", "coops", "keys", "up", "down", "status", "node", "scheduler",
-            "gateway"} <= set(re.findall(r"^  ([a-z]+) ", ran.out, re.MULTILINE))  # fmt: skip
-    assert "Show this message" not in ran.out
+            "gateway"} <= set(re.findall(r"^  ([a-z]+) ", result.out, re.MULTILINE))  # fmt: skip
+    assert "Show this message" not in result.out
 
 
 HEAVY = ("aiohttp", "cryptography", "google.protobuf", "grpc", "nats", "numpy", "psutil", "rich",
@@ -399,10 +401,10 @@ def test_a_command_without_its_extra_says_what_to_install(
         raise ModuleNotFoundError("No module named 'polars'", name="polars")
 
     monkeypatch.setattr(app, "load_command", absent)
-    ran = cli(["sim", "run", "quartier", "--out", "x", "--lang", "en"])
+    result = cli(["sim", "run", "quartier", "--out", "x", "--lang", "en"])
 
-    assert (1, "") == (ran.status, ran.out)
-    assert ran.err.strip().endswith("pip install 'entraide[sim]'")
+    assert (1, "") == (result.status, result.out)
+    assert result.err.strip().endswith("pip install 'entraide[sim]'")
 
 
 @pytest.mark.parametrize(
@@ -431,8 +433,8 @@ def test_a_machine_that_joined_nothing_is_told_how(
     cli: Cli, tmp_path: Path, command: list[str]
 ) -> None:
     """Before joining, the node's commands say what to do first, in one sentence."""
-    ran = cli(["node", *command, "--dir", str(tmp_path), "--lang", "en"])
+    result = cli(["node", *command, "--dir", str(tmp_path), "--lang", "en"])
 
-    assert (1, "") == (ran.status, ran.out)
-    assert "has joined no pool yet" in ran.err
-    assert 1 == len(ran.err.splitlines())
+    assert (1, "") == (result.status, result.out)
+    assert "has joined no pool yet" in result.err
+    assert 1 == len(result.err.splitlines())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.sdk import script
+from tests.sdk import mock_answers
 
 import entraide
 import entraide.client
@@ -61,7 +61,7 @@ both = pytest.mark.parametrize("ask", [chat, chat_async], ids=["sync", "async"])
 @both
 def test_a_whole_answer(ask: Chat) -> None:
     """An answer has its text, its tokens, its receipt and its job."""
-    found, transport = ask({"Pool/Stream": [script.answer("Bon", "jour")]})
+    found, transport = ask({"Pool/Stream": [mock_answers.answer("Bon", "jour")]})
 
     assert ("Bonjour", "stop", "job-1") == (found.text, found.finish_reason, found.job)
     assert (12, 3) == (found.usage.input_tokens, found.usage.output_tokens)
@@ -73,17 +73,22 @@ def test_a_whole_answer(ask: Chat) -> None:
 @both
 def test_text_that_comes_with_the_end_is_not_lost(ask: Chat) -> None:
     """The end carries the whole text: what had not come before is taken from it."""
-    events = [script.started(), script.delta("Bon"), script.done("Bonjour")]
+    events = [mock_answers.started(), mock_answers.delta("Bon"), mock_answers.done("Bonjour")]
 
     assert "Bonjour" == ask({"Pool/Stream": [events]})[0].text
-    assert "Salut" == ask({"Pool/Stream": [[script.started(), script.done("Salut")]]})[0].text
+    assert (
+        "Salut"
+        == ask({"Pool/Stream": [[mock_answers.started(), mock_answers.done("Salut")]]})[0].text
+    )
 
 
 @both
 def test_tried_again_before_the_first_text(ask: Chat) -> None:
     """A loss before any text is tried again, and the caller sees one answer."""
-    lost = [script.started("job-0"), error_for("node_lost")]
-    found, transport = ask({"Pool/Stream": [lost, error_for("no_node_live"), script.answer("A")]})
+    lost = [mock_answers.started("job-0"), error_for("node_lost")]
+    found, transport = ask(
+        {"Pool/Stream": [lost, error_for("no_node_live"), mock_answers.answer("A")]}
+    )
 
     assert ("A", "job-1") == (found.text, found.job)
     assert 3 == len(transport.requests)
@@ -92,7 +97,7 @@ def test_tried_again_before_the_first_text(ask: Chat) -> None:
 @both
 def test_never_tried_again_after_text(ask: Chat) -> None:
     """Once text has come the error is raised, with the job's identifier."""
-    broken = [script.started(), script.delta("Bon"), error_for("node_lost")]
+    broken = [mock_answers.started(), mock_answers.delta("Bon"), error_for("node_lost")]
     with pytest.raises(PoolError) as raised:
         ask({"Pool/Stream": [broken]})
 
@@ -107,7 +112,7 @@ def test_never_tried_again_after_text(ask: Chat) -> None:
 def test_an_answer_that_just_stops_is_an_error(ask: Chat) -> None:
     """A stream without its end is broken, whatever text it brought."""
     with pytest.raises(PoolError) as raised:
-        ask({"Pool/Stream": [[script.started(), script.delta("Bon")]]})
+        ask({"Pool/Stream": [[mock_answers.started(), mock_answers.delta("Bon")]]})
 
     assert "stream_broken" == raised.value.code
 
@@ -156,14 +161,14 @@ def test_a_long_wait_is_the_callers_to_decide(ask: Chat) -> None:
 @both
 def test_a_short_wait_is_waited_for(ask: Chat) -> None:
     """A full queue that says how long is tried again."""
-    steps = [error_for("queue_full", retry_after_s=0.001), script.answer("A")]
+    steps = [error_for("queue_full", retry_after_s=0.001), mock_answers.answer("A")]
 
     assert "A" == ask({"Pool/Stream": steps})[0].text
 
 
 def test_what_is_asked_travels() -> None:
     """Options go where the contract has them; any other field goes on untouched."""
-    transport = MockTransport({"Pool/Stream": [script.answer("A")]})
+    transport = MockTransport({"Pool/Stream": [mock_answers.answer("A")]})
     client = Client(transport=transport, lang="en")
     messages = [{"role": "system", "content": "Réponds."}, {"role": "user", "content": "Bonjour"}]
     client.chat(
@@ -206,7 +211,10 @@ def test_what_cannot_be_asked(prompt: list[dict[str, str]]) -> None:
 
 def test_without_a_model_the_first_served_is_asked() -> None:
     """A program need not name a model, and the pool is asked for its models once."""
-    steps = {"Pool/ListModels": [script.MODELS], "Pool/Stream": [script.answer("A")] * 2}
+    steps = {
+        "Pool/ListModels": [mock_answers.MODELS],
+        "Pool/Stream": [mock_answers.answer("A")] * 2,
+    }
     transport = MockTransport(steps)
     client = Client(transport=transport)
     client.chat("Bonjour")
@@ -218,7 +226,7 @@ def test_without_a_model_the_first_served_is_asked() -> None:
 
 def test_a_stream_piece_by_piece() -> None:
     """Text comes piece by piece; tokens and receipt are there at the end, not before."""
-    transport = MockTransport({"Pool/Stream": [script.answer("Bon", "jour")]})
+    transport = MockTransport({"Pool/Stream": [mock_answers.answer("Bon", "jour")]})
     with Client(transport=transport).stream("Bonjour", model="m") as stream:
         first = next(iter(stream))
         before = (stream.job, stream.text, stream.receipt, stream.finish_reason)
@@ -239,7 +247,7 @@ def test_leaving_a_stream_closes_its_call() -> None:
         def stream(self, request: Any, *, timeout_s: float, lang: str) -> Any:
             try:
                 while True:
-                    yield script.delta("a")
+                    yield mock_answers.delta("a")
             finally:
                 closed.append(True)
 
@@ -254,8 +262,8 @@ def test_a_job_left_with_the_pool() -> None:
     """A kept job is submitted once, whatever is lost on the way, then waited for and read."""
     result = b'{"choices": [{"message": {"content": "Bonjour"}}]}'
     steps = {
-        "Pool/Submit": [error_for("pool_unreachable"), script.job("queued")],
-        "Pool/Get": [script.job("active"), script.job("completed", result_json=result)],
+        "Pool/Submit": [error_for("pool_unreachable"), mock_answers.job("queued")],
+        "Pool/Get": [mock_answers.job("active"), mock_answers.job("completed", result_json=result)],
     }
     transport = MockTransport(steps)
     client = Client(transport=transport)
@@ -275,7 +283,7 @@ def test_a_job_left_with_the_pool() -> None:
 
 def test_waiting_has_an_end() -> None:
     """A job that does not end in time is an error that names it."""
-    client = Client(transport=MockTransport({"Pool/Get": [script.job("active")]}))
+    client = Client(transport=MockTransport({"Pool/Get": [mock_answers.job("active")]}))
     with pytest.raises(PoolError) as raised:
         client.wait("job-1", timeout_s=0.0)
 
@@ -285,12 +293,12 @@ def test_waiting_has_an_end() -> None:
 async def test_the_asyncio_client_has_the_same_calls() -> None:
     """Submit, get, wait, cancel, explain, models and jobs work as in the other client."""
     steps = {
-        "Pool/Submit": [script.job("queued")],
-        "Pool/Get": [script.job("active"), script.job("completed")],
-        "Pool/Cancel": [script.job("cancelled")],
-        "Pool/Explain": [script.explanation()],
-        "Pool/ListModels": [script.MODELS],
-        "Pool/ListJobs": [pool_pb2.ListJobsResponse(jobs=[script.job("active")])],
+        "Pool/Submit": [mock_answers.job("queued")],
+        "Pool/Get": [mock_answers.job("active"), mock_answers.job("completed")],
+        "Pool/Cancel": [mock_answers.job("cancelled")],
+        "Pool/Explain": [mock_answers.explanation()],
+        "Pool/ListModels": [mock_answers.MODELS],
+        "Pool/ListJobs": [pool_pb2.ListJobsResponse(jobs=[mock_answers.job("active")])],
     }
     async with AsyncClient(transport=AsyncMockTransport(steps)) as client:
         submitted = await client.submit("Bonjour", model="m")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from msgspec import structs
-from tests.sdk.explaining import (
+from tests.sdk.explanation_cases import (
     AT,
     BUSY,
     CASES,
@@ -14,8 +14,8 @@ from tests.sdk.explaining import (
     ON,
     QC,
     explanation,
-    faults,
     golden,
+    missing_parts,
     placed,
 )
 
@@ -65,7 +65,7 @@ def test_an_explanation_reads_as_approved(name: str, lang: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_an_explanation_tells_all_that_it_must(name: str, lang: str) -> None:
     """Who, why, the numbers with their units, and what would have changed it: none is missing."""
-    assert [] == faults(CASES[name], lang)
+    assert [] == missing_parts(CASES[name], lang)
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -79,7 +79,7 @@ def test_a_missing_value_is_noticed(name: str, value: str, lang: str) -> None:
     text = explanations.render(broken, lang)
 
     assert value in facts.values
-    assert [] != faults(broken, lang)
+    assert [] != missing_parts(broken, lang)
     assert i18n.HOLE in text
     assert "$" not in text
 
@@ -93,9 +93,9 @@ def test_every_golden_text_has_its_case() -> None:
 
 def test_every_reason_has_its_golden_text() -> None:
     """Each reason of the catalogue is told by at least one case, and no case invents one."""
-    told = {facts.reason for facts in CASES.values() if facts.decision != "refused"}
+    covered = {facts.reason for facts in CASES.values() if facts.decision != "refused"}
 
-    assert set(i18n.message_codes("reason-")) == told
+    assert set(i18n.message_codes("reason-")) == covered
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -104,7 +104,7 @@ def test_every_error_code_can_be_a_refusals_reason(code: str, lang: str) -> None
     """Whatever refuses a job, its explanation says why, and what would have let it in."""
     facts = explanation("refused", code, objective_ttft_s=None, waiting_helps=False)
 
-    assert [] == faults(facts, lang)
+    assert [] == missing_parts(facts, lang)
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -118,7 +118,7 @@ def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None
     ]
 
     assert i18n.has_message(f"rule-{code}.otherwise")
-    assert [] == faults(facts, lang)
+    assert [] == missing_parts(facts, lang)
     assert "ab-1" in could
     assert not re.search(r"\b(rule|règle)\b", could)
 
@@ -154,7 +154,7 @@ def test_only_a_node_that_the_core_names_is_told(name: str, lang: str) -> None:
 
     assert node in explanations.sentence(facts, lang)
     assert node not in explanations.sentence(older, lang)
-    assert [] == faults(older, lang)
+    assert [] == missing_parts(older, lang)
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -172,32 +172,32 @@ def test_an_older_pools_facts_are_filled_from_its_candidates() -> None:
     facts = placed("greenest", BUSY, candidates=(ON, QC))
     older = structs.replace(facts, values={"carbon_g": 0.000_02})
 
-    assert [] == faults(older, "fr")
+    assert [] == missing_parts(older, "fr")
     assert "qc-1 (coop boreale, Québec" in explanations.sentence(older, "fr")
 
 
 def test_only_the_greenest_have_a_next_by_their_order() -> None:
     """Where another rule picked, the list's order does not say who would have been next."""
-    told = {
+    texts = {
         reason: explanations.sentence(
             structs.replace(placed(reason, candidates=(ON, QC)), values={}), "fr"
         )
         for reason in ("greenest", "fastest")
     }
 
-    assert "Sans on-1, elle aurait pu aller sur qc-1" in told["greenest"]
-    assert "qc-1" not in told["fastest"]
-    assert "aucune autre machine" not in told["fastest"]
+    assert "Sans on-1, elle aurait pu aller sur qc-1" in texts["greenest"]
+    assert "qc-1" not in texts["fastest"]
+    assert "aucune autre machine" not in texts["fastest"]
 
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str) -> None:
     """The short form says what the first parts of the long one say."""
     facts = CASES["placed-greenest"]
-    wanted = (PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE)
-    said = [part.text for part in explanations.parts(facts, lang) if part.kind in wanted]
+    shown_kinds = (PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE)
+    sentences = [part.text for part in explanations.parts(facts, lang) if part.kind in shown_kinds]
 
-    assert " ".join(said) == explanations.sentence(facts, lang)
+    assert " ".join(sentences) == explanations.sentence(facts, lang)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str)
 )
 def test_a_moment_is_told_by_its_distance(after_s: float, french: str, english: str) -> None:
     """Whoever writes a sentence seldom knows the reader's clock: the distance is true anywhere."""
-    told = [relative_time.format_time(AT + after_s, lang, at=AT) for lang in LANGS]
+    texts = [relative_time.format_time(AT + after_s, lang, at=AT) for lang in LANGS]
 
-    assert [french, english] == told
+    assert [french, english] == texts
 
 
 @pytest.mark.parametrize(
@@ -232,9 +232,9 @@ def test_a_moment_is_told_by_its_distance(after_s: float, french: str, english: 
 )
 def test_a_known_clock_adds_the_time_of_day(after_s: float, french: str, english: str) -> None:
     """On the reader's own machine the time of day stands beside it, and the day if another."""
-    told = [relative_time.format_time(AT + after_s, lang, at=AT, clock=clock) for lang in LANGS]
+    texts = [relative_time.format_time(AT + after_s, lang, at=AT, clock=clock) for lang in LANGS]
 
-    assert [french, english] == [re.sub(r"[\u00a0\u202f]", " ", text) for text in told]
+    assert [french, english] == [re.sub(r"[\u00a0\u202f]", " ", text) for text in texts]
 
 
 @pytest.mark.parametrize(("lang", "day"), [("fr", "1er\u00a0mars"), ("en", "March\u00a01")])

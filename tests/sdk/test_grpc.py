@@ -110,13 +110,13 @@ def test_nobody_there(served: ServedPool) -> None:
 
 def test_leaving_a_stream_cancels_the_call(served: ServedPool) -> None:
     """The pool notices at once that a caller left in the middle of an answer."""
-    left = threading.Event()
-    served.pool.gone = Noticed(left)
+    has_left = threading.Event()
+    served.pool.gone = Noticed(has_left)
     with Client(served.address, KEY) as client:
         with client.stream("Bonjour", model="endless") as stream:
             assert "encore " == next(iter(stream))
 
-        assert left.wait(10)
+        assert has_left.wait(10)
 
 
 class Noticed(list[str]):

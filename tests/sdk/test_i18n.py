@@ -189,27 +189,29 @@ def test_values_are_never_read_as_patterns() -> None:
 def test_no_value_breaks_a_sentence(value: str | float, lang: str) -> None:
     """Whatever the values hold, each sentence comes out whole, and no longer than can be read."""
     for code in codes():
-        told = i18n.text(code, lang, **dict.fromkeys(i18n.value_names(code), value))
+        sentence = i18n.text(code, lang, **dict.fromkeys(i18n.value_names(code), value))
 
-        assert "???" not in told
-        assert code != told
-        assert len(told) < 20_000
+        assert "???" not in sentence
+        assert code != sentence
+        assert len(sentence) < 20_000
 
 
 def test_a_long_value_keeps_its_ends() -> None:
     """A value is cut in its middle: a program that failed says why at the end of its output."""
-    told = i18n.error("up_failed", "fr", {"child": "node-1", "detail": "d" * 10**5 + "no memory"})
+    sentence = i18n.error(
+        "up_failed", "fr", {"child": "node-1", "detail": "d" * 10**5 + "no memory"}
+    )
 
-    assert "node-1" in told
-    assert "dd […] dd" in told
-    assert told.endswith("no memory")
+    assert "node-1" in sentence
+    assert "dd […] dd" in sentence
+    assert sentence.endswith("no memory")
 
 
 def test_control_characters_are_taken_out_of_values() -> None:
     """What a node or a file says cannot steer a terminal, nor turn the text that follows."""
-    told = i18n.error("unknown_model", "en", {"model": "a\x1b[2Jb\x9b0mc\u202ed\r\x00"})
+    sentence = i18n.error("unknown_model", "en", {"model": "a\x1b[2Jb\x9b0mc\u202ed\r\x00"})
 
-    assert 'called "a[2Jb0mcd"' in told
+    assert 'called "a[2Jb0mcd"' in sentence
 
 
 @pytest.mark.parametrize(
@@ -233,16 +235,16 @@ def test_values_are_told_with_the_unit_in_their_name(
     name: str, value: float | str, french: str, english: str
 ) -> None:
     """A value's name says its unit; a moment alone says nothing and is left out."""
-    told = [i18n._value_text(name, {name: value}, lang) for lang in LANGS]
+    texts = [i18n._value_text(name, {name: value}, lang) for lang in LANGS]
 
-    assert [french, english] == told
+    assert [french, english] == texts
 
 
 @pytest.mark.parametrize("lang", i18n.LANGUAGES)
 def test_a_text_that_reads_none_is_shown(lang: str) -> None:
     """A text that somebody calls ``none`` is shown; a value that nobody gave leaves a hole."""
-    named = i18n.error("store_unreachable", lang, {"place": "none", "problem": "x"})
+    sentence = i18n.error("store_unreachable", lang, {"place": "none", "problem": "x"})
 
-    assert "none" in named
-    assert i18n.HOLE not in named
+    assert "none" in sentence
+    assert i18n.HOLE not in sentence
     assert i18n.HOLE in i18n.error("store_unreachable", lang, {"problem": "x"})

@@ -11,15 +11,15 @@ NB = "\u00a0"
 
 def plan() -> admin_pb2.ModelPlan:
     """Room is made for a model that jobs wait for; another replica comes; one stands."""
-    found = admin_pb2.ModelPlan(at=AT)
+    plan = admin_pb2.ModelPlan(at=AT)
     on_qc = {"node": "qc-1", "coop": "boreale", "zone": "CA-QC"}
-    idle = found.steps.add(load=False, model="qwen3-4b", reason="idle", **on_qc)
+    idle = plan.steps.add(load=False, model="qwen3-4b", reason="idle", **on_qc)
     idle.values.update({"for_model": "qwen3-14b", "idle_s": 1_200, "memory_bytes": 4e9})
-    load = found.steps.add(load=True, model="qwen3-14b", reason="waiting", **on_qc)
+    load = plan.steps.add(load=True, model="qwen3-14b", reason="waiting", **on_qc)
     load.values.update(
         {"jobs": 3, "load_s": 40, "memory_bytes": 11.5e9, "fetch_bytes": 0, "g_per_kwh": 1.3}
     )
-    more = found.steps.add(
+    more = plan.steps.add(
         load=True, model="petit-1b", reason="promise", node="on-1", coop="soleil", zone="CA-ON"
     )
     more.values.update(
@@ -28,11 +28,11 @@ def plan() -> admin_pb2.ModelPlan:
             "g_per_kwh": 38,
         }
     )  # fmt: skip
-    found.orders.add(
+    plan.orders.add(
         model="qwen3-4b", state="loaded", reason="waiting", since=AT - 1_800,
         memory_bytes=4_000_000_000, **on_qc,
     )  # fmt: skip
-    return found
+    return plan
 
 
 TOLD = {

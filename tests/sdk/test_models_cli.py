@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.node.weights import COMMIT, REPOSITORY, Hub, a_hub, content
-from tests.sdk.conftest import Cli, Ran, ServedPool
+from tests.sdk.conftest import Cli, CliResult, ServedPool
 
 from entraide import catalogue as documents
 from entraide.models import Artefact, Catalogue, ModelEntry
@@ -37,12 +37,12 @@ def test_the_catalogue_is_listed(
     served: ServedPool, cli: Cli, lang: str, expected: tuple[str, ...]
 ) -> None:
     """The catalogue shows each model with size, licence, energy class and what is pinned."""
-    ran = cli(["models", "catalogue", "--lang", lang, "--state", str(served.state)])
-    line = next(line for line in ran.out.splitlines() if line.startswith("qwen3-8b "))
-    demo = next(line for line in ran.out.splitlines() if line.startswith("smollm2-135m"))
+    result = cli(["models", "catalogue", "--lang", lang, "--state", str(served.state)])
+    line = next(line for line in result.out.splitlines() if line.startswith("qwen3-8b "))
+    demo = next(line for line in result.out.splitlines() if line.startswith("smollm2-135m"))
 
-    assert (0, "") == (ran.status, ran.err)
-    assert ran.out.startswith(expected[0])
+    assert (0, "") == (result.status, result.err)
+    assert result.out.startswith(expected[0])
     assert all(word in line for word in expected[1:])
     assert "gguf ✓" in demo
 
@@ -50,22 +50,22 @@ def test_the_catalogue_is_listed(
 def test_the_catalogue_for_programs(served: ServedPool, cli: Cli) -> None:
     """With --json the catalogue and a model are the document's own facts."""
     state = str(served.state)
-    whole = json.loads(cli(["models", "catalogue", "--json", "--state", state]).out)
-    one = json.loads(cli(["models", "show", "qwen3-8b", "--json", "--state", state]).out)
+    document = json.loads(cli(["models", "catalogue", "--json", "--state", state]).out)
+    entry = json.loads(cli(["models", "show", "qwen3-8b", "--json", "--state", state]).out)
 
-    assert served.admin.catalogue == msgspec.convert(whole, Catalogue)
-    assert one in whole["models"]
-    assert ("Apache-2.0", 147_456) == (one["licence"], one["kv_bytes_per_token"])
+    assert served.admin.catalogue == msgspec.convert(document, Catalogue)
+    assert entry in document["models"]
+    assert ("Apache-2.0", 147_456) == (entry["licence"], entry["kv_bytes_per_token"])
 
 
 def test_a_model_is_shown(served: ServedPool, cli: Cli) -> None:
     """A model is shown with all that matters to whoever chooses it."""
-    shown = cli(["models", "show", "qwen3-30b-a3b-instruct-2507", "--state", str(served.state)])
+    result = cli(["models", "show", "qwen3-30b-a3b-instruct-2507", "--state", str(served.state)])
     unknown = cli(["models", "show", "absent", "--state", str(served.state)])
 
-    assert "dont 3,3" in shown.out
-    assert "Apache-2.0, libre" in shown.out
-    assert "– gguf Q4_K_M" in shown.out
+    assert "dont 3,3" in result.out
+    assert "Apache-2.0, libre" in result.out
+    assert "– gguf Q4_K_M" in result.out
     assert 1 == unknown.status
     assert "absent" in unknown.err
 
@@ -93,22 +93,22 @@ def test_models_are_added_and_removed(served: ServedPool, cli: Cli, tmp_path: Pa
 def test_a_file_that_is_no_model(served: ServedPool, cli: Cli, tmp_path: Path) -> None:
     """A file that holds no model is refused in one sentence, and nothing changes."""
     (tmp_path / "bad.json").write_bytes(b'{"name": 3}')
-    ran = cli(["models", "add", str(tmp_path / "bad.json"), "--state", str(served.state)])
+    result = cli(["models", "add", str(tmp_path / "bad.json"), "--state", str(served.state)])
 
-    assert (1, 1) == (ran.status, served.admin.catalogue.version)
-    assert ran.err.startswith("Le catalogue des modèles est refusé")
+    assert (1, 1) == (result.status, served.admin.catalogue.version)
+    assert result.err.startswith("Le catalogue des modèles est refusé")
 
 
 def test_pinning_to_files_of_ones_own(served: ServedPool, cli: Cli, tmp_path: Path) -> None:
     """An operator pins a model to the files that lie in a folder, without asking anybody."""
     (tmp_path / "Qwen3-8B-Q4_K_M.gguf").write_bytes(DATA)
-    ran = cli(["models", "pin", "qwen3-8b", "--format", "gguf", "--folder", str(tmp_path),
+    result = cli(["models", "pin", "qwen3-8b", "--format", "gguf", "--folder", str(tmp_path),
                "--state", str(served.state)])  # fmt: skip
     pinned = of(served, "qwen3-8b").artefacts[0]
 
-    assert (0, "") == (ran.status, ran.err)
+    assert (0, "") == (result.status, result.err)
     assert f"sha256:{hashlib.sha256(DATA).hexdigest()}" == pinned.checksum
-    assert "✓ gguf Q4_K_M" in ran.out
+    assert "✓ gguf Q4_K_M" in result.out
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])
@@ -118,11 +118,11 @@ def test_pinning_without_a_network(
     """Where the hub does not answer, one sentence says so and what to do instead."""
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    ran = cli(["models", "pin", "qwen3-8b", "--state", str(served.state), "--lang", lang])
+    result = cli(["models", "pin", "qwen3-8b", "--state", str(served.state), "--lang", lang])
 
-    assert (1, "") == (ran.status, ran.out)
-    assert 1 == len(ran.err.splitlines())
-    assert "entraide models pin qwen3-8b --folder" in ran.err
+    assert (1, "") == (result.status, result.out)
+    assert 1 == len(result.err.splitlines())
+    assert "entraide models pin qwen3-8b --folder" in result.err
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ async def hub(monkeypatch: pytest.MonkeyPatch, served: ServedPool) -> AsyncItera
              "model.safetensors": DATA[2:], "original/model.pth": b"x"}  # fmt: skip
     large = ("m-Q4_K_M.gguf", "m-Q8_0.gguf", "model.safetensors")
     entry = of(served, "qwen3-8b")
-    artefacts = tuple(replace(one, repository=REPOSITORY) for one in entry.artefacts)
+    artefacts = tuple(replace(artefact, repository=REPOSITORY) for artefact in entry.artefacts)
     served.admin.catalogue = documents.with_entries(
         served.admin.catalogue, replace(entry, artefacts=artefacts)
     )
@@ -142,7 +142,7 @@ async def hub(monkeypatch: pytest.MonkeyPatch, served: ServedPool) -> AsyncItera
         yield running
 
 
-async def pin(cli: Cli, served: ServedPool, *more: str) -> Ran:
+async def pin(cli: Cli, served: ServedPool, *more: str) -> CliResult:
     """Runs the command beside the hub that it asks."""
     arguments = ["models", "pin", "qwen3-8b", "--state", str(served.state), *more]
     return await asyncio.to_thread(cli, arguments)
@@ -150,17 +150,17 @@ async def pin(cli: Cli, served: ServedPool, *more: str) -> Ran:
 
 async def test_pinning_to_the_hub(served: ServedPool, cli: Cli, hub: Hub) -> None:
     """Each format is pinned to the hub's commit: checksums told, and of small files computed."""
-    ran = await pin(cli, served)
+    result = await pin(cli, served)
     gguf, mlx, tensors = of(served, "qwen3-8b").artefacts
-    named = {file.name: file.sha256 for file in tensors.files}
+    checksums = {file.name: file.sha256 for file in tensors.files}
 
-    assert (0, "") == (ran.status, ran.err)
+    assert (0, "") == (result.status, result.err)
     assert (COMMIT, COMMIT, COMMIT) == (gguf.revision, mlx.revision, tensors.revision)
     assert ["m-Q4_K_M.gguf"] == [file.name for file in gguf.files]
-    assert ["model.safetensors", "config.json"] == list(named)
-    assert hashlib.sha256(SETTINGS).hexdigest() == named["config.json"]
+    assert ["model.safetensors", "config.json"] == list(checksums)
+    assert hashlib.sha256(SETTINGS).hexdigest() == checksums["config.json"]
     assert len(DATA) - 2 == tensors.weights_bytes
-    assert 3 == ran.out.count(COMMIT[:12])
+    assert 3 == result.out.count(COMMIT[:12])
     assert not any("original" in path for _, path, _ in hub.asked)
     assert not any(path.startswith("/cdn/") for _, path, _ in hub.asked)
 

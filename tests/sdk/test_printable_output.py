@@ -82,7 +82,7 @@ def test_printable_text_is_left_as_it_is() -> None:
 def logger(processors: Any) -> tuple[Any, io.StringIO]:
     """Returns a logger and what it writes."""
     output = io.StringIO()
-    made = structlog.wrap_logger(
+    logger = structlog.wrap_logger(
         structlog.PrintLogger(output), processors=processors, cache_logger_on_first_use=False
     )
-    return made, output
+    return logger, output

@@ -50,14 +50,14 @@ def test_nothing_is_told_of_a_receipt_without_energy() -> None:
 
 def test_the_line_names_model_energy_grams_and_saving() -> None:
     """What is told is what the receipt bears, with its units and how it was obtained."""
-    said = {lang: i18n.smaller_line(receipt(0.06), lang) for lang in ("fr", "en")}
+    lines = {lang: i18n.smaller_line(receipt(0.06), lang) for lang in ("fr", "en")}
 
     assert {
         "fr": f"Un modèle plus petit, qwen3-1.7b, aurait pris 0,060{NB}Wh et "
         f"0,00008{NB}g{NB}CO2e{NB}: 80{NB}% d’énergie en moins (estimé).",
         "en": f"A smaller model, qwen3-1.7b, would have taken 0.060{NB}Wh and "
         f"0.00008{NB}g{NB}CO2e: 80% less energy (estimated).",
-    } == said
+    } == lines
 
 
 def test_it_is_signed_with_the_rest() -> None:
