@@ -191,9 +191,9 @@ def told(picker: Picker, *, requests_most: int, seed: int) -> list[PredictionRec
         progress_s=PROGRESS_S,
         recorder=foresight.record_job,
     )
-    wish = RequestTemplate(MODEL, output_tokens_max=0)
+    template = RequestTemplate(MODEL, output_tokens_max=0)
     load = arrivals(specs, requests_most=requests_most)
-    world.run(make_requests(load, wish, start_at=START_AT, coops=COOPS, seed=seed))
+    world.run(make_requests(load, template, start_at=START_AT, coops=COOPS, seed=seed))
     return foresight.records
 
 

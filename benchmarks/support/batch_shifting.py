@@ -243,10 +243,10 @@ def simulate_shifting(
         progress_s=HEARTBEAT_S,
         recorder=records,
     )
-    wish = RequestTemplate(
+    template = RequestTemplate(
         MODEL, job_class=JobClass.BATCH, kind=JobKind.KEPT, deadline_s=SLACK_S + RUN_S + 60.0
     )
-    world.run(make_requests(jobs, wish, start_at=series.start_at, coops=("alpha",)))
+    world.run(make_requests(jobs, template, start_at=series.start_at, coops=("alpha",)))
     grams = float(records.column("carbon_g").sum())
     energy_kwh = (
         sum(float(records.column(name).sum()) for name in ("prefill_wh", "decode_wh", "wake_wh"))

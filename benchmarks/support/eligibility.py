@@ -87,9 +87,11 @@ def make_backlog(coop: str, prefix: str, model: str, *, jobs: int, seed: int) ->
     lengths = uniform_length(16, LONGEST)
     pairs = zip(lengths.sample(source, jobs), lengths.sample(source, jobs), strict=True)
     arrivals = [Arrival(number * 1e-4, coop, *pair) for number, pair in enumerate(pairs)]
-    wish = RequestTemplate(model, jurisdiction=prefix, output_tokens_max=LONGEST)
+    template = RequestTemplate(model, jurisdiction=prefix, output_tokens_max=LONGEST)
     return list(
-        make_requests(arrivals, wish, start_at=START_AT, coop_of={coop: coop}, name=f"{coop}-job")
+        make_requests(
+            arrivals, template, start_at=START_AT, coop_of={coop: coop}, name=f"{coop}-job"
+        )
     )
 
 

@@ -138,9 +138,9 @@ class RecordingPlayer:
             Arrival(begin_s + measured.sent_at, "", measured.input_tokens, measured.output_tokens)
             for measured in sent
         ]
-        wish = RequestTemplate(twin_fit.MODEL, job_class=JobClass.INTERACTIVE)
+        template = RequestTemplate(twin_fit.MODEL, job_class=JobClass.INTERACTIVE)
         name = f"job-{len(self._loads)}"
-        made = make_requests(arrivals, wish, start_at=START_AT, coops=(COOP,), name=name)
+        made = make_requests(arrivals, template, start_at=START_AT, coops=(COOP,), name=name)
         for request, measured in zip(made, sent, strict=True):
             self._requests.append((request, measured))
             self._loads[request.facts.job] = load

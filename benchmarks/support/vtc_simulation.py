@@ -138,8 +138,8 @@ def make_policy(coops: Mapping[str, float], fair_share: FairShare | None = None)
 def client_requests(arrivals: Sequence[Arrival]) -> list[Request]:
     """Returns the requests of arrivals; each client is a co-op."""
     names = {arrival.client: arrival.client for arrival in arrivals}
-    wish = RequestTemplate(MODEL, output_tokens_max=OUTPUT_TOKENS_MAX)
-    return list(make_requests(arrivals, wish, start_at=START_AT, coop_of=names))
+    template = RequestTemplate(MODEL, output_tokens_max=OUTPUT_TOKENS_MAX)
+    return list(make_requests(arrivals, template, start_at=START_AT, coop_of=names))
 
 
 def serve_requests(

@@ -121,27 +121,27 @@ def _node_zones(green: int, machines: int, zones: Sequence[str]) -> list[str]:
     return [*others[:middle], *([zones[0]] * green), *others[middle:]]
 
 
-def make_policy(way: PlacementMethod) -> Policy:
+def make_policy(method: PlacementMethod) -> Policy:
     """Returns the pool's own policy, but for the pick and for heartbeats that come rarely."""
     return Policy(
-        way.name,
+        method.name,
         tuple(CoopTerms(coop) for coop in COOPS),
         timing=slow_heartbeat_timing(HEARTBEAT_S),
-        picker=way.picker,
-        carbon=Carbon(headroom=way.headroom),
+        picker=method.picker,
+        carbon=Carbon(headroom=method.headroom),
     )
 
 
 def measure_method(
     load: Load,
-    way: PlacementMethod,
+    method: PlacementMethod,
     series: Sequence[IntensitySeries],
     energies: Sequence[str] = tuple(ENERGY),
 ) -> dict[str, PlacementMetrics]:
     """Returns the outcome of a way to pick in each energy model; of a blind way always in both."""
-    if way.picker not in ENERGY_BLIND:
-        return {energy: simulate_load(load, energy, way, series)[0] for energy in energies}
-    metrics, records = simulate_load(load, "batch_curve", way, series)
+    if method.picker not in ENERGY_BLIND:
+        return {energy: simulate_load(load, energy, method, series)[0] for energy in energies}
+    metrics, records = simulate_load(load, "batch_curve", method, series)
     tokens = records.column("output_tokens")[_counted(records, series)]
     linear = linear_g(records, series) * 1_000 / int(tokens.sum())
     return {
@@ -151,10 +151,10 @@ def measure_method(
 
 
 def simulate_load(
-    load: Load, energy: str, way: PlacementMethod, series: Sequence[IntensitySeries]
+    load: Load, energy: str, method: PlacementMethod, series: Sequence[IntensitySeries]
 ) -> tuple[PlacementMetrics, JobRecords]:
     """Lives through a load once."""
-    terms = make_policy(way)
+    terms = make_policy(method)
     records = JobRecords(terms)
     start_at = series[0].start_at
     world = World(
@@ -166,8 +166,8 @@ def simulate_load(
         progress_s=PROGRESS_S,
         recorder=records,
     )
-    wish = RequestTemplate(MODEL, output_tokens_max=0)
-    world.run(make_requests(load.arrivals, wish, start_at=start_at, coops=COOPS))
+    template = RequestTemplate(MODEL, output_tokens_max=0)
+    world.run(make_requests(load.arrivals, template, start_at=start_at, coops=COOPS))
     return _load_metrics(records, load, series), records
 
 

@@ -23,20 +23,20 @@ from entraide.types import RequestFacts
 from entraide_sim.csv_rows import numbered_rows
 
 BLOCK = 256  # intervals drawn at once
-WARM_UP = 16.0  # operational time before the beginning: the process is under way when we look
+WARM_UP = 16.0  # operational time before the start, so that the process is stationary
 
 Rng = np.random.Generator
 
 
 class Arrival(Struct, frozen=True, gc=False):
-    """One request as the world sees it.
+    """One arrival of a request.
 
     Attributes:
-        at_s: seconds from the beginning.
-        client: who sends it; "" where a trace does not say.
+        at_s: seconds from the start.
+        client: its sender; "" if the trace has none.
         input_tokens, output_tokens: true lengths.
-        prefix: identifiers of its leading blocks; equal leading ones mean a shared prefix.
-        session: conversation that it belongs to, or "".
+        prefix: identifiers of its prompt blocks; equal leading ones are a shared prefix.
+        session: its conversation, or "".
         recorded_facts: what a recording says of it, its deadline counted from the arrival; None
             where it was not recorded.
     """
@@ -51,7 +51,7 @@ class Arrival(Struct, frozen=True, gc=False):
 
 
 def make_rng(seed: int, *numbers: int) -> Rng:
-    """Returns a generator for one purpose: the same numbers, the same luck."""
+    """Returns a random generator for one purpose: the same numbers give the same draws."""
     return np.random.Generator(np.random.PCG64([seed, *numbers]))
 
 
@@ -62,14 +62,14 @@ def read_azure(path: Path) -> Iterator[Arrival]:
     """Reads ``arrival_s,input_tokens,output_tokens[,client]``, as Azure's LLM trace has them.
 
     Raises:
-        ValueError: a column is missing, or a line is no arrival; it names file and line.
+        ValueError: a column is missing, or a line is invalid; the message names file and line.
     """
     for line, row in numbered_rows(path, {"arrival_s", "input_tokens", "output_tokens"}):
         try:
             lengths = int(row["input_tokens"]), int(row["output_tokens"])
             at_s = float(row["arrival_s"])
         except ValueError:
-            raise ValueError(f"{path}:{line}: {row} is no arrival") from None
+            raise ValueError(f"{path}:{line}: {row} is not an arrival") from None
         yield _check_arrival(Arrival(at_s, row.get("client", ""), *lengths), path, line)
 
 
@@ -84,7 +84,7 @@ def read_mooncake(path: Path) -> Iterator[Arrival]:
     """Reads Mooncake's JSONL: milliseconds, lengths, and prefix blocks of 512 tokens.
 
     Raises:
-        ValueError: a line is no arrival; it names file and line.
+        ValueError: a line is invalid; the message names file and line.
     """
     decoder = JsonDecoder[_MooncakeRow](_MooncakeRow)
     with path.open("rb") as file:
@@ -102,13 +102,13 @@ def read_mooncake(path: Path) -> Iterator[Arrival]:
 def _check_arrival(arrival: Arrival, path: Path, line: int) -> Arrival:
     if arrival.at_s >= 0.0 and arrival.input_tokens >= 1 and arrival.output_tokens >= 1:
         return arrival
-    raise ValueError(f"{path}:{line}: {arrival} is no arrival")
+    raise ValueError(f"{path}:{line}: {arrival} is not an arrival")
 
 
 def repeat_trace(
     arrivals: Iterable[Arrival], *, period_s: float, until_s: float
 ) -> Iterator[Arrival]:
-    """Repeats a trace, one copy every ``period_s`` seconds; prefixes are not shared by copies."""
+    """Repeats a trace every ``period_s`` seconds; copies share no prefixes."""
     pattern = [arrival for arrival in arrivals if arrival.at_s < period_s]
     apart = 1 + max((key for arrival in pattern for key in arrival.prefix), default=0)
     for copy in count() if pattern else ():
@@ -121,7 +121,7 @@ def repeat_trace(
 
 
 def sample_trace(arrivals: Iterable[Arrival], *, keep: float, seed: int) -> Iterator[Arrival]:
-    """Keeps a part of the arrivals; those that share their first prefix block stay together."""
+    """Keeps a random part of the arrivals; those with the same first block stay together."""
     kept: dict[int, bool] = {}
     for number, arrival in enumerate(arrivals):
         family = arrival.prefix[0] if arrival.prefix else -1 - number
@@ -137,29 +137,29 @@ def sample_trace(arrivals: Iterable[Arrival], *, keep: float, seed: int) -> Iter
 
 
 class LengthDistribution(Struct, frozen=True):
-    """Quantiles of a length, straight lines between them; a fixed length is one with both alike.
+    """Distribution of a length by quantiles, linear between them.
 
     Attributes:
         probabilities: ascending, from 0 to 1.
-        tokens: the length that so large a part does not exceed.
+        tokens: the quantile of each probability.
     """
 
     probabilities: tuple[float, ...]
     tokens: tuple[float, ...]
 
     def sample(self, source: Rng, number: int) -> list[int]:
-        """Returns so many lengths, each at least 1."""
+        """Returns ``number`` random lengths, each at least 1."""
         lengths = np.interp(source.random(number), self.probabilities, self.tokens)
         return [max(1, int(value + 0.5)) for value in lengths.tolist()]
 
 
 def fixed_length(tokens: int) -> LengthDistribution:
-    """Returns a length that is always the same."""
+    """Returns the distribution of a fixed length."""
     return LengthDistribution((0.0, 1.0), (tokens, tokens))
 
 
 def uniform_length(least: int, most: int) -> LengthDistribution:
-    """Returns a length that is uniform from ``least`` to ``most``, both included."""
+    """Returns the uniform distribution from ``least`` to ``most``, both included."""
     return LengthDistribution((0.0, 1.0), (least - 0.499, most + 0.499))
 
 
@@ -167,10 +167,10 @@ def uniform_length(least: int, most: int) -> LengthDistribution:
 
 
 class RateWindow(Struct, frozen=True):
-    """A time with one rate and one shape of intervals.
+    """A period with a constant rate and distribution of intervals.
 
     Attributes:
-        begin_s, end_s: seconds from the beginning.
+        begin_s, end_s: seconds from the start.
         rate_per_s: requests per second.
         family: ``even``, ``poisson``, ``gamma`` or ``weibull``.
         shape: of gamma and Weibull intervals (1 is Poisson; below it is burstier).
@@ -184,7 +184,7 @@ class RateWindow(Struct, frozen=True):
 
 
 def draw_intervals(source: Rng, window: RateWindow, number: int) -> list[float]:
-    """Returns intervals of mean 1."""
+    """Returns random intervals of mean 1."""
     match window.family:
         case "even":
             return [1.0] * number
@@ -196,15 +196,14 @@ def draw_intervals(source: Rng, window: RateWindow, number: int) -> list[float]:
             mean = gamma_function(1.0 + 1.0 / window.shape)
             drawn = source.weibull(window.shape, number) / mean
         case _:
-            raise ValueError(f"no family of intervals is called {window.family!r}")
+            raise ValueError(f"unknown family of intervals: {window.family!r}")
     return [float(value) for value in drawn]
 
 
 def arrival_times(windows: Sequence[RateWindow], source: Rng) -> Iterator[float]:
-    """Yields the moments of one client's requests, seconds from the beginning.
+    """Yields the arrival times of one client, seconds from the start.
 
-    Windows come one after the other; between them nothing is sent. Even intervals begin at a
-    random phase.
+    Windows do not overlap; nothing is sent between them. Even intervals have a random phase.
     """
     if not windows:
         return
@@ -222,7 +221,7 @@ def arrival_times(windows: Sequence[RateWindow], source: Rng) -> Iterator[float]
 
 
 def _first_interval(window: RateWindow, source: Rng) -> float:
-    """Returns the first interval from the beginning on, of a process that is long under way."""
+    """Returns the time from the start to the first arrival of a stationary process."""
     if window.family == "even":
         return float(source.random())
     at = -WARM_UP
@@ -235,12 +234,12 @@ def _first_interval(window: RateWindow, source: Rng) -> float:
 
 
 class ClientSpec(Struct, frozen=True):
-    """One sender.
+    """A generated client.
 
     Attributes:
         name: of the client.
-        windows: when it sends, and how much.
-        input_tokens, output_tokens: how long.
+        windows: its rates over time.
+        input_tokens, output_tokens: distributions of its lengths.
     """
 
     name: str
@@ -252,14 +251,14 @@ class ClientSpec(Struct, frozen=True):
 def steady_rate(
     rate_per_s: float, until_s: float, *, family: str = "even", shape: float = 1.0
 ) -> tuple[RateWindow, ...]:
-    """Returns windows of one rate throughout."""
+    """Returns one window with a constant rate."""
     return (RateWindow(0.0, until_s, rate_per_s, family, shape),)
 
 
 def on_off_rate(
     rate_per_s: float, until_s: float, *, on_s: float, off_s: float, family: str = "even"
 ) -> tuple[RateWindow, ...]:
-    """Returns windows that are on and off in turn, on first."""
+    """Returns windows for alternating on and off periods, on first."""
     begins = np.arange(0.0, until_s, on_s + off_s).tolist()
     return tuple(
         RateWindow(begin, min(begin + on_s, until_s), rate_per_s, family) for begin in begins
@@ -269,7 +268,7 @@ def on_off_rate(
 def rising_rate(
     first_per_s: float, last_per_s: float, until_s: float, *, family: str = "even", pieces: int = 60
 ) -> tuple[RateWindow, ...]:
-    """Returns windows whose rate rises in a straight line, in so many pieces."""
+    """Returns windows whose rate rises linearly, in ``pieces`` steps."""
     long_s = until_s / pieces
     return tuple(
         RateWindow(
@@ -283,7 +282,7 @@ def rising_rate(
 
 
 def generate_arrivals(clients: Sequence[ClientSpec], *, seed: int) -> Iterator[Arrival]:
-    """Yields the requests of many clients, each with luck of its own, in order of time."""
+    """Yields the arrivals of many clients, each with its own random stream, in order of time."""
     return merge(
         *(
             _client_arrivals(client, make_rng(seed, number))

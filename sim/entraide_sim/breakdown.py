@@ -34,25 +34,25 @@ Column = npt.NDArray[Any]
 Table = Mapping[str, Column]
 
 
-def hour_count(built: WorldParts, world: World) -> int:
+def hour_count(parts: WorldParts, world: World) -> int:
     """Returns the number of clock hours of a run."""
-    return ceil((world.driver.now - built.scenario.start_at // HOUR_S * HOUR_S) / HOUR_S)
+    return ceil((world.driver.now - parts.scenario.start_at // HOUR_S * HOUR_S) / HOUR_S)
 
 
-def zone_intensities(built: WorldParts, world: World, zone: str) -> list[float]:
+def zone_intensities(parts: WorldParts, world: World, zone: str) -> list[float]:
     """Returns a zone's direct intensity in each hour of a run, gCO2e/kWh."""
-    start_at = built.scenario.start_at // HOUR_S * HOUR_S
+    start_at = parts.scenario.start_at // HOUR_S * HOUR_S
     return [
-        built.grid.intensity_at(zone, start_at + hour * HOUR_S)[0]
-        for hour in range(hour_count(built, world))
+        parts.grid.intensity_at(zone, start_at + hour * HOUR_S)[0]
+        for hour in range(hour_count(parts, world))
     ]
 
 
-def idle_power_w(built: WorldParts) -> dict[str, float]:
+def idle_power_w(parts: WorldParts) -> dict[str, float]:
     """Returns the idle power by node, watts, of dedicated machines."""
     return {
         machine.spec.card.node: machine.spec.card.power.idle_w
-        for machine in built.machines
+        for machine in parts.machines
         if machine.group.dedicated
     }
 
@@ -60,24 +60,24 @@ def idle_power_w(built: WorldParts) -> dict[str, float]:
 # By zone and hour.
 
 
-def zone_hours(built: WorldParts, world: World, table: Table) -> tuple[ZoneHours, ...]:
+def zone_hours(parts: WorldParts, world: World, table: Table) -> tuple[ZoneHours, ...]:
     """Returns hourly columns of each zone that has machines."""
-    hours, rest = hour_count(built, world), idle_power_w(built)
-    start_at = built.scenario.start_at // HOUR_S * HOUR_S
+    hours, rest = hour_count(parts, world), idle_power_w(parts)
+    start_at = parts.scenario.start_at // HOUR_S * HOUR_S
     hour = np.clip(((table["placed_at"] - start_at) // HOUR_S).astype(int), 0, hours - 1)
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
     rows = []
-    for zone in sorted({machine.site.zone for machine in built.machines}):
+    for zone in sorted({machine.site.zone for machine in parts.machines}):
         here = (table["zone"] == zone) & (table["placed_at"] > 0.0)
-        grams = zone_intensities(built, world, zone)
+        grams = zone_intensities(parts, world, zone)
         rest_w = sum(
             rest.get(machine.spec.card.node, 0.0)
-            for machine in built.machines
+            for machine in parts.machines
             if machine.site.zone == zone
         )
         slots = sum(
             machine.spec.first_model.card.replicas[0].slots
-            for machine in built.machines
+            for machine in parts.machines
             if machine.site.zone == zone
         )
 
@@ -85,7 +85,7 @@ def zone_hours(built: WorldParts, world: World, table: Table) -> tuple[ZoneHours
             counted: Column = np.bincount(hour[here], weights=values[here], minlength=hours)
             return counted
 
-        resting_w = rest_w * np.clip(built.scenario.hours - np.arange(hours), 0.0, 1.0)
+        resting_w = rest_w * np.clip(parts.scenario.hours - np.arange(hours), 0.0, 1.0)
         carbon = by_hour(table["carbon_g"]) + resting_w * np.array(grams) / 1_000.0
         rows.append(
             ZoneHours(
@@ -120,18 +120,18 @@ def _slot_utilisation(
 
 
 def coop_shares(
-    built: WorldParts, table: Table, asked_tokens: Mapping[str, float]
+    parts: WorldParts, table: Table, asked_tokens: Mapping[str, float]
 ) -> tuple[CoopShare, ...]:
     """Returns the service that each co-op received, was due and gave.
 
     Args:
-        built: parts of the simulation.
+        parts: parts of the simulation.
         table: of jobs.
         asked_tokens: virtual tokens requested by each co-op.
     """
-    policy = built.policy
+    policy = parts.policy
     charge = policy.charge
-    lender = {machine.spec.card.node: machine.spec.card.coop for machine in built.machines}
+    lender = {machine.spec.card.node: machine.spec.card.coop for machine in parts.machines}
     tokens = charge.input_weight * (table["input_tokens"] - table["cached_tokens"])
     tokens = tokens + charge.output_weight * table["output_tokens"]
     tokens = np.where(table["first_at"] > 0.0, tokens, 0.0)
@@ -192,17 +192,17 @@ def _percentiles(values: Column) -> tuple[float, ...]:
     return tuple(float(value) for value in np.quantile(values, parts).tolist())
 
 
-def group_usage(built: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
+def group_usage(parts: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
     """Returns the use of each node group."""
-    rest = idle_power_w(built)
-    groups = {machine.spec.card.node: machine.group.name for machine in built.machines}
+    rest = idle_power_w(parts)
+    groups = {machine.spec.card.node: machine.group.name for machine in parts.machines}
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
     where = np.array([groups.get(node, "") for node in table["node"].tolist()] or [""])
     where = where[: len(energy)]
     usages = []
-    for group in built.scenario.fleet:
+    for group in parts.scenario.fleet:
         first = next(
-            (machine for machine in built.machines if machine.group.name == group.name), None
+            (machine for machine in parts.machines if machine.group.name == group.name), None
         )
         if first is None:
             continue
@@ -220,7 +220,7 @@ def group_usage(built: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
                 first.device.max_w,
                 int(rows.sum()),
                 int(table["output_tokens"][rows].sum()),
-                float(energy[rows].sum()) + rest_wh * built.scenario.hours,
+                float(energy[rows].sum()) + rest_wh * parts.scenario.hours,
                 group.name,
             )
         )
@@ -268,10 +268,12 @@ def site_energy(world: World) -> tuple[SiteEnergy, ...]:
     )
 
 
-def fault_impacts(built: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
+def fault_impacts(parts: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
     """Returns each fault with the metrics of the requests that arrived while it lasted."""
-    scenario, impacts = built.scenario, []
-    hasty = [terms.job_class.value for terms in built.policy.classes if terms.ttft_s is not None]
+    scenario, impacts = parts.scenario, []
+    ttft_classes = [
+        terms.job_class.value for terms in parts.policy.classes if terms.ttft_s is not None
+    ]
     for kind, fault, spec in _fault_specs(scenario):
         at = scenario.start_at + spec.at_h * HOUR_S
         until = at + spec.down_s if isinstance(spec, RestartSpec) else None
@@ -280,12 +282,12 @@ def fault_impacts(built: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
         rows = (table["asked_at"] >= at) & (table["asked_at"] < (inf if until is None else until))
         promised = rows & (table["promise"] != NO_PROMISE)
         done = rows & (table["state"] == JobState.COMPLETED.value)
-        soon = done & np.isin(table["job_class"], hasty)
+        soon = done & np.isin(table["job_class"], ttft_classes)
         waits = (table["first_at"] - table["asked_at"])[soon]
         kept = int((promised & (table["promise"] == PROMISE_KEPT)).sum())
         hit = {
             event.node
-            for event in built.faults
+            for event in parts.faults
             if event.kind == fault and event.at == at and event.node
         }
         impacts.append(

@@ -33,7 +33,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
 
 
 class CommandOptions(msgspec.Struct, frozen=True):
-    """What all three commands are told."""
+    """Options of all three commands."""
 
     out: Path
     seed: int | None
@@ -130,7 +130,7 @@ def _add_plan(sim: typer.Typer, lang: str) -> None:
 
 
 def run_command(work: Callable[[], int], options: CommandOptions) -> int:
-    """Does some work; what goes wrong becomes one sentence in the reader's language."""
+    """Runs a command; an error becomes one sentence in the reader's language."""
     try:
         return work()
     except EntraideError as problem:
@@ -145,11 +145,11 @@ def run_command(work: Callable[[], int], options: CommandOptions) -> int:
         raise
 
 
-# What the commands do. Everything heavy is imported when it is used: `--help` stays light.
+# Commands. Heavy modules are imported where they are used, so that `--help` stays fast.
 
 
 def run_compare(source: str, policies: list[str] | None, options: CommandOptions) -> int:
-    """Runs a scenario under some policies; [] for its own, None for all pickers."""
+    """Runs a scenario under some policies; [] for its own policy, None for all pickers."""
     from entraide_sim import cli_output, output_files, policy_variants
     from entraide_sim.scenario_reader import check_files, load_scenario
 
@@ -184,7 +184,7 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
 def run_plan(
     source: str, goals: Sequence[str], minimise: str, ranges: Sequence[str], options: CommandOptions
 ) -> int:
-    """Plans a fleet that meets goals; 1 when none in range does."""
+    """Plans a fleet that meets goals; returns 1 if no fleet in range does."""
     from entraide_sim import cli_output, fleet_planner, output_files
     from entraide_sim import goals as g
     from entraide_sim.scenario_reader import check_files, load_scenario
@@ -251,7 +251,7 @@ def _write_plan(options: CommandOptions, plan: Any, planned: Any, outcome: Any) 
 
 
 def run_advice(source: str, options: CommandOptions) -> int:
-    """Tries single changes of a scenario, and ranks them."""
+    """Runs single changes of a scenario, and ranks their effects."""
     from entraide_sim import cli_output, output_files, scenario_advice
     from entraide_sim.scenario_reader import check_files, load_scenario
 
@@ -287,7 +287,7 @@ def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
     return name, (int(low), int(high) if dots else int(low))
 
 
-# Sweeps with a bar.
+# Sweeps with a progress bar.
 
 
 def _run_all(cases: Sequence[Any], options: CommandOptions, *, tables: bool) -> list[Any]:
@@ -305,7 +305,7 @@ def _run_all(cases: Sequence[Any], options: CommandOptions, *, tables: bool) -> 
 
 @contextmanager
 def _sweep_with_progress(options: CommandOptions, *, total: int = 0) -> Iterator[tuple[Any, int]]:
-    """Yields what runs cases while a bar says how far it is, and how many run at once."""
+    """Yields a function that runs cases with a progress bar, and the number of parallel cases."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

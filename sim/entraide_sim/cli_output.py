@@ -26,12 +26,12 @@ def print_json(value: Any) -> None:
 
 
 def print_report_path(out: Path, lang: str) -> None:
-    """Says where the report is."""
+    """Prints the path of the report."""
     typer.echo(i18n.text("sim-report-at", lang, path=str(out / "report.html")))
 
 
 def print_run(result: RunResult, lang: str) -> None:
-    """Tells one run."""
+    """Prints the main numbers of one run."""
     summary = result.summary
     typer.echo(typer.style(result.title.get(i18n.lang_of(lang), result.scenario), bold=True))
     typer.echo(
@@ -67,7 +67,7 @@ def print_run(result: RunResult, lang: str) -> None:
 
 
 def print_comparison(results: Sequence[RunResult], lang: str) -> None:
-    """Tells several runs side by side."""
+    """Prints a table of several runs."""
     heads = [
         i18n.text(f"sim-col-{name}", lang)
         for name in ("run", "ttft", "kept", "energy", "carbon", "cost")
@@ -90,7 +90,7 @@ def print_comparison(results: Sequence[RunResult], lang: str) -> None:
 
 
 def print_plan(plan: FleetPlan, lang: str) -> None:
-    """Tells a plan: the fleet, that it was confirmed, and what one machine fewer would do."""
+    """Prints a plan: the fleet, its run, and the goals that one machine fewer misses."""
     count = sum(plan.closest.counts)
     if plan.feasible is None:
         typer.echo(
@@ -111,18 +111,18 @@ def print_plan(plan: FleetPlan, lang: str) -> None:
         )
     )
     print_run(plan.closest.result, lang)
-    for tried in plan.smaller_fleets:
+    for smaller in plan.smaller_fleets:
         typer.echo(
-            i18n.text("sim-plan-fewer", lang, fleet=describe_fleet(plan.groups, tried.counts))
+            i18n.text("sim-plan-fewer", lang, fleet=describe_fleet(plan.groups, smaller.counts))
             + " "
-            + ", ".join(_goal_value_text(goal.key, tried, lang) for goal in plan.goals
-                        if not goal.is_met(tried.result.summary))
+            + ", ".join(_goal_value_text(goal.key, smaller, lang) for goal in plan.goals
+                        if not goal.is_met(smaller.result.summary))
         )  # fmt: skip
     typer.echo(i18n.text("sim-plan-runs", lang, busy=plan.peak_runs, whole=plan.full_runs))
 
 
 def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) -> None:
-    """Tells single changes: ranked by dollars, by seconds and by grams."""
+    """Prints single changes, ranked by dollars, by seconds and by grams."""
     print_run(base, lang)
     ranks = (
         ("dollars", "cad_per_year", formatting.format_money),
@@ -143,14 +143,14 @@ def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) ->
             typer.echo(f"  {sign}{shown(value, lang)}  {sentence}")
 
 
-def _print_missed_goals(plan: FleetPlan, tried: EvaluatedFleet, lang: str) -> None:
+def _print_missed_goals(plan: FleetPlan, evaluated: EvaluatedFleet, lang: str) -> None:
     for goal in plan.goals:
-        if not goal.is_met(tried.result.summary):
-            typer.echo(f"  {goal}: {_goal_value_text(goal.key, tried, lang)}")
+        if not goal.is_met(evaluated.result.summary):
+            typer.echo(f"  {goal}: {_goal_value_text(goal.key, evaluated, lang)}")
 
 
-def _goal_value_text(key: str, tried: EvaluatedFleet, lang: str) -> str:
-    value = summary_value(tried.result.summary, key)
+def _goal_value_text(key: str, evaluated: EvaluatedFleet, lang: str) -> str:
+    value = summary_value(evaluated.result.summary, key)
     code = f"sim-measure-{key.replace('.', '-')}"
     measure = i18n.text(code, lang) if i18n.has_message(code) else key
     return f"{measure} = {DASH if value is None else i18n.decimal(value, lang)}"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 
 def numbered_rows(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields the rows of a file with the numbers of their lines.
+    """Yields the rows of a file with their line numbers.
 
     Args:
         path: the file, UTF-8.
-        columns: those that it must have.
+        columns: required columns.
 
     Raises:
-        ValueError: a column is missing, or the file is no CSV; it names file and line.
-        OSError: it cannot be read.
+        ValueError: a column is missing, or the file is not CSV; the message names file and line.
+        OSError: the file cannot be read.
     """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, restkey="", restval="")

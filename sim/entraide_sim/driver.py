@@ -97,12 +97,12 @@ class Driver:
             return
         self.events_delivered = number = self.events_delivered + 1
         event = kind(number, self.now, *values)
-        asked = self.core.handle(event)
+        commands = self.core.handle(event)
         if self._watch is not None:
-            self._watch(event, asked)
-        carry_out = self.execute_command
-        for command in asked:
-            carry_out(command)
+            self._watch(event, commands)
+        execute = self.execute_command
+        for command in commands:
+            execute(command)
 
     def halt_core(self) -> bool:
         """Stops the core and keeps its snapshot; returns False if it is stopped already."""
@@ -119,13 +119,13 @@ class Driver:
             kind: of the first event to deliver.
             *values: of that event, as in ``deliver``.
         """
-        waiting = self._deferred
-        assert waiting is not None, "the core is not stopped"
+        deferred = self._deferred
+        assert deferred is not None, "the core is not stopped"
         assert isinstance(self.core, RestorableCore)
         self.core, self._snapshot, self._deferred = self.core.restore(self._snapshot), b"", None
         self.deliver(kind, *values)
-        for late, said in waiting:
-            self.deliver(late, *said)
+        for late_kind, late_values in deferred:
+            self.deliver(late_kind, *late_values)
 
     def stop(self) -> None:
         """Ends ``run`` after the current entry."""

@@ -244,7 +244,7 @@ def _read_surplus(path: Path, start_at: float, hours: int) -> list[float]:
             raise ValueError(f"{path}:{line}: the hour before is missing")
         surplus_w = _parse_watts(row["surplus_w"])
         if surplus_w is None:
-            raise ValueError(f"{path}:{line}: {row['surplus_w']!r} is no number")
+            raise ValueError(f"{path}:{line}: {row['surplus_w']!r} is not a number")
         values_w.append(max(0.0, surplus_w))
     if len(values_w) < hours - DRAIN_H:
         raise ValueError(f"{path}: the series ends before the scenario does")

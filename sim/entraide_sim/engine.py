@@ -123,9 +123,9 @@ class Engine:
         if passed_s <= 0.0:
             return
         self._accounted_at = at
-        cooling = self._full_hardware.thermal
-        if cooling is not None:
-            self.heat_w = cooling.heat_after(self.heat_w, self._machine_w, passed_s)
+        thermal_model = self._full_hardware.thermal
+        if thermal_model is not None:
+            self.heat_w = thermal_model.heat_after(self.heat_w, self._machine_w, passed_s)
         count, heads = len(self._batch), self._prefilling
         if count:
             energy_j = self._sequence_w * passed_s
@@ -363,9 +363,9 @@ class Engine:
         if self._throttled:
             self.hardware = allowed.throttled
 
-    def _end_phase_when_warm(self, cooling: ThermalModel) -> None:
+    def _end_phase_when_warm(self, thermal_model: ThermalModel) -> None:
         """Ends the phase with the step in which the machine reaches its thermal limit."""
-        left_s = cooling.time_left_s(self.heat_w, self._machine_w)
+        left_s = thermal_model.time_left_s(self.heat_w, self._machine_w)
         steps = inf if left_s == inf else left_s // self._step_s + 1.0
         if steps < self._phase_steps:
             self._shorten_phase(int(steps), self._phase_began_at)

@@ -142,29 +142,29 @@ class SimulatedEnvironment:
     def _schedule_battery_event(self, site: Site, at: float) -> None:
         self._driver.schedule(at, self._handle_battery_event, (site, at))
 
-    def _handle_battery_event(self, what: tuple[Site, float]) -> None:
+    def _handle_battery_event(self, site_and_moment: tuple[Site, float]) -> None:
         """Handles a full or empty battery, unless its flows changed since this was scheduled."""
-        site, at = what
+        site, at = site_and_moment
         if at != site.battery_event_at:
             return
-        gave = site.supply.discharge_limit_w
+        previous_limit_w = site.supply.discharge_limit_w
         site.battery_event_at = inf
         site.account_energy(self._driver.now)
         site.update_carbon_rate()
-        if site.supply.discharge_limit_w != gave:
+        if site.supply.discharge_limit_w != previous_limit_w:
             for node in site.nodes:
                 self._send_change(node)
 
-    def _check_battery(self, what: tuple[Site, bool]) -> None:
+    def _check_battery(self, site_and_state: tuple[Site, bool]) -> None:
         """Makes nodes report when an empty battery can discharge again."""
-        site, gave = what
+        site, could_discharge = site_and_state
         site.account_energy(self._driver.now)
-        gives = site.supply.discharge_limit_w > 0.0
-        if gives and not gave:
+        can_discharge = site.supply.discharge_limit_w > 0.0
+        if can_discharge and not could_discharge:
             for node in site.nodes:
                 self._send_change(node)
         self._driver.schedule(
-            self._driver.now + BATTERY_CHECK_S, self._check_battery, (site, gives)
+            self._driver.now + BATTERY_CHECK_S, self._check_battery, (site, can_discharge)
         )
 
     def _energy_status(self, node: Node) -> EnergyStatus | None:
@@ -193,8 +193,8 @@ class SimulatedEnvironment:
 
     def send_card(self, node: Node) -> None:
         """Makes a node send its current card."""
-        said = self._current_card(node), node.accepting, node.reason
-        self._driver.deliver(NodeJoined, *said, Lending.ALL, str(node.restarts))
+        card_values = self._current_card(node), node.accepting, node.reason
+        self._driver.deliver(NodeJoined, *card_values, Lending.ALL, str(node.restarts))
 
     def _send_change(self, node: Node) -> None:
         if not (node.up and node.reachable):
@@ -274,10 +274,10 @@ class SimulatedEnvironment:
 
 def _policy_periods(policy: Policy) -> list[Period]:
     """Returns the quota periods that a policy uses."""
-    spoken = {quota.period for terms in policy.coops for quota in terms.quotas}
+    periods = {quota.period for terms in policy.coops for quota in terms.quotas}
     if any(terms.lend.energy_wh_per_day is not None for terms in policy.coops):
-        spoken.add(Period.DAY)
-    return sorted(spoken - {Period.NONE})
+        periods.add(Period.DAY)
+    return sorted(periods - {Period.NONE})
 
 
 def _period_end(period: Period, moment: float) -> float:

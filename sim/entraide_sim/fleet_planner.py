@@ -28,7 +28,7 @@ from entraide_sim.sweep import CaseOutcome
 from entraide_sim.world_builder import build_world
 
 PEAK_H = 2.0
-CHANGES_MAX = 64  # machines added or taken after the busy hours
+CHANGES_MAX = 64  # machines added or removed in step 2
 OBJECTIVES = ("machines", "cost", "carbon")
 
 Counts = tuple[int, ...]
@@ -36,7 +36,7 @@ RunAll = Callable[[Sequence[Case]], Iterator[tuple[int, CaseOutcome]]]
 
 
 class GroupBounds(Struct, frozen=True):
-    """Machines of one kind, and how many a plan may have."""
+    """A node group, and the range of its count in a plan."""
 
     nodes: NodeGroup
     least: int
@@ -44,7 +44,7 @@ class GroupBounds(Struct, frozen=True):
 
 
 class EvaluatedFleet(Struct, frozen=True):
-    """A fleet that was run for the whole time.
+    """A fleet with the result of its full run.
 
     Attributes:
         counts: machines by group.
@@ -58,11 +58,12 @@ class EvaluatedFleet(Struct, frozen=True):
 
 
 class FleetPlan(Struct, frozen=True):
-    """The answer.
+    """The result of the search.
 
     Attributes:
         groups: that counts are of.
-        goals, minimise: as asked.
+        groups: the order of the counts.
+        goals, minimise: as requested.
         current: the fleet as the scenario has it, all that may be bought left out.
         feasible: the fleet; None when even the largest one fails.
         closest: the fleet that comes nearest when none is found.
@@ -84,14 +85,14 @@ class FleetPlan(Struct, frozen=True):
 def plan_groups(
     scenario: Scenario, ranges: Mapping[str, tuple[int, int]]
 ) -> tuple[GroupBounds, ...]:
-    """Returns what a plan may change.
+    """Returns the node groups that a plan may change, with their ranges.
 
     Args:
         scenario: with its ``[plan]``.
-        ranges: by name of a group, over those of the scenario.
+        ranges: by group name; they override those of the scenario.
 
     Raises:
-        RequestError: ``plan_refused``: a range is of a group that is not there, or is empty.
+        RequestError: ``plan_refused``: a range names an unknown group, or is empty.
     """
     own = {bounds.nodes: (bounds.least, bounds.most) for bounds in scenario.plan.ranges}
     own |= ranges
@@ -107,16 +108,17 @@ def plan_groups(
 
 
 class FleetPlanner:
-    """One search: it remembers what was run.
+    """One search, with a cache of its runs.
 
     Args of the constructor:
         loaded: the scenario.
-        groups: what may change.
+        groups: node groups with their ranges.
         goals: to meet.
         minimise: one of ``OBJECTIVES``.
         seed: of all runs.
         run_all: runs cases, several at once.
-        at_once: how many.
+        run_all: runs cases in parallel.
+        at_once: number of parallel cases.
     """
 
     def __init__(
@@ -144,7 +146,7 @@ class FleetPlanner:
         self._full_results: dict[Counts, EvaluatedFleet] = {}
 
     def find_plan(self) -> FleetPlan:
-        """Searches; see the module."""
+        """Runs the search; see the module."""
         most = tuple(group.most for group in self._groups)
         own = len(self._loaded.scenario.fleet)
         base = tuple(
@@ -152,14 +154,16 @@ class FleetPlanner:
             for number, group in enumerate(self._groups)
         )
         if self._meets_peak_goals(most):
-            tried, feasible = self._refine_fleet(self._shrink_fleet(most))
+            evaluated, feasible = self._refine_fleet(self._shrink_fleet(most))
         else:
-            (tried,) = self._run_full([most])
-            feasible = tried.meets_goals
-            if feasible:  # the busy hours were too strict: only the whole can tell
-                tried, feasible = self._refine_fleet(most)
+            (evaluated,) = self._run_full([most])
+            feasible = evaluated.meets_goals
+            if feasible:  # the busiest hours were stricter than the whole time
+                evaluated, feasible = self._refine_fleet(most)
         fewer = tuple(
-            self._full_results[counts] for counts in self._smaller_fleets(tried.counts) if feasible
+            self._full_results[counts]
+            for counts in self._smaller_fleets(evaluated.counts)
+            if feasible
         )
         (first,) = self._run_full([base])
         return FleetPlan(
@@ -167,17 +171,17 @@ class FleetPlanner:
             self._goals,
             self._minimise,
             first,
-            tried if feasible else None,
-            tried,
+            evaluated if feasible else None,
+            evaluated,
             fewer,
             len(self._peak_results),
             len(self._full_results),
         )
 
-    # The busy hours.
+    # The busiest hours.
 
     def _shrink_fleet(self, most: Counts) -> Counts:
-        """Takes machines away, the ones first that the objective can best do without."""
+        """Removes machines, in the order in which the objective gains most."""
         candidates: list[Counts] = []
         for order in _removal_orders(self._groups, self._minimise, self._loaded.scenario):
             counts = most
@@ -189,7 +193,7 @@ class FleetPlanner:
         )
 
     def _fewest_machines(self, counts: Counts, number: int) -> Counts:
-        """Returns the counts with as few of one group as meet the goals, by parts of its range."""
+        """Returns the counts with the fewest machines of one group that meet the goals."""
         low, high = self._groups[number].least, counts[number]
         while low < high:
             step = (high - low) / (self._at_once + 1)
@@ -197,12 +201,12 @@ class FleetPlanner:
             asked = sorted(parts if high - low > self._at_once else range(low, high))
             fleets = [_with_count(counts, number, count) for count in asked]
             self._run_peak(fleets)
-            good = [
+            meeting = [
                 count
                 for count, fleet in zip(asked, fleets, strict=True)
                 if self._meets_peak_goals(fleet)
             ]
-            high = min([high, *good])
+            high = min([high, *meeting])
             low = max([low, *(count + 1 for count in asked if count < high)])
         return _with_count(counts, number, high)
 
@@ -229,29 +233,29 @@ class FleetPlanner:
         counts = start
         for _ in range(CHANGES_MAX):
             fewer = self._smaller_fleets(counts)
-            tried, *smaller = self._run_full([counts, *fewer])
-            good = [candidate for candidate in smaller if candidate.meets_goals]
-            if good:
+            evaluated, *smaller = self._run_full([counts, *fewer])
+            meeting = [candidate for candidate in smaller if candidate.meets_goals]
+            if meeting:
                 counts = min(
-                    good,
+                    meeting,
                     key=lambda candidate: self._objective_value(candidate.counts, candidate.result),
                 ).counts
                 continue
-            if tried.meets_goals:
-                return tried, True
+            if evaluated.meets_goals:
+                return evaluated, True
             more = [
                 _with_count(counts, number, counts[number] + 1)
                 for number, group in enumerate(self._groups)
                 if counts[number] < group.most
             ]
             if not more:
-                return tried, False
+                return evaluated, False
             counts = min(self._run_full(more), key=self._goal_distance).counts
         return self._full_results[counts], self._full_results[counts].meets_goals
 
-    def _goal_distance(self, tried: EvaluatedFleet) -> tuple[float, tuple[float, float]]:
-        missed = sum(goal.missed_by(tried.result.summary) for goal in self._goals)
-        return missed, self._objective_value(tried.counts, tried.result)
+    def _goal_distance(self, evaluated: EvaluatedFleet) -> tuple[float, tuple[float, float]]:
+        missed = sum(goal.missed_by(evaluated.result.summary) for goal in self._goals)
+        return missed, self._objective_value(evaluated.counts, evaluated.result)
 
     def _smaller_fleets(self, counts: Counts) -> list[Counts]:
         return [
@@ -269,7 +273,7 @@ class FleetPlanner:
             self._full_results[left[number]] = EvaluatedFleet(left[number], result, meets)
         return [self._full_results[counts] for counts in fleets]
 
-    # What both do.
+    # Both.
 
     def _fleet_case(self, scenario: Scenario, counts: Counts) -> Case:
         return fleet_case(
@@ -291,7 +295,7 @@ class FleetPlanner:
 def fleet_case(
     scenario: Scenario, groups: Sequence[GroupBounds], counts: Counts, *, home: str, seed: int
 ) -> Case:
-    """Returns the case of a fleet."""
+    """Returns the case that runs a fleet."""
     nodes = tuple(
         msgspec.structs.replace(group.nodes, count=count)
         for group, count in zip(groups, counts, strict=True)
@@ -301,7 +305,7 @@ def fleet_case(
 
 
 def describe_fleet(groups: Sequence[GroupBounds], counts: Counts) -> str:
-    """Returns a fleet in words: ``4 × mini-qc + 2 × studio-on``."""
+    """Returns a fleet as text: ``4 × mini-qc + 2 × studio-on``."""
     return " + ".join(
         f"{count} × {group.nodes.name}"
         for group, count in zip(groups, counts, strict=True)
@@ -310,9 +314,9 @@ def describe_fleet(groups: Sequence[GroupBounds], counts: Counts) -> str:
 
 
 def busiest_hours(loaded: LoadedScenario, seed: int) -> Scenario | None:
-    """Returns the scenario cut to its busiest hours; None where only the whole can tell.
+    """Returns the scenario limited to its busiest hours; None if it cannot be shortened.
 
-    Traces and mishaps stand at fixed hours of the whole, so they are not cut.
+    Scenarios with traces or faults at fixed hours are not shortened.
     """
     scenario = loaded.scenario
     fixed = any(
@@ -346,7 +350,7 @@ def _with_count(counts: Counts, number: int, count: int) -> Counts:
 def _removal_orders(
     groups: Sequence[GroupBounds], minimise: str, scenario: Scenario
 ) -> list[list[int]]:
-    """Returns in which orders groups are thinned out: by the objective, and slowest first."""
+    """Returns the orders in which to shrink groups: by the objective, and slowest first."""
     zones = {site.name: site.zone for site in scenario.sites}
     tariffs = {site.name: site.tariff_cad_per_kwh or 0.12 for site in scenario.sites}
 

@@ -22,7 +22,7 @@ KEYS: tuple[str, ...] = (
     "fairness.jain", "fairness.max_gap", "fairness.violations", "utilisation",
 )  # fmt: skip
 
-# What a few busy hours can already tell.
+# Keys that a run of the busiest hours can test.
 PEAK_KEYS = ("ttft_s", "tpot_s", "e2e_s", "slo_attainment", "rejected", "failed")
 
 
@@ -43,7 +43,7 @@ class Goal(Struct, frozen=True):
         return f"{self.key}{self.sign}{self.bound:g}"
 
     def is_met(self, summary: Mapping[str, Any]) -> bool:
-        """Tells whether a summary meets it."""
+        """Returns whether a summary meets the goal."""
         value = summary_value(summary, self.key)
         if value is None:
             return False
@@ -58,7 +58,7 @@ class Goal(Struct, frozen=True):
                 return value > self.bound
 
     def missed_by(self, summary: Mapping[str, Any]) -> float:
-        """Returns by how much a summary misses it, as a part of the bound; 0 when it is met."""
+        """Returns by how much a summary misses the goal, relative to the bound; 0 if met."""
         if self.is_met(summary):
             return 0.0
         value = summary_value(summary, self.key)
@@ -68,7 +68,7 @@ class Goal(Struct, frozen=True):
 
 
 def summary_value(summary: Mapping[str, Any], key: str) -> float | None:
-    """Returns the number at a path of a summary; None where it holds none."""
+    """Returns the number at a path of a summary; None if there is none."""
     value: Any = summary
     for part in key.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
@@ -76,7 +76,7 @@ def summary_value(summary: Mapping[str, Any], key: str) -> float | None:
 
 
 def parse_goal(text: str) -> Goal:
-    """Reads a goal as it was typed.
+    """Parses a goal.
 
     Raises:
         RequestError: ``plan_refused``.

@@ -19,16 +19,16 @@ from entraide_sim.driver import Driver
 HOUR_S = 3_600.0
 DAY_H = 24
 YEAR_H = 8_766
-NOISE_PERSISTENCE = 0.9  # of an hour's deviation, in the next hour
+NOISE_PERSISTENCE = 0.9  # autocorrelation of the deviation from hour to hour
 
 
 class IntensitySeries(Struct, frozen=True):
-    """Intensity of one zone, hour by hour, gCO2e/kWh, location-based.
+    """Hourly intensity of one zone, gCO2e/kWh, location-based.
 
     Attributes:
         zone: grid zone.
-        start_at: begin of the first hour, seconds since the epoch.
-        direct, lifecycle: one value an hour; ``lifecycle`` may be empty (then as ``direct``).
+        start_at: start of the first hour, seconds since the epoch.
+        direct, lifecycle: one value per hour; an empty ``lifecycle`` means as ``direct``.
         basis: ``measured``, ``estimated`` or ``default``.
     """
 
@@ -39,10 +39,10 @@ class IntensitySeries(Struct, frozen=True):
     basis: str = "measured"
 
     def hour_index(self, moment: float) -> int:
-        """Returns which of its hours a moment lies in.
+        """Returns the index of the hour of a moment.
 
         Raises:
-            ValueError: the series does not reach there.
+            ValueError: the series does not contain the moment.
         """
         index = int((moment - self.start_at) // HOUR_S)
         if not 0 <= index < len(self.direct):
@@ -52,7 +52,7 @@ class IntensitySeries(Struct, frozen=True):
 
 
 class IntensityForecast(Struct, frozen=True):
-    """A forecast of one zone: hourly values from ``start_at`` on, known from ``issued_at`` on."""
+    """A forecast of one zone: hourly values from ``start_at`` on, issued at ``issued_at``."""
 
     zone: str
     issued_at: float
@@ -62,7 +62,7 @@ class IntensityForecast(Struct, frozen=True):
 
 
 class Grid:
-    """All zones of a world.
+    """Intensities and forecasts of all zones.
 
     Attributes:
         current: the present hour's direct and life-cycle intensity by zone.
@@ -85,7 +85,7 @@ class Grid:
         """Returns the actual direct and life-cycle intensity.
 
         Raises:
-            ValueError: the zone has no series, or it does not reach there.
+            ValueError: the zone has no series, or the series does not contain the moment.
         """
         if zone not in self._series:
             raise ValueError(f"zone {zone} has no intensity series")
@@ -95,7 +95,7 @@ class Grid:
         return direct, series.lifecycle[index] if series.lifecycle else direct
 
     def advance_to(self, moment: float) -> list[str]:
-        """Moves on to the hour of a moment; returns the zones whose intensity is another now."""
+        """Advances to the hour of a moment; returns the zones whose intensity changed."""
         changed = []
         for zone in self.zones():
             intensity = self.intensity_at(zone, moment)
@@ -105,14 +105,14 @@ class Grid:
         return changed
 
     def deliver_intensity(self, driver: Driver, zone: str) -> None:
-        """Tells the core a zone's present intensity."""
+        """Delivers a zone's current intensity to the core."""
         direct, lifecycle = self.current[zone]
         series = self._series[zone]
         end_at = series.start_at + (series.hour_index(driver.now) + 1) * HOUR_S
         driver.deliver(IntensityChanged, zone, direct, lifecycle, series.basis, end_at)
 
     def schedule_forecasts(self, driver: Driver) -> None:
-        """Has each forecast told when it is issued; of those issued before, each zone's newest."""
+        """Schedules each forecast at its issue; of past ones, delivers each zone's newest."""
         known = {
             forecast.zone: forecast
             for forecast in self._forecasts
@@ -133,9 +133,9 @@ class Grid:
             )
 
     def _deliver_next_forecast(
-        self, what: tuple[Driver, IntensityForecast, Iterator[IntensityForecast]]
+        self, scheduled: tuple[Driver, IntensityForecast, Iterator[IntensityForecast]]
     ) -> None:
-        driver, forecast, to_come = what
+        driver, forecast, to_come = scheduled
         self._deliver_forecast(driver, forecast)
         self._schedule_forecast(driver, to_come)
 
@@ -150,11 +150,11 @@ class Grid:
         )
 
 
-# Where series come from.
+# Sources of series.
 
 
 def constant_series(zone: str, direct: float, *, start_at: float, hours: int) -> IntensitySeries:
-    """Returns a series that never changes, gCO2e/kWh."""
+    """Returns a constant series, gCO2e/kWh."""
     return IntensitySeries(zone, start_at, (direct,) * hours, basis="default")
 
 
@@ -169,11 +169,11 @@ def synthetic_series(
     noise: float = 0.05,
     seed: int = 0,
 ) -> IntensitySeries:
-    """Returns a made-up series about an annual average, gCO2e/kWh, never below 0.
+    """Returns a synthetic series around an annual average, gCO2e/kWh, never below 0.
 
     ``annual * (1 + seasonal * cos(year) + daily * cos(day) + deviation)``: highest on 15 January
-    and at 23 h UTC (18 h in Québec), with an hourly deviation that fades (an AR(1) process of
-    standard deviation ``noise``). It is no measurement: its basis is ``estimated``.
+    and at 23 h UTC (18 h in Québec), with an hourly deviation (an AR(1) process of standard
+    deviation ``noise``). Its basis is ``estimated``.
     """
     luck = np.random.Generator(np.random.PCG64(seed))
     shocks = luck.normal(0.0, noise * (1.0 - NOISE_PERSISTENCE**2) ** 0.5, hours).tolist()
@@ -203,12 +203,12 @@ def read_series(
         zone: grid zone.
         column: of the direct intensity, gCO2e/kWh.
         lifecycle_column: of the life-cycle intensity, or "".
-        start_at: take the hours from this moment on, seconds since the epoch; 0 for all.
-        hours: take so many; 0 for all there are.
+        start_at: first hour, seconds since the epoch; 0 for the first of the file.
+        hours: number of hours; 0 for all.
 
     Raises:
-        ValueError: no such column, an hour is missing, or a cell is no intensity; it names the
-            file and the line.
+        ValueError: a column or an hour is missing, or a cell is invalid; the message names file
+            and line.
     """
     rows: list[tuple[float, float, float]] = []
     for line, row in numbered_rows(path, {"utc", column} | ({lifecycle_column} - {""})):
@@ -221,7 +221,7 @@ def read_series(
         more = _parse_intensity(row[lifecycle_column], path, line) if lifecycle_column else direct
         rows.append((moment, direct, more))
     if not rows or (start_at and rows[0][0] > start_at):
-        raise ValueError(f"{path}: no hours from there on")
+        raise ValueError(f"{path}: no hours from the start on")
     _, direct_values, lifecycle_values = zip(*rows, strict=True)
     return IntensitySeries(
         zone, rows[0][0], direct_values, lifecycle_values if lifecycle_column else ()
@@ -231,7 +231,7 @@ def read_series(
 def read_forecasts(path: Path, *, zone: str) -> list[IntensityForecast]:
     """Reads forecasts: ``issued_utc``, ``utc`` and ``forecast_ci_direct_g_per_kwh``, by issue.
 
-    A model may fall below zero where little is emitted; that counts as 0.
+    Negative values, which some forecast models produce near 0, count as 0.
 
     Raises:
         ValueError: as ``read_series``.
@@ -253,10 +253,10 @@ def read_forecasts(path: Path, *, zone: str) -> list[IntensityForecast]:
 def synthetic_forecasts(
     series: IntensitySeries, *, hours: int = 96, error_per_day: float = 0.1, seed: int = 0
 ) -> list[IntensityForecast]:
-    """Returns made-up forecasts of a series, issued at 0 h UTC each day.
+    """Returns synthetic forecasts of a series, issued daily at 0 h UTC.
 
-    The relative error is normal and grows with the square root of the lead: ``error_per_day``
-    after a day.
+    The relative error is normal and grows with the square root of the lead time: its standard
+    deviation is ``error_per_day`` after a day.
     """
     luck = np.random.Generator(np.random.PCG64(seed))
     first = int(-(-series.start_at // HOUR_S)) % DAY_H
@@ -274,15 +274,15 @@ def synthetic_forecasts(
 
 
 def parse_moment(text: str, path: Path, line: int) -> float:
-    """Reads a moment as seconds since the epoch; without an offset it is UTC.
+    """Parses an ISO 8601 moment as seconds since the epoch; UTC without an offset.
 
     Raises:
-        ValueError: the text is none.
+        ValueError: the text is not a moment.
     """
     try:
         moment = dt.datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise ValueError(f"{path}:{line}: {text!r} is no moment") from None
+        raise ValueError(f"{path}:{line}: {text!r} is not a moment") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return moment.timestamp()
@@ -292,14 +292,14 @@ def _parse_intensity(text: str | None, path: Path, line: int, *, least: float = 
     try:
         value = float(text or "")
     except ValueError:
-        raise ValueError(f"{path}:{line}: {text!r} is no intensity") from None
+        raise ValueError(f"{path}:{line}: {text!r} is not an intensity") from None
     if not (isfinite(value) and value >= least):
-        raise ValueError(f"{path}:{line}: {text!r} is no intensity")
+        raise ValueError(f"{path}:{line}: {text!r} is not an intensity")
     return value
 
 
 def step_value(steps: Sequence[tuple[float, float]], moment: float) -> float:
-    """Returns the value of a step function, given as (from, value) ascending; 0 before it."""
+    """Returns the value of a step function of ascending (start, value); 0 before the first."""
     current = 0.0
     for begin, value in steps:
         if begin > moment:

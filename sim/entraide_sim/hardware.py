@@ -69,7 +69,7 @@ class Hardware(Struct, frozen=True):
             before it.
         batches_prefill: whether prompts that wait at the same time are read in one step, as far as
             that holds them; else one after the other.
-        thermal: of a machine that slows down when it is warm.
+        thermal: of a machine that throttles.
         throttled: what it is then; None where it never slows down.
     """
 

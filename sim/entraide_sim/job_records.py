@@ -130,7 +130,9 @@ def summarize_run(records: JobRecords, world: World, *, wall_s: float = 0.0) -> 
     carbon_g = float(table["carbon_g"].sum())
     long_s = world.driver.now - world.started_at
     slots_s = sum(node.replica.slots for node in world.nodes.values()) * long_s
-    slot_s = sum(bay.slot_s for node in world.nodes.values() for bay in node.model_instances())
+    slot_s = sum(
+        instance.slot_s for node in world.nodes.values() for instance in node.model_instances()
+    )
     output_tokens = int(tokens.sum())
     return {
         "jobs": len(records),

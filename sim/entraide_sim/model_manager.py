@@ -41,8 +41,8 @@ class ModelManager:
             self._driver.now + node.one_way_s, self._receive_unload, (node, model)
         )
 
-    def _receive_load(self, what: tuple[Node, str]) -> None:
-        node, model = what
+    def _receive_load(self, node_and_model: tuple[Node, str]) -> None:
+        node, model = node_and_model
         if not node.up or model in node.card.loading or _is_loaded(node, model):
             return
         offer = next((offer for offer in node.card.loadable if offer.model == model), None)
@@ -57,26 +57,28 @@ class ModelManager:
             self._driver.now + offer.load_s, self._finish_load, (node, model, node.restarts)
         )
 
-    def _finish_load(self, what: tuple[Node, str, int]) -> None:
-        node, model, life = what
+    def _finish_load(self, load: tuple[Node, str, int]) -> None:
+        node, model, life = load
         if not node.up or node.restarts != life:
             return
-        bay = node.instance_of(model)
-        assert bay is not None
+        instance = node.instance_of(model)
+        assert instance is not None
         _update_card(
             node,
             loading=tuple(name for name in node.card.loading if name != model),
-            replicas=(*node.card.replicas, bay.replica),
+            replicas=(*node.card.replicas, instance.replica),
         )
         self._send_card(node)
 
-    def _receive_unload(self, what: tuple[Node, str]) -> None:
-        node, model = what
-        bay = node.instance_of(model)
-        if bay is None or not _is_loaded(node, model):
+    def _receive_unload(self, node_and_model: tuple[Node, str]) -> None:
+        node, model = node_and_model
+        instance = node.instance_of(model)
+        if instance is None or not _is_loaded(node, model):
             return
-        if bay.runs:
-            self._driver.schedule(self._driver.now + UNLOAD_RETRY_S, self._receive_unload, what)
+        if instance.runs:
+            self._driver.schedule(
+                self._driver.now + UNLOAD_RETRY_S, self._receive_unload, node_and_model
+            )
             return
         remaining = tuple(replica for replica in node.card.replicas if replica.model != model)
         _update_card(node, replicas=remaining)
@@ -112,9 +114,9 @@ def _refusal_code(node: Node, offer: Loadable | None) -> str:
         return UNKNOWN
     if not node.accepting:
         return NOT_NOW
-    there = {replica.model for replica in node.card.replicas} | set(node.card.loading)
+    present = {replica.model for replica in node.card.replicas} | set(node.card.loading)
     fixed = {replica.model for replica in node.spec.card.replicas}
     used_bytes = sum(
-        offer.memory_bytes for offer in node.card.loadable if offer.model in there - fixed
+        offer.memory_bytes for offer in node.card.loadable if offer.model in present - fixed
     )
     return "" if used_bytes + offer.memory_bytes <= node.card.models_bytes else NO_ROOM

@@ -74,41 +74,43 @@ class NodeAgents:
 
     def send_cancellation(self, node: Node, job: str, epoch: int) -> None:
         """Sends the cancellation of a run to a node."""
-        for bay in node.model_instances():
+        for instance in node.model_instances():
             self._driver.schedule(
-                self._driver.now + node.one_way_s, self._receive_cancellation, (bay, job, epoch)
+                self._driver.now + node.one_way_s,
+                self._receive_cancellation,
+                (instance, job, epoch),
             )
 
     def crash_node(self, node: Node) -> None:
         """Stops a node and drops its runs without any message."""
-        for bay in node.model_instances():
-            self._account_energy(bay)
-            bay.up = False
-            for run in bay.engine.drop_runs():
-                self._add_usage(bay, run)
-            bay.runs.clear()
-            bay.phase_end_at = inf
+        for instance in node.model_instances():
+            self._account_energy(instance)
+            instance.up = False
+            for run in instance.engine.drop_runs():
+                self._add_usage(instance, run)
+            instance.runs.clear()
+            instance.phase_end_at = inf
         if node.shares_surplus:
             node.site.update_carbon_rate()
 
     def set_power_cap(self, node: Node, power_cap_w: float) -> None:
         """Sets the owner's power cap of a node, watts; infinite for no cap."""
-        for bay in node.model_instances():
-            self._account_energy(bay)
-            bay.engine.set_hardware(
-                make_hardware(bay.served_spec, power_cap_w=power_cap_w), self._driver.now
+        for instance in node.model_instances():
+            self._account_energy(instance)
+            instance.engine.set_hardware(
+                make_hardware(instance.served_spec, power_cap_w=power_cap_w), self._driver.now
             )
-            self._schedule_phase_end(bay)
+            self._schedule_phase_end(instance)
 
     def return_to_owner(self, node: Node) -> None:
         """Ends all runs of a node because its owner needs the machine."""
-        for bay in node.model_instances():
-            self._account_energy(bay)
-            for run in list(bay.runs.values()):
+        for instance in node.model_instances():
+            self._account_energy(instance)
+            for run in list(instance.runs.values()):
                 if not run.cancelled:
                     run.given_back = True
-                    self._cancel_run(bay, run)
-            self._schedule_phase_end(bay)
+                    self._cancel_run(instance, run)
+            self._schedule_phase_end(instance)
 
     def _receive_offer(self, offer: RunOffer) -> None:
         node, job = offer.node, offer.job
@@ -176,8 +178,8 @@ class NodeAgents:
             node.progress_scheduled = True
             self._driver.schedule(now + self._progress_s, self._send_progress, node)
 
-    def _receive_cancellation(self, what: tuple[Node, str, int]) -> None:
-        node, job, epoch = what
+    def _receive_cancellation(self, cancellation: tuple[Node, str, int]) -> None:
+        node, job, epoch = cancellation
         run = node.runs.get(job)
         if run is None or run.epoch != epoch or run.cancelled:
             return
@@ -225,13 +227,13 @@ class NodeAgents:
 
     def _update_sharing(self, node: Node) -> None:
         """Divides a machine among its models that have runs."""
-        busy = [bay for bay in node.sharing_instances if bay.engine.run_count]
-        for bay in busy:
-            if bay.engine.sharing_engines != len(busy):
-                self._account_energy(bay)
-                bay.engine.set_sharing(len(busy), self._driver.now)
-                if bay is not node:
-                    self._schedule_phase_end(bay)
+        busy = [instance for instance in node.sharing_instances if instance.engine.run_count]
+        for instance in busy:
+            if instance.engine.sharing_engines != len(busy):
+                self._account_energy(instance)
+                instance.engine.set_sharing(len(busy), self._driver.now)
+                if instance is not node:
+                    self._schedule_phase_end(instance)
 
     def _report_first_token(self, node: Node, run: Run) -> None:
         job: Job = run.payload
@@ -290,16 +292,16 @@ class NodeAgents:
             node.progress_scheduled = False
             return
         now, engine = self._driver.now, node.engine
-        said = [
+        progress = [
             (run.job, run.epoch, node.name, engine.output_tokens(run, now))
             for run in node.runs.values()
         ]
-        self._driver.schedule(now + node.one_way_s, self._deliver_progress, said)
+        self._driver.schedule(now + node.one_way_s, self._deliver_progress, progress)
         self._driver.schedule(now + self._progress_s, self._send_progress, node)
 
-    def _deliver_progress(self, said: list[Values]) -> None:
+    def _deliver_progress(self, progress: list[Values]) -> None:
         tell = self._driver.deliver
-        for values in said:
+        for values in progress:
             tell(RunProgressed, *values)
 
     def _send_event(self, node: Node, kind: Callable[..., Any], values: Values) -> None:
@@ -307,8 +309,8 @@ class NodeAgents:
             self._driver.now + node.one_way_s, self._deliver_event, (kind, values)
         )
 
-    def _deliver_event(self, said: tuple[Callable[..., Any], Values]) -> None:
-        kind, values = said
+    def _deliver_event(self, kind_and_values: tuple[Callable[..., Any], Values]) -> None:
+        kind, values = kind_and_values
         self._driver.deliver(kind, *values)
 
 

@@ -131,16 +131,16 @@ class Site:
         draw_w = 0.0
         for node in self.nodes:
             draw_w += node.engine.draw_w
-            for bay in node.other_instances:
-                draw_w += bay.engine.draw_w
+            for instance in node.other_instances:
+                draw_w += instance.engine.draw_w
         return draw_w
 
     def account_energy(self, at: float) -> None:
         """Adds the nodes' energy up to now; call it before any change."""
         for node in self.nodes:
             node.engine.account_energy(at, self.g_per_j)
-            for bay in node.other_instances:
-                bay.engine.account_energy(at, self.g_per_j)
+            for instance in node.other_instances:
+                instance.engine.account_energy(at, self.g_per_j)
         if self.spec is not None and at > self._accounted_at:
             self.supply.advance(at - self._accounted_at)
             self._accounted_at = at
@@ -221,8 +221,8 @@ class Node:
         self.sharing_instances: list[Node] = []
         if self.other_instances:
             self.sharing_instances = self.model_instances()
-            for bay in self.other_instances:
-                bay.host, bay.sharing_instances = self, self.sharing_instances
+            for instance in self.other_instances:
+                instance.host, instance.sharing_instances = self, self.sharing_instances
         hardware = make_hardware(spec, power_cap_w=spec.power_cap_w)
         self.engine = Engine(hardware, at=at, noise=_noise_source(spec.noise, seed, number))
         self.runs: dict[str, Run] = {}
@@ -253,14 +253,17 @@ class Node:
 
     def instance_of(self, model: str) -> "Node | None":
         """Returns the instance of a model, loaded or not; None if there is none."""
-        return next((bay for bay in self.model_instances() if bay.replica.model == model), None)
+        return next(
+            (instance for instance in self.model_instances() if instance.replica.model == model),
+            None,
+        )
 
     def copy_state(self) -> None:
         """Copies availability and slowdown to the instances of the other models."""
-        for bay in self.other_instances:
-            bay.up, bay.accepting, bay.reason = self.up, self.accepting, self.reason
-            bay.engine.slowdown = self.engine.slowdown
-            bay.broken = self.broken
+        for instance in self.other_instances:
+            instance.up, instance.accepting, instance.reason = self.up, self.accepting, self.reason
+            instance.engine.slowdown = self.engine.slowdown
+            instance.broken = self.broken
 
 
 def _ignore_moment(_: float) -> None:
@@ -272,13 +275,13 @@ def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
     power = spec.card.power
     extra_w = max(0.0, power.active_w - power.idle_w) if spec.extra_w is None else spec.extra_w
     part = allowed_power_part(power_cap_w, idle_w=power.idle_w, extra_w=extra_w)
-    hardware, cooling = _scaled_hardware(spec, extra_w, part), spec.thermal
-    if cooling is None:
+    hardware, thermal_model = _scaled_hardware(spec, extra_w, part), spec.thermal
+    if thermal_model is None:
         return hardware
-    warm = None
-    if part * extra_w > cooling.sustained_w:
-        warm = _scaled_hardware(spec, extra_w, cooling.sustained_w / extra_w)
-    return msgspec.structs.replace(hardware, thermal=cooling, throttled=warm)
+    throttled = None
+    if part * extra_w > thermal_model.sustained_w:
+        throttled = _scaled_hardware(spec, extra_w, thermal_model.sustained_w / extra_w)
+    return msgspec.structs.replace(hardware, thermal=thermal_model, throttled=throttled)
 
 
 def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:

@@ -90,28 +90,30 @@ def visit_faults(
         until: end, exclusive.
         zone: the owner's time zone.
     """
-    steward = OwnerPolicy()
+    owner_policy = OwnerPolicy()
     edges = sorted(
         at for at in _change_moments(terms, visits, start_at, until, zone) if start_at < at
     )
-    at, place, working, holds = start_at, 0, True, True
+    at, edge_index, accepting, has_runs = start_at, 0, True, True
     while at < until:
-        now = _machine_state(visits, at, zone)
-        lent, back = steward.evaluate(terms, now, at=at, running=holds, foreign=False)
-        if lent.reason is not None and working:
-            yield Fault(at, node, "refuse", reason=lent.reason.code)
-        if back:
+        machine_state = _machine_state(visits, at, zone)
+        lending, gives_back = owner_policy.evaluate(
+            terms, machine_state, at=at, running=has_runs, foreign=False
+        )
+        if lending.reason is not None and accepting:
+            yield Fault(at, node, "refuse", reason=lending.reason.code)
+        if gives_back:
             yield Fault(at, node, "give_back")
-        if lent.reason is None and not working:
+        if lending.reason is None and not accepting:
             yield Fault(at, node, "take")
-        working = lent.reason is None
-        holds = lent.state not in (LendingState.GIVING_BACK, LendingState.AWAY)
-        if lent.state is LendingState.GIVING_BACK:
+        accepting = lending.reason is None
+        has_runs = lending.state not in (LendingState.GIVING_BACK, LendingState.AWAY)
+        if lending.state is LendingState.GIVING_BACK:
             continue  # evaluate the same moment again: the runs have ended
-        while place < len(edges) and edges[place] <= at:
-            place += 1
-        due = steward.next_deadline(terms)
-        at = min(inf if due is None else due, edges[place] if place < len(edges) else inf)
+        while edge_index < len(edges) and edges[edge_index] <= at:
+            edge_index += 1
+        due = owner_policy.next_deadline(terms)
+        at = min(inf if due is None else due, edges[edge_index] if edge_index < len(edges) else inf)
 
 
 def _change_moments(

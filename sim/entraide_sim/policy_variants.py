@@ -25,17 +25,17 @@ COLUMNS = (
 
 
 class PolicyVariant(Struct, frozen=True):
-    """A policy to compare: its name, and the keys that it sets."""
+    """A policy to compare: its name and its keys."""
 
     name: str
     keys: dict[str, Any]
 
 
 def read_variants(names: Sequence[str]) -> list[PolicyVariant]:
-    """Returns the policies that are meant: pickers by name, or TOML files of policy keys.
+    """Returns policies by picker name, or from TOML files of policy keys.
 
     Raises:
-        RequestError: ``scenario_refused``: there is no such picker or file, or it is no TOML.
+        RequestError: ``scenario_refused``: unknown picker or file, or invalid TOML.
     """
     variants = []
     for name in names:
@@ -59,15 +59,16 @@ def read_variants(names: Sequence[str]) -> list[PolicyVariant]:
 def variant_cases(
     loaded: LoadedScenario, policies: Sequence[PolicyVariant], *, seed: int
 ) -> list[Case]:
-    """Returns the cases: each policy with each fleet; one case where nothing differs.
+    """Returns one case for each policy and each fleet alternative.
 
     Args:
         loaded: the scenario.
         policies: to compare; none for the scenario's own.
-        seed: of all of them.
+        policies: to compare; empty for the scenario's own.
+        seed: of all cases.
 
     Raises:
-        RequestError: ``scenario_refused``: a policy is not sound.
+        RequestError: ``scenario_refused``: a policy is invalid.
     """
     scenario = loaded.scenario
     titles = {

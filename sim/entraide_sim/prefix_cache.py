@@ -5,7 +5,7 @@ Returns how many prompt tokens need no prefill. Co-ops never share blocks.
 
 
 class PrefixCache:
-    """Blocks of equal size, least recently used out first."""
+    """Blocks of equal size with least-recently-used eviction."""
 
     def __init__(self, *, capacity_tokens: int, block_tokens: int) -> None:
         self.block_tokens = block_tokens
@@ -13,7 +13,7 @@ class PrefixCache:
         self._cached: dict[tuple[str, int], None] = {}  # oldest first
 
     def cached_tokens(self, coop: str, keys: tuple[int, ...], *, input_tokens: int) -> int:
-        """Returns how much of a prompt is held; its last token is computed in any case."""
+        """Returns the number of cached prompt tokens; the last token is always computed."""
         held, count = self._cached, 0
         for key in keys:
             if (coop, key) not in held:
@@ -22,7 +22,7 @@ class PrefixCache:
         return min(count * self.block_tokens, input_tokens - 1)
 
     def insert(self, coop: str, keys: tuple[int, ...]) -> None:
-        """Takes in the blocks of a prompt that was prefilled, the leading ones as the freshest."""
+        """Inserts the blocks of a prefilled prompt, the leading ones as most recently used."""
         held = self._cached
         for key in reversed(keys):
             block = (coop, key)

@@ -49,30 +49,30 @@ class RunRecorder:
         request = job.request
         limit = request.facts.output_tokens_max
         answer = request.output_tokens if limit is None else min(limit, request.output_tokens)
-        wanted = self._charge.input_weight * request.input_tokens
-        wanted += self._charge.output_weight * answer
+        virtual_tokens = self._charge.input_weight * request.input_tokens
+        virtual_tokens += self._charge.output_weight * answer
         if job.state is JobState.COMPLETED:
-            wanted = self._charge.input_weight * (request.input_tokens - job.cached_tokens)
-            wanted += self._charge.output_weight * job.output_tokens
+            virtual_tokens = self._charge.input_weight * (request.input_tokens - job.cached_tokens)
+            virtual_tokens += self._charge.output_weight * job.output_tokens
         coop = request.facts.coop
-        self.requested_tokens[coop] = self.requested_tokens.get(coop, 0.0) + wanted
+        self.requested_tokens[coop] = self.requested_tokens.get(coop, 0.0) + virtual_tokens
 
 
 def build_result(
-    built: WorldParts, world: World, recorder: RunRecorder, *, label: str = "", wall_s: float = 0.0
+    parts: WorldParts, world: World, recorder: RunRecorder, *, label: str = "", wall_s: float = 0.0
 ) -> RunResult:
     """Returns the metrics of a finished run.
 
     Args:
-        built: parts of the simulation.
+        parts: parts of the simulation.
         world: after its run.
         recorder: of the world.
         label: name of the run in a comparison.
         wall_s: duration of the run by the caller's clock.
     """
-    scenario, policy = built.scenario, built.policy
+    scenario, policy = parts.scenario, parts.policy
     table = recorder.records.columns()
-    coops = breakdown.coop_shares(built, table, recorder.requested_tokens)
+    coops = breakdown.coop_shares(parts, table, recorder.requested_tokens)
     return RunResult(
         scenario=scenario.name,
         title=scenario.title,
@@ -80,19 +80,19 @@ def build_result(
         label=label,
         policy=policy.version,
         picker=policy.picker.value,
-        seed=built.seed,
+        seed=parts.seed,
         version=version(),
         start_at=scenario.start_at // HOUR_S * HOUR_S,
-        hours=breakdown.hour_count(built, world),
+        hours=breakdown.hour_count(parts, world),
         timezone=scenario.timezone,
-        summary=_summarize(built, world, table, coops=coops, wall_s=wall_s),
-        zones=breakdown.zone_hours(built, world, table),
+        summary=_summarize(parts, world, table, coops=coops, wall_s=wall_s),
+        zones=breakdown.zone_hours(parts, world, table),
         coops=coops,
         latencies=breakdown.class_latencies(policy, table),
-        fleet=breakdown.group_usage(built, table),
-        assumptions=tuple(built.assumptions),
+        fleet=breakdown.group_usage(parts, table),
+        assumptions=tuple(parts.assumptions),
         sites=breakdown.site_energy(world),
-        mishaps=breakdown.fault_impacts(built, table),
+        mishaps=breakdown.fault_impacts(parts, table),
     )
 
 
@@ -100,7 +100,7 @@ def build_result(
 
 
 def _summarize(
-    built: WorldParts,
+    parts: WorldParts,
     world: World,
     table: Mapping[str, Column],
     *,
@@ -113,19 +113,23 @@ def _summarize(
     tokens = table["output_tokens"][done]
     several = tokens > 1
     waited = _rows_or_all(~batch[done])
-    hasty = [terms.job_class.value for terms in built.policy.classes if terms.ttft_s is not None]
-    promised_soon = _rows_or_all(waited & np.isin(table["job_class"][done], hasty))
+    ttft_classes = [
+        terms.job_class.value for terms in parts.policy.classes if terms.ttft_s is not None
+    ]
+    promised_soon = _rows_or_all(waited & np.isin(table["job_class"][done], ttft_classes))
     promised = table["promise"] != NO_PROMISE
     output_tokens = int(tokens.sum())
-    energy_wh, carbon_g, energy_cad = _energy_carbon_cost(built, world, table)
-    hardware_cad = _hardware_cost_cad(built)
-    slot_s = sum(bay.slot_s for node in world.nodes.values() for bay in node.model_instances())
+    energy_wh, carbon_g, energy_cad = _energy_carbon_cost(parts, world, table)
+    hardware_cad = _hardware_cost_cad(parts)
+    slot_s = sum(
+        instance.slot_s for node in world.nodes.values() for instance in node.model_instances()
+    )
     slots = sum(node.replica.slots for node in world.nodes.values())
     cad = energy_cad + hardware_cad
     return {
-        "seed": built.seed,
-        "scenario": built.scenario.name,
-        "policy": built.policy.version,
+        "seed": parts.seed,
+        "scenario": parts.scenario.name,
+        "policy": parts.policy.version,
         "jobs": len(done),
         "completed": int(done.sum()),
         "rejected": int((table["state"] == JobState.REFUSED.value).sum()),
@@ -147,7 +151,7 @@ def _summarize(
         },
         "fairness": fairness.measure_fairness(
             table,
-            built.policy,
+            parts.policy,
             received={coop.coop: coop.received_tokens for coop in coops},
             due_tokens={coop.coop: coop.due_tokens for coop in coops},
         ),
@@ -167,29 +171,29 @@ def _ratio(of: float, whole: float) -> float | None:
 
 
 def _energy_carbon_cost(
-    built: WorldParts, world: World, table: Mapping[str, Column]
+    parts: WorldParts, world: World, table: Mapping[str, Column]
 ) -> tuple[float, float, float]:
     """Returns energy (Wh), emissions (grams) and energy cost (dollars)."""
     energy_wh = cad = 0.0
-    rest = breakdown.idle_power_w(built)
+    rest = breakdown.idle_power_w(parts)
     carbon_g = float(table["carbon_g"].sum())
-    hours = built.scenario.hours
-    for machine in built.machines:
+    hours = parts.scenario.hours
+    for machine in parts.machines:
         name = machine.spec.card.node
         node = world.nodes[name]
-        own_wh = sum(bay.engine.total_j for bay in node.model_instances()) / JOULES_PER_WH
+        own_wh = sum(instance.engine.total_j for instance in node.model_instances()) / JOULES_PER_WH
         if name in rest:
             own_wh += rest[name] * hours
-            grams = breakdown.zone_intensities(built, world, machine.site.zone)[: ceil(hours)]
+            grams = breakdown.zone_intensities(parts, world, machine.site.zone)[: ceil(hours)]
             carbon_g += rest[name] * sum(grams) / len(grams) * hours / 1_000.0
         energy_wh += own_wh
         cad += own_wh / 1_000.0 * energy_inputs.tariff_cad_per_kwh(machine.site)
     return energy_wh, carbon_g, cad
 
 
-def _hardware_cost_cad(built: WorldParts) -> float:
-    years = built.scenario.hours / YEAR_H
+def _hardware_cost_cad(parts: WorldParts) -> float:
+    years = parts.scenario.hours / YEAR_H
     cad = 0.0
-    for machine in built.machines:
+    for machine in parts.machines:
         cad += (fleet.group_price_cad(machine.group) or 0.0) / machine.group.life_years * years
     return cad

@@ -19,14 +19,15 @@ START = dt.datetime(2025, 1, 13, 5, tzinfo=dt.UTC)  # a Monday, midnight in Qué
 
 
 class SolarSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Panels of a site.
+    """Solar panels of a site.
 
     Attributes:
         peak_kw: rated power.
         latitude: degrees north.
         longitude: degrees east (negative in Canada).
         tilt_deg: from the horizontal; they face south.
-        clearness: mean part of a clear sky's light that comes through the clouds.
+        tilt_deg: from the horizontal; panels face south.
+        clearness: mean part of clear-sky irradiance that passes the clouds.
     """
 
     peak_kw: float
@@ -37,13 +38,16 @@ class SolarSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class BatterySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Battery of a site: it takes what the machines leave of the surplus, and gives to them later.
+    """Battery of a site, charged by the surplus that the machines leave.
 
     Attributes:
         capacity_kwh: what it holds when it is full.
         power_kw: at most, in and out.
         efficiency: of the round trip.
-        floor_part: of its capacity, which it keeps; it begins with so much.
+        capacity_kwh: energy when full.
+        power_kw: maximum charge and discharge power.
+        efficiency: of the round trip.
+        floor_part: minimum charge as a part of the capacity, and the initial one.
     """
 
     capacity_kwh: float
@@ -53,20 +57,20 @@ class BatterySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place where machines stand.
+    """A location of machines.
 
     Attributes:
         name: identifier.
         zone: grid zone (``CA-QC``).
-        intensity: CSV file with an hourly series of the zone; "" for a made-up profile about the
+        intensity: CSV file with an hourly series of the zone; "" for a synthetic series around the
             zone's annual average. One file for all sites of a zone.
         column, lifecycle_column: its columns, gCO2e/kWh.
-        forecast: CSV file with forecasts; "" for made-up ones.
-        tariff_cad_per_kwh: what a kilowatt-hour costs there.
-        solar, battery: own generation.
-        surplus: CSV file (``utc``, ``surplus_w``) in the place of ``solar``.
-        own_use_w: mean power that the place uses for itself before there is a surplus.
-        rtt_s: round trip between pool and machines.
+        forecast: CSV file with forecasts; "" for synthetic ones.
+        tariff_cad_per_kwh: electricity price.
+        solar, battery: own generation and storage.
+        surplus: CSV file (``utc``, ``surplus_w``) instead of ``solar``.
+        own_use_w: mean power of the site without its machines, subtracted from its generation.
+        rtt_s: round-trip time between pool and machines.
     """
 
     name: str
@@ -84,10 +88,10 @@ class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ScenarioCoop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A member: name, shares, quotas, and what it lends, as in the policy.
+    """A member co-op: name, shares, quotas and lending terms, as in the policy.
 
     Attributes:
-        count: several members alike, called ``NAME-001`` and so on; None for the one of that name.
+        count: number of identical members, named ``NAME-001`` and so on; None for one member.
     """
 
     name: str
@@ -98,16 +102,16 @@ class ScenarioCoop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ScenarioModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A model that machines serve.
+    """A model that machines can serve.
 
     Attributes:
         name: public name.
         params_b: parameters, billions.
-        active_params_b: those that a token passes through (mixtures); None for all.
-        weights_gb: in memory; None for 4 bits a parameter, as the reference model (0.613 GB per
+        active_params_b: active parameters per token (mixture of experts); None for all.
+        weights_gb: in memory; None for 4 bits per parameter, as the reference model (0.613 GB per
             billion).
-        context_tokens: longest prompt plus answer.
-        features: beyond text; ``prefix_cache`` where prompts are reused.
+        context_tokens: maximum prompt plus answer.
+        features: beyond text; ``prefix_cache`` for an engine that reuses prompts.
     """
 
     name: str
@@ -119,14 +123,14 @@ class ScenarioModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class OwnerSchedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When somebody sits at a machine, and what that means.
+    """When an owner uses a machine, and the consequences.
 
     Attributes:
         present: ``never``, ``office`` (working days, about 8:30 to 17 h), ``evenings`` (about 18 to
             22:30 h) or ``home`` (evenings, and the middle of the weekend's days).
-        works_present: whether the machine works on while its owner is there.
-        give_back_s: what runs then is given back after so long.
-        present_cap_w: limit on the machine's power while somebody is there and it works on.
+        works_present: whether the machine serves the pool while its owner is present.
+        give_back_s: delay after which its runs end when the owner arrives.
+        present_cap_w: power cap while the owner is present and the machine serves the pool.
     """
 
     present: str = "never"
@@ -136,33 +140,31 @@ class OwnerSchedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Equal machines at one site.
+    """Identical machines at one site.
 
     Attributes:
-        name: identifier; machines are called ``NAME-1`` and so on.
+        name: identifier; machines are named ``NAME-1`` and so on.
         device: of the catalogue.
-        count: how many.
-        coop: whose; with ``*`` in it, the co-ops whose names fit get them in turn.
-        site, model: where, and what they serve.
-        models: in the place of ``model``: all that they serve from the beginning; an empty list
-            for none.
-        loadable: what else they load when it is asked for.
-        models_gb: memory for what they load; None for what is left beside what they serve.
-        hours: local hours in which they may work (``mo-fr 18:00-08:00``); empty for always.
+        count: number of machines.
+        coop: owner; with ``*``, the matching co-ops own the machines in turn.
+        site, model: site, and the model that they serve.
+        models: instead of ``model``: all models served initially; an empty list for none.
+        loadable: further models that they can load on demand.
+        models_gb: memory for loadable models; None for the memory that served models leave.
+        hours: local hours in which they serve the pool (``mo-fr 18:00-08:00``); empty for always.
         owner: presence of the owner.
-        dedicated: bought for the pool, so that their rest counts too (energy, dollars, grams).
-        price_cad: of one; None for 0 where the machine is not dedicated, else the catalogue's.
+        dedicated: bought for the pool, so that idle energy, cost and emissions count too.
+        price_cad: of one machine; None for 0 if not dedicated, else for the catalogue's price.
         life_years: over which the price is spread.
-        slots: sequences at once; None for the catalogue's.
+        slots: maximum batch size; None for the catalogue's.
         idle_w, active_w: measured power; None for the catalogue's.
-        power_cap_w: limit that the owner sets on the machine's power; None for none.
-        throttle_after_s, throttle_factor: after how long at full load, beginning cold, the machine
-            is too warm, and the part of its speed that it keeps then (1: it never slows down);
-            None for the catalogue's.
-        data_classes: what the owner lets them process.
-        wake_s, wake_j, sleep_after_s: time and energy to wake, and rest before sleep; 0 for a
+        power_cap_w: the owner's power cap; None for none.
+        throttle_after_s, throttle_factor: time at full load until throttling, starting cold, and
+            the part of the speed that remains (1: never throttles); None for the catalogue's.
+        data_classes: that the owner accepts.
+        wake_s, wake_j, sleep_after_s: time and energy to wake, and idle time before sleep; 0 for a
             machine that stays on.
-        noise: standard deviation of the relative time of each phase.
+        noise: standard deviation of the relative duration of each phase.
         energy_told: factor from the energy used to the energy reported (1 is honest).
     """
 
@@ -195,7 +197,7 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ClassObjective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a class of jobs is promised; a key that is left out keeps the policy's."""
+    """Service-level objectives of a job class; an omitted key keeps the policy's."""
 
     ttft_s: float | None = None
     tpot_s: float | None = None
@@ -207,29 +209,29 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         name: identifier.
-        model: which model they ask for; "" for the only one. Where machines load models, also a
-            size (``petit``, ``moyen``, ``grand``, ``auto``).
+        model: requested model; "" for the first one. If machines can load models, also a size
+            (``petit``, ``moyen``, ``grand``, ``auto``).
         job_class: ``class`` in the file.
         objective: of that class.
         data_class, project, jurisdiction: as in a request.
-        deadline_h: hours from arrival to the end of the last acceptable completion.
-        coops: whose clients these are, each client of one of them (``*`` as above); empty for all.
-        trace: CSV in Azure's columns, Mooncake's JSONL, or a recorded journal (``.journal``),
-            whose requests come as they were recorded; "" for generated clients.
-        keep: part of the trace that is kept.
-        repeat_h: the trace begins again after so many hours; 0 for once.
-        clients: how many are generated.
+        deadline_h: hours from arrival to the deadline.
+        coops: co-ops of the clients, one co-op per client (``*`` as above); empty for all.
+        trace: CSV with Azure's columns, Mooncake's JSONL, or a recorded journal (``.journal``);
+            "" for generated clients.
+        keep: part of the trace to keep.
+        repeat_h: period after which the trace repeats, hours; 0 for no repetition.
+        clients: number of generated clients.
         requests_per_client_day: mean over the week.
         rhythm: ``steady``, ``office``, ``evenings``, ``home`` or ``nights``.
         arrivals: ``poisson``, ``gamma`` or ``weibull`` intervals.
-        shape: of gamma and Weibull intervals; below 1 they come in bursts.
+        shape: of gamma and Weibull intervals; below 1 arrivals are bursty.
         input_tokens, output_tokens: quantiles 0, 10, 25, 50, 75, 90, 99 and 100 % (one number for
             a fixed length, two for the bounds of a uniform one).
-        output_tokens_max: limit that clients set; None for the longest generated answer, or in a
-            trace the true length.
-        turns: mean requests of a conversation, whose prompts share their beginning; 1 for none.
-        patience_s: after so long in line a client goes away; None when it never does.
-        from_h, until_h: when they come; None for the whole scenario.
+        output_tokens_max: limit set by clients; None for the longest generated answer, or the true
+            length in a trace.
+        turns: mean number of requests per conversation, with a shared prompt prefix; 1 for none.
+        patience_s: time in the queue after which a client cancels; None for never.
+        from_h, until_h: period of the requests; None for the end of the scenario.
     """
 
     name: str
@@ -259,16 +261,16 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class FaultSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that happens to machines.
+    """A fault of some machines.
 
     Attributes:
-        at_h: when.
-        until_h: when it is over; None for never.
-        zone, site, nodes: where (all that are given must fit); "" for everywhere.
-        part: of those machines, by luck.
-        spread_h: the machines come back one by one over so long.
+        at_h: begin.
+        until_h: end; None for never.
+        zone, site, nodes: affected machines (all given keys must match); "" for all.
+        part: random part of those machines.
+        spread_h: period over which the machines recover one by one.
         factor: of ``slow``.
-        late_s: of ``late``: how long heartbeats take.
+        late_s: of ``late``: delay of heartbeats.
     """
 
     at_h: float
@@ -283,11 +285,11 @@ class FaultSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A restart of the scheduler: its own gateway's live jobs are over, all else goes on.
+    """A restart of the scheduler: live jobs of its gateway end, everything else continues.
 
     Attributes:
-        at_h: when it stops.
-        down_s: after so long it is back; what it would have been told waits.
+        at_h: moment of the stop.
+        down_s: duration; events are queued meanwhile.
     """
 
     at_h: float
@@ -295,15 +297,15 @@ class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class FaultPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What goes wrong.
+    """Faults to inject.
 
     Attributes:
-        vanish: machines stop at once, and nobody is told.
-        slow: they take ``factor`` times as long.
-        silent: their heartbeats are lost; they work on.
-        pause: their owners take them back.
-        late: their heartbeats take ``late_s``; they work on.
-        broken: their engines fail every run.
+        vanish: machines crash without a message.
+        slow: steps take ``factor`` times as long.
+        silent: heartbeats are lost; machines continue to run.
+        pause: owners take their machines back.
+        late: heartbeats take ``late_s``; machines continue to run.
+        broken: engines fail every run.
         restart: of the scheduler.
     """
 
@@ -317,7 +319,7 @@ class FaultPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class FleetAlternative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another fleet for the same demand: machines that are added to those of the scenario."""
+    """An alternative fleet: machines added to those of the scenario, with the same demand."""
 
     name: str
     title: dict[str, str] = {}
@@ -325,7 +327,7 @@ class FleetAlternative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class CountRange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many machines of a group a plan may have."""
+    """Range of a node group's count in a plan."""
 
     nodes: str
     least: int = 0
@@ -336,9 +338,8 @@ class PlanSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What a plan may change.
 
     Attributes:
-        ranges: of the scenario's own machines; a group that is not named may have 0 up to its
-            count.
-        purchases: machines that could be bought, up to ``count`` of each.
+        ranges: of the scenario's own groups; an omitted group ranges from 0 to its count.
+        purchases: groups of machines to buy, up to ``count`` each.
     """
 
     ranges: tuple[CountRange, ...] = ()
@@ -346,17 +347,17 @@ class PlanSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole of it.
+    """A scenario.
 
     Attributes:
         name: identifier.
-        title, about: in each language (``fr``, ``en``).
+        title, about: by language (``fr``, ``en``).
         start: a moment with its offset from UTC.
-        hours: how long requests come.
-        timezone: whose hours of the day are meant.
-        seed: of all luck, unless the command says otherwise.
-        heartbeat_s: how often the machines are heard; the policy's timing goes with it.
-        sites, coops, models, nodes, workloads, faults, alternatives, plan: see there.
+        hours: period during which requests arrive.
+        timezone: of all hours of the day.
+        seed: of all random draws, unless the command sets another.
+        heartbeat_s: heartbeat interval; the policy's timing is scaled with it.
+        sites, coops, models, nodes, workloads, faults, alternatives, plan: see their types.
         policy: keys of the policy, without ``version`` and ``coops``.
     """
 
@@ -379,7 +380,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     plan: PlanSettings = PlanSettings()
 
     def members(self, names: tuple[str, ...] = ("*",)) -> tuple[str, ...]:
-        """Returns the co-ops whose names fit one of these, in the order of the scenario."""
+        """Returns the co-ops whose names match one of the patterns, in the scenario's order."""
         return tuple(
             coop.name
             for coop in self.coops
@@ -388,7 +389,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def start_at(self) -> float:
-        """When it begins, seconds since the epoch."""
+        """Start, seconds since the epoch."""
         return self.start.timestamp()
 
     @property
@@ -398,7 +399,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def expand_coops(scenario: Scenario) -> Scenario:
-    """Returns the scenario with each of several members alike as one of its own."""
+    """Returns the scenario with each ``count`` of co-ops expanded to single co-ops."""
     coops: list[ScenarioCoop] = []
     for coop in scenario.coops:
         if coop.count is None:

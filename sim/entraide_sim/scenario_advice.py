@@ -19,18 +19,18 @@ from entraide_sim.scenario import NodeGroup, OwnerSchedule, Scenario
 from entraide_sim.scenario_reader import LoadedScenario
 from entraide_sim.simulate import Case, with_nodes
 
-BATCH_DEADLINE_H = 12.0  # a job that need not be answered at once may end within so many hours
+BATCH_DEADLINE_H = 12.0  # hours within which a standard job, made batch, must end
 CHANGES_MAX = 64
 
 Values = dict[str, str | int | float]
 
 
 class ScenarioChange(Struct, frozen=True):
-    """One change.
+    """One change of a scenario.
 
     Attributes:
         code: ``buy``, ``retire``, ``lend_always`` or ``later``.
-        values: the numbers and names in its sentence.
+        values: numbers and names of its sentence.
         scenario: with the change made.
     """
 
@@ -40,13 +40,16 @@ class ScenarioChange(Struct, frozen=True):
 
 
 class ChangeEffect(Struct, frozen=True):
-    """What a change does.
+    """The effect of a change.
 
     Attributes:
         code, values: of the change.
         cad_per_year, g_per_year: more (above zero) or less.
         ttft_s_p95: likewise; None where nothing completed.
         price_cad: to be paid at once.
+        cad_per_year, g_per_year: difference from the unchanged scenario.
+        ttft_s_p95: likewise; None if nothing completed.
+        price_cad: purchase price.
         result: of the run.
     """
 
@@ -60,7 +63,7 @@ class ChangeEffect(Struct, frozen=True):
 
 
 def list_changes(scenario: Scenario) -> list[ScenarioChange]:
-    """Returns the single changes that are worth a try, at most ``CHANGES_MAX``."""
+    """Returns the single changes to try, at most ``CHANGES_MAX``."""
     changes = [
         *_buy_machines(scenario),
         *_lend_always(scenario),
@@ -73,7 +76,7 @@ def list_changes(scenario: Scenario) -> list[ScenarioChange]:
 def advice_cases(
     loaded: LoadedScenario, changes: Sequence[ScenarioChange], *, seed: int
 ) -> list[Case]:
-    """Returns the scenario as it is, then with each change."""
+    """Returns the case of the unchanged scenario, then of each change."""
     home = str(loaded.home)
     base = with_nodes(loaded.scenario, loaded.scenario.fleet)
     return [
@@ -86,12 +89,12 @@ def advice_cases(
 
 
 def change_label(change: ScenarioChange) -> str:
-    """Returns what a change's run is called."""
+    """Returns the label of a change's run."""
     return f"{change.code} {change.values['name']}"
 
 
 def measure_effect(change: ScenarioChange, base: RunResult, result: RunResult) -> ChangeEffect:
-    """Returns what a change does, against the scenario as it is."""
+    """Returns the difference of a change's run from the unchanged scenario's run."""
     years = change.scenario.hours / YEAR_H
 
     def more(key: str) -> float:

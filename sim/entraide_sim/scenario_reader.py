@@ -26,14 +26,14 @@ SUFFIX = ".toml"
 Values = dict[str, str | int | float]
 KeyPath = tuple[str | int, ...]
 
-# What the readers of series and traces say, and our code for it.
+# Messages of the readers of series and traces, and their stable codes.
 _MESSAGE_CODES = (
     (re.compile(r"no column (?P<value>.+)"), "no_column"),
     (re.compile(r"the hour before is missing"), "gap"),
-    (re.compile(r"no hours from there on"), "too_early"),
+    (re.compile(r"no hours from the start on"), "too_early"),
     (re.compile(r"the series ends before the scenario does"), "too_short"),
-    (re.compile(r"it comes before the one above it"), "not_in_order"),
-    (re.compile(r"(?P<value>.+) is no (?:arrival|moment|intensity|number)"), "bad_cell"),
+    (re.compile(r"arrivals are not in order of time"), "not_in_order"),
+    (re.compile(r"(?P<value>.+) is not (?:an arrival|a moment|an intensity|a number)"), "bad_cell"),
 )
 _LOCATION = re.compile(
     r"^(?P<path>.+?\.(?:csv|jsonl))(?::(?P<line>\d+))?: (?P<said>.+)$", re.DOTALL
@@ -41,13 +41,16 @@ _LOCATION = re.compile(
 
 
 class LoadedScenario(Struct, frozen=True):
-    """A sound scenario, and where it came from.
+    """A validated scenario, and its source.
 
     Attributes:
         scenario: itself.
         home: folder that its files are relative to.
         text: as it was written.
-        path: what it was read from, for people.
+        scenario: validated.
+        home: folder that its files are relative to.
+        text: TOML source.
+        path: for error messages.
     """
 
     scenario: Scenario
@@ -57,14 +60,14 @@ class LoadedScenario(Struct, frozen=True):
 
 
 def shipped_scenarios() -> list[str]:
-    """Returns the names of the scenarios that come with the package."""
+    """Returns the names of the scenarios shipped with the package."""
     folder = files("entraide_sim") / "scenarios"
     names = [file.name for file in folder.iterdir() if file.name.endswith(SUFFIX)]
     return sorted(name.removesuffix(SUFFIX) for name in names)
 
 
 def load_scenario(source: str) -> LoadedScenario:
-    """Reads a scenario by its file or its name.
+    """Loads a scenario by its path or shipped name.
 
     Raises:
         RequestError: ``scenario_refused``.
@@ -89,11 +92,11 @@ def load_scenario(source: str) -> LoadedScenario:
 
 
 def parse_scenario(text: str, *, path: str, home: Path) -> LoadedScenario:
-    """Reads a scenario from its text, and checks it.
+    """Parses and validates a scenario.
 
     Args:
         text: TOML.
-        path: what it is called in an error.
+        path: for error messages.
         home: folder that its files are relative to.
 
     Raises:
@@ -119,7 +122,7 @@ def parse_scenario(text: str, *, path: str, home: Path) -> LoadedScenario:
 
 
 def check_files(loaded: LoadedScenario) -> None:
-    """Reads every file that a scenario names, to its end.
+    """Reads every file that a scenario names completely.
 
     Raises:
         RequestError: ``scenario_refused``, with the file and the line.
@@ -131,16 +134,16 @@ def check_files(loaded: LoadedScenario) -> None:
     for number, workload in enumerate(scenario.workloads):
         _check_file(loaded, ("workloads", number, "trace"), workload.trace)
     try:
-        built = build_world(scenario, home=loaded.home, seed=scenario.seed)
+        parts = build_world(scenario, home=loaded.home, seed=scenario.seed)
         if any(workload.trace for workload in scenario.workloads):
-            for _ in built.requests:
+            for _ in parts.requests:
                 pass
     except ValueError as problem:
         raise _file_error(str(problem)) from problem
 
 
 def scenario_error(path: str, line: int, key: str, fault: str, values: Values) -> RequestError:
-    """Returns the error of a scenario that cannot be used."""
+    """Returns the error of an invalid scenario."""
     where = f"{path}:{line}" if line else path
     named: Values = {"key": key} if key else {}
     return RequestError(
@@ -169,22 +172,22 @@ def _file_error(message: str) -> RequestError:
 
 
 def _format_path(place: KeyPath) -> str:
-    """A path as a person reads it: places in arrays from 1."""
+    """Returns a path as text, array indices from 1."""
     return ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
 
 
-# From raw values to a scenario.
+# Conversion of raw values to a scenario.
 
 
 class _SheetLines(Struct, frozen=True):
-    """Where the machines of a spreadsheet stand in ``[[nodes]]``: from ``first`` on."""
+    """Lines of a spreadsheet's machines, which are in ``[[nodes]]`` from index ``first`` on."""
 
     path: str
     first: int
     lines: tuple[int, ...]
 
     def line_of(self, place: KeyPath) -> int:
-        """Returns the line of the row that a place lies in; 0 where it lies in none."""
+        """Returns the line of the row that contains a key; 0 if there is none."""
         if len(place) < 2 or place[0] != "nodes":
             return 0
         row = int(place[1]) - self.first
@@ -194,7 +197,7 @@ class _SheetLines(Struct, frozen=True):
 def _merge_spreadsheet(
     raw: dict[str, Any], text: str, *, path: str, home: Path
 ) -> _SheetLines | None:
-    """Adds the machines of a spreadsheet (``machines = "FILE.csv"``) to ``[[nodes]]``."""
+    """Appends the machines of a spreadsheet (``machines = "FILE.csv"``) to ``[[nodes]]``."""
     name = raw.pop("machines", None)
     if name is None:
         return None
@@ -248,7 +251,7 @@ def _convert_scenario(raw: dict[str, Any], text: str, path: str) -> Scenario:
 
 
 def _locate_problem(problem: msgspec.ValidationError) -> tuple[KeyPath, str]:
-    """Returns where a problem is, and what it is."""
+    """Returns the path and the text of a problem."""
     detail, _, at = str(problem).partition(" - at `$")
     parts = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", at)
     return tuple(name or int(index) for name, index in parts), detail

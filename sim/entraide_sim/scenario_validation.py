@@ -37,12 +37,14 @@ Values = dict[str, str | int | float]
 
 
 class ScenarioIssue(Struct, frozen=True):
-    """One thing that is wrong.
+    """One invalid value of a scenario.
 
     Attributes:
         path: of the key: names, and places in arrays from 0.
         code: stable code.
-        values: the numbers and names in the sentence.
+        path: of the key: names, and array indices from 0.
+        code: stable code.
+        values: numbers and names of the error message.
     """
 
     path: Path
@@ -130,7 +132,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
 
 
 def find_issues(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
-    """Yields what is wrong with a scenario, the first thing first."""
+    """Yields the invalid values of a scenario, in order of the keys."""
     yield from _check_numbers(scenario, ())
     yield from _check_required(scenario)
     yield from _check_names(scenario)

@@ -29,11 +29,11 @@ RATE_WINDOW_S = 600.0
 LENGTH_WINDOW_S = 21_600.0
 QUANTILES = ("p10", "p25", "p50", "p75", "p90", "p99")
 QUANTILE_PARTS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
-LONGEST_FACTOR = 1.5  # times p99: where the last straight line ends
+LONGEST_FACTOR = 1.5  # maximum length as a multiple of p99
 
 
 class ServeGenClient(Struct, frozen=True):
-    """One client's windows, and its lengths by six-hour window (-1 for the rest)."""
+    """One client's rate windows, and its lengths by 6-hour window (-1 for other windows)."""
 
     name: str
     windows: tuple[RateWindow, ...]
@@ -50,11 +50,11 @@ def read_servegen(
         rates: ``client,window_start_s,rate_req_per_s,interarrival_family,param1,...``.
         lengths: ``client,window_start_s,in_p10,...,out_p99``.
         scale: factor on all rates.
-        begin_s: where in the tables time begins.
-        until_s: how long to go on from there; 0 for all there is.
+        begin_s: start in the tables, seconds.
+        until_s: duration from there; 0 for the whole table.
 
     Raises:
-        ValueError: a column is missing, or a cell is no number; it names file and line.
+        ValueError: a column is missing, or a cell is not a number; the message names file and line.
     """
     by_client: dict[str, list[RateWindow]] = defaultdict(list)
     end_s = begin_s + until_s if until_s else float("inf")
@@ -82,7 +82,7 @@ def read_servegen(
 
 
 def generate_servegen(senders: list[ServeGenClient], *, seed: int) -> Iterator[Arrival]:
-    """Yields the requests of all senders in order of time."""
+    """Yields the arrivals of all clients in order of time."""
     return merge(
         *(
             _client_arrivals(sender, make_rng(seed, number))
@@ -93,7 +93,7 @@ def generate_servegen(senders: list[ServeGenClient], *, seed: int) -> Iterator[A
 
 
 def mean_rate_per_s(senders: list[ServeGenClient], *, until_s: float) -> float:
-    """Returns the expected requests per second of all senders together over that time."""
+    """Returns the expected number of requests per second of all clients."""
     expected = sum(
         (window.end_s - window.begin_s) * window.rate_per_s
         for sender in senders
@@ -152,5 +152,5 @@ def _parse_number(text: str, path: Path, line: int) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"{path}:{line}: {text!r} is no number")
+        raise ValueError(f"{path}:{line}: {text!r} is not a number")
     return number

@@ -67,16 +67,16 @@ def simulate(
     """
     began = clock()
     scenario = case.scenario
-    built = build_world(scenario, home=Path(case.home), seed=case.seed)
-    recorder = RunRecorder(built.policy)
+    parts = build_world(scenario, home=Path(case.home), seed=case.seed)
+    recorder = RunRecorder(parts.policy)
     driver = Driver(Core(), start_at=scenario.start_at)
     world = World(
         driver,
-        policy=built.policy,
-        nodes=[machine.spec for machine in built.machines],
-        grid=built.grid,
-        sites=built.sites,
-        faults=built.faults,
+        policy=parts.policy,
+        nodes=[machine.spec for machine in parts.machines],
+        grid=parts.grid,
+        sites=parts.sites,
+        faults=parts.faults,
         seed=case.seed,
         heartbeat_s=scenario.heartbeat_s,
         progress_s=min(PROGRESS_S_MAX, max(1.0, scenario.heartbeat_s / 2.0)),
@@ -85,8 +85,8 @@ def simulate(
     )
     if progress is not None:
         _report_progress(driver, scenario, progress)
-    world.run(built.requests)
-    run_result = build_result(built, world, recorder, label=case.label, wall_s=clock() - began)
+    world.run(parts.requests)
+    run_result = build_result(parts, world, recorder, label=case.label, wall_s=clock() - began)
     run_result = msgspec.structs.replace(run_result, names=case.names)
     return run_result, recorder.records.columns()
 

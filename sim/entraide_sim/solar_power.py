@@ -16,7 +16,7 @@ from entraide_sim.grid import HOUR_S
 LOSSES = 0.14
 SOLAR_W_PER_M2 = 1_367.0
 ALBEDO = 0.2
-CLOUD_PERSISTENCE = 0.8  # of an hour's deviation, in the next hour
+CLOUD_PERSISTENCE = 0.8  # autocorrelation of the clearness from hour to hour
 CLOUD_DEVIATION = 0.3
 DAY_S = 86_400.0
 YEAR_DAYS = 365.25
@@ -25,10 +25,10 @@ YEAR_DAYS = 365.25
 def clear_sky(
     moment: float, *, latitude: float, longitude: float
 ) -> tuple[float, float, float, float]:
-    """Returns a clear sky at a moment.
+    """Returns the clear-sky irradiance and the position of the sun at a moment.
 
     Returns:
-        Light on a level plane (W/m2), sine of the sun's height, declination and hour angle
+        Horizontal irradiance (W/m2), sine of the solar elevation, declination and hour angle
         (radians).
     """
     day = (moment / DAY_S) % YEAR_DAYS
@@ -61,7 +61,7 @@ def panel_power_w(
     tilt_deg: float,
     clearness: float,
 ) -> float:
-    """Returns what panels that face south give at a moment, watts.
+    """Returns the power of south-facing panels at a moment, watts.
 
     Args:
         moment: seconds since the epoch.
@@ -69,7 +69,7 @@ def panel_power_w(
         latitude: degrees north.
         longitude: degrees east (west is negative).
         tilt_deg: from the horizontal.
-        clearness: part of a clear sky's light.
+        clearness: part of the clear-sky irradiance.
     """
     clear, height, declination, hour_angle = clear_sky(
         moment, latitude=latitude, longitude=longitude
@@ -82,14 +82,14 @@ def panel_power_w(
     incidence = sin(latitude_rad - tilt) * sin(declination) + cos(latitude_rad - tilt) * cos(
         declination
     ) * cos(hour_angle)
-    # A sun on the horizon would make the ratio endless: Haurwitz' light is almost none by then.
+    # The ratio diverges at the horizon, where Haurwitz' irradiance is almost 0.
     beam = (level - sky) * max(0.0, incidence) / max(height, 0.05)
     tilted = beam + sky * (1.0 + cos(tilt)) / 2.0 + level * ALBEDO * (1.0 - cos(tilt)) / 2.0
     return min(peak_kw, peak_kw * tilted / 1_000.0 * (1.0 - LOSSES)) * 1_000.0
 
 
 def _diffuse_part(clearness: float) -> float:
-    """Returns the part of the light that comes from the whole sky (Erbs et al. 1982)."""
+    """Returns the diffuse part of the irradiance (Erbs et al. 1982)."""
     k = clearness
     if k <= 0.22:
         return 1.0 - 0.09 * k
@@ -99,7 +99,7 @@ def _diffuse_part(clearness: float) -> float:
 
 
 def cloud_clearness(hours: int, *, clearness: float, seed: int, number: int) -> list[float]:
-    """Returns the part of a clear sky's light that comes through, hour by hour, by luck."""
+    """Returns the random part of the clear-sky irradiance that passes the clouds, by hour."""
     shocks = make_rng(seed, 4, number).normal(0.0, 1.0, hours).tolist()
     clearness_by_hour, deviation = [], 0.0
     for shock in shocks:

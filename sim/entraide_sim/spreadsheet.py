@@ -23,7 +23,7 @@ TRUE_TEXTS = ("true", "yes", "oui", "1", "x")
 
 
 class SpreadsheetError(ValueError):
-    """A spreadsheet that cannot be used.
+    """An invalid spreadsheet.
 
     Attributes:
         line: of the file.
@@ -39,7 +39,7 @@ class SpreadsheetError(ValueError):
 
 
 class SheetRow(Struct, frozen=True):
-    """One row as a table of a scenario, and the line that it ends on."""
+    """One row as a scenario table, and its last line."""
 
     values: dict[str, Any]
     line: int
@@ -49,15 +49,15 @@ def read_machines(path: Path) -> list[SheetRow]:
     """Returns the rows of a spreadsheet.
 
     Raises:
-        OSError: there is no such file.
-        BadSheet: a column is not known, or a cell cannot be read.
+        OSError: the file cannot be read.
+        SpreadsheetError: a column is unknown, or a cell is invalid.
     """
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")
-    # Spreadsheets in French separate by semicolons, for their commas are decimal.
+    # French spreadsheets separate cells by semicolons, because commas are decimal separators.
     head = text.partition("\n")[0]
     mark = ";" if head.count(";") > head.count(",") else ","
     reader = csv.DictReader(text.splitlines(), restkey="", restval="", delimiter=mark)
@@ -106,6 +106,6 @@ def _cell_value(name: str, written: str, line: int) -> Any:
         try:
             number = float("".join(written.replace(",", ".").split()))
             return int(number) if "int" in kind else number
-        except (OverflowError, ValueError):  # an OverflowError: infinitely many
+        except (OverflowError, ValueError):  # an OverflowError: infinity
             raise SpreadsheetError(line, "bad_cell", {"value": written}) from None
     return written

@@ -15,11 +15,11 @@ def find_line(text: str, path: list[str | int]) -> int:
 
     Args:
         text: the file.
-        path: names of tables and keys, and places in arrays of tables (from 0), for instance
+        path: names of tables and keys, and indices in arrays of tables (from 0), for instance
             ``["nodes", 2, "device"]``.
 
     Returns:
-        The line, from 1; that of the nearest table above it where the key is not found.
+        The line, from 1; that of the nearest table above if the key is not found.
     """
     counts: dict[str, int] = {}
     here: list[str | int] = []
@@ -41,7 +41,7 @@ def find_line(text: str, path: list[str | int]) -> int:
 
 
 def _header_path(name: str, counts: dict[str, int], *, array: bool) -> list[str | int]:
-    """Returns the path of a header; an array's last table is the one that a name in it means."""
+    """Returns the path of a header; a name inside an array refers to its last table."""
     parts = [part.strip().strip('"') for part in name.split(".")]
     key_path: list[str | int] = []
     for index, part in enumerate(parts):
@@ -49,7 +49,7 @@ def _header_path(name: str, counts: dict[str, int], *, array: bool) -> list[str 
         so_far = ".".join(map(str, key_path))
         if array and index == len(parts) - 1:
             counts[so_far] = counts.get(so_far, -1) + 1
-            # Tables inside the one before are no more.
+            # Forget the tables inside the previous element.
             for old in [counted for counted in counts if counted.startswith(f"{so_far}.")]:
                 del counts[old]
         if so_far in counts:

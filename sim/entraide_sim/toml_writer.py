@@ -17,14 +17,14 @@ def scenario_toml(scenario: Struct, *, comment: str = "") -> str:
 
     Args:
         scenario: or any struct of structs.
-        comment: a line above it, or "".
+        comment: a line at the top, or "".
     """
     head = f"# {comment}\n\n" if comment else ""
     return head + tomli_w.dumps(_to_builtins(scenario))
 
 
 def _to_builtins(value: Any) -> Any:
-    """Returns built-in values, keys with their defaults left out."""
+    """Returns built-in values without keys that have their defaults."""
     if isinstance(value, Struct):
         table = {}
         for field in msgspec.structs.fields(value):

@@ -17,13 +17,13 @@ GATEWAY = "sim"
 
 
 class Request(Struct, frozen=True, gc=False):
-    """A request and what only the world knows of it.
+    """A request, with values that the core does not know.
 
     Attributes:
-        at: when it comes, seconds since the epoch.
-        facts: what the pool learns.
+        at: arrival, seconds since the epoch.
+        facts: as delivered to the core.
         input_tokens, output_tokens: true lengths.
-        patience_s: after so long its client goes away; None when it never does.
+        patience_s: queueing time after which its client cancels; None for never.
     """
 
     at: float
@@ -34,15 +34,15 @@ class Request(Struct, frozen=True, gc=False):
 
 
 class RequestTemplate(Struct, frozen=True):
-    """What requests of one workload ask for.
+    """Common values of the requests of one workload.
 
     Attributes:
-        model: public model name; "" for what was recorded.
+        model: public model name; "" for the recorded one.
         job_class, data_class, jurisdiction, features, kind: as in ``RequestFacts``.
-        output_tokens_max: the client's limit; None takes the true length (a client that knows),
-            0 sets none (the policy's default then cuts longer answers).
-        deadline_s: from arrival to the end of the last acceptable completion.
-        max_carbon_ug: cap for each job.
+        output_tokens_max: the client's limit; None for the true length, 0 for none (the policy's
+            default limit then applies).
+        deadline_s: from arrival to the deadline.
+        max_carbon_ug: carbon cap per job.
         patience_s: as in ``Request``.
         project: within the co-op.
         estimate_factor: factor from true to estimated prompt tokens.
@@ -63,7 +63,7 @@ class RequestTemplate(Struct, frozen=True):
 
 
 def assign_coops(clients: Iterable[str], coops: Sequence[str], *, seed: int) -> dict[str, str]:
-    """Returns the co-op of each client: all co-ops get as many, give or take one, by luck."""
+    """Assigns clients to co-ops randomly; the counts differ by at most one."""
     names = sorted(set(clients))
     order = make_rng(seed).permutation(len(names)).tolist()
     return {names[index]: coops[rank % len(coops)] for rank, index in enumerate(order)}
@@ -71,7 +71,7 @@ def assign_coops(clients: Iterable[str], coops: Sequence[str], *, seed: int) -> 
 
 def make_requests(
     arrivals: Iterable[Arrival],
-    wish: RequestTemplate,
+    template: RequestTemplate,
     *,
     start_at: float,
     coop_of: dict[str, str] | None = None,
@@ -79,75 +79,88 @@ def make_requests(
     seed: int = 0,
     name: str = "job",
 ) -> Iterator[Request]:
-    """Makes requests of arrivals.
+    """Yields the requests of arrivals.
 
     Args:
         arrivals: in order of time.
-        wish: what they ask for.
-        start_at: their beginning, seconds since the epoch.
+        template: common values of the requests.
+        start_at: start of the arrivals, seconds since the epoch.
         coop_of: co-op of each client.
-        coops: co-ops that share at random the arrivals of clients not in ``coop_of``.
-        seed: of that.
-        name: their jobs are called so, with a serial number; one name for each workload.
+        coops: random co-ops of clients that are not in ``coop_of``.
+        seed: of those draws.
+        name: prefix of the job names; one per workload.
     """
     mapping = coop_of or {}
     source = make_rng(seed, 1)
     for number, arrival in enumerate(arrivals):
         if arrival.recorded_facts is not None:
             yield _recorded_request(
-                arrival, arrival.recorded_facts, wish, start_at=start_at, job=f"{name}-{number:07}"
+                arrival,
+                arrival.recorded_facts,
+                template,
+                start_at=start_at,
+                job=f"{name}-{number:07}",
             )
             continue
         coop = mapping.get(arrival.client) or coops[int(source.integers(len(coops)))]
-        yield _make_request(arrival, wish, coop, start_at=start_at, job=f"{name}-{number:07}")
+        yield _make_request(arrival, template, coop, start_at=start_at, job=f"{name}-{number:07}")
 
 
 def _make_request(
-    arrival: Arrival, wish: RequestTemplate, coop: str, *, start_at: float, job: str
+    arrival: Arrival, template: RequestTemplate, coop: str, *, start_at: float, job: str
 ) -> Request:
     at = start_at + arrival.at_s
-    limit = arrival.output_tokens if wish.output_tokens_max is None else wish.output_tokens_max
-    estimated = max(1, int(arrival.input_tokens * wish.estimate_factor + 0.5))
+    limit = (
+        arrival.output_tokens if template.output_tokens_max is None else template.output_tokens_max
+    )
+    estimated = max(1, int(arrival.input_tokens * template.estimate_factor + 0.5))
     facts = RequestFacts(
         job,
         coop,
-        wish.project,
+        template.project,
         coop,
         GATEWAY,
-        wish.kind,
-        wish.job_class,
-        wish.data_class,
-        wish.jurisdiction,
-        wish.model,
+        template.kind,
+        template.job_class,
+        template.data_class,
+        template.jurisdiction,
+        template.model,
         estimated,
         max(estimated, arrival.input_tokens),
         limit or None,
-        features=wish.features,
+        features=template.features,
         stream=True,
         session=arrival.session,
         prefix_keys=arrival.prefix,
-        deadline_at=None if wish.deadline_s is None else at + wish.deadline_s,
-        max_carbon_ug=wish.max_carbon_ug,
+        deadline_at=None if template.deadline_s is None else at + template.deadline_s,
+        max_carbon_ug=template.max_carbon_ug,
     )
-    return Request(at, facts, arrival.input_tokens, arrival.output_tokens, wish.patience_s)
+    return Request(at, facts, arrival.input_tokens, arrival.output_tokens, template.patience_s)
 
 
 def _recorded_request(
-    arrival: Arrival, asked: RequestFacts, wish: RequestTemplate, *, start_at: float, job: str
+    arrival: Arrival,
+    recorded: RequestFacts,
+    template: RequestTemplate,
+    *,
+    start_at: float,
+    job: str,
 ) -> Request:
     at = start_at + arrival.at_s
-    limit = asked.output_tokens_max
+    limit = recorded.output_tokens_max
     facts = msgspec.structs.replace(
-        asked,
+        recorded,
         job=job,
         gateway=GATEWAY,
-        model=wish.model or asked.model,
-        input_tokens_max=max(asked.input_tokens_max, arrival.input_tokens),
-        output_tokens_max=limit if wish.output_tokens_max is None else wish.output_tokens_max,
+        model=template.model or recorded.model,
+        input_tokens_max=max(recorded.input_tokens_max, arrival.input_tokens),
+        output_tokens_max=limit
+        if template.output_tokens_max is None
+        else template.output_tokens_max,
         prefix_keys=arrival.prefix,
-        deadline_at=None if asked.deadline_at is None else at + asked.deadline_at,
+        deadline_at=None if recorded.deadline_at is None else at + recorded.deadline_at,
     )
-    return Request(at, facts, arrival.input_tokens, arrival.output_tokens, wish.patience_s)
+    return Request(at, facts, arrival.input_tokens, arrival.output_tokens, template.patience_s)
 
 
 def merge_requests(*workloads: Iterable[Request]) -> Iterator[Request]:

@@ -230,9 +230,9 @@ class World:
         job, node, model = self.jobs[command.job], self.nodes[command.node], ""
         if node.other_instances:
             model = command.terms.model
-            bay = node.instance_of(model)
-            assert bay is not None, f"{node.name} has no {model}"
-            node = bay
+            instance = node.instance_of(model)
+            assert instance is not None, f"{node.name} has no {model}"
+            node = instance
         limit = command.output_tokens_max
         self._start_run(job, node, epoch=command.epoch, output_tokens_max=limit, model=model)
 

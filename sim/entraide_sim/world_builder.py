@@ -224,7 +224,7 @@ def _check_order(arrivals: Iterator[Arrival], path: Path) -> Iterator[Arrival]:
     for number, arrival in enumerate(arrivals, 1):
         if arrival.at_s < before:
             line = number + (path.suffix != ".jsonl")
-            raise ValueError(f"{path}:{line}: it comes before the one above it")
+            raise ValueError(f"{path}:{line}: arrivals are not in order of time")
         before = arrival.at_s
         yield arrival
 

@@ -44,10 +44,10 @@ def test_a_series_is_read_by_hour(tmp_path) -> None:
     ("line", "why"),
     [
         ("2023-01-16T02:00:00Z,1,1", "the hour before is missing"),
-        ("2023-01-16T01:00:00Z,,1", "is no intensity"),
-        ("2023-01-16T01:00:00Z,-1,1", "is no intensity"),
-        ("2023-01-16T01:00:00Z,nan,1", "is no intensity"),
-        ("soon,1,1", "is no moment"),
+        ("2023-01-16T01:00:00Z,,1", "is not an intensity"),
+        ("2023-01-16T01:00:00Z,-1,1", "is not an intensity"),
+        ("2023-01-16T01:00:00Z,nan,1", "is not an intensity"),
+        ("soon,1,1", "is not a moment"),
     ],
 )
 def test_a_gap_is_named(tmp_path, line, why) -> None:

@@ -28,16 +28,16 @@ class Device(Struct, frozen=True):
     Attributes:
         device_id, name, kind: as the node agent's catalogue has them.
         memory_gb, memory_part: memory, and the part of it that a model may use.
-        idle_w, active_w, max_w: whole machine at rest, while it generates, and at most.
+        idle_w, active_w, max_w: power of the whole machine: idle, generating, and maximum.
         prefill_tokens_per_s, decode_tokens_per_s: of the reference model, one sequence.
-        basis: how the two were obtained.
-        step_part: ``t1 / (t0 + t1)``: what one more sequence adds to a step, as a part of a step
+        basis: of the two speeds.
+        step_part: ``t1 / (t0 + t1)``: time that each sequence adds to a step, relative to a step
             with one sequence.
-        slots: sequences at once that are usual on it.
+        slots: usual maximum batch size.
         curve: ``flat`` or ``server``: power by how full the batch is (``energy``).
-        price_cad: when it was last sold new; None where it is not known.
-        throttle_after_s: how long it works at full load, beginning cold, before it is too warm.
-        throttle_factor: part of its speed with prompts that it keeps then; 1 where it never is.
+        price_cad: last price as new; None if unknown.
+        throttle_after_s: time at full load until throttling, starting cold.
+        throttle_factor: part of the prefill speed that remains; 1 if it never throttles.
         sources: for each figure, a key of ``sources()``.
     """
 
@@ -62,18 +62,18 @@ class Device(Struct, frozen=True):
 
     @property
     def usable_gb(self) -> float:
-        """Memory that weights and keys and values may fill."""
+        """Memory for weights and KV cache, GB."""
         return self.memory_gb * self.memory_part
 
 
 class ModelFootprint(Struct, frozen=True):
-    """How large a model is.
+    """Size of a model.
 
     Attributes:
-        params_b: parameters that a token passes through, billions (the active ones of a mixture).
+        params_b: active parameters per token, billions.
         weights_gb: all weights in memory.
-        read_gb: weights that one token reads.
-        kv_mb_per_token: keys and values of one token.
+        read_gb: weights read per token.
+        kv_mb_per_token: KV cache per token.
     """
 
     params_b: float = REFERENCE_PARAMS_B
@@ -83,11 +83,11 @@ class ModelFootprint(Struct, frozen=True):
 
 
 def estimate_rates(device: Device, size: ModelFootprint) -> Rates:
-    """Returns how fast a device runs a model.
+    """Estimates the speed of a device with a model.
 
-    Prompts are bound by computing, so their speed goes with the parameters; answers are bound by
-    reading the weights, so their time goes with the bytes (llama.cpp scoreboards: 65 to 72 % of the
-    peak bandwidth across cards).
+    Prefill is compute-bound: its speed is inverse to the parameters. Decode is bound by reading the
+    weights: its time is proportional to the bytes (llama.cpp scoreboards: 65 to 72 % of the peak
+    bandwidth across cards).
     """
     step_s = size.read_gb / REFERENCE_WEIGHTS_GB / device.decode_tokens_per_s
     same = size == ModelFootprint()
@@ -100,7 +100,7 @@ def estimate_rates(device: Device, size: ModelFootprint) -> Rates:
 
 
 def kv_capacity_tokens(device: Device, size: ModelFootprint) -> int:
-    """Returns how many tokens' keys and values fit beside the weights; 0 or less when none do."""
+    """Returns the KV cache capacity beside the weights, tokens; 0 or less if there is none."""
     return int((device.usable_gb - size.weights_gb) * 1_000.0 / size.kv_mb_per_token)
 
 
@@ -117,7 +117,7 @@ def devices() -> Mapping[str, Device]:
 
 @cache
 def source_texts() -> Mapping[str, str]:
-    """Returns what each source code stands for, and how far it was checked."""
+    """Returns the citation and verification status of each source code."""
     both = (("entraide", "hardware/sources.csv"), ("entraide_sim", "catalogue/sources.csv"))
     return MappingProxyType(
         {
@@ -129,7 +129,7 @@ def source_texts() -> Mapping[str, str]:
 
 
 class ZoneAverage(Struct, frozen=True):
-    """What a zone's mean kilowatt-hour emits in one year, and whose figure it is."""
+    """Mean intensity of a zone in one year, with its source."""
 
     year: int
     direct_g_per_kwh: float
@@ -139,7 +139,7 @@ class ZoneAverage(Struct, frozen=True):
 
 @cache
 def zone_averages() -> Mapping[str, ZoneAverage]:
-    """Returns the shipped averages by zone: those that the pool itself falls back on."""
+    """Returns the shipped averages by zone, which are also the pool's fallback."""
     return MappingProxyType(
         {
             row["zone"]: ZoneAverage(

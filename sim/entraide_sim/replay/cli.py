@@ -13,7 +13,7 @@ from entraide import i18n
 
 
 def add_command(sim: typer.Typer, lang: str) -> None:
-    """Adds the command to the group of the simulator's commands, in one language."""
+    """Adds the command to the simulator's commands, in one language."""
 
     def words(code: str) -> str:
         return i18n.text(code, lang)
@@ -32,7 +32,7 @@ def add_command(sim: typer.Typer, lang: str) -> None:
 
 
 def run_replay(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
-    """Replays a recording; 1 when it is not exact.
+    """Replays a recording; returns 1 if the replay diverges.
 
     Raises:
         EntraideError: in the reader's language: the recording or the policy cannot be used.

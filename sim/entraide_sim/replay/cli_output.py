@@ -23,11 +23,11 @@ from entraide_sim.replay.recording import ExactReplay
 from entraide_sim.report import formatting
 
 ARROW = " → "
-SAME = 0.005  # a part that makes no difference to a reader
+SAME = 0.005  # relative change below which values count as equal
 
 
 def print_exact_replay(exact: ExactReplay, lang: str) -> None:
-    """Tells whether a replay was exact, and where it was not."""
+    """Prints whether a replay was exact, and where it diverged."""
     span = formatting.format_span((exact.end_at - exact.start_at) / 3_600.0, lang)
     values: dict[str, i18n.Value] = {
         "events": exact.events,
@@ -51,7 +51,7 @@ def print_exact_replay(exact: ExactReplay, lang: str) -> None:
 
 
 def print_comparison(compared: PolicyComparison, lang: str) -> None:
-    """Tells what a proposed policy would have changed, for all and for each co-op."""
+    """Prints the effect of a proposed policy, in total and by co-op."""
     values: dict[str, i18n.Value] = {
         "old": compared.old_policy,
         "proposed": compared.proposed_policy,
@@ -82,12 +82,12 @@ def print_comparison(compared: PolicyComparison, lang: str) -> None:
 
 
 def print_report_path(path: Path, lang: str) -> None:
-    """Says where the report is."""
+    """Prints the path of the report."""
     typer.echo(i18n.text("sim-report-at", lang, path=str(path)))
 
 
 def comparison_to_json(compared: PolicyComparison) -> dict[str, Any]:
-    """Returns a comparison as JSON has it; the row of all co-ops is called ``all``."""
+    """Returns a comparison as JSON values; ``all`` is the total of all co-ops."""
     return {
         "old_policy": compared.old_policy,
         "proposed_policy": compared.proposed_policy,
@@ -122,7 +122,7 @@ def _table_cells(coop: CoopComparison, lang: str) -> list[str]:
 
 
 def _format_moment(at: float, lang: str) -> str:
-    """A moment in universal time: nobody's clock is known here."""
+    """Returns a moment in UTC: a recording has no time zone."""
     moment = dt.datetime.fromtimestamp(at, dt.UTC)
     return f"{format_datetime(moment, 'yyyy-MM-dd HH:mm:ss', locale=f'{lang}_CA')} UTC"
 

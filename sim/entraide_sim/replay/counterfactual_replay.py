@@ -26,12 +26,12 @@ from entraide_sim.workload import Request
 from entraide_sim.world import World
 
 HEARTBEAT_S = 1.0  # between heartbeats once the recording is over
-BLOCK_TOKENS = 256  # of a prompt's kibibyte, by which prefixes are keyed
-PREDICTIONS_MIN = 8.0  # predictions, faded, before what was learned is taken for true
+BLOCK_TOKENS = 256  # tokens of 1 KiB of prompt, the block size of prefix keys
+PREDICTIONS_MIN = 8.0  # decayed count of predictions from which learned rates are trusted
 
 
 class LengthCounts(Struct):
-    """How many jobs' lengths are known, and how many were taken for what is usual."""
+    """Numbers of jobs with known and with estimated lengths."""
 
     known: int = 0
     estimated: int = 0
@@ -41,14 +41,14 @@ class LengthCounts(Struct):
 
 
 def node_specs(past: RecordedHistory, learned: State) -> list[NodeSpec]:
-    """Returns the machines, by name.
+    """Returns the specifications of the recorded nodes, by name.
 
     Args:
-        past: with their cards.
+        past: history with their cards.
         learned: the core's state at the end of the recording.
 
     Raises:
-        ValueError: a node serves several models at once, which a world has no machine for.
+        ValueError: a node serves several models; replayed machines serve one.
     """
     return [_node_spec(past, past.cards[name], learned) for name in sorted(past.cards)
             if past.cards[name].replicas]  # fmt: skip
@@ -81,7 +81,7 @@ def _trusted_model(pace: Pace | None) -> Pace | None:
 
 
 def _learned_rates(pace: Pace | None) -> Rates | None:
-    """Returns the speed that was learned; None where the card's is all that is known."""
+    """Returns the learned rates; None where only the card's are known."""
     model = _trusted_model(pace)
     if model is None:
         return None
@@ -94,7 +94,7 @@ def _learned_rates(pace: Pace | None) -> Rates | None:
 
 
 def _start_delay_s(pace: Pace | None) -> float:
-    """Returns what a run's start takes beyond its card's first belief, one step."""
+    """Returns the learned start delay of a run beyond one step."""
     model = _trusted_model(pace)
     return 0.0 if model is None else max(0.0, model.start_s - model.tpot_base_s)
 
@@ -105,13 +105,13 @@ def _start_delay_s(pace: Pace | None) -> float:
 def recorded_requests(
     given: Iterable[e.Event], past: RecordedHistory, *, known: Iterable[str], lengths: LengthCounts
 ) -> Iterator[Request]:
-    """Yields the recorded requests, each once, with their true lengths.
+    """Yields the recorded requests, each once, with true lengths.
 
     Args:
-        given: the recording's events.
-        past: what it tells of them.
+        given: events of the recording.
+        past: history with the true lengths.
         known: jobs that the core knows already.
-        lengths: counts where the lengths come from.
+        lengths: counts known and estimated lengths.
     """
     requested = set(known)
     for event in given:
@@ -131,7 +131,7 @@ def make_request(
 
 
 def unfinished_jobs(state: State) -> list[tuple[Job, Lease | None]]:
-    """Returns the jobs that are not over in a state, with the run that each may have."""
+    """Returns the unfinished jobs of a state, each with its lease if it has one."""
     unfinished: list[tuple[Job, Lease | None]] = []
     for name, job in state.jobs.items():
         lease = state.leases.get(name)
@@ -141,7 +141,7 @@ def unfinished_jobs(state: State) -> list[tuple[Job, Lease | None]]:
     return unfinished
 
 
-# What surrounds the core.
+# Environment.
 
 NOT_REPLAYED = (
     e.Woke,  # the world's clock wakes the core itself
@@ -152,12 +152,12 @@ NOT_REPLAYED = (
     e.RunReported,
     e.JobAbandoned,
     e.LoadFailed,
-    e.DeadlineDropped,  # what failed there need not fail here
+    e.DeadlineDropped,  # recorded failures need not repeat
 )
 
 
 class RecordedEnvironment:
-    """The surroundings of a world whose past is known; it tells the recording's given events."""
+    """The environment of a replayed world: delivers the recorded input events."""
 
     def __init__(
         self,
@@ -168,15 +168,14 @@ class RecordedEnvironment:
         away: Sequence[Absence],
         proposed: Policy | None,
     ) -> None:
-        """Surrounds a world; nothing is told before ``begin``.
+        """Creates the environment; ``start`` begins the delivery.
 
         Args:
-            world: whose core knows what it knew when the recording began.
+            world: its core has the state at the start of the recording.
             given: all events of the recording, in order.
-            begin: what the core knew.
-            away: when nodes were away.
-            proposed: the policy that is in force in the place of every recorded one; None for
-                those.
+            begin: state at the start.
+            away: absences of nodes.
+            proposed: policy that replaces every recorded one; None for the recorded ones.
         """
         self._world = world
         self._driver = world.driver
@@ -189,7 +188,7 @@ class RecordedEnvironment:
         self._surplus_expiry: dict[tuple[str, str], float] = {}  # by site: when its surplus expires
 
     def start(self, policy: Policy, faults: Sequence[Fault]) -> None:  # noqa: ARG002  (Around's)
-        """Sets how things stand, and begins to tell what happened."""
+        """Sets the initial state, and schedules the recorded events."""
         driver = self._driver
         for zone, now in self._initial_state.fleet.lanes.grid.items():
             self._set_grid_intensity(zone, now.direct_g_per_kwh)
@@ -220,7 +219,7 @@ class RecordedEnvironment:
         if isinstance(event, e.JobRequested):
             again = event.facts.job in self._requested_jobs
             self._requested_jobs.add(event.facts.job)
-            return not again  # the first time it is the world that asks
+            return not again  # the world delivers the first request itself
         if isinstance(event, e.PolicyChanged):
             return self._proposed is not None
         return isinstance(event, NOT_REPLAYED)
@@ -244,7 +243,7 @@ class RecordedEnvironment:
                 self._last_heartbeats = event.nodes
             case _:
                 pass
-        if isinstance(event, e.NodeJoined):  # its machines serve what they served, and load nothing
+        if isinstance(event, e.NodeJoined):  # replayed machines load no models
             card = msgspec.structs.replace(event.card, loadable=(), loading=())
             event = msgspec.structs.replace(event, card=card)
         if not self._is_job_over(event):
@@ -252,17 +251,17 @@ class RecordedEnvironment:
         self._schedule_next()
 
     def _is_job_over(self, event: e.Event) -> bool:
-        """Whether an event speaks of a job that is over in this world."""
+        """Returns whether an event is about a job that has ended in this world."""
         if isinstance(event, e.JobRequested):
             return event.facts.job not in self._world.jobs
         return isinstance(event, e.JobCancelled) and event.job not in self._world.jobs
 
     def _send_heartbeats(self, _: None) -> None:
-        """Nothing more is known: whoever was there at last stays."""
+        """Sends heartbeats of the nodes that were last seen, after the end of the recording."""
         self._driver.deliver(e.NodesSeen, self._last_heartbeats)
         self._driver.schedule(self._driver.now + HEARTBEAT_S, self._send_heartbeats)
 
-    # What is true.
+    # True state of nodes and sites.
 
     def _crash_node(self, name: str) -> None:
         node = self._world.nodes.get(name)
@@ -309,7 +308,7 @@ class RecordedEnvironment:
 
 
 def site_specs(specs: Sequence[NodeSpec], policy: Policy) -> list[SiteSpec]:
-    """Returns the places of some machines, each with generation of its own that may be nothing."""
+    """Returns the sites of some machines, each with own generation that may be 0."""
     places = sorted({(spec.card.coop, spec.card.site) for spec in specs})
     own_g_per_kwh = policy.carbon.own_direct_g_per_kwh
     return [SiteSpec(coop, site, (), own_g_per_kwh) for coop, site in places]

@@ -35,7 +35,7 @@ from entraide_sim.world import World
 
 ALL_COOPS = ""  # the row of all co-ops
 POLICY_BYTES_MAX = 16 * 1024 * 1024
-DRAIN_S = 86_400.0  # what waits for longer once all is asked will not be served
+DRAIN_S = 86_400.0  # time to run after the last request
 QUANTILES = (("p50", 0.50), ("p95", 0.95))
 
 Column = npt.NDArray[Any]
@@ -43,18 +43,18 @@ Table = Mapping[str, Column]
 
 
 class CoopMetrics(Struct, frozen=True):
-    """What became of the jobs of one co-op, or of all.
+    """Metrics of the jobs of one co-op, or of all.
 
     Attributes:
-        jobs: asked for, or under way when the recording began.
-        completed, refused, failed, cancelled: how they ended.
-        waiting: not over at the end of the recording, or a day after it in the world.
-        waited_s, ttft_s, e2e_s: of the completed ones, median and 95th percentile: until placed,
-            until the first token, until the end. Of jobs that somebody waits for, and
-            ``ttft_s`` of the classes that promise it; of others only where there are none.
-        input_tokens, output_tokens: of the completed ones.
+        jobs: requested, or in progress when the recording began.
+        completed, refused, failed, cancelled: jobs by final state.
+        waiting: unfinished at the end of the recording, or a day later in the simulation.
+        waited_s, ttft_s, e2e_s: time to placement, to the first token and to the end of completed
+            jobs, median and 95th percentile. Of jobs that are not batch jobs, and ``ttft_s`` of
+            classes with a TTFT objective; of all jobs if there are no such jobs.
+        input_tokens, output_tokens: of completed jobs.
         energy_wh, carbon_g: of all runs; direct emissions.
-        promises_kept: part of the promised ones; None when nothing was promised.
+        promises_kept: part of the objectives that were met; None without objectives.
     """
 
     jobs: int
@@ -74,7 +74,7 @@ class CoopMetrics(Struct, frozen=True):
 
 
 class CoopComparison(Struct, frozen=True):
-    """One co-op (or all, named ``""``), three times."""
+    """Recorded and simulated metrics of one co-op (``""`` for all)."""
 
     coop: str
     recorded: CoopMetrics
@@ -83,7 +83,7 @@ class CoopComparison(Struct, frozen=True):
 
 
 class SimulatedRun(Struct, frozen=True):
-    """One life in the world: the world after it, and its jobs."""
+    """A finished simulation: its world and its jobs."""
 
     world: World
     recorder: RunRecorder
@@ -91,11 +91,11 @@ class SimulatedRun(Struct, frozen=True):
 
 
 class PolicyComparison(Struct, frozen=True):
-    """Both lives, and what they come to.
+    """Both simulated runs and their metrics.
 
     Attributes:
         old_policy, proposed_policy: versions.
-        coops: all first, then by name.
+        coops: the total first, then by name.
         lengths_known, lengths_estimated: jobs whose true lengths are known, and whose are taken for
             what is usual.
         unfinished_at_start: jobs that were under way when the recording began.
@@ -116,14 +116,14 @@ class PolicyComparison(Struct, frozen=True):
 
 
 def read_policy(name: str, base: Policy) -> Policy:
-    """Returns the proposed policy: the recorded one with the keys that a file sets.
+    """Returns the recorded policy with the keys of a file.
 
     Args:
         name: a TOML or JSON file of policy keys, or a picker's name.
         base: the policy in force at the end of the recording.
 
     Raises:
-        PoolError: ``policy_refused``, with the file, the key and what is wrong there.
+        PoolError: ``policy_refused``, with the file, the key and the problem.
     """
     if name in {picker.value for picker in Picker}:
         keys: dict[str, Any] = {"picker": name, "version": name}
@@ -170,19 +170,19 @@ def compare_policies(
     proposed: Policy,
     grid: Grid,
 ) -> PolicyComparison:
-    """Lets a recorded demand live twice.
+    """Simulates the recorded demand under the old and under the proposed policy.
 
     Args:
         path: of the recording, which was replayed exactly.
         head: its head.
-        past: what it tells.
-        exact: that replay.
-        core: where it ended.
-        proposed: sound.
+        past: its history.
+        exact: result of the exact replay.
+        core: at the end of the recording.
+        proposed: validated policy.
         grid: actual intensities, for the report.
 
     Raises:
-        RequestError: ``journal_refused``: its machines are none that a world has.
+        RequestError: ``journal_refused``: the recorded machines cannot be simulated.
     """
     begin = snapshot.read(head.core)
     learned = snapshot.read(core.snapshot())
@@ -279,16 +279,16 @@ def _simulate(
     return SimulatedRun(world, recorder, recorder.records.columns())
 
 
-# Rows.
+# Metrics.
 
 
 def _ttft_classes(policy: Policy) -> frozenset[str]:
-    """Returns the classes that promise a first token."""
+    """Returns the classes with a TTFT objective."""
     return frozenset(terms.job_class.value for terms in policy.classes if terms.ttft_s is not None)
 
 
 def coop_metrics(life: SimulatedRun, coop: str, ttft_classes: frozenset[str]) -> CoopMetrics:
-    """Returns what became of the jobs of a co-op (or of ``ALL``) in a world."""
+    """Returns the metrics of a co-op's jobs (or of ``ALL_COOPS``) in a simulated run."""
     table = life.table
     waiting = sum(
         1 for job in life.world.jobs.values() if coop in (ALL_COOPS, job.request.facts.coop)
@@ -323,7 +323,7 @@ def coop_metrics(life: SimulatedRun, coop: str, ttft_classes: frozenset[str]) ->
 
 
 def _latency_rows(classes: Column, ttft_classes: frozenset[str]) -> tuple[Column, Column]:
-    """Returns whose waits, and whose first tokens, are looked at."""
+    """Returns the rows that count for waiting times, and for TTFT."""
     awaited = _rows_or_all(classes != JobClass.BATCH.value)
     return awaited, _rows_or_all(awaited & np.isin(classes, sorted(ttft_classes)))
 

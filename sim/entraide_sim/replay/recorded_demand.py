@@ -22,16 +22,16 @@ SUFFIX = ".journal"
 def read_journal(
     path: Path, *, coops: Sequence[str], chosen: bool, models: Sequence[str]
 ) -> Iterator[Arrival]:
-    """Reads the requests of a recording, each once; its beginning is that of the arrivals.
+    """Yields the requests of a recording as arrivals, each once.
 
     Args:
-        path: of the file that ``entraide scheduler journal export`` wrote.
+        path: file written by ``entraide scheduler journal export``.
         coops: of the scenario whose requests are wanted.
-        chosen: whether those of other co-ops are left out; else they are told.
-        models: of the scenario; none where another model is asked for in any case.
+        chosen: whether other co-ops' requests are skipped; otherwise they are an error.
+        models: of the scenario; empty if the workload sets another model.
 
     Raises:
-        RequestError: ``journal_refused``: it is none, or speaks of what the scenario lacks.
+        RequestError: ``journal_refused``: not a journal, or an unknown co-op or model.
     """
     head = recording.read_head(path)
     past = RecordedHistory(State())
@@ -71,9 +71,9 @@ def _make_arrival(
     since_s: float,
     blocks: dict[int, int],
 ) -> Arrival:
-    """Returns a request with its true lengths, and its deadline counted from when it came."""
+    """Returns a request with its true lengths, and its deadline relative to its arrival."""
     truth = past.true_lengths(facts)
-    # Two blocks of a recording are one of a scenario's machines; a key stands for all before it.
+    # Two recorded blocks make one simulated block; a key identifies all blocks up to it.
     prefix = tuple(blocks.setdefault(key, len(blocks)) for key in facts.prefix_keys[1::2])
     left_s = None if facts.deadline_at is None else facts.deadline_at - since_s
     asked = msgspec.structs.replace(facts, deadline_at=left_s, prefix_keys=(), idempotency="")

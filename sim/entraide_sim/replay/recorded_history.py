@@ -17,11 +17,11 @@ from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.state import State
 
-OUTPUT_TOKENS_DEFAULT = 128  # of an answer where none of its model was ever completed
+OUTPUT_TOKENS_DEFAULT = 128  # length of an answer whose model has no completed job
 
 
 class TrueLengths(Struct, frozen=True, gc=False):
-    """True lengths of a job; ``known`` when a run of it was completed."""
+    """True lengths of a job; ``known`` if a run of it was completed."""
 
     input_tokens: int
     output_tokens: int
@@ -29,7 +29,7 @@ class TrueLengths(Struct, frozen=True, gc=False):
 
 
 class Absence(Struct, frozen=True):
-    """A time in which nothing was heard of a node, longer than the policy waits."""
+    """A period without heartbeats of a node, longer than the policy's ``lost_after_s``."""
 
     node: str
     from_at: float
@@ -37,11 +37,11 @@ class Absence(Struct, frozen=True):
 
 
 class CoopTotals(Struct):
-    """What became of one co-op's jobs, as it was recorded.
+    """Totals of one co-op's jobs, as recorded.
 
     Attributes:
-        jobs: asked for, or under way when the recording began.
-        completed, refused, failed, cancelled: how they ended; the rest had not.
+        jobs: requested, or in progress when the recording began.
+        completed, refused, failed, cancelled: jobs by final state.
         completed_waits: of each completed one: class, time until placed and until the first token.
         completed_durations: of each completed one: class, time until the end.
         input_tokens, output_tokens: of the completed ones.
@@ -66,19 +66,19 @@ class CoopTotals(Struct):
 
 
 class RecordedHistory:
-    """Gathers; give ``observe`` each event with its commands.
+    """Collects; give ``observe`` each event with its commands.
 
     Attributes:
-        policy: the one in force at last.
-        cards: by node, the last one with a model; those at the beginning among them.
+        policy: the last one in force.
+        cards: by node, the last card with a model.
         totals: by co-op.
         intensities: by zone: from when on, direct and life-cycle, gCO2e/kWh, ascending.
-        energy_basis: by node, how its last report's energy was obtained.
+        energy_basis: by node, the energy basis of its last report.
         deadline_at: the last deadline of all jobs, seconds since the epoch.
     """
 
     def __init__(self, begin: State) -> None:
-        """Begins with what the core knew when the recording began."""
+        """Starts with the core's state at the start of the recording."""
         self.policy: Policy = begin.policy
         self.cards: dict[str, NodeCard] = {}
         self.totals: dict[str, CoopTotals] = {}
@@ -89,7 +89,7 @@ class RecordedHistory:
         # Of a job: co-op, model, class, asked at.
         self._requests: dict[str, tuple[str, str, str, float]] = {}
         self._lengths: dict[tuple[str, str], list[int]] = {}
-        self._medians: dict[tuple[str, str], int] = {}  # asked for once all is known
+        self._medians: dict[tuple[str, str], int] = {}  # computed after the whole recording
         self._last_seen: dict[str, float] = {}
         self._absences: list[Absence] = []
         for node in begin.fleet.nodes.values():
@@ -101,13 +101,13 @@ class RecordedHistory:
         for job in begin.jobs.values():
             self._add_request(job.facts, job.requested_at)
 
-    # What is asked afterwards.
+    # Results.
 
     def true_lengths(self, facts: RequestFacts) -> TrueLengths:
-        """Returns a job's true lengths, or what they are taken for."""
+        """Returns a job's true lengths, or their estimates."""
         used = self._usage.get(facts.job)
         if used is not None and used[2]:
-            # A run of several answers tells their sum; the world's runs have one.
+            # A run with several answers reports their sum; simulated runs have one answer.
             return TrueLengths(max(1, used[0]), max(1, -(-used[1] // max(1, facts.choices))), True)
         produced = 0 if used is None else used[1]
         usual = self._typical_output_tokens(facts.coop, facts.model)
@@ -116,17 +116,17 @@ class RecordedHistory:
         return TrueLengths(max(1, facts.input_tokens_est), max(1, produced, usual), False)
 
     def absences(self) -> Sequence[Absence]:
-        """Returns when nodes were away, in order of time."""
+        """Returns the nodes' absences, in order of time."""
         return sorted(self._absences, key=lambda absence: (absence.from_at, absence.node))
 
     def coop_names(self) -> Iterator[str]:
-        """Yields the co-ops that asked for something, sorted."""
+        """Yields the co-ops with requests, sorted."""
         return iter(sorted(self.totals))
 
-    # What happens.
+    # Events.
 
     def observe(self, event: e.Event, commands: Sequence[c.Command]) -> None:
-        """Takes in an event and what was asked for."""
+        """Processes an event and its commands."""
         match event:
             case e.JobRequested():
                 if event.facts.job not in self._requests:
@@ -158,7 +158,7 @@ class RecordedHistory:
             case e.SenderQuarantined(kind=SenderKind.NODE):
                 self._last_seen.pop(event.name, None)
             case e.SchedulerStarted():
-                # That nodes were silent while nobody listened means nothing.
+                # Heartbeats were not received while the scheduler was stopped.
                 self._last_seen = dict.fromkeys(self._last_seen, event.at)
             case _:
                 pass
@@ -197,7 +197,7 @@ class RecordedHistory:
             self._usage[event.job] = (0, max(before[1], usage.output_tokens), False)
 
     def _typical_output_tokens(self, coop: str, model: str) -> int:
-        """Returns the median length of a co-op's answers from a model, or of all answers of it."""
+        """Returns the median length of a co-op's answers from a model, else of all its answers."""
         median = self._medians.get((coop, model))
         if median is None:
             median = self._medians[coop, model] = self._median_output_tokens(coop, model)
@@ -212,7 +212,7 @@ class RecordedHistory:
         ]
         return sorted(lengths)[len(lengths) // 2] if lengths else OUTPUT_TOKENS_DEFAULT
 
-    # What it led to.
+    # Commands.
 
     def _observe_command(self, command: c.Command, at: float) -> None:
         match command:

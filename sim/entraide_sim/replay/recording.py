@@ -26,15 +26,15 @@ Watch = Callable[[Event, Sequence[Command]], None]
 
 
 class Divergence(Struct, frozen=True):
-    """The first event at which a replay differs.
+    """The first event at which a replay diverges.
 
     Attributes:
-        number: its place in the recording, from 1.
-        event: its identifier; 0 when it cannot be read.
-        at: when it happened, seconds since the epoch; 0 when it cannot be read.
-        kind: what it is (``JobRequested``); "" when it cannot be read.
-        commands: what is asked for now, by kind.
-        detail: what the core said, where it could not go on.
+        number: index in the recording, from 1.
+        event: identifier; 0 if unreadable.
+        at: time of the event, seconds since the epoch; 0 if unreadable.
+        kind: type (``JobRequested``); "" if unreadable.
+        commands: types of the replayed commands.
+        detail: the core's exception, if it raised one.
     """
 
     number: int
@@ -46,13 +46,13 @@ class Divergence(Struct, frozen=True):
 
 
 class ExactReplay(Struct, frozen=True):
-    """What an exact replay came to.
+    """Result of an exact replay.
 
     Attributes:
-        recorded_version, version: of Entraide, then and now.
+        recorded_version, version: of Entraide, at the recording and now.
         start_at, end_at: of the recording, seconds since the epoch.
-        events, commands: replayed alike.
-        diverged: None when all of it was.
+        events, commands: replayed identically.
+        diverged: the divergence; None if there is none.
     """
 
     recorded_version: str
@@ -65,10 +65,10 @@ class ExactReplay(Struct, frozen=True):
 
 
 def read_head(path: Path) -> Head:
-    """Reads a recording to its end, so that it is known to be whole; returns its head.
+    """Reads a recording completely to verify it; returns its head.
 
     Raises:
-        RequestError: ``journal_refused``: it is none, or it was cut or altered.
+        RequestError: ``journal_refused``: not a journal, or cut or altered.
     """
     head: Head | None = None
     try:
@@ -84,7 +84,7 @@ def read_head(path: Path) -> Head:
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """Yields the lines of a recording that is known to be whole."""
+    """Yields the lines of a verified recording."""
     return (part for part in parts(_read_blocks(path)) if isinstance(part, Line))
 
 
@@ -94,7 +94,7 @@ def read_events(path: Path) -> Iterator[Event]:
 
 
 def restore_core(path: Path, head: Head) -> Core:
-    """Returns the core as it was where a recording begins.
+    """Returns the core with its state at the start of a recording.
 
     Raises:
         RequestError: ``journal_refused``: another version wrote it.
@@ -109,18 +109,18 @@ def restore_core(path: Path, head: Head) -> Core:
 def replay_exactly(
     path: Path, head: Head, *, watch: Watch | None = None
 ) -> tuple[ExactReplay, Core]:
-    """Feeds all events again, up to the first at which the commands differ.
+    """Replays all events, up to the first whose commands differ.
 
     Args:
         path: of the recording.
-        head: as ``head_of`` returned it.
-        watch: is shown each event with the commands that followed.
+        head: as returned by ``read_head``.
+        watch: called with each event and its commands.
 
     Returns:
-        What it came to, and the core where it ended.
+        The result, and the core at the end.
 
     Raises:
-        RequestError: as ``restored``.
+        RequestError: as ``restore_core``.
     """
     core, digest, at = restore_core(path, head), head.digest, head.at
     events = commands = 0
@@ -131,7 +131,7 @@ def replay_exactly(
         try:
             event = event_of(line)
             replayed = core.handle(event)
-        except Exception as problem:  # noqa: BLE001  (whatever it is, the replay ends there)
+        except Exception as problem:  # noqa: BLE001  (any exception ends the replay)
             diverged = _divergence(events + 1, event, replayed, repr(problem))
             break
         digest = chained(digest, line.event, replayed)
@@ -148,7 +148,7 @@ def replay_exactly(
 
 
 def journal_error(path: Path, fault: str, **values: str | float) -> RequestError:
-    """Returns the error of a recording that cannot be used."""
+    """Returns the error of an unusable recording."""
     return RequestError(
         "journal_refused",
         f"{path}: {fault} {values}",

@@ -32,7 +32,7 @@ HOURS_MIN = 1.0 / 60.0
 
 
 class ReportInputs(Struct, frozen=True):
-    """What both lives have in common in a report."""
+    """Inputs of a report that both simulated runs share."""
 
     scenario: Scenario
     machines: list[Machine]
@@ -40,7 +40,7 @@ class ReportInputs(Struct, frozen=True):
 
 
 def build_grid(past: RecordedHistory, exact: ExactReplay) -> Grid:
-    """Returns the actual intensities by hour, to beyond the end of any drain."""
+    """Returns the actual intensities by hour, drain included."""
     begin = exact.start_at // HOUR_S * HOUR_S
     hours = int((exact.end_at - begin) // HOUR_S) + 1 + DRAIN_H
     series = []
@@ -65,7 +65,7 @@ def build_results(
     proposed: Policy,
     command: str,
 ) -> list[RunResult]:
-    """Returns both lives as results: under the old policy, then under the proposed one."""
+    """Returns the results of both runs: under the old policy, then under the proposed one."""
     inputs = _make_inputs(compared, past, exact)
     lives = ((compared.old, past.policy), (compared.proposed, proposed))
     names = _policy_labels(past.policy.version, proposed.version)
@@ -88,10 +88,10 @@ def _build_result(
     label: str,
     command: str,
 ) -> RunResult:
-    built = WorldParts(
+    parts = WorldParts(
         inputs.scenario, 0, inputs.machines, [], grid, policy, [], iter(()), inputs.assumptions
     )
-    result = build_result(built, life.world, life.recorder, label=label)
+    result = build_result(parts, life.world, life.recorder, label=label)
     return msgspec.structs.replace(result, command=command)
 
 

@@ -17,20 +17,20 @@ from matplotlib.ticker import (
 )
 from msgspec import Struct
 
-# What an axis of waiting marks when it reaches beyond minutes.
+# Ticks of a delay axis that exceeds minutes.
 DELAY_TICKS_S = (0.01, 0.1, 1.0, 10.0, 60.0, 900.0, 14_400.0, 172_800.0)
 LONG_DELAY_S = 600.0
-LOG_RATIO = 30.0  # from this ratio of largest to smallest on, an axis is logarithmic
-DECADE_TICKS = (1.0, 2.0, 5.0)  # what a decade marks, where there is room
+LOG_RATIO = 30.0  # ratio of largest to smallest value from which an axis is logarithmic
+DECADE_TICKS = (1.0, 2.0, 5.0)  # ticks of a decade, if there is room
 
 
 class Chart(Struct, frozen=True):
-    """A picture with its words.
+    """A chart with its caption and table.
 
     Attributes:
-        name: of the picture; its title is ``sim-report-NAME`` in the catalogue.
-        caption: what it shows, in a sentence or two.
-        svg: the picture.
+        name: identifier; its title is ``sim-report-NAME`` in the message catalogue.
+        caption: one or two sentences.
+        svg: the chart as an SVG element.
         header, rows: the same numbers as a table.
     """
 
@@ -42,12 +42,12 @@ class Chart(Struct, frozen=True):
 
 
 def needs_log_scale(values: list[float]) -> bool:
-    """Returns whether values differ so much that only a logarithmic axis shows them all."""
+    """Returns whether values need a logarithmic axis."""
     return min(values) > 0 and max(values) / min(values) > LOG_RATIO
 
 
 def mark_delays(axes: Any, show: Callable[[float], str]) -> None:
-    """Marks a logarithmic axis of seconds that reaches beyond minutes as clocks have it."""
+    """Sets the ticks of a logarithmic delay axis to seconds, minutes and hours."""
     low, high = axes.get_xlim()
     axes.xaxis.set_major_locator(
         FixedLocator([tick_s for tick_s in DELAY_TICKS_S if low <= tick_s <= high])
@@ -59,7 +59,7 @@ def mark_delays(axes: Any, show: Callable[[float], str]) -> None:
 def mark_ticks(
     axis: Any, show: Callable[[float], str], *, log: bool = False, most: int = 6
 ) -> None:
-    """Marks an axis at round values, as ``show`` writes them."""
+    """Sets the ticks of an axis to round values, formatted by ``show``."""
     if log:
         low, high = axis.get_view_interval()
         room = most + 4

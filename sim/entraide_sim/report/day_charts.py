@@ -15,7 +15,7 @@ HEAT_STEP = 1.0 / svg.HEAT_STEPS
 
 
 def make_day_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | None:
-    """Returns load by zone above, and the grid's intensity below, hour by hour of the day."""
+    """Returns the chart of load by zone and of grid intensity by hour of the day."""
     day = report_data.day_profile(result)
     if not day.hours or not day.zones:
         return None
@@ -115,7 +115,7 @@ def _hour_tooltip(day: report_data.DayProfile, h: int, lang: str) -> str:
 
 
 def make_zone_map(result: RunResult, lang: str, *, mark: str = "") -> Chart | None:
-    """Returns in which zone each hour's jobs ran, as a map of parts."""
+    """Returns the heat map of the zones in which each hour's jobs ran."""
     day = report_data.day_profile(result)
     totals = [sum(column) for column in zip(*day.jobs, strict=True)]
     if len(day.zones) < 2 or not any(totals):

@@ -20,10 +20,10 @@ from entraide.i18n import text
 from entraide_sim.results import LABEL_SEPARATOR, RunResult
 
 NBSP = "\u00a0"
-MICROWAVE_W = 1_000.0  # a microwave oven, as a measure that everybody has felt
+MICROWAVE_W = 1_000.0  # power of a microwave oven, for comparison
 DAY_H = 24
 DASH = "–"
-# The common words in the catalogue's names of machines.
+# Translatable phrases in the catalogue's device names.
 DEVICE_PHRASES = (
     ("sim-device-cores", r"(?P<count>\d+)-core GPU"),
     ("sim-device-desktop", r"in a desktop"),
@@ -32,7 +32,7 @@ DEVICE_PHRASES = (
 
 
 def babel_locale(lang: str) -> str:
-    """Returns Babel's name of the language as it is written in Canada."""
+    """Returns Babel's locale of a language in Canada."""
     return f"{i18n.lang_of(lang)}_CA"
 
 
@@ -42,7 +42,7 @@ def format_number(value: float | None, lang: str) -> str:
 
 
 def format_count(value: int, lang: str) -> str:
-    """Returns a whole number, all its digits."""
+    """Returns an integer with all its digits."""
     return i18n.decimal(float(value), lang)
 
 
@@ -69,7 +69,7 @@ def format_carbon(value_g: float | None, lang: str) -> str:
 
 
 def format_grams(value_g: float | None, lang: str) -> str:
-    """Returns emissions in g of CO2e, however few or many."""
+    """Returns emissions in g of CO2e."""
     return _format_scaled(value_g, ((0, f"g{NBSP}CO2e"),), lang)
 
 
@@ -83,12 +83,12 @@ def format_seconds(value_s: float | None, lang: str) -> str:
 
 
 def format_tick(value_s: float, lang: str) -> str:
-    """Returns a duration as a clock has it, for an axis: ``1 min``, never ``60 s``."""
+    """Returns a duration for an axis: ``1 min``, never ``60 s``."""
     return _format_scaled(value_s, ((3_600.0, "h"), (60.0, "min"), (0, "s")), lang)
 
 
 def format_money(value_cad: float | None, lang: str) -> str:
-    """Returns Canadian dollars: whole ones from 1,000 on, below 10 cents parts of a cent too."""
+    """Returns Canadian dollars: no cents from 1,000 on, parts of a cent below 10 cents."""
     if value_cad is None:
         return DASH
     size = abs(value_cad)
@@ -98,7 +98,7 @@ def format_money(value_cad: float | None, lang: str) -> str:
 
 
 def format_percentage(value: float | None, lang: str) -> str:
-    r"""Returns a part in percent; what is not whole is never told as 100 %, nor what is, as 0 %.
+    r"""Returns a part in percent; only the whole is 100 %, only nothing is 0 %.
 
     >>> part(0.9996, "fr"), part(1.0, "fr"), part(0.52, "en"), part(0.0002, "en"), part(None, "en")
     ('99,9\xa0%', '100\xa0%', '52%', '0.1%', '–')
@@ -115,14 +115,14 @@ def format_percentage(value: float | None, lang: str) -> str:
 
 
 def format_span(hours: float, lang: str) -> str:
-    """Returns a length of time in hours, or in days from two on."""
+    """Returns a duration in hours, or in days from 2 days on."""
     days = hours / DAY_H
     unit, size = ("duration-day", days) if days >= 2 else ("duration-hour", hours)
     return format_unit(round(size, 1), unit, "long", locale=babel_locale(lang)).replace(" ", NBSP)
 
 
 def local_time(at: float, timezone: str) -> dt.datetime:
-    """Returns a moment as the clocks of a time zone show it."""
+    """Returns a moment in the local time of a time zone."""
     return dt.datetime.fromtimestamp(at, dt.UTC).astimezone(get_timezone(timezone))
 
 
@@ -142,17 +142,17 @@ def join_list(items: Iterable[str], lang: str) -> str:
 
 
 def join_clauses(items: Iterable[str], lang: str) -> str:
-    """Returns parts of a sentence that hold commas or an "and" of their own: ``a ; b``."""
+    """Joins clauses with semicolons: ``a ; b``."""
     return f"{NBSP if i18n.lang_of(lang) == 'fr' else ''}; ".join(items)
 
 
 def scenario_title(result: RunResult, lang: str) -> str:
-    """Returns what a scenario calls itself, else its name."""
+    """Returns a scenario's title, else its name."""
     return result.title.get(i18n.lang_of(lang)) or result.scenario
 
 
 def result_name(result: RunResult, lang: str) -> str:
-    """Returns what tells a result from the others: its label, in words where we have them."""
+    """Returns the label of a result, translated where possible."""
     parts = (result.label or result.policy).split(LABEL_SEPARATOR)
     return LABEL_SEPARATOR.join(_label_part_name(result, label_part, lang) for label_part in parts)
 
@@ -165,7 +165,7 @@ def _label_part_name(result: RunResult, label: str, lang: str) -> str:
 
 
 def device_name(name: str, lang: str) -> str:
-    """Returns a machine's name in the catalogue with its common words in the language.
+    """Returns a device name with its phrases translated.
 
     >>> device("Mac mini M4 (10-core GPU)", "fr"), device("GeForce RTX 3060 in a desktop", "fr")
     ('Mac mini M4 (GPU à 10 cœurs)', 'GeForce RTX 3060 dans un PC')
@@ -178,7 +178,7 @@ def device_name(name: str, lang: str) -> str:
 
 
 def owner_text(pattern: str, coops: Iterable[str], lang: str) -> str:
-    """Returns whose machines are: a co-op, or of a pattern how many."""
+    """Returns the owner of machines: a co-op, or the number of co-ops that match a pattern."""
     if "*" not in pattern:
         return pattern
     return text("sim-report-coops", lang, count=sum(fnmatchcase(coop, pattern) for coop in coops))
@@ -200,7 +200,7 @@ def zone_name(code: str, lang: str) -> str:
 
 
 def format_goal(typed: str, lang: str) -> str:
-    """Returns a goal as typed (``ttft_s.p95<=2``) in words where we know what it measures."""
+    """Returns a goal (``ttft_s.p95<=2``) in words if its key has a name."""
     for sign, shown in (("<=", "≤"), (">=", "≥"), ("<", "<"), (">", ">"), ("=", "=")):
         key, separator, bound = typed.partition(sign)
         code = f"sim-measure-{key.strip().replace('.', '-')}"
@@ -214,5 +214,5 @@ def format_goal(typed: str, lang: str) -> str:
 
 
 def microwave_time(value_wh: float, lang: str) -> str:
-    """Returns how long a microwave oven would run on that energy."""
+    """Returns how long a microwave oven would run on an energy."""
     return format_seconds(value_wh * 3_600.0 / MICROWAVE_W, lang)

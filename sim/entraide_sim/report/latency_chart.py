@@ -15,7 +15,7 @@ from entraide_sim.report.chart import LONG_DELAY_S, Chart, mark_delays, mark_tic
 from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
 from entraide_sim.results import ClassLatency, RunResult
 
-MARKED_PERCENTILES = (50, 95, 99)  # percentiles that a curve marks
+MARKED_PERCENTILES = (50, 95, 99)  # marked on each curve
 CURVES_MAX = svg.SERIES_COLOURS
 
 
@@ -23,7 +23,7 @@ Curve = tuple[str, tuple[float, ...], float | None, int]  # name, quantiles, obj
 
 
 def make_latency_chart(results: Sequence[RunResult], lang: str) -> Chart | None:
-    """Returns how long answers took: a curve by class, or by result where there are several."""
+    """Returns the latency chart: one curve per class, or per result if there are several."""
     shown = [(result, latency) for result in results[:CURVES_MAX] for latency in result.latencies
              if latency.ttft_s and latency.e2e_s]  # fmt: skip
     if not shown:
@@ -120,7 +120,7 @@ def _draw_curve(axes: Axes, tips: Tooltips, curve: Curve, title: str, lang: str)
 
 
 def _draw_objectives(axes: Axes, tips: Tooltips, curves: Sequence[Curve], lang: str) -> None:
-    """Draws each promised delay once: in the colour of its curve, or in ink where several share."""
+    """Draws each objective once, in its curve's colour, or in ink if several curves share it."""
     for objective in sorted({limit_s for _, _, limit_s, _ in curves if limit_s is not None}):
         sharing = [(name, at) for name, _, limit_s, at in curves if limit_s == objective]
         objective_text = text(

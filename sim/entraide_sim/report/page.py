@@ -44,24 +44,24 @@ def write_report(
     chosen: int | None = None,
     goals: Sequence[str] = (),
 ) -> None:
-    """Writes the report of one run, or of several that are compared.
+    """Writes the report of one run, or of a comparison of several.
 
-    The same results give the same bytes. A reader sees the old file or the whole new one.
+    The same results give the same bytes. The file is replaced atomically.
 
     Args:
-        path: of the file; its folder is made.
-        results: the first is the one that the others are compared with.
-        lang: which language shows first; the other is a click away.
-        chosen: index of the result that a plan recommends; None leaves it to the report.
+        path: of the file; its folder is created.
+        results: the first is the base of the comparison.
+        lang: language shown first.
+        chosen: index of the result that a plan recommends; None for the report's own choice.
         goals: of a plan, as typed (``ttft_s.p95<=2``).
 
     Raises:
-        ValueError: there are no results, more than ``RESULTS_MAX``, or ``chosen`` is none of them.
+        ValueError: no results, more than ``RESULTS_MAX``, or ``chosen`` is out of range.
     """
     if not 1 <= len(results) <= RESULTS_MAX:
-        raise ValueError(f"a report is of 1 to {RESULTS_MAX} results, not of {len(results)}")
+        raise ValueError(f"a report needs 1 to {RESULTS_MAX} results, got {len(results)}")
     if chosen is not None and not 0 <= chosen < len(results):
-        raise ValueError(f"there is no result {chosen} among {len(results)}")
+        raise ValueError(f"result {chosen} is out of range: {len(results)} results")
     first = i18n.lang_of(lang)
     languages = (first, *(language for language in i18n.LANGUAGES if language != first))
     pages = [_page_values(results, language, chosen, goals) for language in languages]
@@ -143,9 +143,9 @@ def _about_text(results: Sequence[RunResult], lang: str) -> str:
 def _make_charts(
     results: Sequence[RunResult], lang: str, lead: int, *, chosen: bool
 ) -> list[tuple[str, Chart]]:
-    """The pictures with their titles; hours and shares are those of who leads, then of the first.
+    """Returns the charts with their titles: hours and shares of the recommended and first result.
 
-    A comparison comes first, for it is the choice.
+    The comparison comes first.
     """
     charts: list[tuple[str, Chart | None]] = []
 
@@ -186,7 +186,7 @@ def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
 
 
 def _site_columns(result: RunResult) -> tuple[str, ...]:
-    """A battery has columns only where there is one."""
+    """Returns the columns of the table of sites; battery columns only with a battery."""
     stored = ("battery", "lost") if any(site.stores for site in result.sites) else ()
     return ("site", "surplus", "own", *stored, "grid", "away")
 
@@ -250,7 +250,7 @@ def _split_sources(assumption: Assumption) -> list[str]:
 
 
 def _all_sources(results: Sequence[RunResult]) -> list[str]:
-    """Returns every source once, in the order in which the assumptions cite them."""
+    """Returns each source once, in the order of the assumptions."""
     parts = (
         part
         for assumption, _ in report_data.merged_assumptions(results)

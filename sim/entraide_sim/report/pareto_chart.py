@@ -17,10 +17,8 @@ from entraide_sim.report.chart import Chart, mark_ticks, needs_log_scale
 from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
 from entraide_sim.results import RunResult
 
-LOG_MARGIN = (
-    2.0  # beyond the least and the most of a logarithmic axis, for the numbers of the points
-)
-NUMBERED_MAX = 12  # results that a picture numbers, all of them
+LOG_MARGIN = 2.0  # factor beyond the extremes of a logarithmic axis
+NUMBERED_MAX = 12  # results up to which all points are numbered
 _PAIRS = (
     (report_data.CARBON, report_data.TTFT),
     (report_data.COST, report_data.CARBON),
@@ -31,9 +29,9 @@ _PAIRS = (
 def make_pareto_chart(
     results: Sequence[RunResult], lang: str, lead: int, *, chosen: bool = False
 ) -> Chart | None:
-    """Returns latency, carbon and cost two by two; what nothing beats is drawn full.
+    """Returns the charts of latency, carbon and cost, two axes at a time.
 
-    The caption says why the one that leads does: a plan has ``chosen`` it, or the report has.
+    The caption says whether a plan (``chosen``) or the report recommends the result.
     """
     pairs = tuple(
         pair
@@ -82,14 +80,14 @@ def make_pareto_chart(
 
 
 def _axis_value(result: RunResult, path: tuple[str, ...], lang: str) -> str:
-    """As the answer tells it, but always grams: one column has one unit."""
+    """Returns a value with its unit, emissions always in grams."""
     if path == report_data.CARBON:
         return formatting.format_grams(report_data.summary_value(result, *path), lang)
     return summary_text.format_axis_value(result, path, lang)
 
 
 class _ParetoData(Struct, frozen=True):
-    """What is compared, for one language."""
+    """Data of the charts, for one language."""
 
     results: tuple[RunResult, ...]
     lead: int

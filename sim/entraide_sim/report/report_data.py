@@ -14,12 +14,12 @@ from entraide_sim.results import Assumption, CoopShare, RunResult, ZoneHours
 
 HOUR_S = 3_600.0
 DAY_H = 24
-ZONES_MAX = 6  # with a colour of their own
-COOPS_MAX = 16  # in one picture
-PROMISE_TOLERANCE = 0.01  # part of the promises that makes no difference to who leads
-DUE_PART_MIN = 0.95  # of its due: who received at least that was not short
+ZONES_MAX = 6  # zones with their own colour
+COOPS_MAX = 16  # in one chart
+PROMISE_TOLERANCE = 0.01  # difference of SLO attainment that does not affect the recommendation
+DUE_PART_MIN = 0.95  # of its due service: below, a co-op counts as short
 
-# What is weighed in a comparison, less is better: the path in the summary.
+# Axes of a comparison, lower is better: paths in the summary.
 TTFT = ("ttft_s", "p95")
 CARBON = ("carbon_g_per_1k_output_tokens",)
 COST = ("cost_cad", "per_1m_output_tokens")
@@ -27,7 +27,7 @@ AXES = (TTFT, CARBON, COST)
 
 
 def summary_value(result: RunResult, *path: str) -> Any:
-    """Returns a value of a summary; None where there is none."""
+    """Returns a value of a summary; None if there is none."""
     value: Any = result.summary
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
@@ -35,10 +35,10 @@ def summary_value(result: RunResult, *path: str) -> Any:
 
 
 def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -> int:
-    """Returns which result a report recommends.
+    """Returns the index of the recommended result.
 
-    It is the chosen one; else, of those that keep about as many promises as the best, the one with
-    the least grams per token; of equals the first.
+    It is ``chosen``, else the result with the lowest emissions per token among those whose SLO
+    attainment is within ``PROMISE_TOLERANCE`` of the best; the first of equal ones.
     """
     if chosen is not None:
         return chosen
@@ -59,7 +59,7 @@ def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -
 def index_of_least(
     results: Sequence[RunResult], path: tuple[str, ...], among: Sequence[int] = ()
 ) -> int:
-    """Returns which result has the least of a value; those without come last."""
+    """Returns the index of the result with the lowest value; results without a value come last."""
     indices = among or range(len(results))
     return min(
         indices,
@@ -77,9 +77,9 @@ def _float_value(result: RunResult, path: tuple[str, ...]) -> float | None:
 
 
 def pareto_optimal(results: Sequence[RunResult]) -> list[bool]:
-    """Returns for each result whether no other is as good in all of ``AXES`` and better in one.
+    """Returns for each result whether it is Pareto-optimal in ``AXES``.
 
-    An axis without a value in any result does not count; a result without a value is beaten.
+    An axis without a value in any result is ignored; a result without a value is not optimal.
     """
     axes = [
         path for path in AXES if any(summary_value(result, *path) is not None for result in results)
@@ -100,19 +100,19 @@ def pareto_optimal(results: Sequence[RunResult]) -> list[bool]:
 
 
 def machine_count(result: RunResult) -> int:
-    """Returns how many machines a fleet has."""
+    """Returns the number of machines of a fleet."""
     return sum(line.count for line in result.fleet)
 
 
 def zones_by_work(result: RunResult) -> list[ZoneHours]:
-    """Returns the zones, those that produced most first."""
+    """Returns the zones, sorted by output tokens, most first."""
     return sorted(
         result.zones, key=lambda zone_hours: (-sum(zone_hours.output_tokens), zone_hours.zone)
     )
 
 
 def main_zone(result: RunResult) -> tuple[str, float] | None:
-    """Returns the zone that produced most tokens, and its part; None when none produced any."""
+    """Returns the zone with most output tokens, and its part; None without output tokens."""
     produced = {zone_hours.zone: sum(zone_hours.output_tokens) for zone_hours in result.zones}
     total = sum(produced.values())
     if not total:
@@ -122,7 +122,7 @@ def main_zone(result: RunResult) -> tuple[str, float] | None:
 
 
 def worst_served_coop(result: RunResult) -> CoopShare | None:
-    """Returns the co-op that is furthest below its due; None when each had what was due to it."""
+    """Returns the co-op furthest below its due service; None if each received its due."""
     with_due = [coop for coop in result.coops if coop.due_tokens > 0]
     worst = min(with_due, key=lambda coop: (coop.received_tokens / coop.due_tokens, coop.coop),
                 default=None)  # fmt: skip
@@ -132,7 +132,7 @@ def worst_served_coop(result: RunResult) -> CoopShare | None:
 
 
 def coops_shown(result: RunResult) -> list[CoopShare]:
-    """Returns the co-ops to draw: all by due, or of many those furthest from their due."""
+    """Returns the co-ops to draw: all, or the ``COOPS_MAX`` furthest from their due service."""
     coops = sorted(result.coops, key=lambda coop: (-coop.due_tokens, coop.coop))
     if len(coops) <= COOPS_MAX:
         return coops
@@ -141,13 +141,13 @@ def coops_shown(result: RunResult) -> list[CoopShare]:
 
 
 class DayProfile(Struct, frozen=True):
-    """A run folded into one day.
+    """A run averaged over the hours of the day.
 
     Attributes:
-        hours: hours of the day that the run has, in order.
-        zones: zones that the columns are of, those that produced most first.
-        jobs: by zone: jobs placed in that hour of the day, a day's mean.
-        intensity_g_per_kwh: by zone: mean of that hour of the day.
+        hours: hours of the day that the run contains, in order.
+        zones: zones of the columns, most output tokens first.
+        jobs: by zone and hour of the day: mean number of placed jobs.
+        intensity_g_per_kwh: by zone and hour of the day: mean.
     """
 
     hours: tuple[int, ...]
@@ -157,14 +157,14 @@ class DayProfile(Struct, frozen=True):
 
 
 def whole_days_hours(result: RunResult) -> int:
-    """Returns the hours of the whole days of a run, without the last, begun one."""
+    """Returns the hours of the complete days of a run."""
     return result.hours // DAY_H * DAY_H
 
 
 def _hours_with_jobs(result: RunResult) -> int:
-    """Returns the hours of a run up to the last one in which a job was placed; else all.
+    """Returns the number of hours up to the last placement; all hours without placements.
 
-    After the last request a run goes on until all answers are given.
+    After the last request a run continues until all jobs have ended.
     """
     last = (
         at
@@ -175,7 +175,7 @@ def _hours_with_jobs(result: RunResult) -> int:
 
 
 def own_energy_part(result: RunResult, zone: str) -> float:
-    """Returns the part of a zone's energy that came from own generation, battery included."""
+    """Returns the part of a zone's energy from own generation, battery included."""
     used_wh = sum(site.own_wh + site.battery_wh for site in result.sites if site.zone == zone)
     whole_wh = sum(
         sum(zone_hours.energy_wh) for zone_hours in result.zones if zone_hours.zone == zone
@@ -184,7 +184,7 @@ def own_energy_part(result: RunResult, zone: str) -> float:
 
 
 def day_profile(result: RunResult) -> DayProfile:
-    """Folds a run into the hours of the day of its readers' time zone, whole days if there are."""
+    """Averages a run by local hour of the day, over complete days if there are any."""
     columns: dict[int, list[int]] = {}
     for index in range(whole_days_hours(result) or _hours_with_jobs(result)):
         moment = formatting.local_time(result.start_at + index * HOUR_S, result.timezone)
@@ -204,7 +204,7 @@ def day_profile(result: RunResult) -> DayProfile:
 
 
 def merged_assumptions(results: Sequence[RunResult]) -> list[tuple[Assumption, tuple[int, ...]]]:
-    """Returns each assumption once, with the results that rest on it, surest basis first."""
+    """Returns each assumption once, with the indices of its results, by basis."""
     order = {"measured": 0, "declared": 1, "estimated": 2, "default": 3}
     uses: dict[str, tuple[Assumption, list[int]]] = {}
     for at, result in enumerate(results):

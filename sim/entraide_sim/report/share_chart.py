@@ -11,7 +11,7 @@ from entraide_sim.results import RunResult
 
 
 def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | None:
-    """Returns what each co-op received against what was due to it, and what it gave."""
+    """Returns the chart of the service that each co-op received, was due and gave."""
     shown = report_data.coops_shown(result)
     total = sum(coop.received_tokens for coop in result.coops)
     if not shown or not total:

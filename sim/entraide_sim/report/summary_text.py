@@ -11,16 +11,16 @@ from entraide.i18n import Value, text
 from entraide_sim.report import formatting, report_data
 from entraide_sim.results import RunResult
 
-SAME_PART = 0.005  # a change below half a percent is none
-OWN_PART_MIN = 0.05  # own generation below this part of a zone's energy is not worth a word
+SAME_PART = 0.005  # relative change below which values count as equal
+OWN_PART_MIN = 0.05  # least part of a zone's energy at which own generation is mentioned
 
-KeyFigure = tuple[str, str, str]  # what, how much, a note
+KeyFigure = tuple[str, str, str]  # name, value, note
 
 
 def summary_sentences(
     results: Sequence[RunResult], lang: str, *, chosen: int | None = None, goals: Sequence[str] = ()
 ) -> tuple[str, str, str]:
-    """Returns the answer in three sentences."""
+    """Returns the first three sentences."""
     if len(results) == 1:
         return _service_sentence(results[0], lang, goals)
     lead = report_data.recommended_index(results, chosen)
@@ -55,7 +55,7 @@ def _service_sentence(result: RunResult, lang: str, goals: Sequence[str]) -> tup
 
 
 def _run_hours(result: RunResult) -> float:
-    """How long the run was in hours: what the summary says, else its columns."""
+    """Returns the duration of the run, hours: of the summary, else of the columns."""
     return (
         float(report_data.summary_value(result, "virtual_s") or result.hours * report_data.HOUR_S)
         / report_data.HOUR_S
@@ -94,7 +94,7 @@ def _cost_sentence(result: RunResult, lang: str) -> str:
 
 
 def _share_values(result: RunResult, lang: str) -> dict[str, Value]:
-    """How just the shares were: ``even``, ``short`` with who was, or ``alone`` with one co-op."""
+    """Returns the fairness of the shares: ``even``, ``short`` with a co-op, or ``alone``."""
     if len(result.coops) < 2:
         used = report_data.summary_value(result, "utilisation")
         return {"fair": "alone", "used": formatting.format_percentage(used, lang)}
@@ -149,7 +149,7 @@ def _comparison_sentence(results: Sequence[RunResult], lang: str, lead: int) -> 
 
 
 def format_axis_value(result: RunResult, path: tuple[str, ...], lang: str) -> str:
-    """Returns one of the three numbers that results are weighed by, with its unit."""
+    """Returns a value of one of the compared axes, with its unit."""
     value = report_data.summary_value(result, *path)
     if path == report_data.TTFT:
         return formatting.format_seconds(value, lang)
@@ -191,7 +191,7 @@ def _difference_sentence(results: Sequence[RunResult], lang: str, lead: int) -> 
 def _describe_change(
     now: float, before: float, path: tuple[str, ...], lang: str
 ) -> tuple[str, str]:
-    """How a number changed (``less``, ``more``, ``same``), and by how much."""
+    """Returns how a number changed (``less``, ``more``, ``same``), and by how much."""
     if abs(now - before) <= SAME_PART * abs(before):
         return "same", ""
     how = "less" if now < before else "more"
@@ -209,7 +209,7 @@ def _promise_sentence(result: RunResult, lang: str) -> str:
 
 
 def key_figures(result: RunResult, lang: str) -> list[KeyFigure]:
-    """Returns the key figures of one result, those that it has."""
+    """Returns the available key figures of one result."""
     completed = report_data.summary_value(result, "completed") or 0
     each_wh = (
         (report_data.summary_value(result, "energy_wh") or 0.0) / completed if completed else None

@@ -21,8 +21,8 @@ SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 TOOLTIPS_MAX = 2_000  # marks with a title in one picture
 
-# What Matplotlib is told, and what the page's style sheet calls it. The two lists of colours stand
-# in page.css; these are only marks that nothing else draws with.
+# Placeholder colours for Matplotlib, one per CSS variable; page.css defines the light and the dark
+# colours.
 _VARIABLES = (
     "ink", "faint", "line", "paper", "good", "bad",
     "c0", "c1", "c2", "c3", "c4", "c5", "c6",
@@ -31,7 +31,7 @@ _VARIABLES = (
 _MARK_COLOURS = {name: f"#fe{number:02x}dc" for number, name in enumerate(_VARIABLES)}
 _MARK_PATTERN = re.compile(r"#fe([0-9a-f]{2})dc")
 
-SERIES_COLOURS = 6  # colours that tell series apart; one more (``c6``) is for all others together
+SERIES_COLOURS = 6  # distinct series colours; ``c6`` is for all other series
 HEAT_STEPS = 8  # of a heat map
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)),
                            (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)))  # fmt: skip
@@ -39,7 +39,7 @@ POINTS = "osD^vP"
 
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans"],  # it comes with Matplotlib: the same measure everywhere
+    "font.family": ["DejaVu Sans"],  # shipped with Matplotlib: the same widths everywhere
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -51,7 +51,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
     "text.color": _MARK_COLOURS["ink"],
-    "text.parse_math": False,  # a dollar in a name is a dollar
+    "text.parse_math": False,  # a dollar sign is not a formula
     "xtick.color": _MARK_COLOURS["line"],
     "ytick.color": _MARK_COLOURS["line"],
     "xtick.labelcolor": _MARK_COLOURS["ink"],
@@ -66,7 +66,7 @@ _SETTINGS: dict[Any, Any] = {
 
 
 def mark_colour(name: str) -> str:
-    """Returns what to tell Matplotlib for one of the page's colours.
+    """Returns the placeholder for one of the page's colours.
 
     Args:
         name: ``ink``, ``faint``, ``line``, ``paper``, ``good``, ``bad``, ``c0`` to ``c6`` for
@@ -76,16 +76,16 @@ def mark_colour(name: str) -> str:
 
 
 class Tooltips:
-    """What marks say when one points at them.
+    """Tooltips of marks.
 
-    Give a mark the ``gid`` that ``add`` returns.
+    Set a mark's ``gid`` to the value of ``add`` returns.
     """
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
 
     def add(self, words: str, *, band: bool = False) -> str:
-        """Returns the name of a mark that says these words; a ``band`` is unseen until then."""
+        """Returns the name of a mark with a tooltip; a ``band`` is invisible until hovered."""
         if len(self.texts) >= TOOLTIPS_MAX:
             return ""
         name = f"{'band' if band else 'tip'}-{len(self.texts)}"
@@ -101,13 +101,13 @@ def render_svg(draw: DrawFunction, *, name: str, label: str, height_in: float) -
 
     Args:
         draw: draws on an empty figure.
-        name: of the picture in its page; two pictures of a page never share one.
-        label: what those hear who do not see it.
+        name: identifier, unique in the page.
+        label: text for screen readers.
         height_in: height in inches; the width is that of a page.
     """
     tips = Tooltips()
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
-        # What the font has no sign for is measured a little wrong; the reader's own font has it.
+        # Widths of glyphs that the font lacks are slightly wrong; the reader's font has them.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
         FigureCanvasSVG(figure)
@@ -119,10 +119,10 @@ def render_svg(draw: DrawFunction, *, name: str, label: str, height_in: float) -
 
 
 def _to_inline_svg(svg: str, name: str, label: str, tips: Tooltips) -> str:
-    """Makes a file of Matplotlib's into an element of a page."""
+    """Converts a Matplotlib SVG file to an element of a page."""
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
-    root = ET.fromstring(svg)  # noqa: S314  # we have just drawn it
+    root = ET.fromstring(svg)  # noqa: S314  # our own output
     for child in [
         element for element in root if element.tag in {f"{{{SVG}}}metadata", f"{{{SVG}}}defs"}
     ]:
@@ -161,16 +161,16 @@ def _adapt_element(element: ET.Element, name: str, used: set[str], tips: Tooltip
 
 
 def style_axes(axes: Axes, *, grid: str = "y") -> None:
-    """Makes axes quiet: no ticks beside their labels, a faint grid along ``grid``."""
+    """Removes the ticks of axes, and draws a faint grid along ``grid``."""
     axes.tick_params(which="both", length=0, labelsize=8.5)
     axes.grid(visible=True, axis="x" if grid == "x" else "y")
 
 
 def legend_label(name: str) -> str:
-    """Returns a name as a legend shows it: Matplotlib hides those that begin with ``_``."""
+    """Returns a legend label; Matplotlib would hide one that begins with ``_``."""
     return f"\u200b{name}" if name.startswith("_") else name
 
 
 def series_colour(index: int) -> str:
-    """Returns the colour of the ``index``-th series; past the last, that of all others."""
+    """Returns the colour of the ``index``-th series; beyond the last, that of other series."""
     return mark_colour(f"c{index if index < SERIES_COLOURS else SERIES_COLOURS}")
