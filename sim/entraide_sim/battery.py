@@ -21,9 +21,6 @@ class Battery(Struct, frozen=True):
     """A battery, or a share of one.
 
     Attributes:
-        capacity_j: what it can hold.
-        power_w: most that it takes, and that it gives.
-        efficiency: part of what goes in that comes out.
         capacity_j: energy when full.
         power_w: maximum charge and discharge power.
         efficiency: of the round trip.
@@ -40,11 +37,6 @@ class EnergyBalance(Struct):
     """Energy flows since the start, joules.
 
     Attributes:
-        surplus_j: own generation beyond the site's own use.
-        own_j: of it, used by the machines at once.
-        battery_j: used by them out of the battery.
-        grid_j: used by them from the grid.
-        charged_j: taken by the battery, its losses included.
         surplus_j: own generation minus the site's own use.
         own_j: surplus used by the machines directly.
         battery_j: used by the machines from the battery.
@@ -122,7 +114,6 @@ class SiteSupply:
         """Recomputes the flows, and returns them.
 
         Args:
-            surplus_w: own generation beyond the site's own use.
             surplus_w: own generation minus the site's own use.
             draw_w: added power of the machines.
         """

@@ -58,9 +58,6 @@ def client_arrivals(
 
     Args:
         workload: without a trace.
-        start_at: begin of the scenario, seconds since the epoch.
-        hours: its length.
-        zone: the clients' clock.
         start_at: start of the scenario, seconds since the epoch.
         hours: its duration.
         zone: the clients' time zone.

@@ -47,8 +47,6 @@ class EvaluatedFleet(Struct, frozen=True):
     """A fleet with the result of its full run.
 
     Attributes:
-        counts: machines by group.
-        result: what it came to.
         meets_goals: whether all goals are met.
     """
 
@@ -61,7 +59,6 @@ class FleetPlan(Struct, frozen=True):
     """The result of the search.
 
     Attributes:
-        groups: that counts are of.
         groups: the order of the counts.
         goals, minimise: as requested.
         current: the fleet as the scenario has it, all that may be bought left out.
@@ -116,7 +113,6 @@ class FleetPlanner:
         goals: to meet.
         minimise: one of ``OBJECTIVES``.
         seed: of all runs.
-        run_all: runs cases, several at once.
         run_all: runs cases in parallel.
         at_once: number of parallel cases.
     """

@@ -51,26 +51,21 @@ class Hardware(Struct, frozen=True):
 
     Attributes:
         rates: true speed.
-        slots: sequences at once.
-        chunk_tokens: most prompt tokens in one step.
         slots: maximum batch size.
         chunk_tokens: maximum number of prompt tokens in one step.
         pool_tokens: KV cache capacity, tokens.
-        prefill_j: energy of one prompt token, joules.
         prefill_j: energy per prompt token, joules.
         decode_j: energy per output token by batch size, joules.
         wake_s, wake_j: time and energy to wake the machine.
         sleep_after_s: idle time before it sleeps, if it has a wake time or energy.
-        alone_s: what a step takes beside its prompt while nobody is in the batch.
-        steps_s: what a step takes beside prompts by the size of the batch, from 0 to as many as
-            there are slots; empty where that is the line of its rates, and ``alone_s``.
-        mixed_s: what reading prompts adds to a step of a batch, beside their tokens.
-        settle_s: what the first step of a batch takes more when a prompt was read in the one
-            before it.
-        batches_prefill: whether prompts that wait at the same time are read in one step, as far as
-            that holds them; else one after the other.
+        alone_s: duration of a step with an empty batch, without its prompt tokens.
+        steps_s: duration of a step without prefill by batch size, from 0 to ``slots``; empty to
+            compute it from the rates and ``alone_s``.
+        mixed_s: time that prefill adds to a step with a batch, beside its tokens.
+        settle_s: time added to the first decode step after a step with prefill.
+        batches_prefill: whether one step prefills several waiting prompts; otherwise one by one.
         thermal: of a machine that throttles.
-        throttled: what it is then; None where it never slows down.
+        throttled: parameters while throttled; None if it never throttles.
     """
 
     rates: Rates

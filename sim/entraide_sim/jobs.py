@@ -18,9 +18,6 @@ class Job(Struct, gc=False, eq=False):
         placed_at, first_at, end_at: placement, first token and end of the last run, seconds since
             the epoch at the gateway; 0 if not yet.
         cached_tokens, output_tokens: of its last run.
-        prefill_j, decode_j, wake_j: energy of all its runs, those lost too, joules.
-        carbon_g: what was emitted for them, actual intensity, direct.
-        state, code: how it ended.
         prefill_j, decode_j, wake_j: energy of all its runs, lost runs included, joules.
         carbon_g: their direct emissions at the actual intensity.
         state, code: final state and reason.

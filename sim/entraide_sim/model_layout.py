@@ -47,12 +47,8 @@ def combine_models(
     """Returns the specification of a machine that serves some models and can load others.
 
     Args:
-        machine: makes it as one that serves a model alone.
         machine: makes the specification for one model.
         group: the node group.
-        served: models that it serves from the beginning.
-        more: those that it could load; with the others one at least.
-        device: what it is.
         served: models served initially.
         more: models that it can load; ``served`` and ``more`` have at least one model.
         device: of the catalogue.

@@ -55,7 +55,6 @@ class NodeAgents:
 
     Args of the constructor:
         driver: virtual time and the core.
-        progress_s: how often a running job is heard of.
         progress_s: interval of progress reports.
         closed: called with each job whose last run has ended.
     """

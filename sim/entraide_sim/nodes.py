@@ -33,25 +33,25 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
         model_specs: all models that it serves or could load, each as a machine that serves only
             that one; empty where it serves one for ever.
         rates: true speed; None for the card's.
-        extra_w: what running truly adds to its power at full load, watts; None as on the card.
-        power_cap_w: limit on the power of the whole machine, watts; speeds and ``extra_w`` are
-            those without it.
+        extra_w: true added power at full load, watts; None for the card's.
+        power_cap_w: power cap of the whole machine, watts; ``rates`` and ``extra_w`` are without
+            the cap.
         thermal: of a machine that throttles.
         curve: added power by batch fill.
         chunk_tokens: maximum number of prompt tokens prefilled in one step.
-        alone_s: what such a step takes beside its prompt while nobody is in the batch.
-        steps_s: what a step takes by the size of the batch, from 1 to as many as there are slots;
-            empty where that is the line of its rates.
-        mixed_s: what reading prompts adds to a step of a batch, beside their tokens.
-        settle_s: what the first step of a batch takes more after a step that read a prompt.
-        batches_prefill: whether its engine reads prompts that wait at the same time in one step.
+        alone_s: duration of a step with an empty batch, without its prompt tokens.
+        steps_s: duration of a step without prefill by batch size, from 1 to the number of slots;
+            empty to compute it from the rates.
+        mixed_s: time that prefill adds to a step with a batch, beside its tokens.
+        settle_s: time added to the first decode step after a step with prefill.
+        batches_prefill: whether one step prefills several waiting prompts.
         pool_tokens: KV cache capacity, tokens; 0 for a full context in each slot.
-        noise: standard deviation of the relative time that each phase takes.
+        noise: standard deviation of the relative duration of each phase.
         prefix_tokens: capacity of its prefix cache, tokens; 0 for no cache.
         prefix_block_tokens: tokens of one prefix block of the workload.
         sleep_after_s: idle time before it sleeps, where its card has a wake time or energy.
         energy_basis: basis of its reported energy.
-        energy_told: factor from the energy that a run used to the energy that it reports.
+        energy_told: ratio of reported to used energy.
     """
 
     card: NodeCard
@@ -89,7 +89,6 @@ class SiteSpec(Struct, frozen=True):
     Attributes:
         coop, site: as on the cards of its nodes.
         surplus_w: (from, watts), ascending, seconds since the epoch; 0 before the first.
-        own_g_per_kwh: what its own generation emits (direct).
         own_g_per_kwh: direct emissions of its own generation.
         battery: charged by the surplus.
     """
@@ -107,9 +106,9 @@ class Site:
     Attributes:
         nodes: those that stand there.
         surplus_w: current surplus, watts.
-        supply: where the watts come from and go to.
+        supply: its surplus and battery.
         g_per_j: current carbon intensity of the nodes' energy.
-        battery_event_at: when the battery is full or at its floor, as last scheduled.
+        battery_event_at: scheduled moment at which the battery is full or empty.
         schedule_battery_event: is told of each such moment; nothing happens then unless it sees to
             it.
     """
@@ -179,26 +178,25 @@ class Node:
     """A machine during a run.
 
     Attributes:
-        spec, name, site: which.
-        served_spec: what is true of it as it serves its first model: ``spec``, or the first of its
-            shelf.
+        spec, name, site: identity.
+        served_spec: specification for the model that this instance serves.
         one_way_s: half of the round trip between pool and node, seconds.
-        engine: what works there.
-        runs: what it has, by job.
-        up: whether it runs at all; one that vanished says nothing.
+        engine: of this instance.
+        runs: current runs, by job.
+        up: whether it runs; a crashed node sends nothing.
         reachable: whether its heartbeats arrive.
-        heartbeat_delay_s: how long they take.
-        broken: whether its engine fails every run that it is given.
+        heartbeat_delay_s: delay of its heartbeats.
+        broken: whether its engine fails every run.
         accepting, reason: whether it accepts new runs, and the code of the reason if not.
-        shares_surplus: whether its site's surplus ties its emissions to other nodes'.
-        phase_end_at: when the end of its engine's phase is scheduled.
-        progress_scheduled: whether its next signs of life are scheduled.
+        shares_surplus: whether it shares a site surplus with other nodes.
+        phase_end_at: scheduled end of its engine's phase.
+        progress_scheduled: whether its next progress report is scheduled.
         slot_s: slot-seconds used by runs.
-        other_instances: its other models, each as a node of its own that shares the machine; their
-            runs and engines are their own, all else is the machine's.
-        host: itself, or of a bay the node whose it is.
-        sharing_instances: all models of a machine that has several; empty otherwise.
-        restarts: how often it came back after it vanished.
+        other_instances: instances of its other models: nodes with their own runs and engine that
+            share the machine.
+        host: the node that owns this instance; itself for the first model.
+        sharing_instances: all instances of a machine with several models; empty otherwise.
+        restarts: number of returns after a crash.
     """
 
     def __init__(self, spec: NodeSpec, site: Site, *, seed: int, number: int, at: float) -> None:

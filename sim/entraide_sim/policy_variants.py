@@ -63,7 +63,6 @@ def variant_cases(
 
     Args:
         loaded: the scenario.
-        policies: to compare; none for the scenario's own.
         policies: to compare; empty for the scenario's own.
         seed: of all cases.
 

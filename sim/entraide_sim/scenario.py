@@ -25,7 +25,6 @@ class SolarSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         peak_kw: rated power.
         latitude: degrees north.
         longitude: degrees east (negative in Canada).
-        tilt_deg: from the horizontal; they face south.
         tilt_deg: from the horizontal; panels face south.
         clearness: mean part of clear-sky irradiance that passes the clouds.
     """
@@ -41,9 +40,6 @@ class BatterySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Battery of a site, charged by the surplus that the machines leave.
 
     Attributes:
-        capacity_kwh: what it holds when it is full.
-        power_kw: at most, in and out.
-        efficiency: of the round trip.
         capacity_kwh: energy when full.
         power_kw: maximum charge and discharge power.
         efficiency: of the round trip.
@@ -165,7 +161,7 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         wake_s, wake_j, sleep_after_s: time and energy to wake, and idle time before sleep; 0 for a
             machine that stays on.
         noise: standard deviation of the relative duration of each phase.
-        energy_told: factor from the energy used to the energy reported (1 is honest).
+        energy_told: ratio of reported to used energy.
     """
 
     name: str

@@ -44,9 +44,6 @@ class ChangeEffect(Struct, frozen=True):
 
     Attributes:
         code, values: of the change.
-        cad_per_year, g_per_year: more (above zero) or less.
-        ttft_s_p95: likewise; None where nothing completed.
-        price_cad: to be paid at once.
         cad_per_year, g_per_year: difference from the unchanged scenario.
         ttft_s_p95: likewise; None if nothing completed.
         price_cad: purchase price.

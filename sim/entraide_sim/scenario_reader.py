@@ -44,9 +44,6 @@ class LoadedScenario(Struct, frozen=True):
     """A validated scenario, and its source.
 
     Attributes:
-        scenario: itself.
-        home: folder that its files are relative to.
-        text: as it was written.
         scenario: validated.
         home: folder that its files are relative to.
         text: TOML source.

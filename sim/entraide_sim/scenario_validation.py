@@ -40,8 +40,6 @@ class ScenarioIssue(Struct, frozen=True):
     """One invalid value of a scenario.
 
     Attributes:
-        path: of the key: names, and places in arrays from 0.
-        code: stable code.
         path: of the key: names, and array indices from 0.
         code: stable code.
         values: numbers and names of the error message.

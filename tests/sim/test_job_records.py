@@ -71,7 +71,7 @@ def test_nothing_recorded_has_no_figures() -> None:
 
 def test_an_unknown_column_is_refused() -> None:
     """A column that is not kept is refused by its name."""
-    with pytest.raises(ValueError, match="no column is called 'colour'"):
+    with pytest.raises(ValueError, match="unknown column: 'colour'"):
         sim.JobRecords(policy()).column("colour")
 
 

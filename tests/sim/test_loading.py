@@ -30,7 +30,7 @@ def offer(model: str, memory_gb: int) -> Loadable:
     return Loadable(model, "unknown", "sim/1", 4_096, 4, (), memory_gb * GB, 0, 20.0)
 
 
-def shelf_node(name: str = "n1", *, room_gb: int = 8, loaded: tuple[str, ...] = ()) -> Any:
+def loadable_node(name: str = "n1", *, room_gb: int = 8, loaded: tuple[str, ...] = ()) -> Any:
     """A machine that could load a small model (4 GB) and a large one (6 GB)."""
     specs = []
     for model in MODELS:
@@ -86,7 +86,7 @@ def arriving(*asked: tuple[float, str]) -> list[Any]:
 
 def test_a_model_is_loaded_when_it_is_asked_for() -> None:
     """The first request waits for the load; those that come later do not."""
-    watched = Watched([shelf_node()], arriving((1.0, "small"), (60.0, "small")))
+    watched = Watched([loadable_node()], arriving((1.0, "small"), (60.0, "small")))
     first, second = sorted(watched.jobs, key=lambda job: job.request.at)
 
     assert [("n1", "small")] == [(node, model) for _, node, model in watched.loads]
@@ -98,7 +98,7 @@ def test_a_model_is_loaded_when_it_is_asked_for() -> None:
 def test_room_is_made_for_another_model() -> None:
     """Where both do not fit, the first goes when it has had its time, and comes back when asked."""
     asked = arriving((1.0, "small"), (120.0, "large"), (121.0, "large"), (300.0, "small"))
-    watched = Watched([shelf_node()], asked)
+    watched = Watched([loadable_node()], asked)
 
     assert ["small", "large", "small"] == [model for _, _, model in watched.loads]
     assert ["small", "large"] == [model for _, _, model in watched.unloads]
@@ -107,14 +107,14 @@ def test_room_is_made_for_another_model() -> None:
 
 def test_two_models_on_one_machine_share_it() -> None:
     """Two jobs at once on two models take twice as long each, and as much energy together."""
-    both = shelf_node(room_gb=20, loaded=MODELS)
+    both = loadable_node(room_gb=20, loaded=MODELS)
     together = Watched([both], arriving((1.0, "small"), (1.0, "large")))
     apart = Watched([both], arriving((1.0, "small"), (100.0, "large")))
     long_s, short_s = (
         max(job.end_at - job.request.at for job in watched.jobs) for watched in (together, apart)
     )
     used_j, alone_j = (
-        sum(bay.engine.total_j for bay in watched.world.nodes["n1"].model_instances())
+        sum(instance.engine.total_j for instance in watched.world.nodes["n1"].model_instances())
         for watched in (together, apart)
     )
 
@@ -128,7 +128,7 @@ def test_two_models_on_one_machine_share_it() -> None:
 def test_a_machine_whose_owner_is_back_says_no() -> None:
     """A load that reaches a machine as its owner returns fails, and is done once they leave."""
     faults = [Fault(START + 1.005, "n1", "refuse"), Fault(START + 90.0, "n1", "take")]
-    watched = Watched([shelf_node()], arriving((1.0, "small")), faults=faults)
+    watched = Watched([loadable_node()], arriving((1.0, "small")), faults=faults)
 
     assert 2 == len(watched.loads)
     assert JobState.COMPLETED == watched.jobs[0].state
@@ -139,7 +139,7 @@ def test_a_machine_that_vanishes_comes_back_without_what_it_had_loaded() -> None
     """What the pool had loaded is gone with the machine's life, and is loaded anew."""
     faults = [Fault(START + 50.0, "n1", "vanish"), Fault(START + 60.0, "n1", "return")]
     asked = arriving((1.0, "small"), (900.0, "small"))
-    watched = Watched([shelf_node()], asked, faults=faults)
+    watched = Watched([loadable_node()], asked, faults=faults)
 
     assert ["small", "small"] == [model for _, _, model in watched.loads]
     assert {JobState.COMPLETED} == {job.state for job in watched.jobs}

@@ -162,8 +162,8 @@ def test_a_comparison_says_who_does_best_in_what(folder) -> None:
 
     assert (
         "Of 2 options, “in turn” answers fastest (first word within 1.52\u00a0s in 95% of "
-        "cases) and costs least ($4.70 per million tokens); “the greenest that keeps the promise” "
-        "emits least (94.5\u00a0mg\u00a0CO2e per 1,000\u00a0tokens)."
+        "cases) and costs least ($4.70 per million tokens); “the greenest within the "
+        "latency objective” emits least (94.5\u00a0mg\u00a0CO2e per 1,000\u00a0tokens)."
     ) in reader.texts["en"]
     assert (
         "A million tokens produced comes to $0.50 of electricity (the hardware is already owned); "

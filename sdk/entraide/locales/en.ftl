@@ -1300,7 +1300,7 @@ sim-report-run-service = { $machines ->
    *[other] the goal was { $goals }, and the first word came within { $ttft } in 95% of cases
 }{ $kept ->
     [none] .
-   *[other] , and { $kept } of the latency promises were kept.
+   *[other] , and { $kept } of the requests met their latency objective.
 }
 sim-report-run-nothing = None of the { $jobs } requests was completed in { $span }: as it stands, this pool of { $machines ->
     [one] one machine
@@ -1336,7 +1336,7 @@ sim-report-least = “{ $name }” { $parts }
 sim-report-least-ttft_s-p95 = answers fastest (first word within { $amount } in 95% of cases)
 sim-report-least-carbon_g_per_1k_output_tokens = emits least ({ $amount } per 1,000 tokens)
 sim-report-least-cost_cad-per_1m_output_tokens = costs least ({ $amount } per million tokens)
-sim-report-compare-change = Compared with “{ $base }”, “{ $name }”, put forward here, { $parts }.
+sim-report-compare-change = Compared with “{ $base }”, the recommended option, “{ $name }”, { $parts }.
 sim-report-change-carbon_g_per_1k_output_tokens = { $how ->
     [less] emits { $by } less per token
     [more] emits { $by } more per token
@@ -1352,10 +1352,10 @@ sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
     [more] costs { $by } more per token
    *[same] costs as much per token
 }
-sim-report-lead-numbers = Put forward, “{ $name }” emits { $per_1k } per 1,000 tokens, gives the first word within { $ttft } in 95% of cases and comes to { $per_1m } per million tokens.
+sim-report-lead-numbers = The recommended option, “{ $name }”, emits { $per_1k } per 1,000 tokens, gives the first word within { $ttft } in 95% of cases and comes to { $per_1m } per million tokens.
 sim-report-lead-kept = With “{ $name }”, { $kept ->
-    [none] no latency was promised
-   *[other] { $kept } of the latency promises are kept
+    [none] no class has a latency objective
+   *[other] { $kept } of the requests meet their latency objective
 }, and { $fair ->
     [even] each co-op receives what is due to it.
     [short] “{ $coop }” receives only { $coop_part } of what is due to it.
@@ -1364,7 +1364,7 @@ sim-report-lead-kept = With “{ $name }”, { $kept ->
 sim-report-figures = The figures of “{ $name }”
 sim-report-figure-ttft = First word
     .note = or less, in 95% of cases
-sim-report-figure-kept = Latency promises kept
+sim-report-figure-kept = Latency objective met
     .note = { $rejected } refused, { $failed } failed
 sim-report-figure-per_1k = Emissions
     .note = per 1,000 tokens produced, about 750 words
@@ -1379,7 +1379,7 @@ sim-report-data = The numbers of the chart
 sim-report-yes = yes
 sim-report-no = no
 sim-report-latency = How long people wait
-    .caption = Each curve shows the share of requests answered by that time: the further left, the faster. The marks are at 50, 95 and 99%; a vertical line is the promised latency.{ $scope ->
+    .caption = Each curve shows the share of requests answered by that time: the further left, the faster. The marks are at 50, 95 and 99%; a vertical line is the latency objective.{ $scope ->
     [several] {" "}Requests of class { $class_name }.
    *[one] {""}
 }
@@ -1402,14 +1402,14 @@ sim-report-shares = What each co-op received, and what was due to it
    *[all] {""}
 }
 sim-report-pareto = Waiting time, emissions and cost: the trade-off
-    .caption = Each point is an option, with its number; lower and further left is better. Filled points are the options that no other beats in all three at once ({ $best } of { $tried }); the diamond { $how ->
+    .caption = Each point is an option, with its number; lower and further left is better. Filled points are Pareto-optimal: no other option is at least as good on all three axes and better on one ({ $best } of { $tried }); the diamond { $how ->
     [chosen] is the option that the plan chooses.
-   *[leads] is the option that this report puts forward, because it emits least of those that keep about as many promises as the best.
+   *[leads] is the recommended option: it emits least of those that meet about as many latency objectives as the best one.
 }
 sim-report-received = received
 sim-report-due = due
 sim-report-given = given to others
-sim-report-objective = promised within { $limit }
+sim-report-objective = objective: { $limit }
 sim-report-other-zones = { $count ->
     [one] one other province
    *[other] { $count } other provinces
@@ -1428,12 +1428,12 @@ sim-report-axis-part_of_tokens = share of all tokens served
 sim-report-axis-ttft_s-p95 = first word, 95th percentile (s)
 sim-report-axis-carbon_g_per_1k_output_tokens = g CO2e per 1,000 tokens
 sim-report-axis-cost_cad-per_1m_output_tokens = $ per million tokens
-sim-report-col-what = What
+sim-report-col-what = Name
 sim-report-col-measure = Measure
 sim-report-col-p50 = 50% within
 sim-report-col-p95 = 95% within
 sim-report-col-p99 = 99% within
-sim-report-col-objective = Promised
+sim-report-col-objective = Objective
 sim-report-col-hour = Hour
 sim-report-col-zone = Province
 sim-report-col-jobs = Requests
@@ -1448,14 +1448,14 @@ sim-report-col-number = No.
 sim-report-col-ttft_p95 = First word, 95%
 sim-report-col-g_per_1k = Per 1,000 tokens
 sim-report-col-cad_per_1m = Per million tokens
-sim-report-col-unbeaten = Unbeaten
+sim-report-col-unbeaten = Pareto-optimal
 sim-report-col-machine = Machine
-sim-report-col-count = How many
-sim-report-col-price = Price of each
+sim-report-col-count = Number
+sim-report-col-price = Unit price
 sim-report-col-energy = Energy
 sim-report-col-basis = Source
 sim-report-col-assumption = Assumption
-sim-report-owned = there already
+sim-report-owned = already owned
 sim-report-fleet = The machines
 sim-report-col-lost = Lost in the battery
 sim-report-mishaps = Failures of the machines
@@ -1464,7 +1464,7 @@ sim-report-col-mishap = Failure
 sim-report-col-hit = Machines affected
 sim-report-col-from = From
 sim-report-col-until = Until
-sim-report-col-kept = Promises kept
+sim-report-col-kept = Objective met
 sim-mishap-vanish = They disappear suddenly
 sim-mishap-slow = They slow down
 sim-mishap-silent = Their heartbeats stop
@@ -1483,7 +1483,7 @@ sim-device-processor = {","} processor only
 sim-report-sites = Own generation
 sim-report-sites-note = The site's generation beyond its own use, over the whole run, and the sources of the machines' energy. Energy that nobody could use was exported.
 sim-report-col-site = Site
-sim-report-col-surplus = Left over
+sim-report-col-surplus = Surplus
 sim-report-col-own = Used immediately
 sim-report-col-battery = Through the battery
 sim-report-col-grid = From the grid
@@ -1517,27 +1517,27 @@ sim-report-term-first_word = First word
     .meaning = The time between the question and the first word of the answer, as the person who asks sees it.
 sim-report-term-p95 = 95th percentile
     .meaning = The value that 95 requests of 100 do not exceed.
-sim-report-term-promise = Latency promise
-    .meaning = What the voted policy promises to each class of requests. A refused or failed request counts as a broken promise.
+sim-report-term-promise = Latency objective
+    .meaning = The delay that the voted policy promises to a class of requests. A refused or failed request counts as not answered in time.
 sim-report-term-intensity = Intensity
     .meaning = The grams emitted for a kilowatt-hour taken from the province’s grid at that hour, direct emissions.
 sim-report-term-due = What is due to a co-op
     .meaning = Its share of the service by the voted shares, at most its demand; what one co-op does not use is shared by the others.
 sim-report-term-coop_gave = Given to others
     .meaning = The tokens that a co-op’s machines served for the requests of other co-ops.
-sim-report-term-unbeaten = Unbeaten
+sim-report-term-unbeaten = Pareto-optimal
     .meaning = No other option is at least as good in waiting time, emissions and cost, and better in one of them.
 sim-report-colophon = Scenario “{ $scenario }”, policy { $policies }, { $count ->
     [one] seed { $seeds }
    *[other] seeds { $seeds }
 }, Entraide { $versions }.
 sim-report-same_bytes = With the same seed and the same version, the simulation gives the same numbers, and this report the same bytes.
-sim-picker-greenest = the greenest that keeps the promise
+sim-picker-greenest = the greenest within the latency objective
 sim-picker-weighted = weighted sum
 sim-picker-fastest = the fastest
 sim-picker-least_loaded = the least loaded
 sim-picker-round_robin = in turn
-sim-picker-greedy_green = the greenest, whatever the waiting time
+sim-picker-greedy_green = the greenest, without regard to waiting time
 sim-measure-ttft_s-p50 = first word in seconds, median
 sim-measure-ttft_s-p95 = first word in seconds, 95th percentile
 sim-measure-ttft_s-p99 = first word in seconds, 99th percentile
@@ -1545,7 +1545,7 @@ sim-measure-tpot_s-p95 = seconds per further token, 95th percentile
 sim-measure-e2e_s-p50 = whole answer in seconds, median
 sim-measure-e2e_s-p95 = whole answer in seconds, 95th percentile
 sim-measure-e2e_s-p99 = whole answer in seconds, 99th percentile
-sim-measure-slo_attainment = share of latency promises kept
+sim-measure-slo_attainment = share of requests within the latency objective
 sim-measure-energy_wh = energy in Wh
 sim-measure-carbon_g = emissions in g CO2e
 sim-measure-carbon_g_per_1k_output_tokens = g CO2e per 1,000 tokens
@@ -1578,11 +1578,11 @@ sim-interrupted = Interrupted: { $count } { $count ->
 } kept in { $path }; the same command with --resume goes on.
 sim-report-at = Report: { $path }
 sim-told-jobs = { $jobs } jobs: { $completed } completed, { $rejected } refused, { $failed } failed.
-sim-told-latency = First token within { $p50 } for half of them, within { $p95 } for 95 %; promises kept: { $kept }.
+sim-told-latency = First token within { $p50 } for half of them, within { $p95 } for 95 %; latency objective met: { $kept }.
 sim-told-spent = { $energy }, { $carbon } ({ $per_1k } per 1,000 tokens), { $cost } for the time simulated.
 sim-col-run = RUN
 sim-col-ttft = FIRST TOKEN, 95 %
-sim-col-kept = PROMISES KEPT
+sim-col-kept = OBJECTIVE MET
 sim-col-energy = ENERGY
 sim-col-carbon = CO2E
 sim-col-cost = COST
@@ -1593,9 +1593,9 @@ sim-plan-found = { $count } { $count ->
 sim-plan-none = No fleet within the ranges meets the goals. The closest one: { $fleet }
 sim-plan-fewer = One machine fewer is not enough: { $fleet } gives:
 sim-plan-runs = { $whole } simulations of the whole period, and { $busy } of the busiest hours.
-sim-advice-dollars = What changes dollars most, per year
-sim-advice-seconds = What changes the wait for the first token most (95 %)
-sim-advice-grams = What changes emissions most, per year
+sim-advice-dollars = Largest savings of cost, per year
+sim-advice-seconds = Largest reductions of the wait for the first token (95 %)
+sim-advice-grams = Largest reductions of emissions, per year
 sim-change-buy = Buy one { $device } for { $site } (${ $price_cad })
 sim-change-retire = Retire one machine of { $name }
 sim-change-lend_always = Lend { $name } at all hours
@@ -1607,7 +1607,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [none] {""}
    *[other] { $key }{" "}
 }{ $fault ->
-    [none] something in it is wrong.
+    [none] a value in it is invalid.
     [unknown_key] is not a key here: write one of { $known }.
     [missing_key] is missing: add it.
     [wrong_type] has a value of the wrong kind ({ $detail }).
@@ -1653,7 +1653,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
    *[other] cannot be read: { $detail }
 }
 error-plan_refused = The plan cannot be made: { $fault ->
-    [none] something asked for is wrong.
+    [none] one of its options is invalid.
     [no_goal] "{ $value }" is not a goal: write it like ttft_s.p95<=2.
     [unknown_key] a summary has no "{ $value }": write one of { $known }.
     [unknown_objective] "{ $value }" cannot be minimised: write one of { $known }.
@@ -1699,7 +1699,7 @@ error-journal_refused = The journal cannot be used{ $path ->
     [none] {""}
    *[other] {" "}({ $path })
 }: { $fault ->
-    [none] something is wrong with it.
+    [none] it is invalid.
     [no_file] there is no such file.
     [no_journal] this file is not a journal. Make one with entraide scheduler journal export.
     [cut] its end is missing. Export it again.
@@ -1731,9 +1731,9 @@ sim-replay-col-ttft = First word, 95%
 sim-replay-col-tokens = Tokens
 sim-replay-col-energy = Energy
 sim-replay-col-carbon = Emissions
-sim-replay-col-kept = Promises kept
+sim-replay-col-kept = Objective met
 sim-replay-all = All
-sim-replay-trust = How far to trust it: under the old policy, the simulator has 95% of first words within { $old }, the journal within { $recorded }; the simulator has { $old_energy } of energy, the journal { $recorded_energy }.
+sim-replay-trust = Reliability: under the old policy, 95% of first words come within { $old } in the simulator and within { $recorded } in the journal; the energy is { $old_energy } in the simulator and { $recorded_energy } in the journal.
 sim-assumption-replay_demand = The requests are those of the journal, at the same times; the lengths of { $jobs ->
     [1] one
    *[other] { $jobs }

@@ -1302,7 +1302,7 @@ sim-report-run-service = { $machines ->
     [none] .
    *[other] , et { $kept } des délais promis ont été tenus.
 }
-sim-report-run-nothing = Aucune des { $jobs } requêtes n’a abouti en { $span } : telle quelle, cette mise en commun de { $machines ->
+sim-report-run-nothing = Aucune des { $jobs } requêtes n’a abouti en { $span } : tel quel, ce parc de { $machines ->
     [one] une machine
    *[other] { $machines } machines
 } ne rend pas le service demandé.
@@ -1320,15 +1320,15 @@ sim-report-run-cost = { $per_1m ->
     [none] Le coût n’a pas été compté
    *[other] Un million de jetons produits revient à { $per_1m }{ $of ->
         [all] , électricité et matériel compris
-       *[energy] {" "}d’électricité (le matériel est déjà là)
+       *[energy] {" "}d’électricité (le matériel est déjà acquis)
     }
 } ; { $fair ->
     [even] chaque coopérative a reçu ce qui lui revenait.
     [short] « { $coop } » n’a reçu que { $coop_part } de ce qui lui revenait.
-   *[alone] les machines ont été occupées à { $used }.
+   *[alone] les machines ont été occupées { $used } du temps.
 }
-sim-report-plan-chosen = Parmi { $tried } possibilités, « { $name } » est celle à retenir : elle tient ce qui était demandé, { $goals }.
-sim-report-plan-none = Aucune des { $tried } possibilités ne tient ce qui était demandé, { $goals }.
+sim-report-plan-chosen = Parmi { $tried } possibilités, « { $name } » est celle à retenir : elle atteint les objectifs, { $goals }.
+sim-report-plan-none = Aucune des { $tried } possibilités n’atteint les objectifs, { $goals }.
 sim-report-compare-all = De { $tried } possibilités, « { $name } » est la meilleure à tous égards : délai, émissions et coût.
 sim-report-compare-each = De { $tried } possibilités, { $parts }.
 sim-report-compare-nothing = Aucune des { $tried } possibilités n’a rendu de réponse.
@@ -1336,7 +1336,7 @@ sim-report-least = « { $name } » { $parts }
 sim-report-least-ttft_s-p95 = répond le plus vite (premier mot en { $amount } dans 95 % des cas)
 sim-report-least-carbon_g_per_1k_output_tokens = émet le moins ({ $amount } pour 1 000 jetons)
 sim-report-least-cost_cad-per_1m_output_tokens = coûte le moins ({ $amount } le million de jetons)
-sim-report-compare-change = Par rapport à « { $base } », « { $name } », mise en avant ici, { $parts }.
+sim-report-compare-change = Par rapport à « { $base } », la possibilité recommandée, « { $name } », { $parts }.
 sim-report-change-carbon_g_per_1k_output_tokens = { $how ->
     [less] émet { $by } de moins par jeton
     [more] émet { $by } de plus par jeton
@@ -1352,14 +1352,14 @@ sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
     [more] coûte { $by } de plus par jeton
    *[same] coûte autant par jeton
 }
-sim-report-lead-numbers = À retenir, « { $name } » émet { $per_1k } pour 1 000 jetons, donne le premier mot en { $ttft } ou moins dans 95 % des cas et revient à { $per_1m } le million de jetons.
+sim-report-lead-numbers = La possibilité recommandée, « { $name } », émet { $per_1k } pour 1 000 jetons, donne le premier mot en { $ttft } ou moins dans 95 % des cas et revient à { $per_1m } le million de jetons.
 sim-report-lead-kept = Avec « { $name } », { $kept ->
     [none] aucun délai n’était promis
    *[other] { $kept } des délais promis sont tenus
 }, et { $fair ->
     [even] chaque coopérative reçoit ce qui lui revient.
     [short] « { $coop } » ne reçoit que { $coop_part } de ce qui lui revient.
-   *[alone] les machines sont occupées à { $used }.
+   *[alone] les machines sont occupées { $used } du temps.
 }
 sim-report-figures = Les chiffres de « { $name } »
 sim-report-figure-ttft = Premier mot
@@ -1378,8 +1378,8 @@ sim-report-of = { $title } : « { $name } »
 sim-report-data = Les chiffres du graphique
 sim-report-yes = oui
 sim-report-no = non
-sim-report-latency = Combien de temps on attend
-    .caption = Chaque courbe monte jusqu’à la part des requêtes qui avaient leur réponse à ce moment : plus elle est à gauche, plus c’est rapide. Les marques sont à 50, 95 et 99 % ; un trait vertical est le délai promis.{ $scope ->
+sim-report-latency = Les délais de réponse
+    .caption = Chaque courbe donne la part des requêtes servies à ce moment : plus elle est à gauche, plus la réponse est rapide. Les marques sont à 50, 95 et 99 % ; un trait vertical est le délai promis.{ $scope ->
     [several] {" "}Requêtes de la classe { $class_name }.
    *[one] {""}
 }
@@ -1397,19 +1397,19 @@ sim-report-timezone = { $zone_id ->
 sim-report-map = Où les requêtes ont tourné, heure par heure
     .caption = Part des requêtes de chaque heure servie dans chaque province : plus c’est foncé sur le papier (clair sur un écran sombre), plus la part est grande.
 sim-report-shares = Ce que chaque coopérative a reçu, et ce qui lui revenait
-    .caption = La barre est la part reçue de tout ce qui a été servi ; le trait, la part qui lui revenait selon ses parts votées et ce qu’elle a demandé ; le losange, ce que ses machines ont donné aux autres.{ $scope ->
-    [some] {" "}Sont montrées les { $shown } les plus loin de leur dû, sur { $coops }.
+    .caption = La barre est la part de la coopérative dans les jetons servis ; le trait, la part qui lui revenait d’après ses parts votées et sa demande ; le losange, la part que ses machines ont servie pour les autres.{ $scope ->
+    [some] {" "}Les { $shown } coopératives les plus éloignées de leur dû sont affichées, sur { $coops }.
    *[all] {""}
 }
-sim-report-pareto = Délai, émissions et coût : ce que l’on choisit
-    .caption = Chaque point est une possibilité, avec son numéro ; plus bas et plus à gauche, c’est mieux. Les points pleins sont les possibilités qu’aucune autre ne bat sur les trois plans à la fois ({ $best } sur { $tried }) ; le losange { $how ->
+sim-report-pareto = Délai, émissions et coût : le compromis
+    .caption = Chaque point est une possibilité, avec son numéro ; plus bas et plus à gauche, c’est mieux. Les points pleins sont optimaux au sens de Pareto : aucune autre possibilité n’est au moins aussi bonne sur les trois axes et meilleure sur l’un d’eux ({ $best } sur { $tried }) ; le losange { $how ->
     [chosen] est la possibilité que le plan retient.
-   *[leads] est celle que ce rapport met en avant, parce qu’elle émet le moins parmi celles qui tiennent à peu près autant de promesses que la meilleure.
+   *[leads] est la possibilité recommandée : elle émet le moins parmi celles qui tiennent à peu près autant de délais promis que la meilleure.
 }
 sim-report-received = reçu
 sim-report-due = dû
 sim-report-given = donné aux autres
-sim-report-objective = promis en { $limit }
+sim-report-objective = délai promis : { $limit }
 sim-report-other-zones = { $count ->
     [one] une autre province
    *[other] { $count } autres provinces
@@ -1428,12 +1428,12 @@ sim-report-axis-part_of_tokens = part de tous les jetons servis
 sim-report-axis-ttft_s-p95 = premier mot, 95e centile (s)
 sim-report-axis-carbon_g_per_1k_output_tokens = g CO2e pour 1 000 jetons
 sim-report-axis-cost_cad-per_1m_output_tokens = $ par million de jetons
-sim-report-col-what = Quoi
+sim-report-col-what = Nom
 sim-report-col-measure = Mesure
 sim-report-col-p50 = 50 % en
 sim-report-col-p95 = 95 % en
 sim-report-col-p99 = 99 % en
-sim-report-col-objective = Promis
+sim-report-col-objective = Délai promis
 sim-report-col-hour = Heure
 sim-report-col-zone = Province
 sim-report-col-jobs = Requêtes
@@ -1448,14 +1448,14 @@ sim-report-col-number = N°
 sim-report-col-ttft_p95 = Premier mot, 95 %
 sim-report-col-g_per_1k = Pour 1 000 jetons
 sim-report-col-cad_per_1m = Le million de jetons
-sim-report-col-unbeaten = Rien ne la bat
+sim-report-col-unbeaten = Optimale (Pareto)
 sim-report-col-machine = Machine
-sim-report-col-count = Combien
-sim-report-col-price = Prix de chacune
+sim-report-col-count = Nombre
+sim-report-col-price = Prix unitaire
 sim-report-col-energy = Énergie
-sim-report-col-basis = D’où cela vient
+sim-report-col-basis = Source
 sim-report-col-assumption = Hypothèse
-sim-report-owned = déjà là
+sim-report-owned = déjà acquis
 sim-report-fleet = Les machines
 sim-report-col-lost = Perdu dans la batterie
 sim-report-mishaps = Les pannes des machines
@@ -1481,13 +1481,13 @@ sim-device-cores = GPU à { $count } cœurs
 sim-device-desktop = dans un PC
 sim-device-processor = {" "}(processeur seul)
 sim-report-sites = L’énergie produite sur place
-sim-report-sites-note = Ce que la production du lieu a laissé au-delà de sa propre consommation, sur toute la durée, et d’où est venue l’énergie des machines. Ce dont personne n’a eu l’usage a été cédé au réseau électrique.
+sim-report-sites-note = La production du lieu au-delà de sa propre consommation, sur toute la durée, et les sources de l’énergie des machines. L’énergie que personne n’a pu utiliser a été injectée dans le réseau électrique.
 sim-report-col-site = Lieu
 sim-report-col-surplus = Surplus
 sim-report-col-own = Utilisé aussitôt
 sim-report-col-battery = Par la batterie
 sim-report-col-grid = Tiré du réseau électrique
-sim-report-col-away = Cédé
+sim-report-col-away = Injecté
 sim-report-assumptions = Les hypothèses
 sim-report-bases = De ces hypothèses, { $parts }.{ $default ->
     [0] {""}
@@ -1514,19 +1514,19 @@ sim-report-glossary = Les mots de ce rapport
 sim-report-term-token = Jeton
     .meaning = L’unité que compte un modèle : environ trois quarts d’un mot, un peu moins en français.
 sim-report-term-first_word = Premier mot
-    .meaning = Le temps entre la question et le premier mot de la réponse, vu par qui la pose.
+    .meaning = Le temps entre la question et le premier mot de la réponse, pour la personne qui pose la question.
 sim-report-term-p95 = 95e centile
     .meaning = La valeur que 95 requêtes sur 100 ne dépassent pas.
 sim-report-term-promise = Délai promis
-    .meaning = Ce que la politique votée promet à chaque classe de requêtes. Une requête refusée ou échouée compte comme une promesse rompue.
+    .meaning = Le délai que la politique votée promet à une classe de requêtes. Une requête refusée ou échouée compte comme hors délai.
 sim-report-term-intensity = Intensité
     .meaning = Les grammes émis pour un kilowattheure tiré du réseau électrique de la province à cette heure, émissions directes.
 sim-report-term-due = Ce qui revient à une coopérative
-    .meaning = Sa part selon les parts votées, sans plus que ce qu’elle a demandé ; ce que l’une laisse revient aux autres.
+    .meaning = Sa part du service d’après les parts votées, au plus égale à sa demande ; ce qu’une coopérative n’utilise pas est partagé entre les autres.
 sim-report-term-coop_gave = Donné aux autres
-    .meaning = Ce que les machines d’une coopérative ont servi aux requêtes des autres.
-sim-report-term-unbeaten = Rien ne la bat
-    .meaning = Aucune autre possibilité n’est aussi bonne partout (délai, émissions, coût) et meilleure quelque part.
+    .meaning = Les jetons que les machines d’une coopérative ont servis pour les requêtes des autres coopératives.
+sim-report-term-unbeaten = Optimale (Pareto)
+    .meaning = Aucune autre possibilité n’est au moins aussi bonne pour le délai, les émissions et le coût, et meilleure pour l’un des trois.
 sim-report-colophon = Scénario « { $scenario } », politique { $policies }, { $count ->
     [one] graine { $seeds }
    *[other] graines { $seeds }
@@ -1563,7 +1563,7 @@ help-sim-compare = Simuler un scénario sous plusieurs politiques, ou avec ses d
 help-sim-plan = Planifier un parc de machines : le plus petit, le moins cher ou le plus vert qui atteint des objectifs ; sans objectif, l’achat ou le changement qui aide le plus.
 arg-scenario = Fichier d’un scénario, ou nom d’un scénario livré avec Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
 opt-sim-out = Dossier des résultats.
-opt-sim-seed = Graine de tout ce qui est tiré au sort (par défaut, celle du scénario).
+opt-sim-seed = Graine aléatoire (par défaut, celle du scénario).
 opt-sim-ray = Adresse d’une grappe Ray où calculer ; « local » en démarre une ici.
 opt-sim-resume = Reprendre ce qu’une commande interrompue a laissé dans le dossier.
 opt-sim-at_once = Nombre de simulations menées de front ; 0 pour une par processeur.
@@ -1593,9 +1593,9 @@ sim-plan-found = { $count } { $count ->
 sim-plan-none = Aucun parc dans ces limites n’atteint les objectifs. Le plus proche : { $fleet }
 sim-plan-fewer = Une machine de moins ne suffit pas : { $fleet } donne :
 sim-plan-runs = { $whole } simulations de la période entière, et { $busy } des heures les plus chargées.
-sim-advice-dollars = Ce qui change le plus les dollars, par année
-sim-advice-seconds = Ce qui change le plus l’attente du premier mot (95 %)
-sim-advice-grams = Ce qui change le plus les émissions, par année
+sim-advice-dollars = Plus grandes économies, par année
+sim-advice-seconds = Plus grandes réductions de l’attente du premier mot (95 %)
+sim-advice-grams = Plus grandes réductions des émissions, par année
 sim-change-buy = Acheter un appareil de plus, { $device }, pour { $site } ({ $price_cad } $)
 sim-change-retire = Retirer une machine de { $name }
 sim-change-lend_always = Prêter { $name } à toute heure
@@ -1630,7 +1630,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [two_series] donne à { $value } une autre série que le lieu « { $other } » : donnez le même fichier et la même colonne à tous les lieux d’une zone.
     [two_surpluses] donne à « { $value } » des panneaux et un fichier : gardez l’un des deux.
     [nothing_to_store] est à « { $value } », qui ne produit rien : ajoutez des panneaux ou un fichier, ou enlevez la batterie.
-    [never_holds] n’a pas d’effet : il faut works_present = true, et quelqu’un qui vienne parfois.
+    [never_holds] n’a pas d’effet : il faut works_present = true, et un propriétaire parfois présent.
     [no_hours] vaut « { $value } », qui n’est pas une plage d’heures : écrivez-la comme « mo-fr 18:00-08:00 ».
     [no_price] manque, et le catalogue n’a pas le prix de { $value } : écrivez ce qu’il coûte, en dollars.
     [does_not_fit] a { $has_gb } Go pour un modèle, et { $value } demande { $needs_gb } Go et la place de son contexte : choisissez une machine plus grande ({ $device }) ou un modèle plus petit.
@@ -1653,7 +1653,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
    *[other] est illisible : { $detail }
 }
 error-plan_refused = Le plan est impossible : { $fault ->
-    [none] quelque chose dans la demande est faux.
+    [none] l’une de ses options est invalide.
     [no_goal] « { $value } » n’est pas un objectif : écrivez-le comme ttft_s.p95<=2.
     [unknown_key] un résumé n’a pas de « { $value } » : écrivez l’un de { $known }.
     [unknown_objective] « { $value } » ne peut pas être réduit au minimum : écrivez l’un de { $known }.
@@ -1662,7 +1662,7 @@ error-plan_refused = Le plan est impossible : { $fault ->
    *[other] l’intervalle de « { $value } » est vide : écrivez le plus petit nombre d’abord.
 }
 sim-assumption-speed = { $device } fait tourner { $model } à { $prefill } jetons de question et { $decode } jetons de réponse par seconde, seule.
-sim-assumption-power = { $device } tire { $idle_w } au repos et { $active_w } au travail.
+sim-assumption-power = { $device } consomme { $idle_w } au repos et { $active_w } en service.
 sim-assumption-price = { $device } coûte { $price_cad } $, répartis sur { $life_years } ans.
 sim-assumption-rest = L’énergie au repos et le prix des machines allumées de toute façon ne sont pas comptés.
 sim-assumption-rest_dedicated = L’énergie au repos des machines achetées pour le parc est comptée à toute heure.
@@ -1705,7 +1705,7 @@ error-journal_refused = Le journal est inutilisable{ $path ->
     [cut] la fin manque. Exportez-le de nouveau.
     [altered] le fichier a été modifié ou abîmé depuis son exportation. Rien n’a été rejoué.
     [other_version] la version { $recorded } l’a écrit, et la version { $version } ne sait pas lire son instantané.
-    [no_coop] il contient la coopérative « { $value } », que le scénario n’a pas : ajoutez-la, ou écrivez sous coops de qui prendre les requêtes.
+    [no_coop] il contient la coopérative « { $value } », que le scénario n’a pas : ajoutez-la, ou indiquez sous coops les coopératives dont prendre les requêtes.
     [no_model] il demande le modèle « { $value } », que le scénario n’a pas : ajoutez-le, ou écrivez un modèle sous [[workloads]].
     [several_models] le nœud { $node } sert plusieurs modèles à la fois, ce que le simulateur ne prend pas en charge.
    *[no_world] le simulateur ne peut pas reproduire ses machines : { $detail }
@@ -1731,9 +1731,9 @@ sim-replay-col-ttft = Premier mot, 95 %
 sim-replay-col-tokens = Jetons
 sim-replay-col-energy = Énergie
 sim-replay-col-carbon = Émissions
-sim-replay-col-kept = Promesses tenues
+sim-replay-col-kept = Délais tenus
 sim-replay-all = Toutes
-sim-replay-trust = À quel point s’y fier : sous l’ancienne politique, le simulateur donne 95 % des premiers mots en { $old } ou moins, le journal en { $recorded } ; et { $old_energy } d’énergie, le journal { $recorded_energy }.
+sim-replay-trust = Fiabilité : sous l’ancienne politique, 95 % des premiers mots viennent en { $old } ou moins dans le simulateur et en { $recorded } ou moins dans le journal ; l’énergie est de { $old_energy } dans le simulateur et de { $recorded_energy } dans le journal.
 sim-assumption-replay_demand = Les requêtes sont celles du journal, à leurs moments ; les longueurs de { $jobs ->
     [1] l’une d’elles sont celles que le moteur a comptées.
    *[other] { $jobs } d’entre elles sont celles que les moteurs ont comptées.
