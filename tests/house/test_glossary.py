@@ -33,7 +33,7 @@ CLASSES_LEFT = frozenset({CORE})
 MODULES_LEFT = frozenset({CORE})
 REPEATS_LEFT = frozenset({"entraide", "entraide_scheduler"})
 METAPHORS_LEFT = frozenset({"entraide_scheduler"})
-LOCALS_LEFT = frozenset({"entraide", "entraide_scheduler"})
+LOCALS_LEFT = frozenset({"entraide_scheduler"})
 
 
 def paths(component: str) -> Iterator[Path]:
